@@ -1,0 +1,114 @@
+"""One voice for bad arguments: which argument, what it must be, what it got."""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from cofactor.base.errors import ArgumentError
+from cofactor.base.names import unknown_name
+
+
+def integer(value: object, name: str, *, low: int | None = None, high: int | None = None) -> int:
+    """Return ``value`` as an int in [low, high]; raise ArgumentError that names the argument otherwise."""
+    if isinstance(value, (bool, np.bool_)):
+        raise ArgumentError(f"{name} must be an integer{_range(low, high)}, not {value!r}.")
+    try:
+        number = operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        raise ArgumentError(f"{name} must be an integer{_range(low, high)}, not {_described(value)}.") from None
+    if (low is not None and number < low) or (high is not None and number > high):
+        raise ArgumentError(f"{name} must be an integer{_range(low, high)}, not {number}.")
+    return number
+
+
+def real(
+    value: object,
+    name: str,
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    above: float | None = None,
+    below: float | None = None,
+) -> float:
+    """Return ``value`` as a finite float in [low, high] or (above, below); raise ArgumentError otherwise."""
+    wanted = f"{name} must be a finite number{_range(low, high, above, below)}"
+    if isinstance(value, (bool, np.bool_, str, bytes)):
+        raise ArgumentError(f"{wanted}, not {value!r}.")
+    try:
+        number = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        raise ArgumentError(f"{wanted}, not {_described(value)}.") from None
+    inside = (
+        math.isfinite(number)
+        and (low is None or number >= low)
+        and (high is None or number <= high)
+        and (above is None or number > above)
+        and (below is None or number < below)
+    )
+    if not inside:
+        raise ArgumentError(f"{wanted}, not {number}.")
+    return number
+
+
+def boolean(value: object, name: str) -> bool:
+    """Return ``value`` as a bool; raise ArgumentError that names the argument for anything else."""
+    if isinstance(value, (bool, np.bool_)):
+        return bool(value)
+    raise ArgumentError(f"{name} must be True or False, not {_described(value)}.")
+
+
+def choice(value: object, name: str, choices: Iterable[str]) -> str:
+    """Return ``value`` if it is one of ``choices``; raise UnknownNameError with the nearest ones otherwise."""
+    names = list(choices)
+    if isinstance(value, str) and value in names:
+        return value
+    raise unknown_name(name, value, names)
+
+
+def rows(value: Any, name: str, count: int) -> np.ndarray:
+    """Return ``value`` as an int32 vector of rows in [0, count); raise ArgumentError otherwise."""
+    array = np.asarray(value)
+    if array.ndim == 0:
+        array = array.reshape(1)
+    if array.ndim != 1 or (array.size and array.dtype.kind not in "iu"):
+        raise ArgumentError(f"{name} must be a vector of row numbers, not {_described(value)}.")
+    if array.size and (array.min() < 0 or array.max() >= count):
+        bad = array[(array < 0) | (array >= count)][0]
+        raise ArgumentError(f"{name} must be rows in 0..{count - 1}, not {bad}.")
+    return array.astype(np.int32, copy=False)
+
+
+def finite(array: np.ndarray, name: str) -> np.ndarray:
+    """Return ``array`` if all of it is finite; raise ArgumentError with the first bad position otherwise."""
+    good = np.isfinite(array)
+    if not good.all():
+        where = tuple(int(axis[0]) for axis in np.nonzero(~good))
+        raise ArgumentError(f"{name} must be finite, but {name}{list(where)} is {array[where]}.")
+    return array
+
+
+def _range(
+    low: float | None, high: float | None, above: float | None = None, below: float | None = None
+) -> str:
+    if low is not None and high is not None:
+        return f" in {low}..{high}"
+    parts = []
+    if low is not None:
+        parts.append(f"at least {low}")
+    if above is not None:
+        parts.append(f"above {above}")
+    if high is not None:
+        parts.append(f"at most {high}")
+    if below is not None:
+        parts.append(f"below {below}")
+    return " " + " and ".join(parts) if parts else ""
+
+
+def _described(value: object) -> str:
+    text = repr(value)
+    return f"{text if len(text) <= 60 else text[:59] + '…'} ({type(value).__name__})"

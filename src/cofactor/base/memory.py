@@ -1,0 +1,69 @@
+"""Memory: what is there, and refusing what can't fit before it begins."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from cofactor.base.errors import MemoryLimitError
+
+GIB = 2**30
+
+
+def available_bytes() -> int | None:
+    """Return the bytes this process can still get (free memory, or less under a container's limit); None if unknown."""
+    found = [n for n in (_meminfo_available(), _cgroup_available()) if n is not None]
+    return min(found) if found else None
+
+
+def require(needed: int, *, what: str, cure: str) -> None:
+    """Refuse work that needs more than what is available.
+
+    Parameters
+    ----------
+    needed
+        Bytes at the peak of the computation.
+    what
+        What needs them, e.g. ``"EASE's 40,981 × 40,981 matrix"``.
+    cure
+        What to do instead.
+
+    Raises
+    ------
+    MemoryLimitError
+        With both numbers and the cure.
+    """
+    free = available_bytes()
+    if free is not None and needed > free:
+        raise MemoryLimitError(
+            f"{what} needs {needed / GIB:.1f} GiB of memory, and {free / GIB:.1f} GiB are available; {cure}."
+        )
+
+
+def _meminfo_available() -> int | None:
+    try:
+        for line in Path("/proc/meminfo").read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
+    except OSError:
+        pass
+    try:
+        return int(os.sysconf("SC_AVPHYS_PAGES")) * int(os.sysconf("SC_PAGE_SIZE"))
+    except (ValueError, OSError, AttributeError):
+        return None
+
+
+def _cgroup_available() -> int | None:
+    root = Path("/sys/fs/cgroup")
+    try:
+        limit = (root / "memory.max").read_text().strip()
+        used = int((root / "memory.current").read_text())
+        reclaimable = _cgroup_reclaimable(root / "memory.stat")
+    except (OSError, ValueError):
+        return None
+    return None if limit == "max" else max(0, int(limit) - used + reclaimable)
+
+
+def _cgroup_reclaimable(stat: Path) -> int:
+    fields = dict(line.split() for line in stat.read_text().splitlines())
+    return int(fields.get("inactive_file", 0))

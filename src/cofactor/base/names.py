@@ -1,0 +1,40 @@
+"""Nearest names: what did you mean?"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+from cofactor.base.errors import UnknownNameError
+
+
+def nearest(name: str, known: Iterable[str], count: int = 3) -> list[str]:
+    """Return up to ``count`` of the ``known`` names that are closest to ``name``, the closest first."""
+    by_fold = {k.casefold(): k for k in known}
+    hits = difflib.get_close_matches(str(name).casefold(), by_fold, n=count, cutoff=0.5)
+    return [by_fold[h] for h in hits]
+
+
+def unknown_name(kind: str, name: object, known: Iterable[str]) -> UnknownNameError:
+    """Build the error for a name that doesn't exist: the nearest names, else all of them.
+
+    Parameters
+    ----------
+    kind
+        What was named: ``"model"``, ``"metric"``, ``"dataset"``, ``"setting of IALS"`` ...
+    name
+        What was given.
+    known
+        The names that exist.
+    """
+    names = list(known)
+    close = nearest(str(name), names)
+    if close:
+        cure = f"did you mean {_listed(close)}?"
+    else:
+        cure = f"it must be one of {', '.join(sorted(names))}."
+    return UnknownNameError(f"unknown {kind} {name!r}; {cure}")
+
+
+def _listed(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"

@@ -1,0 +1,52 @@
+"""How long work tells what it does: a small protocol, and the silent one.
+
+Models and readers talk to a `Progress`; what is shown (a bar, plain lines, nothing) is decided by whoever made the `Run`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+
+class Task(Protocol):
+    """One piece of work that advances."""
+
+    def advance(self, steps: int = 1, **facts: float | int | str) -> None:
+        """Say that ``steps`` more are done; ``facts`` (loss=.3, ndcg=.12) are shown beside the bar."""
+
+
+class Progress(Protocol):
+    """Where work reports to."""
+
+    def task(self, name: str, total: int | None) -> _TaskContext:
+        """Open a piece of work of ``total`` steps (None: unknown) as a context manager that yields a `Task`."""
+
+    def say(self, text: str) -> None:
+        """Say one sentence (a kernel is being compiled, rows were dropped)."""
+
+
+class _TaskContext(Protocol):
+    def __enter__(self) -> Task: ...
+    def __exit__(self, *exc: object) -> bool | None: ...
+
+
+class _SilentTask:
+    def advance(self, steps: int = 1, **facts: float | int | str) -> None:
+        pass
+
+
+class SilentProgress:
+    """Shows nothing; the default of a library call."""
+
+    @contextmanager
+    def task(self, name: str, total: int | None) -> Iterator[Task]:
+        """Yield a task that shows nothing."""
+        yield _SilentTask()
+
+    def say(self, text: str) -> None:
+        """Say nothing."""
+
+
+SILENT: Progress = SilentProgress()

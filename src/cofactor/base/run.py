@@ -1,0 +1,57 @@
+"""A Run: how to compute, apart from what to compute.
+
+Device, seed, threads and progress belong here and never to a model's Config, so that a saved configuration means the
+same on every machine.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from cofactor.base import checks, rng
+from cofactor.base.progress import SILENT, Progress
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """How to run: where, how parallel, from which seed, and whom to tell.
+
+    Parameters
+    ----------
+    seed
+        Any integer from 0; every random draw follows from it and from the place that draws.
+    threads
+        Native threads for kernels and BLAS; 0 means all cores this process may use.
+    device
+        ``"auto"`` (a GPU if PyTorch sees one, for the models that can use it), ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ``"mps"``.
+    progress
+        Where long work reports to.
+    """
+
+    seed: int = 0
+    threads: int = 0
+    device: str = "auto"
+    progress: Progress = field(default=SILENT, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        checks.integer(self.seed, "seed", low=0, high=2**63 - 1)
+        checks.integer(self.threads, "threads", low=0, high=4096)
+
+    @property
+    def n_threads(self) -> int:
+        """The number of native threads that ``threads`` stands for, at least 1."""
+        return self.threads or available_cores()
+
+    def generator(self, *names: str | int) -> np.random.Generator:
+        """Return a NumPy generator for one named purpose, e.g. ``run.generator("bpr", "init")``."""
+        return rng.generator(self.seed, *names)
+
+
+def available_cores() -> int:
+    """Return how many cores this process may use (its affinity, not the machine's count)."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -1,0 +1,46 @@
+"""Native threads: Numba's and BLAS's are set for a piece of work and restored after it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def native_threads(count: int, *, blas: int | None = None) -> Iterator[None]:
+    """Run the body with ``count`` Numba threads and ``blas`` BLAS threads (``count`` if None), then restore both.
+
+    Kernels that call BLAS from inside their own threads pass ``blas=1``: nested pools fight over the cores.
+
+    Notes
+    -----
+    Numba can't run more threads than it was started with (NUMBA_NUM_THREADS, by default the machine's cores), so a
+    larger count is cut down to that.
+    """
+    import numba
+    import threadpoolctl
+
+    before = numba.get_num_threads()
+    numba.set_num_threads(max(1, min(count, numba.config.NUMBA_NUM_THREADS)))
+    try:
+        # user_api="blas" leaves OpenMP alone: Numba's own pool may be OpenMP.
+        with threadpoolctl.threadpool_limits(limits=count if blas is None else blas, user_api="blas"):
+            if "torch" in sys.modules:
+                with _torch_threads(count):
+                    yield
+            else:
+                yield
+    finally:
+        numba.set_num_threads(before)
+
+
+@contextmanager
+def _torch_threads(count: int) -> Iterator[None]:
+    torch = sys.modules["torch"]
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -1,0 +1,1 @@
+"""Kernels in Numba: parallel, compiled on first use, kept on disk."""

@@ -1,0 +1,74 @@
+"""How Cofactor compiles kernels: one decorator, and a way to tell the user that it is happening."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numba
+from numba.core import event
+
+# Reassociation and fused multiply-add are what vectorises reductions. "nnan" and "ninf" stay off: kernels may test for NaN.
+FAST = {"reassoc", "contract", "nsz", "arcp", "afn"}
+
+
+def kernel(function: Callable[..., Any] | None = None, *, parallel: bool = False, fast: bool = True) -> Any:
+    """Compile a kernel lazily, keep it on disk, and let other Python threads run while it does.
+
+    Parameters
+    ----------
+    function
+        The kernel, when the decorator is used without parentheses.
+    parallel
+        Whether `numba.prange` loops run on several threads.
+    fast
+        Whether sums may be reordered and multiply-adds fused (never that NaN is assumed away).
+    """
+
+    def compiled(body: Callable[..., Any]) -> Any:
+        return numba.njit(
+            cache=True, nogil=True, parallel=parallel, fastmath=FAST if fast else False, error_model="numpy"
+        )(body)
+
+    return compiled if function is None else compiled(function)
+
+
+def helper(function: Callable[..., Any]) -> Any:
+    """Compile a small function that is always inlined into the kernels that call it."""
+    return numba.njit(inline="always", fastmath=FAST, error_model="numpy")(function)
+
+
+class _CompileListener(event.Listener):
+    """Adds up the time spent in the outermost compilations."""
+
+    def __init__(self, announce: Callable[[str], None]) -> None:
+        self.announce = announce
+        self.depth = 0
+        self.began = 0.0
+        self.seconds = 0.0
+        self.count = 0
+
+    def on_start(self, event: Any) -> None:
+        if self.depth == 0:
+            self.began = time.perf_counter()
+            if self.count == 0:
+                self.announce("compiling kernels (once on this machine; kept on disk)")
+        self.depth += 1
+
+    def on_end(self, event: Any) -> None:
+        self.depth -= 1
+        if self.depth == 0:
+            self.seconds += time.perf_counter() - self.began
+            self.count += 1
+
+
+@contextmanager
+def compilation_shown(say: Callable[[str], None]) -> Iterator[None]:
+    """Tell the user, through ``say``, when kernels are compiled inside the body and how long it took."""
+    listener = _CompileListener(say)
+    with event.install_listener("numba:compile", listener):
+        yield
+    if listener.count:
+        say(f"compiled {listener.count} kernels in {listener.seconds:.1f} s")
