@@ -25,8 +25,8 @@ RANKING = {
     "auc": "no",
     "auc_sampled": "may",
 }
-RATING = {name: "no" for name in ("rmse", "mse", "mae", "rmse_rounded", "mse_rounded", "mae_rounded")}
-BEYOND = {name: "must" for name in ("coverage", "novelty", "gini", "popularity")}
+RATING = dict.fromkeys(("rmse", "mse", "mae", "rmse_rounded", "mse_rounded", "mae_rounded"), "no")
+BEYOND = dict.fromkeys(("coverage", "novelty", "gini", "popularity"), "must")
 SYNONYMS = {"hr": "hit", "hit_rate": "hit", "hitrate": "hit", "prec": "precision", "ap": "map", "rr": "mrr"}
 LOWER_IS_BETTER = frozenset({*RATING, "gini", "popularity"})
 # "No cutoff": beyond any catalogue, and within int32.

@@ -56,12 +56,19 @@ class Errors:
         found: np.ndarray = self.levels[np.searchsorted(between, predicted, side="right")]
         return found
 
+    def where(self, keep: np.ndarray) -> Errors:
+        """Return the pairs for which ``keep`` (bool [n]) holds; the users stay, some perhaps without pairs."""
+        owners = np.repeat(np.arange(len(self.indptr) - 1), np.diff(self.indptr))
+        indptr = np.zeros(len(self.indptr), np.int64)
+        np.cumsum(np.bincount(owners[keep], minlength=len(self.indptr) - 1), out=indptr[1:])
+        return Errors(indptr, self.predicted[keep], self.true[keep], self.levels)
+
     def per_user(self, metrics: Iterable[Metric]) -> dict[str, np.ndarray]:
         """Return each user's own error, float64 [n_users]; of RMSE it is the root of the user's mean square."""
         sizes = np.diff(self.indptr)
         found = {}
         for metric in metrics:
-            means = self.sums(metric) / sizes
+            means = np.divide(self.sums(metric), sizes, out=np.full(len(sizes), np.nan), where=sizes > 0)
             found[str(metric)] = np.sqrt(means) if metric.kind.startswith("rmse") else means
         return found
 
