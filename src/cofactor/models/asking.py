@@ -21,9 +21,8 @@ from cofactor.models.fold_in import read_histories
 from cofactor.retrieval.topk import TopK
 
 if TYPE_CHECKING:
-    from cofactor.retrieval.filters import Filters
-
     from cofactor.models.base import Audience, Recommender
+    from cofactor.retrieval.filters import Filters
 
 # This many users are asked about at a time: 4 MiB of scores for each thousand items, where scores are held at all.
 BLOCK = 1024

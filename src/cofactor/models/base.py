@@ -29,9 +29,8 @@ from cofactor.models.traits import ArraySpec, Traits, check_arrays
 from cofactor.retrieval.topk import Exclusions, TopK, best_dots, best_scores, nearest, unit_length
 
 if TYPE_CHECKING:
-    from cofactor.retrieval.filters import Filters
-
     from cofactor.data.split import Part
+    from cofactor.retrieval.filters import Filters
 
 # What a model keeps of a batch of users: vectors float32 [B, width], or the histories themselves.
 States = np.ndarray | Histories
