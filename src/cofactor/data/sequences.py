@@ -11,7 +11,7 @@ from cofactor.base import checks
 from cofactor.data.histories import Histories
 
 PADDING = -1
-"""What fills the unused places of `Sequences.item_rows`; never an item row, so that row 0 stays an item like any other."""
+"""What fills the unused places of `Sequences.item_rows`; no item row, so that row 0 is an item like any other."""
 
 
 @dataclass(frozen=True)
@@ -50,12 +50,13 @@ class Sequences:
     @cached_property
     def mask(self) -> np.ndarray:
         """Where there is an event, bool [n_sequences, length]."""
-        return self.item_rows != PADDING
+        mask: np.ndarray = self.item_rows != PADDING
+        return mask
 
     @cached_property
     def lengths(self) -> np.ndarray:
         """The number of events of each sequence, int64 [n_sequences]."""
-        return np.count_nonzero(self.mask, axis=1).astype(np.int64)
+        return self.mask.sum(axis=1, dtype=np.int64)
 
 
 def padded(histories: Histories, max_length: int) -> Sequences:

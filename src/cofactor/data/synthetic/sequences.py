@@ -38,9 +38,9 @@ def sequences(
 ) -> Chain:
     """Make histories of a first-order Markov chain.
 
-    ``T = (1 - difficulty) P + difficulty U``: P puts each item's weight on ``branches`` successors (the first is the next
-    on one random round through all items; each further one has half the weight of the one before), U is uniform over
-    the other items.
+    ``T = (1 - difficulty) P + difficulty U``: P puts each item's weight on ``branches`` successors (the first is the
+    next on one random round through all items; each further one has half the weight of the one before), U is uniform
+    over the other items.
 
     Parameters
     ----------
