@@ -21,7 +21,7 @@ def _movielens(name: str, title: str, users: int, items: int, interactions: int,
         "downloads": {f"{name}.zip": f"{_GROUPLENS}{name}.zip"},
     }  # fmt: skip
     return Dataset(
-        name=name, title=title, origin=f"https://grouplens.org/datasets/movielens/", citation=_HARPER,
+        name=name, title=title, origin="https://grouplens.org/datasets/movielens/", citation=_HARPER,
         counts={"users": users, "items": items, "interactions": interactions}, **(facts | more),  # type: ignore[arg-type]
     )  # fmt: skip
 

@@ -6,13 +6,20 @@ from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from cofactor.base import checks
 from cofactor.data.events import Events
 from cofactor.data.readers.columns import Options
 from cofactor.data.readers.layout import (
-    Layout, appended, delimited_events, joined, listed, parts, text_table, typed, words_of, year_in,
+    Layout,
+    appended,
+    delimited_events,
+    joined,
+    listed,
+    parts,
+    text_table,
+    words_of,
+    year_in,
 )  # fmt: skip
 from cofactor.data.readers.places import Place
 from cofactor.data.split import Part, Split
