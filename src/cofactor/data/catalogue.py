@@ -1,0 +1,135 @@
+"""The catalogue: titles and columns that travel with the items (or with the users), aligned to rows."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from cofactor.base.errors import ArgumentError, DataError
+from cofactor.base.names import unknown_name
+from cofactor.data.ids import IdMap
+
+TITLE_NAMES = ("title", "name", "book_title", "book-title", "product_title", "item_name", "movie_title", "original_title")
+
+
+class Catalogue:
+    """A table with one line per row of an id map; nulls where nothing is known of an item.
+
+    Parameters
+    ----------
+    table
+        Arrow table with as many lines as there are rows, in row order.
+    title
+        The column that names an item to people, or None.
+    """
+
+    def __init__(self, table: pa.Table, title: str | None = None) -> None:
+        if title is not None and title not in table.column_names:
+            raise unknown_name("column of the catalogue", title, table.column_names)
+        self.table = table
+        self.title_column = title if title is not None else _title_column(table)
+
+    @classmethod
+    def aligned(cls, ids: IdMap, table: pa.Table, id_column: str, title: str | None = None) -> Catalogue:
+        """Align a table of any order to the rows of an id map; of an id that repeats, the first line counts.
+
+        Raises
+        ------
+        UnknownNameError
+            If ``id_column`` is no column of the table.
+        """
+        if id_column not in table.column_names:
+            raise unknown_name("column of the catalogue", id_column, table.column_names)
+        rows = ids.find(table.column(id_column))
+        lines = np.full(len(ids), -1, np.int64)
+        known = np.flatnonzero(rows >= 0)
+        # Written backwards, so that the first line of a repeated id is the one that stays.
+        lines[rows[known[::-1]]] = known[::-1]
+        index = pa.array(lines, mask=lines < 0)
+        rest = table.drop_columns([id_column])
+        # Arrow can't take from a table without columns: the count of lines would be lost.
+        return cls(rest.take(index) if rest.num_columns else _empty(len(ids)), title)
+
+    @classmethod
+    def nothing(cls, n_rows: int) -> Catalogue:
+        """Return the catalogue that knows nothing of any item."""
+        return cls(_empty(n_rows))
+
+    def __len__(self) -> int:
+        return self.table.num_rows
+
+    def __repr__(self) -> str:
+        named = f", titles in {self.title_column!r}" if self.title_column else ""
+        return f"Catalogue({len(self)} rows, columns {self.column_names}{named})"
+
+    @property
+    def column_names(self) -> list[str]:
+        """The names of the columns."""
+        return [name for name in self.table.column_names if name != _FILLER]
+
+    def titles(self, rows: Any) -> list[str | None]:
+        """Return the titles of some rows; None where there is none."""
+        asked = np.asarray(rows, np.int64)
+        if self.title_column is None:
+            return [None] * len(asked)
+        return [None if t is None else str(t) for t in self.table.column(self.title_column).take(pa.array(asked)).to_pylist()]
+
+    def row(self, row: int) -> dict[str, Any]:
+        """Return one row's columns as a dictionary, without the missing ones."""
+        line = self.table.slice(row, 1).to_pylist()[0]
+        return {name: value for name, value in line.items() if value is not None and name != _FILLER}
+
+    def search(self, words: str, limit: int = 10) -> np.ndarray:
+        """Return the rows whose titles hold all of the words, the best first, int64.
+
+        Case, accents and punctuation don't matter; each word may be the beginning of one in the title. Titles that
+        equal the words come first, then those that begin with them, then shorter before longer, then by row.
+        """
+        if self.title_column is None:
+            raise ArgumentError("these items have no titles to search; ask by id, or read the data with a catalogue.")
+        wanted = folded(words)
+        if not wanted:
+            return np.zeros(0, np.int64)
+        needles = [" " + word for word in wanted.split()]
+        hits = [row for row, text in enumerate(self._folded) if all(n in " " + text for n in needles)]
+
+        def rank(row: int) -> tuple[bool, bool, int, int]:
+            text = self._folded[row]
+            return text != wanted, not text.startswith(wanted), len(text), row
+
+        return np.array(sorted(hits, key=rank)[:limit], np.int64)
+
+    def with_rows(self, table: pa.Table) -> Catalogue:
+        """Return a catalogue with more lines at its end; columns that one side lacks are null there."""
+        try:
+            joined = pa.concat_tables([self.table, table], promote_options="permissive")
+        except pa.ArrowInvalid as error:
+            raise DataError(f"the new items' columns don't fit the catalogue's: {error}") from None
+        return Catalogue(joined, self.title_column)
+
+    @cached_property
+    def _folded(self) -> list[str]:
+        return [folded(t or "") for t in self.titles(np.arange(len(self)))]
+
+
+_FILLER = "__rows__"
+
+
+def _empty(n_rows: int) -> pa.Table:
+    return pa.table({_FILLER: pa.nulls(n_rows)})
+
+
+def _title_column(table: pa.Table) -> str | None:
+    by_fold = {name.casefold(): name for name in table.column_names}
+    return next((by_fold[name] for name in TITLE_NAMES if name in by_fold), None)
+
+
+def folded(text: str) -> str:
+    """Return text without case, accents and punctuation, its words separated by single spaces."""
+    plain = "".join(c for c in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(c))
+    return " ".join(re.findall(r"\w+", plain))

@@ -1,0 +1,84 @@
+"""Events: what a reader gives. Raw columns with outside ids, not yet rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from cofactor.base.errors import ArgumentError, DataError
+from cofactor.data.histories import picked
+
+
+@dataclass(frozen=True)
+class Events:
+    """Interactions as they came, in the order in which they came.
+
+    Parameters
+    ----------
+    users, items
+        Outside ids, [n_events]: Arrow arrays of int64 or string (dictionaries too), without nulls.
+    values
+        float32 [n_events]: ratings, counts, weights; None when the data has none.
+    times
+        int64 [n_events], seconds since 1970 (UTC); None when the data has none. Without times, the order of the events
+        is taken as the order of time.
+    item_table, user_table
+        What is known of items and users: an Arrow table with a column ``item_id`` (``user_id``) beside the others.
+    source
+        Where they came from, for messages and reports.
+    notes
+        Sentences about what the reader did: columns it took, lines it dropped and why.
+    """
+
+    users: pa.ChunkedArray
+    items: pa.ChunkedArray
+    values: np.ndarray | None = None
+    times: np.ndarray | None = None
+    item_table: pa.Table | None = None
+    user_table: pa.Table | None = None
+    source: str = "events"
+    notes: tuple[str, ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "users", _column(self.users))
+        object.__setattr__(self, "items", _column(self.items))
+        counts = {"users": len(self.users), "items": len(self.items)}
+        if self.values is not None:
+            object.__setattr__(self, "values", np.ascontiguousarray(self.values, np.float32))
+            counts["values"] = len(self.values)
+        if self.times is not None:
+            object.__setattr__(self, "times", np.ascontiguousarray(self.times, np.int64))
+            counts["times"] = len(self.times)
+        if len(set(counts.values())) > 1:
+            raise ArgumentError(f"the columns of events must be of one length, not {counts}.")
+        for name, column in (("user", self.users), ("item", self.items)):
+            if column.null_count:
+                raise DataError(f"{column.null_count} events have no {name} id.", source=self.source)
+
+    def __len__(self) -> int:
+        return len(self.users)
+
+    def noted(self, *notes: str) -> Events:
+        """Return the same events with more notes."""
+        return replace(self, notes=self.notes + notes)
+
+    def where(self, keep: np.ndarray, *notes: str) -> Events:
+        """Return the events for which ``keep`` (bool [n_events]) holds."""
+        mask = pa.array(keep)
+        return replace(
+            self,
+            users=self.users.filter(mask),
+            items=self.items.filter(mask),
+            values=picked(self.values, keep),
+            times=picked(self.times, keep),
+            notes=self.notes + notes,
+        )
+
+
+def _column(column: Any) -> pa.ChunkedArray:
+    if isinstance(column, pa.ChunkedArray):
+        return column
+    return pa.chunked_array([column if isinstance(column, pa.Array) else pa.array(column)])

@@ -1,0 +1,101 @@
+"""Histories: what some users did, in order of time; what fold-in takes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from cofactor.base.errors import ArgumentError
+
+
+@dataclass(frozen=True)
+class Histories:
+    """The histories of a batch of users, each in order of time, as rows.
+
+    Parameters
+    ----------
+    indptr
+        int64 [n_users + 1]; user ``u`` owns the positions ``indptr[u]:indptr[u + 1]``.
+    item_rows
+        int32 [n_events], each user's oldest first; an item may repeat.
+    values
+        float32 [n_events], or None when the data has no values (each counts as 1).
+    times
+        int64 [n_events] seconds since 1970 (UTC), or None.
+    n_items
+        The number of item rows there are.
+    """
+
+    indptr: np.ndarray
+    item_rows: np.ndarray
+    values: np.ndarray | None
+    times: np.ndarray | None
+    n_items: int
+
+    @classmethod
+    def of(
+        cls, lists: Sequence[Sequence[int] | np.ndarray], n_items: int, values: Sequence[Sequence[float]] | None = None
+    ) -> Histories:
+        """Make histories from one list of item rows per user, and one of values if there are any."""
+        indptr = np.zeros(len(lists) + 1, np.int64)
+        np.cumsum([len(rows) for rows in lists], out=indptr[1:])
+        rows = np.concatenate([np.asarray(r, np.int32) for r in lists]) if lists else np.zeros(0, np.int32)
+        if rows.size and (rows.min() < 0 or rows.max() >= n_items):
+            raise ArgumentError(f"a history holds item row {rows.max()}, and the rows run from 0 to {n_items - 1}.")
+        flat = np.concatenate([np.asarray(v, np.float32) for v in values]) if values else None
+        if flat is not None and len(flat) != len(rows):
+            raise ArgumentError(f"histories hold {len(rows)} items but {len(flat)} values.")
+        return cls(indptr, rows.astype(np.int32), flat, None, n_items)
+
+    def __len__(self) -> int:
+        return len(self.indptr) - 1
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """The number of events of each user, int64 [n_users]."""
+        return np.diff(self.indptr)
+
+    def take(self, users: np.ndarray) -> Histories:
+        """Return the histories of some users of the batch, in the order asked."""
+        users = np.asarray(users, np.int64)
+        starts, lengths = self.indptr[users], self.lengths[users]
+        indptr = np.zeros(len(users) + 1, np.int64)
+        np.cumsum(lengths, out=indptr[1:])
+        positions = np.repeat(starts - indptr[:-1], lengths) + np.arange(indptr[-1])
+        return self._at(positions, indptr)
+
+    def tail(self, length: int) -> Histories:
+        """Return each user's last ``length`` events."""
+        keep = np.minimum(self.lengths, length)
+        indptr = np.zeros(len(self) + 1, np.int64)
+        np.cumsum(keep, out=indptr[1:])
+        positions = np.repeat(self.indptr[1:] - keep - indptr[:-1], keep) + np.arange(indptr[-1])
+        return self._at(positions, indptr)
+
+    def _at(self, positions: np.ndarray, indptr: np.ndarray) -> Histories:
+        values, times = picked(self.values, positions), picked(self.times, positions)
+        return Histories(indptr, self.item_rows[positions], values, times, self.n_items)
+
+    @cached_property
+    def csr(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The same as CSR: indptr int64, item rows int32 ascending and distinct, values float32 (a repeat's last counts)."""
+        n_events = len(self.item_rows)
+        values = np.ones(n_events, np.float32) if self.values is None else self.values
+        owners = np.repeat(np.arange(len(self), dtype=np.int64), self.lengths)
+        keys = owners * self.n_items + self.item_rows
+        order = np.argsort(keys, kind="stable")
+        keys = keys[order]
+        last = np.ones(n_events, bool)
+        last[:-1] = keys[1:] != keys[:-1]
+        order = order[last]
+        indptr = np.zeros(len(self) + 1, np.int64)
+        np.cumsum(np.bincount(owners[order], minlength=len(self)), out=indptr[1:])
+        return indptr, self.item_rows[order], values[order]
+
+
+def picked(array: np.ndarray | None, which: np.ndarray) -> np.ndarray | None:
+    """Return the entries at some positions (or under a mask) of an array that may be missing."""
+    return None if array is None else array[which]

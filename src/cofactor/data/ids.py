@@ -1,0 +1,253 @@
+"""The id map: outside ids (strings or int64) at the door, int32 rows inside."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cofactor.base.errors import ArgumentError, DataError, UnknownIdError
+
+# From this many ids on, one vectorised hash join beats a Python dictionary look-up per id.
+_BULK = 512
+
+
+class IdMap:
+    """Outside ids in row order, and the way from either to the other.
+
+    Rows are given in ascending order of the ids (int64 by number, strings by Unicode code point), so the same data in
+    another order of lines gets the same rows, and rules that prefer the lower row prefer the lower id.
+
+    Parameters
+    ----------
+    ids
+        Distinct ids in row order: int64 or string, no nulls. Use `IdMap.of` for ids that repeat or aren't sorted.
+    """
+
+    __slots__ = ("__dict__", "_ids")
+
+    def __init__(self, ids: pa.Array | np.ndarray) -> None:
+        self._ids = _plain(ids)
+        if self._ids.null_count:
+            raise DataError("an id is missing; every user and every item needs one.")
+        if len(self._ids) > 2**31 - 1:
+            raise DataError(f"{len(self._ids):,} ids are more than 32-bit rows can number.")
+
+    @classmethod
+    def of(cls, *columns: Any) -> IdMap:
+        """Make the map of all distinct ids in some columns (arrays, lists, Arrow arrays), in ascending order.
+
+        Raises
+        ------
+        DataError
+            If a column mixes integers with strings, or holds something else.
+        """
+        plain = [_plain(column) for column in columns]
+        kinds = {str(column.type) for column in plain if len(column)}
+        if len(kinds) > 1:
+            plain = [column.cast(pa.string()) for column in plain]
+        parts = [pc.unique(column) for column in plain if len(column)]
+        if not parts:
+            return cls(plain[0] if plain else pa.array([], pa.int64()))
+        distinct = pc.unique(pa.chunked_array(parts)) if len(parts) > 1 else parts[0]
+        return cls(_sorted(distinct.combine_chunks() if isinstance(distinct, pa.ChunkedArray) else distinct))
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    def __repr__(self) -> str:
+        head = ", ".join(repr(i) for i in self._ids[:3].to_pylist())
+        return f"IdMap({len(self)} {self.kind} ids: {head}{', …' if len(self) > 3 else ''})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, IdMap) and self._ids.equals(other._ids)
+
+    def __hash__(self) -> int:
+        return hash(self.fingerprint)
+
+    @property
+    def kind(self) -> str:
+        """``"int64"`` or ``"string"``."""
+        return "int64" if pa.types.is_int64(self._ids.type) else "string"
+
+    @property
+    def arrow(self) -> pa.Array:
+        """The ids in row order, as an Arrow array."""
+        return self._ids
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """A SHA-256 (hex) of the ids and their order."""
+        digest = hashlib.sha256(self.kind.encode())
+        if self.kind == "int64":
+            digest.update(np.ascontiguousarray(self._numbers).tobytes())
+        else:
+            for text in self._ids.to_pylist():
+                raw = text.encode("utf-8", "surrogatepass")
+                digest.update(len(raw).to_bytes(4, "little") + raw)
+        return digest.hexdigest()
+
+    def ids(self, rows: Any = None) -> list[Any]:
+        """Return the ids of some rows (of all, in row order, if None) as Python ints or strings."""
+        return self._ids.to_pylist() if rows is None else self.take(rows).to_pylist()
+
+    def take(self, rows: Any) -> pa.Array:
+        """Return the ids of some rows as an Arrow array."""
+        return self._ids.take(pa.array(np.asarray(rows, dtype=np.int64)))
+
+    def find(self, ids: Any) -> np.ndarray:
+        """Return the row of each id, int32; -1 for an id that isn't in the map.
+
+        An integer is looked up among string ids as its decimal text, and a decimal text among int64 ids as its number,
+        so that what was typed on a command line finds what a file held.
+        """
+        asked = ids if isinstance(ids, (pa.Array, pa.ChunkedArray, np.ndarray)) else list(_each(ids))
+        if len(asked) == 0:
+            return np.zeros(0, np.int32)
+        if self.kind == "int64":
+            return self._find_numbers(_as_numbers(asked))
+        if len(asked) < _BULK:
+            words = asked.tolist() if isinstance(asked, np.ndarray) else list(map(_python, asked))
+            return np.array([self._rows_of_text.get(_text(word), -1) for word in words], np.int32)
+        found = pc.index_in(_plain(asked).cast(pa.string()), value_set=self._ids)
+        return np.asarray(found.fill_null(-1)).astype(np.int32)
+
+    def rows(self, ids: Any, *, what: str = "id") -> np.ndarray:
+        """Return the row of each id, int32.
+
+        Parameters
+        ----------
+        ids
+            One id or several.
+        what
+            What they are, for the message: ``"user"`` or ``"item"``.
+
+        Raises
+        ------
+        UnknownIdError
+            If any isn't in the map; the first five are named.
+        """
+        asked = list(_each(ids)) if not isinstance(ids, (pa.Array, pa.ChunkedArray, np.ndarray)) else ids
+        rows = self.find(asked)
+        if (rows < 0).any():
+            strangers = [_python(asked[int(n)]) for n in np.flatnonzero(rows < 0)]
+            raise UnknownIdError(self._unknown(strangers, what))
+        return rows
+
+    def _unknown(self, strangers: list[Any], what: str) -> str:
+        shown = ", ".join(repr(s) for s in strangers[:5])
+        more = f" and {len(strangers) - 5} more" if len(strangers) > 5 else ""
+        known = f"{len(self)} known {what}s have {self.kind} ids"
+        example = f" like {self._ids[0].as_py()!r}" if len(self) else ""
+        plural = f"{what}s" if len(strangers) > 1 else what
+        return f"unknown {plural} {shown}{more}; the {known}{example}."
+
+    @cached_property
+    def _numbers(self) -> np.ndarray:
+        return np.asarray(self._ids)
+
+    @cached_property
+    def _is_sorted(self) -> bool:
+        return bool((np.diff(self._numbers) > 0).all()) if len(self) > 1 else True
+
+    @cached_property
+    def _order(self) -> np.ndarray:
+        return np.argsort(self._numbers, kind="stable")
+
+    @cached_property
+    def _rows_of_text(self) -> dict[str, int]:
+        return {text: row for row, text in enumerate(self._ids.to_pylist())}
+
+    def _find_numbers(self, asked: np.ma.MaskedArray) -> np.ndarray:
+        if len(self) == 0:
+            return np.full(len(asked), -1, np.int32)
+        numbers = self._numbers if self._is_sorted else self._numbers[self._order]
+        wanted = asked.filled(0)
+        place = np.minimum(np.searchsorted(numbers, wanted), len(self) - 1)
+        hit = (numbers[place] == wanted) & ~np.ma.getmaskarray(asked)
+        rows = place if self._is_sorted else self._order[place]
+        return np.where(hit, rows, -1).astype(np.int32)
+
+
+def as_ids(ids: Any) -> pa.Array:
+    """Return one id or several, of any container, as an Arrow array of int64 or string, in the order given."""
+    return _plain(ids if isinstance(ids, (pa.Array, pa.ChunkedArray, np.ndarray)) else list(_each(ids)))
+
+
+def _each(ids: Any) -> Iterable[Any]:
+    if isinstance(ids, (str, bytes)) or not isinstance(ids, Iterable):
+        return (ids,)
+    return ids
+
+
+def _python(value: Any) -> Any:
+    return value.as_py() if isinstance(value, pa.Scalar) else value.item() if isinstance(value, np.generic) else value
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else str(_python(value))
+
+
+def _as_numbers(asked: Any) -> np.ma.MaskedArray:
+    """Ids as int64, masked where they are no whole number of 64 bits."""
+    if isinstance(asked, np.ndarray) and asked.dtype.kind in "iu" and asked.dtype != np.uint64:
+        return np.ma.MaskedArray(asked.astype(np.int64))
+    if isinstance(asked, (pa.Array, pa.ChunkedArray)) and pa.types.is_integer(asked.type) and not asked.null_count:
+        return np.ma.MaskedArray(np.asarray(asked.cast(pa.int64())))
+    numbers = [_whole(_python(value)) for value in asked]
+    mask = [number is None for number in numbers]
+    return np.ma.MaskedArray(np.array([number or 0 for number in numbers], np.int64), mask)
+
+
+def _whole(value: Any) -> int | None:
+    if isinstance(value, bool) or value is None:
+        return None
+    try:
+        number = int(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    exact = number == value if not isinstance(value, str) else str(number) == value.strip()
+    return number if exact and -(2**63) <= number < 2**63 else None
+
+
+def _plain(column: Any) -> pa.Array:
+    """A column of ids as one Arrow array of int64 or string."""
+    if isinstance(column, pa.ChunkedArray):
+        column = column.combine_chunks()
+    if not isinstance(column, pa.Array):
+        column = _from_python(column)
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        return _plain(column.dictionary_decode())
+    if pa.types.is_int64(kind) or pa.types.is_string(kind):
+        return column
+    if pa.types.is_integer(kind):
+        try:
+            return column.cast(pa.int64())
+        except pa.ArrowInvalid as error:
+            raise DataError(f"an id is beyond 64-bit integers; read the column as text instead ({error}).") from None
+    if pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
+        return column.cast(pa.string())
+    if pa.types.is_null(kind):
+        return column.cast(pa.int64()) if len(column) == 0 else column.cast(pa.string())
+    raise ArgumentError(f"ids must be integers or strings, not {kind}.")
+
+
+def _from_python(column: Any) -> pa.Array:
+    try:
+        return pa.array(column)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
+        values = list(column)
+    if any(not isinstance(value, (int, str, np.integer)) or isinstance(value, bool) for value in values):
+        odd = next(v for v in values if not isinstance(v, (int, str, np.integer)) or isinstance(v, bool))
+        raise DataError(f"ids must be integers or strings, not {odd!r} ({type(odd).__name__}).")
+    return pa.array([str(value) for value in values], pa.string())
+
+
+def _sorted(ids: pa.Array) -> pa.Array:
+    return ids.take(pc.array_sort_indices(ids))

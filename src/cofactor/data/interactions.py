@@ -1,0 +1,328 @@
+"""Interactions: int32 rows in CSR order; the only thing that models are fitted on."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, Self
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cofactor.base import checks
+from cofactor.base.errors import ArgumentError, DataError
+from cofactor.data.catalogue import Catalogue
+from cofactor.data.events import Events
+from cofactor.data.histories import Histories, picked
+from cofactor.data.ids import IdMap
+
+REPEATS = ("last", "sum", "mean", "max")
+
+
+@dataclass(frozen=True, eq=False)
+class Interactions:
+    """Who did what: a sparse matrix of users by items, with ids, catalogue, values, times and order.
+
+    A pair of user and item stands at most once. Rows of users are sorted by item row (CSR).
+
+    Parameters
+    ----------
+    users, items
+        The id maps; a user or an item may have no interaction at all.
+    indptr
+        int64 [n_users + 1].
+    item_rows
+        int32 [n], ascending and distinct within each user.
+    values
+        float32 [n] or None (implicit feedback without weights).
+    times
+        int64 [n], seconds since 1970 (UTC), or None.
+    order
+        int64 [n]: the position of each interaction in its source. Equal times are ordered by it, and without times it is
+        the order of time.
+    catalogue, profiles
+        What is known of items and of users, aligned to their rows.
+    source
+        Where the data came from.
+    notes
+        What was done to it on the way: columns found, lines dropped, repeats merged.
+    """
+
+    users: IdMap
+    items: IdMap
+    indptr: np.ndarray
+    item_rows: np.ndarray
+    values: np.ndarray | None
+    times: np.ndarray | None
+    order: np.ndarray
+    catalogue: Catalogue
+    profiles: Catalogue
+    source: str = "interactions"
+    notes: tuple[str, ...] = ()
+
+    @classmethod
+    def build(
+        cls,
+        events: Events,
+        *,
+        repeats: str = "last",
+        users: IdMap | None = None,
+        items: IdMap | None = None,
+        keep_catalogue_items: bool = False,
+    ) -> Interactions:
+        """Turn events into interactions.
+
+        Parameters
+        ----------
+        events
+            What a reader gave.
+        repeats
+            What becomes of several events of one user with one item: ``"last"`` keeps the one latest in time (by
+            position among equal times), ``"sum"``, ``"mean"`` and ``"max"`` combine the values (1 each where there are
+            none) and keep the latest time.
+        users, items
+            Id maps to use instead of those of the events; events with other ids are refused.
+        keep_catalogue_items
+            Whether items that stand in the catalogue but in no event get rows too.
+
+        Raises
+        ------
+        DataError
+            If there are no events.
+        UnknownIdError
+            If a given id map lacks an id.
+        """
+        checks.choice(repeats, "repeats", REPEATS)
+        if len(events) == 0:
+            raise DataError("there are no interactions in it.", source=events.source)
+        listed = _listed_items(events) if keep_catalogue_items else None
+        users = users if users is not None else IdMap.of(events.users)
+        items = items if items is not None else IdMap.of(*([events.items] if listed is None else [events.items, listed]))
+        user_rows = _rows(users, events.users, "user")
+        item_rows = _rows(items, events.items, "item")
+        made = cls.from_rows(
+            user_rows, item_rows, events.values, events.times, users=users, items=items, repeats=repeats, source=events.source
+        )
+        return replace(
+            made,
+            catalogue=_aligned(items, events.item_table, "item_id"),
+            profiles=_aligned(users, events.user_table, "user_id"),
+            notes=events.notes + made.notes,
+        )
+
+    @classmethod
+    def from_rows(
+        cls,
+        user_rows: np.ndarray,
+        item_rows: np.ndarray,
+        values: np.ndarray | None = None,
+        times: np.ndarray | None = None,
+        *,
+        users: IdMap | int,
+        items: IdMap | int,
+        repeats: str = "last",
+        source: str = "rows",
+    ) -> Interactions:
+        """Make interactions from rows that are known already; ``users`` and ``items`` may be counts (ids 0, 1, ...)."""
+        checks.choice(repeats, "repeats", REPEATS)
+        users = users if isinstance(users, IdMap) else IdMap(np.arange(users, dtype=np.int64))
+        items = items if isinstance(items, IdMap) else IdMap(np.arange(items, dtype=np.int64))
+        user_rows = checks.rows(user_rows, "user_rows", len(users))
+        item_rows = checks.rows(item_rows, "item_rows", len(items))
+        keep, merged = _merge_repeats(user_rows, item_rows, values, times, len(items), repeats)
+        n_repeats = len(user_rows) - len(keep)
+        indptr = np.zeros(len(users) + 1, np.int64)
+        np.cumsum(np.bincount(user_rows[keep], minlength=len(users)), out=indptr[1:])
+        return cls(
+            users=users,
+            items=items,
+            indptr=indptr,
+            item_rows=np.ascontiguousarray(item_rows[keep], np.int32),
+            values=merged,
+            times=None if times is None else np.ascontiguousarray(times[keep], np.int64),
+            order=keep.astype(np.int64),
+            catalogue=Catalogue.nothing(len(items)),
+            profiles=Catalogue.nothing(len(users)),
+            source=source,
+            notes=(f"{n_repeats:,} repeated pairs merged ({repeats})",) if n_repeats else (),
+        )
+
+    @classmethod
+    def from_matrix(cls, matrix: Any, *, users: IdMap | None = None, items: IdMap | None = None) -> Interactions:
+        """Make interactions from a SciPy sparse matrix of users by items; stored zeros are interactions of value 0."""
+        coo = matrix.tocoo()
+        n_users, n_items = coo.shape
+        return cls.from_rows(
+            coo.row, coo.col, np.asarray(coo.data, np.float32),
+            users=users if users is not None else n_users, items=items if items is not None else n_items,
+            repeats="sum", source="matrix",
+        )  # fmt: skip
+
+    def __len__(self) -> int:
+        return len(self.item_rows)
+
+    def __repr__(self) -> str:
+        return (
+            f"Interactions({self.n_users:,} users × {self.n_items:,} items, {len(self):,} interactions, "
+            f"density {self.density:.3%}{', values' if self.values is not None else ''}"
+            f"{', times' if self.times is not None else ''})"
+        )
+
+    @property
+    def n_users(self) -> int:
+        """The number of user rows."""
+        return len(self.users)
+
+    @property
+    def n_items(self) -> int:
+        """The number of item rows."""
+        return len(self.items)
+
+    @property
+    def density(self) -> float:
+        """The share of all user-item pairs that are interactions."""
+        return len(self) / max(1, self.n_users * self.n_items)
+
+    @property
+    def weights(self) -> np.ndarray:
+        """The values, or ones where the data has none, float32 [n]."""
+        return np.ones(len(self), np.float32) if self.values is None else self.values
+
+    @cached_property
+    def user_rows(self) -> np.ndarray:
+        """The user row of each interaction, int32 [n], ascending."""
+        return np.repeat(np.arange(self.n_users, dtype=np.int32), np.diff(self.indptr))
+
+    @cached_property
+    def by_item(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The transposed matrix: indptr int64 [n_items + 1], user rows int32 ascending, positions int64 in this order.
+
+        ``self.values[positions]`` are the values in the transposed order.
+        """
+        positions = np.argsort(self.item_rows, kind="stable")
+        indptr = np.zeros(self.n_items + 1, np.int64)
+        np.cumsum(self.item_counts, out=indptr[1:])
+        return indptr, self.user_rows[positions], positions
+
+    @cached_property
+    def user_counts(self) -> np.ndarray:
+        """The number of interactions of each user, int64 [n_users]."""
+        return np.diff(self.indptr)
+
+    @cached_property
+    def item_counts(self) -> np.ndarray:
+        """The number of interactions of each item, int64 [n_items]."""
+        return np.bincount(self.item_rows, minlength=self.n_items).astype(np.int64)
+
+    @cached_property
+    def chronological(self) -> np.ndarray:
+        """The positions of all interactions, by user and within a user oldest first, int64 [n].
+
+        Equal times are ordered by their position in the source; without times that position alone is the order.
+        """
+        keys = (self.order, self.user_rows) if self.times is None else (self.order, self.times, self.user_rows)
+        return np.lexsort(keys)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """A SHA-256 (hex) of the ids, pairs, values, times and, where it stands for time, of the order."""
+        digest = hashlib.sha256()
+        digest.update((self.users.fingerprint + self.items.fingerprint).encode())
+        for array in (self.indptr, self.item_rows, self.values, self.times):
+            digest.update(b"-" if array is None else np.ascontiguousarray(array).tobytes())
+        return digest.hexdigest()
+
+    def histories(self, user_rows: np.ndarray | None = None) -> Histories:
+        """Return the users' histories in order of time (all users if None)."""
+        positions = self.chronological
+        values, times = picked(self.values, positions), picked(self.times, positions)
+        whole = Histories(self.indptr, self.item_rows[positions], values, times, self.n_items)
+        return whole if user_rows is None else whole.take(user_rows)
+
+    def matrix(self) -> Any:
+        """Return a SciPy CSR matrix of float32 (users × items) that shares this data; values or ones."""
+        from scipy.sparse import csr_matrix
+
+        return csr_matrix((self.weights, self.item_rows, self.indptr), shape=(self.n_users, self.n_items))
+
+    def where(self, keep: np.ndarray, *notes: str) -> Self:
+        """Return the interactions for which ``keep`` (bool [n]) holds, with the same id maps and so the same rows."""
+        keep = np.asarray(keep, bool)
+        if keep.shape != (len(self),):
+            raise ArgumentError(f"keep must be a bool for each of the {len(self)} interactions, not of shape {keep.shape}.")
+        indptr = np.zeros(self.n_users + 1, np.int64)
+        np.cumsum(np.bincount(self.user_rows[keep], minlength=self.n_users), out=indptr[1:])
+        return replace(
+            self, indptr=indptr, item_rows=self.item_rows[keep], order=self.order[keep],
+            values=picked(self.values, keep), times=picked(self.times, keep), notes=self.notes + notes,
+        )  # fmt: skip
+
+    def compact(self) -> Self:
+        """Return the same interactions without the users and items that have none; rows are numbered anew."""
+        users, items = np.flatnonzero(self.user_counts), np.flatnonzero(self.item_counts)
+        if len(users) == self.n_users and len(items) == self.n_items:
+            return self
+        new_item = np.full(self.n_items, -1, np.int32)
+        new_item[items] = np.arange(len(items), dtype=np.int32)
+        indptr = np.zeros(len(users) + 1, np.int64)
+        np.cumsum(self.user_counts[users], out=indptr[1:])
+        return replace(
+            self, users=IdMap(self.users.take(users)), items=IdMap(self.items.take(items)), indptr=indptr,
+            item_rows=new_item[self.item_rows], catalogue=_taken(self.catalogue, items), profiles=_taken(self.profiles, users),
+        )  # fmt: skip
+
+
+def _rows(ids: IdMap, column: pa.ChunkedArray, what: str) -> np.ndarray:
+    """The row of each event's id; distinct ids are looked up once."""
+    if pa.types.is_integer(column.type):
+        return ids.rows(np.asarray(column), what=what)
+    if not pa.types.is_dictionary(column.type):
+        column = pc.dictionary_encode(column)
+    column = column.unify_dictionaries()
+    if column.num_chunks == 0:
+        return np.zeros(0, np.int32)
+    rows = ids.rows(column.chunk(0).dictionary, what=what)
+    return np.concatenate([rows[np.asarray(chunk.indices)] for chunk in column.chunks])
+
+
+def _merge_repeats(
+    user_rows: np.ndarray,
+    item_rows: np.ndarray,
+    values: np.ndarray | None,
+    times: np.ndarray | None,
+    n_items: int,
+    repeats: str,
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """The position of the event that stands for each pair, in CSR order, and the pairs' values."""
+    pairs = user_rows.astype(np.int64) * n_items + item_rows
+    by_pair = np.argsort(pairs, kind="stable") if times is None else np.lexsort((times, pairs))
+    ordered = pairs[by_pair]
+    first = np.ones(len(ordered), bool)
+    first[1:] = ordered[1:] != ordered[:-1]
+    starts = np.flatnonzero(first)
+    ends = np.append(starts[1:], len(ordered))
+    keep = by_pair[ends - 1]
+    if len(starts) == len(ordered) or repeats == "last":
+        return keep, None if values is None else np.ascontiguousarray(values[keep], np.float32)
+    counted = np.ones(len(ordered), np.float64) if values is None else values[by_pair].astype(np.float64)
+    if repeats == "max":
+        combined = np.maximum.reduceat(counted, starts)
+    else:
+        combined = np.add.reduceat(counted, starts)
+        if repeats == "mean":
+            combined = combined / (ends - starts)
+    return keep, combined.astype(np.float32)
+
+
+def _listed_items(events: Events) -> Any:
+    return None if events.item_table is None else events.item_table.column("item_id").drop_null()
+
+
+def _aligned(ids: IdMap, table: pa.Table | None, column: str) -> Catalogue:
+    return Catalogue.nothing(len(ids)) if table is None else Catalogue.aligned(ids, table, column)
+
+
+def _taken(catalogue: Catalogue, rows: np.ndarray) -> Catalogue:
+    return Catalogue(catalogue.table.take(pa.array(rows)), catalogue.title_column)
