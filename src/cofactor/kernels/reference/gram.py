@@ -1,10 +1,8 @@
-"""Products X'X of a sparse matrix with itself, and what linear item models make of them; in plain NumPy."""
+"""Products X'X of a sparse matrix with itself, and the weights that EASE makes of their inverse; in plain NumPy."""
 
 from __future__ import annotations
 
 import numpy as np
-
-from cofactor.kernels.reference.topk import topk_scores
 
 
 def gram_lower(
@@ -70,63 +68,6 @@ def ease_weights(inverse: np.ndarray, n_threads: int) -> None:
     mirror_lower(inverse, n_threads)
     inverse /= -np.diag(inverse).copy()
     np.fill_diagonal(inverse, 0.0)
-
-
-def top_neighbours(
-    user_indptr: np.ndarray,
-    user_indices: np.ndarray,
-    user_values: np.ndarray,
-    item_indptr: np.ndarray,
-    item_users: np.ndarray,
-    item_values: np.ndarray,
-    left: np.ndarray,
-    right: np.ndarray,
-    left_add: np.ndarray,
-    right_add: np.ndarray,
-    product_weight: float,
-    neighbours: int,
-    n_threads: int,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return each item's most similar items, s_ij = d_ij / (p_i q_j + a_i + b_j + w d_ij) with d = X'X.
-
-    Only pairs with d_ij > 0 and s_ij > 0 are neighbours, an item is never its own. They come by descending similarity,
-    equal ones by the lower row.
-
-    Parameters
-    ----------
-    user_indptr, user_indices, user_values, item_indptr, item_users, item_values
-        X in both orders, as in `gram_lower`.
-    left, right : float32 [n_items]
-        p and q: the norms, for cosine.
-    left_add, right_add : float32 [n_items]
-        a and b: the shrinkage in one of them; squared norms, for Jaccard and Tversky.
-    product_weight : float
-        w: -1 for Jaccard, zero for cosine.
-    neighbours : int
-        How many are kept of each item, at least 1.
-    n_threads : int
-        Unused here.
-
-    Returns
-    -------
-    rows : int32 [n_items, neighbours]
-        -1 where an item has no more.
-    similarity : float32 [n_items, neighbours]
-        NaN where an item has no more.
-    count : int32 [n_items]
-    """
-    n_items = item_indptr.size - 1
-    d = gram_lower(user_indptr, user_indices, user_values, item_indptr, item_users, item_values, n_threads)
-    mirror_lower(d, n_threads)
-    below = np.outer(left, right) + left_add[:, None] + right_add[None, :] + np.float32(product_weight) * d
-    with np.errstate(divide="ignore", invalid="ignore"):
-        similarity = (d / below).astype(np.float32)
-    similarity[~((d > 0) & (similarity > 0))] = -np.inf
-    np.fill_diagonal(similarity, -np.inf)
-    none = np.zeros(n_items + 1, np.int64)
-    return topk_scores(
-        similarity, neighbours, none, np.zeros(0, np.int32), np.ones(n_items, np.uint8), n_threads
-    )
 
 
 def _dense(indptr: np.ndarray, indices: np.ndarray, values: np.ndarray, n_columns: int) -> np.ndarray:
