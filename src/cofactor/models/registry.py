@@ -24,6 +24,12 @@ MODELS: dict[str, Entry] = {
     "popularity": Entry(
         "cofactor.models.baselines.popularity", "Popularity", "what most people took; the floor to beat", "baseline"
     ),
+    "item_knn": Entry(
+        "cofactor.models.implicit.item_knn", "ItemKNN", "neighbours among items, by the users they share", "implicit"
+    ),
+    "ease": Entry(
+        "cofactor.models.implicit.ease", "EASE", "the best linear item model, in closed form; one dense matrix", "implicit"
+    ),
 }
 
 
