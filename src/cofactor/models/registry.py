@@ -24,6 +24,9 @@ MODELS: dict[str, Entry] = {
     "popularity": Entry(
         "cofactor.models.baselines.popularity", "Popularity", "what most people took; the floor to beat", "baseline"
     ),
+    "bpr": Entry(
+        "cofactor.models.implicit.bpr", "BPR", "what a user took ranks above what he didn't, pair by pair", "implicit"
+    ),
 }
 
 
