@@ -24,6 +24,13 @@ MODELS: dict[str, Entry] = {
     "popularity": Entry(
         "cofactor.models.baselines.popularity", "Popularity", "what most people took; the floor to beat", "baseline"
     ),
+    "bias": Entry(
+        "cofactor.models.baselines.bias", "Bias", "mean plus user's and item's bias; the floor for ratings", "baseline"
+    ),
+    "biased_mf": Entry(
+        "cofactor.models.explicit.biased_mf", "BiasedMF", "ratings by matrix factorisation with biases, SGD or ALS", "explicit"
+    ),
+    "svdpp": Entry("cofactor.models.explicit.svdpp", "SVDpp", "the same, where what was rated at all speaks too", "explicit"),
 }
 
 
