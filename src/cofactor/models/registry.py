@@ -33,16 +33,6 @@ MODELS: dict[str, Entry] = {
     "biased_mf": Entry("explicit.biased_mf", "BiasedMF", "ratings by matrix factorisation with biases, SGD or ALS"),
     "svdpp": Entry("explicit.svdpp", "SVDpp", "the same, where what was rated at all speaks too"),
     "latent_factor": Entry("neural.latent_factor", "LatentFactor", "matrix factorisation in PyTorch, with any loss"),
-    "popularity": Entry(
-        "cofactor.models.baselines.popularity", "Popularity", "what most people took; the floor to beat", "baseline"
-    ),
-    "bias": Entry(
-        "cofactor.models.baselines.bias", "Bias", "mean plus user's and item's bias; the floor for ratings", "baseline"
-    ),
-    "biased_mf": Entry(
-        "cofactor.models.explicit.biased_mf", "BiasedMF", "ratings by matrix factorisation with biases, SGD or ALS", "explicit"
-    ),
-    "svdpp": Entry("cofactor.models.explicit.svdpp", "SVDpp", "the same, where what was rated at all speaks too", "explicit"),
 }
 
 
