@@ -57,6 +57,12 @@ def read_dat(place: Place, options: Options) -> Events:
     return _with_dat_tables(place, events)
 
 
+def read_latest(place: Place, options: Options) -> Events:
+    """Read the complete rows of MovieLens 1M's latest fifth, where a folder has them as ``ratings.latest20pct.dat``."""
+    events = delimited_events(place.get("ratings.latest20pct.dat"), options, delimiter="::", header=False)
+    return _with_dat_tables(place, events)
+
+
 def split_1m(place: Place, fold: str, options: Options) -> Split:
     """Read one of the five folds of MovieLens 1M that the SiReN paper published; the other four are the training part."""
     checks.choice(fold, "fold", FOLDS_1M)
