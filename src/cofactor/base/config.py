@@ -84,7 +84,7 @@ class Config:
             cls._refuse_unknown(values)
             checked_init(self, **values)
 
-        cls.__init__ = __init__  # type: ignore[method-assign]
+        cls.__init__ = __init__  # type: ignore[assignment]
 
     def __post_init__(self) -> None:
         hints = typing.get_type_hints(type(self))

@@ -6,7 +6,7 @@ Models and readers talk to a `Progress`; what is shown (a bar, plain lines, noth
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
 
@@ -20,16 +20,11 @@ class Task(Protocol):
 class Progress(Protocol):
     """Where work reports to."""
 
-    def task(self, name: str, total: int | None) -> _TaskContext:
+    def task(self, name: str, total: int | None) -> AbstractContextManager[Task]:
         """Open a piece of work of ``total`` steps (None: unknown) as a context manager that yields a `Task`."""
 
     def say(self, text: str) -> None:
         """Say one sentence (a kernel is being compiled, rows were dropped)."""
-
-
-class _TaskContext(Protocol):
-    def __enter__(self) -> Task: ...
-    def __exit__(self, *exc: object) -> bool | None: ...
 
 
 class _SilentTask:

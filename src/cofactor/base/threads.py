@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
+from typing import Any
 
 
 @contextmanager
@@ -19,13 +21,14 @@ def native_threads(count: int, *, blas: int | None = None) -> Iterator[None]:
     larger count is cut down to that.
     """
     import numba
-    import threadpoolctl
 
     before = numba.get_num_threads()
     numba.set_num_threads(max(1, min(count, numba.config.NUMBA_NUM_THREADS)))
     try:
         # user_api="blas" leaves OpenMP alone: Numba's own pool may be OpenMP.
-        with threadpoolctl.threadpool_limits(limits=count if blas is None else blas, user_api="blas"):
+        with _pools("scipy.linalg" in sys.modules, "torch" in sys.modules).limit(
+            limits=count if blas is None else blas, user_api="blas"
+        ):
             if "torch" in sys.modules:
                 with _torch_threads(count):
                     yield
@@ -33,6 +36,14 @@ def native_threads(count: int, *, blas: int | None = None) -> Iterator[None]:
                 yield
     finally:
         numba.set_num_threads(before)
+
+
+@lru_cache(maxsize=4)
+def _pools(with_scipy: bool, with_torch: bool) -> Any:
+    """The thread pools of the loaded libraries; looked up anew (milliseconds) when one that brings its own is loaded."""
+    import threadpoolctl
+
+    return threadpoolctl.ThreadpoolController()
 
 
 @contextmanager

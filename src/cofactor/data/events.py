@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from cofactor.base.errors import ArgumentError, DataError
+from cofactor.data.histories import picked
 
 
 @dataclass(frozen=True)
@@ -67,13 +68,12 @@ class Events:
     def where(self, keep: np.ndarray, *notes: str) -> Events:
         """Return the events for which ``keep`` (bool [n_events]) holds."""
         mask = pa.array(keep)
-        pick = lambda a: None if a is None else a[keep]  # noqa: E731
         return replace(
             self,
             users=self.users.filter(mask),
             items=self.items.filter(mask),
-            values=pick(self.values),
-            times=pick(self.times),
+            values=picked(self.values, keep),
+            times=picked(self.times, keep),
             notes=self.notes + notes,
         )
 

@@ -65,8 +65,7 @@ class Histories:
         indptr = np.zeros(len(users) + 1, np.int64)
         np.cumsum(lengths, out=indptr[1:])
         positions = np.repeat(starts - indptr[:-1], lengths) + np.arange(indptr[-1])
-        pick = lambda a: None if a is None else a[positions]  # noqa: E731
-        return Histories(indptr, self.item_rows[positions], pick(self.values), pick(self.times), self.n_items)
+        return self._at(positions, indptr)
 
     def tail(self, length: int) -> Histories:
         """Return each user's last ``length`` events."""
@@ -74,8 +73,11 @@ class Histories:
         indptr = np.zeros(len(self) + 1, np.int64)
         np.cumsum(keep, out=indptr[1:])
         positions = np.repeat(self.indptr[1:] - keep - indptr[:-1], keep) + np.arange(indptr[-1])
-        pick = lambda a: None if a is None else a[positions]  # noqa: E731
-        return Histories(indptr, self.item_rows[positions], pick(self.values), pick(self.times), self.n_items)
+        return self._at(positions, indptr)
+
+    def _at(self, positions: np.ndarray, indptr: np.ndarray) -> Histories:
+        values, times = picked(self.values, positions), picked(self.times, positions)
+        return Histories(indptr, self.item_rows[positions], values, times, self.n_items)
 
     @cached_property
     def csr(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -92,3 +94,8 @@ class Histories:
         indptr = np.zeros(len(self) + 1, np.int64)
         np.cumsum(np.bincount(owners[order], minlength=len(self)), out=indptr[1:])
         return indptr, self.item_rows[order], values[order]
+
+
+def picked(array: np.ndarray | None, which: np.ndarray) -> np.ndarray | None:
+    """Return the entries at some positions (or under a mask) of an array that may be missing."""
+    return None if array is None else array[which]

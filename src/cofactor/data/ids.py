@@ -114,8 +114,8 @@ class IdMap:
         if len(asked) < _BULK:
             words = asked.tolist() if isinstance(asked, np.ndarray) else list(map(_python, asked))
             return np.array([self._rows_of_text.get(_text(word), -1) for word in words], np.int32)
-        found = pc.index_in(_plain(asked).cast(pa.string()), value_set=self._ids.cast(pa.string()))
-        return np.asarray(found.fill_null(-1).combine_chunks() if isinstance(found, pa.ChunkedArray) else found.fill_null(-1)).astype(np.int32)  # noqa: E501
+        found = pc.index_in(_plain(asked).cast(pa.string()), value_set=self._ids)
+        return np.asarray(found.fill_null(-1)).astype(np.int32)
 
     def rows(self, ids: Any, *, what: str = "id") -> np.ndarray:
         """Return the row of each id, int32.
@@ -172,6 +172,11 @@ class IdMap:
         hit = (numbers[place] == wanted) & ~np.ma.getmaskarray(asked)
         rows = place if self._is_sorted else self._order[place]
         return np.where(hit, rows, -1).astype(np.int32)
+
+
+def as_ids(ids: Any) -> pa.Array:
+    """Return one id or several, of any container, as an Arrow array of int64 or string, in the order given."""
+    return _plain(ids if isinstance(ids, (pa.Array, pa.ChunkedArray, np.ndarray)) else list(_each(ids)))
 
 
 def _each(ids: Any) -> Iterable[Any]:

@@ -15,7 +15,7 @@ from cofactor.base import checks
 from cofactor.base.errors import ArgumentError, DataError
 from cofactor.data.catalogue import Catalogue
 from cofactor.data.events import Events
-from cofactor.data.histories import Histories
+from cofactor.data.histories import Histories, picked
 from cofactor.data.ids import IdMap
 
 REPEATS = ("last", "sum", "mean", "max")
@@ -237,8 +237,8 @@ class Interactions:
     def histories(self, user_rows: np.ndarray | None = None) -> Histories:
         """Return the users' histories in order of time (all users if None)."""
         positions = self.chronological
-        pick = lambda a: None if a is None else a[positions]  # noqa: E731
-        whole = Histories(self.indptr, self.item_rows[positions], pick(self.values), pick(self.times), self.n_items)
+        values, times = picked(self.values, positions), picked(self.times, positions)
+        whole = Histories(self.indptr, self.item_rows[positions], values, times, self.n_items)
         return whole if user_rows is None else whole.take(user_rows)
 
     def matrix(self) -> Any:
@@ -254,10 +254,9 @@ class Interactions:
             raise ArgumentError(f"keep must be a bool for each of the {len(self)} interactions, not of shape {keep.shape}.")
         indptr = np.zeros(self.n_users + 1, np.int64)
         np.cumsum(np.bincount(self.user_rows[keep], minlength=self.n_users), out=indptr[1:])
-        pick = lambda a: None if a is None else a[keep]  # noqa: E731
         return replace(
-            self, indptr=indptr, item_rows=self.item_rows[keep], values=pick(self.values), times=pick(self.times),
-            order=self.order[keep], notes=self.notes + notes,
+            self, indptr=indptr, item_rows=self.item_rows[keep], order=self.order[keep],
+            values=picked(self.values, keep), times=picked(self.times, keep), notes=self.notes + notes,
         )  # fmt: skip
 
     def compact(self) -> Self:

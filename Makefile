@@ -1,0 +1,51 @@
+# Every target makes its own environment when there is none; nothing has to be installed by hand but Python 3.11+ and make.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+# Two test processes: the suite is meant for two cores.
+TEST_JOBS ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-all lint types floors wheel bench docs clean
+
+help:  ## this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
+
+$(READY): pyproject.toml constraints.txt
+	@echo "Making the environment in $(VENV) (once; a minute or two) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --upgrade pip 2>/dev/null || true
+	@$(BIN)/python -m pip install --quiet --constraint constraints.txt "torch==2.13.0"
+	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev]"
+	@touch $@
+
+demo: $(READY)  ## the whole tour: data, models side by side, recommendations, similar items, a saved model
+	@$(BIN)/cofactor demo
+
+test: $(READY)  ## the test suite (a few minutes on two cores)
+	$(BIN)/python -m pytest -q -n $(TEST_JOBS) --dist loadfile -m "not slow"
+
+test-all: $(READY)  ## the test suite with the slow tests (accuracy on real data)
+	$(BIN)/python -m pytest -q -n $(TEST_JOBS) --dist loadfile
+
+lint: $(READY)  ## ruff
+	$(BIN)/ruff check src tests benchmarks
+
+types: $(READY)  ## mypy, strict
+	$(BIN)/mypy
+
+floors: $(READY)  ## the floors test alone: who may import whom, and what importing costs
+	$(BIN)/python -m pytest -q tests/test_floors.py
+
+wheel: $(READY)  ## build the wheel, install it in a clean environment, and try it
+	@sh tests/smoke_wheel.sh $(PYTHON) $(BIN)/python
+
+bench: $(READY)  ## the benchmarks against peers (makes the peers' environment on demand)
+	@$(BIN)/python -m benchmarks
+
+docs: $(READY)  ## run every example of the docs
+	$(BIN)/python -m pytest -q tests/test_docs.py
+
+clean:  ## remove what was built (not the environment)
+	rm -rf dist build .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,323 @@
+"""The k best items of each user, exactly, without ever holding all scores.
+
+The law is the reference twin's: descending score, equal scores to the lower row, nothing excluded, disallowed, NaN or
+-inf. Each user keeps a heap of the k best so far with the worst at its root; whole runs of scores are compared with
+that root at once, and only the few that beat it are looked at one by one.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import prange
+
+from cofactor.kernels.cpu.jit import helper, kernel
+
+USER_BLOCK = 128  # users of one matrix product, at most
+ITEM_BLOCK = 1024  # items of one matrix product: 128 x 1024 scores are half a megabyte and stay in the L2 cache
+RUN = 64  # scores compared with the threshold at once
+PRUNE_FROM = 256  # users from which on sorting the items by their bound pays
+
+
+def topk_scores(
+    scores: np.ndarray,
+    k: int,
+    excluded_indptr: np.ndarray,
+    excluded_indices: np.ndarray,
+    allowed: np.ndarray,
+    n_threads: int,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the k best items of every row of a score matrix.
+
+    An item is eligible for row b if it is allowed, isn't among b's excluded items, and its score is neither NaN nor
+    -inf. The eligible items are ordered by (-score, item row): equal scores go to the lower row. The first
+    min(k, eligible) of them are returned.
+
+    Parameters
+    ----------
+    scores : float32 [B, n]
+        The score of every item, C-contiguous; NaN and -inf stand for "can't be recommended".
+    k : int
+        How many items are wanted, at least 0.
+    excluded_indptr : int64 [B + 1]
+        Where each row's excluded items begin in ``excluded_indices``.
+    excluded_indices : int32 [excluded_indptr[-1]]
+        Excluded item rows, ascending within each row (they are searched by bisection); repeats do no harm.
+    allowed : bool or uint8 [n]
+        Nonzero for the items that may come back at all.
+    n_threads : int
+        Among how many threads the rows are divided, at least 1; the result doesn't depend on it.
+
+    Returns
+    -------
+    rows : int32 [B, k]
+        Item rows, best first; -1 from position ``count[b]`` on.
+    best : float32 [B, k]
+        Their scores; NaN from position ``count[b]`` on.
+    count : int32 [B]
+        How many were found.
+    """
+    rows, best, count = _empty(scores.shape[0], k)
+    if rows.size and scores.shape[1]:
+        _scan_scores(scores, excluded_indptr, excluded_indices, _mask(allowed), n_threads, rows, best, count)
+    return rows, best, count
+
+
+def topk_dot(
+    user_vectors: np.ndarray,
+    item_vectors: np.ndarray,
+    item_offsets: np.ndarray,
+    k: int,
+    excluded_indptr: np.ndarray,
+    excluded_indices: np.ndarray,
+    allowed: np.ndarray,
+    n_threads: int,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the k items with the largest x_u·y_i + c_i of every user, by the law of `topk_scores`.
+
+    No more than 128 x 1024 scores a thread exist at any time. For many users at once the items are visited in the order
+    of the bound |x_u| |y_i| + c_i (Cauchy-Schwarz), and a user is done when no item left can reach its k-th best score.
+    The bound is widened by the rounding error of the product, so nothing is lost.
+
+    Parameters
+    ----------
+    user_vectors : float32 [B, f]
+        x_u, C-contiguous.
+    item_vectors : float32 [n, f]
+        y_i, C-contiguous.
+    item_offsets : float32 [n]
+        c_i; zeros when there are none.
+    k, excluded_indptr, excluded_indices, allowed, n_threads
+        As in `topk_scores`. Call it inside ``native_threads(n_threads, blas=1)``: every thread calls BLAS.
+
+    Returns
+    -------
+    rows : int32 [B, k]
+    best : float32 [B, k]
+    count : int32 [B]
+        As in `topk_scores`, for the scores as the machine computes them: items whose exact scores differ by less than
+        the rounding error of a float32 product may trade places.
+    """
+    n_users, n_items = user_vectors.shape[0], item_vectors.shape[0]
+    rows, best, count = _empty(n_users, k)
+    if not rows.size or not n_items:
+        return rows, best, count
+    mask = _mask(allowed)
+    if n_users >= PRUNE_FROM and n_items > 2 * ITEM_BLOCK:
+        order, reach, rest = _bounds(user_vectors, item_vectors, item_offsets)
+        item_vectors, item_offsets, mask = item_vectors[order], item_offsets[order], mask[order]
+    else:
+        # an infinite bound never ends a user's search
+        order = np.arange(n_items, dtype=np.int32)
+        reach = rest = np.full(-(-n_items // ITEM_BLOCK), np.inf)
+    _scan_products(
+        user_vectors, item_vectors, item_offsets, order, reach, rest, excluded_indptr, excluded_indices, mask,
+        n_threads, rows, best, count,
+    )  # fmt: skip
+    return rows, best, count
+
+
+def _empty(n_rows: int, k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    return np.full((n_rows, k), -1, np.int32), np.full((n_rows, k), np.nan, np.float32), np.zeros(n_rows, np.int32)
+
+
+def _mask(allowed: np.ndarray) -> np.ndarray:
+    # one dtype, so that one variant of the kernel is compiled
+    return allowed.view(np.uint8) if allowed.dtype == np.bool_ else allowed.astype(np.uint8, copy=False)
+
+
+def _bounds(
+    user_vectors: np.ndarray, item_vectors: np.ndarray, item_offsets: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Order the items [n] by a bound on their score; largest norm and offset from each block on, both [blocks]."""
+    offsets = np.where(np.isnan(item_offsets), -np.inf, item_offsets).astype(np.float64)
+    with np.errstate(invalid="ignore"):
+        norms = np.sqrt(np.einsum("if,if->i", item_vectors, item_vectors, dtype=np.float64))
+        typical = float(np.median(np.sqrt(np.einsum("uf,uf->u", user_vectors, user_vectors, dtype=np.float64))))
+        # A NaN vector never scores; counted as infinite it comes first and can't hide in the bound of the others.
+        norms[np.isnan(norms)] = np.inf
+        key = norms * (typical if np.isfinite(typical) else 1.0) + offsets
+    order = np.argsort(-np.where(np.isnan(key), np.inf, key), kind="stable").astype(np.int32)
+    starts = np.arange(0, order.size, ITEM_BLOCK)
+    reach = np.maximum.accumulate(norms[order][::-1])[::-1][starts]
+    rest = np.maximum.accumulate(offsets[order][::-1])[::-1][starts]
+    return order, reach, rest
+
+
+@helper
+def _before(score: Any, row: Any, other_score: Any, other_row: Any) -> Any:
+    """Whether (score, row) is ranked before (other_score, other_row)."""
+    return score > other_score or (score == other_score and row < other_row)
+
+
+@kernel
+def _contains(values: Any, low: Any, high: Any, wanted: Any) -> Any:
+    """Whether the ascending values[low:high] hold the one wanted."""
+    end = high
+    while low < high:
+        middle = (low + high) >> 1
+        if values[middle] < wanted:
+            low = middle + 1
+        else:
+            high = middle
+    return low < end and values[low] == wanted
+
+
+@kernel
+def _sink(heap_rows: Any, heap_scores: Any, size: Any, row: Any, score: Any) -> Any:
+    """Put (score, row) in the place of the root, the worst, and sink it to where it belongs."""
+    at = 0
+    while True:
+        child = 2 * at + 1
+        if child >= size:
+            break
+        if child + 1 < size and _before(
+            heap_scores[child], heap_rows[child], heap_scores[child + 1], heap_rows[child + 1]
+        ):
+            child += 1
+        # the children's worst is no worse than the new one: it stays here
+        if not _before(score, row, heap_scores[child], heap_rows[child]):
+            break
+        heap_rows[at] = heap_rows[child]
+        heap_scores[at] = heap_scores[child]
+        at = child
+    heap_rows[at] = row
+    heap_scores[at] = score
+
+
+@kernel
+def _offer(heap_rows: Any, heap_scores: Any, size: Any, k: Any, row: Any, score: Any) -> Any:
+    """Take (score, row) into the heap if it is among the k best so far; return the heap's new size."""
+    if size < k:
+        at = size
+        size += 1
+        while at > 0:
+            parent = (at - 1) >> 1
+            if not _before(heap_scores[parent], heap_rows[parent], score, row):
+                break
+            heap_rows[at] = heap_rows[parent]
+            heap_scores[at] = heap_scores[parent]
+            at = parent
+        heap_rows[at] = row
+        heap_scores[at] = score
+    elif _before(score, row, heap_scores[0], heap_rows[0]):
+        _sink(heap_rows, heap_scores, size, row, score)
+    return size
+
+
+@kernel
+def _sort_heap(heap_rows: Any, heap_scores: Any, size: Any) -> Any:
+    """Turn the heap into a list, best first: the worst goes to the end, again and again."""
+    while size > 1:
+        size -= 1
+        row = heap_rows[size]
+        score = heap_scores[size]
+        heap_rows[size] = heap_rows[0]
+        heap_scores[size] = heap_scores[0]
+        _sink(heap_rows, heap_scores, size, row, score)
+
+
+@kernel
+def _scan(
+    scores: Any, offsets: Any, order: Any, ties_matter: Any, allowed: Any, excluded: Any, low: Any, high: Any,
+    heap_rows: Any, heap_scores: Any, size: Any, k: Any,
+) -> Any:  # fmt: skip
+    """Offer scores[j] + offsets[j] of item order[j] to a user's heap, for all j; return the heap's new size."""
+    n = scores.shape[0]
+    # What doesn't exceed the gate can't come in. Rows in ascending order never win a tie; in another order they may.
+    gate = np.float32(-np.inf)
+    if size == k:
+        gate = np.nextafter(heap_scores[0], np.float32(-np.inf)) if ties_matter else heap_scores[0]
+    for start in range(0, n, RUN):
+        stop = min(start + RUN, n)
+        # Slices of their own (no negative index can occur) and a 32-bit count let LLVM compare 16 scores at once.
+        run_scores, run_offsets = scores[start:stop], offsets[start:stop]
+        hits = np.int32(0)
+        for j in range(run_scores.shape[0]):
+            if run_scores[j] + run_offsets[j] > gate:
+                hits = np.int32(hits + np.int32(1))
+        if hits == 0:
+            continue
+        for j in range(start, stop):
+            score = scores[j] + offsets[j]
+            if score > gate and allowed[j] and not _contains(excluded, low, high, order[j]):
+                size = _offer(heap_rows, heap_scores, size, k, order[j], score)
+                if size == k:
+                    gate = np.nextafter(heap_scores[0], np.float32(-np.inf)) if ties_matter else heap_scores[0]
+    return size
+
+
+@kernel(parallel=True)
+def _scan_scores(
+    scores: Any, excluded_indptr: Any, excluded: Any, allowed: Any, n_threads: Any, rows: Any, best: Any, count: Any
+) -> Any:
+    n_rows, n_items = scores.shape
+    k = rows.shape[1]
+    offsets = np.zeros(n_items, np.float32)
+    order = np.arange(n_items).astype(np.int32)
+    for thread in prange(n_threads):
+        for b in range(thread, n_rows, n_threads):
+            low, high = excluded_indptr[b], excluded_indptr[b + 1]
+            size = _scan(scores[b], offsets, order, False, allowed, excluded, low, high, rows[b], best[b], 0, k)
+            _sort_heap(rows[b], best[b], size)
+            count[b] = size
+
+
+@kernel(parallel=True)
+def _scan_products(
+    user_vectors: Any, item_vectors: Any, offsets: Any, order: Any, reach: Any, rest: Any, excluded_indptr: Any,
+    excluded: Any, allowed: Any, n_threads: Any, rows: Any, best: Any, count: Any,
+) -> Any:  # fmt: skip
+    """s_ui = x_u·y_i + c_i by blocks; `reach` and `rest` bound |y_i| and c_i from each block of items on."""
+    n_users, n_factors = user_vectors.shape
+    n_items = item_vectors.shape[0]
+    k = rows.shape[1]
+    user_block = min(USER_BLOCK, (n_users + n_threads - 1) // n_threads)
+    n_blocks = (n_users + user_block - 1) // user_block
+    ties_matter = reach[0] < np.inf or reach[-1] < np.inf
+    # |fl(x·y) - x·y| <= f eps |x| |y| / (1 - f eps); doubled, which also covers adding the offset
+    slack = 2.0 * (n_factors + 8) * 1.2e-7
+    for thread in prange(n_threads):
+        x = np.empty((user_block, n_factors), np.float32)
+        length = np.empty(user_block)
+        user = np.empty(user_block, np.int64)
+        products = np.empty(user_block * ITEM_BLOCK, np.float32)
+        for block in range(thread, n_blocks, n_threads):
+            m = min(user_block, n_users - block * user_block)  # users that aren't done, packed to the front
+            for a in range(m):
+                user[a] = block * user_block + a
+                x[a] = user_vectors[user[a]]
+                square = 0.0
+                for d in range(n_factors):
+                    square += np.float64(x[a, d]) * np.float64(x[a, d])
+                length[a] = np.sqrt(square)
+            for tile in range(reach.shape[0]):
+                begin = tile * ITEM_BLOCK
+                end = min(begin + ITEM_BLOCK, n_items)
+                kept = 0
+                for a in range(m):
+                    u = user[a]
+                    dot_bound = length[a] * reach[tile]
+                    bound = dot_bound + rest[tile] + slack * (dot_bound + abs(rest[tile])) + 1e-30
+                    if count[u] == k and bound < best[u, 0]:
+                        continue
+                    if kept < a:
+                        user[kept] = u
+                        length[kept] = length[a]
+                        x[kept] = x[a]
+                    kept += 1
+                m = kept
+                if m == 0:
+                    break
+                s = products[: m * (end - begin)].reshape(m, end - begin)
+                np.dot(x[:m], item_vectors[begin:end].T, s)
+                for a in range(m):
+                    u = user[a]
+                    count[u] = _scan(
+                        s[a], offsets[begin:end], order[begin:end], ties_matter, allowed[begin:end], excluded,
+                        excluded_indptr[u], excluded_indptr[u + 1], rows[u], best[u], count[u], k,
+                    )  # fmt: skip
+        for block in range(thread, n_blocks, n_threads):
+            for u in range(block * user_block, min((block + 1) * user_block, n_users)):
+                _sort_heap(rows[u], best[u], count[u])

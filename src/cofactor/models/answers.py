@@ -1,0 +1,121 @@
+"""What the public calls give back: ranked tables with outside ids, and explanations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+
+class RankedTable:
+    """A ranking for each of several questions: who or what was asked about, rank, answer, title, score.
+
+    Parameters
+    ----------
+    table
+        Arrow table with the columns ``<asked>``, ``rank`` (int32, from 1), ``<answer>``, ``title`` (only where titles are
+        known) and ``score`` (float32); by question, then by rank.
+    asked
+        The name of the column with the questions: ``"user_id"``, ``"item_id"`` or ``"history"`` (its number, from 0).
+    answer
+        The name of the column with the answers: ``"item_id"``, ``"user_id"``, ``"similar_item_id"`` ...
+    """
+
+    def __init__(self, table: pa.Table, *, asked: str, answer: str) -> None:
+        self._table = table
+        self.asked = asked
+        self.answer = answer
+
+    def __len__(self) -> int:
+        return int(self._table.num_rows)
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        return iter(self._table.to_pylist())
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        return self._table.__arrow_c_stream__(requested_schema)
+
+    @property
+    def ids(self) -> list[Any]:
+        """The answers' ids, in order."""
+        return list(self._table.column(self.answer).to_pylist())
+
+    @property
+    def scores(self) -> list[float]:
+        """The answers' scores, in order."""
+        return list(self._table.column("score").to_pylist())
+
+    def to_arrow(self) -> pa.Table:
+        """Return the Arrow table."""
+        return self._table
+
+    def to_pandas(self) -> Any:
+        """Return a pandas DataFrame (pandas must be installed)."""
+        return self._table.to_pandas()
+
+    def to_polars(self) -> Any:
+        """Return a polars DataFrame (polars must be installed)."""
+        from cofactor.base.extras import require
+
+        return require("polars", extra="polars", purpose="to_polars()").from_arrow(self._table)
+
+    def to_dicts(self) -> list[dict[str, Any]]:
+        """Return one dictionary a line."""
+        return list(self._table.to_pylist())
+
+    def __repr__(self) -> str:
+        shown = self._table.slice(0, 20).to_pylist()
+        names = self._table.column_names
+        lines = [[_cell(row[name]) for name in names] for row in shown]
+        widths = [max(len(name), *(len(line[n]) for line in lines), 0) for n, name in enumerate(names)]
+        text = "\n".join("  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in [names, *lines])
+        return text + (f"\n… {len(self) - 20:,} more lines" if len(self) > 20 else "")
+
+
+@dataclass(frozen=True)
+class Reason:
+    """One past item (or word, or feature) and what it added to a score."""
+
+    id: Any
+    title: str | None
+    contribution: float
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Why an item has its score for a user.
+
+    The contributions of all past items plus ``rest`` add up to ``score``.
+
+    Parameters
+    ----------
+    item, title
+        The item that is explained.
+    score
+        Its score for this user.
+    reasons
+        What carried it, the largest contribution first.
+    rest
+        What belongs to no single past item: biases, the mean.
+    """
+
+    item: Any
+    title: str | None
+    score: float
+    reasons: tuple[Reason, ...]
+    rest: float
+
+    def __repr__(self) -> str:
+        head = f"{self.title or self.item}: {self.score:.4g}"
+        lines = [f"  {r.contribution:+.4f}  {r.title or r.id}" for r in self.reasons[:10]]
+        more = [f"  … {len(self.reasons) - 10} more past items"] if len(self.reasons) > 10 else []
+        return "\n".join([head, *lines, *more, f"  {self.rest:+.4f}  belongs to no single item"])
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.4f}"
+    text = "" if value is None else str(value)
+    return text if len(text) <= 60 else text[:59] + "…"

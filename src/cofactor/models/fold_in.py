@@ -1,0 +1,72 @@
+"""Histories of people the model has never seen: from outside ids to rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from cofactor.base.errors import ArgumentError
+from cofactor.data.histories import Histories
+from cofactor.data.ids import IdMap
+
+
+def read_histories(history: Any, items: IdMap, *, unknown: str = "error") -> Histories:
+    """Turn histories with outside ids into rows.
+
+    Parameters
+    ----------
+    history
+        One history or a list of them, each oldest first: a list of item ids, or a mapping from item id to value
+        (``{50: 5.0, 172: 4.0}``). `Histories` pass through.
+    items
+        The model's items.
+    unknown
+        ``"error"`` refuses ids the model doesn't know, ``"skip"`` leaves them out.
+
+    Raises
+    ------
+    UnknownIdError
+        For unknown item ids, unless they are skipped.
+    ArgumentError
+        If ``history`` is nothing of the above, or one history has values and another hasn't.
+    """
+    if isinstance(history, Histories):
+        return history
+    lists = _several(history)
+    with_values = [isinstance(one, Mapping) for one in lists]
+    if any(with_values) and not all(with_values):
+        raise ArgumentError("history must give values for all of the histories or for none.")
+    rows = [_rows(one, items, unknown) for one in lists]
+    values = [_values(one, found) for one, found in zip(lists, rows, strict=True)] if any(with_values) else None
+    return Histories.of([found[found >= 0] for found in rows], len(items), values)
+
+
+def _several(history: Any) -> list[Any]:
+    if isinstance(history, Mapping):
+        return [history]
+    if isinstance(history, (str, bytes)) or not isinstance(history, Iterable):
+        raise ArgumentError(f"history must be a list of item ids, not {history!r}; write [{history!r}].")
+    entries = list(history)
+    nested = [isinstance(e, (list, tuple, set, frozenset, Mapping, np.ndarray)) for e in entries]
+    if entries and all(nested):
+        return entries
+    if any(nested):
+        raise ArgumentError("history must be one list of item ids or a list of such lists, not a mixture.")
+    return [entries]
+
+
+def _rows(one: Any, items: IdMap, unknown: str) -> np.ndarray:
+    ids = list(one)
+    return items.find(ids) if unknown == "skip" else items.rows(ids, what="item")
+
+
+def _values(one: Mapping[Any, float], found: np.ndarray) -> list[float]:
+    try:
+        values = np.array([float(v) for v in one.values()], np.float32)
+    except (TypeError, ValueError):
+        raise ArgumentError(f"the values of a history must be numbers, not {list(one.values())[:5]}.") from None
+    if not np.isfinite(values).all():
+        raise ArgumentError("the values of a history must be finite numbers.")
+    return [float(v) for v in values[found >= 0]]

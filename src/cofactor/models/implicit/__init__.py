@@ -1,0 +1,1 @@
+"""Models that rank, from what people took."""

@@ -1,0 +1,100 @@
+"""What a model is by nature, and what its arrays must look like."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from cofactor.base.errors import ArtifactError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Traits:
+    """What a model can do and what it reads.
+
+    Parameters
+    ----------
+    predicts_ratings
+        `predict` gives values on the data's own scale.
+    has_vectors
+        Users and items have vectors whose inner product (plus an item offset) is the score.
+    finds_similar
+        `similar_items` works.
+    explains
+        `explain` splits a score into what each past item contributed.
+    uses_values
+        Ratings, counts or weights matter, not only who met what.
+    uses_order
+        The order of a history matters.
+    uses_features
+        Columns of the catalogue or the profiles are read, so items and users without interactions get real answers.
+    answers_empty
+        An empty history gets the model's own ranking; without this trait, popularity answers.
+    same_on_any_threads
+        Equal results for any number of threads; without this trait, only ``threads=1`` repeats bit for bit.
+    """
+
+    predicts_ratings: bool = False
+    has_vectors: bool = False
+    finds_similar: bool = True
+    explains: bool = False
+    uses_values: bool = False
+    uses_order: bool = False
+    uses_features: bool = False
+    answers_empty: bool = False
+    same_on_any_threads: bool = True
+
+
+@dataclass(frozen=True)
+class ArraySpec:
+    """What one named array of a model's state must be.
+
+    Parameters
+    ----------
+    dtype
+        NumPy's name of the dtype: ``"float32"``, ``"int64"``.
+    axes
+        The name of each axis: ``"users"``, ``"items"``, a field of the Config (``"factors"``), a number as text, or any
+        other word, which must then be equal wherever it stands.
+    optional
+        Whether the array may be missing.
+    """
+
+    dtype: str
+    axes: tuple[str, ...]
+    optional: bool = False
+
+
+def check_arrays(arrays: Mapping[str, np.ndarray], specs: Mapping[str, ArraySpec], sizes: Mapping[str, int]) -> None:
+    """Check the named arrays of a model's state against what they must be.
+
+    Raises
+    ------
+    ArtifactError
+        For a missing or an unknown array, a wrong dtype or shape, or a value that isn't finite; it says which.
+    """
+    strangers = sorted(set(arrays) - set(specs))
+    if strangers:
+        raise ArtifactError(f"the model's state holds unknown arrays {strangers}; it must hold {sorted(specs)}.")
+    known = dict(sizes)
+    for name, spec in specs.items():
+        if name not in arrays:
+            if spec.optional:
+                continue
+            raise ArtifactError(f"the model's state lacks the array {name!r}.")
+        _check_array(name, arrays[name], spec, known)
+
+
+def _check_array(name: str, array: np.ndarray, spec: ArraySpec, known: dict[str, int]) -> None:
+    if array.dtype != np.dtype(spec.dtype):
+        raise ArtifactError(f"array {name!r} must be of {spec.dtype}, not {array.dtype}.")
+    if array.ndim != len(spec.axes):
+        raise ArtifactError(f"array {name!r} must have axes {list(spec.axes)}, not the shape {array.shape}.")
+    for axis, length in zip(spec.axes, array.shape, strict=True):
+        wanted = int(axis) if axis.isdecimal() else known.setdefault(axis, length)
+        if length != wanted:
+            raise ArtifactError(f"array {name!r} must have {wanted} {axis} on axis {axis!r}, not {length}.")
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        raise ArtifactError(f"array {name!r} holds NaN or infinite numbers; the file is damaged or training had diverged.")

@@ -1,0 +1,148 @@
+"""The k best items of each row: exact, blocked, with exclusions and a written law for ties.
+
+The law: of the items that may be recommended, those with the highest scores come back in descending order; equal scores are
+ordered by the lower row. Items that are excluded or not allowed, and scores that are NaN or -inf, never come back. If fewer
+than k items are left, fewer come back (``count``); there is no filler.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from cofactor.base import checks
+
+# Exclusions as CSR: indptr int64 [B + 1] and item rows int32, ascending within a row.
+Exclusions = tuple[np.ndarray, np.ndarray]
+
+
+@dataclass(frozen=True)
+class TopK:
+    """The best rows of each of B questions.
+
+    Parameters
+    ----------
+    rows
+        int32 [B, k]; positions from ``count`` on are -1.
+    scores
+        float32 [B, k], descending; positions from ``count`` on are NaN.
+    count
+        int32 [B]: how many were found, at most k.
+    """
+
+    rows: np.ndarray
+    scores: np.ndarray
+    count: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.count)
+
+    def flat(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Return what was found as four vectors: question (int64), rank from 1 (int32), row (int32), score (float32)."""
+        found = np.arange(self.rows.shape[1]) < self.count[:, None]
+        question, place = np.nonzero(found)
+        return question, (place + 1).astype(np.int32), self.rows[found], self.scores[found]
+
+
+def best_scores(
+    scores: np.ndarray,
+    k: int,
+    *,
+    excluded: Exclusions | None = None,
+    allowed: np.ndarray | None = None,
+    n_threads: int = 1,
+) -> TopK:
+    """Return the k best items of each row of a score matrix.
+
+    Parameters
+    ----------
+    scores
+        float32 [B, n_items].
+    k
+        At least 1; more than there are items gives all of them.
+    excluded
+        CSR of items that must not come back, by row.
+    allowed
+        bool [n_items]: which items may come back at all.
+    n_threads
+        Native threads.
+    """
+    from cofactor.kernels.cpu.topk import topk_scores
+
+    n_rows, n_items = scores.shape
+    k = min(checks.integer(k, "k", low=1), max(1, n_items))
+    indptr, indices = _exclusions(excluded, n_rows)
+    return TopK(*topk_scores(np.ascontiguousarray(scores, np.float32), k, indptr, indices, _mask(allowed, n_items), n_threads))
+
+
+def best_dots(
+    user_vectors: np.ndarray,
+    item_vectors: np.ndarray,
+    k: int,
+    *,
+    item_offsets: np.ndarray | None = None,
+    excluded: Exclusions | None = None,
+    allowed: np.ndarray | None = None,
+    n_threads: int = 1,
+) -> TopK:
+    """Return the k items with the largest ``user_vectors @ item_vectors.T + item_offsets``, never holding all scores.
+
+    Parameters
+    ----------
+    user_vectors
+        float32 [B, factors].
+    item_vectors
+        float32 [n_items, factors].
+    item_offsets
+        float32 [n_items]; None means zero.
+    k, excluded, allowed, n_threads
+        As for `best_scores`.
+    """
+    from cofactor.kernels.cpu.topk import topk_dot
+
+    n_rows, n_items = len(user_vectors), len(item_vectors)
+    k = min(checks.integer(k, "k", low=1), max(1, n_items))
+    indptr, indices = _exclusions(excluded, n_rows)
+    offsets = np.zeros(n_items, np.float32) if item_offsets is None else np.ascontiguousarray(item_offsets, np.float32)
+    users, items = (np.ascontiguousarray(v, np.float32) for v in (user_vectors, item_vectors))
+    return TopK(*topk_dot(users, items, offsets, k, indptr, indices, _mask(allowed, n_items), n_threads))
+
+
+def unit_length(vectors: np.ndarray) -> np.ndarray:
+    """Return the vectors, float32 [n, f], each divided by its length; a zero vector stays zero."""
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.divide(vectors, lengths, out=np.zeros_like(vectors, dtype=np.float32), where=lengths > 0)
+
+
+def nearest(
+    units: np.ndarray, asked: np.ndarray, k: int, *, allowed: np.ndarray | None = None, n_threads: int = 1
+) -> TopK:
+    """Return the k rows with the largest cosine to each row asked, the row itself left out.
+
+    Parameters
+    ----------
+    units
+        float32 [n, f]: vectors of length 1. Zero vectors stand for rows nothing is known of: they have no neighbours and are
+        nobody's.
+    asked
+        Rows, int32 [B].
+    k, allowed, n_threads
+        As for `best_scores`.
+    """
+    known = np.asarray(units.any(axis=1))
+    eligible = known if allowed is None else known & allowed
+    itself = (np.arange(len(asked) + 1, dtype=np.int64), np.asarray(asked, np.int32))
+    best = best_dots(units[asked], units, k, excluded=itself, allowed=eligible, n_threads=n_threads)
+    count = np.where(known[asked], best.count, 0).astype(np.int32)
+    return TopK(best.rows, best.scores, count)
+
+
+def _exclusions(excluded: Exclusions | None, n_rows: int) -> Exclusions:
+    if excluded is None:
+        return np.zeros(n_rows + 1, np.int64), np.zeros(0, np.int32)
+    return np.ascontiguousarray(excluded[0], np.int64), np.ascontiguousarray(excluded[1], np.int32)
+
+
+def _mask(allowed: np.ndarray | None, n_items: int) -> np.ndarray:
+    return np.ones(n_items, np.bool_) if allowed is None else np.ascontiguousarray(allowed, np.bool_)

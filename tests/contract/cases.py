@@ -1,0 +1,13 @@
+"""What the contract suite needs to know of each model: settings that make it small. Five lines for a new one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+# name -> settings for tiny data; how close fold-in has to come to the trained row is the same for all.
+CASES: dict[str, dict[str, Any]] = {
+    "popularity": {},
+}
+
+# Models that rank everybody alike: the tests of personal taste don't concern them.
+IMPERSONAL = {"popularity", "bias"}

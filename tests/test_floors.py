@@ -1,0 +1,128 @@
+"""The floors: an upper floor may import a lower one, never the reverse; and importing Cofactor is cheap."""
+
+from __future__ import annotations
+
+import ast
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).parents[1] / "src" / "cofactor"
+
+# Which of our floors a floor may import. "models.base" and the like allow that module alone.
+MAY_IMPORT: dict[str, set[str]] = {
+    "base": set(),
+    "kernels": {"base"},
+    "data": {"base", "kernels"},
+    "retrieval": {"base", "kernels", "data"},
+    "training": {"base", "kernels", "data"},
+    "models": {"base", "kernels", "data", "retrieval", "training"},
+    "evaluation": {"base", "kernels", "data", "retrieval", "models.base", "models.traits"},
+    "artifact": {"base", "data", "models.base", "models.registry", "models.traits"},
+    "runs": {"base", "kernels", "data", "retrieval", "training", "models", "evaluation", "artifact"},
+    "service": {"base", "data", "retrieval", "artifact", "models.base", "models.answers", "models.fold_in", "models.traits"},
+    "cli": {"base", "kernels", "data", "retrieval", "training", "models", "evaluation", "artifact", "runs", "service"},
+}
+
+# Heavy libraries, and the places that may import them at the top of a file.
+MAY_LOAD: dict[str, tuple[str, ...]] = {
+    "torch": ("training", "models/neural", "models/sequence", "models/content", "kernels/gpu"),
+    "numba": ("kernels/cpu",),
+    "pyarrow": ("data", "retrieval", "models", "evaluation", "artifact", "runs", "service", "cli"),
+    "plotly": ("evaluation/report.py", "training/curves.py", "runs"),
+    "starlette": ("service",),
+    "typer": ("cli",),
+    "rich": ("cli",),
+    "safetensors": ("artifact", "training/checkpoint.py"),
+    "optuna": ("runs/tune.py",),
+}
+
+
+def _files() -> list[Path]:
+    return sorted(SOURCE.rglob("*.py"))
+
+
+def _floor(path: Path) -> str:
+    parts = path.relative_to(SOURCE).parts
+    return parts[0] if len(parts) > 1 else "(root)"
+
+
+def _imports(tree: ast.AST) -> list[str]:
+    found = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            found += [f"{node.module}.{alias.name}" for alias in node.names]
+    return found
+
+
+def _runtime_tree(path: Path) -> ast.Module:
+    """The file without what stands under ``if TYPE_CHECKING``."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+            node.body = [ast.Pass()]
+    return tree
+
+
+def test_no_floor_imports_a_higher_one() -> None:
+    wrong = []
+    for path in _files():
+        floor = _floor(path)
+        if floor == "(root)":
+            continue
+        for name in _imports(_runtime_tree(path)):
+            if not name.startswith("cofactor."):
+                continue
+            target = name.removeprefix("cofactor.")
+            allowed = MAY_IMPORT[floor] | {floor}
+            if not any(target == a or target.startswith(a + ".") for a in allowed):
+                wrong.append(f"{path.relative_to(SOURCE)} imports {name}")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_every_folder_has_a_floor() -> None:
+    folders = {p.name for p in SOURCE.iterdir() if p.is_dir() and p.name != "__pycache__"}
+    assert folders <= set(MAY_IMPORT)
+
+
+def test_heavy_libraries_are_imported_only_where_they_belong() -> None:
+    wrong = []
+    for path in _files():
+        place = path.relative_to(SOURCE).as_posix()
+        for node in _runtime_tree(path).body:
+            names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module] if isinstance(node, ast.ImportFrom) and node.module else []
+            for heavy in {n.split(".")[0] for n in names} & set(MAY_LOAD):
+                if not place.startswith(MAY_LOAD[heavy]):
+                    wrong.append(f"{place} imports {heavy}")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_the_reference_kernels_need_numpy_alone() -> None:
+    for path in (SOURCE / "kernels" / "reference").glob("*.py"):
+        for name in _imports(_runtime_tree(path)):
+            assert name.split(".")[0] in {"__future__", "numpy", "math", "typing", "collections", "cofactor"}, f"{path}: {name}"
+            assert not name.startswith("cofactor.") or name.startswith(("cofactor.base", "cofactor.kernels.reference"))
+
+
+def _loaded_after(code: str) -> set[str]:
+    script = f"import sys\n{code}\nprint('\\n'.join(sys.modules))"
+    env = {**os.environ, "PYTHONPATH": str(SOURCE.parent)}
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, env=env)
+    return {name.split(".")[0] for name in result.stdout.split()}
+
+
+@pytest.mark.parametrize("library", ["torch", "numba", "scipy", "pyarrow", "plotly", "starlette", "typer"])
+def test_import_cofactor_loads_nothing_heavy(library: str, loaded_by_import: set[str]) -> None:
+    assert library not in loaded_by_import
+
+
+@pytest.fixture(scope="module")
+def loaded_by_import() -> set[str]:
+    """The libraries that ``import cofactor`` loads, in a process of its own."""
+    return _loaded_after("import cofactor")
