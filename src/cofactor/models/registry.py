@@ -24,6 +24,9 @@ MODELS: dict[str, Entry] = {
     "popularity": Entry(
         "cofactor.models.baselines.popularity", "Popularity", "what most people took; the floor to beat", "baseline"
     ),
+    "latent_factor": Entry(
+        "cofactor.models.neural.latent_factor", "LatentFactor", "matrix factorisation in PyTorch, with any loss", "neural"
+    ),
 }
 
 

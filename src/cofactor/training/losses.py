@@ -14,12 +14,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-POINTWISE = ("squared", "logistic")
-PAIRWISE = ("bpr", "hinge", "adaptive_hinge", "warp", "cosine_contrastive", "sampled_softmax")
-WHOLE = ("full_softmax",)
-LOSSES = POINTWISE + PAIRWISE + WHOLE
-
-
 def squared_error(predicted: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
     """Mean squared error.
 
