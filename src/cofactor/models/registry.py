@@ -33,12 +33,6 @@ MODELS: dict[str, Entry] = {
     "biased_mf": Entry("explicit.biased_mf", "BiasedMF", "ratings by matrix factorisation with biases, SGD or ALS"),
     "svdpp": Entry("explicit.svdpp", "SVDpp", "the same, where what was rated at all speaks too"),
     "latent_factor": Entry("neural.latent_factor", "LatentFactor", "matrix factorisation in PyTorch, with any loss"),
-    "popularity": Entry(
-        "cofactor.models.baselines.popularity", "Popularity", "what most people took; the floor to beat", "baseline"
-    ),
-    "latent_factor": Entry(
-        "cofactor.models.neural.latent_factor", "LatentFactor", "matrix factorisation in PyTorch, with any loss", "neural"
-    ),
 }
 
 
