@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import sys
+import types
 from pathlib import Path
 
 import pytest
@@ -16,11 +18,12 @@ _BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 def test_examples_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.chdir(tmp_path)
     text = page.read_text(encoding="utf-8")
-    names: dict[str, object] = {"__name__": "__example__"}
+    module = types.ModuleType("docs_example")
+    monkeypatch.setitem(sys.modules, "docs_example", module)
     for match in _BLOCK.finditer(text):
         line = text[: match.start(1)].count("\n")
         code = "\n" * line + match.group(1)
-        exec(compile(code, str(page), "exec"), names)
+        exec(compile(code, str(page), "exec"), module.__dict__)
     capsys.readouterr()
 
 
