@@ -22,6 +22,9 @@ _PUBLIC: dict[str, str] = {
     "Split": "cofactor.data.split",
     "Part": "cofactor.data.split",
     "Recommender": "cofactor.models.base",
+    "save": "cofactor.artifact.save",
+    "load": "cofactor.artifact.load",
+    "inspect": "cofactor.artifact.load",
     "Popularity": "cofactor.models.baselines.popularity",
 }
 

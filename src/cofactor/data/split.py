@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
+from cofactor.base import checks
 from cofactor.base.errors import ArgumentError
+from cofactor.base.names import unknown_name
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
+
+HOWS = ("time", "random", "per-user", "leave-last", "users", "items")
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,4 +97,142 @@ class Split:
 
     def __repr__(self) -> str:
         validation = "no" if self.validation is None else f"{len(self.validation.truth):,}"
-        return f"Split({len(self.train):,} train, {validation} validation, {len(self.test.truth):,} test: {self.sentence})"
+        counts = f"{len(self.train):,} train, {validation} validation, {len(self.test.truth):,} test"
+        return f"Split({counts}: {self.sentence})"
+
+    def with_validation_merged(self) -> Split:
+        """Return the split for the final fit, once all choices are made: validation joins training.
+
+        What is seen of the test users grows with it, unless they are held out as a whole (``fold_in``). It equals the
+        split that the same rule gives without validation.
+        """
+        if self.validation is None:
+            return self
+        held_out = [self.validation.history] if self.validation.fold_in else []
+        train = joined(self.train, self.validation.truth, *held_out)
+        test = self.test if self.test.fold_in else replace(self.test, history=train)
+        sentence = f"{self.sentence} The validation part was merged into training for the final fit."
+        return Split(train, test, None, sentence)
+
+    def with_validation_seen(self) -> Split:
+        """Return the split in which the test users' histories hold their validation items too, untrained on.
+
+        It is how published results of sequence models were measured: the model is chosen by the last but one item,
+        and is shown that item when it is asked for the last one.
+        """
+        if self.validation is None or self.test.fold_in:
+            return self
+        test = replace(self.test, history=joined(self.test.history, self.validation.truth))
+        sentence = f"{self.sentence} The test histories hold the validation part as well as training."
+        return replace(self, test=test, sentence=sentence)
+
+    def known_only(self) -> Split:
+        """Return the split without the held-out interactions of users with no history and of items not trained on.
+
+        Items are kept where the part ranks its own candidates (cold items). How many were left out is in the sentence.
+
+        Raises
+        ------
+        ArgumentError
+            If nothing of the test part, or of a validation part, is left.
+        """
+        test, n_test = _known_only(self.test, self.train, "test")
+        sentence = f"{self.sentence} Left out of test: {n_test:,} interactions of users or items unknown to training"
+        if self.validation is None:
+            return replace(self, test=test, sentence=f"{sentence}.")
+        validation, n_validation = _known_only(self.validation, self.train, "validation")
+        return Split(self.train, test, validation, f"{sentence}; of validation: {n_validation:,}.")
+
+
+def split(
+    data: Interactions,
+    how: str = "time",
+    *,
+    test: float | None = None,
+    validation: float | None = None,
+    seed: int | None = None,
+    **options: Any,
+) -> Split:
+    """Cut data into train, test and, if asked, validation by a named rule.
+
+    Parameters
+    ----------
+    data
+        The interactions.
+    how
+        ``"time"`` (one moment for all users), ``"random"`` (interactions), ``"per-user"`` (a share of each user's),
+        ``"leave-last"`` (each user's last n), ``"users"`` (new users with a history to fold in), ``"items"`` (cold
+        items).
+    test, validation
+        The shares of the whole that are held out; for ``"leave-last"`` the numbers of each user's interactions.
+    seed
+        For the rules that draw.
+    options
+        What else the rule takes; see `cofactor.data.splits`.
+
+    Returns
+    -------
+    Split
+        With a sentence that says how the cut was made.
+
+    Raises
+    ------
+    UnknownNameError
+        For a rule or an option that doesn't exist.
+    ArgumentError
+        If a part would be empty, or the data lacks what the rule needs.
+    """
+    from cofactor.data import splits  # the rules need the nouns above
+
+    rules: dict[str, Callable[..., Split]] = {
+        "time": splits.by_time,
+        "random": splits.by_random,
+        "per-user": splits.per_user,
+        "leave-last": splits.leave_last,
+        "users": splits.by_users,
+        "items": splits.by_items,
+    }
+    rule = rules[checks.choice(str(how).replace("_", "-"), "split", HOWS)]
+    given = {name: value for name, value in (("test", test), ("validation", validation)) if value is not None}
+    takes = [name for name in inspect.signature(rule).parameters if name != "data"]
+    if seed is not None and "seed" in takes:
+        given["seed"] = seed
+    for name in options:
+        if name not in takes:
+            raise unknown_name(f"option of the split {how!r}", name, takes)
+    return rule(data, **given, **options)
+
+
+def joined(*parts: Interactions) -> Interactions:
+    """Return several parts of one data set as one; of a pair that stands in several, the last part's counts."""
+    first = parts[0]
+    users = np.concatenate([part.user_rows for part in parts])
+    items = np.concatenate([part.item_rows for part in parts])
+    pairs = users.astype(np.int64) * first.n_items + items
+    by_pair = np.argsort(pairs, kind="stable")
+    last = np.ones(len(pairs), bool)
+    last[:-1] = pairs[by_pair][1:] != pairs[by_pair][:-1]
+    keep = by_pair[last]
+    indptr = np.zeros(first.n_users + 1, np.int64)
+    np.cumsum(np.bincount(users[keep], minlength=first.n_users), out=indptr[1:])
+    values = [part.values for part in parts]
+    times = [part.times for part in parts]
+    return replace(
+        first,
+        indptr=indptr,
+        item_rows=items[keep],
+        values=None if any(v is None for v in values) else np.concatenate(values)[keep],  # type: ignore[arg-type]
+        times=None if any(t is None for t in times) else np.concatenate(times)[keep],  # type: ignore[arg-type]
+        order=np.concatenate([part.order for part in parts])[keep],
+    )
+
+
+def _known_only(part: Part, train: Interactions, name: str) -> tuple[Part, int]:
+    truth = part.truth
+    keep = part.history.user_counts[truth.user_rows] > 0
+    if part.candidates is None:
+        keep &= train.item_counts[truth.item_rows] > 0
+    if not keep.any():
+        raise ArgumentError(f"no interaction of the {name} part is of a user and an item that training knows.")
+    negatives = None if part.negatives is None else part.negatives[keep]
+    return replace(part, truth=truth.where(keep), negatives=negatives), int((~keep).sum())

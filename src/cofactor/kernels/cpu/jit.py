@@ -40,7 +40,7 @@ def helper(function: Callable[..., Any]) -> Any:
     return numba.njit(inline="always", fastmath=FAST, error_model="numpy")(function)
 
 
-class _CompileListener(event.Listener):
+class _CompileListener(event.Listener):  # type: ignore[misc]  # numba has no types
     """Adds up the time spent in the outermost compilations."""
 
     def __init__(self, announce: Callable[[str], None]) -> None:

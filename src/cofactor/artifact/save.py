@@ -1,0 +1,213 @@
+"""Saving: written beside its place, synced, then renamed; a reader never sees half of a model."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+import cofactor
+from cofactor.artifact import format as fmt
+from cofactor.base.errors import ArtifactError
+from cofactor.data.catalogue import Catalogue
+from cofactor.data.ids import IdMap
+from cofactor.models import registry
+from cofactor.models.base import Recommender
+
+_LIBRARIES = ("numpy", "scipy", "numba", "pyarrow", "safetensors", "torch")
+
+
+def save(
+    model: Recommender,
+    path: str | os.PathLike[str],
+    *,
+    overwrite: bool = False,
+    metrics: Mapping[str, Any] | None = None,
+    run: Mapping[str, Any] | None = None,
+    split: str | None = None,
+) -> Path:
+    """Save a fitted model as a folder.
+
+    Parameters
+    ----------
+    model
+        A fitted model of the registry.
+    path
+        The folder to make.
+    overwrite
+        Whether a model that is there already is replaced. Anything else that is there never is.
+    metrics
+        What was measured on held-out data, kept in the manifest.
+    run
+        Facts of the fit (seed, threads, seconds), kept in the manifest.
+    split
+        The sentence that says how the training data was cut, kept in the manifest.
+
+    Returns
+    -------
+    Path
+        The folder.
+
+    Raises
+    ------
+    ArtifactError
+        If the place can't be written, is taken, or the disk is full; nothing is left behind then.
+    """
+    target = check_target(path, overwrite=overwrite)
+    if registry.get(model.name) is not type(model):
+        raise ArtifactError(f"{type(model).__name__} isn't in the registry under {model.name!r}, so it couldn't be loaded again.")
+    arrays = _arrays(model)
+    with _writing(target) as room:
+        _write_tensors(room / fmt.TENSORS, arrays)
+        _write_table(room / fmt.USERS, model.data.users, model.data.profiles)
+        _write_table(room / fmt.ITEMS, model.data.items, model.data.catalogue)
+        files = {name: fmt.file_facts(room / name) for name in fmt.FILES}
+        manifest = _manifest(model, arrays, files, metrics or {}, run or {}, split)
+        _write_bytes(room / fmt.MANIFEST, msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n")
+        for name in fmt.FILES:
+            _sync(room / name)
+        _sync(room)
+        _move(room, target)
+    return target
+
+
+def check_target(path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
+    """Check that a model can be saved at a place, before the work that leads to it.
+
+    Raises
+    ------
+    ArtifactError
+        If the place is taken, or its parent folder can't be written.
+    """
+    target = Path(os.path.abspath(path))
+    if target.exists() or target.is_symlink():
+        if not (target / fmt.MANIFEST).is_file():
+            raise ArtifactError(f"{target} exists and isn't a saved model; choose another place.")
+        if not overwrite:
+            raise ArtifactError(f"{target} holds a model already; choose another place, or allow it to be overwritten.")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        probe = tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent)
+        os.rmdir(probe)
+    except OSError as error:
+        raise ArtifactError(f"can't write to {target.parent}: {error.strerror}; choose another place.") from None
+    return target
+
+
+@contextlib.contextmanager
+def _writing(target: Path) -> Iterator[Path]:
+    """A temporary folder beside the target, removed whatever happens; disk errors become one clear sentence."""
+    room = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    try:
+        yield room
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            free = shutil.disk_usage(target.parent).free
+            raise ArtifactError(
+                f"the disk is full: the model doesn't fit into {target.parent} ({free / 2**20:,.0f} MiB free); nothing was saved."
+            ) from error
+        raise ArtifactError(f"the model can't be saved to {target}: {error}; nothing was saved.") from error
+    finally:
+        shutil.rmtree(room, ignore_errors=True)
+
+
+def _arrays(model: Recommender) -> dict[str, np.ndarray]:
+    data = model.data
+    arrays = {fmt.MODEL_PREFIX + name: array for name, array in model.state().items()}
+    history = {"indptr": data.indptr, "item_rows": data.item_rows, "order": data.order, "values": data.values, "times": data.times}
+    arrays |= {f"history.{name}": np.ascontiguousarray(array) for name, array in history.items() if array is not None}
+    for name, array in arrays.items():
+        if array.dtype == object:
+            raise ArtifactError(f"array {name!r} holds Python objects; only plain numbers can be saved.")
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            raise ArtifactError(f"array {name!r} holds NaN or infinite numbers: training diverged; nothing was saved.")
+    return arrays
+
+
+def _manifest(
+    model: Recommender,
+    arrays: dict[str, np.ndarray],
+    files: dict[str, fmt.FileFacts],
+    metrics: Mapping[str, Any],
+    run: Mapping[str, Any],
+    split: str | None,
+) -> fmt.Manifest:
+    data = model.data
+    facts = fmt.DataFacts(
+        source=data.source, fingerprint=data.fingerprint, n_users=data.n_users, n_items=data.n_items,
+        n_interactions=len(data), notes=list(data.notes), title_column=data.catalogue.title_column, split=split,
+    )  # fmt: skip
+    return fmt.Manifest(
+        format=fmt.FORMAT, model=model.name, config=model.config.to_dict(), data=facts, arrays=fmt.array_facts(arrays),
+        files=files, metrics=dict(metrics), run=dict(run), versions=_versions(),
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+    )  # fmt: skip
+
+
+def _versions() -> dict[str, str]:
+    found = {"cofactor": cofactor.__version__}
+    for library in _LIBRARIES:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            found[library] = metadata.version(library)
+    return found
+
+
+def _write_tensors(path: Path, arrays: dict[str, np.ndarray]) -> None:
+    from safetensors import SafetensorError
+    from safetensors.numpy import save_file
+
+    try:
+        save_file(arrays, path)
+    except SafetensorError as error:
+        # Its I/O errors come as text; the disk's state tells whether it was full.
+        full = shutil.disk_usage(path.parent).free < sum(a.nbytes for a in arrays.values())
+        raise OSError(errno.ENOSPC if full else errno.EIO, str(error)) from error
+
+
+def _write_table(path: Path, ids: IdMap, catalogue: Catalogue) -> None:
+    columns = {name: catalogue.table.column(name) for name in catalogue.column_names}
+    pq.write_table(pa.table({fmt.ID_COLUMN: ids.arrow, **columns}), path, compression="zstd")
+
+
+def _write_bytes(path: Path, raw: bytes) -> None:
+    with path.open("wb") as stream:
+        stream.write(raw)
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _move(room: Path, target: Path) -> None:
+    """Put the finished folder in its place; an older model stays whole until the new one is there."""
+    if not target.exists():
+        os.rename(room, target)
+    else:
+        old = Path(tempfile.mkdtemp(prefix=f".{target.name}-old-", dir=target.parent))
+        os.rename(target, old / "model")
+        try:
+            os.rename(room, target)
+        except OSError:
+            os.rename(old / "model", target)
+            raise
+        finally:
+            shutil.rmtree(old, ignore_errors=True)
+    _sync(target.parent)

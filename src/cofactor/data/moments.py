@@ -1,0 +1,56 @@
+"""Moments: points in time as people write them, and as int64 seconds since 1970 (UTC)."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any
+
+import numpy as np
+
+from cofactor.base.errors import ArgumentError
+
+
+def seconds(moment: Any, name: str) -> int:
+    """Return a moment as whole seconds since 1970 (UTC).
+
+    Parameters
+    ----------
+    moment
+        Seconds since 1970, a `datetime` or `date`, a NumPy datetime64, or ISO text such as ``"2015-03-31"`` or
+        ``"2015-03-31T12:00:00+02:00"``. What has no time zone is UTC.
+    name
+        The argument's name, for the message.
+
+    Raises
+    ------
+    ArgumentError
+        For anything else.
+    """
+    if isinstance(moment, np.datetime64) and not np.isnat(moment):
+        return int(moment.astype("datetime64[s]").astype(np.int64))
+    if isinstance(moment, (int, np.integer)) and not isinstance(moment, bool):
+        return int(moment)
+    if isinstance(moment, str):
+        try:
+            moment = datetime.datetime.fromisoformat(moment.strip())
+        except ValueError:
+            raise _bad(moment, name) from None
+    if isinstance(moment, datetime.date) and not isinstance(moment, datetime.datetime):
+        moment = datetime.datetime(moment.year, moment.month, moment.day)
+    if isinstance(moment, datetime.datetime):
+        zoned = moment if moment.tzinfo is not None else moment.replace(tzinfo=datetime.UTC)
+        return int(zoned.timestamp() // 1)
+    raise _bad(moment, name)
+
+
+def text(moment: int) -> str:
+    """Return seconds since 1970 as readable UTC; the number itself where the calendar doesn't reach."""
+    try:
+        return datetime.datetime.fromtimestamp(int(moment), datetime.UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    except (OverflowError, OSError, ValueError):
+        return f"second {moment}"
+
+
+def _bad(moment: Any, name: str) -> ArgumentError:
+    wanted = "seconds since 1970, a datetime, or ISO text like '2015-03-31'"
+    return ArgumentError(f"{name} must be {wanted}, not {moment!r}.")

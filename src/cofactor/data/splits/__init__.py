@@ -1,0 +1,16 @@
+"""The rules by which data is cut into train, validation and test; one rule a file.
+
+All shares are shares of the whole data set. The validation part is always cut out of what the test part leaves, by the
+same rule, so that it simulates the test, and asking for one never changes the test part.
+"""
+
+from cofactor.data.splits.folds import k_fold
+from cofactor.data.splits.items import by_items
+from cofactor.data.splits.leave_last import leave_last
+from cofactor.data.splits.per_user import per_user
+from cofactor.data.splits.predefined import predefined
+from cofactor.data.splits.random import by_random
+from cofactor.data.splits.time import by_time
+from cofactor.data.splits.users import by_users
+
+__all__ = ["by_items", "by_random", "by_time", "by_users", "k_fold", "leave_last", "per_user", "predefined"]

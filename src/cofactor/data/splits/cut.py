@@ -1,0 +1,91 @@
+"""What the rules share: checked shares, ranks within users, and parts made from masks."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from cofactor.base import checks, rng
+from cofactor.base.errors import ArgumentError
+from cofactor.data.interactions import Interactions
+from cofactor.data.split import Part, Split
+
+TIES = "equal times are ordered by position in the source"
+NO_TIMES = "the data has no times, so the order of the source stands for time"
+
+
+def shares(test: object, validation: object) -> tuple[float, float]:
+    """Return both shares as floats; raise ArgumentError unless test is in (0, 1), validation in [0, 1), sum below 1."""
+    test_share = checks.real(test, "test", above=0, below=1)
+    validation_share = checks.real(validation, "validation", low=0, below=1)
+    if test_share + validation_share >= 1:
+        raise ArgumentError(
+            f"test ({test_share:g}) and validation ({validation_share:g}) must leave something to train on: "
+            "their sum must be below 1."
+        )
+    return test_share, validation_share
+
+
+def count(share: float, total: int) -> int:
+    """Return a share of a total as a whole number, halves rounded up."""
+    return math.floor(share * total + 0.5)
+
+
+def percent(share: float) -> str:
+    """Return a share as text: ``20 %``."""
+    return f"{share * 100:.10g} %"
+
+
+def from_end(data: Interactions, order: str, seed: int, purpose: str) -> np.ndarray:
+    """The rank of each interaction within its user, from the end: 0 is the last; int64 [n], in the data's own order.
+
+    ``order`` is ``"time"`` (latest last) or ``"random"``.
+    """
+    if order == "time":
+        positions = data.chronological
+    else:
+        # Drawn over CSR positions, so the same data in another order of lines is cut alike.
+        keys = rng.generator(seed, "split", purpose).random(len(data))
+        positions = np.lexsort((keys, data.user_rows))
+    ranks = np.empty(len(data), np.int64)
+    ends = np.repeat(data.indptr[1:], data.user_counts)
+    ranks[positions] = ends - 1 - np.arange(len(data), dtype=np.int64)
+    return ranks
+
+
+def order_words(data: Interactions, order: str) -> str:
+    """How the order within a user came about, for the sentence."""
+    if order == "random":
+        return "drawn at random"
+    return f"the latest ({TIES if data.times is not None else NO_TIMES})"
+
+
+def seeded(sentence: str, seed: int) -> str:
+    """The sentence with its seed."""
+    return f"{sentence} (seed {seed})."
+
+
+def known_users(data: Interactions, test: np.ndarray, validation: np.ndarray | None, sentence: str) -> Split:
+    """Make the split in which all users are trained on: the histories of both parts are the training part.
+
+    Parameters
+    ----------
+    test, validation
+        bool [n]: what is held out; disjoint.
+    """
+    train = data.where(nonempty(~test if validation is None else ~(test | validation), "training", data))
+    part = Part(data.where(nonempty(test, "test", data)), train)
+    if validation is None:
+        return Split(train, part, None, sentence)
+    return Split(train, part, Part(data.where(nonempty(validation, "validation", data)), train), sentence)
+
+
+def nonempty(mask: np.ndarray, name: str, data: Interactions) -> np.ndarray:
+    """Return the mask, or refuse it if it holds nothing."""
+    if mask.any():
+        return mask
+    raise ArgumentError(
+        f"the {name} part would be empty: of {len(data):,} interactions of {data.n_users:,} users the rule gives it "
+        "none; ask for another share, or use a rule that suits so little data."
+    )
