@@ -32,16 +32,18 @@ N_USERS, N_ITEMS, K = 29_858, 40_981, 20
 # What validation chose.
 CHOSEN = {
     "popularity": {},
-    "item_knn": {"neighbours": 100, "similarity": "asymmetric", "asymmetry": 0.6, "shrinkage": 10.0},
+    "item_knn": {
+        "neighbours": 300, "similarity": "asymmetric", "asymmetry": 0.8, "shrinkage": 40.0, "weighting": "tfidf",
+    },
     "ease": {"regularization": 100.0, "popularity_power": 0.5},
 }
 KNN_GRID = [
-    {"neighbours": n, "similarity": "asymmetric", "asymmetry": a, "shrinkage": h, "weighting": w}
-    for n in (50, 100, 200)
-    for a in (0.5, 0.6)
-    for h in (5.0, 10.0, 20.0)
-    for w in ("none", "tfidf")
-]
+    {"neighbours": n, "similarity": "asymmetric", "asymmetry": a, "shrinkage": h, "weighting": w} for n, a, h, w in
+    [(200, 0.5, 0.0, "none"), (100, 0.5, 10.0, "none"), (100, 0.5, 20.0, "none"), (100, 0.6, 10.0, "none"),
+     (100, 0.6, 20.0, "tfidf"), (100, 0.7, 10.0, "none"), (100, 0.8, 10.0, "none"), (150, 0.8, 20.0, "none"),
+     (200, 0.75, 10.0, "tfidf"), (200, 0.8, 20.0, "tfidf"), (300, 0.8, 40.0, "tfidf"), (200, 0.85, 40.0, "tfidf"),
+     (300, 0.85, 80.0, "tfidf")]
+]  # fmt: skip
 EASE_GRID = [
     {"regularization": r, "popularity_power": p} for p, r in
     [(0.0, 50.0), (0.0, 150.0), (0.0, 400.0), (0.5, 20.0), (0.5, 150.0), (0.5, 300.0), (0.75, 150.0), (0.75, 300.0)]
