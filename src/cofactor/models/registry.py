@@ -24,6 +24,9 @@ MODELS: dict[str, Entry] = {
     "popularity": Entry(
         "cofactor.models.baselines.popularity", "Popularity", "what most people took; the floor to beat", "baseline"
     ),
+    "ials": Entry(
+        "cofactor.models.implicit.ials", "IALS", "matrix factorisation over all pairs by alternating least squares", "implicit"
+    ),
 }
 
 
