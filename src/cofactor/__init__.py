@@ -26,6 +26,7 @@ _PUBLIC: dict[str, str] = {
     "load": "cofactor.artifact.load",
     "inspect": "cofactor.artifact.load",
     "Popularity": "cofactor.models.baselines.popularity",
+    "IALS": "cofactor.models.implicit.ials",
 }
 
 __all__ = ["__version__", *_PUBLIC]

@@ -7,6 +7,7 @@ from typing import Any
 # name -> settings for tiny data; how close fold-in has to come to the trained row is the same for all.
 CASES: dict[str, dict[str, Any]] = {
     "popularity": {},
+    "ials": {"factors": 6, "unobserved_weight": 0.1, "regularization": 0.01},
     "bias": {},
     "item_knn": {"neighbours": 12},
     "ease": {"regularization": 5.0},

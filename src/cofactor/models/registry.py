@@ -25,6 +25,12 @@ class Entry:
 
 
 MODELS: dict[str, Entry] = {
+    "popularity": Entry(
+        "cofactor.models.baselines.popularity", "Popularity", "what most people took; the floor to beat", "baseline"
+    ),
+    "ials": Entry(
+        "cofactor.models.implicit.ials", "IALS", "matrix factorisation over all pairs by alternating least squares", "implicit"
+    ),
     "popularity": Entry("baselines.popularity", "Popularity", "what most people took; the floor to beat"),
     "bias": Entry("baselines.bias", "Bias", "mean plus user's and item's bias; the floor for ratings"),
     "item_knn": Entry("implicit.item_knn", "ItemKNN", "neighbours among items, by the users they share"),
