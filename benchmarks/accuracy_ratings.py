@@ -76,7 +76,7 @@ def measure(name: str, data: str, settings: dict[str, Any], parts: tuple[Triples
 
 def preset(name: str, data: str) -> dict[str, Any]:
     """The model's settings for this data."""
-    module = importlib.import_module(registry.MODELS[name].module)
+    module = importlib.import_module(registry.get(name).__module__)
     found: dict[str, Any] = getattr(module, "PRESETS", {}).get(data, {})
     return dict(found)
 

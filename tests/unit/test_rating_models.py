@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -168,7 +169,7 @@ def test_als_objective_never_rises() -> None:
             )
         )
         values.append(float((error.astype(np.float64) ** 2).sum() + penalty))
-    assert all(later < earlier * (1 + 1e-6) for earlier, later in zip(values, values[1:], strict=False))
+    assert all(later < earlier * (1 + 1e-6) for earlier, later in pairwise(values))
     assert values[-1] < 0.9 * values[0]
 
 
