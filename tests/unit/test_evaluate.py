@@ -148,7 +148,7 @@ def test_groups_restrict_the_truth_and_not_the_ranking():
     assert list(warm["warm items"].user_rows) == [0]  # item 6 has an interaction (user 1's), 2 and 5 have none
     counted = evaluate(model, split, "mrr", groups="count").groups
     assert len(counted) == 5
-    assert counted["items with 10+ training interactions"].n_users == 0
+    assert counted["10+ interactions"].n_users == 0
 
 
 def test_lists_are_described_by_coverage_novelty_gini_and_popularity():
