@@ -98,7 +98,7 @@ def _books(n_items: int, generator: np.random.Generator) -> _Books:
     features[rows, genres] = 1.0
     features[rows, len(GENRES) + themes] = 0.8
     features[:, -_HIDDEN:] = 0.35 * generator.standard_normal((n_items, _HIDDEN))
-    fame = -0.9 * np.log(generator.permutation(n_items) + 0.02 * n_items + 1)
+    fame = -1.3 * np.log(generator.permutation(n_items) + 0.015 * n_items + 1)
     table = _catalogue(genres, second, themes, generator)
     quality = generator.normal(0.0, 0.35, n_items).astype(np.float32)
     return _Books(table, features, fame, quality)
@@ -126,7 +126,7 @@ def _readers(n_users: int, generator: np.random.Generator) -> _Readers:
         [genres / genres.max(axis=1, keepdims=True), 0.9 * themes / themes.max(axis=1, keepdims=True), hidden], axis=1
     )
     leaning = generator.normal(0.0, 0.35, n_users).astype(np.float32)
-    counts = np.clip(generator.lognormal(3.2, 0.8, n_users), 3, None).astype(np.int64)
+    counts = np.clip(generator.lognormal(3.15, 0.9, n_users), 3, None).astype(np.int64)
     return _Readers(tastes.astype(np.float32), leaning, counts)
 
 
@@ -159,8 +159,8 @@ def _ratings(
 def _times(counts: np.ndarray, generator: np.random.Generator) -> np.ndarray:
     """Seconds, ascending within each user: three years of a shop in which each reader stays for a while."""
     day = 86_400
-    begin = 1_640_995_200 + generator.integers(0, 1000 * day, len(counts))
-    pauses = generator.exponential(4 * day, int(counts.sum())).astype(np.int64) + 60
+    begin = 1_640_995_200 + generator.integers(0, 900 * day, len(counts))
+    pauses = generator.exponential(2.5 * day, int(counts.sum())).astype(np.int64) + 60
     total = np.cumsum(pauses)
     before = np.repeat(total[np.cumsum(counts) - counts] - pauses[np.cumsum(counts) - counts], counts)
     times: np.ndarray = np.repeat(begin, counts) + total - before
