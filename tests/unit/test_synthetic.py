@@ -82,7 +82,7 @@ def test_shop_texts_tell_the_taste_for_books_nobody_has_read(books):
     truth = made.test.truth.matrix().toarray() > 0
     by_text = hit_share(seen @ features @ features.T, truth, hidden[None, :])
     by_chance = hit_share(np.random.default_rng(0).random(seen.shape), truth, hidden[None, :])
-    assert by_text > 2 * by_chance
+    assert by_text > 1.7 * by_chance
 
 
 def test_blocks_leave_each_user_the_one_item_that_all_others_of_the_block_have():

@@ -13,7 +13,7 @@ from cofactor.data.interactions import Interactions
 from cofactor.data.synthetic.words import FIRST_NAMES, GENRES, LAST_NAMES, PLACES, THEMES, Genre, Theme
 
 # How strongly taste, against fame and chance, decides what is read and how it is rated.
-_TASTE_IN_CHOICE = 2.2
+_TASTE_IN_CHOICE = 3.0
 _TASTE_IN_RATING = 0.55
 _BLOCK = 2_000_000
 _FACTS = ("History", "Cookery", "Nature", "Biography")
@@ -32,7 +32,7 @@ def shop_events(n_users: int = 1500, n_items: int = 1000, seed: int = 0) -> Even
 
     Book i has two genres at most and one theme, reader u likes some of each; their match is the taste
     ``a_ui = g_u · G_i + t_u · T_i + x_u · y_i`` (standardised; x and y are small and hidden). Reader u takes the books
-    that are largest in ``log fame_i + 2.2 a_ui + Gumbel noise``, and rates them ``3.5 + b_u + b_i + 0.55 (a_ui - 1) + noise``, in
+    that are largest in ``log fame_i + 3 a_ui + Gumbel noise``, and rates them ``3.5 + b_u + b_i + 0.55 (a_ui - 1.3) + noise``, in
     half steps of 1..5. Titles and descriptions are built from the words of the genre and the theme, so that content
     tells of taste.
 
@@ -98,7 +98,7 @@ def _books(n_items: int, generator: np.random.Generator) -> _Books:
     features[rows, genres] = 1.0
     features[rows, len(GENRES) + themes] = 0.8
     features[:, -_HIDDEN:] = 0.35 * generator.standard_normal((n_items, _HIDDEN))
-    fame = -1.3 * np.log(generator.permutation(n_items) + 0.015 * n_items + 1)
+    fame = -1.5 * np.log(generator.permutation(n_items) + 0.015 * n_items + 1)
     table = _catalogue(genres, second, themes, generator)
     quality = generator.normal(0.0, 0.35, n_items).astype(np.float32)
     return _Books(table, features, fame, quality)
@@ -150,7 +150,7 @@ def _ratings(
             chosen.append(mine)
             tastes.append(taste[user, mine])
     users, items = np.repeat(np.arange(n_users), counts), np.concatenate(chosen)
-    raw = 3.5 + readers.leaning[users] + books.quality[items] + _TASTE_IN_RATING * (np.concatenate(tastes) - 1.0)
+    raw = 3.5 + readers.leaning[users] + books.quality[items] + _TASTE_IN_RATING * (np.concatenate(tastes) - 1.3)
     raw += generator.normal(0.0, 0.55, len(raw))
     values = np.clip(np.rint(raw * 2) / 2, 1, 5).astype(np.float32)
     return users, items, values, _times(counts, generator)
