@@ -6,10 +6,12 @@ Only the command that is asked for is imported, and the help of ``cofactor`` its
 
 from __future__ import annotations
 
+import functools
 import importlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 # Name -> what it does, in the order of the help. Each is a module of this package with a function ``command``.
 COMMANDS: dict[str, str] = {
@@ -29,7 +31,14 @@ COMMANDS: dict[str, str] = {
 
 def run() -> None:
     """Run the command line and exit; the entry point of the ``cofactor`` script."""
-    sys.exit(main(sys.argv[1:]))
+    try:
+        code = main(sys.argv[1:])
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader of our output has gone (cofactor ... | head): not our failure, and nobody to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    sys.exit(code)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -51,32 +60,40 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _run(name: str, words: list[str], debug: bool) -> int:
-    import click
     import typer
 
     from cofactor.base.errors import CofactorError
 
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
     module = importlib.import_module(f"cofactor.cli.{name}_command")
-    app.command(help=module.__doc__, epilog="--debug shows the traceback of a failure.")(module.command)
+    app.command(help=module.__doc__, epilog="--debug shows the traceback of a failure.")(_interruptible(module.command))
     try:
-        code = app(words, prog_name=f"cofactor {name}", standalone_mode=False)
-        return code if isinstance(code, int) else 0
-    except click.UsageError as error:
-        error.show()
-        return 2
-    except (click.Abort, KeyboardInterrupt):
-        print("cofactor: interrupted; nothing was saved.", file=sys.stderr)
-        return 1
+        app(words, prog_name=f"cofactor {name}")
+    except SystemExit as done:
+        return done.code if isinstance(done.code, int) else 0
     except BrokenPipeError:
-        # The reader of our output has gone (cofactor ... | head): not our failure, and nobody to tell.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        raise
     except (CofactorError, OSError, MemoryError) as error:
         if debug:
             raise
         print(f"cofactor: {_sentence(error)}", file=sys.stderr)
         return 1
+    return 0
+
+
+def _interruptible(command: Callable[..., None]) -> Callable[..., None]:
+    """The command, with Ctrl-C as a failure like others: what was being written is gone, what was there stays."""
+
+    @functools.wraps(command)
+    def guarded(*words: Any, **options: Any) -> None:
+        from cofactor.base.errors import CofactorError
+
+        try:
+            command(*words, **options)
+        except KeyboardInterrupt:
+            raise CofactorError("interrupted; nothing was saved.") from None
+
+    return guarded
 
 
 def _sentence(error: BaseException) -> str:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cofactor.base.run import Run
-from cofactor.data import filter as filters
-from cofactor.data.interactions import Interactions
-from cofactor.data.readers import read
-from cofactor.data.split import Split, split
+
+# The readers are imported where they are used: commands that only name these settings stay light.
+if TYPE_CHECKING:
+    from cofactor.data.interactions import Interactions
+    from cofactor.data.split import Split
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +60,10 @@ def interactions(source: Any, reading: Reading | None = None, run: Run | None = 
     DataError
         If it can't be read, or nothing is left of it.
     """
+    from cofactor.data import filter as filters
+    from cofactor.data.interactions import Interactions
+    from cofactor.data.readers import read
+
     reading = reading if reading is not None else Reading()
     run = run if run is not None else Run()
     if isinstance(source, Interactions):
@@ -79,6 +84,8 @@ def interactions(source: Any, reading: Reading | None = None, run: Run | None = 
 
 def cut(data: Interactions, cutting: Cutting) -> Split:
     """Cut a data set into training, validation and test."""
+    from cofactor.data.split import split
+
     shares: dict[str, Any] = {"test": cutting.test, "validation": cutting.validation}
     if cutting.how == "leave-last":
         shares = {"test": max(1, int(cutting.test)), "validation": 1 if cutting.validation else 0}
