@@ -324,7 +324,7 @@ def _merge_repeats(
     first = np.ones(len(ordered), bool)
     first[1:] = ordered[1:] != ordered[:-1]
     starts = np.flatnonzero(first)
-    ends = np.append(starts[1:], len(ordered))
+    ends = np.append(starts[1:], len(ordered))[: len(starts)]
     keep = by_pair[ends - 1]
     if len(starts) == len(ordered) or repeats == "last":
         return keep, None if values is None else np.ascontiguousarray(values[keep], np.float32)
