@@ -49,7 +49,7 @@ def shop_events(n_users: int = 1500, n_items: int = 1000, seed: int = 0) -> Even
     -------
     Events
         User ids like ``"reader-0001"``, item ids like ``"book-0001"``, in the order of time; ``item_table`` with title,
-        description, genres (separated by ``|``), author, year and price.
+        description, genres (a list of one or two), author, year and price.
     """
     n_users = checks.integer(n_users, "n_users", low=1, high=1_000_000)
     n_items = checks.integer(n_items, "n_items", low=20, high=20_000)
@@ -183,7 +183,7 @@ def _catalogue(
             f"book-{row + 1:0{width}d}",
             _new(titles, _title, genre, theme, generator),
             _new(pairs, _description, genre, theme, generator),
-            "|".join(names),
+            names,
             _pick(authors, generator),
             int(2024 - min(generator.exponential(14.0), 90)),
             round(float(int(price) + 0.99), 2),
