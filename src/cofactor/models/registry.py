@@ -27,6 +27,10 @@ MODELS: dict[str, Entry] = {
     "latent_factor": Entry(
         "cofactor.models.neural.latent_factor", "LatentFactor", "matrix factorisation in PyTorch, with any loss", "neural"
     ),
+    "mlp": Entry("cofactor.models.neural.mlp", "MLP", "a tower of layers on joined embeddings", "neural"),
+    "dense_net": Entry("cofactor.models.neural.mlp", "DenseNet", "one hidden layer on joined embeddings", "neural"),
+    "collab_fnet": Entry("cofactor.models.neural.mlp", "CollabFNet", "ReLU and dropout on joined embeddings", "neural"),
+    "neumf": Entry("cofactor.models.neural.neumf", "NeuMF", "factorisation and a tower side by side", "neural"),
 }
 
 
