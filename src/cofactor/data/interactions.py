@@ -241,6 +241,11 @@ class Interactions:
         whole = Histories(self.indptr, self.item_rows[positions], values, times, self.n_items)
         return whole if user_rows is None else whole.take(user_rows)
 
+    def catalogue_titles(self, item_rows: Any) -> list[str]:
+        """Return the titles of some items, or their ids where there is no title."""
+        titles = self.catalogue.titles(item_rows)
+        return [str(i) if t is None else t for i, t in zip(self.items.ids(item_rows), titles, strict=True)]
+
     def matrix(self) -> Any:
         """Return a SciPy CSR matrix of float32 (users × items) that shares this data; values or ones."""
         from scipy.sparse import csr_matrix

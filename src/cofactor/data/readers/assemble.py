@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -38,6 +38,8 @@ class Raw:
         From up to five row numbers (ascending) to their line and text.
     notes
         Sentences for the user.
+    columns
+        The column of each role, for messages.
     """
 
     users: pa.ChunkedArray
@@ -48,6 +50,7 @@ class Raw:
     locate: Locate
     bare_times: bool = True
     notes: list[str] = field(default_factory=list)
+    columns: Mapping[str, str] = field(default_factory=dict)
 
 
 def assemble(raw: Raw, options: Options) -> Events:
@@ -62,9 +65,18 @@ def assemble(raw: Raw, options: Options) -> Events:
         raise DataError("there are no rows in it.", source=raw.source)
     faults: list[tuple[str, np.ndarray]] = []
     for what, column in (("user", raw.users), ("item", raw.items)):
-        _fault(faults, f"have no {what} id", _missing_ids(column))
+        _fault(faults, f"no {what} id", _missing_ids(column))
     if raw.values is not None:
-        _fault(faults, "have a value that is missing, NaN, infinite or no number", np.flatnonzero(~np.isfinite(raw.values)))
+        odd = np.flatnonzero(~np.isfinite(raw.values))
+        if len(odd) == len(raw.values) and options.on_bad == "error":
+            raise DataError(
+                f"no value of {_name(raw, 'value')} is a finite number, so it is the wrong column; give another with value=, or "
+                "leave values out with value=False:",
+                source=raw.source,
+                rows=raw.locate(odd[:5]),
+                total=len(odd),
+            )
+        _fault(faults, f"a value in {_name(raw, 'value')} that is missing, NaN, infinite or no number", odd)
     if raw.times is not None:
         raw.times = _checked_times(raw, options, faults)
     keep = _refuse_or_drop(raw, options, faults)
@@ -200,11 +212,20 @@ def _number(text: str | None) -> float:
 def _checked_times(raw: Raw, options: Options, faults: list[tuple[str, np.ndarray]]) -> np.ndarray:
     times = raw.times
     assert times is not None
-    _fault(faults, "have no time that can be read (seconds, ISO 8601 or a dated text)", np.flatnonzero(times == clock.MISSING))
+    unread = np.flatnonzero(times == clock.MISSING)
+    if len(unread) == len(times) and options.on_bad == "error":
+        raise DataError(
+            f"no time in {_name(raw, 'time')} can be read (seconds, ISO 8601 or a dated text); give another column with time=, "
+            "or leave times out with time=False:",
+            source=raw.source,
+            rows=raw.locate(unread[:5]),
+            total=len(unread),
+        )
+    _fault(faults, f"no time in {_name(raw, 'time')} that can be read (seconds, ISO 8601 or a dated text)", unread)
     if raw.bare_times:
         unit, odd = clock.unit_of(times, clock.checked_unit(options.time_unit, raw.source))
         if odd.size:
-            _fault(faults, f"have a time of another unit than the {_UNITS[unit]} of the others (give time_unit=)", odd)
+            _fault(faults, f"a time of another unit than the {_UNITS[unit]} of the others (give time_unit=)", odd)
         if unit != "s":
             raw.notes.append(f"times are {_UNITS[unit]}; converted to seconds")
             times = clock.to_seconds(times, unit)
@@ -216,7 +237,7 @@ def _checked_times(raw: Raw, options: Options, faults: list[tuple[str, np.ndarra
         latest = clock.spoken(float(times[late].max()))
         _fault(
             faults,
-            f"have a time in the future (as late as {latest}; now is {clock.spoken(options.now)}; check the unit, "
+            f"a time in the future (as late as {latest}; now is {clock.spoken(options.now)}; check the unit, "
             "or give now= if the clock is right)",
             np.flatnonzero(late),
         )
@@ -236,9 +257,9 @@ def _refuse_or_drop(raw: Raw, options: Options, faults: Sequence[tuple[str, np.n
         return None
     if options.on_bad == "error":
         what, rows = faults[0]
-        others = "".join(f", and {len(r):,} {_rows_word(len(r))} {w}" for w, r in faults[1:])
+        others = "".join(f", and {_have(len(r))} {w}" for w, r in faults[1:])
         raise DataError(
-            f"{len(rows):,} {_rows_word(len(rows))} {what}{others}; mend them, or drop them with on_bad='skip':",
+            f"{_have(len(rows))} {what}{others}; mend them, or drop them with on_bad='skip':",
             source=raw.source,
             rows=raw.locate(rows[:5]),
             total=len(rows),
@@ -248,12 +269,16 @@ def _refuse_or_drop(raw: Raw, options: Options, faults: Sequence[tuple[str, np.n
         keep[rows] = False
         line = raw.locate(rows[:1])
         at = f" (the first on line {line[0][0]:,})" if line else ""
-        raw.notes.append(f"skipped {len(rows):,} {_rows_word(len(rows))} that {what}{at}")
+        raw.notes.append(f"skipped {len(rows):,} {'row' if len(rows) == 1 else 'rows'} with {what}{at}")
     if not keep.any():
-        raise DataError(f"no row is left: all of them {faults[0][0]}.", source=raw.source)
+        raise DataError(f"no row is left: all of them have {faults[0][0]}.", source=raw.source)
     # Masked values would warn when they are cast; they go with their rows.
     return keep
 
 
-def _rows_word(count: int) -> str:
-    return "row" if count == 1 else "rows"
+def _have(count: int) -> str:
+    return "1 row has" if count == 1 else f"{count:,} rows have"
+
+
+def _name(raw: Raw, role: str) -> str:
+    return f"column {raw.columns[role]!r}" if role in raw.columns else f"the {role}s"

@@ -114,7 +114,7 @@ def find_roles(names: Sequence[str], options: Options, source: str, *, headed: b
     for role in ("user", "item"):
         if role not in roles:
             raise DataError(_missing(role, names), source=source)
-    if given["value"] is True and "value" not in roles or given["time"] is True and "time" not in roles:
+    if (given["value"] is True and "value" not in roles) or (given["time"] is True and "time" not in roles):
         raise DataError(_missing("value" if "value" not in roles else "time", names), source=source)
     return {role: roles[role] for role in ROLES if role in roles}
 

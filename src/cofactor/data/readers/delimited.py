@@ -144,10 +144,10 @@ class _Kept:
             notes.append(f"skipped {self.n_malformed:,} lines that have not {len(dialect.names)} fields")
             return
         other = next((d for d in DELIMITERS if d != dialect.delimiter and d in self.malformed[0]), None)
-        mixed = f", and {SPOKEN.get(other, repr(other))} on others: mixed delimiters" if other else ""
+        mixed = f" ({SPOKEN.get(other, repr(other))} stands there: mixed delimiters)" if other else ""
         plural = "line has" if self.n_malformed == 1 else "lines have"
         raise DataError(
-            f"{self.n_malformed:,} {plural} not the {len(dialect.names)} fields that {dialect.spoken} makes of the first{mixed}; "
+            f"{self.n_malformed:,} {plural} not the {len(dialect.names)} fields of the first, split at {dialect.spoken}{mixed}; "
             "mend them, give delimiter=, or drop them with on_bad='skip':",
             source=entry.shown,
             rows=_malformed_lines(entry, dialect),
@@ -179,6 +179,7 @@ def _read(entry: Entry, options: Options, dialect: Dialect, roles: Mapping[str, 
         source=entry.shown,
         locate=lambda rows: _locate(entry, dialect, rows, kept.n_malformed > 0),
         notes=notes,
+        columns=roles,
     )
 
 

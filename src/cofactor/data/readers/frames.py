@@ -76,6 +76,7 @@ def raw_of_table(table: pa.Table, roles: Mapping[str, str], options: Options, so
         source=source,
         locate=lambda rows: [(int(row) + 1, _row_text(table, int(row))) for row in rows],
         notes=[roles_note(roles, headed=headed)],
+        columns=roles,
     )
 
 

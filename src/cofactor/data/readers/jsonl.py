@@ -91,6 +91,7 @@ def _fast(entry: Entry, options: Options, roles: Mapping[str, str], schema: pa.S
         source=entry.shown,
         locate=lambda rows: _locate(entry, rows),
         notes=[roles_note(roles)],
+        columns=roles,
     )
 
 

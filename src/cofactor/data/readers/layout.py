@@ -17,6 +17,7 @@ from cofactor.data.readers.assemble import assemble, canonical
 from cofactor.data.readers.columns import Options
 from cofactor.data.readers.delimited import read_delimited, read_text_table
 from cofactor.data.readers.places import Entry, Place
+from cofactor.data.split import Part, Split
 
 
 @dataclass(frozen=True)
@@ -136,3 +137,36 @@ def _chained(columns: Sequence[pa.ChunkedArray]) -> pa.ChunkedArray:
     if len({str(column.type) for column in plain}) > 1:
         plain = [column.cast(pa.string()) for column in plain]
     return pa.chunked_array([chunk for column in plain for chunk in column.chunks], type=plain[0].type)
+
+
+def from_end(events: Events) -> np.ndarray:
+    """Return for each event how many events of the same user come after it in the source, int64 [n_events]."""
+    plain = _chained([events.users]).combine_chunks()
+    users = np.asarray(pc.dictionary_encode(plain).indices).astype(np.int64)
+    order = np.argsort(users, kind="stable")
+    counts = np.bincount(users)
+    ends = np.repeat(np.cumsum(counts), counts)
+    after = np.empty(len(users), np.int64)
+    after[order] = ends - 1 - np.arange(len(users))
+    return after
+
+
+def leave_last_two(events: Events, what: str) -> Split:
+    """Cut sequences as SASRec does: each user's last event for test, the one before for validation, the rest for training.
+
+    Users with fewer than three events are in training alone. The test's history is training and validation together.
+    """
+    after = from_end(events)
+    # A user's first event has all of the others after it, so a short user is told by its greatest count.
+    plain = _chained([events.users]).combine_chunks()
+    users = np.asarray(pc.dictionary_encode(plain).indices)
+    long_enough = np.bincount(users)[users] >= 3
+    is_test, is_valid = (after == 0) & long_enough, (after == 1) & long_enough
+    users_map, items_map = IdMap.of(events.users), IdMap.of(events.items)
+    train, valid, before, test = parts(
+        [events.where(~is_test & ~is_valid), events.where(is_valid), events.where(~is_test), events.where(is_test)],
+        users=users_map,
+        items=items_map,
+    )
+    sentence = f"{what}: each user's last event for test, the one before for validation, in the published order"
+    return Split(train, Part(test, before), Part(valid, train), sentence)

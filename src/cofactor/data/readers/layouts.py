@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from cofactor.data.readers import book_crossing, lists, movielens
+from cofactor.data.readers import book_crossing, citeulike, goodbooks, lists, movielens, ncf, recbole, reviews, sequences
 from cofactor.data.readers.layout import Layout
 from cofactor.data.readers.places import Place
 
-LAYOUTS: tuple[Layout, ...] = (*movielens.LAYOUTS, *book_crossing.LAYOUTS, *lists.LAYOUTS)
+LAYOUTS: tuple[Layout, ...] = (
+    *movielens.LAYOUTS,
+    *goodbooks.LAYOUTS,
+    *book_crossing.LAYOUTS,
+    *ncf.LAYOUTS,
+    *citeulike.LAYOUTS,
+    *sequences.LAYOUTS,
+    *recbole.LAYOUTS,
+    *reviews.LAYOUTS,
+    *lists.LAYOUTS,
+)
 
 
 def layout_of(place: Place) -> Layout | None:

@@ -6,13 +6,20 @@ from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from cofactor.base import checks
 from cofactor.data.events import Events
 from cofactor.data.readers.columns import Options
 from cofactor.data.readers.layout import (
-    Layout, appended, delimited_events, joined, listed, parts, text_table, typed, words_of, year_in,
+    Layout,
+    appended,
+    delimited_events,
+    joined,
+    listed,
+    parts,
+    text_table,
+    words_of,
+    year_in,
 )  # fmt: skip
 from cofactor.data.readers.places import Place
 from cofactor.data.split import Part, Split
@@ -47,6 +54,12 @@ def read_dat(place: Place, options: Options) -> Events:
     events = delimited_events(entry, options, delimiter="::", header=False)
     if entry.name != "ratings.dat":
         events = events.noted("ratings.uir.dat has no times; the order of its rows is no order in time")
+    return _with_dat_tables(place, events)
+
+
+def read_latest(place: Place, options: Options) -> Events:
+    """Read the complete rows of MovieLens 1M's latest fifth, where a folder has them as ``ratings.latest20pct.dat``."""
+    events = delimited_events(place.get("ratings.latest20pct.dat"), options, delimiter="::", header=False)
     return _with_dat_tables(place, events)
 
 

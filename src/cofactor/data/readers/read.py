@@ -16,7 +16,7 @@ from cofactor.base import checks
 from cofactor.base.errors import ArgumentError, DataError
 from cofactor.base.progress import SILENT, Progress
 from cofactor.data.events import Events
-from cofactor.data.readers import frames, jsonl, parquet, sql
+from cofactor.data.readers import frames, jsonl, parquet, reviews, sql
 from cofactor.data.readers.assemble import Raw, assemble
 from cofactor.data.readers.columns import USUAL, Options, folded
 from cofactor.data.readers.delimited import dialect_of, read_delimited, read_text_table
@@ -199,6 +199,8 @@ def _from_path(source: str | os.PathLike[str], options: Options, format: str | N
 
 def read_entry(entry: Entry, options: Options, format: str | None = None) -> Events:
     """Read one file, whose format is told from its name and content if it isn't given."""
+    if format is None and reviews.is_goodreads(entry):
+        return reviews.read_goodreads_file(entry, options)
     chosen = format or _SUFFIXES.get(entry.suffix) or _by_content(entry)
     if chosen == "lists":
         return read_lists(entry, options)

@@ -160,11 +160,11 @@ def _quoted(lines: Sequence[str], delimiter: str) -> bool:
 
 
 def _headed(first: Sequence[str], rest: Sequence[Sequence[str]]) -> bool:
-    if any(folded(name) in _KNOWN for name in first):
-        return not any(_is_number(field) for field in first)
     if any(_is_number(field) for field in first):
         return False
-    return any(_is_number(field) for fields in rest[:20] for field in fields)
+    # One usual name alone may be an id ("book"); two are a header, and so are words above numbers.
+    numbers_below = any(_is_number(field) for fields in rest[:20] for field in fields)
+    return numbers_below or sum(folded(name) in _KNOWN for name in first) > 1
 
 
 def _is_number(text: str) -> bool:

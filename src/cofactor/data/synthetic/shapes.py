@@ -147,4 +147,5 @@ def _times(counts: np.ndarray, number: int, generator: np.random.Generator) -> n
     """Seconds: every user is active for a while that begins at some day of ten years."""
     begin = generator.integers(946_684_800, 946_684_800 + 3650 * _DAY, len(counts))
     span = np.maximum(counts, 1) * generator.integers(60, 2 * _DAY, len(counts)) // 8 + 1
-    return np.repeat(begin, counts) + (generator.random(number) * np.repeat(span, counts)).astype(np.int64)
+    times: np.ndarray = np.repeat(begin, counts) + (generator.random(number) * np.repeat(span, counts)).astype(np.int64)
+    return times

@@ -32,7 +32,7 @@ def shop_events(n_users: int = 1500, n_items: int = 1000, seed: int = 0) -> Even
 
     Book i has two genres at most and one theme, reader u likes some of each; their match is the taste
     ``a_ui = g_u · G_i + t_u · T_i + x_u · y_i`` (standardised; x and y are small and hidden). Reader u takes the books
-    that are largest in ``log fame_i + 2.2 a_ui + Gumbel noise``, and rates them ``3.5 + b_u + b_i + 0.55 a_ui + noise``, in
+    that are largest in ``log fame_i + 2.2 a_ui + Gumbel noise``, and rates them ``3.5 + b_u + b_i + 0.55 (a_ui - 1) + noise``, in
     half steps of 1..5. Titles and descriptions are built from the words of the genre and the theme, so that content
     tells of taste.
 
@@ -109,7 +109,8 @@ def _another(genres: np.ndarray, generator: np.random.Generator) -> np.ndarray:
     facts = np.array([genre.name in _FACTS for genre in GENRES])
     fact = generator.choice(np.flatnonzero(facts), len(genres))
     fiction = generator.choice(np.flatnonzero(~facts), len(genres))
-    return np.where(facts[genres], fact, fiction)
+    second: np.ndarray = np.where(facts[genres], fact, fiction)
+    return second
 
 
 def _shares(number: int, generator: np.random.Generator) -> np.ndarray:
@@ -230,7 +231,8 @@ def _title(genre: Genre, theme: Theme, generator: np.random.Generator) -> str:
     title = _pick(patterns, generator)
     words = title.replace(",", "").split()
     # "Quiet Bird, Quiet Fox": one more draw is cheaper than a rule.
-    return title if len(set(words) - {"The", "the"}) == len([w for w in words if w not in ("The", "the")]) else patterns[2]
+    telling = [word for word in words if word not in ("The", "the")]
+    return title if len(set(telling)) == len(telling) else patterns[2]
 
 
 def _description(genre: Genre, theme: Theme, generator: np.random.Generator) -> str:

@@ -10,13 +10,13 @@ from __future__ import annotations
 import numpy as np
 from numba import parallel_chunksize
 
-from cofactor.kernels.cpu.jit import helper
+from cofactor.kernels.cpu.jit import kernel
 
 F = np.float32
 BLOCKS = 64  # more than any sensible thread count, so that threads that finish early find more to do
 
 
-@helper
+@kernel
 def dots(source, index, n, p, out):
     """out[t] = source[index[t]] . p for t < n."""
     f = p.shape[0]
@@ -41,7 +41,7 @@ def dots(source, index, n, p, out):
         t += 1
 
 
-@helper
+@kernel
 def accumulate(source, index, n, s, out, first, end):
     """out[k] += sum over t < n of s[t] source[index[t], k], for first <= k < end."""
     t = 0
@@ -68,7 +68,7 @@ def accumulate(source, index, n, s, out, first, end):
             out[k] += s0 * a[k]
 
 
-@helper
+@kernel
 def solve_upper(A, n, c, count_up, s):
     """Solve A x = c for the n x n symmetric A given by its upper triangle (overwritten by U with A = U'U); x lands in c.
 

@@ -1,10 +1,10 @@
 """One epoch of stochastic gradient descent for matrix factorisation with biases, r_ui ~ mu + b_u + b_i + q_i . p_u.
 
-Users are walked in a shuffled order and each with their ratings, also shuffled: p_u and b_u stay in the first cache for the
-whole walk. With T threads users are cut into T parts and items into T blocks, and an epoch has T rounds: in round s thread t
-walks its users over the items of block (t + s) mod T. No two threads ever hold the same vector, so nothing is lost, no cache
-line travels back and forth, and the result is bit-for-bit reproducible for each T (Gemulla, Nijkamp, Haas, Sismanis,
-"Large-Scale Matrix Factorization with Distributed Stochastic Gradient Descent", KDD 2011).
+Users are cut into P parts and items into P blocks, and an epoch has P rounds: in round s part t is walked over the items of
+block (t + s) mod P (Gemulla, Nijkamp, Haas, Sismanis, "Large-Scale Matrix Factorization with Distributed Stochastic Gradient
+Descent", KDD 2011). No two walks of a round share a vector: threads lose no update, send no cache line back and forth, and the
+result is the same bit for bit on any number of threads, since P doesn't depend on it. Within a walk users come in the order
+given, each with the block's ratings shuffled, so that p_u and b_u stay in the first cache.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _MIX_B = np.uint64(0x94D049BB133111EB)
 
 
 @helper
-def mixed(state: int) -> int:
+def mixed(state: np.uint64) -> np.uint64:
     """Mix 64 bits (the output function of SplitMix64)."""
     word = np.uint64(state)
     word = (word ^ (word >> np.uint64(30))) * _MIX_A
@@ -106,7 +106,7 @@ def mf_sgd_epoch(
     factors = user_factors.shape[1]
     n_parts = item_bounds.shape[0] - 1
     bounds, longest = work_bounds(indptr, order, n_parts)
-    # Eight doubles to a thread: one cache line each.
+    # Eight doubles to a part: one cache line each.
     squared = np.zeros((n_parts, 8), np.float64)
     for turn in range(n_parts):
         for part in prange(n_parts):
@@ -117,32 +117,41 @@ def mf_sgd_epoch(
                 u = order[place]
                 begin = first_at_least(indices, indptr[u], indptr[u + 1], item_bounds[block])
                 end = first_at_least(indices, begin, indptr[u + 1], item_bounds[block + 1])
+                if begin == end:
+                    continue
                 shuffle_walk(walk, begin, end - begin, seed, u * n_parts + block)
                 p = user_factors[u]
                 b_u = user_bias[u]
                 keep_b_u = np.float32(1) - bias_rate * reg_user_bias[u]
                 keep_p = np.float32(1) - rate * reg_user[u]
+                i = indices[walk[0]]
+                q = item_factors[i]
+                dot = np.float32(0)
+                for f in range(factors):
+                    dot += p[f] * q[f]
                 for n in range(end - begin):
                     at = walk[n]
-                    i = indices[at]
-                    q = item_factors[i]
                     b_i = item_bias[i]
-                    dot = np.float32(0)
-                    for f in range(factors):
-                        dot += p[f] * q[f]
                     # e_ui = r_ui - mu - b_u - b_i - q_i . p_u
                     error = values[at] - mu - b_u - b_i - dot
                     loss += np.float64(error) * np.float64(error)
                     b_u = keep_b_u * b_u + bias_rate * error
                     item_bias[i] = b_i + bias_rate * (error - reg_item_bias[i] * b_i)
-                    # p_u += gamma (e q_i - lambda_u p_u);  q_i += gamma (e p_u - lambda_i q_i), both from the old values
+                    # p_u += gamma (e q_i - lambda_u p_u);  q_i += gamma (e p_u - lambda_i q_i), both from the old values.
+                    # The next rating's product with the new p_u is taken in the same pass; the last one's isn't used.
                     keep_q = np.float32(1) - rate * reg_item[i]
                     step = rate * error
+                    i = indices[walk[min(n + 1, end - begin - 1)]]
+                    q_next = item_factors[i]
+                    dot = np.float32(0)
                     for f in range(factors):
                         p_f = p[f]
                         q_f = q[f]
-                        p[f] = keep_p * p_f + step * q_f
+                        p_new = keep_p * p_f + step * q_f
+                        dot += p_new * q_next[f]
+                        p[f] = p_new
                         q[f] = keep_q * q_f + step * p_f
+                    q = q_next
                 user_bias[u] = b_u
             squared[part, 0] += loss
     return squared[:, 0].sum()

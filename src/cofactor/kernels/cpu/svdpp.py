@@ -75,31 +75,39 @@ def svdpp_epoch(
             keep_b_u = np.float32(1) - bias_rate * reg_user_bias[u]
             keep_p = np.float32(1) - rate * reg_user[u]
             keep_y = np.float32(1) - rate * reg_implicit[u]
+            i = indices[walk[0]]
+            q = item_factors[i]
+            dot = np.float32(0)
+            for f in range(factors):
+                dot += (p[f] + z[f]) * q[f]
             for n in range(count):
                 at = walk[n]
-                i = indices[at]
-                q = item_factors[i]
                 b_i = item_bias[i]
-                dot = np.float32(0)
-                for f in range(factors):
-                    dot += (p[f] + z[f]) * q[f]
                 error = values[at] - mu - b_u - b_i - dot
                 loss += np.float64(error) * np.float64(error)
                 b_u = keep_b_u * b_u + bias_rate * error
                 item_bias[i] = b_i + bias_rate * (error - reg_item_bias[i] * b_i)
+                # q_i += gamma (e (p_u + z_u) - lambda q_i),  p_u += gamma (e q_i - lambda p_u), and the paper's
+                # y_j += gamma (e |N|^-1/2 q_i - lambda y_j) for all j, summed and scaled: z_u += gamma (e q_i - lambda z_u).
+                # The next rating's product is taken in the same pass; the last one's isn't used.
                 keep_q = np.float32(1) - rate * reg_item[i]
                 step = rate * error
                 step_z = step * has_implicit
-                # q_i += gamma (e (p_u + z_u) - lambda q_i),  p_u += gamma (e q_i - lambda p_u), and eq. 15's
-                # y_j += gamma (e |N|^-1/2 q_i - lambda y_j) for all j, summed over j and scaled: z_u += gamma (e q_i - lambda z_u)
+                i = indices[walk[min(n + 1, count - 1)]]
+                q_next = item_factors[i]
+                dot = np.float32(0)
                 for f in range(factors):
                     p_f = p[f]
                     z_f = z[f]
                     q_f = q[f]
-                    p[f] = keep_p * p_f + step * q_f
-                    z[f] = keep_y * z_f + step_z * q_f
+                    p_new = keep_p * p_f + step * q_f
+                    z_new = keep_y * z_f + step_z * q_f
+                    dot += (p_new + z_new) * q_next[f]
+                    p[f] = p_new
+                    z[f] = z_new
                     added[f] = keep_y * added[f] + step * q_f
                     q[f] = keep_q * q_f + step * (p_f + z_f)
+                q = q_next
             user_bias[u] = b_u
             keep_all = keep_y ** np.float32(count)
             for at in range(begin, end):

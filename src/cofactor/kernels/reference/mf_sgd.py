@@ -106,8 +106,9 @@ def mf_sgd_epoch(
     reg_user, reg_item, reg_user_bias, reg_item_bias
         lambda, one for each row of each parameter, float32: as many as rows, so that rare rows may be held harder.
     item_bounds
-        Where the item blocks begin, and the end, ascending int64 [T + 1] from 0 to n_items, for T threads. Users are cut
-        into T parts with about as many ratings each; in round s part t is walked over the items of block (t + s) mod T.
+        Where the item blocks begin, and the end, ascending int64 [P + 1] from 0 to n_items. Users are cut into P parts with
+        about as many ratings each; in round s part t is walked over the items of block (t + s) mod P. The parts of a
+        round may run side by side: no two share a user or an item.
     seed
         64 bits for the order within each user.
 
