@@ -31,6 +31,13 @@ MODELS: dict[str, Entry] = {
     "ials": Entry(
         "cofactor.models.implicit.ials", "IALS", "matrix factorisation over all pairs by alternating least squares", "implicit"
     ),
+    "latent_factor": Entry(
+        "cofactor.models.neural.latent_factor", "LatentFactor", "matrix factorisation in PyTorch, with any loss", "neural"
+    ),
+    "mlp": Entry("cofactor.models.neural.mlp", "MLP", "a tower of layers on joined embeddings", "neural"),
+    "dense_net": Entry("cofactor.models.neural.mlp", "DenseNet", "one hidden layer on joined embeddings", "neural"),
+    "collab_fnet": Entry("cofactor.models.neural.mlp", "CollabFNet", "ReLU and dropout on joined embeddings", "neural"),
+    "neumf": Entry("cofactor.models.neural.neumf", "NeuMF", "factorisation and a tower side by side", "neural"),
     "popularity": Entry("baselines.popularity", "Popularity", "what most people took; the floor to beat"),
     "bias": Entry("baselines.bias", "Bias", "mean plus user's and item's bias; the floor for ratings"),
     "item_knn": Entry("implicit.item_knn", "ItemKNN", "neighbours among items, by the users they share"),
