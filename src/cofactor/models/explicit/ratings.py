@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,13 +21,6 @@ from cofactor.retrieval.topk import TopK, nearest
 
 if TYPE_CHECKING:
     from cofactor.data.split import Part
-
-
-@dataclass(frozen=True)
-class RatedAudience(Audience):
-    """An audience that also knows what its users gave: ``ratings`` float32, aligned with the rows of ``seen``."""
-
-    ratings: np.ndarray
 
 
 class RatingConfig(Config):
@@ -86,6 +78,11 @@ def history_ratings(histories: Histories, scale: np.ndarray) -> tuple[np.ndarray
     """Return histories as CSR with ratings; items that were only named count as rated with the top of the scale."""
     indptr, item_rows, values = histories.csr
     return indptr, item_rows, values if histories.values is not None else np.full(len(item_rows), scale[1], np.float32)
+
+
+def ratings_of(audience: Audience, scale: np.ndarray) -> np.ndarray:
+    """Return what one user gave the items seen; items that were only named count as rated with the top of the scale."""
+    return np.full(len(audience.seen[1]), scale[1], np.float32) if audience.values is None else audience.values
 
 
 def on_scale(values: np.ndarray, config: Any, scale: np.ndarray) -> np.ndarray:
@@ -177,25 +174,9 @@ class RatingFactors(FactorModel):
         )  # fmt: skip
         return np.column_stack([x if z is None else x + z, (self.mean[0] + bias).astype(np.float32)])
 
-    def fold_in(self, histories: Histories) -> Audience:
-        """Return users the model has never seen: their vector and bias by ridge regression, the items being frozen.
-
-        Items that are only named, without ratings, count as rated with the top of the scale.
-        """
-        audience = super().fold_in(histories)
-        ratings = history_ratings(histories, self.scale)[2]
-        return RatedAudience(audience.states, audience.empty, audience.seen, ratings)
-
-    def audience(self, user_rows: np.ndarray) -> Audience:
-        """Return some trained users, by row."""
-        found = super().audience(user_rows)
-        ratings = self.data.histories(np.atleast_1d(user_rows)).csr[2]
-        return RatedAudience(found.states, found.empty, found.seen, ratings)
-
     def _explain(self, audience: Audience, item_row: int) -> tuple[np.ndarray, np.ndarray, float]:
         # The ridge solution is linear in the ratings: [b, p] = A^-1 Y't, so rating i adds y' A^-1 y_i t_i to the score. A
         # trained row is only near that solution; what it has beyond goes to the rest.
-        assert isinstance(audience, RatedAudience)
         past = audience.seen[1]
         score = float(self._score(audience.states, np.array([item_row]))[0, 0])
         if len(past) == 0:
@@ -203,7 +184,7 @@ class RatingFactors(FactorModel):
         q = self.item_factors.astype(np.float64)
         y = np.column_stack([np.ones(len(past)), q[past]])
         asked = np.concatenate([[1.0], q[item_row]])
-        target = audience.ratings - self.mean[0] - self.item_bias[past]
+        target = ratings_of(audience, self.scale) - self.mean[0] - self.item_bias[past]
         added = np.zeros(len(past))
         z = self._implicit(np.array([0, len(past)]), past)
         if z is not None and self.implicit_factors is not None:
