@@ -8,6 +8,7 @@ from typing import Any
 CASES: dict[str, dict[str, Any]] = {
     "popularity": {},
     "bpr": {"factors": 16, "epochs": 200},
+    "warp": {"factors": 16, "epochs": 100},
 }
 
 # Models that rank everybody alike: the tests of personal taste don't concern them.

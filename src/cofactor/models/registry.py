@@ -27,6 +27,9 @@ MODELS: dict[str, Entry] = {
     "bpr": Entry(
         "cofactor.models.implicit.bpr", "BPR", "what a user took ranks above what he didn't, pair by pair", "implicit"
     ),
+    "warp": Entry(
+        "cofactor.models.implicit.warp", "WARP", "descends an estimate of the rank: good at the top of the list", "implicit"
+    ),
 }
 
 
