@@ -9,6 +9,7 @@ CASES: dict[str, dict[str, Any]] = {
     "popularity": {},
     "bpr": {"factors": 16, "epochs": 200},
     "warp": {"factors": 16, "epochs": 100},
+    "logistic-mf": {"factors": 16, "regularization": 0.1},
 }
 
 # Models that rank everybody alike: the tests of personal taste don't concern them.

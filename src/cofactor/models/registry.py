@@ -30,6 +30,10 @@ MODELS: dict[str, Entry] = {
     "warp": Entry(
         "cofactor.models.implicit.warp", "WARP", "descends an estimate of the rank: good at the top of the list", "implicit"
     ),
+    "logistic-mf": Entry(
+        "cofactor.models.implicit.logistic_mf", "LogisticMF", "the probability of taking an item, users and items in turn",
+        "implicit",
+    ),
 }
 
 
