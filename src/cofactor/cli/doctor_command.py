@@ -1,0 +1,91 @@
+"""Show what this installation has: versions, threads, compiled kernels, GPU, datasets at hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cofactor.cli import options as opt
+from cofactor.cli.output import Output
+
+_LIBRARIES = ("numpy", "scipy", "numba", "pyarrow", "narwhals", "torch", "safetensors", "msgspec", "typer", "rich", "plotly")
+_EXTRAS = {"optuna": "tune", "faiss": "ann", "sentence_transformers": "text", "psycopg": "postgres"}
+
+
+def command(json: opt.Json = False) -> None:
+    """Look around."""
+    import platform
+    import sys
+
+    import cofactor
+
+    output = Output(json)
+    facts: dict[str, Any] = {
+        "cofactor": cofactor.__version__, "python": platform.python_version(), "platform": platform.platform(), **_machine(),
+    }  # fmt: skip
+    libraries = _libraries()
+    kernels = _kernels()
+    here = _datasets()
+    output.table([{"what": name, "is": str(value)} for name, value in {**facts, **kernels}.items()])
+    output.table([{"library": name, "version": version or "missing"} for name, version in libraries.items()])
+    output.line("datasets at hand: " + (", ".join(here) or "none (set COFACTOR_DATA, or `cofactor datasets fetch NAME`)"))
+    output.emit(command="doctor", **facts, kernels=kernels, libraries=libraries, datasets=here, executable=sys.executable)
+
+
+def _machine() -> dict[str, Any]:
+    from cofactor.base.memory import GIB, available_bytes
+    from cofactor.base.run import available_cores
+
+    free = available_bytes()
+    return {"cores": available_cores(), "free memory": "unknown" if free is None else f"{free / GIB:.1f} GiB", "gpu": _gpu()}
+
+
+def _gpu() -> str:
+    try:
+        import torch
+    except ImportError:
+        return "none (PyTorch is missing)"
+    if torch.cuda.is_available():
+        return torch.cuda.get_device_name(0)
+    return "Apple MPS" if torch.backends.mps.is_available() else "none"
+
+
+def _libraries() -> dict[str, str | None]:
+    from importlib import metadata, util
+
+    found: dict[str, str | None] = {}
+    for name in _LIBRARIES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            found[name] = None
+    for module, extra in _EXTRAS.items():
+        found[f"{module} (extra {extra})"] = "installed" if util.find_spec(module) else None
+    return found
+
+
+def _kernels() -> dict[str, Any]:
+    """Whether kernels compile, run and are kept on disk: tried with the smallest of them."""
+    import numpy as np
+
+    from cofactor.base.threads import native_threads
+    from cofactor.retrieval.topk import best_scores
+    from cofactor.runs.source import Clock
+
+    clock = Clock()
+    with native_threads(1):
+        best = best_scores(np.array([[1.0, 3.0, 2.0]], np.float32), 2)
+    works = best.rows[0].tolist() == [1, 2]
+    import numba
+    from numba.core import config
+
+    return {
+        "kernels": f"{'work' if works else 'GIVE WRONG RESULTS'} (first call {clock.seconds:.1f} s)",
+        "threading": numba.threading_layer() if works else "?",
+        "kernel cache": config.CACHE_DIR or "beside the package (or the user's cache where that can't be written)",
+    }
+
+
+def _datasets() -> list[str]:
+    from cofactor.data import datasets
+
+    return [name for name in datasets.datasets() if datasets.available(name)]

@@ -1,0 +1,35 @@
+"""Show what a saved model is, without loading its arrays."""
+
+from __future__ import annotations
+
+from cofactor.cli import options as opt
+from cofactor.cli.output import Output
+
+
+def command(model: opt.ModelFolder, json: opt.Json = False) -> None:
+    """Read the manifest."""
+    import msgspec
+
+    from cofactor.artifact.load import inspect
+
+    output = Output(json)
+    facts = inspect(model)
+    output.line(f"{facts.model}, saved {facts.created} by Cofactor {facts.versions.get('cofactor', '?')} (format {facts.format})")
+    data = facts.data
+    output.line(f"fitted on {data.source}: {data.n_users:,} users, {data.n_items:,} items, {data.n_interactions:,} interactions")
+    for note in data.notes:
+        output.line(f"  {note}")
+    output.table([{"setting": name, "value": str(value)} for name, value in facts.config.items()])
+    metrics = facts.metrics.get("metrics", facts.metrics)
+    if metrics:
+        output.line(f"Measured: {data.split or 'as its maker says'}")
+        output.table([{"metric": name, "value": _value(value)} for name, value in metrics.items() if _value(value) is not None])
+    output.table([{"array": name, "dtype": dtype, "shape": " × ".join(map(str, shape))} for name, (dtype, shape) in facts.arrays.items()])
+    output.table([{"file": name, "bytes": one.bytes, "sha256": one.sha256} for name, one in facts.files.items()])
+    output.emit(command="inspect", **msgspec.to_builtins(facts))
+
+
+def _value(fact: object) -> float | None:
+    if isinstance(fact, dict):
+        fact = fact.get("value")
+    return float(fact) if isinstance(fact, (int, float)) else None

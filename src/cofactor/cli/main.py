@@ -1,0 +1,128 @@
+"""``cofactor``: finds the command, runs it, and turns every failure into one sentence and an exit code.
+
+Exit codes: 0 it worked, 1 it failed (one sentence on stderr; ``--debug`` shows the traceback), 2 it was called wrongly.
+Only the command that is asked for is imported, and the help of ``cofactor`` itself imports nothing: it answers at once.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+# Name -> what it does, in the order of the help. Each is a module of this package with a function ``command``.
+COMMANDS: dict[str, str] = {
+    "demo": "the whole tour: data, models side by side, recommendations, similar items, a saved model",
+    "datasets": "named public datasets: list them, show one's licence, fetch one with its checksum verified",
+    "describe": "counts, density, time span, long tail of a source, and what was dropped and why",
+    "train": "train a model on a source, measure it on a held-out part, and save it",
+    "evaluate": "measure a saved model on interactions it wasn't trained on",
+    "compare": "several models on one split: one table with intervals and paired tests",
+    "recommend": "recommend items to a user, to a history, or to all users into a file",
+    "similar": "the items most like an item",
+    "inspect": "what a saved model is, without loading its arrays",
+    "models": "the models there are, and their settings",
+    "doctor": "what this installation has: versions, threads, kernels, datasets at hand",
+}
+
+
+def run() -> None:
+    """Run the command line and exit; the entry point of the ``cofactor`` script."""
+    try:
+        code = main(sys.argv[1:])
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader of our output has gone (cofactor ... | head): not our failure, and nobody to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    sys.exit(code)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one command and return its exit code: 0, 1 or 2."""
+    words = list(arguments)
+    if not words or words[0] in ("--help", "-h", "help"):
+        print(_help())
+        return 0
+    if words[0] == "--version":
+        import cofactor
+
+        print(f"cofactor {cofactor.__version__}")
+        return 0
+    name = words[0]
+    if name not in COMMANDS:
+        return _unknown(name)
+    debug = "--debug" in words
+    return _run(name, [word for word in words[1:] if word != "--debug"], debug)
+
+
+def _run(name: str, words: list[str], debug: bool) -> int:
+    import typer
+
+    from cofactor.base.errors import CofactorError
+
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+    module = importlib.import_module(f"cofactor.cli.{name}_command")
+    app.command(help=module.__doc__, epilog="--debug shows the traceback of a failure.")(_interruptible(module.command))
+    try:
+        app(words, prog_name=f"cofactor {name}")
+    except SystemExit as done:
+        return done.code if isinstance(done.code, int) else 0
+    except BrokenPipeError:
+        raise
+    except (CofactorError, OSError, MemoryError) as error:
+        if debug:
+            raise
+        print(f"cofactor: {_sentence(error)}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _interruptible(command: Callable[..., None]) -> Callable[..., None]:
+    """The command, with Ctrl-C as a failure like others: what was being written is gone, what was there stays."""
+
+    @functools.wraps(command)
+    def guarded(*words: Any, **options: Any) -> None:
+        from cofactor.base.errors import CofactorError
+
+        try:
+            command(*words, **options)
+        except KeyboardInterrupt:
+            raise CofactorError("interrupted; nothing was saved.") from None
+
+    return guarded
+
+
+def _sentence(error: BaseException) -> str:
+    if isinstance(error, MemoryError) and not str(error):
+        return "out of memory; use fewer factors, a smaller batch, or a machine with more memory."
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def _help() -> str:
+    width = max(map(len, COMMANDS))
+    lines = [f"  {name.ljust(width)}  {text}" for name, text in COMMANDS.items()]
+    return "\n".join(
+        [
+            "Usage: cofactor COMMAND [OPTIONS]",
+            "",
+            "A recommender toolkit: raw interactions in, honest numbers and recommendations out.",
+            "",
+            "Commands:",
+            *lines,
+            "",
+            "Begin with `cofactor demo`. `cofactor COMMAND --help` shows a command's options; every command takes --json.",
+        ]
+    )
+
+
+def _unknown(name: str) -> int:
+    from cofactor.base.names import nearest
+
+    close = nearest(name, COMMANDS)
+    cure = f"did you mean {close[0]}?" if close else "see `cofactor --help`."
+    print(f"cofactor: unknown command {name!r}; {cure}", file=sys.stderr)
+    return 2

@@ -1,0 +1,77 @@
+"""Options that several commands share, and how their words become runs' arguments."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from cofactor.base.errors import ArgumentError
+from cofactor.base.names import unknown_name
+from cofactor.base.run import Run
+from cofactor.cli.output import Output
+from cofactor.runs.source import Cutting, Reading
+
+SourceArgument = Annotated[
+    str, typer.Argument(metavar="SOURCE", help="A file (csv, tsv, dat, parquet, jsonl; gz, zip), a dataset's name, or a database URL.")
+]
+ModelFolder = Annotated[str, typer.Argument(metavar="DIR", help="A saved model: the folder that train wrote.")]
+Columns = Annotated[
+    str | None,
+    typer.Option(metavar="ROLE=NAME,...", help="Columns where the usual names don't find them: user=uid,item=sku,value=stars,time=at."),
+]
+Items = Annotated[str | None, typer.Option("--items", metavar="FILE", help="The catalogue: titles and columns of the items.")]
+Repeats = Annotated[str, typer.Option(help="Several events of a user with an item: last, sum, mean or max.")]
+MinValue = Annotated[float | None, typer.Option(help="Keep only interactions of at least this value, e.g. ratings from 4.")]
+Core = Annotated[int, typer.Option(help="Keep only users and items with at least this many interactions.")]
+OnBad = Annotated[str, typer.Option(help="Lines that can't be read: error, or skip (counted).")]
+How = Annotated[str, typer.Option("--split", help="How the test part is cut: per-user, time, random, leave-last, users, items.")]
+Test = Annotated[float, typer.Option(help="The share held out for the test (leave-last: how many); 0 holds nothing out.")]
+Validation = Annotated[float, typer.Option(help="The share held out for early stopping, in models that have it.")]
+Seed = Annotated[int, typer.Option(help="Every random draw follows from it.")]
+Threads = Annotated[int, typer.Option(help="Native threads; 0 means all cores.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps: for the models that use PyTorch.")]
+Metrics = Annotated[str | None, typer.Option(metavar="NAME,...", help="What to measure: ndcg@10,recall@20,auc,rmse ...")]
+K = Annotated[int, typer.Option("-k", help="How many items.")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout, for machines.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No remarks and no progress on stderr.")]
+
+_ROLES = ("user", "item", "value", "time")
+
+
+def reading(
+    columns: str | None, items: str | None, repeats: str, min_value: float | None, core: int, on_bad: str
+) -> Reading:
+    """Make a Reading from options' words."""
+    return Reading(
+        columns=_roles(columns), items=items, repeats=repeats, min_value=min_value, core=core, on_bad=on_bad
+    )
+
+
+def cutting(how: str, test: float, validation: float, seed: int) -> Cutting:
+    """Make a Cutting from options' words."""
+    return Cutting(how=how, test=test, validation=validation, seed=seed)
+
+
+def run_of(output: Output, seed: int = 0, threads: int = 0, device: str = "auto") -> Run:
+    """Make a Run that reports to the command's output."""
+    return Run(seed=seed, threads=threads, device=device, progress=output.progress)
+
+
+def names(words: str | None) -> list[str] | None:
+    """Split ``a,b,c`` into names; None stays None."""
+    return None if words is None else [word.strip() for word in words.split(",") if word.strip()]
+
+
+def _roles(words: str | None) -> dict[str, str] | None:
+    if words is None:
+        return None
+    found: dict[str, str] = {}
+    for word in words.split(","):
+        role, equals, name = word.partition("=")
+        if not equals:
+            raise ArgumentError(f"--columns must be written ROLE=NAME,ROLE=NAME, not {word!r}.")
+        if role.strip() not in _ROLES:
+            raise unknown_name("role of a column", role.strip(), _ROLES)
+        found[role.strip()] = name.strip()
+    return found

@@ -1,0 +1,157 @@
+"""What a command shows: results on stdout (tables or JSON), progress and remarks on stderr."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from cofactor.base.progress import Progress, Task
+
+
+class Output:
+    """Where a command's results go.
+
+    Parameters
+    ----------
+    json
+        Whether results are one JSON object on stdout, for machines.
+    quiet
+        Whether remarks and progress are left out.
+    """
+
+    def __init__(self, json: bool = False, quiet: bool = False) -> None:
+        self.json = json
+        self.progress: Progress = _Terminal(sys.stderr.isatty() and not json) if not quiet else _Nothing()
+
+    def emit(self, **facts: Any) -> None:
+        """Print one JSON object, if results are for machines."""
+        if self.json:
+            import msgspec
+
+            sys.stdout.write(msgspec.json.encode(facts, enc_hook=_plain).decode() + "\n")
+
+    def line(self, text: str = "") -> None:
+        """Print a line for people."""
+        if not self.json:
+            print(text)
+
+    def heading(self, text: str) -> None:
+        """Print a heading for people."""
+        if not self.json:
+            from rich.console import Console
+
+            Console(highlight=False, soft_wrap=True).print(f"\n[bold]{_escaped(text)}[/bold]")
+
+    def table(self, rows: Sequence[dict[str, Any]], columns: Sequence[str] | None = None, title: str | None = None) -> None:
+        """Print lines of equal keys as a table for people; numbers stand right."""
+        if self.json or not rows:
+            return
+        from rich import box
+        from rich.console import Console
+        from rich.table import Table
+
+        names = list(columns) if columns is not None else list(rows[0])
+        table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", title_style="bold", pad_edge=False, show_edge=False)
+        for name in names:
+            numeric = all(isinstance(row.get(name), (int, float)) or row.get(name) is None for row in rows)
+            table.add_column(name, justify="right" if numeric else "left", overflow="fold")
+        for row in rows:
+            table.add_row(*(_escaped(shown(row.get(name))) for name in names))
+        # Not on a terminal there is no width to keep to: lines stay whole for those who read them from a file.
+        width = None if sys.stdout.isatty() else 200
+        Console(highlight=False, width=width).print(table)
+
+
+def shown(value: Any) -> str:
+    """Return a value as people read it: four significant digits, thousands separated."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:.4f}" if abs(value) < 10 else f"{value:,.1f}"
+    return str(value)
+
+
+def _escaped(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(text)
+
+
+def _plain(value: Any) -> Any:
+    """What JSON doesn't know: NumPy's numbers and paths."""
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    return str(value)
+
+
+class _Nothing:
+    @contextmanager
+    def task(self, name: str, total: int | None) -> Iterator[Task]:
+        yield _LineTask(name, total, lambda _: None)
+
+    def say(self, text: str) -> None:
+        pass
+
+
+class _Terminal:
+    """A bar with time left on a terminal, plain lines elsewhere."""
+
+    def __init__(self, bars: bool) -> None:
+        self.bars = bars
+
+    def say(self, text: str) -> None:
+        print(f"· {text}", file=sys.stderr, flush=True)
+
+    @contextmanager
+    def task(self, name: str, total: int | None) -> Iterator[Task]:
+        if not self.bars:
+            yield _LineTask(name, total, self.say)
+            return
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import Progress as Bars
+
+        columns = (
+            TextColumn("· {task.description}"), BarColumn(bar_width=30), MofNCompleteColumn(),
+            TimeRemainingColumn(), TextColumn("{task.fields[facts]}"),
+        )  # fmt: skip
+        with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
+            yield _BarTask(bars, bars.add_task(name, total=total, facts=""))
+
+
+class _BarTask:
+    def __init__(self, bars: Any, handle: Any) -> None:
+        self.bars = bars
+        self.handle = handle
+
+    def advance(self, steps: int = 1, **facts: float | int | str) -> None:
+        self.bars.update(self.handle, advance=steps, facts=_facts(facts))
+
+
+class _LineTask:
+    """Says at most one line in five seconds."""
+
+    def __init__(self, name: str, total: int | None, say: Any) -> None:
+        self.name = name
+        self.total = total
+        self.done = 0
+        self.say = say
+        self.told = time.monotonic()
+
+    def advance(self, steps: int = 1, **facts: float | int | str) -> None:
+        self.done += steps
+        if time.monotonic() - self.told >= 5:
+            self.told = time.monotonic()
+            of = f" of {self.total:,}" if self.total is not None else ""
+            self.say(f"{self.name}: {self.done:,}{of} {_facts(facts)}".rstrip())
+
+
+def _facts(facts: dict[str, Any]) -> str:
+    return "  ".join(f"{name} {value:.4f}" if isinstance(value, float) else f"{name} {value}" for name, value in facts.items())

@@ -1,0 +1,86 @@
+"""Recommend items to a user, to a history of items (an unseen user), or to all users into a file."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from cofactor.base.errors import ArgumentError
+from cofactor.cli import options as opt
+from cofactor.cli.output import Output
+from cofactor.cli.show import ranked_rows
+
+
+def command(
+    model: opt.ModelFolder,
+    user: Annotated[str | None, typer.Option(metavar="ID", help="A user that the model was trained on.")] = None,
+    history: Annotated[
+        str | None, typer.Option(metavar="ID,ID,...", help="Item ids, oldest first, of somebody unseen; ID:VALUE gives ratings.")
+    ] = None,
+    all_users: Annotated[bool, typer.Option("--all-users", help="All users, into the file --out.")] = False,
+    out: Annotated[str | None, typer.Option(metavar="FILE", help="With --all-users: a .parquet, .csv or .jsonl file.")] = None,
+    k: opt.K = 10,
+    where: Annotated[
+        str | None, typer.Option(metavar="EXPRESSION", help="Only items for which it holds: \"genres has 'Comedy' and year >= 1990\".")
+    ] = None,
+    block: Annotated[str | None, typer.Option(metavar="ID,ID,...", help="Items that must not come back.")] = None,
+    keep_seen: Annotated[bool, typer.Option("--keep-seen", help="Recommend items again that the user had.")] = False,
+    explain: Annotated[bool, typer.Option("--explain", help="Which past items carried each recommendation (linear models).")] = False,
+    threads: opt.Threads = 0,
+    json: opt.Json = False,
+    quiet: opt.Quiet = False,
+) -> None:
+    """Recommend."""
+    from cofactor.artifact.load import load
+    from cofactor.retrieval.filters import Filters
+    from cofactor.runs.recommend import recommend_all
+
+    if sum([user is not None, history is not None, all_users]) != 1:
+        raise typer.BadParameter("give one of --user, --history and --all-users.")
+    output = Output(json, quiet)
+    run = opt.run_of(output, threads=threads)
+    loaded = load(model)
+    filters = Filters(block=opt.names(block) or (), where=where) if where or block else None
+    if all_users:
+        if out is None:
+            raise typer.BadParameter("--all-users needs --out FILE.")
+        path, count = recommend_all(loaded, out, k, filters=filters, run=run)
+        output.line(f"{count:,} recommendations for {loaded.data.n_users:,} users in {path}")
+        output.emit(command="recommend", path=str(path), lines=count)
+        return
+    past = None if history is None else _history(history)
+    table = loaded.recommend(user, k, history=past, exclude_seen=not keep_seen, filters=filters, run=run)
+    asked: Any = {"user": user} if past is None else {"history": past}
+    reasons = [loaded.explain(item=item, **asked) for item in table.ids] if explain else []
+    rows = ranked_rows(table)
+    for row, reason in zip(rows, reasons, strict=False):
+        row["because of"] = ", ".join(str(r.title or r.id) for r in reason.reasons[:3] if r.contribution > 0)
+    output.table(rows)
+    if not rows:
+        output.line("Nothing is left to recommend: every item is seen, blocked or filtered away.")
+    output.emit(command="recommend", model=loaded.name, recommendations=table.to_dicts(), reasons=_reasons(reasons))
+
+
+def _history(words: str) -> Any:
+    """``a,b`` as a list; ``a:5,b:3`` as a mapping from id to value."""
+    parts = [word.strip() for word in words.split(",") if word.strip()]
+    if not parts:
+        raise ArgumentError("--history holds no item id.")
+    if not any(":" in part for part in parts):
+        return parts
+    history: dict[str, float] = {}
+    for part in parts:
+        name, _, value = part.rpartition(":")
+        try:
+            history[name] = float(value)
+        except ValueError:
+            raise ArgumentError(f"--history must be ID,ID,... or ID:VALUE,..., and {part!r} is neither.") from None
+    return history
+
+
+def _reasons(explanations: list[Any]) -> list[dict[str, Any]]:
+    return [
+        {"item_id": one.item, "score": one.score, "rest": one.rest, "reasons": [vars(reason) for reason in one.reasons[:10]]}
+        for one in explanations
+    ]

@@ -1,0 +1,49 @@
+"""Show the items most like an item, by its id or by words of its title."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from cofactor.base.errors import UnknownIdError
+from cofactor.cli import options as opt
+from cofactor.cli.output import Output
+from cofactor.cli.show import ranked_rows
+
+
+def command(
+    model: opt.ModelFolder,
+    item: Annotated[str | None, typer.Option(metavar="ID", help="The item's id.")] = None,
+    title: Annotated[str | None, typer.Option(metavar="WORDS", help="Words of its title.")] = None,
+    k: opt.K = 10,
+    where: Annotated[str | None, typer.Option(metavar="EXPRESSION", help="Only items for which it holds.")] = None,
+    threads: opt.Threads = 0,
+    json: opt.Json = False,
+    quiet: opt.Quiet = False,
+) -> None:
+    """Find neighbours."""
+    from cofactor.artifact.load import load
+    from cofactor.retrieval.filters import Filters
+
+    if (item is None) == (title is None):
+        raise typer.BadParameter("give one of --item and --title.")
+    output = Output(json, quiet)
+    loaded = load(model)
+    if title is not None:
+        hits = loaded.data.catalogue.search(title, limit=5)
+        if not len(hits):
+            raise UnknownIdError(f"no title holds all of the words {title!r}; try fewer.")
+        asked = loaded.data.items.ids(hits)[0]
+        if len(hits) > 1:
+            others = "; ".join(str(t) for t in loaded.data.catalogue.titles(hits[1:]))
+            output.progress.say(f"other titles with these words: {others}")
+    else:
+        asked = item
+    row = loaded.data.items.rows(asked, what="item")
+    filters = Filters(where=where) if where else None
+    table = loaded.similar_items(asked, k, filters=filters, run=opt.run_of(output, threads=threads))
+    name = loaded.data.catalogue.titles(row)[0] or asked
+    output.line(f"Most like {name}:")
+    output.table(ranked_rows(table))
+    output.emit(command="similar", model=loaded.name, item_id=loaded.data.items.ids(row)[0], title=name, similar=table.to_dicts())

@@ -1,0 +1,62 @@
+"""Train a model on a source, measure it on a held-out part, and save it.
+
+The saved model is fitted on all of the data once it was measured (--no-refit keeps the one that was measured).
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from cofactor.cli import options as opt
+from cofactor.cli.output import Output
+from cofactor.cli.show import metric_rows
+from cofactor.runs.train import train
+
+
+def command(
+    source: opt.SourceArgument,
+    model: Annotated[str, typer.Option(help="The model's name; `cofactor models` lists them.")],
+    out: Annotated[str, typer.Option(metavar="DIR", help="The folder to save to.")],
+    set_: Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="A setting: factors=64; may repeat.")] = None,
+    split: opt.How = "per-user",
+    test: opt.Test = 0.2,
+    validation: opt.Validation = 0.0,
+    metrics: opt.Metrics = None,
+    refit: Annotated[bool, typer.Option(help="Fit the saved model on all of the data.")] = True,
+    overwrite: Annotated[bool, typer.Option(help="Replace a model that is there.")] = False,
+    columns: opt.Columns = None,
+    items: opt.Items = None,
+    repeats: opt.Repeats = "last",
+    min_value: opt.MinValue = None,
+    core: opt.Core = 0,
+    on_bad: opt.OnBad = "error",
+    seed: opt.Seed = 0,
+    threads: opt.Threads = 0,
+    device: opt.Device = "auto",
+    json: opt.Json = False,
+    quiet: opt.Quiet = False,
+) -> None:
+    """Train, measure, save."""
+    output = Output(json, quiet)
+    done = train(
+        source, model, out, settings=set_ or [], metrics=opt.names(metrics), refit=refit, overwrite=overwrite,
+        reading=opt.reading(columns, items, repeats, min_value, core, on_bad),
+        cutting=opt.cutting(split, test, validation, seed), run=opt.run_of(output, seed, threads, device),
+    )  # fmt: skip
+    data = done.model.data
+    output.line(f"{done.model.name} on {data.source}: {data.n_users:,} users, {data.n_items:,} items, {len(data):,} interactions")
+    for note in data.notes:
+        output.line(f"  {note}")
+    if done.result is not None and done.split is not None:
+        output.line(f"Held out: {done.split.sentence}")
+        output.table(metric_rows(done.result))
+    what = "all of the data" if done.refitted or done.result is None else "the training part"
+    output.line(f"Saved to {done.path} (fitted on {what} in {done.seconds:.1f} s).")
+    output.line(f"Next: cofactor recommend {out} --user {data.users.ids([0])[0]}")
+    output.emit(
+        command="train", model=done.model.name, config=done.model.config.to_dict(), path=str(done.path),
+        n_users=data.n_users, n_items=data.n_items, n_interactions=len(data), notes=list(data.notes),
+        result=None if done.result is None else done.result.to_dict(), refitted=done.refitted, fit_seconds=done.seconds,
+    )  # fmt: skip

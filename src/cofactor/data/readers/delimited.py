@@ -1,0 +1,362 @@
+"""Delimited text of any writing: csv, tsv, dat, txt; gzipped or in a zip. In blocks, on all cores, by Arrow.
+
+A block is some tens of megabytes that end with a line. Ids become dictionaries of texts at once (so that no zero in
+front of an id is ever lost), and only the columns that are used are converted; what stays in memory is 4 bytes an id.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from pyarrow import csv as pacsv
+
+from cofactor.base.errors import DataError
+from cofactor.data.readers import times as clock
+from cofactor.data.readers.assemble import Raw, numbers
+from cofactor.data.readers.columns import Options, find_roles, roles_note
+from cofactor.data.readers.places import BLOCK, Entry
+from cofactor.data.readers.sniff import DELIMITERS, SPOKEN, Dialect, sniff, split
+
+_SEPARATOR = "\x1f"
+_NULLS = ("", "NULL", "null", "NA", "N/A", "NaN", "nan", "None", "none", "\\N")
+_ID = pa.dictionary(pa.int32(), pa.string())
+
+
+def read_delimited(entry: Entry, options: Options) -> Raw:
+    """Read the four columns of a delimited file.
+
+    Raises
+    ------
+    DataError
+        For an empty file, a header alone, missing columns, and lines of another shape (unless they are to be skipped).
+    """
+    dialect = dialect_of(entry, options)
+    roles = find_roles(dialect.names, options, entry.shown, headed=dialect.headed)
+    try:
+        return _read(entry, options, dialect, roles)
+    except _NotUtf8 as stop:
+        if options.encoding is not None:
+            raise DataError(f"the file isn't {options.encoding}: {stop}.", source=entry.shown) from None
+        raw = _read(entry, options, replace(dialect, encoding="iso8859-1"), roles)
+        raw.notes.append("not UTF-8, so read as Latin-1; give encoding= if it is another")
+        return raw
+
+
+def dialect_of(entry: Entry, options: Options) -> Dialect:
+    """Tell how a file is written from its beginning."""
+    size = 1 << 18
+    sample = entry.head(size)
+    return sniff(sample, options, entry.shown, whole=len(sample) < size)
+
+
+def read_text_table(
+    entry: Entry, options: Options, *, names: Sequence[str] | None = None, text: Sequence[str] = ()
+) -> tuple[pa.Table, list[str]]:
+    """Read all columns of a delimited table, such as a catalogue, and return it with notes.
+
+    Parameters
+    ----------
+    entry, options
+        The file and how it is written.
+    names
+        The names of the columns of a file without a header.
+    text
+        Columns to be left as text, whatever stands in them: ids.
+    """
+    dialect = dialect_of(entry, options)
+    if names is not None:
+        dialect = replace(dialect, names=tuple(names), headed=bool(options.header))
+    notes = []
+    block = entry.read()[dialect.bom :]
+    try:
+        block = _as_utf8(block, codecs.getincrementaldecoder(dialect.encoding)(), dialect.encoding, final=True)
+    except _NotUtf8:
+        block = block.decode("latin-1").encode()
+        notes.append(f"{entry.name}: not UTF-8, so read as Latin-1")
+    kept = _Kept(dialect, {})
+    block = kept.body(block)
+    types = {name: pa.string() for name in text}
+    table = _parsed(block, dialect, kept, None, types, entry.shown)
+    kept.refuse(entry, options, notes)
+    return table, notes
+
+
+class _NotUtf8(Exception):
+    """A block isn't UTF-8."""
+
+
+@dataclass
+class _Kept:
+    """What accumulates over the blocks of one file."""
+
+    dialect: Dialect
+    roles: Mapping[str, str]
+    users: list[pa.Array] = field(default_factory=list)
+    items: list[pa.Array] = field(default_factory=list)
+    values: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
+    times: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
+    bare: bool = True
+    n_rows: int = 0
+    n_malformed: int = 0
+    malformed: list[str] = field(default_factory=list)
+    header_due: bool = True
+
+    def body(self, block: bytes) -> bytes:
+        """The block without the header line, if it is the first."""
+        if not self.header_due:
+            return block
+        self.header_due = False
+        if not self.dialect.headed:
+            return block
+        start = len(block) - len(block.lstrip(b"\r\n \t")) if self.dialect.delimiter != "\t" else 0
+        end = block.find(b"\n", start)
+        return block[end + 1 :] if end >= 0 else b""
+
+    def on_malformed(self, row: Any) -> str:
+        self.n_malformed += 1
+        if len(self.malformed) < 5:
+            self.malformed.append(row.text or "")
+        return "skip"
+
+    def add(self, table: pa.Table) -> None:
+        count = table.num_rows
+        self.users += table.column(self.roles["user"]).chunks
+        self.items += table.column(self.roles["item"]).chunks
+        if "value" in self.roles:
+            self.values = _grown(self.values, self.n_rows, numbers(table.column(self.roles["value"])))
+        if "time" in self.roles:
+            found, bare = clock.seconds(table.column(self.roles["time"]))
+            self.times = _grown(self.times, self.n_rows, found)
+            self.bare = self.bare and bare
+        self.n_rows += count
+
+    def refuse(self, entry: Entry, options: Options, notes: list[str]) -> None:
+        if not self.n_malformed:
+            return
+        dialect = self.dialect
+        if options.on_bad == "skip":
+            notes.append(f"skipped {self.n_malformed:,} lines that have not {len(dialect.names)} fields")
+            return
+        other = next((d for d in DELIMITERS if d != dialect.delimiter and d in self.malformed[0]), None)
+        mixed = f" ({SPOKEN.get(other, repr(other))} stands there: mixed delimiters)" if other else ""
+        plural = "line has" if self.n_malformed == 1 else "lines have"
+        raise DataError(
+            f"{self.n_malformed:,} {plural} not the {len(dialect.names)} fields of the first, split at {dialect.spoken}{mixed}; "
+            "mend them, give delimiter=, or drop them with on_bad='skip':",
+            source=entry.shown,
+            rows=_malformed_lines(entry, dialect),
+            total=self.n_malformed,
+        )
+
+
+def _read(entry: Entry, options: Options, dialect: Dialect, roles: Mapping[str, str]) -> Raw:
+    kept = _Kept(dialect, roles)
+    first = {"value": pa.float32(), "time": pa.int64()}
+    types: dict[str, pa.DataType] = {name: first.get(role, _ID) for role, name in roles.items()}
+    with options.progress.task(f"reading {entry.name}", None) as task:
+        for block in _line_blocks(entry, dialect):
+            table = _typed(kept.body(block), dialect, kept, roles, types, entry.shown)
+            if table is not None:
+                kept.add(table)
+            task.advance(len(block))
+    notes = [roles_note(roles, headed=dialect.headed)]
+    kept.refuse(entry, options, notes)
+    if kept.n_rows == 0:
+        what = "a header but no rows" if dialect.headed else "no rows"
+        raise DataError(f"the file has {what}.", source=entry.shown)
+    return Raw(
+        users=pa.chunked_array(kept.users, type=_ID),
+        items=pa.chunked_array(kept.items, type=_ID),
+        values=kept.values if "value" in roles else None,
+        times=kept.times if "time" in roles else None,
+        bare_times=kept.bare,
+        source=entry.shown,
+        locate=lambda rows: _locate(entry, dialect, rows, kept.n_malformed > 0),
+        notes=notes,
+        columns=roles,
+    )
+
+
+def _typed(
+    block: bytes, dialect: Dialect, kept: _Kept, roles: Mapping[str, str], types: dict[str, pa.DataType], source: str
+) -> pa.Table | None:
+    """A block's columns; values or times that aren't numbers are read as text, which later blocks then are too."""
+    if not block.strip():
+        return None
+    seen = kept.n_malformed, len(kept.malformed)
+    while True:
+        try:
+            return _parsed(block, dialect, kept, list(roles.values()), types, source)
+        except _Unconvertible as error:
+            kept.n_malformed = seen[0]
+            del kept.malformed[seen[1] :]
+            left = [name for role, name in roles.items() if role in ("value", "time") and types[name] != pa.string()]
+            if not left:
+                raise
+            types[error.column if error.column in left else left[-1]] = pa.string()
+
+
+class _Unconvertible(DataError):
+    """A column has a field that isn't of its type."""
+
+    column: str | None = None
+
+
+def _parsed(
+    block: bytes, dialect: Dialect, kept: _Kept, columns: Sequence[str] | None, types: Mapping[str, pa.DataType], source: str
+) -> pa.Table:
+    delimiter = dialect.delimiter
+    if len(delimiter) > 1:
+        block = block.replace(delimiter.encode(), _SEPARATOR.encode())
+        delimiter = _SEPARATOR
+    has_quotes = dialect.quoted and b'"' in block
+    try:
+        return pacsv.read_csv(
+            pa.BufferReader(block),
+            read_options=pacsv.ReadOptions(column_names=list(dialect.names), block_size=1 << 22),
+            parse_options=pacsv.ParseOptions(
+                delimiter=delimiter,
+                quote_char='"' if has_quotes else False,
+                escape_char=dialect.escape or False,
+                newlines_in_values=has_quotes,
+                invalid_row_handler=kept.on_malformed,
+            ),
+            convert_options=pacsv.ConvertOptions(
+                column_types=dict(types),
+                include_columns=list(columns) if columns is not None else None,
+                null_values=list(_NULLS),
+                strings_can_be_null=False,
+            ),
+        )
+    except pa.ArrowInvalid as error:
+        text = str(error)
+        if "conversion error" in text:
+            raise _unconvertible(text, dialect, source) from None
+        raise DataError(
+            f"the text can't be split into rows ({text}); check its quotes, or give quote=False.", source=source
+        ) from None
+
+
+def _unconvertible(text: str, dialect: Dialect, source: str) -> _Unconvertible:
+    error = _Unconvertible(text, source=source)
+    found = re.search(r"column #(\d+)", text)
+    error.column = dialect.names[int(found[1])] if found else None
+    return error
+
+
+def _line_blocks(entry: Entry, dialect: Dialect) -> Iterator[bytes]:
+    """The file as UTF-8 blocks, each of which ends with a line (and not within quotes)."""
+    decoder = codecs.getincrementaldecoder(dialect.encoding)()
+    rest, skip = b"", dialect.bom
+    for raw in entry.blocks(BLOCK):
+        block = rest + _as_utf8(raw[skip:] if skip else raw, decoder, dialect.encoding)
+        skip = 0
+        end = _last_line_end(block, dialect)
+        rest = block[end:]
+        if end:
+            yield _valid(block[:end], dialect)
+    rest += _as_utf8(b"", decoder, dialect.encoding, final=True)
+    if rest:
+        yield _valid(rest, dialect)
+
+
+def _as_utf8(raw: bytes, decoder: Any, encoding: str, *, final: bool = False) -> bytes:
+    if encoding == "utf-8" or (raw.isascii() and encoding.startswith(("iso8859", "cp125", "ascii"))):
+        if encoding == "utf-8" and final and raw:
+            _check(raw)
+        return raw
+    try:
+        return str(decoder.decode(raw, final)).encode()
+    except UnicodeDecodeError as error:
+        raise _NotUtf8(f"{error.reason} at {raw[error.start : error.start + 10]!r}") from None
+
+
+def _valid(block: bytes, dialect: Dialect) -> bytes:
+    if dialect.encoding == "utf-8":
+        _check(block)
+    return block
+
+
+def _check(block: bytes) -> None:
+    if block.isascii():
+        return
+    try:
+        block.decode()
+    except UnicodeDecodeError as error:
+        raise _NotUtf8(f"{error.reason} at {block[error.start : error.start + 10]!r}") from None
+
+
+def _last_line_end(block: bytes, dialect: Dialect) -> int:
+    end = block.rfind(b"\n") + 1
+    if not dialect.quoted or b'"' not in block:
+        return end
+    open_quotes = _quotes(block[:end], dialect)
+    while end and open_quotes % 2:
+        before = block.rfind(b"\n", 0, end - 1) + 1
+        open_quotes -= _quotes(block[before:end], dialect)
+        end = before
+    return end
+
+
+def _quotes(text: bytes, dialect: Dialect) -> int:
+    return text.count(b'"') - (text.count(dialect.escape.encode() + b'"') if dialect.escape else 0)
+
+
+def _grown(array: np.ndarray, used: int, more: np.ndarray) -> np.ndarray:
+    # Grown in place (the system moves pages instead of copying them), so that no moment holds a column twice.
+    if used + len(more) > len(array):
+        array.resize(used + len(more), refcheck=False)
+    array[used : used + len(more)] = more
+    return array
+
+
+def _records(entry: Entry, dialect: Dialect) -> Iterator[tuple[int, str]]:
+    """The file's records with their line numbers, without the header; slow, for messages only."""
+    line, began, held = 0, 1, ""
+    headed = dialect.headed
+    for block in _line_blocks(entry, dialect):
+        for text in block.decode("utf-8", "replace").splitlines(keepends=True):
+            line += 1
+            if not held:
+                began = line
+            held += text
+            if dialect.quoted and _quotes(held.encode(), dialect) % 2:
+                continue
+            record, held = held.rstrip("\r\n"), ""
+            if not record:
+                continue
+            if headed:
+                headed = False
+                continue
+            yield began, record
+
+
+def _locate(entry: Entry, dialect: Dialect, rows: np.ndarray, check: bool) -> list[tuple[int, str]]:
+    wanted = {int(row) for row in rows}
+    found: list[tuple[int, str]] = []
+    row = -1
+    for line, record in _records(entry, dialect):
+        if check and len(split(record, dialect.delimiter, dialect.quoted, dialect.escape)) != len(dialect.names):
+            continue
+        row += 1
+        if row in wanted:
+            found.append((line, record))
+            if len(found) == len(wanted):
+                break
+    return found
+
+
+def _malformed_lines(entry: Entry, dialect: Dialect) -> list[tuple[int, str]]:
+    found: list[tuple[int, str]] = []
+    for line, record in _records(entry, dialect):
+        if len(split(record, dialect.delimiter, dialect.quoted, dialect.escape)) != len(dialect.names):
+            found.append((line, record))
+            if len(found) == 5:
+                break
+    return found

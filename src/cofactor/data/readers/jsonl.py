@@ -1,0 +1,242 @@
+"""JSON lines (Amazon and Goodreads dumps, event logs), and the Python-literal lines of old Amazon metadata."""
+
+from __future__ import annotations
+
+import ast
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from pyarrow import json as pajson
+
+from cofactor.base.errors import DataError
+from cofactor.data.readers import times as clock
+from cofactor.data.readers.assemble import Raw, id_column, numbers
+from cofactor.data.readers.columns import Options, find_roles, roles_note
+from cofactor.data.readers.frames import raw_of_table
+from cofactor.data.readers.places import BLOCK, Entry
+
+_SAMPLE = 200
+
+
+def read_jsonl(entry: Entry, options: Options) -> Raw:
+    """Read four fields of each line's object.
+
+    Raises
+    ------
+    DataError
+        If a line is no object (with its number), the file is empty, or no field is named like a user or an item.
+    """
+    head = entry.head()
+    if head.lstrip()[:1] == b"[":
+        return _read_array(entry, options)
+    sample, literal = _sample(head, entry)
+    names = list(dict.fromkeys(name for row in sample for name in row))
+    roles = find_roles(names, options, entry.shown)
+    if literal:
+        return _slow(entry, options, roles, literal=True)
+    kinds = {name: _kind([row.get(name) for row in sample]) for name in roles.values()}
+    if all(kind is not None for kind in kinds.values()):
+        raw = _fast(entry, options, roles, pa.schema(list(kinds.items())))
+        if raw is not None:
+            return raw
+    return _slow(entry, options, roles, literal=False)
+
+
+def whole_table(entry: Entry) -> pa.Table:
+    """Read all fields of all lines; fields that aren't of one simple type become texts of JSON."""
+    head = entry.head()
+    if head.lstrip()[:1] == b"[":
+        rows = _loaded_array(entry)
+    else:
+        _, literal = _sample(head, entry)
+        rows = [row for _, row in _objects(entry, literal)]
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    return pa.table({name: _column([row.get(name) for row in rows]) for name in names})
+
+
+def _fast(entry: Entry, options: Options, roles: Mapping[str, str], schema: pa.Schema) -> Raw | None:
+    """All lines by Arrow on all cores; None if any isn't of the schema."""
+    users: list[pa.Array] = []
+    items: list[pa.Array] = []
+    values: list[np.ndarray] = []
+    times: list[np.ndarray] = []
+    all_bare = True
+    parse = pajson.ParseOptions(explicit_schema=schema, unexpected_field_behavior="ignore")
+    with options.progress.task(f"reading {entry.name}", None) as task:
+        for block in _blocks(entry):
+            try:
+                table = pajson.read_json(pa.BufferReader(block), pajson.ReadOptions(block_size=max(len(block), 1)), parse)
+            except pa.ArrowInvalid:
+                return None
+            users += id_column(table.column(roles["user"]), entry.shown, "user").dictionary_encode().chunks
+            items += id_column(table.column(roles["item"]), entry.shown, "item").dictionary_encode().chunks
+            if "value" in roles:
+                values.append(numbers(table.column(roles["value"])))
+            if "time" in roles:
+                found, bare = clock.seconds(table.column(roles["time"]))
+                times.append(found)
+                all_bare = all_bare and bare
+            task.advance(len(block))
+    if not users or sum(map(len, users)) == 0:
+        raise DataError("there are no rows in it.", source=entry.shown)
+    return Raw(
+        users=pa.chunked_array(users),
+        items=pa.chunked_array(items),
+        values=np.concatenate(values) if "value" in roles else None,
+        times=np.concatenate(times) if "time" in roles else None,
+        bare_times=all_bare,
+        source=entry.shown,
+        locate=lambda rows: _locate(entry, rows),
+        notes=[roles_note(roles)],
+        columns=roles,
+    )
+
+
+def _slow(entry: Entry, options: Options, roles: Mapping[str, str], *, literal: bool) -> Raw:
+    """Line by line: says which lines are no objects, and takes fields of mixed types."""
+    bad: list[tuple[int, str]] = []
+    columns: dict[str, list[Any]] = {name: [] for name in roles.values()}
+    for _, row in _objects(entry, literal, bad):
+        for name, column in columns.items():
+            column.append(row.get(name))
+    n_bad = len(bad)
+    if n_bad and options.on_bad == "error":
+        plural = "line is no JSON object" if n_bad == 1 else "lines are no JSON objects"
+        raise DataError(
+            f"{n_bad:,} {plural}; mend them, or drop them with on_bad='skip':", source=entry.shown, rows=bad[:5], total=n_bad
+        )
+    table = pa.table({name: _column(column) for name, column in columns.items()})
+    raw = raw_of_table(table, roles, options, entry.shown)
+    raw.locate = lambda rows: _locate(entry, rows, literal)
+    if literal:
+        raw.notes.append("lines are Python literals and no JSON; read as literals, never run")
+    if n_bad:
+        raw.notes.append(f"skipped {n_bad:,} lines that are no JSON objects (the first on line {bad[0][0]:,})")
+    return raw
+
+
+def _read_array(entry: Entry, options: Options) -> Raw:
+    rows = _loaded_array(entry)
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    roles = find_roles(names, options, entry.shown)
+    table = pa.table({name: _column([row.get(name) for row in rows]) for name in roles.values()})
+    return raw_of_table(table, roles, options, entry.shown)
+
+
+def _loaded_array(entry: Entry) -> list[dict[str, Any]]:
+    try:
+        rows = json.loads(entry.read())
+    except ValueError as error:
+        raise DataError(f"this is no JSON: {error}.", source=entry.shown) from None
+    if not rows or not all(isinstance(row, dict) for row in rows):
+        raise DataError("a JSON file must hold an array of objects, or an object a line.", source=entry.shown)
+    return list(rows)
+
+
+def _sample(head: bytes, entry: Entry) -> tuple[list[dict[str, Any]], bool]:
+    """The objects of the first lines, and whether they are Python literals instead of JSON."""
+    lines = [line for line in head.splitlines() if line.strip()]
+    if not lines:
+        raise DataError("the file is empty.", source=entry.shown)
+    if len(lines) > 1 and not head.endswith(b"\n"):
+        lines = lines[:-1]
+    rows, literals = [], 0
+    for line in lines[:_SAMPLE]:
+        row = _json(line)
+        if row is None:
+            row = _literal(line)
+            literals += row is not None
+        if row is not None:
+            rows.append(row)
+    if not rows:
+        raise DataError("the first lines are no JSON objects:", source=entry.shown, rows=[(1, lines[0].decode("utf-8", "replace"))])
+    return rows, literals > len(rows) // 2
+
+
+def _objects(entry: Entry, literal: bool, bad: list[tuple[int, str]] | None = None) -> Iterator[tuple[int, dict[str, Any]]]:
+    line = 0
+    for block in _blocks(entry):
+        for text in block.split(b"\n")[: None if not block.endswith(b"\n") else -1]:
+            line += 1
+            if not text.strip():
+                continue
+            row = (_literal(text) or _json(text)) if literal else _json(text)
+            if row is not None:
+                yield line, row
+            elif bad is not None:
+                bad.append((line, text.decode("utf-8", "replace").rstrip("\r")))
+            else:
+                raise DataError("a line is no JSON object:", source=entry.shown, rows=[(line, text.decode("utf-8", "replace"))])
+
+
+def _json(text: bytes) -> dict[str, Any] | None:
+    try:
+        row = json.loads(text)
+    except ValueError:
+        return None
+    return row if isinstance(row, dict) else None
+
+
+def _literal(text: bytes) -> dict[str, Any] | None:
+    # Literals only: names, calls and operators are refused by the parser, so nothing of the file is ever run.
+    try:
+        row = ast.literal_eval(text.decode("utf-8").strip())
+    except (ValueError, SyntaxError, UnicodeDecodeError, MemoryError, RecursionError):
+        return None
+    return row if isinstance(row, dict) else None
+
+
+def _blocks(entry: Entry) -> Iterator[bytes]:
+    rest = b""
+    for raw in entry.blocks(BLOCK):
+        block = rest + raw
+        end = block.rfind(b"\n") + 1
+        rest = block[end:]
+        if block[:end].strip():
+            yield block[:end]
+        elif end:
+            rest = block
+    if rest.strip():
+        yield rest
+
+
+def _locate(entry: Entry, rows: np.ndarray, literal: bool = False) -> list[tuple[int, str]]:
+    wanted, found = {int(row) for row in rows}, []
+    skipped: list[tuple[int, str]] = []
+    for row, (line, content) in enumerate(_objects(entry, literal, skipped)):
+        if row in wanted:
+            found.append((line, json.dumps(content, ensure_ascii=False)))
+            if len(found) == len(wanted):
+                break
+    return found
+
+
+def _kind(values: list[Any]) -> pa.DataType | None:
+    """The Arrow type of a field by its first values; None if it is of no single simple type."""
+    kinds = {type(value) for value in values if value is not None}
+    if kinds == {str}:
+        return pa.string()
+    if kinds == {bool}:
+        return pa.bool_()
+    if kinds == {int}:
+        return pa.int64()
+    if kinds and kinds <= {int, float}:
+        return pa.float64()
+    return None
+
+
+def _column(values: list[Any]) -> pa.Array:
+    if any(isinstance(value, dict) for value in values):
+        # Free-form objects as text: a struct of all keys that ever occur would be mostly empty.
+        return pa.array([None if value is None else json.dumps(value, ensure_ascii=False) for value in values], pa.string())
+    try:
+        return pa.array(values)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
+        return pa.array([_as_text(value) for value in values], pa.string())
+
+
+def _as_text(value: Any) -> str | None:
+    return value if value is None or isinstance(value, str) else json.dumps(value, ensure_ascii=False)

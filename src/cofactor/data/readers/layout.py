@@ -1,0 +1,168 @@
+"""What the readers of known layouts share: events of a file, catalogues joined to them, parts with shared id maps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cofactor.data.events import Events
+from cofactor.data.ids import IdMap
+from cofactor.data.interactions import Interactions
+from cofactor.data.readers.assemble import assemble, canonical
+from cofactor.data.readers.columns import Options
+from cofactor.data.readers.delimited import read_delimited, read_text_table
+from cofactor.data.readers.places import Entry, Place
+from cofactor.data.split import Part, Split
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A known set of files.
+
+    Parameters
+    ----------
+    name
+        How it is called.
+    detect
+        Whether a folder or zip is one.
+    read
+        Reads its interactions, with what is known of items and users.
+    """
+
+    name: str
+    detect: Callable[[Place], bool]
+    read: Callable[[Place, Options], Events]
+
+
+def delimited_events(entry: Entry, options: Options, **writing: Any) -> Events:
+    """Read a delimited file whose writing is known (``delimiter=``, ``header=`` ...) but for what the caller gave."""
+    unset = {name: value for name, value in writing.items() if getattr(options, name) is None}
+    asked = replace(options, **unset)
+    return assemble(read_delimited(entry, asked), asked)
+
+
+def text_table(
+    entry: Entry, names: Sequence[str] | None = None, *, id_column: str = "item_id", **writing: Any
+) -> tuple[pa.Table, list[str]]:
+    """Read a table of items or users; its id column is typed as ids are, and comes back under ``id_column``'s name."""
+    options = Options(**({"header": names is None} | writing))
+    table, notes = read_text_table(entry, options, names=names, text=[id_column])
+    place = table.column_names.index(id_column)
+    return table.set_column(place, id_column, typed(table.column(id_column))), notes
+
+
+def typed(column: pa.ChunkedArray) -> pa.Array:
+    """Return a column of id texts as int64 where all are integers, else as strings."""
+    return canonical(column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column)
+
+
+def joined(left: pa.Table, right: pa.Table, key: str) -> pa.Table:
+    """Return ``left`` with the columns of ``right`` beside it, in the order of ``left``; null where ``right`` has none."""
+    found = pc.index_in(left.column(key), value_set=right.column(key).combine_chunks())
+    for name in right.column_names:
+        if name != key:
+            left = left.append_column(name, right.column(name).take(found))
+    return left
+
+
+def listed(table: pa.Table, key: str, column: str) -> pa.Table:
+    """Return one line per key with the list of its distinct texts, the most frequent first, then in order of the alphabet."""
+    counted = table.select([key, column]).drop_null().group_by([key, column]).aggregate([([], "count_all")])
+    order = counted.sort_by([(key, "ascending"), ("count_all", "descending"), (column, "ascending")])
+    lists = order.group_by(key, use_threads=False).aggregate([(column, "list")])
+    return lists.select([key, f"{column}_list"]).rename_columns([key, column])
+
+
+def words_of(column: pa.ChunkedArray, separator: str, nothing: str | None = None) -> pa.ChunkedArray:
+    """Return a column of lists of texts from one of texts with separators; ``nothing`` stands for an empty list."""
+    lists = pc.split_pattern(column, separator)
+    if nothing is None:
+        return lists
+    return pc.if_else(pc.equal(column, nothing), pa.scalar([], pa.list_(pa.string())), lists)
+
+
+def year_in(titles: pa.ChunkedArray) -> pa.Array:
+    """Return the year that ends a title in brackets, int32, null where there is none."""
+    found = pc.extract_regex(pc.utf8_trim_whitespace(titles), r"\((?:\d{4}[-–])?(?P<year>\d{4})[-–]?\)$")
+    return pc.struct_field(found, "year").cast(pa.int32())
+
+
+def parts(
+    events: Sequence[Events], *, users: IdMap | None = None, items: IdMap | None = None, repeats: str = "last"
+) -> list[Interactions]:
+    """Build interactions of several parts of one data set, over id maps that all of them share.
+
+    Parameters
+    ----------
+    events
+        One for each part.
+    users, items
+        Id maps to use; those of all parts together if None.
+    """
+    users = users if users is not None else IdMap.of(*[part.users for part in events])
+    items = items if items is not None else IdMap.of(*[part.items for part in events])
+    item_table = next((part.item_table for part in events if part.item_table is not None), None)
+    user_table = next((part.user_table for part in events if part.user_table is not None), None)
+    return [
+        Interactions.build(replace(part, item_table=item_table, user_table=user_table), users=users, items=items, repeats=repeats)
+        for part in events
+    ]
+
+
+def appended(*events: Events) -> Events:
+    """Return several events as one, in their order."""
+    first = events[0]
+    have_values = all(part.values is not None for part in events)
+    have_times = all(part.times is not None for part in events)
+    return replace(
+        first,
+        users=_chained([part.users for part in events]),
+        items=_chained([part.items for part in events]),
+        values=np.concatenate([part.values for part in events]) if have_values else None,
+        times=np.concatenate([part.times for part in events]) if have_times else None,
+    )
+
+
+def _chained(columns: Sequence[pa.ChunkedArray]) -> pa.ChunkedArray:
+    plain = [pc.cast(column, column.type.value_type) if pa.types.is_dictionary(column.type) else column for column in columns]
+    if len({str(column.type) for column in plain}) > 1:
+        plain = [column.cast(pa.string()) for column in plain]
+    return pa.chunked_array([chunk for column in plain for chunk in column.chunks], type=plain[0].type)
+
+
+def from_end(events: Events) -> np.ndarray:
+    """Return for each event how many events of the same user come after it in the source, int64 [n_events]."""
+    plain = _chained([events.users]).combine_chunks()
+    users = np.asarray(pc.dictionary_encode(plain).indices).astype(np.int64)
+    order = np.argsort(users, kind="stable")
+    counts = np.bincount(users)
+    ends = np.repeat(np.cumsum(counts), counts)
+    after = np.empty(len(users), np.int64)
+    after[order] = ends - 1 - np.arange(len(users))
+    return after
+
+
+def leave_last_two(events: Events, what: str) -> Split:
+    """Cut sequences as SASRec does: each user's last event for test, the one before for validation, the rest for training.
+
+    Users with fewer than three events are in training alone. The test's history is training and validation together.
+    """
+    after = from_end(events)
+    # A user's first event has all of the others after it, so a short user is told by its greatest count.
+    plain = _chained([events.users]).combine_chunks()
+    users = np.asarray(pc.dictionary_encode(plain).indices)
+    long_enough = np.bincount(users)[users] >= 3
+    is_test, is_valid = (after == 0) & long_enough, (after == 1) & long_enough
+    users_map, items_map = IdMap.of(events.users), IdMap.of(events.items)
+    train, valid, before, test = parts(
+        [events.where(~is_test & ~is_valid), events.where(is_valid), events.where(~is_test), events.where(is_test)],
+        users=users_map,
+        items=items_map,
+    )
+    sentence = f"{what}: each user's last event for test, the one before for validation, in the published order"
+    return Split(train, Part(test, before), Part(valid, train), sentence)

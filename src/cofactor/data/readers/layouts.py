@@ -1,0 +1,24 @@
+"""The layouts that are told from the files in a folder or zip, the more particular ones first."""
+
+from __future__ import annotations
+
+from cofactor.data.readers import book_crossing, citeulike, goodbooks, lists, movielens, ncf, recbole, reviews, sequences
+from cofactor.data.readers.layout import Layout
+from cofactor.data.readers.places import Place
+
+LAYOUTS: tuple[Layout, ...] = (
+    *movielens.LAYOUTS,
+    *goodbooks.LAYOUTS,
+    *book_crossing.LAYOUTS,
+    *ncf.LAYOUTS,
+    *citeulike.LAYOUTS,
+    *sequences.LAYOUTS,
+    *recbole.LAYOUTS,
+    *reviews.LAYOUTS,
+    *lists.LAYOUTS,
+)
+
+
+def layout_of(place: Place) -> Layout | None:
+    """Return the first layout that a folder or zip has the files of, or None."""
+    return next((layout for layout in LAYOUTS if layout.detect(place)), None)

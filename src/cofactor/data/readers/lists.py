@@ -1,0 +1,91 @@
+"""A line per user: ``user item item ...`` (the LightGCN splits, and sequences in order of time)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cofactor.base.errors import DataError
+from cofactor.data.events import Events
+from cofactor.data.readers.assemble import Raw, assemble, canonical
+from cofactor.data.readers.columns import Options
+from cofactor.data.readers.layout import Layout, parts, text_table
+from cofactor.data.readers.places import Entry, Place
+from cofactor.data.split import Part, Split
+
+
+def token_lists(entry: Entry) -> tuple[pa.Array, np.ndarray]:
+    """Return the words of all lines as one Arrow array of strings, and how many each line has, int64 [n_lines].
+
+    Raises
+    ------
+    DataError
+        If the file is empty or not UTF-8.
+    """
+    try:
+        text = entry.read().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DataError(f"the file isn't UTF-8: {error.reason} at byte {error.start}.", source=entry.shown) from None
+    lines = pa.array([line for line in text.splitlines() if line.strip()], pa.large_string())
+    if not len(lines):
+        raise DataError("the file is empty.", source=entry.shown)
+    words = pc.utf8_split_whitespace(pc.utf8_trim_whitespace(lines))
+    return words.flatten().cast(pa.string()), np.asarray(pc.list_value_length(words)).astype(np.int64)
+
+
+def read_lists(entry: Entry, options: Options) -> Events:
+    """Read a file with a line per user, the user first and then the items in their order; users without items are left out."""
+    words, lengths = token_lists(entry)
+    starts = np.cumsum(lengths) - lengths
+    is_user = np.zeros(len(words), bool)
+    is_user[starts] = True
+    heads = canonical(words.filter(pa.array(is_user)))
+    owners = heads.take(pa.array(np.repeat(np.arange(len(lengths)), lengths - 1)))
+    idle = int((lengths == 1).sum())
+    raw = Raw(
+        users=pa.chunked_array([owners]),
+        items=pa.chunked_array([canonical(words.filter(pa.array(~is_user)))]),
+        values=None,
+        times=None,
+        source=entry.shown,
+        locate=lambda rows: [],
+        notes=["a line per user, the user first, then items in the order given"],
+    )
+    if idle:
+        raw.notes.append(f"{idle:,} users have no items there")
+    return assemble(raw, options)
+
+
+def read_split(place: Place, options: Options, what: str) -> Split:
+    """Read a published split of two files, ``train.txt`` and ``test.txt``, with a line per user in each."""
+    train, test = (read_lists(place.get(name), options) for name in ("train.txt", "test.txt"))
+    train = replace(train, item_table=_originals(place, "item"), user_table=_originals(place, "user"))
+    fitted, truth = parts([train, test])
+    return Split(fitted, Part(truth, fitted), None, f"the published split of {what}, as its authors cut it")
+
+
+def read_both(place: Place, options: Options) -> Events:
+    """Read all interactions of such a split, those of training first."""
+    from cofactor.data.readers.layout import appended
+
+    train, test = (read_lists(place.get(name), options) for name in ("train.txt", "test.txt"))
+    whole = appended(train, test)
+    whole = replace(whole, item_table=_originals(place, "item"), user_table=_originals(place, "user"), source=str(place.path))
+    return whole.noted("train.txt and test.txt together; load_split gives the published split")
+
+
+def _originals(place: Place, kind: str) -> pa.Table | None:
+    """The original ids that a renumbered set lists: a table of the new id and ``org_id``."""
+    entry = place.find(f"{kind}_list.txt")
+    if entry is None:
+        return None
+    table, _ = text_table(entry, id_column="remap_id", delimiter=" ")
+    return table.rename_columns({"remap_id": f"{kind}_id"})
+
+
+LAYOUTS = (
+    Layout("a line per user, train and test", lambda place: bool(place.find("train.txt") and place.find("test.txt")), read_both),
+)

@@ -1,0 +1,106 @@
+"""SQLite databases by URL: a table or a SELECT, read in batches and never written."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from urllib.parse import parse_qs, unquote
+
+import pyarrow as pa
+
+from cofactor.base.errors import ArgumentError, DataError
+from cofactor.base.names import unknown_name
+from cofactor.data.readers.assemble import Raw
+from cofactor.data.readers.columns import Options, find_roles, refuse_repeated
+from cofactor.data.readers.frames import raw_of_table
+
+_BATCH = 200_000
+_USUAL_TABLES = ("events", "interactions", "ratings", "history", "feedback")
+
+
+def read_sqlite(url: str, options: Options, *, table: str | None = None, query: str | None = None) -> Raw:
+    """Read interactions from ``sqlite:///relative.db``, ``sqlite:////absolute.db``, with ``?table=NAME`` or ``table=``.
+
+    Raises
+    ------
+    DataError
+        If the database isn't there, isn't one, or has no rows.
+    UnknownNameError
+        If the table doesn't exist.
+    """
+    path, asked = _path(url)
+    table = table or asked.get("table")
+    query = query or asked.get("query")
+    if table and query:
+        raise ArgumentError("give either table= or query=, not both.")
+    try:
+        # Opened for reading alone; a path that doesn't exist is an error and no new file.
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+            statement = query if query is not None else f"SELECT * FROM {_quoted(_table(connection, table, url))}"
+            return _read(connection, statement, options, url)
+    except sqlite3.Error as error:
+        raise DataError(f"the database can't be read: {error}.", source=url) from None
+
+
+def _read(connection: sqlite3.Connection, statement: str, options: Options, url: str) -> Raw:
+    cursor = connection.execute(statement)
+    names = [column[0] for column in cursor.description or ()]
+    refuse_repeated(names, url)
+    roles = find_roles(names, options, url)
+    columns = ", ".join(_quoted(name) for name in roles.values())
+    cursor = connection.execute(f"SELECT {columns} FROM ({statement.strip().rstrip(';')})")
+    parts: dict[str, list[pa.Array]] = {name: [] for name in roles.values()}
+    with options.progress.task("reading the database", None) as task:
+        for batch in iter(lambda: cursor.fetchmany(_BATCH), []):
+            for name, column in zip(parts, zip(*batch, strict=True), strict=True):
+                parts[name].append(_array(column))
+            task.advance(len(batch))
+    if not any(parts.values()) or not next(iter(parts.values())):
+        raise DataError("the table has no rows.", source=url)
+    whole = {name: _joined(arrays) for name, arrays in parts.items()}
+    return raw_of_table(pa.table(whole), roles, options, url)
+
+
+def _path(url: str) -> tuple[Path, dict[str, str]]:
+    rest, _, asked = url.partition("?")
+    if not rest.startswith("sqlite:///"):
+        raise ArgumentError(f"a database URL must be like sqlite:///folder/file.db?table=events, not {url!r}.")
+    path = Path(unquote(rest.removeprefix("sqlite:///")))
+    if not path.is_file():
+        raise DataError("there is no such database file.", source=str(path))
+    return path, {key: values[0] for key, values in parse_qs(asked).items()}
+
+
+def _table(connection: sqlite3.Connection, asked: str | None, url: str) -> str:
+    rows = connection.execute("SELECT name FROM sqlite_master WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite_%'")
+    names = [str(row[0]) for row in rows]
+    if asked is not None:
+        if asked not in names:
+            raise unknown_name("table", asked, names)
+        return asked
+    usual = [name for name in _USUAL_TABLES if name in names] or names
+    if len(names) != 1 and (len(usual) != 1 or usual[0] not in _USUAL_TABLES):
+        raise DataError(f"it has the tables {', '.join(names) or '(none)'}; name one with ?table=NAME.", source=url)
+    return usual[0]
+
+
+def _array(column: tuple[object, ...]) -> pa.Array:
+    try:
+        return pa.array(column)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
+        # SQLite's columns may hold any type in any row.
+        return pa.array([None if cell is None else str(cell) for cell in column], pa.string())
+
+
+def _joined(arrays: list[pa.Array]) -> pa.ChunkedArray:
+    kinds = {array.type for array in arrays if not pa.types.is_null(array.type)}
+    if len(kinds) > 1:
+        kind = pa.float64() if all(pa.types.is_floating(k) or pa.types.is_integer(k) for k in kinds) else pa.string()
+    else:
+        kind = next(iter(kinds), pa.null())
+    return pa.chunked_array([array.cast(kind) for array in arrays], type=kind)
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'

@@ -1,0 +1,290 @@
+"""Measure a model: `evaluate`."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from cofactor.base import checks
+from cofactor.base.errors import ArgumentError
+from cofactor.base.progress import SILENT
+from cofactor.base.run import Run
+from cofactor.base.threads import native_threads
+from cofactor.data.interactions import Interactions
+from cofactor.data.split import Part, Split
+from cofactor.evaluation import protocol
+from cofactor.evaluation.beyond import Lists
+from cofactor.evaluation.intervals import Summary, ratio_summary, summaries
+from cofactor.evaluation.measure import Question, Standing, ask, offsets, predictions, stand, whole_truth
+from cofactor.evaluation.ranking import TIES, Metric, mean_by_user, parse_metrics, ranking_values
+from cofactor.evaluation.rating import Errors, levels_of
+from cofactor.evaluation.result import How, Result
+from cofactor.models.base import Recommender
+
+Groups = Mapping[str, Any]
+GROUP_EDGES = (0, 1, 2, 5, 10)
+
+
+def evaluate(
+    model: Recommender,
+    split: Split | Part,
+    metrics: str | Iterable[str] | None = None,
+    *,
+    run: Run | None = None,
+    exclude_seen: bool = True,
+    candidates: int | np.ndarray | None = None,
+    full: bool = False,
+    groups: str | Groups | None = None,
+    label: str | None = None,
+    confidence: float = 0.95,
+    resamples: int = 1000,
+    memory_limit: int = 256 * 2**20,
+) -> Result:
+    """Measure a fitted model on held-out interactions.
+
+    Parameters
+    ----------
+    model
+        A fitted model.
+    split
+        A split, whose test part is measured, or one part (such as ``split.validation``).
+    metrics
+        Names such as ``"ndcg@10"``, ``"recall@20"``, ``"auc"``, ``"rmse"``, ``"coverage@10"``, in a list or with commas;
+        None for what suits the model.
+    run
+        Seed, threads, progress.
+    exclude_seen
+        Whether the items of the users' histories are left out of the answers. A true item that is in the history is then
+        left out of the truth; how many there were is told.
+    candidates
+        Item rows to rank instead of all (int [n]), or a number: that many unseen items are drawn for each true item and it
+        is ranked among them. The latter is labelled as sampled.
+    full
+        Whether to rank all items although the part comes with published negatives.
+    groups
+        Metrics for true items of a group only, the ranking being the same: ``"warm"`` (items with and without training
+        interactions), ``"count"`` (by their number, at 0, 1, 2, 5, 10), or names with item rows or masks (bool [n_items]).
+    label
+        What to call the model in tables; its name if None.
+    confidence
+        Level of the intervals, in (0, 1).
+    resamples
+        Bootstrap resamples of the users; 0 for no intervals.
+    memory_limit
+        Bytes that a block of scores and its working copy may take (one user's line of scores at the least).
+
+    Returns
+    -------
+    Result
+        Per-user values, summaries with intervals, how it was measured.
+
+    Raises
+    ------
+    UnknownNameError
+        For an unknown metric.
+    TraitError
+        For rating metrics of a model that predicts no ratings.
+    ArgumentError
+        If nothing can be measured: no user has a true item that may be recommended, or the items are others.
+    """
+    part, sentence = (split.test, split.sentence) if isinstance(split, Split) else (split, "one part, given by itself")
+    if not isinstance(part, Part):
+        raise ArgumentError(f"split must be a Split or a Part, not {type(split).__name__}.")
+    checks.real(confidence, "confidence", above=0, below=1)
+    checks.integer(resamples, "resamples", low=0)
+    checks.integer(memory_limit, "memory_limit", low=1)
+    run = run if run is not None else Run()
+    wanted = protocol.default_metrics(model, part) if metrics is None else parse_metrics(metrics)
+    train = split.train if isinstance(split, Split) else model.data
+    by_items = item_groups(groups, train)
+    with ExitStack() as stack:
+        stack.enter_context(native_threads(run.n_threads))
+        if run.progress is not SILENT:
+            from cofactor.kernels.cpu.jit import compilation_shown
+
+            stack.enter_context(compilation_shown(run.progress.say))
+        question = _question(part, wanted, exclude_seen, candidates, full)
+        protocol.check(model, part, wanted, sampled=question.sampled)
+        how = How(
+            split=sentence,
+            fingerprint=split.fingerprint if isinstance(split, Split) else part_fingerprint(part),
+            protocol=_sentence(question, exclude_seen, wanted),
+            sampled=question.sampled,
+            exclude_seen=exclude_seen,
+            ties=TIES,
+            n_candidates=question.n_candidates,
+            dropped=question.dropped,
+            confidence=confidence,
+            resamples=resamples,
+            seed=run.seed,
+            seconds=0.0,
+        )
+        return _measured(model, question, wanted, how, by_items, label or model.name, run, memory_limit)
+
+
+def item_groups(groups: str | Groups | None, train: Interactions) -> dict[str, np.ndarray]:
+    """Return groups of items by name, as masks, bool [n_items].
+
+    Parameters
+    ----------
+    groups
+        ``"warm"``, ``"count"``, or names with item rows or masks.
+    train
+        Whose interactions are counted.
+    """
+    counts = train.item_counts
+    if groups is None:
+        return {}
+    if isinstance(groups, str):
+        checks.choice(groups, "groups", ("warm", "count"))
+        if groups == "warm":
+            return {"warm items": counts > 0, "cold items": counts == 0}
+        named = {}
+        for low, above in zip(GROUP_EDGES, (*GROUP_EDGES[1:], None), strict=True):
+            last = None if above is None else above - 1
+            name = f"{low}" if last == low else f"{low}+" if last is None else f"{low}–{last}"
+            named[f"{name} interaction{'' if name == '1' else 's'}"] = (counts >= low) & (True if last is None else counts <= last)
+        return named
+    masks = {}
+    for name, items in groups.items():
+        array = np.asarray(items)
+        if array.dtype == np.bool_:
+            if array.shape != counts.shape:
+                raise ArgumentError(f"groups[{name!r}] must be a mask of {len(counts)} items, not of shape {array.shape}.")
+            masks[str(name)] = array
+        else:
+            masks[str(name)] = np.zeros(len(counts), bool)
+            masks[str(name)][checks.rows(array, f"groups[{name!r}]", len(counts))] = True
+    return masks
+
+
+def part_fingerprint(part: Part) -> str:
+    """Return a SHA-256 (hex) of a part's truth, history, candidates and negatives."""
+    digest = hashlib.sha256((part.truth.fingerprint + part.history.fingerprint + str(part.fold_in)).encode())
+    for rows in (part.candidates, part.negatives):
+        digest.update(b"-" if rows is None else np.ascontiguousarray(rows).tobytes())
+    return digest.hexdigest()
+
+
+def _question(
+    part: Part, metrics: tuple[Metric, ...], exclude_seen: bool, candidates: int | np.ndarray | None, full: bool
+) -> Question:
+    if all(m.family == "rating" for m in metrics):
+        return whole_truth(part)
+    return ask(part, exclude_seen=exclude_seen, candidates=candidates, full=full)
+
+
+def _sentence(question: Question, exclude_seen: bool, metrics: tuple[Metric, ...]) -> str:
+    if all(m.family == "rating" for m in metrics):
+        return f"errors of {len(question.items):,} held-out ratings"
+    seen = "seen items left out" if exclude_seen else "seen items kept"
+    dropped = f"; {question.dropped:,} true items that may not be recommended were left out" if question.dropped else ""
+    if question.negatives is not None:
+        return f"SAMPLED: each true item among {question.negatives.shape[1]:,} given candidates, not all items{dropped}"
+    if question.drawn:
+        return f"SAMPLED: each true item among {question.drawn:,} drawn unseen items, not all items{dropped}"
+    return f"full ranking of {question.n_candidates:,} items, {seen}{dropped}"
+
+
+def _measured(
+    model: Recommender, question: Question, metrics: tuple[Metric, ...], how: How,
+    groups: dict[str, np.ndarray], label: str, run: Run, memory_limit: int,
+) -> Result:  # fmt: skip
+    """All families of metrics, over all items and over each group."""
+    ranking, beyond, rating = (tuple(m for m in metrics if m.family == f) for f in ("ranking", "beyond", "rating"))
+    lists = Lists(beyond, model.data.item_counts, model.data.n_users, question.n_candidates)
+    standing = stand(model, question, ranking, lists, run, memory_limit) if ranking or beyond else None
+    errors, seconds = _errors(model, question.part, run) if rating else (None, 0.0)
+    how = replace(how, seconds=seconds + (standing.seconds if standing is not None else 0.0))
+
+    def result(mask: np.ndarray | None, chosen: tuple[Metric, ...], inner: dict[str, Result]) -> Result:
+        tables = []
+        if standing is not None and (ranking or mask is None):
+            tables.append(_ranked(question, standing, ranking, lists, mask))
+        if errors is not None:
+            tables.append(_rated(question.part, errors, rating, mask))
+        users, values = _joined(tables)
+        summary = _summarised(values, users, errors, question.part, rating, mask, how)
+        if mask is None:
+            summary.update({name: Summary(v, None, None, len(users)) for name, v in lists.overall().items()})
+        names = tuple(str(m) for m in chosen)
+        ids = question.part.truth.users.take(users)
+        values = {name: values[name] for name in names if name in values}
+        return Result(label, model.config.to_dict(), names, users, ids, values, summary, how, inner)
+
+    inside = tuple(m for m in metrics if m.family != "beyond")
+    return result(None, metrics, {name: result(mask, inside, {}) for name, mask in groups.items() if inside})
+
+
+Table = tuple[np.ndarray, dict[str, np.ndarray]]
+
+
+def _ranked(
+    question: Question, standing: Standing, metrics: tuple[Metric, ...], lists: Lists, mask: np.ndarray | None
+) -> Table:
+    """The users with true items in the group, and their values."""
+    keep = np.ones(len(question.items), bool) if mask is None else mask[question.items]
+    owners = np.repeat(np.arange(len(question.users)), np.diff(question.indptr))
+    sizes = np.bincount(owners[keep], minlength=len(question.users))
+    kept = np.flatnonzero(sizes)
+    indptr = offsets(sizes[kept])
+    ranks = standing.ranks[keep]
+    beaten = {name: shares[keep] for name, shares in standing.beaten.items()}
+    if question.sampled:
+        # Each true item was ranked among candidates of its own: a question of its own, averaged by user.
+        alone = np.arange(len(ranks) + 1, dtype=np.int64)
+        each = ranking_values(metrics, alone, ranks, beaten)
+        values = {name: mean_by_user(indptr, column) for name, column in each.items()}
+    else:
+        values = ranking_values(metrics, indptr, ranks, beaten)
+    return question.users[kept], {**values, **(lists.per_user() if mask is None else {})}
+
+
+def _errors(model: Recommender, part: Part, run: Run) -> tuple[Errors, float]:
+    began = time.perf_counter()
+    question = whole_truth(part)
+    predicted = np.concatenate(list(predictions(model, question, run)))
+    levels = levels_of(model.data.values)
+    return Errors(question.indptr, predicted, part.truth.weights, levels), time.perf_counter() - began
+
+
+def _rated(part: Part, errors: Errors, metrics: tuple[Metric, ...], mask: np.ndarray | None) -> Table:
+    chosen = errors if mask is None else errors.where(mask[part.truth.item_rows])
+    some = np.diff(chosen.indptr) > 0
+    return part.user_rows[some], {name: column[some] for name, column in chosen.per_user(metrics).items()}
+
+
+def _joined(tables: list[Table]) -> Table:
+    """Tables over different users as one; NaN where a user isn't in one of them."""
+    users = np.unique(np.concatenate([rows for rows, _ in tables])).astype(np.int32)
+    values = {}
+    for rows, columns in tables:
+        at = np.searchsorted(users, rows)
+        for name, column in columns.items():
+            values[name] = np.full(len(users), np.nan)
+            values[name][at] = column
+    return users, values
+
+
+def _summarised(
+    values: dict[str, np.ndarray], users: np.ndarray, errors: Errors | None, part: Part,
+    rating: tuple[Metric, ...], mask: np.ndarray | None, how: How,
+) -> dict[str, Summary]:  # fmt: skip
+    """Means over users; for errors the one over all ratings."""
+    draw: dict[str, Any] = {"confidence": how.confidence, "resamples": how.resamples, "seed": how.seed}
+    pooled = {str(m) for m in rating}
+    summary = summaries({name: column for name, column in values.items() if name not in pooled}, **draw)
+    if errors is not None:
+        chosen = errors if mask is None else errors.where(mask[part.truth.item_rows])
+        sizes = np.diff(chosen.indptr)
+        for metric in rating:
+            sums = chosen.sums(metric)[sizes > 0]
+            root = metric.kind.startswith("rmse")
+            summary[str(metric)] = ratio_summary(sums, sizes[sizes > 0], root=root, **draw)
+    return summary

@@ -1,0 +1,152 @@
+"""What an evaluation gives back: per-user values, summaries with intervals, and how it was measured."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from cofactor.base.names import unknown_name
+from cofactor.evaluation.intervals import Summary
+
+
+@dataclass(frozen=True)
+class How:
+    """How something was measured.
+
+    Parameters
+    ----------
+    split
+        How the data was cut, in one sentence.
+    fingerprint
+        SHA-256 of what was held out and what was known; equal means comparable.
+    protocol
+        What was ranked, in one sentence: all items, or sampled ones.
+    sampled
+        Whether true items were ranked among a few candidates only. Such numbers are not those of the full ranking.
+    exclude_seen
+        Whether the items of the history were left out of the answers.
+    ties
+        The law for equal scores.
+    n_candidates
+        How many items could be recommended.
+    dropped
+        How many true interactions were left out since they could not be recommended.
+    confidence, resamples, seed
+        Of the intervals and of what was drawn.
+    seconds
+        Scoring and counting; without the intervals, and without a first call's compilation where that could be told.
+    """
+
+    split: str
+    fingerprint: str
+    protocol: str
+    sampled: bool
+    exclude_seen: bool
+    ties: str
+    n_candidates: int
+    dropped: int
+    confidence: float
+    resamples: int
+    seed: int
+    seconds: float
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """One model, measured.
+
+    Parameters
+    ----------
+    model
+        What it is called in tables.
+    config
+        Its hyperparameters.
+    metrics
+        The names of the metrics, in the order asked.
+    user_rows
+        int32 [n_users]: the users that were measured, ascending.
+    user_ids
+        Their outside ids, in the same order.
+    values
+        For each metric that users have, float64 [n_users]; NaN where it isn't defined. Metrics of all lists together
+        (coverage, Gini) have none.
+    summary
+        For each metric its value and interval.
+    how
+        How it was measured.
+    groups
+        The same, restricted to the true items of a group; users without one are left out there.
+    """
+
+    model: str
+    config: dict[str, Any]
+    metrics: tuple[str, ...]
+    user_rows: np.ndarray
+    user_ids: pa.Array
+    values: dict[str, np.ndarray]
+    summary: dict[str, Summary]
+    how: How
+    groups: Mapping[str, Result] = field(default_factory=dict)
+
+    @property
+    def n_users(self) -> int:
+        """The number of users that were measured."""
+        return len(self.user_rows)
+
+    @property
+    def users_per_second(self) -> float:
+        """How many users were measured in a second."""
+        return self.n_users / max(self.how.seconds, 1e-9)
+
+    def __getitem__(self, metric: str) -> float:
+        if metric not in self.summary:
+            raise unknown_name("metric of this result", metric, self.summary)
+        return self.summary[metric].value
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything but the per-user values as plain values for JSON."""
+        return {
+            "model": self.model,
+            "config": self.config,
+            "n_users": self.n_users,
+            "users_per_second": self.users_per_second,
+            "metrics": {name: self.summary[name].to_dict() for name in self.metrics},
+            "how": dict(vars(self.how)),
+            "groups": {name: group.to_dict() for name, group in self.groups.items()},
+        }
+
+    def to_arrow(self) -> pa.Table:
+        """Return the per-user values as an Arrow table: ``user_id`` and a column for each metric."""
+        return pa.table({"user_id": self.user_ids, **{name: pa.array(column) for name, column in self.values.items()}})
+
+    def to_pandas(self) -> Any:
+        """Return the per-user values as a pandas DataFrame (pandas must be installed)."""
+        return self.to_arrow().to_pandas()
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        return self.to_arrow().__arrow_c_stream__(requested_schema)
+
+    def __repr__(self) -> str:
+        lines = [f"{self.model}: {self.n_users:,} users; {self.how.protocol}", *_table(self)]
+        for name, group in self.groups.items():
+            lines += [f"{name}: {group.n_users:,} users", *_table(group)]
+        pace = f"{self.how.seconds:.2f} s, {self.users_per_second:,.0f} users/s"
+        return "\n".join([*lines, f"  split: {self.how.split}", f"  {pace}; {self.how.ties}"])
+
+
+def _table(result: Result) -> list[str]:
+    width = max((len(name) for name in result.metrics), default=0)
+    lines = []
+    for name in result.metrics:
+        one = result.summary[name]
+        line = f"  {name.ljust(width)}  {one.value:.4f}"
+        if one.low is not None and one.high is not None:
+            line += f"  [{one.low:.4f}, {one.high:.4f}]"
+        if one.n_users != result.n_users:
+            line += f"  ({one.n_users:,} users)"
+        lines.append(line)
+    return lines

@@ -1,0 +1,136 @@
+"""Loops over the factors of one user's (or item's) interactions, shared by the solvers of implicit ALS.
+
+Four or eight factor rows are taken at a time: one pass over the other operand then feeds several independent sums,
+which is what keeps a core busy at 64 factors. Rows are read where they stand; copying them together first was
+measured to be slower, since the first solver pass brings them into the core's own cache anyway.
+"""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+
+import numpy as np
+from numba import parallel_chunksize
+
+from cofactor.kernels.cpu.jit import kernel
+
+F = np.float32
+BLOCKS = 64  # more than any sensible thread count, so that threads that finish early find more to do
+
+
+@kernel
+def dots(
+    source: np.ndarray,
+    index: np.ndarray,
+    n: int,
+    p: np.ndarray,
+    out: np.ndarray,
+) -> None:
+    """out[t] = source[index[t]] . p for t < n."""
+    f = p.shape[0]
+    t = 0
+    while t + 4 <= n:
+        a, b, c, d = source[index[t]], source[index[t + 1]], source[index[t + 2]], source[index[t + 3]]
+        s0, s1, s2, s3 = F(0), F(0), F(0), F(0)
+        for k in range(f):
+            q = p[k]
+            s0 += a[k] * q
+            s1 += b[k] * q
+            s2 += c[k] * q
+            s3 += d[k] * q
+        out[t], out[t + 1], out[t + 2], out[t + 3] = s0, s1, s2, s3
+        t += 4
+    while t < n:
+        a = source[index[t]]
+        s0 = F(0)
+        for k in range(f):
+            s0 += a[k] * p[k]
+        out[t] = s0
+        t += 1
+
+
+@kernel
+def accumulate(
+    source: np.ndarray,
+    index: np.ndarray,
+    n: int,
+    s: np.ndarray,
+    out: np.ndarray,
+    first: int,
+    end: int,
+) -> None:
+    """out[k] += sum over t < n of s[t] source[index[t], k], for first <= k < end."""
+    t = 0
+    while t + 8 <= n:
+        a, b, c, d = source[index[t]], source[index[t + 1]], source[index[t + 2]], source[index[t + 3]]
+        e, g, h, i = source[index[t + 4]], source[index[t + 5]], source[index[t + 6]], source[index[t + 7]]
+        s0, s1, s2, s3 = s[t], s[t + 1], s[t + 2], s[t + 3]
+        s4, s5, s6, s7 = s[t + 4], s[t + 5], s[t + 6], s[t + 7]
+        for k in range(first, end):
+            out[k] += ((s0 * a[k] + s1 * b[k]) + (s2 * c[k] + s3 * d[k])) + (
+                (s4 * e[k] + s5 * g[k]) + (s6 * h[k] + s7 * i[k])
+            )
+        t += 8
+    while t + 2 <= n:
+        a, b = source[index[t]], source[index[t + 1]]
+        s0, s1 = s[t], s[t + 1]
+        for k in range(first, end):
+            out[k] += s0 * a[k] + s1 * b[k]
+        t += 2
+    if t < n:
+        a = source[index[t]]
+        s0 = s[t]
+        for k in range(first, end):
+            out[k] += s0 * a[k]
+
+
+@kernel
+def solve_upper(
+    A: np.ndarray,
+    n: int,
+    c: np.ndarray,
+    count_up: np.ndarray,
+    s: np.ndarray,
+) -> bool:
+    """Solve A x = c for the n x n symmetric A given by its upper triangle (overwritten by U with A = U'U); x lands in c.
+
+    Returns False, with c undefined, when A isn't positive definite in float32 (or holds NaN).
+    """
+    for i in range(n):
+        row = A[i]
+        for j in range(i):
+            s[j] = -A[j, i]
+        accumulate(A, count_up, i, s, row, i, n)
+        if not row[i] > F(0) or not np.isfinite(row[i]):
+            return False
+        scale = F(1) / np.sqrt(row[i])
+        for k in range(i, n):
+            row[k] *= scale
+    for i in range(n):
+        row = A[i]
+        y = c[i] / row[i]
+        c[i] = y
+        for k in range(i + 1, n):
+            c[k] -= y * row[k]
+    for m in range(n):
+        i = n - 1 - m
+        row = A[i]
+        y = c[i]
+        for k in range(i + 1, n):
+            y -= row[k] * c[k]
+        c[i] = y / row[i]
+    return True
+
+
+def row_blocks(costs: np.ndarray) -> np.ndarray:
+    """Return the int64 bounds of consecutive blocks of rows of about equal total cost."""
+    total = np.cumsum(costs, dtype=np.float64)
+    if not total.size:
+        return np.zeros(1, np.int64)
+    bounds = np.searchsorted(total, np.linspace(0.0, total[-1], BLOCKS + 1)[1:-1]).astype(np.int64)
+    return np.unique(np.concatenate([[0], bounds, [total.size]]).astype(np.int64))
+
+
+def dynamic() -> AbstractContextManager[None]:
+    """Return a context in which blocks are handed to threads one by one, as they come free."""
+    return parallel_chunksize(1)

@@ -1,0 +1,171 @@
+"""Implicit ALS: a half-epoch, and the exact loss.
+
+A half-epoch starts by turning both sides into the basis in which the fixed side's Gram matrix is diagonal. Scores and norms don't
+change, and the dense part of each row's system becomes a vector: a conjugate gradient step costs O(n f) for a row of n
+interactions instead of O(n f + f^2), the dense part is its preconditioner, and short rows can be solved by Woodbury's identity.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import prange
+
+from cofactor.base.errors import TrainingError
+from cofactor.kernels.cpu._ials_rows import dynamic, row_blocks
+from cofactor.kernels.cpu.ials_cg import solve_cg
+from cofactor.kernels.cpu.ials_direct import solve_direct
+from cofactor.kernels.cpu.ials_subspace import solve_subspace
+from cofactor.kernels.cpu.jit import kernel
+
+# A row longer than both is worth all threads: it alone could hold them up (see `giant_rows`).
+GIANT_ROW = 32_768
+GIANT_SHARE = 1 / 16
+ROTATED = 4096  # rows turned at a time, so that the copy stays in the cache
+
+
+def row_ridge(
+    indptr: np.ndarray, n_other: int, unobserved_weight: float, regularization: float, frequency_exponent: float
+) -> np.ndarray:
+    """Return each row's L2 weight; see the reference twin."""
+    pairs = np.diff(indptr) + unobserved_weight * n_other
+    # 0 ** 0 is 1 here too: plain L2 holds for empty rows.
+    return (regularization * pairs**frequency_exponent).astype(np.float32)
+
+
+def gram_basis(fixed: np.ndarray, unobserved_weight: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return the eigenbasis and the eigenvalues of the weighted Gram matrix; see the reference twin."""
+    gram = (fixed.T @ fixed).astype(np.float64) * unobserved_weight
+    if not np.isfinite(gram).all():
+        raise TrainingError("implicit ALS: the fixed factors hold NaN or infinity. Raise the regularization or check the data.")
+    values, basis = np.linalg.eigh(gram)
+    # Below the rounding of a float32 Gram matrix an eigenvalue means nothing, and it may have come out negative.
+    floor = fixed.shape[1] * np.finfo(np.float32).eps * max(values[-1], 0.0)
+    return basis.astype(np.float32), np.maximum(values, floor).astype(np.float32)
+
+
+def rotate(matrix: np.ndarray, basis: np.ndarray) -> None:
+    """Multiply each row by the basis, in place."""
+    turned = np.empty((min(ROTATED, matrix.shape[0]), matrix.shape[1]), np.float32)
+    for start in range(0, matrix.shape[0], ROTATED):
+        part = matrix[start : start + ROTATED]
+        np.dot(part, basis, out=turned[: part.shape[0]])
+        part[:] = turned[: part.shape[0]]
+
+
+def giant_rows(indptr: np.ndarray) -> np.ndarray:
+    """Return the rows, ascending, that hold so much of the data that one thread shouldn't have them alone."""
+    lengths = np.diff(indptr)
+    return np.flatnonzero(lengths > max(GIANT_ROW, lengths.sum() * GIANT_SHARE))
+
+
+def solve_giant(
+    indptr: np.ndarray,
+    indices: np.ndarray,
+    weights: np.ndarray,
+    fixed: np.ndarray,
+    diagonal: np.ndarray,
+    ridge: np.ndarray,
+    rows: np.ndarray,
+    solved: np.ndarray,
+) -> int:
+    """Solve some rows exactly, one after another, each on all BLAS threads; see the reference twin."""
+    for u in rows:
+        matrix = np.diag(diagonal.astype(np.float64) + ridge[u])
+        right = np.zeros(fixed.shape[1])
+        for start in range(indptr[u], indptr[u + 1], GIANT_ROW):
+            part = slice(start, min(start + GIANT_ROW, indptr[u + 1]))
+            root = np.sqrt(weights[part])
+            scaled = fixed[indices[part]] * root[:, None]
+            matrix += scaled.T @ scaled
+            right += scaled.T @ root
+        try:
+            solved[u] = np.linalg.solve(matrix, right)
+        except np.linalg.LinAlgError:
+            return int(u)
+        if not np.isfinite(solved[u]).all():
+            return int(u)
+    return -1
+
+
+def half_epoch(
+    indptr: np.ndarray,
+    indices: np.ndarray,
+    weights: np.ndarray,
+    fixed: np.ndarray,
+    solved: np.ndarray,
+    unobserved_weight: float,
+    ridge: np.ndarray,
+    solver: str = "cg",
+    steps: int = 3,
+    block_size: int = 16,
+) -> None:
+    """Solve one side given the other, both in place; see the reference twin for the parameters."""
+    basis, diagonal = gram_basis(fixed, unobserved_weight)
+    rotate(fixed, basis)
+    if solver == "subspace":
+        rotate(solved, basis)  # the other solvers don't look at what was there
+    giants = giant_rows(indptr)
+    rows = np.setdiff1d(np.arange(indptr.shape[0] - 1), giants, assume_unique=True)
+    problem = (indptr, indices, weights, fixed, diagonal, ridge)
+    failed = solve_giant(*problem, giants, solved)
+    if failed < 0:
+        if solver == "cg":
+            failed = solve_cg(*problem, rows, solved, steps)
+        elif solver == "cholesky":
+            failed = solve_direct(*problem, rows, solved)
+        else:
+            failed = solve_subspace(*problem, rows, solved, min(block_size, fixed.shape[1]))
+    if failed >= 0:
+        raise TrainingError(
+            f"implicit ALS: the system of row {failed} ({indptr[failed + 1] - indptr[failed]} interactions) is singular or "
+            f"holds NaN. Raise the regularization (its weight there is {ridge[failed]:.3g}) and check the weights."
+        )
+
+
+def loss(
+    indptr: np.ndarray,
+    indices: np.ndarray,
+    weights: np.ndarray,
+    left: np.ndarray,
+    right: np.ndarray,
+    unobserved_weight: float,
+    left_ridge: np.ndarray,
+    right_ridge: np.ndarray,
+) -> float:
+    """Return the exact value of the objective; see the reference twin.
+
+    Notes
+    -----
+    The sum over all pairs is the sum of the elementwise product of the two Gram matrices: n f^2 work instead of n_users n_items f.
+    """
+    with dynamic():
+        observed = _observed_loss(indptr, indices, weights, left, right, row_blocks(np.diff(indptr) + 1)).sum()
+    wide_left, wide_right = left.astype(np.float64), right.astype(np.float64)
+    everywhere = np.sum((wide_left.T @ wide_left) * (wide_right.T @ wide_right))
+    penalty = left_ridge @ np.square(wide_left).sum(axis=1) + right_ridge @ np.square(wide_right).sum(axis=1)
+    return float(observed + unobserved_weight * everywhere + penalty)
+
+
+@kernel(parallel=True)
+def _observed_loss(
+    indptr: np.ndarray,
+    indices: np.ndarray,
+    weights: np.ndarray,
+    left: np.ndarray,
+    right: np.ndarray,
+    bounds: np.ndarray,
+) -> np.ndarray:
+    n_blocks = bounds.shape[0] - 1
+    sums = np.zeros(n_blocks, np.float64)
+    for block in prange(n_blocks):
+        total = 0.0
+        for u in range(bounds[block], bounds[block + 1]):
+            x = left[u]
+            for t in range(indptr[u], indptr[u + 1]):
+                y = right[indices[t]]
+                score = 0.0
+                for k in range(x.shape[0]):
+                    score += np.float64(x[k]) * np.float64(y[k])
+                total += weights[t] * (1.0 - score) ** 2
+        sums[block] = total
+    return sums

@@ -1,0 +1,111 @@
+"""Implicit ALS: the rows of one side solved exactly, each by the smaller of its two systems."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import prange
+
+from cofactor.kernels.cpu._ials_rows import F, accumulate, dots, dynamic, row_blocks, solve_upper
+from cofactor.kernels.cpu.jit import kernel
+
+CHUNK = 64  # rows gathered at a time for the f x f system
+
+
+def solve_direct(
+    indptr: np.ndarray,
+    indices: np.ndarray,
+    weights: np.ndarray,
+    fixed: np.ndarray,
+    diagonal: np.ndarray,
+    ridge: np.ndarray,
+    rows: np.ndarray,
+    solved: np.ndarray,
+) -> int:
+    """Solve some rows exactly by Cholesky factorisation; see the reference twin for the parameters.
+
+    Notes
+    -----
+    A row with n < f interactions is solved by Woodbury's identity in n unknowns, a longer one in f unknowns:
+    (D + Z'Z)^-1 Z'c = D^-1/2 S' (I + S S')^-1 c with S = Z D^-1/2. That needs D well away from zero; where its smallest
+    entry is below 1e-5 of the largest, the f x f system is taken instead.
+    """
+    n, f = np.diff(indptr)[rows].astype(np.float64), float(fixed.shape[1])
+    short = np.minimum(n, f)
+    bounds = row_blocks(n * short * np.where(n < f, n, f) / f + n * f + short**3 / 6 + 8 * f)
+    with dynamic():
+        return int(_solve_direct(indptr, indices, weights, fixed, diagonal, ridge, rows, solved, bounds))
+
+
+@kernel(parallel=True)
+def _solve_direct(
+    indptr: np.ndarray,
+    indices: np.ndarray,
+    weights: np.ndarray,
+    fixed: np.ndarray,
+    diagonal: np.ndarray,
+    ridge: np.ndarray,
+    rows: np.ndarray,
+    solved: np.ndarray,
+    bounds: np.ndarray,
+) -> int:
+    """Letters: D the diagonal plus ridge, Z = W^1/2 Y_u, S = Z D^-1/2, c = W^1/2 1, x the solution."""
+    f = fixed.shape[1]
+    n_blocks = bounds.shape[0] - 1
+    none = indptr.shape[0]
+    failed = np.full(n_blocks, none, np.int64)
+    size = max(f, CHUNK)
+    for block in prange(n_blocks):
+        A, S = np.empty((f, f), F), np.empty((size, f), F)
+        columns = np.empty((f, CHUNK), F)
+        c, s, h = np.empty(f, F), np.empty(size, F), np.empty(f, F)
+        count_up = np.arange(size).astype(np.int32)
+        for at in range(bounds[block], bounds[block + 1]):
+            u = rows[at]
+            begin, n = indptr[u], indptr[u + 1] - indptr[u]
+            x = solved[u]
+            low, high = F(np.inf), F(0)
+            for k in range(f):
+                x[k] = F(0)
+                h[k] = diagonal[k] + ridge[u]
+                low, high = min(low, h[k]), max(high, h[k])
+            if n == 0:
+                continue
+            if n < f and low > F(1e-5) * high:
+                for k in range(f):
+                    h[k] = F(1) / np.sqrt(h[k])
+                for t in range(n):
+                    y, z = fixed[indices[begin + t]], S[t]
+                    c[t] = np.sqrt(weights[begin + t])
+                    for k in range(f):
+                        z[k] = c[t] * h[k] * y[k]
+                for i in range(n):
+                    dots(S, count_up[i:], n - i, S[i], A[i][i:])
+                    A[i, i] += F(1)
+                good = solve_upper(A, n, c, count_up, s)
+                accumulate(S, count_up, n, c, x, 0, f)
+                for k in range(f):
+                    x[k] *= h[k]
+            else:
+                for i in range(f):
+                    for k in range(i, f):
+                        A[i, k] = F(0)
+                    A[i, i] = h[i]
+                for start in range(0, n, CHUNK):
+                    m = min(CHUNK, n - start)
+                    for t in range(m):
+                        y, z = fixed[indices[begin + start + t]], S[t]
+                        w = weights[begin + start + t]
+                        for k in range(f):
+                            z[k] = y[k]
+                            columns[k, t] = w * y[k]
+                            x[k] += w * y[k]
+                    for i in range(f):
+                        accumulate(S, count_up, m, columns[i], A[i], i, f)
+                good = solve_upper(A, f, x, count_up, s)
+            total = F(0)
+            for k in range(f):
+                total += x[k]
+            if not good or not np.isfinite(total):
+                failed[block] = min(failed[block], u)
+    first = failed.min() if n_blocks > 0 else none
+    return first if first < none else -1

@@ -1,0 +1,96 @@
+"""Implicit ALS: the rows of one side improved block of factors by block of factors (iALS++)."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import prange
+
+from cofactor.kernels.cpu._ials_rows import F, accumulate, dots, dynamic, row_blocks, solve_upper
+from cofactor.kernels.cpu.jit import kernel
+
+
+def solve_subspace(
+    indptr: np.ndarray,
+    indices: np.ndarray,
+    weights: np.ndarray,
+    fixed: np.ndarray,
+    diagonal: np.ndarray,
+    ridge: np.ndarray,
+    rows: np.ndarray,
+    solved: np.ndarray,
+    block_size: int,
+) -> int:
+    """Improve some rows by one Newton step in each block of factors; see the reference twin for the parameters."""
+    bounds = row_blocks(np.diff(indptr)[rows] + 8 + block_size)
+    with dynamic():
+        return int(_solve_subspace(indptr, indices, weights, fixed, diagonal, ridge, rows, solved, block_size, bounds))
+
+
+@kernel(parallel=True)
+def _solve_subspace(
+    indptr: np.ndarray,
+    indices: np.ndarray,
+    weights: np.ndarray,
+    fixed: np.ndarray,
+    diagonal: np.ndarray,
+    ridge: np.ndarray,
+    rows: np.ndarray,
+    solved: np.ndarray,
+    block_size: int,
+    bounds: np.ndarray,
+) -> int:
+    """Letters: e_t = w_t (1 - x . y_t), g the block's negative gradient, H its Hessian, both halved; c the step."""
+    f = fixed.shape[1]
+    n_blocks = bounds.shape[0] - 1
+    none = indptr.shape[0]
+    failed = np.full(n_blocks, none, np.int64)
+    for block in prange(n_blocks):
+        longest = 0
+        for at in range(bounds[block], bounds[block + 1]):
+            longest = max(longest, indptr[rows[at] + 1] - indptr[rows[at]])
+        e, c, s = np.empty(longest, F), np.empty(f, F), np.empty(block_size, F)
+        H = np.empty((block_size, block_size), F)
+        count_up = np.arange(block_size).astype(np.int32)
+        for at in range(bounds[block], bounds[block + 1]):
+            u = rows[at]
+            n = indptr[u + 1] - indptr[u]
+            x, index, w = solved[u], indices[indptr[u] : indptr[u + 1]], weights[indptr[u] : indptr[u + 1]]
+            if n == 0:
+                x[:] = F(0)
+                continue
+            dots(fixed, index, n, x, e)
+            for t in range(n):
+                e[t] = w[t] * (F(1) - e[t])
+            good = True
+            for first in range(0, f, block_size):
+                m = min(block_size, f - first)
+                for k in range(m):
+                    c[first + k] = -(diagonal[first + k] + ridge[u]) * x[first + k]
+                accumulate(fixed, index, n, e, c, first, first + m)
+                g = c[first:]
+                for i in range(m):
+                    for k in range(m):
+                        H[i, k] = F(0)
+                    H[i, i] = diagonal[first + i] + ridge[u]
+                for t in range(n):
+                    y = fixed[index[t]][first:]
+                    for i in range(m):
+                        v, row = w[t] * y[i], H[i]
+                        for k in range(m):
+                            row[k] += v * y[k]
+                good = good and solve_upper(H, m, g, count_up, s)
+                for k in range(m):
+                    x[first + k] += g[k]
+                for t in range(n):
+                    y = fixed[index[t]][first:]
+                    v = F(0)
+                    for k in range(m):
+                        v += y[k] * g[k]
+                    e[t] -= w[t] * v
+            total = F(0)
+            for k in range(f):
+                total += x[k]
+            if not good or not np.isfinite(total):
+                failed[block] = min(failed[block], u)
+    first_failed = failed.min() if n_blocks > 0 else none
+    return first_failed if first_failed < none else -1

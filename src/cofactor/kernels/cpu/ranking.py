@@ -1,0 +1,245 @@
+"""Ranks of true items and metrics from them, in Numba; see the reference for the definitions.
+
+Nothing is sorted and nothing is copied: a true item's rank is counted, one vectorised pass over its user's scores, and
+the few excluded items are taken off again. True items are counted best first, so that without AUC the work of a user
+ends with the first one beyond the largest cutoff: about hits + 1 passes.
+"""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+
+from cofactor.kernels.cpu.jit import helper, kernel
+
+# Unsigned indices and 32-bit counts: with a signed index Numba allows for negative ones at each step, and a 64-bit count
+# is twice as wide as a score; either alone makes these loops ten times slower.
+
+
+@helper
+def _count_above(row, start, stop, level):
+    """How many of row[start:stop] are above ``level``."""
+    count = np.int32(0)
+    for j in range(np.uint64(start), np.uint64(stop)):
+        count = np.int32(count + np.int32(row[j] > level))
+    return np.int64(count)
+
+
+@helper
+def _count_from(row, start, stop, level):
+    """How many of row[start:stop] are at ``level`` or above."""
+    count = np.int32(0)
+    for j in range(np.uint64(start), np.uint64(stop)):
+        count = np.int32(count + np.int32(row[j] >= level))
+    return np.int64(count)
+
+
+@helper
+def _count_both(row, start, stop, level):
+    """How many of row[start:stop] are above ``level``, and how many at it or above."""
+    above, level_or_above = np.int32(0), np.int32(0)
+    for j in range(np.uint64(start), np.uint64(stop)):
+        above = np.int32(above + np.int32(row[j] > level))
+        level_or_above = np.int32(level_or_above + np.int32(row[j] >= level))
+    return np.int64(above), np.int64(level_or_above)
+
+
+@helper
+def _level(score):
+    """A score with NaN as low as can be."""
+    return score if score == score else np.float32(-np.inf)
+
+
+@helper
+def _best_first(row, truth):
+    """The order of a user's true items: highest score first, of equal ones the lower row (truth is ascending)."""
+    order = np.empty(truth.size, np.int64)
+    for i in range(truth.size):
+        level = _level(row[truth[i]])
+        at = i
+        while at > 0 and _level(row[truth[order[at - 1]]]) < level:
+            order[at] = order[at - 1]
+            at -= 1
+        order[at] = i
+    return order
+
+
+@kernel(parallel=True)
+def positive_ranks(scores, truth_indptr, truth_items, seen_indptr, seen_items, limit, with_beaten):
+    """Rank each true item among all items that are not excluded; see the reference."""
+    n_users, n_items = scores.shape
+    ranks = np.full(truth_items.size, -1, np.int32)
+    beaten = np.full(truth_items.size if with_beaten else 0, np.nan)
+    for u in numba.prange(n_users):
+        row = scores[u]
+        first = truth_indptr[u]
+        truth = truth_items[first : truth_indptr[u + 1]]
+        seen = seen_items[seen_indptr[u] : seen_indptr[u + 1]]
+        n_negatives = n_items - seen.size - truth.size
+        order = _best_first(row, truth)
+        for i in range(truth.size):
+            item = np.int64(truth[order[i]])
+            level = _level(row[item])
+            # rank = |{j < item: s_j >= s_item}| + |{j > item: s_j > s_item}|
+            if with_beaten:
+                above_low, from_low = _count_both(row, 0, item, level)
+                above_high, from_high = _count_both(row, item + 1, n_items, level)
+            else:
+                from_low, above_high = _count_from(row, 0, item, level), _count_above(row, item + 1, n_items, level)
+                above_low, from_high = 0, 0
+            rank, above, level_or_above = from_low + above_high, above_low + above_high, from_low + from_high
+            for e in seen:
+                if row[e] > level or (row[e] == level and e < item):
+                    rank -= 1
+                if row[e] > level:
+                    above -= 1
+                if row[e] >= level:
+                    level_or_above -= 1
+            if level > -np.inf and rank < limit:
+                ranks[first + order[i]] = rank
+            elif not with_beaten:
+                break
+            if with_beaten and n_negatives > 0:
+                for other in truth:
+                    if other != item:
+                        if row[other] > level:
+                            above -= 1
+                        if row[other] >= level:
+                            level_or_above -= 1
+                if level == -np.inf:  # NaN compares as unequal, and stands as low as -inf
+                    level_or_above = n_negatives
+                beaten[first + order[i]] = min(1.0, 0.5 * (2 * n_negatives - above - level_or_above) / n_negatives)
+    return ranks, beaten
+
+
+@kernel(parallel=True)
+def list_ranks(rows, count, truth_indptr, truth_items):
+    """Find each true item's place in a given list; see the reference."""
+    ranks = np.full(truth_items.size, -1, np.int32)
+    for u in numba.prange(count.size):
+        first = truth_indptr[u]
+        truth = truth_items[first : truth_indptr[u + 1]]
+        for place in range(count[u]):
+            at = np.searchsorted(truth, rows[u, place])
+            if at < truth.size and truth[at] == rows[u, place] and ranks[first + at] < 0:
+                ranks[first + at] = place
+    return ranks
+
+
+@kernel(parallel=True)
+def candidate_ranks(scores, owners, items, negatives):
+    """Rank each true item among its own few candidates; see the reference."""
+    ranks = np.full(items.size, -1, np.int32)
+    beaten = np.full(items.size, np.nan)
+    for q in numba.prange(items.size):
+        row = scores[owners[q]]
+        item = items[q]
+        level = _level(row[item])
+        rank, above, equal, n = 0, 0, 0, 0
+        for j in negatives[q]:
+            if j < 0 or j == item:
+                continue
+            other = _level(row[j])
+            n += 1
+            if other > level:
+                above += 1
+                rank += 1
+            elif other == level:
+                equal += 1
+                rank += 1 if j < item else 0
+        if level > -np.inf:
+            ranks[q] = rank
+        if n > 0:
+            beaten[q] = min(1.0, (n - above - 0.5 * equal) / n)
+    return ranks, beaten
+
+
+@kernel(parallel=True)
+def rank_metrics(indptr, ranks, cutoffs):
+    """Turn the ranks of the true items into metrics at cutoffs; see the reference."""
+    n_users, n_cutoffs = indptr.size - 1, cutoffs.size
+    hits = np.full((n_users, n_cutoffs), np.nan)
+    ndcg = np.full((n_users, n_cutoffs), np.nan)
+    ap = np.full((n_users, n_cutoffs), np.nan)
+    rr = np.full((n_users, n_cutoffs), np.nan)
+    longest = 0
+    for u in range(n_users):
+        longest = max(longest, indptr[u + 1] - indptr[u])
+    ideal = np.zeros(longest + 1)
+    for i in range(longest):
+        ideal[i + 1] = ideal[i] + 1.0 / np.log2(i + 2.0)
+    for u in numba.prange(n_users):
+        own = np.sort(ranks[indptr[u] : indptr[u + 1]])
+        if own.size == 0:
+            continue
+        missing = np.searchsorted(own, 0)
+        for c in range(n_cutoffs):
+            best = min(cutoffs[c], own.size)
+            found, gain, precisions = 0, 0.0, 0.0
+            for i in range(missing, own.size):
+                if own[i] >= cutoffs[c]:
+                    break
+                found += 1
+                gain += 1.0 / np.log2(own[i] + 2.0)
+                precisions += found / (own[i] + 1.0)
+            hits[u, c] = found
+            ndcg[u, c] = gain / ideal[best]
+            ap[u, c] = precisions / best
+            rr[u, c] = 1.0 / (own[missing] + 1.0) if found > 0 else 0.0
+    return hits, ndcg, ap, rr
+
+
+@helper
+def _mixed(state):
+    """SplitMix64's output function."""
+    z = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return z ^ (z >> np.uint64(31))
+
+
+@kernel(parallel=True)
+def draw_negatives(indptr, items, owners, n_items, count, seed):
+    """Draw distinct items for each query, uniformly from those its user has nothing to do with; see the reference."""
+    drawn = np.full((owners.size, count), np.int32(-1), np.int32)
+    for q in numba.prange(owners.size):
+        forbidden = items[indptr[owners[q]] : indptr[owners[q] + 1]]
+        free = n_items - forbidden.size
+        wanted = min(count, free)
+        state = np.uint64(seed) + np.uint64(q + 1) * np.uint64(0xD1342543DE82EF95)
+        taken = np.empty(wanted, np.int64)
+        for n in range(wanted):
+            t = free - wanted + n
+            state += np.uint64(0x9E3779B97F4A7C15)
+            place = np.int64(_mixed(state) % np.uint64(t + 1))
+            for m in range(n):
+                if taken[m] == place:
+                    place = t
+                    break
+            taken[n] = place
+            low, high = 0, forbidden.size
+            while low < high:  # how many forbidden items stand before the place-th allowed one
+                middle = (low + high) >> 1
+                if forbidden[middle] - middle <= place:
+                    low = middle + 1
+                else:
+                    high = middle
+            drawn[q, n] = place + low
+    return drawn
+
+
+@kernel(parallel=True)
+def resampled_means(values, resamples, seed):
+    """Draw the lines of a table with replacement and return the columns' means each time; see the reference."""
+    n, n_columns = values.shape
+    means = np.zeros((resamples, n_columns))
+    for r in numba.prange(resamples):
+        sums = np.zeros(n_columns)
+        state = np.uint64(seed) + np.uint64(r + 1) * np.uint64(0xD1342543DE82EF95)
+        for _ in range(n):
+            state += np.uint64(0x9E3779B97F4A7C15)
+            line = ((_mixed(state) >> np.uint64(32)) * np.uint64(n)) >> np.uint64(32)
+            for c in range(n_columns):
+                sums[c] += values[line, c]
+        for c in range(n_columns):
+            means[r, c] = sums[c] / n
+    return means

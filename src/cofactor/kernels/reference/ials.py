@@ -1,0 +1,215 @@
+"""Implicit ALS: a half-epoch, and the exact loss, in plain NumPy."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cofactor.base.errors import TrainingError
+from cofactor.kernels.reference.ials_cg import solve_cg
+from cofactor.kernels.reference.ials_direct import solve_direct
+from cofactor.kernels.reference.ials_subspace import solve_subspace
+
+GIANT_ROW = 32_768
+GIANT_SHARE = 1 / 16
+
+
+def row_ridge(
+    indptr: np.ndarray, n_other: int, unobserved_weight: float, regularization: float, frequency_exponent: float
+) -> np.ndarray:
+    """Return each row's L2 weight, regularization * (n_u + unobserved_weight * n_other) ** frequency_exponent.
+
+    Parameters
+    ----------
+    indptr
+        Row offsets of the interactions, int64 [n_rows + 1]; n_u counts the row's entries, whatever their weights.
+    n_other
+        How many rows the other side has.
+    unobserved_weight
+        The weight of each pair as unobserved, from 0.
+    regularization
+        From 0.
+    frequency_exponent
+        1 weighs a row by how much data it takes part in; 0 is plain L2.
+
+    Returns
+    -------
+    float32 [n_rows].
+
+    References
+    ----------
+    Rendle, Krichene, Zhang and Koren. 2022. Revisiting the Performance of iALS on Item Recommendation Benchmarks. RecSys,
+    equation 7.
+    """
+    out = np.empty(len(indptr) - 1, np.float32)
+    for u in range(len(out)):
+        pairs = indptr[u + 1] - indptr[u] + unobserved_weight * n_other
+        out[u] = regularization * pairs**frequency_exponent
+    return out
+
+
+def gram_basis(fixed: np.ndarray, unobserved_weight: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return the eigenbasis and the eigenvalues of unobserved_weight * fixed' fixed.
+
+    Parameters
+    ----------
+    fixed
+        Factors, float32 [n_other, f].
+    unobserved_weight
+        The weight of each pair as unobserved, from 0.
+
+    Returns
+    -------
+    The basis, float32 [f, f] with one eigenvector per column, and the eigenvalues, float32 [f], ascending. Eigenvalues below f
+    float32 roundings of the largest are raised to that, since the Gram matrix doesn't know them.
+
+    Raises
+    ------
+    TrainingError
+        If the factors aren't finite.
+    """
+    wide = fixed.astype(np.float64)
+    gram = unobserved_weight * (wide.T @ wide)
+    if not np.isfinite(gram).all():
+        raise TrainingError("implicit ALS: the fixed factors hold NaN or infinity. Raise the regularization or check the data.")
+    values, basis = np.linalg.eigh(gram)
+    floor = fixed.shape[1] * np.finfo(np.float32).eps * max(values[-1], 0.0)
+    return basis.astype(np.float32), np.maximum(values, floor).astype(np.float32)
+
+
+def rotate(matrix: np.ndarray, basis: np.ndarray) -> None:
+    """Multiply each row of a float32 [n, f] by a float32 [f, f], in place."""
+    matrix[:] = matrix.astype(np.float64) @ basis.astype(np.float64)
+
+
+def giant_rows(indptr: np.ndarray) -> np.ndarray:
+    """Return the rows, ascending, with more than 32768 interactions and a sixteenth of all: those are solved exactly."""
+    lengths = np.diff(indptr)
+    return np.array([u for u, n in enumerate(lengths) if n > GIANT_ROW and n > lengths.sum() * GIANT_SHARE], np.int64)
+
+
+def solve_giant(
+    indptr: np.ndarray,
+    indices: np.ndarray,
+    weights: np.ndarray,
+    fixed: np.ndarray,
+    diagonal: np.ndarray,
+    ridge: np.ndarray,
+    rows: np.ndarray,
+    solved: np.ndarray,
+) -> int:
+    """Solve some rows exactly; parameters and result as `cofactor.kernels.reference.ials_direct.solve_direct`."""
+    return solve_direct(indptr, indices, weights, fixed, diagonal, ridge, rows, solved)
+
+
+def half_epoch(
+    indptr: np.ndarray,
+    indices: np.ndarray,
+    weights: np.ndarray,
+    fixed: np.ndarray,
+    solved: np.ndarray,
+    unobserved_weight: float,
+    ridge: np.ndarray,
+    solver: str = "cg",
+    steps: int = 3,
+    block_size: int = 16,
+) -> None:
+    """Solve one side given the other, both in place: each row minimises its share of the objective.
+
+    ::
+
+        sum_{i in I_u} w_ui (1 - x_u . y_i)^2 + unobserved_weight sum_i (x_u . y_i)^2 + ridge_u |x_u|^2
+
+    Parameters
+    ----------
+    indptr, indices, weights
+        The solved side's interactions as CSR: int64 [n_rows + 1], int32 [nnz], float32 [nnz] with weights from 0.
+    fixed
+        The other side's factors, float32 [n_other, f]; turned in place into the eigenbasis of their Gram matrix.
+    solved
+        The factors sought, float32 [n_rows, f]; they come back in the same basis. Rows without interactions become zero.
+    unobserved_weight
+        The weight of each pair as unobserved (alpha_0), from 0. Observed pairs carry it too.
+    ridge
+        Each row's L2 weight, float32 [n_rows], as `row_ridge` gives it.
+    solver
+        ``"cg"`` (a few steps of conjugate gradient from zero), ``"cholesky"`` (exact), or ``"subspace"`` (one Newton step in each
+        block of factors, from what ``solved`` holds).
+    steps
+        Steps of conjugate gradient; other solvers ignore it.
+    block_size
+        Factors in a block of the subspace solver, cut to f; other solvers ignore it.
+
+    Raises
+    ------
+    TrainingError
+        For the first row whose system is singular or holds NaN, with its number.
+
+    Notes
+    -----
+    Rows from `giant_rows` are solved exactly whatever the solver, since a whole machine can share that work.
+
+    References
+    ----------
+    Hu, Koren and Volinsky. 2008. Collaborative Filtering for Implicit Feedback Datasets. ICDM, equations 3 to 5; Rendle,
+    Krichene, Zhang and Koren. 2022. Revisiting the Performance of iALS on Item Recommendation Benchmarks. RecSys.
+    """
+    basis, diagonal = gram_basis(fixed, unobserved_weight)
+    rotate(fixed, basis)
+    rotate(solved, basis)
+    giants = giant_rows(indptr)
+    rows = np.setdiff1d(np.arange(len(indptr) - 1), giants)
+    problem = (indptr, indices, weights, fixed, diagonal, ridge)
+    failed = solve_giant(*problem, giants, solved)
+    if failed < 0:
+        if solver == "cg":
+            failed = solve_cg(*problem, rows, solved, steps)
+        elif solver == "cholesky":
+            failed = solve_direct(*problem, rows, solved)
+        else:
+            failed = solve_subspace(*problem, rows, solved, min(block_size, fixed.shape[1]))
+    if failed >= 0:
+        raise TrainingError(
+            f"implicit ALS: the system of row {failed} ({indptr[failed + 1] - indptr[failed]} interactions) is singular or "
+            f"holds NaN. Raise the regularization (its weight there is {ridge[failed]:.3g}) and check the weights."
+        )
+
+
+def loss(
+    indptr: np.ndarray,
+    indices: np.ndarray,
+    weights: np.ndarray,
+    left: np.ndarray,
+    right: np.ndarray,
+    unobserved_weight: float,
+    left_ridge: np.ndarray,
+    right_ridge: np.ndarray,
+) -> float:
+    """Return the exact value of the objective, by a loop over all pairs.
+
+    ::
+
+        sum_{(u,i) observed} w_ui (1 - x_u . y_i)^2 + unobserved_weight sum_u sum_i (x_u . y_i)^2
+            + sum_u left_ridge_u |x_u|^2 + sum_i right_ridge_i |y_i|^2
+
+    Parameters
+    ----------
+    indptr, indices, weights
+        The left side's interactions as CSR: int64 [n_left + 1], int32 [nnz], float32 [nnz].
+    left, right
+        Factors, float32 [n_left, f] and [n_right, f].
+    unobserved_weight
+        The weight of each pair as unobserved, from 0.
+    left_ridge, right_ridge
+        L2 weights, float32 [n_left] and [n_right].
+    """
+    total = 0.0
+    for u in range(left.shape[0]):
+        for i in range(right.shape[0]):
+            total += unobserved_weight * float(left[u].astype(np.float64) @ right[i].astype(np.float64)) ** 2
+        for t in range(indptr[u], indptr[u + 1]):
+            score = float(left[u].astype(np.float64) @ right[indices[t]].astype(np.float64))
+            total += float(weights[t]) * (1.0 - score) ** 2
+    for side, ridge in ((left, left_ridge), (right, right_ridge)):
+        for row, weight in zip(side, ridge, strict=True):
+            total += float(weight) * float(np.square(row.astype(np.float64)).sum())
+    return total

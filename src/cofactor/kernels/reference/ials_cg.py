@@ -1,0 +1,86 @@
+"""Implicit ALS: the rows of one side by preconditioned conjugate gradient, in the Gram matrix's eigenbasis."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def solve_cg(
+    indptr: np.ndarray,
+    indices: np.ndarray,
+    weights: np.ndarray,
+    fixed: np.ndarray,
+    diagonal: np.ndarray,
+    ridge: np.ndarray,
+    rows: np.ndarray,
+    solved: np.ndarray,
+    steps: int,
+) -> int:
+    """Solve some rows by a few steps of conjugate gradient from zero, preconditioned with the dense part.
+
+    ::
+
+        (D_u + Y_u' W_u Y_u) x_u = Y_u' W_u 1,   D_u = diagonal + ridge_u
+
+    Parameters
+    ----------
+    indptr, indices, weights
+        The interactions as CSR: int64 [n_rows + 1], int32 [nnz], float32 [nnz] with weights from 0.
+    fixed
+        The other side's factors, float32 [n_other, f], in the eigenbasis of their Gram matrix.
+    diagonal
+        The eigenvalues of the weighted Gram matrix, float32 [f], from 0.
+    ridge
+        Each row's L2 weight, float32 [n_rows], from 0.
+    rows
+        The rows to solve, int64 [any], without repeats.
+    solved
+        The factors sought, float32 [n_rows, f]; only ``rows`` are written, and what was there isn't read. A row without
+        interactions becomes zero.
+    steps
+        Steps of conjugate gradient, from 1. In exact arithmetic a row of n interactions is solved after n + 1.
+
+    Returns
+    -------
+    The lowest row whose solution isn't finite, or -1.
+
+    Notes
+    -----
+    Starting from zero rather than from the last epoch's solution saves turning that into the new basis and one pass over the
+    data; with this preconditioner it loses nothing after three steps.
+
+    References
+    ----------
+    Takács, Pilászy and Tikk. 2011. Applications of the Conjugate Gradient Method for Implicit Feedback Collaborative Filtering.
+    RecSys, section 3 (there without a preconditioner).
+    """
+    failed = -1
+    for u in sorted(int(row) for row in rows):
+        part = slice(indptr[u], indptr[u + 1])
+        y, w = fixed[indices[part]].astype(np.float64), weights[part].astype(np.float64)
+        d = diagonal.astype(np.float64) + ridge[u]
+        x = np.zeros(fixed.shape[1])
+        if len(w):
+            with np.errstate(divide="ignore", invalid="ignore"):
+                x = _conjugate_gradient(y, w, d, steps)
+        solved[u] = x
+        if failed < 0 and not np.isfinite(x).all():
+            failed = u
+    return failed
+
+
+def _conjugate_gradient(y: np.ndarray, w: np.ndarray, d: np.ndarray, steps: int) -> np.ndarray:
+    x = np.zeros_like(d)
+    r = y.T @ w
+    p = r / d
+    rz = r @ p
+    for _ in range(steps):
+        if rz <= 1e-30:
+            break
+        product = d * p + y.T @ (w * (y @ p))
+        a = rz / (p @ product)
+        x = x + a * p
+        r = r - a * product
+        rz, last = r @ (r / d), rz
+        p = r / d + rz / last * p
+    return x

@@ -1,0 +1,66 @@
+"""Implicit ALS: the rows of one side improved block of factors by block of factors (iALS++)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def solve_subspace(
+    indptr: np.ndarray,
+    indices: np.ndarray,
+    weights: np.ndarray,
+    fixed: np.ndarray,
+    diagonal: np.ndarray,
+    ridge: np.ndarray,
+    rows: np.ndarray,
+    solved: np.ndarray,
+    block_size: int,
+) -> int:
+    """Improve some rows by one Newton step in each block of factors, block after block.
+
+    ::
+
+        x_B += (D_B + Y_B' W Y_B)^-1 (Y_B' W (1 - Y x) - D_B x_B),   D = diagonal + ridge_u
+
+    Parameters
+    ----------
+    indptr, indices, weights, fixed, diagonal, ridge, rows
+        As in `cofactor.kernels.reference.ials_cg.solve_cg`.
+    solved
+        The factors, float32 [n_rows, f], in the same basis as ``fixed``; ``rows`` are improved in place. A row without
+        interactions becomes zero.
+    block_size
+        Factors in a block, 1..f; with f the row is solved exactly, with 1 this is coordinate descent.
+
+    Returns
+    -------
+    The lowest row with a singular block or whose solution isn't finite, or -1.
+
+    Notes
+    -----
+    Since the Gram matrix is diagonal here, a block doesn't meet the other factors in the dense part, and the paper's outer loop
+    over blocks can run inside each row.
+
+    References
+    ----------
+    Rendle, Krichene, Zhang and Koren. 2021. iALS++: Speeding up Matrix Factorization with Subspace Optimization,
+    arXiv:2110.14044, section 4.
+    """
+    failed = -1
+    f = fixed.shape[1]
+    for u in sorted(int(row) for row in rows):
+        part = slice(indptr[u], indptr[u + 1])
+        y, w = fixed[indices[part]].astype(np.float64), weights[part].astype(np.float64)
+        d = diagonal.astype(np.float64) + ridge[u]
+        x = solved[u].astype(np.float64) if len(w) else np.zeros(f)
+        for first in range(0, f if len(w) else 0, block_size):
+            b = slice(first, min(first + block_size, f))
+            hessian = np.diag(d[b]) + (y[:, b].T * w) @ y[:, b]
+            try:
+                x[b] += np.linalg.solve(hessian, y[:, b].T @ (w * (1.0 - y @ x)) - d[b] * x[b])
+            except np.linalg.LinAlgError:
+                x[b] = np.nan
+        solved[u] = x
+        if failed < 0 and not np.isfinite(x).all():
+            failed = u
+    return failed

@@ -1,0 +1,85 @@
+"""Evaluate: measure a saved model on interactions it wasn't trained on."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from cofactor.artifact.load import load
+from cofactor.base.errors import ArgumentError
+from cofactor.base.run import Run
+from cofactor.data.interactions import Interactions
+from cofactor.data.split import Part
+from cofactor.evaluation.evaluate import evaluate
+from cofactor.evaluation.result import Result
+from cofactor.models.base import Recommender
+from cofactor.runs.source import Reading, interactions
+
+
+def evaluate_saved(
+    model: str | os.PathLike[str] | Recommender,
+    source: Any,
+    *,
+    reading: Reading | None = None,
+    metrics: Iterable[str] | None = None,
+    groups: str | None = None,
+    run: Run | None = None,
+) -> Result:
+    """Measure a saved model on the interactions of a source that it wasn't trained on.
+
+    The truth is every pair of the source that isn't in the model's training data, of users and items that the model knows.
+    So a source that holds the training data too is fine: that part is left out.
+
+    Parameters
+    ----------
+    model
+        A folder, or a fitted model.
+    source
+        A file, a dataset's name, a database URL, a data frame, or Interactions.
+    reading
+        How the source is read.
+    metrics, groups
+        As for `cofactor.evaluate`.
+
+    Raises
+    ------
+    ArgumentError
+        If nothing of the source is new to the model, or all of it is of unknown users and items.
+    """
+    run = run if run is not None else Run()
+    fitted = model if isinstance(model, Recommender) else load(model)
+    part, sentence = unseen_part(fitted, interactions(source, reading, run))
+    result = evaluate(fitted, part, metrics, groups=groups, run=run)
+    return replace(result, how=replace(result.how, split=sentence))
+
+
+def unseen_part(model: Recommender, data: Interactions) -> tuple[Part, str]:
+    """Return what of some data a model wasn't trained on, in the model's rows, and a sentence about what was left out."""
+    known = model.data
+    user_rows = known.users.find(data.users.arrow)[data.user_rows]
+    item_rows = known.items.find(data.items.arrow)[data.item_rows]
+    mapped = (user_rows >= 0) & (item_rows >= 0)
+    trained = known.user_rows.astype(np.int64) * known.n_items + known.item_rows
+    pairs = user_rows.astype(np.int64) * known.n_items + item_rows
+    new = mapped & ~np.isin(pairs, trained)
+    if not new.any():
+        why = "all of it was trained on" if mapped.any() else "all of it is of users or items the model doesn't know"
+        raise ArgumentError(
+            f"nothing of {data.source} can be measured: {why}. Train on a part (cofactor train --no-refit holds the test part "
+            "out), or give interactions that came later."
+        )
+    pick = lambda column: None if column is None else column[new]  # noqa: E731
+    truth = Interactions.from_rows(
+        user_rows[new], item_rows[new], pick(data.values), pick(data.times), users=known.users, items=known.items, source=data.source
+    )
+    sentence = (
+        f"the {int(new.sum()):,} interactions of {data.source} that the model wasn't trained on; {int((mapped & ~new).sum()):,} "
+        f"were trained on and {int((~mapped).sum()):,} are of users or items it doesn't know"
+    )
+    return Part(truth=truth, history=known), sentence
+
+

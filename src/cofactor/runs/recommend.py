@@ -1,0 +1,116 @@
+"""Recommend to everybody, into a file, in blocks: a whole shop's lists never stand in memory."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
+
+from cofactor.base.errors import ArgumentError
+from cofactor.base.run import Run
+from cofactor.models.base import Recommender
+from cofactor.retrieval.filters import Filters
+
+# Users whose lists are made and written at a time.
+_BLOCK = 16_384
+FORMATS = (".parquet", ".csv", ".jsonl")
+
+
+def recommend_all(
+    model: Recommender,
+    out: str | os.PathLike[str],
+    k: int = 10,
+    *,
+    filters: Filters | None = None,
+    run: Run | None = None,
+) -> tuple[Path, int]:
+    """Write the k best items of every user to a file.
+
+    Parameters
+    ----------
+    model
+        A fitted model.
+    out
+        A file that ends in .parquet, .csv or .jsonl; it appears whole or not at all.
+    k
+        Items a user, at most.
+    filters
+        Which items may come back.
+
+    Returns
+    -------
+    tuple
+        The file, and how many lines it has.
+    """
+    target = Path(os.path.abspath(out))
+    if target.suffix not in FORMATS:
+        raise ArgumentError(f"out must end in {', '.join(FORMATS)}, not {target.name!r}.")
+    run = run if run is not None else Run()
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{target.name}-", dir=target.parent)
+    except OSError as error:
+        raise ArgumentError(f"can't write to {target.parent}: {error.strerror}; choose another place.") from None
+    os.close(handle)
+    try:
+        count = _write(Path(name), target.suffix, _tables(model, k, filters, run))
+        os.replace(name, target)
+    except OSError as error:
+        raise ArgumentError(f"can't write {target}: {error.strerror or error}; nothing was written.") from error
+    finally:
+        Path(name).unlink(missing_ok=True)
+    return target, count
+
+
+def _tables(model: Recommender, k: int, filters: Filters | None, run: Run) -> Iterator[pa.Table]:
+    n_users = model.data.n_users
+    with run.progress.task("recommending", n_users) as task:
+        for start in range(0, n_users, _BLOCK):
+            rows = np.arange(start, min(start + _BLOCK, n_users))
+            users = model.data.users.take(rows)
+            yield model.recommend(users, k, filters=filters, run=run).to_arrow()
+            task.advance(len(rows))
+
+
+def _write(path: Path, suffix: str, tables: Iterator[pa.Table]) -> int:
+    writers = {".parquet": _write_parquet, ".csv": _write_csv, ".jsonl": _write_lines}
+    return writers[suffix](path, tables)
+
+
+def _write_parquet(path: Path, tables: Iterator[pa.Table]) -> int:
+    first = next(tables)
+    count = first.num_rows
+    with pq.ParquetWriter(path, first.schema, compression="zstd") as writer:
+        writer.write_table(first)
+        for table in tables:
+            writer.write_table(table)
+            count += table.num_rows
+    return count
+
+
+def _write_csv(path: Path, tables: Iterator[pa.Table]) -> int:
+    first = next(tables)
+    count = first.num_rows
+    with pyarrow.csv.CSVWriter(path, first.schema) as writer:
+        writer.write_table(first)
+        for table in tables:
+            writer.write_table(table)
+            count += table.num_rows
+    return count
+
+
+def _write_lines(path: Path, tables: Iterator[pa.Table]) -> int:
+    import msgspec
+
+    count = 0
+    with path.open("wb") as stream:
+        for table in tables:
+            for line in table.to_pylist():
+                stream.write(msgspec.json.encode(line) + b"\n")
+            count += table.num_rows
+    return count

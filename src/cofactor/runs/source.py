@@ -1,0 +1,104 @@
+"""From a source to interactions, in the one order in which it is always done: read, merge repeats, filter."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from cofactor.base.run import Run
+
+# The readers are imported where they are used: commands that only name these settings stay light.
+if TYPE_CHECKING:
+    from cofactor.data.interactions import Interactions
+    from cofactor.data.split import Split
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """How a source is read and what is kept of it.
+
+    Parameters
+    ----------
+    columns
+        Role (``user``, ``item``, ``value``, ``time``) -> column name, where the usual names don't find it.
+    items
+        A catalogue: a file or table with titles and columns of the items.
+    repeats
+        What becomes of several events of one user with one item: ``last``, ``sum``, ``mean`` or ``max``.
+    min_value
+        Keep only interactions with at least this value, e.g. ratings of 4 as positive feedback; None keeps all.
+    core
+        Keep only users and items with at least this many interactions, again and again until all have; 0 keeps all.
+    on_bad
+        What to do with lines that can't be read: ``error`` or ``skip`` (they are counted).
+    """
+
+    columns: dict[str, str] | None = None
+    items: Any = None
+    repeats: str = "last"
+    min_value: float | None = None
+    core: int = 0
+    on_bad: str = "error"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cutting:
+    """How a data set is cut: the rule, the shares, the seed (see `cofactor.data.split.split`)."""
+
+    how: str = "per-user"
+    test: float = 0.2
+    validation: float = 0.0
+    seed: int = 0
+
+
+def interactions(source: Any, reading: Reading | None = None, run: Run | None = None) -> Interactions:
+    """Read a source (file, dataset name, database URL, data frame ...) into interactions.
+
+    Raises
+    ------
+    DataError
+        If it can't be read, or nothing is left of it.
+    """
+    from cofactor.data import filter as filters
+    from cofactor.data.interactions import Interactions
+    from cofactor.data.readers import read
+
+    reading = reading if reading is not None else Reading()
+    run = run if run is not None else Run()
+    if isinstance(source, Interactions):
+        data = source
+    else:
+        columns: Any = reading.columns or {}
+        events = read(source, items=reading.items, on_bad=reading.on_bad, progress=run.progress, **columns)
+        data = Interactions.build(events, repeats=reading.repeats)
+    reports = []
+    if reading.min_value is not None:
+        data, report = filters.min_value(data, reading.min_value)
+        reports.append(report)
+    if reading.core:
+        data, report = filters.k_core(data, reading.core)
+        reports.append(report)
+    return replace(data, notes=data.notes + tuple(str(report) for report in reports)) if reports else data
+
+
+def cut(data: Interactions, cutting: Cutting) -> Split:
+    """Cut a data set into training, validation and test."""
+    from cofactor.data.split import split
+
+    shares: dict[str, Any] = {"test": cutting.test, "validation": cutting.validation}
+    if cutting.how == "leave-last":
+        shares = {"test": max(1, int(cutting.test)), "validation": 1 if cutting.validation else 0}
+    return split(data, cutting.how, seed=cutting.seed, **shares)
+
+
+class Clock:
+    """Seconds since it was made."""
+
+    def __init__(self) -> None:
+        self._began = time.perf_counter()
+
+    @property
+    def seconds(self) -> float:
+        """Seconds since it was made."""
+        return time.perf_counter() - self._began

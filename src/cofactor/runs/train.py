@@ -1,0 +1,128 @@
+"""Train: read, split, fit, measure, fit again on everything, save."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cofactor.artifact.save import check_target, save
+from cofactor.base.run import Run
+from cofactor.data.interactions import Interactions
+from cofactor.data.split import Split
+from cofactor.evaluation.evaluate import evaluate
+from cofactor.evaluation.result import Result
+from cofactor.models import registry
+from cofactor.models.base import Recommender
+from cofactor.runs.source import Clock, Cutting, Reading, cut, interactions
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What training gave.
+
+    Parameters
+    ----------
+    model
+        The model that was saved.
+    path
+        Where.
+    result
+        How a model with the same settings, fitted on the training part alone, did on the test part; None if nothing was
+        held out.
+    split
+        How the data was cut, or None.
+    refitted
+        Whether the saved model was fitted on all of the data after it was measured.
+    seconds
+        Of the fit that was saved.
+    """
+
+    model: Recommender
+    path: Path
+    result: Result | None
+    split: Split | None
+    refitted: bool
+    seconds: float
+
+
+def train(
+    source: Any,
+    model: str,
+    out: str | os.PathLike[str],
+    *,
+    settings: Iterable[str] = (),
+    reading: Reading | None = None,
+    cutting: Cutting | None = None,
+    metrics: Iterable[str] | None = None,
+    refit: bool = True,
+    overwrite: bool = False,
+    run: Run | None = None,
+) -> Trained:
+    """Train a model on a source, measure it on a held-out part, and save it.
+
+    Parameters
+    ----------
+    source
+        A file, a dataset's name, a database URL, a data frame, or Interactions.
+    model
+        The model's name in the registry.
+    out
+        The folder to save to.
+    settings
+        Words like ``factors=64``.
+    reading, cutting
+        How the source is read and cut; a test share of 0 holds nothing out.
+    metrics
+        What to measure; None for what suits the model.
+    refit
+        Whether the saved model is fitted on all of the data once it was measured, so that it knows every user's latest
+        interactions. The saved metrics are those of the model that hadn't seen the test part.
+    overwrite
+        Whether a model at ``out`` is replaced.
+
+    Raises
+    ------
+    CofactorError
+        Before any work, if the model, a setting or the place is wrong; and what reading, cutting and fitting raise.
+    """
+    run = run if run is not None else Run()
+    cutting = cutting if cutting is not None else Cutting()
+    kind = registry.get(model)
+    config = kind.Config.from_text(settings)
+    check_target(out, overwrite=overwrite)
+    data = interactions(source, reading, run)
+    parts = cut(data, cutting) if cutting.test > 0 else None
+    clock = Clock()
+    fitted = _fit(kind(config), data if parts is None else parts.train, parts, run)
+    result = None if parts is None else evaluate(fitted, parts, metrics, run=run)
+    refitted = parts is not None and refit
+    if refitted:
+        run.progress.say("fitting once more on all of the data, for the model that is saved")
+        clock = Clock()
+        fitted = _fit(kind(config), data, None, run)
+    seconds = clock.seconds
+    path = save(
+        fitted, out, overwrite=overwrite, metrics=_kept(result),
+        run={"seed": run.seed, "threads": run.n_threads, "fit_seconds": round(seconds, 3), "fitted_on": _fitted_on(parts, refitted)},
+        split=None if parts is None else parts.sentence,
+    )  # fmt: skip
+    return Trained(fitted, path, result, parts, refitted, seconds)
+
+
+def _fit(model: Recommender, data: Interactions, parts: Split | None, run: Run) -> Recommender:
+    return model.fit(data, validation=None if parts is None else parts.validation, run=run)
+
+
+def _fitted_on(parts: Split | None, refitted: bool) -> str:
+    return "all of the data" if parts is None or refitted else "the training part"
+
+
+def _kept(result: Result | None) -> dict[str, Any]:
+    """What the manifest keeps of an evaluation."""
+    if result is None:
+        return {}
+    told = result.to_dict()
+    return {"n_users": told["n_users"], "metrics": told["metrics"], "protocol": told["how"]["protocol"]}

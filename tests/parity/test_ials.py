@@ -1,0 +1,174 @@
+"""Implicit ALS: the compiled solvers against their plain twins, on random and on nasty input."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+from cofactor.base.errors import TrainingError
+from cofactor.base.threads import native_threads
+from cofactor.kernels.cpu import ials as cpu
+from cofactor.kernels.cpu.ials_cg import solve_cg as cpu_cg
+from cofactor.kernels.cpu.ials_direct import solve_direct as cpu_direct
+from cofactor.kernels.cpu.ials_subspace import solve_subspace as cpu_subspace
+from cofactor.kernels.reference import ials as reference
+from cofactor.kernels.reference.ials_cg import solve_cg as reference_cg
+from cofactor.kernels.reference.ials_direct import solve_direct as reference_direct
+from cofactor.kernels.reference.ials_subspace import solve_subspace as reference_subspace
+
+SOLVERS = {
+    "cg": (cpu_cg, reference_cg, (3,)),
+    "cg to the end": (cpu_cg, reference_cg, (40,)),
+    "direct": (cpu_direct, reference_direct, ()),
+    "subspace": (cpu_subspace, reference_subspace, (5,)),
+    "subspace of one": (cpu_subspace, reference_subspace, (1,)),
+}
+
+
+def csr(n_rows, n_columns, lengths, rng):
+    """CSR arrays with the given row lengths and weights in (0.5, 3); one weight is zero."""
+    rows = [np.sort(rng.choice(n_columns, n, replace=False)) for n in lengths]
+    indptr = np.concatenate([[0], np.cumsum([len(row) for row in rows])]).astype(np.int64)
+    indices = np.concatenate([*rows, np.empty(0)]).astype(np.int32)
+    weights = rng.uniform(0.5, 3.0, len(indices)).astype(np.float32)
+    if len(weights) > 1:
+        weights[1] = 0.0
+    assert len(indptr) == n_rows + 1
+    return indptr, indices, weights
+
+
+def problem(name, seed=5):
+    rng = np.random.default_rng(seed)
+    if name == "random":
+        n_rows, n_columns, f = 53, 37, 24
+        lengths = rng.integers(1, 31, n_rows)
+    elif name == "giant row and empty rows":
+        n_rows, n_columns, f = 9, 211, 19
+        lengths = [0, 2, 211, 0, 0, 3, 150, 1, 0]
+    elif name == "one factor":
+        n_rows, n_columns, f = 12, 31, 1
+        lengths = rng.integers(0, 9, n_rows)
+    else:
+        n_rows, n_columns, f = 7, 5, 8
+        lengths = [0] * n_rows
+    fixed = rng.standard_normal((n_columns, f)).astype(np.float32)
+    solved = rng.standard_normal((n_rows, f)).astype(np.float32)
+    return (*csr(n_rows, n_columns, lengths, rng), fixed, solved)
+
+
+CASES = ["random", "giant row and empty rows", "one factor", "nothing at all"]
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_solver_equals_its_plain_twin(case, solver):
+    indptr, indices, weights, fixed, solved = problem(case)
+    basis, diagonal = reference.gram_basis(fixed, 0.3)
+    reference.rotate(fixed, basis)
+    ridge = reference.row_ridge(indptr, len(fixed), 0.3, 0.05, 0.7)
+    rows = np.arange(len(solved))
+    fast, slow, extra = SOLVERS[solver]
+    extra = tuple(min(size, fixed.shape[1]) for size in extra) if "subspace" in solver else extra
+    ours, truth = solved.copy(), solved.copy()
+    assert fast(indptr, indices, weights, fixed, diagonal, ridge, rows, ours, *extra) == -1
+    assert slow(indptr, indices, weights, fixed, diagonal, ridge, rows, truth, *extra) == -1
+    np.testing.assert_allclose(ours, truth, atol=2e-5)
+    assert not ours[np.diff(indptr) == 0].any()
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_solver_touches_only_the_rows_it_is_given(solver):
+    indptr, indices, weights, fixed, solved = problem("random")
+    before = solved.copy()
+    fast, _, extra = SOLVERS[solver]
+    diagonal, ridge = np.ones(fixed.shape[1], np.float32), np.ones(len(solved), np.float32)
+    fast(indptr, indices, weights, fixed, diagonal, ridge, np.array([4, 17]), solved, *extra)
+    changed = np.flatnonzero((solved != before).any(axis=1))
+    assert changed.tolist() == [4, 17]
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_solver_gives_the_same_bits_for_any_thread_count(solver):
+    indptr, indices, weights, fixed, solved = problem("random")
+    fast, _, extra = SOLVERS[solver]
+    diagonal, ridge = np.ones(fixed.shape[1], np.float32), np.ones(len(solved), np.float32)
+    results = []
+    for threads in (1, 2):
+        out = solved.copy()
+        with native_threads(threads):
+            fast(indptr, indices, weights, fixed, diagonal, ridge, np.arange(len(solved)), out, *extra)
+        results.append(out)
+    assert np.array_equal(*results)
+
+
+@pytest.mark.parametrize("solver", ["cg", "cholesky", "subspace"])
+@pytest.mark.parametrize("case", CASES)
+def test_half_epoch_gives_the_same_scores_as_its_plain_twin(case, solver):
+    indptr, indices, weights, fixed, solved = problem(case)
+    ridge = cpu.row_ridge(indptr, len(fixed), 0.2, 0.1, 1.0)
+    np.testing.assert_allclose(ridge, reference.row_ridge(indptr, len(fixed), 0.2, 0.1, 1.0), rtol=1e-6)
+    scores = []
+    for module in (cpu, reference):
+        y, x = fixed.copy(), solved.copy()
+        # Enough steps to be exact, and one block: eigenvectors may differ in sign, and then so would a partial solution.
+        module.half_epoch(indptr, indices, weights, y, x, 0.2, ridge, solver, 60, fixed.shape[1])
+        scores.append(x @ y.T)
+    np.testing.assert_allclose(scores[0], scores[1], atol=5e-5)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_loss_equals_a_loop_over_all_pairs(case):
+    indptr, indices, weights, fixed, solved = problem(case)
+    ridges = reference.row_ridge(indptr, len(fixed), 0.2, 0.1, 0.5), np.linspace(0.1, 2, len(fixed)).astype(np.float32)
+    arguments = (indptr, indices, weights, solved, fixed, 0.2, *ridges)
+    assert cpu.loss(*arguments) == pytest.approx(reference.loss(*arguments), rel=1e-9)
+
+
+def test_giant_row_is_found_and_solved_exactly(monkeypatch):
+    indptr, indices, weights, fixed, solved = problem("giant row and empty rows")
+    for module in (cpu, reference):
+        assert module.giant_rows(indptr).tolist() == []
+        monkeypatch.setattr(module, "GIANT_ROW", 64)
+        assert module.giant_rows(indptr).tolist() == [2, 6]
+    ridge = np.ones(len(solved), np.float32)
+    scores = []
+    for module, solver in ((cpu, "cg"), (reference, "cholesky")):
+        y, x = fixed.copy(), solved.copy()
+        module.half_epoch(indptr, indices, weights, y, x, 0.2, ridge, solver, 1)
+        scores.append((x @ y.T)[[2, 6]])
+    np.testing.assert_allclose(scores[0], scores[1], atol=5e-5)
+
+
+@pytest.mark.parametrize("module", [cpu, reference])
+@pytest.mark.parametrize("solver", ["cg", "cholesky", "subspace"])
+def test_singular_row_is_named(module, solver):
+    indptr, indices, weights, fixed, solved = problem("random")
+    fixed[:] = 0
+    with pytest.raises(TrainingError, match=r"row 0 \(\d+ interactions\) is singular.*Raise the regularization"):
+        module.half_epoch(indptr, indices, weights, fixed, solved, 0.0, np.zeros(len(solved), np.float32), solver)
+
+
+@pytest.mark.parametrize("module", [cpu, reference])
+@pytest.mark.parametrize("solver", ["cg", "cholesky", "subspace"])
+def test_row_with_nan_weight_is_named(module, solver):
+    indptr, indices, weights, fixed, solved = problem("random")
+    weights[indptr[7]] = np.nan
+    with pytest.raises(TrainingError, match="row 7 "):
+        module.half_epoch(indptr, indices, weights, fixed, solved, 0.1, np.ones(len(solved), np.float32), solver)
+
+
+@pytest.mark.parametrize("module", [cpu, reference])
+def test_nan_in_the_fixed_factors_is_refused(module):
+    indptr, indices, weights, fixed, solved = problem("random")
+    fixed[3, 2] = np.nan
+    with pytest.raises(TrainingError, match="fixed factors hold NaN"):
+        module.half_epoch(indptr, indices, weights, fixed, solved, 0.1, np.ones(len(solved), np.float32))
+
+
+def test_random_matrix_of_scipy_is_accepted_as_it_is():
+    matrix = sp.random(17, 13, 0.3, "csr", np.float32, np.random.default_rng(3))
+    assert matrix.indices.dtype == np.int32
+    fixed, solved = np.ones((13, 3), np.float32), np.zeros((17, 3), np.float32)
+    cpu.half_epoch(matrix.indptr.astype(np.int64), matrix.indices, matrix.data, fixed, solved, 0.1, np.ones(17, np.float32))
+    assert np.isfinite(solved).all()

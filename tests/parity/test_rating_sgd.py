@@ -1,0 +1,155 @@
+"""The SGD kernels of the rating models against their references."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from cofactor.base.threads import native_threads
+from cofactor.kernels.cpu import mf_sgd as fast_mf
+from cofactor.kernels.cpu import svdpp as fast_svdpp
+from cofactor.kernels.reference import mf_sgd as slow_mf
+from cofactor.kernels.reference import svdpp as slow_svdpp
+
+N_USERS, N_ITEMS, FACTORS = 23, 17, 11
+
+
+def ratings(seed: int = 0, giant: bool = True) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A CSR of ratings with empty rows, a row with every item, and columns nobody rated."""
+    rng = np.random.default_rng(seed)
+    dense = rng.integers(1, 6, (N_USERS, N_ITEMS)) * (rng.random((N_USERS, N_ITEMS)) < 0.3)
+    dense[[0, 7, N_USERS - 1]] = 0
+    dense[:, 4] = 0
+    if giant:
+        dense[5] = rng.integers(1, 6, N_ITEMS)
+    indptr = np.concatenate([[0], np.cumsum((dense > 0).sum(axis=1))]).astype(np.int64)
+    rows, columns = np.nonzero(dense)
+    return indptr, columns.astype(np.int32), dense[rows, columns].astype(np.float32)
+
+
+def parameters(seed: int = 1) -> dict[str, np.ndarray]:
+    """Starting parameters and a regularisation that differs in every row."""
+    rng = np.random.default_rng(seed)
+
+    def draw(*shape: int) -> np.ndarray:
+        return (0.3 * rng.standard_normal(shape)).astype(np.float32)
+
+    def positive(n: int) -> np.ndarray:
+        return rng.uniform(0.01, 0.2, n).astype(np.float32)
+
+    return {
+        "user_bias": draw(N_USERS),
+        "item_bias": draw(N_ITEMS),
+        "user_factors": draw(N_USERS, FACTORS),
+        "item_factors": draw(N_ITEMS, FACTORS),
+        "implicit_factors": draw(N_ITEMS, FACTORS),
+        "reg_user": positive(N_USERS),
+        "reg_item": positive(N_ITEMS),
+        "reg_implicit": positive(N_USERS),
+        "reg_user_bias": positive(N_USERS),
+        "reg_item_bias": positive(N_ITEMS),
+    }
+
+
+def run_mf(module: object, bounds: list[int], epochs: int = 3) -> tuple[dict[str, np.ndarray], list[float]]:
+    """A few epochs of ``module``'s kernel from the same start."""
+    indptr, indices, values = ratings()
+    held = parameters()
+    losses = []
+    for epoch in range(epochs):
+        order = np.random.default_rng(epoch).permutation(N_USERS)
+        losses.append(
+            module.mf_sgd_epoch(  # type: ignore[attr-defined]
+                indptr, indices, values, order, 3.4,
+                held["user_bias"], held["item_bias"], held["user_factors"], held["item_factors"],
+                0.03, 0.05, held["reg_user"], held["reg_item"], held["reg_user_bias"], held["reg_item_bias"],
+                np.array(bounds, np.int64), np.uint64(2**63 + 7 * epoch),
+            )
+        )  # fmt: skip
+    return held, losses
+
+
+def run_svdpp(module: object, n_threads: int, extra: bool, epochs: int = 3) -> tuple[dict[str, np.ndarray], list[float]]:
+    """A few epochs of ``module``'s SVD++ kernel, N(u) being the rated items or (extra) another set."""
+    indptr, indices, values = ratings()
+    implicit = ratings(seed=5, giant=False)[:2] if extra else (indptr, indices)
+    held = parameters()
+    losses = []
+    for epoch in range(epochs):
+        order = np.random.default_rng(epoch).permutation(N_USERS)
+        losses.append(
+            module.svdpp_epoch(  # type: ignore[attr-defined]
+                indptr, indices, values, *implicit, order, 3.4,
+                held["user_bias"], held["item_bias"],
+                held["user_factors"], held["item_factors"], held["implicit_factors"],
+                0.03, 0.05, held["reg_user"], held["reg_item"], held["reg_implicit"],
+                held["reg_user_bias"], held["reg_item_bias"], np.uint64(11 + epoch), n_threads,
+            )
+        )  # fmt: skip
+    return held, losses
+
+
+def assert_same(ours: tuple[dict[str, np.ndarray], list[float]], theirs: tuple[dict[str, np.ndarray], list[float]]) -> None:
+    """All arrays and losses agree to rounding."""
+    for name in ours[0]:
+        np.testing.assert_allclose(ours[0][name], theirs[0][name], rtol=2e-4, atol=2e-5, err_msg=name)
+    np.testing.assert_allclose(ours[1], theirs[1], rtol=1e-5)
+
+
+@pytest.mark.parametrize("bounds", [[0, N_ITEMS], [0, 6, N_ITEMS], [0, 0, 9, N_ITEMS]])
+def test_mf_epochs_equal_the_reference_for_any_number_of_parts(bounds: list[int]) -> None:
+    assert_same(run_mf(fast_mf, bounds), run_mf(slow_mf, bounds))
+
+
+@pytest.mark.parametrize("extra", [False, True])
+def test_svdpp_one_vector_recurrence_equals_updating_every_implicit_vector_at_every_rating(extra: bool) -> None:
+    assert_same(run_svdpp(fast_svdpp, 1, extra), run_svdpp(slow_svdpp, 1, extra))
+
+
+@pytest.mark.parametrize("bounds", [[0, N_ITEMS], [0, 6, N_ITEMS]])
+def test_mf_epochs_are_bit_for_bit_the_same_on_one_and_two_threads(bounds: list[int]) -> None:
+    with native_threads(1):
+        first = run_mf(fast_mf, bounds)
+    with native_threads(2):
+        second = run_mf(fast_mf, bounds)
+    assert first[1] == second[1]
+    assert all(np.array_equal(first[0][name], second[0][name]) for name in first[0])
+
+
+def test_mf_rounds_see_every_rating_exactly_once() -> None:
+    # With no step the loss is the sum of squares at the start, whatever the partition.
+    indptr, indices, values = ratings()
+    held = parameters()
+    rows = np.repeat(np.arange(N_USERS), np.diff(indptr))
+    guess = 3.4 + held["user_bias"][rows] + held["item_bias"][indices]
+    guess = guess + (held["user_factors"][rows] * held["item_factors"][indices]).sum(axis=1)
+    expected = float(((values - guess) ** 2).sum())
+    for bounds in ([0, N_ITEMS], [0, 3, 8, N_ITEMS]):
+        got = fast_mf.mf_sgd_epoch(
+            indptr, indices, values, np.arange(N_USERS), 3.4,
+            held["user_bias"], held["item_bias"], held["user_factors"], held["item_factors"], 0.0, 0.0,
+            held["reg_user"], held["reg_item"], held["reg_user_bias"], held["reg_item_bias"],
+            np.array(bounds, np.int64), np.uint64(1),
+        )  # fmt: skip
+        assert got == pytest.approx(expected, rel=1e-5)
+
+
+def test_walks_are_permutations_and_differ_between_rows_and_seeds() -> None:
+    walks = []
+    for seed, row in [(1, 0), (1, 1), (2, 0)]:
+        walk = np.zeros(50, np.int64)
+        slow_mf.shuffle_walk(walk, 100, 50, seed, row)
+        assert sorted(walk) == list(range(100, 150))
+        walks.append(tuple(walk))
+    assert len(set(walks)) == 3
+
+
+def test_walk_draws_every_order_about_equally_often() -> None:
+    counts: dict[tuple[int, ...], int] = {}
+    for row in range(6000):
+        walk = np.zeros(3, np.int64)
+        slow_mf.shuffle_walk(walk, 0, 3, 5, row)
+        counts[tuple(walk.tolist())] = counts.get(tuple(walk.tolist()), 0) + 1
+    assert len(counts) == 6
+    # 1000 expected in each; 150 is five standard deviations.
+    assert all(abs(n - 1000) < 150 for n in counts.values())
