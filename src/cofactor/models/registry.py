@@ -25,6 +25,19 @@ class Entry:
 
 
 MODELS: dict[str, Entry] = {
+    "popularity": Entry(
+        "cofactor.models.baselines.popularity", "Popularity", "what most people took; the floor to beat", "baseline"
+    ),
+    "bpr": Entry(
+        "cofactor.models.implicit.bpr", "BPR", "what a user took ranks above what he didn't, pair by pair", "implicit"
+    ),
+    "warp": Entry(
+        "cofactor.models.implicit.warp", "WARP", "descends an estimate of the rank: good at the top of the list", "implicit"
+    ),
+    "logistic-mf": Entry(
+        "cofactor.models.implicit.logistic_mf", "LogisticMF", "the probability of taking an item, users and items in turn",
+        "implicit",
+    ),
     "popularity": Entry("baselines.popularity", "Popularity", "what most people took; the floor to beat"),
     "bias": Entry("baselines.bias", "Bias", "mean plus user's and item's bias; the floor for ratings"),
     "item_knn": Entry("implicit.item_knn", "ItemKNN", "neighbours among items, by the users they share"),
