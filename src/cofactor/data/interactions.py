@@ -222,8 +222,7 @@ class Interactions:
 
         Equal times are ordered by their position in the source; without times that position alone is the order.
         """
-        keys = (self.order, self.user_rows) if self.times is None else (self.order, self.times, self.user_rows)
-        return np.lexsort(keys)
+        return _by_time(self.user_rows, self.order if self.times is None else self.times, self.order)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -292,6 +291,24 @@ def _rows(ids: IdMap, column: pa.ChunkedArray, what: str) -> np.ndarray:
     return np.concatenate([rows[np.asarray(chunk.indices)] for chunk in column.chunks])
 
 
+def _by_time(user_rows: np.ndarray, times: np.ndarray, order: np.ndarray) -> np.ndarray:
+    """The positions by user, time and order: one sort of a joint key, and a second of what is tied."""
+    if not len(times):
+        return np.zeros(0, np.int64)
+    low = int(times.min())
+    span = int(times.max()) - low + 1
+    if span * (int(user_rows[-1]) + 1) >= 2**63:
+        return np.lexsort((order, times, user_rows))
+    keys = user_rows.astype(np.int64) * span + (times - low)
+    positions = np.argsort(keys)
+    ordered = keys[positions]
+    same = ordered[1:] == ordered[:-1]
+    tied = np.append(same, False) | np.append(False, same)
+    some = positions[tied]
+    positions[tied] = some[np.lexsort((order[some], keys[some]))]
+    return positions
+
+
 def _merge_repeats(
     user_rows: np.ndarray,
     item_rows: np.ndarray,
@@ -307,7 +324,7 @@ def _merge_repeats(
     first = np.ones(len(ordered), bool)
     first[1:] = ordered[1:] != ordered[:-1]
     starts = np.flatnonzero(first)
-    ends = np.append(starts[1:], len(ordered))
+    ends = np.append(starts[1:], len(ordered))[: len(starts)]
     keep = by_pair[ends - 1]
     if len(starts) == len(ordered) or repeats == "last":
         return keep, None if values is None else np.ascontiguousarray(values[keep], np.float32)
