@@ -187,7 +187,7 @@ def _typed(
     block: bytes, dialect: Dialect, kept: _Kept, roles: Mapping[str, str], types: dict[str, pa.DataType], source: str
 ) -> pa.Table | None:
     """A block's columns; values or times that aren't numbers are read as text, which later blocks then are too."""
-    if not block.strip():
+    if not block or block.isspace():
         return None
     seen = kept.n_malformed, len(kept.malformed)
     while True:

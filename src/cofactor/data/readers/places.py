@@ -63,7 +63,7 @@ class Entry:
         """Open it for reading unpacked bytes; damage shows as DataError."""
         with _damage(self.shown):
             if self.member is None:
-                with self.path.open("rb") as raw:
+                with self.path.open("rb", buffering=0) as raw:
                     yield _unpacked(raw)
             else:
                 with zipfile.ZipFile(self.path) as archive, archive.open(self.member) as raw:
