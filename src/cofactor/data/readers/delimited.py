@@ -20,7 +20,7 @@ from cofactor.base.errors import DataError
 from cofactor.data.readers import times as clock
 from cofactor.data.readers.assemble import Raw, numbers
 from cofactor.data.readers.columns import Options, find_roles, roles_note
-from cofactor.data.readers.places import BLOCK, Entry
+from cofactor.data.readers.places import BLOCK, Entry, ahead
 from cofactor.data.readers.sniff import DELIMITERS, SPOKEN, Dialect, sniff, split
 
 _SEPARATOR = "\x1f"
@@ -160,7 +160,7 @@ def _read(entry: Entry, options: Options, dialect: Dialect, roles: Mapping[str, 
     first = {"value": pa.float32(), "time": pa.int64()}
     types: dict[str, pa.DataType] = {name: first.get(role, _ID) for role, name in roles.items()}
     with options.progress.task(f"reading {entry.name}", None) as task:
-        for block in _line_blocks(entry, dialect):
+        for block in ahead(_line_blocks(entry, dialect)):
             table = _typed(kept.body(block), dialect, kept, roles, types, entry.shown)
             if table is not None:
                 kept.add(table)
@@ -187,7 +187,7 @@ def _typed(
     block: bytes, dialect: Dialect, kept: _Kept, roles: Mapping[str, str], types: dict[str, pa.DataType], source: str
 ) -> pa.Table | None:
     """A block's columns; values or times that aren't numbers are read as text, which later blocks then are too."""
-    if not block.strip():
+    if not block or block.isspace():
         return None
     seen = kept.n_malformed, len(kept.malformed)
     while True:
