@@ -80,9 +80,7 @@ def assemble(raw: Raw, options: Options) -> Events:
     if raw.times is not None:
         raw.times = _checked_times(raw, options, faults)
     keep = _refuse_or_drop(raw, options, faults)
-    events = Events(
-        typed_ids(raw.users), typed_ids(raw.items), raw.values, raw.times, source=raw.source, notes=tuple(raw.notes)
-    )
+    events = Events(typed_ids(raw.users), typed_ids(raw.items), raw.values, raw.times, source=raw.source, notes=tuple(raw.notes))
     return events if keep is None else events.where(keep)
 
 

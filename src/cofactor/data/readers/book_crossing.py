@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 from dataclasses import replace
+from typing import Any
 
 import pyarrow as pa
 
@@ -24,7 +25,7 @@ def read_original(place: Place, options: Options) -> Events:
 
     Zeros are no ratings: ``value=False`` keeps all rows as implicit feedback; otherwise the rows with 0 are left out.
     """
-    writing = {"delimiter": ";", "encoding": "latin-1", "escape": "\\", "quote": True}
+    writing: dict[str, Any] = {"delimiter": ";", "encoding": "latin-1", "escape": "\\", "quote": True}
     events = delimited_events(place.get("BX-Book-Ratings.csv"), options, **writing)
     if events.values is not None and (events.values == 0).any():
         zeros = int((events.values == 0).sum())

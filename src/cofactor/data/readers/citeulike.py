@@ -93,6 +93,4 @@ def _from_zero(events: Events) -> Events:
     return replace(events, users=pa.chunked_array([users]), items=pa.chunked_array([items]))
 
 
-LAYOUTS = (
-    Layout("CiteULike", lambda place: bool(place.find("users.dat") and place.find("item-tag.dat")), read_citeulike),
-)
+LAYOUTS = (Layout("CiteULike", lambda place: bool(place.find("users.dat") and place.find("item-tag.dat")), read_citeulike),)

@@ -238,7 +238,9 @@ def _parsed(
         text = str(error)
         if "conversion error" in text:
             raise _unconvertible(text, dialect, source) from None
-        raise DataError(f"the text can't be split into rows ({text}); check its quotes, or give quote=False.", source=source) from None
+        raise DataError(
+            f"the text can't be split into rows ({text}); check its quotes, or give quote=False.", source=source
+        ) from None
 
 
 def _unconvertible(text: str, dialect: Dialect, source: str) -> _Unconvertible:

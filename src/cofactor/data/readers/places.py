@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import IO, Any
 
 from cofactor.base.errors import DataError
 from cofactor.base.names import nearest
@@ -143,8 +143,8 @@ def _damage(source: str) -> Iterator[None]:
         raise DataError(f"the compressed data is damaged ({error}); fetch or copy it again.", source=source) from None
 
 
-def _unpacked(raw: IO[bytes]) -> IO[bytes]:
-    buffered = io.BufferedReader(raw, 1 << 20)  # type: ignore[arg-type]
+def _unpacked(raw: Any) -> IO[bytes]:
+    buffered = io.BufferedReader(raw, 1 << 20)
     if buffered.peek(2)[:2] == _GZIP:
         return io.BufferedReader(gzip.GzipFile(fileobj=buffered), 1 << 20)
     return buffered

@@ -137,7 +137,7 @@ def _delimiter(lines: Sequence[str]) -> str:
     best, best_share = "", 0.0
     for delimiter in DELIMITERS:
         counts = Counter(_n_fields(line, delimiter) for line in lines)
-        n_fields, n_lines = max(((n, c) for n, c in counts.items() if n > 1), key=lambda pair: pair[1], default=(1, 0))
+        _, n_lines = max(((n, c) for n, c in counts.items() if n > 1), key=lambda pair: pair[1], default=(1, 0))
         # A space is only a delimiter where nothing else is: it stands within names and times too.
         share = n_lines / len(lines)
         if delimiter == " " and n_lines == 0:

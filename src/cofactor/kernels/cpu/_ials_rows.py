@@ -7,6 +7,8 @@ measured to be slower, since the first solver pass brings them into the core's o
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
+
 import numpy as np
 from numba import parallel_chunksize
 
@@ -17,7 +19,13 @@ BLOCKS = 64  # more than any sensible thread count, so that threads that finish 
 
 
 @kernel
-def dots(source, index, n, p, out):
+def dots(
+    source: np.ndarray,
+    index: np.ndarray,
+    n: int,
+    p: np.ndarray,
+    out: np.ndarray,
+) -> None:
     """out[t] = source[index[t]] . p for t < n."""
     f = p.shape[0]
     t = 0
@@ -42,7 +50,15 @@ def dots(source, index, n, p, out):
 
 
 @kernel
-def accumulate(source, index, n, s, out, first, end):
+def accumulate(
+    source: np.ndarray,
+    index: np.ndarray,
+    n: int,
+    s: np.ndarray,
+    out: np.ndarray,
+    first: int,
+    end: int,
+) -> None:
     """out[k] += sum over t < n of s[t] source[index[t], k], for first <= k < end."""
     t = 0
     while t + 8 <= n:
@@ -69,7 +85,13 @@ def accumulate(source, index, n, s, out, first, end):
 
 
 @kernel
-def solve_upper(A, n, c, count_up, s):
+def solve_upper(
+    A: np.ndarray,
+    n: int,
+    c: np.ndarray,
+    count_up: np.ndarray,
+    s: np.ndarray,
+) -> bool:
     """Solve A x = c for the n x n symmetric A given by its upper triangle (overwritten by U with A = U'U); x lands in c.
 
     Returns False, with c undefined, when A isn't positive definite in float32 (or holds NaN).
@@ -109,6 +131,6 @@ def row_blocks(costs: np.ndarray) -> np.ndarray:
     return np.unique(np.concatenate([[0], bounds, [total.size]]).astype(np.int64))
 
 
-def dynamic():
+def dynamic() -> AbstractContextManager[None]:
     """Return a context in which blocks are handed to threads one by one, as they come free."""
     return parallel_chunksize(1)

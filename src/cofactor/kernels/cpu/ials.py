@@ -147,7 +147,14 @@ def loss(
 
 
 @kernel(parallel=True)
-def _observed_loss(indptr, indices, weights, left, right, bounds):
+def _observed_loss(
+    indptr: np.ndarray,
+    indices: np.ndarray,
+    weights: np.ndarray,
+    left: np.ndarray,
+    right: np.ndarray,
+    bounds: np.ndarray,
+) -> np.ndarray:
     n_blocks = bounds.shape[0] - 1
     sums = np.zeros(n_blocks, np.float64)
     for block in prange(n_blocks):

@@ -33,7 +33,18 @@ def solve_cg(
 
 
 @kernel(parallel=True)
-def _solve_cg(indptr, indices, weights, fixed, diagonal, ridge, rows, solved, steps, bounds):
+def _solve_cg(
+    indptr: np.ndarray,
+    indices: np.ndarray,
+    weights: np.ndarray,
+    fixed: np.ndarray,
+    diagonal: np.ndarray,
+    ridge: np.ndarray,
+    rows: np.ndarray,
+    solved: np.ndarray,
+    steps: int,
+    bounds: np.ndarray,
+) -> int:
     """Letters: x the solution, r its residual, p the direction, D + Y_u' W Y_u the matrix, z = D^-1 r."""
     f = fixed.shape[1]
     n_blocks = bounds.shape[0] - 1

@@ -37,7 +37,17 @@ def solve_direct(
 
 
 @kernel(parallel=True)
-def _solve_direct(indptr, indices, weights, fixed, diagonal, ridge, rows, solved, bounds):
+def _solve_direct(
+    indptr: np.ndarray,
+    indices: np.ndarray,
+    weights: np.ndarray,
+    fixed: np.ndarray,
+    diagonal: np.ndarray,
+    ridge: np.ndarray,
+    rows: np.ndarray,
+    solved: np.ndarray,
+    bounds: np.ndarray,
+) -> int:
     """Letters: D the diagonal plus ridge, Z = W^1/2 Y_u, S = Z D^-1/2, c = W^1/2 1, x the solution."""
     f = fixed.shape[1]
     n_blocks = bounds.shape[0] - 1

@@ -27,7 +27,18 @@ def solve_subspace(
 
 
 @kernel(parallel=True)
-def _solve_subspace(indptr, indices, weights, fixed, diagonal, ridge, rows, solved, block_size, bounds):
+def _solve_subspace(
+    indptr: np.ndarray,
+    indices: np.ndarray,
+    weights: np.ndarray,
+    fixed: np.ndarray,
+    diagonal: np.ndarray,
+    ridge: np.ndarray,
+    rows: np.ndarray,
+    solved: np.ndarray,
+    block_size: int,
+    bounds: np.ndarray,
+) -> int:
     """Letters: e_t = w_t (1 - x . y_t), g the block's negative gradient, H its Hessian, both halved; c the step."""
     f = fixed.shape[1]
     n_blocks = bounds.shape[0] - 1

@@ -108,7 +108,7 @@ def positive_ranks(scores, truth_indptr, truth_items, seen_indptr, seen_items, l
                             level_or_above -= 1
                 if level == -np.inf:  # NaN compares as unequal, and stands as low as -inf
                     level_or_above = n_negatives
-                beaten[first + order[i]] = 1.0 - 0.5 * (above + level_or_above) / n_negatives
+                beaten[first + order[i]] = min(1.0, 0.5 * (2 * n_negatives - above - level_or_above) / n_negatives)
     return ranks, beaten
 
 
@@ -150,7 +150,7 @@ def candidate_ranks(scores, owners, items, negatives):
         if level > -np.inf:
             ranks[q] = rank
         if n > 0:
-            beaten[q] = 1.0 - (above + 0.5 * equal) / n
+            beaten[q] = min(1.0, (n - above - 0.5 * equal) / n)
     return ranks, beaten
 
 

@@ -24,6 +24,15 @@ class BiasedMFConfig(RatingConfig):
     solver: str = setting("sgd", choices=("sgd", "als"), doc="Stochastic gradient descent, or alternating least squares.")
 
 
+# Chosen on a tenth of the first fold's training ratings (benchmarks/accuracy_ratings.py --tune); the defaults are good for
+# both sizes, and what ml-100k got.
+PRESETS: dict[str, dict[str, float]] = {
+    "ml-1m": {
+        "factors": 256, "learning_rate": 0.015, "decay": 0.95, "regularization": 0.04, "balance": 0.1,
+    },
+}  # fmt: skip
+
+
 class BiasedMF(RatingFactors):
     """Predict ratings by ``mu + b_u + b_i + q_i · p_u``.
 

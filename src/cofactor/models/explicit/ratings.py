@@ -35,17 +35,17 @@ class RatingConfig(Config):
     """Settings that the factor models of ratings share."""
 
     factors: int = setting(128, low=1, high=4096, doc="Length of the user and item vectors.")
-    epochs: int = setting(50, low=1, high=100_000, doc="Passes over the data; fewer if a validation part says so.")
-    learning_rate: float = setting(0.01, above=0, doc="Step of the vectors in the first epoch (SGD).")
-    bias_learning_rate: float = setting(0.005, above=0, doc="Step of the biases in the first epoch (SGD).")
-    decay: float = setting(0.96, above=0, high=1, doc="What both steps are multiplied by after each epoch (SGD).")
-    regularization: float = setting(0.05, low=0, doc="Penalty of the vectors for each rating of an average row.")
-    bias_regularization: float = setting(0.005, low=0, doc="Penalty of the biases for each rating of an average row.")
+    epochs: int = setting(40, low=1, high=100_000, doc="Passes over the data; fewer if a validation part says so.")
+    learning_rate: float = setting(0.03, above=0, doc="Step of the vectors in the first epoch (SGD).")
+    bias_learning_rate: float = setting(0.0075, above=0, doc="Step of the biases in the first epoch (SGD).")
+    decay: float = setting(0.92, above=0, high=1, doc="What both steps are multiplied by after each epoch (SGD).")
+    regularization: float = setting(0.06, low=0, doc="Penalty of the vectors for each rating of an average row.")
+    bias_regularization: float = setting(0.003, low=0, doc="Penalty of the biases for each rating of an average row.")
     balance: float = setting(
-        0.25, low=0, high=1,
+        0.3, low=0, high=1,
         doc="How a row's penalty depends on its n ratings: n^(1-balance). 0: on each rating alike; 1: the same for all rows.",
     )  # fmt: skip
-    init_scale: float = setting(0.01, above=0, doc="Standard deviation of the starting vectors.")
+    init_scale: float = setting(0.005, above=0, doc="Standard deviation of the starting vectors.")
     patience: int = setting(3, low=1, doc="With a validation part: epochs without a better RMSE after which to stop.")
     clip: bool = setting(True, doc="Whether predictions are cut to the rating scale.")
     lowest: float | None = setting(None, doc="The lowest rating there can be; None: the lowest of the data.")

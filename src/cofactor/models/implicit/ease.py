@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -133,12 +133,12 @@ class EASE(LinearItemModel):
     def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
         wanted = {"weights"} if self.config.keep is None else set(SPARSE_ARRAYS)
         if set(arrays) != wanted:
-            raise ArtifactError(f"EASE with keep={self.config.keep} must have the arrays {sorted(wanted)}, not {sorted(arrays)}.")
+            raise ArtifactError(f"EASE with keep={self.config.keep} must have arrays {sorted(wanted)}, not {sorted(arrays)}.")
         self.dense = arrays.get("weights")
         self.sparse = None if self.dense is not None else SparseWeights.of_arrays(arrays, self.data.n_items)
 
 
-def _invert_lower(matrix: np.ndarray, done: object) -> None:
+def _invert_lower(matrix: np.ndarray, done: Callable[[], None]) -> None:
     """Invert a positive definite matrix in place, from its lower triangle to the lower triangle of the inverse."""
     from scipy.linalg import lapack
 
@@ -151,8 +151,7 @@ def _invert_lower(matrix: np.ndarray, done: object) -> None:
                 f"EASE's Gram matrix isn't positive definite in float32 (at item {abs(info) - 1}); raise the regularization."
             )
         assert np.shares_memory(result, matrix)
-        if callable(done):
-            done()
+        done()
 
 
 def _strongest_weights(inverse: np.ndarray, keep: int, n_threads: int) -> SparseWeights:
