@@ -25,16 +25,6 @@ class Entry:
 
 
 MODELS: dict[str, Entry] = {
-    "popularity": Entry(
-        "cofactor.models.baselines.popularity", "Popularity", "what most people took; the floor to beat", "baseline"
-    ),
-    "latent_factor": Entry(
-        "cofactor.models.neural.latent_factor", "LatentFactor", "matrix factorisation in PyTorch, with any loss", "neural"
-    ),
-    "mlp": Entry("cofactor.models.neural.mlp", "MLP", "a tower of layers on joined embeddings", "neural"),
-    "dense_net": Entry("cofactor.models.neural.mlp", "DenseNet", "one hidden layer on joined embeddings", "neural"),
-    "collab_fnet": Entry("cofactor.models.neural.mlp", "CollabFNet", "ReLU and dropout on joined embeddings", "neural"),
-    "neumf": Entry("cofactor.models.neural.neumf", "NeuMF", "factorisation and a tower side by side", "neural"),
     "popularity": Entry("baselines.popularity", "Popularity", "what most people took; the floor to beat"),
     "bias": Entry("baselines.bias", "Bias", "mean plus user's and item's bias; the floor for ratings"),
     "item_knn": Entry("implicit.item_knn", "ItemKNN", "neighbours among items, by the users they share"),
@@ -43,6 +33,11 @@ MODELS: dict[str, Entry] = {
     "biased_mf": Entry("explicit.biased_mf", "BiasedMF", "ratings by matrix factorisation with biases, SGD or ALS"),
     "svdpp": Entry("explicit.svdpp", "SVDpp", "the same, where what was rated at all speaks too"),
     "latent_factor": Entry("neural.latent_factor", "LatentFactor", "matrix factorisation in PyTorch, with any loss"),
+    "mlp": Entry("neural.mlp", "MLP", "a tower of layers on joined embeddings"),
+    "dense_net": Entry("neural.mlp", "DenseNet", "one hidden layer on joined embeddings"),
+    "collab_fnet": Entry("neural.mlp", "CollabFNet", "ReLU and dropout on joined embeddings, then one hidden layer"),
+    "neumf": Entry("neural.neumf", "NeuMF", "factorisation and a tower side by side"),
+    "lstm_rating": Entry("sequence.lstm_rating", "LSTMRating", "ratings predicted from the ones before, by an LSTM"),
 }
 
 
