@@ -21,6 +21,7 @@ CASES: dict[str, dict[str, Any]] = {
     "dense_net": {"factors": 8, "hidden": (16,), "epochs": 30, "batch_size": 128, "learning_rate": 0.02, "dropout": 0.0},
     "collab_fnet": {"factors": 8, "hidden": (16,), "epochs": 30, "batch_size": 128, "learning_rate": 0.02, "dropout": 0.0},
     "neumf": {"factors": 8, "hidden": (16, 8), "epochs": 25, "batch_size": 128, "learning_rate": 0.02, "pretrain_epochs": 5},
+    "lstm_rating": {"factors": 8, "hidden": 16, "epochs": 40, "batch_size": 8, "learning_rate": 0.02, "dropout": 0.0},
 }
 
 # Models that rank everybody alike: the tests of personal taste don't concern them.

@@ -40,6 +40,9 @@ MODELS: dict[str, Entry] = {
     "dense_net": Entry("neural.mlp", "DenseNet", "one hidden layer on joined embeddings"),
     "collab_fnet": Entry("neural.mlp", "CollabFNet", "ReLU and dropout on joined embeddings"),
     "neumf": Entry("neural.neumf", "NeuMF", "factorisation and a tower side by side"),
+    "collab_fnet": Entry("neural.mlp", "CollabFNet", "ReLU and dropout on joined embeddings, then one hidden layer"),
+    "neumf": Entry("neural.neumf", "NeuMF", "factorisation and a tower side by side"),
+    "lstm_rating": Entry("sequence.lstm_rating", "LSTMRating", "ratings predicted from the ones before, by an LSTM"),
 }
 
 
