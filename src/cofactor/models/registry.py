@@ -25,25 +25,14 @@ class Entry:
 
 
 MODELS: dict[str, Entry] = {
-    "popularity": Entry(
-        "cofactor.models.baselines.popularity", "Popularity", "what most people took; the floor to beat", "baseline"
-    ),
-    "bpr": Entry(
-        "cofactor.models.implicit.bpr", "BPR", "what a user took ranks above what he didn't, pair by pair", "implicit"
-    ),
-    "warp": Entry(
-        "cofactor.models.implicit.warp", "WARP", "descends an estimate of the rank: good at the top of the list", "implicit"
-    ),
-    "logistic-mf": Entry(
-        "cofactor.models.implicit.logistic_mf", "LogisticMF", "the probability of taking an item, users and items in turn",
-        "implicit",
-    ),
     "popularity": Entry("baselines.popularity", "Popularity", "what most people took; the floor to beat"),
     "bias": Entry("baselines.bias", "Bias", "mean plus user's and item's bias; the floor for ratings"),
     "item_knn": Entry("implicit.item_knn", "ItemKNN", "neighbours among items, by the users they share"),
     "ease": Entry("implicit.ease", "EASE", "the best linear item model, in closed form; one dense matrix"),
     "ials": Entry("implicit.ials", "IALS", "matrix factorisation over all pairs by alternating least squares"),
     "bpr": Entry("implicit.bpr", "BPR", "what a user took ranks above what he didn't, pair by pair"),
+    "warp": Entry("implicit.warp", "WARP", "descends an estimate of the rank: good at the top of the list"),
+    "logistic_mf": Entry("implicit.logistic_mf", "LogisticMF", "the probability of taking an item, by logistic regression"),
     "biased_mf": Entry("explicit.biased_mf", "BiasedMF", "ratings by matrix factorisation with biases, SGD or ALS"),
     "svdpp": Entry("explicit.svdpp", "SVDpp", "the same, where what was rated at all speaks too"),
     "latent_factor": Entry("neural.latent_factor", "LatentFactor", "matrix factorisation in PyTorch, with any loss"),

@@ -52,7 +52,7 @@ class LogisticMF(StochasticModel):
     Source: Johnson 2014, "Logistic matrix factorization for implicit feedback data".
     """
 
-    name = "logistic-mf"
+    name = "logistic_mf"
     Config = LogisticMFConfig
     traits = Traits(has_vectors=True, uses_values=True)
     arrays = {  # noqa: RUF012
