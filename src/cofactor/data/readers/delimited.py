@@ -7,6 +7,7 @@ front of an id is ever lost), and only the columns that are used are converted; 
 from __future__ import annotations
 
 import codecs
+import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -321,7 +322,7 @@ def _records(entry: Entry, dialect: Dialect) -> Iterator[tuple[int, str]]:
     line, began, held = 0, 1, ""
     headed = dialect.headed
     for block in _line_blocks(entry, dialect):
-        for text in block.decode("utf-8", "replace").splitlines(keepends=True):
+        for text in io.StringIO(block.decode("utf-8", "replace"), newline=""):
             line += 1
             if not held:
                 began = line
