@@ -39,8 +39,8 @@ class LSTMRatingConfig(TrainingConfig):
     factors: int = setting(32, low=1, high=4096, doc="Length of the item vectors, and of what is kept of a user.")
     hidden: int = setting(64, low=1, high=8192, doc="Length of the LSTM's state.")
     dropout: float = setting(0.3, low=0.0, below=1.0, doc="Share of the inputs and of the states that training sets to 0.")
-    damping: float = setting(10.0, low=0.0, doc="Imagined ratings at the items' means that a user's running bias begins with.")
-    max_length: int = setting(0, low=0, doc="Longest stretch of a history that is read at once; 0 reads it whole.")
+    damping: float = setting(10.0, above=0.0, doc="Imagined ratings at the items' means that a user's running bias begins with.")
+    max_length: int = setting(0, low=0, doc="Longest stretch of a history that the LSTM reads at once; 0 reads it whole.")
     init_scale: float = setting(0.05, above=0.0, high=10.0, doc="Standard deviation of the item vectors' first values.")
     regularization: float = setting(0.02, low=0.0, doc="L2 on the item vectors that a batch touches, per rating.")
     batch_size: int = setting(32, low=0, high=2**30, doc="Histories of a step; 0 takes all of them.")
@@ -70,9 +70,8 @@ class RatingLSTM(nn.Module):
         self.project = nn.Linear(config.hidden, config.factors + 1)
         nn.init.zeros_(self.project.bias)
         self.dropout = nn.Dropout(config.dropout)
-        self.damping = config.damping
 
-    def states(self, items: Tensor, residuals: Tensor, lengths: Tensor) -> Tensor:
+    def states(self, items: Tensor, residuals: Tensor, running: Tensor, lengths: Tensor) -> Tensor:
         """Return what is kept of each user before each step and after the last, float32 [B, T + 1, factors + 1].
 
         Parameters
@@ -81,6 +80,8 @@ class RatingLSTM(nn.Module):
             int64 [B, T], oldest first; what stands beyond a length is never read.
         residuals
             float32 [B, T]: ratings less the mean and the items' biases.
+        running
+            float32 [B, T + 1]: the damped mean of the user's residuals before each step and after the last.
         lengths
             int64 [B], at least 1, on the CPU.
         """
@@ -90,14 +91,11 @@ class RatingLSTM(nn.Module):
         # Before the first step the state is 0: the answer for an empty history.
         hidden = torch.cat((hidden.new_zeros(len(items), 1, hidden.shape[2]), hidden), 1)
         kept: Tensor = self.project(self.dropout(hidden))
-        count = torch.arange(1, items.shape[1] + 1, device=items.device)
-        running = residuals.cumsum(1) / (count + self.damping)
-        running = torch.cat((running.new_zeros(len(items), 1), running), 1)
         return torch.cat((kept[:, :, :-1], (kept[:, :, -1] + running)[:, :, None]), 2)
 
-    def forward(self, items: Tensor, residuals: Tensor, lengths: Tensor) -> Tensor:
+    def forward(self, items: Tensor, residuals: Tensor, running: Tensor, lengths: Tensor) -> Tensor:
         """Return for each step the residual that is expected from what came before it, [B, T], without the item's bias."""
-        before = self.states(items, residuals, lengths)[:, :-1]
+        before = self.states(items, residuals, running, lengths)[:, :-1]
         return (before[:, :, :-1] * self.dropout(self.outputs(items))).sum(2) + before[:, :, -1]
 
 
@@ -176,7 +174,9 @@ class LSTMRating(TrainedRecommender):
         assert histories.values is not None
         all_items = torch.from_numpy(histories.item_rows.astype(np.int64)).to(device)
         all_values = torch.from_numpy(histories.values - np.float32(self.scale[0])).to(device)
-        strength = self.config.regularization
+        first = torch.from_numpy(np.repeat(histories.indptr[:-1], histories.lengths)).to(device)
+        nth = torch.arange(len(first), device=device) - first
+        strength, damping = self.config.regularization, self.config.damping
 
         def step(batch: tuple[Tensor, ...], generator: torch.Generator) -> Tensor:
             begin, size = batch
@@ -185,8 +185,13 @@ class LSTMRating(TrainedRecommender):
             where = torch.where(inside, begin[:, None] + place[None, :], begin[:, None])
             items = all_items[where]
             residuals = all_values[where] - module.item_bias(items).squeeze(2)
-            # What the LSTM reads is data: the bias learns from the prediction alone.
-            expected = module(items, residuals.detach(), size.cpu())
+            # What the LSTM reads is data: the bias learns from the prediction alone. The running bias knows the whole past,
+            # also where the LSTM begins in the middle of it.
+            with torch.no_grad():
+                summed = torch.cat((all_values.new_zeros(1), (all_values - module.item_bias(all_items).squeeze(1)).cumsum(0)))
+                before = (summed[where] - summed[first[where]]) / (nth[where] + damping)
+            running = torch.cat((before, before[:, -1:]), 1)
+            expected = module(items, residuals.detach(), running, size.cpu())
             loss = squared_error(expected[inside], residuals[inside])
             if strength:
                 own = items[inside]
@@ -213,12 +218,13 @@ class LSTMRating(TrainedRecommender):
     @torch.no_grad()
     def _read(self, histories: Histories) -> np.ndarray:
         """What is kept of each user after the whole history, float32 [B, factors + 1]."""
-        if self.config.max_length:
-            histories = histories.tail(self.config.max_length)
         values = histories.values
         if values is None:
             # Items without ratings say nothing about how they were liked, beyond that they were chosen.
             values = np.full(len(histories.item_rows), self.scale[0] + 1.0, np.float32)
+        residuals = values - np.float32(self.scale[0]) - self.item_bias[histories.item_rows]
+        owners = np.repeat(np.arange(len(histories)), histories.lengths)
+        bias = np.bincount(owners, residuals, len(histories)) / (histories.lengths + self.config.damping)
         states = np.empty((len(histories), self.config.factors + 1), np.float32)
         # Those of like length together: then little is padded.
         order = np.argsort(histories.lengths, kind="stable")
@@ -227,11 +233,12 @@ class LSTMRating(TrainedRecommender):
         order = order[len(empty) :]
         for low in range(0, len(order), _USERS):
             users = order[low : low + _USERS]
-            lengths = histories.lengths[users]
-            place = np.minimum(np.arange(lengths.max())[None, :], lengths[:, None] - 1) + histories.indptr[users, None]
-            items = histories.item_rows[place].astype(np.int64)
-            residuals = values[place] - np.float32(self.scale[0]) - self.item_bias[items]
-            read = self.module.states(torch.from_numpy(items), torch.from_numpy(residuals), torch.from_numpy(lengths))
+            lengths = np.minimum(histories.lengths[users], self.config.max_length or histories.lengths.max())
+            begin = histories.indptr[users + 1] - lengths
+            place = np.minimum(np.arange(lengths.max())[None, :], lengths[:, None] - 1) + begin[:, None]
+            running = np.repeat(bias[users, None].astype(np.float32), place.shape[1] + 1, 1)
+            items = torch.from_numpy(histories.item_rows[place].astype(np.int64))
+            read = self.module.states(items, torch.from_numpy(residuals[place]), torch.from_numpy(running), torch.from_numpy(lengths))
             states[users] = read[torch.arange(len(users)), torch.from_numpy(lengths)].numpy()
         return states
 
@@ -284,9 +291,10 @@ class LSTMRating(TrainedRecommender):
             span = slice(histories.indptr[user], histories.indptr[user + 1])
             items = histories.item_rows[span].astype(np.int64)
             residuals = histories.values[span] - np.float32(self.scale[0]) - self.item_bias[items]
+            running = np.append(0, np.cumsum(residuals)) / (np.arange(len(items) + 1) + self.config.damping)
+            rows = (torch.from_numpy(a)[None] for a in (items, residuals, running.astype(np.float32)))
             with torch.no_grad():
-                length = torch.tensor([len(items)])
-                found = self.module(torch.from_numpy(items)[None], torch.from_numpy(residuals)[None], length)[0].numpy()
+                found = self.module(*rows, torch.tensor([len(items)]))[0].numpy()
             expected[span] = found + self.item_bias[items] + np.float32(self.scale[0])
         return np.clip(expected, self.scale[1], self.scale[2]).astype(np.float32)
 
