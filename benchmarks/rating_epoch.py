@@ -73,7 +73,7 @@ class Ours:
             began = time.perf_counter()
             mf_sgd_epoch(
                 *self.walks, order, self.mean, *self.biases, self.user_factors, self.item_factors, 0.005, 0.005,
-                self.reg_u, self.reg_i, self.reg_u, self.reg_i, np.uint64(1),
+                self.reg_u, self.reg_i, self.reg_u, self.reg_i,
             )  # fmt: skip
             return time.perf_counter() - began
 
@@ -85,7 +85,7 @@ class Ours:
             svdpp_epoch(
                 *self.by_user, *self.implicit_rows, order, self.mean, *self.biases,
                 self.user_factors, self.item_factors, self.implicit, 0.005, 0.005,
-                self.reg_u, self.reg_i, self.reg_u, self.reg_u, self.reg_i, np.uint64(1), self.threads,
+                self.reg_u, self.reg_i, self.reg_u, self.reg_u, self.reg_i, self.threads,
             )  # fmt: skip
             return time.perf_counter() - began
 
