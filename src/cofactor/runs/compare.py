@@ -12,6 +12,7 @@ from cofactor.data.interactions import Interactions
 from cofactor.data.split import Split
 from cofactor.evaluation import significance
 from cofactor.evaluation.evaluate import evaluate
+from cofactor.evaluation.ranking import parse_metrics
 from cofactor.evaluation.result import Result
 from cofactor.evaluation.significance import Comparison
 from cofactor.models import registry
@@ -122,6 +123,8 @@ def compare(
     if strangers:
         raise ArgumentError(f"settings are given for {strangers}, which aren't among the models {list(wanted)}.")
     configs = {name: kind.Config.from_text((settings or {}).get(name, ())) for name, kind in wanted.items()}
+    if metrics is not None:
+        parse_metrics(metrics)
     data = interactions(source, reading, run) if split is None else split.train
     parts = cut(data, cutting if cutting is not None else Cutting()) if split is None else split
     fitted: dict[str, Recommender] = {}
