@@ -26,6 +26,7 @@ from cofactor.data.interactions import Interactions
 from cofactor.kernels.cpu.mf_sgd import mf_sgd_epoch
 from cofactor.kernels.cpu.svdpp import svdpp_epoch
 from cofactor.models.explicit.biased_mf import item_blocks
+from cofactor.models.explicit.ratings import shuffled_walks, user_order
 
 Triples = tuple[np.ndarray, np.ndarray, np.ndarray]
 
@@ -51,13 +52,12 @@ class Ours:
 
     def __init__(self, triples: Triples, factors: int, threads: int) -> None:
         users, items, values = triples
-        order = np.lexsort((items, users))
         self.n_users, self.n_items, self.threads = int(users.max()) + 1, int(items.max()) + 1, threads
-        self.indptr = np.concatenate([[0], np.cumsum(np.bincount(users))]).astype(np.int64)
-        self.indices, self.values = items[order].astype(np.int32), values[order]
-        data = Interactions.from_rows(users, items, values, users=self.n_users, items=self.n_items)
-        self.bounds = item_blocks(data)
         self.rng = np.random.default_rng(0)
+        data = Interactions.from_rows(users, items, values, users=self.n_users, items=self.n_items)
+        self.walks = shuffled_walks(data, item_blocks(data), self.rng)
+        self.by_user = shuffled_walks(data, np.array([0, self.n_items]), self.rng)
+        self.implicit_rows = (data.indptr, data.item_rows)
         self.mean = float(values.mean())
         n_u, n_i = self.n_users, self.n_items
         self.biases = [np.zeros(n, np.float32) for n in (n_u, n_i)]
@@ -67,22 +67,22 @@ class Ours:
 
     def mf(self) -> float:
         """Seconds of one epoch of matrix factorisation."""
-        order = self.rng.permutation(self.n_users)
+        order = user_order(self.n_users, self.rng)
         with native_threads(self.threads):
             began = time.perf_counter()
             mf_sgd_epoch(
-                self.indptr, self.indices, self.values, order, self.mean, *self.biases, self.user_factors,
-                self.item_factors, 0.005, 0.005, self.reg_u, self.reg_i, self.reg_u, self.reg_i, self.bounds, np.uint64(1),
+                *self.walks, order, self.mean, *self.biases, self.user_factors, self.item_factors, 0.005, 0.005,
+                self.reg_u, self.reg_i, self.reg_u, self.reg_i, np.uint64(1),
             )  # fmt: skip
             return time.perf_counter() - began
 
     def svdpp(self) -> float:
         """Seconds of one epoch of SVD++."""
-        order = self.rng.permutation(self.n_users)
+        order = user_order(self.n_users, self.rng)
         with native_threads(self.threads):
             began = time.perf_counter()
             svdpp_epoch(
-                self.indptr, self.indices, self.values, self.indptr, self.indices, order, self.mean, *self.biases,
+                *self.by_user, *self.implicit_rows, order, self.mean, *self.biases,
                 self.user_factors, self.item_factors, self.implicit, 0.005, 0.005,
                 self.reg_u, self.reg_i, self.reg_u, self.reg_u, self.reg_i, np.uint64(1), self.threads,
             )  # fmt: skip

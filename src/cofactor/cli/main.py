@@ -25,6 +25,7 @@ COMMANDS: dict[str, str] = {
     "similar": "the items most like an item",
     "inspect": "what a saved model is, without loading its arrays",
     "models": "the models there are, and their settings",
+    "reproduce": "published and tutorial experiments run again: our figures beside theirs",
     "doctor": "what this installation has: versions, threads, kernels, datasets at hand",
 }
 

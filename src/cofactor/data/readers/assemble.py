@@ -229,10 +229,10 @@ def _checked_times(raw: Raw, options: Options, faults: list[tuple[str, np.ndarra
             times = clock.to_seconds(times, unit)
     else:
         odd = np.zeros(0, np.int64)
-    late = times > options.now + _DAY if np.isfinite(options.now) else np.zeros(len(times), bool)
-    late[odd] = False
-    if late.any():
-        latest = clock.spoken(float(times[late].max()))
+    if np.isfinite(options.now) and times.max() > options.now + _DAY:
+        late = times > options.now + _DAY
+        late[odd] = False
+        latest = clock.spoken(float(times[late].max(initial=0)))
         _fault(
             faults,
             f"a time in the future (as late as {latest}; now is {clock.spoken(options.now)}; check the unit, "

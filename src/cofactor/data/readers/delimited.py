@@ -7,6 +7,7 @@ front of an id is ever lost), and only the columns that are used are converted; 
 from __future__ import annotations
 
 import codecs
+import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -20,7 +21,7 @@ from cofactor.base.errors import DataError
 from cofactor.data.readers import times as clock
 from cofactor.data.readers.assemble import Raw, numbers
 from cofactor.data.readers.columns import Options, find_roles, roles_note
-from cofactor.data.readers.places import BLOCK, Entry
+from cofactor.data.readers.places import BLOCK, Entry, ahead
 from cofactor.data.readers.sniff import DELIMITERS, SPOKEN, Dialect, sniff, split
 
 _SEPARATOR = "\x1f"
@@ -160,7 +161,7 @@ def _read(entry: Entry, options: Options, dialect: Dialect, roles: Mapping[str, 
     first = {"value": pa.float32(), "time": pa.int64()}
     types: dict[str, pa.DataType] = {name: first.get(role, _ID) for role, name in roles.items()}
     with options.progress.task(f"reading {entry.name}", None) as task:
-        for block in _line_blocks(entry, dialect):
+        for block in ahead(_line_blocks(entry, dialect)):
             table = _typed(kept.body(block), dialect, kept, roles, types, entry.shown)
             if table is not None:
                 kept.add(table)
@@ -187,7 +188,7 @@ def _typed(
     block: bytes, dialect: Dialect, kept: _Kept, roles: Mapping[str, str], types: dict[str, pa.DataType], source: str
 ) -> pa.Table | None:
     """A block's columns; values or times that aren't numbers are read as text, which later blocks then are too."""
-    if not block.strip():
+    if not block or block.isspace():
         return None
     seen = kept.n_malformed, len(kept.malformed)
     while True:
@@ -321,7 +322,7 @@ def _records(entry: Entry, dialect: Dialect) -> Iterator[tuple[int, str]]:
     line, began, held = 0, 1, ""
     headed = dialect.headed
     for block in _line_blocks(entry, dialect):
-        for text in block.decode("utf-8", "replace").splitlines(keepends=True):
+        for text in io.StringIO(block.decode("utf-8", "replace"), newline=""):
             line += 1
             if not held:
                 began = line
