@@ -21,7 +21,8 @@ def parsed(module: object, lines: list[str], end: str = "\n") -> tuple[bool, lis
 
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 def test_plain_numbers_equal_the_reference(end: str) -> None:
-    lines = ["7,1,x,3.5,964982703", "-12,0,,.25,-5", "999999999999999999,-999999999999999999,é,-12345678.1234567,0", "3,4,z,5.,007"]
+    lines = ["7,1,x,3.5,964982703", "-12,0,,.25,-5"]
+    lines += ["999999999999999999,-999999999999999999,é,-12345678.1234567,0", "3,4,z,5.,007"]
     ours, theirs = parsed(fast, lines, end), parsed(slow, lines, end)
     assert ours[0]
     assert theirs[0]
