@@ -119,7 +119,7 @@ def test_blocks_are_learned_on_two_threads() -> None:
         order = generator.permutation(60).astype(np.int32)
         seed = np.uint64(epoch)
         losses.append(
-            fast.bpr_epoch(indptr, indices, order, users, items, bias, 0.1, 0.001, 0.001, 0.001, 0.001, *UNIFORM, seed, 2)
+            fast.bpr_epoch(indptr, indices, order, users, items, bias, 0.1, *[0.001] * 4, *UNIFORM, seed, 2)
         )
     assert losses[-1][0] < 0.5 * losses[0][0]
     scores = users @ items.T + bias

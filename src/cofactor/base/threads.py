@@ -46,6 +46,13 @@ def _pools(with_scipy: bool, with_torch: bool) -> Any:
     return threadpoolctl.ThreadpoolController()
 
 
+def current_threads() -> int:
+    """Return how many threads Numba would use now: inside `native_threads` those it set, else the machine's."""
+    import numba
+
+    return int(numba.get_num_threads())
+
+
 @contextmanager
 def _torch_threads(count: int) -> Iterator[None]:
     torch = sys.modules["torch"]

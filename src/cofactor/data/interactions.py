@@ -225,7 +225,9 @@ class Interactions:
         """A SHA-256 (hex) of the ids, pairs, values, times and, where it stands for time, of the order."""
         digest = hashlib.sha256()
         digest.update((self.users.fingerprint + self.items.fingerprint).encode())
-        for array in (self.indptr, self.item_rows, self.values, self.times):
+        # Where there are no times, each user's order in the source is the order of time (its numbers as such mean nothing).
+        in_order = self.item_rows[self.chronological] if self.times is None else None
+        for array in (self.indptr, self.item_rows, self.values, self.times, in_order):
             digest.update(b"-" if array is None else np.ascontiguousarray(array).tobytes())
         return digest.hexdigest()
 
@@ -235,6 +237,11 @@ class Interactions:
         values, times = picked(self.values, positions), picked(self.times, positions)
         whole = Histories(self.indptr, self.item_rows[positions], values, times, self.n_items)
         return whole if user_rows is None else whole.take(user_rows)
+
+    def catalogue_titles(self, item_rows: Any) -> list[str]:
+        """Return the titles of some items, or their ids where there is no title."""
+        titles = self.catalogue.titles(item_rows)
+        return [str(i) if t is None else t for i, t in zip(self.items.ids(item_rows), titles, strict=True)]
 
     def matrix(self) -> Any:
         """Return a SciPy CSR matrix of float32 (users × items) that shares this data; values or ones."""

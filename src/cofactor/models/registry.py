@@ -12,18 +12,38 @@ from cofactor.models.base import Recommender
 
 @dataclass(frozen=True)
 class Entry:
-    """Where a model lives, and what it is in one line."""
+    """Where a model lives (below ``cofactor.models``), its class, and what it is in one line."""
 
     module: str
     class_name: str
     summary: str
-    family: str
+
+    @property
+    def family(self) -> str:
+        """The folder it lives in: ``baselines``, ``explicit``, ``implicit``, ``neural``, ``sequence`` or ``content``."""
+        return self.module.partition(".")[0]
 
 
 MODELS: dict[str, Entry] = {
-    "popularity": Entry(
-        "cofactor.models.baselines.popularity", "Popularity", "what most people took; the floor to beat", "baseline"
-    ),
+    "popularity": Entry("baselines.popularity", "Popularity", "what most people took; the floor to beat"),
+    "bias": Entry("baselines.bias", "Bias", "mean plus user's and item's bias; the floor for ratings"),
+    "item_knn": Entry("implicit.item_knn", "ItemKNN", "neighbours among items, by the users they share"),
+    "ease": Entry("implicit.ease", "EASE", "the best linear item model, in closed form; one dense matrix"),
+    "ials": Entry("implicit.ials", "IALS", "matrix factorisation over all pairs by alternating least squares"),
+    "bpr": Entry("implicit.bpr", "BPR", "what a user took ranks above what they didn't, pair by pair"),
+    "warp": Entry("implicit.warp", "WARP", "descends an estimate of the rank: good at the top of the list"),
+    "logistic_mf": Entry("implicit.logistic_mf", "LogisticMF", "the probability of taking an item, users and items in turn"),
+    "bpr": Entry("implicit.bpr", "BPR", "what a user took ranks above what he didn't, pair by pair"),
+    "warp": Entry("implicit.warp", "WARP", "descends an estimate of the rank: good at the top of the list"),
+    "logistic_mf": Entry("implicit.logistic_mf", "LogisticMF", "the probability of taking an item, by logistic regression"),
+    "biased_mf": Entry("explicit.biased_mf", "BiasedMF", "ratings by matrix factorisation with biases, SGD or ALS"),
+    "svdpp": Entry("explicit.svdpp", "SVDpp", "the same, where what was rated at all speaks too"),
+    "latent_factor": Entry("neural.latent_factor", "LatentFactor", "matrix factorisation in PyTorch, with any loss"),
+    "mlp": Entry("neural.mlp", "MLP", "a tower of layers on joined embeddings"),
+    "dense_net": Entry("neural.mlp", "DenseNet", "one hidden layer on joined embeddings"),
+    "collab_fnet": Entry("neural.mlp", "CollabFNet", "ReLU and dropout on joined embeddings, then one hidden layer"),
+    "neumf": Entry("neural.neumf", "NeuMF", "factorisation and a tower side by side"),
+    "lstm_rating": Entry("sequence.lstm_rating", "LSTMRating", "ratings predicted from the ones before, by an LSTM"),
 }
 
 
@@ -43,7 +63,7 @@ def get(name: str) -> type[Recommender]:
     if name not in MODELS:
         raise unknown_name("model", name, MODELS)
     entry = MODELS[name]
-    found: type[Recommender] = getattr(importlib.import_module(entry.module), entry.class_name)
+    found: type[Recommender] = getattr(importlib.import_module(f"cofactor.models.{entry.module}"), entry.class_name)
     return found
 
 

@@ -175,7 +175,7 @@ def _scalar(value: expression.Value, kind: pa.DataType, test: Comparison, text: 
         return pa.scalar(value)
     if pa.types.is_temporal(kind) and is_text:
         return pa.scalar(value).cast(kind)
-    _refuse_kind(value, kind, test, text)
+    return _refuse_kind(value, kind, test, text)
 
 
 def _refuse_kind(value: expression.Value, kind: pa.DataType, test: Comparison, text: str) -> NoReturn:

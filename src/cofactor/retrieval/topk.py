@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cofactor.base import checks
+from cofactor.base.threads import native_threads
 
 # Exclusions as CSR: indptr int64 [B + 1] and item rows int32, ascending within a row.
 Exclusions = tuple[np.ndarray, np.ndarray]
@@ -106,7 +107,9 @@ def best_dots(
     indptr, indices = _exclusions(excluded, n_rows)
     offsets = np.zeros(n_items, np.float32) if item_offsets is None else np.ascontiguousarray(item_offsets, np.float32)
     users, items = (np.ascontiguousarray(v, np.float32) for v in (user_vectors, item_vectors))
-    return TopK(*topk_dot(users, items, offsets, k, indptr, indices, _mask(allowed, n_items), n_threads))
+    # Every thread of the kernel calls BLAS for blocks of its own.
+    with native_threads(n_threads, blas=1):
+        return TopK(*topk_dot(users, items, offsets, k, indptr, indices, _mask(allowed, n_items), n_threads))
 
 
 def unit_length(vectors: np.ndarray) -> np.ndarray:

@@ -1,12 +1,14 @@
 """Bayesian personalised ranking: lock-free ascent of ln σ(x_ui - x_uj), the fast twin of `reference.bpr`.
 
 What makes it fast: a negative is tested against a 512-byte filter before any search; the vectors of a drawn pair are
-prefetched a round before they are used; `LANES` users are walked side by side, so that the chain of one user's steps (each
-needs the vector that the last one wrote) doesn't stall the core, and their sigmoids are one vector operation; the steps are
-vector code (`simd`).
+prefetched a round before they are used; `LANES` users are walked side by side, so that the chain of one user's steps
+(each needs the vector that the last one wrote) doesn't stall the core, and their sigmoids are one vector operation; the
+steps are vector code (`simd`).
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 from numba import prange
@@ -29,7 +31,7 @@ _ONE = np.float32(1.0)
 
 
 @helper
-def coprime_stride(bits, count):
+def coprime_stride(bits: Any, count: Any) -> Any:
     """Return a stride in [1, count) that is coprime to count: walking by it visits each place once."""
     if count <= 2:
         return np.int64(1)
@@ -44,17 +46,17 @@ def coprime_stride(bits, count):
 
 
 @helper
-def _lanes():
+def _lanes() -> Any:
     return np.zeros(LANES, np.int64)
 
 
 @helper
-def _rounds():
+def _rounds() -> Any:
     return np.zeros((2, LANES), np.int64)
 
 
 @helper
-def _margin(U, V, b, u, i, j):
+def _margin(U: Any, V: Any, b: Any, u: Any, i: Any, j: Any) -> Any:
     """x_uij = x_ui - x_uj."""
     x = b[np.uint64(i)] - b[np.uint64(j)] + dot_difference(U, u, V, i, j)
     for k in range(tail_start(V), V.shape[1]):
@@ -63,7 +65,9 @@ def _margin(U, V, b, u, i, j):
 
 
 @helper
-def _ascend(U, V, b, u, i, j, z, keep_u, keep_i, keep_j, keep_b):
+def _ascend(
+    U: Any, V: Any, b: Any, u: Any, i: Any, j: Any, z: Any, keep_u: Any, keep_i: Any, keep_j: Any, keep_b: Any
+) -> None:
     """Add z times the gradient of x_uij, and decay."""
     pairwise_step(U, u, V, i, j, z, z, z, keep_u, keep_i, keep_j)
     for k in range(tail_start(V), V.shape[1]):
@@ -77,22 +81,22 @@ def _ascend(U, V, b, u, i, j, z, keep_u, keep_i, keep_j, keep_b):
 
 @kernel(parallel=True)
 def bpr_epoch(
-    indptr,
-    indices,
-    user_order,
-    user_factors,
-    item_factors,
-    item_bias,
-    learning_rate,
-    user_regularization,
-    positive_regularization,
-    negative_regularization,
-    bias_regularization,
-    threshold,
-    alias,
-    seed,
-    n_threads,
-):
+    indptr: np.ndarray,
+    indices: np.ndarray,
+    user_order: np.ndarray,
+    user_factors: np.ndarray,
+    item_factors: np.ndarray,
+    item_bias: np.ndarray,
+    learning_rate: float,
+    user_regularization: float,
+    positive_regularization: float,
+    negative_regularization: float,
+    bias_regularization: float,
+    threshold: np.ndarray,
+    alias: np.ndarray,
+    seed: int,
+    n_threads: int,
+) -> tuple[float, float]:
     """Run one epoch in place; see `reference.bpr.bpr_epoch`."""
     U, V, b = user_factors, item_factors, item_bias
     n_items, n_order = V.shape[0], user_order.shape[0]
@@ -113,7 +117,7 @@ def bpr_epoch(
         n_now, n_before, now = np.int64(1), np.int64(0), np.int64(0)
         while n_now + n_before > 0:
             # draw this round: one pair for each lane that still has a user
-            n_now = 0
+            n_now = np.int64(0)
             for lane in range(LANES):
                 while left[lane] == 0 and q < last:
                     u = np.int64(user_order[q])
@@ -162,18 +166,18 @@ def bpr_epoch(
 
 @kernel(parallel=True)
 def bpr_fold_in(
-    indptr,
-    indices,
-    item_factors,
-    item_bias,
-    learning_rate,
-    user_regularization,
-    threshold,
-    alias,
-    epochs,
-    least_draws,
-    seed,
-):
+    indptr: np.ndarray,
+    indices: np.ndarray,
+    item_factors: np.ndarray,
+    item_bias: np.ndarray,
+    learning_rate: float,
+    user_regularization: float,
+    threshold: np.ndarray,
+    alias: np.ndarray,
+    epochs: int,
+    least_draws: int,
+    seed: int,
+) -> np.ndarray:
     """Fit the vectors of new users with the items held; see `reference.bpr.bpr_fold_in`."""
     V, b = item_factors, item_bias
     n_items, f = V.shape

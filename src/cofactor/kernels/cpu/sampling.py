@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numba import prange
 
@@ -19,13 +21,13 @@ MAX_REDRAWS = 64
 
 
 @helper
-def advance(state):
+def advance(state: Any) -> Any:
     """Return the next state of the generator (SplitMix64: Steele, Lea and Flood 2014)."""
     return state + _GOLDEN
 
 
 @helper
-def mix(state):
+def mix(state: Any) -> Any:
     """Return 64 random bits for a state; a bijection with full avalanche."""
     z = (state ^ (state >> _S30)) * _MIX_1
     z = (z ^ (z >> _S27)) * _MIX_2
@@ -33,19 +35,19 @@ def mix(state):
 
 
 @helper
-def stream(seed, lane):
+def stream(seed: Any, lane: Any) -> Any:
     """Return the first state of one of many streams of a seed: places far apart in the generator's cycle."""
     return mix(mix(np.uint64(seed)) + np.uint64(lane) * _MIX_1)
 
 
 @helper
-def below(bits, count):
+def below(bits: Any, count: Any) -> Any:
     """Return an integer in [0, count) from the upper half of random bits; its bias is below count / 2^32."""
     return np.int64(((bits >> _S32) * np.uint64(count)) >> _S32)
 
 
 @helper
-def lower_bound(indices, begin, end, item):
+def lower_bound(indices: np.ndarray, begin: Any, end: Any, item: Any) -> Any:
     """Return the first place in indices[begin:end], sorted, whose item isn't below ``item``."""
     while begin < end:
         middle = (begin + end) >> 1
@@ -57,14 +59,14 @@ def lower_bound(indices, begin, end, item):
 
 
 @helper
-def owns(indices, begin, end, item):
+def owns(indices: np.ndarray, begin: Any, end: Any, item: Any) -> Any:
     """Tell whether ``item`` is in indices[begin:end], sorted."""
     place = lower_bound(indices, begin, end, item)
     return place < end and indices[np.uint64(place)] == item
 
 
 @helper
-def nth_unowned(indices, begin, end, n):
+def nth_unowned(indices: np.ndarray, begin: Any, end: Any, n: Any) -> Any:
     """Return the n-th item (from 0) that isn't in indices[begin:end]: n + p for the least p with indices[p] - p > n."""
     low, high = begin, end
     while low < high:
@@ -77,7 +79,7 @@ def nth_unowned(indices, begin, end, n):
 
 
 @helper
-def draw_item(bits, threshold, alias, n_items):
+def draw_item(bits: Any, threshold: np.ndarray, alias: np.ndarray, n_items: Any) -> Any:
     """Return an item by the alias table, or uniformly where the table is empty."""
     item = below(bits, n_items)
     if threshold.shape[0] > 0 and np.uint32(bits & _LOW) >= threshold[np.uint64(item)]:
@@ -86,7 +88,7 @@ def draw_item(bits, threshold, alias, n_items):
 
 
 @helper
-def filter_fill(words, lane, indices, begin, end):
+def filter_fill(words: np.ndarray, lane: Any, indices: np.ndarray, begin: Any, end: Any) -> None:
     """Set a user's bits in his filter, after clearing it: an item that isn't in the filter isn't his."""
     words[lane, :] = np.uint64(0)
     for place in range(begin, end):
@@ -95,7 +97,17 @@ def filter_fill(words, lane, indices, begin, end):
 
 
 @helper
-def draw_negative(state, words, lane, indices, begin, end, threshold, alias, n_items):
+def draw_negative(
+    state: Any,
+    words: np.ndarray,
+    lane: Any,
+    indices: np.ndarray,
+    begin: Any,
+    end: Any,
+    threshold: np.ndarray,
+    alias: np.ndarray,
+    n_items: Any,
+) -> Any:
     """Draw an item that isn't in indices[begin:end] (which must lack one); return the state and the item."""
     for _ in range(MAX_REDRAWS):
         state = advance(state)
@@ -110,7 +122,15 @@ def draw_negative(state, words, lane, indices, begin, end, threshold, alias, n_i
 
 
 @kernel(parallel=True)
-def draw_negatives(indptr, indices, user_rows, threshold, alias, n_items, seed):
+def draw_negatives(
+    indptr: np.ndarray,
+    indices: np.ndarray,
+    user_rows: np.ndarray,
+    threshold: np.ndarray,
+    alias: np.ndarray,
+    n_items: int,
+    seed: int,
+) -> np.ndarray:
     """Draw one negative for each entry of ``user_rows``; see `reference.sampling.draw_negatives`."""
     items = np.empty(user_rows.shape[0], np.int32)
     for n in prange(user_rows.shape[0]):
@@ -127,7 +147,7 @@ def draw_negatives(indptr, indices, user_rows, threshold, alias, n_items, seed):
 
 
 @kernel
-def alias_table(weights):
+def alias_table(weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Make the alias table of a law; see `reference.sampling.alias_table`."""
     n = weights.shape[0]
     threshold = np.empty(n, np.uint32)

@@ -1,8 +1,8 @@
 """Row operations that the loop vectoriser can't be talked into: fused steps on rows known not to overlap, and prefetch.
 
-Numba can't promise LLVM that two rows of one matrix don't overlap, so loops over them are guarded by run-time checks that
-cost as much as the arithmetic. These few functions emit vector instructions themselves. Blocks are 16 floats wide; LLVM
-splits them for machines with narrower registers, and `tail_start` tells where the caller's scalar loop takes over.
+Numba can't promise LLVM that two rows of one matrix don't overlap, so loops over them are guarded by run-time checks
+that cost as much as the arithmetic. These few functions emit vector instructions themselves. Blocks are 16 floats wide;
+LLVM splits them for machines with narrower registers, and `tail_start` tells where the caller's scalar loop takes over.
 """
 
 from __future__ import annotations
@@ -188,7 +188,7 @@ def power_of_two(typingctx: Any, exponent: Any) -> Any:
 
 
 @helper
-def exp_negative(x):
+def exp_negative(x: Any) -> Any:
     """Return exp(-x), float32, for x held within ±86; relative error below 3e-7.
 
     2^y with y = -x log2(e) = n + r, |r| <= 1/2, and 2^r by its Taylor polynomial of degree 6 in r ln 2. A call of the

@@ -145,14 +145,17 @@ def _bounds(
     return order, reach, rest
 
 
+# What follows up to `sort_heap` also serves the other kernels that keep the best of something.
+
+
 @helper
-def _before(score: Any, row: Any, other_score: Any, other_row: Any) -> Any:
+def before(score: Any, row: Any, other_score: Any, other_row: Any) -> Any:
     """Whether (score, row) is ranked before (other_score, other_row)."""
     return score > other_score or (score == other_score and row < other_row)
 
 
 @kernel
-def _contains(values: Any, low: Any, high: Any, wanted: Any) -> Any:
+def contains(values: Any, low: Any, high: Any, wanted: Any) -> Any:
     """Whether the ascending values[low:high] hold the one wanted."""
     end = high
     while low < high:
@@ -165,19 +168,19 @@ def _contains(values: Any, low: Any, high: Any, wanted: Any) -> Any:
 
 
 @kernel
-def _sink(heap_rows: Any, heap_scores: Any, size: Any, row: Any, score: Any) -> Any:
+def sink(heap_rows: Any, heap_scores: Any, size: Any, row: Any, score: Any) -> Any:
     """Put (score, row) in the place of the root, the worst, and sink it to where it belongs."""
     at = 0
     while True:
         child = 2 * at + 1
         if child >= size:
             break
-        if child + 1 < size and _before(
+        if child + 1 < size and before(
             heap_scores[child], heap_rows[child], heap_scores[child + 1], heap_rows[child + 1]
         ):
             child += 1
         # the children's worst is no worse than the new one: it stays here
-        if not _before(score, row, heap_scores[child], heap_rows[child]):
+        if not before(score, row, heap_scores[child], heap_rows[child]):
             break
         heap_rows[at] = heap_rows[child]
         heap_scores[at] = heap_scores[child]
@@ -187,27 +190,27 @@ def _sink(heap_rows: Any, heap_scores: Any, size: Any, row: Any, score: Any) -> 
 
 
 @kernel
-def _offer(heap_rows: Any, heap_scores: Any, size: Any, k: Any, row: Any, score: Any) -> Any:
+def offer(heap_rows: Any, heap_scores: Any, size: Any, k: Any, row: Any, score: Any) -> Any:
     """Take (score, row) into the heap if it is among the k best so far; return the heap's new size."""
     if size < k:
         at = size
         size += 1
         while at > 0:
             parent = (at - 1) >> 1
-            if not _before(heap_scores[parent], heap_rows[parent], score, row):
+            if not before(heap_scores[parent], heap_rows[parent], score, row):
                 break
             heap_rows[at] = heap_rows[parent]
             heap_scores[at] = heap_scores[parent]
             at = parent
         heap_rows[at] = row
         heap_scores[at] = score
-    elif _before(score, row, heap_scores[0], heap_rows[0]):
-        _sink(heap_rows, heap_scores, size, row, score)
+    elif before(score, row, heap_scores[0], heap_rows[0]):
+        sink(heap_rows, heap_scores, size, row, score)
     return size
 
 
 @kernel
-def _sort_heap(heap_rows: Any, heap_scores: Any, size: Any) -> Any:
+def sort_heap(heap_rows: Any, heap_scores: Any, size: Any) -> Any:
     """Turn the heap into a list, best first: the worst goes to the end, again and again."""
     while size > 1:
         size -= 1
@@ -215,7 +218,7 @@ def _sort_heap(heap_rows: Any, heap_scores: Any, size: Any) -> Any:
         score = heap_scores[size]
         heap_rows[size] = heap_rows[0]
         heap_scores[size] = heap_scores[0]
-        _sink(heap_rows, heap_scores, size, row, score)
+        sink(heap_rows, heap_scores, size, row, score)
 
 
 @kernel
@@ -241,8 +244,8 @@ def _scan(
             continue
         for j in range(start, stop):
             score = scores[j] + offsets[j]
-            if score > gate and allowed[j] and not _contains(excluded, low, high, order[j]):
-                size = _offer(heap_rows, heap_scores, size, k, order[j], score)
+            if score > gate and allowed[j] and not contains(excluded, low, high, order[j]):
+                size = offer(heap_rows, heap_scores, size, k, order[j], score)
                 if size == k:
                     gate = np.nextafter(heap_scores[0], np.float32(-np.inf)) if ties_matter else heap_scores[0]
     return size
@@ -260,7 +263,7 @@ def _scan_scores(
         for b in range(thread, n_rows, n_threads):
             low, high = excluded_indptr[b], excluded_indptr[b + 1]
             size = _scan(scores[b], offsets, order, False, allowed, excluded, low, high, rows[b], best[b], 0, k)
-            _sort_heap(rows[b], best[b], size)
+            sort_heap(rows[b], best[b], size)
             count[b] = size
 
 
@@ -320,4 +323,4 @@ def _scan_products(
                     )  # fmt: skip
         for block in range(thread, n_blocks, n_threads):
             for u in range(block * user_block, min((block + 1) * user_block, n_users)):
-                _sort_heap(rows[u], best[u], count[u])
+                sort_heap(rows[u], best[u], count[u])

@@ -1,11 +1,12 @@
 """Bayesian personalised ranking by stochastic ascent, in plain NumPy: the definition of `cpu.bpr`.
 
-Rendle, Freudenthaler, Gantner, Schmidt-Thieme 2009, "BPR: Bayesian personalized ranking from implicit feedback", with an
-item bias: x_ui = u_u · v_i + b_i, x_uij = x_ui - x_uj, and ln σ(x_uij) - λ|θ|²/2 is ascended for one pair at a time.
+Rendle, Freudenthaler, Gantner, Schmidt-Thieme 2009, "BPR: Bayesian personalized ranking from implicit feedback", with
+an item bias: x_ui = u_u · v_i + b_i, x_uij = x_ui - x_uj, and ln σ(x_uij) - λ|θ|²/2 is ascended for one pair at a time.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from math import gcd
 
 import numpy as np
@@ -87,14 +88,14 @@ def bpr_epoch(
     Returns
     -------
     loss, correct
-        The mean of -ln σ(x_uij) and the share of pairs with x_uij > 0, each taken before its step; 0 and 0 with no pairs.
+        The mean of -ln σ(x_uij) and the share of pairs with x_uij > 0, each taken before its step; zeros without pairs.
 
     Notes
     -----
     The law. Users without items or with all items are left out. A user's positives are walked once each, from a random
-    place by a random stride that is coprime to their number. `LANES` users are walked side by side: a round takes one pair
-    from each, and all margins of a round are taken before its steps, which then follow one another (a batch of at most
-    `LANES` pairs of different users). Negatives: see `sampling.draw_negatives`; a positive is never drawn.
+    place by a random stride that is coprime to their number. `LANES` users are walked side by side: a round takes one
+    pair from each, and all margins of a round are taken before its steps, which then follow one another (a batch of at
+    most `LANES` pairs of different users). Negatives: see `sampling.draw_negatives`; a positive is never drawn.
 
     With n_threads = 1 the result is reproducible bit for bit. With more, the fast twin's threads write without locks
     (Niu, Recht, Ré, Wright 2011, "Hogwild!"), and the result depends on their timing.
@@ -181,7 +182,15 @@ def bpr_fold_in(
     return folded
 
 
-def _rounds(indptr, indices, users, threshold, alias, n_items, state):  # type: ignore[no-untyped-def]
+def _rounds(
+    indptr: np.ndarray,
+    indices: np.ndarray,
+    users: np.ndarray,
+    threshold: np.ndarray,
+    alias: np.ndarray,
+    n_items: int,
+    state: int,
+) -> Iterator[list[tuple[int, int, int]]]:
     """Yield the rounds of one thread: lists of (user, positive, negative)."""
     waiting = [int(u) for u in users if 0 < indptr[u + 1] - indptr[u] < n_items][::-1]
     lanes: list[list[int] | None] = [None] * LANES  # user, place, stride, draws left

@@ -7,8 +7,6 @@ arithmetic modulo 2^64 is plain to see.
 
 from __future__ import annotations
 
-from bisect import bisect_left
-
 import numpy as np
 
 _MASK = 2**64 - 1
@@ -57,16 +55,15 @@ def draw_negative(
     Items are drawn by the law until one isn't in the row. After `MAX_REDRAWS` draws the item is drawn uniformly from
     those not in the row, by rank; under the uniform law that is the same law.
     """
-    owned = [int(item) for item in row]
     for _ in range(MAX_REDRAWS):
         state = advance(state)
         item = draw_item(mix(state), threshold, alias, n_items)
-        place = bisect_left(owned, item)
-        if place == len(owned) or owned[place] != item:
+        place = int(np.searchsorted(row, item))
+        if place == len(row) or row[place] != item:
             return state, item
     state = advance(state)
-    missing = sorted(set(range(n_items)) - set(owned))
-    return state, missing[below(mix(state), len(missing))]
+    missing = np.setdiff1d(np.arange(n_items), row)
+    return state, int(missing[below(mix(state), len(missing))])
 
 
 def draw_negatives(

@@ -1,0 +1,85 @@
+"""Fit several models on one split: one table with intervals, times and paired tests against the best.
+
+Tests are paired by user and corrected for the number of models (Holm).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cofactor.base.errors import ArgumentError
+from cofactor.cli import options as opt
+from cofactor.cli.output import Output
+
+
+def command(
+    source: opt.SourceArgument,
+    models: Annotated[str, typer.Option(metavar="NAME,...", help="Models; `cofactor models` lists them. `all` for all.")] = "all",
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="MODEL.NAME=VALUE", help="A setting of one model: ials.factors=128; may repeat.")
+    ] = None,
+    split: opt.How = "per-user",
+    test: opt.Test = 0.2,
+    validation: opt.Validation = 0.0,
+    metrics: opt.Metrics = None,
+    report: Annotated[str | None, typer.Option(metavar="FILE.html", help="A page with plots, complete in itself.")] = None,
+    markdown: Annotated[bool, typer.Option("--markdown", help="The table as Markdown, for a README.")] = False,
+    columns: opt.Columns = None,
+    items: opt.Items = None,
+    repeats: opt.Repeats = "last",
+    min_value: opt.MinValue = None,
+    core: opt.Core = 0,
+    on_bad: opt.OnBad = "error",
+    seed: opt.Seed = 0,
+    threads: opt.Threads = 0,
+    device: opt.Device = "auto",
+    json: opt.Json = False,
+    quiet: opt.Quiet = False,
+) -> None:
+    """Compare."""
+    from cofactor.models import registry
+    from cofactor.runs.compare import compare
+
+    output = Output(json, quiet)
+    names = registry.names() if models == "all" else opt.names(models) or []
+    done = compare(
+        source, names, settings=_settings(set_ or []), metrics=opt.names(metrics),
+        reading=opt.reading(columns, items, repeats, min_value, core, on_bad),
+        cutting=opt.cutting(split, test, validation, seed), run=opt.run_of(output, seed, threads, device),
+    )  # fmt: skip
+    data, rows = done.data, done.rows()
+    output.line(f"{data.source}: {data.n_users:,} users, {data.n_items:,} items, {len(data):,} interactions")
+    output.line(f"Held out: {done.split.sentence}")
+    output.line(next(iter(done.results.values())).how.protocol)
+    if markdown:
+        output.line(_markdown(rows))
+    else:
+        output.table(rows)
+    output.line(f"± is half of the 95 % interval (bootstrap over users); p: paired test on {done.metric} against {done.best}, Holm.")
+    if report is not None:
+        from cofactor.evaluation.report import write_report
+
+        write_report(list(done.results.values()), Path(report), comparisons=done.tests, seconds=done.seconds)
+        output.line(f"Report: {report}")
+    output.emit(command="compare", **done.to_dict())
+
+
+def _settings(words: list[str]) -> dict[str, list[str]]:
+    """``ials.factors=128`` as {"ials": ["factors=128"]}."""
+    found: dict[str, list[str]] = {}
+    for word in words:
+        model, dot, rest = word.partition(".")
+        if not dot or "=" not in rest:
+            raise ArgumentError(f"--set of compare must be written MODEL.NAME=VALUE, not {word!r}.")
+        found.setdefault(model, []).append(rest)
+    return found
+
+
+def _markdown(rows: list[dict[str, object]]) -> str:
+    names = list(rows[0])
+    lines = ["| " + " | ".join(names) + " |", "|" + "|".join(" --- " if n == "model" else " ---: " for n in names) + "|"]
+    lines += ["| " + " | ".join(str(row[n]) for n in names) + " |" for row in rows]
+    return "\n".join(lines)

@@ -1,0 +1,204 @@
+"""EASE: the best linear item model in closed form."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cofactor.base import memory
+from cofactor.base.config import setting
+from cofactor.base.errors import ArtifactError, TrainingError
+from cofactor.base.run import Run
+from cofactor.data.interactions import Interactions
+from cofactor.models.implicit.linear import (
+    LinearItemModel,
+    WeightedConfig,
+    by_user_and_item,
+    product_threads,
+    weighed,
+)
+from cofactor.models.implicit.sparse_weights import SPARSE_ARRAYS, SparseWeights
+from cofactor.models.traits import ArraySpec, Traits
+
+if TYPE_CHECKING:
+    from cofactor.data.split import Part
+
+# The way by the users is taken from so many fewer users than items: what comes after its smaller inverse isn't free.
+FEWER_USERS = 0.9
+
+
+class EASEConfig(WeightedConfig):
+    """Settings of `EASE`."""
+
+    regularization: float = setting(200.0, above=0, doc="λ, added to each item's own count in the Gram matrix.")
+    popularity_power: float = setting(
+        0.0, low=0, high=2, doc="p: item i gets λ (n_i / mean n)^p; 0 is EASE proper, more holds popular items back."
+    )
+    keep: int | None = setting(
+        None, low=1, high=100_000, doc="Weights kept of each recommended item, the largest; None keeps all (a dense matrix)."
+    )
+
+
+class EASE(LinearItemModel):
+    """The item-to-item weights B that minimise ``|X - X B|² + λ |B|²`` with a zero diagonal.
+
+    With G = X'X and P = (G + λ I)^-1: ``B_ij = -P_ij / P_jj``, ``B_jj = 0``; the score is ``s_u = x_u B``.
+
+    One n_items × n_items matrix of float32 is held: G is inverted and turned into B in place, in about n_items³
+    multiplications and additions. Where the users are fewer, n_users³ do (Woodbury's identity), at the price of a second
+    matrix of n_users × n_users, or, with ``keep``, of that one alone. What wouldn't fit into memory is refused before it
+    begins.
+
+    Notes
+    -----
+    Harald Steck. 2019. Embarrassingly Shallow Autoencoders for Sparse Data. WWW. The optional power of the popularity
+    in λ, and keeping only the largest weights, are not part of the paper.
+    """
+
+    name = "ease"
+    Config = EASEConfig
+    traits = Traits(explains=True, uses_values=True)
+    arrays = {  # noqa: RUF012
+        "weights": ArraySpec("float32", ("items", "items"), optional=True),
+        **{name: ArraySpec(spec.dtype, spec.axes, optional=True) for name, spec in SPARSE_ARRAYS.items()},
+    }
+
+    dense: np.ndarray | None
+    sparse: SparseWeights | None
+
+    def _fit(self, data: Interactions, validation: Part | None, run: Run) -> None:
+        by_users = self._goes_by_users(data)
+        x = weighed(data, self.config, self.name)
+        ridge = self._ridge(data)
+        self.dense, self.sparse = None, None
+        with run.progress.task("EASE", 100) as task:
+            shown = _Percent(task.advance)
+            if by_users:
+                self._fit_by_users(data, x, ridge, run.n_threads, shown)
+            else:
+                self._fit_by_items(data, x, ridge, run.n_threads, shown)
+
+    def _fit_by_items(self, data: Interactions, x: np.ndarray, ridge: np.ndarray, n_threads: int, shown: _Percent) -> None:
+        from cofactor.kernels.cpu.gram import ease_weights, gram_lower, mirror_lower
+        from cofactor.kernels.cpu.neighbours import strongest
+
+        matrix = gram_lower(*by_user_and_item(data, x), n_threads)
+        diagonal = np.einsum("ii->i", matrix)
+        diagonal += ridge
+        _invert(matrix, n_threads, shown)
+        if self.config.keep is None:
+            ease_weights(matrix, n_threads)
+            self.dense = matrix
+            return
+        mirror_lower(matrix, n_threads)
+        columns, values, count = strongest(matrix, self._kept(data.n_items), n_threads)
+        # P is symmetric: its row j, divided by -P_jj, is column j of B.
+        weights = -values / np.diag(matrix)[:, None]
+        self.sparse = SparseWeights.of_padded(columns, weights, count).transposed()
+
+    def _fit_by_users(self, data: Interactions, x: np.ndarray, ridge: np.ndarray, n_threads: int, shown: _Percent) -> None:
+        from cofactor.kernels.cpu.gram import ease_weights, gram_lower, mirror_lower
+        from cofactor.kernels.cpu.woodbury import inverse_lower, strongest_weights
+
+        scale = (ridge**-0.5).astype(np.float32)
+        *by_user, item_indptr, item_users, item_values = by_user_and_item(data, x * scale[data.item_rows])
+        # X~ X~' is the Gram matrix of the transposed data.
+        matrix = gram_lower(item_indptr, item_users, item_values, by_user[0], by_user[1], by_user[2], n_threads)
+        diagonal = np.einsum("ii->i", matrix)
+        diagonal += 1.0
+        _invert(matrix, n_threads, shown)
+        mirror_lower(matrix, n_threads)
+        if self.config.keep is None:
+            self.dense = inverse_lower(item_indptr, item_users, item_values, matrix, scale, n_threads)
+            ease_weights(self.dense, n_threads)
+            return
+        keep = self._kept(data.n_items)
+        found = strongest_weights(item_indptr, item_users, item_values, matrix, scale, keep, n_threads)
+        self.sparse = SparseWeights.of_padded(*found).transposed()
+
+    def _kept(self, n_items: int) -> int:
+        return min(self.config.keep, max(1, n_items - 1))
+
+    def _goes_by_users(self, data: Interactions) -> bool:
+        """Decide which way is cheaper and fits; refuse if none does. The peak in bytes is that of `_bytes`."""
+        free = memory.available_bytes()
+        needed = self._bytes(data, by_users=True)
+        if data.n_users < FEWER_USERS * data.n_items and (free is None or needed <= free):
+            return True
+        memory.require(
+            self._bytes(data, by_users=False),
+            what=f"EASE's {data.n_items:,} × {data.n_items:,} matrix",
+            cure="leave out rare items, or use item_knn or ials, whose memory grows with the interactions",
+        )
+        return False
+
+    def _bytes(self, data: Interactions, *, by_users: bool) -> int:
+        """4 n² for each matrix held at once, the panels of its inversion, the kept weights, the data in both orders."""
+        side = data.n_users if by_users else data.n_items
+        whole = 4 * data.n_items**2 if by_users and self.config.keep is None else 0
+        kept = 0 if self.config.keep is None else 40 * data.n_items * self._kept(data.n_items)
+        return 4 * side**2 + whole + 4096 * side + kept + 64 * len(data) + 2**26
+
+    def _ridge(self, data: Interactions) -> np.ndarray:
+        """λ for each item, float32 [n_items]."""
+        counts = np.maximum(data.item_counts, 1) / max(1.0, float(data.item_counts.mean()))
+        ridge: np.ndarray = self.config.regularization * counts**self.config.popularity_power
+        return ridge.astype(np.float32)
+
+    def _product(
+        self, indptr: np.ndarray, past: np.ndarray, values: np.ndarray, item_rows: np.ndarray | None
+    ) -> np.ndarray:
+        from cofactor.kernels.cpu.history import scores_from_dense
+
+        if self.sparse is not None:
+            scores = self.sparse.scores(indptr, past, values, product_threads())
+        else:
+            assert self.dense is not None
+            few = item_rows is not None and len(item_rows) * 8 < self.dense.shape[0]
+            weights = np.ascontiguousarray(self.dense[:, item_rows]) if few else self.dense
+            scores = scores_from_dense(indptr, past, values, weights, product_threads())
+            if few:
+                return scores
+        return scores if item_rows is None else scores[:, item_rows]
+
+    def _column(self, past: np.ndarray, item_row: int) -> np.ndarray:
+        if self.sparse is not None:
+            return self.sparse.column(past, item_row)
+        assert self.dense is not None
+        return np.asarray(self.dense[past, item_row])
+
+    def _state(self) -> dict[str, np.ndarray]:
+        if self.sparse is not None:
+            return self.sparse.arrays()
+        assert self.dense is not None
+        return {"weights": self.dense}
+
+    def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
+        wanted = {"weights"} if self.config.keep is None else set(SPARSE_ARRAYS)
+        if set(arrays) != wanted:
+            raise ArtifactError(f"EASE with keep={self.config.keep} must have arrays {sorted(wanted)}, not {sorted(arrays)}.")
+        self.dense = arrays.get("weights")
+        self.sparse = None if self.dense is not None else SparseWeights.of_arrays(arrays, self.data.n_items)
+
+
+class _Percent:
+    """Turns the share that is done into steps of a hundredth."""
+
+    def __init__(self, advance: Callable[[int], None]) -> None:
+        self.advance = advance
+        self.shown = 0
+
+    def __call__(self, share: float) -> None:
+        steps = int(100 * share) - self.shown
+        self.shown += steps
+        self.advance(steps)
+
+
+def _invert(matrix: np.ndarray, n_threads: int, shown: _Percent) -> None:
+    """Replace the lower triangle of a positive definite matrix by that of its inverse."""
+    from cofactor.kernels.cpu.inverse import invert_lower
+
+    if invert_lower(matrix, n_threads, shown) >= 0:
+        raise TrainingError("EASE's Gram matrix isn't positive definite in float32; raise the regularization.")

@@ -1,0 +1,121 @@
+"""Item neighbours: an item is recommended for being close to what the user already has."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cofactor.base.config import setting
+from cofactor.base.run import Run
+from cofactor.data.interactions import Interactions
+from cofactor.models.implicit.linear import (
+    LinearItemModel,
+    WeightedConfig,
+    by_user_and_item,
+    product_threads,
+    weighed,
+)
+from cofactor.models.implicit.sparse_weights import SPARSE_ARRAYS, SparseWeights
+from cofactor.models.traits import Traits
+
+if TYPE_CHECKING:
+    from cofactor.data.split import Part
+
+
+class ItemKNNConfig(WeightedConfig):
+    """Settings of `ItemKNN`."""
+
+    neighbours: int = setting(200, low=1, high=100_000, doc="How many similar items are kept of each item.")
+    similarity: str = setting(
+        "cosine",
+        choices=("cosine", "asymmetric", "jaccard", "tversky", "dot"),
+        doc="How alike two items are, from the users they share.",
+    )
+    shrinkage: float = setting(
+        0.0, low=0, doc="Added below the fraction of a similarity: pairs with few users in common count less."
+    )
+    asymmetry: float = setting(
+        0.5, low=0, high=1, doc="Under asymmetric: the share of the past item's length; 1 favours popular items, 0.5 is cosine."
+    )
+    tversky_past: float = setting(1.0, low=0, doc="Under tversky: the weight of users of the past item alone.")
+    tversky_new: float = setting(1.0, low=0, doc="Under tversky: the weight of users of the recommended item alone.")
+    neighbours_of: str = setting(
+        "recommended",
+        choices=("recommended", "past"),
+        doc="Whose most similar items are kept: those of each item to be recommended, or of each past item.",
+    )
+    normalize: bool = setting(
+        False, doc="Whether an item's score is divided by the sum of its similarities, so that it is a mean."
+    )
+
+
+class ItemKNN(LinearItemModel):
+    """Neighbours among items: ``s_uj = Σ_i x_ui sim(i, j)`` over the user's items i that are neighbours of j.
+
+    With d = Σ_u x_ui x_uj, |i|² = Σ_u x_ui² and the shrinkage h:
+
+    - cosine: d / (|i| |j| + h)
+    - asymmetric: d / (|i|^2a |j|^2(1-a) + h), i being the past item
+    - jaccard: d / (|i|² + |j|² - d + h), and tversky: d / (d + α (|i|² - d) + β (|j|² - d) + h)
+    - dot: d, which needs a weighting that holds popular items back (bm25)
+
+    Mukund Deshpande and George Karypis. 2004. Item-Based Top-N Recommendation Algorithms. ACM TOIS; the asymmetric
+    cosine: Fabio Aiolli. 2013. Efficient Top-N Recommendation for Very Large Scale Binary Rated Datasets. RecSys.
+    """
+
+    name = "item_knn"
+    Config = ItemKNNConfig
+    traits = Traits(explains=True, uses_values=True)
+    arrays = SPARSE_ARRAYS
+
+    weights: SparseWeights
+
+    def _fit(self, data: Interactions, validation: Part | None, run: Run) -> None:
+        from cofactor.kernels.cpu.neighbours import top_neighbours
+
+        x = weighed(data, self.config, self.name)
+        square = np.bincount(data.item_rows, x.astype(np.float64) ** 2, minlength=data.n_items)
+        neighbours = min(self.config.neighbours, max(1, data.n_items - 1))
+        rows, similarity, count = top_neighbours(
+            *by_user_and_item(data, x), *self._law(square), neighbours, run.n_threads
+        )
+        weights = SparseWeights.of_padded(rows, similarity, count)
+        if self.config.neighbours_of == "recommended":
+            weights = weights.transposed()
+        self.weights = weights.with_columns_scaled() if self.config.normalize else weights
+
+    def _law(self, square: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, float]:
+        """The p, q, a, b, w of d / (p_i q_j + a_i + b_j + w d), i being the item whose neighbours are kept."""
+        config = self.config
+        zero, h = np.zeros_like(square), np.full_like(square, config.shrinkage)
+        past_first = config.neighbours_of == "past"
+        if config.similarity in ("cosine", "asymmetric"):
+            a = config.asymmetry if config.similarity == "asymmetric" else 0.5
+            parts = (square**a, square ** (1 - a)) if past_first else (square ** (1 - a), square**a)
+            law = (*parts, h, zero)
+            weight = 0.0
+        elif config.similarity == "dot":
+            law, weight = (zero, zero, zero + 1, zero), 0.0
+        else:
+            past, new = (1.0, 1.0) if config.similarity == "jaccard" else (config.tversky_past, config.tversky_new)
+            first, second = (past, new) if past_first else (new, past)
+            law, weight = (zero, zero, first * square + h, second * square), 1.0 - past - new
+        p, q, a_i, b_j = (part.astype(np.float32) for part in law)
+        return p, q, a_i, b_j, weight
+
+    def _product(
+        self, indptr: np.ndarray, past: np.ndarray, values: np.ndarray, item_rows: np.ndarray | None
+    ) -> np.ndarray:
+        scores = self.weights.scores(indptr, past, values, product_threads())
+        return scores if item_rows is None else scores[:, item_rows]
+
+    def _column(self, past: np.ndarray, item_row: int) -> np.ndarray:
+        return self.weights.column(past, item_row)
+
+    def _state(self) -> dict[str, np.ndarray]:
+        return self.weights.arrays()
+
+    def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
+        self.weights = SparseWeights.of_arrays(arrays, self.data.n_items)

@@ -1,0 +1,154 @@
+"""What linear item models share: the score of an item is the sum of what each past item adds to it."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+
+import numpy as np
+
+from cofactor.base.config import Config, setting
+from cofactor.base.errors import ArgumentError
+from cofactor.base.threads import current_threads
+from cofactor.data.histories import Histories
+from cofactor.data.interactions import Interactions
+from cofactor.models.base import Audience, Recommender, States
+from cofactor.retrieval.topk import TopK, best_scores
+
+# indptr, rows and values by user, then by item
+BothOrders = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]
+
+
+class WeightedConfig(Config):
+    """How interactions are weighed: shared by `ItemKNN` and `EASE`."""
+
+    values: str = setting(
+        "ones",
+        choices=("ones", "values", "log"),
+        doc="How much an interaction counts: 1, its value, or log(1 + value).",
+    )
+    weighting: str = setting(
+        "none",
+        choices=("none", "tfidf", "bm25"),
+        doc="Whether users with many items, and under bm25 items with many users, weigh less in training.",
+    )
+    bm25_k1: float = setting(1.2, above=0, high=1e6, doc="How late a larger value saturates, under bm25.")
+    bm25_b: float = setting(0.75, low=0, high=1, doc="How much items with many users are held back, under bm25; 0: not.")
+
+
+class LinearItemModel(Recommender):
+    """A model of the form ``s_uj = Σ_i x_ui w_ij`` over the items i of u's history; a subclass learns and keeps w.
+
+    A new user needs no training: the history is all there is to know of any user.
+    """
+
+    def _states(self, user_rows: np.ndarray) -> States:
+        return self._all_users.take(user_rows)
+
+    def _fold_in(self, histories: Histories) -> States:
+        return histories
+
+    def _score(self, states: States, item_rows: np.ndarray | None) -> np.ndarray:
+        assert isinstance(states, Histories)
+        indptr, past, values = states.csr
+        return self._product(indptr, past, counted(values, self.config.values, self.name), item_rows)
+
+    def _explain(self, audience: Audience, item_row: int) -> tuple[np.ndarray, np.ndarray, float]:
+        assert isinstance(audience.states, Histories)
+        _, past, values = audience.states.csr
+        added = counted(values, self.config.values, self.name) * self._column(past, item_row)
+        return past, added, float(self._popularity[item_row]) if audience.empty[0] else 0.0
+
+    def _similar_items(self, item_rows: np.ndarray, k: int, allowed: np.ndarray | None, n_threads: int) -> TopK:
+        # What having the item alone would recommend: its row of w. An item that it says nothing of isn't similar.
+        one_each = np.arange(len(item_rows) + 1, dtype=np.int64)
+        scores = self._product(one_each, np.asarray(item_rows, np.int32), np.ones(len(item_rows), np.float32), None)
+        scores[scores <= 0] = -np.inf
+        own = (one_each, np.asarray(item_rows, np.int32))
+        return best_scores(scores, k, excluded=own, allowed=allowed, n_threads=n_threads)
+
+    def _similar_users(self, user_rows: np.ndarray, k: int, n_threads: int) -> TopK:
+        """Return the users whose histories have the largest cosine with each user's."""
+        from cofactor.kernels.cpu.history import scores_from_sparse
+
+        data = self.data
+        values = counted(data.weights, self.config.values, self.name)
+        lengths = np.sqrt(np.bincount(data.user_rows, values.astype(np.float64) ** 2, minlength=data.n_users))
+        units = (values / np.maximum(lengths, 1e-30)[data.user_rows]).astype(np.float32)
+        indptr, users, positions = data.by_item
+        asked = Histories(data.indptr, data.item_rows, units, None, data.n_items).take(user_rows)
+        scores = scores_from_sparse(*asked.csr, indptr, users, units[positions], data.n_users, n_threads)
+        scores[scores <= 0] = -np.inf
+        own = (np.arange(len(user_rows) + 1, dtype=np.int64), np.asarray(user_rows, np.int32))
+        return best_scores(scores, k, excluded=own, n_threads=n_threads)
+
+    @abstractmethod
+    def _product(
+        self, indptr: np.ndarray, past: np.ndarray, values: np.ndarray, item_rows: np.ndarray | None
+    ) -> np.ndarray:
+        """Return X w for histories in CSR, float32 [B, n_items], or [B, len(item_rows)]."""
+
+    @abstractmethod
+    def _column(self, past: np.ndarray, item_row: int) -> np.ndarray:
+        """Return w_ij for some items i and the item j, float32 [len(past)]."""
+
+    @property
+    def _all_users(self) -> Histories:
+        if "histories" not in self._cache:
+            data = self.data
+            self._cache["histories"] = Histories(data.indptr, data.item_rows, data.values, None, data.n_items)
+        found: Histories = self._cache["histories"]
+        return found
+
+
+def product_threads() -> int:
+    """Return how many threads a product with the weights may use: those that the caller has set."""
+    return current_threads()
+
+
+def counted(values: np.ndarray, how: str, name: str) -> np.ndarray:
+    """Return how much each interaction counts, float32 [n]: 1, v, or log(1 + v)."""
+    if how == "ones":
+        return np.ones(len(values), np.float32)
+    if how == "values":
+        return np.asarray(values, np.float32)
+    if values.size and values.min() < 0:
+        raise ArgumentError(f"{name} values='log' needs values of at least 0, not {values.min()}; use 'values' or 'ones'.")
+    return np.log1p(values).astype(np.float32)
+
+
+def weighed(data: Interactions, config: WeightedConfig, name: str) -> np.ndarray:
+    """Return the weights x_ui that a linear item model is trained on, float32 [n], in the order of the data.
+
+    With v_ui as `counted`, an item as the document and its users as the words: idf_u = log(1 + n_items / (1 + n_u)) for a
+    user with n_u items; tfidf: √v idf_u; bm25: idf_u v (k1 + 1) / (v + k1 (1 - b + b l_i / mean l)) with l_i = Σ_u v_ui.
+
+    Raises
+    ------
+    ArgumentError
+        If a value is negative where a weighting needs none.
+
+    Notes
+    -----
+    Stephen Robertson and Hugo Zaragoza. 2009. The Probabilistic Relevance Framework: BM25 and Beyond. The inverse user
+    frequency is that of Breese, Heckerman and Kadie. 1998. UAI, kept positive by the 1 + under the logarithm.
+    """
+    v = counted(data.weights, config.values, name)
+    if config.weighting == "none":
+        return v
+    if v.size and v.min() < 0:
+        raise ArgumentError(f"{name} weighting={config.weighting!r} needs values of at least 0, and one is {v.min()}.")
+    idf = np.log1p(data.n_items / (1.0 + data.user_counts))[data.user_rows]
+    if config.weighting == "tfidf":
+        return (np.sqrt(v) * idf).astype(np.float32)
+    total = np.bincount(data.item_rows, v.astype(np.float64), minlength=data.n_items)
+    mean = max(float(total.mean()), 1e-30)
+    k1, b = config.bm25_k1, config.bm25_b
+    held_back = k1 * (1 - b + b * total[data.item_rows] / mean)
+    below = v + held_back
+    return (idf * v * (k1 + 1) / np.where(below > 0, below, 1.0)).astype(np.float32)
+
+
+def by_user_and_item(data: Interactions, weights: np.ndarray) -> BothOrders:
+    """Return the data with other weights by user and by item, as the Gram kernels want it."""
+    indptr, users, positions = data.by_item
+    return data.indptr, data.item_rows, weights, indptr, users, weights[positions]

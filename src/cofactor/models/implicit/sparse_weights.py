@@ -1,0 +1,106 @@
+"""Weights between items as CSR: from the past item (row) to the one that is scored (column)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from cofactor.base.errors import ArtifactError
+from cofactor.models.traits import ArraySpec
+
+SPARSE_ARRAYS = {
+    "weight_offsets": ArraySpec("int64", ("items + 1",)),
+    "weight_items": ArraySpec("int32", ("weights",)),
+    "weight_values": ArraySpec("float32", ("weights",)),
+}
+
+
+@dataclass(frozen=True)
+class SparseWeights:
+    """A sparse square matrix w between items.
+
+    Parameters
+    ----------
+    indptr
+        int64 [n_items + 1].
+    columns
+        int32 [n], ascending and distinct within each row.
+    values
+        float32 [n].
+    """
+
+    indptr: np.ndarray
+    columns: np.ndarray
+    values: np.ndarray
+
+    @classmethod
+    def of_padded(cls, columns: np.ndarray, values: np.ndarray, count: np.ndarray) -> Self:
+        """Make them from rows of equal width [n_items, k], of which the first ``count`` [n_items] are filled."""
+        filled = np.arange(columns.shape[1]) < count[:, None]
+        indptr = np.zeros(len(count) + 1, np.int64)
+        np.cumsum(count, out=indptr[1:])
+        return cls(indptr, columns[filled], values[filled])
+
+    @classmethod
+    def of_arrays(cls, arrays: Mapping[str, np.ndarray], n_items: int) -> Self:
+        """Take them over from a saved state.
+
+        Raises
+        ------
+        ArtifactError
+            If the arrays aren't a sparse matrix of n_items by n_items.
+        """
+        indptr, columns, values = (arrays[name] for name in SPARSE_ARRAYS)
+        lengths = np.diff(indptr)
+        whole = len(indptr) == n_items + 1 and indptr[0] == 0 and indptr[-1] == len(columns) and (lengths >= 0).all()
+        if not whole:
+            raise ArtifactError(
+                f"array 'weight_offsets' must rise from 0 to the number of weights ({len(columns)}) in {n_items} steps."
+            )
+        if columns.size:
+            if columns.min() < 0 or columns.max() >= n_items:
+                raise ArtifactError(f"array 'weight_items' must hold item rows in 0..{n_items - 1}.")
+            within = np.ones(len(columns) - 1, bool)
+            starts = indptr[1:-1]
+            within[starts[(starts > 0) & (starts < len(columns))] - 1] = False
+            if (np.diff(columns.astype(np.int64))[within] <= 0).any():
+                raise ArtifactError("array 'weight_items' must ascend within each item's weights.")
+        return cls(indptr, columns, values)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return the arrays of the state."""
+        return dict(zip(SPARSE_ARRAYS, (self.indptr, self.columns, self.values), strict=True))
+
+    def transposed(self) -> Self:
+        """Return the matrix with rows and columns exchanged."""
+        n_items = len(self.indptr) - 1
+        rows = np.repeat(np.arange(n_items, dtype=np.int32), np.diff(self.indptr))
+        order = np.argsort(self.columns, kind="stable")
+        indptr = np.zeros(n_items + 1, np.int64)
+        np.cumsum(np.bincount(self.columns, minlength=n_items), out=indptr[1:])
+        return type(self)(indptr, rows[order], self.values[order])
+
+    def with_columns_scaled(self) -> Self:
+        """Return the matrix with each column divided by its sum of magnitudes; an empty column stays empty."""
+        total = np.bincount(self.columns, np.abs(self.values).astype(np.float64), minlength=len(self.indptr) - 1)
+        return type(self)(self.indptr, self.columns, (self.values / total[self.columns]).astype(np.float32))
+
+    def scores(self, indptr: np.ndarray, past: np.ndarray, values: np.ndarray, n_threads: int) -> np.ndarray:
+        """Return X w for histories X in CSR, float32 [B, n_items]."""
+        from cofactor.kernels.cpu.history import scores_from_sparse
+
+        n_items = len(self.indptr) - 1
+        return scores_from_sparse(indptr, past, values, self.indptr, self.columns, self.values, n_items, n_threads)
+
+    def column(self, past: np.ndarray, item_row: int) -> np.ndarray:
+        """Return w_ij for some items i and one item j, float32 [len(past)]; zero where there is none."""
+        found = np.zeros(len(past), np.float32)
+        for n, i in enumerate(past):
+            row = slice(self.indptr[i], self.indptr[i + 1])
+            at = int(np.searchsorted(self.columns[row], item_row))
+            if at < row.stop - row.start and self.columns[row][at] == item_row:
+                found[n] = self.values[row][at]
+        return found

@@ -1,0 +1,40 @@
+"""Damped means: where trained biases begin, and what answers for users and items without ratings."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cofactor.data.interactions import Interactions
+
+
+def damped_biases(data: Interactions, user_damping: float = 10.0, item_damping: float = 5.0, rounds: int = 10) -> tuple[float, np.ndarray, np.ndarray]:
+    """Return the mean and the damped biases of users and items.
+
+    ``b_i = Σ_u (r_ui − μ − b_u) / (n_i + λ_i)``, ``b_u = Σ_i (r_ui − μ − b_i) / (n_u + λ_u)``, in turns.
+
+    Parameters
+    ----------
+    data
+        Interactions with values.
+    user_damping, item_damping
+        ``λ``: as many imagined ratings at the mean.
+    rounds
+        How often both are renewed; ten are enough for four digits.
+
+    Returns
+    -------
+    tuple
+        The mean, float32 [n_users], float32 [n_items]; 0 for whom nothing is known.
+
+    Notes
+    -----
+    Source: Koren, "Factor in the Neighbors", TKDD 2010, section 2.2, iterated.
+    """
+    values = data.weights.astype(np.float64)
+    mean = float(values.mean())
+    users, items = data.user_rows, data.item_rows
+    user_bias, item_bias = np.zeros(data.n_users), np.zeros(data.n_items)
+    for _ in range(rounds):
+        item_bias = np.bincount(items, values - mean - user_bias[users], data.n_items) / (data.item_counts + item_damping)
+        user_bias = np.bincount(users, values - mean - item_bias[items], data.n_users) / (data.user_counts + user_damping)
+    return mean, user_bias.astype(np.float32), item_bias.astype(np.float32)

@@ -1,0 +1,109 @@
+"""The module behind `LatentFactor`: two tables, each row a vector and, in its last place, a bias."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from cofactor.training.losses import gravity, l2_of_batch
+
+
+class FactorTables(nn.Module):
+    """Users and items as rows ``[p_u ; b_u]`` and ``[q_i ; b_i]``: one look-up brings vector and bias together.
+
+    ``s_ui = p_u · q_i + b_u + b_i``, or the cosine of ``p_u`` and ``q_i``.
+
+    Parameters
+    ----------
+    users, items
+        float32 [n_users, factors + 1] and [n_items, factors + 1]: the rows to begin with.
+    biases
+        Whether the last places count (else they are ignored, and stay what they were).
+    user_biases
+        Whether those of the users do: a loss that compares items for one user can't see them.
+    cosine
+        Whether scores are cosines.
+    sparse
+        Whether gradients hold only the rows of a batch.
+    regularization, bias_regularization
+        L2 of vectors and of biases, per example.
+    user_weight, item_weight
+        float32 [n_users] and [n_items]: what each one's L2 is multiplied by, or None for ones.
+    """
+
+    user_weight: Tensor | None
+    item_weight: Tensor | None
+
+    def __init__(
+        self, users: Tensor, items: Tensor, *, biases: bool, user_biases: bool, cosine: bool, sparse: bool,
+        regularization: float, bias_regularization: float, user_weight: Tensor | None = None, item_weight: Tensor | None = None,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        self.users = nn.Embedding.from_pretrained(users, freeze=False, sparse=sparse)
+        self.items = nn.Embedding.from_pretrained(items, freeze=False, sparse=sparse)
+        self.biases, self.user_biases, self.cosine = biases, user_biases, cosine
+        self.regularization, self.bias_regularization = regularization, bias_regularization
+        self.register_buffer("user_weight", user_weight, persistent=False)
+        self.register_buffer("item_weight", item_weight, persistent=False)
+        self._touched: tuple[Tensor, Tensor] | None = None
+
+    def pairs(self, users: Tensor, items: Tensor) -> Tensor:
+        """Return the scores of pairs: users [B], items [B] give [B]; items [B, n] give [B, n]."""
+        p, q = self.users(users), self.items(items)
+        self._touched = (p, q)
+        if q.dim() == 3:
+            p = p[:, None, :]
+        left, right = p[..., :-1], q[..., :-1]
+        if self.cosine:
+            return (functional.normalize(left, dim=-1) * functional.normalize(right, dim=-1)).sum(-1)
+        scores = (left * right).sum(-1)
+        if self.biases:
+            scores = scores + q[..., -1] + p[..., -1] if self.user_biases else scores + q[..., -1]
+        return scores
+
+    def whole(self, users: Tensor, items: Tensor) -> Tensor:
+        """Return the scores of users [B] against items [n], [B, n]."""
+        p, q = self.users(users), self.items(items)
+        self._touched = (p, q)
+        left, right = p[:, :-1], q[:, :-1]
+        if self.cosine:
+            return functional.normalize(left, dim=1) @ functional.normalize(right, dim=1).T
+        scores = left @ right.T
+        return scores + q[None, :, -1] if self.biases else scores
+
+    def penalty(self, users: Tensor, items: Tensor) -> Tensor | None:
+        """Return the L2 of the rows that the last call looked up, per example."""
+        assert self._touched is not None
+        p, q = self._touched
+        self._touched = None
+        if self.cosine or (self.regularization == 0 and self.bias_regularization == 0):
+            return None
+        if self.user_weight is not None:
+            return self._weighted(p, self.user_weight[users]) + self._weighted(q, self.item_weight[items])
+        total = self.regularization * l2_of_batch(p[..., :-1], q[..., :-1])
+        if self.biases and self.bias_regularization:
+            total = total + self.bias_regularization * l2_of_batch(p[..., -1], q[..., -1])
+        return total
+
+    def _weighted(self, rows: Tensor, weight: Tensor) -> Tensor:
+        """The mean over examples of ``w (λ ‖vector‖² + λ_b bias²)``."""
+        squares = rows.square()
+        each = self.regularization * squares[:, :-1].sum(1)
+        if self.biases and self.bias_regularization:
+            each = each + self.bias_regularization * squares[:, -1]
+        return (each * weight).mean()
+
+    def gravity(self) -> Tensor:
+        """Return the mean square of ``p_u · q_i`` (or of the cosines) over all pairs."""
+        left, right = self.users.weight[:, :-1], self.items.weight[:, :-1]
+        if self.cosine:
+            left, right = functional.normalize(left, dim=1), functional.normalize(right, dim=1)
+        return gravity(left, right)
+
+
+def initial_rows(count: int, factors: int, scale: float, biases: Tensor, generator: torch.Generator) -> Tensor:
+    """Return rows to begin with: normal vectors of standard deviation ``scale``, and the given biases [count]."""
+    rows = torch.randn(count, factors + 1, generator=generator) * scale
+    rows[:, -1] = biases
+    return rows

@@ -1,0 +1,130 @@
+"""Networks on concatenated embeddings: `MLP`, and its presets `DenseNet` and `CollabFNet`."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from cofactor.base.config import setting
+from cofactor.models.neural.torch_model import ModuleConfig, TorchRecommender
+
+
+class Tower(nn.Module):
+    """Linear layers with ReLU and dropout between them; the last one gives one number, without either.
+
+    Parameters
+    ----------
+    width
+        Length of the input.
+    hidden
+        Lengths of the hidden layers; none makes it one linear map.
+    dropout
+        Share of the hidden values that training sets to 0.
+    """
+
+    def __init__(self, width: int, hidden: tuple[int, ...], dropout: float) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        for narrow in hidden:
+            layers += [nn.Linear(width, narrow), nn.ReLU(), *([nn.Dropout(dropout)] if dropout else [])]
+            width = narrow
+        self.layers = nn.Sequential(*layers, nn.Linear(width, 1))
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Return [n] numbers for inputs [n, width]."""
+        scores: Tensor = self.layers(inputs)
+        return scores.squeeze(-1)
+
+
+class ConcatNet(nn.Module):
+    """``s_ui = tower(dropout(φ([p_u ; q_i]))) + b_u + b_i``, φ the identity or ReLU.
+
+    Parameters
+    ----------
+    n_users, n_items
+        Rows of the tables.
+    config
+        Widths, layers, dropout and whether there are biases.
+    """
+
+    def __init__(self, n_users: int, n_items: int, config: MLPConfig) -> None:
+        super().__init__()
+        self.user_factors = nn.Embedding(n_users, config.factors)
+        self.item_factors = nn.Embedding(n_items, config.factors)
+        for table in (self.user_factors, self.item_factors):
+            nn.init.normal_(table.weight, std=config.init_scale)
+        self.user_bias = nn.Embedding(n_users, 1) if config.biases else None
+        self.item_bias = nn.Embedding(n_items, 1) if config.biases else None
+        for bias in (self.user_bias, self.item_bias):
+            if bias is not None:
+                nn.init.zeros_(bias.weight)
+        self.rectify = config.rectify_input
+        self.dropout = nn.Dropout(config.dropout if config.rectify_input else 0.0)
+        self.tower = Tower(2 * config.factors, config.hidden, config.dropout)
+
+    def forward(self, users: Tensor, items: Tensor) -> Tensor:
+        """Return the scores [n] of pairs, before any sigmoid."""
+        joined = torch.cat((self.user_factors(users), self.item_factors(items)), 1)
+        if self.rectify:
+            joined = self.dropout(joined.relu())
+        scores: Tensor = self.tower(joined)
+        if self.user_bias is not None and self.item_bias is not None:
+            scores = scores + (self.user_bias(users) + self.item_bias(items)).squeeze(1)
+        return scores
+
+
+class MLPConfig(ModuleConfig):
+    """Settings of `MLP`."""
+
+    factors: int = setting(32, low=1, high=4096, doc="Length of the user and item embeddings.")
+    hidden: tuple[int, ...] = setting((64, 32), low=1, high=65536, doc="Lengths of the hidden layers.")
+    dropout: float = setting(0.1, low=0.0, below=1.0, doc="Share of hidden values that training sets to 0.")
+    biases: bool = setting(True, doc="Whether users and items have a bias beside the tower; ratings begin it at the damped means.")
+    rectify_input: bool = setting(False, doc="Whether ReLU and dropout stand on the joined embeddings already.")
+    init_scale: float = setting(0.1, above=0.0, high=10.0, doc="Standard deviation of the embeddings' first values.")
+    regularization: float = setting(0.01, low=0.0, doc="L2 on the vectors that a batch touches, per example.")
+
+
+class MLP(TorchRecommender):
+    """A tower of layers on the concatenated embeddings of user and item.
+
+    ``r̂_ui = μ + b_u + b_i + tower([p_u ; q_i])``; for implicit data (``loss="logistic"``) the score is the sigmoid of that.
+
+    Notes
+    -----
+    Source: He et al., "Neural Collaborative Filtering", WWW 2017, eq. 10 (with biases, which it doesn't have).
+    """
+
+    name = "mlp"
+    Config = MLPConfig
+
+    def _new_module(self, n_users: int, n_items: int) -> nn.Module:
+        return ConcatNet(n_users, n_items, self.config)
+
+
+class DenseNetConfig(MLPConfig):
+    """Settings of `DenseNet`."""
+
+    hidden: tuple[int, ...] = setting((128,), low=1, high=65536, doc="Length of the one hidden layer.")
+
+
+class DenseNet(MLP):
+    """The tutorials' dense network: one hidden layer on the concatenated embeddings."""
+
+    name = "dense_net"
+    Config = DenseNetConfig
+
+
+class CollabFNetConfig(MLPConfig):
+    """Settings of `CollabFNet`."""
+
+    factors: int = setting(64, low=1, high=4096, doc="Length of the user and item embeddings.")
+    hidden: tuple[int, ...] = setting((64,), low=1, high=65536, doc="Lengths of the hidden layers.")
+    rectify_input: bool = setting(True, doc="Whether ReLU and dropout stand on the joined embeddings already.")
+
+
+class CollabFNet(MLP):
+    """The tutorials' CollabFNet: ReLU and dropout on the concatenated embeddings, then a hidden layer."""
+
+    name = "collab_fnet"
+    Config = CollabFNetConfig

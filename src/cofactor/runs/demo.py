@@ -1,0 +1,160 @@
+"""The demonstration: data, models side by side, recommendations, similar items, a saved model."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cofactor.artifact.save import check_target, save
+from cofactor.base.errors import CofactorError
+from cofactor.base.run import Run
+from cofactor.data import datasets
+from cofactor.data.interactions import Interactions
+from cofactor.data.synthetic import shop
+from cofactor.models import registry
+from cofactor.models.answers import Explanation, RankedTable
+from cofactor.models.base import Recommender
+from cofactor.runs.compare import Compared, compare
+from cofactor.runs.source import Cutting
+
+DATASET = "ml-100k"
+MODELS = ("popularity", "bias", "item_knn", "bpr", "ials", "ease")
+
+
+@dataclass(frozen=True)
+class Taste:
+    """One person in the demonstration: what they had, and what is recommended and why."""
+
+    title: str
+    history: list[str]
+    recommendations: RankedTable
+    reasons: list[Explanation]
+
+
+@dataclass(frozen=True)
+class Demo:
+    """All that the demonstration shows.
+
+    Parameters
+    ----------
+    data
+        What it runs on.
+    origin
+        Which data that is and why, in one sentence.
+    compared
+        The models side by side.
+    model
+        The best of them, fitted on all of the data.
+    known, stranger
+        A user of the data, and somebody who isn't in it.
+    similar
+        An item's title, and its neighbours.
+    path
+        Where the model was saved.
+    """
+
+    data: Interactions
+    origin: str
+    compared: Compared
+    model: Recommender
+    known: Taste
+    stranger: Taste
+    similar: tuple[str, RankedTable]
+    path: Path
+
+
+def choose_data(*, fetch: bool, synthetic: bool, run: Run) -> tuple[Interactions, str]:
+    """Return MovieLens 100K where it is at hand (or can be fetched, when that was asked for), else the synthetic book shop."""
+    if not synthetic:
+        failure = _fetched(run) if fetch and not datasets.available(DATASET) else None
+        if datasets.available(DATASET):
+            return Interactions.build(datasets.load(DATASET)), "MovieLens 100K (GroupLens; for research use), which is at hand"
+        why = f"the download failed ({failure})" if failure else f"MovieLens isn't at hand (`cofactor demo --fetch` downloads {DATASET})"
+    else:
+        why = "as asked"
+    return shop(), f"a synthetic book shop made by Cofactor; {why}"
+
+
+def demo(out: str | os.PathLike[str], *, fetch: bool = False, synthetic: bool = False, run: Run | None = None) -> Demo:
+    """Run the demonstration and save its model.
+
+    Parameters
+    ----------
+    out
+        The folder for the model; one that is there already is replaced.
+    fetch
+        Whether MovieLens 100K may be downloaded.
+    synthetic
+        Whether the synthetic shop is used even where MovieLens is at hand.
+    """
+    run = run if run is not None else Run()
+    check_target(out, overwrite=True)
+    data, origin = choose_data(fetch=fetch, synthetic=synthetic, run=run)
+    names = [name for name in MODELS if name in registry.names()]
+    compared = compare(data, names, cutting=Cutting(), metrics=["ndcg@10", "recall@20", "coverage@10"], run=run)
+    # Of the best, one whose answers can be explained: the demonstration shows reasons.
+    explaining = {n: r for n, r in compared.results.items() if compared.models[n].traits.explains}
+    best = max(explaining or compared.results, key=lambda name: compared.results[name]["ndcg@10"])
+    model = registry.create(best).fit(data, run=run)
+    path = save(model, out, overwrite=True, metrics=_kept(compared, best), split=compared.split.sentence)
+    return Demo(data, origin, compared, model, _known(model), _stranger(model), _neighbours(model), path)
+
+
+def _fetched(run: Run) -> str | None:
+    try:
+        datasets.fetch(DATASET, progress=run.progress)
+    except CofactorError as error:
+        return str(error)
+    return None
+
+
+def _kept(compared: Compared, best: str) -> dict[str, Any]:
+    told = compared.results[best].to_dict()
+    return {"n_users": told["n_users"], "metrics": told["metrics"], "protocol": told["how"]["protocol"]}
+
+
+def _known(model: Recommender) -> Taste:
+    """A user with a history of middling length: enough to show a taste, short enough to read."""
+    counts = model.data.user_counts
+    row = int(np.argsort(np.abs(counts - 30), kind="stable")[0])
+    user = model.data.users.ids([row])[0]
+    liked = _liked(model.data, row)
+    table = model.recommend(user, k=8)
+    return Taste(f"user {user}", model.data.catalogue_titles(liked), table, _reasons(model, table, user=user))
+
+
+def _stranger(model: Recommender) -> Taste:
+    """Somebody new, with three items that one real user liked: popular ones, so that the reader may know them."""
+    data = model.data
+    row = int(np.argsort(np.abs(data.user_counts - 60), kind="stable")[0])
+    liked = _liked(data, row, count=40)
+    three = sorted(liked, key=lambda item: -int(data.item_counts[item]))[:3]
+    history = data.items.ids(three)
+    table = model.recommend(history=history, k=8)
+    return Taste("somebody new, never seen in training", data.catalogue_titles(three), table, _reasons(model, table, history=history))
+
+
+def _liked(data: Interactions, user_row: int, count: int = 6) -> list[int]:
+    """The user's best rated items, the latest first among equals."""
+    mine = data.histories(np.array([user_row]))
+    values = np.ones(len(mine.item_rows)) if mine.values is None else mine.values
+    order = np.lexsort((-np.arange(len(values)), -values))
+    return [int(item) for item in mine.item_rows[order][:count]]
+
+
+def _reasons(model: Recommender, table: RankedTable, **asked: Any) -> list[Explanation]:
+    if not model.traits.explains:
+        return []
+    return [model.explain(item=item, **asked) for item in table.ids]
+
+
+def _neighbours(model: Recommender) -> tuple[str, RankedTable]:
+    """The neighbours of a well-known item."""
+    data = model.data
+    hits = data.catalogue.search("star wars", 1) if data.catalogue.title_column else np.zeros(0, np.int64)
+    row = int(hits[0]) if len(hits) else int(np.argmax(data.item_counts))
+    return data.catalogue_titles([row])[0], model.similar_items(data.items.ids([row])[0], k=8)
