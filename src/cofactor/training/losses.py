@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+
 def squared_error(predicted: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
     """Mean squared error.
 

@@ -20,13 +20,14 @@ def ridge_vectors(
     residuals: np.ndarray,
     item_factors: np.ndarray,
     *,
+    strength: np.ndarray,
     ridge: float,
     bias_ridge: float | None,
     gravity: float = 0.0,
 ) -> np.ndarray:
     """Return each user's minimiser of the training loss with the items frozen.
 
-    ``min_x Σ_j (r_j − [q_j ; 1] · x)² + n (λ ‖p‖² + λ_b b²) + γ pᵀ(QᵀQ)p``, with ``x = [p ; b]`` and n the history's length.
+    ``min_x Σ_j (r_j − [q_j ; 1] · x)² + n w (λ ‖p‖² + λ_b b²) + γ pᵀ(QᵀQ)p``, with ``x = [p ; b]`` and n the history's length.
 
     Parameters
     ----------
@@ -36,6 +37,8 @@ def ridge_vectors(
         float32 [n_events]: the values less mean and item biases.
     item_factors
         float32 [n_items, K]: Q.
+    strength
+        float32 [B]: w, see `l2_weights`.
     ridge, bias_ridge
         ``λ`` and ``λ_b``, at least 0; a bias_ridge of None leaves the bias out (0).
     gravity
@@ -62,9 +65,31 @@ def ridge_vectors(
         if n:
             q = rows[items[span], :used]
             # The smallest shift keeps the system solvable where nothing is regularised.
-            system = q.T @ q + fixed + np.diag(n * penalty + 1e-9)
+            system = q.T @ q + fixed + np.diag(n * strength[user] * penalty + 1e-9)
             vectors[user, :used] = np.linalg.solve(system, q.T @ residuals[span].astype(np.float64))
     return vectors
+
+
+def l2_weights(counts: np.ndarray, all_counts: np.ndarray, power: float) -> np.ndarray:
+    """Return ``w(n) = n^(power − 1) / c`` with c such that the mean of w over all training examples is 1.
+
+    Parameters
+    ----------
+    counts
+        int64 [m]: the lengths to be weighed; 0 is taken as 1.
+    all_counts
+        int64: the training counts of all users (or items), which give c.
+    power
+        0..1: how the whole L2 of one user grows with the length of its history.
+
+    Returns
+    -------
+    ndarray
+        float32 [m].
+    """
+    plain = np.maximum(counts, 1).astype(np.float64) ** (power - 1)
+    total = (np.maximum(all_counts, 1).astype(np.float64) ** (power - 1) * all_counts).sum()
+    return (plain * all_counts.sum() / total).astype(np.float32)
 
 
 def implicit_vectors(

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cofactor.base.config import setting
-from cofactor.base.errors import ArgumentError
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.models.base import States
 from cofactor.models.neural.biases import damped_biases
-from cofactor.models.neural.factor_fold_in import implicit_vectors, ridge_vectors
+from cofactor.models.neural.factor_fold_in import implicit_vectors, l2_weights, ridge_vectors
 from cofactor.models.neural.trained import HISTORY_ARRAYS, TrainedRecommender
 from cofactor.models.traits import ArraySpec, Traits
 from cofactor.training.settings import LossConfig
@@ -40,6 +39,9 @@ class LatentFactorConfig(LossConfig):
     gravity: float = setting(0.0, low=0.0, doc="Weight of the mean square of the scores of all pairs (Gramian regulariser).")
     sparse: str = setting("auto", choices=("auto", "yes", "no"), doc="Whether gradients hold only the rows of a batch.")
     regularization: float = setting(0.1, low=0.0, doc="L2 on the vectors that a batch touches, per example.")
+    frequency_power: float = setting(
+        0.5, low=0.0, high=1.0, doc="On rated data, the whole L2 of one with n ratings grows as n to this; 1 is per example, 0 alike for all."
+    )
 
 
 class LatentFactor(TrainedRecommender):
@@ -54,6 +56,8 @@ class LatentFactor(TrainedRecommender):
 
     Notes
     -----
+    With ``frequency_power`` f, the L2 of whoever has n ratings is multiplied by ``n^(f−1) / c`` in each of them, where c makes
+    the mean over the data 1: the many ratings of busy users speak for themselves, few ones are held back more.
     Squared error's fold-in is exact for ``regularization`` and ``gravity``; ``weight_decay`` isn't part of it. The in-batch
     softmax folds in against negatives by popularity, the full softmax against the whole catalogue.
     Source: Koren, Bell and Volinsky, 2009; Rendle et al., UAI 2009; Krichene et al., ICLR 2019.
@@ -79,8 +83,8 @@ class LatentFactor(TrainedRecommender):
 
     def __init__(self, config: Any = None, **settings: Any) -> None:
         super().__init__(config, **settings)
-        if self.config.loss != "squared":
-            self.traits = replace(type(self).traits, predicts_ratings=False, uses_values=False)  # type: ignore[misc]
+        rates = self.config.loss == "squared"
+        self.traits = replace(type(self).traits, predicts_ratings=rates, uses_values=rates)  # type: ignore[misc]
 
     def _fit(self, data: Interactions, validation: Part | None, run: Run) -> None:
         from cofactor.models.neural import fitting
@@ -130,6 +134,7 @@ class LatentFactor(TrainedRecommender):
         sparse = config.sparse == "yes" or (
             config.sparse == "auto" and n_rows > _SPARSE_FROM * per_batch and not config.gravity and not config.weight_decay
         )
+        weighed = lambda counts: torch.from_numpy(l2_weights(counts, counts, config.frequency_power))  # noqa: E731
         return FactorTables(
             initial_rows(data.n_users, *shape, torch.from_numpy(user_bias), generator),
             initial_rows(data.n_items, *shape, torch.from_numpy(item_bias), generator),
@@ -139,6 +144,8 @@ class LatentFactor(TrainedRecommender):
             sparse=sparse,
             regularization=config.regularization,
             bias_regularization=config.bias_regularization,
+            user_weight=weighed(data.user_counts) if rated else None,
+            item_weight=weighed(data.item_counts) if rated else None,
         ).to(device)
 
     def _publish(self, module: FactorTables, data: Interactions) -> None:
@@ -178,6 +185,7 @@ class LatentFactor(TrainedRecommender):
                 values = np.full(len(items), self.scale[0] + 1.0, np.float32)
             return ridge_vectors(
                 indptr, items, values - self._offsets[items], self.item_factors,
+                strength=l2_weights(np.diff(indptr), self.data.user_counts, config.frequency_power),
                 ridge=config.regularization, bias_ridge=config.bias_regularization if config.biases else None,
                 gravity=config.gravity * len(self.data) / (self.data.n_users * self.data.n_items),
             )  # fmt: skip

@@ -28,17 +28,24 @@ class FactorTables(nn.Module):
         Whether gradients hold only the rows of a batch.
     regularization, bias_regularization
         L2 of vectors and of biases, per example.
+    user_weight, item_weight
+        float32 [n_users] and [n_items]: what each one's L2 is multiplied by, or None for ones.
     """
+
+    user_weight: Tensor | None
+    item_weight: Tensor | None
 
     def __init__(
         self, users: Tensor, items: Tensor, *, biases: bool, user_biases: bool, cosine: bool, sparse: bool,
-        regularization: float, bias_regularization: float,
+        regularization: float, bias_regularization: float, user_weight: Tensor | None = None, item_weight: Tensor | None = None,
     ) -> None:  # fmt: skip
         super().__init__()
         self.users = nn.Embedding.from_pretrained(users, freeze=False, sparse=sparse)
         self.items = nn.Embedding.from_pretrained(items, freeze=False, sparse=sparse)
         self.biases, self.user_biases, self.cosine = biases, user_biases, cosine
         self.regularization, self.bias_regularization = regularization, bias_regularization
+        self.register_buffer("user_weight", user_weight, persistent=False)
+        self.register_buffer("item_weight", item_weight, persistent=False)
         self._touched: tuple[Tensor, Tensor] | None = None
 
     def pairs(self, users: Tensor, items: Tensor) -> Tensor:
@@ -72,10 +79,20 @@ class FactorTables(nn.Module):
         self._touched = None
         if self.cosine or (self.regularization == 0 and self.bias_regularization == 0):
             return None
+        if self.user_weight is not None:
+            return self._weighted(p, self.user_weight[users]) + self._weighted(q, self.item_weight[items])
         total = self.regularization * l2_of_batch(p[..., :-1], q[..., :-1])
         if self.biases and self.bias_regularization:
             total = total + self.bias_regularization * l2_of_batch(p[..., -1], q[..., -1])
         return total
+
+    def _weighted(self, rows: Tensor, weight: Tensor) -> Tensor:
+        """The mean over examples of ``w (λ ‖vector‖² + λ_b bias²)``."""
+        squares = rows.square()
+        each = self.regularization * squares[:, :-1].sum(1)
+        if self.biases and self.bias_regularization:
+            each = each + self.bias_regularization * squares[:, -1]
+        return (each * weight).mean()
 
     def gravity(self) -> Tensor:
         """Return the mean square of ``p_u · q_i`` (or of the cosines) over all pairs."""

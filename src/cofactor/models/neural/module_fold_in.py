@@ -8,7 +8,6 @@ from torch import Tensor, nn
 
 from cofactor.base import rng
 from cofactor.data.interactions import Interactions
-from cofactor.models.neural import fitting
 from cofactor.models.neural.tables import Tables
 from cofactor.training import losses
 from cofactor.training.settings import LossConfig

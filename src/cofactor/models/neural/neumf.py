@@ -11,6 +11,7 @@ from cofactor.data.interactions import Interactions
 from cofactor.models.neural.mlp import Tower
 from cofactor.models.neural.tables import Tables
 from cofactor.models.neural.torch_model import ModuleConfig, TorchRecommender
+from cofactor.models.traits import Traits
 
 
 class NeuMFNet(nn.Module):
@@ -77,6 +78,7 @@ class NeuMF(TorchRecommender):
 
     name = "neumf"
     Config = NeuMFConfig
+    traits = Traits()
 
     def _new_module(self, n_users: int, n_items: int) -> nn.Module:
         return NeuMFNet(n_users, n_items, self.config)

@@ -65,8 +65,8 @@ class TorchRecommender(TrainedRecommender):
 
     def __init__(self, config: Any = None, **settings: Any) -> None:
         super().__init__(config, **settings)
-        if self.config.loss != "squared":
-            self.traits = replace(type(self).traits, predicts_ratings=False, uses_values=False)  # type: ignore[misc]
+        rates = self.config.loss == "squared"
+        self.traits = replace(type(self).traits, predicts_ratings=rates, uses_values=rates)  # type: ignore[misc]
 
     @abstractmethod
     def _new_module(self, n_users: int, n_items: int) -> nn.Module:
