@@ -97,9 +97,7 @@ def main() -> None:
             for side in SIDES:
                 command = [sys.executable, __file__, "--side", side, "--file", str(path)]
                 found[side].append(json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout))
-        print(
-            f"{asked.rows:,} rows, {path.stat().st_size / 2**20:.0f} MiB, Python {platform.python_version()}, {platform.processor()}"
-        )
+        print(f"{asked.rows:,} rows, {path.stat().st_size / 2**20:.0f} MiB, Python {platform.python_version()}")
         for side, runs in found.items():
             seconds = statistics.median(run["seconds"] for run in runs)
             memory = statistics.median(run["bytes"] for run in runs) / 2**20

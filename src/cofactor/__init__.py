@@ -28,6 +28,8 @@ _PUBLIC: dict[str, str] = {
     "Filters": "cofactor.retrieval.filters",
     "Recommender": "cofactor.models.base",
     "evaluate": "cofactor.evaluation.evaluate",
+    "compare": "cofactor.runs.compare",
+    "train": "cofactor.runs.train",
     "save": "cofactor.artifact.save",
     "load": "cofactor.artifact.load",
     "inspect": "cofactor.artifact.load",
