@@ -150,7 +150,7 @@ def logistic_fold_in(
         first, stop = indptr[row], indptr[row + 1]
         if first == stop:
             continue
-        X, beta, mean = np.zeros((1, f), np.float32), np.float32(0.0), np.zeros(f)
+        X, mean, beta = np.zeros((1, f), np.float32), np.zeros(f), np.float32(0.0)
         g, G, words = np.empty(f + 1, np.float32), np.zeros(f + 1, np.float32), np.empty((1, FILTER_WORDS), np.uint64)
         for step in range(steps):
             _gradient(
@@ -163,7 +163,7 @@ def logistic_fold_in(
                 X[0, k] += rate * g[k] / np.sqrt(EPSILON + G[k])
                 if step >= steps // 2:
                     mean[k] += X[0, k]
-            beta += rate * g[f] / np.sqrt(EPSILON + G[f])
+            beta = beta + rate * g[f] / np.sqrt(EPSILON + G[f])
         for k in range(f):
             folded[row, k] = mean[k] / (steps - steps // 2)
     return folded
