@@ -70,9 +70,9 @@ def _gradient(
             _add(g, -(e / (_ONE + e)), Y, j)
     elif m < n_others:
         group = np.zeros(_GROUP, np.int64)
-        if m > 0:
-            filter_fill(words, 0, indices, first, stop)
-        left = negatives * m
+        filter_fill(words, 0, indices, first, stop)
+        left = negatives * max(m, 1)
+        share = np.float32((n_others - m) / left)  # how many negatives each drawn one stands for
         while left > 0:
             size = min(left, _GROUP)
             for n in range(size):
@@ -85,9 +85,9 @@ def _gradient(
                 s = _logit(X, row, beta, Y, b, group[n])
                 e = exp_negative(-s)
                 product *= 1.0 + np.float64(e)
-                loss += max(0.0, np.float64(s) - np.float64(EXP_LIMIT))
-                _add(g, -(e / (_ONE + e)), Y, group[n])
-            loss += np.log(product)
+                loss += np.float64(share) * max(0.0, np.float64(s) - np.float64(EXP_LIMIT))
+                _add(g, -share * (e / (_ONE + e)), Y, group[n])
+            loss += np.float64(share) * np.log(product)
             left -= size
     for k in range(f):
         g[k] -= np.float32(decay) * X[row, k]
