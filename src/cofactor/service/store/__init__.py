@@ -4,7 +4,7 @@
 ``asyncio.wrap_future(store.append(events))``; elsewhere call ``.result()``. Reads answer at once.
 """
 
-from cofactor.service.store.backup import Manifest, backup, restore, verify
+from cofactor.service.store.backups import Manifest, backup, restore, verify
 from cofactor.service.store.errors import (
     ConflictError,
     OverloadError,

@@ -11,8 +11,8 @@ from cofactor.base.extras import require
 from cofactor.service.store.database import Database, Row, Session
 from cofactor.service.store.errors import StoreBusyError, StoreError, StoreFormatError, StoreUnavailableError
 
-# "cofactor" in letters' numbers: one writer at a time per database, so that the order of places is the order of commits.
-_LOCK = 0x636F666163
+# "cofa" in letters' numbers: one writer at a time per store, so that the order of places is the order of commits.
+_LOCK = 0x636F6661
 # Worth another try at once, by SQLSTATE: lock not available, deadlock, serialisation, too many connections, cancelled.
 _BUSY = {"55P03", "40P01", "40001", "53300", "57014"}
 
@@ -54,7 +54,7 @@ class PostgresSession:
     def begin(self) -> None:
         """Begin a transaction that writes; waits for other writers of this store."""
         self.connection.execute("BEGIN")
-        self.connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
+        self.connection.execute("SELECT pg_advisory_xact_lock(%s, hashtext(current_schema()))", (_LOCK,))
 
     def begin_reading(self) -> None:
         """Begin a transaction in which every query sees the same moment."""
