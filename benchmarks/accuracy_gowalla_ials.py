@@ -61,7 +61,8 @@ def main() -> None:
         for factors in asked.factors:
             for seed in asked.seeds:
                 settings = {"factors": factors, **PRESETS[factors], **changed}
-                print(json.dumps({"part": "test", **measured(published, published.train, settings, seed, asked.threads)}), flush=True)
+                found = measured(published, published.train, settings, seed, asked.threads)
+                print(json.dumps({"part": "test", **found}), flush=True)
         return
     inner = split(published.train, "per-user", test=0.1, seed=1)
     for factors in asked.factors:

@@ -14,6 +14,8 @@ CASES: dict[str, dict[str, Any]] = {
     "bpr": {"factors": 16, "epochs": 200},
     "warp": {"factors": 4, "epochs": 60, "regularization": 0.02},
     "logistic_mf": {"factors": 4, "negatives": 0, "alpha": 1.0, "regularization": 2.0},
+    "warp": {"factors": 16, "epochs": 100},
+    "logistic_mf": {"factors": 16, "regularization": 0.1},
     "biased_mf": {"factors": 4, "epochs": 60, "learning_rate": 0.05, "decay": 0.99, "init_scale": 0.1, "regularization": 0.02},
     "svdpp": {"factors": 4, "epochs": 60, "learning_rate": 0.05, "decay": 0.99, "init_scale": 0.1, "regularization": 0.02},
     "latent_factor": {"factors": 4, "epochs": 40, "batch_size": 128, "regularization": 0.02},
@@ -21,6 +23,7 @@ CASES: dict[str, dict[str, Any]] = {
     "dense_net": {"factors": 8, "hidden": (16,), "epochs": 30, "batch_size": 128, "learning_rate": 0.02, "dropout": 0.0},
     "collab_fnet": {"factors": 8, "hidden": (16,), "epochs": 30, "batch_size": 128, "learning_rate": 0.02, "dropout": 0.0},
     "neumf": {"factors": 8, "hidden": (16, 8), "epochs": 25, "batch_size": 128, "learning_rate": 0.02, "pretrain_epochs": 5},
+    "lstm_rating": {"factors": 8, "hidden": 16, "epochs": 40, "batch_size": 8, "learning_rate": 0.02, "dropout": 0.0},
 }
 
 # Models that rank everybody alike: the tests of personal taste don't concern them.

@@ -14,6 +14,7 @@ from cofactor.evaluation.significance import compare
 from score_table import question
 
 HOSTILE = "</script><img src=x onerror=alert(1)> & \"quoted\" 'name'"
+SECONDS = {"plain": 0.1, HOSTILE: 2.0, "third": 30.0}
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +39,7 @@ class Tags(HTMLParser):
 
 
 def test_the_page_is_whole_and_asks_the_network_for_nothing(results, tmp_path):
-    path = write_report(tmp_path / "report.html", results, compare(results), fit_seconds=[0.1, 2, 30])
+    path = write_report(results, tmp_path / "report.html", comparisons=compare(results), seconds=SECONDS)
     text = path.read_text(encoding="utf-8")
     assert [p.name for p in tmp_path.iterdir()] == ["report.html"]
     for tag, attributes in Tags(text).seen:
@@ -50,7 +51,7 @@ def test_the_page_is_whole_and_asks_the_network_for_nothing(results, tmp_path):
 
 
 def test_hostile_names_stay_text(results):
-    text = render(results, compare(results), title=HOSTILE)
+    text = render(results, comparisons=compare(results), seconds=SECONDS, title=HOSTILE)
     assert not [tag for tag, _ in Tags(text).seen if tag == "img"]
     assert "onerror=alert(1)>" not in text.replace("onerror=alert(1)&gt;", "")
     inside = re.search(r'<script type="application/json" id="figures">(.*?)</script>', text, re.S).group(1)
@@ -61,7 +62,7 @@ def test_hostile_names_stay_text(results):
 
 
 def test_the_table_shows_each_value_and_marks_the_best(results):
-    text = render(results, compare(results))
+    text = render(results, comparisons=compare(results))
     for result in results:
         assert f"<b>{result['ndcg@3']:.4f}</b>" in text
     assert 'class="best"' in text
@@ -76,5 +77,12 @@ def test_sampled_metrics_are_flagged_on_the_page(results):
 def test_a_report_of_nothing_is_refused(results):
     with pytest.raises(ArgumentError, match="at least one result"):
         render([])
-    with pytest.raises(ArgumentError, match="one number for each of the 3 results"):
-        render(results, fit_seconds=[1.0])
+    with pytest.raises(ArgumentError, match="it lacks .*third"):
+        render(results, seconds={"plain": 1.0, HOSTILE: 2.0})
+
+
+def test_a_metric_that_only_some_models_have_gets_a_dash(results):
+    asked = question(np.random.default_rng(2).normal(size=(30, 12)), [[1, 2]] * 30, [[3]] * 30, values=[[1, 2]] * 30)
+    text = render([results[0], evaluate(*asked, "rmse,ndcg@3", label="rated")])
+    assert '<th scope="col">rmse</th>' in text
+    assert '<td class="plain">–</td>' in text

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import html
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from cofactor.evaluation.intervals import Summary
 from cofactor.evaluation.result import Result
 
 Chart = dict[str, Any]
@@ -15,6 +16,7 @@ Chart = dict[str, Any]
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7f7f7f", "#8c6d31")
 FONT = {"family": 'system-ui, "Segoe UI", Roboto, sans-serif', "size": 13}
 PER_ROW = 3
+NOTHING = Summary(math.nan, None, None, 0)
 LEGEND = {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"}
 
 
@@ -33,7 +35,9 @@ def forest(results: Sequence[Result], metrics: Sequence[str]) -> Chart:
         left, right = column / columns + (0.02 if column else 0), (column + 1) / columns - 0.02
         top = 1 - row / n_rows
         domain = [top - (height - 56) / height / n_rows, top - 22 / height / n_rows]
-        layout[f"xaxis{key}"] = {"domain": [left, right], "anchor": f"y{key}", "nticks": 5, "zeroline": False, "tickformat": ".3~f"}
+        layout[f"xaxis{key}"] = {
+            "domain": [left, right], "anchor": f"y{key}", "nticks": 4, "tickangle": 0, "zeroline": False, "tickformat": ".3~f",
+        }  # fmt: skip
         layout[f"yaxis{key}"] = {
             "domain": domain, "anchor": f"x{key}", "autorange": "reversed", "showticklabels": column == 0,
             "type": "category", "categoryorder": "array", "categoryarray": labels, "automargin": True, "ticks": "",
@@ -47,10 +51,10 @@ def forest(results: Sequence[Result], metrics: Sequence[str]) -> Chart:
 
 
 def _dots(results: Sequence[Result], name: str, labels: list[str], key: str) -> Chart:
-    values = [_finite(r[name]) for r in results]
-    up, down, texts = [], [], []
+    values, up, down, texts = [], [], [], []
     for result in results:
-        one = result.summary[name]
+        one = result.summary.get(name, NOTHING)
+        values.append(_finite(one.value))
         known = one.low is not None and one.high is not None and math.isfinite(one.value)
         up.append(one.high - one.value if known and one.high is not None else 0)
         down.append(one.value - one.low if known and one.low is not None else 0)
@@ -60,49 +64,49 @@ def _dots(results: Sequence[Result], name: str, labels: list[str], key: str) -> 
     return {
         "type": "scatter", "mode": "markers", "x": values, "y": labels, "xaxis": f"x{key}", "yaxis": f"y{key}",
         "marker": {"size": 10, "color": colours}, "text": texts, "hoverinfo": "text", "showlegend": False,
-        "error_x": {"type": "data", "symmetric": False, "array": up, "arrayminus": down, "thickness": 1.6, "width": 4, "color": "#8894a6"},
+        "error_x": {"type": "data", "symmetric": False, "array": up, "arrayminus": down, "thickness": 1.6, "width": 4,
+                    "color": "#8894a6"},
     }  # fmt: skip
 
 
-def groups(results: Sequence[Result], metrics: Sequence[str]) -> Chart:
-    """Return the first metric by group of items: a line of dots for each model."""
+def groups(results: Sequence[Result], metric: str) -> Chart:
+    """Return a metric by group of items: a line of dots for each model."""
     names = list(dict.fromkeys(name for r in results for name in r.groups))
-    metric = next((m for m in metrics if any(m in g.summary for r in results for g in r.groups.values())), metrics[0])
     layout = _layout(320)
     layout["xaxis"] = {"type": "category", "automargin": True, "tickangle": 0}
     layout["yaxis"] = {"title": {"text": _label(metric)}, "rangemode": "tozero", "automargin": True}
     layout["legend"] = dict(LEGEND)
     data = []
     for n, result in enumerate(results):
-        shown = [g.summary.get(metric) for g in (result.groups.get(name) for name in names) if g is not None]
-        known = [s for s in shown if s is not None]
+        shown = {name: result.groups[name] for name in names if name in result.groups}
+        known = [group.summary.get(metric, NOTHING) for group in shown.values()]
         up = [(s.high or s.value) - s.value if math.isfinite(s.value) else 0 for s in known]
         down = [s.value - (s.low if s.low is not None else s.value) if math.isfinite(s.value) else 0 for s in known]
         data.append({
             "type": "scatter", "mode": "lines+markers", "name": _label(result.model), "y": [_finite(s.value) for s in known],
-            "x": [f"{_label(name)}<br>{g.n_users:,} users" for name, g in result.groups.items()],
+            "x": [f"{_label(name)}<br>{g.n_users:,} users" for name, g in shown.items()],
             "marker": {"size": 8}, "line": {"color": _colour(n), "width": 2},
             "error_y": {"type": "data", "symmetric": False, "array": up, "arrayminus": down, "thickness": 1.2, "width": 3},
         })  # fmt: skip
     return {"data": data, "layout": layout}
 
 
-def pace(results: Sequence[Result], metric: str, fit_seconds: Sequence[float] | None) -> Chart:
+def pace(results: Sequence[Result], metric: str, seconds: Mapping[str, float] | None) -> Chart:
     """Return quality against time on a logarithmic axis: of fitting if it is known, else of evaluating."""
-    times = [r.how.seconds for r in results] if fit_seconds is None else fit_seconds
+    times = [r.how.seconds if seconds is None else seconds[r.model] for r in results]
     layout = _layout(360)
-    what = "evaluating" if fit_seconds is None else "fitting"
+    what = "evaluating" if seconds is None else "fitting"
     layout["xaxis"] = {"type": "log", "title": {"text": f"seconds for {what}"}, "automargin": True, "dtick": "D2"}
     layout["yaxis"] = {"title": {"text": _label(metric)}, "automargin": True}
     layout["legend"] = dict(LEGEND)
     data = []
-    for n, (result, seconds) in enumerate(zip(results, times, strict=True)):
-        name, one = _label(result.model), result.summary[metric]
+    for n, (result, took) in enumerate(zip(results, times, strict=True)):
+        name, one = _label(result.model), result.summary.get(metric, NOTHING)
         known = one.low is not None and one.high is not None
         data.append({
-            "type": "scatter", "mode": "markers", "x": [max(float(seconds), 1e-4)], "y": [_finite(one.value)],
+            "type": "scatter", "mode": "markers", "x": [max(float(took), 1e-4)], "y": [_finite(one.value)],
             "name": name, "showlegend": True, "cliponaxis": False,
-            "hovertext": f"{name}<br>{_label(metric)} {one.value:.4f}<br>{seconds:,.2f} s", "hoverinfo": "text",
+            "hovertext": f"{name}<br>{_label(metric)} {one.value:.4f}<br>{took:,.2f} s", "hoverinfo": "text",
             "marker": {"size": 12, "color": _colour(n)},
             "error_y": {"type": "data", "symmetric": False, "thickness": 1.4, "width": 4, "color": "#8894a6",
                         "array": [one.high - one.value if known and one.high is not None else 0],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,34 +17,34 @@ from cofactor.evaluation.significance import Comparison
 
 
 def write_report(
-    path: str | Path,
     results: Sequence[Result],
-    comparisons: Sequence[Comparison] = (),
+    path: str | Path,
     *,
+    comparisons: Sequence[Comparison] = (),
+    seconds: Mapping[str, float] | None = None,
     title: str = "Model comparison",
-    fit_seconds: Sequence[float] | None = None,
 ) -> Path:
     """Write a comparison as one self-contained HTML page.
 
     Parameters
     ----------
-    path
-        The file to write; it is replaced only once the page is complete.
     results
         One for each model, measured alike (see `significance.compare`).
+    path
+        The file to write; it is replaced only once the page is complete.
     comparisons
         Paired tests, shown as matrices.
+    seconds
+        How long each model took to fit, by its label, to be shown beside its quality.
     title
         The page's heading.
-    fit_seconds
-        How long each model took to fit, to be shown beside its quality.
 
     Returns
     -------
     Path
         Where the page is.
     """
-    text = render(results, comparisons, title=title, fit_seconds=fit_seconds)
+    text = render(results, comparisons=comparisons, seconds=seconds, title=title)
     path = Path(path)
     unfinished = path.with_name(path.name + ".part")
     unfinished.write_text(text, encoding="utf-8")
@@ -54,31 +54,31 @@ def write_report(
 
 def render(
     results: Sequence[Result],
-    comparisons: Sequence[Comparison] = (),
     *,
+    comparisons: Sequence[Comparison] = (),
+    seconds: Mapping[str, float] | None = None,
     title: str = "Model comparison",
-    fit_seconds: Sequence[float] | None = None,
 ) -> str:
     """Return the page as text; see `write_report`. Names and sentences are escaped, whatever is in them."""
     if not results:
         raise ArgumentError("results must hold at least one result.")
-    if fit_seconds is not None and len(fit_seconds) != len(results):
-        raise ArgumentError(f"fit_seconds must have one number for each of the {len(results)} results.")
+    missing = [r.model for r in results if seconds is not None and r.model not in seconds]
+    if missing:
+        raise ArgumentError(f"seconds must hold each result's model; it lacks {missing}.")
     from plotly.offline import get_plotlyjs
 
-    metrics = [name for name in results[0].metrics if all(name in r.summary for r in results)]
-    if not metrics:
-        raise ArgumentError("the results share no metric.")
+    metrics = list(dict.fromkeys(name for r in results for name in r.metrics))
+    leading = next((name for name in metrics if all(name in r.summary for r in results)), metrics[0])
     figures: dict[str, Any] = {"forest": charts.forest(results, metrics)}
-    sections = [_head(title, results), _summary(results, metrics, comparisons, fit_seconds)]
+    sections = [_head(title, results), _summary(results, metrics, comparisons, seconds)]
     sections.append(_section("How good, and how sure", "forest", "Each dot is a mean over users, each bar its interval."))
     if comparisons:
         sections.append(_pairs(results, comparisons))
     if any(r.groups for r in results):
-        figures["groups"] = charts.groups(results, metrics)
+        figures["groups"] = charts.groups(results, leading)
         sections.append(_section("By group of items", "groups", "The same rankings; only the true items of a group count."))
-    note = "Towards the upper left is better." if not parse_metric(metrics[0]).lower_is_better else "Lower left is better."
-    figures["pace"] = charts.pace(results, metrics[0], fit_seconds)
+    note = "Towards the upper left is better." if not parse_metric(leading).lower_is_better else "Lower left is better."
+    figures["pace"] = charts.pace(results, leading, seconds)
     sections.append(_section("Quality and time", "pace", note))
     sections.append(_details(results))
     return _PAGE.format(
@@ -99,17 +99,17 @@ def _summary(
     results: Sequence[Result],
     metrics: list[str],
     comparisons: Sequence[Comparison],
-    fit_seconds: Sequence[float] | None,
+    seconds: Mapping[str, float] | None,
 ) -> str:
     """The table: the best of each column bold, and those that aren't significantly worse marked."""
     heads = "".join(f'<th scope="col">{_safe(name)}</th>' for name in metrics)
-    heads += '<th scope="col">fit, s</th>' if fit_seconds is not None else ""
+    heads += '<th scope="col">fit, s</th>' if seconds is not None else ""
     lines = []
     best = {name: _best(results, name) for name in metrics}
-    for n, result in enumerate(results):
+    for result in results:
         cells = "".join(_cell(result, name, best[name], comparisons) for name in metrics)
-        if fit_seconds is not None:
-            cells += f'<td class="plain">{fit_seconds[n]:,.2f}</td>'
+        if seconds is not None:
+            cells += f'<td class="plain">{seconds[result.model]:,.2f}</td>'
         lines.append(f'<tr><th scope="row">{_safe(result.model)}</th>{cells}<td class="plain">{result.how.seconds:,.2f}</td></tr>')
     level = f"{results[0].how.confidence:.0%}"
     tied = " A ≈ marks what can't be told from the best." if comparisons else ""
@@ -120,8 +120,8 @@ def _summary(
 
 
 def _cell(result: Result, name: str, best: str | None, comparisons: Sequence[Comparison]) -> str:
-    one = result.summary[name]
-    if not math.isfinite(one.value):
+    one = result.summary.get(name)
+    if one is None or not math.isfinite(one.value):
         return '<td class="plain">–</td>'
     interval = f"<small>{one.low:.4f} – {one.high:.4f}</small>" if one.low is not None and one.high is not None else ""
     pair = {result.model, best}
@@ -132,7 +132,7 @@ def _cell(result: Result, name: str, best: str | None, comparisons: Sequence[Com
 
 
 def _best(results: Sequence[Result], name: str) -> str | None:
-    defined = [r for r in results if math.isfinite(r[name])]
+    defined = [r for r in results if name in r.summary and math.isfinite(r[name])]
     if len(defined) < 2:
         return None
     choose = min if parse_metric(name).lower_is_better else max
@@ -180,7 +180,7 @@ def _p_text(p: float) -> str:
 
 def _section(title: str, figure: str, note: str) -> str:
     return f"""<section><h2>{_safe(title)}</h2><p class="note">{_safe(note)}</p>
-<div class="chart" id="{figure}"></div></section>"""
+<div class="scroll"><div class="chart" id="{figure}"></div></div></section>"""
 
 
 def _details(results: Sequence[Result]) -> str:
@@ -262,7 +262,7 @@ td.best b { font-weight: 700; color: var(--accent); } td small { display: block;
 .pairs thead th { text-align: center; } .pairs thead th:first-child { text-align: left; color: var(--ink); font-size: 15px; }
 .pairs th, .pairs td { border-bottom: 0; padding: 6px 10px; } td.win { background: rgba(0,114,178,.24); }
 td.lose { background: rgba(213,94,0,.24); } td.even { background: rgba(128,136,150,.12); color: var(--soft); }
-.tied { color: var(--soft); margin-left: 4px; } .chart { width: 100%; min-height: 120px; }
+.tied { color: var(--soft); margin-left: 4px; } .chart { width: 100%; min-width: 680px; min-height: 120px; }
 dl { display: grid; grid-template-columns: minmax(110px, max-content) 1fr; gap: 6px 20px; margin: 8px 0 0; }
 dt { color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; }
 code { font: 13px/1.5 ui-monospace, "SF Mono", Menlo, Consolas, monospace; }

@@ -30,16 +30,17 @@ MODELS: dict[str, Entry] = {
     "item_knn": Entry("implicit.item_knn", "ItemKNN", "neighbours among items, by the users they share"),
     "ease": Entry("implicit.ease", "EASE", "the best linear item model, in closed form; one dense matrix"),
     "ials": Entry("implicit.ials", "IALS", "matrix factorisation over all pairs by alternating least squares"),
-    "bpr": Entry("implicit.bpr", "BPR", "what a user took ranks above what he didn't, pair by pair"),
+    "bpr": Entry("implicit.bpr", "BPR", "what a user took ranks above what they didn't, pair by pair"),
     "warp": Entry("implicit.warp", "WARP", "descends an estimate of the rank: good at the top of the list"),
-    "logistic_mf": Entry("implicit.logistic_mf", "LogisticMF", "the probability of taking an item, by logistic regression"),
+    "logistic_mf": Entry("implicit.logistic_mf", "LogisticMF", "the probability of taking an item, users and items in turn"),
     "biased_mf": Entry("explicit.biased_mf", "BiasedMF", "ratings by matrix factorisation with biases, SGD or ALS"),
     "svdpp": Entry("explicit.svdpp", "SVDpp", "the same, where what was rated at all speaks too"),
     "latent_factor": Entry("neural.latent_factor", "LatentFactor", "matrix factorisation in PyTorch, with any loss"),
     "mlp": Entry("neural.mlp", "MLP", "a tower of layers on joined embeddings"),
     "dense_net": Entry("neural.mlp", "DenseNet", "one hidden layer on joined embeddings"),
-    "collab_fnet": Entry("neural.mlp", "CollabFNet", "ReLU and dropout on joined embeddings"),
+    "collab_fnet": Entry("neural.mlp", "CollabFNet", "ReLU and dropout on joined embeddings, then one hidden layer"),
     "neumf": Entry("neural.neumf", "NeuMF", "factorisation and a tower side by side"),
+    "lstm_rating": Entry("sequence.lstm_rating", "LSTMRating", "ratings predicted from the ones before, by an LSTM"),
 }
 
 

@@ -8,6 +8,7 @@ import lzma
 import zipfile
 import zlib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -63,7 +64,7 @@ class Entry:
         """Open it for reading unpacked bytes; damage shows as DataError."""
         with _damage(self.shown):
             if self.member is None:
-                with self.path.open("rb") as raw:
+                with self.path.open("rb", buffering=0) as raw:
                     yield _unpacked(raw)
             else:
                 with zipfile.ZipFile(self.path) as archive, archive.open(self.member) as raw:
@@ -123,6 +124,15 @@ class Place:
     def matching(self, ending: str) -> list[Entry]:
         """Return the files whose names end in ``ending`` (``.gz`` aside)."""
         return [entry for entry in self.entries if entry.name.endswith(ending)]
+
+
+def ahead(blocks: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield the same blocks, each made while the one before it is worked on (unpacking and decoding leave the GIL)."""
+    with ThreadPoolExecutor(1, "cofactor-read") as pool:
+        coming = pool.submit(next, blocks, None)
+        while (block := coming.result()) is not None:
+            coming = pool.submit(next, blocks, None)
+            yield block
 
 
 def is_zip(path: Path) -> bool:

@@ -67,7 +67,7 @@ def _solve_cg(
                 M[k] = F(1) / D[k]
             if n == 0:
                 continue
-            accumulate(fixed, index, n, w, r, 0, f)  # r = Y_u' W 1, the residual at x = 0
+            accumulate(fixed, index, n, w, r)  # r = Y_u' W 1, the residual at x = 0
             rz = F(0)
             for k in range(f):
                 p[k] = M[k] * r[k]
@@ -90,7 +90,7 @@ def _solve_cg(
                     s[t] *= -a * w[t]
                 for k in range(f):
                     r[k] -= a * D[k] * p[k]
-                accumulate(fixed, index, n, s, r, 0, f)
+                accumulate(fixed, index, n, s, r)
                 rz_next = F(0)
                 for k in range(f):
                     rz_next += M[k] * r[k] * r[k]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import prange
 
-from cofactor.kernels.cpu._ials_rows import F, accumulate, dots, dynamic, row_blocks, solve_upper
+from cofactor.kernels.cpu._ials_rows import F, accumulate_part, dots, dynamic, row_blocks, solve_upper
 from cofactor.kernels.cpu.jit import kernel
 
 
@@ -66,7 +66,7 @@ def _solve_subspace(
                 m = min(block_size, f - first)
                 for k in range(m):
                     c[first + k] = -(diagonal[first + k] + ridge[u]) * x[first + k]
-                accumulate(fixed, index, n, e, c, first, first + m)
+                accumulate_part(fixed, index, n, e, c, first, first + m)
                 g = c[first:]
                 for i in range(m):
                     for k in range(m):
