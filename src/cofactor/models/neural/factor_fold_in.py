@@ -127,7 +127,8 @@ def implicit_vectors(
     q, b = item_factors.astype(np.float64), item_bias.astype(np.float64)
     draws, log_expected = _draws(config, item_counts)
     is_softmax = config.loss in SOFTMAX
-    ridge = 0.0 if config.loss == "cosine_contrastive" else config.regularization
+    cosine = config.loss == "cosine_contrastive"
+    ridge = 0.0 if cosine else config.regularization
     for user in range(len(vectors)):
         own = items[indptr[user] : indptr[user + 1]]
         if not len(own):
@@ -138,7 +139,6 @@ def implicit_vectors(
         others = draws[free]
         # A softmax sums over the catalogue: each draw stands for 1 / (expected count) items.
         shift = b[others] - log_expected[free] if is_softmax else b[others]
-        cosine = config.loss == "cosine_contrastive"
 
         def loss(
             p: np.ndarray, own: np.ndarray = own, others: np.ndarray = others, shift: np.ndarray = shift
