@@ -171,13 +171,19 @@ class LatentFactor(TrainedRecommender):
         if module.cosine:
             for factors in (self.user_factors, self.item_factors):
                 factors /= np.maximum(np.linalg.norm(factors, axis=1, keepdims=True), 1e-12)
+        cold_users, cold_items = data.user_counts == 0, data.item_counts == 0
+        self.user_factors[cold_users], self.user_bias[cold_users] = self._stranger(data, "user")
         # A cold item keeps no chance direction; where negatives are drawn, training itself has pushed it down.
         if self.config.loss == "squared" and data.values is not None:
-            self.item_factors[data.item_counts == 0] = 0
-        self.user_factors[data.user_counts == 0] = 0
-        if not (self.config.mean or self.config.loss != "squared"):
-            return
-        self.user_bias[data.user_counts == 0] = 0
+            self.item_factors[cold_items], self.item_bias[cold_items] = self._stranger(data, "item")
+
+    def _stranger(self, data: Interactions, side: str) -> tuple[np.ndarray, np.float32]:
+        """Vector and bias of a user or an item never met: zeros, or the others' mean where no mean rating stands for them."""
+        factors, bias = (self.user_factors, self.user_bias) if side == "user" else (self.item_factors, self.item_bias)
+        if self.config.mean or self.config.loss != "squared" or data.values is None:
+            return np.zeros(factors.shape[1], np.float32), np.float32(0)
+        met = (data.user_counts if side == "user" else data.item_counts) > 0
+        return factors[met].mean(0), np.float32(bias[met].mean())
 
     @property
     def _extended(self) -> np.ndarray:
@@ -201,12 +207,14 @@ class LatentFactor(TrainedRecommender):
             elif histories.values is None:
                 # Items without ratings say nothing about how they were liked, beyond that they were chosen.
                 values = np.full(len(items), self.scale[0] + 1.0, np.float32)
-            return ridge_vectors(
+            vectors = ridge_vectors(
                 indptr, items, values - self._offsets[items], self.item_factors,
                 strength=l2_weights(np.diff(indptr), self.data.user_counts, config.frequency_power if rated else 1.0),
                 ridge=config.regularization, bias_ridge=config.bias_regularization if config.biases else None,
                 gravity=config.gravity * len(self.data) / (self.data.n_users * self.data.n_items),
             )  # fmt: skip
+            vectors[np.diff(indptr) == 0] = np.append(*self._stranger(self.data, "user"))
+            return vectors
         return implicit_vectors(indptr, items, self.item_factors, self.item_bias, config, self.data.item_counts)
 
     def _score(self, states: States, item_rows: np.ndarray | None) -> np.ndarray:
@@ -227,6 +235,9 @@ class LatentFactor(TrainedRecommender):
             part = slice(low, low + 65536)
             dots[part] = np.einsum("nf,nf->n", vectors[which[known][part], :-1], self.item_factors[rows[part]])
         predicted[known] += dots + self.item_bias[rows]
+        if not known.all():
+            vector, bias = self._stranger(self.data, "item")
+            predicted[~known] += vectors[which[~known], :-1] @ vector + bias
         return np.clip(predicted, self.scale[1], self.scale[2]).astype(np.float32)
 
     def _state(self) -> dict[str, np.ndarray]:

@@ -20,8 +20,8 @@ from cofactor.runs.tutorials.recipe import Figure, Reproduced, fitted, mean_mse,
 _GD: dict[str, Any] = {"batch_size": 0, "factors": 32, "epochs": 60}
 # As the tutorial has it: a plain product, L2 and gravity, no mean and no biases.
 PLAIN: dict[str, Any] = {
-    **_GD, "mean": False, "biases": False, "epochs": 200, "learning_rate": 0.05, "init_scale": 0.5, "gravity": 1.0,
-    "regularization": 0.01, "frequency_power": 1.0, "patience": 30,
+    **_GD, "mean": False, "biases": False, "factors": 16, "epochs": 600, "learning_rate": 0.05, "init_scale": 0.02, "gravity": 0.01,
+    "regularization": 0.05, "frequency_power": 1.0, "patience": 30,
 }  # fmt: skip
 # With frequency_power 0 the L2 of biases is as many imagined ratings for everybody: two for a user, five for a book.
 BIASED: dict[str, Any] = {
