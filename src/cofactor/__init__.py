@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
-# Public name -> the module that holds it (and, after a colon, its name there).
+# Public name -> the module that holds it; with a colon at its end, the module itself.
 _PUBLIC: dict[str, str] = {
     "Run": "cofactor.base.run",
     "CofactorError": "cofactor.base.errors",
@@ -21,11 +21,34 @@ _PUBLIC: dict[str, str] = {
     "IdMap": "cofactor.data.ids",
     "Split": "cofactor.data.split",
     "Part": "cofactor.data.split",
+    "read": "cofactor.data.readers",
+    "datasets": "cofactor.data.datasets:",
+    "split": "cofactor.data.split",
+    "describe": "cofactor.data.describe",
+    "Filters": "cofactor.retrieval.filters",
     "Recommender": "cofactor.models.base",
+    "evaluate": "cofactor.evaluation.evaluate",
+    "compare": "cofactor.runs.compare",
+    "train": "cofactor.runs.train",
     "save": "cofactor.artifact.save",
     "load": "cofactor.artifact.load",
     "inspect": "cofactor.artifact.load",
     "Popularity": "cofactor.models.baselines.popularity",
+    "Bias": "cofactor.models.baselines.bias",
+    "ItemKNN": "cofactor.models.implicit.item_knn",
+    "EASE": "cofactor.models.implicit.ease",
+    "IALS": "cofactor.models.implicit.ials",
+    "BPR": "cofactor.models.implicit.bpr",
+    "WARP": "cofactor.models.implicit.warp",
+    "LogisticMF": "cofactor.models.implicit.logistic_mf",
+    "BiasedMF": "cofactor.models.explicit.biased_mf",
+    "SVDpp": "cofactor.models.explicit.svdpp",
+    "LatentFactor": "cofactor.models.neural.latent_factor",
+    "MLP": "cofactor.models.neural.mlp",
+    "DenseNet": "cofactor.models.neural.mlp",
+    "CollabFNet": "cofactor.models.neural.mlp",
+    "NeuMF": "cofactor.models.neural.neumf",
+    "LSTMRating": "cofactor.models.sequence.lstm_rating",
 }
 
 __all__ = ["__version__", *_PUBLIC]
@@ -34,8 +57,9 @@ __all__ = ["__version__", *_PUBLIC]
 def __getattr__(name: str) -> Any:
     if name not in _PUBLIC:
         raise AttributeError(f"module 'cofactor' has no attribute {name!r}")
-    module, _, inner = _PUBLIC[name].partition(":")
-    value = getattr(importlib.import_module(module), inner or name)
+    module, whole, _ = _PUBLIC[name].partition(":")
+    value = importlib.import_module(module)
+    value = value if whole else getattr(value, name)
     globals()[name] = value
     return value
 

@@ -7,10 +7,13 @@ from typing import Any
 # name -> settings for tiny data; how close fold-in has to come to the trained row is the same for all.
 CASES: dict[str, dict[str, Any]] = {
     "popularity": {},
+    "ials": {"factors": 6, "unobserved_weight": 0.1, "regularization": 0.01},
     "bias": {},
     "item_knn": {"neighbours": 12},
     "ease": {"regularization": 5.0},
     "bpr": {"factors": 16, "epochs": 200},
+    "warp": {"factors": 16, "epochs": 100},
+    "logistic_mf": {"factors": 16, "regularization": 0.1},
     "biased_mf": {"factors": 4, "epochs": 60, "learning_rate": 0.05, "decay": 0.99, "init_scale": 0.1, "regularization": 0.02},
     "svdpp": {"factors": 4, "epochs": 60, "learning_rate": 0.05, "decay": 0.99, "init_scale": 0.1, "regularization": 0.02},
     "latent_factor": {"factors": 4, "epochs": 40, "batch_size": 128, "regularization": 0.02},

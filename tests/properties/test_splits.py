@@ -183,6 +183,9 @@ def test_every_interaction_is_in_one_test_fold(data, folds, validation):
         return
     assert len(parts) == folds
     held = [keys(part.test.truth) for part in parts]
+    for part in parts if validation else ():
+        assert len(part.train) + len(part.validation.truth) + len(part.test.truth) == len(data)
+        assert len(part.validation.truth) == int(validation * len(data) + 0.5)
     assert sum(map(len, held)) == len(data)
     assert set.union(*held) == keys(data)
     assert max(map(len, held)) - min(map(len, held)) <= 1

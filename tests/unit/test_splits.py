@@ -1,15 +1,18 @@
 from __future__ import annotations
 
 import datetime
+import os
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
 from cofactor.base.errors import ArgumentError, UnknownNameError
-from cofactor.data import moments
+from cofactor.data import datasets, moments
 from cofactor.data.events import Events
 from cofactor.data.interactions import Interactions
+from cofactor.data.readers.read import read
 from cofactor.data.split import Part, split
 from cofactor.data.splits import k_fold, predefined
 
@@ -264,3 +267,23 @@ def test_other_moments_are_refused(moment):
 
 def test_moments_beyond_the_calendar_are_shown_as_numbers():
     assert moments.text(10**17) == f"second {10**17}"
+
+
+@pytest.mark.data("ml-100k")
+def test_files_given_as_parts_equal_the_published_fold():
+    if not datasets.available("ml-100k"):
+        pytest.skip("ml-100k is not under COFACTOR_DATA")
+    published = datasets.load_split("ml-100k", fold="u1")
+    folder = Path(os.environ["COFACTOR_DATA"]) / "ml-100k"
+    made = predefined(read(str(folder / "u1.base")), read(str(folder / "u1.test")))
+    assert made.fingerprint == published.fingerprint
+
+
+@pytest.mark.data("sasrec-ml-1m")
+def test_leave_last_with_validation_seen_is_the_published_protocol_of_sasrec():
+    if not datasets.available("sasrec-ml-1m"):
+        pytest.skip("sasrec-ml-1m is not under COFACTOR_DATA")
+    whole = datasets.load("sasrec-ml-1m")
+    data = whole if isinstance(whole, Interactions) else Interactions.build(whole)
+    made = split(data, "leave-last", validation=1).with_validation_seen()
+    assert made.fingerprint == datasets.load_split("sasrec-ml-1m").fingerprint

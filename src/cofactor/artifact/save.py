@@ -75,7 +75,7 @@ def save(
         _write_table(room / fmt.ITEMS, model.data.items, model.data.catalogue)
         files = {name: fmt.file_facts(room / name) for name in fmt.FILES}
         manifest = _manifest(model, arrays, files, metrics or {}, run or {}, split)
-        _write_bytes(room / fmt.MANIFEST, msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n")
+        _write_bytes(room / fmt.MANIFEST, msgspec.json.format(msgspec.json.encode(manifest, enc_hook=_plain), indent=2) + b"\n")
         for name in fmt.FILES:
             _sync(room / name)
         _sync(room)
@@ -154,6 +154,13 @@ def _manifest(
         files=files, metrics=dict(metrics), run=dict(run), versions=_versions(),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )  # fmt: skip
+
+
+def _plain(value: Any) -> Any:
+    """NumPy's numbers among the metrics, as Python's."""
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"the manifest holds plain numbers and words, not {type(value).__name__}.")
 
 
 def _versions() -> dict[str, str]:

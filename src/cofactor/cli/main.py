@@ -36,9 +36,7 @@ def run() -> None:
         code = main(sys.argv[1:])
         sys.stdout.flush()
     except BrokenPipeError:
-        # The reader of our output has gone (cofactor ... | head): not our failure, and nobody to tell.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
+        code = _silenced()
     sys.exit(code)
 
 
@@ -72,8 +70,8 @@ def _run(name: str, words: list[str], debug: bool) -> int:
         app(words, prog_name=f"cofactor {name}")
     except SystemExit as done:
         return done.code if isinstance(done.code, int) else 0
-    except BrokenPipeError:
-        raise
+    except _ReaderGone:
+        return _silenced()
     except (CofactorError, OSError, MemoryError) as error:
         if debug:
             raise
@@ -93,8 +91,19 @@ def _interruptible(command: Callable[..., None]) -> Callable[..., None]:
             command(*words, **options)
         except KeyboardInterrupt:
             raise CofactorError("interrupted; nothing was saved.") from None
+        except BrokenPipeError:
+            raise _ReaderGone from None
 
     return guarded
+
+
+class _ReaderGone(Exception):
+    """Who read our output has gone (``cofactor ... | head``): not our failure, and nobody to tell."""
+
+
+def _silenced() -> int:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
 
 
 def _sentence(error: BaseException) -> str:

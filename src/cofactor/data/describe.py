@@ -230,7 +230,7 @@ def _lines(found: Description) -> list[str]:
     for name, spread in (("user", found.user_tail), ("item", found.item_tail)):
         numbers = ", ".join(f"{label} {number:,.0f}" for label, number in spread.quantiles.items())
         shares = ", ".join(f"top {label} hold {share:.1%}" for label, share in spread.top_shares.items())
-        lines.append(f"  interactions of a {name}: mean {spread.mean:,.1f}; quantiles {numbers}")
+        lines.append(f"  interactions per {name}: mean {spread.mean:,.1f}; quantiles {numbers}")
         lines.append(f"    {shares}; Gini {spread.gini:.3f}; {spread.below_five:,} {name}s with fewer than 5")
     for name, columns in (("item", found.item_columns), ("user", found.user_columns)):
         if columns:

@@ -15,6 +15,8 @@ from cofactor.base.errors import ArgumentError, DataError, UnknownIdError
 
 # From this many ids on, one vectorised hash join beats a Python dictionary look-up per id.
 _BULK = 512
+# From this many look-ups on, a table over the whole range of the ids is worth its making.
+_DENSE = 100_000
 
 
 class IdMap:
@@ -47,7 +49,7 @@ class IdMap:
         DataError
             If a column mixes integers with strings, or holds something else.
         """
-        plain = [_plain(column) for column in columns]
+        plain = [_plain(_used(column)) for column in columns]
         kinds = {str(column.type) for column in plain if len(column)}
         if len(kinds) > 1:
             plain = [column.cast(pa.string()) for column in plain]
@@ -167,16 +169,42 @@ class IdMap:
         if len(self) == 0:
             return np.full(len(asked), -1, np.int32)
         numbers = self._numbers if self._is_sorted else self._numbers[self._order]
+        span = int(numbers[-1]) - int(numbers[0]) + 1
+        if len(asked) > _DENSE and span <= 4 * len(asked) and not asked.mask.any():
+            return self._find_dense(asked.data, numbers, span)
         wanted = asked.filled(0)
         place = np.minimum(np.searchsorted(numbers, wanted), len(self) - 1)
         hit = (numbers[place] == wanted) & ~np.ma.getmaskarray(asked)
         rows = place if self._is_sorted else self._order[place]
         return np.where(hit, rows, -1).astype(np.int32)
 
+    def _find_dense(self, asked: np.ndarray, numbers: np.ndarray, span: int) -> np.ndarray:
+        """The rows by a table over all numbers between the least and the greatest id."""
+        low = int(numbers[0])
+        table = np.full(span, -1, np.int32)
+        table[numbers - low] = np.arange(len(numbers)) if self._is_sorted else self._order
+        inside = (asked >= low) & (asked <= int(numbers[-1]))
+        if inside.all():
+            return np.take(table, asked - low)
+        return np.where(inside, np.take(table, np.where(inside, asked - low, 0)), -1).astype(np.int32)
+
 
 def as_ids(ids: Any) -> pa.Array:
     """Return one id or several, of any container, as an Arrow array of int64 or string, in the order given."""
     return _plain(ids if isinstance(ids, (pa.Array, pa.ChunkedArray, np.ndarray)) else list(_each(ids)))
+
+
+def _used(column: Any) -> Any:
+    """The ids that occur in a dictionary column, each once; another column as it is."""
+    if not isinstance(column, pa.ChunkedArray) or not pa.types.is_dictionary(column.type) or column.num_chunks == 0:
+        return column
+    if column.null_count:
+        raise DataError("an id is missing; every user and every item needs one.")
+    unified = column.unify_dictionaries()
+    occurs = np.zeros(len(unified.chunk(0).dictionary), bool)
+    for chunk in unified.chunks:
+        occurs[np.asarray(chunk.indices)] = True
+    return unified.chunk(0).dictionary.filter(pa.array(occurs))
 
 
 def _each(ids: Any) -> Iterable[Any]:

@@ -13,12 +13,13 @@ import pyarrow.compute as pc
 
 from cofactor.base import checks
 from cofactor.base.errors import ArgumentError, DataError
+from cofactor.data import sorting
 from cofactor.data.catalogue import Catalogue
 from cofactor.data.events import Events
 from cofactor.data.histories import Histories, picked
 from cofactor.data.ids import IdMap
 
-REPEATS = ("last", "sum", "mean", "max")
+REPEATS = sorting.REPEATS
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,10 +132,8 @@ class Interactions:
         items = items if isinstance(items, IdMap) else IdMap(np.arange(items, dtype=np.int64))
         user_rows = checks.rows(user_rows, "user_rows", len(users))
         item_rows = checks.rows(item_rows, "item_rows", len(items))
-        keep, merged = _merge_repeats(user_rows, item_rows, values, times, len(items), repeats)
+        indptr, keep, merged = sorting.to_csr(user_rows, item_rows, values, times, len(users), len(items), repeats)
         n_repeats = len(user_rows) - len(keep)
-        indptr = np.zeros(len(users) + 1, np.int64)
-        np.cumsum(np.bincount(user_rows[keep], minlength=len(users)), out=indptr[1:])
         return cls(
             users=users,
             items=items,
@@ -142,7 +141,7 @@ class Interactions:
             item_rows=np.ascontiguousarray(item_rows[keep], np.int32),
             values=merged,
             times=None if times is None else np.ascontiguousarray(times[keep], np.int64),
-            order=keep.astype(np.int64),
+            order=keep.astype(np.int64, copy=False),
             catalogue=Catalogue.nothing(len(items)),
             profiles=Catalogue.nothing(len(users)),
             source=source,
@@ -201,10 +200,7 @@ class Interactions:
 
         ``self.values[positions]`` are the values in the transposed order.
         """
-        positions = np.argsort(self.item_rows, kind="stable")
-        indptr = np.zeros(self.n_items + 1, np.int64)
-        np.cumsum(self.item_counts, out=indptr[1:])
-        return indptr, self.user_rows[positions], positions
+        return sorting.by_item(self.indptr, self.item_rows, self.n_items)
 
     @cached_property
     def user_counts(self) -> np.ndarray:
@@ -222,15 +218,16 @@ class Interactions:
 
         Equal times are ordered by their position in the source; without times that position alone is the order.
         """
-        keys = (self.order, self.user_rows) if self.times is None else (self.order, self.times, self.user_rows)
-        return np.lexsort(keys)
+        return sorting.chronological(self.indptr, self.order, self.times)
 
     @cached_property
     def fingerprint(self) -> str:
         """A SHA-256 (hex) of the ids, pairs, values, times and, where it stands for time, of the order."""
         digest = hashlib.sha256()
         digest.update((self.users.fingerprint + self.items.fingerprint).encode())
-        for array in (self.indptr, self.item_rows, self.values, self.times):
+        # Where there are no times, each user's order in the source is the order of time (its numbers as such mean nothing).
+        in_order = self.item_rows[self.chronological] if self.times is None else None
+        for array in (self.indptr, self.item_rows, self.values, self.times, in_order):
             digest.update(b"-" if array is None else np.ascontiguousarray(array).tobytes())
         return digest.hexdigest()
 
@@ -280,7 +277,7 @@ class Interactions:
 
 
 def _rows(ids: IdMap, column: pa.ChunkedArray, what: str) -> np.ndarray:
-    """The row of each event's id; distinct ids are looked up once."""
+    """The row of each event's id, int32; distinct ids are looked up once."""
     if pa.types.is_integer(column.type):
         return ids.rows(np.asarray(column), what=what)
     if not pa.types.is_dictionary(column.type):
@@ -288,37 +285,18 @@ def _rows(ids: IdMap, column: pa.ChunkedArray, what: str) -> np.ndarray:
     column = column.unify_dictionaries()
     if column.num_chunks == 0:
         return np.zeros(0, np.int32)
-    rows = ids.rows(column.chunk(0).dictionary, what=what)
-    return np.concatenate([rows[np.asarray(chunk.indices)] for chunk in column.chunks])
-
-
-def _merge_repeats(
-    user_rows: np.ndarray,
-    item_rows: np.ndarray,
-    values: np.ndarray | None,
-    times: np.ndarray | None,
-    n_items: int,
-    repeats: str,
-) -> tuple[np.ndarray, np.ndarray | None]:
-    """The position of the event that stands for each pair, in CSR order, and the pairs' values."""
-    pairs = user_rows.astype(np.int64) * n_items + item_rows
-    by_pair = np.argsort(pairs, kind="stable") if times is None else np.lexsort((times, pairs))
-    ordered = pairs[by_pair]
-    first = np.ones(len(ordered), bool)
-    first[1:] = ordered[1:] != ordered[:-1]
-    starts = np.flatnonzero(first)
-    ends = np.append(starts[1:], len(ordered))
-    keep = by_pair[ends - 1]
-    if len(starts) == len(ordered) or repeats == "last":
-        return keep, None if values is None else np.ascontiguousarray(values[keep], np.float32)
-    counted = np.ones(len(ordered), np.float64) if values is None else values[by_pair].astype(np.float64)
-    if repeats == "max":
-        combined = np.maximum.reduceat(counted, starts)
-    else:
-        combined = np.add.reduceat(counted, starts)
-        if repeats == "mean":
-            combined = combined / (ends - starts)
-    return keep, combined.astype(np.float32)
+    # The dictionary may hold ids that no event has any more: only those that occur have to be known.
+    table = ids.find(column.chunk(0).dictionary)
+    rows = np.empty(len(column), np.int32)
+    start = 0
+    for chunk in column.chunks:
+        # "clip" never clips here; "raise" would make NumPy fill a copy of the output first.
+        np.take(table, np.asarray(chunk.indices), out=rows[start : start + len(chunk)], mode="clip")
+        start += len(chunk)
+    if (table < 0).any() and (rows < 0).any():
+        strange = pc.unique(column.filter(pa.array(rows < 0)))
+        ids.rows(strange.dictionary_decode() if pa.types.is_dictionary(strange.type) else strange, what=what)
+    return rows
 
 
 def _listed_items(events: Events) -> Any:

@@ -149,7 +149,7 @@ def item_groups(groups: str | Groups | None, train: Interactions) -> dict[str, n
         for low, above in zip(GROUP_EDGES, (*GROUP_EDGES[1:], None), strict=True):
             last = None if above is None else above - 1
             name = f"{low}" if last == low else f"{low}+" if last is None else f"{low}–{last}"
-            named[f"items with {name} training interactions"] = (counts >= low) & (True if last is None else counts <= last)
+            named[f"{name} interaction{'' if name == '1' else 's'}"] = (counts >= low) & (True if last is None else counts <= last)
         return named
     masks = {}
     for name, items in groups.items():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -91,7 +91,7 @@ def compare(
     Parameters
     ----------
     results
-        At least two, of one split, one protocol and the same users, with different labels.
+        At least two, of one split and one protocol, with different labels.
     metrics
         Which metrics, in a list or with commas; None for all that every result has by user.
     baseline
@@ -137,8 +137,8 @@ def compare(
     found = []
     for name in _shared_metrics(results, metrics):
         for first, second in pairs:
-            difference = by_label[first].values[name] - by_label[second].values[name]
-            found.append((name, first, second, difference[~np.isnan(difference)]))
+            difference = _paired(by_label[first], by_label[second], name)
+            found.append((name, first, second, difference))
     drawn = [_interval(d, confidence, resamples, seed) for *_, d in found]
     ps = np.array([_p_value(d, test, means) for (*_, d), (_, _, means) in zip(found, drawn, strict=True)])
     adjusted = holm(ps) if correction == "holm" else ps
@@ -195,6 +195,13 @@ def _p_value(difference: np.ndarray, test: str, means: np.ndarray | None) -> flo
 
     # Ranks are given to differences; numbers that differ by rounding alone would be different ranks.
     return float(stats.wilcoxon(np.round(difference, 12), zero_method="wilcox", method="approx").pvalue)
+
+
+def _paired(first: Result, second: Result, name: str) -> np.ndarray:
+    """First less second for the users that both have a value for."""
+    _, here, there = np.intersect1d(first.user_rows, second.user_rows, assume_unique=True, return_indices=True)
+    difference = first.values[name][here] - second.values[name][there]
+    return difference[~np.isnan(difference)]
 
 
 def _t_test(difference: np.ndarray) -> float:
@@ -257,5 +264,3 @@ def _require_comparable(results: Sequence[Result]) -> None:
             raise ArgumentError(f"{names} were measured on different splits, so they can't be compared.")
         if one.how.protocol != other.how.protocol:
             raise ArgumentError(f"{names} were measured differently: {one.how.protocol}; {other.how.protocol}.")
-        if not np.array_equal(one.user_rows, other.user_rows):
-            raise ArgumentError(f"{names} were measured on different users; ask both for the same metrics.")

@@ -48,11 +48,14 @@ class Audience:
         bool [B]: users of whom nothing is known; popularity answers for them unless the model does.
     seen
         CSR of what they had: indptr int64 [B + 1], item rows int32 ascending.
+    values
+        float32 [seen], the values of what they had, or None where there are none; for explanations.
     """
 
     states: States
     empty: np.ndarray
     seen: Exclusions
+    values: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.empty)
@@ -226,14 +229,16 @@ class Recommender(ABC):
         indptr = np.zeros(len(rows) + 1, np.int64)
         np.cumsum(lengths, out=indptr[1:])
         positions = np.repeat(starts - indptr[:-1], lengths) + np.arange(indptr[-1])
-        return Audience(self._states(rows), lengths == 0, (indptr, self.data.item_rows[positions]))
+        values = None if self.data.values is None else self.data.values[positions]
+        return Audience(self._states(rows), lengths == 0, (indptr, self.data.item_rows[positions]), values)
 
     def fold_in(self, histories: Histories) -> Audience:
         """Return users the model has never seen, from their histories, with no retraining."""
         if histories.n_items != self.data.n_items:
             raise ArgumentError(f"the histories are over {histories.n_items} items, and the model over {self.data.n_items}.")
-        indptr, item_rows, _ = histories.csr
-        return Audience(self._fold_in(histories), histories.lengths == 0, (indptr, item_rows))
+        indptr, item_rows, values = histories.csr
+        seen = (indptr, item_rows)
+        return Audience(self._fold_in(histories), histories.lengths == 0, seen, None if histories.values is None else values)
 
     def score_audience(self, audience: Audience, item_rows: np.ndarray | None = None) -> np.ndarray:
         """Return the scores of all items (or of some) for some users, float32 [B, n_items]; higher is better."""

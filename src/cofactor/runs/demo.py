@@ -22,7 +22,7 @@ from cofactor.runs.compare import Compared, compare
 from cofactor.runs.source import Cutting
 
 DATASET = "ml-100k"
-MODELS = ("popularity", "bias", "item-knn", "bpr", "ials", "ease")
+MODELS = ("popularity", "bias", "item_knn", "bpr", "ials", "ease")
 
 
 @dataclass(frozen=True)

@@ -53,6 +53,7 @@ def _fetch_one(dataset: Dataset, name: str, url: str, folder: Path, timeout: flo
     place = folder / name
     place.parent.mkdir(parents=True, exist_ok=True)
     try:
+        pooch.get_logger().setLevel("WARNING")  # what is said goes through progress
         pooch.retrieve(
             url,
             known_hash=digest,

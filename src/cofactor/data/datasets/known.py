@@ -135,9 +135,7 @@ _BOOKS = (
         counts=_counts(53_424, 10_000, 5_976_479),
         good_for=(*_RATINGS, "a catalogue with messy metadata"),
         read=goodbooks.read_goodbooks,
-        downloads={
-            "goodbooks-10k.zip": "https://github.com/zygmuntz/goodbooks-10k/releases/download/v1.0/goodbooks-10k.zip"
-        },
+        downloads={"goodbooks-10k.zip": "https://github.com/zygmuntz/goodbooks-10k/releases/download/v1.0/goodbooks-10k.zip"},
     ),
     Dataset(
         name="citeulike-a",

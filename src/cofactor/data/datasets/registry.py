@@ -150,4 +150,3 @@ def _digest(entry: Entry) -> tuple[str, int]:
         digest.update(block)
         length += len(block)
     return digest.hexdigest(), length
-

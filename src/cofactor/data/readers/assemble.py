@@ -80,9 +80,7 @@ def assemble(raw: Raw, options: Options) -> Events:
     if raw.times is not None:
         raw.times = _checked_times(raw, options, faults)
     keep = _refuse_or_drop(raw, options, faults)
-    events = Events(
-        typed_ids(raw.users), typed_ids(raw.items), raw.values, raw.times, source=raw.source, notes=tuple(raw.notes)
-    )
+    events = Events(typed_ids(raw.users), typed_ids(raw.items), raw.values, raw.times, source=raw.source, notes=tuple(raw.notes))
     return events if keep is None else events.where(keep)
 
 
@@ -177,6 +175,8 @@ def id_column(column: pa.ChunkedArray | pa.Array, source: str, what: str) -> pa.
 
 
 def _missing_ids(column: pa.ChunkedArray) -> np.ndarray:
+    if pa.types.is_integer(column.type) and not column.null_count:
+        return np.zeros(0, np.int64)
     if not pa.types.is_dictionary(column.type):
         absent = column.is_null()
         if pa.types.is_string(column.type):
@@ -231,10 +231,10 @@ def _checked_times(raw: Raw, options: Options, faults: list[tuple[str, np.ndarra
             times = clock.to_seconds(times, unit)
     else:
         odd = np.zeros(0, np.int64)
-    late = times > options.now + _DAY if np.isfinite(options.now) else np.zeros(len(times), bool)
-    late[odd] = False
-    if late.any():
-        latest = clock.spoken(float(times[late].max()))
+    if np.isfinite(options.now) and times.max() > options.now + _DAY:
+        late = times > options.now + _DAY
+        late[odd] = False
+        latest = clock.spoken(float(times[late].max(initial=0)))
         _fault(
             faults,
             f"a time in the future (as late as {latest}; now is {clock.spoken(options.now)}; check the unit, "

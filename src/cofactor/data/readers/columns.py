@@ -94,7 +94,9 @@ def find_roles(names: Sequence[str], options: Options, source: str, *, headed: b
         If a column that was given doesn't exist.
     """
     given = {role: getattr(options, role) for role in ROLES}
-    roles = {role: _given(names, asked, role, source) for role, asked in given.items() if asked not in (None, False, True)}
+    # By identity: the positions 0 and 1 equal False and True.
+    named = {role: asked for role, asked in given.items() if asked is not None and not isinstance(asked, bool)}
+    roles = {role: _given(names, asked, role, source) for role, asked in named.items()}
     taken = set(roles.values())
     if len(taken) < len(roles):
         raise ArgumentError(f"two of user, item, value and time name the same column: {roles}.")
@@ -154,4 +156,6 @@ def _by_position(names: Sequence[str], free: Sequence[str], taken: set[str]) -> 
 def _missing(role: str, names: Sequence[str]) -> str:
     close = [name for usual in USUAL[role][:6] for name in nearest(usual, names, 1)]
     hint = f"perhaps {role}={close[0]!r}?" if close else f"give it as {role}=NAME."
-    return f"no column is named like a {role}'s; the columns are {', '.join(map(repr, names))}: {hint}"
+    return (
+        f"no column is named like {'an' if role == 'item' else 'a'} {role}'s; the columns are {', '.join(map(repr, names))}: {hint}"
+    )

@@ -122,6 +122,9 @@ def _names(source: Any) -> list[str]:
         return list(source.schema.names)
     if isinstance(source, pa.Table):
         return list(source.column_names)
+    lazy = nw.from_native(source, pass_through=True)
+    if isinstance(lazy, nw.LazyFrame):
+        return lazy.collect_schema().names()
     columns = getattr(source, "columns", None)
     if columns is not None and not callable(columns):
         # Duplicate names stop narwhals before anything of ours is said.

@@ -105,7 +105,9 @@ def _slow(entry: Entry, options: Options, roles: Mapping[str, str], *, literal: 
     n_bad = len(bad)
     if n_bad and options.on_bad == "error":
         plural = "line is no JSON object" if n_bad == 1 else "lines are no JSON objects"
-        raise DataError(f"{n_bad:,} {plural}; mend them, or drop them with on_bad='skip':", source=entry.shown, rows=bad[:5], total=n_bad)
+        raise DataError(
+            f"{n_bad:,} {plural}; mend them, or drop them with on_bad='skip':", source=entry.shown, rows=bad[:5], total=n_bad
+        )
     table = pa.table({name: _column(column) for name, column in columns.items()})
     raw = raw_of_table(table, roles, options, entry.shown)
     raw.locate = lambda rows: _locate(entry, rows, literal)
@@ -154,9 +156,7 @@ def _sample(head: bytes, entry: Entry) -> tuple[list[dict[str, Any]], bool]:
     return rows, literals > len(rows) // 2
 
 
-def _objects(
-    entry: Entry, literal: bool, bad: list[tuple[int, str]] | None = None
-) -> Iterator[tuple[int, dict[str, Any]]]:
+def _objects(entry: Entry, literal: bool, bad: list[tuple[int, str]] | None = None) -> Iterator[tuple[int, dict[str, Any]]]:
     line = 0
     for block in _blocks(entry):
         for text in block.split(b"\n")[: None if not block.endswith(b"\n") else -1]:

@@ -109,9 +109,7 @@ def parts(
     item_table = next((part.item_table for part in events if part.item_table is not None), None)
     user_table = next((part.user_table for part in events if part.user_table is not None), None)
     return [
-        Interactions.build(
-            replace(part, item_table=item_table, user_table=user_table), users=users, items=items, repeats=repeats
-        )
+        Interactions.build(replace(part, item_table=item_table, user_table=user_table), users=users, items=items, repeats=repeats)
         for part in events
     ]
 
@@ -125,15 +123,13 @@ def appended(*events: Events) -> Events:
         first,
         users=_chained([part.users for part in events]),
         items=_chained([part.items for part in events]),
-        values=np.concatenate([part.values for part in events]) if have_values else None,  # type: ignore[misc]
-        times=np.concatenate([part.times for part in events]) if have_times else None,  # type: ignore[misc]
+        values=np.concatenate([part.values for part in events]) if have_values else None,
+        times=np.concatenate([part.times for part in events]) if have_times else None,
     )
 
 
 def _chained(columns: Sequence[pa.ChunkedArray]) -> pa.ChunkedArray:
-    plain = [
-        pc.cast(column, column.type.value_type) if pa.types.is_dictionary(column.type) else column for column in columns
-    ]
+    plain = [pc.cast(column, column.type.value_type) if pa.types.is_dictionary(column.type) else column for column in columns]
     if len({str(column.type) for column in plain}) > 1:
         plain = [column.cast(pa.string()) for column in plain]
     return pa.chunked_array([chunk for column in plain for chunk in column.chunks], type=plain[0].type)

@@ -66,9 +66,7 @@ def read_latest(place: Place, options: Options) -> Events:
 def split_1m(place: Place, fold: str, options: Options) -> Split:
     """Read one of the five folds of MovieLens 1M that the SiReN paper published; the other four are the training part."""
     checks.choice(fold, "fold", FOLDS_1M)
-    folds = {
-        name: delimited_events(place.get(f"test_1m{name}.dat"), options, delimiter=",", header=False) for name in FOLDS_1M
-    }
+    folds = {name: delimited_events(place.get(f"test_1m{name}.dat"), options, delimiter=",", header=False) for name in FOLDS_1M}
     train = appended(*[events for name, events in folds.items() if name != fold])
     whole = _with_dat_tables(place, train)
     return _fold([train, folds[fold]], whole, f"fold {fold} of the published five of MovieLens 1M (SiReN): 80/20 by rating")

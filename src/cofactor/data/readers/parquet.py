@@ -44,10 +44,10 @@ def _opened(entry: Entry) -> Any:
             return pq.ParquetFile(entry.path)
         return pq.ParquetFile(pa.BufferReader(io.BytesIO(entry.read()).getbuffer()))
     except (pa.ArrowInvalid, OSError) as error:
-        raise DataError(f"this is no whole Parquet file ({_first_line(error)}); fetch or write it again.", source=entry.shown) from None
+        raise DataError(
+            f"this is no whole Parquet file ({_first_line(error)}); fetch or write it again.", source=entry.shown
+        ) from None
 
 
 def _first_line(error: BaseException) -> str:
     return str(error).splitlines()[0] if str(error) else type(error).__name__
-
-

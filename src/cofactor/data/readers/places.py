@@ -8,10 +8,11 @@ import lzma
 import zipfile
 import zlib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import IO, Any
 
 from cofactor.base.errors import DataError
 from cofactor.base.names import nearest
@@ -63,7 +64,7 @@ class Entry:
         """Open it for reading unpacked bytes; damage shows as DataError."""
         with _damage(self.shown):
             if self.member is None:
-                with self.path.open("rb") as raw:
+                with self.path.open("rb", buffering=0) as raw:
                     yield _unpacked(raw)
             else:
                 with zipfile.ZipFile(self.path) as archive, archive.open(self.member) as raw:
@@ -125,6 +126,15 @@ class Place:
         return [entry for entry in self.entries if entry.name.endswith(ending)]
 
 
+def ahead(blocks: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield the same blocks, each made while the one before it is worked on (unpacking and decoding leave the GIL)."""
+    with ThreadPoolExecutor(1, "cofactor-read") as pool:
+        coming = pool.submit(next, blocks, None)
+        while (block := coming.result()) is not None:
+            coming = pool.submit(next, blocks, None)
+            yield block
+
+
 def is_zip(path: Path) -> bool:
     """Return whether a file is a zip (Parquet and others that merely end in its bytes aside)."""
     with path.open("rb") as stream:
@@ -143,8 +153,8 @@ def _damage(source: str) -> Iterator[None]:
         raise DataError(f"the compressed data is damaged ({error}); fetch or copy it again.", source=source) from None
 
 
-def _unpacked(raw: IO[bytes]) -> IO[bytes]:
-    buffered = io.BufferedReader(raw, 1 << 20)  # type: ignore[arg-type]
+def _unpacked(raw: Any) -> IO[bytes]:
+    buffered = io.BufferedReader(raw, 1 << 20)
     if buffered.peek(2)[:2] == _GZIP:
         return io.BufferedReader(gzip.GzipFile(fileobj=buffered), 1 << 20)
     return buffered

@@ -64,9 +64,7 @@ def _beauty_tables(place: Place) -> tuple[pa.Table | None, pa.Table | None]:
     is_item[heads] = False
     item, first = np.unique(np.asarray(canonical(ours.filter(pa.array(is_item)))), return_index=True)
     asins = theirs.filter(pa.array(is_item)).take(pa.array(first))
-    users = pa.table(
-        {"user_id": canonical(ours.take(pa.array(heads))), "reviewer_id": theirs.take(pa.array(heads))}
-    )
+    users = pa.table({"user_id": canonical(ours.take(pa.array(heads))), "reviewer_id": theirs.take(pa.array(heads))})
     table = pa.table({"item_id": pa.array(item), "asin": asins})
     return _described(place, table), users
 

@@ -104,4 +104,3 @@ def _joined(arrays: list[pa.Array]) -> pa.ChunkedArray:
 
 def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
-

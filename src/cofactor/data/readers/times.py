@@ -26,7 +26,7 @@ _FORMS = (
     rf"^(?:\w{{3}}, )?(?P<d>\d{{1,2}})[ -](?P<b>[A-Za-z]{{3}})[a-z]*[ -](?P<y>\d{{4}})(?: {_CLOCK} ?{_OFFSET}?)?$",
     rf"^(?P<b>[A-Za-z]{{3}})[a-z]*\.? (?P<d>\d{{1,2}}), (?P<y>\d{{4}})(?:,? {_CLOCK} ?{_OFFSET}?)?$",
     rf"^(?P<y>\d{{4}})/(?P<m>\d{{1,2}})/(?P<d>\d{{1,2}})(?: {_CLOCK})?$",
-    rf"^(?P<y>\d{{4}})(?P<m>\d{{2}})(?P<d>\d{{2}})T{_CLOCK.replace(':', ':?')} ?{_OFFSET}?$",
+    rf"^(?P<y>\d{{4}})(?P<m>\d{{2}})(?P<d>\d{{2}})T(?P<H>\d{{2}})(?P<M>\d{{2}})(?P<S>\d{{2}})? ?{_OFFSET}?$",
 )
 
 
@@ -63,10 +63,11 @@ def unit_of(times: np.ndarray, asked: str | None) -> tuple[str, np.ndarray]:
     """
     if asked is not None:
         return asked, np.zeros(0, np.int64)
+    # Nearly always all of them are seconds, which two passes without any copy tell.
+    if not times.size or (times.max() < _SECONDS_BELOW and times.min() > -_SECONDS_BELOW):
+        return "s", np.zeros(0, np.int64)
     known = times != MISSING
     size = np.abs(times, where=known, out=np.zeros_like(times))
-    if not size.size or size.max() < _SECONDS_BELOW:
-        return "s", np.zeros(0, np.int64)
     bounds = np.array([_SECONDS_BELOW * factor for factor in (1, 10**3, 10**6)])
     scale = np.searchsorted(bounds, size, side="right")
     counts = np.bincount(scale[known], minlength=4)

@@ -13,7 +13,7 @@ from cofactor.data.interactions import Interactions
 from cofactor.data.synthetic.words import FIRST_NAMES, GENRES, LAST_NAMES, PLACES, THEMES, Genre, Theme
 
 # How strongly taste, against fame and chance, decides what is read and how it is rated.
-_TASTE_IN_CHOICE = 2.2
+_TASTE_IN_CHOICE = 3.0
 _TASTE_IN_RATING = 0.55
 _BLOCK = 2_000_000
 _FACTS = ("History", "Cookery", "Nature", "Biography")
@@ -32,7 +32,7 @@ def shop_events(n_users: int = 1500, n_items: int = 1000, seed: int = 0) -> Even
 
     Book i has two genres at most and one theme, reader u likes some of each; their match is the taste
     ``a_ui = g_u · G_i + t_u · T_i + x_u · y_i`` (standardised; x and y are small and hidden). Reader u takes the books
-    that are largest in ``log fame_i + 2.2 a_ui + Gumbel noise``, and rates them ``3.5 + b_u + b_i + 0.55 (a_ui - 1) + noise``, in
+    that are largest in ``log fame_i + 3 a_ui + Gumbel noise``, and rates them ``3.5 + b_u + b_i + 0.55 (a_ui - 1.3) + noise``, in
     half steps of 1..5. Titles and descriptions are built from the words of the genre and the theme, so that content
     tells of taste.
 
@@ -49,7 +49,7 @@ def shop_events(n_users: int = 1500, n_items: int = 1000, seed: int = 0) -> Even
     -------
     Events
         User ids like ``"reader-0001"``, item ids like ``"book-0001"``, in the order of time; ``item_table`` with title,
-        description, genres (separated by ``|``), author, year and price.
+        description, genres (a list of one or two), author, year and price.
     """
     n_users = checks.integer(n_users, "n_users", low=1, high=1_000_000)
     n_items = checks.integer(n_items, "n_items", low=20, high=20_000)
@@ -98,7 +98,7 @@ def _books(n_items: int, generator: np.random.Generator) -> _Books:
     features[rows, genres] = 1.0
     features[rows, len(GENRES) + themes] = 0.8
     features[:, -_HIDDEN:] = 0.35 * generator.standard_normal((n_items, _HIDDEN))
-    fame = -0.9 * np.log(generator.permutation(n_items) + 0.02 * n_items + 1)
+    fame = -1.5 * np.log(generator.permutation(n_items) + 0.015 * n_items + 1)
     table = _catalogue(genres, second, themes, generator)
     quality = generator.normal(0.0, 0.35, n_items).astype(np.float32)
     return _Books(table, features, fame, quality)
@@ -126,7 +126,7 @@ def _readers(n_users: int, generator: np.random.Generator) -> _Readers:
         [genres / genres.max(axis=1, keepdims=True), 0.9 * themes / themes.max(axis=1, keepdims=True), hidden], axis=1
     )
     leaning = generator.normal(0.0, 0.35, n_users).astype(np.float32)
-    counts = np.clip(generator.lognormal(3.2, 0.8, n_users), 3, None).astype(np.int64)
+    counts = np.clip(generator.lognormal(3.15, 0.9, n_users), 3, None).astype(np.int64)
     return _Readers(tastes.astype(np.float32), leaning, counts)
 
 
@@ -150,7 +150,7 @@ def _ratings(
             chosen.append(mine)
             tastes.append(taste[user, mine])
     users, items = np.repeat(np.arange(n_users), counts), np.concatenate(chosen)
-    raw = 3.5 + readers.leaning[users] + books.quality[items] + _TASTE_IN_RATING * (np.concatenate(tastes) - 1.0)
+    raw = 3.5 + readers.leaning[users] + books.quality[items] + _TASTE_IN_RATING * (np.concatenate(tastes) - 1.3)
     raw += generator.normal(0.0, 0.55, len(raw))
     values = np.clip(np.rint(raw * 2) / 2, 1, 5).astype(np.float32)
     return users, items, values, _times(counts, generator)
@@ -159,8 +159,8 @@ def _ratings(
 def _times(counts: np.ndarray, generator: np.random.Generator) -> np.ndarray:
     """Seconds, ascending within each user: three years of a shop in which each reader stays for a while."""
     day = 86_400
-    begin = 1_640_995_200 + generator.integers(0, 1000 * day, len(counts))
-    pauses = generator.exponential(4 * day, int(counts.sum())).astype(np.int64) + 60
+    begin = 1_640_995_200 + generator.integers(0, 900 * day, len(counts))
+    pauses = generator.exponential(2.5 * day, int(counts.sum())).astype(np.int64) + 60
     total = np.cumsum(pauses)
     before = np.repeat(total[np.cumsum(counts) - counts] - pauses[np.cumsum(counts) - counts], counts)
     times: np.ndarray = np.repeat(begin, counts) + total - before
@@ -183,7 +183,7 @@ def _catalogue(
             f"book-{row + 1:0{width}d}",
             _new(titles, _title, genre, theme, generator),
             _new(pairs, _description, genre, theme, generator),
-            "|".join(names),
+            names,
             _pick(authors, generator),
             int(2024 - min(generator.exponential(14.0), 90)),
             round(float(int(price) + 0.99), 2),

@@ -1,48 +1,34 @@
 """Loops over the factors of one user's (or item's) interactions, shared by the solvers of implicit ALS.
 
-Four or eight factor rows are taken at a time: one pass over the other operand then feeds several independent sums,
-which is what keeps a core busy at 64 factors. Rows are read where they stand; copying them together first was
-measured to be slower, since the first solver pass brings them into the core's own cache anyway.
+Rows are read where they stand; copying them together first was measured to be slower, since the first pass of a solver brings
+them into the core's own cache anyway.
 """
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
+
 import numpy as np
 from numba import parallel_chunksize
 
+from cofactor.kernels.cpu._ials_simd import add_rows, four_dots
 from cofactor.kernels.cpu.jit import kernel
+from cofactor.kernels.cpu.simd import tail_start
 
 F = np.float32
-BLOCKS = 64  # more than any sensible thread count, so that threads that finish early find more to do
+BLOCKS = 64  # of rows; more than any sensible thread count, so that threads that finish early find more to do
 
 
 @kernel
-def dots(source, index, n, p, out):
-    """out[t] = source[index[t]] . p for t < n."""
-    f = p.shape[0]
-    t = 0
-    while t + 4 <= n:
-        a, b, c, d = source[index[t]], source[index[t + 1]], source[index[t + 2]], source[index[t + 3]]
-        s0, s1, s2, s3 = F(0), F(0), F(0), F(0)
-        for k in range(f):
-            q = p[k]
-            s0 += a[k] * q
-            s1 += b[k] * q
-            s2 += c[k] * q
-            s3 += d[k] * q
-        out[t], out[t + 1], out[t + 2], out[t + 3] = s0, s1, s2, s3
-        t += 4
-    while t < n:
-        a = source[index[t]]
-        s0 = F(0)
-        for k in range(f):
-            s0 += a[k] * p[k]
-        out[t] = s0
-        t += 1
-
-
-@kernel
-def accumulate(source, index, n, s, out, first, end):
+def accumulate_part(
+    source: np.ndarray,
+    index: np.ndarray,
+    n: int,
+    s: np.ndarray,
+    out: np.ndarray,
+    first: int,
+    end: int,
+) -> None:
     """out[k] += sum over t < n of s[t] source[index[t], k], for first <= k < end."""
     t = 0
     while t + 8 <= n:
@@ -69,7 +55,45 @@ def accumulate(source, index, n, s, out, first, end):
 
 
 @kernel
-def solve_upper(A, n, c, count_up, s):
+def dots(source: np.ndarray, index: np.ndarray, n: int, p: np.ndarray, out: np.ndarray) -> None:
+    """out[t] = source[index[t]] . p for t < n."""
+    f = p.shape[0]
+    tail = tail_start(source)
+    whole = n - n % 4
+    for t in range(0, whole, 4):
+        four_dots(source, index, t, p, out)
+    for t in range(whole, n):
+        y = source[index[t]]
+        total = F(0)
+        for k in range(f):
+            total += y[k] * p[k]
+        out[t] = total
+    if tail < f:
+        for t in range(whole):
+            y = source[index[t]]
+            total = F(0)
+            for k in range(tail, f):
+                total += y[k] * p[k]
+            out[t] += total
+
+
+@kernel
+def accumulate(source: np.ndarray, index: np.ndarray, n: int, s: np.ndarray, out: np.ndarray) -> None:
+    """out += sum over t < n of s[t] source[index[t]]."""
+    add_rows(source, index, n, s, out)
+    tail = tail_start(source)
+    if tail < out.shape[0]:
+        accumulate_part(source, index, n, s, out, tail, out.shape[0])
+
+
+@kernel
+def solve_upper(
+    A: np.ndarray,
+    n: int,
+    c: np.ndarray,
+    count_up: np.ndarray,
+    s: np.ndarray,
+) -> bool:
     """Solve A x = c for the n x n symmetric A given by its upper triangle (overwritten by U with A = U'U); x lands in c.
 
     Returns False, with c undefined, when A isn't positive definite in float32 (or holds NaN).
@@ -78,7 +102,7 @@ def solve_upper(A, n, c, count_up, s):
         row = A[i]
         for j in range(i):
             s[j] = -A[j, i]
-        accumulate(A, count_up, i, s, row, i, n)
+        accumulate_part(A, count_up, i, s, row, i, n)
         if not row[i] > F(0) or not np.isfinite(row[i]):
             return False
         scale = F(1) / np.sqrt(row[i])
@@ -109,6 +133,6 @@ def row_blocks(costs: np.ndarray) -> np.ndarray:
     return np.unique(np.concatenate([[0], bounds, [total.size]]).astype(np.int64))
 
 
-def dynamic():
+def dynamic() -> AbstractContextManager[None]:
     """Return a context in which blocks are handed to threads one by one, as they come free."""
     return parallel_chunksize(1)

@@ -117,7 +117,7 @@ def bpr_epoch(
         n_now, n_before, now = np.int64(1), np.int64(0), np.int64(0)
         while n_now + n_before > 0:
             # draw this round: one pair for each lane that still has a user
-            n_now = 0
+            n_now = np.int64(0)
             for lane in range(LANES):
                 while left[lane] == 0 and q < last:
                     u = np.int64(user_order[q])

@@ -7,11 +7,15 @@ interactions instead of O(n f + f^2), the dense part is its preconditioner, and 
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
+from functools import cache
+
 import numpy as np
 from numba import prange
+from threadpoolctl import ThreadpoolController
 
 from cofactor.base.errors import TrainingError
-from cofactor.kernels.cpu._ials_rows import dynamic, row_blocks
+from cofactor.kernels.cpu._ials_rows import F, dynamic, row_blocks
 from cofactor.kernels.cpu.ials_cg import solve_cg
 from cofactor.kernels.cpu.ials_direct import solve_direct
 from cofactor.kernels.cpu.ials_subspace import solve_subspace
@@ -20,7 +24,8 @@ from cofactor.kernels.cpu.jit import kernel
 # A row longer than both is worth all threads: it alone could hold them up (see `giant_rows`).
 GIANT_ROW = 32_768
 GIANT_SHARE = 1 / 16
-ROTATED = 4096  # rows turned at a time, so that the copy stays in the cache
+DENSE_ROWS = 1024  # rows multiplied at a time, so that the copy stays in the cache
+DENSE_PARTS = 8  # partial Gram matrices, whatever the number of threads, so that their sum is always the same
 
 
 def row_ridge(
@@ -34,10 +39,13 @@ def row_ridge(
 
 def gram_basis(fixed: np.ndarray, unobserved_weight: float) -> tuple[np.ndarray, np.ndarray]:
     """Return the eigenbasis and the eigenvalues of the weighted Gram matrix; see the reference twin."""
-    gram = (fixed.T @ fixed).astype(np.float64) * unobserved_weight
-    if not np.isfinite(gram).all():
-        raise TrainingError("implicit ALS: the fixed factors hold NaN or infinity. Raise the regularization or check the data.")
-    values, basis = np.linalg.eigh(gram)
+    with _one_blas_thread():
+        gram = unobserved_weight * _gram_parts(fixed).sum(axis=0, dtype=np.float64)
+        if not np.isfinite(gram).all():
+            raise TrainingError(
+                "implicit ALS: the fixed factors hold NaN or infinity. Raise the regularization or check the data."
+            )
+        values, basis = np.linalg.eigh(gram)
     # Below the rounding of a float32 Gram matrix an eigenvalue means nothing, and it may have come out negative.
     floor = fixed.shape[1] * np.finfo(np.float32).eps * max(values[-1], 0.0)
     return basis.astype(np.float32), np.maximum(values, floor).astype(np.float32)
@@ -45,11 +53,48 @@ def gram_basis(fixed: np.ndarray, unobserved_weight: float) -> tuple[np.ndarray,
 
 def rotate(matrix: np.ndarray, basis: np.ndarray) -> None:
     """Multiply each row by the basis, in place."""
-    turned = np.empty((min(ROTATED, matrix.shape[0]), matrix.shape[1]), np.float32)
-    for start in range(0, matrix.shape[0], ROTATED):
-        part = matrix[start : start + ROTATED]
-        np.dot(part, basis, out=turned[: part.shape[0]])
-        part[:] = turned[: part.shape[0]]
+    with _one_blas_thread():
+        _rotate(matrix, basis)
+
+
+@cache
+def _controller() -> ThreadpoolController:
+    # Finding the BLAS libraries takes milliseconds, setting their threads microseconds. Numba multiplies with SciPy's BLAS, not
+    # NumPy's; it must be loaded to be found.
+    import scipy.linalg.cython_blas  # noqa: F401
+
+    return ThreadpoolController()
+
+
+def _one_blas_thread() -> AbstractContextManager[object]:
+    """A context for products inside our own threads, and for small matrices, which BLAS threads only hold up."""
+    return _controller().limit(limits=1, user_api="blas")
+
+
+@kernel(parallel=True)
+def _gram_parts(matrix: np.ndarray) -> np.ndarray:
+    n, f = matrix.shape
+    parts = np.zeros((DENSE_PARTS, f, f), F)
+    for part in prange(DENSE_PARTS):
+        product = np.empty((f, f), F)
+        end = (part + 1) * n // DENSE_PARTS
+        for start in range(part * n // DENSE_PARTS, end, DENSE_ROWS):
+            rows = matrix[start : min(start + DENSE_ROWS, end)]
+            np.dot(rows.T, rows, product)
+            parts[part] += product
+    return parts
+
+
+@kernel(parallel=True)
+def _rotate(matrix: np.ndarray, basis: np.ndarray) -> None:
+    n, f = matrix.shape
+    for part in prange(DENSE_PARTS):
+        turned = np.empty((DENSE_ROWS, f), F)
+        end = (part + 1) * n // DENSE_PARTS
+        for start in range(part * n // DENSE_PARTS, end, DENSE_ROWS):
+            rows = matrix[start : min(start + DENSE_ROWS, end)]
+            np.dot(rows, basis, turned[: rows.shape[0]])
+            rows[:] = turned[: rows.shape[0]]
 
 
 def giant_rows(indptr: np.ndarray) -> np.ndarray:
@@ -147,7 +192,14 @@ def loss(
 
 
 @kernel(parallel=True)
-def _observed_loss(indptr, indices, weights, left, right, bounds):
+def _observed_loss(
+    indptr: np.ndarray,
+    indices: np.ndarray,
+    weights: np.ndarray,
+    left: np.ndarray,
+    right: np.ndarray,
+    bounds: np.ndarray,
+) -> np.ndarray:
     n_blocks = bounds.shape[0] - 1
     sums = np.zeros(n_blocks, np.float64)
     for block in prange(n_blocks):

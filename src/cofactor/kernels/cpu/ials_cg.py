@@ -33,7 +33,18 @@ def solve_cg(
 
 
 @kernel(parallel=True)
-def _solve_cg(indptr, indices, weights, fixed, diagonal, ridge, rows, solved, steps, bounds):
+def _solve_cg(
+    indptr: np.ndarray,
+    indices: np.ndarray,
+    weights: np.ndarray,
+    fixed: np.ndarray,
+    diagonal: np.ndarray,
+    ridge: np.ndarray,
+    rows: np.ndarray,
+    solved: np.ndarray,
+    steps: int,
+    bounds: np.ndarray,
+) -> int:
     """Letters: x the solution, r its residual, p the direction, D + Y_u' W Y_u the matrix, z = D^-1 r."""
     f = fixed.shape[1]
     n_blocks = bounds.shape[0] - 1
@@ -56,7 +67,7 @@ def _solve_cg(indptr, indices, weights, fixed, diagonal, ridge, rows, solved, st
                 M[k] = F(1) / D[k]
             if n == 0:
                 continue
-            accumulate(fixed, index, n, w, r, 0, f)  # r = Y_u' W 1, the residual at x = 0
+            accumulate(fixed, index, n, w, r)  # r = Y_u' W 1, the residual at x = 0
             rz = F(0)
             for k in range(f):
                 p[k] = M[k] * r[k]
@@ -79,7 +90,7 @@ def _solve_cg(indptr, indices, weights, fixed, diagonal, ridge, rows, solved, st
                     s[t] *= -a * w[t]
                 for k in range(f):
                     r[k] -= a * D[k] * p[k]
-                accumulate(fixed, index, n, s, r, 0, f)
+                accumulate(fixed, index, n, s, r)
                 rz_next = F(0)
                 for k in range(f):
                     rz_next += M[k] * r[k] * r[k]

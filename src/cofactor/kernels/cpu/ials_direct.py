@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import prange
 
-from cofactor.kernels.cpu._ials_rows import F, accumulate, dots, dynamic, row_blocks, solve_upper
+from cofactor.kernels.cpu._ials_rows import F, accumulate, accumulate_part, dots, dynamic, row_blocks, solve_upper
 from cofactor.kernels.cpu.jit import kernel
 
 CHUNK = 64  # rows gathered at a time for the f x f system
@@ -37,7 +37,17 @@ def solve_direct(
 
 
 @kernel(parallel=True)
-def _solve_direct(indptr, indices, weights, fixed, diagonal, ridge, rows, solved, bounds):
+def _solve_direct(
+    indptr: np.ndarray,
+    indices: np.ndarray,
+    weights: np.ndarray,
+    fixed: np.ndarray,
+    diagonal: np.ndarray,
+    ridge: np.ndarray,
+    rows: np.ndarray,
+    solved: np.ndarray,
+    bounds: np.ndarray,
+) -> int:
     """Letters: D the diagonal plus ridge, Z = W^1/2 Y_u, S = Z D^-1/2, c = W^1/2 1, x the solution."""
     f = fixed.shape[1]
     n_blocks = bounds.shape[0] - 1
@@ -72,7 +82,7 @@ def _solve_direct(indptr, indices, weights, fixed, diagonal, ridge, rows, solved
                     dots(S, count_up[i:], n - i, S[i], A[i][i:])
                     A[i, i] += F(1)
                 good = solve_upper(A, n, c, count_up, s)
-                accumulate(S, count_up, n, c, x, 0, f)
+                accumulate(S, count_up, n, c, x)
                 for k in range(f):
                     x[k] *= h[k]
             else:
@@ -90,7 +100,7 @@ def _solve_direct(indptr, indices, weights, fixed, diagonal, ridge, rows, solved
                             columns[k, t] = w * y[k]
                             x[k] += w * y[k]
                     for i in range(f):
-                        accumulate(S, count_up, m, columns[i], A[i], i, f)
+                        accumulate_part(S, count_up, m, columns[i], A[i], i, f)
                 good = solve_upper(A, f, x, count_up, s)
             total = F(0)
             for k in range(f):

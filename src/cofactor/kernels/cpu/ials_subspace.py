@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import prange
 
-from cofactor.kernels.cpu._ials_rows import F, accumulate, dots, dynamic, row_blocks, solve_upper
+from cofactor.kernels.cpu._ials_rows import F, accumulate_part, dots, dynamic, row_blocks, solve_upper
 from cofactor.kernels.cpu.jit import kernel
 
 
@@ -27,7 +27,18 @@ def solve_subspace(
 
 
 @kernel(parallel=True)
-def _solve_subspace(indptr, indices, weights, fixed, diagonal, ridge, rows, solved, block_size, bounds):
+def _solve_subspace(
+    indptr: np.ndarray,
+    indices: np.ndarray,
+    weights: np.ndarray,
+    fixed: np.ndarray,
+    diagonal: np.ndarray,
+    ridge: np.ndarray,
+    rows: np.ndarray,
+    solved: np.ndarray,
+    block_size: int,
+    bounds: np.ndarray,
+) -> int:
     """Letters: e_t = w_t (1 - x . y_t), g the block's negative gradient, H its Hessian, both halved; c the step."""
     f = fixed.shape[1]
     n_blocks = bounds.shape[0] - 1
@@ -55,7 +66,7 @@ def _solve_subspace(indptr, indices, weights, fixed, diagonal, ridge, rows, solv
                 m = min(block_size, f - first)
                 for k in range(m):
                     c[first + k] = -(diagonal[first + k] + ridge[u]) * x[first + k]
-                accumulate(fixed, index, n, e, c, first, first + m)
+                accumulate_part(fixed, index, n, e, c, first, first + m)
                 g = c[first:]
                 for i in range(m):
                     for k in range(m):

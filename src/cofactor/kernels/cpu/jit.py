@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,6 +10,10 @@ from typing import Any
 
 import numba
 from numba.core import event
+
+# Threads that wait for the others sleep instead of spinning: on a machine that is shared, spinning takes the cores from
+# whoever has work. OpenMP reads this when its first team starts, which is after this module; what the user set counts.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 # Reassociation and fused multiply-add are what vectorises reductions. "nnan" and "ninf" stay off: kernels may test for NaN.
 FAST = {"reassoc", "contract", "nsz", "arcp", "afn"}

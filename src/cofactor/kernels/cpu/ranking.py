@@ -7,6 +7,8 @@ ends with the first one beyond the largest cutoff: about hits + 1 passes.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numba
 import numpy as np
 
@@ -17,7 +19,7 @@ from cofactor.kernels.cpu.jit import helper, kernel
 
 
 @helper
-def _count_above(row, start, stop, level):
+def _count_above(row: Any, start: Any, stop: Any, level: Any) -> Any:
     """How many of row[start:stop] are above ``level``."""
     count = np.int32(0)
     for j in range(np.uint64(start), np.uint64(stop)):
@@ -26,7 +28,7 @@ def _count_above(row, start, stop, level):
 
 
 @helper
-def _count_from(row, start, stop, level):
+def _count_from(row: Any, start: Any, stop: Any, level: Any) -> Any:
     """How many of row[start:stop] are at ``level`` or above."""
     count = np.int32(0)
     for j in range(np.uint64(start), np.uint64(stop)):
@@ -35,7 +37,7 @@ def _count_from(row, start, stop, level):
 
 
 @helper
-def _count_both(row, start, stop, level):
+def _count_both(row: Any, start: Any, stop: Any, level: Any) -> Any:
     """How many of row[start:stop] are above ``level``, and how many at it or above."""
     above, level_or_above = np.int32(0), np.int32(0)
     for j in range(np.uint64(start), np.uint64(stop)):
@@ -45,13 +47,13 @@ def _count_both(row, start, stop, level):
 
 
 @helper
-def _level(score):
+def _level(score: Any) -> Any:
     """A score with NaN as low as can be."""
     return score if score == score else np.float32(-np.inf)
 
 
 @helper
-def _best_first(row, truth):
+def _best_first(row: Any, truth: Any) -> Any:
     """The order of a user's true items: highest score first, of equal ones the lower row (truth is ascending)."""
     order = np.empty(truth.size, np.int64)
     for i in range(truth.size):
@@ -65,7 +67,15 @@ def _best_first(row, truth):
 
 
 @kernel(parallel=True)
-def positive_ranks(scores, truth_indptr, truth_items, seen_indptr, seen_items, limit, with_beaten):
+def positive_ranks(
+    scores: np.ndarray,
+    truth_indptr: np.ndarray,
+    truth_items: np.ndarray,
+    seen_indptr: np.ndarray,
+    seen_items: np.ndarray,
+    limit: int,
+    with_beaten: bool,
+) -> tuple[np.ndarray, np.ndarray]:
     """Rank each true item among all items that are not excluded; see the reference."""
     n_users, n_items = scores.shape
     ranks = np.full(truth_items.size, -1, np.int32)
@@ -108,12 +118,12 @@ def positive_ranks(scores, truth_indptr, truth_items, seen_indptr, seen_items, l
                             level_or_above -= 1
                 if level == -np.inf:  # NaN compares as unequal, and stands as low as -inf
                     level_or_above = n_negatives
-                beaten[first + order[i]] = 1.0 - 0.5 * (above + level_or_above) / n_negatives
+                beaten[first + order[i]] = min(1.0, 0.5 * (2 * n_negatives - above - level_or_above) / n_negatives)
     return ranks, beaten
 
 
 @kernel(parallel=True)
-def list_ranks(rows, count, truth_indptr, truth_items):
+def list_ranks(rows: np.ndarray, count: np.ndarray, truth_indptr: np.ndarray, truth_items: np.ndarray) -> np.ndarray:
     """Find each true item's place in a given list; see the reference."""
     ranks = np.full(truth_items.size, -1, np.int32)
     for u in numba.prange(count.size):
@@ -127,7 +137,9 @@ def list_ranks(rows, count, truth_indptr, truth_items):
 
 
 @kernel(parallel=True)
-def candidate_ranks(scores, owners, items, negatives):
+def candidate_ranks(
+    scores: np.ndarray, owners: np.ndarray, items: np.ndarray, negatives: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Rank each true item among its own few candidates; see the reference."""
     ranks = np.full(items.size, -1, np.int32)
     beaten = np.full(items.size, np.nan)
@@ -150,12 +162,14 @@ def candidate_ranks(scores, owners, items, negatives):
         if level > -np.inf:
             ranks[q] = rank
         if n > 0:
-            beaten[q] = 1.0 - (above + 0.5 * equal) / n
+            beaten[q] = min(1.0, (n - above - 0.5 * equal) / n)
     return ranks, beaten
 
 
 @kernel(parallel=True)
-def rank_metrics(indptr, ranks, cutoffs):
+def rank_metrics(
+    indptr: np.ndarray, ranks: np.ndarray, cutoffs: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Turn the ranks of the true items into metrics at cutoffs; see the reference."""
     n_users, n_cutoffs = indptr.size - 1, cutoffs.size
     hits = np.full((n_users, n_cutoffs), np.nan)
@@ -190,7 +204,7 @@ def rank_metrics(indptr, ranks, cutoffs):
 
 
 @helper
-def _mixed(state):
+def _mixed(state: Any) -> Any:
     """SplitMix64's output function."""
     z = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
@@ -198,7 +212,9 @@ def _mixed(state):
 
 
 @kernel(parallel=True)
-def draw_negatives(indptr, items, owners, n_items, count, seed):
+def draw_negatives(
+    indptr: np.ndarray, items: np.ndarray, owners: np.ndarray, n_items: int, count: int, seed: int
+) -> np.ndarray:
     """Draw distinct items for each query, uniformly from those its user has nothing to do with; see the reference."""
     drawn = np.full((owners.size, count), np.int32(-1), np.int32)
     for q in numba.prange(owners.size):
@@ -213,7 +229,7 @@ def draw_negatives(indptr, items, owners, n_items, count, seed):
             place = np.int64(_mixed(state) % np.uint64(t + 1))
             for m in range(n):
                 if taken[m] == place:
-                    place = t
+                    place = np.int64(t)
                     break
             taken[n] = place
             low, high = 0, forbidden.size
@@ -228,7 +244,7 @@ def draw_negatives(indptr, items, owners, n_items, count, seed):
 
 
 @kernel(parallel=True)
-def resampled_means(values, resamples, seed):
+def resampled_means(values: np.ndarray, resamples: int, seed: int) -> np.ndarray:
     """Draw the lines of a table with replacement and return the columns' means each time; see the reference."""
     n, n_columns = values.shape
     means = np.zeros((resamples, n_columns))

@@ -6,6 +6,7 @@ an item bias: x_ui = u_u · v_i + b_i, x_uij = x_ui - x_uj, and ln σ(x_uij) - �
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from math import gcd
 
 import numpy as np
@@ -181,7 +182,15 @@ def bpr_fold_in(
     return folded
 
 
-def _rounds(indptr, indices, users, threshold, alias, n_items, state):  # type: ignore[no-untyped-def]
+def _rounds(
+    indptr: np.ndarray,
+    indices: np.ndarray,
+    users: np.ndarray,
+    threshold: np.ndarray,
+    alias: np.ndarray,
+    n_items: int,
+    state: int,
+) -> Iterator[list[tuple[int, int, int]]]:
     """Yield the rounds of one thread: lists of (user, positive, negative)."""
     waiting = [int(u) for u in users if 0 < indptr[u + 1] - indptr[u] < n_items][::-1]
     lanes: list[list[int] | None] = [None] * LANES  # user, place, stride, draws left

@@ -13,7 +13,7 @@ from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.models.base import Audience, Recommender, States
-from cofactor.models.explicit.ratings import RatedAudience, history_ratings, on_scale, rating_scale
+from cofactor.models.explicit.ratings import history_ratings, on_scale, rating_scale, ratings_of
 from cofactor.models.traits import ArraySpec, Traits
 
 if TYPE_CHECKING:
@@ -95,20 +95,6 @@ class Bias(Recommender):
         bias_sweep(*rated, float(self.mean[0]), self.item_bias, self.config.damping_users, bias)
         return self._level(bias)
 
-    def fold_in(self, histories: Histories) -> Audience:
-        """Return users the model has never seen: their bias, by the damped mean of what the items leave over.
-
-        Items that are only named, without ratings, count as rated with the top of the scale.
-        """
-        found = super().fold_in(histories)
-        return RatedAudience(found.states, found.empty, found.seen, history_ratings(histories, self.scale)[2])
-
-    def audience(self, user_rows: np.ndarray) -> Audience:
-        """Return some trained users, by row."""
-        found = super().audience(user_rows)
-        ratings = self.data.histories(np.atleast_1d(user_rows)).csr[2]
-        return RatedAudience(found.states, found.empty, found.seen, ratings)
-
     def _level(self, bias: np.ndarray) -> np.ndarray:
         """mu + b_u as states, float32 [B, 1]."""
         return (self.mean[0] + bias).astype(np.float32)[:, None]
@@ -124,9 +110,8 @@ class Bias(Recommender):
 
     def _explain(self, audience: Audience, item_row: int) -> tuple[np.ndarray, np.ndarray, float]:
         # b_u is a sum over the past: each rating adds its (r - mu - b_i) / (damping + n), whatever item is asked about.
-        assert isinstance(audience, RatedAudience)
         past = audience.seen[1]
-        left_over = audience.ratings - self.mean[0] - self.item_bias[past]
+        left_over = ratings_of(audience, self.scale) - self.mean[0] - self.item_bias[past]
         added = left_over / (self.config.damping_users + len(past)) if len(past) else np.zeros(0)
         score = float(self._score(audience.states, np.array([item_row]))[0, 0])
         return past, added, score - float(added.sum())

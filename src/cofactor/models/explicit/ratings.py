@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cofactor.base import rng
 from cofactor.base.config import Config, setting
 from cofactor.base.errors import ArgumentError, TrainingError
 from cofactor.base.run import Run
@@ -24,28 +22,21 @@ if TYPE_CHECKING:
     from cofactor.data.split import Part
 
 
-@dataclass(frozen=True)
-class RatedAudience(Audience):
-    """An audience that also knows what its users gave: ``ratings`` float32, aligned with the rows of ``seen``."""
-
-    ratings: np.ndarray
-
-
 class RatingConfig(Config):
     """Settings that the factor models of ratings share."""
 
     factors: int = setting(128, low=1, high=4096, doc="Length of the user and item vectors.")
-    epochs: int = setting(50, low=1, high=100_000, doc="Passes over the data; fewer if a validation part says so.")
-    learning_rate: float = setting(0.01, above=0, doc="Step of the vectors in the first epoch (SGD).")
-    bias_learning_rate: float = setting(0.005, above=0, doc="Step of the biases in the first epoch (SGD).")
-    decay: float = setting(0.96, above=0, high=1, doc="What both steps are multiplied by after each epoch (SGD).")
-    regularization: float = setting(0.05, low=0, doc="Penalty of the vectors for each rating of an average row.")
-    bias_regularization: float = setting(0.005, low=0, doc="Penalty of the biases for each rating of an average row.")
+    epochs: int = setting(40, low=1, high=100_000, doc="Passes over the data; fewer if a validation part says so.")
+    learning_rate: float = setting(0.03, above=0, doc="Step of the vectors in the first epoch (SGD).")
+    bias_learning_rate: float = setting(0.0075, above=0, doc="Step of the biases in the first epoch (SGD).")
+    decay: float = setting(0.92, above=0, high=1, doc="What both steps are multiplied by after each epoch (SGD).")
+    regularization: float = setting(0.06, low=0, doc="Penalty of the vectors for each rating of an average row.")
+    bias_regularization: float = setting(0.003, low=0, doc="Penalty of the biases for each rating of an average row.")
     balance: float = setting(
-        0.25, low=0, high=1,
+        0.3, low=0, high=1,
         doc="How a row's penalty depends on its n ratings: n^(1-balance). 0: on each rating alike; 1: the same for all rows.",
     )  # fmt: skip
-    init_scale: float = setting(0.01, above=0, doc="Standard deviation of the starting vectors.")
+    init_scale: float = setting(0.005, above=0, doc="Standard deviation of the starting vectors.")
     patience: int = setting(3, low=1, doc="With a validation part: epochs without a better RMSE after which to stop.")
     clip: bool = setting(True, doc="Whether predictions are cut to the rating scale.")
     lowest: float | None = setting(None, doc="The lowest rating there can be; None: the lowest of the data.")
@@ -56,6 +47,9 @@ class RatingConfig(Config):
         if self.lowest is not None and self.highest is not None and self.lowest >= self.highest:
             raise ArgumentError(f"{self._label('lowest')} must be below highest, not {self.lowest} and {self.highest}.")
 
+
+# One pass over the data: the order of the users, what the learning rates are multiplied by; the sum of e^2.
+Epoch = Callable[[np.ndarray, float], float]
 
 RATING_ARRAYS = {
     "mean": ArraySpec("float64", ("1",)),
@@ -86,6 +80,11 @@ def history_ratings(histories: Histories, scale: np.ndarray) -> tuple[np.ndarray
     """Return histories as CSR with ratings; items that were only named count as rated with the top of the scale."""
     indptr, item_rows, values = histories.csr
     return indptr, item_rows, values if histories.values is not None else np.full(len(item_rows), scale[1], np.float32)
+
+
+def ratings_of(audience: Audience, scale: np.ndarray) -> np.ndarray:
+    """Return what one user gave the items seen; items that were only named count as rated with the top of the scale."""
+    return np.full(len(audience.seen[1]), scale[1], np.float32) if audience.values is None else audience.values
 
 
 def on_scale(values: np.ndarray, config: Any, scale: np.ndarray) -> np.ndarray:
@@ -177,25 +176,9 @@ class RatingFactors(FactorModel):
         )  # fmt: skip
         return np.column_stack([x if z is None else x + z, (self.mean[0] + bias).astype(np.float32)])
 
-    def fold_in(self, histories: Histories) -> Audience:
-        """Return users the model has never seen: their vector and bias by ridge regression, the items being frozen.
-
-        Items that are only named, without ratings, count as rated with the top of the scale.
-        """
-        audience = super().fold_in(histories)
-        ratings = history_ratings(histories, self.scale)[2]
-        return RatedAudience(audience.states, audience.empty, audience.seen, ratings)
-
-    def audience(self, user_rows: np.ndarray) -> Audience:
-        """Return some trained users, by row."""
-        found = super().audience(user_rows)
-        ratings = self.data.histories(np.atleast_1d(user_rows)).csr[2]
-        return RatedAudience(found.states, found.empty, found.seen, ratings)
-
     def _explain(self, audience: Audience, item_row: int) -> tuple[np.ndarray, np.ndarray, float]:
         # The ridge solution is linear in the ratings: [b, p] = A^-1 Y't, so rating i adds y' A^-1 y_i t_i to the score. A
         # trained row is only near that solution; what it has beyond goes to the rest.
-        assert isinstance(audience, RatedAudience)
         past = audience.seen[1]
         score = float(self._score(audience.states, np.array([item_row]))[0, 0])
         if len(past) == 0:
@@ -203,7 +186,7 @@ class RatingFactors(FactorModel):
         q = self.item_factors.astype(np.float64)
         y = np.column_stack([np.ones(len(past)), q[past]])
         asked = np.concatenate([[1.0], q[item_row]])
-        target = audience.ratings - self.mean[0] - self.item_bias[past]
+        target = ratings_of(audience, self.scale) - self.mean[0] - self.item_bias[past]
         added = np.zeros(len(past))
         z = self._implicit(np.array([0, len(past)]), past)
         if z is not None and self.implicit_factors is not None:
@@ -232,15 +215,14 @@ class RatingFactors(FactorModel):
             vectors = draw.standard_normal((n, self.config.factors), np.float32)
             setattr(self, name, vectors * np.float32(self.config.init_scale))
 
-    def _descend(self, data: Interactions, validation: Part | None, run: Run, epoch: Callable[..., float]) -> None:
-        """Run ``epoch(order, rate, seed)``, the sum of squared errors, and keep the best epoch if there is a validation."""
+    def _descend(self, data: Interactions, validation: Part | None, run: Run, epoch: Epoch) -> None:
+        """Run ``epoch(order, rate)``, the sum of squared errors, and keep the best epoch if there is a validation."""
         held = {name: getattr(self, name) for name in self.arrays}
         best, best_error, since = held, np.inf, 0
         with run.progress.task(f"fit {self.name}", self.config.epochs) as task:
             for n in range(self.config.epochs):
-                order = run.generator(self.name, "order", n).permutation(data.n_users)
-                seed = np.uint64(rng.state64(run.seed, self.name, "walk", n))
-                squared = epoch(order, self.config.decay**n, seed)
+                order = user_order(data.n_users, run.generator(self.name, "order", n))
+                squared = epoch(order, self.config.decay**n)
                 if not np.isfinite(squared):
                     raise TrainingError(
                         f"{type(self).__name__} diverged in epoch {n + 1}; "
@@ -286,6 +268,26 @@ def per_rating(counts: np.ndarray, strength: float, balance: float) -> np.ndarra
     """Return each row's penalty in one SGD step, float32: ``strength (mean count / n)^balance``, n times a pass."""
     n = np.maximum(counts, 1)
     return (strength * (typical(counts) / n) ** balance).astype(np.float32)
+
+
+def user_order(n_users: int, generator: np.random.Generator) -> np.ndarray:
+    """Return all users, sixteen neighbours at a time, the sixteens shuffled, int64 [n_users]: random, yet kind to memory."""
+    starts = 16 * generator.permutation((n_users + 15) // 16)
+    order = (starts[:, None] + np.arange(16)).ravel()
+    return order[order < n_users]
+
+
+def shuffled_walks(
+    data: Interactions, bounds: np.ndarray, generator: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the ratings by user and item block, shuffled within: indptr int64 [n_users P + 1], item rows, values."""
+    n_blocks = len(bounds) - 1
+    rows = data.user_rows * np.int64(n_blocks) + np.searchsorted(bounds, data.item_rows, side="right") - 1
+    shuffled = generator.permutation(len(data))
+    shuffled = shuffled[np.argsort(rows[shuffled], kind="stable")]
+    indptr = np.zeros(data.n_users * n_blocks + 1, np.int64)
+    np.cumsum(np.bincount(rows, minlength=data.n_users * n_blocks), out=indptr[1:])
+    return indptr, data.item_rows[shuffled], data.weights[shuffled]
 
 
 def _products(x: np.ndarray, indptr: np.ndarray, vectors: np.ndarray, item_rows: np.ndarray) -> np.ndarray:

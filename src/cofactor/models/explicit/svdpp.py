@@ -10,7 +10,7 @@ from cofactor.base.config import setting
 from cofactor.base.run import Run
 from cofactor.data.interactions import Interactions
 from cofactor.models.base import States
-from cofactor.models.explicit.ratings import RATING_ARRAYS, RatingConfig, RatingFactors, per_rating
+from cofactor.models.explicit.ratings import RATING_ARRAYS, RatingConfig, RatingFactors, per_rating, shuffled_walks
 from cofactor.models.traits import ArraySpec, Traits
 
 if TYPE_CHECKING:
@@ -20,7 +20,24 @@ if TYPE_CHECKING:
 class SVDppConfig(RatingConfig):
     """Settings of `SVDpp`."""
 
-    implicit_regularization: float = setting(0.002, low=0, doc="Penalty of the implicit item vectors in each step.")
+    learning_rate: float = setting(0.015, above=0, doc="Step of the vectors in the first epoch.")
+    bias_learning_rate: float = setting(0.004, above=0, doc="Step of the biases in the first epoch.")
+    decay: float = setting(0.945, above=0, high=1, doc="What both steps are multiplied by after each epoch.")
+    init_scale: float = setting(0.01, above=0, doc="Standard deviation of the starting vectors; the implicit ones start at 0.")
+    implicit_regularization: float = setting(0.003, low=0, doc="Penalty of the implicit item vectors in each step.")
+
+
+# Chosen on a tenth of the first fold's training ratings (benchmarks/accuracy_ratings.py --tune); the defaults are good for
+# both sizes.
+PRESETS: dict[str, dict[str, float]] = {
+    "ml-100k": {
+        "factors": 256, "decay": 0.94, "regularization": 0.08, "bias_regularization": 0.005, "implicit_regularization": 0.005,
+        "balance": 0.5,
+    },
+    "ml-1m": {
+        "factors": 256, "decay": 0.95, "regularization": 0.05, "implicit_regularization": 0.0015, "balance": 0.1,
+    },
+}  # fmt: skip
 
 
 class SVDpp(RatingFactors):
@@ -57,15 +74,16 @@ class SVDpp(RatingFactors):
             for strength in (config.regularization, config.bias_regularization)
             for counts in (data.user_counts, data.item_counts)
         )
+        walks = shuffled_walks(data, np.array([0, data.n_items]), run.generator(self.name, "walks"))
         implicit = np.full(data.n_users, config.implicit_regularization, np.float32)
         held = (self.user_bias, self.item_bias, self.user_factors, self.item_factors, self.implicit_factors)
 
-        def epoch(order: np.ndarray, rate: float, seed: np.uint64) -> float:
+        def epoch(order: np.ndarray, rate: float) -> float:
             return float(
                 svdpp_epoch(
-                    data.indptr, data.item_rows, data.weights, data.indptr, data.item_rows, order, float(self.mean[0]), *held,
+                    *walks, data.indptr, data.item_rows, order, float(self.mean[0]), *held,
                     config.learning_rate * rate, config.bias_learning_rate * rate,
-                    user, item, implicit, user_bias, item_bias, seed, run.n_threads,
+                    user, item, implicit, user_bias, item_bias, run.n_threads,
                 )
             )  # fmt: skip
 

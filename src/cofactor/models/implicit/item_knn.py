@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -77,15 +77,15 @@ class ItemKNN(LinearItemModel):
 
         x = weighed(data, self.config, self.name)
         square = np.bincount(data.item_rows, x.astype(np.float64) ** 2, minlength=data.n_items)
+        neighbours = min(self.config.neighbours, max(1, data.n_items - 1))
         rows, similarity, count = top_neighbours(
-            *by_user_and_item(data, x), *self._law(square), min(self.config.neighbours, max(1, data.n_items - 1)), run.n_threads
+            *by_user_and_item(data, x), *self._law(square), neighbours, run.n_threads
         )
-        weights = SparseWeights.of_padded(rows, similarity, count)
-        if self.config.neighbours_of == "recommended":
-            weights = weights.transposed()
+        made = SparseWeights.of_recommended if self.config.neighbours_of == "recommended" else SparseWeights.of_past
+        weights = made(rows, similarity, count)
         self.weights = weights.with_columns_scaled() if self.config.normalize else weights
 
-    def _law(self, square: np.ndarray) -> tuple[Any, ...]:
+    def _law(self, square: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, float]:
         """The p, q, a, b, w of d / (p_i q_j + a_i + b_j + w d), i being the item whose neighbours are kept."""
         config = self.config
         zero, h = np.zeros_like(square), np.full_like(square, config.shrinkage)
@@ -101,7 +101,8 @@ class ItemKNN(LinearItemModel):
             past, new = (1.0, 1.0) if config.similarity == "jaccard" else (config.tversky_past, config.tversky_new)
             first, second = (past, new) if past_first else (new, past)
             law, weight = (zero, zero, first * square + h, second * square), 1.0 - past - new
-        return (*(part.astype(np.float32) for part in law), weight)
+        p, q, a_i, b_j = (part.astype(np.float32) for part in law)
+        return p, q, a_i, b_j, weight
 
     def _product(
         self, indptr: np.ndarray, past: np.ndarray, values: np.ndarray, item_rows: np.ndarray | None

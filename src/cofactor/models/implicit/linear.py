@@ -14,6 +14,9 @@ from cofactor.data.interactions import Interactions
 from cofactor.models.base import Audience, Recommender, States
 from cofactor.retrieval.topk import TopK, best_scores
 
+# indptr, rows and values by user, then by item
+BothOrders = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]
+
 
 class WeightedConfig(Config):
     """How interactions are weighed: shared by `ItemKNN` and `EASE`."""
@@ -73,9 +76,7 @@ class LinearItemModel(Recommender):
         units = (values / np.maximum(lengths, 1e-30)[data.user_rows]).astype(np.float32)
         indptr, users, positions = data.by_item
         asked = Histories(data.indptr, data.item_rows, units, None, data.n_items).take(user_rows)
-        scores = scores_from_sparse(
-            *asked.csr, indptr, users, units[positions], data.n_users, n_threads
-        )  # fmt: skip
+        scores = scores_from_sparse(*asked.csr, indptr, users, units[positions], data.n_users, n_threads)
         scores[scores <= 0] = -np.inf
         own = (np.arange(len(user_rows) + 1, dtype=np.int64), np.asarray(user_rows, np.int32))
         return best_scores(scores, k, excluded=own, n_threads=n_threads)
@@ -111,7 +112,7 @@ def counted(values: np.ndarray, how: str, name: str) -> np.ndarray:
     if how == "values":
         return np.asarray(values, np.float32)
     if values.size and values.min() < 0:
-        raise ArgumentError(f"{name} values='log' needs values of at least 0, and one is {values.min()}; use 'values' or 'ones'.")
+        raise ArgumentError(f"{name} values='log' needs values of at least 0, not {values.min()}; use 'values' or 'ones'.")
     return np.log1p(values).astype(np.float32)
 
 
@@ -147,7 +148,7 @@ def weighed(data: Interactions, config: WeightedConfig, name: str) -> np.ndarray
     return (idf * v * (k1 + 1) / np.where(below > 0, below, 1.0)).astype(np.float32)
 
 
-def by_user_and_item(data: Interactions, weights: np.ndarray) -> tuple[np.ndarray, ...]:
+def by_user_and_item(data: Interactions, weights: np.ndarray) -> BothOrders:
     """Return the data with other weights by user and by item, as the Gram kernels want it."""
     indptr, users, positions = data.by_item
     return data.indptr, data.item_rows, weights, indptr, users, weights[positions]

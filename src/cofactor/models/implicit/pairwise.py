@@ -32,10 +32,16 @@ Law = tuple[np.ndarray, np.ndarray]
 
 @dataclass(frozen=True)
 class Epoch:
-    """What one epoch reports: the mean loss, and the share of draws that were ranked right."""
+    """What one epoch reports: the mean loss, and (in pairwise models) the share of draws that were ranked right."""
 
     loss: float
-    correct: float
+    correct: float | None = None
+
+    @property
+    def facts(self) -> dict[str, float]:
+        """What is shown beside the progress bar."""
+        shown = {"loss": round(self.loss, 4)}
+        return shown if self.correct is None else {**shown, "correct": round(self.correct, 4)}
 
 
 class StochasticModel(FactorModel):
@@ -77,7 +83,7 @@ class StochasticModel(FactorModel):
                         f"{self.name} diverged in epoch {epoch + 1}: its loss is {done.loss}; "
                         f"lower learning_rate ({self.config.learning_rate}) or raise regularization."
                     )
-                task.advance(1, loss=round(done.loss, 4), correct=round(done.correct, 4))
+                task.advance(1, **done.facts)
                 last = epoch + 1 == epochs
                 if keeper is not None and (last or (epoch + 1) % self.config.validate_every == 0) and keeper.stop():
                     run.progress.say(f"{self.name} stopped after epoch {epoch + 1}: no better on validation")

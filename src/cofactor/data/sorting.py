@@ -1,0 +1,100 @@
+"""Pairs into CSR order, time order and columns: NumPy for what is small, kernels where they pay for their compilation."""
+
+from __future__ import annotations
+
+import numpy as np
+
+# Below this many events NumPy is done before a kernel is loaded.
+LARGE = 3_000_000
+REPEATS = ("last", "sum", "mean", "max")
+
+
+def to_csr(
+    user_rows: np.ndarray,
+    item_rows: np.ndarray,
+    values: np.ndarray | None,
+    times: np.ndarray | None,
+    n_users: int,
+    n_items: int,
+    repeats: str,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """Put events into CSR order, one for each pair of user and item.
+
+    Parameters
+    ----------
+    user_rows, item_rows
+        int32 [n].
+    values, times
+        float32 and int64 [n], or None.
+    n_users, n_items
+        How many rows there are.
+    repeats
+        ``"last"``, ``"sum"``, ``"mean"``, ``"max"``: the value of a pair that repeats.
+
+    Returns
+    -------
+    indptr
+        int64 [n_users + 1].
+    keep
+        int64 [n_pairs], in CSR order: the position of the latest event of each pair, the later one of equal times.
+    merged
+        float32 [n_pairs], or None where there are no values and no repeats to count.
+    """
+    if len(user_rows) >= LARGE:
+        return _large(user_rows, item_rows, values, times, n_users, repeats)
+    pairs = user_rows.astype(np.int64) * n_items + item_rows
+    by_pair = np.argsort(pairs, kind="stable") if times is None else np.lexsort((times, pairs))
+    ordered = pairs[by_pair]
+    first = np.ones(len(ordered), bool)
+    first[1:] = ordered[1:] != ordered[:-1]
+    starts = np.flatnonzero(first)
+    ends = np.append(starts[1:], len(ordered))
+    keep = by_pair[ends - 1]
+    indptr = np.zeros(n_users + 1, np.int64)
+    np.cumsum(np.bincount(user_rows[keep], minlength=n_users), out=indptr[1:])
+    if len(starts) == len(ordered) or repeats == "last":
+        return indptr, keep, None if values is None else np.ascontiguousarray(values[keep], np.float32)
+    counted = np.ones(len(ordered), np.float64) if values is None else values[by_pair].astype(np.float64)
+    if repeats == "max":
+        combined = np.maximum.reduceat(counted, starts)
+    else:
+        combined = np.add.reduceat(counted, starts)
+        if repeats == "mean":
+            combined = combined / (ends - starts)
+    return indptr, keep, combined.astype(np.float32)
+
+
+def by_item(indptr: np.ndarray, item_rows: np.ndarray, n_items: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return a CSR matrix by columns: int64 [n_items + 1], user rows int32 [n], positions int64 [n]."""
+    if len(item_rows) >= LARGE:
+        from cofactor.kernels.cpu import csr
+    else:
+        from cofactor.kernels.reference import csr  # type: ignore[no-redef]
+    return csr.transpose(indptr, item_rows, n_items)
+
+
+def chronological(indptr: np.ndarray, order: np.ndarray, times: np.ndarray | None) -> np.ndarray:
+    """Return all positions by user, and within a user by time and then by ``order``, int64 [n]."""
+    if len(order) >= LARGE:
+        from cofactor.kernels.cpu import csr
+    else:
+        from cofactor.kernels.reference import csr  # type: ignore[no-redef]
+    return csr.chronological(indptr, order, np.empty(0, np.int64) if times is None else times)
+
+
+def _large(
+    user_rows: np.ndarray,
+    item_rows: np.ndarray,
+    values: np.ndarray | None,
+    times: np.ndarray | None,
+    n_users: int,
+    repeats: str,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    from cofactor.kernels.cpu import csr
+
+    starts, order = csr.csr_order(user_rows, item_rows, n_users)
+    worth = np.empty(0, np.float32) if values is None else np.ascontiguousarray(values, np.float32)
+    when = np.empty(0, np.int64) if times is None else np.ascontiguousarray(times, np.int64)
+    indptr, keep, merged = csr.merge_repeats(starts, order, item_rows, worth, when, REPEATS.index(repeats))
+    uncounted = values is None and (repeats == "last" or len(keep) == len(user_rows))
+    return indptr, keep, None if uncounted else merged

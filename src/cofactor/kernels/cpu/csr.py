@@ -1,0 +1,173 @@
+"""Putting pairs of rows into CSR order, and CSR into time order or columns: counting sorts, and short sorts of each row."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import prange
+
+from cofactor.kernels.cpu.jit import kernel
+
+LAST, SUM, MEAN, MAX = 0, 1, 2, 3
+
+
+@kernel
+def _by_user(user_rows: np.ndarray, n_users: int) -> tuple[np.ndarray, np.ndarray]:
+    """A stable counting sort: int64 [n_users + 1] and the positions, int64 [n]."""
+    n = len(user_rows)
+    indptr = np.zeros(n_users + 1, np.int64)
+    is_sorted = True
+    for p in range(n):
+        indptr[user_rows[p] + 1] += 1
+        if p > 0 and user_rows[p] < user_rows[p - 1]:
+            is_sorted = False
+    for u in range(n_users):
+        indptr[u + 1] += indptr[u]
+    order = np.empty(n, np.int64)
+    if is_sorted:
+        for p in range(n):
+            order[p] = p
+        return indptr, order
+    place = indptr[:-1].copy()
+    for p in range(n):
+        u = user_rows[p]
+        order[place[u]] = p
+        place[u] += 1
+    return indptr, order
+
+
+@kernel(parallel=True)
+def _sort_rows(indptr: np.ndarray, order: np.ndarray, item_rows: np.ndarray) -> None:
+    """Each user's positions by item and then by position, in place."""
+    n_users = len(indptr) - 1
+    for u in prange(n_users):
+        start, end = indptr[u], indptr[u + 1]
+        is_sorted = True
+        for q in range(start + 1, end):
+            if item_rows[order[q]] < item_rows[order[q - 1]]:
+                is_sorted = False
+                break
+        if is_sorted:
+            continue
+        # The item above the place within the row: keys are all different, so any sort of them is a stable one.
+        keys = np.empty(end - start, np.int64)
+        mine = order[start:end].copy()
+        for q in range(end - start):
+            keys[q] = (np.int64(item_rows[mine[q]]) << 32) | q
+        keys.sort()
+        for q in range(end - start):
+            order[start + q] = mine[keys[q] & 0xFFFFFFFF]
+
+
+def csr_order(user_rows: np.ndarray, item_rows: np.ndarray, n_users: int) -> tuple[np.ndarray, np.ndarray]:
+    """Sort pairs by user, then item, then position; see `reference.csr.csr_order`."""
+    indptr, order = _by_user(user_rows, n_users)
+    _sort_rows(indptr, order, item_rows)
+    return indptr, order
+
+
+@kernel(parallel=True)
+def _distinct(indptr: np.ndarray, order: np.ndarray, item_rows: np.ndarray) -> np.ndarray:
+    n_users = len(indptr) - 1
+    counts = np.zeros(n_users + 1, np.int64)
+    for u in prange(n_users):
+        count = 0
+        for q in range(indptr[u], indptr[u + 1]):
+            if q == indptr[u] or item_rows[order[q]] != item_rows[order[q - 1]]:
+                count += 1
+        counts[u + 1] = count
+    return counts
+
+
+@kernel(parallel=True)
+def _merge(
+    indptr: np.ndarray,
+    order: np.ndarray,
+    item_rows: np.ndarray,
+    values: np.ndarray,
+    times: np.ndarray,
+    how: int,
+    kept_indptr: np.ndarray,
+    keep: np.ndarray,
+    merged: np.ndarray,
+) -> None:
+    n_users = len(indptr) - 1
+    has_values, has_times = len(values) > 0, len(times) > 0
+    for u in prange(n_users):
+        q, out = indptr[u], kept_indptr[u]
+        while q < indptr[u + 1]:
+            item = item_rows[order[q]]
+            latest = order[q]
+            total, greatest, count = 0.0, -np.inf, 0
+            while q < indptr[u + 1] and item_rows[order[q]] == item:
+                p = order[q]
+                worth = np.float64(values[p]) if has_values else 1.0
+                total += worth
+                greatest = max(greatest, worth)
+                count += 1
+                # Positions ascend within a run, so among equal times the later position wins.
+                if not has_times or times[p] >= times[latest]:
+                    latest = p
+                q += 1
+            keep[out] = latest
+            if how == SUM:
+                merged[out] = total
+            elif how == MEAN:
+                merged[out] = total / count
+            elif how == MAX:
+                merged[out] = greatest
+            else:
+                merged[out] = values[latest] if has_values else 1.0
+            out += 1
+
+
+def merge_repeats(
+    indptr: np.ndarray, order: np.ndarray, item_rows: np.ndarray, values: np.ndarray, times: np.ndarray, how: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Let one event stand for each pair of user and item; see `reference.csr.merge_repeats`."""
+    kept_indptr = np.cumsum(_distinct(indptr, order, item_rows))
+    keep = np.empty(kept_indptr[-1], np.int64)
+    merged = np.empty(kept_indptr[-1], np.float32)
+    _merge(indptr, order, item_rows, values, times, how, kept_indptr, keep, merged)
+    return kept_indptr, keep, merged
+
+
+@kernel
+def transpose(indptr: np.ndarray, item_rows: np.ndarray, n_items: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return a CSR matrix by columns; see `reference.csr.transpose`."""
+    n = len(item_rows)
+    by_item = np.zeros(n_items + 1, np.int64)
+    for q in range(n):
+        by_item[item_rows[q] + 1] += 1
+    for i in range(n_items):
+        by_item[i + 1] += by_item[i]
+    place = by_item[:-1].copy()
+    user_rows = np.empty(n, np.int32)
+    positions = np.empty(n, np.int64)
+    # Users come in ascending order, so they are ascending within each item too.
+    for u in range(len(indptr) - 1):
+        for q in range(indptr[u], indptr[u + 1]):
+            at = place[item_rows[q]]
+            user_rows[at] = u
+            positions[at] = q
+            place[item_rows[q]] = at + 1
+    return by_item, user_rows, positions
+
+
+@kernel(parallel=True)
+def chronological(indptr: np.ndarray, order: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """Return the positions by user, time and ``order``; see `reference.csr.chronological`."""
+    n_users = len(indptr) - 1
+    positions = np.empty(len(order), np.int64)
+    for u in prange(n_users):
+        start, end = indptr[u], indptr[u + 1]
+        first = np.argsort(order[start:end])
+        if len(times) > 0:
+            mine = times[start:end][first]
+            # Mergesort is stable: equal times stay in the order of the source.
+            then = np.argsort(mine, kind="mergesort")
+            for q in range(end - start):
+                positions[start + q] = start + first[then[q]]
+        else:
+            for q in range(end - start):
+                positions[start + q] = start + first[q]
+    return positions

@@ -1,0 +1,169 @@
+"""Logistic matrix factorisation: rows side by side, the fast twin of `reference.logistic_mf`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import njit, prange
+
+from cofactor.kernels.cpu.jit import FAST, helper, kernel
+from cofactor.kernels.cpu.sampling import FILTER_WORDS, draw_negative, filter_fill, stream
+from cofactor.kernels.cpu.simd import EXP_LIMIT, dot_rows, exp_negative, prefetch_row, tail_start
+
+EPSILON = np.float32(1e-6)
+_GROUP = 8
+_ONE = np.float32(1.0)
+
+
+@helper
+def _logit(X: Any, row: Any, beta: Any, Y: Any, b: Any, i: Any) -> Any:
+    """s = x · y_i + β + β_i."""
+    s = beta + b[np.uint64(i)] + dot_rows(X, row, Y, i)
+    for k in range(tail_start(Y), Y.shape[1]):
+        s += X[row, k] * Y[i, k]
+    return s
+
+
+@helper
+def _add(g: Any, pull: Any, Y: Any, i: Any) -> None:
+    for k in range(Y.shape[1]):
+        g[k] += pull * Y[i, k]
+    g[Y.shape[1]] += pull
+
+
+@helper
+def _softplus(s: Any, e: Any) -> Any:
+    """ln(1 + exp s), where e = exp s but for what exp_negative cuts off."""
+    return np.log(1.0 + np.float64(e)) + max(np.float64(0.0), np.float64(s) - np.float64(EXP_LIMIT))
+
+
+@njit(fastmath=FAST, error_model="numpy", cache=True)
+def _gradient(
+    indices: Any, values: Any, first: Any, stop: Any, X: Any, row: Any, beta: Any, Y: Any, b: Any, alpha: Any, decay: Any,
+    negatives: Any, state: Any, words: Any, g: Any, empty_threshold: Any, empty_alias: Any,
+) -> Any:  # fmt: skip
+    """Fill g [factors + 1] with the row's gradient and return its loss."""
+    f, n_others, m = X.shape[1], Y.shape[0], stop - first
+    g[:] = np.float32(0.0)
+    loss = 0.5 * decay * np.float64(beta * beta + dot_rows(X, row, X, row))
+    for k in range(tail_start(X), f):
+        loss += 0.5 * decay * np.float64(X[row, k] * X[row, k])
+    for p in range(first, stop):
+        prefetch_row(Y, np.int64(indices[min(p + _GROUP, stop - 1)]))
+        i = np.int64(indices[p])
+        s = _logit(X, row, beta, Y, b, i)
+        e = exp_negative(-s)
+        weight = np.float32(alpha) * values[p]
+        loss += np.float64(_ONE + weight) * _softplus(s, e) - np.float64(weight) * np.float64(s)
+        # α r - (1 + α r) σ(s)
+        _add(g, weight - (_ONE + weight) * (e / (_ONE + e)), Y, i)
+    if negatives == 0:
+        p = first
+        for j in range(n_others):
+            if p < stop and indices[p] == j:
+                p += 1
+                continue
+            s = _logit(X, row, beta, Y, b, j)
+            e = exp_negative(-s)
+            loss += _softplus(s, e)
+            _add(g, -(e / (_ONE + e)), Y, j)
+    elif m < n_others:
+        group = np.zeros(_GROUP, np.int64)
+        filter_fill(words, 0, indices, first, stop)
+        left = negatives * max(m, 1)
+        share = np.float32((n_others - m) / left)  # how many negatives each drawn one stands for
+        while left > 0:
+            size = min(left, _GROUP)
+            for n in range(size):
+                state, group[n] = draw_negative(
+                    state, words, 0, indices, first, stop, empty_threshold, empty_alias, n_others
+                )
+                prefetch_row(Y, group[n])
+            product = 1.0  # of at most 8 factors up to exp(86): one logarithm for all
+            for n in range(size):
+                s = _logit(X, row, beta, Y, b, group[n])
+                e = exp_negative(-s)
+                product *= 1.0 + np.float64(e)
+                loss += np.float64(share) * max(0.0, np.float64(s) - np.float64(EXP_LIMIT))
+                _add(g, -share * (e / (_ONE + e)), Y, group[n])
+            loss += np.float64(share) * np.log(product)
+            left -= size
+    for k in range(f):
+        g[k] -= np.float32(decay) * X[row, k]
+    g[f] -= np.float32(decay) * beta
+    return loss
+
+
+@kernel(parallel=True)
+def logistic_half_epoch(
+    indptr: np.ndarray,
+    indices: np.ndarray,
+    values: np.ndarray,
+    factors: np.ndarray,
+    bias: np.ndarray,
+    squares: np.ndarray,
+    other_factors: np.ndarray,
+    other_bias: np.ndarray,
+    learning_rate: float,
+    alpha: float,
+    regularization: float,
+    negatives: int,
+    seed: int,
+) -> float:
+    """Take one adaptive step for each row; see `reference.logistic_mf.logistic_half_epoch`."""
+    n_rows, f = factors.shape
+    rate = np.float32(learning_rate)
+    losses = np.zeros(n_rows)
+    for row in prange(n_rows):
+        g, words = np.empty(f + 1, np.float32), np.empty((1, FILTER_WORDS), np.uint64)
+        losses[row] = _gradient(
+            indices, values, indptr[row], indptr[row + 1], factors, row, bias[row], other_factors, other_bias, alpha,
+            regularization, negatives, stream(seed, row), words, g, np.empty(0, np.uint32), np.empty(0, np.int32),
+        )  # fmt: skip
+        for k in range(f + 1):
+            squares[row, k] += g[k] * g[k]
+        for k in range(f):
+            factors[row, k] += rate * g[k] / np.sqrt(EPSILON + squares[row, k])
+        bias[row] += rate * g[f] / np.sqrt(EPSILON + squares[row, f])
+    return losses.sum()
+
+
+@kernel(parallel=True)
+def logistic_fold_in(
+    indptr: np.ndarray,
+    indices: np.ndarray,
+    values: np.ndarray,
+    other_factors: np.ndarray,
+    other_bias: np.ndarray,
+    learning_rate: float,
+    alpha: float,
+    regularization: float,
+    negatives: int,
+    steps: int,
+    seed: int,
+) -> np.ndarray:
+    """Fit the vectors of new rows; see `reference.logistic_mf.logistic_fold_in`."""
+    f, rate = other_factors.shape[1], np.float32(learning_rate)
+    folded = np.zeros((indptr.shape[0] - 1, f), np.float32)
+    for row in prange(indptr.shape[0] - 1):
+        first, stop = indptr[row], indptr[row + 1]
+        if first == stop:
+            continue
+        X, mean, beta = np.zeros((1, f), np.float32), np.zeros(f), np.float32(0.0)
+        g, G, words = np.empty(f + 1, np.float32), np.zeros(f + 1, np.float32), np.empty((1, FILTER_WORDS), np.uint64)
+        for step in range(steps):
+            _gradient(
+                indices, values, first, stop, X, 0, beta, other_factors, other_bias, alpha, regularization, negatives,
+                stream(seed, step), words, g, np.empty(0, np.uint32), np.empty(0, np.int32),
+            )  # fmt: skip
+            for k in range(f + 1):
+                G[k] += g[k] * g[k]
+            for k in range(f):
+                X[0, k] += rate * g[k] / np.sqrt(EPSILON + G[k])
+                if step >= steps // 2:
+                    mean[k] += X[0, k]
+            beta = beta + rate * g[f] / np.sqrt(EPSILON + G[f])
+        for k in range(f):
+            folded[row, k] = mean[k] / (steps - steps // 2)
+    return folded

@@ -1,0 +1,218 @@
+"""Weighted approximate-rank pairwise ascent: lock-free, the fast twin of `reference.warp`.
+
+The walk and the prefetching are those of `cpu.bpr`. The first candidate of each positive is drawn, and its vector asked for,
+a round ahead; later candidates are drawn `_GROUP` at a time, so that their vectors come together.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import prange
+
+from cofactor.kernels.cpu.bpr import coprime_stride
+from cofactor.kernels.cpu.jit import helper, kernel
+from cofactor.kernels.cpu.sampling import FILTER_WORDS, advance, below, draw_negative, filter_fill, mix, stream
+from cofactor.kernels.cpu.simd import dot_rows, pairwise_step, prefetch_row, tail_start
+
+LANES = 8  # users in work at once in one thread; part of the law, see the reference
+_GROUP = 4
+_ONE = np.float32(1.0)
+
+
+@helper
+def _score(U: Any, V: Any, b: Any, u: Any, i: Any) -> Any:
+    """x_ui = u_u · v_i + b_i."""
+    x = b[np.uint64(i)] + dot_rows(U, u, V, i)
+    for k in range(tail_start(V), V.shape[1]):
+        x += U[u, k] * V[i, k]
+    return x
+
+
+@helper
+def _squared_entries(U: Any, V: Any, u: Any, i: Any, j: Any) -> Any:
+    """Sum of u_k², and of (v_i - v_j)_k²."""
+    of_user = dot_rows(U, u, U, u)
+    of_items = dot_rows(V, i, V, i) + dot_rows(V, j, V, j) - np.float32(2.0) * dot_rows(V, i, V, j)
+    for k in range(tail_start(V), V.shape[1]):
+        of_user += U[u, k] * U[u, k]
+        of_items += (V[i, k] - V[j, k]) * (V[i, k] - V[j, k])
+    return of_user, max(np.float32(0.0), of_items)
+
+
+@kernel(parallel=True)
+def warp_epoch(
+    indptr: np.ndarray,
+    indices: np.ndarray,
+    user_order: np.ndarray,
+    user_factors: np.ndarray,
+    item_factors: np.ndarray,
+    item_bias: np.ndarray,
+    user_squares: np.ndarray,
+    item_squares: np.ndarray,
+    bias_squares: np.ndarray,
+    learning_rate: float,
+    user_regularization: float,
+    item_regularization: float,
+    bias_regularization: float,
+    margin: float,
+    max_trials: int,
+    adaptive: bool,
+    threshold: np.ndarray,
+    alias: np.ndarray,
+    seed: int,
+    n_threads: int,
+) -> tuple[float, float]:
+    """Run one epoch in place; see `reference.warp.warp_epoch`."""
+    U, V, b = user_factors, item_factors, item_bias
+    G_u, G_v, G_b = user_squares, item_squares, bias_squares
+    n_items, f, n_order = V.shape[0], V.shape[1], user_order.shape[0]
+    decay_u, decay_v = np.float32(user_regularization), np.float32(item_regularization)
+    decay_b, rate, gap = np.float32(bias_regularization), np.float32(learning_rate), np.float32(margin)
+    logs = np.log(np.maximum(np.arange(n_items + 1), 1)).astype(np.float32)
+    tallies = np.zeros((n_threads, 3))
+    for thread in prange(n_threads):
+        state = stream(seed, thread)
+        # one filter for each lane; the last is full, and stands for users whose filter has gone to the next one
+        words = np.empty((LANES + 1, FILTER_WORDS), np.uint64)
+        words[LANES, :] = np.uint64(0xFFFFFFFFFFFFFFFF)
+        walk = np.zeros((LANES, 6), np.int64)  # user, begin, end, place, stride, draws left
+        drawn = np.zeros((2, LANES, 5), np.int64)  # user, begin, end, positive, first candidate
+        states = np.zeros((2, LANES), np.uint64)
+        group = np.zeros(_GROUP, np.int64)
+        loss, correct, total = 0.0, np.int64(0), np.int64(0)
+        q, last = thread * n_order // n_threads, (thread + 1) * n_order // n_threads
+        n_now, n_before, now = np.int64(1), np.int64(0), np.int64(0)
+        while n_now + n_before > 0:
+            # draw this round: one positive for each lane that still has a user, and its first candidate
+            n_now = np.int64(0)
+            for lane in range(LANES):
+                while walk[lane, 5] == 0 and q < last:
+                    u = np.int64(user_order[q])
+                    m = indptr[u + 1] - indptr[u]
+                    q += 1
+                    if 0 < m < n_items:
+                        state = advance(state)
+                        bits = mix(state)
+                        walk[lane, 0], walk[lane, 1], walk[lane, 2], walk[lane, 5] = u, indptr[u], indptr[u + 1], m
+                        walk[lane, 3], walk[lane, 4] = indptr[u] + below(bits, m), coprime_stride(bits, m)
+                        filter_fill(words, lane, indices, indptr[u], indptr[u + 1])
+                        prefetch_row(U, u)
+                        prefetch_row(indices, indptr[np.int64(user_order[min(q + LANES, last - 1)])])
+                if walk[lane, 5] > 0:
+                    first, stop, at = walk[lane, 1], walk[lane, 2], walk[lane, 3]
+                    i = np.int64(indices[np.uint64(at)])
+                    at += walk[lane, 4]
+                    walk[lane, 3] = at if at < stop else at - (stop - first)
+                    walk[lane, 5] -= 1
+                    state = advance(state)
+                    own, j = draw_negative(mix(state), words, lane, indices, first, stop, threshold, alias, n_items)
+                    prefetch_row(V, i)
+                    prefetch_row(V, j)
+                    drawn[now, n_now, 0], drawn[now, n_now, 1], drawn[now, n_now, 2] = walk[lane, 0], first, stop
+                    drawn[now, n_now, 3], drawn[now, n_now, 4], states[now, n_now] = i, j, own
+                    n_now += 1
+            now = 1 - now
+            for s in range(n_before):
+                u, first, stop = drawn[now, s, 0], drawn[now, s, 1], drawn[now, s, 2]
+                i, j, own = drawn[now, s, 3], drawn[now, s, 4], states[now, s]
+                floor = _score(U, V, b, u, i) - gap
+                hinge = _score(U, V, b, u, j) - floor
+                trials = np.int64(1)
+                while hinge <= 0 and trials < max_trials:
+                    size = min(np.int64(_GROUP), max_trials - trials)
+                    for g in range(size):
+                        own, group[g] = draw_negative(
+                            own, words, LANES, indices, first, stop, threshold, alias, n_items
+                        )
+                        prefetch_row(V, group[g])
+                    for g in range(size):
+                        trials += 1
+                        j = group[g]
+                        hinge = _score(U, V, b, u, j) - floor
+                        if hinge > 0:
+                            break
+                total += 1
+                if hinge <= 0:
+                    correct += 1
+                    continue
+                w = logs[(n_items - (stop - first)) // trials]
+                loss += w * hinge
+                rate_u, rate_i, rate_j, rate_b, rate_c = rate, rate, rate, rate, rate
+                if adaptive:
+                    of_user, of_items = _squared_entries(U, V, u, i, j)
+                    square = w * w
+                    G_u[u] += square * of_items / np.float32(f)
+                    G_v[i] += square * of_user / np.float32(f)
+                    G_v[j] += square * of_user / np.float32(f)
+                    G_b[i] += square
+                    G_b[j] += square
+                    rate_u = rate / np.sqrt(_ONE + G_u[u])
+                    rate_i, rate_j = rate / np.sqrt(_ONE + G_v[i]), rate / np.sqrt(_ONE + G_v[j])
+                    rate_b, rate_c = rate / np.sqrt(_ONE + G_b[i]), rate / np.sqrt(_ONE + G_b[j])
+                keep_u, keep_i, keep_j = _ONE - rate_u * decay_u, _ONE - rate_i * decay_v, _ONE - rate_j * decay_v
+                pairwise_step(U, u, V, i, j, rate_u * w, rate_i * w, rate_j * w, keep_u, keep_i, keep_j)
+                for k in range(tail_start(V), f):
+                    old = U[u, k]
+                    U[u, k] = keep_u * old + rate_u * w * (V[i, k] - V[j, k])
+                    V[i, k] = keep_i * V[i, k] + rate_i * w * old
+                    V[j, k] = keep_j * V[j, k] - rate_j * w * old
+                b[i] = (_ONE - rate_b * decay_b) * b[i] + rate_b * w
+                b[j] = (_ONE - rate_c * decay_b) * b[j] - rate_c * w
+            n_before = n_now
+        tallies[thread, 0], tallies[thread, 1], tallies[thread, 2] = loss, correct, total
+    whole = max(1.0, tallies[:, 2].sum())
+    return tallies[:, 0].sum() / whole, tallies[:, 1].sum() / whole
+
+
+@kernel(parallel=True)
+def warp_fold_in(
+    indptr: np.ndarray,
+    indices: np.ndarray,
+    item_factors: np.ndarray,
+    item_bias: np.ndarray,
+    learning_rate: float,
+    user_regularization: float,
+    margin: float,
+    max_trials: int,
+    threshold: np.ndarray,
+    alias: np.ndarray,
+    epochs: int,
+    least_draws: int,
+    seed: int,
+) -> np.ndarray:
+    """Fit the vectors of new users with the items held; see `reference.warp.warp_fold_in`."""
+    V, b = item_factors, item_bias
+    n_items, f = V.shape
+    folded = np.zeros((indptr.shape[0] - 1, f), np.float32)
+    for row in prange(indptr.shape[0] - 1):
+        first, stop = indptr[row], indptr[row + 1]
+        m = stop - first
+        if m == 0 or m >= n_items:
+            continue
+        U, mean = np.zeros((1, f), np.float32), np.zeros(f, np.float64)
+        words = np.empty((1, FILTER_WORDS), np.uint64)
+        filter_fill(words, 0, indices, first, stop)
+        state = advance(stream(seed, 0))
+        place, stride = below(mix(state), m), coprime_stride(mix(state), m)
+        n_draws = max(least_draws, epochs * m)
+        for t in range(n_draws):
+            i = np.int64(indices[first + place])
+            place = (place + stride) % m
+            rate = np.float32(learning_rate * (1.0 - t / n_draws))
+            floor = _score(U, V, b, 0, i) - np.float32(margin)
+            for trial in range(1, max_trials + 1):
+                state, j = draw_negative(state, words, 0, indices, first, stop, threshold, alias, n_items)
+                if _score(U, V, b, 0, j) > floor:
+                    step = rate * np.float32(np.log(max(1, (n_items - m) // trial)))
+                    keep = _ONE - rate * np.float32(user_regularization)
+                    for k in range(f):
+                        U[0, k] = keep * U[0, k] + step * (V[i, k] - V[j, k])
+                    break
+            if t >= n_draws // 2:
+                for k in range(f):
+                    mean[k] += U[0, k]
+        for k in range(f):
+            folded[row, k] = mean[k] / (n_draws - n_draws // 2)
+    return folded

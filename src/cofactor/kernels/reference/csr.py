@@ -1,0 +1,107 @@
+"""Putting pairs of rows into CSR order, and CSR into time order or columns: the definitions."""
+
+from __future__ import annotations
+
+import numpy as np
+
+LAST, SUM, MEAN, MAX = 0, 1, 2, 3
+
+
+def csr_order(user_rows: np.ndarray, item_rows: np.ndarray, n_users: int) -> tuple[np.ndarray, np.ndarray]:
+    """Sort pairs by user, then item, then position.
+
+    Parameters
+    ----------
+    user_rows, item_rows
+        int32 [n].
+    n_users
+        The number of user rows.
+
+    Returns
+    -------
+    indptr
+        int64 [n_users + 1]: where each user's pairs begin, repeats counted.
+    order
+        int64 [n]: the positions in sorted order.
+    """
+    indptr = np.zeros(n_users + 1, np.int64)
+    np.cumsum(np.bincount(user_rows, minlength=n_users), out=indptr[1:])
+    return indptr, np.lexsort((np.arange(len(user_rows)), item_rows, user_rows)).astype(np.int64)
+
+
+def merge_repeats(
+    indptr: np.ndarray, order: np.ndarray, item_rows: np.ndarray, values: np.ndarray, times: np.ndarray, how: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Let one event stand for each pair of user and item.
+
+    Parameters
+    ----------
+    indptr, order
+        As `csr_order` gives them.
+    item_rows
+        int32 [n], by position.
+    values
+        float32 [n], by position; empty where there are none (each counts as 1).
+    times
+        int64 [n], by position; empty where the position alone is the order of time.
+    how
+        LAST: the value of the latest; SUM, MEAN, MAX: of all of a pair's, summed in float64.
+
+    Returns
+    -------
+    kept_indptr
+        int64 [n_users + 1].
+    keep
+        int64 [n_pairs]: the position of each pair's latest event, the later position among equal times.
+    merged
+        float32 [n_pairs].
+    """
+    kept_indptr = np.zeros(len(indptr), np.int64)
+    keep, merged = [], []
+    for user in range(len(indptr) - 1):
+        mine = order[indptr[user] : indptr[user + 1]]
+        for item in np.unique(item_rows[mine]):
+            run = mine[item_rows[mine] == item]
+            latest = run[np.lexsort((run, times[run]))[-1]] if len(times) else run.max()
+            worth = values[run].astype(np.float64) if len(values) else np.ones(len(run))
+            own = float(values[latest]) if len(values) else 1.0
+            keep.append(latest)
+            merged.append((own, worth.sum(), worth.mean(), worth.max())[how])
+        kept_indptr[user + 1] = len(keep)
+    return kept_indptr, np.array(keep, np.int64), np.array(merged, np.float32)
+
+
+def transpose(indptr: np.ndarray, item_rows: np.ndarray, n_items: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return a CSR matrix by columns.
+
+    Returns
+    -------
+    by_item
+        int64 [n_items + 1].
+    user_rows
+        int32 [n], ascending within each item.
+    positions
+        int64 [n]: where each entry stands in the given order.
+    """
+    positions = np.argsort(item_rows, kind="stable").astype(np.int64)
+    by_item = np.zeros(n_items + 1, np.int64)
+    np.cumsum(np.bincount(item_rows, minlength=n_items), out=by_item[1:])
+    owners = np.repeat(np.arange(len(indptr) - 1, dtype=np.int32), np.diff(indptr))
+    return by_item, owners[positions], positions
+
+
+def chronological(indptr: np.ndarray, order: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """Return the positions of all entries by user, and within a user by time and then by ``order``, int64 [n].
+
+    Parameters
+    ----------
+    indptr
+        int64 [n_users + 1].
+    order
+        int64 [n], all different: which of two entries of equal time came first.
+    times
+        int64 [n]; empty where ``order`` alone is the order of time.
+    """
+    owners = np.repeat(np.arange(len(indptr) - 1), np.diff(indptr))
+    keys = (order, times, owners) if len(times) else (order, owners)
+    return np.lexsort(keys).astype(np.int64)

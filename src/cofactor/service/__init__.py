@@ -1,0 +1,1 @@
+"""The service: an artifact behind HTTP, with a durable event store."""

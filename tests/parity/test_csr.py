@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from cofactor.kernels.cpu import csr as fast
+from cofactor.kernels.reference import csr as slow
+
+NONE = np.empty(0, np.float32)
+NO_TIMES = np.empty(0, np.int64)
+
+
+def pairs(kind: str) -> tuple[np.ndarray, np.ndarray, int, int]:
+    """User rows, item rows, and their counts: with empty users and items, repeats, and one giant row."""
+    generator = np.random.default_rng(11)
+    n_users, n_items = 37, 23
+    if kind == "none":
+        users, items = np.zeros(0, np.int32), np.zeros(0, np.int32)
+    elif kind == "one user":
+        users, items = np.full(400, 5, np.int32), generator.integers(2, n_items, 400).astype(np.int32)
+    else:
+        users = generator.integers(1, n_users - 1, 900).astype(np.int32)
+        items = generator.integers(1, n_items, 900).astype(np.int32)
+    if kind == "grouped":
+        users.sort()
+    return users, items, n_users, n_items
+
+
+KINDS = ("none", "one user", "shuffled", "grouped")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_csr_order_equals_the_reference(kind: str) -> None:
+    users, items, n_users, _ = pairs(kind)
+    for ours, theirs in zip(fast.csr_order(users, items, n_users), slow.csr_order(users, items, n_users), strict=True):
+        assert ours.dtype == theirs.dtype == np.int64
+        np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("how", [fast.LAST, fast.SUM, fast.MEAN, fast.MAX])
+@pytest.mark.parametrize("timed", [False, True])
+@pytest.mark.parametrize("valued", [False, True])
+def test_merged_repeats_equal_the_reference(kind: str, how: int, timed: bool, valued: bool) -> None:
+    users, items, n_users, _ = pairs(kind)
+    generator = np.random.default_rng(13)
+    values = generator.normal(0, 3, len(users)).astype(np.float32) if valued else NONE
+    # Few different times, so that equal ones occur within a pair.
+    times = generator.integers(-2, 3, len(users)) if timed else NO_TIMES
+    indptr, order = slow.csr_order(users, items, n_users)
+    ours = fast.merge_repeats(indptr, order, items, values, times, how)
+    theirs = slow.merge_repeats(indptr, order, items, values, times, how)
+    np.testing.assert_array_equal(ours[0], theirs[0])
+    np.testing.assert_array_equal(ours[1], theirs[1])
+    np.testing.assert_allclose(ours[2], theirs[2], rtol=1e-6)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_transpose_equals_the_reference(kind: str) -> None:
+    users, items, n_users, n_items = pairs(kind)
+    indptr, order = slow.csr_order(users, items, n_users)
+    for ours, theirs in zip(
+        fast.transpose(indptr, items[order], n_items), slow.transpose(indptr, items[order], n_items), strict=True
+    ):
+        assert ours.dtype == theirs.dtype
+        np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("timed", [False, True])
+def test_chronological_equals_the_reference(kind: str, timed: bool) -> None:
+    users, items, n_users, _ = pairs(kind)
+    indptr, order = slow.csr_order(users, items, n_users)
+    times = np.random.default_rng(17).integers(0, 9, len(users)) if timed else NO_TIMES
+    np.testing.assert_array_equal(fast.chronological(indptr, order, times), slow.chronological(indptr, order, times))

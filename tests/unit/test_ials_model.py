@@ -1,0 +1,88 @@
+"""IALS, the model: what its settings mean, beyond the contract that every model keeps."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from cofactor.base.errors import ArgumentError, TrainingError
+from cofactor.base.run import Run
+from cofactor.data.histories import Histories
+from cofactor.data.interactions import Interactions
+from cofactor.models.implicit.ials import IALS
+
+N_USERS, N_ITEMS = 23, 17
+RUN = Run(seed=4, threads=1)
+
+
+def interactions(values=True):
+    rng = np.random.default_rng(6)
+    users, items = np.nonzero(rng.random((N_USERS, N_ITEMS)) < 0.35)
+    given = rng.integers(1, 9, len(users)).astype(np.float32) if values else None
+    return Interactions.from_rows(users, items, given, users=N_USERS, items=N_ITEMS)
+
+
+def scores(data, **settings):
+    model = IALS(**{"factors": 5, "unobserved_weight": 0.1, "epochs": 30, **settings}).fit(data, run=RUN)
+    return model.score_rows(np.arange(N_USERS))
+
+
+@pytest.mark.parametrize("settings", [{"solver": "cholesky"}, {"solver": "subspace", "block_size": 2}])
+def test_every_solver_ends_at_the_same_scores(settings):
+    data = interactions()
+    np.testing.assert_allclose(scores(data, cg_steps=6, epochs=300), scores(data, epochs=300, **settings), atol=0.01)
+
+
+def test_trained_user_equals_fold_in_of_the_own_history():
+    data = interactions()
+    model = IALS(factors=5, confidence="log", epochs=3).fit(data, run=RUN)
+    users = np.arange(N_USERS, dtype=np.int32)
+    folded = model.score_audience(model.fold_in(data.histories(users)))
+    np.testing.assert_allclose(folded, model.score_rows(users), atol=1e-4)
+
+
+def test_confidence_ones_ignores_values_and_linear_does_not():
+    plain = scores(interactions(values=False))
+    np.testing.assert_array_equal(scores(interactions()), plain)
+    assert np.abs(scores(interactions(), confidence="linear") - plain).max() > 0.02
+
+
+def test_linear_confidence_of_scale_one_doubles_the_weight_of_a_value_of_one():
+    model = IALS(factors=2, confidence="linear")
+    np.testing.assert_allclose(model._confidence(np.array([0, 1, 3], np.float32)), [1, 2, 4])
+    log = IALS(factors=2, confidence="log", confidence_scale=2)
+    np.testing.assert_allclose(log._confidence(np.array([0, np.e - 1], np.float32)), [1, 3], rtol=1e-6)
+
+
+def test_negative_values_are_refused_where_they_would_be_weights():
+    data = Interactions.from_rows(np.array([0, 1]), np.array([0, 1]), np.array([1, -2], np.float32), users=2, items=2)
+    with pytest.raises(ArgumentError, match=r"needs values from 0, and the data holds -2\.0"):
+        IALS(factors=2, confidence="linear").fit(data, run=RUN)
+    assert IALS(factors=2).fit(data, run=RUN).user_factors.shape == (2, 2)
+
+
+def test_value_of_a_past_item_weighs_in_the_explanation_of_a_history():
+    model = IALS(factors=5, confidence="linear", epochs=5).fit(interactions(), run=RUN)
+    heavy, light = ({r.id: r.contribution for r in model.explain(item=9, history={2: v, 5: 1.0}).reasons} for v in (8.0, 1.0))
+    share = [abs(c[2]) / (abs(c[2]) + abs(c[5])) for c in (heavy, light)]
+    assert share[0] > share[1]
+
+
+def test_explanation_of_a_history_adds_up_to_its_score():
+    model = IALS(factors=5, confidence="linear", epochs=5).fit(interactions(), run=RUN)
+    explained = model.explain(item=9, history={2: 8.0, 5: 1.0, 14: 3.0})
+    state = model.fold_in(Histories.of([[2, 5, 14]], N_ITEMS, [[8.0, 1.0, 3.0]]))
+    assert explained.score == pytest.approx(float(model.score_audience(state)[0, 9]), abs=1e-5)
+
+
+def test_higher_regularization_lowers_the_observed_scores_and_exponent_zero_is_plain_l2():
+    data = interactions()
+    low, high = (scores(data, regularization=r)[data.user_rows, data.item_rows].mean() for r in (0.001, 0.1))
+    assert 0 < high < 0.9 * low
+    plain = IALS(regularization=0.7, frequency_exponent=0.0)
+    np.testing.assert_allclose(plain._ridge(data.indptr, N_ITEMS), np.full(N_USERS, 0.7), rtol=1e-6)
+
+
+def test_without_any_regularization_and_unobserved_weight_the_singular_row_is_named():
+    with pytest.raises(TrainingError, match=r"row \d+ \(\d+ interactions\) is singular"):
+        IALS(factors=16, regularization=0.0, unobserved_weight=0.0, solver="cholesky").fit(interactions(), run=RUN)

@@ -1,0 +1,221 @@
+"""Item kNN and EASE against their formulas on dense matrices, and what they refuse."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from cofactor.base import memory
+from cofactor.base.errors import ArgumentError, ArtifactError, MemoryLimitError, TrainingError
+from cofactor.base.run import Run
+from cofactor.data.histories import Histories
+from cofactor.data.interactions import Interactions
+from cofactor.models.implicit import ease as ease_module
+from cofactor.models.implicit.ease import EASE
+from cofactor.models.implicit.item_knn import ItemKNN
+
+N_USERS, N_ITEMS = 41, 23
+ONE = Run(threads=1)
+
+
+@pytest.fixture(scope="module")
+def data():
+    generator = np.random.default_rng(5)
+    taken = generator.random((N_USERS, N_ITEMS)) < np.linspace(0.05, 0.5, N_ITEMS)
+    taken[3], taken[:, 4] = False, False
+    users, items = np.nonzero(taken)
+    values = generator.integers(1, 6, len(users)).astype(np.float32)
+    return Interactions.from_rows(users, items, values, users=N_USERS, items=N_ITEMS)
+
+
+def dense(data, values=None):
+    x = np.zeros((data.n_users, data.n_items))
+    x[data.user_rows, data.item_rows] = 1.0 if values is None else values
+    return x
+
+
+def all_weights(model):
+    """w, float64 [n_items, n_items], row by row: the scores of a history of one item."""
+    histories = Histories.of([[i] for i in range(N_ITEMS)], N_ITEMS)
+    return model.score_audience(model.fold_in(histories)).astype(np.float64)
+
+
+def test_ease_weights_equal_the_closed_form(data):
+    x = dense(data)
+    p = np.linalg.inv(x.T @ x + 7.0 * np.eye(N_ITEMS))
+    b = -p / np.diag(p)
+    np.fill_diagonal(b, 0.0)
+    np.testing.assert_allclose(all_weights(EASE(regularization=7.0).fit(data, run=ONE)), b, atol=2e-6)
+
+
+def test_ease_is_the_minimum_of_its_loss_among_zero_diagonals(data):
+    x = dense(data)
+    b = all_weights(EASE(regularization=3.0).fit(data, run=ONE))
+    assert (np.diag(b) == 0).all()
+    gradient = -x.T @ (x - x @ b) + 3.0 * b
+    np.fill_diagonal(gradient, 0.0)  # the constraint carries the diagonal
+    assert np.abs(gradient).max() < 1e-4
+
+
+def test_ease_popularity_power_scales_each_items_ridge(data):
+    x = dense(data)
+    counts = np.maximum(x.sum(axis=0), 1)
+    p = np.linalg.inv(x.T @ x + np.diag(4.0 * (counts / x.sum(axis=0).mean()) ** 0.5))
+    b = -p / np.diag(p)
+    np.fill_diagonal(b, 0.0)
+    model = EASE(regularization=4.0, popularity_power=0.5).fit(data, run=ONE)
+    np.testing.assert_allclose(all_weights(model), b, atol=2e-6)
+
+
+def test_ease_keep_holds_the_largest_weights_of_each_recommended_item(data):
+    whole = all_weights(EASE(regularization=5.0).fit(data, run=ONE))
+    model = EASE(regularization=5.0, keep=4).fit(data, run=ONE)
+    kept = all_weights(model)
+    for j in range(N_ITEMS):
+        largest = np.argsort(-np.abs(whole[:, j]), kind="stable")[:4]
+        assert set(np.flatnonzero(kept[:, j])) == set(largest[whole[largest, j] != 0].tolist())
+        np.testing.assert_allclose(kept[largest, j], whole[largest, j], rtol=1e-5)
+    assert "weights" not in model.state()
+    again = EASE.from_state(model.config, model.state(), data)
+    np.testing.assert_array_equal(all_weights(again), kept)
+
+
+def test_ease_refuses_what_does_not_fit_with_the_number(data, monkeypatch):
+    monkeypatch.setattr(memory, "available_bytes", lambda: 2**20)
+    with pytest.raises(MemoryLimitError, match=r"23 × 23 matrix needs 0\.1 GiB of memory.*item_knn or ials"):
+        EASE().fit(data, run=ONE)
+
+
+@pytest.mark.parametrize("keep", [None, 4])
+@pytest.mark.parametrize("power", [0.0, 0.7])
+def test_ease_by_way_of_the_users_gives_the_same_weights(data, monkeypatch, keep, power):
+    settings = {"regularization": 3.0, "popularity_power": power, "keep": keep, "values": "log", "weighting": "tfidf"}
+    by_items = all_weights(EASE(**settings).fit(data, run=ONE))
+    monkeypatch.setattr(ease_module, "FEWER_USERS", 99.0)
+    monkeypatch.setattr(EASE, "_fit_by_items", None)
+    by_users = all_weights(EASE(**settings).fit(data, run=ONE))
+    np.testing.assert_allclose(by_users, by_items, atol=3e-6)
+
+
+def test_ease_goes_by_the_items_when_the_users_matrix_would_not_fit_beside(data, monkeypatch):
+    monkeypatch.setattr(ease_module, "FEWER_USERS", 99.0)
+    model = EASE()
+    between = (model._bytes(data, by_users=False) + model._bytes(data, by_users=True)) // 2
+    assert model._goes_by_users(data)
+    monkeypatch.setattr(memory, "available_bytes", lambda: between)
+    assert not model._goes_by_users(data)
+
+
+def test_ease_says_so_when_the_matrix_cannot_be_factorised(data, monkeypatch):
+    monkeypatch.setattr(EASE, "_ridge", lambda self, data: np.full(data.n_items, -50.0, np.float32))  # no λ may be so
+    with pytest.raises(TrainingError, match="raise the regularization"):
+        EASE().fit(data, run=ONE)
+
+
+def test_ease_state_of_the_other_kind_is_refused(data):
+    model = EASE(keep=3).fit(data, run=ONE)
+    with pytest.raises(ArtifactError, match="must have arrays"):
+        EASE.from_state(EASE().config, model.state(), data)
+
+
+def similarity(data, settings):
+    """sim(i, j), i the past item, from the formulas of the class's docstring."""
+    x = dense(data)
+    d, square = x.T @ x, (x**2).sum(axis=0)
+    h, kind = settings.get("shrinkage", 0.0), settings.get("similarity", "cosine")
+    if kind == "cosine":
+        below = np.sqrt(np.outer(square, square)) + h
+    elif kind == "asymmetric":
+        below = np.outer(square ** settings["asymmetry"], square ** (1 - settings["asymmetry"])) + h
+    elif kind == "dot":
+        below = np.ones_like(d)
+    else:
+        past, new = (1, 1) if kind == "jaccard" else (settings["tversky_past"], settings["tversky_new"])
+        below = d + past * (square[:, None] - d) + new * (square[None, :] - d) + h
+    with np.errstate(invalid="ignore"):
+        s = np.where(d > 0, d / np.where(below == 0, 1, below), 0.0)
+    np.fill_diagonal(s, 0.0)
+    return s
+
+
+KNN = [
+    {"similarity": "cosine"},
+    {"similarity": "cosine", "shrinkage": 3.0},
+    {"similarity": "asymmetric", "asymmetry": 0.8, "shrinkage": 2.0},
+    {"similarity": "jaccard", "shrinkage": 1.0},
+    {"similarity": "tversky", "tversky_past": 0.2, "tversky_new": 0.7},
+    {"similarity": "dot"},
+]
+
+
+@pytest.mark.parametrize("neighbours_of", ["recommended", "past"])
+@pytest.mark.parametrize("settings", KNN, ids=str)
+def test_item_knn_weights_equal_the_formula(data, settings, neighbours_of):
+    whole = similarity(data, settings)
+    everything = ItemKNN(neighbours=N_ITEMS, neighbours_of=neighbours_of, **settings).fit(data, run=ONE)
+    np.testing.assert_allclose(all_weights(everything), whole, rtol=1e-5, atol=1e-7)
+    some = all_weights(ItemKNN(neighbours=3, neighbours_of=neighbours_of, **settings).fit(data, run=ONE))
+    axis = 0 if neighbours_of == "recommended" else 1
+    np.testing.assert_array_equal((some > 0).sum(axis=axis), np.minimum((whole > 0).sum(axis=axis), 3))
+    np.testing.assert_allclose(some.sum(axis=axis), -np.sort(-whole, axis=axis).take(range(3), axis).sum(axis=axis), rtol=1e-5)
+
+
+def test_item_knn_normalized_score_is_a_mean(data):
+    model = ItemKNN(neighbours=5, normalize=True, values="values").fit(data, run=ONE)
+    likes_all = Histories.of([range(N_ITEMS)], N_ITEMS, [[4.0] * N_ITEMS])
+    scores = model.score_audience(model.fold_in(likes_all))[0]
+    has_neighbours = all_weights(ItemKNN(neighbours=5, values="values").fit(data, run=ONE)).sum(axis=0) > 0
+    np.testing.assert_allclose(scores[has_neighbours], 4.0, rtol=1e-5)
+    assert has_neighbours.sum() > N_ITEMS / 2
+
+
+def test_values_and_weightings_change_the_training_matrix_as_written(data):
+    n_u, n_i = data.user_counts[data.user_rows], np.bincount(data.item_rows, data.values, minlength=N_ITEMS)
+    idf = np.log(1 + N_ITEMS / (1 + n_u))
+    v = data.values.astype(np.float64)
+    held = 1.5 * (1 - 0.4 + 0.4 * n_i[data.item_rows] / n_i.mean())
+    expected = {
+        ("values", "none"): v,
+        ("log", "none"): np.log1p(v),
+        ("values", "tfidf"): np.sqrt(v) * idf,
+        ("values", "bm25"): idf * v * 2.5 / (v + held),
+    }
+    for (values, weighting), x in expected.items():
+        config = ItemKNN.Config(values=values, weighting=weighting, bm25_k1=1.5, bm25_b=0.4, similarity="dot", neighbours=99)
+        w = all_weights(ItemKNN(config).fit(data, run=ONE))
+        matrix = dense(data, x)
+        d = matrix.T @ matrix
+        np.fill_diagonal(d, 0.0)
+        scale = np.log1p(1.0) if values == "log" else 1.0  # the history of one item counts by the same rule
+        np.testing.assert_allclose(w, scale * d, rtol=1e-4, atol=1e-6)
+
+
+def test_negative_values_are_refused_where_a_weighting_needs_none(data):
+    users, items = data.user_rows, data.item_rows
+    negative = Interactions.from_rows(users, items, -data.values, users=N_USERS, items=N_ITEMS)
+    for settings in ({"values": "log"}, {"values": "values", "weighting": "bm25"}):
+        with pytest.raises(ArgumentError, match="at least 0"):
+            ItemKNN(**settings).fit(negative, run=ONE)
+
+
+@pytest.mark.parametrize("model", [EASE(regularization=2.0), EASE(keep=5), ItemKNN(neighbours=6)], ids=str)
+def test_explanation_of_a_history_is_each_items_own_share(data, model):
+    fitted = type(model)(model.config).fit(data, run=ONE)
+    w = all_weights(fitted)
+    explained = fitted.explain(item=7, history=[2, 11, 20])
+    assert {r.id: pytest.approx(r.contribution, abs=1e-6) for r in explained.reasons} == {i: w[i, 7] for i in (2, 11, 20)}
+    assert explained.rest == 0.0
+
+
+def test_damaged_sparse_weights_are_refused(data):
+    model = ItemKNN(neighbours=4).fit(data, run=ONE)
+    for name, change, message in [
+        ("weight_items", lambda a: a + 100, "must hold item rows"),
+        ("weight_items", lambda a: a[::-1].copy(), "must ascend"),
+        ("weight_offsets", lambda a: a[::-1].copy(), "must rise"),
+        ("weight_offsets", lambda a: a[:-1], "must rise"),
+    ]:
+        state = model.state()
+        state[name] = change(state[name])
+        with pytest.raises(ArtifactError, match=message):
+            ItemKNN.from_state(model.config, state, data)

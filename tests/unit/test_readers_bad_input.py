@@ -1,0 +1,194 @@
+"""Every bad input gets one clear sentence: the file, what is wrong, the lines, the cure."""
+
+from __future__ import annotations
+
+import gzip
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cofactor.base.errors import ArgumentError, DataError, DownloadError, UnknownNameError
+from cofactor.data.interactions import Interactions
+from cofactor.data.readers import read
+
+
+def written(folder: Path, text: str | bytes, name: str = "events.csv") -> Path:
+    path = folder / name
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return path
+
+
+def refusal(folder: Path, text: str | bytes, name: str = "events.csv", **how: object) -> str:
+    """What DataError says of a file, without the folder."""
+    path = written(folder, text, name)
+    with pytest.raises(DataError) as caught:
+        read(path, **how)
+    message = str(caught.value)
+    assert message.startswith(str(path)), message
+    return message.removeprefix(str(folder) + "/")
+
+
+def test_nan_infinite_missing_and_textual_ratings_are_collected_with_lines_and_total(tmp_path: Path) -> None:
+    text = "user,item,rating\n1,2,3\n1,3,nan\n1,4,inf\n2,2,\n3,3,abc\n5,5,-inf\n6,6,NaN\n7,7,1\n"
+    assert refusal(tmp_path, text) == (
+        "events.csv: 6 rows have a value in column 'rating' that is missing, NaN, infinite or no number; mend them, or drop "
+        "them with on_bad='skip': line 3: '1,3,nan'; line 4: '1,4,inf'; line 5: '2,2,'; line 6: '3,3,abc'; "
+        "line 7: '5,5,-inf' (and 1 more)"
+    )
+
+
+def test_bad_rows_are_skipped_on_demand_and_counted(tmp_path: Path) -> None:
+    events = read(written(tmp_path, "user,item,rating\n1,2,3\n1,3,nan\n2,,4\n1;2;3\n3,4,5\n"), on_bad="skip")
+    assert events.users.to_pylist() == [1, 3]
+    assert events.values is not None
+    np.testing.assert_array_equal(events.values, np.array([3, 5], np.float32))
+    assert any(note.startswith("skipped 1 row with a value in column 'rating'") and "line 3" in note for note in events.notes)
+    assert any(note.startswith("skipped 1 row with no item id") for note in events.notes)
+    assert any(note.startswith("skipped 1 lines that have not 3 fields") for note in events.notes)
+
+
+def test_lines_are_counted_through_blank_lines_and_quoted_line_breaks(tmp_path: Path) -> None:
+    text = 'user,item,rating\n\n"a\nb",x,3\n\n"q""q",y,oops\n'
+    assert 'line 6: \'"q""q",y,oops\'' in refusal(tmp_path, text)
+
+
+def test_value_too_great_for_float32_is_infinite(tmp_path: Path) -> None:
+    assert "line 3: '1,3,1e300'" in refusal(tmp_path, "user,item,rating\n1,2,3\n1,3,1e300\n")
+
+
+def test_column_of_the_wrong_type_is_named(tmp_path: Path) -> None:
+    message = refusal(tmp_path, "user,item,rating\n1,2,good\n1,3,bad\n")
+    assert message == (
+        "events.csv: no value of column 'rating' is a finite number, so it is the wrong column; give another with value=, or "
+        "leave values out with value=False: line 2: '1,2,good'; line 3: '1,3,bad'"
+    )
+
+
+def test_missing_column_offers_the_nearest(tmp_path: Path) -> None:
+    message = refusal(tmp_path, "usr,item,rating\n1,2,3\n")
+    assert "no column is named like a user's; the columns are 'usr', 'item', 'rating': perhaps user='usr'?" in message
+
+
+def test_column_given_by_a_wrong_name_offers_the_nearest(tmp_path: Path) -> None:
+    with pytest.raises(UnknownNameError, match=re.escape("'itm'; did you mean item?")):
+        read(written(tmp_path, "user,item,rating\n1,2,3\n"), item="itm")
+
+
+def test_position_beyond_the_columns_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ArgumentError, match="positions run from 0 to 2"):
+        read(written(tmp_path, "user,item,rating\n1,2,3\n"), item=3)
+
+
+@pytest.mark.parametrize(("text", "what"), [("", "the file is empty."), ("user,item\n", "the file has a header but no rows.")])
+def test_nothing_in_it_is_said_plainly(tmp_path: Path, text: str, what: str) -> None:
+    assert refusal(tmp_path, text) == f"events.csv: {what}"
+
+
+def test_empty_json_lines_and_empty_gzip_are_empty(tmp_path: Path) -> None:
+    assert "the file is empty" in refusal(tmp_path, "", "events.jsonl")
+    assert "the file is empty" in refusal(tmp_path, gzip.compress(b""), "events.csv.gz")
+
+
+@pytest.mark.parametrize("text", ["user,item\n1,2\n", "user,item\n1,2\n1,3\n", "user,item\n1,2\n3,2"])
+def test_one_user_or_one_item_is_fine(tmp_path: Path, text: str) -> None:
+    events = read(written(tmp_path, text))
+    assert len(Interactions.build(events)) == text.strip().count("\n")
+
+
+@pytest.mark.parametrize("name", ["events.csv.gz", "events.jsonl.gz"])
+def test_truncated_gzip_is_told_from_bad_rows(tmp_path: Path, name: str) -> None:
+    line = b'{"user": 1, "item": 2}\n' if "json" in name else b"1,2\n"
+    noise = np.random.default_rng(3).integers(0, 9, (4000, 6)).astype(str)
+    body = b"".join(line.replace(b"2", "".join(row).encode()) for row in noise)
+    message = refusal(tmp_path, gzip.compress(b"user,item\n" * ("csv" in name) + body)[:-2000], name)
+    assert "the gzip stream ends before its end marker, so the file is cut short; fetch or copy it again." in message
+
+
+def test_damaged_gzip_is_said(tmp_path: Path) -> None:
+    packed = bytearray(gzip.compress(b"user,item\n" + b"1,2\n" * 50))
+    packed[-6] ^= 0xFF  # the checksum at the end
+    assert "the compressed data is damaged" in refusal(tmp_path, bytes(packed), "events.csv.gz")
+
+
+def test_mixed_delimiters_are_told(tmp_path: Path) -> None:
+    message = refusal(tmp_path, "user,item,rating\n1,2,3\n1;3;4\n2,3,4\n5\t6\t7\n")
+    assert message == (
+        "events.csv: 2 lines have not the 3 fields of the first, split at ',' (';' stands there: mixed delimiters); mend them, "
+        r"give delimiter=, or drop them with on_bad='skip': line 3: '1;3;4'; line 5: '5\t6\t7'"
+    )
+
+
+def test_duplicate_header_is_refused(tmp_path: Path) -> None:
+    assert "the header has the column 'item' 2 times" in refusal(tmp_path, "user,item,item\n1,2,3\n")
+
+
+def test_missing_ids_are_bad_rows(tmp_path: Path) -> None:
+    message = refusal(tmp_path, "user,item,rating\n1,2,3\n,2,3\n1,,4\n")
+    assert "1 row has no user id, and 1 row has no item id" in message
+    assert "line 3: ',2,3'" in message
+
+
+def test_mixed_seconds_and_milliseconds_are_refused(tmp_path: Path) -> None:
+    message = refusal(tmp_path, "user,item,time\n1,2,964982703000\n1,3,964982704000\n1,4,964982704\n")
+    assert "1 row has a time of another unit than the milliseconds of the others" in message
+    assert "line 4: '1,4,964982704'" in message
+
+
+def test_future_time_is_refused_and_now_can_be_given(tmp_path: Path) -> None:
+    text = "user,item,time\n1,2,1000000000\n1,3,1000172801\n"
+    message = refusal(tmp_path, text, now=1_000_000_000)
+    assert "1 row has a time in the future (as late as 2001-09-11 01:46:41 UTC; now is 2001-09-09 01:46:40 UTC;" in message
+    assert "line 3: '1,3,1000172801'" in message
+    # A day more is allowed for clocks and zones.
+    assert len(read(tmp_path / "events.csv", now=1_000_172_801 - 86_400)) == 2
+
+
+def test_times_that_no_one_can_read_are_refused(tmp_path: Path) -> None:
+    message = refusal(tmp_path, "user,item,date\n1,2,2016-09-30\n1,3,2016-02-30\n1,4,soon\n")
+    assert "2 rows have no time in column 'date' that can be read" in message
+    assert "line 3: '1,3,2016-02-30'; line 4: '1,4,soon'" in message
+
+
+def test_unknown_dataset_offers_the_nearest() -> None:
+    with pytest.raises(UnknownNameError, match="unknown dataset 'ml-100kk'; did you mean ml-100k"):
+        read("ml-100kk")
+
+
+def test_missing_file_is_no_dataset(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"no\.csv: there is no such file or folder"):
+        read(str(tmp_path / "no.csv"))
+
+
+def test_dataset_that_is_not_here_says_how_to_fetch_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COFACTOR_DATA", str(tmp_path))
+    monkeypatch.setenv("COFACTOR_CACHE", str(tmp_path / "cache"))
+    with pytest.raises(DownloadError, match="fetch it with: cofactor datasets fetch ml-25m; or set COFACTOR_DATA"):
+        read("ml-25m")
+
+
+def test_json_line_that_is_none_is_named(tmp_path: Path) -> None:
+    text = '{"user": "a", "item": "b"}\nnope\n{"user": "a", "item": "c"}\n'
+    message = refusal(tmp_path, text, "events.jsonl")
+    assert message == ("events.jsonl: 1 line is no JSON object; mend them, or drop them with on_bad='skip': line 2: 'nope'")
+    assert len(read(tmp_path / "events.jsonl", on_bad="skip")) == 2
+
+
+def test_damaged_parquet_is_said(tmp_path: Path) -> None:
+    assert "this is no whole Parquet file" in refusal(tmp_path, b"PAR1" + b"x" * 40, "events.parquet")
+
+
+def test_folder_of_no_known_layout_lists_its_files(tmp_path: Path) -> None:
+    written(tmp_path, "user,item\n1,2\n", "a.csv")
+    written(tmp_path, "user,item\n1,2\n", "b.csv")
+    with pytest.raises(DataError, match=re.escape("it holds 2 files (a.csv, b.csv) of no known layout; name one of them")):
+        read(tmp_path)
+    assert len(read(tmp_path, member="b.csv")) == 1
+
+
+def test_what_is_no_source_is_refused() -> None:
+    with pytest.raises(ArgumentError, match="not int"):
+        read(5)
+    with pytest.raises(ArgumentError, match="rows must be tuples"):
+        read([1, 2])
