@@ -1,4 +1,4 @@
-"""Places for stores: SQLite always, PostgreSQL where its server is installed (`make postgres`), on a socket in a temporary folder."""
+"""Places for stores: SQLite always; PostgreSQL where its server is installed (`make postgres`), on a socket of its own."""
 
 from __future__ import annotations
 
@@ -38,9 +38,17 @@ def postgres_server() -> Iterator[str]:
         yield str(home)
     finally:
         if process is not None:
-            process.send_signal(signal.SIGINT)  # a fast, orderly stop
+            process.send_signal(signal.SIGQUIT)  # at once: nothing of it is needed any more
             process.wait(20)
         shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture
+def memory() -> Iterator[Path]:
+    """A folder in memory where there is one: for disks that are simulated, syncing a real one would only cost time."""
+    home = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(prefix="cofactor-", dir=home if os.access(home, os.W_OK) else None) as folder:
+        yield Path(folder)
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

@@ -12,8 +12,19 @@ import pytest
 
 from cofactor.base.errors import ArgumentError
 from cofactor.service.store import (
-    Ack, ConflictError, Event, OverloadError, ReadOnlyError, Store, StoreBusyError, StoreClosedError, StoreFormatError,
-    StoreSettings, StoreUnavailableError, UnknownEventError, open_store,
+    Ack,
+    ConflictError,
+    Event,
+    OverloadError,
+    ReadOnlyError,
+    Store,
+    StoreBusyError,
+    StoreClosedError,
+    StoreFormatError,
+    StoreSettings,
+    StoreUnavailableError,
+    UnknownEventError,
+    open_store,
 )  # fmt: skip
 
 NOW = 1_700_000_000
