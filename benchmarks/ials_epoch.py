@@ -2,10 +2,11 @@
 
     python benchmarks/ials_epoch.py [--factors 64 128 256] [--rounds 7] [--threads 2] [--quality 10]
 
-One process; each round times one epoch of each, so that a busy machine slows all alike. Medians over the rounds, and the best round.
+One process; each round times a few epochs of each in turn, so that a busy machine slows all alike; medians over the rounds, and the
+best round, of wall and of CPU seconds (all threads; the fairer clock where others use the cores too).
 All three take three steps of conjugate gradient (implicit and irspack from the last epoch's solution, ours preconditioned from
-zero); compilation and a first epoch are left out. With ``--quality`` the objective and nDCG@20 on the test part are shown after each
-epoch of ours and irspack's from like starts instead. Needs COFACTOR_DATA, irspack and implicit.
+zero); compilation and a first epoch are left out. With ``--quality`` the objective and nDCG@20 on the test part are shown after
+each epoch of ours and irspack's from like starts instead. Needs COFACTOR_DATA, irspack and implicit.
 """
 
 from __future__ import annotations
@@ -57,9 +58,8 @@ class Ours:
 
     def epoch(self) -> None:
         """One epoch."""
-        with native_threads(self.threads):
-            ials.half_epoch(*self.sides[0], self.y, self.x, ALPHA, self.ridges[0], self.solver)
-            ials.half_epoch(*self.sides[1], self.x, self.y, ALPHA, self.ridges[1], self.solver)
+        ials.half_epoch(*self.sides[0], self.y, self.x, ALPHA, self.ridges[0], self.solver)
+        ials.half_epoch(*self.sides[1], self.x, self.y, ALPHA, self.ridges[1], self.solver)
 
     def loss(self, x: np.ndarray, y: np.ndarray) -> float:
         """The objective at any factors."""
@@ -76,48 +76,56 @@ def irspack_model(matrix: sp.csr_matrix, factors: int, threads: int) -> object:
     return model
 
 
-def implicit_epoch(matrix: sp.csr_matrix, factors: int, threads: int) -> Callable[[], float]:
+def implicit_epoch(matrix: sp.csr_matrix, factors: int, threads: int) -> Callable[[], tuple[float, float]]:
     """A call that gives the seconds of one epoch of implicit."""
     from implicit.cpu.als import AlternatingLeastSquares
 
-    def run() -> float:
-        seconds: list[float] = []
+    def run() -> tuple[float, float]:
+        wall: list[float] = []
+        cpu = [0.0]
+
+        def note(_: int, elapsed: float, *__: object) -> None:
+            wall.append(elapsed)
+            cpu.append(time.process_time())
+
         with threadpool_limits(1, user_api="blas"):
-            model = AlternatingLeastSquares(factors=factors, num_threads=threads, iterations=2, random_state=0)
-            model.fit(matrix, show_progress=False, callback=lambda _, elapsed, *__: seconds.append(elapsed))
-        return min(seconds)
+            model = AlternatingLeastSquares(factors=factors, num_threads=threads, iterations=4, random_state=0)
+            model.fit(matrix, show_progress=False, callback=note)
+        return min(wall), float(np.diff(cpu[1:]).min())
 
     return run
 
 
-def timed(run: Callable[[], object]) -> float:
-    """Wall seconds of a call."""
-    began = time.perf_counter()
-    run()
-    return time.perf_counter() - began
+def timed(run: Callable[[], object], times: int = 1) -> tuple[float, float]:
+    """Wall and CPU seconds (of all threads) of one call, the fewest of each out of some."""
+    found = []
+    for _ in range(times):
+        wall, cpu = time.perf_counter(), time.process_time()
+        run()
+        found.append((time.perf_counter() - wall, time.process_time() - cpu))
+    return min(w for w, _ in found), min(c for _, c in found)
 
 
 def compare(matrix: sp.csr_matrix, factors: int, threads: int, rounds: int) -> None:
     """Time all three in turn and print one line of JSON."""
-    ours, peer, other = Ours(matrix, factors, threads), irspack_model(matrix, factors, threads), implicit_epoch(matrix, factors, threads)
-    seconds: dict[str, list[float]] = {"ours": [], "irspack": [], "implicit": []}
+    ours, peer = Ours(matrix, factors, threads), irspack_model(matrix, factors, threads)
+    other = implicit_epoch(matrix, factors, threads)
+    calls = {"ours": ours.epoch, "irspack": peer.run_epoch}
+    seconds: dict[str, list[tuple[float, float]]] = {"ours": [], "irspack": [], "implicit": []}
     for done in range(rounds + 1):
-        found = {
-            "ours": float(np.median([timed(ours.epoch) for _ in range(3)])),
-            "irspack": float(np.median([timed(peer.run_epoch) for _ in range(3)])),
-            "implicit": other(),
-        }
+        found = {name: timed(run, 3) for name, run in calls.items()} | {"implicit": other()}
         for name, value in found.items():
             if done:
                 seconds[name].append(value)
-    median = {name: round(float(np.median(values)), 4) for name, values in seconds.items()}
-    best = {name: round(min(values), 4) for name, values in seconds.items()}
-    ratio = {n: round(float(np.median(np.divide(seconds[n], seconds["ours"]))), 2) for n in ("irspack", "implicit")}
-    print(json.dumps({
-        "factors": factors, "threads": threads, "median": median, "best": best, "ratio to ours, median of rounds": ratio,
-        "ratio of the best": {n: round(best[n] / best["ours"], 2) for n in ratio},
-        "versions": {name: version(name) for name in ("irspack", "implicit", "numba", "numpy")}, "load": os.getloadavg()[0],
-    }), flush=True)  # fmt: skip
+    line: dict[str, object] = {"factors": factors, "threads": ours.threads, "load": round(os.getloadavg()[0], 1)}
+    for clock, column in (("wall", 0), ("cpu", 1)):
+        of = {name: np.array(values)[:, column] for name, values in seconds.items()}
+        line[clock] = {name: f"{np.median(v):.4f}, best {v.min():.4f}" for name, v in of.items()}
+        line[f"{clock} ratio"] = {
+            name: f"{np.median(of[name] / of['ours']):.2f}, of the best {of[name].min() / of['ours'].min():.2f}"
+            for name in ("irspack", "implicit")
+        }
+    print(json.dumps(line), flush=True)
 
 
 def ndcg(x: np.ndarray, y: np.ndarray, train: sp.csr_matrix, test: sp.csr_matrix, k: int = 20) -> float:
@@ -162,11 +170,13 @@ def main() -> None:
     asked = parser.parse_args()
     warnings.simplefilter("ignore")
     matrix = load("train")
-    for factors in asked.factors:
-        if asked.quality:
-            quality(matrix, factors, asked.threads, asked.quality)
-        else:
-            compare(matrix, factors, asked.threads, asked.rounds)
+    print(json.dumps({name: version(name) for name in ("irspack", "implicit", "numba", "numpy")}))
+    with native_threads(asked.threads):
+        for factors in asked.factors:
+            if asked.quality:
+                quality(matrix, factors, asked.threads, asked.quality)
+            else:
+                compare(matrix, factors, asked.threads, asked.rounds)
 
 
 if __name__ == "__main__":

@@ -28,8 +28,10 @@ SIDES = ("cofactor-events", "cofactor-rows", "pandas")
 
 def write(path: Path, rows: int, seed: int = 0) -> None:
     rng = np.random.default_rng(seed)
-    users = np.sort(rng.zipf(1.3, rows) % 162_541 + 1) if rows else np.zeros(0, np.int64)
-    items = (rng.pareto(0.8, rows) * 50).astype(np.int64) % 59_047 * 3 + 1
+    activity = np.cumsum(rng.lognormal(0, 1.3, 162_541))
+    users = np.searchsorted(activity, np.sort(rng.random(rows)) * activity[-1]) + 1
+    popularity = np.cumsum(1 / (np.arange(59_047) + 60.0))
+    items = np.searchsorted(popularity, rng.random(rows) * popularity[-1]) * 3 + 1
     half_stars = rng.integers(1, 11, rows) / 2
     times = rng.integers(789_652_009, 1_574_327_703, rows)
     table = pa.table({"userId": users, "movieId": items, "rating": half_stars, "timestamp": times})
@@ -95,7 +97,7 @@ def main() -> None:
             for side in SIDES:
                 command = [sys.executable, __file__, "--side", side, "--file", str(path)]
                 found[side].append(json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout))
-        print(f"{asked.rows:,} rows, {path.stat().st_size / 2**20:.0f} MiB, Python {platform.python_version()}, {platform.processor()}")
+        print(f"{asked.rows:,} rows, {path.stat().st_size / 2**20:.0f} MiB, Python {platform.python_version()}")
         for side, runs in found.items():
             seconds = statistics.median(run["seconds"] for run in runs)
             memory = statistics.median(run["bytes"] for run in runs) / 2**20

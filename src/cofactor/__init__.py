@@ -28,6 +28,8 @@ _PUBLIC: dict[str, str] = {
     "Filters": "cofactor.retrieval.filters",
     "Recommender": "cofactor.models.base",
     "evaluate": "cofactor.evaluation.evaluate",
+    "compare": "cofactor.runs.compare",
+    "train": "cofactor.runs.train",
     "save": "cofactor.artifact.save",
     "load": "cofactor.artifact.load",
     "inspect": "cofactor.artifact.load",
@@ -37,6 +39,8 @@ _PUBLIC: dict[str, str] = {
     "EASE": "cofactor.models.implicit.ease",
     "IALS": "cofactor.models.implicit.ials",
     "BPR": "cofactor.models.implicit.bpr",
+    "WARP": "cofactor.models.implicit.warp",
+    "LogisticMF": "cofactor.models.implicit.logistic_mf",
     "BiasedMF": "cofactor.models.explicit.biased_mf",
     "SVDpp": "cofactor.models.explicit.svdpp",
     "LatentFactor": "cofactor.models.neural.latent_factor",
@@ -44,6 +48,7 @@ _PUBLIC: dict[str, str] = {
     "DenseNet": "cofactor.models.neural.mlp",
     "CollabFNet": "cofactor.models.neural.mlp",
     "NeuMF": "cofactor.models.neural.neumf",
+    "LSTMRating": "cofactor.models.sequence.lstm_rating",
 }
 
 __all__ = ["__version__", *_PUBLIC]

@@ -51,19 +51,25 @@ def parameters(seed: int = 1) -> dict[str, np.ndarray]:
     }
 
 
+def blocked(bounds: list[int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The ratings by user and item block."""
+    indptr, indices, values = ratings()
+    blocks = len(bounds) - 1
+    rows = np.repeat(np.arange(N_USERS), np.diff(indptr)) * blocks + np.searchsorted(bounds, indices, side="right") - 1
+    return np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=N_USERS * blocks))]).astype(np.int64), indices, values
+
+
 def run_mf(module: object, bounds: list[int], epochs: int = 3) -> tuple[dict[str, np.ndarray], list[float]]:
     """A few epochs of ``module``'s kernel from the same start."""
-    indptr, indices, values = ratings()
     held = parameters()
     losses = []
     for epoch in range(epochs):
         order = np.random.default_rng(epoch).permutation(N_USERS)
         losses.append(
             module.mf_sgd_epoch(  # type: ignore[attr-defined]
-                indptr, indices, values, order, 3.4,
+                *blocked(bounds), order, 3.4,
                 held["user_bias"], held["item_bias"], held["user_factors"], held["item_factors"],
                 0.03, 0.05, held["reg_user"], held["reg_item"], held["reg_user_bias"], held["reg_item_bias"],
-                np.array(bounds, np.int64), np.uint64(2**63 + 7 * epoch),
             )
         )  # fmt: skip
     return held, losses
@@ -83,7 +89,7 @@ def run_svdpp(module: object, n_threads: int, extra: bool, epochs: int = 3) -> t
                 held["user_bias"], held["item_bias"],
                 held["user_factors"], held["item_factors"], held["implicit_factors"],
                 0.03, 0.05, held["reg_user"], held["reg_item"], held["reg_implicit"],
-                held["reg_user_bias"], held["reg_item_bias"], np.uint64(11 + epoch), n_threads,
+                held["reg_user_bias"], held["reg_item_bias"], n_threads,
             )
         )  # fmt: skip
     return held, losses
@@ -126,30 +132,8 @@ def test_mf_rounds_see_every_rating_exactly_once() -> None:
     expected = float(((values - guess) ** 2).sum())
     for bounds in ([0, N_ITEMS], [0, 3, 8, N_ITEMS]):
         got = fast_mf.mf_sgd_epoch(
-            indptr, indices, values, np.arange(N_USERS), 3.4,
+            *blocked(bounds), np.arange(N_USERS), 3.4,
             held["user_bias"], held["item_bias"], held["user_factors"], held["item_factors"], 0.0, 0.0,
             held["reg_user"], held["reg_item"], held["reg_user_bias"], held["reg_item_bias"],
-            np.array(bounds, np.int64), np.uint64(1),
         )  # fmt: skip
         assert got == pytest.approx(expected, rel=1e-5)
-
-
-def test_walks_are_permutations_and_differ_between_rows_and_seeds() -> None:
-    walks = []
-    for seed, row in [(1, 0), (1, 1), (2, 0)]:
-        walk = np.zeros(50, np.int64)
-        slow_mf.shuffle_walk(walk, 100, 50, seed, row)
-        assert sorted(walk) == list(range(100, 150))
-        walks.append(tuple(walk))
-    assert len(set(walks)) == 3
-
-
-def test_walk_draws_every_order_about_equally_often() -> None:
-    counts: dict[tuple[int, ...], int] = {}
-    for row in range(6000):
-        walk = np.zeros(3, np.int64)
-        slow_mf.shuffle_walk(walk, 0, 3, 5, row)
-        counts[tuple(walk.tolist())] = counts.get(tuple(walk.tolist()), 0) + 1
-    assert len(counts) == 6
-    # 1000 expected in each; 150 is five standard deviations.
-    assert all(abs(n - 1000) < 150 for n in counts.values())

@@ -86,14 +86,28 @@ def test_ease_refuses_what_does_not_fit_with_the_number(data, monkeypatch):
         EASE().fit(data, run=ONE)
 
 
-def test_ease_refuses_more_items_than_lapack_can_count(data, monkeypatch):
-    monkeypatch.setattr(ease_module, "MOST_ITEMS", 22)
-    with pytest.raises(MemoryLimitError, match="can't factorise 23 items"):
-        EASE().fit(data, run=ONE)
+@pytest.mark.parametrize("keep", [None, 4])
+@pytest.mark.parametrize("power", [0.0, 0.7])
+def test_ease_by_way_of_the_users_gives_the_same_weights(data, monkeypatch, keep, power):
+    settings = {"regularization": 3.0, "popularity_power": power, "keep": keep, "values": "log", "weighting": "tfidf"}
+    by_items = all_weights(EASE(**settings).fit(data, run=ONE))
+    monkeypatch.setattr(ease_module, "FEWER_USERS", 99.0)
+    monkeypatch.setattr(EASE, "_fit_by_items", None)
+    by_users = all_weights(EASE(**settings).fit(data, run=ONE))
+    np.testing.assert_allclose(by_users, by_items, atol=3e-6)
+
+
+def test_ease_goes_by_the_items_when_the_users_matrix_would_not_fit_beside(data, monkeypatch):
+    monkeypatch.setattr(ease_module, "FEWER_USERS", 99.0)
+    model = EASE()
+    between = (model._bytes(data, by_users=False) + model._bytes(data, by_users=True)) // 2
+    assert model._goes_by_users(data)
+    monkeypatch.setattr(memory, "available_bytes", lambda: between)
+    assert not model._goes_by_users(data)
 
 
 def test_ease_says_so_when_the_matrix_cannot_be_factorised(data, monkeypatch):
-    monkeypatch.setattr(EASE, "_ridge", lambda self, data: np.full(data.n_items, -50.0, np.float32))
+    monkeypatch.setattr(EASE, "_ridge", lambda self, data: np.full(data.n_items, -50.0, np.float32))  # no λ may be so
     with pytest.raises(TrainingError, match="raise the regularization"):
         EASE().fit(data, run=ONE)
 

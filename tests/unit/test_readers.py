@@ -44,7 +44,9 @@ def text(delimiter: str, *, header: str | None = "userId,movieId,rating,timestam
 @pytest.mark.parametrize("delimiter", [",", "\t", ";", "|", "::", " "])
 @pytest.mark.parametrize("header", [None, "userId,movieId,rating,timestamp"])
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
-def test_delimiter_header_and_line_ends_are_told_from_the_text(tmp_path: Path, delimiter: str, header: str | None, end: str) -> None:
+def test_delimiter_header_and_line_ends_are_told_from_the_text(
+    tmp_path: Path, delimiter: str, header: str | None, end: str
+) -> None:
     path = tmp_path / "events.dat"
     path.write_bytes(text(delimiter, header=header, end=end).encode())
     check(read(path))
@@ -215,7 +217,9 @@ def test_parquet_of_any_id_type(tmp_path: Path) -> None:
     for number, kind in enumerate((pa.int32(), pa.uint64(), pa.string(), pa.large_string(), pa.dictionary(pa.int8(), pa.string()))):
         column = pa.array(["5", "6", "5"]).cast(kind) if "string" in str(kind) else pa.array([5, 6, 5], kind)
         path = tmp_path / f"{number}.parquet"
-        parquet.write_table(pa.table({"user": column, "item": ["a", "b", "c"], "time": pa.array([1, 2, 3], pa.timestamp("ms"))}), path)
+        parquet.write_table(
+            pa.table({"user": column, "item": ["a", "b", "c"], "time": pa.array([1, 2, 3], pa.timestamp("ms"))}), path
+        )
         events = read(path)
         assert Interactions.build(events).users.ids() == [5, 6]
         np.testing.assert_array_equal(events.times, np.zeros(3, np.int64))

@@ -51,7 +51,7 @@ def test_bad_rows_are_skipped_on_demand_and_counted(tmp_path: Path) -> None:
 
 def test_lines_are_counted_through_blank_lines_and_quoted_line_breaks(tmp_path: Path) -> None:
     text = 'user,item,rating\n\n"a\nb",x,3\n\n"q""q",y,oops\n'
-    assert "line 6: '\"q\"\"q\",y,oops'" in refusal(tmp_path, text)
+    assert 'line 6: \'"q""q",y,oops\'' in refusal(tmp_path, text)
 
 
 def test_value_too_great_for_float32_is_infinite(tmp_path: Path) -> None:
@@ -171,9 +171,7 @@ def test_dataset_that_is_not_here_says_how_to_fetch_it(tmp_path: Path, monkeypat
 def test_json_line_that_is_none_is_named(tmp_path: Path) -> None:
     text = '{"user": "a", "item": "b"}\nnope\n{"user": "a", "item": "c"}\n'
     message = refusal(tmp_path, text, "events.jsonl")
-    assert message == (
-        "events.jsonl: 1 line is no JSON object; mend them, or drop them with on_bad='skip': line 2: 'nope'"
-    )
+    assert message == ("events.jsonl: 1 line is no JSON object; mend them, or drop them with on_bad='skip': line 2: 'nope'")
     assert len(read(tmp_path / "events.jsonl", on_bad="skip")) == 2
 
 

@@ -25,6 +25,7 @@ COMMANDS: dict[str, str] = {
     "similar": "the items most like an item",
     "inspect": "what a saved model is, without loading its arrays",
     "models": "the models there are, and their settings",
+    "reproduce": "published and tutorial experiments run again: our figures beside theirs",
     "doctor": "what this installation has: versions, threads, kernels, datasets at hand",
 }
 
@@ -35,9 +36,7 @@ def run() -> None:
         code = main(sys.argv[1:])
         sys.stdout.flush()
     except BrokenPipeError:
-        # The reader of our output has gone (cofactor ... | head): not our failure, and nobody to tell.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
+        code = _silenced()
     sys.exit(code)
 
 
@@ -71,8 +70,8 @@ def _run(name: str, words: list[str], debug: bool) -> int:
         app(words, prog_name=f"cofactor {name}")
     except SystemExit as done:
         return done.code if isinstance(done.code, int) else 0
-    except BrokenPipeError:
-        raise
+    except _ReaderGone:
+        return _silenced()
     except (CofactorError, OSError, MemoryError) as error:
         if debug:
             raise
@@ -92,8 +91,19 @@ def _interruptible(command: Callable[..., None]) -> Callable[..., None]:
             command(*words, **options)
         except KeyboardInterrupt:
             raise CofactorError("interrupted; nothing was saved.") from None
+        except BrokenPipeError:
+            raise _ReaderGone from None
 
     return guarded
+
+
+class _ReaderGone(Exception):
+    """Who read our output has gone (``cofactor ... | head``): not our failure, and nobody to tell."""
+
+
+def _silenced() -> int:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
 
 
 def _sentence(error: BaseException) -> str:

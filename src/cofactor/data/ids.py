@@ -198,12 +198,12 @@ def _used(column: Any) -> Any:
     """The ids that occur in a dictionary column, each once; another column as it is."""
     if not isinstance(column, pa.ChunkedArray) or not pa.types.is_dictionary(column.type) or column.num_chunks == 0:
         return column
+    if column.null_count:
+        raise DataError("an id is missing; every user and every item needs one.")
     unified = column.unify_dictionaries()
     occurs = np.zeros(len(unified.chunk(0).dictionary), bool)
     for chunk in unified.chunks:
-        occurs[np.asarray(chunk.indices.drop_null())] = True
-    if column.null_count:
-        raise DataError("an id is missing; every user and every item needs one.")
+        occurs[np.asarray(chunk.indices)] = True
     return unified.chunk(0).dictionary.filter(pa.array(occurs))
 
 

@@ -290,7 +290,8 @@ def _rows(ids: IdMap, column: pa.ChunkedArray, what: str) -> np.ndarray:
     rows = np.empty(len(column), np.int32)
     start = 0
     for chunk in column.chunks:
-        np.take(table, np.asarray(chunk.indices), out=rows[start : start + len(chunk)])
+        # "clip" never clips here; "raise" would make NumPy fill a copy of the output first.
+        np.take(table, np.asarray(chunk.indices), out=rows[start : start + len(chunk)], mode="clip")
         start += len(chunk)
     if (table < 0).any() and (rows < 0).any():
         strange = pc.unique(column.filter(pa.array(rows < 0)))

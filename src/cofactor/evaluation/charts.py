@@ -35,7 +35,9 @@ def forest(results: Sequence[Result], metrics: Sequence[str]) -> Chart:
         left, right = column / columns + (0.02 if column else 0), (column + 1) / columns - 0.02
         top = 1 - row / n_rows
         domain = [top - (height - 56) / height / n_rows, top - 22 / height / n_rows]
-        layout[f"xaxis{key}"] = {"domain": [left, right], "anchor": f"y{key}", "nticks": 5, "zeroline": False, "tickformat": ".3~f"}
+        layout[f"xaxis{key}"] = {
+            "domain": [left, right], "anchor": f"y{key}", "nticks": 4, "tickangle": 0, "zeroline": False, "tickformat": ".3~f",
+        }  # fmt: skip
         layout[f"yaxis{key}"] = {
             "domain": domain, "anchor": f"x{key}", "autorange": "reversed", "showticklabels": column == 0,
             "type": "category", "categoryorder": "array", "categoryarray": labels, "automargin": True, "ticks": "",

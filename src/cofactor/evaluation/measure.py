@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from cofactor.base import checks
 from cofactor.base.errors import ArgumentError
 from cofactor.base.rng import state64
 from cofactor.base.run import Run
+from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.data.split import Part
 from cofactor.evaluation.beyond import Lists
@@ -88,7 +90,12 @@ class Question:
 
     def audience(self, model: Recommender, users: np.ndarray) -> Audience:
         """Return users as the model sees them: by their trained row, or folded in from their history."""
-        return model.fold_in(self.part.histories(users)) if self.part.fold_in else model.audience(users)
+        return model.fold_in(self.histories.take(users)) if self.part.fold_in else model.audience(users)
+
+    @cached_property
+    def histories(self) -> Histories:
+        """All users' histories in order of time, put in order once rather than for each block."""
+        return self.part.history.histories()
 
 
 @dataclass

@@ -86,7 +86,8 @@ def parse_metric(name: str) -> Metric:
     kind = SYNONYMS.get(kind, kind)
     known = {**RANKING, **RATING, **BEYOND}
     if kind not in known:
-        raise unknown_name("metric", name, [n if rule != "must" else f"{n}@10" for n, rule in known.items()])
+        # The cutoff is given to every name that can have one, so that the names are compared and not the numbers.
+        raise unknown_name("metric", name, [f"{n}@{text or 10}" if rule == "must" or (at and rule == "may") else n for n, rule in known.items()])
     rule = known[kind]
     if at and rule == "no":
         raise ArgumentError(f"the metric {kind} takes no cutoff; write {kind!r}, not {name!r}.")

@@ -38,7 +38,7 @@ class How:
     confidence, resamples, seed
         Of the intervals and of what was drawn.
     seconds
-        Scoring and counting; without the intervals, and without a first call's compilation where that could be told.
+        Scoring and counting, without the intervals; a first call's compilation of kernels is in it.
     """
 
     split: str

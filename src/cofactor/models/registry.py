@@ -38,8 +38,6 @@ MODELS: dict[str, Entry] = {
     "latent_factor": Entry("neural.latent_factor", "LatentFactor", "matrix factorisation in PyTorch, with any loss"),
     "mlp": Entry("neural.mlp", "MLP", "a tower of layers on joined embeddings"),
     "dense_net": Entry("neural.mlp", "DenseNet", "one hidden layer on joined embeddings"),
-    "collab_fnet": Entry("neural.mlp", "CollabFNet", "ReLU and dropout on joined embeddings"),
-    "neumf": Entry("neural.neumf", "NeuMF", "factorisation and a tower side by side"),
     "collab_fnet": Entry("neural.mlp", "CollabFNet", "ReLU and dropout on joined embeddings, then one hidden layer"),
     "neumf": Entry("neural.neumf", "NeuMF", "factorisation and a tower side by side"),
     "lstm_rating": Entry("sequence.lstm_rating", "LSTMRating", "ratings predicted from the ones before, by an LSTM"),

@@ -12,6 +12,7 @@ from cofactor.data.interactions import Interactions
 from cofactor.data.split import Split
 from cofactor.evaluation import significance
 from cofactor.evaluation.evaluate import evaluate
+from cofactor.evaluation.ranking import parse_metric, parse_metrics
 from cofactor.evaluation.result import Result
 from cofactor.evaluation.significance import Comparison
 from cofactor.models import registry
@@ -49,19 +50,18 @@ class Compared:
     @property
     def best(self) -> str:
         """The name of the model that is best on the first metric that all have."""
-        metric = self.metric
-        return max(self.results, key=lambda name: self.results[name][metric])
+        return _best(self.results, self.metric)
 
     @property
     def metric(self) -> str:
-        """The first ranking metric that all models have; the table is sorted by it."""
+        """The first metric that all models have; the table is sorted by it."""
         return _leading(list(self.results.values()))
 
     def rows(self) -> list[dict[str, Any]]:
         """Return the table, the best first: model, metrics with half-widths of their intervals, seconds, the test's p."""
         p_of = {test.first: test.p_adjusted for test in self.tests}
         metrics = list(dict.fromkeys(m for result in self.results.values() for m in result.metrics))
-        order = sorted(self.results, key=lambda name: -self.results[name][self.metric])
+        order = sorted(self.results, key=lambda name: _goodness(self.results[name], self.metric), reverse=True)
         rows = []
         for name in order:
             row: dict[str, Any] = {"model": name}
@@ -122,6 +122,8 @@ def compare(
     if strangers:
         raise ArgumentError(f"settings are given for {strangers}, which aren't among the models {list(wanted)}.")
     configs = {name: kind.Config.from_text((settings or {}).get(name, ())) for name, kind in wanted.items()}
+    if metrics is not None:
+        parse_metrics(metrics)
     data = interactions(source, reading, run) if split is None else split.train
     parts = cut(data, cutting if cutting is not None else Cutting()) if split is None else split
     fitted: dict[str, Recommender] = {}
@@ -135,7 +137,7 @@ def compare(
         seconds[name] = clock.seconds
         results[name] = evaluate(fitted[name], parts, metrics, run=run)
     leading = _leading(list(results.values()))
-    best = max(results, key=lambda name: results[name][leading])
+    best = _best(results, leading)
     tests = significance.compare(list(results.values()), [leading], baseline=best)
     return Compared(data, parts, fitted, results, seconds, tests)
 
@@ -151,6 +153,15 @@ def _first_users(train: Interactions, wanted: int = 64) -> int:
     """Up to which user row there are at least ``wanted`` users with interactions, or all."""
     active = (train.user_counts > 0).cumsum()
     return int((active < min(wanted, active[-1])).sum()) + 1
+
+
+def _goodness(result: Result, metric: str) -> float:
+    """The value of a metric, turned so that more is better."""
+    return -result[metric] if parse_metric(metric).lower_is_better else result[metric]
+
+
+def _best(results: Mapping[str, Result], metric: str) -> str:
+    return max(results, key=lambda name: _goodness(results[name], metric))
 
 
 def _leading(results: Sequence[Result]) -> str:

@@ -15,6 +15,7 @@ from cofactor.base.run import Run
 from cofactor.data.interactions import Interactions
 from cofactor.data.split import Part
 from cofactor.evaluation.evaluate import evaluate
+from cofactor.evaluation.ranking import parse_metrics
 from cofactor.evaluation.result import Result
 from cofactor.models.base import Recommender
 from cofactor.runs.source import Reading, interactions
@@ -51,6 +52,8 @@ def evaluate_saved(
         If nothing of the source is new to the model, or all of it is of unknown users and items.
     """
     run = run if run is not None else Run()
+    if metrics is not None:
+        parse_metrics(metrics)
     fitted = model if isinstance(model, Recommender) else load(model)
     part, sentence = unseen_part(fitted, interactions(source, reading, run))
     result = evaluate(fitted, part, metrics, groups=groups, run=run)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cofactor.base.run import Run
@@ -72,14 +72,7 @@ def interactions(source: Any, reading: Reading | None = None, run: Run | None = 
         columns: Any = reading.columns or {}
         events = read(source, items=reading.items, on_bad=reading.on_bad, progress=run.progress, **columns)
         data = Interactions.build(events, repeats=reading.repeats)
-    reports = []
-    if reading.min_value is not None:
-        data, report = filters.min_value(data, reading.min_value)
-        reports.append(report)
-    if reading.core:
-        data, report = filters.k_core(data, reading.core)
-        reports.append(report)
-    return replace(data, notes=data.notes + tuple(str(report) for report in reports)) if reports else data
+    return filters.apply(data, min_value=reading.min_value, min_user=reading.core, min_item=reading.core)[0]
 
 
 def cut(data: Interactions, cutting: Cutting) -> Split:

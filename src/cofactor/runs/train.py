@@ -13,6 +13,7 @@ from cofactor.base.run import Run
 from cofactor.data.interactions import Interactions
 from cofactor.data.split import Split
 from cofactor.evaluation.evaluate import evaluate
+from cofactor.evaluation.ranking import parse_metrics
 from cofactor.evaluation.result import Result
 from cofactor.models import registry
 from cofactor.models.base import Recommender
@@ -93,6 +94,8 @@ def train(
     kind = registry.get(model)
     config = kind.Config.from_text(settings)
     check_target(out, overwrite=overwrite)
+    if metrics is not None:
+        parse_metrics(metrics)
     data = interactions(source, reading, run)
     parts = cut(data, cutting) if cutting.test > 0 else None
     clock = Clock()

@@ -175,6 +175,8 @@ def id_column(column: pa.ChunkedArray | pa.Array, source: str, what: str) -> pa.
 
 
 def _missing_ids(column: pa.ChunkedArray) -> np.ndarray:
+    if pa.types.is_integer(column.type) and not column.null_count:
+        return np.zeros(0, np.int64)
     if not pa.types.is_dictionary(column.type):
         absent = column.is_null()
         if pa.types.is_string(column.type):

@@ -14,6 +14,7 @@ from cofactor.data.events import Events
 from cofactor.data.readers.columns import Options
 from cofactor.data.readers.layout import Layout, delimited_events, text_table, typed
 from cofactor.data.readers.places import Entry, Place
+from cofactor.data.readers.sniff import lines_of
 
 _BOOK = ("item_id", "isbn", "title", "author", "year", "publisher", "image_small", "image_medium", "image_large")
 # An entity that lost its semicolon to a tab: "&amp<tab> Company".
@@ -68,7 +69,7 @@ def read_books(entry: Entry) -> tuple[pa.Table, int]:
     """
     text = entry.read().decode("utf-8")
     rows, mended, beyond = [], 0, []
-    for number, line in enumerate(text.splitlines()[1:], start=2):
+    for number, line in enumerate(lines_of(text.rstrip("\r\n"))[1:], start=2):
         fields = line.rstrip("\r").removesuffix("\t").split("\t")
         if len(fields) != len(_BOOK):
             fields = _rejoined(fields)

@@ -15,6 +15,7 @@ from cofactor.data.readers.columns import Options
 from cofactor.data.readers.layout import Layout, delimited_events, parts
 from cofactor.data.readers.lists import token_lists
 from cofactor.data.readers.places import Entry, Place
+from cofactor.data.readers.sniff import lines_of
 from cofactor.data.split import Part, Split
 
 FOLDS = ("cold", "warm")
@@ -83,7 +84,7 @@ def _tags(place: Place) -> pa.Table | None:
     tags, counts = counted_lists(entry)
     offsets = np.zeros(len(counts) + 1, np.int32)
     np.cumsum(counts, out=offsets[1:])
-    words = pa.array(names.read().decode("utf-8").splitlines(), pa.string())
+    words = pa.array(lines_of(names.read().decode("utf-8").rstrip("\n")), pa.string())
     lists = pa.ListArray.from_arrays(pa.array(offsets), words.take(tags))
     return pa.table({"item_id": pa.array(np.arange(len(counts))), "tags": lists})
 

@@ -156,4 +156,6 @@ def _by_position(names: Sequence[str], free: Sequence[str], taken: set[str]) -> 
 def _missing(role: str, names: Sequence[str]) -> str:
     close = [name for usual in USUAL[role][:6] for name in nearest(usual, names, 1)]
     hint = f"perhaps {role}={close[0]!r}?" if close else f"give it as {role}=NAME."
-    return f"no column is named like {'an' if role == 'item' else 'a'} {role}'s; the columns are {', '.join(map(repr, names))}: {hint}"
+    return (
+        f"no column is named like {'an' if role == 'item' else 'a'} {role}'s; the columns are {', '.join(map(repr, names))}: {hint}"
+    )

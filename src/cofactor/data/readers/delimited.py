@@ -7,6 +7,7 @@ front of an id is ever lost), and only the columns that are used are converted; 
 from __future__ import annotations
 
 import codecs
+import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -21,6 +22,7 @@ from cofactor.data.readers import times as clock
 from cofactor.data.readers.assemble import Raw, numbers
 from cofactor.data.readers.columns import Options, find_roles, roles_note
 from cofactor.data.readers.places import BLOCK, Entry, ahead
+from cofactor.data.readers.plain_numbers import LARGE, PlainNumbers
 from cofactor.data.readers.sniff import DELIMITERS, SPOKEN, Dialect, sniff, split
 
 _SEPARATOR = "\x1f"
@@ -159,11 +161,16 @@ def _read(entry: Entry, options: Options, dialect: Dialect, roles: Mapping[str, 
     kept = _Kept(dialect, roles)
     first = {"value": pa.float32(), "time": pa.int64()}
     types: dict[str, pa.DataType] = {name: first.get(role, _ID) for role, name in roles.items()}
+    plain = PlainNumbers.of(dialect, roles) if entry.packed_bytes >= LARGE else None
     with options.progress.task(f"reading {entry.name}", None) as task:
         for block in ahead(_line_blocks(entry, dialect)):
-            table = _typed(kept.body(block), dialect, kept, roles, types, entry.shown)
-            if table is not None:
-                kept.add(table)
+            body = kept.body(block)
+            if not (plain is not None and _add_plain(body, plain, kept)):
+                # One row that isn't plain numbers is enough to leave it to Arrow, which can say what is wrong.
+                plain = None
+                table = _typed(body, dialect, kept, roles, types, entry.shown)
+                if table is not None:
+                    kept.add(table)
             task.advance(len(block))
     notes = [roles_note(roles, headed=dialect.headed)]
     kept.refuse(entry, options, notes)
@@ -171,8 +178,8 @@ def _read(entry: Entry, options: Options, dialect: Dialect, roles: Mapping[str, 
         what = "a header but no rows" if dialect.headed else "no rows"
         raise DataError(f"the file has {what}.", source=entry.shown)
     return Raw(
-        users=pa.chunked_array(kept.users, type=_ID),
-        items=pa.chunked_array(kept.items, type=_ID),
+        users=_one_kind(kept.users),
+        items=_one_kind(kept.items),
         values=kept.values if "value" in roles else None,
         times=kept.times if "time" in roles else None,
         bare_times=kept.bare,
@@ -180,6 +187,29 @@ def _read(entry: Entry, options: Options, dialect: Dialect, roles: Mapping[str, 
         locate=lambda rows: _locate(entry, dialect, rows, kept.n_malformed > 0),
         notes=notes,
         columns=roles,
+    )
+
+
+def _add_plain(block: bytes, plain: PlainNumbers, kept: _Kept) -> bool:
+    found = plain.parse(block)
+    if found is None:
+        return False
+    kept.users.append(pa.array(found.users))
+    kept.items.append(pa.array(found.items))
+    if "value" in kept.roles:
+        kept.values = _grown(kept.values, kept.n_rows, found.values)
+    if "time" in kept.roles:
+        kept.times = _grown(kept.times, kept.n_rows, found.times)
+    kept.n_rows += len(found.users)
+    return True
+
+
+def _one_kind(chunks: list[pa.Array]) -> pa.ChunkedArray:
+    """Ids of all blocks: integers if all blocks were, else dictionaries of texts (integers in their usual writing)."""
+    if all(pa.types.is_int64(chunk.type) for chunk in chunks):
+        return pa.chunked_array(chunks, type=pa.int64())
+    return pa.chunked_array(
+        [chunk.cast(pa.string()).dictionary_encode() if pa.types.is_int64(chunk.type) else chunk for chunk in chunks], type=_ID
     )
 
 
@@ -321,7 +351,7 @@ def _records(entry: Entry, dialect: Dialect) -> Iterator[tuple[int, str]]:
     line, began, held = 0, 1, ""
     headed = dialect.headed
     for block in _line_blocks(entry, dialect):
-        for text in block.decode("utf-8", "replace").splitlines(keepends=True):
+        for text in io.StringIO(block.decode("utf-8", "replace"), newline=""):
             line += 1
             if not held:
                 began = line

@@ -14,6 +14,7 @@ from cofactor.data.readers.assemble import Raw, assemble, canonical
 from cofactor.data.readers.columns import Options
 from cofactor.data.readers.layout import Layout, parts, text_table
 from cofactor.data.readers.places import Entry, Place
+from cofactor.data.readers.sniff import lines_of
 from cofactor.data.split import Part, Split
 
 
@@ -29,7 +30,7 @@ def token_lists(entry: Entry) -> tuple[pa.Array, np.ndarray]:
         text = entry.read().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise DataError(f"the file isn't UTF-8: {error.reason} at byte {error.start}.", source=entry.shown) from None
-    lines = pa.array([line for line in text.splitlines() if line.strip()], pa.large_string())
+    lines = pa.array([line for line in lines_of(text) if line.strip()], pa.large_string())
     if not len(lines):
         raise DataError("the file is empty.", source=entry.shown)
     words = pc.utf8_split_whitespace(pc.utf8_trim_whitespace(lines))

@@ -76,7 +76,7 @@ def sniff(sample: bytes, options: Options, source: str, *, whole: bool) -> Diale
     """
     encoding, bom = _encoding(sample, options.encoding)
     text = _decoded(sample[bom:], encoding, options.encoding, source)
-    lines = text.splitlines()
+    lines = lines_of(text)
     if not whole and len(lines) > 1:
         lines = lines[:-1]
     lines = [line for line in lines if line.strip()][:500]
@@ -102,6 +102,11 @@ def sniff(sample: bytes, options: Options, source: str, *, whole: bool) -> Diale
         refuse_repeated(names, source)
     ragged = not headed and delimiter == " " and len({len(fields) for fields in rest}) > 1
     return Dialect(delimiter, headed, tuple(names), quoted, options.escape, encoding, bom, ragged)
+
+
+def lines_of(text: str) -> list[str]:
+    """Return the lines of a text, ended by LF, CRLF or CR; unlike `str.splitlines`, no other character ends a line."""
+    return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
 
 
 def split(line: str, delimiter: str, quoted: bool, escape: str | None = None) -> list[str]:

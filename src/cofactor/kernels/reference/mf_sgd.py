@@ -4,61 +4,28 @@ from __future__ import annotations
 
 import numpy as np
 
-_WORD = 2**64 - 1
-_GOLDEN = 0x9E3779B97F4A7C15
 
-
-def mixed(state: int) -> int:
-    """Mix 64 bits (the output function of SplitMix64)."""
-    word = (state ^ (state >> 30)) * 0xBF58476D1CE4E5B9 & _WORD
-    word = (word ^ (word >> 27)) * 0x94D049BB133111EB & _WORD
-    return word ^ (word >> 31)
-
-
-def shuffle_walk(walk: np.ndarray, begin: int, count: int, seed: int, row: int) -> None:
-    """Fill ``walk`` with begin..begin+count-1 in an order that depends on seed and row only.
-
-    Fisher and Yates' shuffle, inside out. That neither the place of the row in the epoch nor the thread matters is what
-    makes every partition of the users see the same order within a user.
-
-    Parameters
-    ----------
-    walk
-        Where to write, int64 [>= count].
-    begin, count
-        The numbers to shuffle.
-    seed
-        64 bits, another one for each epoch.
-    row
-        The user.
-    """
-    state = mixed((int(seed) + _GOLDEN * (int(row) + 1)) & _WORD)
-    for n in range(count):
-        state = (state + _GOLDEN) & _WORD
-        pick = ((mixed(state) >> 32) * (n + 1)) >> 32
-        walk[n] = walk[pick]
-        walk[pick] = begin + n
-
-
-def work_parts(indptr: np.ndarray, order: np.ndarray, n_parts: int) -> np.ndarray:
+def equal_parts(indptr: np.ndarray, order: np.ndarray, n_parts: int, rows_each: int = 1) -> np.ndarray:
     """Cut ``order`` into parts with about the same number of ratings.
 
     Parameters
     ----------
     indptr
-        CSR offsets, int64 [n_rows + 1].
+        CSR offsets, int64 [n_users * rows_each + 1].
     order
-        The rows to walk, int64 [n_walked].
+        The users to walk, int64 [n_walked].
     n_parts
         Number of parts, at least 1.
+    rows_each
+        Rows that each user owns.
 
     Returns
     -------
     np.ndarray
-        Places in ``order`` where the parts begin, and its length, int64 [n_parts + 1]. Part n ends with the first row at
-        which n + 1 n_parts-ths of the ratings are done.
+        Places in ``order`` where the parts begin, and its length, int64 [n_parts + 1]. Part n ends with the first user at
+        whom n + 1 n_parts-ths of the ratings are done.
     """
-    done = np.cumsum(np.diff(indptr)[order]) * n_parts
+    done = np.cumsum(np.diff(indptr[::rows_each])[order]) * n_parts
     inner = np.searchsorted(done, indptr[-1] * np.arange(1, n_parts), side="left") + 1
     return np.concatenate([[0], np.minimum(inner, len(order)), [len(order)]]).astype(np.int64)
 
@@ -79,8 +46,6 @@ def mf_sgd_epoch(
     reg_item: np.ndarray,
     reg_user_bias: np.ndarray,
     reg_item_bias: np.ndarray,
-    item_bounds: np.ndarray,
-    seed: int,
 ) -> float:
     """Walk over all ratings once, user by user, and update the four parameter arrays in place.
 
@@ -92,7 +57,10 @@ def mf_sgd_epoch(
     Parameters
     ----------
     indptr, indices, values
-        The ratings by user as CSR: int64 [n_users + 1], int32 [nnz], float32 [nnz].
+        The ratings by user and item block, int64 [n_users P + 1], int32 [nnz], float32 [nnz]: row ``u P + b`` holds those of
+        user u in block b, in any order (a random one, drawn once, is best). Users are cut into P parts with about as many
+        ratings each; in round s part t is walked over block (t + s) mod P. The parts of a round may run side by side: no
+        two share a user or an item. With P = 1 it is the ratings' CSR.
     order
         The users to walk, int64 [n_walked], each at most once.
     mean
@@ -105,12 +73,6 @@ def mf_sgd_epoch(
         gamma and gamma_b.
     reg_user, reg_item, reg_user_bias, reg_item_bias
         lambda, one for each row of each parameter, float32: as many as rows, so that rare rows may be held harder.
-    item_bounds
-        Where the item blocks begin, and the end, ascending int64 [P + 1] from 0 to n_items. Users are cut into P parts with
-        about as many ratings each; in round s part t is walked over the items of block (t + s) mod P. The parts of a
-        round may run side by side: no two share a user or an item.
-    seed
-        64 bits for the order within each user.
 
     Returns
     -------
@@ -121,18 +83,15 @@ def mf_sgd_epoch(
     ----------
     Y. Koren, R. Bell, C. Volinsky, "Matrix Factorization Techniques for Recommender Systems", IEEE Computer 42(8), 2009.
     """
-    walk = np.zeros(int(np.diff(indptr).max(initial=0)), np.int64)
-    n_parts = len(item_bounds) - 1
-    parts = work_parts(indptr, order, n_parts)
+    n_parts = (len(indptr) - 1) // len(user_factors)
+    parts = equal_parts(indptr, order, n_parts, n_parts)
     loss = 0.0
     for turn in range(n_parts):
         for part in range(n_parts):
             block = (part + turn) % n_parts
             for u in order[parts[part] : parts[part + 1]]:
-                row = indices[indptr[u] : indptr[u + 1]]
-                begin, end = indptr[u] + np.searchsorted(row, item_bounds[block : block + 2])
-                shuffle_walk(walk, int(begin), int(end - begin), int(seed), int(u * n_parts + block))
-                for at in walk[: end - begin]:
+                row = int(u * n_parts + block)
+                for at in range(indptr[row], indptr[row + 1]):
                     i = indices[at]
                     p, q = user_factors[u].copy(), item_factors[i].copy()
                     error = np.float32(values[at] - np.float32(mean) - user_bias[u] - item_bias[i] - p @ q)

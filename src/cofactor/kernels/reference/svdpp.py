@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from cofactor.kernels.reference.mf_sgd import shuffle_walk
-
 
 def svdpp_epoch(
     indptr: np.ndarray,
@@ -27,7 +25,6 @@ def svdpp_epoch(
     reg_implicit: np.ndarray,
     reg_user_bias: np.ndarray,
     reg_item_bias: np.ndarray,
-    seed: int,
     n_threads: int,
 ) -> float:
     """Walk over all ratings once, user by user, and update the five parameter arrays in place.
@@ -43,7 +40,8 @@ def svdpp_epoch(
     Parameters
     ----------
     indptr, indices, values
-        The ratings by user as CSR: int64 [n_users + 1], int32 [nnz], float32 [nnz].
+        The ratings by user: int64 [n_users + 1], int32 [nnz], float32 [nnz]; in any order within a user (a random one,
+        drawn once, is best).
     implicit_indptr, implicit_indices
         N(u), the items that a user has touched in any way, as CSR: int64 [n_users + 1], int32 [n_pairs]. The rated ones'
         own arrays may be passed.
@@ -62,8 +60,6 @@ def svdpp_epoch(
     reg_implicit
         lambda_yu, float32 [n_users]: by the user who walks and not by the item, which is what keeps the update of all y_j
         along one direction.
-    seed
-        64 bits for the order within each user.
     n_threads
         Into how many parts the users are cut. With more than one, item rows are written without locks.
 
@@ -76,15 +72,12 @@ def svdpp_epoch(
     ----------
     Y. Koren, "Factorization Meets the Neighborhood", KDD 2008, equation 15 and the updates below it.
     """
-    walk = np.zeros(int(np.diff(indptr).max(initial=0)), np.int64)
     rate = np.float32(learning_rate)
     loss = 0.0
     for u in order:
-        count = int(indptr[u + 1] - indptr[u])
-        shuffle_walk(walk, int(indptr[u]), count, int(seed), int(u))
         touched = implicit_indices[implicit_indptr[u] : implicit_indptr[u + 1]]
         norm = np.float32(1 / np.sqrt(max(touched.size, 1)))
-        for at in walk[:count]:
+        for at in range(indptr[u], indptr[u + 1]):
             i = indices[at]
             p, q = user_factors[u].copy(), item_factors[i].copy()
             z = norm * implicit_factors[touched].sum(axis=0)

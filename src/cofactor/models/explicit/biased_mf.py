@@ -11,7 +11,7 @@ from cofactor.base.run import Run
 from cofactor.base.threads import native_threads
 from cofactor.data.interactions import Interactions
 from cofactor.models.base import States
-from cofactor.models.explicit.ratings import RATING_ARRAYS, RatingConfig, RatingFactors, per_rating
+from cofactor.models.explicit.ratings import RATING_ARRAYS, Epoch, RatingConfig, RatingFactors, per_rating, shuffled_walks
 from cofactor.models.traits import Traits
 
 if TYPE_CHECKING:
@@ -42,7 +42,10 @@ class BiasedMF(RatingFactors):
 
     Notes
     -----
-    SGD walks users and items in conflict-free blocks: the result is the same on any number of threads.
+    SGD walks users and items in conflict-free blocks: the result is the same on any number of threads. Its defaults count on
+    the learning rate running out before the vectors fit the noise. ALS has no such brake and wants fewer factors and a stronger
+    penalty: ``factors=16, regularization=.1, bias_regularization=.05, balance=.6, init_scale=.1, epochs=15`` is a start, and
+    ``factors=8, regularization=.15`` for small data.
 
     References
     ----------
@@ -61,12 +64,13 @@ class BiasedMF(RatingFactors):
             with native_threads(run.n_threads, blas=1):
                 self._descend(data, validation, run, self._als_epoch(data))
         else:
-            self._descend(data, validation, run, self._sgd_epoch(data))
+            self._descend(data, validation, run, self._sgd_epoch(data, run))
 
-    def _sgd_epoch(self, data: Interactions):  # type: ignore[no-untyped-def]
+    def _sgd_epoch(self, data: Interactions, run: Run) -> Epoch:
         from cofactor.kernels.cpu.mf_sgd import mf_sgd_epoch
 
         config, bounds = self.config, item_blocks(data)
+        walks = shuffled_walks(data, bounds, run.generator(self.name, "walks"))
         penalties = [
             per_rating(counts, strength, config.balance)
             for strength in (config.regularization, config.bias_regularization)
@@ -74,17 +78,17 @@ class BiasedMF(RatingFactors):
         ]
         held = (self.user_bias, self.item_bias, self.user_factors, self.item_factors)
 
-        def epoch(order: np.ndarray, rate: float, seed: np.uint64) -> float:
+        def epoch(order: np.ndarray, rate: float) -> float:
             return float(
                 mf_sgd_epoch(
-                    data.indptr, data.item_rows, data.weights, order, float(self.mean[0]), *held,
-                    config.learning_rate * rate, config.bias_learning_rate * rate, *penalties, bounds, seed,
+                    *walks, order, float(self.mean[0]), *held,
+                    config.learning_rate * rate, config.bias_learning_rate * rate, *penalties,
                 )
             )  # fmt: skip
 
         return epoch
 
-    def _als_epoch(self, data: Interactions):  # type: ignore[no-untyped-def]
+    def _als_epoch(self, data: Interactions) -> Epoch:
         from cofactor.kernels.cpu.mf_als import als_half_epoch
 
         config, mean = self.config, float(self.mean[0])
@@ -97,7 +101,7 @@ class BiasedMF(RatingFactors):
         )
         users, items = (self.user_bias, self.user_factors), (self.item_bias, self.item_factors)
 
-        def epoch(order: np.ndarray, rate: float, seed: np.uint64) -> float:
+        def epoch(order: np.ndarray, rate: float) -> float:
             by_user = (data.indptr, data.item_rows, data.weights)
             als_half_epoch(*by_user, mean, *items, user_ridge, user_bias_ridge, *users)
             als_half_epoch(*by_item, mean, *users, item_ridge, item_bias_ridge, *items)
@@ -113,11 +117,11 @@ class BiasedMF(RatingFactors):
 def item_blocks(data: Interactions) -> np.ndarray:
     """Return where blocks of items with about as many ratings each begin, and the end, int64 [P + 1].
 
-    P depends on the data alone, so that the number of threads doesn't change the result: as many as leave a user ten ratings
-    in a block, 16 at most; small data isn't cut, since rounds would cost more than threads save.
+    P depends on the data alone, so that the number of threads doesn't change the result: as many as leave a user about thirty
+    ratings in a block, 16 at most; small data isn't cut, since rounds would cost more than threads save.
     """
-    wanted = len(data) / max(1, data.n_users) / 10
-    parts = 1 if len(data) < 10_000 else 2 ** int(np.clip(np.log2(max(wanted, 1)), 0, 4))
+    wanted = len(data) / max(1, data.n_users) / 30
+    parts = 1 if len(data) < 10_000 else 2 ** int(np.clip(np.rint(np.log2(max(wanted, 1))), 0, 4))
     done = np.cumsum(data.item_counts)
     inner = np.searchsorted(done, done[-1] * np.arange(1, parts) / parts) + 1
     return np.concatenate([[0], np.minimum(inner, data.n_items), [data.n_items]]).astype(np.int64)

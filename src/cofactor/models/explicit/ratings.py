@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cofactor.base import rng
 from cofactor.base.config import Config, setting
 from cofactor.base.errors import ArgumentError, TrainingError
 from cofactor.base.run import Run
@@ -48,6 +47,9 @@ class RatingConfig(Config):
         if self.lowest is not None and self.highest is not None and self.lowest >= self.highest:
             raise ArgumentError(f"{self._label('lowest')} must be below highest, not {self.lowest} and {self.highest}.")
 
+
+# One pass over the data: the order of the users, what the learning rates are multiplied by; the sum of e^2.
+Epoch = Callable[[np.ndarray, float], float]
 
 RATING_ARRAYS = {
     "mean": ArraySpec("float64", ("1",)),
@@ -213,15 +215,14 @@ class RatingFactors(FactorModel):
             vectors = draw.standard_normal((n, self.config.factors), np.float32)
             setattr(self, name, vectors * np.float32(self.config.init_scale))
 
-    def _descend(self, data: Interactions, validation: Part | None, run: Run, epoch: Callable[..., float]) -> None:
-        """Run ``epoch(order, rate, seed)``, the sum of squared errors, and keep the best epoch if there is a validation."""
+    def _descend(self, data: Interactions, validation: Part | None, run: Run, epoch: Epoch) -> None:
+        """Run ``epoch(order, rate)``, the sum of squared errors, and keep the best epoch if there is a validation."""
         held = {name: getattr(self, name) for name in self.arrays}
         best, best_error, since = held, np.inf, 0
         with run.progress.task(f"fit {self.name}", self.config.epochs) as task:
             for n in range(self.config.epochs):
-                order = run.generator(self.name, "order", n).permutation(data.n_users)
-                seed = np.uint64(rng.state64(run.seed, self.name, "walk", n))
-                squared = epoch(order, self.config.decay**n, seed)
+                order = user_order(data.n_users, run.generator(self.name, "order", n))
+                squared = epoch(order, self.config.decay**n)
                 if not np.isfinite(squared):
                     raise TrainingError(
                         f"{type(self).__name__} diverged in epoch {n + 1}; "
@@ -267,6 +268,26 @@ def per_rating(counts: np.ndarray, strength: float, balance: float) -> np.ndarra
     """Return each row's penalty in one SGD step, float32: ``strength (mean count / n)^balance``, n times a pass."""
     n = np.maximum(counts, 1)
     return (strength * (typical(counts) / n) ** balance).astype(np.float32)
+
+
+def user_order(n_users: int, generator: np.random.Generator) -> np.ndarray:
+    """Return all users, sixteen neighbours at a time, the sixteens shuffled, int64 [n_users]: random, yet kind to memory."""
+    starts = 16 * generator.permutation((n_users + 15) // 16)
+    order = (starts[:, None] + np.arange(16)).ravel()
+    return order[order < n_users]
+
+
+def shuffled_walks(
+    data: Interactions, bounds: np.ndarray, generator: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the ratings by user and item block, shuffled within: indptr int64 [n_users P + 1], item rows, values."""
+    n_blocks = len(bounds) - 1
+    rows = data.user_rows * np.int64(n_blocks) + np.searchsorted(bounds, data.item_rows, side="right") - 1
+    shuffled = generator.permutation(len(data))
+    shuffled = shuffled[np.argsort(rows[shuffled], kind="stable")]
+    indptr = np.zeros(data.n_users * n_blocks + 1, np.int64)
+    np.cumsum(np.bincount(rows, minlength=data.n_users * n_blocks), out=indptr[1:])
+    return indptr, data.item_rows[shuffled], data.weights[shuffled]
 
 
 def _products(x: np.ndarray, indptr: np.ndarray, vectors: np.ndarray, item_rows: np.ndarray) -> np.ndarray:

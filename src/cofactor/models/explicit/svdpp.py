@@ -10,7 +10,7 @@ from cofactor.base.config import setting
 from cofactor.base.run import Run
 from cofactor.data.interactions import Interactions
 from cofactor.models.base import States
-from cofactor.models.explicit.ratings import RATING_ARRAYS, RatingConfig, RatingFactors, per_rating
+from cofactor.models.explicit.ratings import RATING_ARRAYS, RatingConfig, RatingFactors, per_rating, shuffled_walks
 from cofactor.models.traits import ArraySpec, Traits
 
 if TYPE_CHECKING:
@@ -74,15 +74,16 @@ class SVDpp(RatingFactors):
             for strength in (config.regularization, config.bias_regularization)
             for counts in (data.user_counts, data.item_counts)
         )
+        walks = shuffled_walks(data, np.array([0, data.n_items]), run.generator(self.name, "walks"))
         implicit = np.full(data.n_users, config.implicit_regularization, np.float32)
         held = (self.user_bias, self.item_bias, self.user_factors, self.item_factors, self.implicit_factors)
 
-        def epoch(order: np.ndarray, rate: float, seed: np.uint64) -> float:
+        def epoch(order: np.ndarray, rate: float) -> float:
             return float(
                 svdpp_epoch(
-                    data.indptr, data.item_rows, data.weights, data.indptr, data.item_rows, order, float(self.mean[0]), *held,
+                    *walks, data.indptr, data.item_rows, order, float(self.mean[0]), *held,
                     config.learning_rate * rate, config.bias_learning_rate * rate,
-                    user, item, implicit, user_bias, item_bias, seed, run.n_threads,
+                    user, item, implicit, user_bias, item_bias, run.n_threads,
                 )
             )  # fmt: skip
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from cofactor.base import memory
 from cofactor.base.config import setting
-from cofactor.base.errors import ArtifactError, MemoryLimitError, TrainingError
+from cofactor.base.errors import ArtifactError, TrainingError
 from cofactor.base.run import Run
 from cofactor.data.interactions import Interactions
 from cofactor.models.implicit.linear import (
@@ -25,8 +25,8 @@ from cofactor.models.traits import ArraySpec, Traits
 if TYPE_CHECKING:
     from cofactor.data.split import Part
 
-# LAPACK counts in 32 bits, and SciPy's wrappers multiply the two sides: beyond this an index would overflow.
-MOST_ITEMS = 46_340
+# The way by the users is taken from so many fewer users than items: what comes after its smaller inverse isn't free.
+FEWER_USERS = 0.9
 
 
 class EASEConfig(WeightedConfig):
@@ -46,8 +46,10 @@ class EASE(LinearItemModel):
 
     With G = X'X and P = (G + λ I)^-1: ``B_ij = -P_ij / P_jj``, ``B_jj = 0``; the score is ``s_u = x_u B``.
 
-    One n_items × n_items matrix of float32 is all that is held: G is factorised, inverted and turned into B in place, in
-    about n_items³ multiplications and additions. What wouldn't fit into memory is refused before it begins.
+    One n_items × n_items matrix of float32 is held: G is inverted and turned into B in place, in about n_items³
+    multiplications and additions. Where the users are fewer, n_users³ do (Woodbury's identity), at the price of a second
+    matrix of n_users × n_users, or, with ``keep``, of that one alone. What wouldn't fit into memory is refused before it
+    begins.
 
     Notes
     -----
@@ -67,34 +69,77 @@ class EASE(LinearItemModel):
     sparse: SparseWeights | None
 
     def _fit(self, data: Interactions, validation: Part | None, run: Run) -> None:
-        from cofactor.kernels.cpu.gram import ease_weights, gram_lower
-
-        n_items = data.n_items
-        self._require(n_items, len(data))
-        with run.progress.task("EASE", 4) as task:
-            x = weighed(data, self.config, self.name)
-            matrix = gram_lower(*by_user_and_item(data, x), run.n_threads)
-            task.advance()
-            diagonal = np.einsum("ii->i", matrix)
-            diagonal += self._ridge(data)
-            _invert_lower(matrix, task.advance)
-            if self.config.keep is None:
-                ease_weights(matrix, run.n_threads)
-                self.dense, self.sparse = matrix, None
+        by_users = self._goes_by_users(data)
+        x = weighed(data, self.config, self.name)
+        ridge = self._ridge(data)
+        self.dense, self.sparse = None, None
+        with run.progress.task("EASE", 100) as task:
+            shown = _Percent(task.advance)
+            if by_users:
+                self._fit_by_users(data, x, ridge, run.n_threads, shown)
             else:
-                self.dense, self.sparse = None, _strongest_weights(matrix, self.config.keep, run.n_threads)
-            task.advance()
+                self._fit_by_items(data, x, ridge, run.n_threads, shown)
 
-    def _require(self, n_items: int, n_interactions: int) -> None:
-        """Refuse what can't fit: 4 n² bytes for the one matrix, and copies of the interactions in both orders."""
-        cure = "leave out rare items, or use item_knn or ials, whose memory grows with the interactions"
-        if n_items > MOST_ITEMS:
-            raise MemoryLimitError(
-                f"EASE can't factorise {n_items:,} items: LAPACK counts in 32 bits, up to {MOST_ITEMS:,} items; {cure}."
-            )
-        kept = 0 if self.config.keep is None else 30 * n_items * min(self.config.keep, n_items)
-        needed = 4 * n_items**2 + 48 * n_interactions + kept + 128 * 2**20
-        memory.require(needed, what=f"EASE's {n_items:,} × {n_items:,} matrix", cure=cure)
+    def _fit_by_items(self, data: Interactions, x: np.ndarray, ridge: np.ndarray, n_threads: int, shown: _Percent) -> None:
+        from cofactor.kernels.cpu.gram import ease_weights, gram_lower, mirror_lower
+        from cofactor.kernels.cpu.neighbours import strongest
+
+        matrix = gram_lower(*by_user_and_item(data, x), n_threads)
+        diagonal = np.einsum("ii->i", matrix)
+        diagonal += ridge
+        _invert(matrix, n_threads, shown)
+        if self.config.keep is None:
+            ease_weights(matrix, n_threads)
+            self.dense = matrix
+            return
+        mirror_lower(matrix, n_threads)
+        columns, values, count = strongest(matrix, self._kept(data.n_items), n_threads)
+        # P is symmetric: its row j, divided by -P_jj, is column j of B.
+        weights = -values / np.diag(matrix)[:, None]
+        self.sparse = SparseWeights.of_recommended(columns, weights, count)
+
+    def _fit_by_users(self, data: Interactions, x: np.ndarray, ridge: np.ndarray, n_threads: int, shown: _Percent) -> None:
+        from cofactor.kernels.cpu.gram import ease_weights, gram_lower, mirror_lower
+        from cofactor.kernels.cpu.woodbury import inverse_lower, strongest_weights
+
+        scale = (ridge**-0.5).astype(np.float32)
+        *by_user, item_indptr, item_users, item_values = by_user_and_item(data, x * scale[data.item_rows])
+        # X~ X~' is the Gram matrix of the transposed data.
+        matrix = gram_lower(item_indptr, item_users, item_values, by_user[0], by_user[1], by_user[2], n_threads)
+        diagonal = np.einsum("ii->i", matrix)
+        diagonal += 1.0
+        _invert(matrix, n_threads, shown)
+        mirror_lower(matrix, n_threads)
+        if self.config.keep is None:
+            self.dense = inverse_lower(item_indptr, item_users, item_values, matrix, scale, n_threads)
+            ease_weights(self.dense, n_threads)
+            return
+        keep = self._kept(data.n_items)
+        found = strongest_weights(item_indptr, item_users, item_values, matrix, scale, keep, n_threads)
+        self.sparse = SparseWeights.of_recommended(*found)
+
+    def _kept(self, n_items: int) -> int:
+        return min(self.config.keep, max(1, n_items - 1))
+
+    def _goes_by_users(self, data: Interactions) -> bool:
+        """Decide which way is cheaper and fits; refuse if none does. The peak in bytes is that of `_bytes`."""
+        free = memory.available_bytes()
+        needed = self._bytes(data, by_users=True)
+        if data.n_users < FEWER_USERS * data.n_items and (free is None or needed <= free):
+            return True
+        memory.require(
+            self._bytes(data, by_users=False),
+            what=f"EASE's {data.n_items:,} × {data.n_items:,} matrix",
+            cure="leave out rare items, or use item_knn or ials, whose memory grows with the interactions",
+        )
+        return False
+
+    def _bytes(self, data: Interactions, *, by_users: bool) -> int:
+        """4 n² for each matrix held at once, the panels of its inversion, the kept weights, the data in both orders."""
+        side = data.n_users if by_users else data.n_items
+        whole = 4 * data.n_items**2 if by_users and self.config.keep is None else 0
+        kept = 0 if self.config.keep is None else 40 * data.n_items * self._kept(data.n_items)
+        return 4 * side**2 + whole + 4096 * side + kept + 64 * len(data) + 2**26
 
     def _ridge(self, data: Interactions) -> np.ndarray:
         """λ for each item, float32 [n_items]."""
@@ -138,28 +183,22 @@ class EASE(LinearItemModel):
         self.sparse = None if self.dense is not None else SparseWeights.of_arrays(arrays, self.data.n_items)
 
 
-def _invert_lower(matrix: np.ndarray, done: Callable[[], None]) -> None:
-    """Invert a positive definite matrix in place, from its lower triangle to the lower triangle of the inverse."""
-    from scipy.linalg import lapack
+class _Percent:
+    """Turns the share that is done into steps of a hundredth."""
 
-    # The transpose of a C-ordered matrix is Fortran-ordered: its upper triangle is our lower one, and nothing is copied.
-    for step in ("spotrf", "spotri"):
-        options = {"overwrite_a": 1, "clean": 0} if step == "spotrf" else {"overwrite_c": 1}
-        result, info = getattr(lapack, step)(matrix.T, lower=0, **options)
-        if info != 0:
-            raise TrainingError(
-                f"EASE's Gram matrix isn't positive definite in float32 (at item {abs(info) - 1}); raise the regularization."
-            )
-        assert np.shares_memory(result, matrix)
-        done()
+    def __init__(self, advance: Callable[[int], None]) -> None:
+        self.advance = advance
+        self.shown = 0
+
+    def __call__(self, share: float) -> None:
+        steps = int(100 * share) - self.shown
+        self.shown += steps
+        self.advance(steps)
 
 
-def _strongest_weights(inverse: np.ndarray, keep: int, n_threads: int) -> SparseWeights:
-    """The largest weights B_ij = -P_ij / P_jj of each column j, from the lower triangle of P."""
-    from cofactor.kernels.cpu.gram import mirror_lower
-    from cofactor.kernels.cpu.neighbours import strongest
+def _invert(matrix: np.ndarray, n_threads: int, shown: _Percent) -> None:
+    """Replace the lower triangle of a positive definite matrix by that of its inverse."""
+    from cofactor.kernels.cpu.inverse import invert_lower
 
-    mirror_lower(inverse, n_threads)
-    columns, values, count = strongest(inverse, min(keep, max(1, len(inverse) - 1)), n_threads)
-    # P is symmetric: its row j, divided by -P_jj, is column j of B.
-    return SparseWeights.of_padded(columns, -values / np.diag(inverse)[:, None], count).transposed()
+    if invert_lower(matrix, n_threads, shown) >= 0:
+        raise TrainingError("EASE's Gram matrix isn't positive definite in float32; raise the regularization.")

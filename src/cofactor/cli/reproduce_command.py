@@ -1,0 +1,46 @@
+"""Run published and tutorial experiments again: our figures beside theirs, with a plot of the training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cofactor.cli import options as opt
+from cofactor.cli.output import Output
+
+
+def command(
+    suite: Annotated[str, typer.Argument(metavar="[SUITE]", help="The experiments; leave it out to list them.")] = "",
+    name: Annotated[str, typer.Argument(metavar="[NAME]", help="One experiment; leave it out for all of the suite.")] = "",
+    plot: Annotated[
+        str | None, typer.Option(metavar="DIR", help="Draw the learning curves into this folder, a page each.")
+    ] = None,
+    seed: opt.Seed = 0,
+    threads: opt.Threads = 0,
+    device: opt.Device = "auto",
+    json: opt.Json = False,
+    quiet: opt.Quiet = False,
+) -> None:
+    """Reproduce."""
+    from cofactor.runs.reproduce import SUITES, recipes, reproduce
+
+    output = Output(json, quiet)
+    if not suite:
+        rows = [{"suite": s, "name": n, "what": what} for s in SUITES for n, what in recipes(s).items()]
+        output.table(rows)
+        output.emit(command="reproduce", experiments=rows)
+        return
+    run = opt.run_of(output, seed, threads, device)
+    done = []
+    for one in reproduce(suite, name or None, run=run, plots=plot):
+        output.heading(one.title)
+        output.line(one.protocol)
+        output.table([figure.to_row() for figure in one.figures])
+        for line in one.shown:
+            output.line(line)
+        if plot is not None and one.histories:
+            output.line(f"Curves: {Path(plot) / (one.name + '.html')}")
+        done.append(one)
+    output.emit(command="reproduce", suite=suite, results=[one.to_dict() for one in done])

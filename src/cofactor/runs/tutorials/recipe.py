@@ -1,0 +1,154 @@
+"""What the recipes share: a figure of ours beside theirs, the splits, and the two fits of an honest number."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cofactor.base.run import Run
+from cofactor.data import datasets
+from cofactor.data.interactions import Interactions
+from cofactor.data.split import Part, Split, split
+from cofactor.models.base import Recommender
+from cofactor.training.history import History
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One number of ours beside the tutorial's.
+
+    Parameters
+    ----------
+    model, data, measure
+        What was measured, on what, and how.
+    ours
+        The number.
+    theirs
+        The tutorial's figure as it was published, or "".
+    bar
+        What ours has to reach, or None for a figure that is only shown.
+    higher_is_better
+        The direction.
+    seconds
+        What the last fit took, or None.
+    """
+
+    model: str
+    data: str
+    measure: str
+    ours: float
+    theirs: str = ""
+    bar: float | None = None
+    higher_is_better: bool = False
+    seconds: float | None = None
+
+    @property
+    def reached(self) -> bool | None:
+        """Whether the bar was reached; None where there is none."""
+        if self.bar is None:
+            return None
+        return self.ours >= self.bar if self.higher_is_better else self.ours <= self.bar
+
+    def to_row(self) -> dict[str, Any]:
+        """Return it as a line of a table."""
+        sign = "≥" if self.higher_is_better else "≤"
+        return {
+            "model": self.model, "data": self.data, "measure": self.measure, "tutorial": self.theirs, "ours": self.ours,
+            "at least": "" if self.bar is None else f"{sign} {self.bar:g}",
+            "reached": {True: "yes", False: "no", None: ""}[self.reached],
+            "seconds": None if self.seconds is None else round(self.seconds, 1),
+        }  # fmt: skip
+
+
+@dataclass
+class Reproduced:
+    """What a recipe gives: figures, sentences, and the histories of its fits for the plot.
+
+    Parameters
+    ----------
+    name, title
+        Of the recipe.
+    protocol
+        How it was measured, in sentences.
+    figures
+        Ours beside theirs.
+    shown
+        Lines for people: neighbours of a book, a recommendation.
+    histories
+        By model, for the learning curves.
+    """
+
+    name: str
+    title: str
+    protocol: str
+    figures: list[Figure] = field(default_factory=list)
+    shown: list[str] = field(default_factory=list)
+    histories: dict[str, History] = field(default_factory=dict)
+
+    @property
+    def reached(self) -> bool:
+        """Whether every bar was reached."""
+        return all(figure.reached is not False for figure in self.figures)
+
+    def plot(self, path: Path) -> Path:
+        """Draw the learning curves of all fits as one self-contained page."""
+        from cofactor.training.curves import draw
+
+        return draw(self.histories, path, self.title)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as plain values for JSON."""
+        rows = [figure.to_row() for figure in self.figures]
+        return {"name": self.name, "title": self.title, "protocol": self.protocol, "figures": rows, "shown": self.shown}
+
+
+def ratings(name: str, *, scaled: bool = False) -> Interactions:
+    """Return a dataset's ratings; ``scaled`` maps 1..5 to 0..1 by (r − 1) / 4."""
+    from dataclasses import replace
+
+    data = Interactions.build(datasets.load(name))
+    if not scaled:
+        return data
+    assert data.values is not None
+    return replace(data, values=((data.values - 1) / 4).astype(np.float32))
+
+
+def random_split(data: Interactions, seed: int) -> Split:
+    """Cut at random into 72 % training, 8 % validation and 20 % test; ids unknown to training stay in the test."""
+    return split(data, "random", test=0.2, validation=0.08, seed=seed)
+
+
+def fitted(model: Recommender, cut: Split, run: Run, into: Reproduced, name: str) -> tuple[Recommender, float]:
+    """Fit once with validation held out, for the curves, and once more on all of training; return that and its seconds.
+
+    The number of epochs and every setting stand in the recipe; they were chosen on the validation part, never on the test.
+    """
+    model.fit(cut.train, validation=cut.validation, run=run)
+    into.histories[name] = model.history  # type: ignore[attr-defined]
+    began = time.perf_counter()
+    model.fit(cut.with_validation_merged().train, run=run)
+    return model, time.perf_counter() - began
+
+
+def mse(model: Recommender, part: Part) -> float:
+    """Return the mean squared error over all of a part's ratings."""
+    truth = part.truth
+    assert truth.values is not None
+    predicted = model.predict_rows(truth.user_rows, truth.item_rows).astype(np.float64)
+    return float(np.mean((predicted - truth.values) ** 2))
+
+
+def rmse(model: Recommender, part: Part) -> float:
+    """Return the root of `mse`."""
+    return float(np.sqrt(mse(model, part)))
+
+
+def mean_mse(train: Interactions, part: Part) -> float:
+    """Return the mean squared error of predicting training's mean for everything."""
+    assert train.values is not None
+    assert part.truth.values is not None
+    return float(np.mean((part.truth.values - train.values.mean(dtype=np.float64)) ** 2))
