@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
+import tempfile
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +19,14 @@ class Promises:
     sent: dict[str, list[Event]] = field(default_factory=dict)
     confirmed: set[str] = field(default_factory=set)
     refused: set[str] = field(default_factory=set)  # of which the store said that nothing was stored
+
+    def broken_in_a_copy(self, path: Path) -> str | None:
+        """The same, of a copy, so that the next to open the database finds it as it was left."""
+        with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+            for end in ("", "-wal", "-journal"):
+                if path.with_name(path.name + end).exists():
+                    shutil.copy(path.with_name(path.name + end), folder)
+            return self.broken(Path(folder) / path.name)
 
     def broken(self, path: Path) -> str | None:
         """What the database in a file does not keep of them, in a sentence; None if it keeps all."""
