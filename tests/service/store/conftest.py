@@ -17,9 +17,7 @@ from typing import Any
 import pytest
 
 from cofactor.service.store import Store, open_store
-
-_NUMBERS = itertools.count()
-NOW = 1_700_000_000
+from service.store.places import new_place
 
 
 @pytest.fixture(scope="session")
@@ -75,20 +73,6 @@ def opened() -> Iterator[Callable[..., Store]]:
 def store(store_url: str, opened: Callable[..., Store]) -> Store:
     """An empty store, once per database."""
     return opened(store_url)
-
-
-def new_place(request: pytest.FixtureRequest, kind: str, folder: Path) -> str:
-    """The URL of a place where no store is yet."""
-    if kind == "sqlite":
-        return f"sqlite:///{folder}/events-{next(_NUMBERS)}.db"
-    import psycopg
-
-    server = request.getfixturevalue("postgres_server")
-    name = f"store_{next(_NUMBERS)}"
-    url = f"postgresql:///postgres?host={server}&user=cofactor"
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(f"CREATE SCHEMA {name}")
-    return f"{url}&options=-csearch_path%3D{name}"
 
 
 def _binaries() -> Path | None:
