@@ -50,9 +50,9 @@ def memory() -> Iterator[Path]:
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
-def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def store_url(request: pytest.FixtureRequest, memory: Path) -> str:
     """Where a new store may be made, once per database."""
-    return new_place(request, request.param, tmp_path)
+    return new_place(request, request.param, memory)
 
 
 @pytest.fixture
