@@ -26,6 +26,7 @@ COMMANDS: dict[str, str] = {
     "inspect": "what a saved model is, without loading its arrays",
     "models": "the models there are, and their settings",
     "reproduce": "published and tutorial experiments run again: our figures beside theirs",
+    "events": "the service's event store: import, export, back up, restore, count",
     "doctor": "what this installation has: versions, threads, kernels, datasets at hand",
 }
 
