@@ -135,4 +135,5 @@ async def _measure_lag(context: Context) -> None:
         before = loop.time()
         await asyncio.sleep(_TICK)
         late = loop.time() - before - _TICK
-        context.lag = max(late, 0.5 * context.lag)
+        # One late tick means nothing (a page of memory, a neighbour on the machine); many in a row mean that we are behind.
+        context.lag += 0.2 * (min(late, 1.0) - context.lag)

@@ -33,14 +33,14 @@ class Answer(msgspec.Struct, kw_only=True, omit_defaults=True):
 # Requests
 
 
-class Past(Strict):
+class Past(Strict, kw_only=True):
     """One item of a posted history, with its value."""
 
     item_id: Id
     value: Finite | None = None
 
 
-class _Choice(Strict):
+class _Choice(Strict, kw_only=True):
     """Which items may come back, shared by recommending and by looking for the similar."""
 
     k: K = 10
@@ -50,7 +50,7 @@ class _Choice(Strict):
     version: Version | None = None
 
 
-class RecommendRequest(_Choice):
+class RecommendRequest(_Choice, kw_only=True):
     """Recommendations for one person: a user by id, a history (oldest first), or what is known of somebody without either.
 
     Give exactly one of ``user_id``, ``history``, ``features`` and ``text``.
@@ -64,7 +64,7 @@ class RecommendRequest(_Choice):
     reasons: Annotated[int, Meta(ge=0, le=50)] | None = None
 
 
-class SimilarRequest(_Choice):
+class SimilarRequest(_Choice, kw_only=True):
     """The items most like one that is known (``item_id``) or one that is described (``text``, ``features``)."""
 
     item_id: Id | None = None
@@ -72,7 +72,7 @@ class SimilarRequest(_Choice):
     features: dict[str, Any] | None = None
 
 
-class EventIn(Strict):
+class EventIn(Strict, kw_only=True):
     """Something that a user did with an item."""
 
     user_id: Id
@@ -83,20 +83,20 @@ class EventIn(Strict):
     event_id: IdText | None = None
 
 
-class EventsRequest(Strict):
+class EventsRequest(Strict, kw_only=True):
     """Events, stored all or none. An event id makes a retry harmless."""
 
     events: Annotated[list[EventIn], Meta(min_length=1, max_length=10_000)]
 
 
-class UndoRequest(Strict):
+class UndoRequest(Strict, kw_only=True):
     """Events to be undone."""
 
     event_ids: Annotated[list[IdText], Meta(min_length=1, max_length=10_000)]
     user_id: Id | None = None
 
 
-class ItemIn(Strict):
+class ItemIn(Strict, kw_only=True):
     """An item as its owner describes it; it replaces what was known of it."""
 
     item_id: Id
@@ -106,33 +106,33 @@ class ItemIn(Strict):
     hidden: bool | None = None
 
 
-class ItemsRequest(Strict):
+class ItemsRequest(Strict, kw_only=True):
     """Items to be described, all or none."""
 
     items: Annotated[list[ItemIn], Meta(min_length=1, max_length=10_000)]
 
 
-class ItemIdsRequest(Strict):
+class ItemIdsRequest(Strict, kw_only=True):
     """Items to be hidden, shown or deleted."""
 
     item_ids: Annotated[list[Id], Meta(min_length=1, max_length=10_000)]
 
 
-class PromoteRequest(Strict):
+class PromoteRequest(Strict, kw_only=True):
     """Which version is to answer from now on; ``force`` skips the comparison on stored events, never the other checks."""
 
     version: Version
     force: bool = False
 
 
-class Nothing(Strict):
+class Nothing(Strict, kw_only=True):
     """No parameters."""
 
 
 # Queries: the same strictness for what stands behind the "?". Texts are read as numbers where numbers are wanted.
 
 
-class UserQuery(Strict):
+class UserQuery(Strict, kw_only=True):
     """How to recommend."""
 
     k: K = 10
@@ -142,7 +142,7 @@ class UserQuery(Strict):
     version: Version | None = None
 
 
-class SimilarQuery(Strict):
+class SimilarQuery(Strict, kw_only=True):
     """How to look for similar items."""
 
     k: K = 10
@@ -150,26 +150,26 @@ class SimilarQuery(Strict):
     version: Version | None = None
 
 
-class SearchQuery(Strict):
+class SearchQuery(Strict, kw_only=True):
     """Words of a title; each may be the beginning of a word."""
 
     q: Annotated[str, Meta(min_length=1, max_length=200)]
     limit: Annotated[int, Meta(ge=1, le=100)] = 10
 
 
-class HistoryQuery(Strict):
+class HistoryQuery(Strict, kw_only=True):
     """How much of a history."""
 
     limit: Annotated[int, Meta(ge=1, le=10_000)] = 100
 
 
-class MapQuery(Strict):
+class MapQuery(Strict, kw_only=True):
     """How many items of the map, the most popular first."""
 
     limit: Annotated[int, Meta(ge=1, le=20_000)] = 4_000
 
 
-class BrowseQuery(Strict):
+class BrowseQuery(Strict, kw_only=True):
     """A few items to begin with."""
 
     limit: Annotated[int, Meta(ge=1, le=100)] = 12
@@ -178,14 +178,14 @@ class BrowseQuery(Strict):
 # Answers
 
 
-class ModelName(Answer):
+class ModelName(Answer, kw_only=True):
     """Which model made an answer."""
 
     name: str
     version: str
 
 
-class ReasonOut(Answer):
+class ReasonOut(Answer, kw_only=True):
     """A past item and what it added to the score."""
 
     item_id: Any
@@ -193,7 +193,7 @@ class ReasonOut(Answer):
     title: str | None = None
 
 
-class Recommended(Answer):
+class Recommended(Answer, kw_only=True):
     """One item of an answer."""
 
     item_id: Any
@@ -202,7 +202,7 @@ class Recommended(Answer):
     reasons: list[ReasonOut] | None = None
 
 
-class Recommendations(Answer):
+class Recommendations(Answer, kw_only=True):
     """An answer: what, from where, by which model, and why.
 
     ``source`` is ``personal`` (from the history), ``features``, ``text``, or ``popularity`` (nothing is known that the model
@@ -216,7 +216,7 @@ class Recommendations(Answer):
     note: str | None = None
 
 
-class Similar(Answer):
+class Similar(Answer, kw_only=True):
     """An item's neighbours."""
 
     items: list[Recommended]
@@ -226,7 +226,7 @@ class Similar(Answer):
     title: str | None = None
 
 
-class ItemOut(Answer):
+class ItemOut(Answer, kw_only=True):
     """An item: what the catalogue and the store know of it."""
 
     item_id: Any
@@ -238,14 +238,14 @@ class ItemOut(Answer):
     interactions: int | None = None
 
 
-class Found(Answer):
+class Found(Answer, kw_only=True):
     """Items whose titles hold the words, the best first."""
 
     items: list[ItemOut]
     model: ModelName
 
 
-class AckOut(Answer):
+class AckOut(Answer, kw_only=True):
     """What a write did. It is on disk."""
 
     changed: int
@@ -254,7 +254,7 @@ class AckOut(Answer):
     event_ids: list[str] | UnsetType = UNSET
 
 
-class PastOut(Answer):
+class PastOut(Answer, kw_only=True):
     """One event of a history."""
 
     item_id: Any
@@ -265,7 +265,7 @@ class PastOut(Answer):
     title: str | None = None
 
 
-class HistoryOut(Answer):
+class HistoryOut(Answer, kw_only=True):
     """What a user did, oldest first: in the training data (``origin`` is ``training``) and since."""
 
     user_id: str
@@ -274,7 +274,7 @@ class HistoryOut(Answer):
     model: ModelName
 
 
-class ExportOut(Answer):
+class ExportOut(Answer, kw_only=True):
     """All that is stored of a user."""
 
     user_id: str
@@ -282,7 +282,7 @@ class ExportOut(Answer):
     trained_items: list[Any]
 
 
-class VersionOut(Answer):
+class VersionOut(Answer, kw_only=True):
     """A version of the model."""
 
     version: str
@@ -298,7 +298,7 @@ class VersionOut(Answer):
     problem: str | None = None
 
 
-class ModelOut(Answer):
+class ModelOut(Answer, kw_only=True):
     """The model that answers, the versions there are, and what the model can do."""
 
     current: VersionOut
@@ -310,7 +310,7 @@ class ModelOut(Answer):
     previous: str | None = None
 
 
-class PromotedOut(Answer):
+class PromotedOut(Answer, kw_only=True):
     """A change of the version that answers."""
 
     version: str
@@ -319,7 +319,7 @@ class PromotedOut(Answer):
     seconds: float
 
 
-class MapOut(Answer):
+class MapOut(Answer, kw_only=True):
     """The item space in two dimensions: one entry per item, the most popular first."""
 
     item_ids: list[Any]
@@ -333,7 +333,7 @@ class MapOut(Answer):
     model: ModelName
 
 
-class StatsOut(Answer):
+class StatsOut(Answer, kw_only=True):
     """Live numbers since the start; latencies and rates are those of the last minute."""
 
     uptime: float
@@ -356,13 +356,13 @@ class StatsOut(Answer):
     store: dict[str, Any]
 
 
-class HealthOut(Answer):
+class HealthOut(Answer, kw_only=True):
     """Whether the process lives."""
 
     status: str
 
 
-class ReadyOut(Answer):
+class ReadyOut(Answer, kw_only=True):
     """Whether it can answer, and take events."""
 
     status: str
@@ -370,7 +370,7 @@ class ReadyOut(Answer):
     store: str
 
 
-class ErrorBody(Answer):
+class ErrorBody(Answer, kw_only=True):
     """What is wrong with a request."""
 
     code: str
@@ -378,7 +378,7 @@ class ErrorBody(Answer):
     field: str | None = None
 
 
-class ErrorOut(Answer):
+class ErrorOut(Answer, kw_only=True):
     """The one shape of an error."""
 
     error: ErrorBody
