@@ -3,7 +3,7 @@ import { actButton, api, calls, curl, debounced, fill, h, itemList, name, number
 import { past, shared } from "./state.js";
 
 export async function explore(main) {
-  const found = h("div", {}), history = h("div", { class: "stack" }), recs = h("div", {}), near = h("div", {}), terminal = h("div", {});
+  const found = h("div", {}), history = h("div", { class: "stack" }), recs = h("div", {}), near = h("div", { class: "near" }), terminal = h("div", {});
   const about = h("p", { class: "hint" });
   const search = h("input", { type: "search", id: "search", placeholder: "Words of a title …", autocomplete: "off", spellcheck: "false", "aria-describedby": "search-hint" });
   const where = h("input", { id: "where", placeholder: whereExample(), autocomplete: "off", spellcheck: "false" });

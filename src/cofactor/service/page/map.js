@@ -108,7 +108,7 @@ export async function map(main) {
       !p && h("p", { class: "hint" }, `${number(points.length)} items, the most popular ones. Near means alike to the model; the plane holds ${number(100 * (data.explained[0] + data.explained[1]), 0)} % of what sets them apart.`),
       p && h("div", { class: "row" }, h("button", { type: "button", onclick: () => { past.add(p); say(`${name(p)} added`); } }, "+ to the history")),
       problem && h("p", { class: "notice" }, problem),
-      items.length > 0 && itemList(items, { acts: (i) => actButton("⌖", `Show ${name(i)} on the map`, () => go(byId.get(String(i.item_id))), { disabled: !byId.has(String(i.item_id)) }) })));
+      items.length > 0 && itemList(items, { acts: (i) => actButton("→", `Show ${name(i)} on the map`, () => go(byId.get(String(i.item_id))), { disabled: !byId.has(String(i.item_id)) }) })));
   }
   function go(p) { if (p) { view.x = p.x; view.y = p.y; view.zoom = Math.max(view.zoom, 3); pick(p); } }
 
