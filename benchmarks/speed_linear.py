@@ -41,6 +41,13 @@ def movielens() -> Interactions:
     return Interactions.from_rows(users, items, users=users.max() + 1, items=items.max() + 1)
 
 
+def most_popular(data: Interactions, n_items: int) -> Interactions:
+    """The interactions with the most popular items alone: a dense inverse of all of them takes a quarter of an hour."""
+    popular = np.zeros(data.n_items, bool)
+    popular[np.argsort(-data.item_counts, kind="stable")[:n_items]] = True
+    return data.where(popular[data.item_rows]).compact()
+
+
 def beside(what: str, ours: Callable[[], object], theirs: Callable[[], object], rounds: int, **facts: object) -> None:
     """Time both in turn and print one line of JSON."""
     times: dict[str, list[float]] = {"ours": [], "theirs": []}
@@ -51,7 +58,8 @@ def beside(what: str, ours: Callable[[], object], theirs: Callable[[], object], 
             times[name].append(time.perf_counter() - began)
     mine, peer = (statistics.median(times[name]) for name in times)
     line = {"what": what, **facts, "ours_s": round(mine, 3), "theirs_s": round(peer, 3), "ratio": round(peer / mine, 2)}
-    print(json.dumps({**line, "least_ours_s": round(min(times["ours"]), 3), "least_theirs_s": round(min(times["theirs"]), 3)}), flush=True)
+    least = {f"least_{name}_s": round(min(seconds), 3) for name, seconds in times.items()}
+    print(json.dumps({**line, **least}), flush=True)
 
 
 def topk(data: Interactions, rounds: int, threads: int) -> None:
@@ -120,6 +128,7 @@ def main() -> None:
         knn(ml, "ml-1m", given.rounds, given.threads)
     if "ease" in given.what:
         ease(ml, "ml-1m", given.rounds, given.threads)
+        ease(most_popular(gowalla, 6000), "gowalla, the 6000 most popular items", given.rounds, given.threads)
 
 
 if __name__ == "__main__":

@@ -106,7 +106,8 @@ def test_heavy_libraries_are_imported_only_where_they_belong() -> None:
 def test_the_reference_kernels_need_numpy_alone() -> None:
     for path in (SOURCE / "kernels" / "reference").glob("*.py"):
         for name in _imports(_runtime_tree(path)):
-            assert name.split(".")[0] in {"__future__", "numpy", "math", "typing", "collections", "cofactor"}, f"{path}: {name}"
+            top = name.split(".")[0]
+            assert top in {"numpy", "cofactor"} or top in sys.stdlib_module_names, f"{path}: {name}"
             assert not name.startswith("cofactor.") or name.startswith(("cofactor.base", "cofactor.kernels.reference"))
 
 

@@ -51,7 +51,7 @@ def test_top_neighbours_keep_the_lower_rows_of_equal_ones():
     np.testing.assert_allclose(similarity, 1.0, rtol=1e-6)
 
 
-def test_selection_by_digits_equals_sorting_on_close_values():
+def test_selection_by_bins_equals_sorting_on_close_values():
     generator = np.random.default_rng(4)
     for spread in (1e-7, 1e-3, 1.0, 1e30):
         for n, k in ((1, 1), (300, 7), (300, 299), (300, 300), (2500, 100)):
@@ -59,7 +59,8 @@ def test_selection_by_digits_equals_sorting_on_close_values():
             values[generator.random(n) < 0.3] = values[0]
             found, bits = generator.permutation(n).astype(np.int32), values.view(np.int32).copy()
             rows, kept = np.full(k, -1, np.int32), np.full(k, np.nan, np.float32)
-            count = fast._keep_best(found, bits, n, np.empty(n + 1, np.int64), np.empty(2048, np.int64), rows, kept)
+            keys, edge, counts = np.empty(n + 1, np.int64), np.empty(n + 1, np.int64), np.empty(fast.BINS, np.int32)
+            count = fast._keep_best(found, bits, n, keys, edge, counts, rows, kept)
             order = np.lexsort((found, -values))[:k]
             assert count == min(n, k)
             assert rows.tolist() == sorted(found[order].tolist())

@@ -59,7 +59,10 @@ def rotate(matrix: np.ndarray, basis: np.ndarray) -> None:
 
 @cache
 def _controller() -> ThreadpoolController:
-    # Finding the BLAS libraries takes milliseconds, setting their threads microseconds.
+    # Finding the BLAS libraries takes milliseconds, setting their threads microseconds. Numba multiplies with SciPy's BLAS, not
+    # NumPy's; it must be loaded to be found.
+    import scipy.linalg.cython_blas  # noqa: F401
+
     return ThreadpoolController()
 
 
@@ -73,20 +76,25 @@ def _gram_parts(matrix: np.ndarray) -> np.ndarray:
     n, f = matrix.shape
     parts = np.zeros((DENSE_PARTS, f, f), F)
     for part in prange(DENSE_PARTS):
+        product = np.empty((f, f), F)
         end = (part + 1) * n // DENSE_PARTS
         for start in range(part * n // DENSE_PARTS, end, DENSE_ROWS):
             rows = matrix[start : min(start + DENSE_ROWS, end)]
-            parts[part] += np.dot(rows.T, rows)
+            np.dot(rows.T, rows, product)
+            parts[part] += product
     return parts
 
 
 @kernel(parallel=True)
 def _rotate(matrix: np.ndarray, basis: np.ndarray) -> None:
-    n = matrix.shape[0]
-    n_blocks = (n + DENSE_ROWS - 1) // DENSE_ROWS
-    for block in prange(n_blocks):
-        rows = matrix[block * DENSE_ROWS : min((block + 1) * DENSE_ROWS, n)]
-        rows[:] = np.dot(rows, basis)
+    n, f = matrix.shape
+    for part in prange(DENSE_PARTS):
+        turned = np.empty((DENSE_ROWS, f), F)
+        end = (part + 1) * n // DENSE_PARTS
+        for start in range(part * n // DENSE_PARTS, end, DENSE_ROWS):
+            rows = matrix[start : min(start + DENSE_ROWS, end)]
+            np.dot(rows, basis, turned[: rows.shape[0]])
+            rows[:] = turned[: rows.shape[0]]
 
 
 def giant_rows(indptr: np.ndarray) -> np.ndarray:

@@ -1,7 +1,7 @@
 """The strongest entries of each row: of similarities between items, which are never held whole, or of a dense matrix.
 
 Products X'X are gathered row by row in one dense row per thread, as in `gram`. The best of a row are selected by
-counting digits, in time proportional to the row's entries, however many are kept and however many are equal.
+counting them into bins, in time proportional to the row's entries, however many are kept and however many are equal.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from cofactor.kernels.cpu.jit import kernel
 
 SHARED_UP_TO = 128 * 2**20  # bytes of X'X up to which it is built whole, each pair once
 LIST_BELOW = 2  # a row of fewer than n_items / 2 products lists what it touched; another is read from end to end
+BINS = 2048  # into which the similarities of a row are counted to select the best
 
 
 def top_neighbours(
@@ -111,85 +112,76 @@ def _similarities(
     products: Any, found: Any, n_found: Any, i: Any, left: Any, right: Any, left_add: Any, right_add: Any, weight: Any,
     bits: Any,
 ) -> Any:  # fmt: skip
-    """Turn the products of the items found into similarities, as bit patterns; drop what is none; return how many stay.
+    """Turn the products of the items found into similarities, as bit patterns, zero for what is none; clear the products.
 
-    The products are cleared. Positive floats are ordered as their bit patterns are when these are read as integers, so
-    that digits can be counted to select the best.
+    Positive floats are ordered as their bit patterns are when these are read as integers.
     """
     similarity = bits.view(np.float32)
     p, a = left[i], left_add[i]
-    kept = 0
-    for at in range(n_found):
-        j = np.uint32(found[at])
+    products[i] = np.float32(0.0)
+    listed, out = found[:n_found], similarity[:n_found]
+    for at in range(listed.shape[0]):
+        j = np.uint32(listed[at])
         d = products[j]
-        products[j] = np.float32(0.0)
         s = np.float32(d / (p * right[j] + a + right_add[j] + weight * d))
-        found[kept] = found[at]
-        similarity[kept] = s
-        kept += (d > np.float32(0.0)) & (s > np.float32(0.0)) & (s < np.float32(np.inf)) & (np.int64(j) != i)
-    return kept
+        good = (d > np.float32(0.0)) & (s > np.float32(0.0)) & (s < np.float32(np.inf))
+        out[at] = s if good else np.float32(0.0)
+    for at in range(listed.shape[0]):
+        # an item listed twice (its products once cancelled out) counts once
+        j = np.uint32(listed[at])
+        out[at] = out[at] if products[j] != np.float32(0.0) else np.float32(0.0)
+        products[j] = np.float32(0.0)
 
 
 @kernel
-def _digit(bits: Any, n: Any, shift: Any, fixed: Any, wanted: Any, counts: Any) -> Any:
-    """Find the 11-bit digit at `shift` of the wanted-th largest of those whose higher bits are `fixed`.
+def _edge(bits: Any, n: Any, k: Any, counts: Any) -> Any:
+    """Divide the range of the positive bit patterns into bins, and find the one the k-th largest lies in.
 
-    Returns the digit and how many of them are wanted within it.
+    Returns the least pattern, the shift that makes bins of patterns, the bin (-1: all are wanted) and how many of it are.
     """
+    low, high = np.int32(2**31 - 1), np.int32(0)
+    for at in range(n):
+        low = min(low, bits[at] if bits[at] > 0 else np.int32(2**31 - 1))
+        high = max(high, bits[at])
+    shift = 0
+    while (np.int64(high) - np.int64(low)) >> shift >= BINS:
+        shift += 1
+    if n <= k or high == 0:
+        return low, shift, -1, 0
     counts[:] = 0
     for at in range(n):
-        if (bits[at] >> (shift + 11)) == fixed:
-            counts[(bits[at] >> shift) & 2047] += 1
-    digit = 2047
-    while counts[digit] < wanted:
-        wanted -= counts[digit]
-        digit -= 1
-    return digit, wanted
+        counts[np.uint32(max(bits[at] - low, 0) >> shift)] += 1
+    place, wanted = BINS - 1, np.int64(k)
+    while place > 0 and counts[place] < wanted:
+        wanted -= counts[place]
+        place -= 1
+    return low, shift, place, wanted
 
 
 @kernel
-def _keep_best(found: Any, bits: Any, n: Any, keys: Any, counts: Any, rows: Any, similarity: Any) -> Any:
-    """Write the most similar of n items, in ascending order of rows; return how many.
+def _keep_best(found: Any, bits: Any, n: Any, keys: Any, edge: Any, counts: Any, rows: Any, similarity: Any) -> Any:
+    """Write the k largest of n items, in ascending order of rows; zero patterns are none; return how many there are.
 
-    The least similarity to be kept is found digit by digit, from the top: 11, 11 and 10 bits (a radix selection), in
-    time proportional to n, whatever the order and the ties.
+    Items are counted into bins by their similarity. What lies above the bin of the k-th is taken as it is; only that
+    bin, a few items, is sorted: by similarity, equal ones by row.
     """
-    k = rows.shape[0]
-    least = np.int32(0)
-    all_ties = np.int64(0)
-    if n > k:
-        ties = k
-        for shift in (21, 10):
-            digit, ties = _digit(bits, n, shift, least, ties, counts)
-            least = np.int32((least << 11) | digit)
-        counts[:] = 0
-        for at in range(n):
-            if (bits[at] >> 10) == least:
-                counts[bits[at] & 1023] += 1
-        digit = 1023
-        while counts[digit] < ties:
-            ties -= counts[digit]
-            digit -= 1
-        least = np.int32((least << 10) | digit)
-        all_ties = counts[digit]
-    kept = 0
+    low, shift, place, wanted = _edge(bits, n, rows.shape[0], counts)
+    kept, at_edge = 0, 0
     for at in range(n):
+        own = (bits[at] - low) >> shift if bits[at] > 0 else -2
         keys[kept] = (np.int64(found[at]) << 32) | np.int64(bits[at])
-        kept += bits[at] >= least
+        kept += own > place
+        edge[at_edge] = (np.int64(2**31 - 1 - bits[at]) << 32) | np.int64(found[at])
+        at_edge += own == place
+    if at_edge > wanted:
+        candidates = edge[:at_edge]
+        candidates.sort()
+        at_edge = wanted
+    for at in range(at_edge):
+        keys[kept] = ((edge[at] & 0xFFFFFFFF) << 32) | (2**31 - 1 - (edge[at] >> 32))
+        kept += 1
     chosen = keys[:kept]
     chosen.sort()
-    surplus = kept - k  # of equal similarities at the edge, the highest rows go
-    if surplus > 0:
-        spared = all_ties - surplus
-        kept = 0
-        for at in range(chosen.shape[0]):
-            key = chosen[at]
-            edge = np.int32(key & 0x7FFFFFFF) == least
-            if edge and spared == 0:
-                continue
-            spared -= edge
-            chosen[kept] = key
-            kept += 1
     pattern = similarity.view(np.int32)
     for at in range(kept):
         rows[at] = np.int32(chosen[at] >> 32)
@@ -207,12 +199,13 @@ def _neighbours_of_gram(
         found = np.empty(n_items + 1, np.int32)
         bits = np.empty(n_items + 1, np.int32)
         keys = np.empty(n_items + 1, np.int64)
-        counts = np.empty(2048, np.int64)
+        edge = np.empty(n_items + 1, np.int64)
+        counts = np.empty(BINS, np.int32)
         for i in range(thread, n_items, n_threads):
             for j in range(n_items):
                 found[j] = j
-            n = _similarities(gram[i], found, n_items, i, left, right, left_add, right_add, weight, bits)
-            count[i] = _keep_best(found, bits, n, keys, counts, rows[i], similarity[i])
+            _similarities(gram[i], found, n_items, i, left, right, left_add, right_add, weight, bits)
+            count[i] = _keep_best(found, bits, n_items, keys, edge, counts, rows[i], similarity[i])
 
 
 @kernel
@@ -261,14 +254,16 @@ def _neighbours(
         found = np.empty(n_items + 1, np.int32)
         bits = np.empty(n_items + 1, np.int32)
         keys = np.empty(n_items + 1, np.int64)
-        counts = np.empty(2048, np.int64)
+        edge = np.empty(n_items + 1, np.int64)
+        counts = np.empty(BINS, np.int32)
         for i in range(thread, n_items, n_threads):
             n = _row_of_products(
                 user_indptr, user_indices, user_values, item_users[item_indptr[i] : item_indptr[i + 1]],
                 item_values[item_indptr[i] : item_indptr[i + 1]], d, found,
             )  # fmt: skip
-            kept = _similarities(d, found, n, i, left, right, left_add, right_add, weight, bits)
-            count[i] = _keep_best(found, bits, kept, keys, counts, rows[i], similarity[i])
+            _similarities(d, found, n, i, left, right, left_add, right_add, weight, bits)
+            d[i] = np.float32(0.0)
+            count[i] = _keep_best(found, bits, n, keys, edge, counts, rows[i], similarity[i])
 
 
 @kernel(parallel=True)
@@ -278,7 +273,8 @@ def _strongest(matrix: Any, n_threads: Any, columns: Any, values: Any, count: An
         found = np.empty(n + 1, np.int32)
         bits = np.empty(n + 1, np.int32)
         keys = np.empty(n + 1, np.int64)
-        counts = np.empty(2048, np.int64)
+        edge = np.empty(n + 1, np.int64)
+        counts = np.empty(BINS, np.int32)
         for i in range(thread, n, n_threads):
             size = np.abs(matrix[i]).view(np.int32)
             kept = 0
@@ -286,7 +282,7 @@ def _strongest(matrix: Any, n_threads: Any, columns: Any, values: Any, count: An
                 found[kept] = j
                 bits[kept] = size[j]
                 kept += (size[j] != 0) & (j != i)
-            kept = _keep_best(found, bits, kept, keys, counts, columns[i], values[i])
+            kept = _keep_best(found, bits, kept, keys, edge, counts, columns[i], values[i])
             for at in range(kept):
                 values[i, at] = matrix[i, columns[i, at]]
             count[i] = kept

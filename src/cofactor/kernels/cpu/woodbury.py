@@ -15,7 +15,7 @@ import numpy as np
 from numba import prange
 
 from cofactor.kernels.cpu.jit import kernel
-from cofactor.kernels.cpu.neighbours import _keep_best
+from cofactor.kernels.cpu.neighbours import BINS, _keep_best
 
 
 def inverse_lower(
@@ -127,7 +127,8 @@ def _strongest_weights(
         found = np.empty(n + 1, np.int32)
         bits = np.empty(n + 1, np.int32)
         keys = np.empty(n + 1, np.int64)
-        counts = np.empty(2048, np.int64)
+        edge = np.empty(n + 1, np.int64)
+        counts = np.empty(BINS, np.int32)
         for j in range(thread, n, n_threads):
             _row(indptr, users, values, between, scale, j, n, t, p)
             size = np.abs(p).view(np.int32)
@@ -136,7 +137,7 @@ def _strongest_weights(
                 found[kept] = i
                 bits[kept] = size[i]
                 kept += (size[i] != 0) & (i != j)
-            kept = _keep_best(found, bits, kept, keys, counts, rows[j], kept_weights[j])
+            kept = _keep_best(found, bits, kept, keys, edge, counts, rows[j], kept_weights[j])
             for at in range(kept):
                 kept_weights[j, at] = -p[rows[j, at]] / p[j]
             count[j] = kept

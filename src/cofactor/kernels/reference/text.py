@@ -21,7 +21,8 @@ def count_lines(text: np.ndarray, bounds: np.ndarray) -> np.ndarray:
     bounds
         int64 [n_parts + 1]: where the parts begin and end.
     """
-    return np.array([np.count_nonzero(text[a:b] == 10) for a, b in zip(bounds[:-1], bounds[1:], strict=True)], np.int64)
+    parts = (text[bounds[n] : bounds[n + 1]] for n in range(len(bounds) - 1))
+    return np.array([np.count_nonzero(part == 10) for part in parts], np.int64)
 
 
 def parse_rows(

@@ -96,7 +96,7 @@ class EASE(LinearItemModel):
         columns, values, count = strongest(matrix, self._kept(data.n_items), n_threads)
         # P is symmetric: its row j, divided by -P_jj, is column j of B.
         weights = -values / np.diag(matrix)[:, None]
-        self.sparse = SparseWeights.of_padded(columns, weights, count).transposed()
+        self.sparse = SparseWeights.of_recommended(columns, weights, count)
 
     def _fit_by_users(self, data: Interactions, x: np.ndarray, ridge: np.ndarray, n_threads: int, shown: _Percent) -> None:
         from cofactor.kernels.cpu.gram import ease_weights, gram_lower, mirror_lower
@@ -116,7 +116,7 @@ class EASE(LinearItemModel):
             return
         keep = self._kept(data.n_items)
         found = strongest_weights(item_indptr, item_users, item_values, matrix, scale, keep, n_threads)
-        self.sparse = SparseWeights.of_padded(*found).transposed()
+        self.sparse = SparseWeights.of_recommended(*found)
 
     def _kept(self, n_items: int) -> int:
         return min(self.config.keep, max(1, n_items - 1))

@@ -81,9 +81,8 @@ class ItemKNN(LinearItemModel):
         rows, similarity, count = top_neighbours(
             *by_user_and_item(data, x), *self._law(square), neighbours, run.n_threads
         )
-        weights = SparseWeights.of_padded(rows, similarity, count)
-        if self.config.neighbours_of == "recommended":
-            weights = weights.transposed()
+        made = SparseWeights.of_recommended if self.config.neighbours_of == "recommended" else SparseWeights.of_past
+        weights = made(rows, similarity, count)
         self.weights = weights.with_columns_scaled() if self.config.normalize else weights
 
     def _law(self, square: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, float]:

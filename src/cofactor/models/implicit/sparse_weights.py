@@ -37,12 +37,18 @@ class SparseWeights:
     values: np.ndarray
 
     @classmethod
-    def of_padded(cls, columns: np.ndarray, values: np.ndarray, count: np.ndarray) -> Self:
-        """Make them from rows of equal width [n_items, k], of which the first ``count`` [n_items] are filled."""
-        filled = np.arange(columns.shape[1]) < count[:, None]
-        indptr = np.zeros(len(count) + 1, np.int64)
-        np.cumsum(count, out=indptr[1:])
-        return cls(indptr, columns[filled], values[filled])
+    def of_past(cls, columns: np.ndarray, values: np.ndarray, count: np.ndarray) -> Self:
+        """Make them from the weights kept of each past item: [n_items, k], of which the first ``count`` are filled."""
+        from cofactor.kernels.cpu.packing import pack
+
+        return cls(*pack(columns, values, count))
+
+    @classmethod
+    def of_recommended(cls, rows: np.ndarray, values: np.ndarray, count: np.ndarray) -> Self:
+        """Make them from the weights kept of each recommended item: [n_items, k], of which the first ``count`` are filled."""
+        from cofactor.kernels.cpu.packing import pack_transposed
+
+        return cls(*pack_transposed(rows, values, count, len(count)))
 
     @classmethod
     def of_arrays(cls, arrays: Mapping[str, np.ndarray], n_items: int) -> Self:
@@ -73,15 +79,6 @@ class SparseWeights:
     def arrays(self) -> dict[str, np.ndarray]:
         """Return the arrays of the state."""
         return dict(zip(SPARSE_ARRAYS, (self.indptr, self.columns, self.values), strict=True))
-
-    def transposed(self) -> Self:
-        """Return the matrix with rows and columns exchanged."""
-        n_items = len(self.indptr) - 1
-        rows = np.repeat(np.arange(n_items, dtype=np.int32), np.diff(self.indptr))
-        order = np.argsort(self.columns, kind="stable")
-        indptr = np.zeros(n_items + 1, np.int64)
-        np.cumsum(np.bincount(self.columns, minlength=n_items), out=indptr[1:])
-        return type(self)(indptr, rows[order], self.values[order])
 
     def with_columns_scaled(self) -> Self:
         """Return the matrix with each column divided by its sum of magnitudes; an empty column stays empty."""

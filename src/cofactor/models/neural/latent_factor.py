@@ -49,7 +49,8 @@ class LatentFactor(TrainedRecommender):
 
     ``L = 1/B Σ_(u,i) [loss + λ (‖p_u‖² + ‖q_i‖²) + λ_b (b_u² + b_i²)] + g · gravity``
 
-    With ``loss="squared"`` on ratings it predicts them; with the other losses, or on data without values, it ranks. Users
+    With ``loss="squared"`` on ratings it predicts them; with the other losses, or on data without values, it ranks (squared
+    on data without values takes what was met as 1, and the rest as 0: through gravity if there is any, else by drawing). Users
     never seen are answered by the vector that minimises the same loss with the items frozen: in closed form for squared
     error, by a convex descent for the other losses (against negatives drawn once from the sampler's law, so that the
     answer depends on nothing but the history).
@@ -179,13 +180,16 @@ class LatentFactor(TrainedRecommender):
     def _fold_in(self, histories: Histories) -> States:
         config: LatentFactorConfig = self.config
         indptr, items, values = histories.csr
-        if config.loss == "squared" and self.data.values is not None:
-            if histories.values is None:
+        rated = self.data.values is not None
+        if config.loss == "squared" and (rated or config.gravity):
+            if not rated:
+                values = np.ones(len(items), np.float32)
+            elif histories.values is None:
                 # Items without ratings say nothing about how they were liked, beyond that they were chosen.
                 values = np.full(len(items), self.scale[0] + 1.0, np.float32)
             return ridge_vectors(
                 indptr, items, values - self._offsets[items], self.item_factors,
-                strength=l2_weights(np.diff(indptr), self.data.user_counts, config.frequency_power),
+                strength=l2_weights(np.diff(indptr), self.data.user_counts, config.frequency_power if rated else 1.0),
                 ridge=config.regularization, bias_ridge=config.bias_regularization if config.biases else None,
                 gravity=config.gravity * len(self.data) / (self.data.n_users * self.data.n_items),
             )  # fmt: skip

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from cofactor.base.run import Run
@@ -10,7 +12,7 @@ from cofactor.models.baselines.bias import Bias
 from cofactor.models.sequence.lstm_rating import LSTMRating
 from cofactor.runs.tutorials.recipe import Figure, Reproduced, fitted, ratings, rmse
 
-SETTINGS = {
+SETTINGS: dict[str, Any] = {
     "factors": 32, "hidden": 64, "epochs": 25, "batch_size": 64, "max_length": 100, "schedule": "cosine", "learning_rate": 0.01, "dropout": 0.4,
     "regularization": 0.0125, "init_scale": 0.025,
 }  # fmt: skip

@@ -6,6 +6,7 @@ import math
 import re
 import secrets
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -25,6 +26,7 @@ _KIND = re.compile(r"[a-z0-9][a-z0-9_.-]{0,31}\Z")
 _CONTROL = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
 _NO_TEXT = re.compile("[\x00\ud800-\udfff]")
 _DAY = 86_400
+_FORMATS = {".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl", ".parquet": "parquet", ".pq": "parquet"}
 
 
 def checked_id(value: object, name: str) -> str:
@@ -110,6 +112,15 @@ def checked_item(item: Item) -> ItemRow:
             raise ArgumentError(f"{name} must have no NUL and no lone surrogates.")
     hidden = None if item.hidden is None else checks.boolean(item.hidden, "hidden")
     return item_id, item.title, item.text, _features(item.features), hidden
+
+
+def file_format(path: Path) -> str:
+    """Return ``jsonl`` or ``parquet`` by a file's name; raise ArgumentError for another."""
+    suffixes = [end.lower() for end in path.suffixes if end.lower() != ".gz"]
+    found = _FORMATS.get(suffixes[-1]) if suffixes else None
+    if found is None:
+        raise ArgumentError(f"{path.name} must end in .jsonl, .jsonl.gz or .parquet.")
+    return found
 
 
 def _features(features: Mapping[str, Any] | None) -> str | None:

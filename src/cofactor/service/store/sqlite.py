@@ -72,7 +72,7 @@ class SqliteDatabase(Database):
 
     errors: tuple[type[Exception], ...] = (sqlite3.Error,)
     words = {"text": "TEXT", "int": "INTEGER", "real": "REAL", "serial": "INTEGER PRIMARY KEY AUTOINCREMENT"}  # noqa: RUF012
-    listed = "json_each(?)"
+    listed = "json_each(?) AS given"
 
     def __init__(self, path: Path, busy_seconds: float = 5.0) -> None:
         super().__init__(str(path))
