@@ -48,6 +48,9 @@ _PUBLIC: dict[str, str] = {
     "DenseNet": "cofactor.models.neural.mlp",
     "CollabFNet": "cofactor.models.neural.mlp",
     "NeuMF": "cofactor.models.neural.neumf",
+    "ContentKNN": "cofactor.models.content.content_knn",
+    "ContentRidge": "cofactor.models.content.content_ridge",
+    "Bridge": "cofactor.models.content.bridge",
     "LSTMRating": "cofactor.models.sequence.lstm_rating",
 }
 
