@@ -50,6 +50,7 @@ _PUBLIC: dict[str, str] = {
     "NeuMF": "cofactor.models.neural.neumf",
     "ContentKNN": "cofactor.models.content.content_knn",
     "ContentRidge": "cofactor.models.content.content_ridge",
+    "FeatureIALS": "cofactor.models.content.feature_ials",
     "Bridge": "cofactor.models.content.bridge",
     "LSTMRating": "cofactor.models.sequence.lstm_rating",
 }
