@@ -14,8 +14,6 @@ CASES: dict[str, dict[str, Any]] = {
     "bpr": {"factors": 16, "epochs": 200},
     "warp": {"factors": 4, "epochs": 60, "regularization": 0.02},
     "logistic_mf": {"factors": 4, "negatives": 0, "alpha": 1.0, "regularization": 2.0},
-    "warp": {"factors": 16, "epochs": 100},
-    "logistic_mf": {"factors": 16, "regularization": 0.1},
     "biased_mf": {"factors": 4, "epochs": 60, "learning_rate": 0.05, "decay": 0.99, "init_scale": 0.1, "regularization": 0.02},
     "svdpp": {"factors": 4, "epochs": 60, "learning_rate": 0.05, "decay": 0.99, "init_scale": 0.1, "regularization": 0.02},
     "latent_factor": {"factors": 4, "epochs": 40, "batch_size": 128, "regularization": 0.02},
