@@ -121,11 +121,13 @@ class SqliteDatabase(Database):
     def settled(self, session: Session) -> None:
         """Sync the folder: a synced file whose name is lost in a power cut is lost too."""
         if hasattr(os, "O_DIRECTORY"):
-            handle = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY)
-            try:
-                os.fsync(handle)
-            finally:
-                os.close(handle)
+            # And the folder above it, where the folder's own name stands: it may be new too.
+            for folder in (self.path.parent, self.path.parent.parent):
+                handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+                try:
+                    os.fsync(handle)
+                finally:
+                    os.close(handle)
 
     def scrub(self, session: Session) -> bool:
         """Move the log into the file and cut it to nothing: what was deleted is then gone from both."""
@@ -144,10 +146,13 @@ class SqliteDatabase(Database):
     def failure(self, error: Exception, *, committing: bool = False) -> StoreError:
         """Return what an error of SQLite means to the store's callers."""
         code = self.code_of(error) & 0xFF
-        if code in (_BUSY, _LOCKED):
+        # During a commit nothing is certain: its record may stand in the log already, and be found there later.
+        if code in (_BUSY, _LOCKED) and not committing:
             return StoreBusyError(f"{self.shown} is held by another process; nothing was stored; try again.")
         if code == _FULL:
-            return StoreUnavailableError(f"the disk with {self.shown} is full; free some space, then send it again.")
+            return StoreUnavailableError(
+                f"the disk with {self.shown} is full; free some space, then send it again.", unknown=committing
+            )
         if code in (_CORRUPT, _NOTADB):
             return StoreFormatError(f"{self.shown} is damaged or no SQLite database ({error}); restore a backup.")
         if code == _CANTOPEN and not self.path.exists():
