@@ -48,6 +48,10 @@ _PUBLIC: dict[str, str] = {
     "DenseNet": "cofactor.models.neural.mlp",
     "CollabFNet": "cofactor.models.neural.mlp",
     "NeuMF": "cofactor.models.neural.neumf",
+    "ContentKNN": "cofactor.models.content.content_knn",
+    "ContentRidge": "cofactor.models.content.content_ridge",
+    "FeatureIALS": "cofactor.models.content.feature_ials",
+    "Bridge": "cofactor.models.content.bridge",
     "LSTMRating": "cofactor.models.sequence.lstm_rating",
 }
 

@@ -99,6 +99,9 @@ class Explanation:
         What carried it, the largest contribution first.
     rest
         What belongs to no single past item: biases, the mean.
+    features
+        In models with content, for the item's words and features: what each adds to the part of the score that comes from content,
+        the largest first.
     """
 
     item: Any
@@ -106,12 +109,15 @@ class Explanation:
     score: float
     reasons: tuple[Reason, ...]
     rest: float
+    features: tuple[Reason, ...] = ()
 
     def __repr__(self) -> str:
         head = f"{self.title or self.item}: {self.score:.4g}"
         lines = [f"  {r.contribution:+.4f}  {r.title or r.id}" for r in self.reasons[:10]]
         more = [f"  … {len(self.reasons) - 10} more past items"] if len(self.reasons) > 10 else []
-        return "\n".join([head, *lines, *more, f"  {self.rest:+.4f}  belongs to no single item"])
+        words = ", ".join(f"{r.title} {r.contribution:+.3f}" for r in self.features[:8])
+        content = [f"  by its words and features: {words}"] if words else []
+        return "\n".join([head, *lines, *more, f"  {self.rest:+.4f}  belongs to no single item", *content])
 
 
 def _cell(value: Any) -> str:

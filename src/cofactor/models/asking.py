@@ -134,7 +134,36 @@ def explain(model: Recommender, user: Any, item: Any, *, history: Any) -> Explan
     ids, titles = data.items.ids(past[order]), data.catalogue.titles(past[order])
     reasons = tuple(Reason(i, t, float(a)) for i, t, a in zip(ids, titles, added[order], strict=True))
     score = float(added.sum(dtype=np.float64) + rest)
-    return Explanation(data.items.ids([row])[0], data.catalogue.titles([row])[0], score, reasons, float(rest))
+    features = () if audience.empty[0] else model._explain_features(audience, row)
+    return Explanation(data.items.ids([row])[0], data.catalogue.titles([row])[0], score, reasons, float(rest), features)
+
+
+def add_items(model: Any, items: Any, *, id_column: str | None, known: str) -> Any:
+    """Add new items; see `Recommender.add_items`."""
+    from cofactor.models.content.new_items import with_new_items
+
+    checks.choice(known, "known", ("error", "skip"))
+    if not model.traits.uses_features:
+        model._add_items(model.data)
+    data = with_new_items(model.data, items, id_column=id_column, known=known)
+    if data.n_items > model.data.n_items:
+        with watched(Run()):
+            model._add_items(data)
+    return model
+
+
+def similar_to(model: Recommender, description: Any, k: int, *, filters: Filters | None) -> RankedTable:
+    """Find what is like something described; see `Recommender.similar_to`."""
+    from cofactor.models.content.base import ContentFeatures
+
+    checks.integer(k, "k", low=1)
+    if not isinstance(model, ContentFeatures):
+        raise TraitError(f"{model.name} reads no content, so it can't answer a description; use a model with content.")
+    given = description if isinstance(description, (list, tuple)) else [description]
+    matrix = model.described(given)
+    best = model.similar_to_features(matrix, k, _allowed(model, filters))
+    asked = pa.array(np.arange(len(given)))
+    return _ranked([_item_table(model, asked, best, "similar_item_id")], "description", "similar_item_id")
 
 
 def _audiences(

@@ -40,6 +40,10 @@ MODELS: dict[str, Entry] = {
     "dense_net": Entry("neural.mlp", "DenseNet", "one hidden layer on joined embeddings"),
     "collab_fnet": Entry("neural.mlp", "CollabFNet", "ReLU and dropout on joined embeddings, then one hidden layer"),
     "neumf": Entry("neural.neumf", "NeuMF", "factorisation and a tower side by side"),
+    "content_knn": Entry("content.content_knn", "ContentKNN", "what is like what you had, by words and features alone"),
+    "content_ridge": Entry("content.content_ridge", "ContentRidge", "who takes what, regressed on the items' content: for new items"),
+    "feature_ials": Entry("content.feature_ials", "FeatureIALS", "implicit ALS whose vectors are pulled to what features say"),
+    "bridge": Entry("content.bridge", "Bridge", "a model with item vectors, and content mapped to them for new items"),
     "lstm_rating": Entry("sequence.lstm_rating", "LSTMRating", "ratings predicted from the ones before, by an LSTM"),
 }
 

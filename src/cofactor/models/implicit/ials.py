@@ -142,13 +142,18 @@ class IALS(FactorModel):
         return solved
 
     def _explain(self, audience: Audience, item_row: int) -> tuple[np.ndarray, np.ndarray, float]:
+        past, added, rest = self._explain_rows(audience, np.array([item_row]))
+        return past, added[0], float(rest[0])
+
+    def _explain_rows(self, audience: Audience, item_rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Split x_u·y_i = sum_j w_uj y_i' A_u^-1 y_j over the past items j (Hu, Koren and Volinsky 2008, equation 7)."""
         _, past = audience.seen
         if not past.size:
-            return past, np.zeros(0), float(self._popularity[item_row])
+            return past, np.zeros((len(item_rows), 0)), self._popularity[item_rows].astype(np.float64)
         y = self.item_factors[past].astype(np.float64)
         values = np.ones(len(past), np.float32) if audience.values is None else audience.values
         w = self._confidence(values).astype(np.float64)
         ridge = float(self._ridge(np.array([0, len(past)]), self.data.n_items)[0])
         system = np.diag(self._diagonal.astype(np.float64) + ridge) + (y.T * w) @ y
-        return past, w * (y @ np.linalg.solve(system, self.item_factors[item_row].astype(np.float64))), 0.0
+        asked = np.linalg.solve(system, self.item_factors[item_rows].T.astype(np.float64))
+        return past, (w[:, None] * (y @ asked)).T, np.zeros(len(item_rows))
