@@ -19,6 +19,7 @@ class Promises:
     sent: dict[str, list[Event]] = field(default_factory=dict)
     confirmed: set[str] = field(default_factory=set)
     refused: set[str] = field(default_factory=set)  # of which the store said that nothing was stored
+    open: set[str] = field(default_factory=set)  # of which the store said that it doesn't know
 
     def broken_in_a_copy(self, path: Path) -> str | None:
         """The same, of a copy, so that the next to open the database finds it as it was left."""

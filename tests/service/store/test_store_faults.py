@@ -75,11 +75,12 @@ def work(folder: Path, disk: Disk) -> Promises:
 def send(store: Store, made: Promises, name: str) -> None:
     try:
         store.append(made.sent[name]).result(20)
-    except StoreUnavailableError as error:
-        if not error.unknown and name not in made.confirmed:
-            made.refused.add(name)
-    except StoreBusyError:
-        if name not in made.confirmed:
+    except (StoreUnavailableError, StoreBusyError) as error:
+        if getattr(error, "unknown", False):
+            made.open.add(name)
+            made.refused.discard(name)
+        # An earlier try whose outcome is open may have stored it, however the later ones ended.
+        if name not in made.confirmed | made.open:
             made.refused.add(name)
     else:
         made.confirmed.add(name)
