@@ -44,7 +44,7 @@ def served(folder: Path, tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str]
 
 def test_factorisation_is_served_without_torch_and_stops_in_order(served: tuple[subprocess.Popen[str], str]) -> None:
     process, url = served
-    assert httpx.post(url + "/v1/events", json={"events": [{"user_id": "u", "item_id": "book-0003"}]}).status_code == 200
+    assert httpx.post(url + "/v1/events", json={"events": [{"user_id": "u", "item_id": "book-03"}]}).status_code == 200
     assert httpx.get(url + "/v1/users/u/recommendations").json()["source"] == "personal"
     assert "cofactor_events_total 1.0" in httpx.get(url + "/metrics").text
     assert httpx.get(url + "/").headers["content-type"].startswith("text/html")
