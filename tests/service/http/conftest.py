@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from service.http.scenes import BASE, Start, TestClient
 
 from cofactor import Run
 from cofactor.artifact.save import save
@@ -20,6 +19,7 @@ from cofactor.service.app import build
 from cofactor.service.keys import Keys
 from cofactor.service.settings import Settings
 from cofactor.service.store import open_store
+from service.http.scenes import BASE, Start, TestClient
 
 
 @pytest.fixture(scope="session")
@@ -58,7 +58,9 @@ def start(folder: Path, tmp_path: Path) -> Iterator[Start]:
     """Start a service on the versions (or on one of them) and return a client of it."""
     with contextlib.ExitStack() as stack:
 
-        def started(settings: Settings | None = None, keys: Keys | None = None, model: str | None = None, url: str | None = None) -> TestClient:
+        def started(
+            settings: Settings | None = None, keys: Keys | None = None, model: str | None = None, url: str | None = None
+        ) -> TestClient:
             place = folder if model is None else folder / model
             app = build(place, open_store(url or f"sqlite:///{tmp_path / 'events.db'}"), settings, keys)
             client = TestClient(app, base_url=BASE, raise_server_exceptions=False)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from service.http.scenes import Start, TestClient
 
 from cofactor.base.errors import ArgumentError, UnknownNameError
 from cofactor.service.app import build
@@ -13,7 +12,7 @@ from cofactor.service.keys import SCOPES, Keys, new_key
 from cofactor.service.routes import Route, table
 from cofactor.service.settings import Settings
 from cofactor.service.store import open_store
-
+from service.http.scenes import Start, TestClient
 
 ROUTES = table()
 NAMES = [f"{route.method} {route.path}" for route in ROUTES]

@@ -7,12 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from service.http.scenes import TestClient, ids_of, in_loop, some_items
 
 from cofactor.data.interactions import Interactions
 from cofactor.models.base import Recommender
 from cofactor.service.settings import Settings
-
+from service.http.scenes import TestClient, ids_of, in_loop, some_items
 
 
 def test_trained_user_gets_what_the_model_gives(service: TestClient, fitted: dict[str, Recommender]) -> None:
@@ -32,7 +31,9 @@ def test_posted_history_is_folded_in(service: TestClient, fitted: dict[str, Reco
     assert answer.json()["history_used"] == 3
 
 
-def test_reasons_are_past_items_and_agree_with_explain(service: TestClient, fitted: dict[str, Recommender], shop_data: Interactions) -> None:
+def test_reasons_are_past_items_and_agree_with_explain(
+    service: TestClient, fitted: dict[str, Recommender], shop_data: Interactions
+) -> None:
     history = dict.fromkeys(some_items(shop_data, 4, 9, 17, 30), 5.0)
     body = {"history": [{"item_id": i, "value": v} for i, v in history.items()], "k": 3, "reasons": 2}
     for item in service.post("/v1/recommend", json=body).json()["items"]:
@@ -88,7 +89,9 @@ def test_dislike_removes_the_item_and_speaks_for_nothing(service: TestClient, sh
     answer = service.get("/v1/users/u/recommendations?k=53")
     assert {liked, disliked}.isdisjoint(ids_of(answer))
     assert answer.json()["history_used"] == 1
-    assert ids_of(answer) == [i for i in ids_of(service.post("/v1/recommend", json={"history": [{"item_id": liked, "value": 4.0}], "k": 53})) if i != disliked]
+    assert ids_of(answer) == [
+        i for i in ids_of(service.post("/v1/recommend", json={"history": [{"item_id": liked, "value": 4.0}], "k": 53})) if i != disliked
+    ]
 
 
 def test_filters_apply_before_scoring_so_k_come_back_when_k_exist(service: TestClient, shop_data: Interactions) -> None:
@@ -102,7 +105,9 @@ def test_filters_apply_before_scoring_so_k_come_back_when_k_exist(service: TestC
     years = {i: shop_data.catalogue.row(n)["year"] for n, i in enumerate(shop_data.items.ids())}
     late = {i for i, year in years.items() if year >= 2000} - set(history)
     assert set(ids_of(service.post("/v1/recommend", json={"history": history, "where": "year >= 2000", "k": 53}))) == late
-    assert set(ids_of(service.get("/v1/users/x/recommendations", params={"where": "year >= 2000", "k": 53}))) == late | ({*history} & {i for i, y in years.items() if y >= 2000})
+    assert set(ids_of(service.get("/v1/users/x/recommendations", params={"where": "year >= 2000", "k": 53}))) == late | (
+        {*history} & {i for i, y in years.items() if y >= 2000}
+    )
 
 
 def test_attribute_filter_reads_what_the_store_says_of_an_item(service: TestClient, shop_data: Interactions) -> None:
@@ -178,7 +183,11 @@ def test_ids_with_any_characters_keep_their_histories(service: TestClient, shop_
 
 
 def test_what_a_model_cannot_is_said_not_guessed(service: TestClient) -> None:
-    for path, body in (("/v1/recommend", {"text": "a lighthouse"}), ("/v1/similar", {"text": "a lighthouse"}), ("/v1/recommend", {"features": {"year": 1}})):
+    for path, body in (
+        ("/v1/recommend", {"text": "a lighthouse"}),
+        ("/v1/similar", {"text": "a lighthouse"}),
+        ("/v1/recommend", {"features": {"year": 1}}),
+    ):
         answer = service.post(path, json=body)
         assert (answer.status_code, answer.json()["error"]["code"]) == (409, "model_cannot")
         assert "ials" in answer.json()["error"]["message"]

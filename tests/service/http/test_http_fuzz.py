@@ -15,23 +15,24 @@ from urllib.parse import quote, urlencode
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from service.http.scenes import TestClient
 
 from cofactor.service.app import build
 from cofactor.service.openapi import document
 from cofactor.service.settings import Settings
 from cofactor.service.store import open_store
+from service.http.scenes import TestClient
 
 DOCUMENT = json.loads(json.dumps(document()))
 SCHEMAS = DOCUMENT["components"]["schemas"]
-OPERATIONS = [
-    (method, path, operation)
-    for path, operations in DOCUMENT["paths"].items()
-    for method, operation in operations.items()
-]
+OPERATIONS = [(method, path, operation) for path, operations in DOCUMENT["paths"].items() for method, operation in operations.items()]
 EXAMPLES = int(os.environ.get("COFACTOR_SOAK", "0")) or 1
 junk = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.sampled_from(["\x00", "\ud800", "9" * 400, "book-03"]),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=8)
+    | st.sampled_from(["\x00", "\ud800", "9" * 400, "book-03"]),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=5,
 )
@@ -52,7 +53,9 @@ def _valid(schema: dict[str, Any]) -> st.SearchStrategy[Any]:
         known = schema.get("properties", {})
         required = set(schema.get("required", ()))
         told = {n: _from_schema(s) for n, s in known.items()}
-        fixed = st.fixed_dictionaries({n: s for n, s in told.items() if n in required}, optional={n: s for n, s in told.items() if n not in required})
+        fixed = st.fixed_dictionaries(
+            {n: s for n, s in told.items() if n in required}, optional={n: s for n, s in told.items() if n not in required}
+        )
         return fixed if known else st.dictionaries(st.text(max_size=6), junk, max_size=3)
     if kind == "array":
         return st.lists(_from_schema(schema.get("items", {})), min_size=min(schema.get("minItems", 0), 2), max_size=4)
@@ -90,7 +93,9 @@ def test_no_request_made_from_the_document_gives_a_5xx(fuzzed: TestClient, metho
         filled = path
         for name in ("user_id", "item_id", "name"):
             if f"{{{name}}}" in filled:
-                one = data.draw(st.text(st.characters(codec="utf-8"), min_size=1, max_size=12) | st.sampled_from(["book-03", "reader-02", "base.css"]))
+                one = data.draw(
+                    st.text(st.characters(codec="utf-8"), min_size=1, max_size=12) | st.sampled_from(["book-03", "reader-02", "base.css"])
+                )
                 filled = filled.replace(f"{{{name}}}", quote(one, safe=""))
         given_queries = {n: data.draw(_from_schema(s)) for n, s in queries.items() if data.draw(st.booleans())}
         if given_queries:
@@ -111,7 +116,9 @@ def test_no_request_made_from_the_document_gives_a_5xx(fuzzed: TestClient, metho
 def test_deeply_nested_and_huge_numbers_are_refused_not_fatal(fuzzed: TestClient) -> None:
     deep = b'{"history":' + b"[" * 50_000 + b"]" * 50_000 + b"}"
     assert fuzzed.post("/v1/recommend", content=deep).status_code in (400, 422)
-    assert fuzzed.post("/v1/items", content=b'{"items":[{"item_id":"a","features":{"x":' + b"[" * 5_000 + b"]" * 5_000 + b"}}]}").status_code in (400, 422)
+    assert fuzzed.post(
+        "/v1/items", content=b'{"items":[{"item_id":"a","features":{"x":' + b"[" * 5_000 + b"]" * 5_000 + b"}}]}"
+    ).status_code in (400, 422)
     assert fuzzed.post("/v1/recommend", content=b'{"history":[' + b"9" * 5_000 + b"]}").status_code in (400, 422)
     assert fuzzed.post("/v1/recommend", content=b'{"history":["\\ud800"]}').status_code < 500
     assert fuzzed.post("/v1/recommend", json={"history": [], "where": "(" * 5000}).status_code == 422
@@ -144,7 +151,9 @@ def test_raw_bytes_get_no_5xx_and_dont_end_the_server(saved: Path, tmp_path: Pat
             while not server.started:
                 assert time.monotonic() < deadline
                 time.sleep(0.02)
-            seeds = [os.urandom(200) for _ in range(20 * EXAMPLES)] + [b"GET /health HTTP/1.1\r\n" + os.urandom(100) for _ in range(20 * EXAMPLES)]
+            seeds = [os.urandom(200) for _ in range(20 * EXAMPLES)] + [
+                b"GET /health HTTP/1.1\r\n" + os.urandom(100) for _ in range(20 * EXAMPLES)
+            ]
             for raw in RAW + seeds:
                 answer = _sent(port, raw)
                 assert not answer.startswith((b"HTTP/1.1 50", b"HTTP/1.0 50")), (raw[:80], answer[:200])

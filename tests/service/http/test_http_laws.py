@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from service.http.scenes import TestClient, ids_of, in_loop
 
 from cofactor.data.interactions import Interactions
-
+from service.http.scenes import TestClient, ids_of, in_loop
 
 from cofactor.service.settings import Settings  # isort: skip
 

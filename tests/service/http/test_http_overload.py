@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from service.http.scenes import in_loop, some_items
 
 from cofactor.data.interactions import Interactions
 from cofactor.service.settings import Settings
+from service.http.scenes import in_loop, some_items
 
 
-def test_flood_is_shed_while_accepted_requests_keep_their_latency(folder: Path, tmp_path: Path, shop_data: Interactions, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_flood_is_shed_while_accepted_requests_keep_their_latency(
+    folder: Path, tmp_path: Path, shop_data: Interactions, monkeypatch: pytest.MonkeyPatch
+) -> None:
     history = some_items(shop_data, 1, 2)
 
     async def play(client: Any, context: Any) -> tuple[list[tuple[int, float]], list[int]]:

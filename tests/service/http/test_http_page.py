@@ -23,10 +23,16 @@ from cofactor.service.app import build
 from cofactor.service.settings import Settings
 from cofactor.service.store import open_store
 
-FLAGS = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
-).split()
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 VIEWS = ("explore", "compare", "describe", "map", "models", "live")
 
 
@@ -47,7 +53,10 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     room = tmp_path_factory.mktemp("page")
     data = shop(n_users=400, n_items=300, seed=2)
     for name, at in (("ease", 0.31), ("ials", 0.27)):
-        metrics = {"ndcg@10": {"value": at, "low": at - 0.015, "high": at + 0.016}, "recall@20": {"value": at + 0.1, "low": at + 0.08, "high": at + 0.12}}
+        metrics = {
+            "ndcg@10": {"value": at, "low": at - 0.015, "high": at + 0.016},
+            "recall@20": {"value": at + 0.1, "low": at + 0.08, "high": at + 0.12},
+        }
         save(registry.create(name).fit(data), room / "models" / name, metrics={"metrics": metrics})
     (room / "models" / "current").write_text('{"version": "ease"}')
     app = build(room / "models", open_store(f"sqlite:///{room / 'e.db'}"), Settings())
@@ -82,7 +91,9 @@ def visit(browser: Any, site: str) -> Iterator[Any]:
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(20_000)
-        page.on("console", lambda said: complaints.append(said.text) if said.type in ("error", "warning") and "422" not in said.text else None)
+        page.on(
+            "console", lambda said: complaints.append(said.text) if said.type in ("error", "warning") and "422" not in said.text else None
+        )
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("request", lambda asked: None if asked.url.startswith((site, "data:")) else complaints.append(f"asked {asked.url}"))
         page.goto(f"{site}/#{view}")

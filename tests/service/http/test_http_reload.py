@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from service.http.scenes import Start, TestClient, ids_of, in_loop
 
 from cofactor.base.errors import ArtifactError
 from cofactor.models.base import Recommender
 from cofactor.service.settings import Settings
 from cofactor.service.versions import Folder
-
+from service.http.scenes import Start, TestClient, ids_of, in_loop
 
 
 def test_promotions_and_rollbacks_under_load_drop_nothing(folder: Path, tmp_path: Path, fitted: dict[str, Recommender]) -> None:

@@ -23,7 +23,9 @@ SOURCE = Path(__file__).parents[3] / "src"
 @pytest.fixture
 def served(folder: Path, tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
     words = [sys.executable, "-m", "cofactor", "serve", str(folder), "--port", "0", "--store", f"sqlite:///{tmp_path / 'e.db'}", "--json"]
-    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": str(SOURCE)})
+    process = subprocess.Popen(
+        words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": str(SOURCE)}
+    )
     try:
         assert process.stdout is not None
         told: dict[str, Any] = json.loads(process.stdout.readline())
@@ -68,7 +70,11 @@ def test_new_key_is_printed_once_and_kept_as_a_hash(tmp_path: Path, capsys: pyte
 
 def test_wrong_uses_are_one_sentence(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     store = ["--store", f"sqlite:///{tmp_path / 'e.db'}", "--port", "0"]
-    for words in (["serve", str(tmp_path), *store], ["serve", str(folder), "--host", "0.0.0.0", *store], ["serve", str(folder), "--keys", "/none", *store]):
+    for words in (
+        ["serve", str(tmp_path), *store],
+        ["serve", str(folder), "--host", "0.0.0.0", *store],
+        ["serve", str(folder), "--keys", "/none", *store],
+    ):
         assert main(words) == 1
         (line,) = capsys.readouterr().err.strip().splitlines()
         assert line.startswith("cofactor: ")
