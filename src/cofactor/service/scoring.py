@@ -250,11 +250,11 @@ def _reasons(loaded: Loaded, audience: Audience, place: int, rows: np.ndarray, l
     if not len(past):
         return [[] for _ in rows]
     order = np.argsort(-added, axis=1, kind="stable")[:, :limit]  # [k, limit]
-    named, where = np.unique(order, return_inverse=True)
+    named, which = np.unique(order, return_inverse=True)
     ids, titles = loaded.view.ids(past[named]), loaded.view.titles(past[named])
-    amounts = added[np.arange(len(order))[:, None], order].tolist()
+    amounts: list[Any] = added[np.arange(len(order))[:, None], order].tolist()
     # What pulled a score down is no reason for recommending.
-    lines: list[list[int]] = where.reshape(order.shape).tolist()
+    lines = which.reshape(order.shape).tolist()
     return [
         [ReasonOut(item_id=ids[n], contribution=amount, title=titles[n]) for n, amount in zip(places, told, strict=True) if amount > 0]
         for places, told in zip(lines, amounts, strict=True)

@@ -126,6 +126,7 @@ def test_deeply_nested_and_huge_numbers_are_refused_not_fatal(fuzzed: TestClient
     assert fuzzed.get("/health").json() == {"status": "ok"}
 
 
+# ruff: noqa: E501
 RAW = [
     b"\x00\x01\x02\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"GET\r\n\r\n", b"GET / HTTP/1.1\r\n\r\n", b"POST /v1/recommend HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n",
     b"POST /v1/recommend HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999999999999999\r\n\r\n{}", b"GET /" + b"a" * 200_000 + b" HTTP/1.1\r\n\r\n",

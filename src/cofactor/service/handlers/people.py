@@ -37,7 +37,7 @@ def _history(context: Context, loaded: Loaded, user_id: str, limit: int) -> Hist
                 time=stored.times[n],
                 value=stored.values[n],
                 title=title,
-            )  # fmt: skip
+            )
         )
     return HistoryOut(user_id=user_id, events=events, known_to_model=row >= 0, model=loaded.name)
 
