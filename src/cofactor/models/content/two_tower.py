@@ -66,7 +66,7 @@ class TwoTower(ContentFeatures, LatentFactor):
 
     name = "two_tower"
     Config = TwoTowerConfig
-    traits = Traits(predicts_ratings=True, has_vectors=True, uses_values=True, uses_features=True)
+    traits = Traits(has_vectors=True, uses_features=True)
     arrays = {  # noqa: RUF012
         **LatentFactor.arrays,
         **SPEC_ARRAYS,
