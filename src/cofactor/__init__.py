@@ -52,6 +52,8 @@ _PUBLIC: dict[str, str] = {
     "ContentKNN": "cofactor.models.content.content_knn",
     "ContentRidge": "cofactor.models.content.content_ridge",
     "FeatureIALS": "cofactor.models.content.feature_ials",
+    "TwoTower": "cofactor.models.content.two_tower",
+    "ContentBlend": "cofactor.models.content.content_blend",
     "Bridge": "cofactor.models.content.bridge",
     "LSTMRating": "cofactor.models.sequence.lstm_rating",
 }
