@@ -196,7 +196,8 @@ def _answers() -> tuple[Case, ...]:
 def _reading() -> Case:
     return Case("reading", "reading 25M ratings from csv into rows", None, (
         Entrant("cofactor", "ours:Reading"),
-        Entrant("pandas + factorize", "peers.pandas_side:Reading", "ratings", {}, 2.0, note="ids numbered, no CSR; half the memory is asked"),
+        Entrant("pandas + factorize", "peers.pandas_side:Reading", "ratings", {}, 2.0,
+                note="ids numbered, no CSR; half its memory is asked of us"),
     ), "rows", fresh=True)  # fmt: skip
 
 

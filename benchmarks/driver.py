@@ -48,7 +48,7 @@ class Process:
     def __init__(self, entrant: Entrant, data: Path | None, settings: Settings, extra: dict[str, Any] | None = None) -> None:
         self.entrant, self.settings = entrant, settings
         python = Path(sys.executable) if entrant.home is None else environments.python_of(entrant.home, settings.envs)
-        self.log = tempfile.TemporaryFile("w+")
+        self.log = tempfile.TemporaryFile("w+")  # noqa: SIM115  # as long as the process
         self.process = subprocess.Popen(
             [python, "-m", "benchmarks.worker"], cwd=ROOT, env=surroundings(entrant, settings.threads), text=True,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, preexec_fn=_pin(settings),
@@ -61,7 +61,8 @@ class Process:
 
     def ask(self, **words: Any) -> dict[str, Any]:
         """Send one command and wait for its answer."""
-        assert self.process.stdin is not None and self.process.stdout is not None
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
         self.process.stdin.write(json.dumps(words) + "\n")
         self.process.stdin.flush()
         line = self.process.stdout.readline()
@@ -83,8 +84,9 @@ class Process:
 
     def close(self) -> None:
         """End it."""
-        if self.process.stdin is not None:
-            self.process.stdin.close()
+        for pipe in (self.process.stdin, self.process.stdout):
+            if pipe is not None:
+                pipe.close()
         self.process.wait(30)
         self.log.close()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -196,9 +195,6 @@ class CommandLine(Side):
         seconds = time.perf_counter() - began
         if done.returncode:
             raise RuntimeError(done.stderr)
-        told = json.loads(done.stdout)
-        metrics = told["result"]["metrics"] if "metrics" in told["result"] else {}
-        self.ndcg = metrics.get("ndcg@10", float("nan")) if isinstance(metrics, dict) else float("nan")
         return {"seconds": seconds}
 
 

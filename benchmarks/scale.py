@@ -19,7 +19,7 @@ EPOCHS = 4
 
 
 def main() -> None:
-    import cofactor.evaluation.evaluate  # noqa: F401
+    import cofactor.evaluation.evaluate
     import cofactor.models.implicit.ials  # noqa: F401
     from cofactor.artifact.save import save
     from cofactor.base.run import Run

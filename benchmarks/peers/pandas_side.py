@@ -11,7 +11,7 @@ class Reading(Side):
     """``read_csv`` and ``factorize`` of both id columns."""
 
     def prepare(self) -> None:
-        import pandas  # noqa: F401, ICN001
+        import pandas  # noqa: F401
 
     def run(self, step: int | None = None) -> dict[str, float]:
         return clocked(self._read)
