@@ -41,8 +41,8 @@ floors: $(READY)  ## the floors test alone: who may import whom, and what import
 wheel: $(READY)  ## build the wheel, install it in a clean environment, and try it
 	@sh tests/smoke_wheel.sh $(PYTHON) $(BIN)/python
 
-bench: $(READY)  ## the benchmarks against peers (makes the peers' environment on demand)
-	@$(BIN)/python -m benchmarks
+bench: $(READY)  ## the benchmarks against peers (makes their environments on demand); BENCH="ials bpr --rounds 3" for some
+	@$(BIN)/python -m benchmarks $(BENCH)
 
 docs: $(READY)  ## run every example of the docs
 	$(BIN)/python -m pytest -q tests/test_docs.py

@@ -75,9 +75,7 @@ def build(folder: Path, store: Store, settings: Settings | None = None, keys: Ke
             await models.close()
             await asyncio.to_thread(context.close)
 
-    routes = [
-        StarletteRoute(_starlette_path(route.path), Dispatch(route, holder, guard), methods=[route.method]) for route in table()
-    ]
+    routes = [StarletteRoute(_starlette_path(route.path), Dispatch(route, holder, guard), methods=[route.method]) for route in table()]
     app = Starlette(routes=routes, lifespan=lifespan, exception_handlers={404: _missing, 405: _missing})
     app.state.context = context
     app.add_middleware(_Outer, guard=guard)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -40,7 +41,7 @@ class Dispatch:
         self.route = route
         self._holder = holder
         self._guard = guard
-        self._decode = msgspec.json.Decoder(route.takes).decode if route.has_body else None
+        self._decode: Callable[[bytes], Any] | None = msgspec.json.Decoder(route.takes).decode if route.has_body else None
         self._ingesting = 0
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -104,7 +105,7 @@ class Dispatch:
         route = self.route
         context.telemetry.answered(route.path, status, seconds, timed=route.timed)
         # At full load a line per refusal would cost more than the refusal: those are counted, not listed.
-        notable = status >= 500 and status != 503 or route.scope == "admin"
+        notable = (status >= 500 and status != 503) or route.scope == "admin"
         if context.settings.access_log or notable:
             facts = {"method": scope["method"], "route": route.path, "status": status, "ms": round(seconds * 1000, 2)}
             if failure is not None:
@@ -156,5 +157,3 @@ def _query(raw: bytes, takes: type) -> Any:
 
 def _raw(headers: Any) -> list[tuple[bytes, bytes]]:
     return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
-
-

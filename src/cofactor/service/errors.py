@@ -36,9 +36,7 @@ class RequestError(CofactorError):
         Seconds after which trying again makes sense, or None.
     """
 
-    def __init__(
-        self, status: int, code: str, message: str, field: str | None = None, retry_after: float | None = None
-    ) -> None:
+    def __init__(self, status: int, code: str, message: str, field: str | None = None, retry_after: float | None = None) -> None:
         super().__init__(message)
         self.status = status
         self.code = code
@@ -80,7 +78,7 @@ def not_found(message: str, field: str | None = None) -> RequestError:
 
 _AT = re.compile(r"^(?P<what>.*?) - at `(?P<key>key in )?\$?\.?(?P<where>[^`]*)`$", re.DOTALL)
 _PLACE = re.compile(r"^(?P<where>(?:events|items)\[\d+\]): (?P<what>.*)$", re.DOTALL)
-_NAMED = re.compile(r"^(user_id|item_id|item_ids|event_id|event_ids|kind|value|time|title|text|features|allow|block|where|k|history|version)\b")
+_NAMED = re.compile(r"^(user_id|item_ids?|item_id|event_ids?|kind|value|time|title|text|features|allow|block|where|k|history|version)\b")
 
 
 def of_decoding(error: msgspec.MsgspecError | UnicodeDecodeError | RecursionError) -> RequestError:

@@ -17,6 +17,7 @@ from cofactor.service.store import Store, StoredItem
 
 _FILTERS_KEPT = 64
 _HITS_RANKED = 5_000
+_HELD = 200_000  # titles up to which a list in memory is cheaper than asking Arrow at each answer
 
 
 class LiveItems:
@@ -90,6 +91,8 @@ class ItemView:
         self._overlay: tuple[int, Catalogue, np.ndarray] | None = None
         self._folded: pa.Array | None = None
         self._folding = threading.Lock()
+        rows = np.arange(data.n_items if data.n_items <= _HELD else 0)
+        self._listed = data.catalogue.titles(rows)
         self._numbers = np.asarray(data.items.arrow) if data.items.kind == "int64" else None
 
     def update(self, item_ids: list[str]) -> None:
@@ -113,7 +116,7 @@ class ItemView:
 
     def titles(self, rows: np.ndarray) -> list[str | None]:
         """Return titles of item rows, None where there is none."""
-        found = self.data.catalogue.titles(rows)
+        found = [self._listed[row] for row in rows.tolist()] if self._listed else self.data.catalogue.titles(rows)
         if self._titles:
             found = [self._titles.get(row, title) for row, title in zip(rows.tolist(), found, strict=True)]
         return found

@@ -64,7 +64,7 @@ class Keys:
             if not words or words[0].startswith("#"):
                 continue
             if len(words) < 2 or words[0] not in SCOPES[1:] or len(words[1]) != 64 or set(words[1]) - set("0123456789abcdef"):
-                raise ArgumentError(f"keys: line {number} of {path} must be a scope ({', '.join(SCOPES[1:])}), a SHA-256 in hex and a label.")
+                raise ArgumentError(f"keys: line {number} of {path} must be a scope, a SHA-256 in hex and a label.")
             known[words[1]] = Key(words[0], words[2] if len(words) > 2 else f"line {number}")
         if not known:
             raise ArgumentError(f"keys: {path} holds no key; `cofactor serve --new-key read --keys {path}` makes one.")

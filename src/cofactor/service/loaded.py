@@ -10,7 +10,9 @@ import numpy as np
 from cofactor.artifact.format import Manifest
 from cofactor.artifact.load import inspect, load
 from cofactor.base.errors import ArtifactError
+from cofactor.data.histories import Histories
 from cofactor.models.base import Recommender
+from cofactor.service.gate import kernels
 from cofactor.service.items import ItemView, LiveItems
 from cofactor.service.settings import Settings
 from cofactor.service.store import Store
@@ -38,6 +40,8 @@ class Loaded:
         How people look to it.
     popular
         int32 [n_items]: all rows, the most popular first, equals by row.
+    name
+        The model and the version, as answers name them.
     """
 
     version: str
@@ -67,10 +71,11 @@ def load_version(folder: Path, version: str, live: LiveItems, store: Store, sett
         If it is damaged, or gives scores that are no finite numbers.
     """
     manifest, model = inspect(folder), load(folder)
-    _check_answers(model, version)
+    with kernels():
+        _check_answers(model, version)
+        _warm(model)
     counts = model.data.item_counts
     popular = np.argsort(-counts, kind="stable").astype(np.int32)
-    _warm(model)
     return Loaded(
         version, model, manifest, live.view(model.data), Tastes(model, store, settings), popular,
         ModelName(name=model.name, version=version),
@@ -94,10 +99,8 @@ def _check_answers(model: Recommender, version: str) -> None:
             raise ArtifactError(f"version {version!r} finds nothing to recommend to its own users; it can't answer.")
 
 
-def _plain(model: Recommender, rows: np.ndarray):  # type: ignore[no-untyped-def]
+def _plain(model: Recommender, rows: np.ndarray) -> Histories:
     """Histories of some users by item, without sorting everybody's events by time."""
-    from cofactor.data.histories import Histories
-
     data = model.data
     spans = [slice(data.indptr[row], data.indptr[row + 1]) for row in rows]
     values = None if data.values is None else [data.values[span] for span in spans]

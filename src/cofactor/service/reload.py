@@ -17,12 +17,13 @@ import numpy as np
 
 from cofactor.base.errors import CofactorError
 from cofactor.service.errors import RequestError
+from cofactor.service.gate import kernels
 from cofactor.service.items import LiveItems
 from cofactor.service.loaded import Loaded, load_version
 from cofactor.service.settings import Settings
 from cofactor.service.store import Store
 from cofactor.service.versions import Folder
-from cofactor.service.wire import PromotedOut
+from cofactor.service.wire import Past, PromotedOut
 
 log = logging.getLogger("cofactor.service")
 _LOOKED_AT = 20_000  # stored events that a promotion looks at
@@ -160,19 +161,21 @@ class Models:
         if len(cases) < _ENOUGH:
             return f"stored events of {len(cases)} users, too few to compare"
         hits_new, hits_old = _hits(new, cases), _hits(old, cases)
-        told = f"recall@{_K} on the last event of {len(cases)} users: {hits_new / len(cases):.3f}, the current one's {hits_old / len(cases):.3f}"
+        found = f"{hits_new / len(cases):.3f}, the current one's {hits_old / len(cases):.3f}"
+        told = f"recall@{_K} on the last event of {len(cases)} users: {found}"
         if hits_new < _WORSE * hits_old and hits_old - hits_new > 2 * np.sqrt(max(hits_old, 1)):
-            raise RequestError(409, "worse", f"version {new.version!r} isn't promoted: {told}. Send force to promote it nevertheless.", "version")
+            cure = "Send force to promote it nevertheless."
+            raise RequestError(409, "worse", f"version {new.version!r} isn't promoted: {told}. {cure}", "version")
         return told
 
-    def _held_out(self) -> list[tuple[list[str | int], str]]:
+    def _held_out(self) -> list[tuple[list[str | int | Past], str]]:
         """Histories and the item that came after them, of the users of the latest stored events."""
         last = self._store.counts().last_seq
         latest: dict[str, None] = {}
         for event in self._store.events(max(0, last - _LOOKED_AT)):
             latest.pop(event.user_id, None)
             latest[event.user_id] = None
-        cases: list[tuple[list[str | int], str]] = []
+        cases: list[tuple[list[str | int | Past], str]] = []
         for user in list(latest)[-_USERS:]:
             items = list(dict.fromkeys(self._store.history(user, 200).item_ids))
             if len(items) >= 2:
@@ -180,7 +183,7 @@ class Models:
         return cases
 
 
-def _hits(loaded: Loaded, cases: list[tuple[list[str | int], str]]) -> int:
+def _hits(loaded: Loaded, cases: list[tuple[list[str | int | Past], str]]) -> int:
     """How many of the items that came next are among the best."""
     hits = 0
     for history, item in cases:
@@ -188,7 +191,8 @@ def _hits(loaded: Loaded, cases: list[tuple[list[str | int], str]]) -> int:
         row = int(loaded.model.data.items.find([item])[0])
         if row < 0 or not len(taste.rows):
             continue
-        audience = loaded.tastes.audience([taste])
-        best = loaded.model.topk(audience, _K, excluded=audience.seen, allowed=loaded.view.visible, n_threads=1)
+        with kernels():
+            audience = loaded.tastes.audience([taste])
+            best = loaded.model.topk(audience, _K, excluded=audience.seen, allowed=loaded.view.visible, n_threads=1)
         hits += int(row in best.rows[0, : best.count[0]])
     return hits

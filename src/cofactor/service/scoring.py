@@ -12,7 +12,7 @@ import asyncio
 import logging
 import threading
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,6 +22,7 @@ import numpy as np
 from cofactor.models.base import Audience
 from cofactor.retrieval.topk import TopK
 from cofactor.service.errors import RequestError, overloaded
+from cofactor.service.gate import kernels
 from cofactor.service.loaded import Loaded
 from cofactor.service.settings import Settings
 from cofactor.service.tastes import Taste
@@ -117,9 +118,7 @@ class Scorer:
     def _submit(self, job: Job) -> asyncio.Future[Any]:
         with self._changed:
             waiting = self._waiting
-            if len(waiting) >= self._settings.max_queue or (
-                waiting and job.arrived - waiting[0].arrived > self._settings.max_waiting
-            ):
+            if len(waiting) >= self._settings.max_queue or (waiting and job.arrived - waiting[0].arrived > self._settings.max_waiting):
                 self.shed += 1
                 raise overloaded("there are more requests than can be answered in time; try again shortly.")
             if self._closing:
@@ -141,8 +140,9 @@ class Scorer:
             batch = [job for job in batch if not job.future.cancelled()]
             done: list[tuple[Job, Any]] = []
             try:
-                self._answer(batch, done)
-            except BaseException as error:  # nobody waits for ever, whatever it was
+                with kernels():
+                    self._answer(batch, done)
+            except Exception as error:  # nobody waits for ever, whatever it was
                 log.exception("scoring failed")
                 told = {id(job) for job, _ in done}
                 done += [(job, error) for job in batch if id(job) not in told]
@@ -229,9 +229,7 @@ def recommended(loaded: Loaded, rows: np.ndarray, scores: np.ndarray, reasons: l
     view = loaded.view
     ids, titles, told = view.ids(rows), view.titles(rows), scores.tolist()
     why = reasons if reasons is not None else [None] * len(ids)
-    return [
-        Recommended(item_id=i, score=s, title=t, reasons=r) for i, s, t, r in zip(ids, told, titles, why, strict=True)
-    ]
+    return [Recommended(item_id=i, score=s, title=t, reasons=r) for i, s, t, r in zip(ids, told, titles, why, strict=True)]
 
 
 def _told(asked: _Asked, audience: Audience, best: TopK, place: int) -> Recommendations:
@@ -252,14 +250,14 @@ def _reasons(loaded: Loaded, audience: Audience, place: int, rows: np.ndarray, l
     if not len(past):
         return [[] for _ in rows]
     order = np.argsort(-added, axis=1, kind="stable")[:, :limit]  # [k, limit]
-    named, where = np.unique(order, return_inverse=True)
-    where = where.reshape(order.shape)
+    named, which = np.unique(order, return_inverse=True)
     ids, titles = loaded.view.ids(past[named]), loaded.view.titles(past[named])
-    amounts = np.take_along_axis(added, order, axis=1).tolist()
+    amounts: list[Any] = added[np.arange(len(order))[:, None], order].tolist()
     # What pulled a score down is no reason for recommending.
+    lines = which.reshape(order.shape).tolist()
     return [
-        [ReasonOut(item_id=ids[n], contribution=amount, title=titles[n]) for n, amount in zip(line, amounts_of, strict=True) if amount > 0]
-        for line, amounts_of in zip(where.tolist(), amounts, strict=True)
+        [ReasonOut(item_id=ids[n], contribution=amount, title=titles[n]) for n, amount in zip(places, told, strict=True) if amount > 0]
+        for places, told in zip(lines, amounts, strict=True)
     ]
 
 
@@ -292,9 +290,7 @@ def _popular(asked: _Asked) -> Recommendations:
     note = _note(asked.taste)
     if note is None:
         note = "nothing is known of this user yet" if asked.taste.stranger else "the history is empty"
-    return Recommendations(
-        items=recommended(loaded, rows, scores), source="popularity", model=loaded.name, history_used=0, note=note
-    )
+    return Recommendations(items=recommended(loaded, rows, scores), source="popularity", model=loaded.name, history_used=0, note=note)
 
 
 def _note(taste: Taste) -> str | None:
@@ -320,8 +316,3 @@ def _set_threads(count: int) -> None:
 
     numba.set_num_threads(max(1, min(count, numba.config.NUMBA_NUM_THREADS)))
     threadpoolctl.threadpool_limits(1, user_api="blas")
-
-
-def counted(scorer: Scorer) -> Counter[str]:
-    """Return the scorer's counts."""
-    return Counter(batches=scorer.batches, answered=scorer.answered, shed=scorer.shed, queued=scorer.queued)

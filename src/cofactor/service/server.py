@@ -33,10 +33,15 @@ def run(app: Any, settings: Settings, listening: socket.socket) -> None:
     """Serve until a signal; then take nothing new, finish what is under way, write what waits, and return."""
     import uvicorn
 
+    from cofactor.service.door import guarded_protocol
+
     # The loop and the scorer share one interpreter: a thread that wants its turn should not wait five milliseconds for it.
     sys.setswitchinterval(0.0005)
+    telemetry = app.state.context.telemetry
+    door = guarded_protocol(settings.max_scored, settings.max_ingest, telemetry.turned_away)
     config = uvicorn.Config(
-        app, log_config=None, access_log=False, server_header=False, date_header=False, lifespan="on", ws="none",
+        app, http=door if door is not None else "auto", log_config=None, access_log=False, server_header=False,
+        date_header=False, lifespan="on", ws="none",
         timeout_graceful_shutdown=round(settings.drain_seconds), timeout_keep_alive=30, backlog=2048, proxy_headers=False,
     )  # fmt: skip
     uvicorn.Server(config).run(sockets=[listening])

@@ -35,6 +35,8 @@ class Settings:
         Seconds that a request may be expected to wait for its turn; beyond that it is refused with 503 at once.
     max_queue
         Requests that may wait to be scored.
+    max_scored
+        Requests to be scored that may be under way, from their first byte to their last; beyond it they are refused unread.
     max_ingest
         Writing requests under way at once; more get 503. They have a queue of their own: a flood of events doesn't stop answers.
     timeout
@@ -69,8 +71,9 @@ class Settings:
     max_history: int = 1_000
     max_k: int = 1_000
     max_filter: int = 10_000
-    max_waiting: float = 0.025
+    max_waiting: float = 0.05
     max_queue: int = 256
+    max_scored: int = 96
     max_ingest: int = 256
     timeout: float = 10.0
     batch: int = 64
@@ -85,7 +88,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         checks.integer(self.port, "port", low=0, high=65_535)
-        for name in ("max_body", "max_events", "max_items", "max_history", "max_k", "max_filter", "max_queue", "max_ingest",
+        for name in ("max_body", "max_events", "max_items", "max_history", "max_k", "max_filter", "max_queue", "max_scored", "max_ingest",
                      "batch", "threads"):  # fmt: skip
             checks.integer(getattr(self, name), name, low=1)
         checks.integer(self.reasons, "reasons", low=0, high=50)

@@ -10,9 +10,8 @@ from typing import Any
 
 import msgspec
 import numpy as np
-from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client import CollectorRegistry, Gauge, Histogram, generate_latest
 from prometheus_client import Counter as Total
-from prometheus_client import Gauge, Histogram
 
 _BUCKETS = (0.001, 0.0025, 0.005, 0.0075, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _KEPT = 60_000
@@ -31,9 +30,13 @@ class Telemetry:
         self._latencies: deque[tuple[float, float]] = deque(maxlen=_KEPT)
         self._ingested: deque[tuple[float, int]] = deque(maxlen=_KEPT)
         self.registry = CollectorRegistry()
-        self._seconds = Histogram("cofactor_request_seconds", "Seconds from request to answer.", ["route"], buckets=_BUCKETS, registry=self.registry)
+        self._seconds = Histogram(
+            "cofactor_request_seconds", "Seconds from request to answer.", ["route"], buckets=_BUCKETS, registry=self.registry
+        )
         self._answers = Total("cofactor_answers", "Answers by route and status.", ["route", "status"], registry=self.registry)
-        self._from = Total("cofactor_recommendations", "Lists of recommendations by where they came from.", ["source"], registry=self.registry)
+        self._from = Total(
+            "cofactor_recommendations", "Lists of recommendations by where they came from.", ["source"], registry=self.registry
+        )
         self._events = Total("cofactor_events", "Events acknowledged, without repeats.", registry=self.registry)
         self._refused = Total("cofactor_shed", "Requests refused with 503.", registry=self.registry)
         self._version = Gauge("cofactor_model", "1 for the version that answers.", ["model", "version"], registry=self.registry)
@@ -62,6 +65,12 @@ class Telemetry:
         self.shed += 1
         self._refused.inc()
 
+    def turned_away(self) -> None:
+        """Count a request that was refused unread."""
+        self.requests += 1
+        self.failed += 1
+        self.refused()
+
     def recommended(self, source: str) -> None:
         """Count a list of recommendations."""
         self.sources[source] += 1
@@ -72,7 +81,7 @@ class Telemetry:
         self._events.inc(events)
         self._ingested.append((time.monotonic(), events))
 
-    def recent(self) -> dict[str, float | None]:
+    def recent(self) -> dict[str, Any]:
         """Return rates a second and latencies in milliseconds of the last minute."""
         now = time.monotonic()
         window = min(_MINUTE, max(1.0, time.time() - self.started))

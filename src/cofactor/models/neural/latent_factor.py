@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from cofactor.data.split import Part
     from cofactor.models.neural.latent_factor_module import FactorTables
 
-# Tables with more rows than this many times a batch's get sparse gradients; below, one dense pass is faster (measured).
-_SPARSE_FROM = 24
+# Tables with more rows than this many times a batch's get sparse gradients; below, one dense pass is faster
+_SPARSE_FROM = 8
 
 
 class LatentFactorConfig(LossConfig):

@@ -37,7 +37,8 @@ class FactorTables(nn.Module):
 
     def __init__(
         self, users: Tensor, items: Tensor, *, biases: bool, user_biases: bool, cosine: bool, sparse: bool,
-        regularization: float, bias_regularization: tuple[float, float], user_weight: Tensor | None = None, item_weight: Tensor | None = None,
+        regularization: float, bias_regularization: tuple[float, float],
+        user_weight: Tensor | None = None, item_weight: Tensor | None = None,
     ) -> None:  # fmt: skip
         super().__init__()
         self.users = nn.Embedding.from_pretrained(users, freeze=False, sparse=sparse)

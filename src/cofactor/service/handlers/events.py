@@ -15,8 +15,7 @@ async def add(context: Context, path: dict[str, str], asked: EventsRequest) -> A
     if len(asked.events) > limit:
         raise invalid(f"events must have at most {limit:,} entries, not {len(asked.events):,}; send several requests.", "events")
     events = [
-        Event(user_id=e.user_id, item_id=e.item_id, kind=e.kind, value=e.value, time=e.time, event_id=e.event_id)
-        for e in asked.events
+        Event(user_id=e.user_id, item_id=e.item_id, kind=e.kind, value=e.value, time=e.time, event_id=e.event_id) for e in asked.events
     ]
     ack = await context.stored(context.store.append(events))
     context.telemetry.ingested(ack.changed)
@@ -37,6 +36,6 @@ def acknowledged(ack: Ack, *, with_ids: bool = False) -> AckOut:
 
 
 ROUTES = [
-    Route("POST", "/v1/events", "write", add, EventsRequest, AckOut, "Store events, all or none; answered once they are on disk.", ingest=True),
+    Route("POST", "/v1/events", "write", add, EventsRequest, AckOut, "Store events; answered once they are on disk.", ingest=True),
     Route("POST", "/v1/events/undo", "write", undo, UndoRequest, AckOut, "Undo events by their ids.", ingest=True),
 ]

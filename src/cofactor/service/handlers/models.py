@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from cofactor.artifact.format import Manifest
 from cofactor.base.errors import CofactorError
 from cofactor.service.context import Context
@@ -20,7 +22,7 @@ def _show(context: Context) -> ModelOut:
     loaded, folder, held = models.current, models.folder, set(models.held)
     versions = []
     for version in folder.versions():
-        about = {"version": version, "current": version == loaded.version, "loaded": version in held}
+        about: dict[str, Any] = {"version": version, "current": version == loaded.version, "loaded": version in held}
         try:
             versions.append(_told(folder.manifest(version), **about))
         except CofactorError as error:
@@ -67,7 +69,7 @@ async def item_map(context: Context, path: dict[str, str], asked: MapQuery) -> M
         for stale in [old for old in context.maps if not old.startswith(f"{loaded.version}:")] + list(context.maps)[8:]:
             context.maps.pop(stale, None)
         context.maps[key] = made
-    return context.maps[key].shown(loaded)  # type: ignore[no-any-return]
+    return context.maps[key].shown(loaded)
 
 
 ROUTES = [

@@ -31,9 +31,13 @@ def _history(context: Context, loaded: Loaded, user_id: str, limit: int) -> Hist
         title = titles[at] if at >= 0 else described.title if described is not None else None
         events.append(
             PastOut(
-                item_id=stored.item_ids[n] if at < 0 else view.ids(np.array([at]))[0], kind=stored.kinds[n], origin="store",
-                time=stored.times[n], value=stored.values[n], title=title,
-            )  # fmt: skip
+                item_id=stored.item_ids[n] if at < 0 else view.ids(np.array([at]))[0],
+                kind=stored.kinds[n],
+                origin="store",
+                time=stored.times[n],
+                value=stored.values[n],
+                title=title,
+            )
         )
     return HistoryOut(user_id=user_id, events=events, known_to_model=row >= 0, model=loaded.name)
 

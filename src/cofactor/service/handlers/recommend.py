@@ -112,7 +112,7 @@ async def _near_description(
             f"{loaded.model.name} learns from who took what alone, so it can't place what is only described; "
             "serve a content model (two_tower) to recommend by text and features.", what,
         )  # fmt: skip
-    return await context.scorer.call(loaded, lambda: near(text, features, asked.k, _mask(loaded, asked)))  # type: ignore[no-any-return]
+    return await context.scorer.call(loaded, lambda: near(text, features, asked.k, _mask(loaded, asked)))
 
 
 ROUTES = [

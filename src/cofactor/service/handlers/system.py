@@ -59,7 +59,7 @@ async def stats(context: Context, path: dict[str, str], asked: Nothing) -> Stats
         model=context.models.current.name,
         store={"writable": facts.writable, "reason": facts.reason, "queued": facts.queued, "commits": facts.commits,
                "mean_group": round(facts.mean_group, 2), "commit_ms": round(facts.commit_seconds * 1000, 2)},
-    )  # type: ignore[arg-type]  # fmt: skip
+    )  # fmt: skip
 
 
 async def openapi(context: Context, path: dict[str, str], asked: Nothing) -> Response:
