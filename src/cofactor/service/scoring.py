@@ -257,7 +257,8 @@ def _reasons(loaded: Loaded, audience: Audience, place: int, rows: np.ndarray, l
     amounts = added[np.arange(len(order))[:, None], order].tolist()
     # What pulled a score down is no reason for recommending.
     made: list[list[ReasonOut]] = []
-    for line, told in zip(which.reshape(order.shape).tolist(), amounts, strict=True):
+    named_by_line: Any = which.reshape(order.shape).tolist()
+    for line, told in zip(named_by_line, amounts, strict=True):
         pairs = zip(line, told, strict=True)
         made.append([ReasonOut(item_id=ids[at], contribution=amount, title=titles[at]) for at, amount in pairs if amount > 0])
     return made

@@ -109,8 +109,8 @@ class Tastes:
             return self._model.audience(np.array([taste.trained for taste in tastes], np.int32))
         if trained:
             others = [place for place, taste in enumerate(tastes) if taste.trained < 0]
-            parts = (self.audience([tastes[place] for place in which]) for which in (trained, others))
-            return _joined(*parts, np.argsort(trained + others, kind="stable"))
+            one, two = (self.audience([tastes[place] for place in which]) for which in (trained, others))
+            return _joined(one, two, np.argsort(trained + others, kind="stable"))
         values = None if self._typical is None else [np.asarray(taste.values) for taste in tastes]
         return self._model.fold_in(Histories.of([taste.rows for taste in tastes], self._model.data.n_items, values))  # type: ignore[arg-type]
 

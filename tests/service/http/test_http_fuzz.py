@@ -76,7 +76,7 @@ def _valid(schema: dict[str, Any]) -> st.SearchStrategy[Any]:
 @pytest.fixture(scope="module")
 def fuzzed(saved: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     store = open_store(f"sqlite:///{tmp_path_factory.mktemp('fuzz') / 'events.db'}")
-    with TestClient(build(saved, store, Settings()), base_url="http://127.0.0.1", raise_server_exceptions=True) as client:
+    with TestClient(build(saved, store, Settings(max_waiting=60.0)), base_url="http://127.0.0.1", raise_server_exceptions=True) as client:
         yield client
 
 

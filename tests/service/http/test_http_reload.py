@@ -17,7 +17,6 @@ from cofactor.service.settings import Settings
 from cofactor.service.versions import Folder
 from service.http.scenes import Start, TestClient, ids_of, in_loop
 
-
 SOAK = bool(os.environ.get("COFACTOR_SOAK"))
 
 
