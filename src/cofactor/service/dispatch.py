@@ -21,7 +21,6 @@ log = logging.getLogger("cofactor.service")
 _encoder = msgspec.json.Encoder()
 _JSON = (b"content-type", b"application/json")
 _NO_STORE = (b"cache-control", b"no-store")
-_LAG = 0.05  # seconds that the event loop may be late before requests are refused unread
 
 
 class Dispatch:
@@ -71,7 +70,7 @@ class Dispatch:
 
     async def _answer(self, context: Context, scope: Any, headers: dict[bytes, bytes], receive: Any) -> tuple[int, bytes, list]:
         route, settings = self.route, context.settings
-        if context.lag > _LAG and (route.timed or route.ingest):
+        if context.lag > settings.max_waiting and (route.timed or route.ingest):
             raise overloaded("there are more requests than can be read in time; try again shortly.")
         given = headers.get(b"authorization")
         context.keys.check(None if given is None else given.decode("latin-1"), route.scope)

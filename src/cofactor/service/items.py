@@ -192,7 +192,7 @@ class ItemView:
             names = set(base.column_names)
             rows = [row for row, item in list(self._changed.items()) if item.features or item.title is not None]
             told = [{**base.row(row), **_columns(self._changed[row], names, base.title_column)} for row in rows]
-            self._overlay = (version, Catalogue(_table(told, base.table.schema), base.title_column), np.array(rows, np.int64))
+            self._overlay = (version, Catalogue(as_table(told, base.table.schema), base.title_column), np.array(rows, np.int64))
         return self._overlay[1], self._overlay[2]
 
 
@@ -203,7 +203,7 @@ def _columns(item: StoredItem, names: set[str], title: str | None) -> dict[str, 
     return found
 
 
-def _table(rows: list[dict[str, Any]], schema: pa.Schema) -> pa.Table:
+def as_table(rows: list[dict[str, Any]], schema: pa.Schema) -> pa.Table:
     """Rows as a table of a schema; a value that doesn't fit its column counts as missing."""
     return pa.table([_column([row.get(field.name) for row in rows], field.type) for field in schema], schema=schema)
 

@@ -14,6 +14,7 @@ from cofactor.data.histories import Histories
 from cofactor.models.base import Recommender
 from cofactor.service.gate import kernels
 from cofactor.service.items import ItemView, LiveItems
+from cofactor.service.newcomers import with_newcomers
 from cofactor.service.settings import Settings
 from cofactor.service.store import Store
 from cofactor.service.tastes import Tastes
@@ -73,7 +74,15 @@ def load_version(folder: Path, version: str, live: LiveItems, store: Store, sett
     manifest, model = inspect(folder), load(folder)
     with kernels():
         _check_answers(model, version)
+        model = with_newcomers(model, live, store)
         _warm(model)
+    return dressed(version, model, manifest, live, store, settings)
+
+
+def dressed(
+    version: str, model: Recommender, manifest: Manifest, live: LiveItems, store: Store, settings: Settings
+) -> Loaded:
+    """Return a checked model with all that answering from it needs."""
     counts = model.data.item_counts
     popular = np.argsort(-counts, kind="stable").astype(np.int32)
     return Loaded(

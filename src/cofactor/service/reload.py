@@ -19,7 +19,8 @@ from cofactor.base.errors import CofactorError
 from cofactor.service.errors import RequestError
 from cofactor.service.gate import kernels
 from cofactor.service.items import LiveItems
-from cofactor.service.loaded import Loaded, load_version
+from cofactor.service.loaded import Loaded, dressed, load_version
+from cofactor.service.newcomers import unknown_items, with_newcomers
 from cofactor.service.settings import Settings
 from cofactor.service.store import Store
 from cofactor.service.versions import Folder
@@ -106,6 +107,25 @@ class Models:
             pointer = await asyncio.to_thread(self.folder.roll_back)
             self._swap(await self.get(pointer.version))
         return PromotedOut(version=pointer.version, previous=self.previous, checks=[], seconds=time.monotonic() - started)
+
+    async def grow(self) -> None:
+        """Let the models in memory know the items that the store describes and they haven't met, where they can."""
+        async with self._changing:
+            stale = [one for one in self._held.values() if unknown_items(one.model, self._live)]
+            for old in stale:
+                new = await asyncio.get_running_loop().run_in_executor(self._pool, self._grown, old)
+                self._held[old.version] = new
+                if self.current is old:
+                    self.current = new
+                if new is not old:
+                    self._live.forget(old.view)
+
+    def _grown(self, old: Loaded) -> Loaded:
+        with kernels():
+            model = with_newcomers(old.model, self._live, self._store)
+        if model is old.model:
+            return old
+        return dressed(old.version, model, old.manifest, self._live, self._store, self._settings)
 
     def _swap(self, loaded: Loaded) -> None:
         self._stamp = self.folder.stamp()

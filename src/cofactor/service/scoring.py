@@ -166,7 +166,9 @@ class Scorer:
                 continue
             # Those with a filter of their own can't share a scan with others.
             own = 0 if asked.mask is None else id(asked)
-            groups.setdefault((id(job.loaded), asked.taste.trained >= 0, own), []).append(asked)
+            # Vectors of trained users and of others stand side by side in one scan; other states can't be mixed.
+            trained = asked.taste.trained >= 0 and not job.loaded.model.traits.has_vectors
+            groups.setdefault((id(job.loaded), trained, own), []).append(asked)
         for group in groups.values():
             try:
                 done += self._scored(group)
@@ -252,13 +254,14 @@ def _reasons(loaded: Loaded, audience: Audience, place: int, rows: np.ndarray, l
     order = np.argsort(-added, axis=1, kind="stable")[:, :limit]  # [k, limit]
     named, which = np.unique(order, return_inverse=True)
     ids, titles = loaded.view.ids(past[named]), loaded.view.titles(past[named])
-    amounts: list[Any] = added[np.arange(len(order))[:, None], order].tolist()
+    amounts = added[np.arange(len(order))[:, None], order].tolist()
     # What pulled a score down is no reason for recommending.
-    lines = which.reshape(order.shape).tolist()
-    return [
-        [ReasonOut(item_id=ids[n], contribution=amount, title=titles[n]) for n, amount in zip(places, told, strict=True) if amount > 0]
-        for places, told in zip(lines, amounts, strict=True)
-    ]
+    made: list[list[ReasonOut]] = []
+    named_by_line: Any = which.reshape(order.shape).tolist()
+    for line, told in zip(named_by_line, amounts, strict=True):
+        pairs = zip(line, told, strict=True)
+        made.append([ReasonOut(item_id=ids[at], contribution=amount, title=titles[at]) for at, amount in pairs if amount > 0])
+    return made
 
 
 def _one_of(audience: Audience, place: int) -> Audience:

@@ -103,9 +103,14 @@ class Tastes:
         return Taste(rows, self._values([entries[n].value for n in known]), np.unique(rows), unknown=len(entries) - len(known))
 
     def audience(self, tastes: list[Taste]) -> Audience:
-        """Return several people as the model sees them; all trained rows, or all folded in."""
-        if tastes[0].trained >= 0:
+        """Return several people as the model sees them; trained rows and others together only in models with vectors."""
+        trained = [place for place, taste in enumerate(tastes) if taste.trained >= 0]
+        if len(trained) == len(tastes):
             return self._model.audience(np.array([taste.trained for taste in tastes], np.int32))
+        if trained:
+            others = [place for place, taste in enumerate(tastes) if taste.trained < 0]
+            one, two = (self.audience([tastes[place] for place in which]) for which in (trained, others))
+            return _joined(one, two, np.argsort(trained + others, kind="stable"))
         values = None if self._typical is None else [np.asarray(taste.values) for taste in tastes]
         return self._model.fold_in(Histories.of([taste.rows for taste in tastes], self._model.data.n_items, values))  # type: ignore[arg-type]
 
@@ -120,3 +125,18 @@ class Tastes:
         # Sorting everybody's events by time is worth its memory only where order speaks.
         positions = data.chronological[span] if self._model.traits.uses_order else span
         return data.item_rows[positions], None if data.values is None else data.values[positions]
+
+
+def _joined(one: Audience, two: Audience, order: np.ndarray) -> Audience:
+    """Two batches of people with vectors as one, in the order given."""
+    states = np.concatenate([np.asarray(one.states), np.asarray(two.states)])[order]
+    lengths = np.concatenate([np.diff(one.seen[0]), np.diff(two.seen[0])])
+    starts = (np.cumsum(lengths) - lengths)[order]
+    indptr = np.zeros(len(order) + 1, np.int64)
+    np.cumsum(lengths[order], out=indptr[1:])
+    positions = np.repeat(starts - indptr[:-1], lengths[order]) + np.arange(indptr[-1])
+    seen = np.concatenate([one.seen[1], two.seen[1]])[positions]
+    values = None
+    if one.values is not None and two.values is not None:
+        values = np.concatenate([one.values, two.values])[positions]
+    return Audience(states, np.concatenate([one.empty, two.empty])[order], (indptr, seen), values)

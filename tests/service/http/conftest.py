@@ -62,7 +62,7 @@ def start(folder: Path, tmp_path: Path) -> Iterator[Start]:
             settings: Settings | None = None, keys: Keys | None = None, model: str | None = None, url: str | None = None
         ) -> TestClient:
             place = folder if model is None else folder / model
-            app = build(place, open_store(url or f"sqlite:///{tmp_path / 'events.db'}"), settings, keys)
+            app = build(place, open_store(url or f"sqlite:///{tmp_path / 'events.db'}"), settings or Settings(max_waiting=60.0), keys)
             client = TestClient(app, base_url=BASE, raise_server_exceptions=False)
             return stack.enter_context(client)
 

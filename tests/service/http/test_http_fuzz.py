@@ -25,7 +25,7 @@ from service.http.scenes import TestClient
 DOCUMENT = json.loads(json.dumps(document()))
 SCHEMAS = DOCUMENT["components"]["schemas"]
 OPERATIONS = [(method, path, operation) for path, operations in DOCUMENT["paths"].items() for method, operation in operations.items()]
-EXAMPLES = int(os.environ.get("COFACTOR_SOAK", "0")) or 1
+EXAMPLES = 40 if os.environ.get("COFACTOR_SOAK") else 1
 junk = st.recursive(
     st.none()
     | st.booleans()
@@ -76,7 +76,7 @@ def _valid(schema: dict[str, Any]) -> st.SearchStrategy[Any]:
 @pytest.fixture(scope="module")
 def fuzzed(saved: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     store = open_store(f"sqlite:///{tmp_path_factory.mktemp('fuzz') / 'events.db'}")
-    with TestClient(build(saved, store, Settings()), base_url="http://127.0.0.1", raise_server_exceptions=True) as client:
+    with TestClient(build(saved, store, Settings(max_waiting=60.0)), base_url="http://127.0.0.1", raise_server_exceptions=True) as client:
         yield client
 
 

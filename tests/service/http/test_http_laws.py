@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from service.http.scenes import TestClient, ids_of, in_loop
 from cofactor.service.settings import Settings  # isort: skip
 
 N_ITEMS = 53
+SOAK = bool(os.environ.get("COFACTOR_SOAK"))
 rows = st.integers(0, N_ITEMS - 1)
 change = st.one_of(
     st.tuples(st.sampled_from(["hide", "show", "delete", "describe"]), st.lists(rows, min_size=1, max_size=12, unique=True)),
@@ -22,7 +24,7 @@ change = st.one_of(
 )
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=1500 if SOAK else 15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=st.lists(change, min_size=1, max_size=10), history=st.lists(rows, max_size=6), version=st.sampled_from(["v1", "v3"]))
 def test_hidden_and_deleted_never_returned_and_events_count_at_once(
     service: TestClient, shop_data: Interactions, steps: list[Any], history: list[int], version: str
@@ -66,7 +68,7 @@ def test_no_read_your_writes_violation_under_concurrency(folder: Path, tmp_path:
     import asyncio
 
     ids = shop_data.items.ids()
-    users, steps = 12, 8
+    users, steps = (200, 50) if SOAK else (12, 8)
 
     async def play(client: Any, context: Any) -> int:
         async def person(number: int) -> int:

@@ -162,7 +162,7 @@ def test_every_view_opens_and_tells_its_call(visit: Any) -> None:
 def test_map_is_drawn_and_an_item_can_be_picked(visit: Any) -> None:
     page = visit("map", scheme="dark")
     page.wait_for_timeout(400)
-    lit = "c => { const g = c.getContext('2d').getImageData(0, 0, c.width, c.height).data; let n = 0; for (let i = 3; i < g.length; i += 4) n += g[i] > 0; return n; }"
+    lit = "c => { const g = c.getContext('2d').getImageData(0, 0, c.width, c.height).data; let n = 0; for (let i = 3; i < g.length; i += 4) n += g[i] > 0; return n; }"  # noqa: E501
     assert page.locator("canvas").evaluate(lit) > 1_000
     page.locator("canvas").focus()
     for key in ("+", "+", "n"):
@@ -198,7 +198,7 @@ def test_everything_can_be_reached_by_keyboard_and_has_a_name(visit: Any) -> Non
     page = visit("explore")
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.className") == "skip"
-    nameless = "els => els.filter(e => e.offsetParent && !(e.getAttribute('aria-label') || e.innerText.trim() || (e.labels && e.labels.length))).map(e => e.outerHTML)"
+    nameless = "els => els.filter(e => e.offsetParent && !(e.getAttribute('aria-label') || e.innerText.trim() || (e.labels && e.labels.length))).map(e => e.outerHTML)"  # noqa: E501
     for view in VIEWS:
         _go(page, view)
         assert page.locator("button, input, select, textarea, a").evaluate_all(nameless) == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections import Counter
 from pathlib import Path
@@ -15,6 +16,8 @@ from cofactor.models.base import Recommender
 from cofactor.service.settings import Settings
 from cofactor.service.versions import Folder
 from service.http.scenes import Start, TestClient, ids_of, in_loop
+
+SOAK = bool(os.environ.get("COFACTOR_SOAK"))
 
 
 def test_promotions_and_rollbacks_under_load_drop_nothing(folder: Path, tmp_path: Path, fitted: dict[str, Recommender]) -> None:
@@ -34,7 +37,7 @@ def test_promotions_and_rollbacks_under_load_drop_nothing(folder: Path, tmp_path
                 seen[version] += 1
 
         asking = [asyncio.create_task(ask()) for _ in range(4)]
-        for version in ["v2", "v3", "v1", "v2"] * 3:
+        for version in ["v2", "v3", "v1", "v2"] * (25 if SOAK else 3):
             assert (await client.post("/v1/model/promote", json={"version": version})).status_code == 200
             assert (await client.get(f"/v1/users/{user}/recommendations")).json()["model"]["version"] == version
             await asyncio.sleep(0.01)

@@ -109,6 +109,7 @@ async def _changed(context: Context, item_ids: Sequence[str | int], write: Futur
     """Wait for the disk, then for the copy in memory; only then is it acknowledged."""
     ack = await context.stored(write)
     await context.slowly(context.live.changed, list(dict.fromkeys(str(i) for i in item_ids)))
+    await context.models.grow()
     return acknowledged(ack)
 
 

@@ -54,8 +54,8 @@ async def described(context: Context, loaded: Loaded, asked: RecommendRequest) -
 
 async def similar(context: Context, path: dict[str, str], asked: SimilarRequest) -> Similar:
     """Find what is like an item, known by its id or described."""
-    if sum(part is not None for part in (asked.item_id, asked.text or asked.features)) != 1:
-        raise invalid("give either item_id, or text and features of an item that needn't exist.", "item_id")
+    if sum(part is not None for part in (asked.item_id, asked.text, asked.features)) != 1:
+        raise invalid("give exactly one of item_id, text, and features of an item that needn't exist.", "item_id")
     context.checked_k(asked.k)
     context.checked_ids(asked.allow, "allow")
     context.checked_ids(asked.block, "block")
@@ -100,19 +100,23 @@ def _mask(loaded: Loaded, asked: SimilarRequest | RecommendRequest) -> np.ndarra
 async def _near_description(
     context: Context, loaded: Loaded, text: str | None, features: dict[str, Any] | None, asked: Any
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The items nearest to one that needn't exist, in models that read text or features.
-
-    A content model offers ``near_description(text, features, k, allowed)`` -> (rows, scores); no other model can.
-    """
-    near = getattr(loaded.model, "near_description", None)
-    if near is None or not loaded.model.traits.uses_features:
+    """The items nearest to one that needn't exist, in models that read text or features; others can't tell."""
+    model: Any = loaded.model
+    if not (model.traits.uses_features and hasattr(model, "described")):
         what = "text" if text is not None else "features"
         raise RequestError(
-            409, "model_cannot",
-            f"{loaded.model.name} learns from who took what alone, so it can't place what is only described; "
-            "serve a content model (two_tower) to recommend by text and features.", what,
-        )  # fmt: skip
-    return await context.scorer.call(loaded, lambda: near(text, features, asked.k, _mask(loaded, asked)))
+            409,
+            "model_cannot",
+            f"{model.name} learns from who took what alone, so it can't place what is only described; "
+            "serve a model with content (two_tower, feature_ials, content_knn ...) to ask by text and features.",
+            what,
+        )
+
+    def near() -> tuple[np.ndarray, np.ndarray]:
+        best = model.similar_to_features(model.described([text if text is not None else features]), asked.k, _mask(loaded, asked))
+        return best.rows[0, : best.count[0]], best.scores[0, : best.count[0]]
+
+    return await context.scorer.call(loaded, near)
 
 
 ROUTES = [
