@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 # Of a longer text only so many characters are read: a whole book says no more of what it is about.
 LONGEST = 100_000
 # Accents and letters beyond ASCII need Unicode's own rules; plain text is spared them.
-_TAG = r"(?s)<(?:!--.*?--|/?[A-Za-z][^<>]{0,2000})>"
+_TAG = r"(?s)<(?:!--.*?--|/?[A-Za-z][^<>]{0,1000})>"
 _CODE = r"(?is)<(?:script|style)\b.*?</(?:script|style)\s*>"
 
 
