@@ -33,7 +33,7 @@ CITEULIKE = {
 }
 FILMS = ("text=title,plot,director,actors,writer", "features=genres,year")
 IALS = ("factors=64", "unobserved_weight=0.1", "regularization=0.003", "epochs=8")
-TOWER = ("factors=64", "epochs=6", "learning_rate=0.005", "regularization=0.01")
+TOWER = ("factors=64", "epochs=3", "learning_rate=0.005", "regularization=0.01")
 ML1M = {
     "content_knn": (),
     "bridge": (f"base_settings={','.join(IALS)}",),
@@ -61,7 +61,7 @@ def random_and_genres(parts: Split, metrics: list[str], run: Run) -> None:
     from cofactor.models.baselines.popularity import Popularity
 
     class Fixed(Popularity):
-        def _score(self, states, item_rows):  # noqa: ANN001, ANN202
+        def _score(self, states, item_rows):
             scores = np.broadcast_to(self.order, (len(states), len(self.order)))
             return scores if item_rows is None else scores[:, item_rows]
 
@@ -115,7 +115,8 @@ def warm(run: Run, models: list[str]) -> None:
         data = replace(interactions(source), values=None)
         parts = split(data, "per-user", test=0.2, seed=0)
         print(source, parts.sentence)
-        for plain, rich, settings in (("ials", "feature_ials", IALS), ("latent_factor", "two_tower", (*TOWER, "loss=in_batch_softmax", "batch_size=1024"))):
+        softmax = (*TOWER, "loss=in_batch_softmax", "batch_size=1024")
+        for plain, rich, settings in (("ials", "feature_ials", IALS), ("latent_factor", "two_tower", softmax)):
             for name, more in ((plain, ()), (rich, columns)):
                 model, seconds = fitted(name, settings + more, parts.train, run)
                 line(f"{name}", evaluate(model, parts, ["ndcg@10", "recall@20"], run=run), seconds)
@@ -133,7 +134,8 @@ def scale(run: Run, models: list[str]) -> None:
     data = Interactions.from_rows(rng.integers(0, n_users, n), rng.integers(0, n_items, n), users=n_users, items=n_items)
     data = replace(data, catalogue=Catalogue(pa.table({"description": texts.slice(0, n_items)})))
     print(f"made in {time.perf_counter() - began:.1f} s")
-    for name, settings in (("content_knn", ()), ("feature_ials", ("factors=32", "epochs=3")), ("two_tower", ("factors=32", "epochs=1", "batch_size=4096"))):
+    few = {"content_knn": (), "feature_ials": ("factors=32", "epochs=3"), "two_tower": ("factors=32", "epochs=1", "batch_size=4096")}
+    for name, settings in few.items():
         if models and name not in models:
             continue
         model, seconds = fitted(name, ("text=description", *settings), data, run)
@@ -141,7 +143,8 @@ def scale(run: Run, models: list[str]) -> None:
         began = time.perf_counter()
         model.add_items(new)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-        print(f"| {name} | fit {seconds:.1f} s | 1,000 items added in {time.perf_counter() - began:.2f} s | peak {peak:.2f} GiB |", flush=True)
+        added = time.perf_counter() - began
+        print(f"| {name} | fit {seconds:.1f} s | 1,000 items added in {added:.2f} s | peak {peak:.2f} GiB |", flush=True)
 
 
 if __name__ == "__main__":

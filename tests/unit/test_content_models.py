@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
+
 from cofactor.artifact.load import load
 from cofactor.artifact.save import save
 from cofactor.base.errors import ArgumentError, DataError, TraitError
@@ -19,7 +20,10 @@ from cofactor.data.interactions import Interactions
 from cofactor.models import registry
 
 KINDS = ("garden", "engine", "piano", "cheese")
-MORE = {"garden": "roses soil spade seeds", "engine": "oil piston torque fuel", "piano": "keys music pedal notes", "cheese": "milk rind brie goat"}
+MORE = {
+    "garden": "roses soil spade seeds", "engine": "oil piston torque fuel", "piano": "keys music pedal notes",
+    "cheese": "milk rind brie goat",
+}  # fmt: skip
 SMALL: dict[str, dict[str, Any]] = {
     "content_knn": {}, "content_ridge": {"ridge": 1.0},
     "bridge": {"base_settings": ("factors=8", "unobserved_weight=0.05", "regularization=0.02")},
@@ -146,9 +150,12 @@ def test_one_text_for_all_still_fits_and_says_that_content_is_useless(name: str)
 
 @pytest.mark.parametrize("base", ["bpr", "ease", "latent_factor", "logistic_mf"])
 def test_bridge_serves_every_base_with_item_vectors(base: str, tmp_path: Path) -> None:
-    settings = {"bpr": ("factors=8", "epochs=60"), "ease": ("regularization=5",), "latent_factor": ("factors=8", "loss=bpr", "epochs=40", "batch_size=128", "learning_rate=0.02"),
-                "logistic_mf": ("factors=8",)}[base]  # fmt: skip
-    model = registry.create("bridge", base=base, base_settings=settings, text=("description",)).fit(shop(), run=Run(threads=1, device="cpu"))
+    settings = {
+        "bpr": ("factors=8", "epochs=60"), "ease": ("regularization=5",), "logistic_mf": ("factors=8",),
+        "latent_factor": ("factors=8", "loss=bpr", "epochs=40", "batch_size=128", "learning_rate=0.02"),
+    }[base]  # fmt: skip
+    model = registry.create("bridge", base=base, base_settings=settings, text=("description",))
+    model.fit(shop(), run=Run(threads=1, device="cpu"))
     assert model.check.auc > 0.8
     model.add_items([{"item_id": 9001, "description": "piano keys music"}])
     scores = model.score_rows(np.arange(90))[:, 61]

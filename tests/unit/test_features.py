@@ -7,6 +7,7 @@ import datetime
 import numpy as np
 import pyarrow as pa
 import pytest
+
 from cofactor.base.errors import ArtifactError, UnknownNameError
 from cofactor.data.catalogue import Catalogue
 from cofactor.data.features import FeatureSpec

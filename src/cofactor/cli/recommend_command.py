@@ -70,7 +70,9 @@ def command(
         output.line(f"{table.cold_share:.0%} of them are items that nobody has had yet.")
     if not rows:
         output.line("Nothing is left to recommend: every item is seen, blocked or filtered away.")
-    output.emit(command="recommend", model=loaded.name, recommendations=table.to_dicts(), cold_share=table.cold_share, reasons=_reasons(reasons))
+    output.emit(
+        command="recommend", model=loaded.name, recommendations=table.to_dicts(), cold_share=table.cold_share, reasons=_reasons(reasons)
+    )
 
 
 def _history(words: str) -> Any:

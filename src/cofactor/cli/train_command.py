@@ -20,8 +20,12 @@ def command(
     model: Annotated[str, typer.Option(help="The model's name; `cofactor models` lists them.")],
     out: Annotated[str, typer.Option(metavar="DIR", help="The folder to save to.")],
     set_: Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="A setting: factors=64; may repeat.")] = None,
-    text: Annotated[str | None, typer.Option(metavar="NAME,...", help="Columns of the catalogue that a model with content reads as text.")] = None,
-    features: Annotated[str | None, typer.Option(metavar="NAME,...", help="Columns that it reads as categories, lists, numbers, dates.")] = None,
+    text: Annotated[
+        str | None, typer.Option(metavar="NAME,...", help="Columns of the catalogue that models with content read as text.")
+    ] = None,
+    features: Annotated[
+        str | None, typer.Option(metavar="NAME,...", help="Columns that it reads as categories, lists, numbers, dates.")
+    ] = None,
     split: opt.How = "per-user",
     test: opt.Test = 0.2,
     validation: opt.Validation = 0.0,

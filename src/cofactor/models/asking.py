@@ -203,7 +203,9 @@ def _profiled(model: Recommender, history: Any, features: Any, unknown: str) -> 
         raise ArgumentError("features must be a mapping of the profiles' columns ({'age': 31}), or a list of them.")
     policy = "skip" if unknown == "fallback" else "error"
     n_items = model.data.n_items
-    histories = Histories.of([[]] * len(profiles), n_items) if history is None else read_histories(history, model.data.items, unknown=policy)
+    histories = Histories.of([[]] * len(profiles), n_items)
+    if history is not None:
+        histories = read_histories(history, model.data.items, unknown=policy)
     if len(histories) != len(profiles):
         raise ArgumentError(f"features and history must be of as many people: {len(profiles)} and {len(histories)}.")
     states = model._fold_in_profiles(histories, pa.Table.from_pylist([dict(one) or {"": None} for one in profiles]))

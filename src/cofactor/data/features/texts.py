@@ -89,7 +89,7 @@ def tokens_of(text: pa.Array, *, seed: int = 0, characters: bool = False) -> Tok
     characters
         Whether the 4- and 5-grams of each word's letters count too (they have negative hashes).
     """
-    from cofactor.kernels.cpu.words import counted_tokens, count_words, hash_words
+    from cofactor.kernels.cpu.words import count_words, counted_tokens, hash_words
 
     raw, offsets = _bytes(text)
     shortest, longest = (4, 5) if characters else (1, 0)
