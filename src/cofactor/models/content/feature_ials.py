@@ -27,7 +27,10 @@ if TYPE_CHECKING:
 # A prior enters the row's system as one more interaction, with the vector t·p and the weight r / t: it adds r p to the right side
 # and only r t p p' to the left. t is small enough for the latter to vanish, and large enough for float32.
 _T = 1e-3
-USER_ARRAYS = {"user_" + name: ArraySpec(s.dtype, tuple("user_" + a if not a.isdecimal() else a for a in s.axes), optional=True) for name, s in SPEC_ARRAYS.items()}  # fmt: skip
+USER_ARRAYS = {
+    "user_" + name: ArraySpec(spec.dtype, tuple(a if a.isdecimal() else "user_" + a for a in spec.axes), optional=True)
+    for name, spec in SPEC_ARRAYS.items()
+}
 
 
 class FeatureIALSConfig(IALSConfig, ContentConfig):
@@ -54,7 +57,7 @@ class FeatureIALS(ContentFeatures, IALS):
     """
 
     name = "feature_ials"
-    Config = FeatureIALSConfig
+    Config = FeatureIALSConfig  # type: ignore[assignment]
     traits = Traits(has_vectors=True, explains=True, uses_values=True, uses_features=True)
     arrays = {  # noqa: RUF012
         **SPEC_ARRAYS,
@@ -91,7 +94,9 @@ class FeatureIALS(ContentFeatures, IALS):
         self.map, self.user_map = np.zeros((matrix.shape[1], config.factors), np.float32), None
         with run.progress.task("FeatureIALS", config.epochs) as task:
             for epoch in range(config.epochs):
-                user_prior = None if profiles is None or epoch == 0 else profiles @ self._regressed(profiles, x, user_ridge, data.user_counts > 0)
+                user_prior = None
+                if profiles is not None and epoch:
+                    user_prior = profiles @ self._regressed(profiles, x, user_ridge, data.user_counts > 0)
                 _half(ials, of_users, y, x, user_prior, config.unobserved_weight, user_ridge, how)
                 prior = None if epoch == 0 else np.asarray(matrix @ self._regressed(matrix, y, item_ridge, warm), np.float32)
                 _half(ials, of_items, x, y, prior, config.unobserved_weight, item_ridge, how)
@@ -143,13 +148,15 @@ class FeatureIALS(ContentFeatures, IALS):
         users = checking.askers(data, held, run.seed)
         known = np.zeros(data.n_items, bool)
         known[rest] = True
-        found = np.asarray(matrix[held] @ self._regressed(matrix, self.item_factors, ridge, known), np.float32) if len(rest) else self.item_factors[held]
+        found = self.item_factors[held]
+        if len(rest):
+            found = np.asarray(matrix[held] @ self._regressed(matrix, self.item_factors, ridge, known), np.float32)
         x = self.user_factors[users]
         content, trained = x @ found.T, x @ self.item_factors[held].T
         scale, mine, wanted = checking.fair_scale(x @ self.item_factors[rest].T, trained, content) if self.config.fair else (1.0, 0.0, 0.0)
         self.check = Check(
-            checking.cosine(found, self.item_factors[held]), checking.auc(content, data, users, held), checking.auc(trained, data, users, held),
-            mine, wanted, scale, self.config.ridge, len(held),
+            checking.cosine(found, self.item_factors[held]), checking.auc(content, data, users, held),
+            checking.auc(trained, data, users, held), mine, wanted, scale, self.config.ridge, len(held),
         )  # fmt: skip
 
     def _put(self, matrix: Any, rows: np.ndarray) -> None:
@@ -220,12 +227,15 @@ class FeatureIALS(ContentFeatures, IALS):
         self.user_spec = FeatureSpec.from_arrays(theirs) if theirs else None
 
 
-def _half(ials: Any, matrix: Any, fixed: np.ndarray, solved: np.ndarray, prior: np.ndarray | None, alpha0: float, ridge: np.ndarray, how: Any) -> None:
+def _half(
+    ials: Any, matrix: Any, fixed: np.ndarray, solved: np.ndarray, prior: np.ndarray | None, alpha0: float, ridge: np.ndarray, how: Any
+) -> None:
     """Half an epoch, with each row pulled to its prior [n_rows, factors] if there is one."""
     if prior is None:
         ials.half_epoch(*matrix, fixed, solved, alpha0, ridge, *how)
         return
-    grown = _with_prior(*matrix, fixed, prior, ridge)
+    indptr, indices, weights = matrix
+    grown = _with_prior(indptr, indices, weights, fixed, prior, ridge)
     ials.half_epoch(*grown, solved, alpha0, ridge, *how)
     # The fixed side was turned into another basis; that of its copy is what the solved side now stands in.
     fixed[:] = grown[3][: len(fixed)]
