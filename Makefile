@@ -48,7 +48,7 @@ docs: $(READY)  ## run every example of the docs
 	$(BIN)/python -m pytest -q tests/test_docs.py
 
 soak: $(READY)  ## the long form of the store's storage tests: 200 kills, 5,000 power cuts, a fault at every call (minutes)
-	COFACTOR_SOAK=1 $(BIN)/python -m pytest -q tests/service/store/test_store_kill.py tests/service/store/test_store_power.py tests/service/store/test_store_faults.py -s
+	COFACTOR_SOAK=1 $(BIN)/python -m pytest -q --timeout 3600 tests/service/store/test_store_kill.py tests/service/store/test_store_power.py tests/service/store/test_store_faults.py -s
 
 postgres:  ## install PostgreSQL's server from the system's packages, so that the store's tests run on it too (asks for root)
 	@command -v apt-get >/dev/null || { echo "no apt-get here; install PostgreSQL's server as your system does"; exit 1; }
