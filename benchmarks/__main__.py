@@ -30,11 +30,20 @@ def chosen(words: list[str], *, full: bool = False) -> list[str]:
     return [n for n in NAMES if n in words or (n.split("-")[0] in words and (full or n not in long))]
 
 
-def run(names: list[str], settings: Settings) -> dict[str, Any]:
-    """Run some cases and return all that was found."""
+def run(names: list[str], settings: Settings, out: Path | None = None) -> dict[str, Any]:
+    """Run some cases and return all that was found; what there is is written after each, lest a long run be lost."""
     by_name: dict[str, Case] = {case.name: case for case in CASES}
     settings.work.mkdir(parents=True, exist_ok=True)
-    before, cases = list(os.getloadavg()), []
+    before, cases = list(os.getloadavg()), list[dict[str, Any]]()
+
+    def whole() -> dict[str, Any]:
+        return {
+            "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"), "machine": facts(), "load_before": before,
+            "load_after": list(os.getloadavg()),
+            "settings": {k: str(v) if isinstance(v, Path) else v for k, v in vars(settings).items() if k not in ("envs", "work")},
+            "cases": cases, "verdicts": report.verdicts(cases), "shares": shares(cases, settings),
+        }  # fmt: skip
+
     for name in names:
         print(f"{name} ...", end=" ", file=sys.stderr, flush=True)
         found = run_own(name, settings) if name in OWN else run_case(by_name[name], settings)
@@ -42,12 +51,9 @@ def run(names: list[str], settings: Settings) -> dict[str, Any]:
         told = [f"{v['ratio']:.2f} x {v['peer']}" for v in report.verdicts([found]) if v["ratio"]]
         failed = f" FAILED {found['failed'].strip()}" if "failed" in found else ""
         print(f"{found['took']:.0f} s {', '.join(told)}{failed}", file=sys.stderr, flush=True)
-    return {
-        "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"), "machine": facts(), "load_before": before,
-        "load_after": list(os.getloadavg()),
-        "settings": {k: str(v) if isinstance(v, Path) else v for k, v in vars(settings).items() if k not in ("envs", "work")},
-        "cases": cases, "verdicts": report.verdicts(cases), "shares": shares(cases, settings),
-    }  # fmt: skip
+        if out is not None:
+            report.save(whole(), out)
+    return whole()
 
 
 def main() -> None:
@@ -69,8 +75,8 @@ def main() -> None:
         peers=not asked.no_peers, pin=not asked.no_pin, envs=asked.envs, work=asked.work,
     )  # fmt: skip
     began = time.perf_counter()
-    whole = run(chosen(asked.cases, full=asked.full), settings)
-    beside = report.save(whole, asked.out)
+    whole = run(chosen(asked.cases, full=asked.full), settings, asked.out)
+    beside = asked.out.with_suffix(".md")
     print(report.table(whole))
     print(f"{time.perf_counter() - began:.0f} s; written to {asked.out} and {beside}", file=sys.stderr)
 

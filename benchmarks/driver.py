@@ -74,13 +74,14 @@ class Process:
             raise Failed(f"{self.entrant.name}: {found['error']}")
         return found
 
-    def quality(self, metric: str, data: dict[str, np.ndarray]) -> float:
-        """What it learned, by the common evaluator."""
+    def quality(self, metric: str, data: dict[str, np.ndarray]) -> float | None:
+        """What it learned, by the common evaluator; None if it has nothing to show."""
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "result.npz"
             self.ask(do="result", to=str(path))
             with np.load(path) as file:
-                return measured(metric, data, dict(file), self.settings.threads)
+                result = dict(file)
+        return measured(metric, data, result, self.settings.threads) if result else None
 
     def close(self) -> None:
         """End it."""
@@ -161,7 +162,7 @@ def _timed(
         for side, row in zip(sides, rows, strict=True):
             limit = side.entrant.rounds or settings.rounds
             # The first call, which compiles or loads, is noted apart; a peer that takes long has it as its only one.
-            if n > limit or (first and limit == 1):
+            if n > limit or (first and side.entrant.rounds == 1):
                 continue
             told = side.ask(do="run")
             if first:
@@ -182,7 +183,8 @@ def _stepwise(
     assert case.metric is not None
     rows = [_row(side.entrant) for side in sides]
     for side, row in zip(sides, rows, strict=True):
-        row["first"] = side.ask(do="run", step=side.entrant.steps[0])["seconds"]
+        if side.entrant.rounds != 1:
+            row["first"] = side.ask(do="run", step=side.entrant.steps[0])["seconds"]
         row["steps"] = []
     for n in range(max(len(side.entrant.steps) for side in sides)):
         for side, row in zip(sides, rows, strict=True):

@@ -18,6 +18,7 @@ from numba.core import cgutils, types
 from numba.extending import intrinsic
 
 from cofactor.base.threads import native_threads
+from cofactor.kernels.cpu._ials_rows import accumulate
 from cofactor.kernels.cpu.jit import kernel
 
 _WIDTH = 16
@@ -119,9 +120,11 @@ def _sum(source: np.ndarray, threads: int) -> Any:
     sums = np.zeros(threads * 16, np.float32)
     n = source.shape[0]
     for thread in prange(threads):
+        # A slice of its own has no negative index to allow for, so that the loop becomes vector code.
+        part = source[thread * n // threads : (thread + 1) * n // threads]
         total = np.float32(0)
-        for k in range(thread * n // threads, (thread + 1) * n // threads):
-            total += source[k]
+        for k in range(part.shape[0]):
+            total += part[k]
         sums[thread * 16] = total
     return sums[0]
 
@@ -130,8 +133,10 @@ def _sum(source: np.ndarray, threads: int) -> Any:
 def _copy(source: np.ndarray, target: np.ndarray, threads: int) -> None:
     n = target.shape[0]
     for thread in prange(threads):
-        for k in range(thread * n // threads, (thread + 1) * n // threads):
-            target[k] = source[k]
+        begin, end = thread * n // threads, (thread + 1) * n // threads
+        left, right = target[begin:end], source[begin:end]
+        for k in range(left.shape[0]):
+            left[k] = right[k]
 
 
 @kernel(parallel=True)
@@ -139,11 +144,9 @@ def _gather(table: np.ndarray, rows: np.ndarray, threads: int) -> Any:
     sums = np.zeros((threads, 64), np.float32)
     n = rows.shape[0]
     for thread in prange(threads):
-        held = np.zeros(64, np.float32)
-        for at in range(thread * n // threads, (thread + 1) * n // threads):
-            row = table[rows[at]]
-            for k in range(64):
-                held[k] += row[k]
+        part = rows[thread * n // threads : (thread + 1) * n // threads]
+        held, ones = np.zeros(64, np.float32), np.ones(part.shape[0], np.float32)
+        accumulate(table, part, part.shape[0], ones, held)
         for k in range(64):
             sums[thread, k] = held[k]
     return sums[0, 0]

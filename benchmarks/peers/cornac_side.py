@@ -98,7 +98,3 @@ class Evaluation(Side):
 
         metrics = [NDCG(k=20), Recall(k=20), Precision(k=20), MAP(), MRR()]
         self.found, _ = ranking_eval(self.model, metrics, self.train, self.test)
-
-    def result(self) -> dict[str, np.ndarray]:
-        """The nDCG@20 of the users drawn."""
-        return {"own": np.array(self.found[0])}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from cofactor.kernels.cpu import words as cpu
 from cofactor.kernels.reference import words as reference
 

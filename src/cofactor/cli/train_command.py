@@ -20,6 +20,12 @@ def command(
     model: Annotated[str, typer.Option(help="The model's name; `cofactor models` lists them.")],
     out: Annotated[str, typer.Option(metavar="DIR", help="The folder to save to.")],
     set_: Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="A setting: factors=64; may repeat.")] = None,
+    text: Annotated[
+        str | None, typer.Option(metavar="NAME,...", help="Columns of the catalogue that models with content read as text.")
+    ] = None,
+    features: Annotated[
+        str | None, typer.Option(metavar="NAME,...", help="Columns that it reads as categories, lists, numbers, dates.")
+    ] = None,
     split: opt.How = "per-user",
     test: opt.Test = 0.2,
     validation: opt.Validation = 0.0,
@@ -41,14 +47,18 @@ def command(
 ) -> None:
     """Train, measure, save."""
     output = Output(json, quiet)
+    content = [f"{name}={words}" for name, words in (("text", text), ("features", features)) if words]
     done = train(
-        source, model, out, settings=set_ or [], metrics=opt.names(metrics), refit=refit, overwrite=overwrite, plot=plot,
+        source, model, out, settings=[*content, *(set_ or [])], metrics=opt.names(metrics), refit=refit, overwrite=overwrite,
+        plot=plot,
         reading=opt.reading(columns, items, repeats, min_value, core, on_bad),
         cutting=opt.cutting(split, test, validation, seed), run=opt.run_of(output, seed, threads, device),
     )  # fmt: skip
     data = done.model.data
     output.line(f"{done.model.name} on {data.source}: {data.n_users:,} users, {data.n_items:,} items, {len(data):,} interactions")
     for note in data.notes:
+        output.line(f"  {note}")
+    for note in getattr(done.model, "notes", ()):
         output.line(f"  {note}")
     if done.result is not None and done.split is not None:
         output.line(f"Held out: {done.split.sentence}")

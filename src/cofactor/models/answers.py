@@ -27,6 +27,8 @@ class RankedTable:
         self._table = table
         self.asked = asked
         self.answer = answer
+        # Set where a model with content recommends: the share of the lines whose item nobody has had yet.
+        self.cold_share: float | None = None
 
     def __len__(self) -> int:
         return int(self._table.num_rows)
@@ -71,7 +73,8 @@ class RankedTable:
         lines = [[_cell(row[name]) for name in names] for row in shown]
         widths = [max(len(name), *(len(line[n]) for line in lines), 0) for n, name in enumerate(names)]
         text = "\n".join("  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in [names, *lines])
-        return text + (f"\n… {len(self) - 20:,} more lines" if len(self) > 20 else "")
+        cold = f"\n{self.cold_share:.0%} of the lines are items without interactions" if self.cold_share else ""
+        return text + (f"\n… {len(self) - 20:,} more lines" if len(self) > 20 else "") + cold
 
 
 @dataclass(frozen=True)

@@ -145,6 +145,10 @@ class Recommender(ABC):
         """Return each user's k nearest (the user left out); cosine between user vectors unless a model knows better."""
         return nearest(self._unit("users", self.user_vectors), user_rows, k, n_threads=n_threads)
 
+    def _fold_in_profiles(self, histories: Histories, profiles: Any) -> States:
+        """Return the states of users never seen, from histories (which may be empty) and an Arrow table of profiles."""
+        raise TraitError(f"{self.name} reads no profiles of users; use feature_ials or two_tower with user_features.")
+
     def _add_items(self, data: Interactions) -> None:
         """Take over data whose last items are new; models with content do."""
         raise TraitError(f"{self.name} reads no content, so it can't know new items; use bridge, feature_ials or two_tower.")
@@ -334,6 +338,7 @@ class Recommender(ABC):
         k: int = 10,
         *,
         history: Any = None,
+        features: Any = None,
         exclude_seen: bool = True,
         filters: Filters | None = None,
         unknown: str = "error",
@@ -349,6 +354,9 @@ class Recommender(ABC):
             How many items at most; fewer come back only where fewer may be recommended.
         history
             Instead of users: one list of item ids, oldest first, a mapping of item id to value, or several of them.
+        features
+            Somebody of whom a profile is known, a mapping of the profiles' columns, or a list of them; beside a history or alone.
+            For models that were fitted with profiles.
         exclude_seen
             Whether items that a user had are left out.
         filters
@@ -370,7 +378,7 @@ class Recommender(ABC):
             For unknown ids, unless the fallback was asked for.
         """
         return asking.recommend(
-            self, users, k, history=history, exclude_seen=exclude_seen, filters=filters, unknown=unknown, run=run
+            self, users, k, history=history, features=features, exclude_seen=exclude_seen, filters=filters, unknown=unknown, run=run
         )
 
     def score(self, users: Any, items: Any = None) -> np.ndarray:

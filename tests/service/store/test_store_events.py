@@ -156,6 +156,22 @@ def test_erased_content_is_gone_from_the_files(tmp_path: Path) -> None:
         assert len(store.history("unforgettable-0")) == 250
 
 
+def test_an_erasure_waits_for_no_long_read_and_is_made_good_after_it(tmp_path: Path) -> None:
+    with open_store(f"sqlite:///{tmp_path}/e.db", settings=StoreSettings(probe_seconds=0.01)) as store:
+        store.append([event("unforgettable", n) for n in range(200)]).result()
+        with store.snapshot() as session:
+            assert session.rows("SELECT count(*) FROM events") == [(200,)]
+            began = time.monotonic()
+            store.erase_user("unforgettable").result()
+            store.append([event("next")]).result()
+            assert time.monotonic() - began < 3
+            assert session.rows("SELECT count(*) FROM events") == [(200,)]
+        deadline = time.monotonic() + 10
+        while any(b"unforgettable" in path.read_bytes() for path in tmp_path.iterdir()) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert not any(b"unforgettable" in path.read_bytes() for path in tmp_path.iterdir())
+
+
 def test_export_of_a_user_holds_undone_events_too(store: Store) -> None:
     store.append([event(event_id="b", time=5), event("v"), event(event_id="a", value=-0.0)]).result()
     store.undo(["b"]).result()

@@ -223,6 +223,10 @@ def test_a_restore_over_a_store_leaves_nothing_of_its_log(tmp_path: Path) -> Non
         backup(store, tmp_path / "b.db")
         with pytest.raises(StoreBusyError, match="is open for writing elsewhere"):
             restore(tmp_path / "b.db", url, overwrite=True)
+    with open_store(url, read_only=True) as reader:
+        assert reader.counts().events == 30
+        with pytest.raises(StoreBusyError, match="held by another process"):
+            restore(tmp_path / "b.db", url, overwrite=True)
     # A log as a killed process leaves it.
     with closing(sqlite3.connect(tmp_path / "e.db", isolation_level=None)) as connection:
         connection.execute("PRAGMA wal_autocheckpoint = 0")

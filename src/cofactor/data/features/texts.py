@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 # Of a longer text only so many characters are read: a whole book says no more of what it is about.
 LONGEST = 100_000
 # Accents and letters beyond ASCII need Unicode's own rules; plain text is spared them.
-_TAG = r"(?s)<(?:!--.*?--|/?[A-Za-z][^<>]{0,2000})>"
+_TAG = r"(?s)<(?:!--.*?--|/?[A-Za-z][^<>]{0,1000})>"
 _CODE = r"(?is)<(?:script|style)\b.*?</(?:script|style)\s*>"
 
 
@@ -89,7 +89,7 @@ def tokens_of(text: pa.Array, *, seed: int = 0, characters: bool = False) -> Tok
     characters
         Whether the 4- and 5-grams of each word's letters count too (they have negative hashes).
     """
-    from cofactor.kernels.cpu.words import counted_tokens, count_words, hash_words
+    from cofactor.kernels.cpu.words import count_words, counted_tokens, hash_words
 
     raw, offsets = _bytes(text)
     shortest, longest = (4, 5) if characters else (1, 0)

@@ -179,7 +179,7 @@ def rank_metrics(
     owners = np.repeat(np.arange(indptr.size - 1), np.diff(indptr))
     # Sorted by NumPy: a sort inside a kernel takes a second to compile.
     ascending = ranks[np.lexsort((ranks, owners))]
-    return _rank_metrics(indptr, ascending, cutoffs)  # type: ignore[no-any-return]
+    return _rank_metrics(indptr, ascending, cutoffs)
 
 
 @kernel

@@ -16,7 +16,7 @@ _OTHER, _LETTER, _IDEOGRAPH, _SYMBOL, _MARK = 0, 1, 2, 3, 4
 
 
 @helper
-def _decode(text, q, end):
+def _decode(text, q, end):  # type: ignore[no-untyped-def]
     """The code point at byte q, and the place after it; a broken byte stands for itself and separates."""
     first = np.int64(text[q])
     if first < 0x80:
@@ -31,7 +31,7 @@ def _decode(text, q, end):
 
 
 @helper
-def _kind(c):
+def _kind(c):  # type: ignore[no-untyped-def]
     """What a code point is: see `reference.words.kind`."""
     kind = _LETTER
     if c < 0x80:
@@ -60,13 +60,13 @@ def _kind(c):
 
 
 @helper
-def _finished(h):
+def _finished(h):  # type: ignore[no-untyped-def]
     h = (h ^ (h >> _SHIFT)) * _MIX
     return (h ^ (h >> _SHIFT)) & np.uint64(0x7FFFFFFFFFFFFFFF)
 
 
 @kernel
-def _walk(text, low, high, seed, shortest, longest, hashes, spans, place):
+def _walk(text, low, high, seed, shortest, longest, hashes, spans, place):  # type: ignore[no-untyped-def]
     """Write one text's tokens from ``place`` on (or only count them where ``hashes`` is empty); return the place after."""
     fill = len(hashes) > 0
     start = _BASIS ^ np.uint64(seed)

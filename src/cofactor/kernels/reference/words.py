@@ -9,6 +9,8 @@ have negative ones, so the two never meet.
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 
 PRIME, BASIS, MIX, WORD = 1099511628211, 14695981039346656037, 0xFF51AFD7ED558CCD, 2**64 - 1
@@ -101,7 +103,7 @@ def counted_tokens(indptr: np.ndarray, hashes: np.ndarray, counts: np.ndarray) -
     What stands in a row beyond that many means nothing.
     """
     distinct = np.zeros(len(indptr) - 1, np.int64)
-    for row, (low, high) in enumerate(zip(indptr[:-1], indptr[1:], strict=True)):
+    for row, (low, high) in enumerate(itertools.pairwise(indptr)):
         once, times = np.unique(hashes[low:high], return_counts=True)
         distinct[row] = len(once)
         hashes[low : low + len(once)], counts[low : low + len(once)] = once, times
@@ -109,7 +111,7 @@ def counted_tokens(indptr: np.ndarray, hashes: np.ndarray, counts: np.ndarray) -
 
 
 def _texts(text: np.ndarray, offsets: np.ndarray) -> list[bytes]:
-    return [text[low:high].tobytes() for low, high in zip(offsets[:-1], offsets[1:], strict=True)]
+    return [text[low:high].tobytes() for low, high in itertools.pairwise(offsets)]
 
 
 def _hash(start: int, points: list[int]) -> int:

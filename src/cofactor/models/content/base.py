@@ -31,7 +31,7 @@ SPEC_ARRAYS = {
 class ContentConfig(Config):
     """Which columns are read; shared by all models with content."""
 
-    text: tuple[str, ...] = setting((), doc="Columns of the catalogue read as text; with none named here or in features, they are detected.")
+    text: tuple[str, ...] = setting((), doc="Columns read as text; with none named here or in features, all are detected.")
     features: tuple[str, ...] = setting((), doc="Columns read as categories, lists, numbers or dates.")
     characters: bool = setting(False, doc="Whether words count by their 4- and 5-grams of letters too: for names, codes, rich endings.")
     text_weight: float = setting(1.0, low=0.0, high=100.0, doc="Weight of the text beside the other features; 0 leaves it out.")

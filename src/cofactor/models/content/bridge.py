@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from cofactor.base.config import Config, setting
+from cofactor.base.config import setting
 from cofactor.base.errors import ArtifactError
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
@@ -70,7 +70,7 @@ class Bridge(ContentRecommender):
     inner: Recommender
     check: Check
 
-    def __init__(self, config: Config | None = None, **settings: Any) -> None:
+    def __init__(self, config: Any = None, **settings: Any) -> None:
         super().__init__(config, **settings)
         kind = registry.get(self.config.base)
         self.inner = kind(kind.Config.from_text(self.config.base_settings))

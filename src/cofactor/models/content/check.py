@@ -51,8 +51,8 @@ class Check:
         worth = (self.auc - 0.5) / max(self.auc_trained - 0.5, 1e-9)
         verdict = "good" if worth > 0.7 else "fair" if worth > 0.4 else "poor: content says little of who takes what here"
         return (
-            f"content vectors of {self.n_held_out:,} held-out warm items: cosine {self.cosine:.2f} with the trained ones, AUC {self.auc:.3f} "
-            f"(trained {self.auc_trained:.3f}): {verdict}; scaled by {self.scale:.2f} they take {self.share_content:.1%} of the top 10 "
+            f"content vectors of {self.n_held_out:,} held-out warm items: cosine {self.cosine:.2f} with the trained ones, "
+            f"AUC {self.auc:.3f} (trained {self.auc_trained:.3f}): {verdict}; scaled by {self.scale:.2f} they take {self.share_content:.1%} of the top 10 "
             f"(trained {self.share_trained:.1%})"
         )
 
@@ -64,7 +64,7 @@ class Check:
     def of_array(cls, array: np.ndarray) -> Check:
         """Make a check from what `array` gave."""
         values = dict(zip(CHECK, array.tolist(), strict=True))
-        return cls(**{**values, "n_held_out": int(values["n_held_out"])})  # type: ignore[arg-type]
+        return cls(**{**values, "n_held_out": int(values["n_held_out"])})
 
 
 def held_out(data: Interactions, seed: int, share: float = 0.2) -> np.ndarray:

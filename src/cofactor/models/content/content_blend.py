@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cofactor.base.config import Config, setting
+from cofactor.base.config import setting
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
@@ -55,7 +55,7 @@ class ContentBlend(ContentKNN):
     parts: tuple[ContentRidge, FeatureIALS]
     probes: np.ndarray
 
-    def __init__(self, config: Config | None = None, **settings: Any) -> None:
+    def __init__(self, config: Any = None, **settings: Any) -> None:
         super().__init__(config, **settings)
         own = {name: getattr(self.config, name) for name in _ADOPTED}
         ridge: Any = ContentRidge.Config.from_text(self.config.ridge_settings).replace(**own)

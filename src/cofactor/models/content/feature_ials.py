@@ -27,7 +27,10 @@ if TYPE_CHECKING:
 # A prior enters the row's system as one more interaction, with the vector t·p and the weight r / t: it adds r p to the right side
 # and only r t p p' to the left. t is small enough for the latter to vanish, and large enough for float32.
 _T = 1e-3
-USER_ARRAYS = {"user_" + name: ArraySpec(s.dtype, tuple("user_" + a if not a.isdecimal() else a for a in s.axes), optional=True) for name, s in SPEC_ARRAYS.items()}  # fmt: skip
+USER_ARRAYS = {
+    "user_" + name: ArraySpec(spec.dtype, tuple(a if a.isdecimal() else "user_" + a for a in spec.axes), optional=True)
+    for name, spec in SPEC_ARRAYS.items()
+}
 
 
 class FeatureIALSConfig(IALSConfig, ContentConfig):
@@ -54,7 +57,7 @@ class FeatureIALS(ContentFeatures, IALS):
     """
 
     name = "feature_ials"
-    Config = FeatureIALSConfig
+    Config = FeatureIALSConfig  # type: ignore[assignment]
     traits = Traits(has_vectors=True, explains=True, uses_values=True, uses_features=True)
     arrays = {  # noqa: RUF012
         **SPEC_ARRAYS,
@@ -63,6 +66,7 @@ class FeatureIALS(ContentFeatures, IALS):
         "item_factors": ArraySpec("float32", ("items", "factors")),
         "map": ArraySpec("float32", ("width", "factors")),
         "user_map": ArraySpec("float32", ("user_width", "factors"), optional=True),
+        "alpha0": ArraySpec("float64", ("1",)),
         "diagonal": ArraySpec("float32", ("factors",)),
         "check": ArraySpec("float64", (str(len(CHECK)),)),
     }
@@ -76,6 +80,8 @@ class FeatureIALS(ContentFeatures, IALS):
         from cofactor.kernels.cpu import ials
 
         config = self.config
+        self.alpha0 = self._unobserved_weight(data)
+        alpha0 = float(self.alpha0[0])
         self.spec, matrix = read_features(data, config, run)
         self.user_spec, profiles = self._profiles(data, run)
         weights = self._confidence(data.weights)
@@ -91,15 +97,17 @@ class FeatureIALS(ContentFeatures, IALS):
         self.map, self.user_map = np.zeros((matrix.shape[1], config.factors), np.float32), None
         with run.progress.task("FeatureIALS", config.epochs) as task:
             for epoch in range(config.epochs):
-                user_prior = None if profiles is None or epoch == 0 else profiles @ self._regressed(profiles, x, user_ridge, data.user_counts > 0)
-                _half(ials, of_users, y, x, user_prior, config.unobserved_weight, user_ridge, how)
+                user_prior = None
+                if profiles is not None and epoch:
+                    user_prior = profiles @ self._regressed(profiles, x, user_ridge, data.user_counts > 0)
+                _half(ials, of_users, y, x, user_prior, alpha0, user_ridge, how)
                 prior = None if epoch == 0 else np.asarray(matrix @ self._regressed(matrix, y, item_ridge, warm), np.float32)
-                _half(ials, of_items, x, y, prior, config.unobserved_weight, item_ridge, how)
+                _half(ials, of_items, x, y, prior, alpha0, item_ridge, how)
                 y[~warm] = 0
                 task.advance()
             self.map = self._regressed(matrix, y, item_ridge, warm)
             # Both sides in the basis in which the items' Gram matrix is diagonal.
-            basis, self._diagonal = ials.gram_basis(y, config.unobserved_weight)
+            basis, self._diagonal = ials.gram_basis(y, alpha0)
             ials.rotate(y, basis)
             ials.rotate(x, basis)
             self.map = np.ascontiguousarray(self.map @ basis)
@@ -143,13 +151,15 @@ class FeatureIALS(ContentFeatures, IALS):
         users = checking.askers(data, held, run.seed)
         known = np.zeros(data.n_items, bool)
         known[rest] = True
-        found = np.asarray(matrix[held] @ self._regressed(matrix, self.item_factors, ridge, known), np.float32) if len(rest) else self.item_factors[held]
+        found = self.item_factors[held]
+        if len(rest):
+            found = np.asarray(matrix[held] @ self._regressed(matrix, self.item_factors, ridge, known), np.float32)
         x = self.user_factors[users]
         content, trained = x @ found.T, x @ self.item_factors[held].T
         scale, mine, wanted = checking.fair_scale(x @ self.item_factors[rest].T, trained, content) if self.config.fair else (1.0, 0.0, 0.0)
         self.check = Check(
-            checking.cosine(found, self.item_factors[held]), checking.auc(content, data, users, held), checking.auc(trained, data, users, held),
-            mine, wanted, scale, self.config.ridge, len(held),
+            checking.cosine(found, self.item_factors[held]), checking.auc(content, data, users, held),
+            checking.auc(trained, data, users, held), mine, wanted, scale, self.config.ridge, len(held),
         )  # fmt: skip
 
     def _put(self, matrix: Any, rows: np.ndarray) -> None:
@@ -205,7 +215,7 @@ class FeatureIALS(ContentFeatures, IALS):
     def _state(self) -> dict[str, np.ndarray]:
         own = {
             "user_factors": self.user_factors, "item_factors": self.item_factors, "map": self.map, "diagonal": self._diagonal,
-            "check": self.check.array(),
+            "alpha0": self.alpha0, "check": self.check.array(),
         }  # fmt: skip
         if self.user_spec is not None and self.user_map is not None:
             own |= {"user_map": self.user_map, **{"user_" + n: a for n, a in self.user_spec.arrays().items()}}
@@ -214,18 +224,22 @@ class FeatureIALS(ContentFeatures, IALS):
     def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
         self._restore_spec(arrays)
         self.user_factors, self.item_factors, self.map = arrays["user_factors"], arrays["item_factors"], arrays["map"]
+        self.alpha0 = arrays["alpha0"]
         self._diagonal, self.check = arrays["diagonal"], Check.of_array(arrays["check"])
         self.user_map, self._n_known = arrays.get("user_map"), int((self.data.item_counts > 0).sum())
         theirs = {n.removeprefix("user_"): a for n, a in arrays.items() if n.startswith("user_spec")}
         self.user_spec = FeatureSpec.from_arrays(theirs) if theirs else None
 
 
-def _half(ials: Any, matrix: Any, fixed: np.ndarray, solved: np.ndarray, prior: np.ndarray | None, alpha0: float, ridge: np.ndarray, how: Any) -> None:
+def _half(
+    ials: Any, matrix: Any, fixed: np.ndarray, solved: np.ndarray, prior: np.ndarray | None, alpha0: float, ridge: np.ndarray, how: Any
+) -> None:
     """Half an epoch, with each row pulled to its prior [n_rows, factors] if there is one."""
     if prior is None:
         ials.half_epoch(*matrix, fixed, solved, alpha0, ridge, *how)
         return
-    grown = _with_prior(*matrix, fixed, prior, ridge)
+    indptr, indices, weights = matrix
+    grown = _with_prior(indptr, indices, weights, fixed, prior, ridge)
     ials.half_epoch(*grown, solved, alpha0, ridge, *how)
     # The fixed side was turned into another basis; that of its copy is what the solved side now stands in.
     fixed[:] = grown[3][: len(fixed)]

@@ -134,7 +134,12 @@ class SqliteDatabase(Database):
     def scrub(self, session: Session) -> bool:
         """Move the log into the file and cut it to nothing: what was deleted is then gone from both."""
         with contextlib.suppress(*self.errors):
-            return session.rows("PRAGMA wal_checkpoint(TRUNCATE)")[0][0] == 0
+            # A long read (a backup) keeps the log; those who write don't wait for it, and it is tried again.
+            session.rows(f"PRAGMA busy_timeout = {int(min(self.busy_seconds, 0.1) * 1000)}")
+            try:
+                return session.rows("PRAGMA wal_checkpoint(TRUNCATE)")[0][0] == 0
+            finally:
+                session.rows(f"PRAGMA busy_timeout = {int(self.busy_seconds * 1000)}")
         return False
 
     def list_of(self, texts: Sequence[str]) -> str:
