@@ -149,3 +149,43 @@ def _exclusions(excluded: Exclusions | None, n_rows: int) -> Exclusions:
 
 def _mask(allowed: np.ndarray | None, n_items: int) -> np.ndarray:
     return np.ones(n_items, np.bool_) if allowed is None else np.ascontiguousarray(allowed, np.bool_)
+
+
+class OrderedItems:
+    """Items ordered once by the largest score they can reach, for services that answer few users at a time.
+
+    Parameters
+    ----------
+    item_vectors
+        float32 [n_items, factors].
+    item_offsets
+        float32 [n_items]; None means zero.
+
+    Notes
+    -----
+    A user's search ends at the first block whose bound ``|x| |y| + c`` is below the k-th best score so far: exact, and where
+    the lengths of the item vectors differ much (they do: popular items have long ones) most items are never looked at.
+    """
+
+    def __init__(self, item_vectors: np.ndarray, item_offsets: np.ndarray | None = None) -> None:
+        from cofactor.kernels.cpu.topk import prepare_items
+
+        offsets = np.zeros(len(item_vectors), np.float32) if item_offsets is None else np.ascontiguousarray(item_offsets, np.float32)
+        self._prepared = prepare_items(np.ascontiguousarray(item_vectors, np.float32), offsets)
+
+    def in_order(self, mask: np.ndarray) -> np.ndarray:
+        """Return a mask over item rows, bool [n_items], in the order of these items."""
+        return np.asarray(mask[self._prepared[2]])
+
+    def best(
+        self, user_vectors: np.ndarray, k: int, *, allowed: np.ndarray, excluded: Exclusions | None = None, n_threads: int = 1
+    ) -> TopK:
+        """Return the k best items of each user, as `best_dots`; ``allowed`` comes from `in_order`."""
+        from cofactor.kernels.cpu.topk import topk_prepared
+
+        n_items = len(self._prepared[1])
+        k = min(checks.integer(k, "k", low=1), max(1, n_items))
+        indptr, indices = _exclusions(excluded, len(user_vectors))
+        users = np.ascontiguousarray(user_vectors, np.float32)
+        with native_threads(n_threads, blas=1):
+            return TopK(*topk_prepared(users, self._prepared, k, indptr, indices, allowed, n_threads))

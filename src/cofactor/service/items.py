@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from cofactor.data.catalogue import Catalogue, folded
 from cofactor.data.interactions import Interactions
 from cofactor.retrieval.filters import matches
+from cofactor.retrieval.topk import OrderedItems
 from cofactor.service.store import Store, StoredItem
 
 _FILTERS_KEPT = 64
@@ -85,6 +86,8 @@ class ItemView:
         self.live = live
         # bool [n_items]: what may be returned at all. Changed in place, element by element.
         self.visible = np.ones(data.n_items, np.bool_)
+        self._changes = 0
+        self._visible_in_order: tuple[int, np.ndarray] | None = None
         self._titles: dict[int, str | None] = {}
         self._changed: dict[int, StoredItem] = {}
         self._masks: OrderedDict[str, np.ndarray] = OrderedDict()
@@ -107,6 +110,15 @@ class ItemView:
                 self._titles[row] = item.title
             else:
                 self._titles.pop(row, None)
+        self._changes += 1
+
+    def visible_in_order(self, ordered: OrderedItems) -> np.ndarray:
+        """Return `visible` in the order of the model's ordered items; made anew after each change."""
+        # The count is read first: what changes meanwhile is then looked at again next time.
+        changes = self._changes
+        if self._visible_in_order is None or self._visible_in_order[0] != changes:
+            self._visible_in_order = (changes, ordered.in_order(self.visible))
+        return self._visible_in_order[1]
 
     def ids(self, rows: np.ndarray) -> list[Any]:
         """Return outside ids of item rows."""

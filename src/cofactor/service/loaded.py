@@ -12,6 +12,7 @@ from cofactor.artifact.load import inspect, load
 from cofactor.base.errors import ArtifactError
 from cofactor.data.histories import Histories
 from cofactor.models.base import Recommender
+from cofactor.retrieval.topk import OrderedItems
 from cofactor.service.gate import kernels
 from cofactor.service.items import ItemView, LiveItems
 from cofactor.service.newcomers import with_newcomers
@@ -20,6 +21,7 @@ from cofactor.service.store import Store
 from cofactor.service.tastes import Tastes
 from cofactor.service.wire import ModelName
 
+_ORDERED_FROM = 4_096  # items from which on ordering them pays
 _TRIED = 8  # users whose answers are looked at before a version may answer anybody
 
 
@@ -43,6 +45,8 @@ class Loaded:
         int32 [n_items]: all rows, the most popular first, equals by row.
     name
         The model and the version, as answers name them.
+    ordered
+        The items in the order of what they can reach, where scores are inner products and items are many.
     """
 
     version: str
@@ -52,6 +56,7 @@ class Loaded:
     tastes: Tastes
     popular: np.ndarray
     name: ModelName
+    ordered: OrderedItems | None = None
 
     @property
     def can(self) -> dict[str, bool]:
@@ -85,9 +90,11 @@ def dressed(
     """Return a checked model with all that answering from it needs."""
     counts = model.data.item_counts
     popular = np.argsort(-counts, kind="stable").astype(np.int32)
+    dots = model._dots() if model.data.n_items >= _ORDERED_FROM else None
+    ordered = None if dots is None else OrderedItems(*dots)
     return Loaded(
         version, model, manifest, live.view(model.data), Tastes(model, store, settings), popular,
-        ModelName(name=model.name, version=version),
+        ModelName(name=model.name, version=version), ordered,
     )  # fmt: skip
 
 

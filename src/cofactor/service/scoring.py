@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from cofactor.models.base import Audience
-from cofactor.retrieval.topk import TopK
+from cofactor.retrieval.topk import Exclusions, TopK
 from cofactor.service.errors import RequestError, overloaded
 from cofactor.service.gate import kernels
 from cofactor.service.loaded import Loaded
@@ -204,11 +204,17 @@ class Scorer:
         indptr = np.zeros(len(group) + 1, np.int64)
         np.cumsum([len(asked.excluded) for asked in group], out=indptr[1:])
         excluded = (indptr, np.concatenate([asked.excluded for asked in group]))
-        mask = loaded.view.visible if group[0].mask is None else group[0].mask
-        best = loaded.model.topk(
-            audience, max(asked.k for asked in group), excluded=excluded, allowed=mask, n_threads=self._settings.threads
-        )
+        best = self._best(loaded, audience, max(asked.k for asked in group), excluded, group[0].mask)
         return [(asked.job, _told(asked, audience, best, place)) for place, asked in enumerate(group)]
+
+    def _best(self, loaded: Loaded, audience: Audience, k: int, excluded: Exclusions, mask: np.ndarray | None) -> TopK:
+        """The k best that are visible (or pass a request's own mask)."""
+        threads, ordered = self._settings.threads, loaded.ordered
+        if ordered is None or (audience.empty.any() and not loaded.model.traits.answers_empty):
+            allowed = loaded.view.visible if mask is None else mask
+            return loaded.model.topk(audience, k, excluded=excluded, allowed=allowed, n_threads=threads)
+        allowed = loaded.view.visible_in_order(ordered) if mask is None else ordered.in_order(mask)
+        return ordered.best(np.asarray(audience.states), k, allowed=allowed, excluded=excluded, n_threads=threads)
 
 
 def allowed_mask(loaded: Loaded, allow: list[Any] | None, where: str | None) -> np.ndarray | None:

@@ -118,6 +118,74 @@ def topk_dot(
     return rows, best, count
 
 
+Prepared = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]
+
+
+def prepare_items(item_vectors: np.ndarray, item_offsets: np.ndarray) -> Prepared:
+    """Order items once for many small questions: see `topk_prepared`.
+
+    Parameters
+    ----------
+    item_vectors : float32 [n, f]
+        y_i, C-contiguous.
+    item_offsets : float32 [n]
+        c_i.
+
+    Returns
+    -------
+    vectors : float32 [n, f]
+        The items by |y_i| + c_i, the largest first.
+    offsets : float32 [n]
+        Their offsets.
+    order : int32 [n]
+        Their rows.
+    reach, rest : float64 [blocks]
+        The largest |y_i| and c_i from each block of items on.
+    """
+    # For unit length users: any order is exact, the bound itself is computed for each user.
+    order, reach, rest = _bounds(np.ones((1, 1), np.float32), item_vectors, item_offsets)
+    return np.ascontiguousarray(item_vectors[order]), item_offsets[order], order, reach, rest
+
+
+def topk_prepared(
+    user_vectors: np.ndarray,
+    prepared: Prepared,
+    k: int,
+    excluded_indptr: np.ndarray,
+    excluded_indices: np.ndarray,
+    allowed: np.ndarray,
+    n_threads: int,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return what `topk_dot` does, over items that `prepare_items` ordered: a user's search ends where no item left can reach.
+
+    Parameters
+    ----------
+    user_vectors : float32 [B, f]
+        x_u, C-contiguous.
+    prepared
+        From `prepare_items`.
+    allowed : bool or uint8 [n]
+        Nonzero for the items that may come back, in the order of ``prepared`` (``allowed[order]``).
+    k, excluded_indptr, excluded_indices, n_threads
+        As in `topk_dot`; excluded are item rows.
+
+    Returns
+    -------
+    rows : int32 [B, k]
+    best : float32 [B, k]
+    count : int32 [B]
+        As in `topk_dot`.
+    """
+    vectors, offsets, order, reach, rest = prepared
+    rows, best, count = _empty(user_vectors.shape[0], k)
+    if rows.size and vectors.shape[0]:
+        _scan_products(
+            user_vectors, vectors, offsets, order, reach, rest, excluded_indptr, excluded_indices, _mask(allowed),
+            n_threads, rows, best, count,
+        )  # fmt: skip
+    return rows, best, count
+
+
 def _empty(n_rows: int, k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return np.full((n_rows, k), -1, np.int32), np.full((n_rows, k), np.nan, np.float32), np.zeros(n_rows, np.int32)
 

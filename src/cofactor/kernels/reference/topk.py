@@ -91,3 +91,49 @@ def topk_dot(
     with np.errstate(invalid="ignore", over="ignore"):
         scores = (user_vectors @ item_vectors.T + item_offsets).astype(np.float32, copy=False)
     return topk_scores(scores, k, excluded_indptr, excluded_indices, allowed, n_threads)
+
+
+Prepared = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]
+
+
+def prepare_items(item_vectors: np.ndarray, item_offsets: np.ndarray) -> Prepared:
+    """Return items, offsets, rows and bounds for `topk_prepared`; here in their own order, with bounds that end no search.
+
+    Parameters
+    ----------
+    item_vectors : float32 [n, f]
+        y_i.
+    item_offsets : float32 [n]
+        c_i.
+    """
+    endless = np.full(1, np.inf)
+    return item_vectors, item_offsets, np.arange(len(item_vectors), dtype=np.int32), endless, endless
+
+
+def topk_prepared(
+    user_vectors: np.ndarray,
+    prepared: Prepared,
+    k: int,
+    excluded_indptr: np.ndarray,
+    excluded_indices: np.ndarray,
+    allowed: np.ndarray,
+    n_threads: int,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return what `topk_dot` does, over items that `prepare_items` gave.
+
+    Parameters
+    ----------
+    user_vectors : float32 [B, f]
+        x_u.
+    prepared
+        From `prepare_items`.
+    allowed : bool or uint8 [n]
+        In the order of ``prepared``.
+    k, excluded_indptr, excluded_indices, n_threads
+        As in `topk_dot`.
+    """
+    vectors, offsets, order, _, _ = prepared
+    back = np.argsort(order)
+    return topk_dot(
+        user_vectors, vectors[back], offsets[back], k, excluded_indptr, excluded_indices, allowed[back], n_threads
+    )
