@@ -7,7 +7,7 @@ READY  := $(VENV)/.ready
 TEST_JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all lint types floors wheel bench docs clean
+.PHONY: help demo test test-all lint types floors wheel bench docs soak postgres clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -41,11 +41,19 @@ floors: $(READY)  ## the floors test alone: who may import whom, and what import
 wheel: $(READY)  ## build the wheel, install it in a clean environment, and try it
 	@sh tests/smoke_wheel.sh $(PYTHON) $(BIN)/python
 
-bench: $(READY)  ## the benchmarks against peers (makes the peers' environment on demand)
-	@$(BIN)/python -m benchmarks
+bench: $(READY)  ## the benchmarks against peers (makes their environments on demand); BENCH="ials bpr --rounds 3" for some
+	@$(BIN)/python -m benchmarks $(BENCH)
 
 docs: $(READY)  ## run every example of the docs
 	$(BIN)/python -m pytest -q tests/test_docs.py
+
+soak: $(READY)  ## the long form of the service's tests: 200 kills, 5,000 power cuts, faults at every call, fuzzing (minutes)
+	COFACTOR_SOAK=1 $(BIN)/python -m pytest -q tests/service/store/test_store_kill.py tests/service/store/test_store_power.py tests/service/store/test_store_faults.py -s
+	COFACTOR_SOAK=1 $(BIN)/python -m pytest -q --timeout 3600 tests/service/http/test_http_laws.py tests/service/http/test_http_fuzz.py tests/service/http/test_http_reload.py
+
+postgres:  ## install PostgreSQL's server from the system's packages, so that the store's tests run on it too (asks for root)
+	@command -v apt-get >/dev/null || { echo "no apt-get here; install PostgreSQL's server as your system does"; exit 1; }
+	@if [ "$$(id -u)" = 0 ]; then apt-get update -qq && apt-get install -y postgresql; else sudo apt-get update -qq && sudo apt-get install -y postgresql; fi
 
 clean:  ## remove what was built (not the environment)
 	rm -rf dist build .pytest_cache .mypy_cache .ruff_cache

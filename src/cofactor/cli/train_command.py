@@ -32,6 +32,7 @@ def command(
     metrics: opt.Metrics = None,
     refit: Annotated[bool, typer.Option(help="Fit the saved model on all of the data.")] = True,
     overwrite: Annotated[bool, typer.Option(help="Replace a model that is there.")] = False,
+    plot: Annotated[str | None, typer.Option(metavar="FILE.html", help="Draw the learning curves, in models that keep them.")] = None,
     columns: opt.Columns = None,
     items: opt.Items = None,
     repeats: opt.Repeats = "last",
@@ -49,6 +50,7 @@ def command(
     content = [f"{name}={words}" for name, words in (("text", text), ("features", features)) if words]
     done = train(
         source, model, out, settings=[*content, *(set_ or [])], metrics=opt.names(metrics), refit=refit, overwrite=overwrite,
+        plot=plot,
         reading=opt.reading(columns, items, repeats, min_value, core, on_bad),
         cutting=opt.cutting(split, test, validation, seed), run=opt.run_of(output, seed, threads, device),
     )  # fmt: skip
@@ -63,6 +65,8 @@ def command(
         output.table(metric_rows(done.result))
     what = "all of the data" if done.refitted or done.result is None else "the training part"
     output.line(f"Saved to {done.path} (fitted on {what} in {done.seconds:.1f} s).")
+    if plot is not None:
+        output.line(f"Curves: {plot}")
     output.line(f"Next: cofactor recommend {out} --user {data.users.ids([0])[0]}")
     output.emit(
         command="train", model=done.model.name, config=done.model.config.to_dict(), path=str(done.path),

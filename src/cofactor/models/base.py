@@ -131,6 +131,12 @@ class Recommender(ABC):
         """Return past item rows, what each added to the score of ``item_row`` (of the one user), and the rest."""
         raise TraitError(f"{self.name} isn't linear in a user's past, so a score can't be split among past items.")
 
+    def _explain_rows(self, audience: Audience, item_rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return past item rows [p], what each added to the scores of some items [n, p], and the rests [n], of one user."""
+        told = [self._explain(audience, int(row)) for row in item_rows]
+        past = told[0][0] if told else np.zeros(0, np.int32)
+        return past, np.array([added for _, added, _ in told]).reshape(len(told), len(past)), np.array([rest for *_, rest in told])
+
     def _similar_items(self, item_rows: np.ndarray, k: int, allowed: np.ndarray | None, n_threads: int) -> TopK:
         """Return each item's k nearest (itself left out); cosine between item vectors unless a model knows better."""
         return nearest(self._unit("items", self.item_vectors), item_rows, k, allowed=allowed, n_threads=n_threads)
@@ -270,6 +276,28 @@ class Recommender(ABC):
         distinct, which = np.unique(checks.rows(user_rows, "user_rows", self.data.n_users), return_inverse=True)
         items = checks.rows(item_rows, "item_rows", self.data.n_items)
         return self._predict(self.audience(distinct).states, which, items)
+
+    def explain_rows(self, audience: Audience, item_rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Split the scores of some items for one user among the user's past items.
+
+        Parameters
+        ----------
+        audience
+            One user, from `audience` or `fold_in`.
+        item_rows
+            int [n].
+
+        Returns
+        -------
+        tuple
+            Past item rows int32 [p]; what each added to each score, float [n, p]; what belongs to none of them, float [n].
+
+        Raises
+        ------
+        TraitError
+            If the model isn't linear in the past.
+        """
+        return self._explain_rows(audience, checks.rows(item_rows, "item_rows", self.data.n_items))
 
     def topk(
         self,

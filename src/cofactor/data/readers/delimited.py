@@ -1,6 +1,6 @@
 """Delimited text of any writing: csv, tsv, dat, txt; gzipped or in a zip. In blocks, on all cores, by Arrow.
 
-A block is some tens of megabytes that end with a line. Ids become dictionaries of texts at once (so that no zero in
+A block is some megabytes that end with a line. Ids become dictionaries of texts at once (so that no zero in
 front of an id is ever lost), and only the columns that are used are converted; what stays in memory is 4 bytes an id.
 """
 
@@ -21,7 +21,7 @@ from cofactor.base.errors import DataError
 from cofactor.data.readers import times as clock
 from cofactor.data.readers.assemble import Raw, numbers
 from cofactor.data.readers.columns import Options, find_roles, roles_note
-from cofactor.data.readers.places import BLOCK, Entry, ahead
+from cofactor.data.readers.places import BLOCK, PLAIN_BLOCK, Entry, ahead
 from cofactor.data.readers.plain_numbers import LARGE, PlainNumbers
 from cofactor.data.readers.sniff import DELIMITERS, SPOKEN, Dialect, sniff, split
 
@@ -163,7 +163,7 @@ def _read(entry: Entry, options: Options, dialect: Dialect, roles: Mapping[str, 
     types: dict[str, pa.DataType] = {name: first.get(role, _ID) for role, name in roles.items()}
     plain = PlainNumbers.of(dialect, roles) if entry.packed_bytes >= LARGE else None
     with options.progress.task(f"reading {entry.name}", None) as task:
-        for block in ahead(_line_blocks(entry, dialect)):
+        for block in ahead(_line_blocks(entry, dialect, BLOCK if plain is None else min(BLOCK, PLAIN_BLOCK))):
             body = kept.body(block)
             if not (plain is not None and _add_plain(body, plain, kept)):
                 # One row that isn't plain numbers is enough to leave it to Arrow, which can say what is wrong.
@@ -280,11 +280,11 @@ def _unconvertible(text: str, dialect: Dialect, source: str) -> _Unconvertible:
     return error
 
 
-def _line_blocks(entry: Entry, dialect: Dialect) -> Iterator[bytes]:
-    """The file as UTF-8 blocks, each of which ends with a line (and not within quotes)."""
+def _line_blocks(entry: Entry, dialect: Dialect, size: int | None = None) -> Iterator[bytes]:
+    """The file as UTF-8 blocks of about so many bytes, each of which ends with a line (and not within quotes)."""
     decoder = codecs.getincrementaldecoder(dialect.encoding)()
     rest, skip = b"", dialect.bom
-    for raw in entry.blocks(BLOCK):
+    for raw in entry.blocks(size or BLOCK):
         block = rest + _as_utf8(raw[skip:] if skip else raw, decoder, dialect.encoding)
         skip = 0
         end = _last_line_end(block, dialect)

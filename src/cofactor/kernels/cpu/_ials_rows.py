@@ -133,6 +133,12 @@ def row_blocks(costs: np.ndarray) -> np.ndarray:
     return np.unique(np.concatenate([[0], bounds, [total.size]]).astype(np.int64))
 
 
+def first_failed(failed: np.ndarray) -> int:
+    """Return the lowest row that failed in any block, or -1."""
+    found = failed[failed >= 0]
+    return int(found.min()) if found.size else -1
+
+
 def dynamic() -> AbstractContextManager[None]:
     """Return a context in which blocks are handed to threads one by one, as they come free."""
     return parallel_chunksize(1)

@@ -81,7 +81,10 @@ def _gram_parts(matrix: np.ndarray) -> np.ndarray:
         for start in range(part * n // DENSE_PARTS, end, DENSE_ROWS):
             rows = matrix[start : min(start + DENSE_ROWS, end)]
             np.dot(rows.T, rows, product)
-            parts[part] += product
+            # Loops, here and below: NumPy's own writing of it takes Numba seconds to compile.
+            for i in range(f):
+                for j in range(f):
+                    parts[part, i, j] += product[i, j]
     return parts
 
 
@@ -94,7 +97,9 @@ def _rotate(matrix: np.ndarray, basis: np.ndarray) -> None:
         for start in range(part * n // DENSE_PARTS, end, DENSE_ROWS):
             rows = matrix[start : min(start + DENSE_ROWS, end)]
             np.dot(rows, basis, turned[: rows.shape[0]])
-            rows[:] = turned[: rows.shape[0]]
+            for i in range(rows.shape[0]):
+                for j in range(f):
+                    rows[i, j] = turned[i, j]
 
 
 def giant_rows(indptr: np.ndarray) -> np.ndarray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import prange
 
-from cofactor.kernels.cpu._ials_rows import F, accumulate, dots, dynamic, row_blocks
+from cofactor.kernels.cpu._ials_rows import F, accumulate, dots, dynamic, first_failed, row_blocks
 from cofactor.kernels.cpu.jit import kernel
 
 
@@ -28,8 +28,10 @@ def solve_cg(
     of them, since nobody asks for the residual after it.
     """
     bounds = row_blocks(np.diff(indptr)[rows] + 8)
+    failed = np.full(max(1, len(bounds) - 1), -1, np.int64)
     with dynamic():
-        return int(_solve_cg(indptr, indices, weights, fixed, diagonal, ridge, rows, solved, steps, bounds))
+        _solve_cg(indptr, indices, weights, fixed, diagonal, ridge, rows, solved, steps, bounds, failed)
+    return first_failed(failed)
 
 
 @kernel(parallel=True)
@@ -44,12 +46,11 @@ def _solve_cg(
     solved: np.ndarray,
     steps: int,
     bounds: np.ndarray,
-) -> int:
+    failed: np.ndarray,
+) -> None:
     """Letters: x the solution, r its residual, p the direction, D + Y_u' W Y_u the matrix, z = D^-1 r."""
     f = fixed.shape[1]
     n_blocks = bounds.shape[0] - 1
-    none = indptr.shape[0]
-    failed = np.full(n_blocks, none, np.int64)
     for block in prange(n_blocks):
         longest = 0
         for at in range(bounds[block], bounds[block + 1]):
@@ -102,6 +103,4 @@ def _solve_cg(
             for k in range(f):
                 total += x[k]
             if not np.isfinite(total):
-                failed[block] = min(failed[block], u)
-    first = failed.min() if n_blocks > 0 else none
-    return first if first < none else -1
+                failed[block] = u if failed[block] < 0 else min(failed[block], u)

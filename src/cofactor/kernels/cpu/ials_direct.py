@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import prange
 
-from cofactor.kernels.cpu._ials_rows import F, accumulate, accumulate_part, dots, dynamic, row_blocks, solve_upper
+from cofactor.kernels.cpu._ials_rows import F, accumulate, accumulate_part, dots, dynamic, first_failed, row_blocks, solve_upper
 from cofactor.kernels.cpu.jit import kernel
 
 CHUNK = 64  # rows gathered at a time for the f x f system
@@ -32,8 +32,10 @@ def solve_direct(
     n, f = np.diff(indptr)[rows].astype(np.float64), float(fixed.shape[1])
     short = np.minimum(n, f)
     bounds = row_blocks(n * short * np.where(n < f, n, f) / f + n * f + short**3 / 6 + 8 * f)
+    failed = np.full(max(1, len(bounds) - 1), -1, np.int64)
     with dynamic():
-        return int(_solve_direct(indptr, indices, weights, fixed, diagonal, ridge, rows, solved, bounds))
+        _solve_direct(indptr, indices, weights, fixed, diagonal, ridge, rows, solved, bounds, failed)
+    return first_failed(failed)
 
 
 @kernel(parallel=True)
@@ -47,12 +49,11 @@ def _solve_direct(
     rows: np.ndarray,
     solved: np.ndarray,
     bounds: np.ndarray,
-) -> int:
+    failed: np.ndarray,
+) -> None:
     """Letters: D the diagonal plus ridge, Z = W^1/2 Y_u, S = Z D^-1/2, c = W^1/2 1, x the solution."""
     f = fixed.shape[1]
     n_blocks = bounds.shape[0] - 1
-    none = indptr.shape[0]
-    failed = np.full(n_blocks, none, np.int64)
     size = max(f, CHUNK)
     for block in prange(n_blocks):
         A, S = np.empty((f, f), F), np.empty((size, f), F)
@@ -106,6 +107,4 @@ def _solve_direct(
             for k in range(f):
                 total += x[k]
             if not good or not np.isfinite(total):
-                failed[block] = min(failed[block], u)
-    first = failed.min() if n_blocks > 0 else none
-    return first if first < none else -1
+                failed[block] = u if failed[block] < 0 else min(failed[block], u)

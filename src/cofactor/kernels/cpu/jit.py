@@ -18,6 +18,13 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 # Reassociation and fused multiply-add are what vectorises reductions. "nnan" and "ninf" stay off: kernels may test for NaN.
 FAST = {"reassoc", "contract", "nsz", "arcp", "afn"}
 
+# Loops over prange run on threads, and nothing else: array expressions and allocations as parallel loops of their own cost
+# seconds of compilation each, and the arrays in kernels are small.
+PARALLEL = {
+    "prange": True, "numpy": False, "setitem": False, "inplace_binop": False, "comprehension": False, "reduction": False,
+    "stencil": False, "fusion": False,
+}  # fmt: skip
+
 
 def kernel(function: Callable[..., Any] | None = None, *, parallel: bool = False, fast: bool = True) -> Any:
     """Compile a kernel lazily, keep it on disk, and let other Python threads run while it does.
@@ -34,7 +41,7 @@ def kernel(function: Callable[..., Any] | None = None, *, parallel: bool = False
 
     def compiled(body: Callable[..., Any]) -> Any:
         return numba.njit(
-            cache=True, nogil=True, parallel=parallel, fastmath=FAST if fast else False, error_model="numpy"
+            cache=True, nogil=True, parallel=PARALLEL if parallel else False, fastmath=FAST if fast else False, error_model="numpy"
         )(body)
 
     return compiled if function is None else compiled(function)

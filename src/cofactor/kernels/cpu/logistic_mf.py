@@ -70,9 +70,9 @@ def _gradient(
             _add(g, -(e / (_ONE + e)), Y, j)
     elif m < n_others:
         group = np.zeros(_GROUP, np.int64)
-        if m > 0:
-            filter_fill(words, 0, indices, first, stop)
-        left = negatives * m
+        filter_fill(words, 0, indices, first, stop)
+        left = negatives * max(m, 1)
+        share = np.float32((n_others - m) / left)  # how many negatives each drawn one stands for
         while left > 0:
             size = min(left, _GROUP)
             for n in range(size):
@@ -85,9 +85,9 @@ def _gradient(
                 s = _logit(X, row, beta, Y, b, group[n])
                 e = exp_negative(-s)
                 product *= 1.0 + np.float64(e)
-                loss += max(0.0, np.float64(s) - np.float64(EXP_LIMIT))
-                _add(g, -(e / (_ONE + e)), Y, group[n])
-            loss += np.log(product)
+                loss += np.float64(share) * max(0.0, np.float64(s) - np.float64(EXP_LIMIT))
+                _add(g, -share * (e / (_ONE + e)), Y, group[n])
+            loss += np.float64(share) * np.log(product)
             left -= size
     for k in range(f):
         g[k] -= np.float32(decay) * X[row, k]
@@ -150,7 +150,7 @@ def logistic_fold_in(
         first, stop = indptr[row], indptr[row + 1]
         if first == stop:
             continue
-        X, beta, mean = np.zeros((1, f), np.float32), np.float32(0.0), np.zeros(f)
+        X, mean, beta = np.zeros((1, f), np.float32), np.zeros(f), np.float32(0.0)
         g, G, words = np.empty(f + 1, np.float32), np.zeros(f + 1, np.float32), np.empty((1, FILTER_WORDS), np.uint64)
         for step in range(steps):
             _gradient(
@@ -163,7 +163,7 @@ def logistic_fold_in(
                 X[0, k] += rate * g[k] / np.sqrt(EPSILON + G[k])
                 if step >= steps // 2:
                     mean[k] += X[0, k]
-            beta += rate * g[f] / np.sqrt(EPSILON + G[f])
+            beta = beta + rate * g[f] / np.sqrt(EPSILON + G[f])  # type: ignore[assignment]
         for k in range(f):
             folded[row, k] = mean[k] / (steps - steps // 2)
     return folded

@@ -4,7 +4,7 @@ Users are cut into P parts and items into P blocks, and an epoch has P rounds: i
 block (t + s) mod P (Gemulla, Nijkamp, Haas, Sismanis, "Large-Scale Matrix Factorization with Distributed Stochastic Gradient
 Descent", KDD 2011). No two walks of a round share a vector: threads lose no update, send no cache line back and forth, and the
 result is the same bit for bit on any number of threads, since P doesn't depend on it. Within a walk users come in the order
-given, each with the block's ratings from a random start on: p_u and b_u stay in the first cache, and memory is read in order.
+given, each with the block's ratings: p_u and b_u stay in the first cache, and memory is read in order.
 """
 
 from __future__ import annotations
@@ -13,27 +13,6 @@ import numpy as np
 from numba import prange
 
 from cofactor.kernels.cpu.jit import helper, kernel
-
-_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
-_MIX_A = np.uint64(0xBF58476D1CE4E5B9)
-_MIX_B = np.uint64(0x94D049BB133111EB)
-
-
-@helper
-def mixed(state: np.uint64) -> np.uint64:
-    """Mix 64 bits (the output function of SplitMix64)."""
-    word = np.uint64(state)
-    word = (word ^ (word >> np.uint64(30))) * _MIX_A
-    word = (word ^ (word >> np.uint64(27))) * _MIX_B
-    return word ^ (word >> np.uint64(31))
-
-
-@helper
-def walk_start(begin: int, end: int, seed: int, row: int) -> np.int64:
-    """Draw where in begin..end-1 the walk of a row starts, from the seed and the row only."""
-    word = mixed(np.uint64(seed) + _GOLDEN * np.uint64(row + 1)) >> np.uint64(32)
-    # Times the count, shifted down: a draw without a division.
-    return begin + np.int64((word * np.uint64(end - begin)) >> np.uint64(32))
 
 
 @helper
@@ -71,13 +50,13 @@ def mf_sgd_epoch(
     reg_item: np.ndarray,
     reg_user_bias: np.ndarray,
     reg_item_bias: np.ndarray,
-    seed: int,
 ) -> float:
     """Walk over all ratings once and update the four parameter arrays; see the reference for the equations."""
     rate = np.float32(learning_rate)
     bias_rate = np.float32(bias_learning_rate)
     mu = np.float32(mean)
     factors = user_factors.shape[1]
+    last = indices.shape[0] - 1
     n_parts = (indptr.shape[0] - 1) // user_factors.shape[0]
     bounds = equal_parts(indptr, order, n_parts, n_parts)
     # Eight doubles to a part: one cache line each.
@@ -93,17 +72,16 @@ def mf_sgd_epoch(
                 end = indptr[row + 1]
                 if begin == end:
                     continue
-                at = walk_start(begin, end, seed, row)
                 p = user_factors[u]
                 b_u = user_bias[u]
                 keep_b_u = np.float32(1) - bias_rate * reg_user_bias[u]
                 keep_p = np.float32(1) - rate * reg_user[u]
-                i = indices[at]
+                i = indices[begin]
                 q = item_factors[i]
                 dot = np.float32(0)
                 for f in range(factors):
                     dot += p[f] * q[f]
-                for _ in range(begin, end):
+                for at in range(begin, end):
                     b_i = item_bias[i]
                     # e_ui = r_ui - mu - b_u - b_i - q_i . p_u
                     error = values[at] - mu - b_u - b_i - dot
@@ -111,20 +89,23 @@ def mf_sgd_epoch(
                     b_u = keep_b_u * b_u + bias_rate * error
                     item_bias[i] = b_i + bias_rate * (error - reg_item_bias[i] * b_i)
                     # p_u += gamma (e q_i - lambda_u p_u);  q_i += gamma (e p_u - lambda_i q_i), both from the old values.
-                    # The next rating's product with the new p_u is taken in the same pass; after the last it isn't used.
+                    # The next rating's product with the new p_u is taken in the same pass, and from the old p_u and q_i, so
+                    # that it needn't wait for this error: p_u(new) . q = (1 - gamma lambda_u) p_u . q + gamma e q_i . q.
+                    # After the user's last rating it isn't used.
                     keep_q = np.float32(1) - rate * reg_item[i]
                     step = rate * error
-                    at = at + 1 if at + 1 < end else begin
-                    i = indices[at]
+                    i = indices[min(at + 1, last)]
                     q_next = item_factors[i]
-                    dot = np.float32(0)
+                    p_next = np.float32(0)
+                    q_q_next = np.float32(0)
                     for f in range(factors):
                         p_f = p[f]
                         q_f = q[f]
-                        p_new = keep_p * p_f + step * q_f
-                        dot += p_new * q_next[f]
-                        p[f] = p_new
+                        p_next += p_f * q_next[f]
+                        q_q_next += q_f * q_next[f]
+                        p[f] = keep_p * p_f + step * q_f
                         q[f] = keep_q * q_f + step * p_f
+                    dot = keep_p * p_next + step * q_q_next
                     q = q_next
                 user_bias[u] = b_u
             squared[part, 0] += loss

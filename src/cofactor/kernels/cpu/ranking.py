@@ -130,7 +130,13 @@ def list_ranks(rows: np.ndarray, count: np.ndarray, truth_indptr: np.ndarray, tr
         first = truth_indptr[u]
         truth = truth_items[first : truth_indptr[u + 1]]
         for place in range(count[u]):
-            at = np.searchsorted(truth, rows[u, place])
+            at, end = 0, truth.size  # a binary search; np.searchsorted takes longer to compile than all the rest
+            while at < end:
+                middle = (at + end) >> 1
+                if truth[middle] < rows[u, place]:
+                    at = middle + 1
+                else:
+                    end = middle
             if at < truth.size and truth[at] == rows[u, place] and ranks[first + at] < 0:
                 ranks[first + at] = place
     return ranks
@@ -166,11 +172,21 @@ def candidate_ranks(
     return ranks, beaten
 
 
-@kernel(parallel=True)
 def rank_metrics(
     indptr: np.ndarray, ranks: np.ndarray, cutoffs: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Turn the ranks of the true items into metrics at cutoffs; see the reference."""
+    owners = np.repeat(np.arange(indptr.size - 1), np.diff(indptr))
+    # Sorted by NumPy: a sort inside a kernel takes a second to compile.
+    ascending = ranks[np.lexsort((ranks, owners))]
+    return _rank_metrics(indptr, ascending, cutoffs)
+
+
+@kernel
+def _rank_metrics(
+    indptr: np.ndarray, ranks: np.ndarray, cutoffs: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """The same with each user's ranks ascending."""
     n_users, n_cutoffs = indptr.size - 1, cutoffs.size
     hits = np.full((n_users, n_cutoffs), np.nan)
     ndcg = np.full((n_users, n_cutoffs), np.nan)
@@ -182,11 +198,13 @@ def rank_metrics(
     ideal = np.zeros(longest + 1)
     for i in range(longest):
         ideal[i + 1] = ideal[i] + 1.0 / np.log2(i + 2.0)
-    for u in numba.prange(n_users):
-        own = np.sort(ranks[indptr[u] : indptr[u + 1]])
+    for u in range(n_users):
+        own = ranks[indptr[u] : indptr[u + 1]]
         if own.size == 0:
             continue
-        missing = np.searchsorted(own, 0)
+        missing = 0
+        while missing < own.size and own[missing] < 0:
+            missing += 1
         for c in range(n_cutoffs):
             best = min(cutoffs[c], own.size)
             found, gain, precisions = 0, 0.0, 0.0

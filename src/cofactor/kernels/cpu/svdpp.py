@@ -11,7 +11,7 @@ import numpy as np
 from numba import prange
 
 from cofactor.kernels.cpu.jit import kernel
-from cofactor.kernels.cpu.mf_sgd import equal_parts, walk_start
+from cofactor.kernels.cpu.mf_sgd import equal_parts
 
 
 @kernel(parallel=True)
@@ -35,7 +35,6 @@ def svdpp_epoch(
     reg_implicit: np.ndarray,
     reg_user_bias: np.ndarray,
     reg_item_bias: np.ndarray,
-    seed: int,
     n_threads: int,
 ) -> float:
     """Walk over all ratings once and update the five parameter arrays; see the reference for the equations."""
@@ -43,6 +42,7 @@ def svdpp_epoch(
     bias_rate = np.float32(bias_learning_rate)
     mu = np.float32(mean)
     factors = user_factors.shape[1]
+    last = indices.shape[0] - 1
     bounds = equal_parts(indptr, order, n_threads)
     squared = np.zeros((n_threads, 8), np.float64)
     for thread in prange(n_threads):
@@ -54,7 +54,6 @@ def svdpp_epoch(
             count = indptr[u + 1] - indptr[u]
             if count == 0:
                 continue
-            at = walk_start(indptr[u], indptr[u + 1], seed, u)
             # z_u = |N(u)|^-1/2 sum_j y_j
             begin = implicit_indptr[u]
             end = implicit_indptr[u + 1]
@@ -63,8 +62,8 @@ def svdpp_epoch(
             has_implicit = np.float32(1) if end > begin else np.float32(0)
             z[:] = np.float32(0)
             added[:] = np.float32(0)
-            for place_y in range(begin, end):
-                y = implicit_factors[implicit_indices[place_y]]
+            for at in range(begin, end):
+                y = implicit_factors[implicit_indices[at]]
                 for f in range(factors):
                     z[f] += y[f]
             for f in range(factors):
@@ -74,12 +73,12 @@ def svdpp_epoch(
             keep_b_u = np.float32(1) - bias_rate * reg_user_bias[u]
             keep_p = np.float32(1) - rate * reg_user[u]
             keep_y = np.float32(1) - rate * reg_implicit[u]
-            i = indices[at]
+            i = indices[indptr[u]]
             q = item_factors[i]
             dot = np.float32(0)
             for f in range(factors):
                 dot += (p[f] + z[f]) * q[f]
-            for _ in range(count):
+            for at in range(indptr[u], indptr[u + 1]):
                 b_i = item_bias[i]
                 error = values[at] - mu - b_u - b_i - dot
                 loss += np.float64(error) * np.float64(error)
@@ -87,12 +86,11 @@ def svdpp_epoch(
                 item_bias[i] = b_i + bias_rate * (error - reg_item_bias[i] * b_i)
                 # q_i += gamma (e (p_u + z_u) - lambda q_i),  p_u += gamma (e q_i - lambda p_u), and the paper's
                 # y_j += gamma (e |N|^-1/2 q_i - lambda y_j) for all j, summed and scaled: z_u += gamma (e q_i - lambda z_u).
-                # The next rating's product is taken in the same pass; after the last it isn't used.
+                # The next rating's product is taken in the same pass; after the user's last it isn't used.
                 keep_q = np.float32(1) - rate * reg_item[i]
                 step = rate * error
                 step_z = step * has_implicit
-                at = at + 1 if at + 1 < indptr[u + 1] else indptr[u]
-                i = indices[at]
+                i = indices[min(at + 1, last)]
                 q_next = item_factors[i]
                 dot = np.float32(0)
                 for f in range(factors):
@@ -109,8 +107,8 @@ def svdpp_epoch(
                 q = q_next
             user_bias[u] = b_u
             keep_all = keep_y ** np.float32(count)
-            for place_y in range(begin, end):
-                y = implicit_factors[implicit_indices[place_y]]
+            for at in range(begin, end):
+                y = implicit_factors[implicit_indices[at]]
                 for f in range(factors):
                     y[f] = keep_all * y[f] + norm * added[f]
         squared[thread, 0] = loss

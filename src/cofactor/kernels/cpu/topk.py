@@ -290,9 +290,9 @@ def _scan_products(
             m = min(user_block, n_users - block * user_block)  # users that aren't done, packed to the front
             for a in range(m):
                 user[a] = block * user_block + a
-                x[a] = user_vectors[user[a]]
                 square = 0.0
                 for d in range(n_factors):
+                    x[a, d] = user_vectors[user[a], d]
                     square += np.float64(x[a, d]) * np.float64(x[a, d])
                 length[a] = np.sqrt(square)
             for tile in range(reach.shape[0]):
@@ -308,7 +308,8 @@ def _scan_products(
                     if kept < a:
                         user[kept] = u
                         length[kept] = length[a]
-                        x[kept] = x[a]
+                        for d in range(n_factors):
+                            x[kept, d] = x[a, d]
                     kept += 1
                 m = kept
                 if m == 0:

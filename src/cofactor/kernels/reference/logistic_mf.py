@@ -23,6 +23,7 @@ def row_gradient(
     other_bias: np.ndarray,
     alpha: float,
     regularization: float,
+    share: float = 1.0,
 ) -> tuple[float, np.ndarray]:
     """Return minus the log posterior of one row, and the gradient of the log posterior, float64 [factors + 1].
 
@@ -40,13 +41,16 @@ def row_gradient(
         y and β_i, [n_others, factors] and [n_others].
     alpha, regularization
         α and λ.
+    share
+        How many negatives each of ``negative_items`` stands for.
     """
     which = np.concatenate([items, negative_items])
     weight = alpha * np.concatenate([values, np.zeros(len(negative_items))])
     s = other_factors[which].astype(np.float64) @ vector + bias + other_bias[which]
     softplus = np.logaddexp(0.0, s)
-    loss = np.sum((1.0 + weight) * softplus - weight * s) + regularization / 2 * (vector @ vector + bias * bias)
-    pull = weight - (1.0 + weight) * np.exp(s - softplus)
+    share_of = np.concatenate([np.ones(len(items)), np.full(len(negative_items), share)])
+    loss = np.sum(share_of * ((1.0 + weight) * softplus - weight * s)) + regularization / 2 * (vector @ vector + bias * bias)
+    pull = share_of * (weight - (1.0 + weight) * np.exp(s - softplus))
     gradient = np.append(pull @ other_factors[which] - regularization * vector, pull.sum() - regularization * bias)
     return float(loss), gradient
 
@@ -81,8 +85,8 @@ def logistic_half_epoch(
     learning_rate, alpha, regularization
         η, α and λ.
     negatives
-        For each positive of a row, how many others that it lacks are drawn (uniformly, with replacement); 0 takes all of
-        them.
+        For each positive of a row (counted as one for a row without any), how many others that it lacks are drawn
+        (uniformly, with replacement); 0 takes all of them.
     seed
         Any 64-bit seed; each row draws from a stream of its own, so the result doesn't depend on threads.
 
@@ -93,9 +97,9 @@ def logistic_half_epoch(
 
     Notes
     -----
-    With negatives drawn, it is the sum over those drawn that is ascended, each with weight 1: α then weighs a positive
-    against ``negatives`` others, not against all of them. Rows with no positives have no negatives drawn; they only decay.
-    A row that has everything has no negatives.
+    A drawn negative stands for as many as there are for each drawn, so loss and gradient are unbiased estimates of the
+    whole ones. Were each to count once, every item would have the same share of positives, and its bias would know nothing of
+    its popularity. A row that has everything has no negatives.
 
     Source: Johnson 2014, equations 2 to 5; steps: Duchi, Hazan, Singer 2011 (Adagrad).
     """
@@ -105,8 +109,9 @@ def logistic_half_epoch(
         drawn = _negatives(indices[mine], len(other_factors), negatives, stream(seed, row))
         x = factors[row].astype(np.float64)
         loss, g = row_gradient(
-            indices[mine], values[mine], drawn, x, float(bias[row]), other_factors, other_bias, alpha, regularization
-        )
+            indices[mine], values[mine], drawn, x, float(bias[row]), other_factors, other_bias, alpha, regularization,
+            _share(indices[mine], drawn, len(other_factors)),
+        )  # fmt: skip
         total += loss
         squares[row] += g * g
         step = learning_rate * g / np.sqrt(EPSILON + squares[row])
@@ -147,8 +152,9 @@ def logistic_fold_in(
             drawn = _negatives(indices[mine], n_others, negatives, stream(seed, step))
             x, beta = theta[:-1], float(theta[-1])
             _, g = row_gradient(
-                indices[mine], values[mine], drawn, x, beta, other_factors, other_bias, alpha, regularization
-            )
+                indices[mine], values[mine], drawn, x, beta, other_factors, other_bias, alpha, regularization,
+                _share(indices[mine], drawn, n_others),
+            )  # fmt: skip
             squares += g * g
             theta = theta + learning_rate * g / np.sqrt(EPSILON + squares)
             if step >= steps // 2:
@@ -161,7 +167,11 @@ def _negatives(row: np.ndarray, n_others: int, negatives: int, state: int) -> np
     if negatives == 0:
         return np.setdiff1d(np.arange(n_others), row)
     uniform = (np.empty(0, np.uint32), np.empty(0, np.int32))
-    drawn = np.zeros(negatives * len(row) if len(row) < n_others else 0, np.int64)
+    drawn = np.zeros(negatives * max(len(row), 1) if len(row) < n_others else 0, np.int64)
     for n in range(len(drawn)):
         state, drawn[n] = draw_negative(state, row, *uniform, n_others)
     return drawn
+
+
+def _share(row: np.ndarray, drawn: np.ndarray, n_others: int) -> float:
+    return (n_others - len(row)) / max(1, len(drawn))

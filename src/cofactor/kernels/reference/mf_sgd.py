@@ -4,32 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-_WORD = 2**64 - 1
-_GOLDEN = 0x9E3779B97F4A7C15
-
-
-def mixed(state: int) -> int:
-    """Mix 64 bits (the output function of SplitMix64)."""
-    word = (state ^ (state >> 30)) * 0xBF58476D1CE4E5B9 & _WORD
-    word = (word ^ (word >> 27)) * 0x94D049BB133111EB & _WORD
-    return word ^ (word >> 31)
-
-
-def walk_start(begin: int, end: int, seed: int, row: int) -> int:
-    """Draw where in begin..end-1 the walk of a row starts.
-
-    Parameters
-    ----------
-    begin, end
-        Where the row's ratings begin, and the end; at least one.
-    seed
-        64 bits, another one for each epoch.
-    row
-        The row: nothing else matters, so that every partition of the users sees the same walk.
-    """
-    word = mixed((int(seed) + _GOLDEN * (int(row) + 1)) & _WORD) >> 32
-    return begin + ((word * (end - begin)) >> 32)
-
 
 def equal_parts(indptr: np.ndarray, order: np.ndarray, n_parts: int, rows_each: int = 1) -> np.ndarray:
     """Cut ``order`` into parts with about the same number of ratings.
@@ -56,14 +30,6 @@ def equal_parts(indptr: np.ndarray, order: np.ndarray, n_parts: int, rows_each: 
     return np.concatenate([[0], np.minimum(inner, len(order)), [len(order)]]).astype(np.int64)
 
 
-def walked(begin: int, end: int, seed: int, row: int) -> list[int]:
-    """The places begin..end-1 in the order of a walk: from a random start to the end, then from the beginning."""
-    if begin == end:
-        return []
-    start = walk_start(begin, end, seed, row)
-    return [*range(start, end), *range(begin, start)]
-
-
 def mf_sgd_epoch(
     indptr: np.ndarray,
     indices: np.ndarray,
@@ -80,7 +46,6 @@ def mf_sgd_epoch(
     reg_item: np.ndarray,
     reg_user_bias: np.ndarray,
     reg_item_bias: np.ndarray,
-    seed: int,
 ) -> float:
     """Walk over all ratings once, user by user, and update the four parameter arrays in place.
 
@@ -108,8 +73,6 @@ def mf_sgd_epoch(
         gamma and gamma_b.
     reg_user, reg_item, reg_user_bias, reg_item_bias
         lambda, one for each row of each parameter, float32: as many as rows, so that rare rows may be held harder.
-    seed
-        64 bits for where each walk starts.
 
     Returns
     -------
@@ -128,7 +91,7 @@ def mf_sgd_epoch(
             block = (part + turn) % n_parts
             for u in order[parts[part] : parts[part + 1]]:
                 row = int(u * n_parts + block)
-                for at in walked(int(indptr[row]), int(indptr[row + 1]), seed, row):
+                for at in range(indptr[row], indptr[row + 1]):
                     i = indices[at]
                     p, q = user_factors[u].copy(), item_factors[i].copy()
                     error = np.float32(values[at] - np.float32(mean) - user_bias[u] - item_bias[i] - p @ q)

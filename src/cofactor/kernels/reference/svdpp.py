@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from cofactor.kernels.reference.mf_sgd import walked
-
 
 def svdpp_epoch(
     indptr: np.ndarray,
@@ -27,7 +25,6 @@ def svdpp_epoch(
     reg_implicit: np.ndarray,
     reg_user_bias: np.ndarray,
     reg_item_bias: np.ndarray,
-    seed: int,
     n_threads: int,
 ) -> float:
     """Walk over all ratings once, user by user, and update the five parameter arrays in place.
@@ -63,8 +60,6 @@ def svdpp_epoch(
     reg_implicit
         lambda_yu, float32 [n_users]: by the user who walks and not by the item, which is what keeps the update of all y_j
         along one direction.
-    seed
-        64 bits for where each walk starts.
     n_threads
         Into how many parts the users are cut. With more than one, item rows are written without locks.
 
@@ -82,7 +77,7 @@ def svdpp_epoch(
     for u in order:
         touched = implicit_indices[implicit_indptr[u] : implicit_indptr[u + 1]]
         norm = np.float32(1 / np.sqrt(max(touched.size, 1)))
-        for at in walked(int(indptr[u]), int(indptr[u + 1]), seed, int(u)):
+        for at in range(indptr[u], indptr[u + 1]):
             i = indices[at]
             p, q = user_factors[u].copy(), item_factors[i].copy()
             z = norm * implicit_factors[touched].sum(axis=0)

@@ -70,6 +70,7 @@ class FeatureIALS(ContentFeatures, IALS):
         "item_factors": ArraySpec("float32", ("items", "factors")),
         "map": ArraySpec("float32", ("width", "factors")),
         "user_map": ArraySpec("float32", ("user_width", "factors"), optional=True),
+        "alpha0": ArraySpec("float64", ("1",)),
         "diagonal": ArraySpec("float32", ("factors",)),
         "check": ArraySpec("float64", (str(len(CHECK)),)),
     }
@@ -83,6 +84,8 @@ class FeatureIALS(ContentFeatures, IALS):
         from cofactor.kernels.cpu import ials
 
         config = self.config
+        self.alpha0 = self._unobserved_weight(data)
+        alpha0 = float(self.alpha0[0])
         self.spec, matrix = read_features(data, config, run)
         self.user_spec, profiles = self._profiles(data, run)
         weights = self._confidence(data.weights)
@@ -103,16 +106,16 @@ class FeatureIALS(ContentFeatures, IALS):
                 user_prior = None
                 if profiles is not None and epoch:
                     user_prior = profiles @ self._regressed(profiles, x, user_ridge, data.user_counts > 0)
-                _half(ials, of_users, y, x, user_prior, config.unobserved_weight, user_ridge, how)
+                _half(ials, of_users, y, x, user_prior, alpha0, user_ridge, how)
                 prior = None
                 if epoch:
                     prior = trust[:, None] * np.asarray(matrix @ self._regressed(matrix, y, item_ridge, warm), np.float32)
-                _half(ials, of_items, x, y, prior, config.unobserved_weight, item_ridge, how)
+                _half(ials, of_items, x, y, prior, alpha0, item_ridge, how)
                 y[~warm] = 0
                 task.advance()
             self.map = self._regressed(matrix, y, item_ridge, warm)
             # Both sides in the basis in which the items' Gram matrix is diagonal.
-            basis, self._diagonal = ials.gram_basis(y, config.unobserved_weight)
+            basis, self._diagonal = ials.gram_basis(y, alpha0)
             ials.rotate(y, basis)
             ials.rotate(x, basis)
             self.map = np.ascontiguousarray(self.map @ basis)
@@ -220,7 +223,7 @@ class FeatureIALS(ContentFeatures, IALS):
     def _state(self) -> dict[str, np.ndarray]:
         own = {
             "user_factors": self.user_factors, "item_factors": self.item_factors, "map": self.map, "diagonal": self._diagonal,
-            "check": self.check.array(),
+            "alpha0": self.alpha0, "check": self.check.array(),
         }  # fmt: skip
         if self.user_spec is not None and self.user_map is not None:
             own |= {"user_map": self.user_map, **{"user_" + n: a for n, a in self.user_spec.arrays().items()}}
@@ -229,6 +232,7 @@ class FeatureIALS(ContentFeatures, IALS):
     def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
         self._restore_spec(arrays)
         self.user_factors, self.item_factors, self.map = arrays["user_factors"], arrays["item_factors"], arrays["map"]
+        self.alpha0 = arrays["alpha0"]
         self._diagonal, self.check = arrays["diagonal"], Check.of_array(arrays["check"])
         self.user_map, self._n_known = arrays.get("user_map"), int((self.data.item_counts > 0).sum())
         theirs = {n.removeprefix("user_"): a for n, a in arrays.items() if n.startswith("user_spec")}

@@ -78,11 +78,11 @@ class BiasedMF(RatingFactors):
         ]
         held = (self.user_bias, self.item_bias, self.user_factors, self.item_factors)
 
-        def epoch(order: np.ndarray, rate: float, seed: np.uint64) -> float:
+        def epoch(order: np.ndarray, rate: float) -> float:
             return float(
                 mf_sgd_epoch(
                     *walks, order, float(self.mean[0]), *held,
-                    config.learning_rate * rate, config.bias_learning_rate * rate, *penalties, seed,
+                    config.learning_rate * rate, config.bias_learning_rate * rate, *penalties,
                 )
             )  # fmt: skip
 
@@ -101,7 +101,7 @@ class BiasedMF(RatingFactors):
         )
         users, items = (self.user_bias, self.user_factors), (self.item_bias, self.item_factors)
 
-        def epoch(order: np.ndarray, rate: float, seed: np.uint64) -> float:
+        def epoch(order: np.ndarray, rate: float) -> float:
             by_user = (data.indptr, data.item_rows, data.weights)
             als_half_epoch(*by_user, mean, *items, user_ridge, user_bias_ridge, *users)
             als_half_epoch(*by_item, mean, *users, item_ridge, item_bias_ridge, *items)

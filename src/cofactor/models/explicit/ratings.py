@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cofactor.base import rng
 from cofactor.base.config import Config, setting
 from cofactor.base.errors import ArgumentError, TrainingError
 from cofactor.base.run import Run
@@ -49,8 +48,8 @@ class RatingConfig(Config):
             raise ArgumentError(f"{self._label('lowest')} must be below highest, not {self.lowest} and {self.highest}.")
 
 
-# One pass over the data: the order of the users, what the learning rates are multiplied by, a seed; the sum of e^2.
-Epoch = Callable[[np.ndarray, float, np.uint64], float]
+# One pass over the data: the order of the users, what the learning rates are multiplied by; the sum of e^2.
+Epoch = Callable[[np.ndarray, float], float]
 
 RATING_ARRAYS = {
     "mean": ArraySpec("float64", ("1",)),
@@ -217,14 +216,13 @@ class RatingFactors(FactorModel):
             setattr(self, name, vectors * np.float32(self.config.init_scale))
 
     def _descend(self, data: Interactions, validation: Part | None, run: Run, epoch: Epoch) -> None:
-        """Run ``epoch(order, rate, seed)``, the sum of squared errors, and keep the best epoch if there is a validation."""
+        """Run ``epoch(order, rate)``, the sum of squared errors, and keep the best epoch if there is a validation."""
         held = {name: getattr(self, name) for name in self.arrays}
         best, best_error, since = held, np.inf, 0
         with run.progress.task(f"fit {self.name}", self.config.epochs) as task:
             for n in range(self.config.epochs):
                 order = user_order(data.n_users, run.generator(self.name, "order", n))
-                seed = np.uint64(rng.state64(run.seed, self.name, "walk", n))
-                squared = epoch(order, self.config.decay**n, seed)
+                squared = epoch(order, self.config.decay**n)
                 if not np.isfinite(squared):
                     raise TrainingError(
                         f"{type(self).__name__} diverged in epoch {n + 1}; "

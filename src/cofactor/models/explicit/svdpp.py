@@ -78,12 +78,12 @@ class SVDpp(RatingFactors):
         implicit = np.full(data.n_users, config.implicit_regularization, np.float32)
         held = (self.user_bias, self.item_bias, self.user_factors, self.item_factors, self.implicit_factors)
 
-        def epoch(order: np.ndarray, rate: float, seed: np.uint64) -> float:
+        def epoch(order: np.ndarray, rate: float) -> float:
             return float(
                 svdpp_epoch(
                     *walks, data.indptr, data.item_rows, order, float(self.mean[0]), *held,
                     config.learning_rate * rate, config.bias_learning_rate * rate,
-                    user, item, implicit, user_bias, item_bias, seed, run.n_threads,
+                    user, item, implicit, user_bias, item_bias, run.n_threads,
                 )
             )  # fmt: skip
 

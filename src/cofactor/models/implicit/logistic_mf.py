@@ -21,16 +21,16 @@ class LogisticMFConfig(Config):
     """Settings of `LogisticMF`."""
 
     factors: int = setting(64, low=1, high=4096, doc="Length of the user and item vectors; multiples of 16 are fastest.")
-    epochs: int = setting(60, low=1, doc="Rounds; each takes one step for all users and one for all items.")
-    learning_rate: float = setting(1.0, above=0, doc="The step at the start, divided by the root of a sum of squared gradients.")
+    epochs: int = setting(30, low=1, doc="Rounds; each takes one step for all users and one for all items.")
+    learning_rate: float = setting(0.3, above=0, doc="The step at the start, divided by the root of a sum of squared gradients.")
     schedule: str = setting(
         "constant", choices=SCHEDULES, doc="The step over time: constant, linearly to zero, or to 30 % after 70 % of the epochs."
     )
-    alpha: float = setting(1.0, above=0, doc="Confidence of a positive of value 1, against one negative.")
+    alpha: float = setting(5.0, above=0, doc="Confidence of a positive of value 1, against that of a negative.")
     negatives: int = setting(
-        30, low=0, high=10_000, doc="Others drawn for each positive, each time anew; 0 takes all there are (small data)."
+        5, low=0, high=10_000, doc="Others drawn for each positive, each time anew; 0 takes all there are (small data)."
     )
-    regularization: float = setting(0.6, low=0, doc="Weight of half the squared vectors and biases in the loss.")
+    regularization: float = setting(5.0, low=0, doc="Weight of half the squared vectors and biases in the loss.")
     use_values: bool = setting(False, doc="Whether a positive's confidence is alpha times its value, or alpha alone.")
     init_scale: float = setting(0.1, low=0, doc="Standard deviation of the vectors' first values.")
     validate_every: int = setting(5, low=1, doc="Epochs between two checks, if a validation part is given.")
@@ -42,7 +42,7 @@ class LogisticMF(StochasticModel):
     """Matrix factorisation of the probability that a user takes an item, ``σ(x_u · y_i + β_u + β_i)``.
 
     ``Σ α r_ui s_ui - (1 + α r_ui) ln(1 + exp s_ui) - λ/2 (|x|² + |y|² + β²)`` is ascended by adaptive steps, users and items
-    in turn, over the positives and ``negatives`` drawn for each (or all others).
+    in turn, over the positives and ``negatives`` drawn for each, which stand for all others (or over all others).
 
     Notes
     -----

@@ -77,8 +77,8 @@ def examples(data: Interactions, config: LossConfig, run: Run, device: torch.dev
 
 
 def samples(data: Interactions, config: LossConfig) -> bool:
-    """Whether the loss needs sampled items on this data."""
-    return config.draws_negatives or (config.loss == "squared" and data.values is None)
+    """Whether the loss needs sampled items on this data: where gravity holds all other pairs at 0, none are needed."""
+    return config.draws_negatives or (config.loss == "squared" and data.values is None and not getattr(config, "gravity", 0))
 
 
 def sampler_of(data: Interactions, config: LossConfig, device: torch.device) -> negatives.Sampler:
@@ -99,7 +99,9 @@ def sampler_of(data: Interactions, config: LossConfig, device: torch.device) -> 
     return sampler
 
 
-def step_of(data: Interactions, config: LossConfig, device: torch.device, scorer: Scorer, extra: Callable[[], Tensor] | None = None) -> Step:
+def step_of(
+    data: Interactions, config: LossConfig, device: torch.device, scorer: Scorer, extra: Callable[[], Tensor] | None = None
+) -> Step:
     """Return the loss of a batch for the Config's loss, with the penalty and an extra term (gravity) added."""
     plain = _plain_step(data, config, device, scorer)
     if extra is None:

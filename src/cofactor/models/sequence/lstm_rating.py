@@ -19,6 +19,7 @@ from cofactor.data.interactions import Interactions
 from cofactor.models.base import States
 from cofactor.models.neural.biases import damped_biases
 from cofactor.models.neural.fitting import device_of, weights_of
+from cofactor.models.neural.latent_factor import LatentFactor
 from cofactor.models.neural.trained import HISTORY_ARRAYS, TrainedRecommender
 from cofactor.models.traits import ArraySpec, Traits
 from cofactor.training.batches import Batches
@@ -42,13 +43,14 @@ class LSTMRatingConfig(TrainingConfig):
     damping: float = setting(10.0, above=0.0, doc="Imagined ratings at the items' means that a user's running bias begins with.")
     max_length: int = setting(0, low=0, doc="Longest stretch of a history that the LSTM reads at once; 0 reads it whole.")
     init_scale: float = setting(0.05, above=0.0, high=10.0, doc="Standard deviation of the item vectors' first values.")
-    regularization: float = setting(0.02, low=0.0, doc="L2 on the item vectors that a batch touches, per rating.")
+    regularization: float = setting(0.1, low=0.0, doc="L2 on the item vectors that a batch touches, per rating.")
+    pretrain_epochs: int = setting(15, low=0, doc="Epochs of factorisation that the item vectors begin with; 0 begins at random.")
     batch_size: int = setting(32, low=0, high=2**30, doc="Histories of a step; 0 takes all of them.")
-    clip: float = setting(1.0, low=0.0, doc="Largest length of the whole gradient; longer ones are shortened to it; 0 doesn't clip.")
+    clip: float = setting(1.0, low=0.0, doc="Largest length of the whole gradient; 0 doesn't clip.")
 
 
 class RatingLSTM(nn.Module):
-    """Reads ``[e_i ; r − μ − b_i]`` step by step, and keeps ``x_t = [P h_t ; w · h_t + running bias]`` of the user.
+    """Reads ``[e_i ; r − μ − b_i]`` step by step, and keeps ``x_t = [P h_t + M m_t ; w · h_t + running bias]`` of the user.
 
     Parameters
     ----------
@@ -68,8 +70,20 @@ class RatingLSTM(nn.Module):
         self.item_bias = nn.Embedding.from_pretrained(item_bias[:, None].clone(), freeze=False)
         self.lstm = nn.LSTM(config.factors + 1, config.hidden, batch_first=True)
         self.project = nn.Linear(config.hidden, config.factors + 1)
+        # At first the LSTM says nothing: training begins from the running means.
+        nn.init.zeros_(self.project.weight)
         nn.init.zeros_(self.project.bias)
+        self.memory = nn.Linear(config.factors, config.factors, bias=False)
+        nn.init.eye_(self.memory.weight)
         self.dropout = nn.Dropout(config.dropout)
+
+    def begin_with(self, vectors: Tensor, counts: Tensor, ridge: float) -> None:
+        """Take item vectors [n_items, factors] from a factorisation, and M from their mean Gram matrix: ``(E[q qᵀ] + λ)⁻¹``."""
+        with torch.no_grad():
+            for table in (self.inputs, self.outputs):
+                table.weight.copy_(vectors)
+            gram = (vectors * counts[:, None]).T @ vectors / counts.sum()
+            self.memory.weight.copy_(torch.linalg.inv(gram + (ridge + 1e-6) * torch.eye(len(gram))))
 
     def states(self, items: Tensor, residuals: Tensor, running: Tensor, lengths: Tensor) -> Tensor:
         """Return what is kept of each user before each step and after the last, float32 [B, T + 1, factors + 1].
@@ -81,7 +95,8 @@ class RatingLSTM(nn.Module):
         residuals
             float32 [B, T]: ratings less the mean and the items' biases.
         running
-            float32 [B, T + 1]: the damped mean of the user's residuals before each step and after the last.
+            float32 [B, T + 1, factors + 1]: the damped means of ``residual · [item vector ; 1]`` before each step and after
+            the last.
         lengths
             int64 [B], at least 1, on the CPU.
         """
@@ -91,7 +106,7 @@ class RatingLSTM(nn.Module):
         # Before the first step the state is 0: the answer for an empty history.
         hidden = torch.cat((hidden.new_zeros(len(items), 1, hidden.shape[2]), hidden), 1)
         kept: Tensor = self.project(self.dropout(hidden))
-        return torch.cat((kept[:, :, :-1], (kept[:, :, -1] + running)[:, :, None]), 2)
+        return kept + torch.cat((self.memory(running[:, :, :-1]), running[:, :, -1:]), 2)
 
     def forward(self, items: Tensor, residuals: Tensor, running: Tensor, lengths: Tensor) -> Tensor:
         """Return for each step the residual that is expected from what came before it, [B, T], without the item's bias."""
@@ -102,8 +117,8 @@ class RatingLSTM(nn.Module):
 class LSTMRating(TrainedRecommender):
     """An LSTM over a user's ratings, in order of time, that predicts the rating of any next item.
 
-    ``h_t = LSTM(h_{t−1}, [e_i ; r_t − μ − b_i])``, ``x_t = [P h_t ; w · h_t + Σ_{s≤t}(r_s − μ − b_s) / (t + λ)]``,
-    ``r̂ = μ + b_j + x_t · [q_j ; 1]``
+    ``ρ_t = r_t − μ − b_t``; ``h_t = LSTM(h_{t−1}, [e_t ; ρ_t])``; ``[m_t ; β_t] = Σ_{s≤t} ρ_s [e_s ; 1] / (t + λ)``;
+    ``x_t = [P h_t + M m_t ; w · h_t + β_t]``; ``r̂ = μ + b_j + x_t · [q_j ; 1]``
 
     It is trained on each rating of each history at once, predicted from those before it. Histories of any length are packed,
     so no item stands for padding. A user is nothing but a history: fold-in reads it, and a trained user is answered by the
@@ -111,8 +126,10 @@ class LSTMRating(TrainedRecommender):
 
     Notes
     -----
-    The running mean of residuals stands beside the LSTM because a plain bias is most of what one rating tells of a user;
-    the LSTM learns what is left: taste, drift, mood. Source: Hochreiter and Schmidhuber, "Long Short-Term Memory", 1997;
+    The running means stand beside the LSTM because most of what a rating tells of a user doesn't depend on the order: β is
+    the user's bias, and ``M m`` a taste as a factorisation has it (with M near the inverse mean Gram matrix, a ridge
+    regression's). The LSTM learns what is left: drift, mood, what follows on what.
+    Source: Hochreiter and Schmidhuber, "Long Short-Term Memory", 1997;
     Wu et al., "Recurrent Recommender Networks", WSDM 2017 (which keeps an LSTM for the items too).
     """
 
@@ -143,7 +160,14 @@ class LSTMRating(TrainedRecommender):
         self.scale = np.array([mean, data.values.min(), data.values.max()], np.float64)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(int(run.generator(self.name, "init").integers(2**62)))
-            module = RatingLSTM(torch.from_numpy(item_bias), self.config).to(device)
+            module = RatingLSTM(torch.from_numpy(item_bias), self.config)
+        if self.config.pretrain_epochs:
+            vectors, item_bias = self._pretrained(data, run)
+            counts = torch.from_numpy(data.item_counts).float()
+            module.begin_with(torch.from_numpy(vectors), counts, self.config.regularization)
+            with torch.no_grad():
+                module.item_bias.weight.copy_(torch.from_numpy(item_bias)[:, None])
+        module.to(device)
         self.history = train(
             module,
             self._step(module, data.histories(), device),
@@ -156,6 +180,15 @@ class LSTMRating(TrainedRecommender):
             name=self.name,
         )
         self._publish(module, data)
+
+    def _pretrained(self, data: Interactions, run: Run) -> tuple[np.ndarray, np.ndarray]:
+        """Item vectors and biases of a factorisation of the same ratings."""
+        config = self.config
+        model = LatentFactor(
+            factors=config.factors, epochs=config.pretrain_epochs, regularization=config.regularization, batch_size=2048,
+            schedule="cosine", init_scale=config.init_scale,
+        ).fit(data, run=run)  # fmt: skip
+        return model.item_factors, model.item_bias
 
     def _windows(self, data: Interactions, run: Run, device: torch.device) -> Batches:
         """The stretches of histories that are read at once: where each begins, and how long it is."""
@@ -188,8 +221,10 @@ class LSTMRating(TrainedRecommender):
             # What the LSTM reads is data: the bias learns from the prediction alone. The running bias knows the whole past,
             # also where the LSTM begins in the middle of it.
             with torch.no_grad():
-                summed = torch.cat((all_values.new_zeros(1), (all_values - module.item_bias(all_items).squeeze(1)).cumsum(0)))
-                before = (summed[where] - summed[first[where]]) / (nth[where] + damping)
+                each = (all_values - module.item_bias(all_items).squeeze(1))[:, None]
+                each = torch.cat((each * module.inputs(all_items), each), 1)
+                summed = torch.cat((each.new_zeros(1, each.shape[1]), each.cumsum(0)))
+                before = (summed[where] - summed[first[where]]) / (nth[where] + damping)[:, :, None]
             running = torch.cat((before, before[:, -1:]), 1)
             expected = module(items, residuals.detach(), running, size.cpu())
             loss = squared_error(expected[inside], residuals[inside])
@@ -223,8 +258,7 @@ class LSTMRating(TrainedRecommender):
             # Items without ratings say nothing about how they were liked, beyond that they were chosen.
             values = np.full(len(histories.item_rows), self.scale[0] + 1.0, np.float32)
         residuals = values - np.float32(self.scale[0]) - self.item_bias[histories.item_rows]
-        owners = np.repeat(np.arange(len(histories)), histories.lengths)
-        bias = np.bincount(owners, residuals, len(histories)) / (histories.lengths + self.config.damping)
+        vectors = np.concatenate((self.module.inputs.weight.numpy(), np.ones((len(self.item_bias), 1), np.float32)), 1)
         states = np.empty((len(histories), self.config.factors + 1), np.float32)
         # Those of like length together: then little is padded.
         order = np.argsort(histories.lengths, kind="stable")
@@ -236,9 +270,14 @@ class LSTMRating(TrainedRecommender):
             lengths = np.minimum(histories.lengths[users], self.config.max_length or histories.lengths.max())
             begin = histories.indptr[users + 1] - lengths
             place = np.minimum(np.arange(lengths.max())[None, :], lengths[:, None] - 1) + begin[:, None]
-            running = np.repeat(bias[users, None].astype(np.float32), place.shape[1] + 1, 1)
+            # The means over the whole past, also where the LSTM reads its end alone; only the last place is looked at.
+            spans = [slice(histories.indptr[u], histories.indptr[u + 1]) for u in users]
+            sums = np.stack([residuals[span] @ vectors[histories.item_rows[span]] for span in spans])
+            means = sums / (histories.lengths[users, None] + self.config.damping)
+            running = np.repeat(means[:, None, :].astype(np.float32), place.shape[1] + 1, 1)
             items = torch.from_numpy(histories.item_rows[place].astype(np.int64))
-            read = self.module.states(items, torch.from_numpy(residuals[place]), torch.from_numpy(running), torch.from_numpy(lengths))
+            rows = (torch.from_numpy(a) for a in (residuals[place], running, lengths))
+            read = self.module.states(items, *rows)
             states[users] = read[torch.arange(len(users)), torch.from_numpy(lengths)].numpy()
         return states
 
@@ -291,7 +330,9 @@ class LSTMRating(TrainedRecommender):
             span = slice(histories.indptr[user], histories.indptr[user + 1])
             items = histories.item_rows[span].astype(np.int64)
             residuals = histories.values[span] - np.float32(self.scale[0]) - self.item_bias[items]
-            running = np.append(0, np.cumsum(residuals)) / (np.arange(len(items) + 1) + self.config.damping)
+            each = residuals[:, None] * np.concatenate((self.module.inputs.weight.numpy()[items], np.ones((len(items), 1))), 1)
+            summed = np.concatenate((np.zeros((1, each.shape[1])), np.cumsum(each, 0)))
+            running = summed / (np.arange(len(items) + 1) + self.config.damping)[:, None]
             rows = (torch.from_numpy(a)[None] for a in (items, residuals, running.astype(np.float32)))
             with torch.no_grad():
                 found = self.module(*rows, torch.tensor([len(items)]))[0].numpy()
@@ -324,7 +365,8 @@ class LSTMRating(TrainedRecommender):
         self.module = RatingLSTM(torch.tensor(arrays["item_bias"]), self.config)
         sizes = [w.numel() for w in self._free()]
         if sum(sizes) != len(arrays["weights"]) or arrays["user_states"].shape[1] != self.config.factors + 1:
-            raise ArtifactError(f"the state of {self.name} doesn't fit its settings: {len(arrays['weights'])} weights, not {sum(sizes)}.")
+            found = len(arrays["weights"])
+            raise ArtifactError(f"the state of {self.name} doesn't fit its settings: {found} weights, not {sum(sizes)}.")
         with torch.no_grad():
             self.module.inputs.weight.copy_(torch.tensor(arrays["item_inputs"]))
             self.module.outputs.weight.copy_(torch.tensor(arrays["item_factors"]))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from cofactor.base.run import Run
@@ -11,7 +13,7 @@ from cofactor.models.baselines.bias import Bias
 from cofactor.models.neural.latent_factor import LatentFactor
 from cofactor.runs.tutorials.recipe import Figure, Reproduced, fitted, mean_mse, mse, random_split, ratings
 
-SETTINGS = {
+SETTINGS: dict[str, Any] = {
     "factors": 10, "epochs": 15, "batch_size": 8192, "schedule": "cosine", "learning_rate": 0.02, "regularization": 0.05,
 }  # fmt: skip
 

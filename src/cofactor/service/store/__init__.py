@@ -4,6 +4,7 @@
 ``asyncio.wrap_future(store.append(events))``; elsewhere call ``.result()``. Reads answer at once.
 """
 
+from cofactor.service.store.backups import Manifest, backup, restore, verify
 from cofactor.service.store.errors import (
     ConflictError,
     OverloadError,
@@ -15,6 +16,8 @@ from cofactor.service.store.errors import (
     StoreUnavailableError,
     UnknownEventError,
 )  # fmt: skip
+from cofactor.service.store.exports import export_events, export_items, json_lines
+from cofactor.service.store.imports import Imported, import_events, import_interactions, import_items
 from cofactor.service.store.limits import MAX_BATCH, MAX_FEATURES, MAX_ID, MAX_TEXT, MAX_TITLE
 from cofactor.service.store.records import (
     Ack,
@@ -31,7 +34,41 @@ from cofactor.service.store.records import (
 from cofactor.service.store.store import Store, open_store
 
 __all__ = [
-    "MAX_BATCH", "MAX_FEATURES", "MAX_ID", "MAX_TEXT", "MAX_TITLE", "Ack", "ConflictError", "Counts", "Event", "Health",
-    "History", "Item", "ItemChange", "OverloadError", "ReadOnlyError", "Store", "StoreBusyError", "StoreClosedError", "StoreError",
-    "StoreFormatError", "StoreSettings", "StoreUnavailableError", "StoredEvent", "StoredItem", "UnknownEventError", "open_store",
-]  # fmt: skip
+    "MAX_BATCH",
+    "MAX_FEATURES",
+    "MAX_ID",
+    "MAX_TEXT",
+    "MAX_TITLE",
+    "Ack",
+    "ConflictError",
+    "Counts",
+    "Event",
+    "Health",
+    "History",
+    "Imported",
+    "Item",
+    "ItemChange",
+    "Manifest",
+    "OverloadError",
+    "ReadOnlyError",
+    "Store",
+    "StoreBusyError",
+    "StoreClosedError",
+    "StoreError",
+    "StoreFormatError",
+    "StoreSettings",
+    "StoreUnavailableError",
+    "StoredEvent",
+    "StoredItem",
+    "UnknownEventError",
+    "backup",
+    "export_events",
+    "export_items",
+    "import_events",
+    "import_interactions",
+    "import_items",
+    "json_lines",
+    "open_store",
+    "restore",
+    "verify",
+]

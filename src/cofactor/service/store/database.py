@@ -53,7 +53,7 @@ class Database(abc.ABC):
     errors: tuple[type[Exception], ...]
     # The types of the columns, for the schema.
     words: Mapping[str, str]
-    # A table of one column ``value`` with the texts of a list, for queries about many ids at once.
+    # A table ``given`` of one column ``value`` with the texts of a list, for queries about many ids at once.
     listed: str
 
     def __init__(self, shown: str) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 import re
 import secrets
+import time as clock
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -25,6 +27,7 @@ _KIND = re.compile(r"[a-z0-9][a-z0-9_.-]{0,31}\Z")
 _CONTROL = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
 _NO_TEXT = re.compile("[\x00\ud800-\udfff]")
 _DAY = 86_400
+_FORMATS = {".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl", ".parquet": "parquet", ".pq": "parquet"}
 
 
 def checked_id(value: object, name: str) -> str:
@@ -46,16 +49,18 @@ def checked_ids(values: Sequence[object], name: str) -> list[str]:
     return list(dict.fromkeys(checked_id(value, name) for value in values))
 
 
+def made_id() -> str:
+    """Return a new event id: 12 hex digits of the clock, so that ids of a time lie together in their index, and 80 random bits."""
+    return f"{clock.time_ns() // 1_000_000:012x}{secrets.token_hex(10)}"
+
+
 EventRow = tuple[str, str, str, str, float | None, int | None]
 
 
 def checked_event(event: Event, latest: int) -> EventRow:
     """Return an event as (event id, user, item, kind, value, time or None); raise ArgumentError for what can't be stored."""
     user, item = checked_id(event.user_id, "user_id"), checked_id(event.item_id, "item_id")
-    made = event.event_id is None
-    event_id = secrets.token_hex(16) if event.event_id is None else event.event_id
-    if not made:
-        event_id = checked_id(event_id, "event_id")
+    event_id = made_id() if event.event_id is None else checked_id(event.event_id, "event_id")
     if not isinstance(event.kind, str) or not _KIND.match(event.kind):
         raise ArgumentError(f"kind must be 1 to 32 lower-case letters, digits, '_', '.' or '-', not {event.kind!r}.")
     value = event.value
@@ -110,6 +115,15 @@ def checked_item(item: Item) -> ItemRow:
             raise ArgumentError(f"{name} must have no NUL and no lone surrogates.")
     hidden = None if item.hidden is None else checks.boolean(item.hidden, "hidden")
     return item_id, item.title, item.text, _features(item.features), hidden
+
+
+def file_format(path: Path) -> str:
+    """Return ``jsonl`` or ``parquet`` by a file's name; raise ArgumentError for another."""
+    suffixes = [end.lower() for end in path.suffixes if end.lower() != ".gz"]
+    found = _FORMATS.get(suffixes[-1]) if suffixes else None
+    if found is None:
+        raise ArgumentError(f"{path.name} must end in .jsonl, .jsonl.gz or .parquet.")
+    return found
 
 
 def _features(features: Mapping[str, Any] | None) -> str | None:

@@ -45,8 +45,8 @@ class Work:
 
     def alive(self, users: Iterable[str]) -> set[str]:
         """Return those of the users who have an event that counts."""
-        sql = f"""SELECT value FROM {self.database.listed}
-            WHERE EXISTS (SELECT 1 FROM events WHERE user_id = value AND undone IS NULL)"""
+        sql = f"""SELECT given.value FROM {self.database.listed}
+            WHERE EXISTS (SELECT 1 FROM events WHERE user_id = given.value AND undone IS NULL)"""
         return {row[0] for row in self.session.rows(sql, (self.database.list_of(list(users)),))}
 
     def last(self, table: str) -> int:
@@ -82,7 +82,6 @@ def append_events(work: Work, rows: Sequence[EventRow]) -> Ack:
     work.deltas["users"] += len(users - alive)
     seq = before
     if stored:
-        # A request that is rolled back later may leave this too high by numbers that are then never used.
         seq = work.last_seq = work.last("events")
     return Ack(changed=stored, unchanged=len(rows) - stored, seq=seq, event_ids=tuple(row[0] for row in rows))
 
@@ -95,7 +94,7 @@ def undo_events(work: Work, event_ids: Sequence[str], user_id: str | None = None
     UnknownEventError
         If an id was never stored, or isn't of the user that is given.
     """
-    sql = f"SELECT event_id, user_id, undone FROM events WHERE event_id IN (SELECT value FROM {work.database.listed})"
+    sql = f"SELECT event_id, user_id, undone FROM events WHERE event_id IN (SELECT given.value FROM {work.database.listed})"
     found = {row[0]: row for row in work.session.rows(sql, (work.database.list_of(event_ids),))}
     missing = [one for one in event_ids if one not in found or (user_id is not None and found[one][1] != user_id)]
     if missing:
@@ -163,7 +162,7 @@ ItemState = tuple[str, str | None, str | None, str | None, int]
 
 def _items(work: Work, item_ids: Sequence[str]) -> dict[str, ItemState]:
     sql = f"""SELECT item_id, title, text, features, state FROM items
-        WHERE item_id IN (SELECT value FROM {work.database.listed})"""
+        WHERE item_id IN (SELECT given.value FROM {work.database.listed})"""
     return {row[0]: (row[0], row[1], row[2], row[3], row[4]) for row in work.session.rows(sql, (work.database.list_of(item_ids),))}
 
 
@@ -190,7 +189,7 @@ def _without_repeats(rows: Sequence[EventRow]) -> list[EventRow]:
 def _compared(work: Work, rows: Sequence[EventRow], before: int) -> set[str]:
     """Compare a request with what is stored under its ids; return the users of the events that are new."""
     sql = f"""SELECT event_id, user_id, item_id, kind, value, time, seq FROM events
-        WHERE event_id IN (SELECT value FROM {work.database.listed})"""
+        WHERE event_id IN (SELECT given.value FROM {work.database.listed})"""
     found = {row[0]: row for row in work.session.rows(sql, (work.database.list_of([row[0] for row in rows]),))}
     # A time that the caller left open was set on arrival: a retry, which leaves it open again, is the same event.
     wrong = [row[0] for row in rows if found[row[0]][:5] != row[:5] or row[5] not in (None, found[row[0]][5])]

@@ -47,7 +47,7 @@ def events_after(session: Session, seq: int, limit: int) -> list[StoredEvent]:
 
 def items(session: Session, database: Database, item_ids: Sequence[str]) -> dict[str, StoredItem]:
     """Return what is stored of some items; those that the store doesn't know are left out."""
-    sql = f"SELECT {_ITEM} FROM items WHERE item_id IN (SELECT value FROM {database.listed})"
+    sql = f"SELECT {_ITEM} FROM items WHERE item_id IN (SELECT given.value FROM {database.listed})"
     return {row[0]: _item(row) for row in session.rows(sql, (database.list_of(item_ids),))}
 
 

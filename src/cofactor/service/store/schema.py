@@ -44,7 +44,8 @@ MIGRATIONS: tuple[Sequence[str], ...] = (
         "CREATE INDEX item_changes_by_item ON item_changes (item_id, seq)",
         "CREATE TABLE erasures (seq {serial}, time {int} NOT NULL, events {int} NOT NULL)",
         "CREATE TABLE counters (name {text} PRIMARY KEY, value {int} NOT NULL)",
-        "INSERT INTO counters (name, value) VALUES ('events', 0), ('undone', 0), ('users', 0), ('items', 0), ('hidden', 0), ('last_seq', 0)",
+        """INSERT INTO counters (name, value)
+            VALUES ('events', 0), ('undone', 0), ('users', 0), ('items', 0), ('hidden', 0), ('last_seq', 0)""",
     ),
 )
 

@@ -1,0 +1,207 @@
+"""The cases: which task, on which data, against whom, by what measure, and the bar that is set for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Entrant:
+    """One side of a case.
+
+    Parameters
+    ----------
+    name
+        What it is called in the table.
+    target
+        ``module:class`` within `benchmarks`.
+    home
+        The environment of `environments` that it runs in; None for Cofactor's own.
+    settings
+        Given to the side.
+    bar
+        How many times as long as ours it should take; for ours None.
+    steps
+        In a case of steps, after how many epochs it is judged.
+    rounds
+        At most so many rounds (for a peer that takes long); None for all.
+    note
+        What must be known beside its figure.
+    """
+
+    name: str
+    target: str
+    home: str | None = None
+    settings: dict[str, Any] = field(default_factory=dict)
+    bar: float | None = None
+    steps: tuple[int, ...] = ()
+    rounds: int | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One comparison; the first entrant is ours.
+
+    Parameters
+    ----------
+    name
+        What it is asked for by; a prefix up to a hyphen is enough.
+    task
+        In words.
+    data
+        A key of `datasets.MAKERS`, or None.
+    entrants
+        Ours first.
+    metric
+        ``"ndcg@20"``, ``"rmse"``, ``"rows"`` or None: what shows that all did the same work equally well.
+    target
+        For a case of steps: what share of a quality has to be reached; 0 for a case that times one thing.
+    of
+        Whose best quality that is: ``"all"``, or an entrant's name.
+    fresh
+        Whether each run has a new process.
+    full
+        Whether the case only runs when ``--full`` is given.
+    """
+
+    name: str
+    task: str
+    data: str | None
+    entrants: tuple[Entrant, ...]
+    metric: str | None = "ndcg@20"
+    target: float = 0.0
+    of: str = "all"
+    fresh: bool = False
+    full: bool = False
+
+
+# iALS on Gowalla: ours and irspack minimise the same objective. implicit weighs an observed pair by c against 1 for all others and
+# has a plain L2 term: c = 1 / 0.007, and its regularization is what ours has at the mean length of a row, 0.005 * 250 / 0.007.
+_OURS_IALS = {"unobserved_weight": 0.007, "regularization": 0.005}
+_IRSPACK = {"alpha0": 0.007, "reg": 0.005, "solver_type": "CG", "max_cg_steps": 3}
+_IMPLICIT = {"alpha": 143.0, "regularization": 180.0}
+_NO_AVX = "its extension holds no AVX code of its own"
+_MF_LIKE_SURPRISE = {
+    "learning_rate": 0.005, "bias_learning_rate": 0.005, "decay": 1.0, "regularization": 0.02, "bias_regularization": 0.02,
+    "balance": 0.0, "init_scale": 0.1,
+}  # fmt: skip
+
+
+def _ials(factors: int, bar: float) -> Case:
+    ours = Entrant("cofactor", "ours:Epochs", settings={"model": "ials", "set": {**_OURS_IALS, "factors": factors, "epochs": 5}})
+    theirs = (
+        Entrant("irspack CG", "peers.irspack_side:IALSEpochs", "ials",
+                {"epochs": 5, "set": {**_IRSPACK, "n_components": factors}}, 2.0),
+        Entrant("implicit", "peers.implicit_side:ALSEpochs", "ials",
+                {"epochs": 5, "set": {**_IMPLICIT, "factors": factors}}, bar, rounds=3, note=_NO_AVX),
+    )  # fmt: skip
+    return Case(f"ials-{factors}", f"iALS, an epoch, {factors} factors", "gowalla", (ours, *theirs))
+
+
+def _ials_quality() -> Case:
+    steps = (1, 2, 3, 4, 5, 6, 8)
+    return Case(
+        "ials-quality", "iALS, seconds to 99 % of the best nDCG@20, 64 factors", "gowalla",
+        (
+            Entrant("cofactor", "ours:Model", settings={"model": "ials", "set": {**_OURS_IALS, "factors": 64}}, steps=steps),
+            Entrant("irspack CG", "peers.irspack_side:IALS", "ials", {"set": {**_IRSPACK, "n_components": 64}}, 2.0, steps),
+            Entrant("implicit", "peers.implicit_side:ALS", "ials", {"set": {**_IMPLICIT, "factors": 64}}, 2.0,
+                    (2, 3, 4, 6, 8, 12), note=_NO_AVX),
+        ),
+        target=0.99,
+    )  # fmt: skip
+
+
+def _bpr() -> Case:
+    ours = {"learning_rate": 0.05, "regularization": 0.003, "factors": 64, "schedule": "constant", "epochs": 6}
+    return Case(
+        "bpr", "BPR, an epoch of as many draws, 64 factors", "gowalla",
+        (
+            Entrant("cofactor", "ours:Epochs", settings={"model": "bpr", "set": ours}),
+            Entrant("implicit", "peers.implicit_side:BPREpochs", "sgd",
+                    {"epochs": 6, "set": {"learning_rate": 0.05, "regularization": 0.003, "factors": 64}}, 6.0, note=_NO_AVX),
+            Entrant("cornac", "peers.cornac_side:BPREpochs", "sgd",
+                    {"epochs": 6, "set": {"learning_rate": 0.05, "lambda_reg": 0.003, "k": 64}}, 6.0),
+        ),
+    )  # fmt: skip
+
+
+def _warp() -> Case:
+    return Case(
+        "warp", "WARP, seconds to LightFM's best nDCG@20, 64 factors", "gowalla",
+        (
+            Entrant("cofactor", "ours:Model", settings={"model": "warp", "set": {"factors": 64}}, steps=(2, 4, 6, 8, 12, 16, 24, 32)),
+            Entrant("LightFM", "peers.lightfm_side:WARP", "sgd",
+                    {"set": {"no_components": 64, "learning_rate": 0.05, "max_sampled": 10}}, 5.0, (5, 10, 20), 1, "rectools-lightfm"),
+        ),
+        target=1.0, of="LightFM",
+    )  # fmt: skip
+
+
+def _ratings() -> tuple[Case, ...]:
+    mf = {"factors": 100, "epochs": 4, **_MF_LIKE_SURPRISE}
+    svdpp = {"factors": 20, "epochs": 4, **_MF_LIKE_SURPRISE, "regularization": 0.02}
+    surprise = {"lr_all": 0.005, "reg_all": 0.02}
+    return (
+        Case("mf", "biased MF by SGD, an epoch, 100 factors", "ml-1m-ratings", (
+            Entrant("cofactor", "ours:Epochs", settings={"model": "biased_mf", "set": mf}),
+            Entrant("Surprise", "peers.surprise_side:Epochs", "ratings",
+                    {"model": "SVD", "epochs": 4, "set": {"n_factors": 100, **surprise}}, 20.0, rounds=3, note="one thread is all it has"),
+            Entrant("cornac", "peers.cornac_side:MFEpochs", "ratings",
+                    {"epochs": 4, "set": {"k": 100, "learning_rate": 0.005, "lambda_reg": 0.02}}, 1.3),
+        ), "rmse"),
+        Case("svdpp", "SVD++, an epoch, 20 factors", "ml-100k-ratings", (
+            Entrant("cofactor", "ours:Epochs", settings={"model": "svdpp", "set": svdpp}),
+            Entrant("Surprise", "peers.surprise_side:Epochs", "ratings",
+                    {"model": "SVDpp", "epochs": 3, "set": {"n_factors": 20, "cache_ratings": True, **surprise}}, 20.0, rounds=2,
+                    note="one thread is all it has; ratings cached"),
+        ), "rmse"),
+    )  # fmt: skip
+
+
+def _linear() -> tuple[Case, ...]:
+    cases = []
+    recbole = Entrant("RecBole", "peers.recbole_side:ItemKNN", "recbole", {"neighbours": 100}, 10.0, rounds=1,
+                      note="its similarity alone, without reading its own files")  # fmt: skip
+    for data in ("ml-1m", "gowalla"):
+        cases.append(Case(f"ease-{data}", f"EASE, fit, {data}", data, (
+            Entrant("cofactor", "ours:Model", settings={"model": "ease", "set": {"regularization": 200.0}}),
+            Entrant("irspack", "peers.irspack_side:EASE", "ials", {"regularization": 200.0}, 1.2),
+        ), full=data == "gowalla"))  # fmt: skip
+        cases.append(Case(f"knn-{data}", f"item kNN (cosine, 100 neighbours), fit, {data}", data, (
+            Entrant("cofactor", "ours:Model",
+                    settings={"model": "item_knn", "set": {"neighbours": 100, "neighbours_of": "past"}}),
+            Entrant("implicit", "peers.implicit_side:ItemKNN", "ials", {"neighbours": 100}, 1.5),
+            *((recbole,) if data == "ml-1m" else ()),
+        )))  # fmt: skip
+    return tuple(cases)
+
+
+def _answers() -> tuple[Case, ...]:
+    return (
+        Case("topk", "top-20 for all users, seen items excluded, 64 factors", "gowalla-factors", (
+            Entrant("cofactor", "ours:TopK"),
+            Entrant("implicit", "peers.implicit_side:TopK", "ials", {}, 3.0),
+        )),
+        Case("evaluation", "full-ranking evaluation, five metrics, all users", "gowalla-factors", (
+            Entrant("cofactor", "ours:Evaluation"),
+            Entrant("irspack", "peers.irspack_side:Evaluation", "ials", {}, 1.0, note="fed with blocks of 512 users' scores"),
+            Entrant("cornac", "peers.cornac_side:Evaluation", "sgd", {"users": 150}, 20.0, rounds=1,
+                    note="150 users, scaled to all (so it has no nDCG to compare)"),
+        )),
+    )  # fmt: skip
+
+
+def _reading() -> Case:
+    return Case("reading", "reading 25M ratings from csv into rows", None, (
+        Entrant("cofactor", "ours:Reading"),
+        Entrant("pandas + factorize", "peers.pandas_side:Reading", "ratings", {}, 2.0,
+                note="ids numbered, no CSR; half its memory is asked of us"),
+    ), "rows", fresh=True)  # fmt: skip
+
+
+CASES: tuple[Case, ...] = (
+    _ials(64, 4.0), _ials(128, 3.0), _ials(256, 2.5), _ials_quality(), _bpr(), _warp(), *_ratings(), *_linear(), *_answers(), _reading(),
+)  # fmt: skip

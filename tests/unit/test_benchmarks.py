@@ -1,0 +1,67 @@
+"""The benchmark suite itself: it runs without peers, its evaluator is right, and it can lose."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from benchmarks import quality, report
+from benchmarks.__main__ import NAMES, chosen, run
+from benchmarks.driver import Settings
+
+
+def _case(ours: float, theirs: float, own_quality: float, their_quality: float, metric: str = "ndcg@20") -> dict[str, Any]:
+    entrants = [
+        {"name": name, "bar": bar, "note": "", "seconds": [seconds] * 3, "peak": [1], "quality": q}
+        for name, bar, seconds, q in (("cofactor", None, ours, own_quality), ("peer", 2.0, theirs, their_quality))
+    ]
+    return {"case": "a", "task": "a task", "metric": metric, "entrants": entrants}
+
+
+@pytest.mark.parametrize(
+    ("case", "state"),
+    [
+        (_case(1.0, 2.5, 0.2, 0.2), "reached"),
+        (_case(1.0, 1.5, 0.2, 0.2), "short"),
+        (_case(1.0, 0.9, 0.2, 0.2), "behind"),
+        (_case(1.0, 9.0, 0.19, 0.2), "worse"),
+        (_case(1.0, 9.0, 0.95, 0.9, "rmse"), "worse"),
+        (_case(1.0, 9.0, 0.9, 0.95, "rmse"), "reached"),
+    ],
+)
+def test_a_verdict_can_be_a_loss(case: dict[str, Any], state: str) -> None:
+    assert [v["state"] for v in report.verdicts([case])] == [state]
+
+
+def test_common_ndcg_of_lists_by_hand() -> None:
+    data = {"test_indptr": np.array([0, 2, 2, 3]), "test_items": np.array([1, 4, 0]), "n_items": np.array(30)}
+    lists = np.full((3, 20), -1)
+    lists[0, :3], lists[1, :3], lists[2, :3] = [4, 2, 1], [1, 2, 3], [5, 6, 7]
+    first = (1 + 1 / np.log2(4)) / (1 + 1 / np.log2(3))
+    assert quality.ndcg(lists, data) == pytest.approx((first + 0) / 2)  # the second user has no truth, the third no hit
+
+
+def test_a_group_of_cases_is_chosen_by_its_first_word_without_the_long_ones() -> None:
+    assert chosen(["ials"]) == ["ials-64", "ials-128", "ials-256", "ials-quality"]
+    assert chosen(["ease"]) == ["ease-ml-1m"]
+    assert "ease-gowalla" not in chosen([])
+    assert "ease-gowalla" in chosen([], full=True)
+    assert set(NAMES) >= {"bounds", "startup", "scale", "threads"}
+    with pytest.raises(SystemExit, match="no case 'ilas'"):
+        chosen(["ilas"])
+
+
+def test_a_case_runs_on_small_data_without_peers_and_is_written(tmp_path: Path) -> None:
+    settings = Settings(rounds=2, threads=1, quick=True, peers=False, pin=False, work=tmp_path / "data")
+    whole = run(["knn-ml-1m"], settings)
+    beside = report.save(whole, tmp_path / "out.json")
+    (case,) = json.loads((tmp_path / "out.json").read_text())["cases"]
+    assert "failed" not in case
+    (ours,) = case["entrants"]
+    assert len(ours["seconds"]) == 2
+    assert min(ours["seconds"]) > 0
+    assert 0 < ours["quality"] < 1
+    assert "tiny synthetic data" in beside.read_text().lower()
