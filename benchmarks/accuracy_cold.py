@@ -27,9 +27,11 @@ CITEULIKE = {
     "content_knn": (),
     "bridge": ("base_settings=factors=256,unobserved_weight=0.02,regularization=0.02",),
     "two_tower": ("factors=128", "epochs=20", "learning_rate=0.005", "regularization=0.003"),
-    "feature_ials": ("factors=256", "unobserved_weight=0.02", "regularization=0.02", "ridge=3"),
+    "feature_ials": ("factors=256", "unobserved_weight=0.02", "regularization=0.02", "ridge=1", "half_at=none"),
     "content_ridge": LETTERS,
-    "content_blend": (*LETTERS, "ials_settings=factors=256,unobserved_weight=0.02,regularization=0.02,ridge=3"),
+    "content_blend": (
+        *LETTERS, "weight=1.5", "ials_settings=factors=256,unobserved_weight=0.02,regularization=0.02,ridge=1,half_at=none",
+    ),
 }
 FILMS = ("text=title,plot,director,actors,writer", "features=genres,year")
 IALS = ("factors=64", "unobserved_weight=0.1", "regularization=0.003", "epochs=8")
@@ -106,7 +108,7 @@ def films(run: Run, models: list[str]) -> None:
 
 
 def warm(run: Run, models: list[str]) -> None:
-    """With features and without, on warm items."""
+    """With features and without, warm items ranked among warm items."""
     from cofactor.runs.source import interactions
 
     for source, columns in (("ml-100k", ("text=title", "features=genres,year")), ("amazon-scientific", ("text=text",)), ("ml-1m", FILMS)):
@@ -119,7 +121,8 @@ def warm(run: Run, models: list[str]) -> None:
         for plain, rich, settings in (("ials", "feature_ials", IALS), ("latent_factor", "two_tower", softmax)):
             for name, more in ((plain, ()), (rich, columns)):
                 model, seconds = fitted(name, settings + more, parts.train, run)
-                line(f"{name}", evaluate(model, parts, ["ndcg@10", "recall@20"], run=run), seconds)
+                known = np.flatnonzero(parts.train.item_counts)
+                line(name, evaluate(model, parts, ["ndcg@10", "recall@20"], run=run, candidates=known), seconds)
 
 
 def scale(run: Run, models: list[str]) -> None:

@@ -20,6 +20,7 @@ COMMANDS: dict[str, str] = {
     "describe": "counts, density, time span, long tail of a source, and what was dropped and why",
     "train": "train a model on a source, measure it on a held-out part, and save it",
     "evaluate": "measure a saved model on interactions it wasn't trained on",
+    "curve": "how well items with 0, 1, 2, 5, 10 ... interactions are ranked: where content stops helping",
     "compare": "several models on one split: one table with intervals and paired tests",
     "recommend": "recommend items to a user, to a history, or to all users into a file",
     "similar": "the items most like an item",

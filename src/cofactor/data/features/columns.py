@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from cofactor.base.names import unknown_name
 from cofactor.data.catalogue import Catalogue
 
-KINDS = ("text", "category", "list", "number", "date")
+KINDS = ("text", "category", "list", "number", "date", "vector")
 # The names of what only interactions can tell: how much an item is liked or sold. A new item has none of it.
 _LEAKS = re.compile(
     r"(^|_)(popularity|popular|n_?ratings?|num_?ratings?|ratings?_?count|rating|avg_?rating|average_?rating|mean_?rating|votes?|"
@@ -33,7 +33,7 @@ class Column:
     name
         Its name in the catalogue.
     kind
-        ``"text"``, ``"category"``, ``"list"``, ``"number"`` or ``"date"``.
+        ``"text"``, ``"category"``, ``"list"``, ``"number"``, ``"date"``, or ``"vector"`` (encoded text, of a fixed length).
     """
 
     name: str
@@ -80,6 +80,8 @@ def choose(
 def kind_of(column: pa.ChunkedArray, *, text_too: bool = True) -> str:
     """Return what a column looks like; ``text_too`` lets strings be text, otherwise they are a category, list or date."""
     kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    if pa.types.is_fixed_size_list(kind):
+        return "vector"
     if pa.types.is_list(kind) or pa.types.is_large_list(kind):
         return "list"
     if pa.types.is_boolean(kind):

@@ -49,6 +49,8 @@ class FeatureSpec:
         w_t and w_v.
     notes
         What was found and what is doubtful.
+    vectors
+        The length of each vector column; vectors are brought to length w_t each and stand last.
     """
 
     columns: tuple[Column, ...]
@@ -59,6 +61,7 @@ class FeatureSpec:
     text_weight: float
     value_weight: float
     notes: tuple[str, ...]
+    vectors: tuple[int, ...] = ()
 
     @classmethod
     def fit(
@@ -111,15 +114,16 @@ class FeatureSpec:
         made = cls(
             chosen, np.concatenate(hashes), np.concatenate(weights), np.concatenate(blocks),
             np.array(numbers, np.float64).reshape(-1, 2), float(text_weight), float(value_weight), notes,
+            tuple(catalogue.table.column(c.name).type.list_size for c in chosen if c.kind == "vector"),
         )  # fmt: skip
-        if made.width == 0 or not (len(made.hashes) or (made.scales[:, 1] > 0).any()):
+        if made.width == 0 or not (len(made.hashes) or (made.scales[:, 1] > 0).any() or made.vectors):
             return _noted(made, "the columns say nothing that tells items apart: new items can't be ranked by them")
         return made
 
     @property
     def width(self) -> int:
         """The number of features."""
-        return len(self.hashes) + 2 * len(self.scales)
+        return len(self.hashes) + 2 * len(self.scales) + sum(self.vectors)
 
     def transform(self, catalogue: Catalogue | pa.Table) -> Any:
         """Return the features of a catalogue's rows, SciPy CSR float32 [n_rows, width]; missing columns give zeros."""
@@ -131,8 +135,8 @@ class FeatureSpec:
         for low in range(0, max(1, table.num_rows), _BLOCK):
             part = table.slice(low, _BLOCK)
             found = [self._block(block, tokens) for block, tokens in self._tokens(part, has_characters).items()]
-            numbers = self._numbers_of(part)
-            parts.append(sparse.hstack([*found, sparse.csr_matrix(numbers)], format="csr", dtype=np.float32))
+            dense = np.concatenate([self._numbers_of(part), *self._vectors_of(part)], axis=1)
+            parts.append(sparse.hstack([*found, sparse.csr_matrix(dense)], format="csr", dtype=np.float32))
         made = sparse.vstack(parts, format="csr", dtype=np.float32) if len(parts) > 1 else parts[0]
         made.sort_indices()
         return made
@@ -160,7 +164,7 @@ class FeatureSpec:
         """Return the spec as named arrays of plain numbers (words of its own as UTF-8 bytes of JSON)."""
         said = {
             "columns": [[c.name, c.kind] for c in self.columns], "text_weight": self.text_weight,
-            "value_weight": self.value_weight, "notes": list(self.notes),
+            "value_weight": self.value_weight, "notes": list(self.notes), "vectors": list(self.vectors),
         }  # fmt: skip
         return {
             "spec": np.frombuffer(json.dumps(said).encode(), np.uint8), "spec_hashes": self.hashes,
@@ -179,15 +183,17 @@ class FeatureSpec:
         try:
             said = json.loads(bytes(arrays["spec"]))
             columns = tuple(Column(str(name), str(kind)) for name, kind in said["columns"])
+            vectors = tuple(int(length) for length in said["vectors"])
             notes, weights = tuple(map(str, said["notes"])), (float(said["text_weight"]), float(said["value_weight"]))
         except (ValueError, KeyError, TypeError) as error:
             raise ArtifactError(f"the model's array 'spec' doesn't describe features: {error}.") from None
         hashes, blocks, scales = arrays["spec_hashes"], arrays["spec_blocks"], arrays["spec_scales"]
         numbers = sum(c.kind in ("number", "date") for c in columns)
         fits = len(hashes) == len(arrays["spec_weights"]) == len(blocks) and scales.shape in ((numbers, 2), (0, 2))
+        fits &= len(vectors) == sum(c.kind == "vector" for c in columns) and all(0 < length < 2**20 for length in vectors)
         if not fits or any(c.kind not in KINDS for c in columns):
             raise ArtifactError("the model's arrays 'spec...' don't fit together.")
-        return cls(columns, hashes, arrays["spec_weights"], blocks, scales, *weights, notes)
+        return cls(columns, hashes, arrays["spec_weights"], blocks, scales, *weights, notes, vectors)
 
     def _present(self, table: pa.Table, kinds: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(c.name for c in self.columns if c.kind in kinds and c.name in table.column_names)
@@ -245,6 +251,20 @@ class FeatureSpec:
     def _numbers(self, table: pa.Table) -> list[np.ndarray]:
         """Numbers and dates (in days), float64, NaN where missing; a column that isn't there is missing everywhere."""
         return [_number(table, column) for column in self.columns if column.kind in ("number", "date")]
+
+    def _vectors_of(self, table: pa.Table) -> list[np.ndarray]:
+        """Each vector column, float32 [n_rows, length], at length w_t; zeros where it is missing."""
+        made = []
+        for column, length in zip((c for c in self.columns if c.kind == "vector"), self.vectors, strict=True):
+            rows = np.zeros((table.num_rows, length), np.float32)
+            if column.name in table.column_names and not pa.types.is_null(table.column(column.name).type):
+                lists = table.column(column.name).to_pylist()
+                for n, one in enumerate(lists):
+                    if one is not None and len(one) == length:
+                        rows[n] = one
+            rows = np.where(np.isfinite(rows), rows, 0)
+            made.append(rows * (self.text_weight / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)).astype(np.float32))
+        return made
 
     def _numbers_of(self, table: pa.Table) -> np.ndarray:
         made = np.zeros((table.num_rows, 2 * len(self.scales)), np.float32)

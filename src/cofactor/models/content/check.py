@@ -52,7 +52,8 @@ class Check:
         verdict = "good" if worth > 0.7 else "fair" if worth > 0.4 else "poor: content says little of who takes what here"
         return (
             f"content vectors of {self.n_held_out:,} held-out warm items: cosine {self.cosine:.2f} with the trained ones, "
-            f"AUC {self.auc:.3f} (trained {self.auc_trained:.3f}): {verdict}; scaled by {self.scale:.2f} they take {self.share_content:.1%} of the top 10 "
+            f"AUC {self.auc:.3f} (trained {self.auc_trained:.3f}): {verdict}; "
+            f"scaled by {self.scale:.2f} they take {self.share_content:.1%} of the top 10 "
             f"(trained {self.share_trained:.1%})"
         )
 

@@ -37,6 +37,9 @@ class FeatureIALSConfig(IALSConfig, ContentConfig):
     """Settings of `FeatureIALS`: those of iALS and of the content."""
 
     ridge: float = setting(10.0, above=0.0, doc="λ of the regression of vectors on features, beside the items' mean weight.")
+    half_at: float | None = setting(
+        20.0, above=0.0, doc="Interactions of an item at which its prior is halved, c in c / (c + n); None keeps it whole for all."
+    )
     user_text: tuple[str, ...] = setting((), doc="Columns of the profiles read as text; users have no prior unless columns are named.")
     user_features: tuple[str, ...] = setting((), doc="Columns of the profiles read as categories, lists, numbers or dates.")
     fair: bool = setting(True, doc="Whether content vectors are scaled so that new items take their fair share of the lists.")
@@ -45,8 +48,9 @@ class FeatureIALSConfig(IALSConfig, ContentConfig):
 class FeatureIALS(ContentFeatures, IALS):
     """Implicit ALS in which vectors are pulled to what their features say instead of to zero.
 
-    It minimises iALS's loss with ``reg_i |y_i - W' f_i|²`` in place of ``reg_i |y_i|²`` (and ``reg_u |x_u - V' g_u|²`` for users with
-    profiles), plus ``λ r̄ |W|²``, by turns: users given items, W given y (a ridge regression), items given users and W. An item without
+    It minimises iALS's loss with ``reg_i |y_i - t_i W' f_i|²`` in place of ``reg_i |y_i|²``, where ``t_i = c / (c + n_i)`` lets the n_i
+    interactions of an item speak for themselves (c is ``half_at``; None: t = 1), and ``reg_u |x_u - V' g_u|²`` for users with profiles,
+    plus ``λ r̄ |W|²``, by turns: users given items, W given y (a ridge regression), items given users and W. An item without
     interactions has the vector ``s W' f_i``, in closed form; s is chosen so that held-out warm items would take their fair share of
     people's top 10 (see `cofactor.models.content.check`), on W as it is fitted without them.
 
@@ -95,13 +99,17 @@ class FeatureIALS(ContentFeatures, IALS):
         of_items = (item_indptr, user_rows, np.ascontiguousarray(weights[positions]))
         how = (config.solver, config.cg_steps, config.block_size)
         self.map, self.user_map = np.zeros((matrix.shape[1], config.factors), np.float32), None
+        c = config.half_at
+        trust = np.ones(data.n_items, np.float32) if c is None else (c / (c + data.item_counts)).astype(np.float32)
         with run.progress.task("FeatureIALS", config.epochs) as task:
             for epoch in range(config.epochs):
                 user_prior = None
                 if profiles is not None and epoch:
                     user_prior = profiles @ self._regressed(profiles, x, user_ridge, data.user_counts > 0)
                 _half(ials, of_users, y, x, user_prior, alpha0, user_ridge, how)
-                prior = None if epoch == 0 else np.asarray(matrix @ self._regressed(matrix, y, item_ridge, warm), np.float32)
+                prior = None
+                if epoch:
+                    prior = trust[:, None] * np.asarray(matrix @ self._regressed(matrix, y, item_ridge, warm), np.float32)
                 _half(ials, of_items, x, y, prior, alpha0, item_ridge, how)
                 y[~warm] = 0
                 task.advance()

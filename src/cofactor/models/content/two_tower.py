@@ -43,7 +43,7 @@ class TwoTowerConfig(LatentFactorConfig, ContentConfig):
     learning_rate: float = setting(0.005, above=0.0, high=1e3, doc="The optimiser's step size, at the schedule's top.")
     regularization: float = setting(0.01, low=0.0, doc="L2 on the vectors that a batch touches, per example.")
     sparse: str = setting("no", choices=("auto", "yes", "no"), doc="Whether gradients hold only the rows of a batch.")
-    id_dropout: float = setting(0.5, low=0.0, high=1.0, doc="Share of look-ups without the id's vector while training; 1 leaves content alone.")
+    id_dropout: float = setting(0.5, low=0.0, high=1.0, doc="Share of look-ups without the id's own part; 1 leaves content alone.")
     user_text: tuple[str, ...] = setting((), doc="Columns of the profiles read as text; users have no content unless columns are named.")
     user_features: tuple[str, ...] = setting((), doc="Columns of the profiles read as categories, lists, numbers or dates.")
     fair: bool = setting(True, doc="Whether content vectors are scaled so that new items take their fair share of the lists.")

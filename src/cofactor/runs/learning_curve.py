@@ -1,0 +1,94 @@
+"""Learning curve: how well items are ranked that have 0, 1, 2, 5, 10 ... interactions, so that one sees where content stops helping."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from cofactor.base import checks, rng
+from cofactor.base.errors import ArgumentError
+from cofactor.base.run import Run
+from cofactor.data.interactions import Interactions
+from cofactor.data.split import Part
+from cofactor.evaluation.evaluate import evaluate
+from cofactor.evaluation.result import Result
+from cofactor.models import registry
+from cofactor.runs.source import Reading, interactions
+
+COUNTS = (0, 1, 2, 5, 10)
+
+
+def learning_curve(
+    source: Any,
+    model: str,
+    *,
+    settings: Iterable[str] = (),
+    counts: Sequence[int] = COUNTS,
+    share: float = 0.1,
+    metrics: str | Iterable[str] = "ndcg@10",
+    reading: Reading | None = None,
+    run: Run | None = None,
+) -> dict[int, Result]:
+    """Fit a model once for each count, with that many interactions of some items in training, and rank those items.
+
+    The truth is the same at every point: what the drawn items have beyond the highest count. Each point's training interactions are
+    among the next one's.
+
+    Parameters
+    ----------
+    source
+        A file, a dataset's name, a data frame, or Interactions.
+    model
+        The model's name in the registry.
+    settings
+        Words like ``factors=64``.
+    counts
+        Interactions in training, each from 0.
+    share
+        Of the items that have more than the highest count, in (0, 1): how many are drawn.
+    metrics
+        Ranking metrics; only the drawn items are ranked.
+
+    Returns
+    -------
+    dict
+        For each count, ascending, the result.
+
+    Raises
+    ------
+    ArgumentError
+        If no item has more interactions than the highest count.
+    """
+    run = run if run is not None else Run()
+    steps = sorted({checks.integer(n, "counts", low=0) for n in counts})
+    checks.real(share, "share", above=0, below=1)
+    config = registry.get(model).Config.from_text(settings)
+    data = interactions(source, reading, run)
+    eligible = np.flatnonzero(data.item_counts > steps[-1])
+    if not len(eligible):
+        raise ArgumentError(f"no item has more than {steps[-1]} interactions; ask for lower counts.")
+    draw = rng.generator(run.seed, "learning curve")
+    chosen = np.sort(draw.permutation(eligible)[: max(1, round(share * len(eligible)))])
+    place = _places(data, chosen, draw)
+    results = {}
+    for n in steps:
+        train = data.where((place < 0) | (place < n) & (place >= 0))
+        truth = data.where(place >= steps[-1])
+        part = Part(truth, train, candidates=chosen.astype(np.int32))
+        fitted = registry.get(model)(config).fit(train, run=run)
+        results[n] = evaluate(fitted, part, metrics, run=run, label=f"{model}, {n} interactions")
+    return results
+
+
+def _places(data: Interactions, items: np.ndarray, draw: np.random.Generator) -> np.ndarray:
+    """For each interaction with a drawn item its place in a random order of that item's, from 0; -1 for the others."""
+    mine = np.isin(data.item_rows, items)
+    at = np.flatnonzero(mine)
+    at = at[np.lexsort((draw.random(len(at)), data.item_rows[at]))]
+    rows = data.item_rows[at]
+    first = np.searchsorted(rows, rows, side="left")
+    place = np.full(len(data), -1, np.int64)
+    place[at] = np.arange(len(at)) - first
+    return place
