@@ -48,6 +48,13 @@ _PUBLIC: dict[str, str] = {
     "DenseNet": "cofactor.models.neural.mlp",
     "CollabFNet": "cofactor.models.neural.mlp",
     "NeuMF": "cofactor.models.neural.neumf",
+    "OwnModule": "cofactor.models.neural.own_module",
+    "ContentKNN": "cofactor.models.content.content_knn",
+    "ContentRidge": "cofactor.models.content.content_ridge",
+    "FeatureIALS": "cofactor.models.content.feature_ials",
+    "TwoTower": "cofactor.models.content.two_tower",
+    "ContentBlend": "cofactor.models.content.content_blend",
+    "Bridge": "cofactor.models.content.bridge",
     "LSTMRating": "cofactor.models.sequence.lstm_rating",
 }
 

@@ -23,7 +23,7 @@ def interactions(values=True):
 
 
 def scores(data, **settings):
-    model = IALS(**{"factors": 5, "unobserved_weight": 0.1, "epochs": 30, **settings}).fit(data, run=RUN)
+    model = IALS(**{"factors": 5, "unobserved_weight": 0.1, "regularization": 0.003, "epochs": 30, **settings}).fit(data, run=RUN)
     return model.score_rows(np.arange(N_USERS))
 
 
@@ -75,11 +75,36 @@ def test_explanation_of_a_history_adds_up_to_its_score():
     assert explained.score == pytest.approx(float(model.score_audience(state)[0, 9]), abs=1e-5)
 
 
+def test_default_unobserved_weight_is_ten_times_the_density_among_known_users_and_items():
+    data = interactions()
+    density = len(data) / (N_USERS * N_ITEMS)
+    # Nine users and four items more, of whom nothing is known.
+    wide = Interactions.from_rows(data.user_rows, data.item_rows, users=N_USERS + 9, items=N_ITEMS + 4)
+    for one in (data, wide):
+        model = IALS(factors=2, epochs=1).fit(one, run=RUN)
+        np.testing.assert_allclose(model.state()["alpha0"], [10 * density], rtol=1e-12)
+    given = IALS(factors=2, epochs=1, unobserved_weight=0.25).fit(data, run=RUN)
+    assert given.state()["alpha0"].tolist() == [0.25]
+
+
+def test_loaded_model_folds_in_and_explains_with_the_weight_of_the_fit():
+    data = interactions()
+    model = IALS(factors=5, epochs=3).fit(data, run=RUN)
+    state = model.state()
+    loaded = IALS.from_state(model.config, {**state, "alpha0": state["alpha0"] * 3}, data)
+    again = IALS.from_state(model.config, state, data)
+    history = Histories.of([[2, 5, 14]], N_ITEMS)
+    first, same, other = (m.score_audience(m.fold_in(history)) for m in (model, again, loaded))
+    np.testing.assert_array_equal(first, same)
+    assert np.abs(first - other).max() > 0.01
+    assert again.explain(item=9, history=[2, 5]).score == model.explain(item=9, history=[2, 5]).score
+
+
 def test_higher_regularization_lowers_the_observed_scores_and_exponent_zero_is_plain_l2():
     data = interactions()
     low, high = (scores(data, regularization=r)[data.user_rows, data.item_rows].mean() for r in (0.001, 0.1))
     assert 0 < high < 0.9 * low
-    plain = IALS(regularization=0.7, frequency_exponent=0.0)
+    plain = IALS(factors=2, epochs=1, regularization=0.7, frequency_exponent=0.0).fit(data, run=RUN)
     np.testing.assert_allclose(plain._ridge(data.indptr, N_ITEMS), np.full(N_USERS, 0.7), rtol=1e-6)
 
 

@@ -221,6 +221,18 @@ def test_settings_that_contradict_one_another_are_refused() -> None:
         train(net, net.step, _batches(), TrainingConfig(weight_decay=0.1), RUN)
 
 
+def test_a_step_that_cannot_be_compiled_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(step: object) -> object:
+        def call(*arguments: object) -> None:
+            raise RuntimeError("No working C++ compiler found")
+
+        return call
+
+    monkeypatch.setattr(torch, "compile", broken)
+    with pytest.raises(TrainingError, match=r"torch.compile failed here \(No working C\+\+ compiler found\); set compile=False"):
+        train(Net(), Net().step, _batches(), TrainingConfig(epochs=1, compile=True), RUN)
+
+
 def test_bfloat16_forward_still_learns() -> None:
     net = Net()
     history = train(net, net.step, _batches(), TrainingConfig(epochs=8, precision="bfloat16", learning_rate=0.05), RUN)

@@ -46,6 +46,7 @@ def command(
     user = done.known.title.removeprefix("user ")
     output.line("Next:")
     output.line(f"  cofactor recommend {out} --user {user} --explain")
+    output.line(f"  cofactor serve {out}      then open http://127.0.0.1:8000")
     output.line(f'  cofactor similar {out} --title "{done.similar[0]}"')
     output.line(f"  cofactor inspect {out}")
     output.line("  cofactor train YOUR.csv --model ials --out my-model")

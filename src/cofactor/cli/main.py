@@ -23,9 +23,11 @@ COMMANDS: dict[str, str] = {
     "compare": "several models on one split: one table with intervals and paired tests",
     "recommend": "recommend items to a user, to a history, or to all users into a file",
     "similar": "the items most like an item",
+    "serve": "a saved model behind HTTP, with a durable event store and a page",
     "inspect": "what a saved model is, without loading its arrays",
     "models": "the models there are, and their settings",
     "reproduce": "published and tutorial experiments run again: our figures beside theirs",
+    "events": "the service's event store: import, export, back up, restore, count",
     "doctor": "what this installation has: versions, threads, kernels, datasets at hand",
 }
 

@@ -20,6 +20,9 @@ def command(
     ] = None,
     all_users: Annotated[bool, typer.Option("--all-users", help="All users, into the file --out.")] = False,
     out: Annotated[str | None, typer.Option(metavar="FILE", help="With --all-users: a .parquet, .csv or .jsonl file.")] = None,
+    items: Annotated[
+        str | None, typer.Option("--items", metavar="FILE", help="New items that nobody has had yet: ids and the catalogue's columns.")
+    ] = None,
     k: opt.K = 10,
     where: Annotated[
         str | None, typer.Option(metavar="EXPRESSION", help="Only items for which it holds: \"genres has 'Comedy' and year >= 1990\".")
@@ -41,6 +44,10 @@ def command(
     output = Output(json, quiet)
     run = opt.run_of(output, threads=threads)
     loaded = load(model)
+    if items is not None:
+        before = loaded.data.n_items
+        loaded.add_items(items, known="skip")
+        output.line(f"{loaded.data.n_items - before:,} new items")
     filters = Filters(block=opt.names(block) or (), where=where) if where or block else None
     if all_users:
         if out is None:
@@ -56,10 +63,16 @@ def command(
     rows = ranked_rows(table)
     for row, reason in zip(rows, reasons, strict=False):
         row["because of"] = ", ".join(str(r.title or r.id) for r in reason.reasons[:3] if r.contribution > 0)
+        if reason.features:
+            row["by its"] = ", ".join(str(r.title) for r in reason.features[:4] if r.contribution > 0)
     output.table(rows)
+    if table.cold_share:
+        output.line(f"{table.cold_share:.0%} of them are items that nobody has had yet.")
     if not rows:
         output.line("Nothing is left to recommend: every item is seen, blocked or filtered away.")
-    output.emit(command="recommend", model=loaded.name, recommendations=table.to_dicts(), reasons=_reasons(reasons))
+    output.emit(
+        command="recommend", model=loaded.name, recommendations=table.to_dicts(), cold_share=table.cold_share, reasons=_reasons(reasons)
+    )
 
 
 def _history(words: str) -> Any:
@@ -81,6 +94,7 @@ def _history(words: str) -> Any:
 
 def _reasons(explanations: list[Any]) -> list[dict[str, Any]]:
     return [
-        {"item_id": one.item, "score": one.score, "rest": one.rest, "reasons": [vars(reason) for reason in one.reasons[:10]]}
+        {"item_id": one.item, "score": one.score, "rest": one.rest, "reasons": [vars(reason) for reason in one.reasons[:10]],
+         "features": [vars(reason) for reason in one.features[:10]]}
         for one in explanations
     ]

@@ -16,6 +16,7 @@ def command(
     model: opt.ModelFolder,
     item: Annotated[str | None, typer.Option(metavar="ID", help="The item's id.")] = None,
     title: Annotated[str | None, typer.Option(metavar="WORDS", help="Words of its title.")] = None,
+    text: Annotated[str | None, typer.Option(metavar="SENTENCE", help="A description of something, for models with content.")] = None,
     k: opt.K = 10,
     where: Annotated[str | None, typer.Option(metavar="EXPRESSION", help="Only items for which it holds.")] = None,
     threads: opt.Threads = 0,
@@ -26,10 +27,16 @@ def command(
     from cofactor.artifact.load import load
     from cofactor.retrieval.filters import Filters
 
-    if (item is None) == (title is None):
-        raise typer.BadParameter("give one of --item and --title.")
+    if sum(given is not None for given in (item, title, text)) != 1:
+        raise typer.BadParameter("give one of --item, --title and --text.")
     output = Output(json, quiet)
     loaded = load(model)
+    if text is not None:
+        found = loaded.similar_to(text, k, filters=Filters(where=where) if where else None)
+        output.line("Most like what was described:" if len(found) else "Nothing shares a word with that.")
+        output.table(ranked_rows(found))
+        output.emit(command="similar", model=loaded.name, text=text, similar=found.to_dicts())
+        return
     if title is not None:
         hits = loaded.data.catalogue.search(title, limit=5)
         if not len(hits):

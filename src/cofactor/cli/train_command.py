@@ -20,12 +20,19 @@ def command(
     model: Annotated[str, typer.Option(help="The model's name; `cofactor models` lists them.")],
     out: Annotated[str, typer.Option(metavar="DIR", help="The folder to save to.")],
     set_: Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="A setting: factors=64; may repeat.")] = None,
+    text: Annotated[
+        str | None, typer.Option(metavar="NAME,...", help="Columns of the catalogue that models with content read as text.")
+    ] = None,
+    features: Annotated[
+        str | None, typer.Option(metavar="NAME,...", help="Columns that it reads as categories, lists, numbers, dates.")
+    ] = None,
     split: opt.How = "per-user",
     test: opt.Test = 0.2,
     validation: opt.Validation = 0.0,
     metrics: opt.Metrics = None,
     refit: Annotated[bool, typer.Option(help="Fit the saved model on all of the data.")] = True,
     overwrite: Annotated[bool, typer.Option(help="Replace a model that is there.")] = False,
+    plot: Annotated[str | None, typer.Option(metavar="FILE.html", help="Draw the learning curves, in models that keep them.")] = None,
     columns: opt.Columns = None,
     items: opt.Items = None,
     repeats: opt.Repeats = "last",
@@ -40,8 +47,10 @@ def command(
 ) -> None:
     """Train, measure, save."""
     output = Output(json, quiet)
+    content = [f"{name}={words}" for name, words in (("text", text), ("features", features)) if words]
     done = train(
-        source, model, out, settings=set_ or [], metrics=opt.names(metrics), refit=refit, overwrite=overwrite,
+        source, model, out, settings=[*content, *(set_ or [])], metrics=opt.names(metrics), refit=refit, overwrite=overwrite,
+        plot=plot,
         reading=opt.reading(columns, items, repeats, min_value, core, on_bad),
         cutting=opt.cutting(split, test, validation, seed), run=opt.run_of(output, seed, threads, device),
     )  # fmt: skip
@@ -49,11 +58,15 @@ def command(
     output.line(f"{done.model.name} on {data.source}: {data.n_users:,} users, {data.n_items:,} items, {len(data):,} interactions")
     for note in data.notes:
         output.line(f"  {note}")
+    for note in getattr(done.model, "notes", ()):
+        output.line(f"  {note}")
     if done.result is not None and done.split is not None:
         output.line(f"Held out: {done.split.sentence}")
         output.table(metric_rows(done.result))
     what = "all of the data" if done.refitted or done.result is None else "the training part"
     output.line(f"Saved to {done.path} (fitted on {what} in {done.seconds:.1f} s).")
+    if plot is not None:
+        output.line(f"Curves: {plot}")
     output.line(f"Next: cofactor recommend {out} --user {data.users.ids([0])[0]}")
     output.emit(
         command="train", model=done.model.name, config=done.model.config.to_dict(), path=str(done.path),

@@ -112,7 +112,7 @@ class IdMap:
         if len(asked) == 0:
             return np.zeros(0, np.int32)
         if self.kind == "int64":
-            return self._find_numbers(_as_numbers(asked))
+            return self._find_few(asked) if isinstance(asked, list) and len(asked) < _BULK else self._find_numbers(_as_numbers(asked))
         if len(asked) < _BULK:
             words = asked.tolist() if isinstance(asked, np.ndarray) else list(map(_python, asked))
             return np.array([self._rows_of_text.get(_text(word), -1) for word in words], np.int32)
@@ -165,10 +165,27 @@ class IdMap:
     def _rows_of_text(self) -> dict[str, int]:
         return {text: row for row, text in enumerate(self._ids.to_pylist())}
 
+    def _find_few(self, asked: list[Any]) -> np.ndarray:
+        """The rows of a few ids, without the masks that many are worth: a service asks for one at a time."""
+        if len(self) == 0:
+            return np.full(len(asked), -1, np.int32)
+        whole = [_whole(_python(value)) for value in asked]
+        wanted = np.array([number or 0 for number in whole], np.int64)
+        numbers = self._numbers if self._is_sorted else self._sorted_numbers
+        place = np.minimum(np.searchsorted(numbers, wanted), len(numbers) - 1)
+        rows = np.where(numbers[place] == wanted, place if self._is_sorted else self._order[place], -1).astype(np.int32)
+        if None in whole:
+            rows[[number is None for number in whole]] = -1
+        return rows
+
+    @cached_property
+    def _sorted_numbers(self) -> np.ndarray:
+        return self._numbers[self._order]
+
     def _find_numbers(self, asked: np.ma.MaskedArray) -> np.ndarray:
         if len(self) == 0:
             return np.full(len(asked), -1, np.int32)
-        numbers = self._numbers if self._is_sorted else self._numbers[self._order]
+        numbers = self._numbers if self._is_sorted else self._sorted_numbers
         span = int(numbers[-1]) - int(numbers[0]) + 1
         if len(asked) > _DENSE and span <= 4 * len(asked) and not asked.mask.any():
             return self._find_dense(asked.data, numbers, span)

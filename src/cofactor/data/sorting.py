@@ -48,7 +48,7 @@ def to_csr(
     first = np.ones(len(ordered), bool)
     first[1:] = ordered[1:] != ordered[:-1]
     starts = np.flatnonzero(first)
-    ends = np.append(starts[1:], len(ordered))
+    ends = np.append(starts[1:], len(ordered))[: len(starts)]
     keep = by_pair[ends - 1]
     indptr = np.zeros(n_users + 1, np.int64)
     np.cumsum(np.bincount(user_rows[keep], minlength=n_users), out=indptr[1:])

@@ -27,6 +27,8 @@ class RankedTable:
         self._table = table
         self.asked = asked
         self.answer = answer
+        # Set where a model with content recommends: the share of the lines whose item nobody has had yet.
+        self.cold_share: float | None = None
 
     def __len__(self) -> int:
         return int(self._table.num_rows)
@@ -71,7 +73,8 @@ class RankedTable:
         lines = [[_cell(row[name]) for name in names] for row in shown]
         widths = [max(len(name), *(len(line[n]) for line in lines), 0) for n, name in enumerate(names)]
         text = "\n".join("  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in [names, *lines])
-        return text + (f"\n… {len(self) - 20:,} more lines" if len(self) > 20 else "")
+        cold = f"\n{self.cold_share:.0%} of the lines are items without interactions" if self.cold_share else ""
+        return text + (f"\n… {len(self) - 20:,} more lines" if len(self) > 20 else "") + cold
 
 
 @dataclass(frozen=True)
@@ -99,6 +102,9 @@ class Explanation:
         What carried it, the largest contribution first.
     rest
         What belongs to no single past item: biases, the mean.
+    features
+        In models with content, for the item's words and features: what each adds to the part of the score that comes from content,
+        the largest first.
     """
 
     item: Any
@@ -106,12 +112,15 @@ class Explanation:
     score: float
     reasons: tuple[Reason, ...]
     rest: float
+    features: tuple[Reason, ...] = ()
 
     def __repr__(self) -> str:
         head = f"{self.title or self.item}: {self.score:.4g}"
         lines = [f"  {r.contribution:+.4f}  {r.title or r.id}" for r in self.reasons[:10]]
         more = [f"  … {len(self.reasons) - 10} more past items"] if len(self.reasons) > 10 else []
-        return "\n".join([head, *lines, *more, f"  {self.rest:+.4f}  belongs to no single item"])
+        words = ", ".join(f"{r.title} {r.contribution:+.3f}" for r in self.features[:8])
+        content = [f"  by its words and features: {words}"] if words else []
+        return "\n".join([head, *lines, *more, f"  {self.rest:+.4f}  belongs to no single item", *content])
 
 
 def _cell(value: Any) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -46,6 +46,7 @@ def recommend(
     k: int,
     *,
     history: Any,
+    features: Any,
     exclude_seen: bool,
     filters: Filters | None,
     unknown: str,
@@ -54,19 +55,23 @@ def recommend(
     """Recommend to users or histories; see `Recommender.recommend`."""
     checks.integer(k, "k", low=1)
     checks.choice(unknown, "unknown", ("error", "fallback"))
-    if users is not None and history is not None:
-        raise ArgumentError("give users or a history, not both.")
+    if users is not None and (history is not None or features is not None):
+        raise ArgumentError("give users, or a history or features of somebody unseen, not both.")
     run = run if run is not None else Run()
     allowed = _allowed(model, filters)
-    asked, audiences = _audiences(model, users, history, unknown)
+    asked, audiences = _audiences(model, users, history, unknown) if features is None else _profiled(model, history, features, unknown)
     parts = []
     with watched(run):
         for start, audience in audiences:
             seen = audience.seen if exclude_seen else None
             best = model.topk(audience, k, excluded=seen, allowed=allowed, n_threads=run.n_threads)
             parts.append(_item_table(model, asked.slice(start, len(audience)), best, "item_id"))
-    name = "user_id" if history is None else "history"
-    return _ranked(parts, name, "item_id")
+    name = "user_id" if history is None and features is None else "history"
+    ranked = _ranked(parts, name, "item_id")
+    if model.traits.uses_features and len(ranked):
+        rows = model.data.items.find(ranked.to_arrow().column("item_id"))
+        ranked.cold_share = float((model.data.item_counts[rows] == 0).mean())
+    return ranked
 
 
 def predict(model: Recommender, users: Any, items: Any) -> np.ndarray:
@@ -134,7 +139,36 @@ def explain(model: Recommender, user: Any, item: Any, *, history: Any) -> Explan
     ids, titles = data.items.ids(past[order]), data.catalogue.titles(past[order])
     reasons = tuple(Reason(i, t, float(a)) for i, t, a in zip(ids, titles, added[order], strict=True))
     score = float(added.sum(dtype=np.float64) + rest)
-    return Explanation(data.items.ids([row])[0], data.catalogue.titles([row])[0], score, reasons, float(rest))
+    features = () if audience.empty[0] else model._explain_features(audience, row)
+    return Explanation(data.items.ids([row])[0], data.catalogue.titles([row])[0], score, reasons, float(rest), features)
+
+
+def add_items(model: Any, items: Any, *, id_column: str | None, known: str) -> Any:
+    """Add new items; see `Recommender.add_items`."""
+    from cofactor.models.content.new_items import with_new_items
+
+    checks.choice(known, "known", ("error", "skip"))
+    if not model.traits.uses_features:
+        model._add_items(model.data)
+    data = with_new_items(model.data, items, id_column=id_column, known=known)
+    if data.n_items > model.data.n_items:
+        with watched(Run()):
+            model._add_items(data)
+    return model
+
+
+def similar_to(model: Recommender, description: Any, k: int, *, filters: Filters | None) -> RankedTable:
+    """Find what is like something described; see `Recommender.similar_to`."""
+    from cofactor.models.content.base import ContentFeatures
+
+    checks.integer(k, "k", low=1)
+    if not isinstance(model, ContentFeatures):
+        raise TraitError(f"{model.name} reads no content, so it can't answer a description; use a model with content.")
+    given = description if isinstance(description, (list, tuple)) else [description]
+    matrix = model.described(given)
+    best = model.similar_to_features(matrix, k, _allowed(model, filters))
+    asked = pa.array(np.arange(len(given)))
+    return _ranked([_item_table(model, asked, best, "similar_item_id")], "description", "similar_item_id")
 
 
 def _audiences(
@@ -158,6 +192,26 @@ def _audiences(
     if (found < 0).any():
         return as_ids(users), ((n, _one(model, int(row), stranger)) for n, row in enumerate(found))
     return as_ids(users), ((s, model.audience(found[span])) for s, span in _spans(len(found)))
+
+
+def _profiled(model: Recommender, history: Any, features: Any, unknown: str) -> tuple[pa.Array, Iterator[tuple[int, Audience]]]:
+    """Somebody, or several, known by a profile each, and perhaps by a history."""
+    from cofactor.models.base import Audience
+
+    profiles = [features] if isinstance(features, Mapping) else list(features)
+    if not profiles or not all(isinstance(one, Mapping) for one in profiles):
+        raise ArgumentError("features must be a mapping of the profiles' columns ({'age': 31}), or a list of them.")
+    policy = "skip" if unknown == "fallback" else "error"
+    n_items = model.data.n_items
+    histories = Histories.of([[]] * len(profiles), n_items)
+    if history is not None:
+        histories = read_histories(history, model.data.items, unknown=policy)
+    if len(histories) != len(profiles):
+        raise ArgumentError(f"features and history must be of as many people: {len(profiles)} and {len(histories)}.")
+    states = model._fold_in_profiles(histories, pa.Table.from_pylist([dict(one) or {"": None} for one in profiles]))
+    indptr, item_rows, values = histories.csr
+    audience = Audience(states, np.zeros(len(profiles), bool), (indptr, item_rows), None if histories.values is None else values)
+    return pa.array(np.arange(len(profiles))), iter([(0, audience)])
 
 
 def _one(model: Recommender, row: int, stranger: Histories) -> Audience:

@@ -24,7 +24,7 @@ from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.models import asking
-from cofactor.models.answers import Explanation, RankedTable
+from cofactor.models.answers import Explanation, RankedTable, Reason
 from cofactor.models.traits import ArraySpec, Traits, check_arrays
 from cofactor.retrieval.topk import Exclusions, TopK, best_dots, best_scores, nearest, unit_length
 
@@ -131,6 +131,12 @@ class Recommender(ABC):
         """Return past item rows, what each added to the score of ``item_row`` (of the one user), and the rest."""
         raise TraitError(f"{self.name} isn't linear in a user's past, so a score can't be split among past items.")
 
+    def _explain_rows(self, audience: Audience, item_rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return past item rows [p], what each added to the scores of some items [n, p], and the rests [n], of one user."""
+        told = [self._explain(audience, int(row)) for row in item_rows]
+        past = told[0][0] if told else np.zeros(0, np.int32)
+        return past, np.array([added for _, added, _ in told]).reshape(len(told), len(past)), np.array([rest for *_, rest in told])
+
     def _similar_items(self, item_rows: np.ndarray, k: int, allowed: np.ndarray | None, n_threads: int) -> TopK:
         """Return each item's k nearest (itself left out); cosine between item vectors unless a model knows better."""
         return nearest(self._unit("items", self.item_vectors), item_rows, k, allowed=allowed, n_threads=n_threads)
@@ -138,6 +144,18 @@ class Recommender(ABC):
     def _similar_users(self, user_rows: np.ndarray, k: int, n_threads: int) -> TopK:
         """Return each user's k nearest (the user left out); cosine between user vectors unless a model knows better."""
         return nearest(self._unit("users", self.user_vectors), user_rows, k, n_threads=n_threads)
+
+    def _fold_in_profiles(self, histories: Histories, profiles: Any) -> States:
+        """Return the states of users never seen, from histories (which may be empty) and an Arrow table of profiles."""
+        raise TraitError(f"{self.name} reads no profiles of users; use feature_ials or two_tower with user_features.")
+
+    def _add_items(self, data: Interactions) -> None:
+        """Take over data whose last items are new; models with content do."""
+        raise TraitError(f"{self.name} reads no content, so it can't know new items; use bridge, feature_ials or two_tower.")
+
+    def _explain_features(self, audience: Audience, item_row: int) -> tuple[Reason, ...]:
+        """Return the words and features of an item and what each added to its score, in models with content."""
+        return ()
 
     def item_vectors(self) -> np.ndarray:
         """Return the item vectors, float32 [n_items, width], in row order.
@@ -215,7 +233,7 @@ class Recommender(ABC):
         """
         model = cls(config)
         numbers = {k: v for k, v in config.to_dict().items() if isinstance(v, int) and not isinstance(v, bool)}
-        check_arrays(arrays, cls.arrays, {**numbers, "users": data.n_users, "items": data.n_items, "1": 1})
+        check_arrays(arrays, model.arrays, {**numbers, "users": data.n_users, "items": data.n_items, "1": 1})
         model._data = data
         model._restore(arrays)
         return model
@@ -259,6 +277,28 @@ class Recommender(ABC):
         items = checks.rows(item_rows, "item_rows", self.data.n_items)
         return self._predict(self.audience(distinct).states, which, items)
 
+    def explain_rows(self, audience: Audience, item_rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Split the scores of some items for one user among the user's past items.
+
+        Parameters
+        ----------
+        audience
+            One user, from `audience` or `fold_in`.
+        item_rows
+            int [n].
+
+        Returns
+        -------
+        tuple
+            Past item rows int32 [p]; what each added to each score, float [n, p]; what belongs to none of them, float [n].
+
+        Raises
+        ------
+        TraitError
+            If the model isn't linear in the past.
+        """
+        return self._explain_rows(audience, checks.rows(item_rows, "item_rows", self.data.n_items))
+
     def topk(
         self,
         audience: Audience,
@@ -298,6 +338,7 @@ class Recommender(ABC):
         k: int = 10,
         *,
         history: Any = None,
+        features: Any = None,
         exclude_seen: bool = True,
         filters: Filters | None = None,
         unknown: str = "error",
@@ -313,6 +354,9 @@ class Recommender(ABC):
             How many items at most; fewer come back only where fewer may be recommended.
         history
             Instead of users: one list of item ids, oldest first, a mapping of item id to value, or several of them.
+        features
+            Somebody of whom a profile is known, a mapping of the profiles' columns, or a list of them; beside a history or alone.
+            For models that were fitted with profiles.
         exclude_seen
             Whether items that a user had are left out.
         filters
@@ -334,7 +378,7 @@ class Recommender(ABC):
             For unknown ids, unless the fallback was asked for.
         """
         return asking.recommend(
-            self, users, k, history=history, exclude_seen=exclude_seen, filters=filters, unknown=unknown, run=run
+            self, users, k, history=history, features=features, exclude_seen=exclude_seen, filters=filters, unknown=unknown, run=run
         )
 
     def score(self, users: Any, items: Any = None) -> np.ndarray:
@@ -378,6 +422,40 @@ class Recommender(ABC):
     def similar_users(self, users: Any, k: int = 10, *, run: Run | None = None) -> RankedTable:
         """Return the k users most like each user, the user left out: ``user_id``, ``rank``, ``similar_user_id``, ``score``."""
         return asking.similar_users(self, users, k, run=run)
+
+    def add_items(self, items: Any, *, id_column: str | None = None, known: str = "error") -> Self:
+        """Add items that nobody has had yet, by what is known of them, with no retraining; they can be recommended at once.
+
+        Parameters
+        ----------
+        items
+            A file, a table, or a list of dictionaries: an id and the catalogue's columns, one line an item.
+        id_column
+            Which column has the ids; None to find it by the usual names.
+        known
+            What to do with ids that the model has already: ``"error"`` or ``"skip"``.
+
+        Raises
+        ------
+        TraitError
+            If the model reads no content.
+        """
+        return asking.add_items(self, items, id_column=id_column, known=known)
+
+    def similar_to(self, description: Any, k: int = 10, *, filters: Filters | None = None) -> RankedTable:
+        """Return the k items most like something described by words (a sentence), or by the catalogue's columns (a mapping).
+
+        Returns
+        -------
+        RankedTable
+            Columns ``description`` (its number, from 0), ``rank``, ``similar_item_id``, ``title``, ``score`` (cosine of the features).
+
+        Raises
+        ------
+        TraitError
+            If the model reads no content.
+        """
+        return asking.similar_to(self, description, k, filters=filters)
 
     def explain(self, user: Any = None, item: Any = None, *, history: Any = None) -> Explanation:
         """Say which past items carried an item's score for a user, by id or by history.

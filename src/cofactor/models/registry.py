@@ -40,6 +40,12 @@ MODELS: dict[str, Entry] = {
     "dense_net": Entry("neural.mlp", "DenseNet", "one hidden layer on joined embeddings"),
     "collab_fnet": Entry("neural.mlp", "CollabFNet", "ReLU and dropout on joined embeddings, then one hidden layer"),
     "neumf": Entry("neural.neumf", "NeuMF", "factorisation and a tower side by side"),
+    "content_knn": Entry("content.content_knn", "ContentKNN", "what is like what you had, by words and features alone"),
+    "content_ridge": Entry("content.content_ridge", "ContentRidge", "who takes what, regressed on the items' content: for new items"),
+    "feature_ials": Entry("content.feature_ials", "FeatureIALS", "implicit ALS whose vectors are pulled to what features say"),
+    "two_tower": Entry("content.two_tower", "TwoTower", "vectors from ids and content together, in PyTorch, with any loss"),
+    "content_blend": Entry("content.content_blend", "ContentBlend", "content ridge and implicit ALS with features, added up"),
+    "bridge": Entry("content.bridge", "Bridge", "a model with item vectors, and content mapped to them for new items"),
     "lstm_rating": Entry("sequence.lstm_rating", "LSTMRating", "ratings predicted from the ones before, by an LSTM"),
 }
 

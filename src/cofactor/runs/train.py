@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from cofactor.artifact.save import check_target, save
+from cofactor.base.errors import ArgumentError
 from cofactor.base.run import Run
 from cofactor.data.interactions import Interactions
 from cofactor.data.split import Split
@@ -60,6 +61,7 @@ def train(
     metrics: Iterable[str] | None = None,
     refit: bool = True,
     overwrite: bool = False,
+    plot: str | os.PathLike[str] | None = None,
     run: Run | None = None,
 ) -> Trained:
     """Train a model on a source, measure it on a held-out part, and save it.
@@ -83,6 +85,8 @@ def train(
         interactions. The saved metrics are those of the model that hadn't seen the test part.
     overwrite
         Whether a model at ``out`` is replaced.
+    plot
+        A page for the learning curves, in models that are trained in epochs by the training loop; None draws none.
 
     Raises
     ------
@@ -94,6 +98,8 @@ def train(
     kind = registry.get(model)
     config = kind.Config.from_text(settings)
     check_target(out, overwrite=overwrite)
+    if plot is not None and not hasattr(kind, "plot"):
+        raise ArgumentError(f"{model} keeps no history of its training, so there are no curves to plot.")
     if metrics is not None:
         parse_metrics(metrics)
     data = interactions(source, reading, run)
@@ -101,17 +107,23 @@ def train(
     clock = Clock()
     fitted = _fit(kind(config), data if parts is None else parts.train, parts, run)
     result = None if parts is None else evaluate(fitted, parts, metrics, run=run)
+    histories = {"measured" if result is not None else "saved": getattr(fitted, "history", None)}
     refitted = parts is not None and refit
     if refitted:
         run.progress.say("fitting once more on all of the data, for the model that is saved")
         clock = Clock()
         fitted = _fit(kind(config), data, None, run)
+        histories["saved"] = getattr(fitted, "history", None)
     seconds = clock.seconds
     path = save(
         fitted, out, overwrite=overwrite, metrics=_kept(result),
         run={"seed": run.seed, "threads": run.n_threads, "fit_seconds": round(seconds, 3), "fitted_on": _fitted_on(parts, refitted)},
         split=None if parts is None else parts.sentence,
     )  # fmt: skip
+    if plot is not None:
+        from cofactor.training.curves import draw
+
+        draw({name: kept for name, kept in histories.items() if kept is not None}, plot, f"{model} on {data.source}")
     return Trained(fitted, path, result, parts, refitted, seconds)
 
 

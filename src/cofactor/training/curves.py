@@ -86,7 +86,8 @@ def _draw(page: Any, row: int, name: str, values: list[float], colour: str, best
     if 0 <= best < len(values):
         marker = {"color": "white", "size": 11, "line": {"color": colour, "width": 3}}
         text = f"best epoch {best + 1}: {values[best]:.4f}"
+        place = "top left" if best > len(values) / 2 else "top right"
         page.add_scatter(
-            x=[best + 1], y=[values[best]], mode="markers+text", text=[text], textposition="top center", marker=marker,
+            x=[best + 1], y=[values[best]], mode="markers+text", text=[text], textposition=place, marker=marker,
             name=text, legendgroup=name, showlegend=False, row=row, col=1,
         )  # fmt: skip

@@ -61,7 +61,10 @@ class History:
         """Make it from what `to_arrays` gave; an empty history if there is none."""
         if f"{_PREFIX}loss" not in arrays:
             return cls()
-        get = lambda name: np.asarray(arrays[_PREFIX + name]).tolist()  # noqa: E731
+
+        def get(name: str) -> list[float]:
+            return [float(value) for value in arrays[_PREFIX + name]]
+
         metrics = {
             name.removeprefix(f"{_PREFIX}metric."): np.asarray(values).tolist()
             for name, values in arrays.items()

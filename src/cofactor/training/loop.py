@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from cofactor.base import rng
+from cofactor.base.errors import CofactorError, TrainingError
 from cofactor.base.run import Run
 from cofactor.base.threads import native_threads
 from cofactor.training.batches import Batches
@@ -73,7 +74,7 @@ def train(
     steps, total = len(batches), config.epochs * len(batches)
     generator = torch.Generator(device)
     state = TrainingState(module, config, watches, generator, belongs_to)
-    forward = torch.compile(step) if config.compile else step
+    forward = _compiled(step) if config.compile else step
     low = config.precision == "bfloat16"
     with (
         native_threads(run.n_threads),
@@ -109,3 +110,25 @@ def train(
         state.keep_best()
     module.eval()
     return state.history
+
+
+def _compiled(step: Step) -> Step:
+    """The step made by torch.compile; what goes wrong while it is made (no compiler, mostly) is said with a cure."""
+    made: Step = torch.compile(step)
+    begun = False
+
+    def call(batch: tuple[Tensor, ...], generator: torch.Generator) -> Tensor:
+        nonlocal begun
+        try:
+            loss = made(batch, generator)
+        except CofactorError:
+            raise
+        except Exception as error:
+            if begun:
+                raise
+            said = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+            raise TrainingError(f"torch.compile failed here ({said}); set compile=False, or install a C++ compiler.") from error
+        begun = True
+        return loss
+
+    return call

@@ -35,9 +35,9 @@ def optimizers(module: nn.Module, config: TrainingConfig) -> list[torch.optim.Op
     made = [_dense([w for w in weights if id(w) not in sparse], config)]
     if sparse:
         if config.weight_decay:
-            raise ArgumentError("weight_decay shrinks every row at every step, so tables can't be sparse with it; use regularization.")
+            raise ArgumentError("weight_decay shrinks every row at every step: tables can't be sparse with it; use regularization.")
         made.append(_sparse([w for w in weights if id(w) in sparse], config))
-    return [optimizer for optimizer in made if optimizer is not None]  # type: ignore[misc]
+    return [optimizer for optimizer in made if optimizer is not None]
 
 
 def clip(weights: Iterable[Tensor], longest: float) -> None:

@@ -1,4 +1,4 @@
-"""Places for stores: SQLite always, PostgreSQL where its server is installed (`make postgres`), on a socket in a temporary folder."""
+"""Places for stores: SQLite always; PostgreSQL where its server is installed (`make postgres`), on a socket of its own."""
 
 from __future__ import annotations
 
@@ -17,9 +17,7 @@ from typing import Any
 import pytest
 
 from cofactor.service.store import Store, open_store
-
-_NUMBERS = itertools.count()
-NOW = 1_700_000_000
+from service.store.places import new_place
 
 
 @pytest.fixture(scope="session")
@@ -38,15 +36,23 @@ def postgres_server() -> Iterator[str]:
         yield str(home)
     finally:
         if process is not None:
-            process.send_signal(signal.SIGINT)  # a fast, orderly stop
+            process.send_signal(signal.SIGQUIT)  # at once: nothing of it is needed any more
             process.wait(20)
         shutil.rmtree(home, ignore_errors=True)
 
 
+@pytest.fixture
+def memory() -> Iterator[Path]:
+    """A folder in memory where there is one: for disks that are simulated, syncing a real one would only cost time."""
+    home = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(prefix="cofactor-", dir=home if os.access(home, os.W_OK) else None) as folder:
+        yield Path(folder)
+
+
 @pytest.fixture(params=["sqlite", "postgres"])
-def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def store_url(request: pytest.FixtureRequest, memory: Path) -> str:
     """Where a new store may be made, once per database."""
-    return new_place(request, request.param, tmp_path)
+    return new_place(request, request.param, memory)
 
 
 @pytest.fixture
@@ -67,20 +73,6 @@ def opened() -> Iterator[Callable[..., Store]]:
 def store(store_url: str, opened: Callable[..., Store]) -> Store:
     """An empty store, once per database."""
     return opened(store_url)
-
-
-def new_place(request: pytest.FixtureRequest, kind: str, folder: Path) -> str:
-    """The URL of a place where no store is yet."""
-    if kind == "sqlite":
-        return f"sqlite:///{folder}/events-{next(_NUMBERS)}.db"
-    import psycopg
-
-    server = request.getfixturevalue("postgres_server")
-    name = f"store_{next(_NUMBERS)}"
-    url = f"postgresql:///postgres?host={server}&user=cofactor"
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(f"CREATE SCHEMA {name}")
-    return f"{url}&options=-csearch_path%3D{name}"
 
 
 def _binaries() -> Path | None:

@@ -66,8 +66,8 @@ def read(
     source
         A file (csv, tsv, dat, txt, parquet, jsonl; any of them gzipped or in a zip), a folder or zip of a known layout
         (MovieLens, Book-Crossing ...), the name of a public dataset that is there (`cofactor.data.datasets`),
-        ``sqlite:///file.db``, a data frame (pandas, polars, duckdb, Arrow), a SciPy sparse matrix of users by items, or
-        an iterable of tuples ``(user, item[, value[, time]])``.
+        ``sqlite:///file.db``, an event store (also ``postgresql://``), a data frame (pandas, polars, duckdb, Arrow), a SciPy
+        sparse matrix of users by items, or an iterable of tuples ``(user, item[, value[, time]])``.
     format
         ``"delimited"``, ``"parquet"``, ``"jsonl"`` or ``"lists"`` (a line per user: ``user item item ...``); None to tell
         it from the name and the content.
@@ -157,9 +157,13 @@ def read_table(source: Any, *, id_column: str | None = None, to: str = "item_id"
 
 def _events(source: Any, options: Options, **asked: str | None) -> Events:
     if isinstance(source, str) and source.startswith("sqlite:"):
-        return assemble(sql.read_sqlite(source, options, table=asked["table"], query=asked["query"]), options)
+        return sql.read_sqlite(source, options, table=asked["table"], query=asked["query"])
+    if isinstance(source, str) and source.startswith(("postgresql:", "postgres:")):
+        return sql.read_postgres(source, options)
     if isinstance(source, str) and "://" in source:
-        raise ArgumentError(f"cofactor reads sqlite:/// URLs and files, not {source!r}; fetch it first, or pass a data frame.")
+        raise ArgumentError(
+            f"cofactor reads sqlite:/// and postgresql:// URLs and files, not {source!r}; fetch it first, or pass a data frame."
+        )
     if isinstance(source, (str, os.PathLike)):
         return _from_path(source, options, asked["format"], asked["member"])
     if isinstance(source, Events):

@@ -1,17 +1,22 @@
-"""SQLite databases by URL: a table or a SELECT, read in batches and never written."""
+"""Databases by URL: a table or a SELECT of SQLite, or an event store, in SQLite or PostgreSQL; read in batches, never written."""
 
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
-from urllib.parse import parse_qs, unquote
+from typing import Any
+from urllib.parse import parse_qs, parse_qsl, unquote, urlencode, urlsplit
 
 import pyarrow as pa
 
 from cofactor.base.errors import ArgumentError, DataError
+from cofactor.base.extras import require
 from cofactor.base.names import unknown_name
-from cofactor.data.readers.assemble import Raw
+from cofactor.data.events import Events
+from cofactor.data.readers import event_store
+from cofactor.data.readers.assemble import Raw, assemble
 from cofactor.data.readers.columns import Options, find_roles, refuse_repeated
 from cofactor.data.readers.frames import raw_of_table
 
@@ -19,8 +24,10 @@ _BATCH = 200_000
 _USUAL_TABLES = ("events", "interactions", "ratings", "history", "feedback")
 
 
-def read_sqlite(url: str, options: Options, *, table: str | None = None, query: str | None = None) -> Raw:
+def read_sqlite(url: str, options: Options, *, table: str | None = None, query: str | None = None) -> Events:
     """Read interactions from ``sqlite:///relative.db``, ``sqlite:////absolute.db``, with ``?table=NAME`` or ``table=``.
+
+    A service's event store is recognised by its tables, and read as `event_store.read_store` says, with ``?kinds=``.
 
     Raises
     ------
@@ -37,10 +44,60 @@ def read_sqlite(url: str, options: Options, *, table: str | None = None, query: 
     try:
         # Opened for reading alone; a path that doesn't exist is an error and no new file.
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+            fetch = _fetch(connection)
+            if not (table or query) and event_store.is_store(fetch, _tables(connection)):
+                return event_store.read_store(fetch, options, f"sqlite:///{path}", asked.get("kinds"))
             statement = query if query is not None else f"SELECT * FROM {_quoted(_table(connection, table, url))}"
-            return _read(connection, statement, options, url)
+            return assemble(_read(connection, statement, options, url), options)
     except sqlite3.Error as error:
         raise DataError(f"the database can't be read: {error}.", source=url) from None
+
+
+def read_postgres(url: str, options: Options) -> Events:
+    """Read a service's event store from ``postgresql://user@host/name``, with ``?kinds=``; needs the extra ``postgres``.
+
+    Raises
+    ------
+    DataError
+        If the server can't be reached, or holds no event store there.
+    """
+    psycopg = require("psycopg", extra="postgres", purpose="reading a PostgreSQL database")
+    parts = urlsplit(url)
+    asked = dict(parse_qsl(parts.query))
+    kinds = asked.pop("kinds", None)
+    shown = f"postgresql://{parts.netloc.rpartition('@')[2]}{parts.path}"
+    try:
+        with psycopg.connect(f"{url.partition('?')[0]}?{urlencode(asked)}") as connection:
+            connection.read_only = True
+
+            def fetch(statement: str) -> Iterator[Sequence[tuple[Any, ...]]]:
+                # A cursor of the server's: the rows come as they are read.
+                with connection.cursor("cofactor") as cursor:
+                    cursor.execute(statement)
+                    yield from iter(lambda: cursor.fetchmany(_BATCH), [])
+
+            tables = {str(row[0]) for batch in fetch(_POSTGRES_TABLES) for row in batch}
+            if not event_store.is_store(fetch, tables):
+                raise DataError("it holds no event store; export the table to a file, or pass a data frame.", source=shown)
+            return event_store.read_store(fetch, options, shown, kinds)
+    except psycopg.Error as error:
+        raise DataError(f"the database can't be read: {' '.join(str(error).split())}.", source=shown) from None
+
+
+_POSTGRES_TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = current_schema()"
+
+
+def _fetch(connection: sqlite3.Connection) -> event_store.Fetch:
+    def fetch(statement: str) -> Iterator[Sequence[tuple[Any, ...]]]:
+        cursor = connection.execute(statement)
+        yield from iter(lambda: cursor.fetchmany(_BATCH), [])
+
+    return fetch
+
+
+def _tables(connection: sqlite3.Connection) -> set[str]:
+    rows = connection.execute("SELECT name FROM sqlite_master WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite_%'")
+    return {str(row[0]) for row in rows}
 
 
 def _read(connection: sqlite3.Connection, statement: str, options: Options, url: str) -> Raw:

@@ -163,7 +163,7 @@ def logistic_fold_in(
                 X[0, k] += rate * g[k] / np.sqrt(EPSILON + G[k])
                 if step >= steps // 2:
                     mean[k] += X[0, k]
-            beta = beta + rate * g[f] / np.sqrt(EPSILON + G[f])
+            beta = beta + rate * g[f] / np.sqrt(EPSILON + G[f])  # type: ignore[assignment]
         for k in range(f):
             folded[row, k] = mean[k] / (steps - steps // 2)
     return folded

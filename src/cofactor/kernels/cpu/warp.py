@@ -70,7 +70,9 @@ def warp_epoch(
     n_items, f, n_order = V.shape[0], V.shape[1], user_order.shape[0]
     decay_u, decay_v = np.float32(user_regularization), np.float32(item_regularization)
     decay_b, rate, gap = np.float32(bias_regularization), np.float32(learning_rate), np.float32(margin)
-    logs = np.log(np.maximum(np.arange(n_items + 1), 1)).astype(np.float32)
+    logs = np.zeros(n_items + 1, np.float32)
+    for rank in range(1, n_items + 1):
+        logs[rank] = np.log(np.float64(rank))
     tallies = np.zeros((n_threads, 3))
     for thread in prange(n_threads):
         state = stream(seed, thread)

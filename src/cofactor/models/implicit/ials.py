@@ -24,8 +24,10 @@ class IALSConfig(Config):
     """Settings of `IALS`."""
 
     factors: int = setting(64, low=1, high=4096, doc="Length of the user and item vectors.")
-    unobserved_weight: float = setting(
-        0.01, low=0, doc="Weight of every pair as unobserved (alpha0), against 1 for an observed one; lower for sparser data."
+    unobserved_weight: float | None = setting(
+        None,
+        low=0,
+        doc="Weight of every pair as unobserved (alpha0), against 1 for an observed one; None: 10 times the density of the data.",
     )
     confidence: str = setting(
         "ones",
@@ -33,7 +35,7 @@ class IALSConfig(Config):
         doc="Weight of an observed pair: 1, or 1 + confidence_scale * value, or 1 + confidence_scale * ln(1 + value).",
     )
     confidence_scale: float = setting(1.0, low=0, doc="How much a value adds to the weight; with confidence ones, nothing.")
-    regularization: float = setting(0.003, low=0, doc="L2 weight of a vector per pair it takes part in (see frequency_exponent).")
+    regularization: float = setting(0.01, low=0, doc="L2 weight of a vector per pair it takes part in (see frequency_exponent).")
     frequency_exponent: float = setting(
         1.0, low=0, high=2, doc="1 regularizes a vector in proportion to its data, 0 all alike (plain L2)."
     )
@@ -56,6 +58,10 @@ class IALS(FactorModel):
 
     Notes
     -----
+    The best alpha0 follows the density of the data, so by default it is 10 times the share of observed pairs among all pairs of
+    users and items that have any: then all pairs together weigh 10 times what the observed ones do, on data of any size. The
+    number that was used is kept in the state as ``alpha0``; `fold_in` and `explain` take it from there.
+
     Training ends with one exact solve of all users against the final items, so a trained user's vector is what `fold_in` gives
     for the same history. Vectors stand in the basis in which the items' Gram matrix is diagonal, which changes no score.
 
@@ -74,14 +80,18 @@ class IALS(FactorModel):
     arrays = {  # noqa: RUF012
         "user_factors": ArraySpec("float32", ("users", "factors")),
         "item_factors": ArraySpec("float32", ("items", "factors")),
+        "alpha0": ArraySpec("float64", ("1",)),
     }
 
+    alpha0: np.ndarray  # float64 [1]: the unobserved weight in use
     _diagonal: np.ndarray  # float32 [factors]: the weighted Gram matrix of the items, which is diagonal
 
     def _fit(self, data: Interactions, validation: Part | None, run: Run) -> None:
         from cofactor.kernels.cpu import ials
 
         config = self.config
+        self.alpha0 = self._unobserved_weight(data)
+        alpha0 = float(self.alpha0[0])
         weights = self._confidence(data.weights)
         item_indptr, user_rows, positions = data.by_item
         of_users = (data.indptr, data.item_rows, weights)
@@ -92,15 +102,15 @@ class IALS(FactorModel):
         how = (config.solver, config.cg_steps, config.block_size)
         with run.progress.task("iALS", config.epochs) as task:
             for _ in range(config.epochs):
-                ials.half_epoch(*of_users, y, x, config.unobserved_weight, user_ridge, *how)
-                ials.half_epoch(*of_items, x, y, config.unobserved_weight, item_ridge, *how)
+                ials.half_epoch(*of_users, y, x, alpha0, user_ridge, *how)
+                ials.half_epoch(*of_items, x, y, alpha0, item_ridge, *how)
                 task.advance()
-        ials.half_epoch(*of_users, y, x, config.unobserved_weight, user_ridge, "cholesky")
-        self._restore({"user_factors": x, "item_factors": y})
+        ials.half_epoch(*of_users, y, x, alpha0, user_ridge, "cholesky")
+        self._restore({"user_factors": x, "item_factors": y, "alpha0": self.alpha0})
 
     def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
         super()._restore(arrays)
-        gram = self.config.unobserved_weight * np.square(self.item_factors, dtype=np.float64).sum(axis=0)
+        gram = float(self.alpha0[0]) * np.square(self.item_factors, dtype=np.float64).sum(axis=0)
         floor = self.config.factors * np.finfo(np.float32).eps * gram.max()
         self._diagonal = np.maximum(gram, floor).astype(np.float32)
 
@@ -109,11 +119,19 @@ class IALS(FactorModel):
         drawn = run.generator("ials", side).standard_normal((count, self.config.factors), dtype=np.float32)
         return drawn * np.float32(self.config.init_scale / np.sqrt(self.config.factors))
 
+    def _unobserved_weight(self, data: Interactions) -> np.ndarray:
+        """alpha0, float64 [1]: as configured, or by the density of the data."""
+        if self.config.unobserved_weight is not None:
+            return np.array([self.config.unobserved_weight], np.float64)
+        # Users and items without interactions keep zero vectors, and a catalogue may hold any number of them.
+        pairs = np.count_nonzero(data.user_counts) * np.count_nonzero(data.item_counts)
+        return np.array([10.0 * len(data) / pairs], np.float64)
+
     def _ridge(self, indptr: np.ndarray, n_other: int) -> np.ndarray:
         from cofactor.kernels.cpu.ials import row_ridge
 
         config = self.config
-        return row_ridge(indptr, n_other, config.unobserved_weight, config.regularization, config.frequency_exponent)
+        return row_ridge(indptr, n_other, float(self.alpha0[0]), config.regularization, config.frequency_exponent)
 
     def _confidence(self, values: np.ndarray) -> np.ndarray:
         """The weights w of observed pairs from their values, float32 [n]."""
@@ -142,13 +160,18 @@ class IALS(FactorModel):
         return solved
 
     def _explain(self, audience: Audience, item_row: int) -> tuple[np.ndarray, np.ndarray, float]:
+        past, added, rest = self._explain_rows(audience, np.array([item_row]))
+        return past, added[0], float(rest[0])
+
+    def _explain_rows(self, audience: Audience, item_rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Split x_u·y_i = sum_j w_uj y_i' A_u^-1 y_j over the past items j (Hu, Koren and Volinsky 2008, equation 7)."""
         _, past = audience.seen
         if not past.size:
-            return past, np.zeros(0), float(self._popularity[item_row])
+            return past, np.zeros((len(item_rows), 0)), self._popularity[item_rows].astype(np.float64)
         y = self.item_factors[past].astype(np.float64)
         values = np.ones(len(past), np.float32) if audience.values is None else audience.values
         w = self._confidence(values).astype(np.float64)
         ridge = float(self._ridge(np.array([0, len(past)]), self.data.n_items)[0])
         system = np.diag(self._diagonal.astype(np.float64) + ridge) + (y.T * w) @ y
-        return past, w * (y @ np.linalg.solve(system, self.item_factors[item_row].astype(np.float64))), 0.0
+        asked = np.linalg.solve(system, self.item_factors[item_rows].T.astype(np.float64))
+        return past, (w[:, None] * (y @ asked)).T, np.zeros(len(item_rows))

@@ -26,11 +26,11 @@ class LogisticMFConfig(Config):
     schedule: str = setting(
         "constant", choices=SCHEDULES, doc="The step over time: constant, linearly to zero, or to 30 % after 70 % of the epochs."
     )
-    alpha: float = setting(1.0, above=0, doc="Confidence of a positive of value 1, against that of a negative.")
+    alpha: float = setting(5.0, above=0, doc="Confidence of a positive of value 1, against that of a negative.")
     negatives: int = setting(
         5, low=0, high=10_000, doc="Others drawn for each positive, each time anew; 0 takes all there are (small data)."
     )
-    regularization: float = setting(0.6, low=0, doc="Weight of half the squared vectors and biases in the loss.")
+    regularization: float = setting(5.0, low=0, doc="Weight of half the squared vectors and biases in the loss.")
     use_values: bool = setting(False, doc="Whether a positive's confidence is alpha times its value, or alpha alone.")
     init_scale: float = setting(0.1, low=0, doc="Standard deviation of the vectors' first values.")
     validate_every: int = setting(5, low=1, doc="Epochs between two checks, if a validation part is given.")

@@ -7,7 +7,9 @@ import numpy as np
 from cofactor.data.interactions import Interactions
 
 
-def damped_biases(data: Interactions, user_damping: float = 10.0, item_damping: float = 5.0, rounds: int = 10) -> tuple[float, np.ndarray, np.ndarray]:
+def damped_biases(
+    data: Interactions, user_damping: float = 10.0, item_damping: float = 5.0, rounds: int = 10
+) -> tuple[float, np.ndarray, np.ndarray]:
     """Return the mean and the damped biases of users and items.
 
     ``b_i = Σ_u (r_ui − μ − b_u) / (n_i + λ_i)``, ``b_u = Σ_i (r_ui − μ − b_i) / (n_u + λ_u)``, in turns.

@@ -127,7 +127,8 @@ def implicit_vectors(
     q, b = item_factors.astype(np.float64), item_bias.astype(np.float64)
     draws, log_expected = _draws(config, item_counts)
     is_softmax = config.loss in SOFTMAX
-    ridge = 0.0 if config.loss == "cosine_contrastive" else config.regularization
+    cosine = config.loss == "cosine_contrastive"
+    ridge = 0.0 if cosine else config.regularization
     for user in range(len(vectors)):
         own = items[indptr[user] : indptr[user + 1]]
         if not len(own):
@@ -138,14 +139,13 @@ def implicit_vectors(
         others = draws[free]
         # A softmax sums over the catalogue: each draw stands for 1 / (expected count) items.
         shift = b[others] - log_expected[free] if is_softmax else b[others]
-        cosine = config.loss == "cosine_contrastive"
 
         def loss(
             p: np.ndarray, own: np.ndarray = own, others: np.ndarray = others, shift: np.ndarray = shift
         ) -> tuple[float, np.ndarray]:
             length = max(float(np.linalg.norm(p)), 1e-9) if cosine else 1.0
             unit = p / length
-            value, up, down = _slopes(q[own] @ unit + b[own], q[others] @ unit + shift, config)
+            value, up, down = _slopes(q[own] @ unit + b[own], q[others] @ unit + shift, config, len(q))
             slope = up @ q[own] + down @ q[others]
             if cosine:
                 slope = (slope - (slope @ unit) * unit) / length
@@ -174,7 +174,7 @@ def _draws(config: LossConfig, item_counts: np.ndarray) -> tuple[np.ndarray, np.
     return draws, np.log(_DRAWS * law[draws])
 
 
-def _slopes(own: np.ndarray, others: np.ndarray, config: LossConfig) -> tuple[float, np.ndarray, np.ndarray]:
+def _slopes(own: np.ndarray, others: np.ndarray, config: LossConfig, n_items: int) -> tuple[float, np.ndarray, np.ndarray]:
     """The loss of scores own [n] against others [m], and its slopes by both."""
     n, m, k = len(own), len(others), config.negatives
     if config.loss in ("logistic", "squared"):
@@ -197,6 +197,10 @@ def _slopes(own: np.ndarray, others: np.ndarray, config: LossConfig) -> tuple[fl
         value, up, inner = _hinge_slopes(own, groups.ravel()[place], config.margin)
         down = np.zeros(m)
         np.add.at(down, place, inner)
+        if config.loss == "warp":
+            # As if the violator came up in the last of the k draws: a constant weight keeps the descent convex.
+            weight = float(np.sum(1 / np.arange(1, max(1, (n_items - 1) // k) + 1)))
+            return weight * value, weight * up, weight * down
         return value, up, down
     if config.loss == "hinge":
         return _hinge_slopes(own, others, config.margin)

@@ -99,7 +99,9 @@ def sampler_of(data: Interactions, config: LossConfig, device: torch.device) -> 
     return sampler
 
 
-def step_of(data: Interactions, config: LossConfig, device: torch.device, scorer: Scorer, extra: Callable[[], Tensor] | None = None) -> Step:
+def step_of(
+    data: Interactions, config: LossConfig, device: torch.device, scorer: Scorer, extra: Callable[[], Tensor] | None = None
+) -> Step:
     """Return the loss of a batch for the Config's loss, with the penalty and an extra term (gravity) added."""
     plain = _plain_step(data, config, device, scorer)
     if extra is None:

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from cofactor.data.split import Part
     from cofactor.models.neural.latent_factor_module import FactorTables
 
-# Tables with more rows than this many times a batch's get sparse gradients; below, one dense pass is faster (measured).
-_SPARSE_FROM = 24
+# Tables with more rows than this many times a batch's get sparse gradients; below, one dense pass is faster
+_SPARSE_FROM = 8
 
 
 class LatentFactorConfig(LossConfig):
@@ -39,8 +39,11 @@ class LatentFactorConfig(LossConfig):
     gravity: float = setting(0.0, low=0.0, doc="Weight of the mean square of the scores of all pairs (Gramian regulariser).")
     sparse: str = setting("auto", choices=("auto", "yes", "no"), doc="Whether gradients hold only the rows of a batch.")
     regularization: float = setting(0.1, low=0.0, doc="L2 on the vectors that a batch touches, per example.")
+    item_bias_regularization: float | None = setting(None, low=0.0, doc="L2 on the items' biases; None is that of the users'.")
+    user_damping: float = setting(10.0, low=0.0, doc="Imagined ratings at the mean in the bias that a user begins with.")
+    item_damping: float = setting(5.0, low=0.0, doc="Imagined ratings at the mean in the bias that an item begins with.")
     frequency_power: float = setting(
-        0.5, low=0.0, high=1.0, doc="On rated data, the whole L2 of one with n ratings grows as n to this; 1 is per example, 0 alike for all."
+        0.5, low=0.0, high=1.0, doc="On rated data, the L2 of one with n ratings grows as n to this: 1 per example, 0 alike for all."
     )
 
 
@@ -95,11 +98,16 @@ class LatentFactor(TrainedRecommender):
         device = fitting.device_of(run)
         module = self._module(data, run, device)
         scorer = fitting.Scorer(module.pairs, module.penalty, module.whole)
-        extra = (lambda: config.gravity * module.gravity()) if config.gravity else None
-        publish = lambda: self._publish(module, data)  # noqa: E731
+
+        def gravity() -> torch.Tensor:
+            return config.gravity * module.gravity()
+
+        def publish() -> None:
+            self._publish(module, data)
+
         self.history = train(
             module,
-            fitting.step_of(data, config, device, scorer, extra),
+            fitting.step_of(data, config, device, scorer, gravity if config.gravity else None),
             fitting.examples(data, config, run, device, float(self.scale[0]), self.name),
             config,
             run,
@@ -121,7 +129,7 @@ class LatentFactor(TrainedRecommender):
         rated = config.loss == "squared" and data.values is not None
         mean = 0.0
         if rated:
-            mean, user_bias, item_bias = damped_biases(data)
+            mean, user_bias, item_bias = damped_biases(data, config.user_damping, config.item_damping)
             if not config.mean:
                 # Without a mean the biases have to carry it: half each.
                 user_bias, item_bias, mean = user_bias + np.float32(mean / 2), item_bias + np.float32(mean / 2), 0.0
@@ -135,7 +143,10 @@ class LatentFactor(TrainedRecommender):
         sparse = config.sparse == "yes" or (
             config.sparse == "auto" and n_rows > _SPARSE_FROM * per_batch and not config.gravity and not config.weight_decay
         )
-        weighed = lambda counts: torch.from_numpy(l2_weights(counts, counts, config.frequency_power))  # noqa: E731
+
+        def weighed(counts: np.ndarray) -> torch.Tensor:
+            return torch.from_numpy(l2_weights(counts, counts, config.frequency_power))
+
         return FactorTables(
             initial_rows(data.n_users, *shape, torch.from_numpy(user_bias), generator),
             initial_rows(data.n_items, *shape, torch.from_numpy(item_bias), generator),
@@ -144,7 +155,10 @@ class LatentFactor(TrainedRecommender):
             cosine=config.loss == "cosine_contrastive",
             sparse=sparse,
             regularization=config.regularization,
-            bias_regularization=config.bias_regularization,
+            bias_regularization=(
+                config.bias_regularization,
+                config.bias_regularization if config.item_bias_regularization is None else config.item_bias_regularization,
+            ),
             user_weight=weighed(data.user_counts) if rated else None,
             item_weight=weighed(data.item_counts) if rated else None,
         ).to(device)
@@ -157,13 +171,19 @@ class LatentFactor(TrainedRecommender):
         if module.cosine:
             for factors in (self.user_factors, self.item_factors):
                 factors /= np.maximum(np.linalg.norm(factors, axis=1, keepdims=True), 1e-12)
+        cold_users, cold_items = data.user_counts == 0, data.item_counts == 0
+        self.user_factors[cold_users], self.user_bias[cold_users] = self._stranger(data, "user")
         # A cold item keeps no chance direction; where negatives are drawn, training itself has pushed it down.
         if self.config.loss == "squared" and data.values is not None:
-            self.item_factors[data.item_counts == 0] = 0
-        self.user_factors[data.user_counts == 0] = 0
-        if not (self.config.mean or self.config.loss != "squared"):
-            return
-        self.user_bias[data.user_counts == 0] = 0
+            self.item_factors[cold_items], self.item_bias[cold_items] = self._stranger(data, "item")
+
+    def _stranger(self, data: Interactions, side: str) -> tuple[np.ndarray, np.float32]:
+        """Vector and bias of a user or an item never met: zeros, or the others' mean where no mean rating stands for them."""
+        factors, bias = (self.user_factors, self.user_bias) if side == "user" else (self.item_factors, self.item_bias)
+        if self.config.mean or self.config.loss != "squared" or data.values is None:
+            return np.zeros(factors.shape[1], np.float32), np.float32(0)
+        met = (data.user_counts if side == "user" else data.item_counts) > 0
+        return factors[met].mean(0), np.float32(bias[met].mean())
 
     @property
     def _extended(self) -> np.ndarray:
@@ -187,12 +207,14 @@ class LatentFactor(TrainedRecommender):
             elif histories.values is None:
                 # Items without ratings say nothing about how they were liked, beyond that they were chosen.
                 values = np.full(len(items), self.scale[0] + 1.0, np.float32)
-            return ridge_vectors(
+            vectors = ridge_vectors(
                 indptr, items, values - self._offsets[items], self.item_factors,
                 strength=l2_weights(np.diff(indptr), self.data.user_counts, config.frequency_power if rated else 1.0),
                 ridge=config.regularization, bias_ridge=config.bias_regularization if config.biases else None,
                 gravity=config.gravity * len(self.data) / (self.data.n_users * self.data.n_items),
             )  # fmt: skip
+            vectors[np.diff(indptr) == 0] = np.append(*self._stranger(self.data, "user"))
+            return vectors
         return implicit_vectors(indptr, items, self.item_factors, self.item_bias, config, self.data.item_counts)
 
     def _score(self, states: States, item_rows: np.ndarray | None) -> np.ndarray:
@@ -213,6 +235,9 @@ class LatentFactor(TrainedRecommender):
             part = slice(low, low + 65536)
             dots[part] = np.einsum("nf,nf->n", vectors[which[known][part], :-1], self.item_factors[rows[part]])
         predicted[known] += dots + self.item_bias[rows]
+        if not known.all():
+            vector, bias = self._stranger(self.data, "item")
+            predicted[~known] += vectors[which[~known], :-1] @ vector + bias
         return np.clip(predicted, self.scale[1], self.scale[2]).astype(np.float32)
 
     def _state(self) -> dict[str, np.ndarray]:

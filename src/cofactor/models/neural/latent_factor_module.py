@@ -27,7 +27,7 @@ class FactorTables(nn.Module):
     sparse
         Whether gradients hold only the rows of a batch.
     regularization, bias_regularization
-        L2 of vectors and of biases, per example.
+        L2 of vectors, and of users' and items' biases, per example.
     user_weight, item_weight
         float32 [n_users] and [n_items]: what each one's L2 is multiplied by, or None for ones.
     """
@@ -37,7 +37,8 @@ class FactorTables(nn.Module):
 
     def __init__(
         self, users: Tensor, items: Tensor, *, biases: bool, user_biases: bool, cosine: bool, sparse: bool,
-        regularization: float, bias_regularization: float, user_weight: Tensor | None = None, item_weight: Tensor | None = None,
+        regularization: float, bias_regularization: tuple[float, float],
+        user_weight: Tensor | None = None, item_weight: Tensor | None = None,
     ) -> None:  # fmt: skip
         super().__init__()
         self.users = nn.Embedding.from_pretrained(users, freeze=False, sparse=sparse)
@@ -77,21 +78,22 @@ class FactorTables(nn.Module):
         assert self._touched is not None
         p, q = self._touched
         self._touched = None
-        if self.cosine or (self.regularization == 0 and self.bias_regularization == 0):
+        if self.cosine or (self.regularization == 0 and not any(self.bias_regularization)):
             return None
-        if self.user_weight is not None:
-            return self._weighted(p, self.user_weight[users]) + self._weighted(q, self.item_weight[items])
+        if self.user_weight is not None and self.item_weight is not None:
+            return self._weighted(p, self.user_weight[users], 0) + self._weighted(q, self.item_weight[items], 1)
         total = self.regularization * l2_of_batch(p[..., :-1], q[..., :-1])
-        if self.biases and self.bias_regularization:
-            total = total + self.bias_regularization * l2_of_batch(p[..., -1], q[..., -1])
+        if self.biases:
+            for rows, strength in zip((p, q), self.bias_regularization, strict=True):
+                total = total + strength * rows[..., -1].square().sum() / len(p)
         return total
 
-    def _weighted(self, rows: Tensor, weight: Tensor) -> Tensor:
+    def _weighted(self, rows: Tensor, weight: Tensor, side: int) -> Tensor:
         """The mean over examples of ``w (λ ‖vector‖² + λ_b bias²)``."""
         squares = rows.square()
         each = self.regularization * squares[:, :-1].sum(1)
-        if self.biases and self.bias_regularization:
-            each = each + self.bias_regularization * squares[:, -1]
+        if self.biases:
+            each = each + self.bias_regularization[side] * squares[:, -1]
         return (each * weight).mean()
 
     def gravity(self) -> Tensor:

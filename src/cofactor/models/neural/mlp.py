@@ -6,6 +6,10 @@ import torch
 from torch import Tensor, nn
 
 from cofactor.base.config import setting
+from cofactor.base.errors import ArgumentError
+from cofactor.base.run import Run
+from cofactor.data.interactions import Interactions
+from cofactor.models.neural.latent_factor import LatentFactor
 from cofactor.models.neural.torch_model import ModuleConfig, TorchRecommender
 
 
@@ -83,6 +87,14 @@ class MLPConfig(ModuleConfig):
     rectify_input: bool = setting(False, doc="Whether ReLU and dropout stand on the joined embeddings already.")
     init_scale: float = setting(0.1, above=0.0, high=10.0, doc="Standard deviation of the embeddings' first values.")
     regularization: float = setting(0.01, low=0.0, doc="L2 on the vectors that a batch touches, per example.")
+    pretrain_epochs: int = setting(0, low=0, doc="Epochs of factorisation that the embeddings begin with; 0 begins at random.")
+    pretrain_regularization: float = setting(0.08, low=0.0, doc="The regularization of that factorisation.")
+
+    def check(self) -> None:
+        """Refuse settings that contradict one another."""
+        super().check()
+        if self.pretrain_epochs and self.rectify_input and self.factors % 2:
+            raise ArgumentError(f"factors must be even for pretrain_epochs under a rectified input, not {self.factors}.")
 
 
 class MLP(TorchRecommender):
@@ -100,6 +112,25 @@ class MLP(TorchRecommender):
 
     def _new_module(self, n_users: int, n_items: int) -> nn.Module:
         return ConcatNet(n_users, n_items, self.config)
+
+    def _begin(self, module: nn.Module, data: Interactions, run: Run) -> None:
+        super()._begin(module, data, run)
+        if not self.config.pretrain_epochs:
+            return
+        assert isinstance(module, ConcatNet)
+        config = self.config
+        # ReLU would lose half of a vector: [p ; -p] keeps all of it.
+        signs = (1.0, -1.0) if config.rectify_input else (1.0,)
+        begun = LatentFactor(
+            loss=config.loss, factors=config.factors // len(signs), epochs=config.pretrain_epochs, schedule="cosine",
+            batch_size=config.batch_size, negatives=config.negatives, regularization=config.pretrain_regularization,
+        ).fit(data, run=run)  # fmt: skip
+        with torch.no_grad():
+            for table, rows in ((module.user_factors, begun.user_factors), (module.item_factors, begun.item_factors)):
+                table.weight.copy_(torch.cat([sign * torch.from_numpy(rows) for sign in signs], 1))
+            for bias, values in ((module.user_bias, begun.user_bias), (module.item_bias, begun.item_bias)):
+                if bias is not None:
+                    bias.weight.copy_(torch.from_numpy(values)[:, None])
 
 
 class DenseNetConfig(MLPConfig):

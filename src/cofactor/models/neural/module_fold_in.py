@@ -74,7 +74,7 @@ def _descended(
             # The sum over events, not their mean: then Adam's epsilon is as small beside every user's gradient.
             total = (loss if penalty is None else loss + penalty) * len(users)
             optimizer.zero_grad()
-            total.backward()  # type: ignore[no-untyped-call]
+            total.backward()
             optimizer.step()
     return states.detach()
 

@@ -77,8 +77,9 @@ class OwnModule(TorchRecommender):
 
     @classmethod
     def restored(
-        cls, make: Callable[[int, int], nn.Module], config: ModuleConfig, arrays: Mapping[str, np.ndarray], data: Interactions, **tables: tuple[str, ...]
-    ) -> Self:
+        cls, make: Callable[[int, int], nn.Module], config: ModuleConfig, arrays: Mapping[str, np.ndarray], data: Interactions,
+        **tables: tuple[str, ...],
+    ) -> Self:  # fmt: skip
         """Make a fitted model from ``state()``, the function that makes the module, and the data it was fitted on."""
         from cofactor.models.traits import check_arrays
 

@@ -52,17 +52,17 @@ class Tables:
 
     def widths(self, module: nn.Module, names: tuple[str, ...]) -> list[int]:
         """Return the row length of some tables."""
-        return [module.get_submodule(name).embedding_dim for name in names]  # type: ignore[misc]
+        return [_table(module, name).embedding_dim for name in names]
 
     def joined(self, module: nn.Module, names: tuple[str, ...]) -> Tensor:
         """Return some tables side by side, [rows, sum of widths], detached."""
-        return torch.cat([module.get_submodule(name).weight.detach() for name in names], 1)  # type: ignore[arg-type]
+        return torch.cat([_table(module, name).weight.detach() for name in names], 1)
 
     def put(self, module: nn.Module, names: tuple[str, ...], rows: Tensor) -> None:
         """Write tables that `joined` gave back into a module."""
         with torch.no_grad():
             for name, part in zip(names, rows.split(self.widths(module, names), 1), strict=True):
-                module.get_submodule(name).weight.copy_(part)  # type: ignore[operator]
+                _table(module, name).weight.copy_(part)
 
     def call(self, module: nn.Module, states: Tensor, which: Tensor, items: Tensor, item_rows: Tensor | None = None) -> Tensor:
         """Return the module's scores [n] for users with the rows ``states`` [B, width], picked by ``which`` [n].
@@ -86,7 +86,9 @@ class Tables:
         scores: Tensor = functional_call(module, replaced, (which, items))
         return scores.reshape(items.shape)
 
-    def penalty(self, module: nn.Module, users: Tensor, items: Tensor, strength: float, bias_strength: float, states: Tensor | None = None) -> Tensor | None:
+    def penalty(
+        self, module: nn.Module, users: Tensor, items: Tensor, strength: float, bias_strength: float, states: Tensor | None = None
+    ) -> Tensor | None:
         """Return the L2 of the rows that a batch touched, per example; tables of width 1 are biases.
 
         ``(λ Σ ‖rows of width > 1‖² + λ_b Σ ‖rows of width 1‖²) / B``; with ``states`` only those stand in for the users.
@@ -98,9 +100,9 @@ class Tables:
             if states is not None:
                 if names is self.items:
                     continue
-                weights = list(states.split(self.widths(module, names), 1))
+                weights: list[Tensor] = list(states.split(self.widths(module, names), 1))
             else:
-                weights = [module.get_submodule(name).weight for name in names]  # type: ignore[misc]
+                weights = [_table(module, name).weight for name in names]
             for weight in weights:
                 factor = bias_strength if weight.shape[1] == 1 else strength
                 if factor:
@@ -111,6 +113,13 @@ class Tables:
     def _named(self, module: nn.Module, names: tuple[str, ...], rows: Tensor) -> dict[str, Tensor]:
         parts = rows.split(self.widths(module, names), 1)
         return {f"{name}.weight": part.contiguous() for name, part in zip(names, parts, strict=True)}
+
+
+def _table(module: nn.Module, name: str) -> nn.Embedding:
+    table = module.get_submodule(name)
+    if not isinstance(table, nn.Embedding):
+        raise ArgumentError(f"{name!r} must be an nn.Embedding, not {type(table).__name__}.")
+    return table
 
 
 def free_weights(module: nn.Module, tables: Tables) -> list[Tensor]:

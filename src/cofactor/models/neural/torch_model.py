@@ -5,13 +5,13 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from cofactor.base.config import setting
+from cofactor.base.config import Config, setting
 from cofactor.base.errors import ArtifactError
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
@@ -49,7 +49,7 @@ class TorchRecommender(TrainedRecommender):
     items not known at all, are answered by the mean of the item tables.
     """
 
-    Config = ModuleConfig
+    Config: ClassVar[type[Config]] = ModuleConfig
     traits = Traits(predicts_ratings=True, uses_values=True)
     arrays = {  # noqa: RUF012
         "user_tables": ArraySpec("float32", ("users", "user_width")),
@@ -126,7 +126,7 @@ class TorchRecommender(TrainedRecommender):
             if items.dim() == 2:
                 scores: Tensor = module(users[:, None].expand_as(items).reshape(-1), items.reshape(-1))
                 return scores.reshape(items.shape)
-            return module(users, items).reshape(items.shape)  # type: ignore[no-any-return]
+            return module(users, items).reshape(items.shape)
 
         def penalty(users: Tensor, items: Tensor) -> Tensor | None:
             return self.tables.penalty(module, users, items, self.config.regularization, self.config.bias_regularization)

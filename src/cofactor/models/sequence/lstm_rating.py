@@ -46,7 +46,7 @@ class LSTMRatingConfig(TrainingConfig):
     regularization: float = setting(0.1, low=0.0, doc="L2 on the item vectors that a batch touches, per rating.")
     pretrain_epochs: int = setting(15, low=0, doc="Epochs of factorisation that the item vectors begin with; 0 begins at random.")
     batch_size: int = setting(32, low=0, high=2**30, doc="Histories of a step; 0 takes all of them.")
-    clip: float = setting(1.0, low=0.0, doc="Largest length of the whole gradient; longer ones are shortened to it; 0 doesn't clip.")
+    clip: float = setting(1.0, low=0.0, doc="Largest length of the whole gradient; 0 doesn't clip.")
 
 
 class RatingLSTM(nn.Module):
@@ -128,7 +128,8 @@ class LSTMRating(TrainedRecommender):
     -----
     The running means stand beside the LSTM because most of what a rating tells of a user doesn't depend on the order: β is
     the user's bias, and ``M m`` a taste as a factorisation has it (with M near the inverse mean Gram matrix, a ridge
-    regression's). The LSTM learns what is left: drift, mood, what follows on what. Source: Hochreiter and Schmidhuber, "Long Short-Term Memory", 1997;
+    regression's). The LSTM learns what is left: drift, mood, what follows on what.
+    Source: Hochreiter and Schmidhuber, "Long Short-Term Memory", 1997;
     Wu et al., "Recurrent Recommender Networks", WSDM 2017 (which keeps an LSTM for the items too).
     """
 
@@ -162,7 +163,8 @@ class LSTMRating(TrainedRecommender):
             module = RatingLSTM(torch.from_numpy(item_bias), self.config)
         if self.config.pretrain_epochs:
             vectors, item_bias = self._pretrained(data, run)
-            module.begin_with(torch.from_numpy(vectors), torch.from_numpy(data.item_counts).float(), self.config.regularization)
+            counts = torch.from_numpy(data.item_counts).float()
+            module.begin_with(torch.from_numpy(vectors), counts, self.config.regularization)
             with torch.no_grad():
                 module.item_bias.weight.copy_(torch.from_numpy(item_bias)[:, None])
         module.to(device)
@@ -270,10 +272,12 @@ class LSTMRating(TrainedRecommender):
             place = np.minimum(np.arange(lengths.max())[None, :], lengths[:, None] - 1) + begin[:, None]
             # The means over the whole past, also where the LSTM reads its end alone; only the last place is looked at.
             spans = [slice(histories.indptr[u], histories.indptr[u + 1]) for u in users]
-            means = np.stack([residuals[s] @ vectors[histories.item_rows[s]] / (s.stop - s.start + self.config.damping) for s in spans])
+            sums = np.stack([residuals[span] @ vectors[histories.item_rows[span]] for span in spans])
+            means = sums / (histories.lengths[users, None] + self.config.damping)
             running = np.repeat(means[:, None, :].astype(np.float32), place.shape[1] + 1, 1)
             items = torch.from_numpy(histories.item_rows[place].astype(np.int64))
-            read = self.module.states(items, torch.from_numpy(residuals[place]), torch.from_numpy(running), torch.from_numpy(lengths))
+            rows = (torch.from_numpy(a) for a in (residuals[place], running, lengths))
+            read = self.module.states(items, *rows)
             states[users] = read[torch.arange(len(users)), torch.from_numpy(lengths)].numpy()
         return states
 
@@ -361,7 +365,8 @@ class LSTMRating(TrainedRecommender):
         self.module = RatingLSTM(torch.tensor(arrays["item_bias"]), self.config)
         sizes = [w.numel() for w in self._free()]
         if sum(sizes) != len(arrays["weights"]) or arrays["user_states"].shape[1] != self.config.factors + 1:
-            raise ArtifactError(f"the state of {self.name} doesn't fit its settings: {len(arrays['weights'])} weights, not {sum(sizes)}.")
+            found = len(arrays["weights"])
+            raise ArtifactError(f"the state of {self.name} doesn't fit its settings: {found} weights, not {sum(sizes)}.")
         with torch.no_grad():
             self.module.inputs.weight.copy_(torch.tensor(arrays["item_inputs"]))
             self.module.outputs.weight.copy_(torch.tensor(arrays["item_factors"]))

@@ -13,8 +13,8 @@ from cofactor.models.sequence.lstm_rating import LSTMRating
 from cofactor.runs.tutorials.recipe import Figure, Reproduced, fitted, ratings, rmse
 
 SETTINGS: dict[str, Any] = {
-    "factors": 32, "hidden": 64, "epochs": 25, "batch_size": 64, "max_length": 100, "schedule": "cosine", "learning_rate": 0.01, "dropout": 0.4,
-    "regularization": 0.0125, "init_scale": 0.025,
+    "factors": 48, "hidden": 32, "epochs": 3, "pretrain_epochs": 15, "batch_size": 64, "max_length": 100, "damping": 25,
+    "schedule": "cosine", "learning_rate": 0.001, "dropout": 0.4, "regularization": 0.0325, "init_scale": 0.03,
 }  # fmt: skip
 
 

@@ -11,7 +11,8 @@ def recipe(run: Run) -> Reproduced:
     """Fit LatentFactor on all of ml-100k and show what can be asked of it."""
     data = ratings("ml-100k")
     model = LatentFactor(factors=32, epochs=20, batch_size=2048, schedule="cosine", regularization=0.13).fit(data, run=run)
-    report = Reproduced("tour", "One model, asked (ml-100k)", "Fitted on all 100,000 ratings.", histories={"LatentFactor": model.history})
+    report = Reproduced("tour", "One model, asked (ml-100k)", "Fitted on all 100,000 ratings.")
+    report.histories["LatentFactor"] = model.history
     user, item = 196, 242
     rated = float(data.values[(data.user_rows == data.users.rows(user)[0]) & (data.item_rows == data.items.rows(item)[0])][0])  # type: ignore[index]
     predicted = float(model.predict([user], [item])[0])

@@ -17,7 +17,7 @@ from cofactor.service.store.errors import (
     UnknownEventError,
 )  # fmt: skip
 from cofactor.service.store.exports import export_events, export_items, json_lines
-from cofactor.service.store.imports import Imported, import_events, import_items
+from cofactor.service.store.imports import Imported, import_events, import_interactions, import_items
 from cofactor.service.store.limits import MAX_BATCH, MAX_FEATURES, MAX_ID, MAX_TEXT, MAX_TITLE
 from cofactor.service.store.records import (
     Ack,
@@ -65,6 +65,7 @@ __all__ = [
     "export_events",
     "export_items",
     "import_events",
+    "import_interactions",
     "import_items",
     "json_lines",
     "open_store",

@@ -203,11 +203,9 @@ def _restore_file(path: Path, database: SqliteDatabase, overwrite: bool) -> None
         if target.exists():
             if not overwrite:
                 raise StoreError(f"{target} is there already; choose another place, or allow it to be overwritten.")
-            with _translated(database):
-                session = database.writer()
+            with _translated(database), closing(database.writer()) as session:
                 # The old log must not be found beside the new file: moved into the old one and removed before it goes.
                 session.rows("PRAGMA journal_mode = DELETE")
-                session.close()
         leftovers = [target.with_name(target.name + end) for end in ("-wal", "-journal")]
         if any(one.exists() for one in leftovers):
             raise StoreError(f"{target} has a log beside it that belongs to no file ({leftovers[0].name}); move it away first.")

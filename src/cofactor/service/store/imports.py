@@ -18,6 +18,7 @@ import msgspec
 from cofactor.base import checks
 from cofactor.base.errors import ArgumentError, DataError
 from cofactor.base.progress import SILENT, Progress
+from cofactor.data.events import Events
 from cofactor.service.store.errors import ConflictError
 from cofactor.service.store.limits import checked_event, checked_item, file_format
 from cofactor.service.store.records import Ack, Event, Item
@@ -108,8 +109,41 @@ def import_events(
     DataError
         If lines are bad and ``on_bad`` is ``"error"``: which, and why.
     """
-    latest = int(store.settings.now()) + 86_400
-    return _import(store, Path(path), _EventIntake(latest), on_bad, progress)
+    return _import(store, str(path), _file(Path(path), EventLine), _event_intake(store), on_bad, progress)
+
+
+def import_interactions(store: Store, events: Events, *, kind: str | None = None, progress: Progress = SILENT) -> Imported:
+    """Store what a reader gave: a CSV, a public dataset, a data frame.
+
+    Parameters
+    ----------
+    store
+        Open for writing.
+    events
+        Of `cofactor.data.readers.read`. They get ids made from their content, so that a second import changes nothing.
+    kind
+        What they are; None for ``rating`` where they have values, else ``view``.
+    progress
+        Where to report to.
+
+    Raises
+    ------
+    DataError
+        If events are beyond the store's limits: which rows, and why.
+    """
+    chosen = kind if kind is not None else "view" if events.values is None else "rating"
+
+    def lines() -> Iterator[tuple[int, Callable[[], EventLine]]]:
+        for start in range(0, len(events), _BATCH):
+            part = slice(start, start + _BATCH)
+            users, items = (column.slice(start, _BATCH).to_pylist() for column in (events.users, events.items))
+            values = [None] * len(users) if events.values is None else events.values[part].tolist()
+            times = [None] * len(users) if events.times is None else events.times[part].tolist()
+            for number, (user, item, value, time) in enumerate(zip(users, items, values, times, strict=True), start + 1):
+                line = EventLine(user_id=user, item_id=item, kind=chosen, value=value, time=time)
+                yield number, lambda line=line: line  # type: ignore[misc]
+
+    return _import(store, events.source, lines, _event_intake(store), "error", progress)
 
 
 def import_items(
@@ -119,16 +153,16 @@ def import_items(
 
     ``features`` may be an object, or its JSON as text, as it stands in Parquet files. Lines of deleted items delete them.
     """
-    return _import(store, Path(path), _ItemIntake(), on_bad, progress)
+    return _import(store, str(path), _file(Path(path), ItemLine), _ItemIntake(), on_bad, progress)
 
 
 Checked = tuple[int, Any]
+# Line numbers, and what decodes each line; may be asked for twice.
+Lines = Callable[[], Iterator[tuple[int, Callable[[], Any]]]]
 
 
 class _EventIntake:
     """Lines of events: checked, and handed to the store."""
-
-    line = EventLine
 
     def __init__(self, latest: int) -> None:
         self.latest = latest
@@ -161,8 +195,6 @@ class _EventIntake:
 class _ItemIntake:
     """Lines of items: checked, and handed to the store."""
 
-    line = ItemLine
-
     def begin(self) -> None:
         pass
 
@@ -185,19 +217,25 @@ class _ItemIntake:
         return set()
 
 
-def _import(store: Store, path: Path, intake: _EventIntake | _ItemIntake, on_bad: str, progress: Progress) -> Imported:
+def _event_intake(store: Store) -> _EventIntake:
+    return _EventIntake(int(store.settings.now()) + 86_400)
+
+
+def _import(
+    store: Store, source: str, lines: Lines, intake: _EventIntake | _ItemIntake, on_bad: str, progress: Progress
+) -> Imported:
     checks.choice(on_bad, "on_bad", ("error", "skip"))
     if on_bad == "error":
         # Read once without storing anything: a bad line at the end must not leave half of the file behind.
         trial = Imported()
-        for _ in _good_lines(path, intake, trial):
+        for _ in _good_lines(lines, intake, trial):
             pass
-        _refuse(trial, path)
+        _refuse(trial, source)
     done = Imported()
     waiting: deque[tuple[Sequence[Checked], list[Future[Ack]]]] = deque()
-    lines = _good_lines(path, intake, done)
-    with progress.task(f"importing {path.name}", None) as task:
-        while batch := list(islice(lines, _BATCH)):
+    good = _good_lines(lines, intake, done)
+    with progress.task(f"importing {Path(source).name}", None) as task:
+        while batch := list(islice(good, _BATCH)):
             waiting.append((batch, intake.send(store, batch)))
             if len(waiting) >= _IN_FLIGHT:
                 _settle(store, intake, done, *waiting.popleft())
@@ -205,7 +243,7 @@ def _import(store: Store, path: Path, intake: _EventIntake | _ItemIntake, on_bad
         while waiting:
             _settle(store, intake, done, *waiting.popleft())
     if on_bad == "error":
-        _refuse(done, path)
+        _refuse(done, source)
     return done
 
 
@@ -235,23 +273,27 @@ def _settle(
         done.unchanged += sum(ack.unchanged for ack in acks[1:])
 
 
-def _refuse(done: Imported, path: Path) -> None:
+def _refuse(done: Imported, source: str) -> None:
     if done.rejected:
         raise DataError(
             f"{done.rejected:,} {'line is' if done.rejected == 1 else 'lines are'} refused; mend them, or leave them out with "
             "on_bad='skip':",
-            source=str(path), rows=done.rejects[:5], total=done.rejected,
+            source=source, rows=done.rejects[:5], total=done.rejected,
         )  # fmt: skip
 
 
-def _good_lines(path: Path, intake: _EventIntake | _ItemIntake, done: Imported) -> Iterator[Checked]:
+def _good_lines(lines: Lines, intake: _EventIntake | _ItemIntake, done: Imported) -> Iterator[Checked]:
     intake.begin()
-    for number, read in _lines(path, intake.line):
+    for number, read in lines():
         done.lines += 1
         try:
             yield number, intake.checked(read())
         except (ArgumentError, msgspec.DecodeError, ValueError) as error:
             done.reject(number, str(error))
+
+
+def _file(path: Path, kind: type[Any]) -> Lines:
+    return lambda: _lines(path, kind)
 
 
 def _lines(path: Path, kind: type[Any]) -> Iterator[tuple[int, Callable[[], Any]]]:

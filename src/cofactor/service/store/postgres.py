@@ -143,10 +143,12 @@ class PostgresDatabase(Database):
         """Return what an error of PostgreSQL means to the store's callers."""
         code = str(getattr(error, "sqlstate", None) or "")
         text = " ".join(str(error).split())
-        if code in _BUSY:
+        if code in _BUSY and not committing:
             return StoreBusyError(f"{self.shown} is busy ({text}); nothing was stored; try again.")
         if code == "53100":
-            return StoreUnavailableError(f"the disk of {self.shown} is full; free some space, then send it again.")
+            return StoreUnavailableError(
+                f"the disk of {self.shown} is full; free some space, then send it again.", unknown=committing
+            )
         if code.startswith(("42", "XX001", "XX002")):
             return StoreFormatError(f"{self.shown} isn't as this version of Cofactor made it, or is damaged: {text}.")
         return StoreUnavailableError(f"{self.shown} can't be reached, written or read: {text}.", unknown=committing)

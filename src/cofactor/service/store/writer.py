@@ -169,8 +169,7 @@ class Writer:
         """Do the requests in one transaction; return each one's result or refusal. Raises if none was stored."""
         committing = False
         try:
-            session = self._connected()
-            session.begin()
+            session = self._begun()
             work = Work(session, self._database, int(self._settings.now()))
             done = [self._apply(work, job) for job in jobs]
             work.write_counters()
@@ -210,6 +209,20 @@ class Writer:
             self._reason = str(error)
         else:
             self._reason = None
+
+    def _begun(self) -> Session:
+        """The connection, in a transaction. One that was lost while nothing happened is made anew: no request has to suffer."""
+        if self._session is not None:
+            try:
+                self._session.begin()
+                return self._session
+            except self._database.errors as error:
+                if isinstance(self._database.failure(error), StoreBusyError):
+                    raise
+                self._disconnect()
+        session = self._connect()
+        session.begin()
+        return session
 
     def _connected(self) -> Session:
         return self._session if self._session is not None else self._connect()

@@ -1,0 +1,156 @@
+"""Cold items: the tables of issue 4. ``python benchmarks/accuracy_cold.py {citeulike,ml-1m,warm,scale} [--threads 2]``.
+
+Settings were chosen on a fifth of the training items, held out as if they were cold; test items decided nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import time
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+
+from cofactor.base.run import Run
+from cofactor.data import datasets
+from cofactor.data.catalogue import Catalogue
+from cofactor.data.interactions import Interactions
+from cofactor.data.split import Split, split
+from cofactor.evaluation.evaluate import evaluate
+from cofactor.models import registry
+
+TAGS = ("text=tags", "features=tags")
+LETTERS = ("characters=true", "value_weight=1.4")
+CITEULIKE = {
+    "content_knn": (),
+    "bridge": ("base_settings=factors=256,unobserved_weight=0.02,regularization=0.02",),
+    "two_tower": ("factors=128", "epochs=20", "learning_rate=0.005", "regularization=0.003"),
+    "feature_ials": ("factors=256", "unobserved_weight=0.02", "regularization=0.02", "ridge=3"),
+    "content_ridge": LETTERS,
+    "content_blend": (*LETTERS, "ials_settings=factors=256,unobserved_weight=0.02,regularization=0.02,ridge=3"),
+}
+FILMS = ("text=title,plot,director,actors,writer", "features=genres,year")
+IALS = ("factors=64", "unobserved_weight=0.1", "regularization=0.003", "epochs=8")
+TOWER = ("factors=64", "epochs=3", "learning_rate=0.005", "regularization=0.01")
+ML1M = {
+    "content_knn": (),
+    "bridge": (f"base_settings={','.join(IALS)}",),
+    "two_tower": TOWER,
+    "feature_ials": IALS,
+    "content_ridge": ("ridge=30",),
+    "content_blend": ("ridge_settings=ridge=30", f"ials_settings={','.join(IALS)}"),
+}
+
+
+def fitted(name: str, settings: tuple[str, ...], data: Interactions, run: Run) -> tuple[object, float]:
+    kind = registry.get(name)
+    began = time.perf_counter()
+    model = kind(kind.Config.from_text(settings)).fit(data, run=run)
+    return model, time.perf_counter() - began
+
+
+def line(label: str, result: object, seconds: float) -> None:
+    cells = [f"{n} {s.value:.4f} [{s.low:.4f}, {s.high:.4f}]" for n, s in result.summary.items()]
+    print(f"| {label:22s} | {' | '.join(cells)} | {seconds:7.1f} s |", flush=True)
+
+
+def random_and_genres(parts: Split, metrics: list[str], run: Run) -> None:
+    """Two floors: items in a random order, and by the popularity of their genres among training interactions."""
+    from cofactor.models.baselines.popularity import Popularity
+
+    class Fixed(Popularity):
+        def _score(self, states, item_rows):
+            scores = np.broadcast_to(self.order, (len(states), len(self.order)))
+            return scores if item_rows is None else scores[:, item_rows]
+
+    orders = {"random": np.random.default_rng(run.seed).random(parts.train.n_items)}
+    if "genres" in parts.train.catalogue.column_names:
+        genres = parts.train.catalogue.table.column("genres").to_pylist()
+        sums: dict[str, list[int]] = {}
+        for one, count in zip(genres, parts.train.item_counts.tolist(), strict=True):
+            for genre in one or [] if count else []:
+                sums.setdefault(genre, []).append(count)
+        means = {g: float(np.mean(c)) for g, c in sums.items()}
+        orders["popularity of genre"] = np.array([np.mean([means.get(g, 0.0) for g in one]) if one else 0.0 for one in genres])
+    for label, order in orders.items():
+        model = Fixed().fit(parts.train)
+        model.order = order.astype(np.float32)
+        line(label, evaluate(model, parts, metrics, run=run), 0.0)
+
+
+def citeulike(run: Run, models: list[str]) -> None:
+    parts = datasets.load_split("citeulike-a", fold="cold")
+    metrics = ["recall@100", "ndcg@100"]
+    random_and_genres(parts, metrics, run)
+    for name, settings in CITEULIKE.items():
+        if not models or name in models:
+            model, seconds = fitted(name, TAGS + settings, parts.train, run)
+            line(name, evaluate(model, parts, metrics, run=run), seconds)
+
+
+def films(run: Run, models: list[str]) -> None:
+    from cofactor.runs.source import interactions
+
+    data = replace(interactions("ml-1m"), values=None)
+    parts = split(data, "items", test=0.2, seed=0)
+    metrics = ["recall@100", "ndcg@100"]
+    print(parts.sentence)
+    random_and_genres(parts, metrics, run)
+    for name, settings in ML1M.items():
+        if not models or name in models:
+            model, seconds = fitted(name, FILMS + settings, parts.train, run)
+            line(name, evaluate(model, parts, metrics, run=run), seconds)
+            print("   ", model.notes[-1] if model.notes else "")
+
+
+def warm(run: Run, models: list[str]) -> None:
+    """With features and without, on warm items."""
+    from cofactor.runs.source import interactions
+
+    for source, columns in (("ml-100k", ("text=title", "features=genres,year")), ("amazon-scientific", ("text=text",)), ("ml-1m", FILMS)):
+        if models and source not in models:
+            continue
+        data = replace(interactions(source), values=None)
+        parts = split(data, "per-user", test=0.2, seed=0)
+        print(source, parts.sentence)
+        softmax = (*TOWER, "loss=in_batch_softmax", "batch_size=1024")
+        for plain, rich, settings in (("ials", "feature_ials", IALS), ("latent_factor", "two_tower", softmax)):
+            for name, more in ((plain, ()), (rich, columns)):
+                model, seconds = fitted(name, settings + more, parts.train, run)
+                line(f"{name}", evaluate(model, parts, ["ndcg@10", "recall@20"], run=run), seconds)
+
+
+def scale(run: Run, models: list[str]) -> None:
+    """100,000 items with 200 words each: encode, train, add 1,000 items."""
+    rng = np.random.default_rng(0)
+    words = np.array([f"w{n}" for n in range(50_000)])
+    law = 1 / np.arange(1, 50_001) ** 0.9
+    n_items, n_users, n = 100_000, 20_000, 1_000_000
+    began = time.perf_counter()
+    drawn = rng.choice(50_000, (n_items + 1000, 200), p=law / law.sum())
+    texts = pa.array([" ".join(words[row]) for row in drawn])
+    data = Interactions.from_rows(rng.integers(0, n_users, n), rng.integers(0, n_items, n), users=n_users, items=n_items)
+    data = replace(data, catalogue=Catalogue(pa.table({"description": texts.slice(0, n_items)})))
+    print(f"made in {time.perf_counter() - began:.1f} s")
+    few = {"content_knn": (), "feature_ials": ("factors=32", "epochs=3"), "two_tower": ("factors=32", "epochs=1", "batch_size=4096")}
+    for name, settings in few.items():
+        if models and name not in models:
+            continue
+        model, seconds = fitted(name, ("text=description", *settings), data, run)
+        new = pa.table({"item_id": pa.array(np.arange(n_items, n_items + 1000)), "description": texts.slice(n_items)})
+        began = time.perf_counter()
+        model.add_items(new)
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+        added = time.perf_counter() - began
+        print(f"| {name} | fit {seconds:.1f} s | 1,000 items added in {added:.2f} s | peak {peak:.2f} GiB |", flush=True)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("table", choices=("citeulike", "ml-1m", "warm", "scale"))
+    parser.add_argument("--models", nargs="*", default=[])
+    parser.add_argument("--threads", type=int, default=2)
+    asked = parser.parse_args()
+    {"citeulike": citeulike, "ml-1m": films, "warm": warm, "scale": scale}[asked.table](Run(threads=asked.threads), asked.models)

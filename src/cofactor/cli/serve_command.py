@@ -1,0 +1,89 @@
+"""Serve a saved model over HTTP, with a durable event store and a page to look at it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cofactor.cli import options as opt
+from cofactor.cli.output import Output
+
+
+def command(
+    model: Annotated[
+        str | None, typer.Argument(metavar="DIR", help="A saved model, or a folder with one saved model a subfolder (versions).")
+    ] = None,
+    host: Annotated[str, typer.Option(help="Where to listen; beyond this machine only with --keys.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="The port; 0 takes a free one.")] = 8000,
+    store: Annotated[
+        str | None, typer.Option(metavar="URL", help="Where events are kept: sqlite:///events.db (as by default, beside DIR), postgresql://...")
+    ] = None,
+    keys: Annotated[str | None, typer.Option(metavar="FILE", help="API keys; without them everybody on this machine may call.")] = None,
+    new_key: Annotated[
+        str | None, typer.Option(metavar="SCOPE", help="Add a key of the scope read, write or admin to --keys, print it once, and stop.")
+    ] = None,
+    allow_host: Annotated[list[str] | None, typer.Option(metavar="NAME", help="Another name under which it may be called.")] = None,
+    allow_origin: Annotated[
+        list[str] | None, typer.Option(metavar="ORIGIN", help="A site whose pages may call it: https://shop.example.")
+    ] = None,
+    threads: Annotated[int, typer.Option(help="Native threads of scoring.")] = 1,
+    access_log: Annotated[bool, typer.Option("--access-log", help="Log every request, as JSON lines on stderr.")] = False,
+    json: opt.Json = False,
+    quiet: opt.Quiet = False,
+) -> None:
+    """Serve."""
+    from cofactor.service.settings import Settings
+
+    output = Output(json, quiet)
+    if new_key is not None:
+        _new_key(output, new_key, keys)
+        return
+    if model is None:
+        raise typer.BadParameter("say which model: cofactor serve DIR.")
+    settings = Settings(
+        host=host, port=port, hosts=tuple(allow_host or ()), origins=tuple(allow_origin or ()), threads=threads, access_log=access_log
+    )
+    _serve(output, Path(model), store, keys, settings)
+
+
+def _new_key(output: Output, scope: str, keys: str | None) -> None:
+    from cofactor.service.keys import new_key
+
+    if keys is None:
+        raise typer.BadParameter("--new-key needs --keys FILE.")
+    key = new_key(Path(keys), scope)
+    output.line(key)
+    output.emit(command="serve", key=key, scope=scope, keys=keys)
+
+
+def _serve(output: Output, folder: Path, store: str | None, keys: str | None, settings: object) -> None:
+    from cofactor.service import server
+    from cofactor.service.app import build
+    from cofactor.service.keys import Keys
+    from cofactor.service.settings import Settings
+    from cofactor.service.store import open_store
+    from cofactor.service.telemetry import log_to
+
+    assert isinstance(settings, Settings)
+    known = None if keys is None else Keys.read(Path(keys))
+    place = Path(folder).absolute()
+    url = store if store is not None else f"sqlite:///{place.with_name(place.name + '-events.db')}"
+    listening = server.bind(settings)
+    log_to()
+    opened = None
+    try:
+        opened = open_store(url)
+        app = build(folder, opened, settings, known)
+    except BaseException:
+        listening.close()
+        if opened is not None:
+            opened.close()
+        raise
+    name = app.state.context.models.current.name
+    host, port = listening.getsockname()[:2]
+    shown = f"[{host}]" if ":" in host else host
+    output.line(f"{name.name} (version {name.version}) on http://{shown}:{port}  events in {opened.database.shown}  Ctrl-C stops it")
+    output.emit(command="serve", url=f"http://{shown}:{port}", model=name.name, version=name.version, store=opened.database.shown)
+    server.run(app, settings, listening)

@@ -1,0 +1,5 @@
+"""Features: from a catalogue's columns (text, categories, lists, numbers, dates) to a sparse matrix, aligned to rows."""
+
+from cofactor.data.features.spec import FeatureSpec
+
+__all__ = ["FeatureSpec"]

@@ -1,0 +1,195 @@
+"""The service's event store as a source: recognised by its tables, read by their names, SQLite and PostgreSQL alike.
+
+What counts: events that weren't undone, of items that are neither hidden nor deleted. Kinds of events that speak against an item
+(`AGAINST`) are left out. Values: where every event that counts has one (ratings), they are the values; otherwise events count by
+having happened, without values. ``?kinds=rating`` or ``?kinds=view:1,purchase:5`` in the URL says it otherwise.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from cofactor.base.errors import DataError
+from cofactor.base.names import unknown_name
+from cofactor.data.events import Events
+from cofactor.data.readers.assemble import Raw, assemble, canonical, numbers
+from cofactor.data.readers.columns import Options
+
+# Kinds that are no sign of liking: left out unless they are asked for by name.
+AGAINST = frozenset({"dislike", "skip", "hide", "return", "impression"})
+TABLES = frozenset({"store_meta", "events", "items", "item_changes", "erasures", "counters"})
+_MARK = "cofactor events"
+_SCHEMA = 1
+
+# A query, to batches of rows.
+Fetch = Callable[[str], Iterator[Sequence[tuple[Any, ...]]]]
+
+
+def is_store(fetch: Fetch, tables: set[str]) -> bool:
+    """Return whether a database with these tables is an event store."""
+    return tables >= TABLES and _facts(fetch).get("format") == _MARK
+
+
+def read_store(fetch: Fetch, options: Options, source: str, kinds: str | None = None) -> Events:
+    """Read a store's events, and what it knows of items as the catalogue.
+
+    Parameters
+    ----------
+    fetch
+        Runs a query.
+    options
+        What the caller gave; ``value=False`` and ``time=False`` leave those out.
+    source
+        For messages.
+    kinds
+        Which kinds count: ``"rating,like"``, each with its own values, or ``"view:1,purchase:5"``, each with that value; None
+        for all but those of `AGAINST`.
+
+    Raises
+    ------
+    DataError
+        If the store is of a later version, or nothing in it counts.
+    UnknownNameError
+        If a kind is named that no event has.
+    """
+    version = int(_facts(fetch).get("schema", 0))
+    if version > _SCHEMA:
+        raise DataError(f"the event store is of a later version (schema {version}); update Cofactor.", source=source)
+    found = {str(kind): int(count) for batch in fetch(_KINDS) for kind, count in batch}
+    weights = _weights(kinds, found, source)
+    columns = _columns(fetch, set(weights), options)
+    if not columns:
+        raise DataError(_nothing(found), source=source)
+    users, items, codes, values, times = columns
+    notes = [_sentence(found, weights)]
+    given = _values(codes, values, weights, kinds is not None, options, notes)
+    raw = Raw(
+        users=users, items=items, values=given, times=times if options.time is not False else None, bare_times=False, source=source,
+        locate=lambda rows: [(int(row) + 1, f"{users[int(row)]}, {items[int(row)]}") for row in rows], notes=notes,
+    )  # fmt: skip
+    return replace(assemble(raw, options), item_table=_catalogue(fetch))
+
+
+_KINDS = "SELECT kind, count(*) FROM events WHERE undone IS NULL GROUP BY kind"
+_EVENTS = """SELECT user_id, item_id, kind, value, time FROM events WHERE undone IS NULL
+    AND item_id NOT IN (SELECT item_id FROM items WHERE state > 0) ORDER BY seq"""
+_ITEMS = "SELECT item_id, title, text, features FROM items WHERE state = 0 ORDER BY item_id"
+
+
+def _facts(fetch: Fetch) -> dict[str, str]:
+    return {str(name): str(value) for batch in fetch("SELECT name, value FROM store_meta") for name, value in batch}
+
+
+def _weights(kinds: str | None, found: Mapping[str, int], source: str) -> dict[str, float | None]:
+    """Kind -> its value, None for the events' own."""
+    if kinds is None:
+        return {kind: None for kind in sorted(found) if kind not in AGAINST}
+    weights: dict[str, float | None] = {}
+    for word in kinds.split(","):
+        kind, colon, number = word.strip().partition(":")
+        if kind not in found:
+            raise unknown_name(f"kind of event in {source}", kind, found)
+        try:
+            weights[kind] = float(number) if colon else None
+        except ValueError:
+            weights[kind] = math.nan
+        if weights[kind] is not None and not math.isfinite(weights[kind] or 0.0):
+            raise DataError(f"kinds= must be like view:1,purchase:5, not {word!r}.", source=source)
+    return weights
+
+
+_Columns = tuple[pa.ChunkedArray, pa.ChunkedArray, pa.ChunkedArray, np.ndarray, np.ndarray]
+
+
+def _columns(fetch: Fetch, wanted: set[str], options: Options) -> _Columns | None:
+    """Users, items, kinds, values (NaN where there is none) and times of the events that count, in the order of arrival."""
+    parts: list[pa.RecordBatch] = []
+    with options.progress.task("reading the event store", None) as task:
+        for batch in fetch(_EVENTS):
+            kept = [row for row in batch if row[2] in wanted]
+            task.advance(len(batch))
+            if kept:
+                cells = [pa.array(cells, kind) for cells, kind in zip(zip(*kept, strict=True), _TYPES, strict=True)]
+                parts.append(pa.record_batch(cells, names=["user", "item", "kind", "value", "time"]))
+    if not parts:
+        return None
+    table = pa.Table.from_batches(parts)
+    values = numbers(table.column("value"))
+    return table.column("user"), table.column("item"), table.column("kind"), values, np.asarray(table.column("time"))
+
+
+_TYPES = (pa.string(), pa.string(), pa.string(), pa.float64(), pa.int64())
+
+
+def _values(
+    kinds: pa.ChunkedArray,
+    own: np.ndarray,
+    weights: Mapping[str, float | None],
+    asked: bool,
+    options: Options,
+    notes: list[str],
+) -> np.ndarray | None:
+    """The values that models see; None where events count by having happened."""
+    if options.value is False:
+        return None
+    missing = np.isnan(own)
+    if not asked and options.value is None:
+        if missing.any() and not missing.all():
+            notes.append(
+                f"{missing.sum():,} of the events have no value, so values are left out; give ?kinds=rating to read ratings "
+                "alone, or ?kinds=view:1,purchase:5 to give kinds values"
+            )
+        return None if missing.any() else own
+    coded = kinds.combine_chunks().dictionary_encode()
+    table = np.array([math.nan if weights[kind] is None else weights[kind] for kind in coded.dictionary.to_pylist()], np.float64)
+    fixed = table[np.asarray(coded.indices)]
+    # A kind without a value of its own, an event without one: it happened once.
+    values = np.where(np.isnan(fixed), np.where(missing, 1.0, own), fixed).astype(np.float32)
+    return None if (values == 1.0).all() and not options.value else values
+
+
+def _catalogue(fetch: Fetch) -> pa.Table | None:
+    rows = [row for batch in fetch(_ITEMS) for row in batch]
+    if not rows:
+        return None
+    ids, titles, texts, features = zip(*rows, strict=True)
+    columns: dict[str, Any] = {"item_id": canonical(pa.array(ids, pa.string()))}
+    for name, cells in (("title", titles), ("text", texts)):
+        if any(cell is not None for cell in cells):
+            columns[name] = pa.array(cells, pa.string())
+    known = [json.loads(text) if text else {} for text in features]
+    for name in sorted({name for one in known for name in one}):
+        place = name if name not in ("item_id", "title", "text") else f"feature_{name}"
+        columns[place] = _feature([one.get(name) for one in known])
+    return pa.table(columns)
+
+
+def _feature(cells: list[Any]) -> pa.Array:
+    try:
+        return pa.array(cells)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
+        # An item's feature may be a number and another's a word: then all are words.
+        words = [cell if cell is None or isinstance(cell, str) else json.dumps(cell, ensure_ascii=False) for cell in cells]
+        return pa.array(words, pa.string())
+
+
+def _sentence(found: Mapping[str, int], weights: Mapping[str, float | None]) -> str:
+    taken = ", ".join(f"{kind} ({found[kind]:,}{'' if weight is None else f', as {weight:g}'})" for kind, weight in weights.items())
+    left = ", ".join(f"{kind} ({count:,})" for kind, count in sorted(found.items()) if kind not in weights)
+    return f"event store: kinds {taken}" + (f"; left out {left}" if left else "")
+
+
+def _nothing(found: Mapping[str, int]) -> str:
+    if not found:
+        return "the event store holds no events yet."
+    return (
+        f"no event of the store counts: it holds {', '.join(f'{kind} ({count:,})' for kind, count in sorted(found.items()))}, "
+        "of which none is a sign of liking an item that is shown; name kinds with ?kinds=."
+    )

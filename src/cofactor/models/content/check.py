@@ -1,0 +1,139 @@
+"""How good content vectors are, on warm items held out from the map; and the scale at which cold items stand fairly among warm ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from cofactor.base import rng
+from cofactor.data.interactions import Interactions
+
+# So many users are asked when a map is checked, and so many of the best items are looked at.
+_USERS, _TOP = 1000, 10
+CHECK = ("cosine", "auc", "auc_trained", "share_content", "share_trained", "scale", "ridge", "n_held_out")
+
+
+@dataclass(frozen=True)
+class Check:
+    """What the check on held-out warm items found.
+
+    Parameters
+    ----------
+    cosine
+        Mean cosine between content vectors and trained ones.
+    auc
+        The chance that a held-out item stands above another held-out item that its reader didn't have, by content vectors.
+    auc_trained
+        The same by the trained vectors, which is what content could reach at the most.
+    share_content, share_trained
+        The share of the top 10 that the held-out items take, by content vectors (after scaling) and by their trained ones.
+    scale
+        What content vectors are multiplied by, so that the two shares meet.
+    ridge
+        λ of the map.
+    n_held_out
+        Items in the check.
+    """
+
+    cosine: float
+    auc: float
+    auc_trained: float
+    share_content: float
+    share_trained: float
+    scale: float
+    ridge: float
+    n_held_out: int
+
+    @property
+    def sentence(self) -> str:
+        """The check in a sentence."""
+        worth = (self.auc - 0.5) / max(self.auc_trained - 0.5, 1e-9)
+        verdict = "good" if worth > 0.7 else "fair" if worth > 0.4 else "poor: content says little of who takes what here"
+        return (
+            f"content vectors of {self.n_held_out:,} held-out warm items: cosine {self.cosine:.2f} with the trained ones, "
+            f"AUC {self.auc:.3f} (trained {self.auc_trained:.3f}): {verdict}; scaled by {self.scale:.2f} they take {self.share_content:.1%} of the top 10 "
+            f"(trained {self.share_trained:.1%})"
+        )
+
+    def array(self) -> np.ndarray:
+        """Return the numbers, float64 [8]."""
+        return np.array([getattr(self, name) for name in CHECK], np.float64)
+
+    @classmethod
+    def of_array(cls, array: np.ndarray) -> Check:
+        """Make a check from what `array` gave."""
+        values = dict(zip(CHECK, array.tolist(), strict=True))
+        return cls(**{**values, "n_held_out": int(values["n_held_out"])})
+
+
+def held_out(data: Interactions, seed: int, share: float = 0.2) -> np.ndarray:
+    """Draw warm items to check a map on, int64 ascending: a fifth, at most 5,000."""
+    warm = np.flatnonzero(data.item_counts)
+    count = max(1, min(5000, round(share * len(warm))))
+    return np.sort(rng.generator(seed, "content", "held out").permutation(warm)[:count])
+
+
+def askers(data: Interactions, items: np.ndarray, seed: int) -> np.ndarray:
+    """Draw users who had some of the items, int64 ascending."""
+    chosen = np.zeros(data.n_items, bool)
+    chosen[items] = True
+    users = np.unique(data.user_rows[chosen[data.item_rows]])
+    return np.sort(rng.generator(seed, "content", "askers").permutation(users)[:_USERS])
+
+
+def auc(scores: np.ndarray, data: Interactions, users: np.ndarray, items: np.ndarray) -> float:
+    """Return the mean AUC of some users over some items, scores [n_users, n_items]; 0.5 where nothing can be compared."""
+    matrix = data.matrix()[users][:, items].tocsr()
+    found = []
+    for n in range(len(users)):
+        own = matrix.indices[matrix.indptr[n] : matrix.indptr[n + 1]]
+        if 0 < len(own) < len(items):
+            order = np.argsort(np.argsort(scores[n], kind="stable"), kind="stable")
+            above = order[own].sum() - len(own) * (len(own) - 1) / 2
+            found.append(above / (len(own) * (len(items) - len(own))))
+    return float(np.mean(found)) if found else 0.5
+
+
+def share(best_of_others: np.ndarray, scores: np.ndarray) -> float:
+    """Return the share of the top 10 that some items take beside others.
+
+    Parameters
+    ----------
+    best_of_others
+        float32 [n_users, 10]: the best scores of the others.
+    scores
+        float32 [n_users, n]: of the items.
+    """
+    both = np.concatenate((best_of_others, scores), 1)
+    top = np.argpartition(-both, min(_TOP, both.shape[1]) - 1, axis=1)[:, :_TOP]
+    return float((top >= best_of_others.shape[1]).mean())
+
+
+def fair_scale(theirs: np.ndarray, trained: np.ndarray, content: np.ndarray) -> tuple[float, float, float]:
+    """Return the scale s at which ``s · content`` takes the share of the top 10 that ``trained`` takes; and both shares.
+
+    Parameters
+    ----------
+    theirs
+        float32 [n_users, n_others]: scores of the other items.
+    trained, content
+        float32 [n_users, n]: scores of the held-out items, by their trained vectors and by content.
+    """
+    if theirs.shape[1] == 0 or len(theirs) == 0:
+        return 1.0, 0.0, 0.0
+    best = -np.partition(-theirs, min(_TOP, theirs.shape[1]) - 1, axis=1)[:, :_TOP]
+    wanted = share(best, trained)
+    low, high = 0.2, 5.0
+    for _ in range(12):
+        middle = float(np.sqrt(low * high))
+        low, high = (middle, high) if share(best, middle * content) < wanted else (low, middle)
+    scale = float(np.sqrt(low * high))
+    return scale, share(best, scale * content), wanted
+
+
+def cosine(left: np.ndarray, right: np.ndarray) -> float:
+    """Return the mean cosine between the rows of two matrices; rows of length 0 count as 0."""
+    dots = np.einsum("nf,nf->n", left, right, dtype=np.float64)
+    lengths = np.linalg.norm(left, axis=1) * np.linalg.norm(right, axis=1)
+    return float(np.mean(dots / np.maximum(lengths, 1e-12)))

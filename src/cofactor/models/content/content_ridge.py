@@ -1,0 +1,155 @@
+"""ContentRidge: who takes what, regressed on the items' content in the dual; the strongest answer for items nobody has had."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cofactor.base import memory
+from cofactor.base.config import setting
+from cofactor.base.errors import ArtifactError, TrainingError
+from cofactor.base.run import Run
+from cofactor.data.histories import Histories
+from cofactor.data.interactions import Interactions
+from cofactor.models.base import Audience, States
+from cofactor.models.content.base import SPEC_ARRAYS, ContentConfig, read_features
+from cofactor.models.content.content_knn import ContentKNN
+from cofactor.models.traits import ArraySpec, Traits
+
+if TYPE_CHECKING:
+    from cofactor.data.split import Part
+
+# Users answered at a time: their weights over all warm items and over all features stand in memory.
+_USERS = 128
+
+
+class ContentRidgeConfig(ContentConfig):
+    """Settings of `ContentRidge`."""
+
+    ridge: float = setting(10.0, above=0.0, doc="λ: the higher, the more alike the answers for items with like content.")
+    neighbours: float = setting(
+        20.0, low=0.0, doc="β: how much what others took together with a user's items counts beside those items themselves."
+    )
+    user_power: float = setting(0.5, low=0.0, high=1.0, doc="How much users with many items are held back in that.")
+    item_power: float = setting(0.5, low=0.0, high=1.0, doc="How much items with many users are held back in that.")
+
+
+class ContentRidge(ContentKNN):
+    """Each user's items, and what goes with them, as a ridge regression on content: ``s_uc = x_u (I + β G) (K + λ I)^-1 k_c``.
+
+    With F the features of the items with interactions, ``K = F F'`` their likeness and ``k_c = F f_c`` that of an item c, warm or new;
+    ``G = N'N`` with ``N = D_u^-a X D_i^-b`` says which items go together (a and b the powers, D the counts of users and items). It is
+    the solution, for all users at once, of ``min |X (I + β G) - F W|² + λ |W|²`` in the dual: collaborative data say what a user
+    would take, content says what is like it.
+
+    One n_warm × n_warm matrix of float32 is held, as in EASE, and n_warm³ multiplications fit it; what wouldn't fit into memory is
+    refused (`bridge` needs neither). New items need no computation beyond their features.
+
+    Notes
+    -----
+    Saunders, Gammerman and Vovk. 1998. Ridge Regression Learning Algorithm in Dual Variables. ICML. The item-to-item smoothing
+    of the targets is ours.
+    """
+
+    name = "content_ridge"
+    Config = ContentRidgeConfig
+    traits = Traits(explains=True, uses_features=True)
+    arrays = {  # noqa: RUF012
+        **SPEC_ARRAYS,
+        "warm": ArraySpec("int64", ("warm",)),
+        "weights": ArraySpec("float32", ("warm", "warm")),
+    }
+
+    warm: np.ndarray  # int64 [n_warm]: rows of the items with interactions
+    weights: np.ndarray  # float32 [n_warm, n_warm]: (I + β G) (K + λ I)^-1
+
+    def _fit(self, data: Interactions, validation: Part | None, run: Run) -> None:
+        from scipy import sparse
+
+        from cofactor.kernels.cpu.gram import gram_lower, mirror_lower
+        from cofactor.kernels.cpu.inverse import invert_lower
+
+        self.warm = np.flatnonzero(data.item_counts)
+        n = len(self.warm)
+        memory.require(10 * n**2, what=f"ContentRidge's {n:,} × {n:,} matrices", cure="use bridge, whose memory grows with the items")
+        self.spec, matrix = read_features(data, self.config, run)
+        mine = matrix[self.warm].tocsr()
+        turned = mine.T.tocsr()
+        turned.sort_indices()
+        by_feature, by_item = (_csr(turned), _csr(mine))
+        with run.progress.task("ContentRidge", 100) as task:
+            dual = gram_lower(*by_feature, *by_item, run.n_threads)
+            np.einsum("ii->i", dual)[...] += np.float32(self.config.ridge)
+            if invert_lower(dual, run.n_threads) >= 0:
+                raise TrainingError("ContentRidge's matrix isn't positive definite in float32; raise ridge.")
+            mirror_lower(dual, run.n_threads)
+            task.advance(80)
+            if self.config.neighbours:
+                x = sparse.csr_matrix((np.ones(len(data), np.float32), data.item_rows, data.indptr), shape=(data.n_users, data.n_items))
+                users = np.maximum(data.user_counts, 1) ** -self.config.user_power
+                items = data.item_counts[self.warm] ** -self.config.item_power
+                scaled = (sparse.diags(users.astype(np.float32)) @ x[:, self.warm] @ sparse.diags(items.astype(np.float32))).tocsr()
+                together, back = np.float32(self.config.neighbours) * scaled.T.tocsr(), scaled
+                # In blocks of columns, so that the users' part never stands in memory whole.
+                for low in range(0, n, 2048):
+                    part = slice(low, min(low + 2048, n))
+                    dual[:, part] += together @ (back @ np.ascontiguousarray(dual[:, part]))
+            task.advance(20)
+        self.weights = dual
+        self._keep_features(matrix)
+
+    @property
+    def _mine(self) -> Any:
+        """The features of the warm items, transposed, CSR [width, n_warm]."""
+        if "mine" not in self._cache:
+            self._cache["mine"] = self.features[self.warm].T.tocsr()
+        return self._cache["mine"]
+
+    def _past(self, histories: Histories) -> Any:
+        """Histories over the warm items, CSR [B, n_warm]; items without training data have nothing to say here."""
+        from scipy import sparse
+
+        indptr, past, _ = histories.csr
+        whole = sparse.csr_matrix((np.ones(len(past), np.float32), past, indptr), shape=(len(histories), self.data.n_items))
+        return whole[:, self.warm]
+
+    def _wanted(self, past: Any) -> np.ndarray:
+        """What users want of each feature, float32 [width, B]: F' (K + λ I)^-1 (I + β G)' x_u."""
+        return np.asarray(self._mine @ np.ascontiguousarray((past @ self.weights).T))
+
+    def _score(self, states: States, item_rows: np.ndarray | None) -> np.ndarray:
+        assert isinstance(states, Histories)
+        items = self.features if item_rows is None else self.features[item_rows]
+        past = self._past(states)
+        scores = np.empty((len(states), items.shape[0]), np.float32)
+        for low in range(0, len(states), _USERS):
+            scores[low : low + _USERS] = (items @ self._wanted(past[low : low + _USERS])).T
+        return scores
+
+    def _explain(self, audience: Audience, item_row: int) -> tuple[np.ndarray, np.ndarray, float]:
+        _, past = audience.seen
+        like = np.asarray(self._mine.T @ self.features[item_row].toarray()[0])
+        place = np.full(self.data.n_items, -1)
+        place[self.warm] = np.arange(len(self.warm))
+        at = place[past]
+        added = np.where(at >= 0, self.weights[np.maximum(at, 0)] @ like, 0)
+        return past, added, float(self._popularity[item_row]) if audience.empty[0] else 0.0
+
+    def _feature_weights(self, audience: Audience) -> np.ndarray | None:
+        assert isinstance(audience.states, Histories)
+        return self._wanted(self._past(audience.states))[:, 0]
+
+    def _state(self) -> dict[str, np.ndarray]:
+        return {**self.spec.arrays(), "warm": self.warm, "weights": self.weights}
+
+    def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
+        self._restore_spec(arrays)
+        self.warm, self.weights = np.asarray(arrays["warm"]), arrays["weights"]
+        if len(self.warm) and (self.warm.min() < 0 or self.warm.max() >= self.data.n_items):
+            raise ArtifactError("the model's array 'warm' names items that aren't there.")
+
+
+def _csr(matrix: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    return matrix.indptr.astype(np.int64), matrix.indices.astype(np.int32), matrix.data.astype(np.float32)

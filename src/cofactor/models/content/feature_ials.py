@@ -1,0 +1,261 @@
+"""FeatureIALS: implicit ALS whose item vectors (and user vectors) have a linear prior from features."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cofactor.base.config import setting
+from cofactor.base.errors import ArgumentError
+from cofactor.base.run import Run
+from cofactor.data.features import FeatureSpec
+from cofactor.data.histories import Histories
+from cofactor.data.interactions import Interactions
+from cofactor.models.base import Audience, States
+from cofactor.models.content import check as checking
+from cofactor.models.content.base import SPEC_ARRAYS, ContentConfig, ContentFeatures, cold_rows, read_features
+from cofactor.models.content.check import CHECK, Check
+from cofactor.models.content.ridge import sparse_ridge
+from cofactor.models.implicit.ials import IALS, IALSConfig
+from cofactor.models.traits import ArraySpec, Traits
+
+if TYPE_CHECKING:
+    from cofactor.data.split import Part
+
+# A prior enters the row's system as one more interaction, with the vector t·p and the weight r / t: it adds r p to the right side
+# and only r t p p' to the left. t is small enough for the latter to vanish, and large enough for float32.
+_T = 1e-3
+USER_ARRAYS = {
+    "user_" + name: ArraySpec(spec.dtype, tuple(a if a.isdecimal() else "user_" + a for a in spec.axes), optional=True)
+    for name, spec in SPEC_ARRAYS.items()
+}
+
+
+class FeatureIALSConfig(IALSConfig, ContentConfig):
+    """Settings of `FeatureIALS`: those of iALS and of the content."""
+
+    ridge: float = setting(10.0, above=0.0, doc="λ of the regression of vectors on features, beside the items' mean weight.")
+    user_text: tuple[str, ...] = setting((), doc="Columns of the profiles read as text; users have no prior unless columns are named.")
+    user_features: tuple[str, ...] = setting((), doc="Columns of the profiles read as categories, lists, numbers or dates.")
+    fair: bool = setting(True, doc="Whether content vectors are scaled so that new items take their fair share of the lists.")
+
+
+class FeatureIALS(ContentFeatures, IALS):
+    """Implicit ALS in which vectors are pulled to what their features say instead of to zero.
+
+    It minimises iALS's loss with ``reg_i |y_i - W' f_i|²`` in place of ``reg_i |y_i|²`` (and ``reg_u |x_u - V' g_u|²`` for users with
+    profiles), plus ``λ r̄ |W|²``, by turns: users given items, W given y (a ridge regression), items given users and W. An item without
+    interactions has the vector ``s W' f_i``, in closed form; s is chosen so that held-out warm items would take their fair share of
+    people's top 10 (see `cofactor.models.content.check`), on W as it is fitted without them.
+
+    Notes
+    -----
+    The training ends with W, then one exact solve of all users. The prior of a row enters the solver as one more interaction.
+    Source: Agarwal and Chen. 2009. Regression-based Latent Factor Models. KDD, with point estimates; for iALS see `IALS`.
+    """
+
+    name = "feature_ials"
+    Config = FeatureIALSConfig  # type: ignore[assignment]
+    traits = Traits(has_vectors=True, explains=True, uses_values=True, uses_features=True)
+    arrays = {  # noqa: RUF012
+        **SPEC_ARRAYS,
+        **USER_ARRAYS,
+        "user_factors": ArraySpec("float32", ("users", "factors")),
+        "item_factors": ArraySpec("float32", ("items", "factors")),
+        "map": ArraySpec("float32", ("width", "factors")),
+        "user_map": ArraySpec("float32", ("user_width", "factors"), optional=True),
+        "alpha0": ArraySpec("float64", ("1",)),
+        "diagonal": ArraySpec("float32", ("factors",)),
+        "check": ArraySpec("float64", (str(len(CHECK)),)),
+    }
+
+    map: np.ndarray
+    user_map: np.ndarray | None
+    user_spec: FeatureSpec | None
+    check: Check
+
+    def _fit(self, data: Interactions, validation: Part | None, run: Run) -> None:
+        from cofactor.kernels.cpu import ials
+
+        config = self.config
+        self.alpha0 = self._unobserved_weight(data)
+        alpha0 = float(self.alpha0[0])
+        self.spec, matrix = read_features(data, config, run)
+        self.user_spec, profiles = self._profiles(data, run)
+        weights = self._confidence(data.weights)
+        item_indptr, user_rows, positions = data.by_item
+        warm = data.item_counts > 0
+        self._n_known = int(warm.sum())
+        user_ridge, item_ridge = self._ridge(data.indptr, self._n_known), self._ridge(item_indptr, data.n_users)
+        x, y = (self._start(run, side, count) for side, count in (("users", data.n_users), ("items", data.n_items)))
+        y[~warm] = 0
+        of_users = (data.indptr, data.item_rows, weights)
+        of_items = (item_indptr, user_rows, np.ascontiguousarray(weights[positions]))
+        how = (config.solver, config.cg_steps, config.block_size)
+        self.map, self.user_map = np.zeros((matrix.shape[1], config.factors), np.float32), None
+        with run.progress.task("FeatureIALS", config.epochs) as task:
+            for epoch in range(config.epochs):
+                user_prior = None
+                if profiles is not None and epoch:
+                    user_prior = profiles @ self._regressed(profiles, x, user_ridge, data.user_counts > 0)
+                _half(ials, of_users, y, x, user_prior, alpha0, user_ridge, how)
+                prior = None if epoch == 0 else np.asarray(matrix @ self._regressed(matrix, y, item_ridge, warm), np.float32)
+                _half(ials, of_items, x, y, prior, alpha0, item_ridge, how)
+                y[~warm] = 0
+                task.advance()
+            self.map = self._regressed(matrix, y, item_ridge, warm)
+            # Both sides in the basis in which the items' Gram matrix is diagonal.
+            basis, self._diagonal = ials.gram_basis(y, alpha0)
+            ials.rotate(y, basis)
+            ials.rotate(x, basis)
+            self.map = np.ascontiguousarray(self.map @ basis)
+            if profiles is not None:
+                self.user_map = self._regressed(profiles, x, user_ridge, data.user_counts > 0)
+            self.item_factors, self.user_factors = y, x
+            whole = Histories(data.indptr, data.item_rows, data.values, None, data.n_items)
+            self.user_factors = self._solved(whole, None if profiles is None else np.asarray(profiles @ self.user_map, np.float32))
+        self._check(data, matrix, item_ridge, run)
+        self._put(matrix, cold_rows(data))
+        self._keep_features(matrix)
+        run.progress.say(self.check.sentence)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was found in the columns, and how good content vectors are."""
+        return (*super().notes, self.check.sentence)
+
+    def _profiles(self, data: Interactions, run: Run) -> tuple[FeatureSpec | None, Any]:
+        """The users' features, if columns of the profiles are named."""
+        if not (self.config.user_text or self.config.user_features):
+            return None, None
+        spec = FeatureSpec.fit(
+            data.profiles, text=self.config.user_text, features=self.config.user_features, rows=np.flatnonzero(data.user_counts)
+        )
+        for note in spec.notes:
+            run.progress.say(f"profiles: {note}")
+        return spec, spec.transform(data.profiles)
+
+    def _regressed(self, matrix: Any, vectors: np.ndarray, ridge: np.ndarray, known: np.ndarray) -> np.ndarray:
+        """W, float32 [width, factors]: the regression of vectors on features, each row by its weight in the loss."""
+        rows = np.flatnonzero(known)
+        weights = ridge[rows] / max(float(ridge[rows].mean()), 1e-12) if ridge[rows].any() else None
+        return sparse_ridge(matrix[rows], vectors[rows], self.config.ridge, weights, tolerance=1e-2, steps=25)
+
+    def _check(self, data: Interactions, matrix: Any, ridge: np.ndarray, run: Run) -> None:
+        """How good W is on warm items held out from it, and the scale for new ones."""
+        held = checking.held_out(data, run.seed)
+        warm = np.flatnonzero(data.item_counts)
+        rest = np.setdiff1d(warm, held)
+        users = checking.askers(data, held, run.seed)
+        known = np.zeros(data.n_items, bool)
+        known[rest] = True
+        found = self.item_factors[held]
+        if len(rest):
+            found = np.asarray(matrix[held] @ self._regressed(matrix, self.item_factors, ridge, known), np.float32)
+        x = self.user_factors[users]
+        content, trained = x @ found.T, x @ self.item_factors[held].T
+        scale, mine, wanted = checking.fair_scale(x @ self.item_factors[rest].T, trained, content) if self.config.fair else (1.0, 0.0, 0.0)
+        self.check = Check(
+            checking.cosine(found, self.item_factors[held]), checking.auc(content, data, users, held),
+            checking.auc(trained, data, users, held), mine, wanted, scale, self.config.ridge, len(held),
+        )  # fmt: skip
+
+    def _put(self, matrix: Any, rows: np.ndarray) -> None:
+        self.item_factors[rows] = self.check.scale * np.asarray(matrix[rows] @ self.map, np.float32)
+
+    def _extend(self, data: Interactions, matrix: Any, first: int) -> None:
+        new = self.check.scale * np.asarray(matrix @ self.map, np.float32)
+        self.item_factors = np.ascontiguousarray(np.concatenate((self.item_factors, new.astype(np.float32))))
+
+    # Users: trained, folded in, known by a profile.
+
+    def _fold_in(self, histories: Histories) -> States:
+        return self._solved(histories, None)
+
+    def _fold_in_profiles(self, histories: Histories, profiles: Any) -> States:
+        """Solve with the prior that profiles (an Arrow table, a line a user) give."""
+        if self.user_spec is None or self.user_map is None:
+            raise ArgumentError("this model was fitted without profiles; name their columns in user_features or user_text.")
+        return self._solved(histories, np.asarray(self.user_spec.transform(profiles) @ self.user_map, np.float32))
+
+    def _solved(self, histories: Histories, prior: np.ndarray | None) -> np.ndarray:
+        """The exact solution of each user's system with the items fixed."""
+        from cofactor.kernels.cpu.ials_direct import solve_direct
+
+        indptr, item_rows, values = histories.csr
+        ridge, weights = self._ridge(indptr, self._n_known), self._confidence(values)
+        fixed = self.item_factors
+        if prior is not None:
+            indptr, item_rows, weights, fixed = _with_prior(indptr, item_rows, weights, fixed, prior, ridge)
+        solved = np.empty((len(histories), self.config.factors), np.float32)
+        failed = solve_direct(indptr, item_rows, weights, fixed, self._diagonal, ridge, np.arange(len(histories)), solved)
+        if failed >= 0:
+            raise ArgumentError(f"history {failed} gives a singular system; fit the model with a higher regularization.")
+        return solved
+
+    def _explain(self, audience: Audience, item_row: int) -> tuple[np.ndarray, np.ndarray, float]:
+        """As iALS does; what a profile adds is the rest."""
+        _, past = audience.seen
+        if not past.size:
+            return past, np.zeros(0), float(self._popularity[item_row])
+        y = self.item_factors[past].astype(np.float64)
+        w = self._confidence(np.ones(len(past), np.float32) if audience.values is None else audience.values).astype(np.float64)
+        ridge = float(self._ridge(np.array([0, len(past)]), self._n_known)[0])
+        target = self.item_factors[item_row].astype(np.float64)
+        system = np.diag(self._diagonal.astype(np.float64) + ridge) + (y.T * w) @ y
+        added = w * (y @ np.linalg.solve(system, target))
+        rest = float(np.asarray(audience.states)[0] @ target - added.sum()) if self.user_map is not None else 0.0
+        return past, added, rest
+
+    def _feature_weights(self, audience: Audience) -> np.ndarray | None:
+        return self.check.scale * (self.map @ np.asarray(audience.states)[0])
+
+    def _state(self) -> dict[str, np.ndarray]:
+        own = {
+            "user_factors": self.user_factors, "item_factors": self.item_factors, "map": self.map, "diagonal": self._diagonal,
+            "alpha0": self.alpha0, "check": self.check.array(),
+        }  # fmt: skip
+        if self.user_spec is not None and self.user_map is not None:
+            own |= {"user_map": self.user_map, **{"user_" + n: a for n, a in self.user_spec.arrays().items()}}
+        return {**self.spec.arrays(), **own}
+
+    def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
+        self._restore_spec(arrays)
+        self.user_factors, self.item_factors, self.map = arrays["user_factors"], arrays["item_factors"], arrays["map"]
+        self.alpha0 = arrays["alpha0"]
+        self._diagonal, self.check = arrays["diagonal"], Check.of_array(arrays["check"])
+        self.user_map, self._n_known = arrays.get("user_map"), int((self.data.item_counts > 0).sum())
+        theirs = {n.removeprefix("user_"): a for n, a in arrays.items() if n.startswith("user_spec")}
+        self.user_spec = FeatureSpec.from_arrays(theirs) if theirs else None
+
+
+def _half(
+    ials: Any, matrix: Any, fixed: np.ndarray, solved: np.ndarray, prior: np.ndarray | None, alpha0: float, ridge: np.ndarray, how: Any
+) -> None:
+    """Half an epoch, with each row pulled to its prior [n_rows, factors] if there is one."""
+    if prior is None:
+        ials.half_epoch(*matrix, fixed, solved, alpha0, ridge, *how)
+        return
+    indptr, indices, weights = matrix
+    grown = _with_prior(indptr, indices, weights, fixed, prior, ridge)
+    ials.half_epoch(*grown, solved, alpha0, ridge, *how)
+    # The fixed side was turned into another basis; that of its copy is what the solved side now stands in.
+    fixed[:] = grown[3][: len(fixed)]
+
+
+def _with_prior(
+    indptr: np.ndarray, indices: np.ndarray, weights: np.ndarray, fixed: np.ndarray, prior: np.ndarray, ridge: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """The rows with one more interaction each, the last: the vector t·p_row with the weight r_row / t."""
+    n = len(indptr) - 1
+    grown_indptr = indptr + np.arange(n + 1)
+    places = grown_indptr[1:] - 1
+    grown, heavier = np.empty(len(indices) + n, np.int32), np.empty(len(indices) + n, np.float32)
+    old = np.ones(len(grown), bool)
+    old[places] = False
+    grown[old], heavier[old] = indices, weights
+    grown[places] = len(fixed) + np.arange(n)
+    heavier[places] = ridge / _T
+    return grown_indptr, grown, heavier, np.ascontiguousarray(np.concatenate((fixed, np.float32(_T) * prior)), np.float32)

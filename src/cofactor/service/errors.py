@@ -1,0 +1,142 @@
+"""What goes wrong with a request, in the one shape in which it is told."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+import msgspec
+
+from cofactor.base.errors import ArgumentError, ArtifactError, CofactorError, TraitError, UnknownIdError
+from cofactor.service.store import (
+    ConflictError,
+    OverloadError,
+    ReadOnlyError,
+    StoreBusyError,
+    StoreClosedError,
+    StoreError,
+    UnknownEventError,
+)  # fmt: skip
+
+
+class RequestError(CofactorError):
+    """A request that isn't answered as asked.
+
+    Parameters
+    ----------
+    status
+        The HTTP status.
+    code
+        A word for machines.
+    message
+        A sentence for people.
+    field
+        The part of the request at fault: ``events[3].time``; None when it is no single one.
+    retry_after
+        Seconds after which trying again makes sense, or None.
+    """
+
+    def __init__(self, status: int, code: str, message: str, field: str | None = None, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.message = message
+        self.field = field
+        self.retry_after = retry_after
+
+    def body(self) -> bytes:
+        """Return the answer's body."""
+        told: dict[str, str] = {"code": self.code, "message": self.message}
+        if self.field is not None:
+            told["field"] = self.field
+        return msgspec.json.encode({"error": told})
+
+    def headers(self) -> Mapping[str, str]:
+        """Return the answer's headers besides its type."""
+        found = {}
+        if self.retry_after is not None:
+            found["retry-after"] = str(max(1, round(self.retry_after)))
+        if self.status == 401:
+            found["www-authenticate"] = "Bearer"
+        return found
+
+
+def overloaded(message: str, retry_after: float = 1.0) -> RequestError:
+    """Return the refusal of a request for which there is no room now."""
+    return RequestError(503, "overloaded", message, retry_after=retry_after)
+
+
+def invalid(message: str, field: str | None = None) -> RequestError:
+    """Return the refusal of a request that can't be right."""
+    return RequestError(422, "invalid", message, field)
+
+
+def not_found(message: str, field: str | None = None) -> RequestError:
+    """Return the answer for something that isn't there."""
+    return RequestError(404, "not_found", message, field)
+
+
+_AT = re.compile(r"^(?P<what>.*?) - at `(?P<key>key in )?\$?\.?(?P<where>[^`]*)`$", re.DOTALL)
+_PLACE = re.compile(r"^(?P<where>(?:events|items)\[\d+\]): (?P<what>.*)$", re.DOTALL)
+_NAMED = re.compile(r"^(user_id|item_ids?|item_id|event_ids?|kind|value|time|title|text|features|allow|block|where|k|history|version)\b")
+
+
+def of_decoding(error: msgspec.MsgspecError | UnicodeDecodeError | RecursionError) -> RequestError:
+    """Return the refusal of a body or a query that can't be read."""
+    if not isinstance(error, msgspec.ValidationError):
+        why = "nested too deeply" if isinstance(error, RecursionError) else str(error)
+        return RequestError(400, "malformed", f"the body is no JSON that can be read: {why}.")
+    found = _AT.match(str(error))
+    if found is None:
+        return invalid(f"{error}.", _named(str(error)))
+    where = re.sub(r"\[\.\.\.\]", "[…]", found["where"]) or None
+    return invalid(f"{found['what']}.", where)
+
+
+def of_error(error: Exception) -> RequestError:
+    """Return how an error is told to who asked; anything that nobody foresaw is told without its details."""
+    if isinstance(error, RequestError):
+        return error
+    if isinstance(error, StoreError):
+        return _of_store(error)
+    if isinstance(error, (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)):
+        return of_decoding(error)
+    if isinstance(error, TraitError):
+        return RequestError(409, "model_cannot", str(error))
+    if isinstance(error, UnknownIdError):
+        return not_found(str(error))
+    if isinstance(error, ArtifactError):
+        return RequestError(409, "bad_model", str(error))
+    if isinstance(error, ArgumentError):
+        return _of_argument(str(error))
+    if isinstance(error, UnicodeEncodeError):
+        return RequestError(400, "malformed", "a text holds half of a surrogate pair, which is no Unicode.")
+    if isinstance(error, TimeoutError):
+        return RequestError(503, "timeout", "the request took too long and was given up.", retry_after=1.0)
+    return RequestError(500, "internal", "something went wrong inside; the log says what.")
+
+
+def _of_argument(text: str) -> RequestError:
+    placed = _PLACE.match(text)
+    if placed is None:
+        return invalid(text, _named(text))
+    inner = _named(placed["what"])
+    return invalid(placed["what"], f"{placed['where']}.{inner}" if inner else placed["where"])
+
+
+def _named(text: str) -> str | None:
+    found = _NAMED.match(text)
+    return None if found is None else found[1]
+
+
+def _of_store(error: StoreError) -> RequestError:
+    if isinstance(error, ConflictError):
+        return RequestError(409, "conflict", str(error), "events")
+    if isinstance(error, UnknownEventError):
+        return not_found(str(error), "event_ids")
+    if isinstance(error, (OverloadError, StoreBusyError)):
+        return overloaded(str(error), error.retry_after)
+    if isinstance(error, (ReadOnlyError, StoreClosedError)):
+        return RequestError(503, "unavailable", str(error), retry_after=5.0)
+    retry = getattr(error, "retry_after", 5.0)
+    return RequestError(503, "storage", str(error), retry_after=retry)

@@ -1,0 +1,25 @@
+"""Kernels from several threads: allowed where Numba's threading layer allows it, one at a time elsewhere."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+_LOCK = threading.RLock()
+
+
+@contextmanager
+def kernels() -> Iterator[None]:
+    """Run the body, alone if it must be: Numba's own work queue ends the process when two threads enter it at once."""
+    import numba
+
+    try:
+        safe = numba.threading_layer() in ("omp", "tbb")
+    except ValueError:  # nothing parallel has run yet
+        safe = False
+    if safe:
+        yield
+        return
+    with _LOCK:
+        yield

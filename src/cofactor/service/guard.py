@@ -1,0 +1,81 @@
+"""Before anything else: is this call meant for us, from a page that may make it, and is there room?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cofactor.service.errors import RequestError, overloaded
+from cofactor.service.settings import LOOPBACK, Settings
+
+Scope = Any  # ASGI's, of which Starlette says no more
+
+_MOST_AT_ONCE = 2_000
+_SAFE = ("GET", "HEAD", "OPTIONS")
+
+
+class Guard:
+    """Checks the ``Host`` and ``Origin`` of every request.
+
+    A page of another site can make a browser call a service on the loopback, by its own name for 127.0.0.1 too (DNS
+    rebinding): so names that aren't ours are refused, and so are changes that pages of other sites ask for.
+
+    Parameters
+    ----------
+    settings
+        Which hosts and origins are ours.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._hosts = {name.lower() for name in (*settings.hosts, *LOOPBACK)}
+        if settings.host not in ("0.0.0.0", "::"):
+            self._hosts.add(settings.host.lower())
+        # Beyond the loopback, keys guard the data; which names lead here is known to whoever named them.
+        self._any_host = settings.beyond_loopback and not settings.hosts
+        self._origins = {origin.rstrip("/").lower() for origin in settings.origins}
+        self.under_way = 0
+
+    def check(self, scope: Scope, headers: dict[bytes, bytes]) -> str | None:
+        """Return the origin that may read the answer, if another site's page asks and may; refuse who must not.
+
+        Raises
+        ------
+        RequestError
+            421 for a foreign host, 403 for a foreign page, 503 for too many requests at once.
+        """
+        host = headers.get(b"host", b"").decode("latin-1").lower()
+        if not self._any_host and _name_of(host) not in self._hosts:
+            raise RequestError(421, "host", f"this service isn't {host or 'without a name'!r}; start it with --allow-host to call it so.")
+        if self.under_way > _MOST_AT_ONCE:
+            raise overloaded("there are too many requests under way.")
+        origin = headers.get(b"origin")
+        if origin is None:
+            if headers.get(b"sec-fetch-site") == b"cross-site" and scope["method"] not in _SAFE:
+                raise RequestError(403, "origin", "pages of other sites must not change anything here.")
+            return None
+        told = origin.decode("latin-1").rstrip("/").lower()
+        if told in self._origins:
+            return told
+        if told.partition("://")[2] != host and (scope["method"] not in _SAFE or scope["method"] == "OPTIONS"):
+            raise RequestError(403, "origin", f"pages of {told!r} must not call this; start it with --allow-origin to let them.")
+        return None
+
+
+def cors(origin: str | None, preflight: bool = False) -> list[tuple[bytes, bytes]]:
+    """Return the headers that let a page of an allowed origin read the answer."""
+    if origin is None:
+        return []
+    found = [(b"access-control-allow-origin", origin.encode("latin-1")), (b"vary", b"origin")]
+    if preflight:
+        found += [
+            (b"access-control-allow-methods", b"GET, POST, DELETE"),
+            (b"access-control-allow-headers", b"authorization, content-type"),
+            (b"access-control-max-age", b"600"),
+        ]
+    return found
+
+
+def _name_of(host: str) -> str:
+    """A ``Host`` header without its port."""
+    if host.startswith("["):
+        return host[1:].partition("]")[0]
+    return host.partition(":")[0]

@@ -1,0 +1,114 @@
+"""API keys: random, kept as hashes, each with a scope.
+
+A file of keys has one line a key: its scope, the SHA-256 of the key in hex, and a label. A key is 32 random bytes, so a plain
+hash is enough: there is nothing to guess.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from cofactor.base.errors import ArgumentError
+from cofactor.base.names import unknown_name
+from cofactor.service.errors import RequestError
+
+# Each scope holds those before it.
+SCOPES = ("public", "read", "write", "admin")
+_PREFIX = "cof_"
+
+
+@dataclass(frozen=True)
+class Key:
+    """What is known of a key: its scope and its label, never itself."""
+
+    scope: str
+    label: str
+
+
+class Keys:
+    """The keys that a service knows.
+
+    Parameters
+    ----------
+    known
+        SHA-256 in hex -> key. Empty: no keys are asked for (on the loopback only).
+    """
+
+    def __init__(self, known: Mapping[str, Key] | None = None) -> None:
+        self._known = dict(known or {})
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    @classmethod
+    def read(cls, path: Path) -> Keys:
+        """Read a file of keys.
+
+        Raises
+        ------
+        ArgumentError
+            If it can't be read, a line is damaged, or it holds no key.
+        """
+        try:
+            lines = path.read_text(encoding="utf-8").splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            raise ArgumentError(f"keys: {path} can't be read: {error}; `cofactor serve --new-key read --keys {path}` makes one.") from None
+        known: dict[str, Key] = {}
+        for number, line in enumerate(lines, 1):
+            words = line.split(maxsplit=2)
+            if not words or words[0].startswith("#"):
+                continue
+            if len(words) < 2 or words[0] not in SCOPES[1:] or len(words[1]) != 64 or set(words[1]) - set("0123456789abcdef"):
+                raise ArgumentError(f"keys: line {number} of {path} must be a scope, a SHA-256 in hex and a label.")
+            known[words[1]] = Key(words[0], words[2] if len(words) > 2 else f"line {number}")
+        if not known:
+            raise ArgumentError(f"keys: {path} holds no key; `cofactor serve --new-key read --keys {path}` makes one.")
+        return cls(known)
+
+    def check(self, header: str | None, scope: str) -> Key | None:
+        """Return the key of an ``Authorization`` header if it may do what the scope allows; None where no keys are asked for.
+
+        Raises
+        ------
+        RequestError
+            401 without a key or with an unknown one, 403 with one of a lesser scope.
+        """
+        if not self._known or scope == "public":
+            return None
+        kind, _, given = (header or "").partition(" ")
+        if kind.lower() != "bearer" or not given:
+            raise RequestError(401, "no_key", "this needs an API key: send the header 'Authorization: Bearer KEY'.")
+        # Looked up by its hash: the time that takes tells nothing of a key.
+        key = self._known.get(hashed(given.strip()))
+        if key is None:
+            raise RequestError(401, "unknown_key", "this API key is unknown.")
+        if SCOPES.index(key.scope) < SCOPES.index(scope):
+            raise RequestError(403, "scope", f"this needs a key of the scope {scope!r}; the one that was sent has {key.scope!r}.")
+        return key
+
+
+def hashed(key: str) -> str:
+    """Return a key's SHA-256 in hex."""
+    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def new_key(path: Path, scope: str, label: str = "") -> str:
+    """Make a key, add its hash to a file, and return the key; it can't be found out again.
+
+    Raises
+    ------
+    UnknownNameError
+        If the scope doesn't exist.
+    """
+    if scope not in SCOPES[1:]:
+        raise unknown_name("scope", scope, SCOPES[1:])
+    key = _PREFIX + secrets.token_urlsafe(32)
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    with os.fdopen(handle, "w", encoding="utf-8") as stream:
+        stream.write(f"{scope} {hashed(key)} {' '.join(label.split()) or scope}\n")
+    return key

@@ -1,0 +1,78 @@
+// Two versions of the model, side by side, on the same history.
+import { api, calls, curl, fill, h, itemList, name, quote, reasonsOf, say } from "./ui.js";
+import { past, shared } from "./state.js";
+
+const K = 12;
+
+export async function compare(main) {
+  const versions = shared.model.versions.filter((v) => !v.problem);
+  const current = shared.model.current.version;
+  const other = versions.find((v) => v.version !== current)?.version ?? current;
+  const left = picker("left", "Left", versions, current), right = picker("right", "Right", versions, other);
+  const out = h("div", { class: "two", "aria-busy": "true" }), summary = h("div", { class: "agreement" }), terminal = h("div", {});
+  const historyLine = h("p", { class: "hint" });
+  let turn = 0;
+
+  async function run() {
+    const mine = ++turn;
+    const history = past.ids();
+    fill(historyLine, history.length ? ["History: ", past.all().map(name).join(", ")] : ["No history yet: both show what is popular. Build one under ", h("a", { href: "#explore" }, "Explore"), "."]);
+    const ask = (version) => api("POST", "/v1/recommend", { history, k: K, version });
+    out.setAttribute("aria-busy", "true");
+    let a, b;
+    try {
+      [a, b] = await Promise.all([ask(left.value), ask(right.value)]);
+    } catch (error) {
+      fill(out, h("p", { class: "notice" }, error.message));
+      return;
+    }
+    if (mine !== turn) return;
+    out.setAttribute("aria-busy", "false");
+    const ranks = (answer) => new Map(answer.items.map((item, n) => [String(item.item_id), n]));
+    const inA = ranks(a), inB = ranks(b);
+    const both = [...inA.keys()].filter((id) => inB.has(id));
+    const moved = both.length ? both.reduce((sum, id) => sum + Math.abs(inA.get(id) - inB.get(id)), 0) / both.length : null;
+    fill(summary, figure(`${both.length} of ${Math.max(inA.size, inB.size)}`, "items in both lists"), figure(moved === null ? "–" : moved.toFixed(1), "places an item in both moves, on average"),
+      figure(a.items[0] && b.items[0] && String(a.items[0].item_id) === String(b.items[0].item_id) ? "same" : "different", "first place"));
+    fill(out, column(a, inB, "left"), column(b, inA, "right"));
+    say(`${both.length} items in both lists`);
+    const versionDir = (v) => `models/${v}`;
+    const ids = quote(history.join(",") || "ID,ID");
+    fill(terminal, calls([
+      [`${left.value}, on the command line`, `cofactor recommend ${versionDir(left.value)} --history ${ids} -k ${K}`],
+      [`${right.value}, on the command line`, `cofactor recommend ${versionDir(right.value)} --history ${ids} -k ${K}`],
+      [`${right.value}, over HTTP`, curl("POST", "/v1/recommend", { history, k: K, version: right.value })],
+    ]));
+  }
+
+  left.addEventListener("change", run);
+  right.addEventListener("change", run);
+  fill(main,
+    h("div", { class: "lead" }, h("h1", {}, "Two models, one history"), h("p", {}, "Where they agree, where they don't, and how far an item moves.")),
+    h("section", { class: "card" }, h("div", { class: "controls" }, h("label", {}, "Left", left), h("label", {}, "Right", right)), historyLine, summary,
+      versions.length < 2 && h("p", { class: "notice" }, "Only one version is here. Serve a folder that holds one saved model a subfolder to compare them.")),
+    out, terminal);
+  await run();
+  return past.listen(run);
+}
+
+function picker(id, label, versions, chosen) {
+  return h("select", { id: `compare-${id}` }, versions.map((v) => h("option", { value: v.version, selected: v.version === chosen }, `${v.version} (${v.model})`)));
+}
+
+function figure(value, label) {
+  return h("div", { class: "figure" }, h("b", {}, value), h("span", {}, label));
+}
+
+function column(answer, others, side) {
+  const mark = (item, n) => {
+    const there = others.get(String(item.item_id));
+    if (there === undefined) return h("span", { class: "delta only" }, "only here");
+    const change = there - n;
+    if (change === 0) return h("span", { class: "delta" }, "=");
+    return h("span", { class: change > 0 ? "delta up" : "delta down", title: `place ${there + 1} on the other side` }, `${change > 0 ? "▲" : "▼"} ${Math.abs(change)}`);
+  };
+  return h("section", { class: "card", "aria-label": `${side}: ${answer.model.version}` },
+    h("header", {}, h("h2", {}, answer.model.version), h("span", { class: answer.source === "personal" ? "tag" : "tag warm" }, `${answer.model.name} · ${answer.source}`)),
+    itemList(answer.items, { meta: reasonsOf, side: mark }));
+}

@@ -1,0 +1,58 @@
+// Which view is shown, and what stands around it.
+import { api, askKey, fill, h, hasKey, toast } from "./ui.js";
+import { shared } from "./state.js";
+import { explore } from "./explore.js";
+import { compare } from "./compare.js";
+import { describe } from "./describe.js";
+import { map } from "./map.js";
+import { models } from "./models.js";
+import { live } from "./live.js";
+
+const VIEWS = {
+  explore: ["Explore", explore], compare: ["Compare", compare], describe: ["Describe", describe],
+  map: ["Map", map], models: ["Models", models], live: ["Live", live],
+};
+const main = document.getElementById("main");
+let leave = null;
+
+async function show() {
+  const wanted = location.hash.slice(1).split("?")[0];
+  const id = wanted in VIEWS ? wanted : "explore";
+  const [title, view] = VIEWS[id];
+  document.title = `${title} · Cofactor`;
+  fill(document.getElementById("tabs"), Object.entries(VIEWS).map(([name, [label]]) =>
+    h("li", {}, h("a", { href: `#${name}`, "aria-current": name === id ? "page" : null }, label))));
+  document.querySelector("#tabs [aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
+  leave?.();
+  leave = null;
+  fill(main);
+  try {
+    await refreshModel();
+    leave = (await view(main)) ?? null;
+    main.dataset.ready = id;
+  } catch (error) {
+    fill(main, h("p", { class: "notice", role: "alert" }, error.message));
+  }
+}
+
+export async function refreshModel() {
+  shared.model = await api("GET", "/v1/model");
+  const { current } = shared.model;
+  fill(document.getElementById("model-chip"), h("b", {}, current.model), ` · ${current.version}`);
+}
+
+document.getElementById("theme").addEventListener("click", () => {
+  const now = document.documentElement.dataset.theme ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
+  const next = now === "dark" ? "light" : "dark";
+  document.documentElement.dataset.theme = next;
+  localStorage.setItem("cofactor-theme", next);
+  dispatchEvent(new Event("themechange"));
+});
+const kept = localStorage.getItem("cofactor-theme");
+if (kept) document.documentElement.dataset.theme = kept;
+const keyButton = document.getElementById("key-button");
+keyButton.hidden = !hasKey();
+keyButton.addEventListener("click", async () => { if (await askKey()) show(); });
+addEventListener("hashchange", () => { show().then(() => main.focus({ preventScroll: true })); });
+addEventListener("unhandledrejection", (event) => toast(event.reason?.message ?? "Something went wrong."));
+show();

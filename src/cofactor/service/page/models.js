@@ -1,0 +1,79 @@
+// The versions of the model: what they measured, with intervals, and which one answers.
+import { api, calls, curl, fill, h, number, say, toast } from "./ui.js";
+import { shared } from "./state.js";
+import { refreshModel } from "./main.js";
+
+export async function models(main) {
+  const out = h("div", { class: "stack" });
+  const draw = () => fill(out, cardOf(shared.model), factsOf(shared.model), terminalOf(shared.model));
+
+  async function change(path, body, done) {
+    try {
+      const answer = await api("POST", path, body);
+      await refreshModel();
+      draw();
+      const text = `${done} ${answer.version} in ${(answer.seconds * 1000).toFixed(0)} ms${answer.checks.length ? ": " + answer.checks.at(-1) : ""}`;
+      say(text);
+      toast(text);
+    } catch (error) {
+      toast(error.message);
+    }
+  }
+
+  function cardOf(model) {
+    const names = [...new Set(model.versions.flatMap((v) => Object.keys(v.metrics?.metrics ?? {})))].slice(0, 4);
+    const spans = Object.fromEntries(names.map((n) => {
+      const all = model.versions.map((v) => v.metrics?.metrics?.[n]).filter(Boolean).flatMap((m) => [m.low ?? m.value, m.high ?? m.value]);
+      return [n, [Math.min(...all), Math.max(...all)]];
+    }));
+    return h("section", { class: "card", "aria-labelledby": "versions-title" },
+      h("header", {}, h("h2", { id: "versions-title" }, "Versions"),
+        h("button", { type: "button", disabled: !model.can_promote || !model.previous, onclick: () => change("/v1/model/rollback", {}, "Back to") }, model.previous ? `Roll back to ${model.previous}` : "Roll back")),
+      model.current.problem && h("p", { class: "notice" }, model.current.problem),
+      !model.can_promote && h("p", { class: "hint" }, "A single saved model is served. Serve a folder of saved models to promote one and to go back."),
+      h("div", { class: "table", tabindex: "0", role: "group", "aria-label": "Versions, to scroll" }, h("table", {},
+        h("thead", {}, h("tr", {}, ["Version", "Model", "Saved", ...names, ""].map((t) => h("th", { scope: "col" }, t)))),
+        h("tbody", {}, model.versions.map((v) => h("tr", {},
+          h("th", { scope: "row" }, v.version, " ", v.current && h("span", { class: "tag good" }, "answers"), v.problem && h("span", { class: "tag warm" }, "damaged")),
+          h("td", {}, v.model ?? v.problem ?? ""),
+          h("td", { class: "n" }, v.created ? new Date(v.created).toISOString().slice(0, 16).replace("T", " ") : ""),
+          names.map((n) => h("td", {}, whisker(v.metrics?.metrics?.[n], spans[n]))),
+          h("td", { class: "n" }, model.can_promote && !v.current && !v.problem && h("button", { type: "button", onclick: () => change("/v1/model/promote", { version: v.version }, "Promoted") }, "Promote"))))))),
+      h("p", { class: "hint" }, "Dots are what was measured on held-out data, bars the 95 % intervals. Promotion checks the files, the scores and, once there are enough, the stored events."));
+  }
+
+  fill(main, h("div", { class: "lead" }, h("h1", {}, "Which model answers"), h("p", {}, "Promotion and rollback swap the model between two requests; nobody waits.")), out);
+  draw();
+}
+
+function whisker(metric, [low, high]) {
+  if (!metric) return h("span", { class: "hint" }, "–");
+  const span = high - low || 1;
+  const at = (x) => `${4 + (92 * (x - low)) / span}%`;
+  const from = metric.low ?? metric.value, to = metric.high ?? metric.value;
+  return h("div", { class: "whisker", role: "img", "aria-label": `${metric.value.toFixed(4)}, from ${from.toFixed(4)} to ${to.toFixed(4)}` },
+    h("svg", { "aria-hidden": "true" }, h("line", { class: "axis", x1: "0%", x2: "100%", y1: 6, y2: 6 }), h("line", { x1: at(from), x2: at(to), y1: 6, y2: 6 }), h("circle", { cx: at(metric.value), cy: 6, r: 4 })),
+    h("small", {}, `${metric.value.toFixed(4)}  (${from.toFixed(4)}–${to.toFixed(4)})`));
+}
+
+function factsOf(model) {
+  const { data, config, split, run } = model.current;
+  const rows = [
+    ["Data", `${data.source}: ${number(data.users)} users, ${number(data.items)} items, ${number(data.interactions)} interactions`],
+    ["Measured", split ?? "not measured"], ["Fitted", run?.fitted_on ? `on ${run.fitted_on}${run.fit_seconds ? `, ${run.fit_seconds} s` : ""}` : "–"],
+    ["Settings", Object.entries(config).map(([k, v]) => `${k} ${v ?? "none"}`).join(", ")],
+    ["It can", Object.entries(model.can).filter(([, yes]) => yes).map(([k]) => k.replace("_", " ")).join(", ") || "rank"],
+  ];
+  return h("section", { class: "card" }, h("header", {}, h("h2", {}, `About ${model.current.version}`)),
+    h("div", { class: "table" }, h("table", {}, h("tbody", {}, rows.map(([k, v]) => h("tr", {}, h("th", { scope: "row" }, k), h("td", {}, v)))))));
+}
+
+function terminalOf(model) {
+  const other = model.versions.find((v) => !v.current)?.version ?? model.current.version;
+  return calls([
+    ["Look into a version, on the command line", `cofactor inspect ${model.folder}/${model.current.version}`],
+    ["All of this, over HTTP", curl("GET", "/v1/model")],
+    ["Promote, over HTTP", curl("POST", "/v1/model/promote", { version: other })],
+    ["Roll back, over HTTP", curl("POST", "/v1/model/rollback", {})],
+  ]);
+}

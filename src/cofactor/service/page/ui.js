@@ -1,0 +1,133 @@
+// Small helpers: elements, calls to the service, messages. Texts always go in as text, never as markup.
+
+export function h(tag, props = {}, ...children) {
+  const svg = ["svg", "path", "line", "circle", "polyline", "rect"].includes(tag);
+  const made = svg ? document.createElementNS("http://www.w3.org/2000/svg", tag) : document.createElement(tag);
+  for (const [name, value] of Object.entries(props ?? {})) {
+    if (value === null || value === undefined || value === false) continue;
+    if (name.startsWith("on")) made.addEventListener(name.slice(2), value);
+    else if (name === "style") for (const [k, v] of Object.entries(value)) made.style.setProperty(k, v);
+    else if (name === "value" || name === "checked" || name === "selected") made[name] = value;
+    else made.setAttribute(name, value === true ? "" : value);
+  }
+  for (const child of children.flat(Infinity)) {
+    if (child === null || child === undefined || child === false) continue;
+    made.append(child instanceof Node ? child : String(child));
+  }
+  return made;
+}
+
+export function fill(target, ...children) {
+  target.replaceChildren(...children.flat(Infinity).filter((c) => c !== null && c !== undefined && c !== false));
+}
+
+export class Refused extends Error {
+  constructor(status, body) {
+    super(body?.error?.message ?? `the service answered ${status}`);
+    this.status = status;
+    this.code = body?.error?.code ?? "unknown";
+  }
+}
+
+let key = sessionStorage.getItem("cofactor-key") ?? "";
+export const hasKey = () => key !== "";
+
+export async function api(method, path, body) {
+  const headers = {};
+  if (key) headers.authorization = `Bearer ${key}`;
+  if (body !== undefined) headers["content-type"] = "application/json";
+  let answer;
+  try {
+    answer = await fetch(path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body) });
+  } catch {
+    throw new Error("the service can't be reached; is it still running?");
+  }
+  const read = (answer.headers.get("content-type") ?? "").includes("json") ? await answer.json() : await answer.text();
+  if (answer.ok) return read;
+  if (answer.status === 401 && (await askKey())) return api(method, path, body);
+  throw new Refused(answer.status, read);
+}
+
+let asking = null;
+export function askKey() {
+  // Several calls that lack a key at once ask for it once.
+  asking ??= new Promise((done) => {
+    const dialog = document.getElementById("key-dialog");
+    const input = document.getElementById("key-input");
+    document.getElementById("key-button").hidden = false;
+    input.value = "";
+    dialog.showModal();
+    dialog.addEventListener("close", () => {
+      asking = null;
+      const given = dialog.returnValue === "ok" && input.value.trim() !== "";
+      if (given) {
+        key = input.value.trim();
+        sessionStorage.setItem("cofactor-key", key);
+      }
+      done(given);
+    }, { once: true });
+  });
+  return asking;
+}
+
+export function say(text) {
+  document.getElementById("say").textContent = text;
+}
+
+let hiding;
+export function toast(text) {
+  const box = document.getElementById("toast");
+  box.textContent = text;
+  box.hidden = false;
+  clearTimeout(hiding);
+  hiding = setTimeout(() => { box.hidden = true; }, 6000);
+}
+
+export const name = (item) => item.title ?? `item ${item.item_id}`;
+export const number = (n, digits = 0) => (n === null || n === undefined ? "–" : n.toLocaleString("en", { maximumFractionDigits: digits, minimumFractionDigits: digits }));
+
+// A list of items, with bars for their scores and whatever can be done with each.
+export function itemList(items, { acts = () => [], meta = () => null, ranks = true, bars = true, fresh = new Set(), side = () => null } = {}) {
+  const most = Math.max(...items.map((i) => Math.abs(i.score ?? 0)), 1e-9);
+  return h("ol", { class: ranks ? "items" : "items plain" }, items.map((item, n) => h("li", { class: fresh.has(String(item.item_id)) ? "fresh" : null },
+    ranks && h("span", { class: "rank", "aria-hidden": "true" }, n + 1),
+    h("div", {},
+      h("div", { class: "title" }, name(item)),
+      meta(item) && h("div", { class: "meta" }, meta(item)),
+      bars && h("div", { class: "bar", role: "img", "aria-label": `score ${item.score.toPrecision(3)}` }, h("i", { style: { width: `${Math.max(2, (100 * Math.max(item.score, 0)) / most)}%` } }))),
+    h("div", { class: "acts" }, side(item, n), acts(item)))));
+}
+
+export function reasonsOf(item) {
+  if (!item.reasons?.length) return null;
+  return ["because of ", item.reasons.map((r, n) => [n ? ", " : "", h("b", {}, name(r))])];
+}
+
+export function actButton(sign, label, onclick, props = {}) {
+  return h("button", { type: "button", class: "quiet icon", "aria-label": label, title: label, onclick, ...props }, h("span", { "aria-hidden": "true" }, sign));
+}
+
+// "The same from a terminal": a command line and an HTTP call, each with a button that copies it.
+export function calls(entries, open = false) {
+  const rows = entries.filter(Boolean).map(([title, text]) => [
+    h("dt", {}, title),
+    h("dd", {}, h("code", { tabindex: "0" }, text), actButton("⧉", `Copy: ${title}`, async () => {
+      try { await navigator.clipboard.writeText(text); say("copied"); } catch { toast("Copying isn't allowed here; select the text instead."); }
+    })),
+  ]);
+  return h("details", { class: "calls", open }, h("summary", {}, "The same from a terminal"), h("dl", {}, rows));
+}
+
+const quoted = (text) => `'${String(text).replaceAll("'", `'"'"'`)}'`;
+export const quote = quoted;
+export function curl(method, path, body) {
+  const auth = key ? ` -H ${quoted("authorization: Bearer $KEY")}`.replaceAll("'", '"') : "";
+  const url = location.origin + path;
+  if (body === undefined) return method === "GET" ? `curl${auth} ${quoted(url)}` : `curl -X ${method}${auth} ${quoted(url)}`;
+  return `curl${auth} ${quoted(url)} -d ${quoted(JSON.stringify(body))}`;
+}
+
+export function debounced(call, wait = 160) {
+  let timer;
+  return (...given) => { clearTimeout(timer); timer = setTimeout(() => call(...given), wait); };
+}

@@ -1,0 +1,218 @@
+"""Which version answers: loaded in a thread, checked, then swapped in by one assignment.
+
+Whoever began with a version ends with it: every answer names exactly one. The version before stays in memory, so that going
+back takes no loading.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from collections import OrderedDict
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from cofactor.base.errors import CofactorError
+from cofactor.service.errors import RequestError
+from cofactor.service.gate import kernels
+from cofactor.service.items import LiveItems
+from cofactor.service.loaded import Loaded, dressed, load_version
+from cofactor.service.newcomers import unknown_items, with_newcomers
+from cofactor.service.settings import Settings
+from cofactor.service.store import Store
+from cofactor.service.versions import Folder
+from cofactor.service.wire import Past, PromotedOut
+
+log = logging.getLogger("cofactor.service")
+_LOOKED_AT = 20_000  # stored events that a promotion looks at
+_USERS = 300
+_ENOUGH = 50  # users below which a comparison says nothing
+_K = 20
+_WORSE = 0.8  # a version that finds less than this share of what the current one finds isn't promoted
+
+
+class Models:
+    """The versions in memory.
+
+    Parameters
+    ----------
+    folder
+        Where the versions are.
+    live
+        What the store says of items.
+    store
+        Where the histories are.
+    settings
+        How many versions to keep, how often to look.
+    """
+
+    def __init__(self, folder: Folder, live: LiveItems, store: Store, settings: Settings) -> None:
+        self.folder = folder
+        self._live, self._store, self._settings = live, store, settings
+        self._held: OrderedDict[str, Loaded] = OrderedDict()
+        self._lock = threading.Lock()  # one load at a time
+        self._changing = asyncio.Lock()
+        self.previous: str | None = None
+        self.problem: str | None = None
+        self._pool = ThreadPoolExecutor(1, "cofactor-loader")
+        self._stamp = folder.stamp()
+        self.current = self._load(folder.pointer().version)
+        self._watch: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to look after promotions by others; call it in the event loop."""
+        if not self.folder.single:
+            self._watch = asyncio.get_running_loop().create_task(self._watching())
+
+    async def close(self) -> None:
+        """Stop looking."""
+        if self._watch is not None:
+            self._watch.cancel()
+            await asyncio.gather(self._watch, return_exceptions=True)
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    @property
+    def held(self) -> list[str]:
+        """The versions in memory."""
+        return list(self._held)
+
+    async def get(self, version: str | None) -> Loaded:
+        """Return a version, loading it if need be; the current one for None."""
+        if version is None or version == self.current.version:
+            return self.current
+        held = self._held.get(version)
+        return held if held is not None else await self._in_thread(version)
+
+    async def promote(self, version: str, *, force: bool = False) -> PromotedOut:
+        """Check a version, make it the current one on disk, then let it answer."""
+        started = time.monotonic()
+        async with self._changing:
+            before = self.current
+            loaded = await self.get(version)
+            checks = ["files and checksums as in the manifest", "finite scores for its own users, trained and folded in"]
+            if not force and loaded is not before:
+                loop = asyncio.get_running_loop()
+                checks.append(await loop.run_in_executor(self._pool, self._compared, loaded, before))
+            await asyncio.to_thread(self.folder.promote, version)
+            self._swap(loaded)
+        return PromotedOut(version=version, previous=self.previous, checks=checks, seconds=time.monotonic() - started)
+
+    async def roll_back(self) -> PromotedOut:
+        """Let the version before answer again."""
+        started = time.monotonic()
+        async with self._changing:
+            pointer = await asyncio.to_thread(self.folder.roll_back)
+            self._swap(await self.get(pointer.version))
+        return PromotedOut(version=pointer.version, previous=self.previous, checks=[], seconds=time.monotonic() - started)
+
+    async def grow(self) -> None:
+        """Let the models in memory know the items that the store describes and they haven't met, where they can."""
+        async with self._changing:
+            stale = [one for one in self._held.values() if unknown_items(one.model, self._live)]
+            for old in stale:
+                new = await asyncio.get_running_loop().run_in_executor(self._pool, self._grown, old)
+                self._held[old.version] = new
+                if self.current is old:
+                    self.current = new
+                if new is not old:
+                    self._live.forget(old.view)
+
+    def _grown(self, old: Loaded) -> Loaded:
+        with kernels():
+            model = with_newcomers(old.model, self._live, self._store)
+        if model is old.model:
+            return old
+        return dressed(old.version, model, old.manifest, self._live, self._store, self._settings)
+
+    def _swap(self, loaded: Loaded) -> None:
+        self._stamp = self.folder.stamp()
+        if loaded is self.current:
+            return
+        self.previous, self.current = self.current.version, loaded
+        self.problem = None
+        log.info("promoted", extra={"facts": {"version": loaded.version, "previous": self.previous}})
+
+    async def _in_thread(self, version: str) -> Loaded:
+        return await asyncio.get_running_loop().run_in_executor(self._pool, self._load, version)
+
+    def _load(self, version: str) -> Loaded:
+        with self._lock:
+            held = self._held.get(version)
+            if held is not None:
+                return held
+            started = time.monotonic()
+            loaded = load_version(self.folder.folder(version), version, self._live, self._store, self._settings)
+            self._held[version] = loaded
+            self._let_go()
+            log.info("loaded", extra={"facts": {"version": version, "seconds": round(time.monotonic() - started, 3)}})
+            return loaded
+
+    def _let_go(self) -> None:
+        """Forget the versions that were asked for longest ago; never the current one, nor the one before."""
+        current = getattr(self, "current", None)
+        kept = {self.previous, None if current is None else current.version, next(reversed(self._held))}
+        for version in list(self._held):
+            if len(self._held) <= self._settings.keep_versions:
+                return
+            if version not in kept:
+                self._live.forget(self._held.pop(version).view)
+
+    async def _watching(self) -> None:
+        while True:
+            await asyncio.sleep(self._settings.watch_seconds)
+            stamp = self.folder.stamp()
+            if stamp == self._stamp or self._changing.locked():
+                continue
+            async with self._changing:
+                self._stamp = stamp
+                try:
+                    self._swap(await self.get(self.folder.pointer().version))
+                except (CofactorError, OSError) as error:
+                    # What answers goes on answering; readiness and the model's page tell of it.
+                    self.problem = str(error)
+                    log.error("promotion failed", extra={"facts": {"problem": str(error)}})
+
+    def _compared(self, new: Loaded, old: Loaded) -> str:
+        """Ask both for the last stored item of the latest users, given what came before it; refuse a version that is much worse."""
+        cases = self._held_out()
+        if len(cases) < _ENOUGH:
+            return f"stored events of {len(cases)} users, too few to compare"
+        hits_new, hits_old = _hits(new, cases), _hits(old, cases)
+        found = f"{hits_new / len(cases):.3f}, the current one's {hits_old / len(cases):.3f}"
+        told = f"recall@{_K} on the last event of {len(cases)} users: {found}"
+        if hits_new < _WORSE * hits_old and hits_old - hits_new > 2 * np.sqrt(max(hits_old, 1)):
+            cure = "Send force to promote it nevertheless."
+            raise RequestError(409, "worse", f"version {new.version!r} isn't promoted: {told}. {cure}", "version")
+        return told
+
+    def _held_out(self) -> list[tuple[list[str | int | Past], str]]:
+        """Histories and the item that came after them, of the users of the latest stored events."""
+        last = self._store.counts().last_seq
+        latest: dict[str, None] = {}
+        for event in self._store.events(max(0, last - _LOOKED_AT)):
+            latest.pop(event.user_id, None)
+            latest[event.user_id] = None
+        cases: list[tuple[list[str | int | Past], str]] = []
+        for user in list(latest)[-_USERS:]:
+            items = list(dict.fromkeys(self._store.history(user, 200).item_ids))
+            if len(items) >= 2:
+                cases.append((list(items[:-1]), items[-1]))
+        return cases
+
+
+def _hits(loaded: Loaded, cases: list[tuple[list[str | int | Past], str]]) -> int:
+    """How many of the items that came next are among the best."""
+    hits = 0
+    for history, item in cases:
+        taste = loaded.tastes.of_history(history)
+        row = int(loaded.model.data.items.find([item])[0])
+        if row < 0 or not len(taste.rows):
+            continue
+        with kernels():
+            audience = loaded.tastes.audience([taste])
+            best = loaded.model.topk(audience, _K, excluded=audience.seen, allowed=loaded.view.visible, n_threads=1)
+        hits += int(row in best.rows[0, : best.count[0]])
+    return hits

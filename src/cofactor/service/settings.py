@@ -1,0 +1,102 @@
+"""How the service is run. Values come from the command line; nothing below this file reads the environment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from cofactor.base import checks
+
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """How the service is run.
+
+    Parameters
+    ----------
+    host, port
+        Where it listens.
+    hosts
+        Names under which it may be called, besides those of the loopback and ``host`` itself (the ``Host`` header).
+    origins
+        Origins of pages that may call it, besides its own (``https://shop.example``).
+    max_body
+        Bytes of a request's body.
+    max_events, max_items
+        Events or items of one request.
+    max_history
+        Events of a posted history, and the latest ones of a stored history that count.
+    max_k
+        The largest k.
+    max_filter
+        Ids of an allow or block list.
+    max_waiting
+        Seconds that a request may be expected to wait for its turn; beyond that it is refused with 503 at once.
+    max_queue
+        Requests that may wait to be scored.
+    max_scored
+        Requests to be scored that may be under way, from their first byte to their last; beyond it they are refused unread.
+    max_ingest
+        Writing requests under way at once; more get 503. They have a queue of their own: a flood of events doesn't stop answers.
+    timeout
+        Seconds after which a request is given up with 503.
+    batch
+        Requests that are scored together at most.
+    threads
+        Native threads of scoring.
+    reasons
+        Past items named as reasons of a recommendation where a request doesn't say how many.
+    negative_kinds
+        Kinds of events that don't count as taste, though their items are seen and so don't come back.
+    silent_kinds
+        Kinds of events that count neither as taste nor as seen.
+    watch_seconds
+        How often the folder of versions is looked at for a promotion by somebody else.
+    keep_versions
+        Versions of the model that are held in memory: the one in use, the one before, and others that were asked for.
+    drain_seconds
+        How long requests under way may take after a signal to stop.
+    access_log
+        Whether every request is logged, not only those that failed or changed the service.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8000
+    hosts: tuple[str, ...] = ()
+    origins: tuple[str, ...] = ()
+    max_body: int = 1 << 20
+    max_events: int = 1_000
+    max_items: int = 1_000
+    max_history: int = 1_000
+    max_k: int = 1_000
+    max_filter: int = 10_000
+    max_waiting: float = 0.05
+    max_queue: int = 256
+    max_scored: int = 96
+    max_ingest: int = 256
+    timeout: float = 10.0
+    batch: int = 64
+    threads: int = 1
+    reasons: int = 3
+    negative_kinds: frozenset[str] = field(default=frozenset({"dislike", "skip", "hide", "return"}))
+    silent_kinds: frozenset[str] = field(default=frozenset({"impression"}))
+    watch_seconds: float = 0.25
+    keep_versions: int = 3
+    drain_seconds: float = 10.0
+    access_log: bool = False
+
+    def __post_init__(self) -> None:
+        checks.integer(self.port, "port", low=0, high=65_535)
+        for name in ("max_body", "max_events", "max_items", "max_history", "max_k", "max_filter", "max_queue", "max_scored", "max_ingest",
+                     "batch", "threads"):  # fmt: skip
+            checks.integer(getattr(self, name), name, low=1)
+        checks.integer(self.reasons, "reasons", low=0, high=50)
+        checks.integer(self.keep_versions, "keep_versions", low=2, high=64)
+        for name in ("max_waiting", "timeout", "watch_seconds", "drain_seconds"):
+            checks.real(getattr(self, name), name, above=0)
+
+    @property
+    def beyond_loopback(self) -> bool:
+        """Whether others than this machine can reach it."""
+        return self.host not in LOOPBACK and not self.host.startswith("127.")

@@ -1,0 +1,128 @@
+"""What the service tells of itself: Prometheus metrics, live numbers for the page, and logs as JSON lines."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from collections import Counter, deque
+from typing import Any
+
+import msgspec
+import numpy as np
+from prometheus_client import CollectorRegistry, Gauge, Histogram, generate_latest
+from prometheus_client import Counter as Total
+
+_BUCKETS = (0.001, 0.0025, 0.005, 0.0075, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+_KEPT = 60_000
+_MINUTE = 60.0
+_log = logging.getLogger("cofactor.service")
+
+
+class Telemetry:
+    """Counts and latencies of one process."""
+
+    def __init__(self) -> None:
+        self.started = time.time()
+        self.sources: Counter[str] = Counter()
+        self.requests = self.failed = self.shed = 0
+        # (moment, seconds) of answers that were recommendations; (moment, events) of acknowledged batches.
+        self._latencies: deque[tuple[float, float]] = deque(maxlen=_KEPT)
+        self._ingested: deque[tuple[float, int]] = deque(maxlen=_KEPT)
+        self.registry = CollectorRegistry()
+        self._seconds = Histogram(
+            "cofactor_request_seconds", "Seconds from request to answer.", ["route"], buckets=_BUCKETS, registry=self.registry
+        )
+        self._answers = Total("cofactor_answers", "Answers by route and status.", ["route", "status"], registry=self.registry)
+        self._from = Total(
+            "cofactor_recommendations", "Lists of recommendations by where they came from.", ["source"], registry=self.registry
+        )
+        self._events = Total("cofactor_events", "Events acknowledged, without repeats.", registry=self.registry)
+        self._refused = Total("cofactor_shed", "Requests refused with 503.", registry=self.registry)
+        self._version = Gauge("cofactor_model", "1 for the version that answers.", ["model", "version"], registry=self.registry)
+        self._waiting = Gauge("cofactor_queue", "Requests that wait to be scored.", registry=self.registry)
+        self._stored = Gauge("cofactor_store_queue", "Events and items that wait for their commit.", registry=self.registry)
+        self._writable = Gauge("cofactor_store_writable", "1 when the store takes events.", registry=self.registry)
+        self._bound: dict[tuple[str, int], tuple[Any, Any]] = {}
+
+    def answered(self, route: str, status: int, seconds: float, *, timed: bool) -> None:
+        """Count an answer."""
+        bound = self._bound.get((route, status))
+        if bound is None:
+            bound = self._bound[route, status] = (self._seconds.labels(route), self._answers.labels(route, str(status)))
+        bound[0].observe(seconds)
+        bound[1].inc()
+        self.requests += 1
+        if status >= 500:
+            self.failed += 1
+        if status == 503:
+            self.refused()
+        elif timed and status < 400:
+            self._latencies.append((time.monotonic(), seconds))
+
+    def refused(self) -> None:
+        """Count a request that was refused for want of room."""
+        self.shed += 1
+        self._refused.inc()
+
+    def turned_away(self) -> None:
+        """Count a request that was refused unread."""
+        self.requests += 1
+        self.failed += 1
+        self.refused()
+
+    def recommended(self, source: str) -> None:
+        """Count a list of recommendations."""
+        self.sources[source] += 1
+        self._from.labels(source).inc()
+
+    def ingested(self, events: int) -> None:
+        """Count acknowledged events."""
+        self._events.inc(events)
+        self._ingested.append((time.monotonic(), events))
+
+    def recent(self) -> dict[str, Any]:
+        """Return rates a second and latencies in milliseconds of the last minute."""
+        now = time.monotonic()
+        window = min(_MINUTE, max(1.0, time.time() - self.started))
+        taken = np.array([seconds for moment, seconds in self._latencies if now - moment <= window]) * 1000
+        events = sum(count for moment, count in self._ingested if now - moment <= window)
+        some = len(taken) > 0
+        return {
+            "rate": round(len(taken) / window, 2), "event_rate": round(events / window, 2),
+            "p50_ms": round(float(np.percentile(taken, 50)), 2) if some else None,
+            "p99_ms": round(float(np.percentile(taken, 99)), 2) if some else None,
+        }  # fmt: skip
+
+    def page(self, model: str, version: str, queued: int, store_queued: int, writable: bool) -> bytes:
+        """Return the metrics in Prometheus' text format."""
+        self._version.clear()
+        self._version.labels(model, version).set(1)
+        self._waiting.set(queued)
+        self._stored.set(store_queued)
+        self._writable.set(int(writable))
+        return generate_latest(self.registry)
+
+
+class JsonLines(logging.Formatter):
+    """Log lines as one JSON object each. What goes in is chosen at each call: no bodies, no keys, no ids of users."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return one line."""
+        told: dict[str, Any] = {
+            "time": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created)) + f".{int(record.msecs):03d}Z",
+            "level": record.levelname.lower(), "event": record.getMessage(), **getattr(record, "facts", {}),
+        }  # fmt: skip
+        if record.exc_info:
+            told["error"] = self.formatException(record.exc_info)
+        return msgspec.json.encode(told, enc_hook=str).decode()
+
+
+def log_to(stream: Any = None) -> None:
+    """Send the service's log, and the server's warnings, to a stream as JSON lines."""
+    handler = logging.StreamHandler(stream if stream is not None else sys.stderr)
+    handler.setFormatter(JsonLines())
+    for name, level in (("cofactor.service", logging.INFO), ("uvicorn.error", logging.WARNING)):
+        logger = logging.getLogger(name)
+        logger.handlers, logger.propagate = [handler], False
+        logger.setLevel(level)

@@ -1,0 +1,179 @@
+"""The versions of the model: which one answers, and how that changes without anybody noticing.
+
+A folder of versions holds one saved model a subfolder, and the file ``current``::
+
+    models/
+      current          {"version": "2026-11-22", "before": ["2026-11-15", "2026-11-08"]}
+      2026-11-22/      manifest.json, tensors.safetensors ...
+      2026-11-15/
+
+``current`` is replaced in one atomic step. Without it the version saved last answers. The folder of a single saved model
+is served too; it is its own only version.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import threading
+from pathlib import Path
+
+import msgspec
+
+from cofactor.artifact.format import MANIFEST, Manifest
+from cofactor.artifact.load import inspect
+from cofactor.base.errors import ArgumentError, ArtifactError
+
+CURRENT = "current"
+_REMEMBERED = 50
+
+
+class Pointer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the file ``current`` holds: the version that answers, and those before it, the latest first."""
+
+    version: str
+    before: list[str] = []
+
+
+class Folder:
+    """A folder of versions, or of one saved model.
+
+    Parameters
+    ----------
+    path
+        The folder.
+
+    Raises
+    ------
+    ArtifactError
+        If there is no model in it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = Path(os.path.abspath(path))
+        self.single = (self.path / MANIFEST).is_file()
+        self._lock = threading.Lock()
+        if not self.single and not self.versions():
+            what = "holds no saved model" if self.path.is_dir() else "doesn't exist"
+            raise ArtifactError(f"{self.path} {what}; give the folder that `cofactor train --out` wrote, or one of several such.")
+
+    def versions(self) -> list[str]:
+        """Return the names of all versions, ascending."""
+        if self.single:
+            return [self.path.name]
+        if not self.path.is_dir():
+            return []
+        return sorted(p.name for p in self.path.iterdir() if not p.name.startswith(".") and (p / MANIFEST).is_file())
+
+    def folder(self, version: str) -> Path:
+        """Return the folder of a version.
+
+        Raises
+        ------
+        ArgumentError
+            If there is none of that name.
+        """
+        # The name must be one of those that are there: it can't lead out of the folder.
+        if version not in self.versions():
+            raise ArgumentError(f"version: there is no version {version!r}; there are {', '.join(self.versions()[:20])}.")
+        return self.path if self.single else self.path / version
+
+    def manifest(self, version: str) -> Manifest:
+        """Return what a version is."""
+        return inspect(self.folder(version))
+
+    def pointer(self) -> Pointer:
+        """Return which version is to answer.
+
+        Raises
+        ------
+        ArtifactError
+            If the file ``current`` can't be read.
+        """
+        if self.single:
+            return Pointer(self.path.name)
+        try:
+            raw = (self.path / CURRENT).read_bytes()
+        except FileNotFoundError:
+            return Pointer(self._latest())
+        try:
+            return msgspec.json.decode(raw, type=Pointer)
+        except msgspec.MsgspecError as error:
+            raise ArtifactError(f"{self.path / CURRENT} can't be read: {error}; promote a version to mend it.") from None
+
+    def stamp(self) -> tuple[int, int] | None:
+        """Return something that changes whenever ``current`` is replaced."""
+        try:
+            facts = (self.path / CURRENT).stat()
+        except OSError:
+            return None
+        return facts.st_ino, facts.st_mtime_ns
+
+    def promote(self, version: str) -> Pointer:
+        """Make a version the one that answers, in one atomic step."""
+        self._changeable()
+        with self._lock:
+            self.folder(version)
+            now = self.pointer()
+            if now.version == version and (self.path / CURRENT).exists():
+                return now
+            before = [now.version, *now.before] if now.version != version else now.before
+            return self._write(Pointer(version, before[:_REMEMBERED]))
+
+    def roll_back(self) -> Pointer:
+        """Make the version before the current one answer again.
+
+        Raises
+        ------
+        ArgumentError
+            If there is none.
+        """
+        self._changeable()
+        with self._lock:
+            now = self.pointer()
+            left = [one for one in now.before if one in self.versions()]
+            if not left:
+                raise ArgumentError("version: there is no version before the current one to go back to.")
+            return self._write(Pointer(left[0], left[1:]))
+
+    def _write(self, pointer: Pointer) -> Pointer:
+        handle, name = tempfile.mkstemp(prefix=f".{CURRENT}-", dir=self.path)
+        try:
+            with os.fdopen(handle, "wb") as stream:
+                stream.write(msgspec.json.encode(pointer) + b"\n")
+                stream.flush()
+                os.fsync(stream.fileno())
+            os.chmod(name, 0o644)
+            os.replace(name, self.path / CURRENT)
+        finally:
+            Path(name).unlink(missing_ok=True)
+        _sync(self.path)
+        return pointer
+
+    def _changeable(self) -> None:
+        if self.single:
+            raise ArgumentError(
+                f"version: {self.path.name} is a single saved model; serve a folder that holds one saved model a subfolder to promote."
+            )
+
+    def _latest(self) -> str:
+        """The version that was saved last; of several the last by name."""
+        made = []
+        for version in self.versions():
+            try:
+                made.append((self.manifest(version).created, version))
+            except ArtifactError:
+                continue
+        if not made:
+            raise ArtifactError(f"none of the versions in {self.path} can be read.")
+        return max(made)[1]
+
+
+def _sync(folder: Path) -> None:
+    """Make a renamed file's name durable, where the system can."""
+    if hasattr(os, "O_DIRECTORY"):
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

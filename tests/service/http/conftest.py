@@ -1,0 +1,74 @@
+"""A folder with three versions of a small shop's model, and services on it."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cofactor import Run
+from cofactor.artifact.save import save
+from cofactor.data.interactions import Interactions
+from cofactor.data.synthetic import shop
+from cofactor.models import registry
+from cofactor.models.base import Recommender
+from cofactor.service.app import build
+from cofactor.service.keys import Keys
+from cofactor.service.settings import Settings
+from cofactor.service.store import open_store
+from service.http.scenes import BASE, Start, TestClient
+
+
+@pytest.fixture(scope="session")
+def shop_data() -> Interactions:
+    return shop(n_users=90, n_items=53, seed=5)
+
+
+@pytest.fixture(scope="session")
+def fitted(shop_data: Interactions) -> dict[str, Recommender]:
+    """The versions' models: two iALS from different seeds, and a linear model."""
+    run = Run(threads=1)
+    return {
+        "v1": registry.create("ials", factors=8).fit(shop_data, run=run),
+        "v2": registry.create("ials", factors=8).fit(shop_data, run=Run(seed=7, threads=1)),
+        "v3": registry.create("ease").fit(shop_data, run=run),
+    }
+
+
+@pytest.fixture(scope="session")
+def saved(fitted: dict[str, Recommender], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("versions")
+    for version, model in fitted.items():
+        save(model, folder / version, metrics={"metrics": {"ndcg@10": {"value": 0.2, "low": 0.1, "high": 0.3}}})
+    (folder / "current").write_text('{"version": "v1"}')
+    return folder
+
+
+@pytest.fixture
+def folder(saved: Path, tmp_path: Path) -> Path:
+    """A copy of the versions that a test may change."""
+    return Path(shutil.copytree(saved, tmp_path / "models"))
+
+
+@pytest.fixture
+def start(folder: Path, tmp_path: Path) -> Iterator[Start]:
+    """Start a service on the versions (or on one of them) and return a client of it."""
+    with contextlib.ExitStack() as stack:
+
+        def started(
+            settings: Settings | None = None, keys: Keys | None = None, model: str | None = None, url: str | None = None
+        ) -> TestClient:
+            place = folder if model is None else folder / model
+            app = build(place, open_store(url or f"sqlite:///{tmp_path / 'events.db'}"), settings or Settings(max_waiting=60.0), keys)
+            client = TestClient(app, base_url=BASE, raise_server_exceptions=False)
+            return stack.enter_context(client)
+
+        yield started
+
+
+@pytest.fixture
+def service(start: Start) -> TestClient:
+    return start()

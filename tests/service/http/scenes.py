@@ -1,0 +1,53 @@
+"""Scenes that several tests play: a client, many requests in one event loop, short readings of answers."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import warnings
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+
+from cofactor.data.interactions import Interactions
+from cofactor.service.app import build
+from cofactor.service.settings import Settings
+from cofactor.service.store import open_store
+
+with warnings.catch_warnings():
+    # Starlette asks for a successor of httpx that isn't needed here.
+    warnings.simplefilter("ignore")
+    from starlette.testclient import TestClient
+
+__all__ = ["BASE", "Start", "TestClient", "ids_of", "in_loop", "some_items"]
+BASE = "http://127.0.0.1"
+Start = Callable[..., TestClient]
+
+
+def in_loop(folder: Path, url: str, settings: Settings, play: Callable[[httpx.AsyncClient, Any], Awaitable[Any]]) -> Any:
+    """Run a scene with many requests at once against a service in one event loop."""
+
+    async def scene() -> Any:
+        app = build(folder, open_store(url), settings)
+        async with _running(app), httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE, timeout=30) as client:
+            return await play(client, app.state.context)
+
+    return asyncio.run(scene())
+
+
+@contextlib.asynccontextmanager
+async def _running(app: Any) -> AsyncIterator[None]:
+    async with app.router.lifespan_context(app):
+        yield
+
+
+def ids_of(answer: httpx.Response) -> list[str]:
+    assert answer.status_code == 200, answer.text
+    return [item["item_id"] for item in answer.json()["items"]]
+
+
+def some_items(data: Interactions, *rows: int) -> list[str]:
+    return list(data.items.ids(np.array(rows)))

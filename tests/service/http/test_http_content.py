@@ -1,0 +1,63 @@
+"""A model with content: described items are placed at once, and new ones can be recommended as soon as they are acknowledged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cofactor import Run
+from cofactor.artifact.save import save
+from cofactor.data.interactions import Interactions
+from cofactor.models import registry
+from cofactor.models.base import Recommender
+from cofactor.service.app import build
+from cofactor.service.settings import Settings
+from cofactor.service.store import open_store
+from service.http.scenes import BASE, TestClient, ids_of
+
+
+@pytest.fixture(scope="module")
+def content(shop_data: Interactions) -> Recommender:
+    return registry.create("content_knn").fit(shop_data, run=Run(threads=1))
+
+
+@pytest.fixture
+def service(content: Recommender, tmp_path: Path) -> Iterator[TestClient]:
+    save(content, tmp_path / "model")
+    app = build(tmp_path / "model", open_store(f"sqlite:///{tmp_path / 'e.db'}"), Settings(max_waiting=60.0))
+    with TestClient(app, base_url=BASE, raise_server_exceptions=False) as client:
+        yield client
+
+
+def test_described_item_gets_the_neighbours_that_the_model_gives(service: TestClient, content: Recommender) -> None:
+    assert service.get("/v1/model").json()["can"]["described_items"] is True
+    words = content.data.catalogue.row(4)["description"]
+    answer = service.post("/v1/similar", json={"text": words, "k": 5})
+    assert ids_of(answer) == content.similar_to(words, 5).ids
+    assert answer.json()["source"] == "text"
+    told = service.post("/v1/recommend", json={"features": {"description": words}, "k": 3})
+    assert told.json()["source"] == "features"
+    assert len(ids_of(told)) == 3
+
+
+def test_new_item_is_recommended_as_soon_as_it_is_acknowledged(service: TestClient, content: Recommender) -> None:
+    row = int(np.argmax(content.data.item_counts))
+    like, known = content.data.items.ids([row])[0], content.data.catalogue.row(row)
+    features = {n: v for n, v in known.items() if n != content.data.catalogue.title_column}
+    put = {"item_id": "new-1", "title": "Brand new", "features": features}
+    assert service.post("/v1/items", json={"items": [put]}).status_code == 200
+    answer = service.post("/v1/recommend", json={"history": [{"item_id": like, "value": 5.0}], "k": 10})
+    assert "new-1" in ids_of(answer)
+    assert service.get("/v1/items/new-1").json()["known_to_model"] is True
+    service.post("/v1/items/hide", json={"item_ids": ["new-1"]})
+    assert "new-1" not in ids_of(service.post("/v1/recommend", json={"history": [{"item_id": like, "value": 5.0}], "k": 50}))
+
+
+def test_new_items_are_known_again_after_a_restart(service: TestClient, content: Recommender, tmp_path: Path) -> None:
+    service.post("/v1/items", json={"items": [{"item_id": "new-2", "title": "Other", "features": {"year": 1999}}]})
+    service.post("/v1/items", json={"items": [{"item_id": "new-3", "title": "Third", "features": {"nonsense": ["a"]}}]})
+    assert service.get("/v1/items/new-2").json()["known_to_model"] is True
+    assert service.get("/v1/items/new-3").json()["known_to_model"] is True

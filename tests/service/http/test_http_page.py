@@ -1,0 +1,205 @@
+"""The page in a real browser: every view, by mouse and by keyboard, without a complaint of the browser's; and the README's pictures.
+
+``COFACTOR_SCREENSHOTS=docs/images`` keeps the pictures. Needs Playwright for Python and a Chromium (``CHROMIUM`` says where).
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cofactor.artifact.save import save
+from cofactor.data.synthetic import shop
+from cofactor.models import registry
+from cofactor.service.app import build
+from cofactor.service.settings import Settings
+from cofactor.service.store import open_store
+
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+VIEWS = ("explore", "compare", "describe", "map", "models", "live")
+
+
+def _chromium() -> str | None:
+    named = os.environ.get("CHROMIUM")
+    return named or next((found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None)
+
+
+playwright = pytest.importorskip("playwright.sync_api", reason="the page's test needs Playwright: pip install playwright")
+pytestmark = pytest.mark.skipif(_chromium() is None, reason="the page's test needs Chromium (apt-get install chromium, or CHROMIUM=path)")
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A service with two models of the synthetic book shop, measured, on a port of its own."""
+    import uvicorn
+
+    room = tmp_path_factory.mktemp("page")
+    data = shop(n_users=400, n_items=300, seed=2)
+    for name, at in (("ease", 0.31), ("ials", 0.27)):
+        metrics = {
+            "ndcg@10": {"value": at, "low": at - 0.015, "high": at + 0.016},
+            "recall@20": {"value": at + 0.1, "low": at + 0.08, "high": at + 0.12},
+        }
+        save(registry.create(name).fit(data), room / "models" / name, metrics={"metrics": metrics})
+    (room / "models" / "current").write_text('{"version": "ease"}')
+    app = build(room / "models", open_store(f"sqlite:///{room / 'e.db'}"), Settings())
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="on", ws="none"))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+        thread.start()
+        while not server.started:
+            assert thread.is_alive()
+            time.sleep(0.02)
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        server.should_exit = True
+        thread.join(20)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with playwright.sync_playwright() as play:
+        started = play.chromium.launch(executable_path=_chromium(), args=FLAGS)
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def visit(browser: Any, site: str) -> Iterator[Any]:
+    """Open a view in a fresh tab; fails afterwards if the browser complained, or asked anybody else for anything."""
+    contexts, complaints = [], []
+
+    def opened(view: str, width: int = 1320, height: int = 860, scheme: str = "light") -> Any:
+        context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(20_000)
+        page.on(
+            "console", lambda said: complaints.append(said.text) if said.type in ("error", "warning") and "422" not in said.text else None
+        )
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("request", lambda asked: None if asked.url.startswith((site, "data:")) else complaints.append(f"asked {asked.url}"))
+        page.goto(f"{site}/#{view}")
+        page.wait_for_selector(f"main[data-ready={view}]")
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+def _go(page: Any, view: str) -> None:
+    page.click(f"nav a[href='#{view}']")
+    page.wait_for_selector(f"main[data-ready={view}]")
+
+
+def _kept(page: Any, name: str) -> None:
+    folder = os.environ.get("COFACTOR_SCREENSHOTS")
+    if folder:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=str(Path(folder) / f"{name}.png"))
+
+
+def _build_history(page: Any) -> None:
+    for n in range(3):
+        page.locator("section[aria-labelledby=find-title] [aria-label^='Add ']:enabled").nth(n).click()
+        page.wait_for_function(f"document.querySelectorAll('.past li').length === {n + 1}")
+    page.wait_for_selector("text=from 3 past items")
+
+
+def test_history_changes_recommendations_and_reasons(visit: Any) -> None:
+    page = visit("explore")
+    assert page.locator(".tag.warm", has_text="popularity").count() == 1
+    before = page.locator("section[aria-labelledby=recs-title] .title").all_inner_texts()
+    _build_history(page)
+    after = page.locator("section[aria-labelledby=recs-title] .title").all_inner_texts()
+    assert before != after
+    assert page.locator("text=because of").count() >= 5
+    page.locator("section[aria-labelledby=find-title] [aria-label^='Items like']").first.click()
+    page.wait_for_selector("h2:has-text('Like ')")
+    _kept(page, "explore")
+    page.locator("[aria-label^='Remove ']").first.click()
+    page.wait_for_selector("text=from 2 past items")
+    page.fill("#where", "year >=")
+    page.wait_for_selector("#where[aria-invalid=true]")
+    page.locator("details.calls summary").click()
+    assert "/v1/recommend" in page.locator("details.calls").inner_text()
+
+
+def test_every_view_opens_and_tells_its_call(visit: Any) -> None:
+    page = visit("explore")
+    _build_history(page)
+    for view in VIEWS[1:]:
+        _go(page, view)
+        assert page.locator("h1").count() == 1
+        page.locator("details.calls summary").click()
+        assert "curl" in page.locator("details.calls").inner_text()
+    _go(page, "compare")
+    page.wait_for_selector("text=items in both lists")
+    assert page.locator(".two .items").count() == 2
+    page.locator("details.calls").evaluate("d => d.open = false")
+    _kept(page, "compare")
+
+
+def test_map_is_drawn_and_an_item_can_be_picked(visit: Any) -> None:
+    page = visit("map", scheme="dark")
+    page.wait_for_timeout(400)
+    lit = "c => { const g = c.getContext('2d').getImageData(0, 0, c.width, c.height).data; let n = 0; for (let i = 3; i < g.length; i += 4) n += g[i] > 0; return n; }"  # noqa: E501
+    assert page.locator("canvas").evaluate(lit) > 1_000
+    page.locator("canvas").focus()
+    for key in ("+", "+", "n"):
+        page.keyboard.press(key)
+    page.wait_for_selector(".map .items li")
+    page.wait_for_timeout(300)
+    _kept(page, "map")
+
+
+def test_promotion_and_rollback_from_the_page(visit: Any) -> None:
+    page = visit("models")
+    page.click("button:has-text('Promote')")
+    page.wait_for_selector("#model-chip:has-text('ials')")
+    page.click("button:has-text('Roll back to ease')")
+    page.wait_for_selector("#model-chip:has-text('ease')")
+    page.locator("#toast").evaluate("t => t.hidden = true")
+    _kept(page, "models")
+
+
+def test_describing_says_why_this_model_cannot(visit: Any, site: str) -> None:
+    page = visit("describe")
+    assert "can't" in page.locator(".notice").inner_text()
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_views_fit_a_phone(visit: Any, view: str) -> None:
+    page = visit(view, width=375, height=740)
+    page.wait_for_timeout(150)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 375
+
+
+def test_everything_can_be_reached_by_keyboard_and_has_a_name(visit: Any) -> None:
+    page = visit("explore")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    nameless = "els => els.filter(e => e.offsetParent && !(e.getAttribute('aria-label') || e.innerText.trim() || (e.labels && e.labels.length))).map(e => e.outerHTML)"  # noqa: E501
+    for view in VIEWS:
+        _go(page, view)
+        assert page.locator("button, input, select, textarea, a").evaluate_all(nameless) == []
+        assert page.locator("main h1, main h2").count() >= 1

@@ -1,0 +1,81 @@
+"""The command itself, in a process of its own: ready soon, without torch, with an orderly end."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from cofactor.cli.main import main
+
+SOURCE = Path(__file__).parents[3] / "src"
+
+
+@pytest.fixture
+def served(folder: Path, tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    words = [sys.executable, "-m", "cofactor", "serve", str(folder), "--port", "0", "--store", f"sqlite:///{tmp_path / 'e.db'}", "--json"]
+    process = subprocess.Popen(
+        words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": str(SOURCE)}
+    )
+    try:
+        assert process.stdout is not None
+        told: dict[str, Any] = json.loads(process.stdout.readline())
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                if httpx.get(told["url"] + "/ready").status_code == 200:
+                    break
+            except httpx.TransportError:
+                pass
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        yield process, told["url"]
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_factorisation_is_served_without_torch_and_stops_in_order(served: tuple[subprocess.Popen[str], str]) -> None:
+    process, url = served
+    assert httpx.post(url + "/v1/events", json={"events": [{"user_id": "u", "item_id": "book-03"}]}).status_code == 200
+    assert httpx.get(url + "/v1/users/u/recommendations").json()["source"] == "personal"
+    assert "cofactor_events_total 1.0" in httpx.get(url + "/metrics").text
+    assert httpx.get(url + "/").headers["content-type"].startswith("text/html")
+    maps = Path(f"/proc/{process.pid}/maps")
+    if maps.exists():
+        assert "libtorch" not in maps.read_text()
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=20)
+    assert process.returncode in (0, -signal.SIGTERM)
+    lines = [json.loads(line) for line in err.splitlines()]
+    assert [line["event"] for line in lines if line["event"] == "loaded"] == ["loaded"]
+    assert "reader-" not in err
+
+
+def test_new_key_is_printed_once_and_kept_as_a_hash(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["serve", "--new-key", "write", "--keys", str(tmp_path / "keys")]) == 0
+    key = capsys.readouterr().out.strip()
+    assert key.startswith("cof_")
+    assert key not in (tmp_path / "keys").read_text()
+
+
+def test_wrong_uses_are_one_sentence(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    store = ["--store", f"sqlite:///{tmp_path / 'e.db'}", "--port", "0"]
+    for words in (
+        ["serve", str(tmp_path), *store],
+        ["serve", str(folder), "--host", "0.0.0.0", *store],
+        ["serve", str(folder), "--keys", "/none", *store],
+    ):
+        assert main(words) == 1
+        (line,) = capsys.readouterr().err.strip().splitlines()
+        assert line.startswith("cofactor: ")
+    assert main(["serve"]) == 2

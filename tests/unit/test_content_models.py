@@ -1,0 +1,165 @@
+"""Models with content: new items, profiles, descriptions, words as reasons, saving."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from cofactor.artifact.load import load
+from cofactor.artifact.save import save
+from cofactor.base.errors import ArgumentError, DataError, TraitError
+from cofactor.base.run import Run
+from cofactor.data.catalogue import Catalogue
+from cofactor.data.ids import IdMap
+from cofactor.data.interactions import Interactions
+from cofactor.models import registry
+
+KINDS = ("garden", "engine", "piano", "cheese")
+MORE = {
+    "garden": "roses soil spade seeds", "engine": "oil piston torque fuel", "piano": "keys music pedal notes",
+    "cheese": "milk rind brie goat",
+}  # fmt: skip
+SMALL: dict[str, dict[str, Any]] = {
+    "content_knn": {}, "content_ridge": {"ridge": 1.0},
+    "bridge": {"base_settings": ("factors=8", "unobserved_weight=0.05", "regularization=0.02")},
+    "feature_ials": {"factors": 8, "unobserved_weight": 0.05, "regularization": 0.02, "ridge": 1.0},
+    "two_tower": {"factors": 8, "epochs": 12, "batch_size": 128, "learning_rate": 0.02},
+    "content_blend": {"ials_settings": ("factors=8", "unobserved_weight=0.05", "regularization=0.02")},
+}  # fmt: skip
+
+
+def shop(n_users: int = 90, n_items: int = 61) -> Interactions:
+    """Everybody likes one of four kinds of things; the texts tell the kind; the last item nobody has had."""
+    rng = np.random.default_rng(5)
+    kinds = np.arange(n_items) % 4
+    likes = (np.arange(n_users) % 4)[:, None] == kinds
+    took = (rng.random((n_users, n_items)) < np.where(likes, 0.6, 0.03)) & (np.arange(n_items) < n_items - 1)
+    texts = [f"{KINDS[k]} {' '.join(rng.choice(MORE[KINDS[k]].split(), 2))} thing" for k in kinds]
+    catalogue = pa.table({"description": texts, "colour": [["red", "blue", None][i % 3] for i in range(n_items)]})
+    users, items = np.nonzero(took)
+    made = Interactions.from_rows(users, items, users=n_users, items=IdMap(np.arange(n_items) + 500))
+    profiles = Catalogue(pa.table({"hobby": [KINDS[u % 4] for u in range(n_users)]}))
+    return replace(made, catalogue=Catalogue(catalogue), profiles=profiles)
+
+
+def made(name: str, **more: Any) -> Any:
+    settings = {**SMALL[name], "text": ("description",), **more}
+    return registry.create(name, **settings).fit(shop(), run=Run(threads=1, device="cpu"))
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_new_item_is_recommended_to_those_who_like_its_kind(name: str, tmp_path: Path) -> None:
+    model = made(name)
+    new = [{"item_id": 9001, "description": "piano keys music", "colour": "red"}, {"item_id": 9000, "description": "engine oil fuel"}]
+    assert model.add_items(new) is model
+    assert model.data.n_items == 63
+    scores = model.score_rows(np.arange(90))
+    wants_piano, wants_engine = np.arange(90) % 4 == 2, np.arange(90) % 4 == 1
+    assert scores[wants_piano, 61].mean() > scores[~wants_piano, 61].mean() + 0.5 * scores[:, 61].std()
+    assert scores[wants_engine, 62].mean() > scores[~wants_engine, 62].mean() + 0.5 * scores[:, 62].std()
+    shown = model.recommend(2, k=20)
+    assert 9001 in shown.ids
+    assert shown.cold_share is not None
+    assert "without interactions" in repr(shown)
+    again = load(save(model, tmp_path / "model"))
+    np.testing.assert_allclose(again.score_rows(np.arange(90)), scores, rtol=1e-4, atol=1e-5)
+    assert again.add_items([{"item_id": 7, "description": "cheese milk"}]).data.n_items == 64
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_cold_item_of_the_catalogue_has_an_answer_from_its_text(name: str) -> None:
+    scores = made(name).score_rows(np.arange(90))[:, 60]
+    garden = np.arange(90) % 4 == 0
+    assert scores[garden].mean() > scores[~garden].mean() + 0.5 * scores.std()
+
+
+@pytest.mark.parametrize("name", [name for name in SMALL if name != "two_tower"])
+def test_words_that_carried_a_score_are_named(name: str) -> None:
+    explained = made(name).explain(2, 500 + 2)
+    assert {"piano"} <= {reason.title for reason in explained.features[:3]}
+    assert "by its words and features: " in repr(explained)
+
+
+def test_two_tower_scores_by_content_are_sums_over_its_words() -> None:
+    model = made("two_tower", fair=False)
+    model.add_items([{"item_id": 1, "description": "piano keys"}])
+    audience = model.audience(np.array([2]))
+    reasons = model._explain_features(audience, 61)
+    assert sum(r.contribution for r in reasons) == pytest.approx(float(model.score_audience(audience)[0, 61]), rel=1e-4)
+
+
+def test_description_in_words_finds_its_kind() -> None:
+    model = made("content_knn")
+    found = model.similar_to("a piano with good keys for music", k=5)
+    assert all((i - 500) % 4 == 2 for i in found.ids)
+    assert len(model.similar_to("nothing at all known", k=5)) == 0
+    with pytest.raises(ArgumentError, match="sentence or a mapping"):
+        model.similar_to(5)
+
+
+@pytest.mark.parametrize("name", ["feature_ials", "two_tower"])
+def test_somebody_known_by_a_profile_alone_gets_their_kind(name: str) -> None:
+    model = made(name, user_features=("hobby",))
+    found = model.recommend(features={"hobby": "engine"}, k=5)
+    assert np.mean([(i - 500) % 4 == 1 for i in found.ids]) >= 0.8
+    both = model.recommend(features=[{"hobby": "engine"}, {"hobby": "unheard of"}], history=[[502, 506], [503]], k=4)
+    assert len(both) == 8
+    with pytest.raises(ArgumentError, match="without profiles"):
+        made(name).recommend(features={"hobby": "engine"})
+
+
+def test_model_without_content_says_so() -> None:
+    model = registry.create("ials", factors=4).fit(shop(), run=Run(threads=1))
+    with pytest.raises(TraitError, match="reads no content"):
+        model.add_items([{"item_id": 1}])
+    with pytest.raises(TraitError, match="reads no content"):
+        model.similar_to("words")
+    with pytest.raises(TraitError, match="no profiles"):
+        model.recommend(features={"age": 3})
+
+
+def test_known_and_repeated_ids_of_new_items_are_refused_or_skipped() -> None:
+    model = made("content_knn")
+    with pytest.raises(ArgumentError, match="known already: 500"):
+        model.add_items([{"item_id": 500, "description": "x"}])
+    with pytest.raises(ArgumentError, match="stands twice"):
+        model.add_items([{"item_id": 1, "description": "x"}, {"item_id": 1, "description": "y"}])
+    with pytest.raises(DataError, match="aren't int64"):
+        model.add_items([{"item_id": "abc", "description": "x"}])
+    assert model.add_items([{"item_id": 500, "description": "x"}, {"item_id": 2, "description": "x"}], known="skip").data.n_items == 62
+
+
+def test_no_catalogue_is_refused_with_the_cure() -> None:
+    bare = replace(shop(), catalogue=Catalogue.nothing(61))
+    with pytest.raises(DataError, match="need a catalogue"):
+        registry.create("content_knn").fit(bare)
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_one_text_for_all_still_fits_and_says_that_content_is_useless(name: str) -> None:
+    data = replace(shop(), catalogue=Catalogue(pa.table({"description": ["the same words"] * 61})))
+    model = registry.create(name, **SMALL[name], text=("description",)).fit(data, run=Run(threads=1, device="cpu"))
+    assert any("nothing that tells items apart" in note for note in model.notes)
+    assert np.isfinite(model.score_rows(np.arange(90))).all()
+
+
+@pytest.mark.parametrize("base", ["bpr", "ease", "latent_factor", "logistic_mf"])
+def test_bridge_serves_every_base_with_item_vectors(base: str, tmp_path: Path) -> None:
+    settings = {
+        "bpr": ("factors=8", "epochs=60"), "ease": ("regularization=5",), "logistic_mf": ("factors=8",),
+        "latent_factor": ("factors=8", "loss=bpr", "epochs=40", "batch_size=128", "learning_rate=0.02"),
+    }[base]  # fmt: skip
+    model = registry.create("bridge", base=base, base_settings=settings, text=("description",))
+    model.fit(shop(), run=Run(threads=1, device="cpu"))
+    assert model.check.auc > 0.8
+    model.add_items([{"item_id": 9001, "description": "piano keys music"}])
+    scores = model.score_rows(np.arange(90))[:, 61]
+    piano = np.arange(90) % 4 == 2
+    assert scores[piano].mean() > scores[~piano].mean() + 0.5 * scores.std()
+    again = load(save(model, tmp_path / "model"))
+    np.testing.assert_allclose(again.score_rows(np.arange(90)), model.score_rows(np.arange(90)), rtol=1e-4, atol=1e-5)
