@@ -1,4 +1,4 @@
-"""A csv of the shape of MovieLens 25M: grouped by user, items of skewed popularity, half stars, seconds."""
+"""Interactions as a csv like MovieLens' own: grouped by user, half stars, seconds."""
 
 from __future__ import annotations
 
@@ -9,18 +9,6 @@ import pyarrow as pa
 from pyarrow import csv
 
 from cofactor.data.interactions import Interactions
-
-
-def write(path: Path, rows: int, *, users: int = 162_541, items: int = 59_047, seed: int = 0) -> None:
-    """Write ``userId,movieId,rating,timestamp`` and so many rows."""
-    rng = np.random.default_rng(seed)
-    activity = np.cumsum(rng.lognormal(0, 1.3, users))
-    user_ids = np.searchsorted(activity, np.sort(rng.random(rows)) * activity[-1]) + 1
-    popularity = np.cumsum(1 / (np.arange(items) + 60.0))
-    item_ids = np.searchsorted(popularity, rng.random(rows) * popularity[-1]) * 3 + 1
-    half_stars = rng.integers(1, 11, rows) / 2
-    times = rng.integers(789_652_009, 1_574_327_703, rows)
-    _write(path, user_ids, item_ids, half_stars, times)
 
 
 def write_interactions(path: Path, data: Interactions) -> None:
