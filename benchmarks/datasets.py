@@ -142,4 +142,5 @@ def _with_factors(arrays: Arrays) -> Arrays:
     from cofactor.models.implicit.ials import IALS
 
     model = IALS(factors=64, unobserved_weight=0.007, regularization=0.005, epochs=5).fit(interactions(arrays))
-    return {"user_factors": model.user_factors, "item_factors": model.item_factors}
+    factors = {"user_factors": model.user_factors, "item_factors": model.item_factors}
+    return factors | {f"state_{name}": array for name, array in model.state().items()}

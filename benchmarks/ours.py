@@ -130,7 +130,7 @@ class Evaluation(Side):
         train, test = interactions_of(self.data), interactions_of(self.data, "test")
         test = Interactions.from_rows(test.user_rows, test.item_rows, users=train.users, items=train.items)
         config = IALS.Config(unobserved_weight=0.007, regularization=0.005)
-        arrays = {name: self.data[name] for name in ("user_factors", "item_factors")}
+        arrays = {name[6:]: array for name, array in self.data.items() if name.startswith("state_")}
         self.model, self.part = IALS.from_state(config, arrays, train), Part(test, train)
 
     def run(self, step: int | None = None) -> dict[str, float]:

@@ -82,12 +82,14 @@ def threads(settings: Settings) -> dict[str, Any]:
 
 def scale(settings: Settings) -> dict[str, Any]:
     """Read, split, train, evaluate and write 25 million interactions, in one process, and what it took."""
-    from benchmarks.csv_file import write
+    from benchmarks.csv_file import write_interactions
+    from cofactor.data.synthetic.shapes import power_law
 
     n = 200_000 if settings.quick else 25_000_000
+    shape = (2_000, 900) if settings.quick else (162_541, 56_642)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "ratings.csv"
-        write(path, n, users=162_541 if not settings.quick else 2_000, items=56_642 if not settings.quick else 900)
+        write_interactions(path, power_law(*shape, n, seed=0))
         words = [sys.executable, "-m", "benchmarks.scale", str(path), folder, str(settings.threads)]
         found = json.loads(_output(words, settings))
     return {"task": f"{n:,} interactions: read, split, iALS of 64 factors, evaluate, write", "scale": {**found, "bar": PEAK}}

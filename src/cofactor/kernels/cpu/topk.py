@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import scipy.linalg.cython_blas  # noqa: F401  # Numba multiplies with its BLAS, whose threads can't be set before it is loaded
 from numba import prange
 
 from cofactor.kernels.cpu.jit import helper, kernel
