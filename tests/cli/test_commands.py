@@ -208,7 +208,8 @@ def test_a_failure_is_one_sentence_with_the_cure_and_exit_1(
 
 
 @pytest.mark.parametrize(
-    "words", [["train"], ["recommend", "x"], ["similar", "x"], ["train", "x", "--nonsense"], ["datasets", "eat"], ["trian"], ["recommend", "x", "-k", "a"]]
+    "words",
+    [["train"], ["recommend", "x"], ["similar", "x"], ["train", "x", "--nonsense"], ["datasets", "eat"], ["trian"], ["similar", "x", "-k", "a"]],
 )
 def test_wrong_usage_exits_with_2(cofactor: Run, words: list[str]) -> None:
     done = cofactor(*words)
@@ -235,8 +236,8 @@ def test_ctrl_c_leaves_no_half_model(cofactor: Run, shop_files: Path, tmp_path: 
 
 
 def test_a_killed_training_leaves_no_model_in_place(shop_files: Path, tmp_path: Path) -> None:
-    words = ["-m", "cofactor", "train", str(shop_files / "events.csv"), "--model", "bpr", "--out", str(tmp_path / "m"), "--set", "epochs=100000"]
-    process = subprocess.Popen([sys.executable, *words], env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    words = ["train", str(shop_files / "events.csv"), "--model", "bpr", "--out", str(tmp_path / "m"), "--set", "epochs=100000"]
+    process = subprocess.Popen([sys.executable, "-m", "cofactor", *words], env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     time.sleep(2)
     process.send_signal(signal.SIGKILL)
     process.wait()

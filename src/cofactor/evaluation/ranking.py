@@ -87,7 +87,8 @@ def parse_metric(name: str) -> Metric:
     known = {**RANKING, **RATING, **BEYOND}
     if kind not in known:
         # The cutoff is given to every name that can have one, so that the names are compared and not the numbers.
-        raise unknown_name("metric", name, [f"{n}@{text or 10}" if rule == "must" or (at and rule == "may") else n for n, rule in known.items()])
+        cut = {n: rule == "must" or (at and rule == "may") for n, rule in known.items()}
+        raise unknown_name("metric", name, [f"{n}@{text or 10}" if cut[n] else n for n in known])
     rule = known[kind]
     if at and rule == "no":
         raise ArgumentError(f"the metric {kind} takes no cutoff; write {kind!r}, not {name!r}.")

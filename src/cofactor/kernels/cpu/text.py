@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numba import prange
 
@@ -23,7 +25,7 @@ def count_lines(text: np.ndarray, bounds: np.ndarray) -> np.ndarray:
 
 
 @helper
-def _whole(text, q, strict):
+def _whole(text: Any, q: Any, strict: bool) -> tuple[Any, Any, Any]:
     """The integer at q: its value, the place after it, and whether it is one (and, if strict, in its usual writing)."""
     negative = text[q] == _MINUS
     if negative:
@@ -42,7 +44,7 @@ def _whole(text, q, strict):
 
 
 @helper
-def _decimal(text, q, powers):
+def _decimal(text: Any, q: Any, powers: Any) -> tuple[Any, Any, Any]:
     """The decimal number at q, the place after it, and whether it is one of up to 15 digits without an exponent."""
     negative = text[q] == _MINUS
     if negative:
@@ -115,4 +117,4 @@ def parse_rows(
                 q += 1
             row += 1
         plain[part] = good
-    return plain.all()
+    return bool(plain.all())
