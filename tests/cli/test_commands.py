@@ -209,7 +209,10 @@ def test_a_failure_is_one_sentence_with_the_cure_and_exit_1(
 
 @pytest.mark.parametrize(
     "words",
-    [["train"], ["recommend", "x"], ["similar", "x"], ["train", "x", "--nonsense"], ["datasets", "eat"], ["trian"], ["similar", "x", "-k", "a"]],
+    [
+        ["train"], ["recommend", "x"], ["similar", "x"], ["train", "x", "--nonsense"],
+        ["datasets", "eat"], ["trian"], ["similar", "x", "-k", "a"],
+    ],
 )
 def test_wrong_usage_exits_with_2(cofactor: Run, words: list[str]) -> None:
     done = cofactor(*words)
@@ -237,7 +240,8 @@ def test_ctrl_c_leaves_no_half_model(cofactor: Run, shop_files: Path, tmp_path: 
 
 def test_a_killed_training_leaves_no_model_in_place(shop_files: Path, tmp_path: Path) -> None:
     words = ["train", str(shop_files / "events.csv"), "--model", "bpr", "--out", str(tmp_path / "m"), "--set", "epochs=100000"]
-    process = subprocess.Popen([sys.executable, "-m", "cofactor", *words], env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    process = subprocess.Popen([sys.executable, "-m", "cofactor", *words], env=ENVIRONMENT, **quiet)
     time.sleep(2)
     process.send_signal(signal.SIGKILL)
     process.wait()
