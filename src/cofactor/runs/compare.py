@@ -68,7 +68,7 @@ class Compared:
             for metric in metrics:
                 row[metric] = _with_interval(self.results[name], metric)
             row["fit s"] = round(self.seconds[name], 2)
-            row["p vs best"] = "" if name == self.best else f"{p_of.get(name, float('nan')):.2g}"
+            row["p vs best"] = "" if name == self.best else _p_shown(p_of.get(name, float("nan")))
             rows.append(row)
         return rows
 
@@ -153,6 +153,11 @@ def _first_users(train: Interactions, wanted: int = 64) -> int:
     """Up to which user row there are at least ``wanted`` users with interactions, or all."""
     active = (train.user_counts > 0).cumsum()
     return int((active < min(wanted, active[-1])).sum()) + 1
+
+
+def _p_shown(p: float) -> str:
+    """A p-value as people read it: what is below 1e-16 is below any use of the digits."""
+    return "< 1e-16" if p < 1e-16 else f"{p:.2g}"
 
 
 def _goodness(result: Result, metric: str) -> float:
