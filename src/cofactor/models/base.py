@@ -6,6 +6,9 @@ explanations, is written once, here.
 
 Outside ids end here: the public calls (`recommend`, `score`, `predict`, `similar_items`, `explain`) take and give ids; the
 ``_rows`` and audience calls, for evaluation and services, know rows only.
+
+This file is over 400 lines on purpose: it is the whole contract, to be read in one place, and more than half of it is what
+the calls promise; what they do by ids is in `asking`.
 """
 
 from __future__ import annotations
