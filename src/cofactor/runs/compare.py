@@ -35,7 +35,7 @@ class Compared:
     results
         What each reached on the test part.
     seconds
-        Of each fit, without the compilation of kernels, which is done before on tiny data.
+        Of each fit, without the compilation of kernels.
     tests
         Paired tests of each model against the best one on the first metric, corrected for their number.
     """
@@ -131,10 +131,7 @@ def compare(
     seconds: dict[str, float] = {}
     for name, kind in wanted.items():
         run.progress.say(f"fitting {name}")
-        _compile(kind(configs[name]), parts.train, run)
-        clock = Clock()
-        fitted[name] = kind(configs[name]).fit(parts.train, validation=parts.validation, run=run)
-        seconds[name] = clock.seconds
+        fitted[name], seconds[name] = _fit(kind(configs[name]), parts, run)
         results[name] = evaluate(fitted[name], parts, metrics, run=run)
     leading = _leading(list(results.values()))
     best = _best(results, leading)
@@ -142,17 +139,18 @@ def compare(
     return Compared(data, parts, fitted, results, seconds, tests)
 
 
-def _compile(model: Recommender, train: Interactions, run: Run) -> None:
-    """Fit a copy on the data of the first few users, so that a first run's compilation isn't counted as training."""
-    few = train.where(train.user_rows < _first_users(train))
-    quick = {name: value for name, value in (("epochs", 1),) if name in model.Config.settings()}
-    type(model)(model.config.replace(**quick)).fit(few, run=run)
+def _fit(model: Recommender, parts: Split, run: Run) -> tuple[Recommender, float]:
+    """Fit a model and time it; a fit in which kernels had to be compiled is done again, so that only fitting is timed."""
+    from cofactor.kernels.cpu.jit import compilation_shown
 
-
-def _first_users(train: Interactions, wanted: int = 64) -> int:
-    """Up to which user row there are at least ``wanted`` users with interactions, or all."""
-    active = (train.user_counts > 0).cumsum()
-    return int((active < min(wanted, active[-1])).sum()) + 1
+    compiled: list[str] = []
+    clock = Clock()
+    with compilation_shown(compiled.append):
+        model.fit(parts.train, validation=parts.validation, run=run)
+    if compiled:
+        clock = Clock()
+        model.fit(parts.train, validation=parts.validation, run=run)
+    return model, clock.seconds
 
 
 def _p_shown(p: float) -> str:
