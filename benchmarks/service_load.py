@@ -60,9 +60,10 @@ def make(n_items: int, folder: Path) -> None:
     items = (random.standard_normal((n_items, FACTORS)) * spread * (0.3 + fame)[:, None]).astype(np.float32)
     kind = registry.get("ials")
     config = kind.Config(factors=FACTORS)
-    bare = kind.from_state(config, {"user_factors": np.zeros((USERS, FACTORS), np.float32), "item_factors": items}, data)
+    state = {"item_factors": items, "alpha0": np.array([10 * data.density])}
+    bare = kind.from_state(config, {**state, "user_factors": np.zeros((USERS, FACTORS), np.float32)}, data)
     blocks = [bare.fold_in(data.histories(np.arange(s, s + 1000))).states for s in range(0, USERS, 1000)]
-    save(kind.from_state(config, {"user_factors": np.concatenate(blocks), "item_factors": items}, data), folder)
+    save(kind.from_state(config, {**state, "user_factors": np.concatenate(blocks)}, data), folder)
 
 
 class Line:
