@@ -79,6 +79,7 @@ def _ascend(
     b[np.uint64(j)] = keep_b * b[np.uint64(j)] - z
 
 
+# A line over 80 on purpose: drawing and stepping alternate within one round and share its buffers.
 @kernel(parallel=True)
 def bpr_epoch(
     indptr: np.ndarray,

@@ -14,6 +14,7 @@ from cofactor.kernels.cpu.jit import kernel
 from cofactor.kernels.cpu.mf_sgd import equal_parts
 
 
+# Over 80 lines on purpose: one user's pass and the step of all their implicit vectors are one thing, and share their buffers.
 @kernel(parallel=True)
 def svdpp_epoch(
     indptr: np.ndarray,

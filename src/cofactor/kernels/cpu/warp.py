@@ -41,6 +41,7 @@ def _squared_entries(U: Any, V: Any, u: Any, i: Any, j: Any) -> Any:
     return of_user, max(np.float32(0.0), of_items)
 
 
+# Over 80 lines on purpose: the rounds of lanes share a dozen running values, and a call that took them all would be harder to read.
 @kernel(parallel=True)
 def warp_epoch(
     indptr: np.ndarray,
