@@ -8,6 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from cofactor.service.admission import Admission
 from cofactor.service.errors import RequestError, invalid, overloaded
 from cofactor.service.items import LiveItems
 from cofactor.service.keys import Keys
@@ -31,6 +32,8 @@ class Context:
         What it was started with.
     models, scorer
         Made when it starts.
+    admission
+        Who is let in.
     stopping
         Whether it takes no new work.
     """
@@ -41,6 +44,7 @@ class Context:
     live: LiveItems
     telemetry: Telemetry
     models: Models
+    admission: Admission
     _scorer: Scorer | None = None
     stopping: bool = False
     lag: float = 0.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import socket
 import sys
 from typing import Any
@@ -37,8 +38,11 @@ def run(app: Any, settings: Settings, listening: socket.socket) -> None:
 
     # The loop and the scorer share one interpreter: a thread that wants its turn should not wait five milliseconds for it.
     sys.setswitchinterval(0.0005)
-    telemetry = app.state.context.telemetry
-    door = guarded_protocol(settings.max_scored, settings.max_ingest, telemetry.turned_away)
+    door = guarded_protocol(app.state.short_way)
+    # What was loaded stays: looking through it for garbage, tenths of a second at a time, would stand before every request.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(5_000, 20, 20)
     config = uvicorn.Config(
         app, http=door if door is not None else "auto", log_config=None, access_log=False, server_header=False,
         date_header=False, lifespan="on", ws="none",

@@ -73,6 +73,7 @@ class SqliteDatabase(Database):
     errors: tuple[type[Exception], ...] = (sqlite3.Error,)
     words = {"text": "TEXT", "int": "INTEGER", "real": "REAL", "serial": "INTEGER PRIMARY KEY AUTOINCREMENT"}  # noqa: RUF012
     listed = "json_each(?) AS given"
+    embedded = True
 
     def __init__(self, path: Path, busy_seconds: float = 5.0) -> None:
         super().__init__(str(path))
