@@ -22,7 +22,7 @@ _encoder = msgspec.json.Encoder()
 _JSON = (b"content-type", b"application/json")
 _NO_STORE = (b"cache-control", b"no-store")
 _HEADERS = [_JSON, _NO_STORE]
-_LATE = 0.05  # seconds that the event loop may be late, on average
+_LATE = 4.0  # times what a request may wait that the event loop may be late, on average
 
 
 class Dispatch:
@@ -113,7 +113,7 @@ class Dispatch:
     def _has_room(self, context: Context) -> None:
         """Refuse what came the long way, past the door, while there is no room; it counts itself already."""
         route, admission = self.route, context.admission
-        late = context.lag > _LATE
+        late = context.lag > _LATE * context.settings.max_waiting
         if route.timed and (late or admission.full(itself=1)):
             raise overloaded("there are more requests than can be answered in time; try again shortly.")
         # Writes have room of their own: a flood of events is refused here, and answers go on.
