@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-MAX_CONNECTIONS = 1_000
+MAX_CONNECTIONS = 2_000
 _GRACE = 10.0  # seconds that answers may come after the last request
 
 

@@ -8,7 +8,7 @@ prints percentiles of the time from a request's due moment to its whole answer. 
 looks how soon full speed is back. Server and generator lie on the same cores, unless ``--cores 0,1`` pins the server; the
 generator then runs on the others. The generator's own lateness stands beside the latencies.
 
-Nothing but the loopback is called; 1,000 connections at most are opened.
+Nothing but the loopback is called; 2,000 connections at most are opened.
 """
 
 from __future__ import annotations
