@@ -17,7 +17,8 @@ from typing import Any
 
 import cofactor
 from cofactor.data.datasets import load_split
-from cofactor.data.split import Part, Split, split
+from cofactor.data.split import Part, Split
+from cofactor.data.splits import split
 from cofactor.evaluation.evaluate import evaluate
 from cofactor.models.implicit.ials import IALS
 
