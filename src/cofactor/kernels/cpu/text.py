@@ -1,4 +1,8 @@
-"""Reading rows of plain numbers from text: eight digits at a time; the twin of `reference.text`."""
+"""Reading rows of plain numbers from text, 64 bytes at a time; the twin of `reference.text`.
+
+What ends a number is found for all of a line at once, as a mask of the bytes that are no digits: numbers whose ends are known
+don't wait for each other, so the processor works on several of them at a time.
+"""
 
 from __future__ import annotations
 
@@ -9,18 +13,18 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-from cofactor.kernels.cpu.jit import kernel
+from cofactor.kernels.cpu.jit import helper, kernel
 
 SKIP, USER, ITEM, VALUE, TIME = 0, 1, 2, 3, 4
 PLAIN, ODD, WIDE = 0, 1, 2
-_LF, _CR, _QUOTE, _MINUS, _POINT, _ASCII = 10, 13, 34, 45, 46, 128
-_EXACT = np.array([10.0**n for n in range(16)])
-_TENS = np.array([10**n for n in range(9)], np.uint64)
-# Each of them eight bytes: "0", what lifts a byte above 9 over 127, and the top bits.
-_ZEROS, _LIFT, _TOPS = np.uint64(0x3030303030303030), np.uint64(0x7676767676767676), np.uint64(0x8080808080808080)
+_LF, _CR, _QUOTE, _MINUS, _POINT, _ZERO, _ASCII = 10, 13, 34, 45, 46, 48, 128
+_EXACT = np.array([10.0**n for n in range(9)])
+_TENS = np.array([10**n for n in range(9)], np.int64)
+_ZEROS = np.uint64(0x3030303030303030)
 _PAIRS, _FOURS = np.uint64(0x00FF00FF00FF00FF), np.uint64(0x0000FFFF0000FFFF)
 _BY_10, _BY_100, _BY_10000 = np.uint64(2561), np.uint64(6553601), np.uint64(42949672960001)
-_8, _16, _32, _64 = np.uint64(8), np.uint64(16), np.uint64(32), np.uint64(64)
+_0, _1, _8, _16, _32 = np.uint64(0), np.uint64(1), np.uint64(8), np.uint64(16), np.uint64(32)
+_WINDOW = 64
 
 
 @intrinsic
@@ -36,15 +40,48 @@ def _word(typingctx: Any, text: Any, place: Any) -> Any:
 
 
 @intrinsic
-def _trailing_zeros(typingctx: Any, word: Any) -> Any:
-    """How many of the lowest bits are 0: 64 for 0."""
+def _others(typingctx: Any, text: Any, place: Any) -> Any:
+    """Which of the 64 bytes from a place on are no digits, a bit each, the first of them lowest."""
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        word64, bit = ir.IntType(64), ir.IntType(1)
-        count = cgutils.get_or_insert_function(builder.module, ir.FunctionType(word64, [word64, bit]), "llvm.cttz.i64")
-        return builder.call(count, [arguments[0], ir.Constant(bit, 0)])
+        byte = ir.IntType(8)
+        window = ir.VectorType(byte, _WINDOW)
+        struct = context.make_array(signature.args[0])(context, builder, arguments[0])
+        pointer = builder.bitcast(builder.gep(struct.data, [arguments[1]]), window.as_pointer())
+        digits = builder.sub(builder.load(pointer, align=1), ir.Constant(window, [48] * _WINDOW))
+        return builder.bitcast(builder.icmp_unsigned(">", digits, ir.Constant(window, [9] * _WINDOW)), ir.IntType(64))
 
-    return types.uint64(types.uint64), codegen
+    return types.uint64(text, types.int64), codegen
+
+
+@intrinsic
+def _first(typingctx: Any, mask: Any) -> Any:
+    """The place of the lowest bit that is set; there has to be one."""
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        word, bit = ir.IntType(64), ir.IntType(1)
+        count = cgutils.get_or_insert_function(builder.module, ir.FunctionType(word, [word, bit]), "llvm.cttz.i64")
+        return builder.call(count, [arguments[0], ir.Constant(bit, 1)])
+
+    return types.int64(types.uint64), codegen
+
+
+@helper
+def _next(text: Any, base: Any, mask: Any) -> Any:
+    """The next byte that is no digit: its place, and the window with the mask of those behind it."""
+    while mask == _0:
+        base += _WINDOW
+        mask = _others(text, base)
+    return base + _first(mask), base, mask & (mask - _1)
+
+
+@helper
+def _few(text: Any, start: Any, count: Any) -> Any:
+    """The number that 1 to 8 digits make: neighbours are joined by one multiplication with 10 + 2^-8, then pairs, then fours."""
+    x = (_word(text, start) ^ _ZEROS) << np.uint64(64 - 8 * count)
+    x = (x * _BY_10) >> _8
+    x = ((x & _PAIRS) * _BY_100) >> _16
+    return np.int64(((x & _FOURS) * _BY_10000) >> _32)
 
 
 @kernel(fast=False)
@@ -60,58 +97,58 @@ def parse_rows(
     values: np.ndarray,
     times: np.ndarray,
 ) -> int:
-    """Read four columns of numbers, and say whether all rows are plain; see `reference.text.parse_rows`.
-
-    Eight bytes b are read at once. b ^ "0" is the digit, or above 9: lifted by 118 its top bit is set, and the lowest such
-    byte ends the number. Digits d1 d2 .. d8 then become d1 d2, d3 d4 .. by one multiplication with 10 + 2^-8, and so on.
-    """
-    q, row, n_fields = np.int64(0), 0, len(roles)
-    while q < end:
+    """Read four columns of numbers, and say whether all rows are plain; see `reference.text.parse_rows`."""
+    start, row, n_fields = np.int64(0), 0, len(roles)
+    while start < end:
+        base = start
+        mask = _others(text, base)
         for f in range(n_fields):
             role = roles[f]
+            place, base, mask = _next(text, base, mask)
             if role == SKIP:
-                while text[q] != delimiter and text[q] != _LF and text[q] != _CR and text[q] != _QUOTE and text[q] < _ASCII:
-                    q += 1
+                while text[place] != delimiter and text[place] != _LF and text[place] != _CR:
+                    if text[place] == _QUOTE or text[place] >= _ASCII:
+                        return ODD
+                    place, base, mask = _next(text, base, mask)
             else:
-                negative = text[q] == _MINUS
+                negative = place == start and text[place] == _MINUS
                 if negative:
-                    q += 1
-                leading_zero = text[q] == 48
-                number, digits, whole_digits = np.uint64(0), np.int64(0), np.int64(-1)
-                while True:
-                    x = _word(text, q) ^ _ZEROS
-                    count = _trailing_zeros(((x + _LIFT) | x) & _TOPS) >> np.uint64(3)
-                    if count > np.uint64(0):
-                        x <<= _64 - _8 * count
-                        x = (x * _BY_10) >> _8
-                        x = ((x & _PAIRS) * _BY_100) >> _16
-                        x = ((x & _FOURS) * _BY_10000) >> _32
-                        # Beyond 18 digits this wraps around; the count of digits refuses it then.
-                        number = number * _TENS[count] + x
-                        digits += np.int64(count)
-                        q += np.int64(count)
-                        if count == _8 and digits < 24:
-                            continue
-                    if role == VALUE and whole_digits < 0 and text[q] == _POINT:
-                        whole_digits = digits
-                        q += 1
-                        continue
-                    break
+                    start = place + 1
+                    place, base, mask = _next(text, base, mask)
+                digits = place - start
+                number = np.int64(0)
+                if digits > 8:
+                    if digits > 18:
+                        return ODD
+                    if digits > 16:
+                        number = _few(text, start, digits - 16) * _TENS[8]
+                    number = (number + _few(text, max(start, place - 16), min(digits - 8, 8))) * _TENS[8] + _few(text, place - 8, 8)
+                elif digits > 0:
+                    number = _few(text, start, digits)
                 if role == VALUE:
-                    scale = digits - whole_digits if whole_digits >= 0 else 0
-                    if digits < 1 or digits > 15 or scale > 8:
+                    scale = np.int64(0)
+                    if text[place] == _POINT:
+                        start = place + 1
+                        place, base, mask = _next(text, base, mask)
+                        scale = place - start
+                        if scale > 8:
+                            return ODD
+                        if scale > 0:
+                            number = number * _TENS[scale] + _few(text, start, scale)
+                            digits += scale
+                    if digits < 1 or digits > 15:
                         return ODD
                     # Both are exact in float64 (15 digits, 10^8), so one division rounds once.
-                    real = np.float64(np.int64(number)) / _EXACT[scale]
+                    real = np.float64(number) / _EXACT[scale]
                     values[row] = -real if negative else real
                 else:
-                    if digits < 1 or digits > 18:
+                    if digits < 1:
                         return ODD
-                    signed = -np.int64(number) if negative else np.int64(number)
+                    signed = -number if negative else number
                     if role == TIME:
                         times[row] = signed
                     else:
-                        if leading_zero and (digits > 1 or negative):
+                        if text[start] == _ZERO and (digits > 1 or negative):
                             return ODD
                         if signed > limit or signed < -limit:
                             return WIDE
@@ -119,18 +156,21 @@ def parse_rows(
                             users[row] = signed
                         else:
                             items[row] = signed
+            start = place + 1
             if f < n_fields - 1:
-                if text[q] != delimiter:
+                if text[place] != delimiter:
                     return ODD
-                q += 1
                 if second:
-                    if text[q] != second:
+                    place, base, mask = _next(text, base, mask)
+                    if place != start or text[place] != second:
                         return ODD
-                    q += 1
-        if text[q] == _CR:
-            q += 1
-        if text[q] != _LF:
-            return ODD
-        q += 1
+                    start = place + 1
+            else:
+                if text[place] == _CR:
+                    if text[start] != _LF:
+                        return ODD
+                    start += 1
+                elif text[place] != _LF:
+                    return ODD
         row += 1
     return PLAIN
