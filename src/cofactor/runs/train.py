@@ -82,7 +82,8 @@ def train(
         What to measure; None for what suits the model.
     refit
         Whether the saved model is fitted on all of the data once it was measured, so that it knows every user's latest
-        interactions. The saved metrics are those of the model that hadn't seen the test part.
+        interactions. The saved metrics are those of the model that hadn't seen the test part. If a validation part stopped
+        that one early, this one is trained for as many epochs as were best.
     overwrite
         Whether a model at ``out`` is replaced.
     plot
@@ -110,9 +111,11 @@ def train(
     histories = {"measured" if result is not None else "saved": getattr(fitted, "history", None)}
     refitted = parts is not None and refit
     if refitted:
-        run.progress.say("fitting once more on all of the data, for the model that is saved")
+        again = fitted.refit_config
+        chosen = "" if again == config else f", with the {again.epochs} epochs that were best on validation"
+        run.progress.say(f"fitting once more on all of the data, for the model that is saved{chosen}")
         clock = Clock()
-        fitted = _fit(kind(config), data, None, run)
+        fitted = _fit(kind(again), data, None, run)
         histories["saved"] = getattr(fitted, "history", None)
     seconds = clock.seconds
     path = save(

@@ -13,12 +13,12 @@ from cofactor.base.run import Run
 from cofactor.data.features import FeatureSpec
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
-from cofactor.models.base import Audience, States
+from cofactor.models.base import Audience, Recommender, States
 from cofactor.models.content import check as checking
 from cofactor.models.content.base import SPEC_ARRAYS, ContentConfig, ContentFeatures, cold_rows, read_features
 from cofactor.models.content.check import CHECK, Check
 from cofactor.models.content.ridge import sparse_ridge
-from cofactor.models.implicit.ials import IALS, IALSConfig
+from cofactor.models.implicit.ials import IALS, ALSConfig
 from cofactor.models.traits import ArraySpec, Traits
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ USER_ARRAYS = {
 }
 
 
-class FeatureIALSConfig(IALSConfig, ContentConfig):
+class FeatureIALSConfig(ALSConfig, ContentConfig):
     """Settings of `FeatureIALS`: those of iALS and of the content."""
 
     ridge: float = setting(10.0, above=0.0, doc="λ of the regression of vectors on features, beside the items' mean weight.")
@@ -216,6 +216,9 @@ class FeatureIALS(ContentFeatures, IALS):
         added = w * (y @ np.linalg.solve(system, target))
         rest = float(np.asarray(audience.states)[0] @ target - added.sum()) if self.user_map is not None else 0.0
         return past, added, rest
+
+    def _explain_rows(self, audience: Audience, item_rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        return Recommender._explain_rows(self, audience, item_rows)
 
     def _feature_weights(self, audience: Audience) -> np.ndarray | None:
         return self.check.scale * (self.map @ np.asarray(audience.states)[0])
