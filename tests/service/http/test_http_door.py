@@ -47,8 +47,8 @@ LONG = ("X-Long: 1", "X-Long: 2")
 
 
 @pytest.fixture
-def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path / 'events.db'}"
+def url(events_url: str) -> str:
+    return events_url
 
 
 def test_short_and_long_way_give_the_same_answer(folder: Path, url: str) -> None:
