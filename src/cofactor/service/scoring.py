@@ -31,7 +31,8 @@ from cofactor.service.gate import kernels
 from cofactor.service.loaded import Loaded
 from cofactor.service.settings import Settings
 from cofactor.service.tastes import Taste
-from cofactor.service.wire import ReasonOut, Recommendations, Recommended, RecommendRequest
+from cofactor.service.wire import ReasonOut, Recommendations, Recommended, RecommendRequest, WordOut
+from cofactor.service.words import carrying
 
 log = logging.getLogger("cofactor.service")
 _FEW = 100  # items of a request up to which it may be answered in the event loop
@@ -279,23 +280,34 @@ def allowed_mask(loaded: Loaded, allow: list[Any] | None, where: str | None) -> 
     return chosen
 
 
-def recommended(loaded: Loaded, rows: np.ndarray, scores: np.ndarray, reasons: list[Any] | None = None) -> list[Recommended]:
+def recommended(
+    loaded: Loaded,
+    rows: np.ndarray,
+    scores: np.ndarray,
+    reasons: list[list[ReasonOut]] | None = None,
+    words: list[list[WordOut]] | None = None,
+) -> list[Recommended]:
     """Return item rows and scores as they go out."""
     view = loaded.view
     ids, titles, told = view.ids(rows), view.titles(rows), scores.tolist()
-    why = reasons if reasons is not None else [None] * len(ids)
-    return [Recommended(item_id=i, score=s, title=t, reasons=r) for i, s, t, r in zip(ids, told, titles, why, strict=True)]
+    nothing = [None] * len(ids)
+    parts = zip(ids, told, titles, reasons or nothing, words or nothing, strict=True)
+    return [Recommended(item_id=i, score=s, title=t, reasons=r, words=w or None) for i, s, t, r, w in parts]
 
 
 def _told(asked: _Asked, audience: Audience, best: TopK, place: int) -> Recommendations:
     loaded = asked.job.loaded
     count = min(int(best.count[place]), asked.k)
     rows, scores = best.rows[place, :count], best.scores[place, :count]
-    reasons = None
-    if asked.reasons and count and loaded.model.traits.explains:
-        reasons = _reasons(loaded, audience, place, rows, asked.reasons)
+    reasons = words = None
+    if asked.reasons and count:
+        traits = loaded.model.traits
+        if traits.explains:
+            reasons = _reasons(loaded, audience, place, rows, asked.reasons)
+        if traits.uses_features:
+            words = carrying(loaded.model, _one_of(audience, place), rows, asked.reasons)
     return Recommendations(
-        items=recommended(loaded, rows, scores, reasons), source="personal", model=loaded.name,
+        items=recommended(loaded, rows, scores, reasons, words), source="personal", model=loaded.name,
         history_used=len(asked.taste.rows), note=_note(asked.taste),
     )  # fmt: skip
 

@@ -1,5 +1,5 @@
 // Describe an item that doesn't exist, and see whom it is near; or read why this model can't tell.
-import { api, calls, curl, fill, h, itemList, say } from "./ui.js";
+import { api, calls, curl, fill, h, itemList, say, wordsOf } from "./ui.js";
 import { shared } from "./state.js";
 
 export async function describe(main) {
@@ -15,7 +15,7 @@ export async function describe(main) {
     told();
     try {
       const answer = await api("POST", "/v1/similar", { text: text.value.trim(), k: 10 });
-      fill(out, h("section", { class: "card" }, h("header", {}, h("h2", {}, "It would stand near"), h("span", { class: "tag good" }, "from its words alone")), itemList(answer.items)));
+      fill(out, h("section", { class: "card" }, h("header", {}, h("h2", {}, "It would stand near"), h("span", { class: "tag good" }, "from its words alone")), answer.items.length ? itemList(answer.items, { meta: (item) => wordsOf(item, "shares") }) : h("p", { class: "empty" }, "No item shares a word with this.")));
       say(`${answer.items.length} neighbours`);
     } catch (error) {
       fill(out, h("p", { class: "notice", role: "alert" }, error.message));

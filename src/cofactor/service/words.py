@@ -1,0 +1,59 @@
+"""Which words and features carried an answer, in models that read them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from cofactor.models.base import Audience, Recommender
+from cofactor.service.wire import WordOut
+
+
+def carrying(model: Recommender, one: Audience, item_rows: np.ndarray, limit: int) -> list[list[WordOut]] | None:
+    """Return the words of each item that added most to its score for one person; None where the model doesn't tell.
+
+    Parameters
+    ----------
+    model
+        Any model.
+    one
+        One person.
+    item_rows
+        int [n].
+    limit
+        How many words an item at most.
+    """
+    if not model.traits.uses_features or one.empty[0]:
+        return None
+    content: Any = model
+    weights = content._feature_weights(one)
+    return None if weights is None else [_named(content, int(row), weights, limit) for row in item_rows]
+
+
+def shared(model: Any, description: Any, item_rows: np.ndarray, limit: int) -> list[list[WordOut]]:
+    """Return the words that each item shares with a description, by what each adds to their cosine.
+
+    Parameters
+    ----------
+    model
+        A model with content.
+    description
+        Its features, SciPy CSR [1, width].
+    item_rows
+        int [n].
+    limit
+        How many words an item at most.
+    """
+    asked = description.toarray()[0]
+    lengths = [float(np.linalg.norm(model.features[int(row)].data) * np.linalg.norm(asked)) for row in item_rows]
+    return [_named(model, int(row), asked / max(length, 1e-12), limit) for row, length in zip(item_rows, lengths, strict=True)]
+
+
+def _named(model: Any, row: int, weights: np.ndarray, limit: int) -> list[WordOut]:
+    """The words of an item whose features times the weights are largest; what pulled the score down is no reason."""
+    line = model.features[row]
+    added = line.data * weights[line.indices]
+    names = model.spec.names(model.data.catalogue.row(row))
+    pairs = [(names[int(f)], float(a)) for f, a in zip(line.indices, added, strict=True) if a > 0 and int(f) in names]
+    return [WordOut(word=word, contribution=a) for word, a in sorted(pairs, key=lambda pair: -pair[1])[:limit]]
