@@ -9,6 +9,8 @@ import numpy as np
 from cofactor.models.base import Audience, Recommender
 from cofactor.service.wire import WordOut
 
+_LEAST = 0.1  # of what the strongest word adds that a word must add to be told
+
 
 def carrying(model: Recommender, one: Audience, item_rows: np.ndarray, limit: int) -> list[list[WordOut]] | None:
     """Return the words of each item that added most to its score for one person; None where the model doesn't tell.
@@ -55,5 +57,7 @@ def _named(model: Any, row: int, weights: np.ndarray, limit: int) -> list[WordOu
     line = model.features[row]
     added = line.data * weights[line.indices]
     names = model.spec.names(model.data.catalogue.row(row))
-    pairs = [(names[int(f)], float(a)) for f, a in zip(line.indices, added, strict=True) if a > 0 and int(f) in names]
+    # A word that adds next to nothing ("the", "in") explains nothing.
+    least = _LEAST * float(added.max(initial=0.0))
+    pairs = [(names[int(f)], float(a)) for f, a in zip(line.indices, added, strict=True) if a > least and int(f) in names]
     return [WordOut(word=word, contribution=a) for word, a in sorted(pairs, key=lambda pair: -pair[1])[:limit]]

@@ -42,7 +42,7 @@ def _chromium() -> str | None:
     return named or next((found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None)
 
 
-playwright = pytest.importorskip("playwright.sync_api", reason="the page's test needs Playwright: pip install playwright")
+playwright = pytest.importorskip("playwright.sync_api", reason="the page's test needs Playwright: pip install 'cofactor[browser]'")
 pytestmark = pytest.mark.skipif(_chromium() is None, reason="the page's test needs Chromium (apt-get install chromium, or CHROMIUM=path)")
 
 
