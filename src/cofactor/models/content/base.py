@@ -81,7 +81,7 @@ class ContentFeatures(Recommender):
         """
         self.comparison = None
         super().fit(data, validation=validation, run=run)
-        if validation is not None and self.config.twin and len(validation.truth):
+        if validation is not None and self.config.twin:
             self.compare_with_twin(validation, run=run)
         return self
 
@@ -104,10 +104,10 @@ class ContentFeatures(Recommender):
         Returns
         -------
         Comparison or None
-            None where the model has no twin.
+            None where the model has no twin, or nobody has an item with interactions held out.
         """
         twin = self.plain_twin()
-        if twin is None:
+        if twin is None or not (self.data.item_counts[part.truth.item_rows] > 0).any():
             return None
         run = run if run is not None else Run()
         self.comparison = compare(self, twin, part, run)

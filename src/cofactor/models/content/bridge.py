@@ -16,7 +16,15 @@ from cofactor.data.interactions import Interactions
 from cofactor.models import registry
 from cofactor.models.base import Audience, Recommender, States
 from cofactor.models.content import check as checking
-from cofactor.models.content.base import COMPARISON, SPEC_ARRAYS, ContentConfig, ContentRecommender, cold_rows, read_features, with_catalogue_rows
+from cofactor.models.content.base import (
+    COMPARISON,
+    SPEC_ARRAYS,
+    ContentConfig,
+    ContentRecommender,
+    cold_rows,
+    read_features,
+    with_catalogue_rows,
+)
 from cofactor.models.content.check import Check
 from cofactor.models.content.reduction import main_directions
 from cofactor.models.content.ridge import sparse_ridge
@@ -100,7 +108,8 @@ class Bridge(ContentRecommender):
     @property
     def notes(self) -> tuple[str, ...]:
         """What was found in the columns, and how good the bridge is."""
-        return (*super().notes, self.check.sentence)
+        _ = self.data
+        return (*self.spec.notes, self.check.sentence, *self.compared)
 
     def plain_twin(self) -> Recommender:
         """Return the base itself, fitted already where the bridge is: items with interactions keep its vectors, so nothing is lost."""

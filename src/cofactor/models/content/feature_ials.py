@@ -134,7 +134,8 @@ class FeatureIALS(ContentFeatures, IALS):
     @property
     def notes(self) -> tuple[str, ...]:
         """What was found in the columns, and how good content vectors are."""
-        return (*super().notes, self.check.sentence)
+        _ = self.data
+        return (*self.spec.notes, self.check.sentence, *self.compared)
 
     def plain_twin(self) -> Recommender:
         """Return iALS with the same settings."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -87,7 +88,7 @@ class Tower(Table):
         first = torch.zeros(widths[:2]) if not hidden else torch.randn(widths[:2], generator=generator) * 0.1
         self.bag = nn.Parameter(first)
         self.layers = nn.ParameterList(
-            torch.randn((a, b), generator=generator) * (2 / a) ** 0.5 for a, b in zip(widths[1:-1], widths[2:], strict=True)
+            torch.randn((a, b), generator=generator) * (2 / a) ** 0.5 for a, b in pairwise(widths[1:])
         )
         if hidden:
             self.layers[-1].data.mul_(0.1)
@@ -166,10 +167,10 @@ class TowerTables(FactorTables):
 
     def answer(self, users: str, items: str) -> None:
         """Say how each side answers from now on: see `WHOLE`, `FIXED` and `CONTENT`."""
-        self.users.mode, self.items.mode = users, items  # type: ignore[assignment]
+        self.users.mode, self.items.mode = users, items
 
     def penalty(self, users: Tensor, items: Tensor) -> Tensor | None:
         """Return the L2 of what the last call looked up: of towers, of the part that was to be learnt."""
         sides: Any = (self.users, self.items)
-        self._touched = tuple(side.penalised for side in sides)  # type: ignore[assignment]
+        self._touched = tuple(side.penalised for side in sides)
         return super().penalty(users, items)

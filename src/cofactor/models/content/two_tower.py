@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -100,7 +101,7 @@ class TwoTower(ContentFeatures, LatentFactor):
         super().__init__(config, **settings)
         widths = ["width", *map(str, self.config.hidden), "vector"]
         self.arrays = {**type(self).arrays}  # type: ignore[misc]
-        for n, (a, b) in enumerate(zip(widths, widths[1:], strict=False)):
+        for n, (a, b) in enumerate(pairwise(widths)):
             self.arrays[f"map_{n}"] = ArraySpec("float32", (a, b))
             self.arrays[f"user_map_{n}"] = ArraySpec("float32", ("user_width" if n == 0 else a, b), optional=True)
 
@@ -217,7 +218,8 @@ class TwoTower(ContentFeatures, LatentFactor):
     @property
     def notes(self) -> tuple[str, ...]:
         """What was found in the columns, and how well content stands alone."""
-        return (*super().notes, self.notes_of_check)
+        _ = self.data
+        return (*self.spec.notes, self.notes_of_check, *self.compared)
 
     def _content_vectors(self, matrix: Any) -> np.ndarray:
         made = self.check.scale * _through(matrix, self.maps)
