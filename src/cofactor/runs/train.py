@@ -107,7 +107,9 @@ def train(
     parts = cut(data, cutting) if cutting.test > 0 else None
     clock = Clock()
     fitted = _fit(kind(config), data if parts is None else parts.train, parts, run)
+    seconds = clock.seconds
     result = None if parts is None else evaluate(fitted, parts, metrics, run=run)
+    comparison = _compared(fitted, parts, run)
     histories = {"measured" if result is not None else "saved": getattr(fitted, "history", None)}
     refitted = parts is not None and refit
     if refitted:
@@ -116,11 +118,16 @@ def train(
         run.progress.say(f"fitting once more on all of the data, for the model that is saved{chosen}")
         clock = Clock()
         fitted = _fit(kind(again), data, None, run)
+        seconds = clock.seconds
         histories["saved"] = getattr(fitted, "history", None)
-    seconds = clock.seconds
+        if comparison is not None:
+            fitted.comparison = comparison  # type: ignore[attr-defined]
     path = save(
         fitted, out, overwrite=overwrite, metrics=_kept(result),
-        run={"seed": run.seed, "threads": run.n_threads, "fit_seconds": round(seconds, 3), "fitted_on": _fitted_on(parts, refitted)},
+        run={
+            "seed": run.seed, "threads": run.n_threads, "fit_seconds": round(seconds, 3), "fitted_on": _fitted_on(parts, refitted),
+            "notes": list(getattr(fitted, "notes", ())),
+        },
         split=None if parts is None else parts.sentence,
     )  # fmt: skip
     if plot is not None:
@@ -132,6 +139,15 @@ def train(
 
 def _fit(model: Recommender, data: Interactions, parts: Split | None, run: Run) -> Recommender:
     return model.fit(data, validation=None if parts is None else parts.validation, run=run)
+
+
+def _compared(model: Recommender, parts: Split | None, run: Run) -> Any:
+    """What features cost, in models with content: taken on validation data when fitted, else on the test part, which decides nothing."""
+    if parts is None or not hasattr(model, "compare_with_twin") or not model.config.twin:
+        return None
+    if model.comparison is None and parts.test.truth.item_rows.size:  # type: ignore[attr-defined]
+        model.compare_with_twin(parts.test, run=run)
+    return model.comparison  # type: ignore[attr-defined]
 
 
 def _fitted_on(parts: Split | None, refitted: bool) -> str:
