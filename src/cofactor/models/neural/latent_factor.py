@@ -123,7 +123,7 @@ class LatentFactor(TrainedRecommender):
         """The tables as training begins: small normal vectors, and the damped means as biases."""
         import torch
 
-        from cofactor.models.neural.latent_factor_module import FactorTables, initial_rows
+        from cofactor.models.neural.latent_factor_module import initial_rows
 
         config: LatentFactorConfig = self.config
         user_bias, item_bias = np.zeros(data.n_users, np.float32), np.zeros(data.n_items, np.float32)
@@ -148,7 +148,7 @@ class LatentFactor(TrainedRecommender):
         def weighed(counts: np.ndarray) -> torch.Tensor:
             return torch.from_numpy(l2_weights(counts, counts, config.frequency_power))
 
-        return FactorTables(
+        return self._tables(
             initial_rows(data.n_users, *shape, torch.from_numpy(user_bias), generator),
             initial_rows(data.n_items, *shape, torch.from_numpy(item_bias), generator),
             biases=config.biases and config.loss != "cosine_contrastive",
@@ -163,6 +163,12 @@ class LatentFactor(TrainedRecommender):
             user_weight=weighed(data.user_counts) if rated else None,
             item_weight=weighed(data.item_counts) if rated else None,
         ).to(device)
+
+    def _tables(self, users: torch.Tensor, items: torch.Tensor, **settings: Any) -> FactorTables:
+        """The module itself; a model with more to it brings its own."""
+        from cofactor.models.neural.latent_factor_module import FactorTables
+
+        return FactorTables(users, items, **settings)
 
     def _publish(self, module: FactorTables, data: Interactions) -> None:
         """Take the module's weights as this model's arrays; who has no interaction gets what an empty history gets."""
