@@ -58,7 +58,7 @@ def test_promotion_says_what_was_checked_and_rollback_takes_less_than_a_second(f
     assert "no version before" in said(capsys, str(folder), "--rollback", code=1)
 
 
-def test_much_worse_version_is_refused_on_the_events_of_a_store_in_use_unless_forced(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_much_worse_version_is_refused_on_a_store_in_use_unless_forced(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from cofactor import load
 
     model = load(folder / "good")

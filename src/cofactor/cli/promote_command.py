@@ -26,7 +26,7 @@ def command(
     rollback: Annotated[bool, typer.Option("--rollback", help="Go back to the version before.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Leave out the comparison on stored events; never the other checks.")] = False,
     store: Annotated[
-        str | None, typer.Option(metavar="URL", help="The service's events, as for serve: sqlite:///events.db (as by default, beside DIR) ...")
+        str | None, typer.Option(metavar="URL", help="The service's events, as for serve; by default the file beside DIR, if there is one.")
     ] = None,
     json: opt.Json = False,
     quiet: opt.Quiet = False,

@@ -38,6 +38,18 @@ def test_factorisation_is_served_without_torch_and_stops_in_order(served: tuple[
     assert "reader-" not in err
 
 
+def test_every_request_is_logged_without_ids_or_bodies_if_asked_for(folder: Path, tmp_path: Path) -> None:
+    with serving(folder, f"sqlite:///{tmp_path / 'e.db'}", "--access-log") as (process, url):
+        for _ in range(20):
+            assert httpx.get(url + "/v1/users/secret-name/recommendations").status_code == 200
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=20)
+    lines = [json.loads(line) for line in err.splitlines()]
+    routes = [line["route"] for line in lines if line["event"] == "request"]
+    assert routes.count("/v1/users/{user_id}/recommendations") == 20
+    assert "secret-name" not in err
+
+
 def test_new_key_is_printed_once_and_kept_as_a_hash(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["serve", "--new-key", "write", "--keys", str(tmp_path / "keys")]) == 0
     key = capsys.readouterr().out.strip()
