@@ -36,8 +36,12 @@ def row_ridge(
     return (regularization * pairs**frequency_exponent).astype(np.float32)
 
 
-def gram_basis(fixed: np.ndarray, unobserved_weight: float) -> tuple[np.ndarray, np.ndarray]:
+def gram_basis(
+    fixed: np.ndarray, unobserved_weight: float, shares: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Return the eigenbasis and the eigenvalues of the weighted Gram matrix; see the reference twin."""
+    if shares is not None:
+        fixed = fixed * np.sqrt(shares)[:, None]
     with _one_blas_thread():
         parts = np.zeros((DENSE_PARTS, fixed.shape[1], fixed.shape[1]), F)
         on_threads(lambda part: _gram_part(fixed, *_share(fixed, part), parts[part]), DENSE_PARTS)
@@ -149,9 +153,10 @@ def half_epoch(
     solver: str = "cg",
     steps: int = 3,
     block_size: int = 16,
+    shares: np.ndarray | None = None,
 ) -> None:
     """Solve one side given the other, both in place; see the reference twin for the parameters."""
-    basis, diagonal = gram_basis(fixed, unobserved_weight)
+    basis, diagonal = gram_basis(fixed, unobserved_weight, shares)
     rotate(fixed, basis)
     if solver == "subspace":
         rotate(solved, basis)  # the other solvers don't look at what was there

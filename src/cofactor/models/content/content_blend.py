@@ -12,7 +12,7 @@ from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.models.base import Audience, Recommender, States
-from cofactor.models.content.base import ContentConfig
+from cofactor.models.content.base import COMPARISON, ContentConfig
 from cofactor.models.content.content_knn import ContentKNN
 from cofactor.models.content.content_ridge import ContentRidge
 from cofactor.models.content.feature_ials import FeatureIALS
@@ -62,7 +62,7 @@ class ContentBlend(ContentKNN):
         letters = self.config.characters and self.config.ials_characters
         ials: Any = FeatureIALS.Config.from_text(self.config.ials_settings).replace(**{**own, "characters": letters})
         self.parts = (ContentRidge(ridge), FeatureIALS(ials))
-        self.arrays = {"probes": ArraySpec("int64", ("probes",))}  # type: ignore[misc]
+        self.arrays = {"probes": ArraySpec("int64", ("probes",)), **COMPARISON}  # type: ignore[misc]
         for prefix, part in zip(("ridge_", "ials_"), self.parts, strict=True):
             sizes = {k: str(v) for k, v in part.config.to_dict().items() if isinstance(v, int)}
             for name, spec in part.arrays.items():
@@ -80,7 +80,11 @@ class ContentBlend(ContentKNN):
     @property
     def notes(self) -> tuple[str, ...]:
         """What was found in the columns, and how good content vectors are."""
-        return self.parts[1].notes
+        return (*self.parts[1].notes, *self.compared)
+
+    def plain_twin(self) -> Recommender:
+        """Return iALS with the settings of the part that has them."""
+        return self.parts[1].plain_twin()
 
     def _both(self, histories: Histories, item_rows: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
         """The two parts' scores, each over its spread."""
@@ -111,10 +115,10 @@ class ContentBlend(ContentKNN):
         _, second, _ = ials._explain(folded, item_row)
         return past, first / spreads[0] + self.config.weight * second / spreads[1], 0.0
 
-    def _feature_weights(self, audience: Audience) -> np.ndarray | None:
+    def _feature_weights(self, audience: Audience, item_row: int) -> np.ndarray | None:
         # The words of the ridge part alone: the other may read other features.
         assert isinstance(audience.states, Histories)
-        weights = self.parts[0]._feature_weights(audience)
+        weights = self.parts[0]._feature_weights(audience, item_row)
         return None if weights is None else weights / self._spreads(audience.states)[0]
 
     def _add_items(self, data: Interactions) -> None:

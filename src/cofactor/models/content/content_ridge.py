@@ -14,7 +14,7 @@ from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.models.base import Audience, States
-from cofactor.models.content.base import SPEC_ARRAYS, ContentConfig, read_features
+from cofactor.models.content.base import COMPARISON, SPEC_ARRAYS, ContentConfig, read_features
 from cofactor.models.content.content_knn import ContentKNN
 from cofactor.models.traits import ArraySpec, Traits
 
@@ -58,6 +58,7 @@ class ContentRidge(ContentKNN):
     traits = Traits(explains=True, uses_features=True)
     arrays = {  # noqa: RUF012
         **SPEC_ARRAYS,
+        **COMPARISON,
         "warm": ArraySpec("int64", ("warm",)),
         "weights": ArraySpec("float32", ("warm", "warm")),
     }
@@ -137,7 +138,7 @@ class ContentRidge(ContentKNN):
         added = np.where(at >= 0, self.weights[np.maximum(at, 0)] @ like, 0)
         return past, added, float(self._popularity[item_row]) if audience.empty[0] else 0.0
 
-    def _feature_weights(self, audience: Audience) -> np.ndarray | None:
+    def _feature_weights(self, audience: Audience, item_row: int) -> np.ndarray | None:
         assert isinstance(audience.states, Histories)
         return self._wanted(self._past(audience.states))[:, 0]
 

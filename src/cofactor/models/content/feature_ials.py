@@ -13,12 +13,13 @@ from cofactor.base.run import Run
 from cofactor.data.features import FeatureSpec
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
-from cofactor.models.base import Audience, States
+from cofactor.models.base import Audience, Recommender, States
 from cofactor.models.content import check as checking
-from cofactor.models.content.base import SPEC_ARRAYS, ContentConfig, ContentFeatures, cold_rows, read_features
+from cofactor.models.content.base import COMPARISON, SPEC_ARRAYS, ContentConfig, ContentFeatures, cold_rows, read_features
 from cofactor.models.content.check import CHECK, Check
 from cofactor.models.content.ridge import sparse_ridge
-from cofactor.models.implicit.ials import IALS, IALSConfig
+from cofactor.models.content.twin import shared
+from cofactor.models.implicit.ials import IALS, ALSConfig
 from cofactor.models.traits import ArraySpec, Traits
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ USER_ARRAYS = {
 }
 
 
-class FeatureIALSConfig(IALSConfig, ContentConfig):
+class FeatureIALSConfig(ALSConfig, ContentConfig):
     """Settings of `FeatureIALS`: those of iALS and of the content."""
 
     ridge: float = setting(10.0, above=0.0, doc="λ of the regression of vectors on features, beside the items' mean weight.")
@@ -66,6 +67,7 @@ class FeatureIALS(ContentFeatures, IALS):
     arrays = {  # noqa: RUF012
         **SPEC_ARRAYS,
         **USER_ARRAYS,
+        **COMPARISON,
         "user_factors": ArraySpec("float32", ("users", "factors")),
         "item_factors": ArraySpec("float32", ("items", "factors")),
         "map": ArraySpec("float32", ("width", "factors")),
@@ -132,7 +134,12 @@ class FeatureIALS(ContentFeatures, IALS):
     @property
     def notes(self) -> tuple[str, ...]:
         """What was found in the columns, and how good content vectors are."""
-        return (*super().notes, self.check.sentence)
+        _ = self.data
+        return (*self.spec.notes, self.check.sentence, *self.compared)
+
+    def plain_twin(self) -> Recommender:
+        """Return iALS with the same settings."""
+        return shared(self.config, IALS)
 
     def _profiles(self, data: Interactions, run: Run) -> tuple[FeatureSpec | None, Any]:
         """The users' features, if columns of the profiles are named."""
@@ -217,7 +224,10 @@ class FeatureIALS(ContentFeatures, IALS):
         rest = float(np.asarray(audience.states)[0] @ target - added.sum()) if self.user_map is not None else 0.0
         return past, added, rest
 
-    def _feature_weights(self, audience: Audience) -> np.ndarray | None:
+    def _explain_rows(self, audience: Audience, item_rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        return Recommender._explain_rows(self, audience, item_rows)
+
+    def _feature_weights(self, audience: Audience, item_row: int) -> np.ndarray | None:
         return self.check.scale * (self.map @ np.asarray(audience.states)[0])
 
     def _state(self) -> dict[str, np.ndarray]:
