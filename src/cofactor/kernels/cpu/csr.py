@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-from cofactor.kernels.cpu.jit import kernel, on_parts
+from cofactor.kernels.cpu.jit import helper, kernel, on_parts
 
 LAST, SUM, MEAN, MAX = 0, 1, 2, 3
 
@@ -174,22 +176,37 @@ def transpose(indptr: np.ndarray, item_rows: np.ndarray, n_items: int) -> tuple[
 
 def chronological(indptr: np.ndarray, order: np.ndarray, times: np.ndarray) -> np.ndarray:
     """Return the positions by user, time and ``order``; see `reference.csr.chronological`."""
-    positions = np.empty(len(order), np.int64)
+    positions = np.empty(indptr[-1], np.int64)
     on_parts(lambda first, end: _chronological(indptr[first : end + 1], order, times, positions), len(indptr) - 1)
     return positions
+
+
+@helper
+def _ascends(values: Any, start: Any, end: Any) -> Any:
+    """Whether values[start:end] are in ascending order."""
+    good = True
+    for q in range(start + 1, end):
+        good = good and values[q] >= values[q - 1]
+    return good
 
 
 @kernel
 def _chronological(indptr: np.ndarray, order: np.ndarray, times: np.ndarray, positions: np.ndarray) -> None:
     for u in range(len(indptr) - 1):
         start, end = indptr[u], indptr[u + 1]
-        first = np.argsort(order[start:end])
-        if len(times) > 0:
-            mine = times[start:end][first]
-            # Mergesort is stable: equal times stay in the order of the source.
-            then = np.argsort(mine, kind="mergesort")
-            for q in range(end - start):
-                positions[start + q] = start + first[then[q]]
-        else:
+        for q in range(start, end):
+            positions[q] = q
+        if len(order) > 0 and not _ascends(order, start, end):
+            first = np.argsort(order[start:end])
             for q in range(end - start):
                 positions[start + q] = start + first[q]
+        if len(times) > 0 and end > start:
+            before = positions[start:end].copy()
+            mine = np.empty(end - start, np.int64)
+            for q in range(end - start):
+                mine[q] = times[before[q]]
+            if not _ascends(mine, 0, end - start):
+                # Mergesort is stable: equal times stay in the order of the source.
+                then = np.argsort(mine, kind="mergesort")
+                for q in range(end - start):
+                    positions[start + q] = before[then[q]]
