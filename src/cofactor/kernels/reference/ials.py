@@ -112,6 +112,7 @@ def half_epoch(
     solver: str = "cg",
     steps: int = 3,
     block_size: int = 16,
+    tolerance: float = 0.0,
 ) -> None:
     """Solve one side given the other, both in place: each row minimises its share of the objective.
 
@@ -138,6 +139,8 @@ def half_epoch(
         Steps of conjugate gradient; other solvers ignore it.
     block_size
         Factors in a block of the subspace solver, cut to f; other solvers ignore it.
+    tolerance
+        Conjugate gradient ends early at a row whose residual is so small a share of the first, from 0.
 
     Raises
     ------
@@ -162,7 +165,7 @@ def half_epoch(
     failed = solve_giant(*problem, giants, solved)
     if failed < 0:
         if solver == "cg":
-            failed = solve_cg(*problem, rows, solved, steps)
+            failed = solve_cg(*problem, rows, solved, steps, tolerance)
         elif solver == "cholesky":
             failed = solve_direct(*problem, rows, solved)
         else:

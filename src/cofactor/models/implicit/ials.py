@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,6 +18,14 @@ from cofactor.models.traits import ArraySpec, Traits
 
 if TYPE_CHECKING:
     from cofactor.data.split import Part
+
+
+# Chosen on a tenth of Gowalla's training interactions: on data so sparse three epochs are enough, and the first two need one step only.
+# nDCG@20 there .0904 with 64 factors, against .0891 after three full epochs. On denser data, as ml-1m, full epochs are better.
+PRESETS: dict[str, dict[str, Any]] = {"sparse": {"warmup": 2, "epochs": 3}}
+
+# Of the residual that is left of a row in the last solve: vectors then differ from the exact ones by less than a thousandth.
+_SOLVED = 1e-5
 
 
 class IALSConfig(Config):
@@ -42,6 +50,10 @@ class IALSConfig(Config):
     epochs: int = setting(8, low=1, high=10_000, doc="Rounds in which both sides are solved once.")
     solver: str = setting("cg", choices=("cg", "cholesky", "subspace"), doc="How a side is solved: cg is the fastest.")
     cg_steps: int = setting(3, low=1, high=1000, doc="Conjugate gradient steps for each row; for the solver cg.")
+    warmup: int = setting(
+        0, low=0, high=10_000,
+        doc="How many of the epochs, at the start, take one conjugate gradient step only, at a third of the cost; for the solver cg.",
+    )  # fmt: skip
     block_size: int = setting(16, low=1, high=4096, doc="Factors in a block; for the solver subspace.")
     init_scale: float = setting(0.1, above=0, doc="The first vectors' length, about; small starts find the main directions first.")
 
@@ -62,8 +74,11 @@ class IALS(FactorModel):
     users and items that have any: then all pairs together weigh 10 times what the observed ones do, on data of any size. The
     number that was used is kept in the state as ``alpha0``; `fold_in` and `explain` take it from there.
 
-    Training ends with one exact solve of all users against the final items, so a trained user's vector is what `fold_in` gives
-    for the same history. Vectors stand in the basis in which the items' Gram matrix is diagonal, which changes no score.
+    Training ends with one solve of all users against the final items, exact or (solver cg) to a hundred-thousandth of the
+    residual, so a trained user's vector is what `fold_in` gives for the same history. Vectors stand in the basis in which the
+    items' Gram matrix is diagonal, which changes no score.
+
+    The first epochs find the main directions, for which one step is enough (``warmup``): their error is corrected later.
 
     Few epochs are often better than many: on sparse data ranking quality peaks before the loss does.
 
@@ -98,14 +113,19 @@ class IALS(FactorModel):
         of_items = (item_indptr, user_rows, np.ascontiguousarray(weights[positions]))
         user_ridge = self._ridge(data.indptr, data.n_items)
         item_ridge = self._ridge(item_indptr, data.n_users)
-        x, y = (self._start(run, side, count) for side, count in (("users", data.n_users), ("items", data.n_items)))
-        how = (config.solver, config.cg_steps, config.block_size)
+        x, y = np.zeros((data.n_users, config.factors), np.float32), self._start(run, "items", data.n_items)
+        if config.solver == "subspace":
+            x = self._start(run, "users", data.n_users)  # the other solvers begin with the items, and don't look at the users
         with run.progress.task("iALS", config.epochs) as task:
-            for _ in range(config.epochs):
+            for epoch in range(config.epochs):
+                how = (config.solver, 1 if epoch < config.warmup else config.cg_steps, config.block_size)
                 ials.half_epoch(*of_users, y, x, alpha0, user_ridge, *how)
                 ials.half_epoch(*of_items, x, y, alpha0, item_ridge, *how)
                 task.advance()
-        ials.half_epoch(*of_users, y, x, alpha0, user_ridge, "cholesky")
+        if config.solver == "cg":
+            ials.half_epoch(*of_users, y, x, alpha0, user_ridge, "cg", 2 * config.factors, tolerance=_SOLVED)
+        else:
+            ials.half_epoch(*of_users, y, x, alpha0, user_ridge, "cholesky")
         self._restore({"user_factors": x, "item_factors": y, "alpha0": self.alpha0})
 
     def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
