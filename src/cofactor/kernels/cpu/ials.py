@@ -154,6 +154,7 @@ def half_epoch(
     steps: int = 3,
     block_size: int = 16,
     shares: np.ndarray | None = None,
+    tolerance: float = 0.0,
 ) -> None:
     """Solve one side given the other, both in place; see the reference twin for the parameters."""
     basis, diagonal = gram_basis(fixed, unobserved_weight, shares)
@@ -166,7 +167,7 @@ def half_epoch(
     failed = solve_giant(*problem, giants, solved)
     if failed < 0:
         if solver == "cg":
-            failed = solve_cg(*problem, rows, solved, steps)
+            failed = solve_cg(*problem, rows, solved, steps, tolerance)
         elif solver == "cholesky":
             failed = solve_direct(*problem, rows, solved)
         else:
