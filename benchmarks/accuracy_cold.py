@@ -137,7 +137,7 @@ def scale(run: Run, models: list[str]) -> None:
     data = Interactions.from_rows(rng.integers(0, n_users, n), rng.integers(0, n_items, n), users=n_users, items=n_items)
     data = replace(data, catalogue=Catalogue(pa.table({"description": texts.slice(0, n_items)})))
     print(f"made in {time.perf_counter() - began:.1f} s")
-    few = {"content_knn": (), "feature_ials": ("factors=32", "epochs=3"), "two_tower": ("factors=32", "epochs=1", "batch_size=4096")}
+    few = {"content_knn": (), "feature_ials": ("factors=32", "epochs=3"), "two_tower": ("factors=32", "epochs=1")}
     for name, settings in few.items():
         if models and name not in models:
             continue

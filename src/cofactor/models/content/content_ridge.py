@@ -51,8 +51,8 @@ class ContentRidge(ContentKNN):
     the solution, for all users at once, of ``min |X (I + β G) - F W|² + λ |W|²`` in the dual: collaborative data say what a user
     would take, content says what is like it.
 
-    The scores of new items are divided by ``(σ_c / σ̄)^q``, with σ their standard deviation over 500 users drawn once, σ̄ its median over
-    items with interactions, and q the ``levelling``: what little is known of isn't drowned by what much is known of.
+    The scores of new items are divided by ``(σ_c / σ̄)^q``, with σ their standard deviation over 500 users drawn once (the scores of each
+    brought to one spread over items), σ̄ its median over items with interactions, and q the ``levelling``: see `levelling.levels`.
 
     One n_warm × n_warm matrix of float32 is held, as in EASE, and n_warm³ multiplications fit it; what wouldn't fit into memory is
     refused (`bridge` needs neither). New items need no computation beyond their features.
@@ -141,7 +141,10 @@ class ContentRidge(ContentKNN):
     def _spreads_over(self, matrix: Any, data: Interactions) -> np.ndarray:
         """The standard deviation of items' scores over the probes, float64 [n]."""
         if "probed" not in self._cache:
-            self._cache["probed"] = self._wanted(self._past(data.histories(self.probes)))
+            wanted = self._wanted(self._past(data.histories(self.probes)))
+            # Users too are brought to one spread first, over some of the warm items: else a few busy ones would say it all.
+            some = self._inputs(self.features[self.warm[:: max(1, len(self.warm) // _PROBES)]])
+            self._cache["probed"] = wanted / np.maximum(np.asarray(some @ wanted).std(axis=0), 1e-12)
         return np.asarray(self._inputs(matrix) @ self._cache["probed"]).std(axis=1, dtype=np.float64)
 
     def _extend(self, data: Interactions, matrix: Any, first: int) -> None:

@@ -17,7 +17,7 @@ from cofactor.models.base import Audience, Recommender, States
 from cofactor.models.content import check as checking
 from cofactor.models.content.base import COMPARISON, SPEC_ARRAYS, ContentConfig, ContentFeatures, cold_rows, read_features
 from cofactor.models.content.check import CHECK, Check
-from cofactor.models.content.levelling import levels, spreads_of_vectors
+from cofactor.models.content.levelling import covariance_of, levels, spreads_of_vectors
 from cofactor.models.content.ridge import sparse_ridge
 from cofactor.models.content.twin import shared
 from cofactor.models.implicit.ials import IALS, IALSConfig
@@ -189,7 +189,9 @@ class FeatureIALS(ContentFeatures, IALS):
         """What content vectors are multiplied by, float32 [n]."""
         if "covariance" not in self._cache:
             known = self.item_factors[self._known]
-            covariance = np.atleast_2d(np.cov(self.user_factors, rowvar=False))
+            # Users too are brought to one spread first: else a few busy ones would say it all.
+            users = self.user_factors / np.maximum(spreads_of_vectors(self.user_factors, covariance_of(known)), 1e-12)[:, None]
+            covariance = covariance_of(users)
             self._cache["covariance"] = covariance, float(np.median(spreads_of_vectors(known, covariance)))
         covariance, typical = self._cache["covariance"]
         return levels(spreads_of_vectors(vectors, covariance), typical, self.config.levelling)

@@ -35,3 +35,11 @@ def spreads_of_vectors(vectors: np.ndarray, covariance: np.ndarray) -> np.ndarra
     """Return ``σ_i = sqrt(y_i' C y_i)``, the spread of ``x·y_i`` over users with covariance C [f, f], of vectors [n, f]."""
     squares = np.einsum("nf,nf->n", vectors @ covariance, vectors, dtype=np.float64)
     return np.sqrt(np.maximum(squares, 0))
+
+
+def covariance_of(vectors: np.ndarray) -> np.ndarray:
+    """Return the covariance of vectors [n, f], float32 [f, f]; rows of zeros, of whom nothing is known, are left out."""
+    known = vectors[np.any(vectors != 0, axis=1)]
+    if len(known) < 2:
+        return np.zeros((vectors.shape[1], vectors.shape[1]), np.float32)
+    return np.atleast_2d(np.cov(known, rowvar=False)).astype(np.float32)
