@@ -17,7 +17,8 @@ from cofactor.base.run import Run
 from cofactor.data import datasets
 from cofactor.data.catalogue import Catalogue
 from cofactor.data.interactions import Interactions
-from cofactor.data.split import Split, split
+from cofactor.data.split import Split
+from cofactor.data.splits import split
 from cofactor.evaluation.evaluate import evaluate
 from cofactor.models import registry
 

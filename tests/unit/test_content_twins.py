@@ -14,7 +14,8 @@ from cofactor.artifact.load import inspect, load
 from cofactor.artifact.save import save
 from cofactor.base.run import Run
 from cofactor.data.catalogue import Catalogue
-from cofactor.data.split import Split, split
+from cofactor.data.split import Split
+from cofactor.data.splits import split
 from cofactor.models import registry
 from cofactor.models.content.twin import Comparison, warm_ndcg
 from cofactor.runs.train import train

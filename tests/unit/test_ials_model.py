@@ -33,9 +33,10 @@ def test_every_solver_ends_at_the_same_scores(settings):
     np.testing.assert_allclose(scores(data, cg_steps=6, epochs=300), scores(data, epochs=300, **settings), atol=0.01)
 
 
-def test_trained_user_equals_fold_in_of_the_own_history():
+@pytest.mark.parametrize("power", [0.0, 0.7])
+def test_trained_user_equals_fold_in_of_the_own_history(power):
     data = interactions()
-    model = IALS(factors=5, confidence="log", epochs=3).fit(data, run=RUN)
+    model = IALS(factors=5, confidence="log", epochs=3, popularity_power=power).fit(data, run=RUN)
     users = np.arange(N_USERS, dtype=np.int32)
     folded = model.score_audience(model.fold_in(data.histories(users)))
     np.testing.assert_allclose(folded, model.score_rows(users), atol=1e-4)
@@ -68,8 +69,9 @@ def test_value_of_a_past_item_weighs_in_the_explanation_of_a_history():
     assert share[0] > share[1]
 
 
-def test_explanation_of_a_history_adds_up_to_its_score():
-    model = IALS(factors=5, confidence="linear", epochs=5).fit(interactions(), run=RUN)
+@pytest.mark.parametrize("power", [0.0, 0.7])
+def test_explanation_of_a_history_adds_up_to_its_score(power):
+    model = IALS(factors=5, confidence="linear", epochs=5, popularity_power=power).fit(interactions(), run=RUN)
     explained = model.explain(item=9, history={2: 8.0, 5: 1.0, 14: 3.0})
     state = model.fold_in(Histories.of([[2, 5, 14]], N_ITEMS, [[8.0, 1.0, 3.0]]))
     assert explained.score == pytest.approx(float(model.score_audience(state)[0, 9]), abs=1e-5)
@@ -87,9 +89,40 @@ def test_default_unobserved_weight_is_ten_times_the_density_among_known_users_an
     assert given.state()["alpha0"].tolist() == [0.25]
 
 
-def test_loaded_model_folds_in_and_explains_with_the_weight_of_the_fit():
+def test_popularity_power_minimises_the_documented_loss():
+    data, alpha, reg, power = interactions(), 0.1, 0.003, 0.8
+    given = {"factors": 5, "unobserved_weight": alpha, "regularization": reg, "confidence": "linear"}
+    model = IALS(**given, epochs=300, solver="cholesky", popularity_power=power).fit(data, run=RUN)
+    c = data.item_counts**-power
+    c *= len(data) / (c @ data.item_counts)
+    x, y = model.user_factors.astype(np.float64), model.item_factors.astype(np.float64)
+    observed = np.zeros((N_USERS, N_ITEMS))
+    observed[data.user_rows, data.item_rows] = 1.0 + data.weights
+    pull = c * (observed * (x @ y.T - 1.0) + alpha * (x @ y.T))
+    of_users = pull @ y + (reg * (data.user_counts + alpha * N_ITEMS))[:, None] * x
+    of_items = pull.T @ x + (reg * (data.item_counts + alpha * N_USERS))[:, None] * y
+    size = np.abs((c * observed) @ y).max()
+    assert np.abs(of_users).max() < 1e-4 * size
+    assert np.abs(of_items).max() < 1e-2 * size  # they come one half-epoch after the items' own solve
+
+
+def test_popularity_power_fits_rare_items_better_at_the_expense_of_popular_ones():
     data = interactions()
-    model = IALS(factors=5, epochs=3).fit(data, run=RUN)
+    order = np.argsort(data.item_counts)
+    found = []
+    for power in (0.0, 1.5):
+        observed = np.zeros((N_USERS, N_ITEMS))
+        observed[data.user_rows, data.item_rows] = scores(data, popularity_power=power)[data.user_rows, data.item_rows]
+        fit = observed.sum(axis=0) / data.item_counts
+        found.append((fit[order[:4]].mean(), fit[order[-4:]].mean()))
+    assert found[1][0] > found[0][0]
+    assert found[1][1] < found[0][1]
+
+
+@pytest.mark.parametrize("power", [0.0, 0.7])
+def test_loaded_model_folds_in_and_explains_with_the_weight_of_the_fit(power):
+    data = interactions()
+    model = IALS(factors=5, epochs=3, popularity_power=power).fit(data, run=RUN)
     state = model.state()
     loaded = IALS.from_state(model.config, {**state, "alpha0": state["alpha0"] * 3}, data)
     again = IALS.from_state(model.config, state, data)

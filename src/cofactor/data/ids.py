@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cofactor.base.errors import ArgumentError, DataError, UnknownIdError
+from cofactor.data import sorting
 
 # From this many ids on, one vectorised hash join beats a Python dictionary look-up per id.
 _BULK = 512
@@ -220,7 +221,7 @@ def _used(column: Any) -> Any:
     unified = column.unify_dictionaries()
     occurs = np.zeros(len(unified.chunk(0).dictionary), bool)
     for chunk in unified.chunks:
-        occurs[np.asarray(chunk.indices)] = True
+        sorting.mark(np.asarray(chunk.indices), occurs)
     return unified.chunk(0).dictionary.filter(pa.array(occurs))
 
 

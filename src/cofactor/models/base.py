@@ -225,6 +225,11 @@ class Recommender(ABC):
         _ = self.data
         return {name: np.ascontiguousarray(array) for name, array in self._state().items()}
 
+    @property
+    def refit_config(self) -> Any:
+        """The settings for a fit on more data without a validation part: what early stopping chose stands in them."""
+        return self.config
+
     @classmethod
     def from_state(cls, config: BaseConfig, arrays: Mapping[str, np.ndarray], data: Interactions) -> Self:
         """Make a fitted model from its named arrays and the interactions it was fitted on.

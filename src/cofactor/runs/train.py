@@ -82,7 +82,8 @@ def train(
         What to measure; None for what suits the model.
     refit
         Whether the saved model is fitted on all of the data once it was measured, so that it knows every user's latest
-        interactions. The saved metrics are those of the model that hadn't seen the test part.
+        interactions. The saved metrics are those of the model that hadn't seen the test part. If a validation part stopped
+        that one early, this one is trained for as many epochs as were best.
     overwrite
         Whether a model at ``out`` is replaced.
     plot
@@ -112,9 +113,8 @@ def train(
     histories = {"measured" if result is not None else "saved": getattr(fitted, "history", None)}
     refitted = parts is not None and refit
     if refitted:
-        run.progress.say("fitting once more on all of the data, for the model that is saved")
         clock = Clock()
-        fitted = _fit(kind(config), data, None, run)
+        fitted = _fit_again(fitted, data, run)
         seconds = clock.seconds
         histories["saved"] = getattr(fitted, "history", None)
         if comparison is not None:
@@ -136,6 +136,14 @@ def train(
 
 def _fit(model: Recommender, data: Interactions, parts: Split | None, run: Run) -> Recommender:
     return model.fit(data, validation=None if parts is None else parts.validation, run=run)
+
+
+def _fit_again(measured: Recommender, data: Interactions, run: Run) -> Recommender:
+    """The same on all of the data, with what early stopping chose."""
+    config = measured.refit_config
+    chosen = "" if config == measured.config else f", with the {config.epochs} epochs that were best on validation"
+    run.progress.say(f"fitting once more on all of the data, for the model that is saved{chosen}")
+    return _fit(type(measured)(config), data, None, run)
 
 
 def _compared(model: Recommender, parts: Split | None, run: Run) -> Any:

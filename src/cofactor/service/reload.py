@@ -123,9 +123,9 @@ class Models:
     def _grown(self, old: Loaded) -> Loaded:
         with kernels():
             model = with_newcomers(old.model, self._live, self._store)
-        if model is old.model:
-            return old
-        return dressed(old.version, model, old.manifest, self._live, self._store, self._settings)
+            if model is old.model:
+                return old
+            return dressed(old.version, model, old.manifest, self._live, self._store, self._settings)
 
     def _swap(self, loaded: Loaded) -> None:
         self._stamp = self.folder.stamp()

@@ -1,9 +1,13 @@
-"""The scorer: one thread that answers whoever waits, together.
+"""The scorer: whoever waits is answered together.
 
 While one batch is scored, requests gather, and the next batch takes them all: reading the items once for thirty people costs
 little more than reading them for one. So a queue that grows makes the service more efficient rather than slower, up to the
 point where the oldest request has waited too long; from there on new ones are refused at once. Histories are read here too,
 right before scoring: whatever was acknowledged before a request came is in its answer.
+
+Where scoring a person takes a fraction of a millisecond, a batch is scored in the event loop itself: handing it to a thread and back
+costs more than the work, since both need the interpreter. What takes longer (a million items, a neural model, a filter to be
+evaluated, a database on another machine) has a thread.
 """
 
 from __future__ import annotations
@@ -21,6 +25,7 @@ import numpy as np
 
 from cofactor.models.base import Audience
 from cofactor.retrieval.topk import Exclusions, TopK
+from cofactor.service.admission import Admission
 from cofactor.service.errors import RequestError, overloaded
 from cofactor.service.gate import kernels
 from cofactor.service.loaded import Loaded
@@ -29,6 +34,7 @@ from cofactor.service.tastes import Taste
 from cofactor.service.wire import ReasonOut, Recommendations, Recommended, RecommendRequest
 
 log = logging.getLogger("cofactor.service")
+_FEW = 100  # items of a request up to which it may be answered in the event loop
 
 
 @dataclass(eq=False)
@@ -75,10 +81,14 @@ class Scorer:
     ----------
     settings
         Batch, queue, threads.
+    admission
+        Learns here what a request costs.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, admission: Admission) -> None:
         self._settings = settings
+        self._admission = admission
+        self._here: list[Job] = []
         self._waiting: deque[Job] = deque()
         self._changed = threading.Condition()
         self._closing = False
@@ -92,7 +102,7 @@ class Scorer:
     @property
     def queued(self) -> int:
         """How many requests wait."""
-        return len(self._waiting)
+        return len(self._waiting) + len(self._here)
 
     def recommend(self, loaded: Loaded, request: RecommendRequest) -> asyncio.Future[Recommendations]:
         """Queue a request for recommendations; call it in the event loop.
@@ -102,7 +112,19 @@ class Scorer:
         RequestError
             503, if those before it wait too long already.
         """
-        return self._submit(Job(loaded, self._loop.create_future(), request=request))
+        if loaded.lone != self._admission.lone:
+            self._admission.begin_with(loaded.lone)
+        job = Job(loaded, self._loop.create_future(), request=request)
+        if not loaded.quick or not _is_short(request):
+            return self._submit(job)
+        if len(self._here) >= self._settings.max_queue:
+            self.shed += 1
+            raise _too_many()
+        if not self._here:
+            # Later in this turn of the loop: what else has arrived by then is scored together with it.
+            self._loop.call_soon(self._answer_here)
+        self._here.append(job)
+        return job.future
 
     def call(self, loaded: Loaded, call: Callable[[], Any]) -> asyncio.Future[Any]:
         """Queue other work that needs the model's kernels."""
@@ -118,9 +140,9 @@ class Scorer:
     def _submit(self, job: Job) -> asyncio.Future[Any]:
         with self._changed:
             waiting = self._waiting
-            if len(waiting) >= self._settings.max_queue or (waiting and job.arrived - waiting[0].arrived > self._settings.max_waiting):
+            if len(waiting) >= self._settings.max_queue or (waiting and job.arrived - waiting[0].arrived > self._admission.patience):
                 self.shed += 1
-                raise overloaded("there are more requests than can be answered in time; try again shortly.")
+                raise _too_many()
             if self._closing:
                 raise RequestError(503, "stopping", "the service is stopping.", retry_after=1.0)
             waiting.append(job)
@@ -136,19 +158,34 @@ class Scorer:
                 if not self._waiting:
                     return
                 batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), self._settings.batch))]
-            # Who gave up, or was cut off, isn't worth scoring.
-            batch = [job for job in batch if not job.future.cancelled()]
-            done: list[tuple[Job, Any]] = []
-            try:
-                with kernels():
-                    self._answer(batch, done)
-            except Exception as error:  # nobody waits for ever, whatever it was
-                log.exception("scoring failed")
-                told = {id(job) for job, _ in done}
-                done += [(job, error) for job in batch if id(job) not in told]
-            self.batches += 1
-            self.answered += len(batch)
+            done = self._answered(batch)
             self._loop.call_soon_threadsafe(_deliver, done)
+
+    def _answer_here(self) -> None:
+        """Answer in the event loop, a batch each turn."""
+        batch, self._here = self._here[: self._settings.batch], self._here[self._settings.batch :]
+        if self._here:
+            self._loop.call_soon(self._answer_here)
+        _deliver(self._answered(batch))
+
+    def _answered(self, batch: list[Job]) -> list[tuple[Job, Any]]:
+        """The answers of a batch, or what went wrong with them."""
+        started = time.perf_counter()
+        # Who gave up, or was cut off, isn't worth scoring.
+        batch = [job for job in batch if not job.future.cancelled()]
+        done: list[tuple[Job, Any]] = []
+        try:
+            with kernels():
+                self._answer(batch, done)
+        except Exception as error:  # nobody waits for ever, whatever it was
+            log.exception("scoring failed")
+            told = {id(job) for job, _ in done}
+            done += [(job, error) for job in batch if id(job) not in told]
+        self.batches += 1
+        self.answered += len(batch)
+        if asked := sum(job.request is not None for job in batch):
+            self._admission.took(time.perf_counter() - started, asked)
+        return done
 
     def _answer(self, batch: list[Job], done: list[tuple[Job, Any]]) -> None:
         groups: dict[tuple[int, bool, int], list[_Asked]] = {}
@@ -215,6 +252,16 @@ class Scorer:
             return loaded.model.topk(audience, k, excluded=excluded, allowed=allowed, n_threads=threads)
         allowed = loaded.view.visible_in_order(ordered) if mask is None else ordered.in_order(mask)
         return ordered.best(np.asarray(audience.states), k, allowed=allowed, excluded=excluded, n_threads=threads)
+
+
+def _too_many() -> RequestError:
+    return overloaded("there are more requests than can be answered in time; try again shortly.")
+
+
+def _is_short(request: RecommendRequest) -> bool:
+    """Whether a request asks for nothing that may take long of itself."""
+    small = request.k <= _FEW and len(request.history or ()) <= _FEW and len(request.block or ()) <= _FEW
+    return small and request.where is None and request.allow is None
 
 
 def allowed_mask(loaded: Loaded, allow: list[Any] | None, where: str | None) -> np.ndarray | None:

@@ -35,6 +35,27 @@ def _by_user(user_rows: np.ndarray, n_users: int) -> tuple[np.ndarray, np.ndarra
     return indptr, order
 
 
+@kernel
+def indptr_if_sorted(user_rows: np.ndarray, item_rows: np.ndarray, n_users: int) -> np.ndarray:
+    """Return where each user's pairs begin, if they are sorted already; see `reference.csr.indptr_if_sorted`."""
+    n = len(user_rows)
+    indptr = np.empty(n_users + 1, np.int64)
+    user, item = -1, -1
+    for p in range(n):
+        next_user, next_item = user_rows[p], item_rows[p]
+        if next_user != user:
+            if next_user < user:
+                return np.empty(0, np.int64)
+            for u in range(user + 1, next_user + 1):
+                indptr[u] = p
+        elif next_item <= item:
+            return np.empty(0, np.int64)
+        user, item = next_user, next_item
+    for u in range(user + 1, n_users + 1):
+        indptr[u] = n
+    return indptr
+
+
 @kernel(parallel=True)
 def _sort_rows(indptr: np.ndarray, order: np.ndarray, item_rows: np.ndarray) -> None:
     """Each user's positions by item and then by position, in place."""

@@ -9,10 +9,16 @@ given, each with the block's ratings: p_u and b_u stay in the first cache, and m
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numba import prange
 
+from cofactor.base.memory import line_aligned
 from cofactor.kernels.cpu.jit import helper, kernel
+from cofactor.kernels.cpu.simd import dot_rows, prefetch_row, rating_step
+
+BLOCK = 16  # floats: a cache line, and what `simd` works on at once
 
 
 @helper
@@ -33,7 +39,88 @@ def equal_parts(indptr: np.ndarray, order: np.ndarray, n_parts: int, rows_each: 
     return bounds
 
 
+@helper
+def _ask_for(
+    indptr: Any, indices: Any, values: Any, user_factors: Any, order: Any, place: Any, n_parts: Any, block: Any
+) -> None:
+    """Ask for what the walk of a user begins with: rows of a block are short, and no hardware foresees the next one."""
+    row = order[place] * n_parts + block
+    prefetch_row(user_factors, order[place])
+    for at in range(indptr[row], min(indptr[row + 1], indptr[row] + 64), 16):
+        prefetch_row(indices, at)
+        prefetch_row(values, at)
+
+
 @kernel(parallel=True)
+def _epoch(
+    indptr: np.ndarray,
+    indices: np.ndarray,
+    values: np.ndarray,
+    order: np.ndarray,
+    mean: float,
+    user_bias: np.ndarray,
+    item_bias: np.ndarray,
+    user_factors: np.ndarray,
+    item_factors: np.ndarray,
+    learning_rate: float,
+    bias_learning_rate: float,
+    reg_user: np.ndarray,
+    reg_item: np.ndarray,
+    reg_user_bias: np.ndarray,
+    reg_item_bias: np.ndarray,
+) -> float:
+    """Walk over all ratings once; rows are whole blocks of 16 floats."""
+    rate, bias_rate, mu, one = np.float32(learning_rate), np.float32(bias_learning_rate), np.float32(mean), np.float32(1)
+    last = indices.shape[0] - 1
+    n_parts = (indptr.shape[0] - 1) // user_factors.shape[0]
+    bounds = equal_parts(indptr, order, n_parts, n_parts)
+    # What a rating needs of its item beside the vector, in one place: b_i, and what b_i and q_i keep in a step.
+    items = np.empty((item_factors.shape[0], 4), np.float32)
+    for n in range(items.shape[0]):
+        items[n, 0], items[n, 1], items[n, 2] = item_bias[n], one - bias_rate * reg_item_bias[n], one - rate * reg_item[n]
+    # Eight doubles to a part: one cache line each.
+    squared = np.zeros((n_parts, 8), np.float64)
+    for turn in range(n_parts):
+        for part in prange(n_parts):
+            block = (part + turn) % n_parts
+            after = bounds[part + 1] - 1
+            loss = 0.0
+            for place in range(bounds[part], bounds[part + 1]):
+                u = order[place]
+                row = u * n_parts + block
+                begin, end = indptr[row], indptr[row + 1]
+                _ask_for(indptr, indices, values, user_factors, order, min(place + 1, after), n_parts, block)
+                prefetch_row(indptr, order[min(place + 2, after)] * n_parts + block)
+                if begin == end:
+                    continue
+                b_u = user_bias[u]
+                keep_b_u, keep_p = one - bias_rate * reg_user_bias[u], one - rate * reg_user[u]
+                # Unsigned, so that no index is taken for one from the end.
+                v, i, ahead = np.uint64(u), np.uint64(indices[begin]), np.uint64(indices[min(begin + 1, last)])
+                dot = dot_rows(user_factors, v, item_factors, i)
+                for at in range(begin, end):
+                    soon = np.uint64(indices[np.uint64(min(at + 2, last))])
+                    # e_ui = r_ui - mu - b_u - b_i - q_i . p_u
+                    b_i = items[i, 0]
+                    error = (values[np.uint64(at)] - mu - b_i) - (b_u + dot)
+                    loss += np.float64(error) * np.float64(error)
+                    b_u = keep_b_u * b_u + bias_rate * error
+                    items[i, 0] = items[i, 1] * b_i + bias_rate * error
+                    # p_u += gamma (e q_i - lambda_u p_u);  q_i += gamma (e p_u - lambda_i q_i), both from the old values.
+                    # The next rating's product with the new p_u is taken in the same pass, and from the old p_u and q_i, so
+                    # that it needn't wait for this error: p_u(new) . q = (1 - gamma lambda_u) p_u . q + gamma e q_i . q.
+                    # After the user's last rating it isn't used.
+                    step = rate * error
+                    p_next, q_next = rating_step(user_factors, v, item_factors, i, ahead, soon, step, keep_p, items[i, 2])
+                    dot = keep_p * p_next + step * q_next
+                    i, ahead = ahead, soon
+                user_bias[u] = b_u
+            squared[part, 0] += loss
+    for n in range(items.shape[0]):
+        item_bias[n] = items[n, 0]
+    return squared[:, 0].sum()
+
+
 def mf_sgd_epoch(
     indptr: np.ndarray,
     indices: np.ndarray,
@@ -51,62 +138,28 @@ def mf_sgd_epoch(
     reg_user_bias: np.ndarray,
     reg_item_bias: np.ndarray,
 ) -> float:
-    """Walk over all ratings once and update the four parameter arrays; see the reference for the equations."""
-    rate = np.float32(learning_rate)
-    bias_rate = np.float32(bias_learning_rate)
-    mu = np.float32(mean)
-    factors = user_factors.shape[1]
-    last = indices.shape[0] - 1
-    n_parts = (indptr.shape[0] - 1) // user_factors.shape[0]
-    bounds = equal_parts(indptr, order, n_parts, n_parts)
-    # Eight doubles to a part: one cache line each.
-    squared = np.zeros((n_parts, 8), np.float64)
-    for turn in range(n_parts):
-        for part in prange(n_parts):
-            block = (part + turn) % n_parts
-            loss = 0.0
-            for place in range(bounds[part], bounds[part + 1]):
-                u = order[place]
-                row = u * n_parts + block
-                begin = indptr[row]
-                end = indptr[row + 1]
-                if begin == end:
-                    continue
-                p = user_factors[u]
-                b_u = user_bias[u]
-                keep_b_u = np.float32(1) - bias_rate * reg_user_bias[u]
-                keep_p = np.float32(1) - rate * reg_user[u]
-                i = indices[begin]
-                q = item_factors[i]
-                dot = np.float32(0)
-                for f in range(factors):
-                    dot += p[f] * q[f]
-                for at in range(begin, end):
-                    b_i = item_bias[i]
-                    # e_ui = r_ui - mu - b_u - b_i - q_i . p_u
-                    error = values[at] - mu - b_u - b_i - dot
-                    loss += np.float64(error) * np.float64(error)
-                    b_u = keep_b_u * b_u + bias_rate * error
-                    item_bias[i] = b_i + bias_rate * (error - reg_item_bias[i] * b_i)
-                    # p_u += gamma (e q_i - lambda_u p_u);  q_i += gamma (e p_u - lambda_i q_i), both from the old values.
-                    # The next rating's product with the new p_u is taken in the same pass, and from the old p_u and q_i, so
-                    # that it needn't wait for this error: p_u(new) . q = (1 - gamma lambda_u) p_u . q + gamma e q_i . q.
-                    # After the user's last rating it isn't used.
-                    keep_q = np.float32(1) - rate * reg_item[i]
-                    step = rate * error
-                    i = indices[min(at + 1, last)]
-                    q_next = item_factors[i]
-                    p_next = np.float32(0)
-                    q_q_next = np.float32(0)
-                    for f in range(factors):
-                        p_f = p[f]
-                        q_f = q[f]
-                        p_next += p_f * q_next[f]
-                        q_q_next += q_f * q_next[f]
-                        p[f] = keep_p * p_f + step * q_f
-                        q[f] = keep_q * q_f + step * p_f
-                    dot = keep_p * p_next + step * q_q_next
-                    q = q_next
-                user_bias[u] = b_u
-            squared[part, 0] += loss
-    return squared[:, 0].sum()
+    """Walk over all ratings once and update the four parameter arrays; see the reference for the equations.
+
+    Notes
+    -----
+    Vectors whose length isn't a multiple of 16 are copied into rows that are, and back: a caller with many epochs does that
+    once, by `padded`.
+    """
+    whole = [factors if factors.shape[1] % BLOCK == 0 else padded(factors) for factors in (user_factors, item_factors)]
+    squared = _epoch(
+        indptr, indices, values, order, mean, user_bias, item_bias, *whole, learning_rate, bias_learning_rate,
+        reg_user, reg_item, reg_user_bias, reg_item_bias,
+    )  # fmt: skip
+    for factors, used in zip((user_factors, item_factors), whole, strict=True):
+        if used is not factors:
+            factors[:] = used[:, : factors.shape[1]]
+    return float(squared)
+
+
+def padded(vectors: np.ndarray) -> np.ndarray:
+    """Copy vectors, float32 [n, factors], into rows of whole cache lines, filled up with zeros, which a step keeps zero."""
+    n, factors = vectors.shape
+    whole = line_aligned(n, -(-factors // BLOCK) * BLOCK)
+    whole[:, :factors] = vectors
+    whole[:, factors:] = 0
+    return whole

@@ -12,7 +12,9 @@ from typing import Any
 import numba
 import numpy as np
 
-from cofactor.kernels.cpu.jit import helper, kernel
+from cofactor.kernels.cpu.jit import helper, kernel, on_threads
+
+BLOCKS = 64  # of lines or of drawings; more than any sensible number of threads
 
 # Unsigned indices and 32-bit counts: with a signed index Numba allows for negative ones at each step, and a 64-bit count
 # is twice as wide as a score; either alone makes these loops ten times slower.
@@ -122,11 +124,18 @@ def positive_ranks(
     return ranks, beaten
 
 
-@kernel(parallel=True)
 def list_ranks(rows: np.ndarray, count: np.ndarray, truth_indptr: np.ndarray, truth_items: np.ndarray) -> np.ndarray:
     """Find each true item's place in a given list; see the reference."""
     ranks = np.full(truth_items.size, -1, np.int32)
-    for u in numba.prange(count.size):
+    _list_ranks(rows, count, truth_indptr, truth_items, ranks)
+    return ranks
+
+
+@kernel
+def _list_ranks(
+    rows: np.ndarray, count: np.ndarray, truth_indptr: np.ndarray, truth_items: np.ndarray, ranks: np.ndarray
+) -> None:
+    for u in range(count.size):
         first = truth_indptr[u]
         truth = truth_items[first : truth_indptr[u + 1]]
         for place in range(count[u]):
@@ -139,7 +148,6 @@ def list_ranks(rows: np.ndarray, count: np.ndarray, truth_indptr: np.ndarray, tr
                     end = middle
             if at < truth.size and truth[at] == rows[u, place] and ranks[first + at] < 0:
                 ranks[first + at] = place
-    return ranks
 
 
 @kernel(parallel=True)
@@ -261,13 +269,21 @@ def draw_negatives(
     return drawn
 
 
-@kernel(parallel=True)
 def resampled_means(values: np.ndarray, resamples: int, seed: int) -> np.ndarray:
     """Draw the lines of a table with replacement and return the columns' means each time; see the reference."""
+    means = np.zeros((resamples, values.shape[1]))
+    bounds = np.linspace(0, resamples, min(resamples, BLOCKS) + 1).astype(np.int64)
+    on_threads(lambda block: _resampled_means(values, bounds[block], bounds[block + 1], np.uint64(seed), means), len(bounds) - 1)
+    return means
+
+
+@kernel
+def _resampled_means(values: np.ndarray, first: int, end: int, seed: int, means: np.ndarray) -> None:
     n, n_columns = values.shape
-    means = np.zeros((resamples, n_columns))
-    for r in numba.prange(resamples):
-        sums = np.zeros(n_columns)
+    sums = np.empty(n_columns)
+    for r in range(first, end):
+        for c in range(n_columns):
+            sums[c] = 0.0
         state = np.uint64(seed) + np.uint64(r + 1) * np.uint64(0xD1342543DE82EF95)
         for _ in range(n):
             state += np.uint64(0x9E3779B97F4A7C15)
@@ -276,4 +292,3 @@ def resampled_means(values: np.ndarray, resamples: int, seed: int) -> np.ndarray
                 sums[c] += values[line, c]
         for c in range(n_columns):
             means[r, c] = sums[c] / n
-    return means

@@ -60,9 +60,21 @@ def _sum_over_blocks(builder: Any, columns: Any, term: Callable[[Any], tuple[Any
     with cgutils.for_range(builder, _blocks(builder, columns)) as loop:
         a, b = term(loop.index)
         builder.store(builder.fadd(builder.load(total), builder.fmul(a, b, flags=_FAST), flags=_FAST), total)
+    return _horizontal_sum(builder, builder.load(total))
+
+
+def _horizontal_sum(builder: Any, vector: Any) -> Any:
     kind = ir.FunctionType(_FLOAT, [_FLOAT, _VECTOR])
     reduce = cgutils.get_or_insert_function(builder.module, kind, f"llvm.vector.reduce.fadd.v{_LANES}f32")
-    return builder.call(reduce, [ir.Constant(_FLOAT, 0.0), builder.load(total)], fastmath=_FAST)
+    return builder.call(reduce, [ir.Constant(_FLOAT, 0.0), vector], fastmath=_FAST)
+
+
+def _prefetch(builder: Any, pointer: Any) -> None:
+    byte = ir.IntType(8).as_pointer()
+    kind = ir.FunctionType(ir.VoidType(), [byte, _INT32, _INT32, _INT32])
+    fetch = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0i8")
+    one, three = ir.Constant(_INT32, 1), ir.Constant(_INT32, 3)
+    builder.call(fetch, [builder.bitcast(pointer, byte), one, three, one])
 
 
 @intrinsic
@@ -71,17 +83,13 @@ def prefetch_row(typingctx: Any, matrix: Any, row: Any) -> Any:
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         start, columns = _row(context, builder, signature.args[0], *arguments)
-        byte = ir.IntType(8).as_pointer()
-        kind = ir.FunctionType(ir.VoidType(), [byte, _INT32, _INT32, _INT32])
-        fetch = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0i8")
-        one, three = ir.Constant(_INT32, 1), ir.Constant(_INT32, 3)
         if signature.args[0].ndim == 1:
-            builder.call(fetch, [builder.bitcast(start, byte), one, three, one])
+            _prefetch(builder, start)
             return context.get_dummy_value()
         lines = builder.udiv(builder.add(columns, ir.Constant(_INT64, 15)), ir.Constant(_INT64, 16))
         with cgutils.for_range(builder, lines) as loop:
             place = builder.gep(start, [builder.mul(loop.index, ir.Constant(_INT64, _CACHE_LINE // 4))])
-            builder.call(fetch, [builder.bitcast(place, byte), one, three, one])
+            _prefetch(builder, place)
         return context.get_dummy_value()
 
     return types.void(matrix, types.int64), codegen
@@ -162,6 +170,44 @@ def pairwise_step(
 
     f = types.float32
     return types.void(left, types.int64, right, types.int64, types.int64, f, f, f, f, f, f), codegen
+
+
+@intrinsic
+def rating_step(
+    typingctx: Any, left: Any, u: Any, right: Any, i: Any, j: Any, soon: Any, step: Any, keep_u: Any, keep_i: Any
+) -> Any:
+    """Do one step on a rating, on the full blocks; return the old left[u] · right[j] and right[i] · right[j].
+
+    left[u]  = keep_u * left[u]  + step * right[i]
+    right[i] = keep_i * right[i] + step * left[u]      (the old left[u])
+
+    ``i`` may be ``j``: right[j] is then the old right[i]. right[soon] is asked for on the way.
+    """
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        a, columns = _row(context, builder, signature.args[0], arguments[0], arguments[1])
+        b, c, d = (_row(context, builder, signature.args[2], arguments[2], row)[0] for row in arguments[3:6])
+        step, keep_left, keep_right = (_splat(builder, scalar) for scalar in arguments[6:])
+        zero = ir.Constant(_VECTOR, [0.0] * _LANES)
+        sums = [cgutils.alloca_once_value(builder, zero) for _ in range(2)]
+
+        def moved(keep: Any, old: Any, other: Any) -> Any:
+            return builder.fadd(builder.fmul(keep, old, flags=_FAST), builder.fmul(step, other, flags=_FAST), flags=_FAST)
+
+        with cgutils.for_range(builder, _blocks(builder, columns)) as loop:
+            places = [_at(builder, row, loop.index) for row in (a, b, c)]
+            _prefetch(builder, _at(builder, d, loop.index))
+            old_left, old_right, next_right = (_load(builder, place) for place in places)
+            for total, old in zip(sums, (old_left, old_right), strict=True):
+                term = builder.fmul(old, next_right, flags=_FAST)
+                builder.store(builder.fadd(builder.load(total), term, flags=_FAST), total)
+            builder.store(moved(keep_left, old_left, old_right), places[0], align=4)
+            builder.store(moved(keep_right, old_right, old_left), places[1], align=4)
+        found = [_horizontal_sum(builder, builder.load(total)) for total in sums]
+        return context.make_tuple(builder, signature.return_type, found)
+
+    f, n = types.float32, types.uint64
+    return types.UniTuple(f, 2)(left, n, right, n, n, n, f, f, f), codegen
 
 
 @intrinsic

@@ -20,7 +20,7 @@ from cofactor.models.content.check import CHECK, Check
 from cofactor.models.content.levelling import covariance_of, levels, spreads_of_vectors
 from cofactor.models.content.ridge import sparse_ridge
 from cofactor.models.content.twin import shared
-from cofactor.models.implicit.ials import IALS, IALSConfig
+from cofactor.models.implicit.ials import IALS, ALSConfig
 from cofactor.models.traits import ArraySpec, Traits
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ USER_ARRAYS = {
 }
 
 
-class FeatureIALSConfig(IALSConfig, ContentConfig):
+class FeatureIALSConfig(ALSConfig, ContentConfig):
     """Settings of `FeatureIALS`: those of iALS and of the content."""
 
     ridge: float = setting(10.0, above=0.0, doc="λ of the regression of vectors on features, beside the items' mean weight.")
@@ -245,6 +245,9 @@ class FeatureIALS(ContentFeatures, IALS):
         added = w * (y @ np.linalg.solve(system, target))
         rest = float(np.asarray(audience.states)[0] @ target - added.sum()) if self.user_map is not None else 0.0
         return past, added, rest
+
+    def _explain_rows(self, audience: Audience, item_rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        return Recommender._explain_rows(self, audience, item_rows)
 
     def _feature_weights(self, audience: Audience, item_row: int) -> np.ndarray | None:
         slope = self.check.scale * (self.map @ np.asarray(audience.states)[0])

@@ -67,7 +67,7 @@ class BiasedMF(RatingFactors):
             self._descend(data, validation, run, self._sgd_epoch(data, run))
 
     def _sgd_epoch(self, data: Interactions, run: Run) -> Epoch:
-        from cofactor.kernels.cpu.mf_sgd import mf_sgd_epoch
+        from cofactor.kernels.cpu.mf_sgd import mf_sgd_epoch, padded
 
         config, bounds = self.config, item_blocks(data)
         walks = shuffled_walks(data, bounds, run.generator(self.name, "walks"))
@@ -76,7 +76,10 @@ class BiasedMF(RatingFactors):
             for strength in (config.regularization, config.bias_regularization)
             for counts in (data.user_counts, data.item_counts)
         ]
-        held = (self.user_bias, self.item_bias, self.user_factors, self.item_factors)
+        wide = [padded(factors) for factors in (self.user_factors, self.item_factors)]
+        # The model sees the kernel's rows without what they are filled up with.
+        self.user_factors, self.item_factors = (rows[:, : config.factors] for rows in wide)
+        held = (self.user_bias, self.item_bias, *wide)
 
         def epoch(order: np.ndarray, rate: float) -> float:
             return float(
@@ -125,3 +128,4 @@ def item_blocks(data: Interactions) -> np.ndarray:
     done = np.cumsum(data.item_counts)
     inner = np.searchsorted(done, done[-1] * np.arange(1, parts) / parts) + 1
     return np.concatenate([[0], np.minimum(inner, data.n_items), [data.n_items]]).astype(np.int64)
+

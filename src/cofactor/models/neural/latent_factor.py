@@ -17,6 +17,7 @@ from cofactor.models.neural.biases import damped_biases
 from cofactor.models.neural.factor_fold_in import implicit_vectors, l2_weights, ridge_vectors
 from cofactor.models.neural.trained import HISTORY_ARRAYS, TrainedRecommender
 from cofactor.models.traits import ArraySpec, Traits
+from cofactor.training.history import History
 from cofactor.training.settings import LossConfig
 
 if TYPE_CHECKING:
@@ -248,12 +249,12 @@ class LatentFactor(TrainedRecommender):
 
     def _state(self) -> dict[str, np.ndarray]:
         names = ("user_factors", "item_factors", "user_bias", "item_bias", "scale")
-        return {**{name: getattr(self, name) for name in names}, **self._history_state()}
+        return {**{name: getattr(self, name) for name in names}, **self.history.to_arrays()}
 
     def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
         for name in ("user_factors", "item_factors", "user_bias", "item_bias", "scale"):
             setattr(self, name, arrays[name])
-        self._restore_history(arrays)
+        self.history = History.from_arrays(arrays)
 
     def item_vectors(self) -> np.ndarray:
         """Return the item vectors, float32 [n_items, factors], in row order."""

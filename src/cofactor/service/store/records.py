@@ -5,7 +5,7 @@ from __future__ import annotations
 import time as clock
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -36,6 +36,17 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     value: float | None = None
     time: int | None = None
     event_id: str | None = None
+
+
+class EventLike(Protocol):
+    """Whatever has an event's fields: the wire's own type need not be copied into `Event`."""
+
+    user_id: Any
+    item_id: Any
+    kind: Any
+    value: Any
+    time: Any
+    event_id: Any
 
 
 class StoredEvent(msgspec.Struct, frozen=True, kw_only=True):
