@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cofactor.base import memory
+from cofactor.base import memory, rng
 from cofactor.base.config import setting
 from cofactor.base.errors import ArtifactError, TrainingError
 from cofactor.base.run import Run
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 # Users answered at a time: their weights over all warm items and over all features stand in memory.
 _USERS = 128
-# Over so many users the spread of an item's scores is taken.
-_PROBES = 500
+# Random mixtures of all users by which the spreads of items' scores are measured.
+_SKETCH = 256
 
 
 class ContentRidgeConfig(ContentConfig):
@@ -51,8 +51,8 @@ class ContentRidge(ContentKNN):
     the solution, for all users at once, of ``min |X (I + β G) - F W|² + λ |W|²`` in the dual: collaborative data say what a user
     would take, content says what is like it.
 
-    The scores of new items are divided by ``(σ_c / σ̄)^q``, with σ their standard deviation over 500 users drawn once (the scores of each
-    brought to one spread over items), σ̄ its median over items with interactions, and q the ``levelling``: see `levelling.levels`.
+    The scores of new items are divided by ``(σ_c / σ̄)^q``, with σ their standard deviation over users, σ̄ its median over items with
+    interactions, and q the ``levelling``: see `cofactor.models.content.levelling`.
 
     One n_warm × n_warm matrix of float32 is held, as in EASE, and n_warm³ multiplications fit it; what wouldn't fit into memory is
     refused (`bridge` needs neither). New items need no computation beyond their features.
@@ -73,12 +73,10 @@ class ContentRidge(ContentKNN):
         "weights": ArraySpec("float32", ("warm", "warm")),
         "levels": ArraySpec("float32", ("items",)),
         "scale": ArraySpec("float64", ("3",)),
-        "probes": ArraySpec("int64", ("probes",)),
     }
 
     warm: np.ndarray  # int64 [n_warm]: rows of the items with interactions
     weights: np.ndarray  # float32 [n_warm, n_warm]: (I + β G) (K + λ I)^-1
-    probes: np.ndarray  # int64: the users over whom spreads are taken, empty without levelling
     levels: np.ndarray  # float32 [n_items]: what scores are multiplied by; 1 for items with interactions
     scale: np.ndarray  # mean and deviation of ln(1 + n), and σ̄
 
@@ -116,10 +114,10 @@ class ContentRidge(ContentKNN):
                     part = slice(low, min(low + 2048, n))
                     dual[:, part] += together @ (back @ np.ascontiguousarray(dual[:, part]))
             task.advance(20)
-        self.weights, self.levels, self.probes = dual, np.ones(data.n_items, np.float32), np.zeros(0, np.int64)
+        self.weights, self.levels = dual, np.ones(data.n_items, np.float32)
         self._keep_features(matrix)
         if self.config.levelling:
-            self._level(data, matrix, run)
+            self._level(data, matrix)
 
     def _inputs(self, matrix: Any) -> Any:
         """The features with the constant and the size, CSR [n, width + 2]."""
@@ -129,23 +127,34 @@ class ContentRidge(ContentKNN):
         more = np.stack([np.full(matrix.shape[0], self.config.constant), self.config.size * size], 1)
         return sparse.hstack([matrix, sparse.csr_matrix(more, dtype=np.float32)], format="csr", dtype=np.float32)
 
-    def _level(self, data: Interactions, matrix: Any, run: Run) -> None:
-        """Draw the probes, measure the spreads of all items' scores over them, and set the levels of those without interactions."""
-        known = np.flatnonzero(data.user_counts)
-        self.probes = np.sort(run.generator(self.name, "probes").permutation(known)[:_PROBES])
+    def _level(self, data: Interactions, matrix: Any) -> None:
+        """Measure the spreads of all items' scores over users, and set the levels of those without interactions."""
         spreads = self._spreads_over(matrix, data)
         self.scale[2] = float(np.median(spreads[self.warm]))
         cold = cold_rows(data)
         self.levels[cold] = levels(spreads[cold], float(self.scale[2]), self.config.levelling)
 
     def _spreads_over(self, matrix: Any, data: Interactions) -> np.ndarray:
-        """The standard deviation of items' scores over the probes, float64 [n]."""
-        if "probed" not in self._cache:
-            wanted = self._wanted(self._past(data.histories(self.probes)))
-            # Users too are brought to one spread first, over some of the warm items: else a few busy ones would say it all.
-            some = self._inputs(self.features[self.warm[:: max(1, len(self.warm) // _PROBES)]])
-            self._cache["probed"] = wanted / np.maximum(np.asarray(some @ wanted).std(axis=0), 1e-12)
-        return np.asarray(self._inputs(matrix) @ self._cache["probed"]).std(axis=1, dtype=np.float64)
+        """The standard deviation of items' scores over users, float64 [n]."""
+        if "sketch" not in self._cache:
+            self._cache["sketch"] = self._sketch(data)
+        return np.linalg.norm(self._inputs(matrix) @ self._cache["sketch"], axis=1).astype(np.float64)
+
+    def _sketch(self, data: Interactions) -> np.ndarray:
+        """What all users want of each feature, mixed at random, so that ``|f'P|`` is the spread of an item's scores: [width + 2, r].
+
+        With S the scores of all users, G [n_users, r] normal and its columns centred, ``|s_c' G|² / (r n)`` has the mean Var(s_c);
+        with r = 256 its root is within 5 % mostly. The draw is always the same, so that it needn't be kept.
+        """
+        from scipy import sparse
+
+        known = data.user_counts > 0
+        drawn = rng.generator(0, self.name, "sketch").standard_normal((data.n_users, _SKETCH), dtype=np.float32)
+        drawn[~known] = 0
+        drawn[known] -= drawn[known].mean(axis=0)
+        x = sparse.csr_matrix((np.ones(len(data), np.float32), data.item_rows, data.indptr), shape=(data.n_users, data.n_items))
+        mixed = self.weights.T @ np.asarray(x[:, self.warm].T @ drawn)
+        return np.asarray(self._mine @ mixed, np.float32) / np.float32(np.sqrt(_SKETCH * known.sum()))
 
     def _extend(self, data: Interactions, matrix: Any, first: int) -> None:
         new = np.ones(matrix.shape[0], np.float32)
@@ -196,16 +205,15 @@ class ContentRidge(ContentKNN):
         return self.levels[item_row] * self._wanted(self._past(audience.states))[:-2, 0]
 
     def _state(self) -> dict[str, np.ndarray]:
-        names = ("warm", "weights", "levels", "scale", "probes")
+        names = ("warm", "weights", "levels", "scale")
         return {**self.spec.arrays(), **{name: getattr(self, name) for name in names}}
 
     def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
         self._restore_spec(arrays)
-        self.warm, self.weights, self.probes = np.asarray(arrays["warm"]), arrays["weights"], np.asarray(arrays["probes"])
+        self.warm, self.weights = np.asarray(arrays["warm"]), arrays["weights"]
         self.levels, self.scale = arrays["levels"], np.array(arrays["scale"])
-        for name, rows, count in (("warm", self.warm, self.data.n_items), ("probes", self.probes, self.data.n_users)):
-            if len(rows) and (rows.min() < 0 or rows.max() >= count):
-                raise ArtifactError(f"the model's array {name!r} names rows that aren't there.")
+        if len(self.warm) and (self.warm.min() < 0 or self.warm.max() >= self.data.n_items):
+            raise ArtifactError("the model's array 'warm' names items that aren't there.")
 
 
 def _csr(matrix: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -189,9 +189,7 @@ class FeatureIALS(ContentFeatures, IALS):
         """What content vectors are multiplied by, float32 [n]."""
         if "covariance" not in self._cache:
             known = self.item_factors[self._known]
-            # Users too are brought to one spread first: else a few busy ones would say it all.
-            users = self.user_factors / np.maximum(spreads_of_vectors(self.user_factors, covariance_of(known)), 1e-12)[:, None]
-            covariance = covariance_of(users)
+            covariance = covariance_of(self.user_factors)
             self._cache["covariance"] = covariance, float(np.median(spreads_of_vectors(known, covariance)))
         covariance, typical = self._cache["covariance"]
         return levels(spreads_of_vectors(vectors, covariance), typical, self.config.levelling)
