@@ -216,3 +216,34 @@ def test_two_tower_gate_closes_with_interactions() -> None:
     model = made("two_tower", half_at=10.0)
     np.testing.assert_allclose(model._gate(np.array([0, 10, 90])), [1, 0.5, 0.1])
     assert (made("two_tower", half_at=None)._gate(np.array([0, 10])) == 1).all()
+
+
+@pytest.mark.parametrize("name", ["content_ridge", "feature_ials", "content_blend"])
+def test_levelling_brings_new_items_to_one_spread_and_leaves_the_others(name: str, tmp_path: Path) -> None:
+    plain, level = (made(name, levelling=q, **({"fair": False} if name == "feature_ials" else {})) for q in (0.0, 1.0))
+    short = {"item_id": 9001, "description": "piano"}
+    long = {"item_id": 9002, "description": "garden roses soil spade seeds thing"}
+    for model in (plain, level):
+        model.add_items([short, long])
+    users = np.arange(90)
+    faint, even = plain.score_rows(users), level.score_rows(users)
+    np.testing.assert_allclose(even[:, :60], faint[:, :60], rtol=2e-3, atol=1e-5)
+    ratio = [s[:, 61].std() / s[:, 62].std() for s in (faint, even)]
+    assert abs(np.log(ratio[1])) < abs(np.log(ratio[0]))
+    if name != "content_blend":
+        assert abs(np.log(ratio[1])) < 0.25
+    reasons = level._explain_features(level.audience(np.array([2])), 61)
+    if name == "content_ridge":
+        assert sum(r.contribution for r in reasons) == pytest.approx(float(even[2, 61]), rel=1e-3)
+    again = load(save(level, tmp_path / "model"))
+    again.add_items([{"item_id": 9003, "description": "piano"}])
+    np.testing.assert_allclose(again.score_rows(users)[:, 63], even[:, 61], rtol=1e-3, atol=1e-5)
+
+
+def test_ridge_with_a_constant_answers_for_items_of_which_nothing_is_said() -> None:
+    silent = [{"item_id": 9001, "description": ""}]
+    assert not made("content_ridge").add_items(silent).score_rows(np.arange(90))[:, 61].any()
+    model = made("content_ridge", constant=1.0, size=0.5).add_items(silent)
+    scores = model.score_rows(np.arange(90))
+    assert scores[:, 61].all()
+    assert model._explain(model.audience(np.array([3])), 61)[1].sum() == pytest.approx(float(scores[3, 61]), rel=1e-3)

@@ -23,12 +23,13 @@ if TYPE_CHECKING:
 
 # A user's two scores are brought to one scale by their spread over so many items, drawn once.
 _PROBES = 500
-_ADOPTED = ("text", "features", "characters", "text_weight", "value_weight")
+_ADOPTED = ("text", "features", "characters", "text_weight", "value_weight", "levelling")
 
 
 class ContentBlendConfig(ContentConfig):
     """Settings of `ContentBlend`: those of the content, and of its two parts."""
 
+    levelling: float = setting(0.0, low=0.0, high=1.0, doc="How far new items are brought to one spread of scores over users; 0 not.")
     weight: float = setting(0.7, low=0.0, high=100.0, doc="Weight of FeatureIALS beside ContentRidge.")
     ridge_settings: tuple[str, ...] = setting((), doc="Settings of ContentRidge: ridge=10,neighbours=20.")
     ials_settings: tuple[str, ...] = setting((), doc="Settings of FeatureIALS: factors=256,regularization=0.02.")
