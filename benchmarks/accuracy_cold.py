@@ -1,4 +1,4 @@
-"""Cold items: the tables of issue 4. ``python benchmarks/accuracy_cold.py {citeulike,ml-1m,warm,scale} [--threads 2]``.
+"""Cold items: the tables of issue 4. ``python benchmarks/accuracy_cold.py {citeulike,ml-1m,warm,fair,scale} [--threads 2]``.
 
 Settings were chosen on a fifth of the training items, held out as if they were cold; test items decided nothing.
 """
@@ -17,7 +17,7 @@ from cofactor.base.run import Run
 from cofactor.data import datasets
 from cofactor.data.catalogue import Catalogue
 from cofactor.data.interactions import Interactions
-from cofactor.data.split import Split
+from cofactor.data.split import Part, Split
 from cofactor.data.splits import split
 from cofactor.evaluation.evaluate import evaluate
 from cofactor.models import registry
@@ -146,6 +146,29 @@ def warm(run: Run, models: list[str]) -> None:
             line(name, evaluate(model, parts, ["ndcg@10", "recall@20"], run=run, candidates=known), time.perf_counter() - began)
 
 
+def fair(run: Run, models: list[str]) -> None:
+    """Warm and new items in one list, with content vectors scaled (fair) and as they come; ``--models``: datasets."""
+    from cofactor.runs.source import interactions
+
+    for source, columns in (("ml-100k", ("text=title", "features=genres,year")), ("ml-1m", FILMS)):
+        if models and source not in models:
+            continue
+        data = replace(interactions(source), values=None)
+        for label, known in (("a fifth of the films is new", split(data, "items", test=0.2, seed=0).train), ("no film is held out", data)):
+            parts = split(known, "per-user", test=0.2, seed=0)
+            trained = parts.train.user_rows * np.int64(data.n_items) + parts.train.item_rows
+            truth = data.where(~np.isin(data.user_rows * np.int64(data.n_items) + data.item_rows, trained))
+            cold = parts.train.item_counts == 0
+            both = replace(parts, test=Part(truth, parts.train))
+            print(f"{source}, {label}: {cold[truth.item_rows].mean():.1%} of what is held out is of new items")
+            for name, more in (("ials", ()), ("feature_ials", ("fair=true",)), ("feature_ials", ("fair=false",))):
+                model, seconds = fitted(name, SMALL_IALS + (columns if more else ()) + more, parts.train, run)
+                line(f"{name} {' '.join(more)}", evaluate(model, both, ["ndcg@10", "recall@20"], run=run), seconds)
+                users = both.test.user_rows[:2000]
+                best = model.topk(model.audience(users), 10, excluded=model.audience(users).seen)
+                print(f"    new items take {cold[best.rows].mean():.1%} of the top 10")
+
+
 def uses_content(name: str) -> bool:
     """Whether a model reads features."""
     return "text" in registry.get(name).Config.defaults()
@@ -178,8 +201,9 @@ def scale(run: Run, models: list[str]) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("table", choices=("citeulike", "ml-1m", "warm", "scale"))
+    parser.add_argument("table", choices=("citeulike", "ml-1m", "warm", "fair", "scale"))
     parser.add_argument("--models", nargs="*", default=[])
     parser.add_argument("--threads", type=int, default=2)
     asked = parser.parse_args()
-    {"citeulike": citeulike, "ml-1m": films, "warm": warm, "scale": scale}[asked.table](Run(threads=asked.threads), asked.models)
+    tables = {"citeulike": citeulike, "ml-1m": films, "warm": warm, "fair": fair, "scale": scale}
+    tables[asked.table](Run(threads=asked.threads), asked.models)

@@ -247,3 +247,20 @@ def test_ridge_with_a_constant_answers_for_items_of_which_nothing_is_said() -> N
     scores = model.score_rows(np.arange(90))
     assert scores[:, 61].all()
     assert model._explain(model.audience(np.array([3])), 61)[1].sum() == pytest.approx(float(scores[3, 61]), rel=1e-3)
+
+
+def test_blend_with_towers_adds_their_part_saves_it_and_explains_the_rest(tmp_path: Path) -> None:
+    tower = ("factors=8", "epochs=12", "batch_size=128", "learning_rate=0.02", "hidden=16")
+    plain, model = made("content_blend"), made("content_blend", tower_weight=0.5, tower_settings=tower)
+    assert (len(plain.parts), len(model.parts)) == (2, 3)
+    histories = model.data.histories(np.array([2, 7]))
+    own = model.parts[2].fold_in(histories)
+    spread = model.parts[2]._score(own.states, model.probes).std(axis=1, keepdims=True)
+    gained = model.score_audience(model.fold_in(histories)) - plain.score_audience(plain.fold_in(histories))
+    np.testing.assert_allclose(gained, 0.5 * model.parts[2]._score(own.states, None) / spread, rtol=1e-3, atol=1e-3)
+    audience = model.audience(np.array([2]))
+    _, added, rest = model._explain(audience, 6)
+    assert added.sum() + rest == pytest.approx(float(model.score_audience(audience)[0, 6]), rel=1e-3)
+    again = load(save(model, tmp_path / "model"))
+    np.testing.assert_allclose(again.score_rows(np.arange(9)), model.score_rows(np.arange(9)), rtol=1e-3, atol=1e-4)
+    assert again.add_items([{"item_id": 7, "description": "cheese milk"}]).score_rows(np.arange(9)).shape == (9, 62)

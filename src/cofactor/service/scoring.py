@@ -317,15 +317,17 @@ def _reasons(loaded: Loaded, audience: Audience, place: int, rows: np.ndarray, l
     if not len(past):
         return [[] for _ in rows]
     order = np.argsort(-added, axis=1, kind="stable")[:, :limit]  # [k, limit]
-    named, which = np.unique(order, return_inverse=True)
-    ids, titles = loaded.view.ids(past[named]), loaded.view.titles(past[named])
     amounts = added[np.arange(len(order))[:, None], order].tolist()
+    lines: Any = order.tolist()
+    # The same few past items carry most of a list: each is named once.
+    named = list({at for line in lines for at in line})
+    ids, titles = loaded.view.ids(past[named]), loaded.view.titles(past[named])
+    names = {at: (i, title) for at, i, title in zip(named, ids, titles, strict=True)}
     # What pulled a score down is no reason for recommending.
     made: list[list[ReasonOut]] = []
-    named_by_line: Any = which.reshape(order.shape).tolist()
-    for line, told in zip(named_by_line, amounts, strict=True):
-        pairs = zip(line, told, strict=True)
-        made.append([ReasonOut(item_id=ids[at], contribution=amount, title=titles[at]) for at, amount in pairs if amount > 0])
+    for line, told in zip(lines, amounts, strict=True):
+        pairs = [(names[at], amount) for at, amount in zip(line, told, strict=True) if amount > 0]
+        made.append([ReasonOut(item_id=i, contribution=amount, title=title) for (i, title), amount in pairs])
     return made
 
 

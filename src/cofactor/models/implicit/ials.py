@@ -234,6 +234,15 @@ class IALS(FactorModel):
         if self._shares is not None:
             w *= self._shares[past]
         ridge = float(self._ridge(np.array([0, len(past)]), self.data.n_items)[0])
-        system = np.diag(self._diagonal.astype(np.float64) + ridge) + (y.T * w) @ y
-        asked = np.linalg.solve(system, self.item_factors[item_rows].T.astype(np.float64))
-        return past, (w[:, None] * (y @ asked)).T, np.zeros(len(item_rows))
+        diagonal = self._diagonal.astype(np.float64) + ridge
+        asked = self.item_factors[item_rows].T.astype(np.float64)
+        if len(past) < len(diagonal) and diagonal.min() > 1e-5 * diagonal.max():
+            # W^1/2 Y A^-1 = (I + Z D^-1 Z')^-1 Z D^-1 with Z = W^1/2 Y: a system of the past items' size.
+            root = np.sqrt(w)
+            z = y * root[:, None]
+            scaled = z / diagonal
+            system = scaled @ z.T
+            system.flat[:: len(past) + 1] += 1.0
+            return past, (root[:, None] * np.linalg.solve(system, scaled @ asked)).T, np.zeros(len(item_rows))
+        system = np.diag(diagonal) + (y.T * w) @ y
+        return past, (w[:, None] * (y @ np.linalg.solve(system, asked))).T, np.zeros(len(item_rows))
