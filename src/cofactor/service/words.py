@@ -28,7 +28,7 @@ def carrying(model: Recommender, one: Audience, item_rows: np.ndarray, limit: in
     """
     if not model.traits.uses_features or one.empty[0]:
         return None
-    told = [[(reason.title, reason.contribution) for reason in reasons] for reasons in model.explain_features(one, item_rows)]
+    told = [[(str(reason.id), reason.contribution) for reason in reasons] for reasons in model.explain_features(one, item_rows)]
     return [_strongest(pairs, limit) for pairs in told] if any(told) else None
 
 
