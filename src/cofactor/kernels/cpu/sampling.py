@@ -146,7 +146,7 @@ def draw_negatives(
     return items
 
 
-@kernel
+@kernel(fast=False)
 def alias_table(weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Make the alias table of a law; see `reference.sampling.alias_table`."""
     n = weights.shape[0]
