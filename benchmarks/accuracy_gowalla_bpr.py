@@ -20,7 +20,8 @@ from typing import Any
 
 import cofactor
 from cofactor.data.datasets import load_split
-from cofactor.data.split import Split, split
+from cofactor.data.split import Split
+from cofactor.data.splits import split
 from cofactor.evaluation.evaluate import evaluate
 from cofactor.models.implicit.bpr import BPR, PRESETS
 

@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from cofactor.data.interactions import Interactions
-from cofactor.data.split import Split, split
+from cofactor.data.split import Split
+from cofactor.data.splits import split
 from cofactor.data.synthetic.shapes import power_law
 
 Arrays = dict[str, np.ndarray]

@@ -151,8 +151,11 @@ class Reading(Side):
     """A csv into rows: id maps, CSR, values, times."""
 
     def prepare(self) -> None:
-        """Import only."""
-        import cofactor.data.readers  # noqa: F401
+        """Import only, the compiler of kernels too, as the other side imports all of pandas."""
+        import cofactor.data.readers
+        import cofactor.kernels.cpu.csr
+        import cofactor.kernels.cpu.numbering
+        import cofactor.kernels.cpu.text  # noqa: F401
 
     def run(self, step: int | None = None) -> dict[str, float]:
         """Read it once."""

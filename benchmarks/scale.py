@@ -25,7 +25,7 @@ def main() -> None:
     from cofactor.base.run import Run
     from cofactor.data.interactions import Interactions
     from cofactor.data.readers import read
-    from cofactor.data.split import split
+    from cofactor.data.splits import split
     from cofactor.evaluation.evaluate import evaluate
     from cofactor.models.implicit.ials import IALS
     from cofactor.runs.recommend import recommend_all

@@ -1,11 +1,12 @@
 """Load on a served model, open loop: requests leave by the clock, whether or not the earlier ones came back.
 
-    python benchmarks/service_load.py --items 20000 --rate 500 --events 1000 --seconds 20
+    taskset -c 0,1 python benchmarks/service_load.py --items 20000 --rate 500 --events 1000 --seconds 20
 
 makes a synthetic iALS artifact of 64 factors, serves it with ``cofactor serve`` in a process of its own on the loopback, sends
 recommendations for random users (half of them with fresh events) and durable events (``--per-request`` of them a request), and
-prints percentiles of the time from a request's due moment to its whole answer. Then it sends ten times the rate, and looks how
-soon full speed is back. ``--cores 0,1`` pins the server; the generator then runs on the others.
+prints percentiles of the time from a request's due moment to its whole answer. Then it sends ten times the rate of both, and
+looks how soon full speed is back. Server and generator lie on the same cores, unless ``--cores 0,1`` pins the server; the
+generator then runs on the others. The generator's own lateness stands beside the latencies.
 
 Nothing but the loopback is called; 2,000 connections at most are opened.
 """
@@ -13,22 +14,27 @@ Nothing but the loopback is called; 2,000 connections at most are opened.
 from __future__ import annotations
 
 import argparse
-import asyncio
 import contextlib
+import itertools
 import json
 import os
+import platform
+import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-MAX_CONNECTIONS = 2_000
+if __package__:
+    from benchmarks.open_loop import OpenLoop, Stream
+else:
+    from open_loop import OpenLoop, Stream
+
 USERS = 20_000
 FACTORS = 64
 
@@ -66,124 +72,34 @@ def make(n_items: int, folder: Path) -> None:
     save(kind.from_state(config, {**state, "user_factors": np.concatenate(blocks)}, data), folder)
 
 
-class Line:
-    """One connection, kept alive, that speaks just enough HTTP."""
-
-    def __init__(self, port: int) -> None:
-        self.port = port
-        self.reader: asyncio.StreamReader | None = None
-        self.writer: asyncio.StreamWriter | None = None
-
-    async def ask(self, raw: bytes) -> int:
-        if self.writer is None:
-            self.reader, self.writer = await asyncio.open_connection("127.0.0.1", self.port)
-        assert self.reader is not None
-        self.writer.write(raw)
-        head = await self.reader.readuntil(b"\r\n\r\n")
-        at = head.lower().index(b"content-length:") + 15
-        await self.reader.readexactly(int(head[at : head.index(b"\r\n", at)]))
-        return int(head[9:12])
-
-    def drop(self) -> None:
-        if self.writer is not None:
-            self.writer.close()
-        self.reader = self.writer = None
-
-
-class Load:
-    """Sends by the clock and notes what came back.
-
-    Parameters
-    ----------
-    port
-        Of the service.
-    """
-
-    def __init__(self, port: int) -> None:
-        self.port = port
-        self.free: deque[Line] = deque()
-        self.lines = 0
-        self.unsent = 0
-
-    async def run(self, rate: float, seconds: float, make_request: Callable[[], bytes], notes: list[tuple[float, int, float]]) -> None:
-        started, sent, tasks = time.perf_counter(), 0, set()
-        total = int(rate * seconds)
-        while sent < total:
-            due = int((time.perf_counter() - started) * rate) + 1
-            while sent < min(due, total):
-                task = asyncio.ensure_future(self._one(started + sent / rate, make_request(), notes))
-                tasks.add(task)
-                task.add_done_callback(tasks.discard)
-                sent += 1
-            await asyncio.sleep(max(0.0, started + sent / rate - time.perf_counter()))
-        if tasks:
-            await asyncio.wait(tasks, timeout=30)
-
-    async def _one(self, due: float, raw: bytes, notes: list[tuple[float, int, float]]) -> None:
-        if not self.free and self.lines >= MAX_CONNECTIONS:
-            self.unsent += 1
-            return
-        if self.free:
-            line = self.free.pop()
-        else:
-            self.lines += 1
-            line = Line(self.port)
-        try:
-            status = await line.ask(raw)
-        except (OSError, asyncio.IncompleteReadError, ValueError):
-            status = 0
-            line.drop()
-        self.free.append(line)
-        notes.append((due, status, time.perf_counter() - due))
-
-
 def request(method: str, path: str, body: bytes = b"") -> bytes:
     return f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
 
 
-def told(notes: list[tuple[float, int, float]]) -> dict[str, Any]:
-    taken = np.array([s for _, status, s in notes if status == 200]) * 1000
-    statuses = Counter(status for _, status, _ in notes)
-    parts = {f"p{q}": round(float(np.percentile(taken, q)), 2) for q in (50, 90, 99, 99.9)} if len(taken) else {}
-    return {"sent": len(notes), "statuses": dict(statuses), "ms": parts, "max_ms": round(float(taken.max()), 2) if len(taken) else None}
-
-
 @contextlib.contextmanager
-def served(folder: Path, cores: set[int] | None) -> Iterator[tuple[int, subprocess.Popen[str], float]]:
-    words = [
-        sys.executable,
-        "-m",
-        "cofactor",
-        "serve",
-        str(folder),
-        "--port",
-        "0",
-        "--json",
-        "--store",
-        f"sqlite:///{folder.parent / 'load.db'}",
-    ]
+def served(folder: Path, store: str, cores: set[int] | None) -> Iterator[tuple[int, subprocess.Popen[str], float]]:
+    words = [sys.executable, "-m", "cofactor", "serve", str(folder), "--port", "0", "--json", "--store", store]
     begun = time.perf_counter()
     pin = (lambda: os.sched_setaffinity(0, cores)) if cores else None
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=pin) as process:
         try:
             assert process.stdout is not None
             port = int(json.loads(process.stdout.readline())["url"].rpartition(":")[2])
-            asyncio.run(_until_ready(port))
+            _until_ready(port)
             yield port, process, time.perf_counter() - begun
         finally:
             process.terminate()
             process.communicate(timeout=30)
 
 
-async def _until_ready(port: int) -> None:
-    line, deadline = Line(port), time.monotonic() + 120
+def _until_ready(port: int) -> None:
+    deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
-        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
-            if await line.ask(request("GET", "/ready")) == 200:
-                line.drop()
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=120) as line:
+            line.sendall(request("GET", "/ready"))
+            if line.recv(65_536).startswith(b"HTTP/1.1 200"):
                 return
-        line.drop()
-        await asyncio.sleep(0.02)
+        time.sleep(0.01)
     raise TimeoutError("the service didn't become ready")
 
 
@@ -192,44 +108,73 @@ def rss(pid: int) -> float:
         return int(facts.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
-async def play(options: argparse.Namespace, port: int, pid: int) -> dict[str, Any]:
+def requests(options: argparse.Namespace) -> tuple[list[bytes], list[bytes]]:
+    """Recommendations for random users, and events; made beforehand, so that making them isn't measured."""
     random = np.random.default_rng(1)
-    load = Load(port)
-
-    def recommend() -> bytes:
-        path = f"/v1/users/{int(random.integers(0, USERS))}/recommendations?k=10"
-        return request("GET", path if options.reasons is None else f"{path}&reasons={options.reasons}")
-
-    def events() -> bytes:
+    query = "?k=10" if options.reasons is None else f"?k=10&reasons={options.reasons}"
+    asked = [request("GET", f"/v1/users/{user}/recommendations{query}") for user in random.integers(0, USERS, 20_000).tolist()]
+    stored = []
+    for _ in range(5_000):
         # Half of the users never get events: their trained rows are used; the others are folded in.
-        made = [
-            {"user_id": int(random.integers(0, USERS // 2)), "item_id": int(random.integers(0, options.items))}
-            for _ in range(options.per_request)
-        ]
-        return request("POST", "/v1/events", json.dumps({"events": made}).encode())
+        users, items = random.integers(0, USERS // 2, options.per_request), random.integers(0, options.items, options.per_request)
+        events = [{"user_id": user, "item_id": item} for user, item in zip(users.tolist(), items.tolist(), strict=True)]
+        stored.append(request("POST", "/v1/events", json.dumps({"events": events}).encode()))
+    return asked, stored
 
-    async def phase(rate: float, seconds: float) -> tuple[list[Any], list[Any]]:
-        asked: list[Any] = []
-        stored: list[Any] = []
-        sides = [load.run(rate, seconds, recommend, asked)]
-        if options.events:
-            sides.append(load.run(options.events / options.per_request, seconds, events, stored))
-        await asyncio.gather(*sides)
-        return asked, stored
 
-    await phase(options.rate, 3)
-    asked, stored = await phase(options.rate, options.seconds)
-    result: dict[str, Any] = {"recommendations": told(asked), "event_requests": told(stored), "rss_mb": round(rss(pid), 1)}
+def play(options: argparse.Namespace, port: int, pid: int) -> dict[str, Any]:
+    asked, stored = requests(options)
+    load = OpenLoop(port)
+    turn = itertools.count()
+
+    def phase(seconds: float, times: float = 1.0) -> tuple[Stream, Stream]:
+        # Each phase goes on where the last one stopped: the same users again would find warm caches.
+        n = next(turn)
+        seeds = (2 * n, 2 * n + 1) if options.poisson else (None, None)
+        recommendations = Stream(options.rate * times, _rotated(asked, n * 4001), seeds[0])
+        events = Stream(options.events * times / options.per_request, _rotated(stored, n * 1009), seeds[1])
+        load.run([recommendations, events] if options.events else [recommendations], seconds)
+        return recommendations, events
+
+    phase(3)
+    before = cpu(pid)
+    recommendations, events = phase(options.seconds)
+    result: dict[str, Any] = {
+        "recommendations": recommendations.told(), "event_requests": events.told(), "rss_mb": round(rss(pid), 1),
+        "server_cores_used": round((cpu(pid) - before) / options.seconds, 3),
+    }  # fmt: skip
     if options.overload:
-        asked, _ = await phase(options.rate * options.overload, options.overload_seconds)
-        result["overload"] = {**told(asked), "times": options.overload, "unsent": load.unsent, "rss_mb": round(rss(pid), 1)}
+        recommendations, events = phase(options.overload_seconds, options.overload)
         ended = time.perf_counter()
-        asked, _ = await phase(options.rate, 5)
-        bad = [due for due, status, seconds in asked if status != 200 or seconds * 1000 > options.p99]
-        # Full speed is back once what follows has no more than one in a hundred beyond the figure.
-        back = next((due for due, _, _ in asked if sum(b >= due for b in bad) <= 0.01 * sum(d >= due for d, _, _ in asked)), None)
-        result["recovery_s"] = None if back is None else round(back - ended, 2)
+        result["overload"] = {
+            "times": options.overload, "recommendations": recommendations.told(), "event_requests": events.told(),
+            "rss_mb": round(rss(pid), 1),
+        }  # fmt: skip
+        after, _ = phase(5)
+        result["recovery_s"] = recovery(after.notes, ended, options.p99)
+        result["after"] = after.told()
     return result
+
+
+def _rotated(made: list[bytes], by: int) -> list[bytes]:
+    by %= len(made)
+    return made[by:] + made[:by]
+
+
+def recovery(notes: list[tuple[float, int, float]], ended: float, p99: float) -> float | None:
+    """Seconds from the end of the overload until full speed is back: from when on no more than one in a hundred misses the figure."""
+    notes = sorted(notes)
+    missed = np.array([status != 200 or seconds * 1000 > p99 for _, status, seconds in notes])
+    left = np.cumsum(missed[::-1])[::-1] / np.arange(len(missed), 0, -1)
+    good = np.flatnonzero(left <= 0.01)
+    return round(notes[int(good[0])][0] - ended, 2) if len(good) else None
+
+
+def cpu(pid: int) -> float:
+    """Processor seconds that a process has used."""
+    with open(f"/proc/{pid}/stat") as facts:
+        words = facts.read().rpartition(")")[2].split()
+    return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def lateness() -> dict[str, float]:
@@ -243,6 +188,44 @@ def lateness() -> dict[str, float]:
 
 
 def main() -> None:
+    options = _options()
+    cores = {int(c) for c in options.cores.split(",") if c}
+    with tempfile.TemporaryDirectory(prefix="cofactor-load-") as room:
+        folder = Path(options.model or Path(room) / "model")
+        if not folder.exists():
+            make(options.items, folder)
+        if cores and (others := os.sched_getaffinity(0) - cores):
+            os.sched_setaffinity(0, others)
+        early = lateness()
+        with served(folder, f"sqlite:///{room}/load.db", cores or None) as (port, process, ready):
+            result = play(options, port, process.pid)
+    machine = {
+        "load_average": [round(x, 2) for x in os.getloadavg()], "sleep_late_ms": {"before": early, "after": lateness()},
+        "cores_allowed": len(os.sched_getaffinity(0)), "python": platform.python_version(), "processor": processor(),
+    }  # fmt: skip
+    told = {"options": vars(options), "ready_s": round(ready, 2), **machine, **result}
+    print(json.dumps(told, indent=1))
+    if options.write:
+        write(Path(options.write), told)
+
+
+def write(path: Path, told: dict[str, Any]) -> None:
+    """Put a run into a file of results, one entry for each size of catalogue."""
+    held = json.loads(path.read_text()) if path.exists() else {}
+    told["options"] = {name: value for name, value in told["options"].items() if name not in ("write", "model")}
+    held[str(told["options"]["items"])] = told
+    path.write_text(json.dumps(dict(sorted(held.items(), key=lambda one: int(one[0]))), indent=1) + "\n")
+
+
+def processor() -> str:
+    with contextlib.suppress(OSError), open("/proc/cpuinfo") as facts:
+        for line in facts:
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.machine()
+
+
+def _options() -> argparse.Namespace:
     parse = argparse.ArgumentParser(description="Load on a served model, open loop, on the loopback.")
     parse.add_argument("--items", type=int, default=20_000)
     parse.add_argument("--rate", type=float, default=500, help="recommendations a second")
@@ -253,22 +236,11 @@ def main() -> None:
     parse.add_argument("--overload-seconds", type=float, default=5)
     parse.add_argument("--p99", type=float, default=10, help="the figure to meet, in ms, for the recovery")
     parse.add_argument("--reasons", type=int, default=None, help="reasons an item; as the service's default if left out")
+    parse.add_argument("--poisson", action="store_true", help="requests come by chance instead of in even gaps")
     parse.add_argument("--cores", default="", help="pin the server to these, e.g. 0,1, and the generator to the others")
-    options = parse.parse_args()
-    cores = {int(c) for c in options.cores.split(",") if c}
-    with tempfile.TemporaryDirectory(prefix="cofactor-load-") as room:
-        folder = Path(room) / "model"
-        make(options.items, folder)
-        if cores and (others := os.sched_getaffinity(0) - cores):
-            os.sched_setaffinity(0, others)
-        with contextlib.suppress(ImportError):
-            import uvloop
-
-            asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
-        with served(folder, cores or None) as (port, process, ready):
-            result = asyncio.run(play(options, port, process.pid))
-    machine = {"load_average": os.getloadavg(), "sleep_late_ms": lateness()}
-    print(json.dumps({"options": vars(options), "ready_s": round(ready, 2), **machine, **result}, indent=1))
+    parse.add_argument("--model", default="", help="a folder to keep the model in; made if it isn't there")
+    parse.add_argument("--write", default="", metavar="FILE", help="add the run to a file of results")
+    return parse.parse_args()
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ _PUBLIC: dict[str, str] = {
     "Part": "cofactor.data.split",
     "read": "cofactor.data.readers",
     "datasets": "cofactor.data.datasets:",
-    "split": "cofactor.data.split",
+    "split": "cofactor.data.splits",
     "describe": "cofactor.data.describe",
     "Filters": "cofactor.retrieval.filters",
     "Recommender": "cofactor.models.base",

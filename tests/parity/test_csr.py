@@ -72,4 +72,27 @@ def test_chronological_equals_the_reference(kind: str, timed: bool) -> None:
     users, items, n_users, _ = pairs(kind)
     indptr, order = slow.csr_order(users, items, n_users)
     times = np.random.default_rng(17).integers(0, 9, len(users)) if timed else NO_TIMES
-    np.testing.assert_array_equal(fast.chronological(indptr, order, times), slow.chronological(indptr, order, times))
+    for source in (order, NO_TIMES):
+        ours, theirs = fast.chronological(indptr, source, times), slow.chronological(indptr, source, times)
+        assert ours.dtype == theirs.dtype == np.int64
+        np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("kind", [*KINDS, "sorted"])
+def test_sorted_pairs_are_told_and_their_rows_found(kind: str) -> None:
+    users, items, n_users, n_items = pairs("shuffled" if kind == "sorted" else kind)
+    if kind == "sorted":
+        kept = np.unique(users.astype(np.int64) * n_items + items)
+        users, items = (kept // n_items).astype(np.int32), (kept % n_items).astype(np.int32)
+    ours, theirs = fast.indptr_if_sorted(users, items, n_users), slow.indptr_if_sorted(users, items, n_users)
+    assert ours.dtype == theirs.dtype == np.int64
+    np.testing.assert_array_equal(ours, theirs)
+    assert len(ours) == (n_users + 1 if kind in ("sorted", "none") else 0)
+
+
+def test_one_repeat_or_step_back_among_sorted_pairs_is_seen() -> None:
+    users, items = np.array([0, 0, 2, 2], np.int32), np.array([1, 3, 0, 5], np.int32)
+    for module in (fast, slow):
+        assert module.indptr_if_sorted(users, items, 4).tolist() == [0, 2, 2, 4, 4]  # type: ignore[attr-defined]
+        assert not len(module.indptr_if_sorted(users, np.array([1, 1, 0, 5], np.int32), 4))  # type: ignore[attr-defined]
+        assert not len(module.indptr_if_sorted(users[::-1].copy(), items, 4))  # type: ignore[attr-defined]

@@ -110,10 +110,11 @@ def test_half_epoch_gives_the_same_scores_as_its_plain_twin(case, solver):
     ridge = cpu.row_ridge(indptr, len(fixed), 0.2, 0.1, 1.0)
     np.testing.assert_allclose(ridge, reference.row_ridge(indptr, len(fixed), 0.2, 0.1, 1.0), rtol=1e-6)
     scores = []
+    shares = None if solver == "cholesky" else np.linspace(0.5, 2, len(fixed)).astype(np.float32)
     for module in (cpu, reference):
         y, x = fixed.copy(), solved.copy()
         # Enough steps to be exact, and one block: eigenvectors may differ in sign, and then so would a partial solution.
-        module.half_epoch(indptr, indices, weights, y, x, 0.2, ridge, solver, 60, fixed.shape[1])
+        module.half_epoch(indptr, indices, weights, y, x, 0.2, ridge, solver, 60, fixed.shape[1], shares)
         scores.append(x @ y.T)
     np.testing.assert_allclose(scores[0], scores[1], atol=5e-5)
 

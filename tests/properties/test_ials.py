@@ -53,6 +53,19 @@ def test_gradient_vanishes_where_a_half_epoch_ends(solver, steps, block_size, ti
 
 
 @pytest.mark.parametrize("solver", ["cg", "cholesky", "subspace"])
+def test_gradient_vanishes_when_columns_of_the_loss_weigh_differently(solver):
+    dense, weights = data()
+    x, y = start()
+    shares = np.linspace(0.3, 2.5, N_ITEMS).astype(np.float32)
+    ridge = ials.row_ridge(csr(dense, weights)[0], N_ITEMS, ALPHA, 0.02, 1.0)
+    ials.half_epoch(*csr(dense, weights * shares), y, x, ALPHA, ridge, solver, 40, FACTORS, shares)
+    wide_x, wide_y = x.astype(np.float64), y.astype(np.float64)
+    scores = wide_x @ wide_y.T
+    left = (shares * (dense * weights * (scores - 1.0) + ALPHA * scores)) @ wide_y + ridge[:, None] * wide_x
+    assert np.abs(left).max() < 2e-5 * np.abs((shares * dense * weights) @ wide_y).max()
+
+
+@pytest.mark.parametrize("solver", ["cg", "cholesky", "subspace"])
 def test_loss_falls_in_every_half_epoch_until_both_gradients_vanish(solver):
     dense, weights = data()
     x, y = start()

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from cofactor.base.errors import ArgumentError
 from cofactor.data.interactions import Interactions
-from cofactor.data.split import Split, split
-from cofactor.data.splits import k_fold, leave_last
+from cofactor.data.split import Split
+from cofactor.data.splits import k_fold, leave_last, split
 
 
 @st.composite

@@ -9,6 +9,7 @@ from cofactor.base.errors import ArgumentError, TrainingError
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
+from cofactor.data.synthetic import shop
 from cofactor.models.implicit.ials import IALS
 
 N_USERS, N_ITEMS = 23, 17
@@ -33,9 +34,10 @@ def test_every_solver_ends_at_the_same_scores(settings):
     np.testing.assert_allclose(scores(data, cg_steps=6, epochs=300), scores(data, epochs=300, **settings), atol=0.01)
 
 
-def test_trained_user_equals_fold_in_of_the_own_history():
+@pytest.mark.parametrize("power", [0.0, 0.7])
+def test_trained_user_equals_fold_in_of_the_own_history(power):
     data = interactions()
-    model = IALS(factors=5, confidence="log", epochs=3).fit(data, run=RUN)
+    model = IALS(factors=5, confidence="log", epochs=3, popularity_power=power).fit(data, run=RUN)
     users = np.arange(N_USERS, dtype=np.int32)
     folded = model.score_audience(model.fold_in(data.histories(users)))
     np.testing.assert_allclose(folded, model.score_rows(users), atol=1e-4)
@@ -77,8 +79,9 @@ def test_value_of_a_past_item_weighs_in_the_explanation_of_a_history():
     assert share[0] > share[1]
 
 
-def test_explanation_of_a_history_adds_up_to_its_score():
-    model = IALS(factors=5, confidence="linear", epochs=5).fit(interactions(), run=RUN)
+@pytest.mark.parametrize("power", [0.0, 0.7])
+def test_explanation_of_a_history_adds_up_to_its_score(power):
+    model = IALS(factors=5, confidence="linear", epochs=5, popularity_power=power).fit(interactions(), run=RUN)
     explained = model.explain(item=9, history={2: 8.0, 5: 1.0, 14: 3.0})
     state = model.fold_in(Histories.of([[2, 5, 14]], N_ITEMS, [[8.0, 1.0, 3.0]]))
     assert explained.score == pytest.approx(float(model.score_audience(state)[0, 9]), abs=1e-5)
@@ -96,9 +99,40 @@ def test_default_unobserved_weight_is_ten_times_the_density_among_known_users_an
     assert given.state()["alpha0"].tolist() == [0.25]
 
 
-def test_loaded_model_folds_in_and_explains_with_the_weight_of_the_fit():
+def test_popularity_power_minimises_the_documented_loss():
+    data, alpha, reg, power = interactions(), 0.1, 0.003, 0.8
+    given = {"factors": 5, "unobserved_weight": alpha, "regularization": reg, "confidence": "linear"}
+    model = IALS(**given, epochs=300, solver="cholesky", popularity_power=power).fit(data, run=RUN)
+    c = data.item_counts**-power
+    c *= len(data) / (c @ data.item_counts)
+    x, y = model.user_factors.astype(np.float64), model.item_factors.astype(np.float64)
+    observed = np.zeros((N_USERS, N_ITEMS))
+    observed[data.user_rows, data.item_rows] = 1.0 + data.weights
+    pull = c * (observed * (x @ y.T - 1.0) + alpha * (x @ y.T))
+    of_users = pull @ y + (reg * (data.user_counts + alpha * N_ITEMS))[:, None] * x
+    of_items = pull.T @ x + (reg * (data.item_counts + alpha * N_USERS))[:, None] * y
+    size = np.abs((c * observed) @ y).max()
+    assert np.abs(of_users).max() < 1e-4 * size
+    assert np.abs(of_items).max() < 1e-2 * size  # they come one half-epoch after the items' own solve
+
+
+def test_popularity_power_fits_rare_items_better_at_the_expense_of_popular_ones():
     data = interactions()
-    model = IALS(factors=5, epochs=3).fit(data, run=RUN)
+    order = np.argsort(data.item_counts)
+    found = []
+    for power in (0.0, 1.5):
+        observed = np.zeros((N_USERS, N_ITEMS))
+        observed[data.user_rows, data.item_rows] = scores(data, popularity_power=power)[data.user_rows, data.item_rows]
+        fit = observed.sum(axis=0) / data.item_counts
+        found.append((fit[order[:4]].mean(), fit[order[-4:]].mean()))
+    assert found[1][0] > found[0][0]
+    assert found[1][1] < found[0][1]
+
+
+@pytest.mark.parametrize("power", [0.0, 0.7])
+def test_loaded_model_folds_in_and_explains_with_the_weight_of_the_fit(power):
+    data = interactions()
+    model = IALS(factors=5, epochs=3, popularity_power=power).fit(data, run=RUN)
     state = model.state()
     loaded = IALS.from_state(model.config, {**state, "alpha0": state["alpha0"] * 3}, data)
     again = IALS.from_state(model.config, state, data)
@@ -120,3 +154,23 @@ def test_higher_regularization_lowers_the_observed_scores_and_exponent_zero_is_p
 def test_without_any_regularization_and_unobserved_weight_the_singular_row_is_named():
     with pytest.raises(TrainingError, match=r"row \d+ \(\d+ interactions\) is singular"):
         IALS(factors=16, regularization=0.0, unobserved_weight=0.0, solver="cholesky").fit(interactions(), run=RUN)
+
+
+def test_explanations_of_short_and_long_pasts_add_up_to_the_score_and_agree() -> None:
+    """A past shorter than the factors is explained by a smaller system; both must split the same score in the same way."""
+    data = shop(n_users=60, n_items=47, seed=8)
+    model = IALS(factors=9).fit(data, run=Run(threads=1))
+    lengths = {int(n) for n in data.user_counts}
+    assert min(lengths) < 9 < max(lengths)
+    for user in range(12):
+        audience = model.audience(np.array([user], np.int32))
+        rows = np.array([3, 11, 29])
+        past, added, rest = model.explain_rows(audience, rows)
+        assert added.shape == (3, len(past))
+        np.testing.assert_allclose(added.sum(axis=1) + rest, model._score(audience.states, rows)[0], rtol=2e-4, atol=1e-5)
+        y = model.item_factors.astype(np.float64)
+        w = np.ones(len(past))
+        ridge = float(model._ridge(np.array([0, len(past)]), data.n_items)[0])
+        system = np.diag(model._diagonal + ridge) + (y[past].T * w) @ y[past]
+        wanted = (w[:, None] * (y[past] @ np.linalg.solve(system, y[rows].T))).T
+        np.testing.assert_allclose(added, wanted, rtol=1e-6, atol=1e-9)

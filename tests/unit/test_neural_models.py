@@ -17,7 +17,7 @@ from cofactor.base.errors import ArgumentError, TrainingError, TraitError
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
-from cofactor.data.split import split
+from cofactor.data.splits import split
 from cofactor.models.neural.latent_factor import LatentFactor
 from cofactor.models.neural.mlp import MLP
 from cofactor.models.neural.own_module import OwnModule

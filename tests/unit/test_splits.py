@@ -13,8 +13,8 @@ from cofactor.data import datasets, moments
 from cofactor.data.events import Events
 from cofactor.data.interactions import Interactions
 from cofactor.data.readers.read import read
-from cofactor.data.split import Part, split
-from cofactor.data.splits import k_fold, predefined
+from cofactor.data.split import Part
+from cofactor.data.splits import k_fold, predefined, split
 
 
 def grid(n_users: int = 23, n_items: int = 17, times: bool = True) -> Interactions:

@@ -6,7 +6,7 @@ import pytest
 from cofactor.base.errors import TrainingError
 from cofactor.base.run import Run
 from cofactor.data.interactions import Interactions
-from cofactor.data.split import split
+from cofactor.data.splits import split
 from cofactor.evaluation.evaluate import evaluate
 from cofactor.models.implicit.bpr import BPR
 from cofactor.models.implicit.pairwise import learning_rate, validation_ndcg

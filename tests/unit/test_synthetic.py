@@ -8,7 +8,7 @@ import pytest
 
 from cofactor.base.errors import ArgumentError
 from cofactor.data.describe import tail
-from cofactor.data.split import split
+from cofactor.data.splits import split
 from cofactor.data.synthetic import blocks, low_rank, power_law, sequences, shop
 
 

@@ -242,8 +242,12 @@ def test_bfloat16_forward_still_learns() -> None:
 
 def test_history_survives_its_arrays() -> None:
     _, history = _trained(TrainingConfig(epochs=3))
+    history.metrics = {"rmse": [1.0, 0.5, 0.25], "broken": [1.0, float("nan"), 0.5]}
     again = History.from_arrays(history.to_arrays())
+    assert again.metrics.pop("rmse") == history.metrics.pop("rmse")
+    del history.metrics["broken"]
     assert again == history
+    assert History.from_arrays(History().to_arrays()) == History()
 
 
 def test_curves_mark_the_best_epoch_and_the_page_is_self_contained(tmp_path: Path) -> None:

@@ -38,6 +38,19 @@ def native_threads(count: int, *, blas: int | None = None) -> Iterator[None]:
         numba.set_num_threads(before)
 
 
+@contextmanager
+def kernel_threads(count: int) -> Iterator[None]:
+    """Run the body with ``count`` Numba threads, for kernels that call no BLAS: setting that as well takes longer than a small one."""
+    import numba
+
+    before = numba.get_num_threads()
+    numba.set_num_threads(max(1, min(count, numba.config.NUMBA_NUM_THREADS)))
+    try:
+        yield
+    finally:
+        numba.set_num_threads(before)
+
+
 @lru_cache(maxsize=4)
 def _pools(with_scipy: bool, with_torch: bool) -> Any:
     """The thread pools of the loaded libraries; looked up anew (milliseconds) when one that brings its own is loaded."""

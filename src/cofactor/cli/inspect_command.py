@@ -19,6 +19,9 @@ def command(model: opt.ModelFolder, json: opt.Json = False) -> None:
     output.line(f"fitted on {data.source}: {data.n_users:,} users, {data.n_items:,} items, {data.n_interactions:,} interactions")
     for note in data.notes:
         output.line(f"  {note}")
+    told = facts.run.get("notes", [])
+    for note in told if isinstance(told, list) else []:
+        output.line(f"  {note}")
     output.table([{"setting": name, "value": str(value)} for name, value in facts.config.items()])
     metrics = facts.metrics.get("metrics", facts.metrics)
     if metrics:

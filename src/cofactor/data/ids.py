@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cofactor.base.errors import ArgumentError, DataError, UnknownIdError
+from cofactor.data import sorting
 
 # From this many ids on, one vectorised hash join beats a Python dictionary look-up per id.
 _BULK = 512
@@ -100,7 +101,9 @@ class IdMap:
 
     def take(self, rows: Any) -> pa.Array:
         """Return the ids of some rows as an Arrow array."""
-        return self._ids.take(pa.array(np.asarray(rows, dtype=np.int64)))
+        # Not pa.array(), which loads pandas (a third of a second) where it is installed.
+        rows = np.ascontiguousarray(rows, dtype=np.int64)
+        return self._ids.take(pa.Array.from_buffers(pa.int64(), len(rows), [None, pa.py_buffer(rows)]))
 
     def find(self, ids: Any) -> np.ndarray:
         """Return the row of each id, int32; -1 for an id that isn't in the map.
@@ -220,7 +223,7 @@ def _used(column: Any) -> Any:
     unified = column.unify_dictionaries()
     occurs = np.zeros(len(unified.chunk(0).dictionary), bool)
     for chunk in unified.chunks:
-        occurs[np.asarray(chunk.indices)] = True
+        sorting.mark(np.asarray(chunk.indices), occurs)
     return unified.chunk(0).dictionary.filter(pa.array(occurs))
 
 

@@ -103,9 +103,7 @@ class Interactions:
         items = items if items is not None else IdMap.of(*([events.items] if listed is None else [events.items, listed]))
         user_rows = _rows(users, events.users, "user")
         item_rows = _rows(items, events.items, "item")
-        made = cls.from_rows(
-            user_rows, item_rows, events.values, events.times, users=users, items=items, repeats=repeats, source=events.source
-        )
+        made = cls._of_rows(user_rows, item_rows, events.values, events.times, users, items, repeats, events.source)
         return replace(
             made,
             catalogue=_aligned(items, events.item_table, "item_id"),
@@ -132,16 +130,28 @@ class Interactions:
         items = items if isinstance(items, IdMap) else IdMap(np.arange(items, dtype=np.int64))
         user_rows = checks.rows(user_rows, "user_rows", len(users))
         item_rows = checks.rows(item_rows, "item_rows", len(items))
+        made = cls._of_rows(user_rows, item_rows, values, times, users, items, repeats, source)
+        # What was sorted already is taken as it is, and a caller may go on writing into its arrays.
+        return replace(
+            made, item_rows=_own(made.item_rows, item_rows), values=_own(made.values, values), times=_own(made.times, times)
+        )
+
+    @classmethod
+    def _of_rows(
+        cls, user_rows: np.ndarray, item_rows: np.ndarray, values: np.ndarray | None, times: np.ndarray | None,
+        users: IdMap, items: IdMap, repeats: str, source: str,
+    ) -> Self:  # fmt: skip
+        """The interactions of checked rows; large ones that are sorted already share their arrays."""
         indptr, keep, merged = sorting.to_csr(user_rows, item_rows, values, times, len(users), len(items), repeats)
-        n_repeats = len(user_rows) - len(keep)
+        n_repeats = 0 if keep is None else len(user_rows) - len(keep)
         return cls(
             users=users,
             items=items,
             indptr=indptr,
-            item_rows=np.ascontiguousarray(item_rows[keep], np.int32),
-            values=merged,
-            times=None if times is None else np.ascontiguousarray(times[keep], np.int64),
-            order=keep.astype(np.int64, copy=False),
+            item_rows=np.ascontiguousarray(item_rows if keep is None else item_rows[keep], np.int32),
+            values=merged if merged is None else np.ascontiguousarray(merged, np.float32),
+            times=None if times is None else np.ascontiguousarray(times if keep is None else times[keep], np.int64),
+            order=np.arange(len(user_rows), dtype=np.int64) if keep is None else keep.astype(np.int64, copy=False),
             catalogue=Catalogue.nothing(len(items)),
             profiles=Catalogue.nothing(len(users)),
             source=source,
@@ -276,6 +286,10 @@ class Interactions:
         )  # fmt: skip
 
 
+def _own(array: Any, given: Any) -> Any:
+    return array.copy() if isinstance(given, np.ndarray) and array is not None and np.may_share_memory(array, given) else array
+
+
 def _rows(ids: IdMap, column: pa.ChunkedArray, what: str) -> np.ndarray:
     """The row of each event's id, int32; distinct ids are looked up once."""
     if pa.types.is_integer(column.type):
@@ -287,6 +301,8 @@ def _rows(ids: IdMap, column: pa.ChunkedArray, what: str) -> np.ndarray:
         return np.zeros(0, np.int32)
     # The dictionary may hold ids that no event has any more: only those that occur have to be known.
     table = ids.find(column.chunk(0).dictionary)
+    if column.num_chunks == 1 and np.array_equal(table, np.arange(len(ids))):
+        return _writable(column.chunk(0).indices)
     rows = np.empty(len(column), np.int32)
     start = 0
     for chunk in column.chunks:
@@ -297,6 +313,13 @@ def _rows(ids: IdMap, column: pa.ChunkedArray, what: str) -> np.ndarray:
         strange = pc.unique(column.filter(pa.array(rows < 0)))
         ids.rows(strange.dictionary_decode() if pa.types.is_dictionary(strange.type) else strange, what=what)
     return rows
+
+
+def _writable(codes: pa.Array) -> np.ndarray:
+    """Codes (int32, no nulls) as an array that may be written: for one that may not, kernels would be compiled anew."""
+    if codes.type == pa.int32() and codes.buffers()[1].is_mutable:
+        return np.frombuffer(codes.buffers()[1], np.int32, len(codes), 4 * codes.offset)
+    return np.array(codes, np.int32)
 
 
 def _listed_items(events: Events) -> Any:

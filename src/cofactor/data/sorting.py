@@ -17,7 +17,7 @@ def to_csr(
     n_users: int,
     n_items: int,
     repeats: str,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
     """Put events into CSR order, one for each pair of user and item.
 
     Parameters
@@ -36,9 +36,11 @@ def to_csr(
     indptr
         int64 [n_users + 1].
     keep
-        int64 [n_pairs], in CSR order: the position of the latest event of each pair, the later one of equal times.
+        int64 [n_pairs], in CSR order: the position of the latest event of each pair, the later one of equal times. None
+        for large data where each event stands in its place already.
     merged
-        float32 [n_pairs], or None where there are no values and no repeats to count.
+        float32 [n_pairs], or None where there are no values and no repeats to count. Where ``keep`` is None these are the
+        values themselves.
     """
     if len(user_rows) >= LARGE:
         return _large(user_rows, item_rows, values, times, n_users, repeats)
@@ -73,13 +75,23 @@ def by_item(indptr: np.ndarray, item_rows: np.ndarray, n_items: int) -> tuple[np
     return csr.transpose(indptr, item_rows, n_items)
 
 
-def chronological(indptr: np.ndarray, order: np.ndarray, times: np.ndarray | None) -> np.ndarray:
-    """Return all positions by user, and within a user by time and then by ``order``, int64 [n]."""
-    if len(order) >= LARGE:
+def chronological(indptr: np.ndarray, order: np.ndarray | None, times: np.ndarray | None) -> np.ndarray:
+    """Return all positions by user, and within a user by time and then by ``order`` (None: as they stand), int64 [n]."""
+    if indptr[-1] >= LARGE:
         from cofactor.kernels.cpu import csr
     else:
         from cofactor.kernels.reference import csr  # type: ignore[no-redef]
-    return csr.chronological(indptr, order, np.empty(0, np.int64) if times is None else times)
+    nothing = np.empty(0, np.int64)
+    return csr.chronological(indptr, nothing if order is None else order, nothing if times is None else times)
+
+
+def mark(rows: np.ndarray, occurs: np.ndarray) -> None:
+    """Set ``occurs`` (bool) at the rows (int32) that occur."""
+    if len(rows) >= LARGE:
+        from cofactor.kernels.cpu import numbering
+    else:
+        from cofactor.kernels.reference import numbering  # type: ignore[no-redef]
+    numbering.occurring(rows, occurs)
 
 
 def _large(
@@ -89,9 +101,12 @@ def _large(
     times: np.ndarray | None,
     n_users: int,
     repeats: str,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
     from cofactor.kernels.cpu import csr
 
+    indptr = csr.indptr_if_sorted(user_rows, item_rows, n_users)
+    if len(indptr):
+        return indptr, None, values
     starts, order = csr.csr_order(user_rows, item_rows, n_users)
     worth = np.empty(0, np.float32) if values is None else np.ascontiguousarray(values, np.float32)
     when = np.empty(0, np.int64) if times is None else np.ascontiguousarray(times, np.int64)

@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import inspect
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
-from cofactor.base import checks
 from cofactor.base.errors import ArgumentError
-from cofactor.base.names import unknown_name
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
-
-HOWS = ("time", "random", "per-user", "leave-last", "users", "items")
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,65 +135,6 @@ class Split:
             return replace(self, test=test, sentence=f"{sentence}.")
         validation, n_validation = _known_only(self.validation, self.train, "validation")
         return Split(self.train, test, validation, f"{sentence}; of validation: {n_validation:,}.")
-
-
-def split(
-    data: Interactions,
-    how: str = "time",
-    *,
-    test: float | None = None,
-    validation: float | None = None,
-    seed: int | None = None,
-    **options: Any,
-) -> Split:
-    """Cut data into train, test and, if asked, validation by a named rule.
-
-    Parameters
-    ----------
-    data
-        The interactions.
-    how
-        ``"time"`` (one moment for all users), ``"random"`` (interactions), ``"per-user"`` (a share of each user's),
-        ``"leave-last"`` (each user's last n), ``"users"`` (new users with a history to fold in), ``"items"`` (cold
-        items).
-    test, validation
-        The shares of the whole that are held out; for ``"leave-last"`` the numbers of each user's interactions.
-    seed
-        For the rules that draw.
-    options
-        What else the rule takes; see `cofactor.data.splits`.
-
-    Returns
-    -------
-    Split
-        With a sentence that says how the cut was made.
-
-    Raises
-    ------
-    UnknownNameError
-        For a rule or an option that doesn't exist.
-    ArgumentError
-        If a part would be empty, or the data lacks what the rule needs.
-    """
-    from cofactor.data import splits  # the rules need the nouns above
-
-    rules: dict[str, Callable[..., Split]] = {
-        "time": splits.by_time,
-        "random": splits.by_random,
-        "per-user": splits.per_user,
-        "leave-last": splits.leave_last,
-        "users": splits.by_users,
-        "items": splits.by_items,
-    }
-    rule = rules[checks.choice(str(how).replace("_", "-"), "split", HOWS)]
-    given = {name: value for name, value in (("test", test), ("validation", validation)) if value is not None}
-    takes = [name for name in inspect.signature(rule).parameters if name != "data"]
-    if seed is not None and "seed" in takes:
-        given["seed"] = seed
-    for name in options:
-        if name not in takes:
-            raise unknown_name(f"option of the split {how!r}", name, takes)
-    return rule(data, **given, **options)
 
 
 def joined(*parts: Interactions) -> Interactions:

@@ -225,6 +225,11 @@ class Recommender(ABC):
         _ = self.data
         return {name: np.ascontiguousarray(array) for name, array in self._state().items()}
 
+    @property
+    def refit_config(self) -> Any:
+        """The settings for a fit on more data without a validation part: what early stopping chose stands in them."""
+        return self.config
+
     @classmethod
     def from_state(cls, config: BaseConfig, arrays: Mapping[str, np.ndarray], data: Interactions) -> Self:
         """Make a fitted model from its named arrays and the interactions it was fitted on.
@@ -301,6 +306,24 @@ class Recommender(ABC):
             If the model isn't linear in the past.
         """
         return self._explain_rows(audience, checks.rows(item_rows, "item_rows", self.data.n_items))
+
+    def explain_features(self, audience: Audience, item_rows: np.ndarray) -> list[tuple[Reason, ...]]:
+        """Say for each of some items which of its words and features added what to its score for one user, the largest first.
+
+        Parameters
+        ----------
+        audience
+            One user, from `audience` or `fold_in`.
+        item_rows
+            int [n].
+
+        Returns
+        -------
+        list
+            One tuple an item; empty where the model reads no content, or isn't linear in it.
+        """
+        rows = checks.rows(item_rows, "item_rows", self.data.n_items)
+        return [() if audience.empty[0] else self._explain_features(audience, int(row)) for row in rows]
 
     def topk(
         self,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cofactor.base import checks
-from cofactor.base.threads import native_threads
+from cofactor.base.threads import kernel_threads, native_threads
 
 # Exclusions as CSR: indptr int64 [B + 1] and item rows int32, ascending within a row.
 Exclusions = tuple[np.ndarray, np.ndarray]
@@ -152,23 +152,24 @@ def _mask(allowed: np.ndarray | None, n_items: int) -> np.ndarray:
 
 
 class OrderedItems:
-    """Items ordered once by the largest score they can reach, for services that answer few users at a time.
+    """Items prepared once, for services that answer few users at a time.
 
     Parameters
     ----------
     item_vectors
-        float32 [n_items, factors].
+        float32 [n_items, factors]; kept, not copied.
     item_offsets
         float32 [n_items]; None means zero.
 
     Notes
     -----
-    A user's search ends at the first block whose bound ``|x| |y| + c`` is below the k-th best score so far: exact, and where
-    the lengths of the item vectors differ much (they do: popular items have long ones) most items are never looked at.
+    They are kept a second time, ordered by the score they can reach and packed into 8 bits a number. A search reads these, scores
+    exactly what may be among the best, and ends where nothing left can reach the k-th best: the answer is that of a
+    search of everything, in a quarter of the memory traffic or less.
     """
 
     def __init__(self, item_vectors: np.ndarray, item_offsets: np.ndarray | None = None) -> None:
-        from cofactor.kernels.cpu.topk import prepare_items
+        from cofactor.kernels.cpu.topk_prepared import prepare_items
 
         offsets = np.zeros(len(item_vectors), np.float32) if item_offsets is None else np.ascontiguousarray(item_offsets, np.float32)
         self._prepared = prepare_items(np.ascontiguousarray(item_vectors, np.float32), offsets)
@@ -181,11 +182,11 @@ class OrderedItems:
         self, user_vectors: np.ndarray, k: int, *, allowed: np.ndarray, excluded: Exclusions | None = None, n_threads: int = 1
     ) -> TopK:
         """Return the k best items of each user, as `best_dots`; ``allowed`` comes from `in_order`."""
-        from cofactor.kernels.cpu.topk import topk_prepared
+        from cofactor.kernels.cpu.topk_prepared import topk_prepared
 
         n_items = len(self._prepared[1])
         k = min(checks.integer(k, "k", low=1), max(1, n_items))
         indptr, indices = _exclusions(excluded, len(user_vectors))
         users = np.ascontiguousarray(user_vectors, np.float32)
-        with native_threads(n_threads, blas=1):
+        with kernel_threads(n_threads):
             return TopK(*topk_prepared(users, self._prepared, k, indptr, indices, allowed, n_threads))

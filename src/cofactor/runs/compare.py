@@ -121,7 +121,7 @@ def compare(
     strangers = sorted(set(settings or {}) - set(wanted))
     if strangers:
         raise ArgumentError(f"settings are given for {strangers}, which aren't among the models {list(wanted)}.")
-    configs = {name: kind.Config.from_text((settings or {}).get(name, ())) for name, kind in wanted.items()}
+    configs = {name: _alone(kind.Config.from_text((settings or {}).get(name, ()))) for name, kind in wanted.items()}
     if metrics is not None:
         parse_metrics(metrics)
     data = interactions(source, reading, run) if split is None else split.train
@@ -137,6 +137,11 @@ def compare(
     best = _best(results, leading)
     tests = significance.compare(list(results.values()), [leading], baseline=best)
     return Compared(data, parts, fitted, results, seconds, tests)
+
+
+def _alone(config: Any) -> Any:
+    """The settings without a plain twin's fit: what is compared with what is said by name here, and fits are timed."""
+    return config.replace(twin=False) if "twin" in config.defaults() else config
 
 
 def _fit(model: Recommender, parts: Split, run: Run) -> tuple[Recommender, float]:

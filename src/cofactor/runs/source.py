@@ -77,7 +77,7 @@ def interactions(source: Any, reading: Reading | None = None, run: Run | None = 
 
 def cut(data: Interactions, cutting: Cutting) -> Split:
     """Cut a data set into training, validation and test."""
-    from cofactor.data.split import split
+    from cofactor.data.splits import split
 
     shares: dict[str, Any] = {"test": cutting.test, "validation": cutting.validation}
     if cutting.how == "leave-last":

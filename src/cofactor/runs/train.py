@@ -82,7 +82,8 @@ def train(
         What to measure; None for what suits the model.
     refit
         Whether the saved model is fitted on all of the data once it was measured, so that it knows every user's latest
-        interactions. The saved metrics are those of the model that hadn't seen the test part.
+        interactions. The saved metrics are those of the model that hadn't seen the test part. If a validation part stopped
+        that one early, this one is trained for as many epochs as were best.
     overwrite
         Whether a model at ``out`` is replaced.
     plot
@@ -106,18 +107,24 @@ def train(
     parts = cut(data, cutting) if cutting.test > 0 else None
     clock = Clock()
     fitted = _fit(kind(config), data if parts is None else parts.train, parts, run)
+    seconds = clock.seconds
     result = None if parts is None else evaluate(fitted, parts, metrics, run=run)
+    comparison = _compared(fitted, parts, run)
     histories = {"measured" if result is not None else "saved": getattr(fitted, "history", None)}
     refitted = parts is not None and refit
     if refitted:
-        run.progress.say("fitting once more on all of the data, for the model that is saved")
         clock = Clock()
-        fitted = _fit(kind(config), data, None, run)
+        fitted = _fit_again(fitted, data, run)
+        seconds = clock.seconds
         histories["saved"] = getattr(fitted, "history", None)
-    seconds = clock.seconds
+        if comparison is not None:
+            fitted.comparison = comparison  # type: ignore[attr-defined]
     path = save(
         fitted, out, overwrite=overwrite, metrics=_kept(result),
-        run={"seed": run.seed, "threads": run.n_threads, "fit_seconds": round(seconds, 3), "fitted_on": _fitted_on(parts, refitted)},
+        run={
+            "seed": run.seed, "threads": run.n_threads, "fit_seconds": round(seconds, 3), "fitted_on": _fitted_on(parts, refitted),
+            "notes": list(getattr(fitted, "notes", ())),
+        },
         split=None if parts is None else parts.sentence,
     )  # fmt: skip
     if plot is not None:
@@ -129,6 +136,23 @@ def train(
 
 def _fit(model: Recommender, data: Interactions, parts: Split | None, run: Run) -> Recommender:
     return model.fit(data, validation=None if parts is None else parts.validation, run=run)
+
+
+def _fit_again(measured: Recommender, data: Interactions, run: Run) -> Recommender:
+    """The same on all of the data, with what early stopping chose."""
+    config = measured.refit_config
+    chosen = "" if config == measured.config else f", with the {config.epochs} epochs that were best on validation"
+    run.progress.say(f"fitting once more on all of the data, for the model that is saved{chosen}")
+    return _fit(type(measured)(config), data, None, run)
+
+
+def _compared(model: Recommender, parts: Split | None, run: Run) -> Any:
+    """What features cost, in models with content: taken on validation data when fitted, else on the test part, which decides nothing."""
+    if parts is None or not hasattr(model, "compare_with_twin") or not model.config.twin:
+        return None
+    if model.comparison is None and parts.test.truth.item_rows.size:  # type: ignore[attr-defined]
+        model.compare_with_twin(parts.test, run=run)
+    return model.comparison  # type: ignore[attr-defined]
 
 
 def _fitted_on(parts: Split | None, refitted: bool) -> str:

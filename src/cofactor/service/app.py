@@ -12,8 +12,10 @@ from starlette.applications import Starlette
 from starlette.routing import Route as StarletteRoute
 
 from cofactor.base.errors import ArgumentError
+from cofactor.service.admission import Admission
 from cofactor.service.context import Context
 from cofactor.service.dispatch import Dispatch
+from cofactor.service.door import ShortWay
 from cofactor.service.errors import RequestError, of_error
 from cofactor.service.guard import Guard, cors
 from cofactor.service.items import LiveItems
@@ -59,12 +61,12 @@ def build(folder: Path, store: Store, settings: Settings | None = None, keys: Ke
         )
     live = LiveItems(store)
     models = Models(Folder(folder), live, store, settings)
-    context = Context(settings, keys, store, live, Telemetry(), models)
+    context = Context(settings, keys, store, live, Telemetry(), models, Admission(settings))
     guard, holder = Guard(settings), {"context": context}
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        context._scorer = Scorer(settings)
+        context._scorer = Scorer(settings, context.admission)
         models.start()
         ticking = asyncio.get_running_loop().create_task(_measure_lag(context))
         try:
@@ -75,9 +77,11 @@ def build(folder: Path, store: Store, settings: Settings | None = None, keys: Ke
             await models.close()
             await asyncio.to_thread(context.close)
 
-    routes = [StarletteRoute(_starlette_path(route.path), Dispatch(route, holder, guard), methods=[route.method]) for route in table()]
+    dispatches = {(route.method, route.path): Dispatch(route, holder, guard) for route in table()}
+    routes = [StarletteRoute(_starlette_path(path), dispatch, methods=[method]) for (method, path), dispatch in dispatches.items()]
     app = Starlette(routes=routes, lifespan=lifespan, exception_handlers={404: _missing, 405: _missing})
     app.state.context = context
+    app.state.short_way = ShortWay(context, dispatches)
     app.add_middleware(_Outer, guard=guard)
     return app
 

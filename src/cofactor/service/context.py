@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from cofactor.service.admission import Admission
 from cofactor.service.errors import RequestError, invalid, overloaded
 from cofactor.service.items import LiveItems
 from cofactor.service.keys import Keys
@@ -31,6 +34,8 @@ class Context:
         What it was started with.
     models, scorer
         Made when it starts.
+    admission
+        Who is let in.
     stopping
         Whether it takes no new work.
     """
@@ -41,12 +46,15 @@ class Context:
     live: LiveItems
     telemetry: Telemetry
     models: Models
+    admission: Admission
     _scorer: Scorer | None = None
     stopping: bool = False
     lag: float = 0.0
     maps: dict[str, Any] = field(default_factory=dict)
     _slow: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(2, "cofactor-slow"))
     _slow_count: int = 0
+    _resolved: list[tuple[asyncio.Future[Ack], Future[Ack]]] = field(default_factory=list)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def scorer(self) -> Scorer:
@@ -65,9 +73,34 @@ class Context:
         finally:
             self._slow_count -= 1
 
-    async def stored(self, write: Future[Ack]) -> Ack:
-        """Wait until a write is on disk. Giving up waiting doesn't take the write back."""
-        return await asyncio.shield(asyncio.wrap_future(write))
+    def stored(self, write: Future[Ack]) -> asyncio.Future[Ack]:
+        """Return what tells in the event loop that a write is on disk. Giving up waiting doesn't take the write back."""
+        loop = asyncio.get_running_loop()
+        told: asyncio.Future[Ack] = loop.create_future()
+
+        def resolved(done: Future[Ack]) -> None:
+            # In the writer's thread: a commit resolves many writes, and wakes the loop once for all of them.
+            with self._lock:
+                first = not self._resolved
+                self._resolved.append((told, done))
+            if first:
+                with contextlib.suppress(RuntimeError):  # the loop was closed: nobody waits any more
+                    loop.call_soon_threadsafe(self._tell)
+
+        write.add_done_callback(resolved)
+        return told
+
+    def _tell(self) -> None:
+        with self._lock:
+            resolved, self._resolved = self._resolved, []
+        for told, done in resolved:
+            if told.done():
+                continue
+            error = done.exception()
+            if error is not None:
+                told.set_exception(error)
+            else:
+                told.set_result(done.result())
 
     def checked_k(self, k: int) -> int:
         """Return k if it is within the limit."""

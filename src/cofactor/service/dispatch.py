@@ -21,6 +21,8 @@ log = logging.getLogger("cofactor.service")
 _encoder = msgspec.json.Encoder()
 _JSON = (b"content-type", b"application/json")
 _NO_STORE = (b"cache-control", b"no-store")
+_HEADERS = [_JSON, _NO_STORE]
+_LATE = 4.0  # times what a request may wait that the event loop may be late, on average
 
 
 class Dispatch:
@@ -41,64 +43,82 @@ class Dispatch:
         self._holder = holder
         self._guard = guard
         self._decode: Callable[[bytes], Any] | None = msgspec.json.Decoder(route.takes).decode if route.has_body else None
-        self._ingesting = 0
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """Answer one request."""
-        started = time.perf_counter()
+        """Answer one request of the framework."""
         context = self._holder["context"]
-        headers = dict(scope["headers"])
-        origin, failure = None, None
+        status, body, headers = await self.reply(context, scope, dict(scope["headers"]), receive)
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+
+    async def reply(self, context: Context, scope: Any, headers: dict[bytes, bytes], body: Any) -> tuple[int, bytes, list]:
+        """Return status, body and headers of the answer to a request; whatever goes wrong is told in the answer.
+
+        Parameters
+        ----------
+        context
+            The service.
+        scope
+            ASGI's: ``method``, ``query_string`` and ``path_params`` are read.
+        headers
+            By their names in lower case.
+        body
+            Its bytes, where the caller has them and watches the time; else ASGI's ``receive``, and the time is watched here.
+        """
+        started = time.perf_counter()
+        origin, failure, route, admission = None, None, self.route, context.admission
         self._guard.under_way += 1
+        admission.scored += route.timed
+        admission.ingested += route.ingest
         try:
             origin = self._guard.check(scope, headers)
-            status, body, extra = await self._answer(context, scope, headers, receive)
+            if isinstance(body, bytes):
+                status, told, extra = await self._answer(context, scope, headers, body)
+            else:
+                async with asyncio.timeout(context.settings.timeout):
+                    status, told, extra = await self._answer(context, scope, headers, body)
         except Exception as error:
             failure = of_error(error)
             if failure.status == 500:
-                log.exception("failed", extra={"facts": {"route": self.route.path}})
-            status, body, extra = failure.status, failure.body(), [_JSON, _NO_STORE, *_raw(failure.headers())]
+                log.exception("failed", extra={"facts": {"route": route.path}})
+            status, told, extra = failure.status, failure.body(), [_JSON, _NO_STORE, *_raw(failure.headers())]
         finally:
             self._guard.under_way -= 1
-        if scope["method"] == "HEAD":
-            extra, body = [*extra, (b"content-length", str(len(body)).encode())], b""
-        else:
-            extra = [*extra, (b"content-length", str(len(body)).encode())]
-        await send({"type": "http.response.start", "status": status, "headers": [*extra, *cors(origin)]})
-        await send({"type": "http.response.body", "body": body})
+            admission.scored -= route.timed
+            admission.ingested -= route.ingest
         self._told(context, scope, status, time.perf_counter() - started, failure)
+        sized = [*extra, (b"content-length", str(len(told)).encode())]
+        return status, told, sized if origin is None else [*sized, *cors(origin)]
 
-    async def _answer(self, context: Context, scope: Any, headers: dict[bytes, bytes], receive: Any) -> tuple[int, bytes, list]:
+    async def _answer(self, context: Context, scope: Any, headers: dict[bytes, bytes], body: Any) -> tuple[int, bytes, list]:
         route, settings = self.route, context.settings
-        if context.lag > settings.max_waiting and (route.timed or route.ingest):
-            raise overloaded("there are more requests than can be read in time; try again shortly.")
+        if not isinstance(body, bytes):
+            self._has_room(context)
         given = headers.get(b"authorization")
         context.keys.check(None if given is None else given.decode("latin-1"), route.scope)
-        async with asyncio.timeout(settings.timeout):
-            if self._decode is not None:
-                raw = await _body(receive, headers, settings.max_body)
-                if not raw.strip():
-                    raise RequestError(400, "malformed", "the body is empty; send a JSON object.")
-                asked = self._decode(raw)
-            else:
-                asked = _query(scope["query_string"], route.takes)
-            if route.ingest:
-                answer = await self._ingest(context, scope, asked)
-            else:
-                answer = await route.handler(context, scope.get("path_params", {}), asked)
+        if self._decode is not None:
+            raw = body if isinstance(body, bytes) else await _body(body, headers, settings.max_body)
+            if len(raw) > settings.max_body:
+                raise _too_long(settings.max_body)
+            if not raw.strip():
+                raise RequestError(400, "malformed", "the body is empty; send a JSON object.")
+            asked = self._decode(raw)
+        else:
+            asked = _query(scope["query_string"], route.takes)
+        answer = await route.handler(context, scope.get("path_params", {}), asked)
         if isinstance(answer, Response):
             return answer.status_code, bytes(answer.body), [h for h in answer.raw_headers if h[0] != b"content-length"]
-        return 200, _encoder.encode(answer), [_JSON, _NO_STORE]
+        return 200, _encoder.encode(answer), _HEADERS
 
-    async def _ingest(self, context: Context, scope: Any, asked: Any) -> Any:
-        """Writes have room of their own: a flood of events is refused here, and answers go on."""
-        if self._ingesting >= context.settings.max_ingest:
+    def _has_room(self, context: Context) -> None:
+        """Refuse what came the long way, past the door, while there is no room; it counts itself already."""
+        route, admission = self.route, context.admission
+        late = context.lag > _LATE * context.settings.max_waiting
+        if route.timed and (late or admission.full(itself=1)):
+            raise overloaded("there are more requests than can be answered in time; try again shortly.")
+        # Writes have room of their own: a flood of events is refused here, and answers go on.
+        if route.ingest and (late or admission.ingest_full(itself=1)):
             raise overloaded("there are more events than can be stored in time; send the same ones, with the same ids, again shortly.")
-        self._ingesting += 1
-        try:
-            return await self.route.handler(context, scope.get("path_params", {}), asked)
-        finally:
-            self._ingesting -= 1
 
     def _told(self, context: Context, scope: Any, status: int, seconds: float, failure: RequestError | None) -> None:
         route = self.route
@@ -115,14 +135,13 @@ class Dispatch:
 async def _body(receive: Any, headers: dict[bytes, bytes], limit: int) -> bytes:
     """The body, refused as soon as it is known to be too long."""
     told = headers.get(b"content-length", b"")
-    too_long = RequestError(413, "too_large", f"the body must have at most {limit:,} bytes.")
     if told.isdigit() and int(told[:20]) > limit:
-        raise too_long
+        raise _too_long(limit)
     message = await receive()
     body: bytes = message.get("body", b"")
     if not message.get("more_body", False):
         if len(body) > limit:
-            raise too_long
+            raise _too_long(limit)
         return body
     parts, size = [body], len(body)
     while message.get("more_body", False):
@@ -132,8 +151,12 @@ async def _body(receive: Any, headers: dict[bytes, bytes], limit: int) -> bytes:
         parts.append(message.get("body", b""))
         size += len(parts[-1])
         if size > limit:
-            raise too_long
+            raise _too_long(limit)
     return b"".join(parts)
+
+
+def _too_long(limit: int) -> RequestError:
+    return RequestError(413, "too_large", f"the body must have at most {limit:,} bytes.")
 
 
 def _query(raw: bytes, takes: type) -> Any:

@@ -9,16 +9,20 @@ from contextlib import contextmanager
 _LOCK = threading.RLock()
 
 
-@contextmanager
-def kernels() -> Iterator[None]:
-    """Run the body, alone if it must be: Numba's own work queue ends the process when two threads enter it at once."""
+def at_once() -> bool:
+    """Return whether several threads may run kernels at the same time."""
     import numba
 
     try:
-        safe = numba.threading_layer() in ("omp", "tbb")
+        return numba.threading_layer() in ("omp", "tbb")
     except ValueError:  # nothing parallel has run yet
-        safe = False
-    if safe:
+        return False
+
+
+@contextmanager
+def kernels() -> Iterator[None]:
+    """Run the body, alone if it must be: Numba's own work queue ends the process when two threads enter it at once."""
+    if at_once():
         yield
         return
     with _LOCK:

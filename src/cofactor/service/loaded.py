@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from cofactor.base.errors import ArtifactError
 from cofactor.data.histories import Histories
 from cofactor.models.base import Recommender
 from cofactor.retrieval.topk import OrderedItems
-from cofactor.service.gate import kernels
+from cofactor.service.gate import at_once, kernels
 from cofactor.service.items import ItemView, LiveItems
 from cofactor.service.newcomers import with_newcomers
 from cofactor.service.settings import Settings
@@ -22,6 +23,7 @@ from cofactor.service.tastes import Tastes
 from cofactor.service.wire import ModelName
 
 _ORDERED_FROM = 4_096  # items from which on ordering them pays
+_QUICK = 0.0015  # seconds for one person up to which the event loop answers
 _TRIED = 8  # users whose answers are looked at before a version may answer anybody
 
 
@@ -47,6 +49,10 @@ class Loaded:
         The model and the version, as answers name them.
     ordered
         The items in the order of what they can reach, where scores are inner products and items are many.
+    lone
+        Seconds that answering one person alone takes.
+    quick
+        Whether that is so little that it is done in the event loop.
     """
 
     version: str
@@ -57,6 +63,8 @@ class Loaded:
     popular: np.ndarray
     name: ModelName
     ordered: OrderedItems | None = None
+    lone: float = 0.0
+    quick: bool = False
 
     @property
     def can(self) -> dict[str, bool]:
@@ -76,12 +84,19 @@ def load_version(folder: Path, version: str, live: LiveItems, store: Store, sett
     ArtifactError
         If it is damaged, or gives scores that are no finite numbers.
     """
+    manifest, model = checked_model(folder, version)
+    with kernels():
+        model = with_newcomers(model, live, store)
+        _warm(model)
+        return dressed(version, model, manifest, live, store, settings)
+
+
+def checked_model(folder: Path, version: str) -> tuple[Manifest, Recommender]:
+    """Load a version's model and check that it answers; see `load_version`."""
     manifest, model = inspect(folder), load(folder)
     with kernels():
         _check_answers(model, version)
-        model = with_newcomers(model, live, store)
-        _warm(model)
-    return dressed(version, model, manifest, live, store, settings)
+    return manifest, model
 
 
 def dressed(
@@ -92,10 +107,12 @@ def dressed(
     popular = np.argsort(-counts, kind="stable").astype(np.int32)
     dots = model._dots() if model.data.n_items >= _ORDERED_FROM else None
     ordered = None if dots is None else OrderedItems(*dots)
+    view, tastes = live.view(model.data), Tastes(model, store, settings)
+    lone = _timed(model, view, ordered)
+    quick = lone < _QUICK and store.database.embedded and at_once()
     return Loaded(
-        version, model, manifest, live.view(model.data), Tastes(model, store, settings), popular,
-        ModelName(name=model.name, version=version), ordered,
-    )  # fmt: skip
+        version, model, manifest, view, tastes, popular, ModelName(name=model.name, version=version), ordered, lone, quick
+    )
 
 
 def _check_answers(model: Recommender, version: str) -> None:
@@ -113,6 +130,27 @@ def _check_answers(model: Recommender, version: str) -> None:
         full = np.array([audience.seen[0][n + 1] - audience.seen[0][n] for n in range(len(rows))]) >= data.n_items
         if (best.count[~full] == 0).any():
             raise ArtifactError(f"version {version!r} finds nothing to recommend to its own users; it can't answer.")
+
+
+def _timed(model: Recommender, view: ItemView, ordered: OrderedItems | None) -> float:
+    """Seconds for one person with a long history: fold in, score, and explain, the best of three after a warm-up."""
+    data = model.data
+    row = np.array([int(np.argmax(data.user_counts))], np.int32) if data.n_users else np.zeros(0, np.int32)
+    if not len(row) or not data.user_counts[row[0]]:
+        return 0.0
+    history = data.histories(row) if model.traits.uses_order else _plain(model, row)
+    seconds = []
+    for _ in range(4):
+        started = time.perf_counter()
+        audience = model.fold_in(history)
+        if ordered is None:
+            best = model.topk(audience, 10, excluded=audience.seen, allowed=view.visible, n_threads=1)
+        else:
+            best = ordered.best(np.asarray(audience.states), 10, allowed=view.visible_in_order(ordered), excluded=audience.seen)
+        if model.traits.explains:
+            model.explain_rows(audience, best.rows[0, : best.count[0]])
+        seconds.append(time.perf_counter() - started)
+    return min(seconds[1:])
 
 
 def _plain(model: Recommender, rows: np.ndarray) -> Histories:

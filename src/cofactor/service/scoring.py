@@ -1,9 +1,13 @@
-"""The scorer: one thread that answers whoever waits, together.
+"""The scorer: whoever waits is answered together.
 
 While one batch is scored, requests gather, and the next batch takes them all: reading the items once for thirty people costs
 little more than reading them for one. So a queue that grows makes the service more efficient rather than slower, up to the
 point where the oldest request has waited too long; from there on new ones are refused at once. Histories are read here too,
 right before scoring: whatever was acknowledged before a request came is in its answer.
+
+Where scoring a person takes a fraction of a millisecond, a batch is scored in the event loop itself: handing it to a thread and back
+costs more than the work, since both need the interpreter. What takes longer (a million items, a neural model, a filter to be
+evaluated, a database on another machine) has a thread.
 """
 
 from __future__ import annotations
@@ -21,14 +25,17 @@ import numpy as np
 
 from cofactor.models.base import Audience
 from cofactor.retrieval.topk import Exclusions, TopK
+from cofactor.service.admission import Admission
 from cofactor.service.errors import RequestError, overloaded
 from cofactor.service.gate import kernels
 from cofactor.service.loaded import Loaded
 from cofactor.service.settings import Settings
 from cofactor.service.tastes import Taste
-from cofactor.service.wire import ReasonOut, Recommendations, Recommended, RecommendRequest
+from cofactor.service.wire import ReasonOut, Recommendations, Recommended, RecommendRequest, WordOut
+from cofactor.service.words import carrying
 
 log = logging.getLogger("cofactor.service")
+_FEW = 100  # items of a request up to which it may be answered in the event loop
 
 
 @dataclass(eq=False)
@@ -75,10 +82,14 @@ class Scorer:
     ----------
     settings
         Batch, queue, threads.
+    admission
+        Learns here what a request costs.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, admission: Admission) -> None:
         self._settings = settings
+        self._admission = admission
+        self._here: list[Job] = []
         self._waiting: deque[Job] = deque()
         self._changed = threading.Condition()
         self._closing = False
@@ -92,7 +103,7 @@ class Scorer:
     @property
     def queued(self) -> int:
         """How many requests wait."""
-        return len(self._waiting)
+        return len(self._waiting) + len(self._here)
 
     def recommend(self, loaded: Loaded, request: RecommendRequest) -> asyncio.Future[Recommendations]:
         """Queue a request for recommendations; call it in the event loop.
@@ -102,7 +113,19 @@ class Scorer:
         RequestError
             503, if those before it wait too long already.
         """
-        return self._submit(Job(loaded, self._loop.create_future(), request=request))
+        if loaded.lone != self._admission.lone:
+            self._admission.begin_with(loaded.lone)
+        job = Job(loaded, self._loop.create_future(), request=request)
+        if not loaded.quick or not _is_short(request):
+            return self._submit(job)
+        if len(self._here) >= self._settings.max_queue:
+            self.shed += 1
+            raise _too_many()
+        if not self._here:
+            # Later in this turn of the loop: what else has arrived by then is scored together with it.
+            self._loop.call_soon(self._answer_here)
+        self._here.append(job)
+        return job.future
 
     def call(self, loaded: Loaded, call: Callable[[], Any]) -> asyncio.Future[Any]:
         """Queue other work that needs the model's kernels."""
@@ -118,9 +141,9 @@ class Scorer:
     def _submit(self, job: Job) -> asyncio.Future[Any]:
         with self._changed:
             waiting = self._waiting
-            if len(waiting) >= self._settings.max_queue or (waiting and job.arrived - waiting[0].arrived > self._settings.max_waiting):
+            if len(waiting) >= self._settings.max_queue or (waiting and job.arrived - waiting[0].arrived > self._admission.patience):
                 self.shed += 1
-                raise overloaded("there are more requests than can be answered in time; try again shortly.")
+                raise _too_many()
             if self._closing:
                 raise RequestError(503, "stopping", "the service is stopping.", retry_after=1.0)
             waiting.append(job)
@@ -136,19 +159,34 @@ class Scorer:
                 if not self._waiting:
                     return
                 batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), self._settings.batch))]
-            # Who gave up, or was cut off, isn't worth scoring.
-            batch = [job for job in batch if not job.future.cancelled()]
-            done: list[tuple[Job, Any]] = []
-            try:
-                with kernels():
-                    self._answer(batch, done)
-            except Exception as error:  # nobody waits for ever, whatever it was
-                log.exception("scoring failed")
-                told = {id(job) for job, _ in done}
-                done += [(job, error) for job in batch if id(job) not in told]
-            self.batches += 1
-            self.answered += len(batch)
+            done = self._answered(batch)
             self._loop.call_soon_threadsafe(_deliver, done)
+
+    def _answer_here(self) -> None:
+        """Answer in the event loop, a batch each turn."""
+        batch, self._here = self._here[: self._settings.batch], self._here[self._settings.batch :]
+        if self._here:
+            self._loop.call_soon(self._answer_here)
+        _deliver(self._answered(batch))
+
+    def _answered(self, batch: list[Job]) -> list[tuple[Job, Any]]:
+        """The answers of a batch, or what went wrong with them."""
+        started = time.perf_counter()
+        # Who gave up, or was cut off, isn't worth scoring.
+        batch = [job for job in batch if not job.future.cancelled()]
+        done: list[tuple[Job, Any]] = []
+        try:
+            with kernels():
+                self._answer(batch, done)
+        except Exception as error:  # nobody waits for ever, whatever it was
+            log.exception("scoring failed")
+            told = {id(job) for job, _ in done}
+            done += [(job, error) for job in batch if id(job) not in told]
+        self.batches += 1
+        self.answered += len(batch)
+        if asked := sum(job.request is not None for job in batch):
+            self._admission.took(time.perf_counter() - started, asked)
+        return done
 
     def _answer(self, batch: list[Job], done: list[tuple[Job, Any]]) -> None:
         groups: dict[tuple[int, bool, int], list[_Asked]] = {}
@@ -217,6 +255,16 @@ class Scorer:
         return ordered.best(np.asarray(audience.states), k, allowed=allowed, excluded=excluded, n_threads=threads)
 
 
+def _too_many() -> RequestError:
+    return overloaded("there are more requests than can be answered in time; try again shortly.")
+
+
+def _is_short(request: RecommendRequest) -> bool:
+    """Whether a request asks for nothing that may take long of itself."""
+    small = request.k <= _FEW and len(request.history or ()) <= _FEW and len(request.block or ()) <= _FEW
+    return small and request.where is None and request.allow is None
+
+
 def allowed_mask(loaded: Loaded, allow: list[Any] | None, where: str | None) -> np.ndarray | None:
     """Return which items a request lets come back, bool [n_items]; None for all that are visible."""
     if allow is None and where is None:
@@ -232,23 +280,34 @@ def allowed_mask(loaded: Loaded, allow: list[Any] | None, where: str | None) -> 
     return chosen
 
 
-def recommended(loaded: Loaded, rows: np.ndarray, scores: np.ndarray, reasons: list[Any] | None = None) -> list[Recommended]:
+def recommended(
+    loaded: Loaded,
+    rows: np.ndarray,
+    scores: np.ndarray,
+    reasons: list[list[ReasonOut]] | None = None,
+    words: list[list[WordOut]] | None = None,
+) -> list[Recommended]:
     """Return item rows and scores as they go out."""
     view = loaded.view
     ids, titles, told = view.ids(rows), view.titles(rows), scores.tolist()
-    why = reasons if reasons is not None else [None] * len(ids)
-    return [Recommended(item_id=i, score=s, title=t, reasons=r) for i, s, t, r in zip(ids, told, titles, why, strict=True)]
+    nothing = [None] * len(ids)
+    parts = zip(ids, told, titles, reasons or nothing, words or nothing, strict=True)
+    return [Recommended(item_id=i, score=s, title=t, reasons=r, words=w or None) for i, s, t, r, w in parts]
 
 
 def _told(asked: _Asked, audience: Audience, best: TopK, place: int) -> Recommendations:
     loaded = asked.job.loaded
     count = min(int(best.count[place]), asked.k)
     rows, scores = best.rows[place, :count], best.scores[place, :count]
-    reasons = None
-    if asked.reasons and count and loaded.model.traits.explains:
-        reasons = _reasons(loaded, audience, place, rows, asked.reasons)
+    reasons = words = None
+    if asked.reasons and count:
+        traits = loaded.model.traits
+        if traits.explains:
+            reasons = _reasons(loaded, audience, place, rows, asked.reasons)
+        if traits.uses_features:
+            words = carrying(loaded.model, _one_of(audience, place), rows, asked.reasons)
     return Recommendations(
-        items=recommended(loaded, rows, scores, reasons), source="personal", model=loaded.name,
+        items=recommended(loaded, rows, scores, reasons, words), source="personal", model=loaded.name,
         history_used=len(asked.taste.rows), note=_note(asked.taste),
     )  # fmt: skip
 
@@ -258,15 +317,17 @@ def _reasons(loaded: Loaded, audience: Audience, place: int, rows: np.ndarray, l
     if not len(past):
         return [[] for _ in rows]
     order = np.argsort(-added, axis=1, kind="stable")[:, :limit]  # [k, limit]
-    named, which = np.unique(order, return_inverse=True)
-    ids, titles = loaded.view.ids(past[named]), loaded.view.titles(past[named])
     amounts = added[np.arange(len(order))[:, None], order].tolist()
+    lines: Any = order.tolist()
+    # The same few past items carry most of a list: each is named once.
+    named = list({at for line in lines for at in line})
+    ids, titles = loaded.view.ids(past[named]), loaded.view.titles(past[named])
+    names = {at: (i, title) for at, i, title in zip(named, ids, titles, strict=True)}
     # What pulled a score down is no reason for recommending.
     made: list[list[ReasonOut]] = []
-    named_by_line: Any = which.reshape(order.shape).tolist()
-    for line, told in zip(named_by_line, amounts, strict=True):
-        pairs = zip(line, told, strict=True)
-        made.append([ReasonOut(item_id=ids[at], contribution=amount, title=titles[at]) for at, amount in pairs if amount > 0])
+    for line, told in zip(lines, amounts, strict=True):
+        pairs = [(names[at], amount) for at, amount in zip(line, told, strict=True) if amount > 0]
+        made.append([ReasonOut(item_id=i, contribution=amount, title=title) for (i, title), amount in pairs])
     return made
 
 

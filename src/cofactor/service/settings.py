@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from cofactor.base import checks
+from cofactor.data.readers.event_store import AGAINST, SILENT
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
@@ -32,7 +33,8 @@ class Settings:
     max_filter
         Ids of an allow or block list.
     max_waiting
-        Seconds that a request may be expected to wait for its turn; beyond that it is refused with 503 at once.
+        Seconds that a request may be expected to wait for its turn, besides three times what one takes alone, while there is more to
+        do than can be done; beyond that it is refused with 503 at once. In a burst it may be three times as long.
     max_queue
         Requests that may wait to be scored.
     max_scored
@@ -71,16 +73,16 @@ class Settings:
     max_history: int = 1_000
     max_k: int = 1_000
     max_filter: int = 10_000
-    max_waiting: float = 0.05
+    max_waiting: float = 0.008
     max_queue: int = 256
-    max_scored: int = 96
-    max_ingest: int = 256
+    max_scored: int = 256
+    max_ingest: int = 128
     timeout: float = 10.0
     batch: int = 64
     threads: int = 1
     reasons: int = 3
-    negative_kinds: frozenset[str] = field(default=frozenset({"dislike", "skip", "hide", "return"}))
-    silent_kinds: frozenset[str] = field(default=frozenset({"impression"}))
+    negative_kinds: frozenset[str] = AGAINST - SILENT
+    silent_kinds: frozenset[str] = SILENT
     watch_seconds: float = 0.25
     keep_versions: int = 3
     drain_seconds: float = 10.0

@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-_PREFIX = "history."
-
 
 @dataclass
 class History:
@@ -46,28 +44,26 @@ class History:
         return f"History({len(self)} epochs, {which} {at}: loss {self.loss[at]:.4f}{shown})"
 
     def to_arrays(self) -> dict[str, np.ndarray]:
-        """Return the history as named arrays, for a model's state."""
-        arrays = {
-            f"{_PREFIX}loss": np.array(self.loss, np.float64),
-            f"{_PREFIX}learning_rate": np.array(self.learning_rate, np.float64),
-            f"{_PREFIX}seconds": np.array(self.seconds, np.float64),
-            f"{_PREFIX}best_epoch": np.array([self.best_epoch], np.int64),
+        """Return the history as named arrays, for a model's state; nothing if there are no epochs."""
+        if not self.loss:
+            return {}
+        # NaN isn't let into an artifact; a metric that couldn't be taken is left out whole.
+        metrics = {name: values for name, values in self.metrics.items() if np.isfinite(values).all()}
+        return {
+            "history_loss": np.array(self.loss, np.float64),
+            "history_rate": np.array(self.learning_rate, np.float64),
+            "history_seconds": np.array(self.seconds, np.float64),
+            "history_metrics": np.array(list(metrics.values()), np.float64).reshape(len(metrics), len(self)),
+            "history_metric_names": np.frombuffer("\n".join(metrics).encode(), np.uint8),
+            "history_best_epoch": np.array([self.best_epoch], np.int64),
         }
-        arrays |= {f"{_PREFIX}metric.{name}": np.array(v, np.float64) for name, v in self.metrics.items()}
-        return arrays
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> History:
         """Make it from what `to_arrays` gave; an empty history if there is none."""
-        if f"{_PREFIX}loss" not in arrays:
+        if "history_loss" not in arrays:
             return cls()
-
-        def get(name: str) -> list[float]:
-            return [float(value) for value in arrays[_PREFIX + name]]
-
-        metrics = {
-            name.removeprefix(f"{_PREFIX}metric."): np.asarray(values).tolist()
-            for name, values in arrays.items()
-            if name.startswith(f"{_PREFIX}metric.")
-        }
-        return cls(get("loss"), get("learning_rate"), get("seconds"), metrics, int(arrays[f"{_PREFIX}best_epoch"][0]))
+        names = bytes(arrays["history_metric_names"]).decode().split("\n")
+        metrics = dict(zip(names, np.asarray(arrays["history_metrics"]).tolist(), strict=False))
+        loss, rate, seconds = (np.asarray(arrays[f"history_{name}"]).tolist() for name in ("loss", "rate", "seconds"))
+        return cls(loss, rate, seconds, metrics, int(arrays["history_best_epoch"][0]))

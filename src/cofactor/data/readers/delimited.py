@@ -21,8 +21,8 @@ from cofactor.base.errors import DataError
 from cofactor.data.readers import times as clock
 from cofactor.data.readers.assemble import Raw, numbers
 from cofactor.data.readers.columns import Options, find_roles, roles_note
-from cofactor.data.readers.places import BLOCK, PLAIN_BLOCK, Entry, ahead
-from cofactor.data.readers.plain_numbers import LARGE, PlainNumbers
+from cofactor.data.readers.places import BLOCK, Entry, ahead
+from cofactor.data.readers.plain_numbers import LARGE, Columns, read_plain
 from cofactor.data.readers.sniff import DELIMITERS, SPOKEN, Dialect, sniff, split
 
 _SEPARATOR = "\x1f"
@@ -161,16 +161,16 @@ def _read(entry: Entry, options: Options, dialect: Dialect, roles: Mapping[str, 
     kept = _Kept(dialect, roles)
     first = {"value": pa.float32(), "time": pa.int64()}
     types: dict[str, pa.DataType] = {name: first.get(role, _ID) for role, name in roles.items()}
-    plain = PlainNumbers.of(dialect, roles) if entry.packed_bytes >= LARGE else None
+    if entry.packed_bytes >= LARGE:
+        with options.progress.task(f"reading {entry.name}", None) as task:
+            columns = read_plain(entry, dialect, roles, task.advance)
+        if columns is not None:
+            return _plain_raw(columns, entry, dialect, roles)
     with options.progress.task(f"reading {entry.name}", None) as task:
-        for block in ahead(_line_blocks(entry, dialect, BLOCK if plain is None else min(BLOCK, PLAIN_BLOCK))):
-            body = kept.body(block)
-            if not (plain is not None and _add_plain(body, plain, kept)):
-                # One row that isn't plain numbers is enough to leave it to Arrow, which can say what is wrong.
-                plain = None
-                table = _typed(body, dialect, kept, roles, types, entry.shown)
-                if table is not None:
-                    kept.add(table)
+        for block in ahead(_line_blocks(entry, dialect)):
+            table = _typed(kept.body(block), dialect, kept, roles, types, entry.shown)
+            if table is not None:
+                kept.add(table)
             task.advance(len(block))
     notes = [roles_note(roles, headed=dialect.headed)]
     kept.refuse(entry, options, notes)
@@ -178,8 +178,8 @@ def _read(entry: Entry, options: Options, dialect: Dialect, roles: Mapping[str, 
         what = "a header but no rows" if dialect.headed else "no rows"
         raise DataError(f"the file has {what}.", source=entry.shown)
     return Raw(
-        users=_one_kind(kept.users),
-        items=_one_kind(kept.items),
+        users=pa.chunked_array(kept.users, type=_ID),
+        items=pa.chunked_array(kept.items, type=_ID),
         values=kept.values if "value" in roles else None,
         times=kept.times if "time" in roles else None,
         bare_times=kept.bare,
@@ -190,26 +190,16 @@ def _read(entry: Entry, options: Options, dialect: Dialect, roles: Mapping[str, 
     )
 
 
-def _add_plain(block: bytes, plain: PlainNumbers, kept: _Kept) -> bool:
-    found = plain.parse(block)
-    if found is None:
-        return False
-    kept.users.append(pa.array(found.users))
-    kept.items.append(pa.array(found.items))
-    if "value" in kept.roles:
-        kept.values = _grown(kept.values, kept.n_rows, found.values)
-    if "time" in kept.roles:
-        kept.times = _grown(kept.times, kept.n_rows, found.times)
-    kept.n_rows += len(found.users)
-    return True
-
-
-def _one_kind(chunks: list[pa.Array]) -> pa.ChunkedArray:
-    """Ids of all blocks: integers if all blocks were, else dictionaries of texts (integers in their usual writing)."""
-    if all(pa.types.is_int64(chunk.type) for chunk in chunks):
-        return pa.chunked_array(chunks, type=pa.int64())
-    return pa.chunked_array(
-        [chunk.cast(pa.string()).dictionary_encode() if pa.types.is_int64(chunk.type) else chunk for chunk in chunks], type=_ID
+def _plain_raw(columns: Columns, entry: Entry, dialect: Dialect, roles: Mapping[str, str]) -> Raw:
+    return Raw(
+        users=columns.users,
+        items=columns.items,
+        values=columns.values,
+        times=columns.times,
+        source=entry.shown,
+        locate=lambda rows: _locate(entry, dialect, rows, False),
+        notes=[roles_note(roles, headed=dialect.headed)],
+        columns=roles,
     )
 
 
@@ -280,11 +270,11 @@ def _unconvertible(text: str, dialect: Dialect, source: str) -> _Unconvertible:
     return error
 
 
-def _line_blocks(entry: Entry, dialect: Dialect, size: int | None = None) -> Iterator[bytes]:
-    """The file as UTF-8 blocks of about so many bytes, each of which ends with a line (and not within quotes)."""
+def _line_blocks(entry: Entry, dialect: Dialect) -> Iterator[bytes]:
+    """The file as UTF-8 blocks of some megabytes, each of which ends with a line (and not within quotes)."""
     decoder = codecs.getincrementaldecoder(dialect.encoding)()
     rest, skip = b"", dialect.bom
-    for raw in entry.blocks(size or BLOCK):
+    for raw in entry.blocks(BLOCK):
         block = rest + _as_utf8(raw[skip:] if skip else raw, decoder, dialect.encoding)
         skip = 0
         end = _last_line_end(block, dialect)

@@ -18,10 +18,9 @@ from cofactor.base.errors import DataError
 from cofactor.base.names import nearest
 
 BLOCK = 1 << 25
-# For the kernel that reads plain numbers. Small enough that the C library keeps a block's memory for the next one: blocks of
-# 32 MiB and more come from the system afresh each time, and touching new pages took a third of the time of reading.
-PLAIN_BLOCK = 1 << 22
 _GZIP = b"\x1f\x8b"
+# Well below the blocks that are asked for, which then are read into their place without a copy.
+_BUFFER = 1 << 17
 
 
 @dataclass(frozen=True)
@@ -61,6 +60,15 @@ class Entry:
             return self.path.stat().st_size
         with zipfile.ZipFile(self.path) as archive:
             return archive.getinfo(self.member).compress_size
+
+    @property
+    def plain_bytes(self) -> int | None:
+        """Its size unpacked; None where that isn't known beforehand."""
+        if self.member is None:
+            with self.path.open("rb") as raw:
+                return None if raw.read(2) == _GZIP else self.path.stat().st_size
+        with zipfile.ZipFile(self.path) as archive:
+            return None if self.member.endswith(".gz") else archive.getinfo(self.member).file_size
 
     @contextmanager
     def open(self) -> Iterator[IO[bytes]]:
@@ -157,9 +165,9 @@ def _damage(source: str) -> Iterator[None]:
 
 
 def _unpacked(raw: Any) -> IO[bytes]:
-    buffered = io.BufferedReader(raw, 1 << 20)
+    buffered = io.BufferedReader(raw, _BUFFER)
     if buffered.peek(2)[:2] == _GZIP:
-        return io.BufferedReader(gzip.GzipFile(fileobj=buffered), 1 << 20)
+        return io.BufferedReader(gzip.GzipFile(fileobj=buffered), _BUFFER)
     return buffered
 
 

@@ -1,88 +1,216 @@
-"""The fast way through large files of plain numbers (`ratings.csv` of MovieLens and its like): one pass by a kernel."""
+"""The fast way through large files of plain numbers (`ratings.csv` of MovieLens and its like): parsed by a kernel, in parallel.
+
+All or nothing: the first row that is more than plain numbers leaves the whole file to the usual reader, which can say
+what is wrong with it; so what comes out is the same either way.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from types import ModuleType
-from typing import Self
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
-from cofactor.base.threads import native_threads
+from cofactor.base.threads import current_threads
+from cofactor.data.readers.places import Entry
 from cofactor.data.readers.sniff import Dialect
 
 # Stored bytes from which on loading the kernel pays.
 LARGE = 1 << 24
-_PARTS = 64
-# Two keep up with unpacking and copying; more only wait for each other on a busy machine.
-_THREADS = 2
-_SEPARATOR = b"\x1f"
+# Small enough to stay in a core's own cache from the reading of a block to its parsing.
+BLOCK = 1 << 20
+# What reads, counts lines and unpacks is one thread: more that parse than this only wait for it.
+_PARSERS = 4
+# What the kernel may read beyond the end of a text.
+_PADDING = 64
+_NARROW, _BROAD = 2**31 - 1, 2**62
+_ROLES = ("user", "item", "value", "time")
 
 
-@dataclass(frozen=True)
-class Block:
-    """The numbers of one block of lines: int64 ids, float32 values, int64 times, [n_rows] each or empty."""
-
-    users: np.ndarray
-    items: np.ndarray
-    values: np.ndarray
-    times: np.ndarray
-
-
-@dataclass(frozen=True)
-class PlainNumbers:
-    """Where the four columns stand in lines of numbers.
+@dataclass
+class Columns:
+    """What was read: ids as a dictionary (or plain int64, where a table of them would be too large), values and times.
 
     Parameters
     ----------
-    delimiter
-        The text between fields, as bytes.
-    n_fields
-        How many fields a line has.
-    places
-        int64 [4]: the fields of user, item, value, time; -1 where there is none.
+    users, items
+        [n_rows].
+    values, times
+        float32 and int64 [n_rows], or None.
     """
 
-    delimiter: bytes
-    n_fields: int
-    places: np.ndarray
-
-    @classmethod
-    def of(cls, dialect: Dialect, roles: Mapping[str, str]) -> Self:
-        """Return the places of a file's columns."""
-        places = [dialect.names.index(roles[role]) if role in roles else -1 for role in ("user", "item", "value", "time")]
-        return cls(dialect.delimiter.encode(), len(dialect.names), np.array(places, np.int64))
-
-    def parse(self, block: bytes) -> Block | None:
-        """Return the numbers of a block of lines, or None if any line is more than plain numbers."""
-        from cofactor.kernels.cpu import text as kernels
-
-        if not block:
-            return None
-        delimiter = self.delimiter
-        if len(delimiter) > 1:
-            block, delimiter = block.replace(delimiter, _SEPARATOR), _SEPARATOR
-        with native_threads(_THREADS):
-            return self._parsed(block, delimiter, kernels)
-
-    def _parsed(self, block: bytes, delimiter: bytes, kernels: ModuleType) -> Block | None:
-        text = np.frombuffer(block if block.endswith(b"\n") else block + b"\n", np.uint8)
-        bounds = _bounds(block, len(text))
-        counts = kernels.count_lines(text, bounds)
-        firsts = np.cumsum(counts) - counts
-        n_rows = int(counts.sum())
-        users, items = np.empty(n_rows, np.int64), np.empty(n_rows, np.int64)
-        values = np.empty(n_rows if self.places[2] >= 0 else 0, np.float32)
-        times = np.empty(n_rows if self.places[3] >= 0 else 0, np.int64)
-        good = kernels.parse_rows(text, bounds, firsts, delimiter[0], self.n_fields, self.places, users, items, values, times)
-        return Block(users, items, values, times) if good else None
+    users: pa.ChunkedArray
+    items: pa.ChunkedArray
+    values: np.ndarray | None
+    times: np.ndarray | None
 
 
-def _bounds(block: bytes, size: int) -> np.ndarray:
-    """Where the parts begin, each with a line, int64 [n_parts + 1]."""
-    marks = [0]
-    for part in range(1, _PARTS):
-        end = block.find(b"\n", max(part * size // _PARTS, marks[-1]))
-        marks.append(size if end < 0 else end + 1)
-    return np.array([*marks, size], np.int64)
+def read_plain(
+    entry: Entry, dialect: Dialect, roles: Mapping[str, str], advance: Callable[[int], Any]
+) -> Columns | None:
+    """Read a file of plain numbers; None if any row is more than that (see `kernels.reference.text.parse_rows`).
+
+    Parameters
+    ----------
+    entry, dialect
+        The file and how it is written.
+    roles
+        The column of each role.
+    advance
+        Told the bytes of each block.
+    """
+    from cofactor.kernels.cpu import text as kernels
+
+    if not _suits(dialect):
+        return None
+    names = [next((1 + _ROLES.index(role) for role, taken in roles.items() if taken == name), 0) for name in dialect.names]
+    for kind, limit in ((np.int32, _NARROW), (np.int64, _BROAD)):
+        work = _Work(kernels, dialect, np.array(names, np.int64), kind, limit)
+        found = _run(entry, dialect, work, min(current_threads(), _PARSERS), advance)
+        if found == kernels.PLAIN and work.n_rows:
+            return _numbered(work, roles)
+        if found != kernels.WIDE:
+            break
+    return None
+
+
+def _suits(dialect: Dialect) -> bool:
+    """Whether the kernel knows this writing at all."""
+    delimiter = dialect.delimiter.encode()
+    if not 1 <= len(delimiter) <= 2 or delimiter[0] in b"0123456789-.\r\n\"" or delimiter[-1] in b"0123456789-.\r\n\"":
+        return False
+    return dialect.escape is None and (dialect.encoding == "utf-8" or dialect.encoding.startswith(("iso8859", "cp125", "ascii")))
+
+
+@dataclass
+class _Work:
+    """The columns while they are written, and the call of the kernel."""
+
+    kernels: Any
+    dialect: Dialect
+    roles: np.ndarray
+    kind: type[np.generic]
+    limit: int
+    n_rows: int = 0
+    columns: list[np.ndarray] = field(default_factory=list)
+
+    def reserve(self, rows: int) -> None:
+        """Make room for so many rows in all; nobody may be writing."""
+        if not self.columns:
+            kinds = (self.kind, self.kind, np.float32, np.int64)
+            self.columns = [np.empty(rows if n + 1 in self.roles else 0, kind) for n, kind in enumerate(kinds)]
+        else:
+            # In place: the system moves pages instead of copying them, so that no moment holds a column twice.
+            for column in self.columns:
+                if len(column):
+                    column.resize(rows, refcheck=False)
+
+    def parse(self, text: np.ndarray, end: int, start: int, stop: int) -> int:
+        """Parse the lines before ``end`` into the rows from start to stop."""
+        delimiter = self.dialect.delimiter.encode()
+        parts = [column[start:stop] for column in self.columns]
+        second = delimiter[1] if len(delimiter) > 1 else 0
+        return int(self.kernels.parse_rows(text, end, delimiter[0], second, self.roles, self.limit, *parts))
+
+
+def _run(entry: Entry, dialect: Dialect, work: _Work, threads: int, advance: Callable[[int], Any]) -> int:
+    """Parse all blocks, several at a time; the first status that isn't PLAIN, or PLAIN."""
+    plain = work.kernels.PLAIN
+    free = [bytearray(BLOCK + _PADDING) for _ in range(2 * threads)]
+    pending: deque[tuple[Future[int], bytearray]] = deque()
+    room, seen = 0, 0
+
+    def finish() -> int:
+        task, buffer = pending.popleft()
+        free.append(buffer)
+        return task.result()
+
+    with ThreadPoolExecutor(threads, "cofactor-parse") as pool:
+        for buffer, begin, end in _blocks(entry, dialect, free):
+            text = np.frombuffer(buffer, np.uint8)[begin:]
+            count = int(np.count_nonzero(text[: end - begin] == 10))
+            if not count:
+                # A line as long as a block is no line of plain numbers.
+                status = work.kernels.ODD
+                break
+            seen += end - begin
+            if work.n_rows + count > room:
+                while pending:
+                    if (status := finish()) != plain:
+                        return status
+                room = _room(entry, seen, work.n_rows + count)
+                work.reserve(room)
+            pending.append((pool.submit(work.parse, text, end - begin, work.n_rows, work.n_rows + count), buffer))
+            work.n_rows += count
+            advance(end - begin)
+            if not free and (status := finish()) != plain:
+                break
+        else:
+            status = plain
+        while pending:
+            found = finish()
+            status = found if status == plain else status
+    if status == plain and work.n_rows:
+        work.reserve(work.n_rows)
+    return status
+
+
+def _room(entry: Entry, seen: int, rows: int) -> int:
+    """How many rows to make room for: what the file's size lets expect, or an eighth more than there are."""
+    whole = entry.plain_bytes
+    expected = int(rows * (whole / max(1, seen)) * 1.02) if whole is not None else 0
+    return max(expected if expected > rows else rows + rows // 8, 1024)
+
+
+def _blocks(entry: Entry, dialect: Dialect, free: list[bytearray]) -> Iterator[tuple[bytearray, int, int]]:
+    """The file in buffers of ``free``, with where the text in each begins and ends (behind a line end); no header."""
+    rest, skip_header = b"", dialect.headed
+    begin = dialect.bom
+    with entry.open() as stream:
+        while True:
+            buffer = free.pop()
+            buffer[: len(rest)] = rest
+            filled, room = len(rest), len(buffer) - _PADDING
+            with memoryview(buffer) as view:
+                while filled < room and (count := stream.readinto(view[filled:room])):  # type: ignore[attr-defined]
+                    filled += count
+            if filled < room and filled and buffer[filled - 1] != 10:
+                buffer[filled] = 10
+                filled += 1
+            end = buffer.rfind(b"\n", 0, filled) + 1
+            rest = bytes(memoryview(buffer)[end:filled])
+            if skip_header:
+                begin, skip_header = buffer.find(b"\n", begin, end) + 1, False
+            if end > begin or filled >= room:
+                yield buffer, begin, end if end > begin else filled
+            else:
+                free.append(buffer)
+            if filled < room:
+                return
+            begin = 0
+
+
+def _numbered(work: _Work, roles: Mapping[str, str]) -> Columns:
+    """The columns with ids as dictionaries, each by a thread of its own."""
+    with ThreadPoolExecutor(2, "cofactor-number") as pool:
+        users, items = pool.map(_dictionary, work.columns[:2])
+    values, times = work.columns[2:]
+    return Columns(users, items, values if "value" in roles else None, times if "time" in roles else None)
+
+
+def _dictionary(ids: np.ndarray) -> pa.ChunkedArray:
+    """Ids as rows into the ascending distinct ones, written in place; plain int64 where a table over their range is too large."""
+    from cofactor.kernels.cpu import numbering
+
+    low, high = int(ids.min()), int(ids.max())
+    span = high - low + 1
+    if ids.dtype != np.int32 or span > max(4 * len(ids), 1 << 20):
+        return pa.chunked_array([pa.array(ids.astype(np.int64, copy=False))])
+    table = np.zeros(span, np.int32)
+    numbering.number(ids, low, table)
+    distinct = np.flatnonzero(table) + low
+    return pa.chunked_array([pa.DictionaryArray.from_arrays(pa.array(ids), pa.array(distinct))])

@@ -4,6 +4,7 @@ All shares are shares of the whole data set. The validation part is always cut o
 same rule, so that it simulates the test, and asking for one never changes the test part.
 """
 
+from cofactor.data.splits.by_name import split
 from cofactor.data.splits.folds import k_fold
 from cofactor.data.splits.items import by_items
 from cofactor.data.splits.leave_last import leave_last
@@ -13,4 +14,4 @@ from cofactor.data.splits.random import by_random
 from cofactor.data.splits.time import by_time
 from cofactor.data.splits.users import by_users
 
-__all__ = ["by_items", "by_random", "by_time", "by_users", "k_fold", "leave_last", "per_user", "predefined"]
+__all__ = ["by_items", "by_random", "by_time", "by_users", "k_fold", "leave_last", "per_user", "predefined", "split"]

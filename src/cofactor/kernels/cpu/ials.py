@@ -11,15 +11,14 @@ from contextlib import AbstractContextManager
 from functools import cache
 
 import numpy as np
-from numba import prange
 from threadpoolctl import ThreadpoolController
 
 from cofactor.base.errors import TrainingError
-from cofactor.kernels.cpu._ials_rows import F, dynamic, row_blocks
+from cofactor.kernels.cpu._ials_rows import F, row_blocks
 from cofactor.kernels.cpu.ials_cg import solve_cg
 from cofactor.kernels.cpu.ials_direct import solve_direct
 from cofactor.kernels.cpu.ials_subspace import solve_subspace
-from cofactor.kernels.cpu.jit import kernel
+from cofactor.kernels.cpu.jit import kernel, on_threads
 
 # A row longer than both is worth all threads: it alone could hold them up (see `giant_rows`).
 GIANT_ROW = 32_768
@@ -37,10 +36,16 @@ def row_ridge(
     return (regularization * pairs**frequency_exponent).astype(np.float32)
 
 
-def gram_basis(fixed: np.ndarray, unobserved_weight: float) -> tuple[np.ndarray, np.ndarray]:
+def gram_basis(
+    fixed: np.ndarray, unobserved_weight: float, shares: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Return the eigenbasis and the eigenvalues of the weighted Gram matrix; see the reference twin."""
+    if shares is not None:
+        fixed = fixed * np.sqrt(shares)[:, None]
     with _one_blas_thread():
-        gram = unobserved_weight * _gram_parts(fixed).sum(axis=0, dtype=np.float64)
+        parts = np.zeros((DENSE_PARTS, fixed.shape[1], fixed.shape[1]), F)
+        on_threads(lambda part: _gram_part(fixed, *_share(fixed, part), parts[part]), DENSE_PARTS)
+        gram = unobserved_weight * parts.sum(axis=0, dtype=np.float64)
         if not np.isfinite(gram).all():
             raise TrainingError(
                 "implicit ALS: the fixed factors hold NaN or infinity. Raise the regularization or check the data."
@@ -54,7 +59,13 @@ def gram_basis(fixed: np.ndarray, unobserved_weight: float) -> tuple[np.ndarray,
 def rotate(matrix: np.ndarray, basis: np.ndarray) -> None:
     """Multiply each row by the basis, in place."""
     with _one_blas_thread():
-        _rotate(matrix, basis)
+        on_threads(lambda part: _rotate(matrix, *_share(matrix, part), basis), DENSE_PARTS)
+
+
+def _share(matrix: np.ndarray, part: int) -> tuple[int, int]:
+    """The first row of a part, and the row behind its last."""
+    n = matrix.shape[0]
+    return part * n // DENSE_PARTS, (part + 1) * n // DENSE_PARTS
 
 
 @cache
@@ -71,35 +82,29 @@ def _one_blas_thread() -> AbstractContextManager[object]:
     return _controller().limit(limits=1, user_api="blas")
 
 
-@kernel(parallel=True)
-def _gram_parts(matrix: np.ndarray) -> np.ndarray:
-    n, f = matrix.shape
-    parts = np.zeros((DENSE_PARTS, f, f), F)
-    for part in prange(DENSE_PARTS):
-        product = np.empty((f, f), F)
-        end = (part + 1) * n // DENSE_PARTS
-        for start in range(part * n // DENSE_PARTS, end, DENSE_ROWS):
-            rows = matrix[start : min(start + DENSE_ROWS, end)]
-            np.dot(rows.T, rows, product)
-            # Loops, here and below: NumPy's own writing of it takes Numba seconds to compile.
-            for i in range(f):
-                for j in range(f):
-                    parts[part, i, j] += product[i, j]
-    return parts
+@kernel
+def _gram_part(matrix: np.ndarray, first: int, end: int, total: np.ndarray) -> None:
+    f = matrix.shape[1]
+    product = np.empty((f, f), F)
+    for start in range(first, end, DENSE_ROWS):
+        rows = matrix[start : min(start + DENSE_ROWS, end)]
+        np.dot(rows.T, rows, product)
+        # Loops, here and below: NumPy's own writing of it takes Numba seconds to compile.
+        for i in range(f):
+            for j in range(f):
+                total[i, j] += product[i, j]
 
 
-@kernel(parallel=True)
-def _rotate(matrix: np.ndarray, basis: np.ndarray) -> None:
-    n, f = matrix.shape
-    for part in prange(DENSE_PARTS):
-        turned = np.empty((DENSE_ROWS, f), F)
-        end = (part + 1) * n // DENSE_PARTS
-        for start in range(part * n // DENSE_PARTS, end, DENSE_ROWS):
-            rows = matrix[start : min(start + DENSE_ROWS, end)]
-            np.dot(rows, basis, turned[: rows.shape[0]])
-            for i in range(rows.shape[0]):
-                for j in range(f):
-                    rows[i, j] = turned[i, j]
+@kernel
+def _rotate(matrix: np.ndarray, first: int, end: int, basis: np.ndarray) -> None:
+    f = matrix.shape[1]
+    turned = np.empty((min(DENSE_ROWS, end - first), f), F)
+    for start in range(first, end, DENSE_ROWS):
+        rows = matrix[start : min(start + DENSE_ROWS, end)]
+        np.dot(rows, basis, turned[: rows.shape[0]])
+        for i in range(rows.shape[0]):
+            for j in range(f):
+                rows[i, j] = turned[i, j]
 
 
 def giant_rows(indptr: np.ndarray) -> np.ndarray:
@@ -148,10 +153,11 @@ def half_epoch(
     solver: str = "cg",
     steps: int = 3,
     block_size: int = 16,
+    shares: np.ndarray | None = None,
     tolerance: float = 0.0,
 ) -> None:
     """Solve one side given the other, both in place; see the reference twin for the parameters."""
-    basis, diagonal = gram_basis(fixed, unobserved_weight)
+    basis, diagonal = gram_basis(fixed, unobserved_weight, shares)
     rotate(fixed, basis)
     if solver == "subspace":
         rotate(solved, basis)  # the other solvers don't look at what was there
@@ -189,15 +195,18 @@ def loss(
     -----
     The sum over all pairs is the sum of the elementwise product of the two Gram matrices: n f^2 work instead of n_users n_items f.
     """
-    with dynamic():
-        observed = _observed_loss(indptr, indices, weights, left, right, row_blocks(np.diff(indptr) + 1)).sum()
+    bounds = row_blocks(np.diff(indptr) + 1)
+    sums = np.zeros(len(bounds) - 1)
+    pairs = (indptr, indices, weights, left, right)
+    on_threads(lambda b: _observed_loss(*pairs, bounds[b : b + 2], sums[b : b + 1]), len(sums))
+    observed = sums.sum()
     wide_left, wide_right = left.astype(np.float64), right.astype(np.float64)
     everywhere = np.sum((wide_left.T @ wide_left) * (wide_right.T @ wide_right))
     penalty = left_ridge @ np.square(wide_left).sum(axis=1) + right_ridge @ np.square(wide_right).sum(axis=1)
     return float(observed + unobserved_weight * everywhere + penalty)
 
 
-@kernel(parallel=True)
+@kernel
 def _observed_loss(
     indptr: np.ndarray,
     indices: np.ndarray,
@@ -205,10 +214,9 @@ def _observed_loss(
     left: np.ndarray,
     right: np.ndarray,
     bounds: np.ndarray,
-) -> np.ndarray:
-    n_blocks = bounds.shape[0] - 1
-    sums = np.zeros(n_blocks, np.float64)
-    for block in prange(n_blocks):
+    sums: np.ndarray,
+) -> None:
+    for block in range(bounds.shape[0] - 1):
         total = 0.0
         for u in range(bounds[block], bounds[block + 1]):
             x = left[u]
@@ -219,4 +227,3 @@ def _observed_loss(
                     score += np.float64(x[k]) * np.float64(y[k])
                 total += weights[t] * (1.0 - score) ** 2
         sums[block] = total
-    return sums

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import prange
 
-from cofactor.kernels.cpu._ials_rows import F, accumulate, dots, dynamic, first_failed, row_blocks
-from cofactor.kernels.cpu.jit import kernel
+from cofactor.kernels.cpu._ials_rows import F, accumulate, dots, first_failed, row_blocks
+from cofactor.kernels.cpu.jit import kernel, on_threads
 
 
 def solve_cg(
@@ -30,12 +29,12 @@ def solve_cg(
     """
     bounds = row_blocks(np.diff(indptr)[rows] + 8)
     failed = np.full(max(1, len(bounds) - 1), -1, np.int64)
-    with dynamic():
-        _solve_cg(indptr, indices, weights, fixed, diagonal, ridge, rows, solved, steps, F(tolerance), bounds, failed)
+    problem = (indptr, indices, weights, fixed, diagonal, ridge, rows, solved, steps, F(tolerance))
+    on_threads(lambda b: _solve_cg(*problem, bounds[b : b + 2], failed[b : b + 1]), len(bounds) - 1)
     return first_failed(failed)
 
 
-@kernel(parallel=True)
+@kernel
 def _solve_cg(
     indptr: np.ndarray,
     indices: np.ndarray,
@@ -53,7 +52,7 @@ def _solve_cg(
     """Letters: x the solution, r its residual, p the direction, D + Y_u' W Y_u the matrix, z = D^-1 r."""
     f = fixed.shape[1]
     n_blocks = bounds.shape[0] - 1
-    for block in prange(n_blocks):
+    for block in range(n_blocks):
         longest = 0
         for at in range(bounds[block], bounds[block + 1]):
             longest = max(longest, indptr[rows[at] + 1] - indptr[rows[at]])

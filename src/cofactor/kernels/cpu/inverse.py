@@ -18,10 +18,9 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numba import prange
 
 from cofactor.base.threads import native_threads
-from cofactor.kernels.cpu.jit import kernel
+from cofactor.kernels.cpu.jit import kernel, shared
 
 BLOCK = 512  # rows swept at once: each sweep reads and writes the whole matrix, so wide blocks spare the memory
 SMALL = 8192  # up to so many rows blocks of half the width are faster: the threads are more evenly busy
@@ -57,13 +56,13 @@ def invert_lower(matrix: np.ndarray, n_threads: int, done: Callable[[float], Non
                 return first
             if last - first < block:
                 panel, scaled = (np.zeros((n, last - first), np.float32) for _ in range(2))
-            _gather(matrix, first, last, n_threads, panel)
-            _scale(panel, inverse, block, n_threads, scaled)
-            _update(matrix, panel, scaled, block, n_threads)
-            _put_back(matrix, scaled, -inverse, first, last, n_threads)
+            shared(_gather, n_threads, matrix, first, last, panel)
+            shared(_scale, n_threads, panel, inverse, block, scaled)
+            shared(_update, n_threads, matrix, panel, scaled, block)
+            shared(_put_back, n_threads, matrix, scaled, -inverse, first, last)
             if done is not None:
                 done(last / n)
-        _negate_lower(matrix, n_threads)
+        shared(_negate_lower, n_threads, matrix)
     return -1
 
 
@@ -79,77 +78,72 @@ def _inverse(pivot: np.ndarray) -> np.ndarray | None:
     return np.ascontiguousarray(root.T @ root, np.float32)
 
 
-@kernel(parallel=True)
-def _gather(matrix: Any, first: Any, last: Any, n_threads: Any, panel: Any) -> Any:
+@kernel
+def _gather(thread: Any, n_threads: Any, matrix: Any, first: Any, last: Any, panel: Any) -> Any:
     """V = A_·K from the lower triangle; zero in the rows of K, which the update then leaves alone."""
     n, width = panel.shape
-    for thread in prange(n_threads):
-        low, high = n * thread // n_threads, n * (thread + 1) // n_threads
-        for i in range(max(low, last), high):
-            panel[i] = matrix[i, first:last]
-        for i in range(max(low, first), min(high, last)):
-            panel[i] = 0.0
-        for j in range(width):
-            row = matrix[first + j]
-            for i in range(low, min(high, first)):
-                panel[i, j] = row[i]
+    low, high = n * thread // n_threads, n * (thread + 1) // n_threads
+    for i in range(max(low, last), high):
+        panel[i] = matrix[i, first:last]
+    for i in range(max(low, first), min(high, last)):
+        panel[i] = 0.0
+    for j in range(width):
+        row = matrix[first + j]
+        for i in range(low, min(high, first)):
+            panel[i, j] = row[i]
 
 
-@kernel(parallel=True)
-def _scale(panel: Any, inverse: Any, block: Any, n_threads: Any, scaled: Any) -> Any:
+@kernel
+def _scale(thread: Any, n_threads: Any, panel: Any, inverse: Any, block: Any, scaled: Any) -> Any:
     """V D, by blocks of rows."""
     n = panel.shape[0]
     n_blocks = (n + block - 1) // block
-    for thread in prange(n_threads):
-        for b in range(thread, n_blocks, n_threads):
-            top, bottom = b * block, min((b + 1) * block, n)
-            np.dot(panel[top:bottom], inverse, scaled[top:bottom])
+    for b in range(thread, n_blocks, n_threads):
+        top, bottom = b * block, min((b + 1) * block, n)
+        np.dot(panel[top:bottom], inverse, scaled[top:bottom])
 
 
-@kernel(parallel=True)
-def _update(matrix: Any, panel: Any, scaled: Any, block: Any, n_threads: Any) -> Any:
+@kernel
+def _update(thread: Any, n_threads: Any, matrix: Any, panel: Any, scaled: Any, block: Any) -> Any:
     """A_IJ -= (V D)_I V_J' for the tiles on and below the diagonal."""
     n = panel.shape[0]
     n_blocks = (n + block - 1) // block
     n_tiles = n_blocks * (n_blocks + 1) // 2
-    for thread in prange(n_threads):
-        product = np.empty(block * block, np.float32)
-        down, across = 0, 0  # the tile's block row and block column: tiles are counted row by row
-        for tile in range(n_tiles):
-            if tile % n_threads == thread:
-                top, bottom = down * block, min((down + 1) * block, n)
-                left, right = across * block, min((across + 1) * block, n)
-                p = product[: (bottom - top) * (right - left)].reshape(bottom - top, right - left)
-                np.dot(scaled[top:bottom], panel[left:right].T, p)
-                for i in range(bottom - top):
-                    row, minus = matrix[top + i, left:right], p[i]
-                    for j in range(row.shape[0]):
-                        row[j] -= minus[j]
-            across += 1
-            if across > down:
-                down, across = down + 1, 0
+    product = np.empty(block * block, np.float32)
+    down, across = 0, 0  # the tile's block row and block column: tiles are counted row by row
+    for tile in range(n_tiles):
+        if tile % n_threads == thread:
+            top, bottom = down * block, min((down + 1) * block, n)
+            left, right = across * block, min((across + 1) * block, n)
+            p = product[: (bottom - top) * (right - left)].reshape(bottom - top, right - left)
+            np.dot(scaled[top:bottom], panel[left:right].T, p)
+            for i in range(bottom - top):
+                row, minus = matrix[top + i, left:right], p[i]
+                for j in range(row.shape[0]):
+                    row[j] -= minus[j]
+        across += 1
+        if across > down:
+            down, across = down + 1, 0
 
 
-@kernel(parallel=True)
-def _put_back(matrix: Any, scaled: Any, pivot: Any, first: Any, last: Any, n_threads: Any) -> Any:
+@kernel
+def _put_back(thread: Any, n_threads: Any, matrix: Any, scaled: Any, pivot: Any, first: Any, last: Any) -> Any:
     """A_IK = (V D)_I, in the lower triangle, and A_KK = -D."""
     n, width = scaled.shape
-    for thread in prange(n_threads):
-        low, high = n * thread // n_threads, n * (thread + 1) // n_threads
-        for i in range(max(low, last), high):
-            matrix[i, first:last] = scaled[i]
-        for j in range(width):
-            row = matrix[first + j]
-            for i in range(low, min(high, first)):
-                row[i] = scaled[i, j]
-            for i in range(max(low, first), min(high, last)):
-                row[i] = pivot[j, i - first]
+    low, high = n * thread // n_threads, n * (thread + 1) // n_threads
+    for i in range(max(low, last), high):
+        matrix[i, first:last] = scaled[i]
+    for j in range(width):
+        row = matrix[first + j]
+        for i in range(low, min(high, first)):
+            row[i] = scaled[i, j]
+        for i in range(max(low, first), min(high, last)):
+            row[i] = pivot[j, i - first]
 
 
-@kernel(parallel=True)
-def _negate_lower(matrix: Any, n_threads: Any) -> Any:
-    for thread in prange(n_threads):
-        for i in range(thread, matrix.shape[0], n_threads):
-            row = matrix[i, : i + 1]
-            for j in range(row.shape[0]):
-                row[j] = -row[j]
+@kernel
+def _negate_lower(thread: Any, n_threads: Any, matrix: Any) -> Any:
+    for i in range(thread, matrix.shape[0], n_threads):
+        row = matrix[i, : i + 1]
+        for j in range(row.shape[0]):
+            row[j] = -row[j]

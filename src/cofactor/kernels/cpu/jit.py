@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import numba
@@ -34,7 +36,8 @@ def kernel(function: Callable[..., Any] | None = None, *, parallel: bool = False
     function
         The kernel, when the decorator is used without parentheses.
     parallel
-        Whether `numba.prange` loops run on several threads.
+        Whether `numba.prange` loops run on several threads. Such a kernel takes twice as long to compile as a plain one; where
+        the work comes in blocks of some microseconds each, let a plain kernel do one, and `on_threads` call it.
     fast
         Whether sums may be reordered and multiply-adds fused (never that NaN is assumed away).
     """
@@ -50,6 +53,57 @@ def kernel(function: Callable[..., Any] | None = None, *, parallel: bool = False
 def helper(function: Callable[..., Any]) -> Any:
     """Compile a small function that is always inlined into the kernels that call it."""
     return numba.njit(inline="always", fastmath=FAST, error_model="numpy")(function)
+
+
+def on_threads(work: Callable[[int], Any], count: int, n_threads: int | None = None) -> None:
+    """Call ``work(0)`` to ``work(count - 1)``, which call kernels, on several threads; each takes the next as it comes free.
+
+    Parameters
+    ----------
+    work
+        Takes the number of a block. Kernels leave the GIL, so blocks run at the same time; a block's number costs microseconds.
+    count
+        How many blocks there are.
+    n_threads
+        How many threads may run; None for as many as Numba would use (see `base.threads.native_threads`).
+    """
+    n_threads = min(count, numba.get_num_threads() if n_threads is None else n_threads, numba.config.NUMBA_NUM_THREADS)
+    blocks = iter(range(count))
+
+    def some() -> None:
+        for block in blocks:
+            work(block)
+
+    others = [_pool().submit(some) for _ in range(n_threads - 1)]
+    try:
+        some()
+    finally:
+        for other in others:
+            # One that hasn't begun, because the pool is busy with another caller's blocks, has nothing left to do.
+            if not other.cancel():
+                other.result()
+
+
+def on_parts(work: Callable[[int, int], Any], count: int, n_threads: int | None = None) -> None:
+    """Call ``work(first, end)`` for parts that together are ``range(count)``, on several threads (see `on_threads`)."""
+    # Enough parts for threads that finish early to find more to do; one that isn't worth its call is no part of its own.
+    n_parts = min(64, -(-count // 8))
+    on_threads(lambda part: work(part * count // n_parts, (part + 1) * count // n_parts), n_parts, n_threads)
+
+
+def shared(kernel: Callable[..., Any], n_threads: int, *arguments: Any) -> None:
+    """Call ``kernel(thread, n_threads, *arguments)`` for each of so many threads, at the same time."""
+    on_threads(lambda thread: kernel(thread, n_threads, *arguments), n_threads, n_threads)
+
+
+@cache
+def _pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(numba.config.NUMBA_NUM_THREADS, "cofactor-kernel")
+
+
+if hasattr(os, "register_at_fork"):
+    # Threads don't survive a fork; a child makes its own.
+    os.register_at_fork(after_in_child=_pool.cache_clear)
 
 
 class _CompileListener(event.Listener):  # type: ignore[misc]  # numba has no types

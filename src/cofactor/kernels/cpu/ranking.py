@@ -12,7 +12,9 @@ from typing import Any
 import numba
 import numpy as np
 
-from cofactor.kernels.cpu.jit import helper, kernel
+from cofactor.kernels.cpu.jit import helper, kernel, on_parts, on_threads
+
+BLOCKS = 64  # of lines or of drawings; more than any sensible number of threads
 
 # Unsigned indices and 32-bit counts: with a signed index Numba allows for negative ones at each step, and a 64-bit count
 # is twice as wide as a score; either alone makes these loops ten times slower.
@@ -66,7 +68,6 @@ def _best_first(row: Any, truth: Any) -> Any:
     return order
 
 
-@kernel(parallel=True)
 def positive_ranks(
     scores: np.ndarray,
     truth_indptr: np.ndarray,
@@ -77,10 +78,31 @@ def positive_ranks(
     with_beaten: bool,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Rank each true item among all items that are not excluded; see the reference."""
-    n_users, n_items = scores.shape
     ranks = np.full(truth_items.size, -1, np.int32)
     beaten = np.full(truth_items.size if with_beaten else 0, np.nan)
-    for u in numba.prange(n_users):
+
+    def part(first: int, end: int) -> None:
+        truth, seen = truth_indptr[first : end + 1], seen_indptr[first : end + 1]
+        _positive_ranks(scores[first:end], truth, truth_items, seen, seen_items, limit, with_beaten, ranks, beaten)
+
+    on_parts(part, scores.shape[0])
+    return ranks, beaten
+
+
+@kernel
+def _positive_ranks(
+    scores: np.ndarray,
+    truth_indptr: np.ndarray,
+    truth_items: np.ndarray,
+    seen_indptr: np.ndarray,
+    seen_items: np.ndarray,
+    limit: int,
+    with_beaten: bool,
+    ranks: np.ndarray,
+    beaten: np.ndarray,
+) -> None:
+    n_users, n_items = scores.shape
+    for u in range(n_users):
         row = scores[u]
         first = truth_indptr[u]
         truth = truth_items[first : truth_indptr[u + 1]]
@@ -119,14 +141,20 @@ def positive_ranks(
                 if level == -np.inf:  # NaN compares as unequal, and stands as low as -inf
                     level_or_above = n_negatives
                 beaten[first + order[i]] = min(1.0, 0.5 * (2 * n_negatives - above - level_or_above) / n_negatives)
-    return ranks, beaten
 
 
-@kernel(parallel=True)
 def list_ranks(rows: np.ndarray, count: np.ndarray, truth_indptr: np.ndarray, truth_items: np.ndarray) -> np.ndarray:
     """Find each true item's place in a given list; see the reference."""
     ranks = np.full(truth_items.size, -1, np.int32)
-    for u in numba.prange(count.size):
+    _list_ranks(rows, count, truth_indptr, truth_items, ranks)
+    return ranks
+
+
+@kernel
+def _list_ranks(
+    rows: np.ndarray, count: np.ndarray, truth_indptr: np.ndarray, truth_items: np.ndarray, ranks: np.ndarray
+) -> None:
+    for u in range(count.size):
         first = truth_indptr[u]
         truth = truth_items[first : truth_indptr[u + 1]]
         for place in range(count[u]):
@@ -139,7 +167,6 @@ def list_ranks(rows: np.ndarray, count: np.ndarray, truth_indptr: np.ndarray, tr
                     end = middle
             if at < truth.size and truth[at] == rows[u, place] and ranks[first + at] < 0:
                 ranks[first + at] = place
-    return ranks
 
 
 @kernel(parallel=True)
@@ -261,13 +288,21 @@ def draw_negatives(
     return drawn
 
 
-@kernel(parallel=True)
 def resampled_means(values: np.ndarray, resamples: int, seed: int) -> np.ndarray:
     """Draw the lines of a table with replacement and return the columns' means each time; see the reference."""
+    means = np.zeros((resamples, values.shape[1]))
+    bounds = np.linspace(0, resamples, min(resamples, BLOCKS) + 1).astype(np.int64)
+    on_threads(lambda block: _resampled_means(values, bounds[block], bounds[block + 1], np.uint64(seed), means), len(bounds) - 1)
+    return means
+
+
+@kernel
+def _resampled_means(values: np.ndarray, first: int, end: int, seed: int, means: np.ndarray) -> None:
     n, n_columns = values.shape
-    means = np.zeros((resamples, n_columns))
-    for r in numba.prange(resamples):
-        sums = np.zeros(n_columns)
+    sums = np.empty(n_columns)
+    for r in range(first, end):
+        for c in range(n_columns):
+            sums[c] = 0.0
         state = np.uint64(seed) + np.uint64(r + 1) * np.uint64(0xD1342543DE82EF95)
         for _ in range(n):
             state += np.uint64(0x9E3779B97F4A7C15)
@@ -276,4 +311,3 @@ def resampled_means(values: np.ndarray, resamples: int, seed: int) -> np.ndarray
                 sums[c] += values[line, c]
         for c in range(n_columns):
             means[r, c] = sums[c] / n
-    return means

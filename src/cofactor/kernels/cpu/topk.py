@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 import scipy.linalg.cython_blas  # noqa: F401  # Numba multiplies with its BLAS, whose threads can't be set before it is loaded
-from numba import prange
 
-from cofactor.kernels.cpu.jit import helper, kernel
+from cofactor.kernels.cpu.jit import helper, kernel, on_threads
 
 USER_BLOCK = 128  # users of one matrix product, at most
 ITEM_BLOCK = 1024  # items of one matrix product: 128 x 1024 scores are half a megabyte and stay in the L2 cache
+SCORE_ROWS = 256  # rows of scores that a thread takes at a time, at most
 RUN = 64  # scores compared with the threshold at once
 PRUNE_FROM = 256  # users from which on sorting the items by their bound pays
 
@@ -61,7 +61,17 @@ def topk_scores(
     """
     rows, best, count = _empty(scores.shape[0], k)
     if rows.size and scores.shape[1]:
-        _scan_scores(scores, excluded_indptr, excluded_indices, _mask(allowed), n_threads, rows, best, count)
+        n_rows, n_items = scores.shape
+        offsets, order, mask = np.zeros(n_items, np.float32), np.arange(n_items, dtype=np.int32), _mask(allowed)
+        size = min(SCORE_ROWS, -(-n_rows // n_threads))
+        on_threads(
+            lambda block: _scan_scores(
+                scores, offsets, order, excluded_indptr, excluded_indices, mask, block * size, min((block + 1) * size, n_rows),
+                rows, best, count,
+            ),
+            -(-n_rows // size),
+            n_threads,
+        )  # fmt: skip
     return rows, best, count
 
 
@@ -112,78 +122,8 @@ def topk_dot(
         # an infinite bound never ends a user's search
         order = np.arange(n_items, dtype=np.int32)
         reach = rest = np.full(-(-n_items // ITEM_BLOCK), np.inf)
-    _scan_products(
-        user_vectors, item_vectors, item_offsets, order, reach, rest, excluded_indptr, excluded_indices, mask,
-        n_threads, rows, best, count,
-    )  # fmt: skip
-    return rows, best, count
-
-
-Prepared = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]
-
-
-def prepare_items(item_vectors: np.ndarray, item_offsets: np.ndarray) -> Prepared:
-    """Order items once for many small questions: see `topk_prepared`.
-
-    Parameters
-    ----------
-    item_vectors : float32 [n, f]
-        y_i, C-contiguous.
-    item_offsets : float32 [n]
-        c_i.
-
-    Returns
-    -------
-    vectors : float32 [n, f]
-        The items by |y_i| + c_i, the largest first.
-    offsets : float32 [n]
-        Their offsets.
-    order : int32 [n]
-        Their rows.
-    reach, rest : float64 [blocks]
-        The largest |y_i| and c_i from each block of items on.
-    """
-    # For unit length users: any order is exact, the bound itself is computed for each user.
-    order, reach, rest = _bounds(np.ones((1, 1), np.float32), item_vectors, item_offsets)
-    return np.ascontiguousarray(item_vectors[order]), item_offsets[order], order, reach, rest
-
-
-def topk_prepared(
-    user_vectors: np.ndarray,
-    prepared: Prepared,
-    k: int,
-    excluded_indptr: np.ndarray,
-    excluded_indices: np.ndarray,
-    allowed: np.ndarray,
-    n_threads: int,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return what `topk_dot` does, over items that `prepare_items` ordered: a user's search ends where no item left can reach.
-
-    Parameters
-    ----------
-    user_vectors : float32 [B, f]
-        x_u, C-contiguous.
-    prepared
-        From `prepare_items`.
-    allowed : bool or uint8 [n]
-        Nonzero for the items that may come back, in the order of ``prepared`` (``allowed[order]``).
-    k, excluded_indptr, excluded_indices, n_threads
-        As in `topk_dot`; excluded are item rows.
-
-    Returns
-    -------
-    rows : int32 [B, k]
-    best : float32 [B, k]
-    count : int32 [B]
-        As in `topk_dot`.
-    """
-    vectors, offsets, order, reach, rest = prepared
-    rows, best, count = _empty(user_vectors.shape[0], k)
-    if rows.size and vectors.shape[0]:
-        _scan_products(
-            user_vectors, vectors, offsets, order, reach, rest, excluded_indptr, excluded_indices, _mask(allowed),
-            n_threads, rows, best, count,
-        )  # fmt: skip
+    items = (item_vectors, item_offsets, order, reach, rest)
+    _scan_blocks(user_vectors, items, (excluded_indptr, excluded_indices), mask, n_threads, (rows, best, count))
     return rows, best, count
 
 
@@ -320,77 +260,85 @@ def _scan(
     return size
 
 
-@kernel(parallel=True)
+@kernel
 def _scan_scores(
-    scores: Any, excluded_indptr: Any, excluded: Any, allowed: Any, n_threads: Any, rows: Any, best: Any, count: Any
-) -> Any:
-    n_rows, n_items = scores.shape
+    scores: Any, offsets: Any, order: Any, excluded_indptr: Any, excluded: Any, allowed: Any, first: Any, end: Any,
+    rows: Any, best: Any, count: Any,
+) -> Any:  # fmt: skip
     k = rows.shape[1]
-    offsets = np.zeros(n_items, np.float32)
-    order = np.arange(n_items).astype(np.int32)
-    for thread in prange(n_threads):
-        for b in range(thread, n_rows, n_threads):
-            low, high = excluded_indptr[b], excluded_indptr[b + 1]
-            size = _scan(scores[b], offsets, order, False, allowed, excluded, low, high, rows[b], best[b], 0, k)
-            sort_heap(rows[b], best[b], size)
-            count[b] = size
+    for b in range(first, end):
+        low, high = excluded_indptr[b], excluded_indptr[b + 1]
+        size = _scan(scores[b], offsets, order, False, allowed, excluded, low, high, rows[b], best[b], 0, k)
+        sort_heap(rows[b], best[b], size)
+        count[b] = size
 
 
-@kernel(parallel=True)
+@kernel
 def _scan_products(
     user_vectors: Any, item_vectors: Any, offsets: Any, order: Any, reach: Any, rest: Any, excluded_indptr: Any,
-    excluded: Any, allowed: Any, n_threads: Any, rows: Any, best: Any, count: Any,
+    excluded: Any, allowed: Any, first: Any, last: Any, rows: Any, best: Any, count: Any,
 ) -> Any:  # fmt: skip
-    """s_ui = x_u·y_i + c_i by blocks; `reach` and `rest` bound |y_i| and c_i from each block of items on."""
-    n_users, n_factors = user_vectors.shape
+    """s_ui = x_u·y_i + c_i for users first to last; `reach` and `rest` bound |y_i| and c_i from each block of items on."""
+    n_factors = user_vectors.shape[1]
     n_items = item_vectors.shape[0]
     k = rows.shape[1]
-    user_block = min(USER_BLOCK, (n_users + n_threads - 1) // n_threads)
-    n_blocks = (n_users + user_block - 1) // user_block
     ties_matter = reach[0] < np.inf or reach[-1] < np.inf
     # |fl(x·y) - x·y| <= f eps |x| |y| / (1 - f eps); doubled, which also covers adding the offset
     slack = 2.0 * (n_factors + 8) * 1.2e-7
-    for thread in prange(n_threads):
-        x = np.empty((user_block, n_factors), np.float32)
-        length = np.empty(user_block)
-        user = np.empty(user_block, np.int64)
-        products = np.empty(user_block * ITEM_BLOCK, np.float32)
-        for block in range(thread, n_blocks, n_threads):
-            m = min(user_block, n_users - block * user_block)  # users that aren't done, packed to the front
-            for a in range(m):
-                user[a] = block * user_block + a
-                square = 0.0
+    m = last - first  # users that aren't done, packed to the front
+    x = np.empty((m, n_factors), np.float32)
+    length = np.empty(m)
+    user = np.empty(m, np.int64)
+    products = np.empty(m * ITEM_BLOCK, np.float32)
+    for a in range(m):
+        user[a] = first + a
+        square = 0.0
+        for d in range(n_factors):
+            x[a, d] = user_vectors[user[a], d]
+            square += np.float64(x[a, d]) * np.float64(x[a, d])
+        length[a] = np.sqrt(square)
+    for tile in range(reach.shape[0]):
+        begin = tile * ITEM_BLOCK
+        end = min(begin + ITEM_BLOCK, n_items)
+        kept = 0
+        for a in range(m):
+            u = user[a]
+            dot_bound = length[a] * reach[tile]
+            bound = dot_bound + rest[tile] + slack * (dot_bound + abs(rest[tile])) + 1e-30
+            if count[u] == k and bound < best[u, 0]:
+                continue
+            if kept < a:
+                user[kept] = u
+                length[kept] = length[a]
                 for d in range(n_factors):
-                    x[a, d] = user_vectors[user[a], d]
-                    square += np.float64(x[a, d]) * np.float64(x[a, d])
-                length[a] = np.sqrt(square)
-            for tile in range(reach.shape[0]):
-                begin = tile * ITEM_BLOCK
-                end = min(begin + ITEM_BLOCK, n_items)
-                kept = 0
-                for a in range(m):
-                    u = user[a]
-                    dot_bound = length[a] * reach[tile]
-                    bound = dot_bound + rest[tile] + slack * (dot_bound + abs(rest[tile])) + 1e-30
-                    if count[u] == k and bound < best[u, 0]:
-                        continue
-                    if kept < a:
-                        user[kept] = u
-                        length[kept] = length[a]
-                        for d in range(n_factors):
-                            x[kept, d] = x[a, d]
-                    kept += 1
-                m = kept
-                if m == 0:
-                    break
-                s = products[: m * (end - begin)].reshape(m, end - begin)
-                np.dot(x[:m], item_vectors[begin:end].T, s)
-                for a in range(m):
-                    u = user[a]
-                    count[u] = _scan(
-                        s[a], offsets[begin:end], order[begin:end], ties_matter, allowed[begin:end], excluded,
-                        excluded_indptr[u], excluded_indptr[u + 1], rows[u], best[u], count[u], k,
-                    )  # fmt: skip
-        for block in range(thread, n_blocks, n_threads):
-            for u in range(block * user_block, min((block + 1) * user_block, n_users)):
-                sort_heap(rows[u], best[u], count[u])
+                    x[kept, d] = x[a, d]
+            kept += 1
+        m = kept
+        if m == 0:
+            break
+        s = products[: m * (end - begin)].reshape(m, end - begin)
+        np.dot(x[:m], item_vectors[begin:end].T, s)
+        for a in range(m):
+            u = user[a]
+            count[u] = _scan(
+                s[a], offsets[begin:end], order[begin:end], ties_matter, allowed[begin:end], excluded,
+                excluded_indptr[u], excluded_indptr[u + 1], rows[u], best[u], count[u], k,
+            )  # fmt: skip
+    for u in range(first, last):
+        sort_heap(rows[u], best[u], count[u])
+
+
+def _scan_blocks(
+    user_vectors: np.ndarray, items: tuple[np.ndarray, ...], excluded: tuple[np.ndarray, np.ndarray], mask: np.ndarray,
+    n_threads: int, found: tuple[np.ndarray, np.ndarray, np.ndarray],
+) -> None:  # fmt: skip
+    """`_scan_products` for all users, a block at a time."""
+    n_users = user_vectors.shape[0]
+    size = min(USER_BLOCK, -(-n_users // n_threads))
+    on_threads(
+        lambda block: _scan_products(
+            user_vectors, *items, *excluded, mask, block * size, min((block + 1) * size, n_users), *found
+        ),
+        -(-n_users // size),
+        n_threads,
+    )

@@ -29,6 +29,26 @@ def csr_order(user_rows: np.ndarray, item_rows: np.ndarray, n_users: int) -> tup
     return indptr, np.lexsort((np.arange(len(user_rows)), item_rows, user_rows)).astype(np.int64)
 
 
+def indptr_if_sorted(user_rows: np.ndarray, item_rows: np.ndarray, n_users: int) -> np.ndarray:
+    """Return where each user's pairs begin, if they stand in CSR order already.
+
+    Parameters
+    ----------
+    user_rows, item_rows
+        int32 [n].
+    n_users
+        The number of user rows.
+
+    Returns
+    -------
+    int64 [n_users + 1]; of length 0 if any pair isn't after the one before it, by user and then by item (repeats aren't).
+    """
+    pairs = (user_rows.astype(np.int64) << 32) + item_rows
+    if not (np.diff(pairs) > 0).all():
+        return np.zeros(0, np.int64)
+    return np.searchsorted(user_rows, np.arange(n_users + 1)).astype(np.int64)
+
+
 def merge_repeats(
     indptr: np.ndarray, order: np.ndarray, item_rows: np.ndarray, values: np.ndarray, times: np.ndarray, how: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -98,10 +118,10 @@ def chronological(indptr: np.ndarray, order: np.ndarray, times: np.ndarray) -> n
     indptr
         int64 [n_users + 1].
     order
-        int64 [n], all different: which of two entries of equal time came first.
+        int64 [n], all different: which of two entries of equal time came first; empty where they stand in that order.
     times
         int64 [n]; empty where ``order`` alone is the order of time.
     """
     owners = np.repeat(np.arange(len(indptr) - 1), np.diff(indptr))
-    keys = (order, times, owners) if len(times) else (order, owners)
-    return np.lexsort(keys).astype(np.int64)
+    keys = tuple(key for key in (order, times) if len(key))
+    return np.lexsort((*keys, owners)).astype(np.int64)

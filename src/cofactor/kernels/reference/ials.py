@@ -47,8 +47,10 @@ def row_ridge(
     return out
 
 
-def gram_basis(fixed: np.ndarray, unobserved_weight: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return the eigenbasis and the eigenvalues of unobserved_weight * fixed' fixed.
+def gram_basis(
+    fixed: np.ndarray, unobserved_weight: float, shares: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the eigenbasis and the eigenvalues of unobserved_weight * fixed' diag(shares) fixed.
 
     Parameters
     ----------
@@ -56,6 +58,8 @@ def gram_basis(fixed: np.ndarray, unobserved_weight: float) -> tuple[np.ndarray,
         Factors, float32 [n_other, f].
     unobserved_weight
         The weight of each pair as unobserved, from 0.
+    shares
+        How much each row of ``fixed`` weighs, float32 [n_other], above 0; None: 1.
 
     Returns
     -------
@@ -68,7 +72,7 @@ def gram_basis(fixed: np.ndarray, unobserved_weight: float) -> tuple[np.ndarray,
         If the factors aren't finite.
     """
     wide = fixed.astype(np.float64)
-    gram = unobserved_weight * (wide.T @ wide)
+    gram = unobserved_weight * (wide.T @ (wide if shares is None else wide * shares[:, None]))
     if not np.isfinite(gram).all():
         raise TrainingError("implicit ALS: the fixed factors hold NaN or infinity. Raise the regularization or check the data.")
     values, basis = np.linalg.eigh(gram)
@@ -112,13 +116,14 @@ def half_epoch(
     solver: str = "cg",
     steps: int = 3,
     block_size: int = 16,
+    shares: np.ndarray | None = None,
     tolerance: float = 0.0,
 ) -> None:
     """Solve one side given the other, both in place: each row minimises its share of the objective.
 
     ::
 
-        sum_{i in I_u} w_ui (1 - x_u . y_i)^2 + unobserved_weight sum_i (x_u . y_i)^2 + ridge_u |x_u|^2
+        sum_{i in I_u} w_ui (1 - x_u . y_i)^2 + unobserved_weight sum_i share_i (x_u . y_i)^2 + ridge_u |x_u|^2
 
     Parameters
     ----------
@@ -139,6 +144,8 @@ def half_epoch(
         Steps of conjugate gradient; other solvers ignore it.
     block_size
         Factors in a block of the subspace solver, cut to f; other solvers ignore it.
+    shares
+        How much each row of the other side weighs among the unobserved, float32 [n_other], above 0; None: 1.
     tolerance
         Conjugate gradient ends early at a row whose residual is so small a share of the first, from 0.
 
@@ -156,7 +163,7 @@ def half_epoch(
     Hu, Koren and Volinsky. 2008. Collaborative Filtering for Implicit Feedback Datasets. ICDM, equations 3 to 5; Rendle,
     Krichene, Zhang and Koren. 2022. Revisiting the Performance of iALS on Item Recommendation Benchmarks. RecSys.
     """
-    basis, diagonal = gram_basis(fixed, unobserved_weight)
+    basis, diagonal = gram_basis(fixed, unobserved_weight, shares)
     rotate(fixed, basis)
     rotate(solved, basis)
     giants = giant_rows(indptr)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import pyarrow as pa
@@ -16,8 +16,12 @@ from cofactor.data.features import FeatureSpec
 from cofactor.data.interactions import Interactions
 from cofactor.models.answers import Reason
 from cofactor.models.base import Audience, Recommender
+from cofactor.models.content.twin import Comparison, compare
 from cofactor.models.traits import ArraySpec
 from cofactor.retrieval.topk import TopK, best_scores
+
+if TYPE_CHECKING:
+    from cofactor.data.split import Part
 
 SPEC_ARRAYS = {
     "spec": ArraySpec("uint8", ("spec_bytes",)),
@@ -26,6 +30,7 @@ SPEC_ARRAYS = {
     "spec_blocks": ArraySpec("uint8", ("spec_tokens",)),
     "spec_scales": ArraySpec("float64", ("spec_numbers", "2")),
 }
+COMPARISON = {"comparison": ArraySpec("float64", ("4",), optional=True)}
 
 
 class ContentConfig(Config):
@@ -36,6 +41,7 @@ class ContentConfig(Config):
     characters: bool = setting(False, doc="Whether words count by their 4- and 5-grams of letters too: for names, codes, rich endings.")
     text_weight: float = setting(1.0, low=0.0, high=100.0, doc="Weight of the text beside the other features; 0 leaves it out.")
     value_weight: float = setting(1.0, low=0.0, high=100.0, doc="Weight of categories and lists; 0 leaves them out.")
+    twin: bool = setting(True, doc="Whether fitting with validation data also fits the same without features, and says what those cost.")
 
 
 def read_features(data: Interactions, config: Any, run: Run) -> tuple[FeatureSpec, Any]:
@@ -61,12 +67,77 @@ class ContentFeatures(Recommender):
     """What models with content add to the contract; a model that is another's kin too (`FeatureIALS`) inherits this beside it."""
 
     spec: FeatureSpec
+    comparison: Comparison | None
+
+    def __init__(self, config: Any = None, **settings: Any) -> None:
+        super().__init__(config, **settings)
+        self.comparison = None
+
+    def fit(self, data: Interactions, *, validation: Part | None = None, run: Run | None = None) -> Self:
+        """Learn from interactions and content, and compare with the plain twin; see `Recommender.fit`.
+
+        With validation data (and ``twin`` of the Config, as by default) the same model without features is fitted too, and
+        `notes` says what features cost or bring on items with interactions: see `compare_with_twin`.
+        """
+        self.comparison = None
+        super().fit(data, validation=validation, run=run)
+        if validation is not None and self.config.twin:
+            self.compare_with_twin(validation, run=run)
+        return self
+
+    def plain_twin(self) -> Recommender | None:
+        """Return the same model without features, to be fitted, or None where there is no such model."""
+        return None
+
+    def compare_with_twin(self, part: Part, *, run: Run | None = None) -> Comparison | None:
+        """Measure this model and its plain twin on held-out data: nDCG@10 over the items with interactions.
+
+        The twin is fitted on this model's data. What comes out is kept as `comparison`, stands in `notes`, and is saved.
+
+        Parameters
+        ----------
+        part
+            Validation data, or a test part; nothing is chosen by it here (it may stop a twin that trains in epochs).
+        run
+            Seed, threads and progress.
+
+        Returns
+        -------
+        Comparison or None
+            None where the model has no twin, or nobody has an item with interactions held out.
+        """
+        twin = self.plain_twin()
+        if twin is None or not (self.data.item_counts[part.truth.item_rows] > 0).any():
+            return None
+        run = run if run is not None else Run()
+        self.comparison = compare(self, twin, part, run)
+        run.progress.say(self.comparison.sentence)
+        return self.comparison
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Return the learned state as named arrays; see `Recommender.state`."""
+        kept = self.comparison
+        return {**super().state(), **({} if kept is None else {"comparison": kept.array()})}
+
+    @classmethod
+    def from_state(cls, config: Config, arrays: Mapping[str, np.ndarray], data: Interactions) -> Self:
+        """Make a fitted model from its named arrays; see `Recommender.from_state`."""
+        model = super().from_state(config, arrays, data)
+        twin = model.plain_twin()
+        if "comparison" in arrays and twin is not None:
+            model.comparison = Comparison.of_array(twin.name, arrays["comparison"])
+        return model
+
+    @property
+    def compared(self) -> tuple[str, ...]:
+        """What the comparison with the plain twin said, if there was one."""
+        return () if self.comparison is None else (self.comparison.sentence,)
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What was found in the columns, what is doubtful, and how good the content turned out to be."""
         _ = self.data
-        return self.spec.notes
+        return (*self.spec.notes, *self.compared)
 
     @property
     def features(self) -> Any:
@@ -125,13 +196,13 @@ class ContentFeatures(Recommender):
 
     # Words as reasons.
 
-    def _feature_weights(self, audience: Audience) -> np.ndarray | None:
-        """What one unit of each feature adds to the score of an item for the one user, [width], or None."""
+    def _feature_weights(self, audience: Audience, item_row: int) -> np.ndarray | None:
+        """What one unit of each of an item's features adds to its score for the one user, [width], or None."""
         return None
 
     def _explain_features(self, audience: Audience, item_row: int) -> tuple[Reason, ...]:
         """The words and features of an item and what each adds to its score, the largest first."""
-        weights = self._feature_weights(audience)
+        weights = self._feature_weights(audience, item_row)
         if weights is None:
             return ()
         row = self.features[item_row]
@@ -139,9 +210,6 @@ class ContentFeatures(Recommender):
         names = self.spec.names(self.data.catalogue.row(item_row))
         named = [(names[int(f)], float(a)) for f, a in zip(row.indices, added, strict=True) if int(f) in names]
         return tuple(Reason(n, n, a) for n, a in sorted(named, key=lambda pair: -pair[1]))
-
-
-ContentRecommender = ContentFeatures
 
 
 def cosines(left: Any, right: Any) -> np.ndarray:

@@ -16,7 +16,15 @@ from cofactor.data.interactions import Interactions
 from cofactor.models import registry
 from cofactor.models.base import Audience, Recommender, States
 from cofactor.models.content import check as checking
-from cofactor.models.content.base import SPEC_ARRAYS, ContentConfig, ContentRecommender, cold_rows, read_features, with_catalogue_rows
+from cofactor.models.content.base import (
+    COMPARISON,
+    SPEC_ARRAYS,
+    ContentConfig,
+    ContentFeatures,
+    cold_rows,
+    read_features,
+    with_catalogue_rows,
+)
 from cofactor.models.content.check import Check
 from cofactor.models.content.reduction import main_directions
 from cofactor.models.content.ridge import sparse_ridge
@@ -47,7 +55,7 @@ class BridgeConfig(ContentConfig):
         registry.get(self.base).Config.from_text(self.base_settings)
 
 
-class Bridge(ContentRecommender):
+class Bridge(ContentFeatures):
     """A trained model, and for items without interactions the vectors ``v_i = s (v̄ + W' (f_i))``.
 
     W minimises ``Σ_(i warm) |v_i - v̄ - W'f_i|² + λ |W|²`` over the trained item vectors (biases are one more entry), with v̄ their
@@ -76,7 +84,7 @@ class Bridge(ContentRecommender):
         self.inner = kind(kind.Config.from_text(self.config.base_settings))
         self.traits = replace(self.inner.traits, uses_features=True, predicts_ratings=False)  # type: ignore[misc]
         own = {
-            **SPEC_ARRAYS, "map": ArraySpec("float32", ("width", "mapped")), "mean": ArraySpec("float32", ("mapped",)),
+            **SPEC_ARRAYS, **COMPARISON, "map": ArraySpec("float32", ("width", "mapped")), "mean": ArraySpec("float32", ("mapped",)),
             "basis": ArraySpec("float32", ("trained items", "mapped"), optional=True),
             "check": ArraySpec("float64", (str(len(checking.CHECK)),)), "n_trained": ArraySpec("int64", ("1",)),
         }  # fmt: skip
@@ -100,7 +108,12 @@ class Bridge(ContentRecommender):
     @property
     def notes(self) -> tuple[str, ...]:
         """What was found in the columns, and how good the bridge is."""
-        return (*super().notes, self.check.sentence)
+        _ = self.data
+        return (*self.spec.notes, self.check.sentence, *self.compared)
+
+    def plain_twin(self) -> Recommender:
+        """Return the base itself, fitted already where the bridge is: items with interactions keep its vectors, so nothing is lost."""
+        return self.inner
 
     # The map.
 
@@ -206,7 +219,7 @@ class Bridge(ContentRecommender):
         """Return the trained users' vectors of the base, float32 [n_users, factors]."""
         return self.inner.user_vectors()
 
-    def _feature_weights(self, audience: Audience) -> np.ndarray | None:
+    def _feature_weights(self, audience: Audience, item_row: int) -> np.ndarray | None:
         states = audience.states
         if self._basis is not None:
             assert isinstance(states, Histories)

@@ -11,8 +11,8 @@ from cofactor.base.config import Config as BaseConfig
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
-from cofactor.models.base import Audience, States
-from cofactor.models.content.base import SPEC_ARRAYS, ContentConfig, ContentRecommender, cosines, read_features, unit_rows
+from cofactor.models.base import Audience, Recommender, States
+from cofactor.models.content.base import COMPARISON, SPEC_ARRAYS, ContentConfig, ContentFeatures, cosines, read_features, unit_rows
 from cofactor.models.traits import Traits
 from cofactor.retrieval.topk import TopK, best_scores
 
@@ -27,7 +27,7 @@ class ContentKNNConfig(ContentConfig):
     """Settings of `ContentKNN`: those of the content alone."""
 
 
-class ContentKNN(ContentRecommender):
+class ContentKNN(ContentFeatures):
     """Score an item by its likeness to the mean of what a user had: ``s_ui = 1/|I_u| Σ_(j in I_u) cos(f_j, f_i)``.
 
     f are the items' features (see `cofactor.data.features.FeatureSpec`): TF-IDF of the text, idf of categories and lists, scaled
@@ -41,11 +41,17 @@ class ContentKNN(ContentRecommender):
     name = "content_knn"
     Config: ClassVar[type[BaseConfig]] = ContentKNNConfig
     traits = Traits(explains=True, uses_features=True)
-    arrays = {**SPEC_ARRAYS}  # noqa: RUF012
+    arrays = {**SPEC_ARRAYS, **COMPARISON}  # noqa: RUF012
 
     def _fit(self, data: Interactions, validation: Part | None, run: Run) -> None:
         self.spec, matrix = read_features(data, self.config, run)
         self._keep_features(matrix)
+
+    def plain_twin(self) -> Recommender:
+        """Return `ItemKNN`, which says by who took what, not by content, what is like what a user had."""
+        from cofactor.models.implicit.item_knn import ItemKNN
+
+        return ItemKNN()
 
     @property
     def _units(self) -> Any:
@@ -81,7 +87,7 @@ class ContentKNN(ContentRecommender):
         added = np.asarray((self._units[past] @ self._units[item_row].T).todense()).ravel() / max(1, len(past))
         return past, added, float(self._popularity[item_row]) if audience.empty[0] else 0.0
 
-    def _feature_weights(self, audience: Audience) -> np.ndarray | None:
+    def _feature_weights(self, audience: Audience, item_row: int) -> np.ndarray | None:
         assert isinstance(audience.states, Histories)
         return self._profiles(audience.states).toarray()[0]
 

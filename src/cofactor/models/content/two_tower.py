@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,12 +18,14 @@ from cofactor.data.features import FeatureSpec
 from cofactor.data.histories import Histories
 from cofactor.data.ids import IdMap
 from cofactor.data.interactions import Interactions
-from cofactor.models.base import Audience, States
+from cofactor.models.base import Audience, Recommender, States
 from cofactor.models.content import check as checking
-from cofactor.models.content.base import SPEC_ARRAYS, ContentConfig, ContentFeatures, cold_rows, read_features
+from cofactor.models.content.base import COMPARISON, SPEC_ARRAYS, ContentConfig, ContentFeatures, cold_rows, read_features
 from cofactor.models.content.check import CHECK, Check
 from cofactor.models.content.feature_ials import USER_ARRAYS
+from cofactor.models.content.twin import shared, warm_ndcg
 from cofactor.models.neural.latent_factor import LatentFactor, LatentFactorConfig
+from cofactor.models.neural.trained import Metric
 from cofactor.models.traits import ArraySpec, Traits
 from cofactor.training.settings import LOSSES
 
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
 
     from cofactor.data.split import Part
     from cofactor.models.neural.latent_factor_module import FactorTables
+    from cofactor.training.loop import Step
 
 
 class TwoTowerConfig(LatentFactorConfig, ContentConfig):
@@ -43,25 +47,38 @@ class TwoTowerConfig(LatentFactorConfig, ContentConfig):
     learning_rate: float = setting(0.005, above=0.0, high=1e3, doc="The optimiser's step size, at the schedule's top.")
     regularization: float = setting(0.01, low=0.0, doc="L2 on the vectors that a batch touches, per example.")
     sparse: str = setting("no", choices=("auto", "yes", "no"), doc="Whether gradients hold only the rows of a batch.")
-    id_dropout: float = setting(0.5, low=0.0, high=1.0, doc="Share of look-ups without the id's own part; 1 leaves content alone.")
+    id_dropout: float = setting(0.3, low=0.0, high=1.0, doc="Share of the loss in which ids are left out; 1 leaves content alone.")
+    half_at: float | None = setting(
+        100.0, above=0.0, doc="Interactions of an item or user at which its content is halved, c in c / (c + n); None keeps it whole."
+    )
+    hidden: tuple[int, ...] = setting((), low=1, high=65536, doc="Widths of hidden layers between features and vectors; none is linear.")
     user_text: tuple[str, ...] = setting((), doc="Columns of the profiles read as text; users have no content unless columns are named.")
     user_features: tuple[str, ...] = setting((), doc="Columns of the profiles read as categories, lists, numbers or dates.")
     fair: bool = setting(True, doc="Whether content vectors are scaled so that new items take their fair share of the lists.")
 
 
 class TwoTower(ContentFeatures, LatentFactor):
-    """``s_ui = x_u · y_i + b_i`` with ``[y_i ; b_i] = e_i + E' f_i`` and ``x_u = e_u + V' g_u``: ids and content side by side.
+    """``s_ui = x_u · y_i + b_i`` with ``[y_i ; b_i] = e_i + t_i h(f_i)`` and ``x_u = e_u + t_u g(f_u)``: ids and content side by side.
 
-    e are embeddings of the ids and E, V embedding bags over the features: hashed words and letters, categories, lists, numbers.
-    While training, the id's part is left out at random, so that content learns to stand alone. An item that nobody has had is
-    ``s E' f_i``, where s lets it take its fair share of people's top 10. Cold items are no negatives in training.
+    e are embeddings of the ids; h and g are networks over the features (hashed words and letters, categories, lists, numbers): an
+    embedding bag ``E' f``, and, with ``hidden``, ReLU layers behind it. The gate ``t = c / (c + n)`` lets the n interactions of an item or
+    a user speak for themselves (c is ``half_at``; None: t = 1). Training minimises
 
-    Users never seen are folded in as in `LatentFactor`; one of whom only a profile is known is V' g.
+    ``(1 - d) L(e + t h) + d L(h alone)``
+
+    with d the ``id_dropout``: the first loss is that of `LatentFactor`, whose L2 here pulls e alone to zero, so that a vector with little
+    data is what its features say; in the second the other side is held fixed, so that content learns to stand alone without bending the
+    trained vectors. An item that nobody has had is ``s h(f_i)``, where s lets it take its fair share of people's top 10. Cold items are
+    no negatives in training.
+
+    Users never seen are folded in as in `LatentFactor`; one of whom only a profile is known is g(f).
 
     Notes
     -----
-    Source: Volkovs, Yu and Poutanen. 2017. DropoutNet. NeurIPS (leaving ids out); Yi et al. 2019. Sampling-Bias-Corrected Neural
-    Modeling. RecSys (two towers with the in-batch softmax). The towers here are linear in the features, so reasons are exact.
+    The layers have no constants, so h(a f) = a h(f) for a > 0 and what its features add to a score, the gradient times each of them, adds
+    up to what content adds: reasons are exact, also with hidden layers. Source: Volkovs, Yu and Poutanen. 2017. DropoutNet. NeurIPS
+    (training for cold start by leaving ids out; here by a loss of its own, not at random); Yi et al. 2019. Sampling-Bias-Corrected Neural
+    Modeling. RecSys (two towers with the in-batch softmax).
     """
 
     name = "two_tower"
@@ -71,15 +88,22 @@ class TwoTower(ContentFeatures, LatentFactor):
         **LatentFactor.arrays,
         **SPEC_ARRAYS,
         **USER_ARRAYS,
-        "map": ArraySpec("float32", ("width", "vector")),
-        "user_map": ArraySpec("float32", ("user_width", "vector"), optional=True),
+        **COMPARISON,
         "check": ArraySpec("float64", (str(len(CHECK)),)),
     }
 
-    map: np.ndarray  # E, the last column for the bias
-    user_map: np.ndarray | None
+    maps: list[np.ndarray]  # of items: E and the layers after it; the last column is for the bias
+    user_maps: list[np.ndarray]
     user_spec: FeatureSpec | None
     check: Check
+
+    def __init__(self, config: Any = None, **settings: Any) -> None:
+        super().__init__(config, **settings)
+        widths = ["width", *map(str, self.config.hidden), "vector"]
+        self.arrays = {**type(self).arrays}  # type: ignore[misc]
+        for n, (a, b) in enumerate(pairwise(widths)):
+            self.arrays[f"map_{n}"] = ArraySpec("float32", (a, b))
+            self.arrays[f"user_map_{n}"] = ArraySpec("float32", ("user_width" if n == 0 else a, b), optional=True)
 
     def _fit(self, data: Interactions, validation: Part | None, run: Run) -> None:
         from cofactor.models.neural import fitting
@@ -98,10 +122,10 @@ class TwoTower(ContentFeatures, LatentFactor):
         device = fitting.device_of(run)
         module = self._module(known, run, device)
         publish = lambda: self._publish(module, data)  # noqa: E731
+        step = fitting.step_of(known, config, device, fitting.Scorer(module.pairs, module.penalty, module.whole),
+                               (lambda: config.gravity * module.gravity()) if config.gravity else None)  # fmt: skip
         self.history = train(
-            module,
-            fitting.step_of(known, config, device, fitting.Scorer(module.pairs, module.penalty, module.whole),
-                            (lambda: config.gravity * module.gravity()) if config.gravity else None),
+            module, _both(step, module, config.id_dropout, with_profiles=self._profiles is not None),
             fitting.examples(known, config, run, device, float(self.scale[0]), self.name),
             config, run, watches=self._watches(data, validation, publish), checkpoint=self._checkpoint,
             belongs_to=self._belongs_to(data, run), name=self.name,
@@ -111,15 +135,43 @@ class TwoTower(ContentFeatures, LatentFactor):
         matrix = self._matrix
         del self._matrix, self._profiles
         self._keep_features(matrix)
+        self._cache["gate"] = self._gate(data.item_counts)
+
+    def plain_twin(self) -> Recommender:
+        """Return `LatentFactor` with the same settings."""
+        return shared(self.config, LatentFactor)
+
+    def _own_metrics(self) -> tuple[Metric, ...]:
+        """What stops training: items with interactions among themselves, since what is held out has no items that nobody has had."""
+        if self.traits.predicts_ratings:
+            return super()._own_metrics()
+        return (Metric("ndcg@10", lambda model, part: warm_ndcg(model, part, 2000), True),)
+
+    def _gate(self, counts: np.ndarray) -> np.ndarray:
+        """t of rows with so many interactions, float32 [n]."""
+        c = self.config.half_at
+        whole = c is None or self.config.id_dropout == 1
+        return np.ones(len(counts), np.float32) if whole else (c / (c + counts)).astype(np.float32)
 
     def _module(self, data: Interactions, run: Run, device: torch.device) -> FactorTables:
-        from cofactor.models.content.towers import Tower
+        import torch
 
-        module: Any = super()._module(data, run, device)
-        module.items = Tower(module.items.weight.detach(), self._matrix[self._warm], self.config.id_dropout).to(device)
+        generator = torch.Generator().manual_seed(int(run.generator(self.name, "towers").integers(2**62)))
+        hidden = self.config.hidden
+        self._towers = {"items": (self._matrix[self._warm], self._gate(data.item_counts), hidden, generator)}
         if self._profiles is not None:
-            module.users = Tower(module.users.weight.detach(), self._profiles, self.config.id_dropout).to(device)
+            self._towers["users"] = (self._profiles, self._gate(data.user_counts), hidden, generator)
+        module = super()._module(data, run, device)
+        del self._towers
         return module
+
+    def _tables(self, users: torch.Tensor, items: torch.Tensor, **settings: Any) -> FactorTables:
+        from cofactor.models.content.towers import TowerTables
+
+        if self.config.id_dropout == 1:
+            items = 0 * items
+            users = 0 * users if self._profiles is not None else users
+        return TowerTables(users, items, towers=self._towers, **settings)
 
     def _publish(self, module: FactorTables, data: Interactions) -> None:
         """Take the vectors out of the towers, of the trained items and, by content alone, of the cold ones."""
@@ -128,16 +180,17 @@ class TwoTower(ContentFeatures, LatentFactor):
         module.eval()
         with torch.no_grad():
             super()._publish(module, _items_of(data, self._warm))
-        tower: Any = module.items
-        self.map = tower.bag.detach().cpu().numpy().copy()
-        self.user_map = module.users.bag.detach().cpu().numpy().copy() if self._profiles is not None else None
+        items: Any = module.items
+        users: Any = module.users
+        self.maps = items.maps()
+        self.user_maps = users.maps() if self._profiles is not None else []
         trained = np.concatenate((self.item_factors, self.item_bias[:, None]), 1)
         whole = np.zeros((data.n_items, trained.shape[1]), np.float32)
         whole[self._warm] = trained
         self.item_factors, self.item_bias = np.ascontiguousarray(whole[:, :-1]), whole[:, -1].copy()
         if self._profiles is not None:
             empty = np.flatnonzero(data.user_counts == 0)
-            self.user_factors[empty] = np.asarray(self._profiles[empty] @ self.user_map)[:, :-1]
+            self.user_factors[empty] = _through(self._profiles[empty], self.user_maps)[:, :-1]
         self._check(data)
         self._put(self._matrix, cold_rows(data))
 
@@ -146,7 +199,7 @@ class TwoTower(ContentFeatures, LatentFactor):
         items = checking.held_out(data, 0)
         users = checking.askers(data, items, 0)
         rest = np.setdiff1d(self._warm, items)
-        found = np.asarray(self._matrix[items] @ self.map, np.float32)
+        found = _through(self._matrix[items], self.maps)
         x = self.user_factors[users]
         trained = x @ self.item_factors[items].T + self.item_bias[items]
         content = x @ found[:, :-1].T + found[:, -1]
@@ -165,10 +218,11 @@ class TwoTower(ContentFeatures, LatentFactor):
     @property
     def notes(self) -> tuple[str, ...]:
         """What was found in the columns, and how well content stands alone."""
-        return (*super().notes, self.notes_of_check)
+        _ = self.data
+        return (*self.spec.notes, self.notes_of_check, *self.compared)
 
     def _content_vectors(self, matrix: Any) -> np.ndarray:
-        made = self.check.scale * np.asarray(matrix @ self.map, np.float32)
+        made = self.check.scale * _through(matrix, self.maps)
         if self.config.loss == "cosine_contrastive":
             made[:, :-1] /= np.maximum(np.linalg.norm(made[:, :-1], axis=1, keepdims=True), 1e-12)
         return made.astype(np.float32)
@@ -184,31 +238,79 @@ class TwoTower(ContentFeatures, LatentFactor):
 
     def _fold_in_profiles(self, histories: Histories, profiles: Any) -> States:
         """Who has a history is folded in by it; the others get what their profile says."""
-        if self.user_spec is None or self.user_map is None:
+        if self.user_spec is None:
             raise ArgumentError("this model was fitted without profiles; name their columns in user_features or user_text.")
         states = np.array(self._fold_in(histories))
         empty = histories.lengths == 0
-        states[empty] = np.asarray(self.user_spec.transform(profiles) @ self.user_map, np.float32)[empty]
+        states[empty] = _through(self.user_spec.transform(profiles), self.user_maps)[empty]
         if self.config.loss != "squared":
             states[empty, -1] = 0
         return states
 
-    def _feature_weights(self, audience: Audience) -> np.ndarray | None:
+    def _feature_weights(self, audience: Audience, item_row: int) -> np.ndarray | None:
+        """The gradient of the score by the item's features: through hidden layers it depends on the item."""
         state = np.asarray(audience.states)[0]
-        return self.check.scale * (self.map[:, :-1] @ state[:-1] + self.map[:, -1])
+        kept, values = [], self.features[item_row] @ self.maps[0]
+        for layer in self.maps[1:]:
+            kept.append(values[0] > 0)
+            values = np.maximum(values, 0) @ layer
+        slope = np.append(state[:-1], np.float32(1))
+        for layer, mask in zip(self.maps[:0:-1], kept[::-1], strict=True):
+            slope = (layer @ slope) * mask
+        if "gate" not in self._cache:
+            self._cache["gate"] = self._gate(self.data.item_counts)
+        counted = self.data.item_counts[item_row] > 0
+        return (self._cache["gate"][item_row] if counted else self.check.scale) * (self.maps[0] @ slope)
 
     def _state(self) -> dict[str, np.ndarray]:
-        own = {**super()._state(), **self.spec.arrays(), "map": self.map, "check": self.check.array()}
-        if self.user_spec is not None and self.user_map is not None:
-            own |= {"user_map": self.user_map, **{"user_" + n: a for n, a in self.user_spec.arrays().items()}}
+        own = {**super()._state(), **self.spec.arrays(), "check": self.check.array()}
+        own |= {f"map_{n}": one for n, one in enumerate(self.maps)}
+        if self.user_spec is not None:
+            own |= {"user_" + n: a for n, a in self.user_spec.arrays().items()}
+            own |= {f"user_map_{n}": one for n, one in enumerate(self.user_maps)}
         return own
 
     def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
         super()._restore(arrays)
         self._restore_spec(arrays)
-        self.map, self.check, self.user_map = arrays["map"], Check.of_array(arrays["check"]), arrays.get("user_map")
+        self.check = Check.of_array(arrays["check"])
+        layers = range(1 + len(self.config.hidden))
+        self.maps = [arrays[f"map_{n}"] for n in layers]
+        self.user_maps = [arrays[f"user_map_{n}"] for n in layers if f"user_map_{n}" in arrays]
         theirs = {n.removeprefix("user_"): a for n, a in arrays.items() if n.startswith("user_spec")}
         self.user_spec = FeatureSpec.from_arrays(theirs) if theirs else None
+
+
+def _through(matrix: Any, maps: list[np.ndarray]) -> np.ndarray:
+    """What the network makes of features, float32 [n, vector]: a linear map, then ReLU and a linear map for each hidden layer."""
+    made = np.asarray(matrix @ maps[0], np.float32)
+    for layer in maps[1:]:
+        made = np.maximum(made, 0) @ layer
+    return made
+
+
+def _both(step: Step, module: Any, share: float, *, with_profiles: bool) -> Step:
+    """The loss with everything, and beside it, on the same draws, that of each side's content against the other side as it is."""
+    from cofactor.models.content.towers import CONTENT, FIXED, WHOLE
+
+    if share == 0:
+        return step
+    whole, alone = (WHOLE, WHOLE, 1 - share), [(FIXED, CONTENT, share)]
+    if with_profiles:
+        alone = [(FIXED, CONTENT, share / 2), (CONTENT, FIXED, share / 2)]
+    passes = [whole, *alone] if share < 1 else [(CONTENT if with_profiles else WHOLE, CONTENT, 1.0)]
+
+    def both(batch: tuple[torch.Tensor, ...], generator: torch.Generator) -> torch.Tensor:
+        drawn = generator.get_state()
+        total: Any = 0.0
+        for users, items, weight in passes:
+            generator.set_state(drawn)
+            module.answer(users, items)
+            total = total + weight * step(batch, generator)
+        module.answer(WHOLE, WHOLE)
+        return total
+
+    return both
 
 
 def _items_of(data: Interactions, items: np.ndarray) -> Interactions:

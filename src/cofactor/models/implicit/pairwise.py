@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -51,6 +51,8 @@ class StochasticModel(FactorModel):
     ``patience``.
     """
 
+    best_epochs: int | None = None  # how many epochs were best on validation, if the last fit was given any
+
     @abstractmethod
     def _epoch(self, data: Interactions, order: np.ndarray, rate: float, seed: np.uint64, n_threads: int) -> Epoch:
         """Improve the arrays in place by one walk over the users in ``order``."""
@@ -66,6 +68,11 @@ class StochasticModel(FactorModel):
 
     def _end(self) -> None:
         """Drop what only training needed; a subclass extends it."""
+
+    @property
+    def refit_config(self) -> Any:
+        """The settings with as many epochs as were best on the validation part of the last fit, if it was given one."""
+        return self.config if self.best_epochs is None else self.config.replace(epochs=self.best_epochs)
 
     def _fit(self, data: Interactions, validation: Part | None, run: Run) -> None:
         self._begin(data, run)
@@ -85,11 +92,13 @@ class StochasticModel(FactorModel):
                     )
                 task.advance(1, **done.facts)
                 last = epoch + 1 == epochs
-                if keeper is not None and (last or (epoch + 1) % self.config.validate_every == 0) and keeper.stop():
+                if keeper is not None and (last or (epoch + 1) % self.config.validate_every == 0) and keeper.stop(epoch + 1):
                     run.progress.say(f"{self.name} stopped after epoch {epoch + 1}: no better on validation")
                     break
+        self.best_epochs = None
         if keeper is not None:
             keeper.restore()
+            self.best_epochs = keeper.best_epochs or None
         self._end()
 
 
@@ -116,14 +125,15 @@ class Keeper:
             rows = np.sort(drawn).astype(np.int32)
         self.rows = rows
         self.best = -1.0
+        self.best_epochs = 0
         self.waited = 0
         self.kept: dict[str, np.ndarray] = {}
 
-    def stop(self) -> bool:
-        """Judge the model as it is, keep it if it is the best so far, and say whether patience is at its end."""
+    def stop(self, epochs: int) -> bool:
+        """Judge the model as it is after some epochs, keep it if it is the best so far, and say whether patience is at its end."""
         ndcg = validation_ndcg(self.model, self.part, self.rows, self.n_threads)
         if ndcg > self.best:
-            self.best, self.waited = ndcg, 0
+            self.best, self.best_epochs, self.waited = ndcg, epochs, 0
             self.kept = {name: array.copy() for name, array in self.model._state().items()}
             return False
         self.waited += 1

@@ -17,6 +17,7 @@ from cofactor.models.neural.biases import damped_biases
 from cofactor.models.neural.factor_fold_in import implicit_vectors, l2_weights, ridge_vectors
 from cofactor.models.neural.trained import HISTORY_ARRAYS, TrainedRecommender
 from cofactor.models.traits import ArraySpec, Traits
+from cofactor.training.history import History
 from cofactor.training.settings import LossConfig
 
 if TYPE_CHECKING:
@@ -122,7 +123,7 @@ class LatentFactor(TrainedRecommender):
         """The tables as training begins: small normal vectors, and the damped means as biases."""
         import torch
 
-        from cofactor.models.neural.latent_factor_module import FactorTables, initial_rows
+        from cofactor.models.neural.latent_factor_module import initial_rows
 
         config: LatentFactorConfig = self.config
         user_bias, item_bias = np.zeros(data.n_users, np.float32), np.zeros(data.n_items, np.float32)
@@ -147,7 +148,7 @@ class LatentFactor(TrainedRecommender):
         def weighed(counts: np.ndarray) -> torch.Tensor:
             return torch.from_numpy(l2_weights(counts, counts, config.frequency_power))
 
-        return FactorTables(
+        return self._tables(
             initial_rows(data.n_users, *shape, torch.from_numpy(user_bias), generator),
             initial_rows(data.n_items, *shape, torch.from_numpy(item_bias), generator),
             biases=config.biases and config.loss != "cosine_contrastive",
@@ -162,6 +163,12 @@ class LatentFactor(TrainedRecommender):
             user_weight=weighed(data.user_counts) if rated else None,
             item_weight=weighed(data.item_counts) if rated else None,
         ).to(device)
+
+    def _tables(self, users: torch.Tensor, items: torch.Tensor, **settings: Any) -> FactorTables:
+        """The module itself; a model with more to it brings its own."""
+        from cofactor.models.neural.latent_factor_module import FactorTables
+
+        return FactorTables(users, items, **settings)
 
     def _publish(self, module: FactorTables, data: Interactions) -> None:
         """Take the module's weights as this model's arrays; who has no interaction gets what an empty history gets."""
@@ -242,12 +249,12 @@ class LatentFactor(TrainedRecommender):
 
     def _state(self) -> dict[str, np.ndarray]:
         names = ("user_factors", "item_factors", "user_bias", "item_bias", "scale")
-        return {**{name: getattr(self, name) for name in names}, **self._history_state()}
+        return {**{name: getattr(self, name) for name in names}, **self.history.to_arrays()}
 
     def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
         for name in ("user_factors", "item_factors", "user_bias", "item_bias", "scale"):
             setattr(self, name, arrays[name])
-        self._restore_history(arrays)
+        self.history = History.from_arrays(arrays)
 
     def item_vectors(self) -> np.ndarray:
         """Return the item vectors, float32 [n_items, factors], in row order."""

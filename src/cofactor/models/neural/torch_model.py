@@ -22,6 +22,7 @@ from cofactor.models.neural.biases import damped_biases
 from cofactor.models.neural.tables import Tables, free_weights
 from cofactor.models.neural.trained import HISTORY_ARRAYS, TrainedRecommender
 from cofactor.models.traits import ArraySpec, Traits
+from cofactor.training.history import History
 from cofactor.training.loop import train
 from cofactor.training.settings import LossConfig
 
@@ -223,7 +224,7 @@ class TorchRecommender(TrainedRecommender):
             "item_tables": self.tables.joined(self.module, self.tables.items).numpy(),
             "weights": torch.cat(free).numpy() if free else np.zeros(0, np.float32),
             "scale": self.scale,
-            **self._history_state(),
+            **self.history.to_arrays(),
         }
 
     def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
@@ -243,5 +244,5 @@ class TorchRecommender(TrainedRecommender):
             for tensor, part in zip(free, torch.tensor(arrays["weights"]).split([t.numel() for t in free]), strict=True):
                 tensor.copy_(part.reshape(tensor.shape))
         self.scale = np.asarray(arrays["scale"])
-        self._restore_history(arrays)
+        self.history = History.from_arrays(arrays)
         self._prepare(data)

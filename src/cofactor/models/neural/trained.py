@@ -110,6 +110,12 @@ class TrainedRecommender(Recommender):
 
         return draw({self.name: self.history}, path, f"{type(self).__name__}: learning curves")
 
+    @property
+    def refit_config(self) -> Any:
+        """The settings with as many epochs as were best on the validation part of the last fit, if it was given one."""
+        best = self.history.best_epoch
+        return self.config if best < 0 else self.config.replace(epochs=best + 1)
+
     def _watches(self, data: Interactions, part: Part | None, publish: Callable[[], None]) -> tuple[Watch, ...]:
         """The metrics as the loop takes them: the model's arrays are brought up to date before the first."""
         if part is None:
@@ -140,31 +146,6 @@ class TrainedRecommender(Recommender):
     def _belongs_to(self, data: Interactions, run: Run) -> str:
         """What a checkpoint of this fit belongs to."""
         return f"{self.name} {sorted(self.config.to_dict().items())} seed {run.seed} data {data.fingerprint}"
-
-    def _history_state(self) -> dict[str, np.ndarray]:
-        kept = self.history
-        if not len(kept):
-            return {}
-        # NaN isn't let into an artifact; a metric that couldn't be taken is left out whole.
-        metrics = {name: values for name, values in kept.metrics.items() if np.isfinite(values).all()}
-        names = "\n".join(metrics).encode()
-        return {
-            "history_loss": np.array(kept.loss, np.float64),
-            "history_rate": np.array(kept.learning_rate, np.float64),
-            "history_seconds": np.array(kept.seconds, np.float64),
-            "history_metrics": np.array(list(metrics.values()), np.float64).reshape(len(metrics), len(kept)),
-            "history_metric_names": np.frombuffer(names, np.uint8),
-            "history_best_epoch": np.array([kept.best_epoch], np.int64),
-        }
-
-    def _restore_history(self, arrays: Mapping[str, np.ndarray]) -> None:
-        if "history_loss" not in arrays:
-            self.history = History()
-            return
-        names = bytes(arrays["history_metric_names"]).decode().split("\n")
-        metrics = dict(zip(names, np.asarray(arrays["history_metrics"]).tolist(), strict=False))
-        loss, rate, seconds = (np.asarray(arrays[f"history_{n}"]).tolist() for n in ("loss", "rate", "seconds"))
-        self.history = History(loss, rate, seconds, metrics, int(arrays["history_best_epoch"][0]))
 
 
 def rmse(model: Recommender, part: Part) -> float:

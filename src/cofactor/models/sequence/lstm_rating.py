@@ -23,6 +23,7 @@ from cofactor.models.neural.latent_factor import LatentFactor
 from cofactor.models.neural.trained import HISTORY_ARRAYS, TrainedRecommender
 from cofactor.models.traits import ArraySpec, Traits
 from cofactor.training.batches import Batches
+from cofactor.training.history import History
 from cofactor.training.loop import train
 from cofactor.training.losses import l2_of_batch, squared_error
 from cofactor.training.settings import TrainingConfig
@@ -358,7 +359,7 @@ class LSTMRating(TrainedRecommender):
             "item_bias": self.item_bias,
             "weights": torch.cat([w.detach().reshape(-1) for w in self._free()]).numpy(),
             "scale": self.scale,
-            **self._history_state(),
+            **self.history.to_arrays(),
         }
 
     def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
@@ -373,5 +374,5 @@ class LSTMRating(TrainedRecommender):
             for weight, part in zip(self._free(), torch.tensor(arrays["weights"]).split(sizes), strict=True):
                 weight.copy_(part.reshape(weight.shape))
         self.scale, self.user_states = np.asarray(arrays["scale"]), np.asarray(arrays["user_states"])
-        self._restore_history(arrays)
+        self.history = History.from_arrays(arrays)
         self._prepare()

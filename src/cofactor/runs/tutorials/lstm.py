@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from cofactor.base.run import Run
-from cofactor.data.split import joined, split
+from cofactor.data.split import joined
+from cofactor.data.splits import split
 from cofactor.models.baselines.bias import Bias
 from cofactor.models.sequence.lstm_rating import LSTMRating
 from cofactor.runs.tutorials.recipe import Figure, Reproduced, fitted, ratings, rmse

@@ -12,7 +12,8 @@ import numpy as np
 from cofactor.base.run import Run
 from cofactor.data import datasets
 from cofactor.data.interactions import Interactions
-from cofactor.data.split import Part, Split, split
+from cofactor.data.split import Part, Split
+from cofactor.data.splits import split
 from cofactor.models.base import Recommender
 from cofactor.training.history import History
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from cofactor.service.context import Context
 from cofactor.service.errors import invalid
 from cofactor.service.routes import Route
-from cofactor.service.store import Ack, Event
+from cofactor.service.store import Ack
 from cofactor.service.wire import AckOut, EventsRequest, UndoRequest
 
 
@@ -14,10 +14,7 @@ async def add(context: Context, path: dict[str, str], asked: EventsRequest) -> A
     limit = context.settings.max_events
     if len(asked.events) > limit:
         raise invalid(f"events must have at most {limit:,} entries, not {len(asked.events):,}; send several requests.", "events")
-    events = [
-        Event(user_id=e.user_id, item_id=e.item_id, kind=e.kind, value=e.value, time=e.time, event_id=e.event_id) for e in asked.events
-    ]
-    ack = await context.stored(context.store.append(events))
+    ack = await context.stored(context.store.append(asked.events))
     context.telemetry.ingested(ack.changed)
     return acknowledged(ack, with_ids=True)
 

@@ -55,6 +55,8 @@ class Database(abc.ABC):
     words: Mapping[str, str]
     # A table ``given`` of one column ``value`` with the texts of a list, for queries about many ids at once.
     listed: str
+    # Whether a short read is answered from this process, without a wait for another one.
+    embedded = False
 
     def __init__(self, shown: str) -> None:
         self.shown = shown

@@ -14,7 +14,7 @@ import msgspec
 
 from cofactor.base import checks
 from cofactor.base.errors import ArgumentError
-from cofactor.service.store.records import Event, Item
+from cofactor.service.store.records import EventLike, Item
 
 MAX_ID = 200  # characters of a user's, an item's or an event's id
 MAX_TITLE = 1_000
@@ -57,7 +57,7 @@ def made_id() -> str:
 EventRow = tuple[str, str, str, str, float | None, int | None]
 
 
-def checked_event(event: Event, latest: int) -> EventRow:
+def checked_event(event: EventLike, latest: int) -> EventRow:
     """Return an event as (event id, user, item, kind, value, time or None); raise ArgumentError for what can't be stored."""
     user, item = checked_id(event.user_id, "user_id"), checked_id(event.item_id, "item_id")
     event_id = made_id() if event.event_id is None else checked_id(event.event_id, "event_id")
@@ -74,7 +74,7 @@ def checked_event(event: Event, latest: int) -> EventRow:
     return event_id, user, item, event.kind, value, moment
 
 
-def checked_events(events: Sequence[Event], now: float) -> list[EventRow]:
+def checked_events(events: Sequence[EventLike], now: float) -> list[EventRow]:
     """Check a batch of events; raise ArgumentError that says which one is at fault."""
     _batch(events, "events")
     latest = int(now) + _DAY

@@ -35,6 +35,8 @@ class Work:
         Counter -> what the group adds to it so far.
     last_seq
         The place of the last event that arrived in the group; 0 when none did.
+    known_seq
+        The place of the last event in the store, once it has been asked for; None after something was taken back.
     """
 
     session: Session
@@ -42,6 +44,7 @@ class Work:
     now: int
     deltas: Counter[str] = field(default_factory=Counter)
     last_seq: int = 0
+    known_seq: int | None = None
 
     def alive(self, users: Iterable[str]) -> set[str]:
         """Return those of the users who have an event that counts."""
@@ -73,7 +76,7 @@ def append_events(work: Work, rows: Sequence[EventRow]) -> Ack:
     fresh = _without_repeats(rows)
     users = {row[1] for row in fresh}
     alive = work.alive(users)
-    before = work.last("events")
+    before = work.last("events") if work.known_seq is None else work.known_seq
     values = [(*row[:5], work.now if row[5] is None else row[5], work.now) for row in fresh]
     stored = work.session.run_many(_INSERT, values)
     if stored < len(fresh):
@@ -83,6 +86,7 @@ def append_events(work: Work, rows: Sequence[EventRow]) -> Ack:
     seq = before
     if stored:
         seq = work.last_seq = work.last("events")
+    work.known_seq = seq
     return Ack(changed=stored, unchanged=len(rows) - stored, seq=seq, event_ids=tuple(row[0] for row in rows))
 
 
@@ -113,6 +117,7 @@ def erase_user(work: Work, user_id: str) -> Ack:
     was = len(work.alive([user_id]))
     live = work.session.run("DELETE FROM events WHERE user_id = ? AND undone IS NULL", (user_id,))
     undone = work.session.run("DELETE FROM events WHERE user_id = ? AND undone IS NOT NULL", (user_id,))
+    work.known_seq = None
     work.session.run("INSERT INTO erasures (time, events) VALUES (?, ?)", (work.now, live + undone))
     work.deltas.update({"events": -live, "undone": -undone, "users": -was})
     return Ack(changed=live + undone, unchanged=0, seq=work.last("events"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time as clock
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -36,6 +36,34 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     value: float | None = None
     time: int | None = None
     event_id: str | None = None
+
+
+class EventLike(Protocol):
+    """Whatever has an event's fields: the wire's own type need not be copied into `Event`."""
+
+    @property
+    def user_id(self) -> Any:
+        """Whose."""
+
+    @property
+    def item_id(self) -> Any:
+        """Of what."""
+
+    @property
+    def kind(self) -> Any:
+        """What happened."""
+
+    @property
+    def value(self) -> Any:
+        """How much of it."""
+
+    @property
+    def time(self) -> Any:
+        """When."""
+
+    @property
+    def event_id(self) -> Any:
+        """What makes a retry harmless."""
 
 
 class StoredEvent(msgspec.Struct, frozen=True, kw_only=True):

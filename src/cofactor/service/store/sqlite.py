@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import sqlite3
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
+
+import msgspec
 
 from cofactor.base.errors import ArgumentError
 from cofactor.service.store.database import Database, Row, Session
@@ -73,6 +74,7 @@ class SqliteDatabase(Database):
     errors: tuple[type[Exception], ...] = (sqlite3.Error,)
     words = {"text": "TEXT", "int": "INTEGER", "real": "REAL", "serial": "INTEGER PRIMARY KEY AUTOINCREMENT"}  # noqa: RUF012
     listed = "json_each(?) AS given"
+    embedded = True
 
     def __init__(self, path: Path, busy_seconds: float = 5.0) -> None:
         super().__init__(str(path))
@@ -144,7 +146,7 @@ class SqliteDatabase(Database):
 
     def list_of(self, texts: Sequence[str]) -> str:
         """Return texts as a JSON list."""
-        return json.dumps(list(texts), ensure_ascii=False)
+        return msgspec.json.encode(list(texts)).decode()
 
     def tables(self, session: Session) -> set[str]:
         """Return the names of the tables that are there."""

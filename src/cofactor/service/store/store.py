@@ -19,7 +19,7 @@ from cofactor.service.store.readers import Readers
 from cofactor.service.store.records import (
     Ack,
     Counts,
-    Event,
+    EventLike,
     Health,
     History,
     Item,
@@ -124,13 +124,14 @@ class Store:
 
     # Writing
 
-    def append(self, events: Sequence[Event]) -> Future[Ack]:
+    def append(self, events: Sequence[EventLike]) -> Future[Ack]:
         """Store events, all of them or none.
 
         Parameters
         ----------
         events
-            1 to 10,000. An event whose id is stored already with the same content changes nothing (a time left open equals any).
+            1 to 10,000, or what has an event's fields. An event whose id is stored already with the same content changes nothing
+            (a time left open equals any).
 
         Returns
         -------

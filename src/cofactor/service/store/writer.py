@@ -196,7 +196,7 @@ class Writer:
         except CofactorError as refusal:
             work.session.run("ROLLBACK TO SAVEPOINT request")
             work.session.run("RELEASE SAVEPOINT request")
-            work.deltas = kept
+            work.deltas, work.known_seq = kept, None
             return job, None, refusal
         work.session.run("RELEASE SAVEPOINT request")
         return job, result, None

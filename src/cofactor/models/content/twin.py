@@ -1,0 +1,137 @@
+"""What features cost or bring: a model with content beside its plain twin, the same model without them, on items with interactions."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cofactor.base.run import Run
+from cofactor.data.interactions import Interactions
+from cofactor.models.base import Recommender
+
+if TYPE_CHECKING:
+    from cofactor.data.split import Part
+
+# What features may cost before it is said aloud, as a share of the twin's nDCG@10.
+TOLERATED = 0.02
+# So many users are asked, drawn by the run's seed; both models answer the same ones.
+_USERS, _K, _BLOCK = 5000, 10, 512
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A model with content and its plain twin on the same users, items with interactions ranked among themselves.
+
+    Parameters
+    ----------
+    twin
+        The twin's name in the registry; empty where the model has none.
+    rich, plain
+        Mean nDCG@10 with features and without.
+    n_users
+        Over how many users.
+    seconds
+        What fitting the twin took.
+    """
+
+    twin: str
+    rich: float
+    plain: float
+    n_users: int
+    seconds: float = 0.0
+
+    @property
+    def cost(self) -> float:
+        """The share of the twin's nDCG@10 that features cost; below 0 where they bring something."""
+        return 1 - self.rich / self.plain if self.plain > 0 else 0.0
+
+    @property
+    def is_costly(self) -> bool:
+        """Whether features cost more than is tolerated (2 %)."""
+        return self.cost > TOLERATED
+
+    @property
+    def sentence(self) -> str:
+        """The comparison in a sentence."""
+        measured = f"nDCG@10 {self.rich:.4f} with features, {self.plain:.4f} by {self.twin} without them ({self.n_users:,} users)"
+        if self.is_costly:
+            return (
+                f"features cost {self.cost:.1%} on items that have interactions: {measured}; where new items don't matter, "
+                f"use {self.twin}, and else keep this model for them alone"
+            )
+        what = f"cost {self.cost:.1%}" if self.cost >= 0.0005 else f"bring {-self.cost:.1%}" if self.cost < -0.0005 else "cost nothing"
+        return f"features {what} on items that have interactions: {measured}"
+
+    def array(self) -> np.ndarray:
+        """Return the numbers, float64 [4]."""
+        return np.array([self.rich, self.plain, self.n_users, self.seconds], np.float64)
+
+    @classmethod
+    def of_array(cls, twin: str, array: np.ndarray) -> Comparison:
+        """Make a comparison from what `array` gave."""
+        rich, plain, n_users, seconds = array.tolist()
+        return cls(twin, rich, plain, int(n_users), seconds)
+
+
+def compare(model: Recommender, twin: Recommender, part: Part, run: Run) -> Comparison:
+    """Fit the twin on the model's data, and measure both on a part.
+
+    Parameters
+    ----------
+    model
+        Fitted.
+    twin
+        The same model without content; fitted here unless it is already.
+    part
+        Held-out interactions of the users that the model was fitted on.
+    run
+        Seed, threads and progress.
+    """
+    began = time.perf_counter()
+    if twin._data is None:
+        run.progress.say(f"fitting {twin.name}, the same without features, to compare")
+        # What was held out chooses the twin's epochs too, where it chose the model's.
+        twin.fit(model.data, validation=part, run=run)
+    seconds = time.perf_counter() - began
+    users = _users(part, model.data, run)
+    return Comparison(twin.name, _ndcg(model, part, users, run.n_threads), _ndcg(twin, part, users, run.n_threads), len(users), seconds)
+
+
+def warm_ndcg(model: Recommender, part: Part, n_users: int, n_threads: int = 1) -> float:
+    """Return nDCG@10 over the items with interactions, mean of (the first ``n_users``) users who have any of them held out."""
+    warm = model.data.item_counts > 0
+    return _ndcg(model, part, np.unique(part.truth.user_rows[warm[part.truth.item_rows]])[:n_users].astype(np.int32), n_threads)
+
+
+def shared(config: Any, kind: type[Recommender]) -> Recommender:
+    """Return a new model of another kind with the settings that both have."""
+    theirs = kind.Config.defaults()
+    return kind(kind.Config(**{name: value for name, value in config.to_dict().items() if name in theirs}))
+
+
+def _users(part: Part, data: Interactions, run: Run) -> np.ndarray:
+    """Users with a held-out item among those with interactions, int32 ascending."""
+    held = np.unique(part.truth.user_rows[data.item_counts[part.truth.item_rows] > 0])
+    return np.sort(run.generator("content", "twin").permutation(held)[:_USERS]).astype(np.int32)
+
+
+def _ndcg(model: Recommender, part: Part, users: np.ndarray, n_threads: int) -> float:
+    """Mean nDCG@10 over the items with interactions, what users had left out, relevance 0 or 1."""
+    history, gains = part.histories(users), []
+    warm = model.data.item_counts > 0
+    discounts = 1 / np.log2(np.arange(2, _K + 2))
+    for low in range(0, len(users), _BLOCK):
+        rows = users[low : low + _BLOCK]
+        some = history.take(np.arange(low, low + len(rows)))
+        audience = model.fold_in(some) if part.fold_in else model.audience(rows)
+        indptr, seen, _ = some.csr
+        best = model.topk(audience, _K, excluded=(indptr, seen), allowed=warm, n_threads=n_threads)
+        for n, user in enumerate(rows):
+            truth = part.truth.item_rows[part.truth.indptr[user] : part.truth.indptr[user + 1]]
+            truth = truth[warm[truth]]
+            hits = np.isin(best.rows[n, : best.count[n]], truth)
+            gains.append(float(discounts[: len(hits)][hits].sum() / discounts[: min(_K, len(truth))].sum()))
+    return float(np.mean(gains)) if gains else 0.0

@@ -1,0 +1,66 @@
+"""Who is let in: as many as can be answered in time, by what answering has cost lately."""
+
+from __future__ import annotations
+
+import time
+
+from cofactor.service.settings import Settings
+
+_WEIGHT = 0.05  # of the latest batch in what a request is taken to cost
+_FIRST_GUESS = 0.0005
+_OUTLIER = 4.0  # times the usual: a stall of the machine says nothing of what requests cost
+_ONCE = 3.0  # times the patience for a burst, or for what gathered while the machine stood still
+_STRICT = 1.0  # seconds after a refusal in which there is none of that: the load is more than a burst
+_LONE_SHARE = 3.0  # batches of one that may stand before a request, whatever the limit says
+
+
+class Admission:
+    """Counts the requests that are under way, and knows what one costs.
+
+    Requests are scored together, and together they cost less each than alone; so the cost is that of a request in its batch,
+    and the room grows with the load. What waits in sockets is seen by nobody, but as all that came in is either let in
+    or refused before the next batch, it waits for one batch at most. A burst may wait longer than a load that stays: nobody is refused
+    because of a moment.
+
+    Parameters
+    ----------
+    settings
+        Seconds that may be spent on those before, and requests that may write at once.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self.scored = 0
+        self.ingested = 0
+        self.cost = self.lone = _FIRST_GUESS
+        self._strict_until = 0.0
+
+    def full(self, itself: int = 0) -> bool:
+        """Return whether those under way take longer than a request should wait; ``itself`` of them don't count."""
+        under_way = self.scored - itself
+        if under_way < 2:
+            return False
+        now = time.monotonic()
+        strict = now < self._strict_until
+        if under_way < self._settings.max_scored and under_way * self.cost <= self.patience * (1.0 if strict else _ONCE):
+            return False
+        self._strict_until = now + _STRICT
+        return True
+
+    @property
+    def patience(self) -> float:
+        """Seconds that a request may wait for its turn."""
+        return self._settings.max_waiting + _LONE_SHARE * self.lone
+
+    def ingest_full(self, itself: int = 0) -> bool:
+        """Return whether as many requests write as may at once."""
+        return self.ingested - itself >= self._settings.max_ingest
+
+    def begin_with(self, lone: float) -> None:
+        """Begin to learn anew, for a model that answers one person in ``lone`` seconds."""
+        self.lone = self.cost = lone
+
+    def took(self, seconds: float, count: int) -> None:
+        """Learn from a batch of ``count`` requests that took some seconds."""
+        known = max(self.cost, 1e-5)
+        self.cost = known + _WEIGHT * (min(seconds / count, _OUTLIER * known) - known)
