@@ -27,16 +27,16 @@ LETTERS = ("characters=true", "value_weight=1.4")
 CITEULIKE = {
     "content_knn": (),
     "bridge": ("base_settings=factors=256,unobserved_weight=0.02,regularization=0.02",),
-    "two_tower": ("factors=128", "epochs=20", "learning_rate=0.005", "regularization=0.003"),
-    "feature_ials": ("factors=256", "unobserved_weight=0.02", "regularization=0.02", "ridge=1", "half_at=none"),
-    "content_ridge": LETTERS,
+    "two_tower": ("factors=64", "epochs=8", "learning_rate=0.005", "regularization=0.1", "hidden=256", "value_weight=1.4"),
+    "feature_ials": ("factors=256", "unobserved_weight=0.02", "regularization=0.02", "ridge=1", "half_at=none", "levelling=0.5"),
+    "content_ridge": (*LETTERS, "ridge=5", "constant=1", "size=1", "levelling=0.5"),
     "content_blend": (
         *LETTERS, "weight=1.5", "ials_settings=factors=256,unobserved_weight=0.02,regularization=0.02,ridge=1,half_at=none",
     ),
 }
 FILMS = ("text=title,plot,director,actors,writer", "features=genres,year")
 IALS = ("factors=64", "unobserved_weight=0.1", "regularization=0.003", "epochs=8")
-TOWER = ("factors=64", "epochs=3", "learning_rate=0.005", "regularization=0.01")
+TOWER = ("factors=64", "epochs=3", "learning_rate=0.005", "regularization=0.03")
 ML1M = {
     "content_knn": (),
     "bridge": (f"base_settings={','.join(IALS)}",),

@@ -122,6 +122,16 @@ class IdMap:
         found = pc.index_in(_plain(asked).cast(pa.string()), value_set=self._ids)
         return np.asarray(found.fill_null(-1)).astype(np.int32)
 
+    def find_one(self, asked: str | int) -> int:
+        """Return the row of one id, -1 for one that isn't in the map; as `find`, in a fraction of the time."""
+        if self.kind != "int64" or not self._is_sorted:
+            return int(self.find([asked])[0])
+        number = _whole(asked)
+        if number is None or not len(self):
+            return -1
+        place = int(self._numbers.searchsorted(number))
+        return place if place < len(self) and self._numbers[place] == number else -1
+
     def rows(self, ids: Any, *, what: str = "id") -> np.ndarray:
         """Return the row of each id, int32.
 

@@ -141,7 +141,7 @@ class Scorer:
     def _submit(self, job: Job) -> asyncio.Future[Any]:
         with self._changed:
             waiting = self._waiting
-            if len(waiting) >= self._settings.max_queue or (waiting and job.arrived - waiting[0].arrived > self._admission.patience):
+            if len(waiting) >= self._settings.max_queue:
                 self.shed += 1
                 raise _too_many()
             if self._closing:
@@ -313,7 +313,8 @@ def _told(asked: _Asked, audience: Audience, best: TopK, place: int) -> Recommen
 
 
 def _reasons(loaded: Loaded, audience: Audience, place: int, rows: np.ndarray, limit: int) -> list[list[ReasonOut]]:
-    past, added, _ = loaded.model.explain_rows(_one_of(audience, place), rows)
+    # Not `explain_rows`, which checks rows: these were just found.
+    past, added, _ = loaded.model._explain_rows(_one_of(audience, place), rows)
     if not len(past):
         return [[] for _ in rows]
     order = np.argsort(-added, axis=1, kind="stable")[:, :limit]  # [k, limit]
