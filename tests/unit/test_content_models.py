@@ -216,3 +216,51 @@ def test_two_tower_gate_closes_with_interactions() -> None:
     model = made("two_tower", half_at=10.0)
     np.testing.assert_allclose(model._gate(np.array([0, 10, 90])), [1, 0.5, 0.1])
     assert (made("two_tower", half_at=None)._gate(np.array([0, 10])) == 1).all()
+
+
+@pytest.mark.parametrize("name", ["content_ridge", "feature_ials", "content_blend"])
+def test_levelling_brings_new_items_to_one_spread_and_leaves_the_others(name: str, tmp_path: Path) -> None:
+    plain, level = (made(name, levelling=q, **({"fair": False} if name == "feature_ials" else {})) for q in (0.0, 1.0))
+    short = {"item_id": 9001, "description": "piano"}
+    long = {"item_id": 9002, "description": "garden roses soil spade seeds thing"}
+    for model in (plain, level):
+        model.add_items([short, long])
+    users = np.arange(90)
+    faint, even = plain.score_rows(users), level.score_rows(users)
+    np.testing.assert_allclose(even[:, :60], faint[:, :60], rtol=2e-3, atol=1e-5)
+    ratio = [s[:, 61].std() / s[:, 62].std() for s in (faint, even)]
+    assert abs(np.log(ratio[1])) < abs(np.log(ratio[0]))
+    if name != "content_blend":
+        assert abs(np.log(ratio[1])) < 0.25
+    reasons = level._explain_features(level.audience(np.array([2])), 61)
+    if name == "content_ridge":
+        assert sum(r.contribution for r in reasons) == pytest.approx(float(even[2, 61]), rel=1e-3)
+    again = load(save(level, tmp_path / "model"))
+    again.add_items([{"item_id": 9003, "description": "piano"}])
+    np.testing.assert_allclose(again.score_rows(users)[:, 63], even[:, 61], rtol=1e-3, atol=1e-5)
+
+
+def test_ridge_with_a_constant_answers_for_items_of_which_nothing_is_said() -> None:
+    silent = [{"item_id": 9001, "description": ""}]
+    assert not made("content_ridge").add_items(silent).score_rows(np.arange(90))[:, 61].any()
+    model = made("content_ridge", constant=1.0, size=0.5).add_items(silent)
+    scores = model.score_rows(np.arange(90))
+    assert scores[:, 61].all()
+    assert model._explain(model.audience(np.array([3])), 61)[1].sum() == pytest.approx(float(scores[3, 61]), rel=1e-3)
+
+
+def test_blend_with_towers_adds_their_part_saves_it_and_explains_the_rest(tmp_path: Path) -> None:
+    tower = ("factors=8", "epochs=12", "batch_size=128", "learning_rate=0.02", "hidden=16")
+    plain, model = made("content_blend"), made("content_blend", tower_weight=0.5, tower_settings=tower)
+    assert (len(plain.parts), len(model.parts)) == (2, 3)
+    histories = model.data.histories(np.array([2, 7]))
+    own = model.parts[2].fold_in(histories)
+    spread = model.parts[2]._score(own.states, model.probes).std(axis=1, keepdims=True)
+    gained = model.score_audience(model.fold_in(histories)) - plain.score_audience(plain.fold_in(histories))
+    np.testing.assert_allclose(gained, 0.5 * model.parts[2]._score(own.states, None) / spread, rtol=1e-3, atol=1e-3)
+    audience = model.audience(np.array([2]))
+    _, added, rest = model._explain(audience, 6)
+    assert added.sum() + rest == pytest.approx(float(model.score_audience(audience)[0, 6]), rel=1e-3)
+    again = load(save(model, tmp_path / "model"))
+    np.testing.assert_allclose(again.score_rows(np.arange(9)), model.score_rows(np.arange(9)), rtol=1e-3, atol=1e-4)
+    assert again.add_items([{"item_id": 7, "description": "cheese milk"}]).score_rows(np.arange(9)).shape == (9, 62)

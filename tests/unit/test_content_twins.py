@@ -76,7 +76,9 @@ def test_features_that_mislead_are_told_with_what_they_cost() -> None:
     assert "use item_knn" in model.notes[-1]
 
 
-@pytest.mark.parametrize(("rich", "said"), [(0.3, "cost nothing"), (0.297, "cost 1.0%"), (0.33, "bring 10.0%"), (0.27, "where new items don't")])
+@pytest.mark.parametrize(
+    ("rich", "said"), [(0.3, "cost nothing"), (0.297, "cost 1.0%"), (0.33, "bring 10.0%"), (0.27, "where new items don't")]
+)
 def test_sentence_says_cost_or_gain(rich: float, said: str) -> None:
     assert said in Comparison("ials", rich, 0.3, 7).sentence
 

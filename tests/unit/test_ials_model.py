@@ -43,6 +43,15 @@ def test_trained_user_equals_fold_in_of_the_own_history(power):
     np.testing.assert_allclose(folded, model.score_rows(users), atol=1e-4)
 
 
+def test_warmup_epochs_take_one_step_and_the_others_all():
+    data = interactions()
+    one, warm, full = (scores(data, epochs=4, **settings) for settings in ({"cg_steps": 1}, {"warmup": 4}, {}))
+    np.testing.assert_array_equal(warm, one)
+    np.testing.assert_array_equal(scores(data, epochs=4, warmup=0), full)
+    mixed = scores(data, epochs=4, warmup=2)
+    assert min(np.abs(mixed - one).max(), np.abs(mixed - full).max()) > 1e-4
+
+
 def test_confidence_ones_ignores_values_and_linear_does_not():
     plain = scores(interactions(values=False))
     np.testing.assert_array_equal(scores(interactions()), plain)

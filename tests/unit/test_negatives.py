@@ -101,3 +101,26 @@ def test_in_batch_forbids_the_users_items_and_knows_their_popularity(data: Inter
 def test_a_law_that_is_none_is_refused(data: Interactions) -> None:
     with pytest.raises(ArgumentError, match="law of a sampler"):
         negatives.popularity(Positives.of(data), np.zeros(N_ITEMS))
+
+
+def test_items_of_a_batch_that_users_have_are_found_by_marking_as_by_searching() -> None:
+    rng = np.random.default_rng(4)
+    took = rng.random((23, 57)) < np.linspace(0.0, 0.6, 23)[:, None]
+    indptr = np.zeros(24, np.int64)
+    np.cumsum(took.sum(1), out=indptr[1:])
+    positives = Positives(indptr, np.nonzero(took)[1].astype(np.int32), 57)
+    items = torch.from_numpy(rng.integers(0, 57, 41))
+    for users in (torch.arange(6), torch.arange(23), torch.tensor([22, 22, 0, 5])):  # few items each: marked; many: searched
+        assert torch.equal(positives.among(users, items), positives.holds(users[:, None], items[None, :]))
+        assert torch.equal(positives.among(users, items), torch.from_numpy(took)[users][:, items])
+
+
+def test_in_batch_answer_is_kept_for_the_same_batch_alone() -> None:
+    took = np.eye(5, dtype=bool)
+    positives = Positives(np.arange(6), np.arange(5, dtype=np.int32), 5)
+    in_batch = InBatch(positives, took.sum(0))
+    users = torch.arange(5)
+    first = in_batch.forbidden(users, users)
+    assert in_batch.forbidden(users, users) is first
+    other = users.flip(0).clone()
+    assert torch.equal(in_batch.forbidden(users, other), torch.eye(5, dtype=torch.bool).flip(1))

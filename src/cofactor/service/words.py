@@ -28,9 +28,8 @@ def carrying(model: Recommender, one: Audience, item_rows: np.ndarray, limit: in
     """
     if not model.traits.uses_features or one.empty[0]:
         return None
-    content: Any = model
-    weights = content._feature_weights(one)
-    return None if weights is None else [_named(content, int(row), weights, limit) for row in item_rows]
+    told = [[(str(reason.id), reason.contribution) for reason in reasons] for reasons in model.explain_features(one, item_rows)]
+    return [_strongest(pairs, limit) for pairs in told] if any(told) else None
 
 
 def shared(model: Any, description: Any, item_rows: np.ndarray, limit: int) -> list[list[WordOut]]:
@@ -53,11 +52,15 @@ def shared(model: Any, description: Any, item_rows: np.ndarray, limit: int) -> l
 
 
 def _named(model: Any, row: int, weights: np.ndarray, limit: int) -> list[WordOut]:
-    """The words of an item whose features times the weights are largest; what pulled the score down is no reason."""
+    """The words of an item whose features times the weights are largest."""
     line = model.features[row]
-    added = line.data * weights[line.indices]
     names = model.spec.names(model.data.catalogue.row(row))
-    # A word that adds next to nothing ("the", "in") explains nothing.
-    least = _LEAST * float(added.max(initial=0.0))
-    pairs = [(names[int(f)], float(a)) for f, a in zip(line.indices, added, strict=True) if a > least and int(f) in names]
-    return [WordOut(word=word, contribution=a) for word, a in sorted(pairs, key=lambda pair: -pair[1])[:limit]]
+    added = zip(line.indices.tolist(), (line.data * weights[line.indices]).tolist(), strict=True)
+    return _strongest([(names[f], a) for f, a in added if f in names], limit)
+
+
+def _strongest(pairs: list[tuple[str, float]], limit: int) -> list[WordOut]:
+    """The words that added most; what pulled the score down is no reason, and what adds next to nothing ("the") explains nothing."""
+    least = _LEAST * max((a for _, a in pairs), default=0.0)
+    told = sorted((pair for pair in pairs if pair[1] > max(least, 0.0)), key=lambda pair: -pair[1])
+    return [WordOut(word=word, contribution=a) for word, a in told[:limit]]

@@ -56,6 +56,7 @@ class Positives:
             self._table = torch.zeros(self.n_users * self.n_items, dtype=torch.bool, device=device)
             self._table[keys] = True
         self._keys = keys
+        self._starts = torch.cumsum(self.counts, 0) - self.counts
 
     @classmethod
     def of(cls, data: Interactions, device: torch.device | str = "cpu") -> Positives:
@@ -71,6 +72,27 @@ class Positives:
             return torch.zeros_like(wanted, dtype=torch.bool)
         place = torch.searchsorted(self._keys, wanted).clamp_max_(len(self._keys) - 1)
         return self._keys[place] == wanted
+
+    def among(self, users: Tensor, items: Tensor) -> Tensor:
+        """Return which of some items each of some users has, bool [len(users), len(items)]; items may come up twice.
+
+        Where the users have fewer items than there are pairs to ask, their items are marked instead of the pairs searched.
+        """
+        users, items = users.to(torch.int64), items.to(torch.int64)
+        lengths = self.counts[users]
+        total = int(lengths.sum())
+        if 4 * total > len(users) * len(items):
+            return self.holds(users[:, None], items[None, :])
+        offsets = torch.cumsum(lengths, 0) - lengths
+        at = torch.repeat_interleave(self._starts[users] - offsets, lengths) + torch.arange(total, device=self.device)
+        owners = torch.repeat_interleave(torch.arange(len(users), device=self.device), lengths)
+        distinct, which = torch.unique(items, return_inverse=True)
+        # One column more takes what isn't among the items.
+        place = torch.full((self.n_items,), len(distinct), dtype=torch.int64, device=self.device)
+        place[distinct] = torch.arange(len(distinct), device=self.device)
+        marked = torch.zeros((len(users), len(distinct) + 1), dtype=torch.bool, device=self.device)
+        marked[owners, place[self._keys[at] % self.n_items]] = True
+        return marked[:, which]
 
     def rows(self, users: Tensor) -> Tensor:
         """Return the observed items of a few users as a table, bool [len(users), n_items]."""
@@ -215,11 +237,17 @@ class InBatch:
     def __post_init__(self) -> None:
         counts = torch.as_tensor(np.asarray(self.counts), dtype=torch.float64, device=self.positives.device)
         self._log_q = (counts / counts.sum()).clamp_min(1e-300).log().to(torch.float32)
+        self._last: tuple[Tensor, Tensor, Tensor] | None = None
 
     def log_q(self, items: Tensor) -> Tensor:
         """Return log q of some items, float32 of their shape."""
         return self._log_q[items]
 
     def forbidden(self, users: Tensor, items: Tensor) -> Tensor:
-        """Return which item c is a positive of which user b, bool [B, B]; the diagonal is always True."""
-        return self.positives.holds(users[:, None], items[None, :])
+        """Return which item c is a positive of which user b, bool [B, B]; the diagonal is always True.
+
+        The last answer is kept: a loss that is taken twice on one batch asks once.
+        """
+        if self._last is None or self._last[0] is not users or self._last[1] is not items:
+            self._last = (users, items, self.positives.among(users, items))
+        return self._last[2]

@@ -1,4 +1,4 @@
-"""ContentBlend: content ridge regression and implicit ALS with features, added up on one scale."""
+"""ContentBlend: content ridge regression, implicit ALS with features and, if wanted, two towers, added up on one scale."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from cofactor.models.content.base import COMPARISON, ContentConfig
 from cofactor.models.content.content_knn import ContentKNN
 from cofactor.models.content.content_ridge import ContentRidge
 from cofactor.models.content.feature_ials import FeatureIALS
+from cofactor.models.content.two_tower import TwoTower
 from cofactor.models.traits import ArraySpec, Traits
 
 if TYPE_CHECKING:
@@ -23,36 +24,42 @@ if TYPE_CHECKING:
 
 # A user's two scores are brought to one scale by their spread over so many items, drawn once.
 _PROBES = 500
-_ADOPTED = ("text", "features", "characters", "text_weight", "value_weight")
+_ADOPTED = ("text", "features", "characters", "text_weight", "value_weight", "levelling")
+_PREFIXES = ("ridge_", "ials_", "tower_")
 
 
 class ContentBlendConfig(ContentConfig):
     """Settings of `ContentBlend`: those of the content, and of its two parts."""
 
+    levelling: float = setting(0.0, low=0.0, high=1.0, doc="How far new items are brought to one spread of scores over users; 0 not.")
     weight: float = setting(0.7, low=0.0, high=100.0, doc="Weight of FeatureIALS beside ContentRidge.")
     ridge_settings: tuple[str, ...] = setting((), doc="Settings of ContentRidge: ridge=10,neighbours=20.")
     ials_settings: tuple[str, ...] = setting((), doc="Settings of FeatureIALS: factors=256,regularization=0.02.")
     ials_characters: bool = setting(False, doc="Whether FeatureIALS too reads the letters of words, where characters is set.")
+    tower_weight: float = setting(0.0, low=0.0, high=100.0, doc="Weight of TwoTower beside them; 0 leaves it out, and PyTorch.")
+    tower_settings: tuple[str, ...] = setting((), doc="Settings of TwoTower: hidden=256,epochs=8.")
 
     def check(self) -> None:
         """Refuse settings that the parts don't have."""
         super().check()
         ContentRidge.Config.from_text(self.ridge_settings)
         FeatureIALS.Config.from_text(self.ials_settings)
+        TwoTower.Config.from_text(self.tower_settings)
 
 
 class ContentBlend(ContentKNN):
-    """``s_ui = a_ui / σ(a_u) + w b_ui / σ(b_u)``, with a from `ContentRidge`, b from `FeatureIALS`, for warm and new items alike.
+    """``s_ui = a_ui / σ(a_u) + w b_ui / σ(b_u) + v c_ui / σ(c_u)``, for warm and new items alike.
 
-    σ is the standard deviation of a user's scores over 500 warm items, drawn once. Ridge regression keeps every word, low-rank
-    factors join what is said in different words; the two err on different items.
+    a is of `ContentRidge`, b of `FeatureIALS`, c of `TwoTower` (left out where ``tower_weight`` v is 0, as by default); σ is the standard
+    deviation of a user's scores over 500 warm items, drawn once. Ridge regression keeps every word, low-rank factors join what is
+    said in different words, and the towers are trained to rank; they err on different items.
     """
 
     name = "content_blend"
     Config = ContentBlendConfig
     traits = Traits(explains=True, uses_values=True, uses_features=True)
 
-    parts: tuple[ContentRidge, FeatureIALS]
+    parts: tuple[Any, ...]  # ContentRidge, FeatureIALS, and TwoTower if it has a weight
     probes: np.ndarray
 
     def __init__(self, config: Any = None, **settings: Any) -> None:
@@ -62,8 +69,13 @@ class ContentBlend(ContentKNN):
         letters = self.config.characters and self.config.ials_characters
         ials: Any = FeatureIALS.Config.from_text(self.config.ials_settings).replace(**{**own, "characters": letters})
         self.parts = (ContentRidge(ridge), FeatureIALS(ials))
+        if self.config.tower_weight:
+            del own["levelling"]
+            tower: Any = TwoTower.Config.from_text(self.config.tower_settings).replace(**{**own, "characters": letters})
+            self.parts += (TwoTower(tower),)
+        self.weights = (1.0, self.config.weight, self.config.tower_weight)[: len(self.parts)]
         self.arrays = {"probes": ArraySpec("int64", ("probes",)), **COMPARISON}  # type: ignore[misc]
-        for prefix, part in zip(("ridge_", "ials_"), self.parts, strict=True):
+        for prefix, part in zip(_PREFIXES, self.parts, strict=False):
             sizes = {k: str(v) for k, v in part.config.to_dict().items() if isinstance(v, int)}
             for name, spec in part.arrays.items():
                 axes = tuple(a if a.isdecimal() or a in ("users", "items") else sizes.get(a, prefix + a) for a in spec.axes)
@@ -86,40 +98,40 @@ class ContentBlend(ContentKNN):
         """Return iALS with the settings of the part that has them."""
         return self.parts[1].plain_twin()
 
-    def _both(self, histories: Histories, item_rows: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
-        """The two parts' scores, each over its spread."""
-        scores = []
-        for part in self.parts:
-            model: Recommender = part
-            states = model._fold_in(histories)
-            spread = model._score(states, self.probes).std(axis=1, keepdims=True)
-            scores.append(model._score(states, item_rows) / np.maximum(spread, 1e-12))
-        return scores[0], scores[1]
-
     def _score(self, states: States, item_rows: np.ndarray | None) -> np.ndarray:
         assert isinstance(states, Histories)
-        first, second = self._both(states, item_rows)
-        return first + np.float32(self.config.weight) * second
+        total: Any = 0.0
+        for part, weight in zip(self.parts, self.weights, strict=True):
+            folded = part._fold_in(states)
+            spread = part._score(folded, self.probes).std(axis=1, keepdims=True)
+            total = total + np.float32(weight) * part._score(folded, item_rows) / np.maximum(spread, 1e-12)
+        return np.asarray(total, np.float32)
 
-    def _spreads(self, histories: Histories) -> list[float]:
-        return [max(float(p._score(p._fold_in(histories), self.probes).std()), 1e-12) for p in self.parts]
+    def _spread(self, part: Recommender, histories: Histories) -> float:
+        """The spread of one part's scores for the one user."""
+        return max(float(part._score(part._fold_in(histories), self.probes).std()), 1e-12)
 
     def _explain(self, audience: Audience, item_row: int) -> tuple[np.ndarray, np.ndarray, float]:
+        """The past items' shares in the first two parts; what the towers say belongs to none of them."""
         assert isinstance(audience.states, Histories)
         past = audience.seen[1]
         if not past.size:
             return past, np.zeros(0), float(self._popularity[item_row])
-        spreads, (ridge, ials) = self._spreads(audience.states), self.parts
-        _, first, _ = ridge._explain(audience, item_row)
-        folded = ials.fold_in(audience.states)
-        _, second, _ = ials._explain(folded, item_row)
-        return past, first / spreads[0] + self.config.weight * second / spreads[1], 0.0
+        added = np.zeros(len(past))
+        for part, weight in zip(self.parts[:2], self.weights, strict=False):
+            _, theirs, _ = part._explain(part.fold_in(audience.states), item_row)
+            added += weight * theirs / self._spread(part, audience.states)
+        rest = 0.0
+        for part, weight in zip(self.parts[2:], self.weights[2:], strict=True):
+            said = part._score(part._fold_in(audience.states), np.array([item_row]))[0, 0]
+            rest += weight * float(said) / self._spread(part, audience.states)
+        return past, added, rest
 
     def _feature_weights(self, audience: Audience, item_row: int) -> np.ndarray | None:
         # The words of the ridge part alone: the other may read other features.
         assert isinstance(audience.states, Histories)
         weights = self.parts[0]._feature_weights(audience, item_row)
-        return None if weights is None else weights / self._spreads(audience.states)[0]
+        return None if weights is None else weights / self._spread(self.parts[0], audience.states)
 
     def _add_items(self, data: Interactions) -> None:
         for part in self.parts:
@@ -127,15 +139,15 @@ class ContentBlend(ContentKNN):
         super()._add_items(data)
 
     def _state(self) -> dict[str, np.ndarray]:
-        ridge, ials = ({prefix + n: a for n, a in p.state().items()} for prefix, p in zip(("ridge_", "ials_"), self.parts, strict=True))
-        return {"probes": self.probes, **ridge, **ials}
+        theirs = {prefix + n: a for prefix, part in zip(_PREFIXES, self.parts, strict=False) for n, a in part.state().items()}
+        return {"probes": self.probes, **theirs}
 
     def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
         made = []
-        for prefix, part in zip(("ridge_", "ials_"), self.parts, strict=True):
+        for prefix, part in zip(_PREFIXES, self.parts, strict=False):
             theirs = {n.removeprefix(prefix): a for n, a in arrays.items() if n.startswith(prefix)}
             made.append(type(part).from_state(part.config, theirs, self.data))
-        self.parts = (made[0], made[1])  # type: ignore[assignment]
+        self.parts = tuple(made)
         self.spec, self.probes = self.parts[0].spec, np.asarray(arrays["probes"])
         if len(self.probes) and not 0 <= self.probes.min() <= self.probes.max() < self.data.n_items:
             from cofactor.base.errors import ArtifactError

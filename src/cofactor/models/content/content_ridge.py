@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cofactor.base import memory
+from cofactor.base import memory, rng
 from cofactor.base.config import setting
 from cofactor.base.errors import ArtifactError, TrainingError
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.models.base import Audience, States
-from cofactor.models.content.base import COMPARISON, SPEC_ARRAYS, ContentConfig, read_features
+from cofactor.models.content.base import COMPARISON, SPEC_ARRAYS, ContentConfig, cold_rows, read_features
 from cofactor.models.content.content_knn import ContentKNN
+from cofactor.models.content.levelling import levels
 from cofactor.models.traits import ArraySpec, Traits
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 # Users answered at a time: their weights over all warm items and over all features stand in memory.
 _USERS = 128
+# Random mixtures of all users by which the spreads of items' scores are measured.
+_SKETCH = 256
 
 
 class ContentRidgeConfig(ContentConfig):
@@ -34,15 +37,22 @@ class ContentRidgeConfig(ContentConfig):
     )
     user_power: float = setting(0.5, low=0.0, high=1.0, doc="How much users with many items are held back in that.")
     item_power: float = setting(0.5, low=0.0, high=1.0, doc="How much items with many users are held back in that.")
+    constant: float = setting(0.0, low=0.0, high=100.0, doc="Weight of a feature that all items have: what is liked whatever it says.")
+    size: float = setting(0.0, low=0.0, high=100.0, doc="Weight of how much is said of an item, ln(1 + its features), as a feature.")
+    levelling: float = setting(0.0, low=0.0, high=1.0, doc="How far new items are brought to one spread of scores over users; 0 not.")
 
 
 class ContentRidge(ContentKNN):
     """Each user's items, and what goes with them, as a ridge regression on content: ``s_uc = x_u (I + β G) (K + λ I)^-1 k_c``.
 
-    With F the features of the items with interactions, ``K = F F'`` their likeness and ``k_c = F f_c`` that of an item c, warm or new;
+    With F the features of the items with interactions (with ``constant`` and ``size`` two more: 1, and the standard score of
+    ``ln(1 + n)`` for n features), ``K = F F'`` their likeness and ``k_c = F f_c`` that of an item c, warm or new;
     ``G = N'N`` with ``N = D_u^-a X D_i^-b`` says which items go together (a and b the powers, D the counts of users and items). It is
     the solution, for all users at once, of ``min |X (I + β G) - F W|² + λ |W|²`` in the dual: collaborative data say what a user
     would take, content says what is like it.
+
+    The scores of new items are divided by ``(σ_c / σ̄)^q``, with σ their standard deviation over users, σ̄ its median over items with
+    interactions, and q the ``levelling``: see `cofactor.models.content.levelling`.
 
     One n_warm × n_warm matrix of float32 is held, as in EASE, and n_warm³ multiplications fit it; what wouldn't fit into memory is
     refused (`bridge` needs neither). New items need no computation beyond their features.
@@ -61,10 +71,14 @@ class ContentRidge(ContentKNN):
         **COMPARISON,
         "warm": ArraySpec("int64", ("warm",)),
         "weights": ArraySpec("float32", ("warm", "warm")),
+        "levels": ArraySpec("float32", ("items",)),
+        "scale": ArraySpec("float64", ("3",)),
     }
 
     warm: np.ndarray  # int64 [n_warm]: rows of the items with interactions
     weights: np.ndarray  # float32 [n_warm, n_warm]: (I + β G) (K + λ I)^-1
+    levels: np.ndarray  # float32 [n_items]: what scores are multiplied by; 1 for items with interactions
+    scale: np.ndarray  # mean and deviation of ln(1 + n), and σ̄
 
     def _fit(self, data: Interactions, validation: Part | None, run: Run) -> None:
         from scipy import sparse
@@ -76,7 +90,9 @@ class ContentRidge(ContentKNN):
         n = len(self.warm)
         memory.require(10 * n**2, what=f"ContentRidge's {n:,} × {n:,} matrices", cure="use bridge, whose memory grows with the items")
         self.spec, matrix = read_features(data, self.config, run)
-        mine = matrix[self.warm].tocsr()
+        said = np.log1p(np.diff(matrix.indptr)[self.warm])
+        self.scale = np.array([said.mean(), max(float(said.std()), 1e-6), 0.0])
+        mine = self._inputs(matrix[self.warm])
         turned = mine.T.tocsr()
         turned.sort_indices()
         by_feature, by_item = (_csr(turned), _csr(mine))
@@ -98,14 +114,59 @@ class ContentRidge(ContentKNN):
                     part = slice(low, min(low + 2048, n))
                     dual[:, part] += together @ (back @ np.ascontiguousarray(dual[:, part]))
             task.advance(20)
-        self.weights = dual
+        self.weights, self.levels = dual, np.ones(data.n_items, np.float32)
         self._keep_features(matrix)
+        if self.config.levelling:
+            self._level(data, matrix)
+
+    def _inputs(self, matrix: Any) -> Any:
+        """The features with the constant and the size, CSR [n, width + 2]."""
+        from scipy import sparse
+
+        size = (np.log1p(np.diff(matrix.indptr)) - self.scale[0]) / self.scale[1]
+        more = np.stack([np.full(matrix.shape[0], self.config.constant), self.config.size * size], 1)
+        return sparse.hstack([matrix, sparse.csr_matrix(more, dtype=np.float32)], format="csr", dtype=np.float32)
+
+    def _level(self, data: Interactions, matrix: Any) -> None:
+        """Measure the spreads of all items' scores over users, and set the levels of those without interactions."""
+        spreads = self._spreads_over(matrix, data)
+        self.scale[2] = float(np.median(spreads[self.warm]))
+        cold = cold_rows(data)
+        self.levels[cold] = levels(spreads[cold], float(self.scale[2]), self.config.levelling)
+
+    def _spreads_over(self, matrix: Any, data: Interactions) -> np.ndarray:
+        """The standard deviation of items' scores over users, float64 [n]."""
+        if "sketch" not in self._cache:
+            self._cache["sketch"] = self._sketch(data)
+        return np.linalg.norm(self._inputs(matrix) @ self._cache["sketch"], axis=1).astype(np.float64)
+
+    def _sketch(self, data: Interactions) -> np.ndarray:
+        """What all users want of each feature, mixed at random, so that ``|f'P|`` is the spread of an item's scores: [width + 2, r].
+
+        With S the scores of all users, G [n_users, r] normal and its columns centred, ``|s_c' G|² / (r n)`` has the mean Var(s_c);
+        with r = 256 its root is within 5 % mostly. The draw is always the same, so that it needn't be kept.
+        """
+        from scipy import sparse
+
+        known = data.user_counts > 0
+        drawn = rng.generator(0, self.name, "sketch").standard_normal((data.n_users, _SKETCH), dtype=np.float32)
+        drawn[~known] = 0
+        drawn[known] -= drawn[known].mean(axis=0)
+        x = sparse.csr_matrix((np.ones(len(data), np.float32), data.item_rows, data.indptr), shape=(data.n_users, data.n_items))
+        mixed = self.weights.T @ np.asarray(x[:, self.warm].T @ drawn)
+        return np.asarray(self._mine @ mixed, np.float32) / np.float32(np.sqrt(_SKETCH * known.sum()))
+
+    def _extend(self, data: Interactions, matrix: Any, first: int) -> None:
+        new = np.ones(matrix.shape[0], np.float32)
+        if self.config.levelling:
+            new = levels(self._spreads_over(matrix, self.data), float(self.scale[2]), self.config.levelling)
+        self.levels = np.concatenate((self.levels, new))
 
     @property
     def _mine(self) -> Any:
-        """The features of the warm items, transposed, CSR [width, n_warm]."""
+        """The inputs of the warm items, transposed, CSR [width + 2, n_warm]."""
         if "mine" not in self._cache:
-            self._cache["mine"] = self.features[self.warm].T.tocsr()
+            self._cache["mine"] = self._inputs(self.features[self.warm]).T.tocsr()
         return self._cache["mine"]
 
     def _past(self, histories: Histories) -> Any:
@@ -113,7 +174,7 @@ class ContentRidge(ContentKNN):
         from scipy import sparse
 
         indptr, past, _ = histories.csr
-        whole = sparse.csr_matrix((np.ones(len(past), np.float32), past, indptr), shape=(len(histories), self.data.n_items))
+        whole = sparse.csr_matrix((np.ones(len(past), np.float32), past, indptr), shape=(len(histories), histories.n_items))
         return whole[:, self.warm]
 
     def _wanted(self, past: Any) -> np.ndarray:
@@ -122,16 +183,17 @@ class ContentRidge(ContentKNN):
 
     def _score(self, states: States, item_rows: np.ndarray | None) -> np.ndarray:
         assert isinstance(states, Histories)
-        items = self.features if item_rows is None else self.features[item_rows]
+        items = self._inputs(self.features if item_rows is None else self.features[item_rows])
+        level = self.levels if item_rows is None else self.levels[item_rows]
         past = self._past(states)
         scores = np.empty((len(states), items.shape[0]), np.float32)
         for low in range(0, len(states), _USERS):
-            scores[low : low + _USERS] = (items @ self._wanted(past[low : low + _USERS])).T
+            scores[low : low + _USERS] = (items @ self._wanted(past[low : low + _USERS])).T * level
         return scores
 
     def _explain(self, audience: Audience, item_row: int) -> tuple[np.ndarray, np.ndarray, float]:
         _, past = audience.seen
-        like = np.asarray(self._mine.T @ self.features[item_row].toarray()[0])
+        like = self.levels[item_row] * np.asarray(self._mine.T @ self._inputs(self.features[item_row]).toarray()[0])
         place = np.full(self.data.n_items, -1)
         place[self.warm] = np.arange(len(self.warm))
         at = place[past]
@@ -140,14 +202,16 @@ class ContentRidge(ContentKNN):
 
     def _feature_weights(self, audience: Audience, item_row: int) -> np.ndarray | None:
         assert isinstance(audience.states, Histories)
-        return self._wanted(self._past(audience.states))[:, 0]
+        return self.levels[item_row] * self._wanted(self._past(audience.states))[:-2, 0]
 
     def _state(self) -> dict[str, np.ndarray]:
-        return {**self.spec.arrays(), "warm": self.warm, "weights": self.weights}
+        names = ("warm", "weights", "levels", "scale")
+        return {**self.spec.arrays(), **{name: getattr(self, name) for name in names}}
 
     def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
         self._restore_spec(arrays)
         self.warm, self.weights = np.asarray(arrays["warm"]), arrays["weights"]
+        self.levels, self.scale = arrays["levels"], np.array(arrays["scale"])
         if len(self.warm) and (self.warm.min() < 0 or self.warm.max() >= self.data.n_items):
             raise ArtifactError("the model's array 'warm' names items that aren't there.")
 

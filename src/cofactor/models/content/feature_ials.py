@@ -17,6 +17,7 @@ from cofactor.models.base import Audience, Recommender, States
 from cofactor.models.content import check as checking
 from cofactor.models.content.base import COMPARISON, SPEC_ARRAYS, ContentConfig, ContentFeatures, cold_rows, read_features
 from cofactor.models.content.check import CHECK, Check
+from cofactor.models.content.levelling import covariance_of, levels, spreads_of_vectors
 from cofactor.models.content.ridge import sparse_ridge
 from cofactor.models.content.twin import shared
 from cofactor.models.implicit.ials import IALS, ALSConfig
@@ -43,6 +44,7 @@ class FeatureIALSConfig(ALSConfig, ContentConfig):
     )
     user_text: tuple[str, ...] = setting((), doc="Columns of the profiles read as text; users have no prior unless columns are named.")
     user_features: tuple[str, ...] = setting((), doc="Columns of the profiles read as categories, lists, numbers or dates.")
+    levelling: float = setting(0.0, low=0.0, high=1.0, doc="How far new items are brought to one spread of scores over users; 0 not.")
     fair: bool = setting(True, doc="Whether content vectors are scaled so that new items take their fair share of the lists.")
 
 
@@ -53,7 +55,8 @@ class FeatureIALS(ContentFeatures, IALS):
     interactions of an item speak for themselves (c is ``half_at``; None: t = 1), and ``reg_u |x_u - V' g_u|²`` for users with profiles,
     plus ``λ r̄ |W|²``, by turns: users given items, W given y (a ridge regression), items given users and W. An item without
     interactions has the vector ``s W' f_i``, in closed form; s is chosen so that held-out warm items would take their fair share of
-    people's top 10 (see `cofactor.models.content.check`), on W as it is fitted without them.
+    people's top 10 (see `cofactor.models.content.check`), on W as it is fitted without them. With ``levelling`` q, it is divided by
+    ``(σ_i / σ̄)^q`` too, where σ is the spread of its scores over the trained users and σ̄ the median of those with interactions.
 
     Notes
     -----
@@ -93,7 +96,8 @@ class FeatureIALS(ContentFeatures, IALS):
         weights = self._confidence(data.weights)
         item_indptr, user_rows, positions = data.by_item
         warm = data.item_counts > 0
-        self._n_known = int(warm.sum())
+        self._known = np.flatnonzero(warm)
+        self._n_known = len(self._known)
         user_ridge, item_ridge = self._ridge(data.indptr, self._n_known), self._ridge(item_indptr, data.n_users)
         x, y = (self._start(run, side, count) for side, count in (("users", data.n_users), ("items", data.n_items)))
         y[~warm] = 0
@@ -168,7 +172,7 @@ class FeatureIALS(ContentFeatures, IALS):
         known[rest] = True
         found = self.item_factors[held]
         if len(rest):
-            found = np.asarray(matrix[held] @ self._regressed(matrix, self.item_factors, ridge, known), np.float32)
+            found = self._levelled(np.asarray(matrix[held] @ self._regressed(matrix, self.item_factors, ridge, known), np.float32))
         x = self.user_factors[users]
         content, trained = x @ found.T, x @ self.item_factors[held].T
         scale, mine, wanted = checking.fair_scale(x @ self.item_factors[rest].T, trained, content) if self.config.fair else (1.0, 0.0, 0.0)
@@ -177,12 +181,28 @@ class FeatureIALS(ContentFeatures, IALS):
             checking.auc(trained, data, users, held), mine, wanted, scale, self.config.ridge, len(held),
         )  # fmt: skip
 
+    def _levelled(self, vectors: np.ndarray) -> np.ndarray:
+        """Content vectors [n, factors], each divided by its spread over the trained users to the power of `levelling`."""
+        return vectors * self._levels_of(vectors)[:, None] if self.config.levelling else vectors
+
+    def _levels_of(self, vectors: np.ndarray) -> np.ndarray:
+        """What content vectors are multiplied by, float32 [n]."""
+        if "covariance" not in self._cache:
+            known = self.item_factors[self._known]
+            covariance = covariance_of(self.user_factors)
+            self._cache["covariance"] = covariance, float(np.median(spreads_of_vectors(known, covariance)))
+        covariance, typical = self._cache["covariance"]
+        return levels(spreads_of_vectors(vectors, covariance), typical, self.config.levelling)
+
+    def _content_vectors(self, matrix: Any) -> np.ndarray:
+        """What features say, float32 [n, factors]."""
+        return self.check.scale * self._levelled(np.asarray(matrix @ self.map, np.float32))
+
     def _put(self, matrix: Any, rows: np.ndarray) -> None:
-        self.item_factors[rows] = self.check.scale * np.asarray(matrix[rows] @ self.map, np.float32)
+        self.item_factors[rows] = self._content_vectors(matrix[rows])
 
     def _extend(self, data: Interactions, matrix: Any, first: int) -> None:
-        new = self.check.scale * np.asarray(matrix @ self.map, np.float32)
-        self.item_factors = np.ascontiguousarray(np.concatenate((self.item_factors, new.astype(np.float32))))
+        self.item_factors = np.ascontiguousarray(np.concatenate((self.item_factors, self._content_vectors(matrix))))
 
     # Users: trained, folded in, known by a profile.
 
@@ -228,7 +248,10 @@ class FeatureIALS(ContentFeatures, IALS):
         return Recommender._explain_rows(self, audience, item_rows)
 
     def _feature_weights(self, audience: Audience, item_row: int) -> np.ndarray | None:
-        return self.check.scale * (self.map @ np.asarray(audience.states)[0])
+        slope = self.check.scale * (self.map @ np.asarray(audience.states)[0])
+        if not self.config.levelling:
+            return slope
+        return slope * self._levels_of(np.asarray(self.features[item_row] @ self.map, np.float32))[0]
 
     def _state(self) -> dict[str, np.ndarray]:
         own = {
@@ -244,7 +267,8 @@ class FeatureIALS(ContentFeatures, IALS):
         self.user_factors, self.item_factors, self.map = arrays["user_factors"], arrays["item_factors"], arrays["map"]
         self.alpha0 = arrays["alpha0"]
         self._diagonal, self.check = arrays["diagonal"], Check.of_array(arrays["check"])
-        self.user_map, self._n_known = arrays.get("user_map"), int((self.data.item_counts > 0).sum())
+        self._known = np.flatnonzero(self.data.item_counts)
+        self.user_map, self._n_known = arrays.get("user_map"), len(self._known)
         theirs = {n.removeprefix("user_"): a for n, a in arrays.items() if n.startswith("user_spec")}
         self.user_spec = FeatureSpec.from_arrays(theirs) if theirs else None
 

@@ -49,7 +49,7 @@ class TwoTowerConfig(LatentFactorConfig, ContentConfig):
     sparse: str = setting("no", choices=("auto", "yes", "no"), doc="Whether gradients hold only the rows of a batch.")
     id_dropout: float = setting(0.3, low=0.0, high=1.0, doc="Share of the loss in which ids are left out; 1 leaves content alone.")
     half_at: float | None = setting(
-        20.0, above=0.0, doc="Interactions of an item or user at which its content is halved, c in c / (c + n); None keeps it whole."
+        100.0, above=0.0, doc="Interactions of an item or user at which its content is halved, c in c / (c + n); None keeps it whole."
     )
     hidden: tuple[int, ...] = setting((), low=1, high=65536, doc="Widths of hidden layers between features and vectors; none is linear.")
     user_text: tuple[str, ...] = setting((), doc="Columns of the profiles read as text; users have no content unless columns are named.")
