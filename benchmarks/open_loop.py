@@ -58,7 +58,8 @@ class Stream:
         """Return counts and percentiles in milliseconds: of answers with 200, of refusals, and of the generator's own lateness."""
         status, seconds = np.array([n[1] for n in self.notes]), np.array([n[2] for n in self.notes]) * 1000
         told: dict[str, Any] = {"sent": len(status), "statuses": {str(s): n for s, n in sorted(Counter(status.tolist()).items())}}
-        for name, chosen in (("ms", seconds[status == 200]), ("refused_ms", seconds[status == 503]), ("late_ms", np.array(self.late) * 1000)):
+        late = np.array(self.late) * 1000
+        for name, chosen in (("ms", seconds[status == 200]), ("refused_ms", seconds[status == 503]), ("late_ms", late)):
             if len(chosen):
                 told[name] = {f"p{q}": round(float(np.percentile(chosen, q)), 2) for q in (50, 90, 99, 99.9)}
                 told[name]["max"] = round(float(chosen.max()), 2)
@@ -71,7 +72,9 @@ class _Line:
     __slots__ = ("buffer", "due", "sock", "stream")
 
     def __init__(self, port: int) -> None:
-        self.sock = socket.create_connection(("127.0.0.1", port), timeout=5)
+        self.sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        self.sock.settimeout(5)
+        self.sock.connect(("127.0.0.1", port))
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.sock.setblocking(False)
         self.buffer = b""

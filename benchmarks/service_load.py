@@ -201,7 +201,8 @@ def main() -> None:
             result = play(options, port, process.pid)
     machine = {
         "load_average": [round(x, 2) for x in os.getloadavg()], "sleep_late_ms": {"before": early, "after": lateness()},
-        "cores_allowed": len(os.sched_getaffinity(0)), "python": platform.python_version(), "processor": processor(),
+        "when": time.strftime("%Y-%m-%dT%H:%MZ", time.gmtime()), "cores_allowed": len(os.sched_getaffinity(0)),
+        "python": platform.python_version(), "processor": processor(),
     }  # fmt: skip
     told = {"options": vars(options), "ready_s": round(ready, 2), **machine, **result}
     print(json.dumps(told, indent=1))
@@ -210,10 +211,10 @@ def main() -> None:
 
 
 def write(path: Path, told: dict[str, Any]) -> None:
-    """Put a run into a file of results, one entry for each size of catalogue."""
+    """Add a run to a file of results: size of the catalogue -> runs, the latest last."""
     held = json.loads(path.read_text()) if path.exists() else {}
     told["options"] = {name: value for name, value in told["options"].items() if name not in ("write", "model")}
-    held[str(told["options"]["items"])] = told
+    held.setdefault(str(told["options"]["items"]), []).append(told)
     path.write_text(json.dumps(dict(sorted(held.items(), key=lambda one: int(one[0]))), indent=1) + "\n")
 
 

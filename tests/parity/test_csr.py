@@ -72,7 +72,10 @@ def test_chronological_equals_the_reference(kind: str, timed: bool) -> None:
     users, items, n_users, _ = pairs(kind)
     indptr, order = slow.csr_order(users, items, n_users)
     times = np.random.default_rng(17).integers(0, 9, len(users)) if timed else NO_TIMES
-    np.testing.assert_array_equal(fast.chronological(indptr, order, times), slow.chronological(indptr, order, times))
+    for source in (order, NO_TIMES):
+        ours, theirs = fast.chronological(indptr, source, times), slow.chronological(indptr, source, times)
+        assert ours.dtype == theirs.dtype == np.int64
+        np.testing.assert_array_equal(ours, theirs)
 
 
 @pytest.mark.parametrize("kind", [*KINDS, "sorted"])

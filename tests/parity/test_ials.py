@@ -20,6 +20,7 @@ from cofactor.kernels.reference.ials_subspace import solve_subspace as reference
 SOLVERS = {
     "cg": (cpu_cg, reference_cg, (3,)),
     "cg to the end": (cpu_cg, reference_cg, (40,)),
+    "cg to a tolerance": (cpu_cg, reference_cg, (40, 0.02)),
     "direct": (cpu_direct, reference_direct, ()),
     "subspace": (cpu_subspace, reference_subspace, (5,)),
     "subspace of one": (cpu_subspace, reference_subspace, (1,)),

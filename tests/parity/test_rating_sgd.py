@@ -27,7 +27,7 @@ def ratings(seed: int = 0, giant: bool = True) -> tuple[np.ndarray, np.ndarray, 
     return indptr, columns.astype(np.int32), dense[rows, columns].astype(np.float32)
 
 
-def parameters(seed: int = 1) -> dict[str, np.ndarray]:
+def parameters(seed: int = 1, factors: int = FACTORS) -> dict[str, np.ndarray]:
     """Starting parameters and a regularisation that differs in every row."""
     rng = np.random.default_rng(seed)
 
@@ -40,9 +40,9 @@ def parameters(seed: int = 1) -> dict[str, np.ndarray]:
     return {
         "user_bias": draw(N_USERS),
         "item_bias": draw(N_ITEMS),
-        "user_factors": draw(N_USERS, FACTORS),
-        "item_factors": draw(N_ITEMS, FACTORS),
-        "implicit_factors": draw(N_ITEMS, FACTORS),
+        "user_factors": draw(N_USERS, factors),
+        "item_factors": draw(N_ITEMS, factors),
+        "implicit_factors": draw(N_ITEMS, factors),
         "reg_user": positive(N_USERS),
         "reg_item": positive(N_ITEMS),
         "reg_implicit": positive(N_USERS),
@@ -59,9 +59,9 @@ def blocked(bounds: list[int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=N_USERS * blocks))]).astype(np.int64), indices, values
 
 
-def run_mf(module: object, bounds: list[int], epochs: int = 3) -> tuple[dict[str, np.ndarray], list[float]]:
+def run_mf(module: object, bounds: list[int], epochs: int = 3, factors: int = FACTORS) -> tuple[dict[str, np.ndarray], list[float]]:
     """A few epochs of ``module``'s kernel from the same start."""
-    held = parameters()
+    held = parameters(factors=factors)
     losses = []
     for epoch in range(epochs):
         order = np.random.default_rng(epoch).permutation(N_USERS)
@@ -105,6 +105,11 @@ def assert_same(ours: tuple[dict[str, np.ndarray], list[float]], theirs: tuple[d
 @pytest.mark.parametrize("bounds", [[0, N_ITEMS], [0, 6, N_ITEMS], [0, 0, 9, N_ITEMS]])
 def test_mf_epochs_equal_the_reference_for_any_number_of_parts(bounds: list[int]) -> None:
     assert_same(run_mf(fast_mf, bounds), run_mf(slow_mf, bounds))
+
+
+@pytest.mark.parametrize("factors", [1, 16, 35, 48])
+def test_mf_vectors_of_any_length_equal_the_reference(factors: int) -> None:
+    assert_same(run_mf(fast_mf, [0, 6, N_ITEMS], factors=factors), run_mf(slow_mf, [0, 6, N_ITEMS], factors=factors))
 
 
 @pytest.mark.parametrize("extra", [False, True])

@@ -11,7 +11,9 @@ from cofactor.kernels.reference.topk import topk_dot
 from cofactor.retrieval.topk import OrderedItems, best_dots
 
 
-@pytest.mark.parametrize(("n_users", "n_items", "k", "seed"), [(1, 5000, 7, 0), (3, 2300, 10, 1), (2, 40, 60, 2), (0, 9, 3, 3), (37, 700, 5, 5)])
+@pytest.mark.parametrize(
+    ("n_users", "n_items", "k", "seed"), [(1, 5000, 7, 0), (3, 2300, 10, 1), (2, 40, 60, 2), (0, 9, 3, 3), (37, 700, 5, 5)]
+)
 def test_ordered_search_equals_the_plain_one_on_exact_products(n_users: int, n_items: int, k: int, seed: int) -> None:
     random = np.random.default_rng(seed)
     # Small integers: products are exact, and many scores are equal, so that ties are tried too.

@@ -124,3 +124,18 @@ def test_conjugate_gradient_is_exact_after_one_step_more_than_interactions():
     # From zero the first direction already lies in the span of the two rows, so here two steps are enough.
     np.testing.assert_allclose(results[0], results[2], atol=1e-5)
     np.testing.assert_allclose(results[1], results[2], atol=1e-5)
+
+
+def test_tolerance_ends_conjugate_gradient_early_and_near_the_solution():
+    rng = np.random.default_rng(7)
+    dense = rng.random((31, 19)) < 0.5
+    indptr, indices, values = csr(dense, rng.uniform(0.5, 3, dense.shape).astype(np.float32))
+    fixed = rng.standard_normal((19, 12)).astype(np.float32)
+    problem = (indptr, indices, values, fixed, np.linspace(0.1, 3, 12).astype(np.float32), np.full(31, 0.3, np.float32))
+    found = []
+    for steps, tolerance in ((60, 0.0), (60, 1e-3), (60, 0.3), (1, 0.0)):
+        x = np.empty((31, 12), np.float32)
+        assert solve_cg(*problem, np.arange(31), x, steps, tolerance) == -1
+        found.append(x)
+    error = [float(np.abs(x - found[0]).max()) for x in found[1:]]
+    assert 1e-7 < error[0] < 0.01 < error[1] < error[2]

@@ -9,6 +9,7 @@ from cofactor.base.errors import ArgumentError, TrainingError
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
+from cofactor.data.synthetic import shop
 from cofactor.models.implicit.ials import IALS
 
 N_USERS, N_ITEMS = 23, 17
@@ -40,6 +41,15 @@ def test_trained_user_equals_fold_in_of_the_own_history(power):
     users = np.arange(N_USERS, dtype=np.int32)
     folded = model.score_audience(model.fold_in(data.histories(users)))
     np.testing.assert_allclose(folded, model.score_rows(users), atol=1e-4)
+
+
+def test_warmup_epochs_take_one_step_and_the_others_all():
+    data = interactions()
+    one, warm, full = (scores(data, epochs=4, **settings) for settings in ({"cg_steps": 1}, {"warmup": 4}, {}))
+    np.testing.assert_array_equal(warm, one)
+    np.testing.assert_array_equal(scores(data, epochs=4, warmup=0), full)
+    mixed = scores(data, epochs=4, warmup=2)
+    assert min(np.abs(mixed - one).max(), np.abs(mixed - full).max()) > 1e-4
 
 
 def test_confidence_ones_ignores_values_and_linear_does_not():
@@ -144,3 +154,23 @@ def test_higher_regularization_lowers_the_observed_scores_and_exponent_zero_is_p
 def test_without_any_regularization_and_unobserved_weight_the_singular_row_is_named():
     with pytest.raises(TrainingError, match=r"row \d+ \(\d+ interactions\) is singular"):
         IALS(factors=16, regularization=0.0, unobserved_weight=0.0, solver="cholesky").fit(interactions(), run=RUN)
+
+
+def test_explanations_of_short_and_long_pasts_add_up_to_the_score_and_agree() -> None:
+    """A past shorter than the factors is explained by a smaller system; both must split the same score in the same way."""
+    data = shop(n_users=60, n_items=47, seed=8)
+    model = IALS(factors=9).fit(data, run=Run(threads=1))
+    lengths = {int(n) for n in data.user_counts}
+    assert min(lengths) < 9 < max(lengths)
+    for user in range(12):
+        audience = model.audience(np.array([user], np.int32))
+        rows = np.array([3, 11, 29])
+        past, added, rest = model.explain_rows(audience, rows)
+        assert added.shape == (3, len(past))
+        np.testing.assert_allclose(added.sum(axis=1) + rest, model._score(audience.states, rows)[0], rtol=2e-4, atol=1e-5)
+        y = model.item_factors.astype(np.float64)
+        w = np.ones(len(past))
+        ridge = float(model._ridge(np.array([0, len(past)]), data.n_items)[0])
+        system = np.diag(model._diagonal + ridge) + (y[past].T * w) @ y[past]
+        wanted = (w[:, None] * (y[past] @ np.linalg.solve(system, y[rows].T))).T
+        np.testing.assert_allclose(added, wanted, rtol=1e-6, atol=1e-9)

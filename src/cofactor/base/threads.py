@@ -43,8 +43,11 @@ def kernel_threads(count: int) -> Iterator[None]:
     """Run the body with ``count`` Numba threads, for kernels that call no BLAS: setting that as well takes longer than a small one."""
     import numba
 
-    before = numba.get_num_threads()
-    numba.set_num_threads(max(1, min(count, numba.config.NUMBA_NUM_THREADS)))
+    before, wanted = numba.get_num_threads(), max(1, min(count, numba.config.NUMBA_NUM_THREADS))
+    if before == wanted:
+        yield
+        return
+    numba.set_num_threads(wanted)
     try:
         yield
     finally:

@@ -25,6 +25,7 @@ COMMANDS: dict[str, str] = {
     "recommend": "recommend items to a user, to a history, or to all users into a file",
     "similar": "the items most like an item",
     "serve": "a saved model behind HTTP, with a durable event store and a page",
+    "promote": "let a version of a served model answer after checks, or go back to the one before",
     "inspect": "what a saved model is, without loading its arrays",
     "models": "the models there are, and their settings",
     "reproduce": "published and tutorial experiments run again: our figures beside theirs",

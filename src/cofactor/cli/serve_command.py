@@ -71,7 +71,7 @@ def _serve(output: Output, folder: Path, store: str | None, keys: str | None, se
     place = Path(folder).absolute()
     url = store if store is not None else f"sqlite:///{place.with_name(place.name + '-events.db')}"
     listening = server.bind(settings)
-    log_to()
+    drain_log = log_to(beside=settings.access_log)
     opened = None
     try:
         opened = open_store(url)
@@ -86,4 +86,4 @@ def _serve(output: Output, folder: Path, store: str | None, keys: str | None, se
     shown = f"[{host}]" if ":" in host else host
     output.line(f"{name.name} (version {name.version}) on http://{shown}:{port}  events in {opened.database.shown}  Ctrl-C stops it")
     output.emit(command="serve", url=f"http://{shown}:{port}", model=name.name, version=name.version, store=opened.database.shown)
-    server.run(app, settings, listening)
+    server.run(app, settings, listening, drain_log)

@@ -75,13 +75,14 @@ def by_item(indptr: np.ndarray, item_rows: np.ndarray, n_items: int) -> tuple[np
     return csr.transpose(indptr, item_rows, n_items)
 
 
-def chronological(indptr: np.ndarray, order: np.ndarray, times: np.ndarray | None) -> np.ndarray:
-    """Return all positions by user, and within a user by time and then by ``order``, int64 [n]."""
-    if len(order) >= LARGE:
+def chronological(indptr: np.ndarray, order: np.ndarray | None, times: np.ndarray | None) -> np.ndarray:
+    """Return all positions by user, and within a user by time and then by ``order`` (None: as they stand), int64 [n]."""
+    if indptr[-1] >= LARGE:
         from cofactor.kernels.cpu import csr
     else:
         from cofactor.kernels.reference import csr  # type: ignore[no-redef]
-    return csr.chronological(indptr, order, np.empty(0, np.int64) if times is None else times)
+    nothing = np.empty(0, np.int64)
+    return csr.chronological(indptr, nothing if order is None else order, nothing if times is None else times)
 
 
 def mark(rows: np.ndarray, occurs: np.ndarray) -> None:

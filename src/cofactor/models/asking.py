@@ -139,7 +139,7 @@ def explain(model: Recommender, user: Any, item: Any, *, history: Any) -> Explan
     ids, titles = data.items.ids(past[order]), data.catalogue.titles(past[order])
     reasons = tuple(Reason(i, t, float(a)) for i, t, a in zip(ids, titles, added[order], strict=True))
     score = float(added.sum(dtype=np.float64) + rest)
-    features = () if audience.empty[0] else model._explain_features(audience, row)
+    features = model.explain_features(audience, np.array([row]))[0]
     return Explanation(data.items.ids([row])[0], data.catalogue.titles([row])[0], score, reasons, float(rest), features)
 
 

@@ -307,6 +307,24 @@ class Recommender(ABC):
         """
         return self._explain_rows(audience, checks.rows(item_rows, "item_rows", self.data.n_items))
 
+    def explain_features(self, audience: Audience, item_rows: np.ndarray) -> list[tuple[Reason, ...]]:
+        """Say for each of some items which of its words and features added what to its score for one user, the largest first.
+
+        Parameters
+        ----------
+        audience
+            One user, from `audience` or `fold_in`.
+        item_rows
+            int [n].
+
+        Returns
+        -------
+        list
+            One tuple an item; empty where the model reads no content, or isn't linear in it.
+        """
+        rows = checks.rows(item_rows, "item_rows", self.data.n_items)
+        return [() if audience.empty[0] else self._explain_features(audience, int(row)) for row in rows]
+
     def topk(
         self,
         audience: Audience,

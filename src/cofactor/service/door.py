@@ -1,10 +1,11 @@
 """The door: requests that come by the hundred a second are read, answered or refused right where their bytes arrive.
 
 A request through the framework costs several times what reading and scoring it do, and at many times the load that can be
-carried even saying no must cost next to nothing. So the routes that carry the load (recommendations for a user, for a posted history, events)
-have a short way: a request that comes whole, in plain form, is refused before it is read while there is no room, and is otherwise handed
-to the same handlers, with the same checks, without a task and without routing. Whatever isn't plain (an escaped path, a chunked
-body, a page of another site, a header twice) goes the long way, and so does all where the fast parser isn't installed.
+carried even saying no must cost next to nothing. So the routes that carry the load (recommendations for a user, for a posted
+history, events) have a short way: a request that comes whole, in plain form, is refused before it is read while there is no
+room, and is otherwise handed to the same handlers, with the same checks, without a task and without routing. Whatever isn't
+plain (an escaped path, a chunked body, a page of another site, a header twice) goes the long way, and so does all where the fast
+parser isn't installed.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cofactor.service.eager import Eager
 from cofactor.service.errors import overloaded

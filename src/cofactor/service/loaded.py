@@ -84,12 +84,19 @@ def load_version(folder: Path, version: str, live: LiveItems, store: Store, sett
     ArtifactError
         If it is damaged, or gives scores that are no finite numbers.
     """
-    manifest, model = inspect(folder), load(folder)
+    manifest, model = checked_model(folder, version)
     with kernels():
-        _check_answers(model, version)
         model = with_newcomers(model, live, store)
         _warm(model)
         return dressed(version, model, manifest, live, store, settings)
+
+
+def checked_model(folder: Path, version: str) -> tuple[Manifest, Recommender]:
+    """Load a version's model and check that it answers; see `load_version`."""
+    manifest, model = inspect(folder), load(folder)
+    with kernels():
+        _check_answers(model, version)
+    return manifest, model
 
 
 def dressed(

@@ -13,10 +13,8 @@ import time
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
 
-import numpy as np
-
 from cofactor.base.errors import CofactorError
-from cofactor.service.errors import RequestError
+from cofactor.service.comparison import LOADING_CHECKS, compared
 from cofactor.service.gate import kernels
 from cofactor.service.items import LiveItems
 from cofactor.service.loaded import Loaded, dressed, load_version
@@ -24,15 +22,9 @@ from cofactor.service.newcomers import unknown_items, with_newcomers
 from cofactor.service.settings import Settings
 from cofactor.service.store import Store
 from cofactor.service.versions import Folder
-from cofactor.service.wire import Past, PromotedOut
+from cofactor.service.wire import PromotedOut
 
 log = logging.getLogger("cofactor.service")
-_LOOKED_AT = 20_000  # stored events that a promotion looks at
-_USERS = 300
-_ENOUGH = 50  # users below which a comparison says nothing
-_K = 20
-_WORSE = 0.8  # a version that finds less than this share of what the current one finds isn't promoted
-
 
 class Models:
     """The versions in memory.
@@ -92,10 +84,10 @@ class Models:
         async with self._changing:
             before = self.current
             loaded = await self.get(version)
-            checks = ["files and checksums as in the manifest", "finite scores for its own users, trained and folded in"]
+            checks = list(LOADING_CHECKS)
             if not force and loaded is not before:
                 loop = asyncio.get_running_loop()
-                checks.append(await loop.run_in_executor(self._pool, self._compared, loaded, before))
+                checks.append(await loop.run_in_executor(self._pool, compared, loaded, before, self._store))
             await asyncio.to_thread(self.folder.promote, version)
             self._swap(loaded)
         return PromotedOut(version=version, previous=self.previous, checks=checks, seconds=time.monotonic() - started)
@@ -174,45 +166,3 @@ class Models:
                     # What answers goes on answering; readiness and the model's page tell of it.
                     self.problem = str(error)
                     log.error("promotion failed", extra={"facts": {"problem": str(error)}})
-
-    def _compared(self, new: Loaded, old: Loaded) -> str:
-        """Ask both for the last stored item of the latest users, given what came before it; refuse a version that is much worse."""
-        cases = self._held_out()
-        if len(cases) < _ENOUGH:
-            return f"stored events of {len(cases)} users, too few to compare"
-        hits_new, hits_old = _hits(new, cases), _hits(old, cases)
-        found = f"{hits_new / len(cases):.3f}, the current one's {hits_old / len(cases):.3f}"
-        told = f"recall@{_K} on the last event of {len(cases)} users: {found}"
-        if hits_new < _WORSE * hits_old and hits_old - hits_new > 2 * np.sqrt(max(hits_old, 1)):
-            cure = "Send force to promote it nevertheless."
-            raise RequestError(409, "worse", f"version {new.version!r} isn't promoted: {told}. {cure}", "version")
-        return told
-
-    def _held_out(self) -> list[tuple[list[str | int | Past], str]]:
-        """Histories and the item that came after them, of the users of the latest stored events."""
-        last = self._store.counts().last_seq
-        latest: dict[str, None] = {}
-        for event in self._store.events(max(0, last - _LOOKED_AT)):
-            latest.pop(event.user_id, None)
-            latest[event.user_id] = None
-        cases: list[tuple[list[str | int | Past], str]] = []
-        for user in list(latest)[-_USERS:]:
-            items = list(dict.fromkeys(self._store.history(user, 200).item_ids))
-            if len(items) >= 2:
-                cases.append((list(items[:-1]), items[-1]))
-        return cases
-
-
-def _hits(loaded: Loaded, cases: list[tuple[list[str | int | Past], str]]) -> int:
-    """How many of the items that came next are among the best."""
-    hits = 0
-    for history, item in cases:
-        taste = loaded.tastes.of_history(history)
-        row = int(loaded.model.data.items.find([item])[0])
-        if row < 0 or not len(taste.rows):
-            continue
-        with kernels():
-            audience = loaded.tastes.audience([taste])
-            best = loaded.model.topk(audience, _K, excluded=audience.seen, allowed=loaded.view.visible, n_threads=1)
-        hits += int(row in best.rows[0, : best.count[0]])
-    return hits

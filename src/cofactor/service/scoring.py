@@ -31,7 +31,8 @@ from cofactor.service.gate import kernels
 from cofactor.service.loaded import Loaded
 from cofactor.service.settings import Settings
 from cofactor.service.tastes import Taste
-from cofactor.service.wire import ReasonOut, Recommendations, Recommended, RecommendRequest
+from cofactor.service.wire import ReasonOut, Recommendations, Recommended, RecommendRequest, WordOut
+from cofactor.service.words import carrying
 
 log = logging.getLogger("cofactor.service")
 _FEW = 100  # items of a request up to which it may be answered in the event loop
@@ -140,7 +141,7 @@ class Scorer:
     def _submit(self, job: Job) -> asyncio.Future[Any]:
         with self._changed:
             waiting = self._waiting
-            if len(waiting) >= self._settings.max_queue or (waiting and job.arrived - waiting[0].arrived > self._admission.patience):
+            if len(waiting) >= self._settings.max_queue:
                 self.shed += 1
                 raise _too_many()
             if self._closing:
@@ -279,41 +280,55 @@ def allowed_mask(loaded: Loaded, allow: list[Any] | None, where: str | None) -> 
     return chosen
 
 
-def recommended(loaded: Loaded, rows: np.ndarray, scores: np.ndarray, reasons: list[Any] | None = None) -> list[Recommended]:
+def recommended(
+    loaded: Loaded,
+    rows: np.ndarray,
+    scores: np.ndarray,
+    reasons: list[list[ReasonOut]] | None = None,
+    words: list[list[WordOut]] | None = None,
+) -> list[Recommended]:
     """Return item rows and scores as they go out."""
     view = loaded.view
     ids, titles, told = view.ids(rows), view.titles(rows), scores.tolist()
-    why = reasons if reasons is not None else [None] * len(ids)
-    return [Recommended(item_id=i, score=s, title=t, reasons=r) for i, s, t, r in zip(ids, told, titles, why, strict=True)]
+    nothing = [None] * len(ids)
+    parts = zip(ids, told, titles, reasons or nothing, words or nothing, strict=True)
+    return [Recommended(item_id=i, score=s, title=t, reasons=r, words=w or None) for i, s, t, r, w in parts]
 
 
 def _told(asked: _Asked, audience: Audience, best: TopK, place: int) -> Recommendations:
     loaded = asked.job.loaded
     count = min(int(best.count[place]), asked.k)
     rows, scores = best.rows[place, :count], best.scores[place, :count]
-    reasons = None
-    if asked.reasons and count and loaded.model.traits.explains:
-        reasons = _reasons(loaded, audience, place, rows, asked.reasons)
+    reasons = words = None
+    if asked.reasons and count:
+        traits = loaded.model.traits
+        if traits.explains:
+            reasons = _reasons(loaded, audience, place, rows, asked.reasons)
+        if traits.uses_features:
+            words = carrying(loaded.model, _one_of(audience, place), rows, asked.reasons)
     return Recommendations(
-        items=recommended(loaded, rows, scores, reasons), source="personal", model=loaded.name,
+        items=recommended(loaded, rows, scores, reasons, words), source="personal", model=loaded.name,
         history_used=len(asked.taste.rows), note=_note(asked.taste),
     )  # fmt: skip
 
 
 def _reasons(loaded: Loaded, audience: Audience, place: int, rows: np.ndarray, limit: int) -> list[list[ReasonOut]]:
-    past, added, _ = loaded.model.explain_rows(_one_of(audience, place), rows)
+    # Not `explain_rows`, which checks rows: these were just found.
+    past, added, _ = loaded.model._explain_rows(_one_of(audience, place), rows)
     if not len(past):
         return [[] for _ in rows]
     order = np.argsort(-added, axis=1, kind="stable")[:, :limit]  # [k, limit]
-    named, which = np.unique(order, return_inverse=True)
-    ids, titles = loaded.view.ids(past[named]), loaded.view.titles(past[named])
     amounts = added[np.arange(len(order))[:, None], order].tolist()
+    lines: Any = order.tolist()
+    # The same few past items carry most of a list: each is named once.
+    named = list({at for line in lines for at in line})
+    ids, titles = loaded.view.ids(past[named]), loaded.view.titles(past[named])
+    names = {at: (i, title) for at, i, title in zip(named, ids, titles, strict=True)}
     # What pulled a score down is no reason for recommending.
     made: list[list[ReasonOut]] = []
-    named_by_line: Any = which.reshape(order.shape).tolist()
-    for line, told in zip(named_by_line, amounts, strict=True):
-        pairs = zip(line, told, strict=True)
-        made.append([ReasonOut(item_id=ids[at], contribution=amount, title=titles[at]) for at, amount in pairs if amount > 0])
+    for line, told in zip(lines, amounts, strict=True):
+        pairs = [(names[at], amount) for at, amount in zip(line, told, strict=True) if amount > 0]
+        made.append([ReasonOut(item_id=i, contribution=amount, title=title) for (i, title), amount in pairs])
     return made
 
 

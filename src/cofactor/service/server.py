@@ -35,7 +35,7 @@ def bind(settings: Settings) -> socket.socket:
     return taken
 
 
-def run(app: Any, settings: Settings, listening: socket.socket) -> None:
+def run(app: Any, settings: Settings, listening: socket.socket, drain_log: Callable[[], None] = lambda: None) -> None:
     """Serve until a signal; then take nothing new, finish what is under way, write what waits, and return."""
     import uvicorn
 
@@ -53,10 +53,10 @@ def run(app: Any, settings: Settings, listening: socket.socket) -> None:
         date_header=False, lifespan="on", ws="none",
         timeout_graceful_shutdown=round(settings.drain_seconds), timeout_keep_alive=30, backlog=2048, proxy_headers=False,
     )  # fmt: skip
-    _server_class()(config).run(sockets=[listening])
+    _server_class(drain_log)(config).run(sockets=[listening])
 
 
-def _server_class() -> Any:
+def _server_class(drain_log: Callable[[], None]) -> Any:
     """uvicorn's server, which takes in many new connections at a time.
 
     Its event loop takes one a turn. When turns are long, because much is to be done, those who connect would wait for seconds
@@ -85,6 +85,8 @@ def _server_class() -> Any:
             for acceptor in self._acceptors:
                 acceptor.close()
             await super().shutdown(sockets=sockets)
+            # Here and not later: the signal that ended us is sent again, and ends the process at once.
+            drain_log()
 
     return Server
 

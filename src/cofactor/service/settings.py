@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from cofactor.base import checks
+from cofactor.data.readers.event_store import AGAINST, SILENT
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
@@ -80,8 +81,8 @@ class Settings:
     batch: int = 64
     threads: int = 1
     reasons: int = 3
-    negative_kinds: frozenset[str] = field(default=frozenset({"dislike", "skip", "hide", "return"}))
-    silent_kinds: frozenset[str] = field(default=frozenset({"impression"}))
+    negative_kinds: frozenset[str] = AGAINST - SILENT
+    silent_kinds: frozenset[str] = SILENT
     watch_seconds: float = 0.25
     keep_versions: int = 3
     drain_seconds: float = 10.0

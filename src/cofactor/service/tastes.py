@@ -67,7 +67,7 @@ class Tastes:
     def of_user(self, user_id: str) -> Taste:
         """Return the taste of a user: what the training knew, then what the store has."""
         data = self._model.data
-        row = int(data.users.find([user_id])[0])
+        row = data.users.find_one(user_id)
         history = self._store.history(user_id, self._settings.max_history)
         if not len(history):
             if row < 0:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import logging
+import logging.handlers
+import queue
 import sys
 import time
 from collections import Counter, deque
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -118,11 +121,50 @@ class JsonLines(logging.Formatter):
         return msgspec.json.encode(told, enc_hook=str).decode()
 
 
-def log_to(stream: Any = None) -> None:
-    """Send the service's log, and the server's warnings, to a stream as JSON lines."""
+_LOGS = (("cofactor.service", logging.INFO), ("uvicorn.error", logging.WARNING))
+
+
+def log_to(stream: Any = None, *, beside: bool = False) -> Callable[[], None]:
+    """Send the service's log, and the server's warnings, to a stream as JSON lines.
+
+    Parameters
+    ----------
+    stream
+        Where to; None for stderr.
+    beside
+        Whether a thread writes them: with a line a request, a slow terminal or disk would otherwise stand before the answers.
+
+    Returns
+    -------
+    callable
+        Writes what waits; from then on lines are written at once. To be called before the process ends.
+    """
     handler = logging.StreamHandler(stream if stream is not None else sys.stderr)
     handler.setFormatter(JsonLines())
-    for name, level in (("cofactor.service", logging.INFO), ("uvicorn.error", logging.WARNING)):
+    if not beside:
+        _use(handler)
+        return lambda: None
+    waiting: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    listener = logging.handlers.QueueListener(waiting, handler)
+    _use(_Beside(waiting))
+    listener.start()
+
+    def drain() -> None:
+        _use(handler)
+        listener.stop()
+
+    return drain
+
+
+class _Beside(logging.handlers.QueueHandler):
+    """Hands records over as they are: they stay in this process, where their errors can be told by whoever writes them."""
+
+    def prepare(self, record: logging.LogRecord) -> logging.LogRecord:
+        return record
+
+
+def _use(handler: logging.Handler) -> None:
+    for name, level in _LOGS:
         logger = logging.getLogger(name)
         logger.handlers, logger.propagate = [handler], False
         logger.setLevel(level)

@@ -111,7 +111,7 @@ class Folder:
 
     def promote(self, version: str) -> Pointer:
         """Make a version the one that answers, in one atomic step."""
-        self._changeable()
+        self.check_changeable()
         with self._lock:
             self.folder(version)
             now = self.pointer()
@@ -128,7 +128,7 @@ class Folder:
         ArgumentError
             If there is none.
         """
-        self._changeable()
+        self.check_changeable()
         with self._lock:
             now = self.pointer()
             left = [one for one in now.before if one in self.versions()]
@@ -150,7 +150,8 @@ class Folder:
         _sync(self.path)
         return pointer
 
-    def _changeable(self) -> None:
+    def check_changeable(self) -> None:
+        """Raise ArgumentError if it is a single saved model, which has no other versions to promote."""
         if self.single:
             raise ArgumentError(
                 f"version: {self.path.name} is a single saved model; serve a folder that holds one saved model a subfolder to promote."

@@ -193,13 +193,21 @@ class ReasonOut(Answer, kw_only=True):
     title: str | None = None
 
 
+class WordOut(Answer, kw_only=True):
+    """A word or another feature of an item and what it added to the score."""
+
+    word: str
+    contribution: float
+
+
 class Recommended(Answer, kw_only=True):
-    """One item of an answer."""
+    """One item of an answer; ``words`` are told by models that read content."""
 
     item_id: Any
     score: float
     title: str | None = None
     reasons: list[ReasonOut] | None = None
+    words: list[WordOut] | None = None
 
 
 class Recommendations(Answer, kw_only=True):

@@ -20,6 +20,7 @@ from cofactor.service.keys import Keys
 from cofactor.service.settings import Settings
 from cofactor.service.store import open_store
 from service.http.scenes import BASE, Start, TestClient
+from service.store.places import new_place
 
 
 @pytest.fixture(scope="session")
@@ -53,8 +54,14 @@ def folder(saved: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(saved, tmp_path / "models"))
 
 
+@pytest.fixture(params=["sqlite", "postgres"])
+def events_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Where a service keeps its events, once per database."""
+    return new_place(request, request.param, tmp_path)
+
+
 @pytest.fixture
-def start(folder: Path, tmp_path: Path) -> Iterator[Start]:
+def start(folder: Path, events_url: str) -> Iterator[Start]:
     """Start a service on the versions (or on one of them) and return a client of it."""
     with contextlib.ExitStack() as stack:
 
@@ -62,7 +69,7 @@ def start(folder: Path, tmp_path: Path) -> Iterator[Start]:
             settings: Settings | None = None, keys: Keys | None = None, model: str | None = None, url: str | None = None
         ) -> TestClient:
             place = folder if model is None else folder / model
-            app = build(place, open_store(url or f"sqlite:///{tmp_path / 'events.db'}"), settings or Settings(max_waiting=60.0), keys)
+            app = build(place, open_store(url or events_url), settings or Settings(max_waiting=60.0), keys)
             client = TestClient(app, base_url=BASE, raise_server_exceptions=False)
             return stack.enter_context(client)
 

@@ -138,9 +138,8 @@ def test_hidden_items_never_come_back_until_shown(service: TestClient, shop_data
     assert service.get(f"/v1/items/{deleted[0]}").status_code == 404
 
 
-def test_hidden_stays_hidden_after_a_restart_and_a_promotion(folder: Path, tmp_path: Path, shop_data: Interactions) -> None:
+def test_hidden_stays_hidden_after_a_restart_and_a_promotion(folder: Path, events_url: str, shop_data: Interactions) -> None:
     (item,) = some_items(shop_data, int(np.argmax(shop_data.item_counts)))
-    url = f"sqlite:///{tmp_path / 'events.db'}"
 
     async def hide(client: Any, context: Any) -> None:
         await client.post("/v1/items/hide", json={"item_ids": [item]})
@@ -152,7 +151,7 @@ def test_hidden_stays_hidden_after_a_restart_and_a_promotion(folder: Path, tmp_p
         assert item not in ids_of(await client.get("/v1/users/x/recommendations?k=53"))
 
     for scene in (hide, look):
-        in_loop(folder, url, Settings(), scene)
+        in_loop(folder, events_url, Settings(max_waiting=60.0), scene)
 
 
 def test_history_export_and_erasure(service: TestClient, fitted: dict[str, Recommender]) -> None:

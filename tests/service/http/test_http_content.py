@@ -61,3 +61,21 @@ def test_new_items_are_known_again_after_a_restart(service: TestClient, content:
     service.post("/v1/items", json={"items": [{"item_id": "new-3", "title": "Third", "features": {"nonsense": ["a"]}}]})
     assert service.get("/v1/items/new-2").json()["known_to_model"] is True
     assert service.get("/v1/items/new-3").json()["known_to_model"] is True
+
+
+def test_words_that_carried_an_answer_are_told(service: TestClient, content: Recommender) -> None:
+    ids = content.data.items.ids()
+    told = service.post("/v1/recommend", json={"history": [ids[4], ids[9]], "k": 3, "reasons": 2}).json()["items"]
+    for one in told:
+        features = content.explain(item=one["item_id"], history=[ids[4], ids[9]]).features
+        explained = [r for r in features if r.contribution > 0.1 * features[0].contribution][:2]
+        assert [w["word"] for w in one["words"]] == [r.title for r in explained]
+        assert [w["contribution"] for w in one["words"]] == pytest.approx([r.contribution for r in explained], rel=1e-5)
+    assert any(one["words"] for one in told)
+    assert "words" not in service.post("/v1/recommend", json={"history": [ids[4]], "reasons": 0}).json()["items"][0]
+    words = content.data.catalogue.row(4)["description"]
+    itself = service.post("/v1/similar", json={"text": words, "k": 1}).json()["items"][0]
+    assert itself["item_id"] == ids[4]
+    # Word by word they add up to what the whole description has in common with the item, as far as they are told.
+    assert 0 < sum(w["contribution"] for w in itself["words"]) <= itself["score"] + 1e-5
+    assert {w["word"].split(": ")[-1] for w in itself["words"]} <= set(words.lower().replace(".", " ").replace(",", " ").split())

@@ -73,7 +73,7 @@ def test_hidden_and_deleted_never_returned_and_events_count_at_once(
     assert set(ids_of(answer)) == set(ids) - gone
 
 
-def test_no_read_your_writes_violation_under_concurrency(folder: Path, tmp_path: Path, shop_data: Interactions) -> None:
+def test_no_read_your_writes_violation_under_concurrency(folder: Path, events_url: str, shop_data: Interactions) -> None:
     import asyncio
 
     ids = shop_data.items.ids()
@@ -95,5 +95,5 @@ def test_no_read_your_writes_violation_under_concurrency(folder: Path, tmp_path:
 
         return sum(await asyncio.gather(*map(person, range(users))))
 
-    checked = in_loop(folder, f"sqlite:///{tmp_path / 'e.db'}", Settings(max_waiting=30.0), play)
+    checked = in_loop(folder, events_url, Settings(max_waiting=30.0), play)
     assert checked == users * steps

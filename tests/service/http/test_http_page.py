@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import socket
@@ -41,25 +42,16 @@ def _chromium() -> str | None:
     return named or next((found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None)
 
 
-playwright = pytest.importorskip("playwright.sync_api", reason="the page's test needs Playwright: pip install playwright")
+playwright = pytest.importorskip("playwright.sync_api", reason="the page's test needs Playwright: pip install 'cofactor[browser]'")
 pytestmark = pytest.mark.skipif(_chromium() is None, reason="the page's test needs Chromium (apt-get install chromium, or CHROMIUM=path)")
 
 
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A service with two models of the synthetic book shop, measured, on a port of its own."""
+@contextlib.contextmanager
+def _served(models: Path, store: str) -> Iterator[str]:
+    """A service on a port of its own, in a thread."""
     import uvicorn
 
-    room = tmp_path_factory.mktemp("page")
-    data = shop(n_users=400, n_items=300, seed=2)
-    for name, at in (("ease", 0.31), ("ials", 0.27)):
-        metrics = {
-            "ndcg@10": {"value": at, "low": at - 0.015, "high": at + 0.016},
-            "recall@20": {"value": at + 0.1, "low": at + 0.08, "high": at + 0.12},
-        }
-        save(registry.create(name).fit(data), room / "models" / name, metrics={"metrics": metrics})
-    (room / "models" / "current").write_text('{"version": "ease"}')
-    app = build(room / "models", open_store(f"sqlite:///{room / 'e.db'}"), Settings())
+    app = build(models, open_store(store), Settings(max_waiting=60.0))
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="on", ws="none"))
@@ -74,6 +66,31 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A service with two models of the synthetic book shop, measured."""
+    room = tmp_path_factory.mktemp("page")
+    data = shop(n_users=400, n_items=300, seed=2)
+    for name, at in (("ease", 0.31), ("ials", 0.27)):
+        metrics = {
+            "ndcg@10": {"value": at, "low": at - 0.015, "high": at + 0.016},
+            "recall@20": {"value": at + 0.1, "low": at + 0.08, "high": at + 0.12},
+        }
+        save(registry.create(name).fit(data), room / "models" / name, metrics={"metrics": metrics})
+    (room / "models" / "current").write_text('{"version": "ease"}')
+    with _served(room / "models", f"sqlite:///{room / 'e.db'}") as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def reading_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A service with a model that reads titles and descriptions."""
+    room = tmp_path_factory.mktemp("reading")
+    save(registry.create("content_knn").fit(shop(n_users=200, n_items=160, seed=2)), room / "content_knn")
+    with _served(room / "content_knn", f"sqlite:///{room / 'e.db'}") as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     with playwright.sync_playwright() as play:
         started = play.chromium.launch(executable_path=_chromium(), args=FLAGS)
@@ -81,8 +98,8 @@ def browser() -> Iterator[Any]:
         started.close()
 
 
-@pytest.fixture
-def visit(browser: Any, site: str) -> Iterator[Any]:
+@contextlib.contextmanager
+def _visiting(browser: Any, site: str) -> Iterator[Any]:
     """Open a view in a fresh tab; fails afterwards if the browser complained, or asked anybody else for anything."""
     contexts, complaints = [], []
 
@@ -104,6 +121,18 @@ def visit(browser: Any, site: str) -> Iterator[Any]:
     for context in contexts:
         context.close()
     assert complaints == []
+
+
+@pytest.fixture
+def visit(browser: Any, site: str) -> Iterator[Any]:
+    with _visiting(browser, site) as opened:
+        yield opened
+
+
+@pytest.fixture
+def visit_reader(browser: Any, reading_site: str) -> Iterator[Any]:
+    with _visiting(browser, reading_site) as opened:
+        yield opened
 
 
 def _go(page: Any, view: str) -> None:
@@ -187,11 +216,35 @@ def test_describing_says_why_this_model_cannot(visit: Any, site: str) -> None:
     assert "can't" in page.locator(".notice").inner_text()
 
 
+@pytest.mark.parametrize(("width", "name"), [(1320, "describe"), (375, "phone-describe-reader")])
+def test_described_item_stands_among_those_that_share_its_words(visit_reader: Any, width: int, name: str) -> None:
+    page = visit_reader("describe", width=width)
+    assert page.locator(".notice").count() == 0
+    page.fill("#description", "a detective investigates a murder in the old harbour town at night")
+    page.click("button:has-text('Find its neighbours')")
+    page.wait_for_selector("h2:has-text('It would stand near')")
+    assert page.locator(".items li").count() == 10
+    assert page.locator(".word").count() >= 3
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    _kept(page, name)
+    page.fill("#description", "zzzz qqqq")
+    page.click("button:has-text('Find its neighbours')")
+    page.wait_for_selector("text=No item shares a word with this")
+
+
+def test_words_stand_beside_the_recommendations_of_a_reading_model(visit_reader: Any) -> None:
+    page = visit_reader("explore")
+    _build_history(page)
+    assert page.locator("section[aria-labelledby=recs-title] .word").count() >= 5
+    _kept(page, "explore-reader")
+
+
 @pytest.mark.parametrize("view", VIEWS)
 def test_views_fit_a_phone(visit: Any, view: str) -> None:
     page = visit(view, width=375, height=740)
     page.wait_for_timeout(150)
     assert page.evaluate("document.documentElement.scrollWidth") <= 375
+    _kept(page, f"phone-{view}")
 
 
 def test_everything_can_be_reached_by_keyboard_and_has_a_name(visit: Any) -> None:

@@ -20,7 +20,7 @@ from service.http.scenes import Start, TestClient, ids_of, in_loop
 SOAK = bool(os.environ.get("COFACTOR_SOAK"))
 
 
-def test_promotions_and_rollbacks_under_load_drop_nothing(folder: Path, tmp_path: Path, fitted: dict[str, Recommender]) -> None:
+def test_promotions_and_rollbacks_under_load_drop_nothing(folder: Path, events_url: str, fitted: dict[str, Recommender]) -> None:
     user = fitted["v1"].data.users.ids([3])[0]
     expected = {version: model.recommend(user, k=5).ids for version, model in fitted.items()}
     assert len({tuple(ids) for ids in expected.values()}) == 3
@@ -50,7 +50,7 @@ def test_promotions_and_rollbacks_under_load_drop_nothing(folder: Path, tmp_path
         await asyncio.gather(*asking)
         return seen
 
-    seen = in_loop(folder, f"sqlite:///{tmp_path / 'e.db'}", Settings(max_waiting=30.0), play)
+    seen = in_loop(folder, events_url, Settings(max_waiting=30.0), play)
     assert set(seen) == {"v1", "v2", "v3"}
 
 

@@ -3,45 +3,22 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 
 from cofactor.cli.main import main
-
-SOURCE = Path(__file__).parents[3] / "src"
+from service.http.processes import serving
 
 
 @pytest.fixture
 def served(folder: Path, tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    words = [sys.executable, "-m", "cofactor", "serve", str(folder), "--port", "0", "--store", f"sqlite:///{tmp_path / 'e.db'}", "--json"]
-    process = subprocess.Popen(
-        words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": str(SOURCE)}
-    )
-    try:
-        assert process.stdout is not None
-        told: dict[str, Any] = json.loads(process.stdout.readline())
-        deadline = time.monotonic() + 60
-        while True:
-            try:
-                if httpx.get(told["url"] + "/ready").status_code == 200:
-                    break
-            except httpx.TransportError:
-                pass
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-        yield process, told["url"]
-    finally:
-        process.kill()
-        process.communicate()
+    with serving(folder, f"sqlite:///{tmp_path / 'e.db'}") as (process, url):
+        yield process, url
 
 
 def test_factorisation_is_served_without_torch_and_stops_in_order(served: tuple[subprocess.Popen[str], str]) -> None:
@@ -59,6 +36,18 @@ def test_factorisation_is_served_without_torch_and_stops_in_order(served: tuple[
     lines = [json.loads(line) for line in err.splitlines()]
     assert [line["event"] for line in lines if line["event"] == "loaded"] == ["loaded"]
     assert "reader-" not in err
+
+
+def test_every_request_is_logged_without_ids_or_bodies_if_asked_for(folder: Path, tmp_path: Path) -> None:
+    with serving(folder, f"sqlite:///{tmp_path / 'e.db'}", "--access-log") as (process, url):
+        for _ in range(20):
+            assert httpx.get(url + "/v1/users/secret-name/recommendations").status_code == 200
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=20)
+    lines = [json.loads(line) for line in err.splitlines()]
+    routes = [line["route"] for line in lines if line["event"] == "request"]
+    assert routes.count("/v1/users/{user_id}/recommendations") == 20
+    assert "secret-name" not in err
 
 
 def test_new_key_is_printed_once_and_kept_as_a_hash(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,15 +1,9 @@
-"""Places for stores: SQLite always; PostgreSQL where its server is installed (`make postgres`), on a socket of its own."""
+"""Places for stores: SQLite always; PostgreSQL where its server is installed (`make postgres`)."""
 
 from __future__ import annotations
 
-import itertools
 import os
-import pwd
-import shutil
-import signal
-import subprocess
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,27 +12,6 @@ import pytest
 
 from cofactor.service.store import Store, open_store
 from service.store.places import new_place
-
-
-@pytest.fixture(scope="session")
-def postgres_server() -> Iterator[str]:
-    """The folder with the socket of a server of our own; skips where PostgreSQL or psycopg is missing."""
-    pytest.importorskip("psycopg", reason="psycopg is not installed (extra postgres)")
-    binaries = _binaries()
-    if binaries is None:
-        pytest.skip("PostgreSQL's server is not installed; `make postgres` installs it")
-    if os.geteuid() == 0 and _unprivileged() is None:
-        pytest.skip("PostgreSQL doesn't run as root, and there is no user postgres or nobody")
-    home = Path(tempfile.mkdtemp(prefix="cofactor-pg-"))
-    process = None
-    try:
-        process = _start(binaries, home)
-        yield str(home)
-    finally:
-        if process is not None:
-            process.send_signal(signal.SIGQUIT)  # at once: nothing of it is needed any more
-            process.wait(20)
-        shutil.rmtree(home, ignore_errors=True)
 
 
 @pytest.fixture
@@ -73,52 +46,3 @@ def opened() -> Iterator[Callable[..., Store]]:
 def store(store_url: str, opened: Callable[..., Store]) -> Store:
     """An empty store, once per database."""
     return opened(store_url)
-
-
-def _binaries() -> Path | None:
-    found = shutil.which("initdb")
-    folders = [Path(found).resolve().parent] if found else []
-    folders += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
-    return next((one for one in folders if (one / "initdb").exists() and (one / "postgres").exists()), None)
-
-
-def _unprivileged() -> pwd.struct_passwd | None:
-    for name in ("postgres", "nobody"):
-        try:
-            return pwd.getpwnam(name)
-        except KeyError:
-            continue
-    return None
-
-
-def _start(binaries: Path, home: Path) -> subprocess.Popen[bytes]:
-    someone: dict[str, Any] = {}
-    user = _unprivileged()
-    if os.geteuid() == 0 and user is not None:
-        os.chown(home, user.pw_uid, user.pw_gid)
-        someone = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
-    data = home / "data"
-    quiet: dict[str, Any] = {"cwd": home, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, **someone}
-    command = [binaries / "initdb", "-D", data, "-U", "cofactor", "-A", "trust", "-E", "UTF8", "--no-locale", "-N"]
-    subprocess.run(command, check=True, **quiet)
-    settings = ["listen_addresses=", f"unix_socket_directories={home}", "max_connections=40", "shared_buffers=16MB", "fsync=on"]
-    process = subprocess.Popen(
-        [binaries / "postgres", "-D", data, *itertools.chain.from_iterable(("-c", one) for one in settings)], **quiet
-    )
-    deadline = time.monotonic() + 60
-    while not _answers(home):
-        if process.poll() is not None or time.monotonic() > deadline:
-            process.kill()
-            raise RuntimeError("PostgreSQL's server doesn't start")
-        time.sleep(0.05)
-    return process
-
-
-def _answers(home: Path) -> bool:
-    import psycopg
-
-    try:
-        psycopg.connect(f"postgresql:///postgres?host={home}&user=cofactor").close()
-    except psycopg.OperationalError:
-        return False
-    return True

@@ -22,8 +22,10 @@ from cofactor.data.events import Events
 from cofactor.data.readers.assemble import Raw, assemble, canonical, numbers
 from cofactor.data.readers.columns import Options
 
-# Kinds that are no sign of liking: left out unless they are asked for by name.
-AGAINST = frozenset({"dislike", "skip", "hide", "return", "impression"})
+# Kinds that tell nothing of liking, and all that are no sign of it: left out unless they are asked for by name. The service's
+# defaults are these, so that an answer and the next training take an event the same way.
+SILENT = frozenset({"impression"})
+AGAINST = SILENT | {"dislike", "skip", "hide", "return"}
 TABLES = frozenset({"store_meta", "events", "items", "item_changes", "erasures", "counters"})
 _MARK = "cofactor events"
 _SCHEMA = 1

@@ -8,6 +8,7 @@ import numpy as np
 
 from cofactor.base import checks, rng
 from cofactor.base.errors import ArgumentError
+from cofactor.data import sorting
 from cofactor.data.interactions import Interactions
 from cofactor.data.split import Part, Split
 
@@ -47,7 +48,8 @@ def from_end(data: Interactions, order: str, seed: int, purpose: str) -> np.ndar
     else:
         # Drawn over CSR positions, so the same data in another order of lines is cut alike.
         keys = rng.generator(seed, "split", purpose).random(len(data))
-        positions = np.lexsort((keys, data.user_rows))
+        # The bits of numbers that aren't negative are in the order of the numbers.
+        positions = sorting.chronological(data.indptr, None, keys.view(np.int64))
     ranks = np.empty(len(data), np.int64)
     ends = np.repeat(data.indptr[1:], data.user_counts)
     ranks[positions] = ends - 1 - np.arange(len(data), dtype=np.int64)

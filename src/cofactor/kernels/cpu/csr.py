@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
-from numba import prange
+from typing import Any
 
-from cofactor.kernels.cpu.jit import kernel
+import numpy as np
+
+from cofactor.kernels.cpu.jit import helper, kernel, on_parts
 
 LAST, SUM, MEAN, MAX = 0, 1, 2, 3
 
@@ -56,11 +57,10 @@ def indptr_if_sorted(user_rows: np.ndarray, item_rows: np.ndarray, n_users: int)
     return indptr
 
 
-@kernel(parallel=True)
+@kernel
 def _sort_rows(indptr: np.ndarray, order: np.ndarray, item_rows: np.ndarray) -> None:
     """Each user's positions by item and then by position, in place."""
-    n_users = len(indptr) - 1
-    for u in prange(n_users):
+    for u in range(len(indptr) - 1):
         start, end = indptr[u], indptr[u + 1]
         is_sorted = True
         for q in range(start + 1, end):
@@ -82,24 +82,21 @@ def _sort_rows(indptr: np.ndarray, order: np.ndarray, item_rows: np.ndarray) -> 
 def csr_order(user_rows: np.ndarray, item_rows: np.ndarray, n_users: int) -> tuple[np.ndarray, np.ndarray]:
     """Sort pairs by user, then item, then position; see `reference.csr.csr_order`."""
     indptr, order = _by_user(user_rows, n_users)
-    _sort_rows(indptr, order, item_rows)
+    on_parts(lambda first, end: _sort_rows(indptr[first : end + 1], order, item_rows), n_users)
     return indptr, order
 
 
-@kernel(parallel=True)
-def _distinct(indptr: np.ndarray, order: np.ndarray, item_rows: np.ndarray) -> np.ndarray:
-    n_users = len(indptr) - 1
-    counts = np.zeros(n_users + 1, np.int64)
-    for u in prange(n_users):
+@kernel
+def _distinct(indptr: np.ndarray, order: np.ndarray, item_rows: np.ndarray, counts: np.ndarray) -> None:
+    for u in range(len(indptr) - 1):
         count = 0
         for q in range(indptr[u], indptr[u + 1]):
             if q == indptr[u] or item_rows[order[q]] != item_rows[order[q - 1]]:
                 count += 1
-        counts[u + 1] = count
-    return counts
+        counts[u] = count
 
 
-@kernel(parallel=True)
+@kernel
 def _merge(
     indptr: np.ndarray,
     order: np.ndarray,
@@ -111,9 +108,8 @@ def _merge(
     keep: np.ndarray,
     merged: np.ndarray,
 ) -> None:
-    n_users = len(indptr) - 1
     has_values, has_times = len(values) > 0, len(times) > 0
-    for u in prange(n_users):
+    for u in range(len(indptr) - 1):
         q, out = indptr[u], kept_indptr[u]
         while q < indptr[u + 1]:
             item = item_rows[order[q]]
@@ -145,10 +141,14 @@ def merge_repeats(
     indptr: np.ndarray, order: np.ndarray, item_rows: np.ndarray, values: np.ndarray, times: np.ndarray, how: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Let one event stand for each pair of user and item; see `reference.csr.merge_repeats`."""
-    kept_indptr = np.cumsum(_distinct(indptr, order, item_rows))
+    n_users = len(indptr) - 1
+    kept_indptr = np.zeros(n_users + 1, np.int64)
+    on_parts(lambda u, end: _distinct(indptr[u : end + 1], order, item_rows, kept_indptr[u + 1 : end + 1]), n_users)
+    np.cumsum(kept_indptr, out=kept_indptr)
     keep = np.empty(kept_indptr[-1], np.int64)
     merged = np.empty(kept_indptr[-1], np.float32)
-    _merge(indptr, order, item_rows, values, times, how, kept_indptr, keep, merged)
+    events = (order, item_rows, values, times, how)
+    on_parts(lambda u, end: _merge(indptr[u : end + 1], *events, kept_indptr[u : end + 1], keep, merged), n_users)
     return kept_indptr, keep, merged
 
 
@@ -174,21 +174,39 @@ def transpose(indptr: np.ndarray, item_rows: np.ndarray, n_items: int) -> tuple[
     return by_item, user_rows, positions
 
 
-@kernel(parallel=True)
 def chronological(indptr: np.ndarray, order: np.ndarray, times: np.ndarray) -> np.ndarray:
     """Return the positions by user, time and ``order``; see `reference.csr.chronological`."""
-    n_users = len(indptr) - 1
-    positions = np.empty(len(order), np.int64)
-    for u in prange(n_users):
+    positions = np.empty(indptr[-1], np.int64)
+    on_parts(lambda first, end: _chronological(indptr[first : end + 1], order, times, positions), len(indptr) - 1)
+    return positions
+
+
+@helper
+def _ascends(values: Any, start: Any, end: Any) -> Any:
+    """Whether values[start:end] are in ascending order."""
+    good = True
+    for q in range(start + 1, end):
+        good = good and values[q] >= values[q - 1]
+    return good
+
+
+@kernel
+def _chronological(indptr: np.ndarray, order: np.ndarray, times: np.ndarray, positions: np.ndarray) -> None:
+    for u in range(len(indptr) - 1):
         start, end = indptr[u], indptr[u + 1]
-        first = np.argsort(order[start:end])
-        if len(times) > 0:
-            mine = times[start:end][first]
-            # Mergesort is stable: equal times stay in the order of the source.
-            then = np.argsort(mine, kind="mergesort")
-            for q in range(end - start):
-                positions[start + q] = start + first[then[q]]
-        else:
+        for q in range(start, end):
+            positions[q] = q
+        if len(order) > 0 and not _ascends(order, start, end):
+            first = np.argsort(order[start:end])
             for q in range(end - start):
                 positions[start + q] = start + first[q]
-    return positions
+        if len(times) > 0 and end > start:
+            before = positions[start:end].copy()
+            mine = np.empty(end - start, np.int64)
+            for q in range(end - start):
+                mine[q] = times[before[q]]
+            if not _ascends(mine, 0, end - start):
+                # Mergesort is stable: equal times stay in the order of the source.
+                then = np.argsort(mine, kind="mergesort")
+                for q in range(end - start):
+                    positions[start + q] = before[then[q]]

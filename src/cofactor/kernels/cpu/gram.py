@@ -9,9 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import prange
 
-from cofactor.kernels.cpu.jit import kernel
+from cofactor.kernels.cpu.jit import kernel, shared
 
 TILE = 64  # side of the blocks that are transposed at once: two of 16 KiB fit the L1 cache
 
@@ -47,7 +46,7 @@ def gram_lower(
     """
     n_items = item_indptr.size - 1
     gram = np.zeros((n_items, n_items), np.float32)
-    _gram_lower(user_indptr, user_indices, user_values, item_indptr, item_users, item_values, n_threads, gram)
+    shared(_gram_lower, n_threads, user_indptr, user_indices, user_values, item_indptr, item_users, item_values, gram)
     return gram
 
 
@@ -62,7 +61,7 @@ def mirror_lower(matrix: np.ndarray, n_threads: int) -> None:
         Among how many threads the blocks are divided.
     """
     ones = np.ones(matrix.shape[0], np.float32)
-    _spread_lower(matrix, ones, False, n_threads)
+    shared(_spread_lower, n_threads, matrix, ones, False)
 
 
 def ease_weights(inverse: np.ndarray, n_threads: int) -> None:
@@ -79,48 +78,46 @@ def ease_weights(inverse: np.ndarray, n_threads: int) -> None:
     -----
     Harald Steck. 2019. Embarrassingly Shallow Autoencoders for Sparse Data. WWW, equation 8.
     """
-    _spread_lower(inverse, -1.0 / np.diag(inverse).copy(), True, n_threads)
+    shared(_spread_lower, n_threads, inverse, -1.0 / np.diag(inverse).copy(), True)
 
 
-@kernel(parallel=True)
+@kernel
 def _gram_lower(
-    user_indptr: Any, user_indices: Any, user_values: Any, item_indptr: Any, item_users: Any, item_values: Any,
-    n_threads: Any, gram: Any,
+    thread: Any, n_threads: Any, user_indptr: Any, user_indices: Any, user_values: Any, item_indptr: Any, item_users: Any, item_values: Any,
+    gram: Any,
 ) -> Any:  # fmt: skip
     n_items = gram.shape[0]
-    for thread in prange(n_threads):
-        for i in range(thread, n_items, n_threads):
-            row = gram[i]
-            for at in range(item_indptr[i], item_indptr[i + 1]):
-                u = item_users[at]
-                x = item_values[at]
-                # slices and unsigned indices spare the test for negative ones, which costs half of this loop
-                others = user_indices[user_indptr[u] : user_indptr[u + 1]]
-                weights = user_values[user_indptr[u] : user_indptr[u + 1]]
-                for entry in range(others.shape[0]):
-                    j = others[entry]
-                    if j > i:
-                        break
-                    row[np.uint32(j)] += x * weights[entry]
+    for i in range(thread, n_items, n_threads):
+        row = gram[i]
+        for at in range(item_indptr[i], item_indptr[i + 1]):
+            u = item_users[at]
+            x = item_values[at]
+            # slices and unsigned indices spare the test for negative ones, which costs half of this loop
+            others = user_indices[user_indptr[u] : user_indptr[u + 1]]
+            weights = user_values[user_indptr[u] : user_indptr[u + 1]]
+            for entry in range(others.shape[0]):
+                j = others[entry]
+                if j > i:
+                    break
+                row[np.uint32(j)] += x * weights[entry]
 
 
-@kernel(parallel=True)
-def _spread_lower(matrix: Any, scale: Any, clear_diagonal: Any, n_threads: Any) -> Any:
+@kernel
+def _spread_lower(thread: Any, n_threads: Any, matrix: Any, scale: Any, clear_diagonal: Any) -> Any:
     """M_ij = M_ij scale_j below the diagonal, M_ji = M_ij scale_i above; in blocks, for columns are far apart."""
     n = matrix.shape[0]
     n_tiles = (n + TILE - 1) // TILE
-    for thread in prange(n_threads):
-        for block in range(thread, n_tiles, n_threads):
-            first = block * TILE
-            last = min(first + TILE, n)
-            for other in range(block + 1):
-                left = other * TILE
-                right = min(left + TILE, n)
-                for i in range(first, last):
-                    for j in range(left, min(right, i)):
-                        p = matrix[i, j]
-                        matrix[j, i] = p * scale[i]
-                        matrix[i, j] = p * scale[j]
-            if clear_diagonal:
-                for i in range(first, last):
-                    matrix[i, i] = 0.0
+    for block in range(thread, n_tiles, n_threads):
+        first = block * TILE
+        last = min(first + TILE, n)
+        for other in range(block + 1):
+            left = other * TILE
+            right = min(left + TILE, n)
+            for i in range(first, last):
+                for j in range(left, min(right, i)):
+                    p = matrix[i, j]
+                    matrix[j, i] = p * scale[i]
+                    matrix[i, j] = p * scale[j]
+        if clear_diagonal:
+            for i in range(first, last):
+                matrix[i, i] = 0.0

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import prange
 
-from cofactor.kernels.cpu.jit import kernel
+from cofactor.kernels.cpu.jit import kernel, shared
 
 COLUMNS = 512  # of the weights at a time: a row's part is 2 KiB, and the parts of the popular items stay in the cache
 
@@ -33,7 +32,7 @@ def scores_from_dense(
     float32 [n_users, n_columns]
     """
     scores = np.zeros((indptr.size - 1, weights.shape[1]), np.float32)
-    _add_dense(indptr, indices, values, weights, n_threads, scores)
+    shared(_add_dense, n_threads, indptr, indices, values, weights, scores)
     return scores
 
 
@@ -67,37 +66,35 @@ def scores_from_sparse(
     float32 [n_users, n_columns]
     """
     scores = np.zeros((indptr.size - 1, n_columns), np.float32)
-    _add_sparse(indptr, indices, values, weight_indptr, weight_indices, weights, n_threads, scores)
+    shared(_add_sparse, n_threads, indptr, indices, values, weight_indptr, weight_indices, weights, scores)
     return scores
 
 
-@kernel(parallel=True)
-def _add_dense(indptr: Any, indices: Any, values: Any, weights: Any, n_threads: Any, scores: Any) -> Any:
+@kernel
+def _add_dense(thread: Any, n_threads: Any, indptr: Any, indices: Any, values: Any, weights: Any, scores: Any) -> Any:
     n_users, n_columns = scores.shape
     n_tiles = (n_columns + COLUMNS - 1) // COLUMNS
-    for thread in prange(n_threads):
-        for tile in range(thread, n_tiles, n_threads):
-            first = tile * COLUMNS
-            last = min(first + COLUMNS, n_columns)
-            for u in range(n_users):
-                row = scores[u, first:last]
-                for entry in range(indptr[u], indptr[u + 1]):
-                    x = values[entry]
-                    part = weights[indices[entry], first:last]
-                    for j in range(row.shape[0]):
-                        row[j] += x * part[j]
-
-
-@kernel(parallel=True)
-def _add_sparse(
-    indptr: Any, indices: Any, values: Any, weight_indptr: Any, weight_indices: Any, weights: Any, n_threads: Any,
-    scores: Any,
-) -> Any:  # fmt: skip
-    for thread in prange(n_threads):
-        for u in range(thread, scores.shape[0], n_threads):
-            row = scores[u]
+    for tile in range(thread, n_tiles, n_threads):
+        first = tile * COLUMNS
+        last = min(first + COLUMNS, n_columns)
+        for u in range(n_users):
+            row = scores[u, first:last]
             for entry in range(indptr[u], indptr[u + 1]):
                 x = values[entry]
-                i = indices[entry]
-                for at in range(weight_indptr[i], weight_indptr[i + 1]):
-                    row[weight_indices[at]] += x * weights[at]
+                part = weights[indices[entry], first:last]
+                for j in range(row.shape[0]):
+                    row[j] += x * part[j]
+
+
+@kernel
+def _add_sparse(
+    thread: Any, n_threads: Any, indptr: Any, indices: Any, values: Any, weight_indptr: Any, weight_indices: Any, weights: Any,
+    scores: Any,
+) -> Any:  # fmt: skip
+    for u in range(thread, scores.shape[0], n_threads):
+        row = scores[u]
+        for entry in range(indptr[u], indptr[u + 1]):
+            x = values[entry]
+            i = indices[entry]
+            for at in range(weight_indptr[i], weight_indptr[i + 1]):
+                row[weight_indices[at]] += x * weights[at]

@@ -11,11 +11,10 @@ from contextlib import AbstractContextManager
 from functools import cache
 
 import numpy as np
-from numba import prange
 from threadpoolctl import ThreadpoolController
 
 from cofactor.base.errors import TrainingError
-from cofactor.kernels.cpu._ials_rows import F, dynamic, row_blocks
+from cofactor.kernels.cpu._ials_rows import F, row_blocks
 from cofactor.kernels.cpu.ials_cg import solve_cg
 from cofactor.kernels.cpu.ials_direct import solve_direct
 from cofactor.kernels.cpu.ials_subspace import solve_subspace
@@ -155,6 +154,7 @@ def half_epoch(
     steps: int = 3,
     block_size: int = 16,
     shares: np.ndarray | None = None,
+    tolerance: float = 0.0,
 ) -> None:
     """Solve one side given the other, both in place; see the reference twin for the parameters."""
     basis, diagonal = gram_basis(fixed, unobserved_weight, shares)
@@ -167,7 +167,7 @@ def half_epoch(
     failed = solve_giant(*problem, giants, solved)
     if failed < 0:
         if solver == "cg":
-            failed = solve_cg(*problem, rows, solved, steps)
+            failed = solve_cg(*problem, rows, solved, steps, tolerance)
         elif solver == "cholesky":
             failed = solve_direct(*problem, rows, solved)
         else:
@@ -195,15 +195,18 @@ def loss(
     -----
     The sum over all pairs is the sum of the elementwise product of the two Gram matrices: n f^2 work instead of n_users n_items f.
     """
-    with dynamic():
-        observed = _observed_loss(indptr, indices, weights, left, right, row_blocks(np.diff(indptr) + 1)).sum()
+    bounds = row_blocks(np.diff(indptr) + 1)
+    sums = np.zeros(len(bounds) - 1)
+    pairs = (indptr, indices, weights, left, right)
+    on_threads(lambda b: _observed_loss(*pairs, bounds[b : b + 2], sums[b : b + 1]), len(sums))
+    observed = sums.sum()
     wide_left, wide_right = left.astype(np.float64), right.astype(np.float64)
     everywhere = np.sum((wide_left.T @ wide_left) * (wide_right.T @ wide_right))
     penalty = left_ridge @ np.square(wide_left).sum(axis=1) + right_ridge @ np.square(wide_right).sum(axis=1)
     return float(observed + unobserved_weight * everywhere + penalty)
 
 
-@kernel(parallel=True)
+@kernel
 def _observed_loss(
     indptr: np.ndarray,
     indices: np.ndarray,
@@ -211,10 +214,9 @@ def _observed_loss(
     left: np.ndarray,
     right: np.ndarray,
     bounds: np.ndarray,
-) -> np.ndarray:
-    n_blocks = bounds.shape[0] - 1
-    sums = np.zeros(n_blocks, np.float64)
-    for block in prange(n_blocks):
+    sums: np.ndarray,
+) -> None:
+    for block in range(bounds.shape[0] - 1):
         total = 0.0
         for u in range(bounds[block], bounds[block + 1]):
             x = left[u]
@@ -225,4 +227,3 @@ def _observed_loss(
                     score += np.float64(x[k]) * np.float64(y[k])
                 total += weights[t] * (1.0 - score) ** 2
         sums[block] = total
-    return sums

@@ -18,6 +18,7 @@ def solve_cg(
     rows: np.ndarray,
     solved: np.ndarray,
     steps: int,
+    tolerance: float = 0.0,
 ) -> int:
     """Solve some rows by a few steps of conjugate gradient from zero; see the reference twin for the parameters.
 
@@ -28,7 +29,7 @@ def solve_cg(
     """
     bounds = row_blocks(np.diff(indptr)[rows] + 8)
     failed = np.full(max(1, len(bounds) - 1), -1, np.int64)
-    problem = (indptr, indices, weights, fixed, diagonal, ridge, rows, solved, steps)
+    problem = (indptr, indices, weights, fixed, diagonal, ridge, rows, solved, steps, F(tolerance))
     on_threads(lambda b: _solve_cg(*problem, bounds[b : b + 2], failed[b : b + 1]), len(bounds) - 1)
     return first_failed(failed)
 
@@ -44,6 +45,7 @@ def _solve_cg(
     rows: np.ndarray,
     solved: np.ndarray,
     steps: int,
+    tolerance: float,
     bounds: np.ndarray,
     failed: np.ndarray,
 ) -> None:
@@ -72,8 +74,9 @@ def _solve_cg(
             for k in range(f):
                 p[k] = M[k] * r[k]
                 rz += r[k] * p[k]
+            enough = max(F(1e-30), tolerance * tolerance * rz)
             for step in range(steps):
-                if rz <= F(1e-30):
+                if rz <= enough:
                     break
                 dots(fixed, index, n, p, s)
                 q = F(0)  # p' (D + Y_u' W Y_u) p

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import prange
 
-from cofactor.kernels.cpu._ials_rows import F, accumulate, accumulate_part, dots, dynamic, first_failed, row_blocks, solve_upper
-from cofactor.kernels.cpu.jit import kernel
+from cofactor.kernels.cpu._ials_rows import F, accumulate, accumulate_part, dots, first_failed, row_blocks, solve_upper
+from cofactor.kernels.cpu.jit import kernel, on_threads
 
 CHUNK = 64  # rows gathered at a time for the f x f system
 
@@ -33,12 +32,12 @@ def solve_direct(
     short = np.minimum(n, f)
     bounds = row_blocks(n * short * np.where(n < f, n, f) / f + n * f + short**3 / 6 + 8 * f)
     failed = np.full(max(1, len(bounds) - 1), -1, np.int64)
-    with dynamic():
-        _solve_direct(indptr, indices, weights, fixed, diagonal, ridge, rows, solved, bounds, failed)
+    problem = (indptr, indices, weights, fixed, diagonal, ridge, rows, solved)
+    on_threads(lambda b: _solve_direct(*problem, bounds[b : b + 2], failed[b : b + 1]), len(bounds) - 1)
     return first_failed(failed)
 
 
-@kernel(parallel=True)
+@kernel
 def _solve_direct(
     indptr: np.ndarray,
     indices: np.ndarray,
@@ -55,7 +54,7 @@ def _solve_direct(
     f = fixed.shape[1]
     n_blocks = bounds.shape[0] - 1
     size = max(f, CHUNK)
-    for block in prange(n_blocks):
+    for block in range(n_blocks):
         A, S = np.empty((f, f), F), np.empty((size, f), F)
         columns = np.empty((f, CHUNK), F)
         c, s, h = np.empty(f, F), np.empty(size, F), np.empty(f, F)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import prange
 
-from cofactor.kernels.cpu._ials_rows import F, accumulate_part, dots, dynamic, row_blocks, solve_upper
-from cofactor.kernels.cpu.jit import kernel
+from cofactor.kernels.cpu._ials_rows import F, accumulate_part, dots, first_failed, row_blocks, solve_upper
+from cofactor.kernels.cpu.jit import kernel, on_threads
 
 
 def solve_subspace(
@@ -22,11 +21,13 @@ def solve_subspace(
 ) -> int:
     """Improve some rows by one Newton step in each block of factors; see the reference twin for the parameters."""
     bounds = row_blocks(np.diff(indptr)[rows] + 8 + block_size)
-    with dynamic():
-        return int(_solve_subspace(indptr, indices, weights, fixed, diagonal, ridge, rows, solved, block_size, bounds))
+    failed = np.full(max(1, len(bounds) - 1), -1, np.int64)
+    problem = (indptr, indices, weights, fixed, diagonal, ridge, rows, solved, block_size)
+    on_threads(lambda b: _solve_subspace(*problem, bounds[b : b + 2], failed[b : b + 1]), len(bounds) - 1)
+    return first_failed(failed)
 
 
-@kernel(parallel=True)
+@kernel
 def _solve_subspace(
     indptr: np.ndarray,
     indices: np.ndarray,
@@ -38,13 +39,12 @@ def _solve_subspace(
     solved: np.ndarray,
     block_size: int,
     bounds: np.ndarray,
-) -> int:
+    failed: np.ndarray,
+) -> None:
     """Letters: e_t = w_t (1 - x . y_t), g the block's negative gradient, H its Hessian, both halved; c the step."""
     f = fixed.shape[1]
     n_blocks = bounds.shape[0] - 1
-    none = indptr.shape[0]
-    failed = np.full(n_blocks, none, np.int64)
-    for block in prange(n_blocks):
+    for block in range(n_blocks):
         longest = 0
         for at in range(bounds[block], bounds[block + 1]):
             longest = max(longest, indptr[rows[at] + 1] - indptr[rows[at]])
@@ -91,6 +91,4 @@ def _solve_subspace(
             for k in range(f):
                 total += x[k]
             if not good or not np.isfinite(total):
-                failed[block] = min(failed[block], u)
-    first_failed = failed.min() if n_blocks > 0 else none
-    return first_failed if first_failed < none else -1
+                failed[block] = u if failed[block] < 0 else min(failed[block], u)

@@ -84,6 +84,18 @@ def on_threads(work: Callable[[int], Any], count: int, n_threads: int | None = N
                 other.result()
 
 
+def on_parts(work: Callable[[int, int], Any], count: int, n_threads: int | None = None) -> None:
+    """Call ``work(first, end)`` for parts that together are ``range(count)``, on several threads (see `on_threads`)."""
+    # Enough parts for threads that finish early to find more to do; one that isn't worth its call is no part of its own.
+    n_parts = min(64, -(-count // 8))
+    on_threads(lambda part: work(part * count // n_parts, (part + 1) * count // n_parts), n_parts, n_threads)
+
+
+def shared(kernel: Callable[..., Any], n_threads: int, *arguments: Any) -> None:
+    """Call ``kernel(thread, n_threads, *arguments)`` for each of so many threads, at the same time."""
+    on_threads(lambda thread: kernel(thread, n_threads, *arguments), n_threads, n_threads)
+
+
 @cache
 def _pool() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(numba.config.NUMBA_NUM_THREADS, "cofactor-kernel")

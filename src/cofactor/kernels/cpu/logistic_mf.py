@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 
-from cofactor.kernels.cpu.jit import FAST, helper, kernel
+from cofactor.kernels.cpu.jit import FAST, helper, kernel, on_parts
 from cofactor.kernels.cpu.sampling import FILTER_WORDS, draw_negative, filter_fill, stream
 from cofactor.kernels.cpu.simd import EXP_LIMIT, dot_rows, exp_negative, prefetch_row, tail_start
 
@@ -95,7 +95,6 @@ def _gradient(
     return loss
 
 
-@kernel(parallel=True)
 def logistic_half_epoch(
     indptr: np.ndarray,
     indices: np.ndarray,
@@ -112,10 +111,36 @@ def logistic_half_epoch(
     seed: int,
 ) -> float:
     """Take one adaptive step for each row; see `reference.logistic_mf.logistic_half_epoch`."""
-    n_rows, f = factors.shape
-    rate = np.float32(learning_rate)
+    n_rows = factors.shape[0]
     losses = np.zeros(n_rows)
-    for row in prange(n_rows):
+    problem = (indptr, indices, values, factors, bias, squares, other_factors, other_bias)
+    how = (learning_rate, alpha, regularization, negatives, np.uint64(seed))
+    on_parts(lambda first, end: _half_epoch(*problem, *how, first, end, losses), n_rows)
+    return float(losses.sum())
+
+
+@kernel
+def _half_epoch(
+    indptr: np.ndarray,
+    indices: np.ndarray,
+    values: np.ndarray,
+    factors: np.ndarray,
+    bias: np.ndarray,
+    squares: np.ndarray,
+    other_factors: np.ndarray,
+    other_bias: np.ndarray,
+    learning_rate: float,
+    alpha: float,
+    regularization: float,
+    negatives: int,
+    seed: int,
+    begin: int,
+    end: int,
+    losses: np.ndarray,
+) -> None:
+    f = factors.shape[1]
+    rate = np.float32(learning_rate)
+    for row in range(begin, end):
         g, words = np.empty(f + 1, np.float32), np.empty((1, FILTER_WORDS), np.uint64)
         losses[row] = _gradient(
             indices, values, indptr[row], indptr[row + 1], factors, row, bias[row], other_factors, other_bias, alpha,
@@ -126,10 +151,8 @@ def logistic_half_epoch(
         for k in range(f):
             factors[row, k] += rate * g[k] / np.sqrt(EPSILON + squares[row, k])
         bias[row] += rate * g[f] / np.sqrt(EPSILON + squares[row, f])
-    return losses.sum()
 
 
-@kernel(parallel=True)
 def logistic_fold_in(
     indptr: np.ndarray,
     indices: np.ndarray,
@@ -144,9 +167,31 @@ def logistic_fold_in(
     seed: int,
 ) -> np.ndarray:
     """Fit the vectors of new rows; see `reference.logistic_mf.logistic_fold_in`."""
+    n_rows = indptr.shape[0] - 1
+    folded = np.zeros((n_rows, other_factors.shape[1]), np.float32)
+    problem = (indices, values, other_factors, other_bias)
+    how = (learning_rate, alpha, regularization, negatives, steps, np.uint64(seed))
+    on_parts(lambda first, end: _fold_in(indptr[first : end + 1], *problem, *how, folded[first:end]), n_rows)
+    return folded
+
+
+@kernel
+def _fold_in(
+    indptr: np.ndarray,
+    indices: np.ndarray,
+    values: np.ndarray,
+    other_factors: np.ndarray,
+    other_bias: np.ndarray,
+    learning_rate: float,
+    alpha: float,
+    regularization: float,
+    negatives: int,
+    steps: int,
+    seed: int,
+    folded: np.ndarray,
+) -> None:
     f, rate = other_factors.shape[1], np.float32(learning_rate)
-    folded = np.zeros((indptr.shape[0] - 1, f), np.float32)
-    for row in prange(indptr.shape[0] - 1):
+    for row in range(indptr.shape[0] - 1):
         first, stop = indptr[row], indptr[row + 1]
         if first == stop:
             continue
@@ -166,4 +211,3 @@ def logistic_fold_in(
             beta = beta + rate * g[f] / np.sqrt(EPSILON + G[f])  # type: ignore[assignment]
         for k in range(f):
             folded[row, k] = mean[k] / (steps - steps // 2)
-    return folded

@@ -9,13 +9,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import prange
 
 from cofactor.kernels.cpu.gram import gram_lower, mirror_lower
-from cofactor.kernels.cpu.jit import kernel
+from cofactor.kernels.cpu.jit import kernel, shared
 
 SHARED_UP_TO = 128 * 2**20  # bytes of X'X up to which it is built whole, each pair once
 LIST_BELOW = 2  # a row of fewer than n_items / 2 products lists what it touched; another is read from end to end
+SIFTED = 16  # items in a block whose maximum decides whether it is looked at
 BINS = 2048  # into which the similarities of a row are counted to select the best
 
 
@@ -73,9 +73,9 @@ def top_neighbours(
     if 4 * n_items**2 <= SHARED_UP_TO and products > n_items**2:
         gram = gram_lower(*by_user, *by_item, n_threads)
         mirror_lower(gram, n_threads)
-        _neighbours_of_gram(gram, *law, n_threads, rows, similarity, count)
+        shared(_neighbours_of_gram, n_threads, gram, *law, rows, similarity, count)
     elif n_items:
-        _neighbours(*by_user, *by_item, *law, n_threads, rows, similarity, count)
+        shared(_neighbours, n_threads, *by_user, *by_item, *law, rows, similarity, count)
     return rows, similarity, count
 
 
@@ -103,7 +103,7 @@ def strongest(matrix: np.ndarray, keep: int, n_threads: int) -> tuple[np.ndarray
     columns = np.full((n, keep), -1, np.int32)
     values = np.full((n, keep), np.nan, np.float32)
     count = np.zeros(n, np.int32)
-    _strongest(matrix, n_threads, columns, values, count)
+    shared(_strongest, n_threads, matrix, columns, values, count)
     return columns, values, count
 
 
@@ -159,12 +159,42 @@ def _edge(bits: Any, n: Any, k: Any, counts: Any) -> Any:
 
 
 @kernel
+def _sift(found: Any, bits: Any, n: Any, k: Any, scratch: Any, counts: Any) -> Any:
+    """Leave only items that may be among the k largest, in their order, and return how many there are.
+
+    The k-th largest of the maxima of blocks of items is a bound that k items reach, and few others do.
+    """
+    n_blocks = n // SIFTED
+    if n_blocks <= k:
+        return n
+    maxima = scratch[:n_blocks]
+    for block in range(n_blocks):
+        part = bits[block * SIFTED : (block + 1) * SIFTED]
+        most = np.int32(0)
+        for at in range(SIFTED):
+            most = max(most, part[np.uint32(at)])
+        maxima[block] = most
+    low, shift, place, _ = _edge(maxima, n_blocks, k, counts)
+    least = max(np.int32(1), np.int32(low + (max(place, 0) << shift)))
+    kept = 0
+    for block in range(n_blocks + 1):
+        if block == n_blocks or maxima[block] >= least:
+            for at in range(block * SIFTED, min((block + 1) * SIFTED, n)):
+                item, pattern = found[at], bits[at]
+                found[kept] = item
+                bits[kept] = pattern
+                kept += pattern >= least
+    return kept
+
+
+@kernel
 def _keep_best(found: Any, bits: Any, n: Any, keys: Any, edge: Any, counts: Any, rows: Any, similarity: Any) -> Any:
     """Write the k largest of n items, in ascending order of rows; zero patterns are none; return how many there are.
 
     Items are counted into bins by their similarity. What lies above the bin of the k-th is taken as it is; only that
     bin, a few items, is sorted: by similarity, equal ones by row.
     """
+    n = _sift(found, bits, n, rows.shape[0], edge.view(np.int32), counts)
     low, shift, place, wanted = _edge(bits, n, rows.shape[0], counts)
     kept, at_edge = 0, 0
     for at in range(n):
@@ -189,23 +219,27 @@ def _keep_best(found: Any, bits: Any, n: Any, keys: Any, edge: Any, counts: Any,
     return kept
 
 
-@kernel(parallel=True)
+@kernel
 def _neighbours_of_gram(
-    gram: Any, left: Any, right: Any, left_add: Any, right_add: Any, weight: Any, n_threads: Any, rows: Any,
+    thread: Any, n_threads: Any, gram: Any, left: Any, right: Any, left_add: Any, right_add: Any, weight: Any, rows: Any,
     similarity: Any, count: Any,
 ) -> Any:  # fmt: skip
     n_items = gram.shape[0]
-    for thread in prange(n_threads):
-        found = np.empty(n_items + 1, np.int32)
-        bits = np.empty(n_items + 1, np.int32)
-        keys = np.empty(n_items + 1, np.int64)
-        edge = np.empty(n_items + 1, np.int64)
-        counts = np.empty(BINS, np.int32)
-        for i in range(thread, n_items, n_threads):
-            for j in range(n_items):
-                found[j] = j
-            _similarities(gram[i], found, n_items, i, left, right, left_add, right_add, weight, bits)
-            count[i] = _keep_best(found, bits, n_items, keys, edge, counts, rows[i], similarity[i])
+    found = np.empty(n_items + 1, np.int32)
+    bits = np.empty(n_items + 1, np.int32)
+    keys = np.empty(n_items + 1, np.int64)
+    edge = np.empty(n_items + 1, np.int64)
+    counts = np.empty(BINS, np.int32)
+    for i in range(thread, n_items, n_threads):
+        row, similar, p, a = gram[i], bits.view(np.float32), left[i], left_add[i]
+        row[i] = np.float32(0.0)
+        for j in range(n_items):
+            d = row[j]
+            s = np.float32(d / (p * right[j] + a + right_add[j] + weight * d))
+            good = (d > np.float32(0.0)) & (s > np.float32(0.0)) & (s < np.float32(np.inf))
+            similar[j] = s if good else np.float32(0.0)
+            found[j] = j
+        count[i] = _keep_best(found, bits, n_items, keys, edge, counts, rows[i], similarity[i])
 
 
 @kernel
@@ -242,47 +276,46 @@ def _row_of_products(
     return n
 
 
-@kernel(parallel=True)
+@kernel
 def _neighbours(
-    user_indptr: Any, user_indices: Any, user_values: Any, item_indptr: Any, item_users: Any, item_values: Any,
-    left: Any, right: Any, left_add: Any, right_add: Any, weight: Any, n_threads: Any, rows: Any, similarity: Any,
+    thread: Any, n_threads: Any, user_indptr: Any, user_indices: Any, user_values: Any, item_indptr: Any, item_users: Any, item_values: Any,
+    left: Any, right: Any, left_add: Any, right_add: Any, weight: Any, rows: Any, similarity: Any,
     count: Any,
 ) -> Any:  # fmt: skip
     n_items = rows.shape[0]
-    for thread in prange(n_threads):
-        d = np.zeros(n_items, np.float32)
-        found = np.empty(n_items + 1, np.int32)
-        bits = np.empty(n_items + 1, np.int32)
-        keys = np.empty(n_items + 1, np.int64)
-        edge = np.empty(n_items + 1, np.int64)
-        counts = np.empty(BINS, np.int32)
-        for i in range(thread, n_items, n_threads):
-            n = _row_of_products(
-                user_indptr, user_indices, user_values, item_users[item_indptr[i] : item_indptr[i + 1]],
-                item_values[item_indptr[i] : item_indptr[i + 1]], d, found,
-            )  # fmt: skip
-            _similarities(d, found, n, i, left, right, left_add, right_add, weight, bits)
-            d[i] = np.float32(0.0)
-            count[i] = _keep_best(found, bits, n, keys, edge, counts, rows[i], similarity[i])
+    d = np.zeros(n_items, np.float32)
+    found = np.empty(n_items + 1, np.int32)
+    bits = np.empty(n_items + 1, np.int32)
+    keys = np.empty(n_items + 1, np.int64)
+    edge = np.empty(n_items + 1, np.int64)
+    counts = np.empty(BINS, np.int32)
+    for i in range(thread, n_items, n_threads):
+        n = _row_of_products(
+            user_indptr, user_indices, user_values, item_users[item_indptr[i] : item_indptr[i + 1]],
+            item_values[item_indptr[i] : item_indptr[i + 1]], d, found,
+        )  # fmt: skip
+        _similarities(d, found, n, i, left, right, left_add, right_add, weight, bits)
+        d[i] = np.float32(0.0)
+        count[i] = _keep_best(found, bits, n, keys, edge, counts, rows[i], similarity[i])
 
 
-@kernel(parallel=True)
-def _strongest(matrix: Any, n_threads: Any, columns: Any, values: Any, count: Any) -> Any:
+@kernel
+def _strongest(thread: Any, n_threads: Any, matrix: Any, columns: Any, values: Any, count: Any) -> Any:
     n = matrix.shape[0]
-    for thread in prange(n_threads):
-        found = np.empty(n + 1, np.int32)
-        bits = np.empty(n + 1, np.int32)
-        keys = np.empty(n + 1, np.int64)
-        edge = np.empty(n + 1, np.int64)
-        counts = np.empty(BINS, np.int32)
-        for i in range(thread, n, n_threads):
-            size = np.abs(matrix[i]).view(np.int32)
-            kept = 0
-            for j in range(n):
-                found[kept] = j
-                bits[kept] = size[j]
-                kept += (size[j] != 0) & (j != i)
-            kept = _keep_best(found, bits, kept, keys, edge, counts, columns[i], values[i])
-            for at in range(kept):
-                values[i, at] = matrix[i, columns[i, at]]
-            count[i] = kept
+    found = np.empty(n + 1, np.int32)
+    bits = np.empty(n + 1, np.int32)
+    keys = np.empty(n + 1, np.int64)
+    edge = np.empty(n + 1, np.int64)
+    counts = np.empty(BINS, np.int32)
+    for i in range(thread, n, n_threads):
+        pattern = matrix[i].view(np.int32)
+        kept = 0
+        for j in range(n):
+            size = pattern[j] & np.int32(0x7FFFFFFF)  # of the magnitude: without the sign
+            found[kept] = j
+            bits[kept] = size
+            kept += (size != 0) & (j != i)
+        kept = _keep_best(found, bits, kept, keys, edge, counts, columns[i], values[i])
+        for at in range(kept):
+            values[i, at] = matrix[i, columns[i, at]]
+        count[i] = kept

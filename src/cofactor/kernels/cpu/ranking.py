@@ -12,7 +12,7 @@ from typing import Any
 import numba
 import numpy as np
 
-from cofactor.kernels.cpu.jit import helper, kernel, on_threads
+from cofactor.kernels.cpu.jit import helper, kernel, on_parts, on_threads
 
 BLOCKS = 64  # of lines or of drawings; more than any sensible number of threads
 
@@ -68,7 +68,6 @@ def _best_first(row: Any, truth: Any) -> Any:
     return order
 
 
-@kernel(parallel=True)
 def positive_ranks(
     scores: np.ndarray,
     truth_indptr: np.ndarray,
@@ -79,10 +78,31 @@ def positive_ranks(
     with_beaten: bool,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Rank each true item among all items that are not excluded; see the reference."""
-    n_users, n_items = scores.shape
     ranks = np.full(truth_items.size, -1, np.int32)
     beaten = np.full(truth_items.size if with_beaten else 0, np.nan)
-    for u in numba.prange(n_users):
+
+    def part(first: int, end: int) -> None:
+        truth, seen = truth_indptr[first : end + 1], seen_indptr[first : end + 1]
+        _positive_ranks(scores[first:end], truth, truth_items, seen, seen_items, limit, with_beaten, ranks, beaten)
+
+    on_parts(part, scores.shape[0])
+    return ranks, beaten
+
+
+@kernel
+def _positive_ranks(
+    scores: np.ndarray,
+    truth_indptr: np.ndarray,
+    truth_items: np.ndarray,
+    seen_indptr: np.ndarray,
+    seen_items: np.ndarray,
+    limit: int,
+    with_beaten: bool,
+    ranks: np.ndarray,
+    beaten: np.ndarray,
+) -> None:
+    n_users, n_items = scores.shape
+    for u in range(n_users):
         row = scores[u]
         first = truth_indptr[u]
         truth = truth_items[first : truth_indptr[u + 1]]
@@ -121,7 +141,6 @@ def positive_ranks(
                 if level == -np.inf:  # NaN compares as unequal, and stands as low as -inf
                     level_or_above = n_negatives
                 beaten[first + order[i]] = min(1.0, 0.5 * (2 * n_negatives - above - level_or_above) / n_negatives)
-    return ranks, beaten
 
 
 def list_ranks(rows: np.ndarray, count: np.ndarray, truth_indptr: np.ndarray, truth_items: np.ndarray) -> np.ndarray:

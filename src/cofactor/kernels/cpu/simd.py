@@ -207,7 +207,8 @@ def rating_step(
         return context.make_tuple(builder, signature.return_type, found)
 
     f, n = types.float32, types.uint64
-    return types.UniTuple(f, 2)(left, n, right, n, n, n, f, f, f), codegen
+    pair = types.Tuple((f, f))  # type: ignore[attr-defined]  # numba has no types
+    return pair(left, n, right, n, n, n, f, f, f), codegen
 
 
 @intrinsic

@@ -132,21 +132,28 @@ def _pack(
     """Letters as above; the slack holds r_i and 4 (f + 16) eps |y_i|, twice what all the roundings come to."""
     n, f = vectors.shape
     for panel in prange((n + WIDTH - 1) // WIDTH):
+        packed = np.empty(f, np.int8)
         for j in range(min(WIDTH, n - panel * WIDTH)):
             at = panel * WIDTH + j
             i = order[at]
-            y, most, left = vectors[i], F(0), 0.0
+            y, most, left = vectors[i], F(0), F(0)
             for d in range(f):
                 most = max(most, abs(y[d]))
             step = most / F(STEPS)
             # What isn't finite, or is too small or too large to be divided, is always scored exactly.
-            if norms[i] < 1e30 and step > F(1e-30):
+            if norms[i] < 1e15 and step > F(1e-15):
                 scale[at] = step
+                steps = F(1) / step
                 for d in range(f):
-                    q = np.rint(y[d] / step)
-                    codes[panel * f + d, j] = np.int8(q)
-                    left += (np.float64(y[d]) - np.float64(step) * np.float64(q)) ** 2
-                slack[at] = F((np.sqrt(left) + 4.0 * (f + 16) * EPS * (norms[i] + np.sqrt(left))) * (1.0 + 1e-6))
+                    q = np.rint(y[d] * steps)
+                    e = y[d] - step * q
+                    packed[d] = np.int8(q)
+                    left += e * e
+                for d in range(f):
+                    codes[panel * f + d, j] = packed[d]
+                # The differences, in float32, are right to eps |y_i|, which is in the slack, and their squares to f eps.
+                r = np.sqrt(np.float64(left)) * (1.0 + 1e-4) + 4.0 * EPS * norms[i]
+                slack[at] = F((r + 4.0 * (f + 16) * EPS * (norms[i] + r)) * (1.0 + 1e-6))
             elif norms[i] > 0:
                 slack[at] = F(np.inf)
             c = offsets[i]

@@ -1,7 +1,9 @@
 """Weighted approximate-rank pairwise ascent: lock-free, the fast twin of `reference.warp`.
 
 The walk and the prefetching are those of `cpu.bpr`. The first candidate of each positive is drawn, and its vector asked for,
-a round ahead; later candidates are drawn `_GROUP` at a time, so that their vectors come together.
+a round ahead. Later candidates are drawn `_GROUP` at a time, a group ahead of the one that is scored, so that their vectors
+are on the way meanwhile: what was drawn in vain costs little, since each positive has its own stream of draws. A lane has two
+filters, by turns, so that that of the user before is still there in the round after he has gone.
 """
 
 from __future__ import annotations
@@ -11,13 +13,14 @@ from typing import Any
 import numpy as np
 from numba import prange
 
+from cofactor.kernels.cpu._ials_rows import dots
 from cofactor.kernels.cpu.bpr import coprime_stride
 from cofactor.kernels.cpu.jit import helper, kernel
 from cofactor.kernels.cpu.sampling import FILTER_WORDS, advance, below, draw_negative, filter_fill, mix, stream
 from cofactor.kernels.cpu.simd import dot_rows, pairwise_step, prefetch_row, tail_start
 
 LANES = 8  # users in work at once in one thread; part of the law, see the reference
-_GROUP = 4
+_GROUP = 8
 _ONE = np.float32(1.0)
 
 
@@ -77,13 +80,11 @@ def warp_epoch(
     tallies = np.zeros((n_threads, 3))
     for thread in prange(n_threads):
         state = stream(seed, thread)
-        # one filter for each lane; the last is full, and stands for users whose filter has gone to the next one
-        words = np.empty((LANES + 1, FILTER_WORDS), np.uint64)
-        words[LANES, :] = np.uint64(0xFFFFFFFFFFFFFFFF)
-        walk = np.zeros((LANES, 6), np.int64)  # user, begin, end, place, stride, draws left
-        drawn = np.zeros((2, LANES, 5), np.int64)  # user, begin, end, positive, first candidate
+        words = np.empty((2 * LANES, FILTER_WORDS), np.uint64)
+        walk = np.zeros((LANES, 7), np.int64)  # user, begin, end, place, stride, draws left, filter
+        drawn = np.zeros((2, LANES, 6), np.int64)  # user, begin, end, positive, first candidate, filter
         states = np.zeros((2, LANES), np.uint64)
-        group = np.zeros(_GROUP, np.int64)
+        groups, scores = np.zeros((2, _GROUP), np.int32), np.zeros(_GROUP, np.float32)
         loss, correct, total = 0.0, np.int64(0), np.int64(0)
         q, last = thread * n_order // n_threads, (thread + 1) * n_order // n_threads
         n_now, n_before, now = np.int64(1), np.int64(0), np.int64(0)
@@ -100,7 +101,8 @@ def warp_epoch(
                         bits = mix(state)
                         walk[lane, 0], walk[lane, 1], walk[lane, 2], walk[lane, 5] = u, indptr[u], indptr[u + 1], m
                         walk[lane, 3], walk[lane, 4] = indptr[u] + below(bits, m), coprime_stride(bits, m)
-                        filter_fill(words, lane, indices, indptr[u], indptr[u + 1])
+                        walk[lane, 6] = lane if walk[lane, 6] >= LANES else lane + LANES
+                        filter_fill(words, walk[lane, 6], indices, indptr[u], indptr[u + 1])
                         prefetch_row(U, u)
                         prefetch_row(indices, indptr[np.int64(user_order[min(q + LANES, last - 1)])])
                 if walk[lane, 5] > 0:
@@ -110,11 +112,12 @@ def warp_epoch(
                     walk[lane, 3] = at if at < stop else at - (stop - first)
                     walk[lane, 5] -= 1
                     state = advance(state)
-                    own, j = draw_negative(mix(state), words, lane, indices, first, stop, threshold, alias, n_items)
+                    own, j = draw_negative(mix(state), words, walk[lane, 6], indices, first, stop, threshold, alias, n_items)
                     prefetch_row(V, i)
                     prefetch_row(V, j)
                     drawn[now, n_now, 0], drawn[now, n_now, 1], drawn[now, n_now, 2] = walk[lane, 0], first, stop
                     drawn[now, n_now, 3], drawn[now, n_now, 4], states[now, n_now] = i, j, own
+                    drawn[now, n_now, 5] = walk[lane, 6]
                     n_now += 1
             now = 1 - now
             for s in range(n_before):
@@ -123,19 +126,26 @@ def warp_epoch(
                 floor = _score(U, V, b, u, i) - gap
                 hinge = _score(U, V, b, u, j) - floor
                 trials = np.int64(1)
-                while hinge <= 0 and trials < max_trials:
-                    size = min(np.int64(_GROUP), max_trials - trials)
-                    for g in range(size):
-                        own, group[g] = draw_negative(
-                            own, words, LANES, indices, first, stop, threshold, alias, n_items
-                        )
-                        prefetch_row(V, group[g])
-                    for g in range(size):
-                        trials += 1
-                        j = group[g]
-                        hinge = _score(U, V, b, u, j) - floor
-                        if hinge > 0:
+                if hinge <= 0 and trials < max_trials:
+                    row, which, ready = drawn[now, s, 5], 0, np.int64(0)
+                    while True:
+                        size = min(np.int64(_GROUP), max_trials - trials - ready)
+                        for g in range(size):
+                            own, k = draw_negative(own, words, row, indices, first, stop, threshold, alias, n_items)
+                            groups[which, g] = k
+                            prefetch_row(V, k)
+                        which = 1 - which
+                        if ready > 0:
+                            dots(V, groups[which], ready, U[u], scores)
+                            for g in range(ready):
+                                trials += 1
+                                j = np.int64(groups[which, g])
+                                hinge = b[j] + scores[g] - floor
+                                if hinge > 0:
+                                    break
+                        if hinge > 0 or size == 0:
                             break
+                        ready = size
                 total += 1
                 if hinge <= 0:
                     correct += 1

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import prange
 
-from cofactor.kernels.cpu.jit import helper, kernel
+from cofactor.kernels.cpu.jit import helper, kernel, on_parts
 
 _PRIME = np.uint64(1099511628211)
 _BASIS = np.uint64(14695981039346656037)
@@ -124,33 +123,43 @@ def _walk(text, low, high, seed, shortest, longest, hashes, spans, place):  # ty
     return place
 
 
-@kernel(parallel=True)
 def count_words(text: np.ndarray, offsets: np.ndarray, seed: int, shortest: int, longest: int) -> np.ndarray:
     """Return the number of tokens of each text; see the reference twin."""
-    n = len(offsets) - 1
-    counts = np.zeros(n, np.int64)
-    for row in prange(n):
-        none, nowhere = np.empty(0, np.int64), np.empty((0, 2), np.int64)
-        counts[row] = _walk(text, offsets[row], offsets[row + 1], seed, shortest, longest, none, nowhere, 0)
+    counts = np.zeros(len(offsets) - 1, np.int64)
+    nowhere, none, spans = np.zeros(len(offsets), np.int64), np.empty(0, np.int64), np.empty((0, 2), np.int64)
+    how = (seed, shortest, longest)
+    on_parts(lambda low, high: _walk_rows(text, offsets, *how, low, high, nowhere, none, spans, counts), len(counts))
     return counts
 
 
-@kernel(parallel=True)
 def hash_words(
     text: np.ndarray, offsets: np.ndarray, seed: int, shortest: int, longest: int, indptr: np.ndarray, hashes: np.ndarray, spans: np.ndarray
 ) -> None:
     """Write the hash and the place of each token of each text; see the reference twin."""
-    for row in prange(len(offsets) - 1):
-        if indptr[row + 1] > indptr[row]:
-            _walk(text, offsets[row], offsets[row + 1], seed, shortest, longest, hashes, spans, indptr[row])
+    how, counts = (seed, shortest, longest), np.zeros(len(offsets) - 1, np.int64)
+    if len(hashes):  # without any room for hashes they would be counted
+        on_parts(lambda low, high: _walk_rows(text, offsets, *how, low, high, indptr, hashes, spans, counts), len(counts))
 
 
-@kernel(parallel=True)
+@kernel
+def _walk_rows(text, offsets, seed, shortest, longest, low, high, indptr, hashes, spans, counts):  # type: ignore[no-untyped-def]
+    for row in range(low, high):
+        begin = indptr[row]
+        counts[row] = _walk(text, offsets[row], offsets[row + 1], seed, shortest, longest, hashes, spans, begin) - begin
+
+
 def counted_tokens(indptr: np.ndarray, hashes: np.ndarray, counts: np.ndarray) -> np.ndarray:
     """Sort each row's hashes in place, each once, with its count; return how many differ; see the reference twin."""
-    n = len(indptr) - 1
-    distinct = np.zeros(n, np.int64)
-    for row in prange(n):
+    distinct = np.zeros(len(indptr) - 1, np.int64)
+    on_parts(lambda low, high: _counted_tokens(indptr, hashes, counts, low, high, distinct), len(distinct))
+    return distinct
+
+
+@kernel
+def _counted_tokens(
+    indptr: np.ndarray, hashes: np.ndarray, counts: np.ndarray, first: int, end: int, distinct: np.ndarray
+) -> None:
+    for row in range(first, end):
         low, high = indptr[row], indptr[row + 1]
         if high == low:
             continue
@@ -164,4 +173,3 @@ def counted_tokens(indptr: np.ndarray, hashes: np.ndarray, counts: np.ndarray) -
                 at += 1
                 hashes[at], counts[at] = part[q], np.float32(1)
         distinct[row] = at - low + 1
-    return distinct

@@ -118,10 +118,10 @@ def chronological(indptr: np.ndarray, order: np.ndarray, times: np.ndarray) -> n
     indptr
         int64 [n_users + 1].
     order
-        int64 [n], all different: which of two entries of equal time came first.
+        int64 [n], all different: which of two entries of equal time came first; empty where they stand in that order.
     times
         int64 [n]; empty where ``order`` alone is the order of time.
     """
     owners = np.repeat(np.arange(len(indptr) - 1), np.diff(indptr))
-    keys = (order, times, owners) if len(times) else (order, owners)
-    return np.lexsort(keys).astype(np.int64)
+    keys = tuple(key for key in (order, times) if len(key))
+    return np.lexsort((*keys, owners)).astype(np.int64)

@@ -117,6 +117,7 @@ def half_epoch(
     steps: int = 3,
     block_size: int = 16,
     shares: np.ndarray | None = None,
+    tolerance: float = 0.0,
 ) -> None:
     """Solve one side given the other, both in place: each row minimises its share of the objective.
 
@@ -145,6 +146,8 @@ def half_epoch(
         Factors in a block of the subspace solver, cut to f; other solvers ignore it.
     shares
         How much each row of the other side weighs among the unobserved, float32 [n_other], above 0; None: 1.
+    tolerance
+        Conjugate gradient ends early at a row whose residual is so small a share of the first, from 0.
 
     Raises
     ------
@@ -169,7 +172,7 @@ def half_epoch(
     failed = solve_giant(*problem, giants, solved)
     if failed < 0:
         if solver == "cg":
-            failed = solve_cg(*problem, rows, solved, steps)
+            failed = solve_cg(*problem, rows, solved, steps, tolerance)
         elif solver == "cholesky":
             failed = solve_direct(*problem, rows, solved)
         else:

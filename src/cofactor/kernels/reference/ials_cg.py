@@ -15,6 +15,7 @@ def solve_cg(
     rows: np.ndarray,
     solved: np.ndarray,
     steps: int,
+    tolerance: float = 0.0,
 ) -> int:
     """Solve some rows by a few steps of conjugate gradient from zero, preconditioned with the dense part.
 
@@ -38,7 +39,9 @@ def solve_cg(
         The factors sought, float32 [n_rows, f]; only ``rows`` are written, and what was there isn't read. A row without
         interactions becomes zero.
     steps
-        Steps of conjugate gradient, from 1. In exact arithmetic a row of n interactions is solved after n + 1.
+        Steps of conjugate gradient at most, from 1. In exact arithmetic a row of n interactions is solved after n + 1.
+    tolerance
+        A row is done when its residual, in the norm r' D_u^-1 r, is at most this share of the first one; 0 takes all steps.
 
     Returns
     -------
@@ -62,20 +65,21 @@ def solve_cg(
         x = np.zeros(fixed.shape[1])
         if len(w):
             with np.errstate(divide="ignore", invalid="ignore"):
-                x = _conjugate_gradient(y, w, d, steps)
+                x = _conjugate_gradient(y, w, d, steps, tolerance)
         solved[u] = x
         if failed < 0 and not np.isfinite(x).all():
             failed = u
     return failed
 
 
-def _conjugate_gradient(y: np.ndarray, w: np.ndarray, d: np.ndarray, steps: int) -> np.ndarray:
+def _conjugate_gradient(y: np.ndarray, w: np.ndarray, d: np.ndarray, steps: int, tolerance: float) -> np.ndarray:
     x = np.zeros_like(d)
     r = y.T @ w
     p = r / d
     rz = r @ p
+    enough = max(1e-30, tolerance**2 * rz)
     for _ in range(steps):
-        if rz <= 1e-30:
+        if rz <= enough:
             break
         product = d * p + y.T @ (w * (y @ p))
         a = rz / (p @ product)

@@ -212,9 +212,6 @@ class ContentFeatures(Recommender):
         return tuple(Reason(n, n, a) for n, a in sorted(named, key=lambda pair: -pair[1]))
 
 
-ContentRecommender = ContentFeatures
-
-
 def cosines(left: Any, right: Any) -> np.ndarray:
     """Return the cosines between the rows of two sparse matrices, float32 [n_left, n_right]; zero rows give 0."""
     return np.asarray((unit_rows(left) @ unit_rows(right).T).todense(), np.float32)

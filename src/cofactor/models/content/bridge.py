@@ -20,7 +20,7 @@ from cofactor.models.content.base import (
     COMPARISON,
     SPEC_ARRAYS,
     ContentConfig,
-    ContentRecommender,
+    ContentFeatures,
     cold_rows,
     read_features,
     with_catalogue_rows,
@@ -55,7 +55,7 @@ class BridgeConfig(ContentConfig):
         registry.get(self.base).Config.from_text(self.base_settings)
 
 
-class Bridge(ContentRecommender):
+class Bridge(ContentFeatures):
     """A trained model, and for items without interactions the vectors ``v_i = s (v̄ + W' (f_i))``.
 
     W minimises ``Σ_(i warm) |v_i - v̄ - W'f_i|² + λ |W|²`` over the trained item vectors (biases are one more entry), with v̄ their

@@ -12,7 +12,7 @@ from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.models.base import Audience, Recommender, States
-from cofactor.models.content.base import COMPARISON, SPEC_ARRAYS, ContentConfig, ContentRecommender, cosines, read_features, unit_rows
+from cofactor.models.content.base import COMPARISON, SPEC_ARRAYS, ContentConfig, ContentFeatures, cosines, read_features, unit_rows
 from cofactor.models.traits import Traits
 from cofactor.retrieval.topk import TopK, best_scores
 
@@ -27,7 +27,7 @@ class ContentKNNConfig(ContentConfig):
     """Settings of `ContentKNN`: those of the content alone."""
 
 
-class ContentKNN(ContentRecommender):
+class ContentKNN(ContentFeatures):
     """Score an item by its likeness to the mean of what a user had: ``s_ui = 1/|I_u| Σ_(j in I_u) cos(f_j, f_i)``.
 
     f are the items' features (see `cofactor.data.features.FeatureSpec`): TF-IDF of the text, idf of categories and lists, scaled

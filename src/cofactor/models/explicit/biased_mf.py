@@ -76,10 +76,10 @@ class BiasedMF(RatingFactors):
             for strength in (config.regularization, config.bias_regularization)
             for counts in (data.user_counts, data.item_counts)
         ]
-        wide = [padded(factors) for factors in (self.user_factors, self.item_factors)]
+        users, items = padded(self.user_factors), padded(self.item_factors)
         # The model sees the kernel's rows without what they are filled up with.
-        self.user_factors, self.item_factors = (rows[:, : config.factors] for rows in wide)
-        held = (self.user_bias, self.item_bias, *wide)
+        self.user_factors, self.item_factors = users[:, : config.factors], items[:, : config.factors]
+        held = (self.user_bias, self.item_bias, users, items)
 
         def epoch(order: np.ndarray, rate: float) -> float:
             return float(

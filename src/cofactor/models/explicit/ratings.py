@@ -238,7 +238,7 @@ class RatingFactors(FactorModel):
                 if since >= self.config.patience:
                     break
         for name, array in best.items():
-            setattr(self, name, array)
+            setattr(self, name, np.ascontiguousarray(array))
         self._forget_unmet(data)
 
     def _error(self, part: Part) -> float:

@@ -13,7 +13,10 @@ from cofactor.service.errors import RequestError, invalid, not_found
 from cofactor.service.loaded import Loaded
 from cofactor.service.routes import Route
 from cofactor.service.scoring import allowed_mask, recommended
-from cofactor.service.wire import Recommendations, RecommendRequest, Similar, SimilarQuery, SimilarRequest, UserQuery
+from cofactor.service.wire import Recommendations, Recommended, RecommendRequest, Similar, SimilarQuery, SimilarRequest, UserQuery
+from cofactor.service.words import shared
+
+_WORDS = 4  # that an item and a description share and that are told
 
 
 async def recommend(context: Context, path: dict[str, str], asked: RecommendRequest) -> Recommendations:
@@ -47,9 +50,9 @@ async def for_user(context: Context, path: dict[str, str], asked: UserQuery) -> 
 
 async def described(context: Context, loaded: Loaded, asked: RecommendRequest) -> Recommendations:
     """Recommend to somebody described by words or features, in models that read them."""
-    rows, scores = await _near_description(context, loaded, asked.text, asked.features, asked)
+    items = await _near_description(context, loaded, asked.text, asked.features, asked)
     source = "text" if asked.text is not None else "features"
-    return Recommendations(items=recommended(loaded, rows, scores), source=source, model=loaded.name, history_used=0)
+    return Recommendations(items=items, source=source, model=loaded.name, history_used=0)
 
 
 async def similar(context: Context, path: dict[str, str], asked: SimilarRequest) -> Similar:
@@ -61,8 +64,8 @@ async def similar(context: Context, path: dict[str, str], asked: SimilarRequest)
     context.checked_ids(asked.block, "block")
     loaded = await context.models.get(asked.version)
     if asked.item_id is None:
-        rows, scores = await _near_description(context, loaded, asked.text, asked.features, asked)
-        return Similar(items=recommended(loaded, rows, scores), source="text" if asked.text else "features", model=loaded.name)
+        items = await _near_description(context, loaded, asked.text, asked.features, asked)
+        return Similar(items=items, source="text" if asked.text else "features", model=loaded.name)
     if context.live.state(str(asked.item_id)) == "deleted":
         raise not_found(f"the item {str(asked.item_id)!r} was deleted.", "item_id")
     row = int(loaded.model.data.items.find([asked.item_id])[0])
@@ -99,7 +102,7 @@ def _mask(loaded: Loaded, asked: SimilarRequest | RecommendRequest) -> np.ndarra
 
 async def _near_description(
     context: Context, loaded: Loaded, text: str | None, features: dict[str, Any] | None, asked: Any
-) -> tuple[np.ndarray, np.ndarray]:
+) -> list[Recommended]:
     """The items nearest to one that needn't exist, in models that read text or features; others can't tell."""
     model: Any = loaded.model
     if not (model.traits.uses_features and hasattr(model, "described")):
@@ -112,9 +115,11 @@ async def _near_description(
             what,
         )
 
-    def near() -> tuple[np.ndarray, np.ndarray]:
-        best = model.similar_to_features(model.described([text if text is not None else features]), asked.k, _mask(loaded, asked))
-        return best.rows[0, : best.count[0]], best.scores[0, : best.count[0]]
+    def near() -> list[Recommended]:
+        description = model.described([text if text is not None else features])
+        best = model.similar_to_features(description, asked.k, _mask(loaded, asked))
+        rows, scores = best.rows[0, : best.count[0]], best.scores[0, : best.count[0]]
+        return recommended(loaded, rows, scores, words=shared(model, description, rows, _WORDS))
 
     return await context.scorer.call(loaded, near)
 

@@ -1,5 +1,5 @@
 // Describe an item that doesn't exist, and see whom it is near; or read why this model can't tell.
-import { api, calls, curl, fill, h, itemList, say } from "./ui.js";
+import { api, calls, curl, fill, h, itemList, quote, say, wordsOf } from "./ui.js";
 import { shared } from "./state.js";
 
 export async function describe(main) {
@@ -7,7 +7,10 @@ export async function describe(main) {
   const text = h("textarea", { id: "description", placeholder: "A quiet lighthouse keeper finds letters from the future …", maxlength: "20000" });
   const out = h("div", { class: "stack" }), terminal = h("div", {});
   const go = h("button", { class: "primary", type: "submit" }, "Find its neighbours");
-  const told = () => fill(terminal, calls([["Over HTTP", curl("POST", "/v1/similar", { text: text.value.trim() || "a description", k: 10 })]]));
+  const told = () => fill(terminal, calls([
+    ["On the command line", `cofactor similar models/${shared.model.current.version} --text ${quote(text.value.trim() || "a description")}`],
+    ["Over HTTP", curl("POST", "/v1/similar", { text: text.value.trim() || "a description", k: 10 })],
+  ]));
 
   async function ask(event) {
     event?.preventDefault();
@@ -15,7 +18,7 @@ export async function describe(main) {
     told();
     try {
       const answer = await api("POST", "/v1/similar", { text: text.value.trim(), k: 10 });
-      fill(out, h("section", { class: "card" }, h("header", {}, h("h2", {}, "It would stand near"), h("span", { class: "tag good" }, "from its words alone")), itemList(answer.items)));
+      fill(out, h("section", { class: "card" }, h("header", {}, h("h2", {}, "It would stand near"), h("span", { class: "tag good" }, "from its words alone")), answer.items.length ? itemList(answer.items, { meta: (item) => wordsOf(item, "shares") }) : h("p", { class: "empty" }, "No item shares a word with this.")));
       say(`${answer.items.length} neighbours`);
     } catch (error) {
       fill(out, h("p", { class: "notice", role: "alert" }, error.message));

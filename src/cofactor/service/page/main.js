@@ -38,7 +38,7 @@ async function show() {
 export async function refreshModel() {
   shared.model = await api("GET", "/v1/model");
   const { current } = shared.model;
-  fill(document.getElementById("model-chip"), h("b", {}, current.model), ` · ${current.version}`);
+  fill(document.getElementById("model-chip"), h("b", {}, current.model), current.version === current.model ? null : ` · ${current.version}`);
 }
 
 document.getElementById("theme").addEventListener("click", () => {

@@ -54,7 +54,8 @@ export async function map(main) {
   function labels(g, w, t, ink) {
     g.font = "12px system-ui, sans-serif";
     g.textBaseline = "middle";
-    const taken = [];
+    // Nothing is written under the buttons at the top right.
+    const taken = [[w - 60, 0, w, 150]];
     const wanted = picked ? [picked, ...near] : points;
     let drawn = 0;
     for (const p of wanted) {
@@ -68,7 +69,7 @@ export async function map(main) {
       g.strokeText(text, x + 9, y);
       g.globalAlpha = 1; g.fillStyle = ink;
       g.fillText(text, x + 9, y);
-      if (++drawn >= 16 + 6 * view.zoom) break;
+      if (++drawn >= (w < 500 ? 6 : 16) + 6 * view.zoom) break;
     }
   }
 

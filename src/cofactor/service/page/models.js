@@ -31,13 +31,13 @@ export async function models(main) {
         h("button", { type: "button", disabled: !model.can_promote || !model.previous, onclick: () => change("/v1/model/rollback", {}, "Back to") }, model.previous ? `Roll back to ${model.previous}` : "Roll back")),
       model.current.problem && h("p", { class: "notice" }, model.current.problem),
       !model.can_promote && h("p", { class: "hint" }, "A single saved model is served. Serve a folder of saved models to promote one and to go back."),
-      h("div", { class: "table", tabindex: "0", role: "group", "aria-label": "Versions, to scroll" }, h("table", {},
+      h("div", { class: "table", tabindex: "0", role: "group", "aria-label": "Versions, to scroll" }, h("table", { class: "versions" },
         h("thead", {}, h("tr", {}, ["Version", "Model", "Saved", ...names, ""].map((t) => h("th", { scope: "col" }, t)))),
         h("tbody", {}, model.versions.map((v) => h("tr", {},
           h("th", { scope: "row" }, v.version, " ", v.current && h("span", { class: "tag good" }, "answers"), v.problem && h("span", { class: "tag warm" }, "damaged")),
-          h("td", {}, v.model ?? v.problem ?? ""),
-          h("td", { class: "n" }, v.created ? new Date(v.created).toISOString().slice(0, 16).replace("T", " ") : ""),
-          names.map((n) => h("td", {}, whisker(v.metrics?.metrics?.[n], spans[n]))),
+          h("td", { "data-of": "Model" }, v.model ?? v.problem ?? ""),
+          h("td", { class: "n", "data-of": "Saved" }, v.created ? new Date(v.created).toISOString().slice(0, 16).replace("T", " ") : ""),
+          names.map((n) => h("td", { "data-of": n }, whisker(v.metrics?.metrics?.[n], spans[n]))),
           h("td", { class: "n" }, model.can_promote && !v.current && !v.problem && h("button", { type: "button", onclick: () => change("/v1/model/promote", { version: v.version }, "Promoted") }, "Promote"))))))),
       h("p", { class: "hint" }, "Dots are what was measured on held-out data, bars the 95 % intervals. Promotion checks the files, the scores and, once there are enough, the stored events."));
   }
@@ -73,6 +73,8 @@ function terminalOf(model) {
   return calls([
     ["Look into a version, on the command line", `cofactor inspect ${model.folder}/${model.current.version}`],
     ["All of this, over HTTP", curl("GET", "/v1/model")],
+    ["Promote, on the command line", `cofactor promote ${model.folder} ${other}`],
+    ["Roll back, on the command line", `cofactor promote ${model.folder} --rollback`],
     ["Promote, over HTTP", curl("POST", "/v1/model/promote", { version: other })],
     ["Roll back, over HTTP", curl("POST", "/v1/model/rollback", {})],
   ]);

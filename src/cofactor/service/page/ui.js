@@ -99,8 +99,15 @@ export function itemList(items, { acts = () => [], meta = () => null, ranks = tr
 }
 
 export function reasonsOf(item) {
-  if (!item.reasons?.length) return null;
-  return ["because of ", item.reasons.map((r, n) => [n ? ", " : "", h("b", {}, name(r))])];
+  const past = item.reasons?.length ? h("div", {}, "because of ", item.reasons.map((r, n) => [n ? ", " : "", h("b", {}, name(r))])) : null;
+  const words = wordsOf(item);
+  return past || words ? [past, words] : null;
+}
+
+// The words and features that carried an item, in models that read them.
+export function wordsOf(item, lead = "by its words") {
+  if (!item.words?.length) return null;
+  return h("div", { class: "words" }, `${lead} `, item.words.map((w) => h("span", { class: "word", title: `adds ${w.contribution.toPrecision(2)}` }, w.word)));
 }
 
 export function actButton(sign, label, onclick, props = {}) {

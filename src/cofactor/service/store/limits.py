@@ -6,7 +6,7 @@ import math
 import re
 import secrets
 import time as clock
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,18 +49,24 @@ def checked_ids(values: Sequence[object], name: str) -> list[str]:
     return list(dict.fromkeys(checked_id(value, name) for value in values))
 
 
-def made_id() -> str:
-    """Return a new event id: 12 hex digits of the clock, so that ids of a time lie together in their index, and 80 random bits."""
-    return f"{clock.time_ns() // 1_000_000:012x}{secrets.token_hex(10)}"
+def made_ids(count: int) -> Iterator[str]:
+    """Yield new event ids: 12 hex digits of the clock, so that ids of a time lie together in their index, and 80 random bits."""
+    moment, chance = f"{clock.time_ns() // 1_000_000:012x}", secrets.token_hex(10 * count)
+    for n in range(count):
+        yield moment + chance[20 * n : 20 * n + 20]
 
 
 EventRow = tuple[str, str, str, str, float | None, int | None]
 
 
-def checked_event(event: EventLike, latest: int) -> EventRow:
-    """Return an event as (event id, user, item, kind, value, time or None); raise ArgumentError for what can't be stored."""
+def checked_event(event: EventLike, latest: int, new_id: str | None = None) -> EventRow:
+    """Return an event as (event id, user, item, kind, value, time or None); raise ArgumentError for what can't be stored.
+
+    An event without an id gets ``new_id``, or one made for it.
+    """
     user, item = checked_id(event.user_id, "user_id"), checked_id(event.item_id, "item_id")
-    event_id = made_id() if event.event_id is None else checked_id(event.event_id, "event_id")
+    given = event.event_id
+    event_id = checked_id(given, "event_id") if given is not None else new_id if new_id is not None else next(made_ids(1))
     if not isinstance(event.kind, str) or not _KIND.match(event.kind):
         raise ArgumentError(f"kind must be 1 to 32 lower-case letters, digits, '_', '.' or '-', not {event.kind!r}.")
     value = event.value
@@ -79,9 +85,11 @@ def checked_events(events: Sequence[EventLike], now: float) -> list[EventRow]:
     _batch(events, "events")
     latest = int(now) + _DAY
     rows = []
+    # The system is asked for chance once, not at each event.
+    fresh = made_ids(sum(event.event_id is None for event in events))
     for place, event in enumerate(events):
         try:
-            rows.append(checked_event(event, latest))
+            rows.append(checked_event(event, latest, next(fresh) if event.event_id is None else None))
         except ArgumentError as error:
             raise ArgumentError(f"events[{place}]: {error}") from None
     return rows

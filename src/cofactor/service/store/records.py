@@ -41,12 +41,29 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
 class EventLike(Protocol):
     """Whatever has an event's fields: the wire's own type need not be copied into `Event`."""
 
-    user_id: Any
-    item_id: Any
-    kind: Any
-    value: Any
-    time: Any
-    event_id: Any
+    @property
+    def user_id(self) -> Any:
+        """Whose."""
+
+    @property
+    def item_id(self) -> Any:
+        """Of what."""
+
+    @property
+    def kind(self) -> Any:
+        """What happened."""
+
+    @property
+    def value(self) -> Any:
+        """How much of it."""
+
+    @property
+    def time(self) -> Any:
+        """When."""
+
+    @property
+    def event_id(self) -> Any:
+        """What makes a retry harmless."""
 
 
 class StoredEvent(msgspec.Struct, frozen=True, kw_only=True):

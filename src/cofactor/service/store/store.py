@@ -130,7 +130,8 @@ class Store:
         Parameters
         ----------
         events
-            1 to 10,000, or what has an event's fields. An event whose id is stored already with the same content changes nothing (a time left open equals any).
+            1 to 10,000, or what has an event's fields. An event whose id is stored already with the same content changes nothing
+            (a time left open equals any).
 
         Returns
         -------

@@ -1,0 +1,90 @@
+"""`cofactor promote`: checked, atomic, told; a running service follows, and the way back takes no time."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+
+from cofactor.artifact.save import save
+from cofactor.cli.main import main
+from cofactor.data.synthetic import shop
+from cofactor.models import registry
+from cofactor.service.store import Event, open_store
+from cofactor.service.versions import Folder
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("promote") / "models"
+    data = shop(n_users=70, n_items=41, seed=3)
+    save(registry.create("ials", factors=8).fit(data), folder / "good")
+    save(registry.create("ials", factors=1, epochs=1, init_scale=1e-6).fit(data), folder / "bad")
+    (folder / "current").write_text('{"version": "good"}')
+    return folder
+
+
+@pytest.fixture
+def folder(saved: Path, tmp_path: Path) -> Path:
+    import shutil
+
+    return Path(shutil.copytree(saved, tmp_path / "models"))
+
+
+def said(capsys: pytest.CaptureFixture[str], *words: str, code: int = 0) -> str:
+    assert main(["promote", *words]) == code
+    out, err = capsys.readouterr()
+    return out if code == 0 else err
+
+
+def test_versions_are_listed_with_the_one_that_answers(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    told = json.loads(said(capsys, str(folder), "--json"))
+    assert (told["current"], [row["version"] for row in told["versions"]]) == ("good", ["bad", "good"])
+    assert "now" in said(capsys, str(folder))
+
+
+def test_promotion_says_what_was_checked_and_rollback_takes_less_than_a_second(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = said(capsys, str(folder), "bad")
+    assert "checked: files and checksums" in text
+    assert "no stored events to compare on" in text
+    assert "promoted: bad answers from now on (before: good)" in text
+    assert Folder(folder).pointer().version == "bad"
+    started = time.monotonic()
+    told = json.loads(said(capsys, str(folder), "--rollback", "--json"))
+    assert time.monotonic() - started < 1.0
+    assert (told["version"], told["previous"]) == ("good", "bad")
+    assert "no version before" in said(capsys, str(folder), "--rollback", code=1)
+
+
+def test_much_worse_version_is_refused_on_a_store_in_use_unless_forced(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from cofactor import load
+
+    model = load(folder / "good")
+    ids = model.data.items.ids()
+    # The usual place, held open for writing as a service holds it.
+    with open_store(f"sqlite:///{folder.with_name('models-events.db')}") as store:
+        for number in range(60):
+            history = [ids[number % 41], ids[(number * 7 + 3) % 41]]
+            following = model.recommend(history=dict.fromkeys(history, 4.0), k=1).ids[0]
+            events = [Event(user_id=f"p{number}", item_id=item, time=n) for n, item in enumerate((*history, following))]
+            store.append(events).result()
+        refused = said(capsys, str(folder), "bad", code=1)
+        assert "isn't promoted: recall@20 on the last event of 60 users" in refused
+        assert Folder(folder).pointer().version == "good"
+        assert "recall@20" not in said(capsys, str(folder), "bad", "--force")
+        assert Folder(folder).pointer().version == "bad"
+        assert "recall@20 on the last event of 60 users" in said(capsys, str(folder), "good")
+
+
+def test_damaged_version_single_model_and_wrong_names_are_one_sentence(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tensors = folder / "bad" / "tensors.safetensors"
+    raw = bytearray(tensors.read_bytes())
+    raw[-1] ^= 1
+    tensors.write_bytes(raw)
+    assert "tensors.safetensors" in said(capsys, str(folder), "bad", "--force", code=1)
+    assert Folder(folder).pointer().version == "good"
+    assert "there is no version 'none'" in said(capsys, str(folder), "none", code=1)
+    assert "single saved model" in said(capsys, str(folder / "good"), "good", code=1)
+    assert main(["promote", str(folder), "good", "--rollback"]) == 2

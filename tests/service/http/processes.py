@@ -1,0 +1,42 @@
+"""`cofactor serve` in a process of its own, as everybody runs it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+SOURCE = Path(__file__).parents[3] / "src"
+
+
+@contextlib.contextmanager
+def serving(folder: Path, store: str, *options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Start a service, wait until it is ready, and kill it in the end."""
+    words = [sys.executable, "-m", "cofactor", "serve", str(folder), "--port", "0", "--store", store, "--json", *options]
+    process = subprocess.Popen(
+        words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": str(SOURCE)}
+    )
+    try:
+        assert process.stdout is not None
+        told: dict[str, Any] = json.loads(process.stdout.readline())
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                if httpx.get(told["url"] + "/ready").status_code == 200:
+                    break
+            except httpx.TransportError:
+                pass
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        yield process, told["url"]
+    finally:
+        process.kill()
+        process.communicate()
