@@ -7,12 +7,11 @@ from typing import Any
 import numpy as np
 
 from cofactor.base.config import Config, setting
-from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.models.base import States
-from cofactor.models.implicit.pairwise import NEGATIVE_LAWS, SCHEDULES, Epoch, Law, StochasticModel, negative_law
-from cofactor.models.traits import ArraySpec, Traits
+from cofactor.models.implicit.pairwise import NEGATIVE_LAWS, SCHEDULES, Epoch, SampledModel
+from cofactor.models.traits import Traits
 
 # All folded-in users draw the same numbers, so that a vector depends on the history alone.
 _FOLD_IN_SEED = np.uint64(0xC0FAC70)
@@ -64,7 +63,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 }
 
 
-class BPR(StochasticModel):
+class BPR(SampledModel):
     """Matrix factorisation trained to rank what a user took above what he didn't.
 
     For a user u, an item i he took and an item j he didn't, ``ln σ(x_ui - x_uj) - λ|θ|²/2`` is ascended, where
@@ -92,21 +91,6 @@ class BPR(StochasticModel):
     name = "bpr"
     Config = BPRConfig
     traits = Traits(has_vectors=True, same_on_any_threads=False)
-    arrays = {  # noqa: RUF012
-        "user_factors": ArraySpec("float32", ("users", "factors")),
-        "item_factors": ArraySpec("float32", ("items", "factors")),
-        "item_bias": ArraySpec("float32", ("items",)),
-        "negative_threshold": ArraySpec("uint32", ("law",)),
-        "negative_alias": ArraySpec("int32", ("law",)),
-    }
-
-    negative_threshold: np.ndarray
-    negative_alias: np.ndarray
-
-    def _begin(self, data: Interactions, run: Run) -> None:
-        super()._begin(data, run)
-        law = negative_law(data.item_counts, self.config.negative_law, self.config.negative_power)
-        self.negative_threshold, self.negative_alias = law
 
     def _epoch(self, data: Interactions, order: np.ndarray, rate: float, seed: np.uint64, n_threads: int) -> Epoch:
         from cofactor.kernels.cpu.bpr import bpr_epoch
@@ -126,9 +110,6 @@ class BPR(StochasticModel):
             *self._law(), self.config.fold_in_epochs, _FOLD_IN_DRAWS, _FOLD_IN_SEED,
         )  # fmt: skip
         return folded
-
-    def _law(self) -> Law:
-        return self.negative_threshold, self.negative_alias
 
     def _decays(self) -> tuple[float, float, float, float]:
         """Regularisation of the user, the positive item, the negative item and the biases."""

@@ -15,6 +15,7 @@ from cofactor.base.rng import state64
 from cofactor.base.run import Run
 from cofactor.data.interactions import Interactions
 from cofactor.models.factors import FactorModel
+from cofactor.models.traits import ArraySpec
 from cofactor.retrieval.topk import best_dots
 
 if TYPE_CHECKING:
@@ -100,6 +101,32 @@ class StochasticModel(FactorModel):
             keeper.restore()
             self.best_epochs = keeper.best_epochs or None
         self._end()
+
+
+class SampledModel(StochasticModel):
+    """A stochastic model that draws the items a user lacks by a law, kept in the state since folding in draws by it too.
+
+    Its Config must have ``negative_law`` and ``negative_power`` as well.
+    """
+
+    arrays = {  # noqa: RUF012
+        "user_factors": ArraySpec("float32", ("users", "factors")),
+        "item_factors": ArraySpec("float32", ("items", "factors")),
+        "item_bias": ArraySpec("float32", ("items",)),
+        "negative_threshold": ArraySpec("uint32", ("law",)),
+        "negative_alias": ArraySpec("int32", ("law",)),
+    }
+
+    negative_threshold: np.ndarray
+    negative_alias: np.ndarray
+
+    def _begin(self, data: Interactions, run: Run) -> None:
+        super()._begin(data, run)
+        law = negative_law(data.item_counts, self.config.negative_law, self.config.negative_power)
+        self.negative_threshold, self.negative_alias = law
+
+    def _law(self) -> Law:
+        return self.negative_threshold, self.negative_alias
 
 
 class Keeper:

@@ -11,8 +11,8 @@ from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.models.base import States
-from cofactor.models.implicit.pairwise import NEGATIVE_LAWS, SCHEDULES, Epoch, Law, StochasticModel, negative_law
-from cofactor.models.traits import ArraySpec, Traits
+from cofactor.models.implicit.pairwise import NEGATIVE_LAWS, SCHEDULES, Epoch, SampledModel
+from cofactor.models.traits import Traits
 
 # All folded-in users draw the same numbers, so that a vector depends on the history alone.
 _FOLD_IN_SEED = np.uint64(0xC0FAC71)
@@ -56,7 +56,7 @@ class WARPConfig(Config):
     )
 
 
-class WARP(StochasticModel):
+class WARP(SampledModel):
     """Matrix factorisation that minimises an estimate of the rank of what a user took.
 
     For a positive (u, i) negatives j are drawn until ``x_uj > x_ui - margin`` or `max_trials` are reached; the hinge of a
@@ -74,21 +74,9 @@ class WARP(StochasticModel):
     name = "warp"
     Config = WARPConfig
     traits = Traits(has_vectors=True, same_on_any_threads=False)
-    arrays = {  # noqa: RUF012
-        "user_factors": ArraySpec("float32", ("users", "factors")),
-        "item_factors": ArraySpec("float32", ("items", "factors")),
-        "item_bias": ArraySpec("float32", ("items",)),
-        "negative_threshold": ArraySpec("uint32", ("law",)),
-        "negative_alias": ArraySpec("int32", ("law",)),
-    }
-
-    negative_threshold: np.ndarray
-    negative_alias: np.ndarray
 
     def _begin(self, data: Interactions, run: Run) -> None:
         super()._begin(data, run)
-        law = negative_law(data.item_counts, self.config.negative_law, self.config.negative_power)
-        self.negative_threshold, self.negative_alias = law
         self._squares = [np.zeros(n, np.float32) for n in (data.n_users, data.n_items, data.n_items)]
 
     def _end(self) -> None:
@@ -114,9 +102,6 @@ class WARP(StochasticModel):
             *self._law(), c.fold_in_epochs, _FOLD_IN_DRAWS, _FOLD_IN_SEED,
         )  # fmt: skip
         return folded
-
-    def _law(self) -> Law:
-        return self.negative_threshold, self.negative_alias
 
     def _decays(self) -> tuple[float, float, float]:
         """Regularisation of the users, the items and the biases."""
