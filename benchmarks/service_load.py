@@ -201,7 +201,8 @@ def main() -> None:
             result = play(options, port, process.pid)
     machine = {
         "load_average": [round(x, 2) for x in os.getloadavg()], "sleep_late_ms": {"before": early, "after": lateness()},
-        "when": time.strftime("%Y-%m-%dT%H:%MZ", time.gmtime()), "cores_allowed": len(os.sched_getaffinity(0)), "python": platform.python_version(), "processor": processor(),
+        "when": time.strftime("%Y-%m-%dT%H:%MZ", time.gmtime()), "cores_allowed": len(os.sched_getaffinity(0)),
+        "python": platform.python_version(), "processor": processor(),
     }  # fmt: skip
     told = {"options": vars(options), "ready_s": round(ready, 2), **machine, **result}
     print(json.dumps(told, indent=1))
