@@ -29,9 +29,10 @@ CITEULIKE = {
     "bridge": ("base_settings=factors=256,unobserved_weight=0.02,regularization=0.02",),
     "two_tower": ("factors=64", "epochs=8", "learning_rate=0.005", "regularization=0.1", "hidden=256", "value_weight=1.4"),
     "feature_ials": ("factors=256", "unobserved_weight=0.02", "regularization=0.02", "ridge=1", "half_at=none", "levelling=0.5"),
-    "content_ridge": (*LETTERS, "ridge=5", "constant=1", "size=1", "levelling=0.5"),
+    "content_ridge": (*LETTERS, "ridge=5", "size=1", "levelling=0.5"),
     "content_blend": (
-        *LETTERS, "weight=1.5", "ials_settings=factors=256,unobserved_weight=0.02,regularization=0.02,ridge=1,half_at=none",
+        *LETTERS, "weight=2", "levelling=0.5", "ridge_settings=ridge=5,size=1",
+        "ials_settings=factors=256,unobserved_weight=0.02,regularization=0.02,ridge=1,half_at=none",
     ),
 }
 FILMS = ("text=title,plot,director,actors,writer", "features=genres,year")

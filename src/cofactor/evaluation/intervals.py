@@ -102,9 +102,7 @@ def resampled(table: np.ndarray, resamples: int, seed: int) -> np.ndarray:
     """Return the bootstrap distribution of the columns' means, float64 [resamples, n_columns]."""
     from cofactor.kernels.cpu.ranking import resampled_means
 
-    word = np.uint64(state64(seed, "evaluation", "bootstrap"))
-    means: np.ndarray = resampled_means(np.ascontiguousarray(table, np.float64), resamples, word)
-    return means
+    return resampled_means(np.ascontiguousarray(table, np.float64), resamples, state64(seed, "evaluation", "bootstrap"))
 
 
 def cut(means: np.ndarray, confidence: float) -> tuple[list[float | None], list[float | None]]:

@@ -114,7 +114,7 @@ def logistic_half_epoch(
     n_rows = factors.shape[0]
     losses = np.zeros(n_rows)
     problem = (indptr, indices, values, factors, bias, squares, other_factors, other_bias)
-    how = (learning_rate, alpha, regularization, negatives, seed)
+    how = (learning_rate, alpha, regularization, negatives, np.uint64(seed))
     on_parts(lambda first, end: _half_epoch(*problem, *how, first, end, losses), n_rows)
     return float(losses.sum())
 
@@ -170,7 +170,7 @@ def logistic_fold_in(
     n_rows = indptr.shape[0] - 1
     folded = np.zeros((n_rows, other_factors.shape[1]), np.float32)
     problem = (indices, values, other_factors, other_bias)
-    how = (learning_rate, alpha, regularization, negatives, steps, seed)
+    how = (learning_rate, alpha, regularization, negatives, steps, np.uint64(seed))
     on_parts(lambda first, end: _fold_in(indptr[first : end + 1], *problem, *how, folded[first:end]), n_rows)
     return folded
 

@@ -61,6 +61,8 @@ class LogisticMF(StochasticModel):
         "item_bias": ArraySpec("float32", ("items",)),
     }
 
+    item_bias: np.ndarray
+
     def _begin(self, data: Interactions, run: Run) -> None:
         super()._begin(data, run)
         self._user_bias = np.zeros(data.n_users, np.float32)
@@ -78,11 +80,10 @@ class LogisticMF(StochasticModel):
         from cofactor.kernels.cpu.logistic_mf import logistic_half_epoch
 
         c = self.config
-        users = (self.user_factors, self._user_bias)
-        items = (self.item_factors, self.item_bias)
-        settings = (float(rate), c.alpha, c.regularization, c.negatives, seed)
-        logistic_half_epoch(*self._by_user, *users, self._user_squares, *items, *settings)
-        loss = logistic_half_epoch(*self._by_item, *items, self._item_squares, *users, *settings)
+        x, b_x, y, b_y = self.user_factors, self._user_bias, self.item_factors, self.item_bias
+        settings = (float(rate), c.alpha, c.regularization, c.negatives, int(seed))
+        logistic_half_epoch(*self._by_user, x, b_x, self._user_squares, y, b_y, *settings)
+        loss = logistic_half_epoch(*self._by_item, y, b_y, self._item_squares, x, b_x, *settings)
         return Epoch(float(loss) / max(1, len(data)))
 
     def _fold_in(self, histories: Histories) -> States:
@@ -92,7 +93,7 @@ class LogisticMF(StochasticModel):
         indptr, item_rows, values = histories.csr
         folded: np.ndarray = logistic_fold_in(
             indptr, item_rows, self._weights(values, len(item_rows)), self.item_factors, self.item_bias, c.learning_rate,
-            c.alpha, c.regularization, c.negatives, c.fold_in_steps, _FOLD_IN_SEED,
+            c.alpha, c.regularization, c.negatives, c.fold_in_steps, int(_FOLD_IN_SEED),
         )  # fmt: skip
         return folded
 
