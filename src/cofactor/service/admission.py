@@ -50,7 +50,7 @@ class Admission:
     @property
     def patience(self) -> float:
         """Seconds that a request may wait for its turn."""
-        return self._settings.max_waiting + _LONE_SHARE * self.lone
+        return max(self._settings.max_waiting, _LONE_SHARE * self.lone)
 
     def ingest_full(self, itself: int = 0) -> bool:
         """Return whether as many requests write as may at once."""

@@ -22,7 +22,7 @@ _encoder = msgspec.json.Encoder()
 _JSON = (b"content-type", b"application/json")
 _NO_STORE = (b"cache-control", b"no-store")
 _HEADERS = [_JSON, _NO_STORE]
-_LATE = 4.0  # times what a request may wait that the event loop may be late, on average
+_LATE = 25.0  # times what a request may wait that the event loop may be late, on average
 
 
 class Dispatch:
