@@ -42,7 +42,7 @@ class Evaluation(Side):
         import torch
 
         torch.set_num_threads(self.threads)
-        vars(np).setdefault("float", float)  # its metrics still ask NumPy for this name
+        np.float = float  # type: ignore[attr-defined]  # noqa: NPY001  # its metrics still ask NumPy for this name
         self.asked = np.flatnonzero(np.diff(self.data["test_indptr"]))
         self.x, self.y = (torch.from_numpy(self.data[name]) for name in ("user_factors", "item_factors"))
         self.config = {

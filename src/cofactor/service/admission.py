@@ -11,7 +11,7 @@ _FIRST_GUESS = 0.0005
 _OUTLIER = 4.0  # times the usual: a stall of the machine says nothing of what requests cost
 _ONCE = 3.0  # times the patience for a burst, or for what gathered while the machine stood still
 _STRICT = 1.0  # seconds after a refusal in which there is none of that: the load is more than a burst
-_LONE_SHARE = 3.0  # batches of one that may stand before a request, whatever the limit says
+_LONE_SHARE = 8.0  # batches of one that may stand before a request, whatever the limit says
 
 
 class Admission:

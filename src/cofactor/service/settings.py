@@ -33,7 +33,7 @@ class Settings:
     max_filter
         Ids of an allow or block list.
     max_waiting
-        Seconds that a request may be expected to wait for its turn, besides three times what one takes alone, while there is more to
+        Seconds that a request may be expected to wait for its turn, besides eight times what one takes alone, while there is more to
         do than can be done; beyond that it is refused with 503 at once. In a burst it may be three times as long.
     max_queue
         Requests that may wait to be scored.

@@ -146,7 +146,7 @@ def draw_negatives(
     return items
 
 
-@kernel
+@kernel(fast=False)  # as the reference rounds: a share that is 1 but for rounding decides whose alias an item becomes
 def alias_table(weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Make the alias table of a law; see `reference.sampling.alias_table`."""
     n = weights.shape[0]
