@@ -107,3 +107,19 @@ def test_train_compares_on_the_test_part_and_inspect_tells_it(tmp_path: Path) ->
     assert "without them" in inspect(done.path).run["notes"][-1]
     quiet = train(shop(), "content_knn", tmp_path / "quiet", settings=["text=description", "twin=false"], run=RUN)
     assert quiet.model.comparison is None  # type: ignore[attr-defined]
+
+
+def test_twin_is_stopped_by_what_stopped_the_model_and_by_nothing_else() -> None:
+    parts = cut_shop()
+    model = fitted("two_tower", parts, twin=False)
+    seen: list[Any] = []
+
+    class Twin(type(model.plain_twin())):  # type: ignore[misc]
+        def fit(self, data: Any, *, validation: Any = None, run: Any = None) -> Any:
+            seen.append(validation)
+            return super().fit(data, validation=validation, run=run)
+
+    model.plain_twin = lambda: Twin(factors=4, epochs=2, loss="bpr")
+    model.compare_with_twin(parts.test, run=RUN)
+    model.compare_with_twin(parts.test, run=RUN, validation=parts.validation)
+    assert seen == [None, parts.validation]

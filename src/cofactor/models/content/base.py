@@ -82,14 +82,14 @@ class ContentFeatures(Recommender):
         self.comparison = None
         super().fit(data, validation=validation, run=run)
         if validation is not None and self.config.twin:
-            self.compare_with_twin(validation, run=run)
+            self.compare_with_twin(validation, run=run, validation=validation)
         return self
 
     def plain_twin(self) -> Recommender | None:
         """Return the same model without features, to be fitted, or None where there is no such model."""
         return None
 
-    def compare_with_twin(self, part: Part, *, run: Run | None = None) -> Comparison | None:
+    def compare_with_twin(self, part: Part, *, run: Run | None = None, validation: Part | None = None) -> Comparison | None:
         """Measure this model and its plain twin on held-out data: nDCG@10 over the items with interactions.
 
         The twin is fitted on this model's data. What comes out is kept as `comparison`, stands in `notes`, and is saved.
@@ -97,9 +97,11 @@ class ContentFeatures(Recommender):
         Parameters
         ----------
         part
-            Validation data, or a test part; nothing is chosen by it here (it may stop a twin that trains in epochs).
+            Validation data, or a test part; nothing is chosen by it.
         run
             Seed, threads and progress.
+        validation
+            What this model was stopped by, if it trains in epochs; the twin is too.
 
         Returns
         -------
@@ -110,7 +112,7 @@ class ContentFeatures(Recommender):
         if twin is None or not (self.data.item_counts[part.truth.item_rows] > 0).any():
             return None
         run = run if run is not None else Run()
-        self.comparison = compare(self, twin, part, run)
+        self.comparison = compare(self, twin, part, run, validation=validation)
         run.progress.say(self.comparison.sentence)
         return self.comparison
 

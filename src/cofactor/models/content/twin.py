@@ -76,7 +76,7 @@ class Comparison:
         return cls(twin, rich, plain, int(n_users), seconds)
 
 
-def compare(model: Recommender, twin: Recommender, part: Part, run: Run) -> Comparison:
+def compare(model: Recommender, twin: Recommender, part: Part, run: Run, *, validation: Part | None = None) -> Comparison:
     """Fit the twin on the model's data, and measure both on a part.
 
     Parameters
@@ -89,12 +89,13 @@ def compare(model: Recommender, twin: Recommender, part: Part, run: Run) -> Comp
         Held-out interactions of the users that the model was fitted on.
     run
         Seed, threads and progress.
+    validation
+        What stops the twin, where it stopped the model.
     """
     began = time.perf_counter()
     if twin._data is None:
         run.progress.say(f"fitting {twin.name}, the same without features, to compare")
-        # What was held out chooses the twin's epochs too, where it chose the model's.
-        twin.fit(model.data, validation=part, run=run)
+        twin.fit(model.data, validation=validation, run=run)
     seconds = time.perf_counter() - began
     users = _users(part, model.data, run)
     return Comparison(twin.name, _ndcg(model, part, users, run.n_threads), _ndcg(twin, part, users, run.n_threads), len(users), seconds)
