@@ -32,7 +32,7 @@ CITEULIKE = {
     "content_ridge": (*LETTERS, "ridge=5", "size=1", "levelling=0.5"),
     "content_blend": (
         *LETTERS, "weight=2", "levelling=0.5", "ridge_settings=ridge=5,size=1",
-        "ials_settings=factors=256,unobserved_weight=0.02,regularization=0.02,ridge=1,half_at=none",
+        "ials_settings=factors=256,unobserved_weight=0.02,regularization=0.02,ridge=1,half_at=none,popularity_power=0.3",
     ),
 }
 FILMS = ("text=title,plot,director,actors,writer", "features=genres,year")
@@ -205,6 +205,7 @@ if __name__ == "__main__":
     parser.add_argument("table", choices=("citeulike", "ml-1m", "warm", "fair", "scale"))
     parser.add_argument("--models", nargs="*", default=[])
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args()
     tables = {"citeulike": citeulike, "ml-1m": films, "warm": warm, "fair": fair, "scale": scale}
-    tables[asked.table](Run(threads=asked.threads), asked.models)
+    tables[asked.table](Run(seed=asked.seed, threads=asked.threads), asked.models)

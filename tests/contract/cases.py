@@ -23,7 +23,7 @@ CASES: dict[str, dict[str, Any]] = {
     "neumf": {"factors": 8, "hidden": (16, 8), "epochs": 25, "batch_size": 128, "learning_rate": 0.02, "pretrain_epochs": 5},
     "content_knn": {"text": ("title",)},
     "content_ridge": {"ridge": 0.3},
-    "feature_ials": {"factors": 6, "unobserved_weight": 0.1, "regularization": 0.01, "text": ("title",)},
+    "feature_ials": {"factors": 6, "unobserved_weight": 0.1, "regularization": 0.01, "popularity_power": 0.3, "text": ("title",)},
     "two_tower": {"factors": 8, "epochs": 20, "batch_size": 128, "regularization": 0.05, "learning_rate": 0.02, "text": ("title",)},
     "content_blend": {"ridge_settings": ("ridge=0.3",), "ials_settings": ("factors=6", "unobserved_weight=0.1", "regularization=0.01")},
     "bridge": {"base_settings": ("factors=6", "unobserved_weight=0.1", "regularization=0.01")},

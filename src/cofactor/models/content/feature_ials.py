@@ -20,7 +20,7 @@ from cofactor.models.content.check import CHECK, Check
 from cofactor.models.content.levelling import covariance_of, levels, spreads_of_vectors
 from cofactor.models.content.ridge import sparse_ridge
 from cofactor.models.content.twin import shared
-from cofactor.models.implicit.ials import IALS, ALSConfig
+from cofactor.models.implicit.ials import IALS, IALSConfig
 from cofactor.models.traits import ArraySpec, Traits
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ USER_ARRAYS = {
 }
 
 
-class FeatureIALSConfig(ALSConfig, ContentConfig):
+class FeatureIALSConfig(IALSConfig, ContentConfig):
     """Settings of `FeatureIALS`: those of iALS and of the content."""
 
     ridge: float = setting(10.0, above=0.0, doc="λ of the regression of vectors on features, beside the items' mean weight.")
@@ -99,29 +99,32 @@ class FeatureIALS(ContentFeatures, IALS):
         self._known = np.flatnonzero(warm)
         self._n_known = len(self._known)
         user_ridge, item_ridge = self._ridge(data.indptr, self._n_known), self._ridge(item_indptr, data.n_users)
+        shares = self._shares = self._item_shares(data)
+        # An item's own problem, divided by its c.
+        solved_ridge = item_ridge if shares is None else item_ridge / shares
         x, y = (self._start(run, side, count) for side, count in (("users", data.n_users), ("items", data.n_items)))
         y[~warm] = 0
-        of_users = (data.indptr, data.item_rows, weights)
+        of_users = (data.indptr, data.item_rows, weights if shares is None else weights * shares[data.item_rows])
         of_items = (item_indptr, user_rows, np.ascontiguousarray(weights[positions]))
-        how = (config.solver, config.cg_steps, config.block_size)
         self.map, self.user_map = np.zeros((matrix.shape[1], config.factors), np.float32), None
         c = config.half_at
         trust = np.ones(data.n_items, np.float32) if c is None else (c / (c + data.item_counts)).astype(np.float32)
         with run.progress.task("FeatureIALS", config.epochs) as task:
             for epoch in range(config.epochs):
+                how = (config.solver, 1 if epoch < config.warmup else config.cg_steps, config.block_size)
                 user_prior = None
                 if profiles is not None and epoch:
                     user_prior = profiles @ self._regressed(profiles, x, user_ridge, data.user_counts > 0)
-                _half(ials, of_users, y, x, user_prior, alpha0, user_ridge, how)
+                _half(ials, of_users, y, x, user_prior, alpha0, user_ridge, how, shares)
                 prior = None
                 if epoch:
                     prior = trust[:, None] * np.asarray(matrix @ self._regressed(matrix, y, item_ridge, warm), np.float32)
-                _half(ials, of_items, x, y, prior, alpha0, item_ridge, how)
+                _half(ials, of_items, x, y, prior, alpha0, solved_ridge, how)
                 y[~warm] = 0
                 task.advance()
             self.map = self._regressed(matrix, y, item_ridge, warm)
             # Both sides in the basis in which the items' Gram matrix is diagonal.
-            basis, self._diagonal = ials.gram_basis(y, alpha0)
+            basis, self._diagonal = ials.gram_basis(y, alpha0, shares)
             ials.rotate(y, basis)
             ials.rotate(x, basis)
             self.map = np.ascontiguousarray(self.map @ basis)
@@ -203,6 +206,7 @@ class FeatureIALS(ContentFeatures, IALS):
 
     def _extend(self, data: Interactions, matrix: Any, first: int) -> None:
         self.item_factors = np.ascontiguousarray(np.concatenate((self.item_factors, self._content_vectors(matrix))))
+        self._shares = self._item_shares(data)
 
     # Users: trained, folded in, known by a profile.
 
@@ -221,6 +225,8 @@ class FeatureIALS(ContentFeatures, IALS):
 
         indptr, item_rows, values = histories.csr
         ridge, weights = self._ridge(indptr, self._n_known), self._confidence(values)
+        if self._shares is not None:
+            weights *= self._shares[item_rows]
         fixed = self.item_factors
         if prior is not None:
             indptr, item_rows, weights, fixed = _with_prior(indptr, item_rows, weights, fixed, prior, ridge)
@@ -237,6 +243,8 @@ class FeatureIALS(ContentFeatures, IALS):
             return past, np.zeros(0), float(self._popularity[item_row])
         y = self.item_factors[past].astype(np.float64)
         w = self._confidence(np.ones(len(past), np.float32) if audience.values is None else audience.values).astype(np.float64)
+        if self._shares is not None:
+            w *= self._shares[past]
         ridge = float(self._ridge(np.array([0, len(past)]), self._n_known)[0])
         target = self.item_factors[item_row].astype(np.float64)
         system = np.diag(self._diagonal.astype(np.float64) + ridge) + (y.T * w) @ y
@@ -267,22 +275,25 @@ class FeatureIALS(ContentFeatures, IALS):
         self.user_factors, self.item_factors, self.map = arrays["user_factors"], arrays["item_factors"], arrays["map"]
         self.alpha0 = arrays["alpha0"]
         self._diagonal, self.check = arrays["diagonal"], Check.of_array(arrays["check"])
-        self._known = np.flatnonzero(self.data.item_counts)
+        self._known, self._shares = np.flatnonzero(self.data.item_counts), self._item_shares(self.data)
         self.user_map, self._n_known = arrays.get("user_map"), len(self._known)
         theirs = {n.removeprefix("user_"): a for n, a in arrays.items() if n.startswith("user_spec")}
         self.user_spec = FeatureSpec.from_arrays(theirs) if theirs else None
 
 
 def _half(
-    ials: Any, matrix: Any, fixed: np.ndarray, solved: np.ndarray, prior: np.ndarray | None, alpha0: float, ridge: np.ndarray, how: Any
-) -> None:
+    ials: Any, matrix: Any, fixed: np.ndarray, solved: np.ndarray, prior: np.ndarray | None, alpha0: float, ridge: np.ndarray, how: Any,
+    shares: np.ndarray | None = None,
+) -> None:  # fmt: skip
     """Half an epoch, with each row pulled to its prior [n_rows, factors] if there is one."""
     if prior is None:
-        ials.half_epoch(*matrix, fixed, solved, alpha0, ridge, *how)
+        ials.half_epoch(*matrix, fixed, solved, alpha0, ridge, *how, shares)
         return
     indptr, indices, weights = matrix
     grown = _with_prior(indptr, indices, weights, fixed, prior, ridge)
-    ials.half_epoch(*grown, solved, alpha0, ridge, *how)
+    if shares is not None:
+        shares = np.concatenate((shares, np.ones(len(grown[3]) - len(fixed), np.float32)))
+    ials.half_epoch(*grown, solved, alpha0, ridge, *how, shares)
     # The fixed side was turned into another basis; that of its copy is what the solved side now stands in.
     fixed[:] = grown[3][: len(fixed)]
 

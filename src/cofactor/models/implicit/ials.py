@@ -29,8 +29,8 @@ PRESETS: dict[str, dict[str, Any]] = {"sparse": {"warmup": 2, "epochs": 3}}
 _SOLVED = 1e-5
 
 
-class ALSConfig(Config):
-    """Settings of every implicit ALS."""
+class IALSConfig(Config):
+    """Settings of `IALS`."""
 
     factors: int = setting(64, low=1, high=4096, doc="Length of the user and item vectors.")
     unobserved_weight: float | None = setting(
@@ -51,17 +51,12 @@ class ALSConfig(Config):
     epochs: int = setting(8, low=1, high=10_000, doc="Rounds in which both sides are solved once.")
     solver: str = setting("cg", choices=("cg", "cholesky", "subspace"), doc="How a side is solved: cg is the fastest.")
     cg_steps: int = setting(3, low=1, high=1000, doc="Conjugate gradient steps for each row; for the solver cg.")
-    block_size: int = setting(16, low=1, high=4096, doc="Factors in a block; for the solver subspace.")
-    init_scale: float = setting(0.1, above=0, doc="The first vectors' length, about; small starts find the main directions first.")
-
-
-class IALSConfig(ALSConfig):
-    """Settings of `IALS`."""
-
     warmup: int = setting(
         0, low=0, high=10_000,
         doc="How many of the epochs, at the start, take one conjugate gradient step only, at a third of the cost; for the solver cg.",
     )  # fmt: skip
+    block_size: int = setting(16, low=1, high=4096, doc="Factors in a block; for the solver subspace.")
+    init_scale: float = setting(0.1, above=0, doc="The first vectors' length, about; small starts find the main directions first.")
     popularity_power: float = setting(
         0.0, low=0, high=2, doc="p: item i's part of the loss weighs n_i^-p; 0 weighs all alike, more fits rare items better."
     )
