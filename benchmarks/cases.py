@@ -171,11 +171,12 @@ def _ratings() -> tuple[Case, ...]:
 
 def _linear() -> tuple[Case, ...]:
     cases = []
-    for data in ("ml-1m", "gowalla"):
+    for data in ("ml-1m", "gowalla-popular", "gowalla"):
         cases.append(Case(f"ease-{data}", f"EASE, fit, {data}", data, (
             Entrant("cofactor", "ours:Model", settings={"model": "ease", "set": {"regularization": 200.0}}),
             Entrant("irspack", "peers.irspack_side:EASE", "ials", {"regularization": 200.0}, 1.2),
         ), full=data == "gowalla"))  # fmt: skip
+    for data in ("ml-1m", "gowalla"):
         cases.append(Case(f"knn-{data}", f"item kNN (cosine, 100 neighbours), fit, {data}", data, (
             Entrant("cofactor", "ours:Model",
                     settings={"model": "item_knn", "set": {"neighbours": 100, "neighbours_of": "past"}}),

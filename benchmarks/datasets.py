@@ -59,6 +59,20 @@ def gowalla() -> Arrays:
     return _parts(split(load_split("lightgcn-gowalla").train, "per-user", test=0.1, seed=1))
 
 
+def gowalla_popular() -> Arrays:
+    """The 15,000 most popular items of the same training part: what a matrix of items by items costs, in a twentieth of the time."""
+    from cofactor.data.datasets import load_split
+
+    home_of("lightgcn-gowalla")
+    train = load_split("lightgcn-gowalla").train
+    popular = np.sort(np.argsort(-train.item_counts, kind="stable")[:15_000])
+    new = np.full(train.n_items, -1)
+    new[popular] = np.arange(len(popular))
+    kept = new[train.item_rows] >= 0
+    cut = Interactions.from_rows(train.user_rows[kept], new[train.item_rows[kept]], users=train.n_users, items=len(popular))
+    return _parts(split(cut, "per-user", test=0.1, seed=1))
+
+
 def gowalla_factors() -> Arrays:
     """Gowalla with the factors of a trained iALS, for tasks that begin with a model."""
     arrays = gowalla()
@@ -87,6 +101,7 @@ def ml_100k_ratings() -> Arrays:
 
 MAKERS: dict[str, Callable[[], Arrays]] = {
     "gowalla": gowalla,
+    "gowalla-popular": gowalla_popular,
     "gowalla-factors": gowalla_factors,
     "ml-1m": ml_1m,
     "ml-1m-ratings": ml_1m_ratings,
