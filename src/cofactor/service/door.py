@@ -119,6 +119,7 @@ def guarded_protocol(way: ShortWay) -> type | None:
     except ImportError:
         return None
 
+    # The class stands in a function, which is long for that, since its parent is there only where uvicorn's fast parser is.
     class Door(HttpToolsProtocol):
         """A connection."""
 

@@ -24,6 +24,7 @@ from cofactor.training.stopping import Watch
 Step = Callable[[tuple[Tensor, ...], torch.Generator], Tensor]
 
 
+# Over 40 lines on purpose: the loop is to be read from top to bottom; what its steps do is in `state`, `batches` and `stopping`.
 def train(
     module: nn.Module,
     step: Step,

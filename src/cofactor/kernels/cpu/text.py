@@ -84,6 +84,7 @@ def _few(text: Any, start: Any, count: Any) -> Any:
     return np.int64(((x & _FOURS) * _BY_10000) >> _32)
 
 
+# Over 80 lines on purpose: one walk over a line, whose place and mask every step moves on; calls would hand both back and forth.
 @kernel(fast=False)
 def parse_rows(
     text: np.ndarray,
