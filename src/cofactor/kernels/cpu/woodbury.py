@@ -131,12 +131,13 @@ def _strongest_weights(
         counts = np.empty(BINS, np.int32)
         for j in range(thread, n, n_threads):
             _row(indptr, users, values, between, scale, j, n, t, p)
-            size = np.abs(p).view(np.int32)
+            pattern = p.view(np.int32)
             kept = 0
             for i in range(n):
                 found[kept] = i
-                bits[kept] = size[i]
-                kept += (size[i] != 0) & (i != j)
+                size = pattern[i] & np.int32(0x7FFFFFFF)  # of the magnitude: without the sign
+                bits[kept] = size
+                kept += (size != 0) & (i != j)
             kept = _keep_best(found, bits, kept, keys, edge, counts, rows[j], kept_weights[j])
             for at in range(kept):
                 kept_weights[j, at] = -p[rows[j, at]] / p[j]

@@ -53,7 +53,8 @@ class FeatureIALS(ContentFeatures, IALS):
 
     It minimises iALS's loss with ``reg_i |y_i - t_i W' f_i|²`` in place of ``reg_i |y_i|²``, where ``t_i = c / (c + n_i)`` lets the n_i
     interactions of an item speak for themselves (c is ``half_at``; None: t = 1), and ``reg_u |x_u - V' g_u|²`` for users with profiles,
-    plus ``λ r̄ |W|²``, with an item's part of the loss weighed as in iALS (``popularity_power``), by turns: users given items, W given y (a ridge regression), items given users and W. An item without
+    plus ``λ r̄ |W|²``, with an item's part of the loss weighed as in iALS (``popularity_power``), by turns:
+    users given items, W given y (a ridge regression), items given users and W. An item without
     interactions has the vector ``s W' f_i``, in closed form; s is chosen so that held-out warm items would take their fair share of
     people's top 10 (see `cofactor.models.content.check`), on W as it is fitted without them. With ``levelling`` q, it is divided by
     ``(σ_i / σ̄)^q`` too, where σ is the spread of its scores over the trained users and σ̄ the median of those with interactions.
