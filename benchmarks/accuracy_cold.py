@@ -61,6 +61,13 @@ WARM = {
     "latent_factor": EPOCHS,
     "two_tower": EPOCHS,
 }
+# Dataset, columns, and the share of items that is new: held out with all who took them.
+WARM_DATA = {
+    "ml-100k": ("ml-100k", ("text=title", "features=genres,year"), 0.0),
+    "amazon-scientific": ("amazon-scientific", ("text=text",), 0.0),
+    "ml-1m": ("ml-1m", FILMS, 0.0),
+    "ml-1m-new": ("ml-1m", FILMS, 0.2),
+}
 
 
 def fitted(name: str, settings: tuple[str, ...], data: Interactions, run: Run) -> tuple[object, float]:
@@ -125,18 +132,18 @@ def films(run: Run, models: list[str]) -> None:
 
 
 def warm(run: Run, models: list[str]) -> None:
-    """With features and without: warm items ranked among warm items; of ml-1m, a fifth of the films is cold. ``--models``: datasets."""
+    """With features and without: items with interactions ranked among each other. ``--models``: of the names in `WARM_DATA`."""
     from cofactor.runs.source import interactions
 
-    for source, columns in (("ml-100k", ("text=title", "features=genres,year")), ("amazon-scientific", ("text=text",)), ("ml-1m", FILMS)):
-        if models and source not in models:
+    for label, (source, columns, new) in WARM_DATA.items():
+        if models and label not in models:
             continue
         data = replace(interactions(source), values=None)
-        if source == "ml-1m":
-            data = split(data, "items", test=0.2, seed=0).train
+        if new:
+            data = split(data, "items", test=new, seed=0).train
         parts = split(data, "per-user", test=0.2, validation=0.1, seed=0)
         known = np.flatnonzero(parts.train.item_counts)
-        print(source, parts.sentence)
+        print(label, parts.sentence)
         for name, settings in WARM.items():
             content = uses_content(name)
             kind = registry.get(name)
