@@ -32,7 +32,7 @@ CITEULIKE = {
     "content_ridge": (*LETTERS, "ridge=5", "size=1", "levelling=0.5"),
     "content_blend": (
         *LETTERS, "weight=2", "levelling=0.5", "ridge_settings=ridge=5,size=1",
-        "ials_settings=factors=256,unobserved_weight=0.02,regularization=0.02,ridge=1,half_at=none,popularity_power=0.3",
+        "ials_settings=factors=448,unobserved_weight=0.02,regularization=0.02,ridge=2,half_at=none,popularity_power=0.3,value_weight=1",
     ),
 }
 FILMS = ("text=title,plot,director,actors,writer", "features=genres,year")
