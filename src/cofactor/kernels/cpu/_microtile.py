@@ -1,0 +1,127 @@
+"""The innermost loop of a matrix product: one small tile of it, held in registers from its first term to its last.
+
+A tile is `ROWS` × `WIDE`. The left side comes as lines of `ROWS` floats, the right side as lines of `WIDE`, a line for each term of the
+sums, one after the other in memory: a step reads three vectors, and multiplies each with `ROWS` scalars that the multiply-add
+instruction takes from memory by itself. That is 24 sums in registers where there are 32 vector registers, 12 where there are 16; LLVM
+finds neither the tile nor its prefetch in a loop written in Python, so that it is emitted here. (Kazushige Goto, Robert A. van de
+Geijn. 2008. Anatomy of High-Performance Matrix Multiplication. ACM TOMS 34.)
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import llvmlite.binding as llvm
+import numba
+from llvmlite import ir
+from numba.core import cgutils, types
+from numba.extending import intrinsic
+
+from cofactor.kernels.cpu.simd import _FAST, _FLOAT, _INT32, _INT64, _prefetch
+
+
+def _registers() -> tuple[int, int]:
+    """Floats in a vector register of the machine that is compiled for, and how many such registers it has."""
+    chosen = numba.config.CPU_FEATURES
+    features = (llvm.get_host_cpu_features().flatten() if chosen is None else chosen).split(",")
+    if "+avx512f" in features:
+        return 16, 32
+    if "+avx2" in features:
+        return 8, 16
+    return 4, 32 if llvm.get_process_triple().startswith(("aarch64", "arm64")) else 16
+
+
+_LANES, _REGISTERS = _registers()
+_VECTOR = ir.VectorType(_FLOAT, _LANES)
+_VECTORS = 3
+ROWS = 8 if _REGISTERS == 32 else 4
+WIDE = _VECTORS * _LANES
+UNIT = WIDE if WIDE % ROWS == 0 else 2 * WIDE  # what both divide
+
+
+def _splat(builder: Any, scalar: Any) -> Any:
+    undefined = ir.Constant(_VECTOR, ir.Undefined)
+    seed = builder.insert_element(undefined, scalar, ir.Constant(_INT32, 0))
+    return builder.shuffle_vector(seed, undefined, ir.Constant(ir.VectorType(_INT32, _LANES), [0] * _LANES))
+
+
+def _vectors(builder: Any, start: Any) -> list[Any]:
+    """Pointers to the vectors of a line of `WIDE` floats."""
+    places = (builder.gep(start, [ir.Constant(_INT64, v * _LANES)]) for v in range(_VECTORS))
+    return [builder.bitcast(place, _VECTOR.as_pointer()) for place in places]
+
+
+def _lines(builder: Any, context: Any, kind: Any, array: Any, line: Any) -> tuple[Any, Any]:
+    """Pointer to a line of a C-contiguous matrix, and the length of its lines."""
+    struct = context.make_array(kind)(context, builder, array)
+    width = cgutils.unpack_tuple(builder, struct.shape, 2)[1]
+    return builder.gep(struct.data, [builder.mul(line, width)]), width
+
+
+@intrinsic
+def add_tile(
+    typingctx: Any, left: Any, left_line: Any, right: Any, right_line: Any, depth: Any, out: Any, row: Any, column: Any,
+    scale: Any, also_row: Any, also_column: Any, also_scale: Any,
+) -> Any:  # fmt: skip
+    """Add ``scale`` times a tile's product to ``out[row:row + ROWS, column:column + WIDE]``, and to a second place alike.
+
+    The product is ``sum over k < depth of left[left_line + k]' right[right_line + k]``, with lines of `ROWS` and `WIDE` floats. Where
+    ``also_scale`` is 0 there is no second place.
+    """
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        kinds = signature.args
+        a, _ = _lines(builder, context, kinds[0], arguments[0], arguments[1])
+        b, _ = _lines(builder, context, kinds[2], arguments[2], arguments[3])
+        depth = arguments[4]
+        targets = []
+        for place in (6, 9):
+            start, width = _lines(builder, context, kinds[5], arguments[5], arguments[place])
+            start = builder.gep(start, [arguments[place + 1]])
+            rows = [builder.gep(start, [builder.mul(width, ir.Constant(_INT64, r))]) for r in range(ROWS)]
+            targets.append((rows, arguments[place + 2]))
+        second = builder.fcmp_unordered("!=", targets[1][1], ir.Constant(_FLOAT, 0.0))
+        _touch(builder, targets[0][0])
+        with builder.if_then(second):
+            _touch(builder, targets[1][0])
+        sums = _sums(builder, a, b, depth)
+        _add(builder, sums, *targets[0])
+        with builder.if_then(second):
+            _add(builder, sums, *targets[1])
+        return context.get_dummy_value()
+
+    n, f = types.int64, types.float32
+    return types.void(left, n, right, n, n, out, n, n, f, n, n, f), codegen
+
+
+def _touch(builder: Any, rows: list[Any]) -> None:
+    """Ask for the cache lines of a tile: the sums take long enough for them to come, also from memory."""
+    for row in rows:
+        for vector in _vectors(builder, row):
+            _prefetch(builder, vector)
+
+
+def _sums(builder: Any, a: Any, b: Any, depth: Any) -> list[list[Any]]:
+    zero = ir.Constant(_VECTOR, [0.0] * _LANES)
+    held = [[cgutils.alloca_once_value(builder, zero) for _ in range(_VECTORS)] for _ in range(ROWS)]
+    for line in held:
+        for place in line:  # alloca_once_value sets it where it is allocated, which is before any loop around this one
+            builder.store(zero, place)
+    with cgutils.for_range(builder, depth, intp=_INT64) as loop:
+        left = builder.gep(a, [builder.mul(loop.index, ir.Constant(_INT64, ROWS))])
+        right = builder.gep(b, [builder.mul(loop.index, ir.Constant(_INT64, WIDE))])
+        wide = [builder.load(vector, align=4) for vector in _vectors(builder, right)]
+        for r in range(ROWS):
+            scalar = _splat(builder, builder.load(builder.gep(left, [ir.Constant(_INT64, r)]), align=4))
+            for place, vector in zip(held[r], wide, strict=True):
+                term = builder.fmul(scalar, vector, flags=_FAST)
+                builder.store(builder.fadd(builder.load(place), term, flags=_FAST), place)
+    return [[builder.load(place) for place in line] for line in held]
+
+
+def _add(builder: Any, sums: list[list[Any]], rows: list[Any], scale: Any) -> None:
+    factor = _splat(builder, scale)
+    for line, row in zip(sums, rows, strict=True):
+        for vector, place in zip(line, _vectors(builder, row), strict=True):
+            scaled = builder.fmul(vector, factor, flags=_FAST)
+            builder.store(builder.fadd(builder.load(place, align=4), scaled, flags=_FAST), place, align=4)

@@ -1,0 +1,143 @@
+"""Products of packed matrices, added to tiles of a larger one, by Strassen's seven products of blocks instead of eight.
+
+A tile of the product is as wide as its sums are long, and is cut into blocks of half its width:
+
+    C11 C12     A11 A12     B11 B12
+    C21 C22  =  A21 A22  ·  B21 B22
+
+Each of the seven products takes one sum or difference of blocks from either side. These are made once for each tile of a side, and
+serve all products that the tile takes part in; a product is added to both its places from the registers. So what is saved in
+multiplications isn't spent on memory. (Volker Strassen. 1969. Gaussian Elimination is not Optimal. Numerische Mathematik 13. Jianyu
+Huang, Tyler M. Smith, Greg M. Henry, Robert A. van de Geijn. 2016. Strassen's Algorithm Reloaded. SC.)
+
+A block is packed in the order in which `_microtile` reads it: strips of `ROWS` rows (of the left side) or of `WIDE` columns (of the
+right one), and in a strip a line for each term of the sums. The four blocks of a tile stand one after the other, row by row, and so do
+the seven that are made of them.
+
+The error of a product is bounded by the size of its blocks, not by that of each row: rows and columns should be of like scale.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from cofactor.kernels.cpu._microtile import ROWS, WIDE, add_tile
+from cofactor.kernels.cpu.jit import kernel
+
+F = np.float32
+PRODUCTS = 7
+BLOCK_BYTES = 2**19  # of the right side, read again for each strip of the left one: half of a usual second-level cache
+
+# The two blocks of each sum and the sign of the second, where there is one. Blocks are counted 11, 12, 21, 22.
+LEFT_SUMS = np.array([(0, 3, 1), (2, 3, 1), (0, 0, 0), (3, 3, 0), (0, 1, 1), (2, 0, -1), (1, 3, -1)])
+RIGHT_SUMS = np.array([(0, 3, 1), (0, 0, 0), (1, 3, -1), (2, 0, -1), (3, 3, 0), (0, 1, 1), (2, 3, 1)])
+# Where each product is added (row and column of the block), and where else with which sign.
+PLACES = np.array([
+    (0, 0, 1, 1, 1), (1, 0, 1, 1, -1), (0, 1, 1, 1, 1), (0, 0, 1, 0, 1), (0, 1, 0, 0, -1), (1, 1, 0, 0, 0), (0, 0, 0, 0, 0),
+])  # fmt: skip
+
+
+@kernel
+def pack_left(source: Any, half: Any, blocks: Any) -> Any:
+    """The four blocks of a left tile from its transpose [2 half, 2 half]."""
+    lines = half * half // ROWS
+    for k in range(2 * half):
+        row = source[k]
+        for strip in range(2 * half // ROWS):
+            down, inner = strip * ROWS // half, k // half
+            line = blocks[(2 * down + inner) * lines + (strip - down * (half // ROWS)) * half + k - inner * half]
+            for r in range(ROWS):
+                line[r] = row[strip * ROWS + r]
+
+
+@kernel
+def make_sums(blocks: Any, table: Any, half: Any, tile: Any, panel: Any) -> Any:
+    """The seven sums of a tile's four blocks, as tile number ``tile`` of a panel."""
+    size = half * half
+    given, made = blocks.reshape(blocks.size), panel.reshape(panel.size)
+    for product in range(PRODUCTS):
+        one, other, sign = table[product]
+        a, b = given[one * size : (one + 1) * size], given[other * size : (other + 1) * size]
+        start = (tile * PRODUCTS + product) * size
+        total, factor = made[start : start + size], F(sign)
+        for k in range(size):
+            total[k] = a[k] + factor * b[k]
+
+
+@kernel
+def add_product(
+    left: Any, i: Any, right: Any, j: Any, half: Any, edge: Any, scale: Any, out: Any, top: Any, first: Any
+) -> Any:
+    """Add ``scale`` times tile i of the left panel times tile j of the right one to ``out`` from row ``top`` and column ``first``.
+
+    What reaches over the end of ``out`` is left out; ``edge`` is room for a tile of registers.
+    """
+    size = half * half
+    for product in range(PRODUCTS):
+        down, across, also_down, also_across, sign = PLACES[product]
+        _multiply(
+            left, (i * PRODUCTS + product) * size // ROWS, right, (j * PRODUCTS + product) * size // WIDE, half, edge, out,
+            top + down * half, first + across * half, scale, top + also_down * half, first + also_across * half, scale * F(sign), False,
+        )  # fmt: skip
+
+
+@kernel
+def add_lower_product(left: Any, right: Any, half: Any, edge: Any, scale: Any, out: Any, top: Any) -> Any:
+    """Add ``scale`` times the product of two tiles, given as four blocks each, to the diagonal tile of ``out`` from row ``top``.
+
+    Only what is on and below the diagonal is needed; above, near it, anything is written. That is fewer products than seven.
+    """
+    size = half * half
+    for block in range(6):
+        down, across, inner = (block + 2) >> 2, block >> 2, block & 1
+        _multiply(
+            left, (2 * down + inner) * size // ROWS, right, (2 * inner + across) * size // WIDE, half, edge, out,
+            top + down * half, top + across * half, scale, 0, 0, F(0), down == across,
+        )  # fmt: skip
+
+
+@kernel
+def _multiply(
+    left: Any, left_start: Any, right: Any, right_start: Any, half: Any, edge: Any, out: Any, row: Any, column: Any, scale: Any,
+    also_row: Any, also_column: Any, also_scale: Any, lower: Any,
+) -> Any:  # fmt: skip
+    """The product of two packed blocks, added to one place or two. ``lower`` leaves out what is above the diagonal of the first."""
+    n_rows, n_columns = out.shape
+    strips = half // WIDE
+    groups = 1 + (4 * half * half - 1) // BLOCK_BYTES
+    for group in range(groups):
+        for r in range(0, half, ROWS):
+            for strip in range(group * strips // groups, (group + 1) * strips // groups):
+                c = strip * WIDE
+                if lower and c >= r + ROWS:
+                    break
+                here = row + r < n_rows and column + c < n_columns
+                there = also_scale != 0 and also_row + r < n_rows and also_column + c < n_columns
+                if not (here or there):
+                    continue
+                whole = row + r + ROWS <= n_rows and column + c + WIDE <= n_columns
+                if also_scale != 0:
+                    whole = whole and also_row + r + ROWS <= n_rows and also_column + c + WIDE <= n_columns
+                target, y, x, factor = out, row + r, column + c, scale
+                also_y, also_x, also_factor = also_row + r, also_column + c, also_scale
+                if not whole:
+                    edge[:] = F(0)
+                    target, y, x, factor = edge, 0, 0, F(1)
+                    also_y, also_x, also_factor = 0, 0, F(0)
+                add_tile(
+                    left, left_start + r // ROWS * half, right, right_start + strip * half, half, target, y, x, factor,
+                    also_y, also_x, also_factor,
+                )  # fmt: skip
+                if not whole:
+                    _add_inside(edge, out, row + r, column + c, scale)
+                    _add_inside(edge, out, also_row + r, also_column + c, also_scale)
+
+
+@kernel
+def _add_inside(edge: Any, out: Any, row: Any, column: Any, scale: Any) -> Any:
+    if scale != 0:
+        for i in range(max(0, min(ROWS, out.shape[0] - row))):
+            for j in range(min(WIDE, out.shape[1] - column)):
+                out[row + i, column + j] += scale * edge[i, j]
