@@ -77,16 +77,10 @@ def add_tile(
         targets = []
         for place in (6, 9):
             start, width = _lines(builder, context, kinds[5], arguments[5], arguments[place])
-            start = builder.gep(start, [arguments[place + 1]])
-            rows = [builder.gep(start, [builder.mul(width, ir.Constant(_INT64, r))]) for r in range(ROWS)]
-            targets.append((rows, arguments[place + 2]))
-        second = builder.fcmp_unordered("!=", targets[1][1], ir.Constant(_FLOAT, 0.0))
-        _touch(builder, targets[0][0])
-        with builder.if_then(second):
-            _touch(builder, targets[1][0])
-        sums = _sums(builder, a, b, depth)
+            targets.append((builder.gep(start, [arguments[place + 1]]), width, arguments[place + 2]))
+        sums = _sums(builder, a, b, depth, targets)
         _add(builder, sums, *targets[0])
-        with builder.if_then(second):
+        with builder.if_then(builder.fcmp_unordered("!=", targets[1][2], ir.Constant(_FLOAT, 0.0))):
             _add(builder, sums, *targets[1])
         return context.get_dummy_value()
 
@@ -94,34 +88,36 @@ def add_tile(
     return types.void(left, n, right, n, n, out, n, n, f, n, n, f), codegen
 
 
-def _touch(builder: Any, rows: list[Any]) -> None:
-    """Ask for the cache lines of a tile: the sums take long enough for them to come, also from memory."""
-    for row in rows:
-        for vector in _vectors(builder, row):
-            _prefetch(builder, vector)
-
-
-def _sums(builder: Any, a: Any, b: Any, depth: Any) -> list[list[Any]]:
+def _sums(builder: Any, a: Any, b: Any, depth: Any, targets: list[Any]) -> list[list[Any]]:
+    """The tile's sums. A row of where they go is asked for from time to time: all at once would hold up what the sums need."""
     zero = ir.Constant(_VECTOR, [0.0] * _LANES)
-    held = [[cgutils.alloca_once_value(builder, zero) for _ in range(_VECTORS)] for _ in range(ROWS)]
+    held = [[cgutils.alloca_once(builder, _VECTOR) for _ in range(_VECTORS)] for _ in range(ROWS)]
     for line in held:
-        for place in line:  # alloca_once_value sets it where it is allocated, which is before any loop around this one
+        for place in line:
             builder.store(zero, place)
-    with cgutils.for_range(builder, depth, intp=_INT64) as loop:
-        left = builder.gep(a, [builder.mul(loop.index, ir.Constant(_INT64, ROWS))])
-        right = builder.gep(b, [builder.mul(loop.index, ir.Constant(_INT64, WIDE))])
-        wide = [builder.load(vector, align=4) for vector in _vectors(builder, right)]
-        for r in range(ROWS):
-            scalar = _splat(builder, builder.load(builder.gep(left, [ir.Constant(_INT64, r)]), align=4))
-            for place, vector in zip(held[r], wide, strict=True):
-                term = builder.fmul(scalar, vector, flags=_FAST)
-                builder.store(builder.fadd(builder.load(place), term, flags=_FAST), place)
+    part = builder.udiv(depth, ir.Constant(_INT64, ROWS))
+    with cgutils.for_range(builder, ir.Constant(_INT64, ROWS), intp=_INT64) as rows:
+        for start, width, _ in targets:
+            for vector in _vectors(builder, builder.gep(start, [builder.mul(rows.index, width)])):
+                _prefetch(builder, vector)
+        first = builder.mul(rows.index, part)
+        with cgutils.for_range(builder, part, intp=_INT64) as loop:
+            k = builder.add(first, loop.index)
+            left = builder.gep(a, [builder.mul(k, ir.Constant(_INT64, ROWS))])
+            right = builder.gep(b, [builder.mul(k, ir.Constant(_INT64, WIDE))])
+            wide = [builder.load(vector, align=4) for vector in _vectors(builder, right)]
+            for r in range(ROWS):
+                scalar = _splat(builder, builder.load(builder.gep(left, [ir.Constant(_INT64, r)]), align=4))
+                for place, vector in zip(held[r], wide, strict=True):
+                    term = builder.fmul(scalar, vector, flags=_FAST)
+                    builder.store(builder.fadd(builder.load(place), term, flags=_FAST), place)
     return [[builder.load(place) for place in line] for line in held]
 
 
-def _add(builder: Any, sums: list[list[Any]], rows: list[Any], scale: Any) -> None:
+def _add(builder: Any, sums: list[list[Any]], start: Any, width: Any, scale: Any) -> None:
     factor = _splat(builder, scale)
-    for line, row in zip(sums, rows, strict=True):
+    for r, line in enumerate(sums):
+        row = builder.gep(start, [builder.mul(width, ir.Constant(_INT64, r))])
         for vector, place in zip(line, _vectors(builder, row), strict=True):
             scaled = builder.fmul(vector, factor, flags=_FAST)
             builder.store(builder.fadd(builder.load(place, align=4), scaled, flags=_FAST), place, align=4)

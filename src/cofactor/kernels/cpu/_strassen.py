@@ -28,7 +28,6 @@ from cofactor.kernels.cpu.jit import kernel
 
 F = np.float32
 PRODUCTS = 7
-BLOCK_BYTES = 2**19  # of the right side, read again for each strip of the left one: half of a usual second-level cache
 
 # The two blocks of each sum and the sign of the second, where there is one. Blocks are counted 11, 12, 21, 22.
 LEFT_SUMS = np.array([(0, 3, 1), (2, 3, 1), (0, 0, 0), (3, 3, 0), (0, 1, 1), (2, 0, -1), (1, 3, -1)])
@@ -74,13 +73,18 @@ def add_product(
 
     What reaches over the end of ``out`` is left out; ``edge`` is room for a tile of registers.
     """
-    size = half * half
-    for product in range(PRODUCTS):
-        down, across, also_down, also_across, sign = PLACES[product]
-        _multiply(
-            left, (i * PRODUCTS + product) * size // ROWS, right, (j * PRODUCTS + product) * size // WIDE, half, edge, out,
-            top + down * half, first + across * half, scale, top + also_down * half, first + also_across * half, scale * F(sign), False,
-        )  # fmt: skip
+    # All products are made of one strip of each side before the next: what they are added to stays in the cache from one to the next.
+    for column in range(0, half, WIDE):
+        for row in range(0, half, ROWS):
+            for product in range(PRODUCTS):
+                down, across, also_down, also_across, sign = PLACES[product]
+                a = ((i * PRODUCTS + product) * half + row) // ROWS * half
+                b = ((j * PRODUCTS + product) * half + column) // WIDE * half
+                y, x = top + row, first + column
+                _add_tile(
+                    left, a, right, b, half, edge, out, y + down * half, x + across * half, scale,
+                    y + also_down * half, x + also_across * half, scale * F(sign),
+                )  # fmt: skip
 
 
 @kernel
@@ -89,50 +93,33 @@ def add_lower_product(left: Any, right: Any, half: Any, edge: Any, scale: Any, o
 
     Only what is on and below the diagonal is needed; above, near it, anything is written. That is fewer products than seven.
     """
-    size = half * half
     for block in range(6):
         down, across, inner = (block + 2) >> 2, block >> 2, block & 1
-        _multiply(
-            left, (2 * down + inner) * size // ROWS, right, (2 * inner + across) * size // WIDE, half, edge, out,
-            top + down * half, top + across * half, scale, 0, 0, F(0), down == across,
-        )  # fmt: skip
+        for row in range(0, half, ROWS):
+            for column in range(0, half if down > across else min(half, row + ROWS), WIDE):
+                a, b = ((2 * down + inner) * half + row) // ROWS * half, ((2 * inner + across) * half + column) // WIDE * half
+                y, x = top + down * half + row, top + across * half + column
+                _add_tile(left, a, right, b, half, edge, out, y, x, scale, 0, 0, F(0))
 
 
 @kernel
-def _multiply(
-    left: Any, left_start: Any, right: Any, right_start: Any, half: Any, edge: Any, out: Any, row: Any, column: Any, scale: Any,
-    also_row: Any, also_column: Any, also_scale: Any, lower: Any,
+def _add_tile(
+    left: Any, left_line: Any, right: Any, right_line: Any, depth: Any, edge: Any, out: Any, row: Any, column: Any, scale: Any,
+    also_row: Any, also_column: Any, also_scale: Any,
 ) -> Any:  # fmt: skip
-    """The product of two packed blocks, added to one place or two. ``lower`` leaves out what is above the diagonal of the first."""
+    """What `_microtile.add_tile` does, but for what reaches over the end of ``out``."""
     n_rows, n_columns = out.shape
-    strips = half // WIDE
-    groups = 1 + (4 * half * half - 1) // BLOCK_BYTES
-    for group in range(groups):
-        for r in range(0, half, ROWS):
-            for strip in range(group * strips // groups, (group + 1) * strips // groups):
-                c = strip * WIDE
-                if lower and c >= r + ROWS:
-                    break
-                here = row + r < n_rows and column + c < n_columns
-                there = also_scale != 0 and also_row + r < n_rows and also_column + c < n_columns
-                if not (here or there):
-                    continue
-                whole = row + r + ROWS <= n_rows and column + c + WIDE <= n_columns
-                if also_scale != 0:
-                    whole = whole and also_row + r + ROWS <= n_rows and also_column + c + WIDE <= n_columns
-                target, y, x, factor = out, row + r, column + c, scale
-                also_y, also_x, also_factor = also_row + r, also_column + c, also_scale
-                if not whole:
-                    edge[:] = F(0)
-                    target, y, x, factor = edge, 0, 0, F(1)
-                    also_y, also_x, also_factor = 0, 0, F(0)
-                add_tile(
-                    left, left_start + r // ROWS * half, right, right_start + strip * half, half, target, y, x, factor,
-                    also_y, also_x, also_factor,
-                )  # fmt: skip
-                if not whole:
-                    _add_inside(edge, out, row + r, column + c, scale)
-                    _add_inside(edge, out, also_row + r, also_column + c, also_scale)
+    here, there = row < n_rows and column < n_columns, also_scale != 0 and also_row < n_rows and also_column < n_columns
+    whole = row + ROWS <= n_rows and column + WIDE <= n_columns
+    if also_scale != 0:
+        whole = whole and also_row + ROWS <= n_rows and also_column + WIDE <= n_columns
+    if whole:
+        add_tile(left, left_line, right, right_line, depth, out, row, column, scale, also_row, also_column, also_scale)
+    elif here or there:
+        edge[:] = F(0)
+        add_tile(left, left_line, right, right_line, depth, edge, 0, 0, F(1), 0, 0, F(0))
+        _add_inside(edge, out, row, column, scale)
+        _add_inside(edge, out, also_row, also_column, also_scale)
 
 
 @kernel

@@ -27,7 +27,7 @@ from cofactor.kernels.cpu._microtile import ROWS, UNIT, WIDE
 from cofactor.kernels.cpu._strassen import LEFT_SUMS, PRODUCTS, RIGHT_SUMS, add_lower_product, add_product, make_sums, pack_left
 from cofactor.kernels.cpu.jit import kernel, on_threads, shared
 
-WIDEST = 1056  # of a tile: each sweep reads and writes the whole matrix, so wide tiles spare the memory
+WIDEST = 768  # of a tile: each sweep reads and writes the whole matrix, so wide tiles spare the memory
 FEWEST = 8  # tiles in a row that small matrices are cut into, to keep the threads evenly busy
 
 F = np.float32
