@@ -61,12 +61,12 @@ def _lines(builder: Any, context: Any, kind: Any, array: Any, line: Any) -> tupl
 @intrinsic
 def add_tile(
     typingctx: Any, left: Any, left_line: Any, right: Any, right_line: Any, depth: Any, out: Any, row: Any, column: Any,
-    scale: Any, also_row: Any, also_column: Any, also_scale: Any,
+    scale: Any, also_row: Any, also_column: Any, also_scale: Any, soon: Any,
 ) -> Any:  # fmt: skip
     """Add ``scale`` times a tile's product to ``out[row:row + ROWS, column:column + WIDE]``, and to a second place alike.
 
     The product is ``sum over k < depth of left[left_line + k]' right[right_line + k]``, with lines of `ROWS` and `WIDE` floats. Where
-    ``also_scale`` is 0 there is no second place.
+    ``also_scale`` is 0 there is no second place. The lines of ``left`` from ``soon`` on are asked for: they come next.
     """
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -78,17 +78,18 @@ def add_tile(
         for place in (6, 9):
             start, width = _lines(builder, context, kinds[5], arguments[5], arguments[place])
             targets.append((builder.gep(start, [arguments[place + 1]]), width, arguments[place + 2]))
-        sums = _sums(builder, a, b, depth, targets)
+        soon, _ = _lines(builder, context, kinds[0], arguments[0], arguments[12])
+        sums = _sums(builder, a, b, depth, targets, soon)
         _add(builder, sums, *targets[0])
         with builder.if_then(builder.fcmp_unordered("!=", targets[1][2], ir.Constant(_FLOAT, 0.0))):
             _add(builder, sums, *targets[1])
         return context.get_dummy_value()
 
     n, f = types.int64, types.float32
-    return types.void(left, n, right, n, n, out, n, n, f, n, n, f), codegen
+    return types.void(left, n, right, n, n, out, n, n, f, n, n, f, n), codegen
 
 
-def _sums(builder: Any, a: Any, b: Any, depth: Any, targets: list[Any]) -> list[list[Any]]:
+def _sums(builder: Any, a: Any, b: Any, depth: Any, targets: list[Any], soon: Any) -> list[list[Any]]:
     """The tile's sums. A row of where they go is asked for from time to time: all at once would hold up what the sums need."""
     zero = ir.Constant(_VECTOR, [0.0] * _LANES)
     held = [[cgutils.alloca_once(builder, _VECTOR) for _ in range(_VECTORS)] for _ in range(ROWS)]
@@ -105,6 +106,7 @@ def _sums(builder: Any, a: Any, b: Any, depth: Any, targets: list[Any]) -> list[
             k = builder.add(first, loop.index)
             left = builder.gep(a, [builder.mul(k, ir.Constant(_INT64, ROWS))])
             right = builder.gep(b, [builder.mul(k, ir.Constant(_INT64, WIDE))])
+            _prefetch(builder, builder.gep(soon, [builder.mul(k, ir.Constant(_INT64, ROWS))]))
             wide = [builder.load(vector, align=4) for vector in _vectors(builder, right)]
             for r in range(ROWS):
                 scalar = _splat(builder, builder.load(builder.gep(left, [ir.Constant(_INT64, r)]), align=4))

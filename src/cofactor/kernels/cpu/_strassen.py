@@ -80,10 +80,11 @@ def add_product(
                 down, across, also_down, also_across, sign = PLACES[product]
                 a = ((i * PRODUCTS + product) * half + row) // ROWS * half
                 b = ((j * PRODUCTS + product) * half + column) // WIDE * half
+                soon = a + half * half // ROWS if product < PRODUCTS - 1 else (i * PRODUCTS * half + row) // ROWS * half + half
                 y, x = top + row, first + column
                 _add_tile(
                     left, a, right, b, half, edge, out, y + down * half, x + across * half, scale,
-                    y + also_down * half, x + also_across * half, scale * F(sign),
+                    y + also_down * half, x + also_across * half, scale * F(sign), soon,
                 )  # fmt: skip
 
 
@@ -99,13 +100,13 @@ def add_lower_product(left: Any, right: Any, half: Any, edge: Any, scale: Any, o
             for column in range(0, half if down > across else min(half, row + ROWS), WIDE):
                 a, b = ((2 * down + inner) * half + row) // ROWS * half, ((2 * inner + across) * half + column) // WIDE * half
                 y, x = top + down * half + row, top + across * half + column
-                _add_tile(left, a, right, b, half, edge, out, y, x, scale, 0, 0, F(0))
+                _add_tile(left, a, right, b, half, edge, out, y, x, scale, 0, 0, F(0), a)
 
 
 @kernel
 def _add_tile(
     left: Any, left_line: Any, right: Any, right_line: Any, depth: Any, edge: Any, out: Any, row: Any, column: Any, scale: Any,
-    also_row: Any, also_column: Any, also_scale: Any,
+    also_row: Any, also_column: Any, also_scale: Any, soon: Any,
 ) -> Any:  # fmt: skip
     """What `_microtile.add_tile` does, but for what reaches over the end of ``out``."""
     n_rows, n_columns = out.shape
@@ -114,10 +115,10 @@ def _add_tile(
     if also_scale != 0:
         whole = whole and also_row + ROWS <= n_rows and also_column + WIDE <= n_columns
     if whole:
-        add_tile(left, left_line, right, right_line, depth, out, row, column, scale, also_row, also_column, also_scale)
+        add_tile(left, left_line, right, right_line, depth, out, row, column, scale, also_row, also_column, also_scale, soon)
     elif here or there:
         edge[:] = F(0)
-        add_tile(left, left_line, right, right_line, depth, edge, 0, 0, F(1), 0, 0, F(0))
+        add_tile(left, left_line, right, right_line, depth, edge, 0, 0, F(1), 0, 0, F(0), soon)
         _add_inside(edge, out, row, column, scale)
         _add_inside(edge, out, also_row, also_column, also_scale)
 
