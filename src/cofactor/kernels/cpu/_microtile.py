@@ -51,7 +51,7 @@ def _vectors(builder: Any, start: Any) -> list[Any]:
     return [builder.bitcast(place, _VECTOR.as_pointer()) for place in places]
 
 
-def _lines(builder: Any, context: Any, kind: Any, array: Any, line: Any) -> tuple[Any, Any]:
+def _line(context: Any, builder: Any, kind: Any, array: Any, line: Any) -> tuple[Any, Any]:
     """Pointer to a line of a C-contiguous matrix, and the length of its lines."""
     struct = context.make_array(kind)(context, builder, array)
     width = cgutils.unpack_tuple(builder, struct.shape, 2)[1]
@@ -60,37 +60,36 @@ def _lines(builder: Any, context: Any, kind: Any, array: Any, line: Any) -> tupl
 
 @intrinsic
 def add_tile(
-    typingctx: Any, left: Any, left_line: Any, right: Any, right_line: Any, depth: Any, out: Any, row: Any, column: Any,
-    scale: Any, also_row: Any, also_column: Any, also_scale: Any, soon: Any,
+    typingctx: Any, left: Any, left_line: Any, right: Any, right_line: Any, depth: Any, sums: Any, place: Any, sign: Any, also_place: Any,
+    also_sign: Any, soon: Any, out: Any, row: Any, column: Any,
 ) -> Any:  # fmt: skip
-    """Add ``scale`` times a tile's product to ``out[row:row + ROWS, column:column + WIDE]``, and to a second place alike.
+    """Add ``sign`` times a tile's product to ``sums[place:place + ROWS]``, and to a second place alike unless its sign is 0.
 
-    The product is ``sum over k < depth of left[left_line + k]' right[right_line + k]``, with lines of `ROWS` and `WIDE` floats. Where
-    ``also_scale`` is 0 there is no second place. The lines of ``left`` from ``soon`` on are asked for: they come next.
+    The product is ``sum over k < depth of left[left_line + k]' right[right_line + k]``, with lines of `ROWS` and `WIDE` floats; ``depth``
+    is a multiple of `ROWS`. The lines of ``left`` from ``soon`` on are asked for on the way, and the tile of ``out`` that begins at
+    ``row`` and ``column``: both come next.
     """
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         kinds = signature.args
-        a, _ = _lines(builder, context, kinds[0], arguments[0], arguments[1])
-        b, _ = _lines(builder, context, kinds[2], arguments[2], arguments[3])
-        depth = arguments[4]
-        targets = []
-        for place in (6, 9):
-            start, width = _lines(builder, context, kinds[5], arguments[5], arguments[place])
-            targets.append((builder.gep(start, [arguments[place + 1]]), width, arguments[place + 2]))
-        soon, _ = _lines(builder, context, kinds[0], arguments[0], arguments[12])
-        sums = _sums(builder, a, b, depth, targets, soon)
-        _add(builder, sums, *targets[0])
-        with builder.if_then(builder.fcmp_unordered("!=", targets[1][2], ir.Constant(_FLOAT, 0.0))):
-            _add(builder, sums, *targets[1])
+        a, b, one, other, soon = (
+            _line(context, builder, kinds[array], arguments[array], arguments[line])[0]
+            for array, line in ((0, 1), (2, 3), (5, 6), (5, 8), (0, 10))
+        )
+        out, width = _line(context, builder, kinds[11], arguments[11], arguments[12])
+        out = builder.gep(out, [arguments[13]])
+        held = _products(builder, a, b, arguments[4], soon, (out, width), (one, other))
+        _add(builder, held, one, arguments[7])
+        with builder.if_then(builder.fcmp_unordered("!=", arguments[9], ir.Constant(_FLOAT, 0.0))):
+            _add(builder, held, other, arguments[9])
         return context.get_dummy_value()
 
     n, f = types.int64, types.float32
-    return types.void(left, n, right, n, n, out, n, n, f, n, n, f, n), codegen
+    return types.void(left, n, right, n, n, sums, n, f, n, f, n, out, n, n), codegen
 
 
-def _sums(builder: Any, a: Any, b: Any, depth: Any, targets: list[Any], soon: Any) -> list[list[Any]]:
-    """The tile's sums. A row of where they go is asked for from time to time: all at once would hold up what the sums need."""
+def _products(builder: Any, a: Any, b: Any, depth: Any, soon: Any, out: tuple[Any, Any], places: tuple[Any, Any]) -> list[list[Any]]:
+    """The tile's sums. What comes next is asked for little by little, since all at once would hold up what is needed now."""
     zero = ir.Constant(_VECTOR, [0.0] * _LANES)
     held = [[cgutils.alloca_once(builder, _VECTOR) for _ in range(_VECTORS)] for _ in range(ROWS)]
     for line in held:
@@ -98,9 +97,13 @@ def _sums(builder: Any, a: Any, b: Any, depth: Any, targets: list[Any], soon: An
             builder.store(zero, place)
     part = builder.udiv(depth, ir.Constant(_INT64, ROWS))
     with cgutils.for_range(builder, ir.Constant(_INT64, ROWS), intp=_INT64) as rows:
-        for start, width, _ in targets:
-            for vector in _vectors(builder, builder.gep(start, [builder.mul(rows.index, width)])):
-                _prefetch(builder, vector)
+        for vector in _vectors(builder, builder.gep(out[0], [builder.mul(rows.index, out[1])])):
+            _prefetch(builder, vector)
+        with builder.if_then(builder.icmp_unsigned("==", rows.index, ir.Constant(_INT64, ROWS - 2))):
+            for start in places:
+                for r in range(ROWS):
+                    for vector in _vectors(builder, builder.gep(start, [ir.Constant(_INT64, r * WIDE)])):
+                        _prefetch(builder, vector)
         first = builder.mul(rows.index, part)
         with cgutils.for_range(builder, part, intp=_INT64) as loop:
             k = builder.add(first, loop.index)
@@ -116,10 +119,9 @@ def _sums(builder: Any, a: Any, b: Any, depth: Any, targets: list[Any], soon: An
     return [[builder.load(place) for place in line] for line in held]
 
 
-def _add(builder: Any, sums: list[list[Any]], start: Any, width: Any, scale: Any) -> None:
-    factor = _splat(builder, scale)
-    for r, line in enumerate(sums):
-        row = builder.gep(start, [builder.mul(width, ir.Constant(_INT64, r))])
-        for vector, place in zip(line, _vectors(builder, row), strict=True):
+def _add(builder: Any, held: list[list[Any]], start: Any, sign: Any) -> None:
+    factor = _splat(builder, sign)
+    for r, line in enumerate(held):
+        for vector, place in zip(line, _vectors(builder, builder.gep(start, [ir.Constant(_INT64, r * WIDE)])), strict=True):
             scaled = builder.fmul(vector, factor, flags=_FAST)
             builder.store(builder.fadd(builder.load(place, align=4), scaled, flags=_FAST), place, align=4)

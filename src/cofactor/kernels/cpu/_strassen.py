@@ -32,10 +32,8 @@ PRODUCTS = 7
 # The two blocks of each sum and the sign of the second, where there is one. Blocks are counted 11, 12, 21, 22.
 LEFT_SUMS = np.array([(0, 3, 1), (2, 3, 1), (0, 0, 0), (3, 3, 0), (0, 1, 1), (2, 0, -1), (1, 3, -1)])
 RIGHT_SUMS = np.array([(0, 3, 1), (0, 0, 0), (1, 3, -1), (2, 0, -1), (3, 3, 0), (0, 1, 1), (2, 3, 1)])
-# Where each product is added (row and column of the block), and where else with which sign.
-PLACES = np.array([
-    (0, 0, 1, 1, 1), (1, 0, 1, 1, -1), (0, 1, 1, 1, 1), (0, 0, 1, 0, 1), (0, 1, 0, 0, -1), (1, 1, 0, 0, 0), (0, 0, 0, 0, 0),
-])  # fmt: skip
+# The block that each product is added to, and the sign; a second one, if its sign isn't 0.
+PLACES = np.array([(0, 1, 3, 1), (2, 1, 3, -1), (1, 1, 3, 1), (0, 1, 2, 1), (1, 1, 0, -1), (3, 1, 0, 0), (0, 1, 0, 0)])
 
 
 @kernel
@@ -66,66 +64,67 @@ def make_sums(blocks: Any, table: Any, half: Any, tile: Any, panel: Any) -> Any:
 
 
 @kernel
-def add_product(
-    left: Any, i: Any, right: Any, j: Any, half: Any, edge: Any, scale: Any, out: Any, top: Any, first: Any
-) -> Any:
+def add_product(left: Any, i: Any, right: Any, j: Any, half: Any, sums: Any, scale: Any, out: Any, top: Any, first: Any) -> Any:
     """Add ``scale`` times tile i of the left panel times tile j of the right one to ``out`` from row ``top`` and column ``first``.
 
-    What reaches over the end of ``out`` is left out; ``edge`` is room for a tile of registers.
+    What reaches over the end of ``out`` is left out. ``sums`` is room for four tiles of registers, [4 ROWS, WIDE].
     """
-    # All products are made of one strip of each side before the next: what they are added to stays in the cache from one to the next.
+    step = half * half // ROWS
+    # All seven of one strip of each side before the next strip: their sums stay near, and go to ``out`` once.
     for column in range(0, half, WIDE):
+        b = (j * PRODUCTS * half + column) // WIDE * half
         for row in range(0, half, ROWS):
+            a = (i * PRODUCTS * half + row) // ROWS * half
+            _clear(sums, 4 * ROWS)
             for product in range(PRODUCTS):
-                down, across, also_down, also_across, sign = PLACES[product]
-                a = ((i * PRODUCTS + product) * half + row) // ROWS * half
-                b = ((j * PRODUCTS + product) * half + column) // WIDE * half
-                soon = a + half * half // ROWS if product < PRODUCTS - 1 else (i * PRODUCTS * half + row) // ROWS * half + half
-                y, x = top + row, first + column
-                _add_tile(
-                    left, a, right, b, half, edge, out, y + down * half, x + across * half, scale,
-                    y + also_down * half, x + also_across * half, scale * F(sign), soon,
+                place, sign, also_place, also_sign = PLACES[product]
+                soon = a + (product + 1) * step if product < PRODUCTS - 1 else a + half
+                block = min(product, 3)
+                add_tile(
+                    left, a + product * step, right, b + product * (half * half // WIDE), half, sums, place * ROWS, F(sign),
+                    also_place * ROWS, F(also_sign), soon, out, top + row + (block >> 1) * half, first + column + (block & 1) * half,
                 )  # fmt: skip
+            for block in range(4):
+                y, x = top + row + (block >> 1) * half, first + column + (block & 1) * half
+                _add_inside(sums, block * ROWS, scale, out, y, x)
 
 
 @kernel
-def add_lower_product(left: Any, right: Any, half: Any, edge: Any, scale: Any, out: Any, top: Any) -> Any:
+def add_lower_product(left: Any, right: Any, half: Any, sums: Any, scale: Any, out: Any, top: Any) -> Any:
     """Add ``scale`` times the product of two tiles, given as four blocks each, to the diagonal tile of ``out`` from row ``top``.
 
     Only what is on and below the diagonal is needed; above, near it, anything is written. That is fewer products than seven.
     """
-    for block in range(6):
-        down, across, inner = (block + 2) >> 2, block >> 2, block & 1
+    for block in (0, 2, 3):
+        down, across = block >> 1, block & 1
         for row in range(0, half, ROWS):
             for column in range(0, half if down > across else min(half, row + ROWS), WIDE):
-                a, b = ((2 * down + inner) * half + row) // ROWS * half, ((2 * inner + across) * half + column) // WIDE * half
                 y, x = top + down * half + row, top + across * half + column
-                _add_tile(left, a, right, b, half, edge, out, y, x, scale, 0, 0, F(0), a)
+                _clear(sums, ROWS)
+                for inner in range(2):
+                    a, b = ((2 * down + inner) * half + row) // ROWS * half, ((2 * inner + across) * half + column) // WIDE * half
+                    add_tile(left, a, right, b, half, sums, 0, F(1), 0, F(0), a, out, y, x)
+                _add_inside(sums, 0, scale, out, y, x)
 
 
 @kernel
-def _add_tile(
-    left: Any, left_line: Any, right: Any, right_line: Any, depth: Any, edge: Any, out: Any, row: Any, column: Any, scale: Any,
-    also_row: Any, also_column: Any, also_scale: Any, soon: Any,
-) -> Any:  # fmt: skip
-    """What `_microtile.add_tile` does, but for what reaches over the end of ``out``."""
-    n_rows, n_columns = out.shape
-    here, there = row < n_rows and column < n_columns, also_scale != 0 and also_row < n_rows and also_column < n_columns
-    whole = row + ROWS <= n_rows and column + WIDE <= n_columns
-    if also_scale != 0:
-        whole = whole and also_row + ROWS <= n_rows and also_column + WIDE <= n_columns
-    if whole:
-        add_tile(left, left_line, right, right_line, depth, out, row, column, scale, also_row, also_column, also_scale, soon)
-    elif here or there:
-        edge[:] = F(0)
-        add_tile(left, left_line, right, right_line, depth, edge, 0, 0, F(1), 0, 0, F(0), soon)
-        _add_inside(edge, out, row, column, scale)
-        _add_inside(edge, out, also_row, also_column, also_scale)
+def _clear(sums: Any, count: Any) -> Any:
+    for i in range(count):
+        line = sums[i]
+        for j in range(WIDE):
+            line[j] = F(0)
 
 
 @kernel
-def _add_inside(edge: Any, out: Any, row: Any, column: Any, scale: Any) -> Any:
-    if scale != 0:
-        for i in range(max(0, min(ROWS, out.shape[0] - row))):
-            for j in range(min(WIDE, out.shape[1] - column)):
-                out[row + i, column + j] += scale * edge[i, j]
+def _add_inside(sums: Any, at: Any, scale: Any, out: Any, top: Any, first: Any) -> Any:
+    """Add ``scale`` times a tile to ``out``, but for what reaches over the end."""
+    n_rows, n_columns = min(ROWS, out.shape[0] - top), out.shape[1] - first
+    for i in range(n_rows):
+        line = sums[at + i]
+        if n_columns >= WIDE:
+            row = out[top + i, first : first + WIDE]
+            for j in range(WIDE):  # a number known beforehand, so that it becomes a few vector instructions
+                row[j] += scale * line[j]
+        else:
+            for j in range(n_columns):
+                out[top + i, first + j] += scale * line[j]

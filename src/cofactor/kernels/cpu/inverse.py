@@ -125,12 +125,12 @@ class _Sweeps:
         return np.empty((n_tiles * PRODUCTS * self.half**2 // width, width), F)
 
     def _room(self) -> tuple[np.ndarray, ...]:
-        """What a thread needs for itself: a tile of V D, one packed for the left side and one for the right, and a tile of registers."""
+        """What a thread needs for itself: a tile of V D, one packed for the left side and one for the right, and tiles of registers."""
         try:
             return self.rooms.pop()
         except IndexError:
             size = self.tile**2
-            shapes = ((self.tile, self.tile), (size // ROWS, ROWS), (size // WIDE, WIDE), (ROWS, WIDE))
+            shapes = ((self.tile, self.tile), (size // ROWS, ROWS), (size // WIDE, WIDE), (4 * ROWS, WIDE))
             return tuple(np.empty(shape, F) for shape in shapes)
 
 
@@ -163,17 +163,17 @@ def _place_pivot(inverse: Any, matrix: Any, first: Any, half: Any, whole: Any, b
 @kernel
 def _scale_rows(
     matrix: Any, first: Any, last: Any, i: Any, half: Any, pivot: Any, right: Any, left: Any, product: Any, left_blocks: Any,
-    right_blocks: Any, edge: Any,
+    right_blocks: Any, sums: Any,
 ) -> Any:  # fmt: skip
     """A_IK = V_I D, the panels of V_I and V_I D, and the update of the diagonal tile. (V_I D)' = D V_I', for then V_I is packed once."""
     _gather(matrix, first, last, i * 2 * half, half, right_blocks)
     make_sums(right_blocks, RIGHT_SUMS, half, i, right)
     product[:] = F(0)
-    add_product(pivot, 0, right, i, half, edge, F(1), product, 0, 0)
+    add_product(pivot, 0, right, i, half, sums, F(1), product, 0, 0)
     _put_back(matrix, first, last, i * 2 * half, product)
     pack_left(product, half, left_blocks)
     make_sums(left_blocks, LEFT_SUMS, half, i, left)
-    add_lower_product(left_blocks, right_blocks, half, edge, F(-1), matrix, i * 2 * half)
+    add_lower_product(left_blocks, right_blocks, half, sums, F(-1), matrix, i * 2 * half)
 
 
 @kernel
