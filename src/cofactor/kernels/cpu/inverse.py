@@ -67,6 +67,12 @@ def invert_lower(matrix: np.ndarray, n_threads: int, done: Callable[[float], Non
     return -1
 
 
+def panel_bytes(n: int) -> int:
+    """Return how many bytes `invert_lower` takes beside a matrix of ``n`` rows: two panels, and four tiles for each of eight threads."""
+    tile = 2 * _half(n)
+    return 4 * tile * (2 * PRODUCTS * (n + tile) // 4 + 8 * 4 * tile)
+
+
 def _half(n: int) -> int:
     """Half the width of a tile."""
     n_tiles = max(-(-n // WIDEST), FEWEST)
@@ -98,16 +104,12 @@ class _Sweeps:
         bad = _invert_small(small)
         if bad >= 0:
             return first + bad
-        room = self._room()
-        _place_pivot(small, self.matrix, first, self.half, room[0], room[1], self.pivot)
-        self.rooms.append(room)
+        self._place_pivot(small, first)
         others = [i for i in range(self.n_tiles) if i != first // self.tile]
         pairs = [(i, j) for i in others for j in others if j < i]
 
         def scale(at: int) -> None:
-            room = self._room()
-            _scale_rows(self.matrix, first, last, others[at], self.half, self.pivot, self.right, self.left, *room)
-            self.rooms.append(room)
+            self._scale_rows(first, last, others[at])
 
         def update(at: int) -> None:
             room = self._room()
@@ -119,6 +121,28 @@ class _Sweeps:
         on_threads(scale, len(others), n_threads)
         on_threads(update, len(pairs), n_threads)
         return -1
+
+    def _place_pivot(self, inverse: np.ndarray, first: int) -> None:
+        """D, whose lower triangle is given, as the left side of a product, and A_KK = -D."""
+        whole, blocks, _, _ = room = self._room()
+        _spread_pivot(inverse, self.matrix, first, whole)
+        pack_left(whole, self.half, blocks)
+        make_sums(blocks, LEFT_SUMS, self.half, 0, self.pivot)
+        self.rooms.append(room)
+
+    def _scale_rows(self, first: int, last: int, i: int) -> None:
+        """A_IK = V_I D, the panels of V_I and of V_I D, and the diagonal tile. (V_I D)' = D V_I', for then V_I is packed once."""
+        product, left, right, sums = room = self._room()
+        half, top = self.half, i * self.tile
+        _gather(self.matrix, first, last, top, half, right)
+        make_sums(right, RIGHT_SUMS, half, i, self.right)
+        product[:] = 0.0
+        add_product(self.pivot, 0, self.right, i, half, sums, F(1), product, 0, 0)
+        _put_back(self.matrix, first, last, top, product)
+        pack_left(product, half, left)
+        make_sums(left, LEFT_SUMS, half, i, self.left)
+        add_lower_product(left, right, half, sums, F(-1), self.matrix, top)
+        self.rooms.append(room)
 
     def _panel(self, n_tiles: int, width: int) -> np.ndarray:
         """Room for one side of the products."""
@@ -147,8 +171,8 @@ def _invert_small(pivot: np.ndarray) -> int:
 
 
 @kernel
-def _place_pivot(inverse: Any, matrix: Any, first: Any, half: Any, whole: Any, blocks: Any, panel: Any) -> Any:
-    """D, whose lower triangle is given, as the left side of a product, and A_KK = -D."""
+def _spread_pivot(inverse: Any, matrix: Any, first: Any, whole: Any) -> Any:
+    """Both triangles of D, filled up with zeros, and A_KK = -D."""
     whole[:] = F(0)
     for i in range(inverse.shape[0]):
         for j in range(i + 1):
@@ -156,24 +180,6 @@ def _place_pivot(inverse: Any, matrix: Any, first: Any, half: Any, whole: Any, b
             whole[i, j] = d
             whole[j, i] = d
             matrix[first + i, first + j] = -d
-    pack_left(whole, half, blocks)
-    make_sums(blocks, LEFT_SUMS, half, 0, panel)
-
-
-@kernel
-def _scale_rows(
-    matrix: Any, first: Any, last: Any, i: Any, half: Any, pivot: Any, right: Any, left: Any, product: Any, left_blocks: Any,
-    right_blocks: Any, sums: Any,
-) -> Any:  # fmt: skip
-    """A_IK = V_I D, the panels of V_I and V_I D, and the update of the diagonal tile. (V_I D)' = D V_I', for then V_I is packed once."""
-    _gather(matrix, first, last, i * 2 * half, half, right_blocks)
-    make_sums(right_blocks, RIGHT_SUMS, half, i, right)
-    product[:] = F(0)
-    add_product(pivot, 0, right, i, half, sums, F(1), product, 0, 0)
-    _put_back(matrix, first, last, i * 2 * half, product)
-    pack_left(product, half, left_blocks)
-    make_sums(left_blocks, LEFT_SUMS, half, i, left)
-    add_lower_product(left_blocks, right_blocks, half, sums, F(-1), matrix, i * 2 * half)
 
 
 @kernel
