@@ -2,7 +2,7 @@
 
 LAPACK's potrf and potri would do, but SciPy's wrappers count in 32 bits, and the OpenBLAS behind them overruns its buffer
 in a threaded spotrf of some 40,000 rows. This one counts in 64 bits, can show its progress and be interrupted, and does the same n³
-multiplications and additions, an eighth of them less where the tiles are large enough for Strassen's products.
+multiplications and additions, less the eighth that Strassen's products save off the diagonal.
 
 Sweeping the block K of a symmetric matrix A, with D = A_KK^-1 and V = A_·K:
 
@@ -13,6 +13,10 @@ kept. (G. W. Stewart. 1973. Introduction to Matrix Computations, on the sweep op
 
 The blocks that are swept and the tiles I, J are of one width. V is packed once in a sweep, as the right side of all its products, and
 V D once, as the left side. Each tile is one thread's work, so that the result doesn't depend on their number.
+
+Measured on the first 3,000 items of ml-1m against float64: EASE's weights are wrong by 6e-6 at most with λ = 200 and by 1.6e-4 with
+λ = 1, where eight products of blocks leave 2e-6 and 3e-5, and LAPACK's spotrf and spotri 3e-6 and 2e-5. Without the common scale of all
+rows it would be 1.4e-5 and 4e-3.
 """
 
 from __future__ import annotations
@@ -21,6 +25,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from scipy.linalg import lapack  # here, since its threads can't be set before it is loaded
 
 from cofactor.base.threads import native_threads
 from cofactor.kernels.cpu._microtile import ROWS, UNIT, WIDE
@@ -160,8 +165,6 @@ class _Sweeps:
 
 def _invert_small(pivot: np.ndarray) -> int:
     """Replace the lower triangle of a small matrix by that of its inverse; return -1, or the row at which it isn't positive definite."""
-    from scipy.linalg import lapack
-
     # To LAPACK, which counts by columns, this lower triangle is an upper one.
     root, failed = lapack.dpotrf(pivot.T, lower=0, overwrite_a=1, clean=0)
     if failed:
