@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from cofactor.kernels.cpu._bitsets import BLOCK, as_sets, count_block, planned
 from cofactor.kernels.cpu.gram import gram_lower, mirror_lower
 from cofactor.kernels.cpu.jit import kernel, shared
 
@@ -70,7 +71,14 @@ def top_neighbours(
     by_item = (item_indptr, item_users, item_values)
     law = (left, right, left_add, right_add, np.float32(product_weight))
     products = int(np.square(np.diff(user_indptr)).sum())
-    if 4 * n_items**2 <= SHARED_UP_TO and products > n_items**2:
+    ones = bool((user_values == 1).all() and (item_values == 1).all())
+    n_head, n_heavy = planned(np.diff(user_indptr), np.diff(item_indptr)) if ones else (0, 0)
+    if n_head:
+        order, lists, begin, bits, _ = as_sets(user_indptr, user_indices, item_indptr, item_users, n_head, n_heavy, n_threads)
+        placed = tuple(part[order] for part in law[:4])
+        counted = (user_indptr, user_values, item_indptr, item_users, item_values, order, lists, begin, bits, n_head)
+        shared(_neighbours_of_counts, n_threads, *counted, *placed, law[4], rows, similarity, count)
+    elif 4 * n_items**2 <= SHARED_UP_TO and products > n_items**2:
         gram = gram_lower(*by_user, *by_item, n_threads)
         mirror_lower(gram, n_threads)
         shared(_neighbours_of_gram, n_threads, gram, *law, rows, similarity, count)
@@ -131,6 +139,21 @@ def _similarities(
         j = np.uint32(listed[at])
         out[at] = out[at] if products[j] != np.float32(0.0) else np.float32(0.0)
         products[j] = np.float32(0.0)
+
+
+@kernel
+def _similarities_of_row(
+    d: Any, order: Any, i: Any, left: Any, right: Any, left_add: Any, right_add: Any, weight: Any, found: Any, bits: Any
+) -> Any:
+    """Turn a whole row of products into similarities, as bit patterns, and list the items in their order."""
+    similar, p, a = bits.view(np.float32), left[i], left_add[i]
+    d[i] = np.float32(0.0)
+    for j in range(order.shape[0]):
+        x = d[j]
+        s = np.float32(x / (p * right[j] + a + right_add[j] + weight * x))
+        good = (x > np.float32(0.0)) & (s > np.float32(0.0)) & (s < np.float32(np.inf))
+        similar[j] = s if good else np.float32(0.0)
+        found[j] = order[j]
 
 
 @kernel
@@ -230,16 +253,47 @@ def _neighbours_of_gram(
     keys = np.empty(n_items + 1, np.int64)
     edge = np.empty(n_items + 1, np.int64)
     counts = np.empty(BINS, np.int32)
+    order = np.arange(n_items, dtype=np.int32)
     for i in range(thread, n_items, n_threads):
-        row, similar, p, a = gram[i], bits.view(np.float32), left[i], left_add[i]
-        row[i] = np.float32(0.0)
-        for j in range(n_items):
-            d = row[j]
-            s = np.float32(d / (p * right[j] + a + right_add[j] + weight * d))
-            good = (d > np.float32(0.0)) & (s > np.float32(0.0)) & (s < np.float32(np.inf))
-            similar[j] = s if good else np.float32(0.0)
-            found[j] = j
+        _similarities_of_row(gram[i], order, i, left, right, left_add, right_add, weight, found, bits)
         count[i] = _keep_best(found, bits, n_items, keys, edge, counts, rows[i], similarity[i])
+
+
+@kernel
+def _neighbours_of_counts(
+    thread: Any, n_threads: Any, user_indptr: Any, user_values: Any, item_indptr: Any, item_users: Any, item_values: Any, order: Any,
+    lists: Any, begin: Any, bits: Any, n_head: Any, left: Any, right: Any, left_add: Any, right_add: Any, weight: Any, rows: Any,
+    similarity: Any, count: Any,
+) -> Any:  # fmt: skip
+    """Count a block of the head at once, walk the lists of each other item; the law is in the order of the places."""
+    n_items = order.shape[0]
+    block = np.empty((BLOCK, max(n_items, bits.shape[0] * bits.shape[2])), np.float32)
+    d = np.zeros(n_items, np.float32)
+    found = np.empty(n_items + 1, np.int32)
+    bits_of_row = np.empty(n_items + 1, np.int32)
+    keys = np.empty(n_items + 1, np.int64)
+    edge = np.empty(n_items + 1, np.int64)
+    counts = np.empty(BINS, np.int32)
+    for first in range(thread * BLOCK, n_items, n_threads * BLOCK):
+        if first < n_head:
+            count_block(first, user_indptr, item_indptr, item_users, order, lists, begin, bits, n_head, block)
+        for place in range(first, min(first + BLOCK, n_items)):
+            i = order[place]
+            if place < n_head:
+                n = n_items
+                _similarities_of_row(
+                    block[place - first], order, place, left, right, left_add, right_add, weight, found, bits_of_row
+                )
+            else:
+                n = _row_of_products(
+                    user_indptr, lists, user_values, item_users[item_indptr[i] : item_indptr[i + 1]],
+                    item_values[item_indptr[i] : item_indptr[i + 1]], d, found,
+                )  # fmt: skip
+                _similarities(d, found, n, place, left, right, left_add, right_add, weight, bits_of_row)
+                d[place] = np.float32(0.0)
+                for at in range(n):
+                    found[at] = order[found[at]]
+            count[i] = _keep_best(found, bits_of_row, n, keys, edge, counts, rows[i], similarity[i])
 
 
 @kernel
