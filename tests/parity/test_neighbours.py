@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from cofactor.kernels.cpu import neighbours as fast
+from cofactor.kernels.cpu._selection import keep_best, room
 from cofactor.kernels.reference import neighbours as slow
 from parity.nasty import KINDS, both_orders, nasty
 
@@ -59,8 +60,7 @@ def test_selection_by_bins_equals_sorting_on_close_values():
             values[generator.random(n) < 0.3] = values[0]
             found, bits = generator.permutation(n).astype(np.int32), values.view(np.int32).copy()
             rows, kept = np.full(k, -1, np.int32), np.full(k, np.nan, np.float32)
-            keys, edge, counts = np.empty(n + 1, np.int64), np.empty(n + 1, np.int64), np.empty(fast.BINS, np.int32)
-            count = fast._keep_best(found.copy(), bits, n, keys, edge, counts, rows, kept)
+            count = keep_best(found.copy(), bits, n, room(n), rows, kept)
             order = np.lexsort((found, -values))[:k]
             assert count == min(n, k)
             assert rows.tolist() == sorted(found[order].tolist())

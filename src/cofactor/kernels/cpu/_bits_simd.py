@@ -13,6 +13,8 @@ from cofactor.kernels.cpu.simd import _INT32, _INT64, _LANES, _VECTOR
 PANEL = 32  # sets whose words stand side by side: two vectors, and a panel of 8,000 users fits the L1 cache
 ROWS_AT_ONCE = 8  # sets that each load of a panel serves: 8 rows of two vectors of sums are held in registers
 _WORDS = ir.VectorType(_INT32, _LANES)
+BITS = 32  # patterns that one mask tells of
+_MANY = ir.VectorType(_INT32, BITS)
 
 
 def _number(n: int) -> Any:
@@ -65,3 +67,38 @@ def add_common(
 
     n = types.int64
     return types.void(bits, n, n, n, n, n, out, n, n), codegen
+
+
+@intrinsic
+def reached(typingctx: Any, patterns: Any, start: Any, end: Any, least: Any) -> Any:
+    """Return a mask, uint64, of the patterns [start, end) that are at least so large; at most `BITS` of them."""
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        array, start, end, least = arguments
+        data = context.make_array(signature.args[0])(context, builder, array).data
+        mask = cgutils.alloca_once_value(builder, _number(0))
+        whole = builder.icmp_signed("==", builder.sub(end, start), _number(BITS))
+        with builder.if_else(whole) as (then, otherwise):
+            with then:
+                place = builder.bitcast(builder.gep(data, [start]), _MANY.as_pointer())
+                undefined = ir.Constant(_MANY, ir.Undefined)
+                seed = builder.insert_element(undefined, least, ir.Constant(_INT32, 0))
+                bound = builder.shuffle_vector(seed, undefined, ir.Constant(_MANY, [0] * BITS))
+                found = builder.icmp_signed(">=", builder.load(place, align=4), bound)
+                builder.store(builder.zext(builder.bitcast(found, ir.IntType(BITS)), _INT64), mask)
+            with otherwise, cgutils.for_range_slice(builder, start, end, _number(1)) as (at, _):
+                one = builder.zext(builder.icmp_signed(">=", builder.load(builder.gep(data, [at])), least), _INT64)
+                builder.store(builder.or_(builder.load(mask), builder.shl(one, builder.sub(at, start))), mask)
+        return builder.load(mask)
+
+    return types.uint64(patterns, types.int64, types.int64, types.int32), codegen
+
+
+@intrinsic
+def lowest_bit(typingctx: Any, mask: Any) -> Any:
+    """Return the number of the lowest bit that is set in a mask, uint64, which isn't zero."""
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))
+
+    return types.int64(types.uint64), codegen
