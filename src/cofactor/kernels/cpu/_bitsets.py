@@ -1,9 +1,12 @@
 """Counts of common users: by sets of bits where users and items are many to each other, by walking lists elsewhere.
 
 d_ij = |U_i ∩ U_j| for all pairs of items is X'X of data whose values are all 1. Walking the lists costs Σ_u n_u² steps. Between
-the `n_head` items with the most users, as far as the `n_heavy` users with the most items go, each item's users are a set of
-bits, and a vector instruction counts hundreds of users of a pair. All other products are walked: those of other users, and
-those with other items. Counts are integers, so that every way gives the same.
+items with many users, as far as users with many items go, each item's users are a set of bits, and a vector instruction counts
+hundreds of users of a pair. What the sets leave out is walked. Counts are integers, so that every way gives the same.
+
+Items stand in the order of their numbers of users, in panels of 32, and users in the order of their numbers of items, 32 to a
+word. A panel has the first so many words, never more than the panel before it. So a user is in the sets of the first so many
+items, and a pair of items has the words that the later one has.
 """
 
 from __future__ import annotations
@@ -16,40 +19,57 @@ import numpy as np
 
 from cofactor.kernels.cpu._bits_simd import PANEL, ROWS_AT_ONCE, add_common
 from cofactor.kernels.cpu.jit import kernel, shared
+from cofactor.kernels.cpu.simd import prefetch_row
 
-BLOCK = 2 * ROWS_AT_ONCE  # items whose counts are taken together
+BLOCK = 2 * ROWS_AT_ONCE  # items whose counts are taken together; two blocks to a panel
 WORDS_AT_ONCE = 512  # of a panel: 64 KiB stay in the L2 cache while the block's rows pass
+AHEAD = 4  # lists that are fetched while one is walked: they are short, and far apart
+USERS = 256  # at least, that the cost model takes together
+MEMORY = 2**28  # bytes of sets, at most
 EXACT_BELOW = 2**24  # users: float32 holds any count of fewer
 
-# The cost model, in nanoseconds: of a step along a list; of a place in a row, which sets of bits fill from end to end; of an
-# entry that is sorted into lists and sets. A pair's cost for a user in the sets depends on the machine.
-STEP, PLACE, SORTED = 0.8, 0.5, 4.0
+# The cost model, in nanoseconds: of a step along a list; of coming to a list; of a place in a row, which sets of bits fill from end to end; of an
+# entry that is sorted into lists and sets. What one user costs a pair in the sets depends on the machine.
+STEP, ENTRY, PLACE, SORTED = 0.8, 10.0, 0.5, 4.0
 GAIN = 0.8  # of the walk's cost: what isn't cheaper than that is walked
 
 
 class Sets(NamedTuple):
-    """The items, head first, as sets of bits, and the lists that remain to be walked.
+    """The items as sets of bits, and the lists that remain to be walked.
 
-    ``order`` int32 [n_items] holds the items: the head in ascending order, then the others in ascending order. An item's place
-    in it stands for it in ``lists`` int32 [entries], which has each user's part of the head, then the others. From ``begin``
-    int64 [n_users] on a list is walked for an item of the head. ``bits`` is uint32 [panels, words, PANEL].
+    Parameters
+    ----------
+    order
+        int32 [n_items]: the items, those with the most users first. A place in it stands for the item in what follows.
+    bits
+        uint32 [panels, words, PANEL].
+    words
+        int64 [panels]: how many words a panel has, descending.
+    lists
+        int32 [entries], by user: first the places of the sets that the user is in, then the others.
+    walks
+        int64 [entries, 2], by item as the data: from where to where in ``lists`` an item with a set has still to walk.
+    n_walks
+        int32 [n_items]: so many of these are filled.
     """
 
     order: np.ndarray
-    lists: np.ndarray
-    begin: np.ndarray
     bits: np.ndarray
-    n_head: int
+    words: np.ndarray
+    lists: np.ndarray
+    walks: np.ndarray
+    n_walks: np.ndarray
 
 
-def planned(user_counts: np.ndarray, item_counts: np.ndarray) -> tuple[int, int]:
-    """Return for how many items, and how many users, sets of bits make counting cheapest; (0, 0) where they don't pay.
+def planned(user_counts: np.ndarray, item_counts: np.ndarray) -> np.ndarray:
+    """Return how many words of users each panel of items should have, so that counting is cheapest.
 
-    With H items that hold a share s of all entries, and W users with Σ' n_u² of the Σ n_u² steps, the cost is
+    m users with Σ' n_u² of the Σ n_u² steps, who are in the sets of the H first items, which hold a share s of all entries, cost
 
-        pair H² W + place H n_items + step (Σ n_u² - s² Σ' n_u²) + sorted Σ n_u
+        pair H² m + step (1 - s²) Σ' n_u² + entry Σ' n_u
 
-    as if heavy users had as much of the head as all have. The least over some hundred H and W is taken.
+    as if each user had as much of the head as all have; the last term falls away where H is all items. The least over a hundred H is taken for some users at a time, and the
+    largest H such that it all, with ``place`` H n_items for rows that are read from end to end, costs least.
 
     Parameters
     ----------
@@ -59,28 +79,35 @@ def planned(user_counts: np.ndarray, item_counts: np.ndarray) -> tuple[int, int]
 
     Returns
     -------
-    n_head, n_heavy : int
+    int64 [panels]
+        Descending; empty where walking all lists is as cheap.
     """
     n_users, n_items = len(user_counts), len(item_counts)
     entries = float(user_counts.sum())
     if not entries or n_users >= EXACT_BELOW:
-        return 0, 0
-    parts = 2.0 ** (-np.arange(30) / 3)
-    heads = np.minimum(np.ceil(n_items * parts / PANEL).astype(np.int64) * PANEL, n_items)[:, None]
-    heavies = np.ceil(n_users * parts).astype(np.int64)
-    share = np.cumsum(np.sort(item_counts)[::-1])[heads - 1] / entries
-    steps = np.cumsum(np.square(np.sort(user_counts)[::-1].astype(np.float64)))
-    walked = steps[-1] - share**2 * steps[heavies - 1]
-    costs = nanoseconds_of_a_pair() * heads.astype(np.float64) ** 2 * heavies + PLACE * heads * n_items + STEP * walked
-    head, heavy = np.unravel_index(np.argmin(costs), costs.shape)
-    if costs[head, heavy] + SORTED * entries > GAIN * STEP * steps[-1]:
-        return 0, 0
-    return int(heads[head, 0]), int(heavies[heavy])
+        return np.zeros(0, np.int64)
+    most = min(-(-n_items // PANEL), 8 * MEMORY // (n_users * PANEL))
+    panels = np.unique(np.linspace(0, most, 100).astype(np.int64))
+    share = np.concatenate([[0.0], np.cumsum(np.sort(item_counts)[::-1]) / entries])[np.minimum(panels * PANEL, n_items)]
+    together = max(USERS, n_users // 6400 * 32)
+    firsts = np.arange(0, n_users, together)
+    steps = np.add.reduceat(np.square(np.sort(user_counts)[::-1].astype(np.float64)), firsts)
+    members = np.diff(np.append(firsts, n_users))
+    starts = np.add.reduceat(np.sort(user_counts)[::-1].astype(np.float64), firsts)
+    costs = nanoseconds_of_a_pair() * np.outer(members, (panels * PANEL) ** 2)
+    costs += STEP * np.outer(steps, 1 - share**2) + ENTRY * np.outer(starts, share < 1)
+    total = np.minimum.accumulate(costs, axis=1).sum(axis=0) + PLACE * PANEL * n_items * panels
+    end = int(np.argmin(total))
+    if total[end] + SORTED * entries > GAIN * (STEP * steps.sum() + ENTRY * entries):
+        return np.zeros(0, np.int64)
+    chosen = np.minimum.accumulate(panels[np.argmin(costs[:, : end + 1], axis=1)])
+    panels_of_word = np.repeat(chosen, -(-members // 32))
+    return np.searchsorted(-panels_of_word, -np.arange(chosen[0])).astype(np.int64)
 
 
 @cache
 def nanoseconds_of_a_pair() -> float:
-    """What one user costs a pair of items in sets of bits, as measured on machines with and without the instructions for it."""
+    """What one user costs a pair of items in sets of bits, as measured with and without the instructions for it."""
     from llvmlite.binding import get_host_cpu_features
 
     has = get_host_cpu_features()
@@ -98,92 +125,93 @@ def as_sets(
     user_indices: np.ndarray,
     item_indptr: np.ndarray,
     item_users: np.ndarray,
-    n_head: int,
-    n_heavy: int,
+    words: np.ndarray,
     n_threads: int,
 ) -> Sets:
-    """Return the sets of the ``n_head`` items with the most users, among the ``n_heavy`` users with the most items.
+    """Return the items as sets of bits.
 
     Parameters
     ----------
     user_indptr, user_indices, item_indptr, item_users
         As in `gram.gram_lower`.
-    n_head, n_heavy : int
-        At least 1; n_head a multiple of `PANEL`, or all items.
+    words : int64 [panels]
+        As `planned`, not empty.
     n_threads : int
         Among how many threads the work is divided; the result doesn't depend on it.
     """
     n_users, n_items = user_indptr.size - 1, item_indptr.size - 1
-    in_head = _largest(np.diff(item_indptr), n_head)
-    order = np.concatenate([np.flatnonzero(in_head), np.flatnonzero(~in_head)]).astype(np.int32)
-    place = np.empty(n_items, np.int32)
+    order = np.argsort(-np.diff(item_indptr), kind="stable").astype(np.int32)
+    place, rank = np.empty(n_items, np.int32), np.empty(n_users, np.int32)
     place[order] = np.arange(n_items, dtype=np.int32)
-    heavy = _largest(np.diff(user_indptr), n_heavy)
-    bit = np.where(heavy, np.cumsum(heavy) - 1, -1).astype(np.int32)
+    rank[np.argsort(-np.diff(user_indptr), kind="stable")] = np.arange(n_users, dtype=np.int32)
+    heads = (PANEL * np.searchsorted(-words, -(rank >> 5), side="left")).astype(np.int32)
     lists, begin = np.empty(len(user_indices), np.int32), np.empty(n_users, np.int64)
-    shared(_sort_lists, n_threads, user_indptr, user_indices, place, n_head, bit, lists, begin)
-    bits = np.zeros((-(-n_head // PANEL), -(-n_heavy // 32), PANEL), np.uint32)
-    shared(_fill, n_threads, item_indptr, item_users, order[:n_head], bit, bits)
-    return Sets(order, lists, begin, bits, n_head)
-
-
-def _largest(counts: np.ndarray, n: int) -> np.ndarray:
-    """Mark the n largest; of equal ones the first."""
-    mask = np.zeros(len(counts), bool)
-    mask[np.argsort(-counts, kind="stable")[:n]] = True
-    return mask
+    shared(_sort_lists, n_threads, user_indptr, user_indices, place, heads, lists, begin)
+    bits = np.zeros((len(words), int(words[0]), PANEL), np.uint32)
+    walks, n_walks = np.empty((len(item_users), 2), np.int64), np.zeros(n_items, np.int32)
+    shared(_fill, n_threads, user_indptr, item_indptr, item_users, order, rank, words, begin, bits, walks, n_walks)
+    return Sets(order, bits, words, lists, walks, n_walks)
 
 
 @kernel
-def _sort_lists(thread: Any, n_threads: Any, indptr: Any, indices: Any, place: Any, n_head: Any, bit: Any, lists: Any, begin: Any) -> Any:
+def _sort_lists(thread: Any, n_threads: Any, indptr: Any, indices: Any, place: Any, heads: Any, lists: Any, begin: Any) -> Any:
     n_users = begin.shape[0]
-    first, end = n_users * thread // n_threads, n_users * (thread + 1) // n_threads
     others = np.empty(place.shape[0], np.int32)
-    for u in range(first, end):
+    for u in range(n_users * thread // n_threads, n_users * (thread + 1) // n_threads):
         at, n = indptr[u], 0
         for entry in range(indptr[u], indptr[u + 1]):
             item = place[indices[entry]]
             lists[at] = item
             others[n] = item
-            at += item < n_head
-            n += item >= n_head
+            at += item < heads[u]
+            n += item >= heads[u]
         lists[at : at + n] = others[:n]
-        begin[u] = at if bit[u] >= 0 else indptr[u]
+        begin[u] = at
 
 
 @kernel
-def _fill(thread: Any, n_threads: Any, item_indptr: Any, item_users: Any, head: Any, bit: Any, bits: Any) -> Any:
+def _fill(
+    thread: Any, n_threads: Any, user_indptr: Any, item_indptr: Any, item_users: Any, order: Any, rank: Any, words: Any, begin: Any,
+    bits: Any, walks: Any, n_walks: Any,
+) -> Any:  # fmt: skip
     for panel in range(thread, bits.shape[0], n_threads):
-        words = bits[panel]
-        for lane in range(min(PANEL, head.shape[0] - panel * PANEL)):
-            item = head[panel * PANEL + lane]
+        sets = bits[panel]
+        for lane in range(min(PANEL, order.shape[0] - panel * PANEL)):
+            item = order[panel * PANEL + lane]
+            last = item_indptr[item]
             for at in range(item_indptr[item], item_indptr[item + 1]):
-                b = bit[item_users[at]]
-                if b >= 0:
-                    words[b >> 5, lane] |= np.uint32(1) << np.uint32(b & 31)
+                u = item_users[at]
+                user = rank[u]
+                inside = user >> 5 < words[panel]
+                if inside:
+                    sets[user >> 5, lane] |= np.uint32(1) << np.uint32(user & 31)
+                walks[last, 0] = begin[u] if inside else user_indptr[u]
+                walks[last, 1] = user_indptr[u + 1]
+                last += walks[last, 0] < walks[last, 1]
+            n_walks[item] = last - item_indptr[item]
 
 
 @kernel
 def count_block(
-    first: Any, user_indptr: Any, item_indptr: Any, item_users: Any, order: Any, lists: Any, begin: Any, bits: Any, n_head: Any, d: Any
+    first: Any, item_indptr: Any, order: Any, bits: Any, words: Any, lists: Any, walks: Any, n_walks: Any, d: Any
 ) -> Any:
-    """Count the common users of `BLOCK` items of the head, from place ``first`` on, with all items.
+    """Count the common users of the items at `BLOCK` places, from ``first`` on, that have sets, with all items.
 
     d is float32 [BLOCK, places], with at least as many places as there are items, and sets in ``bits``.
     """
     d[:] = np.float32(0.0)
-    n_panels, n_words = bits.shape[0], bits.shape[1]
-    for word in range(0, n_words, WORDS_AT_ONCE):
-        end = min(word + WORDS_AT_ONCE, n_words)
-        for panel in range(n_panels):
+    own = first // PANEL
+    for start in range(0, words[own], WORDS_AT_ONCE):
+        for panel in range(bits.shape[0]):
+            end = min(start + WORDS_AT_ONCE, words[max(own, panel)])
             for row in range(0, BLOCK, ROWS_AT_ONCE):
-                i = first + row
-                add_common(bits, i // PANEL, i % PANEL, panel, word, end, d, row, panel * PANEL)
-    for row in range(min(BLOCK, n_head - first)):
+                add_common(bits, own, (first + row) % PANEL, panel, start, end, d, row, panel * PANEL)
+    for row in range(min(BLOCK, order.shape[0] - first)):
         counts = d[row]
         item = order[first + row]
-        for at in range(item_indptr[item], item_indptr[item + 1]):
-            u = item_users[at]
-            rest = lists[begin[u] : user_indptr[u + 1]]
+        of_item = walks[item_indptr[item] : item_indptr[item] + n_walks[item]]
+        for at in range(of_item.shape[0]):
+            prefetch_row(lists, of_item[min(at + AHEAD, of_item.shape[0] - 1), 0])
+            rest = lists[of_item[at, 0] : of_item[at, 1]]
             for entry in range(rest.shape[0]):
                 counts[np.uint32(rest[entry])] += np.float32(1.0)

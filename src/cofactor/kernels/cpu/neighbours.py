@@ -71,12 +71,12 @@ def top_neighbours(
     law = (left, right, left_add, right_add, np.float32(product_weight))
     products = int(np.square(np.diff(user_indptr)).sum())
     ones = bool((user_values == 1).all() and (item_values == 1).all())
-    n_head, n_heavy = planned(np.diff(user_indptr), np.diff(item_indptr)) if ones else (0, 0)
-    if n_head:
-        order, lists, begin, bits, _ = as_sets(user_indptr, user_indices, item_indptr, item_users, n_head, n_heavy, n_threads)
-        placed = tuple(part[order] for part in law[:4])
-        counted = (user_indptr, user_values, item_indptr, item_users, item_values, order, lists, begin, bits, n_head)
-        shared(_neighbours_of_counts, n_threads, *counted, *placed, law[4], rows, similarity, count)
+    words = planned(np.diff(user_indptr), np.diff(item_indptr)) if ones else np.zeros(0, np.int64)
+    if words.size:
+        sets = as_sets(user_indptr, user_indices, item_indptr, item_users, words, n_threads)
+        placed = tuple(part[sets.order] for part in law[:4])
+        by_item = (item_indptr, item_users, item_values)
+        shared(_neighbours_of_sets, n_threads, user_indptr, user_values, *by_item, *sets, *placed, law[4], rows, similarity, count)
     elif 4 * n_items**2 <= SHARED_UP_TO and products > n_items**2:
         gram = gram_lower(*by_user, *by_item, n_threads)
         mirror_lower(gram, n_threads)
@@ -168,20 +168,21 @@ def _neighbours_of_gram(
 
 
 @kernel
-def _neighbours_of_counts(
+def _neighbours_of_sets(
     thread: Any, n_threads: Any, user_indptr: Any, user_values: Any, item_indptr: Any, item_users: Any, item_values: Any, order: Any,
-    lists: Any, begin: Any, bits: Any, n_head: Any, left: Any, right: Any, left_add: Any, right_add: Any, weight: Any, rows: Any,
-    similarity: Any, count: Any,
+    bits: Any, words: Any, lists: Any, walks: Any, n_walks: Any, left: Any, right: Any, left_add: Any, right_add: Any, weight: Any,
+    rows: Any, similarity: Any, count: Any,
 ) -> Any:  # fmt: skip
-    """Count a block of the head at once, walk the lists of each other item; the law is in the order of the places."""
+    """Count a block of items that have sets at once, walk the lists of each other item; the law is in the sets' order."""
     n_items = order.shape[0]
-    block = np.empty((BLOCK, max(n_items, bits.shape[0] * bits.shape[2])), np.float32)
+    n_head = min(n_items, words.shape[0] * bits.shape[2])
+    block = np.empty((BLOCK, max(n_items, words.shape[0] * bits.shape[2])), np.float32)
     d = np.zeros(n_items, np.float32)
     found = np.empty(n_items + 1, np.int32)
     patterns, rooms = np.empty(n_items + 1, np.int32), room(n_items)
     for first in range(thread * BLOCK, n_items, n_threads * BLOCK):
         if first < n_head:
-            count_block(first, user_indptr, item_indptr, item_users, order, lists, begin, bits, n_head, block)
+            count_block(first, item_indptr, order, bits, words, lists, walks, n_walks, block)
         for place in range(first, min(first + BLOCK, n_items)):
             i = order[place]
             if place < n_head:
