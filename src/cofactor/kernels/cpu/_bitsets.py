@@ -19,11 +19,9 @@ import numpy as np
 
 from cofactor.kernels.cpu._bits_simd import PANEL, ROWS_AT_ONCE, add_common
 from cofactor.kernels.cpu.jit import kernel, shared
-from cofactor.kernels.cpu.simd import prefetch_row
 
 BLOCK = 2 * ROWS_AT_ONCE  # items whose counts are taken together; two blocks to a panel
 WORDS_AT_ONCE = 512  # of a panel: 64 KiB stay in the L2 cache while the block's rows pass
-AHEAD = 4  # lists that are fetched while one is walked: they are short, and far apart
 USERS = 256  # at least, that the cost model takes together
 MEMORY = 2**28  # bytes of sets, at most
 EXACT_BELOW = 2**24  # users: float32 holds any count of fewer
@@ -211,7 +209,6 @@ def count_block(
         item = order[first + row]
         of_item = walks[item_indptr[item] : item_indptr[item] + n_walks[item]]
         for at in range(of_item.shape[0]):
-            prefetch_row(lists, of_item[min(at + AHEAD, of_item.shape[0] - 1), 0])
             rest = lists[of_item[at, 0] : of_item[at, 1]]
             for entry in range(rest.shape[0]):
                 counts[np.uint32(rest[entry])] += np.float32(1.0)
