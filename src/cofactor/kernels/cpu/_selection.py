@@ -78,7 +78,8 @@ def _sift(items: Any, bits: Any, n: Any, k: Any, found: Any, maxima: Any, counts
         for group in range(n_groups):
             best[group] = max(best[group], part[group])
     low, shift, place, _ = _edge(best, n_groups, k, counts)
-    least = max(np.int32(1), np.int32(low + (max(place, 0) << shift)))
+    # the lowest bin holds groups with nothing too: fewer than k may have something
+    least = np.int32(low + (place << shift)) if place > 0 else np.int32(1)
     for start in range(0, n, BITS):
         mask = reached(bits, start, min(start + BITS, n), least)
         while mask != 0:
