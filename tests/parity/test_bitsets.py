@@ -68,13 +68,13 @@ def test_counts_are_the_product_of_the_matrix_with_itself(data):
     block = np.full((bitsets.BLOCK, max(n_items, 32 * len(words))), np.nan, np.float32)
     wanted = (x.T @ x)[sets.order][:, sets.order]
     for first in range(0, min(n_items, 32 * len(words)), bitsets.BLOCK):
-        bitsets.count_block(first, item_indptr, *sets, block)
+        bitsets.count_block(first, user_indptr, item_indptr, *sets, block)
         rows = min(bitsets.BLOCK, n_items - first)
         np.testing.assert_array_equal(block[:rows, :n_items], wanted[first : first + rows])
 
 
 def test_more_users_than_are_counted_at_once(monkeypatch):
-    n_users = 32 * bitsets.WORDS_AT_ONCE + 71
+    n_users = 40 * bitsets.WORDS_AT_ONCE + 71  # a seventh have nothing, and come last
     x = binary(np.random.default_rng(1), n_users, 40, 0.3)
     walked = neighbours_with(WALKED, x, 7, 2, monkeypatch)
     assert_same(neighbours_with([-(-n_users // 32), bitsets.WORDS_AT_ONCE + 1], x, 7, 2, monkeypatch), walked)

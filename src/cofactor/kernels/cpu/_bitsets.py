@@ -26,8 +26,8 @@ USERS = 256  # at least, that the cost model takes together
 MEMORY = 2**28  # bytes of sets, at most
 EXACT_BELOW = 2**24  # users: float32 holds any count of fewer
 
-# The cost model, in nanoseconds: of a step along a list; of coming to a list; of a place in a row, which sets of bits fill from end to end; of an
-# entry that is sorted into lists and sets. What one user costs a pair in the sets depends on the machine.
+# The cost model, in nanoseconds: of a step along a list; of coming to a list; of a place in a row that is read from end to end,
+# as those of items with sets are; of an entry that is sorted into lists and sets. A pair's cost in the sets depends on the machine.
 STEP, ENTRY, PLACE, SORTED = 0.8, 10.0, 0.5, 4.0
 GAIN = 0.8  # of the walk's cost: what isn't cheaper than that is walked
 
@@ -44,19 +44,25 @@ class Sets(NamedTuple):
     words
         int64 [panels]: how many words a panel has, descending.
     lists
-        int32 [entries], by user: first the places of the sets that the user is in, then the others.
-    walks
-        int64 [entries, 2], by item as the data: from where to where in ``lists`` an item with a set has still to walk.
-    n_walks
-        int32 [n_items]: so many of these are filled.
+        int32 [entries], by user: first the places below the user's head, whose sets the user is in, then the others.
+    heads
+        int32 [n_users].
+    begin
+        int64 [n_users]: where a user's other places begin.
+    walkers
+        int32 [entries], by item as the data: of an item with a set, those users whose lists it has still to walk.
+    n_walkers
+        int32 [n_items]: so many of an item's entries are filled.
     """
 
     order: np.ndarray
     bits: np.ndarray
     words: np.ndarray
     lists: np.ndarray
-    walks: np.ndarray
-    n_walks: np.ndarray
+    heads: np.ndarray
+    begin: np.ndarray
+    walkers: np.ndarray
+    n_walkers: np.ndarray
 
 
 def planned(user_counts: np.ndarray, item_counts: np.ndarray) -> np.ndarray:
@@ -66,8 +72,8 @@ def planned(user_counts: np.ndarray, item_counts: np.ndarray) -> np.ndarray:
 
         pair H² m + step (1 - s²) Σ' n_u² + entry Σ' n_u
 
-    as if each user had as much of the head as all have; the last term falls away where H is all items. The least over a hundred H is taken for some users at a time, and the
-    largest H such that it all, with ``place`` H n_items for rows that are read from end to end, costs least.
+    as if each user had as much of the head as all have; the last term falls away where H is all items. The least over a hundred H
+    is taken for some users at a time, and the largest H is such that it all, with ``place`` H n_items more, costs least.
 
     Parameters
     ----------
@@ -146,9 +152,9 @@ def as_sets(
     lists, begin = np.empty(len(user_indices), np.int32), np.empty(n_users, np.int64)
     shared(_sort_lists, n_threads, user_indptr, user_indices, place, heads, lists, begin)
     bits = np.zeros((len(words), int(words[0]), PANEL), np.uint32)
-    walks, n_walks = np.empty((len(item_users), 2), np.int64), np.zeros(n_items, np.int32)
-    shared(_fill, n_threads, user_indptr, item_indptr, item_users, order, rank, words, begin, bits, walks, n_walks)
-    return Sets(order, bits, words, lists, walks, n_walks)
+    walkers, n_walkers = np.empty(len(item_users), np.int32), np.zeros(n_items, np.int32)
+    shared(_fill, n_threads, user_indptr, item_indptr, item_users, order, rank, words, begin, bits, walkers, n_walkers)
+    return Sets(order, bits, words, lists, heads, begin, walkers, n_walkers)
 
 
 @kernel
@@ -170,7 +176,7 @@ def _sort_lists(thread: Any, n_threads: Any, indptr: Any, indices: Any, place: A
 @kernel
 def _fill(
     thread: Any, n_threads: Any, user_indptr: Any, item_indptr: Any, item_users: Any, order: Any, rank: Any, words: Any, begin: Any,
-    bits: Any, walks: Any, n_walks: Any,
+    bits: Any, walkers: Any, n_walkers: Any,
 ) -> Any:  # fmt: skip
     for panel in range(thread, bits.shape[0], n_threads):
         sets = bits[panel]
@@ -183,16 +189,16 @@ def _fill(
                 inside = user >> 5 < words[panel]
                 if inside:
                     sets[user >> 5, lane] |= np.uint32(1) << np.uint32(user & 31)
-                walks[last, 0] = begin[u] if inside else user_indptr[u]
-                walks[last, 1] = user_indptr[u + 1]
-                last += walks[last, 0] < walks[last, 1]
-            n_walks[item] = last - item_indptr[item]
+                walkers[last] = u
+                last += (not inside) | (begin[u] < user_indptr[u + 1])
+            n_walkers[item] = last - item_indptr[item]
 
 
 @kernel
 def count_block(
-    first: Any, item_indptr: Any, order: Any, bits: Any, words: Any, lists: Any, walks: Any, n_walks: Any, d: Any
-) -> Any:
+    first: Any, user_indptr: Any, item_indptr: Any, order: Any, bits: Any, words: Any, lists: Any, heads: Any, begin: Any,
+    walkers: Any, n_walkers: Any, d: Any,
+) -> Any:  # fmt: skip
     """Count the common users of the items at `BLOCK` places, from ``first`` on, that have sets, with all items.
 
     d is float32 [BLOCK, places], with at least as many places as there are items, and sets in ``bits``.
@@ -207,8 +213,8 @@ def count_block(
     for row in range(min(BLOCK, order.shape[0] - first)):
         counts = d[row]
         item = order[first + row]
-        of_item = walks[item_indptr[item] : item_indptr[item] + n_walks[item]]
-        for at in range(of_item.shape[0]):
-            rest = lists[of_item[at, 0] : of_item[at, 1]]
+        for at in range(item_indptr[item], item_indptr[item] + n_walkers[item]):
+            u = walkers[at]
+            rest = lists[begin[u] if first < heads[u] else user_indptr[u] : user_indptr[u + 1]]
             for entry in range(rest.shape[0]):
                 counts[np.uint32(rest[entry])] += np.float32(1.0)

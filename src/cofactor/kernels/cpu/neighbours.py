@@ -170,8 +170,8 @@ def _neighbours_of_gram(
 @kernel
 def _neighbours_of_sets(
     thread: Any, n_threads: Any, user_indptr: Any, user_values: Any, item_indptr: Any, item_users: Any, item_values: Any, order: Any,
-    bits: Any, words: Any, lists: Any, walks: Any, n_walks: Any, left: Any, right: Any, left_add: Any, right_add: Any, weight: Any,
-    rows: Any, similarity: Any, count: Any,
+    bits: Any, words: Any, lists: Any, heads: Any, begin: Any, walkers: Any, n_walkers: Any, left: Any, right: Any, left_add: Any,
+    right_add: Any, weight: Any, rows: Any, similarity: Any, count: Any,
 ) -> Any:  # fmt: skip
     """Count a block of items that have sets at once, walk the lists of each other item; the law is in the sets' order."""
     n_items = order.shape[0]
@@ -182,7 +182,7 @@ def _neighbours_of_sets(
     patterns, rooms = np.empty(n_items + 1, np.int32), room(n_items)
     for first in range(thread * BLOCK, n_items, n_threads * BLOCK):
         if first < n_head:
-            count_block(first, item_indptr, order, bits, words, lists, walks, n_walks, block)
+            count_block(first, user_indptr, item_indptr, order, bits, words, lists, heads, begin, walkers, n_walkers, block)
         for place in range(first, min(first + BLOCK, n_items)):
             i = order[place]
             if place < n_head:
