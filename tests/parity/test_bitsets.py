@@ -74,7 +74,7 @@ def test_counts_are_the_product_of_the_matrix_with_itself(data):
 
 
 def test_more_users_than_are_counted_at_once(monkeypatch):
-    n_users = 40 * bitsets.WORDS_AT_ONCE + 71  # a seventh have nothing, and come last
+    n_users = 64 * bitsets.WORDS_AT_ONCE + 71  # a half of them in the second part of the words: many have nothing, and come last
     x = binary(np.random.default_rng(1), n_users, 40, 0.3)
     walked = neighbours_with(WALKED, x, 7, 2, monkeypatch)
     assert_same(neighbours_with([-(-n_users // 32), bitsets.WORDS_AT_ONCE + 1], x, 7, 2, monkeypatch), walked)
