@@ -169,8 +169,9 @@ def _sort_lists(thread: Any, n_threads: Any, indptr: Any, indices: Any, place: A
             others[n] = item
             at += item < heads[u]
             n += item >= heads[u]
-        lists[at : at + n] = others[:n]
         begin[u] = at
+        for other in range(n):  # one slice assigned to another takes seconds to compile
+            lists[at + other] = others[other]
 
 
 @kernel

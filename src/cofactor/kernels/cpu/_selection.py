@@ -72,8 +72,8 @@ def _sift(items: Any, bits: Any, n: Any, k: Any, found: Any, maxima: Any, counts
         return kept
     n_groups = n // size
     best = maxima[:n_groups]
-    best[:] = bits[:n_groups]
-    for turn in range(1, size):
+    best[:] = 0
+    for turn in range(size):
         part = bits[turn * n_groups : (turn + 1) * n_groups]
         for group in range(n_groups):
             best[group] = max(best[group], part[group])
@@ -115,21 +115,16 @@ def keep_best(items: Any, bits: Any, n: Any, rooms: Any, rows: Any, similarity: 
     for at in range(at_edge):
         keys[kept] = ((edge[at] & 0xFFFFFFFF) << 32) | (2**31 - 1 - (edge[at] >> 32))
         kept += 1
-    _in_order(keys, kept, marks, edge.view(np.int32), rows, similarity.view(np.int32))
-    return kept
-
-
-@kernel
-def _in_order(keys: Any, n: Any, marks: Any, of_item: Any, rows: Any, pattern: Any) -> Any:
-    """Write n items and their patterns in ascending order of the items: by marking them, unless they are too few for that."""
-    if marks.shape[0] > SPARSE * n:
-        chosen = keys[:n]
+    # In the order of the items: by marking them, unless they are too few for that.
+    pattern, of_item = similarity.view(np.int32), edge.view(np.int32)
+    if marks.shape[0] > SPARSE * kept:
+        chosen = keys[:kept]
         chosen.sort()
-        for at in range(n):
+        for at in range(kept):
             rows[at] = np.int32(chosen[at] >> 32)
             pattern[at] = np.int32(chosen[at] & 0x7FFFFFFF)
-        return
-    for at in range(n):
+        return kept
+    for at in range(kept):
         item = np.uint32(keys[at] >> 32)
         marks[item >> np.uint32(6)] |= np.uint64(1) << np.uint64(item & np.uint32(63))
         of_item[item] = np.int32(keys[at] & 0x7FFFFFFF)
@@ -138,8 +133,9 @@ def _in_order(keys: Any, n: Any, marks: Any, of_item: Any, rows: Any, pattern: A
         mask = marks[word]
         marks[word] = np.uint64(0)
         while mask != 0:
-            item = word * 64 + lowest_bit(mask)
+            marked = word * 64 + lowest_bit(mask)
             mask &= mask - np.uint64(1)
-            rows[out] = item
-            pattern[out] = of_item[item]
+            rows[out] = marked
+            pattern[out] = of_item[marked]
             out += 1
+    return kept

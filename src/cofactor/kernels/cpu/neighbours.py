@@ -187,16 +187,18 @@ def _neighbours_of_sets(
             i = order[place]
             if place < n_head:
                 _similarities_of_row(block[place - first], place, left, right, left_add, right_add, weight, patterns)
-                count[i] = keep_best(order, patterns, n_items, rooms, rows[i], similarity[i])
-                continue
-            n = _row_of_products(
-                user_indptr, lists, user_values, item_users[item_indptr[i] : item_indptr[i + 1]],
-                item_values[item_indptr[i] : item_indptr[i + 1]], d, found,
-            )  # fmt: skip
-            _similarities(d, found, n, place, left, right, left_add, right_add, weight, patterns)
-            d[place] = np.float32(0.0)
-            for at in range(n):
-                found[at] = order[found[at]]
+                n = n_items
+                for at in range(n):
+                    found[at] = order[at]
+            else:
+                n = _row_of_products(
+                    user_indptr, lists, user_values, item_users[item_indptr[i] : item_indptr[i + 1]],
+                    item_values[item_indptr[i] : item_indptr[i + 1]], d, found,
+                )  # fmt: skip
+                _similarities(d, found, n, place, left, right, left_add, right_add, weight, patterns)
+                d[place] = np.float32(0.0)
+                for at in range(n):
+                    found[at] = order[found[at]]
             count[i] = keep_best(found, patterns, n, rooms, rows[i], similarity[i])
 
 
