@@ -92,6 +92,22 @@ def _sift(items: Any, bits: Any, n: Any, k: Any, found: Any, maxima: Any, counts
 
 
 @kernel
+def _sort(keys: Any, n: Any) -> Any:
+    """Shell's sort of the first n: there are few, and Numba's own takes a second to compile."""
+    gap = 1
+    while 3 * gap < n:
+        gap = 3 * gap + 1
+    while gap > 0:
+        for at in range(gap, n):
+            key, to = keys[at], at
+            while to >= gap and keys[to - gap] > key:
+                keys[to] = keys[to - gap]
+                to -= gap
+            keys[to] = key
+        gap //= 3
+
+
+@kernel
 def keep_best(items: Any, bits: Any, n: Any, rooms: Any, rows: Any, similarity: Any) -> Any:
     """Write the k largest of n items, in ascending order of the items; zero patterns are none; return how many there are.
 
@@ -109,8 +125,7 @@ def keep_best(items: Any, bits: Any, n: Any, rooms: Any, rows: Any, similarity: 
         edge[at_edge] = (np.int64(2**31 - 1 - bits[at]) << 32) | np.int64(found[at])
         at_edge += own == place
     if at_edge > wanted:
-        candidates = edge[:at_edge]
-        candidates.sort()
+        _sort(edge, at_edge)
         at_edge = wanted
     for at in range(at_edge):
         keys[kept] = ((edge[at] & 0xFFFFFFFF) << 32) | (2**31 - 1 - (edge[at] >> 32))
@@ -118,11 +133,10 @@ def keep_best(items: Any, bits: Any, n: Any, rooms: Any, rows: Any, similarity: 
     # In the order of the items: by marking them, unless they are too few for that.
     pattern, of_item = similarity.view(np.int32), edge.view(np.int32)
     if marks.shape[0] > SPARSE * kept:
-        chosen = keys[:kept]
-        chosen.sort()
+        _sort(keys, kept)
         for at in range(kept):
-            rows[at] = np.int32(chosen[at] >> 32)
-            pattern[at] = np.int32(chosen[at] & 0x7FFFFFFF)
+            rows[at] = np.int32(keys[at] >> 32)
+            pattern[at] = np.int32(keys[at] & 0x7FFFFFFF)
         return kept
     for at in range(kept):
         item = np.uint32(keys[at] >> 32)
