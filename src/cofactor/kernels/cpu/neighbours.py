@@ -1,7 +1,7 @@
 """The strongest entries of each row: of similarities between items, which are never held whole, or of a dense matrix.
 
-Products X'X are gathered row by row in one dense row per thread, as in `gram`. The best of a row are selected by
-counting them into bins, in time proportional to the row's entries, however many are kept and however many are equal.
+Products X'X are gathered row by row in one dense row per thread, as in `gram`; of data whose values are all 1, they are counted by
+sets of bits where that is cheaper (`_bitsets`). How the best of a row are selected says `_selection`.
 """
 
 from __future__ import annotations
