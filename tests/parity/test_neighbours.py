@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from cofactor.kernels.cpu import neighbours as fast
+from cofactor.kernels.cpu._selection import keep_best, room
 from cofactor.kernels.reference import neighbours as slow
 from parity.nasty import KINDS, both_orders, nasty
 
@@ -59,12 +60,24 @@ def test_selection_by_bins_equals_sorting_on_close_values():
             values[generator.random(n) < 0.3] = values[0]
             found, bits = generator.permutation(n).astype(np.int32), values.view(np.int32).copy()
             rows, kept = np.full(k, -1, np.int32), np.full(k, np.nan, np.float32)
-            keys, edge, counts = np.empty(n + 1, np.int64), np.empty(n + 1, np.int64), np.empty(fast.BINS, np.int32)
-            count = fast._keep_best(found.copy(), bits, n, keys, edge, counts, rows, kept)
+            count = keep_best(found.copy(), bits, n, room(n), rows, kept)
             order = np.lexsort((found, -values))[:k]
             assert count == min(n, k)
             assert rows.tolist() == sorted(found[order].tolist())
             np.testing.assert_array_equal(np.sort(kept), np.sort(values[order]))
+
+
+@pytest.mark.parametrize("positive", [0, 1, 5, 39, 40, 41, 300])
+def test_selection_loses_none_where_fewer_are_positive_than_are_kept(positive):
+    generator = np.random.default_rng(positive)
+    n, k = 2_500, 40
+    values = np.zeros(n, np.float32)
+    values[generator.permutation(n)[:positive]] = generator.random(positive).astype(np.float32) + np.float32(1e-3)
+    rows, kept = np.full(k, -1, np.int32), np.full(k, np.nan, np.float32)
+    count = keep_best(np.arange(n, dtype=np.int32), values.view(np.int32).copy(), n, room(n), rows, kept)
+    assert count == min(positive, k)
+    assert rows[:count].tolist() == np.sort(np.argsort(-values, kind="stable")[:count]).tolist()
+    np.testing.assert_array_equal(kept[:count], values[rows[:count]])
 
 
 @pytest.mark.parametrize("n", [1, 2, 9, 70])

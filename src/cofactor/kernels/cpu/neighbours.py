@@ -1,7 +1,7 @@
 """The strongest entries of each row: of similarities between items, which are never held whole, or of a dense matrix.
 
-Products X'X are gathered row by row in one dense row per thread, as in `gram`. The best of a row are selected by
-counting them into bins, in time proportional to the row's entries, however many are kept and however many are equal.
+Products X'X are gathered row by row in one dense row per thread, as in `gram`; of data whose values are all 1, they are counted by
+sets of bits where that is cheaper (`_bitsets`). How the best of a row are selected says `_selection`.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
+from cofactor.kernels.cpu._bitsets import BLOCK, as_sets, count_block, planned
+from cofactor.kernels.cpu._selection import keep_best, room
 from cofactor.kernels.cpu.gram import gram_lower, mirror_lower
 from cofactor.kernels.cpu.jit import kernel, shared
 
 SHARED_UP_TO = 128 * 2**20  # bytes of X'X up to which it is built whole, each pair once
 LIST_BELOW = 2  # a row of fewer than n_items / 2 products lists what it touched; another is read from end to end
-SIFTED = 16  # items in a block whose maximum decides whether it is looked at
-BINS = 2048  # into which the similarities of a row are counted to select the best
 
 
 def top_neighbours(
@@ -70,7 +70,14 @@ def top_neighbours(
     by_item = (item_indptr, item_users, item_values)
     law = (left, right, left_add, right_add, np.float32(product_weight))
     products = int(np.square(np.diff(user_indptr)).sum())
-    if 4 * n_items**2 <= SHARED_UP_TO and products > n_items**2:
+    ones = bool((user_values == 1).all() and (item_values == 1).all())
+    words = planned(np.diff(user_indptr), np.diff(item_indptr)) if ones else np.zeros(0, np.int64)
+    if words.size:
+        sets = as_sets(user_indptr, user_indices, item_indptr, item_users, words, n_threads)
+        placed = tuple(part[sets.order] for part in law[:4])
+        by_item = (item_indptr, item_users, item_values)
+        shared(_neighbours_of_sets, n_threads, user_indptr, user_values, *by_item, *sets, *placed, law[4], rows, similarity, count)
+    elif 4 * n_items**2 <= SHARED_UP_TO and products > n_items**2:
         gram = gram_lower(*by_user, *by_item, n_threads)
         mirror_lower(gram, n_threads)
         shared(_neighbours_of_gram, n_threads, gram, *law, rows, similarity, count)
@@ -134,89 +141,17 @@ def _similarities(
 
 
 @kernel
-def _edge(bits: Any, n: Any, k: Any, counts: Any) -> Any:
-    """Divide the range of the positive bit patterns into bins, and find the one the k-th largest lies in.
-
-    Returns the least pattern, the shift that makes bins of patterns, the bin (-1: all are wanted) and how many of it are.
-    """
-    low, high = np.int32(2**31 - 1), np.int32(0)
-    for at in range(n):
-        low = min(low, bits[at] if bits[at] > 0 else np.int32(2**31 - 1))
-        high = max(high, bits[at])
-    shift = 0
-    while (np.int64(high) - np.int64(low)) >> shift >= BINS:
-        shift += 1
-    if n <= k or high == 0:
-        return low, shift, -1, 0
-    counts[:] = 0
-    for at in range(n):
-        counts[np.uint32(max(bits[at] - low, 0) >> shift)] += 1
-    place, wanted = BINS - 1, np.int64(k)
-    while place > 0 and counts[place] < wanted:
-        wanted -= counts[place]
-        place -= 1
-    return low, shift, place, wanted
-
-
-@kernel
-def _sift(found: Any, bits: Any, n: Any, k: Any, scratch: Any, counts: Any) -> Any:
-    """Leave only items that may be among the k largest, in their order, and return how many there are.
-
-    The k-th largest of the maxima of blocks of items is a bound that k items reach, and few others do.
-    """
-    n_blocks = n // SIFTED
-    if n_blocks <= k:
-        return n
-    maxima = scratch[:n_blocks]
-    for block in range(n_blocks):
-        part = bits[block * SIFTED : (block + 1) * SIFTED]
-        most = np.int32(0)
-        for at in range(SIFTED):
-            most = max(most, part[np.uint32(at)])
-        maxima[block] = most
-    low, shift, place, _ = _edge(maxima, n_blocks, k, counts)
-    least = max(np.int32(1), np.int32(low + (max(place, 0) << shift)))
-    kept = 0
-    for block in range(n_blocks + 1):
-        if block == n_blocks or maxima[block] >= least:
-            for at in range(block * SIFTED, min((block + 1) * SIFTED, n)):
-                item, pattern = found[at], bits[at]
-                found[kept] = item
-                bits[kept] = pattern
-                kept += pattern >= least
-    return kept
-
-
-@kernel
-def _keep_best(found: Any, bits: Any, n: Any, keys: Any, edge: Any, counts: Any, rows: Any, similarity: Any) -> Any:
-    """Write the k largest of n items, in ascending order of rows; zero patterns are none; return how many there are.
-
-    Items are counted into bins by their similarity. What lies above the bin of the k-th is taken as it is; only that
-    bin, a few items, is sorted: by similarity, equal ones by row.
-    """
-    n = _sift(found, bits, n, rows.shape[0], edge.view(np.int32), counts)
-    low, shift, place, wanted = _edge(bits, n, rows.shape[0], counts)
-    kept, at_edge = 0, 0
-    for at in range(n):
-        own = (bits[at] - low) >> shift if bits[at] > 0 else -2
-        keys[kept] = (np.int64(found[at]) << 32) | np.int64(bits[at])
-        kept += own > place
-        edge[at_edge] = (np.int64(2**31 - 1 - bits[at]) << 32) | np.int64(found[at])
-        at_edge += own == place
-    if at_edge > wanted:
-        candidates = edge[:at_edge]
-        candidates.sort()
-        at_edge = wanted
-    for at in range(at_edge):
-        keys[kept] = ((edge[at] & 0xFFFFFFFF) << 32) | (2**31 - 1 - (edge[at] >> 32))
-        kept += 1
-    chosen = keys[:kept]
-    chosen.sort()
-    pattern = similarity.view(np.int32)
-    for at in range(kept):
-        rows[at] = np.int32(chosen[at] >> 32)
-        pattern[at] = np.int32(chosen[at] & 0x7FFFFFFF)
-    return kept
+def _similarities_of_row(
+    d: Any, i: Any, left: Any, right: Any, left_add: Any, right_add: Any, weight: Any, bits: Any
+) -> Any:
+    """Turn a whole row of products into similarities, as bit patterns."""
+    similar, p, a = bits.view(np.float32), left[i], left_add[i]
+    d[i] = np.float32(0.0)
+    for j in range(right.shape[0]):
+        x = d[j]
+        s = np.float32(x / (p * right[j] + a + right_add[j] + weight * x))
+        good = (x > np.float32(0.0)) & (s > np.float32(0.0)) & (s < np.float32(np.inf))
+        similar[j] = s if good else np.float32(0.0)
 
 
 @kernel
@@ -225,21 +160,46 @@ def _neighbours_of_gram(
     similarity: Any, count: Any,
 ) -> Any:  # fmt: skip
     n_items = gram.shape[0]
-    found = np.empty(n_items + 1, np.int32)
-    bits = np.empty(n_items + 1, np.int32)
-    keys = np.empty(n_items + 1, np.int64)
-    edge = np.empty(n_items + 1, np.int64)
-    counts = np.empty(BINS, np.int32)
+    bits, rooms = np.empty(n_items + 1, np.int32), room(n_items)
+    order = np.arange(n_items, dtype=np.int32)
     for i in range(thread, n_items, n_threads):
-        row, similar, p, a = gram[i], bits.view(np.float32), left[i], left_add[i]
-        row[i] = np.float32(0.0)
-        for j in range(n_items):
-            d = row[j]
-            s = np.float32(d / (p * right[j] + a + right_add[j] + weight * d))
-            good = (d > np.float32(0.0)) & (s > np.float32(0.0)) & (s < np.float32(np.inf))
-            similar[j] = s if good else np.float32(0.0)
-            found[j] = j
-        count[i] = _keep_best(found, bits, n_items, keys, edge, counts, rows[i], similarity[i])
+        _similarities_of_row(gram[i], i, left, right, left_add, right_add, weight, bits)
+        count[i] = keep_best(order, bits, n_items, rooms, rows[i], similarity[i])
+
+
+@kernel
+def _neighbours_of_sets(
+    thread: Any, n_threads: Any, user_indptr: Any, user_values: Any, item_indptr: Any, item_users: Any, item_values: Any, order: Any,
+    bits: Any, words: Any, lists: Any, heads: Any, begin: Any, walkers: Any, n_walkers: Any, left: Any, right: Any, left_add: Any,
+    right_add: Any, weight: Any, rows: Any, similarity: Any, count: Any,
+) -> Any:  # fmt: skip
+    """Count a block of items that have sets at once, walk the lists of each other item; the law is in the sets' order."""
+    n_items = order.shape[0]
+    n_head = min(n_items, words.shape[0] * bits.shape[2])
+    block = np.empty((BLOCK, max(n_items, words.shape[0] * bits.shape[2])), np.float32)
+    d = np.zeros(n_items, np.float32)
+    found = np.empty(n_items + 1, np.int32)
+    patterns, rooms = np.empty(n_items + 1, np.int32), room(n_items)
+    for first in range(thread * BLOCK, n_items, n_threads * BLOCK):
+        if first < n_head:
+            count_block(first, user_indptr, item_indptr, order, bits, words, lists, heads, begin, walkers, n_walkers, block)
+        for place in range(first, min(first + BLOCK, n_items)):
+            i = order[place]
+            if place < n_head:
+                _similarities_of_row(block[place - first], place, left, right, left_add, right_add, weight, patterns)
+                n = n_items
+                for at in range(n):
+                    found[at] = order[at]
+            else:
+                n = _row_of_products(
+                    user_indptr, lists, user_values, item_users[item_indptr[i] : item_indptr[i + 1]],
+                    item_values[item_indptr[i] : item_indptr[i + 1]], d, found,
+                )  # fmt: skip
+                _similarities(d, found, n, place, left, right, left_add, right_add, weight, patterns)
+                d[place] = np.float32(0.0)
+                for at in range(n):
+                    found[at] = order[found[at]]
+            count[i] = keep_best(found, patterns, n, rooms, rows[i], similarity[i])
 
 
 @kernel
@@ -285,10 +245,7 @@ def _neighbours(
     n_items = rows.shape[0]
     d = np.zeros(n_items, np.float32)
     found = np.empty(n_items + 1, np.int32)
-    bits = np.empty(n_items + 1, np.int32)
-    keys = np.empty(n_items + 1, np.int64)
-    edge = np.empty(n_items + 1, np.int64)
-    counts = np.empty(BINS, np.int32)
+    bits, rooms = np.empty(n_items + 1, np.int32), room(n_items)
     for i in range(thread, n_items, n_threads):
         n = _row_of_products(
             user_indptr, user_indices, user_values, item_users[item_indptr[i] : item_indptr[i + 1]],
@@ -296,26 +253,20 @@ def _neighbours(
         )  # fmt: skip
         _similarities(d, found, n, i, left, right, left_add, right_add, weight, bits)
         d[i] = np.float32(0.0)
-        count[i] = _keep_best(found, bits, n, keys, edge, counts, rows[i], similarity[i])
+        count[i] = keep_best(found, bits, n, rooms, rows[i], similarity[i])
 
 
 @kernel
 def _strongest(thread: Any, n_threads: Any, matrix: Any, columns: Any, values: Any, count: Any) -> Any:
     n = matrix.shape[0]
-    found = np.empty(n + 1, np.int32)
-    bits = np.empty(n + 1, np.int32)
-    keys = np.empty(n + 1, np.int64)
-    edge = np.empty(n + 1, np.int64)
-    counts = np.empty(BINS, np.int32)
+    items = np.arange(n, dtype=np.int32)
+    bits, rooms = np.empty(n + 1, np.int32), room(n)
     for i in range(thread, n, n_threads):
         pattern = matrix[i].view(np.int32)
-        kept = 0
         for j in range(n):
-            size = pattern[j] & np.int32(0x7FFFFFFF)  # of the magnitude: without the sign
-            found[kept] = j
-            bits[kept] = size
-            kept += (size != 0) & (j != i)
-        kept = _keep_best(found, bits, kept, keys, edge, counts, columns[i], values[i])
+            bits[j] = pattern[j] & np.int32(0x7FFFFFFF)  # of the magnitude: without the sign
+        bits[i] = 0
+        kept = keep_best(items, bits, n, rooms, columns[i], values[i])
         for at in range(kept):
             values[i, at] = matrix[i, columns[i, at]]
         count[i] = kept

@@ -15,8 +15,8 @@ import numpy as np
 from numba import prange
 
 from cofactor.kernels.cpu._ials_simd import add_rows
+from cofactor.kernels.cpu._selection import keep_best, room
 from cofactor.kernels.cpu.jit import kernel
-from cofactor.kernels.cpu.neighbours import BINS, _keep_best
 
 TOGETHER = 16  # items whose rows are computed at once: a cache line of float32
 
@@ -145,24 +145,18 @@ def _strongest_weights(
     for thread in prange(n_threads):
         t, panel = np.zeros((TOGETHER, between.shape[0]), np.float32), np.empty((between.shape[0], TOGETHER), np.float32)
         whole = np.empty((TOGETHER, n), np.float32)
-        found = np.empty(n + 1, np.int32)
-        bits = np.empty(n + 1, np.int32)
-        keys = np.empty(n + 1, np.int64)
-        edge = np.empty(n + 1, np.int64)
-        counts = np.empty(BINS, np.int32)
+        items = np.arange(n).astype(np.int32)
+        bits, rooms = np.empty(n + 1, np.int32), room(n)
         for first in range(thread * TOGETHER, n, n_threads * TOGETHER):
             end = min(first + TOGETHER, n)
             _rows(indptr, users, values, between, scale, first, n, False, t, panel, whole[: end - first])
             for j in range(first, end):
                 p = whole[j - first]
                 pattern = p.view(np.int32)
-                kept = 0
                 for i in range(n):
-                    found[kept] = i
-                    size = pattern[i] & np.int32(0x7FFFFFFF)  # of the magnitude: without the sign
-                    bits[kept] = size
-                    kept += (size != 0) & (i != j)
-                kept = _keep_best(found, bits, kept, keys, edge, counts, rows[j], kept_weights[j])
+                    bits[i] = pattern[i] & np.int32(0x7FFFFFFF)  # of the magnitude: without the sign
+                bits[j] = 0
+                kept = keep_best(items, bits, n, rooms, rows[j], kept_weights[j])
                 for at in range(kept):
                     kept_weights[j, at] = -p[rows[j, at]] / p[j]
                 count[j] = kept

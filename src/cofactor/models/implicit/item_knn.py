@@ -76,7 +76,10 @@ class ItemKNN(LinearItemModel):
         from cofactor.kernels.cpu.neighbours import top_neighbours
 
         x = weighed(data, self.config, self.name)
-        square = np.bincount(data.item_rows, x.astype(np.float64) ** 2, minlength=data.n_items)
+        if self.config.values == "ones" and self.config.weighting == "none":
+            square = data.item_counts.astype(np.float64)
+        else:
+            square = np.bincount(data.item_rows, x.astype(np.float64) ** 2, minlength=data.n_items).astype(np.float64)
         neighbours = min(self.config.neighbours, max(1, data.n_items - 1))
         rows, similarity, count = top_neighbours(
             *by_user_and_item(data, x), *self._law(square), neighbours, run.n_threads

@@ -151,4 +151,5 @@ def weighed(data: Interactions, config: WeightedConfig, name: str) -> np.ndarray
 def by_user_and_item(data: Interactions, weights: np.ndarray) -> BothOrders:
     """Return the data with other weights by user and by item, as the Gram kernels want it."""
     indptr, users, positions = data.by_item
-    return data.indptr, data.item_rows, weights, indptr, users, weights[positions]
+    alike = bool((weights == weights[:1]).all())  # in any order, then
+    return data.indptr, data.item_rows, weights, indptr, users, weights if alike else weights[positions]
