@@ -19,7 +19,7 @@ PINS: dict[str, tuple[str, ...]] = {
     "cmfrec": ("cmfrec==3.5.1", "numpy==1.26.4", "scipy==1.15.3", "pandas==2.3.3", "threadpoolctl==3.8.0"),
 }
 # What a peer that is compiled here is compiled with, where the newest does it harm: built by Cython 3, cmfrec takes Python's lock
-# after each call of BLAS, so that threads wait for each other and an epoch takes three times as long on two as on one.
+# after each call of BLAS, so that threads wait for each other: an epoch takes longer on two than on one, ten times what it could.
 BUILT_WITH: dict[str, tuple[str, ...]] = {"cmfrec": ("cython<3", "numpy<2")}
 MUST_IMPORT = {
     "ials": "import implicit, irspack",
