@@ -264,3 +264,25 @@ def test_blend_with_towers_adds_their_part_saves_it_and_explains_the_rest(tmp_pa
     again = load(save(model, tmp_path / "model"))
     np.testing.assert_allclose(again.score_rows(np.arange(9)), model.score_rows(np.arange(9)), rtol=1e-3, atol=1e-4)
     assert again.add_items([{"item_id": 7, "description": "cheese milk"}]).score_rows(np.arange(9)).shape == (9, 62)
+
+
+def test_blend_puts_new_items_of_which_nothing_is_said_last_and_adds_up() -> None:
+    model = made("content_blend", ridge_settings=("constant=1",))
+    model.add_items([{"item_id": 9001, "description": ""}, {"item_id": 9002, "description": "piano music"}])
+    users = np.arange(90)
+    scores = model.score_rows(users)
+    np.testing.assert_array_equal(scores[:, 61], scores[:, model.probes].min(axis=1))
+    assert (scores[:, 62] > scores[:, 61]).all()
+    np.testing.assert_array_equal(model.score_rows(users, np.array([62, 61])), scores[:, [62, 61]])
+    _, added, rest = model._explain(model.audience(np.array([4])), 61)
+    assert added.sum() + rest == pytest.approx(float(scores[4, 61]))
+
+
+def test_parts_of_a_blend_keep_their_own_settings_and_take_over_the_rest() -> None:
+    kind = registry.get("content_blend")
+    words = ("characters=true", "value_weight=1.4", "levelling=0.5", "ials_settings=value_weight=1,factors=8", "ridge_settings=levelling=0")
+    ridge, ials = kind(kind.Config.from_text(words)).parts
+    assert (ridge.config.value_weight, ridge.config.levelling, ridge.config.characters) == (1.4, 0.0, True)
+    assert (ials.config.value_weight, ials.config.levelling, ials.config.characters) == (1.0, 0.5, False)
+    asked = kind(kind.Config.from_text((*words[:3], "ials_settings=characters=true"))).parts[1]
+    assert asked.config.characters

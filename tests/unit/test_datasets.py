@@ -109,6 +109,14 @@ def test_cold_items_of_citeulike_have_no_training(data_home: Path) -> None:
     assert split.train.item_counts[candidates].sum() == 0
     assert np.isin(split.test.truth.item_rows, candidates).all()
     assert "tags" in split.train.catalogue.column_names
+    cited = split.train.catalogue.table.column("citations").combine_chunks()
+    lengths = cited.value_lengths().to_numpy()
+    members, row = cited.flatten().cast("int64").to_numpy(), np.repeat(np.arange(16_980), lengths)
+    own = members == row
+    assert own.sum() == 16_980
+    assert len(members) - own.sum() == 89_418 - 96  # those that cite themselves
+    pairs = set(zip(row.tolist(), members.tolist(), strict=True))
+    assert all((b, a) in pairs for a, b in pairs)
 
 
 @pytest.mark.data("sasrec-ml-1m")

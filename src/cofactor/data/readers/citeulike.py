@@ -1,4 +1,4 @@
-"""CiteULike-a: who kept which article, the articles' tags, and DropoutNet's warm and cold splits."""
+"""CiteULike-a: who kept which article, the articles' tags and citations, and DropoutNet's warm and cold splits."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FOLDS = ("cold", "warm")
 
 
 def read_citeulike(place: Place, options: Options) -> Events:
-    """Read ``users.dat`` (ids from 0), with each article's tags as a list of words."""
+    """Read ``users.dat`` (ids from 0), with each article's tags as a list of words, and its ``citations`` as a list of articles."""
     entry = place.get("users.dat")
     items, lengths = counted_lists(entry)
     raw = Raw(
@@ -34,7 +34,7 @@ def read_citeulike(place: Place, options: Options) -> Events:
         locate=lambda rows: [],
         notes=["a line per user, numbered from 0: the count, then the articles"],
     )
-    return replace(assemble(raw, options), item_table=_tags(place))
+    return replace(assemble(raw, options), item_table=_articles(place))
 
 
 def read_split(place: Place, fold: str, options: Options) -> Split:
@@ -77,16 +77,34 @@ def counted_lists(entry: Entry) -> tuple[pa.Array, np.ndarray]:
     return canonical(words.filter(pa.array(~is_count))), counts
 
 
-def _tags(place: Place) -> pa.Table | None:
-    entry, names = place.find("item-tag.dat"), place.find("tags.dat")
+def _articles(place: Place) -> pa.Table | None:
+    """What is known of each article: its tags, and the articles that it cites or that cite it, itself among them.
+
+    The file has each citation in both directions. An article stands in its own list so that one that is cited and one that
+    cites it have a member in common.
+    """
+    entry, names, cited = (place.find(name) for name in ("item-tag.dat", "tags.dat", "citations.dat"))
     if entry is None or names is None:
         return None
     tags, counts = counted_lists(entry)
-    offsets = np.zeros(len(counts) + 1, np.int32)
-    np.cumsum(counts, out=offsets[1:])
     words = pa.array(lines_of(names.read().decode("utf-8").rstrip("\n")), pa.string())
-    lists = pa.ListArray.from_arrays(pa.array(offsets), words.take(tags))
-    return pa.table({"item_id": pa.array(np.arange(len(counts))), "tags": lists})
+    columns = {"item_id": pa.array(np.arange(len(counts))), "tags": _lists(words.take(tags), counts)}
+    if cited is not None:
+        others, lengths = counted_lists(cited)
+        if len(lengths) != len(counts):
+            raise DataError(f"{len(lengths)} articles, but {len(counts)} in {entry.shown}", source=cited.shown)
+        rows, cites = np.repeat(np.arange(len(lengths)), lengths), np.asarray(others.cast(pa.int64()))
+        kept = rows != cites
+        counts = np.bincount(rows[kept], minlength=len(lengths))
+        # Every article's own number goes after its last citation.
+        both = np.insert(cites[kept], np.cumsum(counts), np.arange(len(lengths)))
+        columns["citations"] = _lists(pa.array(both).cast(pa.string()), counts + 1)
+    return pa.table(columns)
+
+
+def _lists(members: pa.Array, counts: np.ndarray) -> pa.Array:
+    """One list after the other, of so many members each."""
+    return pa.ListArray.from_arrays(pa.array(np.concatenate(([0], np.cumsum(counts))).astype(np.int32)), members)
 
 
 def _from_zero(events: Events) -> Events:

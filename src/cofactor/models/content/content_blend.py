@@ -24,8 +24,11 @@ if TYPE_CHECKING:
 
 # A user's two scores are brought to one scale by their spread over so many items, drawn once.
 _PROBES = 500
+# What the parts take over, unless their own settings say otherwise; only the ridge, which keeps every word apart, reads letters.
 _ADOPTED = ("text", "features", "characters", "text_weight", "value_weight", "levelling")
+_WITHOUT = ((), ("characters",), ("characters", "levelling"))
 _PREFIXES = ("ridge_", "ials_", "tower_")
+_PARTS = (ContentRidge, FeatureIALS, TwoTower)
 
 
 class ContentBlendConfig(ContentConfig):
@@ -34,17 +37,15 @@ class ContentBlendConfig(ContentConfig):
     levelling: float = setting(0.0, low=0.0, high=1.0, doc="How far new items are brought to one spread of scores over users; 0 not.")
     weight: float = setting(0.7, low=0.0, high=100.0, doc="Weight of FeatureIALS beside ContentRidge.")
     ridge_settings: tuple[str, ...] = setting((), doc="Settings of ContentRidge: ridge=10,neighbours=20.")
-    ials_settings: tuple[str, ...] = setting((), doc="Settings of FeatureIALS: factors=256,regularization=0.02.")
-    ials_characters: bool = setting(False, doc="Whether FeatureIALS too reads the letters of words, where characters is set.")
+    ials_settings: tuple[str, ...] = setting((), doc="Settings of FeatureIALS: factors=256,value_weight=1.")
     tower_weight: float = setting(0.0, low=0.0, high=100.0, doc="Weight of TwoTower beside them; 0 leaves it out, and PyTorch.")
     tower_settings: tuple[str, ...] = setting((), doc="Settings of TwoTower: hidden=256,epochs=8.")
 
     def check(self) -> None:
         """Refuse settings that the parts don't have."""
         super().check()
-        ContentRidge.Config.from_text(self.ridge_settings)
-        FeatureIALS.Config.from_text(self.ials_settings)
-        TwoTower.Config.from_text(self.tower_settings)
+        for kind, settings in zip(_PARTS, (self.ridge_settings, self.ials_settings, self.tower_settings), strict=True):
+            kind.Config.from_text(settings)
 
 
 class ContentBlend(ContentKNN):
@@ -53,6 +54,10 @@ class ContentBlend(ContentKNN):
     a is of `ContentRidge`, b of `FeatureIALS`, c of `TwoTower` (left out where ``tower_weight`` v is 0, as by default); σ is the standard
     deviation of a user's scores over 500 warm items, drawn once. Ridge regression keeps every word, low-rank factors join what is
     said in different words, and the towers are trained to rank; they err on different items.
+
+    A new item of which nothing is said gets the lowest score of those 500: there is no reason to show it to anybody, and at 0, the
+    middle, it would stand before everything that the user doesn't care for. The parts take over the blend's columns and weights of
+    features, unless their own settings name them (``ials_settings=value_weight=1``); letters are read by the ridge alone, unless so.
     """
 
     name = "content_blend"
@@ -64,22 +69,23 @@ class ContentBlend(ContentKNN):
 
     def __init__(self, config: Any = None, **settings: Any) -> None:
         super().__init__(config, **settings)
-        own = {name: getattr(self.config, name) for name in _ADOPTED}
-        ridge: Any = ContentRidge.Config.from_text(self.config.ridge_settings).replace(**own)
-        letters = self.config.characters and self.config.ials_characters
-        ials: Any = FeatureIALS.Config.from_text(self.config.ials_settings).replace(**{**own, "characters": letters})
-        self.parts = (ContentRidge(ridge), FeatureIALS(ials))
-        if self.config.tower_weight:
-            del own["levelling"]
-            tower: Any = TwoTower.Config.from_text(self.config.tower_settings).replace(**{**own, "characters": letters})
-            self.parts += (TwoTower(tower),)
-        self.weights = (1.0, self.config.weight, self.config.tower_weight)[: len(self.parts)]
+        weights = (1.0, self.config.weight, self.config.tower_weight)
+        chosen = (self.config.ridge_settings, self.config.ials_settings, self.config.tower_settings)
+        n = 3 if self.config.tower_weight else 2
+        self.weights = weights[:n]
+        self.parts = tuple(self._part(*what) for what in zip(_PARTS[:n], chosen[:n], _WITHOUT[:n], strict=True))
         self.arrays = {"probes": ArraySpec("int64", ("probes",)), **COMPARISON}  # type: ignore[misc]
         for prefix, part in zip(_PREFIXES, self.parts, strict=False):
             sizes = {k: str(v) for k, v in part.config.to_dict().items() if isinstance(v, int)}
             for name, spec in part.arrays.items():
                 axes = tuple(a if a.isdecimal() or a in ("users", "items") else sizes.get(a, prefix + a) for a in spec.axes)
                 self.arrays[prefix + name] = ArraySpec(spec.dtype, axes, spec.optional)
+
+    def _part(self, kind: Any, settings: tuple[str, ...], without: tuple[str, ...]) -> Any:
+        """One part, not fitted: with its own settings, and what it takes over."""
+        own = kind.Config.from_text(settings)
+        named = {word.partition("=")[0].strip().replace("-", "_") for word in settings}
+        return kind(own.replace(**{name: getattr(self.config, name) for name in _ADOPTED if name not in {*named, *without}}))
 
     def _fit(self, data: Interactions, validation: Part | None, run: Run) -> None:
         for part in self.parts:
@@ -101,11 +107,24 @@ class ContentBlend(ContentKNN):
     def _score(self, states: States, item_rows: np.ndarray | None) -> np.ndarray:
         assert isinstance(states, Histories)
         total: Any = 0.0
+        lowest: Any = 0.0
+        unknown = self._unknown if item_rows is None else self._unknown[item_rows]
         for part, weight in zip(self.parts, self.weights, strict=True):
             folded = part._fold_in(states)
-            spread = part._score(folded, self.probes).std(axis=1, keepdims=True)
-            total = total + np.float32(weight) * part._score(folded, item_rows) / np.maximum(spread, 1e-12)
-        return np.asarray(total, np.float32)
+            probed = part._score(folded, self.probes)
+            scale = np.float32(weight) / np.maximum(probed.std(axis=1, keepdims=True), 1e-12)
+            total = total + scale * part._score(folded, item_rows)
+            lowest = lowest + scale * probed
+        scores = np.asarray(total, np.float32)
+        scores[:, unknown] = lowest.min(axis=1, keepdims=True)
+        return scores
+
+    @property
+    def _unknown(self) -> np.ndarray:
+        """Which items nothing is known of: neither interactions nor content; bool [n_items]."""
+        if "unknown" not in self._cache:
+            self._cache["unknown"] = (self.data.item_counts == 0) & (np.diff(self.features.indptr) == 0)
+        return np.asarray(self._cache["unknown"])
 
     def _spread(self, part: Recommender, histories: Histories) -> float:
         """The spread of one part's scores for the one user."""
@@ -117,6 +136,8 @@ class ContentBlend(ContentKNN):
         past = audience.seen[1]
         if not past.size:
             return past, np.zeros(0), float(self._popularity[item_row])
+        if self._unknown[item_row]:
+            return past, np.zeros(len(past)), float(self._score(audience.states, np.array([item_row]))[0, 0])
         added = np.zeros(len(past))
         for part, weight in zip(self.parts[:2], self.weights, strict=False):
             _, theirs, _ = part._explain(part.fold_in(audience.states), item_row)
