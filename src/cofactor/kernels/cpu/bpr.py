@@ -1,9 +1,9 @@
 """Bayesian personalised ranking: lock-free ascent of ln σ(x_ui - x_uj), the fast twin of `reference.bpr`.
 
 What makes it fast: a negative is tested against a 512-byte filter before any search; the vectors of a drawn pair are
-prefetched a round before they are used, a pair at a time between the margins of that round; `LANES` users are walked side
-by side, so that the chain of one user's steps (each needs the vector that the last one wrote) doesn't stall the core, and
-their sigmoids are one vector operation; the steps are vector code (`simd`).
+prefetched a round before they are used; `LANES` users are walked side by side, so that the chain of one user's steps
+(each needs the vector that the last one wrote) doesn't stall the core, and their sigmoids are one vector operation; the
+steps are vector code (`simd`).
 """
 
 from __future__ import annotations
@@ -144,13 +144,12 @@ def bpr_epoch(
                     prefetch_row(V, j)
                     us[now, n_now], pos[now, n_now], neg[now, n_now] = user[lane], i, j
                     n_now += 1
-                # between two draws' requests the margin of a pair of the round before, whose vectors have arrived by now
-                if lane < n_before:
-                    x[lane] = _margin(U, V, b, us[1 - now, lane], pos[1 - now, lane], neg[1 - now, lane])
             now = 1 - now
+            # ascend by the round drawn before, whose vectors have arrived by now
+            for s in range(n_before):
+                x[s] = _margin(U, V, b, us[now, s], pos[now, s], neg[now, s])
             for s in range(LANES):
                 e[s] = exp_negative(x[s])
-            # ascend by the round before
             product = 1.0
             for s in range(n_before):
                 product *= 1.0 + np.float64(e[s])
