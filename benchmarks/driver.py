@@ -193,15 +193,17 @@ def _stepwise(
                 seconds = side.ask(do="run", step=step)["seconds"]
                 row["steps"].append({"step": step, "seconds": seconds, "quality": side.quality(case.metric, data)})
     judges = [row for row in rows if case.of in ("all", row["name"])] or rows
-    found["goal"] = goal = case.target * max(step["quality"] for row in judges for step in row["steps"])
-    reached = [next((s["step"] for s in row["steps"] if s["quality"] >= goal), None) for row in rows]
+    # A lower RMSE is better, so it is compared by its negative.
+    sign, share = (-1, 1 / case.target) if case.metric == "rmse" else (1, case.target)
+    found["goal"] = goal = share * sign * max(sign * step["quality"] for row in judges for step in row["steps"])
+    reached = [next((s["step"] for s in row["steps"] if sign * s["quality"] >= sign * goal), None) for row in rows]
     for _ in range(settings.rounds):
-        for side, row, step in zip(sides, rows, reached, strict=True):
-            if step is not None and len(row["seconds"]) < (side.entrant.rounds or settings.rounds):
-                _note(row, side.ask(do="run", step=step))
-    for side, row, step in zip(sides, rows, reached, strict=True):
-        row["step"], row["version"] = step, version_of(side)
-        row["quality"] = max(s["quality"] for s in row["steps"] if step is None or s["step"] == step)
+        for side, row, enough in zip(sides, rows, reached, strict=True):
+            if enough is not None and len(row["seconds"]) < (side.entrant.rounds or settings.rounds):
+                _note(row, side.ask(do="run", step=enough))
+    for side, row, enough in zip(sides, rows, reached, strict=True):
+        row["step"], row["version"] = enough, version_of(side)
+        row["quality"] = max((s["quality"] for s in row["steps"] if enough in (None, s["step"])), key=lambda found: sign * found)
     return rows
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 TORCH = "torch==2.13.0"
@@ -14,12 +16,17 @@ PINS: dict[str, tuple[str, ...]] = {
     "sgd": (TORCH, "implicit==0.7.3", "cornac==3.0.1", "rectools-lightfm==1.17.3", "scipy==1.17.1", "numpy==2.4.6"),
     "ratings": (TORCH, "cornac==3.0.1", "scikit-surprise==1.1.5", "pandas==3.1.1", "scipy==1.17.1", "numpy==2.4.6", "pyarrow"),
     "recbole": (TORCH, "recbole==1.2.1", "numpy<2", "pandas<3", "scipy<1.13"),
+    "cmfrec": ("cmfrec==3.5.1", "numpy==1.26.4", "scipy==1.15.3", "pandas==2.3.3", "threadpoolctl==3.8.0"),
 }
+# What a peer that is compiled here is compiled with, where the newest does it harm: built by Cython 3, cmfrec takes Python's lock
+# after each call of BLAS, so that threads wait for each other: an epoch takes longer on two than on one, ten times what it could.
+BUILT_WITH: dict[str, tuple[str, ...]] = {"cmfrec": ("cython<3", "numpy<2")}
 MUST_IMPORT = {
     "ials": "import implicit, irspack",
     "sgd": "import implicit, cornac, lightfm",
     "ratings": "import cornac, surprise, pandas",
     "recbole": "import recbole",
+    "cmfrec": "import cmfrec",
 }
 
 
@@ -74,7 +81,15 @@ def _make(home: Path, python: Path, name: str) -> None:
     if TORCH in pins:
         steps.append([*install, TORCH])
     steps.append([*install, *pins, "setuptools<81"])
-    for step in steps:
-        done = subprocess.run(step, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise NoEnvironment(f"{' '.join(step[:5])} ...: {done.stderr.strip()[-400:]}")
+    with tempfile.TemporaryDirectory() as folder:
+        surround = dict(os.environ)
+        if name in BUILT_WITH:
+            steps[-1].append("--no-cache-dir")  # what was compiled otherwise before mustn't come back
+            limits = Path(folder) / "build.txt"
+            limits.write_text("\n".join(BUILT_WITH[name]))
+            # The first is what pips before 25.3 read.
+            surround |= {"PIP_CONSTRAINT": str(limits), "PIP_BUILD_CONSTRAINT": str(limits)}
+        for step in steps:
+            done = subprocess.run(step, capture_output=True, text=True, check=False, env=surround)
+            if done.returncode:
+                raise NoEnvironment(f"{' '.join(step[:5])} ...: {done.stderr.strip()[-400:]}")

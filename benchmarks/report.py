@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 MIB = 2**20
+_STATES = ("reached", "ahead", "short", "behind", "worse", "unknown")
 
 
 def verdicts(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """One line for each peer of each case: ours, theirs, their median over ours, the bar, what both reached.
+    """One line for each peer of each case: ours, theirs, their median over ours (of the rounds both ran), the bar, what both reached.
 
-    ``state`` is ``"reached"``, ``"short"`` (ahead of the peer, below the bar), ``"behind"`` (slower than the peer),
+    ``state`` is ``"reached"``, ``"ahead"`` (where no bar is set), ``"short"`` (ahead of the peer, below the bar), ``"behind"`` (slower),
     ``"worse"`` (our quality is lower by more than 1 %), or ``"unknown"``.
     """
     lines = []
@@ -34,8 +35,10 @@ def _verdict(case: dict[str, Any], ours: dict[str, Any], peer: dict[str, Any]) -
         "peak": _median(ours["peak"]), "their_peak": _median(peer["peak"]), "first": ours.get("first"), "note": peer["note"],
     }  # fmt: skip
     if line["ours"] and line["theirs"]:
-        line["ratio"] = line["theirs"] / line["ours"]
-        pairs = [theirs / own for own, theirs in zip(ours["seconds"], peer["seconds"], strict=False)]
+        # Over the rounds that both ran: a peer that takes long has fewer, and the machine may have been busier in the others.
+        both = ours["seconds"][: len(peer["seconds"])]
+        line["ratio"] = line["theirs"] / statistics.median(both)
+        pairs = [theirs / own for own, theirs in zip(both, peer["seconds"], strict=False)]
         line["ratios"] = [min(pairs), max(pairs)]
     line["state"] = _state(line, case)
     return line
@@ -45,7 +48,7 @@ def _state(line: dict[str, Any], case: dict[str, Any]) -> str:
     if "goal" in case and line["ours"] is None:
         return "worse"
     if "goal" in case and line["theirs"] is None:
-        return "reached"  # the peer never got there
+        return "reached" if line["bar"] else "ahead"  # the peer never got there
     if line["ratio"] is None:
         return "unknown"
     better = line["quality"], line["their_quality"]
@@ -55,7 +58,9 @@ def _state(line: dict[str, Any], case: dict[str, Any]) -> str:
             return "worse"
     if line["ratio"] < 1:
         return "behind"
-    return "reached" if line["ratio"] >= (line["bar"] or 1) else "short"
+    if line["bar"] is None:
+        return "ahead"
+    return "reached" if line["ratio"] >= line["bar"] else "short"
 
 
 def table(whole: dict[str, Any]) -> str:
@@ -100,7 +105,8 @@ def _head(whole: dict[str, Any]) -> list[str]:
     lines = [
         f"{whole['date']}. {m['processor']}, {m['cores']} cores, {m['memory_bytes'] / 2**30:.0f} GiB; {s['threads']} threads"
         f"{' on as many cores' if s['pin'] else ''}; load {load}; {m['system']}, Python {m['python']}, {versions}.",
-        f"Medians of {s['rounds']} alternated rounds in processes of their own, first calls apart; ratio: their median over ours.",
+        f"Medians of {s['rounds']} alternated rounds in processes of their own, first calls apart; ratio: their median over ours, of the "
+        "rounds that both ran.",
     ]
     if max(whole["load_before"][0], *(c["load"][0] for c in whole["cases"])) > 1.5 * s["threads"]:
         lines.append("**The machine was busy with other work: take these figures as a rough guide.**")
@@ -110,12 +116,13 @@ def _head(whole: dict[str, Any]) -> list[str]:
 
 
 def _summary(whole: dict[str, Any]) -> list[str]:
-    by = {state: [v for v in whole["verdicts"] if v["state"] == state] for state in ("reached", "short", "behind", "worse", "unknown")}
+    by = {state: [v for v in whole["verdicts"] if v["state"] == state] for state in _STATES}
     counts = ", ".join(f"{len(v)} {state}" for state, v in by.items() if v)
     lines = [f"Bars: {counts or 'none measured'}."]
     for state, word in (("behind", "slower than"), ("worse", "worse quality than"), ("short", "below the bar against")):
         for v in by[state]:
-            ratio = "" if v["ratio"] is None else f" ({v['ratio']:.2f} of {v['bar']})"
+            bar = f" of {v['bar']}" if v["bar"] else ""
+            ratio = "" if v["ratio"] is None else f" ({v['ratio']:.2f}{bar})"
             lines.append(f"- {v['task']}: {word} {v['peer']}{ratio}")
     return lines
 

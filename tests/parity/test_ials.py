@@ -47,6 +47,9 @@ def problem(name, seed=5):
     elif name == "giant row and empty rows":
         n_rows, n_columns, f = 9, 211, 19
         lengths = [0, 2, 211, 0, 0, 3, 150, 1, 0]
+    elif name == "whole blocks of factors":
+        n_rows, n_columns, f = 41, 90, 80  # four blocks of sixteen at once, and one more
+        lengths = np.arange(41)
     elif name == "one factor":
         n_rows, n_columns, f = 12, 31, 1
         lengths = rng.integers(0, 9, n_rows)
@@ -58,7 +61,7 @@ def problem(name, seed=5):
     return (*csr(n_rows, n_columns, lengths, rng), fixed, solved)
 
 
-CASES = ["random", "giant row and empty rows", "one factor", "nothing at all"]
+CASES = ["random", "whole blocks of factors", "giant row and empty rows", "one factor", "nothing at all"]
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -76,6 +79,15 @@ def test_solver_equals_its_plain_twin(case, solver):
     assert slow(indptr, indices, weights, fixed, diagonal, ridge, rows, truth, *extra) == -1
     np.testing.assert_allclose(ours, truth, atol=2e-5)
     assert not ours[np.diff(indptr) == 0].any()
+
+
+@pytest.mark.parametrize("factors", [80, 21])
+def test_gram_matrix_is_that_of_all_rows(factors):
+    fixed = np.random.default_rng(3).standard_normal((2_213, factors)).astype(np.float32)
+    shares = np.random.default_rng(4).uniform(0.2, 3.0, len(fixed)).astype(np.float32)
+    basis, diagonal = cpu.gram_basis(fixed, 0.3, shares)
+    wide = fixed.astype(np.float64)
+    np.testing.assert_allclose(basis.T @ (0.3 * (wide.T * shares) @ wide) @ basis, np.diag(diagonal), atol=2e-3)
 
 
 @pytest.mark.parametrize("solver", SOLVERS)

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from benchmarks import quality, report
+from benchmarks import driver, quality, report
 from benchmarks.__main__ import NAMES, chosen, run
+from benchmarks.cases import Case, Entrant
 from benchmarks.driver import Settings
 
 
@@ -34,6 +35,46 @@ def _case(ours: float, theirs: float, own_quality: float, their_quality: float, 
 )
 def test_a_verdict_can_be_a_loss(case: dict[str, Any], state: str) -> None:
     assert [v["state"] for v in report.verdicts([case])] == [state]
+
+
+def test_a_peer_without_a_bar_is_ahead_of_or_behind() -> None:
+    cases = _case(1.0, 1.1, 0.2, 0.2), _case(1.0, 0.9, 0.2, 0.2)
+    for case in cases:
+        case["entrants"][1]["bar"] = None
+    assert [v["state"] for v in report.verdicts(list(cases))] == ["ahead", "behind"]
+
+
+def test_a_ratio_is_of_the_rounds_that_both_ran() -> None:
+    case = _case(1.0, 3.0, 0.2, 0.2)
+    case["entrants"][0]["seconds"] = [1.0, 2.0, 9.0, 9.0, 9.0]
+    case["entrants"][1]["seconds"] = [3.0, 3.0]
+    (line,) = report.verdicts([case])
+    assert (line["ours"], line["ratio"], line["ratios"]) == (9.0, 2.0, [1.5, 3.0])
+
+
+class _Told:
+    """A side whose error after each number of epochs is known."""
+
+    def __init__(self, name: str, errors: dict[int, float]) -> None:
+        self.entrant, self.errors, self.step = Entrant(name, "", steps=tuple(errors)), errors, 0
+
+    def ask(self, do: str, step: int) -> dict[str, float]:
+        self.step = step
+        return {"seconds": float(step)}
+
+    def quality(self, metric: str, data: object) -> float:
+        return self.errors[self.step]
+
+
+def test_in_a_case_of_steps_a_lower_error_is_the_better_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(driver, "version_of", lambda side: "1")
+    sides: list[Any] = [_Told("cofactor", {1: 0.99, 2: 0.90, 3: 0.85}), _Told("peer", {4: 0.95, 5: 0.91})]
+    case = Case("a", "a task", "data", tuple(side.entrant for side in sides), "rmse", target=1.0, of="peer")
+    found: dict[str, Any] = {}
+    ours, theirs = driver._stepwise(case, sides, {}, Settings(rounds=2), found)
+    assert found["goal"] == 0.91
+    assert (ours["step"], ours["quality"], ours["seconds"]) == (2, 0.90, [2.0, 2.0])
+    assert (theirs["step"], theirs["quality"]) == (5, 0.91)
 
 
 def test_common_ndcg_of_lists_by_hand() -> None:

@@ -186,6 +186,8 @@ def test_large_sorted_rows_equal_shuffled_ones_and_are_the_callers_no_more(monke
     shuffled = np.random.default_rng(2).permutation(36)
     other = Interactions.from_rows(users[shuffled], items[shuffled], values[shuffled], times[shuffled], users=9, items=7)
     assert made.fingerprint == other.fingerprint
+    assert made._order is None
+    assert dataclasses.replace(made, source="again").where(made.values > 30).order.tolist() == [31, 32, 33, 34, 35]
     assert made.order.tolist() == list(range(36))
     before = made.fingerprint
     values[:], times[:], items[:] = 0, 0, 0

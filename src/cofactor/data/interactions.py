@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import numpy as np
 import pyarrow as pa
@@ -42,7 +42,7 @@ class Interactions:
         int64 [n], seconds since 1970 (UTC), or None.
     order
         int64 [n]: the position of each interaction in its source. Equal times are ordered by it, and without times it is
-        the order of time.
+        the order of time. May be given as None for 0 to n - 1.
     catalogue, profiles
         What is known of items and of users, aligned to their rows.
     source
@@ -106,6 +106,7 @@ class Interactions:
         made = cls._of_rows(user_rows, item_rows, events.values, events.times, users, items, repeats, events.source)
         return replace(
             made,
+            order=made._order,
             catalogue=_aligned(items, events.item_table, "item_id"),
             profiles=_aligned(users, events.user_table, "user_id"),
             notes=events.notes + made.notes,
@@ -133,8 +134,9 @@ class Interactions:
         made = cls._of_rows(user_rows, item_rows, values, times, users, items, repeats, source)
         # What was sorted already is taken as it is, and a caller may go on writing into its arrays.
         return replace(
-            made, item_rows=_own(made.item_rows, item_rows), values=_own(made.values, values), times=_own(made.times, times)
-        )
+            made, order=made._order, item_rows=_own(made.item_rows, item_rows), values=_own(made.values, values),
+            times=_own(made.times, times),
+        )  # fmt: skip
 
     @classmethod
     def _of_rows(
@@ -151,7 +153,7 @@ class Interactions:
             item_rows=np.ascontiguousarray(item_rows if keep is None else item_rows[keep], np.int32),
             values=merged if merged is None else np.ascontiguousarray(merged, np.float32),
             times=None if times is None else np.ascontiguousarray(times if keep is None else times[keep], np.int64),
-            order=np.arange(len(user_rows), dtype=np.int64) if keep is None else keep.astype(np.int64, copy=False),
+            order=cast(np.ndarray, None if keep is None else keep.astype(np.int64, copy=False)),
             catalogue=Catalogue.nothing(len(items)),
             profiles=Catalogue.nothing(len(users)),
             source=source,
@@ -171,6 +173,11 @@ class Interactions:
 
     def __len__(self) -> int:
         return len(self.item_rows)
+
+    @property
+    def _order(self) -> Any:
+        """The order as it is held; None for 0 to n - 1."""
+        return self.__dict__["_order"]
 
     def __repr__(self) -> str:
         return (
@@ -228,7 +235,7 @@ class Interactions:
 
         Equal times are ordered by their position in the source; without times that position alone is the order.
         """
-        return sorting.chronological(self.indptr, self.order, self.times)
+        return sorting.chronological(self.indptr, self._order, self.times)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -284,6 +291,27 @@ class Interactions:
             self, users=IdMap(self.users.take(users)), items=IdMap(self.items.take(items)), indptr=indptr,
             item_rows=new_item[self.item_rows], catalogue=_taken(self.catalogue, items), profiles=_taken(self.profiles, users),
         )  # fmt: skip
+
+
+class _Positions:
+    """The field ``order``: None where each interaction stands in its place, made when somebody asks for it.
+
+    Sorted files are common, few tasks look at the order, and at 25 million interactions it takes 200 MB.
+    """
+
+    def __get__(self, held: Any, kind: Any = None) -> Any:
+        if held is None:
+            return self
+        if held.__dict__["_order"] is None:
+            held.__dict__["_order"] = np.arange(len(held), dtype=np.int64)
+        return held.__dict__["_order"]
+
+    def __set__(self, held: Any, order: np.ndarray | None) -> None:
+        held.__dict__["_order"] = order
+
+
+# Not in the class: what stands there would be the field's default.
+Interactions.order = _Positions()  # type: ignore[assignment]
 
 
 def _own(array: Any, given: Any) -> Any:

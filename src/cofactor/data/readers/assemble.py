@@ -67,7 +67,10 @@ def assemble(raw: Raw, options: Options) -> Events:
     for what, column in (("user", raw.users), ("item", raw.items)):
         _fault(faults, f"no {what} id", _missing_ids(column))
     if raw.values is not None:
-        odd = np.flatnonzero(~np.isfinite(raw.values))
+        # One that isn't finite makes the sum so: most columns are asked only that.
+        with np.errstate(over="ignore", invalid="ignore"):
+            whole = np.isfinite(raw.values.sum())
+        odd = np.zeros(0, np.int64) if whole else np.flatnonzero(~np.isfinite(raw.values))
         if len(odd) == len(raw.values) and options.on_bad == "error":
             raise DataError(
                 f"no value of {_name(raw, 'value')} is a finite number, so it is the wrong column; give another with value=, or "
@@ -118,8 +121,11 @@ def typed_ids(column: pa.ChunkedArray | pa.Array) -> pa.ChunkedArray:
     # Arrow keeps a dictionary per chunk, all the same after unification; they have to stay one object.
     words = column.chunk(0).dictionary
     ids = canonical(words)
-    chunks = [pa.DictionaryArray.from_arrays(chunk.indices.cast(pa.int32()), ids) for chunk in column.chunks]
-    return pa.chunked_array(chunks)
+    return pa.chunked_array([pa.DictionaryArray.from_arrays(_narrow(chunk.indices), ids) for chunk in column.chunks])
+
+
+def _narrow(indices: pa.Array) -> pa.Array:
+    return indices if indices.type == pa.int32() else indices.cast(pa.int32())
 
 
 def canonical(words: pa.Array) -> pa.Array:

@@ -1,7 +1,7 @@
-"""Vector code for the two inner loops of implicit ALS: dot products with many rows, and weighted sums of many rows.
+"""Vector code for the inner loops of implicit ALS: dot products with many rows, weighted sums of many rows, Gram matrices.
 
 Numba can't promise LLVM that rows of one matrix don't overlap, so plain loops are guarded by run-time checks and keep their sums in
-memory. These two keep them in registers, over the full blocks of 16 factors; `cofactor.kernels.cpu.simd.tail_start` tells where
+memory. These keep them in registers, over the full blocks of 16 factors; `cofactor.kernels.cpu.simd.tail_start` tells where
 the caller's scalar loop takes over.
 """
 
@@ -15,6 +15,7 @@ from numba.extending import intrinsic
 
 from cofactor.kernels.cpu.simd import _FAST, _FLOAT, _INT32, _INT64, _LANES, _VECTOR, _at, _blocks, _load, _row, _splat
 
+TILE_ROWS, TILE_COLUMNS = 8, _LANES  # of a product: eight chains of multiply-adds, which have registers on narrower machines too
 _TOGETHER = 4  # rows whose dots are taken together; vectors of the sum held in registers
 
 
@@ -109,3 +110,30 @@ def add_rows(typingctx: Any, source: Any, index: Any, n: Any, s: Any, out: Any) 
         return context.get_dummy_value()
 
     return types.void(source, index, types.int64, s, out), codegen
+
+
+@intrinsic
+def add_tile(typingctx: Any, matrix: Any, first: Any, end: Any, i: Any, j: Any, total: Any) -> Any:
+    """Add matrix[k, i : i + 8]' matrix[k, j : j + 16], summed over first <= k < end, to total[i : i + 8, j : j + 16]."""
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        matrix, first, end, i, j, total = arguments
+        sums = [cgutils.alloca_once(builder, _VECTOR) for _ in range(TILE_ROWS)]
+        for held in sums:
+            builder.store(ir.Constant(_VECTOR, [0.0] * _LANES), held)
+        with cgutils.for_range(builder, builder.sub(end, first)) as loop:
+            row, _ = _row(context, builder, signature.args[0], matrix, builder.add(first, loop.index))
+            factors = builder.gep(row, [i])
+            vector = _load(builder, builder.bitcast(builder.gep(row, [j]), _VECTOR.as_pointer()))
+            for n, held in enumerate(sums):
+                factor = _splat(builder, builder.load(builder.gep(factors, [ir.Constant(_INT64, n)])))
+                term = builder.fmul(factor, vector, flags=_FAST)
+                builder.store(builder.fadd(builder.load(held), term, flags=_FAST), held)
+        for n, held in enumerate(sums):
+            out, _ = _row(context, builder, signature.args[5], total, builder.add(i, ir.Constant(_INT64, n)))
+            place = builder.bitcast(builder.gep(out, [j]), _VECTOR.as_pointer())
+            builder.store(builder.fadd(_load(builder, place), builder.load(held), flags=_FAST), place, align=4)
+        return context.get_dummy_value()
+
+    n = types.int64
+    return types.void(matrix, n, n, n, n, total), codegen

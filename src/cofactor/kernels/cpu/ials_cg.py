@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from cofactor.kernels.cpu._ials_rows import F, accumulate, dots, first_failed, row_blocks
+from cofactor.kernels.cpu._cg_simd import P, first_direction, move, next_residual, norm_by_diagonal, turn, weighted_dots
+from cofactor.kernels.cpu._ials_rows import F, first_failed, row_blocks
 from cofactor.kernels.cpu.jit import kernel, on_threads
+
+_LANES = 16
 
 
 def solve_cg(
@@ -26,12 +29,29 @@ def solve_cg(
     -----
     A step costs two passes over the row's factors (four flops per nonzero and factor); the last step needs only the first
     of them, since nobody asks for the residual after it.
+
+    The vector code takes 16 factors at a time; other numbers of them are filled up with columns of zeros, which stay zero.
     """
     bounds = row_blocks(np.diff(indptr)[rows] + 8)
     failed = np.full(max(1, len(bounds) - 1), -1, np.int64)
-    problem = (indptr, indices, weights, fixed, diagonal, ridge, rows, solved, steps, F(tolerance))
+    f = fixed.shape[1]
+    whole = -(-f // _LANES) * _LANES
+    into = solved
+    if whole > f:
+        fixed, diagonal, into = _widened(fixed, whole), _widened(diagonal[None], whole)[0], np.zeros((len(solved), whole), F)
+        diagonal[f:] = F(1)  # nothing is divided by zero, whatever the ridge
+    problem = (indptr, indices, weights, fixed, diagonal, ridge, rows, into, steps, F(tolerance))
     on_threads(lambda b: _solve_cg(*problem, bounds[b : b + 2], failed[b : b + 1]), len(bounds) - 1)
+    if whole > f:
+        solved[rows] = into[rows, :f]
     return first_failed(failed)
+
+
+def _widened(matrix: np.ndarray, columns: int) -> np.ndarray:
+    """A copy with columns of zeros behind its own."""
+    wide = np.zeros((len(matrix), columns), F)
+    wide[:, : matrix.shape[1]] = matrix
+    return wide
 
 
 @kernel
@@ -49,57 +69,34 @@ def _solve_cg(
     bounds: np.ndarray,
     failed: np.ndarray,
 ) -> None:
-    """Letters: x the solution, r its residual, p the direction, D + Y_u' W Y_u the matrix, z = D^-1 r."""
+    """Letters: x the solution, r its residual, p the direction, D + Y_u' W Y_u the matrix, M = D^-1, z = M r, s = W Y_u p."""
     f = fixed.shape[1]
     n_blocks = bounds.shape[0] - 1
     for block in range(n_blocks):
         longest = 0
         for at in range(bounds[block], bounds[block + 1]):
             longest = max(longest, indptr[rows[at] + 1] - indptr[rows[at]])
-        s = np.empty(longest, F)
-        r, p, D, M = np.empty(f, F), np.empty(f, F), np.empty(f, F), np.empty(f, F)
+        s, work = np.empty(longest + 3, F), np.empty((5, f), F)
         for at in range(bounds[block], bounds[block + 1]):
             u = rows[at]
             n = indptr[u + 1] - indptr[u]
             x, index, w = solved[u], indices[indptr[u] : indptr[u + 1]], weights[indptr[u] : indptr[u + 1]]
             for k in range(f):
                 x[k] = F(0)
-                r[k] = F(0)
-                D[k] = diagonal[k] + ridge[u]
-                M[k] = F(1) / D[k]
             if n == 0:
                 continue
-            accumulate(fixed, index, n, w, r)  # r = Y_u' W 1, the residual at x = 0
-            rz = F(0)
-            for k in range(f):
-                p[k] = M[k] * r[k]
-                rz += r[k] * p[k]
+            rz = first_direction(fixed, index, n, w, diagonal, ridge[u], work)  # r = Y_u' W 1, the residual at x = 0
             enough = max(F(1e-30), tolerance * tolerance * rz)
             for step in range(steps):
                 if rz <= enough:
                     break
-                dots(fixed, index, n, p, s)
-                q = F(0)  # p' (D + Y_u' W Y_u) p
-                for k in range(f):
-                    q += D[k] * p[k] * p[k]
-                for t in range(n):
-                    q += w[t] * s[t] * s[t]
+                q = norm_by_diagonal(work) + weighted_dots(fixed, index, n, w, work[P], s)  # p' (D + Y_u' W Y_u) p
                 a = rz / q
-                for k in range(f):
-                    x[k] += a * p[k]
+                move(a, work, x)
                 if step == steps - 1:
                     break
-                for t in range(n):
-                    s[t] *= -a * w[t]
-                for k in range(f):
-                    r[k] -= a * D[k] * p[k]
-                accumulate(fixed, index, n, s, r)
-                rz_next = F(0)
-                for k in range(f):
-                    rz_next += M[k] * r[k] * r[k]
-                b = rz_next / rz
-                for k in range(f):
-                    p[k] = M[k] * r[k] + b * p[k]
+                rz_next = next_residual(fixed, index, n, s, a, work)
+                turn(rz_next / rz, work)
                 rz = rz_next
             total = F(0)
             for k in range(f):
