@@ -11,7 +11,7 @@ from cofactor.base.errors import TraitError
 from cofactor.service.context import Context
 from cofactor.service.errors import RequestError, invalid, not_found
 from cofactor.service.loaded import Loaded
-from cofactor.service.routes import Route
+from cofactor.service.route import Route
 from cofactor.service.scoring import allowed_mask, recommended
 from cofactor.service.wire import Recommendations, Recommended, RecommendRequest, Similar, SimilarQuery, SimilarRequest, UserQuery
 from cofactor.service.words import shared
