@@ -104,8 +104,8 @@ async def _near_description(
     context: Context, loaded: Loaded, text: str | None, features: dict[str, Any] | None, asked: Any
 ) -> list[Recommended]:
     """The items nearest to one that needn't exist, in models that read text or features; others can't tell."""
-    model: Any = loaded.model
-    if not (model.traits.uses_features and hasattr(model, "described")):
+    model = loaded.model
+    if not model.traits.uses_features:
         what = "text" if text is not None else "features"
         raise RequestError(
             409,
