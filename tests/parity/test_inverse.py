@@ -14,11 +14,11 @@ def positive_definite(n, generator, ridge=0.5):
     return (x.T @ x / max(1, n) + ridge * np.eye(n)).astype(np.float32)
 
 
-@pytest.mark.parametrize("block", [32, 128])
-@pytest.mark.parametrize("n", [0, 1, 5, 32, 33, 129, 300])
-def test_lower_triangle_becomes_that_of_the_inverse(n, block, monkeypatch):
-    monkeypatch.setattr(fast, "SMALL", 0)
-    monkeypatch.setattr(fast, "BLOCK", block)
+@pytest.mark.parametrize("widest", [1, 192])
+@pytest.mark.parametrize("n", [0, 1, 5, 31, 33, 95, 96, 97, 150])
+def test_lower_triangle_becomes_that_of_the_inverse(n, widest, monkeypatch):
+    monkeypatch.setattr(fast, "WIDEST", widest)
+    monkeypatch.setattr(fast, "FEWEST", 1)
     matrix = positive_definite(n, np.random.default_rng(n))
     ours, theirs, shares = matrix.copy(), matrix.copy(), []
     ours[np.triu_indices(n, 1)] = np.nan  # the upper triangle must not be read
@@ -29,19 +29,47 @@ def test_lower_triangle_becomes_that_of_the_inverse(n, block, monkeypatch):
     assert n == 0 or shares[-1] == 1.0
 
 
-@pytest.mark.parametrize("bad_row", [0, 40, 99])
-def test_matrix_that_is_not_positive_definite_is_reported_with_its_place(bad_row, monkeypatch):
-    monkeypatch.setattr(fast, "BLOCK", 64)
-    matrix = positive_definite(100, np.random.default_rng(1))
+@pytest.mark.parametrize("n", [511, 512, 513, 1025])
+def test_whole_tiles_and_remainders_of_the_usual_width(n):
+    matrix = positive_definite(n, np.random.default_rng(n))
+    exact = np.tril(np.linalg.inv(matrix.astype(np.float64)))
+    assert fast.invert_lower(matrix, 2) == -1
+    np.testing.assert_allclose(np.tril(matrix), exact, atol=3e-6)
+
+
+def test_result_is_the_same_for_any_number_of_threads():
+    matrix = positive_definite(500, np.random.default_rng(4))
+    alone, together = matrix.copy(), matrix.copy()
+    assert fast.invert_lower(alone, 1) == -1
+    assert fast.invert_lower(together, 3) == -1
+    np.testing.assert_array_equal(np.tril(alone), np.tril(together))
+
+
+def test_rows_of_unlike_scale_are_each_as_accurate_as_the_others():
+    # Six orders of magnitude: without bringing them to one scale, the sums of Strassen's blocks lose the small rows.
+    n = 400
+    matrix = positive_definite(n, np.random.default_rng(5))
+    size = np.random.default_rng(6).permutation(np.geomspace(1e-3, 1e3, n))
+    scaled = (matrix * size[:, None] * size).astype(np.float32)
+    exact = np.linalg.inv(scaled.astype(np.float64)) * size[:, None] * size
+    assert fast.invert_lower(scaled, 2) == -1
+    assert np.abs(np.tril(scaled * size[:, None] * size - exact)).max() < 3e-6 * np.abs(exact).max()
+
+
+@pytest.mark.parametrize("bad_row", [0, 40, 99, 250])
+def test_matrix_that_is_not_positive_definite_is_reported_with_its_row(bad_row):
+    matrix = positive_definite(251, np.random.default_rng(1))
     matrix[bad_row, bad_row] = -1.0
-    assert slow.invert_lower(matrix.copy(), 1) == bad_row
-    assert fast.invert_lower(matrix.copy(), 2) == bad_row // 32 * 32  # the block's first row
+    if bad_row < 100:
+        assert slow.invert_lower(matrix[:100, :100].copy(), 1) == bad_row
+    assert fast.invert_lower(matrix, 2) == bad_row
 
 
-def test_nan_is_reported_and_not_spread():
-    matrix = positive_definite(60, np.random.default_rng(2))
-    matrix[50, 3] = np.nan
-    assert fast.invert_lower(matrix, 1) == 0
+@pytest.mark.parametrize(("row", "column"), [(50, 3), (250, 3), (299, 299)])
+def test_nan_is_reported_and_not_spread(row, column):
+    matrix = positive_definite(300, np.random.default_rng(2))
+    matrix[row, column] = np.nan
+    assert fast.invert_lower(matrix, 1) >= 0
 
 
 def test_float32_inverse_of_a_skewed_gram_matrix_stays_accurate():

@@ -14,8 +14,11 @@ from typing import Any
 import numpy as np
 from numba import prange
 
+from cofactor.kernels.cpu._ials_simd import add_rows
 from cofactor.kernels.cpu.jit import kernel
 from cofactor.kernels.cpu.neighbours import BINS, _keep_best
+
+TOGETHER = 16  # items whose rows are computed at once: a cache line of float32
 
 
 def inverse_lower(
@@ -87,32 +90,50 @@ def strongest_weights(
 
 
 @kernel
-def _row(indptr: Any, users: Any, values: Any, between: Any, scale: Any, i: Any, stop: Any, t: Any, p: Any) -> Any:
-    """P_ij for all j < stop: t = K x~_i, then -s_i s_j x~_j·t, and s_i² more on the diagonal."""
-    t[:] = np.float32(0.0)
-    for at in range(indptr[i], indptr[i + 1]):
-        x = values[at]
-        k = between[users[at]]
-        for u in range(t.shape[0]):
-            t[u] += x * k[u]
+def _rows(
+    indptr: Any, users: Any, values: Any, between: Any, scale: Any, first: Any, stop: Any, lower: Any, rows: Any, panel: Any, p: Any
+) -> Any:  # fmt: skip
+    """P_ij for the items i from ``first`` on that p has rows for and all j < stop, or those j <= i alone.
+
+    T = K X~_i for all of them, then -s_i s_j x~_j·t_i, and s_i² more on the diagonal. T stands by users: a user of j needs one cache
+    line for all the items.
+    """
+    count = p.shape[0]
+    for c in range(count):
+        t = rows[c]
+        t[:] = np.float32(0.0)
+        for at in range(indptr[first + c], indptr[first + c + 1]):
+            x = values[at]
+            k = between[users[at]]
+            for u in range(t.shape[0]):
+                t[u] += x * k[u]
+    for u in range(panel.shape[0]):
+        line = panel[u]
+        for c in range(TOGETHER):
+            line[c] = rows[c, u]
+    z = np.empty(TOGETHER, np.float32)
     for j in range(stop):
-        z = np.float32(0.0)
-        mine, weights = users[indptr[j] : indptr[j + 1]], values[indptr[j] : indptr[j + 1]]
-        for at in range(mine.shape[0]):
-            z += weights[at] * t[np.uint32(mine[at])]
-        p[j] = -scale[i] * scale[j] * z
-    if i < stop:
-        p[i] += scale[i] * scale[i]
+        low, high = indptr[j], indptr[j + 1]
+        for c in range(TOGETHER):
+            z[c] = np.float32(0.0)
+        add_rows(panel, users[low:high], high - low, values[low:high], z)
+        for c in range(max(0, j - first) if lower else 0, count):
+            p[c, j] = -scale[first + c] * scale[j] * z[c]
+    for c in range(count):
+        if first + c < stop:
+            p[c, first + c] += scale[first + c] * scale[first + c]
 
 
 @kernel(parallel=True)
 def _inverse_lower(
     indptr: Any, users: Any, values: Any, between: Any, scale: Any, n_threads: Any, inverse: Any
 ) -> Any:
+    n = inverse.shape[0]
     for thread in prange(n_threads):
-        t = np.empty(between.shape[0], np.float32)
-        for i in range(thread, inverse.shape[0], n_threads):
-            _row(indptr, users, values, between, scale, i, i + 1, t, inverse[i])
+        rows, panel = np.zeros((TOGETHER, between.shape[0]), np.float32), np.empty((between.shape[0], TOGETHER), np.float32)
+        for first in range(thread * TOGETHER, n, n_threads * TOGETHER):
+            end = min(first + TOGETHER, n)
+            _rows(indptr, users, values, between, scale, first, end, True, rows, panel, inverse[first:end])
 
 
 @kernel(parallel=True)
@@ -122,23 +143,26 @@ def _strongest_weights(
 ) -> Any:  # fmt: skip
     n = rows.shape[0]
     for thread in prange(n_threads):
-        t = np.empty(between.shape[0], np.float32)
-        p = np.empty(n, np.float32)
+        t, panel = np.zeros((TOGETHER, between.shape[0]), np.float32), np.empty((between.shape[0], TOGETHER), np.float32)
+        whole = np.empty((TOGETHER, n), np.float32)
         found = np.empty(n + 1, np.int32)
         bits = np.empty(n + 1, np.int32)
         keys = np.empty(n + 1, np.int64)
         edge = np.empty(n + 1, np.int64)
         counts = np.empty(BINS, np.int32)
-        for j in range(thread, n, n_threads):
-            _row(indptr, users, values, between, scale, j, n, t, p)
-            pattern = p.view(np.int32)
-            kept = 0
-            for i in range(n):
-                found[kept] = i
-                size = pattern[i] & np.int32(0x7FFFFFFF)  # of the magnitude: without the sign
-                bits[kept] = size
-                kept += (size != 0) & (i != j)
-            kept = _keep_best(found, bits, kept, keys, edge, counts, rows[j], kept_weights[j])
-            for at in range(kept):
-                kept_weights[j, at] = -p[rows[j, at]] / p[j]
-            count[j] = kept
+        for first in range(thread * TOGETHER, n, n_threads * TOGETHER):
+            end = min(first + TOGETHER, n)
+            _rows(indptr, users, values, between, scale, first, n, False, t, panel, whole[: end - first])
+            for j in range(first, end):
+                p = whole[j - first]
+                pattern = p.view(np.int32)
+                kept = 0
+                for i in range(n):
+                    found[kept] = i
+                    size = pattern[i] & np.int32(0x7FFFFFFF)  # of the magnitude: without the sign
+                    bits[kept] = size
+                    kept += (size != 0) & (i != j)
+                kept = _keep_best(found, bits, kept, keys, edge, counts, rows[j], kept_weights[j])
+                for at in range(kept):
+                    kept_weights[j, at] = -p[rows[j, at]] / p[j]
+                count[j] = kept

@@ -33,3 +33,8 @@ def invert_lower(matrix: np.ndarray, n_threads: int, done: Callable[[float], Non
     if done is not None:
         done(1.0)
     return -1
+
+
+def panel_bytes(n: int) -> int:
+    """Return how many bytes `invert_lower` takes beside a matrix of ``n`` rows: a few more such matrices, of float64."""
+    return 40 * n * n
