@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -83,6 +84,48 @@ def test_no_floor_imports_a_higher_one() -> None:
             if not any(target == a or target.startswith(a + ".") for a in allowed):
                 wrong.append(f"{path.relative_to(SOURCE)} imports {name}")
     assert not wrong, "\n".join(wrong)
+
+
+def _arrows() -> dict[str, set[str]]:
+    """Which of our modules each of them imports: at its top, for types alone, or within a function, all count the same here."""
+    dotted = {path: ".".join(("cofactor", *path.relative_to(SOURCE).with_suffix("").parts)).removesuffix(".__init__") for path in _files()}
+    modules, arrows = set(dotted.values()), {}
+    for path, module in dotted.items():
+        # "a.b.c" is the module a.b.c, or the name c in the module a.b.
+        named = {name if name in modules else name.rpartition(".")[0] for name in _imports(ast.parse(path.read_text(encoding="utf-8")))}
+        arrows[module] = (named & modules) - {module}
+    return arrows
+
+
+def _beyond(start: str, arrows: dict[str, set[str]]) -> set[str]:
+    """All that a module imports, by way of others too."""
+    found: set[str] = set()
+    ahead = {start}
+    while ahead := set().union(*(arrows[module] for module in ahead)) - found:
+        found |= ahead
+    return found
+
+
+def _circles(arrows: dict[str, set[str]]) -> list[str]:
+    """The imports that lie on a way from a module back to itself."""
+    beyond = {module: _beyond(module, arrows) for module in arrows}
+    return [f"{module} imports {other}" for module in sorted(arrows) for other in sorted(arrows[module]) if module in beyond[other]]
+
+
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    arrows = _arrows()
+    assert len(arrows) > 200
+    assert sum(map(len, arrows.values())) > 500
+    circles = _circles(arrows)
+    assert not circles, "\n".join(circles)
+
+
+def test_no_module_of_the_page_imports_itself_by_way_of_others() -> None:
+    files = (SOURCE / "service" / "page").glob("*.js")
+    arrows = {path.name: set(re.findall(r'^import .* from "\./(.+)";$', path.read_text(encoding="utf-8"), re.MULTILINE)) for path in files}
+    assert sum(map(len, arrows.values())) > 10
+    circles = _circles(arrows)
+    assert not circles, "\n".join(circles)
 
 
 def test_every_folder_has_a_floor() -> None:

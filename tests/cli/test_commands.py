@@ -118,6 +118,8 @@ def test_all_users_go_into_a_file(cofactor: Run, trained: Path, tmp_path: Path, 
         lines = [json.loads(line) for line in out.read_text().splitlines()]
     assert len(lines) == 120 * 4
     assert [p.name for p in tmp_path.iterdir()] == [out.name]
+    (tmp_path / "plain").touch()
+    assert out.stat().st_mode == (tmp_path / "plain").stat().st_mode
 
 
 def test_similar_by_title_and_by_id_agree(cofactor: Run, trained: Path) -> None:

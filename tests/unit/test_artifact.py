@@ -74,6 +74,14 @@ def test_the_folder_holds_the_four_files_of_the_format_and_nothing_is_left_besid
     assert [p.name for p in saved.parent.iterdir()] == ["model"]
 
 
+def test_a_saved_model_may_be_read_by_whoever_may_read_other_folders(saved: Path) -> None:
+    plain = saved.parent / "plain"
+    plain.mkdir()
+    (plain / "file").touch()
+    assert saved.stat().st_mode == plain.stat().st_mode
+    assert {path.stat().st_mode for path in saved.iterdir()} == {(plain / "file").stat().st_mode}
+
+
 @pytest.mark.parametrize("name", fmt.FILES)
 def test_one_flipped_byte_is_found_and_named(saved: Path, name: str) -> None:
     raw = bytearray((saved / name).read_bytes())

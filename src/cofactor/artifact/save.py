@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 
 import cofactor
 from cofactor.artifact import format as fmt
+from cofactor.base.disk import room_beside, sync
 from cofactor.base.errors import ArtifactError
 from cofactor.data.catalogue import Catalogue
 from cofactor.data.ids import IdMap
@@ -73,12 +74,14 @@ def save(
         _write_tensors(room / fmt.TENSORS, arrays)
         _write_table(room / fmt.USERS, model.data.users, model.data.profiles)
         _write_table(room / fmt.ITEMS, model.data.items, model.data.catalogue)
+        # safetensors keeps what it writes for its maker alone; who may read the other files may read this one.
+        shutil.copymode(room / fmt.ITEMS, room / fmt.TENSORS)
         files = {name: fmt.file_facts(room / name) for name in fmt.FILES}
         manifest = _manifest(model, arrays, files, metrics or {}, run or {}, split)
         _write_bytes(room / fmt.MANIFEST, msgspec.json.format(msgspec.json.encode(manifest, enc_hook=_plain), indent=2) + b"\n")
         for name in fmt.FILES:
-            _sync(room / name)
-        _sync(room)
+            sync(room / name)
+        sync(room)
         _move(room, target)
     return target
 
@@ -109,9 +112,9 @@ def check_target(path: str | os.PathLike[str], *, overwrite: bool = False) -> Pa
 @contextlib.contextmanager
 def _writing(target: Path) -> Iterator[Path]:
     """A temporary folder beside the target, removed whatever happens; disk errors become one clear sentence."""
-    room = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     try:
-        yield room
+        with room_beside(target) as room:
+            yield room
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             free = shutil.disk_usage(target.parent).free
@@ -119,8 +122,6 @@ def _writing(target: Path) -> Iterator[Path]:
                 f"the disk is full: the model doesn't fit into {target.parent} ({free / 2**20:,.0f} MiB free); nothing was saved."
             ) from error
         raise ArtifactError(f"the model can't be saved to {target}: {error}; nothing was saved.") from error
-    finally:
-        shutil.rmtree(room, ignore_errors=True)
 
 
 def _arrays(model: Recommender) -> dict[str, np.ndarray]:
@@ -195,14 +196,6 @@ def _write_bytes(path: Path, raw: bytes) -> None:
         os.fsync(stream.fileno())
 
 
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
 def _move(room: Path, target: Path) -> None:
     """Put the finished folder in its place; an older model stays whole until the new one is there."""
     if not target.exists():
@@ -217,4 +210,4 @@ def _move(room: Path, target: Path) -> None:
             raise
         finally:
             shutil.rmtree(old, ignore_errors=True)
-    _sync(target.parent)
+    sync(target.parent)

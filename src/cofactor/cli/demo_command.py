@@ -5,13 +5,13 @@ It runs on MovieLens 100K where that is at hand (in COFACTOR_DATA or the cache),
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from cofactor.cli import options as opt
 from cofactor.cli.output import Output
-from cofactor.cli.show import ranked_rows
+from cofactor.cli.show import ranked_rows, reasoned_rows
 
 
 def command(
@@ -38,7 +38,7 @@ def command(
     for number, taste in ((3, done.known), (4, done.stranger)):
         output.heading(f"{number}. What {done.model.name} recommends to {taste.title}")
         output.line("who liked: " + "; ".join(taste.history))
-        output.table(_with_reasons(taste))
+        output.table(reasoned_rows(taste.recommendations, taste.reasons, 2))
     output.heading(f"5. Most like {done.similar[0]}")
     output.table(ranked_rows(done.similar[1]))
     output.heading("6. The model is saved")
@@ -55,10 +55,3 @@ def command(
         known=done.known.recommendations.to_dicts(), stranger=done.stranger.recommendations.to_dicts(),
         similar=done.similar[1].to_dicts(),
     )  # fmt: skip
-
-
-def _with_reasons(taste: Any) -> list[dict[str, Any]]:
-    rows = ranked_rows(taste.recommendations)
-    for row, why in zip(rows, taste.reasons, strict=False):
-        row["because of"] = "; ".join(str(r.title or r.id) for r in why.reasons[:2] if r.contribution > 0)
-    return rows

@@ -9,7 +9,8 @@ import typer
 from cofactor.base.errors import ArgumentError
 from cofactor.cli import options as opt
 from cofactor.cli.output import Output
-from cofactor.cli.show import ranked_rows
+from cofactor.cli.show import reasoned_rows
+from cofactor.models.answers import Explanation, RankedTable
 
 
 def command(
@@ -58,20 +59,19 @@ def command(
         return
     past = None if history is None else _history(history)
     table = loaded.recommend(user, k, history=past, exclude_seen=not keep_seen, filters=filters, run=run)
-    asked: Any = {"user": user} if past is None else {"history": past}
-    reasons = [loaded.explain(item=item, **asked) for item in table.ids] if explain else []
-    rows = ranked_rows(table)
-    for row, reason in zip(rows, reasons, strict=False):
-        row["because of"] = ", ".join(str(r.title or r.id) for r in reason.reasons[:3] if r.contribution > 0)
-        if reason.features:
-            row["by its"] = ", ".join(str(r.title) for r in reason.features[:4] if r.contribution > 0)
-    output.table(rows)
+    reasons = [loaded.explain(user, item, history=past) for item in table.ids] if explain else []
+    _show(output, loaded.name, table, reasons)
+
+
+def _show(output: Output, name: str, table: RankedTable, reasons: list[Explanation]) -> None:
+    """One person's list, with the reasons where they were asked for."""
+    output.table(reasoned_rows(table, reasons, 3))
     if table.cold_share:
         output.line(f"{table.cold_share:.0%} of them are items that nobody has had yet.")
-    if not rows:
+    if not len(table):
         output.line("Nothing is left to recommend: every item is seen, blocked or filtered away.")
     output.emit(
-        command="recommend", model=loaded.name, recommendations=table.to_dicts(), cold_share=table.cold_share, reasons=_reasons(reasons)
+        command="recommend", model=name, recommendations=table.to_dicts(), cold_share=table.cold_share, reasons=_reasons(reasons)
     )
 
 
@@ -92,7 +92,7 @@ def _history(words: str) -> Any:
     return history
 
 
-def _reasons(explanations: list[Any]) -> list[dict[str, Any]]:
+def _reasons(explanations: list[Explanation]) -> list[dict[str, Any]]:
     return [
         {"item_id": one.item, "score": one.score, "rest": one.rest, "reasons": [vars(reason) for reason in one.reasons[:10]],
          "features": [vars(reason) for reason in one.features[:10]]}

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from cofactor.evaluation.result import Result
-from cofactor.models.answers import RankedTable
+from cofactor.models.answers import Explanation, RankedTable, Reason
 
 
 def metric_rows(result: Result) -> list[dict[str, Any]]:
@@ -27,3 +28,17 @@ def ranked_rows(table: RankedTable) -> list[dict[str, Any]]:
             shown["title"] = line["title"] or ""
         lines.append({**shown, "score": float(line["score"])})
     return lines
+
+
+def reasoned_rows(table: RankedTable, explanations: Sequence[Explanation], most: int) -> list[dict[str, Any]]:
+    """Return the lines of one ranking, each with the past items (``most`` of them) and the words that carried it."""
+    lines = ranked_rows(table)
+    for line, told in zip(lines, explanations, strict=False):
+        line["because of"] = _carriers(told.reasons[:most])
+        if told.features:
+            line["by its"] = _carriers(told.features[:4])
+    return lines
+
+
+def _carriers(reasons: Sequence[Reason]) -> str:
+    return "; ".join(str(reason.title or reason.id) for reason in reasons if reason.contribution > 0)

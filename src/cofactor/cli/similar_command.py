@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -10,6 +10,9 @@ from cofactor.base.errors import UnknownIdError
 from cofactor.cli import options as opt
 from cofactor.cli.output import Output
 from cofactor.cli.show import ranked_rows
+
+if TYPE_CHECKING:
+    from cofactor.models.base import Recommender
 
 
 def command(
@@ -31,26 +34,28 @@ def command(
         raise typer.BadParameter("give one of --item, --title and --text.")
     output = Output(json, quiet)
     loaded = load(model)
+    filters = Filters(where=where) if where else None
     if text is not None:
-        found = loaded.similar_to(text, k, filters=Filters(where=where) if where else None)
+        found = loaded.similar_to(text, k, filters=filters)
         output.line("Most like what was described:" if len(found) else "Nothing shares a word with that.")
         output.table(ranked_rows(found))
         output.emit(command="similar", model=loaded.name, text=text, similar=found.to_dicts())
         return
-    if title is not None:
-        hits = loaded.data.catalogue.search(title, limit=5)
-        if not len(hits):
-            raise UnknownIdError(f"no title holds all of the words {title!r}; try fewer.")
-        asked = loaded.data.items.ids(hits)[0]
-        if len(hits) > 1:
-            others = "; ".join(str(t) for t in loaded.data.catalogue.titles(hits[1:]))
-            output.progress.say(f"other titles with these words: {others}")
-    else:
-        asked = item
+    asked = item if title is None else _titled(title, loaded, output)
     row = loaded.data.items.rows(asked, what="item")
-    filters = Filters(where=where) if where else None
     table = loaded.similar_items(asked, k, filters=filters, run=opt.run_of(output, threads=threads))
     name = loaded.data.catalogue.titles(row)[0] or asked
     output.line(f"Most like {name}:")
     output.table(ranked_rows(table))
     output.emit(command="similar", model=loaded.name, item_id=loaded.data.items.ids(row)[0], title=name, similar=table.to_dicts())
+
+
+def _titled(words: str, model: Recommender, output: Output) -> Any:
+    """The id of the item whose title holds the words; of several the first, and the others are named."""
+    hits = model.data.catalogue.search(words, limit=5)
+    if not len(hits):
+        raise UnknownIdError(f"no title holds all of the words {words!r}; try fewer.")
+    if len(hits) > 1:
+        others = "; ".join(str(title) for title in model.data.catalogue.titles(hits[1:]))
+        output.progress.say(f"other titles with these words: {others}")
+    return model.data.items.ids(hits)[0]

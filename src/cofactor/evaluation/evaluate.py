@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Iterable, Mapping
-from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
 
@@ -13,9 +12,7 @@ import numpy as np
 
 from cofactor.base import checks
 from cofactor.base.errors import ArgumentError
-from cofactor.base.progress import SILENT
 from cofactor.base.run import Run
-from cofactor.base.threads import native_threads
 from cofactor.data.interactions import Interactions
 from cofactor.data.split import Part, Split
 from cofactor.evaluation import protocol
@@ -25,6 +22,7 @@ from cofactor.evaluation.measure import Question, Standing, ask, offsets, predic
 from cofactor.evaluation.ranking import TIES, Metric, mean_by_user, parse_metrics, ranking_values
 from cofactor.evaluation.rating import Errors, levels_of
 from cofactor.evaluation.result import How, Result
+from cofactor.kernels.work import watched
 from cofactor.models.base import Recommender
 
 Groups = Mapping[str, Any]
@@ -103,12 +101,7 @@ def evaluate(
     wanted = protocol.default_metrics(model, part) if metrics is None else parse_metrics(metrics)
     train = split.train if isinstance(split, Split) else model.data
     by_items = item_groups(groups, train)
-    with ExitStack() as stack:
-        stack.enter_context(native_threads(run.n_threads))
-        if run.progress is not SILENT:
-            from cofactor.kernels.cpu.jit import compilation_shown
-
-            stack.enter_context(compilation_shown(run.progress.say))
+    with watched(run):
         question = _question(part, wanted, exclude_seen, candidates, full)
         protocol.check(model, part, wanted, sampled=question.sampled)
         how = How(

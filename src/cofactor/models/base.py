@@ -1,70 +1,44 @@
-"""The model contract: what every recommender does, and what it has to bring.
+"""Recommenders: what people ask of models by outside ids, written once for all of them.
 
-A model brings four things: `_fit`, `_states` (what it keeps of each trained user), `_fold_in` (the same for users it has
-never seen, from their histories) and `_score`. What is asked of models by ids, recommending, filters, similar items,
-explanations, is written once, here.
-
-Outside ids end here: the public calls (`recommend`, `score`, `predict`, `similar_items`, `explain`) take and give ids; the
-``_rows`` and audience calls, for evaluation and services, know rows only.
-
-This file is over 400 lines on purpose: it is the whole contract, to be read in one place, and more than half of it is what
-the calls promise; what they do by ids is in `asking`.
+Recommending, filters, similar items, new items, explanations: these calls take and give ids, and outside ids end here. What a model
+has to bring, and what evaluation and services ask of it by rows, is in `row_model`.
 """
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+import pyarrow as pa
 
 from cofactor.base import checks
-from cofactor.base.config import Config as BaseConfig
-from cofactor.base.errors import ArgumentError, NotFittedError, TraitError
+from cofactor.base.errors import ArgumentError, TraitError
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
+from cofactor.data.ids import as_ids
 from cofactor.data.interactions import Interactions
-from cofactor.models import asking
+from cofactor.kernels.work import watched
 from cofactor.models.answers import Explanation, RankedTable, Reason
-from cofactor.models.traits import ArraySpec, Traits, check_arrays
-from cofactor.retrieval.topk import Exclusions, TopK, best_dots, best_scores, nearest, unit_length
+from cofactor.models.audience import Audience, States
+from cofactor.models.fold_in import read_histories
+from cofactor.models.new_items import with_new_items
+from cofactor.models.row_model import RowModel
+from cofactor.retrieval.topk import TopK
 
 if TYPE_CHECKING:
-    from cofactor.data.split import Part
     from cofactor.retrieval.filters import Filters
 
-# What a model keeps of a batch of users: vectors float32 [B, width], or the histories themselves.
-States = np.ndarray | Histories
+__all__ = ["Audience", "Recommender", "States"]
+
+# This many users are asked about at a time: 4 MiB of scores for each thousand items, where scores are held at all.
+BLOCK = 1024
+
+# Questions as a column, and the audiences of their blocks with where each begins.
+_Asked = tuple[pa.Array, Iterator[tuple[int, Audience]]]
 
 
-@dataclass(frozen=True)
-class Audience:
-    """A batch of users as a model sees them.
-
-    Parameters
-    ----------
-    states
-        What the model keeps of them.
-    empty
-        bool [B]: users of whom nothing is known; popularity answers for them unless the model does.
-    seen
-        CSR of what they had: indptr int64 [B + 1], item rows int32 ascending.
-    values
-        float32 [seen], the values of what they had, or None where there are none; for explanations.
-    """
-
-    states: States
-    empty: np.ndarray
-    seen: Exclusions
-    values: np.ndarray | None = None
-
-    def __len__(self) -> int:
-        return len(self.empty)
-
-
-class Recommender(ABC):
+class Recommender(RowModel):
     """A model that learns from interactions and recommends.
 
     Parameters
@@ -72,291 +46,6 @@ class Recommender(ABC):
     config
         The model's configuration; or give its settings by name: ``IALS(factors=32)``.
     """
-
-    name: ClassVar[str]
-    Config: ClassVar[type[BaseConfig]]
-    traits: ClassVar[Traits] = Traits()
-    arrays: ClassVar[Mapping[str, ArraySpec]] = {}
-
-    def __init__(self, config: BaseConfig | None = None, **settings: Any) -> None:
-        if config is not None and not isinstance(config, self.Config):
-            raise ArgumentError(f"config must be a {self.Config.__name__}, not {type(config).__name__}.")
-        base = config if config is not None else self.Config()
-        self.config: Any = base.replace(**settings) if settings else base
-        self._data: Interactions | None = None
-        self._cache: dict[str, Any] = {}
-
-    def __repr__(self) -> str:
-        settings = ", ".join(f"{k}={v!r}" for k, v in self.config.to_dict().items() if v != self.Config.defaults().get(k))
-        fitted = f" fitted on {self._data!r}" if self._data is not None else ""
-        return f"{type(self).__name__}({settings}){fitted}"
-
-    # What a model has to bring.
-
-    @abstractmethod
-    def _fit(self, data: Interactions, validation: Part | None, run: Run) -> None:
-        """Learn from the data: set the arrays of the state as attributes."""
-
-    @abstractmethod
-    def _states(self, user_rows: np.ndarray) -> States:
-        """Return what is kept of some trained users; rows without interactions are asked too."""
-
-    @abstractmethod
-    def _fold_in(self, histories: Histories) -> States:
-        """Return the same for users never seen; a history may be empty."""
-
-    @abstractmethod
-    def _score(self, states: States, item_rows: np.ndarray | None) -> np.ndarray:
-        """Return float32 [B, n_items], or [B, len(item_rows)]; higher is better."""
-
-    @abstractmethod
-    def _state(self) -> dict[str, np.ndarray]:
-        """Return the named arrays that `arrays` declares."""
-
-    @abstractmethod
-    def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Take over arrays that were checked against `arrays`; ``self.data`` is set already."""
-
-    # What a model may bring.
-
-    def _dots(self) -> tuple[np.ndarray, np.ndarray | None] | None:
-        """Return item vectors [n_items, f] and offsets [n_items] whose dot with the states is the score, or None."""
-        return None
-
-    def _predict(self, states: States, which: np.ndarray, item_rows: np.ndarray) -> np.ndarray:
-        """Return float32 [n]: the value user ``states[which[n]]`` would give item ``item_rows[n]``, on the data's scale.
-
-        An item row of -1 is an item never seen: it is answered by what is known of the user. NaN never comes back.
-        """
-        raise TraitError(f"{self.name} doesn't predict ratings; it ranks.")
-
-    def _explain(self, audience: Audience, item_row: int) -> tuple[np.ndarray, np.ndarray, float]:
-        """Return past item rows, what each added to the score of ``item_row`` (of the one user), and the rest."""
-        raise TraitError(f"{self.name} isn't linear in a user's past, so a score can't be split among past items.")
-
-    def _explain_rows(self, audience: Audience, item_rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return past item rows [p], what each added to the scores of some items [n, p], and the rests [n], of one user."""
-        told = [self._explain(audience, int(row)) for row in item_rows]
-        past = told[0][0] if told else np.zeros(0, np.int32)
-        return past, np.array([added for _, added, _ in told]).reshape(len(told), len(past)), np.array([rest for *_, rest in told])
-
-    def _similar_items(self, item_rows: np.ndarray, k: int, allowed: np.ndarray | None, n_threads: int) -> TopK:
-        """Return each item's k nearest (itself left out); cosine between item vectors unless a model knows better."""
-        return nearest(self._unit("items", self.item_vectors), item_rows, k, allowed=allowed, n_threads=n_threads)
-
-    def _similar_users(self, user_rows: np.ndarray, k: int, n_threads: int) -> TopK:
-        """Return each user's k nearest (the user left out); cosine between user vectors unless a model knows better."""
-        return nearest(self._unit("users", self.user_vectors), user_rows, k, n_threads=n_threads)
-
-    def _fold_in_profiles(self, histories: Histories, profiles: Any) -> States:
-        """Return the states of users never seen, from histories (which may be empty) and an Arrow table of profiles."""
-        raise TraitError(f"{self.name} reads no profiles of users; use feature_ials or two_tower with user_features.")
-
-    def _add_items(self, data: Interactions) -> None:
-        """Take over data whose last items are new; models with content do."""
-        raise TraitError(f"{self.name} reads no content, so it can't know new items; use bridge, feature_ials or two_tower.")
-
-    def _explain_features(self, audience: Audience, item_row: int) -> tuple[Reason, ...]:
-        """Return the words and features of an item and what each added to its score, in models with content."""
-        return ()
-
-    def item_vectors(self) -> np.ndarray:
-        """Return the item vectors, float32 [n_items, width], in row order.
-
-        Raises
-        ------
-        TraitError
-            If the model has none.
-        """
-        raise TraitError(f"{self.name} has no vectors.")
-
-    def user_vectors(self) -> np.ndarray:
-        """Return the trained users' vectors, float32 [n_users, width], in row order.
-
-        Raises
-        ------
-        TraitError
-            If the model has none.
-        """
-        if not self.traits.has_vectors:
-            raise TraitError(f"{self.name} has no vectors.")
-        return np.asarray(self._states(np.arange(self.data.n_users, dtype=np.int32)))
-
-    # Fitting, and what is known of the data.
-
-    def fit(self, data: Interactions, *, validation: Part | None = None, run: Run | None = None) -> Self:
-        """Learn from interactions.
-
-        Parameters
-        ----------
-        data
-            The training interactions; they aren't changed. A second fit forgets the first.
-        validation
-            Held-out interactions for early stopping, in models that have it.
-        run
-            Device, seed, threads, progress.
-
-        Returns
-        -------
-        Self
-            The fitted model itself.
-        """
-        if not isinstance(data, Interactions):
-            raise ArgumentError(f"data must be Interactions (see cofactor.read), not {type(data).__name__}.")
-        if len(data) == 0:
-            raise ArgumentError("there are no interactions to learn from.")
-        run = run if run is not None else Run()
-        self._data = None
-        self._cache = {}
-        with asking.watched(run):
-            self._fit(data, validation, run)
-        self._data = data
-        return self
-
-    @property
-    def data(self) -> Interactions:
-        """The interactions the model was fitted on: ids, catalogue, histories."""
-        if self._data is None:
-            raise NotFittedError(f"this {type(self).__name__} isn't fitted; call fit(data) first, or load a saved one.")
-        return self._data
-
-    def state(self) -> dict[str, np.ndarray]:
-        """Return the learned state as named arrays; never an object array. The ids and histories are `data`'s."""
-        _ = self.data
-        return {name: np.ascontiguousarray(array) for name, array in self._state().items()}
-
-    @property
-    def refit_config(self) -> Any:
-        """The settings for a fit on more data without a validation part: what early stopping chose stands in them."""
-        return self.config
-
-    @classmethod
-    def from_state(cls, config: BaseConfig, arrays: Mapping[str, np.ndarray], data: Interactions) -> Self:
-        """Make a fitted model from its named arrays and the interactions it was fitted on.
-
-        Raises
-        ------
-        ArtifactError
-            If an array is missing, unknown, of a wrong dtype or shape, or not finite.
-        """
-        model = cls(config)
-        numbers = {k: v for k, v in config.to_dict().items() if isinstance(v, int) and not isinstance(v, bool)}
-        check_arrays(arrays, model.arrays, {**numbers, "users": data.n_users, "items": data.n_items, "1": 1})
-        model._data = data
-        model._restore(arrays)
-        return model
-
-    # Rows: for evaluation and services.
-
-    def audience(self, user_rows: np.ndarray) -> Audience:
-        """Return some trained users, by row."""
-        rows = checks.rows(user_rows, "user_rows", self.data.n_users)
-        starts, lengths = self.data.indptr[rows], self.data.user_counts[rows]
-        indptr = np.zeros(len(rows) + 1, np.int64)
-        np.cumsum(lengths, out=indptr[1:])
-        positions = np.repeat(starts - indptr[:-1], lengths) + np.arange(indptr[-1])
-        values = None if self.data.values is None else self.data.values[positions]
-        return Audience(self._states(rows), lengths == 0, (indptr, self.data.item_rows[positions]), values)
-
-    def fold_in(self, histories: Histories) -> Audience:
-        """Return users the model has never seen, from their histories, with no retraining."""
-        if histories.n_items != self.data.n_items:
-            raise ArgumentError(f"the histories are over {histories.n_items} items, and the model over {self.data.n_items}.")
-        indptr, item_rows, values = histories.csr
-        seen = (indptr, item_rows)
-        return Audience(self._fold_in(histories), histories.lengths == 0, seen, None if histories.values is None else values)
-
-    def score_audience(self, audience: Audience, item_rows: np.ndarray | None = None) -> np.ndarray:
-        """Return the scores of all items (or of some) for some users, float32 [B, n_items]; higher is better."""
-        scores = np.asarray(self._score(audience.states, item_rows), np.float32)
-        if audience.empty.any() and not self.traits.answers_empty:
-            popular = self._popularity if item_rows is None else self._popularity[item_rows]
-            scores = scores.copy() if not scores.flags.writeable else scores
-            scores[audience.empty] = popular
-        return scores
-
-    def score_rows(self, user_rows: np.ndarray, item_rows: np.ndarray | None = None) -> np.ndarray:
-        """Return the scores of trained users by row, float32 [B, n_items_asked]."""
-        return self.score_audience(self.audience(user_rows), item_rows)
-
-    def predict_rows(self, user_rows: np.ndarray, item_rows: np.ndarray) -> np.ndarray:
-        """Return the value each user would give each item, pair by pair, float32 [n], on the data's scale."""
-        distinct, which = np.unique(checks.rows(user_rows, "user_rows", self.data.n_users), return_inverse=True)
-        items = checks.rows(item_rows, "item_rows", self.data.n_items)
-        return self._predict(self.audience(distinct).states, which, items)
-
-    def explain_rows(self, audience: Audience, item_rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Split the scores of some items for one user among the user's past items.
-
-        Parameters
-        ----------
-        audience
-            One user, from `audience` or `fold_in`.
-        item_rows
-            int [n].
-
-        Returns
-        -------
-        tuple
-            Past item rows int32 [p]; what each added to each score, float [n, p]; what belongs to none of them, float [n].
-
-        Raises
-        ------
-        TraitError
-            If the model isn't linear in the past.
-        """
-        return self._explain_rows(audience, checks.rows(item_rows, "item_rows", self.data.n_items))
-
-    def explain_features(self, audience: Audience, item_rows: np.ndarray) -> list[tuple[Reason, ...]]:
-        """Say for each of some items which of its words and features added what to its score for one user, the largest first.
-
-        Parameters
-        ----------
-        audience
-            One user, from `audience` or `fold_in`.
-        item_rows
-            int [n].
-
-        Returns
-        -------
-        list
-            One tuple an item; empty where the model reads no content, or isn't linear in it.
-        """
-        rows = checks.rows(item_rows, "item_rows", self.data.n_items)
-        return [() if audience.empty[0] else self._explain_features(audience, int(row)) for row in rows]
-
-    def topk(
-        self,
-        audience: Audience,
-        k: int,
-        *,
-        excluded: Exclusions | None = None,
-        allowed: np.ndarray | None = None,
-        n_threads: int = 1,
-    ) -> TopK:
-        """Return the k best items of each user, by the law of `cofactor.retrieval.topk`.
-
-        Parameters
-        ----------
-        audience
-            Users, from `audience` or `fold_in`.
-        k
-            At least 1.
-        excluded
-            CSR of items that must not come back; ``audience.seen`` for what they had.
-        allowed
-            bool [n_items]: which items may come back at all.
-        """
-        dots = self._dots()
-        whole = self.traits.answers_empty or not audience.empty.any()
-        if dots is not None and whole:
-            vectors, offsets = dots
-            states = np.asarray(audience.states)
-            return best_dots(states, vectors, k, item_offsets=offsets, excluded=excluded, allowed=allowed, n_threads=n_threads)
-        scores = self.score_audience(audience)
-        return best_scores(scores, k, excluded=excluded, allowed=allowed, n_threads=n_threads)
-
-    # Ids: the public calls. What they do is written once in `asking`.
 
     def recommend(
         self,
@@ -403,9 +92,25 @@ class Recommender(ABC):
         UnknownIdError
             For unknown ids, unless the fallback was asked for.
         """
-        return asking.recommend(
-            self, users, k, history=history, features=features, exclude_seen=exclude_seen, filters=filters, unknown=unknown, run=run
-        )
+        checks.integer(k, "k", low=1)
+        checks.choice(unknown, "unknown", ("error", "fallback"))
+        if users is not None and (history is not None or features is not None):
+            raise ArgumentError("give users, or a history or features of somebody unseen, not both.")
+        run = run if run is not None else Run()
+        allowed = _allowed(self.data, filters)
+        asked, audiences = self._audiences(users, history, unknown) if features is None else self._profiled(history, features, unknown)
+        parts = []
+        with watched(run):
+            for start, audience in audiences:
+                seen = audience.seen if exclude_seen else None
+                best = self.topk(audience, k, excluded=seen, allowed=allowed, n_threads=run.n_threads)
+                parts.append(_item_table(self.data, asked.slice(start, len(audience)), best, "item_id"))
+        name = "user_id" if history is None and features is None else "history"
+        ranked = _ranked(parts, name, "item_id")
+        if self.traits.uses_features and len(ranked):
+            rows = self.data.items.find(ranked.to_arrow().column("item_id"))
+            ranked.cold_share = float((self.data.item_counts[rows] == 0).mean())
+        return ranked
 
     def score(self, users: Any, items: Any = None) -> np.ndarray:
         """Return the scores of items for users, by ids, float32 [n_users_asked, n_items_asked].
@@ -425,7 +130,21 @@ class Recommender(ABC):
         TraitError
             If the model doesn't predict ratings.
         """
-        return asking.predict(self, users, items)
+        if not self.traits.predicts_ratings:
+            raise TraitError(f"{self.name} doesn't predict ratings; it ranks. Ask for score() or recommend().")
+        user_rows, item_rows = self.data.users.find(users), self.data.items.find(items)
+        if len(user_rows) != len(item_rows):
+            raise ArgumentError(f"users and items must be pairs, not {len(user_rows)} users and {len(item_rows)} items.")
+        values = np.empty(len(user_rows), np.float32)
+        known = user_rows >= 0
+        if known.any():
+            distinct, which = np.unique(user_rows[known], return_inverse=True)
+            values[known] = self._predict(self.audience(distinct).states, which, item_rows[known])
+        if not known.all():
+            stranger = self.fold_in(Histories.of([[]], self.data.n_items))
+            asked = item_rows[~known]
+            values[~known] = self._predict(stranger.states, np.zeros(len(asked), np.int64), asked)
+        return values
 
     def similar_items(
         self, items: Any, k: int = 10, *, filters: Filters | None = None, run: Run | None = None
@@ -443,11 +162,26 @@ class Recommender(ABC):
         TraitError
             If the model knows no similarity.
         """
-        return asking.similar_items(self, items, k, filters=filters, run=run)
+        self._require_similarity()
+        checks.integer(k, "k", low=1)
+        run = run if run is not None else Run()
+        rows = self.data.items.rows(items, what="item")
+        with watched(run):
+            best = self._similar_items(rows, k, _allowed(self.data, filters), run.n_threads)
+        return _ranked([_item_table(self.data, self.data.items.take(rows), best, "similar_item_id")], "item_id", "similar_item_id")
 
     def similar_users(self, users: Any, k: int = 10, *, run: Run | None = None) -> RankedTable:
         """Return the k users most like each user, the user left out: ``user_id``, ``rank``, ``similar_user_id``, ``score``."""
-        return asking.similar_users(self, users, k, run=run)
+        self._require_similarity()
+        checks.integer(k, "k", low=1)
+        run = run if run is not None else Run()
+        rows = self.data.users.rows(users, what="user")
+        with watched(run):
+            best = self._similar_users(rows, k, run.n_threads)
+        question, rank, found, score = best.flat()
+        asked = self.data.users.take(rows[question])
+        table = pa.table({"asked": asked, "rank": rank, "similar_user_id": self.data.users.take(found), "score": score})
+        return _ranked([table], "user_id", "similar_user_id")
 
     def add_items(self, items: Any, *, id_column: str | None = None, known: str = "error") -> Self:
         """Add items that nobody has had yet, by what is known of them, with no retraining; they can be recommended at once.
@@ -466,7 +200,14 @@ class Recommender(ABC):
         TraitError
             If the model reads no content.
         """
-        return asking.add_items(self, items, id_column=id_column, known=known)
+        checks.choice(known, "known", ("error", "skip"))
+        if not self.traits.uses_features:
+            self._add_items(self.data)
+        data = with_new_items(self.data, items, id_column=id_column, known=known)
+        if data.n_items > self.data.n_items:
+            with watched(Run()):
+                self._add_items(data)
+        return self
 
     def similar_to(self, description: Any, k: int = 10, *, filters: Filters | None = None) -> RankedTable:
         """Return the k items most like something described by words (a sentence), or by the catalogue's columns (a mapping).
@@ -481,7 +222,12 @@ class Recommender(ABC):
         TraitError
             If the model reads no content.
         """
-        return asking.similar_to(self, description, k, filters=filters)
+        checks.integer(k, "k", low=1)
+        given = description if isinstance(description, (list, tuple)) else [description]
+        matrix = self.described(given)
+        best = self.similar_to_features(matrix, k, _allowed(self.data, filters))
+        asked = pa.array(np.arange(len(given)))
+        return _ranked([_item_table(self.data, asked, best, "similar_item_id")], "description", "similar_item_id")
 
     def explain(self, user: Any = None, item: Any = None, *, history: Any = None) -> Explanation:
         """Say which past items carried an item's score for a user, by id or by history.
@@ -491,21 +237,90 @@ class Recommender(ABC):
         TraitError
             If the model isn't linear in the past.
         """
-        return asking.explain(self, user, item, history=history)
+        if (user is None) == (history is None) or item is None:
+            raise ArgumentError("give an item, and either a user or a history.")
+        if not self.traits.explains:
+            raise TraitError(f"{self.name} isn't linear in a user's past, so a score can't be split among past items.")
+        data = self.data
+        row = int(data.items.rows(item, what="item")[0])
+        if user is not None:
+            audience = self.audience(data.users.rows(user, what="user"))
+        else:
+            audience = self.fold_in(read_histories(history, data.items))
+        if len(audience) != 1:
+            raise ArgumentError(f"explain takes one user or one history, not {len(audience)}.")
+        past, added, rest = self._explain(audience, row)
+        order = np.argsort(-added, kind="stable")
+        ids, titles = data.items.ids(past[order]), data.catalogue.titles(past[order])
+        reasons = tuple(Reason(i, t, float(a)) for i, t, a in zip(ids, titles, added[order], strict=True))
+        score = float(added.sum(dtype=np.float64) + rest)
+        features = self.explain_features(audience, np.array([row]))[0]
+        return Explanation(data.items.ids([row])[0], data.catalogue.titles([row])[0], score, reasons, float(rest), features)
 
     # Helpers.
 
-    @property
-    def _popularity(self) -> np.ndarray:
-        """The share of users who met each item, float32 [n_items]: the score of items for an empty history."""
-        if "popularity" not in self._cache:
-            self._cache["popularity"] = (self.data.item_counts / max(1, self.data.n_users)).astype(np.float32)
-        found: np.ndarray = self._cache["popularity"]
-        return found
+    def _audiences(self, users: Any, history: Any, unknown: str) -> _Asked:
+        """The questions, of users or of histories."""
+        ids = self.data.users
+        if history is not None:
+            policy = "skip" if unknown == "fallback" else "error"
+            histories = read_histories(history, self.data.items, unknown=policy)
+            spans = _spans(len(histories))
+            return pa.array(np.arange(len(histories))), ((s, self.fold_in(histories.take(rows))) for s, rows in spans)
+        if users is None:
+            return ids.arrow, ((s, self.audience(rows)) for s, rows in _spans(len(ids)))
+        if unknown == "error":
+            known = ids.rows(users, what="user")
+            return ids.take(known), ((s, self.audience(known[span])) for s, span in _spans(len(known)))
+        found = ids.find(users)
+        if (found < 0).any():
+            # Strangers are folded in with an empty history, one by one: their states can't be mixed with trained ones in a batch.
+            stranger = Histories.of([[]], self.data.n_items)
+            each = (self.audience(found[n : n + 1]) if found[n] >= 0 else self.fold_in(stranger) for n in range(len(found)))
+            return as_ids(users), enumerate(each)
+        return as_ids(users), ((s, self.audience(found[span])) for s, span in _spans(len(found)))
 
-    def _unit(self, name: str, vectors: Callable[[], np.ndarray]) -> np.ndarray:
-        """Vectors at length 1 (zero stays zero), computed once."""
-        if name not in self._cache:
-            self._cache[name] = unit_length(vectors())
-        found: np.ndarray = self._cache[name]
-        return found
+    def _profiled(self, history: Any, features: Any, unknown: str) -> _Asked:
+        """Somebody, or several, known by a profile each, and perhaps by a history."""
+        profiles = [features] if isinstance(features, Mapping) else list(features)
+        if not profiles or not all(isinstance(one, Mapping) for one in profiles):
+            raise ArgumentError("features must be a mapping of the profiles' columns ({'age': 31}), or a list of them.")
+        policy = "skip" if unknown == "fallback" else "error"
+        histories = Histories.of([[]] * len(profiles), self.data.n_items)
+        if history is not None:
+            histories = read_histories(history, self.data.items, unknown=policy)
+        if len(histories) != len(profiles):
+            raise ArgumentError(f"features and history must be of as many people: {len(profiles)} and {len(histories)}.")
+        states = self._fold_in_profiles(histories, pa.Table.from_pylist([dict(one) or {"": None} for one in profiles]))
+        indptr, item_rows, values = histories.csr
+        audience = Audience(states, np.zeros(len(profiles), bool), (indptr, item_rows), None if histories.values is None else values)
+        return pa.array(np.arange(len(profiles))), iter([(0, audience)])
+
+    def _require_similarity(self) -> None:
+        if not self.traits.finds_similar:
+            raise TraitError(f"{self.name} knows no similarity; use a model with vectors or neighbours.")
+
+
+def _spans(count: int) -> Iterator[tuple[int, np.ndarray]]:
+    for start in range(0, count, BLOCK):
+        yield start, np.arange(start, min(start + BLOCK, count))
+
+
+def _allowed(data: Interactions, filters: Filters | None) -> np.ndarray | None:
+    return None if filters is None else filters.mask(data.items, data.catalogue)
+
+
+def _item_table(data: Interactions, asked: pa.Array, best: TopK, answer: str) -> pa.Table:
+    question, rank, found, score = best.flat()
+    columns = {"asked": asked.take(pa.array(question)), "rank": pa.array(rank), answer: data.items.take(found)}
+    if data.catalogue.title_column is not None:
+        columns["title"] = pa.array(data.catalogue.titles(found), pa.string())
+    return pa.table({**columns, "score": pa.array(score)})
+
+
+def _ranked(parts: list[pa.Table], asked: str, answer: str) -> RankedTable:
+    if not parts:
+        raise ArgumentError("nobody was asked about: the list is empty.")
+    table = pa.concat_tables(parts)
+    names = [asked if name == "asked" else name for name in table.column_names]
+    return RankedTable(table.rename_columns(names), asked=asked, answer=answer)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 
+from cofactor.base.disk import room_beside
 from cofactor.base.errors import ArgumentError
 from cofactor.base.run import Run
 from cofactor.models.base import Recommender
@@ -19,7 +21,6 @@ from cofactor.retrieval.filters import Filters
 
 # Users whose lists are made and written at a time.
 _BLOCK = 16_384
-FORMATS = (".parquet", ".csv", ".jsonl")
 
 
 def recommend_all(
@@ -49,21 +50,15 @@ def recommend_all(
         The file, and how many lines it has.
     """
     target = Path(os.path.abspath(out))
-    if target.suffix not in FORMATS:
-        raise ArgumentError(f"out must end in {', '.join(FORMATS)}, not {target.name!r}.")
+    if target.suffix not in _WRITERS:
+        raise ArgumentError(f"out must end in {', '.join(_WRITERS)}, not {target.name!r}.")
     run = run if run is not None else Run()
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{target.name}-", dir=target.parent)
+        with room_beside(target) as room:
+            count = _WRITERS[target.suffix](room / target.name, _tables(model, k, filters, run))
+            os.replace(room / target.name, target)
     except OSError as error:
-        raise ArgumentError(f"can't write to {target.parent}: {error.strerror}; choose another place.") from None
-    os.close(handle)
-    try:
-        count = _write(Path(name), target.suffix, _tables(model, k, filters, run))
-        os.replace(name, target)
-    except OSError as error:
-        raise ArgumentError(f"can't write {target}: {error.strerror or error}; nothing was written.") from error
-    finally:
-        Path(name).unlink(missing_ok=True)
+        raise ArgumentError(f"can't write {target}: {error.strerror or error}; nothing was written. Choose another place.") from error
     return target, count
 
 
@@ -77,30 +72,24 @@ def _tables(model: Recommender, k: int, filters: Filters | None, run: Run) -> It
             task.advance(len(rows))
 
 
-def _write(path: Path, suffix: str, tables: Iterator[pa.Table]) -> int:
-    writers = {".parquet": _write_parquet, ".csv": _write_csv, ".jsonl": _write_lines}
-    return writers[suffix](path, tables)
-
-
 def _write_parquet(path: Path, tables: Iterator[pa.Table]) -> int:
     first = next(tables)
-    count = first.num_rows
     with pq.ParquetWriter(path, first.schema, compression="zstd") as writer:
-        writer.write_table(first)
-        for table in tables:
-            writer.write_table(table)
-            count += table.num_rows
-    return count
+        return _written(writer, chain([first], tables))
 
 
 def _write_csv(path: Path, tables: Iterator[pa.Table]) -> int:
     first = next(tables)
-    count = first.num_rows
     with pyarrow.csv.CSVWriter(path, first.schema) as writer:
-        writer.write_table(first)
-        for table in tables:
-            writer.write_table(table)
-            count += table.num_rows
+        return _written(writer, chain([first], tables))
+
+
+def _written(writer: Any, tables: Iterator[pa.Table]) -> int:
+    """Write tables one after the other; return how many lines they have."""
+    count = 0
+    for table in tables:
+        writer.write_table(table)
+        count += table.num_rows
     return count
 
 
@@ -114,3 +103,6 @@ def _write_lines(path: Path, tables: Iterator[pa.Table]) -> int:
                 stream.write(msgspec.json.encode(line) + b"\n")
             count += table.num_rows
     return count
+
+
+_WRITERS = {".parquet": _write_parquet, ".csv": _write_csv, ".jsonl": _write_lines}

@@ -20,6 +20,7 @@ from cofactor.service.errors import RequestError, of_error
 from cofactor.service.guard import Guard, cors
 from cofactor.service.items import LiveItems
 from cofactor.service.keys import Keys
+from cofactor.service.openapi import document_bytes
 from cofactor.service.reload import Models
 from cofactor.service.routes import table
 from cofactor.service.scoring import Scorer
@@ -61,7 +62,8 @@ def build(folder: Path, store: Store, settings: Settings | None = None, keys: Ke
         )
     live = LiveItems(store)
     models = Models(Folder(folder), live, store, settings)
-    context = Context(settings, keys, store, live, Telemetry(), models, Admission(settings))
+    served = table()
+    context = Context(settings, keys, store, live, Telemetry(), models, Admission(settings), document_bytes(served))
     guard, holder = Guard(settings), {"context": context}
 
     @contextlib.asynccontextmanager
@@ -77,7 +79,7 @@ def build(folder: Path, store: Store, settings: Settings | None = None, keys: Ke
             await models.close()
             await asyncio.to_thread(context.close)
 
-    dispatches = {(route.method, route.path): Dispatch(route, holder, guard) for route in table()}
+    dispatches = {(route.method, route.path): Dispatch(route, holder, guard) for route in served}
     routes = [StarletteRoute(_starlette_path(path), dispatch, methods=[method]) for (method, path), dispatch in dispatches.items()]
     app = Starlette(routes=routes, lifespan=lifespan, exception_handlers={404: _missing, 405: _missing})
     app.state.context = context

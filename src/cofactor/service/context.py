@@ -36,6 +36,8 @@ class Context:
         Made when it starts.
     admission
         Who is let in.
+    document
+        The OpenAPI document of its routes, as JSON.
     stopping
         Whether it takes no new work.
     """
@@ -47,6 +49,7 @@ class Context:
     telemetry: Telemetry
     models: Models
     admission: Admission
+    document: bytes
     _scorer: Scorer | None = None
     stopping: bool = False
     lag: float = 0.0

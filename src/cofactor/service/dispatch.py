@@ -15,7 +15,7 @@ from starlette.responses import Response
 from cofactor.service.context import Context
 from cofactor.service.errors import RequestError, invalid, of_error, overloaded
 from cofactor.service.guard import Guard, cors
-from cofactor.service.routes import Route
+from cofactor.service.route import Route
 
 log = logging.getLogger("cofactor.service")
 _encoder = msgspec.json.Encoder()

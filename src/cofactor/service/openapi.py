@@ -1,23 +1,22 @@
-"""The OpenAPI document, made from the table of routes and the wire types: it can't say anything else than they do."""
+"""The OpenAPI document, made from a table of routes and the wire types: it can't say anything else than they do."""
 
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
 import cofactor
-from cofactor.service.routes import Route, table
+from cofactor.service.route import Route
 from cofactor.service.wire import ErrorOut
 
 _REF = "#/components/schemas/{name}"
 
 
-def document() -> dict[str, Any]:
-    """Return the OpenAPI 3.1 document."""
-    routes = table()
+def document(routes: Sequence[Route]) -> dict[str, Any]:
+    """Return the OpenAPI 3.1 document of the routes."""
     types = list(dict.fromkeys([*(r.takes for r in routes), *(r.gives for r in routes if isinstance(r.gives, type)), ErrorOut]))
     schemas, components = msgspec.json.schema_components(types, ref_template=_REF)
     of = dict(zip(types, schemas, strict=True))
@@ -35,10 +34,9 @@ def document() -> dict[str, Any]:
     }  # fmt: skip
 
 
-@lru_cache(maxsize=1)
-def document_bytes() -> bytes:
-    """Return the document as JSON."""
-    return msgspec.json.encode(document())
+def document_bytes(routes: Sequence[Route]) -> bytes:
+    """Return the document of the routes as JSON."""
+    return msgspec.json.encode(document(routes))
 
 
 def _operation(route: Route, of: dict[type, Any], components: dict[str, Any]) -> dict[str, Any]:

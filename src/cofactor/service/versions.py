@@ -22,6 +22,7 @@ import msgspec
 
 from cofactor.artifact.format import MANIFEST, Manifest
 from cofactor.artifact.load import inspect
+from cofactor.base.disk import sync
 from cofactor.base.errors import ArgumentError, ArtifactError
 
 CURRENT = "current"
@@ -147,7 +148,7 @@ class Folder:
             os.replace(name, self.path / CURRENT)
         finally:
             Path(name).unlink(missing_ok=True)
-        _sync(self.path)
+        sync(self.path)
         return pointer
 
     def check_changeable(self) -> None:
@@ -168,13 +169,3 @@ class Folder:
         if not made:
             raise ArtifactError(f"none of the versions in {self.path} can be read.")
         return max(made)[1]
-
-
-def _sync(folder: Path) -> None:
-    """Make a renamed file's name durable, where the system can."""
-    if hasattr(os, "O_DIRECTORY"):
-        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)

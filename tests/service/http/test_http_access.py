@@ -9,7 +9,8 @@ import pytest
 from cofactor.base.errors import ArgumentError, UnknownNameError
 from cofactor.service.app import build
 from cofactor.service.keys import SCOPES, Keys, new_key
-from cofactor.service.routes import Route, table
+from cofactor.service.route import Route
+from cofactor.service.routes import table
 from cofactor.service.settings import Settings
 from cofactor.service.store import open_store
 from service.http.scenes import Start, TestClient
@@ -132,3 +133,10 @@ def test_page_asks_no_foreign_host(keyed: tuple[TestClient, dict[str, str]]) -> 
         assert "http://" not in text, name
         assert "https://" not in text, name
         assert "innerHTML" not in text, name
+
+
+def test_served_document_tells_of_every_route_of_the_table_and_of_no_other(keyed: tuple[TestClient, dict[str, str]]) -> None:
+    answer = keyed[0].get("/openapi.json")
+    assert answer.headers["content-type"] == "application/json"
+    told = {f"{method.upper()} {path}" for path, operations in answer.json()["paths"].items() for method in operations}
+    assert told == set(NAMES)

@@ -18,11 +18,12 @@ from hypothesis import strategies as st
 
 from cofactor.service.app import build
 from cofactor.service.openapi import document
+from cofactor.service.routes import table
 from cofactor.service.settings import Settings
 from cofactor.service.store import open_store
 from service.http.scenes import TestClient
 
-DOCUMENT = json.loads(json.dumps(document()))
+DOCUMENT = json.loads(json.dumps(document(table())))
 SCHEMAS = DOCUMENT["components"]["schemas"]
 OPERATIONS = [(method, path, operation) for path, operations in DOCUMENT["paths"].items() for method, operation in operations.items()]
 EXAMPLES = 40 if os.environ.get("COFACTOR_SOAK") else 1

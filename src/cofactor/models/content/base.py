@@ -171,7 +171,7 @@ class ContentFeatures(Recommender):
     # Text as a question.
 
     def described(self, descriptions: Sequence[Any]) -> Any:
-        """Return the features of things described by a sentence or by columns, SciPy CSR float32 [n, width].
+        """Return the features of things described by a sentence or by columns; see `Recommender.described`.
 
         A sentence is read as the first text column; without text columns, it is refused.
         """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cofactor.service.context import Context
 from cofactor.service.errors import invalid
-from cofactor.service.routes import Route
+from cofactor.service.route import Route
 from cofactor.service.store import Ack
 from cofactor.service.wire import AckOut, EventsRequest, UndoRequest
 

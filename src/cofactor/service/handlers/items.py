@@ -12,7 +12,7 @@ from cofactor.service.context import Context
 from cofactor.service.errors import invalid, not_found
 from cofactor.service.handlers.events import acknowledged
 from cofactor.service.loaded import Loaded
-from cofactor.service.routes import Route
+from cofactor.service.route import Route
 from cofactor.service.store import Ack, Item
 from cofactor.service.wire import (
     AckOut,

@@ -8,7 +8,7 @@ from cofactor.artifact.format import Manifest
 from cofactor.base.errors import CofactorError
 from cofactor.service.context import Context
 from cofactor.service.item_map import project
-from cofactor.service.routes import Route
+from cofactor.service.route import Route
 from cofactor.service.wire import MapOut, MapQuery, ModelOut, Nothing, PromotedOut, PromoteRequest, VersionOut
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from cofactor.service.context import Context
 from cofactor.service.handlers.events import acknowledged
 from cofactor.service.loaded import Loaded
-from cofactor.service.routes import Route
+from cofactor.service.route import Route
 from cofactor.service.wire import AckOut, ExportOut, HistoryOut, HistoryQuery, Nothing, PastOut
 
 

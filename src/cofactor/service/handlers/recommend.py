@@ -11,7 +11,7 @@ from cofactor.base.errors import TraitError
 from cofactor.service.context import Context
 from cofactor.service.errors import RequestError, invalid, not_found
 from cofactor.service.loaded import Loaded
-from cofactor.service.routes import Route
+from cofactor.service.route import Route
 from cofactor.service.scoring import allowed_mask, recommended
 from cofactor.service.wire import Recommendations, Recommended, RecommendRequest, Similar, SimilarQuery, SimilarRequest, UserQuery
 from cofactor.service.words import shared
@@ -104,8 +104,8 @@ async def _near_description(
     context: Context, loaded: Loaded, text: str | None, features: dict[str, Any] | None, asked: Any
 ) -> list[Recommended]:
     """The items nearest to one that needn't exist, in models that read text or features; others can't tell."""
-    model: Any = loaded.model
-    if not (model.traits.uses_features and hasattr(model, "described")):
+    model = loaded.model
+    if not model.traits.uses_features:
         what = "text" if text is not None else "features"
         raise RequestError(
             409,

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from cofactor.service.context import Context
 from cofactor.service.errors import RequestError, not_found
-from cofactor.service.routes import Route
+from cofactor.service.route import Route
 from cofactor.service.wire import HealthOut, Nothing, ReadyOut, StatsOut
 
 # The page asks nobody but this service for anything, and nobody may frame it.
@@ -64,9 +64,7 @@ async def stats(context: Context, path: dict[str, str], asked: Nothing) -> Stats
 
 async def openapi(context: Context, path: dict[str, str], asked: Nothing) -> Response:
     """Return the OpenAPI document."""
-    from cofactor.service.openapi import document_bytes
-
-    return Response(document_bytes(), media_type="application/json")
+    return Response(context.document, media_type="application/json")
 
 
 async def page(context: Context, path: dict[str, str], asked: Nothing) -> Response:

@@ -1,6 +1,6 @@
 // Which view is shown, and what stands around it.
-import { api, askKey, fill, h, hasKey, toast } from "./ui.js";
-import { shared } from "./state.js";
+import { askKey, fill, h, hasKey, toast } from "./ui.js";
+import { refreshModel } from "./state.js";
 import { explore } from "./explore.js";
 import { compare } from "./compare.js";
 import { describe } from "./describe.js";
@@ -33,12 +33,6 @@ async function show() {
   } catch (error) {
     fill(main, h("p", { class: "notice", role: "alert" }, error.message));
   }
-}
-
-export async function refreshModel() {
-  shared.model = await api("GET", "/v1/model");
-  const { current } = shared.model;
-  fill(document.getElementById("model-chip"), h("b", {}, current.model), current.version === current.model ? null : ` · ${current.version}`);
 }
 
 document.getElementById("theme").addEventListener("click", () => {

@@ -1,7 +1,6 @@
 // The versions of the model: what they measured, with intervals, and which one answers.
 import { api, calls, curl, fill, h, number, say, toast } from "./ui.js";
-import { shared } from "./state.js";
-import { refreshModel } from "./main.js";
+import { refreshModel, shared } from "./state.js";
 
 export async function models(main) {
   const out = h("div", { class: "stack" });

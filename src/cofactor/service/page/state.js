@@ -1,4 +1,5 @@
-// What the views share: the model, and the history that is being built. It survives a reload of the tab.
+// What the views share: the model, whose name stands above them, and the history that is being built, which survives a reload of the tab.
+import { api, fill, h } from "./ui.js";
 
 const KEPT = "cofactor-history";
 let history = [];
@@ -6,6 +7,12 @@ try { history = JSON.parse(sessionStorage.getItem(KEPT) ?? "[]"); } catch { hist
 const listeners = new Set();
 
 export const shared = { model: null };
+
+export async function refreshModel() {
+  shared.model = await api("GET", "/v1/model");
+  const { current } = shared.model;
+  fill(document.getElementById("model-chip"), h("b", {}, current.model), current.version === current.model ? null : ` · ${current.version}`);
+}
 
 export const past = {
   all: () => history,

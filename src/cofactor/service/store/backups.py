@@ -18,6 +18,7 @@ from pathlib import Path
 
 import msgspec
 
+from cofactor.base.disk import sync
 from cofactor.service.store import schema
 from cofactor.service.store.database import Database, Session
 from cofactor.service.store.errors import StoreError, StoreFormatError, StoreUnavailableError
@@ -86,11 +87,11 @@ def backup(store: Store, path: str | os.PathLike[str], *, overwrite: bool = Fals
         )  # fmt: skip
         beside = room.with_name("manifest.json")
         beside.write_bytes(msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n")
-        _sync(room)
-        _sync(beside)
+        sync(room)
+        sync(beside)
         os.replace(room, target)
         os.replace(beside, manifest_path(target))
-        _sync(target.parent)
+        sync(target.parent)
     return manifest
 
 
@@ -213,9 +214,9 @@ def _restore_file(path: Path, database: SqliteDatabase, overwrite: bool) -> None
             shutil.copyfile(path, room)
             if _sha256(room) != _sha256(path):
                 raise StoreUnavailableError(f"the copy of {path} in {target.parent} differs from it; check the disk.")
-            _sync(room)
+            sync(room)
             os.replace(room, target)
-            _sync(target.parent)
+            sync(target.parent)
     finally:
         database.release()
 
@@ -293,11 +294,3 @@ def _translated(database: Database) -> Iterator[None]:
 def _sha256(path: Path) -> str:
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

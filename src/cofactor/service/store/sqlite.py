@@ -12,6 +12,7 @@ from urllib.parse import unquote
 
 import msgspec
 
+from cofactor.base.disk import sync
 from cofactor.base.errors import ArgumentError
 from cofactor.service.store.database import Database, Row, Session
 from cofactor.service.store.errors import StoreBusyError, StoreError, StoreFormatError, StoreUnavailableError
@@ -124,14 +125,9 @@ class SqliteDatabase(Database):
 
     def settled(self, session: Session) -> None:
         """Sync the folder: a synced file whose name is lost in a power cut is lost too."""
-        if hasattr(os, "O_DIRECTORY"):
-            # And the folder above it, where the folder's own name stands: it may be new too.
-            for folder in (self.path.parent, self.path.parent.parent):
-                handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-                try:
-                    os.fsync(handle)
-                finally:
-                    os.close(handle)
+        # And the folder above it, where the folder's own name stands: it may be new too.
+        for folder in (self.path.parent, self.path.parent.parent):
+            sync(folder)
 
     def scrub(self, session: Session) -> bool:
         """Move the log into the file and cut it to nothing: what was deleted is then gone from both."""

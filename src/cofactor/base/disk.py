@@ -1,0 +1,40 @@
+"""Files and folders that appear whole or not at all: a place beside the target to write in, and certainty that it is on the disk."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def room_beside(target: Path) -> Iterator[Path]:
+    """Yield a new hidden folder beside a target, to be renamed to it or written in; what is left of it goes, whatever happens.
+
+    Unlike a temporary folder of the system's it isn't its maker's alone: what becomes of it can be read by whoever may read other
+    folders made there (a model is often served by another user than the one who trained it).
+    """
+    room = target.with_name(f".{target.name}-{secrets.token_hex(6)}")
+    room.mkdir()
+    try:
+        yield room
+    finally:
+        shutil.rmtree(room, ignore_errors=True)
+
+
+def sync(path: Path) -> None:
+    """Wait until a file's content, or the names in a folder, are on the disk; folders only where the system can."""
+    if not path.is_dir():
+        # Open for writing: not every system syncs what is only read.
+        handle = os.open(path, os.O_RDWR)
+    elif hasattr(os, "O_DIRECTORY"):
+        handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    else:
+        return
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
