@@ -61,8 +61,8 @@ class Case:
         thing.
     of
         Whose best quality that is: ``"all"``, or an entrant's name.
-    fresh
-        Whether each run has a new process.
+    alone
+        Whether one side ends before the next begins, since the memory doesn't hold both; each runs once, compilation and all.
     full
         Whether the case only runs when ``--full`` is given.
     """
@@ -74,7 +74,7 @@ class Case:
     metric: str | None = "ndcg@20"
     target: float = 0.0
     of: str = "all"
-    fresh: bool = False
+    alone: bool = False
     full: bool = False
 
 
@@ -202,7 +202,7 @@ def _linear() -> tuple[Case, ...]:
         cases.append(Case(f"ease-{data}", f"EASE, fit, {data}", data, (
             Entrant("cofactor", "ours:Model", settings={"model": "ease", "set": {"regularization": 200.0}}),
             Entrant("irspack", "peers.irspack_side:EASE", "ials", {"regularization": 200.0}, 1.2),
-        ), full=data == "gowalla"))  # fmt: skip
+        ), full=data == "gowalla", alone=data == "gowalla"))  # fmt: skip
     for data in ("ml-1m", "gowalla"):
         cases.append(Case(f"knn-{data}", f"item kNN (cosine, 100 neighbours), fit, {data}", data, (
             Entrant("cofactor", "ours:Model",
@@ -241,7 +241,7 @@ def _reading() -> Case:
         Entrant("cofactor", "ours:Reading"),
         Entrant("pandas + factorize", "peers.pandas_side:Reading", "ratings", {}, 2.0,
                 note="ids numbered, no CSR; half its memory is asked of us"),
-    ), "rows", fresh=True)  # fmt: skip
+    ), "rows")  # fmt: skip
 
 
 CASES: tuple[Case, ...] = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -42,6 +43,11 @@ class Failed(Exception):
     """A side failed."""
 
 
+def _end(code: int) -> str:
+    """How a process ended, in words."""
+    return f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+
+
 class Process:
     """One side in its own process."""
 
@@ -68,7 +74,7 @@ class Process:
         line = self.process.stdout.readline()
         if not line:
             self.log.seek(0)
-            raise Failed(f"{self.entrant.name} ended: {self.log.read()[-600:]}")
+            raise Failed(f"{self.entrant.name} {_end(self.process.wait(30))} {self.log.read()[-600:]}".strip())
         found: dict[str, Any] = json.loads(line)
         if "error" in found:
             raise Failed(f"{self.entrant.name}: {found['error']}")
@@ -124,10 +130,13 @@ def run_case(case: Case, settings: Settings) -> dict[str, Any]:
             path = prepared(case.data, settings.work, quick=settings.quick)
             with np.load(path) as file:
                 data = dict(file)
-            with ExitStack() as stack:
-                sides = _started(entrants, path, settings, stack, found)
-                steps = _stepwise if case.target else _timed
-                found["entrants"] = steps(case, sides, data, settings, found)
+            if case.alone:
+                found["entrants"] = _one_by_one(case, entrants, path, data, settings)
+            else:
+                with ExitStack() as stack:
+                    sides = _started(entrants, path, settings, stack, found)
+                    steps = _stepwise if case.target else _timed
+                    found["entrants"] = steps(case, sides, data, settings, found)
     except (NoData, Failed) as error:
         found["failed"] = str(error)
     found["took"] = time.perf_counter() - began
@@ -151,6 +160,30 @@ def _started(
         stack.callback(side.close)
         sides.append(side)
     return sides
+
+
+def _one_by_one(
+    case: Case, entrants: list[Entrant], path: Path, data: dict[str, np.ndarray], settings: Settings
+) -> list[dict[str, Any]]:
+    """One run of each side, which ends before the next begins; a peer that can't be had or doesn't get through is said to fail."""
+    rows = []
+    for entrant in entrants:
+        row = _row(entrant)
+        rows.append(row)
+        try:
+            side = Process(entrant, path, settings)
+            try:
+                row["version"] = version_of(side)
+                _note(row, side.ask(do="run"))
+                if case.metric:
+                    row["quality"] = side.quality(case.metric, data)
+            finally:
+                side.close()
+        except (environments.NoEnvironment, Failed) as error:
+            if entrant.home is None:
+                raise
+            row["failed"] = str(error)
+    return rows
 
 
 def _timed(

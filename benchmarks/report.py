@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 MIB = 2**20
-_STATES = ("reached", "ahead", "short", "behind", "worse", "unknown")
+_STATES = ("reached", "ahead", "short", "behind", "worse", "peer failed", "unknown")
 
 
 def verdicts(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """One line for each peer of each case: ours, theirs, their median over ours (of the rounds both ran), the bar, what both reached.
 
     ``state`` is ``"reached"``, ``"ahead"`` (where no bar is set), ``"short"`` (ahead of the peer, below the bar), ``"behind"`` (slower),
-    ``"worse"`` (our quality is lower by more than 1 %), or ``"unknown"``.
+    ``"worse"`` (our quality is lower by more than 1 %), ``"peer failed"``, or ``"unknown"``.
     """
     lines = []
     for case in found:
@@ -33,6 +33,7 @@ def _verdict(case: dict[str, Any], ours: dict[str, Any], peer: dict[str, Any]) -
         "ours": _median(ours["seconds"]), "theirs": _median(peer["seconds"]), "ratio": None, "bar": peer["bar"],
         "metric": case["metric"], "quality": ours.get("quality"), "their_quality": peer.get("quality"),
         "peak": _median(ours["peak"]), "their_peak": _median(peer["peak"]), "first": ours.get("first"), "note": peer["note"],
+        "failed": peer.get("failed"),
     }  # fmt: skip
     if line["ours"] and line["theirs"]:
         # Over the rounds that both ran: a peer that takes long has fewer, and the machine may have been busier in the others.
@@ -50,7 +51,7 @@ def _state(line: dict[str, Any], case: dict[str, Any]) -> str:
     if "goal" in case and line["theirs"] is None:
         return "reached" if line["bar"] else "ahead"  # the peer never got there
     if line["ratio"] is None:
-        return "unknown"
+        return "peer failed" if line["failed"] else "unknown"
     better = line["quality"], line["their_quality"]
     if None not in better and case["metric"] and not case.get("goal"):
         own, peer = (-q if case["metric"] == "rmse" else q for q in better)
@@ -150,6 +151,7 @@ def _own(case: dict[str, Any]) -> list[str]:
 
 def _notes(whole: dict[str, Any]) -> list[str]:
     lines = [f"- {v['peer']}, {v['case']}: {v['note']}" for v in whole["verdicts"] if v["note"]]
+    lines += [f"- {v['peer']}, {v['case']}: FAILED: {v['failed'].splitlines()[0]}" for v in whole["verdicts"] if v.get("failed")]
     for case in whole["cases"]:
         lines += [f"- {case['case']}: left out: {text.splitlines()[-1]}" for text in case.get("left_out", [])]
         if "failed" in case:

@@ -106,3 +106,33 @@ def test_a_case_runs_on_small_data_without_peers_and_is_written(tmp_path: Path) 
     assert min(ours["seconds"]) > 0
     assert 0 < ours["quality"] < 1
     assert "tiny synthetic data" in beside.read_text().lower()
+
+
+def test_of_sides_that_run_alone_one_ends_before_the_next_and_a_peer_that_dies_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    alive: list[str] = []
+
+    class Alone:
+        def __init__(self, entrant: Entrant, *_: object) -> None:
+            assert not alive
+            self.entrant = entrant
+            alive.append(entrant.name)
+
+        def ask(self, do: str) -> dict[str, float]:
+            if self.entrant.home:
+                raise driver.Failed(f"{self.entrant.name} {driver._end(-11)}")
+            return {"seconds": 2.0, "peak": 1.0}
+
+        def quality(self, metric: str, data: object) -> float:
+            return 0.5
+
+        def close(self) -> None:
+            alive.clear()
+
+    monkeypatch.setattr(driver, "Process", Alone)
+    monkeypatch.setattr(driver, "version_of", lambda side: "1")
+    case = Case("a", "a task", "data", (Entrant("cofactor", "x"), Entrant("peer", "y", "home", bar=1.2)), alone=True)
+    ours, theirs = rows = driver._one_by_one(case, list(case.entrants), Path(), {}, Settings())
+    assert (ours["seconds"], ours["quality"]) == ([2.0], 0.5)
+    assert theirs["failed"] == "peer was ended by SIGSEGV"
+    (line,) = report.verdicts([{"case": "a", "task": "a task", "metric": "ndcg@20", "entrants": rows}])
+    assert (line["state"], line["ratio"], line["ours"]) == ("peer failed", None, 2.0)
