@@ -31,12 +31,13 @@ class Output:
         if self.json:
             import msgspec
 
-            sys.stdout.write(msgspec.json.encode(facts, enc_hook=_plain).decode() + "\n")
+            # At once: into a pipe Python would keep it, and who waits for a server's address would wait for ever.
+            print(msgspec.json.encode(facts, enc_hook=_plain).decode(), flush=True)
 
     def line(self, text: str = "") -> None:
         """Print a line for people."""
         if not self.json:
-            print(text)
+            print(text, flush=True)
 
     def heading(self, text: str) -> None:
         """Print a heading for people."""
