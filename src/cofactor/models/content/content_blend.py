@@ -32,7 +32,7 @@ _PARTS = (ContentRidge, FeatureIALS, TwoTower)
 
 
 class ContentBlendConfig(ContentConfig):
-    """Settings of `ContentBlend`: those of the content, and of its two parts."""
+    """Settings of `ContentBlend`: those of the content, and of its parts."""
 
     levelling: float = setting(0.0, low=0.0, high=1.0, doc="How far new items are brought to one spread of scores over users; 0 not.")
     weight: float = setting(0.7, low=0.0, high=100.0, doc="Weight of FeatureIALS beside ContentRidge.")
