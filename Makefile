@@ -29,8 +29,9 @@ test: $(READY)  ## the test suite (a few minutes on two cores)
 test-all: $(READY)  ## the test suite with the slow tests (accuracy on real data)
 	$(BIN)/python -m pytest -q -n $(TEST_JOBS) --dist loadfile
 
-lint: $(READY)  ## ruff
+lint: $(READY)  ## ruff: rules and format
 	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/ruff format --check --quiet src tests benchmarks
 
 types: $(READY)  ## mypy, strict
 	$(BIN)/mypy

@@ -1,1 +1,3 @@
-"""Cofactor beside its peers: time, memory and quality in one run. ``python -m benchmarks --help``."""
+"""Cofactor beside its peers: time, memory and quality in one run. ``python -m benchmarks
+--help``.
+"""

@@ -1,7 +1,7 @@
 """Cold items: the tables of issue 4. ``python benchmarks/accuracy_cold.py TABLE [--threads 2]``.
 
-Settings were chosen on a fifth of the training items, held out as if they were cold; test items decided nothing.
-"""
+Settings were chosen on a fifth of the training items, held out as if they were cold; test items
+decided nothing."""
 
 from __future__ import annotations
 
@@ -27,11 +27,28 @@ LETTERS = ("characters=true", "value_weight=1.4")
 CITEULIKE = {
     "content_knn": (),
     "bridge": ("base_settings=factors=256,unobserved_weight=0.02,regularization=0.02",),
-    "two_tower": ("factors=64", "epochs=8", "learning_rate=0.005", "regularization=0.1", "hidden=256", "value_weight=1.4"),
-    "feature_ials": ("factors=256", "unobserved_weight=0.02", "regularization=0.02", "ridge=1", "half_at=none", "levelling=0.5"),
+    "two_tower": (
+        "factors=64",
+        "epochs=8",
+        "learning_rate=0.005",
+        "regularization=0.1",
+        "hidden=256",
+        "value_weight=1.4",
+    ),
+    "feature_ials": (
+        "factors=256",
+        "unobserved_weight=0.02",
+        "regularization=0.02",
+        "ridge=1",
+        "half_at=none",
+        "levelling=0.5",
+    ),
     "content_ridge": (*LETTERS, "ridge=5", "size=1", "levelling=0.5"),
     "content_blend": (
-        *LETTERS, "weight=2", "levelling=0.5", "ridge_settings=ridge=5,size=1",
+        *LETTERS,
+        "weight=2",
+        "levelling=0.5",
+        "ridge_settings=ridge=5,size=1",
         "ials_settings=factors=448,unobserved_weight=0.02,regularization=0.02,ridge=2,half_at=none,popularity_power=0.3,value_weight=1",
     ),
 }
@@ -47,8 +64,17 @@ ML1M = {
     "content_blend": ("ridge_settings=ridge=30", f"ials_settings={','.join(IALS)}"),
 }
 
-# Chosen alike on ml-100k's validation part: the towers' and the table's regularization among .003, .01, .03, .1.
-EPOCHS = ("factors=64", "epochs=30", "patience=3", "learning_rate=0.005", "loss=in_batch_softmax", "batch_size=1024", "regularization=0.03")
+# Chosen alike on ml-100k's validation part: the towers' and the table's regularization among .003,
+# .01, .03, .1.
+EPOCHS = (
+    "factors=64",
+    "epochs=30",
+    "patience=3",
+    "learning_rate=0.005",
+    "loss=in_batch_softmax",
+    "batch_size=1024",
+    "regularization=0.03",
+)
 SMALL_IALS = ("factors=64", "regularization=0.01")
 WARM = {
     "ials": SMALL_IALS,
@@ -70,7 +96,9 @@ WARM_DATA = {
 }
 
 
-def fitted(name: str, settings: tuple[str, ...], data: Interactions, run: Run) -> tuple[object, float]:
+def fitted(
+    name: str, settings: tuple[str, ...], data: Interactions, run: Run
+) -> tuple[object, float]:
     kind = registry.get(name)
     began = time.perf_counter()
     model = kind(kind.Config.from_text(settings)).fit(data, run=run)
@@ -83,7 +111,9 @@ def line(label: str, result: object, seconds: float) -> None:
 
 
 def random_and_genres(parts: Split, metrics: list[str], run: Run) -> None:
-    """Two floors: items in a random order, and by the popularity of their genres among training interactions."""
+    """Two floors: items in a random order, and by the popularity of their genres among training
+    interactions.
+    """
     from cofactor.models.baselines.popularity import Popularity
 
     class Fixed(Popularity):
@@ -99,7 +129,9 @@ def random_and_genres(parts: Split, metrics: list[str], run: Run) -> None:
             for genre in one or [] if count else []:
                 sums.setdefault(genre, []).append(count)
         means = {g: float(np.mean(c)) for g, c in sums.items()}
-        orders["popularity of genre"] = np.array([np.mean([means.get(g, 0.0) for g in one]) if one else 0.0 for one in genres])
+        orders["popularity of genre"] = np.array(
+            [np.mean([means.get(g, 0.0) for g in one]) if one else 0.0 for one in genres]
+        )
     for label, order in orders.items():
         model = Fixed().fit(parts.train)
         model.order = order.astype(np.float32)
@@ -138,7 +170,9 @@ def films(run: Run, models: list[str]) -> None:
 
 
 def warm(run: Run, models: list[str]) -> None:
-    """With features and without: items with interactions ranked among each other. ``--models``: of the names in `WARM_DATA`."""
+    """With features and without: items with interactions ranked among each other. ``--models``:
+    of the names in `WARM_DATA`.
+    """
     from cofactor.runs.source import interactions
 
     for label, (source, columns, new) in WARM_DATA.items():
@@ -155,29 +189,56 @@ def warm(run: Run, models: list[str]) -> None:
             kind = registry.get(name)
             config = kind.Config.from_text(settings + (columns if content else ()))
             began = time.perf_counter()
-            # Validation stops the two that train in epochs, and nothing else; the twins are in the table by name.
-            model = kind(config.replace(twin=False) if content else config).fit(parts.train, validation=parts.validation, run=run)
-            line(name, evaluate(model, parts, ["ndcg@10", "recall@20"], run=run, candidates=known), time.perf_counter() - began)
+            # Validation stops the two that train in epochs, and nothing else; the twins are in the
+            # table by name.
+            model = kind(config.replace(twin=False) if content else config).fit(
+                parts.train, validation=parts.validation, run=run
+            )
+            line(
+                name,
+                evaluate(model, parts, ["ndcg@10", "recall@20"], run=run, candidates=known),
+                time.perf_counter() - began,
+            )
 
 
 def fair(run: Run, models: list[str]) -> None:
-    """Warm and new items in one list, with content vectors scaled (fair) and as they come; ``--models``: datasets."""
+    """Warm and new items in one list, with content vectors scaled (fair) and as they come;
+    ``--models``: datasets.
+    """
     from cofactor.runs.source import interactions
 
     for source, columns in (("ml-100k", ("text=title", "features=genres,year")), ("ml-1m", FILMS)):
         if models and source not in models:
             continue
         data = replace(interactions(source), values=None)
-        for label, known in (("a fifth of the films is new", split(data, "items", test=0.2, seed=0).train), ("no film is held out", data)):
+        for label, known in (
+            ("a fifth of the films is new", split(data, "items", test=0.2, seed=0).train),
+            ("no film is held out", data),
+        ):
             parts = split(known, "per-user", test=0.2, seed=0)
             trained = parts.train.user_rows * np.int64(data.n_items) + parts.train.item_rows
-            truth = data.where(~np.isin(data.user_rows * np.int64(data.n_items) + data.item_rows, trained))
+            truth = data.where(
+                ~np.isin(data.user_rows * np.int64(data.n_items) + data.item_rows, trained)
+            )
             cold = parts.train.item_counts == 0
             both = replace(parts, test=Part(truth, parts.train))
-            print(f"{source}, {label}: {cold[truth.item_rows].mean():.1%} of what is held out is of new items")
-            for name, more in (("ials", ()), ("feature_ials", ("fair=true",)), ("feature_ials", ("fair=false",))):
-                model, seconds = fitted(name, SMALL_IALS + (columns if more else ()) + more, parts.train, run)
-                line(f"{name} {' '.join(more)}", evaluate(model, both, ["ndcg@10", "recall@20"], run=run), seconds)
+            print(
+                f"{source}, {label}: {cold[truth.item_rows].mean():.1%} of what is held out is of"
+                " new items"
+            )
+            for name, more in (
+                ("ials", ()),
+                ("feature_ials", ("fair=true",)),
+                ("feature_ials", ("fair=false",)),
+            ):
+                model, seconds = fitted(
+                    name, SMALL_IALS + (columns if more else ()) + more, parts.train, run
+                )
+                line(
+                    f"{name} {' '.join(more)}",
+                    evaluate(model, both, ["ndcg@10", "recall@20"], run=run),
+                    seconds,
+                )
                 users = both.test.user_rows[:2000]
                 best = model.topk(model.audience(users), 10, excluded=model.audience(users).seen)
                 print(f"    new items take {cold[best.rows].mean():.1%} of the top 10")
@@ -197,23 +258,45 @@ def scale(run: Run, models: list[str]) -> None:
     began = time.perf_counter()
     drawn = rng.choice(50_000, (n_items + 1000, 200), p=law / law.sum())
     texts = pa.array([" ".join(words[row]) for row in drawn])
-    data = Interactions.from_rows(rng.integers(0, n_users, n), rng.integers(0, n_items, n), users=n_users, items=n_items)
+    data = Interactions.from_rows(
+        rng.integers(0, n_users, n), rng.integers(0, n_items, n), users=n_users, items=n_items
+    )
     data = replace(data, catalogue=Catalogue(pa.table({"description": texts.slice(0, n_items)})))
     print(f"made in {time.perf_counter() - began:.1f} s")
-    few = {"content_knn": (), "feature_ials": ("factors=32", "epochs=3"), "two_tower": ("factors=32", "epochs=1")}
+    few = {
+        "content_knn": (),
+        "feature_ials": ("factors=32", "epochs=3"),
+        "two_tower": ("factors=32", "epochs=1"),
+    }
     for name, settings in few.items():
         if models and name not in models:
             continue
         model, seconds = fitted(name, ("text=description", *settings), data, run)
-        new = pa.table({"item_id": pa.array(np.arange(n_items, n_items + 1000)), "description": texts.slice(n_items)})
+        new = pa.table(
+            {
+                "item_id": pa.array(np.arange(n_items, n_items + 1000)),
+                "description": texts.slice(n_items),
+            }
+        )
         began = time.perf_counter()
         model.add_items(new)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
         added = time.perf_counter() - began
-        print(f"| {name} | fit {seconds:.1f} s | 1,000 items added in {added:.2f} s | peak {peak:.2f} GiB |", flush=True)
+        print(
+            f"| {name} | fit {seconds:.1f} s | 1,000 items added in {added:.2f} s | peak {peak:.2f}"
+            " GiB |",
+            flush=True,
+        )
 
 
-TABLES = {"citeulike": citeulike, "citations": citations, "ml-1m": films, "warm": warm, "fair": fair, "scale": scale}
+TABLES = {
+    "citeulike": citeulike,
+    "citations": citations,
+    "ml-1m": films,
+    "warm": warm,
+    "fair": fair,
+    "scale": scale,
+}
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)

@@ -1,12 +1,15 @@
-"""Accuracy of IALS on the published Gowalla split (NGCF, LightGCN): Recall@20 and nDCG@20, all items ranked.
+"""Accuracy of IALS on the published Gowalla split (NGCF, LightGCN): Recall@20 and nDCG@20, all
+items ranked.
 
-    python benchmarks/accuracy_gowalla_ials.py [--factors 64 256] [--threads 2] [--seeds 0]
-    python benchmarks/accuracy_gowalla_ials.py --choose --factors 64 --grid 0.007,0.005 0.01,0.003 --epochs 4 6 8
+    python benchmarks/accuracy_gowalla_ials.py [--factors 64 256] [--threads 2] [--seeds 0] python
+    benchmarks/accuracy_gowalla_ials.py --choose --factors 64 --grid 0.007,0.005 0.01,0.003 --epochs
+    4 6 8
 
-Without ``--choose`` the settings of PRESETS are fitted on all of train.txt and measured once on test.txt. They were chosen with
-``--choose``, which never looks at test.txt: it cuts the last tenth of each user's training interactions out, fits on the rest for
-each pair ``unobserved_weight,regularization`` of the grid, and prints the measures on the tenth. Needs COFACTOR_DATA.
-"""
+Without ``--choose`` the settings of PRESETS are fitted on all of train.txt and measured once on
+test.txt. They were chosen with ``--choose``, which never looks at test.txt: it cuts the last tenth
+of each user's training interactions out, fits on the rest for each pair
+``unobserved_weight,regularization`` of the grid, and prints the measures on the tenth. Needs
+COFACTOR_DATA."""
 
 from __future__ import annotations
 
@@ -24,26 +27,41 @@ from cofactor.models.implicit.ials import IALS
 
 METRICS = "recall@20,ndcg@20"
 
-# Chosen on the last tenth of each user's line in train.txt (order="time": the file holds no times, so the line's own order is taken
-# for it), seed 0. The same setting differs by up to .001 in recall there between seeds.
+# Chosen on the last tenth of each user's line in train.txt (order="time": the file holds no times,
+# so the line's own order is taken for it), seed 0. The same setting differs by up to .001 in recall
+# there between seeds.
 #
-# What helped at 256 factors: weights of whole items in the loss, c_i ~ |U_i|^-p. Recall .1778 and nDCG .0988 without
-# (unobserved_weight .015, regularization .003), .1814 and .1012 with p .3; p .4: .1806 and .1012, p .5: .1799 and .1005. At 64:
-# .1520 and .0853 without, .1528 and .0867 with p .2, .1526 and .0869 with p .4.
+# What helped at 256 factors: weights of whole items in the loss, c_i ~ |U_i|^-p. Recall .1778 and
+# nDCG .0988 without (unobserved_weight .015, regularization .003), .1814 and .1012 with p .3; p .4:
+# .1806 and .1012, p .5: .1799 and .1005. At 64: .1520 and .0853 without, .1528 and .0867 with p .2,
+# .1526 and .0869 with p .4.
 #
-# Looked at on test, seed 0. 256 factors, four settings: this one, Recall@20 .1798, nDCG@20 .1523, and before the popularity power
-# was there three, .1761 and .1472 the best of them. 64 factors, three: this one, .1545 and .1324; before, .1523 and .1283.
+# Looked at on test, seed 0. 256 factors, four settings: this one, Recall@20 .1798, nDCG@20 .1523,
+# and before the popularity power was there three, .1761 and .1472 the best of them. 64 factors,
+# three: this one, .1545 and .1324; before, .1523 and .1283.
 #
-# Tried without gain and without the power: weights of the unobserved alone by item popularity (He, Zhang, Kan and Chua. 2016. Fast
-# Matrix Factorization for Online Recommendation with Implicit Feedback. SIGIR), weights by the user's length, nu, separate
-# regularization, the start, the number of conjugate gradient steps.
+# Tried without gain and without the power: weights of the unobserved alone by item popularity (He,
+# Zhang, Kan and Chua. 2016. Fast Matrix Factorization for Online Recommendation with Implicit
+# Feedback. SIGIR), weights by the user's length, nu, separate regularization, the start, the number
+# of conjugate gradient steps.
 PRESETS: dict[int, dict[str, Any]] = {
     64: {"unobserved_weight": 0.015, "regularization": 0.003, "epochs": 6, "popularity_power": 0.2},
-    256: {"unobserved_weight": 0.035, "regularization": 0.0015, "epochs": 6, "popularity_power": 0.3},
+    256: {
+        "unobserved_weight": 0.035,
+        "regularization": 0.0015,
+        "epochs": 6,
+        "popularity_power": 0.3,
+    },
 }
 
 
-def measured(cut: Split | Part, train: cofactor.Interactions, settings: dict[str, Any], seed: int, threads: int) -> dict[str, Any]:
+def measured(
+    cut: Split | Part,
+    train: cofactor.Interactions,
+    settings: dict[str, Any],
+    seed: int,
+    threads: int,
+) -> dict[str, Any]:
     """Fit on ``train`` and measure; both clocks hold the compilation if it is the first call."""
     run = cofactor.Run(seed=seed, threads=threads)
     began = time.perf_counter()
@@ -51,14 +69,20 @@ def measured(cut: Split | Part, train: cofactor.Interactions, settings: dict[str
     seconds = time.perf_counter() - began
     result = evaluate(model, cut, METRICS, run=run, resamples=0)
     return {
-        **settings, "seed": seed, "fit_seconds": round(seconds, 2),
-        "recall@20": round(result["recall@20"], 4), "ndcg@20": round(result["ndcg@20"], 4), "users": result.n_users,
-    }  # fmt: skip
+        **settings,
+        "seed": seed,
+        "fit_seconds": round(seconds, 2),
+        "recall@20": round(result["recall@20"], 4),
+        "ndcg@20": round(result["ndcg@20"], 4),
+        "users": result.n_users,
+    }
 
 
 def main() -> None:
     """Measure the presets on test, or a grid on validation; one line of JSON each."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--factors", type=int, nargs="+", default=list(PRESETS))
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
@@ -69,7 +93,11 @@ def main() -> None:
     asked = parser.parse_args()
     published = load_split("lightgcn-gowalla")
     more = {word.partition("=")[0]: word.partition("=")[2] for word in asked.set}
-    changed = {k: v for k, v in IALS.Config.from_text(f"{k}={v}" for k, v in more.items()).to_dict().items() if k in more}
+    changed = {
+        k: v
+        for k, v in IALS.Config.from_text(f"{k}={v}" for k, v in more.items()).to_dict().items()
+        if k in more
+    }
     if not asked.choose:
         for factors in asked.factors:
             for seed in asked.seeds:
@@ -82,7 +110,11 @@ def main() -> None:
         for pair in asked.grid:
             weight, regularization = map(float, pair.split(","))
             for epochs in asked.epochs:
-                chosen = {"unobserved_weight": weight, "regularization": regularization, "epochs": epochs}
+                chosen = {
+                    "unobserved_weight": weight,
+                    "regularization": regularization,
+                    "epochs": epochs,
+                }
                 settings = {"factors": factors, **chosen, **changed}
                 found = measured(inner, inner.train, settings, asked.seeds[0], asked.threads)
                 print(json.dumps({"part": "validation", **found}), flush=True)

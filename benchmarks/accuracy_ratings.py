@@ -1,12 +1,13 @@
 """RMSE and MAE of the rating models on published folds: ml-100k's u1..u5, and five folds of ml-1m.
 
-    python benchmarks/accuracy_ratings.py [--data ml-100k ml-1m] [--models bias biased_mf svdpp] [--threads 1] [--seed 0]
-    python benchmarks/accuracy_ratings.py --data ml-1m --models biased_mf --set factors=64 epochs=20 [--tune]
+    python benchmarks/accuracy_ratings.py [--data ml-100k ml-1m] [--models bias biased_mf svdpp]
+    [--threads 1] [--seed 0] python benchmarks/accuracy_ratings.py --data ml-1m --models biased_mf
+    --set factors=64 epochs=20 [--tune]
 
-Fold k of ml-1m is tested on ``folds/test_1mk`` and trained on the other four. Predictions are cut to the scale. The settings
-are the models' presets for the data (``PRESETS`` beside each model), which were chosen on a tenth of fold 1's training part:
-``--tune`` holds that tenth out and reports it, and never opens a test part. Needs COFACTOR_DATA.
-"""
+Fold k of ml-1m is tested on ``folds/test_1mk`` and trained on the other four. Predictions are cut
+to the scale. The settings are the models' presets for the data (``PRESETS`` beside each model),
+which were chosen on a tenth of fold 1's training part: ``--tune`` holds that tenth out and reports
+it, and never opens a test part. Needs COFACTOR_DATA."""
 
 from __future__ import annotations
 
@@ -37,7 +38,7 @@ def read(name: str) -> Triples:
     """User rows, item rows and ratings of one published file; ids count from 1."""
     path = Path(os.environ["COFACTOR_DATA"]) / name
     delimiter = "," if "1m" in name else "\t"
-    with (gzip.open(path, "rt") if path.suffix == ".gz" else path.open()) as file:
+    with gzip.open(path, "rt") if path.suffix == ".gz" else path.open() as file:
         table = np.array([line.split(delimiter)[:3] for line in file], np.float32)
     return (table[:, 0] - 1).astype(np.int32), (table[:, 1] - 1).astype(np.int32), table[:, 2]
 
@@ -58,10 +59,16 @@ def tuning_part(data: str) -> tuple[Triples, Triples]:
     shuffled = np.random.default_rng(0).permutation(len(train[0]))
     cut = len(shuffled) // 10
     kept, held = shuffled[cut:], shuffled[:cut]
-    return (train[0][kept], train[1][kept], train[2][kept]), (train[0][held], train[1][held], train[2][held])
+    return (train[0][kept], train[1][kept], train[2][kept]), (
+        train[0][held],
+        train[1][held],
+        train[2][held],
+    )
 
 
-def measure(name: str, data: str, settings: dict[str, Any], parts: tuple[Triples, Triples], run: Run) -> tuple[float, ...]:
+def measure(
+    name: str, data: str, settings: dict[str, Any], parts: tuple[Triples, Triples], run: Run
+) -> tuple[float, ...]:
     """RMSE, MAE and seconds of fitting."""
     (users, items, values), (asked_users, asked_items, truth) = parts
     n_users, n_items = SIZES[data]
@@ -83,13 +90,19 @@ def preset(name: str, data: str) -> dict[str, Any]:
 
 def main() -> None:
     """Print one line of JSON per model and data set."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--data", nargs="+", choices=list(SIZES), default=list(SIZES))
     parser.add_argument("--models", nargs="+", default=["bias", "biased_mf", "svdpp"])
-    parser.add_argument("--set", nargs="*", default=[], help="settings beside the preset, NAME=VALUE")
+    parser.add_argument(
+        "--set", nargs="*", default=[], help="settings beside the preset, NAME=VALUE"
+    )
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--tune", action="store_true", help="report a held-out tenth of fold 1's training part only")
+    parser.add_argument(
+        "--tune", action="store_true", help="report a held-out tenth of fold 1's training part only"
+    )
     asked = parser.parse_args()
     run = Run(seed=asked.seed, threads=asked.threads)
     for data in asked.data:
@@ -101,13 +114,19 @@ def main() -> None:
             folds = [tuning_part(data)] if asked.tune else (fold(data, k) for k in range(1, 6))
             rows = np.array([measure(name, data, settings, parts, run) for parts in folds])
             line = {
-                "model": name, "data": data, "part": "tuning" if asked.tune else "test folds",
-                "rmse": round(float(rows[:, 0].mean()), 5), "mae": round(float(rows[:, 1].mean()), 5),
+                "model": name,
+                "data": data,
+                "part": "tuning" if asked.tune else "test folds",
+                "rmse": round(float(rows[:, 0].mean()), 5),
+                "mae": round(float(rows[:, 1].mean()), 5),
                 "rmse_by_fold": [round(float(r), 5) for r in rows[:, 0]],
                 "seconds_per_fit": round(float(np.median(rows[:, 2])), 2),
-                "settings": config(**settings).to_dict(), "seed": asked.seed, "threads": asked.threads,
-                "versions": {p: version(p) for p in ("numpy", "numba")}, "python": platform.python_version(),
-            }  # fmt: skip
+                "settings": config(**settings).to_dict(),
+                "seed": asked.seed,
+                "threads": asked.threads,
+                "versions": {p: version(p) for p in ("numpy", "numba")},
+                "python": platform.python_version(),
+            }
             print(json.dumps(line), flush=True)
 
 

@@ -1,8 +1,8 @@
-"""The data of the cases, written once as plain arrays that every side reads: no side prepares what another doesn't.
+"""The data of the cases, written once as plain arrays that every side reads: no side prepares what
+another doesn't.
 
-An ``npz`` holds ``n_items``, and for the parts ``train`` and ``test`` CSR arrays: ``train_indptr``, ``train_items`` and, for
-ratings, ``train_values``.
-"""
+An ``npz`` holds ``n_items``, and for the parts ``train`` and ``test`` CSR arrays: ``train_indptr``,
+``train_items`` and, for ratings, ``train_values``."""
 
 from __future__ import annotations
 
@@ -45,14 +45,18 @@ def prepared(name: str, folder: Path, *, quick: bool = False) -> Path:
 
 
 def small(name: str) -> Arrays:
-    """A few thousand interactions in place of a real data set: whether a case works, not how fast."""
+    """A few thousand interactions in place of a real data set: whether a case works, not how
+    fast.
+    """
     data = power_law(400, 300, 9_000, rated=name.endswith("ratings"), seed=1)
     arrays = _parts(split(data, "per-user", test=0.2, seed=1))
     return arrays | _with_factors(arrays) if name == "gowalla-factors" else arrays
 
 
 def gowalla() -> Arrays:
-    """The published Gowalla training part, a tenth of each user's interactions held out: the validation part."""
+    """The published Gowalla training part, a tenth of each user's interactions held out: the
+    validation part.
+    """
     from cofactor.data.datasets import load_split
 
     home_of("lightgcn-gowalla")
@@ -60,7 +64,9 @@ def gowalla() -> Arrays:
 
 
 def gowalla_popular() -> Arrays:
-    """The 15,000 most popular items of the same training part: what a matrix of items by items costs, in a twentieth of the time."""
+    """The 15,000 most popular items of the same training part: what a matrix of items by items
+    costs, in a twentieth of the time.
+    """
     from cofactor.data.datasets import load_split
 
     home_of("lightgcn-gowalla")
@@ -69,7 +75,9 @@ def gowalla_popular() -> Arrays:
     new = np.full(train.n_items, -1)
     new[popular] = np.arange(len(popular))
     kept = new[train.item_rows] >= 0
-    cut = Interactions.from_rows(train.user_rows[kept], new[train.item_rows[kept]], users=train.n_users, items=len(popular))
+    cut = Interactions.from_rows(
+        train.user_rows[kept], new[train.item_rows[kept]], users=train.n_users, items=len(popular)
+    )
     return _parts(split(cut, "per-user", test=0.1, seed=1))
 
 
@@ -128,7 +136,9 @@ def _movielens_1m(folds: range | list[int]) -> tuple[np.ndarray, np.ndarray, np.
     return joined[:, 0].astype(np.int64) - 1, joined[:, 1].astype(np.int64) - 1, joined[:, 2]
 
 
-def _ratings(train: tuple[np.ndarray, ...], test: tuple[np.ndarray, ...], users: int, items: int) -> Arrays:
+def _ratings(
+    train: tuple[np.ndarray, ...], test: tuple[np.ndarray, ...], users: int, items: int
+) -> Arrays:
     made: Arrays = {"n_items": np.array(items)}
     for name, (u, i, v) in (("train", train), ("test", test)):
         data = Interactions.from_rows(u, i, v, users=users, items=items)
@@ -137,7 +147,11 @@ def _ratings(train: tuple[np.ndarray, ...], test: tuple[np.ndarray, ...], users:
 
 
 def _parts(cut: Split) -> Arrays:
-    return {"n_items": np.array(cut.train.n_items)} | _csr("train", cut.train) | _csr("test", cut.test.truth)
+    return (
+        {"n_items": np.array(cut.train.n_items)}
+        | _csr("train", cut.train)
+        | _csr("test", cut.test.truth)
+    )
 
 
 def _csr(name: str, data: Interactions) -> Arrays:
@@ -150,13 +164,19 @@ def interactions(arrays: Arrays, part: str = "train") -> Interactions:
     indptr, items = arrays[f"{part}_indptr"], arrays[f"{part}_items"]
     users = np.repeat(np.arange(len(indptr) - 1, dtype=np.int32), np.diff(indptr))
     return Interactions.from_rows(
-        users, items, arrays.get(f"{part}_values"), users=len(indptr) - 1, items=int(arrays["n_items"])
+        users,
+        items,
+        arrays.get(f"{part}_values"),
+        users=len(indptr) - 1,
+        items=int(arrays["n_items"]),
     )
 
 
 def _with_factors(arrays: Arrays) -> Arrays:
     from cofactor.models.implicit.ials import IALS
 
-    model = IALS(factors=64, unobserved_weight=0.007, regularization=0.005, epochs=5).fit(interactions(arrays))
+    model = IALS(factors=64, unobserved_weight=0.007, regularization=0.005, epochs=5).fit(
+        interactions(arrays)
+    )
     factors = {"user_factors": model.user_factors, "item_factors": model.item_factors}
     return factors | {f"state_{name}": array for name, array in model.state().items()}

@@ -45,25 +45,46 @@ class Failed(Exception):
 
 def _end(code: int) -> str:
     """How a process ended, in words."""
-    return f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+    return (
+        f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+    )
 
 
 class Process:
     """One side in its own process."""
 
-    def __init__(self, entrant: Entrant, data: Path | None, settings: Settings, extra: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        entrant: Entrant,
+        data: Path | None,
+        settings: Settings,
+        extra: dict[str, Any] | None = None,
+    ) -> None:
         self.entrant, self.settings = entrant, settings
-        python = Path(sys.executable) if entrant.home is None else environments.python_of(entrant.home, settings.envs)
+        python = (
+            Path(sys.executable)
+            if entrant.home is None
+            else environments.python_of(entrant.home, settings.envs)
+        )
         self.log = tempfile.TemporaryFile("w+")  # noqa: SIM115  # as long as the process
         self.process = subprocess.Popen(
-            [python, "-m", "benchmarks.worker"], cwd=ROOT, env=surroundings(entrant, settings.threads), text=True,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, preexec_fn=_pin(settings),
-        )  # fmt: skip
+            [python, "-m", "benchmarks.worker"],
+            cwd=ROOT,
+            env=surroundings(entrant, settings.threads),
+            text=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self.log,
+            preexec_fn=_pin(settings),
+        )
         target = f"benchmarks.{entrant.target}"
         self.made = self.ask(
-            do="make", target=target, data=str(data) if data else "", settings={**entrant.settings, **(extra or {})},
+            do="make",
+            target=target,
+            data=str(data) if data else "",
+            settings={**entrant.settings, **(extra or {})},
             threads=settings.threads,
-        )["seconds"]  # fmt: skip
+        )["seconds"]
 
     def ask(self, **words: Any) -> dict[str, Any]:
         """Send one command and wait for its answer."""
@@ -74,7 +95,8 @@ class Process:
         line = self.process.stdout.readline()
         if not line:
             self.log.seek(0)
-            raise Failed(f"{self.entrant.name} {_end(self.process.wait(30))} {self.log.read()[-600:]}".strip())
+            end = _end(self.process.wait(30))
+            raise Failed(f"{self.entrant.name} {end} {self.log.read()[-600:]}".strip())
         found: dict[str, Any] = json.loads(line)
         if "error" in found:
             raise Failed(f"{self.entrant.name}: {found['error']}")
@@ -100,15 +122,28 @@ class Process:
 
 def surroundings(entrant: Entrant, threads: int) -> dict[str, str]:
     """The environment variables of a side: as many threads for all, waiting threads asleep."""
-    kept = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONSTARTUP")}
-    counts = dict.fromkeys(("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), str(threads))
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in ("PYTHONPATH", "PYTHONSTARTUP")
+    }
+    counts = dict.fromkeys(
+        ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"),
+        str(threads),
+    )
     paths = [str(ROOT)] + ([str(ROOT / "src")] if entrant.home is None else [])
-    more = {"OMP_WAIT_POLICY": "PASSIVE", "PYTHONPATH": os.pathsep.join(paths), "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD": "1"}
+    more = {
+        "OMP_WAIT_POLICY": "PASSIVE",
+        "PYTHONPATH": os.pathsep.join(paths),
+        "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD": "1",
+    }
     return {**kept, **counts, **more}
 
 
 def _pin(settings: Settings) -> Any:
-    """A call that keeps a new process on as many cores as it may have threads, where the system can."""
+    """A call that keeps a new process on as many cores as it may have threads, where the system
+    can.
+    """
     if not settings.pin or not hasattr(os, "sched_setaffinity"):
         return None
     cores = sorted(os.sched_getaffinity(0))[-settings.threads :]
@@ -119,8 +154,13 @@ def run_case(case: Case, settings: Settings) -> dict[str, Any]:
     """Run one case and return what was found, as plain values."""
     began = time.perf_counter()
     found: dict[str, Any] = {
-        "case": case.name, "task": case.task, "data": case.data, "metric": case.metric, "load": list(os.getloadavg()), "entrants": [],
-    }  # fmt: skip
+        "case": case.name,
+        "task": case.task,
+        "data": case.data,
+        "metric": case.metric,
+        "load": list(os.getloadavg()),
+        "entrants": [],
+    }
     entrants = [e for e in case.entrants if settings.peers or e.home is None]
     try:
         if case.name == "reading":
@@ -165,7 +205,9 @@ def _started(
 def _one_by_one(
     case: Case, entrants: list[Entrant], path: Path, data: dict[str, np.ndarray], settings: Settings
 ) -> list[dict[str, Any]]:
-    """One run of each side, which ends before the next begins; a peer that can't be had or doesn't get through is said to fail."""
+    """One run of each side, which ends before the next begins; a peer that can't be had or
+    doesn't get through is said to fail.
+    """
     rows = []
     for entrant in entrants:
         row = _row(entrant)
@@ -187,14 +229,19 @@ def _one_by_one(
 
 
 def _timed(
-    case: Case, sides: list[Process], data: dict[str, np.ndarray], settings: Settings, found: dict[str, Any]
+    case: Case,
+    sides: list[Process],
+    data: dict[str, np.ndarray],
+    settings: Settings,
+    found: dict[str, Any],
 ) -> list[dict[str, Any]]:
     rows = [_row(side.entrant) for side in sides]
     first = True
     for n in range(settings.rounds + 1):
         for side, row in zip(sides, rows, strict=True):
             limit = side.entrant.rounds or settings.rounds
-            # The first call, which compiles or loads, is noted apart; a peer that takes long has it as its only one.
+            # The first call, which compiles or loads, is noted apart; a peer that takes long has it
+            # as its only one.
             if n > limit or (first and side.entrant.rounds == 1):
                 continue
             told = side.ask(do="run")
@@ -211,7 +258,11 @@ def _timed(
 
 
 def _stepwise(
-    case: Case, sides: list[Process], data: dict[str, np.ndarray], settings: Settings, found: dict[str, Any]
+    case: Case,
+    sides: list[Process],
+    data: dict[str, np.ndarray],
+    settings: Settings,
+    found: dict[str, Any],
 ) -> list[dict[str, Any]]:
     assert case.metric is not None
     rows = [_row(side.entrant) for side in sides]
@@ -224,19 +275,31 @@ def _stepwise(
             if n < len(side.entrant.steps):
                 step = side.entrant.steps[n]
                 seconds = side.ask(do="run", step=step)["seconds"]
-                row["steps"].append({"step": step, "seconds": seconds, "quality": side.quality(case.metric, data)})
+                row["steps"].append(
+                    {"step": step, "seconds": seconds, "quality": side.quality(case.metric, data)}
+                )
     judges = [row for row in rows if case.of in ("all", row["name"])] or rows
     # A lower RMSE is better, so it is compared by its negative.
     sign, share = (-1, 1 / case.target) if case.metric == "rmse" else (1, case.target)
-    found["goal"] = goal = share * sign * max(sign * step["quality"] for row in judges for step in row["steps"])
-    reached = [next((s["step"] for s in row["steps"] if sign * s["quality"] >= sign * goal), None) for row in rows]
+    found["goal"] = goal = (
+        share * sign * max(sign * step["quality"] for row in judges for step in row["steps"])
+    )
+    reached = [
+        next((s["step"] for s in row["steps"] if sign * s["quality"] >= sign * goal), None)
+        for row in rows
+    ]
     for _ in range(settings.rounds):
         for side, row, enough in zip(sides, rows, reached, strict=True):
-            if enough is not None and len(row["seconds"]) < (side.entrant.rounds or settings.rounds):
+            if enough is not None and len(row["seconds"]) < (
+                side.entrant.rounds or settings.rounds
+            ):
                 _note(row, side.ask(do="run", step=enough))
     for side, row, enough in zip(sides, rows, reached, strict=True):
         row["step"], row["version"] = enough, version_of(side)
-        row["quality"] = max((s["quality"] for s in row["steps"] if enough in (None, s["step"])), key=lambda found: sign * found)
+        row["quality"] = max(
+            (s["quality"] for s in row["steps"] if enough in (None, s["step"])),
+            key=lambda found: sign * found,
+        )
     return rows
 
 
@@ -258,7 +321,9 @@ def _reading(case: Case, entrants: list[Entrant], settings: Settings) -> list[di
                     if n:
                         _note(row, told)
                     else:
-                        row["first"] = told["seconds"]  # the kernels' compilation, if they aren't on disk yet
+                        row["first"] = told[
+                            "seconds"
+                        ]  # the kernels' compilation, if they aren't on disk yet
                     row["quality"] = side.quality("rows", {})
                     row["version"] = version_of(side)
                 finally:
@@ -272,7 +337,12 @@ def version_of(side: Process) -> str:
         import cofactor
 
         return cofactor.__version__
-    names = {"irspack CG": "irspack", "pandas + factorize": "pandas", "Surprise": "scikit-surprise", "LightFM": "rectools-lightfm"}
+    names = {
+        "irspack CG": "irspack",
+        "pandas + factorize": "pandas",
+        "Surprise": "scikit-surprise",
+        "LightFM": "rectools-lightfm",
+    }
     name = names.get(side.entrant.name, side.entrant.name.lower())
     python = environments.python_of(side.entrant.home, side.settings.envs)
     return environments.versions_of(python).get(name, "?")
@@ -280,9 +350,14 @@ def version_of(side: Process) -> str:
 
 def _row(entrant: Entrant) -> dict[str, Any]:
     return {
-        "name": entrant.name, "bar": entrant.bar, "note": entrant.note, "settings": entrant.settings,
-        "seconds": [], "cpu": [], "peak": [],
-    }  # fmt: skip
+        "name": entrant.name,
+        "bar": entrant.bar,
+        "note": entrant.note,
+        "settings": entrant.settings,
+        "seconds": [],
+        "cpu": [],
+        "peak": [],
+    }
 
 
 def _note(row: dict[str, Any], told: dict[str, Any]) -> None:

@@ -1,4 +1,6 @@
-"""The peers' own environments: pinned, made when first needed, kept apart so that no peer decides over another's versions."""
+"""The peers' own environments: pinned, made when first needed, kept apart so that no peer
+decides over another's versions.
+"""
 
 from __future__ import annotations
 
@@ -10,16 +12,39 @@ from pathlib import Path
 
 TORCH = "torch==2.13.0"
 
-# Pinned to what was measured. PyTorch comes first and alone where a peer needs it, so that nothing pulls in another build.
+# Pinned to what was measured. PyTorch comes first and alone where a peer needs it, so that nothing
+# pulls in another build.
 PINS: dict[str, tuple[str, ...]] = {
     "ials": ("implicit==0.7.3", "irspack==0.5.2", "scipy==1.17.1", "numpy==2.4.6"),
-    "sgd": (TORCH, "implicit==0.7.3", "cornac==3.0.1", "rectools-lightfm==1.17.3", "scipy==1.17.1", "numpy==2.4.6"),
-    "ratings": (TORCH, "cornac==3.0.1", "scikit-surprise==1.1.5", "pandas==3.1.1", "scipy==1.17.1", "numpy==2.4.6", "pyarrow"),
+    "sgd": (
+        TORCH,
+        "implicit==0.7.3",
+        "cornac==3.0.1",
+        "rectools-lightfm==1.17.3",
+        "scipy==1.17.1",
+        "numpy==2.4.6",
+    ),
+    "ratings": (
+        TORCH,
+        "cornac==3.0.1",
+        "scikit-surprise==1.1.5",
+        "pandas==3.1.1",
+        "scipy==1.17.1",
+        "numpy==2.4.6",
+        "pyarrow",
+    ),
     "recbole": (TORCH, "recbole==1.2.1", "numpy<2", "pandas<3", "scipy<1.13"),
-    "cmfrec": ("cmfrec==3.5.1", "numpy==1.26.4", "scipy==1.15.3", "pandas==2.3.3", "threadpoolctl==3.8.0"),
+    "cmfrec": (
+        "cmfrec==3.5.1",
+        "numpy==1.26.4",
+        "scipy==1.15.3",
+        "pandas==2.3.3",
+        "threadpoolctl==3.8.0",
+    ),
 }
-# What a peer that is compiled here is compiled with, where the newest does it harm: built by Cython 3, cmfrec takes Python's lock
-# after each call of BLAS, so that threads wait for each other: an epoch takes longer on two than on one, ten times what it could.
+# What a peer that is compiled here is compiled with, where the newest does it harm: built by Cython
+# 3, cmfrec takes Python's lock after each call of BLAS, so that threads wait for each other: an
+# epoch takes longer on two than on one, ten times what it could.
 BUILT_WITH: dict[str, tuple[str, ...]] = {"cmfrec": ("cython<3", "numpy<2")}
 MUST_IMPORT = {
     "ials": "import implicit, irspack",
@@ -51,9 +76,15 @@ def python_of(name: str, folder: Path, *, make: bool = True) -> Path:
     if not found.exists():
         if not make:
             raise NoEnvironment(f"the environment {home} isn't there")
-        print(f"making the environment {home} (once): {', '.join(PINS[name])}", file=sys.stderr, flush=True)
+        print(
+            f"making the environment {home} (once): {', '.join(PINS[name])}",
+            file=sys.stderr,
+            flush=True,
+        )
         _make(home, found, name)
-    tried = subprocess.run([found, "-c", MUST_IMPORT[name]], capture_output=True, text=True, check=False)
+    tried = subprocess.run(
+        [found, "-c", MUST_IMPORT[name]], capture_output=True, text=True, check=False
+    )
     if tried.returncode:
         raise NoEnvironment(f"{home}: {tried.stderr.strip().splitlines()[-1]}")
     return found
@@ -69,7 +100,9 @@ def versions_of(python: Path) -> dict[str, str]:
     )
     import json
 
-    told = subprocess.run([python, "-c", code, *sorted(set(wanted))], capture_output=True, text=True, check=True)
+    told = subprocess.run(
+        [python, "-c", code, *sorted(set(wanted))], capture_output=True, text=True, check=True
+    )
     versions: dict[str, str] = json.loads(told.stdout)
     return versions
 
@@ -84,7 +117,9 @@ def _make(home: Path, python: Path, name: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         surround = dict(os.environ)
         if name in BUILT_WITH:
-            steps[-1].append("--no-cache-dir")  # what was compiled otherwise before mustn't come back
+            steps[-1].append(
+                "--no-cache-dir"
+            )  # what was compiled otherwise before mustn't come back
             limits = Path(folder) / "build.txt"
             limits.write_text("\n".join(BUILT_WITH[name]))
             # The first is what pips before 25.3 read.

@@ -1,10 +1,12 @@
-"""An epoch of LatentFactor on 20 million synthetic ratings: time, memory, and the data path's share of a step.
+"""An epoch of LatentFactor on 20 million synthetic ratings: time, memory, and the data path's share
+of a step.
 
-    python benchmarks/latent_factor_scale.py [--ratings 20000000] [--batch 65536] [--threads 2] [--optimizer adam] [--epochs 1]
+    python benchmarks/latent_factor_scale.py [--ratings 20000000] [--batch 65536] [--threads 2]
+    [--optimizer adam] [--epochs 1]
 
-162,541 users, 56,642 items (the sizes of MovieLens 25M), 100 factors. Users and items are drawn by a power law, so the batches
-meet popular rows as real ones do. The data path is what `Batches` costs: the epoch's order, and picking users, items and targets.
-"""
+162,541 users, 56,642 items (the sizes of MovieLens 25M), 100 factors. Users and items are drawn by
+a power law, so the batches meet popular rows as real ones do. The data path is what `Batches`
+costs: the epoch's order, and picking users, items and targets."""
 
 from __future__ import annotations
 
@@ -29,9 +31,13 @@ def main() -> None:
     options = _options()
     data = synthetic(options.ratings)
     model = LatentFactor(
-        factors=FACTORS, epochs=options.epochs, batch_size=options.batch, optimizer=options.optimizer, sparse=options.sparse,
+        factors=FACTORS,
+        epochs=options.epochs,
+        batch_size=options.batch,
+        optimizer=options.optimizer,
+        sparse=options.sparse,
         learning_rate=0.01,
-    )  # fmt: skip
+    )
     run = Run(seed=0, threads=options.threads, device=options.device)
     before = _peak()
     began = time.perf_counter()
@@ -39,17 +45,37 @@ def main() -> None:
     fit = time.perf_counter() - began
     epoch = float(np.median(model.history.seconds))
     path = data_path(data, model, run)
-    print(json.dumps({
-        "ratings": len(data), "users": N_USERS, "items": N_ITEMS, "factors": FACTORS, "batch": options.batch,
-        "optimizer": options.optimizer, "sparse": options.sparse, "threads": options.threads, "device": options.device,
-        "epoch_s": round(epoch, 1), "fit_s": round(fit, 1), "data_path_s": round(path, 2), "data_path_share": round(path / epoch, 4),
-        "peak_gib_before_fit": round(before, 2), "peak_gib": round(_peak(), 2), "loss": model.history.loss,
-        "torch": torch.__version__, "numpy": np.__version__, "machine": platform.processor() or platform.machine(),
-    }))  # fmt: skip
+    print(
+        json.dumps(
+            {
+                "ratings": len(data),
+                "users": N_USERS,
+                "items": N_ITEMS,
+                "factors": FACTORS,
+                "batch": options.batch,
+                "optimizer": options.optimizer,
+                "sparse": options.sparse,
+                "threads": options.threads,
+                "device": options.device,
+                "epoch_s": round(epoch, 1),
+                "fit_s": round(fit, 1),
+                "data_path_s": round(path, 2),
+                "data_path_share": round(path / epoch, 4),
+                "peak_gib_before_fit": round(before, 2),
+                "peak_gib": round(_peak(), 2),
+                "loss": model.history.loss,
+                "torch": torch.__version__,
+                "numpy": np.__version__,
+                "machine": platform.processor() or platform.machine(),
+            }
+        )
+    )
 
 
 def synthetic(count: int) -> Interactions:
-    """Distinct pairs by a power law on both sides, with ratings 1..5 that a low-rank taste and noise make."""
+    """Distinct pairs by a power law on both sides, with ratings 1..5 that a low-rank taste and
+    noise make.
+    """
     rng = np.random.default_rng(0)
     keys = np.zeros(0, np.int64)
     while len(keys) < count:
@@ -59,11 +85,16 @@ def synthetic(count: int) -> Interactions:
         keys = np.unique(np.concatenate((keys, users * N_ITEMS + items)))
     keys = np.sort(rng.choice(keys, count, replace=False))
     users, items = keys // N_ITEMS, keys % N_ITEMS
-    p, q = rng.standard_normal((N_USERS, 4)).astype(np.float32), rng.standard_normal((N_ITEMS, 4)).astype(np.float32)
+    p, q = (
+        rng.standard_normal((N_USERS, 4)).astype(np.float32),
+        rng.standard_normal((N_ITEMS, 4)).astype(np.float32),
+    )
     taste = np.zeros(count, np.float32)
     for k in range(4):
         taste += p[users, k] * q[items, k]
-    values = np.clip(np.rint(3.5 + 0.4 * taste + 0.8 * rng.standard_normal(count)), 1, 5).astype(np.float32)
+    values = np.clip(np.rint(3.5 + 0.4 * taste + 0.8 * rng.standard_normal(count)), 1, 5).astype(
+        np.float32
+    )
     return Interactions.from_rows(users, items, values, users=N_USERS, items=N_ITEMS)
 
 
@@ -88,7 +119,9 @@ def _peak() -> float:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--ratings", type=int, default=20_000_000)
     parser.add_argument("--batch", type=int, default=65_536)
     parser.add_argument("--threads", type=int, default=2)

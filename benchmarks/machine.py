@@ -1,4 +1,6 @@
-"""What the machine is and what it can do at best: multiply-adds a second, bytes a second, measured in the run itself."""
+"""What the machine is and what it can do at best: multiply-adds a second, bytes a second,
+measured in the run itself.
+"""
 
 from __future__ import annotations
 
@@ -28,10 +30,15 @@ def facts() -> dict[str, Any]:
     """The machine, its software and its load."""
     names = ("numpy", "scipy", "numba", "llvmlite", "pyarrow", "torch")
     return {
-        "processor": _processor(), "cores": os.cpu_count(), "cores_allowed": len(_cores()), "memory_bytes": _memory(),
-        "system": f"{platform.system()} {platform.release()}", "python": platform.python_version(),
-        "versions": {name: _version(name) for name in names}, "load": [round(x, 2) for x in os.getloadavg()],
-    }  # fmt: skip
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "cores_allowed": len(_cores()),
+        "memory_bytes": _memory(),
+        "system": f"{platform.system()} {platform.release()}",
+        "python": platform.python_version(),
+        "versions": {name: _version(name) for name in names},
+        "load": [round(x, 2) for x in os.getloadavg()],
+    }
 
 
 def bounds(threads: int, *, quick: bool = False) -> dict[str, float]:
@@ -40,19 +47,29 @@ def bounds(threads: int, *, quick: bool = False) -> dict[str, float]:
     Returns
     -------
     dict
-        ``flops``: float32 operations a second by fused multiply-adds in registers (two each). ``read``: bytes a second, a
-        gigabyte read from end to end. ``copy``: bytes a second read and written (write-allocation not counted). ``gather``:
-        bytes a second of rows of 256 bytes at random out of 10 MB, which is where factors of 64 stand.
+        ``flops``: float32 operations a second by fused multiply-adds in registers (two each).
+        ``read``: bytes a second, a gigabyte read from end to end. ``copy``: bytes a second read and
+        written (write-allocation not counted). ``gather``: bytes a second of rows of 256 bytes at
+        random out of 10 MB, which is where factors of 64 stand.
     """
     times = 1 if quick else 5
     size = 1 << (22 if quick else 28)
     source, target = np.ones(size, np.float32), np.zeros(size // 2, np.float32)
     table = np.ones((40_000, 64), np.float32)
-    rows = np.random.default_rng(0).integers(0, len(table), 1 << (18 if quick else 22)).astype(np.int32)
+    rows = (
+        np.random.default_rng(0)
+        .integers(0, len(table), 1 << (18 if quick else 22))
+        .astype(np.int32)
+    )
     rounds = 10**5 if quick else 3 * 10**7
     with native_threads(threads):
         flops = max(
-            2.0 * _WIDTH * lanes * rounds * threads / _least(lambda run=run: run(rounds, threads), times)  # type: ignore[misc]
+            2.0
+            * _WIDTH
+            * lanes
+            * rounds
+            * threads
+            / _least(lambda run=run: run(rounds, threads), times)  # type: ignore[misc]
             for run, lanes in ((_few, 6), (_many, 12))
         )
         read = source.nbytes / _least(lambda: _sum(source, threads), times)
@@ -72,7 +89,9 @@ def _least(work: Callable[[], Any], times: int) -> float:
 
 
 def _chains(count: int) -> Any:
-    """An intrinsic that runs ``count`` independent chains of fused multiply-adds on vectors of 16 floats."""
+    """An intrinsic that runs ``count`` independent chains of fused multiply-adds on vectors of
+    16 floats.
+    """
 
     @intrinsic
     def chains(typingctx: Any, rounds: Any) -> Any:
@@ -81,8 +100,14 @@ def _chains(count: int) -> Any:
             fma = cgutils.get_or_insert_function(
                 builder.module, ir.FunctionType(vector, [vector] * 3), f"llvm.fma.v{_WIDTH}f32"
             )
-            held = [cgutils.alloca_once_value(builder, ir.Constant(vector, [float(n)] * _WIDTH)) for n in range(count)]
-            factor, more = ir.Constant(vector, [0.999999] * _WIDTH), ir.Constant(vector, [1e-7] * _WIDTH)
+            held = [
+                cgutils.alloca_once_value(builder, ir.Constant(vector, [float(n)] * _WIDTH))
+                for n in range(count)
+            ]
+            factor, more = (
+                ir.Constant(vector, [0.999999] * _WIDTH),
+                ir.Constant(vector, [1e-7] * _WIDTH),
+            )
             with cgutils.for_range(builder, arguments[0]):
                 for place in held:
                     builder.store(builder.call(fma, [builder.load(place), factor, more]), place)
@@ -120,7 +145,8 @@ def _sum(source: np.ndarray, threads: int) -> Any:
     sums = np.zeros(threads * 16, np.float32)
     n = source.shape[0]
     for thread in prange(threads):
-        # A slice of its own has no negative index to allow for, so that the loop becomes vector code.
+        # A slice of its own has no negative index to allow for, so that the loop becomes vector
+        # code.
         part = source[thread * n // threads : (thread + 1) * n // threads]
         total = np.float32(0)
         for k in range(part.shape[0]):
@@ -153,19 +179,22 @@ def _gather(table: np.ndarray, rows: np.ndarray, threads: int) -> Any:
 
 
 def ials_work(n_users: int, n_items: int, n: int, factors: int, steps: int = 3) -> dict[str, float]:
-    """Operations and gathered bytes of one epoch of our iALS: what its shape asks for, not what the machine does.
+    """Operations and gathered bytes of one epoch of our iALS: what its shape asks for, not what the
+    machine does.
 
-    Conjugate gradient: the right side, and ``steps`` times the product with the rows' factors, of which the last needs one
-    pass and the others two; 2 operations for each factor of each interaction in a pass. Dense: Gram matrix and turning of the
-    fixed side, 2 f^2 for each of its rows, twice. Bytes: a row's vectors come from outside the core's cache once.
-    """
+    Conjugate gradient: the right side, and ``steps`` times the product with the rows' factors, of
+    which the last needs one pass and the others two; 2 operations for each factor of each
+    interaction in a pass. Dense: Gram matrix and turning of the fixed side, 2 f^2 for each of its
+    rows, twice. Bytes: a row's vectors come from outside the core's cache once."""
     passes = 1 + 2 * steps - 1
     dense = 4.0 * factors**2 * (n_users + n_items)
     return {"flops": 2 * (2.0 * n * factors * passes) + dense, "bytes": 2.0 * 4 * n * factors}
 
 
 def bpr_work(n: int, factors: int) -> dict[str, float]:
-    """Operations and bytes of one epoch of BPR: three vectors are read and written for each draw."""
+    """Operations and bytes of one epoch of BPR: three vectors are read and written for each
+    draw.
+    """
     return {"flops": 13.0 * n * factors, "bytes": 6.0 * 4 * n * factors}
 
 
@@ -187,7 +216,11 @@ def _memory() -> int:
 
 
 def _cores() -> set[int]:
-    return set(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else set(range(os.cpu_count() or 1))
+    return (
+        set(os.sched_getaffinity(0))
+        if hasattr(os, "sched_getaffinity")
+        else set(range(os.cpu_count() or 1))
+    )
 
 
 def _version(name: str) -> str:

@@ -1,9 +1,10 @@
-"""A load generator that costs little: requests leave by the clock, whether or not the earlier ones came back.
+"""A load generator that costs little: requests leave by the clock, whether or not the earlier ones
+came back.
 
-It may lie on the cores of what it measures, so it is one thread with raw sockets and requests that were made beforehand: about
-twenty-five microseconds a request. How late it was itself is measured too (``late``): what it can't send in time counts in the
-latencies, for these begin at the moment at which a request was due.
-"""
+It may lie on the cores of what it measures, so it is one thread with raw sockets and requests that
+were made beforehand: about twenty-five microseconds a request. How late it was itself is measured
+too (``late``): what it can't send in time counts in the latencies, for these begin at the moment at
+which a request was due."""
 
 from __future__ import annotations
 
@@ -35,7 +36,8 @@ class Stream:
     poisson
         A seed for moments that come by chance, as people do; None for even gaps.
     notes
-        Of each answer: when its request was due, its status (0: none came), and the seconds from then to its last byte.
+        Of each answer: when its request was due, its status (0: none came), and the seconds from
+        then to its last byte.
     late
         Seconds from the moment a request was due to that at which it was handed to the system.
     """
@@ -50,18 +52,34 @@ class Stream:
         """Return the moments from the start at which requests leave."""
         if self.poisson is None:
             return (np.arange(int(self.rate * span)) + 0.5) / self.rate
-        gaps = np.random.default_rng(self.poisson).exponential(1 / self.rate, int(self.rate * span * 1.2) + 20)
+        gaps = np.random.default_rng(self.poisson).exponential(
+            1 / self.rate, int(self.rate * span * 1.2) + 20
+        )
         moments = np.cumsum(gaps)
         return moments[moments < span]
 
     def told(self) -> dict[str, Any]:
-        """Return counts and percentiles in milliseconds: of answers with 200, of refusals, and of the generator's own lateness."""
-        status, seconds = np.array([n[1] for n in self.notes]), np.array([n[2] for n in self.notes]) * 1000
-        told: dict[str, Any] = {"sent": len(status), "statuses": {str(s): n for s, n in sorted(Counter(status.tolist()).items())}}
+        """Return counts and percentiles in milliseconds: of answers with 200, of refusals, and
+        of the generator's own lateness.
+        """
+        status, seconds = (
+            np.array([n[1] for n in self.notes]),
+            np.array([n[2] for n in self.notes]) * 1000,
+        )
+        told: dict[str, Any] = {
+            "sent": len(status),
+            "statuses": {str(s): n for s, n in sorted(Counter(status.tolist()).items())},
+        }
         late = np.array(self.late) * 1000
-        for name, chosen in (("ms", seconds[status == 200]), ("refused_ms", seconds[status == 503]), ("late_ms", late)):
+        for name, chosen in (
+            ("ms", seconds[status == 200]),
+            ("refused_ms", seconds[status == 503]),
+            ("late_ms", late),
+        ):
             if len(chosen):
-                told[name] = {f"p{q}": round(float(np.percentile(chosen, q)), 2) for q in (50, 90, 99, 99.9)}
+                told[name] = {
+                    f"p{q}": round(float(np.percentile(chosen, q)), 2) for q in (50, 90, 99, 99.9)
+                }
                 told[name]["max"] = round(float(chosen.max()), 2)
         return told
 
@@ -108,7 +126,9 @@ class OpenLoop:
         self._free: list[_Line] = []
 
     def run(self, streams: Sequence[Stream], seconds: float) -> None:
-        """Send for some seconds, and wait for what is still to come; status 0 stands for a connection that broke or never answered."""
+        """Send for some seconds, and wait for what is still to come; status 0 stands for a
+        connection that broke or never answered.
+        """
         plan = [
             (float(moment), stream, stream.requests[n % len(stream.requests)])
             for stream in streams

@@ -61,8 +61,14 @@ class Model(Side):
         settings = dict(self.settings["set"])
         if step is not None:
             settings["epochs"] = step
-        run = self.run_settings if progress is None else Run(seed=0, threads=self.threads, progress=progress)
-        self.model = registry.create(self.settings["model"], **settings).fit(self.interactions, run=run)
+        run = (
+            self.run_settings
+            if progress is None
+            else Run(seed=0, threads=self.threads, progress=progress)
+        )
+        self.model = registry.create(self.settings["model"], **settings).fit(
+            self.interactions, run=run
+        )
         return self.model
 
     def run(self, step: int | None = None) -> dict[str, float]:
@@ -77,14 +83,22 @@ class Model(Side):
             return {"predicted": model.predict_rows(test.user_rows, test.item_rows)}
         if hasattr(model, "item_factors"):
             found = {"user_factors": model.user_factors, "item_factors": model.item_factors}
-            return found if getattr(model, "item_bias", None) is None else found | {"item_bias": model.item_bias}
+            return (
+                found
+                if getattr(model, "item_bias", None) is None
+                else found | {"item_bias": model.item_bias}
+            )
         return {"lists": self._lists()}
 
     def _lists(self) -> np.ndarray:
         n_users, found = self.interactions.n_users, []
         for start in range(0, n_users, 2048):
-            audience = self.model.audience(np.arange(start, min(start + 2048, n_users), dtype=np.int32))
-            found.append(self.model.topk(audience, 20, excluded=audience.seen, n_threads=self.threads).rows)
+            audience = self.model.audience(
+                np.arange(start, min(start + 2048, n_users), dtype=np.int32)
+            )
+            found.append(
+                self.model.topk(audience, 20, excluded=audience.seen, n_threads=self.threads).rows
+            )
         return np.concatenate(found)
 
 
@@ -128,7 +142,9 @@ class Evaluation(Side):
         from cofactor.models.implicit.ials import IALS
 
         train, test = interactions_of(self.data), interactions_of(self.data, "test")
-        test = Interactions.from_rows(test.user_rows, test.item_rows, users=train.users, items=train.items)
+        test = Interactions.from_rows(
+            test.user_rows, test.item_rows, users=train.users, items=train.items
+        )
         config = IALS.Config(unobserved_weight=0.007, regularization=0.005)
         arrays = {name[6:]: array for name, array in self.data.items() if name.startswith("state_")}
         self.model, self.part = IALS.from_state(config, arrays, train), Part(test, train)
@@ -140,7 +156,9 @@ class Evaluation(Side):
     def _measure(self) -> None:
         from cofactor.evaluation.evaluate import evaluate
 
-        self.found = evaluate(self.model, self.part, self.METRICS, run=Run(threads=self.threads), resamples=0)
+        self.found = evaluate(
+            self.model, self.part, self.METRICS, run=Run(threads=self.threads), resamples=0
+        )
 
     def result(self) -> dict[str, np.ndarray]:
         """Our own nDCG@20: measuring is the task."""
@@ -172,7 +190,9 @@ class Reading(Side):
 
 
 class CommandLine(Side):
-    """``cofactor train ml-100k`` in a new process each time; the first time with an empty cache of kernels."""
+    """``cofactor train ml-100k`` in a new process each time; the first time with an empty cache
+    of kernels.
+    """
 
     def prepare(self) -> None:
         """An empty folder, which lives as long as this process."""
@@ -188,12 +208,25 @@ class CommandLine(Side):
         source = self.settings["source"]
         if source.endswith(".csv"):
             Path(source := str(Path(self.folder.name) / source)).write_text(_a_few_events())
-        words = ["train", source, "--model", self.settings["model"], "--out", str(out), "--threads", str(self.threads)]
+        words = [
+            "train",
+            source,
+            "--model",
+            self.settings["model"],
+            "--out",
+            str(out),
+            "--threads",
+            str(self.threads),
+        ]
         program = "import sys; from cofactor.cli.main import main; sys.exit(main(sys.argv[1:]))"
         environment = {**os.environ, "NUMBA_CACHE_DIR": str(cache)}
         began = time.perf_counter()
         done = subprocess.run(
-            [sys.executable, "-c", program, *words, "--json"], env=environment, capture_output=True, text=True, check=False
+            [sys.executable, "-c", program, *words, "--json"],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         seconds = time.perf_counter() - began
         if done.returncode:

@@ -1,4 +1,6 @@
-"""Cases without a peer: what the machine can do, start-up, scale, and whether threads change a result."""
+"""Cases without a peer: what the machine can do, start-up, scale, and whether threads change a
+result.
+"""
 
 from __future__ import annotations
 
@@ -25,10 +27,14 @@ PEAK = 8 * 2**30
 
 
 def bounds(settings: Settings) -> dict[str, Any]:
-    """The machine's bounds with one thread and with as many as the cases have, in processes of their own."""
+    """The machine's bounds with one thread and with as many as the cases have, in processes of
+    their own.
+    """
     found = []
     for threads in sorted({1, settings.threads}):
-        words = [sys.executable, "-m", "benchmarks.machine", str(threads)] + (["--quick"] if settings.quick else [])
+        words = [sys.executable, "-m", "benchmarks.machine", str(threads)] + (
+            ["--quick"] if settings.quick else []
+        )
         found.append(json.loads(_output(words, Settings(**{**vars(settings), "threads": threads}))))
     return {"task": "what the machine can do at best", "bounds": found}
 
@@ -40,14 +46,18 @@ def startup(settings: Settings) -> dict[str, Any]:
         home_of("ml-100k")
     rows = []
     for model in ("ials",) if settings.quick else ("ials", "bpr", "popularity"):
-        entrant = Entrant("cofactor", "ours:CommandLine", settings={"source": source, "model": model})
+        entrant = Entrant(
+            "cofactor", "ours:CommandLine", settings={"source": source, "model": model}
+        )
         side = Process(entrant, None, settings)
         try:
             cold = side.ask(do="run")["seconds"]
             warm = [side.ask(do="run")["seconds"] for _ in range(min(3, settings.rounds))]
         finally:
             side.close()
-        rows.append({"model": model, "cold": cold, "warm": statistics.median(warm), "bars": [COLD, WARM]})
+        rows.append(
+            {"model": model, "cold": cold, "warm": statistics.median(warm), "bars": [COLD, WARM]}
+        )
     return {"task": f"cofactor train {source}, all in all, seconds", "startup": rows}
 
 
@@ -73,15 +83,22 @@ def threads(settings: Settings) -> dict[str, Any]:
             figures.append(measured("ndcg@20", data, results[-1], settings.threads))
         same = all(np.array_equal(results[0][name], results[1][name]) for name in results[0])
         on_more = all(np.array_equal(results[0][name], results[2][name]) for name in results[0])
-        rows.append({
-            "model": model, "one_thread_repeats": same, "threads_change_nothing": on_more, "ndcg@20": figures[0],
-            "ndcg@20_threads": figures[2],
-        })  # fmt: skip
+        rows.append(
+            {
+                "model": model,
+                "one_thread_repeats": same,
+                "threads_change_nothing": on_more,
+                "ndcg@20": figures[0],
+                "ndcg@20_threads": figures[2],
+            }
+        )
     return {"task": f"the same seed again on 1 thread, and on {settings.threads}", "threads": rows}
 
 
 def scale(settings: Settings) -> dict[str, Any]:
-    """Read, split, train, evaluate and write 25 million interactions, in one process, and what it took."""
+    """Read, split, train, evaluate and write 25 million interactions, in one process, and what
+    it took.
+    """
     from benchmarks.csv_file import write_interactions
     from cofactor.data.synthetic.shapes import power_law
 
@@ -92,12 +109,18 @@ def scale(settings: Settings) -> dict[str, Any]:
         write_interactions(path, power_law(*shape, n, seed=0))
         words = [sys.executable, "-m", "benchmarks.scale", str(path), folder, str(settings.threads)]
         found = json.loads(_output(words, settings))
-    return {"task": f"{n:,} interactions: read, split, iALS of 64 factors, evaluate, write", "scale": {**found, "bar": PEAK}}
+    return {
+        "task": f"{n:,} interactions: read, split, iALS of 64 factors, evaluate, write",
+        "scale": {**found, "bar": PEAK},
+    }
 
 
 OWN: dict[str, Callable[[Settings], dict[str, Any]]] = {
-    "bounds": bounds, "startup": startup, "threads": threads, "scale": scale,
-}  # fmt: skip
+    "bounds": bounds,
+    "startup": startup,
+    "threads": threads,
+    "scale": scale,
+}
 
 
 def run_own(name: str, settings: Settings) -> dict[str, Any]:
@@ -113,7 +136,9 @@ def run_own(name: str, settings: Settings) -> dict[str, Any]:
 
 
 def shares(found: list[dict[str, Any]], settings: Settings) -> list[dict[str, Any]]:
-    """What share of the machine's bounds the iALS and BPR epochs of a run reach, where both were run."""
+    """What share of the machine's bounds the iALS and BPR epochs of a run reach, where both were
+    run.
+    """
     from benchmarks.machine import bpr_work, ials_work
 
     by_name = {one["case"]: one for one in found}
@@ -126,24 +151,37 @@ def shares(found: list[dict[str, Any]], settings: Settings) -> list[dict[str, An
         if not entrants or not entrants[0]["seconds"]:
             continue
         with np.load(prepared("gowalla", settings.work)) as file:
-            n_users, n_items, n = len(file["train_indptr"]) - 1, int(file["n_items"]), len(file["train_items"])
+            n_users, n_items, n = (
+                len(file["train_indptr"]) - 1,
+                int(file["n_items"]),
+                len(file["train_items"]),
+            )
         factors = 64 if name == "bpr" else int(name.split("-")[1])
         work = bpr_work(n, factors) if name == "bpr" else ials_work(n_users, n_items, n, factors)
         seconds = statistics.median(entrants[0]["seconds"])
-        rows.append({
-            "case": name, "seconds": seconds, **work, "share_of_flops": work["flops"] / seconds / best["flops"],
-            "share_of_gather": work["bytes"] / seconds / best["gather"],
-        })  # fmt: skip
+        rows.append(
+            {
+                "case": name,
+                "seconds": seconds,
+                **work,
+                "share_of_flops": work["flops"] / seconds / best["flops"],
+                "share_of_gather": work["bytes"] / seconds / best["gather"],
+            }
+        )
     return rows
 
 
 def _output(words: list[str], settings: Settings) -> str:
     surround = surroundings(Entrant("cofactor", ""), settings.threads)
     done = subprocess.run(
-        words, cwd=ROOT, env=surround, capture_output=True, text=True, check=False, preexec_fn=_pin(settings)
+        words,
+        cwd=ROOT,
+        env=surround,
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=_pin(settings),
     )
     if done.returncode:
         raise Failed(done.stderr[-600:])
     return done.stdout
-
-

@@ -1,8 +1,8 @@
-"""One evaluator for all sides: what a side learned goes in, and one figure comes out, however the side itself would measure.
+"""One evaluator for all sides: what a side learned goes in, and one figure comes out, however the
+side itself would measure.
 
-Lists are the exact best items without the training items, ties by the lower row; nDCG is averaged over users with a held-out
-item, the ideal being that of the shorter of list and truth.
-"""
+Lists are the exact best items without the training items, ties by the lower row; nDCG is averaged
+over users with a held-out item, the ideal being that of the shorter of list and truth."""
 
 from __future__ import annotations
 
@@ -24,8 +24,9 @@ def measured(metric: str, data: Arrays, result: Arrays, threads: int) -> float:
     data
         The data set with its parts.
     result
-        ``own`` (a figure that the side measured itself, where measuring is the task), or ``lists`` int [n_users, 20], or
-        ``user_factors``, ``item_factors`` and perhaps ``item_bias``; for the RMSE ``predicted``, in the order of the test part.
+        ``own`` (a figure that the side measured itself, where measuring is the task), or ``lists``
+        int [n_users, 20], or ``user_factors``, ``item_factors`` and perhaps ``item_bias``; for the
+        RMSE ``predicted``, in the order of the test part.
     """
     if "own" in result:
         return float(result["own"])
@@ -38,7 +39,9 @@ def measured(metric: str, data: Arrays, result: Arrays, threads: int) -> float:
 
 def best_lists(data: Arrays, result: Arrays, threads: int) -> np.ndarray:
     """The best items of every user by factors, int32 [n_users, 20]; -1 where there are fewer."""
-    x, y = (np.ascontiguousarray(result[name], np.float32) for name in ("user_factors", "item_factors"))
+    x, y = (
+        np.ascontiguousarray(result[name], np.float32) for name in ("user_factors", "item_factors")
+    )
     bias = result.get("item_bias")
     bias = None if bias is None else np.ascontiguousarray(bias, np.float32)
     seen = (data["train_indptr"], data["train_items"])

@@ -1,6 +1,7 @@
-"""One process from a csv to a saved model and recommendations, with the seconds and the peak memory of each step.
+"""One process from a csv to a saved model and recommendations, with the seconds and the peak memory
+of each step.
 
-    python -m benchmarks.scale FILE FOLDER THREADS
+python -m benchmarks.scale FILE FOLDER THREADS
 """
 
 from __future__ import annotations
@@ -39,7 +40,14 @@ def main() -> None:
         forget_peak()
         began = time.perf_counter()
         yield
-        steps.append({"step": name, "seconds": time.perf_counter() - began, "peak": memory("VmHWM"), "held": memory("VmRSS")})
+        steps.append(
+            {
+                "step": name,
+                "seconds": time.perf_counter() - began,
+                "peak": memory("VmHWM"),
+                "held": memory("VmRSS"),
+            }
+        )
 
     run = Run(seed=0, threads=threads)
     with step("read"):
@@ -59,11 +67,22 @@ def main() -> None:
         save(model, folder / "model")
     with step("recommend to all, into a file"):
         recommend_all(model, folder / "recommendations.parquet", 10, run=run)
-    print(json.dumps({
-        "interactions": n, "steps": steps, "peak": max(s["peak"] for s in steps), "imports": base,
-        "seconds": sum(s["seconds"] for s in steps), "ndcg@20": result["ndcg@20"], "users": result.n_users,
-        "model_bytes": sum(f.stat().st_size for f in (folder / "model").rglob("*") if f.is_file()),
-    }))  # fmt: skip
+    print(
+        json.dumps(
+            {
+                "interactions": n,
+                "steps": steps,
+                "peak": max(s["peak"] for s in steps),
+                "imports": base,
+                "seconds": sum(s["seconds"] for s in steps),
+                "ndcg@20": result["ndcg@20"],
+                "users": result.n_users,
+                "model_bytes": sum(
+                    f.stat().st_size for f in (folder / "model").rglob("*") if f.is_file()
+                ),
+            }
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -1,12 +1,16 @@
-"""Load on a served model, open loop: requests leave by the clock, whether or not the earlier ones came back.
+"""Load on a served model, open loop: requests leave by the clock, whether or not the earlier ones
+came back.
 
-    taskset -c 0,1 python benchmarks/service_load.py --items 20000 --rate 500 --events 1000 --seconds 20
+    taskset -c 0,1 python benchmarks/service_load.py --items 20000 --rate 500 --events 1000
+    --seconds 20
 
-makes a synthetic iALS artifact of 64 factors, serves it with ``cofactor serve`` in a process of its own on the loopback, sends
-recommendations for random users (half of them with fresh events) and durable events (``--per-request`` of them a request), and
-prints percentiles of the time from a request's due moment to its whole answer. Then it sends ten times the rate of both, and
-looks how soon full speed is back. Server and generator lie on the same cores, unless ``--cores 0,1`` pins the server; the
-generator then runs on the others. The generator's own lateness stands beside the latencies.
+makes a synthetic iALS artifact of 64 factors, serves it with ``cofactor serve`` in a process of its
+own on the loopback, sends recommendations for random users (half of them with fresh events) and
+durable events (``--per-request`` of them a request), and prints percentiles of the time from a
+request's due moment to its whole answer. Then it sends ten times the rate of both, and looks how
+soon full speed is back. Server and generator lie on the same cores, unless ``--cores 0,1`` pins the
+server; the generator then runs on the others. The generator's own lateness stands beside the
+latencies.
 
 Nothing but the loopback is called; 2,000 connections at most are opened.
 """
@@ -40,7 +44,9 @@ FACTORS = 64
 
 
 def make(n_items: int, folder: Path) -> None:
-    """Save an iALS model with made-up item vectors and exactly solved users: how it was learnt doesn't matter for speed."""
+    """Save an iALS model with made-up item vectors and exactly solved users: how it was learnt
+    doesn't matter for speed.
+    """
     import pyarrow as pa
 
     from cofactor.artifact.save import save
@@ -52,36 +58,74 @@ def make(n_items: int, folder: Path) -> None:
     random = np.random.default_rng(0)
     share = random.permutation((np.arange(n_items) + 10.0) ** -0.8)
     edges = np.cumsum(share / share.sum())
-    lists = [np.unique(np.searchsorted(edges, random.random(n)).clip(0, n_items - 1)) for n in random.integers(5, 60, USERS)]
+    lists = [
+        np.unique(np.searchsorted(edges, random.random(n)).clip(0, n_items - 1))
+        for n in random.integers(5, 60, USERS)
+    ]
     indptr = np.zeros(USERS + 1, np.int64)
     np.cumsum([len(one) for one in lists], out=indptr[1:])
     rows = np.concatenate(lists).astype(np.int32)
-    titles = pa.table({"title": [f"Item number {n}" for n in range(n_items)], "price": random.integers(1, 100, n_items)})
+    titles = pa.table(
+        {
+            "title": [f"Item number {n}" for n in range(n_items)],
+            "price": random.integers(1, 100, n_items),
+        }
+    )
     data = Interactions(
-        users=IdMap(np.arange(USERS)), items=IdMap(np.arange(n_items)), indptr=indptr, item_rows=rows, values=None, times=None,
-        order=np.arange(len(rows)), catalogue=Catalogue(titles), profiles=Catalogue.nothing(USERS), source="synthetic load",
-    )  # fmt: skip
+        users=IdMap(np.arange(USERS)),
+        items=IdMap(np.arange(n_items)),
+        indptr=indptr,
+        item_rows=rows,
+        values=None,
+        times=None,
+        order=np.arange(len(rows)),
+        catalogue=Catalogue(titles),
+        profiles=Catalogue.nothing(USERS),
+        source="synthetic load",
+    )
     fame = np.sqrt(np.bincount(rows, minlength=n_items) / np.bincount(rows).max())
     spread = np.linspace(1, 0.2, FACTORS) * 0.3
-    items = (random.standard_normal((n_items, FACTORS)) * spread * (0.3 + fame)[:, None]).astype(np.float32)
+    items = (random.standard_normal((n_items, FACTORS)) * spread * (0.3 + fame)[:, None]).astype(
+        np.float32
+    )
     kind = registry.get("ials")
     config = kind.Config(factors=FACTORS)
     state = {"item_factors": items, "alpha0": np.array([10 * data.density])}
-    bare = kind.from_state(config, {**state, "user_factors": np.zeros((USERS, FACTORS), np.float32)}, data)
-    blocks = [bare.fold_in(data.histories(np.arange(s, s + 1000))).states for s in range(0, USERS, 1000)]
+    bare = kind.from_state(
+        config, {**state, "user_factors": np.zeros((USERS, FACTORS), np.float32)}, data
+    )
+    blocks = [
+        bare.fold_in(data.histories(np.arange(s, s + 1000))).states for s in range(0, USERS, 1000)
+    ]
     save(kind.from_state(config, {**state, "user_factors": np.concatenate(blocks)}, data), folder)
 
 
 def request(method: str, path: str, body: bytes = b"") -> bytes:
-    return f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
+    head = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n"
+    return head.encode() + body
 
 
 @contextlib.contextmanager
-def served(folder: Path, store: str, cores: set[int] | None) -> Iterator[tuple[int, subprocess.Popen[str], float]]:
-    words = [sys.executable, "-m", "cofactor", "serve", str(folder), "--port", "0", "--json", "--store", store]
+def served(
+    folder: Path, store: str, cores: set[int] | None
+) -> Iterator[tuple[int, subprocess.Popen[str], float]]:
+    words = [
+        sys.executable,
+        "-m",
+        "cofactor",
+        "serve",
+        str(folder),
+        "--port",
+        "0",
+        "--json",
+        "--store",
+        store,
+    ]
     begun = time.perf_counter()
     pin = (lambda: os.sched_setaffinity(0, cores)) if cores else None
-    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=pin) as process:
+    with subprocess.Popen(
+        words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=pin
+    ) as process:
         try:
             assert process.stdout is not None
             port = int(json.loads(process.stdout.readline())["url"].rpartition(":")[2])
@@ -95,7 +139,10 @@ def served(folder: Path, store: str, cores: set[int] | None) -> Iterator[tuple[i
 def _until_ready(port: int) -> None:
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=120) as line:
+        with (
+            contextlib.suppress(OSError),
+            socket.create_connection(("127.0.0.1", port), timeout=120) as line,
+        ):
             line.sendall(request("GET", "/ready"))
             if line.recv(65_536).startswith(b"HTTP/1.1 200"):
                 return
@@ -109,15 +156,26 @@ def rss(pid: int) -> float:
 
 
 def requests(options: argparse.Namespace) -> tuple[list[bytes], list[bytes]]:
-    """Recommendations for random users, and events; made beforehand, so that making them isn't measured."""
+    """Recommendations for random users, and events; made beforehand, so that making them isn't
+    measured.
+    """
     random = np.random.default_rng(1)
     query = "?k=10" if options.reasons is None else f"?k=10&reasons={options.reasons}"
-    asked = [request("GET", f"/v1/users/{user}/recommendations{query}") for user in random.integers(0, USERS, 20_000).tolist()]
+    asked = [
+        request("GET", f"/v1/users/{user}/recommendations{query}")
+        for user in random.integers(0, USERS, 20_000).tolist()
+    ]
     stored = []
     for _ in range(5_000):
         # Half of the users never get events: their trained rows are used; the others are folded in.
-        users, items = random.integers(0, USERS // 2, options.per_request), random.integers(0, options.items, options.per_request)
-        events = [{"user_id": user, "item_id": item} for user, item in zip(users.tolist(), items.tolist(), strict=True)]
+        users, items = (
+            random.integers(0, USERS // 2, options.per_request),
+            random.integers(0, options.items, options.per_request),
+        )
+        events = [
+            {"user_id": user, "item_id": item}
+            for user, item in zip(users.tolist(), items.tolist(), strict=True)
+        ]
         stored.append(request("POST", "/v1/events", json.dumps({"events": events}).encode()))
     return asked, stored
 
@@ -128,11 +186,14 @@ def play(options: argparse.Namespace, port: int, pid: int) -> dict[str, Any]:
     turn = itertools.count()
 
     def phase(seconds: float, times: float = 1.0) -> tuple[Stream, Stream]:
-        # Each phase goes on where the last one stopped: the same users again would find warm caches.
+        # Each phase goes on where the last one stopped: the same users again would find warm
+        # caches.
         n = next(turn)
         seeds = (2 * n, 2 * n + 1) if options.poisson else (None, None)
         recommendations = Stream(options.rate * times, _rotated(asked, n * 4001), seeds[0])
-        events = Stream(options.events * times / options.per_request, _rotated(stored, n * 1009), seeds[1])
+        events = Stream(
+            options.events * times / options.per_request, _rotated(stored, n * 1009), seeds[1]
+        )
         load.run([recommendations, events] if options.events else [recommendations], seconds)
         return recommendations, events
 
@@ -140,16 +201,20 @@ def play(options: argparse.Namespace, port: int, pid: int) -> dict[str, Any]:
     before = cpu(pid)
     recommendations, events = phase(options.seconds)
     result: dict[str, Any] = {
-        "recommendations": recommendations.told(), "event_requests": events.told(), "rss_mb": round(rss(pid), 1),
+        "recommendations": recommendations.told(),
+        "event_requests": events.told(),
+        "rss_mb": round(rss(pid), 1),
         "server_cores_used": round((cpu(pid) - before) / options.seconds, 3),
-    }  # fmt: skip
+    }
     if options.overload:
         recommendations, events = phase(options.overload_seconds, options.overload)
         ended = time.perf_counter()
         result["overload"] = {
-            "times": options.overload, "recommendations": recommendations.told(), "event_requests": events.told(),
+            "times": options.overload,
+            "recommendations": recommendations.told(),
+            "event_requests": events.told(),
             "rss_mb": round(rss(pid), 1),
-        }  # fmt: skip
+        }
         after, _ = phase(5)
         result["recovery_s"] = recovery(after.notes, ended, options.p99)
         result["after"] = after.told()
@@ -162,7 +227,9 @@ def _rotated(made: list[bytes], by: int) -> list[bytes]:
 
 
 def recovery(notes: list[tuple[float, int, float]], ended: float, p99: float) -> float | None:
-    """Seconds from the end of the overload until full speed is back: from when on no more than one in a hundred misses the figure."""
+    """Seconds from the end of the overload until full speed is back: from when on no more than
+    one in a hundred misses the figure.
+    """
     notes = sorted(notes)
     missed = np.array([status != 200 or seconds * 1000 > p99 for _, status, seconds in notes])
     left = np.cumsum(missed[::-1])[::-1] / np.arange(len(missed), 0, -1)
@@ -178,7 +245,9 @@ def cpu(pid: int) -> float:
 
 
 def lateness() -> dict[str, float]:
-    """How late a sleep of a millisecond ends on this machine, in ms: what no service on it can be better than."""
+    """How late a sleep of a millisecond ends on this machine, in ms: what no service on it can
+    be better than.
+    """
     late = []
     for _ in range(1000):
         begun = time.perf_counter()
@@ -200,10 +269,13 @@ def main() -> None:
         with served(folder, f"sqlite:///{room}/load.db", cores or None) as (port, process, ready):
             result = play(options, port, process.pid)
     machine = {
-        "load_average": [round(x, 2) for x in os.getloadavg()], "sleep_late_ms": {"before": early, "after": lateness()},
-        "when": time.strftime("%Y-%m-%dT%H:%MZ", time.gmtime()), "cores_allowed": len(os.sched_getaffinity(0)),
-        "python": platform.python_version(), "processor": processor(),
-    }  # fmt: skip
+        "load_average": [round(x, 2) for x in os.getloadavg()],
+        "sleep_late_ms": {"before": early, "after": lateness()},
+        "when": time.strftime("%Y-%m-%dT%H:%MZ", time.gmtime()),
+        "cores_allowed": len(os.sched_getaffinity(0)),
+        "python": platform.python_version(),
+        "processor": processor(),
+    }
     told = {"options": vars(options), "ready_s": round(ready, 2), **machine, **result}
     print(json.dumps(told, indent=1))
     if options.write:
@@ -213,9 +285,13 @@ def main() -> None:
 def write(path: Path, told: dict[str, Any]) -> None:
     """Add a run to a file of results: size of the catalogue -> runs, the latest last."""
     held = json.loads(path.read_text()) if path.exists() else {}
-    told["options"] = {name: value for name, value in told["options"].items() if name not in ("write", "model")}
+    told["options"] = {
+        name: value for name, value in told["options"].items() if name not in ("write", "model")
+    }
     held.setdefault(str(told["options"]["items"]), []).append(told)
-    path.write_text(json.dumps(dict(sorted(held.items(), key=lambda one: int(one[0]))), indent=1) + "\n")
+    path.write_text(
+        json.dumps(dict(sorted(held.items(), key=lambda one: int(one[0]))), indent=1) + "\n"
+    )
 
 
 def processor() -> str:
@@ -227,7 +303,9 @@ def processor() -> str:
 
 
 def _options() -> argparse.Namespace:
-    parse = argparse.ArgumentParser(description="Load on a served model, open loop, on the loopback.")
+    parse = argparse.ArgumentParser(
+        description="Load on a served model, open loop, on the loopback."
+    )
     parse.add_argument("--items", type=int, default=20_000)
     parse.add_argument("--rate", type=float, default=500, help="recommendations a second")
     parse.add_argument("--events", type=float, default=1_000, help="events a second")
@@ -235,12 +313,29 @@ def _options() -> argparse.Namespace:
     parse.add_argument("--seconds", type=float, default=20)
     parse.add_argument("--overload", type=float, default=10, help="times the rate; 0 leaves it out")
     parse.add_argument("--overload-seconds", type=float, default=5)
-    parse.add_argument("--p99", type=float, default=10, help="the figure to meet, in ms, for the recovery")
-    parse.add_argument("--reasons", type=int, default=None, help="reasons an item; as the service's default if left out")
-    parse.add_argument("--poisson", action="store_true", help="requests come by chance instead of in even gaps")
-    parse.add_argument("--cores", default="", help="pin the server to these, e.g. 0,1, and the generator to the others")
-    parse.add_argument("--model", default="", help="a folder to keep the model in; made if it isn't there")
-    parse.add_argument("--write", default="", metavar="FILE", help="add the run to a file of results")
+    parse.add_argument(
+        "--p99", type=float, default=10, help="the figure to meet, in ms, for the recovery"
+    )
+    parse.add_argument(
+        "--reasons",
+        type=int,
+        default=None,
+        help="reasons an item; as the service's default if left out",
+    )
+    parse.add_argument(
+        "--poisson", action="store_true", help="requests come by chance instead of in even gaps"
+    )
+    parse.add_argument(
+        "--cores",
+        default="",
+        help="pin the server to these, e.g. 0,1, and the generator to the others",
+    )
+    parse.add_argument(
+        "--model", default="", help="a folder to keep the model in; made if it isn't there"
+    )
+    parse.add_argument(
+        "--write", default="", metavar="FILE", help="add the run to a file of results"
+    )
     return parse.parse_args()
 
 

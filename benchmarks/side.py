@@ -1,7 +1,8 @@
-"""What one side of a comparison is: it runs in a process of its own, with NumPy and SciPy and the library it is about.
+"""What one side of a comparison is: it runs in a process of its own, with NumPy and SciPy and the
+library it is about.
 
-This module and those of `peers` are imported in the peers' environments, so they import nothing of Cofactor.
-"""
+This module and those of `peers` are imported in the peers' environments, so they import nothing of
+Cofactor."""
 
 from __future__ import annotations
 
@@ -38,10 +39,14 @@ class Side(ABC):
 
     @abstractmethod
     def run(self, step: int | None = None) -> dict[str, float]:
-        """Do the task once and return at least ``{"seconds": ...}``; ``step`` is how many epochs, where that is asked for."""
+        """Do the task once and return at least ``{"seconds": ...}``; ``step`` is how many
+        epochs, where that is asked for.
+        """
 
     def result(self) -> dict[str, np.ndarray]:
-        """What the common evaluator judges: factors, lists, predictions, or a figure of the side's own."""
+        """What the common evaluator judges: factors, lists, predictions, or a figure of the
+        side's own.
+        """
         return {}
 
 
@@ -57,7 +62,9 @@ def matrix(data: dict[str, np.ndarray], part: str = "train", kind: Any = np.floa
     return found
 
 
-def triples(data: dict[str, np.ndarray], part: str = "train") -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def triples(
+    data: dict[str, np.ndarray], part: str = "train"
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """A part as user rows, item rows and values."""
     indptr, items = data[f"{part}_indptr"], data[f"{part}_items"]
     users = np.repeat(np.arange(len(indptr) - 1), np.diff(indptr))
@@ -79,7 +86,9 @@ def per_epoch(fit: Callable[[int], Any], few: int, many: int) -> dict[str, float
 
 
 class PrintedEpochs:
-    """Stands for ``sys.stdout`` while a library prints a line at the start of each epoch, and notes when."""
+    """Stands for ``sys.stdout`` while a library prints a line at the start of each epoch, and
+    notes when.
+    """
 
     def __init__(self) -> None:
         self.stamps: list[tuple[float, float]] = []
@@ -111,7 +120,9 @@ def between(stamps: list[tuple[float, float]]) -> dict[str, float]:
 
 
 def memory(field: str) -> int:
-    """Bytes that this process holds (``VmRSS``) or held at most (``VmHWM``); 0 where the system doesn't say."""
+    """Bytes that this process holds (``VmRSS``) or held at most (``VmHWM``); 0 where the system
+    doesn't say.
+    """
     try:
         for line in Path("/proc/self/status").read_text().splitlines():
             if line.startswith(field + ":"):

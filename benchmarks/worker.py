@@ -1,9 +1,8 @@
 """The process of one side: reads one JSON command a line, answers with one JSON line.
 
-    {"do": "make", "target": "benchmarks.peers.implicit_side:ALS", "data": "x.npz", "settings": {}, "threads": 2}
-    {"do": "run", "step": 5}            -> {"seconds": 1.2, "cpu": 2.3, "peak": 123456}
-    {"do": "result", "to": "y.npz"}
-"""
+{"do": "make", "target": "benchmarks.peers.implicit_side:ALS", "data": "x.npz", "settings": {},
+"threads": 2} {"do": "run", "step": 5}            -> {"seconds": 1.2, "cpu": 2.3, "peak": 123456}
+{"do": "result", "to": "y.npz"}"""
 
 from __future__ import annotations
 

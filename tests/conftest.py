@@ -1,4 +1,6 @@
-"""What all tests share: real datasets are used where they are at hand, and skipped with the reason elsewhere."""
+"""What all tests share: real datasets are used where they are at hand, and skipped with the
+reason elsewhere.
+"""
 
 from __future__ import annotations
 
@@ -29,4 +31,8 @@ def _missing(name: str) -> str | None:
     home = os.environ.get("COFACTOR_DATA")
     if not home:
         return f"needs the dataset {name}: COFACTOR_DATA is not set"
-    return None if (Path(home) / name).is_dir() else f"needs the dataset {name}, which is not in COFACTOR_DATA"
+    return (
+        None
+        if (Path(home) / name).is_dir()
+        else f"needs the dataset {name}, which is not in COFACTOR_DATA"
+    )

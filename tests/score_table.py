@@ -16,7 +16,9 @@ class ScoreTableConfig(Config):
 
 
 class ScoreTable(Recommender):
-    """Scores [n_users, n_items] as given; a new user is scored by the table's line of their first item."""
+    """Scores [n_users, n_items] as given; a new user is scored by the table's line of their
+    first item.
+    """
 
     name = "score-table"
     Config = ScoreTableConfig

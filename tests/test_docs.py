@@ -1,4 +1,6 @@
-"""Every Python example of the docs and the README runs, file by file, in order, in an empty folder."""
+"""Every Python example of the docs and the README runs, file by file, in order, in an empty
+folder.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +16,12 @@ PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
 _BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
-@pytest.mark.parametrize("page", [p for p in PAGES if _BLOCK.search(p.read_text(encoding="utf-8"))], ids=lambda p: p.name)
-def test_examples_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    "page", [p for p in PAGES if _BLOCK.search(p.read_text(encoding="utf-8"))], ids=lambda p: p.name
+)
+def test_examples_run(
+    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.chdir(tmp_path)
     text = page.read_text(encoding="utf-8")
     module = types.ModuleType("docs_example")
@@ -32,11 +38,19 @@ def test_links_lead_somewhere(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", text):
         if not target.startswith(("http:", "https:", "mailto:")):
-            assert (page.parent / target).exists(), f"{page.name} links to {target}, which doesn't exist"
+            assert (page.parent / target).exists(), (
+                f"{page.name} links to {target}, which doesn't exist"
+            )
 
 
 def test_every_command_that_the_pages_show_exists() -> None:
     from cofactor.cli.main import COMMANDS
 
-    shown = {word for page in PAGES for word in re.findall(r"^(?:\$ )?cofactor ([a-z]+)", page.read_text(encoding="utf-8"), re.MULTILINE)}
+    shown = {
+        word
+        for page in PAGES
+        for word in re.findall(
+            r"^(?:\$ )?cofactor ([a-z]+)", page.read_text(encoding="utf-8"), re.MULTILINE
+        )
+    }
     assert shown <= set(COMMANDS)

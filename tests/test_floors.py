@@ -1,4 +1,6 @@
-"""The floors: an upper floor may import a lower one, never the reverse; and importing Cofactor is cheap."""
+"""The floors: an upper floor may import a lower one, never the reverse; and importing Cofactor
+is cheap.
+"""
 
 from __future__ import annotations
 
@@ -23,9 +25,38 @@ MAY_IMPORT: dict[str, set[str]] = {
     "models": {"base", "kernels", "data", "retrieval", "training"},
     "evaluation": {"base", "kernels", "data", "retrieval", "models.base", "models.traits"},
     "artifact": {"base", "data", "models.base", "models.registry", "models.traits"},
-    "runs": {"base", "kernels", "data", "retrieval", "training", "models", "evaluation", "artifact"},
-    "service": {"base", "data", "retrieval", "artifact", "models.base", "models.answers", "models.fold_in", "models.traits"},
-    "cli": {"base", "kernels", "data", "retrieval", "training", "models", "evaluation", "artifact", "runs", "service"},
+    "runs": {
+        "base",
+        "kernels",
+        "data",
+        "retrieval",
+        "training",
+        "models",
+        "evaluation",
+        "artifact",
+    },
+    "service": {
+        "base",
+        "data",
+        "retrieval",
+        "artifact",
+        "models.base",
+        "models.answers",
+        "models.fold_in",
+        "models.traits",
+    },
+    "cli": {
+        "base",
+        "kernels",
+        "data",
+        "retrieval",
+        "training",
+        "models",
+        "evaluation",
+        "artifact",
+        "runs",
+        "service",
+    },
 }
 
 # Heavy libraries, and the places that may import them at the top of a file.
@@ -65,7 +96,11 @@ def _runtime_tree(path: Path) -> ast.Module:
     """The file without what stands under ``if TYPE_CHECKING``."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     for node in ast.walk(tree):
-        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+        if (
+            isinstance(node, ast.If)
+            and isinstance(node.test, ast.Name)
+            and node.test.id == "TYPE_CHECKING"
+        ):
             node.body = [ast.Pass()]
     return tree
 
@@ -87,12 +122,24 @@ def test_no_floor_imports_a_higher_one() -> None:
 
 
 def _arrows() -> dict[str, set[str]]:
-    """Which of our modules each of them imports: at its top, for types alone, or within a function, all count the same here."""
-    dotted = {path: ".".join(("cofactor", *path.relative_to(SOURCE).with_suffix("").parts)).removesuffix(".__init__") for path in _files()}
+    """Which of our modules each of them imports: at its top, for types alone, or within a
+    function, all count the same here.
+    """
+    dotted = {
+        path: (
+            ".".join(("cofactor", *path.relative_to(SOURCE).with_suffix("").parts)).removesuffix(
+                ".__init__"
+            )
+        )
+        for path in _files()
+    }
     modules, arrows = set(dotted.values()), {}
     for path, module in dotted.items():
         # "a.b.c" is the module a.b.c, or the name c in the module a.b.
-        named = {name if name in modules else name.rpartition(".")[0] for name in _imports(ast.parse(path.read_text(encoding="utf-8")))}
+        named = {
+            name if name in modules else name.rpartition(".")[0]
+            for name in _imports(ast.parse(path.read_text(encoding="utf-8")))
+        }
         arrows[module] = (named & modules) - {module}
     return arrows
 
@@ -109,7 +156,12 @@ def _beyond(start: str, arrows: dict[str, set[str]]) -> set[str]:
 def _circles(arrows: dict[str, set[str]]) -> list[str]:
     """The imports that lie on a way from a module back to itself."""
     beyond = {module: _beyond(module, arrows) for module in arrows}
-    return [f"{module} imports {other}" for module in sorted(arrows) for other in sorted(arrows[module]) if module in beyond[other]]
+    return [
+        f"{module} imports {other}"
+        for module in sorted(arrows)
+        for other in sorted(arrows[module])
+        if module in beyond[other]
+    ]
 
 
 def test_no_module_imports_itself_by_way_of_others() -> None:
@@ -122,7 +174,14 @@ def test_no_module_imports_itself_by_way_of_others() -> None:
 
 def test_no_module_of_the_page_imports_itself_by_way_of_others() -> None:
     files = (SOURCE / "service" / "page").glob("*.js")
-    arrows = {path.name: set(re.findall(r'^import .* from "\./(.+)";$', path.read_text(encoding="utf-8"), re.MULTILINE)) for path in files}
+    arrows = {
+        path.name: set(
+            re.findall(
+                r'^import .* from "\./(.+)";$', path.read_text(encoding="utf-8"), re.MULTILINE
+            )
+        )
+        for path in files
+    }
     assert sum(map(len, arrows.values())) > 10
     circles = _circles(arrows)
     assert not circles, "\n".join(circles)
@@ -151,17 +210,23 @@ def test_the_reference_kernels_need_numpy_alone() -> None:
         for name in _imports(_runtime_tree(path)):
             top = name.split(".")[0]
             assert top in {"numpy", "cofactor"} or top in sys.stdlib_module_names, f"{path}: {name}"
-            assert not name.startswith("cofactor.") or name.startswith(("cofactor.base", "cofactor.kernels.reference"))
+            assert not name.startswith("cofactor.") or name.startswith(
+                ("cofactor.base", "cofactor.kernels.reference")
+            )
 
 
 def _loaded_after(code: str) -> set[str]:
     script = f"import sys\n{code}\nprint('\\n'.join(sys.modules))"
     env = {**os.environ, "PYTHONPATH": str(SOURCE.parent)}
-    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, env=env)
+    result = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, env=env
+    )
     return {name.split(".")[0] for name in result.stdout.split()}
 
 
-@pytest.mark.parametrize("library", ["torch", "numba", "scipy", "pyarrow", "plotly", "starlette", "typer"])
+@pytest.mark.parametrize(
+    "library", ["torch", "numba", "scipy", "pyarrow", "plotly", "starlette", "typer"]
+)
 def test_import_cofactor_loads_nothing_heavy(library: str, loaded_by_import: set[str]) -> None:
     assert library not in loaded_by_import
 

@@ -1,1 +1,3 @@
-"""One module for each library that is compared with; each runs in that library's own environment, without Cofactor."""
+"""One module for each library that is compared with; each runs in that library's own
+environment, without Cofactor.
+"""

@@ -10,7 +10,12 @@ from threadpoolctl import threadpool_limits
 from benchmarks.side import Side, clocked, matrix, per_epoch, triples
 
 # What its documentation names as fastest; what is computed for later predictions isn't asked of it.
-_FAST = {"use_float": True, "precompute_for_predictions": False, "produce_dicts": False, "verbose": False}
+_FAST = {
+    "use_float": True,
+    "precompute_for_predictions": False,
+    "produce_dicts": False,
+    "verbose": False,
+}
 
 
 class Implicit(Side):
@@ -22,7 +27,12 @@ class Implicit(Side):
     def make(self, epochs: int) -> Any:
         from cmfrec import CMF_implicit
 
-        settings = {"use_cg": True, "finalize_chol": False, "random_state": 0, **self.settings["set"]}
+        settings = {
+            "use_cg": True,
+            "finalize_chol": False,
+            "random_state": 0,
+            **self.settings["set"],
+        }
         self.model: Any = CMF_implicit(niter=epochs, nthreads=self.threads, **_FAST, **settings)
         return self.model.fit(self.matrix)
 
@@ -48,7 +58,12 @@ class Ratings(Implicit):
     def make(self, epochs: int) -> Any:
         from cmfrec import CMF
 
-        settings = {"use_cg": True, "finalize_chol": False, "random_state": 0, **self.settings["set"]}
+        settings = {
+            "use_cg": True,
+            "finalize_chol": False,
+            "random_state": 0,
+            **self.settings["set"],
+        }
         self.model = CMF(method="als", niter=epochs, nthreads=self.threads, **_FAST, **settings)
         return self.model.fit(self.matrix)
 

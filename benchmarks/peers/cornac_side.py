@@ -13,7 +13,9 @@ def dataset(data: dict[str, np.ndarray], part: str = "train") -> Any:
     """A part as cornac's data set."""
     from cornac.data import Dataset
 
-    return Dataset.from_uir(list(zip(*(column.tolist() for column in triples(data, part)), strict=True)))
+    return Dataset.from_uir(
+        list(zip(*(column.tolist() for column in triples(data, part)), strict=True))
+    )
 
 
 class BPREpochs(Side):
@@ -25,17 +27,27 @@ class BPREpochs(Side):
     def make(self, epochs: int) -> None:
         from cornac.models import BPR
 
-        self.model: Any = BPR(max_iter=epochs, num_threads=self.threads, seed=0, verbose=False, **self.settings["set"])
+        self.model: Any = BPR(
+            max_iter=epochs, num_threads=self.threads, seed=0, verbose=False, **self.settings["set"]
+        )
         self.model.fit(self.known)
 
     def run(self, step: int | None = None) -> dict[str, float]:
-        return per_epoch(self.make, 1, self.settings["epochs"]) if step is None else clocked(lambda: self.make(step))
+        return (
+            per_epoch(self.make, 1, self.settings["epochs"])
+            if step is None
+            else clocked(lambda: self.make(step))
+        )
 
     def result(self) -> dict[str, np.ndarray]:
         """Its rows are numbered as they come; ours as they stand."""
         n_users, n_items = len(self.data["train_indptr"]) - 1, int(self.data["n_items"])
         k = self.model.u_factors.shape[1]
-        x, y, b = np.zeros((n_users, k), np.float32), np.zeros((n_items, k), np.float32), np.full(n_items, -1e3, np.float32)
+        x, y, b = (
+            np.zeros((n_users, k), np.float32),
+            np.zeros((n_items, k), np.float32),
+            np.full(n_items, -1e3, np.float32),
+        )
         x[list(self.known.uid_map)] = self.model.u_factors
         y[list(self.known.iid_map)] = self.model.i_factors
         b[list(self.known.iid_map)] = self.model.i_biases
@@ -48,7 +60,12 @@ class MFEpochs(BPREpochs):
     def make(self, epochs: int) -> None:
         from cornac.models import MF
 
-        settings = {"num_threads": self.threads, "seed": 0, "early_stop": False, **self.settings["set"]}
+        settings = {
+            "num_threads": self.threads,
+            "seed": 0,
+            "early_stop": False,
+            **self.settings["set"],
+        }
         self.model = MF(max_iter=epochs, **settings)
         self.model.fit(self.known)
 
@@ -59,7 +76,11 @@ class MFEpochs(BPREpochs):
         found = []
         for u, i in zip(users.tolist(), items.tolist(), strict=True):
             a, b = known_u.get(u), known_i.get(i)
-            value = mean + (model.u_biases[a] if a is not None else 0) + (model.i_biases[b] if b is not None else 0)
+            value = (
+                mean
+                + (model.u_biases[a] if a is not None else 0)
+                + (model.i_biases[b] if b is not None else 0)
+            )
             if a is not None and b is not None:
                 value += model.u_factors[a] @ model.i_factors[b]
             found.append(value)
@@ -67,7 +88,9 @@ class MFEpochs(BPREpochs):
 
 
 class Evaluation(Side):
-    """Its ranking evaluation of some users, in Python one after another; the seconds are scaled to all."""
+    """Its ranking evaluation of some users, in Python one after another; the seconds are scaled
+    to all.
+    """
 
     def prepare(self) -> None:
         from cornac.data import Dataset
@@ -79,14 +102,24 @@ class Evaluation(Side):
         asked = np.unique(users)
         drawn = np.random.default_rng(0).permutation(asked)[: self.settings["users"]]
         self.scale = len(asked) / len(drawn)
-        few = [(u, i, 1.0) for u, i in zip(users.tolist(), items.tolist(), strict=True) if u in set(drawn.tolist())]
-        self.test = Dataset.build(few, global_uid_map=uid, global_iid_map=iid, exclude_unknowns=True)
+        few = [
+            (u, i, 1.0)
+            for u, i in zip(users.tolist(), items.tolist(), strict=True)
+            if u in set(drawn.tolist())
+        ]
+        self.test = Dataset.build(
+            few, global_uid_map=uid, global_iid_map=iid, exclude_unknowns=True
+        )
         factors = {
-            "U": self.data["user_factors"][list(uid)].astype(np.float32), "V": self.data["item_factors"][list(iid)].astype(np.float32),
-            "Bu": np.zeros(len(uid), np.float32), "Bi": np.zeros(len(iid), np.float32),
-        }  # fmt: skip
+            "U": self.data["user_factors"][list(uid)].astype(np.float32),
+            "V": self.data["item_factors"][list(iid)].astype(np.float32),
+            "Bu": np.zeros(len(uid), np.float32),
+            "Bi": np.zeros(len(iid), np.float32),
+        }
         k = factors["U"].shape[1]
-        self.model = MF(k=k, trainable=False, use_bias=True, init_params=factors, num_threads=self.threads).fit(self.train)
+        self.model = MF(
+            k=k, trainable=False, use_bias=True, init_params=factors, num_threads=self.threads
+        ).fit(self.train)
 
     def run(self, step: int | None = None) -> dict[str, float]:
         found = clocked(self._measure)

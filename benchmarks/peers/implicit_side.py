@@ -103,8 +103,13 @@ class TopK(Side):
         from implicit.cpu.als import AlternatingLeastSquares
 
         self.matrix = matrix(self.data)
-        self.model = AlternatingLeastSquares(factors=self.data["user_factors"].shape[1], num_threads=self.threads)
-        self.model.user_factors, self.model.item_factors = self.data["user_factors"], self.data["item_factors"]
+        self.model = AlternatingLeastSquares(
+            factors=self.data["user_factors"].shape[1], num_threads=self.threads
+        )
+        self.model.user_factors, self.model.item_factors = (
+            self.data["user_factors"],
+            self.data["item_factors"],
+        )
 
     def run(self, step: int | None = None) -> dict[str, float]:
         return clocked(self._all)

@@ -33,7 +33,10 @@ class IALS(Side):
 
     def result(self) -> dict[str, np.ndarray]:
         core = self.model.trainer.core_trainer
-        return {"user_factors": np.asarray(core.user, np.float32), "item_factors": np.asarray(core.item, np.float32)}
+        return {
+            "user_factors": np.asarray(core.user, np.float32),
+            "item_factors": np.asarray(core.item, np.float32),
+        }
 
 
 class IALSEpochs(IALS):
@@ -67,7 +70,11 @@ class EASE(Side):
             scores = np.array(scores)
             scores[self.matrix[start : start + 2048].nonzero()] = -np.inf
             top = np.argpartition(-scores, 20, axis=1)[:, :20]
-            found.append(np.take_along_axis(top, np.argsort(-np.take_along_axis(scores, top, 1), axis=1, kind="stable"), 1))
+            found.append(
+                np.take_along_axis(
+                    top, np.argsort(-np.take_along_axis(scores, top, 1), axis=1, kind="stable"), 1
+                )
+            )
         return {"lists": np.concatenate(found).astype(np.int32)}
 
 
@@ -78,9 +85,11 @@ class Evaluation(Side):
         from irspack.evaluation import Evaluator
 
         self.evaluator = Evaluator(
-            matrix(self.data, "test", np.float64), cutoff=20, n_threads=self.threads,
+            matrix(self.data, "test", np.float64),
+            cutoff=20,
+            n_threads=self.threads,
             masked_interactions=matrix(self.data, kind=np.float64),
-        )  # fmt: skip
+        )
 
     def run(self, step: int | None = None) -> dict[str, float]:
         with threadpool_limits(self.threads, user_api="blas"):

@@ -18,12 +18,15 @@ class WARP(Side):
 
         def fit() -> None:
             self.model = LightFM(loss="warp", random_state=0, **self.settings["set"])
-            self.model.fit(self.matrix, epochs=step or self.settings["epochs"], num_threads=self.threads)
+            self.model.fit(
+                self.matrix, epochs=step or self.settings["epochs"], num_threads=self.threads
+            )
 
         return clocked(fit)
 
     def result(self) -> dict[str, np.ndarray]:
         return {
-            "user_factors": self.model.user_embeddings, "item_factors": self.model.item_embeddings,
+            "user_factors": self.model.user_embeddings,
+            "item_factors": self.model.item_embeddings,
             "item_bias": self.model.item_biases,
-        }  # fmt: skip
+        }

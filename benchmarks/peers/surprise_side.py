@@ -24,7 +24,9 @@ class Epochs(Side):
 
         kind = getattr(surprise, self.settings["model"])
         epochs = step or self.settings["epochs"]
-        self.model: Any = kind(n_epochs=epochs, verbose=True, random_state=0, **self.settings["set"])
+        self.model: Any = kind(
+            n_epochs=epochs, verbose=True, random_state=0, **self.settings["set"]
+        )
         return PrintedEpochs().watch(lambda: self.model.fit(self.known))
 
     def result(self) -> dict[str, np.ndarray]:

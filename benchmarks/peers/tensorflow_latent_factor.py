@@ -1,9 +1,10 @@
-"""The latent-factor model in TensorFlow, for the benchmark alone: the same equation, batches, Adam and cosine as ours.
+"""The latent-factor model in TensorFlow, for the benchmark alone: the same equation, batches, Adam
+and cosine as ours.
 
     python benchmarks/peers/tensorflow_latent_factor.py DATA.npz SETTINGS.json
 
-It needs tensorflow-cpu and NumPy, nothing of ours; `benchmarks/latent_factor_peer.py` writes its input and starts it.
-"""
+It needs tensorflow-cpu and NumPy, nothing of ours; `benchmarks/latent_factor_peer.py` writes its
+input and starts it."""
 
 from __future__ import annotations
 
@@ -26,7 +27,9 @@ def main(data_path: str, settings_path: str) -> None:
     n_users, n_items = d["user_bias"].shape[0], d["item_bias"].shape[0]
 
     def table(count: int, bias: tf.Tensor) -> tf.Variable:
-        return tf.Variable(tf.concat([tf.random.normal((count, k), stddev=s["init_scale"]), bias[:, None]], 1))
+        return tf.Variable(
+            tf.concat([tf.random.normal((count, k), stddev=s["init_scale"]), bias[:, None]], 1)
+        )
 
     users, items = table(n_users, d["user_bias"]), table(n_items, d["item_bias"])
     n, size = d["users"].shape[0], s["batch_size"]
@@ -41,9 +44,15 @@ def main(data_path: str, settings_path: str) -> None:
             p, q = tf.gather(users, u), tf.gather(items, i)
             expected = tf.reduce_sum(p[:, :k] * q[:, :k], 1) + p[:, k] + q[:, k]
             penalty = tf.constant(0.0)
-            for rows, weight in ((p, tf.gather(d["user_weight"], u)), (q, tf.gather(d["item_weight"], i))):
+            for rows, weight in (
+                (p, tf.gather(d["user_weight"], u)),
+                (q, tf.gather(d["item_weight"], i)),
+            ):
                 squares = tf.square(rows)
-                each = s["regularization"] * tf.reduce_sum(squares[:, :k], 1) + s["bias_regularization"] * squares[:, k]
+                each = (
+                    s["regularization"] * tf.reduce_sum(squares[:, :k], 1)
+                    + s["bias_regularization"] * squares[:, k]
+                )
                 penalty += tf.reduce_mean(each * weight)
             loss = tf.reduce_mean(tf.square(expected - y)) + penalty
         adam.apply_gradients(zip(tape.gradient(loss, [users, items]), [users, items], strict=True))
@@ -55,10 +64,16 @@ def main(data_path: str, settings_path: str) -> None:
         order = tf.random.shuffle(tf.range(n))
         for low in range(0, n, size):
             chosen = order[low : low + size]
-            step(tf.gather(d["users"], chosen), tf.gather(d["items"], chosen), tf.gather(d["values"], chosen))
+            step(
+                tf.gather(d["users"], chosen),
+                tf.gather(d["items"], chosen),
+                tf.gather(d["values"], chosen),
+            )
         seconds.append(time.perf_counter() - began)
     p, q = users.numpy()[d["test_users"].numpy()], items.numpy()[d["test_items"].numpy()]
-    expected = np.clip((p[:, :k] * q[:, :k]).sum(1) + p[:, k] + q[:, k] + s["mean"], s["low"], s["high"])
+    expected = np.clip(
+        (p[:, :k] * q[:, :k]).sum(1) + p[:, k] + q[:, k] + s["mean"], s["low"], s["high"]
+    )
     mse = float(np.mean((expected - d["test_values"].numpy()) ** 2))
     # The first epoch traces the graph.
     found = {"test_mse": mse, "epoch_s": float(np.median(seconds[1:])), "first_epoch_s": seconds[0]}

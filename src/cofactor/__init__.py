@@ -1,4 +1,5 @@
-"""Cofactor: a recommender toolkit. Raw interactions in, honest numbers and served recommendations out.
+"""Cofactor: a recommender toolkit. Raw interactions in, honest numbers and served recommendations
+out.
 
 The public names are loaded when they are first used, so that importing this package is cheap.
 """

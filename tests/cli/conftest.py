@@ -33,7 +33,9 @@ class Ran:
 
     @property
     def sentence(self) -> str:
-        """The one sentence of a failure; fails if there was more on stderr, or anything on stdout."""
+        """The one sentence of a failure; fails if there was more on stderr, or anything on
+        stdout.
+        """
         assert self.out == ""
         assert "Traceback" not in self.err
         said = [line for line in self.err.splitlines() if line.startswith("cofactor: ")]
@@ -60,7 +62,12 @@ def shop_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("shop")
     events = shop_events(n_users=120, n_items=60, seed=4)
     users, items = (column.cast(pa.string()) for column in (events.users, events.items))
-    columns = {"user_id": users, "item_id": items, "rating": events.values, "timestamp": events.times}
+    columns = {
+        "user_id": users,
+        "item_id": items,
+        "rating": events.values,
+        "timestamp": events.times,
+    }
     pyarrow.csv.write_csv(pa.table(columns), folder / "events.csv")
     pq.write_table(events.item_table, folder / "books.parquet")
     return folder
@@ -70,6 +77,16 @@ def shop_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def trained(shop_files: Path) -> Path:
     """A model of the shop, trained by the command itself."""
     out = shop_files / "model"
-    words = ["train", shop_files / "events.csv", "--items", shop_files / "books.parquet", "--model", "ease", "--out", out, "-q"]
+    words = [
+        "train",
+        shop_files / "events.csv",
+        "--items",
+        shop_files / "books.parquet",
+        "--model",
+        "ease",
+        "--out",
+        out,
+        "-q",
+    ]
     assert main([str(word) for word in words]) == 0
     return out

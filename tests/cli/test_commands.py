@@ -1,4 +1,6 @@
-"""The command line as a person or a machine uses it: results, JSON, exit codes, one sentence for each failure."""
+"""The command line as a person or a machine uses it: results, JSON, exit codes, one sentence for
+each failure.
+"""
 
 from __future__ import annotations
 
@@ -26,11 +28,20 @@ ENVIRONMENT = {**os.environ, "PYTHONPATH": str(SOURCE)}
 
 
 def test_help_answers_within_200_ms_and_loads_nothing_heavy() -> None:
-    code = "import sys; from cofactor.cli.main import main; main(['--help']); print(*sys.modules, file=sys.stderr)"
+    code = (
+        "import sys; from cofactor.cli.main import main; main(['--help']); print(*sys.modules,"
+        " file=sys.stderr)"
+    )
     times = []
     for _ in range(5):
         began = time.perf_counter()
-        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=ENVIRONMENT, check=True)
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            capture_output=True,
+            text=True,
+            env=ENVIRONMENT,
+            check=True,
+        )
         times.append(time.perf_counter() - began)
     assert min(times) < 0.2
     assert not {"numpy", "typer", "rich", "numba", "torch", "pyarrow"} & set(done.stderr.split())
@@ -44,8 +55,12 @@ def test_every_command_has_help_and_json(cofactor: Run, name: str) -> None:
     assert "--json" in done.out
 
 
-def test_train_measures_saves_and_says_what_it_did(cofactor: Run, shop_files: Path, tmp_path: Path) -> None:
-    done = cofactor("train", shop_files / "events.csv", "--model", "popularity", "--out", tmp_path / "m")
+def test_train_measures_saves_and_says_what_it_did(
+    cofactor: Run, shop_files: Path, tmp_path: Path
+) -> None:
+    done = cofactor(
+        "train", shop_files / "events.csv", "--model", "popularity", "--out", tmp_path / "m"
+    )
     assert done.code == 0
     assert "ndcg@10" in done.out
     assert "20 % of each user's interactions for test" in done.out
@@ -53,28 +68,48 @@ def test_train_measures_saves_and_says_what_it_did(cofactor: Run, shop_files: Pa
     assert (tmp_path / "m" / "manifest.json").is_file()
 
 
-def test_train_json_is_one_object_with_the_result(cofactor: Run, shop_files: Path, tmp_path: Path) -> None:
-    facts = cofactor("train", shop_files / "events.csv", "--model", "popularity", "--out", tmp_path / "m", "--json").json
+def test_train_json_is_one_object_with_the_result(
+    cofactor: Run, shop_files: Path, tmp_path: Path
+) -> None:
+    facts = cofactor(
+        "train",
+        shop_files / "events.csv",
+        "--model",
+        "popularity",
+        "--out",
+        tmp_path / "m",
+        "--json",
+    ).json
     assert facts["model"] == "popularity"
     assert facts["refitted"] is True
     assert 0 < facts["result"]["metrics"]["ndcg@10"]["value"] < 1
 
 
-def test_no_refit_keeps_the_held_out_part_out_and_evaluate_measures_just_that(cofactor: Run, shop_files: Path, tmp_path: Path) -> None:
+def test_no_refit_keeps_the_held_out_part_out_and_evaluate_measures_just_that(
+    cofactor: Run, shop_files: Path, tmp_path: Path
+) -> None:
     source = shop_files / "events.csv"
-    trained = cofactor("train", source, "--model", "ease", "--out", tmp_path / "m", "--no-refit", "--json").json
+    trained = cofactor(
+        "train", source, "--model", "ease", "--out", tmp_path / "m", "--no-refit", "--json"
+    ).json
     again = cofactor("evaluate", tmp_path / "m", source, "--json").json
     for metric in ("ndcg@10", "recall@20"):
-        assert again["metrics"][metric]["value"] == pytest.approx(trained["result"]["metrics"][metric]["value"])
+        assert again["metrics"][metric]["value"] == pytest.approx(
+            trained["result"]["metrics"][metric]["value"]
+        )
 
 
-def test_evaluating_what_was_trained_on_is_refused(cofactor: Run, trained: Path, shop_files: Path) -> None:
+def test_evaluating_what_was_trained_on_is_refused(
+    cofactor: Run, trained: Path, shop_files: Path
+) -> None:
     done = cofactor("evaluate", trained, shop_files / "events.csv")
     assert done.code == 1
     assert "all of it was trained on" in done.sentence
 
 
-def test_recommend_to_a_user_leaves_out_what_was_seen_and_shows_titles(cofactor: Run, trained: Path, shop_files: Path) -> None:
+def test_recommend_to_a_user_leaves_out_what_was_seen_and_shows_titles(
+    cofactor: Run, trained: Path, shop_files: Path
+) -> None:
     with (shop_files / "events.csv").open() as stream:
         lines = list(csv.DictReader(stream))
     user = lines[0]["user_id"]
@@ -87,18 +122,37 @@ def test_recommend_to_a_user_leaves_out_what_was_seen_and_shows_titles(cofactor:
 
 
 def test_recommend_to_a_stranger_by_history_with_reasons(cofactor: Run, trained: Path) -> None:
-    facts = cofactor("recommend", trained, "--history", "book-01,book-02", "-k", 3, "--explain", "--json").json
+    facts = cofactor(
+        "recommend", trained, "--history", "book-01,book-02", "-k", 3, "--explain", "--json"
+    ).json
     assert len(facts["recommendations"]) == 3
-    assert {r["id"] for reason in facts["reasons"] for r in reason["reasons"]} <= {"book-01", "book-02"}
-    told = cofactor("recommend", trained, "--history", "book-01:5,book-02:1", "-k", 3, "--explain").out
+    assert {r["id"] for reason in facts["reasons"] for r in reason["reasons"]} <= {
+        "book-01",
+        "book-02",
+    }
+    told = cofactor(
+        "recommend", trained, "--history", "book-01:5,book-02:1", "-k", 3, "--explain"
+    ).out
     assert "because of" in told
 
 
 def test_recommend_with_a_condition_and_blocked_items(cofactor: Run, trained: Path) -> None:
-    words = ("recommend", trained, "--history", "book-01", "--where", "year >= 1900", "--json", "-k", 50)
+    words = (
+        "recommend",
+        trained,
+        "--history",
+        "book-01",
+        "--where",
+        "year >= 1900",
+        "--json",
+        "-k",
+        50,
+    )
     everything = cofactor(*words).json["recommendations"]
     blocked = everything[0]["item_id"]
-    assert blocked not in {line["item_id"] for line in cofactor(*words, "--block", blocked).json["recommendations"]}
+    assert blocked not in {
+        line["item_id"] for line in cofactor(*words, "--block", blocked).json["recommendations"]
+    }
 
 
 def test_k_above_the_catalogue_gives_what_there_is(cofactor: Run, trained: Path) -> None:
@@ -107,7 +161,9 @@ def test_k_above_the_catalogue_gives_what_there_is(cofactor: Run, trained: Path)
 
 
 @pytest.mark.parametrize("suffix", [".parquet", ".csv", ".jsonl"])
-def test_all_users_go_into_a_file(cofactor: Run, trained: Path, tmp_path: Path, suffix: str) -> None:
+def test_all_users_go_into_a_file(
+    cofactor: Run, trained: Path, tmp_path: Path, suffix: str
+) -> None:
     out = tmp_path / f"lists{suffix}"
     assert cofactor("recommend", trained, "--all-users", "--out", out, "-k", 4).code == 0
     if suffix == ".parquet":
@@ -131,7 +187,14 @@ def test_similar_by_title_and_by_id_agree(cofactor: Run, trained: Path) -> None:
 
 def test_compare_shows_intervals_and_tests(cofactor: Run, shop_files: Path, tmp_path: Path) -> None:
     report = tmp_path / "report.html"
-    words = ("compare", shop_files / "events.csv", "--models", "popularity,ease", "--metrics", "ndcg@10,coverage@10")
+    words = (
+        "compare",
+        shop_files / "events.csv",
+        "--models",
+        "popularity,ease",
+        "--metrics",
+        "ndcg@10,coverage@10",
+    )
     done = cofactor(*words, "--report", report)
     assert done.code == 0
     assert "±" in done.out
@@ -144,18 +207,29 @@ def test_compare_shows_intervals_and_tests(cofactor: Run, shop_files: Path, tmp_
     assert "| model |" in cofactor(*words, "--markdown").out
 
 
-def test_describe_inspect_models_datasets_doctor(cofactor: Run, trained: Path, shop_files: Path) -> None:
-    assert cofactor("describe", shop_files / "events.csv", "--min-value", 4, "--core", 2, "--json").json["users"] > 0
+def test_describe_inspect_models_datasets_doctor(
+    cofactor: Run, trained: Path, shop_files: Path
+) -> None:
+    assert (
+        cofactor(
+            "describe", shop_files / "events.csv", "--min-value", 4, "--core", 2, "--json"
+        ).json["users"]
+        > 0
+    )
     assert "values" in cofactor("describe", shop_files / "events.csv").out
     assert cofactor("inspect", trained, "--json").json["model"] == "ease"
-    assert {line["model"] for line in cofactor("models", "--json").json["models"]} == set(registry.names())
+    assert {line["model"] for line in cofactor("models", "--json").json["models"]} == set(
+        registry.names()
+    )
     assert "regularization" in cofactor("models", "ease").out
     assert "ml-100k" in cofactor("datasets").out
     assert "Harper" in cofactor("datasets", "show", "ml-100k").out
     assert cofactor("doctor", "--json").json["kernels"]["kernels"].startswith("work")
 
 
-def test_demo_runs_on_the_synthetic_shop_and_says_so(cofactor: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_demo_runs_on_the_synthetic_shop_and_says_so(
+    cofactor: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("cofactor.runs.demo.MODELS", ("popularity", "ease"))
     done = cofactor("demo", "--synthetic", "--out", tmp_path / "demo")
     assert done.code == 0
@@ -167,32 +241,74 @@ def test_demo_runs_on_the_synthetic_shop_and_says_so(cofactor: Run, tmp_path: Pa
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["train", "EVENTS", "--model", "eese", "--out", "OUT"], "unknown model 'eese'; did you mean ease?"),
-        (["train", "EVENTS", "--model", "ease", "--out", "OUT", "--metrics", "ndgc@10"], "did you mean ndcg@10"),
-        (["train", "EVENTS", "--model", "ease", "--out", "OUT", "--set", "regularisation=1"], "did you mean regularization?"),
-        (["train", "EVENTS", "--model", "ease", "--out", "OUT", "--set", "regularization=-1"], "must be a finite number"),
-        (["train", "EVENTS", "--model", "ease", "--out", "OUT", "--set", "regularization"], "must be written NAME=VALUE"),
+        (
+            ["train", "EVENTS", "--model", "eese", "--out", "OUT"],
+            "unknown model 'eese'; did you mean ease?",
+        ),
+        (
+            ["train", "EVENTS", "--model", "ease", "--out", "OUT", "--metrics", "ndgc@10"],
+            "did you mean ndcg@10",
+        ),
+        (
+            ["train", "EVENTS", "--model", "ease", "--out", "OUT", "--set", "regularisation=1"],
+            "did you mean regularization?",
+        ),
+        (
+            ["train", "EVENTS", "--model", "ease", "--out", "OUT", "--set", "regularization=-1"],
+            "must be a finite number",
+        ),
+        (
+            ["train", "EVENTS", "--model", "ease", "--out", "OUT", "--set", "regularization"],
+            "must be written NAME=VALUE",
+        ),
         (["train", "ml-100", "--model", "ease", "--out", "OUT"], "did you mean ml-100k"),
-        (["train", "EVENTS", "--model", "ease", "--out", "EVENTS"], "isn't a saved model; choose another place"),
+        (
+            ["train", "EVENTS", "--model", "ease", "--out", "EVENTS"],
+            "isn't a saved model; choose another place",
+        ),
         (["train", "EVENTS", "--model", "ease", "--out", "EVENTS/x"], "can't write to"),
         (["train", "EVENTS", "--model", "ease", "--out", "MODEL"], "holds a model already"),
-        (["train", "EVENTS", "--model", "ease", "--out", "OUT", "--columns", "user=nobody"], "unknown column of"),
-        (["train", "EVENTS", "--model", "ease", "--out", "OUT", "--columns", "usr=x"], "unknown role of a column 'usr'"),
-        (["train", "EVENTS", "--model", "ease", "--out", "OUT", "--split", "tim"], "did you mean time"),
-        (["train", "EVENTS", "--model", "ease", "--out", "OUT", "--repeats", "first"], "it must be one of last, max, mean, sum"),
-        (["train", "EVENTS", "--model", "ease", "--out", "OUT", "--seed", "-1"], "seed must be an integer"),
+        (
+            ["train", "EVENTS", "--model", "ease", "--out", "OUT", "--columns", "user=nobody"],
+            "unknown column of",
+        ),
+        (
+            ["train", "EVENTS", "--model", "ease", "--out", "OUT", "--columns", "usr=x"],
+            "unknown role of a column 'usr'",
+        ),
+        (
+            ["train", "EVENTS", "--model", "ease", "--out", "OUT", "--split", "tim"],
+            "did you mean time",
+        ),
+        (
+            ["train", "EVENTS", "--model", "ease", "--out", "OUT", "--repeats", "first"],
+            "it must be one of last, max, mean, sum",
+        ),
+        (
+            ["train", "EVENTS", "--model", "ease", "--out", "OUT", "--seed", "-1"],
+            "seed must be an integer",
+        ),
         (["recommend", "MODEL", "--user", "nobody"], "unknown user 'nobody'"),
         (["recommend", "MODEL", "--history", "nothing,book-01"], "unknown item 'nothing'"),
         (["recommend", "MODEL", "--history", "book-01:x"], "is neither"),
-        (["recommend", "MODEL", "--history", "book-01", "-k", "0"], "k must be an integer at least 1, not 0"),
-        (["recommend", "MODEL", "--history", "book-01", "--where", "yaer > 3"], "did you mean year?"),
+        (
+            ["recommend", "MODEL", "--history", "book-01", "-k", "0"],
+            "k must be an integer at least 1, not 0",
+        ),
+        (
+            ["recommend", "MODEL", "--history", "book-01", "--where", "yaer > 3"],
+            "did you mean year?",
+        ),
         (["recommend", "MODEL", "--all-users", "--out", "x.txt"], "out must end in"),
         (["recommend", "OUT", "--user", "1"], "doesn't exist"),
         (["similar", "MODEL", "--title", "zzzz qqqq"], "no title holds all of the words"),
         (["similar", "MODEL", "--item", "nothing"], "unknown item 'nothing'"),
         (["compare", "EVENTS", "--models", "ease"], "at least two different models"),
         (["compare", "EVENTS", "--models", "ease,bprr"], "did you mean bpr"),
-        (["compare", "EVENTS", "--models", "ease,popularity", "--set", "factors=3"], "MODEL.NAME=VALUE"),
+        (
+            ["compare", "EVENTS", "--models", "ease,popularity", "--set", "factors=3"],
+            "MODEL.NAME=VALUE",
+        ),
         (["evaluate", "MODEL", "EVENTS", "--metrics", "ndcg@x"], "ndcg@x"),
         (["datasets", "show", "ml-100"], "did you mean ml-100k"),
         (["models", "eas"], "did you mean ease"),
@@ -202,7 +318,11 @@ def test_demo_runs_on_the_synthetic_shop_and_says_so(cofactor: Run, tmp_path: Pa
 def test_a_failure_is_one_sentence_with_the_cure_and_exit_1(
     cofactor: Run, trained: Path, shop_files: Path, tmp_path: Path, words: list[str], sentence: str
 ) -> None:
-    places = {"EVENTS": str(shop_files / "events.csv"), "MODEL": str(trained), "OUT": str(tmp_path / "out")}
+    places = {
+        "EVENTS": str(shop_files / "events.csv"),
+        "MODEL": str(trained),
+        "OUT": str(tmp_path / "out"),
+    }
     done = cofactor(*[places.get(w, w.replace("EVENTS/", places["EVENTS"] + "/")) for w in words])
     assert done.code == 1
     assert sentence in done.sentence
@@ -212,8 +332,13 @@ def test_a_failure_is_one_sentence_with_the_cure_and_exit_1(
 @pytest.mark.parametrize(
     "words",
     [
-        ["train"], ["recommend", "x"], ["similar", "x"], ["train", "x", "--nonsense"],
-        ["datasets", "eat"], ["trian"], ["similar", "x", "-k", "a"],
+        ["train"],
+        ["recommend", "x"],
+        ["similar", "x"],
+        ["train", "x", "--nonsense"],
+        ["datasets", "eat"],
+        ["trian"],
+        ["similar", "x", "-k", "a"],
     ],
 )
 def test_wrong_usage_exits_with_2(cofactor: Run, words: list[str]) -> None:
@@ -229,7 +354,9 @@ def test_debug_shows_the_traceback(cofactor: Run) -> None:
         cofactor("models", "eas", "--debug")
 
 
-def test_ctrl_c_leaves_no_half_model(cofactor: Run, shop_files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ctrl_c_leaves_no_half_model(
+    cofactor: Run, shop_files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
@@ -241,7 +368,16 @@ def test_ctrl_c_leaves_no_half_model(cofactor: Run, shop_files: Path, tmp_path: 
 
 
 def test_a_killed_training_leaves_no_model_in_place(shop_files: Path, tmp_path: Path) -> None:
-    words = ["train", str(shop_files / "events.csv"), "--model", "bpr", "--out", str(tmp_path / "m"), "--set", "epochs=100000"]
+    words = [
+        "train",
+        str(shop_files / "events.csv"),
+        "--model",
+        "bpr",
+        "--out",
+        str(tmp_path / "m"),
+        "--set",
+        "epochs=100000",
+    ]
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     process = subprocess.Popen([sys.executable, "-m", "cofactor", *words], env=ENVIRONMENT, **quiet)
     time.sleep(2)
@@ -252,6 +388,8 @@ def test_a_killed_training_leaves_no_model_in_place(shop_files: Path, tmp_path: 
 
 def test_a_broken_pipe_is_no_failure() -> None:
     command = f"{sys.executable} -m cofactor models | head -1; exit ${{PIPESTATUS[0]}}"
-    done = subprocess.run(["bash", "-c", command], env=ENVIRONMENT, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        ["bash", "-c", command], env=ENVIRONMENT, capture_output=True, text=True, check=False
+    )
     assert "Traceback" not in done.stderr
     assert done.returncode == 0

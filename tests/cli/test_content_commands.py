@@ -15,20 +15,56 @@ from cofactor.cli.main import main
 def files(tmp_path: Path) -> Path:
     rng = np.random.default_rng(2)
     kinds = ["garden roses soil", "engine oil torque", "piano keys music"]
-    lines = [f"u{u},{i}" for u in range(45) for i in range(30) if u % 3 == i % 3 and rng.random() < 0.6]
+    lines = [
+        f"u{u},{i}" for u in range(45) for i in range(30) if u % 3 == i % 3 and rng.random() < 0.6
+    ]
     (tmp_path / "events.csv").write_text("\n".join(["user,item", *lines]), encoding="utf-8")
     rows = [f"{i},Thing {i},{kinds[i % 3]},{'red' if i % 2 else 'blue'}" for i in range(30)]
-    (tmp_path / "items.csv").write_text("\n".join(["item_id,title,words,colour", *rows]), encoding="utf-8")
-    (tmp_path / "new.csv").write_text("item_id,title,words,colour\n900,Grand piano,piano music,red\n5,old,x,red\n", encoding="utf-8")
+    (tmp_path / "items.csv").write_text(
+        "\n".join(["item_id,title,words,colour", *rows]), encoding="utf-8"
+    )
+    (tmp_path / "new.csv").write_text(
+        "item_id,title,words,colour\n900,Grand piano,piano music,red\n5,old,x,red\n",
+        encoding="utf-8",
+    )
     return tmp_path
 
 
-def test_train_recommend_new_items_and_describe(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_train_recommend_new_items_and_describe(
+    files: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     model = str(files / "model")
-    words = ["train", str(files / "events.csv"), "--items", str(files / "items.csv"), "--text", "words", "--features", "colour"]
-    assert main([*words, "--model", "content_ridge", "--out", model, "--quiet", "--threads", "1"]) == 0
+    words = [
+        "train",
+        str(files / "events.csv"),
+        "--items",
+        str(files / "items.csv"),
+        "--text",
+        "words",
+        "--features",
+        "colour",
+    ]
+    assert (
+        main([*words, "--model", "content_ridge", "--out", model, "--quiet", "--threads", "1"]) == 0
+    )
     capsys.readouterr()
-    assert main(["recommend", model, "--user", "u2", "-k", "30", "--items", str(files / "new.csv"), "--explain", "--json"]) == 0
+    assert (
+        main(
+            [
+                "recommend",
+                model,
+                "--user",
+                "u2",
+                "-k",
+                "30",
+                "--items",
+                str(files / "new.csv"),
+                "--explain",
+                "--json",
+            ]
+        )
+        == 0
+    )
     answer = json.loads(capsys.readouterr().out)
     ids = [line["item_id"] for line in answer["recommendations"]]
     assert 900 in ids
@@ -41,8 +77,19 @@ def test_train_recommend_new_items_and_describe(files: Path, capsys: pytest.Capt
     assert main(["similar", model, "--text", "x", "--item", "3"]) == 2
 
 
-def test_curve_prints_a_point_for_each_count(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    words = ["curve", str(files / "events.csv"), "--items", str(files / "items.csv"), "--model", "content_knn", "--counts", "0,2"]
+def test_curve_prints_a_point_for_each_count(
+    files: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [
+        "curve",
+        str(files / "events.csv"),
+        "--items",
+        str(files / "items.csv"),
+        "--model",
+        "content_knn",
+        "--counts",
+        "0,2",
+    ]
     assert main([*words, "--set", "text=words", "--json", "--threads", "1"]) == 0
     points = json.loads(capsys.readouterr().out)["points"]
     assert set(points) == {"0", "2"}

@@ -1,4 +1,6 @@
-"""`cofactor promote`: checked, atomic, told; a running service follows, and the way back takes no time."""
+"""`cofactor promote`: checked, atomic, told; a running service follows, and the way back takes
+no time.
+"""
 
 from __future__ import annotations
 
@@ -39,13 +41,20 @@ def said(capsys: pytest.CaptureFixture[str], *words: str, code: int = 0) -> str:
     return out if code == 0 else err
 
 
-def test_versions_are_listed_with_the_one_that_answers(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_versions_are_listed_with_the_one_that_answers(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     told = json.loads(said(capsys, str(folder), "--json"))
-    assert (told["current"], [row["version"] for row in told["versions"]]) == ("good", ["bad", "good"])
+    assert (told["current"], [row["version"] for row in told["versions"]]) == (
+        "good",
+        ["bad", "good"],
+    )
     assert "now" in said(capsys, str(folder))
 
 
-def test_promotion_says_what_was_checked_and_rollback_takes_less_than_a_second(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_promotion_says_what_was_checked_and_rollback_takes_less_than_a_second(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     text = said(capsys, str(folder), "bad")
     assert "checked: files and checksums" in text
     assert "no stored events to compare on" in text
@@ -64,7 +73,9 @@ def test_promotion_says_what_was_checked_and_rollback_takes_less_than_a_second(f
     assert "no version before" in said(capsys, str(folder), "--rollback", code=1)
 
 
-def test_much_worse_version_is_refused_on_a_store_in_use_unless_forced(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_much_worse_version_is_refused_on_a_store_in_use_unless_forced(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     from cofactor import load
 
     model = load(folder / "good")
@@ -74,7 +85,10 @@ def test_much_worse_version_is_refused_on_a_store_in_use_unless_forced(folder: P
         for number in range(60):
             history = [ids[number % 41], ids[(number * 7 + 3) % 41]]
             following = model.recommend(history=dict.fromkeys(history, 4.0), k=1).ids[0]
-            events = [Event(user_id=f"p{number}", item_id=item, time=n) for n, item in enumerate((*history, following))]
+            events = [
+                Event(user_id=f"p{number}", item_id=item, time=n)
+                for n, item in enumerate((*history, following))
+            ]
             store.append(events).result()
         refused = said(capsys, str(folder), "bad", code=1)
         assert "isn't promoted: recall@20 on the last event of 60 users" in refused
@@ -84,7 +98,9 @@ def test_much_worse_version_is_refused_on_a_store_in_use_unless_forced(folder: P
         assert "recall@20 on the last event of 60 users" in said(capsys, str(folder), "good")
 
 
-def test_damaged_version_single_model_and_wrong_names_are_one_sentence(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_damaged_version_single_model_and_wrong_names_are_one_sentence(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     tensors = folder / "bad" / "tensors.safetensors"
     raw = bytearray(tensors.read_bytes())
     raw[-1] ^= 1

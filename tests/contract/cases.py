@@ -1,10 +1,13 @@
-"""What the contract suite needs to know of each model: settings that make it small. Five lines for a new one."""
+"""What the contract suite needs to know of each model: settings that make it small. Five lines
+for a new one.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
-# name -> settings for tiny data; how close fold-in has to come to the trained row is the same for all.
+# name -> settings for tiny data; how close fold-in has to come to the trained row is the same for
+# all.
 CASES: dict[str, dict[str, Any]] = {
     "popularity": {},
     "ials": {"factors": 6, "unobserved_weight": 0.1, "regularization": 0.01},
@@ -14,20 +17,85 @@ CASES: dict[str, dict[str, Any]] = {
     "bpr": {"factors": 16, "epochs": 200},
     "warp": {"factors": 4, "epochs": 60, "regularization": 0.02},
     "logistic_mf": {"factors": 4, "negatives": 0, "alpha": 1.0, "regularization": 2.0},
-    "biased_mf": {"factors": 4, "epochs": 60, "learning_rate": 0.05, "decay": 0.99, "init_scale": 0.1, "regularization": 0.02},
-    "svdpp": {"factors": 4, "epochs": 60, "learning_rate": 0.05, "decay": 0.99, "init_scale": 0.1, "regularization": 0.02},
+    "biased_mf": {
+        "factors": 4,
+        "epochs": 60,
+        "learning_rate": 0.05,
+        "decay": 0.99,
+        "init_scale": 0.1,
+        "regularization": 0.02,
+    },
+    "svdpp": {
+        "factors": 4,
+        "epochs": 60,
+        "learning_rate": 0.05,
+        "decay": 0.99,
+        "init_scale": 0.1,
+        "regularization": 0.02,
+    },
     "latent_factor": {"factors": 4, "epochs": 40, "batch_size": 128, "regularization": 0.02},
-    "mlp": {"factors": 8, "hidden": (16,), "epochs": 30, "batch_size": 128, "learning_rate": 0.02, "dropout": 0.0},
-    "dense_net": {"factors": 8, "hidden": (16,), "epochs": 30, "batch_size": 128, "learning_rate": 0.02, "dropout": 0.0},
-    "collab_fnet": {"factors": 8, "hidden": (16,), "epochs": 30, "batch_size": 128, "learning_rate": 0.02, "dropout": 0.0},
-    "neumf": {"factors": 8, "hidden": (16, 8), "epochs": 25, "batch_size": 128, "learning_rate": 0.02, "pretrain_epochs": 5},
+    "mlp": {
+        "factors": 8,
+        "hidden": (16,),
+        "epochs": 30,
+        "batch_size": 128,
+        "learning_rate": 0.02,
+        "dropout": 0.0,
+    },
+    "dense_net": {
+        "factors": 8,
+        "hidden": (16,),
+        "epochs": 30,
+        "batch_size": 128,
+        "learning_rate": 0.02,
+        "dropout": 0.0,
+    },
+    "collab_fnet": {
+        "factors": 8,
+        "hidden": (16,),
+        "epochs": 30,
+        "batch_size": 128,
+        "learning_rate": 0.02,
+        "dropout": 0.0,
+    },
+    "neumf": {
+        "factors": 8,
+        "hidden": (16, 8),
+        "epochs": 25,
+        "batch_size": 128,
+        "learning_rate": 0.02,
+        "pretrain_epochs": 5,
+    },
     "content_knn": {"text": ("title",)},
     "content_ridge": {"ridge": 0.3},
-    "feature_ials": {"factors": 6, "unobserved_weight": 0.1, "regularization": 0.01, "popularity_power": 0.3, "text": ("title",)},
-    "two_tower": {"factors": 8, "epochs": 20, "batch_size": 128, "regularization": 0.05, "learning_rate": 0.02, "text": ("title",)},
-    "content_blend": {"ridge_settings": ("ridge=0.3",), "ials_settings": ("factors=6", "unobserved_weight=0.1", "regularization=0.01")},
+    "feature_ials": {
+        "factors": 6,
+        "unobserved_weight": 0.1,
+        "regularization": 0.01,
+        "popularity_power": 0.3,
+        "text": ("title",),
+    },
+    "two_tower": {
+        "factors": 8,
+        "epochs": 20,
+        "batch_size": 128,
+        "regularization": 0.05,
+        "learning_rate": 0.02,
+        "text": ("title",),
+    },
+    "content_blend": {
+        "ridge_settings": ("ridge=0.3",),
+        "ials_settings": ("factors=6", "unobserved_weight=0.1", "regularization=0.01"),
+    },
     "bridge": {"base_settings": ("factors=6", "unobserved_weight=0.1", "regularization=0.01")},
-    "lstm_rating": {"factors": 8, "hidden": 16, "epochs": 8, "batch_size": 8, "learning_rate": 0.02, "dropout": 0.0},
+    "lstm_rating": {
+        "factors": 8,
+        "hidden": 16,
+        "epochs": 8,
+        "batch_size": 8,
+        "learning_rate": 0.02,
+        "dropout": 0.0,
+    },
 }
 
 # Models that rank everybody alike: the tests of personal taste don't concern them.

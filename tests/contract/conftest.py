@@ -21,7 +21,8 @@ N_USERS, N_ITEMS = 60, 32  # the last user and the last item have no interaction
 
 @cache
 def checkerboard(ratings: bool) -> Interactions:
-    """Users like items of their own parity: they took two thirds of those, and rated them 4 or 5, others 1 or 2.
+    """Users like items of their own parity: they took two thirds of those, and rated them 4 or 5,
+    others 1 or 2.
 
     User ids are strings, item ids are int64 that don't count from 0; titles name the parity.
     """
@@ -33,14 +34,21 @@ def checkerboard(ratings: bool) -> Interactions:
     took[-1] = False
     took[:, -1] = False
     users, items = np.nonzero(took)
-    values = np.where(same[users, items], rng.integers(4, 6, len(users)), rng.integers(1, 3, len(users))).astype(np.float32)
+    values = np.where(
+        same[users, items], rng.integers(4, 6, len(users)), rng.integers(1, 3, len(users))
+    ).astype(np.float32)
     made = Interactions.from_rows(
-        users, items, values if ratings else None, rng.integers(10**9, 10**9 + 10**6, len(users)),
+        users,
+        items,
+        values if ratings else None,
+        rng.integers(10**9, 10**9 + 10**6, len(users)),
         users=IdMap(pa.array([f"user {u:03d} é" for u in range(N_USERS)])),
         items=IdMap(np.arange(N_ITEMS, dtype=np.int64) * 10 + 100),
-    )  # fmt: skip
+    )
     titles = pa.array([f"{'even' if i % 2 == 0 else 'odd'} number {i}" for i in range(N_ITEMS)])
-    object.__setattr__(made, "catalogue", Catalogue(pa.table({"title": titles, "size": pa.array(range(N_ITEMS))})))
+    object.__setattr__(
+        made, "catalogue", Catalogue(pa.table({"title": titles, "size": pa.array(range(N_ITEMS))}))
+    )
     return made
 
 
@@ -51,7 +59,9 @@ def data_for(name: str) -> Interactions:
 
 def fitted_anew(name: str, *, seed: int = 3, threads: int = 1) -> Recommender:
     """Fit a model of the registry on the tiny data."""
-    return registry.create(name, **CASES[name]).fit(data_for(name), run=Run(seed=seed, threads=threads, device="cpu"))
+    return registry.create(name, **CASES[name]).fit(
+        data_for(name), run=Run(seed=seed, threads=threads, device="cpu")
+    )
 
 
 _fitted = cache(fitted_anew)

@@ -5,7 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cofactor.base.errors import ArgumentError, NotFittedError, TraitError, UnknownIdError, UnknownNameError
+from cofactor.base.errors import (
+    ArgumentError,
+    NotFittedError,
+    TraitError,
+    UnknownIdError,
+    UnknownNameError,
+)
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.models import registry
@@ -33,16 +39,24 @@ def test_fit_returns_self_and_second_fit_equals_the_first(name: str) -> None:
 
 def test_fit_leaves_the_data_untouched(name: str) -> None:
     data = data_for(name)
-    arrays = [a for a in (data.indptr, data.item_rows, data.values, data.times, data.order) if a is not None]
+    arrays = [
+        a
+        for a in (data.indptr, data.item_rows, data.values, data.times, data.order)
+        if a is not None
+    ]
     before = [a.copy() for a in arrays]
     fitted_anew(name, seed=5)
     for was, now in zip(before, arrays, strict=True):
         np.testing.assert_array_equal(was, now)
 
 
-def test_threads_do_not_change_the_result_where_the_model_says_so(name: str, model: Recommender) -> None:
+def test_threads_do_not_change_the_result_where_the_model_says_so(
+    name: str, model: Recommender
+) -> None:
     if not model.traits.same_on_any_threads:
-        pytest.skip(f"{name} is lock-free: only threads=1 repeats bit for bit, and says so in its traits")
+        pytest.skip(
+            f"{name} is lock-free: only threads=1 repeats bit for bit, and says so in its traits"
+        )
     two = fitted_anew(name, threads=2).score_rows(ALL_USERS)
     np.testing.assert_allclose(two, model.score_rows(ALL_USERS), rtol=1e-4, atol=1e-5)
 
@@ -57,13 +71,18 @@ def test_scores_are_finite_float32_of_users_by_items(model: Recommender) -> None
 def test_score_of_one_user_equals_its_row_of_a_batch(model: Recommender) -> None:
     batch = model.score_rows(ALL_USERS)
     for user in (0, 7, N_USERS - 1):
-        np.testing.assert_allclose(model.score_rows(np.array([user]))[0], batch[user], rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(
+            model.score_rows(np.array([user]))[0], batch[user], rtol=1e-5, atol=1e-6
+        )
 
 
 def test_score_of_some_items_equals_their_columns(model: Recommender) -> None:
     items = np.array([5, 0, N_ITEMS - 1], np.int32)
     np.testing.assert_allclose(
-        model.score_rows(ALL_USERS, items), model.score_rows(ALL_USERS)[:, items], rtol=1e-5, atol=1e-6
+        model.score_rows(ALL_USERS, items),
+        model.score_rows(ALL_USERS)[:, items],
+        rtol=1e-5,
+        atol=1e-6,
     )
 
 
@@ -78,12 +97,17 @@ def test_recommend_never_returns_seen_items_and_orders_by_score(model: Recommend
     assert len(best) == N_USERS
     for user, found in best.items():
         row = int(model.data.users.rows(user)[0])
-        unseen = np.setdiff1d(np.arange(N_ITEMS), model.data.item_rows[model.data.indptr[row] : model.data.indptr[row + 1]])
+        unseen = np.setdiff1d(
+            np.arange(N_ITEMS),
+            model.data.item_rows[model.data.indptr[row] : model.data.indptr[row + 1]],
+        )
         np.testing.assert_allclose(found, -np.sort(-scores[row, unseen]), rtol=1e-4, atol=1e-5)
 
 
 def test_k_above_the_catalogue_gives_all_there_is_without_filler(model: Recommender) -> None:
-    table = model.recommend(model.data.users.ids([0]), k=10 * N_ITEMS, exclude_seen=False, run=ONE_THREAD)
+    table = model.recommend(
+        model.data.users.ids([0]), k=10 * N_ITEMS, exclude_seen=False, run=ONE_THREAD
+    )
     assert len(table) == N_ITEMS
     assert len(set(table.ids)) == N_ITEMS
     assert [line["rank"] for line in table] == list(range(1, N_ITEMS + 1))
@@ -127,12 +151,17 @@ def test_state_holds_the_declared_arrays_and_restores_equal_scores(model: Recomm
     np.testing.assert_array_equal(again.score_rows(ALL_USERS), model.score_rows(ALL_USERS))
 
 
-def test_fold_in_of_a_trained_users_history_ranks_nearly_as_the_trained_row(name: str, model: Recommender) -> None:
+def test_fold_in_of_a_trained_users_history_ranks_nearly_as_the_trained_row(
+    name: str, model: Recommender
+) -> None:
     if name in IMPERSONAL:
         pytest.skip("ranks everybody alike")
     trained = model.score_rows(ACTIVE)
     folded = model.score_audience(model.fold_in(model.data.histories(ACTIVE)))
-    overlaps = [len(set(np.argsort(-t)[:10]) & set(np.argsort(-f)[:10])) / 10 for t, f in zip(trained, folded, strict=True)]
+    overlaps = [
+        len(set(np.argsort(-t)[:10]) & set(np.argsort(-f)[:10])) / 10
+        for t, f in zip(trained, folded, strict=True)
+    ]
     assert np.mean(overlaps) >= 0.8
     correlations = [np.corrcoef(t, f)[0, 1] for t, f in zip(trained, folded, strict=True)]
     assert np.mean(correlations) >= 0.9
@@ -155,13 +184,17 @@ def test_personal_models_find_the_taste(name: str, model: Recommender) -> None:
     if name in IMPERSONAL:
         pytest.skip("ranks everybody alike")
     table = model.recommend(model.data.users.ids(ACTIVE), k=3, run=ONE_THREAD)
-    right = [int(line["user_id"].split()[1]) % 2 == (line["item_id"] - 100) // 10 % 2 for line in table]
+    right = [
+        int(line["user_id"].split()[1]) % 2 == (line["item_id"] - 100) // 10 % 2 for line in table
+    ]
     assert np.mean(right) >= 0.9
     unseen = model.recommend(history=[100, 120, 140, 160, 180], k=3, run=ONE_THREAD)
     assert all((item - 100) // 10 % 2 == 0 for item in unseen.ids)
 
 
-def test_similar_items_share_the_taste_and_leave_the_item_out(name: str, model: Recommender) -> None:
+def test_similar_items_share_the_taste_and_leave_the_item_out(
+    name: str, model: Recommender
+) -> None:
     if not model.traits.finds_similar:
         with pytest.raises(TraitError, match="similarity"):
             model.similar_items(100)
@@ -189,8 +222,12 @@ def test_explanation_adds_up_to_the_score(model: Recommender) -> None:
     explained = model.explain(user, item)
     row = np.flatnonzero(model.data.users.find([user]) >= 0)
     assert row.size == 1
-    assert explained.score == pytest.approx(float(model.score(user, item)[0, 0]), rel=1e-3, abs=1e-4)
-    assert explained.score == pytest.approx(sum(r.contribution for r in explained.reasons) + explained.rest, rel=1e-6)
+    assert explained.score == pytest.approx(
+        float(model.score(user, item)[0, 0]), rel=1e-3, abs=1e-4
+    )
+    assert explained.score == pytest.approx(
+        sum(r.contribution for r in explained.reasons) + explained.rest, rel=1e-6
+    )
     mine = model.data.item_rows[model.data.indptr[6] : model.data.indptr[7]]
     assert {r.id for r in explained.reasons} <= set(model.data.items.ids(mine))
 
@@ -207,7 +244,9 @@ def test_predictions_are_finite_on_the_datas_scale_or_refused(model: Recommender
     assert ((values >= 1) & (values <= 5)).all()
 
 
-def test_rating_models_predict_the_training_data_better_than_the_mean(name: str, model: Recommender) -> None:
+def test_rating_models_predict_the_training_data_better_than_the_mean(
+    name: str, model: Recommender
+) -> None:
     if not model.traits.predicts_ratings or name in IMPERSONAL:
         pytest.skip("predicts no personal ratings")
     data = model.data

@@ -1,4 +1,6 @@
-"""Small interaction matrices with what breaks kernels: empty rows, one giant row, negative values."""
+"""Small interaction matrices with what breaks kernels: empty rows, one giant row, negative
+values.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,11 @@ def both_orders(x):
     parts = []
     for matrix in (sp.csr_matrix(x), sp.csr_matrix(x.T)):
         matrix.sort_indices()
-        parts += [matrix.indptr.astype(np.int64), matrix.indices.astype(np.int32), matrix.data.astype(np.float32)]
+        parts += [
+            matrix.indptr.astype(np.int64),
+            matrix.indices.astype(np.int32),
+            matrix.data.astype(np.float32),
+        ]
     return parts
 
 

@@ -59,7 +59,12 @@ def test_sets_of_bits_walked_lists_and_the_twin_agree(n_users, monkeypatch):
 @given(st.data())
 def test_counts_are_the_product_of_the_matrix_with_itself(data):
     n_users, n_items = data.draw(st.integers(1, 140)), data.draw(st.integers(1, 100))
-    x = binary(np.random.default_rng(data.draw(st.integers(0, 10**6))), n_users, n_items, data.draw(st.floats(0.01, 1.0)))
+    x = binary(
+        np.random.default_rng(data.draw(st.integers(0, 10**6))),
+        n_users,
+        n_items,
+        data.draw(st.floats(0.01, 1.0)),
+    )
     most = -(-n_users // 32)
     words = data.draw(st.lists(st.integers(1, most), min_size=1, max_size=-(-n_items // 32)))
     user_indptr, user_indices, _, item_indptr, item_users, _ = both_orders(x)
@@ -74,10 +79,15 @@ def test_counts_are_the_product_of_the_matrix_with_itself(data):
 
 
 def test_more_users_than_are_counted_at_once(monkeypatch):
-    n_users = 64 * bitsets.WORDS_AT_ONCE + 71  # a half of them in the second part of the words: many have nothing, and come last
+    n_users = (
+        64 * bitsets.WORDS_AT_ONCE + 71
+    )  # a half of them in the second part of the words: many have nothing, and come last
     x = binary(np.random.default_rng(1), n_users, 40, 0.3)
     walked = neighbours_with(WALKED, x, 7, 2, monkeypatch)
-    assert_same(neighbours_with([-(-n_users // 32), bitsets.WORDS_AT_ONCE + 1], x, 7, 2, monkeypatch), walked)
+    assert_same(
+        neighbours_with([-(-n_users // 32), bitsets.WORDS_AT_ONCE + 1], x, 7, 2, monkeypatch),
+        walked,
+    )
 
 
 def test_dense_data_take_sets_sparse_data_lists_and_weighed_data_neither(monkeypatch):

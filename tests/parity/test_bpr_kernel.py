@@ -13,12 +13,21 @@ SEED = np.uint64(2**63 + 12345)
 
 def make_rows(rows: list[list[int]]) -> tuple[np.ndarray, np.ndarray]:
     indptr = np.cumsum([0] + [len(row) for row in rows]).astype(np.int64)
-    return indptr, np.concatenate([np.asarray(sorted(row), np.int32) for row in rows]).astype(np.int32)
+    return indptr, np.concatenate([np.asarray(sorted(row), np.int32) for row in rows]).astype(
+        np.int32
+    )
 
 
 def nasty_rows(n_items: int) -> list[list[int]]:
     generator = np.random.default_rng(5)
-    rows: list[list[int]] = [[], list(range(n_items)), list(range(1, n_items)), [0], [n_items - 1], []]
+    rows: list[list[int]] = [
+        [],
+        list(range(n_items)),
+        list(range(1, n_items)),
+        [0],
+        [n_items - 1],
+        [],
+    ]
     for size in generator.integers(1, n_items // 2, 15):
         rows.append(generator.choice(n_items, size, replace=False).tolist())
     return rows
@@ -26,7 +35,9 @@ def nasty_rows(n_items: int) -> list[list[int]]:
 
 def start(n_users: int, n_items: int, factors: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     generator = np.random.default_rng(factors)
-    users, items = (generator.normal(0, 0.5, (n, factors)).astype(np.float32) for n in (n_users, n_items))
+    users, items = (
+        generator.normal(0, 0.5, (n, factors)).astype(np.float32) for n in (n_users, n_items)
+    )
     return users, items, generator.normal(0, 0.1, n_items).astype(np.float32)
 
 
@@ -35,7 +46,11 @@ def test_one_thread_equals_the_reference(factors: int, law: str) -> None:
     n_items = 23
     indptr, indices = make_rows(nasty_rows(n_items))
     n_users = len(indptr) - 1
-    table = UNIFORM if law == "uniform" else alias_table(np.bincount(indices, minlength=n_items).astype(np.float64))
+    table = (
+        UNIFORM
+        if law == "uniform"
+        else alias_table(np.bincount(indices, minlength=n_items).astype(np.float64))
+    )
     order = np.random.default_rng(1).permutation(n_users).astype(np.int32)
     ours, theirs = start(n_users, n_items, factors), start(n_users, n_items, factors)
     settings = (0.1, 0.01, 0.02, 0.03, 0.04)
@@ -55,7 +70,9 @@ def test_one_thread_is_reproducible_bit_for_bit() -> None:
     runs = []
     for _ in range(2):
         parameters = start(n_users, 31, 16)
-        result = fast.bpr_epoch(indptr, indices, order, *parameters, 0.1, 0.01, 0.01, 0.01, 0.0, *UNIFORM, SEED, 1)
+        result = fast.bpr_epoch(
+            indptr, indices, order, *parameters, 0.1, 0.01, 0.01, 0.01, 0.0, *UNIFORM, SEED, 1
+        )
         runs.append((result, [array.tobytes() for array in parameters]))
     assert runs[0] == runs[1]
 
@@ -65,7 +82,20 @@ def test_users_with_no_item_or_all_items_stay_as_they_are() -> None:
     users, items, bias = start(3, 3, 16)
     before = users.copy()
     fast.bpr_epoch(
-        indptr, indices, np.arange(3, dtype=np.int32), users, items, bias, 0.1, 0.1, 0.1, 0.1, 0.1, *UNIFORM, SEED, 2
+        indptr,
+        indices,
+        np.arange(3, dtype=np.int32),
+        users,
+        items,
+        bias,
+        0.1,
+        0.1,
+        0.1,
+        0.1,
+        0.1,
+        *UNIFORM,
+        SEED,
+        2,
     )
     np.testing.assert_array_equal(users[:2], before[:2])
     assert np.abs(users[2] - before[2]).min() > 0
@@ -75,7 +105,9 @@ def test_an_epoch_without_pairs_gives_zero_loss() -> None:
     indptr, indices = make_rows([[], [0, 1, 2]])
     users, items, bias = start(2, 3, 16)
     order = np.arange(2, dtype=np.int32)
-    result = fast.bpr_epoch(indptr, indices, order, users, items, bias, 0.1, 0.0, 0.0, 0.0, 0.0, *UNIFORM, SEED, 1)
+    result = fast.bpr_epoch(
+        indptr, indices, order, users, items, bias, 0.1, 0.0, 0.0, 0.0, 0.0, *UNIFORM, SEED, 1
+    )
     assert result == (0.0, 0.0)
 
 
@@ -105,12 +137,17 @@ def test_loss_of_a_wide_margin_is_true(margin: float) -> None:
     users, items = np.ones((1, 16), np.float32), np.zeros((2, 16), np.float32)
     bias = np.array([margin, 0.0], np.float32)
     order = np.zeros(1, np.int32)
-    loss, _ = fast.bpr_epoch(indptr, indices, order, users, items, bias, 0.1, 0.0, 0.0, 0.0, 0.0, *UNIFORM, SEED, 1)
+    loss, _ = fast.bpr_epoch(
+        indptr, indices, order, users, items, bias, 0.1, 0.0, 0.0, 0.0, 0.0, *UNIFORM, SEED, 1
+    )
     assert loss == pytest.approx(np.logaddexp(0.0, -margin), rel=1e-5, abs=1e-12)
 
 
 def test_blocks_are_learned_on_two_threads() -> None:
-    rows = [[item for item in range(30) if item % 3 == user % 3 and (item + user) % 7] for user in range(60)]
+    rows = [
+        [item for item in range(30) if item % 3 == user % 3 and (item + user) % 7]
+        for user in range(60)
+    ]
     indptr, indices = make_rows(rows)
     generator = np.random.default_rng(0)
     users, items = (generator.normal(0, 0.1, (n, 16)).astype(np.float32) for n in (60, 30))
@@ -119,7 +156,9 @@ def test_blocks_are_learned_on_two_threads() -> None:
         order = generator.permutation(60).astype(np.int32)
         seed = np.uint64(epoch)
         losses.append(
-            fast.bpr_epoch(indptr, indices, order, users, items, bias, 0.1, *[0.001] * 4, *UNIFORM, seed, 2)
+            fast.bpr_epoch(
+                indptr, indices, order, users, items, bias, 0.1, *[0.001] * 4, *UNIFORM, seed, 2
+            )
         )
     assert losses[-1][0] < 0.5 * losses[0][0]
     scores = users @ items.T + bias
@@ -134,7 +173,9 @@ def test_fold_in_equals_the_reference_and_depends_on_the_history_alone() -> None
     _, items, bias = start(3, n_items, 16)
     settings = (items, bias, 0.1, 0.01, *UNIFORM, 4, 20, SEED)
     ours = fast.bpr_fold_in(indptr, indices, *settings)
-    np.testing.assert_allclose(ours, slow.bpr_fold_in(indptr, indices, *settings), rtol=1e-3, atol=1e-5)
+    np.testing.assert_allclose(
+        ours, slow.bpr_fold_in(indptr, indices, *settings), rtol=1e-3, atol=1e-5
+    )
     assert not ours[[0, 1, 5]].any()
     alone = fast.bpr_fold_in(*make_rows([rows[-1]]), *settings)
     np.testing.assert_array_equal(alone[0], ours[-1])

@@ -11,13 +11,18 @@ NO_TIMES = np.empty(0, np.int64)
 
 
 def pairs(kind: str) -> tuple[np.ndarray, np.ndarray, int, int]:
-    """User rows, item rows, and their counts: with empty users and items, repeats, and one giant row."""
+    """User rows, item rows, and their counts: with empty users and items, repeats, and one giant
+    row.
+    """
     generator = np.random.default_rng(11)
     n_users, n_items = 37, 23
     if kind == "none":
         users, items = np.zeros(0, np.int32), np.zeros(0, np.int32)
     elif kind == "one user":
-        users, items = np.full(400, 5, np.int32), generator.integers(2, n_items, 400).astype(np.int32)
+        users, items = (
+            np.full(400, 5, np.int32),
+            generator.integers(2, n_items, 400).astype(np.int32),
+        )
     else:
         users = generator.integers(1, n_users - 1, 900).astype(np.int32)
         items = generator.integers(1, n_items, 900).astype(np.int32)
@@ -32,7 +37,9 @@ KINDS = ("none", "one user", "shuffled", "grouped")
 @pytest.mark.parametrize("kind", KINDS)
 def test_csr_order_equals_the_reference(kind: str) -> None:
     users, items, n_users, _ = pairs(kind)
-    for ours, theirs in zip(fast.csr_order(users, items, n_users), slow.csr_order(users, items, n_users), strict=True):
+    for ours, theirs in zip(
+        fast.csr_order(users, items, n_users), slow.csr_order(users, items, n_users), strict=True
+    ):
         assert ours.dtype == theirs.dtype == np.int64
         np.testing.assert_array_equal(ours, theirs)
 
@@ -60,7 +67,9 @@ def test_transpose_equals_the_reference(kind: str) -> None:
     users, items, n_users, n_items = pairs(kind)
     indptr, order = slow.csr_order(users, items, n_users)
     for ours, theirs in zip(
-        fast.transpose(indptr, items[order], n_items), slow.transpose(indptr, items[order], n_items), strict=True
+        fast.transpose(indptr, items[order], n_items),
+        slow.transpose(indptr, items[order], n_items),
+        strict=True,
     ):
         assert ours.dtype == theirs.dtype
         np.testing.assert_array_equal(ours, theirs)
@@ -73,7 +82,10 @@ def test_chronological_equals_the_reference(kind: str, timed: bool) -> None:
     indptr, order = slow.csr_order(users, items, n_users)
     times = np.random.default_rng(17).integers(0, 9, len(users)) if timed else NO_TIMES
     for source in (order, NO_TIMES):
-        ours, theirs = fast.chronological(indptr, source, times), slow.chronological(indptr, source, times)
+        ours, theirs = (
+            fast.chronological(indptr, source, times),
+            slow.chronological(indptr, source, times),
+        )
         assert ours.dtype == theirs.dtype == np.int64
         np.testing.assert_array_equal(ours, theirs)
 
@@ -84,7 +96,10 @@ def test_sorted_pairs_are_told_and_their_rows_found(kind: str) -> None:
     if kind == "sorted":
         kept = np.unique(users.astype(np.int64) * n_items + items)
         users, items = (kept // n_items).astype(np.int32), (kept % n_items).astype(np.int32)
-    ours, theirs = fast.indptr_if_sorted(users, items, n_users), slow.indptr_if_sorted(users, items, n_users)
+    ours, theirs = (
+        fast.indptr_if_sorted(users, items, n_users),
+        slow.indptr_if_sorted(users, items, n_users),
+    )
     assert ours.dtype == theirs.dtype == np.int64
     np.testing.assert_array_equal(ours, theirs)
     assert len(ours) == (n_users + 1 if kind in ("sorted", "none") else 0)

@@ -38,15 +38,26 @@ def test_history_scores_agree_with_the_twin(kind):
     generator = np.random.default_rng(5)
     x = nasty(kind, generator)
     indptr, indices, values = both_orders(x)[:3]
-    weights = (generator.integers(-4, 5, (37, 530)) * (generator.random((37, 530)) < 0.3)).astype(np.float32)
+    weights = (generator.integers(-4, 5, (37, 530)) * (generator.random((37, 530)) < 0.3)).astype(
+        np.float32
+    )
     sparse = sp.csr_matrix(weights)
-    sparse_parts = (sparse.indptr.astype(np.int64), sparse.indices.astype(np.int32), sparse.data, 530)
+    sparse_parts = (
+        sparse.indptr.astype(np.int64),
+        sparse.indices.astype(np.int32),
+        sparse.data,
+        530,
+    )
     for threads in (1, 3):
         dense_scores = fast_history.scores_from_dense(indptr, indices, values, weights, threads)
-        sparse_scores = fast_history.scores_from_sparse(indptr, indices, values, *sparse_parts, threads)
+        sparse_scores = fast_history.scores_from_sparse(
+            indptr, indices, values, *sparse_parts, threads
+        )
         np.testing.assert_array_equal(dense_scores, x @ weights)
         np.testing.assert_array_equal(sparse_scores, x @ weights)
-    np.testing.assert_array_equal(slow_history.scores_from_dense(indptr, indices, values, weights, 1), x @ weights)
+    np.testing.assert_array_equal(
+        slow_history.scores_from_dense(indptr, indices, values, weights, 1), x @ weights
+    )
     np.testing.assert_array_equal(
         slow_history.scores_from_sparse(indptr, indices, values, *sparse_parts, 1), x @ weights
     )

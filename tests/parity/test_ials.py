@@ -61,7 +61,13 @@ def problem(name, seed=5):
     return (*csr(n_rows, n_columns, lengths, rng), fixed, solved)
 
 
-CASES = ["random", "whole blocks of factors", "giant row and empty rows", "one factor", "nothing at all"]
+CASES = [
+    "random",
+    "whole blocks of factors",
+    "giant row and empty rows",
+    "one factor",
+    "nothing at all",
+]
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -87,7 +93,9 @@ def test_gram_matrix_is_that_of_all_rows(factors):
     shares = np.random.default_rng(4).uniform(0.2, 3.0, len(fixed)).astype(np.float32)
     basis, diagonal = cpu.gram_basis(fixed, 0.3, shares)
     wide = fixed.astype(np.float64)
-    np.testing.assert_allclose(basis.T @ (0.3 * (wide.T * shares) @ wide) @ basis, np.diag(diagonal), atol=2e-3)
+    np.testing.assert_allclose(
+        basis.T @ (0.3 * (wide.T * shares) @ wide) @ basis, np.diag(diagonal), atol=2e-3
+    )
 
 
 @pytest.mark.parametrize("solver", SOLVERS)
@@ -110,7 +118,17 @@ def test_solver_gives_the_same_bits_for_any_thread_count(solver):
     for threads in (1, 2):
         out = solved.copy()
         with native_threads(threads):
-            fast(indptr, indices, weights, fixed, diagonal, ridge, np.arange(len(solved)), out, *extra)
+            fast(
+                indptr,
+                indices,
+                weights,
+                fixed,
+                diagonal,
+                ridge,
+                np.arange(len(solved)),
+                out,
+                *extra,
+            )
         results.append(out)
     assert np.array_equal(*results)
 
@@ -120,13 +138,18 @@ def test_solver_gives_the_same_bits_for_any_thread_count(solver):
 def test_half_epoch_gives_the_same_scores_as_its_plain_twin(case, solver):
     indptr, indices, weights, fixed, solved = problem(case)
     ridge = cpu.row_ridge(indptr, len(fixed), 0.2, 0.1, 1.0)
-    np.testing.assert_allclose(ridge, reference.row_ridge(indptr, len(fixed), 0.2, 0.1, 1.0), rtol=1e-6)
+    np.testing.assert_allclose(
+        ridge, reference.row_ridge(indptr, len(fixed), 0.2, 0.1, 1.0), rtol=1e-6
+    )
     scores = []
     shares = None if solver == "cholesky" else np.linspace(0.5, 2, len(fixed)).astype(np.float32)
     for module in (cpu, reference):
         y, x = fixed.copy(), solved.copy()
-        # Enough steps to be exact, and one block: eigenvectors may differ in sign, and then so would a partial solution.
-        module.half_epoch(indptr, indices, weights, y, x, 0.2, ridge, solver, 60, fixed.shape[1], shares)
+        # Enough steps to be exact, and one block: eigenvectors may differ in sign, and then so
+        # would a partial solution.
+        module.half_epoch(
+            indptr, indices, weights, y, x, 0.2, ridge, solver, 60, fixed.shape[1], shares
+        )
         scores.append(x @ y.T)
     np.testing.assert_allclose(scores[0], scores[1], atol=5e-5)
 
@@ -134,7 +157,10 @@ def test_half_epoch_gives_the_same_scores_as_its_plain_twin(case, solver):
 @pytest.mark.parametrize("case", CASES)
 def test_loss_equals_a_loop_over_all_pairs(case):
     indptr, indices, weights, fixed, solved = problem(case)
-    ridges = reference.row_ridge(indptr, len(fixed), 0.2, 0.1, 0.5), np.linspace(0.1, 2, len(fixed)).astype(np.float32)
+    ridges = (
+        reference.row_ridge(indptr, len(fixed), 0.2, 0.1, 0.5),
+        np.linspace(0.1, 2, len(fixed)).astype(np.float32),
+    )
     arguments = (indptr, indices, weights, solved, fixed, 0.2, *ridges)
     assert cpu.loss(*arguments) == pytest.approx(reference.loss(*arguments), rel=1e-9)
 
@@ -159,8 +185,12 @@ def test_giant_row_is_found_and_solved_exactly(monkeypatch):
 def test_singular_row_is_named(module, solver):
     indptr, indices, weights, fixed, solved = problem("random")
     fixed[:] = 0
-    with pytest.raises(TrainingError, match=r"row 0 \(\d+ interactions\) is singular.*Raise the regularization"):
-        module.half_epoch(indptr, indices, weights, fixed, solved, 0.0, np.zeros(len(solved), np.float32), solver)
+    with pytest.raises(
+        TrainingError, match=r"row 0 \(\d+ interactions\) is singular.*Raise the regularization"
+    ):
+        module.half_epoch(
+            indptr, indices, weights, fixed, solved, 0.0, np.zeros(len(solved), np.float32), solver
+        )
 
 
 @pytest.mark.parametrize("module", [cpu, reference])
@@ -169,7 +199,9 @@ def test_row_with_nan_weight_is_named(module, solver):
     indptr, indices, weights, fixed, solved = problem("random")
     weights[indptr[7]] = np.nan
     with pytest.raises(TrainingError, match="row 7 "):
-        module.half_epoch(indptr, indices, weights, fixed, solved, 0.1, np.ones(len(solved), np.float32), solver)
+        module.half_epoch(
+            indptr, indices, weights, fixed, solved, 0.1, np.ones(len(solved), np.float32), solver
+        )
 
 
 @pytest.mark.parametrize("module", [cpu, reference])
@@ -177,12 +209,22 @@ def test_nan_in_the_fixed_factors_is_refused(module):
     indptr, indices, weights, fixed, solved = problem("random")
     fixed[3, 2] = np.nan
     with pytest.raises(TrainingError, match="fixed factors hold NaN"):
-        module.half_epoch(indptr, indices, weights, fixed, solved, 0.1, np.ones(len(solved), np.float32))
+        module.half_epoch(
+            indptr, indices, weights, fixed, solved, 0.1, np.ones(len(solved), np.float32)
+        )
 
 
 def test_random_matrix_of_scipy_is_accepted_as_it_is():
     matrix = sp.random(17, 13, 0.3, "csr", np.float32, np.random.default_rng(3))
     assert matrix.indices.dtype == np.int32
     fixed, solved = np.ones((13, 3), np.float32), np.zeros((17, 3), np.float32)
-    cpu.half_epoch(matrix.indptr.astype(np.int64), matrix.indices, matrix.data, fixed, solved, 0.1, np.ones(17, np.float32))
+    cpu.half_epoch(
+        matrix.indptr.astype(np.int64),
+        matrix.indices,
+        matrix.data,
+        fixed,
+        solved,
+        0.1,
+        np.ones(17, np.float32),
+    )
     assert np.isfinite(solved).all()

@@ -1,4 +1,6 @@
-"""The tiled inverse against its plain NumPy twin, and its failure on a matrix that isn't positive definite."""
+"""The tiled inverse against its plain NumPy twin, and its failure on a matrix that isn't
+positive definite.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +48,8 @@ def test_result_is_the_same_for_any_number_of_threads():
 
 
 def test_rows_of_unlike_scale_are_each_as_accurate_as_the_others():
-    # Six orders of magnitude: without bringing them to one scale, the sums of Strassen's blocks lose the small rows.
+    # Six orders of magnitude: without bringing them to one scale, the sums of Strassen's blocks
+    # lose the small rows.
     n = 400
     matrix = positive_definite(n, np.random.default_rng(5))
     size = np.random.default_rng(6).permutation(np.geomspace(1e-3, 1e3, n))

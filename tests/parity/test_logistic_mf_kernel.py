@@ -13,7 +13,13 @@ N_OTHERS = 23
 
 def nasty_csr() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     generator = np.random.default_rng(5)
-    rows: list[list[int]] = [[], list(range(N_OTHERS)), list(range(1, N_OTHERS)), [0], [N_OTHERS - 1]]
+    rows: list[list[int]] = [
+        [],
+        list(range(N_OTHERS)),
+        list(range(1, N_OTHERS)),
+        [0],
+        [N_OTHERS - 1],
+    ]
     for size in generator.integers(1, 9, 8):
         rows.append(sorted(generator.choice(N_OTHERS, size, replace=False).tolist()))
     indptr = np.cumsum([0] + [len(row) for row in rows]).astype(np.int64)
@@ -49,9 +55,13 @@ def test_gradient_is_that_of_the_log_posterior() -> None:
     items, values, negatives = np.array([1, 4]), np.array([2.0, 0.5]), np.array([0, 3, 3, 8])
 
     def loss(at: np.ndarray) -> float:
-        return slow.row_gradient(items, values, negatives, at[:-1], at[-1], others, bias, 1.7, 0.3)[0]
+        return slow.row_gradient(items, values, negatives, at[:-1], at[-1], others, bias, 1.7, 0.3)[
+            0
+        ]
 
-    _, gradient = slow.row_gradient(items, values, negatives, theta[:-1], theta[-1], others, bias, 1.7, 0.3)
+    _, gradient = slow.row_gradient(
+        items, values, negatives, theta[:-1], theta[-1], others, bias, 1.7, 0.3
+    )
     numeric = [-(loss(theta + step) - loss(theta - step)) / 2e-6 for step in np.eye(5) * 1e-6]
     np.testing.assert_allclose(gradient, numeric, rtol=1e-6, atol=1e-8)
 
@@ -62,7 +72,13 @@ def test_loss_is_that_of_a_dense_double_loop() -> None:
     x, beta, _, y, b = parameters
     expected = 0.0
     for u in range(len(x)):
-        r = dict(zip(indices[indptr[u] : indptr[u + 1]].tolist(), values[indptr[u] : indptr[u + 1]], strict=True))
+        r = dict(
+            zip(
+                indices[indptr[u] : indptr[u + 1]].tolist(),
+                values[indptr[u] : indptr[u + 1]],
+                strict=True,
+            )
+        )
         for i in range(N_OTHERS):
             s = float(x[u] @ y[i]) + float(beta[u]) + float(b[i])
             expected -= 1.5 * r.get(i, 0.0) * s - (1 + 1.5 * r.get(i, 0.0)) * np.log1p(np.exp(s))
@@ -107,7 +123,15 @@ def test_fold_in_reaches_the_optimum() -> None:
     gaps = [
         np.abs(
             slow.row_gradient(
-                indices[mine], values[mine], missing, folded[-1].astype(np.float64), beta, y, b, 1.0, 2.0
+                indices[mine],
+                values[mine],
+                missing,
+                folded[-1].astype(np.float64),
+                beta,
+                y,
+                b,
+                1.0,
+                2.0,
             )[1][:-1]
         ).max()
         for beta in np.linspace(-3, 3, 601)

@@ -72,9 +72,13 @@ def test_selection_loses_none_where_fewer_are_positive_than_are_kept(positive):
     generator = np.random.default_rng(positive)
     n, k = 2_500, 40
     values = np.zeros(n, np.float32)
-    values[generator.permutation(n)[:positive]] = generator.random(positive).astype(np.float32) + np.float32(1e-3)
+    values[generator.permutation(n)[:positive]] = generator.random(positive).astype(
+        np.float32
+    ) + np.float32(1e-3)
     rows, kept = np.full(k, -1, np.int32), np.full(k, np.nan, np.float32)
-    count = keep_best(np.arange(n, dtype=np.int32), values.view(np.int32).copy(), n, room(n), rows, kept)
+    count = keep_best(
+        np.arange(n, dtype=np.int32), values.view(np.int32).copy(), n, room(n), rows, kept
+    )
     assert count == min(positive, k)
     assert rows[:count].tolist() == np.sort(np.argsort(-values, kind="stable")[:count]).tolist()
     np.testing.assert_array_equal(kept[:count], values[rows[:count]])
@@ -83,8 +87,12 @@ def test_selection_loses_none_where_fewer_are_positive_than_are_kept(positive):
 @pytest.mark.parametrize("n", [1, 2, 9, 70])
 def test_strongest_entries_agree_with_the_twin(n):
     generator = np.random.default_rng(n)
-    matrix = generator.integers(-3, 4, (n, n)).astype(np.float32) * generator.choice([1e-6, 1.0, 50.0], (n, n))
+    matrix = generator.integers(-3, 4, (n, n)).astype(np.float32) * generator.choice(
+        [1e-6, 1.0, 50.0], (n, n)
+    )
     matrix = np.ascontiguousarray(matrix, np.float32)
     for keep in (1, 5, 80):
-        for ours, theirs in zip(fast.strongest(matrix, keep, 3), slow.strongest(matrix, keep, 1), strict=True):
+        for ours, theirs in zip(
+            fast.strongest(matrix, keep, 3), slow.strongest(matrix, keep, 1), strict=True
+        ):
             np.testing.assert_array_equal(ours, theirs)

@@ -13,7 +13,9 @@ def test_numbers_are_the_ranks_of_the_distinct_ids(low: int, share: float) -> No
     generator = np.random.default_rng(3)
     pool = np.flatnonzero(generator.random(41) < share) + low
     pool[0] = low
-    ids = generator.permutation(np.concatenate([pool, generator.choice(pool, 300)])).astype(np.int32)
+    ids = generator.permutation(np.concatenate([pool, generator.choice(pool, 300)])).astype(
+        np.int32
+    )
     ours, theirs = ids.copy(), ids.copy()
     span = int(ids.max()) - low + 1
     tables = [np.zeros(span, np.int32) for _ in range(2)]

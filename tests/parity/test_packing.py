@@ -13,7 +13,11 @@ from cofactor.kernels.reference import packing as slow
 def test_packing_agrees_with_the_twin(shape):
     n, k, n_columns = shape
     generator = np.random.default_rng(n)
-    columns = np.stack([np.sort(generator.permutation(n_columns)[:k]) for _ in range(n)]) if n else np.zeros((0, k))
+    columns = (
+        np.stack([np.sort(generator.permutation(n_columns)[:k]) for _ in range(n)])
+        if n
+        else np.zeros((0, k))
+    )
     values = generator.normal(size=(n, k)).astype(np.float32)
     count = generator.integers(0, k + 1, n).astype(np.int32)
     arguments = (columns.astype(np.int32), values, count)

@@ -14,7 +14,9 @@ def csr(lists):
 
 
 def case(rng, n_users, n_items, *, kind="random"):
-    """Scores, truth and seen items, the two disjoint; ``kind`` says what is nasty about the scores."""
+    """Scores, truth and seen items, the two disjoint; ``kind`` says what is nasty about the
+    scores.
+    """
     scores = rng.normal(size=(n_users, n_items)).astype(np.float32)
     if kind == "ties":
         scores = rng.integers(0, 3, size=(n_users, n_items)).astype(np.float32)
@@ -27,7 +29,11 @@ def case(rng, n_users, n_items, *, kind="random"):
     truth, seen = [], []
     for _ in range(n_users):
         shuffled = rng.permutation(n_items)
-        n_truth = int(rng.integers(0, n_items + 1)) if rng.random() < 0.5 else int(rng.integers(0, min(4, n_items + 1)))
+        n_truth = (
+            int(rng.integers(0, n_items + 1))
+            if rng.random() < 0.5
+            else int(rng.integers(0, min(4, n_items + 1)))
+        )
         n_seen = int(rng.integers(0, n_items - n_truth + 1))
         if rng.random() < 0.2:  # everything that isn't true is excluded: no negatives
             n_seen = n_items - n_truth
@@ -70,7 +76,9 @@ def test_list_ranks_equal_the_reference_with_repeats_and_short_lists():
     rows = rng.integers(0, 13, (11, 8)).astype(np.int32)
     count = rng.integers(0, 9, 11).astype(np.int32)
     truth = csr([rng.permutation(13)[: rng.integers(0, 14)] for _ in range(11)])
-    np.testing.assert_array_equal(fast.list_ranks(rows, count, *truth), slow.list_ranks(rows, count, *truth))
+    np.testing.assert_array_equal(
+        fast.list_ranks(rows, count, *truth), slow.list_ranks(rows, count, *truth)
+    )
 
 
 def test_rank_metrics_equal_the_reference():
@@ -81,7 +89,9 @@ def test_rank_metrics_equal_the_reference():
     ranks = np.maximum(np.concatenate(lists), -1).astype(np.int32)
     cutoffs = np.array([1, 5, 10, 2**31 - 1])
     for got, wanted in zip(
-        fast.rank_metrics(indptr, ranks, cutoffs), slow.rank_metrics(indptr, ranks, cutoffs), strict=True
+        fast.rank_metrics(indptr, ranks, cutoffs),
+        slow.rank_metrics(indptr, ranks, cutoffs),
+        strict=True,
     ):
         np.testing.assert_allclose(got, wanted, atol=1e-12)
 
@@ -113,7 +123,9 @@ def test_resampled_means_equal_the_reference_and_the_mean_has_the_known_error():
     rng = np.random.default_rng(6)
     values = rng.normal(size=(50, 3))
     np.testing.assert_allclose(
-        fast.resampled_means(values, 7, np.uint64(9)), slow.resampled_means(values, 7, 9), atol=1e-12
+        fast.resampled_means(values, 7, np.uint64(9)),
+        slow.resampled_means(values, 7, 9),
+        atol=1e-12,
     )
     means = fast.resampled_means(values, 4000, np.uint64(9))
     np.testing.assert_allclose(means.std(axis=0), values.std(axis=0) / np.sqrt(50), rtol=0.08)

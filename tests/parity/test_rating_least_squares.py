@@ -1,4 +1,6 @@
-"""The least-squares kernels of the rating models against their references and against mathematics."""
+"""The least-squares kernels of the rating models against their references and against
+mathematics.
+"""
 
 from __future__ import annotations
 
@@ -68,7 +70,9 @@ def test_als_fits_a_tiny_matrix_exactly_when_the_ridge_vanishes() -> None:
     other = np.array([[1, 0], [0, 1], [1, 3]], np.float32)
     bias, factors = np.zeros(1, np.float32), np.zeros((1, 2), np.float32)
     tiny = np.full(1, 1e-7, np.float32)
-    fast_als.als_half_epoch(indptr, indices, values, 2.0, np.zeros(3, np.float32), other, tiny, tiny, bias, factors)
+    fast_als.als_half_epoch(
+        indptr, indices, values, 2.0, np.zeros(3, np.float32), other, tiny, tiny, bias, factors
+    )
     np.testing.assert_allclose(2.0 + bias[0] + other @ factors[0], values, atol=1e-4)
 
 
@@ -86,7 +90,9 @@ def test_repeated_bias_sweeps_reach_the_joint_ridge_solution() -> None:
     indptr, indices, values = ratings()
     rows = np.repeat(np.arange(N_USERS), np.diff(indptr))
     order = np.lexsort((rows, indices))
-    item_indptr = np.concatenate([[0], np.cumsum(np.bincount(indices, minlength=N_ITEMS))]).astype(np.int64)
+    item_indptr = np.concatenate([[0], np.cumsum(np.bincount(indices, minlength=N_ITEMS))]).astype(
+        np.int64
+    )
     by_item = (item_indptr, rows[order].astype(np.int32), values[order])
     user_bias, item_bias = np.zeros(N_USERS), np.zeros(N_ITEMS)
     for _ in range(200):

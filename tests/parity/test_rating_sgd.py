@@ -55,11 +55,23 @@ def blocked(bounds: list[int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The ratings by user and item block."""
     indptr, indices, values = ratings()
     blocks = len(bounds) - 1
-    rows = np.repeat(np.arange(N_USERS), np.diff(indptr)) * blocks + np.searchsorted(bounds, indices, side="right") - 1
-    return np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=N_USERS * blocks))]).astype(np.int64), indices, values
+    rows = (
+        np.repeat(np.arange(N_USERS), np.diff(indptr)) * blocks
+        + np.searchsorted(bounds, indices, side="right")
+        - 1
+    )
+    return (
+        np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=N_USERS * blocks))]).astype(
+            np.int64
+        ),
+        indices,
+        values,
+    )
 
 
-def run_mf(module: object, bounds: list[int], epochs: int = 3, factors: int = FACTORS) -> tuple[dict[str, np.ndarray], list[float]]:
+def run_mf(
+    module: object, bounds: list[int], epochs: int = 3, factors: int = FACTORS
+) -> tuple[dict[str, np.ndarray], list[float]]:
     """A few epochs of ``module``'s kernel from the same start."""
     held = parameters(factors=factors)
     losses = []
@@ -67,16 +79,30 @@ def run_mf(module: object, bounds: list[int], epochs: int = 3, factors: int = FA
         order = np.random.default_rng(epoch).permutation(N_USERS)
         losses.append(
             module.mf_sgd_epoch(  # type: ignore[attr-defined]
-                *blocked(bounds), order, 3.4,
-                held["user_bias"], held["item_bias"], held["user_factors"], held["item_factors"],
-                0.03, 0.05, held["reg_user"], held["reg_item"], held["reg_user_bias"], held["reg_item_bias"],
+                *blocked(bounds),
+                order,
+                3.4,
+                held["user_bias"],
+                held["item_bias"],
+                held["user_factors"],
+                held["item_factors"],
+                0.03,
+                0.05,
+                held["reg_user"],
+                held["reg_item"],
+                held["reg_user_bias"],
+                held["reg_item_bias"],
             )
-        )  # fmt: skip
+        )
     return held, losses
 
 
-def run_svdpp(module: object, n_threads: int, extra: bool, epochs: int = 3) -> tuple[dict[str, np.ndarray], list[float]]:
-    """A few epochs of ``module``'s SVD++ kernel, N(u) being the rated items or (extra) another set."""
+def run_svdpp(
+    module: object, n_threads: int, extra: bool, epochs: int = 3
+) -> tuple[dict[str, np.ndarray], list[float]]:
+    """A few epochs of ``module``'s SVD++ kernel, N(u) being the rated items or (extra) another
+    set.
+    """
     indptr, indices, values = ratings()
     implicit = ratings(seed=5, giant=False)[:2] if extra else (indptr, indices)
     held = parameters()
@@ -85,20 +111,39 @@ def run_svdpp(module: object, n_threads: int, extra: bool, epochs: int = 3) -> t
         order = np.random.default_rng(epoch).permutation(N_USERS)
         losses.append(
             module.svdpp_epoch(  # type: ignore[attr-defined]
-                indptr, indices, values, *implicit, order, 3.4,
-                held["user_bias"], held["item_bias"],
-                held["user_factors"], held["item_factors"], held["implicit_factors"],
-                0.03, 0.05, held["reg_user"], held["reg_item"], held["reg_implicit"],
-                held["reg_user_bias"], held["reg_item_bias"], n_threads,
+                indptr,
+                indices,
+                values,
+                *implicit,
+                order,
+                3.4,
+                held["user_bias"],
+                held["item_bias"],
+                held["user_factors"],
+                held["item_factors"],
+                held["implicit_factors"],
+                0.03,
+                0.05,
+                held["reg_user"],
+                held["reg_item"],
+                held["reg_implicit"],
+                held["reg_user_bias"],
+                held["reg_item_bias"],
+                n_threads,
             )
-        )  # fmt: skip
+        )
     return held, losses
 
 
-def assert_same(ours: tuple[dict[str, np.ndarray], list[float]], theirs: tuple[dict[str, np.ndarray], list[float]]) -> None:
+def assert_same(
+    ours: tuple[dict[str, np.ndarray], list[float]],
+    theirs: tuple[dict[str, np.ndarray], list[float]],
+) -> None:
     """All arrays and losses agree to rounding."""
     for name in ours[0]:
-        np.testing.assert_allclose(ours[0][name], theirs[0][name], rtol=2e-4, atol=2e-5, err_msg=name)
+        np.testing.assert_allclose(
+            ours[0][name], theirs[0][name], rtol=2e-4, atol=2e-5, err_msg=name
+        )
     np.testing.assert_allclose(ours[1], theirs[1], rtol=1e-5)
 
 
@@ -109,11 +154,16 @@ def test_mf_epochs_equal_the_reference_for_any_number_of_parts(bounds: list[int]
 
 @pytest.mark.parametrize("factors", [1, 16, 35, 48])
 def test_mf_vectors_of_any_length_equal_the_reference(factors: int) -> None:
-    assert_same(run_mf(fast_mf, [0, 6, N_ITEMS], factors=factors), run_mf(slow_mf, [0, 6, N_ITEMS], factors=factors))
+    assert_same(
+        run_mf(fast_mf, [0, 6, N_ITEMS], factors=factors),
+        run_mf(slow_mf, [0, 6, N_ITEMS], factors=factors),
+    )
 
 
 @pytest.mark.parametrize("extra", [False, True])
-def test_svdpp_one_vector_recurrence_equals_updating_every_implicit_vector_at_every_rating(extra: bool) -> None:
+def test_svdpp_one_vector_recurrence_equals_updating_every_implicit_vector_at_every_rating(
+    extra: bool,
+) -> None:
     assert_same(run_svdpp(fast_svdpp, 1, extra), run_svdpp(slow_svdpp, 1, extra))
 
 
@@ -137,8 +187,18 @@ def test_mf_rounds_see_every_rating_exactly_once() -> None:
     expected = float(((values - guess) ** 2).sum())
     for bounds in ([0, N_ITEMS], [0, 3, 8, N_ITEMS]):
         got = fast_mf.mf_sgd_epoch(
-            *blocked(bounds), np.arange(N_USERS), 3.4,
-            held["user_bias"], held["item_bias"], held["user_factors"], held["item_factors"], 0.0, 0.0,
-            held["reg_user"], held["reg_item"], held["reg_user_bias"], held["reg_item_bias"],
-        )  # fmt: skip
+            *blocked(bounds),
+            np.arange(N_USERS),
+            3.4,
+            held["user_bias"],
+            held["item_bias"],
+            held["user_factors"],
+            held["item_factors"],
+            0.0,
+            0.0,
+            held["reg_user"],
+            held["reg_item"],
+            held["reg_user_bias"],
+            held["reg_item_bias"],
+        )
         assert got == pytest.approx(expected, rel=1e-5)

@@ -12,13 +12,18 @@ from cofactor.retrieval.topk import OrderedItems, best_dots
 
 
 @pytest.mark.parametrize(
-    ("n_users", "n_items", "k", "seed"), [(1, 5000, 7, 0), (3, 2300, 10, 1), (2, 40, 60, 2), (0, 9, 3, 3), (37, 700, 5, 5)]
+    ("n_users", "n_items", "k", "seed"),
+    [(1, 5000, 7, 0), (3, 2300, 10, 1), (2, 40, 60, 2), (0, 9, 3, 3), (37, 700, 5, 5)],
 )
-def test_ordered_search_equals_the_plain_one_on_exact_products(n_users: int, n_items: int, k: int, seed: int) -> None:
+def test_ordered_search_equals_the_plain_one_on_exact_products(
+    n_users: int, n_items: int, k: int, seed: int
+) -> None:
     random = np.random.default_rng(seed)
     # Small integers: products are exact, and many scores are equal, so that ties are tried too.
     x = random.integers(-3, 4, (n_users, 6)).astype(np.float32)
-    y = (random.integers(-2, 3, (n_items, 6)) * random.integers(0, 4, (n_items, 1))).astype(np.float32)
+    y = (random.integers(-2, 3, (n_items, 6)) * random.integers(0, 4, (n_items, 1))).astype(
+        np.float32
+    )
     offsets = random.integers(-1, 2, n_items).astype(np.float32)
     allowed = random.random(n_items) < 0.8
     lists = [np.unique(random.integers(0, n_items, 30)).astype(np.int32) for _ in range(n_users)]
@@ -38,17 +43,27 @@ def test_ordered_items_answer_as_best_dots() -> None:
     y = (random.standard_normal((6000, 16)) * random.pareto(1.5, (6000, 1))).astype(np.float32)
     allowed = random.random(6000) < 0.5
     items = OrderedItems(y)
-    got, wanted = items.best(x, 12, allowed=items.in_order(allowed)), best_dots(x, y, 12, allowed=allowed)
+    got, wanted = (
+        items.best(x, 12, allowed=items.in_order(allowed)),
+        best_dots(x, y, 12, allowed=allowed),
+    )
     np.testing.assert_array_equal(got.rows, wanted.rows)
     np.testing.assert_allclose(got.scores, wanted.scores, rtol=1e-5)
 
 
-def test_packed_search_loses_nothing_where_scores_are_close_lengths_odd_or_numbers_extreme() -> None:
-    """The bound must hold: against every exact score, in float32 as the search computes them, whatever the vectors are like."""
+def test_packed_search_loses_nothing_where_scores_are_close_lengths_odd_or_numbers_extreme() -> (
+    None
+):
+    """The bound must hold: against every exact score, in float32 as the search computes them,
+    whatever the vectors are like.
+    """
     random = np.random.default_rng(6)
-    # One direction and a little noise: hundreds of scores lie within the error of 8 bits, and only exact ones tell them apart.
+    # One direction and a little noise: hundreds of scores lie within the error of 8 bits, and only
+    # exact ones tell them apart.
     close = (np.ones((1500, 31)) + 1e-4 * random.standard_normal((1500, 31))).astype(np.float32)
-    wild = (random.standard_normal((900, 31)) * 10.0 ** random.integers(-38, 18, (900, 1))).astype(np.float32)
+    wild = (random.standard_normal((900, 31)) * 10.0 ** random.integers(-38, 18, (900, 1))).astype(
+        np.float32
+    )
     odd = random.standard_normal((300, 31)).astype(np.float32)
     odd[3], odd[5, 2], odd[9, 1], odd[11] = 0, np.nan, np.inf, 3e30
     for y, least in ((close, 10), (wild, 10), (odd, 10)):
@@ -58,7 +73,12 @@ def test_packed_search_loses_nothing_where_scores_are_close_lengths_odd_or_numbe
         none = np.zeros(5, np.int64), np.zeros(0, np.int32)
         prepared = fast.prepare_items(y, offsets)
         rows, best, count = fast.topk_prepared(x, prepared, 10, *none, np.ones(len(y), bool), 1)
-        alone = [fast.topk_prepared(x[n : n + 1], prepared, 10, none[0][:2], none[1], np.ones(len(y), bool), 1) for n in range(4)]
+        alone = [
+            fast.topk_prepared(
+                x[n : n + 1], prepared, 10, none[0][:2], none[1], np.ones(len(y), bool), 1
+            )
+            for n in range(4)
+        ]
         for n in range(4):
             np.testing.assert_array_equal(alone[n][0][0], rows[n])
             np.testing.assert_array_equal(alone[n][1][0], best[n])

@@ -12,12 +12,21 @@ SEED = np.uint64(2**62 + 99)
 
 def make_rows(rows: list[list[int]]) -> tuple[np.ndarray, np.ndarray]:
     indptr = np.cumsum([0] + [len(row) for row in rows]).astype(np.int64)
-    return indptr, np.concatenate([np.asarray(sorted(row), np.int32) for row in rows]).astype(np.int32)
+    return indptr, np.concatenate([np.asarray(sorted(row), np.int32) for row in rows]).astype(
+        np.int32
+    )
 
 
 def nasty_rows(n_items: int) -> list[list[int]]:
     generator = np.random.default_rng(5)
-    rows: list[list[int]] = [[], list(range(n_items)), list(range(1, n_items)), [0], [n_items - 1], []]
+    rows: list[list[int]] = [
+        [],
+        list(range(n_items)),
+        list(range(1, n_items)),
+        [0],
+        [n_items - 1],
+        [],
+    ]
     for size in generator.integers(1, n_items // 2, 15):
         rows.append(generator.choice(n_items, size, replace=False).tolist())
     return rows
@@ -25,12 +34,16 @@ def nasty_rows(n_items: int) -> list[list[int]]:
 
 def start(n_users: int, n_items: int, factors: int) -> list[np.ndarray]:
     generator = np.random.default_rng(factors)
-    users, items = (generator.normal(0, 0.5, (n, factors)).astype(np.float32) for n in (n_users, n_items))
+    users, items = (
+        generator.normal(0, 0.5, (n, factors)).astype(np.float32) for n in (n_users, n_items)
+    )
     bias = generator.normal(0, 0.1, n_items).astype(np.float32)
     return [users, items, bias, *(np.zeros(n, np.float32) for n in (n_users, n_items, n_items))]
 
 
-@pytest.mark.parametrize(("factors", "adaptive", "trials"), [(5, True, 7), (32, False, 30), (35, True, 17)])
+@pytest.mark.parametrize(
+    ("factors", "adaptive", "trials"), [(5, True, 7), (32, False, 30), (35, True, 17)]
+)
 def test_one_thread_equals_the_reference(factors: int, adaptive: bool, trials: int) -> None:
     n_items = 23
     indptr, indices = make_rows(nasty_rows(n_items))
@@ -62,11 +75,19 @@ def test_gradient_is_that_of_the_hinge() -> None:
 
 
 def test_weight_falls_with_the_number_of_draws() -> None:
-    assert [round(slow.rank_weight(100, t), 4) for t in (1, 10, 100, 200)] == [4.6052, 2.3026, 0.0, 0.0]
+    assert [round(slow.rank_weight(100, t), 4) for t in (1, 10, 100, 200)] == [
+        4.6052,
+        2.3026,
+        0.0,
+        0.0,
+    ]
 
 
 def test_blocks_are_learned_on_two_threads() -> None:
-    rows = [[item for item in range(30) if item % 3 == user % 3 and (item + user) % 7] for user in range(60)]
+    rows = [
+        [item for item in range(30) if item % 3 == user % 3 and (item + user) % 7]
+        for user in range(60)
+    ]
     indptr, indices = make_rows(rows)
     generator = np.random.default_rng(0)
     parameters = start(60, 30, 16)
@@ -74,7 +95,11 @@ def test_blocks_are_learned_on_two_threads() -> None:
     for epoch in range(40):
         order = generator.permutation(60).astype(np.int32)
         settings = (0.05, 0.001, 0.001, 0.001, 1.0, 10, True)
-        losses.append(fast.warp_epoch(indptr, indices, order, *parameters, *settings, *UNIFORM, np.uint64(epoch), 2))
+        losses.append(
+            fast.warp_epoch(
+                indptr, indices, order, *parameters, *settings, *UNIFORM, np.uint64(epoch), 2
+            )
+        )
     assert losses[-1][0] < 0.3 * losses[0][0]
     assert losses[-1][1] > losses[0][1]
     scores = parameters[0] @ parameters[1].T + parameters[2]
@@ -89,7 +114,9 @@ def test_fold_in_equals_the_reference_and_depends_on_the_history_alone() -> None
     _, items, bias, *_ = start(3, n_items, 16)
     settings = (items, bias, 0.05, 0.01, 1.0, 5, *UNIFORM, 4, 20, SEED)
     ours = fast.warp_fold_in(indptr, indices, *settings)
-    np.testing.assert_allclose(ours, slow.warp_fold_in(indptr, indices, *settings), rtol=1e-3, atol=1e-5)
+    np.testing.assert_allclose(
+        ours, slow.warp_fold_in(indptr, indices, *settings), rtol=1e-3, atol=1e-5
+    )
     assert not ours[[0, 1, 5]].any()
     alone = fast.warp_fold_in(*make_rows([rows[-1]]), *settings)
     np.testing.assert_array_equal(alone[0], ours[-1])

@@ -20,9 +20,13 @@ def test_inverse_by_way_of_the_users_is_the_inverse(kind):
     by_item = both_orders(scaled)[3:]
     direct = np.tril(np.linalg.inv(x.T @ x + np.diag(ridge)))
     for kernel in (fast, slow):
-        np.testing.assert_allclose(kernel.inverse_lower(*by_item, between, scale, 3), direct, atol=2e-6)
+        np.testing.assert_allclose(
+            kernel.inverse_lower(*by_item, between, scale, 3), direct, atol=2e-6
+        )
     for keep in (1, 6, 99):
-        ours, theirs = (kernel.strongest_weights(*by_item, between, scale, keep, 2) for kernel in (fast, slow))
+        ours, theirs = (
+            kernel.strongest_weights(*by_item, between, scale, keep, 2) for kernel in (fast, slow)
+        )
         # of weights that differ by rounding alone, either may be kept: their sizes agree
         sizes = [np.sort(np.nan_to_num(np.abs(found[1])), axis=1) for found in (ours, theirs)]
         np.testing.assert_allclose(*sizes, atol=3e-6)

@@ -9,9 +9,23 @@ from cofactor.kernels.cpu import words as cpu
 from cofactor.kernels.reference import words as reference
 
 NASTY = [
-    "", "   \t\n", "One two-three ONE", "naïve café Straße", "日本語のテキスト", "한국어 text", "مرحبا بالعالم", "שָׁלוֹם עולם",
-    "emoji 👍🏽 and ❤️", "a" * 200, "x<b>y</b>", "e\u0301te\u0301", "ไทย", "0 1 22", "word", "\u200fמילה\u200f",
-]  # fmt: skip
+    "",
+    "   \t\n",
+    "One two-three ONE",
+    "naïve café Straße",
+    "日本語のテキスト",
+    "한국어 text",
+    "مرحبا بالعالم",
+    "שָׁלוֹם עולם",
+    "emoji 👍🏽 and ❤️",
+    "a" * 200,
+    "x<b>y</b>",
+    "e\u0301te\u0301",
+    "ไทย",
+    "0 1 22",
+    "word",
+    "\u200fמילה\u200f",
+]
 
 
 def _both(texts: list[str], shortest: int, longest: int) -> list[tuple[np.ndarray, ...]]:
@@ -29,8 +43,12 @@ def _both(texts: list[str], shortest: int, longest: int) -> list[tuple[np.ndarra
         in_order = hashes.copy()
         times = np.zeros(len(hashes), np.float32)
         distinct = twin.counted_tokens(indptr, hashes, times)
-        kept = np.concatenate([np.arange(low, low + n) for low, n in zip(indptr[:-1], distinct, strict=True)])
-        found.append((counts, in_order, spans, distinct, hashes[kept.astype(int)], times[kept.astype(int)]))
+        kept = np.concatenate(
+            [np.arange(low, low + n) for low, n in zip(indptr[:-1], distinct, strict=True)]
+        )
+        found.append(
+            (counts, in_order, spans, distinct, hashes[kept.astype(int)], times[kept.astype(int)])
+        )
     return found
 
 
@@ -43,8 +61,22 @@ def test_tokens_of_nasty_text_equal_the_definition(shortest: int, longest: int) 
 
 def test_random_code_points_equal_the_definition() -> None:
     rng = np.random.default_rng(3)
-    ranges = [(32, 127), (0xA0, 0x250), (0x300, 0x700), (0xE00, 0xE80), (0x2000, 0x2070), (0x3040, 0x30FF), (0x1F300, 0x1F650)]
-    texts = ["".join(chr(rng.integers(*ranges[rng.integers(len(ranges))])) for _ in range(rng.integers(0, 60))) for _ in range(41)]
+    ranges = [
+        (32, 127),
+        (0xA0, 0x250),
+        (0x300, 0x700),
+        (0xE00, 0xE80),
+        (0x2000, 0x2070),
+        (0x3040, 0x30FF),
+        (0x1F300, 0x1F650),
+    ]
+    texts = [
+        "".join(
+            chr(rng.integers(*ranges[rng.integers(len(ranges))]))
+            for _ in range(rng.integers(0, 60))
+        )
+        for _ in range(41)
+    ]
     fast, slow = _both(texts, 3, 4)
     for one, other in zip(fast, slow, strict=True):
         np.testing.assert_array_equal(one, other)

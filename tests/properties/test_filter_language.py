@@ -20,7 +20,22 @@ CATALOGUE = Catalogue(
 )
 WORDS = st.sampled_from(
     [
-        *("year", "genres", "tags", "in", "has", "is", "missing", "not", "and", "or", "true", "null", "`year`", "é"),
+        *(
+            "year",
+            "genres",
+            "tags",
+            "in",
+            "has",
+            "is",
+            "missing",
+            "not",
+            "and",
+            "or",
+            "true",
+            "null",
+            "`year`",
+            "é",
+        ),
         *("=", "!=", "<", "<=", ">", ">=", "~", "(", ")", ",", ";", "\0", "'", "`", "''"),
         *("1990", "-2.5e3", "'A'", '"b"'),
     ]
@@ -50,7 +65,9 @@ def test_any_text_either_gives_a_mask_or_one_clear_error(text):
 
 
 CONDITIONS = st.recursive(
-    st.sampled_from(["year = 1990", "year is missing", "genres has 'a'", "tags has 'x'", "genres ~ 'b'"]),
+    st.sampled_from(
+        ["year = 1990", "year is missing", "genres has 'a'", "tags has 'x'", "genres ~ 'b'"]
+    ),
     lambda inner: st.one_of(
         inner.map(lambda a: f"not ({a})"),
         st.tuples(inner, inner).map(lambda ab: f"({ab[0]}) and ({ab[1]})"),

@@ -1,4 +1,6 @@
-"""Implicit ALS held to mathematics: the loss falls, gradients vanish, what can be fitted is fitted."""
+"""Implicit ALS held to mathematics: the loss falls, gradients vanish, what can be fitted is
+fitted.
+"""
 
 from __future__ import annotations
 
@@ -61,7 +63,9 @@ def test_gradient_vanishes_when_columns_of_the_loss_weigh_differently(solver):
     ials.half_epoch(*csr(dense, weights * shares), y, x, ALPHA, ridge, solver, 40, FACTORS, shares)
     wide_x, wide_y = x.astype(np.float64), y.astype(np.float64)
     scores = wide_x @ wide_y.T
-    left = (shares * (dense * weights * (scores - 1.0) + ALPHA * scores)) @ wide_y + ridge[:, None] * wide_x
+    left = (shares * (dense * weights * (scores - 1.0) + ALPHA * scores)) @ wide_y + ridge[
+        :, None
+    ] * wide_x
     assert np.abs(left).max() < 2e-5 * np.abs((shares * dense * weights) @ wide_y).max()
 
 
@@ -103,7 +107,8 @@ def test_small_matrix_is_fitted_exactly_with_enough_factors(solver):
     rng = np.random.default_rng(8)
     x, y = (rng.standard_normal((n, 5)).astype(np.float32) for n in dense.shape)
     ridges = [np.full(n, 1e-5, np.float32) for n in dense.shape]
-    # Unobserved pairs weigh 1e-3 everywhere, so an observed score is (4 / 4.001) and the others are 0.
+    # Unobserved pairs weigh 1e-3 everywhere, so an observed score is (4 / 4.001) and the others are
+    # 0.
     for _ in range(400):
         ials.half_epoch(*csr(dense, weights), y, x, 1e-3, ridges[0], solver, 12, 5)
         ials.half_epoch(*csr(dense.T, weights.T), x, y, 1e-3, ridges[1], solver, 12, 5)
@@ -119,9 +124,20 @@ def test_conjugate_gradient_is_exact_after_one_step_more_than_interactions():
     for steps in (2, 3, 9):
         x = np.empty((1, 16), np.float32)
         ridge = np.full(1, 0.3, np.float32)
-        solve_cg(indptr, indices, np.array([1, 2], np.float32), fixed, diagonal, ridge, np.arange(1), x, steps)
+        solve_cg(
+            indptr,
+            indices,
+            np.array([1, 2], np.float32),
+            fixed,
+            diagonal,
+            ridge,
+            np.arange(1),
+            x,
+            steps,
+        )
         results.append(x)
-    # From zero the first direction already lies in the span of the two rows, so here two steps are enough.
+    # From zero the first direction already lies in the span of the two rows, so here two steps are
+    # enough.
     np.testing.assert_allclose(results[0], results[2], atol=1e-5)
     np.testing.assert_allclose(results[1], results[2], atol=1e-5)
 
@@ -131,7 +147,14 @@ def test_tolerance_ends_conjugate_gradient_early_and_near_the_solution():
     dense = rng.random((31, 19)) < 0.5
     indptr, indices, values = csr(dense, rng.uniform(0.5, 3, dense.shape).astype(np.float32))
     fixed = rng.standard_normal((19, 12)).astype(np.float32)
-    problem = (indptr, indices, values, fixed, np.linspace(0.1, 3, 12).astype(np.float32), np.full(31, 0.3, np.float32))
+    problem = (
+        indptr,
+        indices,
+        values,
+        fixed,
+        np.linspace(0.1, 3, 12).astype(np.float32),
+        np.full(31, 0.3, np.float32),
+    )
     found = []
     for steps, tolerance in ((60, 0.0), (60, 1e-3), (60, 0.3), (1, 0.0)):
         x = np.empty((31, 12), np.float32)

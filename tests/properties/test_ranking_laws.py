@@ -20,7 +20,15 @@ def cases(draw):
     """Scores with ties and broken ones, truth and seen items; the two may overlap, and be empty."""
     n_users, n_items = draw(st.integers(1, 5)), draw(st.integers(1, 9))
     levels = st.sampled_from([-1.0, 0.0, 0.5, 2.0, float("nan"), float("-inf"), float("inf")])
-    table = np.array(draw(st.lists(st.lists(levels, min_size=n_items, max_size=n_items), min_size=n_users, max_size=n_users)))
+    table = np.array(
+        draw(
+            st.lists(
+                st.lists(levels, min_size=n_items, max_size=n_items),
+                min_size=n_users,
+                max_size=n_users,
+            )
+        )
+    )
     rows = st.lists(st.integers(0, n_items - 1), unique=True, max_size=n_items)
     truth = draw(st.lists(rows, min_size=n_users, max_size=n_users))
     seen = draw(st.lists(rows, min_size=n_users, max_size=n_users))
@@ -35,7 +43,11 @@ def cases(draw):
 
 def oracle(scores, truth, seen, k):
     """The law, word by word, for one user."""
-    answered = [i for i in range(len(scores)) if i not in seen and not np.isnan(scores[i]) and scores[i] > -np.inf]
+    answered = [
+        i
+        for i in range(len(scores))
+        if i not in seen and not np.isnan(scores[i]) and scores[i] > -np.inf
+    ]
     ranked = sorted(answered, key=lambda i: (-scores[i], i))[:k]
     true = [i for i in truth if i not in seen]
     y = [i in true for i in ranked]
@@ -84,7 +96,9 @@ def test_lists_and_counting_give_the_same(case):
 @given(cases())
 def test_metrics_lie_between_zero_and_one(case):
     model, split = question(*case)
-    for name, values in evaluate(model, split, METRICS + ",auc_sampled@3", resamples=0).values.items():
+    for name, values in evaluate(
+        model, split, METRICS + ",auc_sampled@3", resamples=0
+    ).values.items():
         defined = values[~np.isnan(values)]
         assert ((defined >= 0) & (defined <= 1 + 1e-12)).all(), name
 
@@ -96,10 +110,16 @@ def test_the_order_of_users_does_not_matter(case, random):
     order = list(range(len(truth)))
     random.shuffle(order)
     first = evaluate(*question(table, truth, seen), METRICS, resamples=0)
-    again = evaluate(*question(table[order], [truth[u] for u in order], [seen[u] for u in order]), METRICS, resamples=0)
+    again = evaluate(
+        *question(table[order], [truth[u] for u in order], [seen[u] for u in order]),
+        METRICS,
+        resamples=0,
+    )
     place = {order[row]: n for n, row in enumerate(again.user_rows)}
     for name, values in first.values.items():
-        np.testing.assert_allclose(values, again.values[name][[place[u] for u in first.user_rows]], atol=1e-12)
+        np.testing.assert_allclose(
+            values, again.values[name][[place[u] for u in first.user_rows]], atol=1e-12
+        )
 
 
 @settings(deadline=None, max_examples=40)
@@ -119,7 +139,9 @@ def test_a_perfect_ranking_has_one_and_the_worst_has_zero():
     best = evaluate(*question(table, truth, seen), names, resamples=0)
     for name in names:
         np.testing.assert_allclose(best.values[name], 1.0)
-    worst = evaluate(*question(-table, truth, seen), "ndcg@3,recall@3,map@3,mrr@3,hit@3,auc", resamples=0)
+    worst = evaluate(
+        *question(-table, truth, seen), "ndcg@3,recall@3,map@3,mrr@3,hit@3,auc", resamples=0
+    )
     for name in worst.values:
         np.testing.assert_allclose(worst.values[name], 0.0)
 
@@ -133,4 +155,6 @@ def test_the_memory_limit_does_not_change_results(metrics):
     few, many = (evaluate(*asked, metrics, memory_limit=limit, resamples=0) for limit in (1, 2**20))
     for name in many.summary:
         assert few[name] == pytest.approx(many[name], abs=1e-12), name
-    assert measure.block_size(asked[0], measure.ask(asked[1].test, exclude_seen=True), False, 1) == 1
+    assert (
+        measure.block_size(asked[0], measure.ask(asked[1].test, exclude_seen=True), False, 1) == 1
+    )

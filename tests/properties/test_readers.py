@@ -13,13 +13,17 @@ from hypothesis import strategies as st
 from cofactor.data.readers import read
 
 # No surrogates (not UTF-8), no NUL, and no carriage returns, which csv can't tell from line ends.
-texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0\r\x1f"), min_size=1, max_size=30)
+texts = st.text(
+    st.characters(exclude_categories=["Cs"], exclude_characters="\0\r\x1f"), min_size=1, max_size=30
+)
 numbers = st.integers(-(2**63), 2**63 - 1)
 moments = st.integers(-(10**10), 10**10)
 ratings = st.floats(-1e6, 1e6, width=32)
 
 
-def rows_of(ids: st.SearchStrategy[object]) -> st.SearchStrategy[list[tuple[object, object, float, int]]]:
+def rows_of(
+    ids: st.SearchStrategy[object],
+) -> st.SearchStrategy[list[tuple[object, object, float, int]]]:
     return st.lists(st.tuples(ids, ids, ratings, moments), min_size=1, max_size=12)
 
 
@@ -27,7 +31,9 @@ def round_trip(rows: list[tuple[object, object, float, int]], delimiter: str) ->
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "events.csv"
         with path.open("w", newline="", encoding="utf-8") as stream:
-            writer = csv.writer(stream, delimiter=delimiter, lineterminator="\n", quoting=csv.QUOTE_ALL)
+            writer = csv.writer(
+                stream, delimiter=delimiter, lineterminator="\n", quoting=csv.QUOTE_ALL
+            )
             writer.writerow(["user", "item", "rating", "timestamp"])
             writer.writerows(rows)
         events = read(path, delimiter=delimiter, time_unit="s", now=2e10)
@@ -39,7 +45,9 @@ def round_trip(rows: list[tuple[object, object, float, int]], delimiter: str) ->
 
 @settings(max_examples=60, deadline=None)
 @given(rows_of(texts), st.sampled_from([",", ";", "\t", "|"]))
-def test_texts_come_back_as_they_were(rows: list[tuple[object, object, float, int]], delimiter: str) -> None:
+def test_texts_come_back_as_they_were(
+    rows: list[tuple[object, object, float, int]], delimiter: str
+) -> None:
     round_trip(rows, delimiter)
 
 

@@ -24,7 +24,9 @@ def test_a_draw_is_never_a_positive_and_equals_the_reference(data: st.DataObject
     users = np.arange(len(rows) * 5, dtype=np.int32) % len(rows)
     seed = np.uint64(data.draw(st.integers(0, 2**64 - 1)))
     drawn = fast.draw_negatives(indptr, indices, users, *table, n_items, seed)
-    np.testing.assert_array_equal(drawn, slow.draw_negatives(indptr, indices, users, *table, n_items, seed))
+    np.testing.assert_array_equal(
+        drawn, slow.draw_negatives(indptr, indices, users, *table, n_items, seed)
+    )
     for user, item in zip(users, drawn, strict=True):
         if len(rows[user]) == n_items:
             assert item == -1
@@ -40,7 +42,9 @@ def test_negatives_follow_the_law_restricted_to_what_the_user_lacks(power: float
     weights = np.ones(n_items) if power is None else np.arange(1.0, n_items + 1.0) ** power
     table = UNIFORM if power is None else fast.alias_table(weights)
     users = np.zeros(n_draws, np.int32)
-    drawn = fast.draw_negatives(np.array([0, 4], np.int64), row, users, *table, n_items, np.uint64(7))
+    drawn = fast.draw_negatives(
+        np.array([0, 4], np.int64), row, users, *table, n_items, np.uint64(7)
+    )
     lacking = np.setdiff1d(np.arange(n_items), row)
     expected = weights[lacking] / weights[lacking].sum() * n_draws
     counts = np.bincount(drawn, minlength=n_items)

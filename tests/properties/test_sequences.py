@@ -16,8 +16,12 @@ LISTS = st.lists(st.lists(st.integers(0, 10), max_size=9), max_size=7)
 
 def histories(lists: list[list[int]]) -> Histories:
     flat = sum(map(len, lists))
-    made = Histories.of(lists, 11, [[float(i) / 2 for i in one] for one in lists] if lists else None)
-    return Histories(made.indptr, made.item_rows, made.values, np.arange(flat, dtype=np.int64) + 100, 11)
+    made = Histories.of(
+        lists, 11, [[float(i) / 2 for i in one] for one in lists] if lists else None
+    )
+    return Histories(
+        made.indptr, made.item_rows, made.values, np.arange(flat, dtype=np.int64) + 100, 11
+    )
 
 
 @given(lists=LISTS, length=st.integers(1, 5))
@@ -32,7 +36,9 @@ def test_padded_holds_the_last_items_at_the_right_edge(lists, length):
         assert made.item_rows[row].tolist() == [PADDING] * (length - len(kept)) + kept
         assert made.lengths[row] == len(kept)
     if made.values is not None:
-        np.testing.assert_array_equal(made.values, np.where(made.mask, made.item_rows / 2, 0).astype(np.float32))
+        np.testing.assert_array_equal(
+            made.values, np.where(made.mask, made.item_rows / 2, 0).astype(np.float32)
+        )
 
 
 @given(lists=LISTS, length=st.integers(1, 5))
@@ -45,7 +51,10 @@ def test_next_items_put_the_following_item_beside_each(lists, length):
         one = lists[owner]
         pairs = list(itertools.pairwise(one))[-length:]
         fill = [(PADDING, PADDING)] * (length - len(pairs))
-        assert list(zip(made.item_rows[row].tolist(), made.targets[row].tolist(), strict=True)) == fill + pairs
+        assert (
+            list(zip(made.item_rows[row].tolist(), made.targets[row].tolist(), strict=True))
+            == fill + pairs
+        )
 
 
 @given(lists=LISTS, length=st.integers(1, 5))

@@ -13,17 +13,27 @@ from cofactor.data.splits import k_fold, leave_last, split
 
 @st.composite
 def data_sets(draw: st.DrawFn, times: bool = True, distinct_times: bool = False) -> Interactions:
-    """Small data of 1..9 users and 1..13 items, with empty users and items, ties in time and shuffled lines."""
+    """Small data of 1..9 users and 1..13 items, with empty users and items, ties in time and
+    shuffled lines.
+    """
     n_users, n_items = draw(st.integers(1, 9)), draw(st.integers(1, 13))
-    cells = draw(st.sets(st.integers(0, n_users * n_items - 1), min_size=min(8, n_users * n_items), max_size=50))
+    cells = draw(
+        st.sets(
+            st.integers(0, n_users * n_items - 1), min_size=min(8, n_users * n_items), max_size=50
+        )
+    )
     pairs = [divmod(cell, n_items) for cell in draw(st.permutations(sorted(cells)))]
     users, items = (np.array(column, np.int32) for column in zip(*pairs, strict=True))
     if distinct_times:
         stamps = np.array(draw(st.permutations(range(len(pairs)))), np.int64)
     else:
-        stamps = np.array(draw(st.lists(st.integers(0, 5), min_size=len(pairs), max_size=len(pairs))), np.int64)
+        stamps = np.array(
+            draw(st.lists(st.integers(0, 5), min_size=len(pairs), max_size=len(pairs))), np.int64
+        )
     values = np.arange(len(pairs), dtype=np.float32)
-    return Interactions.from_rows(users, items, values, stamps if times else None, users=n_users, items=n_items)
+    return Interactions.from_rows(
+        users, items, values, stamps if times else None, users=n_users, items=n_items
+    )
 
 
 RULES = st.sampled_from(
@@ -41,7 +51,9 @@ RULES = st.sampled_from(
 
 def keys(part: Interactions) -> set[tuple[int, int, float]]:
     assert part.values is not None
-    return set(zip(part.user_rows.tolist(), part.item_rows.tolist(), part.values.tolist(), strict=True))
+    return set(
+        zip(part.user_rows.tolist(), part.item_rows.tolist(), part.values.tolist(), strict=True)
+    )
 
 
 def cut_or_skip(data: Interactions, how: str, **options: object) -> Split | None:
@@ -124,7 +136,10 @@ def test_leave_last_holds_out_exactly_n_of_longer_histories(data, n_test, n_vali
         np.testing.assert_array_equal(made.validation.truth.user_counts, expected)
     for user in range(data.n_users):
         whole = data.histories([user]).item_rows.tolist()
-        assert made.train.histories([user]).item_rows.tolist() == whole[: len(made.train.histories([user]).item_rows)]
+        assert (
+            made.train.histories([user]).item_rows.tolist()
+            == whole[: len(made.train.histories([user]).item_rows)]
+        )
         n_last = made.test.truth.user_counts[user]
         assert set(made.test.truth.histories([user]).item_rows) == set(whole[len(whole) - n_last :])
 
@@ -135,15 +150,23 @@ def test_leave_last_holds_out_exactly_n_of_longer_histories(data, n_test, n_vali
 def test_order_of_lines_does_not_move_a_split_where_times_differ(how, data, seed):
     shuffled = np.random.default_rng(seed).permutation(len(data))
     again = Interactions.from_rows(
-        data.user_rows[shuffled], data.item_rows[shuffled], data.values[shuffled], data.times[shuffled],
-        users=data.users, items=data.items,
-    )  # fmt: skip
+        data.user_rows[shuffled],
+        data.item_rows[shuffled],
+        data.values[shuffled],
+        data.times[shuffled],
+        users=data.users,
+        items=data.items,
+    )
     first = cut_or_skip(data, how)
     if first is not None:
         assert split(again, how).fingerprint == first.fingerprint
 
 
-@given(data=data_sets(), history=st.sampled_from([0.1, 0.5, 0.9]), order=st.sampled_from(["time", "random"]))
+@given(
+    data=data_sets(),
+    history=st.sampled_from([0.1, 0.5, 0.9]),
+    order=st.sampled_from(["time", "random"]),
+)
 @settings(max_examples=80, deadline=None)
 def test_users_held_out_are_never_trained_on_and_always_show_and_ask(data, history, order):
     made = cut_or_skip(data, "users", test=0.4, validation=0.3, history=history, order=order)
@@ -201,4 +224,6 @@ def test_leave_last_without_times_takes_the_order_of_the_source(data):
     assert "order of the source" in made.sentence
     for user in made.test.user_rows:
         mine = data.user_rows == user
-        assert made.test.truth.order[made.test.truth.user_rows == user].tolist() == [data.order[mine].max()]
+        assert made.test.truth.order[made.test.truth.user_rows == user].tolist() == [
+            data.order[mine].max()
+        ]

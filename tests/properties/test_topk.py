@@ -20,7 +20,11 @@ def exclusions(generator, n_rows, n_items, share):
         elif kind == 1:
             lists.append(np.arange(n_items, dtype=np.int32))
         else:
-            lists.append(np.sort(generator.integers(0, n_items, generator.integers(0, 1 + int(share * n_items)))))
+            lists.append(
+                np.sort(
+                    generator.integers(0, n_items, generator.integers(0, 1 + int(share * n_items)))
+                )
+            )
     indptr = np.zeros(n_rows + 1, np.int64)
     np.cumsum([len(part) for part in lists], out=indptr[1:])
     return indptr, np.concatenate([*lists, np.zeros(0, np.int32)]).astype(np.int32)
@@ -32,7 +36,9 @@ def law(scores, k, indptr, indices, allowed):
     for b, row in enumerate(scores):
         barred = set(indices[indptr[b] : indptr[b + 1]].tolist())
         eligible = [
-            (-float(s), i) for i, s in enumerate(row) if allowed[i] and i not in barred and s > -np.inf
+            (-float(s), i)
+            for i, s in enumerate(row)
+            if allowed[i] and i not in barred and s > -np.inf
         ]
         answer.append([(i, -s) for s, i in sorted(eligible)[:k]])
     return answer
@@ -43,7 +49,12 @@ def as_lists(rows, best, count):
     for b in range(len(count)):
         assert (rows[b, count[b] :] == -1).all()
         assert np.isnan(best[b, count[b] :]).all()
-        found.append([(int(i), float(s)) for i, s in zip(rows[b, : count[b]], best[b, : count[b]], strict=True)])
+        found.append(
+            [
+                (int(i), float(s))
+                for i, s in zip(rows[b, : count[b]], best[b, : count[b]], strict=True)
+            ]
+        )
     return found
 
 
@@ -70,14 +81,19 @@ def random_scores(generator, n_rows, n_items):
 def test_topk_scores_equals_stable_sort_by_score_then_row(seed):
     generator = np.random.default_rng(seed)
     for _ in range(500):
-        n_rows, n_items = generator.integers(0, 5), int(generator.choice([0, 1, 2, 7, 63, 64, 65, 150]))
+        n_rows, n_items = (
+            generator.integers(0, 5),
+            int(generator.choice([0, 1, 2, 7, 63, 64, 65, 150])),
+        )
         k = int(generator.choice([0, 1, 2, 3, 10, 64, 200]))
         scores = random_scores(generator, n_rows, n_items)
         indptr, indices = exclusions(generator, n_rows, n_items, 0.5)
         allowed = generator.random(n_items) < generator.choice([0.0, 0.1, 0.8, 1.0])
         wanted = law(scores, k, indptr, indices, allowed)
         for kernel in (fast, slow):
-            got = kernel.topk_scores(scores, k, indptr, indices, allowed, int(generator.integers(1, 4)))
+            got = kernel.topk_scores(
+                scores, k, indptr, indices, allowed, int(generator.integers(1, 4))
+            )
             assert as_lists(*got) == wanted
 
 
@@ -86,7 +102,10 @@ def test_topk_dot_equals_the_law_on_exact_products(seed):
     # Small whole numbers: products and sums are exact in float32, so even the ties have to agree.
     generator = np.random.default_rng(100 + seed)
     for _ in range(150):
-        n_users, n_items = int(generator.integers(0, 7)), int(generator.choice([0, 1, 5, 64, 300, 1025]))
+        n_users, n_items = (
+            int(generator.integers(0, 7)),
+            int(generator.choice([0, 1, 5, 64, 300, 1025])),
+        )
         factors, k = int(generator.integers(1, 6)), int(generator.choice([0, 1, 4, 20, 1100]))
         x = generator.integers(-3, 4, (n_users, factors)).astype(np.float32)
         y = generator.integers(-3, 4, (n_items, factors)).astype(np.float32)
@@ -141,7 +160,9 @@ def test_pruned_search_really_skips_items(monkeypatch):
     y[fast.ITEM_BLOCK :] *= 1e6
     none, nothing = np.zeros(301, np.int64), np.zeros(0, np.int32)
     with native_threads(1, blas=1):
-        rows, _, _ = fast.topk_dot(x, y, np.zeros(len(y), np.float32), 3, none, nothing, np.ones(len(y), bool), 1)
+        rows, _, _ = fast.topk_dot(
+            x, y, np.zeros(len(y), np.float32), 3, none, nothing, np.ones(len(y), bool), 1
+        )
     assert (rows < fast.ITEM_BLOCK).all()
 
 
@@ -151,6 +172,8 @@ def test_result_does_not_depend_on_threads():
     none, nothing, allowed = np.zeros(38, np.int64), np.zeros(0, np.int32), np.ones(2100, bool)
     offsets = np.zeros(2100, np.float32)
     with native_threads(2, blas=1):
-        one, two, many = (fast.topk_dot(x, y, offsets, 9, none, nothing, allowed, n) for n in (1, 2, 50))
+        one, two, many = (
+            fast.topk_dot(x, y, offsets, 9, none, nothing, allowed, n) for n in (1, 2, 50)
+        )
     np.testing.assert_array_equal(one[0], two[0])
     np.testing.assert_array_equal(one[0], many[0])

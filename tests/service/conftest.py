@@ -1,4 +1,6 @@
-"""PostgreSQL for the tests, where its server is installed (`make postgres`): a server of our own, on a socket of its own."""
+"""PostgreSQL for the tests, where its server is installed (`make postgres`): a server of our
+own, on a socket of its own.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ import pytest
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
-    """The folder with the socket of a server of our own; skips where PostgreSQL or psycopg is missing."""
+    """The folder with the socket of a server of our own; skips where PostgreSQL or psycopg is
+    missing.
+    """
     pytest.importorskip("psycopg", reason="psycopg is not installed (extra postgres)")
     binaries = _binaries()
     if binaries is None:
@@ -42,7 +46,9 @@ def _binaries() -> Path | None:
     found = shutil.which("initdb")
     folders = [Path(found).resolve().parent] if found else []
     folders += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
-    return next((one for one in folders if (one / "initdb").exists() and (one / "postgres").exists()), None)
+    return next(
+        (one for one in folders if (one / "initdb").exists() and (one / "postgres").exists()), None
+    )
 
 
 def _unprivileged() -> pwd.struct_passwd | None:
@@ -61,12 +67,41 @@ def _start(binaries: Path, home: Path) -> subprocess.Popen[bytes]:
         os.chown(home, user.pw_uid, user.pw_gid)
         someone = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
     data = home / "data"
-    quiet: dict[str, Any] = {"cwd": home, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, **someone}
-    command = [binaries / "initdb", "-D", data, "-U", "cofactor", "-A", "trust", "-E", "UTF8", "--no-locale", "-N"]
+    quiet: dict[str, Any] = {
+        "cwd": home,
+        "stdout": subprocess.DEVNULL,
+        "stderr": subprocess.DEVNULL,
+        **someone,
+    }
+    command = [
+        binaries / "initdb",
+        "-D",
+        data,
+        "-U",
+        "cofactor",
+        "-A",
+        "trust",
+        "-E",
+        "UTF8",
+        "--no-locale",
+        "-N",
+    ]
     subprocess.run(command, check=True, **quiet)
-    settings = ["listen_addresses=", f"unix_socket_directories={home}", "max_connections=40", "shared_buffers=16MB", "fsync=on"]
+    settings = [
+        "listen_addresses=",
+        f"unix_socket_directories={home}",
+        "max_connections=40",
+        "shared_buffers=16MB",
+        "fsync=on",
+    ]
     process = subprocess.Popen(
-        [binaries / "postgres", "-D", data, *itertools.chain.from_iterable(("-c", one) for one in settings)], **quiet
+        [
+            binaries / "postgres",
+            "-D",
+            data,
+            *itertools.chain.from_iterable(("-c", one) for one in settings),
+        ],
+        **quiet,
     )
     deadline = time.monotonic() + 60
     while not _answers(home):

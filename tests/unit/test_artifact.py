@@ -1,4 +1,6 @@
-"""Saved models: what is written is what is loaded, whole or not at all; damaged and hostile files are refused by name."""
+"""Saved models: what is written is what is loaded, whole or not at all; damaged and hostile
+files are refused by name.
+"""
 
 from __future__ import annotations
 
@@ -27,12 +29,20 @@ from cofactor.models.baselines.popularity import Popularity
 
 @pytest.fixture
 def model() -> Popularity:
-    """A fitted model with string ids, titles, values and times; one user and one item without interactions."""
+    """A fitted model with string ids, titles, values and times; one user and one item without
+    interactions.
+    """
     data = Interactions.from_rows(
-        np.array([0, 0, 1, 2, 2, 2]), np.array([0, 3, 1, 0, 1, 2]), np.arange(1, 7, dtype=np.float32), np.arange(10, 16),
-        users=IdMap(pa.array(["a b", "é", "ü" * 300, "🎬"])), items=IdMap(np.array([5, 7, 2**63 - 1, -(2**63), 9])),
-    )  # fmt: skip
-    titles = Catalogue(pa.table({"title": ["A", None, "C", "D", "E"], "tags": [["x"], [], None, ["y", "z"], []]}))
+        np.array([0, 0, 1, 2, 2, 2]),
+        np.array([0, 3, 1, 0, 1, 2]),
+        np.arange(1, 7, dtype=np.float32),
+        np.arange(10, 16),
+        users=IdMap(pa.array(["a b", "é", "ü" * 300, "🎬"])),
+        items=IdMap(np.array([5, 7, 2**63 - 1, -(2**63), 9])),
+    )
+    titles = Catalogue(
+        pa.table({"title": ["A", None, "C", "D", "E"], "tags": [["x"], [], None, ["y", "z"], []]})
+    )
     object.__setattr__(data, "catalogue", titles)
     return Popularity(half_life_days=2.0).fit(data)
 
@@ -43,7 +53,9 @@ def saved(model: Popularity, tmp_path: Path) -> Path:
     return cofactor.save(model, tmp_path / "model", metrics={"ndcg@10": 0.5}, split="all of it")
 
 
-def test_loaded_model_scores_the_same_and_keeps_ids_titles_and_history(model: Popularity, saved: Path) -> None:
+def test_loaded_model_scores_the_same_and_keeps_ids_titles_and_history(
+    model: Popularity, saved: Path
+) -> None:
     again = cofactor.load(saved)
     assert type(again) is Popularity
     assert again.config == model.config
@@ -59,7 +71,11 @@ def test_loaded_model_scores_the_same_and_keeps_ids_titles_and_history(model: Po
 def test_inspect_reads_the_manifest_alone(saved: Path) -> None:
     (saved / fmt.TENSORS).unlink()
     manifest = cofactor.inspect(saved)
-    assert (manifest.model, manifest.metrics, manifest.data.n_users) == ("popularity", {"ndcg@10": 0.5}, 4)
+    assert (manifest.model, manifest.metrics, manifest.data.n_users) == (
+        "popularity",
+        {"ndcg@10": 0.5},
+        4,
+    )
     assert manifest.config == {"count": "users", "half_life_days": 2.0}
 
 
@@ -69,7 +85,9 @@ def test_no_file_of_an_artifact_is_a_pickle(saved: Path) -> None:
             list(pickletools.genops(path.read_bytes()))
 
 
-def test_the_folder_holds_the_four_files_of_the_format_and_nothing_is_left_beside_it(saved: Path) -> None:
+def test_the_folder_holds_the_four_files_of_the_format_and_nothing_is_left_beside_it(
+    saved: Path,
+) -> None:
     assert sorted(p.name for p in saved.iterdir()) == sorted([fmt.MANIFEST, *fmt.FILES])
     assert [p.name for p in saved.parent.iterdir()] == ["model"]
 
@@ -101,12 +119,18 @@ def test_a_missing_file_is_named(saved: Path, name: str) -> None:
 def test_a_truncated_file_is_named_with_both_sizes(saved: Path) -> None:
     raw = (saved / fmt.TENSORS).read_bytes()
     (saved / fmt.TENSORS).write_bytes(raw[:-10])
-    with pytest.raises(ArtifactError, match=rf"has {len(raw) - 10:,} bytes and should have {len(raw):,}"):
+    with pytest.raises(
+        ArtifactError, match=rf"has {len(raw) - 10:,} bytes and should have {len(raw):,}"
+    ):
         cofactor.load(saved)
 
 
-def _forge(folder: Path, change: Callable[[dict[str, np.ndarray]], None], *, honest: bool = True) -> None:
-    """Change the arrays and, as a forger would, the checksum (and with ``honest`` the list of arrays) with them."""
+def _forge(
+    folder: Path, change: Callable[[dict[str, np.ndarray]], None], *, honest: bool = True
+) -> None:
+    """Change the arrays and, as a forger would, the checksum (and with ``honest`` the list of
+    arrays) with them.
+    """
     arrays = load_file(folder / fmt.TENSORS)
     change(arrays)
     save_file(arrays, folder / fmt.TENSORS)
@@ -128,7 +152,10 @@ def _set(name: str, array: np.ndarray) -> Callable[[dict[str, np.ndarray]], None
         (_set("model.item_scores", np.full(5, np.nan, np.float32)), "'item_scores' holds NaN"),
         (_set("model.item_scores", np.ones(4, np.float32)), "'item_scores' must have 5 items"),
         (_set("model.item_scores", np.ones((5, 1), np.float32)), "'item_scores' must have axes"),
-        (_set("model.item_scores", np.ones(5, np.float64)), "'item_scores' must be of float32, not float64"),
+        (
+            _set("model.item_scores", np.ones(5, np.float64)),
+            "'item_scores' must be of float32, not float64",
+        ),
         (_set("model.surprise", np.ones(5, np.float32)), "unknown arrays"),
         (_set("surprise", np.ones(5, np.float32)), "unknown arrays"),
         (lambda arrays: arrays.pop("model.item_scores"), "lacks the array 'item_scores'"),
@@ -137,10 +164,15 @@ def _set(name: str, array: np.ndarray) -> Callable[[dict[str, np.ndarray]], None
         (_set("history.indptr", np.array([0, 2, 1, 6, 6])), "don't fit together"),
         (_set("history.indptr", np.array([0, 2, 3, 6])), "don't fit together"),
         (_set("history.values", np.full(6, np.inf, np.float32)), "'history.values' holds NaN"),
-        (_set("history.times", np.zeros(6, np.float32)), "'history.times' must be a vector of int64"),
+        (
+            _set("history.times", np.zeros(6, np.float32)),
+            "'history.times' must be a vector of int64",
+        ),
     ],
 )
-def test_forged_arrays_are_refused_by_name(saved: Path, change: Callable[[dict[str, np.ndarray]], None], message: str) -> None:
+def test_forged_arrays_are_refused_by_name(
+    saved: Path, change: Callable[[dict[str, np.ndarray]], None], message: str
+) -> None:
     _forge(saved, change)
     with pytest.raises(ArtifactError, match=message):
         cofactor.load(saved)
@@ -172,7 +204,9 @@ def test_forged_manifests_are_refused(saved: Path, field: str, value: object, me
         cofactor.load(saved)
 
 
-@pytest.mark.parametrize("raw", [b"", b"{", b"[" * 100_000, b"\xff\xfe", b'{"format": "1"}', b"null"])
+@pytest.mark.parametrize(
+    "raw", [b"", b"{", b"[" * 100_000, b"\xff\xfe", b'{"format": "1"}', b"null"]
+)
 def test_a_manifest_that_is_no_manifest_is_refused(saved: Path, raw: bytes) -> None:
     (saved / fmt.MANIFEST).write_bytes(raw)
     with pytest.raises(ArtifactError, match="is damaged"):
@@ -189,7 +223,9 @@ def test_a_folder_without_a_model_and_a_missing_folder_say_so(tmp_path: Path) ->
         cofactor.load(tmp_path / "file")
 
 
-def test_saving_never_replaces_what_is_no_model_and_a_model_only_on_request(model: Popularity, saved: Path, tmp_path: Path) -> None:
+def test_saving_never_replaces_what_is_no_model_and_a_model_only_on_request(
+    model: Popularity, saved: Path, tmp_path: Path
+) -> None:
     with pytest.raises(ArtifactError, match="holds a model already"):
         cofactor.save(model, saved)
     (tmp_path / "photos").mkdir()
@@ -207,7 +243,9 @@ def test_an_unwritable_place_is_refused_before_any_work(tmp_path: Path) -> None:
         saving.check_target(tmp_path / "file" / "model")
 
 
-def test_a_full_disk_leaves_nothing_behind(model: Popularity, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_leaves_nothing_behind(
+    model: Popularity, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
@@ -217,7 +255,9 @@ def test_a_full_disk_leaves_nothing_behind(model: Popularity, tmp_path: Path, mo
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_interrupted_save_leaves_the_old_model_whole(model: Popularity, saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_save_leaves_the_old_model_whole(
+    model: Popularity, saved: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
@@ -228,7 +268,9 @@ def test_an_interrupted_save_leaves_the_old_model_whole(model: Popularity, saved
     assert [p.name for p in saved.parent.iterdir()] == ["model"]
 
 
-def test_a_failed_replacement_puts_the_old_model_back(model: Popularity, saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_replacement_puts_the_old_model_back(
+    model: Popularity, saved: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     real = os.rename
 
     def rename(source: Path, target: Path) -> None:

@@ -14,10 +14,15 @@ from benchmarks.cases import Case, Entrant
 from benchmarks.driver import Settings
 
 
-def _case(ours: float, theirs: float, own_quality: float, their_quality: float, metric: str = "ndcg@20") -> dict[str, Any]:
+def _case(
+    ours: float, theirs: float, own_quality: float, their_quality: float, metric: str = "ndcg@20"
+) -> dict[str, Any]:
     entrants = [
         {"name": name, "bar": bar, "note": "", "seconds": [seconds] * 3, "peak": [1], "quality": q}
-        for name, bar, seconds, q in (("cofactor", None, ours, own_quality), ("peer", 2.0, theirs, their_quality))
+        for name, bar, seconds, q in (
+            ("cofactor", None, ours, own_quality),
+            ("peer", 2.0, theirs, their_quality),
+        )
     ]
     return {"case": "a", "task": "a task", "metric": metric, "entrants": entrants}
 
@@ -66,10 +71,17 @@ class _Told:
         return self.errors[self.step]
 
 
-def test_in_a_case_of_steps_a_lower_error_is_the_better_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_in_a_case_of_steps_a_lower_error_is_the_better_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(driver, "version_of", lambda side: "1")
-    sides: list[Any] = [_Told("cofactor", {1: 0.99, 2: 0.90, 3: 0.85}), _Told("peer", {4: 0.95, 5: 0.91})]
-    case = Case("a", "a task", "data", tuple(side.entrant for side in sides), "rmse", target=1.0, of="peer")
+    sides: list[Any] = [
+        _Told("cofactor", {1: 0.99, 2: 0.90, 3: 0.85}),
+        _Told("peer", {4: 0.95, 5: 0.91}),
+    ]
+    case = Case(
+        "a", "a task", "data", tuple(side.entrant for side in sides), "rmse", target=1.0, of="peer"
+    )
     found: dict[str, Any] = {}
     ours, theirs = driver._stepwise(case, sides, {}, Settings(rounds=2), found)
     assert found["goal"] == 0.91
@@ -78,11 +90,17 @@ def test_in_a_case_of_steps_a_lower_error_is_the_better_one(monkeypatch: pytest.
 
 
 def test_common_ndcg_of_lists_by_hand() -> None:
-    data = {"test_indptr": np.array([0, 2, 2, 3]), "test_items": np.array([1, 4, 0]), "n_items": np.array(30)}
+    data = {
+        "test_indptr": np.array([0, 2, 2, 3]),
+        "test_items": np.array([1, 4, 0]),
+        "n_items": np.array(30),
+    }
     lists = np.full((3, 20), -1)
     lists[0, :3], lists[1, :3], lists[2, :3] = [4, 2, 1], [1, 2, 3], [5, 6, 7]
     first = (1 + 1 / np.log2(4)) / (1 + 1 / np.log2(3))
-    assert quality.ndcg(lists, data) == pytest.approx((first + 0) / 2)  # the second user has no truth, the third no hit
+    assert quality.ndcg(lists, data) == pytest.approx(
+        (first + 0) / 2
+    )  # the second user has no truth, the third no hit
 
 
 def test_a_group_of_cases_is_chosen_by_its_first_word_without_the_long_ones() -> None:
@@ -96,7 +114,9 @@ def test_a_group_of_cases_is_chosen_by_its_first_word_without_the_long_ones() ->
 
 
 def test_a_case_runs_on_small_data_without_peers_and_is_written(tmp_path: Path) -> None:
-    settings = Settings(rounds=2, threads=1, quick=True, peers=False, pin=False, work=tmp_path / "data")
+    settings = Settings(
+        rounds=2, threads=1, quick=True, peers=False, pin=False, work=tmp_path / "data"
+    )
     whole = run(["knn-ml-1m"], settings)
     beside = report.save(whole, tmp_path / "out.json")
     (case,) = json.loads((tmp_path / "out.json").read_text())["cases"]
@@ -108,7 +128,9 @@ def test_a_case_runs_on_small_data_without_peers_and_is_written(tmp_path: Path) 
     assert "tiny synthetic data" in beside.read_text().lower()
 
 
-def test_of_sides_that_run_alone_one_ends_before_the_next_and_a_peer_that_dies_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_sides_that_run_alone_one_ends_before_the_next_and_a_peer_that_dies_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     alive: list[str] = []
 
     class Alone:
@@ -130,9 +152,17 @@ def test_of_sides_that_run_alone_one_ends_before_the_next_and_a_peer_that_dies_i
 
     monkeypatch.setattr(driver, "Process", Alone)
     monkeypatch.setattr(driver, "version_of", lambda side: "1")
-    case = Case("a", "a task", "data", (Entrant("cofactor", "x"), Entrant("peer", "y", "home", bar=1.2)), alone=True)
+    case = Case(
+        "a",
+        "a task",
+        "data",
+        (Entrant("cofactor", "x"), Entrant("peer", "y", "home", bar=1.2)),
+        alone=True,
+    )
     ours, theirs = rows = driver._one_by_one(case, list(case.entrants), Path(), {}, Settings())
     assert (ours["seconds"], ours["quality"]) == ([2.0], 0.5)
     assert theirs["failed"] == "peer was ended by SIGSEGV"
-    (line,) = report.verdicts([{"case": "a", "task": "a task", "metric": "ndcg@20", "entrants": rows}])
+    (line,) = report.verdicts(
+        [{"case": "a", "task": "a task", "metric": "ndcg@20", "entrants": rows}]
+    )
     assert (line["state"], line["ratio"], line["ours"]) == ("peer failed", None, 2.0)

@@ -21,28 +21,41 @@ from cofactor.models import registry
 
 KINDS = ("garden", "engine", "piano", "cheese")
 MORE = {
-    "garden": "roses soil spade seeds", "engine": "oil piston torque fuel", "piano": "keys music pedal notes",
+    "garden": "roses soil spade seeds",
+    "engine": "oil piston torque fuel",
+    "piano": "keys music pedal notes",
     "cheese": "milk rind brie goat",
-}  # fmt: skip
+}
 SMALL: dict[str, dict[str, Any]] = {
-    "content_knn": {}, "content_ridge": {"ridge": 1.0},
+    "content_knn": {},
+    "content_ridge": {"ridge": 1.0},
     "bridge": {"base_settings": ("factors=8", "unobserved_weight=0.05", "regularization=0.02")},
     "feature_ials": {"factors": 8, "unobserved_weight": 0.05, "regularization": 0.02, "ridge": 1.0},
     "two_tower": {"factors": 8, "epochs": 12, "batch_size": 128, "learning_rate": 0.02},
-    "content_blend": {"ials_settings": ("factors=8", "unobserved_weight=0.05", "regularization=0.02")},
-}  # fmt: skip
+    "content_blend": {
+        "ials_settings": ("factors=8", "unobserved_weight=0.05", "regularization=0.02")
+    },
+}
 
 
 def shop(n_users: int = 90, n_items: int = 61) -> Interactions:
-    """Everybody likes one of four kinds of things; the texts tell the kind; the last item nobody has had."""
+    """Everybody likes one of four kinds of things; the texts tell the kind; the last item nobody
+    has had.
+    """
     rng = np.random.default_rng(5)
     kinds = np.arange(n_items) % 4
     likes = (np.arange(n_users) % 4)[:, None] == kinds
-    took = (rng.random((n_users, n_items)) < np.where(likes, 0.6, 0.03)) & (np.arange(n_items) < n_items - 1)
+    took = (rng.random((n_users, n_items)) < np.where(likes, 0.6, 0.03)) & (
+        np.arange(n_items) < n_items - 1
+    )
     texts = [f"{KINDS[k]} {' '.join(rng.choice(MORE[KINDS[k]].split(), 2))} thing" for k in kinds]
-    catalogue = pa.table({"description": texts, "colour": [["red", "blue", None][i % 3] for i in range(n_items)]})
+    catalogue = pa.table(
+        {"description": texts, "colour": [["red", "blue", None][i % 3] for i in range(n_items)]}
+    )
     users, items = np.nonzero(took)
-    made = Interactions.from_rows(users, items, users=n_users, items=IdMap(np.arange(n_items) + 500))
+    made = Interactions.from_rows(
+        users, items, users=n_users, items=IdMap(np.arange(n_items) + 500)
+    )
     profiles = Catalogue(pa.table({"hobby": [KINDS[u % 4] for u in range(n_users)]}))
     return replace(made, catalogue=Catalogue(catalogue), profiles=profiles)
 
@@ -55,13 +68,21 @@ def made(name: str, **more: Any) -> Any:
 @pytest.mark.parametrize("name", SMALL)
 def test_new_item_is_recommended_to_those_who_like_its_kind(name: str, tmp_path: Path) -> None:
     model = made(name)
-    new = [{"item_id": 9001, "description": "piano keys music", "colour": "red"}, {"item_id": 9000, "description": "engine oil fuel"}]
+    new = [
+        {"item_id": 9001, "description": "piano keys music", "colour": "red"},
+        {"item_id": 9000, "description": "engine oil fuel"},
+    ]
     assert model.add_items(new) is model
     assert model.data.n_items == 63
     scores = model.score_rows(np.arange(90))
     wants_piano, wants_engine = np.arange(90) % 4 == 2, np.arange(90) % 4 == 1
-    assert scores[wants_piano, 61].mean() > scores[~wants_piano, 61].mean() + 0.5 * scores[:, 61].std()
-    assert scores[wants_engine, 62].mean() > scores[~wants_engine, 62].mean() + 0.5 * scores[:, 62].std()
+    assert (
+        scores[wants_piano, 61].mean() > scores[~wants_piano, 61].mean() + 0.5 * scores[:, 61].std()
+    )
+    assert (
+        scores[wants_engine, 62].mean()
+        > scores[~wants_engine, 62].mean() + 0.5 * scores[:, 62].std()
+    )
     shown = model.recommend(2, k=20)
     assert 9001 in shown.ids
     assert shown.cold_share is not None
@@ -90,7 +111,9 @@ def test_two_tower_scores_by_content_are_sums_over_its_words() -> None:
     model.add_items([{"item_id": 1, "description": "piano keys"}])
     audience = model.audience(np.array([2]))
     reasons = model._explain_features(audience, 61)
-    assert sum(r.contribution for r in reasons) == pytest.approx(float(model.score_audience(audience)[0, 61]), rel=1e-4)
+    assert sum(r.contribution for r in reasons) == pytest.approx(
+        float(model.score_audience(audience)[0, 61]), rel=1e-4
+    )
 
 
 def test_description_in_words_finds_its_kind() -> None:
@@ -107,7 +130,9 @@ def test_somebody_known_by_a_profile_alone_gets_their_kind(name: str) -> None:
     model = made(name, user_features=("hobby",))
     found = model.recommend(features={"hobby": "engine"}, k=5)
     assert np.mean([(i - 500) % 4 == 1 for i in found.ids]) >= 0.8
-    both = model.recommend(features=[{"hobby": "engine"}, {"hobby": "unheard of"}], history=[[502, 506], [503]], k=4)
+    both = model.recommend(
+        features=[{"hobby": "engine"}, {"hobby": "unheard of"}], history=[[502, 506], [503]], k=4
+    )
     assert len(both) == 8
     with pytest.raises(ArgumentError, match="without profiles"):
         made(name).recommend(features={"hobby": "engine"})
@@ -131,7 +156,12 @@ def test_known_and_repeated_ids_of_new_items_are_refused_or_skipped() -> None:
         model.add_items([{"item_id": 1, "description": "x"}, {"item_id": 1, "description": "y"}])
     with pytest.raises(DataError, match="aren't int64"):
         model.add_items([{"item_id": "abc", "description": "x"}])
-    assert model.add_items([{"item_id": 500, "description": "x"}, {"item_id": 2, "description": "x"}], known="skip").data.n_items == 62
+    assert (
+        model.add_items(
+            [{"item_id": 500, "description": "x"}, {"item_id": 2, "description": "x"}], known="skip"
+        ).data.n_items
+        == 62
+    )
 
 
 def test_no_catalogue_is_refused_with_the_cure() -> None:
@@ -143,7 +173,9 @@ def test_no_catalogue_is_refused_with_the_cure() -> None:
 @pytest.mark.parametrize("name", SMALL)
 def test_one_text_for_all_still_fits_and_says_that_content_is_useless(name: str) -> None:
     data = replace(shop(), catalogue=Catalogue(pa.table({"description": ["the same words"] * 61})))
-    model = registry.create(name, **SMALL[name], text=("description",)).fit(data, run=Run(threads=1, device="cpu"))
+    model = registry.create(name, **SMALL[name], text=("description",)).fit(
+        data, run=Run(threads=1, device="cpu")
+    )
     assert any("nothing that tells items apart" in note for note in model.notes)
     assert np.isfinite(model.score_rows(np.arange(90))).all()
 
@@ -151,9 +183,17 @@ def test_one_text_for_all_still_fits_and_says_that_content_is_useless(name: str)
 @pytest.mark.parametrize("base", ["bpr", "ease", "latent_factor", "logistic_mf"])
 def test_bridge_serves_every_base_with_item_vectors(base: str, tmp_path: Path) -> None:
     settings = {
-        "bpr": ("factors=8", "epochs=60"), "ease": ("regularization=5",), "logistic_mf": ("factors=8",),
-        "latent_factor": ("factors=8", "loss=bpr", "epochs=40", "batch_size=128", "learning_rate=0.02"),
-    }[base]  # fmt: skip
+        "bpr": ("factors=8", "epochs=60"),
+        "ease": ("regularization=5",),
+        "logistic_mf": ("factors=8",),
+        "latent_factor": (
+            "factors=8",
+            "loss=bpr",
+            "epochs=40",
+            "batch_size=128",
+            "learning_rate=0.02",
+        ),
+    }[base]
     model = registry.create("bridge", base=base, base_settings=settings, text=("description",))
     model.fit(shop(), run=Run(threads=1, device="cpu"))
     assert model.check.auc > 0.8
@@ -162,10 +202,14 @@ def test_bridge_serves_every_base_with_item_vectors(base: str, tmp_path: Path) -
     piano = np.arange(90) % 4 == 2
     assert scores[piano].mean() > scores[~piano].mean() + 0.5 * scores.std()
     again = load(save(model, tmp_path / "model"))
-    np.testing.assert_allclose(again.score_rows(np.arange(90)), model.score_rows(np.arange(90)), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(
+        again.score_rows(np.arange(90)), model.score_rows(np.arange(90)), rtol=1e-4, atol=1e-5
+    )
 
 
-def test_two_tower_with_hidden_layers_learns_saves_and_tells_exactly_what_each_word_added(tmp_path: Path) -> None:
+def test_two_tower_with_hidden_layers_learns_saves_and_tells_exactly_what_each_word_added(
+    tmp_path: Path,
+) -> None:
     model = made("two_tower", hidden=(16, 8), user_features=("hobby",), epochs=25)
     assert [m.shape[1] for m in model.maps] == [16, 8, 9]
     model.add_items([{"item_id": 1, "description": "piano keys thing"}])
@@ -174,11 +218,18 @@ def test_two_tower_with_hidden_layers_learns_saves_and_tells_exactly_what_each_w
         state = model.audience(np.array([2])).states[0]
         gate = model._gate(model.data.item_counts)[item] if item == 2 else model.check.scale
         content = gate * model._content_vectors(model.features[item])[0] / model.check.scale
-        assert sum(r.contribution for r in reasons) == pytest.approx(float(content[:-1] @ state[:-1] + content[-1]), rel=1e-3, abs=1e-5)
+        assert sum(r.contribution for r in reasons) == pytest.approx(
+            float(content[:-1] @ state[:-1] + content[-1]), rel=1e-3, abs=1e-5
+        )
     scores = model.score_rows(np.arange(90))[:, 61]
-    assert scores[np.arange(90) % 4 == 2].mean() > scores[np.arange(90) % 4 != 2].mean() + 0.5 * scores.std()
+    assert (
+        scores[np.arange(90) % 4 == 2].mean()
+        > scores[np.arange(90) % 4 != 2].mean() + 0.5 * scores.std()
+    )
     again = load(save(model, tmp_path / "model"))
-    np.testing.assert_allclose(again.score_rows(np.arange(90)), model.score_rows(np.arange(90)), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(
+        again.score_rows(np.arange(90)), model.score_rows(np.arange(90)), rtol=1e-4, atol=1e-5
+    )
     found = again.recommend(features={"hobby": "engine"}, k=5)
     assert np.mean([(i - 500) % 4 == 1 for i in found.ids]) >= 0.8
 
@@ -192,9 +243,16 @@ def test_two_tower_content_loss_leaves_the_trained_vectors_as_they_would_be_with
 
     features = sparse.csr_matrix(np.eye(5, 3, dtype=np.float32))
     tables = TowerTables(
-        torch.randn(4, 3), torch.randn(5, 3), towers={"items": (features, np.full(5, 0.5))}, biases=True, user_biases=False, cosine=False,
-        sparse=False, regularization=0.1, bias_regularization=(0.1, 0.1),
-    )  # fmt: skip
+        torch.randn(4, 3),
+        torch.randn(5, 3),
+        towers={"items": (features, np.full(5, 0.5))},
+        biases=True,
+        user_biases=False,
+        cosine=False,
+        sparse=False,
+        regularization=0.1,
+        bias_regularization=(0.1, 0.1),
+    )
     tables.items.bag.data.normal_()
     users, items = torch.tensor([0, 3]), torch.tensor([1, 4])
     tables.answer(FIXED, CONTENT)
@@ -209,7 +267,9 @@ def test_two_tower_content_loss_leaves_the_trained_vectors_as_they_would_be_with
 
 def test_two_tower_content_alone_when_ids_always_are_left_out() -> None:
     model = made("two_tower", id_dropout=1.0)
-    np.testing.assert_allclose(model.item_factors[:60], model.features[:60] @ model.maps[0][:, :-1], rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(
+        model.item_factors[:60], model.features[:60] @ model.maps[0][:, :-1], rtol=1e-4, atol=1e-5
+    )
 
 
 def test_two_tower_gate_closes_with_interactions() -> None:
@@ -219,8 +279,13 @@ def test_two_tower_gate_closes_with_interactions() -> None:
 
 
 @pytest.mark.parametrize("name", ["content_ridge", "feature_ials", "content_blend"])
-def test_levelling_brings_new_items_to_one_spread_and_leaves_the_others(name: str, tmp_path: Path) -> None:
-    plain, level = (made(name, levelling=q, **({"fair": False} if name == "feature_ials" else {})) for q in (0.0, 1.0))
+def test_levelling_brings_new_items_to_one_spread_and_leaves_the_others(
+    name: str, tmp_path: Path
+) -> None:
+    plain, level = (
+        made(name, levelling=q, **({"fair": False} if name == "feature_ials" else {}))
+        for q in (0.0, 1.0)
+    )
     short = {"item_id": 9001, "description": "piano"}
     long = {"item_id": 9002, "description": "garden roses soil spade seeds thing"}
     for model in (plain, level):
@@ -246,29 +311,46 @@ def test_ridge_with_a_constant_answers_for_items_of_which_nothing_is_said() -> N
     model = made("content_ridge", constant=1.0, size=0.5).add_items(silent)
     scores = model.score_rows(np.arange(90))
     assert scores[:, 61].all()
-    assert model._explain(model.audience(np.array([3])), 61)[1].sum() == pytest.approx(float(scores[3, 61]), rel=1e-3)
+    assert model._explain(model.audience(np.array([3])), 61)[1].sum() == pytest.approx(
+        float(scores[3, 61]), rel=1e-3
+    )
 
 
 def test_blend_with_towers_adds_their_part_saves_it_and_explains_the_rest(tmp_path: Path) -> None:
     tower = ("factors=8", "epochs=12", "batch_size=128", "learning_rate=0.02", "hidden=16")
-    plain, model = made("content_blend"), made("content_blend", tower_weight=0.5, tower_settings=tower)
+    plain, model = (
+        made("content_blend"),
+        made("content_blend", tower_weight=0.5, tower_settings=tower),
+    )
     assert (len(plain.parts), len(model.parts)) == (2, 3)
     histories = model.data.histories(np.array([2, 7]))
     own = model.parts[2].fold_in(histories)
     spread = model.parts[2]._score(own.states, model.probes).std(axis=1, keepdims=True)
-    gained = model.score_audience(model.fold_in(histories)) - plain.score_audience(plain.fold_in(histories))
-    np.testing.assert_allclose(gained, 0.5 * model.parts[2]._score(own.states, None) / spread, rtol=1e-3, atol=1e-3)
+    gained = model.score_audience(model.fold_in(histories)) - plain.score_audience(
+        plain.fold_in(histories)
+    )
+    np.testing.assert_allclose(
+        gained, 0.5 * model.parts[2]._score(own.states, None) / spread, rtol=1e-3, atol=1e-3
+    )
     audience = model.audience(np.array([2]))
     _, added, rest = model._explain(audience, 6)
-    assert added.sum() + rest == pytest.approx(float(model.score_audience(audience)[0, 6]), rel=1e-3)
+    assert added.sum() + rest == pytest.approx(
+        float(model.score_audience(audience)[0, 6]), rel=1e-3
+    )
     again = load(save(model, tmp_path / "model"))
-    np.testing.assert_allclose(again.score_rows(np.arange(9)), model.score_rows(np.arange(9)), rtol=1e-3, atol=1e-4)
-    assert again.add_items([{"item_id": 7, "description": "cheese milk"}]).score_rows(np.arange(9)).shape == (9, 62)
+    np.testing.assert_allclose(
+        again.score_rows(np.arange(9)), model.score_rows(np.arange(9)), rtol=1e-3, atol=1e-4
+    )
+    assert again.add_items([{"item_id": 7, "description": "cheese milk"}]).score_rows(
+        np.arange(9)
+    ).shape == (9, 62)
 
 
 def test_blend_puts_new_items_of_which_nothing_is_said_last_and_adds_up() -> None:
     model = made("content_blend", ridge_settings=("constant=1",))
-    model.add_items([{"item_id": 9001, "description": ""}, {"item_id": 9002, "description": "piano music"}])
+    model.add_items(
+        [{"item_id": 9001, "description": ""}, {"item_id": 9002, "description": "piano music"}]
+    )
     users = np.arange(90)
     scores = model.score_rows(users)
     np.testing.assert_array_equal(scores[:, 61], scores[:, model.probes].min(axis=1))
@@ -280,9 +362,23 @@ def test_blend_puts_new_items_of_which_nothing_is_said_last_and_adds_up() -> Non
 
 def test_parts_of_a_blend_keep_their_own_settings_and_take_over_the_rest() -> None:
     kind = registry.get("content_blend")
-    words = ("characters=true", "value_weight=1.4", "levelling=0.5", "ials_settings=value_weight=1,factors=8", "ridge_settings=levelling=0")
+    words = (
+        "characters=true",
+        "value_weight=1.4",
+        "levelling=0.5",
+        "ials_settings=value_weight=1,factors=8",
+        "ridge_settings=levelling=0",
+    )
     ridge, ials = kind(kind.Config.from_text(words)).parts
-    assert (ridge.config.value_weight, ridge.config.levelling, ridge.config.characters) == (1.4, 0.0, True)
-    assert (ials.config.value_weight, ials.config.levelling, ials.config.characters) == (1.0, 0.5, False)
+    assert (ridge.config.value_weight, ridge.config.levelling, ridge.config.characters) == (
+        1.4,
+        0.0,
+        True,
+    )
+    assert (ials.config.value_weight, ials.config.levelling, ials.config.characters) == (
+        1.0,
+        0.5,
+        False,
+    )
     asked = kind(kind.Config.from_text((*words[:3], "ials_settings=characters=true"))).parts[1]
     assert asked.config.characters

@@ -1,4 +1,6 @@
-"""What features cost: models with content beside the same models without, and how it is told, saved and left out."""
+"""What features cost: models with content beside the same models without, and how it is told,
+saved and left out.
+"""
 
 from __future__ import annotations
 
@@ -35,10 +37,18 @@ def fitted(name: str, parts: Split, **more: Any) -> Any:
 
 @pytest.mark.parametrize(
     ("name", "twin"),
-    [("content_knn", "item_knn"), ("content_ridge", "item_knn"), ("content_blend", "ials"), ("feature_ials", "ials"), ("bridge", "ials"),
-     ("two_tower", "latent_factor")],
-)  # fmt: skip
-def test_fit_with_validation_compares_with_the_plain_twin_and_the_file_keeps_it(name: str, twin: str, tmp_path: Path) -> None:
+    [
+        ("content_knn", "item_knn"),
+        ("content_ridge", "item_knn"),
+        ("content_blend", "ials"),
+        ("feature_ials", "ials"),
+        ("bridge", "ials"),
+        ("two_tower", "latent_factor"),
+    ],
+)
+def test_fit_with_validation_compares_with_the_plain_twin_and_the_file_keeps_it(
+    name: str, twin: str, tmp_path: Path
+) -> None:
     parts = cut_shop()
     model = fitted(name, parts)
     assert model.comparison.twin == twin
@@ -67,9 +77,16 @@ def test_twin_false_and_no_validation_fit_no_twin(monkeypatch: pytest.MonkeyPatc
 def test_features_that_mislead_are_told_with_what_they_cost() -> None:
     data = shop()
     rng = np.random.default_rng(3)
-    # A text that goes against who takes what: every kind of item says what another one, at random, says.
+    # A text that goes against who takes what: every kind of item says what another one, at random,
+    # says.
     wrong = [f"word{rng.integers(4)}" for _ in range(data.n_items)]
-    parts = split(replace(data, catalogue=Catalogue(pa.table({"description": wrong}))), "per-user", test=0.2, validation=0.2, seed=1)
+    parts = split(
+        replace(data, catalogue=Catalogue(pa.table({"description": wrong}))),
+        "per-user",
+        test=0.2,
+        validation=0.2,
+        seed=1,
+    )
     model = fitted("content_knn", parts)
     assert model.comparison.cost > 0.2
     assert model.notes[-1].startswith("features cost ")
@@ -77,7 +94,13 @@ def test_features_that_mislead_are_told_with_what_they_cost() -> None:
 
 
 @pytest.mark.parametrize(
-    ("rich", "said"), [(0.3, "cost nothing"), (0.297, "cost 1.0%"), (0.33, "bring 10.0%"), (0.27, "where new items don't")]
+    ("rich", "said"),
+    [
+        (0.3, "cost nothing"),
+        (0.297, "cost 1.0%"),
+        (0.33, "bring 10.0%"),
+        (0.27, "where new items don't"),
+    ],
 )
 def test_sentence_says_cost_or_gain(rich: float, said: str) -> None:
     assert said in Comparison("ials", rich, 0.3, 7).sentence
@@ -105,7 +128,13 @@ def test_train_compares_on_the_test_part_and_inspect_tells_it(tmp_path: Path) ->
     assert done.refitted
     assert done.model.comparison is not None  # type: ignore[attr-defined]
     assert "without them" in inspect(done.path).run["notes"][-1]
-    quiet = train(shop(), "content_knn", tmp_path / "quiet", settings=["text=description", "twin=false"], run=RUN)
+    quiet = train(
+        shop(),
+        "content_knn",
+        tmp_path / "quiet",
+        settings=["text=description", "twin=false"],
+        run=RUN,
+    )
     assert quiet.model.comparison is None  # type: ignore[attr-defined]
 
 

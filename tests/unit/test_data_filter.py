@@ -32,8 +32,9 @@ def test_values_below_the_threshold_go_and_rows_are_numbered_anew():
     assert made.users.ids() == ["u1", "u2", "u3"]
     assert made.items.ids() == ["a", "b"]
     assert made.catalogue.titles([0, 1]) == ["Ay", None]
-    assert str(step) == (
-        "values of 4 and more, values dropped: users 4 -> 3, items 4 -> 2, interactions 7 -> 4"
+    assert (
+        str(step)
+        == "values of 4 and more, values dropped: users 4 -> 3, items 4 -> 2, interactions 7 -> 4"
     )
     assert made.notes[-1] == f"kept {step}"
     assert filters.min_values(small(), 4, binarize=False)[0].values.tolist() == [5, 4, 4, 5]
@@ -66,11 +67,17 @@ def test_core_is_the_largest_part_that_holds_both_minimums(cells, users, items):
     pairs = [divmod(cell, 11) for cell in sorted(cells)]
     kept = set(pairs)
     while True:  # one at a time, the slow way
-        bad = {p for p in kept if sum(q[0] == p[0] for q in kept) < users or sum(q[1] == p[1] for q in kept) < items}
+        bad = {
+            p
+            for p in kept
+            if sum(q[0] == p[0] for q in kept) < users or sum(q[1] == p[1] for q in kept) < items
+        }
         if not bad:
             break
         kept.remove(min(bad))
-    data = Interactions.from_rows(*(np.array(c) for c in zip(*pairs, strict=True)), users=8, items=11)
+    data = Interactions.from_rows(
+        *(np.array(c) for c in zip(*pairs, strict=True)), users=8, items=11
+    )
     if not kept:
         with pytest.raises(ArgumentError, match="nothing is left"):
             filters.k_core(data, users, items)
@@ -99,7 +106,11 @@ def test_all_filters_report_each_step_in_order():
     assert [step.rule.split()[0] for step in report.steps] == ["from", "values", "users"]
     assert report.steps[0].after == report.steps[1].before
     assert len(made) == report.steps[-1].after.interactions == 2
-    assert json.loads(json.dumps(report.to_dict()))[0]["before"] == {"users": 4, "items": 4, "interactions": 7}
+    assert json.loads(json.dumps(report.to_dict()))[0]["before"] == {
+        "users": 4,
+        "items": 4,
+        "interactions": 7,
+    }
     assert repr(report).count("\n") == 2
     same, nothing = filters.apply(small())
     assert len(same) == 7
@@ -108,10 +119,18 @@ def test_all_filters_report_each_step_in_order():
 
 def test_repeats_count_pairs_and_differing_values():
     events = Events(
-        pa.array(["u", "u", "u", "v", "v", "w"]).dictionary_encode(), pa.array([1, 1, 1, 1, 1, 2]), np.array([1, 1, 2, 3, 3, 1])
+        pa.array(["u", "u", "u", "v", "v", "w"]).dictionary_encode(),
+        pa.array([1, 1, 1, 1, 1, 2]),
+        np.array([1, 1, 2, 3, 3, 1]),
     )
     found = filters.repeats(events)
-    assert (found.events, found.pairs, found.repeated_pairs, found.most, found.differing) == (6, 3, 2, 3, 1)
+    assert (found.events, found.pairs, found.repeated_pairs, found.most, found.differing) == (
+        6,
+        3,
+        2,
+        3,
+        1,
+    )
     assert "2 pairs repeat, 1 of them with differing values, one 3 times" in str(found)
     assert "no pair" in str(filters.repeats(Events(pa.array([1, 2]), pa.array([1, 1]))))
 
@@ -127,8 +146,15 @@ def test_description_counts_what_is_there():
     assert found.span.tied == pytest.approx(2 / 7)
     assert found.item_columns == {"title": pytest.approx(3 / 4)}
     assert found.item_tail.below_five == 4
-    assert json.loads(json.dumps(found.to_dict()))["item_tail"]["top_shares"]["1 %"] == pytest.approx(3 / 7)
-    for words in ("4 users × 4 items, 7 interactions", "mean 3.429", "density 43.7500%", "users with fewer than 5"):
+    assert json.loads(json.dumps(found.to_dict()))["item_tail"]["top_shares"][
+        "1 %"
+    ] == pytest.approx(3 / 7)
+    for words in (
+        "4 users × 4 items, 7 interactions",
+        "mean 3.429",
+        "density 43.7500%",
+        "users with fewer than 5",
+    ):
         assert words in str(found)
 
 
@@ -142,13 +168,18 @@ def test_description_of_bare_interactions_has_no_values_and_no_span():
 
 
 def test_description_of_many_values_uses_ranges():
-    data = Interactions.from_rows(np.arange(40), np.arange(40) % 7, np.arange(40, dtype=np.float32), users=40, items=7)
+    data = Interactions.from_rows(
+        np.arange(40), np.arange(40) % 7, np.arange(40, dtype=np.float32), users=40, items=7
+    )
     histogram = describe(data).values.histogram
     assert len(histogram) == 10
     assert sum(count for _, count in histogram) == 40
 
 
-@pytest.mark.parametrize(("counts", "gini"), [([4, 4, 4, 0], 0.0), ([0, 0, 9], 0.0), ([1, 3], 0.25), ([1, 1, 1, 97], 0.72)])
+@pytest.mark.parametrize(
+    ("counts", "gini"),
+    [([4, 4, 4, 0], 0.0), ([0, 0, 9], 0.0), ([1, 3], 0.25), ([1, 1, 1, 97], 0.72)],
+)
 def test_gini_of_known_spreads(counts, gini):
     assert tail(np.array(counts)).gini == pytest.approx(gini)
 

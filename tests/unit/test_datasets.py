@@ -1,4 +1,6 @@
-"""Named datasets: published counts and splits (on the real files, where they are at hand), and fetching."""
+"""Named datasets: published counts and splits (on the real files, where they are at hand), and
+fetching.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ from cofactor.data.readers import read
 from cofactor.data.split import Split
 
 SETS = tuple(datasets.datasets())
-HERE = [name for name in SETS if name not in ("ml-10m", "ml-20m", "ml-25m", "ml-32m", "goodbooks-10k")]
+HERE = [
+    name for name in SETS if name not in ("ml-10m", "ml-20m", "ml-25m", "ml-32m", "goodbooks-10k")
+]
 
 
 def of(name: str) -> object:
@@ -35,7 +39,11 @@ def test_counts_are_the_published_ones(name: str, data_home: Path) -> None:
     events = datasets.load(name, home=data_home)
     data = Interactions.build(events)
     counts = datasets.get(name).counts
-    assert (data.n_users, data.n_items, len(events)) == (counts["users"], counts["items"], counts["interactions"])
+    assert (data.n_users, data.n_items, len(events)) == (
+        counts["users"],
+        counts["items"],
+        counts["interactions"],
+    )
 
 
 @pytest.mark.parametrize("name", [of(name) for name in (*HERE, "goodbooks-10k")])
@@ -50,13 +58,30 @@ def test_files_are_as_published(name: str, data_home: Path) -> None:
         pytest.param("ml-100k", "u1", (80_000, None, 20_000), marks=pytest.mark.data("ml-100k")),
         pytest.param("ml-100k", "ua", (90_570, None, 9_430), marks=pytest.mark.data("ml-100k")),
         pytest.param("ml-1m", 5, (800_168, None, 200_041), marks=pytest.mark.data("ml-1m")),
-        pytest.param("gowalla", None, (810_128, None, 217_242), marks=pytest.mark.data("lightgcn-gowalla")),
-        pytest.param("lcfn-ml-1m", None, (796_244, None, 99_455), marks=pytest.mark.data("lcfn-ml-1m")),
-        pytest.param("sasrec-ml-1m", None, (987_531, 6_040, 6_040), marks=pytest.mark.data("sasrec-ml-1m")),
-        pytest.param("amazon-beauty", None, (153_776, 22_363, 22_363), marks=pytest.mark.data("amazon-beauty-5core")),
-        pytest.param("citeulike-a", "cold", (164_210, None, 40_776), marks=pytest.mark.data("citeulike-a")),
-        pytest.param("citeulike-a", "warm", (170_988, None, 33_998), marks=pytest.mark.data("citeulike-a")),
-        pytest.param("ncf-ml-1m", None, (994_169, None, 6_040), marks=pytest.mark.data("ncf-ml-1m")),
+        pytest.param(
+            "gowalla", None, (810_128, None, 217_242), marks=pytest.mark.data("lightgcn-gowalla")
+        ),
+        pytest.param(
+            "lcfn-ml-1m", None, (796_244, None, 99_455), marks=pytest.mark.data("lcfn-ml-1m")
+        ),
+        pytest.param(
+            "sasrec-ml-1m", None, (987_531, 6_040, 6_040), marks=pytest.mark.data("sasrec-ml-1m")
+        ),
+        pytest.param(
+            "amazon-beauty",
+            None,
+            (153_776, 22_363, 22_363),
+            marks=pytest.mark.data("amazon-beauty-5core"),
+        ),
+        pytest.param(
+            "citeulike-a", "cold", (164_210, None, 40_776), marks=pytest.mark.data("citeulike-a")
+        ),
+        pytest.param(
+            "citeulike-a", "warm", (170_988, None, 33_998), marks=pytest.mark.data("citeulike-a")
+        ),
+        pytest.param(
+            "ncf-ml-1m", None, (994_169, None, 6_040), marks=pytest.mark.data("ncf-ml-1m")
+        ),
     ],
 )
 def test_published_splits_have_their_sizes(
@@ -71,7 +96,10 @@ def test_published_splits_have_their_sizes(
 
 
 def _shared_pairs(split: Split) -> int:
-    keys = [part.user_rows.astype(np.int64) * part.n_items + part.item_rows for part in (split.train, split.test.truth)]
+    keys = [
+        part.user_rows.astype(np.int64) * part.n_items + part.item_rows
+        for part in (split.train, split.test.truth)
+    ]
     return len(np.intersect1d(*keys, assume_unique=True))
 
 
@@ -92,7 +120,8 @@ def test_ncf_negatives_stand_beside_their_test_item(data_home: Path) -> None:
     negatives, truth = split.test.negatives, split.test.truth
     assert negatives is not None
     assert negatives.shape == (6_040, 99)
-    # As published, 156 test items are among their own negatives, and no negative is a training item.
+    # As published, 156 test items are among their own negatives, and no negative is a training
+    # item.
     assert int((negatives == truth.item_rows[:, None]).any(axis=1).sum()) == 156
     train = split.train
     keys = train.user_rows.astype(np.int64) * train.n_items + train.item_rows
@@ -152,7 +181,9 @@ def test_goodbooks_sample_is_said_to_be_one(data_home: Path) -> None:
 
 def test_names_aliases_and_unknown_ones() -> None:
     assert datasets.get("gowalla").name == "lightgcn-gowalla"
-    with pytest.raises(UnknownNameError, match="unknown dataset 'movielens-1b'; did you mean movielens-1m"):
+    with pytest.raises(
+        UnknownNameError, match="unknown dataset 'movielens-1b'; did you mean movielens-1m"
+    ):
         datasets.get("movielens-1b")
     with pytest.raises(ArgumentError, match="no split of ml-25m was published"):
         datasets.load_split("ml-25m")
@@ -161,7 +192,15 @@ def test_names_aliases_and_unknown_ones() -> None:
 def test_every_dataset_says_what_it_is() -> None:
     for name, dataset in datasets.datasets().items():
         assert dataset.name == name
-        assert all((dataset.title, dataset.origin.startswith("https://"), dataset.terms, dataset.citation, dataset.good_for))
+        assert all(
+            (
+                dataset.title,
+                dataset.origin.startswith("https://"),
+                dataset.terms,
+                dataset.citation,
+                dataset.good_for,
+            )
+        )
         assert dataset.counts["interactions"] > 0
         assert (dataset.split is None) == (not dataset.folds)
 
@@ -202,7 +241,11 @@ def zipped() -> bytes:
 
 
 def offered(url: str, md5: str | None = None) -> datasets.Dataset:
-    return replace(datasets.get("ml-25m"), downloads={"ml-25m.zip": url}, md5={"ml-25m.zip": md5} if md5 else {})
+    return replace(
+        datasets.get("ml-25m"),
+        downloads={"ml-25m.zip": url},
+        md5={"ml-25m.zip": md5} if md5 else {},
+    )
 
 
 def test_fetched_zip_is_read_in_place(tmp_path: Path) -> None:
@@ -223,7 +266,10 @@ def test_wrong_checksum_leaves_nothing_behind(tmp_path: Path) -> None:
 
 
 def test_damaged_zip_without_a_known_checksum_is_refused(tmp_path: Path) -> None:
-    with serving(zipped()[:-30]) as url, pytest.raises(DownloadError, match="the zip that came for ml-25m is damaged"):
+    with (
+        serving(zipped()[:-30]) as url,
+        pytest.raises(DownloadError, match="the zip that came for ml-25m is damaged"),
+    ):
         fetch_files(offered(url), tmp_path)
     assert list(tmp_path.iterdir()) == []
 
@@ -231,7 +277,10 @@ def test_damaged_zip_without_a_known_checksum_is_refused(tmp_path: Path) -> None
 def test_refused_connection_is_one_clear_sentence(tmp_path: Path) -> None:
     with serving(b"") as url:
         pass  # the port is closed again
-    with pytest.raises(DownloadError, match=r"ml-25m couldn't be fetched from http://127\.0\.0\.1.*check the connection"):
+    with pytest.raises(
+        DownloadError,
+        match=r"ml-25m couldn't be fetched from http://127\.0\.0\.1.*check the connection",
+    ):
         fetch_files(offered(url), tmp_path)
     assert list(tmp_path.iterdir()) == []
 

@@ -10,7 +10,9 @@ import pytest
 from cofactor.base import disk
 
 
-def test_the_room_stands_beside_its_target_hidden_and_is_gone_after_a_failure(tmp_path: Path) -> None:
+def test_the_room_stands_beside_its_target_hidden_and_is_gone_after_a_failure(
+    tmp_path: Path,
+) -> None:
     def fail() -> None:
         with disk.room_beside(tmp_path / "model") as room:
             assert room.parent == tmp_path
@@ -27,21 +29,31 @@ def test_a_room_may_be_renamed_to_its_target(tmp_path: Path) -> None:
     with disk.room_beside(tmp_path / "model") as room:
         (room / "whole").touch()
         room.rename(tmp_path / "model")
-    assert [path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*")] == ["model", "model/whole"]
+    assert [path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*")] == [
+        "model",
+        "model/whole",
+    ]
 
 
-def test_files_and_folders_are_synced_and_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_files_and_folders_are_synced_and_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "file").write_text("words")
     synced: list[os.stat_result] = []
     before = len(os.listdir("/proc/self/fd")) if Path("/proc/self/fd").exists() else 0
     monkeypatch.setattr(os, "fsync", lambda handle: synced.append(os.fstat(handle)))
     disk.sync(tmp_path / "file")
     disk.sync(tmp_path)
-    assert [os.path.samestat(found, path.stat()) for found, path in zip(synced, (tmp_path / "file", tmp_path), strict=True)] == [True, True]
+    assert [
+        os.path.samestat(found, path.stat())
+        for found, path in zip(synced, (tmp_path / "file", tmp_path), strict=True)
+    ] == [True, True]
     assert before == (len(os.listdir("/proc/self/fd")) if before else 0)
 
 
-def test_where_folders_cant_be_opened_they_are_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_folders_cant_be_opened_they_are_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delattr(os, "O_DIRECTORY", raising=False)
     monkeypatch.setattr(os, "open", lambda *arguments: pytest.fail("a folder was opened"))
     disk.sync(tmp_path)

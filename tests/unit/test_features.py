@@ -21,15 +21,29 @@ def spec_of(columns: dict[str, list], **how: object) -> tuple[FeatureSpec, np.nd
 
 def test_columns_are_detected_by_what_they_hold_and_shown() -> None:
     n = 40
-    spec, _ = spec_of({
-        "title": [f"some thing number {i}" for i in range(n)], "genre": ["a", "b"] * (n // 2), "tags": [["x", "y"]] * n,
-        "piped": ["p|q", "q|r"] * (n // 2), "year": list(range(n)), "released": [datetime.date(2000, 1, 1 + i % 28) for i in range(n)],
-        "sku": [f"S{i}" for i in range(n)], "popularity": list(range(n)), "said": ["01-Jan-1995"] * n,
-    })  # fmt: skip
+    spec, _ = spec_of(
+        {
+            "title": [f"some thing number {i}" for i in range(n)],
+            "genre": ["a", "b"] * (n // 2),
+            "tags": [["x", "y"]] * n,
+            "piped": ["p|q", "q|r"] * (n // 2),
+            "year": list(range(n)),
+            "released": [datetime.date(2000, 1, 1 + i % 28) for i in range(n)],
+            "sku": [f"S{i}" for i in range(n)],
+            "popularity": list(range(n)),
+            "said": ["01-Jan-1995"] * n,
+        }
+    )
     kinds = {c.name: c.kind for c in spec.columns}
     assert kinds == {
-        "title": "text", "genre": "category", "tags": "list", "piped": "list", "year": "number", "released": "date", "said": "date",
-    }  # fmt: skip
+        "title": "text",
+        "genre": "category",
+        "tags": "list",
+        "piped": "list",
+        "year": "number",
+        "released": "date",
+        "said": "date",
+    }
     assert any("features found: title (text), genre (category)" in note for note in spec.notes)
     assert any("'sku' was left out: it looks like an id" in note for note in spec.notes)
     assert any("'popularity' was left out: it tells how popular" in note for note in spec.notes)
@@ -38,11 +52,15 @@ def test_columns_are_detected_by_what_they_hold_and_shown() -> None:
 def test_declared_leaks_are_used_but_warned_of() -> None:
     rng = np.random.default_rng(0)
     counts = rng.integers(0, 100, 50)
-    catalogue = Catalogue(pa.table({"n_ratings": counts, "hidden": counts * 3 + 1, "fine": rng.random(50)}))
+    catalogue = Catalogue(
+        pa.table({"n_ratings": counts, "hidden": counts * 3 + 1, "fine": rng.random(50)})
+    )
     spec = FeatureSpec.fit(catalogue, features=("n_ratings", "hidden", "fine"), counts=counts)
     assert [c.name for c in spec.columns] == ["n_ratings", "hidden", "fine"]
     assert any("'n_ratings' leaks" in note for note in spec.notes)
-    assert any("'hidden' leaks: it goes with the number of interactions" in note for note in spec.notes)
+    assert any(
+        "'hidden' leaks: it goes with the number of interactions" in note for note in spec.notes
+    )
     assert not any("'fine'" in note for note in spec.notes)
 
 
@@ -52,21 +70,33 @@ def test_unknown_column_is_refused_with_the_nearest_name() -> None:
 
 
 def test_category_unseen_in_training_and_empty_text_give_zeros() -> None:
-    spec, _ = spec_of({"text": ["red car", "red boat", "blue car"], "kind": ["a", "b", "a"]}, text=("text",), features=("kind",))
-    new = spec.transform(pa.table({"text": ["", None, "  \t", "zebra"], "kind": ["unheard", None, "", "zzz"]})).toarray()
+    spec, _ = spec_of(
+        {"text": ["red car", "red boat", "blue car"], "kind": ["a", "b", "a"]},
+        text=("text",),
+        features=("kind",),
+    )
+    new = spec.transform(
+        pa.table({"text": ["", None, "  \t", "zebra"], "kind": ["unheard", None, "", "zzz"]})
+    ).toarray()
     assert spec.width == 3
     np.testing.assert_array_equal(new, 0)
     np.testing.assert_array_equal(spec.transform(pa.table({"other": [1, 2]})).toarray(), 0)
 
 
 def test_constant_column_says_nothing() -> None:
-    spec, matrix = spec_of({"text": ["same"] * 5, "kind": ["k"] * 5, "size": [3.0] * 5}, text=("text",), features=("kind", "size"))
+    spec, matrix = spec_of(
+        {"text": ["same"] * 5, "kind": ["k"] * 5, "size": [3.0] * 5},
+        text=("text",),
+        features=("kind", "size"),
+    )
     np.testing.assert_array_equal(matrix, 0)
     assert any("nothing that tells items apart" in note for note in spec.notes)
 
 
 def test_missing_and_infinite_numbers_are_marked() -> None:
-    _, matrix = spec_of({"size": [1.0, 2.0, 3.0, float("nan"), None, float("inf")]}, features=("size",))
+    _, matrix = spec_of(
+        {"size": [1.0, 2.0, 3.0, float("nan"), None, float("inf")]}, features=("size",)
+    )
     np.testing.assert_allclose(matrix[:, 0] / 0.3, [-1.2247, 0, 1.2247, 0, 0, 0], atol=1e-3)
     np.testing.assert_allclose(matrix[:, 1] / 0.3, [0, 0, 0, 1, 1, 1], atol=1e-6)
 
@@ -85,7 +115,9 @@ def test_missing_and_infinite_numbers_are_marked() -> None:
     ],
 )
 def test_the_same_text_written_otherwise_has_the_same_features(one: str, other: str) -> None:
-    spec, _ = spec_of({"text": [one, other, one, "quite another", "quite different", "thing"]}, text=("text",))
+    spec, _ = spec_of(
+        {"text": [one, other, one, "quite another", "quite different", "thing"]}, text=("text",)
+    )
     matrix = spec.transform(pa.table({"text": [one, other]})).toarray()
     assert matrix[0].any()
     np.testing.assert_allclose(matrix[0], matrix[1], atol=1e-6)
@@ -94,7 +126,10 @@ def test_the_same_text_written_otherwise_has_the_same_features(one: str, other: 
 def test_text_without_spaces_is_compared_by_its_characters() -> None:
     texts = ["日本の小説", "小説を読む", "車の修理", "車を洗う", "ไทยเทส", "ไทย"]
     spec, _ = spec_of({"text": texts}, text=("text",))
-    matrix = spec.transform(pa.table({"text": ["小説", "車", "ไทย"]})) @ spec.transform(pa.table({"text": texts})).T
+    matrix = (
+        spec.transform(pa.table({"text": ["小説", "車", "ไทย"]}))
+        @ spec.transform(pa.table({"text": texts})).T
+    )
     dots = matrix.toarray()
     assert set(np.argsort(-dots[0])[:2]) == {0, 1}
     assert set(np.argsort(-dots[1])[:2]) == {2, 3}
@@ -121,7 +156,11 @@ def test_letters_bring_spellings_together_where_asked() -> None:
 
 
 def test_spec_comes_back_from_its_arrays_and_damaged_ones_are_refused() -> None:
-    columns = {"text": ["red car", "red boat", "blue car"], "tags": [["a"], ["a", "b"], None], "size": [1, 2, None]}
+    columns = {
+        "text": ["red car", "red boat", "blue car"],
+        "tags": [["a"], ["a", "b"], None],
+        "size": [1, 2, None],
+    }
     spec, matrix = spec_of(columns, text=("text",), features=("tags", "size"))
     again = FeatureSpec.from_arrays(spec.arrays())
     np.testing.assert_array_equal(again.transform(pa.table(columns)).toarray(), matrix)
@@ -132,7 +171,12 @@ def test_spec_comes_back_from_its_arrays_and_damaged_ones_are_refused() -> None:
 
 
 def test_rows_of_the_matrix_do_not_depend_on_what_else_is_in_the_table() -> None:
-    columns = {"text": ["red car", "red boat", "blue car", "blue sky boat"], "tags": ["a|b", "a", "b|c", "c"]}
+    columns = {
+        "text": ["red car", "red boat", "blue car", "blue sky boat"],
+        "tags": ["a|b", "a", "b|c", "c"],
+    }
     spec, matrix = spec_of(columns, text=("text",), features=("tags",))
-    alone = spec.transform(pa.table({name: values[2:3] for name, values in columns.items()})).toarray()
+    alone = spec.transform(
+        pa.table({name: values[2:3] for name, values in columns.items()})
+    ).toarray()
     np.testing.assert_array_equal(alone[0], matrix[2])

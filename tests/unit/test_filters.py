@@ -15,7 +15,14 @@ from cofactor.retrieval.filters import Filters, matches
 CATALOGUE = Catalogue(
     pa.table(
         {
-            "title": ["Star Fleet", "stardust", "Comedy of O'Brien", None, "The (odd) one+", "Ça ira"],
+            "title": [
+                "Star Fleet",
+                "stardust",
+                "Comedy of O'Brien",
+                None,
+                "The (odd) one+",
+                "Ça ira",
+            ],
             "genres": ["Comedy|Sci-Fi", "Drama", "comedy | Romance", None, "Tragicomedy", ""],
             "year": pa.array([1977, 1995, 2003, None, 1990, 1990], pa.int16()),
             "price": [9.5, float("nan"), None, 3.0, 0.0, -1.0],
@@ -89,7 +96,9 @@ def test_conditions_hold_for_the_right_rows(where, expected):
 
 
 def test_precedence_is_not_then_and_then_or():
-    a, b, c = (Comparison(name, "=", (1,), place) for name, place in (("a", 0), ("b", 13), ("c", 22)))
+    a, b, c = (
+        Comparison(name, "=", (1,), place) for name, place in (("a", 0), ("b", 13), ("c", 22))
+    )
     assert parse("a=1 or  not  b=1 and  c=1") == AnyOf((a, AllOf((Not(b), c))))
 
 
@@ -115,7 +124,11 @@ def test_precedence_is_not_then_and_then_or():
         ("and = 3", 1, "expected the name of a column"),
         ("yaer > 3", 1, "unknown column 'yaer'; did you mean year"),
         ("year > 1 and year = '1990'", 14, "column 'year' holds numbers"),
-        ("title = 3", 1, "column 'title' holds texts, not values like 3; did you mean '3' in quotes"),
+        (
+            "title = 3",
+            1,
+            "column 'title' holds texts, not values like 3; did you mean '3' in quotes",
+        ),
         ("year = true", 1, "column 'year' holds numbers"),
         ("tags = 'a'", 1, "holds lists; ask it with 'has'"),
         ("tags has 3", 1, "holds texts"),
@@ -151,8 +164,12 @@ def test_allow_block_and_where_all_have_to_pass():
     items = IdMap.of(["a", "b", "c", "d", "e", "f"])
     assert Filters().mask(items, CATALOGUE).all()
     assert not Filters()
-    assert np.flatnonzero(Filters(allow=["f", "a", "b"], block=["b", "zz"]).mask(items, CATALOGUE)).tolist() == [0, 5]
-    assert np.flatnonzero(Filters(block=["f"], where="year = 1990").mask(items, CATALOGUE)).tolist() == [4]
+    assert np.flatnonzero(
+        Filters(allow=["f", "a", "b"], block=["b", "zz"]).mask(items, CATALOGUE)
+    ).tolist() == [0, 5]
+    assert np.flatnonzero(
+        Filters(block=["f"], where="year = 1990").mask(items, CATALOGUE)
+    ).tolist() == [4]
     assert not Filters(allow=[]).mask(items, CATALOGUE).any()
     assert Filters(allow=[])
 
@@ -169,4 +186,11 @@ def test_filters_refuse_unknown_allowed_ids_bad_lists_and_bad_conditions():
 
 def test_filters_take_arrays_of_ids():
     items = IdMap.of(np.arange(6))
-    assert Filters(allow=np.array([1, 3]), block=pa.array([3])).mask(items, CATALOGUE).tolist() == [0, 1, 0, 0, 0, 0]
+    assert Filters(allow=np.array([1, 3]), block=pa.array([3])).mask(items, CATALOGUE).tolist() == [
+        0,
+        1,
+        0,
+        0,
+        0,
+        0,
+    ]

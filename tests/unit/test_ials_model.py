@@ -24,14 +24,26 @@ def interactions(values=True):
 
 
 def scores(data, **settings):
-    model = IALS(**{"factors": 5, "unobserved_weight": 0.1, "regularization": 0.003, "epochs": 30, **settings}).fit(data, run=RUN)
+    model = IALS(
+        **{
+            "factors": 5,
+            "unobserved_weight": 0.1,
+            "regularization": 0.003,
+            "epochs": 30,
+            **settings,
+        }
+    ).fit(data, run=RUN)
     return model.score_rows(np.arange(N_USERS))
 
 
-@pytest.mark.parametrize("settings", [{"solver": "cholesky"}, {"solver": "subspace", "block_size": 2}])
+@pytest.mark.parametrize(
+    "settings", [{"solver": "cholesky"}, {"solver": "subspace", "block_size": 2}]
+)
 def test_every_solver_ends_at_the_same_scores(settings):
     data = interactions()
-    np.testing.assert_allclose(scores(data, cg_steps=6, epochs=300), scores(data, epochs=300, **settings), atol=0.01)
+    np.testing.assert_allclose(
+        scores(data, cg_steps=6, epochs=300), scores(data, epochs=300, **settings), atol=0.01
+    )
 
 
 @pytest.mark.parametrize("power", [0.0, 0.7])
@@ -45,7 +57,9 @@ def test_trained_user_equals_fold_in_of_the_own_history(power):
 
 def test_warmup_epochs_take_one_step_and_the_others_all():
     data = interactions()
-    one, warm, full = (scores(data, epochs=4, **settings) for settings in ({"cg_steps": 1}, {"warmup": 4}, {}))
+    one, warm, full = (
+        scores(data, epochs=4, **settings) for settings in ({"cg_steps": 1}, {"warmup": 4}, {})
+    )
     np.testing.assert_array_equal(warm, one)
     np.testing.assert_array_equal(scores(data, epochs=4, warmup=0), full)
     mixed = scores(data, epochs=4, warmup=2)
@@ -62,11 +76,15 @@ def test_linear_confidence_of_scale_one_doubles_the_weight_of_a_value_of_one():
     model = IALS(factors=2, confidence="linear")
     np.testing.assert_allclose(model._confidence(np.array([0, 1, 3], np.float32)), [1, 2, 4])
     log = IALS(factors=2, confidence="log", confidence_scale=2)
-    np.testing.assert_allclose(log._confidence(np.array([0, np.e - 1], np.float32)), [1, 3], rtol=1e-6)
+    np.testing.assert_allclose(
+        log._confidence(np.array([0, np.e - 1], np.float32)), [1, 3], rtol=1e-6
+    )
 
 
 def test_negative_values_are_refused_where_they_would_be_weights():
-    data = Interactions.from_rows(np.array([0, 1]), np.array([0, 1]), np.array([1, -2], np.float32), users=2, items=2)
+    data = Interactions.from_rows(
+        np.array([0, 1]), np.array([0, 1]), np.array([1, -2], np.float32), users=2, items=2
+    )
     with pytest.raises(ArgumentError, match=r"needs values from 0, and the data holds -2\.0"):
         IALS(factors=2, confidence="linear").fit(data, run=RUN)
     assert IALS(factors=2).fit(data, run=RUN).user_factors.shape == (2, 2)
@@ -74,14 +92,19 @@ def test_negative_values_are_refused_where_they_would_be_weights():
 
 def test_value_of_a_past_item_weighs_in_the_explanation_of_a_history():
     model = IALS(factors=5, confidence="linear", epochs=5).fit(interactions(), run=RUN)
-    heavy, light = ({r.id: r.contribution for r in model.explain(item=9, history={2: v, 5: 1.0}).reasons} for v in (8.0, 1.0))
+    heavy, light = (
+        {r.id: r.contribution for r in model.explain(item=9, history={2: v, 5: 1.0}).reasons}
+        for v in (8.0, 1.0)
+    )
     share = [abs(c[2]) / (abs(c[2]) + abs(c[5])) for c in (heavy, light)]
     assert share[0] > share[1]
 
 
 @pytest.mark.parametrize("power", [0.0, 0.7])
 def test_explanation_of_a_history_adds_up_to_its_score(power):
-    model = IALS(factors=5, confidence="linear", epochs=5, popularity_power=power).fit(interactions(), run=RUN)
+    model = IALS(factors=5, confidence="linear", epochs=5, popularity_power=power).fit(
+        interactions(), run=RUN
+    )
     explained = model.explain(item=9, history={2: 8.0, 5: 1.0, 14: 3.0})
     state = model.fold_in(Histories.of([[2, 5, 14]], N_ITEMS, [[8.0, 1.0, 3.0]]))
     assert explained.score == pytest.approx(float(model.score_audience(state)[0, 9]), abs=1e-5)
@@ -91,7 +114,9 @@ def test_default_unobserved_weight_is_ten_times_the_density_among_known_users_an
     data = interactions()
     density = len(data) / (N_USERS * N_ITEMS)
     # Nine users and four items more, of whom nothing is known.
-    wide = Interactions.from_rows(data.user_rows, data.item_rows, users=N_USERS + 9, items=N_ITEMS + 4)
+    wide = Interactions.from_rows(
+        data.user_rows, data.item_rows, users=N_USERS + 9, items=N_ITEMS + 4
+    )
     for one in (data, wide):
         model = IALS(factors=2, epochs=1).fit(one, run=RUN)
         np.testing.assert_allclose(model.state()["alpha0"], [10 * density], rtol=1e-12)
@@ -101,7 +126,12 @@ def test_default_unobserved_weight_is_ten_times_the_density_among_known_users_an
 
 def test_popularity_power_minimises_the_documented_loss():
     data, alpha, reg, power = interactions(), 0.1, 0.003, 0.8
-    given = {"factors": 5, "unobserved_weight": alpha, "regularization": reg, "confidence": "linear"}
+    given = {
+        "factors": 5,
+        "unobserved_weight": alpha,
+        "regularization": reg,
+        "confidence": "linear",
+    }
     model = IALS(**given, epochs=300, solver="cholesky", popularity_power=power).fit(data, run=RUN)
     c = data.item_counts**-power
     c *= len(data) / (c @ data.item_counts)
@@ -113,7 +143,9 @@ def test_popularity_power_minimises_the_documented_loss():
     of_items = pull.T @ x + (reg * (data.item_counts + alpha * N_USERS))[:, None] * y
     size = np.abs((c * observed) @ y).max()
     assert np.abs(of_users).max() < 1e-4 * size
-    assert np.abs(of_items).max() < 1e-2 * size  # they come one half-epoch after the items' own solve
+    assert (
+        np.abs(of_items).max() < 1e-2 * size
+    )  # they come one half-epoch after the items' own solve
 
 
 def test_popularity_power_fits_rare_items_better_at_the_expense_of_popular_ones():
@@ -122,7 +154,9 @@ def test_popularity_power_fits_rare_items_better_at_the_expense_of_popular_ones(
     found = []
     for power in (0.0, 1.5):
         observed = np.zeros((N_USERS, N_ITEMS))
-        observed[data.user_rows, data.item_rows] = scores(data, popularity_power=power)[data.user_rows, data.item_rows]
+        observed[data.user_rows, data.item_rows] = scores(data, popularity_power=power)[
+            data.user_rows, data.item_rows
+        ]
         fit = observed.sum(axis=0) / data.item_counts
         found.append((fit[order[:4]].mean(), fit[order[-4:]].mean()))
     assert found[1][0] > found[0][0]
@@ -140,12 +174,16 @@ def test_loaded_model_folds_in_and_explains_with_the_weight_of_the_fit(power):
     first, same, other = (m.score_audience(m.fold_in(history)) for m in (model, again, loaded))
     np.testing.assert_array_equal(first, same)
     assert np.abs(first - other).max() > 0.01
-    assert again.explain(item=9, history=[2, 5]).score == model.explain(item=9, history=[2, 5]).score
+    assert (
+        again.explain(item=9, history=[2, 5]).score == model.explain(item=9, history=[2, 5]).score
+    )
 
 
 def test_higher_regularization_lowers_the_observed_scores_and_exponent_zero_is_plain_l2():
     data = interactions()
-    low, high = (scores(data, regularization=r)[data.user_rows, data.item_rows].mean() for r in (0.001, 0.1))
+    low, high = (
+        scores(data, regularization=r)[data.user_rows, data.item_rows].mean() for r in (0.001, 0.1)
+    )
     assert 0 < high < 0.9 * low
     plain = IALS(factors=2, epochs=1, regularization=0.7, frequency_exponent=0.0).fit(data, run=RUN)
     np.testing.assert_allclose(plain._ridge(data.indptr, N_ITEMS), np.full(N_USERS, 0.7), rtol=1e-6)
@@ -153,11 +191,15 @@ def test_higher_regularization_lowers_the_observed_scores_and_exponent_zero_is_p
 
 def test_without_any_regularization_and_unobserved_weight_the_singular_row_is_named():
     with pytest.raises(TrainingError, match=r"row \d+ \(\d+ interactions\) is singular"):
-        IALS(factors=16, regularization=0.0, unobserved_weight=0.0, solver="cholesky").fit(interactions(), run=RUN)
+        IALS(factors=16, regularization=0.0, unobserved_weight=0.0, solver="cholesky").fit(
+            interactions(), run=RUN
+        )
 
 
 def test_explanations_of_short_and_long_pasts_add_up_to_the_score_and_agree() -> None:
-    """A past shorter than the factors is explained by a smaller system; both must split the same score in the same way."""
+    """A past shorter than the factors is explained by a smaller system; both must split the same
+    score in the same way.
+    """
     data = shop(n_users=60, n_items=47, seed=8)
     model = IALS(factors=9).fit(data, run=Run(threads=1))
     lengths = {int(n) for n in data.user_counts}
@@ -167,7 +209,9 @@ def test_explanations_of_short_and_long_pasts_add_up_to_the_score_and_agree() ->
         rows = np.array([3, 11, 29])
         past, added, rest = model.explain_rows(audience, rows)
         assert added.shape == (3, len(past))
-        np.testing.assert_allclose(added.sum(axis=1) + rest, model._score(audience.states, rows)[0], rtol=2e-4, atol=1e-5)
+        np.testing.assert_allclose(
+            added.sum(axis=1) + rest, model._score(audience.states, rows)[0], rtol=2e-4, atol=1e-5
+        )
         y = model.item_factors.astype(np.float64)
         w = np.ones(len(past))
         ridge = float(model._ridge(np.array([0, len(past)]), data.n_items)[0])

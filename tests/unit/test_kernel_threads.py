@@ -1,4 +1,6 @@
-"""Blocks on Python threads: each is done once, an error comes out, and callers don't hold each other up."""
+"""Blocks on Python threads: each is done once, an error comes out, and callers don't hold each
+other up.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +47,8 @@ def test_an_error_in_a_block_is_raised(bad: int) -> None:
 
 
 def test_callers_share_the_pool_without_waiting_for_it() -> None:
-    # More callers than the pool has threads, each of which waits for all others: only their own threads can get them through.
+    # More callers than the pool has threads, each of which waits for all others: only their own
+    # threads can get them through.
     n_callers = 12
     meeting = threading.Barrier(n_callers, timeout=20)
     done: list[int] = []

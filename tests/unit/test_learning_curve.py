@@ -11,7 +11,9 @@ from cofactor.runs import learning_curve as runs
 from unit.test_content_models import shop
 
 
-def test_points_hold_so_many_interactions_and_share_one_truth(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_points_hold_so_many_interactions_and_share_one_truth(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     seen = []
 
     def spy(model: object, part: object, *rest: object, **more: object) -> object:
@@ -20,16 +22,28 @@ def test_points_hold_so_many_interactions_and_share_one_truth(monkeypatch: pytes
 
     real = runs.evaluate
     monkeypatch.setattr(runs, "evaluate", spy)
-    results = runs.learning_curve(shop(), "content_knn", counts=(3, 0, 1), share=0.3, settings=["text=description"], run=Run(threads=1))
+    results = runs.learning_curve(
+        shop(),
+        "content_knn",
+        counts=(3, 0, 1),
+        share=0.3,
+        settings=["text=description"],
+        run=Run(threads=1),
+    )
     assert list(results) == [0, 1, 3]
     chosen = seen[0].candidates
     for part, n in zip(seen, (0, 1, 3), strict=True):
         assert (part.history.item_counts[chosen] == n).all()
         assert part.truth.fingerprint == seen[0].truth.fingerprint
         assert not part.truth.item_counts[np.setdiff1d(np.arange(61), chosen)].any()
-    pairs = [set(zip(p.history.user_rows.tolist(), p.history.item_rows.tolist(), strict=True)) for p in seen]
+    pairs = [
+        set(zip(p.history.user_rows.tolist(), p.history.item_rows.tolist(), strict=True))
+        for p in seen
+    ]
     assert pairs[0] < pairs[1] < pairs[2]
-    truth = set(zip(seen[0].truth.user_rows.tolist(), seen[0].truth.item_rows.tolist(), strict=True))
+    truth = set(
+        zip(seen[0].truth.user_rows.tolist(), seen[0].truth.item_rows.tolist(), strict=True)
+    )
     assert not truth & pairs[2]
 
 

@@ -45,7 +45,9 @@ def test_ease_weights_equal_the_closed_form(data):
     p = np.linalg.inv(x.T @ x + 7.0 * np.eye(N_ITEMS))
     b = -p / np.diag(p)
     np.fill_diagonal(b, 0.0)
-    np.testing.assert_allclose(all_weights(EASE(regularization=7.0).fit(data, run=ONE)), b, atol=2e-6)
+    np.testing.assert_allclose(
+        all_weights(EASE(regularization=7.0).fit(data, run=ONE)), b, atol=2e-6
+    )
 
 
 def test_ease_is_the_minimum_of_its_loss_among_zero_diagonals(data):
@@ -82,14 +84,22 @@ def test_ease_keep_holds_the_largest_weights_of_each_recommended_item(data):
 
 def test_ease_refuses_what_does_not_fit_with_the_number(data, monkeypatch):
     monkeypatch.setattr(memory, "available_bytes", lambda: 2**20)
-    with pytest.raises(MemoryLimitError, match=r"23 × 23 matrix needs 0\.1 GiB of memory.*item_knn or ials"):
+    with pytest.raises(
+        MemoryLimitError, match=r"23 × 23 matrix needs 0\.1 GiB of memory.*item_knn or ials"
+    ):
         EASE().fit(data, run=ONE)
 
 
 @pytest.mark.parametrize("keep", [None, 4])
 @pytest.mark.parametrize("power", [0.0, 0.7])
 def test_ease_by_way_of_the_users_gives_the_same_weights(data, monkeypatch, keep, power):
-    settings = {"regularization": 3.0, "popularity_power": power, "keep": keep, "values": "log", "weighting": "tfidf"}
+    settings = {
+        "regularization": 3.0,
+        "popularity_power": power,
+        "keep": keep,
+        "values": "log",
+        "weighting": "tfidf",
+    }
     by_items = all_weights(EASE(**settings).fit(data, run=ONE))
     monkeypatch.setattr(ease_module, "FEWER_USERS", 99.0)
     monkeypatch.setattr(EASE, "_fit_by_items", None)
@@ -107,7 +117,9 @@ def test_ease_goes_by_the_items_when_the_users_matrix_would_not_fit_beside(data,
 
 
 def test_ease_says_so_when_the_matrix_cannot_be_factorised(data, monkeypatch):
-    monkeypatch.setattr(EASE, "_ridge", lambda self, data: np.full(data.n_items, -50.0, np.float32))  # no λ may be so
+    monkeypatch.setattr(
+        EASE, "_ridge", lambda self, data: np.full(data.n_items, -50.0, np.float32)
+    )  # no λ may be so
     with pytest.raises(TrainingError, match="raise the regularization"):
         EASE().fit(data, run=ONE)
 
@@ -130,7 +142,9 @@ def similarity(data, settings):
     elif kind == "dot":
         below = np.ones_like(d)
     else:
-        past, new = (1, 1) if kind == "jaccard" else (settings["tversky_past"], settings["tversky_new"])
+        past, new = (
+            (1, 1) if kind == "jaccard" else (settings["tversky_past"], settings["tversky_new"])
+        )
         below = d + past * (square[:, None] - d) + new * (square[None, :] - d) + h
     with np.errstate(invalid="ignore"):
         s = np.where(d > 0, d / np.where(below == 0, 1, below), 0.0)
@@ -152,25 +166,40 @@ KNN = [
 @pytest.mark.parametrize("settings", KNN, ids=str)
 def test_item_knn_weights_equal_the_formula(data, settings, neighbours_of):
     whole = similarity(data, settings)
-    everything = ItemKNN(neighbours=N_ITEMS, neighbours_of=neighbours_of, **settings).fit(data, run=ONE)
+    everything = ItemKNN(neighbours=N_ITEMS, neighbours_of=neighbours_of, **settings).fit(
+        data, run=ONE
+    )
     np.testing.assert_allclose(all_weights(everything), whole, rtol=1e-5, atol=1e-7)
-    some = all_weights(ItemKNN(neighbours=3, neighbours_of=neighbours_of, **settings).fit(data, run=ONE))
+    some = all_weights(
+        ItemKNN(neighbours=3, neighbours_of=neighbours_of, **settings).fit(data, run=ONE)
+    )
     axis = 0 if neighbours_of == "recommended" else 1
-    np.testing.assert_array_equal((some > 0).sum(axis=axis), np.minimum((whole > 0).sum(axis=axis), 3))
-    np.testing.assert_allclose(some.sum(axis=axis), -np.sort(-whole, axis=axis).take(range(3), axis).sum(axis=axis), rtol=1e-5)
+    np.testing.assert_array_equal(
+        (some > 0).sum(axis=axis), np.minimum((whole > 0).sum(axis=axis), 3)
+    )
+    np.testing.assert_allclose(
+        some.sum(axis=axis),
+        -np.sort(-whole, axis=axis).take(range(3), axis).sum(axis=axis),
+        rtol=1e-5,
+    )
 
 
 def test_item_knn_normalized_score_is_a_mean(data):
     model = ItemKNN(neighbours=5, normalize=True, values="values").fit(data, run=ONE)
     likes_all = Histories.of([range(N_ITEMS)], N_ITEMS, [[4.0] * N_ITEMS])
     scores = model.score_audience(model.fold_in(likes_all))[0]
-    has_neighbours = all_weights(ItemKNN(neighbours=5, values="values").fit(data, run=ONE)).sum(axis=0) > 0
+    has_neighbours = (
+        all_weights(ItemKNN(neighbours=5, values="values").fit(data, run=ONE)).sum(axis=0) > 0
+    )
     np.testing.assert_allclose(scores[has_neighbours], 4.0, rtol=1e-5)
     assert has_neighbours.sum() > N_ITEMS / 2
 
 
 def test_values_and_weightings_change_the_training_matrix_as_written(data):
-    n_u, n_i = data.user_counts[data.user_rows], np.bincount(data.item_rows, data.values, minlength=N_ITEMS)
+    n_u, n_i = (
+        data.user_counts[data.user_rows],
+        np.bincount(data.item_rows, data.values, minlength=N_ITEMS),
+    )
     idf = np.log(1 + N_ITEMS / (1 + n_u))
     v = data.values.astype(np.float64)
     held = 1.5 * (1 - 0.4 + 0.4 * n_i[data.item_rows] / n_i.mean())
@@ -181,12 +210,21 @@ def test_values_and_weightings_change_the_training_matrix_as_written(data):
         ("values", "bm25"): idf * v * 2.5 / (v + held),
     }
     for (values, weighting), x in expected.items():
-        config = ItemKNN.Config(values=values, weighting=weighting, bm25_k1=1.5, bm25_b=0.4, similarity="dot", neighbours=99)
+        config = ItemKNN.Config(
+            values=values,
+            weighting=weighting,
+            bm25_k1=1.5,
+            bm25_b=0.4,
+            similarity="dot",
+            neighbours=99,
+        )
         w = all_weights(ItemKNN(config).fit(data, run=ONE))
         matrix = dense(data, x)
         d = matrix.T @ matrix
         np.fill_diagonal(d, 0.0)
-        scale = np.log1p(1.0) if values == "log" else 1.0  # the history of one item counts by the same rule
+        scale = (
+            np.log1p(1.0) if values == "log" else 1.0
+        )  # the history of one item counts by the same rule
         np.testing.assert_allclose(w, scale * d, rtol=1e-4, atol=1e-6)
 
 
@@ -198,12 +236,16 @@ def test_negative_values_are_refused_where_a_weighting_needs_none(data):
             ItemKNN(**settings).fit(negative, run=ONE)
 
 
-@pytest.mark.parametrize("model", [EASE(regularization=2.0), EASE(keep=5), ItemKNN(neighbours=6)], ids=str)
+@pytest.mark.parametrize(
+    "model", [EASE(regularization=2.0), EASE(keep=5), ItemKNN(neighbours=6)], ids=str
+)
 def test_explanation_of_a_history_is_each_items_own_share(data, model):
     fitted = type(model)(model.config).fit(data, run=ONE)
     w = all_weights(fitted)
     explained = fitted.explain(item=7, history=[2, 11, 20])
-    assert {r.id: pytest.approx(r.contribution, abs=1e-6) for r in explained.reasons} == {i: w[i, 7] for i in (2, 11, 20)}
+    assert {r.id: pytest.approx(r.contribution, abs=1e-6) for r in explained.reasons} == {
+        i: w[i, 7] for i in (2, 11, 20)
+    }
     assert explained.rest == 0.0
 
 

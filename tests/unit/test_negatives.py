@@ -41,7 +41,11 @@ def test_draws_follow_the_written_law_and_never_hit_a_positive(
         monkeypatch.setattr(negatives, "_TABLE_BYTES", 0)
     positives = Positives.of(data)
     counts = data.item_counts + 1  # so that user 3's one item can be drawn under both laws
-    sampler = negatives.uniform(positives) if kind == "uniform" else negatives.popularity(positives, counts, 0.75)
+    sampler = (
+        negatives.uniform(positives)
+        if kind == "uniform"
+        else negatives.popularity(positives, counts, 0.75)
+    )
     base = np.ones(N_ITEMS) if kind == "uniform" else counts**0.75
     users = torch.arange(N_USERS, dtype=torch.int32).repeat(2000)
     drawn = sampler.draw(users, 5, torch.Generator().manual_seed(1))
@@ -59,10 +63,16 @@ def test_draws_follow_the_written_law_and_never_hit_a_positive(
     assert chisquare(seen[other > 0], other[other > 0] * seen.sum()).pvalue < 1e-6
 
 
-def test_the_written_out_fallback_follows_the_same_law(data: Interactions, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_written_out_fallback_follows_the_same_law(
+    data: Interactions, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(negatives, "_ROUNDS", 0)
     sampler = negatives.popularity(Positives.of(data), data.item_counts + 1, 1.0)
-    drawn = sampler.draw(torch.zeros(4000, dtype=torch.int64), 3, torch.Generator().manual_seed(2)).flatten().numpy()
+    drawn = (
+        sampler.draw(torch.zeros(4000, dtype=torch.int64), 3, torch.Generator().manual_seed(2))
+        .flatten()
+        .numpy()
+    )
     law = _law(data, 0, data.item_counts + 1)
     seen = np.bincount(drawn, minlength=N_ITEMS)
     assert (seen[law == 0] == 0).all()
@@ -72,7 +82,9 @@ def test_the_written_out_fallback_follows_the_same_law(data: Interactions, monke
 def test_a_user_with_one_item_left_gets_it_and_one_with_none_is_refused(data: Interactions) -> None:
     sampler = negatives.uniform(Positives.of(data))
     assert (sampler.draw(torch.tensor([3]), 7, torch.Generator().manual_seed(3)) == 5).all()
-    full = Interactions.from_rows(np.zeros(N_ITEMS, int), np.arange(N_ITEMS), users=2, items=N_ITEMS)
+    full = Interactions.from_rows(
+        np.zeros(N_ITEMS, int), np.arange(N_ITEMS), users=2, items=N_ITEMS
+    )
     sampler = negatives.uniform(Positives.of(full))
     assert sampler.can_draw().tolist() == [False, True]
     with pytest.raises(ArgumentError, match="user row 0 has interacted with every item"):
@@ -90,12 +102,17 @@ def test_holds_answers_like_a_set(data: Interactions, monkeypatch: pytest.Monkey
 
 def test_in_batch_forbids_the_users_items_and_knows_their_popularity(data: Interactions) -> None:
     in_batch = InBatch(Positives.of(data), data.item_counts)
-    users, items = torch.from_numpy(data.user_rows[::3].copy()), torch.from_numpy(data.item_rows[::3].copy())
+    users, items = (
+        torch.from_numpy(data.user_rows[::3].copy()),
+        torch.from_numpy(data.item_rows[::3].copy()),
+    )
     forbidden = in_batch.forbidden(users, items)
     assert forbidden.diagonal().all()
     assert (forbidden == Positives.of(data).holds(users[:, None], items[None, :])).all()
     shares = data.item_counts / data.item_counts.sum()
-    np.testing.assert_allclose(in_batch.log_q(items.long()).exp().numpy(), shares[data.item_rows[::3]], rtol=1e-5)
+    np.testing.assert_allclose(
+        in_batch.log_q(items.long()).exp().numpy(), shares[data.item_rows[::3]], rtol=1e-5
+    )
 
 
 def test_a_law_that_is_none_is_refused(data: Interactions) -> None:
@@ -110,8 +127,14 @@ def test_items_of_a_batch_that_users_have_are_found_by_marking_as_by_searching()
     np.cumsum(took.sum(1), out=indptr[1:])
     positives = Positives(indptr, np.nonzero(took)[1].astype(np.int32), 57)
     items = torch.from_numpy(rng.integers(0, 57, 41))
-    for users in (torch.arange(6), torch.arange(23), torch.tensor([22, 22, 0, 5])):  # few items each: marked; many: searched
-        assert torch.equal(positives.among(users, items), positives.holds(users[:, None], items[None, :]))
+    for users in (
+        torch.arange(6),
+        torch.arange(23),
+        torch.tensor([22, 22, 0, 5]),
+    ):  # few items each: marked; many: searched
+        assert torch.equal(
+            positives.among(users, items), positives.holds(users[:, None], items[None, :])
+        )
         assert torch.equal(positives.among(users, items), torch.from_numpy(took)[users][:, items])
 
 

@@ -18,21 +18,34 @@ from cofactor.runs.train import train
 def data() -> Interactions:
     rng = np.random.default_rng(0)
     users, items = np.nonzero(rng.random((30, 20)) < 0.4)
-    return Interactions.from_rows(users, items, rng.integers(1, 6, len(users)).astype(np.float32), users=30, items=20)
+    return Interactions.from_rows(
+        users, items, rng.integers(1, 6, len(users)).astype(np.float32), users=30, items=20
+    )
 
 
 def test_train_plots_the_measured_and_the_saved_fit(data: Interactions, tmp_path: Path) -> None:
-    page, cutting = tmp_path / "curves.html", Cutting(how="random", test=0.2, validation=0.1, seed=0)
+    page, cutting = (
+        tmp_path / "curves.html",
+        Cutting(how="random", test=0.2, validation=0.1, seed=0),
+    )
     train(
-        data, "latent_factor", tmp_path / "model", settings=["epochs=3", "factors=4"], cutting=cutting, metrics=["rmse"],
-        plot=page, run=Run(threads=1, device="cpu"),
-    )  # fmt: skip
+        data,
+        "latent_factor",
+        tmp_path / "model",
+        settings=["epochs=3", "factors=4"],
+        cutting=cutting,
+        metrics=["rmse"],
+        plot=page,
+        run=Run(threads=1, device="cpu"),
+    )
     text = page.read_text(encoding="utf-8")
     assert "measured: rmse" in text
     assert "saved" in text
 
 
-def test_plot_of_a_model_without_history_is_refused_before_any_work(data: Interactions, tmp_path: Path) -> None:
+def test_plot_of_a_model_without_history_is_refused_before_any_work(
+    data: Interactions, tmp_path: Path
+) -> None:
     with pytest.raises(ArgumentError, match="popularity keeps no history"):
         train(data, "popularity", tmp_path / "model", plot=tmp_path / "curves.html")
     assert not (tmp_path / "model").exists()

@@ -26,22 +26,33 @@ FACTOR_MODELS = ("biased_mf", "svdpp")
 
 @cache
 def two_parts() -> tuple[Interactions, Interactions]:
-    """Ratings 1..5 of rank 3 with biases and noise, cut into training (11,000 and more) and held-out ratings."""
+    """Ratings 1..5 of rank 3 with biases and noise, cut into training (11,000 and more) and
+    held-out ratings.
+    """
     rng = np.random.default_rng(0)
     level = 3.2 + 0.4 * rng.standard_normal((N_USERS, 1)) + 0.5 * rng.standard_normal(N_ITEMS)
     taste = 0.8 * rng.standard_normal((N_USERS, 3)) @ rng.standard_normal((3, N_ITEMS)) / np.sqrt(3)
-    ratings = np.clip(np.rint(level + taste + 0.3 * rng.standard_normal(taste.shape)), 1, 5).astype(np.float32)
+    ratings = np.clip(np.rint(level + taste + 0.3 * rng.standard_normal(taste.shape)), 1, 5).astype(
+        np.float32
+    )
     draw = rng.random(ratings.shape)
     draw[:, 0] = 1  # nobody rated item 0
     train, test = draw < 0.4, (draw >= 0.4) & (draw < 0.5)
     return tuple(  # type: ignore[return-value]
-        Interactions.from_rows(*np.nonzero(part), ratings[part], users=N_USERS, items=N_ITEMS) for part in (train, test)
+        Interactions.from_rows(*np.nonzero(part), ratings[part], users=N_USERS, items=N_ITEMS)
+        for part in (train, test)
     )
 
 
 SMALL: dict[str, dict[str, Any]] = {
     "bias": {},
-    "biased_mf": {"factors": 6, "epochs": 60, "learning_rate": 0.02, "decay": 0.98, "init_scale": 0.1},
+    "biased_mf": {
+        "factors": 6,
+        "epochs": 60,
+        "learning_rate": 0.02,
+        "decay": 0.98,
+        "init_scale": 0.1,
+    },
     "svdpp": {"factors": 6, "epochs": 60, "learning_rate": 0.02, "decay": 0.98, "init_scale": 0.1},
 }
 
@@ -54,10 +65,14 @@ def fitted(name: str, **settings: Any) -> Any:
 
 def rmse(model: Any, part: Interactions) -> float:
     """The error on a part."""
-    return float(np.sqrt(np.mean((part.weights - model.predict_rows(part.user_rows, part.item_rows)) ** 2)))
+    return float(
+        np.sqrt(np.mean((part.weights - model.predict_rows(part.user_rows, part.item_rows)) ** 2))
+    )
 
 
-@pytest.mark.parametrize("settings", [{}, {"solver": "als", "regularization": 0.05, "epochs": 15}], ids=["sgd", "als"])
+@pytest.mark.parametrize(
+    "settings", [{}, {"solver": "als", "regularization": 0.05, "epochs": 15}], ids=["sgd", "als"]
+)
 def test_biased_mf_recovers_a_low_rank_taste_that_biases_cannot(settings: dict[str, Any]) -> None:
     test = two_parts()[1]
     # The noise and the rounding alone are about 0.42.
@@ -72,7 +87,9 @@ def test_svdpp_recovers_a_low_rank_taste() -> None:
 def test_biased_mf_is_the_same_on_one_and_two_threads_where_items_are_cut() -> None:
     train = two_parts()[0]
     assert len(item_blocks(train)) > 2
-    one, two = (BiasedMF(factors=5, epochs=3).fit(train, run=Run(seed=1, threads=t)).state() for t in (1, 2))
+    one, two = (
+        BiasedMF(factors=5, epochs=3).fit(train, run=Run(seed=1, threads=t)).state() for t in (1, 2)
+    )
     assert all(np.array_equal(one[name], two[name]) for name in one)
 
 
@@ -93,7 +110,9 @@ def test_unknown_users_and_items_are_answered_by_what_is_known_of_the_other(name
     nobody, nothing, unrated, some = 10_000, 10_000, 0, 7
     got = model.predict([nobody, nobody, 3, 3], [nothing, some, nothing, unrated])
     by_user = np.clip(mean + float(model.user_bias[3]), 1, 5)
-    np.testing.assert_allclose(got, [mean, np.clip(mean + model.item_bias[some], 1, 5), by_user, by_user], rtol=1e-5)
+    np.testing.assert_allclose(
+        got, [mean, np.clip(mean + model.item_bias[some], 1, 5), by_user, by_user], rtol=1e-5
+    )
 
 
 @pytest.mark.parametrize("name", ["bias", *FACTOR_MODELS])
@@ -103,17 +122,26 @@ def test_predictions_are_cut_to_the_scale_unless_told_otherwise(name: str) -> No
     cut = fitted(name).predict_rows(users, items)
     assert cut.min() == 1
     assert cut.max() == 5
-    free = registry.create(name, **{**SMALL[name], "clip": False}).fit(train, run=ONE).predict_rows(users, items)
+    free = (
+        registry.create(name, **{**SMALL[name], "clip": False})
+        .fit(train, run=ONE)
+        .predict_rows(users, items)
+    )
     assert free.max() > 5
     np.testing.assert_allclose(np.clip(free, 1, 5), cut, rtol=1e-5)
-    given = registry.create(name, **{**SMALL[name], "lowest": 0.5, "highest": 4}).fit(train, run=ONE)
+    given = registry.create(name, **{**SMALL[name], "lowest": 0.5, "highest": 4}).fit(
+        train, run=ONE
+    )
     assert given.predict_rows(users, items).max() == 4
 
 
 @pytest.mark.parametrize("name", ["bias", *FACTOR_MODELS])
 def test_data_without_ratings_is_refused_with_a_cure(name: str) -> None:
     implicit = Interactions.from_rows(np.array([0, 1]), np.array([0, 1]), users=2, items=3)
-    with pytest.raises(ArgumentError, match="learns from ratings, and this data has no values; use an implicit model"):
+    with pytest.raises(
+        ArgumentError,
+        match="learns from ratings, and this data has no values; use an implicit model",
+    ):
         registry.create(name).fit(implicit)
 
 
@@ -126,15 +154,26 @@ def test_scale_upside_down_is_refused(name: str) -> None:
 @pytest.mark.parametrize("name", FACTOR_MODELS)
 def test_divergence_is_said_with_the_setting_to_change(name: str) -> None:
     with pytest.raises(TrainingError, match="diverged in epoch .*lower learning_rate"):
-        registry.create(name, learning_rate=50.0, epochs=30, init_scale=1.0).fit(two_parts()[0], run=ONE)
+        registry.create(name, learning_rate=50.0, epochs=30, init_scale=1.0).fit(
+            two_parts()[0], run=ONE
+        )
 
 
 @pytest.mark.parametrize("name", FACTOR_MODELS)
 def test_validation_stops_early_and_keeps_the_best_epoch(name: str) -> None:
     train, test = two_parts()
-    settings = {**SMALL[name], "factors": 40, "epochs": 400, "regularization": 0.0, "decay": 1.0, "learning_rate": 0.03}
+    settings = {
+        **SMALL[name],
+        "factors": 40,
+        "epochs": 400,
+        "regularization": 0.0,
+        "decay": 1.0,
+        "learning_rate": 0.03,
+    }
     heard: list[float] = []
-    stopped = registry.create(name, **settings).fit(train, validation=Part(test, train), run=_listening(heard))
+    stopped = registry.create(name, **settings).fit(
+        train, validation=Part(test, train), run=_listening(heard)
+    )
     assert len(heard) < 400
     assert rmse(stopped, test) == pytest.approx(min(heard), rel=1e-5)
     assert min(heard) < heard[-1]
@@ -146,13 +185,17 @@ def test_validation_users_may_be_new() -> None:
     known = _only(train, old)
     heard: list[float] = []
     part = Part(_only(test, new), _only(train, new), fold_in=True)
-    model = BiasedMF(**{**SMALL["biased_mf"], "epochs": 30}).fit(known, validation=part, run=_listening(heard))
+    model = BiasedMF(**{**SMALL["biased_mf"], "epochs": 30}).fit(
+        known, validation=part, run=_listening(heard)
+    )
     assert min(heard) < 0.7
     assert not model.user_factors[new].any()
 
 
 def test_fold_in_equals_the_trained_row_once_als_has_converged() -> None:
-    model = fitted("biased_mf", solver="als", regularization=0.1, bias_regularization=0.1, epochs=200)
+    model = fitted(
+        "biased_mf", solver="als", regularization=0.1, bias_regularization=0.1, epochs=200
+    )
     folded = model.fold_in(two_parts()[0].histories()).states
     np.testing.assert_allclose(folded, model._states(np.arange(N_USERS)), atol=2e-3)
 
@@ -161,10 +204,13 @@ def test_als_objective_never_rises() -> None:
     train = two_parts()[0]
     values = []
     for epochs in (1, 2, 4, 8):
-        m = BiasedMF(solver="als", factors=5, epochs=epochs, regularization=0.1, balance=1.0, clip=False).fit(train, run=ONE)
+        m = BiasedMF(
+            solver="als", factors=5, epochs=epochs, regularization=0.1, balance=1.0, clip=False
+        ).fit(train, run=ONE)
         error = train.weights - m.predict_rows(train.user_rows, train.item_rows)
         penalty = sum(
-            (len(train) / met) * (0.1 * (vectors**2).sum(dtype=np.float64) + 0.005 * (bias**2).sum(dtype=np.float64))
+            (len(train) / met)
+            * (0.1 * (vectors**2).sum(dtype=np.float64) + 0.005 * (bias**2).sum(dtype=np.float64))
             for vectors, bias, met in (
                 (m.user_factors, m.user_bias, (train.user_counts > 0).sum()),
                 (m.item_factors, m.item_bias, (train.item_counts > 0).sum()),
@@ -188,7 +234,9 @@ def test_explanation_of_a_folded_in_user_leaves_only_the_mean_and_the_items_bias
 def test_items_only_named_count_as_rated_with_the_top_of_the_scale(name: str) -> None:
     model = fitted(name)
     named = model.score_audience(model.fold_in(Histories.of([[3, 11, 40]], N_ITEMS)))
-    rated = model.score_audience(model.fold_in(Histories.of([[3, 11, 40]], N_ITEMS, [[5.0, 5.0, 5.0]])))
+    rated = model.score_audience(
+        model.fold_in(Histories.of([[3, 11, 40]], N_ITEMS, [[5.0, 5.0, 5.0]]))
+    )
     np.testing.assert_array_equal(named, rated)
 
 
@@ -196,7 +244,9 @@ def test_items_only_named_count_as_rated_with_the_top_of_the_scale(name: str) ->
 def test_dots_of_vectors_and_item_bias_are_the_scores(name: str) -> None:
     model = fitted(name)
     np.testing.assert_allclose(
-        model.user_vectors() @ model.item_vectors().T + model.item_bias, model.score_rows(np.arange(N_USERS)), atol=1e-4
+        model.user_vectors() @ model.item_vectors().T + model.item_bias,
+        model.score_rows(np.arange(N_USERS)),
+        atol=1e-4,
     )
 
 
@@ -206,13 +256,19 @@ def test_joint_biases_fit_better_than_damped_means() -> None:
     assert rmse(fitted("bias"), train) < rmse(damped, train)
     item = 12
     ratings = train.values[train.item_rows == item]
-    assert damped.item_bias[item] == pytest.approx(float((ratings - damped.mean[0]).sum() / (2.0 + ratings.size)))
+    assert damped.item_bias[item] == pytest.approx(
+        float((ratings - damped.mean[0]).sum() / (2.0 + ratings.size))
+    )
 
 
 def _only(data: Interactions, users: np.ndarray) -> Interactions:
     keep = users[data.user_rows]
     return Interactions.from_rows(
-        data.user_rows[keep], data.item_rows[keep], data.weights[keep], users=data.users, items=data.items
+        data.user_rows[keep],
+        data.item_rows[keep],
+        data.weights[keep],
+        users=data.users,
+        items=data.items,
     )
 
 
@@ -241,7 +297,10 @@ def _listening(heard: list[float]) -> Run:
 
 @pytest.mark.data("ml-100k")
 @pytest.mark.parametrize(("name", "bar"), [("bias", 0.956), ("biased_mf", 0.918), ("svdpp", 0.906)])
-def test_error_on_the_first_published_fold_of_movielens_100k_stays_under_the_bar(name: str, bar: float, data_home: Path) -> None:
-    # Measured: 0.953, 0.915, 0.903; the bars leave room for another machine's rounding, and not for a defect.
+def test_error_on_the_first_published_fold_of_movielens_100k_stays_under_the_bar(
+    name: str, bar: float, data_home: Path
+) -> None:
+    # Measured: 0.953, 0.915, 0.903; the bars leave room for another machine's rounding, and not for
+    # a defect.
     split = datasets.load_split("ml-100k", fold="u1", home=data_home)
     assert rmse(registry.create(name).fit(split.train, run=ONE), split.test.truth) < bar

@@ -35,7 +35,9 @@ def check(events: object, rows: list[tuple[str, int, float, int]] = ROWS) -> Non
     np.testing.assert_array_equal(events.times, np.array(times))  # type: ignore[attr-defined]
 
 
-def text(delimiter: str, *, header: str | None = "userId,movieId,rating,timestamp", end: str = "\n") -> str:
+def text(
+    delimiter: str, *, header: str | None = "userId,movieId,rating,timestamp", end: str = "\n"
+) -> str:
     lines = [delimiter.join(map(str, row)) for row in ROWS]
     head = [header.replace(",", delimiter)] if header else []
     return end.join(head + lines) + end
@@ -80,7 +82,9 @@ def test_gzip_and_zip_are_seen_through(tmp_path: Path) -> None:
 def test_ids_are_kept_exactly(tmp_path: Path) -> None:
     long, low, high = "x" * 300, -(2**63), 2**63 - 1
     path = tmp_path / "events.csv"
-    path.write_text(f"user,item,rating\n😀 with spaces,{low},1\n{long},{high},2\n007,0,3\n", "utf-8")
+    path.write_text(
+        f"user,item,rating\n😀 with spaces,{low},1\n{long},{high},2\n007,0,3\n", "utf-8"
+    )
     events = read(path)
     assert events.users.to_pylist() == ["😀 with spaces", long, "007"]
     assert events.items.to_pylist() == [low, high, 0]
@@ -158,16 +162,25 @@ def test_times_of_any_writing_become_seconds(tmp_path: Path, written: str, secon
 
 def test_review_time_of_amazon_is_read(tmp_path: Path) -> None:
     path = tmp_path / "reviews.json"
-    path.write_text('{"reviewerID": "A", "asin": "B", "overall": 5.0, "reviewTime": "02 28, 2014"}\n')
+    path.write_text(
+        '{"reviewerID": "A", "asin": "B", "overall": 5.0, "reviewTime": "02 28, 2014"}\n'
+    )
     times = read(path).times
     assert times is not None
     assert times[0] == 1_393_545_600
 
 
-@pytest.mark.parametrize(("factor", "word"), [(1_000, "milliseconds"), (1_000_000, "microseconds"), (1_000_000_000, "nanoseconds")])
-def test_finer_units_are_told_by_their_size_and_noted(tmp_path: Path, factor: int, word: str) -> None:
+@pytest.mark.parametrize(
+    ("factor", "word"),
+    [(1_000, "milliseconds"), (1_000_000, "microseconds"), (1_000_000_000, "nanoseconds")],
+)
+def test_finer_units_are_told_by_their_size_and_noted(
+    tmp_path: Path, factor: int, word: str
+) -> None:
     path = tmp_path / "events.csv"
-    path.write_text(f"user,item,time\n1,2,{964_982_703 * factor + factor // 2}\n1,3,{964_982_704 * factor}\n")
+    path.write_text(
+        f"user,item,time\n1,2,{964_982_703 * factor + factor // 2}\n1,3,{964_982_704 * factor}\n"
+    )
     events = read(path)
     np.testing.assert_array_equal(events.times, np.array([964_982_703, 964_982_704]))
     assert f"times are {word}; converted to seconds" in events.notes
@@ -186,13 +199,22 @@ def test_json_lines_arrays_and_literals(tmp_path: Path) -> None:
 
 
 def test_literal_lines_are_never_run(tmp_path: Path) -> None:
-    (tmp_path / "a.json").write_text("{'user': 'a', 'item': 'b'}\n{'user': __import__('os').getcwd(), 'item': 'c'}\n")
+    (tmp_path / "a.json").write_text(
+        "{'user': 'a', 'item': 'b'}\n{'user': __import__('os').getcwd(), 'item': 'c'}\n"
+    )
     events = read(tmp_path / "a.json", on_bad="skip")
     assert events.items.to_pylist() == ["b"]
 
 
 def test_amazon_2023_layout_prefers_the_parent(tmp_path: Path) -> None:
-    row = {"rating": 5.0, "title": "x", "asin": "B1", "parent_asin": "P1", "user_id": "A", "timestamp": 1588615855070}
+    row = {
+        "rating": 5.0,
+        "title": "x",
+        "asin": "B1",
+        "parent_asin": "P1",
+        "user_id": "A",
+        "timestamp": 1588615855070,
+    }
     (tmp_path / "a.jsonl").write_text(json.dumps(row) + "\n")
     events = read(tmp_path / "a.jsonl")
     assert events.items.to_pylist() == ["P1"]
@@ -202,7 +224,13 @@ def test_amazon_2023_layout_prefers_the_parent(tmp_path: Path) -> None:
 
 def test_goodreads_zeros_are_no_ratings(tmp_path: Path) -> None:
     rows = [
-        {"user_id": "u", "book_id": str(book), "is_read": True, "rating": rating, "date_added": "Fri Sep 30 14:19:47 -0700 2016"}
+        {
+            "user_id": "u",
+            "book_id": str(book),
+            "is_read": True,
+            "rating": rating,
+            "date_added": "Fri Sep 30 14:19:47 -0700 2016",
+        }
         for book, rating in ((12, 5), (13, 0), (14, 3))
     ]
     path = tmp_path / "goodreads_interactions_poetry.json.gz"
@@ -214,11 +242,30 @@ def test_goodreads_zeros_are_no_ratings(tmp_path: Path) -> None:
 
 
 def test_parquet_of_any_id_type(tmp_path: Path) -> None:
-    for number, kind in enumerate((pa.int32(), pa.uint64(), pa.string(), pa.large_string(), pa.dictionary(pa.int8(), pa.string()))):
-        column = pa.array(["5", "6", "5"]).cast(kind) if "string" in str(kind) else pa.array([5, 6, 5], kind)
+    for number, kind in enumerate(
+        (
+            pa.int32(),
+            pa.uint64(),
+            pa.string(),
+            pa.large_string(),
+            pa.dictionary(pa.int8(), pa.string()),
+        )
+    ):
+        column = (
+            pa.array(["5", "6", "5"]).cast(kind)
+            if "string" in str(kind)
+            else pa.array([5, 6, 5], kind)
+        )
         path = tmp_path / f"{number}.parquet"
         parquet.write_table(
-            pa.table({"user": column, "item": ["a", "b", "c"], "time": pa.array([1, 2, 3], pa.timestamp("ms"))}), path
+            pa.table(
+                {
+                    "user": column,
+                    "item": ["a", "b", "c"],
+                    "time": pa.array([1, 2, 3], pa.timestamp("ms")),
+                }
+            ),
+            path,
         )
         events = read(path)
         assert Interactions.build(events).users.ids() == [5, 6]
@@ -228,7 +275,9 @@ def test_parquet_of_any_id_type(tmp_path: Path) -> None:
 def test_sqlite_table_query_and_url(tmp_path: Path) -> None:
     path = tmp_path / "store.db"
     with closing(sqlite3.connect(path)) as connection:
-        connection.execute("CREATE TABLE ratings (user TEXT, item INTEGER, rating REAL, timestamp INTEGER)")
+        connection.execute(
+            "CREATE TABLE ratings (user TEXT, item INTEGER, rating REAL, timestamp INTEGER)"
+        )
         connection.execute("CREATE TABLE other (x INTEGER)")
         connection.executemany("INSERT INTO ratings VALUES (?, ?, ?, ?)", ROWS)
         connection.commit()
@@ -254,7 +303,9 @@ def test_data_frames_of_any_library() -> None:
 
 
 def test_matrix_gives_its_stored_entries() -> None:
-    matrix = sparse.coo_matrix((np.array([2.0, 3.0]), (np.array([0, 4]), np.array([6, 1]))), shape=(5, 7))
+    matrix = sparse.coo_matrix(
+        (np.array([2.0, 3.0]), (np.array([0, 4]), np.array([6, 1]))), shape=(5, 7)
+    )
     events = read(matrix)
     assert events.users.to_pylist() == [0, 4]
     assert events.items.to_pylist() == [6, 1]
@@ -271,7 +322,9 @@ def test_line_per_user_is_told_from_columns(tmp_path: Path) -> None:
 
 def test_catalogue_is_joined_by_id(tmp_path: Path) -> None:
     (tmp_path / "events.csv").write_text(text(","))
-    (tmp_path / "books.csv").write_text('book_id,title,authors\n9,"Nine, a novel",A\n7,Seven,B\n8,Eight,C\n')
+    (tmp_path / "books.csv").write_text(
+        'book_id,title,authors\n9,"Nine, a novel",A\n7,Seven,B\n8,Eight,C\n'
+    )
     events = read(tmp_path / "events.csv", items=tmp_path / "books.csv")
     data = Interactions.build(events)
     assert data.catalogue.titles([0, 1]) == ["Seven", "Nine, a novel"]
@@ -288,14 +341,18 @@ def test_values_change_type_between_blocks(tmp_path: Path, monkeypatch: pytest.M
     events = read(path, on_bad="skip")
     assert len(events) == 49
     assert events.users.to_pylist() == [n for n in range(50) if n != 40]
-    np.testing.assert_array_equal(events.times, np.array([964_982_703 + n for n in range(50) if n != 40]))
+    np.testing.assert_array_equal(
+        events.times, np.array([964_982_703 + n for n in range(50) if n != 40])
+    )
 
 
 def test_books_cut_at_semicolons_are_rejoined(tmp_path: Path) -> None:
     tail = "\t".join(("Author", "1999", "House &amp", " Sons", "s", "m", "l")) + "\t"
     path = tmp_path / "items_info.dat"
     head = "\t".join(f"h{n}" for n in range(9))
-    path.write_text(f"{head}\n1\t007\tPlain &#39\tquoted&#39\t\t{tail}\n2\t008\tOne\t Two\t{tail}\n")
+    path.write_text(
+        f"{head}\n1\t007\tPlain &#39\tquoted&#39\t\t{tail}\n2\t008\tOne\t Two\t{tail}\n"
+    )
     table, mended = read_books(Entry(path))
     assert mended == 2
     assert table.column("title").to_pylist() == ["Plain 'quoted'", "One; Two"]

@@ -30,21 +30,29 @@ def refusal(folder: Path, text: str | bytes, name: str = "events.csv", **how: ob
     return message.removeprefix(str(folder) + "/")
 
 
-def test_nan_infinite_missing_and_textual_ratings_are_collected_with_lines_and_total(tmp_path: Path) -> None:
+def test_nan_infinite_missing_and_textual_ratings_are_collected_with_lines_and_total(
+    tmp_path: Path,
+) -> None:
     text = "user,item,rating\n1,2,3\n1,3,nan\n1,4,inf\n2,2,\n3,3,abc\n5,5,-inf\n6,6,NaN\n7,7,1\n"
-    assert refusal(tmp_path, text) == (
-        "events.csv: 6 rows have a value in column 'rating' that is missing, NaN, infinite or no number; mend them, or drop "
-        "them with on_bad='skip': line 3: '1,3,nan'; line 4: '1,4,inf'; line 5: '2,2,'; line 6: '3,3,abc'; "
-        "line 7: '5,5,-inf' (and 1 more)"
+    assert (
+        refusal(tmp_path, text)
+        == "events.csv: 6 rows have a value in column 'rating' that is missing, NaN, infinite or no"
+        " number; mend them, or drop them with on_bad='skip': line 3: '1,3,nan'; line 4:"
+        " '1,4,inf'; line 5: '2,2,'; line 6: '3,3,abc'; line 7: '5,5,-inf' (and 1 more)"
     )
 
 
 def test_bad_rows_are_skipped_on_demand_and_counted(tmp_path: Path) -> None:
-    events = read(written(tmp_path, "user,item,rating\n1,2,3\n1,3,nan\n2,,4\n1;2;3\n3,4,5\n"), on_bad="skip")
+    events = read(
+        written(tmp_path, "user,item,rating\n1,2,3\n1,3,nan\n2,,4\n1;2;3\n3,4,5\n"), on_bad="skip"
+    )
     assert events.users.to_pylist() == [1, 3]
     assert events.values is not None
     np.testing.assert_array_equal(events.values, np.array([3, 5], np.float32))
-    assert any(note.startswith("skipped 1 row with a value in column 'rating'") and "line 3" in note for note in events.notes)
+    assert any(
+        note.startswith("skipped 1 row with a value in column 'rating'") and "line 3" in note
+        for note in events.notes
+    )
     assert any(note.startswith("skipped 1 row with no item id") for note in events.notes)
     assert any(note.startswith("skipped 1 lines that have not 3 fields") for note in events.notes)
 
@@ -60,15 +68,20 @@ def test_value_too_great_for_float32_is_infinite(tmp_path: Path) -> None:
 
 def test_column_of_the_wrong_type_is_named(tmp_path: Path) -> None:
     message = refusal(tmp_path, "user,item,rating\n1,2,good\n1,3,bad\n")
-    assert message == (
-        "events.csv: no value of column 'rating' is a finite number, so it is the wrong column; give another with value=, or "
-        "leave values out with value=False: line 2: '1,2,good'; line 3: '1,3,bad'"
+    assert (
+        message
+        == "events.csv: no value of column 'rating' is a finite number, so it is the wrong column;"
+        " give another with value=, or leave values out with value=False: line 2: '1,2,good';"
+        " line 3: '1,3,bad'"
     )
 
 
 def test_missing_column_offers_the_nearest(tmp_path: Path) -> None:
     message = refusal(tmp_path, "usr,item,rating\n1,2,3\n")
-    assert "no column is named like a user's; the columns are 'usr', 'item', 'rating': perhaps user='usr'?" in message
+    assert (
+        "no column is named like a user's; the columns are 'usr', 'item', 'rating': perhaps"
+        " user='usr'?" in message
+    )
 
 
 def test_column_given_by_a_wrong_name_offers_the_nearest(tmp_path: Path) -> None:
@@ -81,7 +94,10 @@ def test_position_beyond_the_columns_is_refused(tmp_path: Path) -> None:
         read(written(tmp_path, "user,item,rating\n1,2,3\n"), item=3)
 
 
-@pytest.mark.parametrize(("text", "what"), [("", "the file is empty."), ("user,item\n", "the file has a header but no rows.")])
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [("", "the file is empty."), ("user,item\n", "the file has a header but no rows.")],
+)
 def test_nothing_in_it_is_said_plainly(tmp_path: Path, text: str, what: str) -> None:
     assert refusal(tmp_path, text) == f"events.csv: {what}"
 
@@ -91,7 +107,9 @@ def test_empty_json_lines_and_empty_gzip_are_empty(tmp_path: Path) -> None:
     assert "the file is empty" in refusal(tmp_path, gzip.compress(b""), "events.csv.gz")
 
 
-@pytest.mark.parametrize("text", ["user,item\n1,2\n", "user,item\n1,2\n1,3\n", "user,item\n1,2\n3,2"])
+@pytest.mark.parametrize(
+    "text", ["user,item\n1,2\n", "user,item\n1,2\n1,3\n", "user,item\n1,2\n3,2"]
+)
 def test_one_user_or_one_item_is_fine(tmp_path: Path, text: str) -> None:
     events = read(written(tmp_path, text))
     assert len(Interactions.build(events)) == text.strip().count("\n")
@@ -102,8 +120,13 @@ def test_truncated_gzip_is_told_from_bad_rows(tmp_path: Path, name: str) -> None
     line = b'{"user": 1, "item": 2}\n' if "json" in name else b"1,2\n"
     noise = np.random.default_rng(3).integers(0, 9, (4000, 6)).astype(str)
     body = b"".join(line.replace(b"2", "".join(row).encode()) for row in noise)
-    message = refusal(tmp_path, gzip.compress(b"user,item\n" * ("csv" in name) + body)[:-2000], name)
-    assert "the gzip stream ends before its end marker, so the file is cut short; fetch or copy it again." in message
+    message = refusal(
+        tmp_path, gzip.compress(b"user,item\n" * ("csv" in name) + body)[:-2000], name
+    )
+    assert (
+        "the gzip stream ends before its end marker, so the file is cut short; fetch or copy it"
+        " again." in message
+    )
 
 
 def test_damaged_gzip_is_said(tmp_path: Path) -> None:
@@ -115,13 +138,16 @@ def test_damaged_gzip_is_said(tmp_path: Path) -> None:
 def test_mixed_delimiters_are_told(tmp_path: Path) -> None:
     message = refusal(tmp_path, "user,item,rating\n1,2,3\n1;3;4\n2,3,4\n5\t6\t7\n")
     assert message == (
-        "events.csv: 2 lines have not the 3 fields of the first, split at ',' (';' stands there: mixed delimiters); mend them, "
+        "events.csv: 2 lines have not the 3 fields of the first, split at ',' (';' stands there:"
+        " mixed delimiters); mend them, "
         r"give delimiter=, or drop them with on_bad='skip': line 3: '1;3;4'; line 5: '5\t6\t7'"
     )
 
 
 def test_duplicate_header_is_refused(tmp_path: Path) -> None:
-    assert "the header has the column 'item' 2 times" in refusal(tmp_path, "user,item,item\n1,2,3\n")
+    assert "the header has the column 'item' 2 times" in refusal(
+        tmp_path, "user,item,item\n1,2,3\n"
+    )
 
 
 def test_missing_ids_are_bad_rows(tmp_path: Path) -> None:
@@ -131,7 +157,9 @@ def test_missing_ids_are_bad_rows(tmp_path: Path) -> None:
 
 
 def test_mixed_seconds_and_milliseconds_are_refused(tmp_path: Path) -> None:
-    message = refusal(tmp_path, "user,item,time\n1,2,964982703000\n1,3,964982704000\n1,4,964982704\n")
+    message = refusal(
+        tmp_path, "user,item,time\n1,2,964982703000\n1,3,964982704000\n1,4,964982704\n"
+    )
     assert "1 row has a time of another unit than the milliseconds of the others" in message
     assert "line 4: '1,4,964982704'" in message
 
@@ -139,7 +167,10 @@ def test_mixed_seconds_and_milliseconds_are_refused(tmp_path: Path) -> None:
 def test_future_time_is_refused_and_now_can_be_given(tmp_path: Path) -> None:
     text = "user,item,time\n1,2,1000000000\n1,3,1000172801\n"
     message = refusal(tmp_path, text, now=1_000_000_000)
-    assert "1 row has a time in the future (as late as 2001-09-11 01:46:41 UTC; now is 2001-09-09 01:46:40 UTC;" in message
+    assert (
+        "1 row has a time in the future (as late as 2001-09-11 01:46:41 UTC; now is 2001-09-09"
+        " 01:46:40 UTC;" in message
+    )
     assert "line 3: '1,3,1000172801'" in message
     # A day more is allowed for clocks and zones.
     assert len(read(tmp_path / "events.csv", now=1_000_172_801 - 86_400)) == 2
@@ -161,28 +192,41 @@ def test_missing_file_is_no_dataset(tmp_path: Path) -> None:
         read(str(tmp_path / "no.csv"))
 
 
-def test_dataset_that_is_not_here_says_how_to_fetch_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_dataset_that_is_not_here_says_how_to_fetch_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("COFACTOR_DATA", str(tmp_path))
     monkeypatch.setenv("COFACTOR_CACHE", str(tmp_path / "cache"))
-    with pytest.raises(DownloadError, match="fetch it with: cofactor datasets fetch ml-25m; or set COFACTOR_DATA"):
+    with pytest.raises(
+        DownloadError, match="fetch it with: cofactor datasets fetch ml-25m; or set COFACTOR_DATA"
+    ):
         read("ml-25m")
 
 
 def test_json_line_that_is_none_is_named(tmp_path: Path) -> None:
     text = '{"user": "a", "item": "b"}\nnope\n{"user": "a", "item": "c"}\n'
     message = refusal(tmp_path, text, "events.jsonl")
-    assert message == ("events.jsonl: 1 line is no JSON object; mend them, or drop them with on_bad='skip': line 2: 'nope'")
+    assert (
+        message
+        == "events.jsonl: 1 line is no JSON object; mend them, or drop them with on_bad='skip':"
+        " line 2: 'nope'"
+    )
     assert len(read(tmp_path / "events.jsonl", on_bad="skip")) == 2
 
 
 def test_damaged_parquet_is_said(tmp_path: Path) -> None:
-    assert "this is no whole Parquet file" in refusal(tmp_path, b"PAR1" + b"x" * 40, "events.parquet")
+    assert "this is no whole Parquet file" in refusal(
+        tmp_path, b"PAR1" + b"x" * 40, "events.parquet"
+    )
 
 
 def test_folder_of_no_known_layout_lists_its_files(tmp_path: Path) -> None:
     written(tmp_path, "user,item\n1,2\n", "a.csv")
     written(tmp_path, "user,item\n1,2\n", "b.csv")
-    with pytest.raises(DataError, match=re.escape("it holds 2 files (a.csv, b.csv) of no known layout; name one of them")):
+    with pytest.raises(
+        DataError,
+        match=re.escape("it holds 2 files (a.csv, b.csv) of no known layout; name one of them"),
+    ):
         read(tmp_path)
     assert len(read(tmp_path, member="b.csv")) == 1
 

@@ -87,7 +87,9 @@ def test_gzip_and_zip_are_read_as_they_are_unpacked(tmp_path: Path) -> None:
 
 def test_ids_of_64_bits_and_sparse_ones_keep_their_numbers(tmp_path: Path) -> None:
     path = tmp_path / "ratings.csv"
-    path.write_text("user,item,rating\n" + "\n".join(f"{10**16 - n % 5},{n * 40_000_003},1" for n in range(50)))
+    path.write_text(
+        "user,item,rating\n" + "\n".join(f"{10**16 - n % 5},{n * 40_000_003},1" for n in range(50))
+    )
     usual = read(path)
     with large() as found:
         assert_equal(read(path), usual)
@@ -125,7 +127,9 @@ def test_a_time_in_the_future_is_located_in_plain_rows(tmp_path: Path) -> None:
     assert found[0] is not None
 
 
-@pytest.mark.parametrize("text", ["user,item,rating\n", "user,item,rating", "user,item\n1\n" + "2" * 400])
+@pytest.mark.parametrize(
+    "text", ["user,item,rating\n", "user,item,rating", "user,item\n1\n" + "2" * 400]
+)
 def test_what_has_no_rows_or_no_fields_is_refused_as_usual(tmp_path: Path, text: str) -> None:
     path = tmp_path / "ratings.csv"
     path.write_text(text)
@@ -138,8 +142,28 @@ def test_what_has_no_rows_or_no_fields_is_refused_as_usual(tmp_path: Path, text:
 
 # Mostly plain fields, and now and then one that isn't, of every kind that files hold.
 whole = st.integers(-(2**35), 2**35).map(str) | st.integers(0, 40).map(str)
-real = st.decimals(-999999, 999999, places=3, allow_nan=False).map(str) | st.integers(0, 10).map(lambda n: str(n / 2))
-odd = st.sampled_from(["", "x", "007", "1e3", "nan", '"3"', " 4", "+5", "-0", "é", "1.5", "3..5", "-", "9" * 19, "0.123456789012"])
+real = st.decimals(-999999, 999999, places=3, allow_nan=False).map(str) | st.integers(0, 10).map(
+    lambda n: str(n / 2)
+)
+odd = st.sampled_from(
+    [
+        "",
+        "x",
+        "007",
+        "1e3",
+        "nan",
+        '"3"',
+        " 4",
+        "+5",
+        "-0",
+        "é",
+        "1.5",
+        "3..5",
+        "-",
+        "9" * 19,
+        "0.123456789012",
+    ]
+)
 row = st.tuples(whole, whole, real, st.integers(0, 2**31).map(str))
 
 
@@ -148,11 +172,17 @@ def files(draw: Any) -> tuple[bytes, str]:
     rows = [list(fields) for fields in draw(st.lists(row, min_size=1, max_size=30))]
     if draw(st.booleans()):
         rows[draw(st.integers(0, len(rows) - 1))][draw(st.integers(0, 3))] = draw(odd)
-    delimiter, end = draw(st.sampled_from([",", "\t", "::", "|", ";"])), draw(st.sampled_from(["\n", "\r\n"]))
+    delimiter, end = (
+        draw(st.sampled_from([",", "\t", "::", "|", ";"])),
+        draw(st.sampled_from(["\n", "\r\n"])),
+    )
     header = ["user", "item", "rating", "timestamp"] if draw(st.booleans()) else None
     lines = [delimiter.join(fields) for fields in ([header] if header else []) + rows]
     if draw(st.integers(0, 9)) == 0:
-        lines.insert(draw(st.integers(0, len(lines))), draw(st.sampled_from(["", "1" + delimiter + "2", "5"])))
+        lines.insert(
+            draw(st.integers(0, len(lines))),
+            draw(st.sampled_from(["", "1" + delimiter + "2", "5"])),
+        )
     return (end.join(lines) + (end if draw(st.booleans()) else "")).encode(), delimiter
 
 
@@ -178,16 +208,29 @@ def test_both_ways_agree_on_any_file(file: tuple[bytes, str], block: int) -> Non
         assert_equal(fast, usual)
 
 
-def test_large_sorted_rows_equal_shuffled_ones_and_are_the_callers_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_large_sorted_rows_equal_shuffled_ones_and_are_the_callers_no_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(sorting, "LARGE", 1)
-    users, items = np.repeat(np.arange(9, dtype=np.int32), 4), np.tile(np.array([0, 2, 3, 6], np.int32), 9)
+    users, items = (
+        np.repeat(np.arange(9, dtype=np.int32), 4),
+        np.tile(np.array([0, 2, 3, 6], np.int32), 9),
+    )
     values, times = np.arange(36, dtype=np.float32), np.arange(36) + 5
     made = Interactions.from_rows(users, items, values, times, users=9, items=7)
     shuffled = np.random.default_rng(2).permutation(36)
-    other = Interactions.from_rows(users[shuffled], items[shuffled], values[shuffled], times[shuffled], users=9, items=7)
+    other = Interactions.from_rows(
+        users[shuffled], items[shuffled], values[shuffled], times[shuffled], users=9, items=7
+    )
     assert made.fingerprint == other.fingerprint
     assert made._order is None
-    assert dataclasses.replace(made, source="again").where(made.values > 30).order.tolist() == [31, 32, 33, 34, 35]
+    assert dataclasses.replace(made, source="again").where(made.values > 30).order.tolist() == [
+        31,
+        32,
+        33,
+        34,
+        35,
+    ]
     assert made.order.tolist() == list(range(36))
     before = made.fingerprint
     values[:], times[:], items[:] = 0, 0, 0

@@ -39,7 +39,9 @@ class Tags(HTMLParser):
 
 
 def test_the_page_is_whole_and_asks_the_network_for_nothing(results, tmp_path):
-    path = write_report(results, tmp_path / "report.html", comparisons=compare(results), seconds=SECONDS)
+    path = write_report(
+        results, tmp_path / "report.html", comparisons=compare(results), seconds=SECONDS
+    )
     text = path.read_text(encoding="utf-8")
     assert [p.name for p in tmp_path.iterdir()] == ["report.html"]
     for tag, attributes in Tags(text).seen:
@@ -54,7 +56,9 @@ def test_hostile_names_stay_text(results):
     text = render(results, comparisons=compare(results), seconds=SECONDS, title=HOSTILE)
     assert not [tag for tag, _ in Tags(text).seen if tag == "img"]
     assert "onerror=alert(1)>" not in text.replace("onerror=alert(1)&gt;", "")
-    inside = re.search(r'<script type="application/json" id="figures">(.*?)</script>', text, re.S).group(1)
+    inside = re.search(
+        r'<script type="application/json" id="figures">(.*?)</script>', text, re.S
+    ).group(1)
     figures = json.loads(inside)
     # Plotly reads names as markup of its own: there, too, the name must not be a tag.
     names = [trace["name"] for trace in figures["pace"]["data"]]
@@ -71,7 +75,9 @@ def test_the_table_shows_each_value_and_marks_the_best(results):
 def test_sampled_metrics_are_flagged_on_the_page(results):
     asked = question(np.random.default_rng(1).normal(size=(9, 30)), [[1]] * 9, [[3]] * 9)
     assert "sampled metrics" not in render(results)
-    assert "sampled metrics: not those of the full ranking" in render([evaluate(*asked, "hit@5", candidates=4)])
+    assert "sampled metrics: not those of the full ranking" in render(
+        [evaluate(*asked, "hit@5", candidates=4)]
+    )
 
 
 def test_a_report_of_nothing_is_refused(results):
@@ -82,7 +88,12 @@ def test_a_report_of_nothing_is_refused(results):
 
 
 def test_a_metric_that_only_some_models_have_gets_a_dash(results):
-    asked = question(np.random.default_rng(2).normal(size=(30, 12)), [[1, 2]] * 30, [[3]] * 30, values=[[1, 2]] * 30)
+    asked = question(
+        np.random.default_rng(2).normal(size=(30, 12)),
+        [[1, 2]] * 30,
+        [[3]] * 30,
+        values=[[1, 2]] * 30,
+    )
     text = render([results[0], evaluate(*asked, "rmse,ndcg@3", label="rated")])
     assert '<th scope="col">rmse</th>' in text
     assert '<td class="plain">–</td>' in text

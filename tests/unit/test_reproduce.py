@@ -1,4 +1,6 @@
-"""The tutorials' recipes: found by name, reported beside the published figures, and reaching their bars on the real data."""
+"""The tutorials' recipes: found by name, reported beside the published figures, and reaching
+their bars on the real data.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,12 @@ def test_a_figure_says_whether_its_bar_was_reached_in_either_direction() -> None
 
 
 def test_the_plot_of_a_recipe_is_one_page(tmp_path: Path) -> None:
-    report = Reproduced("n", "A title", "p", histories={"m": History([2.0, 1.0], [0.1, 0.1], [1.0, 1.0], {"rmse": [1.0, 0.5]}, 1)})
+    report = Reproduced(
+        "n",
+        "A title",
+        "p",
+        histories={"m": History([2.0, 1.0], [0.1, 0.1], [1.0, 1.0], {"rmse": [1.0, 0.5]}, 1)},
+    )
     assert "A title" in report.plot(tmp_path / "curves" / "n.html").read_text(encoding="utf-8")
 
 

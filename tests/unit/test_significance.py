@@ -16,14 +16,25 @@ def made(label, values, fingerprint="same"):
     n = len(next(iter(values.values())))
     how = How("a split", fingerprint, "full ranking", False, True, "law", 10, 0, 0.95, 100, 0, 0.1)
     summary = summaries(values, confidence=0.95, resamples=100, seed=0)
-    return Result(label, {}, tuple(values), np.arange(n, dtype=np.int32), pa.array(range(n)), values, summary, how)
+    return Result(
+        label,
+        {},
+        tuple(values),
+        np.arange(n, dtype=np.int32),
+        pa.array(range(n)),
+        values,
+        summary,
+        how,
+    )
 
 
 @pytest.mark.parametrize("test", ["t", "wilcoxon", "bootstrap"])
 def test_under_the_null_one_in_twenty_is_significant(test):
     rng = np.random.default_rng(0)
     runs = 400
-    wrong = sum(p_value(rng.normal(size=60), test, resamples=500, seed=n) < 0.05 for n in range(runs))
+    wrong = sum(
+        p_value(rng.normal(size=60), test, resamples=500, seed=n) < 0.05 for n in range(runs)
+    )
     # Binomial(400, .05): mean 20, standard deviation 4.4.
     assert 6 <= wrong <= 38
 

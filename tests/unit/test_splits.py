@@ -23,7 +23,12 @@ def grid(n_users: int = 23, n_items: int = 17, times: bool = True) -> Interactio
     shuffled = np.random.default_rng(5).permutation(len(users))
     stamps = np.arange(len(users), dtype=np.int64) * 86_400
     return Interactions.from_rows(
-        users[shuffled], items[shuffled], None, stamps if times else None, users=n_users, items=n_items
+        users[shuffled],
+        items[shuffled],
+        None,
+        stamps if times else None,
+        users=n_users,
+        items=n_items,
     )
 
 
@@ -99,7 +104,10 @@ def test_time_at_a_moment_cuts_there_and_counts_that_moment_as_test():
     data = grid()
     made = split(data, "time", at="1970-01-31", validation_at=datetime.date(1970, 1, 11))
     assert made.train.times.max() == 9 * 86_400
-    assert (made.validation.truth.times.min(), made.validation.truth.times.max()) == (10 * 86_400, 29 * 86_400)
+    assert (made.validation.truth.times.min(), made.validation.truth.times.max()) == (
+        10 * 86_400,
+        29 * 86_400,
+    )
     assert made.test.truth.times.min() == 30 * 86_400
     assert "All from 1970-01-31 00:00:00 UTC on for test" in made.sentence
 
@@ -118,7 +126,12 @@ def test_time_after_everything_says_the_part_is_empty():
 
 def test_time_counts_test_users_without_training_and_known_only_refuses_to_leave_nothing():
     data = Interactions.from_rows(
-        np.array([0, 0, 1, 1, 2]), np.array([0, 1, 0, 2, 1]), None, np.array([1, 2, 3, 8, 9]), users=3, items=4
+        np.array([0, 0, 1, 1, 2]),
+        np.array([0, 1, 0, 2, 1]),
+        None,
+        np.array([1, 2, 3, 8, 9]),
+        users=3,
+        items=4,
     )
     made = split(data, "time", test=0.4)
     assert "1 of the 2 test users have no training data" in made.sentence
@@ -128,7 +141,12 @@ def test_time_counts_test_users_without_training_and_known_only_refuses_to_leave
 
 def test_known_only_keeps_what_training_knows_and_counts_the_rest():
     data = Interactions.from_rows(
-        np.array([0, 0, 1, 0, 1, 2]), np.array([0, 1, 0, 2, 1, 1]), None, np.arange(6), users=3, items=4
+        np.array([0, 0, 1, 0, 1, 2]),
+        np.array([0, 1, 0, 2, 1, 1]),
+        None,
+        np.arange(6),
+        users=3,
+        items=4,
     )
     made = split(data, "time", test=0.5).known_only()
     assert list(zip(made.test.truth.user_rows, made.test.truth.item_rows, strict=True)) == [(1, 1)]
@@ -168,7 +186,9 @@ def test_unknown_rule_and_option_offer_the_nearest():
 def test_each_split_is_one_sentence_that_ends(how):
     made = split(grid(), how)
     assert made.sentence.endswith(".")
-    assert made.sentence.count(". ") == (1 if how == "time" and "no training data" in made.sentence else 0)
+    assert made.sentence.count(". ") == (
+        1 if how == "time" and "no training data" in made.sentence else 0
+    )
     assert made.sentence in repr(made)
 
 
@@ -178,13 +198,19 @@ def test_joined_part_is_refused_of_other_ids():
         Part(data, other)
 
 
-def events(pairs: list[tuple[str, str]], values: list[float] | None = None, **more: object) -> Events:
+def events(
+    pairs: list[tuple[str, str]], values: list[float] | None = None, **more: object
+) -> Events:
     users, items = zip(*pairs, strict=True)
-    return Events(pa.array(users), pa.array(items), None if values is None else np.array(values), **more)  # type: ignore[arg-type]
+    return Events(
+        pa.array(users), pa.array(items), None if values is None else np.array(values), **more
+    )  # type: ignore[arg-type]
 
 
 def test_predefined_shares_ascending_ids_of_all_parts():
-    made = predefined(events([("u2", "b"), ("u2", "c")]), events([("u2", "a")]), events([("u1", "c")]))
+    made = predefined(
+        events([("u2", "b"), ("u2", "c")]), events([("u2", "a")]), events([("u1", "c")])
+    )
     assert made.train.users.ids() == ["u1", "u2"]
     assert made.train.items.ids() == ["a", "b", "c"]
     assert made.test.truth.item_rows.tolist() == [0]
@@ -227,13 +253,17 @@ def test_predefined_negatives_follow_their_lines():
 
 
 def test_predefined_histories_make_a_fold_in():
-    made = predefined(events([("u1", "a")]), events([("u9", "b")]), test_history=events([("u9", "a")]))
+    made = predefined(
+        events([("u1", "a")]), events([("u9", "b")]), test_history=events([("u9", "a")])
+    )
     assert made.test.fold_in
     assert made.test.history.user_counts.tolist() == [0, 1]
 
 
 def test_predefined_cold_items_are_the_candidates():
-    made = predefined(events([("u1", "a"), ("u1", "x")]), events([("u1", "b"), ("u2", "a")]), cold_items=True)
+    made = predefined(
+        events([("u1", "a"), ("u1", "x")]), events([("u1", "b"), ("u2", "a")]), cold_items=True
+    )
     assert made.train.items.take(made.test.candidates).to_pylist() == ["b"]
 
 

@@ -29,7 +29,10 @@ def test_shop_titles_and_descriptions_are_all_different_and_whole(books):
     assert len(set(table.column("title").to_pylist())) == books.n_items
     descriptions = table.column("description").to_pylist()
     assert len(set(descriptions)) == books.n_items
-    assert all(text.endswith(".") and text[0].isupper() and ".." not in text and "  " not in text for text in descriptions)
+    assert all(
+        text.endswith(".") and text[0].isupper() and ".." not in text and "  " not in text
+        for text in descriptions
+    )
     titles = table.column("title").to_pylist()
     assert not [t for t in titles if re.search(r"\bA [AEIOU]|\bAn [^AEIOU]|s's\b|\(part", t)]
 
@@ -106,7 +109,9 @@ def test_rated_blocks_rate_the_own_block_high():
 def test_low_rank_truth_has_the_rank_and_no_noise_is_exact():
     made = low_rank(23, 31, 2, density=0.4)
     assert np.linalg.matrix_rank(made.truth - 3.0) == 2
-    np.testing.assert_allclose(made.data.values, made.truth[made.data.user_rows, made.data.item_rows], rtol=1e-6)
+    np.testing.assert_allclose(
+        made.data.values, made.truth[made.data.user_rows, made.data.item_rows], rtol=1e-6
+    )
     assert (made.data.user_counts > 0).all()
     assert (made.data.item_counts > 0).all()
 
@@ -122,7 +127,9 @@ def test_power_law_has_exactly_the_shape_and_distinct_sorted_pairs():
 
 
 def test_power_law_skew_makes_the_tail():
-    flat, steep = (tail(power_law(500, 800, 12_000, skew=skew).item_counts).gini for skew in (0.0, 1.2))
+    flat, steep = (
+        tail(power_law(500, 800, 12_000, skew=skew).item_counts).gini for skew in (0.0, 1.2)
+    )
     assert flat < 0.25
     assert steep > 0.6
 
@@ -142,7 +149,9 @@ def test_chain_without_difficulty_follows_its_successors():
     np.testing.assert_allclose(chain.transitions.sum(axis=0), 1)
 
 
-@pytest.mark.parametrize(("difficulty", "low", "high"), [(0.1, 0.85, 0.97), (0.5, 0.45, 0.62), (1.0, 0.0, 0.1)])
+@pytest.mark.parametrize(
+    ("difficulty", "low", "high"), [(0.1, 0.85, 0.97), (0.5, 0.45, 0.62), (1.0, 0.0, 0.1)]
+)
 def test_chain_difficulty_sets_how_often_the_likeliest_item_follows(difficulty, low, high):
     chain = sequences(400, 60, 10, difficulty=difficulty, seed=5)
     items = chain.data.histories().item_rows.reshape(400, 10)

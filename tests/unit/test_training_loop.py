@@ -31,8 +31,12 @@ class Net(nn.Module):
     def __init__(self, sparse: bool = False) -> None:
         super().__init__()
         generator = torch.Generator().manual_seed(0)
-        self.users = nn.Embedding.from_pretrained(torch.randn(N_USERS, 4, generator=generator), freeze=False, sparse=sparse)
-        self.items = nn.Embedding.from_pretrained(torch.randn(N_ITEMS, 4, generator=generator), freeze=False, sparse=sparse)
+        self.users = nn.Embedding.from_pretrained(
+            torch.randn(N_USERS, 4, generator=generator), freeze=False, sparse=sparse
+        )
+        self.items = nn.Embedding.from_pretrained(
+            torch.randn(N_ITEMS, 4, generator=generator), freeze=False, sparse=sparse
+        )
         self.dropout = nn.Dropout(0.2)
         self.scale = nn.Parameter(torch.ones(4))
 
@@ -55,9 +59,16 @@ def _weights(module: nn.Module) -> list[np.ndarray]:
 
 
 def _trained(
-    config: TrainingConfig, path: Path | None = None, *, sparse: bool = False, fail_at: int = -1, every_steps: int = 0
+    config: TrainingConfig,
+    path: Path | None = None,
+    *,
+    sparse: bool = False,
+    fail_at: int = -1,
+    every_steps: int = 0,
 ) -> tuple[list[np.ndarray], History]:
-    """Train; with ``fail_at`` the metric of that epoch (or, every_steps, the step) is where the machine dies."""
+    """Train; with ``fail_at`` the metric of that epoch (or, every_steps, the step) is where the
+    machine dies.
+    """
     net, calls = Net(sparse), [0]
 
     def measure() -> float:
@@ -74,13 +85,26 @@ def _trained(
 
     checkpoint = None if path is None else Checkpoint(path, every_steps=every_steps)
     watches = () if every_steps else (Watch("size", measure, False),)
-    history = train(net, step, _batches(), config, RUN, watches=watches, checkpoint=checkpoint, belongs_to="this run")
+    history = train(
+        net,
+        step,
+        _batches(),
+        config,
+        RUN,
+        watches=watches,
+        checkpoint=checkpoint,
+        belongs_to="this run",
+    )
     return _weights(net), history
 
 
 CONFIGS = {
-    "adam, cosine, mean of weights": TrainingConfig(epochs=6, schedule="cosine", warmup=0.1, average=0.9, weight_decay=1e-3),
-    "adamw, step": TrainingConfig(epochs=6, optimizer="adamw", schedule="step", drop_every=2, weight_decay=0.1),
+    "adam, cosine, mean of weights": TrainingConfig(
+        epochs=6, schedule="cosine", warmup=0.1, average=0.9, weight_decay=1e-3
+    ),
+    "adamw, step": TrainingConfig(
+        epochs=6, optimizer="adamw", schedule="step", drop_every=2, weight_decay=0.1
+    ),
     "sgd, momentum, clip": TrainingConfig(epochs=6, optimizer="sgd", momentum=0.9, clip=0.5),
     "adagrad": TrainingConfig(epochs=6, optimizer="adagrad"),
     "sparse adam": TrainingConfig(epochs=6),
@@ -125,11 +149,27 @@ def test_a_checkpoint_of_another_run_or_a_damaged_one_is_refused(tmp_path: Path)
     _trained(CONFIGS["adagrad"], path)
     net = Net()
     with pytest.raises(TrainingError, match="of a run with other data, settings or seed"):
-        train(net, net.step, _batches(), CONFIGS["adagrad"], RUN, checkpoint=Checkpoint(path), belongs_to="another")
+        train(
+            net,
+            net.step,
+            _batches(),
+            CONFIGS["adagrad"],
+            RUN,
+            checkpoint=Checkpoint(path),
+            belongs_to="another",
+        )
     raw = path.read_bytes()
     path.write_bytes(raw[: len(raw) // 2])
     with pytest.raises(ArtifactError, match="can't be read"):
-        train(net, net.step, _batches(), CONFIGS["adagrad"], RUN, checkpoint=Checkpoint(path), belongs_to="this run")
+        train(
+            net,
+            net.step,
+            _batches(),
+            CONFIGS["adagrad"],
+            RUN,
+            checkpoint=Checkpoint(path),
+            belongs_to="this run",
+        )
 
 
 def test_early_stopping_keeps_the_best_weights_and_stops() -> None:
@@ -140,7 +180,9 @@ def test_early_stopping_keeps_the_best_weights_and_stops() -> None:
         return next(values)
 
     config = TrainingConfig(epochs=6, patience=2)
-    history = train(net, net.step, _batches(), config, RUN, watches=[Watch("error", measure, False)])
+    history = train(
+        net, net.step, _batches(), config, RUN, watches=[Watch("error", measure, False)]
+    )
     assert (len(history), history.best_epoch) == (4, 1)
     for a, b in zip(_weights(net), held[1], strict=True):
         np.testing.assert_array_equal(a, b)
@@ -148,7 +190,12 @@ def test_early_stopping_keeps_the_best_weights_and_stops() -> None:
 
 def test_stopping_knows_both_directions_and_nan() -> None:
     higher = EarlyStopping(2, True)
-    assert [higher.update(e, v) for e, v in enumerate([float("nan"), 1.0, 1.0, 2.0])] == [False, True, False, True]
+    assert [higher.update(e, v) for e, v in enumerate([float("nan"), 1.0, 1.0, 2.0])] == [
+        False,
+        True,
+        False,
+        True,
+    ]
     assert (higher.best, higher.best_epoch, higher.stop) == (2.0, 3, False)
     lower = EarlyStopping(1, False, min_delta=0.1)
     assert [lower.update(e, v) for e, v in enumerate([1.0, 0.95])] == [True, False]
@@ -156,7 +203,12 @@ def test_stopping_knows_both_directions_and_nan() -> None:
 
 
 @pytest.mark.parametrize(
-    ("spoil", "said"), [(float("nan"), "became nan in epoch 1"), (float("inf"), "became inf in epoch 1"), (0.0, "grew to")]
+    ("spoil", "said"),
+    [
+        (float("nan"), "became nan in epoch 1"),
+        (float("inf"), "became inf in epoch 1"),
+        (0.0, "grew to"),
+    ],
 )
 def test_degenerate_loss_raises_training_error_with_a_cure(spoil: float, said: str) -> None:
     net, calls = Net(), [0]
@@ -229,13 +281,22 @@ def test_a_step_that_cannot_be_compiled_says_so(monkeypatch: pytest.MonkeyPatch)
         return call
 
     monkeypatch.setattr(torch, "compile", broken)
-    with pytest.raises(TrainingError, match=r"torch.compile failed here \(No working C\+\+ compiler found\); set compile=False"):
+    with pytest.raises(
+        TrainingError,
+        match=r"torch.compile failed here \(No working C\+\+ compiler found\); set compile=False",
+    ):
         train(Net(), Net().step, _batches(), TrainingConfig(epochs=1, compile=True), RUN)
 
 
 def test_bfloat16_forward_still_learns() -> None:
     net = Net()
-    history = train(net, net.step, _batches(), TrainingConfig(epochs=8, precision="bfloat16", learning_rate=0.05), RUN)
+    history = train(
+        net,
+        net.step,
+        _batches(),
+        TrainingConfig(epochs=8, precision="bfloat16", learning_rate=0.05),
+        RUN,
+    )
     assert history.loss[-1] < 0.7 * history.loss[0]
     assert net.users.weight.dtype == torch.float32
 
@@ -251,9 +312,15 @@ def test_history_survives_its_arrays() -> None:
 
 
 def test_curves_mark_the_best_epoch_and_the_page_is_self_contained(tmp_path: Path) -> None:
-    history = History([3.0, 2.0, 1.5], [0.1] * 3, [1.0] * 3, {"rmse": [1.2, 0.9, 1.0], "train rmse": [1.1, 0.8, 0.7]}, best_epoch=1)
+    history = History(
+        [3.0, 2.0, 1.5],
+        [0.1] * 3,
+        [1.0] * 3,
+        {"rmse": [1.2, 0.9, 1.0], "train rmse": [1.1, 0.8, 0.7]},
+        best_epoch=1,
+    )
     page = figure({"mf": history})
-    texts = [t for trace in page.data for t in (trace.text or ())]
+    texts = [t for trace in page.data for t in trace.text or ()]
     assert "best epoch 2: 0.9000" in texts
     raw = [trace for trace in page.data if trace.name and trace.name.endswith("(raw)")]
     assert len(raw) == 3

@@ -4,9 +4,12 @@
 
     model-folder/
       manifest.json         what it is: see `Manifest`; the checksums of the other files
-      tensors.safetensors   named arrays: ``model.*`` the learned state, ``history.*`` the training interactions
-      users.parquet         the users' ids in row order (column ``__id__``), and what is known of them
-      items.parquet         the items' ids in row order (column ``__id__``), and the catalogue's columns
+      tensors.safetensors   named arrays: ``model.*`` the learned state, ``history.*`` the training
+      interactions
+      users.parquet         the users' ids in row order (column ``__id__``), and what is known of
+      them
+      items.parquet         the items' ids in row order (column ``__id__``), and the catalogue's
+      columns
 
 Nothing in it is code, a pickle, or a name to import: the model's name is looked up in the registry.
 """
@@ -117,20 +120,33 @@ def read_manifest(folder: Path) -> Manifest:
     try:
         raw = path.read_bytes()
     except FileNotFoundError:
-        what = "has no manifest.json, so it isn't a saved model" if folder.is_dir() else "doesn't exist"
-        raise ArtifactError(f"{folder} {what}; give the folder that `cofactor train --out` or cofactor.save wrote.") from None
+        what = (
+            "has no manifest.json, so it isn't a saved model"
+            if folder.is_dir()
+            else "doesn't exist"
+        )
+        raise ArtifactError(
+            f"{folder} {what}; give the folder that `cofactor train --out` or cofactor.save wrote."
+        ) from None
     except NotADirectoryError:
         raise ArtifactError(f"{folder} is a file; a saved model is a folder.") from None
     try:
         version = msgspec.json.decode(raw, type=_Version).format
         if version != FORMAT:
             newer = "a newer" if version > FORMAT else "an unknown"
-            raise ArtifactError(f"{path} is of format {version}, {newer} one; this Cofactor reads format {FORMAT}: update it.")
+            raise ArtifactError(
+                f"{path} is of format {version}, {newer} one; this Cofactor reads format {FORMAT}:"
+                " update it."
+            )
         manifest = msgspec.json.decode(raw, type=Manifest)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        raise ArtifactError(f"{path} is damaged: {error}. Train the model again, or restore a copy.") from None
+        raise ArtifactError(
+            f"{path} is damaged: {error}. Train the model again, or restore a copy."
+        ) from None
     if sorted(manifest.files) != sorted(FILES):
-        raise ArtifactError(f"{path} lists the files {sorted(manifest.files)}; format {FORMAT} has {sorted(FILES)}.")
+        raise ArtifactError(
+            f"{path} lists the files {sorted(manifest.files)}; format {FORMAT} has {sorted(FILES)}."
+        )
     return manifest
 
 
@@ -150,12 +166,20 @@ def verify_file(folder: Path, name: str, facts: FileFacts) -> None:
     """
     path = folder / name
     if not path.is_file():
-        raise ArtifactError(f"{folder} lacks the file {name}; the model is incomplete: train it again, or restore a copy.")
+        raise ArtifactError(
+            f"{folder} lacks the file {name}; the model is incomplete: train it again, or restore a"
+            " copy."
+        )
     found = path.stat().st_size
     if found != facts.bytes:
-        raise ArtifactError(f"{path} has {found:,} bytes and should have {facts.bytes:,}; it was cut off or changed.")
+        raise ArtifactError(
+            f"{path} has {found:,} bytes and should have {facts.bytes:,}; it was cut off or"
+            " changed."
+        )
     if file_facts(path).sha256 != facts.sha256:
-        raise ArtifactError(f"{path} isn't what was saved (its SHA-256 differs); it is damaged or was changed.")
+        raise ArtifactError(
+            f"{path} isn't what was saved (its SHA-256 differs); it is damaged or was changed."
+        )
 
 
 def array_facts(arrays: dict[str, np.ndarray]) -> dict[str, tuple[str, list[int]]]:

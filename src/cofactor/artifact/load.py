@@ -45,7 +45,8 @@ def load(path: str | os.PathLike[str]) -> Recommender:
     Raises
     ------
     ArtifactError
-        If a file is missing, cut off or changed, or an array has a wrong name, dtype, shape or a NaN; it says which.
+        If a file is missing, cut off or changed, or an array has a wrong name, dtype, shape or a
+        NaN; it says which.
     """
     folder = Path(os.path.abspath(path))
     manifest = fmt.read_manifest(folder)
@@ -55,12 +56,18 @@ def load(path: str | os.PathLike[str]) -> Recommender:
     except UnknownNameError as error:
         raise ArtifactError(f"{folder}: {error}") from None
     except (ArgumentError, TypeError) as error:
-        raise ArtifactError(f"{folder}: the settings in the manifest don't fit {manifest.model}: {error}") from None
+        raise ArtifactError(
+            f"{folder}: the settings in the manifest don't fit {manifest.model}: {error}"
+        ) from None
     for name in fmt.FILES:
         fmt.verify_file(folder, name, manifest.files[name])
     arrays = _read_tensors(folder / fmt.TENSORS, manifest)
     data = _interactions(folder, manifest, arrays)
-    state = {n.removeprefix(fmt.MODEL_PREFIX): a for n, a in arrays.items() if n.startswith(fmt.MODEL_PREFIX)}
+    state = {
+        n.removeprefix(fmt.MODEL_PREFIX): a
+        for n, a in arrays.items()
+        if n.startswith(fmt.MODEL_PREFIX)
+    }
     try:
         return kind.from_state(config, state, data)
     except ArtifactError as error:
@@ -77,7 +84,10 @@ def _read_tensors(path: Path, manifest: fmt.Manifest) -> dict[str, np.ndarray]:
         raise ArtifactError(f"{path} can't be read as safetensors: {error}.") from None
     if fmt.array_facts(arrays) != manifest.arrays:
         odd = _differing(arrays, manifest)
-        raise ArtifactError(f"{path} doesn't hold the arrays that the manifest lists; these differ: {', '.join(odd)}.")
+        raise ArtifactError(
+            f"{path} doesn't hold the arrays that the manifest lists; these differ:"
+            f" {', '.join(odd)}."
+        )
     strangers = [n for n in arrays if not n.startswith(fmt.MODEL_PREFIX) and n not in fmt.HISTORY]
     if strangers:
         raise ArtifactError(f"{path} holds unknown arrays {sorted(strangers)}.")
@@ -86,21 +96,37 @@ def _read_tensors(path: Path, manifest: fmt.Manifest) -> dict[str, np.ndarray]:
 
 def _differing(arrays: dict[str, np.ndarray], manifest: fmt.Manifest) -> list[str]:
     found = fmt.array_facts(arrays)
-    return sorted(name for name in found.keys() | manifest.arrays.keys() if found.get(name) != manifest.arrays.get(name))
+    return sorted(
+        name
+        for name in found.keys() | manifest.arrays.keys()
+        if found.get(name) != manifest.arrays.get(name)
+    )
 
 
-def _interactions(folder: Path, manifest: fmt.Manifest, arrays: dict[str, np.ndarray]) -> Interactions:
+def _interactions(
+    folder: Path, manifest: fmt.Manifest, arrays: dict[str, np.ndarray]
+) -> Interactions:
     facts = manifest.data
     users, profiles = _read_table(folder / fmt.USERS, facts.n_users, None)
     items, catalogue = _read_table(folder / fmt.ITEMS, facts.n_items, facts.title_column)
     history = {name.removeprefix("history."): _history(arrays, name) for name in fmt.HISTORY}
     _check_history(folder / fmt.TENSORS, history, facts)
     indptr, item_rows, order = history["indptr"], history["item_rows"], history["order"]
-    assert indptr is not None and item_rows is not None and order is not None  # noqa: PT018 (checked just above)
+    # Checked just above.
+    assert indptr is not None and item_rows is not None and order is not None  # noqa: PT018
     return Interactions(
-        users=users, items=items, indptr=indptr, item_rows=item_rows, values=history["values"], times=history["times"],
-        order=order, catalogue=catalogue, profiles=profiles, source=facts.source, notes=tuple(facts.notes),
-    )  # fmt: skip
+        users=users,
+        items=items,
+        indptr=indptr,
+        item_rows=item_rows,
+        values=history["values"],
+        times=history["times"],
+        order=order,
+        catalogue=catalogue,
+        profiles=profiles,
+        source=facts.source,
+        notes=tuple(facts.notes),
+    )
 
 
 def _history(arrays: dict[str, np.ndarray], name: str) -> np.ndarray | None:
@@ -108,16 +134,23 @@ def _history(arrays: dict[str, np.ndarray], name: str) -> np.ndarray | None:
     if array is None and name not in fmt.HISTORY_OPTIONAL:
         raise ArtifactError(f"the model lacks the array {name!r}.")
     if array is not None and (array.ndim != 1 or str(array.dtype) != fmt.HISTORY[name]):
-        raise ArtifactError(f"array {name!r} must be a vector of {fmt.HISTORY[name]}, not {array.dtype} of shape {array.shape}.")
+        raise ArtifactError(
+            f"array {name!r} must be a vector of {fmt.HISTORY[name]}, not {array.dtype} of shape"
+            f" {array.shape}."
+        )
     return array
 
 
 def _check_history(path: Path, history: dict[str, np.ndarray | None], facts: fmt.DataFacts) -> None:
-    """The training interactions must be a CSR matrix of the stated size: kernels index by it without looking."""
+    """The training interactions must be a CSR matrix of the stated size: kernels index by it
+    without looking.
+    """
     indptr, item_rows = history["indptr"], history["item_rows"]
     assert indptr is not None and item_rows is not None  # noqa: PT018 (checked by _history)
     n = facts.n_interactions
-    lengths_fit = all(array is None or len(array) == n for name, array in history.items() if name != "indptr")
+    lengths_fit = all(
+        array is None or len(array) == n for name, array in history.items() if name != "indptr"
+    )
     fits = (
         lengths_fit
         and len(indptr) == facts.n_users + 1
@@ -127,7 +160,10 @@ def _check_history(path: Path, history: dict[str, np.ndarray | None], facts: fmt
         and (n == 0 or (item_rows.min() >= 0 and item_rows.max() < facts.n_items))
     )
     if not fits:
-        raise ArtifactError(f"{path}: the training interactions in it don't fit together (history.indptr, history.item_rows ...).")
+        raise ArtifactError(
+            f"{path}: the training interactions in it don't fit together (history.indptr,"
+            " history.item_rows ...)."
+        )
     if history["values"] is not None and not np.isfinite(history["values"]).all():
         raise ArtifactError(f"{path}: array 'history.values' holds NaN or infinite numbers.")
 
@@ -140,7 +176,10 @@ def _read_table(path: Path, n_rows: int, title: str | None) -> tuple[IdMap, Cata
     except (pa.ArrowException, OSError) as error:
         raise ArtifactError(f"{path} can't be read as Parquet: {error}.") from None
     if table.num_rows != n_rows or fmt.ID_COLUMN not in table.column_names:
-        raise ArtifactError(f"{path} must hold {n_rows} rows with a column {fmt.ID_COLUMN}, not {table.num_rows} rows.")
+        raise ArtifactError(
+            f"{path} must hold {n_rows} rows with a column {fmt.ID_COLUMN}, not {table.num_rows}"
+            " rows."
+        )
     try:
         ids = IdMap(table.column(fmt.ID_COLUMN).combine_chunks())
         rest = table.drop_columns([fmt.ID_COLUMN])

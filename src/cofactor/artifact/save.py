@@ -68,17 +68,24 @@ def save(
     """
     target = check_target(path, overwrite=overwrite)
     if registry.get(model.name) is not type(model):
-        raise ArtifactError(f"{type(model).__name__} isn't in the registry under {model.name!r}, so it couldn't be loaded again.")
+        raise ArtifactError(
+            f"{type(model).__name__} isn't in the registry under {model.name!r}, so it couldn't be"
+            " loaded again."
+        )
     arrays = _arrays(model)
     with _writing(target) as room:
         _write_tensors(room / fmt.TENSORS, arrays)
         _write_table(room / fmt.USERS, model.data.users, model.data.profiles)
         _write_table(room / fmt.ITEMS, model.data.items, model.data.catalogue)
-        # safetensors keeps what it writes for its maker alone; who may read the other files may read this one.
+        # safetensors keeps what it writes for its maker alone; who may read the other files may
+        # read this one.
         shutil.copymode(room / fmt.ITEMS, room / fmt.TENSORS)
         files = {name: fmt.file_facts(room / name) for name in fmt.FILES}
         manifest = _manifest(model, arrays, files, metrics or {}, run or {}, split)
-        _write_bytes(room / fmt.MANIFEST, msgspec.json.format(msgspec.json.encode(manifest, enc_hook=_plain), indent=2) + b"\n")
+        _write_bytes(
+            room / fmt.MANIFEST,
+            msgspec.json.format(msgspec.json.encode(manifest, enc_hook=_plain), indent=2) + b"\n",
+        )
         for name in fmt.FILES:
             sync(room / name)
         sync(room)
@@ -99,19 +106,26 @@ def check_target(path: str | os.PathLike[str], *, overwrite: bool = False) -> Pa
         if not (target / fmt.MANIFEST).is_file():
             raise ArtifactError(f"{target} exists and isn't a saved model; choose another place.")
         if not overwrite:
-            raise ArtifactError(f"{target} holds a model already; choose another place, or allow it to be overwritten.")
+            raise ArtifactError(
+                f"{target} holds a model already; choose another place, or allow it to be"
+                " overwritten."
+            )
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         probe = tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent)
         os.rmdir(probe)
     except OSError as error:
-        raise ArtifactError(f"can't write to {target.parent}: {error.strerror}; choose another place.") from None
+        raise ArtifactError(
+            f"can't write to {target.parent}: {error.strerror}; choose another place."
+        ) from None
     return target
 
 
 @contextlib.contextmanager
 def _writing(target: Path) -> Iterator[Path]:
-    """A temporary folder beside the target, removed whatever happens; disk errors become one clear sentence."""
+    """A temporary folder beside the target, removed whatever happens; disk errors become one
+    clear sentence.
+    """
     try:
         with room_beside(target) as room:
             yield room
@@ -119,21 +133,39 @@ def _writing(target: Path) -> Iterator[Path]:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             free = shutil.disk_usage(target.parent).free
             raise ArtifactError(
-                f"the disk is full: the model doesn't fit into {target.parent} ({free / 2**20:,.0f} MiB free); nothing was saved."
+                f"the disk is full: the model doesn't fit into {target.parent} ({free / 2**20:,.0f}"
+                " MiB free); nothing was saved."
             ) from error
-        raise ArtifactError(f"the model can't be saved to {target}: {error}; nothing was saved.") from error
+        raise ArtifactError(
+            f"the model can't be saved to {target}: {error}; nothing was saved."
+        ) from error
 
 
 def _arrays(model: Recommender) -> dict[str, np.ndarray]:
     data = model.data
     arrays = {fmt.MODEL_PREFIX + name: array for name, array in model.state().items()}
-    history = {"indptr": data.indptr, "item_rows": data.item_rows, "order": data.order, "values": data.values, "times": data.times}
-    arrays |= {f"history.{name}": np.ascontiguousarray(array) for name, array in history.items() if array is not None}
+    history = {
+        "indptr": data.indptr,
+        "item_rows": data.item_rows,
+        "order": data.order,
+        "values": data.values,
+        "times": data.times,
+    }
+    arrays |= {
+        f"history.{name}": np.ascontiguousarray(array)
+        for name, array in history.items()
+        if array is not None
+    }
     for name, array in arrays.items():
         if array.dtype == object:
-            raise ArtifactError(f"array {name!r} holds Python objects; only plain numbers can be saved.")
+            raise ArtifactError(
+                f"array {name!r} holds Python objects; only plain numbers can be saved."
+            )
         if array.dtype.kind == "f" and not np.isfinite(array).all():
-            raise ArtifactError(f"array {name!r} holds NaN or infinite numbers: training diverged; nothing was saved.")
+            raise ArtifactError(
+                f"array {name!r} holds NaN or infinite numbers: training diverged; nothing was"
+                " saved."
+            )
     return arrays
 
 
@@ -147,14 +179,27 @@ def _manifest(
 ) -> fmt.Manifest:
     data = model.data
     facts = fmt.DataFacts(
-        source=data.source, fingerprint=data.fingerprint, n_users=data.n_users, n_items=data.n_items,
-        n_interactions=len(data), notes=list(data.notes), title_column=data.catalogue.title_column, split=split,
-    )  # fmt: skip
+        source=data.source,
+        fingerprint=data.fingerprint,
+        n_users=data.n_users,
+        n_items=data.n_items,
+        n_interactions=len(data),
+        notes=list(data.notes),
+        title_column=data.catalogue.title_column,
+        split=split,
+    )
     return fmt.Manifest(
-        format=fmt.FORMAT, model=model.name, config=model.config.to_dict(), data=facts, arrays=fmt.array_facts(arrays),
-        files=files, metrics=dict(metrics), run=dict(run), versions=_versions(),
+        format=fmt.FORMAT,
+        model=model.name,
+        config=model.config.to_dict(),
+        data=facts,
+        arrays=fmt.array_facts(arrays),
+        files=files,
+        metrics=dict(metrics),
+        run=dict(run),
+        versions=_versions(),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
-    )  # fmt: skip
+    )
 
 
 def _plain(value: Any) -> Any:
@@ -197,7 +242,9 @@ def _write_bytes(path: Path, raw: bytes) -> None:
 
 
 def _move(room: Path, target: Path) -> None:
-    """Put the finished folder in its place; an older model stays whole until the new one is there."""
+    """Put the finished folder in its place; an older model stays whole until the new one is
+    there.
+    """
     if not target.exists():
         os.rename(room, target)
     else:

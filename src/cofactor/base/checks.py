@@ -14,13 +14,17 @@ from cofactor.base.names import unknown_name
 
 
 def integer(value: object, name: str, *, low: int | None = None, high: int | None = None) -> int:
-    """Return ``value`` as an int in [low, high]; raise ArgumentError that names the argument otherwise."""
+    """Return ``value`` as an int in [low, high]; raise ArgumentError that names the argument
+    otherwise.
+    """
     if isinstance(value, (bool, np.bool_)):
         raise ArgumentError(f"{name} must be an integer{_range(low, high)}, not {value!r}.")
     try:
         number = operator.index(value)  # type: ignore[arg-type]
     except TypeError:
-        raise ArgumentError(f"{name} must be an integer{_range(low, high)}, not {_described(value)}.") from None
+        raise ArgumentError(
+            f"{name} must be an integer{_range(low, high)}, not {_described(value)}."
+        ) from None
     if (low is not None and number < low) or (high is not None and number > high):
         raise ArgumentError(f"{name} must be an integer{_range(low, high)}, not {number}.")
     return number
@@ -35,7 +39,9 @@ def real(
     above: float | None = None,
     below: float | None = None,
 ) -> float:
-    """Return ``value`` as a finite float in [low, high] or (above, below); raise ArgumentError otherwise."""
+    """Return ``value`` as a finite float in [low, high] or (above, below); raise ArgumentError
+    otherwise.
+    """
     wanted = f"{name} must be a finite number{_range(low, high, above, below)}"
     if isinstance(value, (bool, np.bool_, str, bytes)):
         raise ArgumentError(f"{wanted}, not {value!r}.")
@@ -63,7 +69,9 @@ def boolean(value: object, name: str) -> bool:
 
 
 def choice(value: object, name: str, choices: Iterable[str]) -> str:
-    """Return ``value`` if it is one of ``choices``; raise UnknownNameError with the nearest ones otherwise."""
+    """Return ``value`` if it is one of ``choices``; raise UnknownNameError with the nearest ones
+    otherwise.
+    """
     names = list(choices)
     if isinstance(value, str) and value in names:
         return value
@@ -84,7 +92,9 @@ def rows(value: Any, name: str, count: int) -> np.ndarray:
 
 
 def finite(array: np.ndarray, name: str) -> np.ndarray:
-    """Return ``array`` if all of it is finite; raise ArgumentError with the first bad position otherwise."""
+    """Return ``array`` if all of it is finite; raise ArgumentError with the first bad position
+    otherwise.
+    """
     good = np.isfinite(array)
     if not good.all():
         where = tuple(int(axis[0]) for axis in np.nonzero(~good))

@@ -6,8 +6,8 @@ A model's configuration is a class of its own::
         factors: int = setting(64, low=1, high=4096, doc="Length of the user and item vectors.")
         solver: str = setting("cg", choices=("cg", "cholesky", "subspace"), doc="...")
 
-Every field has a default, is checked when the object is made, and unknown keys are refused with the nearest name.
-"""
+Every field has a default, is checked when the object is made, and unknown keys are refused with the
+nearest name."""
 
 from __future__ import annotations
 
@@ -90,12 +90,16 @@ class Config:
         hints = typing.get_type_hints(type(self))
         for field in self._fields():
             spec: Setting = field.metadata["setting"]
-            value = _checked(getattr(self, field.name), self._label(field.name), hints[field.name], spec)
+            value = _checked(
+                getattr(self, field.name), self._label(field.name), hints[field.name], spec
+            )
             object.__setattr__(self, field.name, value)
         self.check()
 
     def check(self) -> None:
-        """Check what concerns several fields at once; a subclass may override this and raise ArgumentError."""
+        """Check what concerns several fields at once; a subclass may override this and raise
+        ArgumentError.
+        """
 
     @classmethod
     def settings(cls) -> dict[str, Setting]:
@@ -110,7 +114,9 @@ class Config:
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as plain Python values that JSON can hold (tuples become lists)."""
         raw = {field.name: getattr(self, field.name) for field in self._fields()}
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in raw.items()}
+        return {
+            name: list(value) if isinstance(value, tuple) else value for name, value in raw.items()
+        }
 
     def replace(self, **changes: Any) -> Self:
         """Return a copy with some fields changed, checked anew."""
@@ -128,7 +134,8 @@ class Config:
         Raises
         ------
         ArgumentError
-            For a word without ``=``, an unknown name, or a value that can't be read as the field's type.
+            For a word without ``=``, an unknown name, or a value that can't be read as the field's
+            type.
         """
         hints = typing.get_type_hints(cls)
         values: dict[str, Any] = {}
@@ -177,12 +184,17 @@ def _checked(value: Any, label: str, hint: Any, spec: Setting) -> Any:
         low, high = (None if bound is None else int(bound) for bound in (spec.low, spec.high))
         return checks.integer(value, label, low=low, high=high)
     if kind is float:
-        return checks.real(value, label, low=spec.low, high=spec.high, above=spec.above, below=spec.below)
+        return checks.real(
+            value, label, low=spec.low, high=spec.high, above=spec.above, below=spec.below
+        )
     if kind is str:
         if isinstance(value, str):
             return value
         raise ArgumentError(f"{label} must be a string, not {value!r}.")
-    raise TypeError(f"{label}: a Config field may be bool, int, float, str, a tuple of them, or None; not {hint}.")
+    raise TypeError(
+        f"{label}: a Config field may be bool, int, float, str, a tuple of them, or None; not"
+        f" {hint}."
+    )
 
 
 def _checked_tuple(value: Any, label: str, kind: Any, spec: Setting) -> tuple[Any, ...]:
@@ -198,9 +210,22 @@ def _read(text: str, label: str, hint: Any) -> Any:
     kind = next(k for k in kinds if k is not type(None))
     if typing.get_origin(kind) is tuple:
         inner = typing.get_args(kind)[0]
-        return tuple(_read(part.strip(), label, inner) for part in text.strip("()[]").split(",") if part.strip())
+        return tuple(
+            _read(part.strip(), label, inner)
+            for part in text.strip("()[]").split(",")
+            if part.strip()
+        )
     if kind is bool:
-        words = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+        words = {
+            "true": True,
+            "yes": True,
+            "on": True,
+            "1": True,
+            "false": False,
+            "no": False,
+            "off": False,
+            "0": False,
+        }
         if text.casefold() not in words:
             raise ArgumentError(f"{label} must be true or false, not {text!r}.")
         return words[text.casefold()]

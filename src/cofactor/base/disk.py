@@ -1,4 +1,6 @@
-"""Files and folders that appear whole or not at all: a place beside the target to write in, and certainty that it is on the disk."""
+"""Files and folders that appear whole or not at all: a place beside the target to write in, and
+certainty that it is on the disk.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +14,12 @@ from pathlib import Path
 
 @contextmanager
 def room_beside(target: Path) -> Iterator[Path]:
-    """Yield a new hidden folder beside a target, to be renamed to it or written in; what is left of it goes, whatever happens.
+    """Yield a new hidden folder beside a target, to be renamed to it or written in; what is left of
+    it goes, whatever happens.
 
-    Unlike a temporary folder of the system's it isn't its maker's alone: what becomes of it can be read by whoever may read other
-    folders made there (a model is often served by another user than the one who trained it).
-    """
+    Unlike a temporary folder of the system's it isn't its maker's alone: what becomes of it can be
+    read by whoever may read other folders made there (a model is often served by another user than
+    the one who trained it)."""
     room = target.with_name(f".{target.name}-{secrets.token_hex(6)}")
     room.mkdir()
     try:
@@ -26,7 +29,9 @@ def room_beside(target: Path) -> Iterator[Path]:
 
 
 def sync(path: Path) -> None:
-    """Wait until a file's content, or the names in a folder, are on the disk; folders only where the system can."""
+    """Wait until a file's content, or the names in a folder, are on the disk; folders only where
+    the system can.
+    """
     if not path.is_dir():
         # Open for writing: not every system syncs what is only read.
         handle = os.open(path, os.O_RDWR)

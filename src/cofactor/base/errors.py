@@ -5,14 +5,16 @@
     CofactorError
     ├── ArgumentError (ValueError)      an argument has a wrong type, value or shape
     │   └── UnknownNameError            a name (model, metric, dataset, setting) that doesn't exist
-    ├── DataError (ValueError)          the data can't be used: file, line and offending rows are named
+    ├── DataError (ValueError)          the data can't be used: file, line and offending rows are
+    named
     ├── UnknownIdError (KeyError)       user or item ids that the model has never seen
     ├── NotFittedError (RuntimeError)   a model was asked before it was fitted
     ├── TraitError (TypeError)          the model can't do this by its nature (see its traits)
     ├── TrainingError (RuntimeError)    training diverged or can't go on
     ├── ArtifactError (ValueError)      a saved model is damaged, incomplete or from another version
     ├── MemoryLimitError (MemoryError)  a computation that would not fit is refused, with the number
-    ├── StoreError (RuntimeError)       the event store; its own tree stands in service/store/errors.py
+    ├── StoreError (RuntimeError)       the event store; its own tree stands in
+    service/store/errors.py
     ├── DownloadError (OSError)         a dataset couldn't be fetched or has a wrong checksum
     └── MissingExtraError (ImportError) an optional dependency is not installed
 

@@ -20,5 +20,6 @@ def require(module: str, *, extra: str, purpose: str) -> ModuleType:
         return importlib.import_module(module)
     except ImportError as error:
         raise MissingExtraError(
-            f"{purpose} needs the package {module!r}, which is not installed; run: pip install 'cofactor[{extra}]'."
+            f"{purpose} needs the package {module!r}, which is not installed; run: pip install"
+            f" 'cofactor[{extra}]'."
         ) from error

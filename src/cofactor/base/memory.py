@@ -13,7 +13,9 @@ GIB = 2**30
 
 
 def available_bytes() -> int | None:
-    """Return the bytes this process can still get (free memory, or less under a container's limit); None if unknown."""
+    """Return the bytes this process can still get (free memory, or less under a container's
+    limit); None if unknown.
+    """
     found = [n for n in (_meminfo_available(), _cgroup_available()) if n is not None]
     return min(found) if found else None
 
@@ -38,15 +40,16 @@ def require(needed: int, *, what: str, cure: str) -> None:
     free = available_bytes()
     if free is not None and needed > free:
         raise MemoryLimitError(
-            f"{what} needs {needed / GIB:.1f} GiB of memory, and {free / GIB:.1f} GiB are available; {cure}."
+            f"{what} needs {needed / GIB:.1f} GiB of memory, and {free / GIB:.1f} GiB are"
+            f" available; {cure}."
         )
 
 
 def line_aligned(n_rows: int, n_columns: int) -> np.ndarray:
     """Return an uninitialised float32 [n_rows, n_columns] that begins on a cache line (64 bytes).
 
-    Rows of a multiple of 16 floats then touch as few cache lines as they can, which kernels with random access feel.
-    """
+    Rows of a multiple of 16 floats then touch as few cache lines as they can, which kernels with
+    random access feel."""
     raw = np.empty(n_rows * n_columns + 16, np.float32)
     start = -raw.ctypes.data % 64 // 4
     return raw[start : start + n_rows * n_columns].reshape(n_rows, n_columns)

@@ -9,7 +9,9 @@ from cofactor.base.errors import UnknownNameError
 
 
 def nearest(name: str, known: Iterable[str], count: int = 3) -> list[str]:
-    """Return up to ``count`` of the ``known`` names that are closest to ``name``, the closest first."""
+    """Return up to ``count`` of the ``known`` names that are closest to ``name``, the closest
+    first.
+    """
     by_fold = {k.casefold(): k for k in known}
     hits = difflib.get_close_matches(str(name).casefold(), by_fold, n=count, cutoff=0.5)
     return [by_fold[h] for h in hits]

@@ -1,7 +1,7 @@
 """How long work tells what it does: a small protocol, and the silent one.
 
-Models and readers talk to a `Progress`; what is shown (a bar, plain lines, nothing) is decided by whoever made the `Run`.
-"""
+Models and readers talk to a `Progress`; what is shown (a bar, plain lines, nothing) is decided by
+whoever made the `Run`."""
 
 from __future__ import annotations
 
@@ -14,14 +14,18 @@ class Task(Protocol):
     """One piece of work that advances."""
 
     def advance(self, steps: int = 1, **facts: float | int | str) -> None:
-        """Say that ``steps`` more are done; ``facts`` (loss=.3, ndcg=.12) are shown beside the bar."""
+        """Say that ``steps`` more are done; ``facts`` (loss=.3, ndcg=.12) are shown beside the
+        bar.
+        """
 
 
 class Progress(Protocol):
     """Where work reports to."""
 
     def task(self, name: str, total: int | None) -> AbstractContextManager[Task]:
-        """Open a piece of work of ``total`` steps (None: unknown) as a context manager that yields a `Task`."""
+        """Open a piece of work of ``total`` steps (None: unknown) as a context manager that
+        yields a `Task`.
+        """
 
     def say(self, text: str) -> None:
         """Say one sentence (a kernel is being compiled, rows were dropped)."""

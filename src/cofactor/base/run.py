@@ -1,8 +1,7 @@
 """A Run: how to compute, apart from what to compute.
 
-Device, seed, threads and progress belong here and never to a model's Config, so that a saved configuration means the
-same on every machine.
-"""
+Device, seed, threads and progress belong here and never to a model's Config, so that a saved
+configuration means the same on every machine."""
 
 from __future__ import annotations
 
@@ -26,7 +25,8 @@ class Run:
     threads
         Native threads for kernels and BLAS; 0 means all cores this process may use.
     device
-        ``"auto"`` (a GPU if PyTorch sees one, for the models that can use it), ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ``"mps"``.
+        ``"auto"`` (a GPU if PyTorch sees one, for the models that can use it), ``"cpu"``,
+        ``"cuda"``, ``"cuda:1"``, ``"mps"``.
     progress
         Where long work reports to.
     """

@@ -11,15 +11,15 @@ from typing import Any
 
 @contextmanager
 def native_threads(count: int, *, blas: int | None = None) -> Iterator[None]:
-    """Run the body with ``count`` Numba threads and ``blas`` BLAS threads (``count`` if None), then restore both.
+    """Run the body with ``count`` Numba threads and ``blas`` BLAS threads (``count`` if None), then
+    restore both.
 
-    Kernels that call BLAS from inside their own threads pass ``blas=1``: nested pools fight over the cores.
+    Kernels that call BLAS from inside their own threads pass ``blas=1``: nested pools fight over
+    the cores.
 
     Notes
-    -----
-    Numba can't run more threads than it was started with (NUMBA_NUM_THREADS, by default the machine's cores), so a
-    larger count is cut down to that.
-    """
+    ----- Numba can't run more threads than it was started with (NUMBA_NUM_THREADS, by default the
+    machine's cores), so a larger count is cut down to that."""
     import numba
 
     before = numba.get_num_threads()
@@ -40,7 +40,9 @@ def native_threads(count: int, *, blas: int | None = None) -> Iterator[None]:
 
 @contextmanager
 def kernel_threads(count: int) -> Iterator[None]:
-    """Run the body with ``count`` Numba threads, for kernels that call no BLAS: setting that as well takes longer than a small one."""
+    """Run the body with ``count`` Numba threads, for kernels that call no BLAS: setting that as
+    well takes longer than a small one.
+    """
     import numba
 
     before, wanted = numba.get_num_threads(), max(1, min(count, numba.config.NUMBA_NUM_THREADS))
@@ -56,14 +58,18 @@ def kernel_threads(count: int) -> Iterator[None]:
 
 @lru_cache(maxsize=4)
 def _pools(with_scipy: bool, with_torch: bool) -> Any:
-    """The thread pools of the loaded libraries; looked up anew (milliseconds) when one that brings its own is loaded."""
+    """The thread pools of the loaded libraries; looked up anew (milliseconds) when one that
+    brings its own is loaded.
+    """
     import threadpoolctl
 
     return threadpoolctl.ThreadpoolController()
 
 
 def current_threads() -> int:
-    """Return how many threads Numba would use now: inside `native_threads` those it set, else the machine's."""
+    """Return how many threads Numba would use now: inside `native_threads` those it set, else
+    the machine's.
+    """
     import numba
 
     return int(numba.get_num_threads())

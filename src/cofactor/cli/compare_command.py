@@ -1,4 +1,5 @@
-"""Fit several models on one split: one table with intervals, times and paired tests against the best.
+"""Fit several models on one split: one table with intervals, times and paired tests against the
+best.
 
 Tests are paired by user and corrected for the number of models (Holm).
 """
@@ -17,16 +18,30 @@ from cofactor.cli.output import Output
 
 def command(
     source: opt.SourceArgument,
-    models: Annotated[str, typer.Option(metavar="NAME,...", help="Models; `cofactor models` lists them. `all` for all.")] = "all",
+    models: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME,...", help="Models; `cofactor models` lists them. `all` for all."
+        ),
+    ] = "all",
     set_: Annotated[
-        list[str] | None, typer.Option("--set", metavar="MODEL.NAME=VALUE", help="A setting of one model: ials.factors=128; may repeat.")
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="MODEL.NAME=VALUE",
+            help="A setting of one model: ials.factors=128; may repeat.",
+        ),
     ] = None,
     split: opt.How = "per-user",
     test: opt.Test = 0.2,
     validation: opt.Validation = 0.0,
     metrics: opt.Metrics = None,
-    report: Annotated[str | None, typer.Option(metavar="FILE.html", help="A page with plots, complete in itself.")] = None,
-    markdown: Annotated[bool, typer.Option("--markdown", help="The table as Markdown, for a README.")] = False,
+    report: Annotated[
+        str | None, typer.Option(metavar="FILE.html", help="A page with plots, complete in itself.")
+    ] = None,
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="The table as Markdown, for a README.")
+    ] = False,
     columns: opt.Columns = None,
     items: opt.Items = None,
     repeats: opt.Repeats = "last",
@@ -46,23 +61,34 @@ def command(
     output = Output(json, quiet)
     names = registry.names() if models == "all" else opt.names(models) or []
     done = compare(
-        source, names, settings=_settings(set_ or []), metrics=opt.names(metrics),
+        source,
+        names,
+        settings=_settings(set_ or []),
+        metrics=opt.names(metrics),
         reading=opt.reading(columns, items, repeats, min_value, core, on_bad),
-        cutting=opt.cutting(split, test, validation, seed), run=opt.run_of(output, seed, threads, device),
-    )  # fmt: skip
+        cutting=opt.cutting(split, test, validation, seed),
+        run=opt.run_of(output, seed, threads, device),
+    )
     data, rows = done.data, done.rows()
-    output.line(f"{data.source}: {data.n_users:,} users, {data.n_items:,} items, {len(data):,} interactions")
+    output.line(
+        f"{data.source}: {data.n_users:,} users, {data.n_items:,} items, {len(data):,} interactions"
+    )
     output.line(f"Held out: {done.split.sentence}")
     output.line(next(iter(done.results.values())).how.protocol)
     if markdown:
         output.line(_markdown(rows))
     else:
         output.table(rows)
-    output.line(f"± is half of the 95 % interval (bootstrap over users); p: paired test on {done.metric} against {done.best}, Holm.")
+    output.line(
+        f"± is half of the 95 % interval (bootstrap over users); p: paired test on {done.metric}"
+        f" against {done.best}, Holm."
+    )
     if report is not None:
         from cofactor.evaluation.report import write_report
 
-        write_report(list(done.results.values()), Path(report), comparisons=done.tests, seconds=done.seconds)
+        write_report(
+            list(done.results.values()), Path(report), comparisons=done.tests, seconds=done.seconds
+        )
         output.line(f"Report: {report}")
     output.emit(command="compare", **done.to_dict())
 
@@ -80,6 +106,9 @@ def _settings(words: list[str]) -> dict[str, list[str]]:
 
 def _markdown(rows: list[dict[str, object]]) -> str:
     names = list(rows[0])
-    lines = ["| " + " | ".join(names) + " |", "|" + "|".join(" --- " if n == "model" else " ---: " for n in names) + "|"]
+    lines = [
+        "| " + " | ".join(names) + " |",
+        "|" + "|".join(" --- " if n == "model" else " ---: " for n in names) + "|",
+    ]
     lines += ["| " + " | ".join(str(row[n]) for n in names) + " |" for row in rows]
     return "\n".join(lines)

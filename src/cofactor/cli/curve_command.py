@@ -1,4 +1,6 @@
-"""Show how well a model ranks items that have 0, 1, 2, 5, 10 ... interactions: where content stops helping."""
+"""Show how well a model ranks items that have 0, 1, 2, 5, 10 ... interactions: where content
+stops helping.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +15,13 @@ from cofactor.cli.output import Output
 def command(
     source: opt.SourceArgument,
     model: Annotated[str, typer.Option(help="The model's name; `cofactor models` lists them.")],
-    set_: Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="A setting: factors=64; may repeat.")] = None,
-    counts: Annotated[str, typer.Option(metavar="N,N,...", help="Interactions of the drawn items in training.")] = "0,1,2,5,10",
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="A setting: factors=64; may repeat."),
+    ] = None,
+    counts: Annotated[
+        str, typer.Option(metavar="N,N,...", help="Interactions of the drawn items in training.")
+    ] = "0,1,2,5,10",
     metrics: opt.Metrics = "ndcg@10,recall@20",
     columns: opt.Columns = None,
     items: opt.Items = None,
@@ -34,10 +41,26 @@ def command(
     try:
         numbers = [int(word) for word in counts.split(",")]
     except ValueError:
-        raise typer.BadParameter(f"--counts must be numbers like 0,1,2,5, not {counts!r}.") from None
+        raise typer.BadParameter(
+            f"--counts must be numbers like 0,1,2,5, not {counts!r}."
+        ) from None
     results = learning_curve(
-        source, model, settings=set_ or [], counts=numbers, metrics=opt.names(metrics) or ["ndcg@10"],
-        reading=opt.reading(columns, items, repeats, min_value, 0, on_bad), run=opt.run_of(output, seed, threads, device),
-    )  # fmt: skip
-    output.table([{"interactions": n, **{name: result[name] for name in result.metrics}} for n, result in results.items()])
-    output.emit(command="curve", model=model, points={str(n): result.to_dict() for n, result in results.items()})
+        source,
+        model,
+        settings=set_ or [],
+        counts=numbers,
+        metrics=opt.names(metrics) or ["ndcg@10"],
+        reading=opt.reading(columns, items, repeats, min_value, 0, on_bad),
+        run=opt.run_of(output, seed, threads, device),
+    )
+    output.table(
+        [
+            {"interactions": n, **{name: result[name] for name in result.metrics}}
+            for n, result in results.items()
+        ]
+    )
+    output.emit(
+        command="curve",
+        model=model,
+        points={str(n): result.to_dict() for n, result in results.items()},
+    )

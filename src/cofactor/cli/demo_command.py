@@ -1,7 +1,8 @@
-"""The whole tour: data, models side by side, recommendations with reasons, similar items, a saved model.
+"""The whole tour: data, models side by side, recommendations with reasons, similar items, a saved
+model.
 
-It runs on MovieLens 100K where that is at hand (in COFACTOR_DATA or the cache), else on a synthetic book shop, and says which.
-"""
+It runs on MovieLens 100K where that is at hand (in COFACTOR_DATA or the cache), else on a synthetic
+book shop, and says which."""
 
 from __future__ import annotations
 
@@ -15,9 +16,16 @@ from cofactor.cli.show import ranked_rows, reasoned_rows
 
 
 def command(
-    out: Annotated[str, typer.Option(metavar="DIR", help="The folder for the model; a model there is replaced.")] = "demo-model",
-    fetch: Annotated[bool, typer.Option("--fetch", help="Download MovieLens 100K if it isn't at hand.")] = False,
-    synthetic: Annotated[bool, typer.Option("--synthetic", help="Use the synthetic book shop in any case.")] = False,
+    out: Annotated[
+        str,
+        typer.Option(metavar="DIR", help="The folder for the model; a model there is replaced."),
+    ] = "demo-model",
+    fetch: Annotated[
+        bool, typer.Option("--fetch", help="Download MovieLens 100K if it isn't at hand.")
+    ] = False,
+    synthetic: Annotated[
+        bool, typer.Option("--synthetic", help="Use the synthetic book shop in any case.")
+    ] = False,
     seed: opt.Seed = 0,
     threads: opt.Threads = 0,
     json: opt.Json = False,
@@ -30,11 +38,17 @@ def command(
     done = demo(out, fetch=fetch, synthetic=synthetic, run=opt.run_of(output, seed, threads))
     data = done.data
     output.heading("1. The data")
-    output.line(f"{done.origin[0].upper()}{done.origin[1:]}: {data.n_users:,} users, {data.n_items:,} items, {len(data):,} interactions.")
+    output.line(
+        f"{done.origin[0].upper()}{done.origin[1:]}: {data.n_users:,} users, {data.n_items:,}"
+        f" items, {len(data):,} interactions."
+    )
     output.heading("2. Models side by side")
     output.line(f"Held out: {done.compared.split.sentence}")
     output.table(done.compared.rows())
-    output.line("± is half of the 95 % interval (bootstrap over users); p: paired test against the best, corrected for their number.")
+    output.line(
+        "± is half of the 95 % interval (bootstrap over users); p: paired test against the best,"
+        " corrected for their number."
+    )
     for number, taste in ((3, done.known), (4, done.stranger)):
         output.heading(f"{number}. What {done.model.name} recommends to {taste.title}")
         output.line("who liked: " + "; ".join(taste.history))
@@ -42,7 +56,9 @@ def command(
     output.heading(f"5. Most like {done.similar[0]}")
     output.table(ranked_rows(done.similar[1]))
     output.heading("6. The model is saved")
-    output.line(f"{done.path}: manifest, arrays, ids and titles in open formats; loading it can't run code.")
+    output.line(
+        f"{done.path}: manifest, arrays, ids and titles in open formats; loading it can't run code."
+    )
     user = done.known.title.removeprefix("user ")
     output.line("Next:")
     output.line(f"  cofactor recommend {out} --user {user} --explain")
@@ -51,7 +67,12 @@ def command(
     output.line(f"  cofactor inspect {out}")
     output.line("  cofactor train YOUR.csv --model ials --out my-model")
     output.emit(
-        command="demo", origin=done.origin, comparison=done.compared.to_dict(), model=done.model.name, path=str(done.path),
-        known=done.known.recommendations.to_dicts(), stranger=done.stranger.recommendations.to_dicts(),
+        command="demo",
+        origin=done.origin,
+        comparison=done.compared.to_dict(),
+        model=done.model.name,
+        path=str(done.path),
+        known=done.known.recommendations.to_dicts(),
+        stranger=done.stranger.recommendations.to_dicts(),
         similar=done.similar[1].to_dicts(),
-    )  # fmt: skip
+    )

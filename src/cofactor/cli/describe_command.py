@@ -1,4 +1,6 @@
-"""Describe a source: counts, density, time span, values, long tail, and what was dropped and why."""
+"""Describe a source: counts, density, time span, values, long tail, and what was dropped and
+why.
+"""
 
 from __future__ import annotations
 

@@ -7,7 +7,19 @@ from typing import Any
 from cofactor.cli import options as opt
 from cofactor.cli.output import Output
 
-_LIBRARIES = ("numpy", "scipy", "numba", "pyarrow", "narwhals", "torch", "safetensors", "msgspec", "typer", "rich", "plotly")
+_LIBRARIES = (
+    "numpy",
+    "scipy",
+    "numba",
+    "pyarrow",
+    "narwhals",
+    "torch",
+    "safetensors",
+    "msgspec",
+    "typer",
+    "rich",
+    "plotly",
+)
 _EXTRAS = {"optuna": "tune", "faiss": "ann", "sentence_transformers": "text", "psycopg": "postgres"}
 
 
@@ -20,15 +32,30 @@ def command(json: opt.Json = False) -> None:
 
     output = Output(json)
     facts: dict[str, Any] = {
-        "cofactor": cofactor.__version__, "python": platform.python_version(), "platform": platform.platform(), **_machine(),
-    }  # fmt: skip
+        "cofactor": cofactor.__version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        **_machine(),
+    }
     libraries = _libraries()
     kernels = _kernels()
     here = _datasets()
     output.table([{"what": name, "is": str(value)} for name, value in {**facts, **kernels}.items()])
-    output.table([{"library": name, "version": version or "missing"} for name, version in libraries.items()])
-    output.line("datasets at hand: " + (", ".join(here) or "none (set COFACTOR_DATA, or `cofactor datasets fetch NAME`)"))
-    output.emit(command="doctor", **facts, kernels=kernels, libraries=libraries, datasets=here, executable=sys.executable)
+    output.table(
+        [{"library": name, "version": version or "missing"} for name, version in libraries.items()]
+    )
+    output.line(
+        "datasets at hand: "
+        + (", ".join(here) or "none (set COFACTOR_DATA, or `cofactor datasets fetch NAME`)")
+    )
+    output.emit(
+        command="doctor",
+        **facts,
+        kernels=kernels,
+        libraries=libraries,
+        datasets=here,
+        executable=sys.executable,
+    )
 
 
 def _machine() -> dict[str, Any]:
@@ -36,7 +63,11 @@ def _machine() -> dict[str, Any]:
     from cofactor.base.run import available_cores
 
     free = available_bytes()
-    return {"cores": available_cores(), "free memory": "unknown" if free is None else f"{free / GIB:.1f} GiB", "gpu": _gpu()}
+    return {
+        "cores": available_cores(),
+        "free memory": "unknown" if free is None else f"{free / GIB:.1f} GiB",
+        "gpu": _gpu(),
+    }
 
 
 def _gpu() -> str:
@@ -79,9 +110,14 @@ def _kernels() -> dict[str, Any]:
     from numba.core import config
 
     return {
-        "kernels": f"{'work' if works else 'GIVE WRONG RESULTS'} (first call {clock.seconds:.1f} s)",
+        "kernels": (
+            f"{'work' if works else 'GIVE WRONG RESULTS'} (first call {clock.seconds:.1f} s)"
+        ),
         "threading": numba.threading_layer() if works else "?",
-        "kernel cache": config.CACHE_DIR or "beside the package (or the user's cache where that can't be written)",
+        "kernel cache": (
+            config.CACHE_DIR
+            or "beside the package (or the user's cache where that can't be written)"
+        ),
     }
 
 

@@ -16,7 +16,10 @@ def command(
     source: opt.SourceArgument,
     metrics: opt.Metrics = None,
     groups: Annotated[
-        str | None, typer.Option(help="Metrics by groups of items too: warm (trained on or not), count (how often).")
+        str | None,
+        typer.Option(
+            help="Metrics by groups of items too: warm (trained on or not), count (how often)."
+        ),
     ] = None,
     columns: opt.Columns = None,
     repeats: opt.Repeats = "last",
@@ -32,9 +35,13 @@ def command(
 
     output = Output(json, quiet)
     result = evaluate_saved(
-        model, source, reading=opt.reading(columns, None, repeats, min_value, 0, on_bad),
-        metrics=opt.names(metrics), groups=groups, run=opt.run_of(output, seed, threads),
-    )  # fmt: skip
+        model,
+        source,
+        reading=opt.reading(columns, None, repeats, min_value, 0, on_bad),
+        metrics=opt.names(metrics),
+        groups=groups,
+        run=opt.run_of(output, seed, threads),
+    )
     output.line(f"{result.model}, {result.n_users:,} users: {result.how.split}")
     output.line(result.how.protocol)
     output.table(metric_rows(result))

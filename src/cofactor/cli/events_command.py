@@ -1,9 +1,9 @@
 """The service's event store.
 
-`events stats URL` counts what is in it, `events import URL SOURCE` stores the events of a file (or, with --items, describes items),
-`events export URL FILE` writes all of them, or one user's, `events backup URL FILE` copies a store that may be in use,
-`events verify FILE` checks a backup, `events restore FILE URL` makes a store of one. URL is sqlite:///events.db or
-postgresql://user@host/name.
+`events stats URL` counts what is in it, `events import URL SOURCE` stores the events of a file (or,
+with --items, describes items), `events export URL FILE` writes all of them, or one user's, `events
+backup URL FILE` copies a store that may be in use, `events verify FILE` checks a backup, `events
+restore FILE URL` makes a store of one. URL is sqlite:///events.db or postgresql://user@host/name.
 """
 
 from __future__ import annotations
@@ -19,17 +19,35 @@ from cofactor.cli.output import Output
 _ACTIONS = ("stats", "import", "export", "backup", "verify", "restore")
 _ALONE = ("stats", "verify")
 
-User = Annotated[str | None, typer.Option(metavar="ID", help="Of export: this user's events alone.")]
-ItemsToo = Annotated[bool, typer.Option("--items", help="Of import and export: items instead of events.")]
-Kind = Annotated[str | None, typer.Option(help="Of import from a csv or a dataset: what the events are; rating or view if not given.")]
-Rejects = Annotated[str | None, typer.Option(metavar="FILE", help="Of import: where lines that were refused are listed, as JSON lines.")]
+User = Annotated[
+    str | None, typer.Option(metavar="ID", help="Of export: this user's events alone.")
+]
+ItemsToo = Annotated[
+    bool, typer.Option("--items", help="Of import and export: items instead of events.")
+]
+Kind = Annotated[
+    str | None,
+    typer.Option(
+        help="Of import from a csv or a dataset: what the events are; rating or view if not given."
+    ),
+]
+Rejects = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE", help="Of import: where lines that were refused are listed, as JSON lines."
+    ),
+]
 Overwrite = Annotated[bool, typer.Option(help="Replace what is there.")]
 
 
 def command(
     action: Annotated[str, typer.Argument(metavar="stats|import|export|backup|verify|restore")],
-    place: Annotated[str, typer.Argument(metavar="URL", help="The store; of verify and restore, the backup.")],
-    other: Annotated[str | None, typer.Argument(metavar="[FILE]", help="The file, or of restore the store.")] = None,
+    place: Annotated[
+        str, typer.Argument(metavar="URL", help="The store; of verify and restore, the backup.")
+    ],
+    other: Annotated[
+        str | None, typer.Argument(metavar="[FILE]", help="The file, or of restore the store.")
+    ] = None,
     items: ItemsToo = False,
     user: User = None,
     kind: Kind = None,
@@ -41,9 +59,15 @@ def command(
 ) -> None:
     """Count, import, export, back up, verify or restore."""
     if action not in _ACTIONS:
-        raise typer.BadParameter(f"the action must be one of {', '.join(_ACTIONS)}, not {action!r}.")
+        raise typer.BadParameter(
+            f"the action must be one of {', '.join(_ACTIONS)}, not {action!r}."
+        )
     if (other is None) != (action in _ALONE):
-        needs = f"needs a {'URL to restore to' if action == 'restore' else 'file'}" if other is None else "takes no second place"
+        needs = (
+            f"needs a {'URL to restore to' if action == 'restore' else 'file'}"
+            if other is None
+            else "takes no second place"
+        )
         raise typer.BadParameter(f"events {action} {needs}.")
     if user is not None and (items or action != "export"):
         raise typer.BadParameter("--user belongs to the export of events.")
@@ -73,15 +97,29 @@ def _stats(output: Output, url: str) -> None:
     output.emit(command="events", action="stats", **facts, kinds=kinds)
 
 
-def _import(output: Output, url: str, source: str, items: bool, kind: str | None, on_bad: str, rejects: str | None) -> None:
+def _import(
+    output: Output,
+    url: str,
+    source: str,
+    items: bool,
+    kind: str | None,
+    on_bad: str,
+    rejects: str | None,
+) -> None:
     import msgspec
 
     from cofactor.service.store import import_events, import_interactions, import_items, open_store
 
-    own_format = source.lower().removesuffix(".gz").endswith((".jsonl", ".ndjson", ".json", ".parquet", ".pq"))
+    own_format = (
+        source.lower()
+        .removesuffix(".gz")
+        .endswith((".jsonl", ".ndjson", ".json", ".parquet", ".pq"))
+    )
     with open_store(url) as store:
         if items or (own_format and kind is None):
-            done = (import_items if items else import_events)(store, source, on_bad=on_bad, progress=output.progress)
+            done = (import_items if items else import_events)(
+                store, source, on_bad=on_bad, progress=output.progress
+            )
         else:
             from cofactor.data.readers import read
 
@@ -89,19 +127,31 @@ def _import(output: Output, url: str, source: str, items: bool, kind: str | None
             for note in events.notes:
                 output.line(f"  {note}")
             done = import_interactions(store, events, kind=kind, progress=output.progress)
-    output.line(f"{done.lines:,} lines: {done.changed:,} stored, {done.unchanged:,} there already, {done.rejected:,} refused")
+    output.line(
+        f"{done.lines:,} lines: {done.changed:,} stored, {done.unchanged:,} there already,"
+        f" {done.rejected:,} refused"
+    )
     for line, why in done.rejects[:10]:
         output.line(f"  line {line:,}: {why}")
     if rejects is not None:
-        lines = (msgspec.json.encode({"line": line, "reason": why}) + b"\n" for line, why in done.rejects)
+        lines = (
+            msgspec.json.encode({"line": line, "reason": why}) + b"\n" for line, why in done.rejects
+        )
         Path(rejects).write_bytes(b"".join(lines))
     output.emit(
-        command="events", action="import", lines=done.lines, changed=done.changed, unchanged=done.unchanged,
-        rejected=done.rejected, rejects=[{"line": line, "reason": why} for line, why in done.rejects],
-    )  # fmt: skip
+        command="events",
+        action="import",
+        lines=done.lines,
+        changed=done.changed,
+        unchanged=done.unchanged,
+        rejected=done.rejected,
+        rejects=[{"line": line, "reason": why} for line, why in done.rejects],
+    )
 
 
-def _export(output: Output, url: str, path: str, items: bool, user: str | None, overwrite: bool) -> None:
+def _export(
+    output: Output, url: str, path: str, items: bool, user: str | None, overwrite: bool
+) -> None:
     from cofactor.service.store import export_events, export_items, open_store
 
     with open_store(url, read_only=True) as store:
@@ -128,5 +178,15 @@ def _backup(output: Output, action: str, place: str, other: str, overwrite: bool
         manifest = restore(place, other, overwrite=overwrite)
         said = f"{place} was found sound and restored to {other}"
     rows = manifest.rows
-    output.line(f"{said}: {rows['events']:,} events, {rows['items']:,} items, {manifest.bytes:,} bytes, made {manifest.created}")
-    output.emit(command="events", action=action, rows=rows, bytes=manifest.bytes, sha256=manifest.sha256, created=manifest.created)
+    output.line(
+        f"{said}: {rows['events']:,} events, {rows['items']:,} items, {manifest.bytes:,} bytes,"
+        f" made {manifest.created}"
+    )
+    output.emit(
+        command="events",
+        action=action,
+        rows=rows,
+        bytes=manifest.bytes,
+        sha256=manifest.sha256,
+        created=manifest.created,
+    )

@@ -14,9 +14,15 @@ def command(model: opt.ModelFolder, json: opt.Json = False) -> None:
 
     output = Output(json)
     facts = inspect(model)
-    output.line(f"{facts.model}, saved {facts.created} by Cofactor {facts.versions.get('cofactor', '?')} (format {facts.format})")
+    output.line(
+        f"{facts.model}, saved {facts.created} by Cofactor {facts.versions.get('cofactor', '?')}"
+        f" (format {facts.format})"
+    )
     data = facts.data
-    output.line(f"fitted on {data.source}: {data.n_users:,} users, {data.n_items:,} items, {data.n_interactions:,} interactions")
+    output.line(
+        f"fitted on {data.source}: {data.n_users:,} users, {data.n_items:,} items,"
+        f" {data.n_interactions:,} interactions"
+    )
     for note in data.notes:
         output.line(f"  {note}")
     told = facts.run.get("notes", [])
@@ -26,9 +32,25 @@ def command(model: opt.ModelFolder, json: opt.Json = False) -> None:
     metrics = facts.metrics.get("metrics", facts.metrics)
     if metrics:
         output.line(f"Measured: {data.split or 'as its maker says'}")
-        output.table([{"metric": name, "value": _value(value)} for name, value in metrics.items() if _value(value) is not None])
-    output.table([{"array": name, "dtype": dtype, "shape": " × ".join(map(str, shape))} for name, (dtype, shape) in facts.arrays.items()])
-    output.table([{"file": name, "bytes": one.bytes, "sha256": one.sha256} for name, one in facts.files.items()])
+        output.table(
+            [
+                {"metric": name, "value": _value(value)}
+                for name, value in metrics.items()
+                if _value(value) is not None
+            ]
+        )
+    output.table(
+        [
+            {"array": name, "dtype": dtype, "shape": " × ".join(map(str, shape))}
+            for name, (dtype, shape) in facts.arrays.items()
+        ]
+    )
+    output.table(
+        [
+            {"file": name, "bytes": one.bytes, "sha256": one.sha256}
+            for name, one in facts.files.items()
+        ]
+    )
     output.emit(command="inspect", **msgspec.to_builtins(facts))
 
 

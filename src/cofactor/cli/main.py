@@ -1,8 +1,9 @@
-"""``cofactor``: finds the command, runs it, and turns every failure into one sentence and an exit code.
+"""``cofactor``: finds the command, runs it, and turns every failure into one sentence and an exit
+code.
 
-Exit codes: 0 it worked, 1 it failed (one sentence on stderr; ``--debug`` shows the traceback), 2 it was called wrongly.
-Only the command that is asked for is imported, and the help of ``cofactor`` itself imports nothing: it answers at once.
-"""
+Exit codes: 0 it worked, 1 it failed (one sentence on stderr; ``--debug`` shows the traceback), 2 it
+was called wrongly. Only the command that is asked for is imported, and the help of ``cofactor``
+itself imports nothing: it answers at once."""
 
 from __future__ import annotations
 
@@ -13,14 +14,22 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
-# Name -> what it does, in the order of the help. Each is a module of this package with a function ``command``.
+# Name -> what it does, in the order of the help. Each is a module of this package with a function
+# ``command``.
 COMMANDS: dict[str, str] = {
-    "demo": "the whole tour: data, models side by side, recommendations, similar items, a saved model",
-    "datasets": "named public datasets: list them, show one's licence, fetch one with its checksum verified",
+    "demo": (
+        "the whole tour: data, models side by side, recommendations, similar items, a saved model"
+    ),
+    "datasets": (
+        "named public datasets: list them, show one's licence, fetch one with its checksum verified"
+    ),
     "describe": "counts, density, time span, long tail of a source, and what was dropped and why",
     "train": "train a model on a source, measure it on a held-out part, and save it",
     "evaluate": "measure a saved model on interactions it wasn't trained on",
-    "curve": "how well items with 0, 1, 2, 5, 10 ... interactions are ranked: where content stops helping",
+    "curve": (
+        "how well items with 0, 1, 2, 5, 10 ... interactions are ranked: where content stops"
+        " helping"
+    ),
     "compare": "several models on one split: one table with intervals and paired tests",
     "recommend": "recommend items to a user, to a history, or to all users into a file",
     "similar": "the items most like an item",
@@ -69,7 +78,9 @@ def _run(name: str, words: list[str], debug: bool) -> int:
 
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
     module = importlib.import_module(f"cofactor.cli.{name}_command")
-    app.command(help=module.__doc__, epilog="--debug shows the traceback of a failure.")(_interruptible(module.command))
+    app.command(help=module.__doc__, epilog="--debug shows the traceback of a failure.")(
+        _interruptible(module.command)
+    )
     try:
         app(words, prog_name=f"cofactor {name}")
     except SystemExit as done:
@@ -85,7 +96,9 @@ def _run(name: str, words: list[str], debug: bool) -> int:
 
 
 def _interruptible(command: Callable[..., None]) -> Callable[..., None]:
-    """The command, with Ctrl-C as a failure like others: what was being written is gone, what was there stays."""
+    """The command, with Ctrl-C as a failure like others: what was being written is gone, what
+    was there stays.
+    """
 
     @functools.wraps(command)
     def guarded(*words: Any, **options: Any) -> None:
@@ -102,7 +115,9 @@ def _interruptible(command: Callable[..., None]) -> Callable[..., None]:
 
 
 class _ReaderGone(Exception):
-    """Who read our output has gone (``cofactor ... | head``): not our failure, and nobody to tell."""
+    """Who read our output has gone (``cofactor ... | head``): not our failure, and nobody to
+    tell.
+    """
 
 
 def _silenced() -> int:
@@ -128,7 +143,10 @@ def _help() -> str:
             "Commands:",
             *lines,
             "",
-            "Begin with `cofactor demo`. `cofactor COMMAND --help` shows a command's options; every command takes --json.",
+            (
+                "Begin with `cofactor demo`. `cofactor COMMAND --help` shows a command's options;"
+                " every command takes --json."
+            ),
         ]
     )
 

@@ -13,25 +13,66 @@ from cofactor.cli.output import Output
 from cofactor.runs.source import Cutting, Reading
 
 SourceArgument = Annotated[
-    str, typer.Argument(metavar="SOURCE", help="A file (csv, tsv, dat, parquet, jsonl; gz, zip), a dataset's name, or a database URL.")
+    str,
+    typer.Argument(
+        metavar="SOURCE",
+        help=(
+            "A file (csv, tsv, dat, parquet, jsonl; gz, zip), a dataset's name, or a database URL."
+        ),
+    ),
 ]
-ModelFolder = Annotated[str, typer.Argument(metavar="DIR", help="A saved model: the folder that train wrote.")]
+ModelFolder = Annotated[
+    str, typer.Argument(metavar="DIR", help="A saved model: the folder that train wrote.")
+]
 Columns = Annotated[
     str | None,
-    typer.Option(metavar="ROLE=NAME,...", help="Columns where the usual names don't find them: user=uid,item=sku,value=stars,time=at."),
+    typer.Option(
+        metavar="ROLE=NAME,...",
+        help=(
+            "Columns where the usual names don't find them: user=uid,item=sku,value=stars,time=at."
+        ),
+    ),
 ]
-Items = Annotated[str | None, typer.Option("--items", metavar="FILE", help="The catalogue: titles and columns of the items.")]
-Repeats = Annotated[str, typer.Option(help="Several events of a user with an item: last, sum, mean or max.")]
-MinValue = Annotated[float | None, typer.Option(help="Keep only interactions of at least this value, e.g. ratings from 4.")]
-Core = Annotated[int, typer.Option(help="Keep only users and items with at least this many interactions.")]
+Items = Annotated[
+    str | None,
+    typer.Option("--items", metavar="FILE", help="The catalogue: titles and columns of the items."),
+]
+Repeats = Annotated[
+    str, typer.Option(help="Several events of a user with an item: last, sum, mean or max.")
+]
+MinValue = Annotated[
+    float | None,
+    typer.Option(help="Keep only interactions of at least this value, e.g. ratings from 4."),
+]
+Core = Annotated[
+    int, typer.Option(help="Keep only users and items with at least this many interactions.")
+]
 OnBad = Annotated[str, typer.Option(help="Lines that can't be read: error, or skip (counted).")]
-How = Annotated[str, typer.Option("--split", help="How the test part is cut: per-user, time, random, leave-last, users, items.")]
-Test = Annotated[float, typer.Option(help="The share held out for the test (leave-last: how many); 0 holds nothing out.")]
-Validation = Annotated[float, typer.Option(help="The share held out for early stopping, in models that have it.")]
+How = Annotated[
+    str,
+    typer.Option(
+        "--split",
+        help="How the test part is cut: per-user, time, random, leave-last, users, items.",
+    ),
+]
+Test = Annotated[
+    float,
+    typer.Option(
+        help="The share held out for the test (leave-last: how many); 0 holds nothing out."
+    ),
+]
+Validation = Annotated[
+    float, typer.Option(help="The share held out for early stopping, in models that have it.")
+]
 Seed = Annotated[int, typer.Option(help="Every random draw follows from it.")]
 Threads = Annotated[int, typer.Option(help="Native threads; 0 means all cores.")]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps: for the models that use PyTorch.")]
-Metrics = Annotated[str | None, typer.Option(metavar="NAME,...", help="What to measure: ndcg@10,recall@20,auc,rmse ...")]
+Device = Annotated[
+    str, typer.Option(help="auto, cpu, cuda, cuda:1, mps: for the models that use PyTorch.")
+]
+Metrics = Annotated[
+    str | None,
+    typer.Option(metavar="NAME,...", help="What to measure: ndcg@10,recall@20,auc,rmse ..."),
+]
 K = Annotated[int, typer.Option("-k", help="How many items.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout, for machines.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No remarks and no progress on stderr.")]
@@ -40,11 +81,21 @@ _ROLES = ("user", "item", "value", "time")
 
 
 def reading(
-    columns: str | None, items: str | None, repeats: str, min_value: float | None, core: int, on_bad: str
+    columns: str | None,
+    items: str | None,
+    repeats: str,
+    min_value: float | None,
+    core: int,
+    on_bad: str,
 ) -> Reading:
     """Make a Reading from options' words."""
     return Reading(
-        columns=_roles(columns), items=items, repeats=repeats, min_value=min_value, core=core, on_bad=on_bad
+        columns=_roles(columns),
+        items=items,
+        repeats=repeats,
+        min_value=min_value,
+        core=core,
+        on_bad=on_bad,
     )
 
 

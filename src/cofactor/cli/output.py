@@ -24,14 +24,17 @@ class Output:
 
     def __init__(self, json: bool = False, quiet: bool = False) -> None:
         self.json = json
-        self.progress: Progress = _Terminal(sys.stderr.isatty() and not json) if not quiet else _Nothing()
+        self.progress: Progress = (
+            _Terminal(sys.stderr.isatty() and not json) if not quiet else _Nothing()
+        )
 
     def emit(self, **facts: Any) -> None:
         """Print one JSON object, if results are for machines."""
         if self.json:
             import msgspec
 
-            # At once: into a pipe Python would keep it, and who waits for a server's address would wait for ever.
+            # At once: into a pipe Python would keep it, and who waits for a server's address would
+            # wait for ever.
             print(msgspec.json.encode(facts, enc_hook=_plain).decode(), flush=True)
 
     def line(self, text: str = "") -> None:
@@ -46,7 +49,12 @@ class Output:
 
             Console(highlight=False, soft_wrap=True).print(f"\n[bold]{_escaped(text)}[/bold]")
 
-    def table(self, rows: Sequence[dict[str, Any]], columns: Sequence[str] | None = None, title: str | None = None) -> None:
+    def table(
+        self,
+        rows: Sequence[dict[str, Any]],
+        columns: Sequence[str] | None = None,
+        title: str | None = None,
+    ) -> None:
         """Print lines of equal keys as a table for people; numbers stand right."""
         if self.json or not rows:
             return
@@ -55,13 +63,23 @@ class Output:
         from rich.table import Table
 
         names = list(columns) if columns is not None else list(rows[0])
-        table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", title_style="bold", pad_edge=False, show_edge=False)
+        table = Table(
+            box=box.SIMPLE_HEAD,
+            title=title,
+            title_justify="left",
+            title_style="bold",
+            pad_edge=False,
+            show_edge=False,
+        )
         for name in names:
-            numeric = all(isinstance(row.get(name), (int, float)) or row.get(name) is None for row in rows)
+            numeric = all(
+                isinstance(row.get(name), (int, float)) or row.get(name) is None for row in rows
+            )
             table.add_column(name, justify="right" if numeric else "left", overflow="fold")
         for row in rows:
             table.add_row(*(_escaped(shown(row.get(name))) for name in names))
-        # Not on a terminal there is no width to keep to: lines stay whole for those who read them from a file.
+        # Not on a terminal there is no width to keep to: lines stay whole for those who read them
+        # from a file.
         width = None if sys.stdout.isatty() else 200
         Console(highlight=False, width=width).print(table)
 
@@ -120,9 +138,12 @@ class _Terminal:
         from rich.progress import Progress as Bars
 
         columns = (
-            TextColumn("· {task.description}"), BarColumn(bar_width=30), MofNCompleteColumn(),
-            TimeRemainingColumn(), TextColumn("{task.fields[facts]}"),
-        )  # fmt: skip
+            TextColumn("· {task.description}"),
+            BarColumn(bar_width=30),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[facts]}"),
+        )
         with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
             yield _BarTask(bars, bars.add_task(name, total=total, facts=""))
 
@@ -155,4 +176,7 @@ class _LineTask:
 
 
 def _facts(facts: dict[str, Any]) -> str:
-    return "  ".join(f"{name} {value:.4f}" if isinstance(value, float) else f"{name} {value}" for name, value in facts.items())
+    return "  ".join(
+        f"{name} {value:.4f}" if isinstance(value, float) else f"{name} {value}"
+        for name, value in facts.items()
+    )

@@ -1,9 +1,9 @@
 """Let a version of a model answer, or go back to the one before.
 
-`promote DIR` lists the versions in a folder of saved models. `promote DIR VERSION` checks one (files, checksums, scores; on the
-store's events against the version that answers now) and makes it the current one in one atomic step. `promote DIR --rollback` goes back.
-A running `cofactor serve DIR` notices within a quarter of a second and drops no request.
-"""
+`promote DIR` lists the versions in a folder of saved models. `promote DIR VERSION` checks one
+(files, checksums, scores; on the store's events against the version that answers now) and makes it
+the current one in one atomic step. `promote DIR --rollback` goes back. A running `cofactor serve
+DIR` notices within a quarter of a second and drops no request."""
 
 from __future__ import annotations
 
@@ -21,12 +21,33 @@ if TYPE_CHECKING:
 
 
 def command(
-    folder: Annotated[str, typer.Argument(metavar="DIR", help="A folder with one saved model a subfolder: the versions.")],
-    version: Annotated[str | None, typer.Argument(metavar="[VERSION]", help="The subfolder that is to answer.")] = None,
-    rollback: Annotated[bool, typer.Option("--rollback", help="Go back to the version before.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Leave out the comparison on stored events; never the other checks.")] = False,
+    folder: Annotated[
+        str,
+        typer.Argument(
+            metavar="DIR", help="A folder with one saved model a subfolder: the versions."
+        ),
+    ],
+    version: Annotated[
+        str | None, typer.Argument(metavar="[VERSION]", help="The subfolder that is to answer.")
+    ] = None,
+    rollback: Annotated[
+        bool, typer.Option("--rollback", help="Go back to the version before.")
+    ] = False,
+    force: Annotated[
+        bool,
+        typer.Option(
+            "--force", help="Leave out the comparison on stored events; never the other checks."
+        ),
+    ] = False,
     store: Annotated[
-        str | None, typer.Option(metavar="URL", help="The service's events, as for serve; by default the file beside DIR, if there is one.")
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help=(
+                "The service's events, as for serve; by default the file beside DIR, if there is"
+                " one."
+            ),
+        ),
     ] = None,
     json: opt.Json = False,
     quiet: opt.Quiet = False,
@@ -70,8 +91,18 @@ def _store(folder: Path, url: str | None) -> Store | None:
 def _told(output: Output, done: Promoted, what: str) -> None:
     for check in done.checks:
         output.line(f"checked: {check}")
-    output.line(f"{what}: {done.version} answers from now on (before: {done.previous}); {done.seconds:.3f} s")
-    output.emit(command="promote", action=what, version=done.version, previous=done.previous, checks=done.checks, seconds=done.seconds)
+    output.line(
+        f"{what}: {done.version} answers from now on (before: {done.previous});"
+        f" {done.seconds:.3f} s"
+    )
+    output.emit(
+        command="promote",
+        action=what,
+        version=done.version,
+        previous=done.previous,
+        checks=done.checks,
+        seconds=done.seconds,
+    )
 
 
 def _list(output: Output, path: Path) -> None:
@@ -84,10 +115,26 @@ def _list(output: Output, path: Path) -> None:
     for version in folder.versions():
         try:
             manifest = folder.manifest(version)
-            about = {"model": manifest.model, "saved": manifest.created, "interactions": manifest.data.n_interactions}
+            about = {
+                "model": manifest.model,
+                "saved": manifest.created,
+                "interactions": manifest.data.n_interactions,
+            }
         except ArtifactError as error:
             about = {"model": f"damaged: {error}", "saved": None, "interactions": None}
-        answers = "now" if version == pointer.version else "before" if version in pointer.before[:1] else ""
+        answers = (
+            "now"
+            if version == pointer.version
+            else "before"
+            if version in pointer.before[:1]
+            else ""
+        )
         rows.append({"version": version, "answers": answers, **about})
     output.table(rows)
-    output.emit(command="promote", action="list", current=pointer.version, before=pointer.before, versions=rows)
+    output.emit(
+        command="promote",
+        action="list",
+        current=pointer.version,
+        before=pointer.before,
+        versions=rows,
+    )

@@ -1,4 +1,6 @@
-"""Recommend items to a user, to a history of items (an unseen user), or to all users into a file."""
+"""Recommend items to a user, to a history of items (an unseen user), or to all users into a
+file.
+"""
 
 from __future__ import annotations
 
@@ -15,22 +17,51 @@ from cofactor.models.answers import Explanation, RankedTable
 
 def command(
     model: opt.ModelFolder,
-    user: Annotated[str | None, typer.Option(metavar="ID", help="A user that the model was trained on.")] = None,
-    history: Annotated[
-        str | None, typer.Option(metavar="ID,ID,...", help="Item ids, oldest first, of somebody unseen; ID:VALUE gives ratings.")
+    user: Annotated[
+        str | None, typer.Option(metavar="ID", help="A user that the model was trained on.")
     ] = None,
-    all_users: Annotated[bool, typer.Option("--all-users", help="All users, into the file --out.")] = False,
-    out: Annotated[str | None, typer.Option(metavar="FILE", help="With --all-users: a .parquet, .csv or .jsonl file.")] = None,
+    history: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ID,ID,...",
+            help="Item ids, oldest first, of somebody unseen; ID:VALUE gives ratings.",
+        ),
+    ] = None,
+    all_users: Annotated[
+        bool, typer.Option("--all-users", help="All users, into the file --out.")
+    ] = False,
+    out: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="With --all-users: a .parquet, .csv or .jsonl file."),
+    ] = None,
     items: Annotated[
-        str | None, typer.Option("--items", metavar="FILE", help="New items that nobody has had yet: ids and the catalogue's columns.")
+        str | None,
+        typer.Option(
+            "--items",
+            metavar="FILE",
+            help="New items that nobody has had yet: ids and the catalogue's columns.",
+        ),
     ] = None,
     k: opt.K = 10,
     where: Annotated[
-        str | None, typer.Option(metavar="EXPRESSION", help="Only items for which it holds: \"genres has 'Comedy' and year >= 1990\".")
+        str | None,
+        typer.Option(
+            metavar="EXPRESSION",
+            help="Only items for which it holds: \"genres has 'Comedy' and year >= 1990\".",
+        ),
     ] = None,
-    block: Annotated[str | None, typer.Option(metavar="ID,ID,...", help="Items that must not come back.")] = None,
-    keep_seen: Annotated[bool, typer.Option("--keep-seen", help="Recommend items again that the user had.")] = False,
-    explain: Annotated[bool, typer.Option("--explain", help="Which past items carried each recommendation (linear models).")] = False,
+    block: Annotated[
+        str | None, typer.Option(metavar="ID,ID,...", help="Items that must not come back.")
+    ] = None,
+    keep_seen: Annotated[
+        bool, typer.Option("--keep-seen", help="Recommend items again that the user had.")
+    ] = False,
+    explain: Annotated[
+        bool,
+        typer.Option(
+            "--explain", help="Which past items carried each recommendation (linear models)."
+        ),
+    ] = False,
     threads: opt.Threads = 0,
     json: opt.Json = False,
     quiet: opt.Quiet = False,
@@ -58,7 +89,9 @@ def command(
         output.emit(command="recommend", path=str(path), lines=count)
         return
     past = None if history is None else _history(history)
-    table = loaded.recommend(user, k, history=past, exclude_seen=not keep_seen, filters=filters, run=run)
+    table = loaded.recommend(
+        user, k, history=past, exclude_seen=not keep_seen, filters=filters, run=run
+    )
     reasons = [loaded.explain(user, item, history=past) for item in table.ids] if explain else []
     _show(output, loaded.name, table, reasons)
 
@@ -71,7 +104,11 @@ def _show(output: Output, name: str, table: RankedTable, reasons: list[Explanati
     if not len(table):
         output.line("Nothing is left to recommend: every item is seen, blocked or filtered away.")
     output.emit(
-        command="recommend", model=name, recommendations=table.to_dicts(), cold_share=table.cold_share, reasons=_reasons(reasons)
+        command="recommend",
+        model=name,
+        recommendations=table.to_dicts(),
+        cold_share=table.cold_share,
+        reasons=_reasons(reasons),
     )
 
 
@@ -88,13 +125,20 @@ def _history(words: str) -> Any:
         try:
             history[name] = float(value)
         except ValueError:
-            raise ArgumentError(f"--history must be ID,ID,... or ID:VALUE,..., and {part!r} is neither.") from None
+            raise ArgumentError(
+                f"--history must be ID,ID,... or ID:VALUE,..., and {part!r} is neither."
+            ) from None
     return history
 
 
 def _reasons(explanations: list[Explanation]) -> list[dict[str, Any]]:
     return [
-        {"item_id": one.item, "score": one.score, "rest": one.rest, "reasons": [vars(reason) for reason in one.reasons[:10]],
-         "features": [vars(reason) for reason in one.features[:10]]}
+        {
+            "item_id": one.item,
+            "score": one.score,
+            "rest": one.rest,
+            "reasons": [vars(reason) for reason in one.reasons[:10]],
+            "features": [vars(reason) for reason in one.features[:10]],
+        }
         for one in explanations
     ]

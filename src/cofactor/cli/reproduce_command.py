@@ -1,4 +1,6 @@
-"""Run published and tutorial experiments again: our figures beside theirs, with a plot of the training."""
+"""Run published and tutorial experiments again: our figures beside theirs, with a plot of the
+training.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +14,16 @@ from cofactor.cli.output import Output
 
 
 def command(
-    suite: Annotated[str, typer.Argument(metavar="[SUITE]", help="The experiments; leave it out to list them.")] = "",
-    name: Annotated[str, typer.Argument(metavar="[NAME]", help="One experiment; leave it out for all of the suite.")] = "",
+    suite: Annotated[
+        str, typer.Argument(metavar="[SUITE]", help="The experiments; leave it out to list them.")
+    ] = "",
+    name: Annotated[
+        str,
+        typer.Argument(metavar="[NAME]", help="One experiment; leave it out for all of the suite."),
+    ] = "",
     plot: Annotated[
-        str | None, typer.Option(metavar="DIR", help="Draw the learning curves into this folder, a page each.")
+        str | None,
+        typer.Option(metavar="DIR", help="Draw the learning curves into this folder, a page each."),
     ] = None,
     seed: opt.Seed = 0,
     threads: opt.Threads = 0,
@@ -28,7 +36,9 @@ def command(
 
     output = Output(json, quiet)
     if not suite:
-        rows = [{"suite": s, "name": n, "what": what} for s in SUITES for n, what in recipes(s).items()]
+        rows = [
+            {"suite": s, "name": n, "what": what} for s in SUITES for n, what in recipes(s).items()
+        ]
         output.table(rows)
         output.emit(command="reproduce", experiments=rows)
         return

@@ -13,23 +13,53 @@ from cofactor.cli.output import Output
 
 def command(
     model: Annotated[
-        str | None, typer.Argument(metavar="DIR", help="A saved model, or a folder with one saved model a subfolder (versions).")
+        str | None,
+        typer.Argument(
+            metavar="DIR",
+            help="A saved model, or a folder with one saved model a subfolder (versions).",
+        ),
     ] = None,
-    host: Annotated[str, typer.Option(help="Where to listen; beyond this machine only with --keys.")] = "127.0.0.1",
+    host: Annotated[
+        str, typer.Option(help="Where to listen; beyond this machine only with --keys.")
+    ] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="The port; 0 takes a free one.")] = 8000,
     store: Annotated[
-        str | None, typer.Option(metavar="URL", help="Where events are kept: sqlite:///events.db (as by default, beside DIR), postgresql://...")
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help=(
+                "Where events are kept: sqlite:///events.db (as by default, beside DIR),"
+                " postgresql://..."
+            ),
+        ),
     ] = None,
-    keys: Annotated[str | None, typer.Option(metavar="FILE", help="API keys; without them everybody on this machine may call.")] = None,
+    keys: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE", help="API keys; without them everybody on this machine may call."
+        ),
+    ] = None,
     new_key: Annotated[
-        str | None, typer.Option(metavar="SCOPE", help="Add a key of the scope read, write or admin to --keys, print it once, and stop.")
+        str | None,
+        typer.Option(
+            metavar="SCOPE",
+            help="Add a key of the scope read, write or admin to --keys, print it once, and stop.",
+        ),
     ] = None,
-    allow_host: Annotated[list[str] | None, typer.Option(metavar="NAME", help="Another name under which it may be called.")] = None,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Another name under which it may be called."),
+    ] = None,
     allow_origin: Annotated[
-        list[str] | None, typer.Option(metavar="ORIGIN", help="A site whose pages may call it: https://shop.example.")
+        list[str] | None,
+        typer.Option(
+            metavar="ORIGIN", help="A site whose pages may call it: https://shop.example."
+        ),
     ] = None,
     threads: Annotated[int, typer.Option(help="Native threads of scoring.")] = 1,
-    access_log: Annotated[bool, typer.Option("--access-log", help="Log every request, as JSON lines on stderr.")] = False,
+    access_log: Annotated[
+        bool, typer.Option("--access-log", help="Log every request, as JSON lines on stderr.")
+    ] = False,
     json: opt.Json = False,
     quiet: opt.Quiet = False,
 ) -> None:
@@ -43,7 +73,12 @@ def command(
     if model is None:
         raise typer.BadParameter("say which model: cofactor serve DIR.")
     settings = Settings(
-        host=host, port=port, hosts=tuple(allow_host or ()), origins=tuple(allow_origin or ()), threads=threads, access_log=access_log
+        host=host,
+        port=port,
+        hosts=tuple(allow_host or ()),
+        origins=tuple(allow_origin or ()),
+        threads=threads,
+        access_log=access_log,
     )
     _serve(output, Path(model), store, keys, settings)
 
@@ -58,7 +93,9 @@ def _new_key(output: Output, scope: str, keys: str | None) -> None:
     output.emit(command="serve", key=key, scope=scope, keys=keys)
 
 
-def _serve(output: Output, folder: Path, store: str | None, keys: str | None, settings: object) -> None:
+def _serve(
+    output: Output, folder: Path, store: str | None, keys: str | None, settings: object
+) -> None:
     from cofactor.service import server
     from cofactor.service.app import build
     from cofactor.service.keys import Keys
@@ -84,6 +121,15 @@ def _serve(output: Output, folder: Path, store: str | None, keys: str | None, se
     name = app.state.context.models.current.name
     host, port = listening.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
-    output.line(f"{name.name} (version {name.version}) on http://{shown}:{port}  events in {opened.database.shown}  Ctrl-C stops it")
-    output.emit(command="serve", url=f"http://{shown}:{port}", model=name.name, version=name.version, store=opened.database.shown)
+    output.line(
+        f"{name.name} (version {name.version}) on http://{shown}:{port}  events in"
+        f" {opened.database.shown}  Ctrl-C stops it"
+    )
+    output.emit(
+        command="serve",
+        url=f"http://{shown}:{port}",
+        model=name.name,
+        version=name.version,
+        store=opened.database.shown,
+    )
     server.run(app, settings, listening, drain_log)

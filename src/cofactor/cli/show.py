@@ -15,7 +15,14 @@ def metric_rows(result: Result) -> list[dict[str, Any]]:
     for name in result.metrics:
         one = result.summary[name]
         interval = "" if one.low is None or one.high is None else f"{one.low:.4f} to {one.high:.4f}"
-        rows.append({"metric": name, "value": one.value, f"{result.how.confidence:.0%} interval": interval, "users": one.n_users})
+        rows.append(
+            {
+                "metric": name,
+                "value": one.value,
+                f"{result.how.confidence:.0%} interval": interval,
+                "users": one.n_users,
+            }
+        )
     return rows
 
 
@@ -30,8 +37,12 @@ def ranked_rows(table: RankedTable) -> list[dict[str, Any]]:
     return lines
 
 
-def reasoned_rows(table: RankedTable, explanations: Sequence[Explanation], most: int) -> list[dict[str, Any]]:
-    """Return the lines of one ranking, each with the past items (``most`` of them) and the words that carried it."""
+def reasoned_rows(
+    table: RankedTable, explanations: Sequence[Explanation], most: int
+) -> list[dict[str, Any]]:
+    """Return the lines of one ranking, each with the past items (``most`` of them) and the words
+    that carried it.
+    """
     lines = ranked_rows(table)
     for line, told in zip(lines, explanations, strict=False):
         line["because of"] = _carriers(told.reasons[:most])
@@ -41,4 +52,6 @@ def reasoned_rows(table: RankedTable, explanations: Sequence[Explanation], most:
 
 
 def _carriers(reasons: Sequence[Reason]) -> str:
-    return "; ".join(str(reason.title or reason.id) for reason in reasons if reason.contribution > 0)
+    return "; ".join(
+        str(reason.title or reason.id) for reason in reasons if reason.contribution > 0
+    )

@@ -19,9 +19,16 @@ def command(
     model: opt.ModelFolder,
     item: Annotated[str | None, typer.Option(metavar="ID", help="The item's id.")] = None,
     title: Annotated[str | None, typer.Option(metavar="WORDS", help="Words of its title.")] = None,
-    text: Annotated[str | None, typer.Option(metavar="SENTENCE", help="A description of something, for models with content.")] = None,
+    text: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SENTENCE", help="A description of something, for models with content."
+        ),
+    ] = None,
     k: opt.K = 10,
-    where: Annotated[str | None, typer.Option(metavar="EXPRESSION", help="Only items for which it holds.")] = None,
+    where: Annotated[
+        str | None, typer.Option(metavar="EXPRESSION", help="Only items for which it holds.")
+    ] = None,
     threads: opt.Threads = 0,
     json: opt.Json = False,
     quiet: opt.Quiet = False,
@@ -37,7 +44,9 @@ def command(
     filters = Filters(where=where) if where else None
     if text is not None:
         found = loaded.similar_to(text, k, filters=filters)
-        output.line("Most like what was described:" if len(found) else "Nothing shares a word with that.")
+        output.line(
+            "Most like what was described:" if len(found) else "Nothing shares a word with that."
+        )
         output.table(ranked_rows(found))
         output.emit(command="similar", model=loaded.name, text=text, similar=found.to_dicts())
         return
@@ -47,11 +56,19 @@ def command(
     name = loaded.data.catalogue.titles(row)[0] or asked
     output.line(f"Most like {name}:")
     output.table(ranked_rows(table))
-    output.emit(command="similar", model=loaded.name, item_id=loaded.data.items.ids(row)[0], title=name, similar=table.to_dicts())
+    output.emit(
+        command="similar",
+        model=loaded.name,
+        item_id=loaded.data.items.ids(row)[0],
+        title=name,
+        similar=table.to_dicts(),
+    )
 
 
 def _titled(words: str, model: Recommender, output: Output) -> Any:
-    """The id of the item whose title holds the words; of several the first, and the others are named."""
+    """The id of the item whose title holds the words; of several the first, and the others are
+    named.
+    """
     hits = model.data.catalogue.search(words, limit=5)
     if not len(hits):
         raise UnknownIdError(f"no title holds all of the words {words!r}; try fewer.")

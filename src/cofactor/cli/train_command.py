@@ -1,7 +1,7 @@
 """Train a model on a source, measure it on a held-out part, and save it.
 
-The saved model is fitted on all of the data once it was measured (--no-refit keeps the one that was measured).
-"""
+The saved model is fitted on all of the data once it was measured (--no-refit keeps the one that was
+measured)."""
 
 from __future__ import annotations
 
@@ -19,12 +19,22 @@ def command(
     source: opt.SourceArgument,
     model: Annotated[str, typer.Option(help="The model's name; `cofactor models` lists them.")],
     out: Annotated[str, typer.Option(metavar="DIR", help="The folder to save to.")],
-    set_: Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="A setting: factors=64; may repeat.")] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="A setting: factors=64; may repeat."),
+    ] = None,
     text: Annotated[
-        str | None, typer.Option(metavar="NAME,...", help="Columns of the catalogue that models with content read as text.")
+        str | None,
+        typer.Option(
+            metavar="NAME,...",
+            help="Columns of the catalogue that models with content read as text.",
+        ),
     ] = None,
     features: Annotated[
-        str | None, typer.Option(metavar="NAME,...", help="Columns that it reads as categories, lists, numbers, dates.")
+        str | None,
+        typer.Option(
+            metavar="NAME,...", help="Columns that it reads as categories, lists, numbers, dates."
+        ),
     ] = None,
     split: opt.How = "per-user",
     test: opt.Test = 0.2,
@@ -32,7 +42,12 @@ def command(
     metrics: opt.Metrics = None,
     refit: Annotated[bool, typer.Option(help="Fit the saved model on all of the data.")] = True,
     overwrite: Annotated[bool, typer.Option(help="Replace a model that is there.")] = False,
-    plot: Annotated[str | None, typer.Option(metavar="FILE.html", help="Draw the learning curves, in models that keep them.")] = None,
+    plot: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE.html", help="Draw the learning curves, in models that keep them."
+        ),
+    ] = None,
     columns: opt.Columns = None,
     items: opt.Items = None,
     repeats: opt.Repeats = "last",
@@ -47,15 +62,27 @@ def command(
 ) -> None:
     """Train, measure, save."""
     output = Output(json, quiet)
-    content = [f"{name}={words}" for name, words in (("text", text), ("features", features)) if words]
+    content = [
+        f"{name}={words}" for name, words in (("text", text), ("features", features)) if words
+    ]
     done = train(
-        source, model, out, settings=[*content, *(set_ or [])], metrics=opt.names(metrics), refit=refit, overwrite=overwrite,
+        source,
+        model,
+        out,
+        settings=[*content, *(set_ or [])],
+        metrics=opt.names(metrics),
+        refit=refit,
+        overwrite=overwrite,
         plot=plot,
         reading=opt.reading(columns, items, repeats, min_value, core, on_bad),
-        cutting=opt.cutting(split, test, validation, seed), run=opt.run_of(output, seed, threads, device),
-    )  # fmt: skip
+        cutting=opt.cutting(split, test, validation, seed),
+        run=opt.run_of(output, seed, threads, device),
+    )
     data = done.model.data
-    output.line(f"{done.model.name} on {data.source}: {data.n_users:,} users, {data.n_items:,} items, {len(data):,} interactions")
+    output.line(
+        f"{done.model.name} on {data.source}: {data.n_users:,} users, {data.n_items:,} items,"
+        f" {len(data):,} interactions"
+    )
     for note in data.notes:
         output.line(f"  {note}")
     for note in getattr(done.model, "notes", ()):
@@ -69,7 +96,15 @@ def command(
         output.line(f"Curves: {plot}")
     output.line(f"Next: cofactor recommend {out} --user {data.users.ids([0])[0]}")
     output.emit(
-        command="train", model=done.model.name, config=done.model.config.to_dict(), path=str(done.path),
-        n_users=data.n_users, n_items=data.n_items, n_interactions=len(data), notes=list(data.notes),
-        result=None if done.result is None else done.result.to_dict(), refitted=done.refitted, fit_seconds=done.seconds,
-    )  # fmt: skip
+        command="train",
+        model=done.model.name,
+        config=done.model.config.to_dict(),
+        path=str(done.path),
+        n_users=data.n_users,
+        n_items=data.n_items,
+        n_interactions=len(data),
+        notes=list(data.notes),
+        result=None if done.result is None else done.result.to_dict(),
+        refitted=done.refitted,
+        fit_seconds=done.seconds,
+    )

@@ -1,4 +1,6 @@
-"""The catalogue: titles and columns that travel with the items (or with the users), aligned to rows."""
+"""The catalogue: titles and columns that travel with the items (or with the users), aligned to
+rows.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,16 @@ from cofactor.base.errors import ArgumentError, DataError
 from cofactor.base.names import unknown_name
 from cofactor.data.ids import IdMap
 
-TITLE_NAMES = ("title", "name", "book_title", "book-title", "product_title", "item_name", "movie_title", "original_title")
+TITLE_NAMES = (
+    "title",
+    "name",
+    "book_title",
+    "book-title",
+    "product_title",
+    "item_name",
+    "movie_title",
+    "original_title",
+)
 
 
 class Catalogue:
@@ -35,8 +46,11 @@ class Catalogue:
         self.title_column = title if title is not None else _title_column(table)
 
     @classmethod
-    def aligned(cls, ids: IdMap, table: pa.Table, id_column: str, title: str | None = None) -> Catalogue:
-        """Align a table of any order to the rows of an id map; of an id that repeats, the first line counts.
+    def aligned(
+        cls, ids: IdMap, table: pa.Table, id_column: str, title: str | None = None
+    ) -> Catalogue:
+        """Align a table of any order to the rows of an id map; of an id that repeats, the first
+        line counts.
 
         Raises
         ------
@@ -77,26 +91,36 @@ class Catalogue:
         asked = np.asarray(rows, np.int64)
         if self.title_column is None:
             return [None] * len(asked)
-        return [None if t is None else str(t) for t in self.table.column(self.title_column).take(pa.array(asked)).to_pylist()]
+        return [
+            None if t is None else str(t)
+            for t in self.table.column(self.title_column).take(pa.array(asked)).to_pylist()
+        ]
 
     def row(self, row: int) -> dict[str, Any]:
         """Return one row's columns as a dictionary, without the missing ones."""
         line = self.table.slice(row, 1).to_pylist()[0]
-        return {name: value for name, value in line.items() if value is not None and name != _FILLER}
+        return {
+            name: value for name, value in line.items() if value is not None and name != _FILLER
+        }
 
     def search(self, words: str, limit: int = 10) -> np.ndarray:
         """Return the rows whose titles hold all of the words, the best first, int64.
 
-        Case, accents and punctuation don't matter; each word may be the beginning of one in the title. Titles that
-        equal the words come first, then those that begin with them, then shorter before longer, then by row.
-        """
+        Case, accents and punctuation don't matter; each word may be the beginning of one in the
+        title. Titles that equal the words come first, then those that begin with them, then shorter
+        before longer, then by row."""
         if self.title_column is None:
-            raise ArgumentError("these items have no titles to search; ask by id, or read the data with a catalogue.")
+            raise ArgumentError(
+                "these items have no titles to search; ask by id, or read the data with a"
+                " catalogue."
+            )
         wanted = folded(words)
         if not wanted:
             return np.zeros(0, np.int64)
         needles = [" " + word for word in wanted.split()]
-        hits = [row for row, text in enumerate(self._folded) if all(n in " " + text for n in needles)]
+        hits = [
+            row for row, text in enumerate(self._folded) if all(n in " " + text for n in needles)
+        ]
 
         def rank(row: int) -> tuple[bool, bool, int, int]:
             text = self._folded[row]
@@ -105,7 +129,9 @@ class Catalogue:
         return np.array(sorted(hits, key=rank)[:limit], np.int64)
 
     def with_rows(self, table: pa.Table) -> Catalogue:
-        """Return a catalogue with more lines at its end; columns that one side lacks are null there."""
+        """Return a catalogue with more lines at its end; columns that one side lacks are null
+        there.
+        """
         try:
             joined = pa.concat_tables([self.table, table], promote_options="permissive")
         except pa.ArrowInvalid as error:
@@ -131,5 +157,7 @@ def _title_column(table: pa.Table) -> str | None:
 
 def folded(text: str) -> str:
     """Return text without case, accents and punctuation, its words separated by single spaces."""
-    plain = "".join(c for c in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(c))
+    plain = "".join(
+        c for c in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(c)
+    )
     return " ".join(re.findall(r"\w+", plain))

@@ -1,4 +1,6 @@
-"""What is in some data: counts, density, time span, values, the long tail, and what was dropped on the way."""
+"""What is in some data: counts, density, time span, values, the long tail, and what was dropped
+on the way.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,8 @@ class Tail:
     gini
         0 where all have the same number, towards 1 where one has them all.
     top_shares
-        The share of the interactions that the top 1 %, 10 % and 20 % hold (by number of interactions; at least one).
+        The share of the interactions that the top 1 %, 10 % and 20 % hold (by number of
+        interactions; at least one).
     below_five
         How many have fewer than five interactions.
     quantiles
@@ -52,7 +55,8 @@ class Values:
     distinct
         How many different ones there are.
     histogram
-        ``(label, count)`` in ascending order: each value by itself if there are at most 12, else 10 equal ranges.
+        ``(label, count)`` in ascending order: each value by itself if there are at most 12, else 10
+        equal ranges.
     """
 
     low: float
@@ -65,11 +69,11 @@ class Values:
 
 @dataclass(frozen=True)
 class Span:
-    """When it happened: seconds since 1970 (UTC), the same as text, and how many interactions share their time.
+    """When it happened: seconds since 1970 (UTC), the same as text, and how many interactions share
+    their time.
 
-    ``tied`` is the share of interactions that have the same time as another one of the same user; for them the order of
-    the source decides.
-    """
+    ``tied`` is the share of interactions that have the same time as another one of the same user;
+    for them the order of the source decides."""
 
     first: int
     last: int
@@ -121,7 +125,10 @@ class Description:
 
     def to_dict(self) -> dict[str, Any]:
         """Return all of it as plain values that JSON can hold."""
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+        return {
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in asdict(self).items()
+        }
 
     def __str__(self) -> str:
         return "\n".join(_lines(self))
@@ -170,10 +177,16 @@ def tail(counts: np.ndarray) -> Tail:
     ranked = np.sort(counts[counts > 0]).astype(np.float64)
     n, total = len(ranked), ranked.sum()
     if n == 0:
-        return Tail(0.0, {_label(top): 0.0 for top in TOPS}, 0, {_label(q): 0.0 for q in QUANTILES}, 0.0)
+        return Tail(
+            0.0, {_label(top): 0.0 for top in TOPS}, 0, {_label(q): 0.0 for q in QUANTILES}, 0.0
+        )
     gini = float(((2 * np.arange(1, n + 1) - n - 1) * ranked).sum() / (n * total))
-    shares = {_label(top): float(ranked[n - max(1, round(top * n)) :].sum() / total) for top in TOPS}
-    quantiles = {_label(q): float(v) for q, v in zip(QUANTILES, np.quantile(ranked, QUANTILES), strict=True)}
+    shares = {
+        _label(top): float(ranked[n - max(1, round(top * n)) :].sum() / total) for top in TOPS
+    }
+    quantiles = {
+        _label(q): float(v) for q, v in zip(QUANTILES, np.quantile(ranked, QUANTILES), strict=True)
+    }
     return Tail(gini, shares, int((ranked < 5).sum()), quantiles, float(total / n))
 
 
@@ -183,12 +196,18 @@ def _values(values: np.ndarray | None) -> Values | None:
     distinct, counts = np.unique(values, return_counts=True)
     low, high = float(distinct[0]), float(distinct[-1])
     if len(distinct) <= MAX_BARS:
-        histogram = tuple((f"{value:g}", int(count)) for value, count in zip(distinct, counts, strict=True))
+        histogram = tuple(
+            (f"{value:g}", int(count)) for value, count in zip(distinct, counts, strict=True)
+        )
     else:
         bars, edges = np.histogram(distinct.astype(np.float64), bins=10, weights=counts)
-        histogram = tuple((f"{edges[n]:.4g}..{edges[n + 1]:.4g}", int(bar)) for n, bar in enumerate(bars))
+        histogram = tuple(
+            (f"{edges[n]:.4g}..{edges[n + 1]:.4g}", int(bar)) for n, bar in enumerate(bars)
+        )
     mean = float(values.mean(dtype=np.float64))
-    deviation = float(np.sqrt(((distinct.astype(np.float64) - mean) ** 2 * counts).sum() / counts.sum()))
+    deviation = float(
+        np.sqrt(((distinct.astype(np.float64) - mean) ** 2 * counts).sum() / counts.sum())
+    )
     return Values(low, high, mean, deviation, len(distinct), histogram)
 
 
@@ -200,12 +219,22 @@ def _span(data: Interactions) -> Span | None:
     same = (times[1:] == times[:-1]) & (owners[1:] == owners[:-1])
     tied = np.append(same, False) | np.append(False, same)
     first, last = int(times.min()), int(times.max())
-    return Span(first, last, moments.text(first), moments.text(last), (last - first) / 86_400, float(tied.mean()))
+    return Span(
+        first,
+        last,
+        moments.text(first),
+        moments.text(last),
+        (last - first) / 86_400,
+        float(tied.mean()),
+    )
 
 
 def _filled(catalogue: Catalogue) -> dict[str, float]:
     n_rows = max(1, len(catalogue))
-    return {name: 1 - catalogue.table.column(name).null_count / n_rows for name in catalogue.column_names}
+    return {
+        name: 1 - catalogue.table.column(name).null_count / n_rows
+        for name in catalogue.column_names
+    }
 
 
 def _label(share: float) -> str:
@@ -218,28 +247,44 @@ def _lines(found: Description) -> list[str]:
     )
     lines = [
         found.source,
-        f"  {found.users:,} users × {found.items:,} items, {found.interactions:,} interactions{idle}",
+        (
+            f"  {found.users:,} users × {found.items:,} items, {found.interactions:,}"
+            f" interactions{idle}"
+        ),
         f"  density {found.density:.4%}, {found.memory / 2**20:,.1f} MiB",
     ]
     if found.span is not None:
         span = found.span
         lines.append(f"  from {span.first_text} to {span.last_text} ({span.days:,.0f} days)")
-        lines.append(f"  {span.tied:.1%} have the same time as another of the same user; there the source's order decides")
+        lines.append(
+            f"  {span.tied:.1%} have the same time as another of the same user; there the source's"
+            " order decides"
+        )
     if found.values is not None:
         lines += _value_lines(found.values, found.interactions)
     for name, spread in (("user", found.user_tail), ("item", found.item_tail)):
         numbers = ", ".join(f"{label} {number:,.0f}" for label, number in spread.quantiles.items())
-        shares = ", ".join(f"top {label} hold {share:.1%}" for label, share in spread.top_shares.items())
+        shares = ", ".join(
+            f"top {label} hold {share:.1%}" for label, share in spread.top_shares.items()
+        )
         lines.append(f"  interactions per {name}: mean {spread.mean:,.1f}; quantiles {numbers}")
-        lines.append(f"    {shares}; Gini {spread.gini:.3f}; {spread.below_five:,} {name}s with fewer than 5")
+        lines.append(
+            f"    {shares}; Gini {spread.gini:.3f}; {spread.below_five:,} {name}s with fewer than 5"
+        )
     for name, columns in (("item", found.item_columns), ("user", found.user_columns)):
         if columns:
-            lines.append(f"  {name} columns: " + ", ".join(f"{column} {share:.0%}" for column, share in columns.items()))
+            lines.append(
+                f"  {name} columns: "
+                + ", ".join(f"{column} {share:.0%}" for column, share in columns.items())
+            )
     return lines + [f"  - {note}" for note in found.notes]
 
 
 def _value_lines(values: Values, total: int) -> list[str]:
-    head = f"  values {values.low:g}..{values.high:g}, mean {values.mean:.3f}, deviation {values.deviation:.3f}"
+    head = (
+        f"  values {values.low:g}..{values.high:g}, mean {values.mean:.3f}, deviation"
+        f" {values.deviation:.3f}"
+    )
     most = max(count for _, count in values.histogram)
     width = max(len(label) for label, _ in values.histogram)
     bars = [

@@ -23,10 +23,11 @@ class Events:
     values
         float32 [n_events]: ratings, counts, weights; None when the data has none.
     times
-        int64 [n_events], seconds since 1970 (UTC); None when the data has none. Without times, the order of the events
-        is taken as the order of time.
+        int64 [n_events], seconds since 1970 (UTC); None when the data has none. Without times, the
+        order of the events is taken as the order of time.
     item_table, user_table
-        What is known of items and users: an Arrow table with a column ``item_id`` (``user_id``) beside the others.
+        What is known of items and users: an Arrow table with a column ``item_id`` (``user_id``)
+        beside the others.
     source
         Where they came from, for messages and reports.
     notes
@@ -56,7 +57,9 @@ class Events:
             raise ArgumentError(f"the columns of events must be of one length, not {counts}.")
         for name, column in (("user", self.users), ("item", self.items)):
             if column.null_count:
-                raise DataError(f"{column.null_count} events have no {name} id.", source=self.source)
+                raise DataError(
+                    f"{column.null_count} events have no {name} id.", source=self.source
+                )
 
     def __len__(self) -> int:
         return len(self.users)

@@ -28,7 +28,11 @@ class Counts:
     @classmethod
     def of(cls, data: Interactions) -> Counts:
         """Count what some interactions hold."""
-        return cls(int(np.count_nonzero(data.user_counts)), int(np.count_nonzero(data.item_counts)), len(data))
+        return cls(
+            int(np.count_nonzero(data.user_counts)),
+            int(np.count_nonzero(data.item_counts)),
+            len(data),
+        )
 
 
 @dataclass(frozen=True)
@@ -67,7 +71,8 @@ class FilterReport:
     def to_dict(self) -> list[dict[str, Any]]:
         """Return the steps as plain values that JSON can hold."""
         return [
-            {"rule": step.rule, "before": dict(vars(step.before)), "after": dict(vars(step.after))} for step in self.steps
+            {"rule": step.rule, "before": dict(vars(step.before)), "after": dict(vars(step.after))}
+            for step in self.steps
         ]
 
 
@@ -85,7 +90,8 @@ def apply(
     min_item: int = 0,
     core: bool = True,
 ) -> tuple[Interactions, FilterReport]:
-    """Apply the usual filters in the usual order: the time window, then the values, then the counts.
+    """Apply the usual filters in the usual order: the time window, then the values, then the
+    counts.
 
     Parameters
     ----------
@@ -98,7 +104,8 @@ def apply(
     min_user, min_item
         The fewest interactions of a user and of an item; 0 for any number.
     core
-        Whether the counts are enforced until both hold at once (`k_core`), or once only (`min_counts`).
+        Whether the counts are enforced until both hold at once (`k_core`), or once only
+        (`min_counts`).
 
     Returns
     -------
@@ -121,7 +128,9 @@ def apply(
     return data, FilterReport(tuple(steps))
 
 
-def min_values(data: Interactions, threshold: float | None = None, *, binarize: bool = True) -> Filtered:
+def min_values(
+    data: Interactions, threshold: float | None = None, *, binarize: bool = True
+) -> Filtered:
     """Keep the interactions whose value is at least a threshold: ratings become signs of liking.
 
     Parameters
@@ -142,7 +151,9 @@ def min_values(data: Interactions, threshold: float | None = None, *, binarize: 
     if threshold is not None:
         threshold = checks.real(threshold, "threshold")
         if data.values is None:
-            raise ArgumentError("a threshold needs values, and the data has none; name the column that holds them.")
+            raise ArgumentError(
+                "a threshold needs values, and the data has none; name the column that holds them."
+            )
         keep = data.values >= np.float32(threshold)
     words = [] if threshold is None else [f"values of {threshold:g} and more"]
     words += ["values dropped"] if binarize else []
@@ -151,7 +162,8 @@ def min_values(data: Interactions, threshold: float | None = None, *, binarize: 
 
 
 def min_counts(data: Interactions, users: int = 0, items: int = 0) -> Filtered:
-    """Keep the users with at least so many interactions, and the items, both counted once and before either is dropped.
+    """Keep the users with at least so many interactions, and the items, both counted once and
+    before either is dropped.
 
     Afterwards some counts may be below the minimum again; `k_core` goes on until none is.
 
@@ -164,13 +176,19 @@ def min_counts(data: Interactions, users: int = 0, items: int = 0) -> Filtered:
     """
     users, items = checks.integer(users, "users", low=0), checks.integer(items, "items", low=0)
     keep = (data.user_counts >= users)[data.user_rows] & (data.item_counts >= items)[data.item_rows]
-    return _kept(data, keep, f"users with {users:,} and items with {items:,} interactions or more, counted once")
+    return _kept(
+        data,
+        keep,
+        f"users with {users:,} and items with {items:,} interactions or more, counted once",
+    )
 
 
 def k_core(data: Interactions, users: int = 5, items: int = 5) -> Filtered:
-    """Keep the largest part in which every user has at least so many interactions and every item too.
+    """Keep the largest part in which every user has at least so many interactions and every item
+    too.
 
-    Users and items below their minimum are dropped in turn until none is; the result doesn't depend on the order.
+    Users and items below their minimum are dropped in turn until none is; the result doesn't depend
+    on the order.
 
     Parameters
     ----------
@@ -188,10 +206,18 @@ def k_core(data: Interactions, users: int = 5, items: int = 5) -> Filtered:
         good &= (np.bincount(item_rows, minlength=data.n_items) >= items)[item_rows]
         if good.all():
             break
-        alive, user_rows, item_rows, rounds = alive[good], user_rows[good], item_rows[good], rounds + 1
+        alive, user_rows, item_rows, rounds = (
+            alive[good],
+            user_rows[good],
+            item_rows[good],
+            rounds + 1,
+        )
     keep = np.zeros(len(data), bool)
     keep[alive] = True
-    rule = f"users with {users:,} and items with {items:,} interactions or more, iterated until stable ({rounds} rounds)"
+    rule = (
+        f"users with {users:,} and items with {items:,} interactions or more, iterated until stable"
+        f" ({rounds} rounds)"
+    )
     return _kept(data, keep, rule)
 
 
@@ -203,10 +229,13 @@ def time_window(data: Interactions, since: Any = None, until: Any = None) -> Fil
     data
         The interactions, with times.
     since, until
-        Seconds since 1970, a datetime, or ISO text (UTC); None for no bound. ``since`` itself is in, ``until`` isn't.
+        Seconds since 1970, a datetime, or ISO text (UTC); None for no bound. ``since`` itself is
+        in, ``until`` isn't.
     """
     if data.times is None:
-        raise ArgumentError("a time window needs times, and the data has none; name the column that holds them.")
+        raise ArgumentError(
+            "a time window needs times, and the data has none; name the column that holds them."
+        )
     keep, words = np.ones(len(data), bool), []
     if since is not None:
         start = moments.seconds(since, "since")
@@ -244,15 +273,19 @@ class Repeats:
     def __str__(self) -> str:
         if not self.repeated_pairs:
             return f"no pair of user and item repeats in {self.events:,} events"
-        values = "" if self.differing is None else f", {self.differing:,} of them with differing values"
+        values = (
+            "" if self.differing is None else f", {self.differing:,} of them with differing values"
+        )
         return (
-            f"{self.events:,} events of {self.pairs:,} pairs: {self.repeated_pairs:,} pairs repeat{values}, "
-            f"one {self.most:,} times"
+            f"{self.events:,} events of {self.pairs:,} pairs: {self.repeated_pairs:,} pairs"
+            f" repeat{values}, one {self.most:,} times"
         )
 
 
 def repeats(events: Events) -> Repeats:
-    """Count the repeated pairs of some events, to choose what `Interactions.build` does with them."""
+    """Count the repeated pairs of some events, to choose what `Interactions.build` does with
+    them.
+    """
     columns = {"user": _plain(events.users), "item": _plain(events.items)}
     wanted = [("user", "count")]
     if events.values is not None:
@@ -260,17 +293,27 @@ def repeats(events: Events) -> Repeats:
         wanted.append(("value", "count_distinct"))
     pairs = pa.table(columns).group_by(["user", "item"]).aggregate(wanted)
     often = np.asarray(pairs.column("user_count"))
-    differing = None if events.values is None else int((np.asarray(pairs.column("value_count_distinct")) > 1).sum())
-    return Repeats(len(events), len(often), int((often > 1).sum()), int(often.max(initial=0)), differing)
+    differing = (
+        None
+        if events.values is None
+        else int((np.asarray(pairs.column("value_count_distinct")) > 1).sum())
+    )
+    return Repeats(
+        len(events), len(often), int((often > 1).sum()), int(often.max(initial=0)), differing
+    )
 
 
 def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    return pc.cast(column, column.type.value_type) if pa.types.is_dictionary(column.type) else column
+    return (
+        pc.cast(column, column.type.value_type) if pa.types.is_dictionary(column.type) else column
+    )
 
 
 def _kept(data: Interactions, keep: np.ndarray, rule: str) -> Filtered:
     if not keep.any():
-        raise ArgumentError(f"nothing is left of {len(data):,} interactions after keeping {rule}; ask for less.")
+        raise ArgumentError(
+            f"nothing is left of {len(data):,} interactions after keeping {rule}; ask for less."
+        )
     before = Counts.of(data)
     kept = data.where(keep).compact()
     step = FilterStep(rule, before, Counts.of(kept))

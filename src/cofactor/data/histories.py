@@ -37,14 +37,25 @@ class Histories:
 
     @classmethod
     def of(
-        cls, lists: Sequence[Sequence[int] | np.ndarray], n_items: int, values: Sequence[Sequence[float]] | None = None
+        cls,
+        lists: Sequence[Sequence[int] | np.ndarray],
+        n_items: int,
+        values: Sequence[Sequence[float]] | None = None,
     ) -> Histories:
-        """Make histories from one list of item rows per user, and one of values if there are any."""
+        """Make histories from one list of item rows per user, and one of values if there are
+        any.
+        """
         indptr = np.zeros(len(lists) + 1, np.int64)
         np.cumsum([len(rows) for rows in lists], out=indptr[1:])
-        rows = np.concatenate([np.asarray(r, np.int32) for r in lists]) if lists else np.zeros(0, np.int32)
+        rows = (
+            np.concatenate([np.asarray(r, np.int32) for r in lists])
+            if lists
+            else np.zeros(0, np.int32)
+        )
         if rows.size and (rows.min() < 0 or rows.max() >= n_items):
-            raise ArgumentError(f"a history holds item row {rows.max()}, and the rows run from 0 to {n_items - 1}.")
+            raise ArgumentError(
+                f"a history holds item row {rows.max()}, and the rows run from 0 to {n_items - 1}."
+            )
         flat = np.concatenate([np.asarray(v, np.float32) for v in values]) if values else None
         if flat is not None and len(flat) != len(rows):
             raise ArgumentError(f"histories hold {len(rows)} items but {len(flat)} values.")
@@ -81,7 +92,9 @@ class Histories:
 
     @cached_property
     def csr(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """The same as CSR: indptr int64, item rows int32 ascending and distinct, values float32 (a repeat's last counts)."""
+        """The same as CSR: indptr int64, item rows int32 ascending and distinct, values float32
+        (a repeat's last counts).
+        """
         n_events = len(self.item_rows)
         values = np.ones(n_events, np.float32) if self.values is None else self.values
         owners = np.repeat(np.arange(len(self), dtype=np.int64), self.lengths)

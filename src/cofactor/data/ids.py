@@ -23,13 +23,15 @@ _DENSE = 100_000
 class IdMap:
     """Outside ids in row order, and the way from either to the other.
 
-    Rows are given in ascending order of the ids (int64 by number, strings by Unicode code point), so the same data in
-    another order of lines gets the same rows, and rules that prefer the lower row prefer the lower id.
+    Rows are given in ascending order of the ids (int64 by number, strings by Unicode code point),
+    so the same data in another order of lines gets the same rows, and rules that prefer the lower
+    row prefer the lower id.
 
     Parameters
     ----------
     ids
-        Distinct ids in row order: int64 or string, no nulls. Use `IdMap.of` for ids that repeat or aren't sorted.
+        Distinct ids in row order: int64 or string, no nulls. Use `IdMap.of` for ids that repeat or
+        aren't sorted.
     """
 
     __slots__ = ("__dict__", "_ids")
@@ -43,7 +45,8 @@ class IdMap:
 
     @classmethod
     def of(cls, *columns: Any) -> IdMap:
-        """Make the map of all distinct ids in some columns (arrays, lists, Arrow arrays), in ascending order.
+        """Make the map of all distinct ids in some columns (arrays, lists, Arrow arrays), in
+        ascending order.
 
         Raises
         ------
@@ -58,7 +61,11 @@ class IdMap:
         if not parts:
             return cls(plain[0] if plain else pa.array([], pa.int64()))
         distinct = pc.unique(pa.chunked_array(parts)) if len(parts) > 1 else parts[0]
-        return cls(_sorted(distinct.combine_chunks() if isinstance(distinct, pa.ChunkedArray) else distinct))
+        return cls(
+            _sorted(
+                distinct.combine_chunks() if isinstance(distinct, pa.ChunkedArray) else distinct
+            )
+        )
 
     def __len__(self) -> int:
         return len(self._ids)
@@ -103,19 +110,26 @@ class IdMap:
         """Return the ids of some rows as an Arrow array."""
         # Not pa.array(), which loads pandas (a third of a second) where it is installed.
         rows = np.ascontiguousarray(rows, dtype=np.int64)
-        return self._ids.take(pa.Array.from_buffers(pa.int64(), len(rows), [None, pa.py_buffer(rows)]))
+        return self._ids.take(
+            pa.Array.from_buffers(pa.int64(), len(rows), [None, pa.py_buffer(rows)])
+        )
 
     def find(self, ids: Any) -> np.ndarray:
         """Return the row of each id, int32; -1 for an id that isn't in the map.
 
-        An integer is looked up among string ids as its decimal text, and a decimal text among int64 ids as its number,
-        so that what was typed on a command line finds what a file held.
-        """
-        asked = ids if isinstance(ids, (pa.Array, pa.ChunkedArray, np.ndarray)) else list(_each(ids))
+        An integer is looked up among string ids as its decimal text, and a decimal text among int64
+        ids as its number, so that what was typed on a command line finds what a file held."""
+        asked = (
+            ids if isinstance(ids, (pa.Array, pa.ChunkedArray, np.ndarray)) else list(_each(ids))
+        )
         if len(asked) == 0:
             return np.zeros(0, np.int32)
         if self.kind == "int64":
-            return self._find_few(asked) if isinstance(asked, list) and len(asked) < _BULK else self._find_numbers(_as_numbers(asked))
+            return (
+                self._find_few(asked)
+                if isinstance(asked, list) and len(asked) < _BULK
+                else self._find_numbers(_as_numbers(asked))
+            )
         if len(asked) < _BULK:
             words = asked.tolist() if isinstance(asked, np.ndarray) else list(map(_python, asked))
             return np.array([self._rows_of_text.get(_text(word), -1) for word in words], np.int32)
@@ -123,7 +137,9 @@ class IdMap:
         return np.asarray(found.fill_null(-1)).astype(np.int32)
 
     def find_one(self, asked: str | int) -> int:
-        """Return the row of one id, -1 for one that isn't in the map; as `find`, in a fraction of the time."""
+        """Return the row of one id, -1 for one that isn't in the map; as `find`, in a fraction
+        of the time.
+        """
         if self.kind != "int64" or not self._is_sorted:
             return int(self.find([asked])[0])
         number = _whole(asked)
@@ -147,7 +163,11 @@ class IdMap:
         UnknownIdError
             If any isn't in the map; the first five are named.
         """
-        asked = list(_each(ids)) if not isinstance(ids, (pa.Array, pa.ChunkedArray, np.ndarray)) else ids
+        asked = (
+            list(_each(ids))
+            if not isinstance(ids, (pa.Array, pa.ChunkedArray, np.ndarray))
+            else ids
+        )
         rows = self.find(asked)
         if (rows < 0).any():
             strangers = [_python(asked[int(n)]) for n in np.flatnonzero(rows < 0)]
@@ -179,14 +199,18 @@ class IdMap:
         return {text: row for row, text in enumerate(self._ids.to_pylist())}
 
     def _find_few(self, asked: list[Any]) -> np.ndarray:
-        """The rows of a few ids, without the masks that many are worth: a service asks for one at a time."""
+        """The rows of a few ids, without the masks that many are worth: a service asks for one
+        at a time.
+        """
         if len(self) == 0:
             return np.full(len(asked), -1, np.int32)
         whole = [_whole(_python(value)) for value in asked]
         wanted = np.array([number or 0 for number in whole], np.int64)
         numbers = self._numbers if self._is_sorted else self._sorted_numbers
         place = np.minimum(np.searchsorted(numbers, wanted), len(numbers) - 1)
-        rows = np.where(numbers[place] == wanted, place if self._is_sorted else self._order[place], -1).astype(np.int32)
+        rows = np.where(
+            numbers[place] == wanted, place if self._is_sorted else self._order[place], -1
+        ).astype(np.int32)
         if None in whole:
             rows[[number is None for number in whole]] = -1
         return rows
@@ -216,17 +240,27 @@ class IdMap:
         inside = (asked >= low) & (asked <= int(numbers[-1]))
         if inside.all():
             return np.take(table, asked - low)
-        return np.where(inside, np.take(table, np.where(inside, asked - low, 0)), -1).astype(np.int32)
+        return np.where(inside, np.take(table, np.where(inside, asked - low, 0)), -1).astype(
+            np.int32
+        )
 
 
 def as_ids(ids: Any) -> pa.Array:
-    """Return one id or several, of any container, as an Arrow array of int64 or string, in the order given."""
-    return _plain(ids if isinstance(ids, (pa.Array, pa.ChunkedArray, np.ndarray)) else list(_each(ids)))
+    """Return one id or several, of any container, as an Arrow array of int64 or string, in the
+    order given.
+    """
+    return _plain(
+        ids if isinstance(ids, (pa.Array, pa.ChunkedArray, np.ndarray)) else list(_each(ids))
+    )
 
 
 def _used(column: Any) -> Any:
     """The ids that occur in a dictionary column, each once; another column as it is."""
-    if not isinstance(column, pa.ChunkedArray) or not pa.types.is_dictionary(column.type) or column.num_chunks == 0:
+    if (
+        not isinstance(column, pa.ChunkedArray)
+        or not pa.types.is_dictionary(column.type)
+        or column.num_chunks == 0
+    ):
         return column
     if column.null_count:
         raise DataError("an id is missing; every user and every item needs one.")
@@ -244,7 +278,13 @@ def _each(ids: Any) -> Iterable[Any]:
 
 
 def _python(value: Any) -> Any:
-    return value.as_py() if isinstance(value, pa.Scalar) else value.item() if isinstance(value, np.generic) else value
+    return (
+        value.as_py()
+        if isinstance(value, pa.Scalar)
+        else value.item()
+        if isinstance(value, np.generic)
+        else value
+    )
 
 
 def _text(value: Any) -> str:
@@ -255,7 +295,11 @@ def _as_numbers(asked: Any) -> np.ma.MaskedArray:
     """Ids as int64, masked where they are no whole number of 64 bits."""
     if isinstance(asked, np.ndarray) and asked.dtype.kind in "iu" and asked.dtype != np.uint64:
         return np.ma.MaskedArray(asked.astype(np.int64))
-    if isinstance(asked, (pa.Array, pa.ChunkedArray)) and pa.types.is_integer(asked.type) and not asked.null_count:
+    if (
+        isinstance(asked, (pa.Array, pa.ChunkedArray))
+        and pa.types.is_integer(asked.type)
+        and not asked.null_count
+    ):
         return np.ma.MaskedArray(np.asarray(asked.cast(pa.int64())))
     numbers = [_whole(_python(value)) for value in asked]
     mask = [number is None for number in numbers]
@@ -288,7 +332,9 @@ def _plain(column: Any) -> pa.Array:
         try:
             return column.cast(pa.int64())
         except pa.ArrowInvalid as error:
-            raise DataError(f"an id is beyond 64-bit integers; read the column as text instead ({error}).") from None
+            raise DataError(
+                f"an id is beyond 64-bit integers; read the column as text instead ({error})."
+            ) from None
     if pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
         return column.cast(pa.string())
     if pa.types.is_null(kind):
@@ -301,8 +347,12 @@ def _from_python(column: Any) -> pa.Array:
         return pa.array(column)
     except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
         values = list(column)
-    if any(not isinstance(value, (int, str, np.integer)) or isinstance(value, bool) for value in values):
-        odd = next(v for v in values if not isinstance(v, (int, str, np.integer)) or isinstance(v, bool))
+    if any(
+        not isinstance(value, (int, str, np.integer)) or isinstance(value, bool) for value in values
+    ):
+        odd = next(
+            v for v in values if not isinstance(v, (int, str, np.integer)) or isinstance(v, bool)
+        )
         raise DataError(f"ids must be integers or strings, not {odd!r} ({type(odd).__name__}).")
     return pa.array([str(value) for value in values], pa.string())
 

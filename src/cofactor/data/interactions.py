@@ -24,7 +24,8 @@ REPEATS = sorting.REPEATS
 
 @dataclass(frozen=True, eq=False)
 class Interactions:
-    """Who did what: a sparse matrix of users by items, with ids, catalogue, values, times and order.
+    """Who did what: a sparse matrix of users by items, with ids, catalogue, values, times and
+    order.
 
     A pair of user and item stands at most once. Rows of users are sorted by item row (CSR).
 
@@ -41,8 +42,8 @@ class Interactions:
     times
         int64 [n], seconds since 1970 (UTC), or None.
     order
-        int64 [n]: the position of each interaction in its source. Equal times are ordered by it, and without times it is
-        the order of time. May be given as None for 0 to n - 1.
+        int64 [n]: the position of each interaction in its source. Equal times are ordered by it,
+        and without times it is the order of time. May be given as None for 0 to n - 1.
     catalogue, profiles
         What is known of items and of users, aligned to their rows.
     source
@@ -80,9 +81,9 @@ class Interactions:
         events
             What a reader gave.
         repeats
-            What becomes of several events of one user with one item: ``"last"`` keeps the one latest in time (by
-            position among equal times), ``"sum"``, ``"mean"`` and ``"max"`` combine the values (1 each where there are
-            none) and keep the latest time.
+            What becomes of several events of one user with one item: ``"last"`` keeps the one
+            latest in time (by position among equal times), ``"sum"``, ``"mean"`` and ``"max"``
+            combine the values (1 each where there are none) and keep the latest time.
         users, items
             Id maps to use instead of those of the events; events with other ids are refused.
         keep_catalogue_items
@@ -100,10 +101,16 @@ class Interactions:
             raise DataError("there are no interactions in it.", source=events.source)
         listed = _listed_items(events) if keep_catalogue_items else None
         users = users if users is not None else IdMap.of(events.users)
-        items = items if items is not None else IdMap.of(*([events.items] if listed is None else [events.items, listed]))
+        items = (
+            items
+            if items is not None
+            else IdMap.of(*([events.items] if listed is None else [events.items, listed]))
+        )
         user_rows = _rows(users, events.users, "user")
         item_rows = _rows(items, events.items, "item")
-        made = cls._of_rows(user_rows, item_rows, events.values, events.times, users, items, repeats, events.source)
+        made = cls._of_rows(
+            user_rows, item_rows, events.values, events.times, users, items, repeats, events.source
+        )
         return replace(
             made,
             order=made._order,
@@ -125,7 +132,9 @@ class Interactions:
         repeats: str = "last",
         source: str = "rows",
     ) -> Interactions:
-        """Make interactions from rows that are known already; ``users`` and ``items`` may be counts (ids 0, 1, ...)."""
+        """Make interactions from rows that are known already; ``users`` and ``items`` may be
+        counts (ids 0, 1, ...).
+        """
         checks.choice(repeats, "repeats", REPEATS)
         users = users if isinstance(users, IdMap) else IdMap(np.arange(users, dtype=np.int64))
         items = items if isinstance(items, IdMap) else IdMap(np.arange(items, dtype=np.int64))
@@ -134,25 +143,45 @@ class Interactions:
         made = cls._of_rows(user_rows, item_rows, values, times, users, items, repeats, source)
         # What was sorted already is taken as it is, and a caller may go on writing into its arrays.
         return replace(
-            made, order=made._order, item_rows=_own(made.item_rows, item_rows), values=_own(made.values, values),
+            made,
+            order=made._order,
+            item_rows=_own(made.item_rows, item_rows),
+            values=_own(made.values, values),
             times=_own(made.times, times),
-        )  # fmt: skip
+        )
 
     @classmethod
     def _of_rows(
-        cls, user_rows: np.ndarray, item_rows: np.ndarray, values: np.ndarray | None, times: np.ndarray | None,
-        users: IdMap, items: IdMap, repeats: str, source: str,
-    ) -> Self:  # fmt: skip
-        """The interactions of checked rows; large ones that are sorted already share their arrays."""
-        indptr, keep, merged = sorting.to_csr(user_rows, item_rows, values, times, len(users), len(items), repeats)
+        cls,
+        user_rows: np.ndarray,
+        item_rows: np.ndarray,
+        values: np.ndarray | None,
+        times: np.ndarray | None,
+        users: IdMap,
+        items: IdMap,
+        repeats: str,
+        source: str,
+    ) -> Self:
+        """The interactions of checked rows; large ones that are sorted already share their
+        arrays.
+        """
+        indptr, keep, merged = sorting.to_csr(
+            user_rows, item_rows, values, times, len(users), len(items), repeats
+        )
         n_repeats = 0 if keep is None else len(user_rows) - len(keep)
         return cls(
             users=users,
             items=items,
             indptr=indptr,
-            item_rows=np.ascontiguousarray(item_rows if keep is None else item_rows[keep], np.int32),
+            item_rows=np.ascontiguousarray(
+                item_rows if keep is None else item_rows[keep], np.int32
+            ),
             values=merged if merged is None else np.ascontiguousarray(merged, np.float32),
-            times=None if times is None else np.ascontiguousarray(times if keep is None else times[keep], np.int64),
+            times=(
+                None
+                if times is None
+                else np.ascontiguousarray(times if keep is None else times[keep], np.int64)
+            ),
             order=cast(np.ndarray, None if keep is None else keep.astype(np.int64, copy=False)),
             catalogue=Catalogue.nothing(len(items)),
             profiles=Catalogue.nothing(len(users)),
@@ -161,15 +190,23 @@ class Interactions:
         )
 
     @classmethod
-    def from_matrix(cls, matrix: Any, *, users: IdMap | None = None, items: IdMap | None = None) -> Interactions:
-        """Make interactions from a SciPy sparse matrix of users by items; stored zeros are interactions of value 0."""
+    def from_matrix(
+        cls, matrix: Any, *, users: IdMap | None = None, items: IdMap | None = None
+    ) -> Interactions:
+        """Make interactions from a SciPy sparse matrix of users by items; stored zeros are
+        interactions of value 0.
+        """
         coo = matrix.tocoo()
         n_users, n_items = coo.shape
         return cls.from_rows(
-            coo.row, coo.col, np.asarray(coo.data, np.float32),
-            users=users if users is not None else n_users, items=items if items is not None else n_items,
-            repeats="sum", source="matrix",
-        )  # fmt: skip
+            coo.row,
+            coo.col,
+            np.asarray(coo.data, np.float32),
+            users=users if users is not None else n_users,
+            items=items if items is not None else n_items,
+            repeats="sum",
+            source="matrix",
+        )
 
     def __len__(self) -> int:
         return len(self.item_rows)
@@ -181,7 +218,8 @@ class Interactions:
 
     def __repr__(self) -> str:
         return (
-            f"Interactions({self.n_users:,} users × {self.n_items:,} items, {len(self):,} interactions, "
+            f"Interactions({self.n_users:,} users × {self.n_items:,} items, {len(self):,}"
+            " interactions, "
             f"density {self.density:.3%}{', values' if self.values is not None else ''}"
             f"{', times' if self.times is not None else ''})"
         )
@@ -213,7 +251,8 @@ class Interactions:
 
     @cached_property
     def by_item(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """The transposed matrix: indptr int64 [n_items + 1], user rows int32 ascending, positions int64 in this order.
+        """The transposed matrix: indptr int64 [n_items + 1], user rows int32 ascending, positions
+        int64 in this order.
 
         ``self.values[positions]`` are the values in the transposed order.
         """
@@ -233,16 +272,19 @@ class Interactions:
     def chronological(self) -> np.ndarray:
         """The positions of all interactions, by user and within a user oldest first, int64 [n].
 
-        Equal times are ordered by their position in the source; without times that position alone is the order.
-        """
+        Equal times are ordered by their position in the source; without times that position alone
+        is the order."""
         return sorting.chronological(self.indptr, self._order, self.times)
 
     @cached_property
     def fingerprint(self) -> str:
-        """A SHA-256 (hex) of the ids, pairs, values, times and, where it stands for time, of the order."""
+        """A SHA-256 (hex) of the ids, pairs, values, times and, where it stands for time, of the
+        order.
+        """
         digest = hashlib.sha256()
         digest.update((self.users.fingerprint + self.items.fingerprint).encode())
-        # Where there are no times, each user's order in the source is the order of time (its numbers as such mean nothing).
+        # Where there are no times, each user's order in the source is the order of time (its
+        # numbers as such mean nothing).
         in_order = self.item_rows[self.chronological] if self.times is None else None
         for array in (self.indptr, self.item_rows, self.values, self.times, in_order):
             digest.update(b"-" if array is None else np.ascontiguousarray(array).tobytes())
@@ -258,28 +300,47 @@ class Interactions:
     def catalogue_titles(self, item_rows: Any) -> list[str]:
         """Return the titles of some items, or their ids where there is no title."""
         titles = self.catalogue.titles(item_rows)
-        return [str(i) if t is None else t for i, t in zip(self.items.ids(item_rows), titles, strict=True)]
+        return [
+            str(i) if t is None else t
+            for i, t in zip(self.items.ids(item_rows), titles, strict=True)
+        ]
 
     def matrix(self) -> Any:
-        """Return a SciPy CSR matrix of float32 (users × items) that shares this data; values or ones."""
+        """Return a SciPy CSR matrix of float32 (users × items) that shares this data; values or
+        ones.
+        """
         from scipy.sparse import csr_matrix
 
-        return csr_matrix((self.weights, self.item_rows, self.indptr), shape=(self.n_users, self.n_items))
+        return csr_matrix(
+            (self.weights, self.item_rows, self.indptr), shape=(self.n_users, self.n_items)
+        )
 
     def where(self, keep: np.ndarray, *notes: str) -> Self:
-        """Return the interactions for which ``keep`` (bool [n]) holds, with the same id maps and so the same rows."""
+        """Return the interactions for which ``keep`` (bool [n]) holds, with the same id maps and
+        so the same rows.
+        """
         keep = np.asarray(keep, bool)
         if keep.shape != (len(self),):
-            raise ArgumentError(f"keep must be a bool for each of the {len(self)} interactions, not of shape {keep.shape}.")
+            raise ArgumentError(
+                f"keep must be a bool for each of the {len(self)} interactions, not of shape"
+                f" {keep.shape}."
+            )
         indptr = np.zeros(self.n_users + 1, np.int64)
         np.cumsum(np.bincount(self.user_rows[keep], minlength=self.n_users), out=indptr[1:])
         return replace(
-            self, indptr=indptr, item_rows=self.item_rows[keep], order=self.order[keep],
-            values=picked(self.values, keep), times=picked(self.times, keep), notes=self.notes + notes,
-        )  # fmt: skip
+            self,
+            indptr=indptr,
+            item_rows=self.item_rows[keep],
+            order=self.order[keep],
+            values=picked(self.values, keep),
+            times=picked(self.times, keep),
+            notes=self.notes + notes,
+        )
 
     def compact(self) -> Self:
-        """Return the same interactions without the users and items that have none; rows are numbered anew."""
+        """Return the same interactions without the users and items that have none; rows are
+        numbered anew.
+        """
         users, items = np.flatnonzero(self.user_counts), np.flatnonzero(self.item_counts)
         if len(users) == self.n_users and len(items) == self.n_items:
             return self
@@ -288,16 +349,22 @@ class Interactions:
         indptr = np.zeros(len(users) + 1, np.int64)
         np.cumsum(self.user_counts[users], out=indptr[1:])
         return replace(
-            self, users=IdMap(self.users.take(users)), items=IdMap(self.items.take(items)), indptr=indptr,
-            item_rows=new_item[self.item_rows], catalogue=_taken(self.catalogue, items), profiles=_taken(self.profiles, users),
-        )  # fmt: skip
+            self,
+            users=IdMap(self.users.take(users)),
+            items=IdMap(self.items.take(items)),
+            indptr=indptr,
+            item_rows=new_item[self.item_rows],
+            catalogue=_taken(self.catalogue, items),
+            profiles=_taken(self.profiles, users),
+        )
 
 
 class _Positions:
-    """The field ``order``: None where each interaction stands in its place, made when somebody asks for it.
+    """The field ``order``: None where each interaction stands in its place, made when somebody asks
+    for it.
 
-    Sorted files are common, few tasks look at the order, and at 25 million interactions it takes 200 MB.
-    """
+    Sorted files are common, few tasks look at the order, and at 25 million interactions it takes
+    200 MB."""
 
     def __get__(self, held: Any, kind: Any = None) -> Any:
         if held is None:
@@ -315,7 +382,11 @@ Interactions.order = _Positions()  # type: ignore[assignment]
 
 
 def _own(array: Any, given: Any) -> Any:
-    return array.copy() if isinstance(given, np.ndarray) and array is not None and np.may_share_memory(array, given) else array
+    return (
+        array.copy()
+        if isinstance(given, np.ndarray) and array is not None and np.may_share_memory(array, given)
+        else array
+    )
 
 
 def _rows(ids: IdMap, column: pa.ChunkedArray, what: str) -> np.ndarray:
@@ -327,7 +398,8 @@ def _rows(ids: IdMap, column: pa.ChunkedArray, what: str) -> np.ndarray:
     column = column.unify_dictionaries()
     if column.num_chunks == 0:
         return np.zeros(0, np.int32)
-    # The dictionary may hold ids that no event has any more: only those that occur have to be known.
+    # The dictionary may hold ids that no event has any more: only those that occur have to be
+    # known.
     table = ids.find(column.chunk(0).dictionary)
     if column.num_chunks == 1 and np.array_equal(table, np.arange(len(ids))):
         return _writable(column.chunk(0).indices)
@@ -339,12 +411,17 @@ def _rows(ids: IdMap, column: pa.ChunkedArray, what: str) -> np.ndarray:
         start += len(chunk)
     if (table < 0).any() and (rows < 0).any():
         strange = pc.unique(column.filter(pa.array(rows < 0)))
-        ids.rows(strange.dictionary_decode() if pa.types.is_dictionary(strange.type) else strange, what=what)
+        ids.rows(
+            strange.dictionary_decode() if pa.types.is_dictionary(strange.type) else strange,
+            what=what,
+        )
     return rows
 
 
 def _writable(codes: pa.Array) -> np.ndarray:
-    """Codes (int32, no nulls) as an array that may be written: for one that may not, kernels would be compiled anew."""
+    """Codes (int32, no nulls) as an array that may be written: for one that may not, kernels
+    would be compiled anew.
+    """
     if codes.type == pa.int32() and codes.buffers()[1].is_mutable:
         return np.frombuffer(codes.buffers()[1], np.int32, len(codes), 4 * codes.offset)
     return np.array(codes, np.int32)

@@ -16,8 +16,8 @@ def seconds(moment: Any, name: str) -> int:
     Parameters
     ----------
     moment
-        Seconds since 1970, a `datetime` or `date`, a NumPy datetime64, or ISO text such as ``"2015-03-31"`` or
-        ``"2015-03-31T12:00:00+02:00"``. What has no time zone is UTC.
+        Seconds since 1970, a `datetime` or `date`, a NumPy datetime64, or ISO text such as
+        ``"2015-03-31"`` or ``"2015-03-31T12:00:00+02:00"``. What has no time zone is UTC.
     name
         The argument's name, for the message.
 
@@ -44,9 +44,13 @@ def seconds(moment: Any, name: str) -> int:
 
 
 def text(moment: int) -> str:
-    """Return seconds since 1970 as readable UTC; the number itself where the calendar doesn't reach."""
+    """Return seconds since 1970 as readable UTC; the number itself where the calendar doesn't
+    reach.
+    """
     try:
-        return datetime.datetime.fromtimestamp(int(moment), datetime.UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+        return datetime.datetime.fromtimestamp(int(moment), datetime.UTC).strftime(
+            "%Y-%m-%d %H:%M:%S UTC"
+        )
     except (OverflowError, OSError, ValueError):
         return f"second {moment}"
 

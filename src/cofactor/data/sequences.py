@@ -11,7 +11,7 @@ from cofactor.base import checks
 from cofactor.data.histories import Histories
 
 PADDING = -1
-"""What fills the unused places of `Sequences.item_rows`; no item row, so that row 0 is an item like any other."""
+"""What fills the unused places of `Sequences.item_rows`: no item row, so that row 0 is an item."""
 
 
 @dataclass(frozen=True)
@@ -25,8 +25,8 @@ class Sequences:
     item_rows
         int32 [n_sequences, length]: oldest first; `PADDING` in the unused places.
     targets
-        int32 [n_sequences, length]: the item that follows each one; `PADDING` where nothing is to be predicted. None
-        where no targets were asked for.
+        int32 [n_sequences, length]: the item that follows each one; `PADDING` where nothing is to
+        be predicted. None where no targets were asked for.
     values
         float32 [n_sequences, length], 0 in the unused places; None when the data has none.
     times
@@ -60,7 +60,8 @@ class Sequences:
 
 
 def padded(histories: Histories, max_length: int) -> Sequences:
-    """Return the last events of each history, what a sequence model reads when it is asked for the next one.
+    """Return the last events of each history, what a sequence model reads when it is asked for the
+    next one.
 
     Parameters
     ----------
@@ -72,16 +73,20 @@ def padded(histories: Histories, max_length: int) -> Sequences:
     Returns
     -------
     Sequences
-        One per history, in their order (one of padding alone for an empty history), without targets.
+        One per history, in their order (one of padding alone for an empty history), without
+        targets.
     """
     max_length = checks.integer(max_length, "max_length", low=1)
     ends = histories.indptr[1:]
     counts = np.minimum(histories.lengths, max_length)
-    return _filled(histories, np.arange(len(histories), dtype=np.int64), ends, counts, max_length, shift=0)
+    return _filled(
+        histories, np.arange(len(histories), dtype=np.int64), ends, counts, max_length, shift=0
+    )
 
 
 def next_items(histories: Histories, max_length: int, *, windows: bool = False) -> Sequences:
-    """Return training sequences: the events of each history but its last, and beside each the item that follows it.
+    """Return training sequences: the events of each history but its last, and beside each the item
+    that follows it.
 
     Parameters
     ----------
@@ -90,8 +95,9 @@ def next_items(histories: Histories, max_length: int, *, windows: bool = False) 
     max_length
         The number of columns, from 1.
     windows
-        Whether a history of more than ``max_length + 1`` events is cut into several sequences, so that every one of its
-        events but the first is a target once; otherwise only its last ``max_length`` targets are used.
+        Whether a history of more than ``max_length + 1`` events is cut into several sequences, so
+        that every one of its events but the first is a target once; otherwise only its last
+        ``max_length`` targets are used.
 
     Returns
     -------
@@ -111,14 +117,23 @@ def next_items(histories: Histories, max_length: int, *, windows: bool = False) 
 
 
 def _filled(
-    histories: Histories, owners: np.ndarray, ends: np.ndarray, counts: np.ndarray, length: int, shift: int
+    histories: Histories,
+    owners: np.ndarray,
+    ends: np.ndarray,
+    counts: np.ndarray,
+    length: int,
+    shift: int,
 ) -> Sequences:
-    """The ``counts`` events before ``ends`` of each sequence, right-aligned, and those ``shift`` later as targets."""
+    """The ``counts`` events before ``ends`` of each sequence, right-aligned, and those ``shift``
+    later as targets.
+    """
     total = int(counts.sum())
     starts = np.cumsum(counts) - counts
     step = np.arange(total, dtype=np.int64) - np.repeat(starts, counts)
     events = np.repeat(ends - counts, counts) + step
-    places = np.repeat(np.arange(len(counts), dtype=np.int64) * length + length - counts, counts) + step
+    places = (
+        np.repeat(np.arange(len(counts), dtype=np.int64) * length + length - counts, counts) + step
+    )
 
     def placed(column: np.ndarray | None, fill: int, ahead: int = 0) -> np.ndarray | None:
         """One column as [n_sequences, length]."""
@@ -131,4 +146,6 @@ def _filled(
     item_rows = placed(histories.item_rows, PADDING)
     assert item_rows is not None
     targets = placed(histories.item_rows, PADDING, shift) if shift else None
-    return Sequences(owners, item_rows, targets, placed(histories.values, 0), placed(histories.times, 0))
+    return Sequences(
+        owners, item_rows, targets, placed(histories.values, 0), placed(histories.times, 0)
+    )

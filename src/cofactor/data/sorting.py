@@ -1,4 +1,6 @@
-"""Pairs into CSR order, time order and columns: NumPy for what is small, kernels where they pay for their compilation."""
+"""Pairs into CSR order, time order and columns: NumPy for what is small, kernels where they pay
+for their compilation.
+"""
 
 from __future__ import annotations
 
@@ -36,11 +38,11 @@ def to_csr(
     indptr
         int64 [n_users + 1].
     keep
-        int64 [n_pairs], in CSR order: the position of the latest event of each pair, the later one of equal times. None
-        for large data where each event stands in its place already.
+        int64 [n_pairs], in CSR order: the position of the latest event of each pair, the later one
+        of equal times. None for large data where each event stands in its place already.
     merged
-        float32 [n_pairs], or None where there are no values and no repeats to count. Where ``keep`` is None these are the
-        values themselves.
+        float32 [n_pairs], or None where there are no values and no repeats to count. Where ``keep``
+        is None these are the values themselves.
     """
     if len(user_rows) >= LARGE:
         return _large(user_rows, item_rows, values, times, n_users, repeats)
@@ -55,8 +57,14 @@ def to_csr(
     indptr = np.zeros(n_users + 1, np.int64)
     np.cumsum(np.bincount(user_rows[keep], minlength=n_users), out=indptr[1:])
     if len(starts) == len(ordered) or repeats == "last":
-        return indptr, keep, None if values is None else np.ascontiguousarray(values[keep], np.float32)
-    counted = np.ones(len(ordered), np.float64) if values is None else values[by_pair].astype(np.float64)
+        return (
+            indptr,
+            keep,
+            None if values is None else np.ascontiguousarray(values[keep], np.float32),
+        )
+    counted = (
+        np.ones(len(ordered), np.float64) if values is None else values[by_pair].astype(np.float64)
+    )
     if repeats == "max":
         combined = np.maximum.reduceat(counted, starts)
     else:
@@ -66,8 +74,12 @@ def to_csr(
     return indptr, keep, combined.astype(np.float32)
 
 
-def by_item(indptr: np.ndarray, item_rows: np.ndarray, n_items: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return a CSR matrix by columns: int64 [n_items + 1], user rows int32 [n], positions int64 [n]."""
+def by_item(
+    indptr: np.ndarray, item_rows: np.ndarray, n_items: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return a CSR matrix by columns: int64 [n_items + 1], user rows int32 [n], positions int64
+    [n].
+    """
     if len(item_rows) >= LARGE:
         from cofactor.kernels.cpu import csr
     else:
@@ -75,14 +87,20 @@ def by_item(indptr: np.ndarray, item_rows: np.ndarray, n_items: int) -> tuple[np
     return csr.transpose(indptr, item_rows, n_items)
 
 
-def chronological(indptr: np.ndarray, order: np.ndarray | None, times: np.ndarray | None) -> np.ndarray:
-    """Return all positions by user, and within a user by time and then by ``order`` (None: as they stand), int64 [n]."""
+def chronological(
+    indptr: np.ndarray, order: np.ndarray | None, times: np.ndarray | None
+) -> np.ndarray:
+    """Return all positions by user, and within a user by time and then by ``order`` (None: as
+    they stand), int64 [n].
+    """
     if indptr[-1] >= LARGE:
         from cofactor.kernels.cpu import csr
     else:
         from cofactor.kernels.reference import csr  # type: ignore[no-redef]
     nothing = np.empty(0, np.int64)
-    return csr.chronological(indptr, nothing if order is None else order, nothing if times is None else times)
+    return csr.chronological(
+        indptr, nothing if order is None else order, nothing if times is None else times
+    )
 
 
 def mark(rows: np.ndarray, occurs: np.ndarray) -> None:
@@ -110,6 +128,8 @@ def _large(
     starts, order = csr.csr_order(user_rows, item_rows, n_users)
     worth = np.empty(0, np.float32) if values is None else np.ascontiguousarray(values, np.float32)
     when = np.empty(0, np.int64) if times is None else np.ascontiguousarray(times, np.int64)
-    indptr, keep, merged = csr.merge_repeats(starts, order, item_rows, worth, when, REPEATS.index(repeats))
+    indptr, keep, merged = csr.merge_repeats(
+        starts, order, item_rows, worth, when, REPEATS.index(repeats)
+    )
     uncounted = values is None and (repeats == "last" or len(keep) == len(user_rows))
     return indptr, keep, None if uncounted else merged

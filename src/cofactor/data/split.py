@@ -15,23 +15,26 @@ from cofactor.data.interactions import Interactions
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """What a model is judged on: for each user the truth, and the history that it may see when asked.
+    """What a model is judged on: for each user the truth, and the history that it may see when
+    asked.
 
     Parameters
     ----------
     truth
         The held-out interactions.
     history
-        What is known of each user when the question is asked; the seen items are excluded from the answer. For users
-        the model was fitted on, this is their training data.
+        What is known of each user when the question is asked; the seen items are excluded from the
+        answer. For users the model was fitted on, this is their training data.
     fold_in
-        Whether the users are new to the model (strong generalisation): they are answered by `fold_in` of their history
-        instead of by their trained row.
+        Whether the users are new to the model (strong generalisation): they are answered by
+        `fold_in` of their history instead of by their trained row.
     candidates
-        Item rows to rank, int32 ascending (None: all). An item hold-out ranks the held-out items alone.
+        Item rows to rank, int32 ascending (None: all). An item hold-out ranks the held-out items
+        alone.
     negatives
-        Published sampled candidates: for each position of ``truth`` the item rows to rank beside the true one, int32
-        [n_truth, n_negatives], or None. Evaluation that uses them is labelled as sampled.
+        Published sampled candidates: for each position of ``truth`` the item rows to rank beside
+        the true one, int32 [n_truth, n_negatives], or None. Evaluation that uses them is labelled
+        as sampled.
     """
 
     truth: Interactions
@@ -42,7 +45,9 @@ class Part:
 
     def __post_init__(self) -> None:
         if self.truth.users != self.history.users or self.truth.items != self.history.items:
-            raise ArgumentError("a part's truth and history must share their id maps; split them from one data set.")
+            raise ArgumentError(
+                "a part's truth and history must share their id maps; split them from one data set."
+            )
 
     @cached_property
     def user_rows(self) -> np.ndarray:
@@ -77,52 +82,63 @@ class Split:
 
     @cached_property
     def fingerprint(self) -> str:
-        """A SHA-256 (hex) of the parts; equal for two splits that hold the same interactions in each part."""
+        """A SHA-256 (hex) of the parts; equal for two splits that hold the same interactions in
+        each part.
+        """
         digest = hashlib.sha256(self.train.fingerprint.encode())
         for part in (self.validation, self.test):
             if part is None:
                 digest.update(b"-")
                 continue
-            digest.update((part.truth.fingerprint + part.history.fingerprint + str(part.fold_in)).encode())
+            digest.update(
+                (part.truth.fingerprint + part.history.fingerprint + str(part.fold_in)).encode()
+            )
             for rows in (part.candidates, part.negatives):
                 digest.update(b"-" if rows is None else np.ascontiguousarray(rows).tobytes())
         return digest.hexdigest()
 
     def __repr__(self) -> str:
         validation = "no" if self.validation is None else f"{len(self.validation.truth):,}"
-        counts = f"{len(self.train):,} train, {validation} validation, {len(self.test.truth):,} test"
+        counts = (
+            f"{len(self.train):,} train, {validation} validation, {len(self.test.truth):,} test"
+        )
         return f"Split({counts}: {self.sentence})"
 
     def with_validation_merged(self) -> Split:
         """Return the split for the final fit, once all choices are made: validation joins training.
 
-        What is seen of the test users grows with it, unless they are held out as a whole (``fold_in``). It equals the
-        split that the same rule gives without validation.
-        """
+        What is seen of the test users grows with it, unless they are held out as a whole
+        (``fold_in``). It equals the split that the same rule gives without validation."""
         if self.validation is None:
             return self
         held_out = [self.validation.history] if self.validation.fold_in else []
         train = joined(self.train, self.validation.truth, *held_out)
         test = self.test if self.test.fold_in else replace(self.test, history=train)
-        sentence = f"{self.sentence} The validation part was merged into training for the final fit."
+        sentence = (
+            f"{self.sentence} The validation part was merged into training for the final fit."
+        )
         return Split(train, test, None, sentence)
 
     def with_validation_seen(self) -> Split:
-        """Return the split in which the test users' histories hold their validation items too, untrained on.
+        """Return the split in which the test users' histories hold their validation items too,
+        untrained on.
 
-        It is how published results of sequence models were measured: the model is chosen by the last but one item,
-        and is shown that item when it is asked for the last one.
-        """
+        It is how published results of sequence models were measured: the model is chosen by the
+        last but one item, and is shown that item when it is asked for the last one."""
         if self.validation is None or self.test.fold_in:
             return self
         test = replace(self.test, history=joined(self.test.history, self.validation.truth))
-        sentence = f"{self.sentence} The test histories hold the validation part as well as training."
+        sentence = (
+            f"{self.sentence} The test histories hold the validation part as well as training."
+        )
         return replace(self, test=test, sentence=sentence)
 
     def known_only(self) -> Split:
-        """Return the split without the held-out interactions of users with no history and of items not trained on.
+        """Return the split without the held-out interactions of users with no history and of items
+        not trained on.
 
-        Items are kept where the part ranks its own candidates (cold items). How many were left out is in the sentence.
+        Items are kept where the part ranks its own candidates (cold items). How many were left out
+        is in the sentence.
 
         Raises
         ------
@@ -130,7 +146,10 @@ class Split:
             If nothing of the test part, or of a validation part, is left.
         """
         test, n_test = _known_only(self.test, self.train, "test")
-        sentence = f"{self.sentence} Left out of test: {n_test:,} interactions of users or items unknown to training"
+        sentence = (
+            f"{self.sentence} Left out of test: {n_test:,} interactions of users or items unknown"
+            " to training"
+        )
         if self.validation is None:
             return replace(self, test=test, sentence=f"{sentence}.")
         validation, n_validation = _known_only(self.validation, self.train, "validation")
@@ -138,7 +157,9 @@ class Split:
 
 
 def joined(*parts: Interactions) -> Interactions:
-    """Return several parts of one data set as one; of a pair that stands in several, the last part's counts."""
+    """Return several parts of one data set as one; of a pair that stands in several, the last
+    part's counts.
+    """
     first = parts[0]
     users = np.concatenate([part.user_rows for part in parts])
     items = np.concatenate([part.item_rows for part in parts])
@@ -155,8 +176,8 @@ def joined(*parts: Interactions) -> Interactions:
         first,
         indptr=indptr,
         item_rows=items[keep],
-        values=None if any(v is None for v in values) else np.concatenate(values)[keep],  # type: ignore[arg-type]
-        times=None if any(t is None for t in times) else np.concatenate(times)[keep],  # type: ignore[arg-type]
+        values=_joined(values, keep),
+        times=_joined(times, keep),
         order=np.concatenate([part.order for part in parts])[keep],
     )
 
@@ -167,6 +188,14 @@ def _known_only(part: Part, train: Interactions, name: str) -> tuple[Part, int]:
     if part.candidates is None:
         keep &= train.item_counts[truth.item_rows] > 0
     if not keep.any():
-        raise ArgumentError(f"no interaction of the {name} part is of a user and an item that training knows.")
+        raise ArgumentError(
+            f"no interaction of the {name} part is of a user and an item that training knows."
+        )
     negatives = None if part.negatives is None else part.negatives[keep]
     return replace(part, truth=truth.where(keep), negatives=negatives), int((~keep).sum())
+
+
+def _joined(parts: list[np.ndarray | None], keep: np.ndarray) -> np.ndarray | None:
+    """The kept entries of several columns in one; None where a part has no such column."""
+    present = [part for part in parts if part is not None]
+    return np.concatenate(present)[keep] if len(present) == len(parts) else None

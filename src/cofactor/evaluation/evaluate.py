@@ -18,7 +18,15 @@ from cofactor.data.split import Part, Split
 from cofactor.evaluation import protocol
 from cofactor.evaluation.beyond import Lists
 from cofactor.evaluation.intervals import Summary, ratio_summary, summaries
-from cofactor.evaluation.measure import Question, Standing, ask, offsets, predictions, stand, whole_truth
+from cofactor.evaluation.measure import (
+    Question,
+    Standing,
+    ask,
+    offsets,
+    predictions,
+    stand,
+    whole_truth,
+)
 from cofactor.evaluation.ranking import TIES, Metric, mean_by_user, parse_metrics, ranking_values
 from cofactor.evaluation.rating import Errors, levels_of
 from cofactor.evaluation.result import How, Result
@@ -53,21 +61,22 @@ def evaluate(
     split
         A split, whose test part is measured, or one part (such as ``split.validation``).
     metrics
-        Names such as ``"ndcg@10"``, ``"recall@20"``, ``"auc"``, ``"rmse"``, ``"coverage@10"``, in a list or with commas;
-        None for what suits the model.
+        Names such as ``"ndcg@10"``, ``"recall@20"``, ``"auc"``, ``"rmse"``, ``"coverage@10"``, in a
+        list or with commas; None for what suits the model.
     run
         Seed, threads, progress.
     exclude_seen
-        Whether the items of the users' histories are left out of the answers. A true item that is in the history is then
-        left out of the truth; how many there were is told.
+        Whether the items of the users' histories are left out of the answers. A true item that is
+        in the history is then left out of the truth; how many there were is told.
     candidates
-        Item rows to rank instead of all (int [n]), or a number: that many unseen items are drawn for each true item and it
-        is ranked among them. The latter is labelled as sampled.
+        Item rows to rank instead of all (int [n]), or a number: that many unseen items are drawn
+        for each true item and it is ranked among them. The latter is labelled as sampled.
     full
         Whether to rank all items although the part comes with published negatives.
     groups
-        Metrics for true items of a group only, the ranking being the same: ``"warm"`` (items with and without training
-        interactions), ``"count"`` (by their number, at 0, 1, 2, 5, 10), or names with item rows or masks (bool [n_items]).
+        Metrics for true items of a group only, the ranking being the same: ``"warm"`` (items with
+        and without training interactions), ``"count"`` (by their number, at 0, 1, 2, 5, 10), or
+        names with item rows or masks (bool [n_items]).
     label
         What to call the model in tables; its name if None.
     confidence
@@ -75,7 +84,8 @@ def evaluate(
     resamples
         Bootstrap resamples of the users; 0 for no intervals.
     memory_limit
-        Bytes that a block of scores and its working copy may take (one user's line of scores at the least).
+        Bytes that a block of scores and its working copy may take (one user's line of scores at the
+        least).
 
     Returns
     -------
@@ -89,9 +99,14 @@ def evaluate(
     TraitError
         For rating metrics of a model that predicts no ratings.
     ArgumentError
-        If nothing can be measured: no user has a true item that may be recommended, or the items are others.
+        If nothing can be measured: no user has a true item that may be recommended, or the items
+        are others.
     """
-    part, sentence = (split.test, split.sentence) if isinstance(split, Split) else (split, "one part, given by itself")
+    part, sentence = (
+        (split.test, split.sentence)
+        if isinstance(split, Split)
+        else (split, "one part, given by itself")
+    )
     if not isinstance(part, Part):
         raise ArgumentError(f"split must be a Split or a Part, not {type(split).__name__}.")
     checks.real(confidence, "confidence", above=0, below=1)
@@ -118,7 +133,9 @@ def evaluate(
             seed=run.seed,
             seconds=0.0,
         )
-        return _measured(model, question, wanted, how, by_items, label or model.name, run, memory_limit)
+        return _measured(
+            model, question, wanted, how, by_items, label or model.name, run, memory_limit
+        )
 
 
 def item_groups(groups: str | Groups | None, train: Interactions) -> dict[str, np.ndarray]:
@@ -142,14 +159,19 @@ def item_groups(groups: str | Groups | None, train: Interactions) -> dict[str, n
         for low, above in zip(GROUP_EDGES, (*GROUP_EDGES[1:], None), strict=True):
             last = None if above is None else above - 1
             name = f"{low}" if last == low else f"{low}+" if last is None else f"{low}–{last}"
-            named[f"{name} interaction{'' if name == '1' else 's'}"] = (counts >= low) & (True if last is None else counts <= last)
+            named[f"{name} interaction{'' if name == '1' else 's'}"] = (counts >= low) & (
+                True if last is None else counts <= last
+            )
         return named
     masks = {}
     for name, items in groups.items():
         array = np.asarray(items)
         if array.dtype == np.bool_:
             if array.shape != counts.shape:
-                raise ArgumentError(f"groups[{name!r}] must be a mask of {len(counts)} items, not of shape {array.shape}.")
+                raise ArgumentError(
+                    f"groups[{name!r}] must be a mask of {len(counts)} items, not of shape"
+                    f" {array.shape}."
+                )
             masks[str(name)] = array
         else:
             masks[str(name)] = np.zeros(len(counts), bool)
@@ -159,14 +181,20 @@ def item_groups(groups: str | Groups | None, train: Interactions) -> dict[str, n
 
 def part_fingerprint(part: Part) -> str:
     """Return a SHA-256 (hex) of a part's truth, history, candidates and negatives."""
-    digest = hashlib.sha256((part.truth.fingerprint + part.history.fingerprint + str(part.fold_in)).encode())
+    digest = hashlib.sha256(
+        (part.truth.fingerprint + part.history.fingerprint + str(part.fold_in)).encode()
+    )
     for rows in (part.candidates, part.negatives):
         digest.update(b"-" if rows is None else np.ascontiguousarray(rows).tobytes())
     return digest.hexdigest()
 
 
 def _question(
-    part: Part, metrics: tuple[Metric, ...], exclude_seen: bool, candidates: int | np.ndarray | None, full: bool
+    part: Part,
+    metrics: tuple[Metric, ...],
+    exclude_seen: bool,
+    candidates: int | np.ndarray | None,
+    full: bool,
 ) -> Question:
     if all(m.family == "rating" for m in metrics):
         return whole_truth(part)
@@ -177,26 +205,48 @@ def _sentence(question: Question, exclude_seen: bool, metrics: tuple[Metric, ...
     if all(m.family == "rating" for m in metrics):
         return f"errors of {len(question.items):,} held-out ratings"
     seen = "seen items left out" if exclude_seen else "seen items kept"
-    dropped = f"; {question.dropped:,} true items that may not be recommended were left out" if question.dropped else ""
+    dropped = (
+        f"; {question.dropped:,} true items that may not be recommended were left out"
+        if question.dropped
+        else ""
+    )
     if question.negatives is not None:
-        return f"SAMPLED: each true item among {question.negatives.shape[1]:,} given candidates, not all items{dropped}"
+        return (
+            f"SAMPLED: each true item among {question.negatives.shape[1]:,} given candidates, not"
+            f" all items{dropped}"
+        )
     if question.drawn:
-        return f"SAMPLED: each true item among {question.drawn:,} drawn unseen items, not all items{dropped}"
+        return (
+            f"SAMPLED: each true item among {question.drawn:,} drawn unseen items, not all"
+            f" items{dropped}"
+        )
     return f"full ranking of {question.n_candidates:,} items, {seen}{dropped}"
 
 
 def _measured(
-    model: Recommender, question: Question, metrics: tuple[Metric, ...], how: How,
-    groups: dict[str, np.ndarray], label: str, run: Run, memory_limit: int,
-) -> Result:  # fmt: skip
+    model: Recommender,
+    question: Question,
+    metrics: tuple[Metric, ...],
+    how: How,
+    groups: dict[str, np.ndarray],
+    label: str,
+    run: Run,
+    memory_limit: int,
+) -> Result:
     """All families of metrics, over all items and over each group."""
-    ranking, beyond, rating = (tuple(m for m in metrics if m.family == f) for f in ("ranking", "beyond", "rating"))
+    ranking, beyond, rating = (
+        tuple(m for m in metrics if m.family == f) for f in ("ranking", "beyond", "rating")
+    )
     lists = Lists(beyond, model.data.item_counts, model.data.n_users, question.n_candidates)
-    standing = stand(model, question, ranking, lists, run, memory_limit) if ranking or beyond else None
+    standing = (
+        stand(model, question, ranking, lists, run, memory_limit) if ranking or beyond else None
+    )
     errors, seconds = _errors(model, question.part, run) if rating else (None, 0.0)
     how = replace(how, seconds=seconds + (standing.seconds if standing is not None else 0.0))
 
-    def result(mask: np.ndarray | None, chosen: tuple[Metric, ...], inner: dict[str, Result]) -> Result:
+    def result(
+        mask: np.ndarray | None, chosen: tuple[Metric, ...], inner: dict[str, Result]
+    ) -> Result:
         tables = []
         if standing is not None and (ranking or mask is None):
             tables.append(_ranked(question, standing, ranking, lists, mask))
@@ -205,21 +255,29 @@ def _measured(
         users, values = _joined(tables)
         summary = _summarised(values, users, errors, question.part, rating, mask, how)
         if mask is None:
-            summary.update({name: Summary(v, None, None, len(users)) for name, v in lists.overall().items()})
+            summary.update(
+                {name: Summary(v, None, None, len(users)) for name, v in lists.overall().items()}
+            )
         names = tuple(str(m) for m in chosen)
         ids = question.part.truth.users.take(users)
         values = {name: values[name] for name in names if name in values}
         return Result(label, model.config.to_dict(), names, users, ids, values, summary, how, inner)
 
     inside = tuple(m for m in metrics if m.family != "beyond")
-    return result(None, metrics, {name: result(mask, inside, {}) for name, mask in groups.items() if inside})
+    return result(
+        None, metrics, {name: result(mask, inside, {}) for name, mask in groups.items() if inside}
+    )
 
 
 Table = tuple[np.ndarray, dict[str, np.ndarray]]
 
 
 def _ranked(
-    question: Question, standing: Standing, metrics: tuple[Metric, ...], lists: Lists, mask: np.ndarray | None
+    question: Question,
+    standing: Standing,
+    metrics: tuple[Metric, ...],
+    lists: Lists,
+    mask: np.ndarray | None,
 ) -> Table:
     """The users with true items in the group, and their values."""
     keep = np.ones(len(question.items), bool) if mask is None else mask[question.items]
@@ -230,7 +288,8 @@ def _ranked(
     ranks = standing.ranks[keep]
     beaten = {name: shares[keep] for name, shares in standing.beaten.items()}
     if question.sampled:
-        # Each true item was ranked among candidates of its own: a question of its own, averaged by user.
+        # Each true item was ranked among candidates of its own: a question of its own, averaged by
+        # user.
         alone = np.arange(len(ranks) + 1, dtype=np.int64)
         each = ranking_values(metrics, alone, ranks, beaten)
         values = {name: mean_by_user(indptr, column) for name, column in each.items()}
@@ -244,13 +303,20 @@ def _errors(model: Recommender, part: Part, run: Run) -> tuple[Errors, float]:
     question = whole_truth(part)
     predicted = np.concatenate(list(predictions(model, question, run)))
     levels = levels_of(model.data.values)
-    return Errors(question.indptr, predicted, part.truth.weights, levels), time.perf_counter() - began
+    return (
+        Errors(question.indptr, predicted, part.truth.weights, levels),
+        time.perf_counter() - began,
+    )
 
 
-def _rated(part: Part, errors: Errors, metrics: tuple[Metric, ...], mask: np.ndarray | None) -> Table:
+def _rated(
+    part: Part, errors: Errors, metrics: tuple[Metric, ...], mask: np.ndarray | None
+) -> Table:
     chosen = errors if mask is None else errors.where(mask[part.truth.item_rows])
     some = np.diff(chosen.indptr) > 0
-    return part.user_rows[some], {name: column[some] for name, column in chosen.per_user(metrics).items()}
+    return part.user_rows[some], {
+        name: column[some] for name, column in chosen.per_user(metrics).items()
+    }
 
 
 def _joined(tables: list[Table]) -> Table:
@@ -266,13 +332,24 @@ def _joined(tables: list[Table]) -> Table:
 
 
 def _summarised(
-    values: dict[str, np.ndarray], users: np.ndarray, errors: Errors | None, part: Part,
-    rating: tuple[Metric, ...], mask: np.ndarray | None, how: How,
-) -> dict[str, Summary]:  # fmt: skip
+    values: dict[str, np.ndarray],
+    users: np.ndarray,
+    errors: Errors | None,
+    part: Part,
+    rating: tuple[Metric, ...],
+    mask: np.ndarray | None,
+    how: How,
+) -> dict[str, Summary]:
     """Means over users; for errors the one over all ratings."""
-    draw: dict[str, Any] = {"confidence": how.confidence, "resamples": how.resamples, "seed": how.seed}
+    draw: dict[str, Any] = {
+        "confidence": how.confidence,
+        "resamples": how.resamples,
+        "seed": how.seed,
+    }
     pooled = {str(m) for m in rating}
-    summary = summaries({name: column for name, column in values.items() if name not in pooled}, **draw)
+    summary = summaries(
+        {name: column for name, column in values.items() if name not in pooled}, **draw
+    )
     if errors is not None:
         chosen = errors if mask is None else errors.where(mask[part.truth.item_rows])
         sizes = np.diff(chosen.indptr)

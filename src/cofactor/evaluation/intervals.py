@@ -19,7 +19,8 @@ class Summary:
     Parameters
     ----------
     value
-        The mean over users; of a rating metric the error over all ratings; NaN if it isn't defined for anybody.
+        The mean over users; of a rating metric the error over all ratings; NaN if it isn't defined
+        for anybody.
     low, high
         The interval, or None for metrics of all lists together (coverage, Gini).
     n_users
@@ -55,10 +56,9 @@ def summaries(
         The run's seed.
 
     Notes
-    -----
-    The percentile bootstrap (Efron and Tibshirani 1993, chapter 13): users are drawn with replacement, as many as there
-    are, and the interval is cut from the quantiles of the means. Metrics of the same users share their draws.
-    """
+    ----- The percentile bootstrap (Efron and Tibshirani 1993, chapter 13): users are drawn with
+    replacement, as many as there are, and the interval is cut from the quantiles of the means.
+    Metrics of the same users share their draws."""
     found: dict[str, Summary] = {}
     by_users: dict[bytes, list[str]] = {}
     for name, column in values.items():
@@ -78,7 +78,8 @@ def summaries(
 def ratio_summary(
     sums: np.ndarray, sizes: np.ndarray, *, root: bool, confidence: float, resamples: int, seed: int
 ) -> Summary:
-    """Return an error over all ratings with its interval; the users are drawn, each with all of their ratings.
+    """Return an error over all ratings with its interval; the users are drawn, each with all of
+    their ratings.
 
     Parameters
     ----------
@@ -102,7 +103,9 @@ def resampled(table: np.ndarray, resamples: int, seed: int) -> np.ndarray:
     """Return the bootstrap distribution of the columns' means, float64 [resamples, n_columns]."""
     from cofactor.kernels.cpu.ranking import resampled_means
 
-    return resampled_means(np.ascontiguousarray(table, np.float64), resamples, state64(seed, "evaluation", "bootstrap"))
+    return resampled_means(
+        np.ascontiguousarray(table, np.float64), resamples, state64(seed, "evaluation", "bootstrap")
+    )
 
 
 def cut(means: np.ndarray, confidence: float) -> tuple[list[float | None], list[float | None]]:

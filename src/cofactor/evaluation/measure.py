@@ -1,8 +1,8 @@
 """Asks a model about the users of a part, block by block, and notes where their true items stand.
 
-Scores exist only for a block of users at a time, within a stated bound of memory. Where lists are enough (every metric has
-a cutoff), the model's own top-k answers and no block of scores is made by models with vectors.
-"""
+Scores exist only for a block of users at a time, within a stated bound of memory. Where lists are
+enough (every metric has a cutoff), the model's own top-k answers and no block of scores is made by
+models with vectors."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ from cofactor.retrieval.topk import Exclusions, TopK, best_scores
 
 # Up to this length lists are made by selection; beyond it, counting over all scores is cheaper.
 LONGEST_LIST = 256
-# Blocks of scores that stay in the processor's cache are faster than the largest that memory allows.
+# Blocks of scores that stay in the processor's cache are faster than the largest that memory
+# allows.
 CACHE_BLOCK = 24 * 2**20
 # Of a model that needs no block of scores, this many users are asked at a time.
 MOST_USERS = 8192
@@ -89,8 +90,14 @@ class Question:
         return self.n_items if self.candidates is None else len(self.candidates)
 
     def audience(self, model: Recommender, users: np.ndarray) -> Audience:
-        """Return users as the model sees them: by their trained row, or folded in from their history."""
-        return model.fold_in(self.histories.take(users)) if self.part.fold_in else model.audience(users)
+        """Return users as the model sees them: by their trained row, or folded in from their
+        history.
+        """
+        return (
+            model.fold_in(self.histories.take(users))
+            if self.part.fold_in
+            else model.audience(users)
+        )
 
     @cached_property
     def histories(self) -> Histories:
@@ -107,7 +114,8 @@ class Standing:
     ranks
         int32 [n_truth], from 0; -1 where an item isn't in the list or is never recommended.
     beaten
-        By the name of an AUC metric, the share of negatives below each true item, float64 [n_truth].
+        By the name of an AUC metric, the share of negatives below each true item, float64
+        [n_truth].
     seconds
         How long it took, the model's scoring included.
     """
@@ -117,7 +125,13 @@ class Standing:
     seconds: float = 0.0
 
 
-def ask(part: Part, *, exclude_seen: bool, candidates: int | np.ndarray | None = None, full: bool = False) -> Question:
+def ask(
+    part: Part,
+    *,
+    exclude_seen: bool,
+    candidates: int | np.ndarray | None = None,
+    full: bool = False,
+) -> Question:
     """Make the question that a part asks.
 
     Parameters
@@ -133,8 +147,16 @@ def ask(part: Part, *, exclude_seen: bool, candidates: int | np.ndarray | None =
     """
     truth = part.truth
     n_items = truth.n_items
-    drawn = checks.integer(candidates, "candidates", low=1) if candidates is not None and np.ndim(candidates) == 0 else 0
-    rows = part.candidates if candidates is None or drawn else np.unique(checks.rows(candidates, "candidates", n_items))
+    drawn = (
+        checks.integer(candidates, "candidates", low=1)
+        if candidates is not None and np.ndim(candidates) == 0
+        else 0
+    )
+    rows = (
+        part.candidates
+        if candidates is None or drawn
+        else np.unique(checks.rows(candidates, "candidates", n_items))
+    )
     keep = np.ones(len(truth), bool)
     if rows is not None:
         allowed = np.zeros(n_items, bool)
@@ -146,7 +168,10 @@ def ask(part: Part, *, exclude_seen: bool, candidates: int | np.ndarray | None =
     sizes = np.bincount(truth.user_rows[positions], minlength=truth.n_users)
     users = np.flatnonzero(sizes).astype(np.int32)
     if len(users) == 0:
-        raise ArgumentError("there is no user with a true item that may be recommended, so there is nothing to measure.")
+        raise ArgumentError(
+            "there is no user with a true item that may be recommended, so there is nothing to"
+            " measure."
+        )
     nothing = np.zeros(truth.n_users + 1, np.int64), np.zeros(0, np.int32)
     negatives = None
     if part.negatives is not None and not full and not drawn:
@@ -166,7 +191,12 @@ def ask(part: Part, *, exclude_seen: bool, candidates: int | np.ndarray | None =
 
 
 def stand(
-    model: Recommender, question: Question, metrics: Sequence[Metric], lists: Lists, run: Run, memory_limit: int
+    model: Recommender,
+    question: Question,
+    metrics: Sequence[Metric],
+    lists: Lists,
+    run: Run,
+    memory_limit: int,
 ) -> Standing:
     """Ask the model about all users, and note where their true items stand.
 
@@ -203,7 +233,9 @@ def stand(
 
 
 def block_size(model: Recommender, question: Question, by_lists: bool, memory_limit: int) -> int:
-    """Return how many users to ask at a time, such that two blocks of scores stay within the limit."""
+    """Return how many users to ask at a time, such that two blocks of scores stay within the
+    limit.
+    """
     if by_lists and model._dots() is not None:
         return MOST_USERS
     line = 4 * (question.n_items if by_lists or question.sampled else question.n_candidates)
@@ -228,7 +260,9 @@ class _Asker:
         asked = self.question
         users, (start, stop), indptr = self._truth(block)
         top = self._topk(asked.audience(self.model, users), take_rows(*asked.seen, users))
-        standing.ranks[start:stop] = list_ranks(top.rows, top.count, indptr, asked.items[start:stop])
+        standing.ranks[start:stop] = list_ranks(
+            top.rows, top.count, indptr, asked.items[start:stop]
+        )
         self._add(top)
 
     def by_scores(self, block: slice, standing: Standing) -> None:
@@ -245,12 +279,20 @@ class _Asker:
             self._among_all(block, scores, (indptr, items), seen, standing)
 
     def _among_all(
-        self, block: slice, scores: np.ndarray, truth: Exclusions, seen: Exclusions, standing: Standing
+        self,
+        block: slice,
+        scores: np.ndarray,
+        truth: Exclusions,
+        seen: Exclusions,
+        standing: Standing,
     ) -> None:
         from cofactor.kernels.cpu.ranking import candidate_ranks, positive_ranks
 
         if self.question.candidates is not None:
-            truth, seen = (narrowed(csr, self.question.candidates, self.question.n_items) for csr in (truth, seen))
+            truth, seen = (
+                narrowed(csr, self.question.candidates, self.question.n_items)
+                for csr in (truth, seen)
+            )
         start, stop = self.question.indptr[block.start], self.question.indptr[block.stop]
         full = any(m.kind == "auc" for m in self.aucs)
         ranks, beaten = positive_ranks(scores, *truth, *seen, max(self.longest, 1), full)
@@ -260,18 +302,29 @@ class _Asker:
             if metric.kind == "auc_sampled":
                 count = metric.cutoff or DRAWN_FOR_AUC
                 users = np.arange(len(scores))
-                drawn = self._drawn(users, block.start, united(truth, seen), scores.shape[1], count, str(metric))
+                drawn = self._drawn(
+                    users, block.start, united(truth, seen), scores.shape[1], count, str(metric)
+                )
                 _, beaten = candidate_ranks(scores, owners, truth[1], drawn[owners])
             standing.beaten[str(metric)][start:stop] = beaten
         if self.lists.longest:
-            top = best_scores(scores, self.lists.longest, excluded=seen, n_threads=self.run.n_threads)
+            top = best_scores(
+                scores, self.lists.longest, excluded=seen, n_threads=self.run.n_threads
+            )
             if self.question.candidates is not None:
-                rows = np.where(top.rows >= 0, self.question.candidates[top.rows], -1).astype(np.int32)
+                rows = np.where(top.rows >= 0, self.question.candidates[top.rows], -1).astype(
+                    np.int32
+                )
                 top = TopK(rows, top.scores, top.count)
             self._add(top)
 
     def _among_few(
-        self, block: slice, scores: np.ndarray, truth: Exclusions, seen: Exclusions, standing: Standing
+        self,
+        block: slice,
+        scores: np.ndarray,
+        truth: Exclusions,
+        seen: Exclusions,
+        standing: Standing,
     ) -> None:
         from cofactor.kernels.cpu.ranking import candidate_ranks
 
@@ -281,10 +334,14 @@ class _Asker:
         if asked.negatives is not None:
             negatives = asked.negatives[start:stop]
         elif asked.candidates is None:
-            negatives = self._drawn(owners, int(start), united(truth, seen), asked.n_items, asked.drawn, "candidates")
+            negatives = self._drawn(
+                owners, int(start), united(truth, seen), asked.n_items, asked.drawn, "candidates"
+            )
         else:
             forbidden = narrowed(united(truth, seen), asked.candidates, asked.n_items)
-            places = self._drawn(owners, int(start), forbidden, len(asked.candidates), asked.drawn, "candidates")
+            places = self._drawn(
+                owners, int(start), forbidden, len(asked.candidates), asked.drawn, "candidates"
+            )
             negatives = np.where(places >= 0, asked.candidates[places], -1).astype(np.int32)
         ranks, beaten = candidate_ranks(scores, owners, truth[1], negatives)
         standing.ranks[start:stop] = ranks
@@ -292,12 +349,22 @@ class _Asker:
             standing.beaten[str(metric)][start:stop] = beaten
         if self.lists.longest:
             k, threads = self.lists.longest, self.run.n_threads
-            self._add(best_scores(scores, k, excluded=seen, allowed=self._allowed, n_threads=threads))
+            self._add(
+                best_scores(scores, k, excluded=seen, allowed=self._allowed, n_threads=threads)
+            )
 
     def _drawn(
-        self, owners: np.ndarray, first: int, forbidden: Exclusions, n_items: int, count: int, purpose: str
+        self,
+        owners: np.ndarray,
+        first: int,
+        forbidden: Exclusions,
+        n_items: int,
+        count: int,
+        purpose: str,
     ) -> np.ndarray:
-        """Distinct unseen items for each query; query ``first`` + q has its own stream, so blocks don't matter."""
+        """Distinct unseen items for each query; query ``first`` + q has its own stream, so
+        blocks don't matter.
+        """
         from cofactor.kernels.cpu.ranking import draw_negatives
 
         seed = (state64(self.run.seed, "evaluation", purpose) + first * _STREAM) % 2**64
@@ -311,7 +378,9 @@ class _Asker:
 
     def _topk(self, audience: Audience, seen: Exclusions) -> TopK:
         k = max(self.longest, self.lists.longest, 1)
-        return self.model.topk(audience, k, excluded=seen, allowed=self._allowed, n_threads=self.run.n_threads)
+        return self.model.topk(
+            audience, k, excluded=seen, allowed=self._allowed, n_threads=self.run.n_threads
+        )
 
     def _add(self, top: TopK) -> None:
         if self.lists.longest:
@@ -332,7 +401,9 @@ def predictions(model: Recommender, question: Question, run: Run) -> Iterator[np
         users = question.users[start : start + MOST_USERS]
         indptr = question.indptr[start : start + len(users) + 1]
         which = np.repeat(np.arange(len(users)), np.diff(indptr))
-        yield model._predict(question.audience(model, users).states, which, question.items[indptr[0] : indptr[-1]])
+        yield model._predict(
+            question.audience(model, users).states, which, question.items[indptr[0] : indptr[-1]]
+        )
 
 
 def offsets(sizes: np.ndarray) -> np.ndarray:
@@ -360,7 +431,9 @@ def contains(data: Interactions, user_rows: np.ndarray, item_rows: np.ndarray) -
 
 
 def narrowed(csr: Exclusions, candidates: np.ndarray, n_items: int) -> Exclusions:
-    """Return a CSR of items as positions among the ``candidates`` (ascending); other items fall out."""
+    """Return a CSR of items as positions among the ``candidates`` (ascending); other items fall
+    out.
+    """
     indptr, items = csr
     position = np.full(n_items, -1, np.int32)
     position[candidates] = np.arange(len(candidates), dtype=np.int32)
@@ -372,18 +445,28 @@ def narrowed(csr: Exclusions, candidates: np.ndarray, n_items: int) -> Exclusion
 
 def united(first: Exclusions, second: Exclusions) -> Exclusions:
     """Return the rows of two disjoint CSRs put together, ascending within a row."""
-    owners = [np.repeat(np.arange(len(indptr) - 1), np.diff(indptr)) for indptr, _ in (first, second)]
+    owners = [
+        np.repeat(np.arange(len(indptr) - 1), np.diff(indptr)) for indptr, _ in (first, second)
+    ]
     owner, item = np.concatenate(owners), np.concatenate([first[1], second[1]])
     order = np.lexsort((item, owner))
     return first[0] + second[0], item[order].astype(np.int32, copy=False)
 
 
 def whole_truth(part: Part) -> Question:
-    """Return the question of rating metrics: every held-out rating, whatever was seen or may be recommended."""
+    """Return the question of rating metrics: every held-out rating, whatever was seen or may be
+    recommended.
+    """
     sizes: Any = part.truth.user_counts
     users = part.user_rows
     nothing = np.zeros(part.truth.n_users + 1, np.int64), np.zeros(0, np.int32)
     return Question(
-        part=part, users=users, indptr=offsets(sizes[users]), items=part.truth.item_rows,
-        positions=np.arange(len(part.truth)), seen=nothing, candidates=None, dropped=0,
-    )  # fmt: skip
+        part=part,
+        users=users,
+        indptr=offsets(sizes[users]),
+        items=part.truth.item_rows,
+        positions=np.arange(len(part.truth)),
+        seen=nothing,
+        candidates=None,
+        dropped=0,
+    )

@@ -27,7 +27,14 @@ RANKING = {
 }
 RATING = dict.fromkeys(("rmse", "mse", "mae", "rmse_rounded", "mse_rounded", "mae_rounded"), "no")
 BEYOND = dict.fromkeys(("coverage", "novelty", "gini", "popularity"), "must")
-SYNONYMS = {"hr": "hit", "hit_rate": "hit", "hitrate": "hit", "prec": "precision", "ap": "map", "rr": "mrr"}
+SYNONYMS = {
+    "hr": "hit",
+    "hit_rate": "hit",
+    "hitrate": "hit",
+    "prec": "precision",
+    "ap": "map",
+    "rr": "mrr",
+}
 LOWER_IS_BETTER = frozenset({*RATING, "gini", "popularity"})
 # "No cutoff": beyond any catalogue, and within int32.
 WHOLE = 2**31 - 1
@@ -42,8 +49,8 @@ class Metric:
     kind
         A name of the table in ``docs/evaluation.md``: ``"ndcg"``, ``"recall"``, ``"rmse"`` ...
     cutoff
-        How many places of the list count; None for the whole ranking. For ``auc_sampled`` it is the number of items
-        drawn per user instead (None: 100).
+        How many places of the list count; None for the whole ranking. For ``auc_sampled`` it is the
+        number of items drawn per user instead (None: 100).
     """
 
     kind: str
@@ -54,7 +61,9 @@ class Metric:
 
     @property
     def family(self) -> str:
-        """``"ranking"``, ``"rating"`` or ``"beyond"`` (what lists are like apart from being right)."""
+        """``"ranking"``, ``"rating"`` or ``"beyond"`` (what lists are like apart from being
+        right).
+        """
         return "ranking" if self.kind in RANKING else "rating" if self.kind in RATING else "beyond"
 
     @property
@@ -86,7 +95,8 @@ def parse_metric(name: str) -> Metric:
     kind = SYNONYMS.get(kind, kind)
     known = {**RANKING, **RATING, **BEYOND}
     if kind not in known:
-        # The cutoff is given to every name that can have one, so that the names are compared and not the numbers.
+        # The cutoff is given to every name that can have one, so that the names are compared and
+        # not the numbers.
         cut = {n: rule == "must" or (at and rule == "may") for n, rule in known.items()}
         raise unknown_name("metric", name, [f"{n}@{text or 10}" if cut[n] else n for n in known])
     rule = known[kind]
@@ -97,12 +107,16 @@ def parse_metric(name: str) -> Metric:
     if not at:
         return Metric(kind)
     if not re.fullmatch(r"[0-9]{1,9}", text) or int(text) < 1:
-        raise ArgumentError(f"the cutoff of {name!r} must be an integer of at least 1, not {text!r}.")
+        raise ArgumentError(
+            f"the cutoff of {name!r} must be an integer of at least 1, not {text!r}."
+        )
     return Metric(kind, int(text))
 
 
 def parse_metrics(names: str | Iterable[str]) -> tuple[Metric, ...]:
-    """Read several metrics, from a list or from one string with commas; a repeated one counts once."""
+    """Read several metrics, from a list or from one string with commas; a repeated one counts
+    once.
+    """
     listed = names.split(",") if isinstance(names, str) else list(names)
     metrics = tuple(dict.fromkeys(parse_metric(name) for name in listed))
     if not metrics:
@@ -123,16 +137,19 @@ def ranking_values(
     metrics
         Ranking metrics.
     indptr
-        int64 [n_users + 1]: the true items of user u are the positions ``indptr[u]:indptr[u + 1]``; none is empty.
+        int64 [n_users + 1]: the true items of user u are the positions ``indptr[u]:indptr[u + 1]``;
+        none is empty.
     ranks
         int32 [n_truth], from 0; -1 for an item that isn't in the list or the ranking.
     beaten
-        For ``"auc"`` and ``"auc_sampled@n"`` the share of negatives below each true item, float64 [n_truth].
+        For ``"auc"`` and ``"auc_sampled@n"`` the share of negatives below each true item, float64
+        [n_truth].
 
     Returns
     -------
     dict
-        For each metric's name its values, float64 [n_users]; NaN where it isn't defined (AUC without negatives).
+        For each metric's name its values, float64 [n_users]; NaN where it isn't defined (AUC
+        without negatives).
     """
     from cofactor.kernels.cpu.ranking import rank_metrics
 
@@ -165,7 +182,9 @@ def ranking_values(
 
 
 def mean_by_user(indptr: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Return the mean over each user's positions, float64 [n_users]; NaN where one is NaN or there is none."""
+    """Return the mean over each user's positions, float64 [n_users]; NaN where one is NaN or
+    there is none.
+    """
     n_users = len(indptr) - 1
     sizes = np.diff(indptr)
     owners = np.repeat(np.arange(n_users), sizes)
@@ -189,7 +208,8 @@ def evaluate_lists(
     count
         int32 [n_users]: how many of them there are.
     truth_indptr, truth_items
-        The true items of the same users as CSR: int64 [n_users + 1], and int32 ascending within a user.
+        The true items of the same users as CSR: int64 [n_users + 1], and int32 ascending within a
+        user.
     metrics
         Ranking metrics, except AUC, which a list can't tell.
 
@@ -203,10 +223,15 @@ def evaluate_lists(
     wanted = parse_metrics(metrics)
     for metric in wanted:
         if metric.family != "ranking" or metric.kind.startswith("auc"):
-            raise ArgumentError(f"a list can't tell {metric}; ask for one of ndcg, recall, precision, map, mrr, hit.")
+            raise ArgumentError(
+                f"a list can't tell {metric}; ask for one of ndcg, recall, precision, map, mrr,"
+                " hit."
+            )
     checks.integer(np.ndim(rows), "the rank of rows", low=2, high=2)
     longest = np.shape(rows)[1]
-    if any(m.cutoff is not None and m.cutoff > longest for m in wanted) and np.any(np.asarray(count) == longest):
+    if any(m.cutoff is not None and m.cutoff > longest for m in wanted) and np.any(
+        np.asarray(count) == longest
+    ):
         raise ArgumentError(f"the lists end at {longest}; ask for cutoffs up to that.")
     indptr = np.ascontiguousarray(truth_indptr, np.int64)
     items = np.ascontiguousarray(truth_items, np.int32)

@@ -36,7 +36,9 @@ class Errors:
     def __post_init__(self) -> None:
         bad = np.count_nonzero(~np.isfinite(self.predicted))
         if bad:
-            raise TrainingError(f"{bad} of {len(self.predicted)} predicted ratings are NaN or infinite.")
+            raise TrainingError(
+                f"{bad} of {len(self.predicted)} predicted ratings are NaN or infinite."
+            )
 
     def sums(self, metric: Metric) -> np.ndarray:
         """Return each user's sum of squared or absolute errors, float64 [n_users]."""
@@ -49,32 +51,44 @@ class Errors:
         return np.bincount(owners, weights=each, minlength=len(self.indptr) - 1)
 
     def rounded(self, predicted: np.ndarray) -> np.ndarray:
-        """Return each prediction's nearest step of the scale; halfway between two, the higher one."""
+        """Return each prediction's nearest step of the scale; halfway between two, the higher
+        one.
+        """
         if self.levels is None or len(self.levels) == 0:
-            raise ArgumentError("these ratings have no steps to round to; leave the _rounded metrics out.")
+            raise ArgumentError(
+                "these ratings have no steps to round to; leave the _rounded metrics out."
+            )
         between = (self.levels[1:] + self.levels[:-1]) / 2
         found: np.ndarray = self.levels[np.searchsorted(between, predicted, side="right")]
         return found
 
     def where(self, keep: np.ndarray) -> Errors:
-        """Return the pairs for which ``keep`` (bool [n]) holds; the users stay, some perhaps without pairs."""
+        """Return the pairs for which ``keep`` (bool [n]) holds; the users stay, some perhaps
+        without pairs.
+        """
         owners = np.repeat(np.arange(len(self.indptr) - 1), np.diff(self.indptr))
         indptr = np.zeros(len(self.indptr), np.int64)
         np.cumsum(np.bincount(owners[keep], minlength=len(self.indptr) - 1), out=indptr[1:])
         return Errors(indptr, self.predicted[keep], self.true[keep], self.levels)
 
     def per_user(self, metrics: Iterable[Metric]) -> dict[str, np.ndarray]:
-        """Return each user's own error, float64 [n_users]; of RMSE it is the root of the user's mean square."""
+        """Return each user's own error, float64 [n_users]; of RMSE it is the root of the user's
+        mean square.
+        """
         sizes = np.diff(self.indptr)
         found = {}
         for metric in metrics:
-            means = np.divide(self.sums(metric), sizes, out=np.full(len(sizes), np.nan), where=sizes > 0)
+            means = np.divide(
+                self.sums(metric), sizes, out=np.full(len(sizes), np.nan), where=sizes > 0
+            )
             found[str(metric)] = np.sqrt(means) if metric.kind.startswith("rmse") else means
         return found
 
 
 def levels_of(values: np.ndarray | None) -> np.ndarray | None:
-    """Return the distinct values of a rating scale, float64 ascending; None if there are too many to be steps."""
+    """Return the distinct values of a rating scale, float64 ascending; None if there are too
+    many to be steps.
+    """
     if values is None or len(values) == 0:
         return None
     distinct = np.unique(values).astype(np.float64)

@@ -1,4 +1,6 @@
-"""What an evaluation gives back: per-user values, summaries with intervals, and how it was measured."""
+"""What an evaluation gives back: per-user values, summaries with intervals, and how it was
+measured.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,8 @@ class How:
     protocol
         What was ranked, in one sentence: all items, or sampled ones.
     sampled
-        Whether true items were ranked among a few candidates only. Such numbers are not those of the full ranking.
+        Whether true items were ranked among a few candidates only. Such numbers are not those of
+        the full ranking.
     exclude_seen
         Whether the items of the history were left out of the answers.
     ties
@@ -72,8 +75,8 @@ class Result:
     user_ids
         Their outside ids, in the same order.
     values
-        For each metric that users have, float64 [n_users]; NaN where it isn't defined. Metrics of all lists together
-        (coverage, Gini) have none.
+        For each metric that users have, float64 [n_users]; NaN where it isn't defined. Metrics of
+        all lists together (coverage, Gini) have none.
     summary
         For each metric its value and interval.
     how
@@ -120,8 +123,15 @@ class Result:
         }
 
     def to_arrow(self) -> pa.Table:
-        """Return the per-user values as an Arrow table: ``user_id`` and a column for each metric."""
-        return pa.table({"user_id": self.user_ids, **{name: pa.array(column) for name, column in self.values.items()}})
+        """Return the per-user values as an Arrow table: ``user_id`` and a column for each
+        metric.
+        """
+        return pa.table(
+            {
+                "user_id": self.user_ids,
+                **{name: pa.array(column) for name, column in self.values.items()},
+            }
+        )
 
     def to_pandas(self) -> Any:
         """Return the per-user values as a pandas DataFrame (pandas must be installed)."""

@@ -70,8 +70,9 @@ class Comparison:
     def __repr__(self) -> str:
         verdict = f"{self.better} is better" if self.better else "no significant difference"
         return (
-            f"{self.metric}: {self.first} − {self.second} = {self.difference:+.4f} [{self.low:+.4f}, {self.high:+.4f}], "
-            f"p = {self.p_adjusted:.2g} ({self.test}, {self.correction}), {self.n_users:,} users: {verdict}"
+            f"{self.metric}: {self.first} − {self.second} = {self.difference:+.4f}"
+            f" [{self.low:+.4f}, {self.high:+.4f}], p = {self.p_adjusted:.2g} ({self.test},"
+            f" {self.correction}), {self.n_users:,} users: {verdict}"
         )
 
 
@@ -97,8 +98,8 @@ def compare(
     baseline
         The label of the one that all others are compared with; None compares every pair.
     test
-        ``"t"`` (paired t-test), ``"wilcoxon"`` (signed ranks; users with equal values are left out, as Wilcoxon did) or
-        ``"bootstrap"`` (of the mean difference, shifted to zero).
+        ``"t"`` (paired t-test), ``"wilcoxon"`` (signed ranks; users with equal values are left out,
+        as Wilcoxon did) or ``"bootstrap"`` (of the mean difference, shifted to zero).
     correction
         ``"holm"`` over all comparisons returned together (Holm 1979), or ``"none"``.
     confidence
@@ -119,9 +120,8 @@ def compare(
         If the results can't be compared; it says why.
 
     Notes
-    -----
-    Urbano, Lima and Hanjalic (2019, SIGIR) find the paired t-test the most dependable of these on ranking metrics.
-    """
+    ----- Urbano, Lima and Hanjalic (2019, SIGIR) find the paired t-test the most dependable of
+    these on ranking metrics."""
     checks.choice(test, "test", TESTS)
     checks.choice(correction, "correction", ("holm", "none"))
     checks.real(confidence, "confidence", above=0, below=1)
@@ -140,11 +140,25 @@ def compare(
             difference = _paired(by_label[first], by_label[second], name)
             found.append((name, first, second, difference))
     drawn = [_interval(d, confidence, resamples, seed) for *_, d in found]
-    ps = np.array([_p_value(d, test, means) for (*_, d), (_, _, means) in zip(found, drawn, strict=True)])
+    ps = np.array(
+        [_p_value(d, test, means) for (*_, d), (_, _, means) in zip(found, drawn, strict=True)]
+    )
     adjusted = holm(ps) if correction == "holm" else ps
     return [
-        _comparison(name, first, second, d, (low, high), (float(p), float(q)), test, correction, 1 - confidence)
-        for (name, first, second, d), (low, high, _), p, q in zip(found, drawn, ps, adjusted, strict=True)
+        _comparison(
+            name,
+            first,
+            second,
+            d,
+            (low, high),
+            (float(p), float(q)),
+            test,
+            correction,
+            1 - confidence,
+        )
+        for (name, first, second, d), (low, high, _), p, q in zip(
+            found, drawn, ps, adjusted, strict=True
+        )
     ]
 
 
@@ -152,9 +166,8 @@ def holm(p: np.ndarray) -> np.ndarray:
     """Return p-values adjusted by Holm's step-down method, float64 [n]; NaN counts as no test.
 
     Notes
-    -----
-    With p_(1) <= ... <= p_(m): adjusted_(i) = max over j <= i of min(1, (m - j + 1) p_(j)) (Holm 1979).
-    """
+    ----- With p_(1) <= ... <= p_(m): adjusted_(i) = max over j <= i of min(1, (m - j + 1) p_(j))
+    (Holm 1979)."""
     adjusted = np.array(p, np.float64)
     tested = np.flatnonzero(~np.isnan(adjusted))
     order = tested[np.argsort(adjusted[tested], kind="stable")]
@@ -164,7 +177,8 @@ def holm(p: np.ndarray) -> np.ndarray:
 
 
 def p_value(difference: np.ndarray, test: str, *, resamples: int = 2000, seed: int = 0) -> float:
-    """Return the two-sided p-value of paired differences, float64 [n_users]; NaN for fewer than two users.
+    """Return the two-sided p-value of paired differences, float64 [n_users]; NaN for fewer than two
+    users.
 
     Parameters
     ----------
@@ -176,7 +190,11 @@ def p_value(difference: np.ndarray, test: str, *, resamples: int = 2000, seed: i
         Of the bootstrap, whose smallest p-value is 1 / (resamples + 1).
     """
     checks.choice(test, "test", TESTS)
-    means = resampled(difference[:, None], resamples, seed)[:, 0] if test == "bootstrap" and len(difference) else None
+    means = (
+        resampled(difference[:, None], resamples, seed)[:, 0]
+        if test == "bootstrap" and len(difference)
+        else None
+    )
     return _p_value(difference, test, means)
 
 
@@ -193,19 +211,26 @@ def _p_value(difference: np.ndarray, test: str, means: np.ndarray | None) -> flo
         return (1 + beyond) / (1 + len(means))
     from scipy import stats
 
-    # Ranks are given to differences; numbers that differ by rounding alone would be different ranks.
-    return float(stats.wilcoxon(np.round(difference, 12), zero_method="wilcox", method="approx").pvalue)
+    # Ranks are given to differences; numbers that differ by rounding alone would be different
+    # ranks.
+    return float(
+        stats.wilcoxon(np.round(difference, 12), zero_method="wilcox", method="approx").pvalue
+    )
 
 
 def _paired(first: Result, second: Result, name: str) -> np.ndarray:
     """First less second for the users that both have a value for."""
-    _, here, there = np.intersect1d(first.user_rows, second.user_rows, assume_unique=True, return_indices=True)
+    _, here, there = np.intersect1d(
+        first.user_rows, second.user_rows, assume_unique=True, return_indices=True
+    )
     difference = first.values[name][here] - second.values[name][there]
     return difference[~np.isnan(difference)]
 
 
 def _t_test(difference: np.ndarray) -> float:
-    """Student's paired t-test; equal differences leave no doubt, where SciPy's warns of lost precision."""
+    """Student's paired t-test; equal differences leave no doubt, where SciPy's warns of lost
+    precision.
+    """
     from scipy.special import stdtr
 
     n, mean, spread = len(difference), difference.mean(), difference.std(ddof=1)
@@ -225,16 +250,33 @@ def _interval(
 
 
 def _comparison(
-    metric: str, first: str, second: str, difference: np.ndarray, interval: tuple[float, float],
-    ps: tuple[float, float], test: str, correction: str, alpha: float,
-) -> Comparison:  # fmt: skip
+    metric: str,
+    first: str,
+    second: str,
+    difference: np.ndarray,
+    interval: tuple[float, float],
+    ps: tuple[float, float],
+    test: str,
+    correction: str,
+    alpha: float,
+) -> Comparison:
     mean = float(difference.mean()) if len(difference) else math.nan
     significant = bool(ps[1] < alpha)
     better = None
     if significant and mean != 0:
         better = first if (mean > 0) != parse_metric(metric).lower_is_better else second
     return Comparison(
-        metric, first, second, mean, *interval, *ps, significant, len(difference), test, correction, better
+        metric,
+        first,
+        second,
+        mean,
+        *interval,
+        *ps,
+        significant,
+        len(difference),
+        test,
+        correction,
+        better,
     )
 
 
@@ -256,11 +298,17 @@ def _require_comparable(results: Sequence[Result]) -> None:
         raise ArgumentError("give at least two results to compare.")
     labels = [r.model for r in results]
     if len(set(labels)) < len(labels):
-        raise ArgumentError(f"the results need different labels, not {labels}; give evaluate(..., label=...).")
+        raise ArgumentError(
+            f"the results need different labels, not {labels}; give evaluate(..., label=...)."
+        )
     one = results[0]
     for other in results[1:]:
         names = f"{one.model!r} and {other.model!r}"
         if one.how.fingerprint != other.how.fingerprint:
-            raise ArgumentError(f"{names} were measured on different splits, so they can't be compared.")
+            raise ArgumentError(
+                f"{names} were measured on different splits, so they can't be compared."
+            )
         if one.how.protocol != other.how.protocol:
-            raise ArgumentError(f"{names} were measured differently: {one.how.protocol}; {other.how.protocol}.")
+            raise ArgumentError(
+                f"{names} were measured differently: {one.how.protocol}; {other.how.protocol}."
+            )

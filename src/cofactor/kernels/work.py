@@ -1,4 +1,6 @@
-"""Work that runs kernels: with its run's native threads, and telling who waits for it when kernels are compiled."""
+"""Work that runs kernels: with its run's native threads, and telling who waits for it when
+kernels are compiled.
+"""
 
 from __future__ import annotations
 

@@ -10,24 +10,28 @@ import pyarrow as pa
 
 
 class RankedTable:
-    """A ranking for each of several questions: who or what was asked about, rank, answer, title, score.
+    """A ranking for each of several questions: who or what was asked about, rank, answer, title,
+    score.
 
     Parameters
     ----------
     table
-        Arrow table with the columns ``<asked>``, ``rank`` (int32, from 1), ``<answer>``, ``title`` (only where titles are
-        known) and ``score`` (float32); by question, then by rank.
+        Arrow table with the columns ``<asked>``, ``rank`` (int32, from 1), ``<answer>``, ``title``
+        (only where titles are known) and ``score`` (float32); by question, then by rank.
     asked
-        The name of the column with the questions: ``"user_id"``, ``"item_id"`` or ``"history"`` (its number, from 0).
+        The name of the column with the questions: ``"user_id"``, ``"item_id"`` or ``"history"``
+        (its number, from 0).
     answer
-        The name of the column with the answers: ``"item_id"``, ``"user_id"``, ``"similar_item_id"`` ...
+        The name of the column with the answers: ``"item_id"``, ``"user_id"``, ``"similar_item_id"``
+        ...
     """
 
     def __init__(self, table: pa.Table, *, asked: str, answer: str) -> None:
         self._table = table
         self.asked = asked
         self.answer = answer
-        # Set where a model with content recommends: the share of the lines whose item nobody has had yet.
+        # Set where a model with content recommends: the share of the lines whose item nobody has
+        # had yet.
         self.cold_share: float | None = None
 
     def __len__(self) -> int:
@@ -71,9 +75,18 @@ class RankedTable:
         shown = self._table.slice(0, 20).to_pylist()
         names = self._table.column_names
         lines = [[_cell(row[name]) for name in names] for row in shown]
-        widths = [max(len(name), *(len(line[n]) for line in lines), 0) for n, name in enumerate(names)]
-        text = "\n".join("  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in [names, *lines])
-        cold = f"\n{self.cold_share:.0%} of the lines are items without interactions" if self.cold_share else ""
+        widths = [
+            max(len(name), *(len(line[n]) for line in lines), 0) for n, name in enumerate(names)
+        ]
+        text = "\n".join(
+            "  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip()
+            for line in [names, *lines]
+        )
+        cold = (
+            f"\n{self.cold_share:.0%} of the lines are items without interactions"
+            if self.cold_share
+            else ""
+        )
         return text + (f"\n… {len(self) - 20:,} more lines" if len(self) > 20 else "") + cold
 
 
@@ -103,8 +116,8 @@ class Explanation:
     rest
         What belongs to no single past item: biases, the mean.
     features
-        In models with content, for the item's words and features: what each adds to the part of the score that comes from content,
-        the largest first.
+        In models with content, for the item's words and features: what each adds to the part of the
+        score that comes from content, the largest first.
     """
 
     item: Any
@@ -120,7 +133,9 @@ class Explanation:
         more = [f"  … {len(self.reasons) - 10} more past items"] if len(self.reasons) > 10 else []
         words = ", ".join(f"{r.title} {r.contribution:+.3f}" for r in self.features[:8])
         content = [f"  by its words and features: {words}"] if words else []
-        return "\n".join([head, *lines, *more, f"  {self.rest:+.4f}  belongs to no single item", *content])
+        return "\n".join(
+            [head, *lines, *more, f"  {self.rest:+.4f}  belongs to no single item", *content]
+        )
 
 
 def _cell(value: Any) -> str:

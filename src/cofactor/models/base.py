@@ -1,8 +1,8 @@
 """Recommenders: what people ask of models by outside ids, written once for all of them.
 
-Recommending, filters, similar items, new items, explanations: these calls take and give ids, and outside ids end here. What a model
-has to bring, and what evaluation and services ask of it by rows, is in `row_model`.
-"""
+Recommending, filters, similar items, new items, explanations: these calls take and give ids, and
+outside ids end here. What a model has to bring, and what evaluation and services ask of it by rows,
+is in `row_model`."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Audience", "Recommender", "States"]
 
-# This many users are asked about at a time: 4 MiB of scores for each thousand items, where scores are held at all.
+# This many users are asked about at a time: 4 MiB of scores for each thousand items, where scores
+# are held at all.
 BLOCK = 1024
 
 # Questions as a column, and the audiences of their blocks with where each begins.
@@ -68,24 +69,26 @@ class Recommender(RowModel):
         k
             How many items at most; fewer come back only where fewer may be recommended.
         history
-            Instead of users: one list of item ids, oldest first, a mapping of item id to value, or several of them.
+            Instead of users: one list of item ids, oldest first, a mapping of item id to value, or
+            several of them.
         features
-            Somebody of whom a profile is known, a mapping of the profiles' columns, or a list of them; beside a history or alone.
-            For models that were fitted with profiles.
+            Somebody of whom a profile is known, a mapping of the profiles' columns, or a list of
+            them; beside a history or alone. For models that were fitted with profiles.
         exclude_seen
             Whether items that a user had are left out.
         filters
             Which items may come back.
         unknown
-            What to do with ids the model doesn't know: ``"error"`` names them; ``"fallback"`` answers an unknown user as
-            one without history, and skips unknown items of a history.
+            What to do with ids the model doesn't know: ``"error"`` names them; ``"fallback"``
+            answers an unknown user as one without history, and skips unknown items of a history.
         run
             Threads and progress.
 
         Returns
         -------
         RankedTable
-            Columns ``user_id`` (or ``history``, its number from 0), ``rank``, ``item_id``, ``title``, ``score``.
+            Columns ``user_id`` (or ``history``, its number from 0), ``rank``, ``item_id``,
+            ``title``, ``score``.
 
         Raises
         ------
@@ -95,16 +98,26 @@ class Recommender(RowModel):
         checks.integer(k, "k", low=1)
         checks.choice(unknown, "unknown", ("error", "fallback"))
         if users is not None and (history is not None or features is not None):
-            raise ArgumentError("give users, or a history or features of somebody unseen, not both.")
+            raise ArgumentError(
+                "give users, or a history or features of somebody unseen, not both."
+            )
         run = run if run is not None else Run()
         allowed = _allowed(self.data, filters)
-        asked, audiences = self._audiences(users, history, unknown) if features is None else self._profiled(history, features, unknown)
+        asked, audiences = (
+            self._audiences(users, history, unknown)
+            if features is None
+            else self._profiled(history, features, unknown)
+        )
         parts = []
         with watched(run):
             for start, audience in audiences:
                 seen = audience.seen if exclude_seen else None
-                best = self.topk(audience, k, excluded=seen, allowed=allowed, n_threads=run.n_threads)
-                parts.append(_item_table(self.data, asked.slice(start, len(audience)), best, "item_id"))
+                best = self.topk(
+                    audience, k, excluded=seen, allowed=allowed, n_threads=run.n_threads
+                )
+                parts.append(
+                    _item_table(self.data, asked.slice(start, len(audience)), best, "item_id")
+                )
         name = "user_id" if history is None and features is None else "history"
         ranked = _ranked(parts, name, "item_id")
         if self.traits.uses_features and len(ranked):
@@ -115,15 +128,17 @@ class Recommender(RowModel):
     def score(self, users: Any, items: Any = None) -> np.ndarray:
         """Return the scores of items for users, by ids, float32 [n_users_asked, n_items_asked].
 
-        Items are all of them in row order if None. Scores rank items for one user; their scale is the model's own.
-        """
+        Items are all of them in row order if None. Scores rank items for one user; their scale is
+        the model's own."""
         item_rows = None if items is None else self.data.items.rows(items, what="item")
         return self.score_rows(self.data.users.rows(users, what="user"), item_rows)
 
     def predict(self, users: Any, items: Any) -> np.ndarray:
-        """Return the value each user would give each item, pair by pair, float32 [n], on the data's own scale.
+        """Return the value each user would give each item, pair by pair, float32 [n], on the data's
+        own scale.
 
-        A user or item id never seen in training is answered by what is known of the other, or by the mean.
+        A user or item id never seen in training is answered by what is known of the other, or by
+        the mean.
 
         Raises
         ------
@@ -131,10 +146,15 @@ class Recommender(RowModel):
             If the model doesn't predict ratings.
         """
         if not self.traits.predicts_ratings:
-            raise TraitError(f"{self.name} doesn't predict ratings; it ranks. Ask for score() or recommend().")
+            raise TraitError(
+                f"{self.name} doesn't predict ratings; it ranks. Ask for score() or recommend()."
+            )
         user_rows, item_rows = self.data.users.find(users), self.data.items.find(items)
         if len(user_rows) != len(item_rows):
-            raise ArgumentError(f"users and items must be pairs, not {len(user_rows)} users and {len(item_rows)} items.")
+            raise ArgumentError(
+                f"users and items must be pairs, not {len(user_rows)} users and {len(item_rows)}"
+                " items."
+            )
         values = np.empty(len(user_rows), np.float32)
         known = user_rows >= 0
         if known.any():
@@ -154,8 +174,8 @@ class Recommender(RowModel):
         Returns
         -------
         RankedTable
-            Columns ``item_id``, ``rank``, ``similar_item_id``, ``title``, ``score`` (cosine of the vectors, unless the
-            model's own documentation says otherwise).
+            Columns ``item_id``, ``rank``, ``similar_item_id``, ``title``, ``score`` (cosine of the
+            vectors, unless the model's own documentation says otherwise).
 
         Raises
         ------
@@ -168,10 +188,16 @@ class Recommender(RowModel):
         rows = self.data.items.rows(items, what="item")
         with watched(run):
             best = self._similar_items(rows, k, _allowed(self.data, filters), run.n_threads)
-        return _ranked([_item_table(self.data, self.data.items.take(rows), best, "similar_item_id")], "item_id", "similar_item_id")
+        return _ranked(
+            [_item_table(self.data, self.data.items.take(rows), best, "similar_item_id")],
+            "item_id",
+            "similar_item_id",
+        )
 
     def similar_users(self, users: Any, k: int = 10, *, run: Run | None = None) -> RankedTable:
-        """Return the k users most like each user, the user left out: ``user_id``, ``rank``, ``similar_user_id``, ``score``."""
+        """Return the k users most like each user, the user left out: ``user_id``, ``rank``,
+        ``similar_user_id``, ``score``.
+        """
         self._require_similarity()
         checks.integer(k, "k", low=1)
         run = run if run is not None else Run()
@@ -180,16 +206,25 @@ class Recommender(RowModel):
             best = self._similar_users(rows, k, run.n_threads)
         question, rank, found, score = best.flat()
         asked = self.data.users.take(rows[question])
-        table = pa.table({"asked": asked, "rank": rank, "similar_user_id": self.data.users.take(found), "score": score})
+        table = pa.table(
+            {
+                "asked": asked,
+                "rank": rank,
+                "similar_user_id": self.data.users.take(found),
+                "score": score,
+            }
+        )
         return _ranked([table], "user_id", "similar_user_id")
 
     def add_items(self, items: Any, *, id_column: str | None = None, known: str = "error") -> Self:
-        """Add items that nobody has had yet, by what is known of them, with no retraining; they can be recommended at once.
+        """Add items that nobody has had yet, by what is known of them, with no retraining; they can
+        be recommended at once.
 
         Parameters
         ----------
         items
-            A file, a table, or a list of dictionaries: an id and the catalogue's columns, one line an item.
+            A file, a table, or a list of dictionaries: an id and the catalogue's columns, one line
+            an item.
         id_column
             Which column has the ids; None to find it by the usual names.
         known
@@ -209,13 +244,17 @@ class Recommender(RowModel):
                 self._add_items(data)
         return self
 
-    def similar_to(self, description: Any, k: int = 10, *, filters: Filters | None = None) -> RankedTable:
-        """Return the k items most like something described by words (a sentence), or by the catalogue's columns (a mapping).
+    def similar_to(
+        self, description: Any, k: int = 10, *, filters: Filters | None = None
+    ) -> RankedTable:
+        """Return the k items most like something described by words (a sentence), or by the
+        catalogue's columns (a mapping).
 
         Returns
         -------
         RankedTable
-            Columns ``description`` (its number, from 0), ``rank``, ``similar_item_id``, ``title``, ``score`` (cosine of the features).
+            Columns ``description`` (its number, from 0), ``rank``, ``similar_item_id``, ``title``,
+            ``score`` (cosine of the features).
 
         Raises
         ------
@@ -227,7 +266,11 @@ class Recommender(RowModel):
         matrix = self.described(given)
         best = self.similar_to_features(matrix, k, _allowed(self.data, filters))
         asked = pa.array(np.arange(len(given)))
-        return _ranked([_item_table(self.data, asked, best, "similar_item_id")], "description", "similar_item_id")
+        return _ranked(
+            [_item_table(self.data, asked, best, "similar_item_id")],
+            "description",
+            "similar_item_id",
+        )
 
     def explain(self, user: Any = None, item: Any = None, *, history: Any = None) -> Explanation:
         """Say which past items carried an item's score for a user, by id or by history.
@@ -240,7 +283,10 @@ class Recommender(RowModel):
         if (user is None) == (history is None) or item is None:
             raise ArgumentError("give an item, and either a user or a history.")
         if not self.traits.explains:
-            raise TraitError(f"{self.name} isn't linear in a user's past, so a score can't be split among past items.")
+            raise TraitError(
+                f"{self.name} isn't linear in a user's past, so a score can't be split among past"
+                " items."
+            )
         data = self.data
         row = int(data.items.rows(item, what="item")[0])
         if user is not None:
@@ -252,10 +298,19 @@ class Recommender(RowModel):
         past, added, rest = self._explain(audience, row)
         order = np.argsort(-added, kind="stable")
         ids, titles = data.items.ids(past[order]), data.catalogue.titles(past[order])
-        reasons = tuple(Reason(i, t, float(a)) for i, t, a in zip(ids, titles, added[order], strict=True))
+        reasons = tuple(
+            Reason(i, t, float(a)) for i, t, a in zip(ids, titles, added[order], strict=True)
+        )
         score = float(added.sum(dtype=np.float64) + rest)
         features = self.explain_features(audience, np.array([row]))[0]
-        return Explanation(data.items.ids([row])[0], data.catalogue.titles([row])[0], score, reasons, float(rest), features)
+        return Explanation(
+            data.items.ids([row])[0],
+            data.catalogue.titles([row])[0],
+            score,
+            reasons,
+            float(rest),
+            features,
+        )
 
     # Helpers.
 
@@ -266,17 +321,25 @@ class Recommender(RowModel):
             policy = "skip" if unknown == "fallback" else "error"
             histories = read_histories(history, self.data.items, unknown=policy)
             spans = _spans(len(histories))
-            return pa.array(np.arange(len(histories))), ((s, self.fold_in(histories.take(rows))) for s, rows in spans)
+            return pa.array(np.arange(len(histories))), (
+                (s, self.fold_in(histories.take(rows))) for s, rows in spans
+            )
         if users is None:
             return ids.arrow, ((s, self.audience(rows)) for s, rows in _spans(len(ids)))
         if unknown == "error":
             known = ids.rows(users, what="user")
-            return ids.take(known), ((s, self.audience(known[span])) for s, span in _spans(len(known)))
+            return ids.take(known), (
+                (s, self.audience(known[span])) for s, span in _spans(len(known))
+            )
         found = ids.find(users)
         if (found < 0).any():
-            # Strangers are folded in with an empty history, one by one: their states can't be mixed with trained ones in a batch.
+            # Strangers are folded in with an empty history, one by one: their states can't be mixed
+            # with trained ones in a batch.
             stranger = Histories.of([[]], self.data.n_items)
-            each = (self.audience(found[n : n + 1]) if found[n] >= 0 else self.fold_in(stranger) for n in range(len(found)))
+            each = (
+                self.audience(found[n : n + 1]) if found[n] >= 0 else self.fold_in(stranger)
+                for n in range(len(found))
+            )
             return as_ids(users), enumerate(each)
         return as_ids(users), ((s, self.audience(found[span])) for s, span in _spans(len(found)))
 
@@ -284,21 +347,36 @@ class Recommender(RowModel):
         """Somebody, or several, known by a profile each, and perhaps by a history."""
         profiles = [features] if isinstance(features, Mapping) else list(features)
         if not profiles or not all(isinstance(one, Mapping) for one in profiles):
-            raise ArgumentError("features must be a mapping of the profiles' columns ({'age': 31}), or a list of them.")
+            raise ArgumentError(
+                "features must be a mapping of the profiles' columns ({'age': 31}), or a list of"
+                " them."
+            )
         policy = "skip" if unknown == "fallback" else "error"
         histories = Histories.of([[]] * len(profiles), self.data.n_items)
         if history is not None:
             histories = read_histories(history, self.data.items, unknown=policy)
         if len(histories) != len(profiles):
-            raise ArgumentError(f"features and history must be of as many people: {len(profiles)} and {len(histories)}.")
-        states = self._fold_in_profiles(histories, pa.Table.from_pylist([dict(one) or {"": None} for one in profiles]))
+            raise ArgumentError(
+                f"features and history must be of as many people: {len(profiles)} and"
+                f" {len(histories)}."
+            )
+        states = self._fold_in_profiles(
+            histories, pa.Table.from_pylist([dict(one) or {"": None} for one in profiles])
+        )
         indptr, item_rows, values = histories.csr
-        audience = Audience(states, np.zeros(len(profiles), bool), (indptr, item_rows), None if histories.values is None else values)
+        audience = Audience(
+            states,
+            np.zeros(len(profiles), bool),
+            (indptr, item_rows),
+            None if histories.values is None else values,
+        )
         return pa.array(np.arange(len(profiles))), iter([(0, audience)])
 
     def _require_similarity(self) -> None:
         if not self.traits.finds_similar:
-            raise TraitError(f"{self.name} knows no similarity; use a model with vectors or neighbours.")
+            raise TraitError(
+                f"{self.name} knows no similarity; use a model with vectors or neighbours."
+            )
 
 
 def _spans(count: int) -> Iterator[tuple[int, np.ndarray]]:
@@ -312,7 +390,11 @@ def _allowed(data: Interactions, filters: Filters | None) -> np.ndarray | None:
 
 def _item_table(data: Interactions, asked: pa.Array, best: TopK, answer: str) -> pa.Table:
     question, rank, found, score = best.flat()
-    columns = {"asked": asked.take(pa.array(question)), "rank": pa.array(rank), answer: data.items.take(found)}
+    columns = {
+        "asked": asked.take(pa.array(question)),
+        "rank": pa.array(rank),
+        answer: data.items.take(found),
+    }
     if data.catalogue.title_column is not None:
         columns["title"] = pa.array(data.catalogue.titles(found), pa.string())
     return pa.table({**columns, "score": pa.array(score)})

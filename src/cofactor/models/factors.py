@@ -1,4 +1,6 @@
-"""What all models with user and item vectors share: scores are inner products plus an item offset."""
+"""What all models with user and item vectors share: scores are inner products plus an item
+offset.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +14,9 @@ from cofactor.models.base import Recommender, States
 class FactorModel(Recommender):
     """A model whose score is ``x_u · y_i + b_i``; a subclass learns the arrays and folds in.
 
-    A subclass sets ``user_factors`` (float32 [n_users, factors]), ``item_factors`` (float32 [n_items, factors]) and, if it
-    has one, ``item_bias`` (float32 [n_items]) in `_fit`, under those names in `arrays`.
-    """
+    A subclass sets ``user_factors`` (float32 [n_users, factors]), ``item_factors`` (float32
+    [n_items, factors]) and, if it has one, ``item_bias`` (float32 [n_items]) in `_fit`, under those
+    names in `arrays`."""
 
     user_factors: np.ndarray
     item_factors: np.ndarray
@@ -34,7 +36,11 @@ class FactorModel(Recommender):
         return self.item_factors, self.item_bias
 
     def _state(self) -> dict[str, np.ndarray]:
-        return {name: getattr(self, name) for name in self.arrays if getattr(self, name, None) is not None}
+        return {
+            name: getattr(self, name)
+            for name in self.arrays
+            if getattr(self, name, None) is not None
+        }
 
     def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
         for name in self.arrays:

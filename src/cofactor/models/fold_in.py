@@ -18,8 +18,8 @@ def read_histories(history: Any, items: IdMap, *, unknown: str = "error") -> His
     Parameters
     ----------
     history
-        One history or a list of them, each oldest first: a list of item ids, or a mapping from item id to value
-        (``{50: 5.0, 172: 4.0}``). `Histories` pass through.
+        One history or a list of them, each oldest first: a list of item ids, or a mapping from item
+        id to value (``{50: 5.0, 172: 4.0}``). `Histories` pass through.
     items
         The model's items.
     unknown
@@ -39,7 +39,11 @@ def read_histories(history: Any, items: IdMap, *, unknown: str = "error") -> His
     if any(with_values) and not all(with_values):
         raise ArgumentError("history must give values for all of the histories or for none.")
     rows = [_rows(one, items, unknown) for one in lists]
-    values = [_values(one, found) for one, found in zip(lists, rows, strict=True)] if any(with_values) else None
+    values = (
+        [_values(one, found) for one, found in zip(lists, rows, strict=True)]
+        if any(with_values)
+        else None
+    )
     return Histories.of([found[found >= 0] for found in rows], len(items), values)
 
 
@@ -47,13 +51,17 @@ def _several(history: Any) -> list[Any]:
     if isinstance(history, Mapping):
         return [history]
     if isinstance(history, (str, bytes)) or not isinstance(history, Iterable):
-        raise ArgumentError(f"history must be a list of item ids, not {history!r}; write [{history!r}].")
+        raise ArgumentError(
+            f"history must be a list of item ids, not {history!r}; write [{history!r}]."
+        )
     entries = list(history)
     nested = [isinstance(e, (list, tuple, set, frozenset, Mapping, np.ndarray)) for e in entries]
     if entries and all(nested):
         return entries
     if any(nested):
-        raise ArgumentError("history must be one list of item ids or a list of such lists, not a mixture.")
+        raise ArgumentError(
+            "history must be one list of item ids or a list of such lists, not a mixture."
+        )
     return [entries]
 
 
@@ -66,7 +74,9 @@ def _values(one: Mapping[Any, float], found: np.ndarray) -> list[float]:
     try:
         values = np.array([float(v) for v in one.values()], np.float32)
     except (TypeError, ValueError):
-        raise ArgumentError(f"the values of a history must be numbers, not {list(one.values())[:5]}.") from None
+        raise ArgumentError(
+            f"the values of a history must be numbers, not {list(one.values())[:5]}."
+        ) from None
     if not np.isfinite(values).all():
         raise ArgumentError("the values of a history must be finite numbers.")
     return [float(v) for v in values[found >= 0]]

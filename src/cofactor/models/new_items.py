@@ -1,4 +1,6 @@
-"""New items for a fitted model: rows at the end of its data, with what the catalogue says of them."""
+"""New items for a fitted model: rows at the end of its data, with what the catalogue says of
+them.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,9 @@ from cofactor.data.ids import IdMap
 from cofactor.data.interactions import Interactions
 
 
-def with_new_items(data: Interactions, items: Any, *, id_column: str | None = None, known: str = "error") -> Interactions:
+def with_new_items(
+    data: Interactions, items: Any, *, id_column: str | None = None, known: str = "error"
+) -> Interactions:
     """Return the data with more items at its end.
 
     Parameters
@@ -22,8 +26,8 @@ def with_new_items(data: Interactions, items: Any, *, id_column: str | None = No
     data
         What the model was fitted on.
     items
-        A file, a table, or a list of dictionaries; one line an item, with its id and the catalogue's columns. Columns that the
-        catalogue lacks are kept, missing ones are null.
+        A file, a table, or a list of dictionaries; one line an item, with its id and the
+        catalogue's columns. Columns that the catalogue lacks are kept, missing ones are null.
     id_column
         Which column has the ids; None to find it by the usual names.
     known
@@ -49,7 +53,10 @@ def with_new_items(data: Interactions, items: Any, *, id_column: str | None = No
     if found.any():
         if known == "error":
             shown = ", ".join(map(repr, ids.filter(pa.array(found)).to_pylist()[:5]))
-            raise ArgumentError(f"{int(found.sum())} of the new items are known already: {shown}; leave them out, or say known='skip'.")
+            raise ArgumentError(
+                f"{int(found.sum())} of the new items are known already: {shown}; leave them out,"
+                " or say known='skip'."
+            )
         table, ids = table.filter(pa.array(~found)), ids.filter(pa.array(~found))
     if len(ids) != pc.count_distinct(ids).as_py():
         raise ArgumentError("an id stands twice among the new items; each needs one line.")
@@ -58,13 +65,18 @@ def with_new_items(data: Interactions, items: Any, *, id_column: str | None = No
         grown = pa.concat_arrays([data.items.arrow, ids.cast(target)])
     except pa.ArrowInvalid:
         example = ids[0].as_py()
-        raise DataError(f"the new items' ids ({example!r} ...) aren't {data.items.kind} like those that the model knows.") from None
+        raise DataError(
+            f"the new items' ids ({example!r} ...) aren't {data.items.kind} like those that the"
+            " model knows."
+        ) from None
     rest = _fitting(table.drop_columns(["item_id"]), data.catalogue.table)
     return replace(data, items=IdMap(grown), catalogue=data.catalogue.with_rows(rest))
 
 
 def _fitting(table: pa.Table, known: pa.Table) -> pa.Table:
-    """The new columns with the catalogue's types; text with ``|`` becomes a list where the catalogue has lists."""
+    """The new columns with the catalogue's types; text with ``|`` becomes a list where the
+    catalogue has lists.
+    """
     for n, name in enumerate(table.column_names):
         if name not in known.column_names:
             continue
@@ -76,7 +88,10 @@ def _fitting(table: pa.Table, known: pa.Table) -> pa.Table:
                 column = pc.split_pattern(column, "|")
             table = table.set_column(n, name, column.cast(wanted))
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-            raise DataError(f"column {name!r} of the new items is {column.type}, and the catalogue's is {wanted}: {error}") from None
+            raise DataError(
+                f"column {name!r} of the new items is {column.type}, and the catalogue's is"
+                f" {wanted}: {error}"
+            ) from None
     if not table.num_columns:
         table = pa.table({"__rows__": pa.nulls(table.num_rows)})
     return table

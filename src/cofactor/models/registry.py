@@ -1,4 +1,6 @@
-"""The list of models: a name, where it lives, and one line about it. Importing this loads no model."""
+"""The list of models: a name, where it lives, and one line about it. Importing this loads no
+model.
+"""
 
 from __future__ import annotations
 
@@ -20,33 +22,85 @@ class Entry:
 
     @property
     def family(self) -> str:
-        """The folder it lives in: ``baselines``, ``explicit``, ``implicit``, ``neural``, ``sequence`` or ``content``."""
+        """The folder it lives in: ``baselines``, ``explicit``, ``implicit``, ``neural``,
+        ``sequence`` or ``content``.
+        """
         return self.module.partition(".")[0]
 
 
 MODELS: dict[str, Entry] = {
-    "popularity": Entry("baselines.popularity", "Popularity", "what most people took; the floor to beat"),
-    "bias": Entry("baselines.bias", "Bias", "mean plus user's and item's bias; the floor for ratings"),
-    "item_knn": Entry("implicit.item_knn", "ItemKNN", "neighbours among items, by the users they share"),
-    "ease": Entry("implicit.ease", "EASE", "the best linear item model, in closed form; one dense matrix"),
-    "ials": Entry("implicit.ials", "IALS", "matrix factorisation over all pairs by alternating least squares"),
-    "bpr": Entry("implicit.bpr", "BPR", "what a user took ranks above what they didn't, pair by pair"),
-    "warp": Entry("implicit.warp", "WARP", "descends an estimate of the rank: good at the top of the list"),
-    "logistic_mf": Entry("implicit.logistic_mf", "LogisticMF", "the probability of taking an item, users and items in turn"),
-    "biased_mf": Entry("explicit.biased_mf", "BiasedMF", "ratings by matrix factorisation with biases, SGD or ALS"),
+    "popularity": Entry(
+        "baselines.popularity", "Popularity", "what most people took; the floor to beat"
+    ),
+    "bias": Entry(
+        "baselines.bias", "Bias", "mean plus user's and item's bias; the floor for ratings"
+    ),
+    "item_knn": Entry(
+        "implicit.item_knn", "ItemKNN", "neighbours among items, by the users they share"
+    ),
+    "ease": Entry(
+        "implicit.ease", "EASE", "the best linear item model, in closed form; one dense matrix"
+    ),
+    "ials": Entry(
+        "implicit.ials", "IALS", "matrix factorisation over all pairs by alternating least squares"
+    ),
+    "bpr": Entry(
+        "implicit.bpr", "BPR", "what a user took ranks above what they didn't, pair by pair"
+    ),
+    "warp": Entry(
+        "implicit.warp", "WARP", "descends an estimate of the rank: good at the top of the list"
+    ),
+    "logistic_mf": Entry(
+        "implicit.logistic_mf",
+        "LogisticMF",
+        "the probability of taking an item, users and items in turn",
+    ),
+    "biased_mf": Entry(
+        "explicit.biased_mf", "BiasedMF", "ratings by matrix factorisation with biases, SGD or ALS"
+    ),
     "svdpp": Entry("explicit.svdpp", "SVDpp", "the same, where what was rated at all speaks too"),
-    "latent_factor": Entry("neural.latent_factor", "LatentFactor", "matrix factorisation in PyTorch, with any loss"),
+    "latent_factor": Entry(
+        "neural.latent_factor", "LatentFactor", "matrix factorisation in PyTorch, with any loss"
+    ),
     "mlp": Entry("neural.mlp", "MLP", "a tower of layers on joined embeddings"),
     "dense_net": Entry("neural.mlp", "DenseNet", "one hidden layer on joined embeddings"),
-    "collab_fnet": Entry("neural.mlp", "CollabFNet", "ReLU and dropout on joined embeddings, then one hidden layer"),
+    "collab_fnet": Entry(
+        "neural.mlp", "CollabFNet", "ReLU and dropout on joined embeddings, then one hidden layer"
+    ),
     "neumf": Entry("neural.neumf", "NeuMF", "factorisation and a tower side by side"),
-    "content_knn": Entry("content.content_knn", "ContentKNN", "what is like what you had, by words and features alone"),
-    "content_ridge": Entry("content.content_ridge", "ContentRidge", "who takes what, regressed on the items' content: for new items"),
-    "feature_ials": Entry("content.feature_ials", "FeatureIALS", "implicit ALS whose vectors are pulled to what features say"),
-    "two_tower": Entry("content.two_tower", "TwoTower", "vectors from ids and content together, in PyTorch, with any loss"),
-    "content_blend": Entry("content.content_blend", "ContentBlend", "content ridge and implicit ALS with features, added up"),
-    "bridge": Entry("content.bridge", "Bridge", "a model with item vectors, and content mapped to them for new items"),
-    "lstm_rating": Entry("sequence.lstm_rating", "LSTMRating", "ratings predicted from the ones before, by an LSTM"),
+    "content_knn": Entry(
+        "content.content_knn",
+        "ContentKNN",
+        "what is like what you had, by words and features alone",
+    ),
+    "content_ridge": Entry(
+        "content.content_ridge",
+        "ContentRidge",
+        "who takes what, regressed on the items' content: for new items",
+    ),
+    "feature_ials": Entry(
+        "content.feature_ials",
+        "FeatureIALS",
+        "implicit ALS whose vectors are pulled to what features say",
+    ),
+    "two_tower": Entry(
+        "content.two_tower",
+        "TwoTower",
+        "vectors from ids and content together, in PyTorch, with any loss",
+    ),
+    "content_blend": Entry(
+        "content.content_blend",
+        "ContentBlend",
+        "content ridge and implicit ALS with features, added up",
+    ),
+    "bridge": Entry(
+        "content.bridge",
+        "Bridge",
+        "a model with item vectors, and content mapped to them for new items",
+    ),
+    "lstm_rating": Entry(
+        "sequence.lstm_rating", "LSTMRating", "ratings predicted from the ones before, by an LSTM"
+    ),
 }
 
 
@@ -66,7 +120,9 @@ def get(name: str) -> type[Recommender]:
     if name not in MODELS:
         raise unknown_name("model", name, MODELS)
     entry = MODELS[name]
-    found: type[Recommender] = getattr(importlib.import_module(f"cofactor.models.{entry.module}"), entry.class_name)
+    found: type[Recommender] = getattr(
+        importlib.import_module(f"cofactor.models.{entry.module}"), entry.class_name
+    )
     return found
 
 

@@ -1,9 +1,9 @@
 """The model contract: what every model has to bring, and what it answers to those who know rows.
 
-A model brings four things: `_fit`, `_states` (what it keeps of each trained user), `_fold_in` (the same for users it has
-never seen, from their histories) and `_score`. Users and items are row numbers here, for evaluation and services; what is asked
-of models by outside ids is written once, in `base`.
-"""
+A model brings four things: `_fit`, `_states` (what it keeps of each trained user), `_fold_in` (the
+same for users it has never seen, from their histories) and `_score`. Users and items are row
+numbers here, for evaluation and services; what is asked of models by outside ids is written once,
+in `base`."""
 
 from __future__ import annotations
 
@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 
 
 class RowModel(ABC):
-    """A model among rows: what it has to bring, how it is fitted, and what evaluation and services ask of it.
+    """A model among rows: what it has to bring, how it is fitted, and what evaluation and services
+    ask of it.
 
     Every model is a `Recommender`, which adds what people ask by ids.
 
@@ -47,14 +48,20 @@ class RowModel(ABC):
 
     def __init__(self, config: BaseConfig | None = None, **settings: Any) -> None:
         if config is not None and not isinstance(config, self.Config):
-            raise ArgumentError(f"config must be a {self.Config.__name__}, not {type(config).__name__}.")
+            raise ArgumentError(
+                f"config must be a {self.Config.__name__}, not {type(config).__name__}."
+            )
         base = config if config is not None else self.Config()
         self.config: Any = base.replace(**settings) if settings else base
         self._data: Interactions | None = None
         self._cache: dict[str, Any] = {}
 
     def __repr__(self) -> str:
-        settings = ", ".join(f"{k}={v!r}" for k, v in self.config.to_dict().items() if v != self.Config.defaults().get(k))
+        settings = ", ".join(
+            f"{k}={v!r}"
+            for k, v in self.config.to_dict().items()
+            if v != self.Config.defaults().get(k)
+        )
         fitted = f" fitted on {self._data!r}" if self._data is not None else ""
         return f"{type(self).__name__}({settings}){fitted}"
 
@@ -87,64 +94,110 @@ class RowModel(ABC):
     # What a model may bring.
 
     def _dots(self) -> tuple[np.ndarray, np.ndarray | None] | None:
-        """Return item vectors [n_items, f] and offsets [n_items] whose dot with the states is the score, or None."""
+        """Return item vectors [n_items, f] and offsets [n_items] whose dot with the states is
+        the score, or None.
+        """
         return None
 
     def _predict(self, states: States, which: np.ndarray, item_rows: np.ndarray) -> np.ndarray:
-        """Return float32 [n]: the value user ``states[which[n]]`` would give item ``item_rows[n]``, on the data's scale.
+        """Return float32 [n]: the value user ``states[which[n]]`` would give item ``item_rows[n]``,
+        on the data's scale.
 
-        An item row of -1 is an item never seen: it is answered by what is known of the user. NaN never comes back.
-        """
+        An item row of -1 is an item never seen: it is answered by what is known of the user. NaN
+        never comes back."""
         raise TraitError(f"{self.name} doesn't predict ratings; it ranks.")
 
     def _explain(self, audience: Audience, item_row: int) -> tuple[np.ndarray, np.ndarray, float]:
-        """Return past item rows, what each added to the score of ``item_row`` (of the one user), and the rest."""
-        raise TraitError(f"{self.name} isn't linear in a user's past, so a score can't be split among past items.")
+        """Return past item rows, what each added to the score of ``item_row`` (of the one user),
+        and the rest.
+        """
+        raise TraitError(
+            f"{self.name} isn't linear in a user's past, so a score can't be split among past"
+            " items."
+        )
 
-    def _explain_rows(self, audience: Audience, item_rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return past item rows [p], what each added to the scores of some items [n, p], and the rests [n], of one user."""
+    def _explain_rows(
+        self, audience: Audience, item_rows: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return past item rows [p], what each added to the scores of some items [n, p], and the
+        rests [n], of one user.
+        """
         told = [self._explain(audience, int(row)) for row in item_rows]
         past = told[0][0] if told else np.zeros(0, np.int32)
-        return past, np.array([added for _, added, _ in told]).reshape(len(told), len(past)), np.array([rest for *_, rest in told])
+        return (
+            past,
+            np.array([added for _, added, _ in told]).reshape(len(told), len(past)),
+            np.array([rest for *_, rest in told]),
+        )
 
-    def _similar_items(self, item_rows: np.ndarray, k: int, allowed: np.ndarray | None, n_threads: int) -> TopK:
-        """Return each item's k nearest (itself left out); cosine between item vectors unless a model knows better."""
-        return nearest(self._unit("items", self.item_vectors), item_rows, k, allowed=allowed, n_threads=n_threads)
+    def _similar_items(
+        self, item_rows: np.ndarray, k: int, allowed: np.ndarray | None, n_threads: int
+    ) -> TopK:
+        """Return each item's k nearest (itself left out); cosine between item vectors unless a
+        model knows better.
+        """
+        return nearest(
+            self._unit("items", self.item_vectors),
+            item_rows,
+            k,
+            allowed=allowed,
+            n_threads=n_threads,
+        )
 
     def _similar_users(self, user_rows: np.ndarray, k: int, n_threads: int) -> TopK:
-        """Return each user's k nearest (the user left out); cosine between user vectors unless a model knows better."""
+        """Return each user's k nearest (the user left out); cosine between user vectors unless a
+        model knows better.
+        """
         return nearest(self._unit("users", self.user_vectors), user_rows, k, n_threads=n_threads)
 
     def _fold_in_profiles(self, histories: Histories, profiles: Any) -> States:
-        """Return the states of users never seen, from histories (which may be empty) and an Arrow table of profiles."""
-        raise TraitError(f"{self.name} reads no profiles of users; use feature_ials or two_tower with user_features.")
+        """Return the states of users never seen, from histories (which may be empty) and an
+        Arrow table of profiles.
+        """
+        raise TraitError(
+            f"{self.name} reads no profiles of users; use feature_ials or two_tower with"
+            " user_features."
+        )
 
     def _add_items(self, data: Interactions) -> None:
         """Take over data whose last items are new; models with content do."""
-        raise TraitError(f"{self.name} reads no content, so it can't know new items; use bridge, feature_ials or two_tower.")
+        raise TraitError(
+            f"{self.name} reads no content, so it can't know new items; use bridge, feature_ials or"
+            " two_tower."
+        )
 
     def described(self, descriptions: Sequence[Any]) -> Any:
-        """Return the features of things described by a sentence or by columns, SciPy CSR float32 [n, width].
+        """Return the features of things described by a sentence or by columns, SciPy CSR float32
+        [n, width].
 
         Raises
         ------
         TraitError
             If the model reads no content.
         """
-        raise TraitError(f"{self.name} reads no content, so it can't answer a description; use a model with content.")
+        raise TraitError(
+            f"{self.name} reads no content, so it can't answer a description; use a model with"
+            " content."
+        )
 
     def similar_to_features(self, matrix: Any, k: int, allowed: np.ndarray | None = None) -> TopK:
-        """Return the k items most like each of some features, SciPy CSR [n, width], as `described` gives them.
+        """Return the k items most like each of some features, SciPy CSR [n, width], as `described`
+        gives them.
 
         Raises
         ------
         TraitError
             If the model reads no content.
         """
-        raise TraitError(f"{self.name} reads no content, so nothing is similar to features; use a model with content.")
+        raise TraitError(
+            f"{self.name} reads no content, so nothing is similar to features; use a model with"
+            " content."
+        )
 
     def _explain_features(self, audience: Audience, item_row: int) -> tuple[Reason, ...]:
-        """Return the words and features of an item and what each added to its score, in models with content."""
+        """Return the words and features of an item and what each added to its score, in models
+        with content.
+        """
         return ()
 
     def item_vectors(self) -> np.ndarray:
@@ -171,7 +224,9 @@ class RowModel(ABC):
 
     # Fitting, and what is known of the data.
 
-    def fit(self, data: Interactions, *, validation: Part | None = None, run: Run | None = None) -> Self:
+    def fit(
+        self, data: Interactions, *, validation: Part | None = None, run: Run | None = None
+    ) -> Self:
         """Learn from interactions.
 
         Parameters
@@ -189,7 +244,9 @@ class RowModel(ABC):
             The fitted model itself.
         """
         if not isinstance(data, Interactions):
-            raise ArgumentError(f"data must be Interactions (see cofactor.read), not {type(data).__name__}.")
+            raise ArgumentError(
+                f"data must be Interactions (see cofactor.read), not {type(data).__name__}."
+            )
         if len(data) == 0:
             raise ArgumentError("there are no interactions to learn from.")
         run = run if run is not None else Run()
@@ -204,21 +261,30 @@ class RowModel(ABC):
     def data(self) -> Interactions:
         """The interactions the model was fitted on: ids, catalogue, histories."""
         if self._data is None:
-            raise NotFittedError(f"this {type(self).__name__} isn't fitted; call fit(data) first, or load a saved one.")
+            raise NotFittedError(
+                f"this {type(self).__name__} isn't fitted; call fit(data) first, or load a saved"
+                " one."
+            )
         return self._data
 
     def state(self) -> dict[str, np.ndarray]:
-        """Return the learned state as named arrays; never an object array. The ids and histories are `data`'s."""
+        """Return the learned state as named arrays; never an object array. The ids and histories
+        are `data`'s.
+        """
         _ = self.data
         return {name: np.ascontiguousarray(array) for name, array in self._state().items()}
 
     @property
     def refit_config(self) -> Any:
-        """The settings for a fit on more data without a validation part: what early stopping chose stands in them."""
+        """The settings for a fit on more data without a validation part: what early stopping
+        chose stands in them.
+        """
         return self.config
 
     @classmethod
-    def from_state(cls, config: BaseConfig, arrays: Mapping[str, np.ndarray], data: Interactions) -> Self:
+    def from_state(
+        cls, config: BaseConfig, arrays: Mapping[str, np.ndarray], data: Interactions
+    ) -> Self:
         """Make a fitted model from its named arrays and the interactions it was fitted on.
 
         Raises
@@ -227,8 +293,14 @@ class RowModel(ABC):
             If an array is missing, unknown, of a wrong dtype or shape, or not finite.
         """
         model = cls(config)
-        numbers = {k: v for k, v in config.to_dict().items() if isinstance(v, int) and not isinstance(v, bool)}
-        check_arrays(arrays, model.arrays, {**numbers, "users": data.n_users, "items": data.n_items, "1": 1})
+        numbers = {
+            k: v
+            for k, v in config.to_dict().items()
+            if isinstance(v, int) and not isinstance(v, bool)
+        }
+        check_arrays(
+            arrays, model.arrays, {**numbers, "users": data.n_users, "items": data.n_items, "1": 1}
+        )
         model._data = data
         model._restore(arrays)
         return model
@@ -243,18 +315,30 @@ class RowModel(ABC):
         np.cumsum(lengths, out=indptr[1:])
         positions = np.repeat(starts - indptr[:-1], lengths) + np.arange(indptr[-1])
         values = None if self.data.values is None else self.data.values[positions]
-        return Audience(self._states(rows), lengths == 0, (indptr, self.data.item_rows[positions]), values)
+        return Audience(
+            self._states(rows), lengths == 0, (indptr, self.data.item_rows[positions]), values
+        )
 
     def fold_in(self, histories: Histories) -> Audience:
         """Return users the model has never seen, from their histories, with no retraining."""
         if histories.n_items != self.data.n_items:
-            raise ArgumentError(f"the histories are over {histories.n_items} items, and the model over {self.data.n_items}.")
+            raise ArgumentError(
+                f"the histories are over {histories.n_items} items, and the model over"
+                f" {self.data.n_items}."
+            )
         indptr, item_rows, values = histories.csr
         seen = (indptr, item_rows)
-        return Audience(self._fold_in(histories), histories.lengths == 0, seen, None if histories.values is None else values)
+        return Audience(
+            self._fold_in(histories),
+            histories.lengths == 0,
+            seen,
+            None if histories.values is None else values,
+        )
 
     def score_audience(self, audience: Audience, item_rows: np.ndarray | None = None) -> np.ndarray:
-        """Return the scores of all items (or of some) for some users, float32 [B, n_items]; higher is better."""
+        """Return the scores of all items (or of some) for some users, float32 [B, n_items];
+        higher is better.
+        """
         scores = np.asarray(self._score(audience.states, item_rows), np.float32)
         if audience.empty.any() and not self.traits.answers_empty:
             popular = self._popularity if item_rows is None else self._popularity[item_rows]
@@ -267,12 +351,18 @@ class RowModel(ABC):
         return self.score_audience(self.audience(user_rows), item_rows)
 
     def predict_rows(self, user_rows: np.ndarray, item_rows: np.ndarray) -> np.ndarray:
-        """Return the value each user would give each item, pair by pair, float32 [n], on the data's scale."""
-        distinct, which = np.unique(checks.rows(user_rows, "user_rows", self.data.n_users), return_inverse=True)
+        """Return the value each user would give each item, pair by pair, float32 [n], on the
+        data's scale.
+        """
+        distinct, which = np.unique(
+            checks.rows(user_rows, "user_rows", self.data.n_users), return_inverse=True
+        )
         items = checks.rows(item_rows, "item_rows", self.data.n_items)
         return self._predict(self.audience(distinct).states, which, items)
 
-    def explain_rows(self, audience: Audience, item_rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def explain_rows(
+        self, audience: Audience, item_rows: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Split the scores of some items for one user among the user's past items.
 
         Parameters
@@ -285,7 +375,8 @@ class RowModel(ABC):
         Returns
         -------
         tuple
-            Past item rows int32 [p]; what each added to each score, float [n, p]; what belongs to none of them, float [n].
+            Past item rows int32 [p]; what each added to each score, float [n, p]; what belongs to
+            none of them, float [n].
 
         Raises
         ------
@@ -294,8 +385,11 @@ class RowModel(ABC):
         """
         return self._explain_rows(audience, checks.rows(item_rows, "item_rows", self.data.n_items))
 
-    def explain_features(self, audience: Audience, item_rows: np.ndarray) -> list[tuple[Reason, ...]]:
-        """Say for each of some items which of its words and features added what to its score for one user, the largest first.
+    def explain_features(
+        self, audience: Audience, item_rows: np.ndarray
+    ) -> list[tuple[Reason, ...]]:
+        """Say for each of some items which of its words and features added what to its score for
+        one user, the largest first.
 
         Parameters
         ----------
@@ -310,7 +404,9 @@ class RowModel(ABC):
             One tuple an item; empty where the model reads no content, or isn't linear in it.
         """
         rows = checks.rows(item_rows, "item_rows", self.data.n_items)
-        return [() if audience.empty[0] else self._explain_features(audience, int(row)) for row in rows]
+        return [
+            () if audience.empty[0] else self._explain_features(audience, int(row)) for row in rows
+        ]
 
     def topk(
         self,
@@ -339,7 +435,15 @@ class RowModel(ABC):
         if dots is not None and whole:
             vectors, offsets = dots
             states = np.asarray(audience.states)
-            return best_dots(states, vectors, k, item_offsets=offsets, excluded=excluded, allowed=allowed, n_threads=n_threads)
+            return best_dots(
+                states,
+                vectors,
+                k,
+                item_offsets=offsets,
+                excluded=excluded,
+                allowed=allowed,
+                n_threads=n_threads,
+            )
         scores = self.score_audience(audience)
         return best_scores(scores, k, excluded=excluded, allowed=allowed, n_threads=n_threads)
 
@@ -347,9 +451,13 @@ class RowModel(ABC):
 
     @property
     def _popularity(self) -> np.ndarray:
-        """The share of users who met each item, float32 [n_items]: the score of items for an empty history."""
+        """The share of users who met each item, float32 [n_items]: the score of items for an
+        empty history.
+        """
         if "popularity" not in self._cache:
-            self._cache["popularity"] = (self.data.item_counts / max(1, self.data.n_users)).astype(np.float32)
+            self._cache["popularity"] = (self.data.item_counts / max(1, self.data.n_users)).astype(
+                np.float32
+            )
         found: np.ndarray = self._cache["popularity"]
         return found
 

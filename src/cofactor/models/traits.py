@@ -29,11 +29,13 @@ class Traits:
     uses_order
         The order of a history matters.
     uses_features
-        Columns of the catalogue or the profiles are read, so items and users without interactions get real answers.
+        Columns of the catalogue or the profiles are read, so items and users without interactions
+        get real answers.
     answers_empty
         An empty history gets the model's own ranking; without this trait, popularity answers.
     same_on_any_threads
-        Equal results for any number of threads; without this trait, only ``threads=1`` repeats bit for bit.
+        Equal results for any number of threads; without this trait, only ``threads=1`` repeats bit
+        for bit.
     """
 
     predicts_ratings: bool = False
@@ -56,8 +58,8 @@ class ArraySpec:
     dtype
         NumPy's name of the dtype: ``"float32"``, ``"int64"``.
     axes
-        The name of each axis: ``"users"``, ``"items"``, a field of the Config (``"factors"``), a number as text, or any
-        other word, which must then be equal wherever it stands.
+        The name of each axis: ``"users"``, ``"items"``, a field of the Config (``"factors"``), a
+        number as text, or any other word, which must then be equal wherever it stands.
     optional
         Whether the array may be missing.
     """
@@ -67,17 +69,22 @@ class ArraySpec:
     optional: bool = False
 
 
-def check_arrays(arrays: Mapping[str, np.ndarray], specs: Mapping[str, ArraySpec], sizes: Mapping[str, int]) -> None:
+def check_arrays(
+    arrays: Mapping[str, np.ndarray], specs: Mapping[str, ArraySpec], sizes: Mapping[str, int]
+) -> None:
     """Check the named arrays of a model's state against what they must be.
 
     Raises
     ------
     ArtifactError
-        For a missing or an unknown array, a wrong dtype or shape, or a value that isn't finite; it says which.
+        For a missing or an unknown array, a wrong dtype or shape, or a value that isn't finite; it
+        says which.
     """
     strangers = sorted(set(arrays) - set(specs))
     if strangers:
-        raise ArtifactError(f"the model's state holds unknown arrays {strangers}; it must hold {sorted(specs)}.")
+        raise ArtifactError(
+            f"the model's state holds unknown arrays {strangers}; it must hold {sorted(specs)}."
+        )
     known = dict(sizes)
     for name, spec in specs.items():
         if name not in arrays:
@@ -91,10 +98,17 @@ def _check_array(name: str, array: np.ndarray, spec: ArraySpec, known: dict[str,
     if array.dtype != np.dtype(spec.dtype):
         raise ArtifactError(f"array {name!r} must be of {spec.dtype}, not {array.dtype}.")
     if array.ndim != len(spec.axes):
-        raise ArtifactError(f"array {name!r} must have axes {list(spec.axes)}, not the shape {array.shape}.")
+        raise ArtifactError(
+            f"array {name!r} must have axes {list(spec.axes)}, not the shape {array.shape}."
+        )
     for axis, length in zip(spec.axes, array.shape, strict=True):
         wanted = int(axis) if axis.isdecimal() else known.setdefault(axis, length)
         if length != wanted:
-            raise ArtifactError(f"array {name!r} must have {wanted} {axis} on axis {axis!r}, not {length}.")
+            raise ArtifactError(
+                f"array {name!r} must have {wanted} {axis} on axis {axis!r}, not {length}."
+            )
     if array.dtype.kind == "f" and not np.isfinite(array).all():
-        raise ArtifactError(f"array {name!r} holds NaN or infinite numbers; the file is damaged or training had diverged.")
+        raise ArtifactError(
+            f"array {name!r} holds NaN or infinite numbers; the file is damaged or training had"
+            " diverged."
+        )

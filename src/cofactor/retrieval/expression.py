@@ -7,14 +7,15 @@
     condition   any of "and", "or", "not", parentheses; "not" binds before "and", "and" before "or"
     comparison  COLUMN = != < <= > >= VALUE
                 COLUMN in (VALUE, ...)      COLUMN not in (VALUE, ...)
-                COLUMN has VALUE            an entry of a list, or of a text with entries between "|", whatever the case
+                COLUMN has VALUE            an entry of a list, or of a text with entries between
+                "|", whatever the case
                 COLUMN ~ TEXT               the text is found in it, whatever the case
                 COLUMN is missing           COLUMN is not missing
     value       a number, a text in single or double quotes (the quote itself twice), true, false
     column      a name, in `backquotes` if it isn't made of letters, digits and underscores alone
 
-A comparison with a missing value is false, and so ``not`` of it is true; ask for ``is missing`` where it matters.
-"""
+A comparison with a missing value is false, and so ``not`` of it is true; ask for ``is missing``
+where it matters."""
 
 from __future__ import annotations
 
@@ -81,7 +82,9 @@ Condition = Not | AllOf | AnyOf | Comparison
 
 @dataclass(frozen=True)
 class Token:
-    """A word of the text: its kind (name, number, text, sign, end), what it means, and where it stands."""
+    """A word of the text: its kind (name, number, text, sign, end), what it means, and where it
+    stands.
+    """
 
     kind: str
     value: Value
@@ -112,15 +115,24 @@ def parse(text: str) -> Condition:
     if not isinstance(text, str):
         raise ArgumentError(f"a filter must be a text, not {text!r}.")
     if len(text) > MAX_LENGTH:
-        raise ArgumentError(f"a filter must have at most {MAX_LENGTH:,} characters, not {len(text):,}.")
+        raise ArgumentError(
+            f"a filter must have at most {MAX_LENGTH:,} characters, not {len(text):,}."
+        )
     return _Parser(text).whole()
 
 
-def refuse(text: str, position: int, what: str, kind: type[ArgumentError] = ArgumentError) -> NoReturn:
-    """Raise the error for a place in a filter: what is wrong, then the text with a caret below the place."""
+def refuse(
+    text: str, position: int, what: str, kind: type[ArgumentError] = ArgumentError
+) -> NoReturn:
+    """Raise the error for a place in a filter: what is wrong, then the text with a caret below
+    the place.
+    """
     start = max(0, position - 60)
     shown = "".join(c if c.isprintable() else " " for c in text[start : position + 40])
-    raise kind(f"can't read the filter at character {position + 1}: {what}\n  {shown}\n  {' ' * (position - start)}^")
+    raise kind(
+        f"can't read the filter at character {position + 1}: {what}\n  {shown}\n "
+        f" {' ' * (position - start)}^"
+    )
 
 
 _TOKEN = re.compile(
@@ -178,7 +190,9 @@ class _Parser:
             refuse(self.text, 0, "it is empty; write a condition like year >= 1990.")
         condition = self.any()
         if self.next.kind != "end":
-            refuse(self.text, self.next.position, f"expected 'and', 'or' or the end, not {self.next}.")
+            refuse(
+                self.text, self.next.position, f"expected 'and', 'or' or the end, not {self.next}."
+            )
         return condition
 
     @property
@@ -242,11 +256,17 @@ class _Parser:
         if self.word("is"):
             opposite = self.word("not")
             if not self.word("missing", "null"):
-                refuse(self.text, self.next.position, f"expected 'missing' after 'is', not {self.next}.")
+                refuse(
+                    self.text,
+                    self.next.position,
+                    f"expected 'missing' after 'is', not {self.next}.",
+                )
             return _maybe_not(Comparison(name, "missing", (), start), opposite)
         if self.word("not"):
             if not self.word("in"):
-                refuse(self.text, self.next.position, f"expected 'in' after 'not', not {self.next}.")
+                refuse(
+                    self.text, self.next.position, f"expected 'in' after 'not', not {self.next}."
+                )
             return Not(Comparison(name, "in", self.several(), start))
         if self.word("in"):
             return Comparison(name, "in", self.several(), start)
@@ -265,7 +285,11 @@ class _Parser:
     def several(self) -> tuple[Value, ...]:
         """Values in parentheses."""
         if not self.word("("):
-            refuse(self.text, self.next.position, f"expected '(' and values after 'in', not {self.next}.")
+            refuse(
+                self.text,
+                self.next.position,
+                f"expected '(' and values after 'in', not {self.next}.",
+            )
         values = [self.value()]
         while self.word(","):
             values.append(self.value())

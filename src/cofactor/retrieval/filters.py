@@ -30,8 +30,8 @@ class Filters:
     block
         Ids of items that may not.
     where
-        A condition on the catalogue's columns, such as ``"genres has 'Comedy' and year >= 1990"``; the language is
-        described in `cofactor.retrieval.expression`.
+        A condition on the catalogue's columns, such as ``"genres has 'Comedy' and year >= 1990"``;
+        the language is described in `cofactor.retrieval.expression`.
 
     Raises
     ------
@@ -67,7 +67,8 @@ class Filters:
         Raises
         ------
         UnknownIdError
-            If an allowed id isn't in the map. A blocked one may be unknown: it can't be recommended anyway.
+            If an allowed id isn't in the map. A blocked one may be unknown: it can't be recommended
+            anyway.
         UnknownNameError
             If ``where`` names a column that the catalogue hasn't.
         ArgumentError
@@ -117,20 +118,32 @@ def _holds(condition: Condition, text: str, catalogue: Catalogue) -> np.ndarray:
     try:
         found = _tested(condition, text, column)
     except (pa.ArrowException, OverflowError) as error:
-        what = f"column {condition.column!r} of {column.type} can't be compared with {condition.values}: {error}"
+        what = (
+            f"column {condition.column!r} of {column.type} can't be compared with"
+            f" {condition.values}: {error}"
+        )
         expression.refuse(text, condition.position, what)
     return np.asarray(found.fill_null(False).to_numpy(zero_copy_only=False), bool)
 
 
 def _column(test: Comparison, text: str, catalogue: Catalogue) -> pa.Array:
-    """The column that a test names, by its exact name or the only one that differs in case alone."""
+    """The column that a test names, by its exact name or the only one that differs in case
+    alone.
+    """
     names = catalogue.column_names
     alike = [name for name in names if name.casefold() == test.column.casefold()]
     name = test.column if test.column in names else alike[0] if len(alike) == 1 else None
     if name is None:
         if not names:
-            expression.refuse(text, test.position, "these items have no catalogue, so no columns.", UnknownNameError)
-        expression.refuse(text, test.position, str(unknown_name("column", test.column, names)), UnknownNameError)
+            expression.refuse(
+                text,
+                test.position,
+                "these items have no catalogue, so no columns.",
+                UnknownNameError,
+            )
+        expression.refuse(
+            text, test.position, str(unknown_name("column", test.column, names)), UnknownNameError
+        )
     column = catalogue.table.column(name)
     chunk = column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)
     if isinstance(chunk, pa.ChunkedArray):
@@ -148,7 +161,9 @@ def _tested(test: Comparison, text: str, column: pa.Array) -> pa.Array:
     if test.operator == "~":
         return _contains(test, text, column)
     if _is_list(column.type):
-        expression.refuse(text, test.position, f"column {test.column!r} holds lists; ask it with 'has' or '~'.")
+        expression.refuse(
+            text, test.position, f"column {test.column!r} holds lists; ask it with 'has' or '~'."
+        )
     compare = _COMPARE["=" if test.operator == "in" else test.operator]
     hits = [compare(column, _scalar(value, column.type, test, text)) for value in test.values]
     return reduce(pc.or_, hits)
@@ -165,7 +180,9 @@ _COMPARE = {
 
 
 def _scalar(value: expression.Value, kind: pa.DataType, test: Comparison, text: str) -> pa.Scalar:
-    """A value as one that can be compared with a column, or an error that says what the column holds."""
+    """A value as one that can be compared with a column, or an error that says what the column
+    holds.
+    """
     is_text = isinstance(value, str)
     if _is_text(kind) and is_text:
         return pa.scalar(value, kind)
@@ -178,10 +195,20 @@ def _scalar(value: expression.Value, kind: pa.DataType, test: Comparison, text: 
     return _refuse_kind(value, kind, test, text)
 
 
-def _refuse_kind(value: expression.Value, kind: pa.DataType, test: Comparison, text: str) -> NoReturn:
+def _refuse_kind(
+    value: expression.Value, kind: pa.DataType, test: Comparison, text: str
+) -> NoReturn:
     holds = "texts" if _is_text(kind) else "numbers" if _is_number(kind) else str(kind)
-    cure = f"; did you mean '{value}' in quotes?" if _is_text(kind) and not isinstance(value, str) else "."
-    expression.refuse(text, test.position, f"column {test.column!r} holds {holds}, not values like {value!r}{cure}")
+    cure = (
+        f"; did you mean '{value}' in quotes?"
+        if _is_text(kind) and not isinstance(value, str)
+        else "."
+    )
+    expression.refuse(
+        text,
+        test.position,
+        f"column {test.column!r} holds {holds}, not values like {value!r}{cure}",
+    )
 
 
 def _has(test: Comparison, text: str, column: pa.Array) -> pa.Array:
@@ -196,7 +223,10 @@ def _has(test: Comparison, text: str, column: pa.Array) -> pa.Array:
             hits = pc.equal(entries, _scalar(wanted, entries.type, test, text))
         return _any_of(column, hits)
     if not _is_text(column.type):
-        what = f"column {test.column!r} holds {column.type}; 'has' asks lists, and texts with entries between '|'."
+        what = (
+            f"column {test.column!r} holds {column.type}; 'has' asks lists, and texts with entries"
+            " between '|'."
+        )
         expression.refuse(text, test.position, what)
     pattern = rf"(?:^|\|)\s*{_escaped(str(wanted).strip())}\s*(?:\||$)"
     return pc.match_substring_regex(column, pattern, ignore_case=True)
@@ -205,10 +235,14 @@ def _has(test: Comparison, text: str, column: pa.Array) -> pa.Array:
 def _contains(test: Comparison, text: str, column: pa.Array) -> pa.Array:
     wanted = test.values[0]
     if not isinstance(wanted, str):
-        expression.refuse(text, test.position, f"'~' looks for a text in quotes, not for {wanted!r}.")
+        expression.refuse(
+            text, test.position, f"'~' looks for a text in quotes, not for {wanted!r}."
+        )
     inner = column.flatten() if _is_list(column.type) else column
     if not _is_text(inner.type):
-        expression.refuse(text, test.position, f"column {test.column!r} holds {column.type}; '~' looks in texts.")
+        expression.refuse(
+            text, test.position, f"column {test.column!r} holds {column.type}; '~' looks in texts."
+        )
     hits = pc.match_substring_regex(inner, _escaped(wanted), ignore_case=True)
     return _any_of(column, hits) if _is_list(column.type) else hits
 
@@ -231,8 +265,12 @@ def _is_text(kind: pa.DataType) -> bool:
 
 
 def _is_number(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind))
+    return bool(
+        pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
+    )
 
 
 def _is_list(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind))
+    return bool(
+        pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
+    )

@@ -1,9 +1,9 @@
 """The k best items of each row: exact, blocked, with exclusions and a written law for ties.
 
-The law: of the items that may be recommended, those with the highest scores come back in descending order; equal scores are
-ordered by the lower row. Items that are excluded or not allowed, and scores that are NaN or -inf, never come back. If fewer
-than k items are left, fewer come back (``count``); there is no filler.
-"""
+The law: of the items that may be recommended, those with the highest scores come back in descending
+order; equal scores are ordered by the lower row. Items that are excluded or not allowed, and scores
+that are NaN or -inf, never come back. If fewer than k items are left, fewer come back (``count``);
+there is no filler."""
 
 from __future__ import annotations
 
@@ -40,7 +40,9 @@ class TopK:
         return len(self.count)
 
     def flat(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Return what was found as four vectors: question (int64), rank from 1 (int32), row (int32), score (float32)."""
+        """Return what was found as four vectors: question (int64), rank from 1 (int32), row
+        (int32), score (float32).
+        """
         found = np.arange(self.rows.shape[1]) < self.count[:, None]
         question, place = np.nonzero(found)
         return question, (place + 1).astype(np.int32), self.rows[found], self.scores[found]
@@ -74,7 +76,16 @@ def best_scores(
     n_rows, n_items = scores.shape
     k = min(checks.integer(k, "k", low=1), max(1, n_items))
     indptr, indices = _exclusions(excluded, n_rows)
-    return TopK(*topk_scores(np.ascontiguousarray(scores, np.float32), k, indptr, indices, _mask(allowed, n_items), n_threads))
+    return TopK(
+        *topk_scores(
+            np.ascontiguousarray(scores, np.float32),
+            k,
+            indptr,
+            indices,
+            _mask(allowed, n_items),
+            n_threads,
+        )
+    )
 
 
 def best_dots(
@@ -87,7 +98,8 @@ def best_dots(
     allowed: np.ndarray | None = None,
     n_threads: int = 1,
 ) -> TopK:
-    """Return the k items with the largest ``user_vectors @ item_vectors.T + item_offsets``, never holding all scores.
+    """Return the k items with the largest ``user_vectors @ item_vectors.T + item_offsets``, never
+    holding all scores.
 
     Parameters
     ----------
@@ -105,29 +117,42 @@ def best_dots(
     n_rows, n_items = len(user_vectors), len(item_vectors)
     k = min(checks.integer(k, "k", low=1), max(1, n_items))
     indptr, indices = _exclusions(excluded, n_rows)
-    offsets = np.zeros(n_items, np.float32) if item_offsets is None else np.ascontiguousarray(item_offsets, np.float32)
+    offsets = (
+        np.zeros(n_items, np.float32)
+        if item_offsets is None
+        else np.ascontiguousarray(item_offsets, np.float32)
+    )
     users, items = (np.ascontiguousarray(v, np.float32) for v in (user_vectors, item_vectors))
     # Every thread of the kernel calls BLAS for blocks of its own.
     with native_threads(n_threads, blas=1):
-        return TopK(*topk_dot(users, items, offsets, k, indptr, indices, _mask(allowed, n_items), n_threads))
+        return TopK(
+            *topk_dot(users, items, offsets, k, indptr, indices, _mask(allowed, n_items), n_threads)
+        )
 
 
 def unit_length(vectors: np.ndarray) -> np.ndarray:
     """Return the vectors, float32 [n, f], each divided by its length; a zero vector stays zero."""
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.divide(vectors, lengths, out=np.zeros_like(vectors, dtype=np.float32), where=lengths > 0)
+    return np.divide(
+        vectors, lengths, out=np.zeros_like(vectors, dtype=np.float32), where=lengths > 0
+    )
 
 
 def nearest(
-    units: np.ndarray, asked: np.ndarray, k: int, *, allowed: np.ndarray | None = None, n_threads: int = 1
+    units: np.ndarray,
+    asked: np.ndarray,
+    k: int,
+    *,
+    allowed: np.ndarray | None = None,
+    n_threads: int = 1,
 ) -> TopK:
     """Return the k rows with the largest cosine to each row asked, the row itself left out.
 
     Parameters
     ----------
     units
-        float32 [n, f]: vectors of length 1. Zero vectors stand for rows nothing is known of: they have no neighbours and are
-        nobody's.
+        float32 [n, f]: vectors of length 1. Zero vectors stand for rows nothing is known of: they
+        have no neighbours and are nobody's.
     asked
         Rows, int32 [B].
     k, allowed, n_threads
@@ -148,7 +173,9 @@ def _exclusions(excluded: Exclusions | None, n_rows: int) -> Exclusions:
 
 
 def _mask(allowed: np.ndarray | None, n_items: int) -> np.ndarray:
-    return np.ones(n_items, np.bool_) if allowed is None else np.ascontiguousarray(allowed, np.bool_)
+    return (
+        np.ones(n_items, np.bool_) if allowed is None else np.ascontiguousarray(allowed, np.bool_)
+    )
 
 
 class OrderedItems:
@@ -162,16 +189,19 @@ class OrderedItems:
         float32 [n_items]; None means zero.
 
     Notes
-    -----
-    They are kept a second time, ordered by the score they can reach and packed into 8 bits a number. A search reads these, scores
-    exactly what may be among the best, and ends where nothing left can reach the k-th best: the answer is that of a
-    search of everything, in a quarter of the memory traffic or less.
-    """
+    ----- They are kept a second time, ordered by the score they can reach and packed into 8 bits a
+    number. A search reads these, scores exactly what may be among the best, and ends where nothing
+    left can reach the k-th best: the answer is that of a search of everything, in a quarter of the
+    memory traffic or less."""
 
     def __init__(self, item_vectors: np.ndarray, item_offsets: np.ndarray | None = None) -> None:
         from cofactor.kernels.cpu.topk_prepared import prepare_items
 
-        offsets = np.zeros(len(item_vectors), np.float32) if item_offsets is None else np.ascontiguousarray(item_offsets, np.float32)
+        offsets = (
+            np.zeros(len(item_vectors), np.float32)
+            if item_offsets is None
+            else np.ascontiguousarray(item_offsets, np.float32)
+        )
         self._prepared = prepare_items(np.ascontiguousarray(item_vectors, np.float32), offsets)
 
     def in_order(self, mask: np.ndarray) -> np.ndarray:
@@ -179,9 +209,17 @@ class OrderedItems:
         return np.asarray(mask[self._prepared[2]])
 
     def best(
-        self, user_vectors: np.ndarray, k: int, *, allowed: np.ndarray, excluded: Exclusions | None = None, n_threads: int = 1
+        self,
+        user_vectors: np.ndarray,
+        k: int,
+        *,
+        allowed: np.ndarray,
+        excluded: Exclusions | None = None,
+        n_threads: int = 1,
     ) -> TopK:
-        """Return the k best items of each user, as `best_dots`; ``allowed`` comes from `in_order`."""
+        """Return the k best items of each user, as `best_dots`; ``allowed`` comes from
+        `in_order`.
+        """
         from cofactor.kernels.cpu.topk_prepared import topk_prepared
 
         n_items = len(self._prepared[1])
@@ -189,4 +227,6 @@ class OrderedItems:
         indptr, indices = _exclusions(excluded, len(user_vectors))
         users = np.ascontiguousarray(user_vectors, np.float32)
         with kernel_threads(n_threads):
-            return TopK(*topk_prepared(users, self._prepared, k, indptr, indices, allowed, n_threads))
+            return TopK(
+                *topk_prepared(users, self._prepared, k, indptr, indices, allowed, n_threads)
+            )

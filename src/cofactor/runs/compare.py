@@ -37,7 +37,8 @@ class Compared:
     seconds
         Of each fit, without the compilation of kernels.
     tests
-        Paired tests of each model against the best one on the first metric, corrected for their number.
+        Paired tests of each model against the best one on the first metric, corrected for their
+        number.
     """
 
     data: Interactions
@@ -58,10 +59,14 @@ class Compared:
         return _leading(list(self.results.values()))
 
     def rows(self) -> list[dict[str, Any]]:
-        """Return the table, the best first: model, metrics with half-widths of their intervals, seconds, the test's p."""
+        """Return the table, the best first: model, metrics with half-widths of their intervals,
+        seconds, the test's p.
+        """
         p_of = {test.first: test.p_adjusted for test in self.tests}
         metrics = list(dict.fromkeys(m for result in self.results.values() for m in result.metrics))
-        order = sorted(self.results, key=lambda name: _goodness(self.results[name], self.metric), reverse=True)
+        order = sorted(
+            self.results, key=lambda name: _goodness(self.results[name], self.metric), reverse=True
+        )
         rows = []
         for name in order:
             row: dict[str, Any] = {"model": name}
@@ -75,10 +80,14 @@ class Compared:
     def to_dict(self) -> dict[str, Any]:
         """Return all of it as plain values for JSON."""
         return {
-            "source": self.data.source, "split": self.split.sentence, "fingerprint": self.split.fingerprint,
+            "source": self.data.source,
+            "split": self.split.sentence,
+            "fingerprint": self.split.fingerprint,
             "results": {name: result.to_dict() for name, result in self.results.items()},
-            "fit_seconds": dict(self.seconds), "tests": [test.to_dict() for test in self.tests], "best": self.best,
-        }  # fmt: skip
+            "fit_seconds": dict(self.seconds),
+            "tests": [test.to_dict() for test in self.tests],
+            "best": self.best,
+        }
 
 
 def compare(
@@ -120,8 +129,13 @@ def compare(
         raise ArgumentError(f"give at least two different models to compare, not {list(wanted)}.")
     strangers = sorted(set(settings or {}) - set(wanted))
     if strangers:
-        raise ArgumentError(f"settings are given for {strangers}, which aren't among the models {list(wanted)}.")
-    configs = {name: _alone(kind.Config.from_text((settings or {}).get(name, ()))) for name, kind in wanted.items()}
+        raise ArgumentError(
+            f"settings are given for {strangers}, which aren't among the models {list(wanted)}."
+        )
+    configs = {
+        name: _alone(kind.Config.from_text((settings or {}).get(name, ())))
+        for name, kind in wanted.items()
+    }
     if metrics is not None:
         parse_metrics(metrics)
     data = interactions(source, reading, run) if split is None else split.train
@@ -140,12 +154,16 @@ def compare(
 
 
 def _alone(config: Any) -> Any:
-    """The settings without a plain twin's fit: what is compared with what is said by name here, and fits are timed."""
+    """The settings without a plain twin's fit: what is compared with what is said by name here,
+    and fits are timed.
+    """
     return config.replace(twin=False) if "twin" in config.defaults() else config
 
 
 def _fit(model: Recommender, parts: Split, run: Run) -> tuple[Recommender, float]:
-    """Fit a model and time it; a fit in which kernels had to be compiled is done again, so that only fitting is timed."""
+    """Fit a model and time it; a fit in which kernels had to be compiled is done again, so that
+    only fitting is timed.
+    """
     from cofactor.kernels.cpu.jit import compilation_shown
 
     compiled: list[str] = []

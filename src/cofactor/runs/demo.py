@@ -68,18 +68,33 @@ class Demo:
 
 
 def choose_data(*, fetch: bool, synthetic: bool, run: Run) -> tuple[Interactions, str]:
-    """Return MovieLens 100K where it is at hand (or can be fetched, when that was asked for), else the synthetic book shop."""
+    """Return MovieLens 100K where it is at hand (or can be fetched, when that was asked for),
+    else the synthetic book shop.
+    """
     if not synthetic:
         failure = _fetched(run) if fetch and not datasets.available(DATASET) else None
         if datasets.available(DATASET):
-            return Interactions.build(datasets.load(DATASET)), "MovieLens 100K (GroupLens; for research use), which is at hand"
-        why = f"the download failed ({failure})" if failure else f"MovieLens isn't at hand (`cofactor demo --fetch` downloads {DATASET})"
+            return (
+                Interactions.build(datasets.load(DATASET)),
+                "MovieLens 100K (GroupLens; for research use), which is at hand",
+            )
+        why = (
+            f"the download failed ({failure})"
+            if failure
+            else f"MovieLens isn't at hand (`cofactor demo --fetch` downloads {DATASET})"
+        )
     else:
         why = "as asked"
     return shop(), f"a synthetic book shop made by Cofactor; {why}"
 
 
-def demo(out: str | os.PathLike[str], *, fetch: bool = False, synthetic: bool = False, run: Run | None = None) -> Demo:
+def demo(
+    out: str | os.PathLike[str],
+    *,
+    fetch: bool = False,
+    synthetic: bool = False,
+    run: Run | None = None,
+) -> Demo:
     """Run the demonstration and save its model.
 
     Parameters
@@ -95,13 +110,19 @@ def demo(out: str | os.PathLike[str], *, fetch: bool = False, synthetic: bool = 
     check_target(out, overwrite=True)
     data, origin = choose_data(fetch=fetch, synthetic=synthetic, run=run)
     names = [name for name in MODELS if name in registry.names()]
-    compared = compare(data, names, cutting=Cutting(), metrics=["ndcg@10", "recall@20", "coverage@10"], run=run)
+    compared = compare(
+        data, names, cutting=Cutting(), metrics=["ndcg@10", "recall@20", "coverage@10"], run=run
+    )
     # Of the best, one whose answers can be explained: the demonstration shows reasons.
     explaining = {n: r for n, r in compared.results.items() if compared.models[n].traits.explains}
     best = max(explaining or compared.results, key=lambda name: compared.results[name]["ndcg@10"])
     model = registry.create(best).fit(data, run=run)
-    path = save(model, out, overwrite=True, metrics=_kept(compared, best), split=compared.split.sentence)
-    return Demo(data, origin, compared, model, _known(model), _stranger(model), _neighbours(model), path)
+    path = save(
+        model, out, overwrite=True, metrics=_kept(compared, best), split=compared.split.sentence
+    )
+    return Demo(
+        data, origin, compared, model, _known(model), _stranger(model), _neighbours(model), path
+    )
 
 
 def _fetched(run: Run) -> str | None:
@@ -114,7 +135,11 @@ def _fetched(run: Run) -> str | None:
 
 def _kept(compared: Compared, best: str) -> dict[str, Any]:
     told = compared.results[best].to_dict()
-    return {"n_users": told["n_users"], "metrics": told["metrics"], "protocol": told["how"]["protocol"]}
+    return {
+        "n_users": told["n_users"],
+        "metrics": told["metrics"],
+        "protocol": told["how"]["protocol"],
+    }
 
 
 def _known(model: Recommender) -> Taste:
@@ -124,18 +149,27 @@ def _known(model: Recommender) -> Taste:
     user = model.data.users.ids([row])[0]
     liked = _liked(model.data, row)
     table = model.recommend(user, k=8)
-    return Taste(f"user {user}", model.data.catalogue_titles(liked), table, _reasons(model, table, user=user))
+    return Taste(
+        f"user {user}", model.data.catalogue_titles(liked), table, _reasons(model, table, user=user)
+    )
 
 
 def _stranger(model: Recommender) -> Taste:
-    """Somebody new, with three items that one real user liked: popular ones, so that the reader may know them."""
+    """Somebody new, with three items that one real user liked: popular ones, so that the reader
+    may know them.
+    """
     data = model.data
     row = int(np.argsort(np.abs(data.user_counts - 60), kind="stable")[0])
     liked = _liked(data, row, count=40)
     three = sorted(liked, key=lambda item: -int(data.item_counts[item]))[:3]
     history = data.items.ids(three)
     table = model.recommend(history=history, k=8)
-    return Taste("somebody new, never seen in training", data.catalogue_titles(three), table, _reasons(model, table, history=history))
+    return Taste(
+        "somebody new, never seen in training",
+        data.catalogue_titles(three),
+        table,
+        _reasons(model, table, history=history),
+    )
 
 
 def _liked(data: Interactions, user_row: int, count: int = 6) -> list[int]:
@@ -155,6 +189,10 @@ def _reasons(model: Recommender, table: RankedTable, **asked: Any) -> list[Expla
 def _neighbours(model: Recommender) -> tuple[str, RankedTable]:
     """The neighbours of a well-known item."""
     data = model.data
-    hits = data.catalogue.search("star wars", 1) if data.catalogue.title_column else np.zeros(0, np.int64)
+    hits = (
+        data.catalogue.search("star wars", 1)
+        if data.catalogue.title_column
+        else np.zeros(0, np.int64)
+    )
     row = int(hits[0]) if len(hits) else int(np.argmax(data.item_counts))
     return data.catalogue_titles([row])[0], model.similar_items(data.items.ids([row])[0], k=8)

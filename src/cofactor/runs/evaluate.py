@@ -32,8 +32,9 @@ def evaluate_saved(
 ) -> Result:
     """Measure a saved model on the interactions of a source that it wasn't trained on.
 
-    The truth is every pair of the source that isn't in the model's training data, of users and items that the model knows.
-    So a source that holds the training data too is fine: that part is left out.
+    The truth is every pair of the source that isn't in the model's training data, of users and
+    items that the model knows. So a source that holds the training data too is fine: that part is
+    left out.
 
     Parameters
     ----------
@@ -61,7 +62,9 @@ def evaluate_saved(
 
 
 def unseen_part(model: Recommender, data: Interactions) -> tuple[Part, str]:
-    """Return what of some data a model wasn't trained on, in the model's rows, and a sentence about what was left out."""
+    """Return what of some data a model wasn't trained on, in the model's rows, and a sentence
+    about what was left out.
+    """
     known = model.data
     user_rows = known.users.find(data.users.arrow)[data.user_rows]
     item_rows = known.items.find(data.items.arrow)[data.item_rows]
@@ -70,19 +73,28 @@ def unseen_part(model: Recommender, data: Interactions) -> tuple[Part, str]:
     pairs = user_rows.astype(np.int64) * known.n_items + item_rows
     new = mapped & ~np.isin(pairs, trained)
     if not new.any():
-        why = "all of it was trained on" if mapped.any() else "all of it is of users or items the model doesn't know"
+        why = (
+            "all of it was trained on"
+            if mapped.any()
+            else "all of it is of users or items the model doesn't know"
+        )
         raise ArgumentError(
-            f"nothing of {data.source} can be measured: {why}. Train on a part (cofactor train --no-refit holds the test part "
-            "out), or give interactions that came later."
+            f"nothing of {data.source} can be measured: {why}. Train on a part (cofactor train"
+            " --no-refit holds the test part out), or give interactions that came later."
         )
     pick = lambda column: None if column is None else column[new]  # noqa: E731
     truth = Interactions.from_rows(
-        user_rows[new], item_rows[new], pick(data.values), pick(data.times), users=known.users, items=known.items, source=data.source
+        user_rows[new],
+        item_rows[new],
+        pick(data.values),
+        pick(data.times),
+        users=known.users,
+        items=known.items,
+        source=data.source,
     )
     sentence = (
-        f"the {int(new.sum()):,} interactions of {data.source} that the model wasn't trained on; {int((mapped & ~new).sum()):,} "
-        f"were trained on and {int((~mapped).sum()):,} are of users or items it doesn't know"
+        f"the {int(new.sum()):,} interactions of {data.source} that the model wasn't trained on;"
+        f" {int((mapped & ~new).sum()):,} were trained on and {int((~mapped).sum()):,} are of users"
+        " or items it doesn't know"
     )
     return Part(truth=truth, history=known), sentence
-
-

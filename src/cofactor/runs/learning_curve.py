@@ -1,4 +1,6 @@
-"""Learning curve: how well items are ranked that have 0, 1, 2, 5, 10 ... interactions, so that one sees where content stops helping."""
+"""Learning curve: how well items are ranked that have 0, 1, 2, 5, 10 ... interactions, so that
+one sees where content stops helping.
+"""
 
 from __future__ import annotations
 
@@ -31,10 +33,11 @@ def learning_curve(
     reading: Reading | None = None,
     run: Run | None = None,
 ) -> dict[int, Result]:
-    """Fit a model once for each count, with that many interactions of some items in training, and rank those items.
+    """Fit a model once for each count, with that many interactions of some items in training, and
+    rank those items.
 
-    The truth is the same at every point: what the drawn items have beyond the highest count. Each point's training interactions are
-    among the next one's.
+    The truth is the same at every point: what the drawn items have beyond the highest count. Each
+    point's training interactions are among the next one's.
 
     Parameters
     ----------
@@ -68,7 +71,9 @@ def learning_curve(
     data = interactions(source, reading, run)
     eligible = np.flatnonzero(data.item_counts > steps[-1])
     if not len(eligible):
-        raise ArgumentError(f"no item has more than {steps[-1]} interactions; ask for lower counts.")
+        raise ArgumentError(
+            f"no item has more than {steps[-1]} interactions; ask for lower counts."
+        )
     draw = rng.generator(run.seed, "learning curve")
     chosen = np.sort(draw.permutation(eligible)[: max(1, round(share * len(eligible)))])
     place = _places(data, chosen, draw)
@@ -83,7 +88,9 @@ def learning_curve(
 
 
 def _places(data: Interactions, items: np.ndarray, draw: np.random.Generator) -> np.ndarray:
-    """For each interaction with a drawn item its place in a random order of that item's, from 0; -1 for the others."""
+    """For each interaction with a drawn item its place in a random order of that item's, from 0;
+    -1 for the others.
+    """
     mine = np.isin(data.item_rows, items)
     at = np.flatnonzero(mine)
     at = at[np.lexsort((draw.random(len(at)), data.item_rows[at]))]

@@ -58,7 +58,10 @@ def recommend_all(
             count = _WRITERS[target.suffix](room / target.name, _tables(model, k, filters, run))
             os.replace(room / target.name, target)
     except OSError as error:
-        raise ArgumentError(f"can't write {target}: {error.strerror or error}; nothing was written. Choose another place.") from error
+        raise ArgumentError(
+            f"can't write {target}: {error.strerror or error}; nothing was written. Choose another"
+            " place."
+        ) from error
     return target, count
 
 

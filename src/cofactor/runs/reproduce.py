@@ -10,7 +10,8 @@ from typing import Any
 from cofactor.base.names import unknown_name
 from cofactor.base.run import Run
 
-# Suite -> the package that holds its recipes: ``RECIPES`` (name -> one line), and one module for each.
+# Suite -> the package that holds its recipes: ``RECIPES`` (name -> one line), and one module for
+# each.
 SUITES: dict[str, str] = {
     "tutorials": "cofactor.runs.tutorials",
 }
@@ -30,7 +31,9 @@ def recipes(suite: str) -> dict[str, str]:
     return found
 
 
-def reproduce(suite: str, name: str | None = None, *, run: Run | None = None, plots: Path | str | None = None) -> Iterator[Any]:
+def reproduce(
+    suite: str, name: str | None = None, *, run: Run | None = None, plots: Path | str | None = None
+) -> Iterator[Any]:
     """Run the experiments of a suite one after the other, and yield what each gave.
 
     Parameters

@@ -1,4 +1,6 @@
-"""From a source to interactions, in the one order in which it is always done: read, merge repeats, filter."""
+"""From a source to interactions, in the one order in which it is always done: read, merge
+repeats, filter.
+"""
 
 from __future__ import annotations
 
@@ -21,15 +23,19 @@ class Reading:
     Parameters
     ----------
     columns
-        Role (``user``, ``item``, ``value``, ``time``) -> column name, where the usual names don't find it.
+        Role (``user``, ``item``, ``value``, ``time``) -> column name, where the usual names don't
+        find it.
     items
         A catalogue: a file or table with titles and columns of the items.
     repeats
-        What becomes of several events of one user with one item: ``last``, ``sum``, ``mean`` or ``max``.
+        What becomes of several events of one user with one item: ``last``, ``sum``, ``mean`` or
+        ``max``.
     min_value
-        Keep only interactions with at least this value, e.g. ratings of 4 as positive feedback; None keeps all.
+        Keep only interactions with at least this value, e.g. ratings of 4 as positive feedback;
+        None keeps all.
     core
-        Keep only users and items with at least this many interactions, again and again until all have; 0 keeps all.
+        Keep only users and items with at least this many interactions, again and again until all
+        have; 0 keeps all.
     on_bad
         What to do with lines that can't be read: ``error`` or ``skip`` (they are counted).
     """
@@ -52,7 +58,9 @@ class Cutting:
     seed: int = 0
 
 
-def interactions(source: Any, reading: Reading | None = None, run: Run | None = None) -> Interactions:
+def interactions(
+    source: Any, reading: Reading | None = None, run: Run | None = None
+) -> Interactions:
     """Read a source (file, dataset name, database URL, data frame ...) into interactions.
 
     Raises
@@ -70,9 +78,13 @@ def interactions(source: Any, reading: Reading | None = None, run: Run | None = 
         data = source
     else:
         columns: Any = reading.columns or {}
-        events = read(source, items=reading.items, on_bad=reading.on_bad, progress=run.progress, **columns)
+        events = read(
+            source, items=reading.items, on_bad=reading.on_bad, progress=run.progress, **columns
+        )
         data = Interactions.build(events, repeats=reading.repeats)
-    return filters.apply(data, min_value=reading.min_value, min_user=reading.core, min_item=reading.core)[0]
+    return filters.apply(
+        data, min_value=reading.min_value, min_user=reading.core, min_item=reading.core
+    )[0]
 
 
 def cut(data: Interactions, cutting: Cutting) -> Split:

@@ -32,8 +32,8 @@ class Trained:
     path
         Where.
     result
-        How a model with the same settings, fitted on the training part alone, did on the test part; None if nothing was
-        held out.
+        How a model with the same settings, fitted on the training part alone, did on the test part;
+        None if nothing was held out.
     split
         How the data was cut, or None.
     refitted
@@ -81,18 +81,21 @@ def train(
     metrics
         What to measure; None for what suits the model.
     refit
-        Whether the saved model is fitted on all of the data once it was measured, so that it knows every user's latest
-        interactions. The saved metrics are those of the model that hadn't seen the test part. If a validation part stopped
-        that one early, this one is trained for as many epochs as were best.
+        Whether the saved model is fitted on all of the data once it was measured, so that it knows
+        every user's latest interactions. The saved metrics are those of the model that hadn't seen
+        the test part. If a validation part stopped that one early, this one is trained for as many
+        epochs as were best.
     overwrite
         Whether a model at ``out`` is replaced.
     plot
-        A page for the learning curves, in models that are trained in epochs by the training loop; None draws none.
+        A page for the learning curves, in models that are trained in epochs by the training loop;
+        None draws none.
 
     Raises
     ------
     CofactorError
-        Before any work, if the model, a setting or the place is wrong; and what reading, cutting and fitting raise.
+        Before any work, if the model, a setting or the place is wrong; and what reading, cutting
+        and fitting raise.
     """
     run = run if run is not None else Run()
     cutting = cutting if cutting is not None else Cutting()
@@ -100,7 +103,9 @@ def train(
     config = kind.Config.from_text(settings)
     check_target(out, overwrite=overwrite)
     if plot is not None and not hasattr(kind, "plot"):
-        raise ArgumentError(f"{model} keeps no history of its training, so there are no curves to plot.")
+        raise ArgumentError(
+            f"{model} keeps no history of its training, so there are no curves to plot."
+        )
     if metrics is not None:
         parse_metrics(metrics)
     data = interactions(source, reading, run)
@@ -120,17 +125,27 @@ def train(
         if comparison is not None:
             fitted.comparison = comparison  # type: ignore[attr-defined]
     path = save(
-        fitted, out, overwrite=overwrite, metrics=_kept(result),
+        fitted,
+        out,
+        overwrite=overwrite,
+        metrics=_kept(result),
         run={
-            "seed": run.seed, "threads": run.n_threads, "fit_seconds": round(seconds, 3), "fitted_on": _fitted_on(parts, refitted),
+            "seed": run.seed,
+            "threads": run.n_threads,
+            "fit_seconds": round(seconds, 3),
+            "fitted_on": _fitted_on(parts, refitted),
             "notes": list(getattr(fitted, "notes", ())),
         },
         split=None if parts is None else parts.sentence,
-    )  # fmt: skip
+    )
     if plot is not None:
         from cofactor.training.curves import draw
 
-        draw({name: kept for name, kept in histories.items() if kept is not None}, plot, f"{model} on {data.source}")
+        draw(
+            {name: kept for name, kept in histories.items() if kept is not None},
+            plot,
+            f"{model} on {data.source}",
+        )
     return Trained(fitted, path, result, parts, refitted, seconds)
 
 
@@ -141,13 +156,19 @@ def _fit(model: Recommender, data: Interactions, parts: Split | None, run: Run) 
 def _fit_again(measured: Recommender, data: Interactions, run: Run) -> Recommender:
     """The same on all of the data, with what early stopping chose."""
     config = measured.refit_config
-    chosen = "" if config == measured.config else f", with the {config.epochs} epochs that were best on validation"
+    chosen = (
+        ""
+        if config == measured.config
+        else f", with the {config.epochs} epochs that were best on validation"
+    )
     run.progress.say(f"fitting once more on all of the data, for the model that is saved{chosen}")
     return _fit(type(measured)(config), data, None, run)
 
 
 def _compared(model: Recommender, parts: Split | None, run: Run) -> Any:
-    """What features cost, in models with content: taken on validation data when fitted, else on the test part, which decides nothing."""
+    """What features cost, in models with content: taken on validation data when fitted, else on
+    the test part, which decides nothing.
+    """
     if parts is None or not hasattr(model, "compare_with_twin") or not model.config.twin:
         return None
     if model.comparison is None and parts.test.truth.item_rows.size:  # type: ignore[attr-defined]
@@ -164,4 +185,8 @@ def _kept(result: Result | None) -> dict[str, Any]:
     if result is None:
         return {}
     told = result.to_dict()
-    return {"n_users": told["n_users"], "metrics": told["metrics"], "protocol": told["how"]["protocol"]}
+    return {
+        "n_users": told["n_users"],
+        "metrics": told["metrics"],
+        "protocol": told["how"]["protocol"],
+    }

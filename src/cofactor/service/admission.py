@@ -10,17 +10,20 @@ _WEIGHT = 0.05  # of the latest batch in what a request is taken to cost
 _FIRST_GUESS = 0.0005
 _OUTLIER = 4.0  # times the usual: a stall of the machine says nothing of what requests cost
 _ONCE = 3.0  # times the patience for a burst, or for what gathered while the machine stood still
-_STRICT = 1.0  # seconds after a refusal in which there is none of that: the load is more than a burst
+_STRICT = (
+    1.0  # seconds after a refusal in which there is none of that: the load is more than a burst
+)
 _LONE_SHARE = 8.0  # batches of one that may stand before a request, whatever the limit says
 
 
 class Admission:
     """Counts the requests that are under way, and knows what one costs.
 
-    Requests are scored together, and together they cost less each than alone; so the cost is that of a request in its batch,
-    and the room grows with the load. What waits in sockets is seen by nobody, but as all that came in is either let in
-    or refused before the next batch, it waits for one batch at most. A burst may wait longer than a load that stays: nobody is refused
-    because of a moment.
+    Requests are scored together, and together they cost less each than alone; so the cost is that
+    of a request in its batch, and the room grows with the load. What waits in sockets is seen by
+    nobody, but as all that came in is either let in or refused before the next batch, it waits for
+    one batch at most. A burst may wait longer than a load that stays: nobody is refused because of
+    a moment.
 
     Parameters
     ----------
@@ -36,13 +39,17 @@ class Admission:
         self._strict_until = 0.0
 
     def full(self, itself: int = 0) -> bool:
-        """Return whether those under way take longer than a request should wait; ``itself`` of them don't count."""
+        """Return whether those under way take longer than a request should wait; ``itself`` of
+        them don't count.
+        """
         under_way = self.scored - itself
         if under_way < 2:
             return False
         now = time.monotonic()
         strict = now < self._strict_until
-        if under_way < self._settings.max_scored and under_way * self.cost <= self.patience * (1.0 if strict else _ONCE):
+        if under_way < self._settings.max_scored and under_way * self.cost <= self.patience * (
+            1.0 if strict else _ONCE
+        ):
             return False
         self._strict_until = now + _STRICT
         return True

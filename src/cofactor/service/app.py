@@ -32,7 +32,9 @@ from cofactor.service.versions import Folder
 _TICK = 0.02
 
 
-def build(folder: Path, store: Store, settings: Settings | None = None, keys: Keys | None = None) -> Starlette:
+def build(
+    folder: Path, store: Store, settings: Settings | None = None, keys: Keys | None = None
+) -> Starlette:
     """Make the service: load the model, read the items, and put the routes together.
 
     Parameters
@@ -57,13 +59,23 @@ def build(folder: Path, store: Store, settings: Settings | None = None, keys: Ke
     keys = keys if keys is not None else Keys()
     if settings.beyond_loopback and not len(keys):
         raise ArgumentError(
-            f"host: {settings.host} can be reached by others, so the service needs keys: `cofactor serve --new-key read --keys FILE`, "
-            "then --keys FILE. Without keys it listens on 127.0.0.1 only."
+            f"host: {settings.host} can be reached by others, so the service needs keys: `cofactor"
+            " serve --new-key read --keys FILE`, then --keys FILE. Without keys it listens on"
+            " 127.0.0.1 only."
         )
     live = LiveItems(store)
     models = Models(Folder(folder), live, store, settings)
     served = table()
-    context = Context(settings, keys, store, live, Telemetry(), models, Admission(settings), document_bytes(served))
+    context = Context(
+        settings,
+        keys,
+        store,
+        live,
+        Telemetry(),
+        models,
+        Admission(settings),
+        document_bytes(served),
+    )
     guard, holder = Guard(settings), {"context": context}
 
     @contextlib.asynccontextmanager
@@ -80,8 +92,13 @@ def build(folder: Path, store: Store, settings: Settings | None = None, keys: Ke
             await asyncio.to_thread(context.close)
 
     dispatches = {(route.method, route.path): Dispatch(route, holder, guard) for route in served}
-    routes = [StarletteRoute(_starlette_path(path), dispatch, methods=[method]) for (method, path), dispatch in dispatches.items()]
-    app = Starlette(routes=routes, lifespan=lifespan, exception_handlers={404: _missing, 405: _missing})
+    routes = [
+        StarletteRoute(_starlette_path(path), dispatch, methods=[method])
+        for (method, path), dispatch in dispatches.items()
+    ]
+    app = Starlette(
+        routes=routes, lifespan=lifespan, exception_handlers={404: _missing, 405: _missing}
+    )
     app.state.context = context
     app.state.short_way = ShortWay(context, dispatches)
     app.add_middleware(_Outer, guard=guard)
@@ -89,7 +106,9 @@ def build(folder: Path, store: Store, settings: Settings | None = None, keys: Ke
 
 
 class _Outer:
-    """What holds for every call, also to what there isn't: preflights, foreign hosts, web sockets."""
+    """What holds for every call, also to what there isn't: preflights, foreign hosts, web
+    sockets.
+    """
 
     def __init__(self, app: Any, guard: Guard) -> None:
         self._app = app
@@ -109,13 +128,19 @@ class _Outer:
             headers = cors(self._guard.check(scope, dict(scope["headers"])), preflight=True)
             status, body = 204, b""
         except RequestError as error:
-            status, body, headers = error.status, error.body(), [(b"content-type", b"application/json")]
+            status, body, headers = (
+                error.status,
+                error.body(),
+                [(b"content-type", b"application/json")],
+            )
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
 
 def _starlette_path(path: str) -> str:
-    """Ids may hold slashes: what stands between the fixed parts of a path is one id, whatever is in it."""
+    """Ids may hold slashes: what stands between the fixed parts of a path is one id, whatever is
+    in it.
+    """
     for name in ("user_id", "item_id"):
         path = path.replace(f"{{{name}}}", f"{{{name}:path}}")
     return path
@@ -125,9 +150,15 @@ async def _missing(request: Any, error: Any) -> Any:
     from starlette.responses import Response
 
     if error.status_code == 405:
-        told = RequestError(405, "method", f"{request.url.path} can't be asked with {request.method}.")
+        told = RequestError(
+            405, "method", f"{request.url.path} can't be asked with {request.method}."
+        )
     else:
-        told = RequestError(404, "not_found", f"there is nothing at {request.url.path}; /openapi.json lists what there is.")
+        told = RequestError(
+            404,
+            "not_found",
+            f"there is nothing at {request.url.path}; /openapi.json lists what there is.",
+        )
     headers = {k: v for k, v in (error.headers or {}).items() if k.lower() == "allow"}
     return Response(of_error(told).body(), told.status, headers, "application/json")
 
@@ -139,5 +170,6 @@ async def _measure_lag(context: Context) -> None:
         before = loop.time()
         await asyncio.sleep(_TICK)
         late = loop.time() - before - _TICK
-        # One late tick means nothing (a page of memory, a neighbour on the machine); many in a row mean that we are behind.
+        # One late tick means nothing (a page of memory, a neighbour on the machine); many in a row
+        # mean that we are behind.
         context.lag += 0.2 * (min(late, 1.0) - context.lag)

@@ -1,4 +1,6 @@
-"""May a version take over? Both versions are asked for what users took last, given what came before it."""
+"""May a version take over? Both versions are asked for what users took last, given what came
+before it.
+"""
 
 from __future__ import annotations
 
@@ -11,25 +13,31 @@ from cofactor.service.store import Store
 from cofactor.service.wire import Past
 
 # What loading a version has checked by itself.
-LOADING_CHECKS = ("files and checksums as in the manifest", "finite scores for its own users, trained and folded in")
+LOADING_CHECKS = (
+    "files and checksums as in the manifest",
+    "finite scores for its own users, trained and folded in",
+)
 _LOOKED_AT = 20_000  # stored events that are looked at
 _USERS = 300
 _ENOUGH = 50  # users below which a comparison says nothing
 _K = 20
-_WORSE = 0.8  # a version that finds less than this share of what the current one finds isn't promoted
+_WORSE = (
+    0.8  # a version that finds less than this share of what the current one finds isn't promoted
+)
 Case = tuple[list[str | int | Past], str]
 
 
 def compared(new: Loaded, old: Loaded, store: Store) -> str:
     """Compare two versions on stored events and return what was found, in a sentence.
 
-    The cases are the last stored items of the latest users, whose earlier stored items are the histories; what counts is the share
-    of them that is among a version's twenty best.
+    The cases are the last stored items of the latest users, whose earlier stored items are the
+    histories; what counts is the share of them that is among a version's twenty best.
 
     Raises
     ------
     RequestError
-        409 ``worse``, if the new one finds less than four fifths of what the current one finds, and by more than chance.
+        409 ``worse``, if the new one finds less than four fifths of what the current one finds, and
+        by more than chance.
     """
     cases = held_out(store)
     if len(cases) < _ENOUGH:
@@ -39,13 +47,18 @@ def compared(new: Loaded, old: Loaded, store: Store) -> str:
     told = f"recall@{_K} on the last event of {len(cases)} users: {found}"
     if hits_new < _WORSE * hits_old and hits_old - hits_new > 2 * np.sqrt(max(hits_old, 1)):
         raise RequestError(
-            409, "worse", f"version {new.version!r} isn't promoted: {told}. Force it to promote it nevertheless.", "version"
+            409,
+            "worse",
+            f"version {new.version!r} isn't promoted: {told}. Force it to promote it nevertheless.",
+            "version",
         )
     return told
 
 
 def held_out(store: Store) -> list[Case]:
-    """Return histories and the item that came after them, of the users of the latest stored events."""
+    """Return histories and the item that came after them, of the users of the latest stored
+    events.
+    """
     last = store.counts().last_seq
     latest: dict[str, None] = {}
     for event in store.events(max(0, last - _LOOKED_AT)):
@@ -69,6 +82,8 @@ def _hits(loaded: Loaded, cases: list[Case]) -> int:
             continue
         with kernels():
             audience = loaded.tastes.audience([taste])
-            best = loaded.model.topk(audience, _K, excluded=audience.seen, allowed=loaded.view.visible, n_threads=1)
+            best = loaded.model.topk(
+                audience, _K, excluded=audience.seen, allowed=loaded.view.visible, n_threads=1
+            )
         hits += int(row in best.rows[0, : best.count[0]])
     return hits

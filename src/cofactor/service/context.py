@@ -54,7 +54,9 @@ class Context:
     stopping: bool = False
     lag: float = 0.0
     maps: dict[str, Any] = field(default_factory=dict)
-    _slow: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(2, "cofactor-slow"))
+    _slow: ThreadPoolExecutor = field(
+        default_factory=lambda: ThreadPoolExecutor(2, "cofactor-slow")
+    )
     _slow_count: int = 0
     _resolved: list[tuple[asyncio.Future[Ack], Future[Ack]]] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -69,25 +71,34 @@ class Context:
     async def slowly(self, call: Callable[..., Result], *arguments: Any) -> Result:
         """Run something that takes longer beside the event loop, in a lane of its own."""
         if self._slow_count >= _SLOW_AT_ONCE:
-            raise overloaded("there are too many searches and exports under way; try again shortly.")
+            raise overloaded(
+                "there are too many searches and exports under way; try again shortly."
+            )
         self._slow_count += 1
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._slow, lambda: call(*arguments))
+            return await asyncio.get_running_loop().run_in_executor(
+                self._slow, lambda: call(*arguments)
+            )
         finally:
             self._slow_count -= 1
 
     def stored(self, write: Future[Ack]) -> asyncio.Future[Ack]:
-        """Return what tells in the event loop that a write is on disk. Giving up waiting doesn't take the write back."""
+        """Return what tells in the event loop that a write is on disk. Giving up waiting doesn't
+        take the write back.
+        """
         loop = asyncio.get_running_loop()
         told: asyncio.Future[Ack] = loop.create_future()
 
         def resolved(done: Future[Ack]) -> None:
-            # In the writer's thread: a commit resolves many writes, and wakes the loop once for all of them.
+            # In the writer's thread: a commit resolves many writes, and wakes the loop once for all
+            # of them.
             with self._lock:
                 first = not self._resolved
                 self._resolved.append((told, done))
             if first:
-                with contextlib.suppress(RuntimeError):  # the loop was closed: nobody waits any more
+                with contextlib.suppress(
+                    RuntimeError
+                ):  # the loop was closed: nobody waits any more
                     loop.call_soon_threadsafe(self._tell)
 
         write.add_done_callback(resolved)
@@ -114,7 +125,10 @@ class Context:
     def checked_ids(self, ids: list[Any] | None, name: str) -> None:
         """Refuse a list of ids beyond the limit."""
         if ids is not None and len(ids) > self.settings.max_filter:
-            raise invalid(f"{name} must have at most {self.settings.max_filter:,} ids, not {len(ids):,}.", name)
+            raise invalid(
+                f"{name} must have at most {self.settings.max_filter:,} ids, not {len(ids):,}.",
+                name,
+            )
 
     def close(self) -> None:
         """Finish what waits, then stop."""

@@ -1,4 +1,6 @@
-"""From a request to its handler and back: key, body, decoding, time limit, the one shape of errors, counting."""
+"""From a request to its handler and back: key, body, decoding, time limit, the one shape of
+errors, counting.
+"""
 
 from __future__ import annotations
 
@@ -42,17 +44,24 @@ class Dispatch:
         self.route = route
         self._holder = holder
         self._guard = guard
-        self._decode: Callable[[bytes], Any] | None = msgspec.json.Decoder(route.takes).decode if route.has_body else None
+        self._decode: Callable[[bytes], Any] | None = (
+            msgspec.json.Decoder(route.takes).decode if route.has_body else None
+        )
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer one request of the framework."""
         context = self._holder["context"]
         status, body, headers = await self.reply(context, scope, dict(scope["headers"]), receive)
         await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+        await send(
+            {"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body}
+        )
 
-    async def reply(self, context: Context, scope: Any, headers: dict[bytes, bytes], body: Any) -> tuple[int, bytes, list]:
-        """Return status, body and headers of the answer to a request; whatever goes wrong is told in the answer.
+    async def reply(
+        self, context: Context, scope: Any, headers: dict[bytes, bytes], body: Any
+    ) -> tuple[int, bytes, list]:
+        """Return status, body and headers of the answer to a request; whatever goes wrong is told
+        in the answer.
 
         Parameters
         ----------
@@ -63,7 +72,8 @@ class Dispatch:
         headers
             By their names in lower case.
         body
-            Its bytes, where the caller has them and watches the time; else ASGI's ``receive``, and the time is watched here.
+            Its bytes, where the caller has them and watches the time; else ASGI's ``receive``, and
+            the time is watched here.
         """
         started = time.perf_counter()
         origin, failure, route, admission = None, None, self.route, context.admission
@@ -81,7 +91,11 @@ class Dispatch:
             failure = of_error(error)
             if failure.status == 500:
                 log.exception("failed", extra={"facts": {"route": route.path}})
-            status, told, extra = failure.status, failure.body(), [_JSON, _NO_STORE, *_raw(failure.headers())]
+            status, told, extra = (
+                failure.status,
+                failure.body(),
+                [_JSON, _NO_STORE, *_raw(failure.headers())],
+            )
         finally:
             self._guard.under_way -= 1
             admission.scored -= route.timed
@@ -90,7 +104,9 @@ class Dispatch:
         sized = [*extra, (b"content-length", str(len(told)).encode())]
         return status, told, sized if origin is None else [*sized, *cors(origin)]
 
-    async def _answer(self, context: Context, scope: Any, headers: dict[bytes, bytes], body: Any) -> tuple[int, bytes, list]:
+    async def _answer(
+        self, context: Context, scope: Any, headers: dict[bytes, bytes], body: Any
+    ) -> tuple[int, bytes, list]:
         route, settings = self.route, context.settings
         if not isinstance(body, bytes):
             self._has_room(context)
@@ -107,26 +123,50 @@ class Dispatch:
             asked = _query(scope["query_string"], route.takes)
         answer = await route.handler(context, scope.get("path_params", {}), asked)
         if isinstance(answer, Response):
-            return answer.status_code, bytes(answer.body), [h for h in answer.raw_headers if h[0] != b"content-length"]
+            return (
+                answer.status_code,
+                bytes(answer.body),
+                [h for h in answer.raw_headers if h[0] != b"content-length"],
+            )
         return 200, _encoder.encode(answer), _HEADERS
 
     def _has_room(self, context: Context) -> None:
-        """Refuse what came the long way, past the door, while there is no room; it counts itself already."""
+        """Refuse what came the long way, past the door, while there is no room; it counts itself
+        already.
+        """
         route, admission = self.route, context.admission
         late = context.lag > _LATE * context.settings.max_waiting
         if route.timed and (late or admission.full(itself=1)):
-            raise overloaded("there are more requests than can be answered in time; try again shortly.")
+            raise overloaded(
+                "there are more requests than can be answered in time; try again shortly."
+            )
         # Writes have room of their own: a flood of events is refused here, and answers go on.
         if route.ingest and (late or admission.ingest_full(itself=1)):
-            raise overloaded("there are more events than can be stored in time; send the same ones, with the same ids, again shortly.")
+            raise overloaded(
+                "there are more events than can be stored in time; send the same ones, with the"
+                " same ids, again shortly."
+            )
 
-    def _told(self, context: Context, scope: Any, status: int, seconds: float, failure: RequestError | None) -> None:
+    def _told(
+        self,
+        context: Context,
+        scope: Any,
+        status: int,
+        seconds: float,
+        failure: RequestError | None,
+    ) -> None:
         route = self.route
         context.telemetry.answered(route.path, status, seconds, timed=route.timed)
-        # At full load a line per refusal would cost more than the refusal: those are counted, not listed.
+        # At full load a line per refusal would cost more than the refusal: those are counted, not
+        # listed.
         notable = (status >= 500 and status != 503) or route.scope == "admin"
         if context.settings.access_log or notable:
-            facts = {"method": scope["method"], "route": route.path, "status": status, "ms": round(seconds * 1000, 2)}
+            facts = {
+                "method": scope["method"],
+                "route": route.path,
+                "status": status,
+                "ms": round(seconds * 1000, 2),
+            }
             if failure is not None:
                 facts["code"] = failure.code
             log.info("request", extra={"facts": facts})
@@ -166,9 +206,17 @@ def _query(raw: bytes, takes: type) -> Any:
     if len(raw) > 20_000:
         raise RequestError(414, "too_large", "the address is too long; POST the request instead.")
     try:
-        pairs = parse_qsl(raw.decode("ascii"), keep_blank_values=True, strict_parsing=True, errors="strict", max_num_fields=50)
+        pairs = parse_qsl(
+            raw.decode("ascii"),
+            keep_blank_values=True,
+            strict_parsing=True,
+            errors="strict",
+            max_num_fields=50,
+        )
     except (ValueError, UnicodeDecodeError):
-        raise RequestError(400, "malformed", "the part of the address behind the '?' can't be read.") from None
+        raise RequestError(
+            400, "malformed", "the part of the address behind the '?' can't be read."
+        ) from None
     given: dict[str, str] = {}
     for name, value in pairs:
         if name in given:

@@ -1,12 +1,13 @@
-"""The door: requests that come by the hundred a second are read, answered or refused right where their bytes arrive.
+"""The door: requests that come by the hundred a second are read, answered or refused right where
+their bytes arrive.
 
-A request through the framework costs several times what reading and scoring it do, and at many times the load that can be
-carried even saying no must cost next to nothing. So the routes that carry the load (recommendations for a user, for a posted
-history, events) have a short way: a request that comes whole, in plain form, is refused before it is read while there is no
-room, and is otherwise handed to the same handlers, with the same checks, without a task and without routing. Whatever isn't
-plain (an escaped path, a chunked body, a page of another site, a header twice) goes the long way, and so does all where the fast
-parser isn't installed.
-"""
+A request through the framework costs several times what reading and scoring it do, and at many
+times the load that can be carried even saying no must cost next to nothing. So the routes that
+carry the load (recommendations for a user, for a posted history, events) have a short way: a
+request that comes whole, in plain form, is refused before it is read while there is no room, and is
+otherwise handed to the same handlers, with the same checks, without a task and without routing.
+Whatever isn't plain (an escaped path, a chunked body, a page of another site, a header twice) goes
+the long way, and so does all where the fast parser isn't installed."""
 
 from __future__ import annotations
 
@@ -26,15 +27,19 @@ _USER, _USER_END = b"/v1/users/", b"/recommendations"
 _HOT = (b"GET /v1/users/", b"POST /v1/recommend ", b"POST /v1/events ")
 # Header names and values in plain characters; the path without escapes.
 _HEAD = re.compile(
-    rb"(GET|POST) (/v1/[!\"$&->@-~]+)(?:\?([!\"$-~]*))? HTTP/1\.1\r\n((?:[A-Za-z0-9_-]+: ?[ -~]*\r\n)+)\r\n"
+    rb"(GET|POST) (/v1/[!\"$&->@-~]+)(?:\?([!\"$-~]*))? HTTP/1\.1\r\n((?:[A-Za-z0-9_-]+: ?["
+    rb" -~]*\r\n)+)\r\n"
 )
 # What these ask for is the framework's business: other framings, other endings, other sites' pages.
 _LONG_WAY = frozenset({b"transfer-encoding", b"expect", b"upgrade", b"origin", b"sec-fetch-site"})
 _MOST_UNSENT = 1 << 16  # bytes of answers that a client may leave unread on the short way
 _MOST_HELD = 1 << 16  # bytes that are taken while an answer is on its way
-_NO_BODY = overloaded("there are more requests than can be answered in time; try again shortly.").body()
+_NO_BODY = overloaded(
+    "there are more requests than can be answered in time; try again shortly."
+).body()
 _NO = (
-    b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\ncache-control: no-store\r\nretry-after: 1\r\ncontent-length: "
+    b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\ncache-control:"
+    b" no-store\r\nretry-after: 1\r\ncontent-length: "
     + str(len(_NO_BODY)).encode()
     + b"\r\n\r\n"
     + _NO_BODY
@@ -58,18 +63,28 @@ class ShortWay:
     def __init__(self, context: Context, dispatches: Mapping[tuple[str, str], Dispatch]) -> None:
         self._context = context
         self._user = dispatches["GET", "/v1/users/{user_id}/recommendations"]
-        self._posted = {b"/v1/recommend": dispatches["POST", "/v1/recommend"], b"/v1/events": dispatches["POST", "/v1/events"]}
+        self._posted = {
+            b"/v1/recommend": dispatches["POST", "/v1/recommend"],
+            b"/v1/events": dispatches["POST", "/v1/events"],
+        }
         self._admission = context.admission
 
     def refuses(self, data: bytes) -> bool:
-        """Return whether there is no room for a request that came whole; those turned away are counted."""
+        """Return whether there is no room for a request that came whole; those turned away are
+        counted.
+        """
         full = self._admission.ingest_full() if data.startswith(_HOT[2]) else self._admission.full()
         if not full or not is_whole(data):
             return False
         self._context.telemetry.turned_away()
         return True
 
-    def begun(self, data: bytes, loop: asyncio.AbstractEventLoop, done: Callable[[tuple[int, bytes, list]], None]) -> Eager | None:
+    def begun(
+        self,
+        data: bytes,
+        loop: asyncio.AbstractEventLoop,
+        done: Callable[[tuple[int, bytes, list]], None],
+    ) -> Eager | None:
         """Return a request's answer on its way, or None if it must go the long way."""
         plain = read_plain(data)
         if plain is None:
@@ -88,11 +103,15 @@ class ShortWay:
             dispatch = found
         scope = {"method": method.decode(), "query_string": query, "path_params": params}
         context = self._context
-        return Eager(loop, dispatch.reply(context, scope, headers, body), done, context.settings.timeout)
+        return Eager(
+            loop, dispatch.reply(context, scope, headers, body), done, context.settings.timeout
+        )
 
 
 def read_plain(data: bytes) -> Plain | None:
-    """Return method, path, query, headers and body if the bytes are exactly one plain request, else None."""
+    """Return method, path, query, headers and body if the bytes are exactly one plain request,
+    else None.
+    """
     found = _HEAD.match(data)
     if found is None:
         return None
@@ -104,7 +123,10 @@ def read_plain(data: bytes) -> Plain | None:
         if name in headers:
             return None
         headers[name] = value.strip()
-    if not _LONG_WAY.isdisjoint(headers) or headers.get(b"connection", b"keep-alive").lower() != b"keep-alive":
+    if (
+        not _LONG_WAY.isdisjoint(headers)
+        or headers.get(b"connection", b"keep-alive").lower() != b"keep-alive"
+    ):
         return None
     length, body = headers.get(b"content-length", b"0"), data[found.end() :]
     if not length.isdigit() or len(length) > 9 or int(length) != len(body):
@@ -113,13 +135,16 @@ def read_plain(data: bytes) -> Plain | None:
 
 
 def guarded_protocol(way: ShortWay) -> type | None:
-    """Return uvicorn's fast protocol with a door in front, or None where its parser isn't installed."""
+    """Return uvicorn's fast protocol with a door in front, or None where its parser isn't
+    installed.
+    """
     try:
         from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
     except ImportError:
         return None
 
-    # The class stands in a function, which is long for that, since its parent is there only where uvicorn's fast parser is.
+    # The class stands in a function, which is long for that, since its parent is there only where
+    # uvicorn's fast parser is.
     class Door(HttpToolsProtocol):
         """A connection."""
 
@@ -159,7 +184,9 @@ def guarded_protocol(way: ShortWay) -> type | None:
             status, body, headers = reply
             head = b"".join([name + b": " + value + b"\r\n" for name, value in headers])
             if not self.transport.is_closing():
-                self._written((_OK if status == 200 else STATUS_LINE[status]) + head + b"\r\n" + body)
+                self._written(
+                    (_OK if status == 200 else STATUS_LINE[status]) + head + b"\r\n" + body
+                )
             if self.closes:
                 self.transport.close()
             elif self.held:
@@ -170,7 +197,9 @@ def guarded_protocol(way: ShortWay) -> type | None:
         def _written(self, raw: bytes) -> None:
             self._unset_keepalive_if_required()
             self.transport.write(raw)
-            self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
 
         def on_message_complete(self) -> None:
             self.midway = False
@@ -200,7 +229,11 @@ def is_whole(data: bytes) -> bool:
     if end < 0:
         return False
     head = data[:end].lower()
-    if b"\r\ntransfer-encoding:" in head or b"\r\nexpect:" in head or b"\r\nconnection: close" in head:
+    if (
+        b"\r\ntransfer-encoding:" in head
+        or b"\r\nexpect:" in head
+        or b"\r\nconnection: close" in head
+    ):
         return False
     at = head.find(b"\r\ncontent-length:")
     told = head[at + 17 :].split(b"\r\n", 1)[0].strip() if at >= 0 else b"0"

@@ -1,8 +1,8 @@
 """Running a coroutine without a task: whatever nothing holds up is done in one go.
 
-A task begins its coroutine in a later turn of the event loop, and costs as much as reading a short request does. The requests that come
-by the hundred a second mostly wait for nothing, or for one future.
-"""
+A task begins its coroutine in a later turn of the event loop, and costs as much as reading a short
+request does. The requests that come by the hundred a second mostly wait for nothing, or for one
+future."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ class Eager:
     loop
         The loop.
     coroutine
-        It may await futures of the loop, and coroutines that do; not what asks for the current task (`asyncio.timeout`).
+        It may await futures of the loop, and coroutines that do; not what asks for the current task
+        (`asyncio.timeout`).
     done
         Called with what it returned; not called if it was cancelled.
     timeout
@@ -29,7 +30,11 @@ class Eager:
     __slots__ = ("_awaited", "_coroutine", "_done", "_loop", "_timeout", "_timer")
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, Any], done: Callable[[Any], None], timeout: float
+        self,
+        loop: asyncio.AbstractEventLoop,
+        coroutine: Coroutine[Any, Any, Any],
+        done: Callable[[Any], None],
+        timeout: float,
     ) -> None:
         self._loop, self._coroutine, self._done, self._timeout = loop, coroutine, done, timeout
         self._awaited: asyncio.Future[Any] | None = None

@@ -7,7 +7,13 @@ from collections.abc import Mapping
 
 import msgspec
 
-from cofactor.base.errors import ArgumentError, ArtifactError, CofactorError, TraitError, UnknownIdError
+from cofactor.base.errors import (
+    ArgumentError,
+    ArtifactError,
+    CofactorError,
+    TraitError,
+    UnknownIdError,
+)
 from cofactor.service.store import (
     ConflictError,
     OverloadError,
@@ -16,7 +22,7 @@ from cofactor.service.store import (
     StoreClosedError,
     StoreError,
     UnknownEventError,
-)  # fmt: skip
+)
 
 
 class RequestError(CofactorError):
@@ -36,7 +42,14 @@ class RequestError(CofactorError):
         Seconds after which trying again makes sense, or None.
     """
 
-    def __init__(self, status: int, code: str, message: str, field: str | None = None, retry_after: float | None = None) -> None:
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        message: str,
+        field: str | None = None,
+        retry_after: float | None = None,
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.code = code
@@ -78,7 +91,10 @@ def not_found(message: str, field: str | None = None) -> RequestError:
 
 _AT = re.compile(r"^(?P<what>.*?) - at `(?P<key>key in )?\$?\.?(?P<where>[^`]*)`$", re.DOTALL)
 _PLACE = re.compile(r"^(?P<where>(?:events|items)\[\d+\]): (?P<what>.*)$", re.DOTALL)
-_NAMED = re.compile(r"^(user_id|item_ids?|item_id|event_ids?|kind|value|time|title|text|features|allow|block|where|k|history|version)\b")
+_NAMED = re.compile(
+    r"^(user_id|item_ids?|item_id|event_ids?|kind|value|time|title|text|features|allow|block|where"
+    r"|k|history|version)\b"
+)
 
 
 def of_decoding(error: msgspec.MsgspecError | UnicodeDecodeError | RecursionError) -> RequestError:
@@ -94,7 +110,9 @@ def of_decoding(error: msgspec.MsgspecError | UnicodeDecodeError | RecursionErro
 
 
 def of_error(error: Exception) -> RequestError:
-    """Return how an error is told to who asked; anything that nobody foresaw is told without its details."""
+    """Return how an error is told to who asked; anything that nobody foresaw is told without its
+    details.
+    """
     if isinstance(error, RequestError):
         return error
     if isinstance(error, StoreError):
@@ -110,9 +128,13 @@ def of_error(error: Exception) -> RequestError:
     if isinstance(error, ArgumentError):
         return _of_argument(str(error))
     if isinstance(error, UnicodeEncodeError):
-        return RequestError(400, "malformed", "a text holds half of a surrogate pair, which is no Unicode.")
+        return RequestError(
+            400, "malformed", "a text holds half of a surrogate pair, which is no Unicode."
+        )
     if isinstance(error, TimeoutError):
-        return RequestError(503, "timeout", "the request took too long and was given up.", retry_after=1.0)
+        return RequestError(
+            503, "timeout", "the request took too long and was given up.", retry_after=1.0
+        )
     return RequestError(500, "internal", "something went wrong inside; the log says what.")
 
 

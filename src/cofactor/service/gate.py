@@ -1,4 +1,6 @@
-"""Kernels from several threads: allowed where Numba's threading layer allows it, one at a time elsewhere."""
+"""Kernels from several threads: allowed where Numba's threading layer allows it, one at a time
+elsewhere.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ def at_once() -> bool:
 
 @contextmanager
 def kernels() -> Iterator[None]:
-    """Run the body, alone if it must be: Numba's own work queue ends the process when two threads enter it at once."""
+    """Run the body, alone if it must be: Numba's own work queue ends the process when two
+    threads enter it at once.
+    """
     if at_once():
         yield
         return

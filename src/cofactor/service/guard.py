@@ -1,4 +1,6 @@
-"""Before anything else: is this call meant for us, from a page that may make it, and is there room?"""
+"""Before anything else: is this call meant for us, from a page that may make it, and is there
+room?
+"""
 
 from __future__ import annotations
 
@@ -16,8 +18,9 @@ _SAFE = ("GET", "HEAD", "OPTIONS")
 class Guard:
     """Checks the ``Host`` and ``Origin`` of every request.
 
-    A page of another site can make a browser call a service on the loopback, by its own name for 127.0.0.1 too (DNS
-    rebinding): so names that aren't ours are refused, and so are changes that pages of other sites ask for.
+    A page of another site can make a browser call a service on the loopback, by its own name for
+    127.0.0.1 too (DNS rebinding): so names that aren't ours are refused, and so are changes that
+    pages of other sites ask for.
 
     Parameters
     ----------
@@ -29,13 +32,15 @@ class Guard:
         self._hosts = {name.lower() for name in (*settings.hosts, *LOOPBACK)}
         if settings.host not in ("0.0.0.0", "::"):
             self._hosts.add(settings.host.lower())
-        # Beyond the loopback, keys guard the data; which names lead here is known to whoever named them.
+        # Beyond the loopback, keys guard the data; which names lead here is known to whoever named
+        # them.
         self._any_host = settings.beyond_loopback and not settings.hosts
         self._origins = {origin.rstrip("/").lower() for origin in settings.origins}
         self.under_way = 0
 
     def check(self, scope: Scope, headers: dict[bytes, bytes]) -> str | None:
-        """Return the origin that may read the answer, if another site's page asks and may; refuse who must not.
+        """Return the origin that may read the answer, if another site's page asks and may; refuse
+        who must not.
 
         Raises
         ------
@@ -44,19 +49,32 @@ class Guard:
         """
         host = headers.get(b"host", b"").decode("latin-1").lower()
         if not self._any_host and _name_of(host) not in self._hosts:
-            raise RequestError(421, "host", f"this service isn't {host or 'without a name'!r}; start it with --allow-host to call it so.")
+            raise RequestError(
+                421,
+                "host",
+                f"this service isn't {host or 'without a name'!r}; start it with --allow-host to"
+                " call it so.",
+            )
         if self.under_way > _MOST_AT_ONCE:
             raise overloaded("there are too many requests under way.")
         origin = headers.get(b"origin")
         if origin is None:
             if headers.get(b"sec-fetch-site") == b"cross-site" and scope["method"] not in _SAFE:
-                raise RequestError(403, "origin", "pages of other sites must not change anything here.")
+                raise RequestError(
+                    403, "origin", "pages of other sites must not change anything here."
+                )
             return None
         told = origin.decode("latin-1").rstrip("/").lower()
         if told in self._origins:
             return told
-        if told.partition("://")[2] != host and (scope["method"] not in _SAFE or scope["method"] == "OPTIONS"):
-            raise RequestError(403, "origin", f"pages of {told!r} must not call this; start it with --allow-origin to let them.")
+        if told.partition("://")[2] != host and (
+            scope["method"] not in _SAFE or scope["method"] == "OPTIONS"
+        ):
+            raise RequestError(
+                403,
+                "origin",
+                f"pages of {told!r} must not call this; start it with --allow-origin to let them.",
+            )
         return None
 
 

@@ -51,17 +51,23 @@ class ItemMap:
         counts = loaded.model.data.item_counts[rows].astype(float)
         sizes = np.sqrt(counts / max(float(counts.max()), 1.0)) if len(rows) else counts
         return MapOut(
-            item_ids=loaded.view.ids(rows), titles=loaded.view.titles(rows), x=points[:, 0].tolist(), y=points[:, 1].tolist(),
-            groups=self.groups[keep].tolist(), group_names=self.names, sizes=np.round(sizes, 3).tolist(),
-            explained=self.explained, model=loaded.name,
-        )  # fmt: skip
+            item_ids=loaded.view.ids(rows),
+            titles=loaded.view.titles(rows),
+            x=points[:, 0].tolist(),
+            y=points[:, 1].tolist(),
+            groups=self.groups[keep].tolist(),
+            group_names=self.names,
+            sizes=np.round(sizes, 3).tolist(),
+            explained=self.explained,
+            model=loaded.name,
+        )
 
 
 def project(loaded: Loaded, limit: int) -> ItemMap:
     """Project the most popular items onto a plane.
 
-    The directions are the principal components of the item vectors at length 1; a model without vectors is shown by who took
-    what, each item's users at length 1.
+    The directions are the principal components of the item vectors at length 1; a model without
+    vectors is shown by who took what, each item's users at length 1.
 
     Parameters
     ----------
@@ -82,23 +88,46 @@ def project(loaded: Loaded, limit: int) -> ItemMap:
     centred = vectors - vectors.mean(axis=0)
     _, spread, directions = np.linalg.svd(centred.T @ centred)
     # The sign of a direction means nothing; this one is the same every time.
-    directions = directions * np.sign(directions[np.arange(len(directions)), np.abs(directions).argmax(axis=1)])[:, None]
-    points = centred @ directions[:2].T if centred.shape[1] >= 2 else np.column_stack([centred[:, 0], np.zeros(len(rows))])
+    directions = (
+        directions
+        * np.sign(directions[np.arange(len(directions)), np.abs(directions).argmax(axis=1)])[
+            :, None
+        ]
+    )
+    points = (
+        centred @ directions[:2].T
+        if centred.shape[1] >= 2
+        else np.column_stack([centred[:, 0], np.zeros(len(rows))])
+    )
     reach = np.quantile(np.abs(points), 0.995, axis=0)
     points = np.clip(points / np.where(reach > 0, reach, 1.0), -1.05, 1.05)
     groups, names = _grouped(model, rows)
     total = float(spread.sum()) or 1.0
-    return ItemMap(rows, points.astype(np.float32), groups, names, [round(float(s) / total, 4) for s in spread[:2]])
+    return ItemMap(
+        rows,
+        points.astype(np.float32),
+        groups,
+        names,
+        [round(float(s) / total, 4) for s in spread[:2]],
+    )
 
 
 def _by_users(model: Recommender, rows: np.ndarray) -> np.ndarray:
-    """Coordinates of items from who took them, float [n, directions]: subspace iteration on the normalised matrix."""
+    """Coordinates of items from who took them, float [n, directions]: subspace iteration on the
+    normalised matrix.
+    """
     matrix = model.data.matrix()[:, rows].astype(np.float32)
     matrix.data[:] = 1.0
     per_user = np.sqrt(np.asarray(matrix.sum(axis=1)).ravel())
     per_item = np.sqrt(np.asarray(matrix.sum(axis=0)).ravel())
-    normal = matrix.multiply(1 / np.maximum(per_user, 1)[:, None]).multiply(1 / np.maximum(per_item, 1)[None, :]).tocsr()
-    start = np.random.default_rng(0).standard_normal((len(rows), _DIRECTIONS + 1)).astype(np.float32)
+    normal = (
+        matrix.multiply(1 / np.maximum(per_user, 1)[:, None])
+        .multiply(1 / np.maximum(per_item, 1)[None, :])
+        .tocsr()
+    )
+    start = (
+        np.random.default_rng(0).standard_normal((len(rows), _DIRECTIONS + 1)).astype(np.float32)
+    )
     basis = np.linalg.qr(start)[0]
     for _ in range(_ROUNDS):
         basis = np.linalg.qr(normal.T @ (normal @ basis))[0]
@@ -108,13 +137,18 @@ def _by_users(model: Recommender, rows: np.ndarray) -> np.ndarray:
 
 
 def _grouped(model: Recommender, rows: np.ndarray) -> tuple[np.ndarray, list[str]]:
-    """Colours: the catalogue's column whose few values cover most items; the first entry of a list."""
+    """Colours: the catalogue's column whose few values cover most items; the first entry of a
+    list.
+    """
     best: tuple[float, list[str | None]] = (0.0, [None] * len(rows))
     catalogue = model.data.catalogue
     for name in catalogue.column_names:
         if name == catalogue.title_column:
             continue
-        values = [_first(v) for v in catalogue.table.column(name).take(pa.array(rows.astype(np.int64))).to_pylist()]
+        values = [
+            _first(v)
+            for v in catalogue.table.column(name).take(pa.array(rows.astype(np.int64))).to_pylist()
+        ]
         common = Counter(v for v in values if v).most_common(_GROUPS)
         covered = sum(count for _, count in common) / max(len(rows), 1)
         # One value for all tells nothing, and neither do values that each stand once.
@@ -124,7 +158,10 @@ def _grouped(model: Recommender, rows: np.ndarray) -> tuple[np.ndarray, list[str
         return np.zeros(len(rows), np.int64), ["all items"]
     names = [name for name, _ in Counter(v for v in best[1] if v).most_common(_GROUPS)]
     places = {name: n for n, name in enumerate(names)}
-    return np.array([places.get(v or "", len(names)) for v in best[1]], np.int64), [*names, "others"]
+    return np.array([places.get(v or "", len(names)) for v in best[1]], np.int64), [
+        *names,
+        "others",
+    ]
 
 
 def _first(value: Any) -> str | None:

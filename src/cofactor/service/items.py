@@ -41,7 +41,9 @@ class LiveItems:
             self.described[item.item_id] = _without_text(item)
 
     def changed(self, item_ids: list[str]) -> None:
-        """Take over the store's word on some items. Whoever comes last reads the latest, so the order of calls doesn't matter."""
+        """Take over the store's word on some items. Whoever comes last reads the latest, so the
+        order of calls doesn't matter.
+        """
         with self._lock:
             found = self._store.items(item_ids)
             for item_id in item_ids:
@@ -113,7 +115,9 @@ class ItemView:
         self._changes += 1
 
     def visible_in_order(self, ordered: OrderedItems) -> np.ndarray:
-        """Return `visible` in the order of the model's ordered items; made anew after each change."""
+        """Return `visible` in the order of the model's ordered items; made anew after each
+        change.
+        """
         # The count is read first: what changes meanwhile is then looked at again next time.
         changes = self._changes
         if self._visible_in_order is None or self._visible_in_order[0] != changes:
@@ -128,13 +132,22 @@ class ItemView:
 
     def titles(self, rows: np.ndarray) -> list[str | None]:
         """Return titles of item rows, None where there is none."""
-        found = [self._listed[row] for row in rows.tolist()] if self._listed else self.data.catalogue.titles(rows)
+        found = (
+            [self._listed[row] for row in rows.tolist()]
+            if self._listed
+            else self.data.catalogue.titles(rows)
+        )
         if self._titles:
-            found = [self._titles.get(row, title) for row, title in zip(rows.tolist(), found, strict=True)]
+            found = [
+                self._titles.get(row, title)
+                for row, title in zip(rows.tolist(), found, strict=True)
+            ]
         return found
 
     def where(self, condition: str) -> np.ndarray:
-        """Return the items that may be returned and for which a condition on their attributes holds, bool [n_items]."""
+        """Return the items that may be returned and for which a condition on their attributes
+        holds, bool [n_items].
+        """
         mask = self._masks.get(condition)
         if mask is None:
             mask = matches(condition, self.data.catalogue)
@@ -149,7 +162,9 @@ class ItemView:
         return result
 
     def search(self, words: str, limit: int) -> list[tuple[Any, str, int]]:
-        """Return ids, titles and rows (-1: the model doesn't know it) of visible items whose titles hold all words, the best first."""
+        """Return ids, titles and rows (-1: the model doesn't know it) of visible items whose
+        titles hold all words, the best first.
+        """
         wanted = folded(words)
         if not wanted:
             return []
@@ -157,7 +172,11 @@ class ItemView:
         hits = [(text, row) for row, text in self._base_hits(needles)]
         for item_id, item in list(self.live.described.items()):
             text = folded(item.title or "")
-            if item.state != "visible" or not text or not all(needle in " " + text for needle in needles):
+            if (
+                item.state != "visible"
+                or not text
+                or not all(needle in " " + text for needle in needles)
+            ):
                 continue
             row = int(self.data.items.find([item_id])[0])
             hits.append((text, row if row >= 0 else item_id))  # type: ignore[arg-type]
@@ -165,15 +184,33 @@ class ItemView:
 
         def rank(hit: tuple[str, Any]) -> tuple[bool, bool, int, int, str]:
             known = isinstance(hit[1], int)
-            return hit[0] != wanted, not hit[0].startswith(wanted), -int(counts[hit[1]]) if known else 0, len(hit[0]), str(hit[1])
+            return (
+                hit[0] != wanted,
+                not hit[0].startswith(wanted),
+                -int(counts[hit[1]]) if known else 0,
+                len(hit[0]),
+                str(hit[1]),
+            )
 
         best = [key for _, key in sorted(hits, key=rank)[:limit]]
         rows = np.array([key for key in best if isinstance(key, int)], np.int64)
-        told = {int(r): (i, t or "") for r, i, t in zip(rows, self.ids(rows), self.titles(rows), strict=True)}
-        return [(*told[key], key) if isinstance(key, int) else (key, self.live.described[key].title or "", -1) for key in best]
+        told = {
+            int(r): (i, t or "")
+            for r, i, t in zip(rows, self.ids(rows), self.titles(rows), strict=True)
+        }
+        return [
+            (
+                (*told[key], key)
+                if isinstance(key, int)
+                else (key, self.live.described[key].title or "", -1)
+            )
+            for key in best
+        ]
 
     def _base_hits(self, needles: list[str]) -> list[tuple[int, str]]:
-        """Rows and folded titles of the catalogue's own hits, without those that the store renamed."""
+        """Rows and folded titles of the catalogue's own hits, without those that the store
+        renamed.
+        """
         texts = self._folded_titles()
         if texts is None:
             return []
@@ -184,16 +221,25 @@ class ItemView:
         if len(rows) > _HITS_RANKED:
             rows = rows[np.argsort(-self.data.item_counts[rows], kind="stable")[:_HITS_RANKED]]
         kept = [row for row in rows.tolist() if row not in self._titles]
-        return [(row, text[1:]) for row, text in zip(kept, texts.take(pa.array(kept, pa.int64())).to_pylist(), strict=True)]
+        return [
+            (row, text[1:])
+            for row, text in zip(
+                kept, texts.take(pa.array(kept, pa.int64())).to_pylist(), strict=True
+            )
+        ]
 
     def _folded_titles(self) -> pa.Array | None:
-        """All titles without case, accents and punctuation, after a space; made at the first search."""
+        """All titles without case, accents and punctuation, after a space; made at the first
+        search.
+        """
         if self.data.catalogue.title_column is None:
             return None
         with self._folding:
             if self._folded is None:
                 titles = self.data.catalogue.titles(np.arange(self.data.n_items))
-                self._folded = pa.array([" " + folded(title or "") for title in titles], pa.large_string())
+                self._folded = pa.array(
+                    [" " + folded(title or "") for title in titles], pa.large_string()
+                )
         return self._folded
 
     def _described(self) -> tuple[Catalogue, np.ndarray]:
@@ -202,9 +248,20 @@ class ItemView:
         if self._overlay is None or self._overlay[0] != version:
             base = self.data.catalogue
             names = set(base.column_names)
-            rows = [row for row, item in list(self._changed.items()) if item.features or item.title is not None]
-            told = [{**base.row(row), **_columns(self._changed[row], names, base.title_column)} for row in rows]
-            self._overlay = (version, Catalogue(as_table(told, base.table.schema), base.title_column), np.array(rows, np.int64))
+            rows = [
+                row
+                for row, item in list(self._changed.items())
+                if item.features or item.title is not None
+            ]
+            told = [
+                {**base.row(row), **_columns(self._changed[row], names, base.title_column)}
+                for row in rows
+            ]
+            self._overlay = (
+                version,
+                Catalogue(as_table(told, base.table.schema), base.title_column),
+                np.array(rows, np.int64),
+            )
         return self._overlay[1], self._overlay[2]
 
 
@@ -217,7 +274,10 @@ def _columns(item: StoredItem, names: set[str], title: str | None) -> dict[str, 
 
 def as_table(rows: list[dict[str, Any]], schema: pa.Schema) -> pa.Table:
     """Rows as a table of a schema; a value that doesn't fit its column counts as missing."""
-    return pa.table([_column([row.get(field.name) for row in rows], field.type) for field in schema], schema=schema)
+    return pa.table(
+        [_column([row.get(field.name) for row in rows], field.type) for field in schema],
+        schema=schema,
+    )
 
 
 def _column(values: list[Any], kind: pa.DataType) -> pa.Array:
@@ -239,4 +299,11 @@ def _one(value: Any, kind: pa.DataType) -> pa.Array:
 
 
 def _without_text(item: StoredItem) -> StoredItem:
-    return StoredItem(item_id=item.item_id, title=item.title, text=None, features=item.features, state=item.state, time=item.time)
+    return StoredItem(
+        item_id=item.item_id,
+        title=item.title,
+        text=None,
+        features=item.features,
+        state=item.state,
+        time=item.time,
+    )

@@ -1,8 +1,7 @@
 """API keys: random, kept as hashes, each with a scope.
 
-A file of keys has one line a key: its scope, the SHA-256 of the key in hex, and a label. A key is 32 random bytes, so a plain
-hash is enough: there is nothing to guess.
-"""
+A file of keys has one line a key: its scope, the SHA-256 of the key in hex, and a label. A key is
+32 random bytes, so a plain hash is enough: there is nothing to guess."""
 
 from __future__ import annotations
 
@@ -57,21 +56,35 @@ class Keys:
         try:
             lines = path.read_text(encoding="utf-8").splitlines()
         except (OSError, UnicodeDecodeError) as error:
-            raise ArgumentError(f"keys: {path} can't be read: {error}; `cofactor serve --new-key read --keys {path}` makes one.") from None
+            raise ArgumentError(
+                f"keys: {path} can't be read: {error}; `cofactor serve --new-key read --keys"
+                f" {path}` makes one."
+            ) from None
         known: dict[str, Key] = {}
         for number, line in enumerate(lines, 1):
             words = line.split(maxsplit=2)
             if not words or words[0].startswith("#"):
                 continue
-            if len(words) < 2 or words[0] not in SCOPES[1:] or len(words[1]) != 64 or set(words[1]) - set("0123456789abcdef"):
-                raise ArgumentError(f"keys: line {number} of {path} must be a scope, a SHA-256 in hex and a label.")
+            if (
+                len(words) < 2
+                or words[0] not in SCOPES[1:]
+                or len(words[1]) != 64
+                or set(words[1]) - set("0123456789abcdef")
+            ):
+                raise ArgumentError(
+                    f"keys: line {number} of {path} must be a scope, a SHA-256 in hex and a label."
+                )
             known[words[1]] = Key(words[0], words[2] if len(words) > 2 else f"line {number}")
         if not known:
-            raise ArgumentError(f"keys: {path} holds no key; `cofactor serve --new-key read --keys {path}` makes one.")
+            raise ArgumentError(
+                f"keys: {path} holds no key; `cofactor serve --new-key read --keys {path}` makes"
+                " one."
+            )
         return cls(known)
 
     def check(self, header: str | None, scope: str) -> Key | None:
-        """Return the key of an ``Authorization`` header if it may do what the scope allows; None where no keys are asked for.
+        """Return the key of an ``Authorization`` header if it may do what the scope allows; None
+        where no keys are asked for.
 
         Raises
         ------
@@ -82,13 +95,20 @@ class Keys:
             return None
         kind, _, given = (header or "").partition(" ")
         if kind.lower() != "bearer" or not given:
-            raise RequestError(401, "no_key", "this needs an API key: send the header 'Authorization: Bearer KEY'.")
+            raise RequestError(
+                401, "no_key", "this needs an API key: send the header 'Authorization: Bearer KEY'."
+            )
         # Looked up by its hash: the time that takes tells nothing of a key.
         key = self._known.get(hashed(given.strip()))
         if key is None:
             raise RequestError(401, "unknown_key", "this API key is unknown.")
         if SCOPES.index(key.scope) < SCOPES.index(scope):
-            raise RequestError(403, "scope", f"this needs a key of the scope {scope!r}; the one that was sent has {key.scope!r}.")
+            raise RequestError(
+                403,
+                "scope",
+                f"this needs a key of the scope {scope!r}; the one that was sent has"
+                f" {key.scope!r}.",
+            )
         return key
 
 

@@ -48,7 +48,8 @@ class Loaded:
     name
         The model and the version, as answers name them.
     ordered
-        The items in the order of what they can reach, where scores are inner products and items are many.
+        The items in the order of what they can reach, where scores are inner products and items are
+        many.
     lone
         Seconds that answering one person alone takes.
     quick
@@ -71,13 +72,20 @@ class Loaded:
         """What the model can do by its nature."""
         traits = self.model.traits
         return {
-            "reasons": traits.explains, "similar": traits.finds_similar, "described_items": traits.uses_features,
-            "vectors": traits.has_vectors, "order": traits.uses_order, "ratings": traits.predicts_ratings,
-        }  # fmt: skip
+            "reasons": traits.explains,
+            "similar": traits.finds_similar,
+            "described_items": traits.uses_features,
+            "vectors": traits.has_vectors,
+            "order": traits.uses_order,
+            "ratings": traits.predicts_ratings,
+        }
 
 
-def load_version(folder: Path, version: str, live: LiveItems, store: Store, settings: Settings) -> Loaded:
-    """Load a version and check that it answers: files and checksums, then the scores of a few of its users.
+def load_version(
+    folder: Path, version: str, live: LiveItems, store: Store, settings: Settings
+) -> Loaded:
+    """Load a version and check that it answers: files and checksums, then the scores of a few of
+    its users.
 
     Raises
     ------
@@ -100,7 +108,12 @@ def checked_model(folder: Path, version: str) -> tuple[Manifest, Recommender]:
 
 
 def dressed(
-    version: str, model: Recommender, manifest: Manifest, live: LiveItems, store: Store, settings: Settings
+    version: str,
+    model: Recommender,
+    manifest: Manifest,
+    live: LiveItems,
+    store: Store,
+    settings: Settings,
 ) -> Loaded:
     """Return a checked model with all that answering from it needs."""
     counts = model.data.item_counts
@@ -111,31 +124,60 @@ def dressed(
     lone = _timed(model, view, ordered)
     quick = lone < _QUICK and store.database.embedded and at_once()
     return Loaded(
-        version, model, manifest, view, tastes, popular, ModelName(name=model.name, version=version), ordered, lone, quick
+        version,
+        model,
+        manifest,
+        view,
+        tastes,
+        popular,
+        ModelName(name=model.name, version=version),
+        ordered,
+        lone,
+        quick,
     )
 
 
 def _check_answers(model: Recommender, version: str) -> None:
-    """Score a few users, by their rows and by their histories, through the very path that requests take."""
+    """Score a few users, by their rows and by their histories, through the very path that
+    requests take.
+    """
     data = model.data
-    rows = np.argsort(-data.user_counts, kind="stable")[:: max(1, data.n_users // _TRIED)][:_TRIED].astype(np.int32)
+    rows = np.argsort(-data.user_counts, kind="stable")[:: max(1, data.n_users // _TRIED)][
+        :_TRIED
+    ].astype(np.int32)
     rows = rows[data.user_counts[rows] > 0]
     if not len(rows):
         return
-    for audience in (model.audience(rows), model.fold_in(data.histories(rows) if model.traits.uses_order else _plain(model, rows))):
+    for audience in (
+        model.audience(rows),
+        model.fold_in(data.histories(rows) if model.traits.uses_order else _plain(model, rows)),
+    ):
         best = model.topk(audience, 10, excluded=audience.seen, n_threads=1)
         found = np.arange(best.rows.shape[1]) < best.count[:, None]
         if not np.isfinite(best.scores[found]).all():
-            raise ArtifactError(f"version {version!r} gives scores that aren't finite numbers; it can't answer.")
-        full = np.array([audience.seen[0][n + 1] - audience.seen[0][n] for n in range(len(rows))]) >= data.n_items
+            raise ArtifactError(
+                f"version {version!r} gives scores that aren't finite numbers; it can't answer."
+            )
+        full = (
+            np.array([audience.seen[0][n + 1] - audience.seen[0][n] for n in range(len(rows))])
+            >= data.n_items
+        )
         if (best.count[~full] == 0).any():
-            raise ArtifactError(f"version {version!r} finds nothing to recommend to its own users; it can't answer.")
+            raise ArtifactError(
+                f"version {version!r} finds nothing to recommend to its own users; it can't answer."
+            )
 
 
 def _timed(model: Recommender, view: ItemView, ordered: OrderedItems | None) -> float:
-    """Seconds for one person with a long history: fold in, score, and explain, the best of three after a warm-up."""
+    """Seconds for one person with a long history: fold in, score, and explain, the best of three
+    after a warm-up.
+    """
     data = model.data
-    row = np.array([int(np.argmax(data.user_counts))], np.int32) if data.n_users else np.zeros(0, np.int32)
+    row = (
+        np.array([int(np.argmax(data.user_counts))], np.int32)
+        if data.n_users
+        else np.zeros(0, np.int32)
+    )
     if not len(row) or not data.user_counts[row[0]]:
         return 0.0
     history = data.histories(row) if model.traits.uses_order else _plain(model, row)
@@ -144,9 +186,16 @@ def _timed(model: Recommender, view: ItemView, ordered: OrderedItems | None) -> 
         started = time.perf_counter()
         audience = model.fold_in(history)
         if ordered is None:
-            best = model.topk(audience, 10, excluded=audience.seen, allowed=view.visible, n_threads=1)
+            best = model.topk(
+                audience, 10, excluded=audience.seen, allowed=view.visible, n_threads=1
+            )
         else:
-            best = ordered.best(np.asarray(audience.states), 10, allowed=view.visible_in_order(ordered), excluded=audience.seen)
+            best = ordered.best(
+                np.asarray(audience.states),
+                10,
+                allowed=view.visible_in_order(ordered),
+                excluded=audience.seen,
+            )
         if model.traits.explains:
             model.explain_rows(audience, best.rows[0, : best.count[0]])
         seconds.append(time.perf_counter() - started)
@@ -158,11 +207,14 @@ def _plain(model: Recommender, rows: np.ndarray) -> Histories:
     data = model.data
     spans = [slice(data.indptr[row], data.indptr[row + 1]) for row in rows]
     values = None if data.values is None else [data.values[span] for span in spans]
-    return Histories.of([data.item_rows[span] for span in spans], data.n_items, values)  # type: ignore[arg-type]
+    past = [data.item_rows[span] for span in spans]
+    return Histories.of(past, data.n_items, values)  # type: ignore[arg-type]
 
 
 def _warm(model: Recommender) -> None:
-    """Do once what would make the first request slow: look-up tables, unit vectors, and a request with reasons."""
+    """Do once what would make the first request slow: look-up tables, unit vectors, and a
+    request with reasons.
+    """
     data = model.data
     data.users.find([data.users.ids([0])[0]] if data.n_users else [])
     data.items.find([data.items.ids([0])[0]])

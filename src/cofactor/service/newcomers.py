@@ -1,4 +1,6 @@
-"""Items that came after the training, for models that read content: placed by their words and features, at once."""
+"""Items that came after the training, for models that read content: placed by their words and
+features, at once.
+"""
 
 from __future__ import annotations
 
@@ -20,12 +22,18 @@ _TEXT_NAMES = ("text", "description", "plot", "summary", "abstract")
 
 
 def unknown_items(model: Recommender, live: LiveItems) -> list[str]:
-    """Return the ids of visible items that the store describes and the model hasn't met, if it could place them."""
+    """Return the ids of visible items that the store describes and the model hasn't met, if it
+    could place them.
+    """
     if not model.traits.uses_features:
         return []
     ids = [item_id for item_id, item in list(live.described.items()) if item.state == "visible"]
     if model.data.items.kind == "int64":
-        ids = [item_id for item_id in ids if item_id.lstrip("-").isdecimal() and str(int(item_id)) == item_id]
+        ids = [
+            item_id
+            for item_id in ids
+            if item_id.lstrip("-").isdecimal() and str(int(item_id)) == item_id
+        ]
     if not ids:
         return []
     missing = model.data.items.find(ids) < 0
@@ -33,7 +41,8 @@ def unknown_items(model: Recommender, live: LiveItems) -> list[str]:
 
 
 def with_newcomers(model: Recommender, live: LiveItems, store: Store) -> Recommender:
-    """Return a model that knows the store's items too, or the same one when there are none; the given one isn't changed.
+    """Return a model that knows the store's items too, or the same one when there are none; the
+    given one isn't changed.
 
     Parameters
     ----------
@@ -50,13 +59,17 @@ def with_newcomers(model: Recommender, live: LiveItems, store: Store) -> Recomme
         grown.add_items(_lines(model, store.items(ids), ids), id_column="item_id", known="skip")
     except CofactorError as error:
         # One shop's odd columns must not stop the service: the items wait for the next training.
-        log.warning("new items not placed", extra={"facts": {"items": len(ids), "problem": str(error)}})
+        log.warning(
+            "new items not placed", extra={"facts": {"items": len(ids), "problem": str(error)}}
+        )
         return model
     return grown
 
 
 def _copied(model: Recommender) -> Recommender:
-    """A model of its own: what `add_items` replaces in it isn't replaced in the one that answers."""
+    """A model of its own: what `add_items` replaces in it isn't replaced in the one that
+    answers.
+    """
     made: Any = copy.copy(model)
     inner = getattr(made, "inner", None)
     if inner is not None:
@@ -81,4 +94,8 @@ def _lines(model: Recommender, stored: dict[str, StoredItem], ids: list[str]) ->
     schema = pa.schema([field for field in catalogue.table.schema if field.name in names])
     table = as_table(lines, schema)
     column = pa.array([int(i) for i in ids]) if model.data.items.kind == "int64" else pa.array(ids)
-    return table.append_column("item_id", column) if table.num_columns else pa.table({"item_id": column})
+    return (
+        table.append_column("item_id", column)
+        if table.num_columns
+        else pa.table({"item_id": column})
+    )

@@ -1,4 +1,6 @@
-"""Promotion without a running service: the same checks, the same atomic step; a service on the folder notices by itself."""
+"""Promotion without a running service: the same checks, the same atomic step; a service on the
+folder notices by itself.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +46,8 @@ def promote(path: Path, version: str, store: Store | None, *, force: bool = Fals
     version
         One of its subfolders.
     store
-        The service's events, open for reading; None if there are none: then there is nothing to compare the versions on.
+        The service's events, open for reading; None if there are none: then there is nothing to
+        compare the versions on.
     force
         Whether to leave out the comparison, never the other checks.
 

@@ -1,8 +1,7 @@
 """Which version answers: loaded in a thread, checked, then swapped in by one assignment.
 
-Whoever began with a version ends with it: every answer names exactly one. The version before stays in memory, so that going
-back takes no loading.
-"""
+Whoever began with a version ends with it: every answer names exactly one. The version before stays
+in memory, so that going back takes no loading."""
 
 from __future__ import annotations
 
@@ -25,6 +24,7 @@ from cofactor.service.versions import Folder
 from cofactor.service.wire import PromotedOut
 
 log = logging.getLogger("cofactor.service")
+
 
 class Models:
     """The versions in memory.
@@ -87,10 +87,17 @@ class Models:
             checks = list(LOADING_CHECKS)
             if not force and loaded is not before:
                 loop = asyncio.get_running_loop()
-                checks.append(await loop.run_in_executor(self._pool, compared, loaded, before, self._store))
+                checks.append(
+                    await loop.run_in_executor(self._pool, compared, loaded, before, self._store)
+                )
             await asyncio.to_thread(self.folder.promote, version)
             self._swap(loaded)
-        return PromotedOut(version=version, previous=self.previous, checks=checks, seconds=time.monotonic() - started)
+        return PromotedOut(
+            version=version,
+            previous=self.previous,
+            checks=checks,
+            seconds=time.monotonic() - started,
+        )
 
     async def roll_back(self) -> PromotedOut:
         """Let the version before answer again."""
@@ -98,10 +105,17 @@ class Models:
         async with self._changing:
             pointer = await asyncio.to_thread(self.folder.roll_back)
             self._swap(await self.get(pointer.version))
-        return PromotedOut(version=pointer.version, previous=self.previous, checks=[], seconds=time.monotonic() - started)
+        return PromotedOut(
+            version=pointer.version,
+            previous=self.previous,
+            checks=[],
+            seconds=time.monotonic() - started,
+        )
 
     async def grow(self) -> None:
-        """Let the models in memory know the items that the store describes and they haven't met, where they can."""
+        """Let the models in memory know the items that the store describes and they haven't met,
+        where they can.
+        """
         async with self._changing:
             stale = [one for one in self._held.values() if unknown_items(one.model, self._live)]
             for old in stale:
@@ -117,7 +131,9 @@ class Models:
             model = with_newcomers(old.model, self._live, self._store)
             if model is old.model:
                 return old
-            return dressed(old.version, model, old.manifest, self._live, self._store, self._settings)
+            return dressed(
+                old.version, model, old.manifest, self._live, self._store, self._settings
+            )
 
     def _swap(self, loaded: Loaded) -> None:
         self._stamp = self.folder.stamp()
@@ -125,7 +141,9 @@ class Models:
             return
         self.previous, self.current = self.current.version, loaded
         self.problem = None
-        log.info("promoted", extra={"facts": {"version": loaded.version, "previous": self.previous}})
+        log.info(
+            "promoted", extra={"facts": {"version": loaded.version, "previous": self.previous}}
+        )
 
     async def _in_thread(self, version: str) -> Loaded:
         return await asyncio.get_running_loop().run_in_executor(self._pool, self._load, version)
@@ -136,16 +154,29 @@ class Models:
             if held is not None:
                 return held
             started = time.monotonic()
-            loaded = load_version(self.folder.folder(version), version, self._live, self._store, self._settings)
+            loaded = load_version(
+                self.folder.folder(version), version, self._live, self._store, self._settings
+            )
             self._held[version] = loaded
             self._let_go()
-            log.info("loaded", extra={"facts": {"version": version, "seconds": round(time.monotonic() - started, 3)}})
+            log.info(
+                "loaded",
+                extra={
+                    "facts": {"version": version, "seconds": round(time.monotonic() - started, 3)}
+                },
+            )
             return loaded
 
     def _let_go(self) -> None:
-        """Forget the versions that were asked for longest ago; never the current one, nor the one before."""
+        """Forget the versions that were asked for longest ago; never the current one, nor the
+        one before.
+        """
         current = getattr(self, "current", None)
-        kept = {self.previous, None if current is None else current.version, next(reversed(self._held))}
+        kept = {
+            self.previous,
+            None if current is None else current.version,
+            next(reversed(self._held)),
+        }
         for version in list(self._held):
             if len(self._held) <= self._settings.keep_versions:
                 return

@@ -18,11 +18,13 @@ class Route:
     Parameters
     ----------
     method, path
-        As HTTP has them; ``{user_id}`` stands for the rest of the path up to what follows it, slashes included.
+        As HTTP has them; ``{user_id}`` stands for the rest of the path up to what follows it,
+        slashes included.
     scope
         ``public``, ``read``, ``write`` or ``admin``.
     handler
-        Takes the context, the path's parameters and the decoded request; returns an answer, or a ready `Response`.
+        Takes the context, the path's parameters and the decoded request; returns an answer, or a
+        ready `Response`.
     takes
         The type of the body (POST, PUT) or of the query (GET, DELETE).
     gives

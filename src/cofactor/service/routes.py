@@ -1,4 +1,6 @@
-"""The table of routes: all that can be asked for. The app, the OpenAPI document and the tests read it."""
+"""The table of routes: all that can be asked for. The app, the OpenAPI document and the tests
+read it.
+"""
 
 from __future__ import annotations
 
@@ -8,4 +10,11 @@ from cofactor.service.route import Route
 
 def table() -> list[Route]:
     """Return all routes; of two that match the earlier one answers."""
-    return [*recommend.ROUTES, *items.ROUTES, *events.ROUTES, *people.ROUTES, *models.ROUTES, *system.ROUTES]
+    return [
+        *recommend.ROUTES,
+        *items.ROUTES,
+        *events.ROUTES,
+        *people.ROUTES,
+        *models.ROUTES,
+        *system.ROUTES,
+    ]

@@ -1,14 +1,15 @@
 """The scorer: whoever waits is answered together.
 
-While one batch is scored, requests gather, and the next batch takes them all: reading the items once for thirty people costs
-little more than reading them for one. So a queue that grows makes the service more efficient rather than slower, up to the
-point where the oldest request has waited too long; from there on new ones are refused at once. Histories are read here too,
-right before scoring: whatever was acknowledged before a request came is in its answer.
+While one batch is scored, requests gather, and the next batch takes them all: reading the items
+once for thirty people costs little more than reading them for one. So a queue that grows makes the
+service more efficient rather than slower, up to the point where the oldest request has waited too
+long; from there on new ones are refused at once. Histories are read here too, right before scoring:
+whatever was acknowledged before a request came is in its answer.
 
-Where scoring a person takes a fraction of a millisecond, a batch is scored in the event loop itself: handing it to a thread and back
-costs more than the work, since both need the interpreter. What takes longer (a million items, a neural model, a filter to be
-evaluated, a database on another machine) has a thread.
-"""
+Where scoring a person takes a fraction of a millisecond, a batch is scored in the event loop
+itself: handing it to a thread and back costs more than the work, since both need the interpreter.
+What takes longer (a million items, a neural model, a filter to be evaluated, a database on another
+machine) has a thread."""
 
 from __future__ import annotations
 
@@ -105,7 +106,9 @@ class Scorer:
         """How many requests wait."""
         return len(self._waiting) + len(self._here)
 
-    def recommend(self, loaded: Loaded, request: RecommendRequest) -> asyncio.Future[Recommendations]:
+    def recommend(
+        self, loaded: Loaded, request: RecommendRequest
+    ) -> asyncio.Future[Recommendations]:
         """Queue a request for recommendations; call it in the event loop.
 
         Raises
@@ -122,7 +125,8 @@ class Scorer:
             self.shed += 1
             raise _too_many()
         if not self._here:
-            # Later in this turn of the loop: what else has arrived by then is scored together with it.
+            # Later in this turn of the loop: what else has arrived by then is scored together with
+            # it.
             self._loop.call_soon(self._answer_here)
         self._here.append(job)
         return job.future
@@ -158,7 +162,10 @@ class Scorer:
                     self._changed.wait()
                 if not self._waiting:
                     return
-                batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), self._settings.batch))]
+                batch = [
+                    self._waiting.popleft()
+                    for _ in range(min(len(self._waiting), self._settings.batch))
+                ]
             done = self._answered(batch)
             self._loop.call_soon_threadsafe(_deliver, done)
 
@@ -204,7 +211,8 @@ class Scorer:
                 continue
             # Those with a filter of their own can't share a scan with others.
             own = 0 if asked.mask is None else id(asked)
-            # Vectors of trained users and of others stand side by side in one scan; other states can't be mixed.
+            # Vectors of trained users and of others stand side by side in one scan; other states
+            # can't be mixed.
             trained = asked.taste.trained >= 0 and not job.loaded.model.traits.has_vectors
             groups.setdefault((id(job.loaded), trained, own), []).append(asked)
         for group in groups.values():
@@ -234,7 +242,14 @@ class Scorer:
             blocked = loaded.model.data.items.find(request.block)
             excluded = np.unique(np.concatenate([excluded, blocked[blocked >= 0]])).astype(np.int32)
         reasons = self._settings.reasons if request.reasons is None else request.reasons
-        return _Asked(job, taste, request.k, excluded, allowed_mask(loaded, request.allow, request.where), reasons)
+        return _Asked(
+            job,
+            taste,
+            request.k,
+            excluded,
+            allowed_mask(loaded, request.allow, request.where),
+            reasons,
+        )
 
     def _scored(self, group: list[_Asked]) -> list[tuple[Job, Any]]:
         loaded = group[0].job.loaded
@@ -242,17 +257,32 @@ class Scorer:
         indptr = np.zeros(len(group) + 1, np.int64)
         np.cumsum([len(asked.excluded) for asked in group], out=indptr[1:])
         excluded = (indptr, np.concatenate([asked.excluded for asked in group]))
-        best = self._best(loaded, audience, max(asked.k for asked in group), excluded, group[0].mask)
-        return [(asked.job, _told(asked, audience, best, place)) for place, asked in enumerate(group)]
+        best = self._best(
+            loaded, audience, max(asked.k for asked in group), excluded, group[0].mask
+        )
+        return [
+            (asked.job, _told(asked, audience, best, place)) for place, asked in enumerate(group)
+        ]
 
-    def _best(self, loaded: Loaded, audience: Audience, k: int, excluded: Exclusions, mask: np.ndarray | None) -> TopK:
+    def _best(
+        self,
+        loaded: Loaded,
+        audience: Audience,
+        k: int,
+        excluded: Exclusions,
+        mask: np.ndarray | None,
+    ) -> TopK:
         """The k best that are visible (or pass a request's own mask)."""
         threads, ordered = self._settings.threads, loaded.ordered
         if ordered is None or (audience.empty.any() and not loaded.model.traits.answers_empty):
             allowed = loaded.view.visible if mask is None else mask
-            return loaded.model.topk(audience, k, excluded=excluded, allowed=allowed, n_threads=threads)
+            return loaded.model.topk(
+                audience, k, excluded=excluded, allowed=allowed, n_threads=threads
+            )
         allowed = loaded.view.visible_in_order(ordered) if mask is None else ordered.in_order(mask)
-        return ordered.best(np.asarray(audience.states), k, allowed=allowed, excluded=excluded, n_threads=threads)
+        return ordered.best(
+            np.asarray(audience.states), k, allowed=allowed, excluded=excluded, n_threads=threads
+        )
 
 
 def _too_many() -> RequestError:
@@ -261,19 +291,26 @@ def _too_many() -> RequestError:
 
 def _is_short(request: RecommendRequest) -> bool:
     """Whether a request asks for nothing that may take long of itself."""
-    small = request.k <= _FEW and len(request.history or ()) <= _FEW and len(request.block or ()) <= _FEW
+    small = (
+        request.k <= _FEW
+        and len(request.history or ()) <= _FEW
+        and len(request.block or ()) <= _FEW
+    )
     return small and request.where is None and request.allow is None
 
 
 def allowed_mask(loaded: Loaded, allow: list[Any] | None, where: str | None) -> np.ndarray | None:
-    """Return which items a request lets come back, bool [n_items]; None for all that are visible."""
+    """Return which items a request lets come back, bool [n_items]; None for all that are
+    visible.
+    """
     if allow is None and where is None:
         return None
     mask = loaded.view.visible if where is None else loaded.view.where(where)
     if allow is None:
         return mask
     rows = loaded.model.data.items.find(allow) if allow else np.zeros(0, np.int32)
-    # An id that the model doesn't know can't come back anyway; a shop's list of what is in stock may well hold some.
+    # An id that the model doesn't know can't come back anyway; a shop's list of what is in stock
+    # may well hold some.
     rows = rows[rows >= 0]
     chosen = np.zeros(len(mask), np.bool_)
     chosen[rows] = mask[rows]
@@ -292,7 +329,10 @@ def recommended(
     ids, titles, told = view.ids(rows), view.titles(rows), scores.tolist()
     nothing = [None] * len(ids)
     parts = zip(ids, told, titles, reasons or nothing, words or nothing, strict=True)
-    return [Recommended(item_id=i, score=s, title=t, reasons=r, words=w or None) for i, s, t, r, w in parts]
+    return [
+        Recommended(item_id=i, score=s, title=t, reasons=r, words=w or None)
+        for i, s, t, r, w in parts
+    ]
 
 
 def _told(asked: _Asked, audience: Audience, best: TopK, place: int) -> Recommendations:
@@ -307,12 +347,17 @@ def _told(asked: _Asked, audience: Audience, best: TopK, place: int) -> Recommen
         if traits.uses_features:
             words = carrying(loaded.model, _one_of(audience, place), rows, asked.reasons)
     return Recommendations(
-        items=recommended(loaded, rows, scores, reasons, words), source="personal", model=loaded.name,
-        history_used=len(asked.taste.rows), note=_note(asked.taste),
-    )  # fmt: skip
+        items=recommended(loaded, rows, scores, reasons, words),
+        source="personal",
+        model=loaded.name,
+        history_used=len(asked.taste.rows),
+        note=_note(asked.taste),
+    )
 
 
-def _reasons(loaded: Loaded, audience: Audience, place: int, rows: np.ndarray, limit: int) -> list[list[ReasonOut]]:
+def _reasons(
+    loaded: Loaded, audience: Audience, place: int, rows: np.ndarray, limit: int
+) -> list[list[ReasonOut]]:
     # Not `explain_rows`, which checks rows: these were just found.
     past, added, _ = loaded.model._explain_rows(_one_of(audience, place), rows)
     if not len(past):
@@ -328,7 +373,9 @@ def _reasons(loaded: Loaded, audience: Audience, place: int, rows: np.ndarray, l
     made: list[list[ReasonOut]] = []
     for line, told in zip(lines, amounts, strict=True):
         pairs = [(names[at], amount) for at, amount in zip(line, told, strict=True) if amount > 0]
-        made.append([ReasonOut(item_id=i, contribution=amount, title=title) for (i, title), amount in pairs])
+        made.append(
+            [ReasonOut(item_id=i, contribution=amount, title=title) for (i, title), amount in pairs]
+        )
     return made
 
 
@@ -337,9 +384,18 @@ def _one_of(audience: Audience, place: int) -> Audience:
     indptr, items = audience.seen
     span = slice(indptr[place], indptr[place + 1])
     states: Any = audience.states
-    one = states[place : place + 1] if isinstance(states, np.ndarray) else states.take(np.array([place]))
+    one = (
+        states[place : place + 1]
+        if isinstance(states, np.ndarray)
+        else states.take(np.array([place]))
+    )
     values = None if audience.values is None else audience.values[span]
-    return Audience(one, audience.empty[place : place + 1], (np.array([0, span.stop - span.start], np.int64), items[span]), values)
+    return Audience(
+        one,
+        audience.empty[place : place + 1],
+        (np.array([0, span.stop - span.start], np.int64), items[span]),
+        values,
+    )
 
 
 def _popular(asked: _Asked) -> Recommendations:
@@ -360,14 +416,25 @@ def _popular(asked: _Asked) -> Recommendations:
     scores = (data.item_counts[rows] / max(1, data.n_users)).astype(np.float32)
     note = _note(asked.taste)
     if note is None:
-        note = "nothing is known of this user yet" if asked.taste.stranger else "the history is empty"
-    return Recommendations(items=recommended(loaded, rows, scores), source="popularity", model=loaded.name, history_used=0, note=note)
+        note = (
+            "nothing is known of this user yet" if asked.taste.stranger else "the history is empty"
+        )
+    return Recommendations(
+        items=recommended(loaded, rows, scores),
+        source="popularity",
+        model=loaded.name,
+        history_used=0,
+        note=note,
+    )
 
 
 def _note(taste: Taste) -> str | None:
     if not taste.unknown:
         return None
-    return f"{taste.unknown} of the history's items came after the model was trained, and aren't used yet"
+    return (
+        f"{taste.unknown} of the history's items came after the model was trained, and aren't"
+        " used yet"
+    )
 
 
 def _deliver(done: list[tuple[Job, Any]]) -> None:

@@ -1,4 +1,6 @@
-"""Running the service: uvicorn, with its own loop and parser where they are installed, and an orderly end."""
+"""Running the service: uvicorn, with its own loop and parser where they are installed, and an
+orderly end.
+"""
 
 from __future__ import annotations
 
@@ -31,37 +33,58 @@ def bind(settings: Settings) -> socket.socket:
         taken.bind((settings.host, settings.port))
     except OSError as error:
         taken.close()
-        raise CofactorError(f"can't listen on {settings.host}:{settings.port}: {error.strerror}; choose another with --port.") from None
+        raise CofactorError(
+            f"can't listen on {settings.host}:{settings.port}: {error.strerror}; choose another"
+            " with --port."
+        ) from None
     return taken
 
 
-def run(app: Any, settings: Settings, listening: socket.socket, drain_log: Callable[[], None] = lambda: None) -> None:
-    """Serve until a signal; then take nothing new, finish what is under way, write what waits, and return."""
+def run(
+    app: Any,
+    settings: Settings,
+    listening: socket.socket,
+    drain_log: Callable[[], None] = lambda: None,
+) -> None:
+    """Serve until a signal; then take nothing new, finish what is under way, write what waits,
+    and return.
+    """
     import uvicorn
 
     from cofactor.service.door import guarded_protocol
 
-    # The loop and the scorer share one interpreter: a thread that wants its turn should not wait five milliseconds for it.
+    # The loop and the scorer share one interpreter: a thread that wants its turn should not wait
+    # five milliseconds for it.
     sys.setswitchinterval(0.0005)
     door = guarded_protocol(app.state.short_way)
-    # What was loaded stays: looking through it for garbage, tenths of a second at a time, would stand before every request.
+    # What was loaded stays: looking through it for garbage, tenths of a second at a time, would
+    # stand before every request.
     gc.collect()
     gc.freeze()
     gc.set_threshold(5_000, 20, 20)
     config = uvicorn.Config(
-        app, http=door if door is not None else "auto", log_config=None, access_log=False, server_header=False,
-        date_header=False, lifespan="on", ws="none",
-        timeout_graceful_shutdown=round(settings.drain_seconds), timeout_keep_alive=30, backlog=2048, proxy_headers=False,
-    )  # fmt: skip
+        app,
+        http=door if door is not None else "auto",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        lifespan="on",
+        ws="none",
+        timeout_graceful_shutdown=round(settings.drain_seconds),
+        timeout_keep_alive=30,
+        backlog=2048,
+        proxy_headers=False,
+    )
     _server_class(drain_log)(config).run(sockets=[listening])
 
 
 def _server_class(drain_log: Callable[[], None]) -> Any:
     """uvicorn's server, which takes in many new connections at a time.
 
-    Its event loop takes one a turn. When turns are long, because much is to be done, those who connect would wait for seconds
-    before their request is even read; with this they are refused at once, or answered.
-    """
+    Its event loop takes one a turn. When turns are long, because much is to be done, those who
+    connect would wait for seconds before their request is even read; with this they are refused at
+    once, or answered."""
     import uvicorn
 
     class Server(uvicorn.Server):
@@ -75,7 +98,11 @@ def _server_class(drain_log: Callable[[], None]) -> Any:
 
             def connection() -> asyncio.Protocol:
                 kind: Any = self.config.http_protocol_class
-                made: asyncio.Protocol = kind(config=self.config, server_state=self.server_state, app_state=self.lifespan.state)
+                made: asyncio.Protocol = kind(
+                    config=self.config,
+                    server_state=self.server_state,
+                    app_state=self.lifespan.state,
+                )
                 return made
 
             if hasattr(os, "dup") and sys.platform != "win32":
@@ -85,7 +112,8 @@ def _server_class(drain_log: Callable[[], None]) -> Any:
             for acceptor in self._acceptors:
                 acceptor.close()
             await super().shutdown(sockets=sockets)
-            # Here and not later: the signal that ended us is sent again, and ends the process at once.
+            # Here and not later: the signal that ended us is sent again, and ends the process at
+            # once.
             drain_log()
 
     return Server
@@ -94,7 +122,12 @@ def _server_class(drain_log: Callable[[], None]) -> Any:
 class _Acceptor:
     """Takes in all connections that wait, whenever some do."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, listening: socket.socket, connection: Callable[[], asyncio.Protocol]) -> None:
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        listening: socket.socket,
+        connection: Callable[[], asyncio.Protocol],
+    ) -> None:
         self._loop, self._connection = loop, connection
         # A handle of its own for the same socket: the loop watches the other one.
         self._socket = listening.dup()
@@ -109,7 +142,9 @@ class _Acceptor:
             except OSError:  # nobody is left, or there are no handles left; the loop tells of those
                 return
             taken.setblocking(False)
-            task = self._loop.create_task(self._loop.connect_accepted_socket(self._connection, taken))
+            task = self._loop.create_task(
+                self._loop.connect_accepted_socket(self._connection, taken)
+            )
             self._under_way.add(task)
             task.add_done_callback(self._under_way.discard)
 

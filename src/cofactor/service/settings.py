@@ -1,4 +1,6 @@
-"""How the service is run. Values come from the command line; nothing below this file reads the environment."""
+"""How the service is run. Values come from the command line; nothing below this file reads the
+environment.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,8 @@ class Settings:
     host, port
         Where it listens.
     hosts
-        Names under which it may be called, besides those of the loopback and ``host`` itself (the ``Host`` header).
+        Names under which it may be called, besides those of the loopback and ``host`` itself (the
+        ``Host`` header).
     origins
         Origins of pages that may call it, besides its own (``https://shop.example``).
     max_body
@@ -33,14 +36,17 @@ class Settings:
     max_filter
         Ids of an allow or block list.
     max_waiting
-        Seconds that a request may be expected to wait for its turn while there is more to do than can be done, or eight times what
-        one takes alone, if that is more; beyond it is refused with 503 at once. In a burst it may be three times as long.
+        Seconds that a request may be expected to wait for its turn while there is more to do than
+        can be done, or eight times what one takes alone, if that is more; beyond it is refused with
+        503 at once. In a burst it may be three times as long.
     max_queue
         Requests that may wait to be scored.
     max_scored
-        Requests to be scored that may be under way, from their first byte to their last; beyond it they are refused unread.
+        Requests to be scored that may be under way, from their first byte to their last; beyond it
+        they are refused unread.
     max_ingest
-        Writing requests under way at once; more get 503. They have a queue of their own: a flood of events doesn't stop answers.
+        Writing requests under way at once; more get 503. They have a queue of their own: a flood of
+        events doesn't stop answers.
     timeout
         Seconds after which a request is given up with 503.
     batch
@@ -50,13 +56,15 @@ class Settings:
     reasons
         Past items named as reasons of a recommendation where a request doesn't say how many.
     negative_kinds
-        Kinds of events that don't count as taste, though their items are seen and so don't come back.
+        Kinds of events that don't count as taste, though their items are seen and so don't come
+        back.
     silent_kinds
         Kinds of events that count neither as taste nor as seen.
     watch_seconds
         How often the folder of versions is looked at for a promotion by somebody else.
     keep_versions
-        Versions of the model that are held in memory: the one in use, the one before, and others that were asked for.
+        Versions of the model that are held in memory: the one in use, the one before, and others
+        that were asked for.
     drain_seconds
         How long requests under way may take after a signal to stop.
     access_log
@@ -90,8 +98,19 @@ class Settings:
 
     def __post_init__(self) -> None:
         checks.integer(self.port, "port", low=0, high=65_535)
-        for name in ("max_body", "max_events", "max_items", "max_history", "max_k", "max_filter", "max_queue", "max_scored", "max_ingest",
-                     "batch", "threads"):  # fmt: skip
+        for name in (
+            "max_body",
+            "max_events",
+            "max_items",
+            "max_history",
+            "max_k",
+            "max_filter",
+            "max_queue",
+            "max_scored",
+            "max_ingest",
+            "batch",
+            "threads",
+        ):
             checks.integer(getattr(self, name), name, low=1)
         checks.integer(self.reasons, "reasons", low=0, high=50)
         checks.integer(self.keep_versions, "keep_versions", low=2, high=64)

@@ -28,7 +28,8 @@ class Taste:
     seen
         int32, ascending: what they had, taste or not.
     trained
-        The user's row when nothing happened since the training, else -1: then the history is folded in.
+        The user's row when nothing happened since the training, else -1: then the history is folded
+        in.
     unknown
         How many items of the history the model doesn't know.
     stranger
@@ -79,9 +80,16 @@ class Tastes:
         silent, negative = self._settings.silent_kinds, self._settings.negative_kinds
         heard = np.array([kind not in silent for kind in kinds]) & (found >= 0)
         # What somebody disliked last no longer speaks for them, liked before or not.
-        against = {item for item, kind, counts in zip(found.tolist(), kinds, heard.tolist(), strict=True) if counts and kind in negative}
+        against = {
+            item
+            for item, kind, counts in zip(found.tolist(), kinds, heard.tolist(), strict=True)
+            if counts and kind in negative
+        }
         tasted = heard & np.array([item not in against for item in found.tolist()])
-        rows, values = found[tasted], self._values([history.values[n] for n in np.flatnonzero(tasted)])
+        rows, values = (
+            found[tasted],
+            self._values([history.values[n] for n in np.flatnonzero(tasted)]),
+        )
         unknown = int((found < 0).sum())
         seen = found[heard]
         if row >= 0:
@@ -92,27 +100,43 @@ class Tastes:
             rows = np.concatenate([past, rows])
             values = None if values is None or old is None else np.concatenate([old, values])
             seen = np.concatenate([data.item_rows[data.indptr[row] : data.indptr[row + 1]], seen])
-        return Taste(rows.astype(np.int32), values, np.unique(seen).astype(np.int32), unknown=unknown)
+        return Taste(
+            rows.astype(np.int32), values, np.unique(seen).astype(np.int32), unknown=unknown
+        )
 
     def of_history(self, history: list[str | int | Past]) -> Taste:
         """Return the taste that a posted history tells."""
         entries = [entry if isinstance(entry, Past) else Past(item_id=entry) for entry in history]
-        found = self._model.data.items.find([entry.item_id for entry in entries]) if entries else _NONE
+        found = (
+            self._model.data.items.find([entry.item_id for entry in entries]) if entries else _NONE
+        )
         known = np.flatnonzero(found >= 0)
         rows = found[known].astype(np.int32)
-        return Taste(rows, self._values([entries[n].value for n in known]), np.unique(rows), unknown=len(entries) - len(known))
+        return Taste(
+            rows,
+            self._values([entries[n].value for n in known]),
+            np.unique(rows),
+            unknown=len(entries) - len(known),
+        )
 
     def audience(self, tastes: list[Taste]) -> Audience:
-        """Return several people as the model sees them; trained rows and others together only in models with vectors."""
+        """Return several people as the model sees them; trained rows and others together only in
+        models with vectors.
+        """
         trained = [place for place, taste in enumerate(tastes) if taste.trained >= 0]
         if len(trained) == len(tastes):
             return self._model.audience(np.array([taste.trained for taste in tastes], np.int32))
         if trained:
             others = [place for place, taste in enumerate(tastes) if taste.trained < 0]
-            one, two = (self.audience([tastes[place] for place in which]) for which in (trained, others))
+            one, two = (
+                self.audience([tastes[place] for place in which]) for which in (trained, others)
+            )
             return _joined(one, two, np.argsort(trained + others, kind="stable"))
         values = None if self._typical is None else [np.asarray(taste.values) for taste in tastes]
-        return self._model.fold_in(Histories.of([taste.rows for taste in tastes], self._model.data.n_items, values))  # type: ignore[arg-type]
+        rows = [taste.rows for taste in tastes]
+        return self._model.fold_in(
+            Histories.of(rows, self._model.data.n_items, values)  # type: ignore[arg-type]
+        )
 
     def _values(self, given: list[float | None]) -> np.ndarray | None:
         if self._typical is None:

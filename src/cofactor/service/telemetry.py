@@ -1,4 +1,6 @@
-"""What the service tells of itself: Prometheus metrics, live numbers for the page, and logs as JSON lines."""
+"""What the service tells of itself: Prometheus metrics, live numbers for the page, and logs as
+JSON lines.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,23 @@ import numpy as np
 from prometheus_client import CollectorRegistry, Gauge, Histogram, generate_latest
 from prometheus_client import Counter as Total
 
-_BUCKETS = (0.001, 0.0025, 0.005, 0.0075, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+_BUCKETS = (
+    0.001,
+    0.0025,
+    0.005,
+    0.0075,
+    0.01,
+    0.015,
+    0.025,
+    0.05,
+    0.1,
+    0.25,
+    0.5,
+    1.0,
+    2.5,
+    5.0,
+    10.0,
+)
 _KEPT = 60_000
 _MINUTE = 60.0
 _log = logging.getLogger("cofactor.service")
@@ -29,30 +47,61 @@ class Telemetry:
         self.started = time.time()
         self.sources: Counter[str] = Counter()
         self.requests = self.failed = self.shed = 0
-        # (moment, seconds) of answers that were recommendations; (moment, events) of acknowledged batches.
+        # (moment, seconds) of answers that were recommendations; (moment, events) of acknowledged
+        # batches.
         self._latencies: deque[tuple[float, float]] = deque(maxlen=_KEPT)
         self._ingested: deque[tuple[float, int]] = deque(maxlen=_KEPT)
         self.registry = CollectorRegistry()
         self._seconds = Histogram(
-            "cofactor_request_seconds", "Seconds from request to answer.", ["route"], buckets=_BUCKETS, registry=self.registry
+            "cofactor_request_seconds",
+            "Seconds from request to answer.",
+            ["route"],
+            buckets=_BUCKETS,
+            registry=self.registry,
         )
-        self._answers = Total("cofactor_answers", "Answers by route and status.", ["route", "status"], registry=self.registry)
+        self._answers = Total(
+            "cofactor_answers",
+            "Answers by route and status.",
+            ["route", "status"],
+            registry=self.registry,
+        )
         self._from = Total(
-            "cofactor_recommendations", "Lists of recommendations by where they came from.", ["source"], registry=self.registry
+            "cofactor_recommendations",
+            "Lists of recommendations by where they came from.",
+            ["source"],
+            registry=self.registry,
         )
-        self._events = Total("cofactor_events", "Events acknowledged, without repeats.", registry=self.registry)
+        self._events = Total(
+            "cofactor_events", "Events acknowledged, without repeats.", registry=self.registry
+        )
         self._refused = Total("cofactor_shed", "Requests refused with 503.", registry=self.registry)
-        self._version = Gauge("cofactor_model", "1 for the version that answers.", ["model", "version"], registry=self.registry)
-        self._waiting = Gauge("cofactor_queue", "Requests that wait to be scored.", registry=self.registry)
-        self._stored = Gauge("cofactor_store_queue", "Events and items that wait for their commit.", registry=self.registry)
-        self._writable = Gauge("cofactor_store_writable", "1 when the store takes events.", registry=self.registry)
+        self._version = Gauge(
+            "cofactor_model",
+            "1 for the version that answers.",
+            ["model", "version"],
+            registry=self.registry,
+        )
+        self._waiting = Gauge(
+            "cofactor_queue", "Requests that wait to be scored.", registry=self.registry
+        )
+        self._stored = Gauge(
+            "cofactor_store_queue",
+            "Events and items that wait for their commit.",
+            registry=self.registry,
+        )
+        self._writable = Gauge(
+            "cofactor_store_writable", "1 when the store takes events.", registry=self.registry
+        )
         self._bound: dict[tuple[str, int], tuple[Any, Any]] = {}
 
     def answered(self, route: str, status: int, seconds: float, *, timed: bool) -> None:
         """Count an answer."""
         bound = self._bound.get((route, status))
         if bound is None:
-            bound = self._bound[route, status] = (self._seconds.labels(route), self._answers.labels(route, str(status)))
+            bound = self._bound[route, status] = (
+                self._seconds.labels(route),
+                self._answers.labels(route, str(status)),
+            )
         bound[0].observe(seconds)
         bound[1].inc()
         self.requests += 1
@@ -88,16 +137,22 @@ class Telemetry:
         """Return rates a second and latencies in milliseconds of the last minute."""
         now = time.monotonic()
         window = min(_MINUTE, max(1.0, time.time() - self.started))
-        taken = np.array([seconds for moment, seconds in self._latencies if now - moment <= window]) * 1000
+        taken = (
+            np.array([seconds for moment, seconds in self._latencies if now - moment <= window])
+            * 1000
+        )
         events = sum(count for moment, count in self._ingested if now - moment <= window)
         some = len(taken) > 0
         return {
-            "rate": round(len(taken) / window, 2), "event_rate": round(events / window, 2),
+            "rate": round(len(taken) / window, 2),
+            "event_rate": round(events / window, 2),
             "p50_ms": round(float(np.percentile(taken, 50)), 2) if some else None,
             "p99_ms": round(float(np.percentile(taken, 99)), 2) if some else None,
-        }  # fmt: skip
+        }
 
-    def page(self, model: str, version: str, queued: int, store_queued: int, writable: bool) -> bytes:
+    def page(
+        self, model: str, version: str, queued: int, store_queued: int, writable: bool
+    ) -> bytes:
         """Return the metrics in Prometheus' text format."""
         self._version.clear()
         self._version.labels(model, version).set(1)
@@ -108,14 +163,21 @@ class Telemetry:
 
 
 class JsonLines(logging.Formatter):
-    """Log lines as one JSON object each. What goes in is chosen at each call: no bodies, no keys, no ids of users."""
+    """Log lines as one JSON object each. What goes in is chosen at each call: no bodies, no
+    keys, no ids of users.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
         """Return one line."""
         told: dict[str, Any] = {
-            "time": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created)) + f".{int(record.msecs):03d}Z",
-            "level": record.levelname.lower(), "event": record.getMessage(), **getattr(record, "facts", {}),
-        }  # fmt: skip
+            "time": (
+                time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
+                + f".{int(record.msecs):03d}Z"
+            ),
+            "level": record.levelname.lower(),
+            "event": record.getMessage(),
+            **getattr(record, "facts", {}),
+        }
         if record.exc_info:
             told["error"] = self.formatException(record.exc_info)
         return msgspec.json.encode(told, enc_hook=str).decode()
@@ -132,12 +194,14 @@ def log_to(stream: Any = None, *, beside: bool = False) -> Callable[[], None]:
     stream
         Where to; None for stderr.
     beside
-        Whether a thread writes them: with a line a request, a slow terminal or disk would otherwise stand before the answers.
+        Whether a thread writes them: with a line a request, a slow terminal or disk would otherwise
+        stand before the answers.
 
     Returns
     -------
     callable
-        Writes what waits; from then on lines are written at once. To be called before the process ends.
+        Writes what waits; from then on lines are written at once. To be called before the process
+        ends.
     """
     handler = logging.StreamHandler(stream if stream is not None else sys.stderr)
     handler.setFormatter(JsonLines())
@@ -157,7 +221,9 @@ def log_to(stream: Any = None, *, beside: bool = False) -> Callable[[], None]:
 
 
 class _Beside(logging.handlers.QueueHandler):
-    """Hands records over as they are: they stay in this process, where their errors can be told by whoever writes them."""
+    """Hands records over as they are: they stay in this process, where their errors can be told
+    by whoever writes them.
+    """
 
     def prepare(self, record: logging.LogRecord) -> logging.LogRecord:
         return record

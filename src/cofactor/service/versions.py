@@ -7,9 +7,8 @@ A folder of versions holds one saved model a subfolder, and the file ``current``
       2026-11-22/      manifest.json, tensors.safetensors ...
       2026-11-15/
 
-``current`` is replaced in one atomic step. Without it the version saved last answers. The folder of a single saved model
-is served too; it is its own only version.
-"""
+``current`` is replaced in one atomic step. Without it the version saved last answers. The folder of
+a single saved model is served too; it is its own only version."""
 
 from __future__ import annotations
 
@@ -30,7 +29,9 @@ _REMEMBERED = 50
 
 
 class Pointer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What the file ``current`` holds: the version that answers, and those before it, the latest first."""
+    """What the file ``current`` holds: the version that answers, and those before it, the latest
+    first.
+    """
 
     version: str
     before: list[str] = []
@@ -56,7 +57,10 @@ class Folder:
         self._lock = threading.Lock()
         if not self.single and not self.versions():
             what = "holds no saved model" if self.path.is_dir() else "doesn't exist"
-            raise ArtifactError(f"{self.path} {what}; give the folder that `cofactor train --out` wrote, or one of several such.")
+            raise ArtifactError(
+                f"{self.path} {what}; give the folder that `cofactor train --out` wrote, or one of"
+                " several such."
+            )
 
     def versions(self) -> list[str]:
         """Return the names of all versions, ascending."""
@@ -64,7 +68,11 @@ class Folder:
             return [self.path.name]
         if not self.path.is_dir():
             return []
-        return sorted(p.name for p in self.path.iterdir() if not p.name.startswith(".") and (p / MANIFEST).is_file())
+        return sorted(
+            p.name
+            for p in self.path.iterdir()
+            if not p.name.startswith(".") and (p / MANIFEST).is_file()
+        )
 
     def folder(self, version: str) -> Path:
         """Return the folder of a version.
@@ -76,7 +84,10 @@ class Folder:
         """
         # The name must be one of those that are there: it can't lead out of the folder.
         if version not in self.versions():
-            raise ArgumentError(f"version: there is no version {version!r}; there are {', '.join(self.versions()[:20])}.")
+            raise ArgumentError(
+                f"version: there is no version {version!r}; there are"
+                f" {', '.join(self.versions()[:20])}."
+            )
         return self.path if self.single else self.path / version
 
     def manifest(self, version: str) -> Manifest:
@@ -100,7 +111,9 @@ class Folder:
         try:
             return msgspec.json.decode(raw, type=Pointer)
         except msgspec.MsgspecError as error:
-            raise ArtifactError(f"{self.path / CURRENT} can't be read: {error}; promote a version to mend it.") from None
+            raise ArtifactError(
+                f"{self.path / CURRENT} can't be read: {error}; promote a version to mend it."
+            ) from None
 
     def stamp(self) -> tuple[int, int] | None:
         """Return something that changes whenever ``current`` is replaced."""
@@ -134,7 +147,9 @@ class Folder:
             now = self.pointer()
             left = [one for one in now.before if one in self.versions()]
             if not left:
-                raise ArgumentError("version: there is no version before the current one to go back to.")
+                raise ArgumentError(
+                    "version: there is no version before the current one to go back to."
+                )
             return self._write(Pointer(left[0], left[1:]))
 
     def _write(self, pointer: Pointer) -> Pointer:
@@ -152,10 +167,13 @@ class Folder:
         return pointer
 
     def check_changeable(self) -> None:
-        """Raise ArgumentError if it is a single saved model, which has no other versions to promote."""
+        """Raise ArgumentError if it is a single saved model, which has no other versions to
+        promote.
+        """
         if self.single:
             raise ArgumentError(
-                f"version: {self.path.name} is a single saved model; serve a folder that holds one saved model a subfolder to promote."
+                f"version: {self.path.name} is a single saved model; serve a folder that holds one"
+                " saved model a subfolder to promote."
             )
 
     def _latest(self) -> str:

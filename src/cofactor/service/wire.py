@@ -1,4 +1,6 @@
-"""What goes over the wire: decoded strictly, unknown names refused, and told to others by the OpenAPI document."""
+"""What goes over the wire: decoded strictly, unknown names refused, and told to others by the
+OpenAPI document.
+"""
 
 from __future__ import annotations
 
@@ -51,7 +53,8 @@ class _Choice(Strict, kw_only=True):
 
 
 class RecommendRequest(_Choice, kw_only=True):
-    """Recommendations for one person: a user by id, a history (oldest first), or what is known of somebody without either.
+    """Recommendations for one person: a user by id, a history (oldest first), or what is known of
+    somebody without either.
 
     Give exactly one of ``user_id``, ``history``, ``features`` and ``text``.
     """
@@ -65,7 +68,9 @@ class RecommendRequest(_Choice, kw_only=True):
 
 
 class SimilarRequest(_Choice, kw_only=True):
-    """The items most like one that is known (``item_id``) or one that is described (``text``, ``features``)."""
+    """The items most like one that is known (``item_id``) or one that is described (``text``,
+    ``features``).
+    """
 
     item_id: Id | None = None
     text: Words | None = None
@@ -119,7 +124,9 @@ class ItemIdsRequest(Strict, kw_only=True):
 
 
 class PromoteRequest(Strict, kw_only=True):
-    """Which version is to answer from now on; ``force`` skips the comparison on stored events, never the other checks."""
+    """Which version is to answer from now on; ``force`` skips the comparison on stored events,
+    never the other checks.
+    """
 
     version: Version
     force: bool = False
@@ -129,7 +136,8 @@ class Nothing(Strict, kw_only=True):
     """No parameters."""
 
 
-# Queries: the same strictness for what stands behind the "?". Texts are read as numbers where numbers are wanted.
+# Queries: the same strictness for what stands behind the "?". Texts are read as numbers where
+# numbers are wanted.
 
 
 class UserQuery(Strict, kw_only=True):
@@ -213,9 +221,9 @@ class Recommended(Answer, kw_only=True):
 class Recommendations(Answer, kw_only=True):
     """An answer: what, from where, by which model, and why.
 
-    ``source`` is ``personal`` (from the history), ``features``, ``text``, or ``popularity`` (nothing is known that the model
-    could use; ``note`` says why). ``history_used`` counts the past items that the answer rests on.
-    """
+    ``source`` is ``personal`` (from the history), ``features``, ``text``, or ``popularity``
+    (nothing is known that the model could use; ``note`` says why). ``history_used`` counts the past
+    items that the answer rests on."""
 
     items: list[Recommended]
     source: str
@@ -274,7 +282,9 @@ class PastOut(Answer, kw_only=True):
 
 
 class HistoryOut(Answer, kw_only=True):
-    """What a user did, oldest first: in the training data (``origin`` is ``training``) and since."""
+    """What a user did, oldest first: in the training data (``origin`` is ``training``) and
+    since.
+    """
 
     user_id: str
     events: list[PastOut]

@@ -12,8 +12,11 @@ from cofactor.service.wire import WordOut
 _LEAST = 0.1  # of what the strongest word adds that a word must add to be told
 
 
-def carrying(model: Recommender, one: Audience, item_rows: np.ndarray, limit: int) -> list[list[WordOut]] | None:
-    """Return the words of each item that added most to its score for one person; None where the model doesn't tell.
+def carrying(
+    model: Recommender, one: Audience, item_rows: np.ndarray, limit: int
+) -> list[list[WordOut]] | None:
+    """Return the words of each item that added most to its score for one person; None where the
+    model doesn't tell.
 
     Parameters
     ----------
@@ -28,7 +31,10 @@ def carrying(model: Recommender, one: Audience, item_rows: np.ndarray, limit: in
     """
     if not model.traits.uses_features or one.empty[0]:
         return None
-    told = [[(str(reason.id), reason.contribution) for reason in reasons] for reasons in model.explain_features(one, item_rows)]
+    told = [
+        [(str(reason.id), reason.contribution) for reason in reasons]
+        for reasons in model.explain_features(one, item_rows)
+    ]
     return [_strongest(pairs, limit) for pairs in told] if any(told) else None
 
 
@@ -47,8 +53,14 @@ def shared(model: Any, description: Any, item_rows: np.ndarray, limit: int) -> l
         How many words an item at most.
     """
     asked = description.toarray()[0]
-    lengths = [float(np.linalg.norm(model.features[int(row)].data) * np.linalg.norm(asked)) for row in item_rows]
-    return [_named(model, int(row), asked / max(length, 1e-12), limit) for row, length in zip(item_rows, lengths, strict=True)]
+    lengths = [
+        float(np.linalg.norm(model.features[int(row)].data) * np.linalg.norm(asked))
+        for row in item_rows
+    ]
+    return [
+        _named(model, int(row), asked / max(length, 1e-12), limit)
+        for row, length in zip(item_rows, lengths, strict=True)
+    ]
 
 
 def _named(model: Any, row: int, weights: np.ndarray, limit: int) -> list[WordOut]:
@@ -60,7 +72,9 @@ def _named(model: Any, row: int, weights: np.ndarray, limit: int) -> list[WordOu
 
 
 def _strongest(pairs: list[tuple[str, float]], limit: int) -> list[WordOut]:
-    """The words that added most; what pulled the score down is no reason, and what adds next to nothing ("the") explains nothing."""
+    """The words that added most; what pulled the score down is no reason, and what adds next to
+    nothing ("the") explains nothing.
+    """
     least = _LEAST * max((a for _, a in pairs), default=0.0)
     told = sorted((pair for pair in pairs if pair[1] > max(least, 0.0)), key=lambda pair: -pair[1])
     return [WordOut(word=word, contribution=a) for word, a in told[:limit]]

@@ -1,4 +1,6 @@
-"""Batches: the data lives in tensors on the device, and batches are drawn by index. No Python loop over rows."""
+"""Batches: the data lives in tensors on the device, and batches are drawn by index. No Python
+loop over rows.
+"""
 
 from __future__ import annotations
 
@@ -19,18 +21,23 @@ class Batches:
     columns
         Tensors [n, ...] of one length: users, items, targets, ...
     batch_size
-        Examples of a batch; 0 takes all of them (full-batch descent). The last batch of an epoch may be smaller.
+        Examples of a batch; 0 takes all of them (full-batch descent). The last batch of an epoch
+        may be smaller.
     seed
-        Each epoch's order follows from this seed and the epoch's number alone, so that an interrupted run finds its
-        place again without having kept the order.
+        Each epoch's order follows from this seed and the epoch's number alone, so that an
+        interrupted run finds its place again without having kept the order.
     shuffle
         Whether to draw a new order each epoch.
     """
 
-    def __init__(self, columns: tuple[Tensor, ...], batch_size: int, *, seed: int = 0, shuffle: bool = True) -> None:
+    def __init__(
+        self, columns: tuple[Tensor, ...], batch_size: int, *, seed: int = 0, shuffle: bool = True
+    ) -> None:
         lengths = {len(column) for column in columns}
         if len(lengths) != 1:
-            raise ArgumentError(f"the columns of a batch must be of one length, not {sorted(lengths)}.")
+            raise ArgumentError(
+                f"the columns of a batch must be of one length, not {sorted(lengths)}."
+            )
         self.columns, self.n_examples = columns, lengths.pop()
         if self.n_examples == 0:
             raise ArgumentError("there are no examples to train on.")
@@ -41,7 +48,9 @@ class Batches:
         return -(-self.n_examples // self.batch_size)
 
     def epoch(self, number: int, start: int = 0) -> Iterator[tuple[Tensor, ...]]:
-        """Yield the batches of one epoch from the ``start``-th on, each a tuple of columns [<= batch_size, ...]."""
+        """Yield the batches of one epoch from the ``start``-th on, each a tuple of columns [<=
+        batch_size, ...].
+        """
         bounds = range(start * self.batch_size, self.n_examples, self.batch_size)
         if not self.shuffle or len(self) == 1:
             for low in bounds:
@@ -54,7 +63,9 @@ class Batches:
 
     def _order(self, number: int) -> Tensor:
         device = self.columns[0].device
-        generator = torch.Generator(device).manual_seed(rng.state64(self.seed, "epoch order", number))
+        generator = torch.Generator(device).manual_seed(
+            rng.state64(self.seed, "epoch order", number)
+        )
         # 32-bit positions halve what has to be read; index_select takes them.
         dtype = torch.int32 if self.n_examples < 2**31 else torch.int64
         return torch.randperm(self.n_examples, generator=generator, device=device, dtype=dtype)

@@ -1,8 +1,9 @@
-"""Checkpoints: all that a training run is at one moment, in one safetensors file, written atomically.
+"""Checkpoints: all that a training run is at one moment, in one safetensors file, written
+atomically.
 
-The file holds the tensors (weights, the optimisers' moments, averaged and best weights, the generators' states, the history)
-and, in its header, one JSON text (position, numbers, what run it belongs to). Nothing is pickled, so reading one runs no code.
-"""
+The file holds the tensors (weights, the optimisers' moments, averaged and best weights, the
+generators' states, the history) and, in its header, one JSON text (position, numbers, what run it
+belongs to). Nothing is pickled, so reading one runs no code."""
 
 from __future__ import annotations
 
@@ -52,7 +53,8 @@ class Checkpoint:
 
 
 def write(path: str | os.PathLike[str], tensors: dict[str, Tensor], facts: dict[str, Any]) -> None:
-    """Write tensors and facts (what JSON can hold) to one file; a reader sees the old file or the new one, never half.
+    """Write tensors and facts (what JSON can hold) to one file; a reader sees the old file or the
+    new one, never half.
 
     Parameters
     ----------
@@ -67,9 +69,15 @@ def write(path: str | os.PathLike[str], tensors: dict[str, Tensor], facts: dict[
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(f".{target.name}.partial")
     # clone: safetensors refuses two names that share memory, and the run goes on changing its own.
-    plain = {name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in tensors.items()}
+    plain = {
+        name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in tensors.items()
+    }
     try:
-        save_file(plain, partial, metadata={"version": str(_VERSION), "facts": json.dumps(facts, allow_nan=False)})
+        save_file(
+            plain,
+            partial,
+            metadata={"version": str(_VERSION), "facts": json.dumps(facts, allow_nan=False)},
+        )
         with partial.open("rb+") as file:
             os.fsync(file.fileno())
         partial.replace(target)
@@ -90,16 +98,24 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], dict[str, Any
             head = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
-        raise ArtifactError(f"{path}: this checkpoint can't be read ({error}); delete it to begin anew.") from None
+        raise ArtifactError(
+            f"{path}: this checkpoint can't be read ({error}); delete it to begin anew."
+        ) from None
     if head.get("version") != str(_VERSION) or "facts" not in head:
-        raise ArtifactError(f"{path}: this is no checkpoint of version {_VERSION}; delete it to begin anew.")
+        raise ArtifactError(
+            f"{path}: this is no checkpoint of version {_VERSION}; delete it to begin anew."
+        )
     try:
         return tensors, json.loads(head["facts"])
     except json.JSONDecodeError as error:
-        raise ArtifactError(f"{path}: the checkpoint's facts can't be read ({error}); delete it to begin anew.") from None
+        raise ArtifactError(
+            f"{path}: the checkpoint's facts can't be read ({error}); delete it to begin anew."
+        ) from None
 
 
-def of_optimizers(optimizers: list[torch.optim.Optimizer]) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def of_optimizers(
+    optimizers: list[torch.optim.Optimizer],
+) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Return the optimisers' state as named tensors, and as plain numbers what is no tensor."""
     tensors: dict[str, Tensor] = {}
     numbers: dict[str, Any] = {}
@@ -114,7 +130,9 @@ def of_optimizers(optimizers: list[torch.optim.Optimizer]) -> tuple[dict[str, Te
     return tensors, numbers
 
 
-def into_optimizers(optimizers: list[torch.optim.Optimizer], tensors: dict[str, Tensor], numbers: dict[str, Any]) -> None:
+def into_optimizers(
+    optimizers: list[torch.optim.Optimizer], tensors: dict[str, Tensor], numbers: dict[str, Any]
+) -> None:
     """Put back what `of_optimizers` gave."""
     for which, optimizer in enumerate(optimizers):
         kept = optimizer.state_dict()

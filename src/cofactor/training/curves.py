@@ -1,4 +1,6 @@
-"""Learning curves as a web page: losses and metrics, raw and smoothed, with the best epoch marked."""
+"""Learning curves as a web page: losses and metrics, raw and smoothed, with the best epoch
+marked.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,8 @@ _COLOURS = ("#1f6feb", "#d1590a", "#1a7f37", "#8250df", "#bf3989", "#57606a")
 
 
 def smoothed(values: np.ndarray, weight: float = 0.6) -> np.ndarray:
-    """Return the running mean ``m_t = w m_{t−1} + (1 − w) x_t``, corrected for its start; NaN is skipped.
+    """Return the running mean ``m_t = w m_{t−1} + (1 − w) x_t``, corrected for its start; NaN is
+    skipped.
 
     Parameters
     ----------
@@ -43,7 +46,8 @@ def figure(histories: dict[str, History], title: str = "Learning curves") -> Any
     Parameters
     ----------
     histories
-        By the name shown in the legend. A metric called ``"train x"`` is drawn in the row of ``"x"``, dashed.
+        By the name shown in the legend. A metric called ``"train x"`` is drawn in the row of
+        ``"x"``, dashed.
     title
         Above the figure.
     """
@@ -51,22 +55,46 @@ def figure(histories: dict[str, History], title: str = "Learning curves") -> Any
 
     metrics = [n for h in histories.values() for n in h.metrics if not n.startswith("train ")]
     rows = ["training loss", *dict.fromkeys(metrics)]
-    page = make_subplots(rows=len(rows), cols=1, shared_xaxes=True, vertical_spacing=0.12 / len(rows), subplot_titles=rows)
+    page = make_subplots(
+        rows=len(rows),
+        cols=1,
+        shared_xaxes=True,
+        vertical_spacing=0.12 / len(rows),
+        subplot_titles=rows,
+    )
     for n, (name, history) in enumerate(histories.items()):
         colour = _COLOURS[n % len(_COLOURS)]
         _draw(page, 1, name, history.loss, colour, history.best_epoch)
         for metric, values in history.metrics.items():
-            row = rows.index(metric.removeprefix("train ")) + 1 if metric.removeprefix("train ") in rows else 1
-            _draw(page, row, f"{name}: {metric}", values, colour, history.best_epoch, dashed=metric.startswith("train "))
+            row = (
+                rows.index(metric.removeprefix("train ")) + 1
+                if metric.removeprefix("train ") in rows
+                else 1
+            )
+            _draw(
+                page,
+                row,
+                f"{name}: {metric}",
+                values,
+                colour,
+                history.best_epoch,
+                dashed=metric.startswith("train "),
+            )
     page.update_xaxes(title_text="epoch", row=len(rows), col=1)
     page.update_layout(
-        title=title, template="plotly_white", height=260 * len(rows) + 140, legend={"groupclick": "togglegroup"},
-        font={"family": "system-ui, sans-serif"}, margin={"l": 60, "r": 20, "t": 90, "b": 50},
-    )  # fmt: skip
+        title=title,
+        template="plotly_white",
+        height=260 * len(rows) + 140,
+        legend={"groupclick": "togglegroup"},
+        font={"family": "system-ui, sans-serif"},
+        margin={"l": 60, "r": 20, "t": 90, "b": 50},
+    )
     return page
 
 
-def draw(histories: dict[str, History], path: str | os.PathLike[str], title: str = "Learning curves") -> Path:
+def draw(
+    histories: dict[str, History], path: str | os.PathLike[str], title: str = "Learning curves"
+) -> Path:
     """Write the curves to a self-contained page (it needs no network), and return its path."""
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -74,20 +102,52 @@ def draw(histories: dict[str, History], path: str | os.PathLike[str], title: str
     return target
 
 
-def _draw(page: Any, row: int, name: str, values: list[float], colour: str, best: int, dashed: bool = False) -> None:
+def _draw(
+    page: Any,
+    row: int,
+    name: str,
+    values: list[float],
+    colour: str,
+    best: int,
+    dashed: bool = False,
+) -> None:
     """One curve: the raw values faint, the smoothed ones strong, the best epoch as a ringed dot."""
     epochs = np.arange(1, len(values) + 1)
     line = {"color": colour, "dash": "dash" if dashed else "solid"}
     common = {"x": epochs, "legendgroup": name, "mode": "lines"}
     page.add_scatter(
-        **common, y=values, name=f"{name} (raw)", line=line | {"width": 1}, opacity=0.35, showlegend=False, row=row, col=1
+        **common,
+        y=values,
+        name=f"{name} (raw)",
+        line=line | {"width": 1},
+        opacity=0.35,
+        showlegend=False,
+        row=row,
+        col=1,
     )
-    page.add_scatter(**common, y=smoothed(np.asarray(values)), name=name, line=line | {"width": 2}, showlegend=row == 1 or not dashed, row=row, col=1)  # noqa: E501
+    page.add_scatter(
+        **common,
+        y=smoothed(np.asarray(values)),
+        name=name,
+        line=line | {"width": 2},
+        showlegend=row == 1 or not dashed,
+        row=row,
+        col=1,
+    )
     if 0 <= best < len(values):
         marker = {"color": "white", "size": 11, "line": {"color": colour, "width": 3}}
         text = f"best epoch {best + 1}: {values[best]:.4f}"
         place = "top left" if best > len(values) / 2 else "top right"
         page.add_scatter(
-            x=[best + 1], y=[values[best]], mode="markers+text", text=[text], textposition=place, marker=marker,
-            name=text, legendgroup=name, showlegend=False, row=row, col=1,
-        )  # fmt: skip
+            x=[best + 1],
+            y=[values[best]],
+            mode="markers+text",
+            text=[text],
+            textposition=place,
+            marker=marker,
+            name=text,
+            legendgroup=name,
+            showlegend=False,
+            row=row,
+            col=1,
+        )

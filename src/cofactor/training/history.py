@@ -15,7 +15,8 @@ class History:
     Parameters
     ----------
     loss
-        float64 [epochs]: the mean of the batches' losses (with regularisation), each weighted by its examples.
+        float64 [epochs]: the mean of the batches' losses (with regularisation), each weighted by
+        its examples.
     learning_rate
         float64 [epochs]: the rate of the epoch's last step.
     seconds
@@ -44,16 +45,22 @@ class History:
         return f"History({len(self)} epochs, {which} {at}: loss {self.loss[at]:.4f}{shown})"
 
     def to_arrays(self) -> dict[str, np.ndarray]:
-        """Return the history as named arrays, for a model's state; nothing if there are no epochs."""
+        """Return the history as named arrays, for a model's state; nothing if there are no
+        epochs.
+        """
         if not self.loss:
             return {}
         # NaN isn't let into an artifact; a metric that couldn't be taken is left out whole.
-        metrics = {name: values for name, values in self.metrics.items() if np.isfinite(values).all()}
+        metrics = {
+            name: values for name, values in self.metrics.items() if np.isfinite(values).all()
+        }
         return {
             "history_loss": np.array(self.loss, np.float64),
             "history_rate": np.array(self.learning_rate, np.float64),
             "history_seconds": np.array(self.seconds, np.float64),
-            "history_metrics": np.array(list(metrics.values()), np.float64).reshape(len(metrics), len(self)),
+            "history_metrics": (
+                np.array(list(metrics.values()), np.float64).reshape(len(metrics), len(self))
+            ),
             "history_metric_names": np.frombuffer("\n".join(metrics).encode(), np.uint8),
             "history_best_epoch": np.array([self.best_epoch], np.int64),
         }
@@ -65,5 +72,7 @@ class History:
             return cls()
         names = bytes(arrays["history_metric_names"]).decode().split("\n")
         metrics = dict(zip(names, np.asarray(arrays["history_metrics"]).tolist(), strict=False))
-        loss, rate, seconds = (np.asarray(arrays[f"history_{name}"]).tolist() for name in ("loss", "rate", "seconds"))
+        loss, rate, seconds = (
+            np.asarray(arrays[f"history_{name}"]).tolist() for name in ("loss", "rate", "seconds")
+        )
         return cls(loss, rate, seconds, metrics, int(arrays["history_best_epoch"][0]))

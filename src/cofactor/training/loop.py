@@ -24,7 +24,8 @@ from cofactor.training.stopping import Watch
 Step = Callable[[tuple[Tensor, ...], torch.Generator], Tensor]
 
 
-# Over 40 lines on purpose: the loop is to be read from top to bottom; what its steps do is in `state`, `batches` and `stopping`.
+# Over 40 lines on purpose: the loop is to be read from top to bottom; what its steps do is in
+# `state`, `batches` and `stopping`.
 def train(
     module: nn.Module,
     step: Step,
@@ -44,8 +45,9 @@ def train(
     module
         What is trained, on the device of the batches.
     step
-        The loss of one batch, a scalar with a gradient: ``step(batch, generator)``. Whatever it draws must come from the
-        generator (or from torch's own for dropout, which is seeded here), so that a run can be repeated and resumed.
+        The loss of one batch, a scalar with a gradient: ``step(batch, generator)``. Whatever it
+        draws must come from the generator (or from torch's own for dropout, which is seeded here),
+        so that a run can be repeated and resumed.
     batches
         The examples.
     config
@@ -53,7 +55,8 @@ def train(
     run
         Seed, threads and progress. (The device is where the tensors are.)
     watches
-        Metrics to take after each epoch; the first decides which epoch is the best and when to stop.
+        Metrics to take after each epoch; the first decides which epoch is the best and when to
+        stop.
     checkpoint
         Where to keep the run; if the file is there, training goes on from it.
     belongs_to
@@ -69,7 +72,8 @@ def train(
     Raises
     ------
     TrainingError
-        If the loss becomes NaN or infinite, grows without end, or the checkpoint belongs to another run.
+        If the loss becomes NaN or infinite, grows without end, or the checkpoint belongs to another
+        run.
     """
     device = batches.columns[0].device
     steps, total = len(batches), config.epochs * len(batches)
@@ -80,14 +84,18 @@ def train(
     with (
         native_threads(run.n_threads),
         # Dropout draws from torch's global generator: it is put back as it was found.
-        torch.random.fork_rng(devices=[device] if device.type == "cuda" else [], device_type="cuda"),
+        torch.random.fork_rng(
+            devices=[device] if device.type == "cuda" else [], device_type="cuda"
+        ),
         run.progress.task(name, total) as task,
     ):
         if checkpoint is not None and checkpoint.exists:
             state.restore(checkpoint)
             task.advance(state.epoch * steps + state.step)
         while state.epoch < config.epochs and not state.finished:
-            if state.step == 0:  # in the middle of an epoch the generators go on from where they were
+            if (
+                state.step == 0
+            ):  # in the middle of an epoch the generators go on from where they were
                 generator.manual_seed(rng.state64(run.seed, name, "draws", state.epoch))
                 torch.manual_seed(rng.state64(run.seed, name, "dropout", state.epoch))
             module.train()
@@ -102,11 +110,17 @@ def train(
                 state.descend(rate)
                 state.count(loss.detach(), len(batch[0]))
                 task.advance()
-                if checkpoint is not None and checkpoint.every_steps and state.step % checkpoint.every_steps == 0:
+                if (
+                    checkpoint is not None
+                    and checkpoint.every_steps
+                    and state.step % checkpoint.every_steps == 0
+                ):
                     state.save(checkpoint)
             facts = state.end_of_epoch(rate, time.perf_counter() - began)
             task.advance(0, epoch=state.epoch, **facts)
-            if checkpoint is not None and (state.epoch % checkpoint.every_epochs == 0 or state.finished):
+            if checkpoint is not None and (
+                state.epoch % checkpoint.every_epochs == 0 or state.finished
+            ):
                 state.save(checkpoint)
         state.keep_best()
     module.eval()
@@ -114,7 +128,9 @@ def train(
 
 
 def _compiled(step: Step) -> Step:
-    """The step made by torch.compile; what goes wrong while it is made (no compiler, mostly) is said with a cure."""
+    """The step made by torch.compile; what goes wrong while it is made (no compiler, mostly) is
+    said with a cure.
+    """
     made: Step = torch.compile(step)
     begun = False
 
@@ -127,8 +143,12 @@ def _compiled(step: Step) -> Step:
         except Exception as error:
             if begun:
                 raise
-            said = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-            raise TrainingError(f"torch.compile failed here ({said}); set compile=False, or install a C++ compiler.") from error
+            said = (
+                str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+            )
+            raise TrainingError(
+                f"torch.compile failed here ({said}); set compile=False, or install a C++ compiler."
+            ) from error
         begun = True
         return loss
 

@@ -1,9 +1,9 @@
 """Losses: one function each, with its equation and its source.
 
-Legend: ``B`` examples in the batch, ``n`` negatives of each; ``s⁺`` the score of an observed item, ``s⁻`` that of one that
-wasn't observed. Every negative of row ``b`` belongs to the same user as the positive of row ``b``; no loss here mixes rows,
-except `in_batch_softmax`, which says so. All return a scalar, the mean over the batch.
-"""
+Legend: ``B`` examples in the batch, ``n`` negatives of each; ``s⁺`` the score of an observed item,
+``s⁻`` that of one that wasn't observed. Every negative of row ``b`` belongs to the same user as the
+positive of row ``b``; no loss here mixes rows, except `in_batch_softmax`, which says so. All return
+a scalar, the mean over the batch."""
 
 from __future__ import annotations
 
@@ -33,9 +33,8 @@ def squared_error(predicted: Tensor, target: Tensor, weight: Tensor | None = Non
         A scalar.
 
     Notes
-    -----
-    Source: Gauss; for factorisation Koren, Bell and Volinsky, "Matrix Factorization Techniques", 2009, eq. 2.
-    """
+    ----- Source: Gauss; for factorisation Koren, Bell and Volinsky, "Matrix Factorization
+    Techniques", 2009, eq. 2."""
     return _mean((predicted - target).square(), weight)
 
 
@@ -109,9 +108,8 @@ def hinge(positive: Tensor, negatives: Tensor, margin: float = 1.0) -> Tensor:
         A scalar.
 
     Notes
-    -----
-    Source: Herbrich, Graepel and Obermayer, "Large margin rank boundaries for ordinal regression", 2000.
-    """
+    ----- Source: Herbrich, Graepel and Obermayer, "Large margin rank boundaries for ordinal
+    regression", 2000."""
     return functional.relu(margin - positive[:, None] + negatives).mean()
 
 
@@ -135,19 +133,20 @@ def adaptive_hinge(positive: Tensor, negatives: Tensor, margin: float = 1.0) -> 
         A scalar.
 
     Notes
-    -----
-    The maximum is taken along a row, that is within one user. (Reshaping a flat draw to [n, B] and taking the maximum
-    over the wrong axis compares users with one another: a known mistake, and a test holds it off.)
-    Source: Weston, Bengio and Usunier, "WSABIE", 2011, with the sampling bounded at n as in Kula's Spotlight, 2017.
-    """
+    ----- The maximum is taken along a row, that is within one user. (Reshaping a flat draw to [n,
+    B] and taking the maximum over the wrong axis compares users with one another: a known mistake,
+    and a test holds it off.) Source: Weston, Bengio and Usunier, "WSABIE", 2011, with the sampling
+    bounded at n as in Kula's Spotlight, 2017."""
     return functional.relu(margin - positive + negatives.amax(1)).mean()
 
 
 def warp(positive: Tensor, negatives: Tensor, n_items: int, margin: float = 1.0) -> Tensor:
-    """WARP: the first violator among the draws, weighted by the rank that the number of draws suggests.
+    """WARP: the first violator among the draws, weighted by the rank that the number of draws
+    suggests.
 
-    ``t`` is the first draw with ``s⁻_t > s⁺ − margin``; ``rank ≈ ⌊(n_items − 1) / t⌋``;
-    ``L = 1/B Σ_b Φ(rank_b) (margin − s⁺_b + s⁻_bt)`` with ``Φ(k) = Σ_{i=1..k} 1/i``; rows without a violator give 0.
+    ``t`` is the first draw with ``s⁻_t > s⁺ − margin``; ``rank ≈ ⌊(n_items − 1) / t⌋``; ``L = 1/B
+    Σ_b Φ(rank_b) (margin − s⁺_b + s⁻_bt)`` with ``Φ(k) = Σ_{i=1..k} 1/i``; rows without a violator
+    give 0.
 
     Parameters
     ----------
@@ -166,10 +165,9 @@ def warp(positive: Tensor, negatives: Tensor, n_items: int, margin: float = 1.0)
         A scalar.
 
     Notes
-    -----
-    The paper draws one by one and stops; here n are scored at once, so a positive whose rank is far better than
-    ``n_items / n`` is mostly left alone. Source: Weston, Bengio and Usunier, "WSABIE", IJCAI 2011, eq. 2 to 5.
-    """
+    ----- The paper draws one by one and stops; here n are scored at once, so a positive whose rank
+    is far better than ``n_items / n`` is mostly left alone. Source: Weston, Bengio and Usunier,
+    "WSABIE", IJCAI 2011, eq. 2 to 5."""
     violates = negatives > positive[:, None] - margin
     first = violates.to(torch.uint8).argmax(1)
     found = violates.any(1)
@@ -179,7 +177,9 @@ def warp(positive: Tensor, negatives: Tensor, n_items: int, margin: float = 1.0)
     return (weight * functional.relu(margin - positive + hardest)).mean()
 
 
-def cosine_contrastive(positive: Tensor, negatives: Tensor, margin: float = 0.5, negative_weight: float = 1.0) -> Tensor:
+def cosine_contrastive(
+    positive: Tensor, negatives: Tensor, margin: float = 0.5, negative_weight: float = 1.0
+) -> Tensor:
     """Cosine contrastive loss (CCL).
 
     ``L = 1/B Σ_b [(1 − c⁺_b) + w/n Σ_j max(0, c⁻_bj − margin)]``
@@ -207,7 +207,9 @@ def cosine_contrastive(positive: Tensor, negatives: Tensor, margin: float = 0.5,
     return (1 - positive).mean() + negative_weight * functional.relu(negatives - margin).mean()
 
 
-def sampled_softmax(positive: Tensor, negatives: Tensor, positive_log_q: Tensor, negative_log_q: Tensor) -> Tensor:
+def sampled_softmax(
+    positive: Tensor, negatives: Tensor, positive_log_q: Tensor, negative_log_q: Tensor
+) -> Tensor:
     """Softmax over the positive and the sampled negatives, corrected for how they were drawn.
 
     ``L = 1/B Σ_b −log [e^{s⁺ − log q⁺} / (e^{s⁺ − log q⁺} + Σ_j e^{s⁻_j − log q_j})]``
@@ -219,8 +221,9 @@ def sampled_softmax(positive: Tensor, negatives: Tensor, positive_log_q: Tensor,
     negatives
         float [B, n], of the same users.
     positive_log_q, negative_log_q
-        float [B] and [B, n]: the log of the *expected number* of times that each item comes up among the n draws
-        (``log(n q_j)``), so that the sum estimates the full one. Zeros turn the correction off.
+        float [B] and [B, n]: the log of the *expected number* of times that each item comes up
+        among the n draws (``log(n q_j)``), so that the sum estimates the full one. Zeros turn the
+        correction off.
 
     Returns
     -------
@@ -228,12 +231,11 @@ def sampled_softmax(positive: Tensor, negatives: Tensor, positive_log_q: Tensor,
         A scalar.
 
     Notes
-    -----
-    With q the draws' law, ``Σ_j e^{s_j} / (n q_j)`` is an unbiased estimate of the full denominator's negative part; the
-    positive is there by design and not by chance, so its own correction is log 1 = 0 in that estimate. Both readings
-    are in use; this function takes what it is given. Source: Bengio and Senécal, "Adaptive Importance Sampling", 2008;
-    Yi et al., "Sampling-Bias-Corrected Neural Modeling", RecSys 2019, eq. 3.
-    """
+    ----- With q the draws' law, ``Σ_j e^{s_j} / (n q_j)`` is an unbiased estimate of the full
+    denominator's negative part; the positive is there by design and not by chance, so its own
+    correction is log 1 = 0 in that estimate. Both readings are in use; this function takes what it
+    is given. Source: Bengio and Senécal, "Adaptive Importance Sampling", 2008; Yi et al.,
+    "Sampling-Bias-Corrected Neural Modeling", RecSys 2019, eq. 3."""
     logits = torch.cat(((positive - positive_log_q)[:, None], negatives - negative_log_q), 1)
     return (torch.logsumexp(logits, 1) - logits[:, 0]).mean()
 
@@ -250,7 +252,8 @@ def in_batch_softmax(scores: Tensor, log_q: Tensor, forbidden: Tensor) -> Tensor
     log_q
         float [B]: the log of each item's probability to stand in a batch.
     forbidden
-        bool [B, B]: True where item ``c`` is a positive of user ``b`` (the diagonal is let in whatever it says).
+        bool [B, B]: True where item ``c`` is a positive of user ``b`` (the diagonal is let in
+        whatever it says).
 
     Returns
     -------
@@ -284,18 +287,19 @@ def full_softmax(scores: Tensor, target: Tensor) -> Tensor:
         A scalar.
 
     Notes
-    -----
-    Source: Bridle, "Probabilistic Interpretation of Feedforward Classification Network Outputs", 1990.
-    """
+    ----- Source: Bridle, "Probabilistic Interpretation of Feedforward Classification Network
+    Outputs", 1990."""
     return functional.cross_entropy(scores, target)
 
 
 def gravity(user_factors: Tensor, item_factors: Tensor) -> Tensor:
     """Gravity: the mean square of the scores of *all* pairs of users and items.
 
-    ``g = 1/(n_users n_items) Σ_u Σ_i ⟨U_u, V_i⟩² = 1/(n_users n_items) Σ_{k,l} (UᵀU)_{kl} (VᵀV)_{kl}``
+    ``g = 1/(n_users n_items) Σ_u Σ_i ⟨U_u, V_i⟩² = 1/(n_users n_items) Σ_{k,l} (UᵀU)_{kl}
+    (VᵀV)_{kl}``
 
-    The two Gram matrices are K × K, so the cost is ``O((n_users + n_items) K²)`` instead of ``O(n_users n_items K)``.
+    The two Gram matrices are K × K, so the cost is ``O((n_users + n_items) K²)`` instead of
+    ``O(n_users n_items K)``.
 
     Parameters
     ----------
@@ -310,10 +314,9 @@ def gravity(user_factors: Tensor, item_factors: Tensor) -> Tensor:
         A scalar.
 
     Notes
-    -----
-    It pulls the scores of unobserved pairs to 0, which keeps items that no user shares from ending up side by side.
-    Source: Krichene et al., "Efficient Training on Very Large Corpora via Gramian Estimation", ICLR 2019, eq. 2 and 4.
-    """
+    ----- It pulls the scores of unobserved pairs to 0, which keeps items that no user shares from
+    ending up side by side. Source: Krichene et al., "Efficient Training on Very Large Corpora via
+    Gramian Estimation", ICLR 2019, eq. 2 and 4."""
     pairs = user_factors.shape[0] * item_factors.shape[0]
     return ((user_factors.T @ user_factors) * (item_factors.T @ item_factors)).sum() / pairs
 
@@ -321,8 +324,9 @@ def gravity(user_factors: Tensor, item_factors: Tensor) -> Tensor:
 def l2_of_batch(*rows: Tensor) -> Tensor:
     """Squared length of the vectors that this batch touches, per example.
 
-    ``r = 1/B Σ_b (‖p_b‖² + ‖q_b‖² + …)``: over an epoch each user and item is counted once for each of its examples,
-    which is the frequency-weighted regularisation of Zhou et al. Weight decay instead shrinks every row at every step.
+    ``r = 1/B Σ_b (‖p_b‖² + ‖q_b‖² + …)``: over an epoch each user and item is counted once for each
+    of its examples, which is the frequency-weighted regularisation of Zhou et al. Weight decay
+    instead shrinks every row at every step.
 
     Parameters
     ----------
@@ -335,21 +339,26 @@ def l2_of_batch(*rows: Tensor) -> Tensor:
         A scalar.
 
     Notes
-    -----
-    Source: Zhou et al., "Large-scale Parallel Collaborative Filtering for the Netflix Prize", 2008, eq. 2.
-    """
+    ----- Source: Zhou et al., "Large-scale Parallel Collaborative Filtering for the Netflix Prize",
+    2008, eq. 2."""
     total = rows[0].square().sum()
     for more in rows[1:]:
         total = total + more.square().sum()
     return total / rows[0].shape[0]
 
 
-def pairwise(name: str, *, n_items: int, margin: float = 1.0, negative_weight: float = 1.0) -> Callable[[Tensor, Tensor], Tensor]:
-    """Return one of the losses of a positive against its negatives as a function of both scores alone."""
+def pairwise(
+    name: str, *, n_items: int, margin: float = 1.0, negative_weight: float = 1.0
+) -> Callable[[Tensor, Tensor], Tensor]:
+    """Return one of the losses of a positive against its negatives as a function of both scores
+    alone.
+    """
     if name == "warp":
         return lambda positive, negatives: warp(positive, negatives, n_items, margin)
     if name == "cosine_contrastive":
-        return lambda positive, negatives: cosine_contrastive(positive, negatives, margin, negative_weight)
+        return lambda positive, negatives: cosine_contrastive(
+            positive, negatives, margin, negative_weight
+        )
     if name == "bpr":
         return bpr
     if name in ("hinge", "adaptive_hinge"):

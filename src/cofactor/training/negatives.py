@@ -1,12 +1,12 @@
-"""Negatives: items that a user has not interacted with, drawn by a law that is written down, on any device.
+"""Negatives: items that a user has not interacted with, drawn by a law that is written down, on any
+device.
 
 Each sampler has a base law ``q`` over the items and gives, for user ``u``, exactly
 
 ``P(j | u) = q_j / Σ_{k ∉ I_u} q_k`` for ``j ∉ I_u``, and 0 for the items ``I_u`` of the user,
 
-by drawing from q and drawing anew whatever fell into I_u, until nothing is left to draw. Draws are independent, so an item
-may come up twice among the n of one example.
-"""
+by drawing from q and drawing anew whatever fell into I_u, until nothing is left to draw. Draws are
+independent, so an item may come up twice among the n of one example."""
 
 from __future__ import annotations
 
@@ -19,10 +19,12 @@ from torch import Tensor
 from cofactor.base.errors import ArgumentError
 from cofactor.data.interactions import Interactions
 
-# After that many rounds of redrawing, what is left is drawn from the law written out item by item: exact, but O(n_items).
+# After that many rounds of redrawing, what is left is drawn from the law written out item by item:
+# exact, but O(n_items).
 _ROUNDS = 24
 _DENSE_ROWS = 1024
-# Below this size a table of all pairs (one byte each) is held instead of searching: one look-up in place of ~20 steps.
+# Below this size a table of all pairs (one byte each) is held instead of searching: one look-up in
+# place of ~20 steps.
 _TABLE_BYTES = 2**26
 
 
@@ -41,13 +43,21 @@ class Positives:
         Where questions will come from.
 
     Notes
-    -----
-    Pair (u, i) has the key ``u n_items + i``; keys in CSR order are sorted, so a question is one binary search. Small
-    catalogues get a table of all pairs instead.
-    """
+    ----- Pair (u, i) has the key ``u n_items + i``; keys in CSR order are sorted, so a question is
+    one binary search. Small catalogues get a table of all pairs instead."""
 
-    def __init__(self, indptr: np.ndarray, item_rows: np.ndarray, n_items: int, device: torch.device | str = "cpu") -> None:
-        self.n_users, self.n_items, self.device = len(indptr) - 1, int(n_items), torch.device(device)
+    def __init__(
+        self,
+        indptr: np.ndarray,
+        item_rows: np.ndarray,
+        n_items: int,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        self.n_users, self.n_items, self.device = (
+            len(indptr) - 1,
+            int(n_items),
+            torch.device(device),
+        )
         self.counts = torch.as_tensor(np.diff(indptr), device=device)
         owners = np.repeat(np.arange(self.n_users, dtype=np.int64), np.diff(indptr))
         keys = torch.as_tensor(owners * n_items + item_rows, device=device)
@@ -64,7 +74,9 @@ class Positives:
         return cls(data.indptr, data.item_rows, data.n_items, device)
 
     def holds(self, users: Tensor, items: Tensor) -> Tensor:
-        """Return for each pair whether it was observed, bool of the shape that both broadcast to."""
+        """Return for each pair whether it was observed, bool of the shape that both broadcast
+        to.
+        """
         wanted = users.to(torch.int64) * self.n_items + items
         if self._table is not None:
             return self._table[wanted]
@@ -74,17 +86,20 @@ class Positives:
         return self._keys[place] == wanted
 
     def among(self, users: Tensor, items: Tensor) -> Tensor:
-        """Return which of some items each of some users has, bool [len(users), len(items)]; items may come up twice.
+        """Return which of some items each of some users has, bool [len(users), len(items)]; items
+        may come up twice.
 
-        Where the users have fewer items than there are pairs to ask, their items are marked instead of the pairs searched.
-        """
+        Where the users have fewer items than there are pairs to ask, their items are marked instead
+        of the pairs searched."""
         users, items = users.to(torch.int64), items.to(torch.int64)
         lengths = self.counts[users]
         total = int(lengths.sum())
         if 4 * total > len(users) * len(items):
             return self.holds(users[:, None], items[None, :])
         offsets = torch.cumsum(lengths, 0) - lengths
-        at = torch.repeat_interleave(self._starts[users] - offsets, lengths) + torch.arange(total, device=self.device)
+        at = torch.repeat_interleave(self._starts[users] - offsets, lengths) + torch.arange(
+            total, device=self.device
+        )
         owners = torch.repeat_interleave(torch.arange(len(users), device=self.device), lengths)
         distinct, which = torch.unique(items, return_inverse=True)
         # One column more takes what isn't among the items.
@@ -118,8 +133,15 @@ class Sampler:
     def __post_init__(self) -> None:
         law = torch.as_tensor(self.law, dtype=torch.float64, device=self.positives.device)
         total = float(law.sum())
-        if law.shape != (self.positives.n_items,) or not bool((law >= 0).all()) or not 0 < total < float("inf"):
-            raise ArgumentError("the law of a sampler must be one finite number, at least 0, for each item, and not all 0.")
+        if (
+            law.shape != (self.positives.n_items,)
+            or not bool((law >= 0).all())
+            or not 0 < total < float("inf")
+        ):
+            raise ArgumentError(
+                "the law of a sampler must be one finite number, at least 0, for each item, and not"
+                " all 0."
+            )
         self.law = law / total
         self._is_uniform = bool((law == law[0]).all())
         self._cumulated = torch.cumsum(self.law, 0)
@@ -178,10 +200,18 @@ class Sampler:
     def _propose(self, count: int, generator: torch.Generator) -> Tensor:
         device = self.positives.device
         if self._is_uniform:
-            return torch.randint(self.positives.n_items, (count,), generator=generator, device=device)
-        uniform = torch.rand(count, generator=generator, device=device, dtype=torch.float64) * self._cumulated[-1]
-        # right=True: the first item whose cumulated law is above the draw, so items of law 0 never come up.
-        return torch.searchsorted(self._cumulated, uniform, right=True).clamp_max_(self.positives.n_items - 1)
+            return torch.randint(
+                self.positives.n_items, (count,), generator=generator, device=device
+            )
+        uniform = (
+            torch.rand(count, generator=generator, device=device, dtype=torch.float64)
+            * self._cumulated[-1]
+        )
+        # right=True: the first item whose cumulated law is above the draw, so items of law 0 never
+        # come up.
+        return torch.searchsorted(self._cumulated, uniform, right=True).clamp_max_(
+            self.positives.n_items - 1
+        )
 
     def _written_out(self, users: Tensor, generator: torch.Generator) -> Tensor:
         """One draw for each user from q with the positives at 0."""
@@ -196,7 +226,9 @@ class Sampler:
 
 
 def uniform(positives: Positives) -> Sampler:
-    """Return the sampler with ``q_j = 1 / n_items``: every item the user hasn't touched is as likely as any other."""
+    """Return the sampler with ``q_j = 1 / n_items``: every item the user hasn't touched is as
+    likely as any other.
+    """
     return Sampler(positives, torch.ones(positives.n_items, dtype=torch.float64))
 
 
@@ -208,9 +240,11 @@ def popularity(positives: Positives, counts: np.ndarray | Tensor, power: float =
     positives
         What must never be drawn.
     counts
-        int [n_items]: the interactions of each item; an item without any is never drawn (unless power is 0).
+        int [n_items]: the interactions of each item; an item without any is never drawn (unless
+        power is 0).
     power
-        1 draws by popularity, 0 uniformly, 0.75 is word2vec's choice (Mikolov et al., NeurIPS 2013).
+        1 draws by popularity, 0 uniformly, 0.75 is word2vec's choice (Mikolov et al., NeurIPS
+        2013).
     """
     return Sampler(positives, torch.as_tensor(np.asarray(counts), dtype=torch.float64) ** power)
 
@@ -219,9 +253,10 @@ def popularity(positives: Positives, counts: np.ndarray | Tensor, power: float =
 class InBatch:
     """The other items of the batch as negatives.
 
-    A batch of B examples drawn uniformly from the data holds item j with probability ``q_j = count_j / n_pairs`` at each
-    place, so negatives come by popularity; `log_q` is what the softmax subtracts for it. Items that the user has
-    interacted with are forbidden exactly, wherever else in the batch they stand.
+    A batch of B examples drawn uniformly from the data holds item j with probability ``q_j =
+    count_j / n_pairs`` at each place, so negatives come by popularity; `log_q` is what the softmax
+    subtracts for it. Items that the user has interacted with are forbidden exactly, wherever else
+    in the batch they stand.
 
     Parameters
     ----------
@@ -235,7 +270,9 @@ class InBatch:
     counts: np.ndarray | Tensor
 
     def __post_init__(self) -> None:
-        counts = torch.as_tensor(np.asarray(self.counts), dtype=torch.float64, device=self.positives.device)
+        counts = torch.as_tensor(
+            np.asarray(self.counts), dtype=torch.float64, device=self.positives.device
+        )
         self._log_q = (counts / counts.sum()).clamp_min(1e-300).log().to(torch.float32)
         self._last: tuple[Tensor, Tensor, Tensor] | None = None
 
@@ -244,7 +281,8 @@ class InBatch:
         return self._log_q[items]
 
     def forbidden(self, users: Tensor, items: Tensor) -> Tensor:
-        """Return which item c is a positive of which user b, bool [B, B]; the diagonal is always True.
+        """Return which item c is a positive of which user b, bool [B, B]; the diagonal is always
+        True.
 
         The last answer is kept: a loss that is taken twice on one batch asks once.
         """

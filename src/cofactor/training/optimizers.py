@@ -12,12 +12,14 @@ from cofactor.training.settings import TrainingConfig
 
 
 def optimizers(module: nn.Module, config: TrainingConfig) -> list[torch.optim.Optimizer]:
-    """Return the optimisers of a module: of its dense weights, and of its tables that give sparse gradients.
+    """Return the optimisers of a module: of its dense weights, and of its tables that give sparse
+    gradients.
 
     Parameters
     ----------
     module
-        Tables made with ``nn.Embedding(..., sparse=True)`` are stepped only at the rows that a batch touched.
+        Tables made with ``nn.Embedding(..., sparse=True)`` are stepped only at the rows that a
+        batch touched.
     config
         Which optimiser, and how.
 
@@ -27,21 +29,25 @@ def optimizers(module: nn.Module, config: TrainingConfig) -> list[torch.optim.Op
         If sparse tables are asked for with weight decay, which would touch every row after all.
 
     Notes
-    -----
-    The sparse Adam is lazy: a row's moments decay only when it is touched, so its steps differ from Adam's.
-    """
+    ----- The sparse Adam is lazy: a row's moments decay only when it is touched, so its steps
+    differ from Adam's."""
     sparse = {id(m.weight) for m in module.modules() if isinstance(m, nn.Embedding) and m.sparse}
     weights = [w for w in module.parameters() if w.requires_grad]
     made = [_dense([w for w in weights if id(w) not in sparse], config)]
     if sparse:
         if config.weight_decay:
-            raise ArgumentError("weight_decay shrinks every row at every step: tables can't be sparse with it; use regularization.")
+            raise ArgumentError(
+                "weight_decay shrinks every row at every step: tables can't be sparse with it; use"
+                " regularization."
+            )
         made.append(_sparse([w for w in weights if id(w) in sparse], config))
     return [optimizer for optimizer in made if optimizer is not None]
 
 
 def clip(weights: Iterable[Tensor], longest: float) -> None:
-    """Shorten the whole gradient to ``longest`` where it is longer; sparse gradients count by their merged rows."""
+    """Shorten the whole gradient to ``longest`` where it is longer; sparse gradients count by
+    their merged rows.
+    """
     gradients = []
     for weight in weights:
         if weight.grad is not None:
@@ -58,14 +64,17 @@ def _dense(weights: list[Tensor], config: TrainingConfig) -> torch.optim.Optimiz
     if not weights:
         return None
     rate, decay = config.learning_rate, config.weight_decay
-    # One fused pass over all weights instead of ten small operations for each: on a CPU those are what costs.
+    # One fused pass over all weights instead of ten small operations for each: on a CPU those are
+    # what costs.
     if config.optimizer == "adam":
         return torch.optim.Adam(weights, lr=rate, weight_decay=decay, fused=True)
     if config.optimizer == "adamw":
         return torch.optim.AdamW(weights, lr=rate, weight_decay=decay, fused=True)
     if config.optimizer == "adagrad":
         return torch.optim.Adagrad(weights, lr=rate, weight_decay=decay, foreach=True)
-    return torch.optim.SGD(weights, lr=rate, weight_decay=decay, momentum=config.momentum, foreach=True)
+    return torch.optim.SGD(
+        weights, lr=rate, weight_decay=decay, momentum=config.momentum, foreach=True
+    )
 
 
 def _sparse(weights: list[Tensor], config: TrainingConfig) -> torch.optim.Optimizer:
@@ -74,5 +83,8 @@ def _sparse(weights: list[Tensor], config: TrainingConfig) -> torch.optim.Optimi
     if config.optimizer == "adagrad":
         return torch.optim.Adagrad(weights, lr=config.learning_rate, foreach=False)
     if config.momentum:
-        raise ArgumentError("momentum moves every row at every step, so tables can't be sparse with it; set momentum=0.")
+        raise ArgumentError(
+            "momentum moves every row at every step, so tables can't be sparse with it; set"
+            " momentum=0."
+        )
     return torch.optim.SGD(weights, lr=config.learning_rate, foreach=False)

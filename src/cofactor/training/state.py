@@ -42,15 +42,30 @@ class TrainingState:
     """
 
     def __init__(
-        self, module: nn.Module, config: TrainingConfig, watches: Sequence[Watch], generator: torch.Generator, belongs_to: str
+        self,
+        module: nn.Module,
+        config: TrainingConfig,
+        watches: Sequence[Watch],
+        generator: torch.Generator,
+        belongs_to: str,
     ) -> None:
-        self.module, self.config, self.watches, self.generator, self.belongs_to = module, config, watches, generator, belongs_to
+        self.module, self.config, self.watches, self.generator, self.belongs_to = (
+            module,
+            config,
+            watches,
+            generator,
+            belongs_to,
+        )
         self.optimizers = optimizers(module, config)
         self.history = History(metrics={watch.name: [] for watch in watches})
-        self.stopping = EarlyStopping(config.patience, bool(watches) and watches[0].higher_is_better)
+        self.stopping = EarlyStopping(
+            config.patience, bool(watches) and watches[0].higher_is_better
+        )
         self.weights = dict(module.state_dict(keep_vars=True))
         self.best: dict[str, Tensor] = {}
-        self.mean = {name: w.detach().clone() for name, w in self.weights.items()} if config.average else {}
+        self.mean = (
+            {name: w.detach().clone() for name, w in self.weights.items()} if config.average else {}
+        )
         self.epoch = self.step = self.steps_done = self.n_counted = 0
         self.summed = torch.zeros((), dtype=torch.float64)
 
@@ -60,7 +75,9 @@ class TrainingState:
         return self.stopping.stop
 
     def descend(self, rate: float) -> None:
-        """Take one step of the optimisers at a learning rate, and follow it with the mean of the weights."""
+        """Take one step of the optimisers at a learning rate, and follow it with the mean of the
+        weights.
+        """
         for optimizer in self.optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = rate
@@ -96,7 +113,9 @@ class TrainingState:
         with self._averaged(), torch.no_grad():
             for watch in self.watches:
                 self.history.metrics[watch.name].append(float(watch.measure()))
-            if self.watches and self.stopping.update(self.epoch, self.history.metrics[self.watches[0].name][-1]):
+            if self.watches and self.stopping.update(
+                self.epoch, self.history.metrics[self.watches[0].name][-1]
+            ):
                 self.best = {name: w.detach().clone() for name, w in self.weights.items()}
         self.history.best_epoch = self.stopping.best_epoch
         self.epoch, self.step, self.n_counted = self.epoch + 1, 0, 0
@@ -104,11 +123,15 @@ class TrainingState:
         return {"loss": loss, **{name: values[-1] for name, values in self.history.metrics.items()}}
 
     def keep_best(self) -> None:
-        """Leave the best weights in the module (the averaged ones if that was asked, else the last)."""
+        """Leave the best weights in the module (the averaged ones if that was asked, else the
+        last).
+        """
         with torch.no_grad():
             for name, kept in (self.best or self.mean).items():
                 self.weights[name].copy_(kept)
-        if not all(bool(torch.isfinite(w).all()) for w in self.weights.values() if w.is_floating_point()):
+        if not all(
+            bool(torch.isfinite(w).all()) for w in self.weights.values() if w.is_floating_point()
+        ):
             raise self._degenerate(math.nan, "its end")
 
     def save(self, checkpoint: Checkpoint) -> None:
@@ -121,14 +144,26 @@ class TrainingState:
         tensors["generator.dropout"] = torch.get_rng_state()
         if torch.cuda.is_available():
             tensors["generator.cuda"] = torch.cuda.get_rng_state()
-        history = {name: getattr(self.history, name) for name in ("loss", "learning_rate", "seconds", "best_epoch")}
+        history = {
+            name: getattr(self.history, name)
+            for name in ("loss", "learning_rate", "seconds", "best_epoch")
+        }
         # NaN is no JSON: a metric that couldn't be taken is kept as null.
-        metrics = {n: [None if math.isnan(v) else v for v in values] for n, values in self.history.metrics.items()}
+        metrics = {
+            n: [None if math.isnan(v) else v for v in values]
+            for n, values in self.history.metrics.items()
+        }
         facts = {
-            "belongs_to": self.belongs_to, "epoch": self.epoch, "step": self.step, "steps_done": self.steps_done,
-            "n_counted": self.n_counted, "stopping": self.stopping.to_dict(), "history": history, "metrics": metrics,
+            "belongs_to": self.belongs_to,
+            "epoch": self.epoch,
+            "step": self.step,
+            "steps_done": self.steps_done,
+            "n_counted": self.n_counted,
+            "stopping": self.stopping.to_dict(),
+            "history": history,
+            "metrics": metrics,
             "optimizers": numbers,
-        }  # fmt: skip
+        }
         files.write(checkpoint.path, tensors, facts)
 
     def restore(self, checkpoint: Checkpoint) -> None:
@@ -142,15 +177,16 @@ class TrainingState:
         tensors, facts = files.read(checkpoint.path)
         if facts["belongs_to"] != self.belongs_to:
             raise TrainingError(
-                f"{checkpoint.path}: this checkpoint is of a run with other data, settings or seed; "
-                "give another path, or delete it to begin anew."
+                f"{checkpoint.path}: this checkpoint is of a run with other data, settings or seed;"
+                " give another path, or delete it to begin anew."
             )
         with torch.no_grad():
             for name, weight in self.weights.items():
                 weight.copy_(tensors[f"weight.{name}"])
         device = next(iter(self.weights.values())).device
         self.best, self.mean = (
-            {n.removeprefix(p): t.to(device) for n, t in tensors.items() if n.startswith(p)} for p in ("best.", "mean.")
+            {n.removeprefix(p): t.to(device) for n, t in tensors.items() if n.startswith(p)}
+            for p in ("best.", "mean.")
         )
         files.into_optimizers(self.optimizers, tensors, facts["optimizers"])
         self.summed = tensors["summed"].to(device)
@@ -164,7 +200,10 @@ class TrainingState:
         self.epoch, self.step = facts["epoch"], facts["step"]
         self.steps_done, self.n_counted = facts["steps_done"], facts["n_counted"]
         self.stopping.restore(facts["stopping"])
-        metrics = {n: [math.nan if v is None else v for v in values] for n, values in facts["metrics"].items()}
+        metrics = {
+            n: [math.nan if v is None else v for v in values]
+            for n, values in facts["metrics"].items()
+        }
         self.history = History(**facts["history"], metrics=metrics)
 
     @contextmanager
@@ -184,8 +223,13 @@ class TrainingState:
                     weight.copy_(own[name])
 
     def _degenerate(self, loss: float, where: str) -> TrainingError:
-        what = f"became {loss}" if not math.isfinite(loss) else f"grew to {loss:.3g} from {self.history.loss[0]:.3g}"
+        what = (
+            f"became {loss}"
+            if not math.isfinite(loss)
+            else f"grew to {loss:.3g} from {self.history.loss[0]:.3g}"
+        )
         return TrainingError(
-            f"training diverged: the loss {what} in epoch {self.epoch + 1}, at {where}; "
-            f"lower learning_rate (it is {self.config.learning_rate:g}), clip the gradient (clip=1), or rescale the values."
+            f"training diverged: the loss {what} in epoch {self.epoch + 1}, at {where}; lower"
+            f" learning_rate (it is {self.config.learning_rate:g}), clip the gradient (clip=1), or"
+            " rescale the values."
         )

@@ -34,7 +34,8 @@ class EarlyStopping:
     Parameters
     ----------
     patience
-        Epochs without an improvement that are borne; 0 never stops (the best epoch is still remembered).
+        Epochs without an improvement that are borne; 0 never stops (the best epoch is still
+        remembered).
     higher_is_better
         The metric's direction.
     min_delta
@@ -49,7 +50,9 @@ class EarlyStopping:
     waited: int = 0
 
     def update(self, epoch: int, value: float) -> bool:
-        """Take an epoch's value; return whether it is the best so far. A NaN is never an improvement."""
+        """Take an epoch's value; return whether it is the best so far. A NaN is never an
+        improvement.
+        """
         gain = value - self.best if self.higher_is_better else self.best - value
         improved = not math.isnan(value) and (self.best_epoch < 0 or gain > self.min_delta)
         if improved:
@@ -65,7 +68,11 @@ class EarlyStopping:
 
     def to_dict(self) -> dict[str, Any]:
         """Return what a checkpoint has to keep (NaN as None, since JSON has none)."""
-        return {"best": None if math.isnan(self.best) else self.best, "best_epoch": self.best_epoch, "waited": self.waited}
+        return {
+            "best": None if math.isnan(self.best) else self.best,
+            "best_epoch": self.best_epoch,
+            "waited": self.waited,
+        }
 
     def restore(self, kept: dict[str, Any]) -> None:
         """Take over what `to_dict` gave."""

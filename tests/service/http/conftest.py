@@ -43,7 +43,11 @@ def fitted(shop_data: Interactions) -> dict[str, Recommender]:
 def saved(fitted: dict[str, Recommender], tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("versions")
     for version, model in fitted.items():
-        save(model, folder / version, metrics={"metrics": {"ndcg@10": {"value": 0.2, "low": 0.1, "high": 0.3}}})
+        save(
+            model,
+            folder / version,
+            metrics={"metrics": {"ndcg@10": {"value": 0.2, "low": 0.1, "high": 0.3}}},
+        )
     (folder / "current").write_text('{"version": "v1"}')
     return folder
 
@@ -66,10 +70,15 @@ def start(folder: Path, events_url: str) -> Iterator[Start]:
     with contextlib.ExitStack() as stack:
 
         def started(
-            settings: Settings | None = None, keys: Keys | None = None, model: str | None = None, url: str | None = None
+            settings: Settings | None = None,
+            keys: Keys | None = None,
+            model: str | None = None,
+            url: str | None = None,
         ) -> TestClient:
             place = folder if model is None else folder / model
-            app = build(place, open_store(url or events_url), settings or Settings(max_waiting=60.0), keys)
+            app = build(
+                place, open_store(url or events_url), settings or Settings(max_waiting=60.0), keys
+            )
             client = TestClient(app, base_url=BASE, raise_server_exceptions=False)
             return stack.enter_context(client)
 

@@ -18,7 +18,11 @@ from cofactor.service.store import open_store
 
 
 def behind_the_door(
-    folder: Path, url: str, play: Callable[[int, Any], Awaitable[Any]], settings: Settings | None = None, keys: Keys | None = None
+    folder: Path,
+    url: str,
+    play: Callable[[int, Any], Awaitable[Any]],
+    settings: Settings | None = None,
+    keys: Keys | None = None,
 ) -> Any:
     """Play a scene with the port of a service and its context."""
 
@@ -26,14 +30,24 @@ def behind_the_door(
         app = build(folder, open_store(url), settings or Settings(max_waiting=60.0), keys)
         door = guarded_protocol(app.state.short_way)
         assert door is not None, "httptools is a dependency: the fast parser must be there"
-        config = uvicorn.Config(app, log_config=None, access_log=False, server_header=False, date_header=False, lifespan="off", ws="none")
+        config = uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            date_header=False,
+            lifespan="off",
+            ws="none",
+        )
         state = ServerState()
         async with app.router.lifespan_context(app):
             server = await asyncio.get_running_loop().create_server(
                 lambda: door(config=config, server_state=state, app_state={}), "127.0.0.1", 0
             )
             try:
-                return await asyncio.wait_for(play(server.sockets[0].getsockname()[1], app.state.context), 60)
+                return await asyncio.wait_for(
+                    play(server.sockets[0].getsockname()[1], app.state.context), 60
+                )
             finally:
                 for line in Line.opened:
                     line.writer.close()
@@ -66,14 +80,20 @@ class Line:
         """Status, headers and body of the next answer."""
         head = (await self.reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
         headers = dict(line.lower().split(": ", 1) for line in head[1:-2])
-        return int(head[0].split()[1]), headers, await self.reader.readexactly(int(headers["content-length"]))
+        return (
+            int(head[0].split()[1]),
+            headers,
+            await self.reader.readexactly(int(headers["content-length"])),
+        )
 
     async def ask(self, raw: bytes) -> tuple[int, dict[str, str], bytes]:
         self.send(raw)
         return await self.answer()
 
 
-def raw_request(method: str, path: str, body: bytes = b"", *more: str, host: str = "127.0.0.1") -> bytes:
+def raw_request(
+    method: str, path: str, body: bytes = b"", *more: str, host: str = "127.0.0.1"
+) -> bytes:
     lines = [f"{method} {path} HTTP/1.1", f"Host: {host}", *more]
     if body or method == "POST":
         lines.append(f"Content-Length: {len(body)}")

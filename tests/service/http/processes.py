@@ -20,11 +20,28 @@ SOURCE = Path(__file__).parents[3] / "src"
 @contextlib.contextmanager
 def serving(folder: Path, store: str, *options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """Start a service, wait until it is ready, and kill it in the end."""
-    words = [sys.executable, "-m", "cofactor", "serve", str(folder), "--port", "0", "--store", store, "--json", *options]
-    # As people have it: with PYTHONUNBUFFERED every line comes at once, whether the program sees to that or not.
+    words = [
+        sys.executable,
+        "-m",
+        "cofactor",
+        "serve",
+        str(folder),
+        "--port",
+        "0",
+        "--store",
+        store,
+        "--json",
+        *options,
+    ]
+    # As people have it: with PYTHONUNBUFFERED every line comes at once, whether the program sees to
+    # that or not.
     surroundings = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
     process = subprocess.Popen(
-        words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**surroundings, "PYTHONPATH": str(SOURCE)}
+        words,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**surroundings, "PYTHONPATH": str(SOURCE)},
     )
     try:
         assert process.stdout is not None

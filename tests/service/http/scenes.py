@@ -1,4 +1,6 @@
-"""Scenes that several tests play: a client, many requests in one event loop, short readings of answers."""
+"""Scenes that several tests play: a client, many requests in one event loop, short readings of
+answers.
+"""
 
 from __future__ import annotations
 
@@ -27,12 +29,22 @@ BASE = "http://127.0.0.1"
 Start = Callable[..., TestClient]
 
 
-def in_loop(folder: Path, url: str, settings: Settings, play: Callable[[httpx.AsyncClient, Any], Awaitable[Any]]) -> Any:
+def in_loop(
+    folder: Path,
+    url: str,
+    settings: Settings,
+    play: Callable[[httpx.AsyncClient, Any], Awaitable[Any]],
+) -> Any:
     """Run a scene with many requests at once against a service in one event loop."""
 
     async def scene() -> Any:
         app = build(folder, open_store(url), settings)
-        async with _running(app), httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE, timeout=30) as client:
+        async with (
+            _running(app),
+            httpx.AsyncClient(
+                transport=httpx.ASGITransport(app), base_url=BASE, timeout=30
+            ) as client,
+        ):
             return await play(client, app.state.context)
 
     return asyncio.run(scene())

@@ -1,4 +1,6 @@
-"""Who may call: every route of the table without a key, with a wrong one, with a lesser scope; hosts, origins, sizes."""
+"""Who may call: every route of the table without a key, with a wrong one, with a lesser scope;
+hosts, origins, sizes.
+"""
 
 from __future__ import annotations
 
@@ -20,26 +22,39 @@ NAMES = [f"{route.method} {route.path}" for route in ROUTES]
 
 
 @pytest.fixture(scope="module")
-def keyed(saved: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[TestClient, dict[str, str]]:
+def keyed(
+    saved: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[TestClient, dict[str, str]]:
     """One service with a key of each scope; nothing in these tests gets far enough to change it."""
     room = tmp_path_factory.mktemp("keyed")
     given = {scope: new_key(room / "keys", scope) for scope in SCOPES[1:]}
-    app = build(saved, open_store(f"sqlite:///{room / 'events.db'}"), Settings(), Keys.read(room / "keys"))
+    app = build(
+        saved, open_store(f"sqlite:///{room / 'events.db'}"), Settings(), Keys.read(room / "keys")
+    )
     with TestClient(app, base_url="http://127.0.0.1", raise_server_exceptions=False) as client:
         yield client, given
 
 
 def _call(client: TestClient, route: Route, key: str | None) -> tuple[int, str]:
-    path = route.path.replace("{user_id}", "u").replace("{item_id}", "i").replace("{name}", "base.css")
+    path = (
+        route.path.replace("{user_id}", "u").replace("{item_id}", "i").replace("{name}", "base.css")
+    )
     headers = {} if key is None else {"authorization": f"Bearer {key}"}
     # A body that is refused after the key was looked at: nothing is changed even by an admin's key.
-    answer = client.request(route.method, path, headers=headers, content=b"[]" if route.has_body else None)
-    told = answer.headers.get("content-type", "").startswith("application/json") and "error" in answer.json()
+    answer = client.request(
+        route.method, path, headers=headers, content=b"[]" if route.has_body else None
+    )
+    told = (
+        answer.headers.get("content-type", "").startswith("application/json")
+        and "error" in answer.json()
+    )
     return answer.status_code, answer.json()["error"]["code"] if told else ""
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=NAMES)
-def test_every_route_asks_for_its_scope_and_no_less(keyed: tuple[TestClient, dict[str, str]], route: Route) -> None:
+def test_every_route_asks_for_its_scope_and_no_less(
+    keyed: tuple[TestClient, dict[str, str]], route: Route
+) -> None:
     client, keys = keyed
     if route.scope == "public":
         assert _call(client, route, None)[0] == 200
@@ -74,7 +89,10 @@ def test_key_file_holds_no_key_and_is_readable_by_its_owner_alone(tmp_path: Path
 
 
 def test_beyond_the_loopback_not_without_keys(saved: Path, tmp_path: Path) -> None:
-    with open_store(f"sqlite:///{tmp_path / 'e.db'}") as store, pytest.raises(ArgumentError, match="needs keys"):
+    with (
+        open_store(f"sqlite:///{tmp_path / 'e.db'}") as store,
+        pytest.raises(ArgumentError, match="needs keys"),
+    ):
         build(saved, store, Settings(host="0.0.0.0"))
 
 
@@ -92,17 +110,23 @@ def test_beyond_the_loopback_not_without_keys(saved: Path, tmp_path: Path) -> No
         ({"origin": "https://shop.example"}, 422),
     ],
 )
-def test_foreign_hosts_and_pages_cant_change_anything(start: Start, headers: dict[str, str], status: int) -> None:
+def test_foreign_hosts_and_pages_cant_change_anything(
+    start: Start, headers: dict[str, str], status: int
+) -> None:
     client = start(Settings(origins=("https://shop.example",)))
     answer = client.post("/v1/events", content=b"{}", headers=headers)
     assert answer.status_code == status
     allowed = headers.get("origin") == "https://shop.example"
-    assert answer.headers.get("access-control-allow-origin") == ("https://shop.example" if allowed else None)
+    assert answer.headers.get("access-control-allow-origin") == (
+        "https://shop.example" if allowed else None
+    )
 
 
 def test_preflight_is_answered_to_allowed_origins_alone(start: Start) -> None:
     client = start(Settings(origins=("https://shop.example",)))
-    assert client.options("/v1/events", headers={"origin": "https://shop.example"}).status_code == 204
+    assert (
+        client.options("/v1/events", headers={"origin": "https://shop.example"}).status_code == 204
+    )
     refused = client.options("/v1/events", headers={"origin": "https://evil.example"})
     assert refused.status_code == 403
     assert "access-control-allow-origin" not in refused.headers
@@ -112,8 +136,16 @@ def test_sizes_beyond_the_limits_are_refused(start: Start) -> None:
     client = start(Settings(max_body=1000, max_events=2, max_history=3, max_filter=2))
     many = {"events": [{"user_id": "u", "item_id": str(n)} for n in range(3)]}
     assert client.post("/v1/events", json=many).status_code == 422
-    assert client.post("/v1/recommend", json={"history": ["a"] * 4}).json()["error"]["field"] == "history"
-    assert client.post("/v1/recommend", json={"history": [], "block": ["a"] * 3}).json()["error"]["field"] == "block"
+    assert (
+        client.post("/v1/recommend", json={"history": ["a"] * 4}).json()["error"]["field"]
+        == "history"
+    )
+    assert (
+        client.post("/v1/recommend", json={"history": [], "block": ["a"] * 3}).json()["error"][
+            "field"
+        ]
+        == "block"
+    )
     assert client.post("/v1/recommend", content=b"{" + b" " * 2000 + b"}").status_code == 413
 
     def chunks():  # type: ignore[no-untyped-def]
@@ -135,8 +167,14 @@ def test_page_asks_no_foreign_host(keyed: tuple[TestClient, dict[str, str]]) -> 
         assert "innerHTML" not in text, name
 
 
-def test_served_document_tells_of_every_route_of_the_table_and_of_no_other(keyed: tuple[TestClient, dict[str, str]]) -> None:
+def test_served_document_tells_of_every_route_of_the_table_and_of_no_other(
+    keyed: tuple[TestClient, dict[str, str]],
+) -> None:
     answer = keyed[0].get("/openapi.json")
     assert answer.headers["content-type"] == "application/json"
-    told = {f"{method.upper()} {path}" for path, operations in answer.json()["paths"].items() for method in operations}
+    told = {
+        f"{method.upper()} {path}"
+        for path, operations in answer.json()["paths"].items()
+        for method in operations
+    }
     assert told == set(NAMES)

@@ -1,4 +1,6 @@
-"""The short way through the door: the same answers as the long way, in order, however the bytes come."""
+"""The short way through the door: the same answers as the long way, in order, however the bytes
+come.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ from cofactor.service.store.writer import Writer
 from service.http.doors import Line, behind_the_door, raw_request
 from service.http.scenes import some_items
 
-EVENT = json.dumps({"events": [{"user_id": "u", "item_id": "book-03", "event_id": "e-1", "time": 5}]}).encode()
+EVENT = json.dumps(
+    {"events": [{"user_id": "u", "item_id": "book-03", "event_id": "e-1", "time": 5}]}
+).encode()
 RECS = "/v1/users/u/recommendations"
 REQUESTS = [
     ("GET", RECS, b""),
@@ -63,8 +67,15 @@ def test_short_and_long_way_give_the_same_answer(folder: Path, url: str) -> None
             got, wanted = await line.ask(short), await line.ask(long)
             assert got == wanted, (method, path, body)
         for host in ("evil.example", "", "127.0.0.1:99"):
-            short, long = raw_request("GET", RECS, host=host), raw_request("GET", RECS, b"", *LONG, host=host)
-            assert (await line.ask(short))[0] == (await line.ask(long))[0] == (200 if host.startswith("127") else 421)
+            short, long = (
+                raw_request("GET", RECS, host=host),
+                raw_request("GET", RECS, b"", *LONG, host=host),
+            )
+            assert (
+                (await line.ask(short))[0]
+                == (await line.ask(long))[0]
+                == (200 if host.startswith("127") else 421)
+            )
 
     behind_the_door(folder, url, play, Settings(max_waiting=60.0, max_body=2500))
 
@@ -75,7 +86,11 @@ def test_the_short_way_is_taken(folder: Path, url: str, monkeypatch: pytest.Monk
     async def play(port: int, context: Any) -> None:
         line = await Line.to(port)
         monkeypatch.setattr("starlette.routing.Router.app", None)  # the long way ends in an error
-        for method, path, body in (("GET", RECS, b""), ("POST", "/v1/recommend", b'{"user_id": "u"}'), ("POST", "/v1/events", EVENT)):
+        for method, path, body in (
+            ("GET", RECS, b""),
+            ("POST", "/v1/recommend", b'{"user_id": "u"}'),
+            ("POST", "/v1/events", EVENT),
+        ):
             for more in ((), ("Connection: keep-alive", "Accept: */*", "User-Agent: test (x)")):
                 assert (await line.ask(raw_request(method, path, body, *more)))[0] == 200
 
@@ -98,7 +113,10 @@ def test_requests_cut_at_any_byte_are_answered(folder: Path, url: str) -> None:
         # What looks like a request of its own may be the rest of another.
         other = raw_request("GET", RECS)
         assert read_plain(other) is not None
-        for begun in (raw_request("POST", "/v1/recommend", other).removesuffix(other), b"POST /v1/recommend HTTP/1.1\r\nX-More: "):
+        for begun in (
+            raw_request("POST", "/v1/recommend", other).removesuffix(other),
+            b"POST /v1/recommend HTTP/1.1\r\nX-More: ",
+        ):
             line.send(begun)
             await asyncio.sleep(0.01)
             line.send(other)
@@ -108,16 +126,27 @@ def test_requests_cut_at_any_byte_are_answered(folder: Path, url: str) -> None:
     behind_the_door(folder, url, play)
 
 
-def test_requests_sent_without_waiting_are_answered_in_order(folder: Path, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_requests_sent_without_waiting_are_answered_in_order(
+    folder: Path, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     commit = Writer._commit
-    monkeypatch.setattr(Writer, "_commit", lambda self, jobs: (time.sleep(0.02), commit(self, jobs))[1])
+    monkeypatch.setattr(
+        Writer, "_commit", lambda self, jobs: (time.sleep(0.02), commit(self, jobs))[1]
+    )
 
     def event(n: int) -> bytes:
-        return raw_request("POST", "/v1/events", json.dumps({"events": [{"user_id": "p", "item_id": "i", "event_id": f"p{n}"}]}).encode())
+        return raw_request(
+            "POST",
+            "/v1/events",
+            json.dumps(
+                {"events": [{"user_id": "p", "item_id": "i", "event_id": f"p{n}"}]}
+            ).encode(),
+        )
 
     async def play(port: int, context: Any) -> None:
         line = await Line.to(port)
-        # Each in a packet of its own while the one before waits for its commit; then several in one.
+        # Each in a packet of its own while the one before waits for its commit; then several in
+        # one.
         for n in range(8):
             line.send(event(n))
             while not context.admission.ingested:
@@ -128,7 +157,12 @@ def test_requests_sent_without_waiting_are_answered_in_order(folder: Path, url: 
         for n in range(8):
             assert json.loads((await line.answer())[2])["event_ids"] == [f"p{n}"]
             assert len(json.loads((await line.answer())[2])["items"]) == n + 1
-        line.send(b"".join(event(n) + raw_request("GET", RECS, b"", *(LONG if n % 2 else ())) for n in range(10)))
+        line.send(
+            b"".join(
+                event(n) + raw_request("GET", RECS, b"", *(LONG if n % 2 else ()))
+                for n in range(10)
+            )
+        )
         for n in range(10):
             assert json.loads((await line.answer())[2])["event_ids"] == [f"p{n}"]
             assert (await line.answer())[0] == 200
@@ -161,24 +195,37 @@ def test_keys_are_asked_for_on_the_short_way(folder: Path, url: str, tmp_path: P
 
     async def play(port: int, context: Any) -> None:
         line = await Line.to(port)
-        for more, read, write in (((), 401, 401), (("Authorization: Bearer no",), 401, 401),
-                                  ((f"Authorization: Bearer {reading}",), 200, 403),
-                                  ((f"Authorization: Bearer {writing}",), 200, 200)):  # fmt: skip
+        for more, read, write in (
+            ((), 401, 401),
+            (("Authorization: Bearer no",), 401, 401),
+            ((f"Authorization: Bearer {reading}",), 200, 403),
+            ((f"Authorization: Bearer {writing}",), 200, 200),
+        ):
             assert (await line.ask(raw_request("GET", RECS, b"", *more)))[0] == read
             assert (await line.ask(raw_request("POST", "/v1/events", EVENT, *more)))[0] == write
 
     behind_the_door(folder, url, play, keys=Keys.read(tmp_path / "keys"))
 
 
-def test_a_full_house_is_refused_unread_and_counted(folder: Path, url: str, shop_data: Interactions) -> None:
+def test_a_full_house_is_refused_unread_and_counted(
+    folder: Path, url: str, shop_data: Interactions
+) -> None:
     history = json.dumps({"history": some_items(shop_data, 1, 2)}).encode()
 
     async def play(port: int, context: Any) -> None:
         line = await Line.to(port)
         context.admission.scored += 1_000
-        for raw in (raw_request("GET", RECS), raw_request("POST", "/v1/recommend", history), raw_request("GET", RECS, b"", *LONG)):
+        for raw in (
+            raw_request("GET", RECS),
+            raw_request("POST", "/v1/recommend", history),
+            raw_request("GET", RECS, b"", *LONG),
+        ):
             status, headers, body = await line.ask(raw)
-            assert (status, headers["retry-after"], json.loads(body)["error"]["code"]) == (503, "1", "overloaded")
+            assert (status, headers["retry-after"], json.loads(body)["error"]["code"]) == (
+                503,
+                "1",
+                "overloaded",
+            )
         assert (await line.ask(raw_request("POST", "/v1/events", EVENT)))[0] == 200
         context.admission.scored -= 1_000
         assert (await line.ask(raw_request("GET", RECS)))[0] == 200
@@ -191,24 +238,30 @@ def test_a_full_house_is_refused_unread_and_counted(folder: Path, url: str, shop
     behind_the_door(folder, url, play)
 
 
-@pytest.mark.parametrize("raw", [
-    b"GET /v1/users/u%2F/recommendations HTTP/1.1\r\nHost: a\r\n\r\n",
-    b"GET /v1/users/u/recommendations HTTP/1.0\r\nHost: a\r\n\r\n",
-    b"GET /v1/users/u/recommendations HTTP/1.1\nHost: a\n\n",
-    b"GET /v1/users/u/recommendations HTTP/1.1\r\nHost: a\r\n folded\r\n\r\n",
-    b"GET /v1/users/u/recommendations HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
-    b"GET /v1/users/u/recommendations HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
-    b"GET /v1/users/u/recommendations HTTP/1.1\r\nHost: a\r\nOrigin: http://b\r\n\r\n",
-    b"GET /v1/users/u/recommendations#x HTTP/1.1\r\nHost: a\r\n\r\n",
-    b"GET /v1/users/u/recommendations HTTP/1.1\r\nHost: a\r\n\r\nrest",
-    b"POST /v1/events HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-    b"POST /v1/events HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nContent-Length: 2\r\n\r\n{}",
-    b"POST /v1/events HTTP/1.1\r\nHost: a\r\nContent-Length: +2\r\n\r\n{}",
-    b"POST /v1/events HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\n{}",
-    b"POST /v1/events HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n{}",
-    b"POST /v1/events HTTP/1.1\r\nHost: \xff\r\nContent-Length: 2\r\n\r\n{}",
-    b"PUT /v1/events HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"GET /v1/users/u%2F/recommendations HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"GET /v1/users/u/recommendations HTTP/1.0\r\nHost: a\r\n\r\n",
+        b"GET /v1/users/u/recommendations HTTP/1.1\nHost: a\n\n",
+        b"GET /v1/users/u/recommendations HTTP/1.1\r\nHost: a\r\n folded\r\n\r\n",
+        b"GET /v1/users/u/recommendations HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+        b"GET /v1/users/u/recommendations HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+        b"GET /v1/users/u/recommendations HTTP/1.1\r\nHost: a\r\nOrigin: http://b\r\n\r\n",
+        b"GET /v1/users/u/recommendations#x HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"GET /v1/users/u/recommendations HTTP/1.1\r\nHost: a\r\n\r\nrest",
+        b"POST /v1/events HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        b"POST /v1/events HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nContent-Length: 2\r\n\r\n{}",
+        b"POST /v1/events HTTP/1.1\r\nHost: a\r\nContent-Length: +2\r\n\r\n{}",
+        b"POST /v1/events HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\n{}",
+        (
+            b"POST /v1/events HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length:"
+            b" 2\r\n\r\n{}"
+        ),
+        b"POST /v1/events HTTP/1.1\r\nHost: \xff\r\nContent-Length: 2\r\n\r\n{}",
+        b"PUT /v1/events HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}",
+    ],
+)
 def test_what_is_not_plain_goes_the_long_way(raw: bytes) -> None:
     assert read_plain(raw) is None
 

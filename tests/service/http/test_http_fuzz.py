@@ -1,4 +1,6 @@
-"""The whole surface against nonsense: requests made from the OpenAPI document, valid and bent, and raw bytes at a socket."""
+"""The whole surface against nonsense: requests made from the OpenAPI document, valid and bent,
+and raw bytes at a socket.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,11 @@ from service.http.scenes import TestClient
 
 DOCUMENT = json.loads(json.dumps(document(table())))
 SCHEMAS = DOCUMENT["components"]["schemas"]
-OPERATIONS = [(method, path, operation) for path, operations in DOCUMENT["paths"].items() for method, operation in operations.items()]
+OPERATIONS = [
+    (method, path, operation)
+    for path, operations in DOCUMENT["paths"].items()
+    for method, operation in operations.items()
+]
 EXAMPLES = 40 if os.environ.get("COFACTOR_SOAK") else 1
 junk = st.recursive(
     st.none()
@@ -34,13 +40,17 @@ junk = st.recursive(
     | st.floats()
     | st.text(max_size=8)
     | st.sampled_from(["\x00", "\ud800", "9" * 400, "book-03"]),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
+    ),
     max_leaves=5,
 )
 
 
 def _from_schema(schema: dict[str, Any]) -> st.SearchStrategy[Any]:
-    """Values that a schema of the document allows, now and then with something else in their place."""
+    """Values that a schema of the document allows, now and then with something else in their
+    place.
+    """
     return st.integers(0, 15).flatmap(lambda n: junk if n == 0 else _valid(schema))
 
 
@@ -55,13 +65,20 @@ def _valid(schema: dict[str, Any]) -> st.SearchStrategy[Any]:
         required = set(schema.get("required", ()))
         told = {n: _from_schema(s) for n, s in known.items()}
         fixed = st.fixed_dictionaries(
-            {n: s for n, s in told.items() if n in required}, optional={n: s for n, s in told.items() if n not in required}
+            {n: s for n, s in told.items() if n in required},
+            optional={n: s for n, s in told.items() if n not in required},
         )
         return fixed if known else st.dictionaries(st.text(max_size=6), junk, max_size=3)
     if kind == "array":
-        return st.lists(_from_schema(schema.get("items", {})), min_size=min(schema.get("minItems", 0), 2), max_size=4)
+        return st.lists(
+            _from_schema(schema.get("items", {})),
+            min_size=min(schema.get("minItems", 0), 2),
+            max_size=4,
+        )
     if kind == "integer":
-        return st.integers(schema.get("minimum", -(2**70)), min(schema.get("maximum", 2**70), 2**70))
+        return st.integers(
+            schema.get("minimum", -(2**70)), min(schema.get("maximum", 2**70), 2**70)
+        )
     if kind == "number":
         return st.floats(schema.get("minimum"), schema.get("maximum"), allow_nan=False)
     if kind == "boolean":
@@ -70,22 +87,39 @@ def _valid(schema: dict[str, Any]) -> st.SearchStrategy[Any]:
         return st.none()
     if kind == "string":
         plain = st.text(min_size=schema.get("minLength", 0), max_size=20)
-        return plain | st.sampled_from(["book-03", "reader-02", "view", "v1", "year > 1990", "genres has 'x'", "a and ("])
+        return plain | st.sampled_from(
+            ["book-03", "reader-02", "view", "v1", "year > 1990", "genres has 'x'", "a and ("]
+        )
     return junk
 
 
 @pytest.fixture(scope="module")
 def fuzzed(saved: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     store = open_store(f"sqlite:///{tmp_path_factory.mktemp('fuzz') / 'events.db'}")
-    with TestClient(build(saved, store, Settings(max_waiting=60.0)), base_url="http://127.0.0.1", raise_server_exceptions=True) as client:
+    with TestClient(
+        build(saved, store, Settings(max_waiting=60.0)),
+        base_url="http://127.0.0.1",
+        raise_server_exceptions=True,
+    ) as client:
         yield client
 
 
-@pytest.mark.parametrize(("method", "path", "operation"), OPERATIONS, ids=[f"{m} {p}" for m, p, _ in OPERATIONS])
-def test_no_request_made_from_the_document_gives_a_5xx(fuzzed: TestClient, method: str, path: str, operation: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    ("method", "path", "operation"), OPERATIONS, ids=[f"{m} {p}" for m, p, _ in OPERATIONS]
+)
+def test_no_request_made_from_the_document_gives_a_5xx(
+    fuzzed: TestClient, method: str, path: str, operation: dict[str, Any]
+) -> None:
     if path in ("/v1/model/promote", "/v1/model/rollback"):
-        pytest.skip("changes the versions that other tests share; fuzzed by hand in test_http_reload")
-    body = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema")
+        pytest.skip(
+            "changes the versions that other tests share; fuzzed by hand in test_http_reload"
+        )
+    body = (
+        operation.get("requestBody", {})
+        .get("content", {})
+        .get("application/json", {})
+        .get("schema")
+    )
     queries = {p["name"]: p["schema"] for p in operation["parameters"] if p["in"] == "query"}
 
     @settings(max_examples=12 * EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
@@ -95,17 +129,24 @@ def test_no_request_made_from_the_document_gives_a_5xx(fuzzed: TestClient, metho
         for name in ("user_id", "item_id", "name"):
             if f"{{{name}}}" in filled:
                 one = data.draw(
-                    st.text(st.characters(codec="utf-8"), min_size=1, max_size=12) | st.sampled_from(["book-03", "reader-02", "base.css"])
+                    st.text(st.characters(codec="utf-8"), min_size=1, max_size=12)
+                    | st.sampled_from(["book-03", "reader-02", "base.css"])
                 )
                 filled = filled.replace(f"{{{name}}}", quote(one, safe=""))
-        given_queries = {n: data.draw(_from_schema(s)) for n, s in queries.items() if data.draw(st.booleans())}
+        given_queries = {
+            n: data.draw(_from_schema(s)) for n, s in queries.items() if data.draw(st.booleans())
+        }
         if given_queries:
-            filled += "?" + urlencode({n: str(v).encode("utf-8", "replace") for n, v in given_queries.items()})
+            filled += "?" + urlencode(
+                {n: str(v).encode("utf-8", "replace") for n, v in given_queries.items()}
+            )
         content = None
         if body is not None:
             content = json.dumps(data.draw(_from_schema(body))).encode()
             if data.draw(st.integers(0, 9)) == 0:
-                content = content[: data.draw(st.integers(0, len(content)))] + data.draw(st.binary(max_size=9))
+                content = content[: data.draw(st.integers(0, len(content)))] + data.draw(
+                    st.binary(max_size=9)
+                )
         answer = fuzzed.request(method.upper(), filled, content=content)
         assert answer.status_code < 500, (filled, content, answer.text)
         if answer.status_code >= 400:
@@ -118,24 +159,53 @@ def test_deeply_nested_and_huge_numbers_are_refused_not_fatal(fuzzed: TestClient
     deep = b'{"history":' + b"[" * 50_000 + b"]" * 50_000 + b"}"
     assert fuzzed.post("/v1/recommend", content=deep).status_code in (400, 422)
     assert fuzzed.post(
-        "/v1/items", content=b'{"items":[{"item_id":"a","features":{"x":' + b"[" * 5_000 + b"]" * 5_000 + b"}}]}"
+        "/v1/items",
+        content=b'{"items":[{"item_id":"a","features":{"x":'
+        + b"[" * 5_000
+        + b"]" * 5_000
+        + b"}}]}",
     ).status_code in (400, 422)
-    assert fuzzed.post("/v1/recommend", content=b'{"history":[' + b"9" * 5_000 + b"]}").status_code in (400, 422)
+    assert fuzzed.post(
+        "/v1/recommend", content=b'{"history":[' + b"9" * 5_000 + b"]}"
+    ).status_code in (400, 422)
     assert fuzzed.post("/v1/recommend", content=b'{"history":["\\ud800"]}').status_code < 500
-    assert fuzzed.post("/v1/recommend", json={"history": [], "where": "(" * 5000}).status_code == 422
-    assert fuzzed.post("/v1/recommend", json={"history": [], "where": "not " * 2000 + "year > 1"}).status_code == 422
+    assert (
+        fuzzed.post("/v1/recommend", json={"history": [], "where": "(" * 5000}).status_code == 422
+    )
+    assert (
+        fuzzed.post(
+            "/v1/recommend", json={"history": [], "where": "not " * 2000 + "year > 1"}
+        ).status_code
+        == 422
+    )
     assert fuzzed.get("/health").json() == {"status": "ok"}
 
 
-# ruff: noqa: E501
 RAW = [
-    b"\x00\x01\x02\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"GET\r\n\r\n", b"GET / HTTP/1.1\r\n\r\n", b"POST /v1/recommend HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n",
-    b"POST /v1/recommend HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999999999999999\r\n\r\n{}", b"GET /" + b"a" * 200_000 + b" HTTP/1.1\r\n\r\n",
-    b"GET / HTTP/1.1\r\nHost: localhost\r\n" + b"X: y\r\n" * 5_000 + b"\r\n", b"POST /v1/events HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
-    b"POST /v1/events HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n", b"GET /%ff%fe HTTP/1.1\r\nHost: localhost\r\n\r\n",
-    b"GET /health HTTP/1.1\r\nHost: \xff\xfe\r\n\r\n", b"GET /v1/items/%00 HTTP/1.1\r\nHost: localhost\r\n\r\n", b"GET /health HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer \xff\r\n\r\n",
-    b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"OPTIONS * HTTP/1.1\r\nHost: localhost\r\n\r\n",
-]  # fmt: skip
+    b"\x00\x01\x02\r\n\r\n",
+    b"GET / HTTP/9.9\r\n\r\n",
+    b"GET\r\n\r\n",
+    b"GET / HTTP/1.1\r\n\r\n",
+    b"POST /v1/recommend HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n",
+    (
+        b"POST /v1/recommend HTTP/1.1\r\nHost: localhost\r\nContent-Length:"
+        b" 99999999999999999999\r\n\r\n{}"
+    ),
+    b"GET /" + b"a" * 200_000 + b" HTTP/1.1\r\n\r\n",
+    b"GET / HTTP/1.1\r\nHost: localhost\r\n" + b"X: y\r\n" * 5_000 + b"\r\n",
+    b"POST /v1/events HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+    (
+        b"POST /v1/events HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding:"
+        b" chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n"
+    ),
+    b"GET /%ff%fe HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    b"GET /health HTTP/1.1\r\nHost: \xff\xfe\r\n\r\n",
+    b"GET /v1/items/%00 HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    b"GET /health HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer \xff\r\n\r\n",
+    b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+    b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    b"OPTIONS * HTTP/1.1\r\nHost: localhost\r\n\r\n",
+]
 
 
 def test_raw_bytes_get_no_5xx_and_dont_end_the_server(saved: Path, tmp_path: Path) -> None:
@@ -158,8 +228,13 @@ def test_raw_bytes_get_no_5xx_and_dont_end_the_server(saved: Path, tmp_path: Pat
             ]
             for raw in RAW + seeds:
                 answer = _sent(port, raw)
-                assert not answer.startswith((b"HTTP/1.1 50", b"HTTP/1.0 50")), (raw[:80], answer[:200])
-            assert _sent(port, b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").startswith(b"HTTP/1.1 200")
+                assert not answer.startswith((b"HTTP/1.1 50", b"HTTP/1.0 50")), (
+                    raw[:80],
+                    answer[:200],
+                )
+            assert _sent(
+                port, b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+            ).startswith(b"HTTP/1.1 200")
         finally:
             server.should_exit = True
             thread.join(20)

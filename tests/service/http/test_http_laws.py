@@ -1,4 +1,6 @@
-"""Laws that the machine tries to break: hidden means hidden, an acknowledged event counts at once."""
+"""Laws that the machine tries to break: hidden means hidden, an acknowledged event counts at
+once.
+"""
 
 from __future__ import annotations
 
@@ -28,15 +30,31 @@ def items_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 change = st.one_of(
-    st.tuples(st.sampled_from(["hide", "show", "delete", "describe"]), st.lists(rows, min_size=1, max_size=12, unique=True)),
+    st.tuples(
+        st.sampled_from(["hide", "show", "delete", "describe"]),
+        st.lists(rows, min_size=1, max_size=12, unique=True),
+    ),
     st.tuples(st.just("event"), st.tuples(st.sampled_from(["ann", "bob"]), rows)),
 )
 
 
-@settings(max_examples=1500 if SOAK else 15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(steps=st.lists(change, min_size=1, max_size=10), history=st.lists(rows, max_size=6), version=st.sampled_from(["v1", "v3"]))
+@settings(
+    max_examples=1500 if SOAK else 15,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(
+    steps=st.lists(change, min_size=1, max_size=10),
+    history=st.lists(rows, max_size=6),
+    version=st.sampled_from(["v1", "v3"]),
+)
 def test_hidden_and_deleted_never_returned_and_events_count_at_once(
-    items_in_order: None, service: TestClient, shop_data: Interactions, steps: list[Any], history: list[int], version: str
+    items_in_order: None,
+    service: TestClient,
+    shop_data: Interactions,
+    steps: list[Any],
+    history: list[int],
+    version: str,
 ) -> None:
     ids = shop_data.items.ids()
     # Each example begins with everything visible and nobody having done anything.
@@ -54,7 +72,10 @@ def test_hidden_and_deleted_never_returned_and_events_count_at_once(
         else:
             chosen = [ids[row] for row in what]
             if kind == "describe":
-                service.post("/v1/items", json={"items": [{"item_id": i, "title": "New words"} for i in chosen]})
+                service.post(
+                    "/v1/items",
+                    json={"items": [{"item_id": i, "title": "New words"} for i in chosen]},
+                )
                 gone -= deleted & set(chosen)
                 deleted -= set(chosen)
             else:
@@ -65,15 +86,23 @@ def test_hidden_and_deleted_never_returned_and_events_count_at_once(
                     gone |= set(chosen)
                     deleted |= set(chosen) if kind == "delete" else set()
         for user, items in had.items():
-            answer = service.post("/v1/recommend", json={"user_id": user, "k": N_ITEMS, "version": version, "reasons": 0})
+            answer = service.post(
+                "/v1/recommend",
+                json={"user_id": user, "k": N_ITEMS, "version": version, "reasons": 0},
+            )
             # All that may come back does, and nothing else: k come back when k exist.
             assert set(ids_of(answer)) == set(ids) - gone - items
     posted = [ids[row] for row in history]
-    answer = service.post("/v1/recommend", json={"history": posted, "k": N_ITEMS, "version": version, "exclude_seen": False})
+    answer = service.post(
+        "/v1/recommend",
+        json={"history": posted, "k": N_ITEMS, "version": version, "exclude_seen": False},
+    )
     assert set(ids_of(answer)) == set(ids) - gone
 
 
-def test_no_read_your_writes_violation_under_concurrency(folder: Path, events_url: str, shop_data: Interactions) -> None:
+def test_no_read_your_writes_violation_under_concurrency(
+    folder: Path, events_url: str, shop_data: Interactions
+) -> None:
     import asyncio
 
     ids = shop_data.items.ids()
@@ -85,10 +114,14 @@ def test_no_read_your_writes_violation_under_concurrency(folder: Path, events_ur
             had: set[str] = set()
             for step in range(steps):
                 item = ids[order[step]]
-                sent = await client.post("/v1/events", json={"events": [{"user_id": f"p{number}", "item_id": item}]})
+                sent = await client.post(
+                    "/v1/events", json={"events": [{"user_id": f"p{number}", "item_id": item}]}
+                )
                 assert sent.status_code == 200, sent.text
                 had.add(item)
-                answer = await client.post("/v1/recommend", json={"user_id": f"p{number}", "k": N_ITEMS})
+                answer = await client.post(
+                    "/v1/recommend", json={"user_id": f"p{number}", "k": N_ITEMS}
+                )
                 assert had.isdisjoint(ids_of(answer))
                 assert answer.json()["history_used"] == len(had)
             return steps

@@ -1,4 +1,6 @@
-"""More than can be done: some are refused at once with 503 and Retry-After, the others are answered in time; then all is well again."""
+"""More than can be done: some are refused at once with 503 and Retry-After, the others are
+answered in time; then all is well again.
+"""
 
 from __future__ import annotations
 
@@ -53,16 +55,24 @@ def test_flood_is_shed_while_accepted_requests_keep_their_latency(
     assert after == [200] * 5
 
 
-def test_a_flood_of_events_is_refused_and_answers_go_on(folder: Path, tmp_path: Path, shop_data: Interactions) -> None:
+def test_a_flood_of_events_is_refused_and_answers_go_on(
+    folder: Path, tmp_path: Path, shop_data: Interactions
+) -> None:
     async def play(client: Any, context: Any) -> tuple[list[int], int]:
         async def send(n: int) -> int:
-            return (await client.post("/v1/events", json={"events": [{"user_id": f"u{n}", "item_id": "i"}]})).status_code
+            return (
+                await client.post(
+                    "/v1/events", json={"events": [{"user_id": f"u{n}", "item_id": "i"}]}
+                )
+            ).status_code
 
         flood = [asyncio.create_task(send(n)) for n in range(200)]
         await asyncio.sleep(0)
         answer = await client.get("/v1/users/nobody/recommendations")
         return await asyncio.gather(*flood), answer.status_code
 
-    statuses, answered = in_loop(folder, f"sqlite:///{tmp_path / 'e.db'}", Settings(max_ingest=8), play)
+    statuses, answered = in_loop(
+        folder, f"sqlite:///{tmp_path / 'e.db'}", Settings(max_ingest=8), play
+    )
     assert set(statuses) == {200, 503}
     assert answered == 200

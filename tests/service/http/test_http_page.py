@@ -1,7 +1,8 @@
-"""The page in a real browser: every view, by mouse and by keyboard, without a complaint of the browser's; and the README's pictures.
+"""The page in a real browser: every view, by mouse and by keyboard, without a complaint of the
+browser's; and the README's pictures.
 
-``COFACTOR_SCREENSHOTS=docs/images`` keeps the pictures. Needs Playwright for Python and a Chromium (``CHROMIUM`` says where).
-"""
+``COFACTOR_SCREENSHOTS=docs/images`` keeps the pictures. Needs Playwright for Python and a Chromium
+(``CHROMIUM`` says where)."""
 
 from __future__ import annotations
 
@@ -39,11 +40,24 @@ VIEWS = ("explore", "compare", "describe", "map", "models", "live")
 
 def _chromium() -> str | None:
     named = os.environ.get("CHROMIUM")
-    return named or next((found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None)
+    return named or next(
+        (
+            found
+            for name in ("chromium", "chromium-browser", "google-chrome")
+            if (found := shutil.which(name))
+        ),
+        None,
+    )
 
 
-playwright = pytest.importorskip("playwright.sync_api", reason="the page's test needs Playwright: pip install 'cofactor[browser]'")
-pytestmark = pytest.mark.skipif(_chromium() is None, reason="the page's test needs Chromium (apt-get install chromium, or CHROMIUM=path)")
+playwright = pytest.importorskip(
+    "playwright.sync_api",
+    reason="the page's test needs Playwright: pip install 'cofactor[browser]'",
+)
+pytestmark = pytest.mark.skipif(
+    _chromium() is None,
+    reason="the page's test needs Chromium (apt-get install chromium, or CHROMIUM=path)",
+)
 
 
 @contextlib.contextmanager
@@ -85,7 +99,10 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def reading_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A service with a model that reads titles and descriptions."""
     room = tmp_path_factory.mktemp("reading")
-    save(registry.create("content_knn").fit(shop(n_users=200, n_items=160, seed=2)), room / "content_knn")
+    save(
+        registry.create("content_knn").fit(shop(n_users=200, n_items=160, seed=2)),
+        room / "content_knn",
+    )
     with _served(room / "content_knn", f"sqlite:///{room / 'e.db'}") as url:
         yield url
 
@@ -100,19 +117,35 @@ def browser() -> Iterator[Any]:
 
 @contextlib.contextmanager
 def _visiting(browser: Any, site: str) -> Iterator[Any]:
-    """Open a view in a fresh tab; fails afterwards if the browser complained, or asked anybody else for anything."""
+    """Open a view in a fresh tab; fails afterwards if the browser complained, or asked anybody
+    else for anything.
+    """
     contexts, complaints = [], []
 
     def opened(view: str, width: int = 1320, height: int = 860, scheme: str = "light") -> Any:
-        context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
+        context = browser.new_context(
+            viewport={"width": width, "height": height}, color_scheme=scheme
+        )
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(20_000)
         page.on(
-            "console", lambda said: complaints.append(said.text) if said.type in ("error", "warning") and "422" not in said.text else None
+            "console",
+            lambda said: (
+                complaints.append(said.text)
+                if said.type in ("error", "warning") and "422" not in said.text
+                else None
+            ),
         )
         page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("request", lambda asked: None if asked.url.startswith((site, "data:")) else complaints.append(f"asked {asked.url}"))
+        page.on(
+            "request",
+            lambda asked: (
+                None
+                if asked.url.startswith((site, "data:"))
+                else complaints.append(f"asked {asked.url}")
+            ),
+        )
         page.goto(f"{site}/#{view}")
         page.wait_for_selector(f"main[data-ready={view}]")
         return page
@@ -149,7 +182,9 @@ def _kept(page: Any, name: str) -> None:
 
 def _build_history(page: Any) -> None:
     for n in range(3):
-        page.locator("section[aria-labelledby=find-title] [aria-label^='Add ']:enabled").nth(n).click()
+        page.locator("section[aria-labelledby=find-title] [aria-label^='Add ']:enabled").nth(
+            n
+        ).click()
         page.wait_for_function(f"document.querySelectorAll('.past li').length === {n + 1}")
     page.wait_for_selector("text=from 3 past items")
 
@@ -217,7 +252,9 @@ def test_describing_says_why_this_model_cannot(visit: Any, site: str) -> None:
 
 
 @pytest.mark.parametrize(("width", "name"), [(1320, "describe"), (375, "phone-describe-reader")])
-def test_described_item_stands_among_those_that_share_its_words(visit_reader: Any, width: int, name: str) -> None:
+def test_described_item_stands_among_those_that_share_its_words(
+    visit_reader: Any, width: int, name: str
+) -> None:
     page = visit_reader("describe", width=width)
     assert page.locator(".notice").count() == 0
     page.fill("#description", "a detective investigates a murder in the old harbour town at night")

@@ -1,4 +1,6 @@
-"""The model is swapped while requests are under way: none fails, and each answer is one version's whole answer."""
+"""The model is swapped while requests are under way: none fails, and each answer is one
+version's whole answer.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ from service.http.scenes import Start, TestClient, ids_of, in_loop
 SOAK = bool(os.environ.get("COFACTOR_SOAK"))
 
 
-def test_promotions_and_rollbacks_under_load_drop_nothing(folder: Path, events_url: str, fitted: dict[str, Recommender]) -> None:
+def test_promotions_and_rollbacks_under_load_drop_nothing(
+    folder: Path, events_url: str, fitted: dict[str, Recommender]
+) -> None:
     user = fitted["v1"].data.users.ids([3])[0]
     expected = {version: model.recommend(user, k=5).ids for version, model in fitted.items()}
     assert len({tuple(ids) for ids in expected.values()}) == 3
@@ -38,8 +42,12 @@ def test_promotions_and_rollbacks_under_load_drop_nothing(folder: Path, events_u
 
         asking = [asyncio.create_task(ask()) for _ in range(4)]
         for version in ["v2", "v3", "v1", "v2"] * (25 if SOAK else 3):
-            assert (await client.post("/v1/model/promote", json={"version": version})).status_code == 200
-            assert (await client.get(f"/v1/users/{user}/recommendations")).json()["model"]["version"] == version
+            assert (
+                await client.post("/v1/model/promote", json={"version": version})
+            ).status_code == 200
+            assert (await client.get(f"/v1/users/{user}/recommendations")).json()["model"][
+                "version"
+            ] == version
             await asyncio.sleep(0.01)
         before = context.models.previous
         started = time.monotonic()
@@ -64,7 +72,9 @@ def test_promotion_by_somebody_else_is_picked_up(service: TestClient, folder: Pa
     assert service.post("/v1/model/rollback", json={}).json()["version"] == "v1"
 
 
-def test_damaged_version_is_refused_and_the_old_one_goes_on(service: TestClient, folder: Path) -> None:
+def test_damaged_version_is_refused_and_the_old_one_goes_on(
+    service: TestClient, folder: Path
+) -> None:
     tensors = folder / "v2" / "tensors.safetensors"
     raw = bytearray(tensors.read_bytes())
     raw[-1] ^= 1
@@ -75,13 +85,19 @@ def test_damaged_version_is_refused_and_the_old_one_goes_on(service: TestClient,
     assert Folder(folder).pointer().version == "v1"
 
 
-def test_worse_version_is_refused_on_stored_events_unless_forced(service: TestClient, folder: Path, fitted: dict[str, Recommender]) -> None:
+def test_worse_version_is_refused_on_stored_events_unless_forced(
+    service: TestClient, folder: Path, fitted: dict[str, Recommender]
+) -> None:
     model = fitted["v1"]
-    # People who always took what v1 expects next; a model that knows nothing of it must not replace it.
+    # People who always took what v1 expects next; a model that knows nothing of it must not replace
+    # it.
     from cofactor.artifact.save import save
     from cofactor.models import registry
 
-    save(registry.create("ials", factors=1, epochs=1, init_scale=1e-6).fit(model.data), folder / "bad")
+    save(
+        registry.create("ials", factors=1, epochs=1, init_scale=1e-6).fit(model.data),
+        folder / "bad",
+    )
     ids = model.data.items.ids()
     events = []
     for number in range(60):
@@ -92,10 +108,14 @@ def test_worse_version_is_refused_on_stored_events_unless_forced(service: TestCl
     import cofactor.service.reload as reload
 
     answer = service.post("/v1/model/promote", json={"version": "bad"})
-    if answer.status_code == 200:  # k=20 of 53 items is generous; tighten it rather than weaken the claim
+    if (
+        answer.status_code == 200
+    ):  # k=20 of 53 items is generous; tighten it rather than weaken the claim
         pytest.fail(f"promoted: {answer.text} (K={reload._K})")
     assert answer.json()["error"]["code"] == "worse"
-    assert service.post("/v1/model/promote", json={"version": "bad", "force": True}).status_code == 200
+    assert (
+        service.post("/v1/model/promote", json={"version": "bad", "force": True}).status_code == 200
+    )
 
 
 def test_single_model_can_be_served_but_not_promoted(start: Start) -> None:

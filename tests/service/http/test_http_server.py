@@ -21,9 +21,16 @@ def served(folder: Path, tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str]
         yield process, url
 
 
-def test_factorisation_is_served_without_torch_and_stops_in_order(served: tuple[subprocess.Popen[str], str]) -> None:
+def test_factorisation_is_served_without_torch_and_stops_in_order(
+    served: tuple[subprocess.Popen[str], str],
+) -> None:
     process, url = served
-    assert httpx.post(url + "/v1/events", json={"events": [{"user_id": "u", "item_id": "book-03"}]}).status_code == 200
+    assert (
+        httpx.post(
+            url + "/v1/events", json={"events": [{"user_id": "u", "item_id": "book-03"}]}
+        ).status_code
+        == 200
+    )
     assert httpx.get(url + "/v1/users/u/recommendations").json()["source"] == "personal"
     assert "cofactor_events_total 1.0" in httpx.get(url + "/metrics").text
     assert httpx.get(url + "/").headers["content-type"].startswith("text/html")
@@ -38,7 +45,9 @@ def test_factorisation_is_served_without_torch_and_stops_in_order(served: tuple[
     assert "reader-" not in err
 
 
-def test_every_request_is_logged_without_ids_or_bodies_if_asked_for(folder: Path, tmp_path: Path) -> None:
+def test_every_request_is_logged_without_ids_or_bodies_if_asked_for(
+    folder: Path, tmp_path: Path
+) -> None:
     with serving(folder, f"sqlite:///{tmp_path / 'e.db'}", "--access-log") as (process, url):
         for _ in range(20):
             assert httpx.get(url + "/v1/users/secret-name/recommendations").status_code == 200
@@ -50,14 +59,18 @@ def test_every_request_is_logged_without_ids_or_bodies_if_asked_for(folder: Path
     assert "secret-name" not in err
 
 
-def test_new_key_is_printed_once_and_kept_as_a_hash(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_new_key_is_printed_once_and_kept_as_a_hash(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["serve", "--new-key", "write", "--keys", str(tmp_path / "keys")]) == 0
     key = capsys.readouterr().out.strip()
     assert key.startswith("cof_")
     assert key not in (tmp_path / "keys").read_text()
 
 
-def test_wrong_uses_are_one_sentence(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_wrong_uses_are_one_sentence(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     store = ["--store", f"sqlite:///{tmp_path / 'e.db'}", "--port", "0"]
     for words in (
         ["serve", str(tmp_path), *store],

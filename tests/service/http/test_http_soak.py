@@ -1,8 +1,8 @@
-"""Promises kept under load, by the real process over real sockets; the long form (COFACTOR_SOAK=1) is `make soak`'s.
+"""Promises kept under load, by the real process over real sockets; the long form (COFACTOR_SOAK=1)
+is `make soak`'s.
 
-Short / long: 6 / 100 promotions and rollbacks at 200 requests a second; 300 / 10,000 writes read back at once; 3,000 / 100,000
-returned items looked at while others are hidden and shown.
-"""
+Short / long: 6 / 100 promotions and rollbacks at 200 requests a second; 300 / 10,000 writes read
+back at once; 3,000 / 100,000 returned items looked at while others are hidden and shown."""
 
 from __future__ import annotations
 
@@ -36,7 +36,10 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("soak") / "models"
     data = shop(n_users=300, n_items=N_ITEMS, seed=11)
     for version, seed in (("v1", 1), ("v2", 2), ("v3", 3)):
-        save(registry.create("ials", factors=16, epochs=2).fit(data, run=Run(seed=seed, threads=1)), folder / version)
+        save(
+            registry.create("ials", factors=16, epochs=2).fit(data, run=Run(seed=seed, threads=1)),
+            folder / version,
+        )
     return folder
 
 
@@ -48,7 +51,9 @@ def url(models: Path, tmp_path: Path) -> Iterator[str]:
 
 
 class Client:
-    """A connection that is kept; a refusal for want of room (503) is tried again, as its answer says, and counted."""
+    """A connection that is kept; a refusal for want of room (503) is tried again, as its answer
+    says, and counted.
+    """
 
     def __init__(self, url: str) -> None:
         self.line = http.client.HTTPConnection(url.removeprefix("http://"), timeout=60)
@@ -84,11 +89,17 @@ def at_once(url: str, parts: list[Callable[[Client], Any]]) -> list[Any]:
         return [done.result() for done in [pool.submit(played, part) for part in parts]]
 
 
-def test_promotions_and_rollbacks_at_200_requests_a_second_fail_none(models: Path, url: str) -> None:
+def test_promotions_and_rollbacks_at_200_requests_a_second_fail_none(
+    models: Path, url: str
+) -> None:
     changes = 100 if SOAK else 6
     versions = {version: load(models / version) for version in ("v1", "v2", "v3")}
     users = versions["v1"].data.users.ids()[:40]
-    expected = {(version, user): tuple(model.recommend(user, k=8).ids) for version, model in versions.items() for user in users}
+    expected = {
+        (version, user): tuple(model.recommend(user, k=8).ids)
+        for version, model in versions.items()
+        for user in users
+    }
     done = threading.Event()
 
     def asking(client: Client) -> tuple[Counter[str], int]:
@@ -111,7 +122,8 @@ def test_promotions_and_rollbacks_at_200_requests_a_second_fail_none(models: Pat
             for n in range(changes):
                 time.sleep(0.15)
                 if n % 3 == 2:
-                    # Every second time as the command line does it: the service has to notice by itself.
+                    # Every second time as the command line does it: the service has to notice by
+                    # itself.
                     begun = time.monotonic()
                     if n % 2:
                         back = client.good("POST", "/v1/model/rollback", {})["version"]
@@ -127,14 +139,20 @@ def test_promotions_and_rollbacks_at_200_requests_a_second_fail_none(models: Pat
                     ring = sorted(versions)
                     before, now = now, ring[(ring.index(now) + 1) % len(ring)]
                     client.good("POST", "/v1/model/promote", {"version": now})
-                assert client.good("GET", f"/v1/users/{users[0]}/recommendations")["model"]["version"] == now
+                assert (
+                    client.good("GET", f"/v1/users/{users[0]}/recommendations")["model"]["version"]
+                    == now
+                )
         finally:
             done.set()
         return slowest_back, slowest_seen
 
     *askers, times = at_once(url, [asking] * 4 + [changing])
     seen, refused = sum((one[0] for one in askers), Counter()), sum(one[1] for one in askers)
-    print(f"\n{changes} changes, {sum(seen.values())} answers {dict(seen)}, {refused} refused for want of room; rollback {times}")
+    print(
+        f"\n{changes} changes, {sum(seen.values())} answers {dict(seen)}, {refused} refused for"
+        f" want of room; rollback {times}"
+    )
     assert set(seen) == set(versions)
     assert refused == 0 or not SOAK or refused < 0.001 * sum(seen.values())
     assert max(times) < 1.0
@@ -153,13 +171,23 @@ def test_what_was_acknowledged_is_in_the_next_answer(url: str, models: Path) -> 
                 user = f"w{number}-{chance.randrange(writes // 20)}"
                 had = histories.setdefault(user, set())
                 # What would be recommended next is what must be gone.
-                best = client.good("GET", f"/v1/users/{user}/recommendations?k=3&reasons=0")["items"] if n % 2 else []
+                best = (
+                    client.good("GET", f"/v1/users/{user}/recommendations?k=3&reasons=0")["items"]
+                    if n % 2
+                    else []
+                )
                 item = best[0]["item_id"] if best else chance.choice(items)
                 event_id = f"{number}-{n}"
-                client.good("POST", "/v1/events", {"events": [{"user_id": user, "item_id": item, "event_id": event_id}]})
+                client.good(
+                    "POST",
+                    "/v1/events",
+                    {"events": [{"user_id": user, "item_id": item, "event_id": event_id}]},
+                )
                 had.add(item)
                 told = client.good("GET", f"/v1/users/{user}/recommendations?k=30&reasons=0")
-                violations += bool(had & {one["item_id"] for one in told["items"]}) or told["history_used"] < len(had)
+                violations += bool(had & {one["item_id"] for one in told["items"]}) or told[
+                    "history_used"
+                ] < len(had)
                 if n % 10 == 9:
                     client.good("POST", "/v1/events/undo", {"event_ids": [event_id]})
                     seen = client.good("GET", f"/v1/users/{user}/history")["events"]
@@ -180,9 +208,18 @@ def test_no_hidden_item_is_ever_returned(url: str, models: Path) -> None:
     wanted, least, threads = (100_000, 500, 3) if SOAK else (3_000, 20, 2)
     model = load(models / "v1")
     # The most popular ones, which would come back if they could; among few, so that hiding bites.
-    popular = at_once(url, [lambda client: [one["item_id"] for one in client.good("GET", "/v1/items?limit=60")["items"]]])[0]
+    popular = at_once(
+        url,
+        [
+            lambda client: [
+                one["item_id"] for one in client.good("GET", "/v1/items?limit=60")["items"]
+            ]
+        ],
+    )[0]
     users = model.data.users.ids()[:50]
-    hidden: dict[str, float] = {}  # acknowledged as hidden, and not asked to be shown since: item -> when
+    hidden: dict[
+        str, float
+    ] = {}  # acknowledged as hidden, and not asked to be shown since: item -> when
     lock, done = threading.Lock(), threading.Event()
 
     changed = [0]
@@ -209,14 +246,23 @@ def test_no_hidden_item_is_ever_returned(url: str, models: Path) -> None:
                 began = time.monotonic()
                 ask = chance.randrange(6)
                 if ask < 3:
-                    body: Any = {"user_id": chance.choice(users), "k": 60, "reasons": 0, "exclude_seen": bool(ask)}
+                    body: Any = {
+                        "user_id": chance.choice(users),
+                        "k": 60,
+                        "reasons": 0,
+                        "exclude_seen": bool(ask),
+                    }
                     if ask == 2:
                         body["allow"] = popular
                     found = client.good("POST", "/v1/recommend", body)["items"]
                 elif ask == 3:
-                    found = client.good("GET", f"/v1/users/stranger-{looked}/recommendations?k=60")["items"]
+                    found = client.good("GET", f"/v1/users/stranger-{looked}/recommendations?k=60")[
+                        "items"
+                    ]
                 elif ask == 4:
-                    found = client.good("GET", f"/v1/items/{chance.choice(popular)}/similar?k=60")["items"]
+                    found = client.good("GET", f"/v1/items/{chance.choice(popular)}/similar?k=60")[
+                        "items"
+                    ]
                 else:
                     found = client.good("GET", "/v1/items?limit=60")["items"]
                 looked += len(found)
@@ -226,7 +272,9 @@ def test_no_hidden_item_is_ever_returned(url: str, models: Path) -> None:
 
         return play
 
-    def until_done(play: Callable[[Client], tuple[int, int]], left: list[int]) -> Callable[[Client], tuple[int, int]]:
+    def until_done(
+        play: Callable[[Client], tuple[int, int]], left: list[int]
+    ) -> Callable[[Client], tuple[int, int]]:
         def played(client: Client) -> tuple[int, int]:
             try:
                 return play(client)
@@ -238,8 +286,13 @@ def test_no_hidden_item_is_ever_returned(url: str, models: Path) -> None:
         return played
 
     left = [0] * threads
-    *found, changes = at_once(url, [until_done(looking(number), left) for number in range(threads)] + [changing])
+    *found, changes = at_once(
+        url, [until_done(looking(number), left) for number in range(threads)] + [changing]
+    )
     looked, wrong = sum(one[0] for one in found), sum(one[1] for one in found)
-    print(f"\n{looked} returned items looked at over {changes} hidings and showings, {wrong} of them hidden")
+    print(
+        f"\n{looked} returned items looked at over {changes} hidings and showings, {wrong} of them"
+        " hidden"
+    )
     assert changes >= least
     assert wrong == 0

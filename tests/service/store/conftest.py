@@ -16,9 +16,13 @@ from service.store.places import new_place
 
 @pytest.fixture
 def memory() -> Iterator[Path]:
-    """A folder in memory where there is one: for disks that are simulated, syncing a real one would only cost time."""
+    """A folder in memory where there is one: for disks that are simulated, syncing a real one
+    would only cost time.
+    """
     home = Path("/dev/shm")
-    with tempfile.TemporaryDirectory(prefix="cofactor-", dir=home if os.access(home, os.W_OK) else None) as folder:
+    with tempfile.TemporaryDirectory(
+        prefix="cofactor-", dir=home if os.access(home, os.W_OK) else None
+    ) as folder:
         yield Path(folder)
 
 

@@ -1,9 +1,10 @@
-"""A disk that can fail and lose power: a shim between SQLite (apsw's copy) and the files, and the store on top of it.
+"""A disk that can fail and lose power: a shim between SQLite (apsw's copy) and the files, and the
+store on top of it.
 
-Every change of a file is recorded before it is done. `image` then says what a disk may hold when the power goes at some moment:
-what was synced, and of the rest any part, in any order, sector by sector; names of files too are lost until their folder is
-synced. A fault can be set for the n-th call.
-"""
+Every change of a file is recorded before it is done. `image` then says what a disk may hold when
+the power goes at some moment: what was synced, and of the rest any part, in any order, sector by
+sector; names of files too are lost until their folder is synced. A fault can be set for the n-th
+call."""
 
 from __future__ import annotations
 
@@ -27,7 +28,9 @@ _NUMBERS = itertools.count()
 
 @dataclass(frozen=True)
 class Step:
-    """One thing that happened: ``create``, ``write``, ``truncate``, ``sync``, ``delete``, ``syncdir``, or ``note``."""
+    """One thing that happened: ``create``, ``write``, ``truncate``, ``sync``, ``delete``,
+    ``syncdir``, or ``note``.
+    """
 
     what: str
     name: str = ""
@@ -55,7 +58,9 @@ class Disk:
         if self.fault is not None:
             self.fault(number, what)
 
-    def happened(self, what: str, name: str = "", offset: int = 0, data: bytes = b"", fact: Any = None) -> None:
+    def happened(
+        self, what: str, name: str = "", offset: int = 0, data: bytes = b"", fact: Any = None
+    ) -> None:
         with self.lock:
             self.steps.append(Step(what, name, offset, data, fact))
 
@@ -161,18 +166,26 @@ class _Session:
 
 
 class ShimDatabase(SqliteDatabase):
-    """The store's SQLite on a `Disk`. Its log is moved into the file often, so that there is something to interrupt."""
+    """The store's SQLite on a `Disk`. Its log is moved into the file often, so that there is
+    something to interrupt.
+    """
 
     errors = (apsw.Error,)
 
-    def __init__(self, path: Path, disk: Disk, *, checkpoint: int = 12, busy_seconds: float = 0.05) -> None:
+    def __init__(
+        self, path: Path, disk: Disk, *, checkpoint: int = 12, busy_seconds: float = 0.05
+    ) -> None:
         super().__init__(path, busy_seconds)
         self.disk = disk
         self.checkpoint = checkpoint
         self._vfs = _Vfs(disk)
 
     def connect(self, *, read_only: bool) -> Session:
-        flags = apsw.SQLITE_OPEN_READONLY if read_only else apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
+        flags = (
+            apsw.SQLITE_OPEN_READONLY
+            if read_only
+            else apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
+        )
         connection = apsw.Connection(str(self.path), flags=flags, vfs=self._vfs.name)
         connection.set_busy_timeout(int(self.busy_seconds * 1000))
         return _Session(connection)
@@ -216,8 +229,11 @@ def image(steps: Sequence[Step], end: int, rng: np.random.Generator, folder: Pat
         elif step.what == "delete":
             names.pop(step.name, None)
             waiting.append(lambda where, name=step.name: where.pop(name, None))  # type: ignore[misc]
-        elif step.what == "syncdir" or (step.what == "sync" and step.name.endswith(("-wal", "-journal")) and step.name in names):
-            # SQLite syncs the folder with the first sync of a log; to do it at each one is no different.
+        elif step.what == "syncdir" or (
+            step.what == "sync" and step.name.endswith(("-wal", "-journal")) and step.name in names
+        ):
+            # SQLite syncs the folder with the first sync of a log; to do it at each one is no
+            # different.
             for change in waiting:
                 change(synced_names)
             waiting = []

@@ -1,4 +1,6 @@
-"""What a store promised, and whether a database keeps it: confirmed ⊆ stored ⊆ sent, whole requests, each event once."""
+"""What a store promised, and whether a database keeps it: confirmed ⊆ stored ⊆ sent, whole
+requests, each event once.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ class Promises:
 
     sent: dict[str, list[Event]] = field(default_factory=dict)
     confirmed: set[str] = field(default_factory=set)
-    refused: set[str] = field(default_factory=set)  # of which the store said that nothing was stored
+    refused: set[str] = field(
+        default_factory=set
+    )  # of which the store said that nothing was stored
     open: set[str] = field(default_factory=set)  # of which the store said that it doesn't know
 
     def broken_in_a_copy(self, path: Path) -> str | None:
@@ -30,9 +34,13 @@ class Promises:
             return self.broken(Path(folder) / path.name)
 
     def broken(self, path: Path) -> str | None:
-        """What the database in a file does not keep of them, in a sentence; None if it keeps all."""
+        """What the database in a file does not keep of them, in a sentence; None if it keeps
+        all.
+        """
         if not path.exists() or path.stat().st_size == 0:
-            return f"no database, but {sorted(self.confirmed)} confirmed" if self.confirmed else None
+            return (
+                f"no database, but {sorted(self.confirmed)} confirmed" if self.confirmed else None
+            )
         with closing(sqlite3.connect(path)) as connection:
             return self._broken(connection)
 
@@ -42,7 +50,9 @@ class Promises:
             return f"integrity: {found}"
         if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'events'").fetchone():
             return f"no tables, but {sorted(self.confirmed)} confirmed" if self.confirmed else None
-        rows = connection.execute("SELECT event_id, user_id, item_id, kind, value, time FROM events").fetchall()
+        rows = connection.execute(
+            "SELECT event_id, user_id, item_id, kind, value, time FROM events"
+        ).fetchall()
         stored = {row[0]: row[1:] for row in rows}
         if len(stored) != len(rows):
             return "an event is stored twice"
@@ -55,7 +65,13 @@ class Promises:
             if None in there and any(one is not None for one in there):
                 return f"request {name} is stored in part"
             for event, row in zip(events, there, strict=True):
-                if row is not None and row != (str(event.user_id), str(event.item_id), event.kind, event.value, event.time):
+                if row is not None and row != (
+                    str(event.user_id),
+                    str(event.item_id),
+                    event.kind,
+                    event.value,
+                    event.time,
+                ):
                     return f"event {event.event_id} was changed"
         if stored:
             return f"never sent: {sorted(stored)[:5]}"
@@ -69,10 +85,16 @@ class Promises:
 def request(name: str, size: int) -> list[Event]:
     """A request of some events whose content follows from its name."""
     return [
-        Event(user_id=f"user {hash_of(name) % 7}", item_id=f"item {part}", kind="view", value=part / 4, time=1000 + part,
-              event_id=f"{name}/{part}")
+        Event(
+            user_id=f"user {hash_of(name) % 7}",
+            item_id=f"item {part}",
+            kind="view",
+            value=part / 4,
+            time=1000 + part,
+            event_id=f"{name}/{part}",
+        )
         for part in range(size)
-    ]  # fmt: skip
+    ]
 
 
 def hash_of(name: str) -> int:

@@ -25,7 +25,7 @@ from cofactor.service.store import (
     StoreUnavailableError,
     UnknownEventError,
     open_store,
-)  # fmt: skip
+)
 
 NOW = 1_700_000_000
 
@@ -35,8 +35,12 @@ def event(user: object = "u", item: object = "i", **more: object) -> Event:
 
 
 def test_history_is_ordered_by_time_and_equal_times_by_arrival(store: Store) -> None:
-    store.append([event(item="late", time=30), event(item="first", time=10), event(item="same1", time=20)]).result()
-    store.append([event(item="same2", time=20, kind="rating", value=4.5), event("other", "x")]).result()
+    store.append(
+        [event(item="late", time=30), event(item="first", time=10), event(item="same1", time=20)]
+    ).result()
+    store.append(
+        [event(item="same2", time=20, kind="rating", value=4.5), event("other", "x")]
+    ).result()
     found = store.history("u")
     assert found.item_ids == ("first", "same1", "same2", "late")
     assert found.times == (10, 20, 20, 30)
@@ -56,7 +60,9 @@ def test_integers_are_ids_by_their_decimal_text(store: Store) -> None:
     assert store.history("7").item_ids == ("42",) == store.history(7).item_ids
 
 
-def test_time_left_open_is_the_moment_of_arrival(store_url: str, opened: Callable[..., Store]) -> None:
+def test_time_left_open_is_the_moment_of_arrival(
+    store_url: str, opened: Callable[..., Store]
+) -> None:
     store = opened(store_url, settings=StoreSettings(now=lambda: NOW + 0.9))
     store.append([event(time=None, event_id="a")]).result()
     assert store.event("a").time == NOW == store.event("a").received  # type: ignore[union-attr]
@@ -74,18 +80,28 @@ def test_a_retry_changes_nothing_and_says_so(store: Store) -> None:
 
 
 @pytest.mark.parametrize(
-    "other", [{"user": "v"}, {"item": "j"}, {"kind": "click"}, {"value": 1.0}, {"time": 101}], ids=lambda d: next(iter(d))
+    "other",
+    [{"user": "v"}, {"item": "j"}, {"kind": "click"}, {"value": 1.0}, {"time": 101}],
+    ids=lambda d: next(iter(d)),
 )
-def test_another_content_under_a_stored_id_is_a_conflict_that_names_it_and_stores_nothing(store: Store, other: dict) -> None:
+def test_another_content_under_a_stored_id_is_a_conflict_that_names_it_and_stores_nothing(
+    store: Store, other: dict
+) -> None:
     store.append([event(event_id="a")]).result()
-    with pytest.raises(ConflictError, match="the event ids 'a' are stored already with another content") as caught:
-        store.append([event(item="new", event_id="b"), event(**{"event_id": "a", **other})]).result()
+    with pytest.raises(
+        ConflictError, match="the event ids 'a' are stored already with another content"
+    ) as caught:
+        store.append(
+            [event(item="new", event_id="b"), event(**{"event_id": "a", **other})]
+        ).result()
     assert caught.value.event_ids == ("a",)
     assert store.event("b") is None
     assert store.counts().events == 1
 
 
-def test_an_event_twice_in_a_request_is_stored_once_and_a_contradiction_refused(store: Store) -> None:
+def test_an_event_twice_in_a_request_is_stored_once_and_a_contradiction_refused(
+    store: Store,
+) -> None:
     ack = store.append([event(event_id="a"), event(event_id="a")]).result()
     assert (ack.changed, ack.unchanged) == (1, 1)
     with pytest.raises(ConflictError, match="'b' stands twice in the request"):
@@ -98,7 +114,14 @@ def test_a_refused_request_takes_none_of_its_neighbours_in_the_commit_with_it(st
     futures = []
     for number in range(60):
         bad = number % 3 == 0
-        futures.append(store.append([event(number, event_id=f"n{number}"), event(kind="click" if bad else "view", event_id="a")]))
+        futures.append(
+            store.append(
+                [
+                    event(number, event_id=f"n{number}"),
+                    event(kind="click" if bad else "view", event_id="a"),
+                ]
+            )
+        )
     for number, future in enumerate(futures):
         assert (future.exception() is None) == (number % 3 != 0)
         assert (store.event(f"n{number}") is not None) == (number % 3 != 0)
@@ -130,7 +153,13 @@ def test_undo_of_unknown_or_foreign_events_names_them_and_undoes_nothing(store: 
 
 
 def test_erasure_removes_all_of_a_user_and_logs_no_id(store: Store) -> None:
-    store.append([event("erased-person", "i", event_id="secret-event"), event("erased-person", "j"), event("kept")]).result()
+    store.append(
+        [
+            event("erased-person", "i", event_id="secret-event"),
+            event("erased-person", "j"),
+            event("kept"),
+        ]
+    ).result()
     store.undo(["secret-event"]).result()
     assert store.erase_user("erased-person").result().changed == 2
     assert store.user_events("erased-person") == []
@@ -157,7 +186,9 @@ def test_erased_content_is_gone_from_the_files(tmp_path: Path) -> None:
 
 
 def test_an_erasure_waits_for_no_long_read_and_is_made_good_after_it(tmp_path: Path) -> None:
-    with open_store(f"sqlite:///{tmp_path}/e.db", settings=StoreSettings(probe_seconds=0.01)) as store:
+    with open_store(
+        f"sqlite:///{tmp_path}/e.db", settings=StoreSettings(probe_seconds=0.01)
+    ) as store:
         store.append([event("unforgettable", n) for n in range(200)]).result()
         with store.snapshot() as session:
             assert session.rows("SELECT count(*) FROM events") == [(200,)]
@@ -167,19 +198,26 @@ def test_an_erasure_waits_for_no_long_read_and_is_made_good_after_it(tmp_path: P
             assert time.monotonic() - began < 3
             assert session.rows("SELECT count(*) FROM events") == [(200,)]
         deadline = time.monotonic() + 10
-        while any(b"unforgettable" in path.read_bytes() for path in tmp_path.iterdir()) and time.monotonic() < deadline:
+        while (
+            any(b"unforgettable" in path.read_bytes() for path in tmp_path.iterdir())
+            and time.monotonic() < deadline
+        ):
             time.sleep(0.01)
         assert not any(b"unforgettable" in path.read_bytes() for path in tmp_path.iterdir())
 
 
 def test_export_of_a_user_holds_undone_events_too(store: Store) -> None:
-    store.append([event(event_id="b", time=5), event("v"), event(event_id="a", value=-0.0)]).result()
+    store.append(
+        [event(event_id="b", time=5), event("v"), event(event_id="a", value=-0.0)]
+    ).result()
     store.undo(["b"]).result()
     found = store.user_events("u")
     assert [(one.event_id, one.undone is not None) for one in found] == [("b", True), ("a", False)]
 
 
-def test_events_come_in_pages_in_the_order_of_arrival(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_events_come_in_pages_in_the_order_of_arrival(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("cofactor.service.store.store._PAGE", 7)
     store.append([event(n, time=1000 - n) for n in range(40)]).result()
     assert [one.seq for one in store.events()] == list(range(1, 41))
@@ -199,7 +237,10 @@ def test_events_come_in_pages_in_the_order_of_arrival(store: Store, monkeypatch:
         ({"item_id": True}, "item_id must be text or an integer, not bool"),
         ({"kind": "View"}, "kind must be 1 to 32 lower-case letters"),
         ({"kind": ""}, "kind must be 1 to 32"),
-        ({"value": float("nan")}, "value must be a finite number in -3.4e[+]38..3.4e[+]38, not nan"),
+        (
+            {"value": float("nan")},
+            "value must be a finite number in -3.4e[+]38..3.4e[+]38, not nan",
+        ),
         ({"value": 1e39}, "value must be a finite number"),
         ({"value": "3"}, "value must be a finite number"),
         ({"time": -1}, "time must be an integer at least 0, not -1"),
@@ -208,7 +249,9 @@ def test_events_come_in_pages_in_the_order_of_arrival(store: Store, monkeypatch:
         ({"event_id": ""}, "event_id must have 1 to 200 characters"),
     ],
 )
-def test_events_beyond_the_limits_are_refused_with_the_place_and_the_reason(tmp_path: Path, wrong: dict, message: str) -> None:
+def test_events_beyond_the_limits_are_refused_with_the_place_and_the_reason(
+    tmp_path: Path, wrong: dict, message: str
+) -> None:
     good = {"user_id": "u", "item_id": "i"}
     with open_store(f"sqlite:///{tmp_path}/e.db", settings=StoreSettings(now=lambda: NOW)) as store:
         with pytest.raises(ArgumentError, match=message):
@@ -234,7 +277,12 @@ def test_an_acknowledged_event_is_in_the_next_answer(store: Store) -> None:
 def test_many_threads_write_and_read_and_nothing_is_lost_or_doubled(store: Store) -> None:
     def client(name: int) -> None:
         for number in range(20):
-            batch = [event(name, f"{name}-{number}-{part}", event_id=f"{name}-{number}-{part}", time=number) for part in range(3)]
+            batch = [
+                event(
+                    name, f"{name}-{number}-{part}", event_id=f"{name}-{number}-{part}", time=number
+                )
+                for part in range(3)
+            ]
             for _ in range(2):  # each one twice, as a nervous client would
                 store.append(batch).result()
             assert len(store.history(name)) == 3 * (number + 1)
@@ -257,7 +305,9 @@ def test_what_waits_is_committed_together(store: Store) -> None:
     assert store.health().commits - before < 100
 
 
-def test_a_full_queue_refuses_at_once_and_says_when_to_come_back(store_url: str, opened: Callable[..., Store]) -> None:
+def test_a_full_queue_refuses_at_once_and_says_when_to_come_back(
+    store_url: str, opened: Callable[..., Store]
+) -> None:
     store = opened(store_url, settings=StoreSettings(max_queue=10))
     held = threading.Event()
     blocker: Future[Ack] = store._submit(lambda work: held.wait(10), 1)
@@ -269,7 +319,9 @@ def test_a_full_queue_refuses_at_once_and_says_when_to_come_back(store_url: str,
     held.set()
     blocker.result()
     assert all(one.result().changed == 1 for one in taken)
-    assert store.append([event(n) for n in range(50)]).result().changed == 50  # alone, a request may be larger than the queue
+    assert (
+        store.append([event(n) for n in range(50)]).result().changed == 50
+    )  # alone, a request may be larger than the queue
     assert store.health().queued == 0
 
 
@@ -299,7 +351,9 @@ def test_a_cancelled_request_is_not_stored(store: Store) -> None:
     assert store.event("a") is None
 
 
-def test_reading_beside_the_writer_sees_what_is_acknowledged_and_writes_nothing(store: Store, store_url: str) -> None:
+def test_reading_beside_the_writer_sees_what_is_acknowledged_and_writes_nothing(
+    store: Store, store_url: str
+) -> None:
     with open_store(store_url, read_only=True) as reader:
         store.append([event(event_id="a")]).result()
         assert reader.event("a") is not None
@@ -310,17 +364,24 @@ def test_reading_beside_the_writer_sees_what_is_acknowledged_and_writes_nothing(
 
 def test_a_second_writer_of_a_file_is_told_who_holds_it(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/e.db"
-    with open_store(url), pytest.raises(StoreBusyError, match=r"e.db is open for writing elsewhere \(process \d+\)"):
+    with (
+        open_store(url),
+        pytest.raises(StoreBusyError, match=r"e.db is open for writing elsewhere \(process \d+\)"),
+    ):
         open_store(url)
     open_store(url).close()
 
 
-def test_two_writers_of_a_server_take_turns(request: pytest.FixtureRequest, tmp_path: Path, opened: Callable[..., Store]) -> None:
+def test_two_writers_of_a_server_take_turns(
+    request: pytest.FixtureRequest, tmp_path: Path, opened: Callable[..., Store]
+) -> None:
     from service.store.places import new_place
 
     url = new_place(request, "postgres", tmp_path)
     pair = [opened(url), opened(url)]
-    futures = [pair[n % 2].append([event((n // 2) % 7, n // 2, event_id=f"e{n // 2}")]) for n in range(200)]
+    futures = [
+        pair[n % 2].append([event((n // 2) % 7, n // 2, event_id=f"e{n // 2}")]) for n in range(200)
+    ]
     assert sum(future.result().changed for future in futures) == 100
     assert (pair[0].counts().events, pair[1].counts().users) == (100, 7)
 
@@ -331,7 +392,9 @@ def test_a_place_that_cannot_be_a_store_is_refused_with_the_reason(tmp_path: Pat
 
     with pytest.raises(StoreUnavailableError, match="there is no event store at"):
         open_store(f"sqlite:///{tmp_path}/none.db", read_only=True)
-    (tmp_path / "text.db").write_text("this is no database, and long enough to be seen as none " * 20)
+    (tmp_path / "text.db").write_text(
+        "this is no database, and long enough to be seen as none " * 20
+    )
     with pytest.raises(StoreFormatError, match="damaged or no SQLite database"):
         open_store(f"sqlite:///{tmp_path}/text.db")
     with closing(sqlite3.connect(tmp_path / "other.db")) as connection:
@@ -350,11 +413,19 @@ def test_a_later_schema_is_refused_and_an_earlier_one_migrated_with_its_content(
     with open_store(store_url) as store:
         store.append([event(event_id="a")]).result()
     with monkeypatch.context() as patch:
-        patch.setattr(schema, "MIGRATIONS", (*schema.MIGRATIONS, ["ALTER TABLE items ADD COLUMN extra {text}"]))
+        patch.setattr(
+            schema,
+            "MIGRATIONS",
+            (*schema.MIGRATIONS, ["ALTER TABLE items ADD COLUMN extra {text}"]),
+        )
         with open_store(store_url) as store:
             assert store.event("a") is not None
             with store.snapshot() as session:
                 assert session.rows("SELECT extra FROM items") == []
-                assert session.rows("SELECT value FROM store_meta WHERE name = 'schema'") == [("2",)]
-    with pytest.raises(StoreFormatError, match="written by a later version of Cofactor: its schema is 2"):
+                assert session.rows("SELECT value FROM store_meta WHERE name = 'schema'") == [
+                    ("2",)
+                ]
+    with pytest.raises(
+        StoreFormatError, match="written by a later version of Cofactor: its schema is 2"
+    ):
         open_store(store_url)

@@ -1,4 +1,5 @@
-"""Faults at every n-th storage call: a full disk, an I/O error, a lock held by another never give a false acknowledgement.
+"""Faults at every n-th storage call: a full disk, an I/O error, a lock held by another never give a
+false acknowledgement.
 
 Set COFACTOR_SOAK for the long form (`make soak`): every call, not one in some.
 """
@@ -25,7 +26,7 @@ from cofactor.service.store import (
     StoreSettings,
     StoreUnavailableError,
     open_store,
-)  # fmt: skip
+)
 from service.store.disk import Disk, ShimDatabase
 from service.store.promises import Promises, request
 
@@ -54,7 +55,9 @@ def failing(kind: str, first: int, last: int) -> Callable[[int, str], None]:
 
 
 def work(folder: Path, disk: Disk) -> Promises:
-    """Open a store, send it requests, one of them twice; note what it promised, whatever it raises."""
+    """Open a store, send it requests, one of them twice; note what it promised, whatever it
+    raises.
+    """
     made = Promises()
     try:
         store = Store(ShimDatabase(folder / "events.db", disk, checkpoint=6), settings=SETTINGS)
@@ -122,7 +125,10 @@ def test_no_fault_makes_a_false_acknowledgement(memory: Path, kind: str, lasting
             broken.append(f"{kind} at call {first} of {total}: {found}")
     assert not broken, "\n".join(broken)
     if SOAK:
-        print(f"\n{kind} {'from' if lasting else 'at'} each of {total} calls: no false acknowledgement")
+        print(
+            f"\n{kind} {'from' if lasting else 'at'} each of {total} calls: no false"
+            " acknowledgement"
+        )
 
 
 @pytest.mark.parametrize("kind", ["full", "io"])
@@ -136,7 +142,10 @@ def test_a_failing_disk_is_said_and_the_store_comes_back_by_itself(memory: Path,
     with Store(ShimDatabase(memory / "events.db", Disk(fault=fault)), settings=SETTINGS) as store:
         store.append(request("a", 2)).result()
         bad = True
-        with pytest.raises(StoreUnavailableError, match="full; free some space" if kind == "full" else "can't be written"):
+        with pytest.raises(
+            StoreUnavailableError,
+            match="full; free some space" if kind == "full" else "can't be written",
+        ):
             store.append(request("b", 2)).result()
         health = store.health()
         assert not health.writable
@@ -164,14 +173,17 @@ def test_a_fault_during_the_commit_is_said_to_be_of_unknown_outcome(memory: Path
         assert caught.value.unknown
 
 
-def test_another_process_that_holds_the_file_makes_the_store_busy_and_nothing_is_stored(tmp_path: Path) -> None:
+def test_another_process_that_holds_the_file_makes_the_store_busy_and_nothing_is_stored(
+    tmp_path: Path,
+) -> None:
     import sqlite3
     from contextlib import closing
 
     settings = StoreSettings(busy_seconds=0.05)
-    with open_store(f"sqlite:///{tmp_path}/e.db", settings=settings) as store, closing(
-        sqlite3.connect(tmp_path / "e.db", isolation_level=None)
-    ) as other:
+    with (
+        open_store(f"sqlite:///{tmp_path}/e.db", settings=settings) as store,
+        closing(sqlite3.connect(tmp_path / "e.db", isolation_level=None)) as other,
+    ):
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(StoreBusyError, match="held by another process; nothing was stored"):
             store.append(request("a", 1)).result()
@@ -188,7 +200,10 @@ def test_an_error_of_our_own_is_no_acknowledgement_either(memory: Path) -> None:
         held = store._submit(lambda work: time.sleep(0.2), 1)
         while not held.running():
             time.sleep(0.001)
-        neighbour, bad = store.append(request("a", 1)), store._submit(breaks, 1)  # both wait, and go into one commit
+        neighbour, bad = (
+            store.append(request("a", 1)),
+            store._submit(breaks, 1),
+        )  # both wait, and go into one commit
         held.result()
         for future in (neighbour, bad):
             assert "RuntimeError: a bug" in str(future.exception())

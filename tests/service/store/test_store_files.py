@@ -1,4 +1,6 @@
-"""Files of the store: import with rejects by line, export, backup of a store that is written, restore into either database."""
+"""Files of the store: import with rejects by line, export, backup of a store that is written,
+restore into either database.
+"""
 
 from __future__ import annotations
 
@@ -30,15 +32,31 @@ from cofactor.service.store import (
     open_store,
     restore,
     verify,
-)  # fmt: skip
+)
 from service.store.places import new_place
 
 
 def filled(store: Store) -> Store:
-    events = [Event(user_id=n % 5, item_id=f"ï{n}", kind="rating", value=n / 3, time=1000 - n, event_id=f"e{n}") for n in range(30)]
+    events = [
+        Event(
+            user_id=n % 5,
+            item_id=f"ï{n}",
+            kind="rating",
+            value=n / 3,
+            time=1000 - n,
+            event_id=f"e{n}",
+        )
+        for n in range(30)
+    ]
     store.append([*events, Event(user_id=1, item_id="plain", time=7, event_id="plain")]).result()
     store.undo(["e3"]).result()
-    store.put_items([Item(item_id="a", title="Ä", features={"g": ["x"], "n": 2}), Item(item_id="b", text="t"), Item(item_id="c")]).result()
+    store.put_items(
+        [
+            Item(item_id="a", title="Ä", features={"g": ["x"], "n": 2}),
+            Item(item_id="b", text="t"),
+            Item(item_id="c"),
+        ]
+    ).result()
     store.hide_items(["b"]).result()
     store.delete_items(["c"]).result()
     return store
@@ -46,13 +64,20 @@ def filled(store: Store) -> Store:
 
 def content(store: Store) -> tuple[list, list]:
     """All that matters of a store."""
-    events = [(e.event_id, e.user_id, e.item_id, e.kind, e.value, e.time, e.undone is not None) for e in store.events()]
+    events = [
+        (e.event_id, e.user_id, e.item_id, e.kind, e.value, e.time, e.undone is not None)
+        for e in store.events()
+    ]
     return events, [(i.item_id, i.title, i.text, i.features, i.state) for i in store.all_items()]
 
 
 @pytest.mark.parametrize("ending", ["jsonl", "jsonl.gz", "parquet"])
 def test_what_is_exported_can_be_imported_and_is_the_same(
-    store: Store, ending: str, tmp_path: Path, request: pytest.FixtureRequest, opened: Callable[..., Store]
+    store: Store,
+    ending: str,
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
+    opened: Callable[..., Store],
 ) -> None:
     filled(store)
     assert export_events(store, tmp_path / f"events.{ending}") == 31
@@ -92,7 +117,13 @@ not json
 def test_bad_lines_are_named_and_nothing_is_stored(store: Store, tmp_path: Path) -> None:
     path = tmp_path / "events.jsonl"
     path.write_text(LINES)
-    with pytest.raises(DataError, match=r"events.jsonl: 5 lines are refused; .* line 4: .*item_id.*; line 5: .*line 6: .*\$.value"):
+    with pytest.raises(
+        DataError,
+        match=(
+            r"events.jsonl: 5 lines are refused; .* line 4: .*item_id.*; line 5: .*line 6:"
+            r" .*\$.value"
+        ),
+    ):
         import_events(store, path)
     assert store.counts().events == 0
 
@@ -107,21 +138,40 @@ def test_bad_lines_can_be_left_out_and_are_listed(store: Store, tmp_path: Path) 
     assert "check the unit" in reasons[7]
     assert "tine" in reasons[8]
     again = import_events(store, path, on_bad="skip")
-    assert (again.changed, again.unchanged) == (0, 3), "lines without ids get the same ids again, equal lines different ones"
+    assert (again.changed, again.unchanged) == (
+        0,
+        3,
+    ), "lines without ids get the same ids again, equal lines different ones"
 
 
-def test_conflicts_of_an_import_are_rejected_by_line_and_the_rest_is_stored(store: Store, tmp_path: Path) -> None:
+def test_conflicts_of_an_import_are_rejected_by_line_and_the_rest_is_stored(
+    store: Store, tmp_path: Path
+) -> None:
     store.append([Event(user_id=1, item_id="other", time=5, event_id="e7")]).result()
     path = tmp_path / "events.jsonl"
-    path.write_text("".join(f'{{"user_id": 1, "item_id": "i", "time": 5, "event_id": "e{n}"}}\n' for n in range(20)))
+    path.write_text(
+        "".join(
+            f'{{"user_id": 1, "item_id": "i", "time": 5, "event_id": "e{n}"}}\n' for n in range(20)
+        )
+    )
     done = import_events(store, path, on_bad="skip")
-    assert (done.changed, done.rejects) == (19, [(8, "its event id is stored already with another content")])
+    assert (done.changed, done.rejects) == (
+        19,
+        [(8, "its event id is stored already with another content")],
+    )
     with pytest.raises(DataError, match="1 line is refused.*line 8: 'its event id is stored"):
         import_events(store, path)
 
 
 def test_rows_of_parquet_are_named_too(store: Store, tmp_path: Path) -> None:
-    table = pa.table({"user_id": [1, 2, 3], "item_id": ["a", None, "c"], "value": [1.5, 2.5, float("nan")], "time": [5, 6, 7]})
+    table = pa.table(
+        {
+            "user_id": [1, 2, 3],
+            "item_id": ["a", None, "c"],
+            "value": [1.5, 2.5, float("nan")],
+            "time": [5, 6, 7],
+        }
+    )
     pq.write_table(table, tmp_path / "e.parquet")
     done = import_events(store, tmp_path / "e.parquet", on_bad="skip")
     assert (done.changed, [line for line, _ in done.rejects]) == (1, [2, 3])
@@ -136,7 +186,11 @@ def test_rows_of_parquet_are_named_too(store: Store, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("target", ["sqlite", "postgres"])
 def test_a_backup_restores_into_either_database(
-    store: Store, target: str, tmp_path: Path, request: pytest.FixtureRequest, opened: Callable[..., Store]
+    store: Store,
+    target: str,
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
+    opened: Callable[..., Store],
 ) -> None:
     filled(store)
     store.erase_user(4).result()
@@ -167,8 +221,11 @@ def test_a_backup_of_a_store_that_is_written_is_of_one_moment(store: Store, tmp_
     def write() -> None:
         number = 0
         while not stop.is_set():
-            # Requests of three: a backup that saw a part of one would have a count that isn't divisible.
-            store.append([Event(user_id=number % 11, item_id=part, time=5) for part in range(3)]).result()
+            # Requests of three: a backup that saw a part of one would have a count that isn't
+            # divisible.
+            store.append(
+                [Event(user_id=number % 11, item_id=part, time=5) for part in range(3)]
+            ).result()
             number += 1
 
     store.append([Event(user_id="x", item_id=part, time=5) for part in range(3)]).result()
@@ -198,7 +255,9 @@ def test_a_damaged_backup_is_refused(tmp_path: Path) -> None:
         restore(tmp_path / "b.db", f"sqlite:///{tmp_path}/new.db")
     assert not (tmp_path / "new.db").exists()
     (tmp_path / "b.db.json").unlink()
-    with pytest.raises(StoreFormatError, match=r"there is no .*b.db.json; a backup is a file and its manifest"):
+    with pytest.raises(
+        StoreFormatError, match=r"there is no .*b.db.json; a backup is a file and its manifest"
+    ):
         verify(tmp_path / "b.db")
 
 

@@ -43,7 +43,9 @@ def client(number):
         name, size = f"{cycle}.{{number}}.{{turn}}", 1 + (turn * 7 + number) % 9
         say("s", name, size)
         future = store.append(request(name, size))
-        future.add_done_callback(lambda done, name=name, size=size: done.exception() or say("c", name, size))
+        future.add_done_callback(
+            lambda done, name=name, size=size: done.exception() or say("c", name, size)
+        )
         if turn % 3 == 0:
             future.result()
 
@@ -76,8 +78,12 @@ def test_a_killed_process_loses_nothing_that_it_confirmed(tmp_path: Path) -> Non
         print(f"\nkills: {CYCLES} cycles, nothing confirmed was lost")
 
 
-def one_life(path: Path, cycle: int, retried: list[tuple[str, int]], seconds: float) -> list[tuple[str, str, int]]:
-    """Run a writer, kill it after some time, and return what it said: ``s`` sent, ``c`` confirmed."""
+def one_life(
+    path: Path, cycle: int, retried: list[tuple[str, int]], seconds: float
+) -> list[tuple[str, str, int]]:
+    """Run a writer, kill it after some time, and return what it said: ``s`` sent, ``c``
+    confirmed.
+    """
     code = WRITER.format(tests=str(SOURCE / "tests"), path=str(path), retried=retried, cycle=cycle)
     env = {**os.environ, "PYTHONPATH": str(SOURCE / "src")}
     said: list[str] = []

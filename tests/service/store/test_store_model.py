@@ -1,4 +1,6 @@
-"""The store against a plain dictionary that does the same: whatever is asked of it, in whatever order."""
+"""The store against a plain dictionary that does the same: whatever is asked of it, in whatever
+order.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,14 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from cofactor.service.store import ConflictError, Event, Item, Store, UnknownEventError, open_store
 from service.store.places import new_place
@@ -20,13 +29,21 @@ USERS = st.sampled_from(["u", "v", "ü", "7"])
 ITEMS = st.sampled_from(["a", "b", "c", "δ"])
 IDS = st.sampled_from([f"e{n}" for n in range(12)])
 EVENTS = st.builds(
-    Event, user_id=USERS, item_id=ITEMS, kind=st.sampled_from(["view", "rating"]), value=st.sampled_from([None, 0.1, -2.0]),
-    time=st.integers(0, 3), event_id=IDS,
-)  # fmt: skip
+    Event,
+    user_id=USERS,
+    item_id=ITEMS,
+    kind=st.sampled_from(["view", "rating"]),
+    value=st.sampled_from([None, 0.1, -2.0]),
+    time=st.integers(0, 3),
+    event_id=IDS,
+)
 DESCRIPTIONS = st.builds(
-    Item, item_id=ITEMS, title=st.sampled_from([None, "one", "two"]), features=st.sampled_from([None, {"x": 1}, {"y": ["z"]}]),
+    Item,
+    item_id=ITEMS,
+    title=st.sampled_from([None, "one", "two"]),
+    features=st.sampled_from([None, {"x": 1}, {"y": ["z"]}]),
     hidden=st.sampled_from([None, True, False]),
-)  # fmt: skip
+)
 
 
 @dataclass
@@ -62,7 +79,9 @@ class Machine(RuleBasedStateMachine):
         conflict = False
         for event in batch:
             old = self.events.get(str(event.event_id))
-            conflict |= fresh.setdefault(str(event.event_id), event) != event or (old is not None and old.event != event)
+            conflict |= fresh.setdefault(str(event.event_id), event) != event or (
+                old is not None and old.event != event
+            )
         if conflict:
             with pytest.raises(ConflictError):
                 self.store.append(batch).result()
@@ -76,7 +95,10 @@ class Machine(RuleBasedStateMachine):
 
     @rule(ids=st.lists(IDS, min_size=1, max_size=4, unique=True), user=st.none() | USERS)
     def undo(self, ids: list[str], user: str | None) -> None:
-        if any(one not in self.events or user not in (None, self.events[one].event.user_id) for one in ids):
+        if any(
+            one not in self.events or user not in (None, self.events[one].event.user_id)
+            for one in ids
+        ):
             with pytest.raises(UnknownEventError):
                 self.store.undo(ids, user).result()
             return
@@ -102,15 +124,24 @@ class Machine(RuleBasedStateMachine):
             self.items[str(item.item_id)] = (item.title, item.features, state)
         self._changed(self.store.put_items(batch).result().changed, before)
 
-    @rule(ids=st.lists(ITEMS, min_size=1, max_size=3), state=st.sampled_from(["hidden", "visible", "deleted"]))
+    @rule(
+        ids=st.lists(ITEMS, min_size=1, max_size=3),
+        state=st.sampled_from(["hidden", "visible", "deleted"]),
+    )
     def set_state(self, ids: list[str], state: str) -> None:
         before = dict(self.items)
         for one in ids:
             title, features, was = self.items.get(one, (None, None, "none"))
             if was == "deleted" or (was == "none" and state == "visible"):
                 continue
-            self.items[one] = (None, None, state) if state == "deleted" else (title, features, state)
-        call = {"hidden": self.store.hide_items, "visible": self.store.show_items, "deleted": self.store.delete_items}[state]
+            self.items[one] = (
+                (None, None, state) if state == "deleted" else (title, features, state)
+            )
+        call = {
+            "hidden": self.store.hide_items,
+            "visible": self.store.show_items,
+            "deleted": self.store.delete_items,
+        }[state]
         self._changed(call(ids).result().changed, before)
 
     @rule()
@@ -129,9 +160,12 @@ class Machine(RuleBasedStateMachine):
             assert found.values == tuple(k.event.value for k in live)
             assert found.seqs == tuple(k.seq for k in live)
         assert [(e.event_id, e.seq, e.undone is not None) for e in self.store.events()] == [
-            (one, kept.seq, kept.undone) for one, kept in sorted(self.events.items(), key=lambda pair: pair[1].seq)
+            (one, kept.seq, kept.undone)
+            for one, kept in sorted(self.events.items(), key=lambda pair: pair[1].seq)
         ]
-        assert {i.item_id: (i.title, i.features, i.state) for i in self.store.all_items()} == self.items
+        assert {
+            i.item_id: (i.title, i.features, i.state) for i in self.store.all_items()
+        } == self.items
         counts, live = self.store.counts(), [k for k in self.events.values() if not k.undone]
         assert (counts.events, counts.undone) == (len(live), len(self.events) - len(live))
         assert counts.users == len({k.event.user_id for k in live})
@@ -145,7 +179,9 @@ class Machine(RuleBasedStateMachine):
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgres"])
-def test_the_store_does_what_a_dictionary_does(kind: str, request: pytest.FixtureRequest, memory: Path) -> None:
+def test_the_store_does_what_a_dictionary_does(
+    kind: str, request: pytest.FixtureRequest, memory: Path
+) -> None:
     def place() -> str:
         folder = Path(tempfile.mkdtemp(dir=memory))
         request.addfinalizer(lambda: shutil.rmtree(folder, ignore_errors=True))
@@ -155,8 +191,14 @@ def test_the_store_does_what_a_dictionary_does(kind: str, request: pytest.Fixtur
     run_state_machine_as_test(
         made,
         settings=settings(
-            max_examples=25 if kind == "sqlite" else 6, stateful_step_count=30, deadline=None, derandomize=True,
-            # Not shrunk: each step costs a commit, and the steps that led to a failure are few enough to read.
-            suppress_health_check=list(HealthCheck), database=None, phases=[Phase.generate],
+            max_examples=25 if kind == "sqlite" else 6,
+            stateful_step_count=30,
+            deadline=None,
+            derandomize=True,
+            # Not shrunk: each step costs a commit, and the steps that led to a failure are few
+            # enough to read.
+            suppress_health_check=list(HealthCheck),
+            database=None,
+            phases=[Phase.generate],
         ),
-    )  # fmt: skip
+    )

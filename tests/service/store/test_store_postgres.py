@@ -9,7 +9,14 @@ import pytest
 
 from cofactor.base.errors import DataError, MissingExtraError
 from cofactor.data.readers import read
-from cofactor.service.store import Event, Store, StoreError, StoreFormatError, StoreUnavailableError, open_store
+from cofactor.service.store import (
+    Event,
+    Store,
+    StoreError,
+    StoreFormatError,
+    StoreUnavailableError,
+    open_store,
+)
 from cofactor.service.store.postgres import PostgresDatabase
 from service.store.places import new_place
 
@@ -23,7 +30,9 @@ def event(name: str) -> Event:
     return Event(user_id="u", item_id=name, time=5, event_id=name)
 
 
-def test_a_connection_lost_while_nothing_happens_costs_no_request(url: str, opened: Callable[..., Store]) -> None:
+def test_a_connection_lost_while_nothing_happens_costs_no_request(
+    url: str, opened: Callable[..., Store]
+) -> None:
     store = opened(url)
     store.append([event("a")]).result()
     _cut(url)
@@ -31,7 +40,9 @@ def test_a_connection_lost_while_nothing_happens_costs_no_request(url: str, open
     assert store.health().writable
 
 
-def test_a_connection_lost_within_a_commit_is_no_acknowledgement_and_the_store_goes_on(url: str, opened: Callable[..., Store]) -> None:
+def test_a_connection_lost_within_a_commit_is_no_acknowledgement_and_the_store_goes_on(
+    url: str, opened: Callable[..., Store]
+) -> None:
     store = opened(url)
 
     def cut_and_go_on(work: object) -> None:
@@ -75,7 +86,11 @@ def test_a_server_that_does_not_sync_is_refused(url: str, monkeypatch: pytest.Mo
     def lying(self: PostgresDatabase, options: str) -> object:
         session = connect(self, options)
         rows = session.rows
-        monkeypatch.setattr(session, "rows", lambda sql, params=(): [("off",)] if sql == "SHOW fsync" else rows(sql, params))
+        monkeypatch.setattr(
+            session,
+            "rows",
+            lambda sql, params=(): [("off",)] if sql == "SHOW fsync" else rows(sql, params),
+        )
         return session
 
     monkeypatch.setattr(PostgresDatabase, "_connect", lying)
@@ -95,4 +110,7 @@ def _cut(url: str) -> None:
     import psycopg
 
     with psycopg.connect(url, autocommit=True, application_name="scissors") as connection:
-        connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'cofactor'")
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name ="
+            " 'cofactor'"
+        )

@@ -1,4 +1,5 @@
-"""Power cuts: whatever unsynced part of the writes the disk kept, nothing acknowledged is lost and the database opens.
+"""Power cuts: whatever unsynced part of the writes the disk kept, nothing acknowledged is lost and
+the database opens.
 
 Set COFACTOR_SOAK for the long form (`make soak`).
 """
@@ -26,9 +27,18 @@ CUTS = 5_000 if SOAK else 250
 NAME = "events.db"
 
 
-def record(folder: Path, rng: np.random.Generator, disk: Disk, prefix: str, retried: dict[str, Any] | None = None) -> None:
+def record(
+    folder: Path,
+    rng: np.random.Generator,
+    disk: Disk,
+    prefix: str,
+    retried: dict[str, Any] | None = None,
+) -> None:
     """Let a store work on a disk, which notes what was sent and what was confirmed."""
-    store = Store(ShimDatabase(folder / NAME, disk, checkpoint=int(rng.integers(4, 40))), settings=StoreSettings(now=lambda: 2000))
+    store = Store(
+        ShimDatabase(folder / NAME, disk, checkpoint=int(rng.integers(4, 40))),
+        settings=StoreSettings(now=lambda: 2000),
+    )
     requests = dict(retried or {})
     for number in range(int(rng.integers(5, 14))):
         name = f"{prefix}{number}"
@@ -38,7 +48,11 @@ def record(folder: Path, rng: np.random.Generator, disk: Disk, prefix: str, retr
         disk.note(("sent", name, events))
         future = store.append(events)
         # The callback runs in the thread that writes, before its next step.
-        future.add_done_callback(lambda done, name=name: disk.note(("confirmed", name)) if done.exception() is None else None)  # type: ignore[misc]
+        future.add_done_callback(
+            lambda done, name=name: (
+                disk.note(("confirmed", name)) if done.exception() is None else None
+            )
+        )  # type: ignore[misc]
         waiting.append(future)
         if rng.random() < 0.7:
             future.result()
@@ -82,7 +96,8 @@ def cut(disk: Disk, seed: int, folder: Path) -> str | None:
     image(disk.steps, end, rng, folder)
     made = promises(disk, end)
     if seed % 25 == 0 and (folder / NAME).exists():
-        # The store itself comes up on what is left, takes all that was sent once more, and then has it all, once.
+        # The store itself comes up on what is left, takes all that was sent once more, and then has
+        # it all, once.
         with open_store(f"sqlite:///{folder / NAME}") as store:
             for events in made.sent.values():
                 store.append(events).result()
@@ -111,7 +126,9 @@ def cuts(memory: Path, count: int, workloads: int) -> list[str]:
 
 
 def killed(disk: Disk, rng: np.random.Generator, folder: Path) -> tuple[Disk, Path]:
-    """Kill the process at some step (what it wrote stays in the system's cache, synced or not) and let another go on."""
+    """Kill the process at some step (what it wrote stays in the system's cache, synced or not)
+    and let another go on.
+    """
     end = int(rng.integers(len(disk.steps) // 4, len(disk.steps) + 1))
     made = promises(disk, end)
     folder.mkdir()
@@ -145,7 +162,9 @@ def test_nothing_acknowledged_is_lost_in_a_power_cut(memory: Path) -> None:
         print(f"\npower cuts: {CUTS:,} of {CUTS:,} lost nothing")
 
 
-def test_the_shim_finds_a_store_that_does_not_sync(memory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_shim_finds_a_store_that_does_not_sync(
+    memory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     honest = ShimDatabase.writer
 
     def lazy(self: ShimDatabase) -> Any:
@@ -157,8 +176,12 @@ def test_the_shim_finds_a_store_that_does_not_sync(memory: Path, monkeypatch: py
     assert any("was confirmed and is not stored" in one for one in cuts(memory, 60, workloads=3))
 
 
-def test_a_retry_after_a_kill_is_confirmed_only_once_it_is_synced(memory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The log of a killed process holds an undo that was written and not synced: to find it done already isn't enough."""
+def test_a_retry_after_a_kill_is_confirmed_only_once_it_is_synced(
+    memory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The log of a killed process holds an undo that was written and not synced: to find it done
+    already isn't enough.
+    """
 
     def kept(folder: Path) -> set[int]:
         (folder / "first").mkdir(parents=True)

@@ -1,4 +1,6 @@
-"""Named public datasets: where they come from, on what terms, and how they are read; fetched only when asked to."""
+"""Named public datasets: where they come from, on what terms, and how they are read; fetched
+only when asked to.
+"""
 
 from __future__ import annotations
 
@@ -11,15 +13,33 @@ from cofactor.base import checks
 from cofactor.base.errors import ArgumentError, DownloadError
 from cofactor.data.datasets.fetch import fetch_files
 from cofactor.data.datasets.known import KNOWN
-from cofactor.data.datasets.registry import Dataset, cache_folder, checksums, find, homes, located, verify
+from cofactor.data.datasets.registry import (
+    Dataset,
+    cache_folder,
+    checksums,
+    find,
+    homes,
+    located,
+    verify,
+)
 from cofactor.data.events import Events
 from cofactor.data.readers.columns import Options
 from cofactor.data.readers.places import Place
 from cofactor.data.split import Split
 
 __all__ = [
-    "Dataset", "available", "cache_folder", "checksums", "datasets", "fetch", "get", "known", "load", "load_split", "verified",
-]  # fmt: skip
+    "Dataset",
+    "available",
+    "cache_folder",
+    "checksums",
+    "datasets",
+    "fetch",
+    "get",
+    "known",
+    "load",
+    "load_split",
+    "verified",
+]
 
 
 def datasets() -> Mapping[str, Dataset]:
@@ -49,7 +69,12 @@ def available(name: str, *, home: Path | str | None = None) -> bool:
 
 
 def load(
-    name: str, *, variant: str | None = None, home: Path | str | None = None, options: Options | None = None, **asked: Any
+    name: str,
+    *,
+    variant: str | None = None,
+    home: Path | str | None = None,
+    options: Options | None = None,
+    **asked: Any,
 ) -> Events:
     """Read a named dataset.
 
@@ -79,12 +104,18 @@ def load(
     dataset = get(name)
     reader = dataset.read
     if variant is not None:
-        reader = dataset.variants[checks.choice(variant, f"variant of {dataset.name}", dataset.variants)]
+        reader = dataset.variants[
+            checks.choice(variant, f"variant of {dataset.name}", dataset.variants)
+        ]
     events = reader(_place(dataset, home), options if options is not None else Options(**asked))
-    return replace(events, source=dataset.name if variant is None else f"{dataset.name} ({variant})")
+    return replace(
+        events, source=dataset.name if variant is None else f"{dataset.name} ({variant})"
+    )
 
 
-def load_split(name: str, *, fold: str | int | None = None, home: Path | str | None = None, **asked: Any) -> Split:
+def load_split(
+    name: str, *, fold: str | int | None = None, home: Path | str | None = None, **asked: Any
+) -> Split:
     """Read a published split of a named dataset.
 
     Parameters
@@ -107,9 +138,18 @@ def load_split(name: str, *, fold: str | int | None = None, home: Path | str | N
     """
     dataset = get(name)
     if dataset.split is None:
-        with_one = ", ".join(other for other, entry in datasets().items() if entry.split is not None)
-        raise ArgumentError(f"no split of {dataset.name} was published that Cofactor knows; there are those of {with_one}.")
-    chosen = dataset.folds[0] if fold is None else checks.choice(str(fold), f"fold of {dataset.name}", dataset.folds)
+        with_one = ", ".join(
+            other for other, entry in datasets().items() if entry.split is not None
+        )
+        raise ArgumentError(
+            f"no split of {dataset.name} was published that Cofactor knows; there are those of"
+            f" {with_one}."
+        )
+    chosen = (
+        dataset.folds[0]
+        if fold is None
+        else checks.choice(str(fold), f"fold of {dataset.name}", dataset.folds)
+    )
     return dataset.split(_place(dataset, home), chosen, Options(**asked))
 
 
@@ -128,7 +168,8 @@ def fetch(name: str, *, home: Path | str | None = None, **how: Any) -> Path:
     Raises
     ------
     DownloadError
-        If nobody offers it for download, if the connection fails, or if what came isn't the published content.
+        If nobody offers it for download, if the connection fails, or if what came isn't the
+        published content.
     """
     return fetch_files(get(name), Path(home) if home is not None else cache_folder(), **how)
 
@@ -155,7 +196,9 @@ def verified(name: str, *, home: Path | str | None = None) -> tuple[int, list[st
 def _place(dataset: Dataset, home: Path | str | None) -> Place:
     place = located(dataset, None if home is None else Path(home))
     if place is None:
-        looked = " and ".join(str(folder / dataset.name) for folder in homes(None if home is None else Path(home)))
+        looked = " and ".join(
+            str(folder / dataset.name) for folder in homes(None if home is None else Path(home))
+        )
         cure = (
             f"fetch it with: cofactor datasets fetch {dataset.name}"
             if dataset.downloads

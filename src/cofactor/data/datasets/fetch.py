@@ -13,11 +13,13 @@ from cofactor.data.datasets.registry import Dataset, checksums, verify
 from cofactor.data.readers.places import Place
 
 
-def fetch_files(dataset: Dataset, cache: Path, *, progress: Progress = SILENT, timeout: float = 60.0) -> Path:
+def fetch_files(
+    dataset: Dataset, cache: Path, *, progress: Progress = SILENT, timeout: float = 60.0
+) -> Path:
     """Fetch the files of a dataset into ``cache/name``.
 
-    They are fetched into a folder beside it and moved there once all of them came and passed their checks, so that no
-    reader ever meets half a dataset.
+    They are fetched into a folder beside it and moved there once all of them came and passed their
+    checks, so that no reader ever meets half a dataset.
 
     Raises
     ------
@@ -26,8 +28,8 @@ def fetch_files(dataset: Dataset, cache: Path, *, progress: Progress = SILENT, t
     """
     if not dataset.downloads:
         raise DownloadError(
-            f"nobody offers {dataset.name} as a download that Cofactor knows; see {dataset.origin}, and put its files "
-            f"into {cache / dataset.name}."
+            f"nobody offers {dataset.name} as a download that Cofactor knows; see {dataset.origin},"
+            f" and put its files into {cache / dataset.name}."
         )
     target = cache / dataset.name
     cache.mkdir(parents=True, exist_ok=True)
@@ -49,7 +51,13 @@ def _fetch_one(dataset: Dataset, name: str, url: str, folder: Path, timeout: flo
     import requests
 
     known = checksums().get(f"{dataset.name}/{name}")
-    digest = f"sha256:{known[0]}" if known else f"md5:{dataset.md5[name]}" if name in dataset.md5 else None
+    digest = (
+        f"sha256:{known[0]}"
+        if known
+        else f"md5:{dataset.md5[name]}"
+        if name in dataset.md5
+        else None
+    )
     place = folder / name
     place.parent.mkdir(parents=True, exist_ok=True)
     try:
@@ -63,11 +71,13 @@ def _fetch_one(dataset: Dataset, name: str, url: str, folder: Path, timeout: flo
         )
     except requests.exceptions.RequestException as error:
         raise DownloadError(
-            f"{dataset.name} couldn't be fetched from {url} ({type(error).__name__}); check the connection and try again, "
-            "or set COFACTOR_DATA to a folder that holds it."
+            f"{dataset.name} couldn't be fetched from {url} ({type(error).__name__}); check the"
+            " connection and try again, or set COFACTOR_DATA to a folder that holds it."
         ) from error
     except ValueError as error:
-        raise DownloadError(f"what came from {url} has a wrong checksum; try again later ({error}).") from error
+        raise DownloadError(
+            f"what came from {url} has a wrong checksum; try again later ({error})."
+        ) from error
     except OSError as error:
         raise DownloadError(f"{dataset.name} couldn't be written to {folder}: {error}.") from error
 
@@ -81,13 +91,23 @@ def _check(dataset: Dataset, folder: Path, progress: Progress) -> None:
         except zipfile.BadZipFile:
             broken = "its index"
         if broken is not None:
-            raise DownloadError(f"the zip that came for {dataset.name} is damaged ({broken}); try again.")
+            raise DownloadError(
+                f"the zip that came for {dataset.name} is damaged ({broken}); try again."
+            )
     place = Place(archives[0]) if len(archives) == 1 else Place(folder)
     try:
         n_checked, unknown = verify(dataset, place)
     except DataError as error:
-        raise DownloadError(f"what came for {dataset.name} isn't what was published: {error}") from None
+        raise DownloadError(
+            f"what came for {dataset.name} isn't what was published: {error}"
+        ) from None
     if not n_checked and not dataset.md5:
-        progress.say(f"the checksums of {dataset.name} are unknown; only that the files are whole was checked")
+        progress.say(
+            f"the checksums of {dataset.name} are unknown; only that the files are whole was"
+            " checked"
+        )
     elif unknown:
-        progress.say(f"{n_checked} files of {dataset.name} are as published; {len(unknown)} have no known checksum")
+        progress.say(
+            f"{n_checked} files of {dataset.name} are as published; {len(unknown)} have no known"
+            " checksum"
+        )

@@ -6,26 +6,48 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from cofactor.data.datasets.registry import Dataset
-from cofactor.data.readers import book_crossing, citeulike, goodbooks, lists, movielens, ncf, recbole, reviews, sequences
+from cofactor.data.readers import (
+    book_crossing,
+    citeulike,
+    goodbooks,
+    lists,
+    movielens,
+    ncf,
+    recbole,
+    reviews,
+    sequences,
+)
 from cofactor.data.readers.columns import Options
 from cofactor.data.readers.places import Place
 from cofactor.data.split import Split
 
 _GROUPLENS = "https://files.grouplens.org/datasets/movielens/"
 _GITHUB = "https://raw.githubusercontent.com/"
-_HARPER = "Harper and Konstan. 2015. The MovieLens Datasets: History and Context. ACM TiiS 5(4), Article 19."
+_HARPER = (
+    "Harper and Konstan. 2015. The MovieLens Datasets: History and Context. ACM TiiS 5(4),"
+    " Article 19."
+)
 _MCAULEY = (
-    "McAuley, Targett, Shi and van den Hengel. 2015. Image-based Recommendations on Styles and Substitutes. SIGIR; "
-    "He and McAuley. 2016. Ups and Downs. WWW."
+    "McAuley, Targett, Shi and van den Hengel. 2015. Image-based Recommendations on Styles and"
+    " Substitutes. SIGIR; He and McAuley. 2016. Ups and Downs. WWW."
 )
 _RESEARCH = "Research use; no redistribution and no commercial use without GroupLens' permission."
-_SHARED = "May be passed on under the same terms; no commercial use without GroupLens' permission; acknowledge."
+_SHARED = (
+    "May be passed on under the same terms; no commercial use without GroupLens' permission;"
+    " acknowledge."
+)
 _RATINGS = ("rating prediction", "implicit top-N")
 _TIMED = (*_RATINGS, "sequences", "time splits")
 
 
-def _movielens(name: str, title: str, counts: tuple[int, int, int], md5: str | None = None, **more: Any) -> Dataset:
-    facts: dict[str, Any] = {"terms": _SHARED, "good_for": _TIMED, "read": movielens.read_csv_folder}
+def _movielens(
+    name: str, title: str, counts: tuple[int, int, int], md5: str | None = None, **more: Any
+) -> Dataset:
+    facts: dict[str, Any] = {
+        "terms": _SHARED,
+        "good_for": _TIMED,
+        "read": movielens.read_csv_folder,
+    }
     return Dataset(
         name=name,
         title=title,
@@ -116,9 +138,16 @@ _BOOKS = (
         title="Book-Crossing (2004), the cleaned subset of CaseRecommender",
         origin="https://grouplens.org/datasets/book-crossing/",
         terms="Free for research when acknowledged.",
-        citation="Ziegler, McNee, Konstan and Lausen. 2005. Improving Recommendation Lists Through Topic Diversification. WWW.",
+        citation=(
+            "Ziegler, McNee, Konstan and Lausen. 2005. Improving Recommendation Lists Through Topic"
+            " Diversification. WWW."
+        ),
         counts=_counts(1295, 14_684, 62_656),
-        good_for=("rating prediction on 1..10", "implicit top-N", "cold start from title and author"),
+        good_for=(
+            "rating prediction on 1..10",
+            "implicit top-N",
+            "cold start from title and author",
+        ),
         read=book_crossing.read_ratings,
         variants={
             "ratings": book_crossing.read_ratings,
@@ -131,11 +160,17 @@ _BOOKS = (
         title="goodbooks-10k (2017)",
         origin="https://github.com/zygmuntz/goodbooks-10k",
         terms="CC BY-SA 4.0.",
-        citation="Zygmunt Zając. 2017. Goodbooks-10k: a new dataset for book recommendations. FastML.",
+        citation=(
+            "Zygmunt Zając. 2017. Goodbooks-10k: a new dataset for book recommendations. FastML."
+        ),
         counts=_counts(53_424, 10_000, 5_976_479),
         good_for=(*_RATINGS, "a catalogue with messy metadata"),
         read=goodbooks.read_goodbooks,
-        downloads={"goodbooks-10k.zip": "https://github.com/zygmuntz/goodbooks-10k/releases/download/v1.0/goodbooks-10k.zip"},
+        downloads={
+            "goodbooks-10k.zip": (
+                "https://github.com/zygmuntz/goodbooks-10k/releases/download/v1.0/goodbooks-10k.zip"
+            )
+        },
     ),
     Dataset(
         name="citeulike-a",
@@ -143,9 +178,16 @@ _BOOKS = (
         title="CiteULike-a (2013), with DropoutNet's splits",
         origin="https://github.com/js05212/citeulike-a",
         terms="No licence stated; cite.",
-        citation="Wang and Blei. 2011. KDD; Wang, Chen and Li. 2013. IJCAI; Volkovs, Yu and Poutanen. 2017. NeurIPS (splits).",
+        citation=(
+            "Wang and Blei. 2011. KDD; Wang, Chen and Li. 2013. IJCAI; Volkovs, Yu and Poutanen."
+            " 2017. NeurIPS (splits)."
+        ),
         counts=_counts(5551, 16_980, 204_986),
-        good_for=("item cold start from tags", "implicit top-N", "a published protocol: recall@100, warm and cold"),
+        good_for=(
+            "item cold start from tags",
+            "implicit top-N",
+            "a published protocol: recall@100, warm and cold",
+        ),
         read=citeulike.read_citeulike,
         split=citeulike.read_split,
         folds=citeulike.FOLDS,
@@ -159,7 +201,10 @@ _SPLITS = (
         title="Gowalla check-ins, the split of NGCF and LightGCN",
         origin="https://github.com/gusye1234/LightGCN-PyTorch",
         terms="No licence stated; research use, cite.",
-        citation="Cho, Myers and Leskovec. 2011. Friendship and Mobility. KDD; He et al. 2020. LightGCN. SIGIR (the split).",
+        citation=(
+            "Cho, Myers and Leskovec. 2011. Friendship and Mobility. KDD; He et al. 2020. LightGCN."
+            " SIGIR (the split)."
+        ),
         counts=_counts(29_858, 40_981, 1_027_370),
         good_for=("implicit top-N", "a published table: recall@20, ndcg@20 over all items"),
         read=lists.read_both,
@@ -175,7 +220,11 @@ _SPLITS = (
         title="MovieLens 1M as an implicit split (LCFN, used by UltraGCN)",
         origin="https://github.com/xue-pai/UltraGCN",
         terms=_RESEARCH,
-        citation="Yu and Qin. 2020. Low-pass Collaborative Filters. ICML; Mao et al. 2021. UltraGCN. CIKM; " + _HARPER,
+        citation=(
+            "Yu and Qin. 2020. Low-pass Collaborative Filters. ICML; Mao et al. 2021. UltraGCN."
+            " CIKM; "
+        )
+        + _HARPER,
         counts=_counts(6022, 3043, 895_699),
         good_for=("implicit top-N", "a published table: f1@20, ndcg@20 over all items"),
         read=lists.read_both,
@@ -187,7 +236,8 @@ _SPLITS = (
         title="MovieLens 1M as sequences, the SASRec file",
         origin="https://github.com/kang205/SASRec",
         terms=_RESEARCH,
-        citation="Kang and McAuley. 2018. Self-Attentive Sequential Recommendation. ICDM; " + _HARPER,
+        citation="Kang and McAuley. 2018. Self-Attentive Sequential Recommendation. ICDM; "
+        + _HARPER,
         counts=_counts(6040, 3416, 999_611),
         good_for=("next-item recommendation", "a published table: hr@10, ndcg@10"),
         read=sequences.read_sasrec,
@@ -200,7 +250,8 @@ _SPLITS = (
         title="MovieLens 1M leave-one-out with 99 negatives, the NCF split",
         origin="https://github.com/hexiangnan/neural_collaborative_filtering",
         terms=_RESEARCH,
-        citation="He, Liao, Zhang, Nie, Hu and Chua. 2017. Neural Collaborative Filtering. WWW; " + _HARPER,
+        citation="He, Liao, Zhang, Nie, Hu and Chua. 2017. Neural Collaborative Filtering. WWW; "
+        + _HARPER,
         counts=_counts(6040, 3706, 1_000_209),
         good_for=("a published table: hr@10, ndcg@10 among 99 negatives",),
         read=ncf.read_whole,
@@ -222,12 +273,17 @@ _AMAZON = (
         terms="Research use (reviews); BSD 3-Clause (titles).",
         citation=_MCAULEY + " Zhou et al. 2020. S3-Rec. CIKM; titles: Harte et al. 2023. RecSys.",
         counts=_counts(22_363, 12_101, 198_502),
-        good_for=("next-item recommendation", "item cold start from titles", "a published table: hr, ndcg at 5 and 10"),
+        good_for=(
+            "next-item recommendation",
+            "item cold start from titles",
+            "a published table: hr, ndcg at 5 and 10",
+        ),
         read=sequences.read_beauty,
         split=sequences.split_beauty,
         folds=("leave-one-out",),
         downloads={
-            name: f"{_GITHUB}RUCAIBox/CIKM2020-S3Rec/master/data/{name}" for name in ("Beauty.txt", "Beauty_item2attributes.json")
+            name: f"{_GITHUB}RUCAIBox/CIKM2020-S3Rec/master/data/{name}"
+            for name in ("Beauty.txt", "Beauty_item2attributes.json")
         },
     ),
     Dataset(
@@ -235,7 +291,10 @@ _AMAZON = (
         title="Amazon Industrial and Scientific (2018 crawl), a small set with item text",
         origin="https://cseweb.ucsd.edu/~jmcauley/datasets/amazon_v2/",
         terms="Research use.",
-        citation="Ni, Li and McAuley. 2019. Justifying Recommendations using Distantly-Labeled Reviews. EMNLP.",
+        citation=(
+            "Ni, Li and McAuley. 2019. Justifying Recommendations using Distantly-Labeled Reviews."
+            " EMNLP."
+        ),
         counts=_counts(2928, 1585, 19_712),
         good_for=("quick checks of sequences and of cold start from text",),
         read=recbole.read_atomic,
@@ -253,10 +312,14 @@ _AMAZON = (
         good_for=(*_RATINGS, "sequences"),
         read=reviews.read_amazon,
         downloads={
-            "reviews_Musical_Instruments_5.json.gz": "https://snap.stanford.edu/data/amazon/productGraph/categoryFiles/"
-            "reviews_Musical_Instruments_5.json.gz"
+            "reviews_Musical_Instruments_5.json.gz": (
+                "https://snap.stanford.edu/data/amazon/productGraph/categoryFiles/"
+                "reviews_Musical_Instruments_5.json.gz"
+            )
         },
     ),
 )
 
-KNOWN: Mapping[str, Dataset] = {dataset.name: dataset for dataset in (*_MOVIELENS, *_BOOKS, *_SPLITS, *_AMAZON)}
+KNOWN: Mapping[str, Dataset] = {
+    dataset.name: dataset for dataset in (*_MOVIELENS, *_BOOKS, *_SPLITS, *_AMAZON)
+}

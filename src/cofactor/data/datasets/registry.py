@@ -30,8 +30,8 @@ class Dataset:
     name, aliases
         How it is asked for; the name is also its folder's.
     title, origin, terms, citation
-        What it is, the page of its publisher, on what terms it may be used (in short; the publisher's text counts), and
-        what to cite.
+        What it is, the page of its publisher, on what terms it may be used (in short; the
+        publisher's text counts), and what to cite.
     downloads
         URLs by the file's name below the dataset's folder; empty if it has to be put there by hand.
     md5
@@ -43,7 +43,8 @@ class Dataset:
     read
         Reads the interactions.
     split, folds
-        Reads a published split, and the names of its folds, the default first; None if nobody published one.
+        Reads a published split, and the names of its folds, the default first; None if nobody
+        published one.
     variants
         Other ways to read it, by name.
     """
@@ -66,14 +67,20 @@ class Dataset:
 
 def find(name: str, registry: Mapping[str, Dataset]) -> Dataset:
     """Return a dataset by its name or an alias; raise UnknownNameError with the nearest ones."""
-    by_name = {alias: dataset for dataset in registry.values() for alias in (dataset.name, *dataset.aliases)}
+    by_name = {
+        alias: dataset
+        for dataset in registry.values()
+        for alias in (dataset.name, *dataset.aliases)
+    }
     if name not in by_name:
         raise unknown_name("dataset", name, by_name)
     return by_name[name]
 
 
 def homes(home: Path | None = None) -> list[Path]:
-    """Return the folders in which datasets may lie: what is given, or COFACTOR_DATA, and the cache after it."""
+    """Return the folders in which datasets may lie: what is given, or COFACTOR_DATA, and the
+    cache after it.
+    """
     if home is not None:
         return [Path(home)]
     found = [Path(os.environ[HOME])] if os.environ.get(HOME) else []
@@ -95,7 +102,9 @@ def located(dataset: Dataset, home: Path | None = None) -> Place | None:
         place = folder / dataset.name
         if not place.is_dir():
             continue
-        inside = [path for path in place.iterdir() if path.is_file() and not path.name.startswith(".")]
+        inside = [
+            path for path in place.iterdir() if path.is_file() and not path.name.startswith(".")
+        ]
         if len(inside) == 1 and inside[0].suffix == ".zip" and is_zip(inside[0]):
             return Place(inside[0])
         if any(place.iterdir()):
@@ -105,7 +114,9 @@ def located(dataset: Dataset, home: Path | None = None) -> Place | None:
 
 @cache
 def checksums() -> Mapping[str, tuple[str, int]]:
-    """Return SHA-256 and bytes of the unpacked content, by ``dataset/file``, for the files that are known."""
+    """Return SHA-256 and bytes of the unpacked content, by ``dataset/file``, for the files that
+    are known.
+    """
     lines = (files("cofactor.data.datasets") / "checksums.txt").read_text("utf-8").splitlines()
     rows = (line.split("  ", 2) for line in lines if line and line[0] != "#")
     return {name: (digest, int(size)) for digest, size, name in rows}
@@ -126,7 +137,11 @@ def verify(dataset: Dataset, place: Place) -> tuple[int, list[str]]:
     DataError
         If a file's content differs.
     """
-    known = {name.split("/", 1)[1]: facts for name, facts in checksums().items() if name.startswith(dataset.name + "/")}
+    known = {
+        name.split("/", 1)[1]: facts
+        for name, facts in checksums().items()
+        if name.startswith(dataset.name + "/")
+    }
     n_checked, checked = 0, set()
     for name, (digest, size) in known.items():
         entry = place.find(name)
@@ -137,8 +152,8 @@ def verify(dataset: Dataset, place: Place) -> tuple[int, list[str]]:
         found, length = _digest(entry)
         if found != digest:
             raise DataError(
-                f"this isn't the published file: SHA-256 {found[:12]}… of {length:,} bytes instead of {digest[:12]}… of "
-                f"{size:,}; fetch it again.",
+                f"this isn't the published file: SHA-256 {found[:12]}… of {length:,} bytes instead"
+                f" of {digest[:12]}… of {size:,}; fetch it again.",
                 source=entry.shown,
             )
     return n_checked, [entry.name for entry in place.entries if entry not in checked]

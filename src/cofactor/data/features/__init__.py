@@ -1,4 +1,6 @@
-"""Features: from a catalogue's columns (text, categories, lists, numbers, dates) to a sparse matrix, aligned to rows."""
+"""Features: from a catalogue's columns (text, categories, lists, numbers, dates) to a sparse
+matrix, aligned to rows.
+"""
 
 from cofactor.data.features.spec import FeatureSpec
 

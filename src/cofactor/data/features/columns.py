@@ -1,4 +1,6 @@
-"""What a column of a catalogue is: text, a category, a list, a number or a date; declared by name, or detected and shown."""
+"""What a column of a catalogue is: text, a category, a list, a number or a date; declared by
+name, or detected and shown.
+"""
 
 from __future__ import annotations
 
@@ -14,13 +16,19 @@ from cofactor.base.names import unknown_name
 from cofactor.data.catalogue import Catalogue
 
 KINDS = ("text", "category", "list", "number", "date", "vector")
-# The names of what only interactions can tell: how much an item is liked or sold. A new item has none of it.
+# The names of what only interactions can tell: how much an item is liked or sold. A new item has
+# none of it.
 _LEAKS = re.compile(
-    r"(^|_)(popularity|popular|n_?ratings?|num_?ratings?|ratings?_?count|rating|avg_?rating|average_?rating|mean_?rating|votes?|"
-    r"vote_?count|vote_?average|views?|clicks?|sales|sold|purchases|plays?|downloads|likes|rank|bestseller|reviews?_?count)($|_)",
+    r"(^|_)(popularity|popular|n_?ratings?|num_?ratings?|ratings?_?count|rating|avg_?rating|"
+    r"average_?rating|mean_?rating|votes?|"
+    r"vote_?count|vote_?average|views?|clicks?|sales|sold|purchases|plays?|downloads|likes|rank|"
+    r"bestseller|reviews?_?count)($|_)",
     re.IGNORECASE,
 )
-_IDS = re.compile(r"(^|_)(id|ids|asin|isbn|uuid|guid|sku|ean|upc|url|link|href|image|img|poster)($|_)|(Id|ID)$|^id")
+_IDS = re.compile(
+    r"(^|_)(id|ids|asin|isbn|uuid|guid|sku|ean|upc|url|link|href|image|img|poster)($|_)"
+    r"|(Id|ID)$|^id"
+)
 _DATES = ("%Y-%m-%d", "%d-%b-%Y", "%Y/%m/%d", "%d.%m.%Y", "%d %b %Y", "%Y-%m-%dT%H:%M:%S")
 
 
@@ -33,7 +41,8 @@ class Column:
     name
         Its name in the catalogue.
     kind
-        ``"text"``, ``"category"``, ``"list"``, ``"number"``, ``"date"``, or ``"vector"`` (encoded text, of a fixed length).
+        ``"text"``, ``"category"``, ``"list"``, ``"number"``, ``"date"``, or ``"vector"`` (encoded
+        text, of a fixed length).
     """
 
     name: str
@@ -41,7 +50,10 @@ class Column:
 
 
 def choose(
-    catalogue: Catalogue, text: Iterable[str], features: Iterable[str], counts: np.ndarray | None = None
+    catalogue: Catalogue,
+    text: Iterable[str],
+    features: Iterable[str],
+    counts: np.ndarray | None = None,
 ) -> tuple[tuple[Column, ...], tuple[str, ...]]:
     """Return the columns to read and remarks on them.
 
@@ -52,7 +64,8 @@ def choose(
     text
         Columns to read as text.
     features
-        Columns to read as what their type says: category, list, number, date. If neither is given, all that look useful are.
+        Columns to read as what their type says: category, list, number, date. If neither is given,
+        all that look useful are.
     counts
         int64 [n]: interactions of each row; a number that goes with them too closely is warned of.
 
@@ -67,7 +80,10 @@ def choose(
             raise unknown_name("column of the catalogue", name, catalogue.column_names)
     notes: list[str] = []
     if declared:
-        chosen = tuple(Column(n, kind or kind_of(catalogue.table.column(n), text_too=False)) for n, kind in declared)
+        chosen = tuple(
+            Column(n, kind or kind_of(catalogue.table.column(n), text_too=False))
+            for n, kind in declared
+        )
     else:
         chosen = _detected(catalogue, notes)
         shown = ", ".join(f"{c.name} ({c.kind})" for c in chosen) or "nothing"
@@ -78,7 +94,9 @@ def choose(
 
 
 def kind_of(column: pa.ChunkedArray, *, text_too: bool = True) -> str:
-    """Return what a column looks like; ``text_too`` lets strings be text, otherwise they are a category, list or date."""
+    """Return what a column looks like; ``text_too`` lets strings be text, otherwise they are a
+    category, list or date.
+    """
     kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
     if pa.types.is_fixed_size_list(kind):
         return "vector"
@@ -98,17 +116,26 @@ def kind_of(column: pa.ChunkedArray, *, text_too: bool = True) -> str:
     if dates(strings)[1] > 0.9:
         return "date"
     words = pc.mean(pc.add(pc.count_substring(strings, " "), 1)).as_py()
-    return "text" if text_too and words >= 2 and pc.count_distinct(strings).as_py() > 0.5 * len(strings) else "category"
+    return (
+        "text"
+        if text_too and words >= 2 and pc.count_distinct(strings).as_py() > 0.5 * len(strings)
+        else "category"
+    )
 
 
 def dates(strings: pa.Array) -> tuple[np.ndarray, float]:
-    """Return days since 1970 of text (NaN where it is no date), float64 [n], and the share that could be read."""
+    """Return days since 1970 of text (NaN where it is no date), float64 [n], and the share that
+    could be read.
+    """
     best, share = np.full(len(strings), np.nan), 0.0
     for form in _DATES:
         parsed = pc.strptime(strings, format=form, unit="s", error_is_null=True)
         read = 1 - parsed.null_count / max(1, len(parsed))
         if read > share:
-            best, share = np.asarray(parsed.cast(pa.int64()).cast(pa.float64()).fill_null(np.nan)) / 86400, read
+            best, share = (
+                np.asarray(parsed.cast(pa.int64()).cast(pa.float64()).fill_null(np.nan)) / 86400,
+                read,
+            )
         if share > 0.9:
             break
     return best, share
@@ -122,9 +149,15 @@ def _detected(catalogue: Catalogue, notes: list[str]) -> tuple[Column, ...]:
             continue
         kind = "text" if name == catalogue.title_column else kind_of(column)
         if _LEAKS.search(name):
-            notes.append(f"column {name!r} was left out: it tells how popular an item is, which a new item can't know")
+            notes.append(
+                f"column {name!r} was left out: it tells how popular an item is, which a new item"
+                " can't know"
+            )
         elif _IDS.search(name) or (kind == "category" and _all_differ(column)):
-            notes.append(f"column {name!r} was left out: it looks like an id, which says nothing of a new item")
+            notes.append(
+                f"column {name!r} was left out: it looks like an id, which says nothing of a new"
+                " item"
+            )
         else:
             found.append(Column(name, kind))
     return tuple(found)
@@ -138,7 +171,10 @@ def _leak(catalogue: Catalogue, column: Column, counts: np.ndarray | None) -> li
     if column.kind != "number":
         return []
     if _LEAKS.search(column.name):
-        return [f"column {column.name!r} leaks: it tells how popular an item is, which a new item can't know"]
+        return [
+            f"column {column.name!r} leaks: it tells how popular an item is, which a new item can't"
+            " know"
+        ]
     if counts is None or len(counts) < 10:
         return []
     numbers = np.asarray(values.cast(pa.float64()).fill_null(np.nan), np.float64)
@@ -146,7 +182,10 @@ def _leak(catalogue: Catalogue, column: Column, counts: np.ndarray | None) -> li
     if good.sum() > 10 and numbers[good].std() > 0 and counts[good].std() > 0:
         together = np.corrcoef(_ranks(numbers[good]), _ranks(counts[good]))[0, 1]
         if together > 0.9:
-            return [f"column {column.name!r} leaks: it goes with the number of interactions (rank correlation {together:.2f})"]
+            return [
+                f"column {column.name!r} leaks: it goes with the number of interactions (rank"
+                f" correlation {together:.2f})"
+            ]
     return []
 
 

@@ -37,7 +37,9 @@ class Tokens:
 
 
 def joined_text(table: pa.Table, names: tuple[str, ...]) -> pa.Array:
-    """Return some columns of a table as one text for each line; lists are joined, missing ones are empty."""
+    """Return some columns of a table as one text for each line; lists are joined, missing ones
+    are empty.
+    """
     columns = [as_text(table.column(name)) for name in names]
     if not columns:
         return pa.array([""] * table.num_rows, pa.string())
@@ -45,14 +47,18 @@ def joined_text(table: pa.Table, names: tuple[str, ...]) -> pa.Array:
 
 
 def as_text(column: pa.ChunkedArray | pa.Array) -> pa.Array:
-    """Return a column as text, one string a line, empty where nothing is known; cut at `LONGEST` characters."""
+    """Return a column as text, one string a line, empty where nothing is known; cut at `LONGEST`
+    characters.
+    """
     array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     if isinstance(array, pa.ChunkedArray):  # no chunks at all
         array = pa.concat_arrays(array.chunks) if array.num_chunks else pa.array([], array.type)
     if pa.types.is_dictionary(array.type):
         array = array.dictionary_decode()
     if pa.types.is_list(array.type) or pa.types.is_large_list(array.type):
-        inner = pa.ListArray.from_arrays(_offsets(array), array.flatten().cast(pa.string()).fill_null(""))
+        inner = pa.ListArray.from_arrays(
+            _offsets(array), array.flatten().cast(pa.string()).fill_null("")
+        )
         array = pc.binary_join(inner, " ")
     text = array.cast(pa.string()).fill_null("")
     if int(pc.max(pc.binary_length(text)).as_py() or 0) > LONGEST:
@@ -61,16 +67,21 @@ def as_text(column: pa.ChunkedArray | pa.Array) -> pa.Array:
 
 
 def cleaned(text: pa.Array) -> pa.Array:
-    """Return text in lower case and composed form, without HTML (tags, comments, scripts, entities)."""
+    """Return text in lower case and composed form, without HTML (tags, comments, scripts,
+    entities).
+    """
     if len(text) == 0:
         return text
     if pc.any(pc.match_substring(text, "<")).as_py():
         text = pc.replace_substring_regex(text, _CODE, " ")
         text = pc.replace_substring_regex(text, _TAG, " ")
     if pc.any(pc.match_substring_regex(text, "&[#A-Za-z]")).as_py():
-        text = pa.array([html.unescape(t) if "&" in t else t for t in text.to_pylist()], pa.string())
+        text = pa.array(
+            [html.unescape(t) if "&" in t else t for t in text.to_pylist()], pa.string()
+        )
     if not pc.all(pc.string_is_ascii(text)).as_py():
-        # Decomposed, so that an accent is a mark of its own, which the tokens pass over: "café" is "cafe".
+        # Decomposed, so that an accent is a mark of its own, which the tokens pass over: "café" is
+        # "cafe".
         text = pc.utf8_normalize(pc.utf8_lower(text), form="NFKD")
         if pc.any(pc.match_substring_regex(text, r"[\x{1100}-\x{11FF}]")).as_py():
             text = pc.utf8_normalize(text, form="NFKC")
@@ -106,7 +117,9 @@ def tokens_of(text: pa.Array, *, seed: int = 0, characters: bool = False) -> Tok
 
 
 def words_by_hash(text: str, *, seed: int = 0) -> dict[int, str]:
-    """Return the words of one text as they stand in it (cleaned), by their hash; of a repeated one the first."""
+    """Return the words of one text as they stand in it (cleaned), by their hash; of a repeated
+    one the first.
+    """
     from cofactor.kernels.cpu.words import count_words, hash_words
 
     raw, offsets = _bytes(cleaned(pa.array([text[:LONGEST]], pa.string())))
@@ -120,16 +133,22 @@ def words_by_hash(text: str, *, seed: int = 0) -> dict[int, str]:
 
 
 def value_hashes(values: pa.Array, name: str) -> np.ndarray:
-    """Return a hash for each value of a category or list column, int64 from 0; -1 where it is missing or empty."""
+    """Return a hash for each value of a category or list column, int64 from 0; -1 where it is
+    missing or empty.
+    """
     plain = pc.utf8_trim_whitespace(pc.utf8_lower(values.cast(pa.string())))
     encoded = plain.dictionary_encode()
-    known = [-1 if not value else _value_hash(value, name) for value in encoded.dictionary.to_pylist()]
+    known = [
+        -1 if not value else _value_hash(value, name) for value in encoded.dictionary.to_pylist()
+    ]
     table = np.array([*known, -1], np.int64)
     return table[np.asarray(encoded.indices.fill_null(len(known))).astype(np.int64)]
 
 
 def _value_hash(value: str, name: str) -> int:
-    digest = hashlib.blake2b(f"{name}\x1f{value}".encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    digest = hashlib.blake2b(
+        f"{name}\x1f{value}".encode("utf-8", "surrogatepass"), digest_size=8
+    ).digest()
     return int.from_bytes(digest, "little") & 0x7FFFFFFFFFFFFFFF
 
 
@@ -139,7 +158,11 @@ def _bytes(text: pa.Array) -> tuple[np.ndarray, np.ndarray]:
         text = text.combine_chunks()
     large = text.cast(pa.large_string())
     _, where, data = large.buffers()
-    offsets = np.frombuffer(where, np.int64)[large.offset : large.offset + len(large) + 1] if len(large) else np.zeros(1, np.int64)
+    offsets = (
+        np.frombuffer(where, np.int64)[large.offset : large.offset + len(large) + 1]
+        if len(large)
+        else np.zeros(1, np.int64)
+    )
     raw = np.frombuffer(data, np.uint8) if data is not None and data.size else np.zeros(1, np.uint8)
     return raw, offsets
 

@@ -1,4 +1,6 @@
-"""Readers: from files, tables, databases and data frames to events, one file a format. `read` tells which it is."""
+"""Readers: from files, tables, databases and data frames to events, one file a format. `read`
+tells which it is.
+"""
 
 from cofactor.data.readers.read import FORMATS, read, read_table
 

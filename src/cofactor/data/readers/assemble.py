@@ -1,4 +1,6 @@
-"""From raw columns to events: ids typed, values and times checked, bad rows collected before anything is raised."""
+"""From raw columns to events: ids typed, values and times checked, bad rows collected before
+anything is raised.
+"""
 
 from __future__ import annotations
 
@@ -59,7 +61,8 @@ def assemble(raw: Raw, options: Options) -> Events:
     Raises
     ------
     DataError
-        If rows are bad and ``options.on_bad`` is ``"error"``; with the lines, and how many there are in all.
+        If rows are bad and ``options.on_bad`` is ``"error"``; with the lines, and how many there
+        are in all.
     """
     if len(raw.users) == 0:
         raise DataError("there are no rows in it.", source=raw.source)
@@ -73,17 +76,28 @@ def assemble(raw: Raw, options: Options) -> Events:
         odd = np.zeros(0, np.int64) if whole else np.flatnonzero(~np.isfinite(raw.values))
         if len(odd) == len(raw.values) and options.on_bad == "error":
             raise DataError(
-                f"no value of {_name(raw, 'value')} is a finite number, so it is the wrong column; give another with value=, or "
-                "leave values out with value=False:",
+                f"no value of {_name(raw, 'value')} is a finite number, so it is the wrong column;"
+                " give another with value=, or leave values out with value=False:",
                 source=raw.source,
                 rows=raw.locate(odd[:5]),
                 total=len(odd),
             )
-        _fault(faults, f"a value in {_name(raw, 'value')} that is missing, NaN, infinite or no number", odd)
+        _fault(
+            faults,
+            f"a value in {_name(raw, 'value')} that is missing, NaN, infinite or no number",
+            odd,
+        )
     if raw.times is not None:
         raw.times = _checked_times(raw, options, faults)
     keep = _refuse_or_drop(raw, options, faults)
-    events = Events(typed_ids(raw.users), typed_ids(raw.items), raw.values, raw.times, source=raw.source, notes=tuple(raw.notes))
+    events = Events(
+        typed_ids(raw.users),
+        typed_ids(raw.items),
+        raw.values,
+        raw.times,
+        source=raw.source,
+        notes=tuple(raw.notes),
+    )
     return events if keep is None else events.where(keep)
 
 
@@ -97,7 +111,9 @@ def numbers(column: pa.ChunkedArray | pa.Array) -> np.ndarray:
         return np.full(len(column), np.nan, np.float32)
     if pa.types.is_boolean(kind):
         column = column.cast(pa.uint8())
-    elif pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
+    elif (
+        pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+    ):
         return _numbers_of_text(column)
     elif not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)):
         return np.full(len(column), np.nan, np.float32)
@@ -106,10 +122,11 @@ def numbers(column: pa.ChunkedArray | pa.Array) -> np.ndarray:
 
 
 def typed_ids(column: pa.ChunkedArray | pa.Array) -> pa.ChunkedArray:
-    """Return ids as a dictionary of int64 where each is the usual decimal text of one, else of strings.
+    """Return ids as a dictionary of int64 where each is the usual decimal text of one, else of
+    strings.
 
-    ``"007"`` and ``"+7"`` are no such texts: one of them makes the whole column strings, so that no id is ever changed.
-    """
+    ``"007"`` and ``"+7"`` are no such texts: one of them makes the whole column strings, so that no
+    id is ever changed."""
     column = column if isinstance(column, pa.ChunkedArray) else pa.chunked_array([column])
     if pa.types.is_integer(column.type):
         return column.cast(pa.int64())
@@ -118,10 +135,13 @@ def typed_ids(column: pa.ChunkedArray | pa.Array) -> pa.ChunkedArray:
     column = column.unify_dictionaries()
     if column.num_chunks == 0:
         return column
-    # Arrow keeps a dictionary per chunk, all the same after unification; they have to stay one object.
+    # Arrow keeps a dictionary per chunk, all the same after unification; they have to stay one
+    # object.
     words = column.chunk(0).dictionary
     ids = canonical(words)
-    return pa.chunked_array([pa.DictionaryArray.from_arrays(_narrow(chunk.indices), ids) for chunk in column.chunks])
+    return pa.chunked_array(
+        [pa.DictionaryArray.from_arrays(_narrow(chunk.indices), ids) for chunk in column.chunks]
+    )
 
 
 def _narrow(indices: pa.Array) -> pa.Array:
@@ -144,7 +164,8 @@ def canonical(words: pa.Array) -> pa.Array:
 
 
 def id_column(column: pa.ChunkedArray | pa.Array, source: str, what: str) -> pa.ChunkedArray:
-    """Return a typed column (of a frame, a Parquet file ...) as one that `assemble` takes: integers or strings.
+    """Return a typed column (of a frame, a Parquet file ...) as one that `assemble` takes: integers
+    or strings.
 
     Raises
     ------
@@ -169,15 +190,24 @@ def id_column(column: pa.ChunkedArray | pa.Array, source: str, what: str) -> pa.
         return column.cast(pa.string())
     if pa.types.is_floating(kind):
         whole = np.asarray(column.fill_null(0.0), np.float64)
-        if np.isfinite(whole).all() and (whole == np.floor(whole)).all() and np.abs(whole).max(initial=0) <= 2**53:
+        if (
+            np.isfinite(whole).all()
+            and (whole == np.floor(whole)).all()
+            and np.abs(whole).max(initial=0) <= 2**53
+        ):
             # A column of integers with gaps is floats in some frames; the gaps stay missing.
-            return pa.chunked_array([pa.array(whole.astype(np.int64), mask=np.asarray(column.is_null()))])
+            return pa.chunked_array(
+                [pa.array(whole.astype(np.int64), mask=np.asarray(column.is_null()))]
+            )
     if pa.types.is_fixed_size_binary(kind) or pa.types.is_binary(kind):
         try:
             return column.cast(pa.string())
         except pa.ArrowInvalid:
             pass
-    raise DataError(f"the {what} column holds {kind}, and ids must be integers or strings; convert it first.", source=source)
+    raise DataError(
+        f"the {what} column holds {kind}, and ids must be integers or strings; convert it first.",
+        source=source,
+    )
 
 
 def _missing_ids(column: pa.ChunkedArray) -> np.ndarray:
@@ -190,11 +220,15 @@ def _missing_ids(column: pa.ChunkedArray) -> np.ndarray:
         return np.flatnonzero(np.asarray(absent))
     found, start = [], 0
     for chunk in column.chunks:
-        empty = np.flatnonzero(np.asarray(pc.equal(chunk.dictionary.cast(pa.string()), "").fill_null(True)))
+        empty = np.flatnonzero(
+            np.asarray(pc.equal(chunk.dictionary.cast(pa.string()), "").fill_null(True))
+        )
         if chunk.null_count:
             found.append(start + np.flatnonzero(np.asarray(chunk.is_null())))
         if empty.size:
-            found.append(start + np.flatnonzero(np.isin(np.asarray(chunk.indices.fill_null(-1)), empty)))
+            found.append(
+                start + np.flatnonzero(np.isin(np.asarray(chunk.indices.fill_null(-1)), empty))
+            )
         start += len(chunk)
     return np.unique(np.concatenate(found)) if found else np.zeros(0, np.int64)
 
@@ -202,7 +236,9 @@ def _missing_ids(column: pa.ChunkedArray) -> np.ndarray:
 def _numbers_of_text(column: pa.ChunkedArray | pa.Array) -> np.ndarray:
     coded = pc.dictionary_encode(column)
     coded = coded.combine_chunks() if isinstance(coded, pa.ChunkedArray) else coded
-    table = np.array([_number(text) for text in coded.dictionary.to_pylist()] + [np.nan], np.float64)
+    table = np.array(
+        [_number(text) for text in coded.dictionary.to_pylist()] + [np.nan], np.float64
+    )
     codes = np.asarray(coded.indices.fill_null(len(table) - 1))
     with np.errstate(over="ignore"):
         return table.astype(np.float32)[codes]
@@ -221,17 +257,25 @@ def _checked_times(raw: Raw, options: Options, faults: list[tuple[str, np.ndarra
     unread = np.flatnonzero(times == clock.MISSING)
     if len(unread) == len(times) and options.on_bad == "error":
         raise DataError(
-            f"no time in {_name(raw, 'time')} can be read (seconds, ISO 8601 or a dated text); give another column with time=, "
-            "or leave times out with time=False:",
+            f"no time in {_name(raw, 'time')} can be read (seconds, ISO 8601 or a dated text); give"
+            " another column with time=, or leave times out with time=False:",
             source=raw.source,
             rows=raw.locate(unread[:5]),
             total=len(unread),
         )
-    _fault(faults, f"no time in {_name(raw, 'time')} that can be read (seconds, ISO 8601 or a dated text)", unread)
+    _fault(
+        faults,
+        f"no time in {_name(raw, 'time')} that can be read (seconds, ISO 8601 or a dated text)",
+        unread,
+    )
     if raw.bare_times:
         unit, odd = clock.unit_of(times, clock.checked_unit(options.time_unit, raw.source))
         if odd.size:
-            _fault(faults, f"a time of another unit than the {_UNITS[unit]} of the others (give time_unit=)", odd)
+            _fault(
+                faults,
+                f"a time of another unit than the {_UNITS[unit]} of the others (give time_unit=)",
+                odd,
+            )
         if unit != "s":
             raw.notes.append(f"times are {_UNITS[unit]}; converted to seconds")
             times = clock.to_seconds(times, unit)
@@ -243,8 +287,8 @@ def _checked_times(raw: Raw, options: Options, faults: list[tuple[str, np.ndarra
         latest = clock.spoken(float(times[late].max(initial=0)))
         _fault(
             faults,
-            f"a time in the future (as late as {latest}; now is {clock.spoken(options.now)}; check the unit, "
-            "or give now= if the clock is right)",
+            f"a time in the future (as late as {latest}; now is {clock.spoken(options.now)}; check"
+            " the unit, or give now= if the clock is right)",
             np.flatnonzero(late),
         )
     return times
@@ -258,7 +302,9 @@ def _fault(faults: list[tuple[str, np.ndarray]], what: str, rows: np.ndarray) ->
         faults.append((what, rows))
 
 
-def _refuse_or_drop(raw: Raw, options: Options, faults: Sequence[tuple[str, np.ndarray]]) -> np.ndarray | None:
+def _refuse_or_drop(
+    raw: Raw, options: Options, faults: Sequence[tuple[str, np.ndarray]]
+) -> np.ndarray | None:
     if not faults:
         return None
     if options.on_bad == "error":
@@ -275,7 +321,9 @@ def _refuse_or_drop(raw: Raw, options: Options, faults: Sequence[tuple[str, np.n
         keep[rows] = False
         line = raw.locate(rows[:1])
         at = f" (the first on line {line[0][0]:,})" if line else ""
-        raw.notes.append(f"skipped {len(rows):,} {'row' if len(rows) == 1 else 'rows'} with {what}{at}")
+        raw.notes.append(
+            f"skipped {len(rows):,} {'row' if len(rows) == 1 else 'rows'} with {what}{at}"
+        )
     if not keep.any():
         raise DataError(f"no row is left: all of them have {faults[0][0]}.", source=raw.source)
     # Masked values would warn when they are cast; they go with their rows.

@@ -1,4 +1,6 @@
-"""Book-Crossing: the original semicolon files of 2004, and the cleaned subset of CaseRecommender."""
+"""Book-Crossing: the original semicolon files of 2004, and the cleaned subset of
+CaseRecommender.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,17 @@ from cofactor.data.readers.layout import Layout, delimited_events, text_table, t
 from cofactor.data.readers.places import Entry, Place
 from cofactor.data.readers.sniff import lines_of
 
-_BOOK = ("item_id", "isbn", "title", "author", "year", "publisher", "image_small", "image_medium", "image_large")
+_BOOK = (
+    "item_id",
+    "isbn",
+    "title",
+    "author",
+    "year",
+    "publisher",
+    "image_small",
+    "image_medium",
+    "image_large",
+)
 # An entity that lost its semicolon to a tab: "&amp<tab> Company".
 _CUT_ENTITY = re.compile(r"&(#\d+|#x[0-9a-f]+|[a-z]+\d*)$", re.IGNORECASE)
 
@@ -24,13 +36,21 @@ _CUT_ENTITY = re.compile(r"&(#\d+|#x[0-9a-f]+|[a-z]+\d*)$", re.IGNORECASE)
 def read_original(place: Place, options: Options) -> Events:
     """Read the files of 2004: explicit ratings 1..10, and 0 for a book that was only accessed.
 
-    Zeros are no ratings: ``value=False`` keeps all rows as implicit feedback; otherwise the rows with 0 are left out.
-    """
-    writing: dict[str, Any] = {"delimiter": ";", "encoding": "latin-1", "escape": "\\", "quote": True}
+    Zeros are no ratings: ``value=False`` keeps all rows as implicit feedback; otherwise the rows
+    with 0 are left out."""
+    writing: dict[str, Any] = {
+        "delimiter": ";",
+        "encoding": "latin-1",
+        "escape": "\\",
+        "quote": True,
+    }
     events = delimited_events(place.get("BX-Book-Ratings.csv"), options, **writing)
     if events.values is not None and (events.values == 0).any():
         zeros = int((events.values == 0).sum())
-        events = events.where(events.values != 0, f"left out {zeros:,} rows of value 0, which are accesses and no ratings")
+        events = events.where(
+            events.values != 0,
+            f"left out {zeros:,} rows of value 0, which are accesses and no ratings",
+        )
     notes: list[str] = []
     books = users = None
     if (entry := place.find("BX-Books.csv")) is not None:
@@ -46,21 +66,28 @@ def read_original(place: Place, options: Options) -> Events:
 
 def read_ratings(place: Place, options: Options) -> Events:
     """Read the explicit ratings 1..10 of the cleaned subset."""
-    return _with_tables(place, delimited_events(place.get("book_ratings.dat"), options, delimiter="\t", header=True))
+    return _with_tables(
+        place, delimited_events(place.get("book_ratings.dat"), options, delimiter="\t", header=True)
+    )
 
 
 def read_history(place: Place, options: Options) -> Events:
-    """Read the accesses of the cleaned subset, of which the ratings are a part: implicit feedback without values."""
+    """Read the accesses of the cleaned subset, of which the ratings are a part: implicit
+    feedback without values.
+    """
     options = replace(options, value=False if options.value is None else options.value)
-    return _with_tables(place, delimited_events(place.get("book_history.dat"), options, delimiter="\t", header=True))
+    return _with_tables(
+        place, delimited_events(place.get("book_history.dat"), options, delimiter="\t", header=True)
+    )
 
 
 def read_books(entry: Entry) -> tuple[pa.Table, int]:
     """Read the subset's books, and how many of its rows had to be mended.
 
-    Semicolons stand as tabs in the published file, so that a title with ``&amp;`` has a field too many. A field that ends
-    in an HTML entity without its semicolon is joined with the next one; fields that are still too many are semicolons
-    within a title. Entities are then read as the characters they stand for. The tab that ends each line is dropped.
+    Semicolons stand as tabs in the published file, so that a title with ``&amp;`` has a field too
+    many. A field that ends in an HTML entity without its semicolon is joined with the next one;
+    fields that are still too many are semicolons within a title. Entities are then read as the
+    characters they stand for. The tab that ends each line is dropped.
 
     Raises
     ------
@@ -78,7 +105,9 @@ def read_books(entry: Entry) -> tuple[pa.Table, int]:
             beyond.append((number, line))
         rows.append([html.unescape(field) for field in fields])
     if beyond:
-        raise DataError(f"{len(beyond)} rows have not {len(_BOOK)} fields:", source=entry.shown, rows=beyond)
+        raise DataError(
+            f"{len(beyond)} rows have not {len(_BOOK)} fields:", source=entry.shown, rows=beyond
+        )
     columns = dict(zip(_BOOK, zip(*rows, strict=True), strict=True))
     years = [int(y) if y.isdigit() and int(y) else None for y in columns.pop("year")]
     table = pa.table({name: pa.array(column, pa.string()) for name, column in columns.items()})
@@ -95,13 +124,19 @@ def _rejoined(fields: list[str]) -> list[str]:
             whole.append(field)
     # What is left over are semicolons within titles; the seven fields after the title have none.
     extra = len(whole) - len(_BOOK)
-    return whole if extra <= 0 else [*whole[:2], ";".join(whole[2 : 3 + extra]), *whole[3 + extra :]]
+    return (
+        whole if extra <= 0 else [*whole[:2], ";".join(whole[2 : 3 + extra]), *whole[3 + extra :]]
+    )
 
 
 def _with_tables(place: Place, events: Events) -> Events:
     books, mended = read_books(place.get("items_info.dat"))
     people, more = text_table(
-        place.get("users_info.dat"), ["user_id", "location", "age", "nothing"], id_column="user_id", delimiter="\t", header=True
+        place.get("users_info.dat"),
+        ["user_id", "location", "age", "nothing"],
+        id_column="user_id",
+        delimiter="\t",
+        header=True,
     )
     return replace(events, item_table=books, user_table=people.drop_columns(["nothing"])).noted(
         f"{mended:,} rows of items_info.dat, cut at semicolons, were rejoined", *more
@@ -109,12 +144,20 @@ def _with_tables(place: Place, events: Events) -> Events:
 
 
 _BOOK_NAMES = {
-    "ISBN": "item_id", "Book-Title": "title", "Book-Author": "author", "Year-Of-Publication": "year", "Publisher": "publisher",
-    "Image-URL-S": "image_small", "Image-URL-M": "image_medium", "Image-URL-L": "image_large",
-}  # fmt: skip
+    "ISBN": "item_id",
+    "Book-Title": "title",
+    "Book-Author": "author",
+    "Year-Of-Publication": "year",
+    "Publisher": "publisher",
+    "Image-URL-S": "image_small",
+    "Image-URL-M": "image_medium",
+    "Image-URL-L": "image_large",
+}
 
 LAYOUTS = (
-    Layout("Book-Crossing", lambda place: place.find("BX-Book-Ratings.csv") is not None, read_original),
+    Layout(
+        "Book-Crossing", lambda place: place.find("BX-Book-Ratings.csv") is not None, read_original
+    ),
     Layout(
         "Book-Crossing, cleaned subset",
         lambda place: bool(place.find("book_ratings.dat") and place.find("items_info.dat")),

@@ -1,4 +1,6 @@
-"""CiteULike-a: who kept which article, the articles' tags and citations, and DropoutNet's warm and cold splits."""
+"""CiteULike-a: who kept which article, the articles' tags and citations, and DropoutNet's warm
+and cold splits.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,9 @@ FOLDS = ("cold", "warm")
 
 
 def read_citeulike(place: Place, options: Options) -> Events:
-    """Read ``users.dat`` (ids from 0), with each article's tags as a list of words, and its ``citations`` as a list of articles."""
+    """Read ``users.dat`` (ids from 0), with each article's tags as a list of words, and its
+    ``citations`` as a list of articles.
+    """
     entry = place.get("users.dat")
     items, lengths = counted_lists(entry)
     raw = Raw(
@@ -38,28 +42,48 @@ def read_citeulike(place: Place, options: Options) -> Events:
 
 
 def read_split(place: Place, fold: str, options: Options) -> Split:
-    """Read DropoutNet's split: ``cold`` holds out 3,396 articles with all their readers, ``warm`` a sixth of the pairs.
+    """Read DropoutNet's split: ``cold`` holds out 3,396 articles with all their readers, ``warm`` a
+    sixth of the pairs.
 
-    Its files number users and articles from 1; here they are numbered from 0 as in ``users.dat``. The test ranks the
-    articles that the split lists for it.
-    """
+    Its files number users and articles from 1; here they are numbered from 0 as in ``users.dat``.
+    The test ranks the articles that the split lists for it."""
     whole = read_citeulike(place, options)
     folder = f"dropoutnet-split/{fold}/"
     files = [place.get(folder + name) for name in ("train.csv", "test.csv")]
-    events = [_from_zero(delimited_events(entry, replace(options, value=False), delimiter=",", header=False)) for entry in files]
+    events = [
+        _from_zero(
+            delimited_events(entry, replace(options, value=False), delimiter=",", header=False)
+        )
+        for entry in files
+    ]
     listed = np.array(place.get(folder + "test_item_ids.csv").read().split(), np.int64) - 1
     users = IdMap.of(whole.users)
-    items = IdMap.of(pa.array(np.arange(whole.item_table.num_rows))) if whole.item_table is not None else IdMap.of(whole.items)
+    items = (
+        IdMap.of(pa.array(np.arange(whole.item_table.num_rows)))
+        if whole.item_table is not None
+        else IdMap.of(whole.items)
+    )
     events[0] = replace(events[0], item_table=whole.item_table)
     train, truth = parts(events, users=users, items=items)
     rows = np.sort(items.rows(pa.array(listed), what="item"))
     part = Part(truth, train, candidates=None if len(rows) == len(items) else rows.astype(np.int32))
-    kind = "3,396 articles that training has never seen" if fold == "cold" else "pairs of articles that training knows"
-    return Split(train, part, None, f"DropoutNet's {fold} split of CiteULike-a: {kind} for test, ranked among the listed ones")
+    kind = (
+        "3,396 articles that training has never seen"
+        if fold == "cold"
+        else "pairs of articles that training knows"
+    )
+    return Split(
+        train,
+        part,
+        None,
+        f"DropoutNet's {fold} split of CiteULike-a: {kind} for test, ranked among the listed ones",
+    )
 
 
 def counted_lists(entry: Entry) -> tuple[pa.Array, np.ndarray]:
-    """Return the members of all lines ``count member member ...``, and the counts, int64 [n_lines]."""
+    """Return the members of all lines ``count member member ...``, and the counts, int64
+    [n_lines].
+    """
     words, lengths = token_lists(entry)
     starts = np.cumsum(lengths) - lengths
     is_count = np.zeros(len(words), bool)
@@ -78,22 +102,32 @@ def counted_lists(entry: Entry) -> tuple[pa.Array, np.ndarray]:
 
 
 def _articles(place: Place) -> pa.Table | None:
-    """What is known of each article: its tags, and the articles that it cites or that cite it, itself among them.
+    """What is known of each article: its tags, and the articles that it cites or that cite it,
+    itself among them.
 
-    The file has each citation in both directions. An article stands in its own list so that one that is cited and one that
-    cites it have a member in common.
-    """
-    entry, names, cited = (place.find(name) for name in ("item-tag.dat", "tags.dat", "citations.dat"))
+    The file has each citation in both directions. An article stands in its own list so that one
+    that is cited and one that cites it have a member in common."""
+    entry, names, cited = (
+        place.find(name) for name in ("item-tag.dat", "tags.dat", "citations.dat")
+    )
     if entry is None or names is None:
         return None
     tags, counts = counted_lists(entry)
     words = pa.array(lines_of(names.read().decode("utf-8").rstrip("\n")), pa.string())
-    columns = {"item_id": pa.array(np.arange(len(counts))), "tags": _lists(words.take(tags), counts)}
+    columns = {
+        "item_id": pa.array(np.arange(len(counts))),
+        "tags": _lists(words.take(tags), counts),
+    }
     if cited is not None:
         others, lengths = counted_lists(cited)
         if len(lengths) != len(counts):
-            raise DataError(f"{len(lengths)} articles, but {len(counts)} in {entry.shown}", source=cited.shown)
-        rows, cites = np.repeat(np.arange(len(lengths)), lengths), np.asarray(others.cast(pa.int64()))
+            raise DataError(
+                f"{len(lengths)} articles, but {len(counts)} in {entry.shown}", source=cited.shown
+            )
+        rows, cites = (
+            np.repeat(np.arange(len(lengths)), lengths),
+            np.asarray(others.cast(pa.int64())),
+        )
         kept = rows != cites
         counts = np.bincount(rows[kept], minlength=len(lengths))
         # Every article's own number goes after its last citation.
@@ -104,12 +138,22 @@ def _articles(place: Place) -> pa.Table | None:
 
 def _lists(members: pa.Array, counts: np.ndarray) -> pa.Array:
     """One list after the other, of so many members each."""
-    return pa.ListArray.from_arrays(pa.array(np.concatenate(([0], np.cumsum(counts))).astype(np.int32)), members)
+    return pa.ListArray.from_arrays(
+        pa.array(np.concatenate(([0], np.cumsum(counts))).astype(np.int32)), members
+    )
 
 
 def _from_zero(events: Events) -> Events:
-    users, items = (np.asarray(column.cast(pa.int64())) - 1 for column in (events.users, events.items))
+    users, items = (
+        np.asarray(column.cast(pa.int64())) - 1 for column in (events.users, events.items)
+    )
     return replace(events, users=pa.chunked_array([users]), items=pa.chunked_array([items]))
 
 
-LAYOUTS = (Layout("CiteULike", lambda place: bool(place.find("users.dat") and place.find("item-tag.dat")), read_citeulike),)
+LAYOUTS = (
+    Layout(
+        "CiteULike",
+        lambda place: bool(place.find("users.dat") and place.find("item-tag.dat")),
+        read_citeulike,
+    ),
+)

@@ -1,4 +1,6 @@
-"""Which column is the user, the item, the value, the time: found by the usual names, or as the caller says."""
+"""Which column is the user, the item, the value, the time: found by the usual names, or as the
+caller says.
+"""
 
 from __future__ import annotations
 
@@ -13,23 +15,102 @@ from cofactor.base.progress import SILENT, Progress
 # Folded names (letters and digits only), the preferred ones first.
 USUAL: Mapping[str, tuple[str, ...]] = {
     "user": (
-        "userid", "user", "uid", "reviewerid", "visitorid", "customerid", "customer", "memberid", "member", "accountid",
-        "personid", "profileid", "readerid", "reader", "viewerid", "subscriberid", "username", "sessionid", "session", "users",
+        "userid",
+        "user",
+        "uid",
+        "reviewerid",
+        "visitorid",
+        "customerid",
+        "customer",
+        "memberid",
+        "member",
+        "accountid",
+        "personid",
+        "profileid",
+        "readerid",
+        "reader",
+        "viewerid",
+        "subscriberid",
+        "username",
+        "sessionid",
+        "session",
+        "users",
     ),
     "item": (
-        "itemid", "item", "iid", "movieid", "bookid", "parentasin", "asin", "isbn", "productid", "product", "articleid",
-        "article", "songid", "trackid", "artistid", "videoid", "newsid", "contentid", "businessid", "gameid", "animeid",
-        "locationid", "venueid", "poiid", "recipeid", "beerid", "sku", "movie", "book", "song", "track", "artist", "items",
+        "itemid",
+        "item",
+        "iid",
+        "movieid",
+        "bookid",
+        "parentasin",
+        "asin",
+        "isbn",
+        "productid",
+        "product",
+        "articleid",
+        "article",
+        "songid",
+        "trackid",
+        "artistid",
+        "videoid",
+        "newsid",
+        "contentid",
+        "businessid",
+        "gameid",
+        "animeid",
+        "locationid",
+        "venueid",
+        "poiid",
+        "recipeid",
+        "beerid",
+        "sku",
+        "movie",
+        "book",
+        "song",
+        "track",
+        "artist",
+        "items",
     ),
     "value": (
-        "rating", "overall", "score", "stars", "bookrating", "starrating", "ratingvalue", "userrating", "ratings", "value",
-        "count", "weight", "plays", "playcount", "listens", "listencount", "frequency", "quantity", "preference", "accessed",
+        "rating",
+        "overall",
+        "score",
+        "stars",
+        "bookrating",
+        "starrating",
+        "ratingvalue",
+        "userrating",
+        "ratings",
+        "value",
+        "count",
+        "weight",
+        "plays",
+        "playcount",
+        "listens",
+        "listencount",
+        "frequency",
+        "quantity",
+        "preference",
+        "accessed",
     ),
     "time": (
-        "timestamp", "time", "ts", "unixreviewtime", "unixtime", "eventtime", "datetime", "date", "dateadded", "createdat",
-        "ratedat", "watchedat", "reviewtime", "dateupdated", "readat",
+        "timestamp",
+        "time",
+        "ts",
+        "unixreviewtime",
+        "unixtime",
+        "eventtime",
+        "datetime",
+        "date",
+        "dateadded",
+        "createdat",
+        "ratedat",
+        "watchedat",
+        "reviewtime",
+        "dateupdated",
+        "readat",
     ),
-}  # fmt: skip
+}
 ROLES = tuple(USUAL)
 
 
@@ -40,8 +121,8 @@ class Options:
     Parameters
     ----------
     user, item, value, time
-        A column's name or position from 0; None to find it by the usual names; for ``value`` and ``time`` False to leave
-        them out.
+        A column's name or position from 0; None to find it by the usual names; for ``value`` and
+        ``time`` False to leave them out.
     delimiter, header, encoding, quote, escape
         How delimited text is written; None to find out.
     on_bad
@@ -68,11 +149,15 @@ class Options:
 
 
 def folded(name: str) -> str:
-    """Return a column's name as letters and digits only; ``user_id:token`` (typed headers) loses its type."""
+    """Return a column's name as letters and digits only; ``user_id:token`` (typed headers) loses
+    its type.
+    """
     return re.sub(r"[\W_]+", "", name.split(":")[0].casefold())
 
 
-def find_roles(names: Sequence[str], options: Options, source: str, *, headed: bool = True) -> dict[str, str]:
+def find_roles(
+    names: Sequence[str], options: Options, source: str, *, headed: bool = True
+) -> dict[str, str]:
     """Return the column of each role that the data has.
 
     Parameters
@@ -84,7 +169,8 @@ def find_roles(names: Sequence[str], options: Options, source: str, *, headed: b
     source
         For messages.
     headed
-        Whether the names come from the data; otherwise the columns are taken in the order user, item, value, time.
+        Whether the names come from the data; otherwise the columns are taken in the order user,
+        item, value, time.
 
     Raises
     ------
@@ -95,7 +181,11 @@ def find_roles(names: Sequence[str], options: Options, source: str, *, headed: b
     """
     given = {role: getattr(options, role) for role in ROLES}
     # By identity: the positions 0 and 1 equal False and True.
-    named = {role: asked for role, asked in given.items() if asked is not None and not isinstance(asked, bool)}
+    named = {
+        role: asked
+        for role, asked in given.items()
+        if asked is not None and not isinstance(asked, bool)
+    }
     roles = {role: _given(names, asked, role, source) for role, asked in named.items()}
     taken = set(roles.values())
     if len(taken) < len(roles):
@@ -116,7 +206,9 @@ def find_roles(names: Sequence[str], options: Options, source: str, *, headed: b
     for role in ("user", "item"):
         if role not in roles:
             raise DataError(_missing(role, names), source=source)
-    if (given["value"] is True and "value" not in roles) or (given["time"] is True and "time" not in roles):
+    if (given["value"] is True and "value" not in roles) or (
+        given["time"] is True and "time" not in roles
+    ):
         raise DataError(_missing("value" if "value" not in roles else "time", names), source=source)
     return {role: roles[role] for role in ROLES if role in roles}
 
@@ -141,7 +233,10 @@ def refuse_repeated(names: Sequence[str], source: str) -> None:
 def _given(names: Sequence[str], asked: object, role: str, source: str) -> str:
     if isinstance(asked, int):
         if not 0 <= asked < len(names):
-            raise ArgumentError(f"{role}={asked} is no column of {source}: positions run from 0 to {len(names) - 1}.")
+            raise ArgumentError(
+                f"{role}={asked} is no column of {source}: positions run from 0 to"
+                f" {len(names) - 1}."
+            )
         return names[asked]
     if asked not in names:
         raise unknown_name(f"column of {source}", asked, names)
@@ -157,5 +252,6 @@ def _missing(role: str, names: Sequence[str]) -> str:
     close = [name for usual in USUAL[role][:6] for name in nearest(usual, names, 1)]
     hint = f"perhaps {role}={close[0]!r}?" if close else f"give it as {role}=NAME."
     return (
-        f"no column is named like {'an' if role == 'item' else 'a'} {role}'s; the columns are {', '.join(map(repr, names))}: {hint}"
+        f"no column is named like {'an' if role == 'item' else 'a'} {role}'s; the columns are"
+        f" {', '.join(map(repr, names))}: {hint}"
     )

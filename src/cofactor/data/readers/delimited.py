@@ -1,8 +1,9 @@
-"""Delimited text of any writing: csv, tsv, dat, txt; gzipped or in a zip. In blocks, on all cores, by Arrow.
+"""Delimited text of any writing: csv, tsv, dat, txt; gzipped or in a zip. In blocks, on all cores,
+by Arrow.
 
-A block is some megabytes that end with a line. Ids become dictionaries of texts at once (so that no zero in
-front of an id is ever lost), and only the columns that are used are converted; what stays in memory is 4 bytes an id.
-"""
+A block is some megabytes that end with a line. Ids become dictionaries of texts at once (so that no
+zero in front of an id is ever lost), and only the columns that are used are converted; what stays
+in memory is 4 bytes an id."""
 
 from __future__ import annotations
 
@@ -36,7 +37,8 @@ def read_delimited(entry: Entry, options: Options) -> Raw:
     Raises
     ------
     DataError
-        For an empty file, a header alone, missing columns, and lines of another shape (unless they are to be skipped).
+        For an empty file, a header alone, missing columns, and lines of another shape (unless they
+        are to be skipped).
     """
     dialect = dialect_of(entry, options)
     roles = find_roles(dialect.names, options, entry.shown, headed=dialect.headed)
@@ -44,7 +46,9 @@ def read_delimited(entry: Entry, options: Options) -> Raw:
         return _read(entry, options, dialect, roles)
     except _NotUtf8 as stop:
         if options.encoding is not None:
-            raise DataError(f"the file isn't {options.encoding}: {stop}.", source=entry.shown) from None
+            raise DataError(
+                f"the file isn't {options.encoding}: {stop}.", source=entry.shown
+            ) from None
         raw = _read(entry, options, replace(dialect, encoding="iso8859-1"), roles)
         raw.notes.append("not UTF-8, so read as Latin-1; give encoding= if it is another")
         return raw
@@ -77,7 +81,9 @@ def read_text_table(
     notes = []
     block = entry.read()[dialect.bom :]
     try:
-        block = _as_utf8(block, codecs.getincrementaldecoder(dialect.encoding)(), dialect.encoding, final=True)
+        block = _as_utf8(
+            block, codecs.getincrementaldecoder(dialect.encoding)(), dialect.encoding, final=True
+        )
     except _NotUtf8:
         block = block.decode("latin-1").encode()
         notes.append(f"{entry.name}: not UTF-8, so read as Latin-1")
@@ -131,7 +137,9 @@ class _Kept:
         self.users += table.column(self.roles["user"]).chunks
         self.items += table.column(self.roles["item"]).chunks
         if "value" in self.roles:
-            self.values = _grown(self.values, self.n_rows, numbers(table.column(self.roles["value"])))
+            self.values = _grown(
+                self.values, self.n_rows, numbers(table.column(self.roles["value"]))
+            )
         if "time" in self.roles:
             found, bare = clock.seconds(table.column(self.roles["time"]))
             self.times = _grown(self.times, self.n_rows, found)
@@ -143,14 +151,21 @@ class _Kept:
             return
         dialect = self.dialect
         if options.on_bad == "skip":
-            notes.append(f"skipped {self.n_malformed:,} lines that have not {len(dialect.names)} fields")
+            notes.append(
+                f"skipped {self.n_malformed:,} lines that have not {len(dialect.names)} fields"
+            )
             return
-        other = next((d for d in DELIMITERS if d != dialect.delimiter and d in self.malformed[0]), None)
-        mixed = f" ({SPOKEN.get(other, repr(other))} stands there: mixed delimiters)" if other else ""
+        other = next(
+            (d for d in DELIMITERS if d != dialect.delimiter and d in self.malformed[0]), None
+        )
+        mixed = (
+            f" ({SPOKEN.get(other, repr(other))} stands there: mixed delimiters)" if other else ""
+        )
         plural = "line has" if self.n_malformed == 1 else "lines have"
         raise DataError(
-            f"{self.n_malformed:,} {plural} not the {len(dialect.names)} fields of the first, split at {dialect.spoken}{mixed}; "
-            "mend them, give delimiter=, or drop them with on_bad='skip':",
+            f"{self.n_malformed:,} {plural} not the {len(dialect.names)} fields of the first, split"
+            f" at {dialect.spoken}{mixed}; mend them, give delimiter=, or drop them with"
+            " on_bad='skip':",
             source=entry.shown,
             rows=_malformed_lines(entry, dialect),
             total=self.n_malformed,
@@ -204,9 +219,16 @@ def _plain_raw(columns: Columns, entry: Entry, dialect: Dialect, roles: Mapping[
 
 
 def _typed(
-    block: bytes, dialect: Dialect, kept: _Kept, roles: Mapping[str, str], types: dict[str, pa.DataType], source: str
+    block: bytes,
+    dialect: Dialect,
+    kept: _Kept,
+    roles: Mapping[str, str],
+    types: dict[str, pa.DataType],
+    source: str,
 ) -> pa.Table | None:
-    """A block's columns; values or times that aren't numbers are read as text, which later blocks then are too."""
+    """A block's columns; values or times that aren't numbers are read as text, which later
+    blocks then are too.
+    """
     if not block or block.isspace():
         return None
     seen = kept.n_malformed, len(kept.malformed)
@@ -216,7 +238,11 @@ def _typed(
         except _Unconvertible as error:
             kept.n_malformed = seen[0]
             del kept.malformed[seen[1] :]
-            left = [name for role, name in roles.items() if role in ("value", "time") and types[name] != pa.string()]
+            left = [
+                name
+                for role, name in roles.items()
+                if role in ("value", "time") and types[name] != pa.string()
+            ]
             if not left:
                 raise
             types[error.column if error.column in left else left[-1]] = pa.string()
@@ -229,7 +255,12 @@ class _Unconvertible(DataError):
 
 
 def _parsed(
-    block: bytes, dialect: Dialect, kept: _Kept, columns: Sequence[str] | None, types: Mapping[str, pa.DataType], source: str
+    block: bytes,
+    dialect: Dialect,
+    kept: _Kept,
+    columns: Sequence[str] | None,
+    types: Mapping[str, pa.DataType],
+    source: str,
 ) -> pa.Table:
     delimiter = dialect.delimiter
     if len(delimiter) > 1:
@@ -259,7 +290,8 @@ def _parsed(
         if "conversion error" in text:
             raise _unconvertible(text, dialect, source) from None
         raise DataError(
-            f"the text can't be split into rows ({text}); check its quotes, or give quote=False.", source=source
+            f"the text can't be split into rows ({text}); check its quotes, or give quote=False.",
+            source=source,
         ) from None
 
 
@@ -271,7 +303,9 @@ def _unconvertible(text: str, dialect: Dialect, source: str) -> _Unconvertible:
 
 
 def _line_blocks(entry: Entry, dialect: Dialect) -> Iterator[bytes]:
-    """The file as UTF-8 blocks of some megabytes, each of which ends with a line (and not within quotes)."""
+    """The file as UTF-8 blocks of some megabytes, each of which ends with a line (and not within
+    quotes).
+    """
     decoder = codecs.getincrementaldecoder(dialect.encoding)()
     rest, skip = b"", dialect.bom
     for raw in entry.blocks(BLOCK):
@@ -287,7 +321,9 @@ def _line_blocks(entry: Entry, dialect: Dialect) -> Iterator[bytes]:
 
 
 def _as_utf8(raw: bytes, decoder: Any, encoding: str, *, final: bool = False) -> bytes:
-    if encoding == "utf-8" or (raw.isascii() and encoding.startswith(("iso8859", "cp125", "ascii"))):
+    if encoding == "utf-8" or (
+        raw.isascii() and encoding.startswith(("iso8859", "cp125", "ascii"))
+    ):
         if encoding == "utf-8" and final and raw:
             _check(raw)
         return raw
@@ -329,7 +365,8 @@ def _quotes(text: bytes, dialect: Dialect) -> int:
 
 
 def _grown(array: np.ndarray, used: int, more: np.ndarray) -> np.ndarray:
-    # Grown in place (the system moves pages instead of copying them), so that no moment holds a column twice.
+    # Grown in place (the system moves pages instead of copying them), so that no moment holds a
+    # column twice.
     if used + len(more) > len(array):
         array.resize(used + len(more), refcheck=False)
     array[used : used + len(more)] = more
@@ -362,7 +399,9 @@ def _locate(entry: Entry, dialect: Dialect, rows: np.ndarray, check: bool) -> li
     found: list[tuple[int, str]] = []
     row = -1
     for line, record in _records(entry, dialect):
-        if check and len(split(record, dialect.delimiter, dialect.quoted, dialect.escape)) != len(dialect.names):
+        if check and len(split(record, dialect.delimiter, dialect.quoted, dialect.escape)) != len(
+            dialect.names
+        ):
             continue
         row += 1
         if row in wanted:
@@ -375,7 +414,9 @@ def _locate(entry: Entry, dialect: Dialect, rows: np.ndarray, check: bool) -> li
 def _malformed_lines(entry: Entry, dialect: Dialect) -> list[tuple[int, str]]:
     found: list[tuple[int, str]] = []
     for line, record in _records(entry, dialect):
-        if len(split(record, dialect.delimiter, dialect.quoted, dialect.escape)) != len(dialect.names):
+        if len(split(record, dialect.delimiter, dialect.quoted, dialect.escape)) != len(
+            dialect.names
+        ):
             found.append((line, record))
             if len(found) == 5:
                 break

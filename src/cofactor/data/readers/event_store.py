@@ -1,9 +1,10 @@
-"""The service's event store as a source: recognised by its tables, read by their names, SQLite and PostgreSQL alike.
+"""The service's event store as a source: recognised by its tables, read by their names, SQLite and
+PostgreSQL alike.
 
-What counts: events that weren't undone, of items that are neither hidden nor deleted. Kinds of events that speak against an item
-(`AGAINST`) are left out. Values: where every event that counts has one (ratings), they are the values; otherwise events count by
-having happened, without values. ``?kinds=rating`` or ``?kinds=view:1,purchase:5`` in the URL says it otherwise.
-"""
+What counts: events that weren't undone, of items that are neither hidden nor deleted. Kinds of
+events that speak against an item (`AGAINST`) are left out. Values: where every event that counts
+has one (ratings), they are the values; otherwise events count by having happened, without values.
+``?kinds=rating`` or ``?kinds=view:1,purchase:5`` in the URL says it otherwise."""
 
 from __future__ import annotations
 
@@ -22,8 +23,9 @@ from cofactor.data.events import Events
 from cofactor.data.readers.assemble import Raw, assemble, canonical, numbers
 from cofactor.data.readers.columns import Options
 
-# Kinds that tell nothing of liking, and all that are no sign of it: left out unless they are asked for by name. The service's
-# defaults are these, so that an answer and the next training take an event the same way.
+# Kinds that tell nothing of liking, and all that are no sign of it: left out unless they are asked
+# for by name. The service's defaults are these, so that an answer and the next training take an
+# event the same way.
 SILENT = frozenset({"impression"})
 AGAINST = SILENT | {"dislike", "skip", "hide", "return"}
 TABLES = frozenset({"store_meta", "events", "items", "item_changes", "erasures", "counters"})
@@ -51,8 +53,8 @@ def read_store(fetch: Fetch, options: Options, source: str, kinds: str | None = 
     source
         For messages.
     kinds
-        Which kinds count: ``"rating,like"``, each with its own values, or ``"view:1,purchase:5"``, each with that value; None
-        for all but those of `AGAINST`.
+        Which kinds count: ``"rating,like"``, each with its own values, or ``"view:1,purchase:5"``,
+        each with that value; None for all but those of `AGAINST`.
 
     Raises
     ------
@@ -63,7 +65,10 @@ def read_store(fetch: Fetch, options: Options, source: str, kinds: str | None = 
     """
     version = int(_facts(fetch).get("schema", 0))
     if version > _SCHEMA:
-        raise DataError(f"the event store is of a later version (schema {version}); update Cofactor.", source=source)
+        raise DataError(
+            f"the event store is of a later version (schema {version}); update Cofactor.",
+            source=source,
+        )
     found = {str(kind): int(count) for batch in fetch(_KINDS) for kind, count in batch}
     weights = _weights(kinds, found, source)
     columns = _columns(fetch, set(weights), options)
@@ -73,9 +78,17 @@ def read_store(fetch: Fetch, options: Options, source: str, kinds: str | None = 
     notes = [_sentence(found, weights)]
     given = _values(codes, values, weights, kinds is not None, options, notes)
     raw = Raw(
-        users=users, items=items, values=given, times=times if options.time is not False else None, bare_times=False, source=source,
-        locate=lambda rows: [(int(row) + 1, f"{users[int(row)]}, {items[int(row)]}") for row in rows], notes=notes,
-    )  # fmt: skip
+        users=users,
+        items=items,
+        values=given,
+        times=times if options.time is not False else None,
+        bare_times=False,
+        source=source,
+        locate=lambda rows: [
+            (int(row) + 1, f"{users[int(row)]}, {items[int(row)]}") for row in rows
+        ],
+        notes=notes,
+    )
     return replace(assemble(raw, options), item_table=_catalogue(fetch))
 
 
@@ -86,7 +99,11 @@ _ITEMS = "SELECT item_id, title, text, features FROM items WHERE state = 0 ORDER
 
 
 def _facts(fetch: Fetch) -> dict[str, str]:
-    return {str(name): str(value) for batch in fetch("SELECT name, value FROM store_meta") for name, value in batch}
+    return {
+        str(name): str(value)
+        for batch in fetch("SELECT name, value FROM store_meta")
+        for name, value in batch
+    }
 
 
 def _weights(kinds: str | None, found: Mapping[str, int], source: str) -> dict[str, float | None]:
@@ -111,20 +128,33 @@ _Columns = tuple[pa.ChunkedArray, pa.ChunkedArray, pa.ChunkedArray, np.ndarray, 
 
 
 def _columns(fetch: Fetch, wanted: set[str], options: Options) -> _Columns | None:
-    """Users, items, kinds, values (NaN where there is none) and times of the events that count, in the order of arrival."""
+    """Users, items, kinds, values (NaN where there is none) and times of the events that count,
+    in the order of arrival.
+    """
     parts: list[pa.RecordBatch] = []
     with options.progress.task("reading the event store", None) as task:
         for batch in fetch(_EVENTS):
             kept = [row for row in batch if row[2] in wanted]
             task.advance(len(batch))
             if kept:
-                cells = [pa.array(cells, kind) for cells, kind in zip(zip(*kept, strict=True), _TYPES, strict=True)]
-                parts.append(pa.record_batch(cells, names=["user", "item", "kind", "value", "time"]))
+                cells = [
+                    pa.array(cells, kind)
+                    for cells, kind in zip(zip(*kept, strict=True), _TYPES, strict=True)
+                ]
+                parts.append(
+                    pa.record_batch(cells, names=["user", "item", "kind", "value", "time"])
+                )
     if not parts:
         return None
     table = pa.Table.from_batches(parts)
     values = numbers(table.column("value"))
-    return table.column("user"), table.column("item"), table.column("kind"), values, np.asarray(table.column("time"))
+    return (
+        table.column("user"),
+        table.column("item"),
+        table.column("kind"),
+        values,
+        np.asarray(table.column("time")),
+    )
 
 
 _TYPES = (pa.string(), pa.string(), pa.string(), pa.float64(), pa.int64())
@@ -145,12 +175,19 @@ def _values(
     if not asked and options.value is None:
         if missing.any() and not missing.all():
             notes.append(
-                f"{missing.sum():,} of the events have no value, so values are left out; give ?kinds=rating to read ratings "
-                "alone, or ?kinds=view:1,purchase:5 to give kinds values"
+                f"{missing.sum():,} of the events have no value, so values are left out; give"
+                " ?kinds=rating to read ratings alone, or ?kinds=view:1,purchase:5 to give kinds"
+                " values"
             )
         return None if missing.any() else own
     coded = kinds.combine_chunks().dictionary_encode()
-    table = np.array([math.nan if weights[kind] is None else weights[kind] for kind in coded.dictionary.to_pylist()], np.float64)
+    table = np.array(
+        [
+            math.nan if weights[kind] is None else weights[kind]
+            for kind in coded.dictionary.to_pylist()
+        ],
+        np.float64,
+    )
     fixed = table[np.asarray(coded.indices)]
     # A kind without a value of its own, an event without one: it happened once.
     values = np.where(np.isnan(fixed), np.where(missing, 1.0, own), fixed).astype(np.float32)
@@ -178,13 +215,21 @@ def _feature(cells: list[Any]) -> pa.Array:
         return pa.array(cells)
     except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
         # An item's feature may be a number and another's a word: then all are words.
-        words = [cell if cell is None or isinstance(cell, str) else json.dumps(cell, ensure_ascii=False) for cell in cells]
+        words = [
+            cell if cell is None or isinstance(cell, str) else json.dumps(cell, ensure_ascii=False)
+            for cell in cells
+        ]
         return pa.array(words, pa.string())
 
 
 def _sentence(found: Mapping[str, int], weights: Mapping[str, float | None]) -> str:
-    taken = ", ".join(f"{kind} ({found[kind]:,}{'' if weight is None else f', as {weight:g}'})" for kind, weight in weights.items())
-    left = ", ".join(f"{kind} ({count:,})" for kind, count in sorted(found.items()) if kind not in weights)
+    taken = ", ".join(
+        f"{kind} ({found[kind]:,}{'' if weight is None else f', as {weight:g}'})"
+        for kind, weight in weights.items()
+    )
+    left = ", ".join(
+        f"{kind} ({count:,})" for kind, count in sorted(found.items()) if kind not in weights
+    )
     return f"event store: kinds {taken}" + (f"; left out {left}" if left else "")
 
 
@@ -192,6 +237,7 @@ def _nothing(found: Mapping[str, int]) -> str:
     if not found:
         return "the event store holds no events yet."
     return (
-        f"no event of the store counts: it holds {', '.join(f'{kind} ({count:,})' for kind, count in sorted(found.items()))}, "
-        "of which none is a sign of liking an item that is shown; name kinds with ?kinds=."
+        "no event of the store counts: it holds"
+        f" {', '.join(f'{kind} ({count:,})' for kind, count in sorted(found.items()))}, of which"
+        " none is a sign of liking an item that is shown; name kinds with ?kinds=."
     )

@@ -43,7 +43,10 @@ def whole_table(source: Any, columns: Iterable[str] | None = None) -> pa.Table:
         try:
             return whole.to_arrow()
         except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
-            raise DataError(f"a column mixes types ({error}); convert it to one type first.", source="data frame") from None
+            raise DataError(
+                f"a column mixes types ({error}); convert it to one type first.",
+                source="data frame",
+            ) from None
     if hasattr(source, "__arrow_c_stream__"):
         table = pa.table(source)
         return table if columns is None else table.select(list(columns))
@@ -61,7 +64,9 @@ def read_frame(source: Any, options: Options, name: str = "data frame") -> Raw:
     return raw_of_table(table, roles, options, name)
 
 
-def raw_of_table(table: pa.Table, roles: Mapping[str, str], options: Options, source: str, *, headed: bool = True) -> Raw:
+def raw_of_table(
+    table: pa.Table, roles: Mapping[str, str], options: Options, source: str, *, headed: bool = True
+) -> Raw:
     """Return the raw columns of an Arrow table, whose types decide how they are read."""
     columns = {role: table.column(name) for role, name in roles.items()}
     found, bare = clock.seconds(columns["time"]) if "time" in columns else (None, True)
@@ -90,10 +95,17 @@ def read_tuples(source: Iterable[Any], options: Options) -> Raw:
     try:
         lengths = {len(row) for row in rows}
     except TypeError:
-        raise ArgumentError(f"rows must be tuples (user, item[, value[, time]]), not {rows[0]!r}.") from None
+        raise ArgumentError(
+            f"rows must be tuples (user, item[, value[, time]]), not {rows[0]!r}."
+        ) from None
     if isinstance(rows[0], str) or len(lengths) != 1 or not 2 <= min(lengths) <= 4:
-        odd = next((row for row in rows if isinstance(row, str) or not 2 <= len(row) <= 4), rows[-1])
-        raise DataError(f"rows must be tuples (user, item[, value[, time]]) of one length, not {odd!r}.", source="rows")
+        odd = next(
+            (row for row in rows if isinstance(row, str) or not 2 <= len(row) <= 4), rows[-1]
+        )
+        raise DataError(
+            f"rows must be tuples (user, item[, value[, time]]) of one length, not {odd!r}.",
+            source="rows",
+        )
     names = ["user", "item", "value", "time"][: min(lengths)]
     columns = {}
     for name, column in zip(names, zip(*rows, strict=True), strict=True):
@@ -103,7 +115,8 @@ def read_tuples(source: Iterable[Any], options: Options) -> Raw:
 
 
 def from_matrix(matrix: Any) -> Events:
-    """Return the stored entries of a SciPy sparse matrix of users by items; ids are the row and column numbers.
+    """Return the stored entries of a SciPy sparse matrix of users by items; ids are the row and
+    column numbers.
 
     Users and items without an entry are lost here: `Interactions.from_matrix` keeps them.
     """
@@ -112,9 +125,17 @@ def from_matrix(matrix: Any) -> Events:
     if not len(values):
         raise DataError("the matrix has no stored entries.", source="matrix")
     if not np.isfinite(values).all():
-        raise DataError(f"{int((~np.isfinite(values)).sum())} entries are NaN or infinite.", source="matrix")
+        raise DataError(
+            f"{int((~np.isfinite(values)).sum())} entries are NaN or infinite.", source="matrix"
+        )
     users, items = (pa.chunked_array([np.asarray(axis, np.int64)]) for axis in (coo.row, coo.col))
-    return Events(users, items, values, source="matrix", notes=(f"a matrix of {coo.shape[0]:,} × {coo.shape[1]:,}",))
+    return Events(
+        users,
+        items,
+        values,
+        source="matrix",
+        notes=(f"a matrix of {coo.shape[0]:,} × {coo.shape[1]:,}",),
+    )
 
 
 def _names(source: Any) -> list[str]:
@@ -144,7 +165,10 @@ def _array(column: tuple[Any, ...], name: str) -> pa.Array:
 def _refuse_kind(column: pa.ChunkedArray, name: str, wanted: str, source: str) -> None:
     kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
     if pa.types.is_nested(kind) or pa.types.is_temporal(kind) or pa.types.is_binary(kind):
-        raise DataError(f"column {name!r} holds {kind}, not {wanted}; give another column with value=.", source=source)
+        raise DataError(
+            f"column {name!r} holds {kind}, not {wanted}; give another column with value=.",
+            source=source,
+        )
 
 
 def _row_text(table: pa.Table, row: int) -> str:

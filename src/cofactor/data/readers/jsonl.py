@@ -1,4 +1,6 @@
-"""JSON lines (Amazon and Goodreads dumps, event logs), and the Python-literal lines of old Amazon metadata."""
+"""JSON lines (Amazon and Goodreads dumps, event logs), and the Python-literal lines of old
+Amazon metadata.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,8 @@ def read_jsonl(entry: Entry, options: Options) -> Raw:
     Raises
     ------
     DataError
-        If a line is no object (with its number), the file is empty, or no field is named like a user or an item.
+        If a line is no object (with its number), the file is empty, or no field is named like a
+        user or an item.
     """
     head = entry.head()
     if head.lstrip()[:1] == b"[":
@@ -57,7 +60,9 @@ def whole_table(entry: Entry) -> pa.Table:
     return pa.table({name: _column([row.get(name) for row in rows]) for name in names})
 
 
-def _fast(entry: Entry, options: Options, roles: Mapping[str, str], schema: pa.Schema) -> Raw | None:
+def _fast(
+    entry: Entry, options: Options, roles: Mapping[str, str], schema: pa.Schema
+) -> Raw | None:
     """All lines by Arrow on all cores; None if any isn't of the schema."""
     users: list[pa.Array] = []
     items: list[pa.Array] = []
@@ -68,11 +73,21 @@ def _fast(entry: Entry, options: Options, roles: Mapping[str, str], schema: pa.S
     with options.progress.task(f"reading {entry.name}", None) as task:
         for block in _blocks(entry):
             try:
-                table = pajson.read_json(pa.BufferReader(block), pajson.ReadOptions(block_size=max(len(block), 1)), parse)
+                table = pajson.read_json(
+                    pa.BufferReader(block), pajson.ReadOptions(block_size=max(len(block), 1)), parse
+                )
             except pa.ArrowInvalid:
                 return None
-            users += id_column(table.column(roles["user"]), entry.shown, "user").dictionary_encode().chunks
-            items += id_column(table.column(roles["item"]), entry.shown, "item").dictionary_encode().chunks
+            users += (
+                id_column(table.column(roles["user"]), entry.shown, "user")
+                .dictionary_encode()
+                .chunks
+            )
+            items += (
+                id_column(table.column(roles["item"]), entry.shown, "item")
+                .dictionary_encode()
+                .chunks
+            )
             if "value" in roles:
                 values.append(numbers(table.column(roles["value"])))
             if "time" in roles:
@@ -106,7 +121,10 @@ def _slow(entry: Entry, options: Options, roles: Mapping[str, str], *, literal: 
     if n_bad and options.on_bad == "error":
         plural = "line is no JSON object" if n_bad == 1 else "lines are no JSON objects"
         raise DataError(
-            f"{n_bad:,} {plural}; mend them, or drop them with on_bad='skip':", source=entry.shown, rows=bad[:5], total=n_bad
+            f"{n_bad:,} {plural}; mend them, or drop them with on_bad='skip':",
+            source=entry.shown,
+            rows=bad[:5],
+            total=n_bad,
         )
     table = pa.table({name: _column(column) for name, column in columns.items()})
     raw = raw_of_table(table, roles, options, entry.shown)
@@ -114,7 +132,9 @@ def _slow(entry: Entry, options: Options, roles: Mapping[str, str], *, literal: 
     if literal:
         raw.notes.append("lines are Python literals and no JSON; read as literals, never run")
     if n_bad:
-        raw.notes.append(f"skipped {n_bad:,} lines that are no JSON objects (the first on line {bad[0][0]:,})")
+        raw.notes.append(
+            f"skipped {n_bad:,} lines that are no JSON objects (the first on line {bad[0][0]:,})"
+        )
     return raw
 
 
@@ -132,7 +152,9 @@ def _loaded_array(entry: Entry) -> list[dict[str, Any]]:
     except ValueError as error:
         raise DataError(f"this is no JSON: {error}.", source=entry.shown) from None
     if not rows or not all(isinstance(row, dict) for row in rows):
-        raise DataError("a JSON file must hold an array of objects, or an object a line.", source=entry.shown)
+        raise DataError(
+            "a JSON file must hold an array of objects, or an object a line.", source=entry.shown
+        )
     return list(rows)
 
 
@@ -152,11 +174,17 @@ def _sample(head: bytes, entry: Entry) -> tuple[list[dict[str, Any]], bool]:
         if row is not None:
             rows.append(row)
     if not rows:
-        raise DataError("the first lines are no JSON objects:", source=entry.shown, rows=[(1, lines[0].decode("utf-8", "replace"))])
+        raise DataError(
+            "the first lines are no JSON objects:",
+            source=entry.shown,
+            rows=[(1, lines[0].decode("utf-8", "replace"))],
+        )
     return rows, literals > len(rows) // 2
 
 
-def _objects(entry: Entry, literal: bool, bad: list[tuple[int, str]] | None = None) -> Iterator[tuple[int, dict[str, Any]]]:
+def _objects(
+    entry: Entry, literal: bool, bad: list[tuple[int, str]] | None = None
+) -> Iterator[tuple[int, dict[str, Any]]]:
     line = 0
     for block in _blocks(entry):
         for text in block.split(b"\n")[: None if not block.endswith(b"\n") else -1]:
@@ -169,7 +197,11 @@ def _objects(entry: Entry, literal: bool, bad: list[tuple[int, str]] | None = No
             elif bad is not None:
                 bad.append((line, text.decode("utf-8", "replace").rstrip("\r")))
             else:
-                raise DataError("a line is no JSON object:", source=entry.shown, rows=[(line, text.decode("utf-8", "replace"))])
+                raise DataError(
+                    "a line is no JSON object:",
+                    source=entry.shown,
+                    rows=[(line, text.decode("utf-8", "replace"))],
+                )
 
 
 def _json(text: bytes) -> dict[str, Any] | None:
@@ -181,7 +213,8 @@ def _json(text: bytes) -> dict[str, Any] | None:
 
 
 def _literal(text: bytes) -> dict[str, Any] | None:
-    # Literals only: names, calls and operators are refused by the parser, so nothing of the file is ever run.
+    # Literals only: names, calls and operators are refused by the parser, so nothing of the file is
+    # ever run.
     try:
         row = ast.literal_eval(text.decode("utf-8").strip())
     except (ValueError, SyntaxError, UnicodeDecodeError, MemoryError, RecursionError):
@@ -231,7 +264,10 @@ def _kind(values: list[Any]) -> pa.DataType | None:
 def _column(values: list[Any]) -> pa.Array:
     if any(isinstance(value, dict) for value in values):
         # Free-form objects as text: a struct of all keys that ever occur would be mostly empty.
-        return pa.array([None if value is None else json.dumps(value, ensure_ascii=False) for value in values], pa.string())
+        return pa.array(
+            [None if value is None else json.dumps(value, ensure_ascii=False) for value in values],
+            pa.string(),
+        )
     try:
         return pa.array(values)
     except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
@@ -239,4 +275,6 @@ def _column(values: list[Any]) -> pa.Array:
 
 
 def _as_text(value: Any) -> str | None:
-    return value if value is None or isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return (
+        value if value is None or isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    )

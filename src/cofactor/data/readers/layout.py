@@ -1,4 +1,6 @@
-"""What the readers of known layouts share: events of a file, catalogues joined to them, parts with shared id maps."""
+"""What the readers of known layouts share: events of a file, catalogues joined to them, parts
+with shared id maps.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +42,9 @@ class Layout:
 
 
 def delimited_events(entry: Entry, options: Options, **writing: Any) -> Events:
-    """Read a delimited file whose writing is known (``delimiter=``, ``header=`` ...) but for what the caller gave."""
+    """Read a delimited file whose writing is known (``delimiter=``, ``header=`` ...) but for
+    what the caller gave.
+    """
     unset = {name: value for name, value in writing.items() if getattr(options, name) is None}
     asked = replace(options, **unset)
     return assemble(read_delimited(entry, asked), asked)
@@ -49,7 +53,9 @@ def delimited_events(entry: Entry, options: Options, **writing: Any) -> Events:
 def text_table(
     entry: Entry, names: Sequence[str] | None = None, *, id_column: str = "item_id", **writing: Any
 ) -> tuple[pa.Table, list[str]]:
-    """Read a table of items or users; its id column is typed as ids are, and comes back under ``id_column``'s name."""
+    """Read a table of items or users; its id column is typed as ids are, and comes back under
+    ``id_column``'s name.
+    """
     options = Options(**({"header": names is None} | writing))
     table, notes = read_text_table(entry, options, names=names, text=[id_column])
     place = table.column_names.index(id_column)
@@ -62,7 +68,9 @@ def typed(column: pa.ChunkedArray) -> pa.Array:
 
 
 def joined(left: pa.Table, right: pa.Table, key: str) -> pa.Table:
-    """Return ``left`` with the columns of ``right`` beside it, in the order of ``left``; null where ``right`` has none."""
+    """Return ``left`` with the columns of ``right`` beside it, in the order of ``left``; null
+    where ``right`` has none.
+    """
     found = pc.index_in(left.column(key), value_set=right.column(key).combine_chunks())
     for name in right.column_names:
         if name != key:
@@ -71,15 +79,28 @@ def joined(left: pa.Table, right: pa.Table, key: str) -> pa.Table:
 
 
 def listed(table: pa.Table, key: str, column: str) -> pa.Table:
-    """Return one line per key with the list of its distinct texts, the most frequent first, then in order of the alphabet."""
-    counted = table.select([key, column]).drop_null().group_by([key, column]).aggregate([([], "count_all")])
-    order = counted.sort_by([(key, "ascending"), ("count_all", "descending"), (column, "ascending")])
+    """Return one line per key with the list of its distinct texts, the most frequent first, then
+    in order of the alphabet.
+    """
+    counted = (
+        table.select([key, column])
+        .drop_null()
+        .group_by([key, column])
+        .aggregate([([], "count_all")])
+    )
+    order = counted.sort_by(
+        [(key, "ascending"), ("count_all", "descending"), (column, "ascending")]
+    )
     lists = order.group_by(key, use_threads=False).aggregate([(column, "list")])
     return lists.select([key, f"{column}_list"]).rename_columns([key, column])
 
 
-def words_of(column: pa.ChunkedArray, separator: str, nothing: str | None = None) -> pa.ChunkedArray:
-    """Return a column of lists of texts from one of texts with separators; ``nothing`` stands for an empty list."""
+def words_of(
+    column: pa.ChunkedArray, separator: str, nothing: str | None = None
+) -> pa.ChunkedArray:
+    """Return a column of lists of texts from one of texts with separators; ``nothing`` stands
+    for an empty list.
+    """
     lists = pc.split_pattern(column, separator)
     if nothing is None:
         return lists
@@ -88,12 +109,18 @@ def words_of(column: pa.ChunkedArray, separator: str, nothing: str | None = None
 
 def year_in(titles: pa.ChunkedArray) -> pa.Array:
     """Return the year that ends a title in brackets, int32, null where there is none."""
-    found = pc.extract_regex(pc.utf8_trim_whitespace(titles), r"\((?:\d{4}[-–])?(?P<year>\d{4})[-–]?\)$")
+    found = pc.extract_regex(
+        pc.utf8_trim_whitespace(titles), r"\((?:\d{4}[-–])?(?P<year>\d{4})[-–]?\)$"
+    )
     return pc.struct_field(found, "year").cast(pa.int32())
 
 
 def parts(
-    events: Sequence[Events], *, users: IdMap | None = None, items: IdMap | None = None, repeats: str = "last"
+    events: Sequence[Events],
+    *,
+    users: IdMap | None = None,
+    items: IdMap | None = None,
+    repeats: str = "last",
 ) -> list[Interactions]:
     """Build interactions of several parts of one data set, over id maps that all of them share.
 
@@ -109,7 +136,12 @@ def parts(
     item_table = next((part.item_table for part in events if part.item_table is not None), None)
     user_table = next((part.user_table for part in events if part.user_table is not None), None)
     return [
-        Interactions.build(replace(part, item_table=item_table, user_table=user_table), users=users, items=items, repeats=repeats)
+        Interactions.build(
+            replace(part, item_table=item_table, user_table=user_table),
+            users=users,
+            items=items,
+            repeats=repeats,
+        )
         for part in events
     ]
 
@@ -129,14 +161,21 @@ def appended(*events: Events) -> Events:
 
 
 def _chained(columns: Sequence[pa.ChunkedArray]) -> pa.ChunkedArray:
-    plain = [pc.cast(column, column.type.value_type) if pa.types.is_dictionary(column.type) else column for column in columns]
+    plain = [
+        pc.cast(column, column.type.value_type) if pa.types.is_dictionary(column.type) else column
+        for column in columns
+    ]
     if len({str(column.type) for column in plain}) > 1:
         plain = [column.cast(pa.string()) for column in plain]
-    return pa.chunked_array([chunk for column in plain for chunk in column.chunks], type=plain[0].type)
+    return pa.chunked_array(
+        [chunk for column in plain for chunk in column.chunks], type=plain[0].type
+    )
 
 
 def from_end(events: Events) -> np.ndarray:
-    """Return for each event how many events of the same user come after it in the source, int64 [n_events]."""
+    """Return for each event how many events of the same user come after it in the source, int64
+    [n_events].
+    """
     plain = _chained([events.users]).combine_chunks()
     users = np.asarray(pc.dictionary_encode(plain).indices).astype(np.int64)
     order = np.argsort(users, kind="stable")
@@ -148,21 +187,31 @@ def from_end(events: Events) -> np.ndarray:
 
 
 def leave_last_two(events: Events, what: str) -> Split:
-    """Cut sequences as SASRec does: each user's last event for test, the one before for validation, the rest for training.
+    """Cut sequences as SASRec does: each user's last event for test, the one before for validation,
+    the rest for training.
 
-    Users with fewer than three events are in training alone. The test's history is training and validation together.
-    """
+    Users with fewer than three events are in training alone. The test's history is training and
+    validation together."""
     after = from_end(events)
-    # A user's first event has all of the others after it, so a short user is told by its greatest count.
+    # A user's first event has all of the others after it, so a short user is told by its greatest
+    # count.
     plain = _chained([events.users]).combine_chunks()
     users = np.asarray(pc.dictionary_encode(plain).indices)
     long_enough = np.bincount(users)[users] >= 3
     is_test, is_valid = (after == 0) & long_enough, (after == 1) & long_enough
     users_map, items_map = IdMap.of(events.users), IdMap.of(events.items)
     train, valid, before, test = parts(
-        [events.where(~is_test & ~is_valid), events.where(is_valid), events.where(~is_test), events.where(is_test)],
+        [
+            events.where(~is_test & ~is_valid),
+            events.where(is_valid),
+            events.where(~is_test),
+            events.where(is_test),
+        ],
         users=users_map,
         items=items_map,
     )
-    sentence = f"{what}: each user's last event for test, the one before for validation, in the published order"
+    sentence = (
+        f"{what}: each user's last event for test, the one before for validation, in the published"
+        " order"
+    )
     return Split(train, Part(test, before), Part(valid, train), sentence)

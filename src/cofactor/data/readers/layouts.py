@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from cofactor.data.readers import book_crossing, citeulike, goodbooks, lists, movielens, ncf, recbole, reviews, sequences
+from cofactor.data.readers import (
+    book_crossing,
+    citeulike,
+    goodbooks,
+    lists,
+    movielens,
+    ncf,
+    recbole,
+    reviews,
+    sequences,
+)
 from cofactor.data.readers.layout import Layout
 from cofactor.data.readers.places import Place
 

@@ -19,7 +19,8 @@ from cofactor.data.split import Part, Split
 
 
 def token_lists(entry: Entry) -> tuple[pa.Array, np.ndarray]:
-    """Return the words of all lines as one Arrow array of strings, and how many each line has, int64 [n_lines].
+    """Return the words of all lines as one Arrow array of strings, and how many each line has,
+    int64 [n_lines].
 
     Raises
     ------
@@ -29,16 +30,22 @@ def token_lists(entry: Entry) -> tuple[pa.Array, np.ndarray]:
     try:
         text = entry.read().decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise DataError(f"the file isn't UTF-8: {error.reason} at byte {error.start}.", source=entry.shown) from None
+        raise DataError(
+            f"the file isn't UTF-8: {error.reason} at byte {error.start}.", source=entry.shown
+        ) from None
     lines = pa.array([line for line in lines_of(text) if line.strip()], pa.large_string())
     if not len(lines):
         raise DataError("the file is empty.", source=entry.shown)
     words = pc.utf8_split_whitespace(pc.utf8_trim_whitespace(lines))
-    return words.flatten().cast(pa.string()), np.asarray(pc.list_value_length(words)).astype(np.int64)
+    return words.flatten().cast(pa.string()), np.asarray(pc.list_value_length(words)).astype(
+        np.int64
+    )
 
 
 def read_lists(entry: Entry, options: Options) -> Events:
-    """Read a file with a line per user, the user first and then the items in their order; users without items are left out."""
+    """Read a file with a line per user, the user first and then the items in their order; users
+    without items are left out.
+    """
     words, lengths = token_lists(entry)
     starts = np.cumsum(lengths) - lengths
     is_user = np.zeros(len(words), bool)
@@ -61,11 +68,17 @@ def read_lists(entry: Entry, options: Options) -> Events:
 
 
 def read_split(place: Place, options: Options, what: str) -> Split:
-    """Read a published split of two files, ``train.txt`` and ``test.txt``, with a line per user in each."""
+    """Read a published split of two files, ``train.txt`` and ``test.txt``, with a line per user
+    in each.
+    """
     train, test = (read_lists(place.get(name), options) for name in ("train.txt", "test.txt"))
-    train = replace(train, item_table=_originals(place, "item"), user_table=_originals(place, "user"))
+    train = replace(
+        train, item_table=_originals(place, "item"), user_table=_originals(place, "user")
+    )
     fitted, truth = parts([train, test])
-    return Split(fitted, Part(truth, fitted), None, f"the published split of {what}, as its authors cut it")
+    return Split(
+        fitted, Part(truth, fitted), None, f"the published split of {what}, as its authors cut it"
+    )
 
 
 def read_both(place: Place, options: Options) -> Events:
@@ -74,7 +87,12 @@ def read_both(place: Place, options: Options) -> Events:
 
     train, test = (read_lists(place.get(name), options) for name in ("train.txt", "test.txt"))
     whole = appended(train, test)
-    whole = replace(whole, item_table=_originals(place, "item"), user_table=_originals(place, "user"), source=str(place.path))
+    whole = replace(
+        whole,
+        item_table=_originals(place, "item"),
+        user_table=_originals(place, "user"),
+        source=str(place.path),
+    )
     return whole.noted("train.txt and test.txt together; load_split gives the published split")
 
 
@@ -88,5 +106,9 @@ def _originals(place: Place, kind: str) -> pa.Table | None:
 
 
 LAYOUTS = (
-    Layout("a line per user, train and test", lambda place: bool(place.find("train.txt") and place.find("test.txt")), read_both),
+    Layout(
+        "a line per user, train and test",
+        lambda place: bool(place.find("train.txt") and place.find("test.txt")),
+        read_both,
+    ),
 )

@@ -1,4 +1,6 @@
-"""The MovieLens releases: 100K (``u.data``), 1M and 10M (``::``), and the csv ones (latest-small, 20M, 25M, 32M)."""
+"""The MovieLens releases: 100K (``u.data``), 1M and 10M (``::``), and the csv ones
+(latest-small, 20M, 25M, 32M).
+"""
 
 from __future__ import annotations
 
@@ -20,13 +22,25 @@ from cofactor.data.readers.layout import (
     text_table,
     words_of,
     year_in,
-)  # fmt: skip
+)
 from cofactor.data.readers.places import Place
 from cofactor.data.split import Part, Split
 
 FOLDS_100K = ("u1", "u2", "u3", "u4", "u5", "ua", "ub")
 FOLDS_1M = ("1", "2", "3", "4", "5")
-_EXTRA = ("item_id", "film", "year", "age_rating", "released", "genre_text", "director", "writer", "actors", "plot", "poster")
+_EXTRA = (
+    "item_id",
+    "film",
+    "year",
+    "age_rating",
+    "released",
+    "genre_text",
+    "director",
+    "writer",
+    "actors",
+    "plot",
+    "poster",
+)
 
 
 def read_100k(place: Place, options: Options) -> Events:
@@ -36,7 +50,9 @@ def read_100k(place: Place, options: Options) -> Events:
 
 
 def split_100k(place: Place, fold: str, options: Options) -> Split:
-    """Read one of the published folds of MovieLens 100K: ``u1`` to ``u5`` (80/20), ``ua``, ``ub`` (ten ratings a user)."""
+    """Read one of the published folds of MovieLens 100K: ``u1`` to ``u5`` (80/20), ``ua``,
+    ``ub`` (ten ratings a user).
+    """
     checks.choice(fold, "fold", FOLDS_100K)
     whole = read_100k(place, options)
     files = [place.get(f"{fold}.base"), place.get(f"{fold}.test")]
@@ -46,45 +62,69 @@ def split_100k(place: Place, fold: str, options: Options) -> Split:
 
 
 def read_dat(place: Place, options: Options) -> Events:
-    """Read MovieLens 1M or 10M: ``::`` between the fields; plots and people are joined where the folder has them.
+    """Read MovieLens 1M or 10M: ``::`` between the fields; plots and people are joined where the
+    folder has them.
 
-    Where the official ``ratings.dat`` is missing, ``ratings.uir.dat``, the same rows without times, is read instead.
-    """
+    Where the official ``ratings.dat`` is missing, ``ratings.uir.dat``, the same rows without times,
+    is read instead."""
     entry = place.find("ratings.dat") or place.get("ratings.uir.dat")
     events = delimited_events(entry, options, delimiter="::", header=False)
     if entry.name != "ratings.dat":
-        events = events.noted("ratings.uir.dat has no times; the order of its rows is no order in time")
+        events = events.noted(
+            "ratings.uir.dat has no times; the order of its rows is no order in time"
+        )
     return _with_dat_tables(place, events)
 
 
 def read_latest(place: Place, options: Options) -> Events:
-    """Read the complete rows of MovieLens 1M's latest fifth, where a folder has them as ``ratings.latest20pct.dat``."""
-    events = delimited_events(place.get("ratings.latest20pct.dat"), options, delimiter="::", header=False)
+    """Read the complete rows of MovieLens 1M's latest fifth, where a folder has them as
+    ``ratings.latest20pct.dat``.
+    """
+    events = delimited_events(
+        place.get("ratings.latest20pct.dat"), options, delimiter="::", header=False
+    )
     return _with_dat_tables(place, events)
 
 
 def split_1m(place: Place, fold: str, options: Options) -> Split:
-    """Read one of the five folds of MovieLens 1M that the SiReN paper published; the other four are the training part."""
+    """Read one of the five folds of MovieLens 1M that the SiReN paper published; the other four
+    are the training part.
+    """
     checks.choice(fold, "fold", FOLDS_1M)
-    folds = {name: delimited_events(place.get(f"test_1m{name}.dat"), options, delimiter=",", header=False) for name in FOLDS_1M}
+    folds = {
+        name: delimited_events(
+            place.get(f"test_1m{name}.dat"), options, delimiter=",", header=False
+        )
+        for name in FOLDS_1M
+    }
     train = appended(*[events for name, events in folds.items() if name != fold])
     whole = _with_dat_tables(place, train)
-    return _fold([train, folds[fold]], whole, f"fold {fold} of the published five of MovieLens 1M (SiReN): 80/20 by rating")
+    return _fold(
+        [train, folds[fold]],
+        whole,
+        f"fold {fold} of the published five of MovieLens 1M (SiReN): 80/20 by rating",
+    )
 
 
 def read_csv_folder(place: Place, options: Options) -> Events:
-    """Read a MovieLens release in csv files: ratings, titles with genres and year, and tags as lists."""
+    """Read a MovieLens release in csv files: ratings, titles with genres and year, and tags as
+    lists.
+    """
     events = delimited_events(place.get("ratings.csv"), options)
     table, notes = text_table(place.get("movies.csv"), id_column="movieId")
     table = table.rename_columns({"movieId": "item_id"})
-    table = table.set_column(2, "genres", words_of(table.column("genres"), "|", "(no genres listed)"))
+    table = table.set_column(
+        2, "genres", words_of(table.column("genres"), "|", "(no genres listed)")
+    )
     table = table.append_column("year", year_in(table.column("title")))
     tags = place.find("tags.csv")
     if tags is not None:
         rows, more = text_table(tags, id_column="movieId")
         notes += more
         rows = rows.rename_columns({"movieId": "item_id", "tag": "tags"})
-        rows = rows.set_column(rows.column_names.index("tags"), "tags", rows.column("tags").cast(pa.string()))
+        rows = rows.set_column(
+            rows.column_names.index("tags"), "tags", rows.column("tags").cast(pa.string())
+        )
         table = joined(table, listed(rows, "item_id", "tags"), "item_id")
     return replace(events, item_table=table).noted(*notes)
 
@@ -96,15 +136,26 @@ def _fold(events: list[Events], whole: Events, sentence: str) -> Split:
 
 
 def _with_100k_tables(place: Place, events: Events) -> Events:
-    genres, _ = text_table(place.get("u.genre"), ["genre", "number"], id_column="number", delimiter="|")
+    genres, _ = text_table(
+        place.get("u.genre"), ["genre", "number"], id_column="number", delimiter="|"
+    )
     names = genres.column("genre").to_pylist()
     columns = ["item_id", "title", "release_date", "video_release_date", "url", *names]
-    movies, notes = text_table(place.get("u.item"), columns, delimiter="|", encoding="latin-1", quote=False)
-    flags = np.stack([np.asarray(movies.column(name)).astype(bool) for name in names])  # [n_genres, n_items]
+    movies, notes = text_table(
+        place.get("u.item"), columns, delimiter="|", encoding="latin-1", quote=False
+    )
+    flags = np.stack(
+        [np.asarray(movies.column(name)).astype(bool) for name in names]
+    )  # [n_genres, n_items]
     table = movies.select(["item_id", "title", "release_date", "url"])
-    table = table.append_column("genres", _flagged(flags, names)).append_column("year", year_in(table.column("title")))
+    table = table.append_column("genres", _flagged(flags, names)).append_column(
+        "year", year_in(table.column("title"))
+    )
     users, more = text_table(
-        place.get("u.user"), ["user_id", "age", "gender", "occupation", "zip"], id_column="user_id", delimiter="|"
+        place.get("u.user"),
+        ["user_id", "age", "gender", "occupation", "zip"],
+        id_column="user_id",
+        delimiter="|",
     )
     return replace(events, item_table=table, user_table=users).noted(*notes, *more)
 
@@ -118,8 +169,12 @@ def _flagged(flags: np.ndarray, names: list[str]) -> pa.ListArray:
 
 
 def _with_dat_tables(place: Place, events: Events) -> Events:
-    table, notes = text_table(place.get("movies.dat"), ["item_id", "title", "genres"], delimiter="::", quote=False)
-    table = table.set_column(2, "genres", words_of(table.column("genres"), "|", "(no genres listed)"))
+    table, notes = text_table(
+        place.get("movies.dat"), ["item_id", "title", "genres"], delimiter="::", quote=False
+    )
+    table = table.set_column(
+        2, "genres", words_of(table.column("genres"), "|", "(no genres listed)")
+    )
     table = table.append_column("year", year_in(table.column("title")))
     extra = place.find("movies_extrainfos.dat")
     if extra is not None:
@@ -128,7 +183,9 @@ def _with_dat_tables(place: Place, events: Events) -> Events:
         table = joined(table, facts.drop_columns(["film", "year", "genre_text"]), "item_id")
     tags = place.find("tags.dat")
     if tags is not None:
-        rows, more = text_table(tags, ["user", "item_id", "tags", "time"], delimiter="::", quote=False)
+        rows, more = text_table(
+            tags, ["user", "item_id", "tags", "time"], delimiter="::", quote=False
+        )
         notes += more
         table = joined(table, listed(rows, "item_id", "tags"), "item_id")
     people = place.find("users.dat")
@@ -141,10 +198,17 @@ def _with_dat_tables(place: Place, events: Events) -> Events:
 
 
 LAYOUTS = (
-    Layout("MovieLens 100K", lambda place: bool(place.find("u.data") and place.find("u.item")), read_100k),
+    Layout(
+        "MovieLens 100K",
+        lambda place: bool(place.find("u.data") and place.find("u.item")),
+        read_100k,
+    ),
     Layout(
         "MovieLens 1M or 10M",
-        lambda place: bool((place.find("ratings.dat") or place.find("ratings.uir.dat")) and place.find("movies.dat")),
+        lambda place: bool(
+            (place.find("ratings.dat") or place.find("ratings.uir.dat"))
+            and place.find("movies.dat")
+        ),
         read_dat,
     ),
     Layout(

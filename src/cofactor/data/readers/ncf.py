@@ -21,11 +21,14 @@ _TRAINING = ("ml-1m.train.rating", "ml-1m.train.uir")
 def read_whole(place: Place, options: Options) -> Events:
     """Read all interactions of the NCF split of MovieLens 1M, those of training first."""
     train, test = _events(place, options)
-    return replace(appended(train, test), source=str(place.path)).noted("training and test together; load_split gives the split")
+    return replace(appended(train, test), source=str(place.path)).noted(
+        "training and test together; load_split gives the split"
+    )
 
 
 def read_split(place: Place, fold: str, options: Options) -> Split:
-    """Read the NCF split of MovieLens 1M: one test item a user, to be ranked among its 99 published negatives.
+    """Read the NCF split of MovieLens 1M: one test item a user, to be ranked among its 99 published
+    negatives.
 
     For some users the test item is among its own negatives, as published.
     """
@@ -33,13 +36,22 @@ def read_split(place: Place, fold: str, options: Options) -> Split:
     pairs, negatives = read_negatives(place.get("ml-1m.test.negative"))
     told = np.column_stack([_plain(test.users), _plain(test.items)])
     if not np.array_equal(told, pairs):
-        raise DataError("its pairs aren't those of the test file, line by line.", source=str(place.path))
+        raise DataError(
+            "its pairs aren't those of the test file, line by line.", source=str(place.path)
+        )
     items = IdMap.of(train.items, test.items, pa.array(negatives.ravel()))
     fitted, truth = parts([train, test], items=items)
     # Line n of the file is event n of the test part; the part's own order is by user and item.
-    rows = items.rows(pa.array(negatives.ravel()), what="item").reshape(negatives.shape)[truth.order]
+    rows = items.rows(pa.array(negatives.ravel()), what="item").reshape(negatives.shape)[
+        truth.order
+    ]
     part = Part(truth, fitted, negatives=np.ascontiguousarray(rows, np.int32))
-    return Split(fitted, part, None, "the published NCF split of MovieLens 1M: the latest item of each user among 99 negatives")
+    return Split(
+        fitted,
+        part,
+        None,
+        "the published NCF split of MovieLens 1M: the latest item of each user among 99 negatives",
+    )
 
 
 def read_negatives(entry: Entry) -> tuple[np.ndarray, np.ndarray]:
@@ -56,13 +68,18 @@ def read_negatives(entry: Entry) -> tuple[np.ndarray, np.ndarray]:
     n_lines = sum(1 for line in text.splitlines() if line.strip())
     flat = np.array(text.translate(None, b"()").replace(b",", b" ").split(), np.int64)
     if not n_lines or len(flat) % n_lines or len(flat) // n_lines < 3:
-        raise DataError("its lines are not all of the form (user,item) and equally many items.", source=entry.shown)
+        raise DataError(
+            "its lines are not all of the form (user,item) and equally many items.",
+            source=entry.shown,
+        )
     table = flat.reshape(n_lines, -1)
     return table[:, :2], table[:, 2:]
 
 
 def _events(place: Place, options: Options) -> tuple[Events, Events]:
-    entry = next((found for name in _TRAINING if (found := place.find(name)) is not None), None) or place.get(_TRAINING[0])
+    entry = next(
+        (found for name in _TRAINING if (found := place.find(name)) is not None), None
+    ) or place.get(_TRAINING[0])
     train = delimited_events(entry, options, delimiter="\t", header=False)
     test = delimited_events(place.get("ml-1m.test.rating"), options, delimiter="\t", header=False)
     numbers = place.find("item_ids.tsv")
@@ -77,4 +94,8 @@ def _plain(column: pa.ChunkedArray) -> np.ndarray:
     return np.asarray(column.cast(pa.int64()))
 
 
-LAYOUTS = (Layout("NCF leave-one-out", lambda place: place.find("ml-1m.test.negative") is not None, read_whole),)
+LAYOUTS = (
+    Layout(
+        "NCF leave-one-out", lambda place: place.find("ml-1m.test.negative") is not None, read_whole
+    ),
+)

@@ -1,4 +1,6 @@
-"""Parquet files: only the columns that are used are read, ids of any integer, string or dictionary type."""
+"""Parquet files: only the columns that are used are read, ids of any integer, string or
+dictionary type.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +47,8 @@ def _opened(entry: Entry) -> Any:
         return pq.ParquetFile(pa.BufferReader(io.BytesIO(entry.read()).getbuffer()))
     except (pa.ArrowInvalid, OSError) as error:
         raise DataError(
-            f"this is no whole Parquet file ({_first_line(error)}); fetch or write it again.", source=entry.shown
+            f"this is no whole Parquet file ({_first_line(error)}); fetch or write it again.",
+            source=entry.shown,
         ) from None
 
 

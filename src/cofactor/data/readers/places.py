@@ -1,4 +1,6 @@
-"""Where data lies: a file, a member of a zip or a folder; each opened as a stream of unpacked bytes."""
+"""Where data lies: a file, a member of a zip or a folder; each opened as a stream of unpacked
+bytes.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +43,11 @@ class Entry:
     @property
     def name(self) -> str:
         """The file's own name, without folders and without ``.gz``."""
-        return PurePosixPath(self.member).name.removesuffix(".gz") if self.member else self.path.name.removesuffix(".gz")
+        return (
+            PurePosixPath(self.member).name.removesuffix(".gz")
+            if self.member
+            else self.path.name.removesuffix(".gz")
+        )
 
     @property
     def suffix(self) -> str:
@@ -99,7 +105,9 @@ class Entry:
 
 
 class Place:
-    """A folder or a zip: named files that belong together, wherever in it they stand, gzipped or not."""
+    """A folder or a zip: named files that belong together, wherever in it they stand, gzipped or
+    not.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -110,12 +118,18 @@ class Place:
         else:
             with _damage(str(path)), zipfile.ZipFile(path) as archive:
                 members = [info.filename for info in archive.infolist() if not info.is_dir()]
-            members = [m for m in members if not m.startswith("__MACOSX/") and PurePosixPath(m).name[:1] != "."]
+            members = [
+                m
+                for m in members
+                if not m.startswith("__MACOSX/") and PurePosixPath(m).name[:1] != "."
+            ]
             self.entries = [Entry(path, member) for member in members]
             self._names = members
 
     def find(self, name: str) -> Entry | None:
-        """Return the file whose path ends in ``name`` (``.gz`` aside), the one nearest to the top; None if there is none."""
+        """Return the file whose path ends in ``name`` (``.gz`` aside), the one nearest to the
+        top; None if there is none.
+        """
         hits = [
             (stored.count("/"), number)
             for number, stored in enumerate(self._names)
@@ -124,12 +138,17 @@ class Place:
         return self.entries[min(hits)[1]] if hits else None
 
     def get(self, name: str) -> Entry:
-        """Return the file whose path ends in ``name``; raise DataError that names the nearest ones if there is none."""
+        """Return the file whose path ends in ``name``; raise DataError that names the nearest
+        ones if there is none.
+        """
         found = self.find(name)
         if found is None:
             names = [e.name for e in self.entries]
             close = nearest(name, names) or sorted(names)[:5]
-            raise DataError(f"{name!r} is missing in it; there are {', '.join(close) or 'no files'}.", source=str(self.path))
+            raise DataError(
+                f"{name!r} is missing in it; there are {', '.join(close) or 'no files'}.",
+                source=str(self.path),
+            )
         return found
 
     def matching(self, ending: str) -> list[Entry]:
@@ -138,7 +157,9 @@ class Place:
 
 
 def ahead(blocks: Iterator[bytes]) -> Iterator[bytes]:
-    """Yield the same blocks, each made while the one before it is worked on (unpacking and decoding leave the GIL)."""
+    """Yield the same blocks, each made while the one before it is worked on (unpacking and
+    decoding leave the GIL).
+    """
     with ThreadPoolExecutor(1, "cofactor-read") as pool:
         coming = pool.submit(next, blocks, None)
         while (block := coming.result()) is not None:
@@ -158,10 +179,14 @@ def _damage(source: str) -> Iterator[None]:
         yield
     except EOFError:
         raise DataError(
-            "the gzip stream ends before its end marker, so the file is cut short; fetch or copy it again.", source=source
+            "the gzip stream ends before its end marker, so the file is cut short; fetch or copy it"
+            " again.",
+            source=source,
         ) from None
     except (gzip.BadGzipFile, zlib.error, zipfile.BadZipFile, lzma.LZMAError) as error:
-        raise DataError(f"the compressed data is damaged ({error}); fetch or copy it again.", source=source) from None
+        raise DataError(
+            f"the compressed data is damaged ({error}); fetch or copy it again.", source=source
+        ) from None
 
 
 def _unpacked(raw: Any) -> IO[bytes]:

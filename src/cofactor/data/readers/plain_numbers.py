@@ -1,8 +1,8 @@
-"""The fast way through large files of plain numbers (`ratings.csv` of MovieLens and its like): parsed by a kernel, in parallel.
+"""The fast way through large files of plain numbers (`ratings.csv` of MovieLens and its like):
+parsed by a kernel, in parallel.
 
-All or nothing: the first row that is more than plain numbers leaves the whole file to the usual reader, which can say
-what is wrong with it; so what comes out is the same either way.
-"""
+All or nothing: the first row that is more than plain numbers leaves the whole file to the usual
+reader, which can say what is wrong with it; so what comes out is the same either way."""
 
 from __future__ import annotations
 
@@ -33,7 +33,8 @@ _ROLES = ("user", "item", "value", "time")
 
 @dataclass
 class Columns:
-    """What was read: ids as a dictionary (or plain int64, where a table of them would be too large), values and times.
+    """What was read: ids as a dictionary (or plain int64, where a table of them would be too
+    large), values and times.
 
     Parameters
     ----------
@@ -52,7 +53,8 @@ class Columns:
 def read_plain(
     entry: Entry, dialect: Dialect, roles: Mapping[str, str], advance: Callable[[int], Any]
 ) -> Columns | None:
-    """Read a file of plain numbers; None if any row is more than that (see `kernels.reference.text.parse_rows`).
+    """Read a file of plain numbers; None if any row is more than that (see
+    `kernels.reference.text.parse_rows`).
 
     Parameters
     ----------
@@ -67,7 +69,10 @@ def read_plain(
 
     if not _suits(dialect):
         return None
-    names = [next((1 + _ROLES.index(role) for role, taken in roles.items() if taken == name), 0) for name in dialect.names]
+    names = [
+        next((1 + _ROLES.index(role) for role, taken in roles.items() if taken == name), 0)
+        for name in dialect.names
+    ]
     for kind, limit in ((np.int32, _NARROW), (np.int64, _BROAD)):
         work = _Work(kernels, dialect, np.array(names, np.int64), kind, limit)
         found = _run(entry, dialect, work, min(current_threads(), _PARSERS), advance)
@@ -81,9 +86,15 @@ def read_plain(
 def _suits(dialect: Dialect) -> bool:
     """Whether the kernel knows this writing at all."""
     delimiter = dialect.delimiter.encode()
-    if not 1 <= len(delimiter) <= 2 or delimiter[0] in b"0123456789-.\r\n\"" or delimiter[-1] in b"0123456789-.\r\n\"":
+    if (
+        not 1 <= len(delimiter) <= 2
+        or delimiter[0] in b'0123456789-.\r\n"'
+        or delimiter[-1] in b'0123456789-.\r\n"'
+    ):
         return False
-    return dialect.escape is None and (dialect.encoding == "utf-8" or dialect.encoding.startswith(("iso8859", "cp125", "ascii")))
+    return dialect.escape is None and (
+        dialect.encoding == "utf-8" or dialect.encoding.startswith(("iso8859", "cp125", "ascii"))
+    )
 
 
 @dataclass
@@ -102,9 +113,12 @@ class _Work:
         """Make room for so many rows in all; nobody may be writing."""
         if not self.columns:
             kinds = (self.kind, self.kind, np.float32, np.int64)
-            self.columns = [np.empty(rows if n + 1 in self.roles else 0, kind) for n, kind in enumerate(kinds)]
+            self.columns = [
+                np.empty(rows if n + 1 in self.roles else 0, kind) for n, kind in enumerate(kinds)
+            ]
         else:
-            # In place: the system moves pages instead of copying them, so that no moment holds a column twice.
+            # In place: the system moves pages instead of copying them, so that no moment holds a
+            # column twice.
             for column in self.columns:
                 if len(column):
                     column.resize(rows, refcheck=False)
@@ -114,10 +128,14 @@ class _Work:
         delimiter = self.dialect.delimiter.encode()
         parts = [column[start:stop] for column in self.columns]
         second = delimiter[1] if len(delimiter) > 1 else 0
-        return int(self.kernels.parse_rows(text, end, delimiter[0], second, self.roles, self.limit, *parts))
+        return int(
+            self.kernels.parse_rows(text, end, delimiter[0], second, self.roles, self.limit, *parts)
+        )
 
 
-def _run(entry: Entry, dialect: Dialect, work: _Work, threads: int, advance: Callable[[int], Any]) -> int:
+def _run(
+    entry: Entry, dialect: Dialect, work: _Work, threads: int, advance: Callable[[int], Any]
+) -> int:
     """Parse all blocks, several at a time; the first status that isn't PLAIN, or PLAIN."""
     plain = work.kernels.PLAIN
     free = [bytearray(BLOCK + _PADDING) for _ in range(2 * threads)]
@@ -144,7 +162,12 @@ def _run(entry: Entry, dialect: Dialect, work: _Work, threads: int, advance: Cal
                         return status
                 room = _room(entry, seen, work.n_rows + count)
                 work.reserve(room)
-            pending.append((pool.submit(work.parse, text, end - begin, work.n_rows, work.n_rows + count), buffer))
+            pending.append(
+                (
+                    pool.submit(work.parse, text, end - begin, work.n_rows, work.n_rows + count),
+                    buffer,
+                )
+            )
             work.n_rows += count
             advance(end - begin)
             if not free and (status := finish()) != plain:
@@ -160,14 +183,20 @@ def _run(entry: Entry, dialect: Dialect, work: _Work, threads: int, advance: Cal
 
 
 def _room(entry: Entry, seen: int, rows: int) -> int:
-    """How many rows to make room for: what the file's size lets expect, or an eighth more than there are."""
+    """How many rows to make room for: what the file's size lets expect, or an eighth more than
+    there are.
+    """
     whole = entry.plain_bytes
     expected = int(rows * (whole / max(1, seen)) * 1.02) if whole is not None else 0
     return max(expected if expected > rows else rows + rows // 8, 1024)
 
 
-def _blocks(entry: Entry, dialect: Dialect, free: list[bytearray]) -> Iterator[tuple[bytearray, int, int]]:
-    """The file in buffers of ``free``, with where the text in each begins and ends (behind a line end); no header."""
+def _blocks(
+    entry: Entry, dialect: Dialect, free: list[bytearray]
+) -> Iterator[tuple[bytearray, int, int]]:
+    """The file in buffers of ``free``, with where the text in each begins and ends (behind a
+    line end); no header.
+    """
     rest, skip_header = b"", dialect.headed
     begin = dialect.bom
     with entry.open() as stream:
@@ -176,7 +205,8 @@ def _blocks(entry: Entry, dialect: Dialect, free: list[bytearray]) -> Iterator[t
             buffer[: len(rest)] = rest
             filled, room = len(rest), len(buffer) - _PADDING
             with memoryview(buffer) as view:
-                while filled < room and (count := stream.readinto(view[filled:room])):  # type: ignore[attr-defined]
+                readinto = stream.readinto  # type: ignore[attr-defined]
+                while filled < room and (count := readinto(view[filled:room])):
                     filled += count
             if filled < room and filled and buffer[filled - 1] != 10:
                 buffer[filled] = 10
@@ -199,11 +229,15 @@ def _numbered(work: _Work, roles: Mapping[str, str]) -> Columns:
     with ThreadPoolExecutor(2, "cofactor-number") as pool:
         users, items = pool.map(_dictionary, work.columns[:2])
     values, times = work.columns[2:]
-    return Columns(users, items, values if "value" in roles else None, times if "time" in roles else None)
+    return Columns(
+        users, items, values if "value" in roles else None, times if "time" in roles else None
+    )
 
 
 def _dictionary(ids: np.ndarray) -> pa.ChunkedArray:
-    """Ids as rows into the ascending distinct ones, written in place; plain int64 where a table over their range is too large."""
+    """Ids as rows into the ascending distinct ones, written in place; plain int64 where a table
+    over their range is too large.
+    """
     from cofactor.kernels.cpu import numbering
 
     low, high = int(ids.min()), int(ids.max())

@@ -32,8 +32,12 @@ _RAW: Mapping[str, Callable[[Entry, Options], Raw]] = {
 }
 FORMATS = (*_RAW, "lists")
 _SUFFIXES = {
-    ".parquet": "parquet", ".pq": "parquet", ".json": "jsonl", ".jsonl": "jsonl", ".ndjson": "jsonl",
-}  # fmt: skip
+    ".parquet": "parquet",
+    ".pq": "parquet",
+    ".json": "jsonl",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+}
 
 
 def read(
@@ -64,23 +68,28 @@ def read(
     Parameters
     ----------
     source
-        A file (csv, tsv, dat, txt, parquet, jsonl; any of them gzipped or in a zip), a folder or zip of a known layout
-        (MovieLens, Book-Crossing ...), the name of a public dataset that is there (`cofactor.data.datasets`),
-        ``sqlite:///file.db``, an event store (also ``postgresql://``), a data frame (pandas, polars, duckdb, Arrow), a SciPy
-        sparse matrix of users by items, or an iterable of tuples ``(user, item[, value[, time]])``.
+        A file (csv, tsv, dat, txt, parquet, jsonl; any of them gzipped or in a zip), a folder or
+        zip of a known layout (MovieLens, Book-Crossing ...), the name of a public dataset that is
+        there (`cofactor.data.datasets`), ``sqlite:///file.db``, an event store (also
+        ``postgresql://``), a data frame (pandas, polars, duckdb, Arrow), a SciPy sparse matrix of
+        users by items, or an iterable of tuples ``(user, item[, value[, time]])``.
     format
-        ``"delimited"``, ``"parquet"``, ``"jsonl"`` or ``"lists"`` (a line per user: ``user item item ...``); None to tell
-        it from the name and the content.
+        ``"delimited"``, ``"parquet"``, ``"jsonl"`` or ``"lists"`` (a line per user: ``user item
+        item ...``); None to tell it from the name and the content.
     user, item, value, time
-        The column of each, by name or by position from 0; None to find it by the usual names (``userId``, ``reviewerID``,
-        ``asin``, ``overall``, ``unixReviewTime`` ...). False leaves ``value`` or ``time`` out, True insists on it.
+        The column of each, by name or by position from 0; None to find it by the usual names
+        (``userId``, ``reviewerID``, ``asin``, ``overall``, ``unixReviewTime`` ...). False leaves
+        ``value`` or ``time`` out, True insists on it.
     delimiter, header, encoding, quote, escape
-        How text is written, None to tell it from the file: the text between fields (of any length), whether the first
-        line names the columns, the encoding, whether ``"`` encloses fields, and the character before a quote that is none.
+        How text is written, None to tell it from the file: the text between fields (of any length),
+        whether the first line names the columns, the encoding, whether ``"`` encloses fields, and
+        the character before a quote that is none.
     time_unit
-        ``"s"``, ``"ms"``, ``"us"`` or ``"ns"`` for times that are bare numbers; None to tell it from their size.
+        ``"s"``, ``"ms"``, ``"us"`` or ``"ns"`` for times that are bare numbers; None to tell it
+        from their size.
     items
-        The catalogue: a file or a data frame with a column of item ids; it replaces what the source itself knows of items.
+        The catalogue: a file or a data frame with a column of item ids; it replaces what the source
+        itself knows of items.
     item_id
         The id column of ``items``; None to find it.
     member
@@ -88,7 +97,8 @@ def read(
     table, query
         Of a database: the table, or the SELECT, to read.
     on_bad
-        ``"error"``: bad rows are refused, with their lines; ``"skip"``: they are left out, and the notes say how many.
+        ``"error"``: bad rows are refused, with their lines; ``"skip"``: they are left out, and the
+        notes say how many.
     now
         Seconds since 1970: times more than a day later are bad; None for the clock's.
     progress
@@ -102,7 +112,8 @@ def read(
     Raises
     ------
     DataError
-        If there is nothing in it, a column is missing, or rows are bad: with the file, the lines and the cure.
+        If there is nothing in it, a column is missing, or rows are bad: with the file, the lines
+        and the cure.
     UnknownNameError
         If a column, a format or a dataset doesn't exist; the nearest names are offered.
     """
@@ -110,17 +121,29 @@ def read(
     if format is not None:
         checks.choice(format, "format", FORMATS)
     options = Options(
-        user=user, item=item, value=value, time=time, delimiter=delimiter, header=header, encoding=encoding, quote=quote,
-        escape=escape, on_bad=on_bad, now=clock.time() if now is None else checks.real(now, "now"), time_unit=time_unit,
+        user=user,
+        item=item,
+        value=value,
+        time=time,
+        delimiter=delimiter,
+        header=header,
+        encoding=encoding,
+        quote=quote,
+        escape=escape,
+        on_bad=on_bad,
+        now=clock.time() if now is None else checks.real(now, "now"),
+        time_unit=time_unit,
         progress=progress,
-    )  # fmt: skip
+    )
     events = _events(source, options, format=format, member=member, table=table, query=query)
     if items is not None:
         events = replace(events, item_table=read_table(items, id_column=item_id, encoding=encoding))
     return events
 
 
-def read_table(source: Any, *, id_column: str | None = None, to: str = "item_id", encoding: str | None = None) -> pa.Table:
+def read_table(
+    source: Any, *, id_column: str | None = None, to: str = "item_id", encoding: str | None = None
+) -> pa.Table:
     """Read a table of what is known of items or users, such as a catalogue with titles and texts.
 
     Parameters
@@ -146,12 +169,19 @@ def read_table(source: Any, *, id_column: str | None = None, to: str = "item_id"
         found, shown = frames.whole_table(source), "the table"
     name = id_column if id_column is not None else _id_name(found.column_names, kind, shown)
     if name not in found.column_names:
-        raise DataError(f"there is no column {name!r}; the columns are {', '.join(found.column_names)}.", source=shown)
+        raise DataError(
+            f"there is no column {name!r}; the columns are {', '.join(found.column_names)}.",
+            source=shown,
+        )
     place = found.column_names.index(name)
     column = found.column(name)
     if pa.types.is_dictionary(column.type):
         column = pc.cast(column, column.type.value_type)
-    ids = column.cast(pa.int64()) if pa.types.is_integer(column.type) else typed(column.cast(pa.string()))
+    ids = (
+        column.cast(pa.int64())
+        if pa.types.is_integer(column.type)
+        else typed(column.cast(pa.string()))
+    )
     return found.set_column(place, to, ids)
 
 
@@ -162,7 +192,8 @@ def _events(source: Any, options: Options, **asked: str | None) -> Events:
         return sql.read_postgres(source, options)
     if isinstance(source, str) and "://" in source:
         raise ArgumentError(
-            f"cofactor reads sqlite:/// and postgresql:// URLs and files, not {source!r}; fetch it first, or pass a data frame."
+            f"cofactor reads sqlite:/// and postgresql:// URLs and files, not {source!r}; fetch it"
+            " first, or pass a data frame."
         )
     if isinstance(source, (str, os.PathLike)):
         return _from_path(source, options, asked["format"], asked["member"])
@@ -175,12 +206,14 @@ def _events(source: Any, options: Options, **asked: str | None) -> Events:
     if isinstance(source, Iterable):
         return assemble(frames.read_tuples(source, options), options)
     raise ArgumentError(
-        "source must be a path, a dataset's name, a database URL, a data frame, a sparse matrix or an iterable of tuples, "
-        f"not {type(source).__name__}."
+        "source must be a path, a dataset's name, a database URL, a data frame, a sparse matrix or"
+        f" an iterable of tuples, not {type(source).__name__}."
     )
 
 
-def _from_path(source: str | os.PathLike[str], options: Options, format: str | None, member: str | None) -> Events:
+def _from_path(
+    source: str | os.PathLike[str], options: Options, format: str | None, member: str | None
+) -> Events:
     path = Path(source).expanduser()
     if not path.exists():
         return _named(source, options)
@@ -192,11 +225,15 @@ def _from_path(source: str | os.PathLike[str], options: Options, format: str | N
     layout = layout_of(place) if format is None else None
     if layout is not None:
         return layout.read(place, options).noted(f"read as {layout.name}")
-    data = [entry for entry in place.entries if not entry.name.lower().startswith(("readme", "licen"))]
+    data = [
+        entry for entry in place.entries if not entry.name.lower().startswith(("readme", "licen"))
+    ]
     if len(data) != 1:
         names = ", ".join(entry.name for entry in data[:8]) + (" ..." if len(data) > 8 else "")
         raise DataError(
-            f"it holds {len(data)} files ({names or 'none'}) of no known layout; name one of them with member=.", source=str(path)
+            f"it holds {len(data)} files ({names or 'none'}) of no known layout; name one of them"
+            " with member=.",
+            source=str(path),
         )
     return read_entry(data[0], options, format)
 
@@ -224,7 +261,12 @@ def _named(source: str | os.PathLike[str], options: Options) -> Events:
     from cofactor.data import datasets
 
     text = os.fspath(source)
-    looks_like_path = isinstance(source, os.PathLike) or "/" in text or "\\" in text or (Path(text).suffix and " " not in text)
+    looks_like_path = (
+        isinstance(source, os.PathLike)
+        or "/" in text
+        or "\\" in text
+        or (Path(text).suffix and " " not in text)
+    )
     if looks_like_path and not datasets.known(text):
         raise DataError("there is no such file or folder.", source=text)
     return datasets.load(text, options=options)
@@ -250,5 +292,9 @@ def _id_name(names: Iterable[str], kind: str, source: str) -> str:
     usual = (*USUAL[kind], "id")
     found = next((by_fold[name] for name in usual if name in by_fold), None)
     if found is None:
-        raise DataError(f"no column is named like {kind} ids; the columns are {', '.join(names)}; give item_id=.", source=source)
+        raise DataError(
+            f"no column is named like {kind} ids; the columns are {', '.join(names)}; give"
+            " item_id=.",
+            source=source,
+        )
     return found

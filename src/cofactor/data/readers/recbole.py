@@ -1,4 +1,6 @@
-"""RecBole's atomic files: tab-separated, with a typed header (``user_id:token``); interactions, and prefixes of sequences."""
+"""RecBole's atomic files: tab-separated, with a typed header (``user_id:token``); interactions,
+and prefixes of sequences.
+"""
 
 from __future__ import annotations
 
@@ -13,26 +15,38 @@ from cofactor.data.events import Events
 from cofactor.data.readers.assemble import Raw, assemble, canonical
 from cofactor.data.readers.columns import Options
 from cofactor.data.readers.delimited import read_text_table
-from cofactor.data.readers.layout import Layout, delimited_events, joined, leave_last_two, text_table
+from cofactor.data.readers.layout import (
+    Layout,
+    delimited_events,
+    joined,
+    leave_last_two,
+    text_table,
+)
 from cofactor.data.readers.places import Entry, Place
 from cofactor.data.split import Split
 
 
 def read_atomic(place: Place, options: Options) -> Events:
-    """Read a folder of atomic files: the one ``.inter``, or the sequences of ``.test.inter``, and what is known of items."""
+    """Read a folder of atomic files: the one ``.inter``, or the sequences of ``.test.inter``,
+    and what is known of items.
+    """
     tests = place.matching(".test.inter")
     if tests:
         return read_prefixes(place, tests[0], options)
     entries = place.matching(".inter")
     if len(entries) != 1:
-        raise DataError(f"it holds {len(entries)} .inter files; name one with member=.", source=str(place.path))
+        raise DataError(
+            f"it holds {len(entries)} .inter files; name one with member=.", source=str(place.path)
+        )
     events = delimited_events(entries[0], options, delimiter="\t", header=True, quote=False)
     about = place.matching(".item")
     return replace(events, item_table=_items(about[0])) if about else events
 
 
 def read_prefixes(place: Place, test: Entry, options: Options) -> Events:
-    """Read the whole sequences of users from the test file: the list of each is its history, the item its last event."""
+    """Read the whole sequences of users from the test file: the list of each is its history, the
+    item its last event.
+    """
     table, _ = _atomic(test)
     histories = pc.split_pattern(table.column("item_id_list"), " ").combine_chunks()
     lengths = np.asarray(pc.list_value_length(histories)).astype(np.int64)
@@ -45,7 +59,9 @@ def read_prefixes(place: Place, test: Entry, options: Options) -> Events:
     words[~is_last] = histories.flatten().to_pylist()
     users = canonical(table.column("user_id").combine_chunks())
     raw = Raw(
-        users=pa.chunked_array([users.take(pa.array(np.repeat(np.arange(len(lengths)), lengths + 1)))]),
+        users=pa.chunked_array(
+            [users.take(pa.array(np.repeat(np.arange(len(lengths)), lengths + 1)))]
+        ),
         items=pa.chunked_array([canonical(pa.array(words, pa.string()))]),
         values=None,
         times=None,
@@ -58,12 +74,19 @@ def read_prefixes(place: Place, test: Entry, options: Options) -> Events:
 
 
 def split_prefixes(place: Place, fold: str, options: Options) -> Split:
-    """Cut the sequences as the atomic files do: the test file's targets, the validation file's, and all before them."""
+    """Cut the sequences as the atomic files do: the test file's targets, the validation file's,
+    and all before them.
+    """
     events = read_atomic(place, options)
-    split = leave_last_two(events, f"the published leave-one-out of {place.matching('.test.inter')[0].name.split('.')[0]}")
+    split = leave_last_two(
+        events,
+        f"the published leave-one-out of {place.matching('.test.inter')[0].name.split('.')[0]}",
+    )
     validation, _ = _atomic(place.matching(".valid.inter")[0])
     if split.validation is None or validation.num_rows != len(split.validation.truth):
-        raise DataError("the validation file has other users than the test file.", source=str(place.path))
+        raise DataError(
+            "the validation file has other users than the test file.", source=str(place.path)
+        )
     return split
 
 
@@ -95,8 +118,12 @@ def _index(place: Place, kind: str) -> pa.Table | None:
     if not found:
         return None
     options = {"delimiter": "\t", "quote": False}
-    table, _ = text_table(found[0], ["original_id", f"{kind}_id"], id_column=f"{kind}_id", **options)
+    table, _ = text_table(
+        found[0], ["original_id", f"{kind}_id"], id_column=f"{kind}_id", **options
+    )
     return table.set_column(0, "original_id", table.column("original_id").cast(pa.string()))
 
 
-LAYOUTS = (Layout("RecBole atomic files", lambda place: bool(place.matching(".inter")), read_atomic),)
+LAYOUTS = (
+    Layout("RecBole atomic files", lambda place: bool(place.matching(".inter")), read_atomic),
+)

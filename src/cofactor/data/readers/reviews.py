@@ -1,4 +1,6 @@
-"""JSON-lines dumps of reviews and shelves: Amazon (2014, 2018, 2023) and Goodreads (UCSD Book Graph)."""
+"""JSON-lines dumps of reviews and shelves: Amazon (2014, 2018, 2023) and Goodreads (UCSD Book
+Graph).
+"""
 
 from __future__ import annotations
 
@@ -14,15 +16,36 @@ from cofactor.data.readers.columns import Options
 from cofactor.data.readers.layout import Layout, typed
 from cofactor.data.readers.places import Entry, Place
 
-_AMAZON_FACTS = ("title", "brand", "store", "main_category", "categories", "category", "description", "features", "price")
+_AMAZON_FACTS = (
+    "title",
+    "brand",
+    "store",
+    "main_category",
+    "categories",
+    "category",
+    "description",
+    "features",
+    "price",
+)
 _GOODREADS_FACTS = (
-    "title", "title_without_series", "description", "publication_year", "language_code", "num_pages", "average_rating",
-    "ratings_count", "publisher", "isbn", "work_id",
-)  # fmt: skip
+    "title",
+    "title_without_series",
+    "description",
+    "publication_year",
+    "language_code",
+    "num_pages",
+    "average_rating",
+    "ratings_count",
+    "publisher",
+    "isbn",
+    "work_id",
+)
 
 
 def read_amazon(place: Place, options: Options) -> Events:
-    """Read Amazon reviews as events, with titles, brands and categories where a ``meta_`` file lies beside them."""
+    """Read Amazon reviews as events, with titles, brands and categories where a ``meta_`` file
+    lies beside them.
+    """
     reviews, meta = _amazon_files(place)
     assert reviews is not None
     events = assemble(jsonl.read_jsonl(reviews, options), options)
@@ -34,20 +57,30 @@ def read_amazon(place: Place, options: Options) -> Events:
 
 
 def read_goodreads(place: Place, options: Options) -> Events:
-    """Read Goodreads interactions; with titles and descriptions where ``goodreads_books*.json`` lies beside them."""
+    """Read Goodreads interactions; with titles and descriptions where ``goodreads_books*.json``
+    lies beside them.
+    """
     entry = _goodreads_file(place)
     assert entry is not None
     events = read_goodreads_file(entry, options)
-    books = next((e for e in place.entries if e.name.startswith("goodreads_books") and e.suffix == ".json"), None)
-    return events if books is None else replace(events, item_table=_facts(jsonl.whole_table(books), "book_id", _GOODREADS_FACTS))
+    books = next(
+        (e for e in place.entries if e.name.startswith("goodreads_books") and e.suffix == ".json"),
+        None,
+    )
+    return (
+        events
+        if books is None
+        else replace(
+            events, item_table=_facts(jsonl.whole_table(books), "book_id", _GOODREADS_FACTS)
+        )
+    )
 
 
 def read_goodreads_file(entry: Entry, options: Options) -> Events:
     """Read one file of Goodreads interactions.
 
-    A rating of 0 says that a book was shelved or read and not rated: such rows are left out of ratings; ``value=False``
-    keeps all rows as implicit feedback.
-    """
+    A rating of 0 says that a book was shelved or read and not rated: such rows are left out of
+    ratings; ``value=False`` keeps all rows as implicit feedback."""
     read = jsonl.read_jsonl if entry.suffix == ".json" else delimited.read_delimited
     events = assemble(read(entry, options), options)
     if events.values is None or not (events.values == 0).any():
@@ -55,12 +88,18 @@ def read_goodreads_file(entry: Entry, options: Options) -> Events:
     rated = events.values != 0
     if not rated.any():
         return replace(events, values=None).noted("no row has a rating; read as implicit feedback")
-    return events.where(rated, f"left out {int((~rated).sum()):,} rows of rating 0, which are shelved books and no ratings")
+    return events.where(
+        rated,
+        f"left out {int((~rated).sum()):,} rows of rating 0, which are shelved books and no"
+        " ratings",
+    )
 
 
 def is_goodreads(entry: Entry) -> bool:
     """Return whether a file is one of Goodreads' interactions, by its name."""
-    return entry.name.startswith(("goodreads_interactions", "goodreads_reviews")) and entry.suffix in (".json", ".csv")
+    return entry.name.startswith(
+        ("goodreads_interactions", "goodreads_reviews")
+    ) and entry.suffix in (".json", ".csv")
 
 
 def _amazon_files(place: Place) -> tuple[Entry | None, Entry | None]:
@@ -79,7 +118,9 @@ def _goodreads_file(place: Place) -> Entry | None:
 
 
 def _facts(table: pa.Table, key: str, facts: tuple[str, ...]) -> pa.Table:
-    kept = table.select([key, *(name for name in facts if name in table.column_names)]).rename_columns({key: "item_id"})
+    kept = table.select(
+        [key, *(name for name in facts if name in table.column_names)]
+    ).rename_columns({key: "item_id"})
     ids = kept.column("item_id")
     return kept.set_column(0, "item_id", typed(pc.cast(ids, pa.string())))
 

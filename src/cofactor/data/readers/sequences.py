@@ -1,4 +1,6 @@
-"""Published sequences: SASRec's file (``user item`` in order of time) and S3-Rec's Amazon Beauty with product titles."""
+"""Published sequences: SASRec's file (``user item`` in order of time) and S3-Rec's Amazon Beauty
+with product titles.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ from cofactor.data.split import Split
 
 
 def read_sasrec(place: Place, options: Options) -> Events:
-    """Read SASRec's MovieLens 1M: a line per interaction, each user's in order of time; MovieIDs where the map is there."""
+    """Read SASRec's MovieLens 1M: a line per interaction, each user's in order of time; MovieIDs
+    where the map is there.
+    """
     events = delimited_events(place.get("ml-1m.txt"), options, delimiter=" ", header=False)
     return replace(
         events,
@@ -29,42 +33,64 @@ def read_sasrec(place: Place, options: Options) -> Events:
 
 
 def split_sasrec(place: Place, fold: str, options: Options) -> Split:
-    """Cut SASRec's file as its paper does: the last item of each user for test, the one before for validation."""
+    """Cut SASRec's file as its paper does: the last item of each user for test, the one before
+    for validation.
+    """
     return leave_last_two(read_sasrec(place, options), "SASRec's leave-one-out on MovieLens 1M")
 
 
 def read_beauty(place: Place, options: Options) -> Events:
-    """Read S3-Rec's Amazon Beauty: a line per user in order of time, with ASINs, titles and attributes of the items."""
+    """Read S3-Rec's Amazon Beauty: a line per user in order of time, with ASINs, titles and
+    attributes of the items.
+    """
     events = read_lists(place.get("Beauty.txt"), options)
     items, users = _beauty_tables(place)
     return replace(events, item_table=items, user_table=users)
 
 
 def split_beauty(place: Place, fold: str, options: Options) -> Split:
-    """Cut Amazon Beauty as S3-Rec does: the last item of each user for test, the one before for validation."""
+    """Cut Amazon Beauty as S3-Rec does: the last item of each user for test, the one before for
+    validation.
+    """
     return leave_last_two(read_beauty(place, options), "S3-Rec's leave-one-out on Amazon Beauty")
 
 
 def _map(place: Place, name: str, own: str, original: str) -> pa.Table | None:
     entry = place.find(name)
-    return None if entry is None else text_table(entry, [own, original], id_column=own, delimiter=" ")[0]
+    return (
+        None
+        if entry is None
+        else text_table(entry, [own, original], id_column=own, delimiter=" ")[0]
+    )
 
 
 def _beauty_tables(place: Place) -> tuple[pa.Table | None, pa.Table | None]:
-    """Items and users with their original ids: the two files of sequences, laid side by side, give both maps."""
+    """Items and users with their original ids: the two files of sequences, laid side by side,
+    give both maps.
+    """
     other = place.find("user_sequence.txt")
     if other is None:
         return None, None
     ours, lengths = token_lists(place.get("Beauty.txt"))
     theirs, their_lengths = token_lists(other)
     if not np.array_equal(lengths, their_lengths):
-        raise DataError("its lines don't match those of Beauty.txt, so the original ids can't be told.", source=other.shown)
+        raise DataError(
+            "its lines don't match those of Beauty.txt, so the original ids can't be told.",
+            source=other.shown,
+        )
     heads = np.cumsum(lengths) - lengths
     is_item = np.ones(len(ours), bool)
     is_item[heads] = False
-    item, first = np.unique(np.asarray(canonical(ours.filter(pa.array(is_item)))), return_index=True)
+    item, first = np.unique(
+        np.asarray(canonical(ours.filter(pa.array(is_item)))), return_index=True
+    )
     asins = theirs.filter(pa.array(is_item)).take(pa.array(first))
-    users = pa.table({"user_id": canonical(ours.take(pa.array(heads))), "reviewer_id": theirs.take(pa.array(heads))})
+    users = pa.table(
+        {
+            "user_id": canonical(ours.take(pa.array(heads))),
+            "reviewer_id": theirs.take(pa.array(heads)),
+        }
+    )
     table = pa.table({"item_id": pa.array(item), "asin": asins})
     return _described(place, table), users
 
@@ -88,7 +114,11 @@ def _described(place: Place, table: pa.Table) -> pa.Table:
 
 
 LAYOUTS = (
-    Layout("Amazon Beauty sequences (S3-Rec)", lambda place: place.find("Beauty.txt") is not None, read_beauty),
+    Layout(
+        "Amazon Beauty sequences (S3-Rec)",
+        lambda place: place.find("Beauty.txt") is not None,
+        read_beauty,
+    ),
     Layout(
         "SASRec sequences",
         lambda place: bool(place.find("ml-1m.txt") and place.find("sas_to_original_items.txt")),

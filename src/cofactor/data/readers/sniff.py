@@ -15,7 +15,11 @@ from cofactor.data.readers.columns import USUAL, Options, folded, refuse_repeate
 DELIMITERS = ("::", "\t", ",", ";", "|", " ")
 SPOKEN = {"\t": "tab", " ": "space"}
 _KNOWN = frozenset(name for usual in USUAL.values() for name in usual)
-_BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
+_BOMS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
 
 
 @dataclass(frozen=True)
@@ -83,21 +87,28 @@ def sniff(sample: bytes, options: Options, source: str, *, whole: bool) -> Diale
     if not lines:
         raise DataError("the file is empty.", source=source)
     if "\0" in lines[0]:
-        raise DataError("this is no text file; give format=, or encoding= if it is UTF-16.", source=source)
+        raise DataError(
+            "this is no text file; give format=, or encoding= if it is UTF-16.", source=source
+        )
     delimiter = options.delimiter if options.delimiter is not None else _delimiter(lines)
     if not isinstance(delimiter, str) or not delimiter:
-        raise ArgumentError(f"delimiter must be a text of one or more characters, not {delimiter!r}.")
+        raise ArgumentError(
+            f"delimiter must be a text of one or more characters, not {delimiter!r}."
+        )
     quoted = options.quote if options.quote is not None else _quoted(lines, delimiter)
     first = split(lines[0], delimiter, quoted, options.escape)
     if len(first) < 2:
         raise DataError(
-            f"the first line {lines[0][:60]!r} has one column, and at least a user and an item are needed; "
-            "give delimiter= if it is none of tab, comma, semicolon, bar, space and '::'.",
+            f"the first line {lines[0][:60]!r} has one column, and at least a user and an item are"
+            " needed; give delimiter= if it is none of tab, comma, semicolon, bar, space and"
+            " '::'.",
             source=source,
         )
     rest = [split(line, delimiter, quoted, options.escape) for line in lines[1:100]]
     headed = options.header if options.header is not None else _headed(first, rest)
-    names = [name.strip() for name in first] if headed else [f"column {n}" for n in range(len(first))]
+    names = (
+        [name.strip() for name in first] if headed else [f"column {n}" for n in range(len(first))]
+    )
     if headed:
         refuse_repeated(names, source)
     ragged = not headed and delimiter == " " and len({len(fields) for fields in rest}) > 1
@@ -105,7 +116,9 @@ def sniff(sample: bytes, options: Options, source: str, *, whole: bool) -> Diale
 
 
 def lines_of(text: str) -> list[str]:
-    """Return the lines of a text, ended by LF, CRLF or CR; unlike `str.splitlines`, no other character ends a line."""
+    """Return the lines of a text, ended by LF, CRLF or CR; unlike `str.splitlines`, no other
+    character ends a line.
+    """
     return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
 
 
@@ -124,7 +137,10 @@ def _encoding(sample: bytes, asked: str | None) -> tuple[str, int]:
         try:
             return codecs.lookup(asked).name, 0
         except LookupError:
-            raise ArgumentError(f"encoding must be one that Python knows, such as 'utf-8' or 'latin-1', not {asked!r}.") from None
+            raise ArgumentError(
+                "encoding must be one that Python knows, such as 'utf-8' or 'latin-1', not"
+                f" {asked!r}."
+            ) from None
     return "utf-8", 0
 
 
@@ -134,7 +150,9 @@ def _decoded(sample: bytes, encoding: str, asked: str | None, source: str) -> st
         return decoder.decode(sample)
     except UnicodeDecodeError as error:
         if asked is not None:
-            raise DataError(f"the file isn't {asked}: {error.reason} at byte {error.start}.", source=source) from None
+            raise DataError(
+                f"the file isn't {asked}: {error.reason} at byte {error.start}.", source=source
+            ) from None
         return sample.decode("latin-1")
 
 
@@ -142,7 +160,9 @@ def _delimiter(lines: Sequence[str]) -> str:
     best, best_share = "", 0.0
     for delimiter in DELIMITERS:
         counts = Counter(_n_fields(line, delimiter) for line in lines)
-        _, n_lines = max(((n, c) for n, c in counts.items() if n > 1), key=lambda pair: pair[1], default=(1, 0))
+        _, n_lines = max(
+            ((n, c) for n, c in counts.items() if n > 1), key=lambda pair: pair[1], default=(1, 0)
+        )
         # A space is only a delimiter where nothing else is: it stands within names and times too.
         share = n_lines / len(lines)
         if delimiter == " " and n_lines == 0:
@@ -161,7 +181,11 @@ def _n_fields(line: str, delimiter: str) -> int:
 def _quoted(lines: Sequence[str], delimiter: str) -> bool:
     if delimiter in (",", ";"):
         return True
-    return any(field[:1] == '"' == field[-1:] and len(field) > 1 for line in lines[:50] for field in line.split(delimiter))
+    return any(
+        field[:1] == '"' == field[-1:] and len(field) > 1
+        for line in lines[:50]
+        for field in line.split(delimiter)
+    )
 
 
 def _headed(first: Sequence[str], rest: Sequence[Sequence[str]]) -> bool:

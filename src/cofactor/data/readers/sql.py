@@ -1,4 +1,6 @@
-"""Databases by URL: a table or a SELECT of SQLite, or an event store, in SQLite or PostgreSQL; read in batches, never written."""
+"""Databases by URL: a table or a SELECT of SQLite, or an event store, in SQLite or PostgreSQL;
+read in batches, never written.
+"""
 
 from __future__ import annotations
 
@@ -24,10 +26,14 @@ _BATCH = 200_000
 _USUAL_TABLES = ("events", "interactions", "ratings", "history", "feedback")
 
 
-def read_sqlite(url: str, options: Options, *, table: str | None = None, query: str | None = None) -> Events:
-    """Read interactions from ``sqlite:///relative.db``, ``sqlite:////absolute.db``, with ``?table=NAME`` or ``table=``.
+def read_sqlite(
+    url: str, options: Options, *, table: str | None = None, query: str | None = None
+) -> Events:
+    """Read interactions from ``sqlite:///relative.db``, ``sqlite:////absolute.db``, with
+    ``?table=NAME`` or ``table=``.
 
-    A service's event store is recognised by its tables, and read as `event_store.read_store` says, with ``?kinds=``.
+    A service's event store is recognised by its tables, and read as `event_store.read_store` says,
+    with ``?kinds=``.
 
     Raises
     ------
@@ -43,18 +49,27 @@ def read_sqlite(url: str, options: Options, *, table: str | None = None, query: 
         raise ArgumentError("give either table= or query=, not both.")
     try:
         # Opened for reading alone; a path that doesn't exist is an error and no new file.
-        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+        with closing(
+            sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+        ) as connection:
             fetch = _fetch(connection)
             if not (table or query) and event_store.is_store(fetch, _tables(connection)):
-                return event_store.read_store(fetch, options, f"sqlite:///{path}", asked.get("kinds"))
-            statement = query if query is not None else f"SELECT * FROM {_quoted(_table(connection, table, url))}"
+                return event_store.read_store(
+                    fetch, options, f"sqlite:///{path}", asked.get("kinds")
+                )
+            statement = (
+                query
+                if query is not None
+                else f"SELECT * FROM {_quoted(_table(connection, table, url))}"
+            )
             return assemble(_read(connection, statement, options, url), options)
     except sqlite3.Error as error:
         raise DataError(f"the database can't be read: {error}.", source=url) from None
 
 
 def read_postgres(url: str, options: Options) -> Events:
-    """Read a service's event store from ``postgresql://user@host/name``, with ``?kinds=``; needs the extra ``postgres``.
+    """Read a service's event store from ``postgresql://user@host/name``, with ``?kinds=``; needs
+    the extra ``postgres``.
 
     Raises
     ------
@@ -78,10 +93,15 @@ def read_postgres(url: str, options: Options) -> Events:
 
             tables = {str(row[0]) for batch in fetch(_POSTGRES_TABLES) for row in batch}
             if not event_store.is_store(fetch, tables):
-                raise DataError("it holds no event store; export the table to a file, or pass a data frame.", source=shown)
+                raise DataError(
+                    "it holds no event store; export the table to a file, or pass a data frame.",
+                    source=shown,
+                )
             return event_store.read_store(fetch, options, shown, kinds)
     except psycopg.Error as error:
-        raise DataError(f"the database can't be read: {' '.join(str(error).split())}.", source=shown) from None
+        raise DataError(
+            f"the database can't be read: {' '.join(str(error).split())}.", source=shown
+        ) from None
 
 
 _POSTGRES_TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = current_schema()"
@@ -96,7 +116,10 @@ def _fetch(connection: sqlite3.Connection) -> event_store.Fetch:
 
 
 def _tables(connection: sqlite3.Connection) -> set[str]:
-    rows = connection.execute("SELECT name FROM sqlite_master WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite_%'")
+    rows = connection.execute(
+        "SELECT name FROM sqlite_master WHERE type IN ('table', 'view') AND name NOT LIKE"
+        " 'sqlite_%'"
+    )
     return {str(row[0]) for row in rows}
 
 
@@ -122,7 +145,9 @@ def _read(connection: sqlite3.Connection, statement: str, options: Options, url:
 def _path(url: str) -> tuple[Path, dict[str, str]]:
     rest, _, asked = url.partition("?")
     if not rest.startswith("sqlite:///"):
-        raise ArgumentError(f"a database URL must be like sqlite:///folder/file.db?table=events, not {url!r}.")
+        raise ArgumentError(
+            f"a database URL must be like sqlite:///folder/file.db?table=events, not {url!r}."
+        )
     path = Path(unquote(rest.removeprefix("sqlite:///")))
     if not path.is_file():
         raise DataError("there is no such database file.", source=str(path))
@@ -130,7 +155,10 @@ def _path(url: str) -> tuple[Path, dict[str, str]]:
 
 
 def _table(connection: sqlite3.Connection, asked: str | None, url: str) -> str:
-    rows = connection.execute("SELECT name FROM sqlite_master WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite_%'")
+    rows = connection.execute(
+        "SELECT name FROM sqlite_master WHERE type IN ('table', 'view') AND name NOT LIKE"
+        " 'sqlite_%'"
+    )
     names = [str(row[0]) for row in rows]
     if asked is not None:
         if asked not in names:
@@ -138,7 +166,10 @@ def _table(connection: sqlite3.Connection, asked: str | None, url: str) -> str:
         return asked
     usual = [name for name in _USUAL_TABLES if name in names] or names
     if len(names) != 1 and (len(usual) != 1 or usual[0] not in _USUAL_TABLES):
-        raise DataError(f"it has the tables {', '.join(names) or '(none)'}; name one with ?table=NAME.", source=url)
+        raise DataError(
+            f"it has the tables {', '.join(names) or '(none)'}; name one with ?table=NAME.",
+            source=url,
+        )
     return usual[0]
 
 
@@ -153,7 +184,11 @@ def _array(column: tuple[object, ...]) -> pa.Array:
 def _joined(arrays: list[pa.Array]) -> pa.ChunkedArray:
     kinds = {array.type for array in arrays if not pa.types.is_null(array.type)}
     if len(kinds) > 1:
-        kind = pa.float64() if all(pa.types.is_floating(k) or pa.types.is_integer(k) for k in kinds) else pa.string()
+        kind = (
+            pa.float64()
+            if all(pa.types.is_floating(k) or pa.types.is_integer(k) for k in kinds)
+            else pa.string()
+        )
     else:
         kind = next(iter(kinds), pa.null())
     return pa.chunked_array([array.cast(kind) for array in arrays], type=kind)

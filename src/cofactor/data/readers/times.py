@@ -13,31 +13,44 @@ from cofactor.base.errors import DataError
 
 MISSING = np.iinfo(np.int64).min
 UNITS: Mapping[str, int] = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
-# Seconds of 1970..5138 lie below 10^11, milliseconds of 1973..5138 below 10^14, and so on by thousands.
+# Seconds of 1970..5138 lie below 10^11, milliseconds of 1973..5138 below 10^14, and so on by
+# thousands.
 _SECONDS_BELOW = 10**11
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _CLOCK = r"(?P<H>\d{1,2}):(?P<M>\d{2})(?::(?P<S>\d{2})(?:[.,]\d+)?)?"
 _OFFSET = r"(?P<zone>Z|UTC|GMT|[+-]\d{2}:?\d{2}|[+-]\d{2})"
-# Vectorised by Arrow's regular expressions; the first that fits counts. Day/month order is never guessed.
+# Vectorised by Arrow's regular expressions; the first that fits counts. Day/month order is never
+# guessed.
 _FORMS = (
     rf"^(?P<y>\d{{4}})-(?P<m>\d{{1,2}})-(?P<d>\d{{1,2}})(?:[T ]{_CLOCK} ?{_OFFSET}?)?$",
     rf"^\w{{3}} (?P<b>[A-Za-z]{{3}}) +(?P<d>\d{{1,2}}) {_CLOCK} (?:{_OFFSET} )?(?P<y>\d{{4}})$",
     r"^(?P<m>\d{1,2}) (?P<d>\d{1,2}), (?P<y>\d{4})$",
-    rf"^(?:\w{{3}}, )?(?P<d>\d{{1,2}})[ -](?P<b>[A-Za-z]{{3}})[a-z]*[ -](?P<y>\d{{4}})(?: {_CLOCK} ?{_OFFSET}?)?$",
-    rf"^(?P<b>[A-Za-z]{{3}})[a-z]*\.? (?P<d>\d{{1,2}}), (?P<y>\d{{4}})(?:,? {_CLOCK} ?{_OFFSET}?)?$",
+    (
+        r"^(?:\w{3}, )?(?P<d>\d{1,2})[ -](?P<b>[A-Za-z]{3})[a-z]*[ -](?P<y>\d{4})(?:"
+        rf" {_CLOCK} ?{_OFFSET}?)?$"
+    ),
+    (
+        rf"^(?P<b>[A-Za-z]{{3}})[a-z]*\.? (?P<d>\d{{1,2}}), (?P<y>\d{{4}})(?:,? {_CLOCK}"
+        rf" ?{_OFFSET}?)?$"
+    ),
     rf"^(?P<y>\d{{4}})/(?P<m>\d{{1,2}})/(?P<d>\d{{1,2}})(?: {_CLOCK})?$",
-    rf"^(?P<y>\d{{4}})(?P<m>\d{{2}})(?P<d>\d{{2}})T(?P<H>\d{{2}})(?P<M>\d{{2}})(?P<S>\d{{2}})? ?{_OFFSET}?$",
+    (
+        r"^(?P<y>\d{4})(?P<m>\d{2})(?P<d>\d{2})T(?P<H>\d{2})(?P<M>\d{2})(?P<S>\d{2})?"
+        rf" ?{_OFFSET}?$"
+    ),
 )
 
 
 def seconds(column: pa.ChunkedArray | pa.Array) -> tuple[np.ndarray, bool]:
-    """Return a column's times as int64, `MISSING` where there is none that can be read, and whether they are bare numbers.
+    """Return a column's times as int64, `MISSING` where there is none that can be read, and whether
+    they are bare numbers.
 
-    Bare numbers come back as they are, in a unit still to be told (`unit_of`); dates and texts come back in seconds.
-    """
+    Bare numbers come back as they are, in a unit still to be told (`unit_of`); dates and texts come
+    back in seconds."""
     kind = column.type
     if pa.types.is_timestamp(kind):
-        # Arrow's timestamps count from 1970 in UTC, with a zone for display or without one (taken as UTC).
+        # Arrow's timestamps count from 1970 in UTC, with a zone for display or without one (taken
+        # as UTC).
         return _filled(pc.divide(_floored(column.cast(pa.int64()), UNITS[kind.unit]), 1)), False
     if pa.types.is_date(kind):
         return _filled(column.cast(pa.timestamp("s")).cast(pa.int64())), False
@@ -57,10 +70,11 @@ def seconds(column: pa.ChunkedArray | pa.Array) -> tuple[np.ndarray, bool]:
 
 
 def unit_of(times: np.ndarray, asked: str | None) -> tuple[str, np.ndarray]:
-    """Return the unit of bare numbers, told by their size, and the positions that don't fit it (int64, mostly none).
+    """Return the unit of bare numbers, told by their size, and the positions that don't fit it
+    (int64, mostly none).
 
-    The unit of the greater number of times is the unit; times that would need another are the ones that don't fit.
-    """
+    The unit of the greater number of times is the unit; times that would need another are the ones
+    that don't fit."""
     if asked is not None:
         return asked, np.zeros(0, np.int64)
     # Nearly always all of them are seconds, which two passes without any copy tell.
@@ -93,7 +107,9 @@ def spoken(second: float) -> str:
 def checked_unit(unit: str | None, source: str) -> str | None:
     """Return a unit of `UNITS` or None; raise DataError for another."""
     if unit is not None and unit not in UNITS:
-        raise DataError(f"time_unit must be one of {', '.join(map(repr, UNITS))}, not {unit!r}.", source=source)
+        raise DataError(
+            f"time_unit must be one of {', '.join(map(repr, UNITS))}, not {unit!r}.", source=source
+        )
     return unit
 
 

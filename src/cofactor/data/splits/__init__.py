@@ -1,8 +1,8 @@
 """The rules by which data is cut into train, validation and test; one rule a file.
 
-All shares are shares of the whole data set. The validation part is always cut out of what the test part leaves, by the
-same rule, so that it simulates the test, and asking for one never changes the test part.
-"""
+All shares are shares of the whole data set. The validation part is always cut out of what the test
+part leaves, by the same rule, so that it simulates the test, and asking for one never changes the
+test part."""
 
 from cofactor.data.splits.by_name import split
 from cofactor.data.splits.folds import k_fold
@@ -14,4 +14,14 @@ from cofactor.data.splits.random import by_random
 from cofactor.data.splits.time import by_time
 from cofactor.data.splits.users import by_users
 
-__all__ = ["by_items", "by_random", "by_time", "by_users", "k_fold", "leave_last", "per_user", "predefined", "split"]
+__all__ = [
+    "by_items",
+    "by_random",
+    "by_time",
+    "by_users",
+    "k_fold",
+    "leave_last",
+    "per_user",
+    "predefined",
+    "split",
+]

@@ -43,11 +43,12 @@ def split(
     data
         The interactions.
     how
-        ``"time"`` (one moment for all users), ``"random"`` (interactions), ``"per-user"`` (a share of each user's),
-        ``"leave-last"`` (each user's last n), ``"users"`` (new users with a history to fold in), ``"items"`` (cold
-        items).
+        ``"time"`` (one moment for all users), ``"random"`` (interactions), ``"per-user"`` (a share
+        of each user's), ``"leave-last"`` (each user's last n), ``"users"`` (new users with a
+        history to fold in), ``"items"`` (cold items).
     test, validation
-        The shares of the whole that are held out; for ``"leave-last"`` the numbers of each user's interactions.
+        The shares of the whole that are held out; for ``"leave-last"`` the numbers of each user's
+        interactions.
     seed
         For the rules that draw.
     options
@@ -66,7 +67,11 @@ def split(
         If a part would be empty, or the data lacks what the rule needs.
     """
     rule = RULES[checks.choice(str(how).replace("_", "-"), "split", tuple(RULES))]
-    given = {name: value for name, value in (("test", test), ("validation", validation)) if value is not None}
+    given = {
+        name: value
+        for name, value in (("test", test), ("validation", validation))
+        if value is not None
+    }
     takes = [name for name in inspect.signature(rule).parameters if name != "data"]
     if seed is not None and "seed" in takes:
         given["seed"] = seed

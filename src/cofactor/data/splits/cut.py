@@ -17,13 +17,15 @@ NO_TIMES = "the data has no times, so the order of the source stands for time"
 
 
 def shares(test: object, validation: object) -> tuple[float, float]:
-    """Return both shares as floats; raise ArgumentError unless test is in (0, 1), validation in [0, 1), sum below 1."""
+    """Return both shares as floats; raise ArgumentError unless test is in (0, 1), validation in
+    [0, 1), sum below 1.
+    """
     test_share = checks.real(test, "test", above=0, below=1)
     validation_share = checks.real(validation, "validation", low=0, below=1)
     if test_share + validation_share >= 1:
         raise ArgumentError(
-            f"test ({test_share:g}) and validation ({validation_share:g}) must leave something to train on: "
-            "their sum must be below 1."
+            f"test ({test_share:g}) and validation ({validation_share:g}) must leave something to"
+            " train on: their sum must be below 1."
         )
     return test_share, validation_share
 
@@ -39,7 +41,8 @@ def percent(share: float) -> str:
 
 
 def from_end(data: Interactions, order: str, seed: int, purpose: str) -> np.ndarray:
-    """The rank of each interaction within its user, from the end: 0 is the last; int64 [n], in the data's own order.
+    """The rank of each interaction within its user, from the end: 0 is the last; int64 [n], in the
+    data's own order.
 
     ``order`` is ``"time"`` (latest last) or ``"random"``.
     """
@@ -68,19 +71,26 @@ def seeded(sentence: str, seed: int) -> str:
     return f"{sentence} (seed {seed})."
 
 
-def known_users(data: Interactions, test: np.ndarray, validation: np.ndarray | None, sentence: str) -> Split:
-    """Make the split in which all users are trained on: the histories of both parts are the training part.
+def known_users(
+    data: Interactions, test: np.ndarray, validation: np.ndarray | None, sentence: str
+) -> Split:
+    """Make the split in which all users are trained on: the histories of both parts are the
+    training part.
 
     Parameters
     ----------
     test, validation
         bool [n]: what is held out; disjoint.
     """
-    train = data.where(nonempty(~test if validation is None else ~(test | validation), "training", data))
+    train = data.where(
+        nonempty(~test if validation is None else ~(test | validation), "training", data)
+    )
     part = Part(data.where(nonempty(test, "test", data)), train)
     if validation is None:
         return Split(train, part, None, sentence)
-    return Split(train, part, Part(data.where(nonempty(validation, "validation", data)), train), sentence)
+    return Split(
+        train, part, Part(data.where(nonempty(validation, "validation", data)), train), sentence
+    )
 
 
 def nonempty(mask: np.ndarray, name: str, data: Interactions) -> np.ndarray:
@@ -88,6 +98,6 @@ def nonempty(mask: np.ndarray, name: str, data: Interactions) -> np.ndarray:
     if mask.any():
         return mask
     raise ArgumentError(
-        f"the {name} part would be empty: of {len(data):,} interactions of {data.n_users:,} users the rule gives it "
-        "none; ask for another share, or use a rule that suits so little data."
+        f"the {name} part would be empty: of {len(data):,} interactions of {data.n_users:,} users"
+        " the rule gives it none; ask for another share, or use a rule that suits so little data."
     )

@@ -12,8 +12,11 @@ from cofactor.data.split import Split
 from cofactor.data.splits import cut
 
 
-def k_fold(data: Interactions, folds: int = 5, *, validation: float = 0.0, seed: int = 0) -> Iterator[Split]:
-    """Yield ``folds`` splits; their test parts are random, disjoint, of equal size up to one, and together the data.
+def k_fold(
+    data: Interactions, folds: int = 5, *, validation: float = 0.0, seed: int = 0
+) -> Iterator[Split]:
+    """Yield ``folds`` splits; their test parts are random, disjoint, of equal size up to one, and
+    together the data.
 
     Parameters
     ----------
@@ -34,15 +37,21 @@ def k_fold(data: Interactions, folds: int = 5, *, validation: float = 0.0, seed:
 
 def _folds(data: Interactions, folds: int, validation: float, seed: int) -> Iterator[Split]:
     fold_of = np.empty(len(data), np.int32)
-    fold_of[rng.generator(seed, "split", "folds").permutation(len(data))] = np.arange(len(data)) % folds
+    fold_of[rng.generator(seed, "split", "folds").permutation(len(data))] = (
+        np.arange(len(data)) % folds
+    )
     also = f", {cut.percent(validation)} drawn for validation" if validation else ""
     for fold in range(folds):
         in_test = fold_of == fold
         in_validation = None
         if validation:
             rest = np.flatnonzero(~in_test)
-            drawn = rng.generator(seed, "split", "folds", fold).permutation(rest)[: cut.count(validation, len(data))]
+            drawn = rng.generator(seed, "split", "folds", fold).permutation(rest)[
+                : cut.count(validation, len(data))
+            ]
             in_validation = np.zeros(len(data), bool)
             in_validation[drawn] = True
-        sentence = cut.seeded(f"Fold {fold + 1} of {folds} of all interactions, dealt at random{also}", seed)
+        sentence = cut.seeded(
+            f"Fold {fold + 1} of {folds} of all interactions, dealt at random{also}", seed
+        )
         yield cut.known_users(data, in_test, in_validation, sentence)

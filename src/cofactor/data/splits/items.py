@@ -14,19 +14,27 @@ RANKS = ("cold", "all")
 
 
 def by_items(
-    data: Interactions, *, test: float = 0.1, validation: float = 0.0, rank: str = "cold", seed: int = 0
+    data: Interactions,
+    *,
+    test: float = 0.1,
+    validation: float = 0.0,
+    rank: str = "cold",
+    seed: int = 0,
 ) -> Split:
-    """Hold out whole items: all their interactions are the truth, and no model trains on any of them.
+    """Hold out whole items: all their interactions are the truth, and no model trains on any of
+    them.
 
     Parameters
     ----------
     data
-        The interactions; the catalogue has to describe the items if a model is to do more than guess.
+        The interactions; the catalogue has to describe the items if a model is to do more than
+        guess.
     test, validation
-        The shares of the items that have interactions, rounded to a whole number of items, halves up; 0 for no
-        validation.
+        The shares of the items that have interactions, rounded to a whole number of items, halves
+        up; 0 for no validation.
     rank
-        What is ranked: ``"cold"`` (the part's held-out items alone) or ``"all"`` items, trained on or not.
+        What is ranked: ``"cold"`` (the part's held-out items alone) or ``"all"`` items, trained on
+        or not.
     seed
         Of the draw.
     """
@@ -34,19 +42,28 @@ def by_items(
     checks.choice(rank, "rank", RANKS)
     seed = checks.integer(seed, "seed", low=0)
     eligible = np.flatnonzero(data.item_counts)
-    n_test, n_validation = cut.count(test_share, len(eligible)), cut.count(validation_share, len(eligible))
+    n_test, n_validation = (
+        cut.count(test_share, len(eligible)),
+        cut.count(validation_share, len(eligible)),
+    )
     drawn = rng.generator(seed, "split", "items").permutation(eligible)
     test_items, validation_items = drawn[:n_test], drawn[n_test : n_test + n_validation]
     train = data.where(~_of(data, drawn[: n_test + n_validation]))
     if not len(train):
-        raise ArgumentError("the training part would be empty: all items are held out; ask for smaller shares.")
+        raise ArgumentError(
+            "the training part would be empty: all items are held out; ask for smaller shares."
+        )
 
     def part(items: np.ndarray, name: str) -> Part:
         truth = data.where(cut.nonempty(_of(data, items), name, data))
-        return Part(truth, train, candidates=np.sort(items).astype(np.int32) if rank == "cold" else None)
+        return Part(
+            truth, train, candidates=np.sort(items).astype(np.int32) if rank == "cold" else None
+        )
 
     also = f", {len(validation_items):,} for validation" if validation_share else ""
-    ranked = "each part ranks its held-out items alone" if rank == "cold" else "all items are ranked"
+    ranked = (
+        "each part ranks its held-out items alone" if rank == "cold" else "all items are ranked"
+    )
     sentence = f"{len(test_items):,} items drawn at random and held out for test{also}; {ranked}"
     validation_part = part(validation_items, "validation") if validation_share else None
     return Split(train, part(test_items, "test"), validation_part, cut.seeded(sentence, seed))

@@ -13,7 +13,12 @@ ORDERS = ("random", "time")
 
 
 def per_user(
-    data: Interactions, *, test: float = 0.2, validation: float = 0.0, order: str = "random", seed: int = 0
+    data: Interactions,
+    *,
+    test: float = 0.2,
+    validation: float = 0.0,
+    order: str = "random",
+    seed: int = 0,
 ) -> Split:
     """Hold out a share of each user's interactions; at least one of each user's stays in training.
 
@@ -22,10 +27,11 @@ def per_user(
     data
         The interactions.
     test, validation
-        The shares of each user's interactions, rounded to the nearest whole number, halves up (so short histories may
-        give none); 0 for no validation.
+        The shares of each user's interactions, rounded to the nearest whole number, halves up (so
+        short histories may give none); 0 for no validation.
     order
-        Which: ``"random"``, or ``"time"`` for the latest (by the order of the source where there are no times).
+        Which: ``"random"``, or ``"time"`` for the latest (by the order of the source where there
+        are no times).
     seed
         Of the draw; without meaning for ``"time"``.
     """
@@ -34,14 +40,16 @@ def per_user(
     seed = checks.integer(seed, "seed", low=0)
     counts = data.user_counts
     n_test = np.minimum(_rounded(test_share, counts), np.maximum(counts - 1, 0))
-    n_validation = np.minimum(_rounded(validation_share, counts), np.maximum(counts - n_test - 1, 0))
+    n_validation = np.minimum(
+        _rounded(validation_share, counts), np.maximum(counts - n_test - 1, 0)
+    )
     ranks, owners = cut.from_end(data, order, seed, "per-user"), data.user_rows
     in_test = ranks < n_test[owners]
     in_validation = ~in_test & (ranks < (n_test + n_validation)[owners])
     also = f" and {cut.percent(validation_share)} for validation" if validation_share else ""
     sentence = (
-        f"{cut.percent(test_share)} of each user's interactions for test{also}, {cut.order_words(data, order)}; "
-        "at least one of each user's stays in training"
+        f"{cut.percent(test_share)} of each user's interactions for test{also},"
+        f" {cut.order_words(data, order)}; at least one of each user's stays in training"
     )
     sentence = cut.seeded(sentence, seed) if order == "random" else f"{sentence}."
     return cut.known_users(data, in_test, in_validation if validation_share else None, sentence)

@@ -40,15 +40,17 @@ def predefined(
     train, test, validation
         The parts. The id maps hold the ids of all of them, ascending.
     test_history, validation_history
-        What is shown of the held-out users where they are new to the model (strong generalisation); the parts then have
-        ``fold_in=True``. None: the users are known, and their history is the training part.
+        What is shown of the held-out users where they are new to the model (strong generalisation);
+        the parts then have ``fold_in=True``. None: the users are known, and their history is the
+        training part.
     negatives
-        Published candidates: outside item ids, [n_test, n_negatives], one line per line of ``test``.
+        Published candidates: outside item ids, [n_test, n_negatives], one line per line of
+        ``test``.
     cold_items
         Whether each part ranks only items that training hasn't.
     overlap
-        What becomes of held-out pairs that stand in the part's history too, and so can't be recommended: ``"refuse"``
-        them, ``"drop"`` them from the held-out part, or ``"keep"`` them.
+        What becomes of held-out pairs that stand in the part's history too, and so can't be
+        recommended: ``"refuse"`` them, ``"drop"`` them from the held-out part, or ``"keep"`` them.
     repeats
         How events of one pair within one part are merged; see `Interactions.build`.
 
@@ -58,15 +60,22 @@ def predefined(
         If a part is empty, or pairs overlap and should not.
     """
     checks.choice(overlap, "overlap", OVERLAPS)
-    given = {"train": train, "test history": test_history, "validation history": validation_history,
-             "validation": validation, "test": test}  # fmt: skip
+    given = {
+        "train": train,
+        "test history": test_history,
+        "validation history": validation_history,
+        "validation": validation,
+        "test": test,
+    }
     parts = {name: part for name, part in given.items() if part is not None}
     for name, part in parts.items():
         if not len(part):
             raise ArgumentError(f"the {name} part is empty.")
     listed = [] if negatives is None else [_negative_ids(negatives, test)]
     users = IdMap.of(*(_ids(part, "users") for part in parts.values()))
-    items = IdMap.of(*(_ids(part, "items") for part in parts.values()), *(ids.reshape(-1) for ids in listed))
+    items = IdMap.of(
+        *(_ids(part, "items") for part in parts.values()), *(ids.reshape(-1) for ids in listed)
+    )
     made: dict[str, Interactions] = {}
     start = test_start = 0
     for name, part in parts.items():
@@ -75,7 +84,11 @@ def predefined(
         start = int(made[name].order.max()) + 1
     made = _sharing_catalogue(made)
     notes: list[str] = []
-    sides = {name: _part(made, name, cold_items, overlap, notes) for name in ("test", "validation") if name in made}
+    sides = {
+        name: _part(made, name, cold_items, overlap, notes)
+        for name in ("test", "validation")
+        if name in made
+    }
     if listed:
         sides["test"] = _with_negatives(sides["test"], listed[0], test_start)
     sources = ", ".join(f"{name} from {part.source}" for name, part in made.items())
@@ -90,23 +103,30 @@ def _ids(part: Events | Interactions, side: str) -> pa.Array | pa.ChunkedArray:
 
 def _negative_ids(negatives: Any, test: Events | Interactions) -> np.ndarray:
     if not isinstance(test, Events):
-        raise ArgumentError("negatives stand beside the lines of test, so test must be Events, not Interactions.")
+        raise ArgumentError(
+            "negatives stand beside the lines of test, so test must be Events, not Interactions."
+        )
     ids = np.asarray(negatives)
     if ids.ndim != 2 or ids.shape[0] != len(test):
         raise ArgumentError(
-            f"negatives must be [{len(test)}, n_negatives], one line per line of the test part, not {list(ids.shape)}."
+            f"negatives must be [{len(test)}, n_negatives], one line per line of the test part, not"
+            f" {list(ids.shape)}."
         )
     return ids
 
 
-def _mapped(part: Events | Interactions, users: IdMap, items: IdMap, repeats: str, start: int) -> Interactions:
+def _mapped(
+    part: Events | Interactions, users: IdMap, items: IdMap, repeats: str, start: int
+) -> Interactions:
     """A part on the shared id maps; its order goes on after that of the parts before it."""
     if isinstance(part, Events):
         made = Interactions.build(part, repeats=repeats, users=users, items=items)
         return replace(made, order=made.order + start)
     user_rows = users.rows(part.users.arrow, what="user")[part.user_rows]
     item_rows = items.rows(part.items.arrow, what="item")[part.item_rows]
-    made = Interactions.from_rows(user_rows, item_rows, part.values, part.times, users=users, items=items)
+    made = Interactions.from_rows(
+        user_rows, item_rows, part.values, part.times, users=users, items=items
+    )
     return replace(
         made,
         order=part.order[made.order] + start,
@@ -120,19 +140,27 @@ def _mapped(part: Events | Interactions, users: IdMap, items: IdMap, repeats: st
 def _realigned(catalogue: Catalogue, old: IdMap, new: IdMap) -> Catalogue:
     if not catalogue.column_names:
         return Catalogue.nothing(len(new))
-    return Catalogue.aligned(new, catalogue.table.append_column(_ID, old.arrow), _ID, catalogue.title_column)
+    return Catalogue.aligned(
+        new, catalogue.table.append_column(_ID, old.arrow), _ID, catalogue.title_column
+    )
 
 
 def _sharing_catalogue(made: dict[str, Interactions]) -> dict[str, Interactions]:
-    """The parts with one catalogue and one set of profiles: those of the first part that has any."""
+    """The parts with one catalogue and one set of profiles: those of the first part that has
+    any.
+    """
     catalogues = [part.catalogue for part in made.values()]
     profiles = [part.profiles for part in made.values()]
     catalogue = next((c for c in catalogues if c.column_names), catalogues[0])
     profile = next((p for p in profiles if p.column_names), profiles[0])
-    return {name: replace(part, catalogue=catalogue, profiles=profile) for name, part in made.items()}
+    return {
+        name: replace(part, catalogue=catalogue, profiles=profile) for name, part in made.items()
+    }
 
 
-def _part(made: dict[str, Interactions], name: str, cold_items: bool, overlap: str, notes: list[str]) -> Part:
+def _part(
+    made: dict[str, Interactions], name: str, cold_items: bool, overlap: str, notes: list[str]
+) -> Part:
     truth, train = made[name], made["train"]
     fold_in = f"{name} history" in made
     history = made[f"{name} history"] if fold_in else train
@@ -141,20 +169,28 @@ def _part(made: dict[str, Interactions], name: str, cold_items: bool, overlap: s
         n_both = int(both.sum())
         if overlap == "refuse":
             raise ArgumentError(
-                f"{n_both:,} pairs of the {name} part stand in its users' histories too, so they could never be "
-                "recommended; pass overlap='drop' to leave them out of it, or 'keep'."
+                f"{n_both:,} pairs of the {name} part stand in its users' histories too, so they"
+                " could never be recommended; pass overlap='drop' to leave them out of it, or"
+                " 'keep'."
             )
-        notes.append(f"{n_both:,} pairs of the {name} part stand in the histories too and were {_DONE[overlap]}.")
+        notes.append(
+            f"{n_both:,} pairs of the {name} part stand in the histories too and were"
+            f" {_DONE[overlap]}."
+        )
         if overlap == "drop":
             truth = truth.where(~both)
     if not len(truth):
-        raise ArgumentError(f"nothing of the {name} part is left: all its pairs stand in the histories.")
+        raise ArgumentError(
+            f"nothing of the {name} part is left: all its pairs stand in the histories."
+        )
     candidates = None
     if cold_items:
         new = (truth.item_counts > 0) & (train.item_counts == 0)
         candidates = np.flatnonzero(new).astype(np.int32)
         if not len(candidates):
-            raise ArgumentError(f"the {name} part has no item that training hasn't; leave out cold_items=True.")
+            raise ArgumentError(
+                f"the {name} part has no item that training hasn't; leave out cold_items=True."
+            )
     return Part(truth, history, fold_in, candidates)
 
 

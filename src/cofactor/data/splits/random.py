@@ -10,7 +10,9 @@ from cofactor.data.split import Split
 from cofactor.data.splits import cut
 
 
-def by_random(data: Interactions, *, test: float = 0.2, validation: float = 0.0, seed: int = 0) -> Split:
+def by_random(
+    data: Interactions, *, test: float = 0.2, validation: float = 0.0, seed: int = 0
+) -> Split:
     """Hold out interactions drawn at random, whoever's they are.
 
     Parameters
@@ -23,10 +25,8 @@ def by_random(data: Interactions, *, test: float = 0.2, validation: float = 0.0,
         Of the draw. The order of lines in the source doesn't matter to it.
 
     Notes
-    -----
-    Training then holds what came after the test interactions, so the figures flatter what a running system would see;
-    `by_time` doesn't.
-    """
+    ----- Training then holds what came after the test interactions, so the figures flatter what a
+    running system would see; `by_time` doesn't."""
     test_share, validation_share = cut.shares(test, validation)
     seed = checks.integer(seed, "seed", low=0)
     shuffled = rng.generator(seed, "split", "random").permutation(len(data))
@@ -35,5 +35,7 @@ def by_random(data: Interactions, *, test: float = 0.2, validation: float = 0.0,
     in_test[shuffled[:n_test]] = True
     in_validation[shuffled[n_test : n_test + n_validation]] = True
     also = f" and {cut.percent(validation_share)} for validation" if validation_share else ""
-    sentence = cut.seeded(f"{cut.percent(test_share)} of all interactions drawn at random for test{also}", seed)
+    sentence = cut.seeded(
+        f"{cut.percent(test_share)} of all interactions drawn at random for test{also}", seed
+    )
     return cut.known_users(data, in_test, in_validation if validation_share else None, sentence)

@@ -15,7 +15,12 @@ from cofactor.data.splits import cut
 
 
 def by_time(
-    data: Interactions, *, test: float = 0.2, validation: float = 0.0, at: Any = None, validation_at: Any = None
+    data: Interactions,
+    *,
+    test: float = 0.2,
+    validation: float = 0.0,
+    at: Any = None,
+    validation_at: Any = None,
 ) -> Split:
     """Hold out what came last of all interactions, or what came from a moment on.
 
@@ -24,11 +29,12 @@ def by_time(
     data
         The interactions, with times.
     test, validation
-        The shares of all interactions that are held out, latest first; 0 for no validation. ``test`` has no meaning
-        with ``at``, and ``validation`` none with ``validation_at``.
+        The shares of all interactions that are held out, latest first; 0 for no validation.
+        ``test`` has no meaning with ``at``, and ``validation`` none with ``validation_at``.
     at, validation_at
-        Moments instead of shares: the test part is what happened at ``at`` or later, the validation part what happened
-        before that at ``validation_at`` or later. Seconds since 1970, a datetime, or ISO text (UTC).
+        Moments instead of shares: the test part is what happened at ``at`` or later, the validation
+        part what happened before that at ``validation_at`` or later. Seconds since 1970, a
+        datetime, or ISO text (UTC).
 
     Raises
     ------
@@ -36,17 +42,19 @@ def by_time(
         If the data has no times, or a part would be empty.
 
     Notes
-    -----
-    No training interaction is later than any held-out one. Users and items that appear only after the cut stay in the
-    test part, with empty histories; `Split.known_only` leaves them out.
+    ----- No training interaction is later than any held-out one. Users and items that appear only
+    after the cut stay in the test part, with empty histories; `Split.known_only` leaves them out.
     """
     if data.times is None:
         raise ArgumentError(
-            "a split by time needs times, and the data has none; name the column that holds them when reading, or "
-            "split by 'leave-last' (which takes the order of the source) or 'random'."
+            "a split by time needs times, and the data has none; name the column that holds them"
+            " when reading, or split by 'leave-last' (which takes the order of the source) or"
+            " 'random'."
         )
     in_test, test_words = _test(data, test, at)
-    in_validation, validation_words = _validation(data, in_test, test if at is None else 0.0, validation, validation_at)
+    in_validation, validation_words = _validation(
+        data, in_test, test if at is None else 0.0, validation, validation_at
+    )
     sentence = f"{test_words} for test{validation_words}; {cut.TIES}."
     made = cut.known_users(data, in_test, in_validation, sentence)
     n_new = int((made.train.user_counts[made.test.user_rows] == 0).sum())
@@ -72,8 +80,12 @@ def _validation(
     assert data.times is not None
     if validation_at is not None:
         moment = moments.seconds(validation_at, "validation_at")
-        return (data.times >= moment) & ~in_test, f", what came before from {moments.text(moment)} on for validation"
-    _, share = cut.shares(test or 0.5 * (1 - checks.real(validation, "validation", low=0, below=1)), validation)
+        return (
+            data.times >= moment
+        ) & ~in_test, f", what came before from {moments.text(moment)} on for validation"
+    _, share = cut.shares(
+        test or 0.5 * (1 - checks.real(validation, "validation", low=0, below=1)), validation
+    )
     if not share:
         return None, ""
     n_validation = cut.count(share, len(data))
@@ -82,7 +94,9 @@ def _validation(
 
 
 def _latest(data: Interactions, number: int) -> np.ndarray:
-    """The latest ``number`` of all interactions, bool [n]; of equal times those later in the source."""
+    """The latest ``number`` of all interactions, bool [n]; of equal times those later in the
+    source.
+    """
     times = data.times
     assert times is not None
     mask = np.zeros(len(times), bool)

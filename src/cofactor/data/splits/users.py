@@ -21,21 +21,22 @@ def by_users(
     order: str = "random",
     seed: int = 0,
 ) -> Split:
-    """Hold out whole users: nothing of them is trained on; they show a history and are asked for the rest.
+    """Hold out whole users: nothing of them is trained on; they show a history and are asked for
+    the rest.
 
     Parameters
     ----------
     data
         The interactions.
     test, validation
-        The shares of those users who have two interactions or more, rounded to a whole number of users, halves up; 0
-        for no validation. Users with one interaction stay in training.
+        The shares of those users who have two interactions or more, rounded to a whole number of
+        users, halves up; 0 for no validation. Users with one interaction stay in training.
     history
-        The share of a held-out user's interactions that is shown, in (0, 1). At least one is shown and at least one
-        asked for.
+        The share of a held-out user's interactions that is shown, in (0, 1). At least one is shown
+        and at least one asked for.
     order
-        What is asked for: ``"random"`` interactions, or the latest (``"time"``; the order of the source where there
-        are no times).
+        What is asked for: ``"random"`` interactions, or the latest (``"time"``; the order of the
+        source where there are no times).
     seed
         Of the draws.
 
@@ -45,26 +46,30 @@ def by_users(
         Whose parts have ``fold_in=True``.
 
     Notes
-    -----
-    After Liang et al., Variational Autoencoders for Collaborative Filtering, WWW 2018, section 4.2, where 80 % of a
-    held-out user's interactions are shown, drawn at random.
-    """
+    ----- After Liang et al., Variational Autoencoders for Collaborative Filtering, WWW 2018,
+    section 4.2, where 80 % of a held-out user's interactions are shown, drawn at random."""
     test_share, validation_share = cut.shares(test, validation)
     shown = checks.real(history, "history", above=0, below=1)
     checks.choice(order, "order", ORDERS)
     seed = checks.integer(seed, "seed", low=0)
     eligible = np.flatnonzero(data.user_counts >= 2)
-    n_test, n_validation = cut.count(test_share, len(eligible)), cut.count(validation_share, len(eligible))
+    n_test, n_validation = (
+        cut.count(test_share, len(eligible)),
+        cut.count(validation_share, len(eligible)),
+    )
     drawn = rng.generator(seed, "split", "users").permutation(eligible)
     asked = _asked(data, shown, order, seed)
     test_users, validation_users = drawn[:n_test], drawn[n_test : n_test + n_validation]
     train = data.where(_users(data, np.concatenate([test_users, validation_users]), False))
     if not len(train):
-        raise ArgumentError("the training part would be empty: all users are held out; ask for smaller shares.")
+        raise ArgumentError(
+            "the training part would be empty: all users are held out; ask for smaller shares."
+        )
     also = f", {len(validation_users):,} for validation" if validation_share else ""
     sentence = cut.seeded(
-        f"{len(test_users):,} users drawn at random and held out for test{also}; {cut.percent(shown)} of each one's "
-        f"interactions are shown and the others asked for, {cut.order_words(data, order)}",
+        f"{len(test_users):,} users drawn at random and held out for test{also};"
+        f" {cut.percent(shown)} of each one's interactions are shown and the others asked for,"
+        f" {cut.order_words(data, order)}",
         seed,
     )
     return Split(
@@ -78,13 +83,17 @@ def by_users(
 def _asked(data: Interactions, shown: float, order: str, seed: int) -> np.ndarray:
     """Which interactions would be asked for if their user were held out, bool [n]."""
     counts = data.user_counts
-    n_asked = np.clip(np.floor((1 - shown) * counts + 0.5).astype(np.int64), 1, np.maximum(counts - 1, 1))
+    n_asked = np.clip(
+        np.floor((1 - shown) * counts + 0.5).astype(np.int64), 1, np.maximum(counts - 1, 1)
+    )
     mask: np.ndarray = cut.from_end(data, order, seed, "users") < n_asked[data.user_rows]
     return mask
 
 
 def _users(data: Interactions, users: np.ndarray, held: bool) -> np.ndarray:
-    """Whether each interaction is of one of the users (or, with ``held=False``, of none), bool [n]."""
+    """Whether each interaction is of one of the users (or, with ``held=False``, of none), bool
+    [n].
+    """
     chosen = np.zeros(data.n_users, bool)
     chosen[users] = True
     mask: np.ndarray = (chosen if held else ~chosen)[data.user_rows]

@@ -33,20 +33,25 @@ class Puzzle:
     item_blocks: np.ndarray
 
 
-def blocks(n_users: int = 40, n_items: int = 24, n_blocks: int = 2, *, rated: bool = False, seed: int = 0) -> Puzzle:
+def blocks(
+    n_users: int = 40, n_items: int = 24, n_blocks: int = 2, *, rated: bool = False, seed: int = 0
+) -> Puzzle:
     """Make users who like the items of their own block only, and have had all of them but one.
 
-    With two blocks, rows and columns alternate: a checkerboard. The one that is missing is the right answer: all other
-    users of the block (but those who miss the same one) have it, and nobody of another block.
+    With two blocks, rows and columns alternate: a checkerboard. The one that is missing is the
+    right answer: all other users of the block (but those who miss the same one) have it, and nobody
+    of another block.
 
     Parameters
     ----------
     n_users, n_items
-        At least two users more than items to a block is best; a block must hold two users and three items.
+        At least two users more than items to a block is best; a block must hold two users and three
+        items.
     n_blocks
         From 1.
     rated
-        Whether the data are ratings: 5 for the items of the own block, and 1 for a third of the others.
+        Whether the data are ratings: 5 for the items of the own block, and 1 for a third of the
+        others.
     seed
         Of which items of other blocks are rated, and of the order in time.
     """
@@ -67,8 +72,12 @@ def blocks(n_users: int = 40, n_items: int = 24, n_blocks: int = 2, *, rated: bo
     users, items = np.nonzero(taken)
     values = np.where(own[users, items], 5, 1).astype(np.float32) if rated else None
     times = generator.permutation(len(users)).astype(np.int64)
-    data = Interactions.from_rows(users, items, values, times, users=n_users, items=n_items, source="blocks")
-    return Puzzle(replace(data, catalogue=_described(item_blocks)), answers, user_blocks, item_blocks)
+    data = Interactions.from_rows(
+        users, items, values, times, users=n_users, items=n_items, source="blocks"
+    )
+    return Puzzle(
+        replace(data, catalogue=_described(item_blocks)), answers, user_blocks, item_blocks
+    )
 
 
 @dataclass(frozen=True)
@@ -114,7 +123,10 @@ def low_rank(
     seed
         Of everything.
     """
-    n_users, n_items = checks.integer(n_users, "n_users", low=1), checks.integer(n_items, "n_items", low=1)
+    n_users, n_items = (
+        checks.integer(n_users, "n_users", low=1),
+        checks.integer(n_items, "n_items", low=1),
+    )
     rank = checks.integer(rank, "rank", low=1)
     density = checks.real(density, "density", above=0, high=1)
     noise = checks.real(noise, "noise", low=0)
@@ -129,12 +141,29 @@ def low_rank(
     values = truth[users, items] + noise * generator.standard_normal(len(users))
     times = generator.permutation(len(users)).astype(np.int64)
     data = Interactions.from_rows(
-        users, items, values.astype(np.float32), times, users=n_users, items=n_items, source="low rank"
+        users,
+        items,
+        values.astype(np.float32),
+        times,
+        users=n_users,
+        items=n_items,
+        source="low rank",
     )
     return LowRank(data, truth)
 
 
-_COLOURS = ("red", "green", "blue", "white", "black", "yellow", "violet", "orange", "silver", "brown")
+_COLOURS = (
+    "red",
+    "green",
+    "blue",
+    "white",
+    "black",
+    "yellow",
+    "violet",
+    "orange",
+    "silver",
+    "brown",
+)
 
 
 def _described(item_blocks: np.ndarray) -> Catalogue:
@@ -149,7 +178,10 @@ def _described(item_blocks: np.ndarray) -> Catalogue:
 
 def check_shape(n_users: object, n_items: object, n_interactions: object) -> tuple[int, int, int]:
     """Return a shape as integers; raise ArgumentError if so many distinct pairs don't fit it."""
-    users, items = checks.integer(n_users, "n_users", low=1), checks.integer(n_items, "n_items", low=1)
+    users, items = (
+        checks.integer(n_users, "n_users", low=1),
+        checks.integer(n_items, "n_items", low=1),
+    )
     number = checks.integer(n_interactions, "n_interactions", low=users)
     if number > users * items // 2:
         raise ArgumentError(

@@ -19,8 +19,9 @@ class Chain:
     data
         The interactions; times are the steps.
     transitions
-        float64 [n_items, n_items]: the probability of the next item (column) after an item (row), rows sum to 1. A user
-        takes no item twice, so what they had is left out and the rest scaled up to 1.
+        float64 [n_items, n_items]: the probability of the next item (column) after an item (row),
+        rows sum to 1. A user takes no item twice, so what they had is left out and the rest scaled
+        up to 1.
     """
 
     data: Interactions
@@ -38,9 +39,9 @@ def sequences(
 ) -> Chain:
     """Make histories of a first-order Markov chain.
 
-    ``T = (1 - difficulty) P + difficulty U``: P puts each item's weight on ``branches`` successors (the first is the
-    next on one random round through all items; each further one has half the weight of the one before), U is uniform
-    over the other items.
+    ``T = (1 - difficulty) P + difficulty U``: P puts each item's weight on ``branches`` successors
+    (the first is the next on one random round through all items; each further one has half the
+    weight of the one before), U is uniform over the other items.
 
     Parameters
     ----------
@@ -79,19 +80,26 @@ def sequences(
         steps[:, step] = np.minimum(chosen, n_items - 1 - np.argmax(weights[:, ::-1] > 0, axis=1))
     times = np.tile(np.arange(length, dtype=np.int64), n_users)
     users = np.repeat(np.arange(n_users), length)
-    data = Interactions.from_rows(users, steps.reshape(-1), None, times, users=n_users, items=n_items, source="chain")
+    data = Interactions.from_rows(
+        users, steps.reshape(-1), None, times, users=n_users, items=n_items, source="chain"
+    )
     return Chain(data, transitions)
 
 
-def _transitions(n_items: int, difficulty: float, branches: int, generator: np.random.Generator) -> np.ndarray:
+def _transitions(
+    n_items: int, difficulty: float, branches: int, generator: np.random.Generator
+) -> np.ndarray:
     tour = generator.permutation(n_items)
     place = np.empty(n_items, np.int64)
     place[tour] = np.arange(n_items)
     follow = np.zeros((n_items, n_items))
     weights = 0.5 ** np.arange(branches)
     everything = np.arange(n_items)
-    # Further successors lie at fixed distances along the tour, so each item is also followed from as many.
-    distances = np.concatenate([[1], 1 + generator.permutation(n_items - 2)[: branches - 1] + 1]).astype(np.int64)
+    # Further successors lie at fixed distances along the tour, so each item is also followed from
+    # as many.
+    distances = np.concatenate(
+        [[1], 1 + generator.permutation(n_items - 2)[: branches - 1] + 1]
+    ).astype(np.int64)
     for distance, weight in zip(distances, weights / weights.sum(), strict=True):
         follow[everything, tour[(place + distance) % n_items]] += weight
     uniform = (1 - np.eye(n_items)) / (n_items - 1)

@@ -22,7 +22,8 @@ def power_law(
     rated: bool = True,
     seed: int = 0,
 ) -> Interactions:
-    """Make interactions whose items follow Zipf and Mandelbrot's law, ``p(rank) ∝ (rank + 0.005 n_items)^-skew``.
+    """Make interactions whose items follow Zipf and Mandelbrot's law, ``p(rank) ∝ (rank + 0.005
+    n_items)^-skew``.
 
     The users' counts are log-normal (σ = 1.1), at least one each and at most half of the items.
 
@@ -31,16 +32,19 @@ def power_law(
     n_users, n_items, n_interactions
         The shape, by default that of MovieLens 25M; distinct pairs, at most half of all there are.
     skew
-        The exponent, from 0 (all items alike). Popular items have no special rows: the ranks are shuffled.
+        The exponent, from 0 (all items alike). Popular items have no special rows: the ranks are
+        shuffled.
     rated
-        Whether the interactions have values: ratings of 0.5..5 in halves, by user and item means and noise.
+        Whether the interactions have values: ratings of 0.5..5 in halves, by user and item means
+        and noise.
     seed
         Of everything.
 
     Returns
     -------
     Interactions
-        With int64 ids 0.., times over ten years, no catalogue. Its order in the source is that of its rows.
+        With int64 ids 0.., times over ten years, no catalogue. Its order in the source is that of
+        its rows.
     """
     n_users, n_items, n_interactions = check_shape(n_users, n_items, n_interactions)
     skew = checks.real(skew, "skew", low=0, high=4)
@@ -66,7 +70,9 @@ def power_law(
     )
 
 
-def _counts(n_users: int, n_items: int, n_interactions: int, generator: np.random.Generator) -> np.ndarray:
+def _counts(
+    n_users: int, n_items: int, n_interactions: int, generator: np.random.Generator
+) -> np.ndarray:
     """The number of interactions of each user, int64, with exactly the sum that is asked for."""
     high = max(1, n_items // 2)
     if n_users * high < n_interactions:
@@ -86,7 +92,9 @@ def _counts(n_users: int, n_items: int, n_interactions: int, generator: np.rando
     return counts
 
 
-def _items(counts: np.ndarray, popularity: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+def _items(
+    counts: np.ndarray, popularity: np.ndarray, generator: np.random.Generator
+) -> np.ndarray:
     """Item rows in CSR order, distinct within each user, drawn by popularity, int32."""
     n_users, n_items = len(counts), len(popularity)
     runs: list[np.ndarray] = []  # a big sorted one, then one of all that came later
@@ -125,11 +133,14 @@ def _topped_up(
     return (whole % n_items).astype(np.int32)
 
 
-def _by_weight(weights: np.ndarray, counts: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-    """Draw ``counts[u]`` places by weight for each user, ascending within the user, int64: no sort is needed.
+def _by_weight(
+    weights: np.ndarray, counts: np.ndarray, generator: np.random.Generator
+) -> np.ndarray:
+    """Draw ``counts[u]`` places by weight for each user, ascending within the user, int64: no sort
+    is needed.
 
-    n sorted uniform numbers are the sums of the first n of n + 1 exponential ones, over the sum of all.
-    """
+    n sorted uniform numbers are the sums of the first n of n + 1 exponential ones, over the sum of
+    all."""
     reach = np.cumsum(weights)
     reach /= reach[-1]
     ends = np.cumsum(counts + 1) - 1
@@ -141,7 +152,9 @@ def _by_weight(weights: np.ndarray, counts: np.ndarray, generator: np.random.Gen
     return np.minimum(np.searchsorted(reach, uniform), len(weights) - 1)
 
 
-def _ratings(counts: np.ndarray, item_rows: np.ndarray, n_items: int, generator: np.random.Generator) -> np.ndarray:
+def _ratings(
+    counts: np.ndarray, item_rows: np.ndarray, n_items: int, generator: np.random.Generator
+) -> np.ndarray:
     quality = generator.normal(3.4, 0.45, n_items).astype(np.float32)
     leaning = generator.normal(0.0, 0.4, len(counts)).astype(np.float32)
     values = generator.standard_normal(len(item_rows), np.float32)
@@ -155,5 +168,7 @@ def _times(counts: np.ndarray, number: int, generator: np.random.Generator) -> n
     """Seconds: every user is active for a while that begins at some day of ten years."""
     begin = generator.integers(946_684_800, 946_684_800 + 3650 * _DAY, len(counts))
     span = np.maximum(counts, 1) * generator.integers(60, 2 * _DAY, len(counts)) // 8 + 1
-    times: np.ndarray = np.repeat(begin, counts) + (generator.random(number) * np.repeat(span, counts)).astype(np.int64)
+    times: np.ndarray = np.repeat(begin, counts) + (
+        generator.random(number) * np.repeat(span, counts)
+    ).astype(np.int64)
     return times

@@ -1,4 +1,6 @@
-"""A book shop: readers, books with titles and descriptions, ratings; the demonstration where no real data is at hand."""
+"""A book shop: readers, books with titles and descriptions, ratings; the demonstration where no
+real data is at hand.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,15 @@ import pyarrow as pa
 from cofactor.base import checks, rng
 from cofactor.data.events import Events
 from cofactor.data.interactions import Interactions
-from cofactor.data.synthetic.words import FIRST_NAMES, GENRES, LAST_NAMES, PLACES, THEMES, Genre, Theme
+from cofactor.data.synthetic.words import (
+    FIRST_NAMES,
+    GENRES,
+    LAST_NAMES,
+    PLACES,
+    THEMES,
+    Genre,
+    Theme,
+)
 
 # How strongly taste, against fame and chance, decides what is read and how it is rated.
 _TASTE_IN_CHOICE = 3.0
@@ -20,7 +30,8 @@ _FACTS = ("History", "Cookery", "Nature", "Biography")
 
 
 def shop(n_users: int = 1500, n_items: int = 1000, seed: int = 0) -> Interactions:
-    """Make the interactions of a synthetic book shop; every book has a row, also those that nobody has read.
+    """Make the interactions of a synthetic book shop; every book has a row, also those that nobody
+    has read.
 
     See `shop_events` for the parameters and for how they come about.
     """
@@ -30,11 +41,12 @@ def shop(n_users: int = 1500, n_items: int = 1000, seed: int = 0) -> Interaction
 def shop_events(n_users: int = 1500, n_items: int = 1000, seed: int = 0) -> Events:
     """Make the events of a synthetic book shop: who rated which book when, and what the books are.
 
-    Book i has two genres at most and one theme, reader u likes some of each; their match is the taste
-    ``a_ui = g_u · G_i + t_u · T_i + x_u · y_i`` (standardised; x and y are small and hidden). Reader u takes the books
-    that are largest in ``log fame_i + 3 a_ui + Gumbel noise``, and rates them ``3.5 + b_u + b_i + 0.55 (a_ui - 1.3) + noise``, in
-    half steps of 1..5. Titles and descriptions are built from the words of the genre and the theme, so that content
-    tells of taste.
+    Book i has two genres at most and one theme, reader u likes some of each; their match is the
+    taste ``a_ui = g_u · G_i + t_u · T_i + x_u · y_i`` (standardised; x and y are small and hidden).
+    Reader u takes the books that are largest in ``log fame_i + 3 a_ui + Gumbel noise``, and rates
+    them ``3.5 + b_u + b_i + 0.55 (a_ui - 1.3) + noise``, in half steps of 1..5. Titles and
+    descriptions are built from the words of the genre and the theme, so that content tells of
+    taste.
 
     Parameters
     ----------
@@ -48,8 +60,9 @@ def shop_events(n_users: int = 1500, n_items: int = 1000, seed: int = 0) -> Even
     Returns
     -------
     Events
-        User ids like ``"reader-0001"``, item ids like ``"book-0001"``, in the order of time; ``item_table`` with title,
-        description, genres (a list of one or two), author, year and price.
+        User ids like ``"reader-0001"``, item ids like ``"book-0001"``, in the order of time;
+        ``item_table`` with title, description, genres (a list of one or two), author, year and
+        price.
     """
     n_users = checks.integer(n_users, "n_users", low=1, high=1_000_000)
     n_items = checks.integer(n_items, "n_items", low=20, high=20_000)
@@ -123,7 +136,12 @@ def _readers(n_users: int, generator: np.random.Generator) -> _Readers:
     themes = generator.gamma(0.35, 1.0, (n_users, len(THEMES)))
     hidden = generator.standard_normal((n_users, _HIDDEN))
     tastes = np.concatenate(
-        [genres / genres.max(axis=1, keepdims=True), 0.9 * themes / themes.max(axis=1, keepdims=True), hidden], axis=1
+        [
+            genres / genres.max(axis=1, keepdims=True),
+            0.9 * themes / themes.max(axis=1, keepdims=True),
+            hidden,
+        ],
+        axis=1,
     )
     leaning = generator.normal(0.0, 0.35, n_users).astype(np.float32)
     counts = np.clip(generator.lognormal(3.15, 0.9, n_users), 3, None).astype(np.int64)
@@ -146,23 +164,34 @@ def _ratings(
         for user, order in enumerate(ranked):
             mine = order[: counts[start + user]]
             # What is wished for most comes early, but not strictly.
-            mine = mine[np.argsort(np.arange(len(mine)) + 0.5 * len(mine) * generator.random(len(mine)))]
+            mine = mine[
+                np.argsort(np.arange(len(mine)) + 0.5 * len(mine) * generator.random(len(mine)))
+            ]
             chosen.append(mine)
             tastes.append(taste[user, mine])
     users, items = np.repeat(np.arange(n_users), counts), np.concatenate(chosen)
-    raw = 3.5 + readers.leaning[users] + books.quality[items] + _TASTE_IN_RATING * (np.concatenate(tastes) - 1.3)
+    raw = (
+        3.5
+        + readers.leaning[users]
+        + books.quality[items]
+        + _TASTE_IN_RATING * (np.concatenate(tastes) - 1.3)
+    )
     raw += generator.normal(0.0, 0.55, len(raw))
     values = np.clip(np.rint(raw * 2) / 2, 1, 5).astype(np.float32)
     return users, items, values, _times(counts, generator)
 
 
 def _times(counts: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-    """Seconds, ascending within each user: three years of a shop in which each reader stays for a while."""
+    """Seconds, ascending within each user: three years of a shop in which each reader stays for
+    a while.
+    """
     day = 86_400
     begin = 1_640_995_200 + generator.integers(0, 900 * day, len(counts))
     pauses = generator.exponential(2.5 * day, int(counts.sum())).astype(np.int64) + 60
     total = np.cumsum(pauses)
-    before = np.repeat(total[np.cumsum(counts) - counts] - pauses[np.cumsum(counts) - counts], counts)
+    before = np.repeat(
+        total[np.cumsum(counts) - counts] - pauses[np.cumsum(counts) - counts], counts
+    )
     times: np.ndarray = np.repeat(begin, counts) + total - before
     return times
 
@@ -196,7 +225,9 @@ def _catalogue(
 _COLUMNS = ("item_id", "title", "description", "genres", "author", "year", "price")
 
 
-def _new(known: set[str], make: object, genre: Genre, theme: Theme, generator: np.random.Generator) -> str:
+def _new(
+    known: set[str], make: object, genre: Genre, theme: Theme, generator: np.random.Generator
+) -> str:
     """A text that hasn't been made yet; after many tries, the best that a number can do."""
     for _ in range(60):
         text = str(make(genre, theme, generator))  # type: ignore[operator]
@@ -213,7 +244,11 @@ def _new(known: set[str], make: object, genre: Genre, theme: Theme, generator: n
 
 def _title(genre: Genre, theme: Theme, generator: np.random.Generator) -> str:
     adjective, noun = _pick(genre.adjectives, generator), _pick(genre.nouns, generator)
-    thing, place, name = _pick(theme.nouns, generator), _pick(PLACES, generator), _pick(FIRST_NAMES, generator)
+    thing, place, name = (
+        _pick(theme.nouns, generator),
+        _pick(PLACES, generator),
+        _pick(FIRST_NAMES, generator),
+    )
     patterns = (
         f"The {adjective} {noun}",
         f"The {adjective} {thing}",

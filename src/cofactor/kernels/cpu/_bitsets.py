@@ -1,13 +1,15 @@
-"""Counts of common users: by sets of bits where users and items are many to each other, by walking lists elsewhere.
+"""Counts of common users: by sets of bits where users and items are many to each other, by walking
+lists elsewhere.
 
-d_ij = |U_i ∩ U_j| for all pairs of items is X'X of data whose values are all 1. Walking the lists costs Σ_u n_u² steps. Between
-items with many users, as far as users with many items go, each item's users are a set of bits, and a vector instruction counts
-hundreds of users of a pair. What the sets leave out is walked. Counts are integers, so that every way gives the same.
+d_ij = |U_i ∩ U_j| for all pairs of items is X'X of data whose values are all 1. Walking the lists
+costs Σ_u n_u² steps. Between items with many users, as far as users with many items go, each item's
+users are a set of bits, and a vector instruction counts hundreds of users of a pair. What the sets
+leave out is walked. Counts are integers, so that every way gives the same.
 
-Items stand in the order of their numbers of users, in panels of 32, and users in the order of their numbers of items, 32 to a
-word. A panel has the first so many words, never more than the panel before it. So a user is in the sets of the first so many
-items, and a pair of items has the words that the later one has.
-"""
+Items stand in the order of their numbers of users, in panels of 32, and users in the order of their
+numbers of items, 32 to a word. A panel has the first so many words, never more than the panel
+before it. So a user is in the sets of the first so many items, and a pair of items has the words
+that the later one has."""
 
 from __future__ import annotations
 
@@ -26,8 +28,9 @@ USERS = 256  # at least, that the cost model takes together
 MEMORY = 2**28  # bytes of sets, at most
 EXACT_BELOW = 2**24  # users: float32 holds any count of fewer
 
-# The cost model, in nanoseconds: of a step along a list; of coming to a list; of a place in a row that is read from end to end,
-# as those of items with sets are; of an entry that is sorted into lists and sets. A pair's cost in the sets depends on the machine.
+# The cost model, in nanoseconds: of a step along a list; of coming to a list; of a place in a row
+# that is read from end to end, as those of items with sets are; of an entry that is sorted into
+# lists and sets. A pair's cost in the sets depends on the machine.
 STEP, ENTRY, PLACE, SORTED = 0.8, 10.0, 0.5, 4.0
 GAIN = 0.8  # of the walk's cost: what isn't cheaper than that is walked
 
@@ -38,19 +41,22 @@ class Sets(NamedTuple):
     Parameters
     ----------
     order
-        int32 [n_items]: the items, those with the most users first. A place in it stands for the item in what follows.
+        int32 [n_items]: the items, those with the most users first. A place in it stands for the
+        item in what follows.
     bits
         uint32 [panels, words, PANEL].
     words
         int64 [panels]: how many words a panel has, descending.
     lists
-        int32 [entries], by user: first the places below the user's head, whose sets the user is in, then the others.
+        int32 [entries], by user: first the places below the user's head, whose sets the user is in,
+        then the others.
     heads
         int32 [n_users].
     begin
         int64 [n_users]: where a user's other places begin.
     walkers
-        int32 [entries], by item as the data: of an item with a set, those users whose lists it has still to walk.
+        int32 [entries], by item as the data: of an item with a set, those users whose lists it has
+        still to walk.
     n_walkers
         int32 [n_items]: so many of an item's entries are filled.
     """
@@ -68,12 +74,14 @@ class Sets(NamedTuple):
 def planned(user_counts: np.ndarray, item_counts: np.ndarray) -> np.ndarray:
     """Return how many words of users each panel of items should have, so that counting is cheapest.
 
-    m users with Σ' n_u² of the Σ n_u² steps, who are in the sets of the H first items, which hold a share s of all entries, cost
+    m users with Σ' n_u² of the Σ n_u² steps, who are in the sets of the H first items, which hold a
+    share s of all entries, cost
 
         pair H² m + step (1 - s²) Σ' n_u² + entry Σ' n_u
 
-    as if each user had as much of the head as all have; the last term falls away where H is all items. The least over a hundred H
-    is taken for some users at a time, and the largest H is such that it all, with ``place`` H n_items more, costs least.
+    as if each user had as much of the head as all have; the last term falls away where H is all
+    items. The least over a hundred H is taken for some users at a time, and the largest H is such
+    that it all, with ``place`` H n_items more, costs least.
 
     Parameters
     ----------
@@ -92,7 +100,9 @@ def planned(user_counts: np.ndarray, item_counts: np.ndarray) -> np.ndarray:
         return np.zeros(0, np.int64)
     most = min(-(-n_items // PANEL), 8 * MEMORY // (n_users * PANEL))
     panels = np.unique(np.linspace(0, most, 100).astype(np.int64))
-    share = np.concatenate([[0.0], np.cumsum(np.sort(item_counts)[::-1]) / entries])[np.minimum(panels * PANEL, n_items)]
+    share = np.concatenate([[0.0], np.cumsum(np.sort(item_counts)[::-1]) / entries])[
+        np.minimum(panels * PANEL, n_items)
+    ]
     together = max(USERS, n_users // 6400 * 32)
     firsts = np.arange(0, n_users, together)
     steps = np.add.reduceat(np.square(np.sort(user_counts)[::-1].astype(np.float64)), firsts)
@@ -111,7 +121,9 @@ def planned(user_counts: np.ndarray, item_counts: np.ndarray) -> np.ndarray:
 
 @cache
 def nanoseconds_of_a_pair() -> float:
-    """What one user costs a pair of items in sets of bits, as measured with and without the instructions for it."""
+    """What one user costs a pair of items in sets of bits, as measured with and without the
+    instructions for it.
+    """
     from llvmlite.binding import get_host_cpu_features
 
     has = get_host_cpu_features()
@@ -153,12 +165,34 @@ def as_sets(
     shared(_sort_lists, n_threads, user_indptr, user_indices, place, heads, lists, begin)
     bits = np.zeros((len(words), int(words[0]), PANEL), np.uint32)
     walkers, n_walkers = np.empty(len(item_users), np.int32), np.zeros(n_items, np.int32)
-    shared(_fill, n_threads, user_indptr, item_indptr, item_users, order, rank, words, begin, bits, walkers, n_walkers)
+    shared(
+        _fill,
+        n_threads,
+        user_indptr,
+        item_indptr,
+        item_users,
+        order,
+        rank,
+        words,
+        begin,
+        bits,
+        walkers,
+        n_walkers,
+    )
     return Sets(order, bits, words, lists, heads, begin, walkers, n_walkers)
 
 
 @kernel
-def _sort_lists(thread: Any, n_threads: Any, indptr: Any, indices: Any, place: Any, heads: Any, lists: Any, begin: Any) -> Any:
+def _sort_lists(
+    thread: Any,
+    n_threads: Any,
+    indptr: Any,
+    indices: Any,
+    place: Any,
+    heads: Any,
+    lists: Any,
+    begin: Any,
+) -> Any:
     n_users = begin.shape[0]
     others = np.empty(place.shape[0], np.int32)
     for u in range(n_users * thread // n_threads, n_users * (thread + 1) // n_threads):
@@ -176,9 +210,19 @@ def _sort_lists(thread: Any, n_threads: Any, indptr: Any, indices: Any, place: A
 
 @kernel
 def _fill(
-    thread: Any, n_threads: Any, user_indptr: Any, item_indptr: Any, item_users: Any, order: Any, rank: Any, words: Any, begin: Any,
-    bits: Any, walkers: Any, n_walkers: Any,
-) -> Any:  # fmt: skip
+    thread: Any,
+    n_threads: Any,
+    user_indptr: Any,
+    item_indptr: Any,
+    item_users: Any,
+    order: Any,
+    rank: Any,
+    words: Any,
+    begin: Any,
+    bits: Any,
+    walkers: Any,
+    n_walkers: Any,
+) -> Any:
     for panel in range(thread, bits.shape[0], n_threads):
         sets = bits[panel]
         for lane in range(min(PANEL, order.shape[0] - panel * PANEL)):
@@ -197,20 +241,33 @@ def _fill(
 
 @kernel
 def count_block(
-    first: Any, user_indptr: Any, item_indptr: Any, order: Any, bits: Any, words: Any, lists: Any, heads: Any, begin: Any,
-    walkers: Any, n_walkers: Any, d: Any,
-) -> Any:  # fmt: skip
-    """Count the common users of the items at `BLOCK` places, from ``first`` on, that have sets, with all items.
+    first: Any,
+    user_indptr: Any,
+    item_indptr: Any,
+    order: Any,
+    bits: Any,
+    words: Any,
+    lists: Any,
+    heads: Any,
+    begin: Any,
+    walkers: Any,
+    n_walkers: Any,
+    d: Any,
+) -> Any:
+    """Count the common users of the items at `BLOCK` places, from ``first`` on, that have sets,
+    with all items.
 
-    d is float32 [BLOCK, places], with at least as many places as there are items, and sets in ``bits``.
-    """
+    d is float32 [BLOCK, places], with at least as many places as there are items, and sets in
+    ``bits``."""
     d[:] = np.float32(0.0)
     own = first // PANEL
     for start in range(0, words[own], WORDS_AT_ONCE):
         for panel in range(bits.shape[0]):
             end = min(start + WORDS_AT_ONCE, words[max(own, panel)])
             for row in range(0, BLOCK, ROWS_AT_ONCE):
-                add_common(bits, own, (first + row) % PANEL, panel, start, end, d, row, panel * PANEL)
+                add_common(
+                    bits, own, (first + row) % PANEL, panel, start, end, d, row, panel * PANEL
+                )
     for row in range(min(BLOCK, order.shape[0] - first)):
         counts = d[row]
         item = order[first + row]

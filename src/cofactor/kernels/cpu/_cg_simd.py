@@ -1,12 +1,14 @@
-"""Vector code of a conjugate gradient step for one row of implicit ALS (see `ials_cg` for the letters).
+"""Vector code of a conjugate gradient step for one row of implicit ALS (see `ials_cg` for the
+letters).
 
-Half of a sparse side's rows hold fewer than fifteen interactions: with 64 factors the multiply-adds of a step are then a tenth of a
-microsecond, and calls, checks for overlap and scalar ends of loops would take twice that. So what one pass over a row's factors finds
-is used while it is in registers, and no loop has an end of its own: a group of four rows that isn't full repeats its last row with weight
-zero.
+Half of a sparse side's rows hold fewer than fifteen interactions: with 64 factors the multiply-adds
+of a step are then a tenth of a microsecond, and calls, checks for overlap and scalar ends of loops
+would take twice that. So what one pass over a row's factors finds is used while it is in registers,
+and no loop has an end of its own: a group of four rows that isn't full repeats its last row with
+weight zero.
 
-The number of factors is a multiple of 16. ``work`` is float32 [5, factors]; its rows are r, p, D, M and z.
-"""
+The number of factors is a multiple of 16. ``work`` is float32 [5, factors]; its rows are r, p, D, M
+and z."""
 
 from __future__ import annotations
 
@@ -51,7 +53,9 @@ def _bump(builder: Any, total: Any, term: Any) -> None:
     builder.store(_plus(builder, builder.load(total), term), total)
 
 
-def _rows_of(context: Any, builder: Any, kind: Any, work: Any, rows: tuple[int, ...]) -> tuple[list[Any], Any]:
+def _rows_of(
+    context: Any, builder: Any, kind: Any, work: Any, rows: tuple[int, ...]
+) -> tuple[list[Any], Any]:
     """Pointers to rows of ``work``, and the number of factors."""
     found = [_row(context, builder, kind, work, ir.Constant(_INT64, row)) for row in rows]
     return [pointer for pointer, _ in found], found[0][1]
@@ -61,8 +65,12 @@ def _below(builder: Any, first: Any, end: Any) -> Any:
     """Which of first, first + 1, ... lie below the end: a mask of four."""
 
     def splat(value: Any) -> Any:
-        seed = builder.insert_element(ir.Constant(_LONGS, ir.Undefined), value, ir.Constant(_INT32, 0))
-        return builder.shuffle_vector(seed, seed, ir.Constant(ir.VectorType(_INT32, _TOGETHER), [0] * _TOGETHER))
+        seed = builder.insert_element(
+            ir.Constant(_LONGS, ir.Undefined), value, ir.Constant(_INT32, 0)
+        )
+        return builder.shuffle_vector(
+            seed, seed, ir.Constant(ir.VectorType(_INT32, _TOGETHER), [0] * _TOGETHER)
+        )
 
     places = builder.add(splat(first), ir.Constant(_LONGS, list(range(_TOGETHER))))
     return builder.icmp_signed("<", places, splat(end))
@@ -73,7 +81,9 @@ def _load_masked(builder: Any, pointer: Any, mask: Any) -> Any:
     kind = ir.FunctionType(_FOUR, [_FOUR.as_pointer(), _INT32, mask.type, _FOUR])
     load = cgutils.get_or_insert_function(builder.module, kind, "llvm.masked.load.v4f32.p0v4f32")
     zeros = ir.Constant(_FOUR, [0.0] * _TOGETHER)
-    return builder.call(load, [builder.bitcast(pointer, _FOUR.as_pointer()), ir.Constant(_INT32, 4), mask, zeros])
+    return builder.call(
+        load, [builder.bitcast(pointer, _FOUR.as_pointer()), ir.Constant(_INT32, 4), mask, zeros]
+    )
 
 
 @intrinsic
@@ -97,28 +107,51 @@ def weighted_dots(typingctx: Any, source: Any, index: Any, n: Any, w: Any, p: An
             for j, total in enumerate(sums):
                 at = builder.add(t, ir.Constant(_INT64, j))
                 at = builder.select(builder.icmp_signed("<", at, last), at, last)
-                row = builder.sext(builder.load(_element(context, builder, kinds[1], arguments[1], at)), _INT64)
+                row = builder.sext(
+                    builder.load(_element(context, builder, kinds[1], arguments[1], at)), _INT64
+                )
                 rows.append(_row(context, builder, kinds[0], arguments[0], row)[0])
                 builder.store(_ZERO, total)
             with cgutils.for_range(builder, blocks) as loop:
                 q = _load(builder, _at(builder, direction, loop.index))
                 for row, total in zip(rows, sums, strict=True):
-                    _bump(builder, total, _times(builder, _load(builder, _at(builder, row, loop.index)), q))
+                    _bump(
+                        builder,
+                        total,
+                        _times(builder, _load(builder, _at(builder, row, loop.index)), q),
+                    )
             found = _sums_of_four(builder, [builder.load(total) for total in sums])
-            weight = _load_masked(builder, _element(context, builder, kinds[3], arguments[3], t), _below(builder, t, n))
+            weight = _load_masked(
+                builder,
+                _element(context, builder, kinds[3], arguments[3], t),
+                _below(builder, t, n),
+            )
             weighted = _times(builder, weight, found)
             place = _element(context, builder, kinds[5], arguments[5], t)
             builder.store(weighted, builder.bitcast(place, _FOUR.as_pointer()), align=4)
             _bump(builder, squares, _times(builder, weighted, found))
         kind = ir.FunctionType(_FLOAT, [_FLOAT, _FOUR])
-        reduce = cgutils.get_or_insert_function(builder.module, kind, f"llvm.vector.reduce.fadd.v{_TOGETHER}f32")
-        return builder.call(reduce, [ir.Constant(_FLOAT, 0.0), builder.load(squares)], fastmath=_FAST)
+        reduce = cgutils.get_or_insert_function(
+            builder.module, kind, f"llvm.vector.reduce.fadd.v{_TOGETHER}f32"
+        )
+        return builder.call(
+            reduce, [ir.Constant(_FLOAT, 0.0), builder.load(squares)], fastmath=_FAST
+        )
 
     return types.float32(source, index, types.int64, w, p, out), codegen
 
 
-def _with_sums(context: Any, builder: Any, signature: Any, arguments: Any, columns: Any, then: Callable[[Any, Any], None]) -> None:
-    """Call ``then(block, sum over t < n of s[t] source[index[t], block])`` for all blocks; the arguments begin with source, index, n, s."""
+def _with_sums(
+    context: Any,
+    builder: Any,
+    signature: Any,
+    arguments: Any,
+    columns: Any,
+    then: Callable[[Any, Any], None],
+) -> None:
+    """Call ``then(block, sum over t < n of s[t] source[index[t], block])`` for all blocks; the
+    arguments begin with source, index, n, s.
+    """
     kinds = signature.args
     blocks = _blocks(builder, columns)
 
@@ -128,11 +161,20 @@ def _with_sums(context: Any, builder: Any, signature: Any, arguments: Any, colum
         for total in sums:
             builder.store(_ZERO, total)
         with cgutils.for_range(builder, arguments[2]) as loop:
-            row = builder.sext(builder.load(_element(context, builder, kinds[1], arguments[1], loop.index)), _INT64)
+            row = builder.sext(
+                builder.load(_element(context, builder, kinds[1], arguments[1], loop.index)), _INT64
+            )
             start, _ = _row(context, builder, kinds[0], arguments[0], row)
-            scale = _splat(builder, builder.load(_element(context, builder, kinds[3], arguments[3], loop.index)))
+            scale = _splat(
+                builder,
+                builder.load(_element(context, builder, kinds[3], arguments[3], loop.index)),
+            )
             for total, block in zip(sums, places, strict=True):
-                _bump(builder, total, _times(builder, _load(builder, _at(builder, start, block)), scale))
+                _bump(
+                    builder,
+                    total,
+                    _times(builder, _load(builder, _at(builder, start, block)), scale),
+                )
         for block, total in zip(places, sums, strict=True):
             then(block, builder.load(total))
 
@@ -145,11 +187,17 @@ def _with_sums(context: Any, builder: Any, signature: Any, arguments: Any, colum
 
 
 @intrinsic
-def first_direction(typingctx: Any, source: Any, index: Any, n: Any, w: Any, diagonal: Any, ridge: Any, work: Any) -> Any:
-    """r = sum over t < n of w[t] source[index[t]], D = diagonal + ridge, M = 1 / D, p = M r; return r . p."""
+def first_direction(
+    typingctx: Any, source: Any, index: Any, n: Any, w: Any, diagonal: Any, ridge: Any, work: Any
+) -> Any:
+    """r = sum over t < n of w[t] source[index[t]], D = diagonal + ridge, M = 1 / D, p = M r;
+    return r . p.
+    """
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        plain, columns = _row(context, builder, signature.args[4], arguments[4], ir.Constant(_INT64, 0))
+        plain, columns = _row(
+            context, builder, signature.args[4], arguments[4], ir.Constant(_INT64, 0)
+        )
         rows, _ = _rows_of(context, builder, signature.args[6], arguments[6], (R, P, D, M))
         ridge = _splat(builder, arguments[5])
         total = cgutils.alloca_once_value(builder, _ZERO)
@@ -169,7 +217,9 @@ def first_direction(typingctx: Any, source: Any, index: Any, n: Any, w: Any, dia
 
 
 @intrinsic
-def next_residual(typingctx: Any, source: Any, index: Any, n: Any, s: Any, a: Any, work: Any) -> Any:
+def next_residual(
+    typingctx: Any, source: Any, index: Any, n: Any, s: Any, a: Any, work: Any
+) -> Any:
     """r -= a (D p + sum over t < n of s[t] source[index[t]]), z = M r; return r . z."""
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -180,7 +230,9 @@ def next_residual(typingctx: Any, source: Any, index: Any, n: Any, s: Any, a: An
         def then(block: Any, found: Any) -> None:
             places = [_at(builder, row, block) for row in rows]
             r, p, d, m = (_load(builder, place) for place in places[:Z])
-            r = builder.fsub(r, _times(builder, a, _plus(builder, _times(builder, d, p), found)), flags=_FAST)
+            r = builder.fsub(
+                r, _times(builder, a, _plus(builder, _times(builder, d, p), found)), flags=_FAST
+            )
             z = _times(builder, m, r)
             builder.store(r, places[R], align=4)
             builder.store(z, places[Z], align=4)
@@ -234,7 +286,9 @@ def turn(typingctx: Any, b: Any, work: Any) -> Any:
         with cgutils.for_range(builder, _blocks(builder, columns)) as loop:
             place = _at(builder, p, loop.index)
             kept = _times(builder, b, _load(builder, place))
-            builder.store(_plus(builder, _load(builder, _at(builder, z, loop.index)), kept), place, align=4)
+            builder.store(
+                _plus(builder, _load(builder, _at(builder, z, loop.index)), kept), place, align=4
+            )
         return context.get_dummy_value()
 
     return types.void(types.float32, work), codegen

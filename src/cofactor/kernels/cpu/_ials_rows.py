@@ -1,8 +1,8 @@
-"""Loops over the factors of one user's (or item's) interactions, shared by the solvers of implicit ALS.
+"""Loops over the factors of one user's (or item's) interactions, shared by the solvers of implicit
+ALS.
 
-Rows are read where they stand; copying them together first was measured to be slower, since the first pass of a solver brings
-them into the core's own cache anyway.
-"""
+Rows are read where they stand; copying them together first was measured to be slower, since the
+first pass of a solver brings them into the core's own cache anyway."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from cofactor.kernels.cpu.jit import kernel
 from cofactor.kernels.cpu.simd import tail_start
 
 F = np.float32
-BLOCKS = 64  # of rows; more than any sensible thread count, so that threads that finish early find more to do
+# of rows; more than any sensible thread count, so that threads that finish early find more to do
+BLOCKS = 64
 
 
 @kernel
@@ -32,8 +33,18 @@ def accumulate_part(
     """out[k] += sum over t < n of s[t] source[index[t], k], for first <= k < end."""
     t = 0
     while t + 8 <= n:
-        a, b, c, d = source[index[t]], source[index[t + 1]], source[index[t + 2]], source[index[t + 3]]
-        e, g, h, i = source[index[t + 4]], source[index[t + 5]], source[index[t + 6]], source[index[t + 7]]
+        a, b, c, d = (
+            source[index[t]],
+            source[index[t + 1]],
+            source[index[t + 2]],
+            source[index[t + 3]],
+        )
+        e, g, h, i = (
+            source[index[t + 4]],
+            source[index[t + 5]],
+            source[index[t + 6]],
+            source[index[t + 7]],
+        )
         s0, s1, s2, s3 = s[t], s[t + 1], s[t + 2], s[t + 3]
         s4, s5, s6, s7 = s[t + 4], s[t + 5], s[t + 6], s[t + 7]
         for k in range(first, end):
@@ -78,7 +89,9 @@ def dots(source: np.ndarray, index: np.ndarray, n: int, p: np.ndarray, out: np.n
 
 
 @kernel
-def accumulate(source: np.ndarray, index: np.ndarray, n: int, s: np.ndarray, out: np.ndarray) -> None:
+def accumulate(
+    source: np.ndarray, index: np.ndarray, n: int, s: np.ndarray, out: np.ndarray
+) -> None:
     """out += sum over t < n of s[t] source[index[t]]."""
     add_rows(source, index, n, s, out)
     tail = tail_start(source)
@@ -94,7 +107,8 @@ def solve_upper(
     count_up: np.ndarray,
     s: np.ndarray,
 ) -> bool:
-    """Solve A x = c for the n x n symmetric A given by its upper triangle (overwritten by U with A = U'U); x lands in c.
+    """Solve A x = c for the n x n symmetric A given by its upper triangle (overwritten by U with A
+    = U'U); x lands in c.
 
     Returns False, with c undefined, when A isn't positive definite in float32 (or holds NaN).
     """

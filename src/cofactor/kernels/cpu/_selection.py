@@ -1,7 +1,8 @@
-"""The k largest of many, in the order of their items and in time proportional to the many, however many are equal.
+"""The k largest of many, in the order of their items and in time proportional to the many, however
+many are equal.
 
-Positive floats are ordered as their bit patterns are when these are read as integers, so that is what is compared.
-"""
+Positive floats are ordered as their bit patterns are when these are read as integers, so that is
+what is compared."""
 
 from __future__ import annotations
 
@@ -12,15 +13,20 @@ import numpy as np
 from cofactor.kernels.cpu._bits_simd import BITS, lowest_bit, reached
 from cofactor.kernels.cpu.jit import kernel
 
-BINS = 2048  # into which patterns are counted to find the k-th largest; of few patterns a fraction of them
+# into which patterns are counted to find the k-th largest; of few patterns a fraction of them
+BINS = 2048
 FEW = 1024
 GROUPS = 128  # at least; twice as many as are kept if those are more
-SPARSE = 16  # words of marks for each item kept, from which on sorting the items is cheaper than reading all marks
+# words of marks for each item kept, from which on sorting the items is cheaper than reading all
+# marks
+SPARSE = 16
 
 
 @kernel
 def room(n: Any) -> Any:
-    """Make the arrays that `keep_best` needs to choose among n items; one thread uses them again and again."""
+    """Make the arrays that `keep_best` needs to choose among n items; one thread uses them again
+    and again.
+    """
     found = np.empty(n + 1, np.int32)
     keys = np.empty(n + 1, np.int64)
     edge = np.empty(n + 1, np.int64)
@@ -31,10 +37,11 @@ def room(n: Any) -> Any:
 
 @kernel
 def _edge(bits: Any, n: Any, k: Any, counts: Any) -> Any:
-    """Divide the range of the positive bit patterns into bins, and find the one the k-th largest lies in.
+    """Divide the range of the positive bit patterns into bins, and find the one the k-th largest
+    lies in.
 
-    Returns the least pattern, the shift that makes bins of patterns, the bin (-1: all are wanted) and how many of it are.
-    """
+    Returns the least pattern, the shift that makes bins of patterns, the bin (-1: all are wanted)
+    and how many of it are."""
     low, high = np.int32(2**31 - 1), np.int32(0)
     for at in range(n):
         low = min(low, bits[at] if bits[at] > 0 else np.int32(2**31 - 1))
@@ -57,11 +64,11 @@ def _edge(bits: Any, n: Any, k: Any, counts: Any) -> Any:
 
 @kernel
 def _sift(items: Any, bits: Any, n: Any, k: Any, found: Any, maxima: Any, counts: Any) -> Any:
-    """Leave only items that may be among the k largest, in their order, and return how many there are.
+    """Leave only items that may be among the k largest, in their order, and return how many there
+    are.
 
-    The k-th largest of the maxima of groups of items is a bound that k items reach, and few others do. Every so-many-th item
-    is of a group, so that the maxima are taken by vectors.
-    """
+    The k-th largest of the maxima of groups of items is a bound that k items reach, and few others
+    do. Every so-many-th item is of a group, so that the maxima are taken by vectors."""
     size = n // max(2 * k, GROUPS)
     kept = 0
     if size < 2:
@@ -109,11 +116,12 @@ def _sort(keys: Any, n: Any) -> Any:
 
 @kernel
 def keep_best(items: Any, bits: Any, n: Any, rooms: Any, rows: Any, similarity: Any) -> Any:
-    """Write the k largest of n items, in ascending order of the items; zero patterns are none; return how many there are.
+    """Write the k largest of n items, in ascending order of the items; zero patterns are none;
+    return how many there are.
 
-    Items are counted into bins by their pattern. What lies above the bin of the k-th is taken as it is; only that bin, a few
-    items, is sorted: by pattern, equal ones by item. The items may come in any order; ``bits`` is used up.
-    """
+    Items are counted into bins by their pattern. What lies above the bin of the k-th is taken as it
+    is; only that bin, a few items, is sorted: by pattern, equal ones by item. The items may come in
+    any order; ``bits`` is used up."""
     found, keys, edge, counts, marks = rooms
     n = _sift(items, bits, n, rows.shape[0], found, edge.view(np.int32), counts)
     low, shift, place, wanted = _edge(bits, n, rows.shape[0], counts)

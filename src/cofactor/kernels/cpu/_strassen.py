@@ -1,21 +1,24 @@
-"""Products of packed matrices, added to tiles of a larger one, by Strassen's seven products of blocks instead of eight.
+"""Products of packed matrices, added to tiles of a larger one, by Strassen's seven products of
+blocks instead of eight.
 
 A tile of the product is as wide as its sums are long, and is cut into blocks of half its width:
 
     C11 C12     A11 A12     B11 B12
     C21 C22  =  A21 A22  ·  B21 B22
 
-Each of the seven products takes one sum or difference of blocks from either side. These are made once for each tile of a side, and
-serve all products that the tile takes part in; a product is added to both its places from the registers. So what is saved in
-multiplications isn't spent on memory. (Volker Strassen. 1969. Gaussian Elimination is not Optimal. Numerische Mathematik 13. Jianyu
-Huang, Tyler M. Smith, Greg M. Henry, Robert A. van de Geijn. 2016. Strassen's Algorithm Reloaded. SC.)
+Each of the seven products takes one sum or difference of blocks from either side. These are made
+once for each tile of a side, and serve all products that the tile takes part in; a product is added
+to both its places from the registers. So what is saved in multiplications isn't spent on memory.
+(Volker Strassen. 1969. Gaussian Elimination is not Optimal. Numerische Mathematik 13. Jianyu Huang,
+Tyler M. Smith, Greg M. Henry, Robert A. van de Geijn. 2016. Strassen's Algorithm Reloaded. SC.)
 
-A block is packed in the order in which `_microtile` reads it: strips of `ROWS` rows (of the left side) or of `WIDE` columns (of the
-right one), and in a strip a line for each term of the sums. The four blocks of a tile stand one after the other, row by row, and so do
-the seven that are made of them.
+A block is packed in the order in which `_microtile` reads it: strips of `ROWS` rows (of the left
+side) or of `WIDE` columns (of the right one), and in a strip a line for each term of the sums. The
+four blocks of a tile stand one after the other, row by row, and so do the seven that are made of
+them.
 
-The error of a product is bounded by the size of its blocks, not by that of each row: rows and columns should be of like scale.
-"""
+The error of a product is bounded by the size of its blocks, not by that of each row: rows and
+columns should be of like scale."""
 
 from __future__ import annotations
 
@@ -29,11 +32,26 @@ from cofactor.kernels.cpu.jit import kernel
 F = np.float32
 PRODUCTS = 7
 
-# The two blocks of each sum and the sign of the second, where there is one. Blocks are counted 11, 12, 21, 22.
-LEFT_SUMS = np.array([(0, 3, 1), (2, 3, 1), (0, 0, 0), (3, 3, 0), (0, 1, 1), (2, 0, -1), (1, 3, -1)])
-RIGHT_SUMS = np.array([(0, 3, 1), (0, 0, 0), (1, 3, -1), (2, 0, -1), (3, 3, 0), (0, 1, 1), (2, 3, 1)])
+# The two blocks of each sum and the sign of the second, where there is one. Blocks are counted 11,
+# 12, 21, 22.
+LEFT_SUMS = np.array(
+    [(0, 3, 1), (2, 3, 1), (0, 0, 0), (3, 3, 0), (0, 1, 1), (2, 0, -1), (1, 3, -1)]
+)
+RIGHT_SUMS = np.array(
+    [(0, 3, 1), (0, 0, 0), (1, 3, -1), (2, 0, -1), (3, 3, 0), (0, 1, 1), (2, 3, 1)]
+)
 # The block that each product is added to, and the sign; a second one, if its sign isn't 0.
-PLACES = np.array([(0, 1, 3, 1), (2, 1, 3, -1), (1, 1, 3, 1), (0, 1, 2, 1), (1, 1, 0, -1), (3, 1, 0, 0), (0, 1, 0, 0)])
+PLACES = np.array(
+    [
+        (0, 1, 3, 1),
+        (2, 1, 3, -1),
+        (1, 1, 3, 1),
+        (0, 1, 2, 1),
+        (1, 1, 0, -1),
+        (3, 1, 0, 0),
+        (0, 1, 0, 0),
+    ]
+)
 
 
 @kernel
@@ -44,7 +62,12 @@ def pack_left(source: Any, half: Any, blocks: Any) -> Any:
         row = source[k]
         for strip in range(2 * half // ROWS):
             down, inner = strip * ROWS // half, k // half
-            line = blocks[(2 * down + inner) * lines + (strip - down * (half // ROWS)) * half + k - inner * half]
+            line = blocks[
+                (2 * down + inner) * lines
+                + (strip - down * (half // ROWS)) * half
+                + k
+                - inner * half
+            ]
             for r in range(ROWS):
                 line[r] = row[strip * ROWS + r]
 
@@ -64,13 +87,26 @@ def make_sums(blocks: Any, table: Any, half: Any, tile: Any, panel: Any) -> Any:
 
 
 @kernel
-def add_product(left: Any, i: Any, right: Any, j: Any, half: Any, sums: Any, scale: Any, out: Any, top: Any, first: Any) -> Any:
-    """Add ``scale`` times tile i of the left panel times tile j of the right one to ``out`` from row ``top`` and column ``first``.
+def add_product(
+    left: Any,
+    i: Any,
+    right: Any,
+    j: Any,
+    half: Any,
+    sums: Any,
+    scale: Any,
+    out: Any,
+    top: Any,
+    first: Any,
+) -> Any:
+    """Add ``scale`` times tile i of the left panel times tile j of the right one to ``out`` from
+    row ``top`` and column ``first``.
 
-    What reaches over the end of ``out`` is left out. ``sums`` is room for four tiles of registers, [4 ROWS, WIDE].
-    """
+    What reaches over the end of ``out`` is left out. ``sums`` is room for four tiles of registers,
+    [4 ROWS, WIDE]."""
     step = half * half // ROWS
-    # All seven of one strip of each side before the next strip: their sums stay near, and go to ``out`` once.
+    # All seven of one strip of each side before the next strip: their sums stay near, and go to
+    # ``out`` once.
     for column in range(0, half, WIDE):
         b = (j * PRODUCTS * half + column) // WIDE * half
         for row in range(0, half, ROWS):
@@ -81,20 +117,35 @@ def add_product(left: Any, i: Any, right: Any, j: Any, half: Any, sums: Any, sca
                 soon = a + (product + 1) * step if product < PRODUCTS - 1 else a + half
                 block = min(product, 3)
                 add_tile(
-                    left, a + product * step, right, b + product * (half * half // WIDE), half, sums, place * ROWS, F(sign),
-                    also_place * ROWS, F(also_sign), soon, out, top + row + (block >> 1) * half, first + column + (block & 1) * half,
-                )  # fmt: skip
+                    left,
+                    a + product * step,
+                    right,
+                    b + product * (half * half // WIDE),
+                    half,
+                    sums,
+                    place * ROWS,
+                    F(sign),
+                    also_place * ROWS,
+                    F(also_sign),
+                    soon,
+                    out,
+                    top + row + (block >> 1) * half,
+                    first + column + (block & 1) * half,
+                )
             for block in range(4):
                 y, x = top + row + (block >> 1) * half, first + column + (block & 1) * half
                 _add_inside(sums, block * ROWS, scale, out, y, x)
 
 
 @kernel
-def add_lower_product(left: Any, right: Any, half: Any, sums: Any, scale: Any, out: Any, top: Any) -> Any:
-    """Add ``scale`` times the product of two tiles, given as four blocks each, to the diagonal tile of ``out`` from row ``top``.
+def add_lower_product(
+    left: Any, right: Any, half: Any, sums: Any, scale: Any, out: Any, top: Any
+) -> Any:
+    """Add ``scale`` times the product of two tiles, given as four blocks each, to the diagonal tile
+    of ``out`` from row ``top``.
 
-    Only what is on and below the diagonal is needed; above, near it, anything is written. That is fewer products than seven.
-    """
+    Only what is on and below the diagonal is needed; above, near it, anything is written. That is
+    fewer products than seven."""
     for block in (0, 2, 3):
         down, across = block >> 1, block & 1
         for row in range(0, half, ROWS):
@@ -102,7 +153,10 @@ def add_lower_product(left: Any, right: Any, half: Any, sums: Any, scale: Any, o
                 y, x = top + down * half + row, top + across * half + column
                 _clear(sums, ROWS)
                 for inner in range(2):
-                    a, b = ((2 * down + inner) * half + row) // ROWS * half, ((2 * inner + across) * half + column) // WIDE * half
+                    a, b = (
+                        ((2 * down + inner) * half + row) // ROWS * half,
+                        ((2 * inner + across) * half + column) // WIDE * half,
+                    )
                     add_tile(left, a, right, b, half, sums, 0, F(1), 0, F(0), a, out, y, x)
                 _add_inside(sums, 0, scale, out, y, x)
 
@@ -123,7 +177,9 @@ def _add_inside(sums: Any, at: Any, scale: Any, out: Any, top: Any, first: Any) 
         line = sums[at + i]
         if n_columns >= WIDE:
             row = out[top + i, first : first + WIDE]
-            for j in range(WIDE):  # a number known beforehand, so that it becomes a few vector instructions
+            for j in range(
+                WIDE
+            ):  # a number known beforehand, so that it becomes a few vector instructions
                 row[j] += scale * line[j]
         else:
             for j in range(n_columns):

@@ -1,4 +1,6 @@
-"""One sweep of the bias model b_ui = mu + b_u + b_i: the biases of one side, given the other side's."""
+"""One sweep of the bias model b_ui = mu + b_u + b_i: the biases of one side, given the other
+side's.
+"""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
-"""Bayesian personalised ranking: lock-free ascent of ln σ(x_ui - x_uj), the fast twin of `reference.bpr`.
+"""Bayesian personalised ranking: lock-free ascent of ln σ(x_ui - x_uj), the fast twin of
+`reference.bpr`.
 
-What makes it fast: a negative is tested against a 512-byte filter before any search; the vectors of a drawn pair are
-prefetched a round before they are used; `LANES` users are walked side by side, so that the chain of one user's steps
-(each needs the vector that the last one wrote) doesn't stall the core, and their sigmoids are one vector operation; the
-steps are vector code (`simd`).
-"""
+What makes it fast: a negative is tested against a 512-byte filter before any search; the vectors of
+a drawn pair are prefetched a round before they are used; `LANES` users are walked side by side, so
+that the chain of one user's steps (each needs the vector that the last one wrote) doesn't stall the
+core, and their sigmoids are one vector operation; the steps are vector code (`simd`)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,14 @@ from cofactor.kernels.cpu.sampling import (
     mix,
     stream,
 )
-from cofactor.kernels.cpu.simd import EXP_LIMIT, dot_difference, exp_negative, pairwise_step, prefetch_row, tail_start
+from cofactor.kernels.cpu.simd import (
+    EXP_LIMIT,
+    dot_difference,
+    exp_negative,
+    pairwise_step,
+    prefetch_row,
+    tail_start,
+)
 
 LANES = 8  # users in work at once in one thread; part of the law, see the reference
 _LOW = np.uint64(0xFFFFFFFF)
@@ -32,7 +39,9 @@ _ONE = np.float32(1.0)
 
 @helper
 def coprime_stride(bits: Any, count: Any) -> Any:
-    """Return a stride in [1, count) that is coprime to count: walking by it visits each place once."""
+    """Return a stride in [1, count) that is coprime to count: walking by it visits each place
+    once.
+    """
     if count <= 2:
         return np.int64(1)
     stride = 1 + below((bits & _LOW) << np.uint64(32), count - 1)
@@ -66,7 +75,17 @@ def _margin(U: Any, V: Any, b: Any, u: Any, i: Any, j: Any) -> Any:
 
 @helper
 def _ascend(
-    U: Any, V: Any, b: Any, u: Any, i: Any, j: Any, z: Any, keep_u: Any, keep_i: Any, keep_j: Any, keep_b: Any
+    U: Any,
+    V: Any,
+    b: Any,
+    u: Any,
+    i: Any,
+    j: Any,
+    z: Any,
+    keep_u: Any,
+    keep_i: Any,
+    keep_j: Any,
+    keep_b: Any,
 ) -> None:
     """Add z times the gradient of x_uij, and decay."""
     pairwise_step(U, u, V, i, j, z, z, z, keep_u, keep_i, keep_j)
@@ -110,7 +129,14 @@ def bpr_epoch(
         keep_b = np.float32(1.0 - learning_rate * bias_regularization)
         state = stream(seed, thread)
         words = np.empty((LANES, FILTER_WORDS), np.uint64)
-        user, begin, end, place, stride, left = _lanes(), _lanes(), _lanes(), _lanes(), _lanes(), _lanes()
+        user, begin, end, place, stride, left = (
+            _lanes(),
+            _lanes(),
+            _lanes(),
+            _lanes(),
+            _lanes(),
+            _lanes(),
+        )
         us, pos, neg = _rounds(), _rounds(), _rounds()
         x, e = np.zeros(LANES, np.float32), np.zeros(LANES, np.float32)
         logs, correct, drawn = 0.0, np.int64(0), np.int64(0)
@@ -127,8 +153,16 @@ def bpr_epoch(
                     if 0 < m < n_items:
                         state = advance(state)
                         bits = mix(state)
-                        user[lane], begin[lane], end[lane], left[lane] = u, indptr[u], indptr[u + 1], m
-                        place[lane], stride[lane] = begin[lane] + below(bits, m), coprime_stride(bits, m)
+                        user[lane], begin[lane], end[lane], left[lane] = (
+                            u,
+                            indptr[u],
+                            indptr[u + 1],
+                            m,
+                        )
+                        place[lane], stride[lane] = (
+                            begin[lane] + below(bits, m),
+                            coprime_stride(bits, m),
+                        )
                         filter_fill(words, lane, indices, begin[lane], end[lane])
                         prefetch_row(U, u)
                         soon = np.int64(user_order[min(q + LANES, last - 1)])
@@ -139,7 +173,9 @@ def bpr_epoch(
                     at += stride[lane]
                     place[lane] = at if at < stop else at - (stop - first)
                     left[lane] -= 1
-                    state, j = draw_negative(state, words, lane, indices, first, stop, threshold, alias, n_items)
+                    state, j = draw_negative(
+                        state, words, lane, indices, first, stop, threshold, alias, n_items
+                    )
                     prefetch_row(V, i)
                     prefetch_row(V, j)
                     us[now, n_now], pos[now, n_now], neg[now, n_now] = user[lane], i, j
@@ -156,7 +192,9 @@ def bpr_epoch(
                 correct += x[s] > 0
                 logs += max(np.float32(0.0), -EXP_LIMIT - x[s])  # what exp_negative cut off
                 z = rate * (e[s] / (_ONE + e[s]))  # z = σ(-x_uij)
-                _ascend(U, V, b, us[now, s], pos[now, s], neg[now, s], z, keep_u, keep_i, keep_j, keep_b)
+                _ascend(
+                    U, V, b, us[now, s], pos[now, s], neg[now, s], z, keep_u, keep_i, keep_j, keep_b
+                )
             logs += np.log(product)
             drawn += n_before
             n_before = n_now
@@ -197,7 +235,9 @@ def bpr_fold_in(
         for t in range(n_draws):
             i = np.int64(indices[first + place])
             place = (place + stride) % m
-            state, j = draw_negative(state, words, 0, indices, first, stop, threshold, alias, n_items)
+            state, j = draw_negative(
+                state, words, 0, indices, first, stop, threshold, alias, n_items
+            )
             rate = np.float32(learning_rate * (1.0 - t / n_draws))
             x = b[i] - b[j]
             for k in range(f):

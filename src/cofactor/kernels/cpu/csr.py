@@ -1,4 +1,6 @@
-"""Putting pairs of rows into CSR order, and CSR into time order or columns: counting sorts, and short sorts of each row."""
+"""Putting pairs of rows into CSR order, and CSR into time order or columns: counting sorts, and
+short sorts of each row.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +40,9 @@ def _by_user(user_rows: np.ndarray, n_users: int) -> tuple[np.ndarray, np.ndarra
 
 @kernel
 def indptr_if_sorted(user_rows: np.ndarray, item_rows: np.ndarray, n_users: int) -> np.ndarray:
-    """Return where each user's pairs begin, if they are sorted already; see `reference.csr.indptr_if_sorted`."""
+    """Return where each user's pairs begin, if they are sorted already; see
+    `reference.csr.indptr_if_sorted`.
+    """
     n = len(user_rows)
     indptr = np.empty(n_users + 1, np.int64)
     user, item = -1, -1
@@ -69,7 +73,8 @@ def _sort_rows(indptr: np.ndarray, order: np.ndarray, item_rows: np.ndarray) -> 
                 break
         if is_sorted:
             continue
-        # The item above the place within the row: keys are all different, so any sort of them is a stable one.
+        # The item above the place within the row: keys are all different, so any sort of them is a
+        # stable one.
         keys = np.empty(end - start, np.int64)
         mine = order[start:end].copy()
         for q in range(end - start):
@@ -79,7 +84,9 @@ def _sort_rows(indptr: np.ndarray, order: np.ndarray, item_rows: np.ndarray) -> 
             order[start + q] = mine[keys[q] & 0xFFFFFFFF]
 
 
-def csr_order(user_rows: np.ndarray, item_rows: np.ndarray, n_users: int) -> tuple[np.ndarray, np.ndarray]:
+def csr_order(
+    user_rows: np.ndarray, item_rows: np.ndarray, n_users: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Sort pairs by user, then item, then position; see `reference.csr.csr_order`."""
     indptr, order = _by_user(user_rows, n_users)
     on_parts(lambda first, end: _sort_rows(indptr[first : end + 1], order, item_rows), n_users)
@@ -87,7 +94,9 @@ def csr_order(user_rows: np.ndarray, item_rows: np.ndarray, n_users: int) -> tup
 
 
 @kernel
-def _distinct(indptr: np.ndarray, order: np.ndarray, item_rows: np.ndarray, counts: np.ndarray) -> None:
+def _distinct(
+    indptr: np.ndarray, order: np.ndarray, item_rows: np.ndarray, counts: np.ndarray
+) -> None:
     for u in range(len(indptr) - 1):
         count = 0
         for q in range(indptr[u], indptr[u + 1]):
@@ -138,22 +147,37 @@ def _merge(
 
 
 def merge_repeats(
-    indptr: np.ndarray, order: np.ndarray, item_rows: np.ndarray, values: np.ndarray, times: np.ndarray, how: int
+    indptr: np.ndarray,
+    order: np.ndarray,
+    item_rows: np.ndarray,
+    values: np.ndarray,
+    times: np.ndarray,
+    how: int,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Let one event stand for each pair of user and item; see `reference.csr.merge_repeats`."""
     n_users = len(indptr) - 1
     kept_indptr = np.zeros(n_users + 1, np.int64)
-    on_parts(lambda u, end: _distinct(indptr[u : end + 1], order, item_rows, kept_indptr[u + 1 : end + 1]), n_users)
+    on_parts(
+        lambda u, end: _distinct(
+            indptr[u : end + 1], order, item_rows, kept_indptr[u + 1 : end + 1]
+        ),
+        n_users,
+    )
     np.cumsum(kept_indptr, out=kept_indptr)
     keep = np.empty(kept_indptr[-1], np.int64)
     merged = np.empty(kept_indptr[-1], np.float32)
     events = (order, item_rows, values, times, how)
-    on_parts(lambda u, end: _merge(indptr[u : end + 1], *events, kept_indptr[u : end + 1], keep, merged), n_users)
+    on_parts(
+        lambda u, end: _merge(indptr[u : end + 1], *events, kept_indptr[u : end + 1], keep, merged),
+        n_users,
+    )
     return kept_indptr, keep, merged
 
 
 @kernel
-def transpose(indptr: np.ndarray, item_rows: np.ndarray, n_items: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def transpose(
+    indptr: np.ndarray, item_rows: np.ndarray, n_items: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return a CSR matrix by columns; see `reference.csr.transpose`."""
     n = len(item_rows)
     by_item = np.zeros(n_items + 1, np.int64)
@@ -177,7 +201,10 @@ def transpose(indptr: np.ndarray, item_rows: np.ndarray, n_items: int) -> tuple[
 def chronological(indptr: np.ndarray, order: np.ndarray, times: np.ndarray) -> np.ndarray:
     """Return the positions by user, time and ``order``; see `reference.csr.chronological`."""
     positions = np.empty(indptr[-1], np.int64)
-    on_parts(lambda first, end: _chronological(indptr[first : end + 1], order, times, positions), len(indptr) - 1)
+    on_parts(
+        lambda first, end: _chronological(indptr[first : end + 1], order, times, positions),
+        len(indptr) - 1,
+    )
     return positions
 
 
@@ -191,7 +218,9 @@ def _ascends(values: Any, start: Any, end: Any) -> Any:
 
 
 @kernel
-def _chronological(indptr: np.ndarray, order: np.ndarray, times: np.ndarray, positions: np.ndarray) -> None:
+def _chronological(
+    indptr: np.ndarray, order: np.ndarray, times: np.ndarray, positions: np.ndarray
+) -> None:
     for u in range(len(indptr) - 1):
         start, end = indptr[u], indptr[u + 1]
         for q in range(start, end):

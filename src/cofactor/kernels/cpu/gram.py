@@ -1,8 +1,8 @@
 """Products X'X of a sparse matrix with itself, and the weights that EASE makes of their inverse.
 
-Row i of X'X is the sum of x_ui times user u's row, over the users u of item i. It is gathered in one dense row per
-thread: no hashing, no sorting, and every sum runs over the users in ascending order, whatever the threads.
-"""
+Row i of X'X is the sum of x_ui times user u's row, over the users u of item i. It is gathered in
+one dense row per thread: no hashing, no sorting, and every sum runs over the users in ascending
+order, whatever the threads."""
 
 from __future__ import annotations
 
@@ -46,7 +46,17 @@ def gram_lower(
     """
     n_items = item_indptr.size - 1
     gram = np.zeros((n_items, n_items), np.float32)
-    shared(_gram_lower, n_threads, user_indptr, user_indices, user_values, item_indptr, item_users, item_values, gram)
+    shared(
+        _gram_lower,
+        n_threads,
+        user_indptr,
+        user_indices,
+        user_values,
+        item_indptr,
+        item_users,
+        item_values,
+        gram,
+    )
     return gram
 
 
@@ -65,7 +75,8 @@ def mirror_lower(matrix: np.ndarray, n_threads: int) -> None:
 
 
 def ease_weights(inverse: np.ndarray, n_threads: int) -> None:
-    """Turn the lower triangle of P = (G + λI)^-1 into the weights B_ij = -P_ij / P_jj, B_jj = 0, in place.
+    """Turn the lower triangle of P = (G + λI)^-1 into the weights B_ij = -P_ij / P_jj, B_jj = 0, in
+    place.
 
     Parameters
     ----------
@@ -83,16 +94,24 @@ def ease_weights(inverse: np.ndarray, n_threads: int) -> None:
 
 @kernel
 def _gram_lower(
-    thread: Any, n_threads: Any, user_indptr: Any, user_indices: Any, user_values: Any, item_indptr: Any, item_users: Any, item_values: Any,
+    thread: Any,
+    n_threads: Any,
+    user_indptr: Any,
+    user_indices: Any,
+    user_values: Any,
+    item_indptr: Any,
+    item_users: Any,
+    item_values: Any,
     gram: Any,
-) -> Any:  # fmt: skip
+) -> Any:
     n_items = gram.shape[0]
     for i in range(thread, n_items, n_threads):
         row = gram[i]
         for at in range(item_indptr[i], item_indptr[i + 1]):
             u = item_users[at]
             x = item_values[at]
-            # slices and unsigned indices spare the test for negative ones, which costs half of this loop
+            # slices and unsigned indices spare the test for negative ones, which costs half of this
+            # loop
             others = user_indices[user_indptr[u] : user_indptr[u + 1]]
             weights = user_values[user_indptr[u] : user_indptr[u + 1]]
             for entry in range(others.shape[0]):
@@ -104,7 +123,9 @@ def _gram_lower(
 
 @kernel
 def _spread_lower(thread: Any, n_threads: Any, matrix: Any, scale: Any, clear_diagonal: Any) -> Any:
-    """M_ij = M_ij scale_j below the diagonal, M_ji = M_ij scale_i above; in blocks, for columns are far apart."""
+    """M_ij = M_ij scale_j below the diagonal, M_ji = M_ij scale_i above; in blocks, for columns
+    are far apart.
+    """
     n = matrix.shape[0]
     n_tiles = (n + TILE - 1) // TILE
     for block in range(thread, n_tiles, n_threads):

@@ -8,7 +8,9 @@ import numpy as np
 
 from cofactor.kernels.cpu.jit import kernel, shared
 
-COLUMNS = 512  # of the weights at a time: a row's part is 2 KiB, and the parts of the popular items stay in the cache
+# of the weights at a time: a row's part is 2 KiB, and the parts of the popular items stay in the
+# cache
+COLUMNS = 512
 
 
 def scores_from_dense(
@@ -66,12 +68,24 @@ def scores_from_sparse(
     float32 [n_users, n_columns]
     """
     scores = np.zeros((indptr.size - 1, n_columns), np.float32)
-    shared(_add_sparse, n_threads, indptr, indices, values, weight_indptr, weight_indices, weights, scores)
+    shared(
+        _add_sparse,
+        n_threads,
+        indptr,
+        indices,
+        values,
+        weight_indptr,
+        weight_indices,
+        weights,
+        scores,
+    )
     return scores
 
 
 @kernel
-def _add_dense(thread: Any, n_threads: Any, indptr: Any, indices: Any, values: Any, weights: Any, scores: Any) -> Any:
+def _add_dense(
+    thread: Any, n_threads: Any, indptr: Any, indices: Any, values: Any, weights: Any, scores: Any
+) -> Any:
     n_users, n_columns = scores.shape
     n_tiles = (n_columns + COLUMNS - 1) // COLUMNS
     for tile in range(thread, n_tiles, n_threads):
@@ -88,9 +102,16 @@ def _add_dense(thread: Any, n_threads: Any, indptr: Any, indices: Any, values: A
 
 @kernel
 def _add_sparse(
-    thread: Any, n_threads: Any, indptr: Any, indices: Any, values: Any, weight_indptr: Any, weight_indices: Any, weights: Any,
+    thread: Any,
+    n_threads: Any,
+    indptr: Any,
+    indices: Any,
+    values: Any,
+    weight_indptr: Any,
+    weight_indices: Any,
+    weights: Any,
     scores: Any,
-) -> Any:  # fmt: skip
+) -> Any:
     for u in range(thread, scores.shape[0], n_threads):
         row = scores[u]
         for entry in range(indptr[u], indptr[u + 1]):

@@ -1,9 +1,9 @@
 """Implicit ALS: a half-epoch, and the exact loss.
 
-A half-epoch starts by turning both sides into the basis in which the fixed side's Gram matrix is diagonal. Scores and norms don't
-change, and the dense part of each row's system becomes a vector: a conjugate gradient step costs O(n f) for a row of n
-interactions instead of O(n f + f^2), the dense part is its preconditioner, and short rows can be solved by Woodbury's identity.
-"""
+A half-epoch starts by turning both sides into the basis in which the fixed side's Gram matrix is
+diagonal. Scores and norms don't change, and the dense part of each row's system becomes a vector: a
+conjugate gradient step costs O(n f) for a row of n interactions instead of O(n f + f^2), the dense
+part is its preconditioner, and short rows can be solved by Woodbury's identity."""
 
 from __future__ import annotations
 
@@ -26,11 +26,17 @@ GIANT_ROW = 32_768
 GIANT_SHARE = 1 / 16
 DENSE_ROWS = 1024  # rows multiplied at a time, so that the copy stays in the cache
 TILED_ROWS = 128  # as many, where two strips of a block of columns are read again and again
-DENSE_PARTS = 8  # partial Gram matrices, whatever the number of threads, so that their sum is always the same
+DENSE_PARTS = (
+    8  # partial Gram matrices, whatever the number of threads, so that their sum is always the same
+)
 
 
 def row_ridge(
-    indptr: np.ndarray, n_other: int, unobserved_weight: float, regularization: float, frequency_exponent: float
+    indptr: np.ndarray,
+    n_other: int,
+    unobserved_weight: float,
+    regularization: float,
+    frequency_exponent: float,
 ) -> np.ndarray:
     """Return each row's L2 weight; see the reference twin."""
     pairs = np.diff(indptr) + unobserved_weight * n_other
@@ -41,7 +47,9 @@ def row_ridge(
 def gram_basis(
     fixed: np.ndarray, unobserved_weight: float, shares: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the eigenbasis and the eigenvalues of the weighted Gram matrix; see the reference twin."""
+    """Return the eigenbasis and the eigenvalues of the weighted Gram matrix; see the reference
+    twin.
+    """
     if shares is not None:
         fixed = fixed * np.sqrt(shares)[:, None]
     with _one_blas_thread():
@@ -51,10 +59,12 @@ def gram_basis(
         gram = np.triu(unobserved_weight * parts.sum(axis=0, dtype=np.float64))
         if not np.isfinite(gram).all():
             raise TrainingError(
-                "implicit ALS: the fixed factors hold NaN or infinity. Raise the regularization or check the data."
+                "implicit ALS: the fixed factors hold NaN or infinity. Raise the regularization or"
+                " check the data."
             )
         values, basis = np.linalg.eigh(gram, UPLO="U")
-    # Below the rounding of a float32 Gram matrix an eigenvalue means nothing, and it may have come out negative.
+    # Below the rounding of a float32 Gram matrix an eigenvalue means nothing, and it may have come
+    # out negative.
     floor = fixed.shape[1] * np.finfo(np.float32).eps * max(values[-1], 0.0)
     return basis.astype(np.float32), np.maximum(values, floor).astype(np.float32)
 
@@ -73,15 +83,17 @@ def _share(matrix: np.ndarray, part: int) -> tuple[int, int]:
 
 @cache
 def _controller() -> ThreadpoolController:
-    # Finding the BLAS libraries takes milliseconds, setting their threads microseconds. Numba multiplies with SciPy's BLAS, not
-    # NumPy's; it must be loaded to be found.
+    # Finding the BLAS libraries takes milliseconds, setting their threads microseconds. Numba
+    # multiplies with SciPy's BLAS, not NumPy's; it must be loaded to be found.
     import scipy.linalg.cython_blas  # noqa: F401
 
     return ThreadpoolController()
 
 
 def _one_blas_thread() -> AbstractContextManager[object]:
-    """A context for products inside our own threads, and for small matrices, which BLAS threads only hold up."""
+    """A context for products inside our own threads, and for small matrices, which BLAS threads
+    only hold up.
+    """
     return _controller().limit(limits=1, user_api="blas")
 
 
@@ -122,7 +134,9 @@ def _gram_tiles(matrix: np.ndarray, first: int, end: int, total: np.ndarray) -> 
 
 
 def giant_rows(indptr: np.ndarray) -> np.ndarray:
-    """Return the rows, ascending, that hold so much of the data that one thread shouldn't have them alone."""
+    """Return the rows, ascending, that hold so much of the data that one thread shouldn't have
+    them alone.
+    """
     lengths = np.diff(indptr)
     return np.flatnonzero(lengths > max(GIANT_ROW, lengths.sum() * GIANT_SHARE))
 
@@ -137,7 +151,9 @@ def solve_giant(
     rows: np.ndarray,
     solved: np.ndarray,
 ) -> int:
-    """Solve some rows exactly, one after another, each on all BLAS threads; see the reference twin."""
+    """Solve some rows exactly, one after another, each on all BLAS threads; see the reference
+    twin.
+    """
     for u in rows:
         matrix = np.diag(diagonal.astype(np.float64) + ridge[u])
         right = np.zeros(fixed.shape[1])
@@ -188,8 +204,9 @@ def half_epoch(
             failed = solve_subspace(*problem, rows, solved, min(block_size, fixed.shape[1]))
     if failed >= 0:
         raise TrainingError(
-            f"implicit ALS: the system of row {failed} ({indptr[failed + 1] - indptr[failed]} interactions) is singular or "
-            f"holds NaN. Raise the regularization (its weight there is {ridge[failed]:.3g}) and check the weights."
+            f"implicit ALS: the system of row {failed} ({indptr[failed + 1] - indptr[failed]}"
+            " interactions) is singular or holds NaN. Raise the regularization (its weight there"
+            f" is {ridge[failed]:.3g}) and check the weights."
         )
 
 
@@ -206,9 +223,8 @@ def loss(
     """Return the exact value of the objective; see the reference twin.
 
     Notes
-    -----
-    The sum over all pairs is the sum of the elementwise product of the two Gram matrices: n f^2 work instead of n_users n_items f.
-    """
+    ----- The sum over all pairs is the sum of the elementwise product of the two Gram matrices: n
+    f^2 work instead of n_users n_items f."""
     bounds = row_blocks(np.diff(indptr) + 1)
     sums = np.zeros(len(bounds) - 1)
     pairs = (indptr, indices, weights, left, right)
@@ -216,7 +232,9 @@ def loss(
     observed = sums.sum()
     wide_left, wide_right = left.astype(np.float64), right.astype(np.float64)
     everywhere = np.sum((wide_left.T @ wide_left) * (wide_right.T @ wide_right))
-    penalty = left_ridge @ np.square(wide_left).sum(axis=1) + right_ridge @ np.square(wide_right).sum(axis=1)
+    penalty = left_ridge @ np.square(wide_left).sum(axis=1) + right_ridge @ np.square(
+        wide_right
+    ).sum(axis=1)
     return float(observed + unobserved_weight * everywhere + penalty)
 
 

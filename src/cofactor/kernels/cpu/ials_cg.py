@@ -1,10 +1,20 @@
-"""Implicit ALS: the rows of one side by preconditioned conjugate gradient, in the Gram matrix's eigenbasis."""
+"""Implicit ALS: the rows of one side by preconditioned conjugate gradient, in the Gram matrix's
+eigenbasis.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 
-from cofactor.kernels.cpu._cg_simd import P, first_direction, move, next_residual, norm_by_diagonal, turn, weighted_dots
+from cofactor.kernels.cpu._cg_simd import (
+    P,
+    first_direction,
+    move,
+    next_residual,
+    norm_by_diagonal,
+    turn,
+    weighted_dots,
+)
 from cofactor.kernels.cpu._ials_rows import F, first_failed, row_blocks
 from cofactor.kernels.cpu.jit import kernel, on_threads
 
@@ -23,22 +33,26 @@ def solve_cg(
     steps: int,
     tolerance: float = 0.0,
 ) -> int:
-    """Solve some rows by a few steps of conjugate gradient from zero; see the reference twin for the parameters.
+    """Solve some rows by a few steps of conjugate gradient from zero; see the reference twin for
+    the parameters.
 
     Notes
-    -----
-    A step costs two passes over the row's factors (four flops per nonzero and factor); the last step needs only the first
-    of them, since nobody asks for the residual after it.
+    ----- A step costs two passes over the row's factors (four flops per nonzero and factor); the
+    last step needs only the first of them, since nobody asks for the residual after it.
 
-    The vector code takes 16 factors at a time; other numbers of them are filled up with columns of zeros, which stay zero.
-    """
+    The vector code takes 16 factors at a time; other numbers of them are filled up with columns of
+    zeros, which stay zero."""
     bounds = row_blocks(np.diff(indptr)[rows] + 8)
     failed = np.full(max(1, len(bounds) - 1), -1, np.int64)
     f = fixed.shape[1]
     whole = -(-f // _LANES) * _LANES
     into = solved
     if whole > f:
-        fixed, diagonal, into = _widened(fixed, whole), _widened(diagonal[None], whole)[0], np.zeros((len(solved), whole), F)
+        fixed, diagonal, into = (
+            _widened(fixed, whole),
+            _widened(diagonal[None], whole)[0],
+            np.zeros((len(solved), whole), F),
+        )
         diagonal[f:] = F(1)  # nothing is divided by zero, whatever the ridge
     problem = (indptr, indices, weights, fixed, diagonal, ridge, rows, into, steps, F(tolerance))
     on_threads(lambda b: _solve_cg(*problem, bounds[b : b + 2], failed[b : b + 1]), len(bounds) - 1)
@@ -69,7 +83,9 @@ def _solve_cg(
     bounds: np.ndarray,
     failed: np.ndarray,
 ) -> None:
-    """Letters: x the solution, r its residual, p the direction, D + Y_u' W Y_u the matrix, M = D^-1, z = M r, s = W Y_u p."""
+    """Letters: x the solution, r its residual, p the direction, D + Y_u' W Y_u the matrix, M =
+    D^-1, z = M r, s = W Y_u p.
+    """
     f = fixed.shape[1]
     n_blocks = bounds.shape[0] - 1
     for block in range(n_blocks):
@@ -80,17 +96,25 @@ def _solve_cg(
         for at in range(bounds[block], bounds[block + 1]):
             u = rows[at]
             n = indptr[u + 1] - indptr[u]
-            x, index, w = solved[u], indices[indptr[u] : indptr[u + 1]], weights[indptr[u] : indptr[u + 1]]
+            x, index, w = (
+                solved[u],
+                indices[indptr[u] : indptr[u + 1]],
+                weights[indptr[u] : indptr[u + 1]],
+            )
             for k in range(f):
                 x[k] = F(0)
             if n == 0:
                 continue
-            rz = first_direction(fixed, index, n, w, diagonal, ridge[u], work)  # r = Y_u' W 1, the residual at x = 0
+            rz = first_direction(
+                fixed, index, n, w, diagonal, ridge[u], work
+            )  # r = Y_u' W 1, the residual at x = 0
             enough = max(F(1e-30), tolerance * tolerance * rz)
             for step in range(steps):
                 if rz <= enough:
                     break
-                q = norm_by_diagonal(work) + weighted_dots(fixed, index, n, w, work[P], s)  # p' (D + Y_u' W Y_u) p
+                q = norm_by_diagonal(work) + weighted_dots(
+                    fixed, index, n, w, work[P], s
+                )  # p' (D + Y_u' W Y_u) p
                 a = rz / q
                 move(a, work, x)
                 if step == steps - 1:

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from cofactor.kernels.cpu._ials_rows import F, accumulate, accumulate_part, dots, first_failed, row_blocks, solve_upper
+from cofactor.kernels.cpu._ials_rows import (
+    F,
+    accumulate,
+    accumulate_part,
+    dots,
+    first_failed,
+    row_blocks,
+    solve_upper,
+)
 from cofactor.kernels.cpu.jit import kernel, on_threads
 
 CHUNK = 64  # rows gathered at a time for the f x f system
@@ -23,17 +31,18 @@ def solve_direct(
     """Solve some rows exactly by Cholesky factorisation; see the reference twin for the parameters.
 
     Notes
-    -----
-    A row with n < f interactions is solved by Woodbury's identity in n unknowns, a longer one in f unknowns:
-    (D + Z'Z)^-1 Z'c = D^-1/2 S' (I + S S')^-1 c with S = Z D^-1/2. That needs D well away from zero; where its smallest
-    entry is below 1e-5 of the largest, the f x f system is taken instead.
-    """
+    ----- A row with n < f interactions is solved by Woodbury's identity in n unknowns, a longer one
+    in f unknowns: (D + Z'Z)^-1 Z'c = D^-1/2 S' (I + S S')^-1 c with S = Z D^-1/2. That needs D well
+    away from zero; where its smallest entry is below 1e-5 of the largest, the f x f system is taken
+    instead."""
     n, f = np.diff(indptr)[rows].astype(np.float64), float(fixed.shape[1])
     short = np.minimum(n, f)
     bounds = row_blocks(n * short * np.where(n < f, n, f) / f + n * f + short**3 / 6 + 8 * f)
     failed = np.full(max(1, len(bounds) - 1), -1, np.int64)
     problem = (indptr, indices, weights, fixed, diagonal, ridge, rows, solved)
-    on_threads(lambda b: _solve_direct(*problem, bounds[b : b + 2], failed[b : b + 1]), len(bounds) - 1)
+    on_threads(
+        lambda b: _solve_direct(*problem, bounds[b : b + 2], failed[b : b + 1]), len(bounds) - 1
+    )
     return first_failed(failed)
 
 
@@ -50,7 +59,9 @@ def _solve_direct(
     bounds: np.ndarray,
     failed: np.ndarray,
 ) -> None:
-    """Letters: D the diagonal plus ridge, Z = W^1/2 Y_u, S = Z D^-1/2, c = W^1/2 1, x the solution."""
+    """Letters: D the diagonal plus ridge, Z = W^1/2 Y_u, S = Z D^-1/2, c = W^1/2 1, x the
+    solution.
+    """
     f = fixed.shape[1]
     n_blocks = bounds.shape[0] - 1
     size = max(f, CHUNK)

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from cofactor.kernels.cpu._ials_rows import F, accumulate_part, dots, first_failed, row_blocks, solve_upper
+from cofactor.kernels.cpu._ials_rows import (
+    F,
+    accumulate_part,
+    dots,
+    first_failed,
+    row_blocks,
+    solve_upper,
+)
 from cofactor.kernels.cpu.jit import kernel, on_threads
 
 
@@ -19,11 +26,15 @@ def solve_subspace(
     solved: np.ndarray,
     block_size: int,
 ) -> int:
-    """Improve some rows by one Newton step in each block of factors; see the reference twin for the parameters."""
+    """Improve some rows by one Newton step in each block of factors; see the reference twin for
+    the parameters.
+    """
     bounds = row_blocks(np.diff(indptr)[rows] + 8 + block_size)
     failed = np.full(max(1, len(bounds) - 1), -1, np.int64)
     problem = (indptr, indices, weights, fixed, diagonal, ridge, rows, solved, block_size)
-    on_threads(lambda b: _solve_subspace(*problem, bounds[b : b + 2], failed[b : b + 1]), len(bounds) - 1)
+    on_threads(
+        lambda b: _solve_subspace(*problem, bounds[b : b + 2], failed[b : b + 1]), len(bounds) - 1
+    )
     return first_failed(failed)
 
 
@@ -41,7 +52,9 @@ def _solve_subspace(
     bounds: np.ndarray,
     failed: np.ndarray,
 ) -> None:
-    """Letters: e_t = w_t (1 - x . y_t), g the block's negative gradient, H its Hessian, both halved; c the step."""
+    """Letters: e_t = w_t (1 - x . y_t), g the block's negative gradient, H its Hessian, both
+    halved; c the step.
+    """
     f = fixed.shape[1]
     n_blocks = bounds.shape[0] - 1
     for block in range(n_blocks):
@@ -54,7 +67,11 @@ def _solve_subspace(
         for at in range(bounds[block], bounds[block + 1]):
             u = rows[at]
             n = indptr[u + 1] - indptr[u]
-            x, index, w = solved[u], indices[indptr[u] : indptr[u + 1]], weights[indptr[u] : indptr[u + 1]]
+            x, index, w = (
+                solved[u],
+                indices[indptr[u] : indptr[u + 1]],
+                weights[indptr[u] : indptr[u + 1]],
+            )
             if n == 0:
                 x[:] = F(0)
                 continue

@@ -1,23 +1,26 @@
 """The inverse of a large positive definite matrix, in place, in tiles.
 
-LAPACK's potrf and potri would do, but SciPy's wrappers count in 32 bits, and the OpenBLAS behind them overruns its buffer
-in a threaded spotrf of some 40,000 rows. This one counts in 64 bits, can show its progress and be interrupted, and does the same n³
-multiplications and additions, less the eighth that Strassen's products save off the diagonal.
+LAPACK's potrf and potri would do, but SciPy's wrappers count in 32 bits, and the OpenBLAS behind
+them overruns its buffer in a threaded spotrf of some 40,000 rows. This one counts in 64 bits, can
+show its progress and be interrupted, and does the same n³ multiplications and additions, less the
+eighth that Strassen's products save off the diagonal.
 
 Sweeping the block K of a symmetric matrix A, with D = A_KK^-1 and V = A_·K:
 
     A_IJ <- A_IJ - V_I D V_J'      A_IK <- V_I D      A_KK <- -D
 
-When all blocks are swept, A has become -A^-1. A stays symmetric all along, so that its lower triangle is all that is
-kept. (G. W. Stewart. 1973. Introduction to Matrix Computations, on the sweep operator as symmetric Gauss-Jordan.)
+When all blocks are swept, A has become -A^-1. A stays symmetric all along, so that its lower
+triangle is all that is kept. (G. W. Stewart. 1973. Introduction to Matrix Computations, on the
+sweep operator as symmetric Gauss-Jordan.)
 
-The blocks that are swept and the tiles I, J are of one width. V is packed once in a sweep, as the right side of all its products, and
-V D once, as the left side. Each tile is one thread's work, so that the result doesn't depend on their number.
+The blocks that are swept and the tiles I, J are of one width. V is packed once in a sweep, as the
+right side of all its products, and V D once, as the left side. Each tile is one thread's work, so
+that the result doesn't depend on their number.
 
-Measured on the first 3,000 items of ml-1m against float64: EASE's weights are wrong by 6e-6 at most with λ = 200 and by 1.6e-4 with
-λ = 1, where eight products of blocks leave 2e-6 and 3e-5, and LAPACK's spotrf and spotri 3e-6 and 2e-5. Without the common scale of all
-rows it would be 1.4e-5 and 4e-3.
-"""
+Measured on the first 3,000 items of ml-1m against float64: EASE's weights are wrong by 6e-6 at most
+with λ = 200 and by 1.6e-4 with λ = 1, where eight products of blocks leave 2e-6 and 3e-5, and
+LAPACK's spotrf and spotri 3e-6 and 2e-5. Without the common scale of all rows it would be 1.4e-5
+and 4e-3."""
 
 from __future__ import annotations
 
@@ -29,16 +32,28 @@ from scipy.linalg import lapack  # here, since its threads can't be set before i
 
 from cofactor.base.threads import native_threads
 from cofactor.kernels.cpu._microtile import ROWS, UNIT, WIDE
-from cofactor.kernels.cpu._strassen import LEFT_SUMS, PRODUCTS, RIGHT_SUMS, add_lower_product, add_product, make_sums, pack_left
+from cofactor.kernels.cpu._strassen import (
+    LEFT_SUMS,
+    PRODUCTS,
+    RIGHT_SUMS,
+    add_lower_product,
+    add_product,
+    make_sums,
+    pack_left,
+)
 from cofactor.kernels.cpu.jit import kernel, on_threads, shared
 
-WIDEST = 768  # of a tile: each sweep reads and writes the whole matrix, so wide tiles spare the memory
+WIDEST = (
+    768  # of a tile: each sweep reads and writes the whole matrix, so wide tiles spare the memory
+)
 FEWEST = 8  # tiles in a row that small matrices are cut into, to keep the threads evenly busy
 
 F = np.float32
 
 
-def invert_lower(matrix: np.ndarray, n_threads: int, done: Callable[[float], None] | None = None) -> int:
+def invert_lower(
+    matrix: np.ndarray, n_threads: int, done: Callable[[float], None] | None = None
+) -> int:
     """Replace the lower triangle of a positive definite matrix by that of its inverse.
 
     Parameters
@@ -53,8 +68,8 @@ def invert_lower(matrix: np.ndarray, n_threads: int, done: Callable[[float], Non
     Returns
     -------
     int
-        -1, or the row at which the matrix turned out not to be positive definite, or the first of the block where a number turned out
-        not to be finite (the matrix is then spoiled).
+        -1, or the row at which the matrix turned out not to be positive definite, or the first of
+        the block where a number turned out not to be finite (the matrix is then spoiled).
     """
     n = matrix.shape[0]
     half = _half(n)
@@ -73,7 +88,9 @@ def invert_lower(matrix: np.ndarray, n_threads: int, done: Callable[[float], Non
 
 
 def panel_bytes(n: int) -> int:
-    """Return how many bytes `invert_lower` takes beside a matrix of ``n`` rows: two panels, and four tiles for each of eight threads."""
+    """Return how many bytes `invert_lower` takes beside a matrix of ``n`` rows: two panels, and
+    four tiles for each of eight threads.
+    """
     tile = 2 * _half(n)
     return 4 * tile * (2 * PRODUCTS * (n + tile) // 4 + 8 * 4 * tile)
 
@@ -85,7 +102,9 @@ def _half(n: int) -> int:
 
 
 def _like_scale(diagonal: np.ndarray) -> np.ndarray:
-    """The powers of two that bring a diagonal into [1/2, 2): Strassen's error in a row is that of the largest row in its block."""
+    """The powers of two that bring a diagonal into [1/2, 2): Strassen's error in a row is that
+    of the largest row in its block.
+    """
     usable = np.where(np.isfinite(diagonal) & (diagonal > 0), diagonal, F(1))
     return np.ldexp(F(1), -(np.frexp(usable)[1] // 2)).astype(F)
 
@@ -120,7 +139,9 @@ class _Sweeps:
             room = self._room()
             i, j = pairs[at]
             top, left = i * self.tile, j * self.tile
-            add_product(self.left, i, self.right, j, self.half, room[-1], F(-1), self.matrix, top, left)
+            add_product(
+                self.left, i, self.right, j, self.half, room[-1], F(-1), self.matrix, top, left
+            )
             self.rooms.append(room)
 
         on_threads(scale, len(others), n_threads)
@@ -136,7 +157,9 @@ class _Sweeps:
         self.rooms.append(room)
 
     def _scale_rows(self, first: int, last: int, i: int) -> None:
-        """A_IK = V_I D, the panels of V_I and of V_I D, and the diagonal tile. (V_I D)' = D V_I', for then V_I is packed once."""
+        """A_IK = V_I D, the panels of V_I and of V_I D, and the diagonal tile. (V_I D)' = D
+        V_I', for then V_I is packed once.
+        """
         product, left, right, sums = room = self._room()
         half, top = self.half, i * self.tile
         _gather(self.matrix, first, last, top, half, right)
@@ -154,17 +177,26 @@ class _Sweeps:
         return np.empty((n_tiles * PRODUCTS * self.half**2 // width, width), F)
 
     def _room(self) -> tuple[np.ndarray, ...]:
-        """What a thread needs for itself: a tile of V D, one packed for the left side and one for the right, and tiles of registers."""
+        """What a thread needs for itself: a tile of V D, one packed for the left side and one
+        for the right, and tiles of registers.
+        """
         try:
             return self.rooms.pop()
         except IndexError:
             size = self.tile**2
-            shapes = ((self.tile, self.tile), (size // ROWS, ROWS), (size // WIDE, WIDE), (4 * ROWS, WIDE))
+            shapes = (
+                (self.tile, self.tile),
+                (size // ROWS, ROWS),
+                (size // WIDE, WIDE),
+                (4 * ROWS, WIDE),
+            )
             return tuple(np.empty(shape, F) for shape in shapes)
 
 
 def _invert_small(pivot: np.ndarray) -> int:
-    """Replace the lower triangle of a small matrix by that of its inverse; return -1, or the row at which it isn't positive definite."""
+    """Replace the lower triangle of a small matrix by that of its inverse; return -1, or the row
+    at which it isn't positive definite.
+    """
     # To LAPACK, which counts by columns, this lower triangle is an upper one.
     root, failed = lapack.dpotrf(pivot.T, lower=0, overwrite_a=1, clean=0)
     if failed:
@@ -187,7 +219,9 @@ def _spread_pivot(inverse: Any, matrix: Any, first: Any, whole: Any) -> Any:
 
 @kernel
 def _gather(matrix: Any, first: Any, last: Any, top: Any, half: Any, blocks: Any) -> Any:
-    """V_I' = A_KI from the lower triangle as the four blocks of a right tile; zero where the matrix has ended."""
+    """V_I' = A_KI from the lower triangle as the four blocks of a right tile; zero where the
+    matrix has ended.
+    """
     n = matrix.shape[0]
     for block in range(4):
         begin, end = first + (block >> 1) * half, min(first + ((block >> 1) + 1) * half, last)

@@ -13,22 +13,32 @@ from typing import Any
 import numba
 from numba.core import event
 
-# Threads that wait for the others sleep instead of spinning: on a machine that is shared, spinning takes the cores from
-# whoever has work. OpenMP reads this when its first team starts, which is after this module; what the user set counts.
+# Threads that wait for the others sleep instead of spinning: on a machine that is shared, spinning
+# takes the cores from whoever has work. OpenMP reads this when its first team starts, which is
+# after this module; what the user set counts.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-# Reassociation and fused multiply-add are what vectorises reductions. "nnan" and "ninf" stay off: kernels may test for NaN.
+# Reassociation and fused multiply-add are what vectorises reductions. "nnan" and "ninf" stay off:
+# kernels may test for NaN.
 FAST = {"reassoc", "contract", "nsz", "arcp", "afn"}
 
-# Loops over prange run on threads, and nothing else: array expressions and allocations as parallel loops of their own cost
-# seconds of compilation each, and the arrays in kernels are small.
+# Loops over prange run on threads, and nothing else: array expressions and allocations as parallel
+# loops of their own cost seconds of compilation each, and the arrays in kernels are small.
 PARALLEL = {
-    "prange": True, "numpy": False, "setitem": False, "inplace_binop": False, "comprehension": False, "reduction": False,
-    "stencil": False, "fusion": False,
-}  # fmt: skip
+    "prange": True,
+    "numpy": False,
+    "setitem": False,
+    "inplace_binop": False,
+    "comprehension": False,
+    "reduction": False,
+    "stencil": False,
+    "fusion": False,
+}
 
 
-def kernel(function: Callable[..., Any] | None = None, *, parallel: bool = False, fast: bool = True) -> Any:
+def kernel(
+    function: Callable[..., Any] | None = None, *, parallel: bool = False, fast: bool = True
+) -> Any:
     """Compile a kernel lazily, keep it on disk, and let other Python threads run while it does.
 
     Parameters
@@ -36,15 +46,20 @@ def kernel(function: Callable[..., Any] | None = None, *, parallel: bool = False
     function
         The kernel, when the decorator is used without parentheses.
     parallel
-        Whether `numba.prange` loops run on several threads. Such a kernel takes twice as long to compile as a plain one; where
-        the work comes in blocks of some microseconds each, let a plain kernel do one, and `on_threads` call it.
+        Whether `numba.prange` loops run on several threads. Such a kernel takes twice as long to
+        compile as a plain one; where the work comes in blocks of some microseconds each, let a
+        plain kernel do one, and `on_threads` call it.
     fast
         Whether sums may be reordered and multiply-adds fused (never that NaN is assumed away).
     """
 
     def compiled(body: Callable[..., Any]) -> Any:
         return numba.njit(
-            cache=True, nogil=True, parallel=PARALLEL if parallel else False, fastmath=FAST if fast else False, error_model="numpy"
+            cache=True,
+            nogil=True,
+            parallel=PARALLEL if parallel else False,
+            fastmath=FAST if fast else False,
+            error_model="numpy",
         )(body)
 
     return compiled if function is None else compiled(function)
@@ -56,18 +71,25 @@ def helper(function: Callable[..., Any]) -> Any:
 
 
 def on_threads(work: Callable[[int], Any], count: int, n_threads: int | None = None) -> None:
-    """Call ``work(0)`` to ``work(count - 1)``, which call kernels, on several threads; each takes the next as it comes free.
+    """Call ``work(0)`` to ``work(count - 1)``, which call kernels, on several threads; each takes
+    the next as it comes free.
 
     Parameters
     ----------
     work
-        Takes the number of a block. Kernels leave the GIL, so blocks run at the same time; a block's number costs microseconds.
+        Takes the number of a block. Kernels leave the GIL, so blocks run at the same time; a
+        block's number costs microseconds.
     count
         How many blocks there are.
     n_threads
-        How many threads may run; None for as many as Numba would use (see `base.threads.native_threads`).
+        How many threads may run; None for as many as Numba would use (see
+        `base.threads.native_threads`).
     """
-    n_threads = min(count, numba.get_num_threads() if n_threads is None else n_threads, numba.config.NUMBA_NUM_THREADS)
+    n_threads = min(
+        count,
+        numba.get_num_threads() if n_threads is None else n_threads,
+        numba.config.NUMBA_NUM_THREADS,
+    )
     blocks = iter(range(count))
 
     def some() -> None:
@@ -79,20 +101,30 @@ def on_threads(work: Callable[[int], Any], count: int, n_threads: int | None = N
         some()
     finally:
         for other in others:
-            # One that hasn't begun, because the pool is busy with another caller's blocks, has nothing left to do.
+            # One that hasn't begun, because the pool is busy with another caller's blocks, has
+            # nothing left to do.
             if not other.cancel():
                 other.result()
 
 
 def on_parts(work: Callable[[int, int], Any], count: int, n_threads: int | None = None) -> None:
-    """Call ``work(first, end)`` for parts that together are ``range(count)``, on several threads (see `on_threads`)."""
-    # Enough parts for threads that finish early to find more to do; one that isn't worth its call is no part of its own.
+    """Call ``work(first, end)`` for parts that together are ``range(count)``, on several threads
+    (see `on_threads`).
+    """
+    # Enough parts for threads that finish early to find more to do; one that isn't worth its call
+    # is no part of its own.
     n_parts = min(64, -(-count // 8))
-    on_threads(lambda part: work(part * count // n_parts, (part + 1) * count // n_parts), n_parts, n_threads)
+    on_threads(
+        lambda part: work(part * count // n_parts, (part + 1) * count // n_parts),
+        n_parts,
+        n_threads,
+    )
 
 
 def shared(kernel: Callable[..., Any], n_threads: int, *arguments: Any) -> None:
-    """Call ``kernel(thread, n_threads, *arguments)`` for each of so many threads, at the same time."""
+    """Call ``kernel(thread, n_threads, *arguments)`` for each of so many threads, at the same
+    time.
+    """
     on_threads(lambda thread: kernel(thread, n_threads, *arguments), n_threads, n_threads)
 
 
@@ -132,7 +164,9 @@ class _CompileListener(event.Listener):  # type: ignore[misc]  # numba has no ty
 
 @contextmanager
 def compilation_shown(say: Callable[[str], None]) -> Iterator[None]:
-    """Tell the user, through ``say``, when kernels are compiled inside the body and how long it took."""
+    """Tell the user, through ``say``, when kernels are compiled inside the body and how long it
+    took.
+    """
     listener = _CompileListener(say)
     with event.install_listener("numba:compile", listener):
         yield

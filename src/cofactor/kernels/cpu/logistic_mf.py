@@ -40,9 +40,24 @@ def _softplus(s: Any, e: Any) -> Any:
 
 @njit(fastmath=FAST, error_model="numpy", cache=True)
 def _gradient(
-    indices: Any, values: Any, first: Any, stop: Any, X: Any, row: Any, beta: Any, Y: Any, b: Any, alpha: Any, decay: Any,
-    negatives: Any, state: Any, words: Any, g: Any, empty_threshold: Any, empty_alias: Any,
-) -> Any:  # fmt: skip
+    indices: Any,
+    values: Any,
+    first: Any,
+    stop: Any,
+    X: Any,
+    row: Any,
+    beta: Any,
+    Y: Any,
+    b: Any,
+    alpha: Any,
+    decay: Any,
+    negatives: Any,
+    state: Any,
+    words: Any,
+    g: Any,
+    empty_threshold: Any,
+    empty_alias: Any,
+) -> Any:
     """Fill g [factors + 1] with the row's gradient and return its loss."""
     f, n_others, m = X.shape[1], Y.shape[0], stop - first
     g[:] = np.float32(0.0)
@@ -143,9 +158,24 @@ def _half_epoch(
     for row in range(begin, end):
         g, words = np.empty(f + 1, np.float32), np.empty((1, FILTER_WORDS), np.uint64)
         losses[row] = _gradient(
-            indices, values, indptr[row], indptr[row + 1], factors, row, bias[row], other_factors, other_bias, alpha,
-            regularization, negatives, stream(seed, row), words, g, np.empty(0, np.uint32), np.empty(0, np.int32),
-        )  # fmt: skip
+            indices,
+            values,
+            indptr[row],
+            indptr[row + 1],
+            factors,
+            row,
+            bias[row],
+            other_factors,
+            other_bias,
+            alpha,
+            regularization,
+            negatives,
+            stream(seed, row),
+            words,
+            g,
+            np.empty(0, np.uint32),
+            np.empty(0, np.int32),
+        )
         for k in range(f + 1):
             squares[row, k] += g[k] * g[k]
         for k in range(f):
@@ -171,7 +201,10 @@ def logistic_fold_in(
     folded = np.zeros((n_rows, other_factors.shape[1]), np.float32)
     problem = (indices, values, other_factors, other_bias)
     how = (learning_rate, alpha, regularization, negatives, steps, np.uint64(seed))
-    on_parts(lambda first, end: _fold_in(indptr[first : end + 1], *problem, *how, folded[first:end]), n_rows)
+    on_parts(
+        lambda first, end: _fold_in(indptr[first : end + 1], *problem, *how, folded[first:end]),
+        n_rows,
+    )
     return folded
 
 
@@ -196,12 +229,31 @@ def _fold_in(
         if first == stop:
             continue
         X, mean, beta = np.zeros((1, f), np.float32), np.zeros(f), np.float32(0.0)
-        g, G, words = np.empty(f + 1, np.float32), np.zeros(f + 1, np.float32), np.empty((1, FILTER_WORDS), np.uint64)
+        g, G, words = (
+            np.empty(f + 1, np.float32),
+            np.zeros(f + 1, np.float32),
+            np.empty((1, FILTER_WORDS), np.uint64),
+        )
         for step in range(steps):
             _gradient(
-                indices, values, first, stop, X, 0, beta, other_factors, other_bias, alpha, regularization, negatives,
-                stream(seed, step), words, g, np.empty(0, np.uint32), np.empty(0, np.int32),
-            )  # fmt: skip
+                indices,
+                values,
+                first,
+                stop,
+                X,
+                0,
+                beta,
+                other_factors,
+                other_bias,
+                alpha,
+                regularization,
+                negatives,
+                stream(seed, step),
+                words,
+                g,
+                np.empty(0, np.uint32),
+                np.empty(0, np.int32),
+            )
             for k in range(f + 1):
                 G[k] += g[k] * g[k]
             for k in range(f):

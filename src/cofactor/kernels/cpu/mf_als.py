@@ -1,8 +1,9 @@
-"""Half an epoch of alternating least squares for r_ui ~ mu + b_u + b_i + q_i . p_u: one side solved, the other frozen.
+"""Half an epoch of alternating least squares for r_ui ~ mu + b_u + b_i + q_i . p_u: one side
+solved, the other frozen.
 
-The Gram matrix of a row is accumulated by BLAS over chunks of gathered vectors, and solved by Cholesky in double
-precision, which costs little beside it. Callers wrap this with ``native_threads(n, blas=1)``.
-"""
+The Gram matrix of a row is accumulated by BLAS over chunks of gathered vectors, and solved by
+Cholesky in double precision, which costs little beside it. Callers wrap this with
+``native_threads(n, blas=1)``."""
 
 from __future__ import annotations
 
@@ -17,7 +18,9 @@ _BLOCKS = 128  # pieces of work; more than any machine's threads, so that heavy 
 
 @helper
 def solve_cholesky(matrix: np.ndarray, right: np.ndarray, size: int) -> None:
-    """Solve ``matrix x = right`` in place for a symmetric positive matrix (its lower part is overwritten)."""
+    """Solve ``matrix x = right`` in place for a symmetric positive matrix (its lower part is
+    overwritten).
+    """
     for j in range(size):
         for k in range(j + 1):
             total = matrix[j, k]
@@ -26,7 +29,8 @@ def solve_cholesky(matrix: np.ndarray, right: np.ndarray, size: int) -> None:
             if k < j:
                 matrix[j, k] = total * matrix[k, k]
             else:
-                # The diagonal holds 1 / L_jj. A pivot lost to rounding can't come about with a ridge; it is left out.
+                # The diagonal holds 1 / L_jj. A pivot lost to rounding can't come about with a
+                # ridge; it is left out.
                 matrix[j, j] = 1.0 / np.sqrt(total) if total > 0.0 else 0.0
     for j in range(size):
         total = right[j]
@@ -53,7 +57,9 @@ def als_half_epoch(
     bias: np.ndarray,
     factors: np.ndarray,
 ) -> None:
-    """Solve the rows, each by itself (so threads don't change the result); see the reference for the equation."""
+    """Solve the rows, each by itself (so threads don't change the result); see the reference for
+    the equation.
+    """
     n_rows = indptr.shape[0] - 1
     n_factors = factors.shape[1]
     size = n_factors + 1

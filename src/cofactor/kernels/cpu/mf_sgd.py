@@ -1,11 +1,13 @@
-"""One epoch of stochastic gradient descent for matrix factorisation with biases, r_ui ~ mu + b_u + b_i + q_i . p_u.
+"""One epoch of stochastic gradient descent for matrix factorisation with biases, r_ui ~ mu + b_u +
+b_i + q_i . p_u.
 
-Users are cut into P parts and items into P blocks, and an epoch has P rounds: in round s part t is walked over the items of
-block (t + s) mod P (Gemulla, Nijkamp, Haas, Sismanis, "Large-Scale Matrix Factorization with Distributed Stochastic Gradient
-Descent", KDD 2011). No two walks of a round share a vector: threads lose no update, send no cache line back and forth, and the
-result is the same bit for bit on any number of threads, since P doesn't depend on it. Within a walk users come in the order
-given, each with the block's ratings: p_u and b_u stay in the first cache, and memory is read in order.
-"""
+Users are cut into P parts and items into P blocks, and an epoch has P rounds: in round s part t is
+walked over the items of block (t + s) mod P (Gemulla, Nijkamp, Haas, Sismanis, "Large-Scale Matrix
+Factorization with Distributed Stochastic Gradient Descent", KDD 2011). No two walks of a round
+share a vector: threads lose no update, send no cache line back and forth, and the result is the
+same bit for bit on any number of threads, since P doesn't depend on it. Within a walk users come in
+the order given, each with the block's ratings: p_u and b_u stay in the first cache, and memory is
+read in order."""
 
 from __future__ import annotations
 
@@ -22,8 +24,12 @@ BLOCK = 16  # floats: a cache line, and what `simd` works on at once
 
 
 @helper
-def equal_parts(indptr: np.ndarray, order: np.ndarray, n_parts: int, rows_each: int = 1) -> np.ndarray:
-    """Cut ``order`` into parts with about the same number of ratings; a user owns ``rows_each`` rows of ``indptr``."""
+def equal_parts(
+    indptr: np.ndarray, order: np.ndarray, n_parts: int, rows_each: int = 1
+) -> np.ndarray:
+    """Cut ``order`` into parts with about the same number of ratings; a user owns ``rows_each``
+    rows of ``indptr``.
+    """
     bounds = np.empty(n_parts + 1, np.int64)
     bounds[0] = 0
     total = indptr[indptr.shape[0] - 1]
@@ -41,9 +47,18 @@ def equal_parts(indptr: np.ndarray, order: np.ndarray, n_parts: int, rows_each: 
 
 @helper
 def _ask_for(
-    indptr: Any, indices: Any, values: Any, user_factors: Any, order: Any, place: Any, n_parts: Any, block: Any
+    indptr: Any,
+    indices: Any,
+    values: Any,
+    user_factors: Any,
+    order: Any,
+    place: Any,
+    n_parts: Any,
+    block: Any,
 ) -> None:
-    """Ask for what the walk of a user begins with: rows of a block are short, and no hardware foresees the next one."""
+    """Ask for what the walk of a user begins with: rows of a block are short, and no hardware
+    foresees the next one.
+    """
     row = order[place] * n_parts + block
     prefetch_row(user_factors, order[place])
     for at in range(indptr[row], min(indptr[row + 1], indptr[row] + 64), 16):
@@ -70,14 +85,24 @@ def _epoch(
     reg_item_bias: np.ndarray,
 ) -> float:
     """Walk over all ratings once; rows are whole blocks of 16 floats."""
-    rate, bias_rate, mu, one = np.float32(learning_rate), np.float32(bias_learning_rate), np.float32(mean), np.float32(1)
+    rate, bias_rate, mu, one = (
+        np.float32(learning_rate),
+        np.float32(bias_learning_rate),
+        np.float32(mean),
+        np.float32(1),
+    )
     last = indices.shape[0] - 1
     n_parts = (indptr.shape[0] - 1) // user_factors.shape[0]
     bounds = equal_parts(indptr, order, n_parts, n_parts)
-    # What a rating needs of its item beside the vector, in one place: b_i, and what b_i and q_i keep in a step.
+    # What a rating needs of its item beside the vector, in one place: b_i, and what b_i and q_i
+    # keep in a step.
     items = np.empty((item_factors.shape[0], 4), np.float32)
     for n in range(items.shape[0]):
-        items[n, 0], items[n, 1], items[n, 2] = item_bias[n], one - bias_rate * reg_item_bias[n], one - rate * reg_item[n]
+        items[n, 0], items[n, 1], items[n, 2] = (
+            item_bias[n],
+            one - bias_rate * reg_item_bias[n],
+            one - rate * reg_item[n],
+        )
     # Eight doubles to a part: one cache line each.
     squared = np.zeros((n_parts, 8), np.float64)
     for turn in range(n_parts):
@@ -89,14 +114,27 @@ def _epoch(
                 u = order[place]
                 row = u * n_parts + block
                 begin, end = indptr[row], indptr[row + 1]
-                _ask_for(indptr, indices, values, user_factors, order, min(place + 1, after), n_parts, block)
+                _ask_for(
+                    indptr,
+                    indices,
+                    values,
+                    user_factors,
+                    order,
+                    min(place + 1, after),
+                    n_parts,
+                    block,
+                )
                 prefetch_row(indptr, order[min(place + 2, after)] * n_parts + block)
                 if begin == end:
                     continue
                 b_u = user_bias[u]
                 keep_b_u, keep_p = one - bias_rate * reg_user_bias[u], one - rate * reg_user[u]
                 # Unsigned, so that no index is taken for one from the end.
-                v, i, ahead = np.uint64(u), np.uint64(indices[begin]), np.uint64(indices[min(begin + 1, last)])
+                v, i, ahead = (
+                    np.uint64(u),
+                    np.uint64(indices[begin]),
+                    np.uint64(indices[min(begin + 1, last)]),
+                )
                 dot = dot_rows(user_factors, v, item_factors, i)
                 for at in range(begin, end):
                     soon = np.uint64(indices[np.uint64(min(at + 2, last))])
@@ -106,12 +144,15 @@ def _epoch(
                     loss += np.float64(error) * np.float64(error)
                     b_u = keep_b_u * b_u + bias_rate * error
                     items[i, 0] = items[i, 1] * b_i + bias_rate * error
-                    # p_u += gamma (e q_i - lambda_u p_u);  q_i += gamma (e p_u - lambda_i q_i), both from the old values.
-                    # The next rating's product with the new p_u is taken in the same pass, and from the old p_u and q_i, so
-                    # that it needn't wait for this error: p_u(new) . q = (1 - gamma lambda_u) p_u . q + gamma e q_i . q.
+                    # p_u += gamma (e q_i - lambda_u p_u);  q_i += gamma (e p_u - lambda_i q_i),
+                    # both from the old values. The next rating's product with the new p_u is taken
+                    # in the same pass, and from the old p_u and q_i, so that it needn't wait for
+                    # this error: p_u(new) . q = (1 - gamma lambda_u) p_u . q + gamma e q_i . q.
                     # After the user's last rating it isn't used.
                     step = rate * error
-                    p_next, q_next = rating_step(user_factors, v, item_factors, i, ahead, soon, step, keep_p, items[i, 2])
+                    p_next, q_next = rating_step(
+                        user_factors, v, item_factors, i, ahead, soon, step, keep_p, items[i, 2]
+                    )
                     dot = keep_p * p_next + step * q_next
                     i, ahead = ahead, soon
                 user_bias[u] = b_u
@@ -138,18 +179,32 @@ def mf_sgd_epoch(
     reg_user_bias: np.ndarray,
     reg_item_bias: np.ndarray,
 ) -> float:
-    """Walk over all ratings once and update the four parameter arrays; see the reference for the equations.
+    """Walk over all ratings once and update the four parameter arrays; see the reference for the
+    equations.
 
     Notes
-    -----
-    Vectors whose length isn't a multiple of 16 are copied into rows that are, and back: a caller with many epochs does that
-    once, by `padded`.
-    """
-    whole = [factors if factors.shape[1] % BLOCK == 0 else padded(factors) for factors in (user_factors, item_factors)]
+    ----- Vectors whose length isn't a multiple of 16 are copied into rows that are, and back: a
+    caller with many epochs does that once, by `padded`."""
+    whole = [
+        factors if factors.shape[1] % BLOCK == 0 else padded(factors)
+        for factors in (user_factors, item_factors)
+    ]
     squared = _epoch(
-        indptr, indices, values, order, mean, user_bias, item_bias, *whole, learning_rate, bias_learning_rate,
-        reg_user, reg_item, reg_user_bias, reg_item_bias,
-    )  # fmt: skip
+        indptr,
+        indices,
+        values,
+        order,
+        mean,
+        user_bias,
+        item_bias,
+        *whole,
+        learning_rate,
+        bias_learning_rate,
+        reg_user,
+        reg_item,
+        reg_user_bias,
+        reg_item_bias,
+    )
     for factors, used in zip((user_factors, item_factors), whole, strict=True):
         if used is not factors:
             factors[:] = used[:, : factors.shape[1]]
@@ -157,7 +212,9 @@ def mf_sgd_epoch(
 
 
 def padded(vectors: np.ndarray) -> np.ndarray:
-    """Copy vectors, float32 [n, factors], into rows of whole cache lines, filled up with zeros, which a step keeps zero."""
+    """Copy vectors, float32 [n, factors], into rows of whole cache lines, filled up with zeros,
+    which a step keeps zero.
+    """
     n, factors = vectors.shape
     whole = line_aligned(n, -(-factors // BLOCK) * BLOCK)
     whole[:, :factors] = vectors

@@ -1,8 +1,9 @@
-"""The strongest entries of each row: of similarities between items, which are never held whole, or of a dense matrix.
+"""The strongest entries of each row: of similarities between items, which are never held whole, or
+of a dense matrix.
 
-Products X'X are gathered row by row in one dense row per thread, as in `gram`; of data whose values are all 1, they are counted by
-sets of bits where that is cheaper (`_bitsets`). How the best of a row are selected says `_selection`.
-"""
+Products X'X are gathered row by row in one dense row per thread, as in `gram`; of data whose values
+are all 1, they are counted by sets of bits where that is cheaper (`_bitsets`). How the best of a
+row are selected says `_selection`."""
 
 from __future__ import annotations
 
@@ -16,7 +17,8 @@ from cofactor.kernels.cpu.gram import gram_lower, mirror_lower
 from cofactor.kernels.cpu.jit import kernel, shared
 
 SHARED_UP_TO = 128 * 2**20  # bytes of X'X up to which it is built whole, each pair once
-LIST_BELOW = 2  # a row of fewer than n_items / 2 products lists what it touched; another is read from end to end
+# a row of fewer than n_items / 2 products lists what it touched; another is read from end to end
+LIST_BELOW = 2
 
 
 def top_neighbours(
@@ -34,10 +36,12 @@ def top_neighbours(
     neighbours: int,
     n_threads: int,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return each item's most similar items, s_ij = d_ij / (p_i q_j + a_i + b_j + w d_ij) with d = X'X.
+    """Return each item's most similar items, s_ij = d_ij / (p_i q_j + a_i + b_j + w d_ij) with d =
+    X'X.
 
-    Only pairs with d_ij > 0 and a finite s_ij > 0 are neighbours, an item is never its own. Where two are equally similar,
-    the lower row is kept. They come in ascending order of their rows, ready for CSR.
+    Only pairs with d_ij > 0 and a finite s_ij > 0 are neighbours, an item is never its own. Where
+    two are equally similar, the lower row is kept. They come in ascending order of their rows,
+    ready for CSR.
 
     Parameters
     ----------
@@ -76,7 +80,19 @@ def top_neighbours(
         sets = as_sets(user_indptr, user_indices, item_indptr, item_users, words, n_threads)
         placed = tuple(part[sets.order] for part in law[:4])
         by_item = (item_indptr, item_users, item_values)
-        shared(_neighbours_of_sets, n_threads, user_indptr, user_values, *by_item, *sets, *placed, law[4], rows, similarity, count)
+        shared(
+            _neighbours_of_sets,
+            n_threads,
+            user_indptr,
+            user_values,
+            *by_item,
+            *sets,
+            *placed,
+            law[4],
+            rows,
+            similarity,
+            count,
+        )
     elif 4 * n_items**2 <= SHARED_UP_TO and products > n_items**2:
         gram = gram_lower(*by_user, *by_item, n_threads)
         mirror_lower(gram, n_threads)
@@ -86,15 +102,19 @@ def top_neighbours(
     return rows, similarity, count
 
 
-def strongest(matrix: np.ndarray, keep: int, n_threads: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the entries of each row that are largest in magnitude, the diagonal and zeros left out.
+def strongest(
+    matrix: np.ndarray, keep: int, n_threads: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the entries of each row that are largest in magnitude, the diagonal and zeros left
+    out.
 
     Parameters
     ----------
     matrix : float32 [n, n]
         C-contiguous, finite.
     keep : int
-        How many are kept of each row, at least 1. Where two are equally large, the lower column is kept.
+        How many are kept of each row, at least 1. Where two are equally large, the lower column is
+        kept.
     n_threads : int
         Among how many threads the rows are divided; the result doesn't depend on it.
 
@@ -116,10 +136,19 @@ def strongest(matrix: np.ndarray, keep: int, n_threads: int) -> tuple[np.ndarray
 
 @kernel
 def _similarities(
-    products: Any, found: Any, n_found: Any, i: Any, left: Any, right: Any, left_add: Any, right_add: Any, weight: Any,
+    products: Any,
+    found: Any,
+    n_found: Any,
+    i: Any,
+    left: Any,
+    right: Any,
+    left_add: Any,
+    right_add: Any,
+    weight: Any,
     bits: Any,
-) -> Any:  # fmt: skip
-    """Turn the products of the items found into similarities, as bit patterns, zero for what is none; clear the products.
+) -> Any:
+    """Turn the products of the items found into similarities, as bit patterns, zero for what is
+    none; clear the products.
 
     Positive floats are ordered as their bit patterns are when these are read as integers.
     """
@@ -156,9 +185,18 @@ def _similarities_of_row(
 
 @kernel
 def _neighbours_of_gram(
-    thread: Any, n_threads: Any, gram: Any, left: Any, right: Any, left_add: Any, right_add: Any, weight: Any, rows: Any,
-    similarity: Any, count: Any,
-) -> Any:  # fmt: skip
+    thread: Any,
+    n_threads: Any,
+    gram: Any,
+    left: Any,
+    right: Any,
+    left_add: Any,
+    right_add: Any,
+    weight: Any,
+    rows: Any,
+    similarity: Any,
+    count: Any,
+) -> Any:
     n_items = gram.shape[0]
     bits, rooms = np.empty(n_items + 1, np.int32), room(n_items)
     order = np.arange(n_items, dtype=np.int32)
@@ -169,11 +207,33 @@ def _neighbours_of_gram(
 
 @kernel
 def _neighbours_of_sets(
-    thread: Any, n_threads: Any, user_indptr: Any, user_values: Any, item_indptr: Any, item_users: Any, item_values: Any, order: Any,
-    bits: Any, words: Any, lists: Any, heads: Any, begin: Any, walkers: Any, n_walkers: Any, left: Any, right: Any, left_add: Any,
-    right_add: Any, weight: Any, rows: Any, similarity: Any, count: Any,
-) -> Any:  # fmt: skip
-    """Count a block of items that have sets at once, walk the lists of each other item; the law is in the sets' order."""
+    thread: Any,
+    n_threads: Any,
+    user_indptr: Any,
+    user_values: Any,
+    item_indptr: Any,
+    item_users: Any,
+    item_values: Any,
+    order: Any,
+    bits: Any,
+    words: Any,
+    lists: Any,
+    heads: Any,
+    begin: Any,
+    walkers: Any,
+    n_walkers: Any,
+    left: Any,
+    right: Any,
+    left_add: Any,
+    right_add: Any,
+    weight: Any,
+    rows: Any,
+    similarity: Any,
+    count: Any,
+) -> Any:
+    """Count a block of items that have sets at once, walk the lists of each other item; the law
+    is in the sets' order.
+    """
     n_items = order.shape[0]
     n_head = min(n_items, words.shape[0] * bits.shape[2])
     block = np.empty((BLOCK, max(n_items, words.shape[0] * bits.shape[2])), np.float32)
@@ -182,20 +242,42 @@ def _neighbours_of_sets(
     patterns, rooms = np.empty(n_items + 1, np.int32), room(n_items)
     for first in range(thread * BLOCK, n_items, n_threads * BLOCK):
         if first < n_head:
-            count_block(first, user_indptr, item_indptr, order, bits, words, lists, heads, begin, walkers, n_walkers, block)
+            count_block(
+                first,
+                user_indptr,
+                item_indptr,
+                order,
+                bits,
+                words,
+                lists,
+                heads,
+                begin,
+                walkers,
+                n_walkers,
+                block,
+            )
         for place in range(first, min(first + BLOCK, n_items)):
             i = order[place]
             if place < n_head:
-                _similarities_of_row(block[place - first], place, left, right, left_add, right_add, weight, patterns)
+                _similarities_of_row(
+                    block[place - first], place, left, right, left_add, right_add, weight, patterns
+                )
                 n = n_items
                 for at in range(n):
                     found[at] = order[at]
             else:
                 n = _row_of_products(
-                    user_indptr, lists, user_values, item_users[item_indptr[i] : item_indptr[i + 1]],
-                    item_values[item_indptr[i] : item_indptr[i + 1]], d, found,
-                )  # fmt: skip
-                _similarities(d, found, n, place, left, right, left_add, right_add, weight, patterns)
+                    user_indptr,
+                    lists,
+                    user_values,
+                    item_users[item_indptr[i] : item_indptr[i + 1]],
+                    item_values[item_indptr[i] : item_indptr[i + 1]],
+                    d,
+                    found,
+                )
+                _similarities(
+                    d, found, n, place, left, right, left_add, right_add, weight, patterns
+                )
                 d[place] = np.float32(0.0)
                 for at in range(n):
                     found[at] = order[found[at]]
@@ -204,9 +286,17 @@ def _neighbours_of_sets(
 
 @kernel
 def _row_of_products(
-    user_indptr: Any, user_indices: Any, user_values: Any, users: Any, values: Any, d: Any, found: Any
+    user_indptr: Any,
+    user_indices: Any,
+    user_values: Any,
+    users: Any,
+    values: Any,
+    d: Any,
+    found: Any,
 ) -> Any:
-    """Add up one item's products d, list the items touched (a few perhaps twice), and return how many there are."""
+    """Add up one item's products d, list the items touched (a few perhaps twice), and return how
+    many there are.
+    """
     n_items = d.shape[0]
     walked = 0
     for at in range(users.shape[0]):
@@ -216,7 +306,8 @@ def _row_of_products(
     for at in range(users.shape[0]):
         u = users[at]
         x = values[at]
-        # slices and unsigned indices spare the test for negative ones, which costs half of these loops
+        # slices and unsigned indices spare the test for negative ones, which costs half of these
+        # loops
         others = user_indices[user_indptr[u] : user_indptr[u + 1]]
         weights = user_values[user_indptr[u] : user_indptr[u + 1]]
         if listed:
@@ -238,26 +329,46 @@ def _row_of_products(
 
 @kernel
 def _neighbours(
-    thread: Any, n_threads: Any, user_indptr: Any, user_indices: Any, user_values: Any, item_indptr: Any, item_users: Any, item_values: Any,
-    left: Any, right: Any, left_add: Any, right_add: Any, weight: Any, rows: Any, similarity: Any,
+    thread: Any,
+    n_threads: Any,
+    user_indptr: Any,
+    user_indices: Any,
+    user_values: Any,
+    item_indptr: Any,
+    item_users: Any,
+    item_values: Any,
+    left: Any,
+    right: Any,
+    left_add: Any,
+    right_add: Any,
+    weight: Any,
+    rows: Any,
+    similarity: Any,
     count: Any,
-) -> Any:  # fmt: skip
+) -> Any:
     n_items = rows.shape[0]
     d = np.zeros(n_items, np.float32)
     found = np.empty(n_items + 1, np.int32)
     bits, rooms = np.empty(n_items + 1, np.int32), room(n_items)
     for i in range(thread, n_items, n_threads):
         n = _row_of_products(
-            user_indptr, user_indices, user_values, item_users[item_indptr[i] : item_indptr[i + 1]],
-            item_values[item_indptr[i] : item_indptr[i + 1]], d, found,
-        )  # fmt: skip
+            user_indptr,
+            user_indices,
+            user_values,
+            item_users[item_indptr[i] : item_indptr[i + 1]],
+            item_values[item_indptr[i] : item_indptr[i + 1]],
+            d,
+            found,
+        )
         _similarities(d, found, n, i, left, right, left_add, right_add, weight, bits)
         d[i] = np.float32(0.0)
         count[i] = keep_best(found, bits, n, rooms, rows[i], similarity[i])
 
 
 @kernel
-def _strongest(thread: Any, n_threads: Any, matrix: Any, columns: Any, values: Any, count: Any) -> Any:
+def _strongest(
+    thread: Any, n_threads: Any, matrix: Any, columns: Any, values: Any, count: Any
+) -> Any:
     n = matrix.shape[0]
     items = np.arange(n, dtype=np.int32)
     bits, rooms = np.empty(n + 1, np.int32), room(n)

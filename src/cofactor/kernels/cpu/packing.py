@@ -9,7 +9,9 @@ import numpy as np
 from cofactor.kernels.cpu.jit import kernel
 
 
-def pack(columns: np.ndarray, values: np.ndarray, count: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def pack(
+    columns: np.ndarray, values: np.ndarray, count: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return as CSR what stands in the first ``count`` places of each row.
 
     Parameters
@@ -67,7 +69,9 @@ def _pack(columns: Any, values: Any, indptr: Any, packed: Any, kept: Any) -> Any
 
 
 @kernel
-def _pack_transposed(columns: Any, values: Any, count: Any, indptr: Any, rows: Any, kept: Any) -> Any:
+def _pack_transposed(
+    columns: Any, values: Any, count: Any, indptr: Any, rows: Any, kept: Any
+) -> Any:
     for i in range(columns.shape[0]):
         for at in range(count[i]):
             indptr[columns[i, at] + 1] += 1

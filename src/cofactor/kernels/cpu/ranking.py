@@ -1,9 +1,9 @@
 """Ranks of true items and metrics from them, in Numba; see the reference for the definitions.
 
-Nothing is sorted and nothing is copied: a true item's rank is counted, one vectorised pass over its user's scores, and
-the few excluded items are taken off again. True items are counted best first, so that without AUC the work of a user
-ends with the first one beyond the largest cutoff: about hits + 1 passes.
-"""
+Nothing is sorted and nothing is copied: a true item's rank is counted, one vectorised pass over its
+user's scores, and the few excluded items are taken off again. True items are counted best first, so
+that without AUC the work of a user ends with the first one beyond the largest cutoff: about hits +
+1 passes."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from cofactor.kernels.cpu.jit import helper, kernel, on_parts, on_threads
 
 BLOCKS = 64  # of lines or of drawings; more than any sensible number of threads
 
-# Unsigned indices and 32-bit counts: with a signed index Numba allows for negative ones at each step, and a 64-bit count
-# is twice as wide as a score; either alone makes these loops ten times slower.
+# Unsigned indices and 32-bit counts: with a signed index Numba allows for negative ones at each
+# step, and a 64-bit count is twice as wide as a score; either alone makes these loops ten times
+# slower.
 
 
 @helper
@@ -56,7 +57,9 @@ def _level(score: Any) -> Any:
 
 @helper
 def _best_first(row: Any, truth: Any) -> Any:
-    """The order of a user's true items: highest score first, of equal ones the lower row (truth is ascending)."""
+    """The order of a user's true items: highest score first, of equal ones the lower row (truth
+    is ascending).
+    """
     order = np.empty(truth.size, np.int64)
     for i in range(truth.size):
         level = _level(row[truth[i]])
@@ -83,7 +86,17 @@ def positive_ranks(
 
     def part(first: int, end: int) -> None:
         truth, seen = truth_indptr[first : end + 1], seen_indptr[first : end + 1]
-        _positive_ranks(scores[first:end], truth, truth_items, seen, seen_items, limit, with_beaten, ranks, beaten)
+        _positive_ranks(
+            scores[first:end],
+            truth,
+            truth_items,
+            seen,
+            seen_items,
+            limit,
+            with_beaten,
+            ranks,
+            beaten,
+        )
 
     on_parts(part, scores.shape[0])
     return ranks, beaten
@@ -117,9 +130,16 @@ def _positive_ranks(
                 above_low, from_low = _count_both(row, 0, item, level)
                 above_high, from_high = _count_both(row, item + 1, n_items, level)
             else:
-                from_low, above_high = _count_from(row, 0, item, level), _count_above(row, item + 1, n_items, level)
+                from_low, above_high = (
+                    _count_from(row, 0, item, level),
+                    _count_above(row, item + 1, n_items, level),
+                )
                 above_low, from_high = 0, 0
-            rank, above, level_or_above = from_low + above_high, above_low + above_high, from_low + from_high
+            rank, above, level_or_above = (
+                from_low + above_high,
+                above_low + above_high,
+                from_low + from_high,
+            )
             for e in seen:
                 if row[e] > level or (row[e] == level and e < item):
                     rank -= 1
@@ -140,10 +160,14 @@ def _positive_ranks(
                             level_or_above -= 1
                 if level == -np.inf:  # NaN compares as unequal, and stands as low as -inf
                     level_or_above = n_negatives
-                beaten[first + order[i]] = min(1.0, 0.5 * (2 * n_negatives - above - level_or_above) / n_negatives)
+                beaten[first + order[i]] = min(
+                    1.0, 0.5 * (2 * n_negatives - above - level_or_above) / n_negatives
+                )
 
 
-def list_ranks(rows: np.ndarray, count: np.ndarray, truth_indptr: np.ndarray, truth_items: np.ndarray) -> np.ndarray:
+def list_ranks(
+    rows: np.ndarray, count: np.ndarray, truth_indptr: np.ndarray, truth_items: np.ndarray
+) -> np.ndarray:
     """Find each true item's place in a given list; see the reference."""
     ranks = np.full(truth_items.size, -1, np.int32)
     _list_ranks(rows, count, truth_indptr, truth_items, ranks)
@@ -152,13 +176,20 @@ def list_ranks(rows: np.ndarray, count: np.ndarray, truth_indptr: np.ndarray, tr
 
 @kernel
 def _list_ranks(
-    rows: np.ndarray, count: np.ndarray, truth_indptr: np.ndarray, truth_items: np.ndarray, ranks: np.ndarray
+    rows: np.ndarray,
+    count: np.ndarray,
+    truth_indptr: np.ndarray,
+    truth_items: np.ndarray,
+    ranks: np.ndarray,
 ) -> None:
     for u in range(count.size):
         first = truth_indptr[u]
         truth = truth_items[first : truth_indptr[u + 1]]
         for place in range(count[u]):
-            at, end = 0, truth.size  # a binary search; np.searchsorted takes longer to compile than all the rest
+            at, end = (
+                0,
+                truth.size,
+            )  # a binary search; np.searchsorted takes longer to compile than all the rest
             while at < end:
                 middle = (at + end) >> 1
                 if truth[middle] < rows[u, place]:
@@ -260,7 +291,9 @@ def _mixed(state: Any) -> Any:
 def draw_negatives(
     indptr: np.ndarray, items: np.ndarray, owners: np.ndarray, n_items: int, count: int, seed: int
 ) -> np.ndarray:
-    """Draw distinct items for each query, uniformly from those its user has nothing to do with; see the reference."""
+    """Draw distinct items for each query, uniformly from those its user has nothing to do with;
+    see the reference.
+    """
     drawn = np.full((owners.size, count), np.int32(-1), np.int32)
     for q in numba.prange(owners.size):
         forbidden = items[indptr[owners[q]] : indptr[owners[q] + 1]]
@@ -289,15 +322,24 @@ def draw_negatives(
 
 
 def resampled_means(values: np.ndarray, resamples: int, seed: int) -> np.ndarray:
-    """Draw the lines of a table with replacement and return the columns' means each time; see the reference."""
+    """Draw the lines of a table with replacement and return the columns' means each time; see
+    the reference.
+    """
     means = np.zeros((resamples, values.shape[1]))
     bounds = np.linspace(0, resamples, min(resamples, BLOCKS) + 1).astype(np.int64)
-    on_threads(lambda block: _resampled_means(values, bounds[block], bounds[block + 1], np.uint64(seed), means), len(bounds) - 1)
+    on_threads(
+        lambda block: _resampled_means(
+            values, bounds[block], bounds[block + 1], np.uint64(seed), means
+        ),
+        len(bounds) - 1,
+    )
     return means
 
 
 @kernel
-def _resampled_means(values: np.ndarray, first: int, end: int, seed: int, means: np.ndarray) -> None:
+def _resampled_means(
+    values: np.ndarray, first: int, end: int, seed: int, means: np.ndarray
+) -> None:
     n, n_columns = values.shape
     sums = np.empty(n_columns)
     for r in range(first, end):

@@ -1,4 +1,6 @@
-"""Random draws inside kernels: a 64-bit generator, an alias table, and negatives that are never positives."""
+"""Random draws inside kernels: a 64-bit generator, an alias table, and negatives that are never
+positives.
+"""
 
 from __future__ import annotations
 
@@ -36,13 +38,17 @@ def mix(state: Any) -> Any:
 
 @helper
 def stream(seed: Any, lane: Any) -> Any:
-    """Return the first state of one of many streams of a seed: places far apart in the generator's cycle."""
+    """Return the first state of one of many streams of a seed: places far apart in the
+    generator's cycle.
+    """
     return mix(mix(np.uint64(seed)) + np.uint64(lane) * _MIX_1)
 
 
 @helper
 def below(bits: Any, count: Any) -> Any:
-    """Return an integer in [0, count) from the upper half of random bits; its bias is below count / 2^32."""
+    """Return an integer in [0, count) from the upper half of random bits; its bias is below
+    count / 2^32.
+    """
     return np.int64(((bits >> _S32) * np.uint64(count)) >> _S32)
 
 
@@ -67,7 +73,9 @@ def owns(indices: np.ndarray, begin: Any, end: Any, item: Any) -> Any:
 
 @helper
 def nth_unowned(indices: np.ndarray, begin: Any, end: Any, n: Any) -> Any:
-    """Return the n-th item (from 0) that isn't in indices[begin:end]: n + p for the least p with indices[p] - p > n."""
+    """Return the n-th item (from 0) that isn't in indices[begin:end]: n + p for the least p with
+    indices[p] - p > n.
+    """
     low, high = begin, end
     while low < high:
         middle = (low + high) >> 1
@@ -89,7 +97,9 @@ def draw_item(bits: Any, threshold: np.ndarray, alias: np.ndarray, n_items: Any)
 
 @helper
 def filter_fill(words: np.ndarray, lane: Any, indices: np.ndarray, begin: Any, end: Any) -> None:
-    """Set a user's bits in his filter, after clearing it: an item that isn't in the filter isn't his."""
+    """Set a user's bits in his filter, after clearing it: an item that isn't in the filter isn't
+    his.
+    """
     words[lane, :] = np.uint64(0)
     for place in range(begin, end):
         item = np.uint64(indices[np.uint64(place)])
@@ -108,7 +118,9 @@ def draw_negative(
     alias: np.ndarray,
     n_items: Any,
 ) -> Any:
-    """Draw an item that isn't in indices[begin:end] (which must lack one); return the state and the item."""
+    """Draw an item that isn't in indices[begin:end] (which must lack one); return the state and
+    the item.
+    """
     for _ in range(MAX_REDRAWS):
         state = advance(state)
         item = draw_item(mix(state), threshold, alias, n_items)
@@ -131,7 +143,9 @@ def draw_negatives(
     n_items: int,
     seed: int,
 ) -> np.ndarray:
-    """Draw one negative for each entry of ``user_rows``; see `reference.sampling.draw_negatives`."""
+    """Draw one negative for each entry of ``user_rows``; see
+    `reference.sampling.draw_negatives`.
+    """
     items = np.empty(user_rows.shape[0], np.int32)
     for n in prange(user_rows.shape[0]):
         words = np.empty((1, FILTER_WORDS), np.uint64)
@@ -146,7 +160,9 @@ def draw_negatives(
     return items
 
 
-@kernel(fast=False)  # as the reference rounds: a share that is 1 but for rounding decides whose alias an item becomes
+@kernel(
+    fast=False
+)  # as the reference rounds: a share that is 1 but for rounding decides whose alias an item becomes
 def alias_table(weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Make the alias table of a law; see `reference.sampling.alias_table`."""
     n = weights.shape[0]

@@ -1,9 +1,10 @@
-"""Row operations that the loop vectoriser can't be talked into: fused steps on rows known not to overlap, and prefetch.
+"""Row operations that the loop vectoriser can't be talked into: fused steps on rows known not to
+overlap, and prefetch.
 
-Numba can't promise LLVM that two rows of one matrix don't overlap, so loops over them are guarded by run-time checks
-that cost as much as the arithmetic. These few functions emit vector instructions themselves. Blocks are 16 floats wide;
-LLVM splits them for machines with narrower registers, and `tail_start` tells where the caller's scalar loop takes over.
-"""
+Numba can't promise LLVM that two rows of one matrix don't overlap, so loops over them are guarded
+by run-time checks that cost as much as the arithmetic. These few functions emit vector instructions
+themselves. Blocks are 16 floats wide; LLVM splits them for machines with narrower registers, and
+`tail_start` tells where the caller's scalar loop takes over."""
 
 from __future__ import annotations
 
@@ -19,7 +20,9 @@ from cofactor.kernels.cpu.jit import helper
 
 _LANES = 16
 _CACHE_LINE = 64
-EXP_LIMIT = np.float32(86.0)  # exp of it is still finite in float32, and of its negative still normal
+EXP_LIMIT = np.float32(
+    86.0
+)  # exp of it is still finite in float32, and of its negative still normal
 _FAST = ("reassoc", "contract", "nsz", "arcp", "afn")
 _FLOAT = ir.FloatType()
 _VECTOR = ir.VectorType(_FLOAT, _LANES)
@@ -49,7 +52,9 @@ def _load(builder: Any, pointer: Any) -> Any:
 
 
 def _splat(builder: Any, scalar: Any) -> Any:
-    seed = builder.insert_element(ir.Constant(_VECTOR, ir.Undefined), scalar, ir.Constant(_INT32, 0))
+    seed = builder.insert_element(
+        ir.Constant(_VECTOR, ir.Undefined), scalar, ir.Constant(_INT32, 0)
+    )
     zeros = ir.Constant(ir.VectorType(_INT32, _LANES), [0] * _LANES)
     return builder.shuffle_vector(seed, ir.Constant(_VECTOR, ir.Undefined), zeros)
 
@@ -59,13 +64,17 @@ def _sum_over_blocks(builder: Any, columns: Any, term: Callable[[Any], tuple[Any
     total = cgutils.alloca_once_value(builder, ir.Constant(_VECTOR, [0.0] * _LANES))
     with cgutils.for_range(builder, _blocks(builder, columns)) as loop:
         a, b = term(loop.index)
-        builder.store(builder.fadd(builder.load(total), builder.fmul(a, b, flags=_FAST), flags=_FAST), total)
+        builder.store(
+            builder.fadd(builder.load(total), builder.fmul(a, b, flags=_FAST), flags=_FAST), total
+        )
     return _horizontal_sum(builder, builder.load(total))
 
 
 def _horizontal_sum(builder: Any, vector: Any) -> Any:
     kind = ir.FunctionType(_FLOAT, [_FLOAT, _VECTOR])
-    reduce = cgutils.get_or_insert_function(builder.module, kind, f"llvm.vector.reduce.fadd.v{_LANES}f32")
+    reduce = cgutils.get_or_insert_function(
+        builder.module, kind, f"llvm.vector.reduce.fadd.v{_LANES}f32"
+    )
     return builder.call(reduce, [ir.Constant(_FLOAT, 0.0), vector], fastmath=_FAST)
 
 
@@ -79,7 +88,9 @@ def _prefetch(builder: Any, pointer: Any) -> None:
 
 @intrinsic
 def prefetch_row(typingctx: Any, matrix: Any, row: Any) -> Any:
-    """Ask for all cache lines of ``matrix[row]``, to be written; for a vector, of the one line around ``[row]``."""
+    """Ask for all cache lines of ``matrix[row]``, to be written; for a vector, of the one line
+    around ``[row]``.
+    """
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         start, columns = _row(context, builder, signature.args[0], *arguments)
@@ -88,7 +99,9 @@ def prefetch_row(typingctx: Any, matrix: Any, row: Any) -> Any:
             return context.get_dummy_value()
         lines = builder.udiv(builder.add(columns, ir.Constant(_INT64, 15)), ir.Constant(_INT64, 16))
         with cgutils.for_range(builder, lines) as loop:
-            place = builder.gep(start, [builder.mul(loop.index, ir.Constant(_INT64, _CACHE_LINE // 4))])
+            place = builder.gep(
+                start, [builder.mul(loop.index, ir.Constant(_INT64, _CACHE_LINE // 4))]
+            )
             _prefetch(builder, place)
         return context.get_dummy_value()
 
@@ -121,7 +134,10 @@ def dot_difference(typingctx: Any, left: Any, u: Any, right: Any, i: Any, j: Any
         c, _ = _row(context, builder, signature.args[2], arguments[2], arguments[4])
 
         def term(block: Any) -> tuple[Any, Any]:
-            plus, minus = _load(builder, _at(builder, b, block)), _load(builder, _at(builder, c, block))
+            plus, minus = (
+                _load(builder, _at(builder, b, block)),
+                _load(builder, _at(builder, c, block)),
+            )
             return _load(builder, _at(builder, a, block)), builder.fsub(plus, minus, flags=_FAST)
 
         return _sum_over_blocks(builder, columns, term)
@@ -144,7 +160,8 @@ def pairwise_step(
     keep_i: Any,
     keep_j: Any,
 ) -> Any:
-    """Do one pairwise step at once, on the full blocks; right[i] and right[j] must be different rows.
+    """Do one pairwise step at once, on the full blocks; right[i] and right[j] must be different
+    rows.
 
     left[u]  = keep_u * left[u]  + step_u * (right[i] - right[j])
     right[i] = keep_i * right[i] + step_i * left[u]      (the old left[u])
@@ -161,9 +178,15 @@ def pairwise_step(
             old_u, old_i, old_j = (_load(builder, place) for place in places)
 
             def mixed(keep: Any, old: Any, step: Any, move: Any, add: Any = builder.fadd) -> Any:
-                return add(builder.fmul(keep, old, flags=_FAST), builder.fmul(step, move, flags=_FAST), flags=_FAST)
+                return add(
+                    builder.fmul(keep, old, flags=_FAST),
+                    builder.fmul(step, move, flags=_FAST),
+                    flags=_FAST,
+                )
 
-            builder.store(mixed(k_u, old_u, s_u, builder.fsub(old_i, old_j, flags=_FAST)), places[0], align=4)
+            builder.store(
+                mixed(k_u, old_u, s_u, builder.fsub(old_i, old_j, flags=_FAST)), places[0], align=4
+            )
             builder.store(mixed(k_i, old_i, s_i, old_u), places[1], align=4)
             builder.store(mixed(k_j, old_j, s_j, old_u, builder.fsub), places[2], align=4)
         return context.get_dummy_value()
@@ -174,9 +197,19 @@ def pairwise_step(
 
 @intrinsic
 def rating_step(
-    typingctx: Any, left: Any, u: Any, right: Any, i: Any, j: Any, soon: Any, step: Any, keep_u: Any, keep_i: Any
+    typingctx: Any,
+    left: Any,
+    u: Any,
+    right: Any,
+    i: Any,
+    j: Any,
+    soon: Any,
+    step: Any,
+    keep_u: Any,
+    keep_i: Any,
 ) -> Any:
-    """Do one step on a rating, on the full blocks; return the old left[u] · right[j] and right[i] · right[j].
+    """Do one step on a rating, on the full blocks; return the old left[u] · right[j] and right[i] ·
+    right[j].
 
     left[u]  = keep_u * left[u]  + step * right[i]
     right[i] = keep_i * right[i] + step * left[u]      (the old left[u])
@@ -186,13 +219,20 @@ def rating_step(
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         a, columns = _row(context, builder, signature.args[0], arguments[0], arguments[1])
-        b, c, d = (_row(context, builder, signature.args[2], arguments[2], row)[0] for row in arguments[3:6])
+        b, c, d = (
+            _row(context, builder, signature.args[2], arguments[2], row)[0]
+            for row in arguments[3:6]
+        )
         step, keep_left, keep_right = (_splat(builder, scalar) for scalar in arguments[6:])
         zero = ir.Constant(_VECTOR, [0.0] * _LANES)
         sums = [cgutils.alloca_once_value(builder, zero) for _ in range(2)]
 
         def moved(keep: Any, old: Any, other: Any) -> Any:
-            return builder.fadd(builder.fmul(keep, old, flags=_FAST), builder.fmul(step, other, flags=_FAST), flags=_FAST)
+            return builder.fadd(
+                builder.fmul(keep, old, flags=_FAST),
+                builder.fmul(step, other, flags=_FAST),
+                flags=_FAST,
+            )
 
         with cgutils.for_range(builder, _blocks(builder, columns)) as loop:
             places = [_at(builder, row, loop.index) for row in (a, b, c)]
@@ -213,7 +253,9 @@ def rating_step(
 
 @intrinsic
 def tail_start(typingctx: Any, matrix: Any) -> Any:
-    """Return the first column that the block functions leave out: the columns rounded down to whole blocks."""
+    """Return the first column that the block functions leave out: the columns rounded down to
+    whole blocks.
+    """
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         struct = context.make_array(signature.args[0])(context, builder, arguments[0])
@@ -238,9 +280,8 @@ def power_of_two(typingctx: Any, exponent: Any) -> Any:
 def exp_negative(x: Any) -> Any:
     """Return exp(-x), float32, for x held within ±86; relative error below 3e-7.
 
-    2^y with y = -x log2(e) = n + r, |r| <= 1/2, and 2^r by its Taylor polynomial of degree 6 in r ln 2. A call of the
-    C library's exp would spill all vector registers.
-    """
+    2^y with y = -x log2(e) = n + r, |r| <= 1/2, and 2^r by its Taylor polynomial of degree 6 in r
+    ln 2. A call of the C library's exp would spill all vector registers."""
     y = min(max(x, -EXP_LIMIT), EXP_LIMIT) * np.float32(-1.4426950408889634)
     whole = np.floor(y + np.float32(0.5))
     t = (y - whole) * np.float32(0.6931471805599453)

@@ -1,9 +1,10 @@
-"""One epoch of stochastic gradient descent for SVD++, r_ui ~ mu + b_u + b_i + q_i . (p_u + |N(u)|^-1/2 sum_{j in N(u)} y_j).
+"""One epoch of stochastic gradient descent for SVD++, r_ui ~ mu + b_u + b_i + q_i . (p_u +
+|N(u)|^-1/2 sum_{j in N(u)} y_j).
 
-The paper's update moves every y_j of N(u) at every rating, |R(u)| |N(u)| vectors for a user. All of them move along the
-same direction, though, so that both the user's implicit vector z_u and what has to be added to each y_j follow recurrences
-of one vector each, and the y_j are written once per user: the same numbers, but for rounding, with |R(u)| + |N(u)| vectors.
-"""
+The paper's update moves every y_j of N(u) at every rating, |R(u)| |N(u)| vectors for a user. All of
+them move along the same direction, though, so that both the user's implicit vector z_u and what has
+to be added to each y_j follow recurrences of one vector each, and the y_j are written once per
+user: the same numbers, but for rounding, with |R(u)| + |N(u)| vectors."""
 
 from __future__ import annotations
 
@@ -14,7 +15,8 @@ from cofactor.kernels.cpu.jit import kernel
 from cofactor.kernels.cpu.mf_sgd import equal_parts
 
 
-# Over 80 lines on purpose: one user's pass and the step of all their implicit vectors are one thing, and share their buffers.
+# Over 80 lines on purpose: one user's pass and the step of all their implicit vectors are one
+# thing, and share their buffers.
 @kernel(parallel=True)
 def svdpp_epoch(
     indptr: np.ndarray,
@@ -38,7 +40,9 @@ def svdpp_epoch(
     reg_item_bias: np.ndarray,
     n_threads: int,
 ) -> float:
-    """Walk over all ratings once and update the five parameter arrays; see the reference for the equations."""
+    """Walk over all ratings once and update the five parameter arrays; see the reference for the
+    equations.
+    """
     rate = np.float32(learning_rate)
     bias_rate = np.float32(bias_learning_rate)
     mu = np.float32(mean)
@@ -85,9 +89,10 @@ def svdpp_epoch(
                 loss += np.float64(error) * np.float64(error)
                 b_u = keep_b_u * b_u + bias_rate * error
                 item_bias[i] = b_i + bias_rate * (error - reg_item_bias[i] * b_i)
-                # q_i += gamma (e (p_u + z_u) - lambda q_i),  p_u += gamma (e q_i - lambda p_u), and the paper's
-                # y_j += gamma (e |N|^-1/2 q_i - lambda y_j) for all j, summed and scaled: z_u += gamma (e q_i - lambda z_u).
-                # The next rating's product is taken in the same pass; after the user's last it isn't used.
+                # q_i += gamma (e (p_u + z_u) - lambda q_i),  p_u += gamma (e q_i - lambda p_u), and
+                # the paper's y_j += gamma (e |N|^-1/2 q_i - lambda y_j) for all j, summed and
+                # scaled: z_u += gamma (e q_i - lambda z_u). The next rating's product is taken in
+                # the same pass; after the user's last it isn't used.
                 keep_q = np.float32(1) - rate * reg_item[i]
                 step = rate * error
                 step_z = step * has_implicit

@@ -1,8 +1,8 @@
 """Reading rows of plain numbers from text, 64 bytes at a time; the twin of `reference.text`.
 
-What ends a number is found for all of a line at once, as a mask of the bytes that are no digits: numbers whose ends are known
-don't wait for each other, so the processor works on several of them at a time.
-"""
+What ends a number is found for all of a line at once, as a mask of the bytes that are no digits:
+numbers whose ends are known don't wait for each other, so the processor works on several of them at
+a time."""
 
 from __future__ import annotations
 
@@ -49,7 +49,9 @@ def _others(typingctx: Any, text: Any, place: Any) -> Any:
         struct = context.make_array(signature.args[0])(context, builder, arguments[0])
         pointer = builder.bitcast(builder.gep(struct.data, [arguments[1]]), window.as_pointer())
         digits = builder.sub(builder.load(pointer, align=1), ir.Constant(window, [48] * _WINDOW))
-        return builder.bitcast(builder.icmp_unsigned(">", digits, ir.Constant(window, [9] * _WINDOW)), ir.IntType(64))
+        return builder.bitcast(
+            builder.icmp_unsigned(">", digits, ir.Constant(window, [9] * _WINDOW)), ir.IntType(64)
+        )
 
     return types.uint64(text, types.int64), codegen
 
@@ -60,7 +62,9 @@ def _first(typingctx: Any, mask: Any) -> Any:
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         word, bit = ir.IntType(64), ir.IntType(1)
-        count = cgutils.get_or_insert_function(builder.module, ir.FunctionType(word, [word, bit]), "llvm.cttz.i64")
+        count = cgutils.get_or_insert_function(
+            builder.module, ir.FunctionType(word, [word, bit]), "llvm.cttz.i64"
+        )
         return builder.call(count, [arguments[0], ir.Constant(bit, 1)])
 
     return types.int64(types.uint64), codegen
@@ -68,7 +72,9 @@ def _first(typingctx: Any, mask: Any) -> Any:
 
 @helper
 def _next(text: Any, base: Any, mask: Any) -> Any:
-    """The next byte that is no digit: its place, and the window with the mask of those behind it."""
+    """The next byte that is no digit: its place, and the window with the mask of those behind
+    it.
+    """
     while mask == _0:
         base += _WINDOW
         mask = _others(text, base)
@@ -77,14 +83,17 @@ def _next(text: Any, base: Any, mask: Any) -> Any:
 
 @helper
 def _few(text: Any, start: Any, count: Any) -> Any:
-    """The number that 1 to 8 digits make: neighbours are joined by one multiplication with 10 + 2^-8, then pairs, then fours."""
+    """The number that 1 to 8 digits make: neighbours are joined by one multiplication with 10 +
+    2^-8, then pairs, then fours.
+    """
     x = (_word(text, start) ^ _ZEROS) << np.uint64(64 - 8 * count)
     x = (x * _BY_10) >> _8
     x = ((x & _PAIRS) * _BY_100) >> _16
     return np.int64(((x & _FOURS) * _BY_10000) >> _32)
 
 
-# Over 80 lines on purpose: one walk over a line, whose place and mask every step moves on; calls would hand both back and forth.
+# Over 80 lines on purpose: one walk over a line, whose place and mask every step moves on; calls
+# would hand both back and forth.
 @kernel(fast=False)
 def parse_rows(
     text: np.ndarray,
@@ -98,7 +107,9 @@ def parse_rows(
     values: np.ndarray,
     times: np.ndarray,
 ) -> int:
-    """Read four columns of numbers, and say whether all rows are plain; see `reference.text.parse_rows`."""
+    """Read four columns of numbers, and say whether all rows are plain; see
+    `reference.text.parse_rows`.
+    """
     start, row, n_fields = np.int64(0), 0, len(roles)
     while start < end:
         base = start
@@ -123,7 +134,9 @@ def parse_rows(
                         return ODD
                     if digits > 16:
                         number = _few(text, start, digits - 16) * _TENS[8]
-                    number = (number + _few(text, max(start, place - 16), min(digits - 8, 8))) * _TENS[8] + _few(text, place - 8, 8)
+                    number = (
+                        number + _few(text, max(start, place - 16), min(digits - 8, 8))
+                    ) * _TENS[8] + _few(text, place - 8, 8)
                 elif digits > 0:
                     number = _few(text, start, digits)
                 if role == VALUE:

@@ -1,21 +1,24 @@
 """The k best items of each user, exactly, without ever holding all scores.
 
-The law is the reference twin's: descending score, equal scores to the lower row, nothing excluded, disallowed, NaN or
--inf. Each user keeps a heap of the k best so far with the worst at its root; whole runs of scores are compared with
-that root at once, and only the few that beat it are looked at one by one.
-"""
+The law is the reference twin's: descending score, equal scores to the lower row, nothing excluded,
+disallowed, NaN or -inf. Each user keeps a heap of the k best so far with the worst at its root;
+whole runs of scores are compared with that root at once, and only the few that beat it are looked
+at one by one."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
-import scipy.linalg.cython_blas  # noqa: F401  # Numba multiplies with its BLAS, whose threads can't be set before it is loaded
+
+# Numba multiplies with its BLAS, whose threads can't be set before it is loaded
+import scipy.linalg.cython_blas  # noqa: F401
 
 from cofactor.kernels.cpu.jit import helper, kernel, on_threads
 
 USER_BLOCK = 128  # users of one matrix product, at most
-ITEM_BLOCK = 1024  # items of one matrix product: 128 x 1024 scores are half a megabyte and stay in the L2 cache
+# items of one matrix product: 128 x 1024 scores are half a megabyte and stay in the L2 cache
+ITEM_BLOCK = 1024
 SCORE_ROWS = 256  # rows of scores that a thread takes at a time, at most
 RUN = 64  # scores compared with the threshold at once
 PRUNE_FROM = 256  # users from which on sorting the items by their bound pays
@@ -31,9 +34,9 @@ def topk_scores(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the k best items of every row of a score matrix.
 
-    An item is eligible for row b if it is allowed, isn't among b's excluded items, and its score is neither NaN nor
-    -inf. The eligible items are ordered by (-score, item row): equal scores go to the lower row. The first
-    min(k, eligible) of them are returned.
+    An item is eligible for row b if it is allowed, isn't among b's excluded items, and its score is
+    neither NaN nor -inf. The eligible items are ordered by (-score, item row): equal scores go to
+    the lower row. The first min(k, eligible) of them are returned.
 
     Parameters
     ----------
@@ -44,7 +47,8 @@ def topk_scores(
     excluded_indptr : int64 [B + 1]
         Where each row's excluded items begin in ``excluded_indices``.
     excluded_indices : int32 [excluded_indptr[-1]]
-        Excluded item rows, ascending within each row (they are searched by bisection); repeats do no harm.
+        Excluded item rows, ascending within each row (they are searched by bisection); repeats do
+        no harm.
     allowed : bool or uint8 [n]
         Nonzero for the items that may come back at all.
     n_threads : int
@@ -62,16 +66,29 @@ def topk_scores(
     rows, best, count = _empty(scores.shape[0], k)
     if rows.size and scores.shape[1]:
         n_rows, n_items = scores.shape
-        offsets, order, mask = np.zeros(n_items, np.float32), np.arange(n_items, dtype=np.int32), _mask(allowed)
+        offsets, order, mask = (
+            np.zeros(n_items, np.float32),
+            np.arange(n_items, dtype=np.int32),
+            _mask(allowed),
+        )
         size = min(SCORE_ROWS, -(-n_rows // n_threads))
         on_threads(
             lambda block: _scan_scores(
-                scores, offsets, order, excluded_indptr, excluded_indices, mask, block * size, min((block + 1) * size, n_rows),
-                rows, best, count,
+                scores,
+                offsets,
+                order,
+                excluded_indptr,
+                excluded_indices,
+                mask,
+                block * size,
+                min((block + 1) * size, n_rows),
+                rows,
+                best,
+                count,
             ),
             -(-n_rows // size),
             n_threads,
-        )  # fmt: skip
+        )
     return rows, best, count
 
 
@@ -87,9 +104,10 @@ def topk_dot(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the k items with the largest x_u·y_i + c_i of every user, by the law of `topk_scores`.
 
-    No more than 128 x 1024 scores a thread exist at any time. For many users at once the items are visited in the order
-    of the bound |x_u| |y_i| + c_i (Cauchy-Schwarz), and a user is done when no item left can reach its k-th best score.
-    The bound is widened by the rounding error of the product, so nothing is lost.
+    No more than 128 x 1024 scores a thread exist at any time. For many users at once the items are
+    visited in the order of the bound |x_u| |y_i| + c_i (Cauchy-Schwarz), and a user is done when no
+    item left can reach its k-th best score. The bound is widened by the rounding error of the
+    product, so nothing is lost.
 
     Parameters
     ----------
@@ -100,15 +118,16 @@ def topk_dot(
     item_offsets : float32 [n]
         c_i; zeros when there are none.
     k, excluded_indptr, excluded_indices, allowed, n_threads
-        As in `topk_scores`. Call it inside ``native_threads(n_threads, blas=1)``: every thread calls BLAS.
+        As in `topk_scores`. Call it inside ``native_threads(n_threads, blas=1)``: every thread
+        calls BLAS.
 
     Returns
     -------
     rows : int32 [B, k]
     best : float32 [B, k]
     count : int32 [B]
-        As in `topk_scores`, for the scores as the machine computes them: items whose exact scores differ by less than
-        the rounding error of a float32 product may trade places.
+        As in `topk_scores`, for the scores as the machine computes them: items whose exact scores
+        differ by less than the rounding error of a float32 product may trade places.
     """
     n_users, n_items = user_vectors.shape[0], item_vectors.shape[0]
     rows, best, count = _empty(n_users, k)
@@ -123,28 +142,48 @@ def topk_dot(
         order = np.arange(n_items, dtype=np.int32)
         reach = rest = np.full(-(-n_items // ITEM_BLOCK), np.inf)
     items = (item_vectors, item_offsets, order, reach, rest)
-    _scan_blocks(user_vectors, items, (excluded_indptr, excluded_indices), mask, n_threads, (rows, best, count))
+    _scan_blocks(
+        user_vectors,
+        items,
+        (excluded_indptr, excluded_indices),
+        mask,
+        n_threads,
+        (rows, best, count),
+    )
     return rows, best, count
 
 
 def _empty(n_rows: int, k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    return np.full((n_rows, k), -1, np.int32), np.full((n_rows, k), np.nan, np.float32), np.zeros(n_rows, np.int32)
+    return (
+        np.full((n_rows, k), -1, np.int32),
+        np.full((n_rows, k), np.nan, np.float32),
+        np.zeros(n_rows, np.int32),
+    )
 
 
 def _mask(allowed: np.ndarray) -> np.ndarray:
     # one dtype, so that one variant of the kernel is compiled
-    return allowed.view(np.uint8) if allowed.dtype == np.bool_ else allowed.astype(np.uint8, copy=False)
+    return (
+        allowed.view(np.uint8)
+        if allowed.dtype == np.bool_
+        else allowed.astype(np.uint8, copy=False)
+    )
 
 
 def _bounds(
     user_vectors: np.ndarray, item_vectors: np.ndarray, item_offsets: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Order the items [n] by a bound on their score; largest norm and offset from each block on, both [blocks]."""
+    """Order the items [n] by a bound on their score; largest norm and offset from each block on,
+    both [blocks].
+    """
     offsets = np.where(np.isnan(item_offsets), -np.inf, item_offsets).astype(np.float64)
     with np.errstate(invalid="ignore"):
         norms = np.sqrt(np.einsum("if,if->i", item_vectors, item_vectors, dtype=np.float64))
-        typical = float(np.median(np.sqrt(np.einsum("uf,uf->u", user_vectors, user_vectors, dtype=np.float64))))
-        # A NaN vector never scores; counted as infinite it comes first and can't hide in the bound of the others.
+        typical = float(
+            np.median(np.sqrt(np.einsum("uf,uf->u", user_vectors, user_vectors, dtype=np.float64)))
+        )
+        # A NaN vector never scores; counted as infinite it comes first and can't hide in the bound
+        # of the others.
         norms[np.isnan(norms)] = np.inf
         key = norms * (typical if np.isfinite(typical) else 1.0) + offsets
     order = np.argsort(-np.where(np.isnan(key), np.inf, key), kind="stable").astype(np.int32)
@@ -200,7 +239,9 @@ def sink(heap_rows: Any, heap_scores: Any, size: Any, row: Any, score: Any) -> A
 
 @kernel
 def offer(heap_rows: Any, heap_scores: Any, size: Any, k: Any, row: Any, score: Any) -> Any:
-    """Take (score, row) into the heap if it is among the k best so far; return the heap's new size."""
+    """Take (score, row) into the heap if it is among the k best so far; return the heap's new
+    size.
+    """
     if size < k:
         at = size
         size += 1
@@ -232,18 +273,32 @@ def sort_heap(heap_rows: Any, heap_scores: Any, size: Any) -> Any:
 
 @kernel
 def _scan(
-    scores: Any, offsets: Any, order: Any, ties_matter: Any, allowed: Any, excluded: Any, low: Any, high: Any,
-    heap_rows: Any, heap_scores: Any, size: Any, k: Any,
-) -> Any:  # fmt: skip
-    """Offer scores[j] + offsets[j] of item order[j] to a user's heap, for all j; return the heap's new size."""
+    scores: Any,
+    offsets: Any,
+    order: Any,
+    ties_matter: Any,
+    allowed: Any,
+    excluded: Any,
+    low: Any,
+    high: Any,
+    heap_rows: Any,
+    heap_scores: Any,
+    size: Any,
+    k: Any,
+) -> Any:
+    """Offer scores[j] + offsets[j] of item order[j] to a user's heap, for all j; return the
+    heap's new size.
+    """
     n = scores.shape[0]
-    # What doesn't exceed the gate can't come in. Rows in ascending order never win a tie; in another order they may.
+    # What doesn't exceed the gate can't come in. Rows in ascending order never win a tie; in
+    # another order they may.
     gate = np.float32(-np.inf)
     if size == k:
         gate = np.nextafter(heap_scores[0], np.float32(-np.inf)) if ties_matter else heap_scores[0]
     for start in range(0, n, RUN):
         stop = min(start + RUN, n)
-        # Slices of their own (no negative index can occur) and a 32-bit count let LLVM compare 16 scores at once.
+        # Slices of their own (no negative index can occur) and a 32-bit count let LLVM compare 16
+        # scores at once.
         run_scores, run_offsets = scores[start:stop], offsets[start:stop]
         hits = np.int32(0)
         for j in range(run_scores.shape[0]):
@@ -256,29 +311,58 @@ def _scan(
             if score > gate and allowed[j] and not contains(excluded, low, high, order[j]):
                 size = offer(heap_rows, heap_scores, size, k, order[j], score)
                 if size == k:
-                    gate = np.nextafter(heap_scores[0], np.float32(-np.inf)) if ties_matter else heap_scores[0]
+                    gate = (
+                        np.nextafter(heap_scores[0], np.float32(-np.inf))
+                        if ties_matter
+                        else heap_scores[0]
+                    )
     return size
 
 
 @kernel
 def _scan_scores(
-    scores: Any, offsets: Any, order: Any, excluded_indptr: Any, excluded: Any, allowed: Any, first: Any, end: Any,
-    rows: Any, best: Any, count: Any,
-) -> Any:  # fmt: skip
+    scores: Any,
+    offsets: Any,
+    order: Any,
+    excluded_indptr: Any,
+    excluded: Any,
+    allowed: Any,
+    first: Any,
+    end: Any,
+    rows: Any,
+    best: Any,
+    count: Any,
+) -> Any:
     k = rows.shape[1]
     for b in range(first, end):
         low, high = excluded_indptr[b], excluded_indptr[b + 1]
-        size = _scan(scores[b], offsets, order, False, allowed, excluded, low, high, rows[b], best[b], 0, k)
+        size = _scan(
+            scores[b], offsets, order, False, allowed, excluded, low, high, rows[b], best[b], 0, k
+        )
         sort_heap(rows[b], best[b], size)
         count[b] = size
 
 
 @kernel
 def _scan_products(
-    user_vectors: Any, item_vectors: Any, offsets: Any, order: Any, reach: Any, rest: Any, excluded_indptr: Any,
-    excluded: Any, allowed: Any, first: Any, last: Any, rows: Any, best: Any, count: Any,
-) -> Any:  # fmt: skip
-    """s_ui = x_u·y_i + c_i for users first to last; `reach` and `rest` bound |y_i| and c_i from each block of items on."""
+    user_vectors: Any,
+    item_vectors: Any,
+    offsets: Any,
+    order: Any,
+    reach: Any,
+    rest: Any,
+    excluded_indptr: Any,
+    excluded: Any,
+    allowed: Any,
+    first: Any,
+    last: Any,
+    rows: Any,
+    best: Any,
+    count: Any,
+) -> Any:
+    """s_ui = x_u·y_i + c_i for users first to last; `reach` and `rest` bound |y_i| and c_i from
+    each block of items on.
+    """
     n_factors = user_vectors.shape[1]
     n_items = item_vectors.shape[0]
     k = rows.shape[1]
@@ -321,23 +405,43 @@ def _scan_products(
         for a in range(m):
             u = user[a]
             count[u] = _scan(
-                s[a], offsets[begin:end], order[begin:end], ties_matter, allowed[begin:end], excluded,
-                excluded_indptr[u], excluded_indptr[u + 1], rows[u], best[u], count[u], k,
-            )  # fmt: skip
+                s[a],
+                offsets[begin:end],
+                order[begin:end],
+                ties_matter,
+                allowed[begin:end],
+                excluded,
+                excluded_indptr[u],
+                excluded_indptr[u + 1],
+                rows[u],
+                best[u],
+                count[u],
+                k,
+            )
     for u in range(first, last):
         sort_heap(rows[u], best[u], count[u])
 
 
 def _scan_blocks(
-    user_vectors: np.ndarray, items: tuple[np.ndarray, ...], excluded: tuple[np.ndarray, np.ndarray], mask: np.ndarray,
-    n_threads: int, found: tuple[np.ndarray, np.ndarray, np.ndarray],
-) -> None:  # fmt: skip
+    user_vectors: np.ndarray,
+    items: tuple[np.ndarray, ...],
+    excluded: tuple[np.ndarray, np.ndarray],
+    mask: np.ndarray,
+    n_threads: int,
+    found: tuple[np.ndarray, np.ndarray, np.ndarray],
+) -> None:
     """`_scan_products` for all users, a block at a time."""
     n_users = user_vectors.shape[0]
     size = min(USER_BLOCK, -(-n_users // n_threads))
     on_threads(
         lambda block: _scan_products(
-            user_vectors, *items, *excluded, mask, block * size, min((block + 1) * size, n_users), *found
+            user_vectors,
+            *items,
+            *excluded,
+            mask,
+            block * size,
+            min((block + 1) * size, n_users),
+            *found,
         ),
         -(-n_users // size),
         n_threads,

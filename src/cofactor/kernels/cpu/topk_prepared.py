@@ -1,13 +1,16 @@
-"""The k best items of a few users, over items that were prepared once: for services, which answer few people at a time.
+"""The k best items of a few users, over items that were prepared once: for services, which answer
+few people at a time.
 
-Reading a million vectors of 64 floats takes longer than a person should wait, whatever is computed with them. So the items are
-kept a second time in a quarter of the memory: each coordinate as an 8-bit number, each item with a scale, and with a bound on
-what that leaves out. A pass over these gives for each item a number that its score can't exceed; the few whose number reaches the
-k-th best score so far are scored exactly. What comes back is what a search of all items by the same exact scores would give.
+Reading a million vectors of 64 floats takes longer than a person should wait, whatever is computed
+with them. So the items are kept a second time in a quarter of the memory: each coordinate as an
+8-bit number, each item with a scale, and with a bound on what that leaves out. A pass over these
+gives for each item a number that its score can't exceed; the few whose number reaches the k-th best
+score so far are scored exactly. What comes back is what a search of all items by the same exact
+scores would give.
 
-Legend: y_i an item's vector, c_i its offset, q_i its 8-bit numbers, s_i their scale, r_i = |y_i - s_i q_i|, x_u a user's vector.
-Cauchy-Schwarz: ``x_u·y_i + c_i <= s_i x_u·q_i + c_i + |x_u| r_i``. The rounding of both sides is added to r_i.
-"""
+Legend: y_i an item's vector, c_i its offset, q_i its 8-bit numbers, s_i their scale, r_i = |y_i -
+s_i q_i|, x_u a user's vector. Cauchy-Schwarz: ``x_u·y_i + c_i <= s_i x_u·q_i + c_i + |x_u| r_i``.
+The rounding of both sides is added to r_i."""
 
 from __future__ import annotations
 
@@ -44,7 +47,8 @@ def prepare_items(item_vectors: np.ndarray, item_offsets: np.ndarray) -> Prepare
     vectors, offsets : float32 [n, f], [n]
         As given.
     order : int32 [n]
-        The items by |y_i| + c_i, the largest first; what follows stands in this order, filled up to whole panels.
+        The items by |y_i| + c_i, the largest first; what follows stands in this order, filled up to
+        whole panels.
     codes : int8 [panels * f, 64]
         q_i: line ``p f + d`` holds coordinate d of the items of panel p.
     scale, above, slack : float32 [panels * 64]
@@ -55,7 +59,8 @@ def prepare_items(item_vectors: np.ndarray, item_offsets: np.ndarray) -> Prepare
     n, f = item_vectors.shape
     norms = _norms(item_vectors)
     offsets = np.where(np.isnan(item_offsets), -np.inf, item_offsets).astype(np.float64)
-    # A vector that is no number never scores; counted as infinite it comes first and can't hide in the bound of the others.
+    # A vector that is no number never scores; counted as infinite it comes first and can't hide in
+    # the bound of the others.
     norms[np.isnan(norms)] = np.inf
     with np.errstate(invalid="ignore"):
         key = norms + offsets
@@ -105,11 +110,30 @@ def topk_prepared(
     rows, best = np.full((n_users, k), -1, np.int32), np.full((n_users, k), np.nan, F)
     count = np.zeros(n_users, np.int32)
     if rows.size and len(order):
-        mask = allowed.view(np.uint8) if allowed.dtype == np.bool_ else allowed.astype(np.uint8, copy=False)
+        mask = (
+            allowed.view(np.uint8)
+            if allowed.dtype == np.bool_
+            else allowed.astype(np.uint8, copy=False)
+        )
         _scan_panels(
-            user_vectors, vectors, offsets, order, codes, scale, above, slack, reach, rest, excluded_indptr, excluded_indices, mask,
-            n_threads, rows, best, count,
-        )  # fmt: skip
+            user_vectors,
+            vectors,
+            offsets,
+            order,
+            codes,
+            scale,
+            above,
+            slack,
+            reach,
+            rest,
+            excluded_indptr,
+            excluded_indices,
+            mask,
+            n_threads,
+            rows,
+            best,
+            count,
+        )
     return rows, best, count
 
 
@@ -127,9 +151,18 @@ def _norms(vectors: Any) -> Any:
 
 @kernel(parallel=True)
 def _pack(
-    vectors: Any, offsets: Any, order: Any, norms: Any, codes: Any, scale: Any, above: Any, slack: Any
+    vectors: Any,
+    offsets: Any,
+    order: Any,
+    norms: Any,
+    codes: Any,
+    scale: Any,
+    above: Any,
+    slack: Any,
 ) -> Any:
-    """Letters as above; the slack holds r_i and 4 (f + 16) eps |y_i|, twice what all the roundings come to."""
+    """Letters as above; the slack holds r_i and 4 (f + 16) eps |y_i|, twice what all the
+    roundings come to.
+    """
     n, f = vectors.shape
     for panel in prange((n + WIDTH - 1) // WIDTH):
         packed = np.empty(f, np.int8)
@@ -140,7 +173,8 @@ def _pack(
             for d in range(f):
                 most = max(most, abs(y[d]))
             step = most / F(STEPS)
-            # What isn't finite, or is too small or too large to be divided, is always scored exactly.
+            # What isn't finite, or is too small or too large to be divided, is always scored
+            # exactly.
             if norms[i] < 1e15 and step > F(1e-15):
                 scale[at] = step
                 steps = F(1) / step
@@ -151,7 +185,8 @@ def _pack(
                     left += e * e
                 for d in range(f):
                     codes[panel * f + d, j] = packed[d]
-                # The differences, in float32, are right to eps |y_i|, which is in the slack, and their squares to f eps.
+                # The differences, in float32, are right to eps |y_i|, which is in the slack, and
+                # their squares to f eps.
                 r = np.sqrt(np.float64(left)) * (1.0 + 1e-4) + 4.0 * EPS * norms[i]
                 slack[at] = F((r + 4.0 * (f + 16) * EPS * (norms[i] + r)) * (1.0 + 1e-6))
             elif norms[i] > 0:
@@ -162,9 +197,24 @@ def _pack(
 
 @kernel(parallel=True)
 def _scan_panels(
-    user_vectors: Any, vectors: Any, offsets: Any, order: Any, codes: Any, scale: Any, above: Any, slack: Any, reach: Any, rest: Any,
-    excluded_indptr: Any, excluded: Any, allowed: Any, n_threads: Any, rows: Any, best: Any, count: Any,
-) -> Any:  # fmt: skip
+    user_vectors: Any,
+    vectors: Any,
+    offsets: Any,
+    order: Any,
+    codes: Any,
+    scale: Any,
+    above: Any,
+    slack: Any,
+    reach: Any,
+    rest: Any,
+    excluded_indptr: Any,
+    excluded: Any,
+    allowed: Any,
+    n_threads: Any,
+    rows: Any,
+    best: Any,
+    count: Any,
+) -> Any:
     n_users, f = user_vectors.shape
     together = min(USERS, (n_users + n_threads - 1) // n_threads)
     n_blocks = (n_users + together - 1) // together
@@ -195,21 +245,40 @@ def _scan_panels(
                     x = user_vectors[u]
                     gate = best[u, 0] if count[u] == rows.shape[1] else F(-np.inf)
                     if m >= SPREAD:
-                        mask = reaching(spread, 0, f, x, scale, above, slack, first, length[a], gate)
+                        mask = reaching(
+                            spread, 0, f, x, scale, above, slack, first, length[a], gate
+                        )
                     else:
-                        mask = reaching(codes, panel * f, f, x, scale, above, slack, first, length[a], gate)
+                        mask = reaching(
+                            codes, panel * f, f, x, scale, above, slack, first, length[a], gate
+                        )
                     if mask:
                         count[u] = _exactly(
-                            mask, first, x, vectors, offsets, order, excluded, excluded_indptr[u], excluded_indptr[u + 1], allowed,
-                            rows[u], best[u], count[u],
-                        )  # fmt: skip
+                            mask,
+                            first,
+                            x,
+                            vectors,
+                            offsets,
+                            order,
+                            excluded,
+                            excluded_indptr[u],
+                            excluded_indptr[u + 1],
+                            allowed,
+                            rows[u],
+                            best[u],
+                            count[u],
+                        )
             for u in range(block * together, min((block + 1) * together, n_users)):
                 sort_heap(rows[u], best[u], count[u])
 
 
 @kernel
-def _still(active: Any, length: Any, m: Any, reach: Any, rest: Any, f: Any, best: Any, count: Any) -> Any:
-    """Pack those of m users to the front who may still find something from here on, and return how many they are."""
+def _still(
+    active: Any, length: Any, m: Any, reach: Any, rest: Any, f: Any, best: Any, count: Any
+) -> Any:
+    """Pack those of m users to the front who may still find something from here on, and return
+    how many they are.
+    """
     widened = 2.0 * (f + 8) * EPS
     kept = 0
     for a in range(m):
@@ -225,10 +294,23 @@ def _still(active: Any, length: Any, m: Any, reach: Any, rest: Any, f: Any, best
 
 @kernel
 def _exactly(
-    mask: Any, first: Any, x: Any, vectors: Any, offsets: Any, order: Any, excluded: Any, low: Any, high: Any, allowed: Any,
-    heap_rows: Any, heap_scores: Any, size: Any,
-) -> Any:  # fmt: skip
-    """Score the items of a panel that the mask names, and offer them to a user's heap; return the heap's new size."""
+    mask: Any,
+    first: Any,
+    x: Any,
+    vectors: Any,
+    offsets: Any,
+    order: Any,
+    excluded: Any,
+    low: Any,
+    high: Any,
+    allowed: Any,
+    heap_rows: Any,
+    heap_scores: Any,
+    size: Any,
+) -> Any:
+    """Score the items of a panel that the mask names, and offer them to a user's heap; return
+    the heap's new size.
+    """
     k = heap_rows.shape[0]
     n, f = order.shape[0], x.shape[0]
     while mask:

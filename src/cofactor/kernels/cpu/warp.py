@@ -1,10 +1,10 @@
 """Weighted approximate-rank pairwise ascent: lock-free, the fast twin of `reference.warp`.
 
-The walk and the prefetching are those of `cpu.bpr`. The first candidate of each positive is drawn, and its vector asked for,
-a round ahead. Later candidates are drawn `_GROUP` at a time, a group ahead of the one that is scored, so that their vectors
-are on the way meanwhile: what was drawn in vain costs little, since each positive has its own stream of draws. A lane has two
-filters, by turns, so that that of the user before is still there in the round after he has gone.
-"""
+The walk and the prefetching are those of `cpu.bpr`. The first candidate of each positive is drawn,
+and its vector asked for, a round ahead. Later candidates are drawn `_GROUP` at a time, a group
+ahead of the one that is scored, so that their vectors are on the way meanwhile: what was drawn in
+vain costs little, since each positive has its own stream of draws. A lane has two filters, by
+turns, so that that of the user before is still there in the round after he has gone."""
 
 from __future__ import annotations
 
@@ -16,7 +16,15 @@ from numba import prange
 from cofactor.kernels.cpu._ials_rows import dots
 from cofactor.kernels.cpu.bpr import coprime_stride
 from cofactor.kernels.cpu.jit import helper, kernel
-from cofactor.kernels.cpu.sampling import FILTER_WORDS, advance, below, draw_negative, filter_fill, mix, stream
+from cofactor.kernels.cpu.sampling import (
+    FILTER_WORDS,
+    advance,
+    below,
+    draw_negative,
+    filter_fill,
+    mix,
+    stream,
+)
 from cofactor.kernels.cpu.simd import dot_rows, pairwise_step, prefetch_row, tail_start
 
 LANES = 8  # users in work at once in one thread; part of the law, see the reference
@@ -44,7 +52,8 @@ def _squared_entries(U: Any, V: Any, u: Any, i: Any, j: Any) -> Any:
     return of_user, max(np.float32(0.0), of_items)
 
 
-# Over 80 lines on purpose: the rounds of lanes share a dozen running values, and a call that took them all would be harder to read.
+# Over 80 lines on purpose: the rounds of lanes share a dozen running values, and a call that took
+# them all would be harder to read.
 @kernel(parallel=True)
 def warp_epoch(
     indptr: np.ndarray,
@@ -73,7 +82,11 @@ def warp_epoch(
     G_u, G_v, G_b = user_squares, item_squares, bias_squares
     n_items, f, n_order = V.shape[0], V.shape[1], user_order.shape[0]
     decay_u, decay_v = np.float32(user_regularization), np.float32(item_regularization)
-    decay_b, rate, gap = np.float32(bias_regularization), np.float32(learning_rate), np.float32(margin)
+    decay_b, rate, gap = (
+        np.float32(bias_regularization),
+        np.float32(learning_rate),
+        np.float32(margin),
+    )
     logs = np.zeros(n_items + 1, np.float32)
     for rank in range(1, n_items + 1):
         logs[rank] = np.log(np.float64(rank))
@@ -82,14 +95,17 @@ def warp_epoch(
         state = stream(seed, thread)
         words = np.empty((2 * LANES, FILTER_WORDS), np.uint64)
         walk = np.zeros((LANES, 7), np.int64)  # user, begin, end, place, stride, draws left, filter
-        drawn = np.zeros((2, LANES, 6), np.int64)  # user, begin, end, positive, first candidate, filter
+        drawn = np.zeros(
+            (2, LANES, 6), np.int64
+        )  # user, begin, end, positive, first candidate, filter
         states = np.zeros((2, LANES), np.uint64)
         groups, scores = np.zeros((2, _GROUP), np.int32), np.zeros(_GROUP, np.float32)
         loss, correct, total = 0.0, np.int64(0), np.int64(0)
         q, last = thread * n_order // n_threads, (thread + 1) * n_order // n_threads
         n_now, n_before, now = np.int64(1), np.int64(0), np.int64(0)
         while n_now + n_before > 0:
-            # draw this round: one positive for each lane that still has a user, and its first candidate
+            # draw this round: one positive for each lane that still has a user, and its first
+            # candidate
             n_now = np.int64(0)
             for lane in range(LANES):
                 while walk[lane, 5] == 0 and q < last:
@@ -99,12 +115,22 @@ def warp_epoch(
                     if 0 < m < n_items:
                         state = advance(state)
                         bits = mix(state)
-                        walk[lane, 0], walk[lane, 1], walk[lane, 2], walk[lane, 5] = u, indptr[u], indptr[u + 1], m
-                        walk[lane, 3], walk[lane, 4] = indptr[u] + below(bits, m), coprime_stride(bits, m)
+                        walk[lane, 0], walk[lane, 1], walk[lane, 2], walk[lane, 5] = (
+                            u,
+                            indptr[u],
+                            indptr[u + 1],
+                            m,
+                        )
+                        walk[lane, 3], walk[lane, 4] = (
+                            indptr[u] + below(bits, m),
+                            coprime_stride(bits, m),
+                        )
                         walk[lane, 6] = lane if walk[lane, 6] >= LANES else lane + LANES
                         filter_fill(words, walk[lane, 6], indices, indptr[u], indptr[u + 1])
                         prefetch_row(U, u)
-                        prefetch_row(indices, indptr[np.int64(user_order[min(q + LANES, last - 1)])])
+                        prefetch_row(
+                            indices, indptr[np.int64(user_order[min(q + LANES, last - 1)])]
+                        )
                 if walk[lane, 5] > 0:
                     first, stop, at = walk[lane, 1], walk[lane, 2], walk[lane, 3]
                     i = np.int64(indices[np.uint64(at)])
@@ -112,10 +138,24 @@ def warp_epoch(
                     walk[lane, 3] = at if at < stop else at - (stop - first)
                     walk[lane, 5] -= 1
                     state = advance(state)
-                    own, j = draw_negative(mix(state), words, walk[lane, 6], indices, first, stop, threshold, alias, n_items)
+                    own, j = draw_negative(
+                        mix(state),
+                        words,
+                        walk[lane, 6],
+                        indices,
+                        first,
+                        stop,
+                        threshold,
+                        alias,
+                        n_items,
+                    )
                     prefetch_row(V, i)
                     prefetch_row(V, j)
-                    drawn[now, n_now, 0], drawn[now, n_now, 1], drawn[now, n_now, 2] = walk[lane, 0], first, stop
+                    drawn[now, n_now, 0], drawn[now, n_now, 1], drawn[now, n_now, 2] = (
+                        walk[lane, 0],
+                        first,
+                        stop,
+                    )
                     drawn[now, n_now, 3], drawn[now, n_now, 4], states[now, n_now] = i, j, own
                     drawn[now, n_now, 5] = walk[lane, 6]
                     n_now += 1
@@ -131,7 +171,9 @@ def warp_epoch(
                     while True:
                         size = min(np.int64(_GROUP), max_trials - trials - ready)
                         for g in range(size):
-                            own, k = draw_negative(own, words, row, indices, first, stop, threshold, alias, n_items)
+                            own, k = draw_negative(
+                                own, words, row, indices, first, stop, threshold, alias, n_items
+                            )
                             groups[which, g] = k
                             prefetch_row(V, k)
                         which = 1 - which
@@ -164,8 +206,14 @@ def warp_epoch(
                     rate_u = rate / np.sqrt(_ONE + G_u[u])
                     rate_i, rate_j = rate / np.sqrt(_ONE + G_v[i]), rate / np.sqrt(_ONE + G_v[j])
                     rate_b, rate_c = rate / np.sqrt(_ONE + G_b[i]), rate / np.sqrt(_ONE + G_b[j])
-                keep_u, keep_i, keep_j = _ONE - rate_u * decay_u, _ONE - rate_i * decay_v, _ONE - rate_j * decay_v
-                pairwise_step(U, u, V, i, j, rate_u * w, rate_i * w, rate_j * w, keep_u, keep_i, keep_j)
+                keep_u, keep_i, keep_j = (
+                    _ONE - rate_u * decay_u,
+                    _ONE - rate_i * decay_v,
+                    _ONE - rate_j * decay_v,
+                )
+                pairwise_step(
+                    U, u, V, i, j, rate_u * w, rate_i * w, rate_j * w, keep_u, keep_i, keep_j
+                )
                 for k in range(tail_start(V), f):
                     old = U[u, k]
                     U[u, k] = keep_u * old + rate_u * w * (V[i, k] - V[j, k])
@@ -216,7 +264,9 @@ def warp_fold_in(
             rate = np.float32(learning_rate * (1.0 - t / n_draws))
             floor = _score(U, V, b, 0, i) - np.float32(margin)
             for trial in range(1, max_trials + 1):
-                state, j = draw_negative(state, words, 0, indices, first, stop, threshold, alias, n_items)
+                state, j = draw_negative(
+                    state, words, 0, indices, first, stop, threshold, alias, n_items
+                )
                 if _score(U, V, b, 0, j) > floor:
                     step = rate * np.float32(np.log(max(1, (n_items - m) // trial)))
                     keep = _ONE - rate * np.float32(user_regularization)

@@ -71,7 +71,8 @@ def strongest_weights(
     item_indptr, item_users, item_values, between_users, scale, n_threads
         As in `inverse_lower`.
     keep : int
-        How many are kept of each column, at least 1; the largest in magnitude, of equal ones the lower i.
+        How many are kept of each column, at least 1; the largest in magnitude, of equal ones the
+        lower i.
 
     Returns
     -------
@@ -85,19 +86,31 @@ def strongest_weights(
     rows = np.full((n_items, keep), -1, np.int32)
     weights = np.full((n_items, keep), np.nan, np.float32)
     count = np.zeros(n_items, np.int32)
-    _strongest_weights(item_indptr, item_users, item_values, between_users, scale, n_threads, rows, weights, count)
+    _strongest_weights(
+        item_indptr, item_users, item_values, between_users, scale, n_threads, rows, weights, count
+    )
     return rows, weights, count
 
 
 @kernel
 def _rows(
-    indptr: Any, users: Any, values: Any, between: Any, scale: Any, first: Any, stop: Any, lower: Any, rows: Any, panel: Any, p: Any
-) -> Any:  # fmt: skip
-    """P_ij for the items i from ``first`` on that p has rows for and all j < stop, or those j <= i alone.
+    indptr: Any,
+    users: Any,
+    values: Any,
+    between: Any,
+    scale: Any,
+    first: Any,
+    stop: Any,
+    lower: Any,
+    rows: Any,
+    panel: Any,
+    p: Any,
+) -> Any:
+    """P_ij for the items i from ``first`` on that p has rows for and all j < stop, or those j <= i
+    alone.
 
-    T = K X~_i for all of them, then -s_i s_j x~_j·t_i, and s_i² more on the diagonal. T stands by users: a user of j needs one cache
-    line for all the items.
-    """
+    T = K X~_i for all of them, then -s_i s_j x~_j·t_i, and s_i² more on the diagonal. T stands by
+    users: a user of j needs one cache line for all the items."""
     count = p.shape[0]
     for c in range(count):
         t = rows[c]
@@ -130,31 +143,70 @@ def _inverse_lower(
 ) -> Any:
     n = inverse.shape[0]
     for thread in prange(n_threads):
-        rows, panel = np.zeros((TOGETHER, between.shape[0]), np.float32), np.empty((between.shape[0], TOGETHER), np.float32)
+        rows, panel = (
+            np.zeros((TOGETHER, between.shape[0]), np.float32),
+            np.empty((between.shape[0], TOGETHER), np.float32),
+        )
         for first in range(thread * TOGETHER, n, n_threads * TOGETHER):
             end = min(first + TOGETHER, n)
-            _rows(indptr, users, values, between, scale, first, end, True, rows, panel, inverse[first:end])
+            _rows(
+                indptr,
+                users,
+                values,
+                between,
+                scale,
+                first,
+                end,
+                True,
+                rows,
+                panel,
+                inverse[first:end],
+            )
 
 
 @kernel(parallel=True)
 def _strongest_weights(
-    indptr: Any, users: Any, values: Any, between: Any, scale: Any, n_threads: Any, rows: Any, kept_weights: Any,
+    indptr: Any,
+    users: Any,
+    values: Any,
+    between: Any,
+    scale: Any,
+    n_threads: Any,
+    rows: Any,
+    kept_weights: Any,
     count: Any,
-) -> Any:  # fmt: skip
+) -> Any:
     n = rows.shape[0]
     for thread in prange(n_threads):
-        t, panel = np.zeros((TOGETHER, between.shape[0]), np.float32), np.empty((between.shape[0], TOGETHER), np.float32)
+        t, panel = (
+            np.zeros((TOGETHER, between.shape[0]), np.float32),
+            np.empty((between.shape[0], TOGETHER), np.float32),
+        )
         whole = np.empty((TOGETHER, n), np.float32)
         items = np.arange(n).astype(np.int32)
         bits, rooms = np.empty(n + 1, np.int32), room(n)
         for first in range(thread * TOGETHER, n, n_threads * TOGETHER):
             end = min(first + TOGETHER, n)
-            _rows(indptr, users, values, between, scale, first, n, False, t, panel, whole[: end - first])
+            _rows(
+                indptr,
+                users,
+                values,
+                between,
+                scale,
+                first,
+                n,
+                False,
+                t,
+                panel,
+                whole[: end - first],
+            )
             for j in range(first, end):
                 p = whole[j - first]
                 pattern = p.view(np.int32)
                 for i in range(n):
-                    bits[i] = pattern[i] & np.int32(0x7FFFFFFF)  # of the magnitude: without the sign
+                    bits[i] = pattern[i] & np.int32(
+                        0x7FFFFFFF
+                    )  # of the magnitude: without the sign
                 bits[j] = 0
                 kept = keep_best(items, bits, n, rooms, rows[j], kept_weights[j])
                 for at in range(kept):

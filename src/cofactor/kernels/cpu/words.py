@@ -1,4 +1,6 @@
-"""Words of UTF-8 text as 64-bit hashes: one pass over the bytes, in parallel over texts; the twin of `reference.words`."""
+"""Words of UTF-8 text as 64-bit hashes: one pass over the bytes, in parallel over texts; the
+twin of `reference.words`.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,9 @@ _OTHER, _LETTER, _IDEOGRAPH, _SYMBOL, _MARK = 0, 1, 2, 3, 4
 
 @helper
 def _decode(text, q, end):  # type: ignore[no-untyped-def]
-    """The code point at byte q, and the place after it; a broken byte stands for itself and separates."""
+    """The code point at byte q, and the place after it; a broken byte stands for itself and
+    separates.
+    """
     first = np.int64(text[q])
     if first < 0x80:
         return first, q + 1
@@ -41,17 +45,46 @@ def _kind(c):  # type: ignore[no-untyped-def]
             kind = _OTHER
     elif c == 0xD7 or c == 0xF7:
         kind = _OTHER
-    elif 0x300 <= c <= 0x36F or 0x591 <= c <= 0x5BD or 0x64B <= c <= 0x65F or c == 0x640 or 0x200B <= c <= 0x200F:
+    elif (
+        0x300 <= c <= 0x36F
+        or 0x591 <= c <= 0x5BD
+        or 0x64B <= c <= 0x65F
+        or c == 0x640
+        or 0x200B <= c <= 0x200F
+    ):
         kind = _MARK
-    elif 0xFE00 <= c <= 0xFE0F or c == 0x2060 or c == 0xFEFF or 0x1F3FB <= c <= 0x1F3FF or 0xE0000 <= c <= 0xE01EF:
+    elif (
+        0xFE00 <= c <= 0xFE0F
+        or c == 0x2060
+        or c == 0xFEFF
+        or 0x1F3FB <= c <= 0x1F3FF
+        or 0xE0000 <= c <= 0xE01EF
+    ):
         kind = _MARK
     elif 0x2600 <= c <= 0x27BF or 0x1F000 <= c <= 0x1FAFF:
         kind = _SYMBOL
-    elif 0x2000 <= c <= 0x2BFF or 0x2E00 <= c <= 0x2E7F or 0x3000 <= c <= 0x3004 or 0x3008 <= c <= 0x3020:
+    elif (
+        0x2000 <= c <= 0x2BFF
+        or 0x2E00 <= c <= 0x2E7F
+        or 0x3000 <= c <= 0x3004
+        or 0x3008 <= c <= 0x3020
+    ):
         kind = _OTHER
-    elif 0xFF00 <= c <= 0xFF0F or 0xFF1A <= c <= 0xFF20 or 0xE000 <= c <= 0xF8FF or c == 0x60C or c == 0x61B or c == 0x61F:
+    elif (
+        0xFF00 <= c <= 0xFF0F
+        or 0xFF1A <= c <= 0xFF20
+        or 0xE000 <= c <= 0xF8FF
+        or c == 0x60C
+        or c == 0x61B
+        or c == 0x61F
+    ):
         kind = _OTHER
-    elif 0xE00 <= c <= 0xEFF or 0x1780 <= c <= 0x17FF or 0x3005 <= c <= 0x30FF or 0x3400 <= c <= 0x9FFF:
+    elif (
+        0xE00 <= c <= 0xEFF
+        or 0x1780 <= c <= 0x17FF
+        or 0x3005 <= c <= 0x30FF
+        or 0x3400 <= c <= 0x9FFF
+    ):
         kind = _IDEOGRAPH
     elif 0xAC00 <= c <= 0xD7AF or 0xF900 <= c <= 0xFAFF or 0x20000 <= c <= 0x3FFFF:
         kind = _IDEOGRAPH
@@ -65,8 +98,12 @@ def _finished(h):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _walk(text, low, high, seed, shortest, longest, hashes, spans, place):  # type: ignore[no-untyped-def]
-    """Write one text's tokens from ``place`` on (or only count them where ``hashes`` is empty); return the place after."""
+def _walk(  # type: ignore[no-untyped-def]
+    text, low, high, seed, shortest, longest, hashes, spans, place
+):
+    """Write one text's tokens from ``place`` on (or only count them where ``hashes`` is empty);
+    return the place after.
+    """
     fill = len(hashes) > 0
     start = _BASIS ^ np.uint64(seed)
     word, before = start, np.int64(-1)
@@ -123,41 +160,79 @@ def _walk(text, low, high, seed, shortest, longest, hashes, spans, place):  # ty
     return place
 
 
-def count_words(text: np.ndarray, offsets: np.ndarray, seed: int, shortest: int, longest: int) -> np.ndarray:
+def count_words(
+    text: np.ndarray, offsets: np.ndarray, seed: int, shortest: int, longest: int
+) -> np.ndarray:
     """Return the number of tokens of each text; see the reference twin."""
     counts = np.zeros(len(offsets) - 1, np.int64)
-    nowhere, none, spans = np.zeros(len(offsets), np.int64), np.empty(0, np.int64), np.empty((0, 2), np.int64)
+    nowhere, none, spans = (
+        np.zeros(len(offsets), np.int64),
+        np.empty(0, np.int64),
+        np.empty((0, 2), np.int64),
+    )
     how = (seed, shortest, longest)
-    on_parts(lambda low, high: _walk_rows(text, offsets, *how, low, high, nowhere, none, spans, counts), len(counts))
+    on_parts(
+        lambda low, high: _walk_rows(text, offsets, *how, low, high, nowhere, none, spans, counts),
+        len(counts),
+    )
     return counts
 
 
 def hash_words(
-    text: np.ndarray, offsets: np.ndarray, seed: int, shortest: int, longest: int, indptr: np.ndarray, hashes: np.ndarray, spans: np.ndarray
+    text: np.ndarray,
+    offsets: np.ndarray,
+    seed: int,
+    shortest: int,
+    longest: int,
+    indptr: np.ndarray,
+    hashes: np.ndarray,
+    spans: np.ndarray,
 ) -> None:
     """Write the hash and the place of each token of each text; see the reference twin."""
     how, counts = (seed, shortest, longest), np.zeros(len(offsets) - 1, np.int64)
     if len(hashes):  # without any room for hashes they would be counted
-        on_parts(lambda low, high: _walk_rows(text, offsets, *how, low, high, indptr, hashes, spans, counts), len(counts))
+        on_parts(
+            lambda low, high: _walk_rows(
+                text, offsets, *how, low, high, indptr, hashes, spans, counts
+            ),
+            len(counts),
+        )
 
 
 @kernel
-def _walk_rows(text, offsets, seed, shortest, longest, low, high, indptr, hashes, spans, counts):  # type: ignore[no-untyped-def]
+def _walk_rows(  # type: ignore[no-untyped-def]
+    text, offsets, seed, shortest, longest, low, high, indptr, hashes, spans, counts
+):
     for row in range(low, high):
         begin = indptr[row]
-        counts[row] = _walk(text, offsets[row], offsets[row + 1], seed, shortest, longest, hashes, spans, begin) - begin
+        counts[row] = (
+            _walk(
+                text, offsets[row], offsets[row + 1], seed, shortest, longest, hashes, spans, begin
+            )
+            - begin
+        )
 
 
 def counted_tokens(indptr: np.ndarray, hashes: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Sort each row's hashes in place, each once, with its count; return how many differ; see the reference twin."""
+    """Sort each row's hashes in place, each once, with its count; return how many differ; see
+    the reference twin.
+    """
     distinct = np.zeros(len(indptr) - 1, np.int64)
-    on_parts(lambda low, high: _counted_tokens(indptr, hashes, counts, low, high, distinct), len(distinct))
+    on_parts(
+        lambda low, high: _counted_tokens(indptr, hashes, counts, low, high, distinct),
+        len(distinct),
+    )
     return distinct
 
 
 @kernel
 def _counted_tokens(
-    indptr: np.ndarray, hashes: np.ndarray, counts: np.ndarray, first: int, end: int, distinct: np.ndarray
+    indptr: np.ndarray,
+    hashes: np.ndarray,
+    counts: np.ndarray,
+    first: int,
+    end: int,
+    distinct: np.ndarray,
 ) -> None:
     for row in range(first, end):
         low, high = indptr[row], indptr[row + 1]

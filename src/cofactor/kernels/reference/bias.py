@@ -1,4 +1,6 @@
-"""One sweep of the bias model b_ui = mu + b_u + b_i: the biases of one side, given the other side's."""
+"""One sweep of the bias model b_ui = mu + b_u + b_i: the biases of one side, given the other
+side's.
+"""
 
 from __future__ import annotations
 
@@ -14,12 +16,14 @@ def bias_sweep(
     damping: float,
     bias: np.ndarray,
 ) -> float:
-    """Set each row's bias to the damped mean of what the mean and the other side's biases leave over.
+    """Set each row's bias to the damped mean of what the mean and the other side's biases leave
+    over.
 
-    ``b_u = sum_{i in R(u)} (r_ui - mu - b_i) / (lambda + |R(u)|)``, which is the minimiser over ``b_u`` of
-    ``sum (r_ui - mu - b_u - b_i)^2 + lambda b_u^2``. One sweep over the items with ``other_bias`` zero and then one
-    over the users is the damped estimate of the paper; sweeps repeated until nothing moves are block coordinate
-    descent on the joint ridge problem, which is convex, and reach its one minimum.
+    ``b_u = sum_{i in R(u)} (r_ui - mu - b_i) / (lambda + |R(u)|)``, which is the minimiser over
+    ``b_u`` of ``sum (r_ui - mu - b_u - b_i)^2 + lambda b_u^2``. One sweep over the items with
+    ``other_bias`` zero and then one over the users is the damped estimate of the paper; sweeps
+    repeated until nothing moves are block coordinate descent on the joint ridge problem, which is
+    convex, and reach its one minimum.
 
     Parameters
     ----------

@@ -1,8 +1,8 @@
 """Bayesian personalised ranking by stochastic ascent, in plain NumPy: the definition of `cpu.bpr`.
 
-Rendle, Freudenthaler, Gantner, Schmidt-Thieme 2009, "BPR: Bayesian personalized ranking from implicit feedback", with
-an item bias: x_ui = u_u · v_i + b_i, x_uij = x_ui - x_uj, and ln σ(x_uij) - λ|θ|²/2 is ascended for one pair at a time.
-"""
+Rendle, Freudenthaler, Gantner, Schmidt-Thieme 2009, "BPR: Bayesian personalized ranking from
+implicit feedback", with an item bias: x_ui = u_u · v_i + b_i, x_uij = x_ui - x_uj, and ln σ(x_uij)
+- λ|θ|²/2 is ascended for one pair at a time."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ LANES = 8
 
 
 def coprime_stride(bits: int, count: int) -> int:
-    """Return a stride in [1, count) that is coprime to count: walking by it visits each place once."""
+    """Return a stride in [1, count) that is coprime to count: walking by it visits each place
+    once.
+    """
     if count <= 2:
         return 1
     stride = 1 + below((bits & 0xFFFFFFFF) << 32, count - 1)
@@ -31,7 +33,8 @@ def bpr_gradient(
 ) -> tuple[float, float]:
     """Return -ln σ(x_uij) and σ(-x_uij), the factor of all its gradients.
 
-    d ln σ(x)/du = σ(-x) (v_i - v_j), d/dv_i = σ(-x) u, d/dv_j = -σ(-x) u, d/db_i = σ(-x), d/db_j = -σ(-x).
+    d ln σ(x)/du = σ(-x) (v_i - v_j), d/dv_i = σ(-x) u, d/dv_j = -σ(-x) u, d/db_i = σ(-x), d/db_j =
+    -σ(-x).
 
     Parameters
     ----------
@@ -61,17 +64,19 @@ def bpr_epoch(
     seed: int,
     n_threads: int,
 ) -> tuple[float, float]:
-    """Run one epoch in place: each positive of each listed user once, each against one drawn negative.
+    """Run one epoch in place: each positive of each listed user once, each against one drawn
+    negative.
 
     θ ← (1 - ηλ_θ) θ + η σ(-x_uij) ∂x_uij/∂θ, for θ = u, v_i, v_j, b_i, b_j.
 
     Parameters
     ----------
     indptr, indices
-        The positives as CSR: int64 [n_users + 1], int32 [n_positives], sorted within a row, no duplicates.
+        The positives as CSR: int64 [n_users + 1], int32 [n_positives], sorted within a row, no
+        duplicates.
     user_order
-        int32 [n_walked]: the users in the order in which they are walked, each at most once (two lanes or threads must
-        never hold the same user).
+        int32 [n_walked]: the users in the order in which they are walked, each at most once (two
+        lanes or threads must never hold the same user).
     user_factors, item_factors, item_bias
         float32 [n_users, factors], [n_items, factors] and [n_items]; changed in place.
     learning_rate
@@ -83,39 +88,55 @@ def bpr_epoch(
     seed
         Any 64-bit seed.
     n_threads
-        Into how many streams ``user_order`` is cut; here they run one after the other, in the fast twin side by side.
+        Into how many streams ``user_order`` is cut; here they run one after the other, in the fast
+        twin side by side.
 
     Returns
     -------
     loss, correct
-        The mean of -ln σ(x_uij) and the share of pairs with x_uij > 0, each taken before its step; zeros without pairs.
+        The mean of -ln σ(x_uij) and the share of pairs with x_uij > 0, each taken before its step;
+        zeros without pairs.
 
     Notes
-    -----
-    The law. Users without items or with all items are left out. A user's positives are walked once each, from a random
-    place by a random stride that is coprime to their number. `LANES` users are walked side by side: a round takes one
-    pair from each, and all margins of a round are taken before its steps, which then follow one another (a batch of at
-    most `LANES` pairs of different users). Negatives: see `sampling.draw_negatives`; a positive is never drawn.
+    ----- The law. Users without items or with all items are left out. A user's positives are walked
+    once each, from a random place by a random stride that is coprime to their number. `LANES` users
+    are walked side by side: a round takes one pair from each, and all margins of a round are taken
+    before its steps, which then follow one another (a batch of at most `LANES` pairs of different
+    users). Negatives: see `sampling.draw_negatives`; a positive is never drawn.
 
-    With n_threads = 1 the result is reproducible bit for bit. With more, the fast twin's threads write without locks
-    (Niu, Recht, Ré, Wright 2011, "Hogwild!"), and the result depends on their timing.
-    """
+    With n_threads = 1 the result is reproducible bit for bit. With more, the fast twin's threads
+    write without locks (Niu, Recht, Ré, Wright 2011, "Hogwild!"), and the result depends on their
+    timing."""
     tallies = np.zeros(3)
     n_order = len(user_order)
     for thread in range(n_threads):
         part = user_order[thread * n_order // n_threads : (thread + 1) * n_order // n_threads]
-        for pairs in _rounds(indptr, indices, part, threshold, alias, len(item_factors), stream(seed, thread)):
+        for pairs in _rounds(
+            indptr, indices, part, threshold, alias, len(item_factors), stream(seed, thread)
+        ):
             margins = [
-                bpr_gradient(user_factors[u], item_factors[i], item_factors[j], item_bias[i] - item_bias[j])
+                bpr_gradient(
+                    user_factors[u], item_factors[i], item_factors[j], item_bias[i] - item_bias[j]
+                )
                 for u, i, j in pairs
             ]
             for (u, i, j), (loss, z) in zip(pairs, margins, strict=True):
                 tallies += (loss, loss < np.log(2.0), 1.0)
-                old_u, old_i, old_j = user_factors[u].copy(), item_factors[i].copy(), item_factors[j].copy()
+                old_u, old_i, old_j = (
+                    user_factors[u].copy(),
+                    item_factors[i].copy(),
+                    item_factors[j].copy(),
+                )
                 step = learning_rate * z
-                user_factors[u] = (1.0 - learning_rate * user_regularization) * old_u + step * (old_i - old_j)
-                item_factors[i] = (1.0 - learning_rate * positive_regularization) * old_i + step * old_u
-                item_factors[j] = (1.0 - learning_rate * negative_regularization) * old_j - step * old_u
+                user_factors[u] = (1.0 - learning_rate * user_regularization) * old_u + step * (
+                    old_i - old_j
+                )
+                item_factors[i] = (
+                    1.0 - learning_rate * positive_regularization
+                ) * old_i + step * old_u
+                item_factors[j] = (
+                    1.0 - learning_rate * negative_regularization
+                ) * old_j - step * old_u
                 item_bias[i] = (1.0 - learning_rate * bias_regularization) * item_bias[i] + step
                 item_bias[j] = (1.0 - learning_rate * bias_regularization) * item_bias[j] - step
     total = max(1.0, tallies[2])
@@ -135,14 +156,17 @@ def bpr_fold_in(
     least_draws: int,
     seed: int,
 ) -> np.ndarray:
-    """Fit the vectors of new users with the items held: the same ascent on the same draws, from u = 0, averaged.
+    """Fit the vectors of new users with the items held: the same ascent on the same draws, from u =
+    0, averaged.
 
-    The step falls linearly from ``learning_rate`` to 0, and the result is the mean of the vector over the second half.
+    The step falls linearly from ``learning_rate`` to 0, and the result is the mean of the vector
+    over the second half.
 
     Parameters
     ----------
     indptr, indices
-        The histories as CSR: int64 [n_rows + 1], int32 [n_entries], sorted within a row, no duplicates.
+        The histories as CSR: int64 [n_rows + 1], int32 [n_entries], sorted within a row, no
+        duplicates.
     item_factors, item_bias
         float32 [n_items, factors] and [n_items].
     learning_rate, user_regularization
@@ -152,7 +176,8 @@ def bpr_fold_in(
     epochs, least_draws
         A row of m items takes max(least_draws, epochs * m) draws; above 0.
     seed
-        Any 64-bit seed; each row uses the same stream, so that its vector depends on its history alone.
+        Any 64-bit seed; each row uses the same stream, so that its vector depends on its history
+        alone.
 
     Returns
     -------
@@ -175,7 +200,9 @@ def bpr_fold_in(
             state, j = draw_negative(state, row, threshold, alias, n_items)
             rate = learning_rate * (1.0 - t / n_draws)
             _, z = bpr_gradient(u, item_factors[i], item_factors[j], item_bias[i] - item_bias[j])
-            u = (1.0 - rate * user_regularization) * u + rate * z * (item_factors[i] - item_factors[j])
+            u = (1.0 - rate * user_regularization) * u + rate * z * (
+                item_factors[i] - item_factors[j]
+            )
             if t >= n_draws // 2:
                 kept.append(u)
         folded[n] = np.mean(kept, axis=0)

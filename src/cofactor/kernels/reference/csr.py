@@ -7,7 +7,9 @@ import numpy as np
 LAST, SUM, MEAN, MAX = 0, 1, 2, 3
 
 
-def csr_order(user_rows: np.ndarray, item_rows: np.ndarray, n_users: int) -> tuple[np.ndarray, np.ndarray]:
+def csr_order(
+    user_rows: np.ndarray, item_rows: np.ndarray, n_users: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Sort pairs by user, then item, then position.
 
     Parameters
@@ -40,9 +42,8 @@ def indptr_if_sorted(user_rows: np.ndarray, item_rows: np.ndarray, n_users: int)
         The number of user rows.
 
     Returns
-    -------
-    int64 [n_users + 1]; of length 0 if any pair isn't after the one before it, by user and then by item (repeats aren't).
-    """
+    ------- int64 [n_users + 1]; of length 0 if any pair isn't after the one before it, by user and
+    then by item (repeats aren't)."""
     pairs = (user_rows.astype(np.int64) << 32) + item_rows
     if not (np.diff(pairs) > 0).all():
         return np.zeros(0, np.int64)
@@ -50,7 +51,12 @@ def indptr_if_sorted(user_rows: np.ndarray, item_rows: np.ndarray, n_users: int)
 
 
 def merge_repeats(
-    indptr: np.ndarray, order: np.ndarray, item_rows: np.ndarray, values: np.ndarray, times: np.ndarray, how: int
+    indptr: np.ndarray,
+    order: np.ndarray,
+    item_rows: np.ndarray,
+    values: np.ndarray,
+    times: np.ndarray,
+    how: int,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Let one event stand for each pair of user and item.
 
@@ -72,7 +78,8 @@ def merge_repeats(
     kept_indptr
         int64 [n_users + 1].
     keep
-        int64 [n_pairs]: the position of each pair's latest event, the later position among equal times.
+        int64 [n_pairs]: the position of each pair's latest event, the later position among equal
+        times.
     merged
         float32 [n_pairs].
     """
@@ -91,7 +98,9 @@ def merge_repeats(
     return kept_indptr, np.array(keep, np.int64), np.array(merged, np.float32)
 
 
-def transpose(indptr: np.ndarray, item_rows: np.ndarray, n_items: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def transpose(
+    indptr: np.ndarray, item_rows: np.ndarray, n_items: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return a CSR matrix by columns.
 
     Returns
@@ -111,14 +120,16 @@ def transpose(indptr: np.ndarray, item_rows: np.ndarray, n_items: int) -> tuple[
 
 
 def chronological(indptr: np.ndarray, order: np.ndarray, times: np.ndarray) -> np.ndarray:
-    """Return the positions of all entries by user, and within a user by time and then by ``order``, int64 [n].
+    """Return the positions of all entries by user, and within a user by time and then by ``order``,
+    int64 [n].
 
     Parameters
     ----------
     indptr
         int64 [n_users + 1].
     order
-        int64 [n], all different: which of two entries of equal time came first; empty where they stand in that order.
+        int64 [n], all different: which of two entries of equal time came first; empty where they
+        stand in that order.
     times
         int64 [n]; empty where ``order`` alone is the order of time.
     """

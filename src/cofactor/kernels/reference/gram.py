@@ -1,4 +1,6 @@
-"""Products X'X of a sparse matrix with itself, and the weights that EASE makes of their inverse; in plain NumPy."""
+"""Products X'X of a sparse matrix with itself, and the weights that EASE makes of their inverse;
+in plain NumPy.
+"""
 
 from __future__ import annotations
 
@@ -52,7 +54,8 @@ def mirror_lower(matrix: np.ndarray, n_threads: int) -> None:
 
 
 def ease_weights(inverse: np.ndarray, n_threads: int) -> None:
-    """Turn the lower triangle of P = (G + λI)^-1 into the weights B_ij = -P_ij / P_jj, B_jj = 0, in place.
+    """Turn the lower triangle of P = (G + λI)^-1 into the weights B_ij = -P_ij / P_jj, B_jj = 0, in
+    place.
 
     Parameters
     ----------
@@ -70,7 +73,9 @@ def ease_weights(inverse: np.ndarray, n_threads: int) -> None:
     np.fill_diagonal(inverse, 0.0)
 
 
-def _dense(indptr: np.ndarray, indices: np.ndarray, values: np.ndarray, n_columns: int) -> np.ndarray:
+def _dense(
+    indptr: np.ndarray, indices: np.ndarray, values: np.ndarray, n_columns: int
+) -> np.ndarray:
     rows = np.repeat(np.arange(indptr.size - 1), np.diff(indptr))
     dense = np.zeros((indptr.size - 1, n_columns), np.float32)
     np.add.at(dense, (rows, indices), values)

@@ -14,14 +14,20 @@ GIANT_SHARE = 1 / 16
 
 
 def row_ridge(
-    indptr: np.ndarray, n_other: int, unobserved_weight: float, regularization: float, frequency_exponent: float
+    indptr: np.ndarray,
+    n_other: int,
+    unobserved_weight: float,
+    regularization: float,
+    frequency_exponent: float,
 ) -> np.ndarray:
-    """Return each row's L2 weight, regularization * (n_u + unobserved_weight * n_other) ** frequency_exponent.
+    """Return each row's L2 weight, regularization * (n_u + unobserved_weight * n_other) **
+    frequency_exponent.
 
     Parameters
     ----------
     indptr
-        Row offsets of the interactions, int64 [n_rows + 1]; n_u counts the row's entries, whatever their weights.
+        Row offsets of the interactions, int64 [n_rows + 1]; n_u counts the row's entries, whatever
+        their weights.
     n_other
         How many rows the other side has.
     unobserved_weight
@@ -36,10 +42,8 @@ def row_ridge(
     float32 [n_rows].
 
     References
-    ----------
-    Rendle, Krichene, Zhang and Koren. 2022. Revisiting the Performance of iALS on Item Recommendation Benchmarks. RecSys,
-    equation 7.
-    """
+    ---------- Rendle, Krichene, Zhang and Koren. 2022. Revisiting the Performance of iALS on Item
+    Recommendation Benchmarks. RecSys, equation 7."""
     out = np.empty(len(indptr) - 1, np.float32)
     for u in range(len(out)):
         pairs = indptr[u + 1] - indptr[u] + unobserved_weight * n_other
@@ -62,9 +66,9 @@ def gram_basis(
         How much each row of ``fixed`` weighs, float32 [n_other], above 0; None: 1.
 
     Returns
-    -------
-    The basis, float32 [f, f] with one eigenvector per column, and the eigenvalues, float32 [f], ascending. Eigenvalues below f
-    float32 roundings of the largest are raised to that, since the Gram matrix doesn't know them.
+    ------- The basis, float32 [f, f] with one eigenvector per column, and the eigenvalues, float32
+    [f], ascending. Eigenvalues below f float32 roundings of the largest are raised to that, since
+    the Gram matrix doesn't know them.
 
     Raises
     ------
@@ -74,7 +78,10 @@ def gram_basis(
     wide = fixed.astype(np.float64)
     gram = unobserved_weight * (wide.T @ (wide if shares is None else wide * shares[:, None]))
     if not np.isfinite(gram).all():
-        raise TrainingError("implicit ALS: the fixed factors hold NaN or infinity. Raise the regularization or check the data.")
+        raise TrainingError(
+            "implicit ALS: the fixed factors hold NaN or infinity. Raise the regularization or"
+            " check the data."
+        )
     values, basis = np.linalg.eigh(gram)
     floor = fixed.shape[1] * np.finfo(np.float32).eps * max(values[-1], 0.0)
     return basis.astype(np.float32), np.maximum(values, floor).astype(np.float32)
@@ -86,9 +93,14 @@ def rotate(matrix: np.ndarray, basis: np.ndarray) -> None:
 
 
 def giant_rows(indptr: np.ndarray) -> np.ndarray:
-    """Return the rows, ascending, with more than 32768 interactions and a sixteenth of all: those are solved exactly."""
+    """Return the rows, ascending, with more than 32768 interactions and a sixteenth of all:
+    those are solved exactly.
+    """
     lengths = np.diff(indptr)
-    return np.array([u for u, n in enumerate(lengths) if n > GIANT_ROW and n > lengths.sum() * GIANT_SHARE], np.int64)
+    return np.array(
+        [u for u, n in enumerate(lengths) if n > GIANT_ROW and n > lengths.sum() * GIANT_SHARE],
+        np.int64,
+    )
 
 
 def solve_giant(
@@ -101,7 +113,9 @@ def solve_giant(
     rows: np.ndarray,
     solved: np.ndarray,
 ) -> int:
-    """Solve some rows exactly; parameters and result as `cofactor.kernels.reference.ials_direct.solve_direct`."""
+    """Solve some rows exactly; parameters and result as
+    `cofactor.kernels.reference.ials_direct.solve_direct`.
+    """
     return solve_direct(indptr, indices, weights, fixed, diagonal, ridge, rows, solved)
 
 
@@ -123,31 +137,37 @@ def half_epoch(
 
     ::
 
-        sum_{i in I_u} w_ui (1 - x_u . y_i)^2 + unobserved_weight sum_i share_i (x_u . y_i)^2 + ridge_u |x_u|^2
+        sum_{i in I_u} w_ui (1 - x_u . y_i)^2 + unobserved_weight sum_i share_i (x_u . y_i)^2 +
+        ridge_u |x_u|^2
 
     Parameters
     ----------
     indptr, indices, weights
-        The solved side's interactions as CSR: int64 [n_rows + 1], int32 [nnz], float32 [nnz] with weights from 0.
+        The solved side's interactions as CSR: int64 [n_rows + 1], int32 [nnz], float32 [nnz] with
+        weights from 0.
     fixed
-        The other side's factors, float32 [n_other, f]; turned in place into the eigenbasis of their Gram matrix.
+        The other side's factors, float32 [n_other, f]; turned in place into the eigenbasis of their
+        Gram matrix.
     solved
-        The factors sought, float32 [n_rows, f]; they come back in the same basis. Rows without interactions become zero.
+        The factors sought, float32 [n_rows, f]; they come back in the same basis. Rows without
+        interactions become zero.
     unobserved_weight
         The weight of each pair as unobserved (alpha_0), from 0. Observed pairs carry it too.
     ridge
         Each row's L2 weight, float32 [n_rows], as `row_ridge` gives it.
     solver
-        ``"cg"`` (a few steps of conjugate gradient from zero), ``"cholesky"`` (exact), or ``"subspace"`` (one Newton step in each
-        block of factors, from what ``solved`` holds).
+        ``"cg"`` (a few steps of conjugate gradient from zero), ``"cholesky"`` (exact), or
+        ``"subspace"`` (one Newton step in each block of factors, from what ``solved`` holds).
     steps
         Steps of conjugate gradient; other solvers ignore it.
     block_size
         Factors in a block of the subspace solver, cut to f; other solvers ignore it.
     shares
-        How much each row of the other side weighs among the unobserved, float32 [n_other], above 0; None: 1.
+        How much each row of the other side weighs among the unobserved, float32 [n_other], above 0;
+        None: 1.
     tolerance
-        Conjugate gradient ends early at a row whose residual is so small a share of the first, from 0.
+        Conjugate gradient ends early at a row whose residual is so small a share of the first, from
+        0.
 
     Raises
     ------
@@ -155,14 +175,13 @@ def half_epoch(
         For the first row whose system is singular or holds NaN, with its number.
 
     Notes
-    -----
-    Rows from `giant_rows` are solved exactly whatever the solver, since a whole machine can share that work.
+    ----- Rows from `giant_rows` are solved exactly whatever the solver, since a whole machine can
+    share that work.
 
     References
-    ----------
-    Hu, Koren and Volinsky. 2008. Collaborative Filtering for Implicit Feedback Datasets. ICDM, equations 3 to 5; Rendle,
-    Krichene, Zhang and Koren. 2022. Revisiting the Performance of iALS on Item Recommendation Benchmarks. RecSys.
-    """
+    ---------- Hu, Koren and Volinsky. 2008. Collaborative Filtering for Implicit Feedback Datasets.
+    ICDM, equations 3 to 5; Rendle, Krichene, Zhang and Koren. 2022. Revisiting the Performance of
+    iALS on Item Recommendation Benchmarks. RecSys."""
     basis, diagonal = gram_basis(fixed, unobserved_weight, shares)
     rotate(fixed, basis)
     rotate(solved, basis)
@@ -179,8 +198,9 @@ def half_epoch(
             failed = solve_subspace(*problem, rows, solved, min(block_size, fixed.shape[1]))
     if failed >= 0:
         raise TrainingError(
-            f"implicit ALS: the system of row {failed} ({indptr[failed + 1] - indptr[failed]} interactions) is singular or "
-            f"holds NaN. Raise the regularization (its weight there is {ridge[failed]:.3g}) and check the weights."
+            f"implicit ALS: the system of row {failed} ({indptr[failed + 1] - indptr[failed]}"
+            " interactions) is singular or holds NaN. Raise the regularization (its weight there"
+            f" is {ridge[failed]:.3g}) and check the weights."
         )
 
 
@@ -215,7 +235,10 @@ def loss(
     total = 0.0
     for u in range(left.shape[0]):
         for i in range(right.shape[0]):
-            total += unobserved_weight * float(left[u].astype(np.float64) @ right[i].astype(np.float64)) ** 2
+            total += (
+                unobserved_weight
+                * float(left[u].astype(np.float64) @ right[i].astype(np.float64)) ** 2
+            )
         for t in range(indptr[u], indptr[u + 1]):
             score = float(left[u].astype(np.float64) @ right[indices[t]].astype(np.float64))
             total += float(weights[t]) * (1.0 - score) ** 2

@@ -1,4 +1,6 @@
-"""Implicit ALS: the rows of one side by preconditioned conjugate gradient, in the Gram matrix's eigenbasis."""
+"""Implicit ALS: the rows of one side by preconditioned conjugate gradient, in the Gram matrix's
+eigenbasis.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,8 @@ def solve_cg(
     steps: int,
     tolerance: float = 0.0,
 ) -> int:
-    """Solve some rows by a few steps of conjugate gradient from zero, preconditioned with the dense part.
+    """Solve some rows by a few steps of conjugate gradient from zero, preconditioned with the dense
+    part.
 
     ::
 
@@ -36,26 +39,27 @@ def solve_cg(
     rows
         The rows to solve, int64 [any], without repeats.
     solved
-        The factors sought, float32 [n_rows, f]; only ``rows`` are written, and what was there isn't read. A row without
-        interactions becomes zero.
+        The factors sought, float32 [n_rows, f]; only ``rows`` are written, and what was there isn't
+        read. A row without interactions becomes zero.
     steps
-        Steps of conjugate gradient at most, from 1. In exact arithmetic a row of n interactions is solved after n + 1.
+        Steps of conjugate gradient at most, from 1. In exact arithmetic a row of n interactions is
+        solved after n + 1.
     tolerance
-        A row is done when its residual, in the norm r' D_u^-1 r, is at most this share of the first one; 0 takes all steps.
+        A row is done when its residual, in the norm r' D_u^-1 r, is at most this share of the first
+        one; 0 takes all steps.
 
     Returns
     -------
     The lowest row whose solution isn't finite, or -1.
 
     Notes
-    -----
-    Starting from zero rather than from the last epoch's solution saves turning that into the new basis and one pass over the
-    data; with this preconditioner it loses nothing after three steps.
+    ----- Starting from zero rather than from the last epoch's solution saves turning that into the
+    new basis and one pass over the data; with this preconditioner it loses nothing after three
+    steps.
 
     References
-    ----------
-    Takács, Pilászy and Tikk. 2011. Applications of the Conjugate Gradient Method for Implicit Feedback Collaborative Filtering.
-    RecSys, section 3 (there without a preconditioner).
+    ---------- Takács, Pilászy and Tikk. 2011. Applications of the Conjugate Gradient Method for
+    Implicit Feedback Collaborative Filtering. RecSys, section 3 (there without a preconditioner).
     """
     failed = -1
     for u in sorted(int(row) for row in rows):
@@ -72,7 +76,9 @@ def solve_cg(
     return failed
 
 
-def _conjugate_gradient(y: np.ndarray, w: np.ndarray, d: np.ndarray, steps: int, tolerance: float) -> np.ndarray:
+def _conjugate_gradient(
+    y: np.ndarray, w: np.ndarray, d: np.ndarray, steps: int, tolerance: float
+) -> np.ndarray:
     x = np.zeros_like(d)
     r = y.T @ w
     p = r / d

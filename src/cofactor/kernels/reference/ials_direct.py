@@ -26,17 +26,16 @@ def solve_direct(
     indptr, indices, weights, fixed, diagonal, ridge, rows
         As in `cofactor.kernels.reference.ials_cg.solve_cg`.
     solved
-        The factors sought, float32 [n_rows, f]; only ``rows`` are written, and what was there isn't read. A row without
-        interactions becomes zero.
+        The factors sought, float32 [n_rows, f]; only ``rows`` are written, and what was there isn't
+        read. A row without interactions becomes zero.
 
     Returns
     -------
     The lowest row whose matrix isn't positive definite or whose solution isn't finite, or -1.
 
     References
-    ----------
-    Hu, Koren and Volinsky. 2008. Collaborative Filtering for Implicit Feedback Datasets. ICDM, equation 4.
-    """
+    ---------- Hu, Koren and Volinsky. 2008. Collaborative Filtering for Implicit Feedback Datasets.
+    ICDM, equation 4."""
     failed = -1
     for u in sorted(int(row) for row in rows):
         part = slice(indptr[u], indptr[u + 1])

@@ -27,25 +27,23 @@ def solve_subspace(
     indptr, indices, weights, fixed, diagonal, ridge, rows
         As in `cofactor.kernels.reference.ials_cg.solve_cg`.
     solved
-        The factors, float32 [n_rows, f], in the same basis as ``fixed``; ``rows`` are improved in place. A row without
-        interactions becomes zero.
+        The factors, float32 [n_rows, f], in the same basis as ``fixed``; ``rows`` are improved in
+        place. A row without interactions becomes zero.
     block_size
-        Factors in a block, 1..f; with f the row is solved exactly, with 1 this is coordinate descent.
+        Factors in a block, 1..f; with f the row is solved exactly, with 1 this is coordinate
+        descent.
 
     Returns
     -------
     The lowest row with a singular block or whose solution isn't finite, or -1.
 
     Notes
-    -----
-    Since the Gram matrix is diagonal here, a block doesn't meet the other factors in the dense part, and the paper's outer loop
-    over blocks can run inside each row.
+    ----- Since the Gram matrix is diagonal here, a block doesn't meet the other factors in the
+    dense part, and the paper's outer loop over blocks can run inside each row.
 
     References
-    ----------
-    Rendle, Krichene, Zhang and Koren. 2021. iALS++: Speeding up Matrix Factorization with Subspace Optimization,
-    arXiv:2110.14044, section 4.
-    """
+    ---------- Rendle, Krichene, Zhang and Koren. 2021. iALS++: Speeding up Matrix Factorization
+    with Subspace Optimization, arXiv:2110.14044, section 4."""
     failed = -1
     f = fixed.shape[1]
     for u in sorted(int(row) for row in rows):

@@ -7,7 +7,9 @@ from collections.abc import Callable
 import numpy as np
 
 
-def invert_lower(matrix: np.ndarray, n_threads: int, done: Callable[[float], None] | None = None) -> int:
+def invert_lower(
+    matrix: np.ndarray, n_threads: int, done: Callable[[float], None] | None = None
+) -> int:
     """Replace the lower triangle of a positive definite matrix by that of its inverse.
 
     Parameters
@@ -36,5 +38,7 @@ def invert_lower(matrix: np.ndarray, n_threads: int, done: Callable[[float], Non
 
 
 def panel_bytes(n: int) -> int:
-    """Return how many bytes `invert_lower` takes beside a matrix of ``n`` rows: a few more such matrices, of float64."""
+    """Return how many bytes `invert_lower` takes beside a matrix of ``n`` rows: a few more such
+    matrices, of float64.
+    """
     return 40 * n * n

@@ -1,8 +1,9 @@
-"""Logistic matrix factorisation by alternating gradient ascent, in plain NumPy: the definition of `cpu.logistic_mf`.
+"""Logistic matrix factorisation by alternating gradient ascent, in plain NumPy: the definition of
+`cpu.logistic_mf`.
 
-Johnson 2014, "Logistic matrix factorization for implicit feedback data": p(u took i) = σ(s_ui), s_ui = x_u · y_i + β_u +
-β_i, and Σ_ui α r_ui s_ui - (1 + α r_ui) ln(1 + exp s_ui) - λ/2 (|x|² + |y|² + β²) is ascended, users and items in turn.
-"""
+Johnson 2014, "Logistic matrix factorization for implicit feedback data": p(u took i) = σ(s_ui),
+s_ui = x_u · y_i + β_u + β_i, and Σ_ui α r_ui s_ui - (1 + α r_ui) ln(1 + exp s_ui) - λ/2 (|x|² +
+|y|² + β²) is ascended, users and items in turn."""
 
 from __future__ import annotations
 
@@ -25,9 +26,11 @@ def row_gradient(
     regularization: float,
     share: float = 1.0,
 ) -> tuple[float, np.ndarray]:
-    """Return minus the log posterior of one row, and the gradient of the log posterior, float64 [factors + 1].
+    """Return minus the log posterior of one row, and the gradient of the log posterior, float64
+    [factors + 1].
 
-    d/dx_u = Σ_i (α r_ui - (1 + α r_ui) σ(s_ui)) y_i - λ x_u, where r_ui = 0 for negatives; the last entry is d/dβ_u.
+    d/dx_u = Σ_i (α r_ui - (1 + α r_ui) σ(s_ui)) y_i - λ x_u, where r_ui = 0 for negatives; the last
+    entry is d/dβ_u.
 
     Parameters
     ----------
@@ -49,9 +52,13 @@ def row_gradient(
     s = other_factors[which].astype(np.float64) @ vector + bias + other_bias[which]
     softplus = np.logaddexp(0.0, s)
     share_of = np.concatenate([np.ones(len(items)), np.full(len(negative_items), share)])
-    loss = np.sum(share_of * ((1.0 + weight) * softplus - weight * s)) + regularization / 2 * (vector @ vector + bias * bias)
+    loss = np.sum(share_of * ((1.0 + weight) * softplus - weight * s)) + regularization / 2 * (
+        vector @ vector + bias * bias
+    )
     pull = share_of * (weight - (1.0 + weight) * np.exp(s - softplus))
-    gradient = np.append(pull @ other_factors[which] - regularization * vector, pull.sum() - regularization * bias)
+    gradient = np.append(
+        pull @ other_factors[which] - regularization * vector, pull.sum() - regularization * bias
+    )
     return float(loss), gradient
 
 
@@ -70,7 +77,8 @@ def logistic_half_epoch(
     negatives: int,
     seed: int,
 ) -> float:
-    """Take one adaptive step for each row, the other side held: θ ← θ + η g / √(ε + G), with G the sum of its g².
+    """Take one adaptive step for each row, the other side held: θ ← θ + η g / √(ε + G), with G the
+    sum of its g².
 
     Parameters
     ----------
@@ -85,10 +93,11 @@ def logistic_half_epoch(
     learning_rate, alpha, regularization
         η, α and λ.
     negatives
-        For each positive of a row (counted as one for a row without any), how many others that it lacks are drawn
-        (uniformly, with replacement); 0 takes all of them.
+        For each positive of a row (counted as one for a row without any), how many others that it
+        lacks are drawn (uniformly, with replacement); 0 takes all of them.
     seed
-        Any 64-bit seed; each row draws from a stream of its own, so the result doesn't depend on threads.
+        Any 64-bit seed; each row draws from a stream of its own, so the result doesn't depend on
+        threads.
 
     Returns
     -------
@@ -96,10 +105,10 @@ def logistic_half_epoch(
         Minus the log posterior of all rows before their steps, by the negatives taken.
 
     Notes
-    -----
-    A drawn negative stands for as many as there are for each drawn, so loss and gradient are unbiased estimates of the
-    whole ones. Were each to count once, every item would have the same share of positives, and its bias would know nothing of
-    its popularity. A row that has everything has no negatives.
+    ----- A drawn negative stands for as many as there are for each drawn, so loss and gradient are
+    unbiased estimates of the whole ones. Were each to count once, every item would have the same
+    share of positives, and its bias would know nothing of its popularity. A row that has everything
+    has no negatives.
 
     Source: Johnson 2014, equations 2 to 5; steps: Duchi, Hazan, Singer 2011 (Adagrad).
     """
@@ -109,9 +118,17 @@ def logistic_half_epoch(
         drawn = _negatives(indices[mine], len(other_factors), negatives, stream(seed, row))
         x = factors[row].astype(np.float64)
         loss, g = row_gradient(
-            indices[mine], values[mine], drawn, x, float(bias[row]), other_factors, other_bias, alpha, regularization,
+            indices[mine],
+            values[mine],
+            drawn,
+            x,
+            float(bias[row]),
+            other_factors,
+            other_bias,
+            alpha,
+            regularization,
             _share(indices[mine], drawn, len(other_factors)),
-        )  # fmt: skip
+        )
         total += loss
         squares[row] += g * g
         step = learning_rate * g / np.sqrt(EPSILON + squares[row])
@@ -133,13 +150,14 @@ def logistic_fold_in(
     steps: int,
     seed: int,
 ) -> np.ndarray:
-    """Fit the vectors of new rows with the other side held: ``steps`` adaptive steps from zero, as above.
+    """Fit the vectors of new rows with the other side held: ``steps`` adaptive steps from zero, as
+    above.
 
     Returns
     -------
     np.ndarray
-        float32 [n_rows, factors]: the mean over the second half of the steps. Each row draws from the same stream, so
-        that its vector depends on its own interactions alone.
+        float32 [n_rows, factors]: the mean over the second half of the steps. Each row draws from
+        the same stream, so that its vector depends on its own interactions alone.
     """
     n_others, f = other_factors.shape
     folded = np.zeros((len(indptr) - 1, f), np.float32)
@@ -152,9 +170,17 @@ def logistic_fold_in(
             drawn = _negatives(indices[mine], n_others, negatives, stream(seed, step))
             x, beta = theta[:-1], float(theta[-1])
             _, g = row_gradient(
-                indices[mine], values[mine], drawn, x, beta, other_factors, other_bias, alpha, regularization,
+                indices[mine],
+                values[mine],
+                drawn,
+                x,
+                beta,
+                other_factors,
+                other_bias,
+                alpha,
+                regularization,
                 _share(indices[mine], drawn, n_others),
-            )  # fmt: skip
+            )
             squares += g * g
             theta = theta + learning_rate * g / np.sqrt(EPSILON + squares)
             if step >= steps // 2:

@@ -1,4 +1,6 @@
-"""Half an epoch of alternating least squares for r_ui ~ mu + b_u + b_i + q_i . p_u: one side solved, the other frozen."""
+"""Half an epoch of alternating least squares for r_ui ~ mu + b_u + b_i + q_i . p_u: one side
+solved, the other frozen.
+"""
 
 from __future__ import annotations
 
@@ -21,10 +23,12 @@ def als_half_epoch(
 
     With ``x_u = [b_u, p_u]`` and ``y_i = [1, q_i]``::
 
-        x_u = argmin sum_{i in R(u)} (r_ui - mu - b_i - y_i . x_u)^2 + rho_u b_u^2 + lambda_u |p_u|^2
+        x_u = argmin sum_{i in R(u)} (r_ui - mu - b_i - y_i . x_u)^2 + rho_u b_u^2 + lambda_u
+        |p_u|^2
             = (sum y_i y_i' + diag(rho_u, lambda_u, ...))^-1 sum y_i (r_ui - mu - b_i)
 
-    With ``lambda_u = lambda |R(u)|`` this is ALS-WR. It also folds in users never seen: their histories as rows.
+    With ``lambda_u = lambda |R(u)|`` this is ALS-WR. It also folds in users never seen: their
+    histories as rows.
 
     Parameters
     ----------
@@ -37,14 +41,14 @@ def als_half_epoch(
     reg, reg_bias
         lambda_u > 0 and rho_u > 0, float32 [n_rows].
     bias, factors
-        b_u and p_u, float32 [n_rows] and [n_rows, factors]; overwritten. Rows without ratings get zeros.
+        b_u and p_u, float32 [n_rows] and [n_rows, factors]; overwritten. Rows without ratings get
+        zeros.
 
     References
-    ----------
-    Y. Zhou, D. Wilkinson, R. Schreiber, R. Pan, "Large-Scale Parallel Collaborative Filtering for the Netflix Prize",
-    AAIM 2008; the bias as a component with a column of ones: A. Paterek, "Improving Regularized Singular Value
-    Decomposition for Collaborative Filtering", KDD Cup 2007.
-    """
+    ---------- Y. Zhou, D. Wilkinson, R. Schreiber, R. Pan, "Large-Scale Parallel Collaborative
+    Filtering for the Netflix Prize", AAIM 2008; the bias as a component with a column of ones: A.
+    Paterek, "Improving Regularized Singular Value Decomposition for Collaborative Filtering", KDD
+    Cup 2007."""
     n_factors = factors.shape[1]
     for row in range(len(indptr) - 1):
         at = slice(indptr[row], indptr[row + 1])

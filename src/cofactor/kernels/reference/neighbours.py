@@ -1,4 +1,6 @@
-"""The strongest entries of each row: of similarities between items, or of a dense matrix; in plain NumPy."""
+"""The strongest entries of each row: of similarities between items, or of a dense matrix; in
+plain NumPy.
+"""
 
 from __future__ import annotations
 
@@ -23,10 +25,12 @@ def top_neighbours(
     neighbours: int,
     n_threads: int,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return each item's most similar items, s_ij = d_ij / (p_i q_j + a_i + b_j + w d_ij) with d = X'X.
+    """Return each item's most similar items, s_ij = d_ij / (p_i q_j + a_i + b_j + w d_ij) with d =
+    X'X.
 
-    Only pairs with d_ij > 0 and a finite s_ij > 0 are neighbours, an item is never its own. Where two are equally similar,
-    the lower row is kept. They come in ascending order of their rows, ready for CSR.
+    Only pairs with d_ij > 0 and a finite s_ij > 0 are neighbours, an item is never its own. Where
+    two are equally similar, the lower row is kept. They come in ascending order of their rows,
+    ready for CSR.
 
     Parameters
     ----------
@@ -51,9 +55,16 @@ def top_neighbours(
         NaN where an item has no more.
     count : int32 [n_items]
     """
-    d = gram_lower(user_indptr, user_indices, user_values, item_indptr, item_users, item_values, n_threads)
+    d = gram_lower(
+        user_indptr, user_indices, user_values, item_indptr, item_users, item_values, n_threads
+    )
     mirror_lower(d, n_threads)
-    below = np.outer(left, right) + left_add[:, None] + right_add[None, :] + np.float32(product_weight) * d
+    below = (
+        np.outer(left, right)
+        + left_add[:, None]
+        + right_add[None, :]
+        + np.float32(product_weight) * d
+    )
     with np.errstate(divide="ignore", invalid="ignore"):
         similarity = (d / below).astype(np.float32)
     similarity[~((d > 0) & (similarity > 0) & (similarity < np.inf))] = -np.inf
@@ -61,15 +72,19 @@ def top_neighbours(
     return _best_by_row(similarity, neighbours)
 
 
-def strongest(matrix: np.ndarray, keep: int, n_threads: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the entries of each row that are largest in magnitude, the diagonal and zeros left out.
+def strongest(
+    matrix: np.ndarray, keep: int, n_threads: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the entries of each row that are largest in magnitude, the diagonal and zeros left
+    out.
 
     Parameters
     ----------
     matrix : float32 [n, n]
         Finite.
     keep : int
-        How many are kept of each row, at least 1. Where two are equally large, the lower column is kept.
+        How many are kept of each row, at least 1. Where two are equally large, the lower column is
+        kept.
     n_threads : int
         Unused here.
 
@@ -92,6 +107,12 @@ def _best_by_row(scores: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray, np
     """The k best of each row, in ascending order of their columns."""
     n = scores.shape[1]
     none = np.zeros(scores.shape[0] + 1, np.int64)
-    columns, best, count = topk_scores(scores, k, none, np.zeros(0, np.int32), np.ones(n, np.uint8), 1)
+    columns, best, count = topk_scores(
+        scores, k, none, np.zeros(0, np.int32), np.ones(n, np.uint8), 1
+    )
     order = np.argsort(np.where(columns < 0, n, columns), axis=1, kind="stable")
-    return np.take_along_axis(columns, order, axis=1), np.take_along_axis(best, order, axis=1), count
+    return (
+        np.take_along_axis(columns, order, axis=1),
+        np.take_along_axis(best, order, axis=1),
+        count,
+    )

@@ -11,11 +11,13 @@ def number(ids: np.ndarray, low: int, table: np.ndarray) -> None:
     Parameters
     ----------
     ids
-        int32 [n], each from ``low`` to ``low + len(table) - 1``; afterwards from 0 to the number of distinct ids less one.
+        int32 [n], each from ``low`` to ``low + len(table) - 1``; afterwards from 0 to the number of
+        distinct ids less one.
     low
         The least id.
     table
-        int32 [span], zeros; afterwards the rank plus one of ``low + place`` at each place, 0 where there is no such id.
+        int32 [span], zeros; afterwards the rank plus one of ``low + place`` at each place, 0 where
+        there is no such id.
     """
     distinct, ranks = np.unique(ids, return_inverse=True)
     table[distinct.astype(np.int64) - low] = np.arange(1, len(distinct) + 1)

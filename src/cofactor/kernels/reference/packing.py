@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 
-def pack(columns: np.ndarray, values: np.ndarray, count: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def pack(
+    columns: np.ndarray, values: np.ndarray, count: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return as CSR what stands in the first ``count`` places of each row.
 
     Parameters

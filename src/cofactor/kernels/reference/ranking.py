@@ -1,9 +1,8 @@
 """Where the true items stand in a ranking, and what ranking metrics make of it: the definition.
 
-The law of order: a higher score stands first, and of equal scores the lower item row. NaN and -inf mean "never
-recommended". Everything that a ranking metric asks follows from the ranks of the true items, so that the kernels come in
-two steps: scores (or lists) to ranks, ranks to metrics.
-"""
+The law of order: a higher score stands first, and of equal scores the lower item row. NaN and -inf
+mean "never recommended". Everything that a ranking metric asks follows from the ranks of the true
+items, so that the kernels come in two steps: scores (or lists) to ranks, ranks to metrics."""
 
 from __future__ import annotations
 
@@ -39,17 +38,16 @@ def positive_ranks(
     Returns
     -------
     ranks
-        int32 [n_truth]: how many candidates stand before the true item (0 is the top); -1 from ``limit`` on and for an
-        item that is never recommended.
+        int32 [n_truth]: how many candidates stand before the true item (0 is the top); -1 from
+        ``limit`` on and for an item that is never recommended.
     beaten
-        float64 [n_truth]: the share of negatives (candidates that are not true) with a lower score, those with an
-        equal one counted half, where NaN is as low as -inf; NaN without negatives. Empty if not wanted.
+        float64 [n_truth]: the share of negatives (candidates that are not true) with a lower score,
+        those with an equal one counted half, where NaN is as low as -inf; NaN without negatives.
+        Empty if not wanted.
 
     Notes
-    -----
-    The mean of ``beaten`` over a user's true items is the area under the ROC curve (Hanley and McNeil 1982; the
-    Mann-Whitney statistic over the number of pairs).
-    """
+    ----- The mean of ``beaten`` over a user's true items is the area under the ROC curve (Hanley
+    and McNeil 1982; the Mann-Whitney statistic over the number of pairs)."""
     n_users, n_items = scores.shape
     ranks = np.full(len(truth_items), -1, np.int32)
     beaten = np.full(len(truth_items) if with_beaten else 0, np.nan)
@@ -68,12 +66,16 @@ def positive_ranks(
             if rank < limit and level[item] > -np.inf:
                 ranks[position] = rank
             if with_beaten and len(against):
-                won = np.count_nonzero(against < level[item]) + 0.5 * np.count_nonzero(against == level[item])
+                won = np.count_nonzero(against < level[item]) + 0.5 * np.count_nonzero(
+                    against == level[item]
+                )
                 beaten[position] = won / len(against)
     return ranks, beaten
 
 
-def list_ranks(rows: np.ndarray, count: np.ndarray, truth_indptr: np.ndarray, truth_items: np.ndarray) -> np.ndarray:
+def list_ranks(
+    rows: np.ndarray, count: np.ndarray, truth_indptr: np.ndarray, truth_items: np.ndarray
+) -> np.ndarray:
     """Find each true item's place in a given list.
 
     Parameters
@@ -131,7 +133,9 @@ def candidate_ranks(
         if own > -np.inf:
             ranks[q] = np.count_nonzero((against > own) | ((against == own) & (others < items[q])))
         if len(others):
-            beaten[q] = (np.count_nonzero(against < own) + 0.5 * np.count_nonzero(against == own)) / len(others)
+            beaten[q] = (
+                np.count_nonzero(against < own) + 0.5 * np.count_nonzero(against == own)
+            ) / len(others)
     return ranks, beaten
 
 
@@ -201,10 +205,9 @@ def draw_negatives(
     int32 [n_queries, count]; -1 at the end where fewer items are left.
 
     Notes
-    -----
-    Floyd's algorithm over the places within the allowed items (Bentley and Floyd 1987), each place then turned into
-    an item by a search over the forbidden ones. The generator is SplitMix64 (Steele, Lea and Flood 2014).
-    """
+    ----- Floyd's algorithm over the places within the allowed items (Bentley and Floyd 1987), each
+    place then turned into an item by a search over the forbidden ones. The generator is SplitMix64
+    (Steele, Lea and Flood 2014)."""
     drawn = np.full((len(owners), count), -1, np.int32)
     for q, user in enumerate(owners):
         forbidden = items[indptr[user] : indptr[user + 1]].astype(np.int64)
@@ -223,7 +226,8 @@ def draw_negatives(
 
 
 def resampled_means(values: np.ndarray, resamples: int, seed: int) -> np.ndarray:
-    """Draw the lines of a table with replacement, as many as there are, and return the columns' means each time.
+    """Draw the lines of a table with replacement, as many as there are, and return the columns'
+    means each time.
 
     Parameters
     ----------

@@ -1,9 +1,9 @@
-"""Random draws inside kernels: a 64-bit generator, an alias table, and negatives that are never positives.
+"""Random draws inside kernels: a 64-bit generator, an alias table, and negatives that are never
+positives.
 
-The generator is SplitMix64 (Steele, Lea and Flood 2014, "Fast splittable pseudorandom number generators"): the state
-advances by a constant, and 64 random bits are a mixing bijection of it. States are Python integers here, so that the
-arithmetic modulo 2^64 is plain to see.
-"""
+The generator is SplitMix64 (Steele, Lea and Flood 2014, "Fast splittable pseudorandom number
+generators"): the state advances by a constant, and 64 random bits are a mixing bijection of it.
+States are Python integers here, so that the arithmetic modulo 2^64 is plain to see."""
 
 from __future__ import annotations
 
@@ -30,12 +30,16 @@ def mix(state: int) -> int:
 
 
 def stream(seed: int, lane: int) -> int:
-    """Return the first state of one of many streams of a seed: places far apart in the generator's cycle."""
+    """Return the first state of one of many streams of a seed: places far apart in the
+    generator's cycle.
+    """
     return mix((mix(int(seed)) + int(lane) * _MIX_1) & _MASK)
 
 
 def below(bits: int, count: int) -> int:
-    """Return an integer in [0, count) from the upper half of random bits; its bias is below count / 2^32."""
+    """Return an integer in [0, count) from the upper half of random bits; its bias is below
+    count / 2^32.
+    """
     return ((bits >> 32) * int(count)) >> 32
 
 
@@ -52,8 +56,8 @@ def draw_negative(
 ) -> tuple[int, int]:
     """Return the state after a draw, and an item that isn't in ``row`` (sorted; it must lack one).
 
-    Items are drawn by the law until one isn't in the row. After `MAX_REDRAWS` draws the item is drawn uniformly from
-    those not in the row, by rank; under the uniform law that is the same law.
+    Items are drawn by the law until one isn't in the row. After `MAX_REDRAWS` draws the item is
+    drawn uniformly from those not in the row, by rank; under the uniform law that is the same law.
     """
     for _ in range(MAX_REDRAWS):
         state = advance(state)
@@ -75,16 +79,19 @@ def draw_negatives(
     n_items: int,
     seed: int,
 ) -> np.ndarray:
-    """Draw one negative for each entry of ``user_rows``: an item that the user doesn't have, by a given law.
+    """Draw one negative for each entry of ``user_rows``: an item that the user doesn't have, by a
+    given law.
 
     Parameters
     ----------
     indptr, indices
-        The positives as CSR: int64 [n_users + 1], int32 [n_positives], sorted within a row, no duplicates.
+        The positives as CSR: int64 [n_users + 1], int32 [n_positives], sorted within a row, no
+        duplicates.
     user_rows
         int32 [n_draws]; a user may come several times.
     threshold, alias
-        The law as `alias_table` makes it, uint32 [n_items] and int32 [n_items]; both empty for the uniform law.
+        The law as `alias_table` makes it, uint32 [n_items] and int32 [n_items]; both empty for the
+        uniform law.
     n_items
         The number of items.
     seed
@@ -96,10 +103,9 @@ def draw_negatives(
         int32 [n_draws]; -1 for a user who has every item.
 
     Notes
-    -----
-    A draw that hits a positive is drawn again, not skipped, so the law is the given one restricted to the user's
-    negatives. Only after 64 hits in a row (users who have nearly all of the law's mass) is the draw uniform over them.
-    """
+    ----- A draw that hits a positive is drawn again, not skipped, so the law is the given one
+    restricted to the user's negatives. Only after 64 hits in a row (users who have nearly all of
+    the law's mass) is the draw uniform over them."""
     items = np.empty(len(user_rows), np.int32)
     for n, u in enumerate(user_rows):
         row = indices[indptr[u] : indptr[u + 1]]
@@ -113,7 +119,8 @@ def draw_negatives(
 def alias_table(weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Make the table that draws k with probability weights[k] / sum(weights) in constant time.
 
-    A column k is drawn uniformly, and kept if 32 random bits are below ``threshold[k]``, else replaced by ``alias[k]``.
+    A column k is drawn uniformly, and kept if 32 random bits are below ``threshold[k]``, else
+    replaced by ``alias[k]``.
 
     Parameters
     ----------

@@ -28,10 +28,12 @@ def parse_rows(
 ) -> int:
     """Read four columns of numbers, and say whether all rows are plain.
 
-    A row is plain if it has ``len(roles)`` fields; its ids are the usual decimal text of integers of up to 18 digits; its
-    value has up to 15 digits, 8 of them behind the point, and no exponent (then rounding to float64 and to float32 from
-    there gives the nearest float32, whatever the reader); its time is an integer of up to 18 digits; and what stands in other
-    fields is ASCII without quotes. Where a row isn't, what is written is of no use and the text has to be read another way.
+    A row is plain if it has ``len(roles)`` fields; its ids are the usual decimal text of integers
+    of up to 18 digits; its value has up to 15 digits, 8 of them behind the point, and no exponent
+    (then rounding to float64 and to float32 from there gives the nearest float32, whatever the
+    reader); its time is an integer of up to 18 digits; and what stands in other fields is ASCII
+    without quotes. Where a row isn't, what is written is of no use and the text has to be read
+    another way.
 
     Parameters
     ----------
@@ -53,7 +55,8 @@ def parse_rows(
     Returns
     -------
     int
-        PLAIN; of the first row that isn't plain ODD, or WIDE if all that is wrong up to there is an id beyond ``limit``.
+        PLAIN; of the first row that isn't plain ODD, or WIDE if all that is wrong up to there is an
+        id beyond ``limit``.
     """
     between = bytes([delimiter, second] if second else [delimiter])
     for row, line in enumerate(text[:end].tobytes().split(b"\n")[:-1]):

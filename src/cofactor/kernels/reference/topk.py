@@ -15,9 +15,9 @@ def topk_scores(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the k best items of every row of a score matrix.
 
-    An item is eligible for row b if it is allowed, isn't among b's excluded items, and its score is neither NaN nor
-    -inf. The eligible items are ordered by (-score, item row): equal scores go to the lower row. The first
-    min(k, eligible) of them are returned.
+    An item is eligible for row b if it is allowed, isn't among b's excluded items, and its score is
+    neither NaN nor -inf. The eligible items are ordered by (-score, item row): equal scores go to
+    the lower row. The first min(k, eligible) of them are returned.
 
     Parameters
     ----------

@@ -1,4 +1,6 @@
-"""The k best items of a few users over items that were prepared: the law is `topk_dot`'s, in plain NumPy."""
+"""The k best items of a few users over items that were prepared: the law is `topk_dot`'s, in
+plain NumPy.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,8 @@ Prepared = tuple[np.ndarray, ...]
 
 
 def prepare_items(item_vectors: np.ndarray, item_offsets: np.ndarray) -> Prepared:
-    """Return items, offsets and rows for `topk_prepared`; here in their own order, and nothing is packed.
+    """Return items, offsets and rows for `topk_prepared`; here in their own order, and nothing is
+    packed.
 
     Parameters
     ----------
@@ -46,4 +49,6 @@ def topk_prepared(
     """
     vectors, offsets, order = prepared[:3]
     by_row = allowed[np.argsort(order)]
-    return topk_dot(user_vectors, vectors, offsets, k, excluded_indptr, excluded_indices, by_row, n_threads)
+    return topk_dot(
+        user_vectors, vectors, offsets, k, excluded_indptr, excluded_indices, by_row, n_threads
+    )

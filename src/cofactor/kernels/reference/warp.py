@@ -1,9 +1,9 @@
 """Weighted approximate-rank pairwise ascent, in plain NumPy: the definition of `cpu.warp`.
 
-Weston, Bengio, Usunier 2011, "WSABIE: Scaling up to large vocabulary image annotation": for a positive (u, i) negatives are
-drawn until one violates the margin, x_uj > x_ui - μ; how many draws that took estimates the rank of i, and the step on
-the hinge is weighted by the logarithm of that rank. Here x_ui = u_u · v_i + b_i.
-"""
+Weston, Bengio, Usunier 2011, "WSABIE: Scaling up to large vocabulary image annotation": for a
+positive (u, i) negatives are drawn until one violates the margin, x_uj > x_ui - μ; how many draws
+that took estimates the rank of i, and the step on the hinge is weighted by the logarithm of that
+rank. Here x_ui = u_u · v_i + b_i."""
 
 from __future__ import annotations
 
@@ -19,14 +19,22 @@ LANES = 8
 
 
 def rank_weight(n_negatives: int, trials: int) -> float:
-    """Return ln max(1, ⌊n_negatives / trials⌋): the loss of the rank that a violation after ``trials`` draws suggests."""
+    """Return ln max(1, ⌊n_negatives / trials⌋): the loss of the rank that a violation after
+    ``trials`` draws suggests.
+    """
     return log(max(1, n_negatives // trials))
 
 
 def warp_gradient(
-    user: np.ndarray, positive: np.ndarray, negative: np.ndarray, bias_difference: float, margin: float
+    user: np.ndarray,
+    positive: np.ndarray,
+    negative: np.ndarray,
+    bias_difference: float,
+    margin: float,
 ) -> tuple[float, float]:
-    """Return the hinge max(0, μ - x_uij) and minus its derivative by x_uij, which is 1 where it is violated, else 0."""
+    """Return the hinge max(0, μ - x_uij) and minus its derivative by x_uij, which is 1 where it
+    is violated, else 0.
+    """
     hinge = margin - float(bias_difference) - float(user @ (positive - negative))
     return max(0.0, hinge), float(hinge > 0)
 
@@ -53,10 +61,12 @@ def warp_epoch(
     seed: int,
     n_threads: int,
 ) -> tuple[float, float]:
-    """Run one epoch in place: each positive of each listed user once, against the first violating negative drawn.
+    """Run one epoch in place: each positive of each listed user once, against the first violating
+    negative drawn.
 
-    θ ← (1 - η_θ λ_θ) θ + η_θ w ∂x_uij/∂θ, with w = ln max(1, ⌊(n_items - |I_u|) / trials⌋). The step is η_θ = η, or η /
-    √(1 + G_θ), where G_θ sums, over all steps on a vector, the mean of its squared gradient's entries.
+    θ ← (1 - η_θ λ_θ) θ + η_θ w ∂x_uij/∂θ, with w = ln max(1, ⌊(n_items - |I_u|) / trials⌋). The
+    step is η_θ = η, or η / √(1 + G_θ), where G_θ sums, over all steps on a vector, the mean of its
+    squared gradient's entries.
 
     Parameters
     ----------
@@ -65,8 +75,8 @@ def warp_epoch(
     user_factors, item_factors, item_bias
         float32 [n_users, factors], [n_items, factors] and [n_items]; changed in place.
     user_squares, item_squares, bias_squares
-        G of the user vectors, item vectors and biases, float32 [n_users], [n_items] and [n_items]; changed in place if
-        ``adaptive``.
+        G of the user vectors, item vectors and biases, float32 [n_users], [n_items] and [n_items];
+        changed in place if ``adaptive``.
     learning_rate
         η, above 0.
     user_regularization, item_regularization, bias_regularization
@@ -74,7 +84,8 @@ def warp_epoch(
     margin
         μ, above 0.
     max_trials
-        How many negatives are drawn at most, at least 1. A positive with no violation among them gets no step.
+        How many negatives are drawn at most, at least 1. A positive with no violation among them
+        gets no step.
     adaptive
         Whether steps shrink by G.
     threshold, alias, seed, n_threads
@@ -83,15 +94,14 @@ def warp_epoch(
     Returns
     -------
     loss, correct
-        The mean over positives of w · hinge (0 without a violation), and the share of positives without a violation.
+        The mean over positives of w · hinge (0 without a violation), and the share of positives
+        without a violation.
 
     Notes
-    -----
-    The walk is that of `bpr.bpr_epoch` (users in `LANES`, positives by a random stride), except that each positive is
-    scored and stepped on in turn. Each positive draws its negatives from a stream of its own. A draw is never a positive of
-    the user. One G for each vector instead of each entry is our deviation from Adagrad: it keeps a step from touching twice
-    the memory.
-    """
+    ----- The walk is that of `bpr.bpr_epoch` (users in `LANES`, positives by a random stride),
+    except that each positive is scored and stepped on in turn. Each positive draws its negatives
+    from a stream of its own. A draw is never a positive of the user. One G for each vector instead
+    of each entry is our deviation from Adagrad: it keeps a step from touching twice the memory."""
     tallies = np.zeros(3)
     n_items, n_order = len(item_factors), len(user_order)
     rates = _Rates(learning_rate, adaptive, user_squares, item_squares, bias_squares)
@@ -102,8 +112,14 @@ def warp_epoch(
             tallies[2] += 1.0
             for trial in range(1, max_trials + 1):
                 state, j = draw_negative(state, row, threshold, alias, n_items)
-                old_u, old_i, old_j = user_factors[u].copy(), item_factors[i].copy(), item_factors[j].copy()
-                hinge, violated = warp_gradient(old_u, old_i, old_j, item_bias[i] - item_bias[j], margin)
+                old_u, old_i, old_j = (
+                    user_factors[u].copy(),
+                    item_factors[i].copy(),
+                    item_factors[j].copy(),
+                )
+                hinge, violated = warp_gradient(
+                    old_u, old_i, old_j, item_bias[i] - item_bias[j], margin
+                )
                 if violated:
                     break
             else:
@@ -112,7 +128,9 @@ def warp_epoch(
             w = rank_weight(n_items - len(row), trial)
             tallies[0] += w * hinge
             rate_u, rate_i, rate_j, rate_b, rate_c = rates.after(u, i, j, w, old_u, old_i, old_j)
-            user_factors[u] = (1.0 - rate_u * user_regularization) * old_u + rate_u * w * (old_i - old_j)
+            user_factors[u] = (1.0 - rate_u * user_regularization) * old_u + rate_u * w * (
+                old_i - old_j
+            )
             item_factors[i] = (1.0 - rate_i * item_regularization) * old_i + rate_i * w * old_u
             item_factors[j] = (1.0 - rate_j * item_regularization) * old_j - rate_j * w * old_u
             item_bias[i] = (1.0 - rate_b * bias_regularization) * item_bias[i] + rate_b * w
@@ -128,7 +146,14 @@ class _Rates:
         self.rate, self.adaptive, self.squares = rate, adaptive, squares
 
     def after(
-        self, u: int, i: int, j: int, w: float, old_u: np.ndarray, old_i: np.ndarray, old_j: np.ndarray
+        self,
+        u: int,
+        i: int,
+        j: int,
+        w: float,
+        old_u: np.ndarray,
+        old_i: np.ndarray,
+        old_j: np.ndarray,
     ) -> list[float]:
         if not self.adaptive:
             return [self.rate] * 5
@@ -139,7 +164,10 @@ class _Rates:
         items[j] += of_item
         biases[i] += w * w
         biases[j] += w * w
-        return [self.rate / sqrt(1.0 + float(g)) for g in (users[u], items[i], items[j], biases[i], biases[j])]
+        return [
+            self.rate / sqrt(1.0 + float(g))
+            for g in (users[u], items[i], items[j], biases[i], biases[j])
+        ]
 
 
 def warp_fold_in(
@@ -157,15 +185,17 @@ def warp_fold_in(
     least_draws: int,
     seed: int,
 ) -> np.ndarray:
-    """Fit the vectors of new users with the items held: the same steps from u = 0, averaged; see `bpr.bpr_fold_in`.
+    """Fit the vectors of new users with the items held: the same steps from u = 0, averaged; see
+    `bpr.bpr_fold_in`.
 
-    The step falls linearly from ``learning_rate`` to 0; it isn't adaptive. A positive counts as one draw, whether or not a
-    violation was found, and decays the vector only with a step.
+    The step falls linearly from ``learning_rate`` to 0; it isn't adaptive. A positive counts as one
+    draw, whether or not a violation was found, and decays the vector only with a step.
 
     Returns
     -------
     np.ndarray
-        float32 [n_rows, factors]: the mean over the second half; zeros for a row with no items or with all items.
+        float32 [n_rows, factors]: the mean over the second half; zeros for a row with no items or
+        with all items.
     """
     n_items, factors = item_factors.shape
     folded = np.zeros((len(indptr) - 1, factors), np.float32)
@@ -183,9 +213,13 @@ def warp_fold_in(
             rate = learning_rate * (1.0 - t / n_draws)
             for trial in range(1, max_trials + 1):
                 state, j = draw_negative(state, row, threshold, alias, n_items)
-                if warp_gradient(u, item_factors[i], item_factors[j], item_bias[i] - item_bias[j], margin)[1]:
+                if warp_gradient(
+                    u, item_factors[i], item_factors[j], item_bias[i] - item_bias[j], margin
+                )[1]:
                     w = rank_weight(n_items - len(row), trial)
-                    u = (1.0 - rate * user_regularization) * u + rate * w * (item_factors[i] - item_factors[j])
+                    u = (1.0 - rate * user_regularization) * u + rate * w * (
+                        item_factors[i] - item_factors[j]
+                    )
                     break
             if t >= n_draws // 2:
                 kept.append(u)

@@ -59,7 +59,8 @@ def strongest_weights(
     item_indptr, item_users, item_values, between_users, scale, n_threads
         As in `inverse_lower`.
     keep : int
-        How many are kept of each column, at least 1; the largest in magnitude, of equal ones the lower i.
+        How many are kept of each column, at least 1; the largest in magnitude, of equal ones the
+        lower i.
 
     Returns
     -------

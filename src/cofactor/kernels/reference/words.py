@@ -1,11 +1,11 @@
 """Words of UTF-8 text as 64-bit hashes, slowly and plainly: the definition.
 
-A token is a run of letters and digits (folded to lower case where ASCII; the caller folds the rest), a single ideograph, a pair of
-neighbouring ideographs (scripts that put no spaces between words: Chinese, Japanese, Korean, Thai, Lao, Khmer), or a single
-symbol (emoji). Marks (accents that stand by themselves, points of Hebrew and Arabic, joiners, direction signs) are passed over and
-separate nothing. Words have hashes from 0; a word's character n-grams, of the word between ``<`` and ``>`` and its first 64 letters,
-have negative ones, so the two never meet.
-"""
+A token is a run of letters and digits (folded to lower case where ASCII; the caller folds the
+rest), a single ideograph, a pair of neighbouring ideographs (scripts that put no spaces between
+words: Chinese, Japanese, Korean, Thai, Lao, Khmer), or a single symbol (emoji). Marks (accents that
+stand by themselves, points of Hebrew and Arabic, joiners, direction signs) are passed over and
+separate nothing. Words have hashes from 0; a word's character n-grams, of the word between ``<``
+and ``>`` and its first 64 letters, have negative ones, so the two never meet."""
 
 from __future__ import annotations
 
@@ -16,33 +16,66 @@ import numpy as np
 PRIME, BASIS, MIX, WORD = 1099511628211, 14695981039346656037, 0xFF51AFD7ED558CCD, 2**64 - 1
 LONGEST = 64
 MARKS = (
-    (0x300, 0x36F), (0x591, 0x5BD), (0x64B, 0x65F), (0x640, 0x640), (0x200B, 0x200F), (0xFE00, 0xFE0F), (0x2060, 0x2060),
-    (0xFEFF, 0xFEFF), (0x1F3FB, 0x1F3FF), (0xE0000, 0xE01EF),
-)  # fmt: skip
+    (0x300, 0x36F),
+    (0x591, 0x5BD),
+    (0x64B, 0x65F),
+    (0x640, 0x640),
+    (0x200B, 0x200F),
+    (0xFE00, 0xFE0F),
+    (0x2060, 0x2060),
+    (0xFEFF, 0xFEFF),
+    (0x1F3FB, 0x1F3FF),
+    (0xE0000, 0xE01EF),
+)
 SYMBOLS = ((0x2600, 0x27BF), (0x1F000, 0x1FAFF))
 OTHERS = (
-    (0xD7, 0xD7), (0xF7, 0xF7), (0x2000, 0x2BFF), (0x2E00, 0x2E7F), (0x3000, 0x3004), (0x3008, 0x3020), (0xFF00, 0xFF0F),
-    (0xFF1A, 0xFF20), (0xE000, 0xF8FF), (0x60C, 0x60C), (0x61B, 0x61B), (0x61F, 0x61F),
-)  # fmt: skip
+    (0xD7, 0xD7),
+    (0xF7, 0xF7),
+    (0x2000, 0x2BFF),
+    (0x2E00, 0x2E7F),
+    (0x3000, 0x3004),
+    (0x3008, 0x3020),
+    (0xFF00, 0xFF0F),
+    (0xFF1A, 0xFF20),
+    (0xE000, 0xF8FF),
+    (0x60C, 0x60C),
+    (0x61B, 0x61B),
+    (0x61F, 0x61F),
+)
 IDEOGRAPHS = (
-    (0xE00, 0xEFF), (0x1780, 0x17FF), (0x3005, 0x30FF), (0x3400, 0x9FFF), (0xAC00, 0xD7AF), (0xF900, 0xFAFF), (0x20000, 0x3FFFF),
-)  # fmt: skip
+    (0xE00, 0xEFF),
+    (0x1780, 0x17FF),
+    (0x3005, 0x30FF),
+    (0x3400, 0x9FFF),
+    (0xAC00, 0xD7AF),
+    (0xF900, 0xFAFF),
+    (0x20000, 0x3FFFF),
+)
 
 
 def kind(point: int) -> str:
-    """Return what a code point is: ``letter``, ``mark``, ``symbol``, ``ideograph`` or ``other`` (separates)."""
+    """Return what a code point is: ``letter``, ``mark``, ``symbol``, ``ideograph`` or ``other``
+    (separates).
+    """
     if point < 0x80:
         return "letter" if chr(point).isalnum() else "other"
     if point < 0xC0:
         return "letter" if point in (0xAA, 0xB5, 0xBA) else "other"
-    for name, ranges in (("mark", MARKS), ("symbol", SYMBOLS), ("other", OTHERS), ("ideograph", IDEOGRAPHS)):
+    for name, ranges in (
+        ("mark", MARKS),
+        ("symbol", SYMBOLS),
+        ("other", OTHERS),
+        ("ideograph", IDEOGRAPHS),
+    ):
         if any(low <= point <= high for low, high in ranges):
             return name
     return "letter"
 
 
 def tokens(raw: bytes, seed: int, shortest: int, longest: int) -> list[tuple[int, int, int]]:
-    """Return ``(hash, first byte, byte after)`` of each token of one text, in the order of their ends."""
+    """Return ``(hash, first byte, byte after)`` of each token of one text, in the order of their
+    ends.
+    """
     found: list[tuple[int, int, int]] = []
     start = BASIS ^ seed
     word: list[int] = []
@@ -59,7 +92,10 @@ def tokens(raw: bytes, seed: int, shortest: int, longest: int) -> list[tuple[int
             found.append((_hash(start, word), began, at))
             marked = [60, *word[:LONGEST], 62]
             for n in range(shortest, longest + 1):
-                found += [(-_hash(start ^ n, marked[k : k + n]) - 1, began, at) for k in range(len(marked) - n + 1)]
+                found += [
+                    (-_hash(start ^ n, marked[k : k + n]) - 1, began, at)
+                    for k in range(len(marked) - n + 1)
+                ]
             word = []
         if what in ("ideograph", "symbol"):
             found.append((_hash(start, [point]), at, at + width))
@@ -70,7 +106,9 @@ def tokens(raw: bytes, seed: int, shortest: int, longest: int) -> list[tuple[int
     return found
 
 
-def count_words(text: np.ndarray, offsets: np.ndarray, seed: int, shortest: int, longest: int) -> np.ndarray:
+def count_words(
+    text: np.ndarray, offsets: np.ndarray, seed: int, shortest: int, longest: int
+) -> np.ndarray:
     """Return the number of tokens of each text, int64 [n_texts].
 
     Parameters
@@ -84,21 +122,35 @@ def count_words(text: np.ndarray, offsets: np.ndarray, seed: int, shortest: int,
     shortest, longest
         Lengths of a word's character n-grams; none if ``longest < shortest``.
     """
-    return np.array([len(tokens(one, seed, shortest, longest)) for one in _texts(text, offsets)], np.int64)
+    return np.array(
+        [len(tokens(one, seed, shortest, longest)) for one in _texts(text, offsets)], np.int64
+    )
 
 
 def hash_words(
-    text: np.ndarray, offsets: np.ndarray, seed: int, shortest: int, longest: int, indptr: np.ndarray, hashes: np.ndarray, spans: np.ndarray
+    text: np.ndarray,
+    offsets: np.ndarray,
+    seed: int,
+    shortest: int,
+    longest: int,
+    indptr: np.ndarray,
+    hashes: np.ndarray,
+    spans: np.ndarray,
 ) -> None:
-    """Write the hash of each token (int64 [n_tokens]) and its first byte and the byte after (int64 [n_tokens, 2])."""
+    """Write the hash of each token (int64 [n_tokens]) and its first byte and the byte after
+    (int64 [n_tokens, 2]).
+    """
     for row, one in enumerate(_texts(text, offsets)):
-        for place, (token, low, high) in enumerate(tokens(one, seed, shortest, longest), indptr[row]):
+        for place, (token, low, high) in enumerate(
+            tokens(one, seed, shortest, longest), indptr[row]
+        ):
             hashes[place] = token
             spans[place] = low + offsets[row], high + offsets[row]
 
 
 def counted_tokens(indptr: np.ndarray, hashes: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Sort each row's hashes in place, each once, with its count (float32); return how many differ, int64 [n_texts].
+    """Sort each row's hashes in place, each once, with its count (float32); return how many differ,
+    int64 [n_texts].
 
     What stands in a row beyond that many means nothing.
     """

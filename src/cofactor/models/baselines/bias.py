@@ -1,4 +1,6 @@
-"""Bias: how far a user's and an item's ratings lie from the mean; the floor for rating prediction."""
+"""Bias: how far a user's and an item's ratings lie from the mean; the floor for rating
+prediction.
+"""
 
 from __future__ import annotations
 
@@ -24,27 +26,42 @@ class BiasConfig(Config):
     """Settings of `Bias`."""
 
     method: str = setting(
-        "joint", choices=("joint", "damped"), doc="Least squares over both biases, or damped means: items first, then users."
+        "joint",
+        choices=("joint", "damped"),
+        doc="Least squares over both biases, or damped means: items first, then users.",
     )
-    damping_users: float = setting(4.0, low=0, doc="How many ratings at the mean each user is given beforehand.")
-    damping_items: float = setting(2.0, low=0, doc="How many ratings at the mean each item is given beforehand.")
+    damping_users: float = setting(
+        4.0, low=0, doc="How many ratings at the mean each user is given beforehand."
+    )
+    damping_items: float = setting(
+        2.0, low=0, doc="How many ratings at the mean each item is given beforehand."
+    )
     sweeps: int = setting(100, low=1, high=100_000, doc="Sweeps at most over both sides (joint).")
-    tolerance: float = setting(1e-4, above=0, doc="Largest change of a bias at which to stop (joint), in ratings.")
+    tolerance: float = setting(
+        1e-4, above=0, doc="Largest change of a bias at which to stop (joint), in ratings."
+    )
     clip: bool = setting(True, doc="Whether predictions are cut to the rating scale.")
-    lowest: float | None = setting(None, doc="The lowest rating there can be; None: the lowest of the data.")
-    highest: float | None = setting(None, doc="The highest rating there can be; None: the highest of the data.")
+    lowest: float | None = setting(
+        None, doc="The lowest rating there can be; None: the lowest of the data."
+    )
+    highest: float | None = setting(
+        None, doc="The highest rating there can be; None: the highest of the data."
+    )
 
     def check(self) -> None:
         """Check that the scale isn't upside down."""
         if self.lowest is not None and self.highest is not None and self.lowest >= self.highest:
-            raise ArgumentError(f"Bias lowest must be below highest, not {self.lowest} and {self.highest}.")
+            raise ArgumentError(
+                f"Bias lowest must be below highest, not {self.lowest} and {self.highest}."
+            )
 
 
 class Bias(Recommender):
     """Predict ratings by ``mu + b_u + b_i``.
 
-    ``method="joint"`` minimises ``sum (r_ui - mu - b_u - b_i)^2 + damping_users |b_users|^2 + damping_items |b_items|^2`` by
-    alternating until nothing moves; ``"damped"`` takes one sweep: damped means of the items, then of what users leave over.
+    ``method="joint"`` minimises ``sum (r_ui - mu - b_u - b_i)^2 + damping_users |b_users|^2 +
+    damping_items |b_items|^2`` by alternating until nothing moves; ``"damped"`` takes one sweep:
+    damped means of the items, then of what users leave over.
 
     References
     ----------
@@ -53,7 +70,13 @@ class Bias(Recommender):
 
     name = "bias"
     Config = BiasConfig
-    traits = Traits(predicts_ratings=True, finds_similar=False, explains=True, uses_values=True, answers_empty=True)
+    traits = Traits(
+        predicts_ratings=True,
+        finds_similar=False,
+        explains=True,
+        uses_values=True,
+        answers_empty=True,
+    )
     arrays = {  # noqa: RUF012
         "mean": ArraySpec("float64", ("1",)),
         "scale": ArraySpec("float32", ("2",)),
@@ -74,12 +97,20 @@ class Bias(Recommender):
         self.mean = np.array([data.weights.mean(dtype=np.float64)])
         self.user_bias, self.item_bias = np.zeros(data.n_users), np.zeros(data.n_items)
         item_indptr, user_rows, positions = data.by_item
-        by_item, by_user = (item_indptr, user_rows, data.weights[positions]), (data.indptr, data.item_rows, data.weights)
+        by_item, by_user = (
+            (item_indptr, user_rows, data.weights[positions]),
+            (data.indptr, data.item_rows, data.weights),
+        )
         sweeps, mu = config.sweeps if config.method == "joint" else 1, float(self.mean[0])
         with run.progress.task("fit bias", sweeps) as task:
             for _ in range(sweeps):
-                moved = bias_sweep(*by_item, mu, self.user_bias, config.damping_items, self.item_bias)
-                moved = max(moved, bias_sweep(*by_user, mu, self.item_bias, config.damping_users, self.user_bias))
+                moved = bias_sweep(
+                    *by_item, mu, self.user_bias, config.damping_items, self.item_bias
+                )
+                moved = max(
+                    moved,
+                    bias_sweep(*by_user, mu, self.item_bias, config.damping_users, self.user_bias),
+                )
                 task.advance(moved=float(moved))
                 if moved < config.tolerance:
                     break
@@ -109,7 +140,8 @@ class Bias(Recommender):
         return on_scale(values, self.config, self.scale)
 
     def _explain(self, audience: Audience, item_row: int) -> tuple[np.ndarray, np.ndarray, float]:
-        # b_u is a sum over the past: each rating adds its (r - mu - b_i) / (damping + n), whatever item is asked about.
+        # b_u is a sum over the past: each rating adds its (r - mu - b_i) / (damping + n), whatever
+        # item is asked about.
         past = audience.seen[1]
         left_over = ratings_of(audience, self.scale) - self.mean[0] - self.item_bias[past]
         added = left_over / (self.config.damping_users + len(past)) if len(past) else np.zeros(0)

@@ -24,18 +24,24 @@ _DAY = 86_400
 class PopularityConfig(Config):
     """Settings of `Popularity`."""
 
-    count: str = setting("users", choices=("users", "values"), doc="Count users, or add up their values.")
+    count: str = setting(
+        "users", choices=("users", "values"), doc="Count users, or add up their values."
+    )
     half_life_days: float | None = setting(
-        None, above=0, doc="Days after which an interaction counts half, from the latest one; None counts all alike."
+        None,
+        above=0,
+        doc=(
+            "Days after which an interaction counts half, from the latest one; None counts all"
+            " alike."
+        ),
     )
 
 
 class Popularity(Recommender):
     """Recommend what most people took, to everybody alike.
 
-    The score of item i is the sum over its interactions of ``w · 2^(-age / half_life)``, where ``w`` is 1 or the value, and
-    age is measured back from the latest interaction of the data.
-    """
+    The score of item i is the sum over its interactions of ``w · 2^(-age / half_life)``, where
+    ``w`` is 1 or the value, and age is measured back from the latest interaction of the data."""
 
     name = "popularity"
     Config = PopularityConfig
@@ -45,13 +51,20 @@ class Popularity(Recommender):
     item_scores: np.ndarray
 
     def _fit(self, data: Interactions, validation: Part | None, run: Run) -> None:
-        weights = data.weights.astype(np.float64) if self.config.count == "values" else np.ones(len(data))
+        weights = (
+            data.weights.astype(np.float64) if self.config.count == "values" else np.ones(len(data))
+        )
         if self.config.half_life_days is not None:
             if data.times is None:
-                raise ArgumentError("Popularity half_life_days needs data with times; leave it None for data without.")
+                raise ArgumentError(
+                    "Popularity half_life_days needs data with times; leave it None for data"
+                    " without."
+                )
             age = (data.times.max() - data.times) / _DAY
             weights *= np.exp2(-age / self.config.half_life_days)
-        self.item_scores = np.bincount(data.item_rows, weights, minlength=data.n_items).astype(np.float32)
+        self.item_scores = np.bincount(data.item_rows, weights, minlength=data.n_items).astype(
+            np.float32
+        )
 
     def _states(self, user_rows: np.ndarray) -> States:
         return np.zeros((len(user_rows), 0), np.float32)

@@ -1,4 +1,6 @@
-"""What models with content share: features of the items, items added without training, text as a question, words as reasons."""
+"""What models with content share: features of the items, items added without training, text as a
+question, words as reasons.
+"""
 
 from __future__ import annotations
 
@@ -36,16 +38,40 @@ COMPARISON = {"comparison": ArraySpec("float64", ("4",), optional=True)}
 class ContentConfig(Config):
     """Which columns are read; shared by all models with content."""
 
-    text: tuple[str, ...] = setting((), doc="Columns read as text; with none named here or in features, all are detected.")
-    features: tuple[str, ...] = setting((), doc="Columns read as categories, lists, numbers or dates.")
-    characters: bool = setting(False, doc="Whether words count by their 4- and 5-grams of letters too: for names, codes, rich endings.")
-    text_weight: float = setting(1.0, low=0.0, high=100.0, doc="Weight of the text beside the other features; 0 leaves it out.")
-    value_weight: float = setting(1.0, low=0.0, high=100.0, doc="Weight of categories and lists; 0 leaves them out.")
-    twin: bool = setting(True, doc="Whether fitting with validation data also fits the same without features, and says what those cost.")
+    text: tuple[str, ...] = setting(
+        (), doc="Columns read as text; with none named here or in features, all are detected."
+    )
+    features: tuple[str, ...] = setting(
+        (), doc="Columns read as categories, lists, numbers or dates."
+    )
+    characters: bool = setting(
+        False,
+        doc=(
+            "Whether words count by their 4- and 5-grams of letters too: for names, codes, rich"
+            " endings."
+        ),
+    )
+    text_weight: float = setting(
+        1.0,
+        low=0.0,
+        high=100.0,
+        doc="Weight of the text beside the other features; 0 leaves it out.",
+    )
+    value_weight: float = setting(
+        1.0, low=0.0, high=100.0, doc="Weight of categories and lists; 0 leaves them out."
+    )
+    twin: bool = setting(
+        True,
+        doc=(
+            "Whether fitting with validation data also fits the same without features, and says"
+            " what those cost."
+        ),
+    )
 
 
 def read_features(data: Interactions, config: Any, run: Run) -> tuple[FeatureSpec, Any]:
-    """Learn the features of the items with interactions, and return the spec and all items' features.
+    """Learn the features of the items with interactions, and return the spec and all items'
+    features.
 
     Raises
     ------
@@ -53,18 +79,29 @@ def read_features(data: Interactions, config: Any, run: Run) -> tuple[FeatureSpe
         If nothing at all is known of the items.
     """
     if not data.catalogue.column_names:
-        raise DataError("nothing is known of the items: models with content need a catalogue (give items=, or --items FILE).")
+        raise DataError(
+            "nothing is known of the items: models with content need a catalogue (give items=, or"
+            " --items FILE)."
+        )
     spec = FeatureSpec.fit(
-        data.catalogue, text=config.text, features=config.features, rows=np.flatnonzero(data.item_counts),
-        counts=data.item_counts, characters=config.characters, text_weight=config.text_weight, value_weight=config.value_weight,
-    )  # fmt: skip
+        data.catalogue,
+        text=config.text,
+        features=config.features,
+        rows=np.flatnonzero(data.item_counts),
+        counts=data.item_counts,
+        characters=config.characters,
+        text_weight=config.text_weight,
+        value_weight=config.value_weight,
+    )
     for note in spec.notes:
         run.progress.say(note)
     return spec, spec.transform(data.catalogue)
 
 
 class ContentFeatures(Recommender):
-    """What models with content add to the contract; a model that is another's kin too (`FeatureIALS`) inherits this beside it."""
+    """What models with content add to the contract; a model that is another's kin too
+    (`FeatureIALS`) inherits this beside it.
+    """
 
     spec: FeatureSpec
     comparison: Comparison | None
@@ -73,12 +110,15 @@ class ContentFeatures(Recommender):
         super().__init__(config, **settings)
         self.comparison = None
 
-    def fit(self, data: Interactions, *, validation: Part | None = None, run: Run | None = None) -> Self:
-        """Learn from interactions and content, and compare with the plain twin; see `Recommender.fit`.
+    def fit(
+        self, data: Interactions, *, validation: Part | None = None, run: Run | None = None
+    ) -> Self:
+        """Learn from interactions and content, and compare with the plain twin; see
+        `Recommender.fit`.
 
-        With validation data (and ``twin`` of the Config, as by default) the same model without features is fitted too, and
-        `notes` says what features cost or bring on items with interactions: see `compare_with_twin`.
-        """
+        With validation data (and ``twin`` of the Config, as by default) the same model without
+        features is fitted too, and `notes` says what features cost or bring on items with
+        interactions: see `compare_with_twin`."""
         self.comparison = None
         super().fit(data, validation=validation, run=run)
         if validation is not None and self.config.twin:
@@ -86,13 +126,19 @@ class ContentFeatures(Recommender):
         return self
 
     def plain_twin(self) -> Recommender | None:
-        """Return the same model without features, to be fitted, or None where there is no such model."""
+        """Return the same model without features, to be fitted, or None where there is no such
+        model.
+        """
         return None
 
-    def compare_with_twin(self, part: Part, *, run: Run | None = None, validation: Part | None = None) -> Comparison | None:
-        """Measure this model and its plain twin on held-out data: nDCG@10 over the items with interactions.
+    def compare_with_twin(
+        self, part: Part, *, run: Run | None = None, validation: Part | None = None
+    ) -> Comparison | None:
+        """Measure this model and its plain twin on held-out data: nDCG@10 over the items with
+        interactions.
 
-        The twin is fitted on this model's data. What comes out is kept as `comparison`, stands in `notes`, and is saved.
+        The twin is fitted on this model's data. What comes out is kept as `comparison`, stands in
+        `notes`, and is saved.
 
         Parameters
         ----------
@@ -122,7 +168,9 @@ class ContentFeatures(Recommender):
         return {**super().state(), **({} if kept is None else {"comparison": kept.array()})}
 
     @classmethod
-    def from_state(cls, config: Config, arrays: Mapping[str, np.ndarray], data: Interactions) -> Self:
+    def from_state(
+        cls, config: Config, arrays: Mapping[str, np.ndarray], data: Interactions
+    ) -> Self:
         """Make a fitted model from its named arrays; see `Recommender.from_state`."""
         model = super().from_state(config, arrays, data)
         twin = model.plain_twin()
@@ -137,7 +185,9 @@ class ContentFeatures(Recommender):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What was found in the columns, what is doubtful, and how good the content turned out to be."""
+        """What was found in the columns, what is doubtful, and how good the content turned out
+        to be.
+        """
         _ = self.data
         return (*self.spec.notes, *self.compared)
 
@@ -155,14 +205,18 @@ class ContentFeatures(Recommender):
         self.spec = FeatureSpec.from_arrays(arrays)
 
     def _extend(self, data: Interactions, matrix: Any, first: int) -> None:
-        """Take over items from row ``first`` on, whose features are ``matrix`` [n_new, width]; ``data`` has them already."""
+        """Take over items from row ``first`` on, whose features are ``matrix`` [n_new, width];
+        ``data`` has them already.
+        """
 
     def _add_items(self, data: Interactions) -> None:
         from scipy import sparse
 
         first = self.data.n_items
         new = self.spec.transform(data.catalogue.table.slice(first))
-        whole = sparse.vstack([self.features, new], format="csr") if "features" in self._cache else None
+        whole = (
+            sparse.vstack([self.features, new], format="csr") if "features" in self._cache else None
+        )
         self._extend(data, new, first)
         self._data, self._cache = data, {}
         if whole is not None:
@@ -171,7 +225,8 @@ class ContentFeatures(Recommender):
     # Text as a question.
 
     def described(self, descriptions: Sequence[Any]) -> Any:
-        """Return the features of things described by a sentence or by columns; see `Recommender.described`.
+        """Return the features of things described by a sentence or by columns; see
+        `Recommender.described`.
 
         A sentence is read as the first text column; without text columns, it is refused.
         """
@@ -179,9 +234,15 @@ class ContentFeatures(Recommender):
         lines = []
         for given in descriptions:
             if isinstance(given, str) and column is None:
-                raise ArgumentError("this model reads no text column, so it can't answer a sentence; describe by columns: {'genre': ...}.")
+                raise ArgumentError(
+                    "this model reads no text column, so it can't answer a sentence; describe by"
+                    " columns: {'genre': ...}."
+                )
             if not isinstance(given, (str, Mapping)):
-                raise ArgumentError(f"a description must be a sentence or a mapping of columns, not {type(given).__name__}.")
+                raise ArgumentError(
+                    "a description must be a sentence or a mapping of columns, not"
+                    f" {type(given).__name__}."
+                )
             lines.append({column: given} if isinstance(given, str) else dict(given))
         table = pa.Table.from_pylist([line or {"": None} for line in lines])
         matrix = self.spec.transform(table)
@@ -191,7 +252,9 @@ class ContentFeatures(Recommender):
         return matrix.multiply(keep[None, :]).tocsr()
 
     def similar_to_features(self, matrix: Any, k: int, allowed: np.ndarray | None = None) -> TopK:
-        """Return the items with the largest cosine of the features [n, width]; what shares nothing isn't similar."""
+        """Return the items with the largest cosine of the features [n, width]; what shares
+        nothing isn't similar.
+        """
         scores = cosines(matrix, self.features)
         scores[scores <= 0] = -np.inf
         return best_scores(scores, k, allowed=allowed)
@@ -199,7 +262,9 @@ class ContentFeatures(Recommender):
     # Words as reasons.
 
     def _feature_weights(self, audience: Audience, item_row: int) -> np.ndarray | None:
-        """What one unit of each of an item's features adds to its score for the one user, [width], or None."""
+        """What one unit of each of an item's features adds to its score for the one user,
+        [width], or None.
+        """
         return None
 
     def _explain_features(self, audience: Audience, item_row: int) -> tuple[Reason, ...]:
@@ -210,12 +275,18 @@ class ContentFeatures(Recommender):
         row = self.features[item_row]
         added = row.data * weights[row.indices]
         names = self.spec.names(self.data.catalogue.row(item_row))
-        named = [(names[int(f)], float(a)) for f, a in zip(row.indices, added, strict=True) if int(f) in names]
+        named = [
+            (names[int(f)], float(a))
+            for f, a in zip(row.indices, added, strict=True)
+            if int(f) in names
+        ]
         return tuple(Reason(n, n, a) for n, a in sorted(named, key=lambda pair: -pair[1]))
 
 
 def cosines(left: Any, right: Any) -> np.ndarray:
-    """Return the cosines between the rows of two sparse matrices, float32 [n_left, n_right]; zero rows give 0."""
+    """Return the cosines between the rows of two sparse matrices, float32 [n_left, n_right];
+    zero rows give 0.
+    """
     return np.asarray((unit_rows(left) @ unit_rows(right).T).todense(), np.float32)
 
 
@@ -233,7 +304,9 @@ def cold_rows(data: Interactions) -> np.ndarray:
 
 
 def with_catalogue_rows(data: Interactions, n_items: int) -> Interactions:
-    """Return the data with its first ``n_items`` items only; the others must have no interactions."""
+    """Return the data with its first ``n_items`` items only; the others must have no
+    interactions.
+    """
     if n_items == data.n_items:
         return data
     from cofactor.data.catalogue import Catalogue

@@ -1,4 +1,6 @@
-"""Bridge: any model with item vectors, and a map from content to those vectors, so that new items have theirs too."""
+"""Bridge: any model with item vectors, and a map from content to those vectors, so that new
+items have theirs too.
+"""
 
 from __future__ import annotations
 
@@ -44,10 +46,22 @@ _PREFIX = "base_"
 class BridgeConfig(ContentConfig):
     """Settings of `Bridge`."""
 
-    base: str = setting("ials", choices=BASES, doc="The model whose item vectors content is mapped to.")
-    base_settings: tuple[str, ...] = setting((), doc="Settings of that model: factors=128,epochs=10.")
-    ridge: float | None = setting(None, above=0.0, doc="λ of the map; None chooses it on held-out warm items.")
-    fair: bool = setting(True, doc="Whether content vectors are scaled so that new items take their fair share of the lists.")
+    base: str = setting(
+        "ials", choices=BASES, doc="The model whose item vectors content is mapped to."
+    )
+    base_settings: tuple[str, ...] = setting(
+        (), doc="Settings of that model: factors=128,epochs=10."
+    )
+    ridge: float | None = setting(
+        None, above=0.0, doc="λ of the map; None chooses it on held-out warm items."
+    )
+    fair: bool = setting(
+        True,
+        doc=(
+            "Whether content vectors are scaled so that new items take their fair share of the"
+            " lists."
+        ),
+    )
 
     def check(self) -> None:
         """Refuse settings that the base doesn't have."""
@@ -58,18 +72,18 @@ class BridgeConfig(ContentConfig):
 class Bridge(ContentFeatures):
     """A trained model, and for items without interactions the vectors ``v_i = s (v̄ + W' (f_i))``.
 
-    W minimises ``Σ_(i warm) |v_i - v̄ - W'f_i|² + λ |W|²`` over the trained item vectors (biases are one more entry), with v̄ their
-    mean. λ and the scale s are chosen on a fifth of the warm items, held out from W: λ by the AUC of the held-out items among
-    each other, s so that content vectors take the share of people's top 10 that the trained ones take (`fair`). `check` says how
-    good the map is. For EASE, v_i is its column of weights, and f_i is first brought to its main directions.
+    W minimises ``Σ_(i warm) |v_i - v̄ - W'f_i|² + λ |W|²`` over the trained item vectors (biases
+    are one more entry), with v̄ their mean. λ and the scale s are chosen on a fifth of the warm
+    items, held out from W: λ by the AUC of the held-out items among each other, s so that content
+    vectors take the share of people's top 10 that the trained ones take (`fair`). `check` says how
+    good the map is. For EASE, v_i is its column of weights, and f_i is first brought to its main
+    directions.
 
     Everything else is the base's: scores, fold-in, reasons, similar items.
 
     References
-    ----------
-    Gantner, Drumond, Freudenthaler, Rendle and Schmidt-Thieme. 2010. Learning Attribute-to-Feature Mappings for Cold-Start
-    Recommendations. ICDM.
-    """
+    ---------- Gantner, Drumond, Freudenthaler, Rendle and Schmidt-Thieme. 2010. Learning
+    Attribute-to-Feature Mappings for Cold-Start Recommendations. ICDM."""
 
     name = "bridge"
     Config = BridgeConfig
@@ -82,12 +96,17 @@ class Bridge(ContentFeatures):
         super().__init__(config, **settings)
         kind = registry.get(self.config.base)
         self.inner = kind(kind.Config.from_text(self.config.base_settings))
-        self.traits = replace(self.inner.traits, uses_features=True, predicts_ratings=False)  # type: ignore[misc]
+        traits = replace(self.inner.traits, uses_features=True, predicts_ratings=False)
+        self.traits = traits  # type: ignore[misc]
         own = {
-            **SPEC_ARRAYS, **COMPARISON, "map": ArraySpec("float32", ("width", "mapped")), "mean": ArraySpec("float32", ("mapped",)),
+            **SPEC_ARRAYS,
+            **COMPARISON,
+            "map": ArraySpec("float32", ("width", "mapped")),
+            "mean": ArraySpec("float32", ("mapped",)),
             "basis": ArraySpec("float32", ("trained items", "mapped"), optional=True),
-            "check": ArraySpec("float64", (str(len(checking.CHECK)),)), "n_trained": ArraySpec("int64", ("1",)),
-        }  # fmt: skip
+            "check": ArraySpec("float64", (str(len(checking.CHECK)),)),
+            "n_trained": ArraySpec("int64", ("1",)),
+        }
         # The base's arrays are as long as its own items, which may be fewer than there are now.
         theirs = {_PREFIX + name: _free(spec) for name, spec in kind.arrays.items()}
         self.arrays = {**own, **theirs}  # type: ignore[misc]
@@ -112,25 +131,34 @@ class Bridge(ContentFeatures):
         return (*self.spec.notes, self.check.sentence, *self.compared)
 
     def plain_twin(self) -> Recommender:
-        """Return the base itself, fitted already where the bridge is: items with interactions keep its vectors, so nothing is lost."""
+        """Return the base itself, fitted already where the bridge is: items with interactions
+        keep its vectors, so nothing is lost.
+        """
         return self.inner
 
     # The map.
 
     def _targets(self, matrix: Any, warm: np.ndarray, run: Run) -> np.ndarray:
-        """The trained vectors of the warm items, float32 [n_warm, mapped]; for EASE its columns in the basis."""
+        """The trained vectors of the warm items, float32 [n_warm, mapped]; for EASE its columns
+        in the basis.
+        """
         self._basis: np.ndarray | None = None
         if self.config.base != "ease":
             return _vectors(self.inner)[warm]
-        directions = main_directions(matrix[warm], _DIRECTIONS, run.generator("bridge", "directions"))
+        directions = main_directions(
+            matrix[warm], _DIRECTIONS, run.generator("bridge", "directions")
+        )
         self._directions = np.asarray(matrix[warm] @ directions)
         lengths = np.maximum(np.linalg.norm(self._directions, axis=0), 1e-6)
-        # b_i = (B Z) (Z'Z + λ)^-1 z_i, so the basis is B Z over its lengths, and the vectors to map to are those of the identity.
+        # b_i = (B Z) (Z'Z + λ)^-1 z_i, so the basis is B Z over its lengths, and the vectors to map
+        # to are those of the identity.
         units = self._directions / lengths
         self._basis = np.asarray(_columns(self.inner)[:, warm] @ units, np.float32)
         return units
 
-    def _learn(self, data: Interactions, matrix: Any, targets: np.ndarray, warm: np.ndarray, run: Run) -> None:
+    def _learn(
+        self, data: Interactions, matrix: Any, targets: np.ndarray, warm: np.ndarray, run: Run
+    ) -> None:
         """Choose λ and the scale on held-out items, then fit W on all warm ones."""
         held = checking.held_out(data, run.seed)
         inside = np.isin(warm, held)
@@ -140,7 +168,11 @@ class Bridge(ContentFeatures):
         best: tuple[float, float, np.ndarray] | None = None
         for ridge in given if len(rest) else given[:1]:
             mean = targets[~inside].mean(axis=0) if len(rest) else targets.mean(axis=0)
-            w = sparse_ridge(matrix[rest], targets[~inside] - mean, ridge) if len(rest) else np.zeros((matrix.shape[1], targets.shape[1]))
+            w = (
+                sparse_ridge(matrix[rest], targets[~inside] - mean, ridge)
+                if len(rest)
+                else np.zeros((matrix.shape[1], targets.shape[1]))
+            )
             found = np.asarray(mean + matrix[out] @ w, np.float32)
             quality = checking.auc(self._scores_of(users, found), data, users, out)
             if best is None or quality > best[0] + 1e-4:
@@ -150,16 +182,31 @@ class Bridge(ContentFeatures):
         content, trained = self._scores_of(users, found), self.inner.score_rows(users, out)
         if self.config.base != "ease":
             trained = self._scores_of(users, targets[inside])
-        theirs = self._scores_of(users, targets[~inside]) if self.config.base != "ease" else self.inner.score_rows(users, rest)
-        scale, mine, wanted = checking.fair_scale(theirs, trained, content) if self.config.fair else (1.0, 0.0, 0.0)
+        theirs = (
+            self._scores_of(users, targets[~inside])
+            if self.config.base != "ease"
+            else self.inner.score_rows(users, rest)
+        )
+        scale, mine, wanted = (
+            checking.fair_scale(theirs, trained, content) if self.config.fair else (1.0, 0.0, 0.0)
+        )
         self.check = Check(
-            checking.cosine(found, targets[inside]), quality, checking.auc(trained, data, users, out), mine, wanted, scale, ridge, len(out)
+            checking.cosine(found, targets[inside]),
+            quality,
+            checking.auc(trained, data, users, out),
+            mine,
+            wanted,
+            scale,
+            ridge,
+            len(out),
         )
         self.mean = targets.mean(axis=0).astype(np.float32)
         self.map = np.asarray(sparse_ridge(matrix[warm], targets - self.mean, ridge), np.float32)
 
     def _scores_of(self, users: np.ndarray, vectors: np.ndarray) -> np.ndarray:
-        """Scores of some trained users for items with such vectors, float32 [n_users, n]; what all items share is left out."""
+        """Scores of some trained users for items with such vectors, float32 [n_users, n]; what
+        all items share is left out.
+        """
         states = self.inner.audience(users).states
         if self._basis is not None:
             assert isinstance(states, Histories)
@@ -168,7 +215,9 @@ class Bridge(ContentFeatures):
         return np.asarray(states)[:, :width] @ vectors[:, :-1].T + vectors[:, -1]
 
     def _put(self, matrix: Any, cold: np.ndarray) -> None:
-        """Give items at some rows their content vectors, inside the base; rows beyond the base's are appended."""
+        """Give items at some rows their content vectors, inside the base; rows beyond the base's
+        are appended.
+        """
         vectors = self.check.scale * np.asarray(self.mean + matrix[cold] @ self.map, np.float32)
         inner: Any = self.inner
         if self._basis is not None:
@@ -205,14 +254,18 @@ class Bridge(ContentFeatures):
     def _explain(self, audience: Audience, item_row: int) -> tuple[np.ndarray, np.ndarray, float]:
         return self.inner._explain(audience, item_row)
 
-    def _similar_items(self, item_rows: np.ndarray, k: int, allowed: np.ndarray | None, n_threads: int) -> TopK:
+    def _similar_items(
+        self, item_rows: np.ndarray, k: int, allowed: np.ndarray | None, n_threads: int
+    ) -> TopK:
         return self.inner._similar_items(item_rows, k, allowed, n_threads)
 
     def _similar_users(self, user_rows: np.ndarray, k: int, n_threads: int) -> TopK:
         return self.inner._similar_users(user_rows, k, n_threads)
 
     def item_vectors(self) -> np.ndarray:
-        """Return the item vectors of the base, float32 [n_items, factors]; those of cold items come from content."""
+        """Return the item vectors of the base, float32 [n_items, factors]; those of cold items
+        come from content.
+        """
         return self.inner.item_vectors()
 
     def user_vectors(self) -> np.ndarray:
@@ -224,26 +277,51 @@ class Bridge(ContentFeatures):
         if self._basis is not None:
             assert isinstance(states, Histories)
             return self.check.scale * self.map @ (_one_row_each(states) @ self._basis)[0]
-        return self.check.scale * (self.map[:, :-1] @ np.asarray(states)[0, : self.map.shape[1] - 1] + self.map[:, -1])
+        return self.check.scale * (
+            self.map[:, :-1] @ np.asarray(states)[0, : self.map.shape[1] - 1] + self.map[:, -1]
+        )
 
     def _state(self) -> dict[str, np.ndarray]:
-        own = {"map": self.map, "mean": self.mean, "check": self.check.array(), "n_trained": np.array([self._n_trained], np.int64)}
+        own = {
+            "map": self.map,
+            "mean": self.mean,
+            "check": self.check.array(),
+            "n_trained": np.array([self._n_trained], np.int64),
+        }
         basis = {} if self._basis is None else {"basis": self._basis}
-        return {**self.spec.arrays(), **own, **basis, **{_PREFIX + name: array for name, array in self._trained.items()}}
+        return {
+            **self.spec.arrays(),
+            **own,
+            **basis,
+            **{_PREFIX + name: array for name, array in self._trained.items()},
+        }
 
     def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
         self._restore_spec(arrays)
-        self.map, self.mean, self.check = arrays["map"], arrays["mean"], Check.of_array(arrays["check"])
+        self.map, self.mean, self.check = (
+            arrays["map"],
+            arrays["mean"],
+            Check.of_array(arrays["check"]),
+        )
         self._basis, self._n_trained = arrays.get("basis"), int(arrays["n_trained"][0])
-        if not 0 < self._n_trained <= self.data.n_items or (self._basis is None) != (self.config.base != "ease"):
-            raise ArtifactError(f"the bridge was trained on {self._n_trained} items, and the file holds {self.data.n_items}.")
-        self._trained = {n.removeprefix(_PREFIX): a for n, a in arrays.items() if n.startswith(_PREFIX)}
+        if not 0 < self._n_trained <= self.data.n_items or (self._basis is None) != (
+            self.config.base != "ease"
+        ):
+            raise ArtifactError(
+                f"the bridge was trained on {self._n_trained} items, and the file holds"
+                f" {self.data.n_items}."
+            )
+        self._trained = {
+            n.removeprefix(_PREFIX): a for n, a in arrays.items() if n.startswith(_PREFIX)
+        }
         known = with_catalogue_rows(self.data, self._n_trained)
         self.inner = type(self.inner).from_state(self.inner.config, self._trained, known)
         self.inner._data = self.data
         self._put(self.features, cold_rows(self.data))
 
-    def fit(self, data: Interactions, *, validation: Part | None = None, run: Run | None = None) -> Self:
+    def fit(
+        self, data: Interactions, *, validation: Part | None = None, run: Run | None = None
+    ) -> Self:
         """Fit the base, then the map; see `Recommender.fit`."""
         super().fit(data, validation=validation, run=run)
         self.inner._data = data
@@ -251,14 +329,24 @@ class Bridge(ContentFeatures):
 
 
 def _free(spec: ArraySpec) -> ArraySpec:
-    """A base's array with the lengths of its axes left open: the base checks them itself, by its own items."""
-    axes = tuple(axis if axis.isdecimal() or axis == "users" else f"base {axis}" for axis in spec.axes)
+    """A base's array with the lengths of its axes left open: the base checks them itself, by its
+    own items.
+    """
+    axes = tuple(
+        axis if axis.isdecimal() or axis == "users" else f"base {axis}" for axis in spec.axes
+    )
     return ArraySpec(spec.dtype, axes, spec.optional)
 
 
 def _vectors(inner: Any) -> np.ndarray:
-    """Trained vectors with the bias as their last entry (0 where there is none), float32 [n_items, factors + 1]."""
-    bias = inner.item_bias if inner.item_bias is not None else np.zeros(len(inner.item_factors), np.float32)
+    """Trained vectors with the bias as their last entry (0 where there is none), float32
+    [n_items, factors + 1].
+    """
+    bias = (
+        inner.item_bias
+        if inner.item_bias is not None
+        else np.zeros(len(inner.item_factors), np.float32)
+    )
     return np.concatenate((inner.item_factors, bias[:, None]), 1)
 
 
@@ -275,7 +363,9 @@ def _one_row_each(histories: Histories) -> Any:
     from scipy import sparse
 
     indptr, past, _ = histories.csr
-    return sparse.csr_matrix((np.ones(len(past), np.float32), past, indptr), shape=(len(histories), histories.n_items))
+    return sparse.csr_matrix(
+        (np.ones(len(past), np.float32), past, indptr), shape=(len(histories), histories.n_items)
+    )
 
 
 def _grown(array: np.ndarray, length: int, axis: int) -> np.ndarray:

@@ -1,4 +1,6 @@
-"""How good content vectors are, on warm items held out from the map; and the scale at which cold items stand fairly among warm ones."""
+"""How good content vectors are, on warm items held out from the map; and the scale at which cold
+items stand fairly among warm ones.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,16 @@ from cofactor.data.interactions import Interactions
 
 # So many users are asked when a map is checked, and so many of the best items are looked at.
 _USERS, _TOP = 1000, 10
-CHECK = ("cosine", "auc", "auc_trained", "share_content", "share_trained", "scale", "ridge", "n_held_out")
+CHECK = (
+    "cosine",
+    "auc",
+    "auc_trained",
+    "share_content",
+    "share_trained",
+    "scale",
+    "ridge",
+    "n_held_out",
+)
 
 
 @dataclass(frozen=True)
@@ -23,11 +34,13 @@ class Check:
     cosine
         Mean cosine between content vectors and trained ones.
     auc
-        The chance that a held-out item stands above another held-out item that its reader didn't have, by content vectors.
+        The chance that a held-out item stands above another held-out item that its reader didn't
+        have, by content vectors.
     auc_trained
         The same by the trained vectors, which is what content could reach at the most.
     share_content, share_trained
-        The share of the top 10 that the held-out items take, by content vectors (after scaling) and by their trained ones.
+        The share of the top 10 that the held-out items take, by content vectors (after scaling) and
+        by their trained ones.
     scale
         What content vectors are multiplied by, so that the two shares meet.
     ridge
@@ -49,12 +62,18 @@ class Check:
     def sentence(self) -> str:
         """The check in a sentence."""
         worth = (self.auc - 0.5) / max(self.auc_trained - 0.5, 1e-9)
-        verdict = "good" if worth > 0.7 else "fair" if worth > 0.4 else "poor: content says little of who takes what here"
+        verdict = (
+            "good"
+            if worth > 0.7
+            else "fair"
+            if worth > 0.4
+            else "poor: content says little of who takes what here"
+        )
         return (
-            f"content vectors of {self.n_held_out:,} held-out warm items: cosine {self.cosine:.2f} with the trained ones, "
-            f"AUC {self.auc:.3f} (trained {self.auc_trained:.3f}): {verdict}; "
-            f"scaled by {self.scale:.2f} they take {self.share_content:.1%} of the top 10 "
-            f"(trained {self.share_trained:.1%})"
+            f"content vectors of {self.n_held_out:,} held-out warm items: cosine {self.cosine:.2f}"
+            f" with the trained ones, AUC {self.auc:.3f} (trained {self.auc_trained:.3f}):"
+            f" {verdict}; scaled by {self.scale:.2f} they take {self.share_content:.1%} of the top"
+            f" 10 (trained {self.share_trained:.1%})"
         )
 
     def array(self) -> np.ndarray:
@@ -84,7 +103,9 @@ def askers(data: Interactions, items: np.ndarray, seed: int) -> np.ndarray:
 
 
 def auc(scores: np.ndarray, data: Interactions, users: np.ndarray, items: np.ndarray) -> float:
-    """Return the mean AUC of some users over some items, scores [n_users, n_items]; 0.5 where nothing can be compared."""
+    """Return the mean AUC of some users over some items, scores [n_users, n_items]; 0.5 where
+    nothing can be compared.
+    """
     matrix = data.matrix()[users][:, items].tocsr()
     found = []
     for n in range(len(users)):
@@ -111,8 +132,11 @@ def share(best_of_others: np.ndarray, scores: np.ndarray) -> float:
     return float((top >= best_of_others.shape[1]).mean())
 
 
-def fair_scale(theirs: np.ndarray, trained: np.ndarray, content: np.ndarray) -> tuple[float, float, float]:
-    """Return the scale s at which ``s · content`` takes the share of the top 10 that ``trained`` takes; and both shares.
+def fair_scale(
+    theirs: np.ndarray, trained: np.ndarray, content: np.ndarray
+) -> tuple[float, float, float]:
+    """Return the scale s at which ``s · content`` takes the share of the top 10 that ``trained``
+    takes; and both shares.
 
     Parameters
     ----------

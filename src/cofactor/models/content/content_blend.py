@@ -1,4 +1,6 @@
-"""ContentBlend: content ridge regression, implicit ALS with features and, if wanted, two towers, added up on one scale."""
+"""ContentBlend: content ridge regression, implicit ALS with features and, if wanted, two towers,
+added up on one scale.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,8 @@ if TYPE_CHECKING:
 
 # A user's two scores are brought to one scale by their spread over so many items, drawn once.
 _PROBES = 500
-# What the parts take over, unless their own settings say otherwise; only the ridge, which keeps every word apart, reads letters.
+# What the parts take over, unless their own settings say otherwise; only the ridge, which keeps
+# every word apart, reads letters.
 _ADOPTED = ("text", "features", "characters", "text_weight", "value_weight", "levelling")
 _WITHOUT = ((), ("characters",), ("characters", "levelling"))
 _PREFIXES = ("ridge_", "ials_", "tower_")
@@ -34,31 +37,51 @@ _PARTS = (ContentRidge, FeatureIALS, TwoTower)
 class ContentBlendConfig(ContentConfig):
     """Settings of `ContentBlend`: those of the content, and of its parts."""
 
-    levelling: float = setting(0.0, low=0.0, high=1.0, doc="How far new items are brought to one spread of scores over users; 0 not.")
-    weight: float = setting(0.7, low=0.0, high=100.0, doc="Weight of FeatureIALS beside ContentRidge.")
-    ridge_settings: tuple[str, ...] = setting((), doc="Settings of ContentRidge: ridge=10,neighbours=20.")
-    ials_settings: tuple[str, ...] = setting((), doc="Settings of FeatureIALS: factors=256,value_weight=1.")
-    tower_weight: float = setting(0.0, low=0.0, high=100.0, doc="Weight of TwoTower beside them; 0 leaves it out, and PyTorch.")
+    levelling: float = setting(
+        0.0,
+        low=0.0,
+        high=1.0,
+        doc="How far new items are brought to one spread of scores over users; 0 not.",
+    )
+    weight: float = setting(
+        0.7, low=0.0, high=100.0, doc="Weight of FeatureIALS beside ContentRidge."
+    )
+    ridge_settings: tuple[str, ...] = setting(
+        (), doc="Settings of ContentRidge: ridge=10,neighbours=20."
+    )
+    ials_settings: tuple[str, ...] = setting(
+        (), doc="Settings of FeatureIALS: factors=256,value_weight=1."
+    )
+    tower_weight: float = setting(
+        0.0,
+        low=0.0,
+        high=100.0,
+        doc="Weight of TwoTower beside them; 0 leaves it out, and PyTorch.",
+    )
     tower_settings: tuple[str, ...] = setting((), doc="Settings of TwoTower: hidden=256,epochs=8.")
 
     def check(self) -> None:
         """Refuse settings that the parts don't have."""
         super().check()
-        for kind, settings in zip(_PARTS, (self.ridge_settings, self.ials_settings, self.tower_settings), strict=True):
+        for kind, settings in zip(
+            _PARTS, (self.ridge_settings, self.ials_settings, self.tower_settings), strict=True
+        ):
             kind.Config.from_text(settings)
 
 
 class ContentBlend(ContentKNN):
     """``s_ui = a_ui / σ(a_u) + w b_ui / σ(b_u) + v c_ui / σ(c_u)``, for warm and new items alike.
 
-    a is of `ContentRidge`, b of `FeatureIALS`, c of `TwoTower` (left out where ``tower_weight`` v is 0, as by default); σ is the standard
-    deviation of a user's scores over 500 warm items, drawn once. Ridge regression keeps every word, low-rank factors join what is
-    said in different words, and the towers are trained to rank; they err on different items.
+    a is of `ContentRidge`, b of `FeatureIALS`, c of `TwoTower` (left out where ``tower_weight`` v
+    is 0, as by default); σ is the standard deviation of a user's scores over 500 warm items, drawn
+    once. Ridge regression keeps every word, low-rank factors join what is said in different words,
+    and the towers are trained to rank; they err on different items.
 
-    A new item of which nothing is said gets the lowest score of those 500: there is no reason to show it to anybody, and at 0, the
-    middle, it would stand before everything that the user doesn't care for. The parts take over the blend's columns and weights of
-    features, unless their own settings name them (``ials_settings=value_weight=1``); letters are read by the ridge alone, unless so.
-    """
+    A new item of which nothing is said gets the lowest score of those 500: there is no reason to
+    show it to anybody, and at 0, the middle, it would stand before everything that the user doesn't
+    care for. The parts take over the blend's columns and weights of features, unless their own
+    settings name them (``ials_settings=value_weight=1``); letters are read by the ridge alone,
+    unless so."""
 
     name = "content_blend"
     Config = ContentBlendConfig
@@ -73,19 +96,33 @@ class ContentBlend(ContentKNN):
         chosen = (self.config.ridge_settings, self.config.ials_settings, self.config.tower_settings)
         n = 3 if self.config.tower_weight else 2
         self.weights = weights[:n]
-        self.parts = tuple(self._part(*what) for what in zip(_PARTS[:n], chosen[:n], _WITHOUT[:n], strict=True))
-        self.arrays = {"probes": ArraySpec("int64", ("probes",)), **COMPARISON}  # type: ignore[misc]
+        self.parts = tuple(
+            self._part(*what) for what in zip(_PARTS[:n], chosen[:n], _WITHOUT[:n], strict=True)
+        )
+        own = {"probes": ArraySpec("int64", ("probes",)), **COMPARISON}
+        self.arrays = own  # type: ignore[misc]
         for prefix, part in zip(_PREFIXES, self.parts, strict=False):
             sizes = {k: str(v) for k, v in part.config.to_dict().items() if isinstance(v, int)}
             for name, spec in part.arrays.items():
-                axes = tuple(a if a.isdecimal() or a in ("users", "items") else sizes.get(a, prefix + a) for a in spec.axes)
+                axes = tuple(
+                    a if a.isdecimal() or a in ("users", "items") else sizes.get(a, prefix + a)
+                    for a in spec.axes
+                )
                 self.arrays[prefix + name] = ArraySpec(spec.dtype, axes, spec.optional)
 
     def _part(self, kind: Any, settings: tuple[str, ...], without: tuple[str, ...]) -> Any:
         """One part, not fitted: with its own settings, and what it takes over."""
         own = kind.Config.from_text(settings)
         named = {word.partition("=")[0].strip().replace("-", "_") for word in settings}
-        return kind(own.replace(**{name: getattr(self.config, name) for name in _ADOPTED if name not in {*named, *without}}))
+        return kind(
+            own.replace(
+                **{
+                    name: getattr(self.config, name)
+                    for name in _ADOPTED
+                    if name not in {*named, *without}
+                }
+            )
+        )
 
     def _fit(self, data: Interactions, validation: Part | None, run: Run) -> None:
         for part in self.parts:
@@ -123,7 +160,9 @@ class ContentBlend(ContentKNN):
     def _unknown(self) -> np.ndarray:
         """Which items nothing is known of: neither interactions nor content; bool [n_items]."""
         if "unknown" not in self._cache:
-            self._cache["unknown"] = (self.data.item_counts == 0) & (np.diff(self.features.indptr) == 0)
+            self._cache["unknown"] = (self.data.item_counts == 0) & (
+                np.diff(self.features.indptr) == 0
+            )
         return np.asarray(self._cache["unknown"])
 
     def _spread(self, part: Recommender, histories: Histories) -> float:
@@ -131,13 +170,19 @@ class ContentBlend(ContentKNN):
         return max(float(part._score(part._fold_in(histories), self.probes).std()), 1e-12)
 
     def _explain(self, audience: Audience, item_row: int) -> tuple[np.ndarray, np.ndarray, float]:
-        """The past items' shares in the first two parts; what the towers say belongs to none of them."""
+        """The past items' shares in the first two parts; what the towers say belongs to none of
+        them.
+        """
         assert isinstance(audience.states, Histories)
         past = audience.seen[1]
         if not past.size:
             return past, np.zeros(0), float(self._popularity[item_row])
         if self._unknown[item_row]:
-            return past, np.zeros(len(past)), float(self._score(audience.states, np.array([item_row]))[0, 0])
+            return (
+                past,
+                np.zeros(len(past)),
+                float(self._score(audience.states, np.array([item_row]))[0, 0]),
+            )
         added = np.zeros(len(past))
         for part, weight in zip(self.parts[:2], self.weights, strict=False):
             _, theirs, _ = part._explain(part.fold_in(audience.states), item_row)
@@ -160,7 +205,11 @@ class ContentBlend(ContentKNN):
         super()._add_items(data)
 
     def _state(self) -> dict[str, np.ndarray]:
-        theirs = {prefix + n: a for prefix, part in zip(_PREFIXES, self.parts, strict=False) for n, a in part.state().items()}
+        theirs = {
+            prefix + n: a
+            for prefix, part in zip(_PREFIXES, self.parts, strict=False)
+            for n, a in part.state().items()
+        }
         return {"probes": self.probes, **theirs}
 
     def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:

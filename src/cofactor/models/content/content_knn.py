@@ -1,4 +1,6 @@
-"""ContentKNN: what is like what you had, by words and features alone; the baseline that models with content have to beat."""
+"""ContentKNN: what is like what you had, by words and features alone; the baseline that models
+with content have to beat.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,15 @@ from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.models.base import Audience, Recommender, States
-from cofactor.models.content.base import COMPARISON, SPEC_ARRAYS, ContentConfig, ContentFeatures, cosines, read_features, unit_rows
+from cofactor.models.content.base import (
+    COMPARISON,
+    SPEC_ARRAYS,
+    ContentConfig,
+    ContentFeatures,
+    cosines,
+    read_features,
+    unit_rows,
+)
 from cofactor.models.traits import Traits
 from cofactor.retrieval.topk import TopK, best_scores
 
@@ -28,15 +38,16 @@ class ContentKNNConfig(ContentConfig):
 
 
 class ContentKNN(ContentFeatures):
-    """Score an item by its likeness to the mean of what a user had: ``s_ui = 1/|I_u| Σ_(j in I_u) cos(f_j, f_i)``.
+    """Score an item by its likeness to the mean of what a user had: ``s_ui = 1/|I_u| Σ_(j in I_u)
+    cos(f_j, f_i)``.
 
-    f are the items' features (see `cofactor.data.features.FeatureSpec`): TF-IDF of the text, idf of categories and lists, scaled
-    numbers. Nothing is learnt of who took what, so warm and cold items are answered alike.
+    f are the items' features (see `cofactor.data.features.FeatureSpec`): TF-IDF of the text, idf of
+    categories and lists, scaled numbers. Nothing is learnt of who took what, so warm and cold items
+    are answered alike.
 
     References
-    ----------
-    Lops, de Gemmis and Semeraro. 2011. Content-based Recommender Systems: State of the Art and Trends. Recommender Systems Handbook.
-    """
+    ---------- Lops, de Gemmis and Semeraro. 2011. Content-based Recommender Systems: State of the
+    Art and Trends. Recommender Systems Handbook."""
 
     name = "content_knn"
     Config: ClassVar[type[BaseConfig]] = ContentKNNConfig
@@ -48,7 +59,9 @@ class ContentKNN(ContentFeatures):
         self._keep_features(matrix)
 
     def plain_twin(self) -> Recommender:
-        """Return `ItemKNN`, which says by who took what, not by content, what is like what a user had."""
+        """Return `ItemKNN`, which says by who took what, not by content, what is like what a
+        user had.
+        """
         from cofactor.models.implicit.item_knn import ItemKNN
 
         return ItemKNN()
@@ -71,7 +84,10 @@ class ContentKNN(ContentFeatures):
 
         indptr, past, _ = histories.csr
         shares = np.repeat(1 / np.maximum(np.diff(indptr), 1), np.diff(indptr)).astype(np.float32)
-        return sparse.csr_matrix((shares, past, indptr), shape=(len(histories), self.data.n_items)) @ self._units
+        return (
+            sparse.csr_matrix((shares, past, indptr), shape=(len(histories), self.data.n_items))
+            @ self._units
+        )
 
     def _score(self, states: States, item_rows: np.ndarray | None) -> np.ndarray:
         assert isinstance(states, Histories)
@@ -84,16 +100,22 @@ class ContentKNN(ContentFeatures):
 
     def _explain(self, audience: Audience, item_row: int) -> tuple[np.ndarray, np.ndarray, float]:
         _, past = audience.seen
-        added = np.asarray((self._units[past] @ self._units[item_row].T).todense()).ravel() / max(1, len(past))
+        added = np.asarray((self._units[past] @ self._units[item_row].T).todense()).ravel() / max(
+            1, len(past)
+        )
         return past, added, float(self._popularity[item_row]) if audience.empty[0] else 0.0
 
     def _feature_weights(self, audience: Audience, item_row: int) -> np.ndarray | None:
         assert isinstance(audience.states, Histories)
         return self._profiles(audience.states).toarray()[0]
 
-    def _similar_items(self, item_rows: np.ndarray, k: int, allowed: np.ndarray | None, n_threads: int) -> TopK:
+    def _similar_items(
+        self, item_rows: np.ndarray, k: int, allowed: np.ndarray | None, n_threads: int
+    ) -> TopK:
         own = (np.arange(len(item_rows) + 1, dtype=np.int64), np.asarray(item_rows, np.int32))
-        return best_scores(cosines(self.features[item_rows], self.features), k, excluded=own, allowed=allowed)
+        return best_scores(
+            cosines(self.features[item_rows], self.features), k, excluded=own, allowed=allowed
+        )
 
     def _similar_users(self, user_rows: np.ndarray, k: int, n_threads: int) -> TopK:
         profiles = self._profiles(self.data.histories())

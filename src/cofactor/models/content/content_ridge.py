@@ -1,4 +1,6 @@
-"""ContentRidge: who takes what, regressed on the items' content in the dual; the strongest answer for items nobody has had."""
+"""ContentRidge: who takes what, regressed on the items' content in the dual; the strongest
+answer for items nobody has had.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,13 @@ from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.models.base import Audience, States
-from cofactor.models.content.base import COMPARISON, SPEC_ARRAYS, ContentConfig, cold_rows, read_features
+from cofactor.models.content.base import (
+    COMPARISON,
+    SPEC_ARRAYS,
+    ContentConfig,
+    cold_rows,
+    read_features,
+)
 from cofactor.models.content.content_knn import ContentKNN
 from cofactor.models.content.levelling import levels
 from cofactor.models.traits import ArraySpec, Traits
@@ -31,37 +39,67 @@ _SKETCH = 256
 class ContentRidgeConfig(ContentConfig):
     """Settings of `ContentRidge`."""
 
-    ridge: float = setting(10.0, above=0.0, doc="λ: the higher, the more alike the answers for items with like content.")
-    neighbours: float = setting(
-        20.0, low=0.0, doc="β: how much what others took together with a user's items counts beside those items themselves."
+    ridge: float = setting(
+        10.0,
+        above=0.0,
+        doc="λ: the higher, the more alike the answers for items with like content.",
     )
-    user_power: float = setting(0.5, low=0.0, high=1.0, doc="How much users with many items are held back in that.")
-    item_power: float = setting(0.5, low=0.0, high=1.0, doc="How much items with many users are held back in that.")
-    constant: float = setting(0.0, low=0.0, high=100.0, doc="Weight of a feature that all items have: what is liked whatever it says.")
-    size: float = setting(0.0, low=0.0, high=100.0, doc="Weight of how much is said of an item, ln(1 + its features), as a feature.")
-    levelling: float = setting(0.0, low=0.0, high=1.0, doc="How far new items are brought to one spread of scores over users; 0 not.")
+    neighbours: float = setting(
+        20.0,
+        low=0.0,
+        doc=(
+            "β: how much what others took together with a user's items counts beside those items"
+            " themselves."
+        ),
+    )
+    user_power: float = setting(
+        0.5, low=0.0, high=1.0, doc="How much users with many items are held back in that."
+    )
+    item_power: float = setting(
+        0.5, low=0.0, high=1.0, doc="How much items with many users are held back in that."
+    )
+    constant: float = setting(
+        0.0,
+        low=0.0,
+        high=100.0,
+        doc="Weight of a feature that all items have: what is liked whatever it says.",
+    )
+    size: float = setting(
+        0.0,
+        low=0.0,
+        high=100.0,
+        doc="Weight of how much is said of an item, ln(1 + its features), as a feature.",
+    )
+    levelling: float = setting(
+        0.0,
+        low=0.0,
+        high=1.0,
+        doc="How far new items are brought to one spread of scores over users; 0 not.",
+    )
 
 
 class ContentRidge(ContentKNN):
-    """Each user's items, and what goes with them, as a ridge regression on content: ``s_uc = x_u (I + β G) (K + λ I)^-1 k_c``.
+    """Each user's items, and what goes with them, as a ridge regression on content: ``s_uc = x_u (I
+    + β G) (K + λ I)^-1 k_c``.
 
-    With F the features of the items with interactions (with ``constant`` and ``size`` two more: 1, and the standard score of
-    ``ln(1 + n)`` for n features), ``K = F F'`` their likeness and ``k_c = F f_c`` that of an item c, warm or new;
-    ``G = N'N`` with ``N = D_u^-a X D_i^-b`` says which items go together (a and b the powers, D the counts of users and items). It is
-    the solution, for all users at once, of ``min |X (I + β G) - F W|² + λ |W|²`` in the dual: collaborative data say what a user
-    would take, content says what is like it.
+    With F the features of the items with interactions (with ``constant`` and ``size`` two more: 1,
+    and the standard score of ``ln(1 + n)`` for n features), ``K = F F'`` their likeness and ``k_c =
+    F f_c`` that of an item c, warm or new; ``G = N'N`` with ``N = D_u^-a X D_i^-b`` says which
+    items go together (a and b the powers, D the counts of users and items). It is the solution, for
+    all users at once, of ``min |X (I + β G) - F W|² + λ |W|²`` in the dual: collaborative data say
+    what a user would take, content says what is like it.
 
-    The scores of new items are divided by ``(σ_c / σ̄)^q``, with σ their standard deviation over users, σ̄ its median over items with
-    interactions, and q the ``levelling``: see `cofactor.models.content.levelling`.
+    The scores of new items are divided by ``(σ_c / σ̄)^q``, with σ their standard deviation over
+    users, σ̄ its median over items with interactions, and q the ``levelling``: see
+    `cofactor.models.content.levelling`.
 
-    One n_warm × n_warm matrix of float32 is held, as in EASE, and n_warm³ multiplications fit it; what wouldn't fit into memory is
-    refused (`bridge` needs neither). New items need no computation beyond their features.
+    One n_warm × n_warm matrix of float32 is held, as in EASE, and n_warm³ multiplications fit it;
+    what wouldn't fit into memory is refused (`bridge` needs neither). New items need no computation
+    beyond their features.
 
     Notes
-    -----
-    Saunders, Gammerman and Vovk. 1998. Ridge Regression Learning Algorithm in Dual Variables. ICML. The item-to-item smoothing
-    of the targets is ours.
-    """
+    ----- Saunders, Gammerman and Vovk. 1998. Ridge Regression Learning Algorithm in Dual Variables.
+    ICML. The item-to-item smoothing of the targets is ours."""
 
     name = "content_ridge"
     Config = ContentRidgeConfig
@@ -77,7 +115,9 @@ class ContentRidge(ContentKNN):
 
     warm: np.ndarray  # int64 [n_warm]: rows of the items with interactions
     weights: np.ndarray  # float32 [n_warm, n_warm]: (I + β G) (K + λ I)^-1
-    levels: np.ndarray  # float32 [n_items]: what scores are multiplied by; 1 for items with interactions
+    levels: (
+        np.ndarray
+    )  # float32 [n_items]: what scores are multiplied by; 1 for items with interactions
     scale: np.ndarray  # mean and deviation of ln(1 + n), and σ̄
 
     def _fit(self, data: Interactions, validation: Part | None, run: Run) -> None:
@@ -88,7 +128,11 @@ class ContentRidge(ContentKNN):
 
         self.warm = np.flatnonzero(data.item_counts)
         n = len(self.warm)
-        memory.require(10 * n**2, what=f"ContentRidge's {n:,} × {n:,} matrices", cure="use bridge, whose memory grows with the items")
+        memory.require(
+            10 * n**2,
+            what=f"ContentRidge's {n:,} × {n:,} matrices",
+            cure="use bridge, whose memory grows with the items",
+        )
         self.spec, matrix = read_features(data, self.config, run)
         said = np.log1p(np.diff(matrix.indptr)[self.warm])
         self.scale = np.array([said.mean(), max(float(said.std()), 1e-6), 0.0])
@@ -100,14 +144,23 @@ class ContentRidge(ContentKNN):
             dual = gram_lower(*by_feature, *by_item, run.n_threads)
             np.einsum("ii->i", dual)[...] += np.float32(self.config.ridge)
             if invert_lower(dual, run.n_threads) >= 0:
-                raise TrainingError("ContentRidge's matrix isn't positive definite in float32; raise ridge.")
+                raise TrainingError(
+                    "ContentRidge's matrix isn't positive definite in float32; raise ridge."
+                )
             mirror_lower(dual, run.n_threads)
             task.advance(80)
             if self.config.neighbours:
-                x = sparse.csr_matrix((np.ones(len(data), np.float32), data.item_rows, data.indptr), shape=(data.n_users, data.n_items))
+                x = sparse.csr_matrix(
+                    (np.ones(len(data), np.float32), data.item_rows, data.indptr),
+                    shape=(data.n_users, data.n_items),
+                )
                 users = np.maximum(data.user_counts, 1) ** -self.config.user_power
                 items = data.item_counts[self.warm] ** -self.config.item_power
-                scaled = (sparse.diags(users.astype(np.float32)) @ x[:, self.warm] @ sparse.diags(items.astype(np.float32))).tocsr()
+                scaled = (
+                    sparse.diags(users.astype(np.float32))
+                    @ x[:, self.warm]
+                    @ sparse.diags(items.astype(np.float32))
+                ).tocsr()
                 together, back = np.float32(self.config.neighbours) * scaled.T.tocsr(), scaled
                 # In blocks of columns, so that the users' part never stands in memory whole.
                 for low in range(0, n, 2048):
@@ -124,11 +177,17 @@ class ContentRidge(ContentKNN):
         from scipy import sparse
 
         size = (np.log1p(np.diff(matrix.indptr)) - self.scale[0]) / self.scale[1]
-        more = np.stack([np.full(matrix.shape[0], self.config.constant), self.config.size * size], 1)
-        return sparse.hstack([matrix, sparse.csr_matrix(more, dtype=np.float32)], format="csr", dtype=np.float32)
+        more = np.stack(
+            [np.full(matrix.shape[0], self.config.constant), self.config.size * size], 1
+        )
+        return sparse.hstack(
+            [matrix, sparse.csr_matrix(more, dtype=np.float32)], format="csr", dtype=np.float32
+        )
 
     def _level(self, data: Interactions, matrix: Any) -> None:
-        """Measure the spreads of all items' scores over users, and set the levels of those without interactions."""
+        """Measure the spreads of all items' scores over users, and set the levels of those
+        without interactions.
+        """
         spreads = self._spreads_over(matrix, data)
         self.scale[2] = float(np.median(spreads[self.warm]))
         cold = cold_rows(data)
@@ -138,28 +197,40 @@ class ContentRidge(ContentKNN):
         """The standard deviation of items' scores over users, float64 [n]."""
         if "sketch" not in self._cache:
             self._cache["sketch"] = self._sketch(data)
-        return np.linalg.norm(self._inputs(matrix) @ self._cache["sketch"], axis=1).astype(np.float64)
+        return np.linalg.norm(self._inputs(matrix) @ self._cache["sketch"], axis=1).astype(
+            np.float64
+        )
 
     def _sketch(self, data: Interactions) -> np.ndarray:
-        """What all users want of each feature, mixed at random, so that ``|f'P|`` is the spread of an item's scores: [width + 2, r].
+        """What all users want of each feature, mixed at random, so that ``|f'P|`` is the spread of
+        an item's scores: [width + 2, r].
 
-        With S the scores of all users, G [n_users, r] normal and its columns centred, ``|s_c' G|² / (r n)`` has the mean Var(s_c);
-        with r = 256 its root is within 5 % mostly. The draw is always the same, so that it needn't be kept.
-        """
+        With S the scores of all users, G [n_users, r] normal and its columns centred, ``|s_c' G|² /
+        (r n)`` has the mean Var(s_c); with r = 256 its root is within 5 % mostly. The draw is
+        always the same, so that it needn't be kept."""
         from scipy import sparse
 
         known = data.user_counts > 0
-        drawn = rng.generator(0, self.name, "sketch").standard_normal((data.n_users, _SKETCH), dtype=np.float32)
+        drawn = rng.generator(0, self.name, "sketch").standard_normal(
+            (data.n_users, _SKETCH), dtype=np.float32
+        )
         drawn[~known] = 0
         drawn[known] -= drawn[known].mean(axis=0)
-        x = sparse.csr_matrix((np.ones(len(data), np.float32), data.item_rows, data.indptr), shape=(data.n_users, data.n_items))
+        x = sparse.csr_matrix(
+            (np.ones(len(data), np.float32), data.item_rows, data.indptr),
+            shape=(data.n_users, data.n_items),
+        )
         mixed = self.weights.T @ np.asarray(x[:, self.warm].T @ drawn)
-        return np.asarray(self._mine @ mixed, np.float32) / np.float32(np.sqrt(_SKETCH * known.sum()))
+        return np.asarray(self._mine @ mixed, np.float32) / np.float32(
+            np.sqrt(_SKETCH * known.sum())
+        )
 
     def _extend(self, data: Interactions, matrix: Any, first: int) -> None:
         new = np.ones(matrix.shape[0], np.float32)
         if self.config.levelling:
-            new = levels(self._spreads_over(matrix, self.data), float(self.scale[2]), self.config.levelling)
+            new = levels(
+                self._spreads_over(matrix, self.data), float(self.scale[2]), self.config.levelling
+            )
         self.levels = np.concatenate((self.levels, new))
 
     @property
@@ -170,11 +241,16 @@ class ContentRidge(ContentKNN):
         return self._cache["mine"]
 
     def _past(self, histories: Histories) -> Any:
-        """Histories over the warm items, CSR [B, n_warm]; items without training data have nothing to say here."""
+        """Histories over the warm items, CSR [B, n_warm]; items without training data have
+        nothing to say here.
+        """
         from scipy import sparse
 
         indptr, past, _ = histories.csr
-        whole = sparse.csr_matrix((np.ones(len(past), np.float32), past, indptr), shape=(len(histories), histories.n_items))
+        whole = sparse.csr_matrix(
+            (np.ones(len(past), np.float32), past, indptr),
+            shape=(len(histories), histories.n_items),
+        )
         return whole[:, self.warm]
 
     def _wanted(self, past: Any) -> np.ndarray:
@@ -193,7 +269,9 @@ class ContentRidge(ContentKNN):
 
     def _explain(self, audience: Audience, item_row: int) -> tuple[np.ndarray, np.ndarray, float]:
         _, past = audience.seen
-        like = self.levels[item_row] * np.asarray(self._mine.T @ self._inputs(self.features[item_row]).toarray()[0])
+        like = self.levels[item_row] * np.asarray(
+            self._mine.T @ self._inputs(self.features[item_row]).toarray()[0]
+        )
         place = np.full(self.data.n_items, -1)
         place[self.warm] = np.arange(len(self.warm))
         at = place[past]
@@ -217,4 +295,8 @@ class ContentRidge(ContentKNN):
 
 
 def _csr(matrix: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    return matrix.indptr.astype(np.int64), matrix.indices.astype(np.int32), matrix.data.astype(np.float32)
+    return (
+        matrix.indptr.astype(np.int64),
+        matrix.indices.astype(np.int32),
+        matrix.data.astype(np.float32),
+    )

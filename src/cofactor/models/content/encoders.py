@@ -1,8 +1,9 @@
-"""Text encoders: texts in, a float32 matrix out; their vectors travel as a column of the catalogue, which every model with content reads.
+"""Text encoders: texts in, a float32 matrix out; their vectors travel as a column of the catalogue,
+which every model with content reads.
 
-An encoder is anything that can be called with a list of texts and gives one row for each. `TfidfSVD` and `SentenceTransformer` are
-two; a function of your own is another; and a matrix that is there already goes into `with_vectors` as it is.
-"""
+An encoder is anything that can be called with a list of texts and gives one row for each.
+`TfidfSVD` and `SentenceTransformer` are two; a function of your own is another; and a matrix that
+is there already goes into `with_vectors` as it is."""
 
 from __future__ import annotations
 
@@ -29,7 +30,8 @@ Encoder = Callable[[Sequence[str]], np.ndarray]
 
 
 class TfidfSVD:
-    """TF-IDF of words, brought to its main directions: ``Z = F V`` with V the right singular vectors of the texts learnt from.
+    """TF-IDF of words, brought to its main directions: ``Z = F V`` with V the right singular
+    vectors of the texts learnt from.
 
     Parameters
     ----------
@@ -42,15 +44,23 @@ class TfidfSVD:
     """
 
     def __init__(self, texts: Sequence[str], length: int = 128, seed: int = 0) -> None:
-        self.spec = FeatureSpec.fit(Catalogue(pa.table({"text": pa.array(list(texts), pa.string())})), text=("text",))
+        self.spec = FeatureSpec.fit(
+            Catalogue(pa.table({"text": pa.array(list(texts), pa.string())})), text=("text",)
+        )
         if self.spec.width == 0:
-            raise ArgumentError("the texts hold no word that some of them share and others lack; there is nothing to learn.")
+            raise ArgumentError(
+                "the texts hold no word that some of them share and others lack; there is nothing"
+                " to learn."
+            )
         features = self.spec.transform(pa.table({"text": pa.array(list(texts), pa.string())}))
         self.directions = main_directions(features, length, rng.generator(seed, "tfidf", "svd"))
 
     def __call__(self, texts: Sequence[str]) -> np.ndarray:
         """Return float32 [n_texts, length]."""
-        return np.asarray(self.spec.transform(pa.table({"text": pa.array(list(texts), pa.string())})) @ self.directions)
+        return np.asarray(
+            self.spec.transform(pa.table({"text": pa.array(list(texts), pa.string())}))
+            @ self.directions
+        )
 
 
 class SentenceTransformer:
@@ -66,27 +76,43 @@ class SentenceTransformer:
         ``"cpu"``, ``"cuda"`` ...
     """
 
-    def __init__(self, folder: str | os.PathLike[str], batch_size: int = 64, device: str = "cpu") -> None:
+    def __init__(
+        self, folder: str | os.PathLike[str], batch_size: int = 64, device: str = "cpu"
+    ) -> None:
         if not Path(folder).is_dir():
-            raise ArgumentError(f"there is no folder {os.fspath(folder)!r}; a sentence-transformer is loaded from a local folder alone.")
-        package = require("sentence_transformers", extra="text", purpose="encoding text with a sentence-transformer")
-        self.model: Any = package.SentenceTransformer(os.fspath(folder), device=device, local_files_only=True)
+            raise ArgumentError(
+                f"there is no folder {os.fspath(folder)!r}; a sentence-transformer is loaded from a"
+                " local folder alone."
+            )
+        package = require(
+            "sentence_transformers",
+            extra="text",
+            purpose="encoding text with a sentence-transformer",
+        )
+        self.model: Any = package.SentenceTransformer(
+            os.fspath(folder), device=device, local_files_only=True
+        )
         self.batch_size = batch_size
 
     def __call__(self, texts: Sequence[str]) -> np.ndarray:
         """Return float32 [n_texts, length]."""
-        return np.asarray(self.model.encode(list(texts), batch_size=self.batch_size, show_progress_bar=False), np.float32)
+        return np.asarray(
+            self.model.encode(list(texts), batch_size=self.batch_size, show_progress_bar=False),
+            np.float32,
+        )
 
 
 class Cached:
-    """An encoder that remembers: each text is encoded once, by its content, in memory and, if a folder is given, on disk.
+    """An encoder that remembers: each text is encoded once, by its content, in memory and, if a
+    folder is given, on disk.
 
     Parameters
     ----------
     encoder
         What encodes.
     folder
-        Where vectors are kept between sessions, one file a text; None keeps them in memory alone. Use one folder for one encoder.
+        Where vectors are kept between sessions, one file a text; None keeps them in memory alone.
+        Use one folder for one encoder.
     """
 
     def __init__(self, encoder: Encoder, folder: str | os.PathLike[str] | None = None) -> None:
@@ -106,10 +132,16 @@ class Cached:
                     partial = self.folder / f".{key}-{os.getpid()}.npy"
                     np.save(partial, vector, allow_pickle=False)
                     os.replace(partial, self.folder / f"{key}.npy")
-        return np.stack([self._known[key] for key in keys]) if keys else np.zeros((0, 0), np.float32)
+        return (
+            np.stack([self._known[key] for key in keys]) if keys else np.zeros((0, 0), np.float32)
+        )
 
     def _found(self, key: str) -> np.ndarray | None:
-        if key not in self._known and self.folder is not None and (self.folder / f"{key}.npy").is_file():
+        if (
+            key not in self._known
+            and self.folder is not None
+            and (self.folder / f"{key}.npy").is_file()
+        ):
             self._known[key] = np.load(self.folder / f"{key}.npy", allow_pickle=False)
         return self._known.get(key)
 
@@ -124,12 +156,22 @@ def encoded(texts: Sequence[str], encoder: Encoder) -> np.ndarray:
     """
     made = np.asarray(encoder(texts), np.float32)
     if made.ndim != 2 or len(made) != len(texts) or not np.isfinite(made).all():
-        raise ArgumentError(f"an encoder must give a finite matrix with a row for each of the {len(texts)} texts, not shape {made.shape}.")
+        raise ArgumentError(
+            f"an encoder must give a finite matrix with a row for each of the {len(texts)} texts,"
+            f" not shape {made.shape}."
+        )
     return made
 
 
-def with_vectors(data: Interactions, encoder: Encoder | np.ndarray, *, text: Sequence[str] = (), name: str = "vector") -> Interactions:
-    """Return the data with encoded text as one more column of the catalogue; name it in a model's ``features``.
+def with_vectors(
+    data: Interactions,
+    encoder: Encoder | np.ndarray,
+    *,
+    text: Sequence[str] = (),
+    name: str = "vector",
+) -> Interactions:
+    """Return the data with encoded text as one more column of the catalogue; name it in a model's
+    ``features``.
 
     Parameters
     ----------
@@ -140,7 +182,8 @@ def with_vectors(data: Interactions, encoder: Encoder | np.ndarray, *, text: Seq
     text
         The columns that are encoded, joined by spaces; not needed for vectors that are there.
     name
-        Of the new column. New items for `add_items` need it too: a list of numbers of the same length.
+        Of the new column. New items for `add_items` need it too: a list of numbers of the same
+        length.
     """
     if callable(encoder):
         if not text:
@@ -149,6 +192,13 @@ def with_vectors(data: Interactions, encoder: Encoder | np.ndarray, *, text: Seq
     else:
         matrix = np.asarray(encoder, np.float32)
     if matrix.ndim != 2 or len(matrix) != data.n_items or not np.isfinite(matrix).all():
-        raise ArgumentError(f"vectors must be a finite matrix of {data.n_items} items, not of shape {matrix.shape}.")
+        raise ArgumentError(
+            f"vectors must be a finite matrix of {data.n_items} items, not of shape {matrix.shape}."
+        )
     column = pa.FixedSizeListArray.from_arrays(pa.array(matrix.ravel()), matrix.shape[1])
-    return replace(data, catalogue=Catalogue(data.catalogue.table.append_column(name, column), data.catalogue.title_column))
+    return replace(
+        data,
+        catalogue=Catalogue(
+            data.catalogue.table.append_column(name, column), data.catalogue.title_column
+        ),
+    )

@@ -1,4 +1,6 @@
-"""FeatureIALS: implicit ALS whose item vectors (and user vectors) have a linear prior from features."""
+"""FeatureIALS: implicit ALS whose item vectors (and user vectors) have a linear prior from
+features.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,14 @@ from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.models.base import Audience, Recommender, States
 from cofactor.models.content import check as checking
-from cofactor.models.content.base import COMPARISON, SPEC_ARRAYS, ContentConfig, ContentFeatures, cold_rows, read_features
+from cofactor.models.content.base import (
+    COMPARISON,
+    SPEC_ARRAYS,
+    ContentConfig,
+    ContentFeatures,
+    cold_rows,
+    read_features,
+)
 from cofactor.models.content.check import CHECK, Check
 from cofactor.models.content.levelling import covariance_of, levels, spreads_of_vectors
 from cofactor.models.content.ridge import sparse_ridge
@@ -26,11 +35,14 @@ from cofactor.models.traits import ArraySpec, Traits
 if TYPE_CHECKING:
     from cofactor.data.split import Part
 
-# A prior enters the row's system as one more interaction, with the vector t·p and the weight r / t: it adds r p to the right side
-# and only r t p p' to the left. t is small enough for the latter to vanish, and large enough for float32.
+# A prior enters the row's system as one more interaction, with the vector t·p and the weight r / t:
+# it adds r p to the right side and only r t p p' to the left. t is small enough for the latter to
+# vanish, and large enough for float32.
 _T = 1e-3
 USER_ARRAYS = {
-    "user_" + name: ArraySpec(spec.dtype, tuple(a if a.isdecimal() else "user_" + a for a in spec.axes), optional=True)
+    "user_" + name: ArraySpec(
+        spec.dtype, tuple(a if a.isdecimal() else "user_" + a for a in spec.axes), optional=True
+    )
     for name, spec in SPEC_ARRAYS.items()
 }
 
@@ -38,32 +50,59 @@ USER_ARRAYS = {
 class FeatureIALSConfig(IALSConfig, ContentConfig):
     """Settings of `FeatureIALS`: those of iALS and of the content."""
 
-    ridge: float = setting(10.0, above=0.0, doc="λ of the regression of vectors on features, beside the items' mean weight.")
-    half_at: float | None = setting(
-        20.0, above=0.0, doc="Interactions of an item at which its prior is halved, c in c / (c + n); None keeps it whole for all."
+    ridge: float = setting(
+        10.0,
+        above=0.0,
+        doc="λ of the regression of vectors on features, beside the items' mean weight.",
     )
-    user_text: tuple[str, ...] = setting((), doc="Columns of the profiles read as text; users have no prior unless columns are named.")
-    user_features: tuple[str, ...] = setting((), doc="Columns of the profiles read as categories, lists, numbers or dates.")
-    levelling: float = setting(0.0, low=0.0, high=1.0, doc="How far new items are brought to one spread of scores over users; 0 not.")
-    fair: bool = setting(True, doc="Whether content vectors are scaled so that new items take their fair share of the lists.")
+    half_at: float | None = setting(
+        20.0,
+        above=0.0,
+        doc=(
+            "Interactions of an item at which its prior is halved, c in c / (c + n); None keeps it"
+            " whole for all."
+        ),
+    )
+    user_text: tuple[str, ...] = setting(
+        (),
+        doc="Columns of the profiles read as text; users have no prior unless columns are named.",
+    )
+    user_features: tuple[str, ...] = setting(
+        (), doc="Columns of the profiles read as categories, lists, numbers or dates."
+    )
+    levelling: float = setting(
+        0.0,
+        low=0.0,
+        high=1.0,
+        doc="How far new items are brought to one spread of scores over users; 0 not.",
+    )
+    fair: bool = setting(
+        True,
+        doc=(
+            "Whether content vectors are scaled so that new items take their fair share of the"
+            " lists."
+        ),
+    )
 
 
 class FeatureIALS(ContentFeatures, IALS):
     """Implicit ALS in which vectors are pulled to what their features say instead of to zero.
 
-    It minimises iALS's loss with ``reg_i |y_i - t_i W' f_i|²`` in place of ``reg_i |y_i|²``, where ``t_i = c / (c + n_i)`` lets the n_i
-    interactions of an item speak for themselves (c is ``half_at``; None: t = 1), and ``reg_u |x_u - V' g_u|²`` for users with profiles,
-    plus ``λ r̄ |W|²``, with an item's part of the loss weighed as in iALS (``popularity_power``), by turns:
+    It minimises iALS's loss with ``reg_i |y_i - t_i W' f_i|²`` in place of ``reg_i |y_i|²``, where
+    ``t_i = c / (c + n_i)`` lets the n_i interactions of an item speak for themselves (c is
+    ``half_at``; None: t = 1), and ``reg_u |x_u - V' g_u|²`` for users with profiles, plus ``λ r̄
+    |W|²``, with an item's part of the loss weighed as in iALS (``popularity_power``), by turns:
     users given items, W given y (a ridge regression), items given users and W. An item without
-    interactions has the vector ``s W' f_i``, in closed form; s is chosen so that held-out warm items would take their fair share of
-    people's top 10 (see `cofactor.models.content.check`), on W as it is fitted without them. With ``levelling`` q, it is divided by
-    ``(σ_i / σ̄)^q`` too, where σ is the spread of its scores over the trained users and σ̄ the median of those with interactions.
+    interactions has the vector ``s W' f_i``, in closed form; s is chosen so that held-out warm
+    items would take their fair share of people's top 10 (see `cofactor.models.content.check`), on W
+    as it is fitted without them. With ``levelling`` q, it is divided by ``(σ_i / σ̄)^q`` too, where
+    σ is the spread of its scores over the trained users and σ̄ the median of those with
+    interactions.
 
     Notes
-    -----
-    The training ends with W, then one exact solve of all users. The prior of a row enters the solver as one more interaction.
-    Source: Agarwal and Chen. 2009. Regression-based Latent Factor Models. KDD, with point estimates; for iALS see `IALS`.
-    """
+    ----- The training ends with W, then one exact solve of all users. The prior of a row enters the
+    solver as one more interaction. Source: Agarwal and Chen. 2009. Regression-based Latent Factor
+    Models. KDD, with point estimates; for iALS see `IALS`."""
 
     name = "feature_ials"
     Config = FeatureIALSConfig  # type: ignore[assignment]
@@ -99,27 +138,49 @@ class FeatureIALS(ContentFeatures, IALS):
         warm = data.item_counts > 0
         self._known = np.flatnonzero(warm)
         self._n_known = len(self._known)
-        user_ridge, item_ridge = self._ridge(data.indptr, self._n_known), self._ridge(item_indptr, data.n_users)
+        user_ridge, item_ridge = (
+            self._ridge(data.indptr, self._n_known),
+            self._ridge(item_indptr, data.n_users),
+        )
         shares = self._shares = self._item_shares(data)
         # An item's own problem, divided by its c.
         solved_ridge = item_ridge if shares is None else item_ridge / shares
-        x, y = (self._start(run, side, count) for side, count in (("users", data.n_users), ("items", data.n_items)))
+        x, y = (
+            self._start(run, side, count)
+            for side, count in (("users", data.n_users), ("items", data.n_items))
+        )
         y[~warm] = 0
-        of_users = (data.indptr, data.item_rows, weights if shares is None else weights * shares[data.item_rows])
+        of_users = (
+            data.indptr,
+            data.item_rows,
+            weights if shares is None else weights * shares[data.item_rows],
+        )
         of_items = (item_indptr, user_rows, np.ascontiguousarray(weights[positions]))
         self.map, self.user_map = np.zeros((matrix.shape[1], config.factors), np.float32), None
         c = config.half_at
-        trust = np.ones(data.n_items, np.float32) if c is None else (c / (c + data.item_counts)).astype(np.float32)
+        trust = (
+            np.ones(data.n_items, np.float32)
+            if c is None
+            else (c / (c + data.item_counts)).astype(np.float32)
+        )
         with run.progress.task("FeatureIALS", config.epochs) as task:
             for epoch in range(config.epochs):
-                how = (config.solver, 1 if epoch < config.warmup else config.cg_steps, config.block_size)
+                how = (
+                    config.solver,
+                    1 if epoch < config.warmup else config.cg_steps,
+                    config.block_size,
+                )
                 user_prior = None
                 if profiles is not None and epoch:
-                    user_prior = profiles @ self._regressed(profiles, x, user_ridge, data.user_counts > 0)
+                    user_prior = profiles @ self._regressed(
+                        profiles, x, user_ridge, data.user_counts > 0
+                    )
                 _half(ials, of_users, y, x, user_prior, alpha0, user_ridge, how, shares)
                 prior = None
                 if epoch:
-                    prior = trust[:, None] * np.asarray(matrix @ self._regressed(matrix, y, item_ridge, warm), np.float32)
+                    prior = trust[:, None] * np.asarray(
+                        matrix @ self._regressed(matrix, y, item_ridge, warm), np.float32
+                    )
                 _half(ials, of_items, x, y, prior, alpha0, solved_ridge, how)
                 y[~warm] = 0
                 task.advance()
@@ -133,7 +194,10 @@ class FeatureIALS(ContentFeatures, IALS):
                 self.user_map = self._regressed(profiles, x, user_ridge, data.user_counts > 0)
             self.item_factors, self.user_factors = y, x
             whole = Histories(data.indptr, data.item_rows, data.values, None, data.n_items)
-            self.user_factors = self._solved(whole, None if profiles is None else np.asarray(profiles @ self.user_map, np.float32))
+            self.user_factors = self._solved(
+                whole,
+                None if profiles is None else np.asarray(profiles @ self.user_map, np.float32),
+            )
         self._check(data, matrix, item_ridge, run)
         self._put(matrix, cold_rows(data))
         self._keep_features(matrix)
@@ -154,17 +218,26 @@ class FeatureIALS(ContentFeatures, IALS):
         if not (self.config.user_text or self.config.user_features):
             return None, None
         spec = FeatureSpec.fit(
-            data.profiles, text=self.config.user_text, features=self.config.user_features, rows=np.flatnonzero(data.user_counts)
+            data.profiles,
+            text=self.config.user_text,
+            features=self.config.user_features,
+            rows=np.flatnonzero(data.user_counts),
         )
         for note in spec.notes:
             run.progress.say(f"profiles: {note}")
         return spec, spec.transform(data.profiles)
 
-    def _regressed(self, matrix: Any, vectors: np.ndarray, ridge: np.ndarray, known: np.ndarray) -> np.ndarray:
-        """W, float32 [width, factors]: the regression of vectors on features, each row by its weight in the loss."""
+    def _regressed(
+        self, matrix: Any, vectors: np.ndarray, ridge: np.ndarray, known: np.ndarray
+    ) -> np.ndarray:
+        """W, float32 [width, factors]: the regression of vectors on features, each row by its
+        weight in the loss.
+        """
         rows = np.flatnonzero(known)
         weights = ridge[rows] / max(float(ridge[rows].mean()), 1e-12) if ridge[rows].any() else None
-        return sparse_ridge(matrix[rows], vectors[rows], self.config.ridge, weights, tolerance=1e-2, steps=25)
+        return sparse_ridge(
+            matrix[rows], vectors[rows], self.config.ridge, weights, tolerance=1e-2, steps=25
+        )
 
     def _check(self, data: Interactions, matrix: Any, ridge: np.ndarray, run: Run) -> None:
         """How good W is on warm items held out from it, and the scale for new ones."""
@@ -176,17 +249,34 @@ class FeatureIALS(ContentFeatures, IALS):
         known[rest] = True
         found = self.item_factors[held]
         if len(rest):
-            found = self._levelled(np.asarray(matrix[held] @ self._regressed(matrix, self.item_factors, ridge, known), np.float32))
+            found = self._levelled(
+                np.asarray(
+                    matrix[held] @ self._regressed(matrix, self.item_factors, ridge, known),
+                    np.float32,
+                )
+            )
         x = self.user_factors[users]
         content, trained = x @ found.T, x @ self.item_factors[held].T
-        scale, mine, wanted = checking.fair_scale(x @ self.item_factors[rest].T, trained, content) if self.config.fair else (1.0, 0.0, 0.0)
+        scale, mine, wanted = (
+            checking.fair_scale(x @ self.item_factors[rest].T, trained, content)
+            if self.config.fair
+            else (1.0, 0.0, 0.0)
+        )
         self.check = Check(
-            checking.cosine(found, self.item_factors[held]), checking.auc(content, data, users, held),
-            checking.auc(trained, data, users, held), mine, wanted, scale, self.config.ridge, len(held),
-        )  # fmt: skip
+            checking.cosine(found, self.item_factors[held]),
+            checking.auc(content, data, users, held),
+            checking.auc(trained, data, users, held),
+            mine,
+            wanted,
+            scale,
+            self.config.ridge,
+            len(held),
+        )
 
     def _levelled(self, vectors: np.ndarray) -> np.ndarray:
-        """Content vectors [n, factors], each divided by its spread over the trained users to the power of `levelling`."""
+        """Content vectors [n, factors], each divided by its spread over the trained users to the
+        power of `levelling`.
+        """
         return vectors * self._levels_of(vectors)[:, None] if self.config.levelling else vectors
 
     def _levels_of(self, vectors: np.ndarray) -> np.ndarray:
@@ -194,7 +284,10 @@ class FeatureIALS(ContentFeatures, IALS):
         if "covariance" not in self._cache:
             known = self.item_factors[self._known]
             covariance = covariance_of(self.user_factors)
-            self._cache["covariance"] = covariance, float(np.median(spreads_of_vectors(known, covariance)))
+            self._cache["covariance"] = (
+                covariance,
+                float(np.median(spreads_of_vectors(known, covariance))),
+            )
         covariance, typical = self._cache["covariance"]
         return levels(spreads_of_vectors(vectors, covariance), typical, self.config.levelling)
 
@@ -206,7 +299,9 @@ class FeatureIALS(ContentFeatures, IALS):
         self.item_factors[rows] = self._content_vectors(matrix[rows])
 
     def _extend(self, data: Interactions, matrix: Any, first: int) -> None:
-        self.item_factors = np.ascontiguousarray(np.concatenate((self.item_factors, self._content_vectors(matrix))))
+        self.item_factors = np.ascontiguousarray(
+            np.concatenate((self.item_factors, self._content_vectors(matrix)))
+        )
         self._shares = self._item_shares(data)
 
     # Users: trained, folded in, known by a profile.
@@ -217,8 +312,13 @@ class FeatureIALS(ContentFeatures, IALS):
     def _fold_in_profiles(self, histories: Histories, profiles: Any) -> States:
         """Solve with the prior that profiles (an Arrow table, a line a user) give."""
         if self.user_spec is None or self.user_map is None:
-            raise ArgumentError("this model was fitted without profiles; name their columns in user_features or user_text.")
-        return self._solved(histories, np.asarray(self.user_spec.transform(profiles) @ self.user_map, np.float32))
+            raise ArgumentError(
+                "this model was fitted without profiles; name their columns in user_features or"
+                " user_text."
+            )
+        return self._solved(
+            histories, np.asarray(self.user_spec.transform(profiles) @ self.user_map, np.float32)
+        )
 
     def _solved(self, histories: Histories, prior: np.ndarray | None) -> np.ndarray:
         """The exact solution of each user's system with the items fixed."""
@@ -230,11 +330,25 @@ class FeatureIALS(ContentFeatures, IALS):
             weights *= self._shares[item_rows]
         fixed = self.item_factors
         if prior is not None:
-            indptr, item_rows, weights, fixed = _with_prior(indptr, item_rows, weights, fixed, prior, ridge)
+            indptr, item_rows, weights, fixed = _with_prior(
+                indptr, item_rows, weights, fixed, prior, ridge
+            )
         solved = np.empty((len(histories), self.config.factors), np.float32)
-        failed = solve_direct(indptr, item_rows, weights, fixed, self._diagonal, ridge, np.arange(len(histories)), solved)
+        failed = solve_direct(
+            indptr,
+            item_rows,
+            weights,
+            fixed,
+            self._diagonal,
+            ridge,
+            np.arange(len(histories)),
+            solved,
+        )
         if failed >= 0:
-            raise ArgumentError(f"history {failed} gives a singular system; fit the model with a higher regularization.")
+            raise ArgumentError(
+                f"history {failed} gives a singular system; fit the model with a higher"
+                " regularization."
+            )
         return solved
 
     def _explain(self, audience: Audience, item_row: int) -> tuple[np.ndarray, np.ndarray, float]:
@@ -243,49 +357,82 @@ class FeatureIALS(ContentFeatures, IALS):
         if not past.size:
             return past, np.zeros(0), float(self._popularity[item_row])
         y = self.item_factors[past].astype(np.float64)
-        w = self._confidence(np.ones(len(past), np.float32) if audience.values is None else audience.values).astype(np.float64)
+        w = self._confidence(
+            np.ones(len(past), np.float32) if audience.values is None else audience.values
+        ).astype(np.float64)
         if self._shares is not None:
             w *= self._shares[past]
         ridge = float(self._ridge(np.array([0, len(past)]), self._n_known)[0])
         target = self.item_factors[item_row].astype(np.float64)
         system = np.diag(self._diagonal.astype(np.float64) + ridge) + (y.T * w) @ y
         added = w * (y @ np.linalg.solve(system, target))
-        rest = float(np.asarray(audience.states)[0] @ target - added.sum()) if self.user_map is not None else 0.0
+        rest = (
+            float(np.asarray(audience.states)[0] @ target - added.sum())
+            if self.user_map is not None
+            else 0.0
+        )
         return past, added, rest
 
-    def _explain_rows(self, audience: Audience, item_rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _explain_rows(
+        self, audience: Audience, item_rows: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         return Recommender._explain_rows(self, audience, item_rows)
 
     def _feature_weights(self, audience: Audience, item_row: int) -> np.ndarray | None:
         slope = self.check.scale * (self.map @ np.asarray(audience.states)[0])
         if not self.config.levelling:
             return slope
-        return slope * self._levels_of(np.asarray(self.features[item_row] @ self.map, np.float32))[0]
+        return (
+            slope * self._levels_of(np.asarray(self.features[item_row] @ self.map, np.float32))[0]
+        )
 
     def _state(self) -> dict[str, np.ndarray]:
         own = {
-            "user_factors": self.user_factors, "item_factors": self.item_factors, "map": self.map, "diagonal": self._diagonal,
-            "alpha0": self.alpha0, "check": self.check.array(),
-        }  # fmt: skip
+            "user_factors": self.user_factors,
+            "item_factors": self.item_factors,
+            "map": self.map,
+            "diagonal": self._diagonal,
+            "alpha0": self.alpha0,
+            "check": self.check.array(),
+        }
         if self.user_spec is not None and self.user_map is not None:
-            own |= {"user_map": self.user_map, **{"user_" + n: a for n, a in self.user_spec.arrays().items()}}
+            own |= {
+                "user_map": self.user_map,
+                **{"user_" + n: a for n, a in self.user_spec.arrays().items()},
+            }
         return {**self.spec.arrays(), **own}
 
     def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
         self._restore_spec(arrays)
-        self.user_factors, self.item_factors, self.map = arrays["user_factors"], arrays["item_factors"], arrays["map"]
+        self.user_factors, self.item_factors, self.map = (
+            arrays["user_factors"],
+            arrays["item_factors"],
+            arrays["map"],
+        )
         self.alpha0 = arrays["alpha0"]
         self._diagonal, self.check = arrays["diagonal"], Check.of_array(arrays["check"])
-        self._known, self._shares = np.flatnonzero(self.data.item_counts), self._item_shares(self.data)
+        self._known, self._shares = (
+            np.flatnonzero(self.data.item_counts),
+            self._item_shares(self.data),
+        )
         self.user_map, self._n_known = arrays.get("user_map"), len(self._known)
-        theirs = {n.removeprefix("user_"): a for n, a in arrays.items() if n.startswith("user_spec")}
+        theirs = {
+            n.removeprefix("user_"): a for n, a in arrays.items() if n.startswith("user_spec")
+        }
         self.user_spec = FeatureSpec.from_arrays(theirs) if theirs else None
 
 
 def _half(
-    ials: Any, matrix: Any, fixed: np.ndarray, solved: np.ndarray, prior: np.ndarray | None, alpha0: float, ridge: np.ndarray, how: Any,
+    ials: Any,
+    matrix: Any,
+    fixed: np.ndarray,
+    solved: np.ndarray,
+    prior: np.ndarray | None,
+    alpha0: float,
+    ridge: np.ndarray,
+    how: Any,
     shares: np.ndarray | None = None,
-) -> None:  # fmt: skip
+) -> None:
     """Half an epoch, with each row pulled to its prior [n_rows, factors] if there is one."""
     if prior is None:
         ials.half_epoch(*matrix, fixed, solved, alpha0, ridge, *how, shares)
@@ -295,14 +442,22 @@ def _half(
     if shares is not None:
         shares = np.concatenate((shares, np.ones(len(grown[3]) - len(fixed), np.float32)))
     ials.half_epoch(*grown, solved, alpha0, ridge, *how, shares)
-    # The fixed side was turned into another basis; that of its copy is what the solved side now stands in.
+    # The fixed side was turned into another basis; that of its copy is what the solved side now
+    # stands in.
     fixed[:] = grown[3][: len(fixed)]
 
 
 def _with_prior(
-    indptr: np.ndarray, indices: np.ndarray, weights: np.ndarray, fixed: np.ndarray, prior: np.ndarray, ridge: np.ndarray
+    indptr: np.ndarray,
+    indices: np.ndarray,
+    weights: np.ndarray,
+    fixed: np.ndarray,
+    prior: np.ndarray,
+    ridge: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """The rows with one more interaction each, the last: the vector t·p_row with the weight r_row / t."""
+    """The rows with one more interaction each, the last: the vector t·p_row with the weight
+    r_row / t.
+    """
     n = len(indptr) - 1
     grown_indptr = indptr + np.arange(n + 1)
     places = grown_indptr[1:] - 1
@@ -312,4 +467,9 @@ def _with_prior(
     grown[old], heavier[old] = indices, weights
     grown[places] = len(fixed) + np.arange(n)
     heavier[places] = ridge / _T
-    return grown_indptr, grown, heavier, np.ascontiguousarray(np.concatenate((fixed, np.float32(_T) * prior)), np.float32)
+    return (
+        grown_indptr,
+        grown,
+        heavier,
+        np.ascontiguousarray(np.concatenate((fixed, np.float32(_T) * prior)), np.float32),
+    )

@@ -1,9 +1,10 @@
-"""Levelling: how widely an item's scores spread over users, and bringing new items to the spread of those with interactions.
+"""Levelling: how widely an item's scores spread over users, and bringing new items to the spread of
+those with interactions.
 
-What content says of an item is loud where much is known of it and faint where little is: a regression shrinks what it isn't sure of.
-For one user that decides which new items stand at the top, whoever the user is. Dividing each item's scores by a power of their
-spread over users lets the faint ones be heard.
-"""
+What content says of an item is loud where much is known of it and faint where little is: a
+regression shrinks what it isn't sure of. For one user that decides which new items stand at the
+top, whoever the user is. Dividing each item's scores by a power of their spread over users lets the
+faint ones be heard."""
 
 from __future__ import annotations
 
@@ -14,12 +15,14 @@ _FAINTEST = 0.05
 
 
 def levels(spreads: np.ndarray, typical: float, power: float) -> np.ndarray:
-    """Return what the scores of items are multiplied by, ``(σ_i / σ̄)^-q`` with σ_i / σ̄ at least 0.05, float32 [n].
+    """Return what the scores of items are multiplied by, ``(σ_i / σ̄)^-q`` with σ_i / σ̄ at least
+    0.05, float32 [n].
 
     Parameters
     ----------
     spreads
-        float [n]: σ_i, the standard deviation of an item's scores over users; items of spread 0 are left alone.
+        float [n]: σ_i, the standard deviation of an item's scores over users; items of spread 0 are
+        left alone.
     typical
         σ̄, the median spread of items with interactions; 0 leaves all as they are.
     power
@@ -32,13 +35,17 @@ def levels(spreads: np.ndarray, typical: float, power: float) -> np.ndarray:
 
 
 def spreads_of_vectors(vectors: np.ndarray, covariance: np.ndarray) -> np.ndarray:
-    """Return ``σ_i = sqrt(y_i' C y_i)``, the spread of ``x·y_i`` over users with covariance C [f, f], of vectors [n, f]."""
+    """Return ``σ_i = sqrt(y_i' C y_i)``, the spread of ``x·y_i`` over users with covariance C
+    [f, f], of vectors [n, f].
+    """
     squares = np.einsum("nf,nf->n", vectors @ covariance, vectors, dtype=np.float64)
     return np.sqrt(np.maximum(squares, 0))
 
 
 def covariance_of(vectors: np.ndarray) -> np.ndarray:
-    """Return the covariance of vectors [n, f], float32 [f, f]; rows of zeros, of whom nothing is known, are left out."""
+    """Return the covariance of vectors [n, f], float32 [f, f]; rows of zeros, of whom nothing is
+    known, are left out.
+    """
     known = vectors[np.any(vectors != 0, axis=1)]
     if len(known) < 2:
         return np.zeros((vectors.shape[1], vectors.shape[1]), np.float32)

@@ -1,4 +1,6 @@
-"""The module behind `TwoTower`: a row's vector is its own embedding plus what a network makes of its features."""
+"""The module behind `TwoTower`: a row's vector is its own embedding plus what a network makes of
+its features.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,8 @@ from torch.nn import functional
 
 from cofactor.models.neural.latent_factor_module import FactorTables
 
-# How a tower answers: with everything, with everything but for no gradient, or with the features alone.
+# How a tower answers: with everything, with everything but for no gradient, or with the features
+# alone.
 WHOLE, FIXED, CONTENT = "whole", "fixed", "content"
 
 
@@ -47,10 +50,12 @@ class Table(nn.Module):
 
 
 class Tower(Table):
-    """Vectors ``v_r = e_r + t_r h(f_r)``: an embedding e of the row, and a network h over its features f, by its gate t.
+    """Vectors ``v_r = e_r + t_r h(f_r)``: an embedding e of the row, and a network h over its
+    features f, by its gate t.
 
-    h is an embedding bag ``Σ_k f_rk E_k``, followed, if there are hidden layers, by ReLU and linear maps without constants: then
-    h is as its argument is scaled, and what each feature adds can be told exactly.
+    h is an embedding bag ``Σ_k f_rk E_k``, followed, if there are hidden layers, by ReLU and linear
+    maps without constants: then h is as its argument is scaled, and what each feature adds can be
+    told exactly.
 
     Parameters
     ----------
@@ -83,27 +88,44 @@ class Tower(Table):
     ) -> None:
         super().__init__(rows, sparse=sparse)
         widths = [features.shape[1], *hidden, rows.shape[1]]
-        # A linear bag begins at zero, so that the features first learn what the rows have in common; through hidden layers zero
-        # would pass no gradient.
-        first = torch.zeros(widths[:2]) if not hidden else torch.randn(widths[:2], generator=generator) * 0.1
+        # A linear bag begins at zero, so that the features first learn what the rows have in
+        # common; through hidden layers zero would pass no gradient.
+        first = (
+            torch.zeros(widths[:2])
+            if not hidden
+            else torch.randn(widths[:2], generator=generator) * 0.1
+        )
         self.bag = nn.Parameter(first)
         self.layers = nn.ParameterList(
-            torch.randn((a, b), generator=generator) * (2 / a) ** 0.5 for a, b in pairwise(widths[1:])
+            torch.randn((a, b), generator=generator) * (2 / a) ** 0.5
+            for a, b in pairwise(widths[1:])
         )
         if hidden:
             self.layers[-1].data.mul_(0.1)
         self._last: tuple[Tensor, Tensor] | None = None
-        self.register_buffer("indptr", torch.from_numpy(features.indptr.astype(np.int64)), persistent=False)
-        self.register_buffer("places", torch.from_numpy(features.indices.astype(np.int64)), persistent=False)
-        self.register_buffer("amounts", torch.from_numpy(features.data.astype(np.float32)), persistent=False)
-        self.register_buffer("gate", torch.from_numpy(np.asarray(gate, np.float32)), persistent=False)
+        self.register_buffer(
+            "indptr", torch.from_numpy(features.indptr.astype(np.int64)), persistent=False
+        )
+        self.register_buffer(
+            "places", torch.from_numpy(features.indices.astype(np.int64)), persistent=False
+        )
+        self.register_buffer(
+            "amounts", torch.from_numpy(features.data.astype(np.float32)), persistent=False
+        )
+        self.register_buffer(
+            "gate", torch.from_numpy(np.asarray(gate, np.float32)), persistent=False
+        )
 
     def content(self, rows: Tensor) -> Tensor:
         """Return the features' part of some distinct rows [n], [n, width]."""
         starts, lengths = self.indptr[rows], self.indptr[rows + 1] - self.indptr[rows]
         offsets = torch.cumsum(lengths, 0) - lengths
-        at = torch.repeat_interleave(starts - offsets, lengths) + torch.arange(int(lengths.sum()), device=rows.device)
-        made = functional.embedding_bag(self.places[at], self.bag, offsets, mode="sum", per_sample_weights=self.amounts[at])
+        at = torch.repeat_interleave(starts - offsets, lengths) + torch.arange(
+            int(lengths.sum()), device=rows.device
+        )
+        made = functional.embedding_bag(
+            self.places[at], self.bag, offsets, mode="sum", per_sample_weights=self.amounts[at]
+        )
         for layer in self.layers:
             made = functional.relu(made) @ layer
         return made
@@ -120,14 +142,22 @@ class Tower(Table):
             self.penalised = content
             return content
         own = self.own(rows)
-        # What pulls vectors to zero pulls the row's own part alone, so that with little data a row is what its features say.
+        # What pulls vectors to zero pulls the row's own part alone, so that with little data a row
+        # is what its features say.
         self.penalised = own
         return own + self.gate[rows.long()][..., None] * content
 
     def _looked_up(self, rows: Tensor) -> Tensor:
-        """The content of rows of any shape; each distinct row is computed once, and rows asked twice in a step not again."""
+        """The content of rows of any shape; each distinct row is computed once, and rows asked
+        twice in a step not again.
+        """
         grad = torch.is_grad_enabled()
-        if grad and self._last is not None and self._last[0].shape == rows.shape and torch.equal(self._last[0], rows):
+        if (
+            grad
+            and self._last is not None
+            and self._last[0].shape == rows.shape
+            and torch.equal(self._last[0], rows)
+        ):
             made, self._last = self._last[1], None
             return made
         distinct, which = torch.unique(rows.long(), return_inverse=True)
@@ -138,7 +168,9 @@ class Tower(Table):
     @property
     def weight(self) -> Tensor:
         """The vectors of all rows, [n, width]."""
-        return self.own.weight + self.gate[:, None] * self.content(torch.arange(len(self.own.weight), device=self.own.weight.device))
+        return self.own.weight + self.gate[:, None] * self.content(
+            torch.arange(len(self.own.weight), device=self.own.weight.device)
+        )
 
     def maps(self) -> list[np.ndarray]:
         """Return the bag and the layers after it, each float32 [in, out]."""
@@ -158,11 +190,17 @@ class TowerTables(FactorTables):
         Those of `FactorTables`.
     """
 
-    def __init__(self, users: Tensor, items: Tensor, *, towers: dict[str, tuple[Any, ...]], **settings: Any) -> None:
+    def __init__(
+        self, users: Tensor, items: Tensor, *, towers: dict[str, tuple[Any, ...]], **settings: Any
+    ) -> None:
         super().__init__(users, items, **settings)
         for side, rows in (("users", users), ("items", items)):
             sparse = settings["sparse"]
-            made = Tower(rows, *towers[side], sparse=sparse) if side in towers else Table(rows, sparse=sparse)
+            made = (
+                Tower(rows, *towers[side], sparse=sparse)
+                if side in towers
+                else Table(rows, sparse=sparse)
+            )
             setattr(self, side, made)
 
     def answer(self, users: str, items: str) -> None:
@@ -170,7 +208,9 @@ class TowerTables(FactorTables):
         self.users.mode, self.items.mode = users, items
 
     def penalty(self, users: Tensor, items: Tensor) -> Tensor | None:
-        """Return the L2 of what the last call looked up: of towers, of the part that was to be learnt."""
+        """Return the L2 of what the last call looked up: of towers, of the part that was to be
+        learnt.
+        """
         sides: Any = (self.users, self.items)
         self._touched = tuple(side.penalised for side in sides)
         return super().penalty(users, items)

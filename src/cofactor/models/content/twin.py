@@ -1,4 +1,6 @@
-"""What features cost or bring: a model with content beside its plain twin, the same model without them, on items with interactions."""
+"""What features cost or bring: a model with content beside its plain twin, the same model
+without them, on items with interactions.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,8 @@ _USERS, _K, _BLOCK = 5000, 10, 512
 
 @dataclass(frozen=True)
 class Comparison:
-    """A model with content and its plain twin on the same users, items with interactions ranked among themselves.
+    """A model with content and its plain twin on the same users, items with interactions ranked
+    among themselves.
 
     Parameters
     ----------
@@ -45,7 +48,9 @@ class Comparison:
 
     @property
     def cost(self) -> float:
-        """The share of the twin's nDCG@10 that features cost; below 0 where they bring something."""
+        """The share of the twin's nDCG@10 that features cost; below 0 where they bring
+        something.
+        """
         return 1 - self.rich / self.plain if self.plain > 0 else 0.0
 
     @property
@@ -56,13 +61,22 @@ class Comparison:
     @property
     def sentence(self) -> str:
         """The comparison in a sentence."""
-        measured = f"nDCG@10 {self.rich:.4f} with features, {self.plain:.4f} by {self.twin} without them ({self.n_users:,} users)"
+        measured = (
+            f"nDCG@10 {self.rich:.4f} with features, {self.plain:.4f} by {self.twin} without them"
+            f" ({self.n_users:,} users)"
+        )
         if self.is_costly:
             return (
-                f"features cost {self.cost:.1%} on items that have interactions: {measured}; where new items don't matter, "
-                f"use {self.twin}, and else keep this model for them alone"
+                f"features cost {self.cost:.1%} on items that have interactions: {measured}; where"
+                f" new items don't matter, use {self.twin}, and else keep this model for them alone"
             )
-        what = f"cost {self.cost:.1%}" if self.cost >= 0.0005 else f"bring {-self.cost:.1%}" if self.cost < -0.0005 else "cost nothing"
+        what = (
+            f"cost {self.cost:.1%}"
+            if self.cost >= 0.0005
+            else f"bring {-self.cost:.1%}"
+            if self.cost < -0.0005
+            else "cost nothing"
+        )
         return f"features {what} on items that have interactions: {measured}"
 
     def array(self) -> np.ndarray:
@@ -76,7 +90,9 @@ class Comparison:
         return cls(twin, rich, plain, int(n_users), seconds)
 
 
-def compare(model: Recommender, twin: Recommender, part: Part, run: Run, *, validation: Part | None = None) -> Comparison:
+def compare(
+    model: Recommender, twin: Recommender, part: Part, run: Run, *, validation: Part | None = None
+) -> Comparison:
     """Fit the twin on the model's data, and measure both on a part.
 
     Parameters
@@ -98,19 +114,34 @@ def compare(model: Recommender, twin: Recommender, part: Part, run: Run, *, vali
         twin.fit(model.data, validation=validation, run=run)
     seconds = time.perf_counter() - began
     users = _users(part, model.data, run)
-    return Comparison(twin.name, _ndcg(model, part, users, run.n_threads), _ndcg(twin, part, users, run.n_threads), len(users), seconds)
+    return Comparison(
+        twin.name,
+        _ndcg(model, part, users, run.n_threads),
+        _ndcg(twin, part, users, run.n_threads),
+        len(users),
+        seconds,
+    )
 
 
 def warm_ndcg(model: Recommender, part: Part, n_users: int, n_threads: int = 1) -> float:
-    """Return nDCG@10 over the items with interactions, mean of (the first ``n_users``) users who have any of them held out."""
+    """Return nDCG@10 over the items with interactions, mean of (the first ``n_users``) users who
+    have any of them held out.
+    """
     warm = model.data.item_counts > 0
-    return _ndcg(model, part, np.unique(part.truth.user_rows[warm[part.truth.item_rows]])[:n_users].astype(np.int32), n_threads)
+    return _ndcg(
+        model,
+        part,
+        np.unique(part.truth.user_rows[warm[part.truth.item_rows]])[:n_users].astype(np.int32),
+        n_threads,
+    )
 
 
 def shared(config: Any, kind: type[Recommender]) -> Recommender:
     """Return a new model of another kind with the settings that both have."""
     theirs = kind.Config.defaults()
-    return kind(kind.Config(**{name: value for name, value in config.to_dict().items() if name in theirs}))
+    return kind(
+        kind.Config(**{name: value for name, value in config.to_dict().items() if name in theirs})
+    )
 
 
 def _users(part: Part, data: Interactions, run: Run) -> np.ndarray:
@@ -134,5 +165,7 @@ def _ndcg(model: Recommender, part: Part, users: np.ndarray, n_threads: int) -> 
             truth = part.truth.item_rows[part.truth.indptr[user] : part.truth.indptr[user + 1]]
             truth = truth[warm[truth]]
             hits = np.isin(best.rows[n, : best.count[n]], truth)
-            gains.append(float(discounts[: len(hits)][hits].sum() / discounts[: min(_K, len(truth))].sum()))
+            gains.append(
+                float(discounts[: len(hits)][hits].sum() / discounts[: min(_K, len(truth))].sum())
+            )
     return float(np.mean(gains)) if gains else 0.0

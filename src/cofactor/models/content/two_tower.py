@@ -1,4 +1,6 @@
-"""TwoTower: vectors from ids and content together, trained in PyTorch; its state is plain arrays, and only `fit` needs torch."""
+"""TwoTower: vectors from ids and content together, trained in PyTorch; its state is plain
+arrays, and only `fit` needs torch.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,14 @@ from cofactor.data.ids import IdMap
 from cofactor.data.interactions import Interactions
 from cofactor.models.base import Audience, Recommender, States
 from cofactor.models.content import check as checking
-from cofactor.models.content.base import COMPARISON, SPEC_ARRAYS, ContentConfig, ContentFeatures, cold_rows, read_features
+from cofactor.models.content.base import (
+    COMPARISON,
+    SPEC_ARRAYS,
+    ContentConfig,
+    ContentFeatures,
+    cold_rows,
+    read_features,
+)
 from cofactor.models.content.check import CHECK, Check
 from cofactor.models.content.feature_ials import USER_ARRAYS
 from cofactor.models.content.twin import shared, warm_ndcg
@@ -41,45 +50,86 @@ class TwoTowerConfig(LatentFactorConfig, ContentConfig):
     """Settings of `TwoTower`: those of `LatentFactor` and of the content."""
 
     factors: int = setting(64, low=1, high=4096, doc="Length of the user and item vectors.")
-    loss: str = setting("in_batch_softmax", choices=LOSSES, doc="What is minimised: squared learns the values, the others who met what.")
-    epochs: int = setting(15, low=1, high=1_000_000, doc="Passes over the data.")
-    batch_size: int = setting(1024, low=0, high=2**30, doc="Examples of a step; 0 takes all of them at once.")
-    learning_rate: float = setting(0.005, above=0.0, high=1e3, doc="The optimiser's step size, at the schedule's top.")
-    regularization: float = setting(0.01, low=0.0, doc="L2 on the vectors that a batch touches, per example.")
-    sparse: str = setting("no", choices=("auto", "yes", "no"), doc="Whether gradients hold only the rows of a batch.")
-    id_dropout: float = setting(0.3, low=0.0, high=1.0, doc="Share of the loss in which ids are left out; 1 leaves content alone.")
-    half_at: float | None = setting(
-        100.0, above=0.0, doc="Interactions of an item or user at which its content is halved, c in c / (c + n); None keeps it whole."
+    loss: str = setting(
+        "in_batch_softmax",
+        choices=LOSSES,
+        doc="What is minimised: squared learns the values, the others who met what.",
     )
-    hidden: tuple[int, ...] = setting((), low=1, high=65536, doc="Widths of hidden layers between features and vectors; none is linear.")
-    user_text: tuple[str, ...] = setting((), doc="Columns of the profiles read as text; users have no content unless columns are named.")
-    user_features: tuple[str, ...] = setting((), doc="Columns of the profiles read as categories, lists, numbers or dates.")
-    fair: bool = setting(True, doc="Whether content vectors are scaled so that new items take their fair share of the lists.")
+    epochs: int = setting(15, low=1, high=1_000_000, doc="Passes over the data.")
+    batch_size: int = setting(
+        1024, low=0, high=2**30, doc="Examples of a step; 0 takes all of them at once."
+    )
+    learning_rate: float = setting(
+        0.005, above=0.0, high=1e3, doc="The optimiser's step size, at the schedule's top."
+    )
+    regularization: float = setting(
+        0.01, low=0.0, doc="L2 on the vectors that a batch touches, per example."
+    )
+    sparse: str = setting(
+        "no", choices=("auto", "yes", "no"), doc="Whether gradients hold only the rows of a batch."
+    )
+    id_dropout: float = setting(
+        0.3,
+        low=0.0,
+        high=1.0,
+        doc="Share of the loss in which ids are left out; 1 leaves content alone.",
+    )
+    half_at: float | None = setting(
+        100.0,
+        above=0.0,
+        doc=(
+            "Interactions of an item or user at which its content is halved, c in c / (c + n); None"
+            " keeps it whole."
+        ),
+    )
+    hidden: tuple[int, ...] = setting(
+        (),
+        low=1,
+        high=65536,
+        doc="Widths of hidden layers between features and vectors; none is linear.",
+    )
+    user_text: tuple[str, ...] = setting(
+        (),
+        doc="Columns of the profiles read as text; users have no content unless columns are named.",
+    )
+    user_features: tuple[str, ...] = setting(
+        (), doc="Columns of the profiles read as categories, lists, numbers or dates."
+    )
+    fair: bool = setting(
+        True,
+        doc=(
+            "Whether content vectors are scaled so that new items take their fair share of the"
+            " lists."
+        ),
+    )
 
 
 class TwoTower(ContentFeatures, LatentFactor):
-    """``s_ui = x_u · y_i + b_i`` with ``[y_i ; b_i] = e_i + t_i h(f_i)`` and ``x_u = e_u + t_u g(f_u)``: ids and content side by side.
+    """``s_ui = x_u · y_i + b_i`` with ``[y_i ; b_i] = e_i + t_i h(f_i)`` and ``x_u = e_u + t_u
+    g(f_u)``: ids and content side by side.
 
-    e are embeddings of the ids; h and g are networks over the features (hashed words and letters, categories, lists, numbers): an
-    embedding bag ``E' f``, and, with ``hidden``, ReLU layers behind it. The gate ``t = c / (c + n)`` lets the n interactions of an item or
-    a user speak for themselves (c is ``half_at``; None: t = 1). Training minimises
+    e are embeddings of the ids; h and g are networks over the features (hashed words and letters,
+    categories, lists, numbers): an embedding bag ``E' f``, and, with ``hidden``, ReLU layers behind
+    it. The gate ``t = c / (c + n)`` lets the n interactions of an item or a user speak for
+    themselves (c is ``half_at``; None: t = 1). Training minimises
 
     ``(1 - d) L(e + t h) + d L(h alone)``
 
-    with d the ``id_dropout``: the first loss is that of `LatentFactor`, whose L2 here pulls e alone to zero, so that a vector with little
-    data is what its features say; in the second the other side is held fixed, so that content learns to stand alone without bending the
-    trained vectors. An item that nobody has had is ``s h(f_i)``, where s lets it take its fair share of people's top 10. Cold items are
-    no negatives in training.
+    with d the ``id_dropout``: the first loss is that of `LatentFactor`, whose L2 here pulls e alone
+    to zero, so that a vector with little data is what its features say; in the second the other
+    side is held fixed, so that content learns to stand alone without bending the trained vectors.
+    An item that nobody has had is ``s h(f_i)``, where s lets it take its fair share of people's top
+    10. Cold items are no negatives in training.
 
-    Users never seen are folded in as in `LatentFactor`; one of whom only a profile is known is g(f).
+    Users never seen are folded in as in `LatentFactor`; one of whom only a profile is known is
+    g(f).
 
     Notes
-    -----
-    The layers have no constants, so h(a f) = a h(f) for a > 0 and what its features add to a score, the gradient times each of them, adds
-    up to what content adds: reasons are exact, also with hidden layers. Source: Volkovs, Yu and Poutanen. 2017. DropoutNet. NeurIPS
-    (training for cold start by leaving ids out; here by a loss of its own, not at random); Yi et al. 2019. Sampling-Bias-Corrected Neural
-    Modeling. RecSys (two towers with the in-batch softmax).
-    """
+    ----- The layers have no constants, so h(a f) = a h(f) for a > 0 and what its features add to a
+    score, the gradient times each of them, adds up to what content adds: reasons are exact, also
+    with hidden layers. Source: Volkovs, Yu and Poutanen. 2017. DropoutNet. NeurIPS (training for
+    cold start by leaving ids out; here by a loss of its own, not at random); Yi et al. 2019.
+    Sampling-Bias-Corrected Neural Modeling. RecSys (two towers with the in-batch softmax)."""
 
     name = "two_tower"
     Config = TwoTowerConfig  # type: ignore[assignment]
@@ -103,7 +153,9 @@ class TwoTower(ContentFeatures, LatentFactor):
         self.arrays = {**type(self).arrays}  # type: ignore[misc]
         for n, (a, b) in enumerate(pairwise(widths)):
             self.arrays[f"map_{n}"] = ArraySpec("float32", (a, b))
-            self.arrays[f"user_map_{n}"] = ArraySpec("float32", ("user_width" if n == 0 else a, b), optional=True)
+            self.arrays[f"user_map_{n}"] = ArraySpec(
+                "float32", ("user_width" if n == 0 else a, b), optional=True
+            )
 
     def _fit(self, data: Interactions, validation: Part | None, run: Run) -> None:
         from cofactor.models.neural import fitting
@@ -114,7 +166,10 @@ class TwoTower(ContentFeatures, LatentFactor):
         self.user_spec, self._profiles = None, None
         if config.user_text or config.user_features:
             self.user_spec = FeatureSpec.fit(
-                data.profiles, text=config.user_text, features=config.user_features, rows=np.flatnonzero(data.user_counts)
+                data.profiles,
+                text=config.user_text,
+                features=config.user_features,
+                rows=np.flatnonzero(data.user_counts),
             )
             self._profiles = self.user_spec.transform(data.profiles)
         self._warm = np.flatnonzero(data.item_counts)
@@ -122,14 +177,24 @@ class TwoTower(ContentFeatures, LatentFactor):
         device = fitting.device_of(run)
         module = self._module(known, run, device)
         publish = lambda: self._publish(module, data)  # noqa: E731
-        step = fitting.step_of(known, config, device, fitting.Scorer(module.pairs, module.penalty, module.whole),
-                               (lambda: config.gravity * module.gravity()) if config.gravity else None)  # fmt: skip
+        step = fitting.step_of(
+            known,
+            config,
+            device,
+            fitting.Scorer(module.pairs, module.penalty, module.whole),
+            (lambda: config.gravity * module.gravity()) if config.gravity else None,
+        )
         self.history = train(
-            module, _both(step, module, config.id_dropout, with_profiles=self._profiles is not None),
+            module,
+            _both(step, module, config.id_dropout, with_profiles=self._profiles is not None),
             fitting.examples(known, config, run, device, float(self.scale[0]), self.name),
-            config, run, watches=self._watches(data, validation, publish), checkpoint=self._checkpoint,
-            belongs_to=self._belongs_to(data, run), name=self.name,
-        )  # fmt: skip
+            config,
+            run,
+            watches=self._watches(data, validation, publish),
+            checkpoint=self._checkpoint,
+            belongs_to=self._belongs_to(data, run),
+            name=self.name,
+        )
         publish()
         run.progress.say(self.notes_of_check)
         matrix = self._matrix
@@ -142,7 +207,9 @@ class TwoTower(ContentFeatures, LatentFactor):
         return shared(self.config, LatentFactor)
 
     def _own_metrics(self) -> tuple[Metric, ...]:
-        """What stops training: items with interactions among themselves, since what is held out has no items that nobody has had."""
+        """What stops training: items with interactions among themselves, since what is held out
+        has no items that nobody has had.
+        """
         if self.traits.predicts_ratings:
             return super()._own_metrics()
         return (Metric("ndcg@10", lambda model, part: warm_ndcg(model, part, 2000), True),)
@@ -156,11 +223,20 @@ class TwoTower(ContentFeatures, LatentFactor):
     def _module(self, data: Interactions, run: Run, device: torch.device) -> FactorTables:
         import torch
 
-        generator = torch.Generator().manual_seed(int(run.generator(self.name, "towers").integers(2**62)))
+        generator = torch.Generator().manual_seed(
+            int(run.generator(self.name, "towers").integers(2**62))
+        )
         hidden = self.config.hidden
-        self._towers = {"items": (self._matrix[self._warm], self._gate(data.item_counts), hidden, generator)}
+        self._towers = {
+            "items": (self._matrix[self._warm], self._gate(data.item_counts), hidden, generator)
+        }
         if self._profiles is not None:
-            self._towers["users"] = (self._profiles, self._gate(data.user_counts), hidden, generator)
+            self._towers["users"] = (
+                self._profiles,
+                self._gate(data.user_counts),
+                hidden,
+                generator,
+            )
         module = super()._module(data, run, device)
         del self._towers
         return module
@@ -174,7 +250,9 @@ class TwoTower(ContentFeatures, LatentFactor):
         return TowerTables(users, items, towers=self._towers, **settings)
 
     def _publish(self, module: FactorTables, data: Interactions) -> None:
-        """Take the vectors out of the towers, of the trained items and, by content alone, of the cold ones."""
+        """Take the vectors out of the towers, of the trained items and, by content alone, of the
+        cold ones.
+        """
         import torch
 
         module.eval()
@@ -195,7 +273,9 @@ class TwoTower(ContentFeatures, LatentFactor):
         self._put(self._matrix, cold_rows(data))
 
     def _check(self, data: Interactions) -> None:
-        """How well content stands alone on warm items. They were in training: this is no held-out measure."""
+        """How well content stands alone on warm items. They were in training: this is no
+        held-out measure.
+        """
         items = checking.held_out(data, 0)
         users = checking.askers(data, items, 0)
         rest = np.setdiff1d(self._warm, items)
@@ -204,16 +284,26 @@ class TwoTower(ContentFeatures, LatentFactor):
         trained = x @ self.item_factors[items].T + self.item_bias[items]
         content = x @ found[:, :-1].T + found[:, -1]
         theirs = x @ self.item_factors[rest].T + self.item_bias[rest]
-        scale, mine, wanted = checking.fair_scale(theirs, trained, content) if self.config.fair else (1.0, 0.0, 0.0)
+        scale, mine, wanted = (
+            checking.fair_scale(theirs, trained, content) if self.config.fair else (1.0, 0.0, 0.0)
+        )
         self.check = Check(
-            checking.cosine(found[:, :-1], self.item_factors[items]), checking.auc(content, data, users, items),
-            checking.auc(trained, data, users, items), mine, wanted, scale, 0.0, len(items),
-        )  # fmt: skip
+            checking.cosine(found[:, :-1], self.item_factors[items]),
+            checking.auc(content, data, users, items),
+            checking.auc(trained, data, users, items),
+            mine,
+            wanted,
+            scale,
+            0.0,
+            len(items),
+        )
 
     @property
     def notes_of_check(self) -> str:
         """The check in a sentence."""
-        return self.check.sentence.replace("held-out warm items", "warm items (seen in training, so this is an upper bound)")
+        return self.check.sentence.replace(
+            "held-out warm items", "warm items (seen in training, so this is an upper bound)"
+        )
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -239,7 +329,10 @@ class TwoTower(ContentFeatures, LatentFactor):
     def _fold_in_profiles(self, histories: Histories, profiles: Any) -> States:
         """Who has a history is folded in by it; the others get what their profile says."""
         if self.user_spec is None:
-            raise ArgumentError("this model was fitted without profiles; name their columns in user_features or user_text.")
+            raise ArgumentError(
+                "this model was fitted without profiles; name their columns in user_features or"
+                " user_text."
+            )
         states = np.array(self._fold_in(histories))
         empty = histories.lengths == 0
         states[empty] = _through(self.user_spec.transform(profiles), self.user_maps)[empty]
@@ -248,7 +341,9 @@ class TwoTower(ContentFeatures, LatentFactor):
         return states
 
     def _feature_weights(self, audience: Audience, item_row: int) -> np.ndarray | None:
-        """The gradient of the score by the item's features: through hidden layers it depends on the item."""
+        """The gradient of the score by the item's features: through hidden layers it depends on
+        the item.
+        """
         state = np.asarray(audience.states)[0]
         kept, values = [], self.features[item_row] @ self.maps[0]
         for layer in self.maps[1:]:
@@ -260,7 +355,9 @@ class TwoTower(ContentFeatures, LatentFactor):
         if "gate" not in self._cache:
             self._cache["gate"] = self._gate(self.data.item_counts)
         counted = self.data.item_counts[item_row] > 0
-        return (self._cache["gate"][item_row] if counted else self.check.scale) * (self.maps[0] @ slope)
+        return (self._cache["gate"][item_row] if counted else self.check.scale) * (
+            self.maps[0] @ slope
+        )
 
     def _state(self) -> dict[str, np.ndarray]:
         own = {**super()._state(), **self.spec.arrays(), "check": self.check.array()}
@@ -277,12 +374,16 @@ class TwoTower(ContentFeatures, LatentFactor):
         layers = range(1 + len(self.config.hidden))
         self.maps = [arrays[f"map_{n}"] for n in layers]
         self.user_maps = [arrays[f"user_map_{n}"] for n in layers if f"user_map_{n}" in arrays]
-        theirs = {n.removeprefix("user_"): a for n, a in arrays.items() if n.startswith("user_spec")}
+        theirs = {
+            n.removeprefix("user_"): a for n, a in arrays.items() if n.startswith("user_spec")
+        }
         self.user_spec = FeatureSpec.from_arrays(theirs) if theirs else None
 
 
 def _through(matrix: Any, maps: list[np.ndarray]) -> np.ndarray:
-    """What the network makes of features, float32 [n, vector]: a linear map, then ReLU and a linear map for each hidden layer."""
+    """What the network makes of features, float32 [n, vector]: a linear map, then ReLU and a
+    linear map for each hidden layer.
+    """
     made = np.asarray(matrix @ maps[0], np.float32)
     for layer in maps[1:]:
         made = np.maximum(made, 0) @ layer
@@ -290,7 +391,9 @@ def _through(matrix: Any, maps: list[np.ndarray]) -> np.ndarray:
 
 
 def _both(step: Step, module: Any, share: float, *, with_profiles: bool) -> Step:
-    """The loss with everything, and beside it, on the same draws, that of each side's content against the other side as it is."""
+    """The loss with everything, and beside it, on the same draws, that of each side's content
+    against the other side as it is.
+    """
     from cofactor.models.content.towers import CONTENT, FIXED, WHOLE
 
     if share == 0:
@@ -320,4 +423,9 @@ def _items_of(data: Interactions, items: np.ndarray) -> Interactions:
     new = np.full(data.n_items, -1, np.int32)
     new[items] = np.arange(len(items), dtype=np.int32)
     catalogue = Catalogue(data.catalogue.table.take(pa.array(items)), data.catalogue.title_column)
-    return replace(data, items=IdMap(data.items.take(items)), item_rows=new[data.item_rows], catalogue=catalogue)
+    return replace(
+        data,
+        items=IdMap(data.items.take(items)),
+        item_rows=new[data.item_rows],
+        catalogue=catalogue,
+    )

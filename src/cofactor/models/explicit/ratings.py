@@ -1,4 +1,6 @@
-"""What the rating models share: predictions on the data's scale, ridge fold-in, explanations, and the descent loop."""
+"""What the rating models share: predictions on the data's scale, ridge fold-in, explanations,
+and the descent loop.
+"""
 
 from __future__ import annotations
 
@@ -26,29 +28,56 @@ class RatingConfig(Config):
     """Settings that the factor models of ratings share."""
 
     factors: int = setting(128, low=1, high=4096, doc="Length of the user and item vectors.")
-    epochs: int = setting(40, low=1, high=100_000, doc="Passes over the data; fewer if a validation part says so.")
-    learning_rate: float = setting(0.03, above=0, doc="Step of the vectors in the first epoch (SGD).")
-    bias_learning_rate: float = setting(0.0075, above=0, doc="Step of the biases in the first epoch (SGD).")
-    decay: float = setting(0.92, above=0, high=1, doc="What both steps are multiplied by after each epoch (SGD).")
-    regularization: float = setting(0.06, low=0, doc="Penalty of the vectors for each rating of an average row.")
-    bias_regularization: float = setting(0.003, low=0, doc="Penalty of the biases for each rating of an average row.")
+    epochs: int = setting(
+        40, low=1, high=100_000, doc="Passes over the data; fewer if a validation part says so."
+    )
+    learning_rate: float = setting(
+        0.03, above=0, doc="Step of the vectors in the first epoch (SGD)."
+    )
+    bias_learning_rate: float = setting(
+        0.0075, above=0, doc="Step of the biases in the first epoch (SGD)."
+    )
+    decay: float = setting(
+        0.92, above=0, high=1, doc="What both steps are multiplied by after each epoch (SGD)."
+    )
+    regularization: float = setting(
+        0.06, low=0, doc="Penalty of the vectors for each rating of an average row."
+    )
+    bias_regularization: float = setting(
+        0.003, low=0, doc="Penalty of the biases for each rating of an average row."
+    )
     balance: float = setting(
-        0.3, low=0, high=1,
-        doc="How a row's penalty depends on its n ratings: n^(1-balance). 0: on each rating alike; 1: the same for all rows.",
-    )  # fmt: skip
+        0.3,
+        low=0,
+        high=1,
+        doc=(
+            "How a row's penalty depends on its n ratings: n^(1-balance). 0: on each rating alike;"
+            " 1: the same for all rows."
+        ),
+    )
     init_scale: float = setting(0.005, above=0, doc="Standard deviation of the starting vectors.")
-    patience: int = setting(3, low=1, doc="With a validation part: epochs without a better RMSE after which to stop.")
+    patience: int = setting(
+        3, low=1, doc="With a validation part: epochs without a better RMSE after which to stop."
+    )
     clip: bool = setting(True, doc="Whether predictions are cut to the rating scale.")
-    lowest: float | None = setting(None, doc="The lowest rating there can be; None: the lowest of the data.")
-    highest: float | None = setting(None, doc="The highest rating there can be; None: the highest of the data.")
+    lowest: float | None = setting(
+        None, doc="The lowest rating there can be; None: the lowest of the data."
+    )
+    highest: float | None = setting(
+        None, doc="The highest rating there can be; None: the highest of the data."
+    )
 
     def check(self) -> None:
         """Check that the scale isn't upside down."""
         if self.lowest is not None and self.highest is not None and self.lowest >= self.highest:
-            raise ArgumentError(f"{self._label('lowest')} must be below highest, not {self.lowest} and {self.highest}.")
+            raise ArgumentError(
+                f"{self._label('lowest')} must be below highest, not {self.lowest} and"
+                f" {self.highest}."
+            )
 
 
-# One pass over the data: the order of the users, what the learning rates are multiplied by; the sum of e^2.
+# One pass over the data: the order of the users, what the learning rates are multiplied by; the sum
+# of e^2.
 Epoch = Callable[[np.ndarray, float], float]
 
 RATING_ARRAYS = {
@@ -62,7 +91,8 @@ RATING_ARRAYS = {
 
 
 def rating_scale(config: Any, data: Interactions, name: str) -> np.ndarray:
-    """Return the lowest and the highest rating, float32 [2], from the configuration or else from the data.
+    """Return the lowest and the highest rating, float32 [2], from the configuration or else from
+    the data.
 
     Raises
     ------
@@ -70,21 +100,38 @@ def rating_scale(config: Any, data: Interactions, name: str) -> np.ndarray:
         If the data has no values.
     """
     if data.values is None:
-        raise ArgumentError(f"{name} learns from ratings, and this data has no values; use an implicit model for it.")
+        raise ArgumentError(
+            f"{name} learns from ratings, and this data has no values; use an implicit model"
+            " for it."
+        )
     low = float(data.values.min()) if config.lowest is None else config.lowest
     high = float(data.values.max()) if config.highest is None else config.highest
     return np.array([low, high], np.float32)
 
 
-def history_ratings(histories: Histories, scale: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return histories as CSR with ratings; items that were only named count as rated with the top of the scale."""
+def history_ratings(
+    histories: Histories, scale: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return histories as CSR with ratings; items that were only named count as rated with the
+    top of the scale.
+    """
     indptr, item_rows, values = histories.csr
-    return indptr, item_rows, values if histories.values is not None else np.full(len(item_rows), scale[1], np.float32)
+    return (
+        indptr,
+        item_rows,
+        values if histories.values is not None else np.full(len(item_rows), scale[1], np.float32),
+    )
 
 
 def ratings_of(audience: Audience, scale: np.ndarray) -> np.ndarray:
-    """Return what one user gave the items seen; items that were only named count as rated with the top of the scale."""
-    return np.full(len(audience.seen[1]), scale[1], np.float32) if audience.values is None else audience.values
+    """Return what one user gave the items seen; items that were only named count as rated with
+    the top of the scale.
+    """
+    return (
+        np.full(len(audience.seen[1]), scale[1], np.float32)
+        if audience.values is None
+        else audience.values
+    )
 
 
 def on_scale(values: np.ndarray, config: Any, scale: np.ndarray) -> np.ndarray:
@@ -95,8 +142,8 @@ def on_scale(values: np.ndarray, config: Any, scale: np.ndarray) -> np.ndarray:
 class RatingFactors(FactorModel):
     """A model ``r_ui ~ mu + b_u + b_i + q_i · x_u`` whose users are known by ``[x_u, mu + b_u]``.
 
-    The score is the predicted rating before clipping. Similarity is the cosine of q (or x) without the biases.
-    """
+    The score is the predicted rating before clipping. Similarity is the cosine of q (or x) without
+    the biases."""
 
     mean: np.ndarray
     scale: np.ndarray
@@ -125,7 +172,9 @@ class RatingFactors(FactorModel):
         return self.item_vectors(), self.item_bias
 
     def item_vectors(self) -> np.ndarray:
-        """Return ``[q_i, 1]``, float32 [n_items, factors + 1], in row order: its product with a user's vector, plus b_i."""
+        """Return ``[q_i, 1]``, float32 [n_items, factors + 1], in row order: its product with a
+        user's vector, plus b_i.
+        """
         if "items" not in self._cache:
             ones = np.ones(len(self.item_factors), np.float32)
             self._cache["items"] = np.column_stack([self.item_factors, ones])
@@ -135,30 +184,44 @@ class RatingFactors(FactorModel):
     def _predict(self, states: States, which: np.ndarray, item_rows: np.ndarray) -> np.ndarray:
         states = np.asarray(states)
         values = np.empty(len(which), np.float32)
-        for at in range(0, len(which), 65_536):  # gathered vectors of a block are 32 MiB at 128 factors
+        for at in range(
+            0, len(which), 65_536
+        ):  # gathered vectors of a block are 32 MiB at 128 factors
             part = slice(at, at + 65_536)
             x, rows = states[which[part]], item_rows[part]
             known = rows >= 0
-            values[part] = x[:, -1] + np.einsum("nf,nf->n", x[:, :-1], self.item_factors[rows] * known[:, None])
+            values[part] = x[:, -1] + np.einsum(
+                "nf,nf->n", x[:, :-1], self.item_factors[rows] * known[:, None]
+            )
             values[part] += self.item_bias[rows] * known
         return on_scale(values, self.config, self.scale)
 
-    def _similar_items(self, item_rows: np.ndarray, k: int, allowed: np.ndarray | None, n_threads: int) -> TopK:
+    def _similar_items(
+        self, item_rows: np.ndarray, k: int, allowed: np.ndarray | None, n_threads: int
+    ) -> TopK:
         unit = self._unit("items alone", lambda: self.item_factors)
         return nearest(unit, item_rows, k, allowed=allowed, n_threads=n_threads)
 
     def _similar_users(self, user_rows: np.ndarray, k: int, n_threads: int) -> TopK:
-        return nearest(self._unit("users alone", lambda: self.user_factors), user_rows, k, n_threads=n_threads)
+        return nearest(
+            self._unit("users alone", lambda: self.user_factors), user_rows, k, n_threads=n_threads
+        )
 
     # Users never seen.
 
     def _ridge(self, counts: np.ndarray, strength: float) -> np.ndarray:
-        """The whole penalty of users with some numbers of ratings, float32; never quite 0, so that it can be solved."""
+        """The whole penalty of users with some numbers of ratings, float32; never quite 0, so
+        that it can be solved.
+        """
         n = np.maximum(counts, 1)
-        return np.maximum(strength * n * (self._typical / n) ** self.config.balance, 1e-6).astype(np.float32)
+        return np.maximum(strength * n * (self._typical / n) ** self.config.balance, 1e-6).astype(
+            np.float32
+        )
 
     def _implicit(self, indptr: np.ndarray, item_rows: np.ndarray) -> np.ndarray | None:
-        """z_u = |N(u)|^-1/2 sum_j y_j of some histories, float32 [B, factors]; None for a model without y."""
+        """z_u = |N(u)|^-1/2 sum_j y_j of some histories, float32 [B, factors]; None for a model
+        without y.
+        """
         return None
 
     def _fold_in(self, histories: Histories) -> States:
@@ -169,16 +232,30 @@ class RatingFactors(FactorModel):
         if z is not None:
             ratings = ratings - _products(z, indptr, self.item_factors, item_rows)
         counts = np.diff(indptr)
-        bias, x = np.zeros(len(histories), np.float32), np.zeros((len(histories), self.item_factors.shape[1]), np.float32)
+        bias, x = (
+            np.zeros(len(histories), np.float32),
+            np.zeros((len(histories), self.item_factors.shape[1]), np.float32),
+        )
         als_half_epoch(
-            indptr, item_rows, ratings, float(self.mean[0]), self.item_bias, self.item_factors,
-            self._ridge(counts, self.config.regularization), self._ridge(counts, self.config.bias_regularization), bias, x,
-        )  # fmt: skip
-        return np.column_stack([x if z is None else x + z, (self.mean[0] + bias).astype(np.float32)])
+            indptr,
+            item_rows,
+            ratings,
+            float(self.mean[0]),
+            self.item_bias,
+            self.item_factors,
+            self._ridge(counts, self.config.regularization),
+            self._ridge(counts, self.config.bias_regularization),
+            bias,
+            x,
+        )
+        return np.column_stack(
+            [x if z is None else x + z, (self.mean[0] + bias).astype(np.float32)]
+        )
 
     def _explain(self, audience: Audience, item_row: int) -> tuple[np.ndarray, np.ndarray, float]:
-        # The ridge solution is linear in the ratings: [b, p] = A^-1 Y't, so rating i adds y' A^-1 y_i t_i to the score. A
-        # trained row is only near that solution; what it has beyond goes to the rest.
+        # The ridge solution is linear in the ratings: [b, p] = A^-1 Y't, so rating i adds y' A^-1
+        # y_i t_i to the score. A trained row is only near that solution; what it has beyond goes to
+        # the rest.
         past = audience.seen[1]
         score = float(self._score(audience.states, np.array([item_row]))[0, 0])
         if len(past) == 0:
@@ -209,14 +286,19 @@ class RatingFactors(FactorModel):
         self.scale = rating_scale(self.config, data, type(self).__name__)
         self.mean = np.array([data.weights.mean(dtype=np.float64)])
         self._typical = typical(data.user_counts)
-        self.user_bias, self.item_bias = np.zeros(data.n_users, np.float32), np.zeros(data.n_items, np.float32)
+        self.user_bias, self.item_bias = (
+            np.zeros(data.n_users, np.float32),
+            np.zeros(data.n_items, np.float32),
+        )
         draw = run.generator(self.name, "start")
         for name, n in (("user_factors", data.n_users), ("item_factors", data.n_items)):
             vectors = draw.standard_normal((n, self.config.factors), np.float32)
             setattr(self, name, vectors * np.float32(self.config.init_scale))
 
     def _descend(self, data: Interactions, validation: Part | None, run: Run, epoch: Epoch) -> None:
-        """Run ``epoch(order, rate)``, the sum of squared errors, and keep the best epoch if there is a validation."""
+        """Run ``epoch(order, rate)``, the sum of squared errors, and keep the best epoch if
+        there is a validation.
+        """
         held = {name: getattr(self, name) for name in self.arrays}
         best, best_error, since = held, np.inf, 0
         with run.progress.task(f"fit {self.name}", self.config.epochs) as task:
@@ -233,7 +315,11 @@ class RatingFactors(FactorModel):
                     facts["validation"] = error = self._error(validation)
                     since += 1
                     if error < best_error:
-                        best, best_error, since = {name: a.copy() for name, a in held.items()}, error, 0
+                        best, best_error, since = (
+                            {name: a.copy() for name, a in held.items()},
+                            error,
+                            0,
+                        )
                 task.advance(1, **facts)
                 if since >= self.config.patience:
                     break
@@ -246,14 +332,23 @@ class RatingFactors(FactorModel):
         truth = part.truth
         users, which = np.unique(truth.user_rows, return_inverse=True)
         states = self._fold_in(part.histories(users)) if part.fold_in else self._trained(users)
-        return float(np.sqrt(np.mean((truth.weights - self._predict(states, which, truth.item_rows)) ** 2, dtype=np.float64)))
+        return float(
+            np.sqrt(
+                np.mean(
+                    (truth.weights - self._predict(states, which, truth.item_rows)) ** 2,
+                    dtype=np.float64,
+                )
+            )
+        )
 
     @abstractmethod
     def _trained(self, user_rows: np.ndarray) -> States:
         """The states of users while learning goes on."""
 
     def _forget_unmet(self, data: Interactions) -> None:
-        """Set the vectors of users and items without ratings, which nothing has moved from their random start, to zero."""
+        """Set the vectors of users and items without ratings, which nothing has moved from their
+        random start, to zero.
+        """
         self.user_factors[data.user_counts == 0] = 0
         self.item_factors[data.item_counts == 0] = 0
 
@@ -265,13 +360,17 @@ def typical(counts: np.ndarray) -> float:
 
 
 def per_rating(counts: np.ndarray, strength: float, balance: float) -> np.ndarray:
-    """Return each row's penalty in one SGD step, float32: ``strength (mean count / n)^balance``, n times a pass."""
+    """Return each row's penalty in one SGD step, float32: ``strength (mean count / n)^balance``,
+    n times a pass.
+    """
     n = np.maximum(counts, 1)
     return (strength * (typical(counts) / n) ** balance).astype(np.float32)
 
 
 def user_order(n_users: int, generator: np.random.Generator) -> np.ndarray:
-    """Return all users, sixteen neighbours at a time, the sixteens shuffled, int64 [n_users]: random, yet kind to memory."""
+    """Return all users, sixteen neighbours at a time, the sixteens shuffled, int64 [n_users]:
+    random, yet kind to memory.
+    """
     starts = 16 * generator.permutation((n_users + 15) // 16)
     order = (starts[:, None] + np.arange(16)).ravel()
     return order[order < n_users]
@@ -280,9 +379,15 @@ def user_order(n_users: int, generator: np.random.Generator) -> np.ndarray:
 def shuffled_walks(
     data: Interactions, bounds: np.ndarray, generator: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the ratings by user and item block, shuffled within: indptr int64 [n_users P + 1], item rows, values."""
+    """Return the ratings by user and item block, shuffled within: indptr int64 [n_users P + 1],
+    item rows, values.
+    """
     n_blocks = len(bounds) - 1
-    rows = data.user_rows * np.int64(n_blocks) + np.searchsorted(bounds, data.item_rows, side="right") - 1
+    rows = (
+        data.user_rows * np.int64(n_blocks)
+        + np.searchsorted(bounds, data.item_rows, side="right")
+        - 1
+    )
     shuffled = generator.permutation(len(data))
     shuffled = shuffled[np.argsort(rows[shuffled], kind="stable")]
     indptr = np.zeros(data.n_users * n_blocks + 1, np.int64)
@@ -290,7 +395,9 @@ def shuffled_walks(
     return indptr, data.item_rows[shuffled], data.weights[shuffled]
 
 
-def _products(x: np.ndarray, indptr: np.ndarray, vectors: np.ndarray, item_rows: np.ndarray) -> np.ndarray:
+def _products(
+    x: np.ndarray, indptr: np.ndarray, vectors: np.ndarray, item_rows: np.ndarray
+) -> np.ndarray:
     """The inner product of each row's vector with those of its items, float32 [nnz]."""
     owners = np.repeat(np.arange(len(indptr) - 1), np.diff(indptr))
     return np.concatenate(

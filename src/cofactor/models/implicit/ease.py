@@ -25,45 +25,57 @@ from cofactor.models.traits import ArraySpec, Traits
 if TYPE_CHECKING:
     from cofactor.data.split import Part
 
-# The way by the users is taken from so many fewer users than items: what comes after its smaller inverse isn't free.
+# The way by the users is taken from so many fewer users than items: what comes after its smaller
+# inverse isn't free.
 FEWER_USERS = 0.9
 
 
 class EASEConfig(WeightedConfig):
     """Settings of `EASE`."""
 
-    regularization: float = setting(200.0, above=0, doc="λ, added to each item's own count in the Gram matrix.")
+    regularization: float = setting(
+        200.0, above=0, doc="λ, added to each item's own count in the Gram matrix."
+    )
     popularity_power: float = setting(
-        0.0, low=0, high=2, doc="p: item i gets λ (n_i / mean n)^p; 0 is EASE proper, more holds popular items back."
+        0.0,
+        low=0,
+        high=2,
+        doc="p: item i gets λ (n_i / mean n)^p; 0 is EASE proper, more holds popular items back.",
     )
     keep: int | None = setting(
-        None, low=1, high=100_000, doc="Weights kept of each recommended item, the largest; None keeps all (a dense matrix)."
+        None,
+        low=1,
+        high=100_000,
+        doc="Weights kept of each recommended item, the largest; None keeps all (a dense matrix).",
     )
 
 
 class EASE(LinearItemModel):
     """The item-to-item weights B that minimise ``|X - X B|² + λ |B|²`` with a zero diagonal.
 
-    With G = X'X and P = (G + λ I)^-1: ``B_ij = -P_ij / P_jj``, ``B_jj = 0``; the score is ``s_u = x_u B``.
+    With G = X'X and P = (G + λ I)^-1: ``B_ij = -P_ij / P_jj``, ``B_jj = 0``; the score is ``s_u =
+    x_u B``.
 
-    One n_items × n_items matrix of float32 is held: G is inverted and turned into B in place, in about n_items³
-    multiplications and additions. Where the users are fewer, n_users³ do (Woodbury's identity), at the price of a second
-    matrix of n_users × n_users, or, with ``keep``, of that one alone. What wouldn't fit into memory is refused before it
-    begins.
+    One n_items × n_items matrix of float32 is held: G is inverted and turned into B in place, in
+    about n_items³ multiplications and additions. Where the users are fewer, n_users³ do (Woodbury's
+    identity), at the price of a second matrix of n_users × n_users, or, with ``keep``, of that one
+    alone. What wouldn't fit into memory is refused before it begins.
 
     Notes
-    -----
-    Harald Steck. 2019. Embarrassingly Shallow Autoencoders for Sparse Data. WWW. The optional power of the popularity
-    in λ, and keeping only the largest weights, are not part of the paper. Keeping costs accuracy: on Gowalla 100 weights
-    for each of 40,981 items (49 MB instead of 6.7 GB) take Recall@20 from .183 to .169.
-    """
+    ----- Harald Steck. 2019. Embarrassingly Shallow Autoencoders for Sparse Data. WWW. The optional
+    power of the popularity in λ, and keeping only the largest weights, are not part of the paper.
+    Keeping costs accuracy: on Gowalla 100 weights for each of 40,981 items (49 MB instead of 6.7
+    GB) take Recall@20 from .183 to .169."""
 
     name = "ease"
     Config = EASEConfig
     traits = Traits(explains=True, uses_values=True)
     arrays = {  # noqa: RUF012
         "weights": ArraySpec("float32", ("items", "items"), optional=True),
-        **{name: ArraySpec(spec.dtype, spec.axes, optional=True) for name, spec in SPARSE_ARRAYS.items()},
+        **{
+            name: ArraySpec(spec.dtype, spec.axes, optional=True)
+            for name, spec in SPARSE_ARRAYS.items()
+        },
     }
 
     dense: np.ndarray | None
@@ -81,7 +93,9 @@ class EASE(LinearItemModel):
             else:
                 self._fit_by_items(data, x, ridge, run.n_threads, shown)
 
-    def _fit_by_items(self, data: Interactions, x: np.ndarray, ridge: np.ndarray, n_threads: int, shown: _Percent) -> None:
+    def _fit_by_items(
+        self, data: Interactions, x: np.ndarray, ridge: np.ndarray, n_threads: int, shown: _Percent
+    ) -> None:
         from cofactor.kernels.cpu.gram import ease_weights, gram_lower, mirror_lower
         from cofactor.kernels.cpu.neighbours import strongest
 
@@ -99,31 +113,43 @@ class EASE(LinearItemModel):
         weights = -values / np.diag(matrix)[:, None]
         self.sparse = SparseWeights.of_recommended(columns, weights, count)
 
-    def _fit_by_users(self, data: Interactions, x: np.ndarray, ridge: np.ndarray, n_threads: int, shown: _Percent) -> None:
+    def _fit_by_users(
+        self, data: Interactions, x: np.ndarray, ridge: np.ndarray, n_threads: int, shown: _Percent
+    ) -> None:
         from cofactor.kernels.cpu.gram import ease_weights, gram_lower, mirror_lower
         from cofactor.kernels.cpu.woodbury import inverse_lower, strongest_weights
 
         scale = (ridge**-0.5).astype(np.float32)
-        *by_user, item_indptr, item_users, item_values = by_user_and_item(data, x * scale[data.item_rows])
+        *by_user, item_indptr, item_users, item_values = by_user_and_item(
+            data, x * scale[data.item_rows]
+        )
         # X~ X~' is the Gram matrix of the transposed data.
-        matrix = gram_lower(item_indptr, item_users, item_values, by_user[0], by_user[1], by_user[2], n_threads)
+        matrix = gram_lower(
+            item_indptr, item_users, item_values, by_user[0], by_user[1], by_user[2], n_threads
+        )
         diagonal = np.einsum("ii->i", matrix)
         diagonal += 1.0
         _invert(matrix, n_threads, shown)
         mirror_lower(matrix, n_threads)
         if self.config.keep is None:
-            self.dense = inverse_lower(item_indptr, item_users, item_values, matrix, scale, n_threads)
+            self.dense = inverse_lower(
+                item_indptr, item_users, item_values, matrix, scale, n_threads
+            )
             ease_weights(self.dense, n_threads)
             return
         keep = self._kept(data.n_items)
-        found = strongest_weights(item_indptr, item_users, item_values, matrix, scale, keep, n_threads)
+        found = strongest_weights(
+            item_indptr, item_users, item_values, matrix, scale, keep, n_threads
+        )
         self.sparse = SparseWeights.of_recommended(*found)
 
     def _kept(self, n_items: int) -> int:
         return min(self.config.keep, max(1, n_items - 1))
 
     def _goes_by_users(self, data: Interactions) -> bool:
-        """Decide which way is cheaper and fits; refuse if none does. The peak in bytes is that of `_bytes`."""
+        """Decide which way is cheaper and fits; refuse if none does. The peak in bytes is that
+        of `_bytes`.
+        """
         free = memory.available_bytes()
         needed = self._bytes(data, by_users=True)
         if data.n_users < FEWER_USERS * data.n_items and (free is None or needed <= free):
@@ -131,12 +157,17 @@ class EASE(LinearItemModel):
         memory.require(
             self._bytes(data, by_users=False),
             what=f"EASE's {data.n_items:,} × {data.n_items:,} matrix",
-            cure="leave out rare items, or use item_knn or ials, whose memory grows with the interactions",
+            cure=(
+                "leave out rare items, or use item_knn or ials, whose memory grows with the"
+                " interactions"
+            ),
         )
         return False
 
     def _bytes(self, data: Interactions, *, by_users: bool) -> int:
-        """4 n² for each matrix held at once, the panels of its inversion, the kept weights, the data in both orders."""
+        """4 n² for each matrix held at once, the panels of its inversion, the kept weights, the
+        data in both orders.
+        """
         from cofactor.kernels.cpu.inverse import panel_bytes
 
         side = data.n_users if by_users else data.n_items
@@ -181,9 +212,14 @@ class EASE(LinearItemModel):
     def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
         wanted = {"weights"} if self.config.keep is None else set(SPARSE_ARRAYS)
         if set(arrays) != wanted:
-            raise ArtifactError(f"EASE with keep={self.config.keep} must have arrays {sorted(wanted)}, not {sorted(arrays)}.")
+            raise ArtifactError(
+                f"EASE with keep={self.config.keep} must have arrays {sorted(wanted)}, not"
+                f" {sorted(arrays)}."
+            )
         self.dense = arrays.get("weights")
-        self.sparse = None if self.dense is not None else SparseWeights.of_arrays(arrays, self.data.n_items)
+        self.sparse = (
+            None if self.dense is not None else SparseWeights.of_arrays(arrays, self.data.n_items)
+        )
 
 
 class _Percent:
@@ -204,4 +240,6 @@ def _invert(matrix: np.ndarray, n_threads: int, shown: _Percent) -> None:
     from cofactor.kernels.cpu.inverse import invert_lower
 
     if invert_lower(matrix, n_threads, shown) >= 0:
-        raise TrainingError("EASE's Gram matrix isn't positive definite in float32; raise the regularization.")
+        raise TrainingError(
+            "EASE's Gram matrix isn't positive definite in float32; raise the regularization."
+        )

@@ -1,4 +1,6 @@
-"""iALS: matrix factorisation of implicit feedback by alternating least squares over all user-item pairs."""
+"""iALS: matrix factorisation of implicit feedback by alternating least squares over all
+user-item pairs.
+"""
 
 from __future__ import annotations
 
@@ -21,11 +23,13 @@ if TYPE_CHECKING:
 
 _BLOCK = 2_048  # items summed at a time
 
-# Chosen on a tenth of Gowalla's training interactions: on data so sparse three epochs are enough, and the first two need one step only.
-# nDCG@20 there .0904 with 64 factors, against .0891 after three full epochs. On denser data, as ml-1m, full epochs are better.
+# Chosen on a tenth of Gowalla's training interactions: on data so sparse three epochs are enough,
+# and the first two need one step only. nDCG@20 there .0904 with 64 factors, against .0891 after
+# three full epochs. On denser data, as ml-1m, full epochs are better.
 PRESETS: dict[str, dict[str, Any]] = {"sparse": {"warmup": 2, "epochs": 3}}
 
-# Of the residual that is left of a row in the last solve: vectors then differ from the exact ones by less than a thousandth.
+# Of the residual that is left of a row in the last solve: vectors then differ from the exact ones
+# by less than a thousandth.
 _SOLVED = 1e-5
 
 
@@ -36,29 +40,63 @@ class IALSConfig(Config):
     unobserved_weight: float | None = setting(
         None,
         low=0,
-        doc="Weight of every pair as unobserved (alpha0), against 1 for an observed one; None: 10 times the density of the data.",
+        doc=(
+            "Weight of every pair as unobserved (alpha0), against 1 for an observed one; None: 10"
+            " times the density of the data."
+        ),
     )
     confidence: str = setting(
         "ones",
         choices=("ones", "linear", "log"),
-        doc="Weight of an observed pair: 1, or 1 + confidence_scale * value, or 1 + confidence_scale * ln(1 + value).",
+        doc=(
+            "Weight of an observed pair: 1, or 1 + confidence_scale * value, or 1 +"
+            " confidence_scale * ln(1 + value)."
+        ),
     )
-    confidence_scale: float = setting(1.0, low=0, doc="How much a value adds to the weight; with confidence ones, nothing.")
-    regularization: float = setting(0.01, low=0, doc="L2 weight of a vector per pair it takes part in (see frequency_exponent).")
+    confidence_scale: float = setting(
+        1.0, low=0, doc="How much a value adds to the weight; with confidence ones, nothing."
+    )
+    regularization: float = setting(
+        0.01, low=0, doc="L2 weight of a vector per pair it takes part in (see frequency_exponent)."
+    )
     frequency_exponent: float = setting(
-        1.0, low=0, high=2, doc="1 regularizes a vector in proportion to its data, 0 all alike (plain L2)."
+        1.0,
+        low=0,
+        high=2,
+        doc="1 regularizes a vector in proportion to its data, 0 all alike (plain L2).",
     )
     epochs: int = setting(8, low=1, high=10_000, doc="Rounds in which both sides are solved once.")
-    solver: str = setting("cg", choices=("cg", "cholesky", "subspace"), doc="How a side is solved: cg is the fastest.")
-    cg_steps: int = setting(3, low=1, high=1000, doc="Conjugate gradient steps for each row; for the solver cg.")
+    solver: str = setting(
+        "cg", choices=("cg", "cholesky", "subspace"), doc="How a side is solved: cg is the fastest."
+    )
+    cg_steps: int = setting(
+        3, low=1, high=1000, doc="Conjugate gradient steps for each row; for the solver cg."
+    )
     warmup: int = setting(
-        0, low=0, high=10_000,
-        doc="How many of the epochs, at the start, take one conjugate gradient step only, at a third of the cost; for the solver cg.",
-    )  # fmt: skip
-    block_size: int = setting(16, low=1, high=4096, doc="Factors in a block; for the solver subspace.")
-    init_scale: float = setting(0.1, above=0, doc="The first vectors' length, about; small starts find the main directions first.")
+        0,
+        low=0,
+        high=10_000,
+        doc=(
+            "How many of the epochs, at the start, take one conjugate gradient step only, at a"
+            " third of the cost; for the solver cg."
+        ),
+    )
+    block_size: int = setting(
+        16, low=1, high=4096, doc="Factors in a block; for the solver subspace."
+    )
+    init_scale: float = setting(
+        0.1,
+        above=0,
+        doc="The first vectors' length, about; small starts find the main directions first.",
+    )
     popularity_power: float = setting(
-        0.0, low=0, high=2, doc="p: item i's part of the loss weighs n_i^-p; 0 weighs all alike, more fits rare items better."
+        0.0,
+        low=0,
+        high=2,
+        doc=(
+            "p: item i's part of the loss weighs n_i^-p; 0 weighs all alike, more fits rare items"
+            " better."
+        ),
     )
 
 
@@ -68,34 +106,40 @@ class IALS(FactorModel):
     It minimises, over user vectors x and item vectors y::
 
         sum_i c_i ( sum_{u: (u,i) observed} w_ui (1 - x_u·y_i)^2 + alpha0 sum_{all u} (x_u·y_i)^2 )
-            + reg ( sum_u (|I_u| + alpha0 n_items)^nu |x_u|^2 + sum_i (|U_i| + alpha0 n_users)^nu |y_i|^2 )
+            + reg ( sum_u (|I_u| + alpha0 n_items)^nu |x_u|^2 + sum_i (|U_i| + alpha0 n_users)^nu
+            |y_i|^2 )
 
-    with ``alpha0`` the unobserved weight, ``reg`` the regularization, ``nu`` the frequency exponent, and ``c_i`` proportional to
-    ``|U_i|^-p``, p the popularity power, scaled so that the interactions' mean c is 1. All c are 1 by default.
+    with ``alpha0`` the unobserved weight, ``reg`` the regularization, ``nu`` the frequency
+    exponent, and ``c_i`` proportional to ``|U_i|^-p``, p the popularity power, scaled so that the
+    interactions' mean c is 1. All c are 1 by default.
 
     Notes
-    -----
-    The best alpha0 follows the density of the data, so by default it is 10 times the share of observed pairs among all pairs of
-    users and items that have any: then all pairs together weigh 10 times what the observed ones do, on data of any size. The
-    number that was used is kept in the state as ``alpha0``; `fold_in` and `explain` take it from there.
+    ----- The best alpha0 follows the density of the data, so by default it is 10 times the share of
+    observed pairs among all pairs of users and items that have any: then all pairs together weigh
+    10 times what the observed ones do, on data of any size. The number that was used is kept in the
+    state as ``alpha0``; `fold_in` and `explain` take it from there.
 
-    Training ends with one solve of all users against the final items, exact or (solver cg) to a hundred-thousandth of the
-    residual, so a trained user's vector is what `fold_in` gives for the same history. Vectors stand in the basis in which the
-    items' Gram matrix is diagonal, which changes no score.
+    Training ends with one solve of all users against the final items, exact or (solver cg) to a
+    hundred-thousandth of the residual, so a trained user's vector is what `fold_in` gives for the
+    same history. Vectors stand in the basis in which the items' Gram matrix is diagonal, which
+    changes no score.
 
-    The first epochs find the main directions, for which one step is enough (``warmup``): their error is corrected later.
+    The first epochs find the main directions, for which one step is enough (``warmup``): their
+    error is corrected later.
 
-    Few epochs are often better than many: on sparse data ranking quality peaks before the loss does.
+    Few epochs are often better than many: on sparse data ranking quality peaks before the loss
+    does.
 
-    The popularity power isn't from the papers below. Popular items hold most of the observed loss, and c takes some of that
-    back: on Gowalla, with 256 factors, a power of .3 is worth .0036 of Recall@20 on validation data.
+    The popularity power isn't from the papers below. Popular items hold most of the observed loss,
+    and c takes some of that back: on Gowalla, with 256 factors, a power of .3 is worth .0036 of
+    Recall@20 on validation data.
 
     References
-    ----------
-    Hu, Koren and Volinsky. 2008. Collaborative Filtering for Implicit Feedback Datasets. ICDM. Rendle, Krichene, Zhang and
-    Koren. 2022. Revisiting the Performance of iALS on Item Recommendation Benchmarks. RecSys. Rendle, Krichene, Zhang and Koren.
-    2021. iALS++: Speeding up Matrix Factorization with Subspace Optimization. arXiv:2110.14044 (the subspace solver).
-    """
+    ---------- Hu, Koren and Volinsky. 2008. Collaborative Filtering for Implicit Feedback Datasets.
+    ICDM. Rendle, Krichene, Zhang and Koren. 2022. Revisiting the Performance of iALS on Item
+    Recommendation Benchmarks. RecSys. Rendle, Krichene, Zhang and Koren.
+    2021. iALS++: Speeding up Matrix Factorization with Subspace Optimization. arXiv:2110.14044 (the
+    subspace solver)."""
 
     name = "ials"
     Config = IALSConfig
@@ -108,7 +152,9 @@ class IALS(FactorModel):
 
     alpha0: np.ndarray  # float64 [1]: the unobserved weight in use
     _shares: np.ndarray | None  # float32 [items]: c; None where all are 1
-    _diagonal: np.ndarray  # float32 [factors]: the weighted Gram matrix of the items, which is diagonal
+    _diagonal: (
+        np.ndarray
+    )  # float32 [factors]: the weighted Gram matrix of the items, which is diagonal
 
     def _fit(self, data: Interactions, validation: Part | None, run: Run) -> None:
         from cofactor.kernels.cpu import ials
@@ -120,22 +166,45 @@ class IALS(FactorModel):
         item_indptr, user_rows, positions = data.by_item
         of_items = (item_indptr, user_rows, np.ascontiguousarray(weights[positions]))
         shares = self._item_shares(data)
-        of_users = (data.indptr, data.item_rows, weights if shares is None else weights * shares[data.item_rows])
+        of_users = (
+            data.indptr,
+            data.item_rows,
+            weights if shares is None else weights * shares[data.item_rows],
+        )
         user_ridge = self._ridge(data.indptr, data.n_items)
         item_ridge = self._ridge(item_indptr, data.n_users)
         if shares is not None:
             item_ridge /= shares  # an item's own problem, divided by its c
-        x, y = np.zeros((data.n_users, config.factors), np.float32), self._start(run, "items", data.n_items)
+        x, y = (
+            np.zeros((data.n_users, config.factors), np.float32),
+            self._start(run, "items", data.n_items),
+        )
         if config.solver == "subspace":
-            x = self._start(run, "users", data.n_users)  # the other solvers begin with the items, and don't look at the users
+            x = self._start(
+                run, "users", data.n_users
+            )  # the other solvers begin with the items, and don't look at the users
         with run.progress.task("iALS", config.epochs) as task:
             for epoch in range(config.epochs):
-                how = (config.solver, 1 if epoch < config.warmup else config.cg_steps, config.block_size)
+                how = (
+                    config.solver,
+                    1 if epoch < config.warmup else config.cg_steps,
+                    config.block_size,
+                )
                 ials.half_epoch(*of_users, y, x, alpha0, user_ridge, *how, shares)
                 ials.half_epoch(*of_items, x, y, alpha0, item_ridge, *how)
                 task.advance()
         if config.solver == "cg":
-            ials.half_epoch(*of_users, y, x, alpha0, user_ridge, "cg", 2 * config.factors, shares=shares, tolerance=_SOLVED)
+            ials.half_epoch(
+                *of_users,
+                y,
+                x,
+                alpha0,
+                user_ridge,
+                "cg",
+                2 * config.factors,
+                shares=shares,
+                tolerance=_SOLVED,
+            )
         else:
             ials.half_epoch(*of_users, y, x, alpha0, user_ridge, "cholesky", shares=shares)
         super()._restore({"user_factors": x, "item_factors": y, "alpha0": self.alpha0})
@@ -149,7 +218,8 @@ class IALS(FactorModel):
         """Keep what every fold-in needs of the items."""
         self._shares = shares
         squares = np.zeros(self.config.factors)
-        # In blocks that stay in the cache: a million items take a tenth of the time that one large copy does.
+        # In blocks that stay in the cache: a million items take a tenth of the time that one large
+        # copy does.
         for start in range(0, len(self.item_factors), _BLOCK):
             part = np.square(self.item_factors[start : start + _BLOCK], dtype=np.float64)
             squares += part.sum(axis=0) if shares is None else shares[start : start + _BLOCK] @ part
@@ -159,14 +229,17 @@ class IALS(FactorModel):
 
     def _start(self, run: Run, side: str, count: int) -> np.ndarray:
         """First vectors of one side, float32 [count, factors]."""
-        drawn = run.generator("ials", side).standard_normal((count, self.config.factors), dtype=np.float32)
+        drawn = run.generator("ials", side).standard_normal(
+            (count, self.config.factors), dtype=np.float32
+        )
         return drawn * np.float32(self.config.init_scale / np.sqrt(self.config.factors))
 
     def _unobserved_weight(self, data: Interactions) -> np.ndarray:
         """alpha0, float64 [1]: as configured, or by the density of the data."""
         if self.config.unobserved_weight is not None:
             return np.array([self.config.unobserved_weight], np.float64)
-        # Users and items without interactions keep zero vectors, and a catalogue may hold any number of them.
+        # Users and items without interactions keep zero vectors, and a catalogue may hold any
+        # number of them.
         pairs = np.count_nonzero(data.user_counts) * np.count_nonzero(data.item_counts)
         return np.array([10.0 * len(data) / pairs], np.float64)
 
@@ -184,7 +257,9 @@ class IALS(FactorModel):
         from cofactor.kernels.cpu.ials import row_ridge
 
         config = self.config
-        return row_ridge(indptr, n_other, float(self.alpha0[0]), config.regularization, config.frequency_exponent)
+        return row_ridge(
+            indptr, n_other, float(self.alpha0[0]), config.regularization, config.frequency_exponent
+        )
 
     def _confidence(self, values: np.ndarray) -> np.ndarray:
         """The weights w of observed pairs from their values, float32 [n]."""
@@ -192,8 +267,8 @@ class IALS(FactorModel):
             return np.ones(len(values), np.float32)
         if values.size and not values.min() >= 0:
             raise ArgumentError(
-                f"IALS confidence {self.config.confidence!r} needs values from 0, and the data holds {values.min()}. "
-                "Use confidence='ones', or filter the data first."
+                f"IALS confidence {self.config.confidence!r} needs values from 0, and the data"
+                f" holds {values.min()}. Use confidence='ones', or filter the data first."
             )
         grown = values if self.config.confidence == "linear" else np.log1p(values)
         weights: np.ndarray = (1.0 + self.config.confidence_scale * grown).astype(np.float32)
@@ -209,20 +284,33 @@ class IALS(FactorModel):
         if self._shares is not None:
             weights *= self._shares[item_rows]
         rows = np.arange(len(histories))
-        failed = solve_direct(indptr, item_rows, weights, self.item_factors, self._diagonal, ridge, rows, solved)
+        failed = solve_direct(
+            indptr, item_rows, weights, self.item_factors, self._diagonal, ridge, rows, solved
+        )
         if failed >= 0:
-            raise ArgumentError(f"history {failed} gives a singular system; fit the model with a higher regularization.")
+            raise ArgumentError(
+                f"history {failed} gives a singular system; fit the model with a higher"
+                " regularization."
+            )
         return solved
 
     def _explain(self, audience: Audience, item_row: int) -> tuple[np.ndarray, np.ndarray, float]:
         past, added, rest = self._explain_rows(audience, np.array([item_row]))
         return past, added[0], float(rest[0])
 
-    def _explain_rows(self, audience: Audience, item_rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Split x_u·y_i = sum_j c_j w_uj y_i' A_u^-1 y_j over the past items j (Hu, Koren and Volinsky 2008, equation 7)."""
+    def _explain_rows(
+        self, audience: Audience, item_rows: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Split x_u·y_i = sum_j c_j w_uj y_i' A_u^-1 y_j over the past items j (Hu, Koren and
+        Volinsky 2008, equation 7).
+        """
         _, past = audience.seen
         if not past.size:
-            return past, np.zeros((len(item_rows), 0)), self._popularity[item_rows].astype(np.float64)
+            return (
+                past,
+                np.zeros((len(item_rows), 0)),
+                self._popularity[item_rows].astype(np.float64),
+            )
         y = self.item_factors[past].astype(np.float64)
         values = np.ones(len(past), np.float32) if audience.values is None else audience.values
         w = self._confidence(values).astype(np.float64)
@@ -232,12 +320,17 @@ class IALS(FactorModel):
         diagonal = self._diagonal.astype(np.float64) + ridge
         asked = self.item_factors[item_rows].T.astype(np.float64)
         if len(past) < len(diagonal) and diagonal.min() > 1e-5 * diagonal.max():
-            # W^1/2 Y A^-1 = (I + Z D^-1 Z')^-1 Z D^-1 with Z = W^1/2 Y: a system of the past items' size.
+            # W^1/2 Y A^-1 = (I + Z D^-1 Z')^-1 Z D^-1 with Z = W^1/2 Y: a system of the past items'
+            # size.
             root = np.sqrt(w)
             z = y * root[:, None]
             scaled = z / diagonal
             system = scaled @ z.T
             system.flat[:: len(past) + 1] += 1.0
-            return past, (root[:, None] * np.linalg.solve(system, scaled @ asked)).T, np.zeros(len(item_rows))
+            return (
+                past,
+                (root[:, None] * np.linalg.solve(system, scaled @ asked)).T,
+                np.zeros(len(item_rows)),
+            )
         system = np.diag(diagonal) + (y.T * w) @ y
         return past, (w[:, None] * (y @ np.linalg.solve(system, asked))).T, np.zeros(len(item_rows))

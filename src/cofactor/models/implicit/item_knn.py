@@ -27,32 +27,54 @@ if TYPE_CHECKING:
 class ItemKNNConfig(WeightedConfig):
     """Settings of `ItemKNN`."""
 
-    neighbours: int = setting(200, low=1, high=100_000, doc="How many similar items are kept of each item.")
+    neighbours: int = setting(
+        200, low=1, high=100_000, doc="How many similar items are kept of each item."
+    )
     similarity: str = setting(
         "cosine",
         choices=("cosine", "asymmetric", "jaccard", "tversky", "dot"),
         doc="How alike two items are, from the users they share.",
     )
     shrinkage: float = setting(
-        0.0, low=0, doc="Added below the fraction of a similarity: pairs with few users in common count less."
+        0.0,
+        low=0,
+        doc="Added below the fraction of a similarity: pairs with few users in common count less.",
     )
     asymmetry: float = setting(
-        0.5, low=0, high=1, doc="Under asymmetric: the share of the past item's length; 1 favours popular items, 0.5 is cosine."
+        0.5,
+        low=0,
+        high=1,
+        doc=(
+            "Under asymmetric: the share of the past item's length; 1 favours popular items, 0.5 is"
+            " cosine."
+        ),
     )
-    tversky_past: float = setting(1.0, low=0, doc="Under tversky: the weight of users of the past item alone.")
-    tversky_new: float = setting(1.0, low=0, doc="Under tversky: the weight of users of the recommended item alone.")
+    tversky_past: float = setting(
+        1.0, low=0, doc="Under tversky: the weight of users of the past item alone."
+    )
+    tversky_new: float = setting(
+        1.0, low=0, doc="Under tversky: the weight of users of the recommended item alone."
+    )
     neighbours_of: str = setting(
         "recommended",
         choices=("recommended", "past"),
-        doc="Whose most similar items are kept: those of each item to be recommended, or of each past item.",
+        doc=(
+            "Whose most similar items are kept: those of each item to be recommended, or of each"
+            " past item."
+        ),
     )
     normalize: bool = setting(
-        False, doc="Whether an item's score is divided by the sum of its similarities, so that it is a mean."
+        False,
+        doc=(
+            "Whether an item's score is divided by the sum of its similarities, so that it is a"
+            " mean."
+        ),
     )
 
 
 class ItemKNN(LinearItemModel):
-    """Neighbours among items: ``s_uj = Σ_i x_ui sim(i, j)`` over the user's items i that are neighbours of j.
+    """Neighbours among items: ``s_uj = Σ_i x_ui sim(i, j)`` over the user's items i that are
+    neighbours of j.
 
     With d = Σ_u x_ui x_uj, |i|² = Σ_u x_ui² and the shrinkage h:
 
@@ -61,9 +83,9 @@ class ItemKNN(LinearItemModel):
     - jaccard: d / (|i|² + |j|² - d + h), and tversky: d / (d + α (|i|² - d) + β (|j|² - d) + h)
     - dot: d, which needs a weighting that holds popular items back (bm25)
 
-    Mukund Deshpande and George Karypis. 2004. Item-Based Top-N Recommendation Algorithms. ACM TOIS; the asymmetric
-    cosine: Fabio Aiolli. 2013. Efficient Top-N Recommendation for Very Large Scale Binary Rated Datasets. RecSys.
-    """
+    Mukund Deshpande and George Karypis. 2004. Item-Based Top-N Recommendation Algorithms. ACM TOIS;
+    the asymmetric cosine: Fabio Aiolli. 2013. Efficient Top-N Recommendation for Very Large Scale
+    Binary Rated Datasets. RecSys."""
 
     name = "item_knn"
     Config = ItemKNNConfig
@@ -79,17 +101,27 @@ class ItemKNN(LinearItemModel):
         if self.config.values == "ones" and self.config.weighting == "none":
             square = data.item_counts.astype(np.float64)
         else:
-            square = np.bincount(data.item_rows, x.astype(np.float64) ** 2, minlength=data.n_items).astype(np.float64)
+            square = np.bincount(
+                data.item_rows, x.astype(np.float64) ** 2, minlength=data.n_items
+            ).astype(np.float64)
         neighbours = min(self.config.neighbours, max(1, data.n_items - 1))
         rows, similarity, count = top_neighbours(
             *by_user_and_item(data, x), *self._law(square), neighbours, run.n_threads
         )
-        made = SparseWeights.of_recommended if self.config.neighbours_of == "recommended" else SparseWeights.of_past
+        made = (
+            SparseWeights.of_recommended
+            if self.config.neighbours_of == "recommended"
+            else SparseWeights.of_past
+        )
         weights = made(rows, similarity, count)
         self.weights = weights.with_columns_scaled() if self.config.normalize else weights
 
-    def _law(self, square: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, float]:
-        """The p, q, a, b, w of d / (p_i q_j + a_i + b_j + w d), i being the item whose neighbours are kept."""
+    def _law(
+        self, square: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, float]:
+        """The p, q, a, b, w of d / (p_i q_j + a_i + b_j + w d), i being the item whose
+        neighbours are kept.
+        """
         config = self.config
         zero, h = np.zeros_like(square), np.full_like(square, config.shrinkage)
         past_first = config.neighbours_of == "past"
@@ -101,7 +133,11 @@ class ItemKNN(LinearItemModel):
         elif config.similarity == "dot":
             law, weight = (zero, zero, zero + 1, zero), 0.0
         else:
-            past, new = (1.0, 1.0) if config.similarity == "jaccard" else (config.tversky_past, config.tversky_new)
+            past, new = (
+                (1.0, 1.0)
+                if config.similarity == "jaccard"
+                else (config.tversky_past, config.tversky_new)
+            )
             first, second = (past, new) if past_first else (new, past)
             law, weight = (zero, zero, first * square + h, second * square), 1.0 - past - new
         p, q, a_i, b_j = (part.astype(np.float32) for part in law)

@@ -1,4 +1,6 @@
-"""What linear item models share: the score of an item is the sum of what each past item adds to it."""
+"""What linear item models share: the score of an item is the sum of what each past item adds to
+it.
+"""
 
 from __future__ import annotations
 
@@ -29,14 +31,22 @@ class WeightedConfig(Config):
     weighting: str = setting(
         "none",
         choices=("none", "tfidf", "bm25"),
-        doc="Whether users with many items, and under bm25 items with many users, weigh less in training.",
+        doc=(
+            "Whether users with many items, and under bm25 items with many users, weigh less in"
+            " training."
+        ),
     )
-    bm25_k1: float = setting(1.2, above=0, high=1e6, doc="How late a larger value saturates, under bm25.")
-    bm25_b: float = setting(0.75, low=0, high=1, doc="How much items with many users are held back, under bm25; 0: not.")
+    bm25_k1: float = setting(
+        1.2, above=0, high=1e6, doc="How late a larger value saturates, under bm25."
+    )
+    bm25_b: float = setting(
+        0.75, low=0, high=1, doc="How much items with many users are held back, under bm25; 0: not."
+    )
 
 
 class LinearItemModel(Recommender):
-    """A model of the form ``s_uj = Σ_i x_ui w_ij`` over the items i of u's history; a subclass learns and keeps w.
+    """A model of the form ``s_uj = Σ_i x_ui w_ij`` over the items i of u's history; a subclass
+    learns and keeps w.
 
     A new user needs no training: the history is all there is to know of any user.
     """
@@ -50,7 +60,9 @@ class LinearItemModel(Recommender):
     def _score(self, states: States, item_rows: np.ndarray | None) -> np.ndarray:
         assert isinstance(states, Histories)
         indptr, past, values = states.csr
-        return self._product(indptr, past, counted(values, self.config.values, self.name), item_rows)
+        return self._product(
+            indptr, past, counted(values, self.config.values, self.name), item_rows
+        )
 
     def _explain(self, audience: Audience, item_row: int) -> tuple[np.ndarray, np.ndarray, float]:
         assert isinstance(audience.states, Histories)
@@ -58,10 +70,15 @@ class LinearItemModel(Recommender):
         added = counted(values, self.config.values, self.name) * self._column(past, item_row)
         return past, added, float(self._popularity[item_row]) if audience.empty[0] else 0.0
 
-    def _similar_items(self, item_rows: np.ndarray, k: int, allowed: np.ndarray | None, n_threads: int) -> TopK:
-        # What having the item alone would recommend: its row of w. An item that it says nothing of isn't similar.
+    def _similar_items(
+        self, item_rows: np.ndarray, k: int, allowed: np.ndarray | None, n_threads: int
+    ) -> TopK:
+        # What having the item alone would recommend: its row of w. An item that it says nothing of
+        # isn't similar.
         one_each = np.arange(len(item_rows) + 1, dtype=np.int64)
-        scores = self._product(one_each, np.asarray(item_rows, np.int32), np.ones(len(item_rows), np.float32), None)
+        scores = self._product(
+            one_each, np.asarray(item_rows, np.int32), np.ones(len(item_rows), np.float32), None
+        )
         scores[scores <= 0] = -np.inf
         own = (one_each, np.asarray(item_rows, np.int32))
         return best_scores(scores, k, excluded=own, allowed=allowed, n_threads=n_threads)
@@ -72,11 +89,15 @@ class LinearItemModel(Recommender):
 
         data = self.data
         values = counted(data.weights, self.config.values, self.name)
-        lengths = np.sqrt(np.bincount(data.user_rows, values.astype(np.float64) ** 2, minlength=data.n_users))
+        lengths = np.sqrt(
+            np.bincount(data.user_rows, values.astype(np.float64) ** 2, minlength=data.n_users)
+        )
         units = (values / np.maximum(lengths, 1e-30)[data.user_rows]).astype(np.float32)
         indptr, users, positions = data.by_item
         asked = Histories(data.indptr, data.item_rows, units, None, data.n_items).take(user_rows)
-        scores = scores_from_sparse(*asked.csr, indptr, users, units[positions], data.n_users, n_threads)
+        scores = scores_from_sparse(
+            *asked.csr, indptr, users, units[positions], data.n_users, n_threads
+        )
         scores[scores <= 0] = -np.inf
         own = (np.arange(len(user_rows) + 1, dtype=np.int64), np.asarray(user_rows, np.int32))
         return best_scores(scores, k, excluded=own, n_threads=n_threads)
@@ -95,7 +116,9 @@ class LinearItemModel(Recommender):
     def _all_users(self) -> Histories:
         if "histories" not in self._cache:
             data = self.data
-            self._cache["histories"] = Histories(data.indptr, data.item_rows, data.values, None, data.n_items)
+            self._cache["histories"] = Histories(
+                data.indptr, data.item_rows, data.values, None, data.n_items
+            )
         found: Histories = self._cache["histories"]
         return found
 
@@ -112,15 +135,20 @@ def counted(values: np.ndarray, how: str, name: str) -> np.ndarray:
     if how == "values":
         return np.asarray(values, np.float32)
     if values.size and values.min() < 0:
-        raise ArgumentError(f"{name} values='log' needs values of at least 0, not {values.min()}; use 'values' or 'ones'.")
+        raise ArgumentError(
+            f"{name} values='log' needs values of at least 0, not {values.min()}; use 'values' or"
+            " 'ones'."
+        )
     return np.log1p(values).astype(np.float32)
 
 
 def weighed(data: Interactions, config: WeightedConfig, name: str) -> np.ndarray:
-    """Return the weights x_ui that a linear item model is trained on, float32 [n], in the order of the data.
+    """Return the weights x_ui that a linear item model is trained on, float32 [n], in the order of
+    the data.
 
-    With v_ui as `counted`, an item as the document and its users as the words: idf_u = log(1 + n_items / (1 + n_u)) for a
-    user with n_u items; tfidf: √v idf_u; bm25: idf_u v (k1 + 1) / (v + k1 (1 - b + b l_i / mean l)) with l_i = Σ_u v_ui.
+    With v_ui as `counted`, an item as the document and its users as the words: idf_u = log(1 +
+    n_items / (1 + n_u)) for a user with n_u items; tfidf: √v idf_u; bm25: idf_u v (k1 + 1) / (v +
+    k1 (1 - b + b l_i / mean l)) with l_i = Σ_u v_ui.
 
     Raises
     ------
@@ -128,15 +156,17 @@ def weighed(data: Interactions, config: WeightedConfig, name: str) -> np.ndarray
         If a value is negative where a weighting needs none.
 
     Notes
-    -----
-    Stephen Robertson and Hugo Zaragoza. 2009. The Probabilistic Relevance Framework: BM25 and Beyond. The inverse user
-    frequency is that of Breese, Heckerman and Kadie. 1998. UAI, kept positive by the 1 + under the logarithm.
-    """
+    ----- Stephen Robertson and Hugo Zaragoza. 2009. The Probabilistic Relevance Framework: BM25 and
+    Beyond. The inverse user frequency is that of Breese, Heckerman and Kadie. 1998. UAI, kept
+    positive by the 1 + under the logarithm."""
     v = counted(data.weights, config.values, name)
     if config.weighting == "none":
         return v
     if v.size and v.min() < 0:
-        raise ArgumentError(f"{name} weighting={config.weighting!r} needs values of at least 0, and one is {v.min()}.")
+        raise ArgumentError(
+            f"{name} weighting={config.weighting!r} needs values of at least 0, and one is"
+            f" {v.min()}."
+        )
     idf = np.log1p(data.n_items / (1.0 + data.user_counts))[data.user_rows]
     if config.weighting == "tfidf":
         return (np.sqrt(v) * idf).astype(np.float32)
@@ -152,4 +182,11 @@ def by_user_and_item(data: Interactions, weights: np.ndarray) -> BothOrders:
     """Return the data with other weights by user and by item, as the Gram kernels want it."""
     indptr, users, positions = data.by_item
     alike = bool((weights == weights[:1]).all())  # in any order, then
-    return data.indptr, data.item_rows, weights, indptr, users, weights if alike else weights[positions]
+    return (
+        data.indptr,
+        data.item_rows,
+        weights,
+        indptr,
+        users,
+        weights if alike else weights[positions],
+    )

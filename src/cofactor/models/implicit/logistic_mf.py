@@ -1,4 +1,6 @@
-"""Logistic matrix factorisation: the probability that a user takes an item, by alternating gradient ascent."""
+"""Logistic matrix factorisation: the probability that a user takes an item, by alternating
+gradient ascent.
+"""
 
 from __future__ import annotations
 
@@ -20,34 +22,62 @@ _FOLD_IN_SEED = np.uint64(0xC0FAC72)
 class LogisticMFConfig(Config):
     """Settings of `LogisticMF`."""
 
-    factors: int = setting(64, low=1, high=4096, doc="Length of the user and item vectors; multiples of 16 are fastest.")
-    epochs: int = setting(30, low=1, doc="Rounds; each takes one step for all users and one for all items.")
-    learning_rate: float = setting(0.3, above=0, doc="The step at the start, divided by the root of a sum of squared gradients.")
+    factors: int = setting(
+        64,
+        low=1,
+        high=4096,
+        doc="Length of the user and item vectors; multiples of 16 are fastest.",
+    )
+    epochs: int = setting(
+        30, low=1, doc="Rounds; each takes one step for all users and one for all items."
+    )
+    learning_rate: float = setting(
+        0.3,
+        above=0,
+        doc="The step at the start, divided by the root of a sum of squared gradients.",
+    )
     schedule: str = setting(
-        "constant", choices=SCHEDULES, doc="The step over time: constant, linearly to zero, or to 30 % after 70 % of the epochs."
+        "constant",
+        choices=SCHEDULES,
+        doc="The step over time: constant, linearly to zero, or to 30 % after 70 % of the epochs.",
     )
-    alpha: float = setting(5.0, above=0, doc="Confidence of a positive of value 1, against that of a negative.")
+    alpha: float = setting(
+        5.0, above=0, doc="Confidence of a positive of value 1, against that of a negative."
+    )
     negatives: int = setting(
-        5, low=0, high=10_000, doc="Others drawn for each positive, each time anew; 0 takes all there are (small data)."
+        5,
+        low=0,
+        high=10_000,
+        doc="Others drawn for each positive, each time anew; 0 takes all there are (small data).",
     )
-    regularization: float = setting(5.0, low=0, doc="Weight of half the squared vectors and biases in the loss.")
-    use_values: bool = setting(False, doc="Whether a positive's confidence is alpha times its value, or alpha alone.")
+    regularization: float = setting(
+        5.0, low=0, doc="Weight of half the squared vectors and biases in the loss."
+    )
+    use_values: bool = setting(
+        False, doc="Whether a positive's confidence is alpha times its value, or alpha alone."
+    )
     init_scale: float = setting(0.1, low=0, doc="Standard deviation of the vectors' first values.")
-    validate_every: int = setting(5, low=1, doc="Epochs between two checks, if a validation part is given.")
-    patience: int = setting(5, low=0, doc="Checks without improvement before training stops; zero never stops.")
+    validate_every: int = setting(
+        5, low=1, doc="Epochs between two checks, if a validation part is given."
+    )
+    patience: int = setting(
+        5, low=0, doc="Checks without improvement before training stops; zero never stops."
+    )
     fold_in_steps: int = setting(60, low=1, doc="Steps for the vector of a user never seen.")
 
 
 class LogisticMF(StochasticModel):
-    """Matrix factorisation of the probability that a user takes an item, ``σ(x_u · y_i + β_u + β_i)``.
+    """Matrix factorisation of the probability that a user takes an item, ``σ(x_u · y_i + β_u +
+    β_i)``.
 
-    ``Σ α r_ui s_ui - (1 + α r_ui) ln(1 + exp s_ui) - λ/2 (|x|² + |y|² + β²)`` is ascended by adaptive steps, users and items
-    in turn, over the positives and ``negatives`` drawn for each, which stand for all others (or over all others).
+    ``Σ α r_ui s_ui - (1 + α r_ui) ln(1 + exp s_ui) - λ/2 (|x|² + |y|² + β²)`` is ascended by
+    adaptive steps, users and items in turn, over the positives and ``negatives`` drawn for each,
+    which stand for all others (or over all others).
 
     Notes
-    -----
-    The user's bias doesn't change a ranking, so scores and the state leave it out. Results are the same for any number
-    of threads. Values of the interactions must not be negative if they are used.
+    ----- The user's bias doesn't change a ranking, so scores and the state leave it out. Results
+    are the same for any number of threads. Values of the interactions must not be negative if they
+    are used.
 
     Source: Johnson 2014, "Logistic matrix factorization for implicit feedback data".
     """
@@ -76,7 +106,9 @@ class LogisticMF(StochasticModel):
     def _end(self) -> None:
         del self._user_bias, self._user_squares, self._item_squares, self._by_user, self._by_item
 
-    def _epoch(self, data: Interactions, order: np.ndarray, rate: float, seed: np.uint64, n_threads: int) -> Epoch:
+    def _epoch(
+        self, data: Interactions, order: np.ndarray, rate: float, seed: np.uint64, n_threads: int
+    ) -> Epoch:
         from cofactor.kernels.cpu.logistic_mf import logistic_half_epoch
 
         c = self.config
@@ -92,9 +124,18 @@ class LogisticMF(StochasticModel):
         c = self.config
         indptr, item_rows, values = histories.csr
         folded: np.ndarray = logistic_fold_in(
-            indptr, item_rows, self._weights(values, len(item_rows)), self.item_factors, self.item_bias, c.learning_rate,
-            c.alpha, c.regularization, c.negatives, c.fold_in_steps, int(_FOLD_IN_SEED),
-        )  # fmt: skip
+            indptr,
+            item_rows,
+            self._weights(values, len(item_rows)),
+            self.item_factors,
+            self.item_bias,
+            c.learning_rate,
+            c.alpha,
+            c.regularization,
+            c.negatives,
+            c.fold_in_steps,
+            int(_FOLD_IN_SEED),
+        )
         return folded
 
     def _weights(self, values: np.ndarray | None, count: int) -> np.ndarray:
@@ -103,6 +144,7 @@ class LogisticMF(StochasticModel):
             return np.ones(count, np.float32)
         if values.size and values.min() < 0:
             raise ArgumentError(
-                f"LogisticMF needs values from 0 on, not {values.min()}; shift them, or leave use_values False."
+                f"LogisticMF needs values from 0 on, not {values.min()}; shift them, or leave"
+                " use_values False."
             )
         return np.ascontiguousarray(values, np.float32)

@@ -1,4 +1,6 @@
-"""What the models trained by stochastic ascent share: the epochs, the schedule, early stopping, the law of negatives."""
+"""What the models trained by stochastic ascent share: the epochs, the schedule, early stopping,
+the law of negatives.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,9 @@ Law = tuple[np.ndarray, np.ndarray]
 
 @dataclass(frozen=True)
 class Epoch:
-    """What one epoch reports: the mean loss, and (in pairwise models) the share of draws that were ranked right."""
+    """What one epoch reports: the mean loss, and (in pairwise models) the share of draws that
+    were ranked right.
+    """
 
     loss: float
     correct: float | None = None
@@ -48,14 +52,17 @@ class Epoch:
 class StochasticModel(FactorModel):
     """A factor model that walks its data in epochs; a subclass says what one epoch is.
 
-    Its Config must have ``epochs``, ``learning_rate``, ``schedule``, ``init_scale``, ``factors``, ``validate_every`` and
-    ``patience``.
-    """
+    Its Config must have ``epochs``, ``learning_rate``, ``schedule``, ``init_scale``, ``factors``,
+    ``validate_every`` and ``patience``."""
 
-    best_epochs: int | None = None  # how many epochs were best on validation, if the last fit was given any
+    best_epochs: int | None = (
+        None  # how many epochs were best on validation, if the last fit was given any
+    )
 
     @abstractmethod
-    def _epoch(self, data: Interactions, order: np.ndarray, rate: float, seed: np.uint64, n_threads: int) -> Epoch:
+    def _epoch(
+        self, data: Interactions, order: np.ndarray, rate: float, seed: np.uint64, n_threads: int
+    ) -> Epoch:
         """Improve the arrays in place by one walk over the users in ``order``."""
 
     def _begin(self, data: Interactions, run: Run) -> None:
@@ -63,7 +70,8 @@ class StochasticModel(FactorModel):
         scale, draw = self.config.init_scale, run.generator(self.name, "init")
         self.user_factors = _normal(draw, data.n_users, self.config.factors, scale)
         self.item_factors = _normal(draw, data.n_items, self.config.factors, scale)
-        # Users nobody has seen act have no vector, and items nobody took keep theirs: they are pushed down as negatives.
+        # Users nobody has seen act have no vector, and items nobody took keep theirs: they are
+        # pushed down as negatives.
         self.user_factors[data.user_counts == 0] = 0.0
         self.item_bias = np.zeros(data.n_items, np.float32)
 
@@ -72,8 +80,14 @@ class StochasticModel(FactorModel):
 
     @property
     def refit_config(self) -> Any:
-        """The settings with as many epochs as were best on the validation part of the last fit, if it was given one."""
-        return self.config if self.best_epochs is None else self.config.replace(epochs=self.best_epochs)
+        """The settings with as many epochs as were best on the validation part of the last fit,
+        if it was given one.
+        """
+        return (
+            self.config
+            if self.best_epochs is None
+            else self.config.replace(epochs=self.best_epochs)
+        )
 
     def _fit(self, data: Interactions, validation: Part | None, run: Run) -> None:
         self._begin(data, run)
@@ -82,19 +96,31 @@ class StochasticModel(FactorModel):
             keeper = Keeper(self, validation, self.config.patience, run)
         with run.progress.task(self.name, epochs) as task:
             for epoch in range(epochs):
-                order = run.generator(self.name, "order", epoch).permutation(data.n_users).astype(np.int32)
-                rate = learning_rate(self.config.learning_rate, self.config.schedule, epoch / epochs)
+                order = (
+                    run.generator(self.name, "order", epoch)
+                    .permutation(data.n_users)
+                    .astype(np.int32)
+                )
+                rate = learning_rate(
+                    self.config.learning_rate, self.config.schedule, epoch / epochs
+                )
                 seed = np.uint64(state64(run.seed, self.name, "epoch", epoch))
                 done = self._epoch(data, order, rate, seed, run.n_threads)
                 if not math.isfinite(done.loss):
                     raise TrainingError(
-                        f"{self.name} diverged in epoch {epoch + 1}: its loss is {done.loss}; "
-                        f"lower learning_rate ({self.config.learning_rate}) or raise regularization."
+                        f"{self.name} diverged in epoch {epoch + 1}: its loss is {done.loss}; lower"
+                        f" learning_rate ({self.config.learning_rate}) or raise regularization."
                     )
                 task.advance(1, **done.facts)
                 last = epoch + 1 == epochs
-                if keeper is not None and (last or (epoch + 1) % self.config.validate_every == 0) and keeper.stop(epoch + 1):
-                    run.progress.say(f"{self.name} stopped after epoch {epoch + 1}: no better on validation")
+                if (
+                    keeper is not None
+                    and (last or (epoch + 1) % self.config.validate_every == 0)
+                    and keeper.stop(epoch + 1)
+                ):
+                    run.progress.say(
+                        f"{self.name} stopped after epoch {epoch + 1}: no better on validation"
+                    )
                     break
         self.best_epochs = None
         if keeper is not None:
@@ -104,7 +130,8 @@ class StochasticModel(FactorModel):
 
 
 class SampledModel(StochasticModel):
-    """A stochastic model that draws the items a user lacks by a law, kept in the state since folding in draws by it too.
+    """A stochastic model that draws the items a user lacks by a law, kept in the state since
+    folding in draws by it too.
 
     Its Config must have ``negative_law`` and ``negative_power`` as well.
     """
@@ -148,7 +175,9 @@ class Keeper:
         self.model, self.part, self.patience, self.n_threads = model, part, patience, run.n_threads
         rows = part.user_rows
         if len(rows) > _ASKED_AT_MOST:
-            drawn = run.generator(model.name, "validation").choice(rows, _ASKED_AT_MOST, replace=False)
+            drawn = run.generator(model.name, "validation").choice(
+                rows, _ASKED_AT_MOST, replace=False
+            )
             rows = np.sort(drawn).astype(np.int32)
         self.rows = rows
         self.best = -1.0
@@ -157,7 +186,9 @@ class Keeper:
         self.kept: dict[str, np.ndarray] = {}
 
     def stop(self, epochs: int) -> bool:
-        """Judge the model as it is after some epochs, keep it if it is the best so far, and say whether patience is at its end."""
+        """Judge the model as it is after some epochs, keep it if it is the best so far, and say
+        whether patience is at its end.
+        """
         ndcg = validation_ndcg(self.model, self.part, self.rows, self.n_threads)
         if ndcg > self.best:
             self.best, self.best_epochs, self.waited = ndcg, epochs, 0
@@ -173,17 +204,20 @@ class Keeper:
 
 
 def learning_rate(start: float, schedule: str, done: float) -> float:
-    """Return the step for an epoch that begins when a share ``done`` in [0, 1) of all epochs is done.
+    """Return the step for an epoch that begins when a share ``done`` in [0, 1) of all epochs is
+    done.
 
-    ``"constant"``: start; ``"linear"``: start * (1 - done); ``"drop"``: start until 70 % are done, then 30 % of it.
-    """
+    ``"constant"``: start; ``"linear"``: start * (1 - done); ``"drop"``: start until 70 % are done,
+    then 30 % of it."""
     if schedule == "linear":
         return start * (1.0 - done)
     return start * _DROP_TO if schedule == "drop" and done >= _DROP_AT else start
 
 
 def negative_law(counts: np.ndarray, law: str, power: float) -> Law:
-    """Return the law of negatives: uniform over items, or in proportion to ``counts ** power`` (int64 [n_items])."""
+    """Return the law of negatives: uniform over items, or in proportion to ``counts ** power``
+    (int64 [n_items]).
+    """
     if law == "uniform" or power == 0:
         return np.empty(0, np.uint32), np.empty(0, np.int32)
     from cofactor.kernels.cpu.sampling import alias_table
@@ -193,7 +227,9 @@ def negative_law(counts: np.ndarray, law: str, power: float) -> Law:
 
 
 def validation_ndcg(model: StochasticModel, part: Part, rows: np.ndarray, n_threads: int) -> float:
-    """Return the mean nDCG@20 of some users of a part, all items ranked but those in their histories."""
+    """Return the mean nDCG@20 of some users of a part, all items ranked but those in their
+    histories.
+    """
     if len(rows) == 0:
         return 0.0
     histories, truth = part.histories(rows), part.truth
@@ -204,9 +240,14 @@ def validation_ndcg(model: StochasticModel, part: Part, rows: np.ndarray, n_thre
         allowed = np.zeros(truth.n_items, bool)
         allowed[part.candidates] = True
     found = best_dots(
-        states, model.item_factors, _CUTOFF, item_offsets=model.item_bias, excluded=(indptr, seen), allowed=allowed,
+        states,
+        model.item_factors,
+        _CUTOFF,
+        item_offsets=model.item_bias,
+        excluded=(indptr, seen),
+        allowed=allowed,
         n_threads=n_threads,
-    )  # fmt: skip
+    )
     question, rank, item, _ = found.flat()
     true_pairs = truth.user_rows.astype(np.int64) * truth.n_items + truth.item_rows
     pairs = rows[question].astype(np.int64) * truth.n_items + item
@@ -214,7 +255,9 @@ def validation_ndcg(model: StochasticModel, part: Part, rows: np.ndarray, n_thre
     hit = true_pairs[place] == pairs
     discounts = 1.0 / np.log2(np.arange(2, _CUTOFF + 2))
     gains = np.bincount(question[hit], discounts[rank[hit] - 1], minlength=len(rows))
-    ideal = np.concatenate([[0.0], np.cumsum(discounts)])[np.minimum(truth.user_counts[rows], _CUTOFF)]
+    ideal = np.concatenate([[0.0], np.cumsum(discounts)])[
+        np.minimum(truth.user_counts[rows], _CUTOFF)
+    ]
     return float(np.mean(gains / ideal))
 
 

@@ -38,14 +38,18 @@ class SparseWeights:
 
     @classmethod
     def of_past(cls, columns: np.ndarray, values: np.ndarray, count: np.ndarray) -> Self:
-        """Make them from the weights kept of each past item: [n_items, k], of which the first ``count`` are filled."""
+        """Make them from the weights kept of each past item: [n_items, k], of which the first
+        ``count`` are filled.
+        """
         from cofactor.kernels.cpu.packing import pack
 
         return cls(*pack(columns, values, count))
 
     @classmethod
     def of_recommended(cls, rows: np.ndarray, values: np.ndarray, count: np.ndarray) -> Self:
-        """Make them from the weights kept of each recommended item: [n_items, k], of which the first ``count`` are filled."""
+        """Make them from the weights kept of each recommended item: [n_items, k], of which the
+        first ``count`` are filled.
+        """
         from cofactor.kernels.cpu.packing import pack_transposed
 
         return cls(*pack_transposed(rows, values, count, len(count)))
@@ -61,14 +65,22 @@ class SparseWeights:
         """
         indptr, columns, values = (arrays[name] for name in SPARSE_ARRAYS)
         lengths = np.diff(indptr)
-        whole = len(indptr) == n_items + 1 and indptr[0] == 0 and indptr[-1] == len(columns) and (lengths >= 0).all()
+        whole = (
+            len(indptr) == n_items + 1
+            and indptr[0] == 0
+            and indptr[-1] == len(columns)
+            and (lengths >= 0).all()
+        )
         if not whole:
             raise ArtifactError(
-                f"array 'weight_offsets' must rise from 0 to the number of weights ({len(columns)}) in {n_items} steps."
+                f"array 'weight_offsets' must rise from 0 to the number of weights ({len(columns)})"
+                f" in {n_items} steps."
             )
         if columns.size:
             if columns.min() < 0 or columns.max() >= n_items:
-                raise ArtifactError(f"array 'weight_items' must hold item rows in 0..{n_items - 1}.")
+                raise ArtifactError(
+                    f"array 'weight_items' must hold item rows in 0..{n_items - 1}."
+                )
             within = np.ones(len(columns) - 1, bool)
             starts = indptr[1:-1]
             within[starts[(starts > 0) & (starts < len(columns))] - 1] = False
@@ -81,19 +93,31 @@ class SparseWeights:
         return dict(zip(SPARSE_ARRAYS, (self.indptr, self.columns, self.values), strict=True))
 
     def with_columns_scaled(self) -> Self:
-        """Return the matrix with each column divided by its sum of magnitudes; an empty column stays empty."""
-        total = np.bincount(self.columns, np.abs(self.values).astype(np.float64), minlength=len(self.indptr) - 1)
-        return type(self)(self.indptr, self.columns, (self.values / total[self.columns]).astype(np.float32))
+        """Return the matrix with each column divided by its sum of magnitudes; an empty column
+        stays empty.
+        """
+        total = np.bincount(
+            self.columns, np.abs(self.values).astype(np.float64), minlength=len(self.indptr) - 1
+        )
+        return type(self)(
+            self.indptr, self.columns, (self.values / total[self.columns]).astype(np.float32)
+        )
 
-    def scores(self, indptr: np.ndarray, past: np.ndarray, values: np.ndarray, n_threads: int) -> np.ndarray:
+    def scores(
+        self, indptr: np.ndarray, past: np.ndarray, values: np.ndarray, n_threads: int
+    ) -> np.ndarray:
         """Return X w for histories X in CSR, float32 [B, n_items]."""
         from cofactor.kernels.cpu.history import scores_from_sparse
 
         n_items = len(self.indptr) - 1
-        return scores_from_sparse(indptr, past, values, self.indptr, self.columns, self.values, n_items, n_threads)
+        return scores_from_sparse(
+            indptr, past, values, self.indptr, self.columns, self.values, n_items, n_threads
+        )
 
     def column(self, past: np.ndarray, item_row: int) -> np.ndarray:
-        """Return w_ij for some items i and one item j, float32 [len(past)]; zero where there is none."""
+        """Return w_ij for some items i and one item j, float32 [len(past)]; zero where there is
+        none.
+        """
         found = np.zeros(len(past), np.float32)
         for n, i in enumerate(past):
             row = slice(self.indptr[i], self.indptr[i + 1])

@@ -1,1 +1,3 @@
-"""Models trained by gradient descent in PyTorch: latent factors with any loss, dense networks, a user's own module."""
+"""Models trained by gradient descent in PyTorch: latent factors with any loss, dense networks, a
+user's own module.
+"""

@@ -1,4 +1,6 @@
-"""Damped means: where trained biases begin, and what answers for users and items without ratings."""
+"""Damped means: where trained biases begin, and what answers for users and items without
+ratings.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,8 @@ def damped_biases(
 ) -> tuple[float, np.ndarray, np.ndarray]:
     """Return the mean and the damped biases of users and items.
 
-    ``b_i = Σ_u (r_ui − μ − b_u) / (n_i + λ_i)``, ``b_u = Σ_i (r_ui − μ − b_i) / (n_u + λ_u)``, in turns.
+    ``b_i = Σ_u (r_ui − μ − b_u) / (n_i + λ_i)``, ``b_u = Σ_i (r_ui − μ − b_i) / (n_u + λ_u)``, in
+    turns.
 
     Parameters
     ----------
@@ -37,6 +40,10 @@ def damped_biases(
     users, items = data.user_rows, data.item_rows
     user_bias, item_bias = np.zeros(data.n_users), np.zeros(data.n_items)
     for _ in range(rounds):
-        item_bias = np.bincount(items, values - mean - user_bias[users], data.n_items) / (data.item_counts + item_damping)
-        user_bias = np.bincount(users, values - mean - item_bias[items], data.n_users) / (data.user_counts + user_damping)
+        item_bias = np.bincount(items, values - mean - user_bias[users], data.n_items) / (
+            data.item_counts + item_damping
+        )
+        user_bias = np.bincount(users, values - mean - item_bias[items], data.n_users) / (
+            data.user_counts + user_damping
+        )
     return mean, user_bias.astype(np.float32), item_bias.astype(np.float32)

@@ -1,4 +1,5 @@
-"""New users' vectors with the items frozen: closed form for squared error, a convex descent for the other losses.
+"""New users' vectors with the items frozen: closed form for squared error, a convex descent for the
+other losses.
 
 NumPy and SciPy alone, so that serving a factorisation never loads torch.
 """
@@ -27,7 +28,8 @@ def ridge_vectors(
 ) -> np.ndarray:
     """Return each user's minimiser of the training loss with the items frozen.
 
-    ``min_x Σ_j (r_j − [q_j ; 1] · x)² + n w (λ ‖p‖² + λ_b b²) + γ pᵀ(QᵀQ)p``, with ``x = [p ; b]`` and n the history's length.
+    ``min_x Σ_j (r_j − [q_j ; 1] · x)² + n w (λ ‖p‖² + λ_b b²) + γ pᵀ(QᵀQ)p``, with ``x = [p ; b]``
+    and n the history's length.
 
     Parameters
     ----------
@@ -51,7 +53,9 @@ def ridge_vectors(
     """
     width = item_factors.shape[1]
     vectors = np.zeros((len(indptr) - 1, width + 1), np.float32)
-    rows = np.concatenate((item_factors, np.ones((len(item_factors), 1), np.float32)), 1).astype(np.float64)
+    rows = np.concatenate((item_factors, np.ones((len(item_factors), 1), np.float32)), 1).astype(
+        np.float64
+    )
     used = width if bias_ridge is None else width + 1
     fixed = np.zeros((used, used))
     if gravity:
@@ -71,7 +75,8 @@ def ridge_vectors(
 
 
 def l2_weights(counts: np.ndarray, all_counts: np.ndarray, power: float) -> np.ndarray:
-    """Return ``w(n) = n^(power − 1) / c`` with c such that the mean of w over all training examples is 1.
+    """Return ``w(n) = n^(power − 1) / c`` with c such that the mean of w over all training examples
+    is 1.
 
     Parameters
     ----------
@@ -102,8 +107,9 @@ def implicit_vectors(
 ) -> np.ndarray:
     """Return each user's minimiser of a ranking loss with the items frozen, by L-BFGS.
 
-    ``min_x 1/n Σ_j E_negatives[loss(s_j, s⁻)] + λ ‖p‖²``: the expectation is taken over one fixed draw from the sampler's
-    law without the user's own items, so the vector depends on the history alone.
+    ``min_x 1/n Σ_j E_negatives[loss(s_j, s⁻)] + λ ‖p‖²``: the expectation is taken over one fixed
+    draw from the sampler's law without the user's own items, so the vector depends on the history
+    alone.
 
     Parameters
     ----------
@@ -119,7 +125,8 @@ def implicit_vectors(
     Returns
     -------
     ndarray
-        float32 [B, K + 1]; zeros for an empty history. The last place, a bias, is 0: it can't change a ranking.
+        float32 [B, K + 1]; zeros for an empty history. The last place, a bias, is 0: it can't
+        change a ranking.
     """
     from scipy.optimize import minimize
 
@@ -141,11 +148,16 @@ def implicit_vectors(
         shift = b[others] - log_expected[free] if is_softmax else b[others]
 
         def loss(
-            p: np.ndarray, own: np.ndarray = own, others: np.ndarray = others, shift: np.ndarray = shift
+            p: np.ndarray,
+            own: np.ndarray = own,
+            others: np.ndarray = others,
+            shift: np.ndarray = shift,
         ) -> tuple[float, np.ndarray]:
             length = max(float(np.linalg.norm(p)), 1e-9) if cosine else 1.0
             unit = p / length
-            value, up, down = _slopes(q[own] @ unit + b[own], q[others] @ unit + shift, config, len(q))
+            value, up, down = _slopes(
+                q[own] @ unit + b[own], q[others] @ unit + shift, config, len(q)
+            )
             slope = up @ q[own] + down @ q[others]
             if cosine:
                 slope = (slope - (slope @ unit) * unit) / length
@@ -158,7 +170,8 @@ def implicit_vectors(
 
 
 def _draws(config: LossConfig, item_counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The items that stand for the negatives' law, and the log of how often each was to be expected among them.
+    """The items that stand for the negatives' law, and the log of how often each was to be expected
+    among them.
 
     All items once where the law is uniform and they are few, else draws.
     """
@@ -168,13 +181,17 @@ def _draws(config: LossConfig, item_counts: np.ndarray) -> tuple[np.ndarray, np.
         return rng.generator(0, "fold-in", n_items).permutation(n_items), np.zeros(n_items)
     law = np.ones(n_items)
     if by_popularity:
-        law = item_counts.astype(np.float64) ** (1.0 if config.loss == "in_batch_softmax" else config.popularity_power)
+        law = item_counts.astype(np.float64) ** (
+            1.0 if config.loss == "in_batch_softmax" else config.popularity_power
+        )
     law /= law.sum()
     draws = rng.generator(0, "fold-in", n_items).choice(n_items, _DRAWS, p=law)
     return draws, np.log(_DRAWS * law[draws])
 
 
-def _slopes(own: np.ndarray, others: np.ndarray, config: LossConfig, n_items: int) -> tuple[float, np.ndarray, np.ndarray]:
+def _slopes(
+    own: np.ndarray, others: np.ndarray, config: LossConfig, n_items: int
+) -> tuple[float, np.ndarray, np.ndarray]:
     """The loss of scores own [n] against others [m], and its slopes by both."""
     n, m, k = len(own), len(others), config.negatives
     if config.loss in ("logistic", "squared"):
@@ -198,7 +215,8 @@ def _slopes(own: np.ndarray, others: np.ndarray, config: LossConfig, n_items: in
         down = np.zeros(m)
         np.add.at(down, place, inner)
         if config.loss == "warp":
-            # As if the violator came up in the last of the k draws: a constant weight keeps the descent convex.
+            # As if the violator came up in the last of the k draws: a constant weight keeps the
+            # descent convex.
             weight = float(np.sum(1 / np.arange(1, max(1, (n_items - 1) // k) + 1)))
             return weight * value, weight * up, weight * down
         return value, up, down
@@ -217,7 +235,9 @@ def _softmax_slopes(own: np.ndarray, others: np.ndarray) -> tuple[float, np.ndar
     return float(value), (e_own / whole - 1) / len(own), e_others * np.mean(1 / whole)
 
 
-def _hinge_slopes(own: np.ndarray, others: np.ndarray, margin: float) -> tuple[float, np.ndarray, np.ndarray]:
+def _hinge_slopes(
+    own: np.ndarray, others: np.ndarray, margin: float
+) -> tuple[float, np.ndarray, np.ndarray]:
     gap = margin - own[:, None] + others[None, :]
     on = (gap > 0) / gap.size
     return float((gap * on).sum()), -on.sum(1), on.sum(0)

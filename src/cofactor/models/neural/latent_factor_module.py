@@ -1,4 +1,6 @@
-"""The module behind `LatentFactor`: two tables, each row a vector and, in its last place, a bias."""
+"""The module behind `LatentFactor`: two tables, each row a vector and, in its last place, a
+bias.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,8 @@ from cofactor.training.losses import gravity, l2_of_batch
 
 
 class FactorTables(nn.Module):
-    """Users and items as rows ``[p_u ; b_u]`` and ``[q_i ; b_i]``: one look-up brings vector and bias together.
+    """Users and items as rows ``[p_u ; b_u]`` and ``[q_i ; b_i]``: one look-up brings vector and
+    bias together.
 
     ``s_ui = p_u · q_i + b_u + b_i``, or the cosine of ``p_u`` and ``q_i``.
 
@@ -36,10 +39,19 @@ class FactorTables(nn.Module):
     item_weight: Tensor | None
 
     def __init__(
-        self, users: Tensor, items: Tensor, *, biases: bool, user_biases: bool, cosine: bool, sparse: bool,
-        regularization: float, bias_regularization: tuple[float, float],
-        user_weight: Tensor | None = None, item_weight: Tensor | None = None,
-    ) -> None:  # fmt: skip
+        self,
+        users: Tensor,
+        items: Tensor,
+        *,
+        biases: bool,
+        user_biases: bool,
+        cosine: bool,
+        sparse: bool,
+        regularization: float,
+        bias_regularization: tuple[float, float],
+        user_weight: Tensor | None = None,
+        item_weight: Tensor | None = None,
+    ) -> None:
         super().__init__()
         self.users = nn.Embedding.from_pretrained(users, freeze=False, sparse=sparse)
         self.items = nn.Embedding.from_pretrained(items, freeze=False, sparse=sparse)
@@ -57,7 +69,9 @@ class FactorTables(nn.Module):
             p = p[:, None, :]
         left, right = p[..., :-1], q[..., :-1]
         if self.cosine:
-            return (functional.normalize(left, dim=-1) * functional.normalize(right, dim=-1)).sum(-1)
+            return (functional.normalize(left, dim=-1) * functional.normalize(right, dim=-1)).sum(
+                -1
+            )
         scores = (left * right).sum(-1)
         if self.biases:
             scores = scores + q[..., -1] + p[..., -1] if self.user_biases else scores + q[..., -1]
@@ -81,7 +95,9 @@ class FactorTables(nn.Module):
         if self.cosine or (self.regularization == 0 and not any(self.bias_regularization)):
             return None
         if self.user_weight is not None and self.item_weight is not None:
-            return self._weighted(p, self.user_weight[users], 0) + self._weighted(q, self.item_weight[items], 1)
+            return self._weighted(p, self.user_weight[users], 0) + self._weighted(
+                q, self.item_weight[items], 1
+            )
         total = self.regularization * l2_of_batch(p[..., :-1], q[..., :-1])
         if self.biases:
             for rows, strength in zip((p, q), self.bias_regularization, strict=True):
@@ -104,8 +120,12 @@ class FactorTables(nn.Module):
         return gravity(left, right)
 
 
-def initial_rows(count: int, factors: int, scale: float, biases: Tensor, generator: torch.Generator) -> Tensor:
-    """Return rows to begin with: normal vectors of standard deviation ``scale``, and the given biases [count]."""
+def initial_rows(
+    count: int, factors: int, scale: float, biases: Tensor, generator: torch.Generator
+) -> Tensor:
+    """Return rows to begin with: normal vectors of standard deviation ``scale``, and the given
+    biases [count].
+    """
     rows = torch.randn(count, factors + 1, generator=generator) * scale
     rows[:, -1] = biases
     return rows

@@ -14,7 +14,8 @@ from cofactor.models.neural.torch_model import ModuleConfig, TorchRecommender
 
 
 class Tower(nn.Module):
-    """Linear layers with ReLU and dropout between them; the last one gives one number, without either.
+    """Linear layers with ReLU and dropout between them; the last one gives one number, without
+    either.
 
     Parameters
     ----------
@@ -30,7 +31,11 @@ class Tower(nn.Module):
         super().__init__()
         layers: list[nn.Module] = []
         for narrow in hidden:
-            layers += [nn.Linear(width, narrow), nn.ReLU(), *([nn.Dropout(dropout)] if dropout else [])]
+            layers += [
+                nn.Linear(width, narrow),
+                nn.ReLU(),
+                *([nn.Dropout(dropout)] if dropout else []),
+            ]
             width = narrow
         self.layers = nn.Sequential(*layers, nn.Linear(width, 1))
 
@@ -81,31 +86,54 @@ class MLPConfig(ModuleConfig):
     """Settings of `MLP`."""
 
     factors: int = setting(32, low=1, high=4096, doc="Length of the user and item embeddings.")
-    hidden: tuple[int, ...] = setting((64, 32), low=1, high=65536, doc="Lengths of the hidden layers.")
-    dropout: float = setting(0.1, low=0.0, below=1.0, doc="Share of hidden values that training sets to 0.")
-    biases: bool = setting(True, doc="Whether users and items have a bias beside the tower; ratings begin it at the damped means.")
-    rectify_input: bool = setting(False, doc="Whether ReLU and dropout stand on the joined embeddings already.")
-    init_scale: float = setting(0.1, above=0.0, high=10.0, doc="Standard deviation of the embeddings' first values.")
-    regularization: float = setting(0.01, low=0.0, doc="L2 on the vectors that a batch touches, per example.")
-    pretrain_epochs: int = setting(0, low=0, doc="Epochs of factorisation that the embeddings begin with; 0 begins at random.")
-    pretrain_regularization: float = setting(0.08, low=0.0, doc="The regularization of that factorisation.")
+    hidden: tuple[int, ...] = setting(
+        (64, 32), low=1, high=65536, doc="Lengths of the hidden layers."
+    )
+    dropout: float = setting(
+        0.1, low=0.0, below=1.0, doc="Share of hidden values that training sets to 0."
+    )
+    biases: bool = setting(
+        True,
+        doc=(
+            "Whether users and items have a bias beside the tower; ratings begin it at the damped"
+            " means."
+        ),
+    )
+    rectify_input: bool = setting(
+        False, doc="Whether ReLU and dropout stand on the joined embeddings already."
+    )
+    init_scale: float = setting(
+        0.1, above=0.0, high=10.0, doc="Standard deviation of the embeddings' first values."
+    )
+    regularization: float = setting(
+        0.01, low=0.0, doc="L2 on the vectors that a batch touches, per example."
+    )
+    pretrain_epochs: int = setting(
+        0, low=0, doc="Epochs of factorisation that the embeddings begin with; 0 begins at random."
+    )
+    pretrain_regularization: float = setting(
+        0.08, low=0.0, doc="The regularization of that factorisation."
+    )
 
     def check(self) -> None:
         """Refuse settings that contradict one another."""
         super().check()
         if self.pretrain_epochs and self.rectify_input and self.factors % 2:
-            raise ArgumentError(f"factors must be even for pretrain_epochs under a rectified input, not {self.factors}.")
+            raise ArgumentError(
+                "factors must be even for pretrain_epochs under a rectified input, not"
+                f" {self.factors}."
+            )
 
 
 class MLP(TorchRecommender):
     """A tower of layers on the concatenated embeddings of user and item.
 
-    ``r̂_ui = μ + b_u + b_i + tower([p_u ; q_i])``; for implicit data (``loss="logistic"``) the score is the sigmoid of that.
+    ``r̂_ui = μ + b_u + b_i + tower([p_u ; q_i])``; for implicit data (``loss="logistic"``) the
+    score is the sigmoid of that.
 
     Notes
-    -----
-    Source: He et al., "Neural Collaborative Filtering", WWW 2017, eq. 10 (with biases, which it doesn't have).
-    """
+    ----- Source: He et al., "Neural Collaborative Filtering", WWW 2017, eq. 10 (with biases, which
+    it doesn't have)."""
 
     name = "mlp"
     Config = MLPConfig
@@ -122,13 +150,24 @@ class MLP(TorchRecommender):
         # ReLU would lose half of a vector: [p ; -p] keeps all of it.
         signs = (1.0, -1.0) if config.rectify_input else (1.0,)
         begun = LatentFactor(
-            loss=config.loss, factors=config.factors // len(signs), epochs=config.pretrain_epochs, schedule="cosine",
-            batch_size=config.batch_size, negatives=config.negatives, regularization=config.pretrain_regularization,
-        ).fit(data, run=run)  # fmt: skip
+            loss=config.loss,
+            factors=config.factors // len(signs),
+            epochs=config.pretrain_epochs,
+            schedule="cosine",
+            batch_size=config.batch_size,
+            negatives=config.negatives,
+            regularization=config.pretrain_regularization,
+        ).fit(data, run=run)
         with torch.no_grad():
-            for table, rows in ((module.user_factors, begun.user_factors), (module.item_factors, begun.item_factors)):
+            for table, rows in (
+                (module.user_factors, begun.user_factors),
+                (module.item_factors, begun.item_factors),
+            ):
                 table.weight.copy_(torch.cat([sign * torch.from_numpy(rows) for sign in signs], 1))
-            for bias, values in ((module.user_bias, begun.user_bias), (module.item_bias, begun.item_bias)):
+            for bias, values in (
+                (module.user_bias, begun.user_bias),
+                (module.item_bias, begun.item_bias),
+            ):
                 if bias is not None:
                     bias.weight.copy_(torch.from_numpy(values)[:, None])
 
@@ -136,7 +175,9 @@ class MLP(TorchRecommender):
 class DenseNetConfig(MLPConfig):
     """Settings of `DenseNet`."""
 
-    hidden: tuple[int, ...] = setting((128,), low=1, high=65536, doc="Length of the one hidden layer.")
+    hidden: tuple[int, ...] = setting(
+        (128,), low=1, high=65536, doc="Length of the one hidden layer."
+    )
 
 
 class DenseNet(MLP):
@@ -151,11 +192,15 @@ class CollabFNetConfig(MLPConfig):
 
     factors: int = setting(64, low=1, high=4096, doc="Length of the user and item embeddings.")
     hidden: tuple[int, ...] = setting((64,), low=1, high=65536, doc="Lengths of the hidden layers.")
-    rectify_input: bool = setting(True, doc="Whether ReLU and dropout stand on the joined embeddings already.")
+    rectify_input: bool = setting(
+        True, doc="Whether ReLU and dropout stand on the joined embeddings already."
+    )
 
 
 class CollabFNet(MLP):
-    """The tutorials' CollabFNet: ReLU and dropout on the concatenated embeddings, then a hidden layer."""
+    """The tutorials' CollabFNet: ReLU and dropout on the concatenated embeddings, then a hidden
+    layer.
+    """
 
     name = "collab_fnet"
     Config = CollabFNetConfig

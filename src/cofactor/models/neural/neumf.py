@@ -27,15 +27,27 @@ class NeuMFNet(nn.Module):
         Which of ``"gmf"`` and ``"mlp"`` it has.
     """
 
-    def __init__(self, n_users: int, n_items: int, config: NeuMFConfig, halves: tuple[str, ...] = ("gmf", "mlp")) -> None:
+    def __init__(
+        self,
+        n_users: int,
+        n_items: int,
+        config: NeuMFConfig,
+        halves: tuple[str, ...] = ("gmf", "mlp"),
+    ) -> None:
         super().__init__()
         tables: dict[str, nn.Embedding] = {}
         if "gmf" in halves:
-            tables |= {"user_gmf": nn.Embedding(n_users, config.factors), "item_gmf": nn.Embedding(n_items, config.factors)}
+            tables |= {
+                "user_gmf": nn.Embedding(n_users, config.factors),
+                "item_gmf": nn.Embedding(n_items, config.factors),
+            }
             self.output = nn.Linear(config.factors, 1, bias=False)
             nn.init.normal_(self.output.weight, mean=1.0, std=0.1)
         if "mlp" in halves:
-            tables |= {"user_mlp": nn.Embedding(n_users, config.factors), "item_mlp": nn.Embedding(n_items, config.factors)}
+            tables |= {
+                "user_mlp": nn.Embedding(n_users, config.factors),
+                "item_mlp": nn.Embedding(n_items, config.factors),
+            }
             self.tower = Tower(2 * config.factors, config.hidden, config.dropout)
         for table in tables.values():
             nn.init.normal_(table.weight, std=config.init_scale)
@@ -46,9 +58,13 @@ class NeuMFNet(nn.Module):
         """Return the scores [n] of pairs, before any sigmoid."""
         scores = torch.zeros((), device=users.device)
         if "gmf" in self.halves:
-            scores = scores + self.output(self.tables["user_gmf"](users) * self.tables["item_gmf"](items)).squeeze(1)
+            scores = scores + self.output(
+                self.tables["user_gmf"](users) * self.tables["item_gmf"](items)
+            ).squeeze(1)
         if "mlp" in self.halves:
-            scores = scores + self.tower(torch.cat((self.tables["user_mlp"](users), self.tables["item_mlp"](items)), 1))
+            scores = scores + self.tower(
+                torch.cat((self.tables["user_mlp"](users), self.tables["item_mlp"](items)), 1)
+            )
         return scores
 
 
@@ -56,12 +72,28 @@ class NeuMFConfig(ModuleConfig):
     """Settings of `NeuMF`."""
 
     factors: int = setting(16, low=2, high=4096, doc="Length of each half's embeddings.")
-    hidden: tuple[int, ...] = setting((32, 16, 8), low=1, high=65536, doc="Lengths of the tower's hidden layers.")
-    dropout: float = setting(0.0, low=0.0, below=1.0, doc="Share of hidden values that training sets to 0.")
-    init_scale: float = setting(0.05, above=0.0, high=10.0, doc="Standard deviation of the embeddings' first values.")
-    pretrain_epochs: int = setting(0, low=0, doc="Epochs in which each half is trained alone first; 0 begins with both at once.")
-    loss: str = setting("logistic", choices=("squared", "logistic", "bpr"), doc="What is minimised; the paper's is logistic.")
-    regularization: float = setting(0.001, low=0.0, doc="L2 on the vectors that a batch touches, per example.")
+    hidden: tuple[int, ...] = setting(
+        (32, 16, 8), low=1, high=65536, doc="Lengths of the tower's hidden layers."
+    )
+    dropout: float = setting(
+        0.0, low=0.0, below=1.0, doc="Share of hidden values that training sets to 0."
+    )
+    init_scale: float = setting(
+        0.05, above=0.0, high=10.0, doc="Standard deviation of the embeddings' first values."
+    )
+    pretrain_epochs: int = setting(
+        0,
+        low=0,
+        doc="Epochs in which each half is trained alone first; 0 begins with both at once.",
+    )
+    loss: str = setting(
+        "logistic",
+        choices=("squared", "logistic", "bpr"),
+        doc="What is minimised; the paper's is logistic.",
+    )
+    regularization: float = setting(
+        0.001, low=0.0, doc="L2 on the vectors that a batch touches, per example."
+    )
 
 
 class NeuMF(TorchRecommender):
@@ -70,11 +102,9 @@ class NeuMF(TorchRecommender):
     ``s_ui = h · (p_u ∘ q_i) + tower([p'_u ; q'_i])``; the score for implicit data is its sigmoid.
 
     Notes
-    -----
-    The paper joins both halves in one last layer over ``[p ∘ q ; φ]``; that is this sum, since the layer is linear. After
-    pre-training its weights are halved, as in the paper (α = 0.5).
-    Source: He et al., "Neural Collaborative Filtering", WWW 2017, eq. 12 and section 3.4.1.
-    """
+    ----- The paper joins both halves in one last layer over ``[p ∘ q ; φ]``; that is this sum,
+    since the layer is linear. After pre-training its weights are halved, as in the paper (α = 0.5).
+    Source: He et al., "Neural Collaborative Filtering", WWW 2017, eq. 12 and section 3.4.1."""
 
     name = "neumf"
     Config = NeuMFConfig
@@ -87,7 +117,10 @@ class NeuMF(TorchRecommender):
         if self.config.pretrain_epochs == 0:
             return
         whole, kept = module.state_dict(), (self.tables, self.config, self._checkpoint)
-        self.config, self._checkpoint = self.config.replace(epochs=self.config.pretrain_epochs), None
+        self.config, self._checkpoint = (
+            self.config.replace(epochs=self.config.pretrain_epochs),
+            None,
+        )
         try:
             for half in ("gmf", "mlp"):
                 with torch.random.fork_rng(devices=[]):
@@ -98,7 +131,8 @@ class NeuMF(TorchRecommender):
                 whole |= {name: weight.to("cpu") for name, weight in alone.state_dict().items()}
         finally:
             self.tables, self.config, self._checkpoint = kept
-        last = f"tower.layers.{len(module.get_submodule('tower.layers')) - 1}"  # type: ignore[arg-type]
+        n_layers = len(module.get_submodule("tower.layers"))  # type: ignore[arg-type]
+        last = f"tower.layers.{n_layers - 1}"
         for name in ("output.weight", f"{last}.weight", f"{last}.bias"):
             whole[name] = whole[name] / 2
         module.load_state_dict(whole)

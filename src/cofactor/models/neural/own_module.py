@@ -16,24 +16,28 @@ from cofactor.models.neural.torch_model import ModuleConfig, TorchRecommender
 
 
 class OwnModule(TorchRecommender):
-    """A module of your own: trained by the loop, asked, filtered, folded in and explained like any other model.
+    """A module of your own: trained by the loop, asked, filtered, folded in and explained like any
+    other model.
 
-    The module must have ``forward(users, items)`` that takes int64 [n] each and returns [n] scores, and must look users up in
-    ``nn.Embedding`` tables with one row per user (items likewise); a row of them is all it may know of a user.
+    The module must have ``forward(users, items)`` that takes int64 [n] each and returns [n] scores,
+    and must look users up in ``nn.Embedding`` tables with one row per user (items likewise); a row
+    of them is all it may know of a user.
 
     Parameters
     ----------
     make
-        ``make(n_users, n_items)`` returns a new module; called again for each fit and for each restored state.
+        ``make(n_users, n_items)`` returns a new module; called again for each fit and for each
+        restored state.
     user_tables, item_tables
-        Names of the embedding submodules, where their sizes and names don't tell (see `Tables.found`).
+        Names of the embedding submodules, where their sizes and names don't tell (see
+        `Tables.found`).
     config
         Loss, optimiser, epochs and so on; or give settings by name.
 
     Notes
-    -----
-    It isn't in the registry, so ``cofactor.save`` can't write it: loading a file never imports code of yours. Keep the
-    arrays of ``state()`` yourself, and make the model anew with ``OwnModule.restored(make, config, arrays, data)``.
+    ----- It isn't in the registry, so ``cofactor.save`` can't write it: loading a file never
+    imports code of yours. Keep the arrays of ``state()`` yourself, and make the model anew with
+    ``OwnModule.restored(make, config, arrays, data)``.
 
     Examples
     --------
@@ -59,7 +63,11 @@ class OwnModule(TorchRecommender):
         **settings: Any,
     ) -> None:
         super().__init__(config, **settings)
-        self._make, self._user_tables, self._item_tables = make, tuple(user_tables), tuple(item_tables)
+        self._make, self._user_tables, self._item_tables = (
+            make,
+            tuple(user_tables),
+            tuple(item_tables),
+        )
 
     def _new_module(self, n_users: int, n_items: int) -> nn.Module:
         return self._make(n_users, n_items)
@@ -71,16 +79,27 @@ class OwnModule(TorchRecommender):
         return Tables(self._user_tables or found.users, self._item_tables or found.items)
 
     @classmethod
-    def from_state(cls, config: Config, arrays: Mapping[str, np.ndarray], data: Interactions) -> Self:
+    def from_state(
+        cls, config: Config, arrays: Mapping[str, np.ndarray], data: Interactions
+    ) -> Self:
         """Refuse: the state doesn't hold the module's code; see `restored`."""
-        raise TraitError("the state of an OwnModule doesn't hold its code; use OwnModule.restored(make, config, arrays, data).")
+        raise TraitError(
+            "the state of an OwnModule doesn't hold its code; use OwnModule.restored(make, config,"
+            " arrays, data)."
+        )
 
     @classmethod
     def restored(
-        cls, make: Callable[[int, int], nn.Module], config: ModuleConfig, arrays: Mapping[str, np.ndarray], data: Interactions,
+        cls,
+        make: Callable[[int, int], nn.Module],
+        config: ModuleConfig,
+        arrays: Mapping[str, np.ndarray],
+        data: Interactions,
         **tables: tuple[str, ...],
-    ) -> Self:  # fmt: skip
-        """Make a fitted model from ``state()``, the function that makes the module, and the data it was fitted on."""
+    ) -> Self:
+        """Make a fitted model from ``state()``, the function that makes the module, and the data
+        it was fitted on.
+        """
         from cofactor.models.traits import check_arrays
 
         check_arrays(arrays, cls.arrays, {"users": data.n_users, "items": data.n_items, "1": 1})

@@ -1,4 +1,6 @@
-"""Which tables of a module belong to users and to items: what lets any module fold in users that it has never seen."""
+"""Which tables of a module belong to users and to items: what lets any module fold in users that
+it has never seen.
+"""
 
 from __future__ import annotations
 
@@ -19,8 +21,8 @@ class Tables:
     Parameters
     ----------
     users, items
-        Names of ``nn.Embedding`` submodules. A user enters the module through these tables alone, so a new user is a new
-        row of each.
+        Names of ``nn.Embedding`` submodules. A user enters the module through these tables alone,
+        so a new user is a new row of each.
     """
 
     users: tuple[str, ...]
@@ -28,14 +30,19 @@ class Tables:
 
     @classmethod
     def found(cls, module: nn.Module, n_users: int, n_items: int) -> Tables:
-        """Find the tables: embeddings with as many rows as there are users or items, told apart by name if need be.
+        """Find the tables: embeddings with as many rows as there are users or items, told apart by
+        name if need be.
 
         Raises
         ------
         ArgumentError
             If there is no table for one side, or if names don't tell which is which.
         """
-        sizes = {name: m.num_embeddings for name, m in module.named_modules() if isinstance(m, nn.Embedding)}
+        sizes = {
+            name: m.num_embeddings
+            for name, m in module.named_modules()
+            if isinstance(m, nn.Embedding)
+        }
         if n_users == n_items:
             users = tuple(n for n, size in sizes.items() if size == n_users and "user" in n.lower())
             items = tuple(n for n, size in sizes.items() if size == n_items and "item" in n.lower())
@@ -45,8 +52,9 @@ class Tables:
         for what, names, count in (("user", users, n_users), ("item", items, n_items)):
             if not names:
                 raise ArgumentError(
-                    f"the module must have an nn.Embedding with one row per {what} ({count}) and {what!r} in its name; "
-                    f"its embeddings are {sizes or 'none'}. (Give its name in {what}_tables if it is called otherwise.)"
+                    f"the module must have an nn.Embedding with one row per {what} ({count}) and"
+                    f" {what!r} in its name; its embeddings are {sizes or 'none'}. (Give its name"
+                    f" in {what}_tables if it is called otherwise.)"
                 )
         return cls(users, items)
 
@@ -64,8 +72,16 @@ class Tables:
             for name, part in zip(names, rows.split(self.widths(module, names), 1), strict=True):
                 _table(module, name).weight.copy_(part)
 
-    def call(self, module: nn.Module, states: Tensor, which: Tensor, items: Tensor, item_rows: Tensor | None = None) -> Tensor:
-        """Return the module's scores [n] for users with the rows ``states`` [B, width], picked by ``which`` [n].
+    def call(
+        self,
+        module: nn.Module,
+        states: Tensor,
+        which: Tensor,
+        items: Tensor,
+        item_rows: Tensor | None = None,
+    ) -> Tensor:
+        """Return the module's scores [n] for users with the rows ``states`` [B, width], picked by
+        ``which`` [n].
 
         Parameters
         ----------
@@ -87,12 +103,19 @@ class Tables:
         return scores.reshape(items.shape)
 
     def penalty(
-        self, module: nn.Module, users: Tensor, items: Tensor, strength: float, bias_strength: float, states: Tensor | None = None
+        self,
+        module: nn.Module,
+        users: Tensor,
+        items: Tensor,
+        strength: float,
+        bias_strength: float,
+        states: Tensor | None = None,
     ) -> Tensor | None:
-        """Return the L2 of the rows that a batch touched, per example; tables of width 1 are biases.
+        """Return the L2 of the rows that a batch touched, per example; tables of width 1 are
+        biases.
 
-        ``(λ Σ ‖rows of width > 1‖² + λ_b Σ ‖rows of width 1‖²) / B``; with ``states`` only those stand in for the users.
-        """
+        ``(λ Σ ‖rows of width > 1‖² + λ_b Σ ‖rows of width 1‖²) / B``; with ``states`` only those
+        stand in for the users."""
         if not (strength or bias_strength):
             return None
         total: Tensor | None = None
@@ -112,7 +135,9 @@ class Tables:
 
     def _named(self, module: nn.Module, names: tuple[str, ...], rows: Tensor) -> dict[str, Tensor]:
         parts = rows.split(self.widths(module, names), 1)
-        return {f"{name}.weight": part.contiguous() for name, part in zip(names, parts, strict=True)}
+        return {
+            f"{name}.weight": part.contiguous() for name, part in zip(names, parts, strict=True)
+        }
 
 
 def _table(module: nn.Module, name: str) -> nn.Embedding:
@@ -125,4 +150,8 @@ def _table(module: nn.Module, name: str) -> nn.Embedding:
 def free_weights(module: nn.Module, tables: Tables) -> list[Tensor]:
     """Return all weights and buffers that are in no table, in the order of their names."""
     in_tables = {f"{name}.weight" for name in tables.users + tables.items}
-    return [tensor for name, tensor in sorted(module.state_dict(keep_vars=True).items()) if name not in in_tables]
+    return [
+        tensor
+        for name, tensor in sorted(module.state_dict(keep_vars=True).items())
+        if name not in in_tables
+    ]

@@ -1,4 +1,5 @@
-"""What all models share that the training loop trains: early stopping on any metric, checkpoints, the history, its curves.
+"""What all models share that the training loop trains: early stopping on any metric, checkpoints,
+the history, its curves.
 
 Nothing here imports torch, so a model whose state is plain arrays can be served without it.
 """
@@ -49,9 +50,9 @@ class Metric:
 class TrainedRecommender(Recommender):
     """A model that `cofactor.training.loop.train` trains.
 
-    With validation data, the metric of `stop_on` (or the model's own: RMSE for ratings, NDCG@10 for rankings) is taken after
-    each epoch and the best epoch's weights are kept; ``patience`` of the Config says when to stop.
-    """
+    With validation data, the metric of `stop_on` (or the model's own: RMSE for ratings, NDCG@10 for
+    rankings) is taken after each epoch and the best epoch's weights are kept; ``patience`` of the
+    Config says when to stop."""
 
     history: History
     own_metric: ClassVar[Metric]
@@ -68,9 +69,11 @@ class TrainedRecommender(Recommender):
         Parameters
         ----------
         name
-            What the history and the curves call it. A name that begins with ``"train "`` is drawn beside the other.
+            What the history and the curves call it. A name that begins with ``"train "`` is drawn
+            beside the other.
         measure
-            ``measure(model, part)``: the metric of the model as it is, on the validation data given to `fit`.
+            ``measure(model, part)``: the metric of the model as it is, on the validation data given
+            to `fit`.
         higher_is_better
             Its direction.
 
@@ -82,10 +85,13 @@ class TrainedRecommender(Recommender):
         self._metrics += (Metric(name, measure, higher_is_better),)
         return self
 
-    def keep_at(self, path: str | os.PathLike[str], *, every_epochs: int = 1, every_steps: int = 0) -> Self:
+    def keep_at(
+        self, path: str | os.PathLike[str], *, every_epochs: int = 1, every_steps: int = 0
+    ) -> Self:
         """Keep checkpoints in a file while fitting, and go on from it if it is there.
 
-        A run that was interrupted and goes on ends with the same weights, bit for bit on one thread, as one that wasn't.
+        A run that was interrupted and goes on ends with the same weights, bit for bit on one
+        thread, as one that wasn't.
 
         Parameters
         ----------
@@ -105,19 +111,27 @@ class TrainedRecommender(Recommender):
         return self
 
     def plot(self, path: str | os.PathLike[str]) -> Path:
-        """Draw losses and metrics, raw and smoothed, as a self-contained web page; return its path."""
+        """Draw losses and metrics, raw and smoothed, as a self-contained web page; return its
+        path.
+        """
         from cofactor.training.curves import draw
 
         return draw({self.name: self.history}, path, f"{type(self).__name__}: learning curves")
 
     @property
     def refit_config(self) -> Any:
-        """The settings with as many epochs as were best on the validation part of the last fit, if it was given one."""
+        """The settings with as many epochs as were best on the validation part of the last fit,
+        if it was given one.
+        """
         best = self.history.best_epoch
         return self.config if best < 0 else self.config.replace(epochs=best + 1)
 
-    def _watches(self, data: Interactions, part: Part | None, publish: Callable[[], None]) -> tuple[Watch, ...]:
-        """The metrics as the loop takes them: the model's arrays are brought up to date before the first."""
+    def _watches(
+        self, data: Interactions, part: Part | None, publish: Callable[[], None]
+    ) -> tuple[Watch, ...]:
+        """The metrics as the loop takes them: the model's arrays are brought up to date before
+        the first.
+        """
         if part is None:
             return ()
 
@@ -136,7 +150,9 @@ class TrainedRecommender(Recommender):
             return measure
 
         chosen = self._metrics or self._own_metrics()
-        return tuple(Watch(m.name, taken(m, n == 0), m.higher_is_better) for n, m in enumerate(chosen))
+        return tuple(
+            Watch(m.name, taken(m, n == 0), m.higher_is_better) for n, m in enumerate(chosen)
+        )
 
     def _own_metrics(self) -> tuple[Metric, ...]:
         if self.traits.predicts_ratings:
@@ -145,11 +161,16 @@ class TrainedRecommender(Recommender):
 
     def _belongs_to(self, data: Interactions, run: Run) -> str:
         """What a checkpoint of this fit belongs to."""
-        return f"{self.name} {sorted(self.config.to_dict().items())} seed {run.seed} data {data.fingerprint}"
+        return (
+            f"{self.name} {sorted(self.config.to_dict().items())} seed {run.seed} data"
+            f" {data.fingerprint}"
+        )
 
 
 def rmse(model: Recommender, part: Part) -> float:
-    """Return the root of the mean squared error on a part's ratings; its users are folded in if the part says so."""
+    """Return the root of the mean squared error on a part's ratings; its users are folded in if
+    the part says so.
+    """
     truth = part.truth
     if truth.values is None:
         raise ValueError("the validation data has no values to take an RMSE on.")
@@ -163,7 +184,9 @@ def rmse(model: Recommender, part: Part) -> float:
 
 
 def _train_rmse(model: Recommender, part: Part) -> float:
-    """RMSE on at most 20,000 of the training ratings, evenly spaced: what the curve of the validation is held against."""
+    """RMSE on at most 20,000 of the training ratings, evenly spaced: what the curve of the
+    validation is held against.
+    """
     data = model.data
     assert data.values is not None
     some = np.arange(0, len(data), max(1, len(data) // 20_000))
@@ -172,7 +195,9 @@ def _train_rmse(model: Recommender, part: Part) -> float:
 
 
 def ndcg_at_10(model: Recommender, part: Part, n_users: int = 2000) -> float:
-    """Return NDCG@10 over all unseen items, mean of (the first ``n_users``) users with any truth; relevance is 0 or 1."""
+    """Return NDCG@10 over all unseen items, mean of (the first ``n_users``) users with any
+    truth; relevance is 0 or 1.
+    """
     asked = part.user_rows[:n_users]
     history, gains = part.histories(asked), []
     discounts = 1 / np.log2(np.arange(2, 12))
@@ -185,5 +210,7 @@ def ndcg_at_10(model: Recommender, part: Part, n_users: int = 2000) -> float:
         for n, user in enumerate(rows):
             truth = part.truth.item_rows[part.truth.indptr[user] : part.truth.indptr[user + 1]]
             hits = np.isin(best.rows[n, : best.count[n]], truth)
-            gains.append(float(discounts[: len(hits)][hits].sum() / discounts[: min(10, len(truth))].sum()))
+            gains.append(
+                float(discounts[: len(hits)][hits].sum() / discounts[: min(10, len(truth))].sum())
+            )
     return float(np.mean(gains)) if gains else float("nan")

@@ -38,20 +38,44 @@ _USERS = 256
 class LSTMRatingConfig(TrainingConfig):
     """Settings of `LSTMRating`."""
 
-    factors: int = setting(32, low=1, high=4096, doc="Length of the item vectors, and of what is kept of a user.")
+    factors: int = setting(
+        32, low=1, high=4096, doc="Length of the item vectors, and of what is kept of a user."
+    )
     hidden: int = setting(64, low=1, high=8192, doc="Length of the LSTM's state.")
-    dropout: float = setting(0.3, low=0.0, below=1.0, doc="Share of the inputs and of the states that training sets to 0.")
-    damping: float = setting(10.0, above=0.0, doc="Imagined ratings at the items' means that a user's running bias begins with.")
-    max_length: int = setting(0, low=0, doc="Longest stretch of a history that the LSTM reads at once; 0 reads it whole.")
-    init_scale: float = setting(0.05, above=0.0, high=10.0, doc="Standard deviation of the item vectors' first values.")
-    regularization: float = setting(0.1, low=0.0, doc="L2 on the item vectors that a batch touches, per rating.")
-    pretrain_epochs: int = setting(15, low=0, doc="Epochs of factorisation that the item vectors begin with; 0 begins at random.")
-    batch_size: int = setting(32, low=0, high=2**30, doc="Histories of a step; 0 takes all of them.")
+    dropout: float = setting(
+        0.3,
+        low=0.0,
+        below=1.0,
+        doc="Share of the inputs and of the states that training sets to 0.",
+    )
+    damping: float = setting(
+        10.0,
+        above=0.0,
+        doc="Imagined ratings at the items' means that a user's running bias begins with.",
+    )
+    max_length: int = setting(
+        0, low=0, doc="Longest stretch of a history that the LSTM reads at once; 0 reads it whole."
+    )
+    init_scale: float = setting(
+        0.05, above=0.0, high=10.0, doc="Standard deviation of the item vectors' first values."
+    )
+    regularization: float = setting(
+        0.1, low=0.0, doc="L2 on the item vectors that a batch touches, per rating."
+    )
+    pretrain_epochs: int = setting(
+        15,
+        low=0,
+        doc="Epochs of factorisation that the item vectors begin with; 0 begins at random.",
+    )
+    batch_size: int = setting(
+        32, low=0, high=2**30, doc="Histories of a step; 0 takes all of them."
+    )
     clip: float = setting(1.0, low=0.0, doc="Largest length of the whole gradient; 0 doesn't clip.")
 
 
 class RatingLSTM(nn.Module):
-    """Reads ``[e_i ; r − μ − b_i]`` step by step, and keeps ``x_t = [P h_t + M m_t ; w · h_t + running bias]`` of the user.
+    """Reads ``[e_i ; r − μ − b_i]`` step by step, and keeps ``x_t = [P h_t + M m_t ; w · h_t +
+    running bias]`` of the user.
 
     Parameters
     ----------
@@ -79,7 +103,9 @@ class RatingLSTM(nn.Module):
         self.dropout = nn.Dropout(config.dropout)
 
     def begin_with(self, vectors: Tensor, counts: Tensor, ridge: float) -> None:
-        """Take item vectors [n_items, factors] from a factorisation, and M from their mean Gram matrix: ``(E[q qᵀ] + λ)⁻¹``."""
+        """Take item vectors [n_items, factors] from a factorisation, and M from their mean Gram
+        matrix: ``(E[q qᵀ] + λ)⁻¹``.
+        """
         with torch.no_grad():
             for table in (self.inputs, self.outputs):
                 table.weight.copy_(vectors)
@@ -87,7 +113,8 @@ class RatingLSTM(nn.Module):
             self.memory.weight.copy_(torch.linalg.inv(gram + (ridge + 1e-6) * torch.eye(len(gram))))
 
     def states(self, items: Tensor, residuals: Tensor, running: Tensor, lengths: Tensor) -> Tensor:
-        """Return what is kept of each user before each step and after the last, float32 [B, T + 1, factors + 1].
+        """Return what is kept of each user before each step and after the last, float32 [B, T + 1,
+        factors + 1].
 
         Parameters
         ----------
@@ -96,21 +123,25 @@ class RatingLSTM(nn.Module):
         residuals
             float32 [B, T]: ratings less the mean and the items' biases.
         running
-            float32 [B, T + 1, factors + 1]: the damped means of ``residual · [item vector ; 1]`` before each step and after
-            the last.
+            float32 [B, T + 1, factors + 1]: the damped means of ``residual · [item vector ; 1]``
+            before each step and after the last.
         lengths
             int64 [B], at least 1, on the CPU.
         """
         joined = torch.cat((self.dropout(self.inputs(items)), residuals[:, :, None]), 2)
         packed = pack_padded_sequence(joined, lengths, batch_first=True, enforce_sorted=False)
-        hidden, _ = pad_packed_sequence(self.lstm(packed)[0], batch_first=True, total_length=items.shape[1])
+        hidden, _ = pad_packed_sequence(
+            self.lstm(packed)[0], batch_first=True, total_length=items.shape[1]
+        )
         # Before the first step the state is 0: the answer for an empty history.
         hidden = torch.cat((hidden.new_zeros(len(items), 1, hidden.shape[2]), hidden), 1)
         kept: Tensor = self.project(self.dropout(hidden))
         return kept + torch.cat((self.memory(running[:, :, :-1]), running[:, :, -1:]), 2)
 
     def forward(self, items: Tensor, residuals: Tensor, running: Tensor, lengths: Tensor) -> Tensor:
-        """Return for each step the residual that is expected from what came before it, [B, T], without the item's bias."""
+        """Return for each step the residual that is expected from what came before it, [B, T],
+        without the item's bias.
+        """
         before = self.states(items, residuals, running, lengths)[:, :-1]
         return (before[:, :, :-1] * self.dropout(self.outputs(items))).sum(2) + before[:, :, -1]
 
@@ -118,21 +149,21 @@ class RatingLSTM(nn.Module):
 class LSTMRating(TrainedRecommender):
     """An LSTM over a user's ratings, in order of time, that predicts the rating of any next item.
 
-    ``ρ_t = r_t − μ − b_t``; ``h_t = LSTM(h_{t−1}, [e_t ; ρ_t])``; ``[m_t ; β_t] = Σ_{s≤t} ρ_s [e_s ; 1] / (t + λ)``;
-    ``x_t = [P h_t + M m_t ; w · h_t + β_t]``; ``r̂ = μ + b_j + x_t · [q_j ; 1]``
+    ``ρ_t = r_t − μ − b_t``; ``h_t = LSTM(h_{t−1}, [e_t ; ρ_t])``; ``[m_t ; β_t] = Σ_{s≤t} ρ_s [e_s
+    ; 1] / (t + λ)``; ``x_t = [P h_t + M m_t ; w · h_t + β_t]``; ``r̂ = μ + b_j + x_t · [q_j ; 1]``
 
-    It is trained on each rating of each history at once, predicted from those before it. Histories of any length are packed,
-    so no item stands for padding. A user is nothing but a history: fold-in reads it, and a trained user is answered by the
-    same reading. Recommendations are the items with the highest expected ratings.
+    It is trained on each rating of each history at once, predicted from those before it. Histories
+    of any length are packed, so no item stands for padding. A user is nothing but a history:
+    fold-in reads it, and a trained user is answered by the same reading. Recommendations are the
+    items with the highest expected ratings.
 
     Notes
-    -----
-    The running means stand beside the LSTM because most of what a rating tells of a user doesn't depend on the order: β is
-    the user's bias, and ``M m`` a taste as a factorisation has it (with M near the inverse mean Gram matrix, a ridge
-    regression's). The LSTM learns what is left: drift, mood, what follows on what.
-    Source: Hochreiter and Schmidhuber, "Long Short-Term Memory", 1997;
-    Wu et al., "Recurrent Recommender Networks", WSDM 2017 (which keeps an LSTM for the items too).
-    """
+    ----- The running means stand beside the LSTM because most of what a rating tells of a user
+    doesn't depend on the order: β is the user's bias, and ``M m`` a taste as a factorisation has it
+    (with M near the inverse mean Gram matrix, a ridge regression's). The LSTM learns what is left:
+    drift, mood, what follows on what. Source: Hochreiter and Schmidhuber, "Long Short-Term Memory",
+    1997; Wu et al., "Recurrent Recommender Networks", WSDM 2017 (which keeps an LSTM for the items
+    too)."""
 
     name = "lstm_rating"
     Config = LSTMRatingConfig
@@ -155,7 +186,10 @@ class LSTMRating(TrainedRecommender):
 
     def _fit(self, data: Interactions, validation: Part | None, run: Run) -> None:
         if data.values is None:
-            raise ArgumentError("LSTMRating learns ratings, and this data has no values; use a model of who met what.")
+            raise ArgumentError(
+                "LSTMRating learns ratings, and this data has no values; use a model of who met"
+                " what."
+            )
         device = device_of(run)
         mean, _, item_bias = damped_biases(data)
         self.scale = np.array([mean, data.values.min(), data.values.max()], np.float64)
@@ -186,13 +220,19 @@ class LSTMRating(TrainedRecommender):
         """Item vectors and biases of a factorisation of the same ratings."""
         config = self.config
         model = LatentFactor(
-            factors=config.factors, epochs=config.pretrain_epochs, regularization=config.regularization, batch_size=2048,
-            schedule="cosine", init_scale=config.init_scale,
-        ).fit(data, run=run)  # fmt: skip
+            factors=config.factors,
+            epochs=config.pretrain_epochs,
+            regularization=config.regularization,
+            batch_size=2048,
+            schedule="cosine",
+            init_scale=config.init_scale,
+        ).fit(data, run=run)
         return model.item_factors, model.item_bias
 
     def _windows(self, data: Interactions, run: Run, device: torch.device) -> Batches:
-        """The stretches of histories that are read at once: where each begins, and how long it is."""
+        """The stretches of histories that are read at once: where each begins, and how long it
+        is.
+        """
         lengths, starts = data.user_counts, data.indptr[:-1]
         longest = self.config.max_length or int(lengths.max())
         pieces = -(-lengths // longest)
@@ -200,7 +240,9 @@ class LSTMRating(TrainedRecommender):
         begin = np.repeat(starts, pieces) + nth * longest
         size = np.minimum(np.repeat(lengths, pieces) - nth * longest, longest)
         columns = (torch.from_numpy(begin).to(device), torch.from_numpy(size).to(device))
-        return Batches(columns, self.config.batch_size, seed=rng.state64(run.seed, self.name, "batches"))
+        return Batches(
+            columns, self.config.batch_size, seed=rng.state64(run.seed, self.name, "batches")
+        )
 
     def _step(
         self, module: RatingLSTM, histories: Histories, device: torch.device
@@ -219,8 +261,8 @@ class LSTMRating(TrainedRecommender):
             where = torch.where(inside, begin[:, None] + place[None, :], begin[:, None])
             items = all_items[where]
             residuals = all_values[where] - module.item_bias(items).squeeze(2)
-            # What the LSTM reads is data: the bias learns from the prediction alone. The running bias knows the whole past,
-            # also where the LSTM begins in the middle of it.
+            # What the LSTM reads is data: the bias learns from the prediction alone. The running
+            # bias knows the whole past, also where the LSTM begins in the middle of it.
             with torch.no_grad():
                 each = (all_values - module.item_bias(all_items).squeeze(1))[:, None]
                 each = torch.cat((each * module.inputs(all_items), each), 1)
@@ -256,10 +298,13 @@ class LSTMRating(TrainedRecommender):
         """What is kept of each user after the whole history, float32 [B, factors + 1]."""
         values = histories.values
         if values is None:
-            # Items without ratings say nothing about how they were liked, beyond that they were chosen.
+            # Items without ratings say nothing about how they were liked, beyond that they were
+            # chosen.
             values = np.full(len(histories.item_rows), self.scale[0] + 1.0, np.float32)
         residuals = values - np.float32(self.scale[0]) - self.item_bias[histories.item_rows]
-        vectors = np.concatenate((self.module.inputs.weight.numpy(), np.ones((len(self.item_bias), 1), np.float32)), 1)
+        vectors = np.concatenate(
+            (self.module.inputs.weight.numpy(), np.ones((len(self.item_bias), 1), np.float32)), 1
+        )
         states = np.empty((len(histories), self.config.factors + 1), np.float32)
         # Those of like length together: then little is padded.
         order = np.argsort(histories.lengths, kind="stable")
@@ -268,12 +313,19 @@ class LSTMRating(TrainedRecommender):
         order = order[len(empty) :]
         for low in range(0, len(order), _USERS):
             users = order[low : low + _USERS]
-            lengths = np.minimum(histories.lengths[users], self.config.max_length or histories.lengths.max())
+            lengths = np.minimum(
+                histories.lengths[users], self.config.max_length or histories.lengths.max()
+            )
             begin = histories.indptr[users + 1] - lengths
-            place = np.minimum(np.arange(lengths.max())[None, :], lengths[:, None] - 1) + begin[:, None]
-            # The means over the whole past, also where the LSTM reads its end alone; only the last place is looked at.
+            place = (
+                np.minimum(np.arange(lengths.max())[None, :], lengths[:, None] - 1) + begin[:, None]
+            )
+            # The means over the whole past, also where the LSTM reads its end alone; only the last
+            # place is looked at.
             spans = [slice(histories.indptr[u], histories.indptr[u + 1]) for u in users]
-            sums = np.stack([residuals[span] @ vectors[histories.item_rows[span]] for span in spans])
+            sums = np.stack(
+                [residuals[span] @ vectors[histories.item_rows[span]] for span in spans]
+            )
             means = sums / (histories.lengths[users, None] + self.config.damping)
             running = np.repeat(means[:, None, :].astype(np.float32), place.shape[1] + 1, 1)
             items = torch.from_numpy(histories.item_rows[place].astype(np.int64))
@@ -292,12 +344,18 @@ class LSTMRating(TrainedRecommender):
 
     @property
     def _extended(self) -> np.ndarray:
-        """Item vectors with a 1 in the last place, which meets the user's bias, float32 [n_items, factors + 1]."""
-        return np.concatenate((self.item_factors, np.ones((len(self.item_factors), 1), np.float32)), 1)
+        """Item vectors with a 1 in the last place, which meets the user's bias, float32
+        [n_items, factors + 1].
+        """
+        return np.concatenate(
+            (self.item_factors, np.ones((len(self.item_factors), 1), np.float32)), 1
+        )
 
     def _score(self, states: States, item_rows: np.ndarray | None) -> np.ndarray:
         rows = slice(None) if item_rows is None else item_rows
-        return np.asarray(states) @ self._extended[rows].T + (self.item_bias[rows] + np.float32(self.scale[0]))
+        return np.asarray(states) @ self._extended[rows].T + (
+            self.item_bias[rows] + np.float32(self.scale[0])
+        )
 
     def _dots(self) -> tuple[np.ndarray, np.ndarray | None] | None:
         return self._extended, self.item_bias + np.float32(self.scale[0])
@@ -311,12 +369,14 @@ class LSTMRating(TrainedRecommender):
         return np.clip(predicted, self.scale[1], self.scale[2]).astype(np.float32)
 
     def predict_next(self, data: Interactions) -> np.ndarray:
-        """Return what each rating of some histories was expected to be from those before it, float32 [n].
+        """Return what each rating of some histories was expected to be from those before it,
+        float32 [n].
 
         Parameters
         ----------
         data
-            Histories with values over the model's items; the order is that of ``data.chronological``.
+            Histories with values over the model's items; the order is that of
+            ``data.chronological``.
 
         Returns
         -------
@@ -331,10 +391,14 @@ class LSTMRating(TrainedRecommender):
             span = slice(histories.indptr[user], histories.indptr[user + 1])
             items = histories.item_rows[span].astype(np.int64)
             residuals = histories.values[span] - np.float32(self.scale[0]) - self.item_bias[items]
-            each = residuals[:, None] * np.concatenate((self.module.inputs.weight.numpy()[items], np.ones((len(items), 1))), 1)
+            each = residuals[:, None] * np.concatenate(
+                (self.module.inputs.weight.numpy()[items], np.ones((len(items), 1))), 1
+            )
             summed = np.concatenate((np.zeros((1, each.shape[1])), np.cumsum(each, 0)))
             running = summed / (np.arange(len(items) + 1) + self.config.damping)[:, None]
-            rows = (torch.from_numpy(a)[None] for a in (items, residuals, running.astype(np.float32)))
+            rows = (
+                torch.from_numpy(a)[None] for a in (items, residuals, running.astype(np.float32))
+            )
             with torch.no_grad():
                 found = self.module(*rows, torch.tensor([len(items)]))[0].numpy()
             expected[span] = found + self.item_bias[items] + np.float32(self.scale[0])
@@ -349,7 +413,11 @@ class LSTMRating(TrainedRecommender):
 
     def _free(self) -> list[Tensor]:
         tables = ("inputs.weight", "outputs.weight", "item_bias.weight")
-        return [w for name, w in sorted(self.module.state_dict(keep_vars=True).items()) if name not in tables]
+        return [
+            w
+            for name, w in sorted(self.module.state_dict(keep_vars=True).items())
+            if name not in tables
+        ]
 
     def _state(self) -> dict[str, np.ndarray]:
         return {
@@ -365,14 +433,25 @@ class LSTMRating(TrainedRecommender):
     def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
         self.module = RatingLSTM(torch.tensor(arrays["item_bias"]), self.config)
         sizes = [w.numel() for w in self._free()]
-        if sum(sizes) != len(arrays["weights"]) or arrays["user_states"].shape[1] != self.config.factors + 1:
+        if (
+            sum(sizes) != len(arrays["weights"])
+            or arrays["user_states"].shape[1] != self.config.factors + 1
+        ):
             found = len(arrays["weights"])
-            raise ArtifactError(f"the state of {self.name} doesn't fit its settings: {found} weights, not {sum(sizes)}.")
+            raise ArtifactError(
+                f"the state of {self.name} doesn't fit its settings: {found} weights, not"
+                f" {sum(sizes)}."
+            )
         with torch.no_grad():
             self.module.inputs.weight.copy_(torch.tensor(arrays["item_inputs"]))
             self.module.outputs.weight.copy_(torch.tensor(arrays["item_factors"]))
-            for weight, part in zip(self._free(), torch.tensor(arrays["weights"]).split(sizes), strict=True):
+            for weight, part in zip(
+                self._free(), torch.tensor(arrays["weights"]).split(sizes), strict=True
+            ):
                 weight.copy_(part.reshape(weight.shape))
-        self.scale, self.user_states = np.asarray(arrays["scale"]), np.asarray(arrays["user_states"])
+        self.scale, self.user_states = (
+            np.asarray(arrays["scale"]),
+            np.asarray(arrays["user_states"]),
+        )
         self.history = History.from_arrays(arrays)
         self._prepare()

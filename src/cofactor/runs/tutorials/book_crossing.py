@@ -1,4 +1,6 @@
-"""Full-batch gradient descent with gravity on Book-Crossing's ratings 1..10, the best epoch kept, and a book's nearest books."""
+"""Full-batch gradient descent with gravity on Book-Crossing's ratings 1..10, the best epoch
+kept, and a book's nearest books.
+"""
 
 from __future__ import annotations
 
@@ -14,40 +16,77 @@ from cofactor.data.catalogue import Catalogue
 from cofactor.data.interactions import Interactions
 from cofactor.models.baselines.bias import Bias
 from cofactor.models.neural.latent_factor import LatentFactor
-from cofactor.runs.tutorials.recipe import Figure, Reproduced, fitted, mean_mse, mse, random_split, ratings
+from cofactor.runs.tutorials.recipe import (
+    Figure,
+    Reproduced,
+    fitted,
+    mean_mse,
+    mse,
+    random_split,
+    ratings,
+)
 
 # batch_size 0: each step sees all ratings, as in the tutorial.
 _GD: dict[str, Any] = {"batch_size": 0, "factors": 32, "epochs": 60}
 # As the tutorial has it: a plain product, L2 and gravity, no mean and no biases.
 PLAIN: dict[str, Any] = {
-    **_GD, "mean": False, "biases": False, "factors": 16, "epochs": 600, "learning_rate": 0.05, "init_scale": 0.02, "gravity": 0.01,
-    "regularization": 0.05, "frequency_power": 1.0, "patience": 30,
-}  # fmt: skip
-# With frequency_power 0 the L2 of biases is as many imagined ratings for everybody: two for a user, five for a book.
+    **_GD,
+    "mean": False,
+    "biases": False,
+    "factors": 16,
+    "epochs": 600,
+    "learning_rate": 0.05,
+    "init_scale": 0.02,
+    "gravity": 0.01,
+    "regularization": 0.05,
+    "frequency_power": 1.0,
+    "patience": 30,
+}
+# With frequency_power 0 the L2 of biases is as many imagined ratings for everybody: two for a user,
+# five for a book.
 BIASED: dict[str, Any] = {
-    **_GD, "learning_rate": 0.005, "schedule": "cosine", "gravity": 0.05, "regularization": 0.8, "frequency_power": 0.0,
-    "bias_regularization": 0.06, "item_bias_regularization": 1.6, "user_damping": 2.0,
-}  # fmt: skip
-# Who rated what says more of a series than how: 1 for each rated pair, and gravity pulls all others to 0.
+    **_GD,
+    "learning_rate": 0.005,
+    "schedule": "cosine",
+    "gravity": 0.05,
+    "regularization": 0.8,
+    "frequency_power": 0.0,
+    "bias_regularization": 0.06,
+    "item_bias_regularization": 1.6,
+    "user_damping": 2.0,
+}
+# Who rated what says more of a series than how: 1 for each rated pair, and gravity pulls all others
+# to 0.
 NEIGHBOURS: dict[str, Any] = {
-    **_GD, "epochs": 40, "learning_rate": 0.1, "init_scale": 0.1, "biases": False, "gravity": 20.0, "regularization": 0.01,
-}  # fmt: skip
+    **_GD,
+    "epochs": 40,
+    "learning_rate": 0.1,
+    "init_scale": 0.1,
+    "biases": False,
+    "gravity": 20.0,
+    "regularization": 0.01,
+}
 ASKED = {
     "harry potter and the chamber of secrets": "harry potter",
     "two dead girls": "green mile",
     "pawn of prophecy": "belgariad",
 }
 REALIGNED = (
-    "In the subset as published, the titles stand one item id too low: of the 5,000 pairs of books that share most readers, 20 % "
-    "have one author if a title is given to the next id, and 0.7 % as it stands; so titles are moved up by one here."
+    "In the subset as published, the titles stand one item id too low: of the 5,000 pairs of books"
+    " that share most readers, 20 % have one author if a title is given to the next id, and 0.7 %"
+    " as it stands; so titles are moved up by one here."
 )
 
 
 def recipe(run: Run) -> Reproduced:
-    """Report the test MSE of descent with and without mean and biases, and whether a series lies together."""
+    """Report the test MSE of descent with and without mean and biases, and whether a series lies
+    together.
+    """
     data = ratings("book-crossing")
     cut = random_split(data, run.seed)
-    report = Reproduced("book_crossing", "Full-batch descent with gravity (Book-Crossing)", cut.sentence)
+    report = Reproduced(
+        "book_crossing", "Full-batch descent with gravity (Book-Crossing)", cut.sentence
+    )
     whole = cut.with_validation_merged()
     bias = Bias().fit(whole.train, run=run)
     plain = LatentFactor(**PLAIN).fit(cut.train, validation=cut.validation, run=run)
@@ -57,8 +96,22 @@ def recipe(run: Run) -> Reproduced:
     report.figures = [
         Figure("mean", name, "test MSE", mean_mse(whole.train, whole.test)),
         Figure("bias only", name, "test MSE", mse(bias, whole.test)),
-        Figure("descent with gravity, plain", name, "test MSE, best epoch", mse(plain, cut.test), "13.49"),
-        Figure("with mean and biases", name, "test MSE", mse(biased, whole.test), "13.49", 2.14, seconds=seconds),
+        Figure(
+            "descent with gravity, plain",
+            name,
+            "test MSE, best epoch",
+            mse(plain, cut.test),
+            "13.49",
+        ),
+        Figure(
+            "with mean and biases",
+            name,
+            "test MSE",
+            mse(biased, whole.test),
+            "13.49",
+            2.14,
+            seconds=seconds,
+        ),
     ]
     report.shown = [REALIGNED]
     titled = replace(realigned(data), values=None)
@@ -66,18 +119,31 @@ def recipe(run: Run) -> Reproduced:
     for title, series in ASKED.items():
         found = titled.catalogue.search(title, 20)
         book = int(found[np.argmax(titled.item_counts[found])])
-        near = [line["title"] or "?" for line in model.similar_items(titled.items.ids([book])[0], k=5, run=run)]
+        near = [
+            line["title"] or "?"
+            for line in model.similar_items(titled.items.ids([book])[0], k=5, run=run)
+        ]
         hits = sum(series in text.casefold() for text in near)
         report.shown.append(f"Nearest to {titled.catalogue.titles([book])[0]!r}: {'; '.join(near)}")
         bar = 1.0 if title == next(iter(ASKED)) else None
         report.figures.append(
-            Figure("gravity on rated pairs", name, f"of the nearest 5, {series}", float(hits), "", bar, higher_is_better=True)
+            Figure(
+                "gravity on rated pairs",
+                name,
+                f"of the nearest 5, {series}",
+                float(hits),
+                "",
+                bar,
+                higher_is_better=True,
+            )
         )
     return report
 
 
 def realigned(data: Interactions) -> Interactions:
-    """Return the interactions with each title moved to the item id one above the one it was published under."""
+    """Return the interactions with each title moved to the item id one above the one it was
+    published under.
+    """
     every = Interactions.build(datasets.load("book-crossing"), keep_catalogue_items=True)
     rows = every.items.find(np.array(data.items.ids()) - 1)
     table = every.catalogue.table.take(pa.array(np.maximum(rows, 0), mask=rows < 0))

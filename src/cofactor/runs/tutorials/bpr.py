@@ -19,23 +19,35 @@ from cofactor.models.neural.latent_factor import LatentFactor
 from cofactor.runs.tutorials.recipe import Figure, Reproduced
 
 SETTINGS: dict[str, Any] = {
-    "loss": "bpr", "negatives": 1, "epochs": 20, "batch_size": 8192, "learning_rate": 0.02, "schedule": "cosine",
-    "regularization": 0.002, "bias_regularization": 0.0, "init_scale": 0.1, "sparse": "no",
-}  # fmt: skip
+    "loss": "bpr",
+    "negatives": 1,
+    "epochs": 20,
+    "batch_size": 8192,
+    "learning_rate": 0.02,
+    "schedule": "cosine",
+    "regularization": 0.002,
+    "bias_regularization": 0.0,
+    "init_scale": 0.1,
+    "sparse": "no",
+}
 HELD_OUT = 10
 
 
 def recipe(run: Run) -> Reproduced:
-    """Fit LatentFactor with the BPR loss; report the AUC beside popularity's, and the seconds beside the BPR kernel's."""
+    """Fit LatentFactor with the BPR loss; report the AUC beside popularity's, and the seconds
+    beside the BPR kernel's.
+    """
     report = Reproduced("bpr", "BPR: AUC over ten held-out items of each user (ml-1m, Gowalla)", "")
     for name in ("ml-1m", "lightgcn-gowalla"):
         train, part = held_out(Interactions.build(datasets.load(name, value=False)), run.seed)
         report.protocol = (
-            f"Ten items of each user who has at least twenty are held out at random (seed {run.seed}); the AUC compares each "
-            "with all items that the user never took."
+            "Ten items of each user who has at least twenty are held out at random (seed"
+            f" {run.seed}); the AUC compares each with all items that the user never took."
         )
         popular = auc(Popularity().fit(train, run=run), part)
-        report.figures.append(Figure("popularity", name, "test AUC", popular, higher_is_better=True))
+        report.figures.append(
+            Figure("popularity", name, "test AUC", popular, higher_is_better=True)
+        )
         for factors in (5, 10):
             for label, model in (
                 ("LatentFactor", LatentFactor(**SETTINGS, factors=factors)),
@@ -45,9 +57,22 @@ def recipe(run: Run) -> Reproduced:
                 model.fit(train, run=run)
                 seconds = time.perf_counter() - began
                 bar = max(0.9, popular) if label == "LatentFactor" else None
-                theirs = "0.781 to 0.788 (K=5, 10)" if name == "ml-1m" else "training 0.90 after 100 epochs, 11 s"
+                theirs = (
+                    "0.781 to 0.788 (K=5, 10)"
+                    if name == "ml-1m"
+                    else "training 0.90 after 100 epochs, 11 s"
+                )
                 report.figures.append(
-                    Figure(f"{label}, K = {factors}", name, "test AUC", auc(model, part), theirs, bar, True, seconds)
+                    Figure(
+                        f"{label}, K = {factors}",
+                        name,
+                        "test AUC",
+                        auc(model, part),
+                        theirs,
+                        bar,
+                        True,
+                        seconds,
+                    )
                 )
                 if isinstance(model, LatentFactor):
                     report.histories[f"K = {factors}, {name}"] = model.history
@@ -55,7 +80,9 @@ def recipe(run: Run) -> Reproduced:
 
 
 def held_out(data: Interactions, seed: int) -> tuple[Interactions, Part]:
-    """Hold out ten random items of each user who has at least twenty; the others stay in training whole."""
+    """Hold out ten random items of each user who has at least twenty; the others stay in
+    training whole.
+    """
     place = rng.generator(seed, "bpr", "held out").permutation(len(data))
     by_user = np.lexsort((place, data.user_rows))
     rank = np.empty(len(data), np.int64)
@@ -66,7 +93,9 @@ def held_out(data: Interactions, seed: int) -> tuple[Interactions, Part]:
 
 
 def auc(model: Recommender, part: Part, block: int = 512) -> float:
-    """Return the mean over users of the share of (held-out, never taken) pairs in the right order; ties count half."""
+    """Return the mean over users of the share of (held-out, never taken) pairs in the right
+    order; ties count half.
+    """
     found = []
     for low in range(0, len(part.user_rows), block):
         users = part.user_rows[low : low + block]
@@ -77,6 +106,8 @@ def auc(model: Recommender, part: Part, block: int = 512) -> float:
             others = np.ones(len(row), bool)
             others[own] = others[seen] = False
             rest = np.sort(row[others])
-            below = np.searchsorted(rest, row[own], "left") + np.searchsorted(rest, row[own], "right")
+            below = np.searchsorted(rest, row[own], "left") + np.searchsorted(
+                rest, row[own], "right"
+            )
             found.append(below.mean() / (2 * len(rest)))
     return float(np.mean(found))

@@ -10,13 +10,21 @@ from cofactor.models.neural.mlp import DenseNet
 from cofactor.runs.tutorials.recipe import Figure, Reproduced, fitted, random_split, ratings, rmse
 
 SETTINGS: dict[str, Any] = {
-    "factors": 64, "epochs": 8, "batch_size": 1024, "schedule": "cosine", "learning_rate": 0.005, "dropout": 0.1,
-    "regularization": 0.025, "biases": False,
-}  # fmt: skip
+    "factors": 64,
+    "epochs": 8,
+    "batch_size": 1024,
+    "schedule": "cosine",
+    "learning_rate": 0.005,
+    "dropout": 0.1,
+    "regularization": 0.025,
+    "biases": False,
+}
 
 
 def recipe(run: Run) -> Reproduced:
-    """Fit DenseNet and report the held-out RMSE on the scaled ratings beside the bias-only model's."""
+    """Fit DenseNet and report the held-out RMSE on the scaled ratings beside the bias-only
+    model's.
+    """
     cut = random_split(ratings("ml-100k", scaled=True), run.seed)
     report = Reproduced("dense", "Dense network, ratings in 0..1 (ml-100k)", cut.sentence)
     model, seconds = fitted(DenseNet(**SETTINGS), cut, run, report, "DenseNet")

@@ -11,13 +11,21 @@ from cofactor.runs.tutorials.recipe import Figure, Reproduced, fitted, random_sp
 
 # On values a quarter as wide, vectors are half as long: the same pull is a quarter of the number.
 SETTINGS: dict[str, Any] = {
-    "factors": 128, "epochs": 8, "batch_size": 2048, "schedule": "cosine", "learning_rate": 0.005, "init_scale": 0.025,
-    "regularization": 0.0275, "bias_regularization": 0.02,
-}  # fmt: skip
+    "factors": 128,
+    "epochs": 8,
+    "batch_size": 2048,
+    "schedule": "cosine",
+    "learning_rate": 0.005,
+    "init_scale": 0.025,
+    "regularization": 0.0275,
+    "bias_regularization": 0.02,
+}
 
 
 def recipe(run: Run) -> Reproduced:
-    """Fit LatentFactor and report the held-out RMSE on the scaled ratings beside the bias-only model's."""
+    """Fit LatentFactor and report the held-out RMSE on the scaled ratings beside the bias-only
+    model's.
+    """
     cut = random_split(ratings("ml-100k", scaled=True), run.seed)
     report = Reproduced("mf", "Matrix factorisation, ratings in 0..1 (ml-100k)", cut.sentence)
     model, seconds = fitted(LatentFactor(**SETTINGS), cut, run, report, "LatentFactor")
@@ -26,6 +34,8 @@ def recipe(run: Run) -> Reproduced:
     data, measure = "ml-100k", "test RMSE of (r − 1) / 4"
     report.figures = [
         Figure("bias only", data, measure, rmse(bias, whole.test)),
-        Figure("LatentFactor", data, measure, rmse(model, whole.test), "0.66", 0.228, seconds=seconds),
+        Figure(
+            "LatentFactor", data, measure, rmse(model, whole.test), "0.66", 0.228, seconds=seconds
+        ),
     ]
     return report

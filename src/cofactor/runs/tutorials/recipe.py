@@ -1,4 +1,6 @@
-"""What the recipes share: a figure of ours beside theirs, the splits, and the two fits of an honest number."""
+"""What the recipes share: a figure of ours beside theirs, the splits, and the two fits of an
+honest number.
+"""
 
 from __future__ import annotations
 
@@ -58,11 +60,15 @@ class Figure:
         """Return it as a line of a table."""
         sign = "≥" if self.higher_is_better else "≤"
         return {
-            "model": self.model, "data": self.data, "measure": self.measure, "tutorial": self.theirs, "ours": self.ours,
+            "model": self.model,
+            "data": self.data,
+            "measure": self.measure,
+            "tutorial": self.theirs,
+            "ours": self.ours,
             "at least": "" if self.bar is None else f"{sign} {self.bar:g}",
             "reached": {True: "yes", False: "no", None: ""}[self.reached],
             "seconds": None if self.seconds is None else round(self.seconds, 1),
-        }  # fmt: skip
+        }
 
 
 @dataclass
@@ -104,7 +110,13 @@ class Reproduced:
     def to_dict(self) -> dict[str, Any]:
         """Return it as plain values for JSON."""
         rows = [figure.to_row() for figure in self.figures]
-        return {"name": self.name, "title": self.title, "protocol": self.protocol, "figures": rows, "shown": self.shown}
+        return {
+            "name": self.name,
+            "title": self.title,
+            "protocol": self.protocol,
+            "figures": rows,
+            "shown": self.shown,
+        }
 
 
 def ratings(name: str, *, scaled: bool = False) -> Interactions:
@@ -119,15 +131,20 @@ def ratings(name: str, *, scaled: bool = False) -> Interactions:
 
 
 def random_split(data: Interactions, seed: int) -> Split:
-    """Cut at random into 72 % training, 8 % validation and 20 % test; ids unknown to training stay in the test."""
+    """Cut at random into 72 % training, 8 % validation and 20 % test; ids unknown to training
+    stay in the test.
+    """
     return split(data, "random", test=0.2, validation=0.08, seed=seed)
 
 
-def fitted(model: Recommender, cut: Split, run: Run, into: Reproduced, name: str) -> tuple[Recommender, float]:
-    """Fit once with validation held out, for the curves, and once more on all of training; return that and its seconds.
+def fitted(
+    model: Recommender, cut: Split, run: Run, into: Reproduced, name: str
+) -> tuple[Recommender, float]:
+    """Fit once with validation held out, for the curves, and once more on all of training; return
+    that and its seconds.
 
-    The number of epochs and every setting stand in the recipe; they were chosen on the validation part, never on the test.
-    """
+    The number of epochs and every setting stand in the recipe; they were chosen on the validation
+    part, never on the test."""
     model.fit(cut.train, validation=cut.validation, run=run)
     into.histories[name] = model.history  # type: ignore[attr-defined]
     began = time.perf_counter()

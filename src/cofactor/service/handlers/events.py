@@ -10,10 +10,16 @@ from cofactor.service.wire import AckOut, EventsRequest, UndoRequest
 
 
 async def add(context: Context, path: dict[str, str], asked: EventsRequest) -> AckOut:
-    """Store events. The answer comes once they are on disk, and the next recommendations know them."""
+    """Store events. The answer comes once they are on disk, and the next recommendations know
+    them.
+    """
     limit = context.settings.max_events
     if len(asked.events) > limit:
-        raise invalid(f"events must have at most {limit:,} entries, not {len(asked.events):,}; send several requests.", "events")
+        raise invalid(
+            f"events must have at most {limit:,} entries, not {len(asked.events):,}; send several"
+            " requests.",
+            "events",
+        )
     ack = await context.stored(context.store.append(asked.events))
     context.telemetry.ingested(ack.changed)
     return acknowledged(ack, with_ids=True)
@@ -33,6 +39,24 @@ def acknowledged(ack: Ack, *, with_ids: bool = False) -> AckOut:
 
 
 ROUTES = [
-    Route("POST", "/v1/events", "write", add, EventsRequest, AckOut, "Store events; answered once they are on disk.", ingest=True),
-    Route("POST", "/v1/events/undo", "write", undo, UndoRequest, AckOut, "Undo events by their ids.", ingest=True),
+    Route(
+        "POST",
+        "/v1/events",
+        "write",
+        add,
+        EventsRequest,
+        AckOut,
+        "Store events; answered once they are on disk.",
+        ingest=True,
+    ),
+    Route(
+        "POST",
+        "/v1/events/undo",
+        "write",
+        undo,
+        UndoRequest,
+        AckOut,
+        "Undo events by their ids.",
+        ingest=True,
+    ),
 ]

@@ -32,7 +32,13 @@ async def search(context: Context, path: dict[str, str], asked: SearchQuery) -> 
     found = await context.slowly(loaded.view.search, asked.q, asked.limit)
     counts = loaded.model.data.item_counts
     items = [
-        ItemOut(item_id=i, state="visible", title=t, known_to_model=row >= 0, interactions=int(counts[row]) if row >= 0 else None)
+        ItemOut(
+            item_id=i,
+            state="visible",
+            title=t,
+            known_to_model=row >= 0,
+            interactions=int(counts[row]) if row >= 0 else None,
+        )
         for i, t, row in found
     ]
     return Found(items=items, model=loaded.name)
@@ -45,7 +51,10 @@ async def browse(context: Context, path: dict[str, str], asked: BrowseQuery) -> 
     rows = part[loaded.view.visible[part]][: asked.limit]
     counts = loaded.model.data.item_counts[rows].tolist()
     listed = zip(loaded.view.ids(rows), loaded.view.titles(rows), counts, strict=True)
-    items = [ItemOut(item_id=i, state="visible", title=t, known_to_model=True, interactions=n) for i, t, n in listed]
+    items = [
+        ItemOut(item_id=i, state="visible", title=t, known_to_model=True, interactions=n)
+        for i, t, n in listed
+    ]
     return Found(items=items, model=loaded.name)
 
 
@@ -63,11 +72,17 @@ def _item(context: Context, loaded: Loaded, item_id: str) -> ItemOut:
         raise not_found(f"the item {item_id!r} was deleted.", "item_id")
     data = loaded.model.data
     features: dict[str, Any] = data.catalogue.row(row) if row >= 0 else {}
-    known_title = features.pop(data.catalogue.title_column, None) if data.catalogue.title_column else None
+    known_title = (
+        features.pop(data.catalogue.title_column, None) if data.catalogue.title_column else None
+    )
     out = ItemOut(
-        item_id=loaded.view.ids(np.array([row]))[0] if row >= 0 else item_id, state="visible", title=known_title,
-        features=features or None, known_to_model=row >= 0, interactions=int(data.item_counts[row]) if row >= 0 else None,
-    )  # fmt: skip
+        item_id=loaded.view.ids(np.array([row]))[0] if row >= 0 else item_id,
+        state="visible",
+        title=known_title,
+        features=features or None,
+        known_to_model=row >= 0,
+        interactions=int(data.item_counts[row]) if row >= 0 else None,
+    )
     if stored is not None:
         out.state = stored.state
         out.title = stored.title if stored.title is not None else out.title
@@ -80,8 +95,15 @@ async def describe(context: Context, path: dict[str, str], asked: ItemsRequest) 
     """Describe items, new ones or known ones."""
     limit = context.settings.max_items
     if len(asked.items) > limit:
-        raise invalid(f"items must have at most {limit:,} entries, not {len(asked.items):,}; send several requests.", "items")
-    items = [Item(item_id=i.item_id, title=i.title, text=i.text, features=i.features, hidden=i.hidden) for i in asked.items]
+        raise invalid(
+            f"items must have at most {limit:,} entries, not {len(asked.items):,}; send several"
+            " requests.",
+            "items",
+        )
+    items = [
+        Item(item_id=i.item_id, title=i.title, text=i.text, features=i.features, hidden=i.hidden)
+        for i in asked.items
+    ]
     return await _changed(context, [i.item_id for i in items], context.store.put_items(items))
 
 
@@ -114,12 +136,65 @@ async def _changed(context: Context, item_ids: Sequence[str | int], write: Futur
 
 
 ROUTES = [
-    Route("GET", "/v1/search", "read", search, SearchQuery, Found, "Items whose titles hold the words."),
+    Route(
+        "GET",
+        "/v1/search",
+        "read",
+        search,
+        SearchQuery,
+        Found,
+        "Items whose titles hold the words.",
+    ),
     Route("GET", "/v1/items", "read", browse, BrowseQuery, Found, "The most popular items."),
-    Route("POST", "/v1/items", "write", describe, ItemsRequest, AckOut, "Describe items: title, text, features.", ingest=True),
-    Route("POST", "/v1/items/hide", "write", hide, ItemIdsRequest, AckOut, "Hide items: no answer holds them from then on.", ingest=True),
-    Route("POST", "/v1/items/show", "write", unhide, ItemIdsRequest, AckOut, "Show hidden items again.", ingest=True),
-    Route("POST", "/v1/items/delete", "write", delete, ItemIdsRequest, AckOut, "Delete items.", ingest=True),
+    Route(
+        "POST",
+        "/v1/items",
+        "write",
+        describe,
+        ItemsRequest,
+        AckOut,
+        "Describe items: title, text, features.",
+        ingest=True,
+    ),
+    Route(
+        "POST",
+        "/v1/items/hide",
+        "write",
+        hide,
+        ItemIdsRequest,
+        AckOut,
+        "Hide items: no answer holds them from then on.",
+        ingest=True,
+    ),
+    Route(
+        "POST",
+        "/v1/items/show",
+        "write",
+        unhide,
+        ItemIdsRequest,
+        AckOut,
+        "Show hidden items again.",
+        ingest=True,
+    ),
+    Route(
+        "POST",
+        "/v1/items/delete",
+        "write",
+        delete,
+        ItemIdsRequest,
+        AckOut,
+        "Delete items.",
+        ingest=True,
+    ),
     Route("GET", "/v1/items/{item_id}", "read", show, Nothing, ItemOut, "One item."),
-    Route("DELETE", "/v1/items/{item_id}", "write", delete_one, Nothing, AckOut, "Delete one item.", ingest=True),
+    Route(
+        "DELETE",
+        "/v1/items/{item_id}",
+        "write",
+        delete_one,
+        Nothing,
+        AckOut,
+        "Delete one item.",
+        ingest=True,
+    ),
 ]

@@ -16,7 +16,9 @@ from cofactor.service.wire import AckOut, ExportOut, HistoryOut, HistoryQuery, N
 
 async def history(context: Context, path: dict[str, str], asked: HistoryQuery) -> HistoryOut:
     """Return the last events of a user: those of the training, then those since."""
-    return await context.slowly(_history, context, context.models.current, path["user_id"], asked.limit)
+    return await context.slowly(
+        _history, context, context.models.current, path["user_id"], asked.limit
+    )
 
 
 def _history(context: Context, loaded: Loaded, user_id: str, limit: int) -> HistoryOut:
@@ -47,12 +49,21 @@ def _trained(loaded: Loaded, row: int, limit: int) -> list[PastOut]:
     data = loaded.model.data
     positions = np.arange(data.indptr[row], data.indptr[row + 1])
     key = data.order[positions] if data.times is None else data.times[positions]
-    positions = positions[np.lexsort((data.order[positions], key))][-max(limit, 0) :] if limit > 0 else positions[:0]
+    positions = (
+        positions[np.lexsort((data.order[positions], key))][-max(limit, 0) :]
+        if limit > 0
+        else positions[:0]
+    )
     rows = data.item_rows[positions]
     times: list[Any] = [None] * len(rows) if data.times is None else data.times[positions].tolist()
-    values: list[Any] = [None] * len(rows) if data.values is None else data.values[positions].tolist()
+    values: list[Any] = (
+        [None] * len(rows) if data.values is None else data.values[positions].tolist()
+    )
     told = zip(loaded.view.ids(rows), loaded.view.titles(rows), times, values, strict=True)
-    return [PastOut(item_id=i, kind="interaction", origin="training", title=t, time=at, value=v) for i, t, at, v in told]
+    return [
+        PastOut(item_id=i, kind="interaction", origin="training", title=t, time=at, value=v)
+        for i, t, at, v in told
+    ]
 
 
 async def export(context: Context, path: dict[str, str], asked: Nothing) -> ExportOut:
@@ -64,7 +75,9 @@ def _export(context: Context, user_id: str) -> ExportOut:
     loaded = context.models.current
     data = loaded.model.data
     row = int(data.users.find([user_id])[0])
-    trained = loaded.view.ids(data.item_rows[data.indptr[row] : data.indptr[row + 1]]) if row >= 0 else []
+    trained = (
+        loaded.view.ids(data.item_rows[data.indptr[row] : data.indptr[row + 1]]) if row >= 0 else []
+    )
     events = [msgspec.structs.asdict(event) for event in context.store.user_events(user_id)]
     return ExportOut(user_id=user_id, events=events, trained_items=trained)
 
@@ -75,7 +88,32 @@ async def erase(context: Context, path: dict[str, str], asked: Nothing) -> AckOu
 
 
 ROUTES = [
-    Route("GET", "/v1/users/{user_id}/history", "read", history, HistoryQuery, HistoryOut, "What a user did, oldest first."),
-    Route("GET", "/v1/users/{user_id}/export", "admin", export, Nothing, ExportOut, "All that is stored of a user."),
-    Route("DELETE", "/v1/users/{user_id}", "admin", erase, Nothing, AckOut, "Erase all that is stored of a user.", ingest=True),
+    Route(
+        "GET",
+        "/v1/users/{user_id}/history",
+        "read",
+        history,
+        HistoryQuery,
+        HistoryOut,
+        "What a user did, oldest first.",
+    ),
+    Route(
+        "GET",
+        "/v1/users/{user_id}/export",
+        "admin",
+        export,
+        Nothing,
+        ExportOut,
+        "All that is stored of a user.",
+    ),
+    Route(
+        "DELETE",
+        "/v1/users/{user_id}",
+        "admin",
+        erase,
+        Nothing,
+        AckOut,
+        "Erase all that is stored of a user.",
+        ingest=True,
+    ),
 ]

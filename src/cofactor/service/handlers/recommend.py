@@ -13,23 +13,46 @@ from cofactor.service.errors import RequestError, invalid, not_found
 from cofactor.service.loaded import Loaded
 from cofactor.service.route import Route
 from cofactor.service.scoring import allowed_mask, recommended
-from cofactor.service.wire import Recommendations, Recommended, RecommendRequest, Similar, SimilarQuery, SimilarRequest, UserQuery
+from cofactor.service.wire import (
+    Recommendations,
+    Recommended,
+    RecommendRequest,
+    Similar,
+    SimilarQuery,
+    SimilarRequest,
+    UserQuery,
+)
 from cofactor.service.words import shared
 
 _WORDS = 4  # that an item and a description share and that are told
 
 
-async def recommend(context: Context, path: dict[str, str], asked: RecommendRequest) -> Recommendations:
-    """Recommend to a user, to a history, or to somebody of whom only features or a text are known."""
-    given = [name for name in ("user_id", "history", "features", "text") if getattr(asked, name) is not None]
+async def recommend(
+    context: Context, path: dict[str, str], asked: RecommendRequest
+) -> Recommendations:
+    """Recommend to a user, to a history, or to somebody of whom only features or a text are
+    known.
+    """
+    given = [
+        name
+        for name in ("user_id", "history", "features", "text")
+        if getattr(asked, name) is not None
+    ]
     if len(given) != 1:
         told = f"got {' and '.join(given)}" if given else "got none"
-        raise invalid(f"give exactly one of user_id, history, features and text; {told}.", given[1] if given else "user_id")
+        raise invalid(
+            f"give exactly one of user_id, history, features and text; {told}.",
+            given[1] if given else "user_id",
+        )
     context.checked_k(asked.k)
     context.checked_ids(asked.allow, "allow")
     context.checked_ids(asked.block, "block")
     if asked.history is not None and len(asked.history) > context.settings.max_history:
-        raise invalid(f"history must have at most {context.settings.max_history:,} items, not {len(asked.history):,}.", "history")
+        raise invalid(
+            f"history must have at most {context.settings.max_history:,} items, not"
+            f" {len(asked.history):,}.",
+            "history",
+        )
     loaded = await context.models.get(asked.version)
     if asked.features is not None or asked.text is not None:
         answer = await described(context, loaded, asked)
@@ -42,9 +65,13 @@ async def recommend(context: Context, path: dict[str, str], asked: RecommendRequ
 async def for_user(context: Context, path: dict[str, str], asked: UserQuery) -> Recommendations:
     """Recommend to a user by id."""
     request = RecommendRequest(
-        user_id=path["user_id"], k=asked.k, where=asked.where, exclude_seen=asked.exclude_seen, reasons=asked.reasons,
+        user_id=path["user_id"],
+        k=asked.k,
+        where=asked.where,
+        exclude_seen=asked.exclude_seen,
+        reasons=asked.reasons,
         version=asked.version,
-    )  # fmt: skip
+    )
     return await recommend(context, path, request)
 
 
@@ -58,7 +85,10 @@ async def described(context: Context, loaded: Loaded, asked: RecommendRequest) -
 async def similar(context: Context, path: dict[str, str], asked: SimilarRequest) -> Similar:
     """Find what is like an item, known by its id or described."""
     if sum(part is not None for part in (asked.item_id, asked.text, asked.features)) != 1:
-        raise invalid("give exactly one of item_id, text, and features of an item that needn't exist.", "item_id")
+        raise invalid(
+            "give exactly one of item_id, text, and features of an item that needn't exist.",
+            "item_id",
+        )
     context.checked_k(asked.k)
     context.checked_ids(asked.allow, "allow")
     context.checked_ids(asked.block, "block")
@@ -70,22 +100,42 @@ async def similar(context: Context, path: dict[str, str], asked: SimilarRequest)
         raise not_found(f"the item {str(asked.item_id)!r} was deleted.", "item_id")
     row = int(loaded.model.data.items.find([asked.item_id])[0])
     if row < 0:
-        raise not_found(f"the model doesn't know the item {str(asked.item_id)!r}; it came after the training, or never.", "item_id")
+        raise not_found(
+            f"the model doesn't know the item {str(asked.item_id)!r}; it came after the training,"
+            " or never.",
+            "item_id",
+        )
     if not loaded.model.traits.finds_similar:
-        raise TraitError(f"{loaded.model.name} knows no similarity; serve a model with vectors or neighbours.")
-    rows, scores = await context.scorer.call(loaded, partial(_neighbours, loaded, row, asked, context.settings.threads))
+        raise TraitError(
+            f"{loaded.model.name} knows no similarity; serve a model with vectors or neighbours."
+        )
+    rows, scores = await context.scorer.call(
+        loaded, partial(_neighbours, loaded, row, asked, context.settings.threads)
+    )
     ids, titles = loaded.view.ids(np.array([row])), loaded.view.titles(np.array([row]))
-    return Similar(items=recommended(loaded, rows, scores), source="model", model=loaded.name, item_id=ids[0], title=titles[0])
+    return Similar(
+        items=recommended(loaded, rows, scores),
+        source="model",
+        model=loaded.name,
+        item_id=ids[0],
+        title=titles[0],
+    )
 
 
 async def similar_to(context: Context, path: dict[str, str], asked: SimilarQuery) -> Similar:
     """Find what is like an item by its id."""
-    request = SimilarRequest(item_id=path["item_id"], k=asked.k, where=asked.where, version=asked.version)
+    request = SimilarRequest(
+        item_id=path["item_id"], k=asked.k, where=asked.where, version=asked.version
+    )
     return await similar(context, path, request)
 
 
-def _neighbours(loaded: Loaded, row: int, asked: SimilarRequest, n_threads: int) -> tuple[np.ndarray, np.ndarray]:
-    best = loaded.model._similar_items(np.array([row], np.int32), asked.k, _mask(loaded, asked), n_threads)
+def _neighbours(
+    loaded: Loaded, row: int, asked: SimilarRequest, n_threads: int
+) -> tuple[np.ndarray, np.ndarray]:
+    best = loaded.model._similar_items(
+        np.array([row], np.int32), asked.k, _mask(loaded, asked), n_threads
+    )
     return best.rows[0, : best.count[0]], best.scores[0, : best.count[0]]
 
 
@@ -103,15 +153,18 @@ def _mask(loaded: Loaded, asked: SimilarRequest | RecommendRequest) -> np.ndarra
 async def _near_description(
     context: Context, loaded: Loaded, text: str | None, features: dict[str, Any] | None, asked: Any
 ) -> list[Recommended]:
-    """The items nearest to one that needn't exist, in models that read text or features; others can't tell."""
+    """The items nearest to one that needn't exist, in models that read text or features; others
+    can't tell.
+    """
     model = loaded.model
     if not model.traits.uses_features:
         what = "text" if text is not None else "features"
         raise RequestError(
             409,
             "model_cannot",
-            f"{model.name} learns from who took what alone, so it can't place what is only described; "
-            "serve a model with content (two_tower, feature_ials, content_knn ...) to ask by text and features.",
+            f"{model.name} learns from who took what alone, so it can't place what is only"
+            " described; serve a model with content (two_tower, feature_ials, content_knn ...) to"
+            " ask by text and features.",
             what,
         )
 
@@ -125,10 +178,42 @@ async def _near_description(
 
 
 ROUTES = [
-    Route("POST", "/v1/recommend", "read", recommend, RecommendRequest, Recommendations,
-          "Recommendations for a user, a posted history, or a description.", timed=True),
-    Route("GET", "/v1/users/{user_id}/recommendations", "read", for_user, UserQuery, Recommendations,
-          "Recommendations for a user.", timed=True),
-    Route("POST", "/v1/similar", "read", similar, SimilarRequest, Similar, "Items like one that is known or described."),
-    Route("GET", "/v1/items/{item_id}/similar", "read", similar_to, SimilarQuery, Similar, "Items like a known one."),
-]  # fmt: skip
+    Route(
+        "POST",
+        "/v1/recommend",
+        "read",
+        recommend,
+        RecommendRequest,
+        Recommendations,
+        "Recommendations for a user, a posted history, or a description.",
+        timed=True,
+    ),
+    Route(
+        "GET",
+        "/v1/users/{user_id}/recommendations",
+        "read",
+        for_user,
+        UserQuery,
+        Recommendations,
+        "Recommendations for a user.",
+        timed=True,
+    ),
+    Route(
+        "POST",
+        "/v1/similar",
+        "read",
+        similar,
+        SimilarRequest,
+        Similar,
+        "Items like one that is known or described.",
+    ),
+    Route(
+        "GET",
+        "/v1/items/{item_id}/similar",
+        "read",
+        similar_to,
+        SimilarQuery,
+        Similar,
+        "Items like a known one.",
+    ),
+]

@@ -1,8 +1,9 @@
-"""The event store: events that are on disk before they are acknowledged, items, and their histories.
+"""The event store: events that are on disk before they are acknowledged, items, and their
+histories.
 
-``open_store("sqlite:///events.db")`` gives a `Store`. Writes return futures of an `Ack`; in a coroutine, await
-``asyncio.wrap_future(store.append(events))``; elsewhere call ``.result()``. Reads answer at once.
-"""
+``open_store("sqlite:///events.db")`` gives a `Store`. Writes return futures of an `Ack`; in a
+coroutine, await ``asyncio.wrap_future(store.append(events))``; elsewhere call ``.result()``. Reads
+answer at once."""
 
 from cofactor.service.store.backups import Manifest, backup, restore, verify
 from cofactor.service.store.errors import (
@@ -15,9 +16,14 @@ from cofactor.service.store.errors import (
     StoreFormatError,
     StoreUnavailableError,
     UnknownEventError,
-)  # fmt: skip
+)
 from cofactor.service.store.exports import export_events, export_items, json_lines
-from cofactor.service.store.imports import Imported, import_events, import_interactions, import_items
+from cofactor.service.store.imports import (
+    Imported,
+    import_events,
+    import_interactions,
+    import_items,
+)
 from cofactor.service.store.limits import MAX_BATCH, MAX_FEATURES, MAX_ID, MAX_TEXT, MAX_TITLE
 from cofactor.service.store.records import (
     Ack,
@@ -30,7 +36,7 @@ from cofactor.service.store.records import (
     StoredEvent,
     StoredItem,
     StoreSettings,
-)  # fmt: skip
+)
 from cofactor.service.store.store import Store, open_store
 
 __all__ = [

@@ -1,4 +1,5 @@
-"""Backups: a copy of a store that is being written, as one SQLite file with a manifest; and the way back, verified.
+"""Backups: a copy of a store that is being written, as one SQLite file with a manifest; and the way
+back, verified.
 
 A backup is the same file whichever database it came from, so it can be restored into either.
 """
@@ -59,7 +60,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 def backup(store: Store, path: str | os.PathLike[str], *, overwrite: bool = False) -> Manifest:
-    """Copy a store into a file, as it was at one moment; writes go on meanwhile. The copy is read again and checked.
+    """Copy a store into a file, as it was at one moment; writes go on meanwhile. The copy is read
+    again and checked.
 
     Parameters
     ----------
@@ -77,14 +79,21 @@ def backup(store: Store, path: str | os.PathLike[str], *, overwrite: bool = Fals
     """
     target = Path(os.path.abspath(path))
     if target.exists() and not overwrite:
-        raise StoreError(f"{target} is there already; choose another name, or allow it to be overwritten.")
+        raise StoreError(
+            f"{target} is there already; choose another name, or allow it to be overwritten."
+        )
     with _room(target) as room:
         _copy(store, room)
         _checked(room)
         manifest = Manifest(
-            format=FORMAT, schema=len(schema.MIGRATIONS), created=datetime.now(UTC).isoformat(timespec="seconds"),
-            source=store.database.shown, bytes=room.stat().st_size, sha256=_sha256(room), rows=_row_counts(room),
-        )  # fmt: skip
+            format=FORMAT,
+            schema=len(schema.MIGRATIONS),
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+            source=store.database.shown,
+            bytes=room.stat().st_size,
+            sha256=_sha256(room),
+            rows=_row_counts(room),
+        )
         beside = room.with_name("manifest.json")
         beside.write_bytes(msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n")
         sync(room)
@@ -96,7 +105,8 @@ def backup(store: Store, path: str | os.PathLike[str], *, overwrite: bool = Fals
 
 
 def verify(path: str | os.PathLike[str]) -> Manifest:
-    """Check a backup: its checksum, SQLite's own check of the whole file, and the rows of each table.
+    """Check a backup: its checksum, SQLite's own check of the whole file, and the rows of each
+    table.
 
     Raises
     ------
@@ -113,12 +123,21 @@ def verify(path: str | os.PathLike[str]) -> Manifest:
     except msgspec.DecodeError as error:
         raise StoreFormatError(f"{beside} is no manifest of a backup: {error}.") from None
     if manifest.format != FORMAT or manifest.schema > len(schema.MIGRATIONS):
-        raise StoreFormatError(f"{file} is a backup of a later version of Cofactor; update Cofactor.")
+        raise StoreFormatError(
+            f"{file} is a backup of a later version of Cofactor; update Cofactor."
+        )
     if file.stat().st_size != manifest.bytes or _sha256(file) != manifest.sha256:
-        raise StoreFormatError(f"{file} isn't the file that its manifest describes (size or checksum differ): it is damaged.")
+        raise StoreFormatError(
+            f"{file} isn't the file that its manifest describes (size or checksum differ): it is"
+            " damaged."
+        )
     _checked(file)
     rows = _row_counts(file)
-    wrong = [f"{name} has {rows.get(name, 0):,} rows, not {n:,}" for name, n in manifest.rows.items() if rows.get(name) != n]
+    wrong = [
+        f"{name} has {rows.get(name, 0):,} rows, not {n:,}"
+        for name, n in manifest.rows.items()
+        if rows.get(name) != n
+    ]
     if wrong:
         raise StoreFormatError(f"{file} isn't as its manifest says: {'; '.join(wrong)}.")
     return manifest
@@ -175,22 +194,28 @@ def _copy(store: Store, target: Path) -> None:
             with store.snapshot() as source_session:
                 session.begin()
                 _copy_rows(source_session, session)
-                session.run("UPDATE sqlite_sequence SET seq = max(seq, (SELECT value FROM counters WHERE name = 'last_seq')) "
-                            "WHERE name = 'events'")  # fmt: skip
+                session.run(
+                    "UPDATE sqlite_sequence SET seq = max(seq, (SELECT value FROM counters WHERE"
+                    " name = 'last_seq')) WHERE name = 'events'"
+                )
                 session.commit()
     finally:
         session.close()
 
 
 def _copy_rows(source: Session, target: Session) -> None:
-    """Replace all rows of the target by those of the source, page by page in the order of each table's key."""
+    """Replace all rows of the target by those of the source, page by page in the order of each
+    table's key.
+    """
     for table, columns in schema.TABLES.items():
         key, names, marks = columns[0], ", ".join(columns), ", ".join("?" * len(columns))
         target.run(f"DELETE FROM {table}")
         last: object = None
         while True:
             where, given = ("", ()) if last is None else (f"WHERE {key} > ?", (last,))
-            rows = source.rows(f"SELECT {names} FROM {table} {where} ORDER BY {key} LIMIT {_PAGE}", given)
+            rows = source.rows(
+                f"SELECT {names} FROM {table} {where} ORDER BY {key} LIMIT {_PAGE}", given
+            )
             if not rows:
                 break
             target.run_many(f"INSERT INTO {table} ({names}) VALUES ({marks})", rows)
@@ -203,17 +228,26 @@ def _restore_file(path: Path, database: SqliteDatabase, overwrite: bool) -> None
     try:
         if target.exists():
             if not overwrite:
-                raise StoreError(f"{target} is there already; choose another place, or allow it to be overwritten.")
+                raise StoreError(
+                    f"{target} is there already; choose another place, or allow it to be"
+                    " overwritten."
+                )
             with _translated(database), closing(database.writer()) as session:
-                # The old log must not be found beside the new file: moved into the old one and removed before it goes.
+                # The old log must not be found beside the new file: moved into the old one and
+                # removed before it goes.
                 session.rows("PRAGMA journal_mode = DELETE")
         leftovers = [target.with_name(target.name + end) for end in ("-wal", "-journal")]
         if any(one.exists() for one in leftovers):
-            raise StoreError(f"{target} has a log beside it that belongs to no file ({leftovers[0].name}); move it away first.")
+            raise StoreError(
+                f"{target} has a log beside it that belongs to no file ({leftovers[0].name}); move"
+                " it away first."
+            )
         with _room(target) as room:
             shutil.copyfile(path, room)
             if _sha256(room) != _sha256(path):
-                raise StoreUnavailableError(f"the copy of {path} in {target.parent} differs from it; check the disk.")
+                raise StoreUnavailableError(
+                    f"the copy of {path} in {target.parent} differs from it; check the disk."
+                )
             sync(room)
             os.replace(room, target)
             sync(target.parent)
@@ -229,14 +263,27 @@ def _restore_rows(path: Path, database: Database, overwrite: bool) -> None:
             try:
                 database.prepare(session)
                 session.begin()
-                taken = [t for t in ("events", "item_changes", "erasures") if session.rows(f"SELECT 1 FROM {t} LIMIT 1")]
+                taken = [
+                    t
+                    for t in ("events", "item_changes", "erasures")
+                    if session.rows(f"SELECT 1 FROM {t} LIMIT 1")
+                ]
                 if taken and not overwrite:
-                    raise StoreError(f"{database.shown} holds events or items already; allow it to be overwritten.")
+                    raise StoreError(
+                        f"{database.shown} holds events or items already; allow it to be"
+                        " overwritten."
+                    )
                 _copy_rows(source, session)
                 for table in ("events", "item_changes", "erasures"):
-                    last = "(SELECT value FROM counters WHERE name = 'last_seq')" if table == "events" else "0"
-                    session.rows(f"SELECT setval(pg_get_serial_sequence('{table}', 'seq'), "
-                                 f"greatest((SELECT max(seq) FROM {table}), {last}, 1))")  # fmt: skip
+                    last = (
+                        "(SELECT value FROM counters WHERE name = 'last_seq')"
+                        if table == "events"
+                        else "0"
+                    )
+                    session.rows(
+                        f"SELECT setval(pg_get_serial_sequence('{table}', 'seq'), "
+                        f"greatest((SELECT max(seq) FROM {table}), {last}, 1))"
+                    )
                 session.commit()
             finally:
                 with contextlib.suppress(*database.errors):
@@ -248,7 +295,9 @@ def _restore_rows(path: Path, database: Database, overwrite: bool) -> None:
 
 def _checked(path: Path) -> None:
     try:
-        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+        with closing(
+            sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+        ) as connection:
             SqliteDatabase(path).version(SqliteSession(connection))
             found = [row[0] for row in connection.execute("PRAGMA integrity_check(5)")]
             counted = dict(connection.execute("SELECT name, value FROM counters"))
@@ -259,17 +308,25 @@ def _checked(path: Path) -> None:
     if found != ["ok"]:
         raise StoreFormatError(f"{path} is damaged: {'; '.join(found)}.")
     if (events, undone) != (counted["events"], counted["undone"]):
-        raise StoreFormatError(f"{path} holds {events:,} events and {undone:,} undone ones, but its counters say {counted}.")
+        raise StoreFormatError(
+            f"{path} holds {events:,} events and {undone:,} undone ones, but its counters say"
+            f" {counted}."
+        )
 
 
 def _row_counts(path: Path) -> dict[str, int]:
     with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
-        return {table: connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in schema.TABLES}
+        return {
+            table: connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
+            for table in schema.TABLES
+        }
 
 
 @contextlib.contextmanager
 def _room(target: Path) -> Iterator[Path]:
-    """A file in a temporary folder beside the target, removed whatever happens; a disk's errors become one sentence."""
+    """A file in a temporary folder beside the target, removed whatever happens; a disk's errors
+    become one sentence.
+    """
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         folder = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
@@ -278,7 +335,9 @@ def _room(target: Path) -> Iterator[Path]:
     try:
         yield folder / target.name
     except OSError as error:
-        raise StoreUnavailableError(f"{target} can't be written: {error.strerror}; nothing was changed there.") from error
+        raise StoreUnavailableError(
+            f"{target} can't be written: {error.strerror}; nothing was changed there."
+        ) from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

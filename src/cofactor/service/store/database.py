@@ -53,7 +53,8 @@ class Database(abc.ABC):
     errors: tuple[type[Exception], ...]
     # The types of the columns, for the schema.
     words: Mapping[str, str]
-    # A table ``given`` of one column ``value`` with the texts of a list, for queries about many ids at once.
+    # A table ``given`` of one column ``value`` with the texts of a list, for queries about many ids
+    # at once.
     listed: str
     # Whether a short read is answered from this process, without a wait for another one.
     embedded = False
@@ -71,7 +72,9 @@ class Database(abc.ABC):
 
     @abc.abstractmethod
     def acquire(self) -> None:
-        """Make sure that nobody else writes to this store, where that can be known, and that the place exists."""
+        """Make sure that nobody else writes to this store, where that can be known, and that the
+        place exists.
+        """
 
     @abc.abstractmethod
     def release(self) -> None:
@@ -91,11 +94,15 @@ class Database(abc.ABC):
 
     @abc.abstractmethod
     def settled(self, session: Session) -> None:
-        """Make what was created last as durable as what stands in it (a new file's name in its folder)."""
+        """Make what was created last as durable as what stands in it (a new file's name in its
+        folder).
+        """
 
     @abc.abstractmethod
     def scrub(self, session: Session) -> bool:
-        """Remove what was deleted from the database's own logs, where that can be asked for; return whether it was done."""
+        """Remove what was deleted from the database's own logs, where that can be asked for;
+        return whether it was done.
+        """
 
     def version(self, session: Session) -> int:
         """Return the version of the store's schema; 0 when there is no store.
@@ -109,22 +116,28 @@ class Database(abc.ABC):
         if "store_meta" not in tables:
             if tables:
                 raise StoreFormatError(
-                    f"{self.shown} is no event store: it holds the tables {', '.join(sorted(tables)[:5])}; give a new database."
+                    f"{self.shown} is no event store: it holds the tables"
+                    f" {', '.join(sorted(tables)[:5])}; give a new database."
                 )
             return 0
         facts: dict[str, str] = dict(session.rows("SELECT name, value FROM store_meta"))
         if facts and facts.get("format") != schema.MARK:
-            raise StoreFormatError(f"{self.shown} is no event store: its mark is {facts.get('format')!r}, not {schema.MARK!r}.")
+            raise StoreFormatError(
+                f"{self.shown} is no event store: its mark is {facts.get('format')!r}, not"
+                f" {schema.MARK!r}."
+            )
         found = int(facts.get("schema", 0))
         if found > len(schema.MIGRATIONS):
             raise StoreFormatError(
-                f"{self.shown} was written by a later version of Cofactor: its schema is {found}, and this one knows "
-                f"{len(schema.MIGRATIONS)}; update Cofactor."
+                f"{self.shown} was written by a later version of Cofactor: its schema is {found},"
+                f" and this one knows {len(schema.MIGRATIONS)}; update Cofactor."
             )
         return found
 
     def prepare(self, session: Session) -> int:
-        """Create the tables, or bring those of an earlier version up to date, in one transaction; return the version found."""
+        """Create the tables, or bring those of an earlier version up to date, in one
+        transaction; return the version found.
+        """
         found = self.version(session)
         if found < len(schema.MIGRATIONS):
             session.begin()
@@ -133,8 +146,13 @@ class Database(abc.ABC):
             for statements in schema.MIGRATIONS[found:]:
                 for statement in statements:
                     session.run(statement.format(**self.words))
-            put = "INSERT INTO store_meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
-            session.run_many(put, [("format", schema.MARK), ("schema", str(len(schema.MIGRATIONS)))])
+            put = (
+                "INSERT INTO store_meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE"
+                " SET value = excluded.value"
+            )
+            session.run_many(
+                put, [("format", schema.MARK), ("schema", str(len(schema.MIGRATIONS)))]
+            )
             session.commit()
         self.settled(session)
         return found

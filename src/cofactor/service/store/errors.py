@@ -11,12 +11,13 @@
         ├── StoreUnavailableError       the disk is full, fails, or the database can't be reached
         ├── ReadOnlyError               the store was opened for reading
         ├── StoreClosedError            the store was closed
-        └── StoreFormatError            a database that is no store, is damaged, or is of a later version
+        └── StoreFormatError            a database that is no store, is damaged, or is of a later
+        version
     ArgumentError                       an id, a text, a value or a batch beyond the limits
 
-After a `StoreUnavailableError` the outcome of a write is unknown in one case only: the disk failed during the commit itself
-(``unknown`` is true). Sending the same events again, under the same ids, is always right.
-"""
+After a `StoreUnavailableError` the outcome of a write is unknown in one case only: the disk failed
+during the commit itself (``unknown`` is true). Sending the same events again, under the same ids,
+is always right."""
 
 from __future__ import annotations
 
@@ -42,8 +43,8 @@ class ConflictError(StoreError):
         self.event_ids = tuple(event_ids)
         super().__init__(
             message
-            or f"the event ids {_listed(self.event_ids)} are stored already with another content; nothing of the request was "
-            "stored; give a new event a new id."
+            or f"the event ids {_listed(self.event_ids)} are stored already with another content; "
+            "nothing of the request was stored; give a new event a new id."
         )
 
 
@@ -58,7 +59,9 @@ class UnknownEventError(StoreError):
 
     def __init__(self, event_ids: Sequence[str]) -> None:
         self.event_ids = tuple(event_ids)
-        super().__init__(f"the event ids {_listed(self.event_ids)} are unknown to the store; nothing was undone.")
+        super().__init__(
+            f"the event ids {_listed(self.event_ids)} are unknown to the store; nothing was undone."
+        )
 
 
 class StoreBusyError(StoreError):
@@ -89,7 +92,8 @@ class StoreUnavailableError(StoreError):
     message
         The sentence.
     unknown
-        Whether the failure came during the commit itself, so that what was sent may or may not turn out to be stored.
+        Whether the failure came during the commit itself, so that what was sent may or may not turn
+        out to be stored.
     retry_after
         Seconds after which trying again makes sense.
     """

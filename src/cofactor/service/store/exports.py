@@ -20,13 +20,33 @@ from cofactor.service.store.records import StoredEvent, StoredItem
 from cofactor.service.store.store import Store
 
 _EVENT_COLUMNS = {
-    "seq": "int64", "event_id": "string", "user_id": "string", "item_id": "string", "kind": "string", "value": "float64",
-    "time": "int64", "received": "int64", "undone": "int64",
-}  # fmt: skip
-_ITEM_COLUMNS = {"item_id": "string", "title": "string", "text": "string", "features": "string", "state": "string", "time": "int64"}
+    "seq": "int64",
+    "event_id": "string",
+    "user_id": "string",
+    "item_id": "string",
+    "kind": "string",
+    "value": "float64",
+    "time": "int64",
+    "received": "int64",
+    "undone": "int64",
+}
+_ITEM_COLUMNS = {
+    "item_id": "string",
+    "title": "string",
+    "text": "string",
+    "features": "string",
+    "state": "string",
+    "time": "int64",
+}
 
 
-def export_events(store: Store, path: str | os.PathLike[str], *, user_id: str | int | None = None, overwrite: bool = False) -> int:
+def export_events(
+    store: Store,
+    path: str | os.PathLike[str],
+    *,
+    user_id: str | int | None = None,
+    overwrite: bool = False,
+) -> int:
     """Write events to a file, undone ones too, in the order of arrival; return how many.
 
     Parameters
@@ -50,7 +70,9 @@ def export_events(store: Store, path: str | os.PathLike[str], *, user_id: str | 
 
 
 def export_items(store: Store, path: str | os.PathLike[str], *, overwrite: bool = False) -> int:
-    """Write all items to a file, hidden and deleted ones too, in the order of their ids; return how many."""
+    """Write all items to a file, hidden and deleted ones too, in the order of their ids; return
+    how many.
+    """
     return _export(store.all_items(), Path(path), _ITEM_COLUMNS, overwrite)
 
 
@@ -64,13 +86,20 @@ def json_lines(records: Iterable[StoredEvent | StoredItem]) -> Iterator[bytes]:
 def _export(records: Iterator[Any], path: Path, columns: Mapping[str, str], overwrite: bool) -> int:
     chosen = file_format(path)
     if path.exists() and not overwrite:
-        raise DataError("it is there already; choose another name, or allow it to be overwritten.", source=str(path))
+        raise DataError(
+            "it is there already; choose another name, or allow it to be overwritten.",
+            source=str(path),
+        )
     path = Path(os.path.abspath(path))
     name = None
     try:
         handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
         with os.fdopen(handle, "wb") as stream:
-            count = _write_parquet(records, stream, columns) if chosen == "parquet" else _write_lines(records, stream, path)
+            count = (
+                _write_parquet(records, stream, columns)
+                if chosen == "parquet"
+                else _write_lines(records, stream, path)
+            )
             stream.flush()
             os.fsync(stream.fileno())
         os.replace(name, path)
@@ -86,7 +115,9 @@ def _export(records: Iterator[Any], path: Path, columns: Mapping[str, str], over
 
 def _write_lines(records: Iterator[Any], stream: IO[bytes], path: Path) -> int:
     count = 0
-    with gzip.open(stream, "wb") if path.suffix == ".gz" else contextlib.nullcontext(stream) as sink:
+    with (
+        gzip.open(stream, "wb") if path.suffix == ".gz" else contextlib.nullcontext(stream)
+    ) as sink:
         for line in json_lines(records):
             sink.write(line)
             count += 1

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import IO, Any
@@ -85,20 +86,25 @@ class Imported:
 
 
 def import_events(
-    store: Store, path: str | os.PathLike[str], *, on_bad: str = "error", progress: Progress = SILENT
+    store: Store,
+    path: str | os.PathLike[str],
+    *,
+    on_bad: str = "error",
+    progress: Progress = SILENT,
 ) -> Imported:
     """Store the events of a file.
 
-    An event without an id gets one made from its content and how often that came before in the file: to import the file
-    again changes nothing. Events that were undone when they were exported are stored as undone.
+    An event without an id gets one made from its content and how often that came before in the
+    file: to import the file again changes nothing. Events that were undone when they were exported
+    are stored as undone.
 
     Parameters
     ----------
     store
         Open for writing.
     path
-        ``.jsonl``, ``.jsonl.gz`` or ``.parquet`` with the columns ``user_id``, ``item_id`` and, if there are any, ``kind``,
-        ``value``, ``time``, ``event_id``.
+        ``.jsonl``, ``.jsonl.gz`` or ``.parquet`` with the columns ``user_id``, ``item_id`` and, if
+        there are any, ``kind``, ``value``, ``time``, ``event_id``.
     on_bad
         ``"error"``: nothing is stored if a line is bad; ``"skip"``: the others are.
     progress
@@ -109,10 +115,14 @@ def import_events(
     DataError
         If lines are bad and ``on_bad`` is ``"error"``: which, and why.
     """
-    return _import(store, str(path), _file(Path(path), EventLine), _event_intake(store), on_bad, progress)
+    return _import(
+        store, str(path), _file(Path(path), EventLine), _event_intake(store), on_bad, progress
+    )
 
 
-def import_interactions(store: Store, events: Events, *, kind: str | None = None, progress: Progress = SILENT) -> Imported:
+def import_interactions(
+    store: Store, events: Events, *, kind: str | None = None, progress: Progress = SILENT
+) -> Imported:
     """Store what a reader gave: a CSV, a public dataset, a data frame.
 
     Parameters
@@ -120,7 +130,8 @@ def import_interactions(store: Store, events: Events, *, kind: str | None = None
     store
         Open for writing.
     events
-        Of `cofactor.data.readers.read`. They get ids made from their content, so that a second import changes nothing.
+        Of `cofactor.data.readers.read`. They get ids made from their content, so that a second
+        import changes nothing.
     kind
         What they are; None for ``rating`` where they have values, else ``view``.
     progress
@@ -136,10 +147,14 @@ def import_interactions(store: Store, events: Events, *, kind: str | None = None
     def lines() -> Iterator[tuple[int, Callable[[], EventLine]]]:
         for start in range(0, len(events), _BATCH):
             part = slice(start, start + _BATCH)
-            users, items = (column.slice(start, _BATCH).to_pylist() for column in (events.users, events.items))
+            users, items = (
+                column.slice(start, _BATCH).to_pylist() for column in (events.users, events.items)
+            )
             values = [None] * len(users) if events.values is None else events.values[part].tolist()
             times = [None] * len(users) if events.times is None else events.times[part].tolist()
-            for number, (user, item, value, time) in enumerate(zip(users, items, values, times, strict=True), start + 1):
+            for number, (user, item, value, time) in enumerate(
+                zip(users, items, values, times, strict=True), start + 1
+            ):
                 line = EventLine(user_id=user, item_id=item, kind=chosen, value=value, time=time)
                 yield number, lambda line=line: line  # type: ignore[misc]
 
@@ -147,12 +162,17 @@ def import_interactions(store: Store, events: Events, *, kind: str | None = None
 
 
 def import_items(
-    store: Store, path: str | os.PathLike[str], *, on_bad: str = "error", progress: Progress = SILENT
+    store: Store,
+    path: str | os.PathLike[str],
+    *,
+    on_bad: str = "error",
+    progress: Progress = SILENT,
 ) -> Imported:
-    """Describe the items of a file; the parameters and errors are those of `import_events`, the columns those of `Item`.
+    """Describe the items of a file; the parameters and errors are those of `import_events`, the
+    columns those of `Item`.
 
-    ``features`` may be an object, or its JSON as text, as it stands in Parquet files. Lines of deleted items delete them.
-    """
+    ``features`` may be an object, or its JSON as text, as it stands in Parquet files. Lines of
+    deleted items delete them."""
     return _import(store, str(path), _file(Path(path), ItemLine), _ItemIntake(), on_bad, progress)
 
 
@@ -173,9 +193,13 @@ class _EventIntake:
 
     def checked(self, found: EventLine) -> tuple[Event, bool]:
         event = Event(
-            user_id=found.user_id, item_id=found.item_id, kind=found.kind, value=found.value, time=found.time,
+            user_id=found.user_id,
+            item_id=found.item_id,
+            kind=found.kind,
+            value=found.value,
+            time=found.time,
             event_id=found.event_id,
-        )  # fmt: skip
+        )
         row = checked_event(event, self.latest)
         if found.event_id is None:
             content = hashlib.sha256(msgspec.json.encode(row[1:])).digest()[:16]
@@ -199,19 +223,32 @@ class _ItemIntake:
         pass
 
     def checked(self, found: ItemLine) -> tuple[Item, bool]:
-        features = msgspec.json.decode(found.features) if isinstance(found.features, str) else found.features
+        features = (
+            msgspec.json.decode(found.features)
+            if isinstance(found.features, str)
+            else found.features
+        )
         hidden = found.hidden
         if found.state is not None:
             checks.choice(found.state, "state", ("visible", "hidden", "deleted"))
             hidden = found.state == "hidden"
-        item = Item(item_id=found.item_id, title=found.title, text=found.text, features=features, hidden=hidden)
+        item = Item(
+            item_id=found.item_id,
+            title=found.title,
+            text=found.text,
+            features=features,
+            hidden=hidden,
+        )
         checked_item(item)
         return item, found.state == "deleted"
 
     def send(self, store: Store, batch: Sequence[Checked]) -> list[Future[Ack]]:
         kept = [item for _, (item, deleted) in batch if not deleted]
         gone = [item.item_id for _, (item, deleted) in batch if deleted]
-        return [*([store.put_items(kept)] if kept else []), *([store.delete_items(gone)] if gone else [])]
+        return [
+            *([store.put_items(kept)] if kept else []),
+            *([store.delete_items(gone)] if gone else []),
+        ]
 
     def at_fault(self, batch: Sequence[Checked], error: ConflictError) -> set[int]:
         return set()
@@ -222,11 +259,17 @@ def _event_intake(store: Store) -> _EventIntake:
 
 
 def _import(
-    store: Store, source: str, lines: Lines, intake: _EventIntake | _ItemIntake, on_bad: str, progress: Progress
+    store: Store,
+    source: str,
+    lines: Lines,
+    intake: _EventIntake | _ItemIntake,
+    on_bad: str,
+    progress: Progress,
 ) -> Imported:
     checks.choice(on_bad, "on_bad", ("error", "skip"))
     if on_bad == "error":
-        # Read once without storing anything: a bad line at the end must not leave half of the file behind.
+        # Read once without storing anything: a bad line at the end must not leave half of the file
+        # behind.
         trial = Imported()
         for _ in _good_lines(lines, intake, trial):
             pass
@@ -248,7 +291,11 @@ def _import(
 
 
 def _settle(
-    store: Store, intake: _EventIntake | _ItemIntake, done: Imported, batch: Sequence[Checked], sent: Sequence[Future[Ack]]
+    store: Store,
+    intake: _EventIntake | _ItemIntake,
+    done: Imported,
+    batch: Sequence[Checked],
+    sent: Sequence[Future[Ack]],
 ) -> None:
     """Wait for a batch; what conflicts is rejected by line, and the rest of it sent again."""
     try:
@@ -276,13 +323,17 @@ def _settle(
 def _refuse(done: Imported, source: str) -> None:
     if done.rejected:
         raise DataError(
-            f"{done.rejected:,} {'line is' if done.rejected == 1 else 'lines are'} refused; mend them, or leave them out with "
-            "on_bad='skip':",
-            source=source, rows=done.rejects[:5], total=done.rejected,
-        )  # fmt: skip
+            f"{done.rejected:,} {'line is' if done.rejected == 1 else 'lines are'} refused; mend"
+            " them, or leave them out with on_bad='skip':",
+            source=source,
+            rows=done.rejects[:5],
+            total=done.rejected,
+        )
 
 
-def _good_lines(lines: Lines, intake: _EventIntake | _ItemIntake, done: Imported) -> Iterator[Checked]:
+def _good_lines(
+    lines: Lines, intake: _EventIntake | _ItemIntake, done: Imported
+) -> Iterator[Checked]:
     intake.begin()
     for number, read in lines():
         done.lines += 1
@@ -320,12 +371,15 @@ def _parquet_rows(path: Path, kind: type[Any]) -> Iterator[tuple[int, Callable[[
             for batch in file.iter_batches(_BATCH):
                 for row in batch.to_pylist():
                     number += 1
-                    # A missing column and an empty cell are the same, save for names that nobody knows.
+                    # A missing column and an empty cell are the same, save for names that nobody
+                    # knows.
                     given = {name: cell for name, cell in row.items() if cell is not None}
-                    yield number, lambda given=given: msgspec.convert(given, kind)  # type: ignore[misc]
+                    yield number, partial(msgspec.convert, given, kind)
     except (pa.ArrowInvalid, OSError) as error:
         raise DataError(f"it can't be read as Parquet: {error}", source=str(path)) from None
 
 
 def _opened(path: Path) -> IO[bytes]:
-    return gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")  # type: ignore[return-value]
+    if path.suffix == ".gz":
+        return gzip.open(path, "rb")  # type: ignore[return-value]
+    return path.open("rb")

@@ -1,4 +1,6 @@
-"""What the store refuses: ids, texts, values, times and batches beyond the limits, each with a sentence."""
+"""What the store refuses: ids, texts, values, times and batches beyond the limits, each with a
+sentence.
+"""
 
 from __future__ import annotations
 
@@ -23,11 +25,18 @@ MAX_FEATURES = 20_000  # bytes of the features' JSON
 MAX_BATCH = 10_000  # events or items of one request
 MAX_VALUE = 3.4e38  # a float32, as models read it
 _KIND = re.compile(r"[a-z0-9][a-z0-9_.-]{0,31}\Z")
-# Control characters and lone surrogates have no place in an id: they don't survive logs, URLs or PostgreSQL.
+# Control characters and lone surrogates have no place in an id: they don't survive logs, URLs or
+# PostgreSQL.
 _CONTROL = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
 _NO_TEXT = re.compile("[\x00\ud800-\udfff]")
 _DAY = 86_400
-_FORMATS = {".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl", ".parquet": "parquet", ".pq": "parquet"}
+_FORMATS = {
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".json": "jsonl",
+    ".parquet": "parquet",
+    ".pq": "parquet",
+}
 
 
 def checked_id(value: object, name: str) -> str:
@@ -44,13 +53,17 @@ def checked_id(value: object, name: str) -> str:
 
 
 def checked_ids(values: Sequence[object], name: str) -> list[str]:
-    """Return ids as text without repeats, in their order; raise ArgumentError for none or too many."""
+    """Return ids as text without repeats, in their order; raise ArgumentError for none or too
+    many.
+    """
     _batch(values, name)
     return list(dict.fromkeys(checked_id(value, name) for value in values))
 
 
 def made_ids(count: int) -> Iterator[str]:
-    """Yield new event ids: 12 hex digits of the clock, so that ids of a time lie together in their index, and 80 random bits."""
+    """Yield new event ids: 12 hex digits of the clock, so that ids of a time lie together in
+    their index, and 80 random bits.
+    """
     moment, chance = f"{clock.time_ns() // 1_000_000:012x}", secrets.token_hex(10 * count)
     for n in range(count):
         yield moment + chance[20 * n : 20 * n + 20]
@@ -60,15 +73,24 @@ EventRow = tuple[str, str, str, str, float | None, int | None]
 
 
 def checked_event(event: EventLike, latest: int, new_id: str | None = None) -> EventRow:
-    """Return an event as (event id, user, item, kind, value, time or None); raise ArgumentError for what can't be stored.
+    """Return an event as (event id, user, item, kind, value, time or None); raise ArgumentError for
+    what can't be stored.
 
     An event without an id gets ``new_id``, or one made for it.
     """
     user, item = checked_id(event.user_id, "user_id"), checked_id(event.item_id, "item_id")
     given = event.event_id
-    event_id = checked_id(given, "event_id") if given is not None else new_id if new_id is not None else next(made_ids(1))
+    event_id = (
+        checked_id(given, "event_id")
+        if given is not None
+        else new_id
+        if new_id is not None
+        else next(made_ids(1))
+    )
     if not isinstance(event.kind, str) or not _KIND.match(event.kind):
-        raise ArgumentError(f"kind must be 1 to 32 lower-case letters, digits, '_', '.' or '-', not {event.kind!r}.")
+        raise ArgumentError(
+            f"kind must be 1 to 32 lower-case letters, digits, '_', '.' or '-', not {event.kind!r}."
+        )
     value = event.value
     if value is not None:
         value = checks.real(value, "value", low=-MAX_VALUE, high=MAX_VALUE) + 0.0  # -0.0 is 0.0
@@ -76,7 +98,10 @@ def checked_event(event: EventLike, latest: int, new_id: str | None = None) -> E
     if moment is not None:
         moment = checks.integer(moment, "time", low=0)
         if moment > latest:
-            raise ArgumentError(f"time must be seconds since 1970 and at most a day ahead, not {moment}; check the unit.")
+            raise ArgumentError(
+                f"time must be seconds since 1970 and at most a day ahead, not {moment}; check the"
+                " unit."
+            )
     return event_id, user, item, event.kind, value, moment
 
 
@@ -89,7 +114,9 @@ def checked_events(events: Sequence[EventLike], now: float) -> list[EventRow]:
     fresh = made_ids(sum(event.event_id is None for event in events))
     for place, event in enumerate(events):
         try:
-            rows.append(checked_event(event, latest, next(fresh) if event.event_id is None else None))
+            rows.append(
+                checked_event(event, latest, next(fresh) if event.event_id is None else None)
+            )
         except ArgumentError as error:
             raise ArgumentError(f"events[{place}]: {error}") from None
     return rows
@@ -99,7 +126,9 @@ ItemRow = tuple[str, str | None, str | None, str | None, bool | None]
 
 
 def checked_items(items: Sequence[Item]) -> list[ItemRow]:
-    """Check a batch of items; raise ArgumentError that says which one is at fault. Of a repeated id the last counts."""
+    """Check a batch of items; raise ArgumentError that says which one is at fault. Of a repeated
+    id the last counts.
+    """
     _batch(items, "items")
     rows = {}
     for place, item in enumerate(items):
@@ -112,7 +141,9 @@ def checked_items(items: Sequence[Item]) -> list[ItemRow]:
 
 
 def checked_item(item: Item) -> ItemRow:
-    """Return an item as (id, title, text, features as JSON, hidden); raise ArgumentError for what can't be stored."""
+    """Return an item as (id, title, text, features as JSON, hidden); raise ArgumentError for
+    what can't be stored.
+    """
     item_id = checked_id(item.item_id, "item_id")
     for name, text, limit in (("title", item.title, MAX_TITLE), ("text", item.text, MAX_TEXT)):
         if text is None:
@@ -138,16 +169,25 @@ def _features(features: Mapping[str, Any] | None) -> str | None:
     if features is None:
         return None
     if not isinstance(features, Mapping):
-        raise ArgumentError(f"features must be an object of names and values, not {type(features).__name__}.")
+        raise ArgumentError(
+            f"features must be an object of names and values, not {type(features).__name__}."
+        )
     for name, value in features.items():
         if not isinstance(name, str) or not name or _CONTROL.search(name):
-            raise ArgumentError(f"a feature's name must be text without control characters, not {name!r}.")
+            raise ArgumentError(
+                f"a feature's name must be text without control characters, not {name!r}."
+            )
         if not _is_feature(value):
-            raise ArgumentError(f"feature {name!r} must be text, a finite number, true, false, null or a list of texts.")
+            raise ArgumentError(
+                f"feature {name!r} must be text, a finite number, true, false, null or a list of"
+                " texts."
+            )
     # Sorted names: the same features are the same text, and a repeated upsert is no change.
     text = msgspec.json.encode(dict(sorted(features.items()))).decode()
     if len(text.encode()) > MAX_FEATURES:
-        raise ArgumentError(f"features must be at most {MAX_FEATURES:,} bytes of JSON, not {len(text.encode()):,}.")
+        raise ArgumentError(
+            f"features must be at most {MAX_FEATURES:,} bytes of JSON, not {len(text.encode()):,}."
+        )
     return text
 
 
@@ -158,11 +198,17 @@ def _is_feature(value: object) -> bool:
         return all(isinstance(one, str) and not _NO_TEXT.search(one) for one in value)
     if isinstance(value, float):
         return math.isfinite(value)
-    return value is None or isinstance(value, bool) or (isinstance(value, int) and -(2**63) <= value < 2**63)
+    return (
+        value is None
+        or isinstance(value, bool)
+        or (isinstance(value, int) and -(2**63) <= value < 2**63)
+    )
 
 
 def _batch(values: Sequence[object], name: str) -> None:
     if isinstance(values, (str, bytes)) or not isinstance(values, Sequence):
         raise ArgumentError(f"{name} must be a list, not {type(values).__name__}.")
     if not 0 < len(values) <= MAX_BATCH:
-        raise ArgumentError(f"{name} must be 1 to {MAX_BATCH:,} in one request, not {len(values):,}.")
+        raise ArgumentError(
+            f"{name} must be 1 to {MAX_BATCH:,} in one request, not {len(values):,}."
+        )

@@ -38,7 +38,8 @@ class FileLock:
             os.close(handle)
             store = self.path.name.removesuffix(".lock")
             raise StoreBusyError(
-                f"{store} is open for writing elsewhere (process {holder or 'unknown'}); stop that one, or write through it."
+                f"{store} is open for writing elsewhere (process {holder or 'unknown'}); stop that"
+                " one, or write through it."
             ) from None
         os.truncate(handle, 0)
         os.write(handle, f"{os.getpid()}\n".encode())

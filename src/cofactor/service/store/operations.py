@@ -12,12 +12,17 @@ from cofactor.service.store.limits import EventRow, ItemRow
 from cofactor.service.store.records import Ack
 from cofactor.service.store.schema import DELETED, HIDDEN, VISIBLE
 
-_INSERT = """INSERT INTO events (event_id, user_id, item_id, kind, value, time, received) VALUES (?, ?, ?, ?, ?, ?, ?)
+_INSERT = """INSERT INTO events (event_id, user_id, item_id, kind, value, time, received)
+    VALUES (?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (event_id) DO NOTHING"""
 _PUT = """INSERT INTO items (item_id, title, text, features, state, time) VALUES (?, ?, ?, ?, ?, ?)
-    ON CONFLICT (item_id) DO UPDATE SET title = excluded.title, text = excluded.text, features = excluded.features,
+    ON CONFLICT (item_id) DO UPDATE SET
+        title = excluded.title, text = excluded.text, features = excluded.features,
     state = excluded.state, time = excluded.time"""
-_CHANGE = "INSERT INTO item_changes (item_id, title, text, features, state, time, action) VALUES (?, ?, ?, ?, ?, ?, ?)"
+_CHANGE = (
+    "INSERT INTO item_changes (item_id, title, text, features, state, time, action) VALUES (?, ?,"
+    " ?, ?, ?, ?, ?)"
+)
 _ACTIONS = {VISIBLE: "show", HIDDEN: "hide", DELETED: "delete"}
 
 
@@ -36,7 +41,8 @@ class Work:
     last_seq
         The place of the last event that arrived in the group; 0 when none did.
     known_seq
-        The place of the last event in the store, once it has been asked for; None after something was taken back.
+        The place of the last event in the store, once it has been asked for; None after something
+        was taken back.
     """
 
     session: Session
@@ -62,7 +68,10 @@ class Work:
         if changed:
             self.session.run_many("UPDATE counters SET value = value + ? WHERE name = ?", changed)
         if self.last_seq:
-            self.session.run("UPDATE counters SET value = ? WHERE name = 'last_seq' AND value < ?", (self.last_seq, self.last_seq))
+            self.session.run(
+                "UPDATE counters SET value = ? WHERE name = 'last_seq' AND value < ?",
+                (self.last_seq, self.last_seq),
+            )
 
 
 def append_events(work: Work, rows: Sequence[EventRow]) -> Ack:
@@ -87,36 +96,60 @@ def append_events(work: Work, rows: Sequence[EventRow]) -> Ack:
     if stored:
         seq = work.last_seq = work.last("events")
     work.known_seq = seq
-    return Ack(changed=stored, unchanged=len(rows) - stored, seq=seq, event_ids=tuple(row[0] for row in rows))
+    return Ack(
+        changed=stored,
+        unchanged=len(rows) - stored,
+        seq=seq,
+        event_ids=tuple(row[0] for row in rows),
+    )
 
 
 def undo_events(work: Work, event_ids: Sequence[str], user_id: str | None = None) -> Ack:
-    """Undo events; they stay as they are, marked, and count no longer. Those undone already change nothing.
+    """Undo events; they stay as they are, marked, and count no longer. Those undone already change
+    nothing.
 
     Raises
     ------
     UnknownEventError
         If an id was never stored, or isn't of the user that is given.
     """
-    sql = f"SELECT event_id, user_id, undone FROM events WHERE event_id IN (SELECT given.value FROM {work.database.listed})"
+    sql = (
+        "SELECT event_id, user_id, undone FROM events WHERE event_id IN (SELECT given.value FROM"
+        f" {work.database.listed})"
+    )
     found = {row[0]: row for row in work.session.rows(sql, (work.database.list_of(event_ids),))}
-    missing = [one for one in event_ids if one not in found or (user_id is not None and found[one][1] != user_id)]
+    missing = [
+        one
+        for one in event_ids
+        if one not in found or (user_id is not None and found[one][1] != user_id)
+    ]
     if missing:
         raise UnknownEventError(missing)
     todo = [one for one in event_ids if found[one][2] is None]
-    work.session.run_many("UPDATE events SET undone = ? WHERE event_id = ?", [(work.now, one) for one in todo])
+    work.session.run_many(
+        "UPDATE events SET undone = ? WHERE event_id = ?", [(work.now, one) for one in todo]
+    )
     users = {found[one][1] for one in todo}
     work.deltas["events"] -= len(todo)
     work.deltas["undone"] += len(todo)
     work.deltas["users"] -= len(users - work.alive(users))
-    return Ack(changed=len(todo), unchanged=len(event_ids) - len(todo), seq=work.last("events"), event_ids=tuple(event_ids))
+    return Ack(
+        changed=len(todo),
+        unchanged=len(event_ids) - len(todo),
+        seq=work.last("events"),
+        event_ids=tuple(event_ids),
+    )
 
 
 def erase_user(work: Work, user_id: str) -> Ack:
-    """Delete all that is stored of a user, undone events too, and log that it was done, without the id."""
+    """Delete all that is stored of a user, undone events too, and log that it was done, without
+    the id.
+    """
     was = len(work.alive([user_id]))
     live = work.session.run("DELETE FROM events WHERE user_id = ? AND undone IS NULL", (user_id,))
-    undone = work.session.run("DELETE FROM events WHERE user_id = ? AND undone IS NOT NULL", (user_id,))
+    undone = work.session.run(
+        "DELETE FROM events WHERE user_id = ? AND undone IS NOT NULL", (user_id,)
+    )
     work.known_seq = None
     work.session.run("INSERT INTO erasures (time, events) VALUES (?, ?)", (work.now, live + undone))
     work.deltas.update({"events": -live, "undone": -undone, "users": -was})
@@ -139,13 +172,16 @@ def put_items(work: Work, rows: Sequence[ItemRow]) -> Ack:
 
 
 def set_state(work: Work, item_ids: Sequence[str], state: int) -> Ack:
-    """Hide, show or delete items, described or not: an item that only the model knows can be hidden too."""
+    """Hide, show or delete items, described or not: an item that only the model knows can be
+    hidden too.
+    """
     known = _items(work, item_ids)
     written = []
     for item_id in item_ids:
         old = known.get(item_id)
         was = None if old is None else old[4]
-        # What is deleted comes back by a new description alone; what was never hidden need not be shown.
+        # What is deleted comes back by a new description alone; what was never hidden need not be
+        # shown.
         if was in (state, DELETED) or (was is None and state == VISIBLE):
             continue
         kept = old[1:4] if old is not None and state != DELETED else (None, None, None)
@@ -155,10 +191,16 @@ def set_state(work: Work, item_ids: Sequence[str], state: int) -> Ack:
 
 
 def probe(work: Work) -> None:
-    """Write something small. Its commit also syncs whatever an earlier process left in the log without syncing it."""
-    sql = "INSERT INTO store_meta (name, value) VALUES ('opened', ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
+    """Write something small. Its commit also syncs whatever an earlier process left in the log
+    without syncing it.
+    """
+    sql = (
+        "INSERT INTO store_meta (name, value) VALUES ('opened', ?) ON CONFLICT (name) DO UPDATE SET"
+        " value = excluded.value"
+    )
     found = work.session.rows("SELECT value FROM store_meta WHERE name = 'opened'")
-    # A row that keeps its value is written nevertheless in SQLite; a changing one needs no such knowledge.
+    # A row that keeps its value is written nevertheless in SQLite; a changing one needs no such
+    # knowledge.
     work.session.run(sql, (f"{work.now} {int(found[0][0].split()[1]) + 1 if found else 1}",))
 
 
@@ -168,7 +210,10 @@ ItemState = tuple[str, str | None, str | None, str | None, int]
 def _items(work: Work, item_ids: Sequence[str]) -> dict[str, ItemState]:
     sql = f"""SELECT item_id, title, text, features, state FROM items
         WHERE item_id IN (SELECT given.value FROM {work.database.listed})"""
-    return {row[0]: (row[0], row[1], row[2], row[3], row[4]) for row in work.session.rows(sql, (work.database.list_of(item_ids),))}
+    return {
+        row[0]: (row[0], row[1], row[2], row[3], row[4])
+        for row in work.session.rows(sql, (work.database.list_of(item_ids),))
+    }
 
 
 def _write_items(work: Work, written: Sequence[ItemState], asked: int, action: str) -> Ack:
@@ -187,17 +232,30 @@ def _without_repeats(rows: Sequence[EventRow]) -> list[EventRow]:
     by_id: dict[str, EventRow] = {}
     for row in rows:
         if by_id.setdefault(row[0], row) != row:
-            raise ConflictError([row[0]], f"the event id {row[0]!r} stands twice in the request, with different contents.")
+            raise ConflictError(
+                [row[0]],
+                f"the event id {row[0]!r} stands twice in the request, with different contents.",
+            )
     return list(by_id.values())
 
 
 def _compared(work: Work, rows: Sequence[EventRow], before: int) -> set[str]:
-    """Compare a request with what is stored under its ids; return the users of the events that are new."""
+    """Compare a request with what is stored under its ids; return the users of the events that
+    are new.
+    """
     sql = f"""SELECT event_id, user_id, item_id, kind, value, time, seq FROM events
         WHERE event_id IN (SELECT given.value FROM {work.database.listed})"""
-    found = {row[0]: row for row in work.session.rows(sql, (work.database.list_of([row[0] for row in rows]),))}
-    # A time that the caller left open was set on arrival: a retry, which leaves it open again, is the same event.
-    wrong = [row[0] for row in rows if found[row[0]][:5] != row[:5] or row[5] not in (None, found[row[0]][5])]
+    found = {
+        row[0]: row
+        for row in work.session.rows(sql, (work.database.list_of([row[0] for row in rows]),))
+    }
+    # A time that the caller left open was set on arrival: a retry, which leaves it open again, is
+    # the same event.
+    wrong = [
+        row[0]
+        for row in rows
+        if found[row[0]][:5] != row[:5] or row[5] not in (None, found[row[0]][5])
+    ]
     if wrong:
         raise ConflictError(wrong)
     return {row[1] for row in found.values() if row[6] > before}

@@ -30,7 +30,9 @@ def user_events(session: Session, user_id: str) -> list[StoredEvent]:
     # Both parts have an index of their own; a condition without "undone" would have none.
     sql = f"""SELECT {_EVENT} FROM events WHERE user_id = ? AND undone IS NULL
         UNION ALL SELECT {_EVENT} FROM events WHERE user_id = ? AND undone IS NOT NULL"""
-    return sorted((_event(row) for row in session.rows(sql, (user_id, user_id))), key=lambda event: event.seq)
+    return sorted(
+        (_event(row) for row in session.rows(sql, (user_id, user_id))), key=lambda event: event.seq
+    )
 
 
 def event(session: Session, event_id: str) -> StoredEvent | None:
@@ -41,7 +43,9 @@ def event(session: Session, event_id: str) -> StoredEvent | None:
 
 def events_after(session: Session, seq: int, limit: int) -> list[StoredEvent]:
     """Return the next events in the order of arrival, undone ones too."""
-    rows = session.rows(f"SELECT {_EVENT} FROM events WHERE seq > ? ORDER BY seq LIMIT ?", (seq, limit))
+    rows = session.rows(
+        f"SELECT {_EVENT} FROM events WHERE seq > ? ORDER BY seq LIMIT ?", (seq, limit)
+    )
     return [_event(row) for row in rows]
 
 
@@ -53,7 +57,9 @@ def items(session: Session, database: Database, item_ids: Sequence[str]) -> dict
 
 def items_after(session: Session, item_id: str, limit: int) -> list[StoredItem]:
     """Return the next items in the order of their ids, hidden and deleted ones too."""
-    rows = session.rows(f"SELECT {_ITEM} FROM items WHERE item_id > ? ORDER BY item_id LIMIT ?", (item_id, limit))
+    rows = session.rows(
+        f"SELECT {_ITEM} FROM items WHERE item_id > ? ORDER BY item_id LIMIT ?", (item_id, limit)
+    )
     return [_item(row) for row in rows]
 
 
@@ -65,46 +71,78 @@ def unseen_items(session: Session) -> Iterator[tuple[str, str]]:
 
 def changes_after(session: Session, seq: int, limit: int) -> list[ItemChange]:
     """Return the next changes of items."""
-    rows = session.rows(f"SELECT {_CHANGE} FROM item_changes WHERE seq > ? ORDER BY seq LIMIT ?", (seq, limit))
+    rows = session.rows(
+        f"SELECT {_CHANGE} FROM item_changes WHERE seq > ? ORDER BY seq LIMIT ?", (seq, limit)
+    )
     return [_change(row) for row in rows]
 
 
 def changes_of(session: Session, item_id: str) -> list[ItemChange]:
     """Return all changes of one item, the first one first."""
-    rows = session.rows(f"SELECT {_CHANGE} FROM item_changes WHERE item_id = ? ORDER BY seq", (item_id,))
+    rows = session.rows(
+        f"SELECT {_CHANGE} FROM item_changes WHERE item_id = ? ORDER BY seq", (item_id,)
+    )
     return [_change(row) for row in rows]
 
 
 def counts(session: Session) -> Counts:
     """Return how much is in the store."""
-    sql = "SELECT name, value FROM counters UNION ALL SELECT 'last_change', coalesce(max(seq), 0) FROM item_changes"
+    sql = (
+        "SELECT name, value FROM counters UNION ALL SELECT 'last_change', coalesce(max(seq), 0)"
+        " FROM item_changes"
+    )
     return Counts(**dict(session.rows(sql)))
 
 
 def kinds(session: Session) -> dict[str, int]:
     """Return how many events of each kind count, the most frequent first. Reads all of them."""
-    return dict(session.rows("SELECT kind, count(*) FROM events WHERE undone IS NULL GROUP BY kind ORDER BY count(*) DESC, kind"))
+    return dict(
+        session.rows(
+            "SELECT kind, count(*) FROM events WHERE undone IS NULL GROUP BY kind ORDER BY count(*)"
+            " DESC, kind"
+        )
+    )
 
 
 def _event(row: Row) -> StoredEvent:
     seq, event_id, user_id, item_id, kind, value, time, received, undone = row
     return StoredEvent(
-        seq=seq, event_id=event_id, user_id=user_id, item_id=item_id, kind=kind, value=value, time=time, received=received,
+        seq=seq,
+        event_id=event_id,
+        user_id=user_id,
+        item_id=item_id,
+        kind=kind,
+        value=value,
+        time=time,
+        received=received,
         undone=undone,
-    )  # fmt: skip
+    )
 
 
 def _item(row: Row) -> StoredItem:
     item_id, title, text, features, state, time = row
-    return StoredItem(item_id=item_id, title=title, text=text, features=_features(features), state=STATES[state], time=time)
+    return StoredItem(
+        item_id=item_id,
+        title=title,
+        text=text,
+        features=_features(features),
+        state=STATES[state],
+        time=time,
+    )
 
 
 def _change(row: Row) -> ItemChange:
     seq, time, action, item_id, title, text, features, state = row
     return ItemChange(
-        seq=seq, time=time, action=action, item_id=item_id, title=title, text=text, features=_features(features),
+        seq=seq,
+        time=time,
+        action=action,
+        item_id=item_id,
+        title=title,
+        text=text,
+        features=_features(features),
         state=STATES[state],
-    )  # fmt: skip
+    )
 
 
 def _features(text: str | None) -> dict | None:

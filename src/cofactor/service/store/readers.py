@@ -32,7 +32,9 @@ class Readers:
 
     @contextmanager
     def one(self) -> Iterator[Session]:
-        """Lend a connection; a driver's error becomes the store's, and the connection is not used again."""
+        """Lend a connection; a driver's error becomes the store's, and the connection is not
+        used again.
+        """
         if self._closed:
             raise StoreClosedError(f"the store {self._database.shown} was closed.")
         session = self._free.get()

@@ -20,8 +20,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     user_id, item_id
         Outside ids, 1 to 200 characters; integers are taken as their decimal text.
     kind
-        What happened: ``view``, ``click``, ``purchase``, ``rating``, ``dislike`` ... Up to 32 lower-case letters, digits, ``_``,
-        ``.`` and ``-``.
+        What happened: ``view``, ``click``, ``purchase``, ``rating``, ``dislike`` ... Up to 32
+        lower-case letters, digits, ``_``, ``.`` and ``-``.
     value
         A rating, a count, a price; finite; None when there is none.
     time
@@ -104,7 +104,8 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
     text
         Up to 20,000 characters.
     features
-        A flat JSON object: name -> text, number, true/false, or a list of texts; up to 20,000 bytes.
+        A flat JSON object: name -> text, number, true/false, or a list of texts; up to 20,000
+        bytes.
     hidden
         Whether it must never be recommended; None leaves that as it is (a new item is visible).
     """
@@ -182,7 +183,8 @@ class Ack(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class History(msgspec.Struct, frozen=True, kw_only=True):
-    """What a user did, oldest first; equal times in the order of arrival. Undone events are not in it.
+    """What a user did, oldest first; equal times in the order of arrival. Undone events are not in
+    it.
 
     Parameters
     ----------
@@ -266,7 +268,8 @@ class StoreSettings:
     Parameters
     ----------
     max_queue
-        Events and items that may wait for their commit; beyond it writes are refused with `OverloadError`.
+        Events and items that may wait for their commit; beyond it writes are refused with
+        `OverloadError`.
     max_group
         Events and items of one group commit at most (a single larger request still is one).
     readers

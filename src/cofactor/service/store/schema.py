@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 MARK = "cofactor events"
 META = "CREATE TABLE IF NOT EXISTS store_meta (name {text} PRIMARY KEY, value {text} NOT NULL)"
 
-# One list of statements a version; a store of version n is brought up to date by those after the n-th. Never edit a list
-# that was released: add one.
+# One list of statements a version; a store of version n is brought up to date by those after the
+# n-th. Never edit a list that was released: add one.
 MIGRATIONS: tuple[Sequence[str], ...] = (
     (
         """CREATE TABLE events (
@@ -21,8 +21,12 @@ MIGRATIONS: tuple[Sequence[str], ...] = (
             time {int} NOT NULL,
             received {int} NOT NULL,
             undone {int})""",
-        # Holds all that a history needs: one user's lie together, in order, and the table isn't touched.
-        "CREATE INDEX events_by_user ON events (user_id, time, seq, item_id, kind, value) WHERE undone IS NULL",
+        # Holds all that a history needs: one user's lie together, in order, and the table isn't
+        # touched.
+        (
+            "CREATE INDEX events_by_user ON events (user_id, time, seq, item_id, kind, value) WHERE"
+            " undone IS NULL"
+        ),
         "CREATE INDEX events_undone ON events (user_id) WHERE undone IS NOT NULL",
         """CREATE TABLE items (
             item_id {text} PRIMARY KEY,
@@ -45,13 +49,24 @@ MIGRATIONS: tuple[Sequence[str], ...] = (
         "CREATE TABLE erasures (seq {serial}, time {int} NOT NULL, events {int} NOT NULL)",
         "CREATE TABLE counters (name {text} PRIMARY KEY, value {int} NOT NULL)",
         """INSERT INTO counters (name, value)
-            VALUES ('events', 0), ('undone', 0), ('users', 0), ('items', 0), ('hidden', 0), ('last_seq', 0)""",
+            VALUES ('events', 0), ('undone', 0), ('users', 0), ('items', 0), ('hidden', 0),
+                   ('last_seq', 0)""",
     ),
 )
 
 # Table -> its columns, for backups and restores: in this order, every row of each.
 TABLES: Mapping[str, tuple[str, ...]] = {
-    "events": ("seq", "event_id", "user_id", "item_id", "kind", "value", "time", "received", "undone"),
+    "events": (
+        "seq",
+        "event_id",
+        "user_id",
+        "item_id",
+        "kind",
+        "value",
+        "time",
+        "received",
+        "undone",
+    ),
     "items": ("item_id", "title", "text", "features", "state", "time"),
     "item_changes": ("seq", "time", "action", "item_id", "title", "text", "features", "state"),
     "erasures": ("seq", "time", "events"),

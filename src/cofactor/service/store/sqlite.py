@@ -15,14 +15,21 @@ import msgspec
 from cofactor.base.disk import sync
 from cofactor.base.errors import ArgumentError
 from cofactor.service.store.database import Database, Row, Session
-from cofactor.service.store.errors import StoreBusyError, StoreError, StoreFormatError, StoreUnavailableError
+from cofactor.service.store.errors import (
+    StoreBusyError,
+    StoreError,
+    StoreFormatError,
+    StoreUnavailableError,
+)
 from cofactor.service.store.locks import FileLock
 
 _BUSY, _LOCKED, _READONLY, _IOERR, _CORRUPT, _FULL, _CANTOPEN, _NOTADB = 5, 6, 8, 10, 11, 13, 14, 26
 
 
 class SqliteSession:
-    """A connection of the standard library's sqlite3, in autocommit: transactions begin and end where we say."""
+    """A connection of the standard library's sqlite3, in autocommit: transactions begin and end
+    where we say.
+    """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.connection = connection
@@ -40,7 +47,9 @@ class SqliteSession:
         return self.connection.executemany(sql, rows).rowcount
 
     def begin(self) -> None:
-        """Begin a transaction that writes: the lock is taken now, so that nothing fails for it later."""
+        """Begin a transaction that writes: the lock is taken now, so that nothing fails for it
+        later.
+        """
         self.connection.execute("BEGIN IMMEDIATE")
 
     def begin_reading(self) -> None:
@@ -73,7 +82,12 @@ class SqliteDatabase(Database):
     """
 
     errors: tuple[type[Exception], ...] = (sqlite3.Error,)
-    words = {"text": "TEXT", "int": "INTEGER", "real": "REAL", "serial": "INTEGER PRIMARY KEY AUTOINCREMENT"}  # noqa: RUF012
+    words = {  # noqa: RUF012
+        "text": "TEXT",
+        "int": "INTEGER",
+        "real": "REAL",
+        "serial": "INTEGER PRIMARY KEY AUTOINCREMENT",
+    }
     listed = "json_each(?) AS given"
     embedded = True
 
@@ -87,20 +101,32 @@ class SqliteDatabase(Database):
         """Open a connection. Tests give a driver of their own here, which fails where they say."""
         uri = f"{self.path.as_uri()}?mode={'ro' if read_only else 'rwc'}"
         return SqliteSession(
-            sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=self.busy_seconds)
+            sqlite3.connect(
+                uri,
+                uri=True,
+                isolation_level=None,
+                check_same_thread=False,
+                timeout=self.busy_seconds,
+            )
         )
 
     def writer(self) -> Session:
-        """Open the connection that writes: write-ahead log, full synchronisation, deleted content overwritten."""
+        """Open the connection that writes: write-ahead log, full synchronisation, deleted
+        content overwritten.
+        """
         session = self.connect(read_only=False)
         try:
             mode = session.rows("PRAGMA journal_mode = WAL")[0][0]
             if mode != "wal":
-                raise StoreFormatError(f"{self.shown} can't have a write-ahead log (its mode stays {mode!r}); use a local disk.")
+                raise StoreFormatError(
+                    f"{self.shown} can't have a write-ahead log (its mode stays {mode!r}); use a"
+                    " local disk."
+                )
             session.rows("PRAGMA synchronous = FULL")
             session.rows("PRAGMA secure_delete = ON")
             session.rows("PRAGMA cache_size = -32000")
-            # Moving the log into the file holds the writer up: seldom, and for more pages at a time, costs less in all.
+            # Moving the log into the file holds the writer up: seldom, and for more pages at a
+            # time, costs less in all.
             session.rows("PRAGMA wal_autocheckpoint = 4000")
         except BaseException:
             session.close()
@@ -117,7 +143,9 @@ class SqliteDatabase(Database):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._lock.acquire()
         except OSError as error:
-            raise StoreUnavailableError(f"{self.shown} can't be written: {error.strerror}.") from None
+            raise StoreUnavailableError(
+                f"{self.shown} can't be written: {error.strerror}."
+            ) from None
 
     def release(self) -> None:
         """Let others write again."""
@@ -130,9 +158,12 @@ class SqliteDatabase(Database):
             sync(folder)
 
     def scrub(self, session: Session) -> bool:
-        """Move the log into the file and cut it to nothing: what was deleted is then gone from both."""
+        """Move the log into the file and cut it to nothing: what was deleted is then gone from
+        both.
+        """
         with contextlib.suppress(*self.errors):
-            # A long read (a backup) keeps the log; those who write don't wait for it, and it is tried again.
+            # A long read (a backup) keeps the log; those who write don't wait for it, and it is
+            # tried again.
             session.rows(f"PRAGMA busy_timeout = {int(min(self.busy_seconds, 0.1) * 1000)}")
             try:
                 return session.rows("PRAGMA wal_checkpoint(TRUNCATE)")[0][0] == 0
@@ -146,23 +177,36 @@ class SqliteDatabase(Database):
 
     def tables(self, session: Session) -> set[str]:
         """Return the names of the tables that are there."""
-        return {row[0] for row in session.rows("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")}
+        return {
+            row[0]
+            for row in session.rows(
+                "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+            )
+        }
 
     def failure(self, error: Exception, *, committing: bool = False) -> StoreError:
         """Return what an error of SQLite means to the store's callers."""
         code = self.code_of(error) & 0xFF
-        # During a commit nothing is certain: its record may stand in the log already, and be found there later.
+        # During a commit nothing is certain: its record may stand in the log already, and be found
+        # there later.
         if code in (_BUSY, _LOCKED) and not committing:
-            return StoreBusyError(f"{self.shown} is held by another process; nothing was stored; try again.")
+            return StoreBusyError(
+                f"{self.shown} is held by another process; nothing was stored; try again."
+            )
         if code == _FULL:
             return StoreUnavailableError(
-                f"the disk with {self.shown} is full; free some space, then send it again.", unknown=committing
+                f"the disk with {self.shown} is full; free some space, then send it again.",
+                unknown=committing,
             )
         if code in (_CORRUPT, _NOTADB):
-            return StoreFormatError(f"{self.shown} is damaged or no SQLite database ({error}); restore a backup.")
+            return StoreFormatError(
+                f"{self.shown} is damaged or no SQLite database ({error}); restore a backup."
+            )
         if code == _CANTOPEN and not self.path.exists():
             return StoreUnavailableError(f"there is no event store at {self.shown}.")
-        return StoreUnavailableError(f"{self.shown} can't be written or read: {error}.", unknown=committing)
+        return StoreUnavailableError(
+            f"{self.shown} can't be written or read: {error}.", unknown=committing
+        )
 
     def code_of(self, error: Exception) -> int:
         """Return SQLite's code of an error, 1 where it has none."""
@@ -170,8 +214,13 @@ class SqliteDatabase(Database):
 
 
 def path_of(url: str) -> Path:
-    """Return the file of a URL such as ``sqlite:///events.db``; raise ArgumentError for another kind."""
+    """Return the file of a URL such as ``sqlite:///events.db``; raise ArgumentError for another
+    kind.
+    """
     rest = url.partition("?")[0]
     if not rest.startswith("sqlite:///") or rest == "sqlite:///":
-        raise ArgumentError(f"a store's URL must be like sqlite:///folder/events.db or postgresql://host/name, not {url!r}.")
+        raise ArgumentError(
+            "a store's URL must be like sqlite:///folder/events.db or postgresql://host/name, not"
+            f" {url!r}."
+        )
     return Path(unquote(rest.removeprefix("sqlite:///")))

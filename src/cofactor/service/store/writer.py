@@ -14,7 +14,12 @@ from typing import Any
 from cofactor.base.errors import CofactorError
 from cofactor.service.store import operations
 from cofactor.service.store.database import Database, Session
-from cofactor.service.store.errors import OverloadError, StoreBusyError, StoreClosedError, StoreError
+from cofactor.service.store.errors import (
+    OverloadError,
+    StoreBusyError,
+    StoreClosedError,
+    StoreError,
+)
 from cofactor.service.store.operations import Work
 from cofactor.service.store.records import Health, StoreSettings
 
@@ -44,8 +49,9 @@ class Job:
 class Writer:
     """The thread that writes.
 
-    A commit costs one wait for the disk, however much is in it; while one is under way requests gather, and the next commit
-    takes them all. Each request is a savepoint: it is done as a whole or not at all, whatever becomes of its neighbours.
+    A commit costs one wait for the disk, however much is in it; while one is under way requests
+    gather, and the next commit takes them all. Each request is a savepoint: it is done as a whole
+    or not at all, whatever becomes of its neighbours.
 
     Parameters
     ----------
@@ -88,7 +94,10 @@ class Writer:
                 raise StoreClosedError(f"the store {self._database.shown} was closed.")
             if self._queued and self._queued + job.size > self._settings.max_queue:
                 wait = max(0.1, round(self._queued / self._rate, 1))
-                raise OverloadError(f"the store's queue is full ({self._queued:,} wait); try again in {wait} s.", wait)
+                raise OverloadError(
+                    f"the store's queue is full ({self._queued:,} wait); try again in {wait} s.",
+                    wait,
+                )
             self._waiting.append(job)
             self._queued += job.size
             self._changed.notify()
@@ -98,9 +107,13 @@ class Writer:
         """Return how it goes."""
         mean = self._requests / self._commits if self._commits else 0.0
         return Health(
-            writable=self._reason is None and not self._closing, reason="the store was closed" if self._closing else self._reason,
-            queued=self._queued, commits=self._commits, mean_group=mean, commit_seconds=self._seconds,
-        )  # fmt: skip
+            writable=self._reason is None and not self._closing,
+            reason="the store was closed" if self._closing else self._reason,
+            queued=self._queued,
+            commits=self._commits,
+            mean_group=mean,
+            commit_seconds=self._seconds,
+        )
 
     def close(self) -> None:
         """Write what waits, then stop."""
@@ -125,7 +138,9 @@ class Writer:
             self._disconnect(orderly=True)
 
     def _next_group(self) -> list[Job] | None:
-        """The requests of the next commit; none when it is time to look after the storage; None at the end."""
+        """The requests of the next commit; none when it is time to look after the storage; None
+        at the end.
+        """
         with self._changed:
             if not self._waiting and not self._closing:
                 restless = self._reason is not None or self._unscrubbed
@@ -134,7 +149,9 @@ class Writer:
                 return None if self._closing else []
             group: list[Job] = []
             size = 0
-            while self._waiting and (not group or size + self._waiting[0].size <= self._settings.max_group):
+            while self._waiting and (
+                not group or size + self._waiting[0].size <= self._settings.max_group
+            ):
                 job = self._waiting.popleft()
                 size += job.size
                 group.append(job)
@@ -149,7 +166,9 @@ class Writer:
             done = self._commit(running) if running else []
         except StoreError as error:
             done = [(job, None, error) for job in running]
-        except BaseException as error:  # whatever it is, nobody waits for ever, and nobody is told that it was stored
+        except (
+            BaseException
+        ) as error:  # whatever it is, nobody waits for ever, and nobody is told that it was stored
             self._disconnect()
             failure = StoreError(f"the store failed: {type(error).__name__}: {error}.")
             failure.__cause__ = error
@@ -166,7 +185,9 @@ class Writer:
                 job.future.set_result(result)
 
     def _commit(self, jobs: list[Job]) -> list[tuple[Job, Any, Exception | None]]:
-        """Do the requests in one transaction; return each one's result or refusal. Raises if none was stored."""
+        """Do the requests in one transaction; return each one's result or refusal. Raises if
+        none was stored.
+        """
         committing = False
         try:
             session = self._begun()
@@ -177,7 +198,8 @@ class Writer:
             session.commit()
         except self._database.errors as error:
             failure = self._database.failure(error, committing=committing)
-            # After a failed write SQLite's own caches and the system's may disagree with the disk: begin anew.
+            # After a failed write SQLite's own caches and the system's may disagree with the disk:
+            # begin anew.
             self._disconnect()
             self._reason = None if isinstance(failure, StoreBusyError) else str(failure)
             raise failure from error
@@ -211,7 +233,9 @@ class Writer:
             self._reason = None
 
     def _begun(self) -> Session:
-        """The connection, in a transaction. One that was lost while nothing happened is made anew: no request has to suffer."""
+        """The connection, in a transaction. One that was lost while nothing happened is made
+        anew: no request has to suffer.
+        """
         if self._session is not None:
             try:
                 self._session.begin()
@@ -228,11 +252,12 @@ class Writer:
         return self._session if self._session is not None else self._connect()
 
     def _connect(self) -> Session:
-        """Open the connection, bring the schema up to date, and sync what an earlier writer may have left unsynced.
+        """Open the connection, bring the schema up to date, and sync what an earlier writer may
+        have left unsynced.
 
-        A process that was killed between writing and syncing leaves events that can be read and yet be lost in a power cut.
-        A retry of those would find them stored, and be acknowledged: so the first thing is a commit of our own.
-        """
+        A process that was killed between writing and syncing leaves events that can be read and yet
+        be lost in a power cut. A retry of those would find them stored, and be acknowledged: so the
+        first thing is a commit of our own."""
         session = None
         try:
             session = self._database.writer()
