@@ -49,7 +49,7 @@ docs: $(READY)  ## run every example of the docs
 	$(BIN)/python -m pytest -q tests/test_docs.py
 
 soak: $(READY)  ## the long form of the service's tests: 200 kills, 5,000 power cuts, 100 promotions under load, fuzzing (minutes)
-	COFACTOR_SOAK=1 $(BIN)/python -m pytest -q --timeout 3600 tests/service/store/test_store_kill.py tests/service/store/test_store_power.py tests/service/store/test_store_faults.py -s
+	COFACTOR_SOAK=1 $(BIN)/python -m pytest -q --timeout 3600 tests/store/test_store_kill.py tests/store/test_store_power.py tests/store/test_store_faults.py -s
 	COFACTOR_SOAK=1 $(BIN)/python -m pytest -q --timeout 3600 tests/service/http/test_http_laws.py tests/service/http/test_http_fuzz.py tests/service/http/test_http_reload.py
 	COFACTOR_SOAK=1 $(BIN)/python -m pytest -q --timeout 3600 -s tests/service/http/test_http_soak.py
 

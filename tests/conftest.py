@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from postgres import postgres_server  # noqa: F401  # a fixture
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:

@@ -35,9 +35,11 @@ MAY_IMPORT: dict[str, set[str]] = {
         "evaluation",
         "artifact",
     },
+    "store": {"base", "data"},
     "service": {
         "base",
         "data",
+        "store",
         "retrieval",
         "artifact",
         "models.base",
@@ -55,6 +57,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "evaluation",
         "artifact",
         "runs",
+        "store",
         "service",
     },
 }

@@ -14,8 +14,8 @@ from cofactor.artifact.save import save
 from cofactor.cli.main import main
 from cofactor.data.synthetic import shop
 from cofactor.models import registry
-from cofactor.service.store import Event, open_store
-from cofactor.service.versions import Folder
+from cofactor.service.versions.versions import Folder
+from cofactor.store import Event, open_store
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@
     ├── ArtifactError (ValueError)      a saved model is damaged, incomplete or from another version
     ├── MemoryLimitError (MemoryError)  a computation that would not fit is refused, with the number
     ├── StoreError (RuntimeError)       the event store; its own tree stands in
-    service/store/errors.py
+    store/errors.py
     ├── DownloadError (OSError)         a dataset couldn't be fetched or has a wrong checksum
     └── MissingExtraError (ImportError) an optional dependency is not installed
 

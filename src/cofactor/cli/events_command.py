@@ -85,7 +85,7 @@ def command(
 def _stats(output: Output, url: str) -> None:
     import msgspec
 
-    from cofactor.service.store import open_store
+    from cofactor.store import open_store
 
     with open_store(url, read_only=True) as store:
         counts, kinds = store.counts(), store.kinds()
@@ -108,7 +108,7 @@ def _import(
 ) -> None:
     import msgspec
 
-    from cofactor.service.store import import_events, import_interactions, import_items, open_store
+    from cofactor.store import import_events, import_interactions, import_items, open_store
 
     own_format = (
         source.lower()
@@ -152,7 +152,7 @@ def _import(
 def _export(
     output: Output, url: str, path: str, items: bool, user: str | None, overwrite: bool
 ) -> None:
-    from cofactor.service.store import export_events, export_items, open_store
+    from cofactor.store import export_events, export_items, open_store
 
     with open_store(url, read_only=True) as store:
         if items:
@@ -164,7 +164,7 @@ def _export(
 
 
 def _backup(output: Output, action: str, place: str, other: str, overwrite: bool) -> None:
-    from cofactor.service.store import backup, open_store, restore, verify
+    from cofactor.store import backup, open_store, restore, verify
 
     manifest: Any
     if action == "backup":

@@ -16,8 +16,8 @@ from cofactor.cli import options as opt
 from cofactor.cli.output import Output
 
 if TYPE_CHECKING:
-    from cofactor.service.promotion import Promoted
-    from cofactor.service.store import Store
+    from cofactor.service.versions.promotion import Promoted
+    from cofactor.store import Store
 
 
 def command(
@@ -57,7 +57,7 @@ def command(
         raise typer.BadParameter("give a VERSION or --rollback, not both.")
     output = Output(json, quiet)
     if rollback:
-        from cofactor.service.promotion import roll_back
+        from cofactor.service.versions.promotion import roll_back
 
         _told(output, roll_back(Path(folder)), "rolled back")
     elif version is None:
@@ -67,7 +67,7 @@ def command(
 
 
 def _promote(output: Output, folder: Path, version: str, url: str | None, force: bool) -> None:
-    from cofactor.service.promotion import promote
+    from cofactor.service.versions.promotion import promote
 
     opened = _store(folder, url)
     try:
@@ -79,7 +79,7 @@ def _promote(output: Output, folder: Path, version: str, url: str | None, force:
 
 def _store(folder: Path, url: str | None) -> Store | None:
     """The service's store, for reading; None where the usual place holds none."""
-    from cofactor.service.store import open_store
+    from cofactor.store import open_store
 
     place = folder.absolute()
     usual = place.with_name(place.name + "-events.db")
@@ -107,7 +107,7 @@ def _told(output: Output, done: Promoted, what: str) -> None:
 
 def _list(output: Output, path: Path) -> None:
     from cofactor.base.errors import ArtifactError
-    from cofactor.service.versions import Folder
+    from cofactor.service.versions.versions import Folder
 
     folder = Folder(path)
     pointer = folder.pointer()

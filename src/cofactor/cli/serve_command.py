@@ -84,7 +84,7 @@ def command(
 
 
 def _new_key(output: Output, scope: str, keys: str | None) -> None:
-    from cofactor.service.keys import new_key
+    from cofactor.service.http.keys import new_key
 
     if keys is None:
         raise typer.BadParameter("--new-key needs --keys FILE.")
@@ -96,12 +96,12 @@ def _new_key(output: Output, scope: str, keys: str | None) -> None:
 def _serve(
     output: Output, folder: Path, store: str | None, keys: str | None, settings: object
 ) -> None:
-    from cofactor.service import server
-    from cofactor.service.app import build
-    from cofactor.service.keys import Keys
+    from cofactor.service.http import server
+    from cofactor.service.http.app import build
+    from cofactor.service.http.keys import Keys
     from cofactor.service.settings import Settings
-    from cofactor.service.store import open_store
     from cofactor.service.telemetry import log_to
+    from cofactor.store import open_store
 
     assert isinstance(settings, Settings)
     known = None if keys is None else Keys.read(Path(keys))

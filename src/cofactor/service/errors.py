@@ -14,7 +14,7 @@ from cofactor.base.errors import (
     TraitError,
     UnknownIdError,
 )
-from cofactor.service.store import (
+from cofactor.store import (
     ConflictError,
     OverloadError,
     ReadOnlyError,

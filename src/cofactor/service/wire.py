@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from cofactor.service.store import MAX_ID, MAX_TEXT, MAX_TITLE
+from cofactor.store import MAX_ID, MAX_TEXT, MAX_TITLE
 
 # Ids are texts; an integer is taken as its decimal text.
 IdText = Annotated[str, Meta(min_length=1, max_length=MAX_ID)]

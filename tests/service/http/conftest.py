@@ -15,12 +15,12 @@ from cofactor.data.interactions import Interactions
 from cofactor.data.synthetic import shop
 from cofactor.models import registry
 from cofactor.models.base import Recommender
-from cofactor.service.app import build
-from cofactor.service.keys import Keys
+from cofactor.service.http.app import build
+from cofactor.service.http.keys import Keys
 from cofactor.service.settings import Settings
-from cofactor.service.store import open_store
+from cofactor.store import open_store
 from service.http.scenes import BASE, Start, TestClient
-from service.store.places import new_place
+from store.places import new_place
 
 
 @pytest.fixture(scope="session")

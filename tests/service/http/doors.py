@@ -10,11 +10,11 @@ from typing import Any, ClassVar
 import uvicorn
 from uvicorn.server import ServerState
 
-from cofactor.service.app import build
-from cofactor.service.door import guarded_protocol
-from cofactor.service.keys import Keys
+from cofactor.service.http.app import build
+from cofactor.service.http.fast.protocol import guarded_protocol
+from cofactor.service.http.keys import Keys
 from cofactor.service.settings import Settings
-from cofactor.service.store import open_store
+from cofactor.store import open_store
 
 
 def behind_the_door(

@@ -15,9 +15,9 @@ import httpx
 import numpy as np
 
 from cofactor.data.interactions import Interactions
-from cofactor.service.app import build
+from cofactor.service.http.app import build
 from cofactor.service.settings import Settings
-from cofactor.service.store import open_store
+from cofactor.store import open_store
 
 with warnings.catch_warnings():
     # Starlette asks for a successor of httpx that isn't needed here.

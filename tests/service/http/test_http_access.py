@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from cofactor.base.errors import ArgumentError, UnknownNameError
-from cofactor.service.app import build
-from cofactor.service.keys import SCOPES, Keys, new_key
-from cofactor.service.route import Route
-from cofactor.service.routes import table
+from cofactor.service.http.app import build
+from cofactor.service.http.keys import SCOPES, Keys, new_key
+from cofactor.service.http.route import Route
+from cofactor.service.http.routes import table
 from cofactor.service.settings import Settings
-from cofactor.service.store import open_store
+from cofactor.store import open_store
 from service.http.scenes import Start, TestClient
 
 ROUTES = table()
@@ -156,7 +156,7 @@ def test_sizes_beyond_the_limits_are_refused(start: Start) -> None:
 
 
 def test_page_asks_no_foreign_host(keyed: tuple[TestClient, dict[str, str]]) -> None:
-    from cofactor.service.handlers.system import page_files
+    from cofactor.service.http.handlers.system import page_files
 
     client, _ = keyed
     assert "default-src 'self'" in client.get("/").headers["content-security-policy"]

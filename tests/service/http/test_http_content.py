@@ -15,9 +15,9 @@ from cofactor.artifact.save import save
 from cofactor.data.interactions import Interactions
 from cofactor.models import registry
 from cofactor.models.base import Recommender
-from cofactor.service.app import build
+from cofactor.service.http.app import build
 from cofactor.service.settings import Settings
-from cofactor.service.store import open_store
+from cofactor.store import open_store
 from service.http.scenes import BASE, TestClient, ids_of
 
 

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from cofactor.data.interactions import Interactions
-from cofactor.service.door import is_whole, read_plain
-from cofactor.service.keys import Keys, new_key
+from cofactor.service.http.fast.protocol import is_whole, read_plain
+from cofactor.service.http.keys import Keys, new_key
 from cofactor.service.settings import Settings
-from cofactor.service.store.writer import Writer
+from cofactor.store.writer import Writer
 from service.http.doors import Line, behind_the_door, raw_request
 from service.http.scenes import some_items
 

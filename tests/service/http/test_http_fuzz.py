@@ -18,11 +18,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cofactor.service.app import build
-from cofactor.service.openapi import document
-from cofactor.service.routes import table
+from cofactor.service.http.app import build
+from cofactor.service.http.openapi import document
+from cofactor.service.http.routes import table
 from cofactor.service.settings import Settings
-from cofactor.service.store import open_store
+from cofactor.store import open_store
 from service.http.scenes import TestClient
 
 DOCUMENT = json.loads(json.dumps(document(table())))

@@ -26,7 +26,7 @@ rows = st.integers(0, N_ITEMS - 1)
 @pytest.fixture(autouse=True)
 def items_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
     """Search ordered items, as with many of them; v3 has no vectors and takes the other path."""
-    monkeypatch.setattr("cofactor.service.loaded._ORDERED_FROM", 1)
+    monkeypatch.setattr("cofactor.service.answering.loaded._ORDERED_FROM", 1)
 
 
 change = st.one_of(

@@ -21,9 +21,9 @@ import pytest
 from cofactor.artifact.save import save
 from cofactor.data.synthetic import shop
 from cofactor.models import registry
-from cofactor.service.app import build
+from cofactor.service.http.app import build
 from cofactor.service.settings import Settings
-from cofactor.service.store import open_store
+from cofactor.store import open_store
 
 FLAGS = [
     "--headless",

@@ -16,7 +16,7 @@ import pytest
 from cofactor.base.errors import ArtifactError
 from cofactor.models.base import Recommender
 from cofactor.service.settings import Settings
-from cofactor.service.versions import Folder
+from cofactor.service.versions.versions import Folder
 from service.http.scenes import Start, TestClient, ids_of, in_loop
 
 SOAK = bool(os.environ.get("COFACTOR_SOAK"))
@@ -105,7 +105,7 @@ def test_worse_version_is_refused_on_stored_events_unless_forced(
         following = model.recommend(history=dict.fromkeys(history, 4.0), k=1).ids[0]
         events += [{"user_id": f"p{number}", "item_id": item} for item in (*history, following)]
     service.post("/v1/events", json={"events": events})
-    import cofactor.service.reload as reload
+    import cofactor.service.versions.reload as reload
 
     answer = service.post("/v1/model/promote", json={"version": "bad"})
     if (

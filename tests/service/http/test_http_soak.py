@@ -24,7 +24,7 @@ from cofactor import Run, load
 from cofactor.artifact.save import save
 from cofactor.data.synthetic import shop
 from cofactor.models import registry
-from cofactor.service.promotion import roll_back
+from cofactor.service.versions.promotion import roll_back
 from service.http.processes import serving
 
 SOAK = bool(os.environ.get("COFACTOR_SOAK"))

@@ -1,0 +1,1 @@
+"""How a request for recommendations is answered: users, items, scores, reasons."""

@@ -1,0 +1,309 @@
+"""Items as they stand now: the model's catalogue, under what the store has said since."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cofactor.data.catalogue import Catalogue, folded
+from cofactor.data.interactions import Interactions
+from cofactor.retrieval.filters import matches
+from cofactor.retrieval.topk import OrderedItems
+from cofactor.store import Store, StoredItem
+
+_FILTERS_KEPT = 64
+_HITS_RANKED = 5_000
+_HELD = 200_000  # titles up to which a list in memory is cheaper than asking Arrow at each answer
+
+
+class LiveItems:
+    """What the store says of items, in memory, and kept up with every acknowledged change.
+
+    Parameters
+    ----------
+    store
+        Where changes are kept.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._lock = threading.Lock()
+        self.version = 0
+        # Texts stay in the store; titles and features are needed at every answer.
+        self.described: dict[str, StoredItem] = {}
+        self.views: list[ItemView] = []
+        for item in store.all_items():
+            self.described[item.item_id] = _without_text(item)
+
+    def changed(self, item_ids: list[str]) -> None:
+        """Take over the store's word on some items. Whoever comes last reads the latest, so the
+        order of calls doesn't matter.
+        """
+        with self._lock:
+            found = self._store.items(item_ids)
+            for item_id in item_ids:
+                if item_id in found:
+                    self.described[item_id] = _without_text(found[item_id])
+            self.version += 1
+            for view in self.views:
+                view.update(item_ids)
+
+    def view(self, data: Interactions) -> ItemView:
+        """Return the items of a model under what the store says."""
+        with self._lock:
+            made = ItemView(data, self)
+            made.update(list(self.described))
+            self.views.append(made)
+            return made
+
+    def forget(self, view: ItemView) -> None:
+        """Stop keeping a view up to date."""
+        with self._lock:
+            self.views = [one for one in self.views if one is not view]
+
+    def state(self, item_id: str) -> str:
+        """Return ``visible``, ``hidden`` or ``deleted``."""
+        item = self.described.get(item_id)
+        return "visible" if item is None else item.state
+
+
+class ItemView:
+    """The items of one model as they stand now.
+
+    Parameters
+    ----------
+    data
+        What the model was fitted on: ids and catalogue.
+    live
+        What the store says.
+    """
+
+    def __init__(self, data: Interactions, live: LiveItems) -> None:
+        self.data = data
+        self.live = live
+        # bool [n_items]: what may be returned at all. Changed in place, element by element.
+        self.visible = np.ones(data.n_items, np.bool_)
+        self._changes = 0
+        self._visible_in_order: tuple[int, np.ndarray] | None = None
+        self._titles: dict[int, str | None] = {}
+        self._changed: dict[int, StoredItem] = {}
+        self._masks: OrderedDict[str, np.ndarray] = OrderedDict()
+        self._overlay: tuple[int, Catalogue, np.ndarray] | None = None
+        self._folded: pa.Array | None = None
+        self._folding = threading.Lock()
+        rows = np.arange(data.n_items if data.n_items <= _HELD else 0)
+        self._listed = data.catalogue.titles(rows)
+        self._numbers = np.asarray(data.items.arrow) if data.items.kind == "int64" else None
+
+    def update(self, item_ids: list[str]) -> None:
+        """Take over what the store says of some items."""
+        for item_id, row in zip(item_ids, self.data.items.find(item_ids).tolist(), strict=True):
+            item = self.live.described.get(item_id)
+            if row < 0 or item is None:
+                continue
+            self.visible[row] = item.state == "visible"
+            self._changed[row] = item
+            if item.title is not None:
+                self._titles[row] = item.title
+            else:
+                self._titles.pop(row, None)
+        self._changes += 1
+
+    def visible_in_order(self, ordered: OrderedItems) -> np.ndarray:
+        """Return `visible` in the order of the model's ordered items; made anew after each
+        change.
+        """
+        # The count is read first: what changes meanwhile is then looked at again next time.
+        changes = self._changes
+        if self._visible_in_order is None or self._visible_in_order[0] != changes:
+            self._visible_in_order = (changes, ordered.in_order(self.visible))
+        return self._visible_in_order[1]
+
+    def ids(self, rows: np.ndarray) -> list[Any]:
+        """Return outside ids of item rows."""
+        if self._numbers is not None:
+            return list(self._numbers[rows].tolist())
+        return self.data.items.ids(rows)
+
+    def titles(self, rows: np.ndarray) -> list[str | None]:
+        """Return titles of item rows, None where there is none."""
+        found = (
+            [self._listed[row] for row in rows.tolist()]
+            if self._listed
+            else self.data.catalogue.titles(rows)
+        )
+        if self._titles:
+            found = [
+                self._titles.get(row, title)
+                for row, title in zip(rows.tolist(), found, strict=True)
+            ]
+        return found
+
+    def where(self, condition: str) -> np.ndarray:
+        """Return the items that may be returned and for which a condition on their attributes
+        holds, bool [n_items].
+        """
+        mask = self._masks.get(condition)
+        if mask is None:
+            mask = matches(condition, self.data.catalogue)
+            self._masks[condition] = mask
+            while len(self._masks) > _FILTERS_KEPT:
+                self._masks.popitem(last=False)
+        result = mask & self.visible
+        if self._changed:
+            catalogue, rows = self._described()
+            if len(rows):
+                result[rows] = matches(condition, catalogue) & self.visible[rows]
+        return result
+
+    def search(self, words: str, limit: int) -> list[tuple[Any, str, int]]:
+        """Return ids, titles and rows (-1: the model doesn't know it) of visible items whose
+        titles hold all words, the best first.
+        """
+        wanted = folded(words)
+        if not wanted:
+            return []
+        needles = [" " + word for word in wanted.split()]
+        hits = [(text, row) for row, text in self._base_hits(needles)]
+        for item_id, item in list(self.live.described.items()):
+            text = folded(item.title or "")
+            if (
+                item.state != "visible"
+                or not text
+                or not all(needle in " " + text for needle in needles)
+            ):
+                continue
+            row = int(self.data.items.find([item_id])[0])
+            hits.append((text, row if row >= 0 else item_id))  # type: ignore[arg-type]
+        counts = self.data.item_counts
+
+        def rank(hit: tuple[str, Any]) -> tuple[bool, bool, int, int, str]:
+            known = isinstance(hit[1], int)
+            return (
+                hit[0] != wanted,
+                not hit[0].startswith(wanted),
+                -int(counts[hit[1]]) if known else 0,
+                len(hit[0]),
+                str(hit[1]),
+            )
+
+        best = [key for _, key in sorted(hits, key=rank)[:limit]]
+        rows = np.array([key for key in best if isinstance(key, int)], np.int64)
+        told = {
+            int(r): (i, t or "")
+            for r, i, t in zip(rows, self.ids(rows), self.titles(rows), strict=True)
+        }
+        return [
+            (
+                (*told[key], key)
+                if isinstance(key, int)
+                else (key, self.live.described[key].title or "", -1)
+            )
+            for key in best
+        ]
+
+    def _base_hits(self, needles: list[str]) -> list[tuple[int, str]]:
+        """Rows and folded titles of the catalogue's own hits, without those that the store
+        renamed.
+        """
+        texts = self._folded_titles()
+        if texts is None:
+            return []
+        found = pc.match_substring(texts, needles[0])
+        for needle in needles[1:]:
+            found = pc.and_(found, pc.match_substring(texts, needle))
+        rows = np.flatnonzero(np.asarray(found.to_numpy(zero_copy_only=False), bool) & self.visible)
+        if len(rows) > _HITS_RANKED:
+            rows = rows[np.argsort(-self.data.item_counts[rows], kind="stable")[:_HITS_RANKED]]
+        kept = [row for row in rows.tolist() if row not in self._titles]
+        return [
+            (row, text[1:])
+            for row, text in zip(
+                kept, texts.take(pa.array(kept, pa.int64())).to_pylist(), strict=True
+            )
+        ]
+
+    def _folded_titles(self) -> pa.Array | None:
+        """All titles without case, accents and punctuation, after a space; made at the first
+        search.
+        """
+        if self.data.catalogue.title_column is None:
+            return None
+        with self._folding:
+            if self._folded is None:
+                titles = self.data.catalogue.titles(np.arange(self.data.n_items))
+                self._folded = pa.array(
+                    [" " + folded(title or "") for title in titles], pa.large_string()
+                )
+        return self._folded
+
+    def _described(self) -> tuple[Catalogue, np.ndarray]:
+        """The rows with features of their own in the store, as a catalogue of the same columns."""
+        version = self.live.version
+        if self._overlay is None or self._overlay[0] != version:
+            base = self.data.catalogue
+            names = set(base.column_names)
+            rows = [
+                row
+                for row, item in list(self._changed.items())
+                if item.features or item.title is not None
+            ]
+            told = [
+                {**base.row(row), **_columns(self._changed[row], names, base.title_column)}
+                for row in rows
+            ]
+            self._overlay = (
+                version,
+                Catalogue(as_table(told, base.table.schema), base.title_column),
+                np.array(rows, np.int64),
+            )
+        return self._overlay[1], self._overlay[2]
+
+
+def _columns(item: StoredItem, names: set[str], title: str | None) -> dict[str, Any]:
+    found = {name: value for name, value in (item.features or {}).items() if name in names}
+    if title is not None and item.title is not None:
+        found[title] = item.title
+    return found
+
+
+def as_table(rows: list[dict[str, Any]], schema: pa.Schema) -> pa.Table:
+    """Rows as a table of a schema; a value that doesn't fit its column counts as missing."""
+    return pa.table(
+        [_column([row.get(field.name) for row in rows], field.type) for field in schema],
+        schema=schema,
+    )
+
+
+def _column(values: list[Any], kind: pa.DataType) -> pa.Array:
+    plain = kind.value_type if pa.types.is_dictionary(kind) else kind
+    try:
+        made = pa.array(values, plain)
+    except (pa.ArrowException, TypeError, ValueError, OverflowError):
+        made = pa.concat_arrays([_one(value, plain) for value in values])
+    return made.dictionary_encode().cast(kind) if pa.types.is_dictionary(kind) else made
+
+
+def _one(value: Any, kind: pa.DataType) -> pa.Array:
+    if pa.types.is_string(kind) and isinstance(value, list):
+        value = "|".join(str(entry) for entry in value)
+    try:
+        return pa.array([value], kind)
+    except (pa.ArrowException, TypeError, ValueError, OverflowError):
+        return pa.nulls(1, kind)
+
+
+def _without_text(item: StoredItem) -> StoredItem:
+    return StoredItem(
+        item_id=item.item_id,
+        title=item.title,
+        text=None,
+        features=item.features,
+        state=item.state,
+        time=item.time,
+    )

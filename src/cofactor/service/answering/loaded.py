@@ -1,0 +1,224 @@
+"""One version of the model, ready to answer."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from cofactor.artifact.format import Manifest
+from cofactor.artifact.load import inspect, load
+from cofactor.base.errors import ArtifactError
+from cofactor.data.histories import Histories
+from cofactor.models.base import Recommender
+from cofactor.retrieval.topk import OrderedItems
+from cofactor.service.answering.items import ItemView, LiveItems
+from cofactor.service.answering.kernel_lock import at_once, kernels
+from cofactor.service.answering.new_items import with_newcomers
+from cofactor.service.answering.profiles import Tastes
+from cofactor.service.settings import Settings
+from cofactor.service.wire import ModelName
+from cofactor.store import Store
+
+_ORDERED_FROM = 4_096  # items from which on ordering them pays
+_QUICK = 0.0015  # seconds for one person up to which the event loop answers
+_TRIED = 8  # users whose answers are looked at before a version may answer anybody
+
+
+@dataclass(frozen=True, eq=False)
+class Loaded:
+    """A version of the model, with all that answering from it needs.
+
+    Parameters
+    ----------
+    version
+        The name of its folder.
+    model
+        The model itself.
+    manifest
+        What it is.
+    view
+        Its items as they stand now.
+    tastes
+        How people look to it.
+    popular
+        int32 [n_items]: all rows, the most popular first, equals by row.
+    name
+        The model and the version, as answers name them.
+    ordered
+        The items in the order of what they can reach, where scores are inner products and items are
+        many.
+    lone
+        Seconds that answering one person alone takes.
+    quick
+        Whether that is so little that it is done in the event loop.
+    """
+
+    version: str
+    model: Recommender
+    manifest: Manifest
+    view: ItemView
+    tastes: Tastes
+    popular: np.ndarray
+    name: ModelName
+    ordered: OrderedItems | None = None
+    lone: float = 0.0
+    quick: bool = False
+
+    @property
+    def can(self) -> dict[str, bool]:
+        """What the model can do by its nature."""
+        traits = self.model.traits
+        return {
+            "reasons": traits.explains,
+            "similar": traits.finds_similar,
+            "described_items": traits.uses_features,
+            "vectors": traits.has_vectors,
+            "order": traits.uses_order,
+            "ratings": traits.predicts_ratings,
+        }
+
+
+def load_version(
+    folder: Path, version: str, live: LiveItems, store: Store, settings: Settings
+) -> Loaded:
+    """Load a version and check that it answers: files and checksums, then the scores of a few of
+    its users.
+
+    Raises
+    ------
+    ArtifactError
+        If it is damaged, or gives scores that are no finite numbers.
+    """
+    manifest, model = checked_model(folder, version)
+    with kernels():
+        model = with_newcomers(model, live, store)
+        _warm(model)
+        return dressed(version, model, manifest, live, store, settings)
+
+
+def checked_model(folder: Path, version: str) -> tuple[Manifest, Recommender]:
+    """Load a version's model and check that it answers; see `load_version`."""
+    manifest, model = inspect(folder), load(folder)
+    with kernels():
+        _check_answers(model, version)
+    return manifest, model
+
+
+def dressed(
+    version: str,
+    model: Recommender,
+    manifest: Manifest,
+    live: LiveItems,
+    store: Store,
+    settings: Settings,
+) -> Loaded:
+    """Return a checked model with all that answering from it needs."""
+    counts = model.data.item_counts
+    popular = np.argsort(-counts, kind="stable").astype(np.int32)
+    dots = model._dots() if model.data.n_items >= _ORDERED_FROM else None
+    ordered = None if dots is None else OrderedItems(*dots)
+    view, tastes = live.view(model.data), Tastes(model, store, settings)
+    lone = _timed(model, view, ordered)
+    quick = lone < _QUICK and store.database.embedded and at_once()
+    return Loaded(
+        version,
+        model,
+        manifest,
+        view,
+        tastes,
+        popular,
+        ModelName(name=model.name, version=version),
+        ordered,
+        lone,
+        quick,
+    )
+
+
+def _check_answers(model: Recommender, version: str) -> None:
+    """Score a few users, by their rows and by their histories, through the very path that
+    requests take.
+    """
+    data = model.data
+    rows = np.argsort(-data.user_counts, kind="stable")[:: max(1, data.n_users // _TRIED)][
+        :_TRIED
+    ].astype(np.int32)
+    rows = rows[data.user_counts[rows] > 0]
+    if not len(rows):
+        return
+    for audience in (
+        model.audience(rows),
+        model.fold_in(data.histories(rows) if model.traits.uses_order else _plain(model, rows)),
+    ):
+        best = model.topk(audience, 10, excluded=audience.seen, n_threads=1)
+        found = np.arange(best.rows.shape[1]) < best.count[:, None]
+        if not np.isfinite(best.scores[found]).all():
+            raise ArtifactError(
+                f"version {version!r} gives scores that aren't finite numbers; it can't answer."
+            )
+        full = (
+            np.array([audience.seen[0][n + 1] - audience.seen[0][n] for n in range(len(rows))])
+            >= data.n_items
+        )
+        if (best.count[~full] == 0).any():
+            raise ArtifactError(
+                f"version {version!r} finds nothing to recommend to its own users; it can't answer."
+            )
+
+
+def _timed(model: Recommender, view: ItemView, ordered: OrderedItems | None) -> float:
+    """Seconds for one person with a long history: fold in, score, and explain, the best of three
+    after a warm-up.
+    """
+    data = model.data
+    row = (
+        np.array([int(np.argmax(data.user_counts))], np.int32)
+        if data.n_users
+        else np.zeros(0, np.int32)
+    )
+    if not len(row) or not data.user_counts[row[0]]:
+        return 0.0
+    history = data.histories(row) if model.traits.uses_order else _plain(model, row)
+    seconds = []
+    for _ in range(4):
+        started = time.perf_counter()
+        audience = model.fold_in(history)
+        if ordered is None:
+            best = model.topk(
+                audience, 10, excluded=audience.seen, allowed=view.visible, n_threads=1
+            )
+        else:
+            best = ordered.best(
+                np.asarray(audience.states),
+                10,
+                allowed=view.visible_in_order(ordered),
+                excluded=audience.seen,
+            )
+        if model.traits.explains:
+            model.explain_rows(audience, best.rows[0, : best.count[0]])
+        seconds.append(time.perf_counter() - started)
+    return min(seconds[1:])
+
+
+def _plain(model: Recommender, rows: np.ndarray) -> Histories:
+    """Histories of some users by item, without sorting everybody's events by time."""
+    data = model.data
+    spans = [slice(data.indptr[row], data.indptr[row + 1]) for row in rows]
+    values = None if data.values is None else [data.values[span] for span in spans]
+    past = [data.item_rows[span] for span in spans]
+    return Histories.of(past, data.n_items, values)  # type: ignore[arg-type]
+
+
+def _warm(model: Recommender) -> None:
+    """Do once what would make the first request slow: look-up tables, unit vectors, and a
+    request with reasons.
+    """
+    data = model.data
+    data.users.find([data.users.ids([0])[0]] if data.n_users else [])
+    data.items.find([data.items.ids([0])[0]])
+    data.catalogue.titles(np.array([0]))
+    one = np.array([int(np.argmax(data.user_counts))], np.int32)
+    if model.traits.explains:
+        model.explain_rows(model.audience(one), np.array([0]))

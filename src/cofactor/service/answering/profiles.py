@@ -1,0 +1,166 @@
+"""What is known of who asks: the training history and the store's, as rows of the model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from cofactor.data.histories import Histories
+from cofactor.models.base import Audience, Recommender
+from cofactor.service.settings import Settings
+from cofactor.service.wire import Past
+from cofactor.store import Store
+
+_NONE = np.zeros(0, np.int32)
+
+
+@dataclass(frozen=True)
+class Taste:
+    """One person as the model can see them.
+
+    Parameters
+    ----------
+    rows
+        int32 [n], item rows of what speaks for their taste, oldest first.
+    values
+        float32 [n], or None where the model's data has no values.
+    seen
+        int32, ascending: what they had, taste or not.
+    trained
+        The user's row when nothing happened since the training, else -1: then the history is folded
+        in.
+    unknown
+        How many items of the history the model doesn't know.
+    stranger
+        Whether neither the training nor the store knows the user.
+    """
+
+    rows: np.ndarray
+    values: np.ndarray | None
+    seen: np.ndarray
+    trained: int = -1
+    unknown: int = 0
+    stranger: bool = False
+
+
+class Tastes:
+    """Reads tastes for one model.
+
+    Parameters
+    ----------
+    model
+        The model whose rows are spoken.
+    store
+        Where what happened since the training is kept.
+    settings
+        Which kinds of events count how.
+    """
+
+    def __init__(self, model: Recommender, store: Store, settings: Settings) -> None:
+        self._model = model
+        self._store = store
+        self._settings = settings
+        values = model.data.values
+        # What an event without a value counts in a model that has values: a typical one.
+        self._typical = None if values is None else float(np.median(values)) if len(values) else 1.0
+
+    def of_user(self, user_id: str) -> Taste:
+        """Return the taste of a user: what the training knew, then what the store has."""
+        data = self._model.data
+        row = data.users.find_one(user_id)
+        history = self._store.history(user_id, self._settings.max_history)
+        if not len(history):
+            if row < 0:
+                return Taste(_NONE, None, _NONE, stranger=True)
+            past, values = self._trained(row)
+            return Taste(past, values, data.item_rows[data.indptr[row] : data.indptr[row + 1]], row)
+        found = data.items.find(list(history.item_ids))
+        kinds = history.kinds
+        silent, negative = self._settings.silent_kinds, self._settings.negative_kinds
+        heard = np.array([kind not in silent for kind in kinds]) & (found >= 0)
+        # What somebody disliked last no longer speaks for them, liked before or not.
+        against = {
+            item
+            for item, kind, counts in zip(found.tolist(), kinds, heard.tolist(), strict=True)
+            if counts and kind in negative
+        }
+        tasted = heard & np.array([item not in against for item in found.tolist()])
+        rows, values = (
+            found[tasted],
+            self._values([history.values[n] for n in np.flatnonzero(tasted)]),
+        )
+        unknown = int((found < 0).sum())
+        seen = found[heard]
+        if row >= 0:
+            past, old = self._trained(row)
+            if against:
+                keep = ~np.isin(past, list(against))
+                past, old = past[keep], None if old is None else old[keep]
+            rows = np.concatenate([past, rows])
+            values = None if values is None or old is None else np.concatenate([old, values])
+            seen = np.concatenate([data.item_rows[data.indptr[row] : data.indptr[row + 1]], seen])
+        return Taste(
+            rows.astype(np.int32), values, np.unique(seen).astype(np.int32), unknown=unknown
+        )
+
+    def of_history(self, history: list[str | int | Past]) -> Taste:
+        """Return the taste that a posted history tells."""
+        entries = [entry if isinstance(entry, Past) else Past(item_id=entry) for entry in history]
+        found = (
+            self._model.data.items.find([entry.item_id for entry in entries]) if entries else _NONE
+        )
+        known = np.flatnonzero(found >= 0)
+        rows = found[known].astype(np.int32)
+        return Taste(
+            rows,
+            self._values([entries[n].value for n in known]),
+            np.unique(rows),
+            unknown=len(entries) - len(known),
+        )
+
+    def audience(self, tastes: list[Taste]) -> Audience:
+        """Return several people as the model sees them; trained rows and others together only in
+        models with vectors.
+        """
+        trained = [place for place, taste in enumerate(tastes) if taste.trained >= 0]
+        if len(trained) == len(tastes):
+            return self._model.audience(np.array([taste.trained for taste in tastes], np.int32))
+        if trained:
+            others = [place for place, taste in enumerate(tastes) if taste.trained < 0]
+            one, two = (
+                self.audience([tastes[place] for place in which]) for which in (trained, others)
+            )
+            return _joined(one, two, np.argsort(trained + others, kind="stable"))
+        values = None if self._typical is None else [np.asarray(taste.values) for taste in tastes]
+        rows = [taste.rows for taste in tastes]
+        return self._model.fold_in(
+            Histories.of(rows, self._model.data.n_items, values)  # type: ignore[arg-type]
+        )
+
+    def _values(self, given: list[float | None]) -> np.ndarray | None:
+        if self._typical is None:
+            return None
+        return np.array([self._typical if value is None else value for value in given], np.float32)
+
+    def _trained(self, row: int) -> tuple[np.ndarray, np.ndarray | None]:
+        data = self._model.data
+        span = slice(data.indptr[row], data.indptr[row + 1])
+        # Sorting everybody's events by time is worth its memory only where order speaks.
+        positions = data.chronological[span] if self._model.traits.uses_order else span
+        return data.item_rows[positions], None if data.values is None else data.values[positions]
+
+
+def _joined(one: Audience, two: Audience, order: np.ndarray) -> Audience:
+    """Two batches of people with vectors as one, in the order given."""
+    states = np.concatenate([np.asarray(one.states), np.asarray(two.states)])[order]
+    lengths = np.concatenate([np.diff(one.seen[0]), np.diff(two.seen[0])])
+    starts = (np.cumsum(lengths) - lengths)[order]
+    indptr = np.zeros(len(order) + 1, np.int64)
+    np.cumsum(lengths[order], out=indptr[1:])
+    positions = np.repeat(starts - indptr[:-1], lengths[order]) + np.arange(indptr[-1])
+    seen = np.concatenate([one.seen[1], two.seen[1]])[positions]
+    values = None
+    if one.values is not None and two.values is not None:
+        values = np.concatenate([one.values, two.values])[positions]
+    return Audience(states, np.concatenate([one.empty, two.empty])[order], (indptr, seen), values)

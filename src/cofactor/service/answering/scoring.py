@@ -1,0 +1,456 @@
+"""The scorer: whoever waits is answered together.
+
+While one batch is scored, requests gather, and the next batch takes them all: reading the items
+once for thirty people costs little more than reading them for one. So a queue that grows makes the
+service more efficient rather than slower, up to the point where the oldest request has waited too
+long; from there on new ones are refused at once. Histories are read here too, right before scoring:
+whatever was acknowledged before a request came is in its answer.
+
+Where scoring a person takes a fraction of a millisecond, a batch is scored in the event loop
+itself: handing it to a thread and back costs more than the work, since both need the interpreter.
+What takes longer (a million items, a neural model, a filter to be evaluated, a database on another
+machine) has a thread."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from cofactor.models.base import Audience
+from cofactor.retrieval.topk import Exclusions, TopK
+from cofactor.service.answering.admission import Admission
+from cofactor.service.answering.content_reasons import carrying
+from cofactor.service.answering.kernel_lock import kernels
+from cofactor.service.answering.loaded import Loaded
+from cofactor.service.answering.profiles import Taste
+from cofactor.service.errors import RequestError, overloaded
+from cofactor.service.settings import Settings
+from cofactor.service.wire import ReasonOut, Recommendations, Recommended, RecommendRequest, WordOut
+
+log = logging.getLogger("cofactor.service")
+_FEW = 100  # items of a request up to which it may be answered in the event loop
+
+
+@dataclass(eq=False)
+class Job:
+    """A request that waits to be scored.
+
+    Parameters
+    ----------
+    loaded
+        The version that answers it, from the first look to the last.
+    request
+        What is asked; None when ``call`` is to be run instead.
+    call
+        Something else that needs the model's kernels.
+    future
+        Where the answer goes, in the event loop.
+    arrived
+        When it came, by the monotonic clock.
+    """
+
+    loaded: Loaded
+    future: asyncio.Future[Any]
+    request: RecommendRequest | None = None
+    call: Callable[[], Any] | None = None
+    arrived: float = field(default_factory=time.monotonic)
+
+
+@dataclass(eq=False)
+class _Asked:
+    """A job on its way through a batch."""
+
+    job: Job
+    taste: Taste
+    k: int
+    excluded: np.ndarray
+    mask: np.ndarray | None
+    reasons: int
+
+
+class Scorer:
+    """The thread that scores.
+
+    Parameters
+    ----------
+    settings
+        Batch, queue, threads.
+    admission
+        Learns here what a request costs.
+    """
+
+    def __init__(self, settings: Settings, admission: Admission) -> None:
+        self._settings = settings
+        self._admission = admission
+        self._here: list[Job] = []
+        self._waiting: deque[Job] = deque()
+        self._changed = threading.Condition()
+        self._closing = False
+        self._loop = asyncio.get_running_loop()
+        self.batches = 0
+        self.answered = 0
+        self.shed = 0
+        self._thread = threading.Thread(target=self._run, name="cofactor-scorer", daemon=True)
+        self._thread.start()
+
+    @property
+    def queued(self) -> int:
+        """How many requests wait."""
+        return len(self._waiting) + len(self._here)
+
+    def recommend(
+        self, loaded: Loaded, request: RecommendRequest
+    ) -> asyncio.Future[Recommendations]:
+        """Queue a request for recommendations; call it in the event loop.
+
+        Raises
+        ------
+        RequestError
+            503, if those before it wait too long already.
+        """
+        if loaded.lone != self._admission.lone:
+            self._admission.begin_with(loaded.lone)
+        job = Job(loaded, self._loop.create_future(), request=request)
+        if not loaded.quick or not _is_short(request):
+            return self._submit(job)
+        if len(self._here) >= self._settings.max_queue:
+            self.shed += 1
+            raise _too_many()
+        if not self._here:
+            # Later in this turn of the loop: what else has arrived by then is scored together with
+            # it.
+            self._loop.call_soon(self._answer_here)
+        self._here.append(job)
+        return job.future
+
+    def call(self, loaded: Loaded, call: Callable[[], Any]) -> asyncio.Future[Any]:
+        """Queue other work that needs the model's kernels."""
+        return self._submit(Job(loaded, self._loop.create_future(), call=call))
+
+    def close(self) -> None:
+        """Answer what waits, then stop."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify()
+        self._thread.join()
+
+    def _submit(self, job: Job) -> asyncio.Future[Any]:
+        with self._changed:
+            waiting = self._waiting
+            if len(waiting) >= self._settings.max_queue:
+                self.shed += 1
+                raise _too_many()
+            if self._closing:
+                raise RequestError(503, "stopping", "the service is stopping.", retry_after=1.0)
+            waiting.append(job)
+            self._changed.notify()
+        return job.future
+
+    def _run(self) -> None:
+        _set_threads(self._settings.threads)
+        while True:
+            with self._changed:
+                while not self._waiting and not self._closing:
+                    self._changed.wait()
+                if not self._waiting:
+                    return
+                batch = [
+                    self._waiting.popleft()
+                    for _ in range(min(len(self._waiting), self._settings.batch))
+                ]
+            done = self._answered(batch)
+            self._loop.call_soon_threadsafe(_deliver, done)
+
+    def _answer_here(self) -> None:
+        """Answer in the event loop, a batch each turn."""
+        batch, self._here = self._here[: self._settings.batch], self._here[self._settings.batch :]
+        if self._here:
+            self._loop.call_soon(self._answer_here)
+        _deliver(self._answered(batch))
+
+    def _answered(self, batch: list[Job]) -> list[tuple[Job, Any]]:
+        """The answers of a batch, or what went wrong with them."""
+        started = time.perf_counter()
+        # Who gave up, or was cut off, isn't worth scoring.
+        batch = [job for job in batch if not job.future.cancelled()]
+        done: list[tuple[Job, Any]] = []
+        try:
+            with kernels():
+                self._answer(batch, done)
+        except Exception as error:  # nobody waits for ever, whatever it was
+            log.exception("scoring failed")
+            told = {id(job) for job, _ in done}
+            done += [(job, error) for job in batch if id(job) not in told]
+        self.batches += 1
+        self.answered += len(batch)
+        if asked := sum(job.request is not None for job in batch):
+            self._admission.took(time.perf_counter() - started, asked)
+        return done
+
+    def _answer(self, batch: list[Job], done: list[tuple[Job, Any]]) -> None:
+        groups: dict[tuple[int, bool, int], list[_Asked]] = {}
+        for job in batch:
+            try:
+                if job.call is not None:
+                    done.append((job, job.call()))
+                    continue
+                asked = self._prepared(job)
+                if not len(asked.taste.rows) and not job.loaded.model.traits.answers_empty:
+                    done.append((job, _popular(asked)))
+                    continue
+            except Exception as error:
+                done.append((job, error))
+                continue
+            # Those with a filter of their own can't share a scan with others.
+            own = 0 if asked.mask is None else id(asked)
+            # Vectors of trained users and of others stand side by side in one scan; other states
+            # can't be mixed.
+            trained = asked.taste.trained >= 0 and not job.loaded.model.traits.has_vectors
+            groups.setdefault((id(job.loaded), trained, own), []).append(asked)
+        for group in groups.values():
+            try:
+                done += self._scored(group)
+            except Exception as error:
+                if len(group) == 1:
+                    done.append((group[0].job, error))
+                    continue
+                # One that fails must not take its neighbours along.
+                for asked in group:
+                    try:
+                        done += self._scored([asked])
+                    except Exception as own_error:
+                        done.append((asked.job, own_error))
+
+    def _prepared(self, job: Job) -> _Asked:
+        loaded, request = job.loaded, job.request
+        assert request is not None
+        tastes = loaded.tastes
+        if request.user_id is not None:
+            taste = tastes.of_user(str(request.user_id))
+        else:
+            taste = tastes.of_history(request.history or [])
+        excluded = taste.seen if request.exclude_seen else np.zeros(0, np.int32)
+        if request.block:
+            blocked = loaded.model.data.items.find(request.block)
+            excluded = np.unique(np.concatenate([excluded, blocked[blocked >= 0]])).astype(np.int32)
+        reasons = self._settings.reasons if request.reasons is None else request.reasons
+        return _Asked(
+            job,
+            taste,
+            request.k,
+            excluded,
+            allowed_mask(loaded, request.allow, request.where),
+            reasons,
+        )
+
+    def _scored(self, group: list[_Asked]) -> list[tuple[Job, Any]]:
+        loaded = group[0].job.loaded
+        audience = loaded.tastes.audience([asked.taste for asked in group])
+        indptr = np.zeros(len(group) + 1, np.int64)
+        np.cumsum([len(asked.excluded) for asked in group], out=indptr[1:])
+        excluded = (indptr, np.concatenate([asked.excluded for asked in group]))
+        best = self._best(
+            loaded, audience, max(asked.k for asked in group), excluded, group[0].mask
+        )
+        return [
+            (asked.job, _told(asked, audience, best, place)) for place, asked in enumerate(group)
+        ]
+
+    def _best(
+        self,
+        loaded: Loaded,
+        audience: Audience,
+        k: int,
+        excluded: Exclusions,
+        mask: np.ndarray | None,
+    ) -> TopK:
+        """The k best that are visible (or pass a request's own mask)."""
+        threads, ordered = self._settings.threads, loaded.ordered
+        if ordered is None or (audience.empty.any() and not loaded.model.traits.answers_empty):
+            allowed = loaded.view.visible if mask is None else mask
+            return loaded.model.topk(
+                audience, k, excluded=excluded, allowed=allowed, n_threads=threads
+            )
+        allowed = loaded.view.visible_in_order(ordered) if mask is None else ordered.in_order(mask)
+        return ordered.best(
+            np.asarray(audience.states), k, allowed=allowed, excluded=excluded, n_threads=threads
+        )
+
+
+def _too_many() -> RequestError:
+    return overloaded("there are more requests than can be answered in time; try again shortly.")
+
+
+def _is_short(request: RecommendRequest) -> bool:
+    """Whether a request asks for nothing that may take long of itself."""
+    small = (
+        request.k <= _FEW
+        and len(request.history or ()) <= _FEW
+        and len(request.block or ()) <= _FEW
+    )
+    return small and request.where is None and request.allow is None
+
+
+def allowed_mask(loaded: Loaded, allow: list[Any] | None, where: str | None) -> np.ndarray | None:
+    """Return which items a request lets come back, bool [n_items]; None for all that are
+    visible.
+    """
+    if allow is None and where is None:
+        return None
+    mask = loaded.view.visible if where is None else loaded.view.where(where)
+    if allow is None:
+        return mask
+    rows = loaded.model.data.items.find(allow) if allow else np.zeros(0, np.int32)
+    # An id that the model doesn't know can't come back anyway; a shop's list of what is in stock
+    # may well hold some.
+    rows = rows[rows >= 0]
+    chosen = np.zeros(len(mask), np.bool_)
+    chosen[rows] = mask[rows]
+    return chosen
+
+
+def recommended(
+    loaded: Loaded,
+    rows: np.ndarray,
+    scores: np.ndarray,
+    reasons: list[list[ReasonOut]] | None = None,
+    words: list[list[WordOut]] | None = None,
+) -> list[Recommended]:
+    """Return item rows and scores as they go out."""
+    view = loaded.view
+    ids, titles, told = view.ids(rows), view.titles(rows), scores.tolist()
+    nothing = [None] * len(ids)
+    parts = zip(ids, told, titles, reasons or nothing, words or nothing, strict=True)
+    return [
+        Recommended(item_id=i, score=s, title=t, reasons=r, words=w or None)
+        for i, s, t, r, w in parts
+    ]
+
+
+def _told(asked: _Asked, audience: Audience, best: TopK, place: int) -> Recommendations:
+    loaded = asked.job.loaded
+    count = min(int(best.count[place]), asked.k)
+    rows, scores = best.rows[place, :count], best.scores[place, :count]
+    reasons = words = None
+    if asked.reasons and count:
+        traits = loaded.model.traits
+        if traits.explains:
+            reasons = _reasons(loaded, audience, place, rows, asked.reasons)
+        if traits.uses_features:
+            words = carrying(loaded.model, _one_of(audience, place), rows, asked.reasons)
+    return Recommendations(
+        items=recommended(loaded, rows, scores, reasons, words),
+        source="personal",
+        model=loaded.name,
+        history_used=len(asked.taste.rows),
+        note=_note(asked.taste),
+    )
+
+
+def _reasons(
+    loaded: Loaded, audience: Audience, place: int, rows: np.ndarray, limit: int
+) -> list[list[ReasonOut]]:
+    # Not `explain_rows`, which checks rows: these were just found.
+    past, added, _ = loaded.model._explain_rows(_one_of(audience, place), rows)
+    if not len(past):
+        return [[] for _ in rows]
+    order = np.argsort(-added, axis=1, kind="stable")[:, :limit]  # [k, limit]
+    amounts = added[np.arange(len(order))[:, None], order].tolist()
+    lines: Any = order.tolist()
+    # The same few past items carry most of a list: each is named once.
+    named = list({at for line in lines for at in line})
+    ids, titles = loaded.view.ids(past[named]), loaded.view.titles(past[named])
+    names = {at: (i, title) for at, i, title in zip(named, ids, titles, strict=True)}
+    # What pulled a score down is no reason for recommending.
+    made: list[list[ReasonOut]] = []
+    for line, told in zip(lines, amounts, strict=True):
+        pairs = [(names[at], amount) for at, amount in zip(line, told, strict=True) if amount > 0]
+        made.append(
+            [ReasonOut(item_id=i, contribution=amount, title=title) for (i, title), amount in pairs]
+        )
+    return made
+
+
+def _one_of(audience: Audience, place: int) -> Audience:
+    """One person of a batch."""
+    indptr, items = audience.seen
+    span = slice(indptr[place], indptr[place + 1])
+    states: Any = audience.states
+    one = (
+        states[place : place + 1]
+        if isinstance(states, np.ndarray)
+        else states.take(np.array([place]))
+    )
+    values = None if audience.values is None else audience.values[span]
+    return Audience(
+        one,
+        audience.empty[place : place + 1],
+        (np.array([0, span.stop - span.start], np.int64), items[span]),
+        values,
+    )
+
+
+def _popular(asked: _Asked) -> Recommendations:
+    """The fallback: what most people took, of what may come back."""
+    loaded = asked.job.loaded
+    order, mask = loaded.popular, loaded.view.visible if asked.mask is None else asked.mask
+    found: list[np.ndarray] = []
+    count, start, step = 0, 0, asked.k + len(asked.excluded) + 64
+    while count < asked.k and start < len(order):
+        part = order[start : start + step]
+        part = part[mask[part]]
+        if len(asked.excluded):
+            part = part[~np.isin(part, asked.excluded)]
+        found.append(part)
+        count, start, step = count + len(part), start + step, step * 4
+    rows = np.concatenate(found)[: asked.k] if found else np.zeros(0, np.int32)
+    data = loaded.model.data
+    scores = (data.item_counts[rows] / max(1, data.n_users)).astype(np.float32)
+    note = _note(asked.taste)
+    if note is None:
+        note = (
+            "nothing is known of this user yet" if asked.taste.stranger else "the history is empty"
+        )
+    return Recommendations(
+        items=recommended(loaded, rows, scores),
+        source="popularity",
+        model=loaded.name,
+        history_used=0,
+        note=note,
+    )
+
+
+def _note(taste: Taste) -> str | None:
+    if not taste.unknown:
+        return None
+    return (
+        f"{taste.unknown} of the history's items came after the model was trained, and aren't"
+        " used yet"
+    )
+
+
+def _deliver(done: list[tuple[Job, Any]]) -> None:
+    for job, answer in done:
+        if job.future.done():
+            continue
+        if isinstance(answer, BaseException):
+            job.future.set_exception(answer)
+        else:
+            job.future.set_result(answer)
+
+
+def _set_threads(count: int) -> None:
+    """Native threads of this Python thread, and of BLAS in this process."""
+    import numba
+    import threadpoolctl
+
+    numba.set_num_threads(max(1, min(count, numba.config.NUMBA_NUM_THREADS)))
+    threadpoolctl.threadpool_limits(1, user_api="blas")

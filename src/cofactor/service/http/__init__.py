@@ -1,0 +1,1 @@
+"""HTTP: routes, handlers, keys, guards, and what they make of a request."""

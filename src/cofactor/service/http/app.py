@@ -1,0 +1,175 @@
+"""The service as one ASGI application."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.routing import Route as StarletteRoute
+
+from cofactor.base.errors import ArgumentError
+from cofactor.service.answering.admission import Admission
+from cofactor.service.answering.items import LiveItems
+from cofactor.service.answering.scoring import Scorer
+from cofactor.service.errors import RequestError, of_error
+from cofactor.service.http.context import Context
+from cofactor.service.http.dispatch import Dispatch
+from cofactor.service.http.fast.protocol import ShortWay
+from cofactor.service.http.guard import Guard, cors
+from cofactor.service.http.keys import Keys
+from cofactor.service.http.openapi import document_bytes
+from cofactor.service.http.routes import table
+from cofactor.service.settings import Settings
+from cofactor.service.telemetry import Telemetry
+from cofactor.service.versions.reload import Models
+from cofactor.service.versions.versions import Folder
+from cofactor.store import Store
+
+_TICK = 0.02
+
+
+def build(
+    folder: Path, store: Store, settings: Settings | None = None, keys: Keys | None = None
+) -> Starlette:
+    """Make the service: load the model, read the items, and put the routes together.
+
+    Parameters
+    ----------
+    folder
+        A saved model, or a folder of versions.
+    store
+        An open store; the service closes it when it stops.
+    settings
+        How it is run.
+    keys
+        Who may call it; without any, everybody on this machine.
+
+    Raises
+    ------
+    ArgumentError
+        If it is to listen beyond the loopback without keys.
+    ArtifactError
+        If the model can't be loaded.
+    """
+    settings = settings if settings is not None else Settings()
+    keys = keys if keys is not None else Keys()
+    if settings.beyond_loopback and not len(keys):
+        raise ArgumentError(
+            f"host: {settings.host} can be reached by others, so the service needs keys: `cofactor"
+            " serve --new-key read --keys FILE`, then --keys FILE. Without keys it listens on"
+            " 127.0.0.1 only."
+        )
+    live = LiveItems(store)
+    models = Models(Folder(folder), live, store, settings)
+    served = table()
+    context = Context(
+        settings,
+        keys,
+        store,
+        live,
+        Telemetry(),
+        models,
+        Admission(settings),
+        document_bytes(served),
+    )
+    guard, holder = Guard(settings), {"context": context}
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        context._scorer = Scorer(settings, context.admission)
+        models.start()
+        ticking = asyncio.get_running_loop().create_task(_measure_lag(context))
+        try:
+            yield
+        finally:
+            context.stopping = True
+            ticking.cancel()
+            await models.close()
+            await asyncio.to_thread(context.close)
+
+    dispatches = {(route.method, route.path): Dispatch(route, holder, guard) for route in served}
+    routes = [
+        StarletteRoute(_starlette_path(path), dispatch, methods=[method])
+        for (method, path), dispatch in dispatches.items()
+    ]
+    app = Starlette(
+        routes=routes, lifespan=lifespan, exception_handlers={404: _missing, 405: _missing}
+    )
+    app.state.context = context
+    app.state.short_way = ShortWay(context, dispatches)
+    app.add_middleware(_Outer, guard=guard)
+    return app
+
+
+class _Outer:
+    """What holds for every call, also to what there isn't: preflights, foreign hosts, web
+    sockets.
+    """
+
+    def __init__(self, app: Any, guard: Guard) -> None:
+        self._app = app
+        self._guard = guard
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1003})
+            return
+        if scope["type"] == "http" and scope["method"] == "OPTIONS":
+            await self._preflight(scope, send)
+            return
+        await self._app(scope, receive, send)
+
+    async def _preflight(self, scope: Any, send: Any) -> None:
+        try:
+            headers = cors(self._guard.check(scope, dict(scope["headers"])), preflight=True)
+            status, body = 204, b""
+        except RequestError as error:
+            status, body, headers = (
+                error.status,
+                error.body(),
+                [(b"content-type", b"application/json")],
+            )
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+
+def _starlette_path(path: str) -> str:
+    """Ids may hold slashes: what stands between the fixed parts of a path is one id, whatever is
+    in it.
+    """
+    for name in ("user_id", "item_id"):
+        path = path.replace(f"{{{name}}}", f"{{{name}:path}}")
+    return path
+
+
+async def _missing(request: Any, error: Any) -> Any:
+    from starlette.responses import Response
+
+    if error.status_code == 405:
+        told = RequestError(
+            405, "method", f"{request.url.path} can't be asked with {request.method}."
+        )
+    else:
+        told = RequestError(
+            404,
+            "not_found",
+            f"there is nothing at {request.url.path}; /openapi.json lists what there is.",
+        )
+    headers = {k: v for k, v in (error.headers or {}).items() if k.lower() == "allow"}
+    return Response(of_error(told).body(), told.status, headers, "application/json")
+
+
+async def _measure_lag(context: Context) -> None:
+    """How late the event loop is: what waits in sockets is seen nowhere else."""
+    loop = asyncio.get_running_loop()
+    while True:
+        before = loop.time()
+        await asyncio.sleep(_TICK)
+        late = loop.time() - before - _TICK
+        # One late tick means nothing (a page of memory, a neighbour on the machine); many in a row
+        # mean that we are behind.
+        context.lag += 0.2 * (min(late, 1.0) - context.lag)

@@ -1,0 +1,229 @@
+"""From a request to its handler and back: key, body, decoding, time limit, the one shape of
+errors, counting.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import parse_qsl
+
+import msgspec
+from starlette.responses import Response
+
+from cofactor.service.errors import RequestError, invalid, of_error, overloaded
+from cofactor.service.http.context import Context
+from cofactor.service.http.guard import Guard, cors
+from cofactor.service.http.route import Route
+
+log = logging.getLogger("cofactor.service")
+_encoder = msgspec.json.Encoder()
+_JSON = (b"content-type", b"application/json")
+_NO_STORE = (b"cache-control", b"no-store")
+_HEADERS = [_JSON, _NO_STORE]
+_LATE = 25.0  # times what a request may wait that the event loop may be late, on average
+
+
+class Dispatch:
+    """One route as an ASGI application.
+
+    Parameters
+    ----------
+    route
+        What it serves.
+    holder
+        Where the context is once the service has started.
+    guard
+        Who may call at all.
+    """
+
+    def __init__(self, route: Route, holder: dict[str, Context], guard: Guard) -> None:
+        self.route = route
+        self._holder = holder
+        self._guard = guard
+        self._decode: Callable[[bytes], Any] | None = (
+            msgspec.json.Decoder(route.takes).decode if route.has_body else None
+        )
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Answer one request of the framework."""
+        context = self._holder["context"]
+        status, body, headers = await self.reply(context, scope, dict(scope["headers"]), receive)
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send(
+            {"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body}
+        )
+
+    async def reply(
+        self, context: Context, scope: Any, headers: dict[bytes, bytes], body: Any
+    ) -> tuple[int, bytes, list]:
+        """Return status, body and headers of the answer to a request; whatever goes wrong is told
+        in the answer.
+
+        Parameters
+        ----------
+        context
+            The service.
+        scope
+            ASGI's: ``method``, ``query_string`` and ``path_params`` are read.
+        headers
+            By their names in lower case.
+        body
+            Its bytes, where the caller has them and watches the time; else ASGI's ``receive``, and
+            the time is watched here.
+        """
+        started = time.perf_counter()
+        origin, failure, route, admission = None, None, self.route, context.admission
+        self._guard.under_way += 1
+        admission.scored += route.timed
+        admission.ingested += route.ingest
+        try:
+            origin = self._guard.check(scope, headers)
+            if isinstance(body, bytes):
+                status, told, extra = await self._answer(context, scope, headers, body)
+            else:
+                async with asyncio.timeout(context.settings.timeout):
+                    status, told, extra = await self._answer(context, scope, headers, body)
+        except Exception as error:
+            failure = of_error(error)
+            if failure.status == 500:
+                log.exception("failed", extra={"facts": {"route": route.path}})
+            status, told, extra = (
+                failure.status,
+                failure.body(),
+                [_JSON, _NO_STORE, *_raw(failure.headers())],
+            )
+        finally:
+            self._guard.under_way -= 1
+            admission.scored -= route.timed
+            admission.ingested -= route.ingest
+        self._told(context, scope, status, time.perf_counter() - started, failure)
+        sized = [*extra, (b"content-length", str(len(told)).encode())]
+        return status, told, sized if origin is None else [*sized, *cors(origin)]
+
+    async def _answer(
+        self, context: Context, scope: Any, headers: dict[bytes, bytes], body: Any
+    ) -> tuple[int, bytes, list]:
+        route, settings = self.route, context.settings
+        if not isinstance(body, bytes):
+            self._has_room(context)
+        given = headers.get(b"authorization")
+        context.keys.check(None if given is None else given.decode("latin-1"), route.scope)
+        if self._decode is not None:
+            raw = body if isinstance(body, bytes) else await _body(body, headers, settings.max_body)
+            if len(raw) > settings.max_body:
+                raise _too_long(settings.max_body)
+            if not raw.strip():
+                raise RequestError(400, "malformed", "the body is empty; send a JSON object.")
+            asked = self._decode(raw)
+        else:
+            asked = _query(scope["query_string"], route.takes)
+        answer = await route.handler(context, scope.get("path_params", {}), asked)
+        if isinstance(answer, Response):
+            return (
+                answer.status_code,
+                bytes(answer.body),
+                [h for h in answer.raw_headers if h[0] != b"content-length"],
+            )
+        return 200, _encoder.encode(answer), _HEADERS
+
+    def _has_room(self, context: Context) -> None:
+        """Refuse what came the long way, past the door, while there is no room; it counts itself
+        already.
+        """
+        route, admission = self.route, context.admission
+        late = context.lag > _LATE * context.settings.max_waiting
+        if route.timed and (late or admission.full(itself=1)):
+            raise overloaded(
+                "there are more requests than can be answered in time; try again shortly."
+            )
+        # Writes have room of their own: a flood of events is refused here, and answers go on.
+        if route.ingest and (late or admission.ingest_full(itself=1)):
+            raise overloaded(
+                "there are more events than can be stored in time; send the same ones, with the"
+                " same ids, again shortly."
+            )
+
+    def _told(
+        self,
+        context: Context,
+        scope: Any,
+        status: int,
+        seconds: float,
+        failure: RequestError | None,
+    ) -> None:
+        route = self.route
+        context.telemetry.answered(route.path, status, seconds, timed=route.timed)
+        # At full load a line per refusal would cost more than the refusal: those are counted, not
+        # listed.
+        notable = (status >= 500 and status != 503) or route.scope == "admin"
+        if context.settings.access_log or notable:
+            facts = {
+                "method": scope["method"],
+                "route": route.path,
+                "status": status,
+                "ms": round(seconds * 1000, 2),
+            }
+            if failure is not None:
+                facts["code"] = failure.code
+            log.info("request", extra={"facts": facts})
+
+
+async def _body(receive: Any, headers: dict[bytes, bytes], limit: int) -> bytes:
+    """The body, refused as soon as it is known to be too long."""
+    told = headers.get(b"content-length", b"")
+    if told.isdigit() and int(told[:20]) > limit:
+        raise _too_long(limit)
+    message = await receive()
+    body: bytes = message.get("body", b"")
+    if not message.get("more_body", False):
+        if len(body) > limit:
+            raise _too_long(limit)
+        return body
+    parts, size = [body], len(body)
+    while message.get("more_body", False):
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise RequestError(400, "malformed", "the body ended early.")
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
+        if size > limit:
+            raise _too_long(limit)
+    return b"".join(parts)
+
+
+def _too_long(limit: int) -> RequestError:
+    return RequestError(413, "too_large", f"the body must have at most {limit:,} bytes.")
+
+
+def _query(raw: bytes, takes: type) -> Any:
+    """What stands behind the "?", as strictly as a body; numbers are written as texts there."""
+    if not raw:
+        return msgspec.convert({}, takes, strict=False)
+    if len(raw) > 20_000:
+        raise RequestError(414, "too_large", "the address is too long; POST the request instead.")
+    try:
+        pairs = parse_qsl(
+            raw.decode("ascii"),
+            keep_blank_values=True,
+            strict_parsing=True,
+            errors="strict",
+            max_num_fields=50,
+        )
+    except (ValueError, UnicodeDecodeError):
+        raise RequestError(
+            400, "malformed", "the part of the address behind the '?' can't be read."
+        ) from None
+    given: dict[str, str] = {}
+    for name, value in pairs:
+        if name in given:
+            raise invalid(f"{name} is given twice.", name)
+        given[name] = value
+    return msgspec.convert(given, takes, strict=False)
+
+
+def _raw(headers: Any) -> list[tuple[bytes, bytes]]:
+    return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]

@@ -1,0 +1,240 @@
+"""The door: requests that come by the hundred a second are read, answered or refused right where
+their bytes arrive.
+
+A request through the framework costs several times what reading and scoring it do, and at many
+times the load that can be carried even saying no must cost next to nothing. So the routes that
+carry the load (recommendations for a user, for a posted history, events) have a short way: a
+request that comes whole, in plain form, is refused before it is read while there is no room, and is
+otherwise handed to the same handlers, with the same checks, without a task and without routing.
+Whatever isn't plain (an escaped path, a chunked body, a page of another site, a header twice) goes
+the long way, and so does all where the fast parser isn't installed."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from cofactor.service.errors import overloaded
+from cofactor.service.http.fast.stepping import Eager
+
+if TYPE_CHECKING:
+    from cofactor.service.http.context import Context
+    from cofactor.service.http.dispatch import Dispatch
+
+_USER, _USER_END = b"/v1/users/", b"/recommendations"
+_HOT = (b"GET /v1/users/", b"POST /v1/recommend ", b"POST /v1/events ")
+# Header names and values in plain characters; the path without escapes.
+_HEAD = re.compile(
+    rb"(GET|POST) (/v1/[!\"$&->@-~]+)(?:\?([!\"$-~]*))? HTTP/1\.1\r\n((?:[A-Za-z0-9_-]+: ?["
+    rb" -~]*\r\n)+)\r\n"
+)
+# What these ask for is the framework's business: other framings, other endings, other sites' pages.
+_LONG_WAY = frozenset({b"transfer-encoding", b"expect", b"upgrade", b"origin", b"sec-fetch-site"})
+_MOST_UNSENT = 1 << 16  # bytes of answers that a client may leave unread on the short way
+_MOST_HELD = 1 << 16  # bytes that are taken while an answer is on its way
+_NO_BODY = overloaded(
+    "there are more requests than can be answered in time; try again shortly."
+).body()
+_NO = (
+    b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\ncache-control:"
+    b" no-store\r\nretry-after: 1\r\ncontent-length: "
+    + str(len(_NO_BODY)).encode()
+    + b"\r\n\r\n"
+    + _NO_BODY
+)
+_OK = b"HTTP/1.1 200 OK\r\n"
+
+Plain = tuple[bytes, bytes, bytes, dict[bytes, bytes], bytes]
+
+
+class ShortWay:
+    """What the door needs to know of the service.
+
+    Parameters
+    ----------
+    context
+        The service.
+    dispatches
+        (method, path as in the table of routes) -> what answers.
+    """
+
+    def __init__(self, context: Context, dispatches: Mapping[tuple[str, str], Dispatch]) -> None:
+        self._context = context
+        self._user = dispatches["GET", "/v1/users/{user_id}/recommendations"]
+        self._posted = {
+            b"/v1/recommend": dispatches["POST", "/v1/recommend"],
+            b"/v1/events": dispatches["POST", "/v1/events"],
+        }
+        self._admission = context.admission
+
+    def refuses(self, data: bytes) -> bool:
+        """Return whether there is no room for a request that came whole; those turned away are
+        counted.
+        """
+        full = self._admission.ingest_full() if data.startswith(_HOT[2]) else self._admission.full()
+        if not full or not is_whole(data):
+            return False
+        self._context.telemetry.turned_away()
+        return True
+
+    def begun(
+        self,
+        data: bytes,
+        loop: asyncio.AbstractEventLoop,
+        done: Callable[[tuple[int, bytes, list]], None],
+    ) -> Eager | None:
+        """Return a request's answer on its way, or None if it must go the long way."""
+        plain = read_plain(data)
+        if plain is None:
+            return None
+        method, path, query, headers, body = plain
+        params: dict[str, str] = {}
+        if method == b"GET":
+            if not path.endswith(_USER_END) or len(path) <= len(_USER) + len(_USER_END):
+                return None
+            params["user_id"] = path[len(_USER) : -len(_USER_END)].decode("ascii")
+            dispatch = self._user
+        else:
+            found = self._posted.get(path)
+            if found is None:
+                return None
+            dispatch = found
+        scope = {"method": method.decode(), "query_string": query, "path_params": params}
+        context = self._context
+        return Eager(
+            loop, dispatch.reply(context, scope, headers, body), done, context.settings.timeout
+        )
+
+
+def read_plain(data: bytes) -> Plain | None:
+    """Return method, path, query, headers and body if the bytes are exactly one plain request,
+    else None.
+    """
+    found = _HEAD.match(data)
+    if found is None:
+        return None
+    method, path, query, lines = found.groups()
+    headers: dict[bytes, bytes] = {}
+    for line in lines.split(b"\r\n")[:-1]:
+        name, _, value = line.partition(b":")
+        name = name.lower()
+        if name in headers:
+            return None
+        headers[name] = value.strip()
+    if (
+        not _LONG_WAY.isdisjoint(headers)
+        or headers.get(b"connection", b"keep-alive").lower() != b"keep-alive"
+    ):
+        return None
+    length, body = headers.get(b"content-length", b"0"), data[found.end() :]
+    if not length.isdigit() or len(length) > 9 or int(length) != len(body):
+        return None
+    return method, path, query or b"", headers, body
+
+
+def guarded_protocol(way: ShortWay) -> type | None:
+    """Return uvicorn's fast protocol with a door in front, or None where its parser isn't
+    installed.
+    """
+    try:
+        from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+    except ImportError:
+        return None
+
+    # The class stands in a function, which is long for that, since its parent is there only where
+    # uvicorn's fast parser is.
+    class Door(HttpToolsProtocol):
+        """A connection."""
+
+        eager: Eager | None = None  # the answer on its way, on the short way
+        midway = False  # whether the parser stands within a request
+        held = b""
+        closes = False
+
+        def data_received(self, data: bytes) -> None:
+            if self.eager is not None:
+                # What comes while an answer is on its way waits behind it.
+                self.held += data
+                if len(self.held) > _MOST_HELD:
+                    self.flow.pause_reading()
+                return
+            between = not self.midway and (self.cycle is None or self.cycle.response_complete)
+            if between and data.startswith(_HOT) and self._short(data):
+                return
+            self.midway = True
+            super().data_received(data)
+
+        def _short(self, data: bytes) -> bool:
+            """Answer or refuse a request here, if it is a plain one."""
+            if self.transport.get_write_buffer_size() > _MOST_UNSENT:
+                return False
+            if way.refuses(data):
+                self._written(_NO)
+                return True
+            self.eager = eager = way.begun(data, self.loop, self._answered)
+            if eager is None:
+                return False
+            eager.start()
+            return True
+
+        def _answered(self, reply: tuple[int, bytes, list]) -> None:
+            self.eager = None
+            status, body, headers = reply
+            head = b"".join([name + b": " + value + b"\r\n" for name, value in headers])
+            if not self.transport.is_closing():
+                self._written(
+                    (_OK if status == 200 else STATUS_LINE[status]) + head + b"\r\n" + body
+                )
+            if self.closes:
+                self.transport.close()
+            elif self.held:
+                data, self.held = self.held, b""
+                self.flow.resume_reading()
+                self.data_received(data)
+
+        def _written(self, raw: bytes) -> None:
+            self._unset_keepalive_if_required()
+            self.transport.write(raw)
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
+
+        def on_message_complete(self) -> None:
+            self.midway = False
+            super().on_message_complete()
+
+        def timeout_keep_alive_handler(self) -> None:
+            if self.eager is None:
+                super().timeout_keep_alive_handler()
+
+        def shutdown(self) -> None:
+            if self.eager is not None:
+                self.closes = True
+            else:
+                super().shutdown()
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            if self.eager is not None:
+                self.eager.cancel()
+            super().connection_lost(exc)
+
+    return Door
+
+
+def is_whole(data: bytes) -> bool:
+    """Return whether the bytes are exactly one request, so that nothing of it is left to come."""
+    end = data.find(b"\r\n\r\n")
+    if end < 0:
+        return False
+    head = data[:end].lower()
+    if (
+        b"\r\ntransfer-encoding:" in head
+        or b"\r\nexpect:" in head
+        or b"\r\nconnection: close" in head
+    ):
+        return False
+    at = head.find(b"\r\ncontent-length:")
+    told = head[at + 17 :].split(b"\r\n", 1)[0].strip() if at >= 0 else b"0"
+    return told.isdigit() and len(told) < 10 and len(data) == end + 4 + int(told)

@@ -1,0 +1,62 @@
+"""Events: in, durably, and undone."""
+
+from __future__ import annotations
+
+from cofactor.service.errors import invalid
+from cofactor.service.http.context import Context
+from cofactor.service.http.route import Route
+from cofactor.service.wire import AckOut, EventsRequest, UndoRequest
+from cofactor.store import Ack
+
+
+async def add(context: Context, path: dict[str, str], asked: EventsRequest) -> AckOut:
+    """Store events. The answer comes once they are on disk, and the next recommendations know
+    them.
+    """
+    limit = context.settings.max_events
+    if len(asked.events) > limit:
+        raise invalid(
+            f"events must have at most {limit:,} entries, not {len(asked.events):,}; send several"
+            " requests.",
+            "events",
+        )
+    ack = await context.stored(context.store.append(asked.events))
+    context.telemetry.ingested(ack.changed)
+    return acknowledged(ack, with_ids=True)
+
+
+async def undo(context: Context, path: dict[str, str], asked: UndoRequest) -> AckOut:
+    """Undo events: they count no longer."""
+    return acknowledged(await context.stored(context.store.undo(asked.event_ids, asked.user_id)))
+
+
+def acknowledged(ack: Ack, *, with_ids: bool = False) -> AckOut:
+    """Return an acknowledgement as it goes out."""
+    out = AckOut(changed=ack.changed, unchanged=ack.unchanged, seq=ack.seq)
+    if with_ids:
+        out.event_ids = list(ack.event_ids)
+    return out
+
+
+ROUTES = [
+    Route(
+        "POST",
+        "/v1/events",
+        "write",
+        add,
+        EventsRequest,
+        AckOut,
+        "Store events; answered once they are on disk.",
+        ingest=True,
+    ),
+    Route(
+        "POST",
+        "/v1/events/undo",
+        "write",
+        undo,
+        UndoRequest,
+        AckOut,
+        "Undo events by their ids.",
+        ingest=True,
+    ),
+]

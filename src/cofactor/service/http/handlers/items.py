@@ -1,0 +1,200 @@
+"""Items: searched, looked at, described, hidden, deleted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import Future
+from typing import Any
+
+import numpy as np
+
+from cofactor.service.answering.loaded import Loaded
+from cofactor.service.errors import invalid, not_found
+from cofactor.service.http.context import Context
+from cofactor.service.http.handlers.events import acknowledged
+from cofactor.service.http.route import Route
+from cofactor.service.wire import (
+    AckOut,
+    BrowseQuery,
+    Found,
+    ItemIdsRequest,
+    ItemOut,
+    ItemsRequest,
+    Nothing,
+    SearchQuery,
+)
+from cofactor.store import Ack, Item
+
+
+async def search(context: Context, path: dict[str, str], asked: SearchQuery) -> Found:
+    """Find items by words of their titles."""
+    loaded = context.models.current
+    found = await context.slowly(loaded.view.search, asked.q, asked.limit)
+    counts = loaded.model.data.item_counts
+    items = [
+        ItemOut(
+            item_id=i,
+            state="visible",
+            title=t,
+            known_to_model=row >= 0,
+            interactions=int(counts[row]) if row >= 0 else None,
+        )
+        for i, t, row in found
+    ]
+    return Found(items=items, model=loaded.name)
+
+
+async def browse(context: Context, path: dict[str, str], asked: BrowseQuery) -> Found:
+    """Return the most popular items: somewhere to begin."""
+    loaded = context.models.current
+    part = loaded.popular[: asked.limit + 1_000]
+    rows = part[loaded.view.visible[part]][: asked.limit]
+    counts = loaded.model.data.item_counts[rows].tolist()
+    listed = zip(loaded.view.ids(rows), loaded.view.titles(rows), counts, strict=True)
+    items = [
+        ItemOut(item_id=i, state="visible", title=t, known_to_model=True, interactions=n)
+        for i, t, n in listed
+    ]
+    return Found(items=items, model=loaded.name)
+
+
+async def show(context: Context, path: dict[str, str], asked: Nothing) -> ItemOut:
+    """Return one item: what the catalogue and the store know of it."""
+    return await context.slowly(_item, context, context.models.current, path["item_id"])
+
+
+def _item(context: Context, loaded: Loaded, item_id: str) -> ItemOut:
+    stored = context.store.item(item_id)
+    row = int(loaded.model.data.items.find([item_id])[0])
+    if stored is None and row < 0:
+        raise not_found(f"there is no item {item_id!r}.", "item_id")
+    if stored is not None and stored.state == "deleted":
+        raise not_found(f"the item {item_id!r} was deleted.", "item_id")
+    data = loaded.model.data
+    features: dict[str, Any] = data.catalogue.row(row) if row >= 0 else {}
+    known_title = (
+        features.pop(data.catalogue.title_column, None) if data.catalogue.title_column else None
+    )
+    out = ItemOut(
+        item_id=loaded.view.ids(np.array([row]))[0] if row >= 0 else item_id,
+        state="visible",
+        title=known_title,
+        features=features or None,
+        known_to_model=row >= 0,
+        interactions=int(data.item_counts[row]) if row >= 0 else None,
+    )
+    if stored is not None:
+        out.state = stored.state
+        out.title = stored.title if stored.title is not None else out.title
+        out.text = stored.text
+        out.features = {**features, **(stored.features or {})} or None
+    return out
+
+
+async def describe(context: Context, path: dict[str, str], asked: ItemsRequest) -> AckOut:
+    """Describe items, new ones or known ones."""
+    limit = context.settings.max_items
+    if len(asked.items) > limit:
+        raise invalid(
+            f"items must have at most {limit:,} entries, not {len(asked.items):,}; send several"
+            " requests.",
+            "items",
+        )
+    items = [
+        Item(item_id=i.item_id, title=i.title, text=i.text, features=i.features, hidden=i.hidden)
+        for i in asked.items
+    ]
+    return await _changed(context, [i.item_id for i in items], context.store.put_items(items))
+
+
+async def hide(context: Context, path: dict[str, str], asked: ItemIdsRequest) -> AckOut:
+    """Hide items: from the acknowledgement on, no answer holds them."""
+    return await _changed(context, asked.item_ids, context.store.hide_items(asked.item_ids))
+
+
+async def unhide(context: Context, path: dict[str, str], asked: ItemIdsRequest) -> AckOut:
+    """Show hidden items again."""
+    return await _changed(context, asked.item_ids, context.store.show_items(asked.item_ids))
+
+
+async def delete(context: Context, path: dict[str, str], asked: ItemIdsRequest) -> AckOut:
+    """Delete items."""
+    return await _changed(context, asked.item_ids, context.store.delete_items(asked.item_ids))
+
+
+async def delete_one(context: Context, path: dict[str, str], asked: Nothing) -> AckOut:
+    """Delete one item."""
+    return await delete(context, path, ItemIdsRequest(item_ids=[path["item_id"]]))
+
+
+async def _changed(context: Context, item_ids: Sequence[str | int], write: Future[Ack]) -> AckOut:
+    """Wait for the disk, then for the copy in memory; only then is it acknowledged."""
+    ack = await context.stored(write)
+    await context.slowly(context.live.changed, list(dict.fromkeys(str(i) for i in item_ids)))
+    await context.models.grow()
+    return acknowledged(ack)
+
+
+ROUTES = [
+    Route(
+        "GET",
+        "/v1/search",
+        "read",
+        search,
+        SearchQuery,
+        Found,
+        "Items whose titles hold the words.",
+    ),
+    Route("GET", "/v1/items", "read", browse, BrowseQuery, Found, "The most popular items."),
+    Route(
+        "POST",
+        "/v1/items",
+        "write",
+        describe,
+        ItemsRequest,
+        AckOut,
+        "Describe items: title, text, features.",
+        ingest=True,
+    ),
+    Route(
+        "POST",
+        "/v1/items/hide",
+        "write",
+        hide,
+        ItemIdsRequest,
+        AckOut,
+        "Hide items: no answer holds them from then on.",
+        ingest=True,
+    ),
+    Route(
+        "POST",
+        "/v1/items/show",
+        "write",
+        unhide,
+        ItemIdsRequest,
+        AckOut,
+        "Show hidden items again.",
+        ingest=True,
+    ),
+    Route(
+        "POST",
+        "/v1/items/delete",
+        "write",
+        delete,
+        ItemIdsRequest,
+        AckOut,
+        "Delete items.",
+        ingest=True,
+    ),
+    Route("GET", "/v1/items/{item_id}", "read", show, Nothing, ItemOut, "One item."),
+    Route(
+        "DELETE",
+        "/v1/items/{item_id}",
+        "write",
+        delete_one,
+        Nothing,
+        AckOut,
+        "Delete one item.",
+        ingest=True,
+    ),
+]

@@ -1,0 +1,138 @@
+"""The model: what it is, which versions there are, promotion and the way back; and its items as
+a map.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cofactor.artifact.format import Manifest
+from cofactor.base.errors import CofactorError
+from cofactor.service.answering.item_map import project
+from cofactor.service.http.context import Context
+from cofactor.service.http.route import Route
+from cofactor.service.wire import (
+    MapOut,
+    MapQuery,
+    ModelOut,
+    Nothing,
+    PromotedOut,
+    PromoteRequest,
+    VersionOut,
+)
+
+
+async def show(context: Context, path: dict[str, str], asked: Nothing) -> ModelOut:
+    """Return the model that answers, all versions, and what the model can do."""
+    return await context.slowly(_show, context)
+
+
+def _show(context: Context) -> ModelOut:
+    models = context.models
+    loaded, folder, held = models.current, models.folder, set(models.held)
+    versions = []
+    for version in folder.versions():
+        about: dict[str, Any] = {
+            "version": version,
+            "current": version == loaded.version,
+            "loaded": version in held,
+        }
+        try:
+            versions.append(_told(folder.manifest(version), **about))
+        except CofactorError as error:
+            versions.append(VersionOut(**about, problem=str(error)))
+    try:
+        before = folder.pointer().before
+    except CofactorError:
+        before = []
+    return ModelOut(
+        current=_told(loaded.manifest, loaded.version, True, True, problem=models.problem),
+        versions=versions,
+        can=loaded.can,
+        columns=loaded.model.data.catalogue.column_names,
+        can_promote=not folder.single,
+        folder=folder.path.name,
+        previous=before[0] if before else None,
+    )
+
+
+def _told(
+    manifest: Manifest, version: str, current: bool, loaded: bool, problem: str | None = None
+) -> VersionOut:
+    facts = manifest.data
+    data = {
+        "source": facts.source.rpartition("/")[2],
+        "users": facts.n_users,
+        "items": facts.n_items,
+        "interactions": facts.n_interactions,
+        "fingerprint": facts.fingerprint,
+    }
+    return VersionOut(
+        version=version,
+        current=current,
+        loaded=loaded,
+        model=manifest.model,
+        created=manifest.created,
+        config=manifest.config,
+        data=data,
+        metrics=manifest.metrics,
+        run=manifest.run,
+        split=facts.split,
+        problem=problem,
+    )
+
+
+async def promote(context: Context, path: dict[str, str], asked: PromoteRequest) -> PromotedOut:
+    """Let a version answer, after checks."""
+    return await context.models.promote(asked.version, force=asked.force)
+
+
+async def roll_back(context: Context, path: dict[str, str], asked: Nothing) -> PromotedOut:
+    """Let the version before answer again."""
+    return await context.models.roll_back()
+
+
+async def item_map(context: Context, path: dict[str, str], asked: MapQuery) -> MapOut:
+    """Return the items as points of a plane, the most popular first."""
+    loaded = context.models.current
+    key = f"{loaded.version}:{asked.limit}"
+    if key not in context.maps:
+        made = await context.slowly(project, loaded, asked.limit)
+        for stale in [
+            old for old in context.maps if not old.startswith(f"{loaded.version}:")
+        ] + list(context.maps)[8:]:
+            context.maps.pop(stale, None)
+        context.maps[key] = made
+    return context.maps[key].shown(loaded)
+
+
+ROUTES = [
+    Route(
+        "GET",
+        "/v1/model",
+        "read",
+        show,
+        Nothing,
+        ModelOut,
+        "The model that answers, its versions, and what it can do.",
+    ),
+    Route(
+        "POST",
+        "/v1/model/promote",
+        "admin",
+        promote,
+        PromoteRequest,
+        PromotedOut,
+        "Let a version answer, after checks.",
+    ),
+    Route(
+        "POST",
+        "/v1/model/rollback",
+        "admin",
+        roll_back,
+        Nothing,
+        PromotedOut,
+        "Let the version before answer again.",
+    ),
+    Route("GET", "/v1/map", "read", item_map, MapQuery, MapOut, "The items as points of a plane."),
+]

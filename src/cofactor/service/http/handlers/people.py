@@ -1,0 +1,119 @@
+"""A user's history, export and erasure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from cofactor.service.answering.loaded import Loaded
+from cofactor.service.http.context import Context
+from cofactor.service.http.handlers.events import acknowledged
+from cofactor.service.http.route import Route
+from cofactor.service.wire import AckOut, ExportOut, HistoryOut, HistoryQuery, Nothing, PastOut
+
+
+async def history(context: Context, path: dict[str, str], asked: HistoryQuery) -> HistoryOut:
+    """Return the last events of a user: those of the training, then those since."""
+    return await context.slowly(
+        _history, context, context.models.current, path["user_id"], asked.limit
+    )
+
+
+def _history(context: Context, loaded: Loaded, user_id: str, limit: int) -> HistoryOut:
+    data, view = loaded.model.data, loaded.view
+    stored = context.store.history(user_id, limit)
+    row = int(data.users.find([user_id])[0])
+    events = _trained(loaded, row, limit - len(stored)) if row >= 0 else []
+    found = data.items.find(list(stored.item_ids)) if len(stored) else np.zeros(0, np.int32)
+    titles = dict(zip(found.tolist(), view.titles(np.maximum(found, 0)), strict=True))
+    for n, at in enumerate(found.tolist()):
+        described = context.live.described.get(stored.item_ids[n])
+        title = titles[at] if at >= 0 else described.title if described is not None else None
+        events.append(
+            PastOut(
+                item_id=stored.item_ids[n] if at < 0 else view.ids(np.array([at]))[0],
+                kind=stored.kinds[n],
+                origin="store",
+                time=stored.times[n],
+                value=stored.values[n],
+                title=title,
+            )
+        )
+    return HistoryOut(user_id=user_id, events=events, known_to_model=row >= 0, model=loaded.name)
+
+
+def _trained(loaded: Loaded, row: int, limit: int) -> list[PastOut]:
+    """The user's events of the training data, the latest ``limit`` of them, oldest first."""
+    data = loaded.model.data
+    positions = np.arange(data.indptr[row], data.indptr[row + 1])
+    key = data.order[positions] if data.times is None else data.times[positions]
+    positions = (
+        positions[np.lexsort((data.order[positions], key))][-max(limit, 0) :]
+        if limit > 0
+        else positions[:0]
+    )
+    rows = data.item_rows[positions]
+    times: list[Any] = [None] * len(rows) if data.times is None else data.times[positions].tolist()
+    values: list[Any] = (
+        [None] * len(rows) if data.values is None else data.values[positions].tolist()
+    )
+    told = zip(loaded.view.ids(rows), loaded.view.titles(rows), times, values, strict=True)
+    return [
+        PastOut(item_id=i, kind="interaction", origin="training", title=t, time=at, value=v)
+        for i, t, at, v in told
+    ]
+
+
+async def export(context: Context, path: dict[str, str], asked: Nothing) -> ExportOut:
+    """Return all that is stored of a user, and what the model was trained on."""
+    return await context.slowly(_export, context, path["user_id"])
+
+
+def _export(context: Context, user_id: str) -> ExportOut:
+    loaded = context.models.current
+    data = loaded.model.data
+    row = int(data.users.find([user_id])[0])
+    trained = (
+        loaded.view.ids(data.item_rows[data.indptr[row] : data.indptr[row + 1]]) if row >= 0 else []
+    )
+    events = [msgspec.structs.asdict(event) for event in context.store.user_events(user_id)]
+    return ExportOut(user_id=user_id, events=events, trained_items=trained)
+
+
+async def erase(context: Context, path: dict[str, str], asked: Nothing) -> AckOut:
+    """Erase all that is stored of a user. What a model learnt goes with the next training."""
+    return acknowledged(await context.stored(context.store.erase_user(path["user_id"])))
+
+
+ROUTES = [
+    Route(
+        "GET",
+        "/v1/users/{user_id}/history",
+        "read",
+        history,
+        HistoryQuery,
+        HistoryOut,
+        "What a user did, oldest first.",
+    ),
+    Route(
+        "GET",
+        "/v1/users/{user_id}/export",
+        "admin",
+        export,
+        Nothing,
+        ExportOut,
+        "All that is stored of a user.",
+    ),
+    Route(
+        "DELETE",
+        "/v1/users/{user_id}",
+        "admin",
+        erase,
+        Nothing,
+        AckOut,
+        "Erase all that is stored of a user.",
+        ingest=True,
+    ),
+]

@@ -1,0 +1,219 @@
+"""Recommendations, and what is like an item."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from cofactor.base.errors import TraitError
+from cofactor.service.answering.content_reasons import shared
+from cofactor.service.answering.loaded import Loaded
+from cofactor.service.answering.scoring import allowed_mask, recommended
+from cofactor.service.errors import RequestError, invalid, not_found
+from cofactor.service.http.context import Context
+from cofactor.service.http.route import Route
+from cofactor.service.wire import (
+    Recommendations,
+    Recommended,
+    RecommendRequest,
+    Similar,
+    SimilarQuery,
+    SimilarRequest,
+    UserQuery,
+)
+
+_WORDS = 4  # that an item and a description share and that are told
+
+
+async def recommend(
+    context: Context, path: dict[str, str], asked: RecommendRequest
+) -> Recommendations:
+    """Recommend to a user, to a history, or to somebody of whom only features or a text are
+    known.
+    """
+    given = [
+        name
+        for name in ("user_id", "history", "features", "text")
+        if getattr(asked, name) is not None
+    ]
+    if len(given) != 1:
+        told = f"got {' and '.join(given)}" if given else "got none"
+        raise invalid(
+            f"give exactly one of user_id, history, features and text; {told}.",
+            given[1] if given else "user_id",
+        )
+    context.checked_k(asked.k)
+    context.checked_ids(asked.allow, "allow")
+    context.checked_ids(asked.block, "block")
+    if asked.history is not None and len(asked.history) > context.settings.max_history:
+        raise invalid(
+            f"history must have at most {context.settings.max_history:,} items, not"
+            f" {len(asked.history):,}.",
+            "history",
+        )
+    loaded = await context.models.get(asked.version)
+    if asked.features is not None or asked.text is not None:
+        answer = await described(context, loaded, asked)
+    else:
+        answer = await context.scorer.recommend(loaded, asked)
+    context.telemetry.recommended(answer.source)
+    return answer
+
+
+async def for_user(context: Context, path: dict[str, str], asked: UserQuery) -> Recommendations:
+    """Recommend to a user by id."""
+    request = RecommendRequest(
+        user_id=path["user_id"],
+        k=asked.k,
+        where=asked.where,
+        exclude_seen=asked.exclude_seen,
+        reasons=asked.reasons,
+        version=asked.version,
+    )
+    return await recommend(context, path, request)
+
+
+async def described(context: Context, loaded: Loaded, asked: RecommendRequest) -> Recommendations:
+    """Recommend to somebody described by words or features, in models that read them."""
+    items = await _near_description(context, loaded, asked.text, asked.features, asked)
+    source = "text" if asked.text is not None else "features"
+    return Recommendations(items=items, source=source, model=loaded.name, history_used=0)
+
+
+async def similar(context: Context, path: dict[str, str], asked: SimilarRequest) -> Similar:
+    """Find what is like an item, known by its id or described."""
+    if sum(part is not None for part in (asked.item_id, asked.text, asked.features)) != 1:
+        raise invalid(
+            "give exactly one of item_id, text, and features of an item that needn't exist.",
+            "item_id",
+        )
+    context.checked_k(asked.k)
+    context.checked_ids(asked.allow, "allow")
+    context.checked_ids(asked.block, "block")
+    loaded = await context.models.get(asked.version)
+    if asked.item_id is None:
+        items = await _near_description(context, loaded, asked.text, asked.features, asked)
+        return Similar(items=items, source="text" if asked.text else "features", model=loaded.name)
+    if context.live.state(str(asked.item_id)) == "deleted":
+        raise not_found(f"the item {str(asked.item_id)!r} was deleted.", "item_id")
+    row = int(loaded.model.data.items.find([asked.item_id])[0])
+    if row < 0:
+        raise not_found(
+            f"the model doesn't know the item {str(asked.item_id)!r}; it came after the training,"
+            " or never.",
+            "item_id",
+        )
+    if not loaded.model.traits.finds_similar:
+        raise TraitError(
+            f"{loaded.model.name} knows no similarity; serve a model with vectors or neighbours."
+        )
+    rows, scores = await context.scorer.call(
+        loaded, partial(_neighbours, loaded, row, asked, context.settings.threads)
+    )
+    ids, titles = loaded.view.ids(np.array([row])), loaded.view.titles(np.array([row]))
+    return Similar(
+        items=recommended(loaded, rows, scores),
+        source="model",
+        model=loaded.name,
+        item_id=ids[0],
+        title=titles[0],
+    )
+
+
+async def similar_to(context: Context, path: dict[str, str], asked: SimilarQuery) -> Similar:
+    """Find what is like an item by its id."""
+    request = SimilarRequest(
+        item_id=path["item_id"], k=asked.k, where=asked.where, version=asked.version
+    )
+    return await similar(context, path, request)
+
+
+def _neighbours(
+    loaded: Loaded, row: int, asked: SimilarRequest, n_threads: int
+) -> tuple[np.ndarray, np.ndarray]:
+    best = loaded.model._similar_items(
+        np.array([row], np.int32), asked.k, _mask(loaded, asked), n_threads
+    )
+    return best.rows[0, : best.count[0]], best.scores[0, : best.count[0]]
+
+
+def _mask(loaded: Loaded, asked: SimilarRequest | RecommendRequest) -> np.ndarray:
+    """What may come back: visible, allowed, and not blocked."""
+    chosen = allowed_mask(loaded, asked.allow, asked.where)
+    mask = loaded.view.visible if chosen is None else chosen
+    if asked.block:
+        mask = mask.copy()
+        rows = loaded.model.data.items.find(asked.block)
+        mask[rows[rows >= 0]] = False
+    return mask
+
+
+async def _near_description(
+    context: Context, loaded: Loaded, text: str | None, features: dict[str, Any] | None, asked: Any
+) -> list[Recommended]:
+    """The items nearest to one that needn't exist, in models that read text or features; others
+    can't tell.
+    """
+    model = loaded.model
+    if not model.traits.uses_features:
+        what = "text" if text is not None else "features"
+        raise RequestError(
+            409,
+            "model_cannot",
+            f"{model.name} learns from who took what alone, so it can't place what is only"
+            " described; serve a model with content (two_tower, feature_ials, content_knn ...) to"
+            " ask by text and features.",
+            what,
+        )
+
+    def near() -> list[Recommended]:
+        description = model.described([text if text is not None else features])
+        best = model.similar_to_features(description, asked.k, _mask(loaded, asked))
+        rows, scores = best.rows[0, : best.count[0]], best.scores[0, : best.count[0]]
+        return recommended(loaded, rows, scores, words=shared(model, description, rows, _WORDS))
+
+    return await context.scorer.call(loaded, near)
+
+
+ROUTES = [
+    Route(
+        "POST",
+        "/v1/recommend",
+        "read",
+        recommend,
+        RecommendRequest,
+        Recommendations,
+        "Recommendations for a user, a posted history, or a description.",
+        timed=True,
+    ),
+    Route(
+        "GET",
+        "/v1/users/{user_id}/recommendations",
+        "read",
+        for_user,
+        UserQuery,
+        Recommendations,
+        "Recommendations for a user.",
+        timed=True,
+    ),
+    Route(
+        "POST",
+        "/v1/similar",
+        "read",
+        similar,
+        SimilarRequest,
+        Similar,
+        "Items like one that is known or described.",
+    ),
+    Route(
+        "GET",
+        "/v1/items/{item_id}/similar",
+        "read",
+        similar_to,
+        SimilarQuery,
+        Similar,
+        "Items like a known one.",
+    ),
+]

@@ -1,0 +1,138 @@
+"""Health, readiness, metrics, live numbers, the OpenAPI document, and the page."""
+
+from __future__ import annotations
+
+import time
+from functools import lru_cache
+from importlib import resources
+
+from starlette.responses import Response
+
+from cofactor.service.errors import RequestError, not_found
+from cofactor.service.http.context import Context
+from cofactor.service.http.route import Route
+from cofactor.service.wire import HealthOut, Nothing, ReadyOut, StatsOut
+
+# The page asks nobody but this service for anything, and nobody may frame it.
+_PAGE_HEADERS = {
+    "content-security-policy": (
+        "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none';"
+        " form-action 'self'"
+    ),
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cache-control": "no-cache",
+}
+_TYPES = {
+    "html": "text/html; charset=utf-8",
+    "css": "text/css; charset=utf-8",
+    "js": "text/javascript; charset=utf-8",
+    "svg": "image/svg+xml",
+}
+
+
+async def health(context: Context, path: dict[str, str], asked: Nothing) -> HealthOut:
+    """Say that the process lives."""
+    return HealthOut(status="ok")
+
+
+async def ready(context: Context, path: dict[str, str], asked: Nothing) -> ReadyOut:
+    """Say whether it can answer and take events."""
+    if context.stopping:
+        raise RequestError(503, "stopping", "the service is stopping.", retry_after=1.0)
+    facts = context.store.health()
+    if not facts.writable:
+        raise RequestError(
+            503, "storage", f"the store takes no events: {facts.reason}.", retry_after=5.0
+        )
+    return ReadyOut(status="ready", model=context.models.current.name, store="writable")
+
+
+async def metrics(context: Context, path: dict[str, str], asked: Nothing) -> Response:
+    """Return the metrics for Prometheus."""
+    facts, name = context.store.health(), context.models.current.name
+    body = context.telemetry.page(
+        name.name, name.version, context.scorer.queued, facts.queued, facts.writable
+    )
+    return Response(body, media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+async def stats(context: Context, path: dict[str, str], asked: Nothing) -> StatsOut:
+    """Return live numbers."""
+    counts = await context.slowly(context.store.counts)
+    told, scorer, facts = context.telemetry, context.scorer, context.store.health()
+    total = sum(told.sources.values())
+    return StatsOut(
+        uptime=round(time.time() - told.started, 1),
+        events=counts.events,
+        users=counts.users,
+        items=counts.items,
+        hidden=counts.hidden,
+        requests=told.requests,
+        failed=told.failed,
+        shed=told.shed,
+        **told.recent(),
+        sources=dict(told.sources),
+        fallback_share=round(told.sources["popularity"] / total, 4) if total else 0.0,
+        waiting=scorer.queued,
+        batch_mean=round(scorer.answered / scorer.batches, 2) if scorer.batches else 0.0,
+        model=context.models.current.name,
+        store={
+            "writable": facts.writable,
+            "reason": facts.reason,
+            "queued": facts.queued,
+            "commits": facts.commits,
+            "mean_group": round(facts.mean_group, 2),
+            "commit_ms": round(facts.commit_seconds * 1000, 2),
+        },
+    )
+
+
+async def openapi(context: Context, path: dict[str, str], asked: Nothing) -> Response:
+    """Return the OpenAPI document."""
+    return Response(context.document, media_type="application/json")
+
+
+async def page(context: Context, path: dict[str, str], asked: Nothing) -> Response:
+    """Return the page."""
+    return _file("index.html")
+
+
+async def page_file(context: Context, path: dict[str, str], asked: Nothing) -> Response:
+    """Return a file of the page."""
+    return _file(path["name"])
+
+
+def _file(name: str) -> Response:
+    files = page_files()
+    if name not in files:
+        raise not_found(f"there is no file {name!r}.")
+    return Response(
+        files[name], headers={**_PAGE_HEADERS, "content-type": _TYPES[name.rpartition(".")[2]]}
+    )
+
+
+@lru_cache(maxsize=1)
+def page_files() -> dict[str, bytes]:
+    """Return the files of the page by name."""
+    folder = resources.files("cofactor.service") / "page"
+    return {f.name: f.read_bytes() for f in folder.iterdir() if f.name.rpartition(".")[2] in _TYPES}
+
+
+ROUTES = [
+    Route("GET", "/health", "public", health, Nothing, HealthOut, "Whether the process lives."),
+    Route(
+        "GET",
+        "/ready",
+        "public",
+        ready,
+        Nothing,
+        ReadyOut,
+        "Whether it can answer and take events.",
+    ),
+    Route("GET", "/metrics", "read", metrics, Nothing, "text/plain", "Metrics for Prometheus."),
+    Route("GET", "/v1/stats", "read", stats, Nothing, StatsOut, "Live numbers."),
+    Route("GET", "/openapi.json", "public", openapi, Nothing, "application/json", "This document."),
+    Route("GET", "/", "public", page, Nothing, "text/html", "The page."),
+    Route("GET", "/page/{name}", "public", page_file, Nothing, "text/plain", "A file of the page."),
+]

@@ -1,0 +1,53 @@
+"""A route: one thing that can be asked for, who may call it, what goes in and out."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from cofactor.service.http.context import Context
+
+Handler = Callable[[Context, dict[str, str], Any], Awaitable[Any]]
+
+
+@dataclass(frozen=True)
+class Route:
+    """One thing that can be asked for.
+
+    Parameters
+    ----------
+    method, path
+        As HTTP has them; ``{user_id}`` stands for the rest of the path up to what follows it,
+        slashes included.
+    scope
+        ``public``, ``read``, ``write`` or ``admin``.
+    handler
+        Takes the context, the path's parameters and the decoded request; returns an answer, or a
+        ready `Response`.
+    takes
+        The type of the body (POST, PUT) or of the query (GET, DELETE).
+    gives
+        The type of the answer; a media type for what is no JSON.
+    summary
+        One line.
+    ingest
+        Whether it writes to the store.
+    timed
+        Whether its latency counts among those of recommendations.
+    """
+
+    method: str
+    path: str
+    scope: str
+    handler: Handler
+    takes: type
+    gives: type | str
+    summary: str
+    ingest: bool = False
+    timed: bool = False
+
+    @property
+    def has_body(self) -> bool:
+        """Whether what it takes comes in the body."""
+        return self.method in ("POST", "PUT")

@@ -1,0 +1,20 @@
+"""The table of routes: all that can be asked for. The app, the OpenAPI document and the tests
+read it.
+"""
+
+from __future__ import annotations
+
+from cofactor.service.http.handlers import events, items, models, people, recommend, system
+from cofactor.service.http.route import Route
+
+
+def table() -> list[Route]:
+    """Return all routes; of two that match the earlier one answers."""
+    return [
+        *recommend.ROUTES,
+        *items.ROUTES,
+        *events.ROUTES,
+        *people.ROUTES,
+        *models.ROUTES,
+        *system.ROUTES,
+    ]

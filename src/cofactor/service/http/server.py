@@ -1,0 +1,154 @@
+"""Running the service: uvicorn, with its own loop and parser where they are installed, and an
+orderly end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import socket
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from cofactor.base.errors import CofactorError
+from cofactor.service.settings import Settings
+
+_AT_A_TIME = 128  # connections taken in in one turn of the loop
+
+
+def bind(settings: Settings) -> socket.socket:
+    """Take the port, before the work of loading; port 0 takes a free one.
+
+    Raises
+    ------
+    CofactorError
+        If it is taken, or isn't ours.
+    """
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    taken = socket.socket(family, socket.SOCK_STREAM)
+    taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        taken.bind((settings.host, settings.port))
+    except OSError as error:
+        taken.close()
+        raise CofactorError(
+            f"can't listen on {settings.host}:{settings.port}: {error.strerror}; choose another"
+            " with --port."
+        ) from None
+    return taken
+
+
+def run(
+    app: Any,
+    settings: Settings,
+    listening: socket.socket,
+    drain_log: Callable[[], None] = lambda: None,
+) -> None:
+    """Serve until a signal; then take nothing new, finish what is under way, write what waits,
+    and return.
+    """
+    import uvicorn
+
+    from cofactor.service.http.fast.protocol import guarded_protocol
+
+    # The loop and the scorer share one interpreter: a thread that wants its turn should not wait
+    # five milliseconds for it.
+    sys.setswitchinterval(0.0005)
+    door = guarded_protocol(app.state.short_way)
+    # What was loaded stays: looking through it for garbage, tenths of a second at a time, would
+    # stand before every request.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(5_000, 20, 20)
+    config = uvicorn.Config(
+        app,
+        http=door if door is not None else "auto",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        lifespan="on",
+        ws="none",
+        timeout_graceful_shutdown=round(settings.drain_seconds),
+        timeout_keep_alive=30,
+        backlog=2048,
+        proxy_headers=False,
+    )
+    _server_class(drain_log)(config).run(sockets=[listening])
+
+
+def _server_class(drain_log: Callable[[], None]) -> Any:
+    """uvicorn's server, which takes in many new connections at a time.
+
+    Its event loop takes one a turn. When turns are long, because much is to be done, those who
+    connect would wait for seconds before their request is even read; with this they are refused at
+    once, or answered."""
+    import uvicorn
+
+    class Server(uvicorn.Server):
+        """A server with a second acceptor beside the loop's own."""
+
+        _acceptors: list[_Acceptor] = []  # noqa: RUF012
+
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets=sockets)
+            loop = asyncio.get_running_loop()
+
+            def connection() -> asyncio.Protocol:
+                kind: Any = self.config.http_protocol_class
+                made: asyncio.Protocol = kind(
+                    config=self.config,
+                    server_state=self.server_state,
+                    app_state=self.lifespan.state,
+                )
+                return made
+
+            if hasattr(os, "dup") and sys.platform != "win32":
+                self._acceptors = [_Acceptor(loop, one, connection) for one in sockets or []]
+
+        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            for acceptor in self._acceptors:
+                acceptor.close()
+            await super().shutdown(sockets=sockets)
+            # Here and not later: the signal that ended us is sent again, and ends the process at
+            # once.
+            drain_log()
+
+    return Server
+
+
+class _Acceptor:
+    """Takes in all connections that wait, whenever some do."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        listening: socket.socket,
+        connection: Callable[[], asyncio.Protocol],
+    ) -> None:
+        self._loop, self._connection = loop, connection
+        # A handle of its own for the same socket: the loop watches the other one.
+        self._socket = listening.dup()
+        self._socket.setblocking(False)
+        self._under_way: set[asyncio.Task[Any]] = set()
+        loop.add_reader(self._socket.fileno(), self._accept)
+
+    def _accept(self) -> None:
+        for _ in range(_AT_A_TIME):
+            try:
+                taken, _address = self._socket.accept()
+            except OSError:  # nobody is left, or there are no handles left; the loop tells of those
+                return
+            taken.setblocking(False)
+            task = self._loop.create_task(
+                self._loop.connect_accepted_socket(self._connection, taken)
+            )
+            self._under_way.add(task)
+            task.add_done_callback(self._under_way.discard)
+
+    def close(self) -> None:
+        """Take in nobody any more."""
+        self._loop.remove_reader(self._socket.fileno())
+        self._socket.close()

@@ -1,0 +1,1 @@
+"""Versions of the served model: loading, promotion, rollback, comparison."""

@@ -1,0 +1,89 @@
+"""May a version take over? Both versions are asked for what users took last, given what came
+before it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cofactor.service.answering.kernel_lock import kernels
+from cofactor.service.answering.loaded import Loaded
+from cofactor.service.errors import RequestError
+from cofactor.service.wire import Past
+from cofactor.store import Store
+
+# What loading a version has checked by itself.
+LOADING_CHECKS = (
+    "files and checksums as in the manifest",
+    "finite scores for its own users, trained and folded in",
+)
+_LOOKED_AT = 20_000  # stored events that are looked at
+_USERS = 300
+_ENOUGH = 50  # users below which a comparison says nothing
+_K = 20
+_WORSE = (
+    0.8  # a version that finds less than this share of what the current one finds isn't promoted
+)
+Case = tuple[list[str | int | Past], str]
+
+
+def compared(new: Loaded, old: Loaded, store: Store) -> str:
+    """Compare two versions on stored events and return what was found, in a sentence.
+
+    The cases are the last stored items of the latest users, whose earlier stored items are the
+    histories; what counts is the share of them that is among a version's twenty best.
+
+    Raises
+    ------
+    RequestError
+        409 ``worse``, if the new one finds less than four fifths of what the current one finds, and
+        by more than chance.
+    """
+    cases = held_out(store)
+    if len(cases) < _ENOUGH:
+        return f"stored events of {len(cases)} users, too few to compare"
+    hits_new, hits_old = _hits(new, cases), _hits(old, cases)
+    found = f"{hits_new / len(cases):.3f}, the current one's {hits_old / len(cases):.3f}"
+    told = f"recall@{_K} on the last event of {len(cases)} users: {found}"
+    if hits_new < _WORSE * hits_old and hits_old - hits_new > 2 * np.sqrt(max(hits_old, 1)):
+        raise RequestError(
+            409,
+            "worse",
+            f"version {new.version!r} isn't promoted: {told}. Force it to promote it nevertheless.",
+            "version",
+        )
+    return told
+
+
+def held_out(store: Store) -> list[Case]:
+    """Return histories and the item that came after them, of the users of the latest stored
+    events.
+    """
+    last = store.counts().last_seq
+    latest: dict[str, None] = {}
+    for event in store.events(max(0, last - _LOOKED_AT)):
+        latest.pop(event.user_id, None)
+        latest[event.user_id] = None
+    cases: list[Case] = []
+    for user in list(latest)[-_USERS:]:
+        items = list(dict.fromkeys(store.history(user, 200).item_ids))
+        if len(items) >= 2:
+            cases.append((list(items[:-1]), items[-1]))
+    return cases
+
+
+def _hits(loaded: Loaded, cases: list[Case]) -> int:
+    """How many of the items that came next are among the best."""
+    hits = 0
+    for history, item in cases:
+        taste = loaded.tastes.of_history(history)
+        row = int(loaded.model.data.items.find([item])[0])
+        if row < 0 or not len(taste.rows):
+            continue
+        with kernels():
+            audience = loaded.tastes.audience([taste])
+            best = loaded.model.topk(
+                audience, _K, excluded=audience.seen, allowed=loaded.view.visible, n_threads=1
+            )
+        hits += int(row in best.rows[0, : best.count[0]])
+    return hits

@@ -1,0 +1,92 @@
+"""Promotion without a running service: the same checks, the same atomic step; a service on the
+folder notices by itself.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from cofactor.service.answering.items import LiveItems
+from cofactor.service.answering.loaded import checked_model, load_version
+from cofactor.service.settings import Settings
+from cofactor.service.versions.comparison import LOADING_CHECKS, compared
+from cofactor.service.versions.versions import Folder
+from cofactor.store import Store
+
+
+@dataclass(frozen=True)
+class Promoted:
+    """What a promotion or a rollback did.
+
+    Parameters
+    ----------
+    version, previous
+        What answers now, and what did before.
+    checks
+        What was looked at, in words.
+    seconds
+        How long it took.
+    """
+
+    version: str
+    previous: str
+    checks: tuple[str, ...]
+    seconds: float
+
+
+def promote(path: Path, version: str, store: Store | None, *, force: bool = False) -> Promoted:
+    """Check a version of a folder and let it answer.
+
+    Parameters
+    ----------
+    path
+        The folder of versions.
+    version
+        One of its subfolders.
+    store
+        The service's events, open for reading; None if there are none: then there is nothing to
+        compare the versions on.
+    force
+        Whether to leave out the comparison, never the other checks.
+
+    Raises
+    ------
+    ArtifactError
+        If the version is damaged, or gives scores that are no finite numbers.
+    RequestError
+        If it is much worse than the one that answers now.
+    """
+    started = time.monotonic()
+    folder = Folder(path)
+    before = folder.pointer().version
+    where, settings = folder.folder(version), Settings()
+    folder.check_changeable()
+    checks = list(LOADING_CHECKS)
+    if store is None:
+        checked_model(where, version)
+        checks.append("no stored events to compare on")
+    else:
+        live = LiveItems(store)
+        new = load_version(where, version, live, store, settings)
+        if not force and version != before:
+            old = load_version(folder.folder(before), before, live, store, settings)
+            checks.append(compared(new, old, store))
+    folder.promote(version)
+    return Promoted(version, before, tuple(checks), time.monotonic() - started)
+
+
+def roll_back(path: Path) -> Promoted:
+    """Let the version before the current one answer again; nothing is loaded, so it takes no time.
+
+    Raises
+    ------
+    ArgumentError
+        If there is none.
+    """
+    started = time.monotonic()
+    folder = Folder(path)
+    before = folder.pointer().version
+    pointer = folder.roll_back()
+    return Promoted(pointer.version, before, (), time.monotonic() - started)

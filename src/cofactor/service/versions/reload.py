@@ -1,0 +1,199 @@
+"""Which version answers: loaded in a thread, checked, then swapped in by one assignment.
+
+Whoever began with a version ends with it: every answer names exactly one. The version before stays
+in memory, so that going back takes no loading."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from collections import OrderedDict
+from concurrent.futures import ThreadPoolExecutor
+
+from cofactor.base.errors import CofactorError
+from cofactor.service.answering.items import LiveItems
+from cofactor.service.answering.kernel_lock import kernels
+from cofactor.service.answering.loaded import Loaded, dressed, load_version
+from cofactor.service.answering.new_items import unknown_items, with_newcomers
+from cofactor.service.settings import Settings
+from cofactor.service.versions.comparison import LOADING_CHECKS, compared
+from cofactor.service.versions.versions import Folder
+from cofactor.service.wire import PromotedOut
+from cofactor.store import Store
+
+log = logging.getLogger("cofactor.service")
+
+
+class Models:
+    """The versions in memory.
+
+    Parameters
+    ----------
+    folder
+        Where the versions are.
+    live
+        What the store says of items.
+    store
+        Where the histories are.
+    settings
+        How many versions to keep, how often to look.
+    """
+
+    def __init__(self, folder: Folder, live: LiveItems, store: Store, settings: Settings) -> None:
+        self.folder = folder
+        self._live, self._store, self._settings = live, store, settings
+        self._held: OrderedDict[str, Loaded] = OrderedDict()
+        self._lock = threading.Lock()  # one load at a time
+        self._changing = asyncio.Lock()
+        self.previous: str | None = None
+        self.problem: str | None = None
+        self._pool = ThreadPoolExecutor(1, "cofactor-loader")
+        self._stamp = folder.stamp()
+        self.current = self._load(folder.pointer().version)
+        self._watch: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to look after promotions by others; call it in the event loop."""
+        if not self.folder.single:
+            self._watch = asyncio.get_running_loop().create_task(self._watching())
+
+    async def close(self) -> None:
+        """Stop looking."""
+        if self._watch is not None:
+            self._watch.cancel()
+            await asyncio.gather(self._watch, return_exceptions=True)
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    @property
+    def held(self) -> list[str]:
+        """The versions in memory."""
+        return list(self._held)
+
+    async def get(self, version: str | None) -> Loaded:
+        """Return a version, loading it if need be; the current one for None."""
+        if version is None or version == self.current.version:
+            return self.current
+        held = self._held.get(version)
+        return held if held is not None else await self._in_thread(version)
+
+    async def promote(self, version: str, *, force: bool = False) -> PromotedOut:
+        """Check a version, make it the current one on disk, then let it answer."""
+        started = time.monotonic()
+        async with self._changing:
+            before = self.current
+            loaded = await self.get(version)
+            checks = list(LOADING_CHECKS)
+            if not force and loaded is not before:
+                loop = asyncio.get_running_loop()
+                checks.append(
+                    await loop.run_in_executor(self._pool, compared, loaded, before, self._store)
+                )
+            await asyncio.to_thread(self.folder.promote, version)
+            self._swap(loaded)
+        return PromotedOut(
+            version=version,
+            previous=self.previous,
+            checks=checks,
+            seconds=time.monotonic() - started,
+        )
+
+    async def roll_back(self) -> PromotedOut:
+        """Let the version before answer again."""
+        started = time.monotonic()
+        async with self._changing:
+            pointer = await asyncio.to_thread(self.folder.roll_back)
+            self._swap(await self.get(pointer.version))
+        return PromotedOut(
+            version=pointer.version,
+            previous=self.previous,
+            checks=[],
+            seconds=time.monotonic() - started,
+        )
+
+    async def grow(self) -> None:
+        """Let the models in memory know the items that the store describes and they haven't met,
+        where they can.
+        """
+        async with self._changing:
+            stale = [one for one in self._held.values() if unknown_items(one.model, self._live)]
+            for old in stale:
+                new = await asyncio.get_running_loop().run_in_executor(self._pool, self._grown, old)
+                self._held[old.version] = new
+                if self.current is old:
+                    self.current = new
+                if new is not old:
+                    self._live.forget(old.view)
+
+    def _grown(self, old: Loaded) -> Loaded:
+        with kernels():
+            model = with_newcomers(old.model, self._live, self._store)
+            if model is old.model:
+                return old
+            return dressed(
+                old.version, model, old.manifest, self._live, self._store, self._settings
+            )
+
+    def _swap(self, loaded: Loaded) -> None:
+        self._stamp = self.folder.stamp()
+        if loaded is self.current:
+            return
+        self.previous, self.current = self.current.version, loaded
+        self.problem = None
+        log.info(
+            "promoted", extra={"facts": {"version": loaded.version, "previous": self.previous}}
+        )
+
+    async def _in_thread(self, version: str) -> Loaded:
+        return await asyncio.get_running_loop().run_in_executor(self._pool, self._load, version)
+
+    def _load(self, version: str) -> Loaded:
+        with self._lock:
+            held = self._held.get(version)
+            if held is not None:
+                return held
+            started = time.monotonic()
+            loaded = load_version(
+                self.folder.folder(version), version, self._live, self._store, self._settings
+            )
+            self._held[version] = loaded
+            self._let_go()
+            log.info(
+                "loaded",
+                extra={
+                    "facts": {"version": version, "seconds": round(time.monotonic() - started, 3)}
+                },
+            )
+            return loaded
+
+    def _let_go(self) -> None:
+        """Forget the versions that were asked for longest ago; never the current one, nor the
+        one before.
+        """
+        current = getattr(self, "current", None)
+        kept = {
+            self.previous,
+            None if current is None else current.version,
+            next(reversed(self._held)),
+        }
+        for version in list(self._held):
+            if len(self._held) <= self._settings.keep_versions:
+                return
+            if version not in kept:
+                self._live.forget(self._held.pop(version).view)
+
+    async def _watching(self) -> None:
+        while True:
+            await asyncio.sleep(self._settings.watch_seconds)
+            stamp = self.folder.stamp()
+            if stamp == self._stamp or self._changing.locked():
+                continue
+            async with self._changing:
+                self._stamp = stamp
+                try:
+                    self._swap(await self.get(self.folder.pointer().version))
+                except (CofactorError, OSError) as error:
+                    # What answers goes on answering; readiness and the model's page tell of it.
+                    self.problem = str(error)
+                    log.error("promotion failed", extra={"facts": {"problem": str(error)}})

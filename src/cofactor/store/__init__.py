@@ -1,0 +1,80 @@
+"""The event store: events that are on disk before they are acknowledged, items, and their
+histories.
+
+``open_store("sqlite:///events.db")`` gives a `Store`. Writes return futures of an `Ack`; in a
+coroutine, await ``asyncio.wrap_future(store.append(events))``; elsewhere call ``.result()``. Reads
+answer at once."""
+
+from cofactor.store.backups import Manifest, backup, restore, verify
+from cofactor.store.errors import (
+    ConflictError,
+    OverloadError,
+    ReadOnlyError,
+    StoreBusyError,
+    StoreClosedError,
+    StoreError,
+    StoreFormatError,
+    StoreUnavailableError,
+    UnknownEventError,
+)
+from cofactor.store.exports import export_events, export_items, json_lines
+from cofactor.store.imports import (
+    Imported,
+    import_events,
+    import_interactions,
+    import_items,
+)
+from cofactor.store.limits import MAX_BATCH, MAX_FEATURES, MAX_ID, MAX_TEXT, MAX_TITLE
+from cofactor.store.records import (
+    Ack,
+    Counts,
+    Event,
+    Health,
+    History,
+    Item,
+    ItemChange,
+    StoredEvent,
+    StoredItem,
+    StoreSettings,
+)
+from cofactor.store.store import Store, open_store
+
+__all__ = [
+    "MAX_BATCH",
+    "MAX_FEATURES",
+    "MAX_ID",
+    "MAX_TEXT",
+    "MAX_TITLE",
+    "Ack",
+    "ConflictError",
+    "Counts",
+    "Event",
+    "Health",
+    "History",
+    "Imported",
+    "Item",
+    "ItemChange",
+    "Manifest",
+    "OverloadError",
+    "ReadOnlyError",
+    "Store",
+    "StoreBusyError",
+    "StoreClosedError",
+    "StoreError",
+    "StoreFormatError",
+    "StoreSettings",
+    "StoreUnavailableError",
+    "StoredEvent",
+    "StoredItem",
+    "UnknownEventError",
+    "backup",
+    "export_events",
+    "export_items",
+    "import_events",
+    "import_interactions",
+    "import_items",
+    "json_lines",
+    "open_store",
+    "restore",
+    "verify",
+]

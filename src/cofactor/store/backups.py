@@ -1,0 +1,355 @@
+"""Backups: a copy of a store that is being written, as one SQLite file with a manifest; and the way
+back, verified.
+
+A backup is the same file whichever database it came from, so it can be restored into either.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from cofactor.base.disk import sync
+from cofactor.store import schema
+from cofactor.store.database import Database, Session
+from cofactor.store.errors import StoreError, StoreFormatError, StoreUnavailableError
+from cofactor.store.records import StoreSettings
+from cofactor.store.sqlite import SqliteDatabase, SqliteSession
+from cofactor.store.store import Store, database_of
+
+FORMAT = 1
+_PAGE = 20_000
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What stands beside a backup, in ``<file>.json``.
+
+    Parameters
+    ----------
+    format
+        1.
+    schema
+        The version of the store's tables.
+    created
+        When, ISO 8601, UTC.
+    source
+        The store's name.
+    bytes, sha256
+        Of the file.
+    rows
+        Table -> number of rows.
+    """
+
+    format: int
+    schema: int
+    created: str
+    source: str
+    bytes: int
+    sha256: str
+    rows: dict[str, int]
+
+
+def backup(store: Store, path: str | os.PathLike[str], *, overwrite: bool = False) -> Manifest:
+    """Copy a store into a file, as it was at one moment; writes go on meanwhile. The copy is read
+    again and checked.
+
+    Parameters
+    ----------
+    store
+        May be open for reading only.
+    path
+        The file to make; ``<path>.json`` gets the manifest.
+    overwrite
+        Whether a backup that is there is replaced; it stays whole until the new one is.
+
+    Raises
+    ------
+    StoreError
+        If the place is taken, can't be written, or the copy isn't sound.
+    """
+    target = Path(os.path.abspath(path))
+    if target.exists() and not overwrite:
+        raise StoreError(
+            f"{target} is there already; choose another name, or allow it to be overwritten."
+        )
+    with _room(target) as room:
+        _copy(store, room)
+        _checked(room)
+        manifest = Manifest(
+            format=FORMAT,
+            schema=len(schema.MIGRATIONS),
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+            source=store.database.shown,
+            bytes=room.stat().st_size,
+            sha256=_sha256(room),
+            rows=_row_counts(room),
+        )
+        beside = room.with_name("manifest.json")
+        beside.write_bytes(msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n")
+        sync(room)
+        sync(beside)
+        os.replace(room, target)
+        os.replace(beside, manifest_path(target))
+        sync(target.parent)
+    return manifest
+
+
+def verify(path: str | os.PathLike[str]) -> Manifest:
+    """Check a backup: its checksum, SQLite's own check of the whole file, and the rows of each
+    table.
+
+    Raises
+    ------
+    StoreFormatError
+        If it differs from its manifest: how.
+    """
+    file = Path(path)
+    beside = manifest_path(file)
+    for needed in (file, beside):
+        if not needed.is_file():
+            raise StoreFormatError(f"there is no {needed}; a backup is a file and its manifest.")
+    try:
+        manifest = msgspec.json.decode(beside.read_bytes(), type=Manifest)
+    except msgspec.DecodeError as error:
+        raise StoreFormatError(f"{beside} is no manifest of a backup: {error}.") from None
+    if manifest.format != FORMAT or manifest.schema > len(schema.MIGRATIONS):
+        raise StoreFormatError(
+            f"{file} is a backup of a later version of Cofactor; update Cofactor."
+        )
+    if file.stat().st_size != manifest.bytes or _sha256(file) != manifest.sha256:
+        raise StoreFormatError(
+            f"{file} isn't the file that its manifest describes (size or checksum differ): it is"
+            " damaged."
+        )
+    _checked(file)
+    rows = _row_counts(file)
+    wrong = [
+        f"{name} has {rows.get(name, 0):,} rows, not {n:,}"
+        for name, n in manifest.rows.items()
+        if rows.get(name) != n
+    ]
+    if wrong:
+        raise StoreFormatError(f"{file} isn't as its manifest says: {'; '.join(wrong)}.")
+    return manifest
+
+
+def restore(path: str | os.PathLike[str], url: str, *, overwrite: bool = False) -> Manifest:
+    """Verify a backup and make a store of it.
+
+    Parameters
+    ----------
+    path
+        What `backup` wrote.
+    url
+        Where the store shall be; of either kind.
+    overwrite
+        Whether a store with content is replaced. Nobody may be writing to it.
+
+    Raises
+    ------
+    StoreError
+        If the backup isn't sound, or the place is taken.
+    """
+    manifest = verify(path)
+    database = database_of(url, StoreSettings())
+    if isinstance(database, SqliteDatabase):
+        _restore_file(Path(path), database, overwrite)
+    else:
+        _restore_rows(Path(path), database, overwrite)
+    return manifest
+
+
+def manifest_path(path: Path) -> Path:
+    """Return where a backup's manifest stands."""
+    return path.with_name(path.name + ".json")
+
+
+def _copy(store: Store, target: Path) -> None:
+    if isinstance(store.database, SqliteDatabase):
+        source = store.database.path
+        with (
+            _translated(store.database),
+            closing(sqlite3.connect(f"{source.as_uri()}?mode=ro", uri=True)) as here,
+            closing(sqlite3.connect(target)) as there,
+        ):
+            # In one step, so that it sees one moment and need not begin again at each commit.
+            here.backup(there, pages=-1)
+            there.execute("PRAGMA journal_mode = DELETE")
+        return
+    database = SqliteDatabase(target)
+    session = SqliteSession(sqlite3.connect(target, isolation_level=None))
+    try:
+        with _translated(database):
+            database.prepare(session)
+            with store.snapshot() as source_session:
+                session.begin()
+                _copy_rows(source_session, session)
+                session.run(
+                    "UPDATE sqlite_sequence SET seq = max(seq, (SELECT value FROM counters WHERE"
+                    " name = 'last_seq')) WHERE name = 'events'"
+                )
+                session.commit()
+    finally:
+        session.close()
+
+
+def _copy_rows(source: Session, target: Session) -> None:
+    """Replace all rows of the target by those of the source, page by page in the order of each
+    table's key.
+    """
+    for table, columns in schema.TABLES.items():
+        key, names, marks = columns[0], ", ".join(columns), ", ".join("?" * len(columns))
+        target.run(f"DELETE FROM {table}")
+        last: object = None
+        while True:
+            where, given = ("", ()) if last is None else (f"WHERE {key} > ?", (last,))
+            rows = source.rows(
+                f"SELECT {names} FROM {table} {where} ORDER BY {key} LIMIT {_PAGE}", given
+            )
+            if not rows:
+                break
+            target.run_many(f"INSERT INTO {table} ({names}) VALUES ({marks})", rows)
+            last = rows[-1][0]
+
+
+def _restore_file(path: Path, database: SqliteDatabase, overwrite: bool) -> None:
+    target = database.path
+    database.acquire()
+    try:
+        if target.exists():
+            if not overwrite:
+                raise StoreError(
+                    f"{target} is there already; choose another place, or allow it to be"
+                    " overwritten."
+                )
+            with _translated(database), closing(database.writer()) as session:
+                # The old log must not be found beside the new file: moved into the old one and
+                # removed before it goes.
+                session.rows("PRAGMA journal_mode = DELETE")
+        leftovers = [target.with_name(target.name + end) for end in ("-wal", "-journal")]
+        if any(one.exists() for one in leftovers):
+            raise StoreError(
+                f"{target} has a log beside it that belongs to no file ({leftovers[0].name}); move"
+                " it away first."
+            )
+        with _room(target) as room:
+            shutil.copyfile(path, room)
+            if _sha256(room) != _sha256(path):
+                raise StoreUnavailableError(
+                    f"the copy of {path} in {target.parent} differs from it; check the disk."
+                )
+            sync(room)
+            os.replace(room, target)
+            sync(target.parent)
+    finally:
+        database.release()
+
+
+def _restore_rows(path: Path, database: Database, overwrite: bool) -> None:
+    source = SqliteSession(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True))
+    try:
+        with _translated(database):
+            session = database.writer()
+            try:
+                database.prepare(session)
+                session.begin()
+                taken = [
+                    t
+                    for t in ("events", "item_changes", "erasures")
+                    if session.rows(f"SELECT 1 FROM {t} LIMIT 1")
+                ]
+                if taken and not overwrite:
+                    raise StoreError(
+                        f"{database.shown} holds events or items already; allow it to be"
+                        " overwritten."
+                    )
+                _copy_rows(source, session)
+                for table in ("events", "item_changes", "erasures"):
+                    last = (
+                        "(SELECT value FROM counters WHERE name = 'last_seq')"
+                        if table == "events"
+                        else "0"
+                    )
+                    session.rows(
+                        f"SELECT setval(pg_get_serial_sequence('{table}', 'seq'), "
+                        f"greatest((SELECT max(seq) FROM {table}), {last}, 1))"
+                    )
+                session.commit()
+            finally:
+                with contextlib.suppress(*database.errors):
+                    session.rollback()
+                session.close()
+    finally:
+        source.close()
+
+
+def _checked(path: Path) -> None:
+    try:
+        with closing(
+            sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+        ) as connection:
+            SqliteDatabase(path).version(SqliteSession(connection))
+            found = [row[0] for row in connection.execute("PRAGMA integrity_check(5)")]
+            counted = dict(connection.execute("SELECT name, value FROM counters"))
+            sql = "SELECT count(*) - count(undone), count(undone) FROM events"
+            events, undone = connection.execute(sql).fetchone()
+    except sqlite3.Error as error:
+        raise StoreFormatError(f"{path} is damaged: {error}.") from None
+    if found != ["ok"]:
+        raise StoreFormatError(f"{path} is damaged: {'; '.join(found)}.")
+    if (events, undone) != (counted["events"], counted["undone"]):
+        raise StoreFormatError(
+            f"{path} holds {events:,} events and {undone:,} undone ones, but its counters say"
+            f" {counted}."
+        )
+
+
+def _row_counts(path: Path) -> dict[str, int]:
+    with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+        return {
+            table: connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
+            for table in schema.TABLES
+        }
+
+
+@contextlib.contextmanager
+def _room(target: Path) -> Iterator[Path]:
+    """A file in a temporary folder beside the target, removed whatever happens; a disk's errors
+    become one sentence.
+    """
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    except OSError as error:
+        raise StoreUnavailableError(f"can't write to {target.parent}: {error.strerror}.") from None
+    try:
+        yield folder / target.name
+    except OSError as error:
+        raise StoreUnavailableError(
+            f"{target} can't be written: {error.strerror}; nothing was changed there."
+        ) from error
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _translated(database: Database) -> Iterator[None]:
+    try:
+        yield
+    except database.errors as error:
+        raise database.failure(error) from error
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,0 +1,142 @@
+"""Events and items to files: JSON lines (also gzipped) and Parquet."""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import os
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
+from pathlib import Path
+from typing import IO, Any
+
+import msgspec
+
+from cofactor.base.errors import DataError
+from cofactor.store.errors import StoreUnavailableError
+from cofactor.store.limits import file_format
+from cofactor.store.records import StoredEvent, StoredItem
+from cofactor.store.store import Store
+
+_EVENT_COLUMNS = {
+    "seq": "int64",
+    "event_id": "string",
+    "user_id": "string",
+    "item_id": "string",
+    "kind": "string",
+    "value": "float64",
+    "time": "int64",
+    "received": "int64",
+    "undone": "int64",
+}
+_ITEM_COLUMNS = {
+    "item_id": "string",
+    "title": "string",
+    "text": "string",
+    "features": "string",
+    "state": "string",
+    "time": "int64",
+}
+
+
+def export_events(
+    store: Store,
+    path: str | os.PathLike[str],
+    *,
+    user_id: str | int | None = None,
+    overwrite: bool = False,
+) -> int:
+    """Write events to a file, undone ones too, in the order of arrival; return how many.
+
+    Parameters
+    ----------
+    store
+        May be open for reading only.
+    path
+        ``.jsonl`` or ``.parquet``; written beside its place, synced, then moved there.
+    user_id
+        Whose; None for all.
+    overwrite
+        Whether a file that is there is replaced.
+
+    Raises
+    ------
+    DataError
+        If the place is taken.
+    """
+    events = iter(store.user_events(user_id)) if user_id is not None else store.events()
+    return _export(events, Path(path), _EVENT_COLUMNS, overwrite)
+
+
+def export_items(store: Store, path: str | os.PathLike[str], *, overwrite: bool = False) -> int:
+    """Write all items to a file, hidden and deleted ones too, in the order of their ids; return
+    how many.
+    """
+    return _export(store.all_items(), Path(path), _ITEM_COLUMNS, overwrite)
+
+
+def json_lines(records: Iterable[StoredEvent | StoredItem]) -> Iterator[bytes]:
+    """Yield records as lines of JSON: what an export holds, for those who send it elsewhere."""
+    encode = msgspec.json.encode
+    for record in records:
+        yield encode(record) + b"\n"
+
+
+def _export(records: Iterator[Any], path: Path, columns: Mapping[str, str], overwrite: bool) -> int:
+    chosen = file_format(path)
+    if path.exists() and not overwrite:
+        raise DataError(
+            "it is there already; choose another name, or allow it to be overwritten.",
+            source=str(path),
+        )
+    path = Path(os.path.abspath(path))
+    name = None
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+        with os.fdopen(handle, "wb") as stream:
+            count = (
+                _write_parquet(records, stream, columns)
+                if chosen == "parquet"
+                else _write_lines(records, stream, path)
+            )
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(name, path)
+    except BaseException as error:
+        if name is not None:
+            with contextlib.suppress(OSError):
+                os.unlink(name)
+        if isinstance(error, OSError):
+            raise StoreUnavailableError(f"{path} can't be written: {error.strerror}.") from error
+        raise
+    return count
+
+
+def _write_lines(records: Iterator[Any], stream: IO[bytes], path: Path) -> int:
+    count = 0
+    with (
+        gzip.open(stream, "wb") if path.suffix == ".gz" else contextlib.nullcontext(stream)
+    ) as sink:
+        for line in json_lines(records):
+            sink.write(line)
+            count += 1
+    return count
+
+
+def _write_parquet(records: Iterator[Any], stream: IO[bytes], columns: Mapping[str, str]) -> int:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    form = pa.schema([(name, pa.type_for_alias(kind)) for name, kind in columns.items()])
+    count = 0
+    with pq.ParquetWriter(stream, form, compression="zstd") as writer:
+        while batch := list(islice(records, 50_000)):
+            found = {name: [_cell(getattr(record, name)) for record in batch] for name in columns}
+            writer.write_table(pa.table(found, schema=form))
+            count += len(batch)
+    return count
+
+
+def _cell(value: Any) -> Any:
+    return msgspec.json.encode(value).decode() if isinstance(value, dict) else value

@@ -1,0 +1,385 @@
+"""Events and items from files: JSON lines (also gzipped) and Parquet."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import os
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import IO, Any
+
+import msgspec
+
+from cofactor.base import checks
+from cofactor.base.errors import ArgumentError, DataError
+from cofactor.base.progress import SILENT, Progress
+from cofactor.data.events import Events
+from cofactor.store.errors import ConflictError
+from cofactor.store.limits import checked_event, checked_item, file_format
+from cofactor.store.records import Ack, Event, Item
+from cofactor.store.store import Store
+
+_BATCH = 2_000
+_IN_FLIGHT = 4
+_KEPT_REJECTS = 1_000
+
+
+class EventLine(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """A line of a file of events; what an export writes can be imported."""
+
+    user_id: str | int
+    item_id: str | int
+    kind: str = "view"
+    value: float | None = None
+    time: int | None = None
+    event_id: str | None = None
+    undone: int | None = None
+    seq: int | None = None
+    received: int | None = None
+
+
+class ItemLine(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """A line of a file of items; what an export writes can be imported."""
+
+    item_id: str | int
+    title: str | None = None
+    text: str | None = None
+    features: dict[str, Any] | str | None = None
+    hidden: bool | None = None
+    state: str | None = None
+    time: int | None = None
+
+
+@dataclass
+class Imported:
+    """What an import did.
+
+    Parameters
+    ----------
+    lines
+        How many were read.
+    changed, unchanged
+        How many events or items were stored, and how many were so already.
+    rejected
+        How many were refused.
+    rejects
+        The first thousand of those: line number (from 1; the row in a Parquet file) and why.
+    """
+
+    lines: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    rejected: int = 0
+    rejects: list[tuple[int, str]] = field(default_factory=list)
+
+    def reject(self, line: int, why: str) -> None:
+        """Count a line that was refused."""
+        self.rejected += 1
+        if len(self.rejects) < _KEPT_REJECTS:
+            self.rejects.append((line, why))
+
+
+def import_events(
+    store: Store,
+    path: str | os.PathLike[str],
+    *,
+    on_bad: str = "error",
+    progress: Progress = SILENT,
+) -> Imported:
+    """Store the events of a file.
+
+    An event without an id gets one made from its content and how often that came before in the
+    file: to import the file again changes nothing. Events that were undone when they were exported
+    are stored as undone.
+
+    Parameters
+    ----------
+    store
+        Open for writing.
+    path
+        ``.jsonl``, ``.jsonl.gz`` or ``.parquet`` with the columns ``user_id``, ``item_id`` and, if
+        there are any, ``kind``, ``value``, ``time``, ``event_id``.
+    on_bad
+        ``"error"``: nothing is stored if a line is bad; ``"skip"``: the others are.
+    progress
+        Where to report to.
+
+    Raises
+    ------
+    DataError
+        If lines are bad and ``on_bad`` is ``"error"``: which, and why.
+    """
+    return _import(
+        store, str(path), _file(Path(path), EventLine), _event_intake(store), on_bad, progress
+    )
+
+
+def import_interactions(
+    store: Store, events: Events, *, kind: str | None = None, progress: Progress = SILENT
+) -> Imported:
+    """Store what a reader gave: a CSV, a public dataset, a data frame.
+
+    Parameters
+    ----------
+    store
+        Open for writing.
+    events
+        Of `cofactor.data.readers.read`. They get ids made from their content, so that a second
+        import changes nothing.
+    kind
+        What they are; None for ``rating`` where they have values, else ``view``.
+    progress
+        Where to report to.
+
+    Raises
+    ------
+    DataError
+        If events are beyond the store's limits: which rows, and why.
+    """
+    chosen = kind if kind is not None else "view" if events.values is None else "rating"
+
+    def lines() -> Iterator[tuple[int, Callable[[], EventLine]]]:
+        for start in range(0, len(events), _BATCH):
+            part = slice(start, start + _BATCH)
+            users, items = (
+                column.slice(start, _BATCH).to_pylist() for column in (events.users, events.items)
+            )
+            values = [None] * len(users) if events.values is None else events.values[part].tolist()
+            times = [None] * len(users) if events.times is None else events.times[part].tolist()
+            for number, (user, item, value, time) in enumerate(
+                zip(users, items, values, times, strict=True), start + 1
+            ):
+                line = EventLine(user_id=user, item_id=item, kind=chosen, value=value, time=time)
+                yield number, lambda line=line: line  # type: ignore[misc]
+
+    return _import(store, events.source, lines, _event_intake(store), "error", progress)
+
+
+def import_items(
+    store: Store,
+    path: str | os.PathLike[str],
+    *,
+    on_bad: str = "error",
+    progress: Progress = SILENT,
+) -> Imported:
+    """Describe the items of a file; the parameters and errors are those of `import_events`, the
+    columns those of `Item`.
+
+    ``features`` may be an object, or its JSON as text, as it stands in Parquet files. Lines of
+    deleted items delete them."""
+    return _import(store, str(path), _file(Path(path), ItemLine), _ItemIntake(), on_bad, progress)
+
+
+Checked = tuple[int, Any]
+# Line numbers, and what decodes each line; may be asked for twice.
+Lines = Callable[[], Iterator[tuple[int, Callable[[], Any]]]]
+
+
+class _EventIntake:
+    """Lines of events: checked, and handed to the store."""
+
+    def __init__(self, latest: int) -> None:
+        self.latest = latest
+        self.seen: dict[bytes, int] = {}
+
+    def begin(self) -> None:
+        self.seen = {}
+
+    def checked(self, found: EventLine) -> tuple[Event, bool]:
+        event = Event(
+            user_id=found.user_id,
+            item_id=found.item_id,
+            kind=found.kind,
+            value=found.value,
+            time=found.time,
+            event_id=found.event_id,
+        )
+        row = checked_event(event, self.latest)
+        if found.event_id is None:
+            content = hashlib.sha256(msgspec.json.encode(row[1:])).digest()[:16]
+            count = self.seen[content] = self.seen.get(content, 0) + 1
+            event = msgspec.structs.replace(event, event_id=f"import-{content.hex()}-{count}")
+        return event, found.undone is not None
+
+    def send(self, store: Store, batch: Sequence[Checked]) -> list[Future[Ack]]:
+        sent = [store.append([event for _, (event, _) in batch])]
+        undone = [str(event.event_id) for _, (event, undone) in batch if undone]
+        return [*sent, store.undo(undone)] if undone else sent
+
+    def at_fault(self, batch: Sequence[Checked], error: ConflictError) -> set[int]:
+        return {line for line, (event, _) in batch if event.event_id in error.event_ids}
+
+
+class _ItemIntake:
+    """Lines of items: checked, and handed to the store."""
+
+    def begin(self) -> None:
+        pass
+
+    def checked(self, found: ItemLine) -> tuple[Item, bool]:
+        features = (
+            msgspec.json.decode(found.features)
+            if isinstance(found.features, str)
+            else found.features
+        )
+        hidden = found.hidden
+        if found.state is not None:
+            checks.choice(found.state, "state", ("visible", "hidden", "deleted"))
+            hidden = found.state == "hidden"
+        item = Item(
+            item_id=found.item_id,
+            title=found.title,
+            text=found.text,
+            features=features,
+            hidden=hidden,
+        )
+        checked_item(item)
+        return item, found.state == "deleted"
+
+    def send(self, store: Store, batch: Sequence[Checked]) -> list[Future[Ack]]:
+        kept = [item for _, (item, deleted) in batch if not deleted]
+        gone = [item.item_id for _, (item, deleted) in batch if deleted]
+        return [
+            *([store.put_items(kept)] if kept else []),
+            *([store.delete_items(gone)] if gone else []),
+        ]
+
+    def at_fault(self, batch: Sequence[Checked], error: ConflictError) -> set[int]:
+        return set()
+
+
+def _event_intake(store: Store) -> _EventIntake:
+    return _EventIntake(int(store.settings.now()) + 86_400)
+
+
+def _import(
+    store: Store,
+    source: str,
+    lines: Lines,
+    intake: _EventIntake | _ItemIntake,
+    on_bad: str,
+    progress: Progress,
+) -> Imported:
+    checks.choice(on_bad, "on_bad", ("error", "skip"))
+    if on_bad == "error":
+        # Read once without storing anything: a bad line at the end must not leave half of the file
+        # behind.
+        trial = Imported()
+        for _ in _good_lines(lines, intake, trial):
+            pass
+        _refuse(trial, source)
+    done = Imported()
+    waiting: deque[tuple[Sequence[Checked], list[Future[Ack]]]] = deque()
+    good = _good_lines(lines, intake, done)
+    with progress.task(f"importing {Path(source).name}", None) as task:
+        while batch := list(islice(good, _BATCH)):
+            waiting.append((batch, intake.send(store, batch)))
+            if len(waiting) >= _IN_FLIGHT:
+                _settle(store, intake, done, *waiting.popleft())
+            task.advance(len(batch))
+        while waiting:
+            _settle(store, intake, done, *waiting.popleft())
+    if on_bad == "error":
+        _refuse(done, source)
+    return done
+
+
+def _settle(
+    store: Store,
+    intake: _EventIntake | _ItemIntake,
+    done: Imported,
+    batch: Sequence[Checked],
+    sent: Sequence[Future[Ack]],
+) -> None:
+    """Wait for a batch; what conflicts is rejected by line, and the rest of it sent again."""
+    try:
+        acks = [future.result() for future in sent]
+    except ConflictError as error:
+        for rest in sent[1:]:
+            rest.exception()  # an undo of events that were not stored
+        wrong = intake.at_fault(batch, error)
+        for line, _ in batch:
+            if line in wrong:
+                done.reject(line, "its event id is stored already with another content")
+        left = [one for one in batch if one[0] not in wrong]
+        if left and wrong:
+            _settle(store, intake, done, left, intake.send(store, left))
+        elif not wrong:
+            raise
+        return
+    done.changed += acks[0].changed
+    done.unchanged += acks[0].unchanged
+    if isinstance(intake, _ItemIntake):
+        done.changed += sum(ack.changed for ack in acks[1:])
+        done.unchanged += sum(ack.unchanged for ack in acks[1:])
+
+
+def _refuse(done: Imported, source: str) -> None:
+    if done.rejected:
+        raise DataError(
+            f"{done.rejected:,} {'line is' if done.rejected == 1 else 'lines are'} refused; mend"
+            " them, or leave them out with on_bad='skip':",
+            source=source,
+            rows=done.rejects[:5],
+            total=done.rejected,
+        )
+
+
+def _good_lines(
+    lines: Lines, intake: _EventIntake | _ItemIntake, done: Imported
+) -> Iterator[Checked]:
+    intake.begin()
+    for number, read in lines():
+        done.lines += 1
+        try:
+            yield number, intake.checked(read())
+        except (ArgumentError, msgspec.DecodeError, ValueError) as error:
+            done.reject(number, str(error))
+
+
+def _file(path: Path, kind: type[Any]) -> Lines:
+    return lambda: _lines(path, kind)
+
+
+def _lines(path: Path, kind: type[Any]) -> Iterator[tuple[int, Callable[[], Any]]]:
+    """Line numbers, and what decodes each line; an error then belongs to its line."""
+    if not path.is_file():
+        raise DataError("there is no such file.", source=str(path))
+    if file_format(path) == "parquet":
+        yield from _parquet_rows(path, kind)
+        return
+    decode = msgspec.json.Decoder(kind).decode
+    with _opened(path) as stream:
+        for number, line in enumerate(stream, 1):
+            if line.strip():
+                yield number, lambda line=line: decode(line)  # type: ignore[misc]
+
+
+def _parquet_rows(path: Path, kind: type[Any]) -> Iterator[tuple[int, Callable[[], Any]]]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        with pq.ParquetFile(path) as file:
+            number = 0
+            for batch in file.iter_batches(_BATCH):
+                for row in batch.to_pylist():
+                    number += 1
+                    # A missing column and an empty cell are the same, save for names that nobody
+                    # knows.
+                    given = {name: cell for name, cell in row.items() if cell is not None}
+                    yield number, partial(msgspec.convert, given, kind)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise DataError(f"it can't be read as Parquet: {error}", source=str(path)) from None
+
+
+def _opened(path: Path) -> IO[bytes]:
+    if path.suffix == ".gz":
+        return gzip.open(path, "rb")  # type: ignore[return-value]
+    return path.open("rb")

@@ -1,0 +1,214 @@
+"""What the store refuses: ids, texts, values, times and batches beyond the limits, each with a
+sentence.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import secrets
+import time as clock
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from cofactor.base import checks
+from cofactor.base.errors import ArgumentError
+from cofactor.store.records import EventLike, Item
+
+MAX_ID = 200  # characters of a user's, an item's or an event's id
+MAX_TITLE = 1_000
+MAX_TEXT = 20_000
+MAX_FEATURES = 20_000  # bytes of the features' JSON
+MAX_BATCH = 10_000  # events or items of one request
+MAX_VALUE = 3.4e38  # a float32, as models read it
+_KIND = re.compile(r"[a-z0-9][a-z0-9_.-]{0,31}\Z")
+# Control characters and lone surrogates have no place in an id: they don't survive logs, URLs or
+# PostgreSQL.
+_CONTROL = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
+_NO_TEXT = re.compile("[\x00\ud800-\udfff]")
+_DAY = 86_400
+_FORMATS = {
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".json": "jsonl",
+    ".parquet": "parquet",
+    ".pq": "parquet",
+}
+
+
+def checked_id(value: object, name: str) -> str:
+    """Return an outside id as text; raise ArgumentError if it can't be one."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    if not isinstance(value, str):
+        raise ArgumentError(f"{name} must be text or an integer, not {type(value).__name__}.")
+    if not 0 < len(value) <= MAX_ID:
+        raise ArgumentError(f"{name} must have 1 to {MAX_ID} characters, not {len(value)}.")
+    if _CONTROL.search(value):
+        raise ArgumentError(f"{name} must have no control characters, not {value!r}.")
+    return value
+
+
+def checked_ids(values: Sequence[object], name: str) -> list[str]:
+    """Return ids as text without repeats, in their order; raise ArgumentError for none or too
+    many.
+    """
+    _batch(values, name)
+    return list(dict.fromkeys(checked_id(value, name) for value in values))
+
+
+def made_ids(count: int) -> Iterator[str]:
+    """Yield new event ids: 12 hex digits of the clock, so that ids of a time lie together in
+    their index, and 80 random bits.
+    """
+    moment, chance = f"{clock.time_ns() // 1_000_000:012x}", secrets.token_hex(10 * count)
+    for n in range(count):
+        yield moment + chance[20 * n : 20 * n + 20]
+
+
+EventRow = tuple[str, str, str, str, float | None, int | None]
+
+
+def checked_event(event: EventLike, latest: int, new_id: str | None = None) -> EventRow:
+    """Return an event as (event id, user, item, kind, value, time or None); raise ArgumentError for
+    what can't be stored.
+
+    An event without an id gets ``new_id``, or one made for it.
+    """
+    user, item = checked_id(event.user_id, "user_id"), checked_id(event.item_id, "item_id")
+    given = event.event_id
+    event_id = (
+        checked_id(given, "event_id")
+        if given is not None
+        else new_id
+        if new_id is not None
+        else next(made_ids(1))
+    )
+    if not isinstance(event.kind, str) or not _KIND.match(event.kind):
+        raise ArgumentError(
+            f"kind must be 1 to 32 lower-case letters, digits, '_', '.' or '-', not {event.kind!r}."
+        )
+    value = event.value
+    if value is not None:
+        value = checks.real(value, "value", low=-MAX_VALUE, high=MAX_VALUE) + 0.0  # -0.0 is 0.0
+    moment = event.time
+    if moment is not None:
+        moment = checks.integer(moment, "time", low=0)
+        if moment > latest:
+            raise ArgumentError(
+                f"time must be seconds since 1970 and at most a day ahead, not {moment}; check the"
+                " unit."
+            )
+    return event_id, user, item, event.kind, value, moment
+
+
+def checked_events(events: Sequence[EventLike], now: float) -> list[EventRow]:
+    """Check a batch of events; raise ArgumentError that says which one is at fault."""
+    _batch(events, "events")
+    latest = int(now) + _DAY
+    rows = []
+    # The system is asked for chance once, not at each event.
+    fresh = made_ids(sum(event.event_id is None for event in events))
+    for place, event in enumerate(events):
+        try:
+            rows.append(
+                checked_event(event, latest, next(fresh) if event.event_id is None else None)
+            )
+        except ArgumentError as error:
+            raise ArgumentError(f"events[{place}]: {error}") from None
+    return rows
+
+
+ItemRow = tuple[str, str | None, str | None, str | None, bool | None]
+
+
+def checked_items(items: Sequence[Item]) -> list[ItemRow]:
+    """Check a batch of items; raise ArgumentError that says which one is at fault. Of a repeated
+    id the last counts.
+    """
+    _batch(items, "items")
+    rows = {}
+    for place, item in enumerate(items):
+        try:
+            row = checked_item(item)
+        except ArgumentError as error:
+            raise ArgumentError(f"items[{place}]: {error}") from None
+        rows[row[0]] = row
+    return list(rows.values())
+
+
+def checked_item(item: Item) -> ItemRow:
+    """Return an item as (id, title, text, features as JSON, hidden); raise ArgumentError for
+    what can't be stored.
+    """
+    item_id = checked_id(item.item_id, "item_id")
+    for name, text, limit in (("title", item.title, MAX_TITLE), ("text", item.text, MAX_TEXT)):
+        if text is None:
+            continue
+        if not isinstance(text, str) or len(text) > limit:
+            raise ArgumentError(f"{name} must be text of at most {limit:,} characters.")
+        if _NO_TEXT.search(text):
+            raise ArgumentError(f"{name} must have no NUL and no lone surrogates.")
+    hidden = None if item.hidden is None else checks.boolean(item.hidden, "hidden")
+    return item_id, item.title, item.text, _features(item.features), hidden
+
+
+def file_format(path: Path) -> str:
+    """Return ``jsonl`` or ``parquet`` by a file's name; raise ArgumentError for another."""
+    suffixes = [end.lower() for end in path.suffixes if end.lower() != ".gz"]
+    found = _FORMATS.get(suffixes[-1]) if suffixes else None
+    if found is None:
+        raise ArgumentError(f"{path.name} must end in .jsonl, .jsonl.gz or .parquet.")
+    return found
+
+
+def _features(features: Mapping[str, Any] | None) -> str | None:
+    if features is None:
+        return None
+    if not isinstance(features, Mapping):
+        raise ArgumentError(
+            f"features must be an object of names and values, not {type(features).__name__}."
+        )
+    for name, value in features.items():
+        if not isinstance(name, str) or not name or _CONTROL.search(name):
+            raise ArgumentError(
+                f"a feature's name must be text without control characters, not {name!r}."
+            )
+        if not _is_feature(value):
+            raise ArgumentError(
+                f"feature {name!r} must be text, a finite number, true, false, null or a list of"
+                " texts."
+            )
+    # Sorted names: the same features are the same text, and a repeated upsert is no change.
+    text = msgspec.json.encode(dict(sorted(features.items()))).decode()
+    if len(text.encode()) > MAX_FEATURES:
+        raise ArgumentError(
+            f"features must be at most {MAX_FEATURES:,} bytes of JSON, not {len(text.encode()):,}."
+        )
+    return text
+
+
+def _is_feature(value: object) -> bool:
+    if isinstance(value, str):
+        return not _NO_TEXT.search(value)
+    if isinstance(value, (list, tuple)):
+        return all(isinstance(one, str) and not _NO_TEXT.search(one) for one in value)
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return (
+        value is None
+        or isinstance(value, bool)
+        or (isinstance(value, int) and -(2**63) <= value < 2**63)
+    )
+
+
+def _batch(values: Sequence[object], name: str) -> None:
+    if isinstance(values, (str, bytes)) or not isinstance(values, Sequence):
+        raise ArgumentError(f"{name} must be a list, not {type(values).__name__}.")
+    if not 0 < len(values) <= MAX_BATCH:
+        raise ArgumentError(
+            f"{name} must be 1 to {MAX_BATCH:,} in one request, not {len(values):,}."
+        )

@@ -1,0 +1,68 @@
+"""A lock between processes on a file, which the system lets go when its holder dies."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from cofactor.store.errors import StoreBusyError
+
+
+class FileLock:
+    """Exclusive, not waited for. The file stays when it is let go: to remove it would be a race.
+
+    Parameters
+    ----------
+    path
+        The file; made when it isn't there.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._handle: int | None = None
+
+    def acquire(self) -> None:
+        """Take the lock.
+
+        Raises
+        ------
+        StoreBusyError
+            If another process, or another store of this one, holds it.
+        """
+        handle = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            _lock(handle)
+        except OSError:
+            holder = os.read(handle, 40).decode("ascii", "replace").strip()
+            os.close(handle)
+            store = self.path.name.removesuffix(".lock")
+            raise StoreBusyError(
+                f"{store} is open for writing elsewhere (process {holder or 'unknown'}); stop that"
+                " one, or write through it."
+            ) from None
+        os.truncate(handle, 0)
+        os.write(handle, f"{os.getpid()}\n".encode())
+        self._handle = handle
+
+    def release(self) -> None:
+        """Let the lock go."""
+        if self._handle is not None:
+            os.close(self._handle)
+            self._handle = None
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _lock(handle: int) -> None:
+        # Far behind the content, which others may then still read.
+        os.lseek(handle, 1 << 20, os.SEEK_SET)
+        msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+        os.lseek(handle, 0, os.SEEK_SET)
+
+else:
+    import fcntl
+
+    def _lock(handle: int) -> None:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

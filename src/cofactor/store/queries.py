@@ -1,0 +1,149 @@
+"""What can be asked of the store, over a connection that reads."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+
+from cofactor.store.database import Database, Row, Session
+from cofactor.store.records import Counts, History, ItemChange, StoredEvent, StoredItem
+from cofactor.store.schema import STATES
+
+_EVENT = "seq, event_id, user_id, item_id, kind, value, time, received, undone"
+_ITEM = "item_id, title, text, features, state, time"
+_CHANGE = "seq, time, action, item_id, title, text, features, state"
+
+
+def history(session: Session, user_id: str, limit: int) -> History:
+    """Return a user's last events that count, oldest first; answered from one index alone."""
+    sql = """SELECT item_id, kind, value, time, seq FROM events WHERE user_id = ? AND undone IS NULL
+        ORDER BY time DESC, seq DESC LIMIT ?"""
+    rows = session.rows(sql, (user_id, limit))
+    if not rows:
+        return History(item_ids=(), kinds=(), values=(), times=(), seqs=())
+    items, kinds, values, times, seqs = zip(*reversed(rows), strict=True)
+    return History(item_ids=items, kinds=kinds, values=values, times=times, seqs=seqs)
+
+
+def user_events(session: Session, user_id: str) -> list[StoredEvent]:
+    """Return all that is stored of a user, undone events too, in the order of arrival."""
+    # Both parts have an index of their own; a condition without "undone" would have none.
+    sql = f"""SELECT {_EVENT} FROM events WHERE user_id = ? AND undone IS NULL
+        UNION ALL SELECT {_EVENT} FROM events WHERE user_id = ? AND undone IS NOT NULL"""
+    return sorted(
+        (_event(row) for row in session.rows(sql, (user_id, user_id))), key=lambda event: event.seq
+    )
+
+
+def event(session: Session, event_id: str) -> StoredEvent | None:
+    """Return one event, undone or not."""
+    rows = session.rows(f"SELECT {_EVENT} FROM events WHERE event_id = ?", (event_id,))
+    return _event(rows[0]) if rows else None
+
+
+def events_after(session: Session, seq: int, limit: int) -> list[StoredEvent]:
+    """Return the next events in the order of arrival, undone ones too."""
+    rows = session.rows(
+        f"SELECT {_EVENT} FROM events WHERE seq > ? ORDER BY seq LIMIT ?", (seq, limit)
+    )
+    return [_event(row) for row in rows]
+
+
+def items(session: Session, database: Database, item_ids: Sequence[str]) -> dict[str, StoredItem]:
+    """Return what is stored of some items; those that the store doesn't know are left out."""
+    sql = f"SELECT {_ITEM} FROM items WHERE item_id IN (SELECT given.value FROM {database.listed})"
+    return {row[0]: _item(row) for row in session.rows(sql, (database.list_of(item_ids),))}
+
+
+def items_after(session: Session, item_id: str, limit: int) -> list[StoredItem]:
+    """Return the next items in the order of their ids, hidden and deleted ones too."""
+    rows = session.rows(
+        f"SELECT {_ITEM} FROM items WHERE item_id > ? ORDER BY item_id LIMIT ?", (item_id, limit)
+    )
+    return [_item(row) for row in rows]
+
+
+def unseen_items(session: Session) -> Iterator[tuple[str, str]]:
+    """Return the items that must never be returned, with their state."""
+    for item_id, state in session.rows("SELECT item_id, state FROM items WHERE state > 0"):
+        yield item_id, STATES[state]
+
+
+def changes_after(session: Session, seq: int, limit: int) -> list[ItemChange]:
+    """Return the next changes of items."""
+    rows = session.rows(
+        f"SELECT {_CHANGE} FROM item_changes WHERE seq > ? ORDER BY seq LIMIT ?", (seq, limit)
+    )
+    return [_change(row) for row in rows]
+
+
+def changes_of(session: Session, item_id: str) -> list[ItemChange]:
+    """Return all changes of one item, the first one first."""
+    rows = session.rows(
+        f"SELECT {_CHANGE} FROM item_changes WHERE item_id = ? ORDER BY seq", (item_id,)
+    )
+    return [_change(row) for row in rows]
+
+
+def counts(session: Session) -> Counts:
+    """Return how much is in the store."""
+    sql = (
+        "SELECT name, value FROM counters UNION ALL SELECT 'last_change', coalesce(max(seq), 0)"
+        " FROM item_changes"
+    )
+    return Counts(**dict(session.rows(sql)))
+
+
+def kinds(session: Session) -> dict[str, int]:
+    """Return how many events of each kind count, the most frequent first. Reads all of them."""
+    return dict(
+        session.rows(
+            "SELECT kind, count(*) FROM events WHERE undone IS NULL GROUP BY kind ORDER BY count(*)"
+            " DESC, kind"
+        )
+    )
+
+
+def _event(row: Row) -> StoredEvent:
+    seq, event_id, user_id, item_id, kind, value, time, received, undone = row
+    return StoredEvent(
+        seq=seq,
+        event_id=event_id,
+        user_id=user_id,
+        item_id=item_id,
+        kind=kind,
+        value=value,
+        time=time,
+        received=received,
+        undone=undone,
+    )
+
+
+def _item(row: Row) -> StoredItem:
+    item_id, title, text, features, state, time = row
+    return StoredItem(
+        item_id=item_id,
+        title=title,
+        text=text,
+        features=_features(features),
+        state=STATES[state],
+        time=time,
+    )
+
+
+def _change(row: Row) -> ItemChange:
+    seq, time, action, item_id, title, text, features, state = row
+    return ItemChange(
+        seq=seq,
+        time=time,
+        action=action,
+        item_id=item_id,
+        title=title,
+        text=text,
+        features=_features(features),
+        state=STATES[state],
+    )
+
+
+def _features(text: str | None) -> dict | None:
+    return None if text is None else json.loads(text)

@@ -1,0 +1,226 @@
+"""SQLite: a file beside which nothing else has to run."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import msgspec
+
+from cofactor.base.disk import sync
+from cofactor.base.errors import ArgumentError
+from cofactor.store.database import Database, Row, Session
+from cofactor.store.errors import (
+    StoreBusyError,
+    StoreError,
+    StoreFormatError,
+    StoreUnavailableError,
+)
+from cofactor.store.locks import FileLock
+
+_BUSY, _LOCKED, _READONLY, _IOERR, _CORRUPT, _FULL, _CANTOPEN, _NOTADB = 5, 6, 8, 10, 11, 13, 14, 26
+
+
+class SqliteSession:
+    """A connection of the standard library's sqlite3, in autocommit: transactions begin and end
+    where we say.
+    """
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.connection = connection
+
+    def rows(self, sql: str, params: Sequence[Any] = ()) -> list[Row]:
+        """Return all rows of a query."""
+        return self.connection.execute(sql, params).fetchall()
+
+    def run(self, sql: str, params: Sequence[Any] = ()) -> int:
+        """Run a statement and return how many rows it changed."""
+        return self.connection.execute(sql, params).rowcount
+
+    def run_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> int:
+        """Run a statement once for each of the rows and return how many rows changed in all."""
+        return self.connection.executemany(sql, rows).rowcount
+
+    def begin(self) -> None:
+        """Begin a transaction that writes: the lock is taken now, so that nothing fails for it
+        later.
+        """
+        self.connection.execute("BEGIN IMMEDIATE")
+
+    def begin_reading(self) -> None:
+        """Begin a transaction in which every query sees the same moment."""
+        self.connection.execute("BEGIN")
+
+    def commit(self) -> None:
+        """End the transaction; on return the log is synced."""
+        self.connection.execute("COMMIT")
+
+    def rollback(self) -> None:
+        """End the transaction as if it had never been."""
+        if self.connection.in_transaction:
+            self.connection.execute("ROLLBACK")
+
+    def close(self) -> None:
+        """Close the connection."""
+        self.connection.close()
+
+
+class SqliteDatabase(Database):
+    """A store in a SQLite file.
+
+    Parameters
+    ----------
+    path
+        The file; it need not exist, nor need its folder.
+    busy_seconds
+        How long to wait for another process that holds the file.
+    """
+
+    errors: tuple[type[Exception], ...] = (sqlite3.Error,)
+    words = {  # noqa: RUF012
+        "text": "TEXT",
+        "int": "INTEGER",
+        "real": "REAL",
+        "serial": "INTEGER PRIMARY KEY AUTOINCREMENT",
+    }
+    listed = "json_each(?) AS given"
+    embedded = True
+
+    def __init__(self, path: Path, busy_seconds: float = 5.0) -> None:
+        super().__init__(str(path))
+        self.path = Path(os.path.abspath(path))
+        self.busy_seconds = busy_seconds
+        self._lock = FileLock(self.path.with_name(self.path.name + ".lock"))
+
+    def connect(self, *, read_only: bool) -> Session:
+        """Open a connection. Tests give a driver of their own here, which fails where they say."""
+        uri = f"{self.path.as_uri()}?mode={'ro' if read_only else 'rwc'}"
+        return SqliteSession(
+            sqlite3.connect(
+                uri,
+                uri=True,
+                isolation_level=None,
+                check_same_thread=False,
+                timeout=self.busy_seconds,
+            )
+        )
+
+    def writer(self) -> Session:
+        """Open the connection that writes: write-ahead log, full synchronisation, deleted
+        content overwritten.
+        """
+        session = self.connect(read_only=False)
+        try:
+            mode = session.rows("PRAGMA journal_mode = WAL")[0][0]
+            if mode != "wal":
+                raise StoreFormatError(
+                    f"{self.shown} can't have a write-ahead log (its mode stays {mode!r}); use a"
+                    " local disk."
+                )
+            session.rows("PRAGMA synchronous = FULL")
+            session.rows("PRAGMA secure_delete = ON")
+            session.rows("PRAGMA cache_size = -32000")
+            # Moving the log into the file holds the writer up: seldom, and for more pages at a
+            # time, costs less in all.
+            session.rows("PRAGMA wal_autocheckpoint = 4000")
+        except BaseException:
+            session.close()
+            raise
+        return session
+
+    def reader(self) -> Session:
+        """Open a connection that can't write."""
+        return self.connect(read_only=True)
+
+    def acquire(self) -> None:
+        """Lock the store for this process: one writer, who alone moves the log into the file."""
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._lock.acquire()
+        except OSError as error:
+            raise StoreUnavailableError(
+                f"{self.shown} can't be written: {error.strerror}."
+            ) from None
+
+    def release(self) -> None:
+        """Let others write again."""
+        self._lock.release()
+
+    def settled(self, session: Session) -> None:
+        """Sync the folder: a synced file whose name is lost in a power cut is lost too."""
+        # And the folder above it, where the folder's own name stands: it may be new too.
+        for folder in (self.path.parent, self.path.parent.parent):
+            sync(folder)
+
+    def scrub(self, session: Session) -> bool:
+        """Move the log into the file and cut it to nothing: what was deleted is then gone from
+        both.
+        """
+        with contextlib.suppress(*self.errors):
+            # A long read (a backup) keeps the log; those who write don't wait for it, and it is
+            # tried again.
+            session.rows(f"PRAGMA busy_timeout = {int(min(self.busy_seconds, 0.1) * 1000)}")
+            try:
+                return session.rows("PRAGMA wal_checkpoint(TRUNCATE)")[0][0] == 0
+            finally:
+                session.rows(f"PRAGMA busy_timeout = {int(self.busy_seconds * 1000)}")
+        return False
+
+    def list_of(self, texts: Sequence[str]) -> str:
+        """Return texts as a JSON list."""
+        return msgspec.json.encode(list(texts)).decode()
+
+    def tables(self, session: Session) -> set[str]:
+        """Return the names of the tables that are there."""
+        return {
+            row[0]
+            for row in session.rows(
+                "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+            )
+        }
+
+    def failure(self, error: Exception, *, committing: bool = False) -> StoreError:
+        """Return what an error of SQLite means to the store's callers."""
+        code = self.code_of(error) & 0xFF
+        # During a commit nothing is certain: its record may stand in the log already, and be found
+        # there later.
+        if code in (_BUSY, _LOCKED) and not committing:
+            return StoreBusyError(
+                f"{self.shown} is held by another process; nothing was stored; try again."
+            )
+        if code == _FULL:
+            return StoreUnavailableError(
+                f"the disk with {self.shown} is full; free some space, then send it again.",
+                unknown=committing,
+            )
+        if code in (_CORRUPT, _NOTADB):
+            return StoreFormatError(
+                f"{self.shown} is damaged or no SQLite database ({error}); restore a backup."
+            )
+        if code == _CANTOPEN and not self.path.exists():
+            return StoreUnavailableError(f"there is no event store at {self.shown}.")
+        return StoreUnavailableError(
+            f"{self.shown} can't be written or read: {error}.", unknown=committing
+        )
+
+    def code_of(self, error: Exception) -> int:
+        """Return SQLite's code of an error, 1 where it has none."""
+        return int(getattr(error, "sqlite_errorcode", None) or 1)
+
+
+def path_of(url: str) -> Path:
+    """Return the file of a URL such as ``sqlite:///events.db``; raise ArgumentError for another
+    kind.
+    """
+    rest = url.partition("?")[0]
+    if not rest.startswith("sqlite:///") or rest == "sqlite:///":
+        raise ArgumentError(
+            "a store's URL must be like sqlite:///folder/events.db or postgresql://host/name, not"
+            f" {url!r}."
+        )
+    return Path(unquote(rest.removeprefix("sqlite:///")))

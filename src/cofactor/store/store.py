@@ -1,0 +1,368 @@
+"""The event store: what users did and what items are, kept so that nothing acknowledged is ever
+lost.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Any, Self
+
+from cofactor.base import checks
+from cofactor.base.errors import ArgumentError
+from cofactor.store import operations, queries
+from cofactor.store.database import Database, Session
+from cofactor.store.errors import ReadOnlyError, StoreFormatError
+from cofactor.store.limits import checked_events, checked_id, checked_ids, checked_items
+from cofactor.store.readers import Readers
+from cofactor.store.records import (
+    Ack,
+    Counts,
+    EventLike,
+    Health,
+    History,
+    Item,
+    ItemChange,
+    StoredEvent,
+    StoredItem,
+    StoreSettings,
+)
+from cofactor.store.schema import DELETED, HIDDEN, VISIBLE
+from cofactor.store.writer import Job, Writer
+
+_PAGE = 5_000
+
+
+def open_store(
+    url: str, *, read_only: bool = False, settings: StoreSettings | None = None
+) -> Store:
+    """Open a store, and make it where there is none.
+
+    Parameters
+    ----------
+    url
+        ``sqlite:///folder/events.db`` (``sqlite:////folder/events.db`` from the root), or
+        ``postgresql://user@host/name``.
+    read_only
+        Whether only to read: works beside the process that writes, and makes nothing.
+    settings
+        Limits; None for the usual ones.
+
+    Raises
+    ------
+    ArgumentError
+        If the URL is of another kind.
+    StoreBusyError
+        If another process has it open for writing.
+    StoreUnavailableError
+        If it can't be reached, read or written.
+    StoreFormatError
+        If there is something else, or a later version's store.
+    """
+    settings = settings if settings is not None else StoreSettings()
+    return Store(database_of(url, settings), read_only=read_only, settings=settings)
+
+
+def database_of(url: str, settings: StoreSettings) -> Database:
+    """Return the database of a URL."""
+    if url.startswith(("postgresql://", "postgres://")):
+        from cofactor.store.postgres import PostgresDatabase
+
+        return PostgresDatabase(url, settings.busy_seconds)
+    from cofactor.store.sqlite import SqliteDatabase, path_of
+
+    return SqliteDatabase(path_of(url), settings.busy_seconds)
+
+
+class Store:
+    """Events, items, and what became of them. Made by `open_store`; any number of threads may use
+    it.
+
+    A write returns a future at once. It is resolved with an `Ack` once the write is on disk, and
+    never before; or with the error, after which nothing of the request is stored (see
+    `StoreUnavailableError` for the one exception). Requests are done as a whole or not at all, in
+    the order in which they came.
+
+    A read sees every write that was acknowledged before it began.
+
+    Parameters
+    ----------
+    database
+        Where the store lives.
+    read_only
+        Whether writes are refused.
+    settings
+        Limits.
+    """
+
+    def __init__(
+        self, database: Database, *, read_only: bool = False, settings: StoreSettings | None = None
+    ) -> None:
+        self.settings = settings if settings is not None else StoreSettings()
+        self.database = database
+        self._readers = Readers(database, self.settings.readers)
+        self._writer: Writer | None = None
+        if read_only:
+            self._check_version()
+            return
+        database.acquire()
+        try:
+            self._writer = Writer(database, self.settings)
+        except BaseException:
+            database.release()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Store({self.database.shown!r}{', read only' if self._writer is None else ''})"
+
+    def close(self) -> None:
+        """Finish the writes that wait, and close all connections. Later calls raise
+        `StoreClosedError`.
+        """
+        self._readers.close()
+        if self._writer is not None:
+            self._writer.close()
+            self.database.release()
+
+    # Writing
+
+    def append(self, events: Sequence[EventLike]) -> Future[Ack]:
+        """Store events, all of them or none.
+
+        Parameters
+        ----------
+        events
+            1 to 10,000, or what has an event's fields. An event whose id is stored already with the
+            same content changes nothing (a time left open equals any).
+
+        Returns
+        -------
+        Future[Ack]
+            Fails with `ConflictError` if an id is stored with another content; it names the ids.
+
+        Raises
+        ------
+        ArgumentError
+            If an event is beyond the limits: which one, and why.
+        OverloadError
+            If too much waits already; nothing was taken.
+        """
+        rows = checked_events(events, self.settings.now())
+        return self._submit(lambda work: operations.append_events(work, rows), len(rows))
+
+    def undo(self, event_ids: Sequence[str], user_id: str | int | None = None) -> Future[Ack]:
+        """Undo events: they stay in the store, marked, and count no longer; a retry of one doesn't
+        bring it back.
+
+        Parameters
+        ----------
+        event_ids
+            1 to 10,000.
+        user_id
+            Whose they must be; None for anybody's.
+
+        Returns
+        -------
+        Future[Ack]
+            Fails with `UnknownEventError`, which names the ids that were never stored; then nothing
+            was undone.
+        """
+        ids = checked_ids(event_ids, "event_ids")
+        user = None if user_id is None else checked_id(user_id, "user_id")
+        return self._submit(lambda work: operations.undo_events(work, ids, user), len(ids))
+
+    def erase_user(self, user_id: str | int) -> Future[Ack]:
+        """Delete all that is stored of a user, and overwrite it on disk; the log of erasures
+        says when and how many, not who.
+        """
+        user = checked_id(user_id, "user_id")
+        return self._submit(lambda work: operations.erase_user(work, user), 1, scrub=True)
+
+    def put_items(self, items: Sequence[Item]) -> Future[Ack]:
+        """Describe items, all of them or none; each description replaces what was known. Of an id
+        that repeats, the last counts.
+
+        Raises
+        ------
+        ArgumentError
+            If an item is beyond the limits: which one, and why.
+        """
+        rows = checked_items(items)
+        return self._submit(lambda work: operations.put_items(work, rows), len(rows))
+
+    def hide_items(self, item_ids: Sequence[str | int]) -> Future[Ack]:
+        """Hide items, also such as were never described: they must not be recommended until they
+        are shown again.
+        """
+        return self._set_state(item_ids, HIDDEN)
+
+    def show_items(self, item_ids: Sequence[str | int]) -> Future[Ack]:
+        """Show hidden items again. A deleted item comes back by a new description alone."""
+        return self._set_state(item_ids, VISIBLE)
+
+    def delete_items(self, item_ids: Sequence[str | int]) -> Future[Ack]:
+        """Delete items: nothing but their ids and their history of changes is kept, and they
+        must never be recommended.
+        """
+        return self._set_state(item_ids, DELETED)
+
+    # Reading
+
+    def history(self, user_id: str | int, limit: int = 1_000) -> History:
+        """Return the last ``limit`` events of a user that count, oldest first; empty for a user
+        who was never seen.
+        """
+        with self._readers.one() as session:
+            return queries.history(
+                session, checked_id(user_id, "user_id"), checks.integer(limit, "limit", low=1)
+            )
+
+    def user_events(self, user_id: str | int) -> list[StoredEvent]:
+        """Return all that is stored of a user, undone events too, in the order of arrival: what
+        an export holds.
+        """
+        with self._readers.one() as session:
+            return queries.user_events(session, checked_id(user_id, "user_id"))
+
+    def event(self, event_id: str) -> StoredEvent | None:
+        """Return one event, undone or not; None if it was never stored."""
+        with self._readers.one() as session:
+            return queries.event(session, checked_id(event_id, "event_id"))
+
+    def events(self, after: int = 0, limit: int | None = None) -> Iterator[StoredEvent]:
+        """Yield events in the order of arrival, undone ones too, from the one after the place
+        ``after``.
+        """
+        return _paged(
+            lambda last, count: self._page(queries.events_after, last, count), after, limit, "seq"
+        )
+
+    def item(self, item_id: str | int) -> StoredItem | None:
+        """Return what is stored of an item; None for one that was never described, hidden or
+        deleted.
+        """
+        return next(iter(self.items([item_id]).values()), None)
+
+    def items(self, item_ids: Sequence[str | int]) -> dict[str, StoredItem]:
+        """Return what is stored of some items, by id as text; those that the store doesn't know
+        are left out.
+        """
+        with self._readers.one() as session:
+            return queries.items(session, self.database, checked_ids(item_ids, "item_ids"))
+
+    def all_items(self) -> Iterator[StoredItem]:
+        """Yield all items in the order of their ids, hidden and deleted ones too."""
+        return _paged(
+            lambda last, count: self._page(queries.items_after, last, count), "", None, "item_id"
+        )
+
+    def unseen_items(self) -> dict[str, str]:
+        """Return the items that must never be recommended: id -> ``hidden`` or ``deleted``."""
+        with self._readers.one() as session:
+            return dict(queries.unseen_items(session))
+
+    def item_changes(self, after: int = 0, limit: int = _PAGE) -> list[ItemChange]:
+        """Return the next changes of items after the one numbered ``after``: what a copy in
+        memory needs to keep up.
+        """
+        return self._page(queries.changes_after, after, checks.integer(limit, "limit", low=1))
+
+    def item_history(self, item_id: str | int) -> list[ItemChange]:
+        """Return all changes of one item, the first one first."""
+        with self._readers.one() as session:
+            return queries.changes_of(session, checked_id(item_id, "item_id"))
+
+    def counts(self) -> Counts:
+        """Return how much is in the store."""
+        with self._readers.one() as session:
+            return queries.counts(session)
+
+    def kinds(self) -> dict[str, int]:
+        """Return how many events of each kind count, the most frequent first. Reads all events."""
+        with self._readers.one() as session:
+            return queries.kinds(session)
+
+    def health(self) -> Health:
+        """Return whether the store can be written, why not, and how its commits go. Touches no
+        disk.
+        """
+        if self._writer is None:
+            reason = "the store was opened for reading"
+            return Health(
+                writable=False,
+                reason=reason,
+                queued=0,
+                commits=0,
+                mean_group=0.0,
+                commit_seconds=0.0,
+            )
+        return self._writer.health()
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Session]:
+        """Lend a connection of its own in which every query sees the same moment; writes go on
+        meanwhile.
+        """
+        errors = self.database.errors
+        session = None
+        try:
+            session = self.database.reader()
+            session.begin_reading()
+            yield session
+        except errors as error:
+            raise self.database.failure(error) from error
+        finally:
+            if session is not None:
+                session.close()
+
+    def _submit(self, apply: Any, size: int, *, scrub: bool = False) -> Future[Ack]:
+        if self._writer is None:
+            raise ReadOnlyError(f"the store {self.database.shown} was opened for reading.")
+        return self._writer.submit(Job(apply, size, scrub))
+
+    def _set_state(self, item_ids: Sequence[str | int], state: int) -> Future[Ack]:
+        ids = checked_ids(item_ids, "item_ids")
+        return self._submit(functools.partial(_apply_state, ids=ids, state=state), len(ids))
+
+    def _page(self, query: Any, last: Any, count: int) -> Any:
+        with self._readers.one() as session:
+            return query(session, last, count)
+
+    def _check_version(self) -> None:
+        with self._readers.one() as session:
+            if self.database.version(session) == 0:
+                raise StoreFormatError(f"{self.database.shown} holds no event store.")
+
+
+def _apply_state(work: operations.Work, ids: Sequence[str], state: int) -> Ack:
+    return operations.set_state(work, ids, state)
+
+
+def _paged(page: Any, after: Any, limit: int | None, key: str) -> Iterator[Any]:
+    """Pages by key rather than one long query: a query that stays open would keep the log from
+    being cut.
+    """
+    if limit is not None and limit < 0:
+        raise ArgumentError(f"limit must not be negative, not {limit}.")
+    left = limit
+    while left is None or left > 0:
+        rows = page(after, _PAGE if left is None else min(_PAGE, left))
+        yield from rows
+        if len(rows) < (_PAGE if left is None else min(_PAGE, left)):
+            return
+        after = getattr(rows[-1], key)
+        left = None if left is None else left - len(rows)

@@ -1,0 +1,287 @@
+"""The writer: one thread, a bounded queue, one commit for all that waits."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time as clock
+from collections import Counter, deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Any
+
+from cofactor.base.errors import CofactorError
+from cofactor.store import operations
+from cofactor.store.database import Database, Session
+from cofactor.store.errors import (
+    OverloadError,
+    StoreBusyError,
+    StoreClosedError,
+    StoreError,
+)
+from cofactor.store.operations import Work
+from cofactor.store.records import Health, StoreSettings
+
+
+@dataclass(eq=False)
+class Job:
+    """A request that waits for its commit.
+
+    Parameters
+    ----------
+    apply
+        What it does to the store.
+    size
+        Its events or items.
+    scrub
+        Whether what it deletes must be gone from the database's logs too before it is done.
+    future
+        Resolved once the commit is on disk.
+    """
+
+    apply: Callable[[Work], Any]
+    size: int
+    scrub: bool = False
+    future: Future[Any] = field(default_factory=Future)
+
+
+class Writer:
+    """The thread that writes.
+
+    A commit costs one wait for the disk, however much is in it; while one is under way requests
+    gather, and the next commit takes them all. Each request is a savepoint: it is done as a whole
+    or not at all, whatever becomes of its neighbours.
+
+    Parameters
+    ----------
+    database
+        Where to write.
+    settings
+        Limits.
+    """
+
+    def __init__(self, database: Database, settings: StoreSettings) -> None:
+        self._database = database
+        self._settings = settings
+        self._waiting: deque[Job] = deque()
+        self._queued = 0
+        self._changed = threading.Condition()
+        self._closing = False
+        self._session: Session | None = None
+        self._unscrubbed = False
+        self._reason: str | None = None
+        self._commits = self._requests = 0
+        self._seconds = 0.0
+        self._rate = 10_000.0
+        # The first connection is made by the caller, who thus hears what is wrong with the place.
+        self._connect()
+        self._thread = threading.Thread(target=self._run, name="cofactor-store-writer", daemon=True)
+        self._thread.start()
+
+    def submit(self, job: Job) -> Future[Any]:
+        """Queue a request.
+
+        Raises
+        ------
+        OverloadError
+            If too much waits already.
+        StoreClosedError
+            If the store was closed.
+        """
+        with self._changed:
+            if self._closing:
+                raise StoreClosedError(f"the store {self._database.shown} was closed.")
+            if self._queued and self._queued + job.size > self._settings.max_queue:
+                wait = max(0.1, round(self._queued / self._rate, 1))
+                raise OverloadError(
+                    f"the store's queue is full ({self._queued:,} wait); try again in {wait} s.",
+                    wait,
+                )
+            self._waiting.append(job)
+            self._queued += job.size
+            self._changed.notify()
+        return job.future
+
+    def health(self) -> Health:
+        """Return how it goes."""
+        mean = self._requests / self._commits if self._commits else 0.0
+        return Health(
+            writable=self._reason is None and not self._closing,
+            reason="the store was closed" if self._closing else self._reason,
+            queued=self._queued,
+            commits=self._commits,
+            mean_group=mean,
+            commit_seconds=self._seconds,
+        )
+
+    def close(self) -> None:
+        """Write what waits, then stop."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify()
+        self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            while True:
+                group = self._next_group()
+                if group is None:
+                    return
+                if group:
+                    self._write(group)
+                elif self._reason is not None:
+                    self._try_again()
+                elif self._unscrubbed and self._session is not None:
+                    self._unscrubbed = not self._database.scrub(self._session)
+        finally:
+            self._disconnect(orderly=True)
+
+    def _next_group(self) -> list[Job] | None:
+        """The requests of the next commit; none when it is time to look after the storage; None
+        at the end.
+        """
+        with self._changed:
+            if not self._waiting and not self._closing:
+                restless = self._reason is not None or self._unscrubbed
+                self._changed.wait(self._settings.probe_seconds if restless else None)
+            if not self._waiting:
+                return None if self._closing else []
+            group: list[Job] = []
+            size = 0
+            while self._waiting and (
+                not group or size + self._waiting[0].size <= self._settings.max_group
+            ):
+                job = self._waiting.popleft()
+                size += job.size
+                group.append(job)
+            return group
+
+    def _write(self, group: list[Job]) -> None:
+        started = clock.monotonic()
+        size = sum(job.size for job in group)
+        running = [job for job in group if job.future.set_running_or_notify_cancel()]
+        done: list[tuple[Job, Any, Exception | None]] = []
+        try:
+            done = self._commit(running) if running else []
+        except StoreError as error:
+            done = [(job, None, error) for job in running]
+        except (
+            BaseException
+        ) as error:  # whatever it is, nobody waits for ever, and nobody is told that it was stored
+            self._disconnect()
+            failure = StoreError(f"the store failed: {type(error).__name__}: {error}.")
+            failure.__cause__ = error
+            self._reason = str(failure)
+            done = [(job, None, failure) for job in running]
+        self._seconds = clock.monotonic() - started
+        self._rate = 0.8 * self._rate + 0.2 * max(size / max(self._seconds, 1e-4), 1.0)
+        with self._changed:
+            self._queued -= size
+        for job, result, failed in done:
+            if failed is not None:
+                job.future.set_exception(failed)
+            else:
+                job.future.set_result(result)
+
+    def _commit(self, jobs: list[Job]) -> list[tuple[Job, Any, Exception | None]]:
+        """Do the requests in one transaction; return each one's result or refusal. Raises if
+        none was stored.
+        """
+        committing = False
+        try:
+            session = self._begun()
+            work = Work(session, self._database, int(self._settings.now()))
+            done = [self._apply(work, job) for job in jobs]
+            work.write_counters()
+            committing = True
+            session.commit()
+        except self._database.errors as error:
+            failure = self._database.failure(error, committing=committing)
+            # After a failed write SQLite's own caches and the system's may disagree with the disk:
+            # begin anew.
+            self._disconnect()
+            self._reason = None if isinstance(failure, StoreBusyError) else str(failure)
+            raise failure from error
+        self._reason = None
+        self._commits += 1
+        self._requests += len(jobs)
+        if any(job.scrub for job in jobs):
+            self._unscrubbed = not self._database.scrub(session)
+        return done
+
+    def _apply(self, work: Work, job: Job) -> tuple[Job, Any, Exception | None]:
+        kept = Counter(work.deltas)
+        work.session.run("SAVEPOINT request")
+        try:
+            result = job.apply(work)
+        except CofactorError as refusal:
+            work.session.run("ROLLBACK TO SAVEPOINT request")
+            work.session.run("RELEASE SAVEPOINT request")
+            work.deltas, work.known_seq = kept, None
+            return job, None, refusal
+        work.session.run("RELEASE SAVEPOINT request")
+        return job, result, None
+
+    def _try_again(self) -> None:
+        """Try the storage while nobody asks, so that readiness comes back by itself."""
+        try:
+            self._connected()
+        except StoreError as error:
+            self._reason = str(error)
+        else:
+            self._reason = None
+
+    def _begun(self) -> Session:
+        """The connection, in a transaction. One that was lost while nothing happened is made
+        anew: no request has to suffer.
+        """
+        if self._session is not None:
+            try:
+                self._session.begin()
+                return self._session
+            except self._database.errors as error:
+                if isinstance(self._database.failure(error), StoreBusyError):
+                    raise
+                self._disconnect()
+        session = self._connect()
+        session.begin()
+        return session
+
+    def _connected(self) -> Session:
+        return self._session if self._session is not None else self._connect()
+
+    def _connect(self) -> Session:
+        """Open the connection, bring the schema up to date, and sync what an earlier writer may
+        have left unsynced.
+
+        A process that was killed between writing and syncing leaves events that can be read and yet
+        be lost in a power cut. A retry of those would find them stored, and be acknowledged: so the
+        first thing is a commit of our own."""
+        session = None
+        try:
+            session = self._database.writer()
+            self._database.prepare(session)
+            session.begin()
+            operations.probe(Work(session, self._database, int(self._settings.now())))
+            session.commit()
+        except self._database.errors as error:
+            self._discard(session)
+            raise self._database.failure(error) from error
+        except BaseException:
+            self._discard(session)
+            raise
+        self._session = session
+        return session
+
+    def _disconnect(self, orderly: bool = False) -> None:
+        session, self._session = self._session, None
+        if orderly and session is not None:
+            self._database.scrub(session)
+        self._discard(session)
+
+    def _discard(self, session: Session | None) -> None:
+        if session is not None:
+            for step in (session.rollback, session.close):
+                with contextlib.suppress(*self._database.errors):
+                    step()

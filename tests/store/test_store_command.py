@@ -1,0 +1,110 @@
+"""`cofactor events`: the store from the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from cofactor.cli.main import main
+from cofactor.store import open_store
+
+
+def run(capsys: pytest.CaptureFixture[str], *words: object) -> tuple[int, str, str]:
+    capsys.readouterr()
+    code = main(["events", *map(str, words)])
+    said = capsys.readouterr()
+    return code, said.out, said.err
+
+
+def test_a_store_is_filled_counted_exported_backed_up_and_restored(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    url = f"sqlite:///{tmp_path}/events.db"
+    (tmp_path / "e.csv").write_text(
+        "user,item,rating,timestamp\n"
+        + "".join(f"{n % 4},i{n},{n % 5 + 1},{1000 + n}\n" for n in range(20))
+    )
+    (tmp_path / "i.jsonl").write_text(
+        '{"item_id": "i1", "title": "One"}\n{"item_id": "i2", "hidden": true}\n'
+    )
+    code, out, _ = run(capsys, "import", url, tmp_path / "e.csv", "-q")
+    assert (code, "20 lines: 20 stored, 0 there already, 0 refused" in out) == (0, True)
+    assert (
+        json.loads(run(capsys, "import", url, tmp_path / "e.csv", "--json")[1])["unchanged"] == 20
+    )
+    assert run(capsys, "import", url, tmp_path / "i.jsonl", "--items", "-q")[0] == 0
+    facts = json.loads(run(capsys, "stats", url, "--json")[1])
+    assert (facts["events"], facts["users"], facts["items"], facts["hidden"], facts["kinds"]) == (
+        20,
+        4,
+        2,
+        1,
+        {"rating": 20},
+    )
+    assert "rating" in run(capsys, "stats", url)[1]
+    assert "5 events written" in run(capsys, "export", url, tmp_path / "u.jsonl", "--user", 3)[1]
+    assert "2 items written" in run(capsys, "export", url, tmp_path / "items.parquet", "--items")[1]
+    assert "found sound: 20 events, 2 items" in run(capsys, "backup", url, tmp_path / "b.db")[1]
+    assert json.loads(run(capsys, "verify", tmp_path / "b.db", "--json")[1])["rows"]["events"] == 20
+    assert run(capsys, "restore", tmp_path / "b.db", f"sqlite:///{tmp_path}/again.db")[0] == 0
+    with open_store(f"sqlite:///{tmp_path}/again.db") as store:
+        assert store.counts().events == 20
+
+
+def test_refused_lines_are_shown_and_listed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    url = f"sqlite:///{tmp_path}/events.db"
+    (tmp_path / "e.jsonl").write_text('{"user_id": 1, "item_id": 2}\n{"user_id": 1}\n')
+    code, _, err = run(capsys, "import", url, tmp_path / "e.jsonl")
+    assert code == 1
+    assert "1 line is refused" in err
+    assert "line 2" in err
+    code, out, _ = run(
+        capsys,
+        "import",
+        url,
+        tmp_path / "e.jsonl",
+        "--on-bad",
+        "skip",
+        "--rejects",
+        tmp_path / "r.jsonl",
+    )
+    assert code == 0
+    assert "2 lines: 1 stored, 0 there already, 1 refused" in out
+    assert [
+        json.loads(line)["line"] for line in (tmp_path / "r.jsonl").read_text().splitlines()
+    ] == [2]
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "sentence"),
+    [
+        (["stats", "sqlite:///none.db"], 1, "there is no event store at none.db"),
+        (["look", "sqlite:///none.db"], 2, "the action must be one of"),
+        (["backup", "sqlite:///none.db"], 2, "events backup needs a file"),
+        (["restore", "b.db"], 2, "events restore needs a URL to restore to"),
+        (["stats", "sqlite:///none.db", "x"], 2, "events stats takes no second place"),
+        (
+            ["import", "sqlite:///none.db", "x", "--user", "3"],
+            2,
+            "--user belongs to the export of events",
+        ),
+        (["verify", "none.db"], 1, "there is no none.db; a backup is a file and its manifest"),
+    ],
+)
+def test_failures_are_one_sentence(
+    words: list[str],
+    code: int,
+    sentence: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    found, out, err = run(capsys, *words)
+    assert (found, out) == (code, "")
+    assert sentence in " ".join(err.replace("│", " ").split())
+    assert not list(tmp_path.iterdir())
