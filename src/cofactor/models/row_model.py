@@ -16,6 +16,7 @@ import numpy as np
 from cofactor.base import checks
 from cofactor.base.config import Config as BaseConfig
 from cofactor.base.errors import ArgumentError, NotFittedError, TraitError
+from cofactor.base.extras import naming_extras
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
@@ -252,7 +253,7 @@ class RowModel(ABC):
         run = run if run is not None else Run()
         self._data = None
         self._cache = {}
-        with watched(run):
+        with watched(run), naming_extras(f"fitting {self.name}"):
             self._fit(data, validation, run)
         self._data = data
         return self
