@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cofactor.base.names import unknown_name
-from cofactor.models.base import Recommender
+from cofactor.models.recommender import Recommender
 
 
 @dataclass(frozen=True)
