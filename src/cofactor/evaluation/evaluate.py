@@ -33,7 +33,7 @@ from cofactor.kernels.work import watched
 from cofactor.metrics.ranking import Ranks, mean_by_user
 from cofactor.metrics.rating import root as root_of
 from cofactor.metrics.table import Metric, parse_metrics, ranking_values
-from cofactor.models.base import Recommender
+from cofactor.models.recommender import Recommender
 
 Groups = Mapping[str, Any]
 GROUP_EDGES = (0, 1, 2, 5, 10)

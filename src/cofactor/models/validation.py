@@ -9,7 +9,7 @@ import numpy as np
 from cofactor.base.errors import ArgumentError
 from cofactor.metrics.rating import rmse as rmse_of
 from cofactor.metrics.table import evaluate_lists
-from cofactor.models.base import Audience, Recommender
+from cofactor.models.recommender import Recommender
 
 if TYPE_CHECKING:
     from cofactor.data.split import Part
@@ -56,9 +56,9 @@ def ndcg(
     for low in range(0, len(users), _BLOCK):
         rows = users[low : low + _BLOCK]
         some = history.take(np.arange(low, low + len(rows)))
-        audience = model.fold_in(some) if part.fold_in else model.audience(rows)
+        batch = model.fold_in(some) if part.fold_in else model.user_batch(rows)
         indptr, seen, _ = some.csr
-        top = model.topk(audience, k, excluded=(indptr, seen), allowed=allowed, n_threads=n_threads)
+        top = model.topk(batch, k, excluded=(indptr, seen), allowed=allowed, n_threads=n_threads)
         true = _true_items(part, rows, allowed)
         values.append(evaluate_lists(top.rows, top.count, *true, f"ndcg@{k}")[f"ndcg@{k}"])
     found = np.concatenate(values) if values else np.zeros(0)
@@ -74,11 +74,9 @@ def rmse(model: Recommender, part: Part) -> float:
     if truth.values is None:
         raise ArgumentError("the validation data has no values to take an RMSE on.")
     rows = part.user_rows
-    audience: Audience = (
-        model.fold_in(part.histories(rows)) if part.fold_in else model.audience(rows)
-    )
+    batch = model.fold_in(part.histories(rows)) if part.fold_in else model.user_batch(rows)
     which = np.searchsorted(rows, truth.user_rows)
-    return rmse_of(model._predict(audience.states, which, truth.item_rows), truth.values)
+    return rmse_of(model.predict_batch(batch, which, truth.item_rows), truth.values)
 
 
 def train_rmse(model: Recommender, part: Part) -> float:
