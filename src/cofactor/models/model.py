@@ -28,6 +28,7 @@ from cofactor.retrieval.topk import Exclusions, TopK, best_dots, best_scores, ne
 
 if TYPE_CHECKING:
     from cofactor.data.split import Part
+    from cofactor.training.curve import LearningCurve
 
 
 class Model(ABC):
@@ -46,6 +47,12 @@ class Model(ABC):
     Config: ClassVar[type[BaseConfig]]
     traits: ClassVar[Traits] = Traits()
     arrays: ClassVar[Mapping[str, ArraySpec]] = {}
+    # Whether it is trained in epochs, by the training loop.
+    iterative: ClassVar[bool] = False
+    # The losses and metrics of the last fit, in models that are trained in epochs.
+    curve: LearningCurve | None = None
+    # What features cost or bring, in models with content.
+    comparison: Any = None
 
     def __init__(self, config: BaseConfig | None = None, **settings: Any) -> None:
         if config is not None and not isinstance(config, self.Config):
@@ -56,6 +63,7 @@ class Model(ABC):
         self.config: Any = base.replace(**settings) if settings else base
         self._data: Interactions | None = None
         self._cache: dict[str, Any] = {}
+        self._max_time: float | None = None
 
     def __repr__(self) -> str:
         settings = ", ".join(
@@ -224,7 +232,12 @@ class Model(ABC):
     # Fitting, and what is known of the data.
 
     def fit(
-        self, data: Interactions, *, validation: Part | None = None, run: Run | None = None
+        self,
+        data: Interactions,
+        *,
+        validation: Part | None = None,
+        run: Run | None = None,
+        max_time: float | None = None,
     ) -> Self:
         """Learn from interactions.
 
@@ -236,6 +249,9 @@ class Model(ABC):
             Held-out interactions for early stopping, in models that have it.
         run
             Device, seed, threads, progress.
+        max_time
+            Seconds for training, in models that are trained in epochs: no epoch begins that
+            wouldn't end before, but one is always run.
 
         Returns
         -------
@@ -248,6 +264,12 @@ class Model(ABC):
             )
         if len(data) == 0:
             raise ArgumentError("there are no interactions to learn from.")
+        if max_time is not None and not self.iterative:
+            raise ArgumentError(
+                f"{self.name} isn't trained in epochs, so max_time can't end its training; leave it"
+                " out."
+            )
+        self._max_time = None if max_time is None else checks.real(max_time, "max_time", above=0)
         run = run if run is not None else Run()
         self._data = None
         self._cache = {}
@@ -272,6 +294,16 @@ class Model(ABC):
         """
         _ = self.data
         return {name: np.ascontiguousarray(array) for name, array in self._state().items()}
+
+    def compare_if_wanted(self, part: Part, run: Run) -> None:  # noqa: B027
+        """Compare with the same model without features, in models with content whose settings
+        want it.
+        """
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What people should know of the fitted model, a sentence each."""
+        return ()
 
     @property
     def refit_config(self) -> Any:

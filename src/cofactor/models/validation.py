@@ -12,6 +12,7 @@ from cofactor.metrics.table import evaluate_lists
 from cofactor.models.recommender import Recommender
 
 if TYPE_CHECKING:
+    from cofactor.data.interactions import Interactions
     from cofactor.data.split import Part
 
 _BLOCK = 512  # users whose lists are made at a time
@@ -96,6 +97,14 @@ def warm_ndcg(
 ) -> float:
     """Return nDCG@k over the items with training interactions alone, true ones included."""
     return ndcg(model, part, users, k, allowed=model.data.item_counts > 0, n_threads=n_threads)
+
+
+def warm_users(part: Part, data: Interactions) -> np.ndarray:
+    """Return the users with a held-out item among those with training interactions, int32
+    ascending.
+    """
+    held = part.truth.user_rows[data.item_counts[part.truth.item_rows] > 0]
+    return np.unique(held).astype(np.int32)
 
 
 def _true_items(

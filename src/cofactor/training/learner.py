@@ -6,7 +6,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 
@@ -15,7 +14,7 @@ from cofactor.training.schedule import Schedule
 Facts = Mapping[str, float]
 
 
-class StopTraining(Exception):  # noqa: N818
+class StopTraining(Exception):
     """Raised by a callback: training ends after this epoch, without an error."""
 
 
@@ -59,7 +58,7 @@ class Learner(ABC):
 
     steps: int = 1  # steps of an epoch, each with a learning rate of its own
     step: int = 0  # how many of them are done; above 0 only after resuming within an epoch
-    cure: ClassVar[str] = "lower learning_rate"  # what to do when training diverges
+    cure: str = "lower learning_rate"  # what to do when training diverges
 
     @abstractmethod
     def run_epoch(self, epoch: Epoch) -> Facts:
@@ -90,5 +89,5 @@ class Learner(ABC):
         """While open, the arrays are those that are to be measured and kept (averages, perhaps)."""
         yield
 
-    def finish(self) -> None:
+    def finish(self) -> None:  # noqa: B027
         """Leave the arrays as they are after the last epoch, when no epoch was chosen as best."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 from cofactor.base.run import Run
@@ -33,6 +34,8 @@ class Control:
         Where to save the run; if the file is there, training goes on from it.
     callbacks
         Called after each epoch with its number from 0, its facts, and the learner.
+    measuring
+        A context that metrics and callbacks run in.
     max_time
         Seconds: no epoch begins that wouldn't end before, if it took as long as the last one. One
         epoch always runs.
@@ -44,6 +47,7 @@ class Control:
     checkpoint: Checkpoint | None = None
     callbacks: tuple[Callback, ...] = ()
     max_time: float | None = None
+    measuring: Callable[[], AbstractContextManager[None]] = nullcontext
 
 
 # Over 40 lines on purpose: the loop is to be read from top to bottom.
@@ -53,7 +57,7 @@ def fit(
     epochs: int,
     schedule: Schedule,
     run: Run,
-    control: Control = Control(),  # noqa: B008 (frozen)
+    control: Control = Control(),
     name: str = "training",
 ) -> LearningCurve:
     """Train; afterwards the learner has the best epoch's arrays if a metric was monitored, else
@@ -106,9 +110,11 @@ def fit(
             rate = epoch.rate(learner.steps - 1, learner.steps)
             state.record(facts, rate, time.perf_counter() - at)
             last = state.epoch == epochs
-            with learner.evaluated():
-                facts |= state.measure(last or state.epoch % control.every == 0)
-                stop = state.stopping.stop or _stopped(control.callbacks, epoch, facts, learner)
+            due = bool(control.monitors) and (last or state.epoch % control.every == 0)
+            if due or control.callbacks:
+                with learner.evaluated(), control.measuring():
+                    facts |= state.measure() if due else {}
+                    stop = state.stopping.stop or _stopped(control.callbacks, epoch, facts, learner)
             task.advance(int(learner.steps == 1), epoch=state.epoch, **facts)
             now = time.perf_counter()
             late = control.max_time is not None and 2 * now - at - began > control.max_time
@@ -122,11 +128,9 @@ def fit(
     return state.curve
 
 
-def _stopped(
-    callbacks: tuple[Callback, ...], epoch: Epoch, facts: Facts, learner: Learner
-) -> bool:
+def _stopped(callbacks: tuple[Callback, ...], epoch: Epoch, facts: Facts, learner: Learner) -> bool:
     """Call all callbacks; whether one of them ends training."""
     try:
-        return any([callback(epoch.number, facts, learner) is False for callback in callbacks])
+        return False in [callback(epoch.number, facts, learner) for callback in callbacks]
     except StopTraining:
         return True

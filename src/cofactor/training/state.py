@@ -53,23 +53,25 @@ class TrainingState:
         loss = float(facts["loss"])
         first = self.curve.loss[0] if self.curve.loss else loss
         if not math.isfinite(loss) or abs(loss) > _RUNAWAY * max(abs(first), 1e-3):
-            became = f"grew to {loss:.3g} from {first:.3g}" if math.isfinite(loss) else str(loss)
+            became = (
+                f"grew to {loss:.3g} from {first:.3g}" if math.isfinite(loss) else f"became {loss}"
+            )
             raise diverged(self.name, became, self.epoch, self.learner.cure)
         self.curve.loss.append(loss)
         self.curve.learning_rate.append(rate)
         self.curve.seconds.append(seconds)
+        for values in self.curve.metrics.values():
+            values.append(math.nan)
         self.epoch += 1
 
-    def measure(self, due: bool) -> dict[str, float]:
-        """Measure the epoch that was recorded last, if it is due; return the metrics."""
-        found = {m.name: float(m.measure()) if due else math.nan for m in self.monitors}
+    def measure(self) -> dict[str, float]:
+        """Measure the epoch that was recorded last, and keep its arrays if it is the best."""
+        found = {monitor.name: float(monitor.measure()) for monitor in self.monitors}
         for name, value in found.items():
-            self.curve.metrics[name].append(value)
-        if not due or not self.monitors:
-            return {}
+            self.curve.metrics[name][-1] = value
         if self.stopping.update(self.epoch - 1, found[self.monitors[0].name]):
             self.best = {name: array.copy() for name, array in self.learner.arrays().items()}
-            self.curve.best_epoch = self.stopping.best_epoch
+            self.curve.best_epoch = self.epoch - 1
         return found
 
     def finish(self) -> None:
@@ -83,7 +85,7 @@ class TrainingState:
 
     def save(self, checkpoint: Checkpoint) -> None:
         """Write all of it to the checkpoint's file."""
-        arrays = {}
+        arrays: dict[str, np.ndarray] = {}
         for prefix, held in (
             ("weight.", self.learner.arrays()),
             ("memory.", self.learner.memory()),

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 class BiasConfig(Config):
     """Settings of `Bias`."""
 
+    renamed = {"clip": "clip_predictions"}  # noqa: RUF012
+
     method: str = setting(
         "joint",
         choices=("joint", "damped"),
@@ -41,7 +43,7 @@ class BiasConfig(Config):
     tolerance: float = setting(
         1e-4, above=0, doc="Largest change of a bias at which to stop (joint), in ratings."
     )
-    clip: bool = setting(True, doc="Whether predictions are cut to the rating scale.")
+    clip_predictions: bool = setting(True, doc="Whether predictions are cut to the rating scale.")
     lowest: float | None = setting(
         None, doc="The lowest rating there can be; None: the lowest of the data."
     )

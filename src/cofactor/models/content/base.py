@@ -112,7 +112,12 @@ class ContentFeatures(Recommender):
         self.comparison = None
 
     def fit(
-        self, data: Interactions, *, validation: Part | None = None, run: Run | None = None
+        self,
+        data: Interactions,
+        *,
+        validation: Part | None = None,
+        run: Run | None = None,
+        max_time: float | None = None,
     ) -> Self:
         """Learn from interactions and content, and compare with the plain twin; see
         `Recommender.fit`.
@@ -121,10 +126,15 @@ class ContentFeatures(Recommender):
         features is fitted too, and `notes` says what features cost or bring on items with
         interactions: see `compare_with_twin`."""
         self.comparison = None
-        super().fit(data, validation=validation, run=run)
+        super().fit(data, validation=validation, run=run, max_time=max_time)
         if validation is not None and self.config.twin:
             self.compare_with_twin(validation, run=run, validation=validation)
         return self
+
+    def compare_if_wanted(self, part: Part, run: Run) -> None:
+        """Compare with the plain twin, if the settings want it."""
+        if self.config.twin:
+            self.compare_with_twin(part, run=run)
 
     def plain_twin(self) -> Recommender | None:
         """Return the same model without features, to be fitted, or None where there is no such

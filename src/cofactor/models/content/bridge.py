@@ -322,10 +322,15 @@ class Bridge(ContentFeatures):
         self._put(self.features, cold_rows(self.data))
 
     def fit(
-        self, data: Interactions, *, validation: Part | None = None, run: Run | None = None
+        self,
+        data: Interactions,
+        *,
+        validation: Part | None = None,
+        run: Run | None = None,
+        max_time: float | None = None,
     ) -> Self:
         """Fit the base, then the map; see `Recommender.fit`."""
-        super().fit(data, validation=validation, run=run)
+        super().fit(data, validation=validation, run=run, max_time=max_time)
         self.inner._data = data
         return self
 

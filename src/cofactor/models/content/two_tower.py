@@ -31,9 +31,9 @@ from cofactor.models.content.base import (
 )
 from cofactor.models.content.check import CHECK, Check
 from cofactor.models.content.feature_ials import USER_ARRAYS
-from cofactor.models.content.twin import shared, warm_ndcg
+from cofactor.models.content.twin import shared
+from cofactor.models.iterative import ValidationMetric, warm_ndcg_metric
 from cofactor.models.neural.latent_factor import LatentFactor, LatentFactorConfig
-from cofactor.models.neural.trained import Metric
 from cofactor.models.recommender import Recommender
 from cofactor.models.traits import ArraySpec, Traits
 from cofactor.models.user_batch import States, UserBatch
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
     from cofactor.data.split import Part
     from cofactor.models.neural.latent_factor_module import FactorTables
-    from cofactor.training.loop import Step
+    from cofactor.training.torch.learner import Step
 
 
 class TwoTowerConfig(LatentFactorConfig, ContentConfig):
@@ -160,7 +160,7 @@ class TwoTower(ContentFeatures, LatentFactor):
 
     def _fit(self, data: Interactions, validation: Part | None, run: Run) -> None:
         from cofactor.models.neural import fitting
-        from cofactor.training.loop import train
+        from cofactor.training.torch.train import train
 
         config = self.config
         self.spec, self._matrix = read_features(data, config, run)
@@ -185,15 +185,13 @@ class TwoTower(ContentFeatures, LatentFactor):
             fitting.Scorer(module.pairs, module.penalty, module.whole),
             (lambda: config.gravity * module.gravity()) if config.gravity else None,
         )
-        self.history = train(
+        self.curve = train(
             module,
             _both(step, module, config.id_dropout, with_profiles=self._profiles is not None),
             fitting.examples(known, config, run, device, float(self.scale[0]), self.name),
             config,
             run,
-            watches=self._watches(data, validation, publish),
-            checkpoint=self._checkpoint,
-            belongs_to=self._belongs_to(data, run),
+            control=self._control(data, validation, run, publish),
             name=self.name,
         )
         publish()
@@ -207,13 +205,13 @@ class TwoTower(ContentFeatures, LatentFactor):
         """Return `LatentFactor` with the same settings."""
         return shared(self.config, LatentFactor)
 
-    def _own_metrics(self) -> tuple[Metric, ...]:
+    def _own_metrics(self, run: Run) -> tuple[ValidationMetric, ...]:
         """What stops training: items with interactions among themselves, since what is held out
         has no items that nobody has had.
         """
         if self.traits.predicts_ratings:
-            return super()._own_metrics()
-        return (Metric("ndcg@10", lambda model, part: warm_ndcg(model, part, 2000), True),)
+            return super()._own_metrics(run)
+        return (warm_ndcg_metric(run),)
 
     def _gate(self, counts: np.ndarray) -> np.ndarray:
         """t of rows with so many interactions, float32 [n]."""

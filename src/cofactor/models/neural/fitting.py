@@ -16,8 +16,8 @@ from cofactor.base.run import Run
 from cofactor.data.interactions import Interactions
 from cofactor.training import losses, negatives
 from cofactor.training.batches import Batches
-from cofactor.training.loop import Step
 from cofactor.training.settings import PAIRWISE, LossConfig
+from cofactor.training.torch.learner import Step
 
 # pairs(users [B], items [B] or [B, n]) -> scores of the items' shape
 Pairs = Callable[[Tensor, Tensor], Tensor]

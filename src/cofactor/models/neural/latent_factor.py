@@ -14,12 +14,11 @@ from cofactor.base.config import setting
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
+from cofactor.models.iterative import CURVE_ARRAYS, IterativeModel
 from cofactor.models.neural.biases import damped_biases
 from cofactor.models.neural.factor_fold_in import implicit_vectors, l2_weights, ridge_vectors
-from cofactor.models.neural.trained import HISTORY_ARRAYS, TrainedRecommender
 from cofactor.models.traits import ArraySpec, Traits
 from cofactor.models.user_batch import InnerProduct, States
-from cofactor.training.history import History
 from cofactor.training.settings import LossConfig
 
 if TYPE_CHECKING:
@@ -77,7 +76,7 @@ class LatentFactorConfig(LossConfig):
     )
 
 
-class LatentFactor(TrainedRecommender):
+class LatentFactor(IterativeModel):
     """A vector and a bias for each user and item: ``r̂_ui = μ + b_u + b_i + p_u · q_i``.
 
     ``L = 1/B Σ_(u,i) [loss + λ (‖p_u‖² + ‖q_i‖²) + λ_b (b_u² + b_i²)] + g · gravity``
@@ -106,7 +105,7 @@ class LatentFactor(TrainedRecommender):
         "user_bias": ArraySpec("float32", ("users",)),
         "item_bias": ArraySpec("float32", ("items",)),
         "scale": ArraySpec("float64", ("3",)),
-        **HISTORY_ARRAYS,
+        **CURVE_ARRAYS,
     }
 
     user_factors: np.ndarray
@@ -123,7 +122,7 @@ class LatentFactor(TrainedRecommender):
 
     def _fit(self, data: Interactions, validation: Part | None, run: Run) -> None:
         from cofactor.models.neural import fitting
-        from cofactor.training.loop import train
+        from cofactor.training.torch.train import train
 
         config: LatentFactorConfig = self.config
         device = fitting.device_of(run)
@@ -136,15 +135,13 @@ class LatentFactor(TrainedRecommender):
         def publish() -> None:
             self._publish(module, data)
 
-        self.history = train(
+        self.curve = train(
             module,
             fitting.step_of(data, config, device, scorer, gravity if config.gravity else None),
             fitting.examples(data, config, run, device, float(self.scale[0]), self.name),
             config,
             run,
-            watches=self._watches(data, validation, publish),
-            checkpoint=self._checkpoint,
-            belongs_to=self._belongs_to(data, run),
+            control=self._control(data, validation, run, publish),
             name=self.name,
         )
         publish()
@@ -329,12 +326,11 @@ class LatentFactor(TrainedRecommender):
 
     def _state(self) -> dict[str, np.ndarray]:
         names = ("user_factors", "item_factors", "user_bias", "item_bias", "scale")
-        return {**{name: getattr(self, name) for name in names}, **self.history.to_arrays()}
+        return {name: getattr(self, name) for name in names}
 
     def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
         for name in ("user_factors", "item_factors", "user_bias", "item_bias", "scale"):
             setattr(self, name, arrays[name])
-        self.history = History.from_arrays(arrays)
 
     def item_vectors(self) -> np.ndarray:
         """Return the item vectors, float32 [n_items, factors], in row order."""

@@ -16,15 +16,14 @@ from cofactor.base.errors import ArtifactError
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
+from cofactor.models.iterative import CURVE_ARRAYS, IterativeModel
 from cofactor.models.neural import fitting, module_fold_in
 from cofactor.models.neural.biases import damped_biases
 from cofactor.models.neural.tables import Tables, free_weights
-from cofactor.models.neural.trained import HISTORY_ARRAYS, TrainedRecommender
 from cofactor.models.traits import ArraySpec, Traits
 from cofactor.models.user_batch import States
-from cofactor.training.history import History
-from cofactor.training.loop import train
 from cofactor.training.settings import LossConfig
+from cofactor.training.torch.train import train
 
 if TYPE_CHECKING:
     from cofactor.data.split import Part
@@ -50,7 +49,7 @@ class ModuleConfig(LossConfig):
     )
 
 
-class TorchRecommender(TrainedRecommender):
+class TorchRecommender(IterativeModel):
     """A module with ``forward(users [n], items [n]) -> scores [n]`` as a recommender.
 
     A user enters the module through its user tables alone. A user never seen is a new row of them:
@@ -65,7 +64,7 @@ class TorchRecommender(TrainedRecommender):
         "item_tables": ArraySpec("float32", ("items", "item_width")),
         "weights": ArraySpec("float32", ("weights",)),
         "scale": ArraySpec("float64", ("3",)),
-        **HISTORY_ARRAYS,
+        **CURVE_ARRAYS,
     }
 
     module: nn.Module
@@ -118,7 +117,7 @@ class TorchRecommender(TrainedRecommender):
         )
         self.scale = np.array(bounds, np.float64)
         self._begin(module, data, run)
-        self.history = self._trained(module, data, validation, run, self.name)
+        self.curve = self._trained(module, data, validation, run, self.name)
         self._publish(module, data)
 
     def _trained(
@@ -133,9 +132,7 @@ class TorchRecommender(TrainedRecommender):
             fitting.examples(data, self.config, run, device, float(self.scale[0]), name),
             self.config,
             run,
-            watches=self._watches(data, validation, lambda: self._publish(module, data)),
-            checkpoint=self._checkpoint,
-            belongs_to=self._belongs_to(data, run),
+            control=self._control(data, validation, run, lambda: self._publish(module, data)),
             name=name,
         )
 
@@ -286,7 +283,6 @@ class TorchRecommender(TrainedRecommender):
             "item_tables": self.tables.joined(self.module, self.tables.items).numpy(),
             "weights": torch.cat(free).numpy() if free else np.zeros(0, np.float32),
             "scale": self.scale,
-            **self.history.to_arrays(),
         }
 
     def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
@@ -313,5 +309,4 @@ class TorchRecommender(TrainedRecommender):
             ):
                 tensor.copy_(part.reshape(tensor.shape))
         self.scale = np.asarray(arrays["scale"])
-        self.history = History.from_arrays(arrays)
         self._prepare(data)

@@ -45,8 +45,6 @@ class TorchLearner(Learner):
         The name that seeds follow from, and that errors say.
     """
 
-    cure = "lower learning_rate, clip the gradient (max_grad_norm=1), or rescale the values"
-
     def __init__(
         self,
         module: nn.Module,
@@ -57,6 +55,10 @@ class TorchLearner(Learner):
         name: str,
     ) -> None:
         self.module, self.forward, self.source, self.config = module, step, source, config
+        self.cure = (
+            f"lower learning_rate (now {config.learning_rate:g}), clip the gradient"
+            " (max_grad_norm=1), or rescale the values"
+        )
         self.seed, self.name, self.steps = run.seed, name, len(source)
         self.weights = dict(module.state_dict(keep_vars=True))
         self.device = next(iter(self.weights.values())).device
@@ -83,7 +85,8 @@ class TorchLearner(Learner):
                 clip_gradient(self.module.parameters(), self.config.max_grad_norm)
             self._descend(epoch.rate(self.step, self.steps))
             self.step += 1
-            self.summed = self.summed + loss.detach().double() * len(batch[0])
+            loss = loss.detach()
+            self.summed = self.summed + loss.double() * len(batch[0])
             self.n_counted += len(batch[0])
             if self.step % _LOOK_EVERY == 1 and not math.isfinite(float(loss)):
                 raise diverged(self.name, f"became {float(loss)}", epoch.number, self.cure)
