@@ -10,7 +10,7 @@ from typing import Any
 
 from cofactor.base.extras import naming_extras
 from cofactor.base.names import unknown_name
-from cofactor.models.base import Recommender
+from cofactor.models.recommender import Recommender
 
 
 @dataclass(frozen=True)
