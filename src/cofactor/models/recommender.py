@@ -21,6 +21,7 @@ from cofactor.data.interactions import Interactions
 from cofactor.kernels.work import watched
 from cofactor.models.answers import Explanation, RankedTable, Reason
 from cofactor.models.fold_in import read_histories
+from cofactor.models.hooks import ConfigT
 from cofactor.models.model import Model
 from cofactor.models.new_items import with_new_items
 from cofactor.models.user_batch import UserBatch
@@ -37,7 +38,7 @@ BLOCK = 1024
 _Asked = tuple[pa.Array, Iterator[tuple[int, UserBatch]]]
 
 
-class Recommender(Model):
+class Recommender(Model[ConfigT]):
     """A model that learns from interactions and recommends.
 
     Parameters

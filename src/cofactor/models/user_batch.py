@@ -29,6 +29,24 @@ class InnerProduct(NamedTuple):
     offsets: np.ndarray | None
 
 
+class Shares(NamedTuple):
+    """The scores of some items for one user, split among the user's past items.
+
+    Parameters
+    ----------
+    past
+        Past item rows, int32 [p].
+    added
+        What each added to each score, float [n, p].
+    rest
+        What belongs to none of them, float [n].
+    """
+
+    past: np.ndarray
+    added: np.ndarray
+    rest: np.ndarray
+
+
 @dataclass(frozen=True)
 class UserBatch:
     """A batch of users as a model sees them.
