@@ -44,8 +44,8 @@ class Model(ABC):
 
     name: ClassVar[str]
     Config: ClassVar[type[BaseConfig]]
-    traits: ClassVar[Traits] = Traits()
-    arrays: ClassVar[Mapping[str, ArraySpec]] = {}
+    traits: Traits = Traits()  # of the class; an instance's are those of its config
+    arrays: Mapping[str, ArraySpec] = {}
 
     def __init__(self, config: BaseConfig | None = None, **settings: Any) -> None:
         if config is not None and not isinstance(config, self.Config):
@@ -54,8 +54,19 @@ class Model(ABC):
             )
         base = config if config is not None else self.Config()
         self.config: Any = base.replace(**settings) if settings else base
+        self.traits, self.arrays = self.traits_of(self.config), self.arrays_of(self.config)
         self._data: Interactions | None = None
         self._cache: dict[str, Any] = {}
+
+    @classmethod
+    def traits_of(cls, config: Any) -> Traits:
+        """Return the traits under some settings, where they depend on them."""
+        return cls.traits
+
+    @classmethod
+    def arrays_of(cls, config: Any) -> Mapping[str, ArraySpec]:
+        """Return the arrays of the state under some settings, where they depend on them."""
+        return cls.arrays
 
     def __repr__(self) -> str:
         settings = ", ".join(
