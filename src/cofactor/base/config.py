@@ -153,7 +153,9 @@ class Config:
         """Return the names of the settings by the `group` of the class that first declares each."""
         found: dict[str, list[str]] = {}
         for name in cls.settings():
-            first = next(b for b in reversed(cls.__mro__) if name in vars(b).get("__annotations__", {}))
+            first = next(
+                b for b in reversed(cls.__mro__) if name in vars(b).get("__annotations__", {})
+            )
             found.setdefault(first.__dict__.get("group", "model"), []).append(name)
         return {group: tuple(names) for group, names in found.items()}
 

@@ -47,7 +47,11 @@ class Model(Hooks[ConfigT]):
         super().__init_subclass__(**keywords)
         declared = [kind for base in vars(cls).get("__orig_bases__", ()) for kind in get_args(base)]
         for kind in declared:
-            if isinstance(kind, type) and issubclass(kind, BaseConfig) and "Config" not in vars(cls):
+            if (
+                isinstance(kind, type)
+                and issubclass(kind, BaseConfig)
+                and "Config" not in vars(cls)
+            ):
                 cls.Config = kind
         if "Config" in vars(cls):
             cls.__doc__ = document(cls.__doc__, cls.Config.parameters())
@@ -255,9 +259,7 @@ class Model(Hooks[ConfigT]):
         rows = checks.rows(user_rows, "user_rows", self.data.n_users)
         return self._similar_users(rows, k, n_threads)
 
-    def explain_rows(
-        self, batch: UserBatch, item_rows: np.ndarray
-    ) -> Shares:
+    def explain_rows(self, batch: UserBatch, item_rows: np.ndarray) -> Shares:
         """Split the scores of some items for one user among the user's past items.
 
         Parameters
@@ -332,4 +334,3 @@ class Model(Hooks[ConfigT]):
             )
         scores = self.score_batch(batch)
         return best_scores(scores, k, excluded=excluded, allowed=allowed, n_threads=n_threads)
-
