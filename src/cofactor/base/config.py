@@ -156,7 +156,7 @@ class Config:
             first = next(
                 b for b in reversed(cls.__mro__) if name in vars(b).get("__annotations__", {})
             )
-            found.setdefault(first.__dict__.get("group", "model"), []).append(name)
+            found.setdefault(vars(first).get("group", "model"), []).append(name)
         return {group: tuple(names) for group, names in found.items()}
 
     @classmethod
@@ -190,16 +190,16 @@ class Config:
         """Return the fields as plain Python values that JSON can hold (tuples become lists)."""
         return {
             name: list(value) if isinstance(value, tuple) else value
-            for name, value in self.values().items()
+            for name, value in self.to_params().items()
         }
 
-    def values(self) -> dict[str, Any]:
+    def to_params(self) -> dict[str, Any]:
         """Return the fields as they are, in the order of declaration."""
         return {field.name: getattr(self, field.name) for field in self._fields()}
 
     def replace(self, **changes: Any) -> Self:
         """Return a copy with some fields changed, checked anew."""
-        return type(self)(**{**self.values(), **changes})
+        return type(self)(**{**self.to_params(), **changes})
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:

@@ -12,10 +12,12 @@ _PARAMETERS = re.compile(r"^Parameters\n-+", re.MULTILINE)
 _LATER = re.compile(r"^(Raises|See Also|Notes|References|Examples)\n-+", re.MULTILINE)
 
 
-def join(init: Callable[..., Any], settings: inspect.Signature) -> inspect.Signature:
-    """Return the signature of an ``__init__`` with settings in place of its ``**settings``."""
+def join(init: Callable[..., Any], kind: str, settings: inspect.Signature) -> inspect.Signature:
+    """Return the signature of an ``__init__`` with settings in place of its ``**settings``, and
+    ``kind`` as the type of its ``config``.
+    """
     parameters = [
-        parameter
+        parameter.replace(annotation=f"{kind} | None") if name == "config" else parameter
         for name, parameter in inspect.signature(init).parameters.items()
         if name != "self" and parameter.kind is not parameter.VAR_KEYWORD
     ]

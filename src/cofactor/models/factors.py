@@ -61,6 +61,7 @@ class FactorModel(Recommender[ConfigT]):
         if kept is None or kept[0] is not self.item_factors:
             ones = np.ones((len(self.item_factors), 1), np.float32)
             vectors = np.concatenate((self.item_factors, ones), 1)
+            assert self.item_bias is not None
             offsets = self.item_bias + np.float32(self.global_mean)
             kept = self.item_factors, InnerProduct(vectors, offsets)
             self._cache["inner product"] = kept

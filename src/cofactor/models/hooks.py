@@ -156,12 +156,11 @@ class Hooks(ABC, Generic[ConfigT]):
             " user_features."
         )
 
-    def _with_items(self, data: Interactions) -> Self:
-        """Return a new model on data whose last items are new; models with content do."""
-        raise TraitError(
-            f"{self.name} reads no content, so it can't know new items; use bridge, feature_ials or"
-            " two_tower."
-        )
+    def _grow_from(self, before: Self) -> None:
+        """Take over the items of ``self.data`` beyond those of ``before``; models with content do.
+
+        ``self`` is a copy of ``before``: arrays are to be replaced, not written into.
+        """
 
     def described(self, descriptions: Sequence[Any]) -> Any:
         """Return the features of things described by a sentence or by columns, SciPy CSR float32
@@ -223,8 +222,9 @@ class Hooks(ABC, Generic[ConfigT]):
 
     @property
     def _popularity(self) -> np.ndarray:
-        """The share of users who interacted with each item, float32 [n_items]: the score of items for an
-        empty history.
+        """The share of users who interacted with each item, float32 [n_items].
+
+        It is the score of items for an empty history.
         """
         if "popularity" not in self._cache:
             self._cache["popularity"] = (self.data.item_counts / max(1, self.data.n_users)).astype(

@@ -5,6 +5,7 @@ Users and items are row numbers here; what is asked of models by outside ids is 
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Self, get_args
 
@@ -13,6 +14,7 @@ import numpy as np
 from cofactor.base import checks
 from cofactor.base.config import Config as BaseConfig
 from cofactor.base.errors import ArgumentError
+from cofactor.base.extras import naming_extras
 from cofactor.base.run import Run
 from cofactor.base.signatures import document, join
 from cofactor.data.conversion import DataLike, as_interactions
@@ -45,18 +47,15 @@ class Model(Hooks[ConfigT]):
         and the documentation.
         """
         super().__init_subclass__(**keywords)
-        declared = [kind for base in vars(cls).get("__orig_bases__", ()) for kind in get_args(base)]
-        for kind in declared:
-            if (
-                isinstance(kind, type)
-                and issubclass(kind, BaseConfig)
-                and "Config" not in vars(cls)
-            ):
+        arguments = [a for base in vars(cls).get("__orig_bases__", ()) for a in get_args(base)]
+        for kind in arguments:
+            if isinstance(kind, type) and issubclass(kind, BaseConfig):
                 cls.Config = kind
         if "Config" in vars(cls):
             cls.__doc__ = document(cls.__doc__, cls.Config.parameters())
         if hasattr(cls, "Config"):
-            cls.__signature__ = join(cls.__init__, cls.Config.signature())  # type: ignore[attr-defined]
+            settings = cls.Config.signature()
+            cls.__signature__ = join(cls.__init__, cls.Config.__name__, settings)  # type: ignore[attr-defined]
 
     def __init__(self, config: ConfigT | None = None, **settings: Any) -> None:
         if config is not None and not isinstance(config, self.Config):
@@ -76,7 +75,7 @@ class Model(Hooks[ConfigT]):
     def __repr__(self) -> str:
         defaults = self.Config.defaults()
         settings = ", ".join(
-            f"{k}={v!r}" for k, v in self.config.values().items() if v != defaults[k]
+            f"{k}={v!r}" for k, v in self.config.to_params().items() if v != defaults[k]
         )
         fitted = f" fitted on {self._data!r}" if self._data is not None else ""
         return f"{type(self).__name__}({settings}){fitted}"
@@ -85,7 +84,7 @@ class Model(Hooks[ConfigT]):
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Return the settings by name; ``deep`` changes nothing, since none holds a model."""
-        return self.config.values()
+        return self.config.to_params()
 
     def set_params(self, **settings: Any) -> Self:
         """Change settings by name; the model is unfitted then. Returns the model itself."""
@@ -177,6 +176,16 @@ class Model(Hooks[ConfigT]):
         return model
 
     # Rows: for evaluation and services.
+
+    def with_data(self, data: Interactions) -> Self:
+        """Return a new model on data that has this model's and perhaps more items at its end.
+
+        This model stays as it is.
+        """
+        new = copy.copy(self)
+        new._data, new._cache = data, {}
+        new._grow_from(self)
+        return new
 
     def user_batch(self, user_rows: np.ndarray) -> UserBatch:
         """Return some trained users, by row."""

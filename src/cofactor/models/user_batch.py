@@ -68,5 +68,11 @@ class UserBatch:
     seen: Exclusions
     values: np.ndarray | None = None
 
+    @classmethod
+    def of_states(cls, states: States) -> UserBatch:
+        """Return users of whom only the states matter: nobody is empty, nothing counts as seen."""
+        nothing = np.zeros(len(states) + 1, np.int64), np.zeros(0, np.int32)
+        return cls(states, np.zeros(len(states), bool), nothing)
+
     def __len__(self) -> int:
         return len(self.empty)
