@@ -133,7 +133,7 @@ class TwoTower(ContentFeatures, LatentFactor):
     Sampling-Bias-Corrected Neural Modeling. RecSys (two towers with the in-batch softmax)."""
 
     name = "two_tower"
-    Config = TwoTowerConfig  # type: ignore[assignment]
+    Config = TwoTowerConfig
     traits = Traits(has_vectors=True, uses_features=True)
     arrays = {  # noqa: RUF012
         **LatentFactor.arrays,
