@@ -21,8 +21,8 @@ class FactorModel(Recommender):
     names in `arrays`.
 
     With `adds_user_bias` the score is ``μ + b_u + b_i + x_u · y_i``: users are known by ``[x_u ;
-    b_u]`` (from ``user_bias``, float32 [n_users], if a subclass doesn't say otherwise), and μ is
-    `global_mean`."""
+    b_u]`` (from ``user_bias``, float32 [n_users], if a subclass doesn't say otherwise), and
+    ``scale`` is float64 [3]: μ, and the lowest and the highest value that is predicted."""
 
     adds_user_bias: ClassVar[bool] = False
 
@@ -30,11 +30,12 @@ class FactorModel(Recommender):
     item_factors: np.ndarray
     item_bias: np.ndarray | None = None
     user_bias: np.ndarray
+    scale: np.ndarray
 
     @property
     def global_mean(self) -> float:
-        """What is added to every score."""
-        return 0.0
+        """What is added to every score of a model that `adds_user_bias`."""
+        return float(self.scale[0])
 
     def _states(self, user_rows: np.ndarray) -> States:
         factors = np.asarray(self.user_factors[user_rows])
@@ -60,15 +61,16 @@ class FactorModel(Recommender):
         if kept is None or kept[0] is not self.item_factors:
             ones = np.ones((len(self.item_factors), 1), np.float32)
             vectors = np.concatenate((self.item_factors, ones), 1)
+            assert self.item_bias is not None
             offsets = self.item_bias + np.float32(self.global_mean)
             kept = self.item_factors, InnerProduct(vectors, offsets)
             self._cache["inner product"] = kept
         found: InnerProduct = kept[1]
         return found
 
-    def unseen_item(self) -> tuple[np.ndarray, float]:
+    def unseen_item(self) -> tuple[np.ndarray, np.float32]:
         """Return the vector and the bias that stand for an item that is not known at all."""
-        return np.zeros(self.item_factors.shape[1], np.float32), 0.0
+        return np.zeros(self.item_factors.shape[1], np.float32), np.float32(0)
 
     def pair_scores(self, states: States, which: np.ndarray, item_rows: np.ndarray) -> np.ndarray:
         """Return the scores of pairs of a state and an item row (-1: `unseen_item`), float32 [n],
@@ -96,8 +98,15 @@ class FactorModel(Recommender):
         scores[known] += dots if self.item_bias is None else dots + self.item_bias[rows]
         if not known.all():
             vector, bias = self.unseen_item()
-            scores[~known] += vectors[which[~known], :-1] @ vector + np.float32(bias)
+            scores[~known] += vectors[which[~known], :-1] @ vector + bias
         return scores
+
+    def _predict(self, states: States, which: np.ndarray, item_rows: np.ndarray) -> np.ndarray:
+        if not self.adds_user_bias:
+            return super()._predict(states, which, item_rows)
+        return np.clip(self.pair_scores(states, which, item_rows), *self.scale[1:]).astype(
+            np.float32
+        )
 
     def _state(self) -> dict[str, np.ndarray]:
         return {

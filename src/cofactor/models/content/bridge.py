@@ -98,7 +98,7 @@ class Bridge(ContentFeatures):
         kind = registry.get(self.config.base)
         self.inner = kind(kind.Config.from_text(self.config.base_settings))
         traits = replace(self.inner.traits, uses_features=True, predicts_ratings=False)
-        self.traits = traits  # type: ignore[misc]
+        self.traits = traits
         own = {
             **SPEC_ARRAYS,
             **COMPARISON,
@@ -110,7 +110,7 @@ class Bridge(ContentFeatures):
         }
         # The base's arrays are as long as its own items, which may be fewer than there are now.
         theirs = {_PREFIX + name: _free(spec) for name, spec in kind.arrays.items()}
-        self.arrays = {**own, **theirs}  # type: ignore[misc]
+        self.arrays = {**own, **theirs}
 
     def _fit(self, data: Interactions, validation: Part | None, run: Run) -> None:
         self.spec, matrix = read_features(data, self.config, run)

@@ -101,7 +101,7 @@ class ContentBlend(ContentKNN):
             self._part(*what) for what in zip(_PARTS[:n], chosen[:n], _WITHOUT[:n], strict=True)
         )
         own = {"probes": ArraySpec("int64", ("probes",)), **COMPARISON}
-        self.arrays = own  # type: ignore[misc]
+        self.arrays = own
         for prefix, part in zip(_PREFIXES, self.parts, strict=False):
             sizes = {k: str(v) for k, v in part.config.to_dict().items() if isinstance(v, int)}
             for name, spec in part.arrays.items():
