@@ -18,9 +18,10 @@ import cofactor.models.implicit.logistic_mf
 import cofactor.models.implicit.warp
 import cofactor.models.neural.latent_factor
 import cofactor.models.neural.mlp
+import cofactor.models.neural.module_fold_in
 import cofactor.models.neural.neumf
-import cofactor.models.neural.torch_model
 import cofactor.models.sequence.lstm_rating
+import cofactor.training.losses.base
 import collections.abc
 import torch.nn.modules.module
 from cofactor.artifact.load import inspect as inspect
@@ -605,15 +606,15 @@ class LatentFactor(_LatentFactor):
         Number format of the forward pass.
     compile : bool, default False
         Whether torch.compile makes the step (needs a C++ compiler on the machine).
-    loss : {squared, logistic, bpr, hinge, adaptive_hinge, warp, cosine_contrastive,
-        sampled_softmax, in_batch_softmax, full_softmax}, default 'squared'
-        What is minimised: squared learns the values, the others who met what.
+    loss : {bpr, cosine_contrastive, hinge, adaptive_hinge, logistic, sampled_softmax,
+        in_batch_softmax, full_softmax, squared, warp}, default 'squared'
+        Training loss: squared fits values; all others rank. A name or a Loss object.
     negatives : int >= 1 <= 4096, default 4
         Items drawn for each observed one, by losses that need unobserved items.
-    sampler : {uniform, popularity}, default 'uniform'
-        The law that negatives are drawn by.
-    popularity_power : float >= 0 <= 2, default 0.75
-        The popularity sampler's power; 1 is popularity itself.
+    negative_sampling : {uniform, popularity}, default 'uniform'
+        The distribution that negatives are drawn from.
+    negative_power : float >= 0 <= 2, default 0.75
+        Power of the item counts in popularity sampling; 1 is popularity itself.
     margin : float >= -1 <= 100, default 1.0
         The margin of hinge, adaptive_hinge, warp and cosine_contrastive.
     negative_weight : float >= 0, default 1.0
@@ -637,10 +638,10 @@ class LatentFactor(_LatentFactor):
     item_bias_regularization : float | None >= 0, default None
         L2 on the items' biases; None is that of the users'.
     user_damping : float >= 0, default 10.0
-        Imagined ratings at the mean in the bias that a user begins with.
+        Shrinkage: pseudo-ratings at the global mean when initialising user biases.
     item_damping : float >= 0, default 5.0
-        Imagined ratings at the mean in the bias that an item begins with.
-    frequency_power : float >= 0 <= 1, default 0.5
+        Shrinkage: pseudo-ratings at the global mean when initialising item biases.
+    frequency_exponent : float >= 0 <= 1, default 0.5
         On rated data, the L2 of one with n ratings grows as n to this: 1 per example, 0 alike for
             all.
     """
@@ -666,10 +667,10 @@ class LatentFactor(_LatentFactor):
         average: float = 0.0,
         precision: str = 'float32',
         compile: bool = False,
-        loss: str = 'squared',
+        loss: str | cofactor.training.losses.base.Loss = 'squared',
         negatives: int = 4,
-        sampler: str = 'uniform',
-        popularity_power: float = 0.75,
+        negative_sampling: str = 'uniform',
+        negative_power: float = 0.75,
         margin: float = 1.0,
         negative_weight: float = 1.0,
         regularization: float = 0.1,
@@ -683,7 +684,7 @@ class LatentFactor(_LatentFactor):
         item_bias_regularization: float | None = None,
         user_damping: float = 10.0,
         item_damping: float = 5.0,
-        frequency_power: float = 0.5,
+        frequency_exponent: float = 0.5,
     ) -> None: ...
 
 class MLP(_MLP):
@@ -721,15 +722,15 @@ class MLP(_MLP):
         Number format of the forward pass.
     compile : bool, default False
         Whether torch.compile makes the step (needs a C++ compiler on the machine).
-    loss : {squared, logistic, bpr, hinge, adaptive_hinge, warp, sampled_softmax}, default
-        'squared'
-        What is minimised: squared learns values, the others who met what.
+    loss : {bpr, cosine_contrastive, hinge, adaptive_hinge, logistic, sampled_softmax,
+        in_batch_softmax, full_softmax, squared, warp}, default 'squared'
+        Training loss: squared fits values; all others rank. A name or a Loss object.
     negatives : int >= 1 <= 4096, default 4
         Items drawn for each observed one, by losses that need unobserved items.
-    sampler : {uniform, popularity}, default 'uniform'
-        The law that negatives are drawn by.
-    popularity_power : float >= 0 <= 2, default 0.75
-        The popularity sampler's power; 1 is popularity itself.
+    negative_sampling : {uniform, popularity}, default 'uniform'
+        The distribution that negatives are drawn from.
+    negative_power : float >= 0 <= 2, default 0.75
+        Power of the item counts in popularity sampling; 1 is popularity itself.
     margin : float >= -1 <= 100, default 1.0
         The margin of hinge, adaptive_hinge, warp and cosine_contrastive.
     negative_weight : float >= 0, default 1.0
@@ -739,7 +740,7 @@ class MLP(_MLP):
     bias_regularization : float >= 0, default 0.005
         L2 on the biases that a batch touches, per example.
     fold_in_steps : int >= 1 <= 10000, default 150
-        Steps of descent for the vector of a user never seen.
+        Steps of descent for the vector of an unseen user.
     factors : int >= 1 <= 4096, default 32
         Length of the user and item embeddings.
     hidden : tuple[int, ...] >= 1 <= 65536, default (64, 32)
@@ -780,10 +781,10 @@ class MLP(_MLP):
         average: float = 0.0,
         precision: str = 'float32',
         compile: bool = False,
-        loss: str = 'squared',
+        loss: str | cofactor.training.losses.base.Loss = 'squared',
         negatives: int = 4,
-        sampler: str = 'uniform',
-        popularity_power: float = 0.75,
+        negative_sampling: str = 'uniform',
+        negative_power: float = 0.75,
         margin: float = 1.0,
         negative_weight: float = 1.0,
         regularization: float = 0.01,
@@ -834,15 +835,15 @@ class DenseNet(_DenseNet):
         Number format of the forward pass.
     compile : bool, default False
         Whether torch.compile makes the step (needs a C++ compiler on the machine).
-    loss : {squared, logistic, bpr, hinge, adaptive_hinge, warp, sampled_softmax}, default
-        'squared'
-        What is minimised: squared learns values, the others who met what.
+    loss : {bpr, cosine_contrastive, hinge, adaptive_hinge, logistic, sampled_softmax,
+        in_batch_softmax, full_softmax, squared, warp}, default 'squared'
+        Training loss: squared fits values; all others rank. A name or a Loss object.
     negatives : int >= 1 <= 4096, default 4
         Items drawn for each observed one, by losses that need unobserved items.
-    sampler : {uniform, popularity}, default 'uniform'
-        The law that negatives are drawn by.
-    popularity_power : float >= 0 <= 2, default 0.75
-        The popularity sampler's power; 1 is popularity itself.
+    negative_sampling : {uniform, popularity}, default 'uniform'
+        The distribution that negatives are drawn from.
+    negative_power : float >= 0 <= 2, default 0.75
+        Power of the item counts in popularity sampling; 1 is popularity itself.
     margin : float >= -1 <= 100, default 1.0
         The margin of hinge, adaptive_hinge, warp and cosine_contrastive.
     negative_weight : float >= 0, default 1.0
@@ -852,7 +853,7 @@ class DenseNet(_DenseNet):
     bias_regularization : float >= 0, default 0.005
         L2 on the biases that a batch touches, per example.
     fold_in_steps : int >= 1 <= 10000, default 150
-        Steps of descent for the vector of a user never seen.
+        Steps of descent for the vector of an unseen user.
     factors : int >= 1 <= 4096, default 32
         Length of the user and item embeddings.
     hidden : tuple[int, ...] >= 1 <= 65536, default (128,)
@@ -893,10 +894,10 @@ class DenseNet(_DenseNet):
         average: float = 0.0,
         precision: str = 'float32',
         compile: bool = False,
-        loss: str = 'squared',
+        loss: str | cofactor.training.losses.base.Loss = 'squared',
         negatives: int = 4,
-        sampler: str = 'uniform',
-        popularity_power: float = 0.75,
+        negative_sampling: str = 'uniform',
+        negative_power: float = 0.75,
         margin: float = 1.0,
         negative_weight: float = 1.0,
         regularization: float = 0.01,
@@ -948,15 +949,15 @@ class CollabFNet(_CollabFNet):
         Number format of the forward pass.
     compile : bool, default False
         Whether torch.compile makes the step (needs a C++ compiler on the machine).
-    loss : {squared, logistic, bpr, hinge, adaptive_hinge, warp, sampled_softmax}, default
-        'squared'
-        What is minimised: squared learns values, the others who met what.
+    loss : {bpr, cosine_contrastive, hinge, adaptive_hinge, logistic, sampled_softmax,
+        in_batch_softmax, full_softmax, squared, warp}, default 'squared'
+        Training loss: squared fits values; all others rank. A name or a Loss object.
     negatives : int >= 1 <= 4096, default 4
         Items drawn for each observed one, by losses that need unobserved items.
-    sampler : {uniform, popularity}, default 'uniform'
-        The law that negatives are drawn by.
-    popularity_power : float >= 0 <= 2, default 0.75
-        The popularity sampler's power; 1 is popularity itself.
+    negative_sampling : {uniform, popularity}, default 'uniform'
+        The distribution that negatives are drawn from.
+    negative_power : float >= 0 <= 2, default 0.75
+        Power of the item counts in popularity sampling; 1 is popularity itself.
     margin : float >= -1 <= 100, default 1.0
         The margin of hinge, adaptive_hinge, warp and cosine_contrastive.
     negative_weight : float >= 0, default 1.0
@@ -966,7 +967,7 @@ class CollabFNet(_CollabFNet):
     bias_regularization : float >= 0, default 0.005
         L2 on the biases that a batch touches, per example.
     fold_in_steps : int >= 1 <= 10000, default 150
-        Steps of descent for the vector of a user never seen.
+        Steps of descent for the vector of an unseen user.
     factors : int >= 1 <= 4096, default 64
         Length of the user and item embeddings.
     hidden : tuple[int, ...] >= 1 <= 65536, default (64,)
@@ -1007,10 +1008,10 @@ class CollabFNet(_CollabFNet):
         average: float = 0.0,
         precision: str = 'float32',
         compile: bool = False,
-        loss: str = 'squared',
+        loss: str | cofactor.training.losses.base.Loss = 'squared',
         negatives: int = 4,
-        sampler: str = 'uniform',
-        popularity_power: float = 0.75,
+        negative_sampling: str = 'uniform',
+        negative_power: float = 0.75,
         margin: float = 1.0,
         negative_weight: float = 1.0,
         regularization: float = 0.01,
@@ -1061,14 +1062,15 @@ class NeuMF(_NeuMF):
         Number format of the forward pass.
     compile : bool, default False
         Whether torch.compile makes the step (needs a C++ compiler on the machine).
-    loss : {squared, logistic, bpr}, default 'logistic'
-        What is minimised; the paper's is logistic.
+    loss : {bpr, cosine_contrastive, hinge, adaptive_hinge, logistic, sampled_softmax,
+        in_batch_softmax, full_softmax, squared, warp}, default 'logistic'
+        Training loss; the paper's is logistic.
     negatives : int >= 1 <= 4096, default 4
         Items drawn for each observed one, by losses that need unobserved items.
-    sampler : {uniform, popularity}, default 'uniform'
-        The law that negatives are drawn by.
-    popularity_power : float >= 0 <= 2, default 0.75
-        The popularity sampler's power; 1 is popularity itself.
+    negative_sampling : {uniform, popularity}, default 'uniform'
+        The distribution that negatives are drawn from.
+    negative_power : float >= 0 <= 2, default 0.75
+        Power of the item counts in popularity sampling; 1 is popularity itself.
     margin : float >= -1 <= 100, default 1.0
         The margin of hinge, adaptive_hinge, warp and cosine_contrastive.
     negative_weight : float >= 0, default 1.0
@@ -1078,7 +1080,7 @@ class NeuMF(_NeuMF):
     bias_regularization : float >= 0, default 0.005
         L2 on the biases that a batch touches, per example.
     fold_in_steps : int >= 1 <= 10000, default 150
-        Steps of descent for the vector of a user never seen.
+        Steps of descent for the vector of an unseen user.
     factors : int >= 2 <= 4096, default 16
         Length of each half's embeddings.
     hidden : tuple[int, ...] >= 1 <= 65536, default (32, 16, 8)
@@ -1112,10 +1114,10 @@ class NeuMF(_NeuMF):
         average: float = 0.0,
         precision: str = 'float32',
         compile: bool = False,
-        loss: str = 'logistic',
+        loss: str | cofactor.training.losses.base.Loss = 'logistic',
         negatives: int = 4,
-        sampler: str = 'uniform',
-        popularity_power: float = 0.75,
+        negative_sampling: str = 'uniform',
+        negative_power: float = 0.75,
         margin: float = 1.0,
         negative_weight: float = 1.0,
         regularization: float = 0.001,
@@ -1143,13 +1145,13 @@ class OwnModule(_OwnModule):
     config
         Loss, optimiser, epochs and so on; or give settings by name.
     """
-    Config: ClassVar[type[cofactor.models.neural.torch_model.ModuleConfig]]
-    config: cofactor.models.neural.torch_model.ModuleConfig
+    Config: ClassVar[type[cofactor.models.neural.module_fold_in.ModuleConfig]]
+    config: cofactor.models.neural.module_fold_in.ModuleConfig
 
     def __init__(
         self,
         make: collections.abc.Callable[[int, int], torch.nn.modules.module.Module],
-        config: cofactor.models.neural.torch_model.ModuleConfig | None = None,
+        config: cofactor.models.neural.module_fold_in.ModuleConfig | None = None,
         *,
         user_tables: tuple[str, ...] = (),
         item_tables: tuple[str, ...] = (),
@@ -1168,10 +1170,10 @@ class OwnModule(_OwnModule):
         average: float = 0.0,
         precision: str = 'float32',
         compile: bool = False,
-        loss: str = 'squared',
+        loss: str | cofactor.training.losses.base.Loss = 'squared',
         negatives: int = 4,
-        sampler: str = 'uniform',
-        popularity_power: float = 0.75,
+        negative_sampling: str = 'uniform',
+        negative_power: float = 0.75,
         margin: float = 1.0,
         negative_weight: float = 1.0,
         regularization: float = 0.05,
@@ -1420,15 +1422,15 @@ class TwoTower(_TwoTower):
         Number format of the forward pass.
     compile : bool, default False
         Whether torch.compile makes the step (needs a C++ compiler on the machine).
-    loss : {squared, logistic, bpr, hinge, adaptive_hinge, warp, cosine_contrastive,
-        sampled_softmax, in_batch_softmax, full_softmax}, default 'in_batch_softmax'
-        What is minimised: squared learns the values, the others who met what.
+    loss : {bpr, cosine_contrastive, hinge, adaptive_hinge, logistic, sampled_softmax,
+        in_batch_softmax, full_softmax, squared, warp}, default 'in_batch_softmax'
+        Training loss: squared fits values; all others rank. A name or a Loss object.
     negatives : int >= 1 <= 4096, default 4
         Items drawn for each observed one, by losses that need unobserved items.
-    sampler : {uniform, popularity}, default 'uniform'
-        The law that negatives are drawn by.
-    popularity_power : float >= 0 <= 2, default 0.75
-        The popularity sampler's power; 1 is popularity itself.
+    negative_sampling : {uniform, popularity}, default 'uniform'
+        The distribution that negatives are drawn from.
+    negative_power : float >= 0 <= 2, default 0.75
+        Power of the item counts in popularity sampling; 1 is popularity itself.
     margin : float >= -1 <= 100, default 1.0
         The margin of hinge, adaptive_hinge, warp and cosine_contrastive.
     negative_weight : float >= 0, default 1.0
@@ -1452,15 +1454,15 @@ class TwoTower(_TwoTower):
     item_bias_regularization : float | None >= 0, default None
         L2 on the items' biases; None is that of the users'.
     user_damping : float >= 0, default 10.0
-        Imagined ratings at the mean in the bias that a user begins with.
+        Shrinkage: pseudo-ratings at the global mean when initialising user biases.
     item_damping : float >= 0, default 5.0
-        Imagined ratings at the mean in the bias that an item begins with.
-    frequency_power : float >= 0 <= 1, default 0.5
+        Shrinkage: pseudo-ratings at the global mean when initialising item biases.
+    frequency_exponent : float >= 0 <= 1, default 0.5
         On rated data, the L2 of one with n ratings grows as n to this: 1 per example, 0 alike for
             all.
     id_dropout : float >= 0 <= 1, default 0.3
         Share of the loss in which ids are left out; 1 leaves content alone.
-    half_at : float | None > 0, default 100.0
+    feature_prior_count : float | None > 0, default 100.0
         Interactions of an item or user at which its content is halved, c in c / (c + n); None
             keeps it whole.
     hidden : tuple[int, ...] >= 1 <= 65536, default ()
@@ -1469,8 +1471,8 @@ class TwoTower(_TwoTower):
         Columns of the profiles read as text; users have no content unless columns are named.
     user_features : tuple[str, ...], default ()
         Columns of the profiles read as categories, lists, numbers or dates.
-    fair : bool, default True
-        Whether content vectors are scaled so that new items take their fair share of the lists.
+    calibrate_exposure : bool, default True
+        Exposure calibration: scale content vectors so that new items get their share.
     """
     Config: ClassVar[type[cofactor.models.content.two_tower.TwoTowerConfig]]
     config: cofactor.models.content.two_tower.TwoTowerConfig
@@ -1500,10 +1502,10 @@ class TwoTower(_TwoTower):
         average: float = 0.0,
         precision: str = 'float32',
         compile: bool = False,
-        loss: str = 'in_batch_softmax',
+        loss: str | cofactor.training.losses.base.Loss = 'in_batch_softmax',
         negatives: int = 4,
-        sampler: str = 'uniform',
-        popularity_power: float = 0.75,
+        negative_sampling: str = 'uniform',
+        negative_power: float = 0.75,
         margin: float = 1.0,
         negative_weight: float = 1.0,
         regularization: float = 0.01,
@@ -1517,13 +1519,13 @@ class TwoTower(_TwoTower):
         item_bias_regularization: float | None = None,
         user_damping: float = 10.0,
         item_damping: float = 5.0,
-        frequency_power: float = 0.5,
+        frequency_exponent: float = 0.5,
         id_dropout: float = 0.3,
-        half_at: float | None = 100.0,
+        feature_prior_count: float | None = 100.0,
         hidden: tuple[int, ...] = (),
         user_text: tuple[str, ...] = (),
         user_features: tuple[str, ...] = (),
-        fair: bool = True,
+        calibrate_exposure: bool = True,
     ) -> None: ...
 
 class ContentBlend(_ContentBlend):
