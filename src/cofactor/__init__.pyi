@@ -100,9 +100,9 @@ class Bias(_Bias):
     ----------
     method : {joint, damped}, default 'joint'
         Least squares over both biases, or damped means: items first, then users.
-    damping_users : float >= 0, default 4.0
+    user_damping : float >= 0, default 4.0
         How many ratings at the mean each user is given beforehand.
-    damping_items : float >= 0, default 2.0
+    item_damping : float >= 0, default 2.0
         How many ratings at the mean each item is given beforehand.
     sweeps : int >= 1 <= 100000, default 100
         Sweeps at most over both sides (joint).
@@ -123,8 +123,8 @@ class Bias(_Bias):
         config: cofactor.models.baselines.bias.BiasConfig | None = None,
         *,
         method: str = 'joint',
-        damping_users: float = 4.0,
-        damping_items: float = 2.0,
+        user_damping: float = 4.0,
+        item_damping: float = 2.0,
         sweeps: int = 100,
         tolerance: float = 0.0001,
         clip: bool = True,
@@ -203,7 +203,7 @@ class EASE(_EASE):
         How much items with many users are held back, under bm25; 0: not.
     regularization : float > 0, default 200.0
         λ, added to each item's own count in the Gram matrix.
-    popularity_power : float >= 0 <= 2, default 0.0
+    frequency_exponent : float >= 0 <= 2, default 0.0
         p: item i gets λ (n_i / mean n)^p; 0 is EASE proper, more holds popular items back.
     keep : int | None >= 1 <= 100000, default None
         Weights kept of each recommended item, the largest; None keeps all (a dense matrix).
@@ -220,7 +220,7 @@ class EASE(_EASE):
         bm25_k1: float = 1.2,
         bm25_b: float = 0.75,
         regularization: float = 200.0,
-        popularity_power: float = 0.0,
+        frequency_exponent: float = 0.0,
         keep: int | None = None,
     ) -> None: ...
 
@@ -1198,9 +1198,9 @@ class ContentKNN(_ContentKNN):
         Weight of the text beside the other features; 0 leaves it out.
     value_weight : float >= 0 <= 100, default 1.0
         Weight of categories and lists; 0 leaves them out.
-    twin : bool, default True
-        Whether fitting with validation data also fits the same without features, and says what
-            those cost.
+    compare_without_features : bool, default True
+        Whether fitting with validation data also fits the no-features baseline, and says what
+            features cost.
     """
     Config: ClassVar[type[cofactor.models.content.content_knn.ContentKNNConfig]]
     config: cofactor.models.content.content_knn.ContentKNNConfig
@@ -1214,7 +1214,7 @@ class ContentKNN(_ContentKNN):
         characters: bool = False,
         text_weight: float = 1.0,
         value_weight: float = 1.0,
-        twin: bool = True,
+        compare_without_features: bool = True,
     ) -> None: ...
 
 class ContentRidge(_ContentRidge):
@@ -1234,9 +1234,11 @@ class ContentRidge(_ContentRidge):
         Weight of the text beside the other features; 0 leaves it out.
     value_weight : float >= 0 <= 100, default 1.0
         Weight of categories and lists; 0 leaves them out.
-    twin : bool, default True
-        Whether fitting with validation data also fits the same without features, and says what
-            those cost.
+    compare_without_features : bool, default True
+        Whether fitting with validation data also fits the no-features baseline, and says what
+            features cost.
+    normalize_scores : float >= 0 <= 1, default 0.0
+        How far new items are brought to one spread of scores over users; 0 not.
     ridge : float > 0, default 10.0
         λ: the higher, the more alike the answers for items with like content.
     neighbours : float >= 0, default 20.0
@@ -1250,8 +1252,6 @@ class ContentRidge(_ContentRidge):
         Weight of a feature that all items have: what is liked whatever it says.
     size : float >= 0 <= 100, default 0.0
         Weight of how much is said of an item, ln(1 + its features), as a feature.
-    levelling : float >= 0 <= 1, default 0.0
-        How far new items are brought to one spread of scores over users; 0 not.
     """
     Config: ClassVar[type[cofactor.models.content.content_ridge.ContentRidgeConfig]]
     config: cofactor.models.content.content_ridge.ContentRidgeConfig
@@ -1265,14 +1265,14 @@ class ContentRidge(_ContentRidge):
         characters: bool = False,
         text_weight: float = 1.0,
         value_weight: float = 1.0,
-        twin: bool = True,
+        compare_without_features: bool = True,
+        normalize_scores: float = 0.0,
         ridge: float = 10.0,
         neighbours: float = 20.0,
         user_power: float = 0.5,
         item_power: float = 0.5,
         constant: float = 0.0,
         size: float = 0.0,
-        levelling: float = 0.0,
     ) -> None: ...
 
 class FeatureIALS(_FeatureIALS):
@@ -1291,9 +1291,20 @@ class FeatureIALS(_FeatureIALS):
         Weight of the text beside the other features; 0 leaves it out.
     value_weight : float >= 0 <= 100, default 1.0
         Weight of categories and lists; 0 leaves them out.
-    twin : bool, default True
-        Whether fitting with validation data also fits the same without features, and says what
-            those cost.
+    compare_without_features : bool, default True
+        Whether fitting with validation data also fits the no-features baseline, and says what
+            features cost.
+    user_text : tuple[str, ...], default ()
+        Columns of the profiles read as text; profiles count only if columns are named.
+    user_features : tuple[str, ...], default ()
+        Columns of the profiles read as categories, lists, numbers or dates.
+    normalize_scores : float >= 0 <= 1, default 0.0
+        How far new items are brought to one spread of scores over users; 0 not.
+    calibrate_exposure : bool, default True
+        Whether content vectors are scaled so that new items get their share of the lists.
+    feature_prior_count : float | None > 0, default 20.0
+        Interactions of an item at which its features count half, c in c / (c + n); None: always
+            whole.
     factors : int >= 1 <= 4096, default 64
         Length of the user and item vectors.
     unobserved_weight : float | None >= 0, default None
@@ -1326,17 +1337,6 @@ class FeatureIALS(_FeatureIALS):
             better.
     ridge : float > 0, default 10.0
         λ of the regression of vectors on features, beside the items' mean weight.
-    half_at : float | None > 0, default 20.0
-        Interactions of an item at which its prior is halved, c in c / (c + n); None keeps it
-            whole for all.
-    user_text : tuple[str, ...], default ()
-        Columns of the profiles read as text; users have no prior unless columns are named.
-    user_features : tuple[str, ...], default ()
-        Columns of the profiles read as categories, lists, numbers or dates.
-    levelling : float >= 0 <= 1, default 0.0
-        How far new items are brought to one spread of scores over users; 0 not.
-    fair : bool, default True
-        Whether content vectors are scaled so that new items take their fair share of the lists.
     """
     Config: ClassVar[type[cofactor.models.content.feature_ials.FeatureIALSConfig]]
     config: cofactor.models.content.feature_ials.FeatureIALSConfig
@@ -1350,7 +1350,12 @@ class FeatureIALS(_FeatureIALS):
         characters: bool = False,
         text_weight: float = 1.0,
         value_weight: float = 1.0,
-        twin: bool = True,
+        compare_without_features: bool = True,
+        user_text: tuple[str, ...] = (),
+        user_features: tuple[str, ...] = (),
+        normalize_scores: float = 0.0,
+        calibrate_exposure: bool = True,
+        feature_prior_count: float | None = 20.0,
         factors: int = 64,
         unobserved_weight: float | None = None,
         confidence: str = 'ones',
@@ -1365,11 +1370,6 @@ class FeatureIALS(_FeatureIALS):
         init_scale: float = 0.1,
         popularity_power: float = 0.0,
         ridge: float = 10.0,
-        half_at: float | None = 20.0,
-        user_text: tuple[str, ...] = (),
-        user_features: tuple[str, ...] = (),
-        levelling: float = 0.0,
-        fair: bool = True,
     ) -> None: ...
 
 class TwoTower(_TwoTower):
@@ -1389,9 +1389,18 @@ class TwoTower(_TwoTower):
         Weight of the text beside the other features; 0 leaves it out.
     value_weight : float >= 0 <= 100, default 1.0
         Weight of categories and lists; 0 leaves them out.
-    twin : bool, default True
-        Whether fitting with validation data also fits the same without features, and says what
-            those cost.
+    compare_without_features : bool, default True
+        Whether fitting with validation data also fits the no-features baseline, and says what
+            features cost.
+    user_text : tuple[str, ...], default ()
+        Columns of the profiles read as text; profiles count only if columns are named.
+    user_features : tuple[str, ...], default ()
+        Columns of the profiles read as categories, lists, numbers or dates.
+    calibrate_exposure : bool, default True
+        Whether content vectors are scaled so that new items get their share of the lists.
+    feature_prior_count : float | None > 0, default 100.0
+        Interactions of an item or user at which its content is halved, c in c / (c + n); None
+            keeps it whole.
     epochs : int >= 1 <= 1e+06, default 15
         Passes over the data.
     batch_size : int >= 0 <= 1.07374e+09, default 1024
@@ -1462,17 +1471,8 @@ class TwoTower(_TwoTower):
             all.
     id_dropout : float >= 0 <= 1, default 0.3
         Share of the loss in which ids are left out; 1 leaves content alone.
-    feature_prior_count : float | None > 0, default 100.0
-        Interactions of an item or user at which its content is halved, c in c / (c + n); None
-            keeps it whole.
     hidden : tuple[int, ...] >= 1 <= 65536, default ()
         Widths of hidden layers between features and vectors; none is linear.
-    user_text : tuple[str, ...], default ()
-        Columns of the profiles read as text; users have no content unless columns are named.
-    user_features : tuple[str, ...], default ()
-        Columns of the profiles read as categories, lists, numbers or dates.
-    calibrate_exposure : bool, default True
-        Exposure calibration: scale content vectors so that new items get their share.
     """
     Config: ClassVar[type[cofactor.models.content.two_tower.TwoTowerConfig]]
     config: cofactor.models.content.two_tower.TwoTowerConfig
@@ -1486,7 +1486,11 @@ class TwoTower(_TwoTower):
         characters: bool = False,
         text_weight: float = 1.0,
         value_weight: float = 1.0,
-        twin: bool = True,
+        compare_without_features: bool = True,
+        user_text: tuple[str, ...] = (),
+        user_features: tuple[str, ...] = (),
+        calibrate_exposure: bool = True,
+        feature_prior_count: float | None = 100.0,
         epochs: int = 15,
         batch_size: int = 1024,
         learning_rate: float = 0.005,
@@ -1521,11 +1525,7 @@ class TwoTower(_TwoTower):
         item_damping: float = 5.0,
         frequency_exponent: float = 0.5,
         id_dropout: float = 0.3,
-        feature_prior_count: float | None = 100.0,
         hidden: tuple[int, ...] = (),
-        user_text: tuple[str, ...] = (),
-        user_features: tuple[str, ...] = (),
-        calibrate_exposure: bool = True,
     ) -> None: ...
 
 class ContentBlend(_ContentBlend):
@@ -1544,10 +1544,10 @@ class ContentBlend(_ContentBlend):
         Weight of the text beside the other features; 0 leaves it out.
     value_weight : float >= 0 <= 100, default 1.0
         Weight of categories and lists; 0 leaves them out.
-    twin : bool, default True
-        Whether fitting with validation data also fits the same without features, and says what
-            those cost.
-    levelling : float >= 0 <= 1, default 0.0
+    compare_without_features : bool, default True
+        Whether fitting with validation data also fits the no-features baseline, and says what
+            features cost.
+    normalize_scores : float >= 0 <= 1, default 0.0
         How far new items are brought to one spread of scores over users; 0 not.
     weight : float >= 0 <= 100, default 0.7
         Weight of FeatureIALS beside ContentRidge.
@@ -1572,8 +1572,8 @@ class ContentBlend(_ContentBlend):
         characters: bool = False,
         text_weight: float = 1.0,
         value_weight: float = 1.0,
-        twin: bool = True,
-        levelling: float = 0.0,
+        compare_without_features: bool = True,
+        normalize_scores: float = 0.0,
         weight: float = 0.7,
         ridge_settings: tuple[str, ...] = (),
         ials_settings: tuple[str, ...] = (),
@@ -1597,17 +1597,17 @@ class Bridge(_Bridge):
         Weight of the text beside the other features; 0 leaves it out.
     value_weight : float >= 0 <= 100, default 1.0
         Weight of categories and lists; 0 leaves them out.
-    twin : bool, default True
-        Whether fitting with validation data also fits the same without features, and says what
-            those cost.
+    compare_without_features : bool, default True
+        Whether fitting with validation data also fits the no-features baseline, and says what
+            features cost.
+    calibrate_exposure : bool, default True
+        Whether content vectors are scaled so that new items get their share of the lists.
     base : {ials, bpr, warp, logistic_mf, latent_factor, ease}, default 'ials'
         The model whose item vectors content is mapped to.
     base_settings : tuple[str, ...], default ()
         Settings of that model: factors=128,epochs=10.
     ridge : float | None > 0, default None
         λ of the map; None chooses it on held-out warm items.
-    fair : bool, default True
-        Whether content vectors are scaled so that new items take their fair share of the lists.
     """
     Config: ClassVar[type[cofactor.models.content.bridge.BridgeConfig]]
     config: cofactor.models.content.bridge.BridgeConfig
@@ -1621,11 +1621,11 @@ class Bridge(_Bridge):
         characters: bool = False,
         text_weight: float = 1.0,
         value_weight: float = 1.0,
-        twin: bool = True,
+        compare_without_features: bool = True,
+        calibrate_exposure: bool = True,
         base: str = 'ials',
         base_settings: tuple[str, ...] = (),
         ridge: float | None = None,
-        fair: bool = True,
     ) -> None: ...
 
 class LSTMRating(_LSTMRating):

@@ -169,10 +169,14 @@ def _compared(model: Recommender, parts: Split | None, run: Run) -> Any:
     """What features cost, in models with content: taken on validation data when fitted, else on
     the test part, which decides nothing.
     """
-    if parts is None or not hasattr(model, "compare_with_twin") or not model.config.twin:
+    if (
+        parts is None
+        or not hasattr(model, "compare_without_features")
+        or not model.config.compare_without_features
+    ):
         return None
     if model.comparison is None and parts.test.truth.item_rows.size:  # type: ignore[attr-defined]
-        model.compare_with_twin(parts.test, run=run)
+        model.compare_without_features(parts.test, run=run)
     return model.comparison  # type: ignore[attr-defined]
 
 

@@ -16,6 +16,8 @@ class TrainingConfig(Config):
     defaults.
     """
 
+    group = "training"
+
     epochs: int = setting(20, low=1, high=1_000_000, doc="Passes over the data.")
     batch_size: int = setting(
         4096,

@@ -24,13 +24,18 @@ from cofactor.models.content import check as checking
 from cofactor.models.content.base import (
     COMPARISON,
     SPEC_ARRAYS,
-    ContentConfig,
     ContentFeatures,
     cold_rows,
     read_features,
 )
 from cofactor.models.content.check import CHECK, Check
 from cofactor.models.content.feature_ials import USER_ARRAYS
+from cofactor.models.content.settings import (
+    CalibrationConfig,
+    ContentConfig,
+    PriorConfig,
+    ProfileConfig,
+)
 from cofactor.models.content.twin import shared, warm_ndcg
 from cofactor.models.factors import FactorModel
 from cofactor.models.liked import rated_csr
@@ -52,10 +57,8 @@ if TYPE_CHECKING:
     from cofactor.training.loop import Step
 
 
-class TwoTowerConfig(FactorConfig, ContentConfig):
+class TwoTowerConfig(FactorConfig, PriorConfig, CalibrationConfig, ProfileConfig, ContentConfig):
     """Settings of `TwoTower`: those of `LatentFactor` and of the content."""
-
-    renamed = {"half_at": "feature_prior_count", "fair": "calibrate_exposure"}  # noqa: RUF012
 
     factors: int = setting(64, low=1, high=4096, doc="Length of the user and item vectors.")
     loss: str | Loss = setting(
@@ -95,17 +98,6 @@ class TwoTowerConfig(FactorConfig, ContentConfig):
         low=1,
         high=65536,
         doc="Widths of hidden layers between features and vectors; none is linear.",
-    )
-    user_text: tuple[str, ...] = setting(
-        (),
-        doc="Columns of the profiles read as text; users have no content unless columns are named.",
-    )
-    user_features: tuple[str, ...] = setting(
-        (), doc="Columns of the profiles read as categories, lists, numbers or dates."
-    )
-    calibrate_exposure: bool = setting(
-        True,
-        doc="Exposure calibration: scale content vectors so that new items get their share.",
     )
 
 
@@ -229,7 +221,7 @@ class TwoTower(ContentFeatures, TrainedRecommender, FactorModel):
         made: Any = training.begin(known, config, run, self.name, make)
         return made
 
-    def plain_twin(self) -> Recommender:
+    def without_features(self) -> Recommender:
         """Return `LatentFactor` with the same settings."""
         return shared(self.config, LatentFactor)
 
@@ -367,8 +359,9 @@ class TwoTower(ContentFeatures, TrainedRecommender, FactorModel):
         return states
 
     def feature_weights(self, batch: UserBatch, item_row: int) -> np.ndarray | None:
-        """Return the gradient of the score by the item's features: through hidden layers it depends on
-        the item.
+        """Return the gradient of the score by the item's features.
+
+        Through hidden layers it depends on the item.
         """
         state = np.asarray(batch.states)[0]
         kept, values = [], self.features[item_row] @ self.maps[0]

@@ -33,10 +33,12 @@ FEWER_USERS = 0.9
 class EASEConfig(WeightedConfig):
     """Settings of `EASE`."""
 
+    renamed = {"popularity_power": "frequency_exponent"}  # noqa: RUF012
+
     regularization: float = setting(
         200.0, above=0, doc="λ, added to each item's own count in the Gram matrix."
     )
-    popularity_power: float = setting(
+    frequency_exponent: float = setting(
         0.0,
         low=0,
         high=2,
@@ -179,7 +181,7 @@ class EASE(LinearItemModel[EASEConfig]):
     def _ridge(self, data: Interactions) -> np.ndarray:
         """λ for each item, float32 [n_items]."""
         counts = np.maximum(data.item_counts, 1) / max(1.0, float(data.item_counts.mean()))
-        ridge: np.ndarray = self.config.regularization * counts**self.config.popularity_power
+        ridge: np.ndarray = self.config.regularization * counts**self.config.frequency_exponent
         return ridge.astype(np.float32)
 
     def _product(
