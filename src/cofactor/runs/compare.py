@@ -244,9 +244,8 @@ def _alone(config: Any) -> Any:
     """The settings without the comparison with the same model without features: what is compared
     with what is said by name here, and fits are timed.
     """
-    for name in ("twin", "compare_without_features"):
-        if name in config.defaults():
-            return config.replace(**{name: False})
+    if "compare_without_features" in config.defaults():
+        return config.replace(compare_without_features=False)
     return config
 
 

@@ -7,17 +7,14 @@ from cofactor.base.errors import ArgumentError
 from cofactor.training.schedule import SCHEDULES, Schedule
 
 OPTIMIZERS = ("adam", "adamw", "sgd", "adagrad")
-POINTWISE = ("squared", "logistic")
-PAIRWISE = ("bpr", "hinge", "adaptive_hinge", "warp", "cosine_contrastive")
-SOFTMAX = ("sampled_softmax", "in_batch_softmax", "full_softmax")
-LOSSES = POINTWISE + PAIRWISE + SOFTMAX
-SAMPLERS = ("uniform", "popularity")
 
 
 class IterativeConfig(Config):
     """The settings of whatever is trained in epochs; a model's own Config inherits them and may
     change the defaults.
     """
+
+    group = "training"
 
     epochs: int = setting(20, low=1, high=1_000_000, doc="Passes over the data.")
     validate_every: int = setting(
@@ -32,6 +29,8 @@ class IterativeConfig(Config):
 
 class DescentConfig(IterativeConfig):
     """The settings of whatever has a learning rate."""
+
+    group = "training"
 
     learning_rate: float = setting(
         0.01, above=0.0, high=1e3, doc="Step size, at the schedule's top."
@@ -69,6 +68,8 @@ class DescentConfig(IterativeConfig):
 
 class TrainingConfig(DescentConfig):
     """The settings of a PyTorch module's training."""
+
+    group = "training"
 
     renamed = {"warmup": "warmup_ratio", "clip": "max_grad_norm", "average": "ema_decay"}  # noqa: RUF012
 
@@ -109,54 +110,4 @@ class TrainingConfig(DescentConfig):
         if self.momentum and self.optimizer != "sgd":
             raise ArgumentError(
                 f"momentum requires optimizer='sgd', not {self.optimizer!r}; set momentum=0."
-            )
-
-
-class LossConfig(TrainingConfig):
-    """The settings of a model that can be trained by any of the losses."""
-
-    loss: str = setting(
-        "squared",
-        choices=LOSSES,
-        doc="What is minimised: squared learns the values, the others who met what.",
-    )
-    negatives: int = setting(
-        4,
-        low=1,
-        high=4096,
-        doc="Items drawn for each observed one, by losses that need unobserved items.",
-    )
-    sampler: str = setting("uniform", choices=SAMPLERS, doc="The law that negatives are drawn by.")
-    popularity_power: float = setting(
-        0.75, low=0.0, high=2.0, doc="The popularity sampler's power; 1 is popularity itself."
-    )
-    margin: float = setting(
-        1.0,
-        low=-1.0,
-        high=100.0,
-        doc="The margin of hinge, adaptive_hinge, warp and cosine_contrastive.",
-    )
-    negative_weight: float = setting(
-        1.0, low=0.0, doc="cosine_contrastive: the weight of the negatives beside the positive."
-    )
-    regularization: float = setting(
-        0.05, low=0.0, doc="L2 on the vectors that a batch touches, per example."
-    )
-    bias_regularization: float = setting(
-        0.005, low=0.0, doc="L2 on the biases that a batch touches, per example."
-    )
-
-    @property
-    def draws_negatives(self) -> bool:
-        """Whether the loss needs sampled items beside the observed ones (squared does only on
-        data without values).
-        """
-        return self.loss in PAIRWISE or self.loss in ("logistic", "sampled_softmax")
-
-    def check(self) -> None:
-        """Refuse settings that contradict one another."""
-        super().check()
-        if self.loss == "cosine_contrastive" and not self.margin <= 1.0:
-            raise ArgumentError(
-                f"margin of cosine_contrastive is a cosine, so at most 1, not {self.margin}."
             )

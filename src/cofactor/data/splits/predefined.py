@@ -121,7 +121,7 @@ def _mapped(
     """A part on the shared id maps; its order goes on after that of the parts before it."""
     if isinstance(part, Events):
         made = Interactions.build(part, repeats=repeats, users=users, items=items)
-        return replace(made, order=made.order + start)
+        return replace(made, source_order=made.order + start)
     user_rows = users.rows(part.users.arrow, what="user")[part.user_rows]
     item_rows = items.rows(part.items.arrow, what="item")[part.item_rows]
     made = Interactions.from_rows(
@@ -129,7 +129,7 @@ def _mapped(
     )
     return replace(
         made,
-        order=part.order[made.order] + start,
+        source_order=part.order[made.order] + start,
         catalogue=_realigned(part.catalogue, part.items, items),
         profiles=_realigned(part.profiles, part.users, users),
         source=part.source,

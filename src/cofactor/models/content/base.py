@@ -6,17 +6,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import numpy as np
 import pyarrow as pa
 
-from cofactor.base.config import Config, setting
 from cofactor.base.errors import ArgumentError, DataError
 from cofactor.base.run import Run
 from cofactor.data.features import FeatureSpec
 from cofactor.data.interactions import Interactions
 from cofactor.models.answers import Reason
+from cofactor.models.content.settings import ContentConfig
 from cofactor.models.content.twin import Comparison, compare
 from cofactor.models.recommender import Recommender
 from cofactor.models.traits import ArraySpec
@@ -24,6 +24,7 @@ from cofactor.models.user_batch import UserBatch
 from cofactor.retrieval.topk import TopK, best_scores
 
 if TYPE_CHECKING:
+    from cofactor.data.conversion import DataLike
     from cofactor.data.split import Part
 
 SPEC_ARRAYS = {
@@ -34,40 +35,6 @@ SPEC_ARRAYS = {
     "spec_scales": ArraySpec("float64", ("spec_numbers", "2")),
 }
 COMPARISON = {"comparison": ArraySpec("float64", ("4",), optional=True)}
-
-
-class ContentConfig(Config):
-    """Which columns are read; shared by all models with content."""
-
-    text: tuple[str, ...] = setting(
-        (), doc="Columns read as text; with none named here or in features, all are detected."
-    )
-    features: tuple[str, ...] = setting(
-        (), doc="Columns read as categories, lists, numbers or dates."
-    )
-    characters: bool = setting(
-        False,
-        doc=(
-            "Whether words count by their 4- and 5-grams of letters too: for names, codes, rich"
-            " endings."
-        ),
-    )
-    text_weight: float = setting(
-        1.0,
-        low=0.0,
-        high=100.0,
-        doc="Weight of the text beside the other features; 0 leaves it out.",
-    )
-    value_weight: float = setting(
-        1.0, low=0.0, high=100.0, doc="Weight of categories and lists; 0 leaves them out."
-    )
-    twin: bool = setting(
-        True,
-        doc=(
-            "Whether fitting with validation data also fits the same without features, and says"
-            " what those cost."
-        ),
-    )
 
 
 def read_features(data: Interactions, config: Any, run: Run) -> tuple[FeatureSpec, Any]:
@@ -99,7 +66,10 @@ def read_features(data: Interactions, config: Any, run: Run) -> tuple[FeatureSpe
     return spec, spec.transform(data.catalogue)
 
 
-class ContentFeatures(Recommender):
+ContentT = TypeVar("ContentT", bound=ContentConfig)
+
+
+class ContentFeatures(Recommender[ContentT]):
     """What models with content add to the contract; a model that is another's kin too
     (`FeatureIALS`) inherits this beside it.
     """
@@ -113,7 +83,7 @@ class ContentFeatures(Recommender):
 
     def fit(
         self,
-        data: Interactions,
+        data: DataLike,
         *,
         validation: Part | None = None,
         run: Run | None = None,
@@ -122,27 +92,27 @@ class ContentFeatures(Recommender):
         """Learn from interactions and content, and compare with the plain twin; see
         `Recommender.fit`.
 
-        With validation data (and ``twin`` of the Config, as by default) the same model without
-        features is fitted too, and `notes` says what features cost or bring on items with
-        interactions: see `compare_with_twin`."""
+        With validation data the no-features baseline is fitted too, unless the Config's
+        ``compare_without_features`` is False, and `notes` says what features cost or bring on items
+        with interactions."""
         self.comparison = None
         super().fit(data, validation=validation, run=run, max_time=max_time)
-        if validation is not None and self.config.twin:
-            self.compare_with_twin(validation, run=run, validation=validation)
+        if validation is not None and self.config.compare_without_features:
+            self.compare_without_features(validation, run=run, validation=validation)
         return self
 
     def compare_if_wanted(self, part: Part, run: Run) -> None:
-        """Compare with the plain twin, if the settings want it."""
-        if self.config.twin:
-            self.compare_with_twin(part, run=run)
+        """Compare with the no-features baseline, if the settings want it."""
+        if self.config.compare_without_features:
+            self.compare_without_features(part, run=run)
 
-    def plain_twin(self) -> Recommender | None:
+    def without_features(self) -> Recommender | None:
         """Return the same model without features, to be fitted, or None where there is no such
         model.
         """
         return None
 
-    def compare_with_twin(
+    def compare_without_features(
         self, part: Part, *, run: Run | None = None, validation: Part | None = None
     ) -> Comparison | None:
         """Measure this model and its plain twin on held-out data: nDCG@10 over the items with
@@ -165,7 +135,7 @@ class ContentFeatures(Recommender):
         Comparison or None
             None where the model has no twin, or nobody has an item with interactions held out.
         """
-        twin = self.plain_twin()
+        twin = self.without_features()
         if twin is None or not (self.data.item_counts[part.truth.item_rows] > 0).any():
             return None
         run = run if run is not None else Run()
@@ -180,11 +150,11 @@ class ContentFeatures(Recommender):
 
     @classmethod
     def from_state(
-        cls, config: Config, arrays: Mapping[str, np.ndarray], data: Interactions
+        cls, config: ContentT, arrays: Mapping[str, np.ndarray], data: Interactions
     ) -> Self:
         """Make a fitted model from its named arrays; see `Recommender.from_state`."""
         model = super().from_state(config, arrays, data)
-        twin = model.plain_twin()
+        twin = model.without_features()
         if "comparison" in arrays and twin is not None:
             model.comparison = Comparison.of_array(twin.name, arrays["comparison"])
         return model
@@ -218,20 +188,18 @@ class ContentFeatures(Recommender):
     def _extend(self, data: Interactions, matrix: Any, first: int) -> None:
         """Take over items from row ``first`` on, whose features are ``matrix`` [n_new, width];
         ``data`` has them already.
+
+        ``self`` is a copy of the model before: arrays are to be replaced, not written into.
         """
 
-    def _add_items(self, data: Interactions) -> None:
+    def _grow_from(self, before: Self) -> None:
         from scipy import sparse
 
-        first = self.data.n_items
-        new = self.spec.transform(data.catalogue.table.slice(first))
-        whole = (
-            sparse.vstack([self.features, new], format="csr") if "features" in self._cache else None
-        )
-        self._extend(data, new, first)
-        self._data, self._cache = data, {}
-        if whole is not None:
-            self._keep_features(whole)
+        first = before.data.n_items
+        new = self.spec.transform(self.data.catalogue.table.slice(first))
+        if "features" in before._cache:
+            self._keep_features(sparse.vstack([before.features, new], format="csr"))
+        self._extend(self.data, new, first)
 
     # Text as a question.
 
@@ -272,15 +240,16 @@ class ContentFeatures(Recommender):
 
     # Words as reasons.
 
-    def _feature_weights(self, batch: UserBatch, item_row: int) -> np.ndarray | None:
-        """What one unit of each of an item's features adds to its score for the one user,
-        [width], or None.
+    def feature_weights(self, batch: UserBatch, item_row: int) -> np.ndarray | None:
+        """Return what one unit of each of an item's features adds to its score for the one user.
+
+        float [width], or None where that can't be said.
         """
         return None
 
     def _explain_features(self, batch: UserBatch, item_row: int) -> tuple[Reason, ...]:
         """The words and features of an item and what each adds to its score, the largest first."""
-        weights = self._feature_weights(batch, item_row)
+        weights = self.feature_weights(batch, item_row)
         if weights is None:
             return ()
         row = self.features[item_row]

@@ -19,14 +19,20 @@ from cofactor.models.content import check as checking
 from cofactor.models.content.base import (
     COMPARISON,
     SPEC_ARRAYS,
-    ContentConfig,
     ContentFeatures,
     cold_rows,
     read_features,
 )
 from cofactor.models.content.check import CHECK, Check
-from cofactor.models.content.levelling import covariance_of, levels, spreads_of_vectors
 from cofactor.models.content.ridge import sparse_ridge
+from cofactor.models.content.score_normalisation import covariance_of, levels, spreads_of_vectors
+from cofactor.models.content.settings import (
+    CalibrationConfig,
+    ContentConfig,
+    NormalizationConfig,
+    PriorConfig,
+    ProfileConfig,
+)
 from cofactor.models.content.twin import shared
 from cofactor.models.implicit.ials import IALS, IALSConfig, IALSLearner
 from cofactor.models.iterative import CURVE_ARRAYS, ValidationMetric, warm_ndcg_metric
@@ -50,41 +56,15 @@ USER_ARRAYS = {
 }
 
 
-class FeatureIALSConfig(IALSConfig, ContentConfig):
+class FeatureIALSConfig(
+    IALSConfig, PriorConfig, CalibrationConfig, NormalizationConfig, ProfileConfig, ContentConfig
+):
     """Settings of `FeatureIALS`: those of iALS and of the content."""
 
     ridge: float = setting(
         10.0,
         above=0.0,
         doc="λ of the regression of vectors on features, beside the items' mean weight.",
-    )
-    half_at: float | None = setting(
-        20.0,
-        above=0.0,
-        doc=(
-            "Interactions of an item at which its prior is halved, c in c / (c + n); None keeps it"
-            " whole for all."
-        ),
-    )
-    user_text: tuple[str, ...] = setting(
-        (),
-        doc="Columns of the profiles read as text; users have no prior unless columns are named.",
-    )
-    user_features: tuple[str, ...] = setting(
-        (), doc="Columns of the profiles read as categories, lists, numbers or dates."
-    )
-    levelling: float = setting(
-        0.0,
-        low=0.0,
-        high=1.0,
-        doc="How far new items are brought to one spread of scores over users; 0 not.",
-    )
-    fair: bool = setting(
-        True,
-        doc=(
-            "Whether content vectors are scaled so that new items take their fair share of the"
-            " lists."
-        ),
     )
 
 
@@ -93,22 +73,23 @@ class FeatureIALS(ContentFeatures, IALS):
 
     It minimises iALS's loss with ``reg_i |y_i - t_i W' f_i|²`` in place of ``reg_i |y_i|²``, where
     ``t_i = c / (c + n_i)`` lets the n_i interactions of an item speak for themselves (c is
-    ``half_at``; None: t = 1), and ``reg_u |x_u - V' g_u|²`` for users with profiles, plus ``λ r̄
-    |W|²``, with an item's part of the loss weighed as in iALS (``item_weight_power``), by turns:
+    ``feature_prior_count``; None: t = 1), and ``reg_u |x_u - V' g_u|²`` for users with profiles,
+    plus ``λ r̄ |W|²``, with an item's part of the loss weighed as in `IALS`, by turns:
     users given items, W given y (a ridge regression), items given users and W. An item without
     interactions has the vector ``s W' f_i``, in closed form; s is chosen so that held-out warm
     items would take their fair share of people's top 10 (see `cofactor.models.content.check`), on W
-    as it is fitted without them. With ``levelling`` q, it is divided by ``(σ_i / σ̄)^q`` too, where
-    σ is the spread of its scores over the trained users and σ̄ the median of those with
+    as it is fitted without them. With ``normalize_scores`` q, it is divided by ``(σ_i / σ̄)^q``
+    too, where σ is the spread of its scores over the trained users and σ̄ the median of those with
     interactions.
 
     Notes
-    ----- The training ends with W, then one exact solve of all users. The prior of a row enters the
+    -----
+    The training ends with W, then one exact solve of all users. The prior of a row enters the
     solver as one more interaction. Source: Agarwal and Chen. 2009. Regression-based Latent Factor
     Models. KDD, with point estimates; for iALS see `IALS`."""
 
     name = "feature_ials"
-    Config = FeatureIALSConfig  # type: ignore[assignment]
+    Config = FeatureIALSConfig
     traits = Traits(has_vectors=True, explains=True, uses_values=True, uses_features=True)
     arrays = {  # noqa: RUF012
         **SPEC_ARRAYS,
@@ -181,7 +162,7 @@ class FeatureIALS(ContentFeatures, IALS):
         _ = self.data
         return (*self.spec.notes, self.check.sentence, *self.compared)
 
-    def plain_twin(self) -> Recommender:
+    def without_features(self) -> Recommender:
         """Return iALS with the same settings."""
         return shared(self.config, IALS)
 
@@ -231,7 +212,7 @@ class FeatureIALS(ContentFeatures, IALS):
         content, trained = x @ found.T, x @ self.item_factors[held].T
         scale, mine, wanted = (
             checking.fair_scale(x @ self.item_factors[rest].T, trained, content)
-            if self.config.fair
+            if self.config.calibrate_exposure
             else (1.0, 0.0, 0.0)
         )
         self.check = Check(
@@ -247,9 +228,11 @@ class FeatureIALS(ContentFeatures, IALS):
 
     def _levelled(self, vectors: np.ndarray) -> np.ndarray:
         """Content vectors [n, factors], each divided by its spread over the trained users to the
-        power of `levelling`.
+        power of `normalize_scores`.
         """
-        return vectors * self._levels_of(vectors)[:, None] if self.config.levelling else vectors
+        return (
+            vectors * self._levels_of(vectors)[:, None] if self.config.normalize_scores else vectors
+        )
 
     def _levels_of(self, vectors: np.ndarray) -> np.ndarray:
         """What content vectors are multiplied by, float32 [n]."""
@@ -261,7 +244,9 @@ class FeatureIALS(ContentFeatures, IALS):
                 float(np.median(spreads_of_vectors(known, covariance))),
             )
         covariance, typical = self._cache["covariance"]
-        return levels(spreads_of_vectors(vectors, covariance), typical, self.config.levelling)
+        return levels(
+            spreads_of_vectors(vectors, covariance), typical, self.config.normalize_scores
+        )
 
     def _content_vectors(self, matrix: Any) -> np.ndarray:
         """What features say, float32 [n, factors]."""
@@ -350,9 +335,10 @@ class FeatureIALS(ContentFeatures, IALS):
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         return Recommender._explain_rows(self, batch, item_rows)
 
-    def _feature_weights(self, batch: UserBatch, item_row: int) -> np.ndarray | None:
+    def feature_weights(self, batch: UserBatch, item_row: int) -> np.ndarray | None:
+        """Return what a unit of each feature adds; see `ContentFeatures.feature_weights`."""
         slope = self.check.scale * (self.map @ np.asarray(batch.states)[0])
-        if not self.config.levelling:
+        if not self.config.normalize_scores:
             return slope
         return (
             slope * self._levels_of(np.asarray(self.features[item_row] @ self.map, np.float32))[0]
@@ -413,7 +399,7 @@ class FeatureIALSLearner(IALSLearner):
         super().__init__(model, data, run)
         self.regressed, self.matrix, self.profiles = model._regressed, matrix, profiles
         self.warm, self.active = data.item_counts > 0, data.user_counts > 0
-        c = self.config.half_at
+        c = self.config.feature_prior_count
         self.trust = np.ones(data.n_items, np.float32)
         if c is not None:
             self.trust = (c / (c + data.item_counts)).astype(np.float32)

@@ -174,7 +174,7 @@ class RatingFactors(IterativeModel, FactorModel):
         scores += b
         return scores
 
-    def inner_product(self) -> InnerProduct | None:
+    def inner_product(self) -> InnerProduct:
         """Return the item vectors and offsets; see `Model.inner_product`."""
         return InnerProduct(self.item_vectors(), self.item_bias)
 
