@@ -12,6 +12,7 @@ nearest name."""
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import types
 import typing
 from collections.abc import Callable, Iterable, Mapping
@@ -20,6 +21,7 @@ from typing import Any, ClassVar, Self, dataclass_transform
 from cofactor.base import checks
 from cofactor.base.errors import ArgumentError, UnknownNameError
 from cofactor.base.names import unknown_name
+from cofactor.base.signatures import document
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,6 +34,14 @@ class Setting:
     above: float | None = None
     below: float | None = None
     choices: tuple[str, ...] | None = None
+
+    @property
+    def allowed(self) -> str:
+        """What the values may be, in a few signs; empty where anything of the type may be."""
+        if self.choices:
+            return ", ".join(self.choices)
+        bounds = ((">=", self.low), (">", self.above), ("<=", self.high), ("<", self.below))
+        return " ".join(f"{sign} {bound:g}" for sign, bound in bounds if bound is not None)
 
 
 def setting(
@@ -90,6 +100,8 @@ class Config:
     """
 
     renamed: ClassVar[Mapping[str, str | Renamed | None]] = {}
+    # What kind of settings a class declares: of the model itself, of its training, of content.
+    group: ClassVar[str] = "model"
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
@@ -108,6 +120,8 @@ class Config:
             checked_init(self, **values)
 
         cls.__init__ = __init__  # type: ignore[assignment]
+        cls.__signature__ = cls.signature()  # type: ignore[attr-defined]
+        cls.__doc__ = document(cls.__doc__, cls.parameters())
 
     def __post_init__(self) -> None:
         hints = typing.get_type_hints(type(self))
@@ -134,16 +148,58 @@ class Config:
         """Return each field's default, in the order of declaration."""
         return {field.name: field.default for field in cls._fields()}
 
+    @classmethod
+    def groups(cls) -> dict[str, tuple[str, ...]]:
+        """Return the names of the settings by the `group` of the class that first declares each."""
+        found: dict[str, list[str]] = {}
+        for name in cls.settings():
+            first = next(
+                b for b in reversed(cls.__mro__) if name in vars(b).get("__annotations__", {})
+            )
+            found.setdefault(vars(first).get("group", "model"), []).append(name)
+        return {group: tuple(names) for group, names in found.items()}
+
+    @classmethod
+    def signature(cls) -> inspect.Signature:
+        """Return the settings as keyword-only parameters, with types and defaults."""
+        hints = typing.get_type_hints(cls)
+        kind = inspect.Parameter.KEYWORD_ONLY
+        return inspect.Signature(
+            [
+                inspect.Parameter(name, kind, default=default, annotation=hints[name])
+                for name, default in cls.defaults().items()
+            ]
+        )
+
+    @classmethod
+    def parameters(cls) -> list[str]:
+        """Return the settings as numpydoc lists them, line by line, a group after the other."""
+        types_of = {field.name: str(field.type) for field in cls._fields()}
+        settings, defaults = cls.settings(), cls.defaults()
+        return [
+            line
+            for name in (name for names in cls.groups().values() for name in names)
+            for line in (
+                f"{name} : {types_of[name]}{' ' * bool(settings[name].allowed)}"
+                f"{settings[name].allowed}, default {defaults[name]!r}",
+                f"    {settings[name].doc}",
+            )
+        ]
+
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as plain Python values that JSON can hold (tuples become lists)."""
-        raw = {field.name: getattr(self, field.name) for field in self._fields()}
         return {
-            name: list(value) if isinstance(value, tuple) else value for name, value in raw.items()
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in self.to_params().items()
         }
+
+    def to_params(self) -> dict[str, Any]:
+        """Return the fields as they are, in the order of declaration."""
+        return {field.name: getattr(self, field.name) for field in self._fields()}
 
     def replace(self, **changes: Any) -> Self:
         """Return a copy with some fields changed, checked anew."""
-        return type(self)(**{**self.to_dict(), **changes})
+        return type(self)(**{**self.to_params(), **changes})
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
@@ -242,7 +298,8 @@ def _checked(value: Any, label: str, hint: Any, spec: Setting) -> Any:
 def _checked_tuple(value: Any, label: str, kind: Any, spec: Setting) -> tuple[Any, ...]:
     if isinstance(value, (str, bytes)) or not isinstance(value, Iterable):
         raise ArgumentError(f"{label} must be a list, not {value!r}.")
-    return tuple(_checked(item, f"{label}[{n}]", kind, spec) for n, item in enumerate(value))
+    made = tuple(_checked(item, f"{label}[{n}]", kind, spec) for n, item in enumerate(value))
+    return value if isinstance(value, tuple) and value == made else made
 
 
 def _read(text: str, label: str, hint: Any) -> Any:

@@ -148,15 +148,15 @@ class TwoTower(ContentFeatures, LatentFactor):
     user_spec: FeatureSpec | None
     check: Check
 
-    def __init__(self, config: Any = None, **settings: Any) -> None:
-        super().__init__(config, **settings)
-        widths = ["width", *map(str, self.config.hidden), "vector"]
-        self.arrays = {**type(self).arrays}  # type: ignore[misc]
+    @classmethod
+    def arrays_of(cls, config: TwoTowerConfig) -> Mapping[str, ArraySpec]:
+        """Return the arrays of the state under some settings: one for each layer."""
+        widths, made = ["width", *map(str, config.hidden), "vector"], dict(cls.arrays)
         for n, (a, b) in enumerate(pairwise(widths)):
-            self.arrays[f"map_{n}"] = ArraySpec("float32", (a, b))
-            self.arrays[f"user_map_{n}"] = ArraySpec(
-                "float32", ("user_width" if n == 0 else a, b), optional=True
-            )
+            made[f"map_{n}"] = ArraySpec("float32", (a, b))
+            own = "user_width" if n == 0 else a
+            made[f"user_map_{n}"] = ArraySpec("float32", (own, b), optional=True)
+        return made
 
     def _fit(self, data: Interactions, validation: Part | None, run: Run) -> None:
         from cofactor.models.neural import fitting
@@ -341,7 +341,7 @@ class TwoTower(ContentFeatures, LatentFactor):
             states[empty, -1] = 0
         return states
 
-    def _feature_weights(self, batch: UserBatch, item_row: int) -> np.ndarray | None:
+    def feature_weights(self, batch: UserBatch, item_row: int) -> np.ndarray | None:
         """The gradient of the score by the item's features: through hidden layers it depends on
         the item.
         """

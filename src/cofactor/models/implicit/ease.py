@@ -50,7 +50,7 @@ class EASEConfig(WeightedConfig):
     )
 
 
-class EASE(LinearItemModel):
+class EASE(LinearItemModel[EASEConfig]):
     """The item-to-item weights B that minimise ``|X - X B|² + λ |B|²`` with a zero diagonal.
 
     With G = X'X and P = (G + λ I)^-1: ``B_ij = -P_ij / P_jj``, ``B_jj = 0``; the score is ``s_u =
@@ -62,13 +62,13 @@ class EASE(LinearItemModel):
     alone. What wouldn't fit into memory is refused before it begins.
 
     Notes
-    ----- Harald Steck. 2019. Embarrassingly Shallow Autoencoders for Sparse Data. WWW. The optional
+    -----
+    Harald Steck. 2019. Embarrassingly Shallow Autoencoders for Sparse Data. WWW. The optional
     power of the popularity in λ, and keeping only the largest weights, are not part of the paper.
     Keeping costs accuracy: on Gowalla 100 weights for each of 40,981 items (49 MB instead of 6.7
     GB) take Recall@20 from .183 to .169."""
 
     name = "ease"
-    Config = EASEConfig
     traits = Traits(explains=True, uses_values=True)
     arrays = {  # noqa: RUF012
         "weights": ArraySpec("float32", ("items", "items"), optional=True),
@@ -144,7 +144,8 @@ class EASE(LinearItemModel):
         self.sparse = SparseWeights.of_recommended(*found)
 
     def _kept(self, n_items: int) -> int:
-        return min(self.config.keep, max(1, n_items - 1))
+        others = max(1, n_items - 1)
+        return others if self.config.keep is None else min(self.config.keep, others)
 
     def _goes_by_users(self, data: Interactions) -> bool:
         """Decide which way is cheaper and fits; refuse if none does. The peak in bytes is that

@@ -5,6 +5,7 @@ it.
 from __future__ import annotations
 
 from abc import abstractmethod
+from typing import TypeVar
 
 import numpy as np
 
@@ -45,7 +46,10 @@ class WeightedConfig(Config):
     )
 
 
-class LinearItemModel(Recommender):
+WeightedT = TypeVar("WeightedT", bound=WeightedConfig)
+
+
+class LinearItemModel(Recommender[WeightedT]):
     """A model of the form ``s_uj = Σ_i x_ui w_ij`` over the items i of u's history; a subclass
     learns and keeps w.
 
@@ -157,7 +161,8 @@ def weighed(data: Interactions, config: WeightedConfig, name: str) -> np.ndarray
         If a value is negative where a weighting needs none.
 
     Notes
-    ----- Stephen Robertson and Hugo Zaragoza. 2009. The Probabilistic Relevance Framework: BM25 and
+    -----
+    Stephen Robertson and Hugo Zaragoza. 2009. The Probabilistic Relevance Framework: BM25 and
     Beyond. The inverse user frequency is that of Breese, Heckerman and Kadie. 1998. UAI, kept
     positive by the 1 + under the logarithm."""
     v = counted(data.weights, config.values, name)

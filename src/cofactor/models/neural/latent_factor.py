@@ -119,7 +119,7 @@ class LatentFactor(TrainedRecommender):
         super().__init__(config, **settings)
         rates = self.config.loss == "squared"
         traits = replace(type(self).traits, predicts_ratings=rates, uses_values=rates)
-        self.traits = traits  # type: ignore[misc]
+        self.traits = traits
 
     def _fit(self, data: Interactions, validation: Part | None, run: Run) -> None:
         from cofactor.models.neural import fitting

@@ -76,7 +76,7 @@ class TorchRecommender(TrainedRecommender):
         super().__init__(config, **settings)
         rates = self.config.loss == "squared"
         traits = replace(type(self).traits, predicts_ratings=rates, uses_values=rates)
-        self.traits = traits  # type: ignore[misc]
+        self.traits = traits
 
     @abstractmethod
     def _new_module(self, n_users: int, n_items: int) -> nn.Module:
