@@ -166,15 +166,11 @@ class EASE(LinearItemModel[EASEConfig]):
         return False
 
     def _bytes(self, data: Interactions, *, by_users: bool) -> int:
-        """4 n² for each matrix held at once, the panels of its inversion, the kept weights, the
-        data in both orders.
-        """
-        from cofactor.kernels.cpu.inverse import panel_bytes
-
+        """4 n² for each matrix held at once, the kept weights, the data in both orders."""
         side = data.n_users if by_users else data.n_items
         whole = 4 * data.n_items**2 if by_users and self.config.keep is None else 0
         kept = 0 if self.config.keep is None else 40 * data.n_items * self._kept(data.n_items)
-        return 4 * side**2 + whole + panel_bytes(side) + kept + 64 * len(data) + 2**26
+        return 4 * side**2 + whole + kept + 64 * len(data) + 2**26
 
     def _ridge(self, data: Interactions) -> np.ndarray:
         """λ for each item, float32 [n_items]."""
