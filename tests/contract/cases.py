@@ -88,6 +88,7 @@ CASES: dict[str, dict[str, Any]] = {
         "ials_settings": ("factors=6", "unobserved_weight=0.1", "regularization=0.01"),
     },
     "bridge": {"base_settings": ("factors=6", "unobserved_weight=0.1", "regularization=0.01")},
+    "transitions": {"decay": 1.0, "history_decay": 1.0, "backward": 1.0},
     "lstm_rating": {
         "factors": 8,
         "hidden": 16,

@@ -98,6 +98,9 @@ MODELS: dict[str, Entry] = {
         "Bridge",
         "a model with item vectors, and content mapped to them for new items",
     ),
+    "transitions": Entry(
+        "sequence.transitions", "Transitions", "what came next, counted; learns new events exactly"
+    ),
     "lstm_rating": Entry(
         "sequence.lstm_rating", "LSTMRating", "ratings predicted from the ones before, by an LSTM"
     ),
