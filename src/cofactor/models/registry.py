@@ -101,6 +101,14 @@ MODELS: dict[str, Entry] = {
     "transitions": Entry(
         "sequence.transitions", "Transitions", "what came next, counted; learns new events exactly"
     ),
+    "sequence_linear": Entry(
+        "sequence.sequence_linear",
+        "SequenceLinear",
+        "the next item regressed on the decayed history, in closed form",
+    ),
+    "session_knn": Entry(
+        "sequence.session_knn", "SessionKNN", "what the most similar recent sessions had"
+    ),
     "lstm_rating": Entry(
         "sequence.lstm_rating", "LSTMRating", "ratings predicted from the ones before, by an LSTM"
     ),
