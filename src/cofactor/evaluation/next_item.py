@@ -18,7 +18,7 @@ from cofactor.evaluation.intervals import summaries
 from cofactor.evaluation.ranking import Metric, parse_metrics
 from cofactor.evaluation.result import How, Result
 from cofactor.kernels.work import watched
-from cofactor.models.base import Recommender
+from cofactor.models.recommender import Recommender
 
 REPEAT_POLICIES = ("model", "exclude", "allow")
 NEXT_ITEM_METRICS = ("hit@10", "ndcg@10", "mrr@10", "hit@20", "mrr@20")
@@ -160,13 +160,13 @@ def scores_of(
     than it was trained on (the validation item, when the test item is asked for).
     """
     histories = part.histories(users)
-    audience = (
+    batch = (
         model.fold_in(histories)
         if part.fold_in or model.traits.uses_order
-        else model.audience(users)
+        else model.user_batch(users)
     )
     indptr, items, _ = histories.csr
-    return np.ascontiguousarray(model.score_audience(audience), np.float32), (indptr, items)
+    return np.ascontiguousarray(model.score_batch(batch), np.float32), (indptr, items)
 
 
 def _metrics(names: str | Iterable[str]) -> tuple[Metric, ...]:

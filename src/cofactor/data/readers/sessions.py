@@ -1,4 +1,4 @@
-"""Published session sets: a session a line in training, and prefixes with the item that came next."""
+"""Session sets: training sessions, a line each; prefixes with the item that came next."""
 
 from __future__ import annotations
 
@@ -77,7 +77,8 @@ def _prefixes(place: Place) -> tuple[pa.Array, np.ndarray, pa.Array]:
     for number, half in enumerate(halves, 1):
         if len(half) != 2 or not half[0].strip() or len(half[1].split()) != 1:
             raise DataError(
-                f"line {number} must be a prefix, a tab and one item, not {lines[number - 1][:60]!r}.",
+                f"line {number} must be a prefix, a tab and one item, not"
+                f" {lines[number - 1][:60]!r}.",
                 source=entry.shown,
             )
     words = [half[0].split() for half in halves]

@@ -19,7 +19,7 @@ def next_sums(
     decay: float,
     sums: np.ndarray,
 ) -> None:
-    """Add to A'_ji = Σ c_u x_ti [e_(t+1) = j] with x_t = w x_(t-1) + e_t over each history's events.
+    """Add to A'_ji = Σ c_u x_ti [e_(t+1) = j], where x_t = w x_(t-1) + e_t over a history's events.
 
     Parameters
     ----------

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 
 
@@ -12,7 +14,7 @@ def next_sums(
     decay: float,
     sums: np.ndarray,
 ) -> None:
-    """Add to A'_ji = Σ c_u x_ti [e_(t+1) = j] with x_t = w x_(t-1) + e_t over each history's events.
+    """Add to A'_ji = Σ c_u x_ti [e_(t+1) = j], where x_t = w x_(t-1) + e_t over a history's events.
 
     Parameters
     ----------
@@ -29,7 +31,7 @@ def next_sums(
     for u in range(len(indptr) - 1):
         state = np.zeros(sums.shape[1])
         own = items[indptr[u] : indptr[u + 1]]
-        for now, after in zip(own[:-1], own[1:], strict=True):
+        for now, after in itertools.pairwise(own):
             state *= decay
             state[now] += 1.0
             sums[after] += weights[u] * state

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 import numpy as np
 
@@ -13,11 +13,9 @@ from cofactor.data.events import Events
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.kernels.work import watched
-from cofactor.models.base import Recommender, States
+from cofactor.models.recommender import Recommender
+from cofactor.models.user_batch import States, UserBatch
 from cofactor.retrieval.topk import TopK, best_scores
-
-if TYPE_CHECKING:
-    from cofactor.models.base import Audience
 
 REPEATS = ("exclude", "allow")
 
@@ -114,10 +112,10 @@ class SequenceModel(Recommender):
         return best_scores(scores, k, excluded=own, allowed=allowed, n_threads=n_threads)
 
 
-def one_history(audience: Audience) -> Histories:
-    """Return the history of the one user of an audience."""
-    assert isinstance(audience.states, Histories)
-    return audience.states
+def one_history(batch: UserBatch) -> Histories:
+    """Return the history of the one user of a batch."""
+    assert isinstance(batch.states, Histories)
+    return batch.states
 
 
 def by_item(rows: np.ndarray, added: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

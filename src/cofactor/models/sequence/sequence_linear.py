@@ -15,7 +15,6 @@ from cofactor.base.threads import current_threads
 from cofactor.data import sorting
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
-from cofactor.models.base import Audience, States
 from cofactor.models.sequence.base import (
     SequenceConfig,
     SequenceModel,
@@ -24,6 +23,7 @@ from cofactor.models.sequence.base import (
     one_history,
 )
 from cofactor.models.traits import ArraySpec, Traits
+from cofactor.models.user_batch import States, UserBatch
 
 if TYPE_CHECKING:
     from cofactor.data.split import Part
@@ -93,9 +93,10 @@ class SequenceLinear(SequenceModel):
     n_u^-``user_weight_power``.
 
     Notes
-    ----- The linear item models of Choi, Kim, Lee, Shim and Lee. 2021. Session-aware Linear Item-Item
-    Models for Session-based Recommendation (SLIST). WWW; here the whole decayed history predicts
-    the next item alone, and several decays stand side by side. Memory: 4 n² (2 d + 2 d²) bytes."""
+    ----- After the linear item models of Choi, Kim, Lee, Shim and Lee. 2021. Session-aware Linear
+    Item-Item Models for Session-based Recommendation (SLIST). WWW; here the whole decayed history
+    predicts the next item alone, and several decays stand side by side. Memory: 4 n² (2 d + d²)
+    bytes, and as much again with ``keep_sums``."""
 
     name = "sequence_linear"
     Config = SequenceLinearConfig
@@ -177,9 +178,9 @@ class SequenceLinear(SequenceModel):
     def _solve(self, sums: _Sums, data: Interactions, run: Run) -> np.ndarray:
         from scipy.linalg.lapack import spotrf, spotrs
 
-        config, n = self.config, len(sums.counts)
+        config = self.config
         gram = self._gram(sums, run.n_threads)
-        # Only the lower triangle is valid: it is the upper one of the transpose, which Fortran reads.
+        # Only the lower triangle is valid: the upper one of the transpose, which Fortran reads.
         mean = max(float(sums.counts.mean()), 1e-12)
         penalty = config.regularization * (sums.counts / mean) ** config.frequency_exponent
         diagonal = np.einsum("ii->i", gram)
@@ -229,14 +230,14 @@ class SequenceLinear(SequenceModel):
         scores = scores_from_dense(indptr, inputs, values, weights, current_threads())
         return scores if item_rows is None else scores[:, item_rows]
 
-    def _explain(self, audience: Audience, item_row: int) -> tuple[np.ndarray, np.ndarray, float]:
-        read = one_history(audience).tail(self.config.history_length)
+    def _explain(self, batch: UserBatch, item_row: int) -> tuple[np.ndarray, np.ndarray, float]:
+        read = one_history(batch).tail(self.config.history_length)
         age, n = ages(read), self.data.n_items
         added = np.zeros(len(age))
         for a, decay in enumerate(self.config.decays):
             added += decay**age * self.weights[a * n + read.item_rows, item_row]
         past, sums = by_item(read.item_rows, added)
-        return past, sums, float(self._popularity[item_row]) if audience.empty[0] else 0.0
+        return past, sums, float(self._popularity[item_row]) if batch.empty[0] else 0.0
 
     def _state(self) -> dict[str, np.ndarray]:
         held = {"weights": self.weights}

@@ -14,9 +14,9 @@ from cofactor.base.threads import current_threads
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.kernels.reference.session_neighbours import Index, Settings
-from cofactor.models.base import Audience, States
 from cofactor.models.sequence.base import SequenceConfig, SequenceModel, ages, one_history
 from cofactor.models.traits import ArraySpec, Traits
+from cofactor.models.user_batch import States, UserBatch
 
 if TYPE_CHECKING:
     from cofactor.data.split import Part
@@ -163,13 +163,13 @@ class SessionKNN(SequenceModel):
         )
         return scores if item_rows is None else scores[:, item_rows]
 
-    def _explain(self, audience: Audience, item_row: int) -> tuple[np.ndarray, np.ndarray, float]:
+    def _explain(self, batch: UserBatch, item_row: int) -> tuple[np.ndarray, np.ndarray, float]:
         """The neighbours being what they are, each item of the query adds its part of their
         similarity.
         """
         from cofactor.kernels.cpu.session_neighbours import nearest_sessions
 
-        _, items, weights = self._queries(one_history(audience))
+        _, items, weights = self._queries(one_history(batch))
         config, index = self.config, self.index
         sessions, _, places = nearest_sessions(items, weights, index, config.neighbours)
         added = np.zeros(len(items))
@@ -189,7 +189,7 @@ class SessionKNN(SequenceModel):
                 if (index.sessions[span] == session).any():
                     added[n] += vote * weights[n] * index.scale[session]
         order = np.argsort(items, kind="stable")
-        rest = float(self._popularity[item_row]) if audience.empty[0] else 0.0
+        rest = float(self._popularity[item_row]) if batch.empty[0] else 0.0
         return items[order], added[order], rest
 
     def _state(self) -> dict[str, np.ndarray]:

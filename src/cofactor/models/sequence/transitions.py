@@ -14,7 +14,6 @@ from cofactor.base.threads import current_threads
 from cofactor.data.features import FeatureSpec
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
-from cofactor.models.base import Audience, States
 from cofactor.models.implicit.sparse_weights import SparseWeights
 from cofactor.models.sequence.base import (
     SequenceConfig,
@@ -24,6 +23,7 @@ from cofactor.models.sequence.base import (
     one_history,
 )
 from cofactor.models.traits import ArraySpec, Traits
+from cofactor.models.user_batch import States, UserBatch
 
 if TYPE_CHECKING:
     from cofactor.data.split import Part
@@ -194,14 +194,14 @@ class Transitions(SequenceModel):
             np.add.at(scores, (read.owners, read.item_rows), again.astype(np.float32))
         return scores if item_rows is None else scores[:, item_rows]
 
-    def _explain(self, audience: Audience, item_row: int) -> tuple[np.ndarray, np.ndarray, float]:
-        read = one_history(audience).tail(self.config.history_length)
+    def _explain(self, batch: UserBatch, item_row: int) -> tuple[np.ndarray, np.ndarray, float]:
+        read = one_history(batch).tail(self.config.history_length)
         age = ages(read)
         added = self.config.history_decay**age * self.weights.column(read.item_rows, item_row)
         own = read.item_rows == item_row
         added = added + own * self.config.repeat_weight * self.config.repeat_decay**age
         past, sums = by_item(read.item_rows, added)
-        return past, sums, float(self._popularity[item_row]) if audience.empty[0] else 0.0
+        return past, sums, float(self._popularity[item_row]) if batch.empty[0] else 0.0
 
     def _state(self) -> dict[str, np.ndarray]:
         held = {
