@@ -96,6 +96,16 @@ CASES: dict[str, dict[str, Any]] = {
         "neighbour_decay": 0.95,
         "backward": 1.0,
     },
+    "blend": {
+        "models": ("transitions", "ials"),
+        "model_settings": (
+            "transitions.history_decay=1",
+            "transitions.backward=1",
+            "ials.factors=6",
+            "ials.unobserved_weight=0.1",
+        ),
+        "weights": (1.0, 0.5),
+    },
     "lstm_rating": {
         "factors": 8,
         "hidden": 16,
