@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from cofactor.artifact import format as fmt
 from cofactor.base.errors import ArgumentError, ArtifactError, DataError, UnknownNameError
 from cofactor.data.catalogue import Catalogue
+from cofactor.data.histories import Histories
 from cofactor.data.ids import IdMap
 from cofactor.data.interactions import Interactions
 from cofactor.models import registry
@@ -110,6 +111,7 @@ def _interactions(
     users, profiles = _read_table(folder / fmt.USERS, facts.n_users, None)
     items, catalogue = _read_table(folder / fmt.ITEMS, facts.n_items, facts.title_column)
     history = {name.removeprefix("history."): _history(arrays, name) for name in fmt.HISTORY}
+    log = _log(folder / fmt.TENSORS, history, facts)
     _check_history(folder / fmt.TENSORS, history, facts)
     indptr, item_rows, order = history["indptr"], history["item_rows"], history["order"]
     # Checked just above.
@@ -126,7 +128,35 @@ def _interactions(
         profiles=profiles,
         source=facts.source,
         notes=tuple(facts.notes),
+        log=log,
     )
+
+
+def _log(
+    path: Path, history: dict[str, np.ndarray | None], facts: fmt.DataFacts
+) -> Histories | None:
+    """Take the events with their repeats out of the arrays and check them; None where there are
+    none.
+    """
+    indptr, item_rows, values, times = (history.pop(f"log_{name}") for name in fmt.LOG)
+    if indptr is None and item_rows is None:
+        return None
+    fits = (
+        indptr is not None
+        and item_rows is not None
+        and len(indptr) == facts.n_users + 1
+        and indptr[0] == 0
+        and indptr[-1] == len(item_rows)
+        and bool((np.diff(indptr) >= 0).all())
+        and all(one is None or len(one) == len(item_rows) for one in (values, times))
+        and (not len(item_rows) or 0 <= item_rows.min() <= item_rows.max() < facts.n_items)
+    )
+    if not fits:
+        raise ArtifactError(
+            f"{path}: the events in it don't fit together (history.log_indptr ...)."
+        )
+    assert indptr is not None and item_rows is not None  # noqa: PT018
+    return Histories(indptr, item_rows, values, times, facts.n_items)
 
 
 def _history(arrays: dict[str, np.ndarray], name: str) -> np.ndarray | None:
