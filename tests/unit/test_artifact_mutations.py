@@ -96,7 +96,7 @@ def changed(array: np.ndarray, arrays: dict[str, np.ndarray], chance: random.Ran
     way = chance.randrange(7)
     array = array.copy()
     flat = array.reshape(-1)
-    if way <= 2 and flat.size:
+    if way <= 2 and flat.size and array.dtype.kind in "fiu":
         low = chance.randrange(flat.size)
         high = low + 1 if chance.random() < 0.7 else flat.size
         number = chance.choice(NUMBERS)
