@@ -69,6 +69,7 @@ class BPRConfig(Config):
     fold_in_epochs: int = setting(
         100,
         low=1,
+        high=10_000,
         doc="Walks over the history of a user never seen (and never fewer than 2,000 draws).",
     )
 

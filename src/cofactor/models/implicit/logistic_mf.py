@@ -63,7 +63,9 @@ class LogisticMFConfig(Config):
     patience: int = setting(
         5, low=0, doc="Checks without improvement before training stops; zero never stops."
     )
-    fold_in_steps: int = setting(60, low=1, doc="Steps for the vector of a user never seen.")
+    fold_in_steps: int = setting(
+        60, low=1, high=10_000, doc="Steps for the vector of a user never seen."
+    )
 
 
 class LogisticMF(StochasticModel):

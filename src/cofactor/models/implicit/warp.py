@@ -86,6 +86,7 @@ class WARPConfig(Config):
     fold_in_epochs: int = setting(
         50,
         low=1,
+        high=10_000,
         doc="Walks over the history of a user never seen (and never fewer than 1,000 positives).",
     )
 

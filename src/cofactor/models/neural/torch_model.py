@@ -291,20 +291,23 @@ class TorchRecommender(TrainedRecommender):
 
     def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
         data = self.data
-        self.module = self._made(data.n_users, data.n_items, 0)
-        self.tables = self._tables_of(self.module, data.n_users, data.n_items)
-        free = free_weights(self.module, self.tables)
-        sizes = {"weights": sum(t.numel() for t in free)}
+        # First without memory: what the settings ask for must be what the file holds.
+        with torch.device("meta"):
+            planned = self._new_module(data.n_users, data.n_items)
+        self.tables = self._tables_of(planned, data.n_users, data.n_items)
+        sizes = {"weights": sum(t.numel() for t in free_weights(planned, self.tables))}
         found = {"weights": len(arrays["weights"])}
         for name, names in (("user_tables", self.tables.users), ("item_tables", self.tables.items)):
             sizes[name], found[name] = (
-                sum(self.tables.widths(self.module, names)),
+                sum(self.tables.widths(planned, names)),
                 arrays[name].shape[1],
             )
         if sizes != found:
             raise ArtifactError(
                 f"the state of {self.name} has the sizes {found}, and its settings ask for {sizes}."
             )
+        self.module = self._made(data.n_users, data.n_items, 0)
+        free = free_weights(self.module, self.tables)
         self.tables.put(self.module, self.tables.users, torch.tensor(arrays["user_tables"]))
         self.tables.put(self.module, self.tables.items, torch.tensor(arrays["item_tables"]))
         with torch.no_grad():
