@@ -38,6 +38,7 @@ _PUBLIC: dict[str, str] = {
     "Bias": "cofactor.models.baselines.bias",
     "ItemKNN": "cofactor.models.implicit.item_knn",
     "EASE": "cofactor.models.implicit.ease",
+    "GraphFilter": "cofactor.models.implicit.graph_filter",
     "IALS": "cofactor.models.implicit.ials",
     "BPR": "cofactor.models.implicit.bpr",
     "WARP": "cofactor.models.implicit.warp",

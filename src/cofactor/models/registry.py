@@ -41,6 +41,11 @@ MODELS: dict[str, Entry] = {
     "ease": Entry(
         "implicit.ease", "EASE", "the best linear item model, in closed form; one dense matrix"
     ),
+    "graph_filter": Entry(
+        "implicit.graph_filter",
+        "GraphFilter",
+        "low-pass filters of the normalised interactions, in closed form; no dense square",
+    ),
     "ials": Entry(
         "implicit.ials", "IALS", "matrix factorisation over all pairs by alternating least squares"
     ),
