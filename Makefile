@@ -16,7 +16,7 @@ $(READY): pyproject.toml constraints.txt
 	@echo "Making the environment in $(VENV) (once; a minute or two) ..."
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --upgrade pip 2>/dev/null || true
-	@$(BIN)/python -m pip install --quiet --constraint constraints.txt "torch==2.13.0"
+	@sh tools/install_torch.sh $(BIN)/python
 	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev]"
 	@touch $@
 
