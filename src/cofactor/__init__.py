@@ -45,6 +45,7 @@ _PUBLIC: dict[str, str] = {
     "LogisticMF": "cofactor.models.implicit.logistic_mf",
     "BiasedMF": "cofactor.models.explicit.biased_mf",
     "SVDpp": "cofactor.models.explicit.svdpp",
+    "BayesianMF": "cofactor.models.explicit.bayesian_mf",
     "LatentFactor": "cofactor.models.neural.latent_factor",
     "MLP": "cofactor.models.neural.mlp",
     "DenseNet": "cofactor.models.neural.mlp",

@@ -34,6 +34,7 @@ CASES: dict[str, dict[str, Any]] = {
         "init_scale": 0.1,
         "regularization": 0.02,
     },
+    "bayesian_mf": {"factors": 4, "sweeps": 60, "burn_in": 20, "samples": 20},
     "latent_factor": {"factors": 4, "epochs": 40, "batch_size": 128, "regularization": 0.02},
     "mlp": {
         "factors": 8,

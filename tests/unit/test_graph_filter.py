@@ -38,7 +38,7 @@ def all_weights(model):
     """w, float64 [n_items, n_items], row by row: the scores of a history of one item."""
     n_items = model.data.n_items
     histories = Histories.of([[i] for i in range(n_items)], n_items)
-    return model.score_audience(model.fold_in(histories)).astype(np.float64)
+    return model.score_batch(model.fold_in(histories)).astype(np.float64)
 
 
 def expected(x, config):

@@ -65,6 +65,11 @@ MODELS: dict[str, Entry] = {
         "explicit.biased_mf", "BiasedMF", "ratings by matrix factorisation with biases, SGD or ALS"
     ),
     "svdpp": Entry("explicit.svdpp", "SVDpp", "the same, where what was rated at all speaks too"),
+    "bayesian_mf": Entry(
+        "explicit.bayesian_mf",
+        "BayesianMF",
+        "ratings by a sampled factorisation machine, with intervals and level probabilities",
+    ),
     "latent_factor": Entry(
         "neural.latent_factor", "LatentFactor", "matrix factorisation in PyTorch, with any loss"
     ),

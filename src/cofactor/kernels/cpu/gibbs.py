@@ -50,9 +50,7 @@ def sample_block(
         for block in prange(_BLOCKS):
             first = block * n_rows // _BLOCKS
             last = (block + 1) * n_rows // _BLOCKS
-            _pass(
-                coordinate, first, last, indptr, others, residual, rows, change, square, linear
-            )
+            _pass(coordinate, first, last, indptr, others, residual, rows, change, square, linear)
         if coordinate == n_coordinates:
             break
         change[:] = 0.0
@@ -107,8 +105,8 @@ def _pass(
                 c = np.float32(0.0)
                 for m in range(n_others):
                     c += now[others[m, n]]
-            a += c * c
-            b += c * residual[n]
+            a += float(c * c)
+            b += float(c * residual[n])
         square[row] = a
         linear[row] = b
 
@@ -140,9 +138,9 @@ def _draw(
         old = np.float64(weights[feature])
         g = group[feature]
         total = alpha * a + precision[g]
-        new = (alpha * (b + old * a) + precision[g] * mean[g]) / total + noise[
-            feature
-        ] / math.sqrt(total)
+        new = (alpha * (b + old * a) + precision[g] * mean[g]) / total + noise[feature] / math.sqrt(
+            total
+        )
         weights[feature] = np.float32(new)
         moved = np.float64(weights[feature]) - old
         for at in range(feature_indptr[feature], feature_indptr[feature + 1]):
@@ -206,7 +204,7 @@ def draw_rows(
             for f in range(width):
                 p[f] = np.float32(right[f])
         for f in range(width):
-            right[f] = noise[s, f]
+            right[f] = np.float64(noise[s, f])
         _solve_upper(matrix, right)
         for f in range(width):
             p[f] += np.float32(right[f])
