@@ -69,6 +69,19 @@ def test_ease_popularity_power_scales_each_items_ridge(data):
     np.testing.assert_allclose(all_weights(model), b, atol=2e-6)
 
 
+@pytest.mark.parametrize("by_users", [False, True])
+def test_ease_weights_users_and_drops_inputs_as_the_formula_says(data, monkeypatch, by_users):
+    x = dense(data)
+    counts = np.maximum(x.sum(axis=1), 1) ** -0.6
+    gram = x.T @ (counts[:, None] * x)
+    p = np.linalg.inv(gram + np.diag(4.0 * counts.mean() + 0.25 / 0.75 * np.diag(gram)))
+    b = -p / np.diag(p)
+    np.fill_diagonal(b, 0.0)
+    monkeypatch.setattr(ease_module, "FEWER_USERS", 99.0 if by_users else 0.0)
+    model = EASE(regularization=4.0, user_exponent=0.6, dropout=0.25).fit(data, run=ONE)
+    np.testing.assert_allclose(all_weights(model), b, atol=2e-6)
+
+
 def test_ease_keep_holds_the_largest_weights_of_each_recommended_item(data):
     whole = all_weights(EASE(regularization=5.0).fit(data, run=ONE))
     model = EASE(regularization=5.0, keep=4).fit(data, run=ONE)
@@ -118,7 +131,7 @@ def test_ease_goes_by_the_items_when_the_users_matrix_would_not_fit_beside(data,
 
 def test_ease_says_so_when_the_matrix_cannot_be_factorised(data, monkeypatch):
     monkeypatch.setattr(
-        EASE, "_ridge", lambda self, data: np.full(data.n_items, -50.0, np.float32)
+        EASE, "_ridge", lambda *_: np.full(data.n_items, -50.0, np.float32)
     )  # no λ may be so
     with pytest.raises(TrainingError, match="raise the regularization"):
         EASE().fit(data, run=ONE)

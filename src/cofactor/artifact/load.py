@@ -216,7 +216,8 @@ def _log(
         and len(indptr) == facts.n_users + 1
         and indptr[0] == 0
         and indptr[-1] == len(item_rows)
-        and bool((np.diff(indptr) >= 0).all())
+        # Compared, not subtracted: differences of 64-bit numbers wrap around.
+        and bool((indptr[1:] >= indptr[:-1]).all())
         and all(one is None or len(one) == len(item_rows) for one in (values, times))
         and (not len(item_rows) or 0 <= item_rows.min() <= item_rows.max() < facts.n_items)
     )

@@ -18,8 +18,10 @@ def native_threads(count: int, *, blas: int | None = None) -> Iterator[None]:
     the cores.
 
     Notes
-    ----- Numba can't run more threads than it was started with (NUMBA_NUM_THREADS, by default the
-    machine's cores), so a larger count is cut down to that."""
+    -----
+    Numba can't run more threads than it was started with (NUMBA_NUM_THREADS, by default the
+    machine's cores), so a larger count is cut down to that.
+    """
     import numba
 
     before = numba.get_num_threads()

@@ -33,8 +33,10 @@ def squared_error(predicted: Tensor, target: Tensor, weight: Tensor | None = Non
         A scalar.
 
     Notes
-    ----- Source: Gauss; for factorisation Koren, Bell and Volinsky, "Matrix Factorization
-    Techniques", 2009, eq. 2."""
+    -----
+    Source: Gauss; for factorisation Koren, Bell and Volinsky, "Matrix Factorization Techniques",
+    2009, eq. 2.
+    """
     return _mean((predicted - target).square(), weight)
 
 
@@ -108,8 +110,10 @@ def hinge(positive: Tensor, negatives: Tensor, margin: float = 1.0) -> Tensor:
         A scalar.
 
     Notes
-    ----- Source: Herbrich, Graepel and Obermayer, "Large margin rank boundaries for ordinal
-    regression", 2000."""
+    -----
+    Source: Herbrich, Graepel and Obermayer, "Large margin rank boundaries for ordinal regression",
+    2000.
+    """
     return functional.relu(margin - positive[:, None] + negatives).mean()
 
 
@@ -133,10 +137,12 @@ def adaptive_hinge(positive: Tensor, negatives: Tensor, margin: float = 1.0) -> 
         A scalar.
 
     Notes
-    ----- The maximum is taken along a row, that is within one user. (Reshaping a flat draw to [n,
-    B] and taking the maximum over the wrong axis compares users with one another: a known mistake,
-    and a test holds it off.) Source: Weston, Bengio and Usunier, "WSABIE", 2011, with the sampling
-    bounded at n as in Kula's Spotlight, 2017."""
+    -----
+    The maximum is taken along a row, that is within one user. (Reshaping a flat draw to [n, B] and
+    taking the maximum over the wrong axis compares users with one another: a known mistake, and a
+    test holds it off.) Source: Weston, Bengio and Usunier, "WSABIE", 2011, with the sampling
+    bounded at n as in Kula's Spotlight, 2017.
+    """
     return functional.relu(margin - positive + negatives.amax(1)).mean()
 
 
@@ -165,9 +171,11 @@ def warp(positive: Tensor, negatives: Tensor, n_items: int, margin: float = 1.0)
         A scalar.
 
     Notes
-    ----- The paper draws one by one and stops; here n are scored at once, so a positive whose rank
-    is far better than ``n_items / n`` is mostly left alone. Source: Weston, Bengio and Usunier,
-    "WSABIE", IJCAI 2011, eq. 2 to 5."""
+    -----
+    The paper draws one by one and stops; here n are scored at once, so a positive whose rank is far
+    better than ``n_items / n`` is mostly left alone. Source: Weston, Bengio and Usunier, "WSABIE",
+    IJCAI 2011, eq. 2 to 5.
+    """
     violates = negatives > positive[:, None] - margin
     first = violates.to(torch.uint8).argmax(1)
     found = violates.any(1)
@@ -231,11 +239,13 @@ def sampled_softmax(
         A scalar.
 
     Notes
-    ----- With q the draws' law, ``Σ_j e^{s_j} / (n q_j)`` is an unbiased estimate of the full
+    -----
+    With q the draws' law, ``Σ_j e^{s_j} / (n q_j)`` is an unbiased estimate of the full
     denominator's negative part; the positive is there by design and not by chance, so its own
     correction is log 1 = 0 in that estimate. Both readings are in use; this function takes what it
     is given. Source: Bengio and Senécal, "Adaptive Importance Sampling", 2008; Yi et al.,
-    "Sampling-Bias-Corrected Neural Modeling", RecSys 2019, eq. 3."""
+    "Sampling-Bias-Corrected Neural Modeling", RecSys 2019, eq. 3.
+    """
     logits = torch.cat(((positive - positive_log_q)[:, None], negatives - negative_log_q), 1)
     return (torch.logsumexp(logits, 1) - logits[:, 0]).mean()
 
@@ -287,8 +297,10 @@ def full_softmax(scores: Tensor, target: Tensor) -> Tensor:
         A scalar.
 
     Notes
-    ----- Source: Bridle, "Probabilistic Interpretation of Feedforward Classification Network
-    Outputs", 1990."""
+    -----
+    Source: Bridle, "Probabilistic Interpretation of Feedforward Classification Network Outputs",
+    1990.
+    """
     return functional.cross_entropy(scores, target)
 
 
@@ -314,9 +326,11 @@ def gravity(user_factors: Tensor, item_factors: Tensor) -> Tensor:
         A scalar.
 
     Notes
-    ----- It pulls the scores of unobserved pairs to 0, which keeps items that no user shares from
-    ending up side by side. Source: Krichene et al., "Efficient Training on Very Large Corpora via
-    Gramian Estimation", ICLR 2019, eq. 2 and 4."""
+    -----
+    It pulls the scores of unobserved pairs to 0, which keeps items that no user shares from ending
+    up side by side. Source: Krichene et al., "Efficient Training on Very Large Corpora via Gramian
+    Estimation", ICLR 2019, eq. 2 and 4.
+    """
     pairs = user_factors.shape[0] * item_factors.shape[0]
     return ((user_factors.T @ user_factors) * (item_factors.T @ item_factors)).sum() / pairs
 
@@ -339,8 +353,10 @@ def l2_of_batch(*rows: Tensor) -> Tensor:
         A scalar.
 
     Notes
-    ----- Source: Zhou et al., "Large-scale Parallel Collaborative Filtering for the Netflix Prize",
-    2008, eq. 2."""
+    -----
+    Source: Zhou et al., "Large-scale Parallel Collaborative Filtering for the Netflix Prize", 2008,
+    eq. 2.
+    """
     total = rows[0].square().sum()
     for more in rows[1:]:
         total = total + more.square().sum()

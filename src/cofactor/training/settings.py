@@ -90,8 +90,10 @@ class TrainingConfig(Config):
             Steps of one epoch.
 
         Notes
-        ----- Source: Loshchilov and Hutter, "SGDR", ICLR 2017, eq. 5 (without restarts); Goyal et
-        al., 2017 (warm-up)."""
+        -----
+        Source: Loshchilov and Hutter, "SGDR", ICLR 2017, eq. 5 (without restarts); Goyal et al.,
+        2017 (warm-up).
+        """
         rate = self.learning_rate
         if self.schedule == "cosine":
             rate *= 0.5 * (1 + math.cos(math.pi * step / steps))

@@ -24,8 +24,10 @@ def leave_last(data: Interactions, *, test: int = 1, validation: int = 0) -> Spl
         both together give none to it.
 
     Notes
-    ----- One user's last interaction may be older than what another's training holds; `by_time` has
-    no such leak."""
+    -----
+    One user's last interaction may be older than what another's training holds; `by_time` has no
+    such leak.
+    """
     n_test = checks.integer(test, "test (how many of each user's last interactions)", low=1)
     n_validation = checks.integer(
         validation, "validation (how many of each user's, before the test part)", low=0

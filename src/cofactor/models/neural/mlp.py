@@ -132,8 +132,10 @@ class MLP(TorchRecommender):
     score is the sigmoid of that.
 
     Notes
-    ----- Source: He et al., "Neural Collaborative Filtering", WWW 2017, eq. 10 (with biases, which
-    it doesn't have)."""
+    -----
+    Source: He et al., "Neural Collaborative Filtering", WWW 2017, eq. 10 (with biases, which it
+    doesn't have).
+    """
 
     name = "mlp"
     Config = MLPConfig

@@ -102,9 +102,11 @@ class NeuMF(TorchRecommender):
     ``s_ui = h · (p_u ∘ q_i) + tower([p'_u ; q'_i])``; the score for implicit data is its sigmoid.
 
     Notes
-    ----- The paper joins both halves in one last layer over ``[p ∘ q ; φ]``; that is this sum,
-    since the layer is linear. After pre-training its weights are halved, as in the paper (α = 0.5).
-    Source: He et al., "Neural Collaborative Filtering", WWW 2017, eq. 12 and section 3.4.1."""
+    -----
+    The paper joins both halves in one last layer over ``[p ∘ q ; φ]``; that is this sum, since the
+    layer is linear. After pre-training its weights are halved, as in the paper (α = 0.5). Source:
+    He et al., "Neural Collaborative Filtering", WWW 2017, eq. 12 and section 3.4.1.
+    """
 
     name = "neumf"
     Config = NeuMFConfig
