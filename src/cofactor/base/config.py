@@ -16,7 +16,7 @@ import inspect
 import types
 import typing
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, ClassVar, Self, dataclass_transform
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from cofactor.base import checks
 from cofactor.base.errors import ArgumentError, UnknownNameError
@@ -81,7 +81,6 @@ class Renamed:
     convert: Callable[[Any], Any]
 
 
-@dataclass_transform(kw_only_default=True, frozen_default=True, field_specifiers=(setting,))
 class Config:
     """Base of all configurations; a subclass declares its fields with `setting`.
 
@@ -103,6 +102,10 @@ class Config:
     # What kind of settings a class declares: of the model itself, of its training, of content.
     group: ClassVar[str] = "model"
 
+    if TYPE_CHECKING:
+        # Type checkers read settings from each model's signature (`cofactor/__init__.pyi`).
+        def __init__(self, **settings: Any) -> None: ...
+
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
         dataclasses.dataclass(frozen=True, kw_only=True)(cls)
@@ -119,7 +122,7 @@ class Config:
             cls._refuse_unknown(values)
             checked_init(self, **values)
 
-        cls.__init__ = __init__  # type: ignore[assignment]
+        cls.__init__ = __init__  # type: ignore[method-assign]
         cls.__signature__ = cls.signature()  # type: ignore[attr-defined]
         cls.__doc__ = document(cls.__doc__, cls.parameters())
 
@@ -174,17 +177,15 @@ class Config:
     @classmethod
     def parameters(cls) -> list[str]:
         """Return the settings as numpydoc lists them, line by line, a group after the other."""
-        types_of = {field.name: str(field.type) for field in cls._fields()}
-        settings, defaults = cls.settings(), cls.defaults()
-        return [
-            line
-            for name in (name for names in cls.groups().values() for name in names)
-            for line in (
-                f"{name} : {types_of[name]}{' ' * bool(settings[name].allowed)}"
-                f"{settings[name].allowed}, default {defaults[name]!r}",
-                f"    {settings[name].doc}",
+        settings, defaults, lines = cls.settings(), cls.defaults(), []
+        kinds = {field.name: str(field.type) for field in cls._fields()}
+        for name in (name for names in cls.groups().values() for name in names):
+            spec = settings[name]
+            kind = (
+                f"{{{spec.allowed}}}" if spec.choices else f"{kinds[name]} {spec.allowed}".strip()
             )
-        ]
+            lines += [f"{name} : {kind}, default {defaults[name]!r}", f"    {spec.doc}"]
+        return lines
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as plain Python values that JSON can hold (tuples become lists)."""

@@ -10,9 +10,6 @@ from cofactor.base.errors import ArgumentError
 from cofactor.data.events import Events
 from cofactor.data.interactions import Interactions
 
-if TYPE_CHECKING:
-    from narwhals.typing import IntoFrame
-
 
 class ArrowStream(Protocol):
     """A table of any library that speaks Arrow."""
@@ -28,10 +25,14 @@ class SparseMatrix(Protocol):
         """Return its entries."""
 
 
-DataLike: TypeAlias = (
-    "Interactions | Events | ArrowStream | SparseMatrix | IntoFrame | str | os.PathLike[str]"
-    " | Iterable[Sequence[Any] | Mapping[str, Any]]"
-)
+if TYPE_CHECKING:
+    from narwhals.typing import IntoFrame
+
+    Rows: TypeAlias = Iterable[Sequence[Any] | Mapping[str, Any]]
+    Source: TypeAlias = str | os.PathLike[str]
+    DataLike: TypeAlias = (
+        Interactions | Events | ArrowStream | SparseMatrix | IntoFrame | Source | Rows
+    )
 
 
 def as_interactions(data: DataLike) -> Interactions:
@@ -52,20 +53,13 @@ def as_interactions(data: DataLike) -> Interactions:
         return Interactions.build(data)
     if hasattr(data, "tocoo"):
         return Interactions.from_matrix(data)
-    if not isinstance(data, Iterable | os.PathLike) and not hasattr(data, "__arrow_c_stream__"):
-        raise _not_data(data, "")
     from cofactor.data.readers import read
 
     try:
-        events = read(data)
+        return Interactions.build(read(data))
     except ArgumentError as error:
-        raise _not_data(data, f" ({error})") from None
-    return Interactions.build(events)
-
-
-def _not_data(data: Any, why: str) -> ArgumentError:
-    return ArgumentError(
-        "data must be Interactions (Interactions.build(cofactor.read(...))), or what cofactor.read"
-        " takes by itself (a data frame, a SciPy sparse matrix, tuples (user, item), a path), not"
-        f" {type(data).__name__}{why}."
-    )
+        raise ArgumentError(
+            "data must be Interactions (Interactions.build(cofactor.read(...))), or what"
+            " cofactor.read takes by itself (a data frame, a SciPy sparse matrix, tuples (user,"
+            f" item), a path), not {type(data).__name__} ({error})"
+        ) from None

@@ -17,7 +17,7 @@ from cofactor.base.errors import ArgumentError
 from cofactor.base.extras import naming_extras
 from cofactor.base.run import Run
 from cofactor.base.signatures import document, join
-from cofactor.data.conversion import DataLike, as_interactions
+from cofactor.data.conversion import as_interactions
 from cofactor.data.histories import Histories
 from cofactor.kernels.work import watched
 from cofactor.models.answers import Reason
@@ -27,6 +27,7 @@ from cofactor.models.user_batch import Shares, UserBatch
 from cofactor.retrieval.topk import Exclusions, TopK, best_dots, best_scores
 
 if TYPE_CHECKING:
+    from cofactor.data.conversion import DataLike
     from cofactor.data.interactions import Interactions
     from cofactor.data.split import Part
 

@@ -14,7 +14,6 @@ import pyarrow as pa
 from cofactor.base.config import Config, setting
 from cofactor.base.errors import ArgumentError, DataError
 from cofactor.base.run import Run
-from cofactor.data.conversion import DataLike
 from cofactor.data.features import FeatureSpec
 from cofactor.data.interactions import Interactions
 from cofactor.models.answers import Reason
@@ -25,6 +24,7 @@ from cofactor.models.user_batch import UserBatch
 from cofactor.retrieval.topk import TopK, best_scores
 
 if TYPE_CHECKING:
+    from cofactor.data.conversion import DataLike
     from cofactor.data.split import Part
 
 SPEC_ARRAYS = {

@@ -5,10 +5,11 @@ with content have to beat.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from cofactor.base.config import Config as BaseConfig
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
@@ -52,7 +53,7 @@ class ContentKNN(ContentFeatures[ContentT]):
     Art and Trends. Recommender Systems Handbook."""
 
     name = "content_knn"
-    Config = ContentKNNConfig
+    Config: ClassVar[type[BaseConfig]] = ContentKNNConfig
     traits = Traits(explains=True, uses_features=True)
     arrays = {**SPEC_ARRAYS, **COMPARISON}  # noqa: RUF012
 

@@ -107,7 +107,7 @@ class FeatureIALS(ContentFeatures, IALS):
     Models. KDD, with point estimates; for iALS see `IALS`."""
 
     name = "feature_ials"
-    Config = FeatureIALSConfig  # type: ignore[assignment]
+    Config = FeatureIALSConfig
     traits = Traits(has_vectors=True, explains=True, uses_values=True, uses_features=True)
     arrays = {  # noqa: RUF012
         **SPEC_ARRAYS,

@@ -135,7 +135,7 @@ class TwoTower(ContentFeatures, LatentFactor):
     """
 
     name = "two_tower"
-    Config = TwoTowerConfig  # type: ignore[assignment]
+    Config = TwoTowerConfig
     traits = Traits(has_vectors=True, uses_features=True)
     arrays = {  # noqa: RUF012
         **LatentFactor.arrays,
