@@ -140,7 +140,7 @@ def test_words_that_carried_a_score_are_named(name: str) -> None:
 
 
 def test_two_tower_scores_by_content_are_sums_over_its_words() -> None:
-    model = made("two_tower", fair=False)
+    model = made("two_tower", calibrate_exposure=False)
     model = model.with_items([{"item_id": 1, "description": "piano keys"}])
     batch = model.user_batch(np.array([2]))
     reasons = model._explain_features(batch, 61)
@@ -306,9 +306,9 @@ def test_two_tower_content_alone_when_ids_always_are_left_out() -> None:
 
 
 def test_two_tower_gate_closes_with_interactions() -> None:
-    model = made("two_tower", half_at=10.0)
+    model = made("two_tower", feature_prior_count=10.0)
     np.testing.assert_allclose(model._gate(np.array([0, 10, 90])), [1, 0.5, 0.1])
-    assert (made("two_tower", half_at=None)._gate(np.array([0, 10])) == 1).all()
+    assert (made("two_tower", feature_prior_count=None)._gate(np.array([0, 10])) == 1).all()
 
 
 @pytest.mark.parametrize("name", ["content_ridge", "feature_ials", "content_blend"])

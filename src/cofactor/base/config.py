@@ -15,7 +15,7 @@ import dataclasses
 import inspect
 import types
 import typing
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from cofactor.base import checks
@@ -33,7 +33,7 @@ class Setting:
     high: float | None = None
     above: float | None = None
     below: float | None = None
-    choices: tuple[str, ...] | None = None
+    choices: Collection[str] | None = None
 
     @property
     def allowed(self) -> str:
@@ -67,9 +67,11 @@ def setting(
     above, below
         The open range of a number.
     choices
-        The names a string may be.
+        The names a string may be; a mapping is looked at when a value is checked, and may grow.
     """
-    spec = Setting(doc, low, high, above, below, tuple(choices) if choices is not None else None)
+    if choices is not None and not isinstance(choices, Mapping):
+        choices = tuple(choices)
+    spec = Setting(doc, low, high, above, below, choices)
     return dataclasses.field(default=default, metadata={"setting": spec})
 
 
@@ -188,9 +190,12 @@ class Config:
         return lines
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the fields as plain Python values that JSON can hold (tuples become lists)."""
+        """Return the fields as plain Python values that JSON can hold.
+
+        Tuples become lists, and an object (a loss, say) its name.
+        """
         return {
-            name: list(value) if isinstance(value, tuple) else value
+            name: list(value) if isinstance(value, tuple) else getattr(value, "name", value)
             for name, value in self.to_params().items()
         }
 
@@ -263,6 +268,10 @@ class Config:
                 raise unknown_name(f"setting of {cls.__name__.removesuffix('Config')}", name, known)
 
 
+# What a field may be beside objects that have a name.
+_PLAIN = (type(None), bool, int, float, str)
+
+
 def _alternatives(hint: Any) -> tuple[Any, ...]:
     is_union = typing.get_origin(hint) in (typing.Union, types.UnionType)
     return typing.get_args(hint) if is_union else (hint,)
@@ -272,6 +281,9 @@ def _checked(value: Any, label: str, hint: Any, spec: Setting) -> Any:
     kinds = _alternatives(hint)
     if value is None and type(None) in kinds:
         return None
+    objects = tuple(k for k in kinds if isinstance(k, type) and k not in _PLAIN)
+    if isinstance(value, objects):
+        return value
     kind = next(k for k in kinds if k is not type(None))
     if typing.get_origin(kind) is tuple:
         return _checked_tuple(value, label, typing.get_args(kind)[0], spec)

@@ -22,8 +22,8 @@ class FactorModel(Recommender[ConfigT]):
     names in `arrays`.
 
     With `adds_user_bias` the score is ``μ + b_u + b_i + x_u · y_i``: users are known by ``[x_u ;
-    b_u]`` (from ``user_bias``, float32 [n_users], if a subclass doesn't say otherwise), and μ is
-    `global_mean`."""
+    b_u]`` (from ``user_bias``, float32 [n_users], if a subclass doesn't say otherwise), and
+    ``scale`` is float64 [3]: μ, and the lowest and the highest value that is predicted."""
 
     adds_user_bias: ClassVar[bool] = False
 
@@ -31,11 +31,12 @@ class FactorModel(Recommender[ConfigT]):
     item_factors: np.ndarray
     item_bias: np.ndarray | None = None
     user_bias: np.ndarray
+    scale: np.ndarray
 
     @property
     def global_mean(self) -> float:
-        """What is added to every score."""
-        return 0.0
+        """What is added to every score of a model that `adds_user_bias`."""
+        return float(self.scale[0])
 
     def _states(self, user_rows: np.ndarray) -> States:
         factors = np.asarray(self.user_factors[user_rows])
@@ -68,9 +69,9 @@ class FactorModel(Recommender[ConfigT]):
         found: InnerProduct = kept[1]
         return found
 
-    def unseen_item(self) -> tuple[np.ndarray, float]:
+    def unseen_item(self) -> tuple[np.ndarray, np.float32]:
         """Return the vector and the bias that stand for an item that is not known at all."""
-        return np.zeros(self.item_factors.shape[1], np.float32), 0.0
+        return np.zeros(self.item_factors.shape[1], np.float32), np.float32(0)
 
     def pair_scores(self, states: States, which: np.ndarray, item_rows: np.ndarray) -> np.ndarray:
         """Return the scores of pairs of a state and an item row (-1: `unseen_item`), float32 [n],
@@ -98,8 +99,15 @@ class FactorModel(Recommender[ConfigT]):
         scores[known] += dots if self.item_bias is None else dots + self.item_bias[rows]
         if not known.all():
             vector, bias = self.unseen_item()
-            scores[~known] += vectors[which[~known], :-1] @ vector + np.float32(bias)
+            scores[~known] += vectors[which[~known], :-1] @ vector + bias
         return scores
+
+    def _predict(self, states: States, which: np.ndarray, item_rows: np.ndarray) -> np.ndarray:
+        if not self.adds_user_bias:
+            return super()._predict(states, which, item_rows)
+        return np.clip(self.pair_scores(states, which, item_rows), *self.scale[1:]).astype(
+            np.float32
+        )
 
     def _state(self) -> dict[str, np.ndarray]:
         return {

@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from cofactor.data.histories import Histories
 from cofactor.models.recommender import Recommender
 
 
-def rated_csr(model: Recommender, histories: Histories) -> tuple[np.ndarray, ...]:
-    """Return histories as CSR with ratings: indptr, item rows, and values float32 [n_events].
+def ratings_of(model: Recommender, histories: Histories) -> np.ndarray:
+    """Return the values of histories, float32 [n_events], in their order.
 
     Items without ratings say nothing about how they were liked, beyond that they were chosen: they
     count as `liked_rating` of the model's data.
     """
-    indptr, items, values = histories.csr
-    if histories.values is None:
-        if "liked rating" not in model._cache:
-            model._cache["liked rating"] = liked_rating(model.data.weights)
-        values = np.full(len(items), model._cache["liked rating"], np.float32)
-    return indptr, items, values
+    if histories.values is not None:
+        return histories.values
+    if "liked rating" not in model._cache:
+        model._cache["liked rating"] = liked_rating(model.data.weights)
+    return np.full(len(histories.item_rows), model._cache["liked rating"], np.float32)
+
+
+def rated_csr(
+    model: Recommender, histories: Histories
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return histories as CSR with ratings: indptr, item rows, and values, see `ratings_of`."""
+    return replace(histories, values=ratings_of(model, histories)).csr
 
 
 def liked_rating(values: np.ndarray) -> np.float32:
