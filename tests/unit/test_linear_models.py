@@ -117,7 +117,7 @@ def test_ease_by_way_of_the_users_gives_the_same_weights(data, monkeypatch, keep
     monkeypatch.setattr(ease_module, "FEWER_USERS", 99.0)
     monkeypatch.setattr(EASE, "_fit_by_items", None)
     by_users = all_weights(EASE(**settings).fit(data, run=ONE))
-    np.testing.assert_allclose(by_users, by_items, atol=3e-6)
+    np.testing.assert_allclose(by_users, by_items, atol=1e-5)
 
 
 def test_ease_goes_by_the_items_when_the_users_matrix_would_not_fit_beside(data, monkeypatch):

@@ -20,8 +20,6 @@ from cofactor.base.threads import native_threads
 
 LEAF = 8192  # rows of a part that LAPACK gets whole
 
-_CTYPES = {int: ctypes.c_int, float: ctypes.c_float, str: ctypes.c_char}
-
 
 def invert_lower(
     matrix: np.ndarray, n_threads: int, done: Callable[[float], None] | None = None
@@ -120,7 +118,7 @@ class _Halves:
         """Solve with, or multiply by, the triangle at ``corner``: the block above the right one
         of both triangles, in place.
         """
-        side, transposed = how
+        side, transposed = how[0], how[1]
         size = (half - first, end - half)
         triangle, block = self._at(corner, corner), self._at(first, half)
         _call(name, side, "U", transposed, "N", *size, scale, triangle, self.n, block, self.n)
@@ -142,18 +140,17 @@ class _Halves:
 
 def _call(name: str, *arguments: Any) -> None:
     """Call a routine of the BLAS and LAPACK that SciPy brings: Fortran, all by reference."""
-    _routine(name)(
-        *(
-            argument
-            if type(argument) not in _CTYPES
-            else ctypes.byref(
-                _CTYPES[type(argument)](
-                    argument.encode() if isinstance(argument, str) else argument
-                )
-            )
-            for argument in arguments
-        )
-    )
+    _routine(name)(*(_by_reference(argument) for argument in arguments))
+
+
+def _by_reference(argument: Any) -> Any:
+    if isinstance(argument, str):
+        return ctypes.byref(ctypes.c_char(argument.encode()))
+    if isinstance(argument, int):
+        return ctypes.byref(ctypes.c_int(argument))
+    if isinstance(argument, float):
+        return ctypes.byref(ctypes.c_float(argument))
+    return argument
 
 
 @cache

@@ -126,6 +126,7 @@ class WARP(SampledModel):
         from cofactor.kernels.cpu.warp import warp_epoch
 
         c = self.config
+        of_users, of_items, of_biases = self._squares
         loss, correct = warp_epoch(
             data.indptr,
             data.item_rows,
@@ -133,7 +134,9 @@ class WARP(SampledModel):
             self.user_factors,
             self.item_factors,
             self.item_bias,
-            *self._squares,
+            of_users,
+            of_items,
+            of_biases,
             float(rate),
             *self._decays(),
             c.margin,
