@@ -4,6 +4,7 @@ environment.
 
 from __future__ import annotations
 
+import ipaddress
 from dataclasses import dataclass
 
 from cofactor.base import checks
@@ -120,4 +121,9 @@ class Settings:
     @property
     def beyond_loopback(self) -> bool:
         """Whether others than this machine can reach it."""
-        return self.host not in LOOPBACK and not self.host.startswith("127.")
+        if self.host in LOOPBACK:
+            return False
+        try:
+            return not ipaddress.ip_address(self.host).is_loopback
+        except ValueError:  # a name, wherever it leads
+            return True

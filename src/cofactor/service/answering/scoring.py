@@ -360,6 +360,9 @@ def _reasons(
 ) -> list[list[ReasonOut]]:
     # Not `explain_rows`, which checks rows: these were just found.
     past, added, _ = loaded.model._explain_rows(_one_of(audience, place), rows)
+    # What is hidden by now isn't named, though it still counts.
+    shown = loaded.view.visible[past]
+    past, added = past[shown], added[:, shown]
     if not len(past):
         return [[] for _ in rows]
     order = np.argsort(-added, axis=1, kind="stable")[:, :limit]  # [k, limit]
