@@ -66,6 +66,17 @@ class Settings:
     keep_versions
         Versions of the model that are held in memory: the one in use, the one before, and others
         that were asked for.
+    max_connections
+        Connections at a time; one address may hold three quarters of them. At the limit the one
+        that has waited longest without a request is let go for a new one.
+    head_seconds
+        How long a connection may take until the head of a request is whole.
+    body_seconds
+        How long a request may take until its body is whole.
+    send_seconds
+        How long answers may stay unread.
+    idle_seconds
+        How long a connection may wait between two requests.
     drain_seconds
         How long requests under way may take after a signal to stop.
     access_log
@@ -94,6 +105,11 @@ class Settings:
     silent_kinds: frozenset[str] = SILENT
     watch_seconds: float = 0.25
     keep_versions: int = 3
+    max_connections: int = 2_048
+    head_seconds: float = 10.0
+    body_seconds: float = 20.0
+    send_seconds: float = 20.0
+    idle_seconds: float = 30.0
     drain_seconds: float = 10.0
     access_log: bool = False
 
@@ -111,11 +127,21 @@ class Settings:
             "max_ingest",
             "batch",
             "threads",
+            "max_connections",
         ):
             checks.integer(getattr(self, name), name, low=1)
         checks.integer(self.reasons, "reasons", low=0, high=50)
         checks.integer(self.keep_versions, "keep_versions", low=2, high=64)
-        for name in ("max_waiting", "timeout", "watch_seconds", "drain_seconds"):
+        for name in (
+            "max_waiting",
+            "timeout",
+            "watch_seconds",
+            "drain_seconds",
+            "head_seconds",
+            "body_seconds",
+            "send_seconds",
+            "idle_seconds",
+        ):
             checks.real(getattr(self, name), name, above=0)
 
     @property
