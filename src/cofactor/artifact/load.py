@@ -16,7 +16,7 @@ from cofactor.artifact import format as fmt
 from cofactor.base.errors import ArtifactError, CofactorError, MissingExtraError, UnknownNameError
 from cofactor.data.interactions import Interactions
 from cofactor.models import registry
-from cofactor.models.base import Recommender
+from cofactor.models.recommender import Recommender
 from cofactor.models.traits import check_offsets
 
 Result = TypeVar("Result")
