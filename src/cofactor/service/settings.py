@@ -36,6 +36,8 @@ class Settings:
         The largest k.
     max_filter
         Ids of an allow or block list.
+    max_filter_work
+        Comparisons of a filter times items; twenty comparisons are always allowed.
     max_waiting
         Seconds that a request may be expected to wait for its turn while there is more to do than
         can be done, or eight times what one takes alone, if that is more; beyond it is refused with
@@ -93,6 +95,7 @@ class Settings:
     max_history: int = 1_000
     max_k: int = 1_000
     max_filter: int = 10_000
+    max_filter_work: int = 10_000_000
     max_waiting: float = 0.008
     max_queue: int = 256
     max_scored: int = 256
@@ -122,6 +125,7 @@ class Settings:
             "max_history",
             "max_k",
             "max_filter",
+            "max_filter_work",
             "max_queue",
             "max_scored",
             "max_ingest",

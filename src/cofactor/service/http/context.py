@@ -7,16 +7,18 @@ import contextlib
 import logging
 import sys
 import threading
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from cofactor.retrieval.expression import cost_of, parse
 from cofactor.service.answering.admission import Admission
 from cofactor.service.answering.items import LiveItems
 from cofactor.service.answering.scoring import Scorer
 from cofactor.service.errors import RequestError, invalid, overloaded, unknown_outcome
-from cofactor.service.http.keys import Keys
+from cofactor.service.http.keys import Key, Keys
 from cofactor.service.settings import Settings
 from cofactor.service.telemetry import Telemetry
 from cofactor.service.versions.reload import Models
@@ -25,6 +27,9 @@ from cofactor.store import Ack, Store, StoreError, StoreUnavailableError
 log = logging.getLogger("cofactor.service")
 Result = TypeVar("Result")
 _SLOW_AT_ONCE = 32
+_ALWAYS = 20  # comparisons that a filter may have over any number of items
+_COSTLY = 1_000_000  # comparisons times items from which on a filter counts as costly
+_COSTLY_AT_ONCE = 2  # costly filters of one key under way
 
 
 @dataclass(eq=False)
@@ -61,6 +66,7 @@ class Context:
         default_factory=lambda: ThreadPoolExecutor(2, "cofactor-slow")
     )
     _slow_count: int = 0
+    _costly: Counter[str] = field(default_factory=Counter)
     _following: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(1, "cofactor-items")
     )
@@ -215,6 +221,36 @@ class Context:
         if k > self.settings.max_k:
             raise invalid(f"k must be at most {self.settings.max_k}, not {k}.", "k")
         return k
+
+    @contextlib.contextmanager
+    def budget(self, where: str, key: Key | None) -> Iterator[None]:
+        """Let a request with a filter in, if its work is within the budget and its key hasn't too
+        many costly ones under way already: those of others wait behind them.
+
+        Raises
+        ------
+        RequestError
+            422 for a filter beyond the budget, 503 for one too many.
+        """
+        cost = cost_of(parse(where))
+        work = cost * self.models.current.model.data.n_items
+        if cost > _ALWAYS and work > self.settings.max_filter_work:
+            most = max(_ALWAYS, self.settings.max_filter_work // (work // cost))
+            raise invalid(
+                f"where must have at most {most} comparisons over this many items, not {cost}; use"
+                " in (...) for many values of one column.",
+                "where",
+            )
+        if key is None or work <= _COSTLY:
+            yield
+            return
+        if self._costly[key.digest] >= _COSTLY_AT_ONCE:
+            raise overloaded("this key has other costly filters under way; wait for their answers.")
+        self._costly[key.digest] += 1
+        try:
+            yield
+        finally:
+            self._costly[key.digest] -= 1
 
     def checked_ids(self, ids: list[Any] | None, name: str) -> None:
         """Refuse a list of ids beyond the limit."""

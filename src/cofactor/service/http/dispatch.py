@@ -117,7 +117,7 @@ class Dispatch:
         if not isinstance(body, bytes):
             self._has_room(context)
         given = headers.get(b"authorization")
-        context.keys.check(None if given is None else given.decode("latin-1"), route.scope)
+        key = context.keys.check(None if given is None else given.decode("latin-1"), route.scope)
         if self._decode is not None:
             raw = body if isinstance(body, bytes) else await _body(body, headers, settings.max_body)
             if len(raw) > settings.max_body:
@@ -130,7 +130,12 @@ class Dispatch:
         if scope["method"] == "DELETE":
             _check_whole(scope)
         path = {name: outside_id(value) for name, value in scope.get("path_params", {}).items()}
-        answer = await route.handler(context, path, asked)
+        where = getattr(asked, "where", None)
+        if where is None:
+            answer = await route.handler(context, path, asked)
+        else:
+            with context.budget(where, key):
+                answer = await route.handler(context, path, asked)
         if isinstance(answer, Response):
             return (
                 answer.status_code,

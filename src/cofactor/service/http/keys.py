@@ -24,10 +24,11 @@ _PREFIX = "cof_"
 
 @dataclass(frozen=True)
 class Key:
-    """What is known of a key: its scope and its label, never itself."""
+    """What is known of a key: its scope, its label and its hash, never itself."""
 
     scope: str
     label: str
+    digest: str = ""
 
 
 class Keys:
@@ -75,7 +76,9 @@ class Keys:
                 raise ArgumentError(
                     f"keys: line {number} of {path} must be a scope, a SHA-256 in hex and a label."
                 )
-            known[words[1]] = Key(words[0], words[2] if len(words) > 2 else f"line {number}")
+            known[words[1]] = Key(
+                words[0], words[2] if len(words) > 2 else f"line {number}", words[1]
+            )
         if not known:
             raise ArgumentError(
                 f"keys: {path} holds no key; `cofactor serve --new-key read --keys {path}` makes"
