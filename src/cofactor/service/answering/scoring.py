@@ -359,6 +359,9 @@ def _reasons(
     loaded: Loaded, user_batch: UserBatch, place: int, rows: np.ndarray, limit: int
 ) -> list[list[ReasonOut]]:
     past, added, _ = loaded.model.explain_rows(_one_of(user_batch, place), rows)
+    # What is hidden by now isn't named, though it still counts.
+    shown = loaded.view.visible[past]
+    past, added = past[shown], added[:, shown]
     if not len(past):
         return [[] for _ in rows]
     order = np.argsort(-added, axis=1, kind="stable")[:, :limit]  # [k, limit]
