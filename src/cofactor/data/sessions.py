@@ -138,6 +138,28 @@ def part_of(
     )
 
 
+def of_histories(histories: Histories, like: Interactions) -> Interactions:
+    """Return interactions of histories over the id maps of ``like``, with every event kept.
+
+    Parameters
+    ----------
+    histories
+        One for each user row of ``like``.
+    like
+        Whose ids, catalogue and profiles they take over.
+    """
+    made = Interactions.from_rows(
+        histories.owners,
+        histories.item_rows,
+        histories.values,
+        histories.times,
+        users=like.users,
+        items=like.items,
+        source=like.source,
+    )
+    return replace(made, catalogue=like.catalogue, profiles=like.profiles, log=histories)
+
+
 def extended(data: Interactions, events: Events) -> Interactions:
     """Return data with more events, as if all had been read at once.
 
@@ -189,16 +211,9 @@ def extended(data: Interactions, events: Events) -> Interactions:
         log = in_order(user_rows, item_rows, joined_values, joined_times, len(users), len(items))
     return replace(
         made,
-        catalogue=_realigned(data.catalogue, data.items, items),
-        profiles=_realigned(data.profiles, data.users, users),
+        catalogue=data.catalogue.realigned(data.items, items),
+        profiles=data.profiles.realigned(data.users, users),
         source=data.source,
         notes=(*data.notes, f"{len(events):,} events added"),
         log=log,
     )
-
-
-def _realigned(catalogue: Catalogue, old: IdMap, new: IdMap) -> Catalogue:
-    if not catalogue.column_names:
-        return Catalogue.nothing(len(new))
-    table = catalogue.table.append_column("__id__", old.arrow)
-    return Catalogue.aligned(new, table, "__id__", catalogue.title_column)

@@ -88,8 +88,8 @@ def made(config: BlendConfig) -> tuple[Recommender, ...]:
         ]
         if not places:
             raise ArgumentError(
-                "Blend model_settings must begin with one of its models"
-                f" {list(config.models)} and a dot, not {word!r}."
+                f"Blend model_settings must begin with one of its models {list(config.models)} and"
+                f" a dot, not {word!r}."
             )
         for place in places:
             words[place].append(rest)
