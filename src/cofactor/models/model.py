@@ -7,6 +7,7 @@ in `recommender`."""
 
 from __future__ import annotations
 
+import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -17,11 +18,13 @@ from cofactor.base import checks
 from cofactor.base.config import Config as BaseConfig
 from cofactor.base.errors import ArgumentError, NotFittedError, TraitError
 from cofactor.base.extras import naming_extras
+from cofactor.base.progress import SILENT
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.kernels.work import watched
 from cofactor.models.answers import Reason
+from cofactor.models.collapse import collapse_of
 from cofactor.models.traits import ArraySpec, Traits, check_arrays
 from cofactor.models.user_batch import InnerProduct, States, UserBatch
 from cofactor.retrieval.topk import Exclusions, TopK, best_dots, best_scores, nearest, unit_length
@@ -254,7 +257,18 @@ class Model(ABC):
         with watched(run), naming_extras(f"fitting {self.name}"):
             self._fit(data, validation, run)
         self._data = data
+        self._say_if_collapsed(run)
         return self
+
+    def _say_if_collapsed(self, run: Run) -> None:
+        """Say so if a model of vectors that ranks has come to rank alike for everybody."""
+        if not self.traits.has_vectors or self.traits.predicts_ratings:
+            return
+        sentence = collapse_of(self)
+        if sentence is not None and run.progress is SILENT:
+            logging.getLogger("cofactor").warning(sentence)
+        elif sentence is not None:
+            run.progress.say(sentence)
 
     @property
     def data(self) -> Interactions:
