@@ -274,3 +274,31 @@ def test_damaged_sparse_weights_are_refused(data):
         state[name] = change(state[name])
         with pytest.raises(ArtifactError, match=message):
             ItemKNN.from_state(model.config, state, data)
+
+
+@pytest.mark.parametrize("kind", [EASE, ItemKNN])
+def test_recency_counts_the_newest_interactions_most(data, kind):
+    timed = Interactions.from_rows(
+        data.user_rows,
+        data.item_rows,
+        data.values,
+        np.random.default_rng(1).permutation(len(data)).astype(np.int64),
+        users=N_USERS,
+        items=N_ITEMS,
+    )
+    plain = kind().fit(timed, run=ONE)
+    recent = kind(recency_half_life=2.0, recency_floor=0.25).fit(timed, run=ONE)
+    w = all_weights(plain)
+    user = int(np.argmax(timed.user_counts))
+    history = timed.histories(np.array([user])).item_rows
+    newer = np.arange(len(history))[::-1]
+    expected = (0.25 + 0.75 * 0.5 ** (newer / 2.0)) @ w[history]
+    np.testing.assert_allclose(recent.score_rows(np.array([user]))[0], expected, rtol=1e-4)
+    folded = recent.fold_in(timed.histories(np.array([user])))
+    np.testing.assert_allclose(recent.score_batch(folded)[0], expected, rtol=1e-4)
+    assert recent.traits.uses_order
+    assert not kind().traits.uses_order
+    item = int(np.argmax(expected))
+    past, added, rest = recent.explain_rows(folded, np.array([item]))
+    assert added.sum() + rest[0] == pytest.approx(expected[item], rel=1e-4)
+    assert set(past) == set(history)

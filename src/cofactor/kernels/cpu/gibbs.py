@@ -13,7 +13,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import prange
 
 from cofactor.kernels.cpu.jit import helper, kernel
 from cofactor.kernels.cpu.probit import latent_mean
@@ -21,7 +20,7 @@ from cofactor.kernels.cpu.probit import latent_mean
 _BLOCKS = 64  # pieces of work of a pass; sums are by row, so threads don't change the result
 
 
-@kernel(parallel=True)
+@kernel
 def sample_block(
     indptr: np.ndarray,
     others: np.ndarray,
@@ -47,7 +46,7 @@ def sample_block(
     square = np.empty(n_rows, np.float64)
     linear = np.empty(n_rows, np.float64)
     for coordinate in range(n_coordinates + 1):
-        for block in prange(_BLOCKS):
+        for block in range(_BLOCKS):
             first = block * n_rows // _BLOCKS
             last = (block + 1) * n_rows // _BLOCKS
             _pass(coordinate, first, last, indptr, others, residual, rows, change, square, linear)
@@ -150,7 +149,7 @@ def _draw(
             linear[row] -= step * square[row]
 
 
-@kernel(parallel=True)
+@kernel
 def draw_rows(
     indptr: np.ndarray,
     items: np.ndarray,
@@ -168,7 +167,7 @@ def draw_rows(
     """Draw the vectors of new users in every kept sample; see the reference for the equations."""
     n_users, n_samples, width = out.shape
     rounds = iterations if cuts.shape[1] > 0 else 1
-    for job in prange(n_users * n_samples):
+    for job in range(n_users * n_samples):
         u = job // n_samples
         s = job % n_samples
         matrix = np.zeros((width, width), np.float64)

@@ -7,7 +7,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import prange
 
 from cofactor.kernels.cpu.jit import helper, kernel
 
@@ -71,7 +70,7 @@ def draw_latent(
 ) -> np.ndarray:
     """Draw each latent value from its normal distribution, cut to the level's interval."""
     latent = np.empty(scores.size, np.float32)
-    for block in prange(_BLOCKS):
+    for block in range(_BLOCKS):
         for n in range(block * scores.size // _BLOCKS, (block + 1) * scores.size // _BLOCKS):
             score = np.float64(scores[n])
             low = cuts[levels[n]] - score
@@ -95,7 +94,7 @@ def _cut_sums(
     """By blocks: the log-likelihood; by cut, the gradient, the diagonal, the entry to its right."""
     likelihood = np.zeros(_BLOCKS)
     sums = np.zeros((_BLOCKS, 3, cuts.size))
-    for block in prange(_BLOCKS):
+    for block in range(_BLOCKS):
         mine = sums[block]
         total = 0.0
         for n in range(block * scores.size // _BLOCKS, (block + 1) * scores.size // _BLOCKS):
@@ -141,7 +140,7 @@ def level_probabilities(
     """Return the probability of each level for pairs of users and items, the mean over samples."""
     n_samples, n_levels = cuts.shape[0], cuts.shape[1] - 1
     found = np.zeros((which.size, n_levels))
-    for block in prange(_BLOCKS):
+    for block in range(_BLOCKS):
         for n in range(block * which.size // _BLOCKS, (block + 1) * which.size // _BLOCKS):
             mine = found[n]
             for s in range(n_samples):

@@ -153,7 +153,7 @@ class BayesianMF(Recommender):
                 if at < len(kept) and kept[at] == sweep:
                     self.posterior.keep(at, sample, chain.blocks[0], data)
                 task.advance(1)
-        self.posterior.finish(run.generator(self.name, "fold-in"))
+            self.posterior.finish(data, run.generator(self.name, "fold-in"))
 
     def _levels(self, data: Interactions) -> np.ndarray:
         """The distinct ratings if they are taken for levels, else nothing; float32."""
@@ -270,8 +270,8 @@ class BayesianMF(Recommender):
             Ids, as many of the one as of the other; an unknown one is answered by the prior.
         interval
             A probability between 0 and 1: the ends of the interval that has the value with this
-            probability come beside it. With levels, it reaches from the first level to the last
-            whose middle of the cumulative distribution lies in the interval (or to the value).
+            probability come beside it. With levels, an interval reaches from a level to a level,
+            so that the probability is kept on the average over pairs, not by each.
         times
             When each rating would be given, int64 seconds [n], for a model with dates; None: on the
             last day of the training data.

@@ -29,6 +29,7 @@ POSTERIOR_ARRAYS = {
     "inner_cuts": ArraySpec("float64", ("draws", "cuts")),
     "levels": ArraySpec("float32", ("levels",)),
     "scale": ArraySpec("float64", ("2",)),
+    "reference": ArraySpec("float32", ("pairs", "levels")),
 }
 DATE_ARRAYS = {
     "date_samples": ArraySpec("float32", ("dates", "draws", "width"), optional=True),
@@ -59,6 +60,8 @@ class Posterior:
         float32 [levels]; empty for the normal likelihood.
     scale
         float64 [2]: the ratings' mean and deviation; 0 and 1 with levels.
+    reference
+        float32 [pairs, levels]: the level probabilities of some training pairs.
     days
         int64 [dates], the first second of each.
     """
@@ -73,6 +76,7 @@ class Posterior:
     inner_cuts: np.ndarray
     levels: np.ndarray
     scale: np.ndarray
+    reference: np.ndarray
     date_samples: np.ndarray | None = None
     days: np.ndarray | None = None
 
@@ -105,6 +109,7 @@ class Posterior:
             np.zeros((n_draws, max(len(levels) - 1, 0))),
             levels,
             np.array([0.0, 1.0] if len(levels) else scale),
+            np.zeros((0, len(levels)), np.float32),
             None if days is None else room(len(days)),
             days,
         )
@@ -128,9 +133,18 @@ class Posterior:
         self.alpha[at] = sample.alpha
         self.inner_cuts[at] = sample.cuts[1:-1]
 
-    def finish(self, generator: np.random.Generator) -> None:
-        """Draw the random numbers of new users, the same for all of them."""
+    def finish(self, data: Interactions, generator: np.random.Generator) -> None:
+        """Draw the random numbers of new users, the same for all of them, and keep the level
+        probabilities of some training pairs, by which intervals are set.
+        """
         self.noise = generator.standard_normal(self.noise.shape, np.float32)
+        if len(self.levels):
+            pairs = np.sort(generator.permutation(len(data))[:PAIRS])
+            users, which = np.unique(data.user_rows[pairs], return_inverse=True)
+            states = self.user_samples[users]
+            times = None if data.times is None else data.times[pairs]
+            share = self.probabilities(states, which, data.item_rows[pairs], times)
+            self.reference = share.astype(np.float32)
 
     def standardised(self, ratings: np.ndarray) -> np.ndarray:
         """Return the nearest level's number, int32, or the standard score, float32."""
@@ -208,15 +222,26 @@ class Posterior:
         value = share @ self.levels.astype(np.float64)
         if interval is None:
             return value[:, None]
-        upto = np.cumsum(share, axis=1)
-        middle = upto - share / 2
-        median = np.argmax(upto >= 0.5, axis=1)
-        tail = (1 - interval) / 2
-        low = np.minimum(np.argmax(middle >= tail, axis=1), median)
-        last = share.shape[1] - 1
-        high = np.maximum(last - np.argmax(middle[:, ::-1] <= 1 - tail, axis=1), median)
+        low, high = _interval(share, self._tail(interval))
         ends = np.minimum(self.levels[low], value), np.maximum(self.levels[high], value)
         return np.column_stack([value, *ends])
+
+    def _tail(self, interval: float) -> float:
+        """The tail to cut at both ends, so that the mean probability of the intervals of the
+        reference pairs is as asked.
+
+        With few levels, intervals that have at least the probability each have more of it on the
+        average.
+        """
+        low, high = 0.0, 0.5
+        upto = np.pad(np.cumsum(self.reference, axis=1, dtype=np.float64), ((0, 0), (1, 0)))
+        every = np.arange(len(upto))
+        for _ in range(20):
+            tail = (low + high) / 2
+            first, last = _interval(self.reference, tail)
+            mass = float(np.mean(upto[every, last + 1] - upto[every, first]))
+            low, high = (tail, high) if mass > interval else (low, tail)
+        return low
 
     def probabilities(
         self,
@@ -300,3 +325,16 @@ def _spoken(indptr: np.ndarray, item_rows: np.ndarray, vectors: np.ndarray) -> n
     shares = np.repeat(1 / np.sqrt(np.maximum(counts, 1)), counts).astype(np.float32)
     rated = csr_matrix((shares, item_rows, indptr), shape=(len(counts), len(vectors)))
     return np.asarray(rated @ vectors, np.float32)
+
+
+def _interval(share: np.ndarray, tail: float) -> tuple[np.ndarray, np.ndarray]:
+    """The first and the last level whose middle of the cumulative distribution leaves a tail at
+    both ends, or the median, int [n] each.
+    """
+    upto = np.cumsum(share, axis=1)
+    middle = upto - share / 2
+    median = np.argmax(upto >= 0.5, axis=1)
+    low = np.minimum(np.argmax(middle >= tail, axis=1), median)
+    last = share.shape[1] - 1
+    high = np.maximum(last - np.argmax(middle[:, ::-1] <= 1 - tail, axis=1), median)
+    return low, high
