@@ -64,7 +64,7 @@ def latent_mean(score: float, low: float, high: float) -> float:
     return min(max(score + (density(a) - density(b)) / mass, low), high)
 
 
-@kernel(parallel=True, fast=False)
+@kernel
 def draw_latent(
     scores: np.ndarray, levels: np.ndarray, cuts: np.ndarray, uniform: np.ndarray
 ) -> np.ndarray:
@@ -87,7 +87,7 @@ def draw_latent(
     return latent
 
 
-@kernel(parallel=True, fast=False)
+@kernel
 def _cut_sums(
     scores: np.ndarray, levels: np.ndarray, cuts: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -128,7 +128,7 @@ def cut_likelihood(
     return float(likelihood.sum()), gradient, hessian
 
 
-@kernel(parallel=True, fast=False)
+@kernel
 def level_probabilities(
     states: np.ndarray,
     which: np.ndarray,
