@@ -21,7 +21,8 @@ class LearningCurve:
     learning_rate
         float64 [epochs]: the rate of the epoch's last step; a factor where a model has several.
     seconds
-        float64 [epochs]: wall time of the epoch's steps, without the metrics.
+        float64 [epochs]: wall time of the epoch's steps, without the metrics; NaN in a loaded
+        model.
     metrics
         By name, float64 [epochs]; NaN where an epoch wasn't measured.
     best_epoch
@@ -46,7 +47,10 @@ class LearningCurve:
         return f"LearningCurve({len(self)} epochs, {which} {at}: loss {self.loss[at]:.4f}{shown})"
 
     def to_arrays(self) -> dict[str, np.ndarray]:
-        """Return the curve as named arrays, for a model's state; nothing if there are no epochs."""
+        """Return the curve as named arrays, for a model's state; nothing if there are no epochs.
+
+        Without the seconds: a state is the same whenever it is learned.
+        """
         if not self.loss:
             return {}
         metrics = np.array(list(self.metrics.values()), np.float64).reshape(-1, len(self))
@@ -54,7 +58,6 @@ class LearningCurve:
         return {
             "history_loss": np.array(self.loss, np.float64),
             "history_rate": np.array(self.learning_rate, np.float64),
-            "history_seconds": np.array(self.seconds, np.float64),
             # NaN isn't let into an artifact.
             "history_metrics": np.where(measured, metrics, 0.0),
             "history_measured": measured.astype(np.uint8),
@@ -73,9 +76,8 @@ class LearningCurve:
         if "history_measured" in arrays:
             values = np.where(arrays["history_measured"], values, np.nan)
         names = bytes(arrays["history_metric_names"]).decode().split("\n")
-        loss, rate, seconds = (
-            np.asarray(arrays[f"history_{name}"]).tolist() for name in ("loss", "rate", "seconds")
-        )
+        loss, rate = (np.asarray(arrays[f"history_{name}"]).tolist() for name in ("loss", "rate"))
+        seconds = np.asarray(arrays.get("history_seconds", np.full(len(loss), np.nan))).tolist()
         metrics = dict(zip(names, values.tolist(), strict=False))
         return cls(loss, rate, seconds, metrics, int(arrays["history_best_epoch"][0]))
 
