@@ -10,6 +10,8 @@ import typer
 from cofactor.cli import options as opt
 from cofactor.cli.output import Output
 
+INTERRUPTED = "interrupted before it served anybody; nothing was changed."
+
 
 def command(
     model: Annotated[
@@ -132,4 +134,8 @@ def _serve(
         version=name.version,
         store=opened.database.shown,
     )
-    server.run(app, settings, listening, drain_log)
+    try:
+        server.run(app, settings, listening, drain_log)
+    except KeyboardInterrupt:
+        # The service has ended in order by now; this is only the signal, sent again.
+        output.line("stopped; all acknowledged events are kept")
