@@ -62,8 +62,8 @@ def check(model: Recommender, part: Part, metrics: Sequence[Metric], *, sampled:
     share = fitted_share(model.data, part)
     if share > 0:
         raise ArgumentError(
-            f"the model was fitted on {share:.1%} of the held-out interactions, so what it scores on"
-            " them says nothing; fit it on this split's train, or measure interactions that came"
+            f"the model was fitted on {share:.1%} of the held-out interactions, so what it scores"
+            " on them says nothing; fit it on this split's train, or measure interactions that came"
             " later."
         )
 

@@ -5,6 +5,7 @@ never doubles it; what is hidden stands nowhere; a filter knows what was acknowl
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
 import time
 from concurrent.futures import Future
@@ -489,3 +490,29 @@ def test_versions_are_not_compared_on_what_they_were_fitted_on(
     told = answer.json()["checks"][-1]
     assert told.startswith("stored events of 0 users")
     assert "left out: fitted on them" in told
+
+
+def test_a_version_whose_offsets_wrap_around_answers_nobody_and_ends_nothing(
+    start: Start, folder: Path
+) -> None:
+    from safetensors.numpy import load_file, save_file
+
+    from cofactor.artifact import format as fmt
+
+    bad = folder / "v2"
+    arrays = load_file(bad / fmt.TENSORS)
+    offsets = arrays["history.indptr"]
+    offsets[1:4] = [2**62, -(2**63), -(2**62)]
+    offsets[4:] = offsets[-1]
+    save_file(arrays, bad / fmt.TENSORS)
+    manifest = json.loads((bad / fmt.MANIFEST).read_text())
+    facts = fmt.file_facts(bad / fmt.TENSORS)
+    manifest["files"][fmt.TENSORS] = {"bytes": facts.bytes, "sha256": facts.sha256}
+    (bad / fmt.MANIFEST).write_text(json.dumps(manifest))
+    service = start()
+    for answer in (
+        service.get("/v1/users/reader-02/recommendations?version=v2"),
+        service.post("/v1/model/promote", json={"version": "v2"}),
+    ):
+        assert (answer.status_code, answer.json()["error"]["code"]) == (409, "bad_model")
+    assert service.get("/v1/users/reader-02/recommendations").status_code == 200
