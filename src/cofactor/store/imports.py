@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import os
+import zlib
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
@@ -28,6 +29,7 @@ from cofactor.store.store import Store
 _BATCH = 2_000
 _IN_FLIGHT = 4
 _KEPT_REJECTS = 1_000
+_LONGEST = 1 << 20  # bytes of a line
 
 
 class EventLine(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -355,10 +357,35 @@ def _lines(path: Path, kind: type[Any]) -> Iterator[tuple[int, Callable[[], Any]
         yield from _parquet_rows(path, kind)
         return
     decode = msgspec.json.Decoder(kind).decode
-    with _opened(path) as stream:
-        for number, line in enumerate(stream, 1):
-            if line.strip():
-                yield number, lambda line=line: decode(line)  # type: ignore[misc]
+    try:
+        with _opened(path) as stream:
+            for number, line in enumerate(_bounded(stream), 1):
+                if line is None or line.strip():
+                    yield number, partial(_decoded, decode, line)
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(f"it can't be read: {error}.", source=str(path)) from None
+
+
+def _bounded(stream: IO[bytes]) -> Iterator[bytes | None]:
+    """The lines of a file, None for one that is longer than any event or item: a few bytes of a
+    packed file may stand for a line that fills the memory.
+    """
+    while line := stream.readline(_LONGEST + 1):
+        if len(line) <= _LONGEST:
+            yield line
+            continue
+        while line and not line.endswith(b"\n"):
+            line = stream.readline(_LONGEST)
+        yield None
+
+
+def _decoded(decode: Callable[[bytes], Any], line: bytes | None) -> Any:
+    if line is None:
+        raise ValueError(f"a line of more than {_LONGEST:,} bytes is no event and no item")
+    try:
+        return decode(line)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
 
 
 def _parquet_rows(path: Path, kind: type[Any]) -> Iterator[tuple[int, Callable[[], Any]]]:
@@ -375,7 +402,7 @@ def _parquet_rows(path: Path, kind: type[Any]) -> Iterator[tuple[int, Callable[[
                     # knows.
                     given = {name: cell for name, cell in row.items() if cell is not None}
                     yield number, partial(msgspec.convert, given, kind)
-    except (pa.ArrowInvalid, OSError) as error:
+    except (pa.ArrowException, OSError) as error:
         raise DataError(f"it can't be read as Parquet: {error}", source=str(path)) from None
 
 
