@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import os
-import zlib
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import msgspec
 
@@ -22,14 +19,14 @@ from cofactor.base.errors import ArgumentError, DataError
 from cofactor.base.progress import SILENT, Progress
 from cofactor.data.events import Events
 from cofactor.store.errors import ConflictError
-from cofactor.store.limits import checked_event, checked_item, file_format
+from cofactor.store.limits import checked_event, checked_item
+from cofactor.store.lines import Lines, lines_of
 from cofactor.store.records import Ack, Event, Item
 from cofactor.store.store import Store
 
 _BATCH = 2_000
 _IN_FLIGHT = 4
 _KEPT_REJECTS = 1_000
-_LONGEST = 1 << 20  # bytes of a line
 
 
 class EventLine(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -118,7 +115,7 @@ def import_events(
         If lines are bad and ``on_bad`` is ``"error"``: which, and why.
     """
     return _import(
-        store, str(path), _file(Path(path), EventLine), _event_intake(store), on_bad, progress
+        store, str(path), lines_of(Path(path), EventLine), _event_intake(store), on_bad, progress
     )
 
 
@@ -175,12 +172,12 @@ def import_items(
 
     ``features`` may be an object, or its JSON as text, as it stands in Parquet files. Lines of
     deleted items delete them."""
-    return _import(store, str(path), _file(Path(path), ItemLine), _ItemIntake(), on_bad, progress)
+    return _import(
+        store, str(path), lines_of(Path(path), ItemLine), _ItemIntake(), on_bad, progress
+    )
 
 
 Checked = tuple[int, Any]
-# Line numbers, and what decodes each line; may be asked for twice.
-Lines = Callable[[], Iterator[tuple[int, Callable[[], Any]]]]
 
 
 class _EventIntake:
@@ -343,70 +340,3 @@ def _good_lines(
             yield number, intake.checked(read())
         except (ArgumentError, msgspec.DecodeError, ValueError) as error:
             done.reject(number, str(error))
-
-
-def _file(path: Path, kind: type[Any]) -> Lines:
-    return lambda: _lines(path, kind)
-
-
-def _lines(path: Path, kind: type[Any]) -> Iterator[tuple[int, Callable[[], Any]]]:
-    """Line numbers, and what decodes each line; an error then belongs to its line."""
-    if not path.is_file():
-        raise DataError("there is no such file.", source=str(path))
-    if file_format(path) == "parquet":
-        yield from _parquet_rows(path, kind)
-        return
-    decode = msgspec.json.Decoder(kind).decode
-    try:
-        with _opened(path) as stream:
-            for number, line in enumerate(_bounded(stream), 1):
-                if line is None or line.strip():
-                    yield number, partial(_decoded, decode, line)
-    except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"it can't be read: {error}.", source=str(path)) from None
-
-
-def _bounded(stream: IO[bytes]) -> Iterator[bytes | None]:
-    """The lines of a file, None for one that is longer than any event or item: a few bytes of a
-    packed file may stand for a line that fills the memory.
-    """
-    while line := stream.readline(_LONGEST + 1):
-        if len(line) <= _LONGEST:
-            yield line
-            continue
-        while line and not line.endswith(b"\n"):
-            line = stream.readline(_LONGEST)
-        yield None
-
-
-def _decoded(decode: Callable[[bytes], Any], line: bytes | None) -> Any:
-    if line is None:
-        raise ValueError(f"a line of more than {_LONGEST:,} bytes is no event and no item")
-    try:
-        return decode(line)
-    except RecursionError:
-        raise ValueError("it is nested too deeply") from None
-
-
-def _parquet_rows(path: Path, kind: type[Any]) -> Iterator[tuple[int, Callable[[], Any]]]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        with pq.ParquetFile(path) as file:
-            number = 0
-            for batch in file.iter_batches(_BATCH):
-                for row in batch.to_pylist():
-                    number += 1
-                    # A missing column and an empty cell are the same, save for names that nobody
-                    # knows.
-                    given = {name: cell for name, cell in row.items() if cell is not None}
-                    yield number, partial(msgspec.convert, given, kind)
-    except (pa.ArrowException, OSError) as error:
-        raise DataError(f"it can't be read as Parquet: {error}", source=str(path)) from None
-
-
-def _opened(path: Path) -> IO[bytes]:
-    if path.suffix == ".gz":
-        return gzip.open(path, "rb")  # type: ignore[return-value]
-    return path.open("rb")
