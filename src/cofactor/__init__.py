@@ -38,12 +38,14 @@ _PUBLIC: dict[str, str] = {
     "Bias": "cofactor.models.baselines.bias",
     "ItemKNN": "cofactor.models.implicit.item_knn",
     "EASE": "cofactor.models.implicit.ease",
+    "GraphFilter": "cofactor.models.implicit.graph_filter",
     "IALS": "cofactor.models.implicit.ials",
     "BPR": "cofactor.models.implicit.bpr",
     "WARP": "cofactor.models.implicit.warp",
     "LogisticMF": "cofactor.models.implicit.logistic_mf",
     "BiasedMF": "cofactor.models.explicit.biased_mf",
     "SVDpp": "cofactor.models.explicit.svdpp",
+    "BayesianMF": "cofactor.models.explicit.bayesian_mf",
     "LatentFactor": "cofactor.models.neural.latent_factor",
     "MLP": "cofactor.models.neural.mlp",
     "DenseNet": "cofactor.models.neural.mlp",
@@ -57,6 +59,10 @@ _PUBLIC: dict[str, str] = {
     "ContentBlend": "cofactor.models.content.content_blend",
     "Bridge": "cofactor.models.content.bridge",
     "LSTMRating": "cofactor.models.sequence.lstm_rating",
+    "Blend": "cofactor.models.blend",
+    "Transitions": "cofactor.models.sequence.transitions",
+    "SequenceLinear": "cofactor.models.sequence.sequence_linear",
+    "SessionKNN": "cofactor.models.sequence.session_knn",
 }
 
 __all__ = ["__version__", *_PUBLIC]

@@ -323,6 +323,5 @@ def test_a_list_of_endless_nothing_is_refused_before_it_is_unpacked(tmp_path: Pa
         pa.array([0, 0, 0, 60_000_000], pa.int32()), pa.nulls(60_000_000, pa.int32())
     )
     with_table(path, fmt.ITEMS, lambda table: table.append_column("list", nothing))
-
     with pytest.raises(ArtifactError, match=r"items\.parquet.*bytes"):
         cofactor.load(path)

@@ -43,8 +43,14 @@ HISTORY: dict[str, str] = {
     "history.order": "int64",
     "history.values": "float32",
     "history.times": "int64",
+    "history.log_indptr": "int64",
+    "history.log_item_rows": "int32",
+    "history.log_values": "float32",
+    "history.log_times": "int64",
 }
-HISTORY_OPTIONAL = {"history.values", "history.times"}
+# Every event in order of time, where repeats are kept beside the pairs.
+LOG = ("indptr", "item_rows", "values", "times")
+HISTORY_OPTIONAL = {"history.values", "history.times", *(f"history.log_{name}" for name in LOG)}
 MODEL_PREFIX = "model."
 _LONGEST_MANIFEST = 64 << 20
 

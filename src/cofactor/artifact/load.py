@@ -14,6 +14,7 @@ import numpy as np
 
 from cofactor.artifact import format as fmt
 from cofactor.base.errors import ArtifactError, CofactorError, MissingExtraError, UnknownNameError
+from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.models import registry
 from cofactor.models.recommender import Recommender
@@ -175,6 +176,7 @@ def _interactions(
     facts = manifest.data
     # First the history: its arrays are in memory, and bound the number of users.
     history = {name.removeprefix("history."): _history(arrays, name) for name in fmt.HISTORY}
+    log = _log(folder / fmt.TENSORS, history, facts)
     _check_history(folder / fmt.TENSORS, history, facts)
     with _refused(folder / fmt.USERS):
         users, profiles = read_table(folder / fmt.USERS, facts.n_users, None)
@@ -195,7 +197,36 @@ def _interactions(
         profiles=profiles,
         source=facts.source,
         notes=tuple(facts.notes),
+        log=log,
     )
+
+
+def _log(
+    path: Path, history: dict[str, np.ndarray | None], facts: fmt.DataFacts
+) -> Histories | None:
+    """Take the events with their repeats out of the arrays and check them; None where there are
+    none.
+    """
+    indptr, item_rows, values, times = (history.pop(f"log_{name}") for name in fmt.LOG)
+    if indptr is None and item_rows is None:
+        return None
+    fits = (
+        indptr is not None
+        and item_rows is not None
+        and len(indptr) == facts.n_users + 1
+        and indptr[0] == 0
+        and indptr[-1] == len(item_rows)
+        # Compared, not subtracted: differences of 64-bit numbers wrap around.
+        and bool((indptr[1:] >= indptr[:-1]).all())
+        and all(one is None or len(one) == len(item_rows) for one in (values, times))
+        and (not len(item_rows) or 0 <= item_rows.min() <= item_rows.max() < facts.n_items)
+    )
+    if not fits:
+        raise ArtifactError(
+            f"{path}: the events in it don't fit together (history.log_indptr ...)."
+        )
+    assert indptr is not None and item_rows is not None  # noqa: PT018
+    return Histories(indptr, item_rows, values, times, facts.n_items)
 
 
 def _history(arrays: dict[str, np.ndarray], name: str) -> np.ndarray | None:

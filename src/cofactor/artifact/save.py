@@ -151,6 +151,8 @@ def _arrays(model: Recommender) -> dict[str, np.ndarray]:
         "values": data.values,
         "times": data.times,
     }
+    if data.log is not None:
+        history |= {f"log_{name}": getattr(data.log, name) for name in fmt.LOG}
     arrays |= {
         f"history.{name}": np.ascontiguousarray(array)
         for name, array in history.items()

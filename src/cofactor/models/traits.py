@@ -34,8 +34,8 @@ class Traits:
     answers_empty
         An empty history gets the model's own ranking; without this trait, popularity answers.
     same_on_any_threads
-        Equal results for any number of threads; without this trait, only ``threads=1`` repeats bit
-        for bit.
+        Equal results for any number of threads, but for float32 rounding where BLAS divides the
+        work; without this trait, only ``threads=1`` repeats bit for bit.
     """
 
     predicts_ratings: bool = False

@@ -77,9 +77,10 @@ class LogisticMF(StochasticModel):
     which stand for all others (or over all others).
 
     Notes
-    ----- The user's bias doesn't change a ranking, so scores and the state leave it out. Results
-    are the same for any number of threads. Values of the interactions must not be negative if they
-    are used.
+    -----
+    The user's bias doesn't change a ranking, so scores and the state leave it out. Results are the
+    same for any number of threads. Values of the interactions must not be negative if they are
+    used.
 
     Source: Johnson 2014, "Logistic matrix factorization for implicit feedback data".
     """

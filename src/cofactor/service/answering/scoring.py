@@ -451,8 +451,9 @@ def _deliver(done: list[tuple[Job, Any]]) -> None:
 
 def _set_threads(count: int) -> None:
     """Native threads of this Python thread, and of BLAS in this process."""
-    import numba
     import threadpoolctl
 
-    numba.set_num_threads(max(1, min(count, numba.config.NUMBA_NUM_THREADS)))
+    from cofactor.base.threads import set_kernel_threads
+
+    set_kernel_threads(count)
     threadpoolctl.threadpool_limits(1, user_api="blas")

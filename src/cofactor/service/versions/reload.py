@@ -16,7 +16,7 @@ from cofactor.base.errors import CofactorError
 from cofactor.service.answering.items import LiveItems
 from cofactor.service.answering.kernel_lock import kernels
 from cofactor.service.answering.loaded import Loaded, dressed, load_version
-from cofactor.service.answering.new_items import unknown_items, with_newcomers
+from cofactor.service.answering.new_items import unknown_items, with_stored_items
 from cofactor.service.errors import RequestError
 from cofactor.service.settings import Settings
 from cofactor.service.versions.comparison import LOADING_CHECKS, check_knowledge, compared
@@ -209,7 +209,7 @@ class Models:
 
     def _grown(self, old: Loaded) -> Loaded:
         with kernels():
-            model = with_newcomers(old.model, self._live, self._store)
+            model = with_stored_items(old.model, self._live, self._store)
             if model is old.model:
                 return old
             return dressed(
