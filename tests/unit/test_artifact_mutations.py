@@ -139,7 +139,7 @@ def use(model: Any) -> None:
         people = model.fold_in(Histories.of([[0, 2], [1]], data.n_items))
         model.topk(people, 5, excluded=people.seen)
     if model.traits.explains and len(rows):
-        model.explain_rows(model.audience(rows[:1]), np.array([0]))
+        model.explain_rows(model.user_batch(rows[:1]), np.array([0]))
     if data.catalogue.title_column is not None:
         data.catalogue.search("a", 3)
 

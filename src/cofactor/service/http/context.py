@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -26,6 +25,7 @@ from cofactor.store import Ack, Store, StoreError, StoreUnavailableError
 
 log = logging.getLogger("cofactor.service")
 Result = TypeVar("Result")
+GONE = "the client has gone"  # why a request on its way is cancelled
 _SLOW_AT_ONCE = 32
 _ALWAYS = 20  # comparisons that a filter may have over any number of items
 _COSTLY = 1_000_000  # comparisons times items from which on a filter counts as costly
@@ -110,12 +110,9 @@ class Context:
         """
         try:
             return await self.stored(write if after is None else after)
-        except (TimeoutError, asyncio.CancelledError):
-            task = asyncio.current_task()
-            if isinstance(sys.exc_info()[1], asyncio.CancelledError) and not (
-                task is not None and task.cancelling()
-            ):
-                raise  # the client has gone; the write goes on
+        except asyncio.CancelledError as error:
+            if error.args == (GONE,):
+                raise  # the client has; the write goes on
             if write.cancel():
                 raise RequestError(
                     503,
