@@ -7,7 +7,7 @@ READY  := $(VENV)/.ready
 TEST_JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all lint types floors wheel bench docs soak postgres clean
+.PHONY: help demo test test-all lint types floors wheel bench docs site lowest soak postgres clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -48,8 +48,20 @@ bench: $(READY)  ## the benchmarks against peers (makes their environments on de
 docs: $(READY)  ## run every example of the docs
 	$(BIN)/python -m pytest -q tests/test_docs.py
 
-soak: $(READY)  ## the long form of the service's tests: 200 kills, 5,000 power cuts, 100 promotions under load, fuzzing (minutes)
-	COFACTOR_SOAK=1 $(BIN)/python -m pytest -q --timeout 3600 tests/store/test_store_kill.py tests/store/test_store_power.py tests/store/test_store_faults.py -s
+site: $(READY)  ## the documentation as a site, in site/; works offline
+	@$(BIN)/python -m pip install --quiet --constraint constraints.txt ".[docs]" 2>/dev/null || $(BIN)/python -m pip install --quiet "mkdocs-material>=9.5" "mkdocstrings[python]>=0.26"
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	@echo "site/index.html"
+
+lowest: $(READY)  ## the tests without PyTorch, on the lowest versions that pyproject.toml allows
+	@$(PYTHON) -m venv $(VENV)-lowest
+	$(BIN)/python tools/lowest_versions.py serve plot > $(VENV)-lowest/versions.txt
+	$(VENV)-lowest/bin/python -m pip install --quiet -r $(VENV)-lowest/versions.txt pytest pytest-timeout hypothesis httpx pandas polars duckdb
+	PYTHONPATH=src $(VENV)-lowest/bin/python -m pytest -q -o filterwarnings=default tests/cli tests/unit/test_packaging.py tests/unit/test_readers.py tests/unit/test_ids.py tests/unit/test_artifact.py tests/properties tests/parity
+
+soak: $(READY)  ## the long form of the service's tests: 1,000 kills, 20,000 power cuts, 1,000,000 mutated models, 100 promotions under load, fuzzing (hours)
+	COFACTOR_SOAK=1 $(BIN)/python -m pytest -q --timeout 36000 tests/unit/test_artifact_mutations.py
+	COFACTOR_SOAK=1 $(BIN)/python -m pytest -q --timeout 14400 tests/store/test_store_kill.py tests/store/test_store_power.py tests/store/test_store_faults.py -s
 	COFACTOR_SOAK=1 $(BIN)/python -m pytest -q --timeout 3600 tests/service/http/test_http_laws.py tests/service/http/test_http_fuzz.py tests/service/http/test_http_reload.py
 	COFACTOR_SOAK=1 $(BIN)/python -m pytest -q --timeout 3600 -s tests/service/http/test_http_soak.py
 

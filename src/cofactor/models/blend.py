@@ -131,7 +131,7 @@ class Blend(Recommender):
         super().__init__(config, **settings)
         self.parts = made(self.config)
         explains = all(part.traits.explains for part in self.parts)
-        self.traits = replace(  # type: ignore[misc]
+        self.traits = replace(
             type(self).traits,
             explains=explains,
             same_on_any_threads=all(part.traits.same_on_any_threads for part in self.parts),
@@ -145,7 +145,7 @@ class Blend(Recommender):
                     for a in spec.axes
                 )
                 arrays[f"{n}_{name}"] = ArraySpec(spec.dtype, axes, spec.optional)
-        self.arrays = arrays  # type: ignore[misc]
+        self.arrays = arrays
 
     def _fit(self, data: Interactions, validation: Part | None, run: Run) -> None:
         for part in self.parts:

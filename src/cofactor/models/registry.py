@@ -42,6 +42,11 @@ MODELS: dict[str, Entry] = {
     "ease": Entry(
         "implicit.ease", "EASE", "the best linear item model, in closed form; one dense matrix"
     ),
+    "graph_filter": Entry(
+        "implicit.graph_filter",
+        "GraphFilter",
+        "low-pass filters of the normalised interactions, in closed form; no dense square",
+    ),
     "ials": Entry(
         "implicit.ials", "IALS", "matrix factorisation over all pairs by alternating least squares"
     ),
@@ -60,6 +65,11 @@ MODELS: dict[str, Entry] = {
         "explicit.biased_mf", "BiasedMF", "ratings by matrix factorisation with biases, SGD or ALS"
     ),
     "svdpp": Entry("explicit.svdpp", "SVDpp", "the same, where what was rated at all speaks too"),
+    "bayesian_mf": Entry(
+        "explicit.bayesian_mf",
+        "BayesianMF",
+        "ratings by a sampled factorisation machine, with intervals and level probabilities",
+    ),
     "latent_factor": Entry(
         "neural.latent_factor", "LatentFactor", "matrix factorisation in PyTorch, with any loss"
     ),

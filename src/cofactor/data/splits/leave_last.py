@@ -28,8 +28,10 @@ def leave_last(data: Interactions, *, test: int = 1, validation: int = 0) -> Spl
         both together give none to it.
 
     Notes
-    ----- One user's last interaction may be older than what another's training holds; `by_time` has
-    no such leak."""
+    -----
+    One user's last interaction may be older than what another's training holds; `by_time` has no
+    such leak.
+    """
     if data.log is not None:
         return _of_events(data, data.log, test, validation)
     n_test = checks.integer(test, "test (how many of each user's last interactions)", low=1)

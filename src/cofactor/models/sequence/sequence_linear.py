@@ -93,10 +93,12 @@ class SequenceLinear(SequenceModel):
     n_u^-``user_weight_power``.
 
     Notes
-    ----- After the linear item models of Choi, Kim, Lee, Shim and Lee. 2021. Session-aware Linear
+    -----
+    After the linear item models of Choi, Kim, Lee, Shim and Lee. 2021. Session-aware Linear
     Item-Item Models for Session-based Recommendation (SLIST). WWW; here the whole decayed history
     predicts the next item alone, and several decays stand side by side. Memory: 4 n² (2 d + d²)
-    bytes, and as much again with ``keep_sums``."""
+    bytes, and as much again with ``keep_sums``.
+    """
 
     name = "sequence_linear"
     Config = SequenceLinearConfig

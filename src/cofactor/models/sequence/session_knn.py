@@ -71,9 +71,11 @@ class SessionKNN(SequenceModel):
     Memory is bounded by ``max_sessions`` and, in the index, by ``sessions_per_item``.
 
     Notes
-    ----- VSTAN: Ludewig, Mauro, Latifi and Jannach. 2021. Empirical Analysis of Session-based
+    -----
+    VSTAN: Ludewig, Mauro, Latifi and Jannach. 2021. Empirical Analysis of Session-based
     Recommendation Algorithms. UMUAI, after STAN, Garg et al. 2019, SIGIR; the index of the latest
-    sessions of each item: Kersbergen, Sprangers and Schelter. 2022. Serenade. SIGMOD (VMIS-kNN)."""
+    sessions of each item: Kersbergen, Sprangers and Schelter. 2022. Serenade. SIGMOD (VMIS-kNN).
+    """
 
     name = "session_knn"
     Config = SessionKNNConfig

@@ -99,9 +99,11 @@ class Transitions(SequenceModel):
     W being the bracket. Counts add up, so new events are learnt exactly: see `update`.
 
     Notes
-    ----- Sequential rules: Kamehkhosh, Jannach and Ludewig. 2017. A Comparison of Frequent Pattern
+    -----
+    Sequential rules: Kamehkhosh, Jannach and Ludewig. 2017. A Comparison of Frequent Pattern
     Techniques and a Deep Learning Method for Session-Based Recommendation. RecTemp at RecSys. The
-    graph with text neighbours follows what was reported of untrained graphs in arXiv 2605.07125."""
+    graph with text neighbours follows what was reported of untrained graphs in arXiv 2605.07125.
+    """
 
     name = "transitions"
     Config = TransitionsConfig
