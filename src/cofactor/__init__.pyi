@@ -72,6 +72,57 @@ from typing import ClassVar
 
 __version__: str
 
+class OwnModule(_OwnModule):
+    """A module of your own: trained by the loop, asked, filtered, folded in and explained like any
+    other model.
+
+    Parameters
+    ----------
+    make
+        ``make(n_users, n_items)`` returns a new module; called again for each fit and for each
+        restored state.
+    user_tables, item_tables
+        Names of the embedding submodules, where their sizes and names don't tell (see
+        `Tables.found`).
+    config
+        Loss, optimiser, epochs and so on; or give settings by name.
+    """
+    Config: ClassVar[type[cofactor.models.neural.module_fold_in.ModuleConfig]]
+    config: cofactor.models.neural.module_fold_in.ModuleConfig
+
+    def __init__(
+        self,
+        make: collections.abc.Callable[[int, int], torch.nn.modules.module.Module],
+        config: cofactor.models.neural.module_fold_in.ModuleConfig | None = None,
+        *,
+        user_tables: tuple[str, ...] = (),
+        item_tables: tuple[str, ...] = (),
+        epochs: int = 20,
+        batch_size: int = 4096,
+        learning_rate: float = 0.01,
+        optimizer: str = 'adam',
+        momentum: float = 0.0,
+        weight_decay: float = 0.0,
+        schedule: str = 'constant',
+        warmup: float = 0.0,
+        drop_every: int = 10,
+        drop_factor: float = 0.1,
+        clip: float = 0.0,
+        patience: int = 0,
+        average: float = 0.0,
+        precision: str = 'float32',
+        compile: bool = False,
+        loss: str | cofactor.training.losses.base.Loss = 'squared',
+        negatives: int = 4,
+        negative_sampling: str = 'uniform',
+        negative_power: float = 0.75,
+        margin: float = 1.0,
+        negative_weight: float = 1.0,
+        regularization: float = 0.05,
+        bias_regularization: float = 0.005,
+        fold_in_steps: int = 150,
+    ) -> None: ...
+
 class Popularity(_Popularity):
     """Recommend what most people took, to everybody alike.
 
@@ -1128,57 +1179,6 @@ class NeuMF(_NeuMF):
         dropout: float = 0.0,
         init_scale: float = 0.05,
         pretrain_epochs: int = 0,
-    ) -> None: ...
-
-class OwnModule(_OwnModule):
-    """A module of your own: trained by the loop, asked, filtered, folded in and explained like any
-    other model.
-
-    Parameters
-    ----------
-    make
-        ``make(n_users, n_items)`` returns a new module; called again for each fit and for each
-        restored state.
-    user_tables, item_tables
-        Names of the embedding submodules, where their sizes and names don't tell (see
-        `Tables.found`).
-    config
-        Loss, optimiser, epochs and so on; or give settings by name.
-    """
-    Config: ClassVar[type[cofactor.models.neural.module_fold_in.ModuleConfig]]
-    config: cofactor.models.neural.module_fold_in.ModuleConfig
-
-    def __init__(
-        self,
-        make: collections.abc.Callable[[int, int], torch.nn.modules.module.Module],
-        config: cofactor.models.neural.module_fold_in.ModuleConfig | None = None,
-        *,
-        user_tables: tuple[str, ...] = (),
-        item_tables: tuple[str, ...] = (),
-        epochs: int = 20,
-        batch_size: int = 4096,
-        learning_rate: float = 0.01,
-        optimizer: str = 'adam',
-        momentum: float = 0.0,
-        weight_decay: float = 0.0,
-        schedule: str = 'constant',
-        warmup: float = 0.0,
-        drop_every: int = 10,
-        drop_factor: float = 0.1,
-        clip: float = 0.0,
-        patience: int = 0,
-        average: float = 0.0,
-        precision: str = 'float32',
-        compile: bool = False,
-        loss: str | cofactor.training.losses.base.Loss = 'squared',
-        negatives: int = 4,
-        negative_sampling: str = 'uniform',
-        negative_power: float = 0.75,
-        margin: float = 1.0,
-        negative_weight: float = 1.0,
-        regularization: float = 0.05,
-        bias_regularization: float = 0.005,
-        fold_in_steps: int = 150,
     ) -> None: ...
 
 class ContentKNN(_ContentKNN):

@@ -75,12 +75,6 @@ class ContentKNN(ContentFeatures[ContentT]):
             self._cache["units"] = unit_rows(self.features)
         return self._cache["units"]
 
-    def _states(self, user_rows: np.ndarray) -> States:
-        return self.data.histories(user_rows)
-
-    def _fold_in(self, histories: Histories) -> States:
-        return histories
-
     def _profiles(self, histories: Histories) -> Any:
         """The mean of each history's features, CSR [B, width]."""
         from scipy import sparse

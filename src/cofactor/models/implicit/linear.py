@@ -59,9 +59,6 @@ class LinearItemModel(Recommender[WeightedT]):
     def _states(self, user_rows: np.ndarray) -> States:
         return self._all_users.take(user_rows)
 
-    def _fold_in(self, histories: Histories) -> States:
-        return histories
-
     def _score(self, states: States, item_rows: np.ndarray | None) -> np.ndarray:
         assert isinstance(states, Histories)
         indptr, past, values = states.csr
