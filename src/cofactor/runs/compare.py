@@ -14,9 +14,9 @@ from cofactor.data.interactions import Interactions
 from cofactor.data.split import Split
 from cofactor.evaluation import significance
 from cofactor.evaluation.evaluate import evaluate
-from cofactor.evaluation.ranking import parse_metric, parse_metrics
 from cofactor.evaluation.result import Result
 from cofactor.evaluation.significance import Comparison
+from cofactor.metrics.table import parse_metric, parse_metrics
 from cofactor.models import registry
 from cofactor.models.recommender import Recommender
 from cofactor.runs.source import Clock, Cutting, Reading, cut, interactions

@@ -25,7 +25,11 @@ if TYPE_CHECKING:
 class BiasConfig(Config):
     """Settings of `Bias`."""
 
-    renamed = {"damping_users": "user_damping", "damping_items": "item_damping"}  # noqa: RUF012
+    renamed = {  # noqa: RUF012
+        "damping_users": "user_damping",
+        "damping_items": "item_damping",
+        "clip": "clip_predictions",
+    }
 
     method: str = setting(
         "joint",
@@ -42,7 +46,7 @@ class BiasConfig(Config):
     tolerance: float = setting(
         1e-4, above=0, doc="Largest change of a bias at which to stop (joint), in ratings."
     )
-    clip: bool = setting(True, doc="Whether predictions are cut to the rating scale.")
+    clip_predictions: bool = setting(True, doc="Whether predictions are cut to the rating scale.")
     lowest: float | None = setting(
         None, doc="The lowest rating there can be; None: the lowest of the data."
     )

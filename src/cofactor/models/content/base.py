@@ -82,7 +82,12 @@ class ContentFeatures(Recommender[ContentT]):
         self.comparison = None
 
     def fit(
-        self, data: DataLike, *, validation: Part | None = None, run: Run | None = None
+        self,
+        data: DataLike,
+        *,
+        validation: Part | None = None,
+        run: Run | None = None,
+        max_time: float | None = None,
     ) -> Self:
         """Learn from interactions and content, and compare with the plain twin; see
         `Recommender.fit`.
@@ -91,10 +96,15 @@ class ContentFeatures(Recommender[ContentT]):
         ``compare_without_features`` is False, and `notes` says what features cost or bring on items
         with interactions."""
         self.comparison = None
-        super().fit(data, validation=validation, run=run)
+        super().fit(data, validation=validation, run=run, max_time=max_time)
         if validation is not None and self.config.compare_without_features:
             self.compare_without_features(validation, run=run, validation=validation)
         return self
+
+    def compare_if_wanted(self, part: Part, run: Run) -> None:
+        """Compare with the no-features baseline, if the settings want it."""
+        if self.config.compare_without_features:
+            self.compare_without_features(part, run=run)
 
     def without_features(self) -> Recommender | None:
         """Return the same model without features, to be fitted, or None where there is no such

@@ -34,10 +34,12 @@ from cofactor.models.content.settings import (
     ProfileConfig,
 )
 from cofactor.models.content.twin import shared
-from cofactor.models.implicit.ials import IALS, IALSConfig
+from cofactor.models.implicit.ials import IALS, IALSConfig, IALSLearner
+from cofactor.models.iterative import CURVE_ARRAYS, ValidationMetric, warm_ndcg_metric
 from cofactor.models.recommender import Recommender
 from cofactor.models.traits import ArraySpec, Traits
 from cofactor.models.user_batch import States, UserBatch
+from cofactor.training.learner import Epoch, Facts
 
 if TYPE_CHECKING:
     from cofactor.data.split import Part
@@ -93,6 +95,7 @@ class FeatureIALS(ContentFeatures, IALS):
         **SPEC_ARRAYS,
         **USER_ARRAYS,
         **COMPARISON,
+        **CURVE_ARRAYS,
         "user_factors": ArraySpec("float32", ("users", "factors")),
         "item_factors": ArraySpec("float32", ("items", "factors")),
         "map": ArraySpec("float32", ("width", "factors")),
@@ -108,82 +111,50 @@ class FeatureIALS(ContentFeatures, IALS):
     check: Check
 
     def _fit(self, data: Interactions, validation: Part | None, run: Run) -> None:
-        from cofactor.kernels.cpu import ials
-
-        config = self.config
         self.alpha0 = self._unobserved_weight(data)
-        alpha0 = float(self.alpha0[0])
-        self.spec, matrix = read_features(data, config, run)
+        self.spec, matrix = read_features(data, self.config, run)
         self.user_spec, profiles = self._profiles(data, run)
-        weights = self._confidence(data.weights)
-        item_indptr, user_rows, positions = data.by_item
-        warm = data.item_counts > 0
-        self._known = np.flatnonzero(warm)
+        self._known = np.flatnonzero(data.item_counts > 0)
         self._n_known = len(self._known)
-        user_ridge, item_ridge = (
-            self._ridge(data.indptr, self._n_known),
-            self._ridge(item_indptr, data.n_users),
-        )
-        shares = self._shares = self._item_shares(data)
-        # An item's own problem, divided by its c.
-        solved_ridge = item_ridge if shares is None else item_ridge / shares
-        x, y = (
-            self._start(run, side, count)
-            for side, count in (("users", data.n_users), ("items", data.n_items))
-        )
-        y[~warm] = 0
-        of_users = (
-            data.indptr,
-            data.item_rows,
-            weights if shares is None else weights * shares[data.item_rows],
-        )
-        of_items = (item_indptr, user_rows, np.ascontiguousarray(weights[positions]))
-        self.map, self.user_map = np.zeros((matrix.shape[1], config.factors), np.float32), None
-        c = config.feature_prior_count
-        trust = (
-            np.ones(data.n_items, np.float32)
-            if c is None
-            else (c / (c + data.item_counts)).astype(np.float32)
-        )
-        with run.progress.task("FeatureIALS", config.epochs) as task:
-            for epoch in range(config.epochs):
-                how = (
-                    config.solver,
-                    1 if epoch < config.warmup else config.cg_steps,
-                    config.block_size,
-                )
-                user_prior = None
-                if profiles is not None and epoch:
-                    user_prior = profiles @ self._regressed(
-                        profiles, x, user_ridge, data.user_counts > 0
-                    )
-                _half(ials, of_users, y, x, user_prior, alpha0, user_ridge, how, shares)
-                prior = None
-                if epoch:
-                    prior = trust[:, None] * np.asarray(
-                        matrix @ self._regressed(matrix, y, item_ridge, warm), np.float32
-                    )
-                _half(ials, of_items, x, y, prior, alpha0, solved_ridge, how)
-                y[~warm] = 0
-                task.advance()
-            self.map = self._regressed(matrix, y, item_ridge, warm)
-            # Both sides in the basis in which the items' Gram matrix is diagonal.
-            basis, self._diagonal = ials.gram_basis(y, alpha0, shares)
-            ials.rotate(y, basis)
-            ials.rotate(x, basis)
-            self.map = np.ascontiguousarray(self.map @ basis)
-            if profiles is not None:
-                self.user_map = self._regressed(profiles, x, user_ridge, data.user_counts > 0)
-            self.item_factors, self.user_factors = y, x
-            whole = Histories(data.indptr, data.item_rows, data.values, None, data.n_items)
-            self.user_factors = self._solved(
-                whole,
-                None if profiles is None else np.asarray(profiles @ self.user_map, np.float32),
-            )
-        self._check(data, matrix, item_ridge, run)
-        self._put(matrix, cold_rows(data))
+        self._shares = self._item_shares(data)
+        learner = FeatureIALSLearner(self, data, run, matrix, profiles)
+
+        def update() -> None:
+            self._complete(learner, learner.x.copy(), learner.y.copy(), run)
+
+        self._learn(learner, self._control(data, validation, run, update), run)
+        self._complete(learner, learner.x, learner.y, run)
         self._keep_features(matrix)
         run.progress.say(self.check.sentence)
+
+    def _complete(
+        self, learner: FeatureIALSLearner, x: np.ndarray, y: np.ndarray, run: Run
+    ) -> None:
+        """Bring the model to what it is if training ends with these vectors, which are rotated."""
+        from cofactor.kernels.cpu import ials
+
+        data, self._cache = learner.data, {}
+        weights = learner.item_map(y)
+        # Both sides in the basis in which the items' Gram matrix is diagonal.
+        basis, self._diagonal = ials.gram_basis(y, learner.alpha0, learner.shares)
+        ials.rotate(y, basis)
+        ials.rotate(x, basis)
+        self.map = np.ascontiguousarray(weights @ basis)
+        self.item_factors, self.user_factors = y, x
+        self.user_map = prior = None
+        if learner.profiles is not None:
+            self.user_map = learner.user_map(x)
+            prior = np.asarray(learner.profiles @ self.user_map, np.float32)
+        whole = Histories(data.indptr, data.item_rows, data.values, None, data.n_items)
+        self.user_factors = self._solved_with(whole, prior)
+        self._check(data, learner.matrix, learner.item_ridge, run)
+        self._put(learner.matrix, cold_rows(data))
+
+    def _ridges(self, data: Interactions) -> tuple[np.ndarray, np.ndarray]:
+        return self._ridge(data.indptr, self._n_known), self._ridge(data.by_item[0], data.n_users)
+
+    def _own_metrics(self, run: Run) -> tuple[ValidationMetric, ...]:
+        return (warm_ndcg_metric(run),)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -293,7 +264,7 @@ class FeatureIALS(ContentFeatures, IALS):
     # Users: trained, folded in, known by a profile.
 
     def _fold_in(self, histories: Histories) -> States:
-        return self._solved(histories, None)
+        return self._solved_with(histories, None)
 
     def _fold_in_profiles(self, histories: Histories, profiles: Any) -> States:
         """Solve with the prior that profiles (an Arrow table, a line a user) give."""
@@ -302,11 +273,11 @@ class FeatureIALS(ContentFeatures, IALS):
                 "this model was fitted without profiles; name their columns in user_features or"
                 " user_text."
             )
-        return self._solved(
+        return self._solved_with(
             histories, np.asarray(self.user_spec.transform(profiles) @ self.user_map, np.float32)
         )
 
-    def _solved(self, histories: Histories, prior: np.ndarray | None) -> np.ndarray:
+    def _solved_with(self, histories: Histories, prior: np.ndarray | None) -> np.ndarray:
         """The exact solution of each user's system with the items fixed."""
         from cofactor.kernels.cpu.ials_direct import solve_direct
 
@@ -407,6 +378,74 @@ class FeatureIALS(ContentFeatures, IALS):
             n.removeprefix("user_"): a for n, a in arrays.items() if n.startswith("user_spec")
         }
         self.user_spec = FeatureSpec.from_arrays(theirs) if theirs else None
+
+
+class FeatureIALSLearner(IALSLearner):
+    """As iALS, with each row pulled to its prior, which is regressed anew in each epoch.
+
+    Parameters
+    ----------
+    model, data, run
+        As of `IALSLearner`.
+    matrix
+        The items' features, SciPy CSR float32 [n_items, width].
+    profiles
+        The users', or None.
+    """
+
+    def __init__(
+        self, model: FeatureIALS, data: Interactions, run: Run, matrix: Any, profiles: Any
+    ) -> None:
+        super().__init__(model, data, run)
+        self.regressed, self.matrix, self.profiles = model._regressed, matrix, profiles
+        self.warm, self.active = data.item_counts > 0, data.user_counts > 0
+        c = self.config.feature_prior_count
+        self.trust = np.ones(data.n_items, np.float32)
+        if c is not None:
+            self.trust = (c / (c + data.item_counts)).astype(np.float32)
+        self.y[~self.warm] = 0
+
+    def _start(self, run: Run) -> tuple[np.ndarray, np.ndarray]:
+        data = self.data
+        x, y = (
+            self.model._start(run, side, n)
+            for side, n in (("users", data.n_users), ("items", data.n_items))
+        )
+        return x, y
+
+    def item_map(self, y: np.ndarray) -> np.ndarray:
+        """Regress item vectors on the items' features, float32 [width, factors]."""
+        return self.regressed(self.matrix, y, self.item_ridge, self.warm)
+
+    def user_map(self, x: np.ndarray) -> np.ndarray:
+        """Regress user vectors on the profiles, float32 [user_width, factors]."""
+        return self.regressed(self.profiles, x, self.user_ridge, self.active)
+
+    def run_epoch(self, epoch: Epoch) -> Facts:
+        """Solve both sides once, each with its prior from the second epoch on."""
+        from cofactor.kernels.cpu import ials
+
+        how, alpha0 = self.how(epoch), self.alpha0
+        user_prior = item_prior = None
+        if self.profiles is not None and epoch.number:
+            user_prior = self.profiles @ self.user_map(self.x)
+        _half(
+            ials,
+            self.of_users,
+            self.y,
+            self.x,
+            user_prior,
+            alpha0,
+            self.user_ridge,
+            how,
+            self.shares,
+        )
+        if epoch.number:
+            from_features = np.asarray(self.matrix @ self.item_map(self.y), np.float32)
+            item_prior = self.trust[:, None] * from_features
+        _half(ials, self.of_items, self.x, self.y, item_prior, alpha0, self.solved_ridge, how)
+        self.y[~self.warm] = 0
+        return {"loss": self.loss()}
 
 
 def _half(

@@ -36,16 +36,19 @@ from cofactor.models.content.settings import (
     PriorConfig,
     ProfileConfig,
 )
-from cofactor.models.content.twin import shared, warm_ndcg
+from cofactor.models.content.twin import shared
 from cofactor.models.factors import FactorModel
+from cofactor.models.iterative import (
+    IterativeModel,
+    ValidationMetric,
+    warm_ndcg_metric,
+)
 from cofactor.models.liked import rated_csr
 from cofactor.models.neural.factor_fold_in import FactorConfig, Factors, cold_row, fold_in
 from cofactor.models.neural.latent_factor import LatentFactor
-from cofactor.models.neural.trained import Metric, TrainedRecommender
 from cofactor.models.recommender import Recommender
 from cofactor.models.traits import ArraySpec, Traits
 from cofactor.models.user_batch import States, UserBatch
-from cofactor.training.history import History
 from cofactor.training.losses import LOSSES, Loss
 
 if TYPE_CHECKING:
@@ -54,7 +57,7 @@ if TYPE_CHECKING:
     from cofactor.data.split import Part
     from cofactor.models.content.towers import TowerTables
     from cofactor.models.neural.latent_factor_module import TableSettings
-    from cofactor.training.loop import Step
+    from cofactor.training.torch.learner import Step
 
 
 class TwoTowerConfig(FactorConfig, PriorConfig, CalibrationConfig, ProfileConfig, ContentConfig):
@@ -101,7 +104,7 @@ class TwoTowerConfig(FactorConfig, PriorConfig, CalibrationConfig, ProfileConfig
     )
 
 
-class TwoTower(ContentFeatures, TrainedRecommender, FactorModel):
+class TwoTower(ContentFeatures, IterativeModel, FactorModel):
     """``s_ui = x_u · y_i + b_i`` with ``[y_i ; b_i] = e_i + t_i h(f_i)`` and ``x_u = e_u + t_u
     g(f_u)``: ids and content side by side.
 
@@ -180,7 +183,7 @@ class TwoTower(ContentFeatures, TrainedRecommender, FactorModel):
         self.scale = training.rating_bounds(known, config)
         module = self._begun(known, run, matrix[data.item_counts > 0], profiles)
         publish = lambda: self._publish(module, data, known, matrix, profiles)  # noqa: E731
-        self.history = training.train_factors(
+        self.curve = training.train_factors(
             module,
             known,
             config,
@@ -189,9 +192,7 @@ class TwoTower(ContentFeatures, TrainedRecommender, FactorModel):
             wrap=lambda step: _both(
                 step, module, config.id_dropout, with_profiles=profiles is not None
             ),
-            watches=self._watches(data, validation, publish),
-            checkpoint=self._checkpoint,
-            belongs_to=self._belongs_to(data, run),
+            control=self._control(data, validation, run, publish),
         )
         publish()
         run.progress.say(self.notes_of_check)
@@ -225,13 +226,13 @@ class TwoTower(ContentFeatures, TrainedRecommender, FactorModel):
         """Return `LatentFactor` with the same settings."""
         return shared(self.config, LatentFactor)
 
-    def _own_metrics(self) -> tuple[Metric, ...]:
+    def _own_metrics(self, run: Run) -> tuple[ValidationMetric, ...]:
         """What stops training: items with interactions among themselves, since what is held out
         has no items that nobody has had.
         """
         if self.traits.predicts_ratings:
-            return super()._own_metrics()
-        return (Metric("ndcg@10", lambda model, part: warm_ndcg(model, part, 2000), True),)
+            return super()._own_metrics(run)
+        return (warm_ndcg_metric(run),)
 
     def _gate(self, counts: np.ndarray) -> np.ndarray:
         """t of rows with so many interactions, float32 [n]."""
@@ -380,7 +381,7 @@ class TwoTower(ContentFeatures, TrainedRecommender, FactorModel):
 
     def _state(self) -> dict[str, np.ndarray]:
         own = {name: getattr(self, name) for name in (*Factors._fields, "scale")}
-        own |= {**self.history.to_arrays(), **self.spec.arrays(), "check": self.check.array()}
+        own |= {**self.spec.arrays(), "check": self.check.array()}
         own |= {f"map_{n}": one for n, one in enumerate(self.maps)}
         if self.user_spec is not None:
             own |= {"user_" + n: a for n, a in self.user_spec.arrays().items()}
@@ -390,7 +391,6 @@ class TwoTower(ContentFeatures, TrainedRecommender, FactorModel):
     def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
         for name in (*Factors._fields, "scale"):
             setattr(self, name, arrays[name])
-        self.history = History.from_arrays(arrays)
         self._restore_spec(arrays)
         self.check = Check.of_array(arrays["check"])
         layers = range(1 + len(self.config.hidden))
