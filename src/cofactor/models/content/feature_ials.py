@@ -16,14 +16,9 @@ from cofactor.data.features import FeatureSpec
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.models.content import check as checking
-from cofactor.models.content.base import (
-    COMPARISON,
-    SPEC_ARRAYS,
-    ContentFeatures,
-    cold_rows,
-    read_features,
-)
+from cofactor.models.content.base import COMPARISON, ContentFeatures, cold_rows
 from cofactor.models.content.check import CHECK, Check
+from cofactor.models.content.feature_map import SPEC_ARRAYS, FeatureMap
 from cofactor.models.content.ridge import sparse_ridge
 from cofactor.models.content.score_normalisation import covariance_of, levels, spreads_of_vectors
 from cofactor.models.content.settings import (
@@ -112,7 +107,8 @@ class FeatureIALS(ContentFeatures, IALS):
 
     def _fit(self, data: Interactions, validation: Part | None, run: Run) -> None:
         self.alpha0 = self._unobserved_weight(data)
-        self.spec, matrix = read_features(data, self.config, run)
+        self.feature_map = FeatureMap.learn(data, self.config, run)
+        matrix = self.features
         self.user_spec, profiles = self._profiles(data, run)
         self._known = np.flatnonzero(data.item_counts > 0)
         self._n_known = len(self._known)
@@ -124,7 +120,6 @@ class FeatureIALS(ContentFeatures, IALS):
 
         self._learn(learner, self._control(data, validation, run, update), run)
         self._complete(learner, learner.x, learner.y, run)
-        self._keep_features(matrix)
         run.progress.say(self.check.sentence)
 
     def _complete(
@@ -255,11 +250,11 @@ class FeatureIALS(ContentFeatures, IALS):
     def _put(self, matrix: Any, rows: np.ndarray) -> None:
         self.item_factors[rows] = self._content_vectors(matrix[rows])
 
-    def _extend(self, data: Interactions, matrix: Any, first: int) -> None:
+    def _extend(self, features: Any) -> None:
         self.item_factors = np.ascontiguousarray(
-            np.concatenate((self.item_factors, self._content_vectors(matrix)))
+            np.concatenate((self.item_factors, self._content_vectors(features)))
         )
-        self._shares = self._item_shares(data)
+        self._shares = self._item_shares(self.data)
 
     # Users: trained, folded in, known by a profile.
 
@@ -361,7 +356,7 @@ class FeatureIALS(ContentFeatures, IALS):
         return {**self.spec.arrays(), **own}
 
     def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
-        self._restore_spec(arrays)
+        super()._restore(arrays)
         self.user_factors, self.item_factors, self.map = (
             arrays["user_factors"],
             arrays["item_factors"],
