@@ -2,16 +2,19 @@
 
 import cofactor.models.baselines.bias
 import cofactor.models.baselines.popularity
+import cofactor.models.blend
 import cofactor.models.content.bridge
 import cofactor.models.content.content_blend
 import cofactor.models.content.content_knn
 import cofactor.models.content.content_ridge
 import cofactor.models.content.feature_ials
 import cofactor.models.content.two_tower
+import cofactor.models.explicit.bayesian_mf
 import cofactor.models.explicit.biased_mf
 import cofactor.models.explicit.svdpp
 import cofactor.models.implicit.bpr
 import cofactor.models.implicit.ease
+import cofactor.models.implicit.graph_filter
 import cofactor.models.implicit.ials
 import cofactor.models.implicit.item_knn
 import cofactor.models.implicit.logistic_mf
@@ -21,6 +24,9 @@ import cofactor.models.neural.mlp
 import cofactor.models.neural.module_fold_in
 import cofactor.models.neural.neumf
 import cofactor.models.sequence.lstm_rating
+import cofactor.models.sequence.sequence_linear
+import cofactor.models.sequence.session_knn
+import cofactor.models.sequence.transitions
 import cofactor.training.losses.base
 import collections.abc
 import torch.nn.modules.module
@@ -43,16 +49,19 @@ from cofactor.data.splits import split as split
 from cofactor.evaluation.evaluate import evaluate as evaluate
 from cofactor.models.baselines.bias import Bias as _Bias
 from cofactor.models.baselines.popularity import Popularity as _Popularity
+from cofactor.models.blend import Blend as _Blend
 from cofactor.models.content.bridge import Bridge as _Bridge
 from cofactor.models.content.content_blend import ContentBlend as _ContentBlend
 from cofactor.models.content.content_knn import ContentKNN as _ContentKNN
 from cofactor.models.content.content_ridge import ContentRidge as _ContentRidge
 from cofactor.models.content.feature_ials import FeatureIALS as _FeatureIALS
 from cofactor.models.content.two_tower import TwoTower as _TwoTower
+from cofactor.models.explicit.bayesian_mf import BayesianMF as _BayesianMF
 from cofactor.models.explicit.biased_mf import BiasedMF as _BiasedMF
 from cofactor.models.explicit.svdpp import SVDpp as _SVDpp
 from cofactor.models.implicit.bpr import BPR as _BPR
 from cofactor.models.implicit.ease import EASE as _EASE
+from cofactor.models.implicit.graph_filter import GraphFilter as _GraphFilter
 from cofactor.models.implicit.ials import IALS as _IALS
 from cofactor.models.implicit.item_knn import ItemKNN as _ItemKNN
 from cofactor.models.implicit.logistic_mf import LogisticMF as _LogisticMF
@@ -65,6 +74,9 @@ from cofactor.models.neural.neumf import NeuMF as _NeuMF
 from cofactor.models.neural.own_module import OwnModule as _OwnModule
 from cofactor.models.recommender import Recommender as Recommender
 from cofactor.models.sequence.lstm_rating import LSTMRating as _LSTMRating
+from cofactor.models.sequence.sequence_linear import SequenceLinear as _SequenceLinear
+from cofactor.models.sequence.session_knn import SessionKNN as _SessionKNN
+from cofactor.models.sequence.transitions import Transitions as _Transitions
 from cofactor.retrieval.filters import Filters as Filters
 from cofactor.runs.compare import compare as compare
 from cofactor.runs.train import train as train
@@ -200,6 +212,10 @@ class ItemKNN(_ItemKNN):
         How late a larger value saturates, under bm25.
     bm25_b : float >= 0 <= 1, default 0.75
         How much items with many users are held back, under bm25; 0: not.
+    recency_half_life : float | None > 0, default None
+        Newer interactions of a history after which one counts half; None: all count alike.
+    recency_floor : float >= 0 <= 1, default 0.0
+        With a half-life: what the oldest interactions count at least.
     neighbours : int >= 1 <= 100000, default 200
         How many similar items are kept of each item.
     similarity : {cosine, asymmetric, jaccard, tversky, dot}, default 'cosine'
@@ -230,6 +246,8 @@ class ItemKNN(_ItemKNN):
         weighting: str = 'none',
         bm25_k1: float = 1.2,
         bm25_b: float = 0.75,
+        recency_half_life: float | None = None,
+        recency_floor: float = 0.0,
         neighbours: int = 200,
         similarity: str = 'cosine',
         shrinkage: float = 0.0,
@@ -254,10 +272,18 @@ class EASE(_EASE):
         How late a larger value saturates, under bm25.
     bm25_b : float >= 0 <= 1, default 0.75
         How much items with many users are held back, under bm25; 0: not.
+    recency_half_life : float | None > 0, default None
+        Newer interactions of a history after which one counts half; None: all count alike.
+    recency_floor : float >= 0 <= 1, default 0.0
+        With a half-life: what the oldest interactions count at least.
     regularization : float > 0, default 200.0
         λ, added to each item's own count in the Gram matrix.
     frequency_exponent : float >= 0 <= 2, default 0.0
         p: item i gets λ (n_i / mean n)^p; 0 is EASE proper, more holds popular items back.
+    user_exponent : float >= 0 <= 2, default 0.0
+        q: a user with n items weighs n^-q in the loss; λ is times the mean weight. 0: alike.
+    dropout : float >= 0 < 1, default 0.0
+        d: each past item is missing with this probability while it learns (EDLAE); 0: none.
     keep : int | None >= 1 <= 100000, default None
         Weights kept of each recommended item, the largest; None keeps all (a dense matrix).
     """
@@ -272,9 +298,68 @@ class EASE(_EASE):
         weighting: str = 'none',
         bm25_k1: float = 1.2,
         bm25_b: float = 0.75,
+        recency_half_life: float | None = None,
+        recency_floor: float = 0.0,
         regularization: float = 200.0,
         frequency_exponent: float = 0.0,
+        user_exponent: float = 0.0,
+        dropout: float = 0.0,
         keep: int | None = None,
+    ) -> None: ...
+
+class GraphFilter(_GraphFilter):
+    """Linear and ideal low-pass filters of the item graph, in closed form.
+
+    Parameters
+    ----------
+    values : {ones, values, log}, default 'ones'
+        How much an interaction counts: 1, its value, or log(1 + value).
+    weighting : {none, tfidf, bm25}, default 'none'
+        Whether users with many items, and under bm25 items with many users, weigh less in
+            training.
+    bm25_k1 : float > 0 <= 1e+06, default 1.2
+        How late a larger value saturates, under bm25.
+    bm25_b : float >= 0 <= 1, default 0.75
+        How much items with many users are held back, under bm25; 0: not.
+    recency_half_life : float | None > 0, default None
+        Newer interactions of a history after which one counts half; None: all count alike.
+    recency_floor : float >= 0 <= 1, default 0.0
+        With a half-life: what the oldest interactions count at least.
+    factors : int >= 0 <= 4096, default 256
+        Singular vectors of the ideal low-pass filter; 0: none of it.
+    neighbours : int >= 0 <= 100000, default 500
+        Weights kept of each item in the linear filter; 0: none.
+    user_exponent : float >= 0 <= 2, default 0.5
+        a: a user with n items weighs n^-a in the normalised matrix.
+    item_exponent : float >= 0 <= 2, default 0.5
+        b: an item with n users weighs n^-b in the normalised matrix.
+    ideal_weight : float >= 0, default 0.3
+        α: how much the ideal low-pass filter counts beside the linear one.
+    spectral_power : float >= 0 <= 16, default 0.5
+        g: a vector of singular value s counts (s / largest s)^g; 0: all alike, as published.
+    iterations : int >= 1 <= 100, default 3
+        Power iterations of the randomised singular value decomposition.
+    """
+    Config: ClassVar[type[cofactor.models.implicit.graph_filter.GraphFilterConfig]]
+    config: cofactor.models.implicit.graph_filter.GraphFilterConfig
+
+    def __init__(
+        self,
+        config: cofactor.models.implicit.graph_filter.GraphFilterConfig | None = None,
+        *,
+        values: str = 'ones',
+        weighting: str = 'none',
+        bm25_k1: float = 1.2,
+        bm25_b: float = 0.75,
+        recency_half_life: float | None = None,
+        recency_floor: float = 0.0,
+        factors: int = 256,
+        neighbours: int = 500,
+        user_exponent: float = 0.5,
+        item_exponent: float = 0.5,
+        ideal_weight: float = 0.3,
+        spectral_power: float = 0.5,
+        iterations: int = 3,
     ) -> None: ...
 
 class IALS(_IALS):
@@ -380,7 +465,7 @@ class BPR(_BPR):
         L2 on the negative item's vector; None takes that of the positive item's.
     bias_regularization : float | None >= 0, default None
         L2 on both items' biases; None takes regularization.
-    fold_in_epochs : int >= 1, default 100
+    fold_in_epochs : int >= 1 <= 10000, default 100
         Walks over the history of an unseen user (and at least 2,000 draws).
     """
     Config: ClassVar[type[cofactor.models.implicit.bpr.BPRConfig]]
@@ -454,7 +539,7 @@ class WARP(_WARP):
         L2 on the item vectors; None takes regularization.
     bias_regularization : float | None >= 0, default None
         L2 on the item biases; None takes regularization.
-    fold_in_epochs : int >= 1, default 50
+    fold_in_epochs : int >= 1 <= 10000, default 50
         Walks over the history of an unseen user (and at least 1,000 positives).
     """
     Config: ClassVar[type[cofactor.models.implicit.warp.WARPConfig]]
@@ -522,7 +607,7 @@ class LogisticMF(_LogisticMF):
         Weight of half the squared vectors and biases in the loss.
     use_values : bool, default False
         Whether a positive's confidence is alpha times its value, or alpha alone.
-    fold_in_steps : int >= 1, default 60
+    fold_in_steps : int >= 1 <= 10000, default 60
         Steps for the vector of an unseen user.
     """
     Config: ClassVar[type[cofactor.models.implicit.logistic_mf.LogisticMFConfig]]
@@ -694,6 +779,57 @@ class SVDpp(_SVDpp):
         lowest: float | None = None,
         highest: float | None = None,
         implicit_regularization: float = 0.003,
+    ) -> None: ...
+
+class BayesianMF(_BayesianMF):
+    """Predict ratings by the mean over posterior draws of ``b_u + b_i + p_u · q_i``.
+
+    Parameters
+    ----------
+    factors : int >= 1 <= 512, default 16
+        Length of the vectors of users and items.
+    sweeps : int >= 2 <= 100000, default 200
+        Passes of the sampler over all parameters.
+    burn_in : int >= 1, default 40
+        First sweeps that aren't kept.
+    samples : int >= 1 <= 4096, default 64
+        Draws kept of those after the burn-in, evenly spaced.
+    likelihood : {auto, ordinal, normal}, default 'auto'
+        Ordered probit of levels, or normal; auto: levels if there are 2 to 32 of them.
+    implicit : bool, default True
+        Whether who rated what, whatever the rating, is a feature of users and items.
+    user_features : tuple[str, ...], default ()
+        Columns of the profiles read as features of users.
+    item_features : tuple[str, ...], default ()
+        Columns of the catalogue read as features of items.
+    dates : bool, default False
+        Whether the day of a rating has a vector too; predictions take times then.
+    clip_predictions : bool, default True
+        Whether predictions are cut to the rating scale.
+    lowest : float | None, default None
+        The lowest rating there can be; None: the lowest of the data.
+    highest : float | None, default None
+        The highest rating there can be; None: the highest of the data.
+    """
+    Config: ClassVar[type[cofactor.models.explicit.bayesian_mf.BayesianMFConfig]]
+    config: cofactor.models.explicit.bayesian_mf.BayesianMFConfig
+
+    def __init__(
+        self,
+        config: cofactor.models.explicit.bayesian_mf.BayesianMFConfig | None = None,
+        *,
+        factors: int = 16,
+        sweeps: int = 200,
+        burn_in: int = 40,
+        samples: int = 64,
+        likelihood: str = 'auto',
+        implicit: bool = True,
+        user_features: tuple[str, ...] = (),
+        item_features: tuple[str, ...] = (),
+        dates: bool = False,
+        clip_predictions: bool = True,
+        lowest: float | None = None,
+        highest: float | None = None,
     ) -> None: ...
 
 class LatentFactor(_LatentFactor):
@@ -1742,6 +1878,186 @@ class Bridge(_Bridge):
         base: str = 'ials',
         base_settings: tuple[str, ...] = (),
         ridge: float | None = None,
+    ) -> None: ...
+
+class Transitions(_Transitions):
+    """Score an item by how often it stood near the user's latest items, before or after.
+
+    Parameters
+    ----------
+    repeats : {exclude, allow}, default 'exclude'
+        The repeat policy it was tuned for: whether items of the history may be answers.
+    history_length : int >= 1 <= 100000, default 50
+        How many of a user's latest events are read for an answer.
+    window : int >= 1 <= 10000, default 20
+        How many events apart two items may be to count as a pair.
+    decay : float > 0 <= 1, default 0.8
+        What a pair counts for each further event between its two.
+    backward : float >= 0 <= 10, default 0.3
+        Weight of the same pairs from the later item to the earlier one.
+    source_power : float >= 0 <= 2, default 0.5
+        A past item's counts are divided by their sum to this power.
+    target_power : float >= 0 <= 2, default 0.0
+        And by the sum of those towards the recommended item to this power.
+    history_decay : float > 0 <= 1, default 0.5
+        What a past event counts for each later one.
+    repeat_weight : float >= 0 <= 1000, default 0.0
+        What an item of the history gets for standing in it; decays too.
+    repeat_decay : float > 0 <= 1, default 0.8
+        What that counts for each later event.
+    text : tuple[str, ...], default ()
+        Columns read as text; all that look like text if none is named.
+    text_weight : float >= 0 <= 1000, default 0.0
+        Weight of the cosine between texts; 0 reads no text.
+    text_neighbours : int >= 1 <= 100000, default 150
+        How many items of the most similar text are kept of each.
+    """
+    Config: ClassVar[type[cofactor.models.sequence.transitions.TransitionsConfig]]
+    config: cofactor.models.sequence.transitions.TransitionsConfig
+
+    def __init__(
+        self,
+        config: cofactor.models.sequence.transitions.TransitionsConfig | None = None,
+        *,
+        repeats: str = 'exclude',
+        history_length: int = 50,
+        window: int = 20,
+        decay: float = 0.8,
+        backward: float = 0.3,
+        source_power: float = 0.5,
+        target_power: float = 0.0,
+        history_decay: float = 0.5,
+        repeat_weight: float = 0.0,
+        repeat_decay: float = 0.8,
+        text: tuple[str, ...] = (),
+        text_weight: float = 0.0,
+        text_neighbours: int = 150,
+    ) -> None: ...
+
+class SequenceLinear(_SequenceLinear):
+    """Ridge regression of the next item on the history: ``s_u = x_u B`` with ``B = (G + Λ)^-1 A``.
+
+    Parameters
+    ----------
+    repeats : {exclude, allow}, default 'exclude'
+        The repeat policy it was tuned for: whether items of the history may be answers.
+    history_length : int >= 1 <= 100000, default 500
+        How many of a user's latest events are read for an answer.
+    decays : tuple[float, ...] > 0 < 1, default (0.5, 0.9)
+        What a past event counts for each later one, in each copy of the history.
+    regularization : float > 0, default 100.0
+        L2 penalty λ of the weights, added to the Gram matrix's diagonal.
+    frequency_exponent : float >= 0 <= 2, default 0.0
+        The penalty of an item with n events grows as n to this power.
+    user_weight_power : float >= 0 <= 1, default 0.0
+        A history of n events weighs n to minus this power in training.
+    target_power : float >= 0 <= 1, default 0.0
+        Scores are divided by the item's events to this power.
+    keep_sums : bool, default False
+        Whether the sums are kept, so that `update` adds to them instead of recounting.
+    """
+    Config: ClassVar[type[cofactor.models.sequence.sequence_linear.SequenceLinearConfig]]
+    config: cofactor.models.sequence.sequence_linear.SequenceLinearConfig
+
+    def __init__(
+        self,
+        config: cofactor.models.sequence.sequence_linear.SequenceLinearConfig | None = None,
+        *,
+        repeats: str = 'exclude',
+        history_length: int = 500,
+        decays: tuple[float, ...] = (0.5, 0.9),
+        regularization: float = 100.0,
+        frequency_exponent: float = 0.0,
+        user_weight_power: float = 0.0,
+        target_power: float = 0.0,
+        keep_sums: bool = False,
+    ) -> None: ...
+
+class SessionKNN(_SessionKNN):
+    """Score an item by the sessions most like the user's latest events.
+
+    Parameters
+    ----------
+    repeats : {exclude, allow}, default 'exclude'
+        The repeat policy it was tuned for: whether items of the history may be answers.
+    history_length : int >= 1 <= 100000, default 50
+        How many of a user's latest events are read for an answer.
+    neighbours : int >= 1 <= 1e+06, default 500
+        How many of the most similar sessions vote.
+    sessions_per_item : int >= 1 <= 1e+07, default 1000
+        Sessions indexed of each item, the latest.
+    max_sessions : int >= 1 <= 2e+09, default 1000000
+        Sessions kept in all, the latest.
+    query_decay : float > 0 <= 1, default 0.7
+        What an item of the query counts for each later event of it.
+    neighbour_decay : float > 0 <= 1, default 0.8
+        What an item of a neighbour counts for each step from the match.
+    backward : float >= 0 <= 1, default 0.5
+        Weight of a neighbour's items before the match.
+    length_power : float >= 0 <= 1, default 0.5
+        A session's similarity is divided by its length to this power.
+    query_idf : float >= 0 <= 4, default 0.0
+        Rare items of the query count more: by their idf to this power.
+    idf : float >= 0 <= 4, default 0.0
+        Rare items are favoured: scores times their idf to this power.
+    repeat_weight : float >= 0 <= 1000, default 1.0
+        What the votes for items of the query itself are multiplied by.
+    """
+    Config: ClassVar[type[cofactor.models.sequence.session_knn.SessionKNNConfig]]
+    config: cofactor.models.sequence.session_knn.SessionKNNConfig
+
+    def __init__(
+        self,
+        config: cofactor.models.sequence.session_knn.SessionKNNConfig | None = None,
+        *,
+        repeats: str = 'exclude',
+        history_length: int = 50,
+        neighbours: int = 500,
+        sessions_per_item: int = 1000,
+        max_sessions: int = 1000000,
+        query_decay: float = 0.7,
+        neighbour_decay: float = 0.8,
+        backward: float = 0.5,
+        length_power: float = 0.5,
+        query_idf: float = 0.0,
+        idf: float = 0.0,
+        repeat_weight: float = 1.0,
+    ) -> None: ...
+
+class Blend(_Blend):
+    """``s_ui = Σ_m w_m s_m,ui / σ_m,u``: a weighted sum of models' scores, each on one scale.
+
+    Parameters
+    ----------
+    models : tuple[str, ...], default ('transitions', 'sequence_linear')
+        The models by name, at least two; one may recur.
+    model_settings : tuple[str, ...], default ()
+        Their settings: NAME.SETTING=VALUE, or N.SETTING=VALUE for the Nth, from 1.
+    weights : tuple[float, ...] >= 0, default ()
+        One for each model; none lets validation data choose, or gives 1 to each.
+    scale : {std, max, none}, default 'std'
+        What a user's scores of a model are divided by: their deviation, their maximum, 1.
+    repeats : {exclude, allow}, default 'exclude'
+        The repeat policy it was tuned for: whether items of the history may be answers.
+    choose_at : int >= 1 <= 1000, default 10
+        Weights are chosen by nDCG at this cutoff on validation data.
+    validation_users : int >= 1 <= 1e+06, default 5000
+        How many validation users they are chosen by, at most.
+    """
+    Config: ClassVar[type[cofactor.models.blend.BlendConfig]]
+    config: cofactor.models.blend.BlendConfig
+
+    def __init__(
+        self,
+        config: cofactor.models.blend.BlendConfig | None = None,
+        *,
+        models: tuple[str, ...] = ('transitions', 'sequence_linear'),
+        model_settings: tuple[str, ...] = (),
+        weights: tuple[float, ...] = (),
+        scale: str = 'std',
+        repeats: str = 'exclude',
+        choose_at: int = 10,
+        validation_users: int = 5000,
     ) -> None: ...
 
 class LSTMRating(_LSTMRating):

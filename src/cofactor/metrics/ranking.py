@@ -59,6 +59,16 @@ class Ranks:
         return self._sums[k]
 
 
+def discount(rank: np.ndarray) -> np.ndarray:
+    """Return what a true item at a rank from 0 gains in nDCG, ``1 / log2(rank + 2)``."""
+    return 1 / np.log2(rank + 2)
+
+
+def reciprocal(rank: np.ndarray) -> np.ndarray:
+    """Return one over the place of a rank from 0."""
+    return 1 / (rank + 1)
+
+
 def ndcg(ranks: Ranks, k: int) -> np.ndarray:
     """Normalised discounted cumulative gain, binary relevance (Järvelin and Kekäläinen 2002)."""
     return ranks.within(k).ndcg

@@ -24,10 +24,13 @@ class Ranking:
     """A metric of ranks: ``function(ranks, k)`` gives float64 [n_users].
 
     ``cutoff`` says whether a cutoff "must" or "may" stand behind the name, or "no" one can.
+    ``of_one(rank)`` is the value of a user whose only true item has that rank, which may be a half
+    (the next item, among equal scores), if the metric is defined there.
     """
 
     function: Callable[[Ranks, int], np.ndarray]
     cutoff: str = "must"
+    of_one: Callable[[np.ndarray], np.ndarray] | None = None
     lower_is_better: bool = False
 
 
@@ -74,12 +77,12 @@ class OfCorpus:
 Definition = Ranking | Auc | Rating | OfItems | OfCorpus
 
 METRICS: dict[str, Definition] = {
-    "ndcg": Ranking(ranking.ndcg, "may"),
+    "ndcg": Ranking(ranking.ndcg, "may", of_one=ranking.discount),
     "recall": Ranking(ranking.recall),
     "precision": Ranking(ranking.precision),
     "map": Ranking(ranking.average_precision, "may"),
-    "mrr": Ranking(ranking.reciprocal_rank, "may"),
-    "hit": Ranking(ranking.hit),
+    "mrr": Ranking(ranking.reciprocal_rank, "may", of_one=ranking.reciprocal),
+    "hit": Ranking(ranking.hit, of_one=np.ones_like),
     "auc": Auc("no"),
     "auc_sampled": Auc("may"),
     "rmse": Rating(rating.squared_error, rating.root),

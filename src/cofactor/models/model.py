@@ -6,6 +6,7 @@ Users and items are row numbers here; what is asked of models by outside ids is 
 from __future__ import annotations
 
 import copy
+import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Self, get_args
 
@@ -15,12 +16,14 @@ from cofactor.base import checks
 from cofactor.base.config import Config as BaseConfig
 from cofactor.base.errors import ArgumentError
 from cofactor.base.extras import naming_extras
+from cofactor.base.progress import SILENT
 from cofactor.base.run import Run
 from cofactor.base.signatures import document, join
 from cofactor.data.conversion import as_interactions
 from cofactor.data.histories import Histories
 from cofactor.kernels.work import watched
 from cofactor.models.answers import Reason
+from cofactor.models.collapse import collapse_of
 from cofactor.models.hooks import ConfigT, Hooks
 from cofactor.models.traits import check_arrays
 from cofactor.models.user_batch import Shares, UserBatch
@@ -159,7 +162,18 @@ class Model(Hooks[ConfigT]):
         with watched(run), naming_extras(f"fitting {self.name}"):
             self._fit(data, validation, run)
         self._data = data
+        self._say_if_collapsed(run)
         return self
+
+    def _say_if_collapsed(self, run: Run) -> None:
+        """Say so if a model of vectors that ranks has come to rank alike for everybody."""
+        if not self.traits.has_vectors or self.traits.predicts_ratings:
+            return
+        sentence = collapse_of(self)
+        if sentence is not None and run.progress is SILENT:
+            logging.getLogger("cofactor").warning(sentence)
+        elif sentence is not None:
+            run.progress.say(sentence)
 
     def state(self) -> dict[str, np.ndarray]:
         """Return the learned state as named arrays; never an object array. The ids and histories

@@ -17,6 +17,7 @@ from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.models.answers import Reason
 from cofactor.models.content.settings import ContentConfig
+from cofactor.models.likeness import cosines, unit_rows
 from cofactor.models.traits import ArraySpec
 from cofactor.retrieval.topk import TopK, best_scores
 
@@ -164,21 +165,6 @@ class FeatureMap:
             if int(f) in names
         ]
         return tuple(Reason(n, n, a) for n, a in sorted(named, key=lambda pair: -pair[1]))
-
-
-def cosines(left: Any, right: Any) -> np.ndarray:
-    """Return the cosines between the rows of two sparse matrices, float32 [n_left, n_right];
-    zero rows give 0.
-    """
-    return np.asarray((unit_rows(left) @ unit_rows(right).T).todense(), np.float32)
-
-
-def unit_rows(matrix: Any) -> Any:
-    """Return a sparse matrix with rows of length 1; zero rows stay zero."""
-    from scipy import sparse
-
-    lengths = np.sqrt(np.asarray(matrix.multiply(matrix).sum(axis=1), np.float64).ravel())
-    return (sparse.diags((1 / np.maximum(lengths, 1e-12)).astype(np.float32)) @ matrix).tocsr()
 
 
 def _one_each(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -136,6 +136,7 @@ class SVDppLearner(RatingLearner):
 
         data = self.data
         user, item, user_bias, item_bias = self.penalties
+        live = self.live
         return float(
             svdpp_epoch(
                 *self.walks,
@@ -143,7 +144,11 @@ class SVDppLearner(RatingLearner):
                 data.item_rows,
                 order,
                 self.mean,
-                *self.live.values(),
+                live["user_bias"],
+                live["item_bias"],
+                live["user_factors"],
+                live["item_factors"],
+                live["implicit_factors"],
                 *rates,
                 user,
                 item,

@@ -58,7 +58,10 @@ class BPRConfig(SampledConfig):
         10, low=1, doc="Epochs between two measurements on the validation part, if there is one."
     )
     fold_in_epochs: int = setting(
-        100, low=1, doc="Walks over the history of an unseen user (and at least 2,000 draws)."
+        100,
+        low=1,
+        high=10_000,
+        doc="Walks over the history of an unseen user (and at least 2,000 draws).",
     )
 
 
@@ -84,8 +87,9 @@ class BPR(RankingFactors):
     once, with one sampled negative, which is never an item the user interacted with.
 
     Notes
-    ----- Threads write without locks: only ``threads=1`` repeats bit for bit. Values of the
-    interactions aren't read. A new user's vector is fitted by the same ascent with the items held.
+    -----
+    Threads write without locks: only ``threads=1`` repeats bit for bit. Values of the interactions
+    aren't read. A new user's vector is fitted by the same ascent with the items held.
 
     Source: Rendle, Freudenthaler, Gantner, Schmidt-Thieme 2009, "BPR: Bayesian personalized ranking
     from implicit feedback"; Niu, Recht, Ré, Wright 2011, "Hogwild!".
@@ -152,7 +156,7 @@ class BPRLearner(WalkLearner):
         """Return the mean loss, and the share of draws that were ranked right."""
         from cofactor.kernels.cpu.bpr import bpr_epoch
 
-        model = self.model
+        model: BPR = self.model
         loss, correct = bpr_epoch(
             walk.indptr,
             walk.item_rows,

@@ -58,7 +58,9 @@ class LogisticMFConfig(WalkConfig):
     use_values: bool = setting(
         False, doc="Whether a positive's confidence is alpha times its value, or alpha alone."
     )
-    fold_in_steps: int = setting(60, low=1, doc="Steps for the vector of an unseen user.")
+    fold_in_steps: int = setting(
+        60, low=1, high=10_000, doc="Steps for the vector of an unseen user."
+    )
 
 
 class LogisticMF(RankingFactors):
@@ -70,9 +72,10 @@ class LogisticMF(RankingFactors):
     which stand for all others (or over all others).
 
     Notes
-    ----- The user's bias doesn't change a ranking, so scores and the state leave it out. Results
-    are the same for any number of threads. Values of the interactions must not be negative if they
-    are used.
+    -----
+    The user's bias doesn't change a ranking, so scores and the state leave it out. Results are the
+    same for any number of threads. Values of the interactions must not be negative if they are
+    used.
 
     Source: Johnson 2014, "Logistic matrix factorization for implicit feedback data".
     """

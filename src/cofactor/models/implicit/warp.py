@@ -72,7 +72,10 @@ class WARPConfig(SampledConfig):
     )
     init_scale: float = setting(0.01, low=0, doc="Standard deviation of the vectors' first values.")
     fold_in_epochs: int = setting(
-        50, low=1, doc="Walks over the history of an unseen user (and at least 1,000 positives)."
+        50,
+        low=1,
+        high=10_000,
+        doc="Walks over the history of an unseen user (and at least 1,000 positives).",
     )
 
 
@@ -84,9 +87,10 @@ class WARP(RankingFactors):
     |I_u|) / n⌋``: few draws mean a bad rank.
 
     Notes
-    ----- Threads write without locks: only ``threads=1`` repeats bit for bit. Values of the
-    interactions aren't read. Adaptive steps keep one sum of squares for each vector, not for each
-    of its entries. A new user's vector is fitted by the same descent with the items held.
+    -----
+    Threads write without locks: only ``threads=1`` repeats bit for bit. Values of the interactions
+    aren't read. Adaptive steps keep one sum of squares for each vector, not for each of its
+    entries. A new user's vector is fitted by the same descent with the items held.
 
     Source: Weston, Bengio, Usunier 2011, "WSABIE: Scaling up to large vocabulary image annotation".
     """
@@ -155,7 +159,8 @@ class WARPLearner(WalkLearner):
         """Return the mean loss, and the share of interactions without a violation."""
         from cofactor.kernels.cpu.warp import warp_epoch
 
-        model, c = self.model, self.model.config
+        model: WARP = self.model
+        c = model.config
         loss, correct = warp_epoch(
             walk.indptr,
             walk.item_rows,
@@ -163,7 +168,9 @@ class WARPLearner(WalkLearner):
             model.user_factors,
             model.item_factors,
             model.item_bias,
-            *self.squares.values(),
+            self.squares["user_squares"],
+            self.squares["item_squares"],
+            self.squares["bias_squares"],
             walk.rate,
             *model._decays(),
             c.margin,

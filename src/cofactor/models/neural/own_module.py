@@ -36,8 +36,9 @@ class OwnModule(TorchRecommender):
         Loss, optimiser, epochs and so on; or give settings by name.
 
     Notes
-    ----- It isn't in the registry, so ``cofactor.save`` can't write it: loading a file never
-    imports code of yours. Keep the arrays of ``state()`` yourself, and make the model anew with
+    -----
+    It isn't in the registry, so ``cofactor.save`` can't write it: loading a file never imports code
+    of yours. Keep the arrays of ``state()`` yourself, and make the model anew with
     ``OwnModule.restored(make, config, arrays, data)``.
 
     Examples

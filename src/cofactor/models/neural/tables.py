@@ -83,6 +83,10 @@ class Tables:
         parts = [tensor.detach().reshape(-1).to(torch.float32) for tensor in self._free(module)]
         return torch.cat(parts).numpy() if parts else np.zeros(0, np.float32)
 
+    def n_free(self, module: nn.Module) -> int:
+        """Return how many weights and buffers `free` gives back."""
+        return sum(tensor.numel() for tensor in self._free(module))
+
     def put_free(self, module: nn.Module, weights: np.ndarray) -> None:
         """Write what `free` gave back into a module."""
         free = self._free(module)

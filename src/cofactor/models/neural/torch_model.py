@@ -247,18 +247,22 @@ class TorchRecommender(IterativeModel):
 
     def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
         data = self.data
-        self._take(self._built(data, 0), data)
-        sizes = {"weights": len(self.tables.free(self.module))}
+        # First without memory: what the settings ask for must be what the file holds.
+        with torch.device("meta"):
+            planned = self.builder.build(data.n_users, data.n_items, self.config)
+        tables = self.builder.find(planned, data.n_users, data.n_items)
+        sizes = {"weights": tables.n_free(planned)}
         found = {"weights": len(arrays["weights"])}
-        for name, names in (("user_tables", self.tables.users), ("item_tables", self.tables.items)):
+        for name, names in (("user_tables", tables.users), ("item_tables", tables.items)):
             sizes[name], found[name] = (
-                sum(self.tables.widths(self.module, names)),
+                sum(tables.widths(planned, names)),
                 arrays[name].shape[1],
             )
         if sizes != found:
             raise ArtifactError(
                 f"the state of {self.name} has the sizes {found}, and its settings ask for {sizes}."
             )
+        self._take(self._built(data, 0), data)
         self.tables.put(self.module, self.tables.users, torch.tensor(arrays["user_tables"]))
         self.tables.put(self.module, self.tables.items, torch.tensor(arrays["item_tables"]))
         self.tables.put_free(self.module, arrays["weights"])

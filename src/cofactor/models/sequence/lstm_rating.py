@@ -162,12 +162,13 @@ class LSTMRating(IterativeModel, FactorModel):
     items with the highest expected ratings.
 
     Notes
-    ----- The running means stand beside the LSTM because most of what a rating tells of a user
-    doesn't depend on the order: β is the user's bias, and ``M m`` a taste as a factorisation has it
-    (with M near the inverse mean Gram matrix, a ridge regression's). The LSTM learns what is left:
-    drift, mood, what follows on what. Source: Hochreiter and Schmidhuber, "Long Short-Term Memory",
-    1997; Wu et al., "Recurrent Recommender Networks", WSDM 2017 (which keeps an LSTM for the items
-    too)."""
+    -----
+    The running means stand beside the LSTM because most of what a rating tells of a user doesn't
+    depend on the order: β is the user's bias, and ``M m`` a taste as a factorisation has it (with M
+    near the inverse mean Gram matrix, a ridge regression's). The LSTM learns what is left: drift,
+    mood, what follows on what. Source: Hochreiter and Schmidhuber, "Long Short-Term Memory", 1997;
+    Wu et al., "Recurrent Recommender Networks", WSDM 2017 (which keeps an LSTM for the items too).
+    """
 
     name = "lstm_rating"
     Config = LSTMRatingConfig

@@ -1,0 +1,237 @@
+"""Gibbs sampling of a factorisation machine of several blocks, coordinate by coordinate.
+
+Each rating n belongs to one row of each block (a user, an item, perhaps a date), and each row has
+features. A row's vector is the sum of its features' vectors, times their values; the score is the
+sum of the rows' biases and of the inner products of the vectors of each pair of blocks. In any one
+coordinate the score is linear in a block's rows: ds = c_n dp, with c_n the sum of the other blocks'
+rows (1 for the biases). So a pass over the ratings leaves each row two numbers, A = Σ c² and B = Σ
+c e with the residuals e, and its features are drawn from these alone; a second pass brings the
+residuals up to date. Both passes are one: that of the next coordinate."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from cofactor.kernels.cpu.jit import helper, kernel
+from cofactor.kernels.cpu.probit import latent_mean
+
+_BLOCKS = 64  # pieces of work of a pass; sums are by row, so threads don't change the result
+
+
+@kernel
+def sample_block(
+    indptr: np.ndarray,
+    others: np.ndarray,
+    residual: np.ndarray,
+    rows: np.ndarray,
+    start: int,
+    feature_indptr: np.ndarray,
+    feature_rows: np.ndarray,
+    feature_values: np.ndarray,
+    weights: np.ndarray,
+    prior_mean: np.ndarray,
+    prior_precision: np.ndarray,
+    group: np.ndarray,
+    noise: np.ndarray,
+    alpha: float,
+) -> None:
+    """Draw all feature vectors of a block, coordinate by coordinate; see the reference for the
+    equations.
+    """
+    n_rows = indptr.size - 1
+    n_coordinates = weights.shape[0]
+    change = np.zeros(n_rows, np.float64)
+    square = np.empty(n_rows, np.float64)
+    linear = np.empty(n_rows, np.float64)
+    for coordinate in range(n_coordinates + 1):
+        for block in range(_BLOCKS):
+            first = block * n_rows // _BLOCKS
+            last = (block + 1) * n_rows // _BLOCKS
+            _pass(coordinate, first, last, indptr, others, residual, rows, change, square, linear)
+        if coordinate == n_coordinates:
+            break
+        change[:] = 0.0
+        _draw(
+            feature_indptr,
+            feature_rows,
+            feature_values,
+            weights[coordinate],
+            prior_mean[coordinate],
+            prior_precision[coordinate],
+            group,
+            noise[coordinate],
+            alpha,
+            square,
+            linear,
+            change,
+        )
+        row_values = rows[coordinate]
+        for row in range(n_rows):
+            row_values[start + row] += np.float32(change[row])
+
+
+@helper
+def _pass(
+    coordinate: int,
+    first: int,
+    last: int,
+    indptr: np.ndarray,
+    others: np.ndarray,
+    residual: np.ndarray,
+    rows: np.ndarray,
+    change: np.ndarray,
+    square: np.ndarray,
+    linear: np.ndarray,
+) -> None:
+    """Subtract the change of the coordinate before, and gather A and B of this one."""
+    n_others = others.shape[0]
+    bias = rows.shape[0] - 1
+    before, now = rows[max(coordinate - 1, 0)], rows[min(coordinate, bias)]
+    for row in range(first, last):
+        moved = np.float32(change[row])
+        a = 0.0
+        b = 0.0
+        for n in range(indptr[row], indptr[row + 1]):
+            if coordinate > 0:
+                old = np.float32(0.0)
+                for m in range(n_others):
+                    old += before[others[m, n]]
+                residual[n] -= moved * (np.float32(1.0) if coordinate > bias else old)
+            c = np.float32(1.0)
+            if coordinate < bias:
+                c = np.float32(0.0)
+                for m in range(n_others):
+                    c += now[others[m, n]]
+            a += float(c * c)
+            b += float(c * residual[n])
+        square[row] = a
+        linear[row] = b
+
+
+@helper
+def _draw(
+    feature_indptr: np.ndarray,
+    feature_rows: np.ndarray,
+    feature_values: np.ndarray,
+    weights: np.ndarray,
+    mean: np.ndarray,
+    precision: np.ndarray,
+    group: np.ndarray,
+    noise: np.ndarray,
+    alpha: float,
+    square: np.ndarray,
+    linear: np.ndarray,
+    change: np.ndarray,
+) -> None:
+    """Draw one coordinate of all features, one after the other; rows learn of it by B."""
+    for feature in range(feature_indptr.size - 1):
+        a = 0.0
+        b = 0.0
+        for at in range(feature_indptr[feature], feature_indptr[feature + 1]):
+            row = feature_rows[at]
+            value = np.float64(feature_values[at])
+            a += value * value * square[row]
+            b += value * linear[row]
+        old = np.float64(weights[feature])
+        g = group[feature]
+        total = alpha * a + precision[g]
+        new = (alpha * (b + old * a) + precision[g] * mean[g]) / total + noise[feature] / math.sqrt(
+            total
+        )
+        weights[feature] = np.float32(new)
+        moved = np.float64(weights[feature]) - old
+        for at in range(feature_indptr[feature], feature_indptr[feature + 1]):
+            row = feature_rows[at]
+            step = np.float64(feature_values[at]) * moved
+            change[row] += step
+            linear[row] -= step * square[row]
+
+
+@kernel
+def draw_rows(
+    indptr: np.ndarray,
+    items: np.ndarray,
+    values: np.ndarray,
+    item_vectors: np.ndarray,
+    item_offsets: np.ndarray,
+    prior_mean: np.ndarray,
+    prior_precision: np.ndarray,
+    alpha: np.ndarray,
+    cuts: np.ndarray,
+    noise: np.ndarray,
+    iterations: int,
+    out: np.ndarray,
+) -> None:
+    """Draw the vectors of new users in every kept sample; see the reference for the equations."""
+    n_users, n_samples, width = out.shape
+    rounds = iterations if cuts.shape[1] > 0 else 1
+    for job in range(n_users * n_samples):
+        u = job // n_samples
+        s = job % n_samples
+        matrix = np.zeros((width, width), np.float64)
+        for f in range(width):
+            matrix[f, f] = prior_precision[s, f]
+        for n in range(indptr[u], indptr[u + 1]):
+            y = item_vectors[items[n], s]
+            for f in range(width):
+                scaled = alpha[s] * np.float64(y[f])
+                for g in range(f + 1):
+                    matrix[f, g] += scaled * np.float64(y[g])
+        _factorise(matrix)
+        p = out[u, s]
+        p[:] = prior_mean[u, s]
+        right = np.empty(width, np.float64)
+        for _ in range(rounds):
+            for f in range(width):
+                right[f] = np.float64(prior_precision[s, f]) * np.float64(prior_mean[u, s, f])
+            for n in range(indptr[u], indptr[u + 1]):
+                y = item_vectors[items[n], s]
+                offset = np.float64(item_offsets[items[n], s])
+                target = np.float64(values[n])
+                if cuts.shape[1] > 0:
+                    score = offset
+                    for f in range(width):
+                        score += np.float64(p[f]) * np.float64(y[f])
+                    level = int(values[n])
+                    target = latent_mean(score, cuts[s, level], cuts[s, level + 1])
+                for f in range(width):
+                    right[f] += alpha[s] * (target - offset) * np.float64(y[f])
+            _solve_lower(matrix, right)
+            _solve_upper(matrix, right)
+            for f in range(width):
+                p[f] = np.float32(right[f])
+        for f in range(width):
+            right[f] = np.float64(noise[s, f])
+        _solve_upper(matrix, right)
+        for f in range(width):
+            p[f] += np.float32(right[f])
+
+
+@helper
+def _factorise(matrix: np.ndarray) -> None:
+    """The lower Cholesky factor in place; the ridge keeps every pivot above zero."""
+    for j in range(matrix.shape[0]):
+        for k in range(j + 1):
+            total = matrix[j, k]
+            for f in range(k):
+                total -= matrix[j, f] * matrix[k, f]
+            matrix[j, k] = total / matrix[k, k] if k < j else math.sqrt(total)
+
+
+@helper
+def _solve_lower(matrix: np.ndarray, right: np.ndarray) -> None:
+    for j in range(right.size):
+        total = right[j]
+        for f in range(j):
+            total -= matrix[j, f] * right[f]
+        right[j] = total / matrix[j, j]
+
+
+@helper
+def _solve_upper(matrix: np.ndarray, right: np.ndarray) -> None:
+    for j in range(right.size - 1, -1, -1):
+        right[j] /= matrix[j, j]
+        for f in range(j):
+            right[f] -= matrix[j, f] * right[j]
