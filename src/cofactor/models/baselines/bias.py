@@ -13,7 +13,7 @@ from cofactor.base.errors import ArgumentError
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
-from cofactor.models.explicit.ratings import history_ratings, on_scale, rating_scale, ratings_of
+from cofactor.models.rating_scale import history_ratings, on_scale, rating_scale, ratings_of
 from cofactor.models.recommender import Recommender
 from cofactor.models.traits import ArraySpec, Traits
 from cofactor.models.user_batch import States, UserBatch
