@@ -19,7 +19,7 @@ from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.models.explicit.gibbs_chain import Chain, Features, Ratings
 from cofactor.models.explicit.posterior import DATE_ARRAYS, POSTERIOR_ARRAYS, Posterior
-from cofactor.models.explicit.ratings import history_ratings, rating_scale
+from cofactor.models.rating_scale import history_ratings, rating_scale
 from cofactor.models.recommender import Recommender
 from cofactor.models.traits import ArraySpec, Traits
 from cofactor.models.user_batch import InnerProduct, States
