@@ -17,7 +17,8 @@ from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.models.factors import FactorModel
 from cofactor.models.iterative import CURVE_ARRAYS, IterativeModel
-from cofactor.models.rating_scale import history_ratings, on_scale, rating_scale, ratings_of
+from cofactor.models.liked import rated_csr, seen_ratings
+from cofactor.models.rating_scale import on_scale, rating_scale
 from cofactor.models.traits import ArraySpec
 from cofactor.models.user_batch import InnerProduct, States, UserBatch
 from cofactor.retrieval.topk import TopK, nearest
@@ -186,7 +187,7 @@ class RatingFactors(IterativeModel, FactorModel):
     def _fold_in(self, histories: Histories) -> States:
         from cofactor.kernels.cpu.mf_als import als_half_epoch
 
-        indptr, item_rows, ratings = history_ratings(histories, self.scale)
+        indptr, item_rows, ratings = rated_csr(self, histories)
         z = self._implicit(indptr, item_rows)
         if z is not None:
             ratings = ratings - _products(z, indptr, self.item_factors, item_rows)
@@ -222,7 +223,7 @@ class RatingFactors(IterativeModel, FactorModel):
         q = self.item_factors.astype(np.float64)
         y = np.column_stack([np.ones(len(past)), q[past]])
         asked = np.concatenate([[1.0], q[item_row]])
-        target = ratings_of(batch, self.scale) - self.mean[0] - self.item_bias[past]
+        target = seen_ratings(self, batch) - self.mean[0] - self.item_bias[past]
         added = np.zeros(len(past))
         z = self._implicit(np.array([0, len(past)]), past)
         if z is not None and self.implicit_factors is not None:
