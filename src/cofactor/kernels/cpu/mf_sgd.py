@@ -18,7 +18,7 @@ import numpy as np
 
 from cofactor.base.memory import line_aligned
 from cofactor.kernels.cpu.jit import helper, kernel, on_threads
-from cofactor.kernels.cpu.simd import dot_rows, prefetch_row, rating_step
+from cofactor.kernels.cpu.llvm.rows import dot_rows, prefetch_row, rating_step
 
 BLOCK = 16  # floats: a cache line, and what `simd` works on at once
 

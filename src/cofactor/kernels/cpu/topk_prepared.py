@@ -18,8 +18,9 @@ from typing import Any
 
 import numpy as np
 
-from cofactor.kernels.cpu._panels import WIDTH, lowest_bit, reaching
 from cofactor.kernels.cpu.jit import kernel, on_parts, shared
+from cofactor.kernels.cpu.llvm.bits import lowest_bit
+from cofactor.kernels.cpu.llvm.panels import WIDTH, reaching
 from cofactor.kernels.cpu.topk import before, contains, offer, sort_heap
 
 F = np.float32
