@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from cofactor.base.memory import aligned
 from cofactor.models.recommender import Recommender
 from cofactor.models.user_batch import InnerProduct, States
 
@@ -46,7 +47,9 @@ class FactorModel(Recommender):
 
     def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
         for name in self.arrays:
-            setattr(self, name, arrays.get(name))
+            array = arrays.get(name)
+            # Vectors are gathered by rows, which is faster from cache lines on.
+            setattr(self, name, aligned(array) if array is not None and array.ndim == 2 else array)
 
     def item_vectors(self) -> np.ndarray:
         """Return the item vectors, float32 [n_items, factors], in row order."""

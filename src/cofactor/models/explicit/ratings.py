@@ -12,6 +12,7 @@ import numpy as np
 
 from cofactor.base.config import Config, setting
 from cofactor.base.errors import ArgumentError, TrainingError
+from cofactor.base.memory import aligned
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
@@ -292,7 +293,7 @@ class RatingFactors(FactorModel):
         draw = run.generator(self.name, "start")
         for name, n in (("user_factors", data.n_users), ("item_factors", data.n_items)):
             vectors = draw.standard_normal((n, self.config.factors), np.float32)
-            setattr(self, name, vectors * np.float32(self.config.init_scale))
+            setattr(self, name, aligned(vectors * np.float32(self.config.init_scale)))
 
     def _descend(self, data: Interactions, validation: Part | None, run: Run, epoch: Epoch) -> None:
         """Run ``epoch(order, rate)``, the sum of squared errors, and keep the best epoch if

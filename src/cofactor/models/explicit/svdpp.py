@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cofactor.base.config import setting
+from cofactor.base.memory import aligned
 from cofactor.base.run import Run
 from cofactor.data.interactions import Interactions
 from cofactor.models.explicit.ratings import (
@@ -101,7 +102,7 @@ class SVDpp(RatingFactors):
 
         config = self.config
         self._start(data, run)
-        self.implicit_factors = np.zeros_like(self.item_factors)
+        self.implicit_factors = aligned(np.zeros_like(self.item_factors))
         self._learning: Interactions | None = data
         user, item, user_bias, item_bias = (
             per_rating(counts, strength, config.balance)

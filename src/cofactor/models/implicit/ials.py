@@ -11,6 +11,7 @@ import numpy as np
 
 from cofactor.base.config import Config, setting
 from cofactor.base.errors import ArgumentError
+from cofactor.base.memory import aligned, aligned_empty
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
@@ -176,9 +177,10 @@ class IALS(FactorModel):
         if shares is not None:
             item_ridge /= shares  # an item's own problem, divided by its c
         x, y = (
-            np.zeros((data.n_users, config.factors), np.float32),
+            aligned_empty((data.n_users, config.factors)),
             self._start(run, "items", data.n_items),
         )
+        x[:] = 0
         if config.solver == "subspace":
             x = self._start(
                 run, "users", data.n_users
@@ -232,7 +234,8 @@ class IALS(FactorModel):
         drawn = run.generator("ials", side).standard_normal(
             (count, self.config.factors), dtype=np.float32
         )
-        return drawn * np.float32(self.config.init_scale / np.sqrt(self.config.factors))
+        drawn *= np.float32(self.config.init_scale / np.sqrt(self.config.factors))
+        return aligned(drawn)
 
     def _unobserved_weight(self, data: Interactions) -> np.ndarray:
         """alpha0, float64 [1]: as configured, or by the density of the data."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cofactor.base.errors import TrainingError
-from cofactor.base.memory import line_aligned
+from cofactor.base.memory import aligned_empty
 from cofactor.base.rng import state64
 from cofactor.base.run import Run
 from cofactor.data.interactions import Interactions
@@ -262,6 +262,6 @@ def validation_ndcg(model: StochasticModel, part: Part, rows: np.ndarray, n_thre
 
 
 def _normal(draw: np.random.Generator, n_rows: int, n_columns: int, scale: float) -> np.ndarray:
-    made = line_aligned(n_rows, n_columns)
+    made = aligned_empty((n_rows, n_columns))
     made[:] = draw.standard_normal((n_rows, n_columns), np.float32) * np.float32(scale)
     return made
