@@ -22,6 +22,7 @@ from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.kernels.work import watched
 from cofactor.models.answers import Reason
+from cofactor.models.learned import check_learned
 from cofactor.models.traits import ArraySpec, Traits, check_arrays
 from cofactor.models.user_batch import InnerProduct, States, UserBatch
 from cofactor.retrieval.topk import Exclusions, TopK, best_dots, best_scores, nearest, unit_length
@@ -253,6 +254,7 @@ class Model(ABC):
         self._cache = {}
         with watched(run), naming_extras(f"fitting {self.name}"):
             self._fit(data, validation, run)
+            check_learned(self.name, self._state(), rates=self.traits.predicts_ratings)
         self._data = data
         return self
 
