@@ -24,6 +24,7 @@ COMMANDS: dict[str, str] = {
         "named public datasets: list them, show one's licence, fetch one with its checksum verified"
     ),
     "describe": "counts, density, time span, long tail of a source, and what was dropped and why",
+    "shard": "a source larger than memory into a folder that the other commands take as a source",
     "train": "train a model on a source, measure it on a held-out part, and save it",
     "evaluate": "measure a saved model on interactions it wasn't trained on",
     "curve": (

@@ -18,7 +18,8 @@ SourceArgument = Annotated[
     typer.Argument(
         metavar="SOURCE",
         help=(
-            "A file (csv, tsv, dat, parquet, jsonl; gz, zip), a dataset's name, or a database URL."
+            "A file (csv, tsv, dat, parquet, jsonl; gz, zip), a dataset's name, a database URL, or"
+            " a folder of shards."
         ),
     ),
 ]

@@ -25,6 +25,7 @@ from cofactor.kernels.work import watched
 from cofactor.models.answers import Reason
 from cofactor.models.collapse import collapse_of
 from cofactor.models.hooks import ConfigT, Hooks
+from cofactor.models.learned import check_learned
 from cofactor.models.traits import check_arrays
 from cofactor.models.user_batch import Shares, UserBatch
 from cofactor.retrieval.topk import Exclusions, TopK, best_dots, best_scores
@@ -161,6 +162,7 @@ class Model(Hooks[ConfigT]):
         self._cache = {}
         with watched(run), naming_extras(f"fitting {self.name}"):
             self._fit(data, validation, run)
+            check_learned(self.name, self._state(), rates=self.traits.predicts_ratings)
         self._data = data
         self._say_if_collapsed(run)
         return self

@@ -8,6 +8,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from cofactor.base.errors import ArgumentError
 from cofactor.base.run import Run
 
 # The readers are imported where they are used: commands that only name these settings stay light.
@@ -71,11 +72,14 @@ def interactions(
     from cofactor.data import filter as filters
     from cofactor.data.interactions import Interactions
     from cofactor.data.readers import read
+    from cofactor.data.shards import is_shards
 
     reading = reading if reading is not None else Reading()
     run = run if run is not None else Run()
     if isinstance(source, Interactions):
         data = source
+    elif is_shards(source):
+        data = _opened(source, reading)
     else:
         columns: Any = reading.columns or {}
         events = read(
@@ -85,6 +89,19 @@ def interactions(
     return filters.apply(
         data, min_value=reading.min_value, min_user=reading.core, min_item=reading.core
     )[0]
+
+
+def _opened(folder: Any, reading: Reading) -> Interactions:
+    from cofactor.data.shards import open_shards
+
+    usual = Reading()
+    for name in ("columns", "items", "repeats", "on_bad"):
+        if getattr(reading, name) != getattr(usual, name):
+            raise ArgumentError(
+                f"{folder} holds shards, which were read already: {name.replace('_', ' ')} is asked"
+                " of `cofactor shard`."
+            )
+    return open_shards(folder)
 
 
 def cut(data: Interactions, cutting: Cutting) -> Split:
