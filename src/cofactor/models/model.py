@@ -23,8 +23,8 @@ from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.kernels.work import watched
+from cofactor.models import collapse
 from cofactor.models.answers import Reason
-from cofactor.models.collapse import collapse_of
 from cofactor.models.traits import ArraySpec, Traits, check_arrays
 from cofactor.models.user_batch import InnerProduct, States, UserBatch
 from cofactor.retrieval.topk import Exclusions, TopK, best_dots, best_scores, nearest, unit_length
@@ -264,7 +264,11 @@ class Model(ABC):
         """Say so if a model of vectors that ranks has come to rank alike for everybody."""
         if not self.traits.has_vectors or self.traits.predicts_ratings:
             return
-        sentence = collapse_of(self)
+        counts = self.data.item_counts
+        users = collapse.rows_to_score(self.data.user_counts, collapse.USERS)
+        items = collapse.rows_to_score(counts, collapse.ITEMS)
+        scores = self.score_rows(users, items)
+        sentence = collapse.collapse_of(self.name, scores, counts[items])
         if sentence is not None and run.progress is SILENT:
             logging.getLogger("cofactor").warning(sentence)
         elif sentence is not None:
