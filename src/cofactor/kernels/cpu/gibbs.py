@@ -87,28 +87,61 @@ def _pass(
     linear: np.ndarray,
 ) -> None:
     """Subtract the change of the coordinate before, and gather A and B of this one."""
-    n_others = others.shape[0]
     bias = rows.shape[0] - 1
     before, now = rows[max(coordinate - 1, 0)], rows[min(coordinate, bias)]
     for row in range(first, last):
-        moved = np.float32(change[row])
-        a = 0.0
-        b = 0.0
-        for n in range(indptr[row], indptr[row + 1]):
-            if coordinate > 0:
-                old = np.float32(0.0)
-                for m in range(n_others):
-                    old += before[others[m, n]]
-                residual[n] -= moved * (np.float32(1.0) if coordinate > bias else old)
-            c = np.float32(1.0)
-            if coordinate < bias:
-                c = np.float32(0.0)
-                for m in range(n_others):
-                    c += now[others[m, n]]
-            a += float(c * c)
-            b += float(c * residual[n])
-        square[row] = a
-        linear[row] = b
+        begin, end = indptr[row], indptr[row + 1]
+        e = residual[begin:end]
+        if coordinate > 0:
+            _subtract(np.float32(change[row]), coordinate > bias, before, others, begin, e)
+        square[row], linear[row] = _gathered(coordinate >= bias, now, others, begin, e)
+
+
+@helper
+def _subtract(
+    moved: np.ndarray,
+    biases: bool,
+    vectors: np.ndarray,
+    others: np.ndarray,
+    begin: int,
+    e: np.ndarray,
+) -> None:
+    """e -= moved c."""
+    if biases:
+        for n in range(e.size):
+            e[n] -= moved
+        return
+    for m in range(others.shape[0]):
+        columns = others[m, begin : begin + e.size]
+        for n in range(e.size):
+            e[n] -= moved * vectors[columns[n]]
+
+
+@helper
+def _gathered(
+    biases: bool, vectors: np.ndarray, others: np.ndarray, begin: int, e: np.ndarray
+) -> tuple[float, float]:
+    """Σ c² and Σ c e; sums of float32, in the lanes of a vector."""
+    a = np.float32(0.0)
+    b = np.float32(0.0)
+    if biases:
+        for n in range(e.size):
+            b += e[n]
+        return float(e.size), float(b)
+    if others.shape[0] == 1:
+        columns = others[0, begin : begin + e.size]
+        for n in range(e.size):
+            c = vectors[columns[n]]
+            a += c * c
+            b += c * e[n]
+        return float(a), float(b)
+    for n in range(e.size):
+        total = np.float32(0.0)
+        for m in range(others.shape[0]):
+            total += vectors[others[m, begin + n]]
+        a += total * total
+        b += total * e[n]
+    return float(a), float(b)
 
 
 @helper
