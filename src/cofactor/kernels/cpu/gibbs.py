@@ -43,17 +43,16 @@ def sample_block(
     """
     n_rows = indptr.size - 1
     n_coordinates = weights.shape[0]
-    change = np.zeros(n_rows, np.float64)
-    square = np.empty(n_rows, np.float64)
-    linear = np.empty(n_rows, np.float64)
+    # Of each row A, B and the change, side by side: features meet rows at random.
+    sums = np.zeros((n_rows, 3), np.float64)
     for coordinate in range(n_coordinates + 1):
         for block in prange(_BLOCKS):
             first = block * n_rows // _BLOCKS
             last = (block + 1) * n_rows // _BLOCKS
-            _pass(coordinate, first, last, indptr, others, residual, rows, change, square, linear)
+            _pass(coordinate, first, last, indptr, others, residual, rows, sums)
         if coordinate == n_coordinates:
             break
-        change[:] = 0.0
+        sums[:, 2] = 0.0
         _draw(
             feature_indptr,
             feature_rows,
@@ -64,13 +63,11 @@ def sample_block(
             group,
             noise[coordinate],
             alpha,
-            square,
-            linear,
-            change,
+            sums,
         )
         row_values = rows[coordinate]
         for row in range(n_rows):
-            row_values[start + row] += np.float32(change[row])
+            row_values[start + row] += np.float32(sums[row, 2])
 
 
 @helper
@@ -82,9 +79,7 @@ def _pass(
     others: np.ndarray,
     residual: np.ndarray,
     rows: np.ndarray,
-    change: np.ndarray,
-    square: np.ndarray,
-    linear: np.ndarray,
+    sums: np.ndarray,
 ) -> None:
     """Subtract the change of the coordinate before, and gather A and B of this one."""
     bias = rows.shape[0] - 1
@@ -93,8 +88,8 @@ def _pass(
         begin, end = indptr[row], indptr[row + 1]
         e = residual[begin:end]
         if coordinate > 0:
-            _subtract(np.float32(change[row]), coordinate > bias, before, others, begin, e)
-        square[row], linear[row] = _gathered(coordinate >= bias, now, others, begin, e)
+            _subtract(np.float32(sums[row, 2]), coordinate > bias, before, others, begin, e)
+        sums[row, 0], sums[row, 1] = _gathered(coordinate >= bias, now, others, begin, e)
 
 
 @helper
@@ -155,19 +150,17 @@ def _draw(
     group: np.ndarray,
     noise: np.ndarray,
     alpha: float,
-    square: np.ndarray,
-    linear: np.ndarray,
-    change: np.ndarray,
+    sums: np.ndarray,
 ) -> None:
     """Draw one coordinate of all features, one after the other; rows learn of it by B."""
     for feature in range(feature_indptr.size - 1):
         a = 0.0
         b = 0.0
         for at in range(feature_indptr[feature], feature_indptr[feature + 1]):
-            row = feature_rows[at]
+            row = sums[feature_rows[at]]
             value = np.float64(feature_values[at])
-            a += value * value * square[row]
-            b += value * linear[row]
+            a += value * value * row[0]
+            b += value * row[1]
         old = np.float64(weights[feature])
         g = group[feature]
         total = alpha * a + precision[g]
@@ -177,10 +170,10 @@ def _draw(
         weights[feature] = np.float32(new)
         moved = np.float64(weights[feature]) - old
         for at in range(feature_indptr[feature], feature_indptr[feature + 1]):
-            row = feature_rows[at]
+            row = sums[feature_rows[at]]
             step = np.float64(feature_values[at]) * moved
-            change[row] += step
-            linear[row] -= step * square[row]
+            row[2] += step
+            row[1] -= step * row[0]
 
 
 @kernel(parallel=True)
