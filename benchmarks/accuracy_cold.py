@@ -281,7 +281,7 @@ def scale(run: Run, models: list[str]) -> None:
             }
         )
         began = time.perf_counter()
-        model.add_items(new)
+        model = model.with_items(new)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
         added = time.perf_counter() - began
         print(

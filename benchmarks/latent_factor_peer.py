@@ -86,8 +86,8 @@ def _theirs(
             test_users=truth.user_rows,
             test_items=truth.item_rows,
             test_values=truth.values,
-            user_weight=l2_weights(train.user_counts, train.user_counts, config.frequency_power),
-            item_weight=l2_weights(train.item_counts, train.item_counts, config.frequency_power),
+            user_weight=l2_weights(train.user_counts, train.user_counts, config.frequency_exponent),
+            item_weight=l2_weights(train.item_counts, train.item_counts, config.frequency_exponent),
         )
         words.write_text(json.dumps(settings))
         done = subprocess.run(

@@ -59,6 +59,10 @@ _PUBLIC: dict[str, str] = {
     "ContentBlend": "cofactor.models.content.content_blend",
     "Bridge": "cofactor.models.content.bridge",
     "LSTMRating": "cofactor.models.sequence.lstm_rating",
+    "Blend": "cofactor.models.blend",
+    "Transitions": "cofactor.models.sequence.transitions",
+    "SequenceLinear": "cofactor.models.sequence.sequence_linear",
+    "SessionKNN": "cofactor.models.sequence.session_knn",
 }
 
 __all__ = ["__version__", *_PUBLIC]

@@ -90,6 +90,24 @@ CASES: dict[str, dict[str, Any]] = {
         "ials_settings": ("factors=6", "unobserved_weight=0.1", "regularization=0.01"),
     },
     "bridge": {"base_settings": ("factors=6", "unobserved_weight=0.1", "regularization=0.01")},
+    "transitions": {"decay": 1.0, "history_decay": 1.0, "backward": 1.0},
+    "sequence_linear": {"decays": (0.95,), "regularization": 5.0, "keep_sums": True},
+    "session_knn": {
+        "neighbours": 10,
+        "query_decay": 0.95,
+        "neighbour_decay": 0.95,
+        "backward": 1.0,
+    },
+    "blend": {
+        "models": ("transitions", "ials"),
+        "model_settings": (
+            "transitions.history_decay=1",
+            "transitions.backward=1",
+            "ials.factors=6",
+            "ials.unobserved_weight=0.1",
+        ),
+        "weights": (1.0, 0.5),
+    },
     "lstm_rating": {
         "factors": 8,
         "hidden": 16,

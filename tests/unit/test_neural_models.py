@@ -24,7 +24,7 @@ from cofactor.models.neural.latent_factor import LatentFactor
 from cofactor.models.neural.mlp import MLP
 from cofactor.models.neural.own_module import OwnModule
 from cofactor.models.sequence.lstm_rating import LSTMRating
-from cofactor.training.settings import LOSSES
+from cofactor.training.losses import LOSSES
 
 RUN = Run(seed=1, threads=1, device="cpu")
 N_USERS, N_ITEMS = 50, 30
@@ -86,7 +86,11 @@ def test_squared_loss_without_values_ranks_by_gravity_or_by_draws() -> None:
 def test_folded_in_vector_minimises_the_training_loss(gravity: float) -> None:
     data = ratings()
     model = LatentFactor(
-        **SMALL, regularization=0.05, bias_regularization=0.02, gravity=gravity, frequency_power=0.5
+        **SMALL,
+        regularization=0.05,
+        bias_regularization=0.02,
+        gravity=gravity,
+        frequency_exponent=0.5,
     )
     model.fit(data, run=RUN)
     own = slice(data.indptr[7], data.indptr[8])
@@ -197,7 +201,7 @@ def test_users_who_took_everything_are_left_out_of_pairwise_training_and_alone_a
     assert np.isfinite(
         LatentFactor(**SMALL, loss="bpr").fit(data, run=RUN).score_rows(np.array([0]))
     ).all()
-    with pytest.raises(ArgumentError, match="every user met every item"):
+    with pytest.raises(ArgumentError, match="every user has interacted with every item"):
         LatentFactor(loss="bpr").fit(data.where(data.user_rows == 0).compact(), run=RUN)
 
 

@@ -78,7 +78,7 @@ def command(
     loaded = load(model)
     if items is not None:
         before = loaded.data.n_items
-        loaded.add_items(items, known="skip")
+        loaded = loaded.with_items(items, known="skip")
         output.line(f"{loaded.data.n_items - before:,} new items")
     filters = Filters(block=opt.names(block) or (), where=where) if where or block else None
     if all_users:

@@ -20,6 +20,7 @@ from cofactor.data.histories import Histories, picked
 from cofactor.data.ids import IdMap
 
 REPEATS = sorting.REPEATS
+KEEP = "keep"
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +28,8 @@ class Interactions:
     """Who did what: a sparse matrix of users by items, with ids, catalogue, values, times and
     order.
 
-    A pair of user and item stands at most once. Rows of users are sorted by item row (CSR).
+    A pair of user and item stands at most once. Rows of users are sorted by item row (CSR). Where
+    repeats are kept, `log` holds every event besides, for the models that read them in order.
 
     Parameters
     ----------
@@ -50,6 +52,8 @@ class Interactions:
         Where the data came from.
     notes
         What was done to it on the way: columns found, lines dropped, repeats merged.
+    log
+        Every event of each user, oldest first, repeats too, or None where repeats were merged.
     """
 
     users: IdMap
@@ -63,6 +67,7 @@ class Interactions:
     profiles: Catalogue
     source: str = "interactions"
     notes: tuple[str, ...] = ()
+    log: Histories | None = None
 
     @classmethod
     def build(
@@ -83,7 +88,8 @@ class Interactions:
         repeats
             What becomes of several events of one user with one item: ``"last"`` keeps the one
             latest in time (by position among equal times), ``"sum"``, ``"mean"`` and ``"max"``
-            combine the values (1 each where there are none) and keep the latest time.
+            combine the values (1 each where there are none) and keep the latest time; ``"keep"``
+            merges as ``"last"`` and keeps every event in `log` besides.
         users, items
             Id maps to use instead of those of the events; events with other ids are refused.
         keep_catalogue_items
@@ -96,7 +102,7 @@ class Interactions:
         UnknownIdError
             If a given id map lacks an id.
         """
-        checks.choice(repeats, "repeats", REPEATS)
+        checks.choice(repeats, "repeats", (*REPEATS, KEEP))
         if len(events) == 0:
             raise DataError("there are no interactions in it.", source=events.source)
         listed = _listed_items(events) if keep_catalogue_items else None
@@ -109,14 +115,26 @@ class Interactions:
         user_rows = _rows(users, events.users, "user")
         item_rows = _rows(items, events.items, "item")
         made = cls._of_rows(
-            user_rows, item_rows, events.values, events.times, users, items, repeats, events.source
+            user_rows,
+            item_rows,
+            events.values,
+            events.times,
+            users,
+            items,
+            "last" if repeats == KEEP else repeats,
+            events.source,
         )
+        log = None
+        if repeats == KEEP:
+            n_items = len(items)
+            log = in_order(user_rows, item_rows, events.values, events.times, len(users), n_items)
         return replace(
             made,
             order=made._order,
             catalogue=_aligned(items, events.item_table, "item_id"),
             profiles=_aligned(users, events.user_table, "user_id"),
-            notes=events.notes + made.notes,
+            notes=events.notes + (() if repeats == KEEP else made.notes),
+            log=log,
         )
 
     @classmethod
@@ -288,10 +306,16 @@ class Interactions:
         in_order = self.item_rows[self.chronological] if self.times is None else None
         for array in (self.indptr, self.item_rows, self.values, self.times, in_order):
             digest.update(b"-" if array is None else np.ascontiguousarray(array).tobytes())
+        if self.log is not None:
+            digest.update(self.log.indptr.tobytes() + self.log.item_rows.tobytes())
         return digest.hexdigest()
 
     def histories(self, user_rows: np.ndarray | None = None) -> Histories:
-        """Return the users' histories in order of time (all users if None)."""
+        """Return the users' histories in order of time (all users if None), with their repeats
+        where those are kept.
+        """
+        if self.log is not None:
+            return self.log if user_rows is None else self.log.take(user_rows)
         positions = self.chronological
         values, times = picked(self.values, positions), picked(self.times, positions)
         whole = Histories(self.indptr, self.item_rows[positions], values, times, self.n_items)
@@ -335,7 +359,16 @@ class Interactions:
             values=picked(self.values, keep),
             times=picked(self.times, keep),
             notes=self.notes + notes,
+            log=self._log_where(keep),
         )
+
+    def _log_where(self, keep: np.ndarray) -> Histories | None:
+        """The events of the kept pairs."""
+        if self.log is None:
+            return None
+        pairs = self.user_rows.astype(np.int64) * self.n_items + self.item_rows
+        events = self.log.owners * self.n_items + self.log.item_rows
+        return self.log.where(keep[np.searchsorted(pairs, events)])
 
     def compact(self) -> Self:
         """Return the same interactions without the users and items that have none; rows are
@@ -356,6 +389,7 @@ class Interactions:
             item_rows=new_item[self.item_rows],
             catalogue=_taken(self.catalogue, items),
             profiles=_taken(self.profiles, users),
+            log=_renumbered(self.log, users, new_item, len(items)),
         )
 
 
@@ -425,6 +459,35 @@ def _writable(codes: pa.Array) -> np.ndarray:
     if codes.type == pa.int32() and codes.buffers()[1].is_mutable:
         return np.frombuffer(codes.buffers()[1], np.int32, len(codes), 4 * codes.offset)
     return np.array(codes, np.int32)
+
+
+def in_order(
+    user_rows: np.ndarray,
+    item_rows: np.ndarray,
+    values: np.ndarray | None,
+    times: np.ndarray | None,
+    n_users: int,
+    n_items: int,
+) -> Histories:
+    """Return every event by user, oldest first; equal times, and events without any, as they
+    came.
+    """
+    order = (
+        np.argsort(user_rows, kind="stable") if times is None else np.lexsort((times, user_rows))
+    )
+    indptr = np.zeros(n_users + 1, np.int64)
+    np.cumsum(np.bincount(user_rows, minlength=n_users), out=indptr[1:])
+    rows = np.ascontiguousarray(item_rows[order], np.int32)
+    return Histories(indptr, rows, picked(values, order), picked(times, order), n_items)
+
+
+def _renumbered(
+    log: Histories | None, users: np.ndarray, new_item: np.ndarray, n_items: int
+) -> Histories | None:
+    if log is None:
+        return None
+    kept = log.take(users)
+    return replace(kept, item_rows=new_item[kept.item_rows], n_items=n_items)
 
 
 def _listed_items(events: Events) -> Any:

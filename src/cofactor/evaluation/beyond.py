@@ -27,8 +27,9 @@ class Lists:
         How many items may be recommended at all.
 
     Notes
-    ----- With R_u the first k places of user u's list, c_i the number of lists that item i is in,
-    and n the items that may be recommended::
+    -----
+    With R_u the first k places of user u's list, c_i the number of lists that item i is in, and n
+    the items that may be recommended::
 
         coverage@k   = |{i: c_i > 0}| / n
         novelty@k    = mean over i in R_u of -log2 p(i),  p(i) = (count_i + 1) / (n_users + 1)

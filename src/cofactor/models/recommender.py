@@ -21,6 +21,7 @@ from cofactor.data.interactions import Interactions
 from cofactor.kernels.work import watched
 from cofactor.models.answers import Explanation, RankedTable, Reason
 from cofactor.models.fold_in import read_histories
+from cofactor.models.hooks import ConfigT
 from cofactor.models.model import Model
 from cofactor.models.new_items import with_new_items
 from cofactor.models.user_batch import UserBatch
@@ -37,7 +38,7 @@ BLOCK = 1024
 _Asked = tuple[pa.Array, Iterator[tuple[int, UserBatch]]]
 
 
-class Recommender(Model):
+class Recommender(Model[ConfigT]):
     """A model that learns from interactions and recommends.
 
     Parameters
@@ -212,9 +213,11 @@ class Recommender(Model):
         )
         return _ranked([table], "user_id", "similar_user_id")
 
-    def add_items(self, items: Any, *, id_column: str | None = None, known: str = "error") -> Self:
-        """Add items that nobody has had yet, by what is known of them, with no retraining; they can
-        be recommended at once.
+    def with_items(self, items: Any, *, id_column: str | None = None, known: str = "error") -> Self:
+        """Return a new model that knows more items, by what is said of them, with no retraining.
+
+        They can be recommended at once. This model stays as it is, and both may answer at the same
+        time.
 
         Parameters
         ----------
@@ -233,12 +236,13 @@ class Recommender(Model):
         """
         checks.choice(known, "known", ("error", "skip"))
         if not self.traits.uses_features:
-            self._add_items(self.data)
+            raise TraitError(
+                f"{self.name} reads no content, so it can't know new items; use bridge,"
+                " feature_ials or two_tower."
+            )
         data = with_new_items(self.data, items, id_column=id_column, known=known)
-        if data.n_items > self.data.n_items:
-            with watched(Run()):
-                self._add_items(data)
-        return self
+        with watched(Run()):
+            return self.with_data(data)
 
     def similar_to(
         self, description: Any, k: int = 10, *, filters: Filters | None = None

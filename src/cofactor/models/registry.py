@@ -24,7 +24,7 @@ class Entry:
     @property
     def family(self) -> str:
         """The folder it lives in: ``baselines``, ``explicit``, ``implicit``, ``neural``,
-        ``sequence`` or ``content``.
+        ``sequence``, ``content`` or ``blend``.
         """
         return self.module.partition(".")[0]
 
@@ -108,6 +108,20 @@ MODELS: dict[str, Entry] = {
         "content.bridge",
         "Bridge",
         "a model with item vectors, and content mapped to them for new items",
+    ),
+    "transitions": Entry(
+        "sequence.transitions", "Transitions", "what came next, counted; learns new events exactly"
+    ),
+    "sequence_linear": Entry(
+        "sequence.sequence_linear",
+        "SequenceLinear",
+        "the next item regressed on the decayed history, in closed form",
+    ),
+    "session_knn": Entry(
+        "sequence.session_knn", "SessionKNN", "what the most similar recent sessions had"
+    ),
+    "blend": Entry(
+        "blend", "Blend", "any models' scores in one list, weights chosen on validation data"
     ),
     "lstm_rating": Entry(
         "sequence.lstm_rating", "LSTMRating", "ratings predicted from the ones before, by an LSTM"

@@ -24,6 +24,15 @@ Version = Annotated[str, Meta(min_length=1, max_length=200)]
 Kind = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_.-]{0,31}$")]
 
 
+def outside_id(value: Any) -> Any:
+    """Return an id as every door reads it: without whitespace around it."""
+    return value.strip() if isinstance(value, str) else value
+
+
+def _outside_ids(values: list[Any] | None) -> list[Any] | None:
+    return None if values is None else [outside_id(value) for value in values]
+
+
 class Strict(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
     """A request: names that it doesn't know are refused."""
 
@@ -41,6 +50,9 @@ class Past(Strict, kw_only=True):
     item_id: Id
     value: Finite | None = None
 
+    def __post_init__(self) -> None:
+        self.item_id = outside_id(self.item_id)
+
 
 class _Choice(Strict, kw_only=True):
     """Which items may come back, shared by recommending and by looking for the similar."""
@@ -50,6 +62,9 @@ class _Choice(Strict, kw_only=True):
     block: list[Id] | None = None
     where: Where | None = None
     version: Version | None = None
+
+    def __post_init__(self) -> None:
+        self.allow, self.block = _outside_ids(self.allow), _outside_ids(self.block)
 
 
 class RecommendRequest(_Choice, kw_only=True):
@@ -66,6 +81,10 @@ class RecommendRequest(_Choice, kw_only=True):
     exclude_seen: bool = True
     reasons: Annotated[int, Meta(ge=0, le=50)] | None = None
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.user_id, self.history = outside_id(self.user_id), _outside_ids(self.history)
+
 
 class SimilarRequest(_Choice, kw_only=True):
     """The items most like one that is known (``item_id``) or one that is described (``text``,
@@ -75,6 +94,10 @@ class SimilarRequest(_Choice, kw_only=True):
     item_id: Id | None = None
     text: Words | None = None
     features: dict[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.item_id = outside_id(self.item_id)
 
 
 class EventIn(Strict, kw_only=True):
@@ -87,11 +110,17 @@ class EventIn(Strict, kw_only=True):
     time: Seconds | None = None
     event_id: IdText | None = None
 
+    def __post_init__(self) -> None:
+        self.user_id, self.item_id = outside_id(self.user_id), outside_id(self.item_id)
+
 
 class EventsRequest(Strict, kw_only=True):
-    """Events, stored all or none. An event id makes a retry harmless."""
+    """Events, stored all or none. An event id makes a retry harmless, and so does a
+    ``request_id``, from which events without an id get theirs (``<request_id>/<place>``).
+    """
 
     events: Annotated[list[EventIn], Meta(min_length=1, max_length=10_000)]
+    request_id: Annotated[str, Meta(min_length=1, max_length=190)] | None = None
 
 
 class UndoRequest(Strict, kw_only=True):
@@ -99,6 +128,9 @@ class UndoRequest(Strict, kw_only=True):
 
     event_ids: Annotated[list[IdText], Meta(min_length=1, max_length=10_000)]
     user_id: Id | None = None
+
+    def __post_init__(self) -> None:
+        self.user_id = outside_id(self.user_id)
 
 
 class ItemIn(Strict, kw_only=True):
@@ -109,6 +141,9 @@ class ItemIn(Strict, kw_only=True):
     text: Annotated[str, Meta(max_length=MAX_TEXT)] | None = None
     features: dict[str, Any] | None = None
     hidden: bool | None = None
+
+    def __post_init__(self) -> None:
+        self.item_id = outside_id(self.item_id)
 
 
 class ItemsRequest(Strict, kw_only=True):
@@ -121,6 +156,9 @@ class ItemIdsRequest(Strict, kw_only=True):
     """Items to be hidden, shown or deleted."""
 
     item_ids: Annotated[list[Id], Meta(min_length=1, max_length=10_000)]
+
+    def __post_init__(self) -> None:
+        self.item_ids = [outside_id(one) for one in self.item_ids]
 
 
 class PromoteRequest(Strict, kw_only=True):
@@ -262,8 +300,9 @@ class Found(Answer, kw_only=True):
 
 
 class AckOut(Answer, kw_only=True):
-    """What a write did. It is on disk."""
+    """What a write did. It is on disk: ``outcome`` is ``stored``."""
 
+    outcome: str
     changed: int
     unchanged: int
     seq: int
@@ -316,6 +355,14 @@ class VersionOut(Answer, kw_only=True):
     problem: str | None = None
 
 
+class PromotionOut(Answer, kw_only=True):
+    """The latest promotion: ``status`` is ``checking``, ``promoted`` or ``failed``."""
+
+    version: str
+    status: str
+    problem: str | None = None
+
+
 class ModelOut(Answer, kw_only=True):
     """The model that answers, the versions there are, and what the model can do."""
 
@@ -326,11 +373,15 @@ class ModelOut(Answer, kw_only=True):
     can_promote: bool
     folder: str
     previous: str | None = None
+    promotion: PromotionOut | None = None
 
 
 class PromotedOut(Answer, kw_only=True):
-    """A change of the version that answers."""
+    """A change of the version that answers: ``status`` is ``promoted``, or ``checking`` (202) where
+    the checks take longer; then ask for ``GET /v1/model``, whose ``promotion`` tells how it ended.
+    """
 
+    status: str
     version: str
     previous: str | None
     checks: list[str]
@@ -389,11 +440,19 @@ class ReadyOut(Answer, kw_only=True):
 
 
 class ErrorBody(Answer, kw_only=True):
-    """What is wrong with a request."""
+    """What is wrong with a request.
+
+    For what changes the store, an answer of 4xx says that nothing of it was stored. In one of 5xx
+    ``outcome`` says what became of it: ``refused`` (nothing of it was stored, and nothing will be)
+    or ``unknown`` (it may be stored, or may still be; to send the same again, with the
+    ``event_ids`` given here, is always right).
+    """
 
     code: str
     message: str
     field: str | None = None
+    outcome: str | None = None
+    event_ids: list[str] | None = None
 
 
 class ErrorOut(Answer, kw_only=True):

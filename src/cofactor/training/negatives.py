@@ -43,8 +43,10 @@ class Positives:
         Where questions will come from.
 
     Notes
-    ----- Pair (u, i) has the key ``u n_items + i``; keys in CSR order are sorted, so a question is
-    one binary search. Small catalogues get a table of all pairs instead."""
+    -----
+    Pair (u, i) has the key ``u n_items + i``; keys in CSR order are sorted, so a question is one
+    binary search. Small catalogues get a table of all pairs instead.
+    """
 
     def __init__(
         self,

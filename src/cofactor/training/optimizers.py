@@ -29,8 +29,10 @@ def optimizers(module: nn.Module, config: TrainingConfig) -> list[torch.optim.Op
         If sparse tables are asked for with weight decay, which would touch every row after all.
 
     Notes
-    ----- The sparse Adam is lazy: a row's moments decay only when it is touched, so its steps
-    differ from Adam's."""
+    -----
+    The sparse Adam is lazy: a row's moments decay only when it is touched, so its steps differ from
+    Adam's.
+    """
     sparse = {id(m.weight) for m in module.modules() if isinstance(m, nn.Embedding) and m.sparse}
     weights = [w for w in module.parameters() if w.requires_grad]
     made = [_dense([w for w in weights if id(w) not in sparse], config)]

@@ -9,11 +9,6 @@ from cofactor.base.errors import ArgumentError
 
 OPTIMIZERS = ("adam", "adamw", "sgd", "adagrad")
 SCHEDULES = ("constant", "cosine", "step")
-POINTWISE = ("squared", "logistic")
-PAIRWISE = ("bpr", "hinge", "adaptive_hinge", "warp", "cosine_contrastive")
-SOFTMAX = ("sampled_softmax", "in_batch_softmax", "full_softmax")
-LOSSES = POINTWISE + PAIRWISE + SOFTMAX
-SAMPLERS = ("uniform", "popularity")
 
 
 class TrainingConfig(Config):
@@ -90,8 +85,10 @@ class TrainingConfig(Config):
             Steps of one epoch.
 
         Notes
-        ----- Source: Loshchilov and Hutter, "SGDR", ICLR 2017, eq. 5 (without restarts); Goyal et
-        al., 2017 (warm-up)."""
+        -----
+        Source: Loshchilov and Hutter, "SGDR", ICLR 2017, eq. 5 (without restarts); Goyal et al.,
+        2017 (warm-up).
+        """
         rate = self.learning_rate
         if self.schedule == "cosine":
             rate *= 0.5 * (1 + math.cos(math.pi * step / steps))
@@ -105,54 +102,4 @@ class TrainingConfig(Config):
         if self.momentum and self.optimizer != "sgd":
             raise ArgumentError(
                 f"momentum is of the optimizer sgd alone, not of {self.optimizer}; set momentum=0."
-            )
-
-
-class LossConfig(TrainingConfig):
-    """The settings of a model that can be trained by any of the losses."""
-
-    loss: str = setting(
-        "squared",
-        choices=LOSSES,
-        doc="What is minimised: squared learns the values, the others who met what.",
-    )
-    negatives: int = setting(
-        4,
-        low=1,
-        high=4096,
-        doc="Items drawn for each observed one, by losses that need unobserved items.",
-    )
-    sampler: str = setting("uniform", choices=SAMPLERS, doc="The law that negatives are drawn by.")
-    popularity_power: float = setting(
-        0.75, low=0.0, high=2.0, doc="The popularity sampler's power; 1 is popularity itself."
-    )
-    margin: float = setting(
-        1.0,
-        low=-1.0,
-        high=100.0,
-        doc="The margin of hinge, adaptive_hinge, warp and cosine_contrastive.",
-    )
-    negative_weight: float = setting(
-        1.0, low=0.0, doc="cosine_contrastive: the weight of the negatives beside the positive."
-    )
-    regularization: float = setting(
-        0.05, low=0.0, doc="L2 on the vectors that a batch touches, per example."
-    )
-    bias_regularization: float = setting(
-        0.005, low=0.0, doc="L2 on the biases that a batch touches, per example."
-    )
-
-    @property
-    def draws_negatives(self) -> bool:
-        """Whether the loss needs sampled items beside the observed ones (squared does only on
-        data without values).
-        """
-        return self.loss in PAIRWISE or self.loss in ("logistic", "sampled_softmax")
-
-    def check(self) -> None:
-        """Refuse settings that contradict one another."""
-        super().check()
-        if self.loss == "cosine_contrastive" and not self.margin <= 1.0:
-            raise ArgumentError(
-                f"margin of cosine_contrastive is a cosine, so at most 1, not {self.margin}."
             )

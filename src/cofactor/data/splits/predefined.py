@@ -10,7 +10,6 @@ import pyarrow as pa
 
 from cofactor.base import checks
 from cofactor.base.errors import ArgumentError
-from cofactor.data.catalogue import Catalogue
 from cofactor.data.events import Events
 from cofactor.data.ids import IdMap
 from cofactor.data.interactions import Interactions
@@ -130,18 +129,10 @@ def _mapped(
     return replace(
         made,
         order=part.order[made.order] + start,
-        catalogue=_realigned(part.catalogue, part.items, items),
-        profiles=_realigned(part.profiles, part.users, users),
+        catalogue=part.catalogue.realigned(part.items, items),
+        profiles=part.profiles.realigned(part.users, users),
         source=part.source,
         notes=part.notes,
-    )
-
-
-def _realigned(catalogue: Catalogue, old: IdMap, new: IdMap) -> Catalogue:
-    if not catalogue.column_names:
-        return Catalogue.nothing(len(new))
-    return Catalogue.aligned(
-        new, catalogue.table.append_column(_ID, old.arrow), _ID, catalogue.title_column
     )
 
 

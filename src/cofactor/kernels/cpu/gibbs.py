@@ -13,15 +13,12 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import prange
 
-from cofactor.kernels.cpu.jit import helper, kernel
+from cofactor.kernels.cpu.jit import helper, kernel, on_threads
 from cofactor.kernels.cpu.probit import latent_mean
 
-_BLOCKS = 64  # pieces of work of a pass; sums are by row, so threads don't change the result
 
-
-@kernel(parallel=True)
+@kernel
 def sample_block(
     indptr: np.ndarray,
     others: np.ndarray,
@@ -46,10 +43,7 @@ def sample_block(
     # Of each row A, B and the change, side by side: features meet rows at random.
     sums = np.zeros((n_rows, 3), np.float64)
     for coordinate in range(n_coordinates + 1):
-        for block in prange(_BLOCKS):
-            first = block * n_rows // _BLOCKS
-            last = (block + 1) * n_rows // _BLOCKS
-            _pass(coordinate, first, last, indptr, others, residual, rows, sums)
+        _pass(coordinate, indptr, others, residual, rows, sums)
         if coordinate == n_coordinates:
             break
         sums[:, 2] = 0.0
@@ -73,8 +67,6 @@ def sample_block(
 @helper
 def _pass(
     coordinate: int,
-    first: int,
-    last: int,
     indptr: np.ndarray,
     others: np.ndarray,
     residual: np.ndarray,
@@ -84,7 +76,7 @@ def _pass(
     """Subtract the change of the coordinate before, and gather A and B of this one."""
     bias = rows.shape[0] - 1
     before, now = rows[max(coordinate - 1, 0)], rows[min(coordinate, bias)]
-    for row in range(first, last):
+    for row in range(indptr.size - 1):
         begin, end = indptr[row], indptr[row + 1]
         e = residual[begin:end]
         if coordinate > 0:
@@ -176,7 +168,6 @@ def _draw(
             row[1] -= step * row[0]
 
 
-@kernel(parallel=True)
 def draw_rows(
     indptr: np.ndarray,
     items: np.ndarray,
@@ -192,11 +183,45 @@ def draw_rows(
     out: np.ndarray,
 ) -> None:
     """Draw the vectors of new users in every kept sample; see the reference for the equations."""
-    n_users, n_samples, width = out.shape
+    on_threads(
+        lambda user: _draw_row(
+            user,
+            indptr,
+            items,
+            values,
+            item_vectors,
+            item_offsets,
+            prior_mean,
+            prior_precision,
+            alpha,
+            cuts,
+            noise,
+            iterations,
+            out,
+        ),
+        len(out),
+    )
+
+
+@kernel
+def _draw_row(
+    u: int,
+    indptr: np.ndarray,
+    items: np.ndarray,
+    values: np.ndarray,
+    item_vectors: np.ndarray,
+    item_offsets: np.ndarray,
+    prior_mean: np.ndarray,
+    prior_precision: np.ndarray,
+    alpha: np.ndarray,
+    cuts: np.ndarray,
+    noise: np.ndarray,
+    iterations: int,
+    out: np.ndarray,
+) -> None:
+    _, n_samples, width = out.shape
     rounds = iterations if cuts.shape[1] > 0 else 1
-    for job in prange(n_users * n_samples):
-        u = job // n_samples
-        s = job % n_samples
+    for s in range(n_samples):
         matrix = np.zeros((width, width), np.float64)
         for f in range(width):
             matrix[f, f] = prior_precision[s, f]

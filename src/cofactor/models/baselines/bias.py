@@ -57,7 +57,7 @@ class BiasConfig(Config):
             )
 
 
-class Bias(Recommender):
+class Bias(Recommender[BiasConfig]):
     """Predict ratings by ``mu + b_u + b_i``.
 
     ``method="joint"`` minimises ``sum (r_ui - mu - b_u - b_i)^2 + damping_users |b_users|^2 +
@@ -70,7 +70,6 @@ class Bias(Recommender):
     """
 
     name = "bias"
-    Config = BiasConfig
     traits = Traits(
         predicts_ratings=True,
         finds_similar=False,

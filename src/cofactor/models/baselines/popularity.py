@@ -38,14 +38,13 @@ class PopularityConfig(Config):
     )
 
 
-class Popularity(Recommender):
+class Popularity(Recommender[PopularityConfig]):
     """Recommend what most people took, to everybody alike.
 
     The score of item i is the sum over its interactions of ``w · 2^(-age / half_life)``, where
     ``w`` is 1 or the value, and age is measured back from the latest interaction of the data."""
 
     name = "popularity"
-    Config = PopularityConfig
     traits = Traits(finds_similar=False, answers_empty=True)
     arrays = {"item_scores": ArraySpec("float32", ("items",))}  # noqa: RUF012
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -24,6 +24,7 @@ from cofactor.models.user_batch import UserBatch
 from cofactor.retrieval.topk import TopK, best_scores
 
 if TYPE_CHECKING:
+    from cofactor.data.conversion import DataLike
     from cofactor.data.split import Part
 
 SPEC_ARRAYS = {
@@ -99,7 +100,10 @@ def read_features(data: Interactions, config: Any, run: Run) -> tuple[FeatureSpe
     return spec, spec.transform(data.catalogue)
 
 
-class ContentFeatures(Recommender):
+ContentT = TypeVar("ContentT", bound=ContentConfig)
+
+
+class ContentFeatures(Recommender[ContentT]):
     """What models with content add to the contract; a model that is another's kin too
     (`FeatureIALS`) inherits this beside it.
     """
@@ -112,7 +116,7 @@ class ContentFeatures(Recommender):
         self.comparison = None
 
     def fit(
-        self, data: Interactions, *, validation: Part | None = None, run: Run | None = None
+        self, data: DataLike, *, validation: Part | None = None, run: Run | None = None
     ) -> Self:
         """Learn from interactions and content, and compare with the plain twin; see
         `Recommender.fit`.
@@ -170,7 +174,7 @@ class ContentFeatures(Recommender):
 
     @classmethod
     def from_state(
-        cls, config: Config, arrays: Mapping[str, np.ndarray], data: Interactions
+        cls, config: ContentT, arrays: Mapping[str, np.ndarray], data: Interactions
     ) -> Self:
         """Make a fitted model from its named arrays; see `Recommender.from_state`."""
         model = super().from_state(config, arrays, data)
@@ -208,20 +212,18 @@ class ContentFeatures(Recommender):
     def _extend(self, data: Interactions, matrix: Any, first: int) -> None:
         """Take over items from row ``first`` on, whose features are ``matrix`` [n_new, width];
         ``data`` has them already.
+
+        ``self`` is a copy of the model before: arrays are to be replaced, not written into.
         """
 
-    def _add_items(self, data: Interactions) -> None:
+    def _grow_from(self, before: Self) -> None:
         from scipy import sparse
 
-        first = self.data.n_items
-        new = self.spec.transform(data.catalogue.table.slice(first))
-        whole = (
-            sparse.vstack([self.features, new], format="csr") if "features" in self._cache else None
-        )
-        self._extend(data, new, first)
-        self._data, self._cache = data, {}
-        if whole is not None:
-            self._keep_features(whole)
+        first = before.data.n_items
+        new = self.spec.transform(self.data.catalogue.table.slice(first))
+        if "features" in before._cache:
+            self._keep_features(sparse.vstack([before.features, new], format="csr"))
+        self._extend(self.data, new, first)
 
     # Text as a question.
 
@@ -262,15 +264,16 @@ class ContentFeatures(Recommender):
 
     # Words as reasons.
 
-    def _feature_weights(self, batch: UserBatch, item_row: int) -> np.ndarray | None:
-        """What one unit of each of an item's features adds to its score for the one user,
-        [width], or None.
+    def feature_weights(self, batch: UserBatch, item_row: int) -> np.ndarray | None:
+        """Return what one unit of each of an item's features adds to its score for the one user.
+
+        float [width], or None where that can't be said.
         """
         return None
 
     def _explain_features(self, batch: UserBatch, item_row: int) -> tuple[Reason, ...]:
         """The words and features of an item and what each adds to its score, the largest first."""
-        weights = self._feature_weights(batch, item_row)
+        weights = self.feature_weights(batch, item_row)
         if weights is None:
             return ()
         row = self.features[item_row]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cofactor.base.config import setting
+from cofactor.base.config import Config, setting
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
@@ -32,7 +32,7 @@ _PROBES = 500
 _ADOPTED = ("text", "features", "characters", "text_weight", "value_weight", "levelling")
 _WITHOUT = ((), ("characters",), ("characters", "levelling"))
 _PREFIXES = ("ridge_", "ials_", "tower_")
-_PARTS = (ContentRidge, FeatureIALS, TwoTower)
+_PARTS: tuple[type[Recommender], ...] = (ContentRidge, FeatureIALS, TwoTower)
 
 
 class ContentBlendConfig(ContentConfig):
@@ -64,13 +64,26 @@ class ContentBlendConfig(ContentConfig):
     def check(self) -> None:
         """Refuse settings that the parts don't have."""
         super().check()
-        for kind, settings in zip(
-            _PARTS, (self.ridge_settings, self.ials_settings, self.tower_settings), strict=True
-        ):
-            kind.Config.from_text(settings)
+        TwoTower.Config.from_text(self.tower_settings)
+        self.parts()
+
+    @property
+    def weights(self) -> tuple[float, ...]:
+        """The weights of the parts that take part."""
+        return (1.0, self.weight, self.tower_weight)[: 3 if self.tower_weight else 2]
+
+    def parts(self) -> list[tuple[type[Recommender], Config]]:
+        """Return the parts and their settings: their own, and what they take over."""
+        chosen = (self.ridge_settings, self.ials_settings, self.tower_settings)
+        found: list[tuple[type[Recommender], Config]] = []
+        for kind, words, without, _ in zip(_PARTS, chosen, _WITHOUT, self.weights, strict=False):
+            own = {word.partition("=")[0].strip().replace("-", "_") for word in words}
+            adopted = {n: getattr(self, n) for n in _ADOPTED if n not in {*own, *without}}
+            found.append((kind, kind.Config.from_text(words).replace(**adopted)))
+        return found
 
 
-class ContentBlend(ContentKNN):
+class ContentBlend(ContentKNN[ContentBlendConfig]):
     """``s_ui = a_ui / σ(a_u) + w b_ui / σ(b_u) + v c_ui / σ(c_u)``, for warm and new items alike.
 
     a is of `ContentRidge`, b of `FeatureIALS`, c of `TwoTower` (left out where ``tower_weight`` v
@@ -85,45 +98,28 @@ class ContentBlend(ContentKNN):
     unless so."""
 
     name = "content_blend"
-    Config = ContentBlendConfig
     traits = Traits(explains=True, uses_values=True, uses_features=True)
 
     parts: tuple[Any, ...]  # ContentRidge, FeatureIALS, and TwoTower if it has a weight
     probes: np.ndarray
 
-    def __init__(self, config: Any = None, **settings: Any) -> None:
-        super().__init__(config, **settings)
-        weights = (1.0, self.config.weight, self.config.tower_weight)
-        chosen = (self.config.ridge_settings, self.config.ials_settings, self.config.tower_settings)
-        n = 3 if self.config.tower_weight else 2
-        self.weights = weights[:n]
-        self.parts = tuple(
-            self._part(*what) for what in zip(_PARTS[:n], chosen[:n], _WITHOUT[:n], strict=True)
-        )
-        own = {"probes": ArraySpec("int64", ("probes",)), **COMPARISON}
-        self.arrays = own  # type: ignore[misc]
-        for prefix, part in zip(_PREFIXES, self.parts, strict=False):
-            sizes = {k: str(v) for k, v in part.config.to_dict().items() if isinstance(v, int)}
-            for name, spec in part.arrays.items():
+    def _configure(self, config: ContentBlendConfig) -> None:
+        super()._configure(config)
+        self.parts = tuple(kind(own) for kind, own in config.parts())
+
+    @classmethod
+    def arrays_of(cls, config: ContentBlendConfig) -> Mapping[str, ArraySpec]:
+        """Return the arrays of the parts, and the blend's own."""
+        arrays = {"probes": ArraySpec("int64", ("probes",)), **COMPARISON}
+        for prefix, (kind, own) in zip(_PREFIXES, config.parts(), strict=False):
+            sizes = {k: str(v) for k, v in own.to_dict().items() if isinstance(v, int)}
+            for name, spec in kind.arrays_of(own).items():
                 axes = tuple(
                     a if a.isdecimal() or a in ("users", "items") else sizes.get(a, prefix + a)
                     for a in spec.axes
                 )
-                self.arrays[prefix + name] = ArraySpec(spec.dtype, axes, spec.optional)
-
-    def _part(self, kind: Any, settings: tuple[str, ...], without: tuple[str, ...]) -> Any:
-        """One part, not fitted: with its own settings, and what it takes over."""
-        own = kind.Config.from_text(settings)
-        named = {word.partition("=")[0].strip().replace("-", "_") for word in settings}
-        return kind(
-            own.replace(
-                **{
-                    name: getattr(self.config, name)
-                    for name in _ADOPTED
-                    if name not in {*named, *without}
-                }
-            )
-        )
+                arrays[prefix + name] = ArraySpec(spec.dtype, axes, spec.optional)
+        return arrays
 
     def _fit(self, data: Interactions, validation: Part | None, run: Run) -> None:
         for part in self.parts:
@@ -147,11 +143,11 @@ class ContentBlend(ContentKNN):
         total: Any = 0.0
         lowest: Any = 0.0
         unknown = self._unknown if item_rows is None else self._unknown[item_rows]
-        for part, weight in zip(self.parts, self.weights, strict=True):
-            folded = part._fold_in(states)
-            probed = part._score(folded, self.probes)
+        for part, weight in zip(self.parts, self.config.weights, strict=True):
+            folded = part.fold_in(states)
+            probed = part.score_batch(folded, self.probes)
             scale = np.float32(weight) / np.maximum(probed.std(axis=1, keepdims=True), 1e-12)
-            total = total + scale * part._score(folded, item_rows)
+            total = total + scale * part.score_batch(folded, item_rows)
             lowest = lowest + scale * probed
         scores = np.asarray(total, np.float32)
         scores[:, unknown] = lowest.min(axis=1, keepdims=True)
@@ -168,7 +164,7 @@ class ContentBlend(ContentKNN):
 
     def _spread(self, part: Recommender, histories: Histories) -> float:
         """The spread of one part's scores for the one user."""
-        return max(float(part._score(part._fold_in(histories), self.probes).std()), 1e-12)
+        return max(float(part.score_batch(part.fold_in(histories), self.probes).std()), 1e-12)
 
     def _explain(self, batch: UserBatch, item_row: int) -> tuple[np.ndarray, np.ndarray, float]:
         """The past items' shares in the first two parts; what the towers say belongs to none of
@@ -185,25 +181,24 @@ class ContentBlend(ContentKNN):
                 float(self._score(batch.states, np.array([item_row]))[0, 0]),
             )
         added = np.zeros(len(past))
-        for part, weight in zip(self.parts[:2], self.weights, strict=False):
-            _, theirs, _ = part._explain(part.fold_in(batch.states), item_row)
+        for part, weight in zip(self.parts[:2], self.config.weights, strict=False):
+            theirs = part.explain_rows(part.fold_in(batch.states), [item_row]).added[0]
             added += weight * theirs / self._spread(part, batch.states)
         rest = 0.0
-        for part, weight in zip(self.parts[2:], self.weights[2:], strict=True):
-            said = part._score(part._fold_in(batch.states), np.array([item_row]))[0, 0]
+        for part, weight in zip(self.parts[2:], self.config.weights[2:], strict=True):
+            said = part.score_batch(part.fold_in(batch.states), np.array([item_row]))[0, 0]
             rest += weight * float(said) / self._spread(part, batch.states)
         return past, added, rest
 
-    def _feature_weights(self, batch: UserBatch, item_row: int) -> np.ndarray | None:
+    def feature_weights(self, batch: UserBatch, item_row: int) -> np.ndarray | None:
+        """Return what a unit of each feature adds; see `ContentFeatures.feature_weights`."""
         # The words of the ridge part alone: the other may read other features.
         assert isinstance(batch.states, Histories)
-        weights = self.parts[0]._feature_weights(batch, item_row)
+        weights = self.parts[0].feature_weights(batch, item_row)
         return None if weights is None else weights / self._spread(self.parts[0], batch.states)
 
-    def _add_items(self, data: Interactions) -> None:
-        for part in self.parts:
-            part._add_items(data)
-        super()._add_items(data)
+    def _extend(self, data: Interactions, matrix: Any, first: int) -> None:
+        self.parts = tuple(part.with_data(data) for part in self.parts)
 
     def _state(self) -> dict[str, np.ndarray]:
         theirs = {

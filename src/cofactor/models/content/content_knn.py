@@ -18,6 +18,7 @@ from cofactor.models.content.base import (
     SPEC_ARRAYS,
     ContentConfig,
     ContentFeatures,
+    ContentT,
     cosines,
     read_features,
     unit_rows,
@@ -38,7 +39,7 @@ class ContentKNNConfig(ContentConfig):
     """Settings of `ContentKNN`: those of the content alone."""
 
 
-class ContentKNN(ContentFeatures):
+class ContentKNN(ContentFeatures[ContentT]):
     """Score an item by its likeness to the mean of what a user had: ``s_ui = 1/|I_u| Σ_(j in I_u)
     cos(f_j, f_i)``.
 
@@ -47,7 +48,8 @@ class ContentKNN(ContentFeatures):
     are answered alike.
 
     References
-    ---------- Lops, de Gemmis and Semeraro. 2011. Content-based Recommender Systems: State of the
+    ----------
+    Lops, de Gemmis and Semeraro. 2011. Content-based Recommender Systems: State of the
     Art and Trends. Recommender Systems Handbook."""
 
     name = "content_knn"
@@ -106,7 +108,8 @@ class ContentKNN(ContentFeatures):
         )
         return past, added, float(self._popularity[item_row]) if batch.empty[0] else 0.0
 
-    def _feature_weights(self, batch: UserBatch, item_row: int) -> np.ndarray | None:
+    def feature_weights(self, batch: UserBatch, item_row: int) -> np.ndarray | None:
+        """Return what a unit of each feature adds; see `ContentFeatures.feature_weights`."""
         assert isinstance(batch.states, Histories)
         return self._profiles(batch.states).toarray()[0]
 

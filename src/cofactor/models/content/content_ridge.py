@@ -78,7 +78,7 @@ class ContentRidgeConfig(ContentConfig):
     )
 
 
-class ContentRidge(ContentKNN):
+class ContentRidge(ContentKNN[ContentRidgeConfig]):
     """Each user's items, and what goes with them, as a ridge regression on content: ``s_uc = x_u (I
     + β G) (K + λ I)^-1 k_c``.
 
@@ -98,11 +98,11 @@ class ContentRidge(ContentKNN):
     beyond their features.
 
     Notes
-    ----- Saunders, Gammerman and Vovk. 1998. Ridge Regression Learning Algorithm in Dual Variables.
+    -----
+    Saunders, Gammerman and Vovk. 1998. Ridge Regression Learning Algorithm in Dual Variables.
     ICML. The item-to-item smoothing of the targets is ours."""
 
     name = "content_ridge"
-    Config = ContentRidgeConfig
     traits = Traits(explains=True, uses_features=True)
     arrays = {  # noqa: RUF012
         **SPEC_ARRAYS,
@@ -278,7 +278,8 @@ class ContentRidge(ContentKNN):
         added = np.where(at >= 0, self.weights[np.maximum(at, 0)] @ like, 0)
         return past, added, float(self._popularity[item_row]) if batch.empty[0] else 0.0
 
-    def _feature_weights(self, batch: UserBatch, item_row: int) -> np.ndarray | None:
+    def feature_weights(self, batch: UserBatch, item_row: int) -> np.ndarray | None:
+        """Return what a unit of each feature adds; see `ContentFeatures.feature_weights`."""
         assert isinstance(batch.states, Histories)
         return self.levels[item_row] * self._wanted(self._past(batch.states))[:-2, 0]
 

@@ -101,12 +101,13 @@ class FeatureIALS(ContentFeatures, IALS):
     interactions.
 
     Notes
-    ----- The training ends with W, then one exact solve of all users. The prior of a row enters the
+    -----
+    The training ends with W, then one exact solve of all users. The prior of a row enters the
     solver as one more interaction. Source: Agarwal and Chen. 2009. Regression-based Latent Factor
     Models. KDD, with point estimates; for iALS see `IALS`."""
 
     name = "feature_ials"
-    Config = FeatureIALSConfig  # type: ignore[assignment]
+    Config = FeatureIALSConfig
     traits = Traits(has_vectors=True, explains=True, uses_values=True, uses_features=True)
     arrays = {  # noqa: RUF012
         **SPEC_ARRAYS,
@@ -379,7 +380,8 @@ class FeatureIALS(ContentFeatures, IALS):
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         return Recommender._explain_rows(self, batch, item_rows)
 
-    def _feature_weights(self, batch: UserBatch, item_row: int) -> np.ndarray | None:
+    def feature_weights(self, batch: UserBatch, item_row: int) -> np.ndarray | None:
+        """Return what a unit of each feature adds; see `ContentFeatures.feature_weights`."""
         slope = self.check.scale * (self.map @ np.asarray(batch.states)[0])
         if not self.config.levelling:
             return slope

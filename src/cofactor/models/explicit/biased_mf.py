@@ -59,16 +59,19 @@ class BiasedMF(RatingFactors):
     the plain ridge. ALS is solved with the bias as a component of the vector.
 
     Notes
-    ----- SGD walks users and items in conflict-free blocks: the result is the same on any number of
+    -----
+    SGD walks users and items in conflict-free blocks: the result is the same on any number of
     threads. Its defaults count on the learning rate running out before the vectors fit the noise.
     ALS has no such brake and wants fewer factors and a stronger penalty: ``factors=16,
     regularization=.1, bias_regularization=.05, balance=.6, init_scale=.1, epochs=15`` is a start,
     and ``factors=8, regularization=.15`` for small data.
 
     References
-    ---------- Y. Koren, R. Bell, C. Volinsky, "Matrix Factorization Techniques for Recommender
-    Systems", IEEE Computer 42(8), 2009. Y. Zhou et al., "Large-Scale Parallel Collaborative
-    Filtering for the Netflix Prize", AAIM 2008."""
+    ----------
+    Y. Koren, R. Bell, C. Volinsky, "Matrix Factorization Techniques for Recommender Systems", IEEE
+    Computer 42(8), 2009. Y. Zhou et al., "Large-Scale Parallel Collaborative Filtering for the
+    Netflix Prize", AAIM 2008.
+    """
 
     name = "biased_mf"
     Config = BiasedMFConfig

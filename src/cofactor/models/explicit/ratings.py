@@ -166,7 +166,7 @@ class RatingFactors(FactorModel):
         scores += b
         return scores
 
-    def inner_product(self) -> InnerProduct | None:
+    def inner_product(self) -> InnerProduct:
         """Return the item vectors and offsets; see `Model.inner_product`."""
         return InnerProduct(self.item_vectors(), self.item_bias)
 

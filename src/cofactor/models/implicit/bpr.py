@@ -69,6 +69,7 @@ class BPRConfig(Config):
     fold_in_epochs: int = setting(
         100,
         low=1,
+        high=10_000,
         doc="Walks over the history of a user never seen (and never fewer than 2,000 draws).",
     )
 
@@ -95,8 +96,9 @@ class BPR(SampledModel):
     drawn negative, which is never an item the user took.
 
     Notes
-    ----- Threads write without locks: only ``threads=1`` repeats bit for bit. Values of the
-    interactions aren't read. A new user's vector is fitted by the same ascent with the items held.
+    -----
+    Threads write without locks: only ``threads=1`` repeats bit for bit. Values of the interactions
+    aren't read. A new user's vector is fitted by the same ascent with the items held.
 
     Source: Rendle, Freudenthaler, Gantner, Schmidt-Thieme 2009, "BPR: Bayesian personalized ranking
     from implicit feedback"; Niu, Recht, Ré, Wright 2011, "Hogwild!".

@@ -62,7 +62,7 @@ class EASEConfig(WeightedConfig):
     )
 
 
-class EASE(LinearItemModel):
+class EASE(LinearItemModel[EASEConfig]):
     """The item-to-item weights B that minimise ``|X - X B|² + λ |B|²`` with a zero diagonal.
 
     With G = X'X and P = (G + λ I)^-1: ``B_ij = -P_ij / P_jj``, ``B_jj = 0``; the score is ``s_u =
@@ -76,15 +76,15 @@ class EASE(LinearItemModel):
     alone. What wouldn't fit into memory is refused before it begins.
 
     Notes
-    ----- Harald Steck. 2019. Embarrassingly Shallow Autoencoders for Sparse Data. WWW. Dropout:
-    Harald Steck. 2020. Autoencoders that don't overfit towards the Identity. NeurIPS. The weights
-    of users, the optional
-    power of the popularity in λ, and keeping only the largest weights, are not part of the paper.
-    Keeping costs accuracy: on Gowalla 100 weights for each of 40,981 items (49 MB instead of 6.7
-    GB) take Recall@20 from .183 to .169."""
+    -----
+    Harald Steck. 2019. Embarrassingly Shallow Autoencoders for Sparse Data. WWW. Dropout: Harald
+    Steck. 2020. Autoencoders that don't overfit towards the Identity. NeurIPS. The weights of
+    users, the optional power of the popularity in λ, and keeping only the largest weights, are not
+    part of the papers. Keeping costs accuracy: on Gowalla 100 weights for each of 40,981 items (49
+    MB instead of 6.7 GB) take Recall@20 from .183 to .169.
+    """
 
     name = "ease"
-    Config = EASEConfig
     traits = Traits(explains=True, uses_values=True)
     arrays = {  # noqa: RUF012
         "weights": ArraySpec("float32", ("items", "items"), optional=True),
@@ -161,7 +161,8 @@ class EASE(LinearItemModel):
         self.sparse = SparseWeights.of_recommended(*found)
 
     def _kept(self, n_items: int) -> int:
-        return min(self.config.keep, max(1, n_items - 1))
+        others = max(1, n_items - 1)
+        return others if self.config.keep is None else min(self.config.keep, others)
 
     def _goes_by_users(self, data: Interactions) -> bool:
         """Decide which way is cheaper and fits; refuse if none does. The peak in bytes is that
@@ -182,15 +183,11 @@ class EASE(LinearItemModel):
         return False
 
     def _bytes(self, data: Interactions, *, by_users: bool) -> int:
-        """4 n² for each matrix held at once, the panels of its inversion, the kept weights, the
-        data in both orders.
-        """
-        from cofactor.kernels.cpu.inverse import panel_bytes
-
+        """4 n² for each matrix held at once, the kept weights, the data in both orders."""
         side = data.n_users if by_users else data.n_items
         whole = 4 * data.n_items**2 if by_users and self.config.keep is None else 0
         kept = 0 if self.config.keep is None else 40 * data.n_items * self._kept(data.n_items)
-        return 4 * side**2 + whole + panel_bytes(side) + kept + 64 * len(data) + 2**26
+        return 4 * side**2 + whole + kept + 64 * len(data) + 2**26
 
     def _user_weights(self, data: Interactions) -> np.ndarray:
         """c_u = n_u^-q, float32 [n_users]."""

@@ -114,7 +114,8 @@ class IALS(FactorModel):
     interactions' mean c is 1. All c are 1 by default.
 
     Notes
-    ----- The best alpha0 follows the density of the data, so by default it is 10 times the share of
+    -----
+    The best alpha0 follows the density of the data, so by default it is 10 times the share of
     observed pairs among all pairs of users and items that have any: then all pairs together weigh
     10 times what the observed ones do, on data of any size. The number that was used is kept in the
     state as ``alpha0``; `fold_in` and `explain` take it from there.
@@ -135,11 +136,12 @@ class IALS(FactorModel):
     Recall@20 on validation data.
 
     References
-    ---------- Hu, Koren and Volinsky. 2008. Collaborative Filtering for Implicit Feedback Datasets.
-    ICDM. Rendle, Krichene, Zhang and Koren. 2022. Revisiting the Performance of iALS on Item
-    Recommendation Benchmarks. RecSys. Rendle, Krichene, Zhang and Koren.
-    2021. iALS++: Speeding up Matrix Factorization with Subspace Optimization. arXiv:2110.14044 (the
-    subspace solver)."""
+    ----------
+    Hu, Koren and Volinsky. 2008. Collaborative Filtering for Implicit Feedback Datasets. ICDM.
+    Rendle, Krichene, Zhang and Koren. 2022. Revisiting the Performance of iALS on Item
+    Recommendation Benchmarks. RecSys. Rendle, Krichene, Zhang and Koren. 2021. iALS++: Speeding up
+    Matrix Factorization with Subspace Optimization. arXiv:2110.14044 (the subspace solver).
+    """
 
     name = "ials"
     Config = IALSConfig

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import replace
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from cofactor.base.threads import current_threads
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.models.recommender import Recommender
+from cofactor.models.traits import Traits
 from cofactor.models.user_batch import States, UserBatch
 from cofactor.retrieval.topk import TopK, best_scores
 
@@ -55,7 +56,10 @@ class WeightedConfig(Config):
     )
 
 
-class LinearItemModel(Recommender):
+WeightedT = TypeVar("WeightedT", bound=WeightedConfig)
+
+
+class LinearItemModel(Recommender[WeightedT]):
     """A model of the form ``s_uj = Σ_i x_ui w_ij`` over the items i of u's history; a subclass
     learns and keeps w.
 
@@ -64,11 +68,10 @@ class LinearItemModel(Recommender):
     2^(-n / h)`` when it is scored by (f is ``recency_floor``); training isn't changed.
     """
 
-    def __init__(self, config: Config | None = None, **settings: Any) -> None:
-        super().__init__(config, **settings)
-        if self.config.recency_half_life is not None:
-            # Of this model alone, not of its class.
-            vars(self)["traits"] = replace(type(self).traits, uses_order=True)
+    @classmethod
+    def traits_of(cls, config: WeightedT) -> Traits:
+        """Return the traits under some settings: recency reads the order of a history."""
+        return replace(cls.traits, uses_order=config.recency_half_life is not None)
 
     def _states(self, user_rows: np.ndarray) -> States:
         return self._all_users.take(user_rows)
@@ -195,7 +198,8 @@ def weighed(data: Interactions, config: WeightedConfig, name: str) -> np.ndarray
         If a value is negative where a weighting needs none.
 
     Notes
-    ----- Stephen Robertson and Hugo Zaragoza. 2009. The Probabilistic Relevance Framework: BM25 and
+    -----
+    Stephen Robertson and Hugo Zaragoza. 2009. The Probabilistic Relevance Framework: BM25 and
     Beyond. The inverse user frequency is that of Breese, Heckerman and Kadie. 1998. UAI, kept
     positive by the 1 + under the logarithm."""
     v = counted(data.weights, config.values, name)

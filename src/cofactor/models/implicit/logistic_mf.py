@@ -63,7 +63,9 @@ class LogisticMFConfig(Config):
     patience: int = setting(
         5, low=0, doc="Checks without improvement before training stops; zero never stops."
     )
-    fold_in_steps: int = setting(60, low=1, doc="Steps for the vector of a user never seen.")
+    fold_in_steps: int = setting(
+        60, low=1, high=10_000, doc="Steps for the vector of a user never seen."
+    )
 
 
 class LogisticMF(StochasticModel):
@@ -75,9 +77,10 @@ class LogisticMF(StochasticModel):
     which stand for all others (or over all others).
 
     Notes
-    ----- The user's bias doesn't change a ranking, so scores and the state leave it out. Results
-    are the same for any number of threads. Values of the interactions must not be negative if they
-    are used.
+    -----
+    The user's bias doesn't change a ranking, so scores and the state leave it out. Results are the
+    same for any number of threads. Values of the interactions must not be negative if they are
+    used.
 
     Source: Johnson 2014, "Logistic matrix factorization for implicit feedback data".
     """

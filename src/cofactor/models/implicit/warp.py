@@ -86,6 +86,7 @@ class WARPConfig(Config):
     fold_in_epochs: int = setting(
         50,
         low=1,
+        high=10_000,
         doc="Walks over the history of a user never seen (and never fewer than 1,000 positives).",
     )
 
@@ -98,9 +99,10 @@ class WARP(SampledModel):
     |I_u|) / n⌋``: few draws mean a bad rank.
 
     Notes
-    ----- Threads write without locks: only ``threads=1`` repeats bit for bit. Values of the
-    interactions aren't read. Adaptive steps keep one sum of squares for each vector, not for each
-    of its entries. A new user's vector is fitted by the same descent with the items held.
+    -----
+    Threads write without locks: only ``threads=1`` repeats bit for bit. Values of the interactions
+    aren't read. Adaptive steps keep one sum of squares for each vector, not for each of its
+    entries. A new user's vector is fitted by the same descent with the items held.
 
     Source: Weston, Bengio, Usunier 2011, "WSABIE: Scaling up to large vocabulary image annotation".
     """
@@ -124,6 +126,7 @@ class WARP(SampledModel):
         from cofactor.kernels.cpu.warp import warp_epoch
 
         c = self.config
+        of_users, of_items, of_biases = self._squares
         loss, correct = warp_epoch(
             data.indptr,
             data.item_rows,
@@ -131,7 +134,9 @@ class WARP(SampledModel):
             self.user_factors,
             self.item_factors,
             self.item_bias,
-            *self._squares,
+            of_users,
+            of_items,
+            of_biases,
             float(rate),
             *self._decays(),
             c.margin,

@@ -359,6 +359,9 @@ def _reasons(
     loaded: Loaded, user_batch: UserBatch, place: int, rows: np.ndarray, limit: int
 ) -> list[list[ReasonOut]]:
     past, added, _ = loaded.model.explain_rows(_one_of(user_batch, place), rows)
+    # What is hidden by now isn't named, though it still counts.
+    shown = loaded.view.visible[past]
+    past, added = past[shown], added[:, shown]
     if not len(past):
         return [[] for _ in rows]
     order = np.argsort(-added, axis=1, kind="stable")[:, :limit]  # [k, limit]
@@ -448,8 +451,9 @@ def _deliver(done: list[tuple[Job, Any]]) -> None:
 
 def _set_threads(count: int) -> None:
     """Native threads of this Python thread, and of BLAS in this process."""
-    import numba
     import threadpoolctl
 
-    numba.set_num_threads(max(1, min(count, numba.config.NUMBA_NUM_THREADS)))
+    from cofactor.base.threads import set_kernel_threads
+
+    set_kernel_threads(count)
     threadpoolctl.threadpool_limits(1, user_api="blas")

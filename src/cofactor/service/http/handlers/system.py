@@ -83,6 +83,7 @@ async def stats(context: Context, path: dict[str, str], asked: Nothing) -> Stats
             "queued": facts.queued,
             "commits": facts.commits,
             "mean_group": round(facts.mean_group, 2),
+            "owed": facts.owed,
             "commit_ms": round(facts.commit_seconds * 1000, 2),
         },
     )
