@@ -43,7 +43,16 @@ CHOSEN: dict[str, dict[str, dict[str, Any]]] = {
             "item_exponent": 0.4,
             "ideal_weight": 1.0,
             "spectral_power": 1.0,
-        }
+        },
+        "graph_filter:recency": {
+            "factors": 1024,
+            "user_exponent": 0.4,
+            "item_exponent": 0.4,
+            "ideal_weight": 0.6,
+            "spectral_power": 1.0,
+            "recency_half_life": 5.0,
+            "recency_floor": 0.1,
+        },
     },
     "lcfn-ml-1m": {
         "ease": {
@@ -124,7 +133,7 @@ def main() -> None:
     )
     parser.add_argument("board", choices=list(BOARDS))
     parser.add_argument("part", choices=("validate", "test"))
-    parser.add_argument("model", help="a model's name, or blend")
+    parser.add_argument("model", help="a model's name, NAME:VARIANT, or blend")
     parser.add_argument("--set", nargs="*", default=[], help="settings instead, NAME=VALUE")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
@@ -135,13 +144,13 @@ def main() -> None:
     settings: dict[str, Any] = {}
     wall, cpu = time.perf_counter(), time.process_time()
     for name, weight in weights.items():
+        kind = name.partition(":")[0]
         settings[name] = dict(CHOSEN[given.board].get(name, {}))
-        model = registry.create(name, **settings[name])
         if given.set:
             named = {word.partition("=")[0] for word in given.set}
-            read_in = model.Config.from_text(given.set).to_dict()
+            read_in = registry.get(kind).Config.from_text(given.set).to_dict()
             settings[name].update({k: v for k, v in read_in.items() if k in named})
-            model = registry.create(name, **settings[name])
+        model = registry.create(kind, **settings[name])
         models[name] = model.fit(train, run=Run(seed=given.seed, threads=given.threads)), weight
     line: dict[str, Any] = {
         "board": given.board,
