@@ -22,8 +22,8 @@ from cofactor.base.signatures import document, join
 from cofactor.data.conversion import as_interactions
 from cofactor.data.histories import Histories
 from cofactor.kernels.work import watched
+from cofactor.models import collapse
 from cofactor.models.answers import Reason
-from cofactor.models.collapse import collapse_of
 from cofactor.models.hooks import ConfigT, Hooks
 from cofactor.models.learned import check_learned
 from cofactor.models.traits import check_arrays
@@ -171,7 +171,11 @@ class Model(Hooks[ConfigT]):
         """Say so if a model of vectors that ranks has come to rank alike for everybody."""
         if not self.traits.has_vectors or self.traits.predicts_ratings:
             return
-        sentence = collapse_of(self)
+        counts = self.data.item_counts
+        users = collapse.rows_to_score(self.data.user_counts, collapse.USERS)
+        items = collapse.rows_to_score(counts, collapse.ITEMS)
+        scores = self.score_rows(users, items)
+        sentence = collapse.collapse_of(self.name, scores, counts[items])
         if sentence is not None and run.progress is SILENT:
             logging.getLogger("cofactor").warning(sentence)
         elif sentence is not None:
