@@ -10,10 +10,12 @@ import pyarrow.compute as pc
 
 from cofactor.base.errors import DataError
 from cofactor.data.events import Events
-from cofactor.data.readers.assemble import Raw, assemble, canonical
+from cofactor.data.readers.assemble import assemble
 from cofactor.data.readers.columns import Options
+from cofactor.data.readers.id_columns import canonical
 from cofactor.data.readers.layout import Layout, parts, text_table
 from cofactor.data.readers.places import Entry, Place
+from cofactor.data.readers.raw import Raw
 from cofactor.data.readers.sniff import lines_of
 from cofactor.data.split import Part, Split
 
@@ -51,6 +53,9 @@ def read_lists(entry: Entry, options: Options) -> Events:
     is_user = np.zeros(len(words), bool)
     is_user[starts] = True
     heads = canonical(words.filter(pa.array(is_user)))
+    counted = counts_before(heads, lengths)
+    if counted:
+        heads = pa.array(np.arange(len(lengths)))
     owners = heads.take(pa.array(np.repeat(np.arange(len(lengths)), lengths - 1)))
     idle = int((lengths == 1).sum())
     raw = Raw(
@@ -60,11 +65,33 @@ def read_lists(entry: Entry, options: Options) -> Events:
         times=None,
         source=entry.shown,
         locate=lambda rows: [],
-        notes=["a line per user, the user first, then items in the order given"],
+        notes=[
+            "a line per user, which begins with the count of its items; users are numbered by line"
+            " from 0"
+            if counted
+            else "a line per user, the user first, then items in the order given"
+        ],
     )
     if idle:
         raw.notes.append(f"{idle:,} users have no items there")
     return assemble(raw, options)
+
+
+def counts_before(heads: pa.Array, lengths: np.ndarray) -> bool:
+    """Return whether the first word of every line is the number of words that follow it."""
+    if not pa.types.is_integer(heads.type) or len(lengths) < 2:
+        return False
+    return bool((np.asarray(heads) == lengths - 1).all()) and bool((lengths > 1).any())
+
+
+def is_lists(entry: Entry | None) -> bool:
+    """Return whether a file's lines are lists of words, of different lengths."""
+    if entry is None:
+        return False
+    lines = [line for line in entry.head().split(b"\n")[:500] if line.strip()]
+    parted = any(sign in line for line in lines[:20] for sign in b"\t,;|")
+    counts = {len(line.split()) for line in lines[:-1] or lines}
+    return not parted and (len(counts) > 1 or max(counts, default=0) > 4)
 
 
 def read_split(place: Place, options: Options, what: str) -> Split:
@@ -108,7 +135,7 @@ def _originals(place: Place, kind: str) -> pa.Table | None:
 LAYOUTS = (
     Layout(
         "a line per user, train and test",
-        lambda place: bool(place.find("train.txt") and place.find("test.txt")),
+        lambda place: is_lists(place.find("train.txt")) and place.find("test.txt") is not None,
         read_both,
     ),
 )

@@ -18,9 +18,10 @@ from cofactor.base.extras import require
 from cofactor.base.names import unknown_name
 from cofactor.data.events import Events
 from cofactor.data.readers import event_store
-from cofactor.data.readers.assemble import Raw, assemble
+from cofactor.data.readers.assemble import assemble
 from cofactor.data.readers.columns import Options, find_roles, refuse_repeated
 from cofactor.data.readers.frames import raw_of_table
+from cofactor.data.readers.raw import Raw
 
 _BATCH = 200_000
 _USUAL_TABLES = ("events", "interactions", "ratings", "history", "feedback")
@@ -139,7 +140,7 @@ def _read(connection: sqlite3.Connection, statement: str, options: Options, url:
     if not any(parts.values()) or not next(iter(parts.values())):
         raise DataError("the table has no rows.", source=url)
     whole = {name: _joined(arrays) for name, arrays in parts.items()}
-    return raw_of_table(pa.table(whole), roles, options, url)
+    return raw_of_table(pa.table(whole), roles, options, url, names=names)
 
 
 def _path(url: str) -> tuple[Path, dict[str, str]]:

@@ -1,0 +1,164 @@
+"""Records (dictionaries) as tables: the union of their keys, whichever has them first."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+import pyarrow as pa
+
+from cofactor.base.errors import DataError
+
+
+def names_of(rows: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return the keys of all records, each once, in the order in which they come."""
+    return list(dict.fromkeys(str(name) for row in rows for name in row))
+
+
+def table_of(rows: Sequence[Mapping[str, Any]], names: Sequence[str] | None = None) -> pa.Table:
+    """Return records as an Arrow table over the union of their keys; null where a record lacks one.
+
+    Columns of mixed or nested types become texts (JSON where they are nested), so that any records
+    make a table.
+
+    Parameters
+    ----------
+    rows
+        The records.
+    names
+        The keys to take; all of them if None.
+    """
+    names = names_of(rows) if names is None else names
+    if not names:
+        return pa.table({"": pa.nulls(len(rows))})
+    return pa.table({name: column_of([row.get(name) for row in rows]) for name in names})
+
+
+def column_of(values: Sequence[Any]) -> pa.Array:
+    """Return any values as an Arrow array.
+
+    Raises
+    ------
+    DataError
+        If a text is no Unicode (holds half a character).
+    """
+    try:
+        if any(isinstance(value, (dict, UUID, Decimal)) for value in values):
+            # A struct of all keys that ever occur would be mostly empty.
+            return pa.array([_as_text(value) for value in values], pa.string())
+        try:
+            return pa.array(values)
+        except (pa.ArrowException, TypeError, ValueError, OverflowError):
+            return _of_any(values)
+    except UnicodeEncodeError as error:
+        raise DataError(
+            f"a text holds half a character (a lone surrogate), which is no Unicode ({error});"
+            " write the data anew from its source."
+        ) from None
+
+
+def _of_any(values: Sequence[Any]) -> pa.Array:
+    """Values of mixed types, or of types that Arrow hasn't."""
+    moments = [value for value in values if isinstance(value, np.datetime64)]
+    if moments and len(moments) == sum(value is not None for value in values):
+        stamps = np.array([np.datetime64("NaT") if v is None else v for v in values], "M8[s]")
+        return pa.array(stamps)
+    return pa.array([_as_text(value) for value in values], pa.string())
+
+
+def _as_text(value: Any) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, float) and np.isnan(value):
+        return None
+    if isinstance(value, (dict, list, tuple, bool)):
+        try:
+            return json.dumps(value, ensure_ascii=False, default=str)
+        except (TypeError, ValueError, RecursionError):
+            return str(value)
+    return str(value)
+
+
+def table_of_json(value: Any, source: str) -> pa.Table:
+    """Return what a whole JSON document holds as a table.
+
+    Known are: a list of records or of rows; an object one of whose values is such a list; columns
+    as lists or as objects by row; ``columns`` beside ``data``; a mapping from user to items (or to
+    an object of items and values).
+
+    Raises
+    ------
+    DataError
+        If it is none of these.
+    """
+    if isinstance(value, list) and value:
+        if all(isinstance(row, dict) for row in value):
+            return table_of(value)
+        if all(isinstance(row, list) and 2 <= len(row) <= 4 for row in value):
+            return _of_rows(value, source)
+    if isinstance(value, dict) and value:
+        table = _of_object(value, source)
+        if table is not None:
+            return table
+    raise DataError(
+        "a JSON file must hold an array of objects, an object a line, or an object of lists.",
+        source=source,
+    )
+
+
+def _of_rows(rows: Sequence[Sequence[Any]], source: str) -> pa.Table:
+    if len({len(row) for row in rows}) != 1:
+        raise DataError("the rows of the JSON array differ in length.", source=source)
+    names = ("user", "item", "value", "time")
+    columns = zip(names, zip(*rows, strict=True), strict=False)
+    return pa.table({name: column_of(column) for name, column in columns})
+
+
+def _of_object(value: Mapping[str, Any], source: str) -> pa.Table | None:
+    parts = list(value.values())
+    columns, data = value.get("columns"), value.get("data")
+    if isinstance(columns, list) and isinstance(data, list):
+        rows = [dict(zip(map(str, columns), row, strict=False)) for row in data]
+        return table_of(rows) if rows else None
+    records = [p for p in parts if isinstance(p, list) and p and isinstance(p[0], dict)]
+    if len(records) == 1:
+        return table_of_json(records[0], source)
+    if len(parts) == 1 and isinstance(parts[0], (dict, list)) and not _is_lists(value):
+        return table_of_json(parts[0], source)
+    if _is_lists(value):
+        if _has_roles(value) and len({len(part) for part in parts}) == 1:
+            return pa.table({str(name): column_of(part) for name, part in value.items()})
+        users = [user for user, items in value.items() for _ in items]
+        return pa.table({"user": users, "item": column_of([i for items in parts for i in items])})
+    if all(isinstance(part, dict) for part in parts):
+        return _of_objects(value, parts)
+    return None
+
+
+def _of_objects(value: Mapping[str, Any], parts: Sequence[Mapping[str, Any]]) -> pa.Table:
+    if _has_roles(value):
+        rows = names_of(parts)
+        return pa.table({n: column_of([p.get(r) for r in rows]) for n, p in value.items()})
+    if _has_roles(parts[0]):
+        return table_of(parts)
+    triples = [(user, item, held) for user, items in value.items() for item, held in items.items()]
+    users, items, held = zip(*triples, strict=True) if triples else ((), (), ())
+    return pa.table({"user": users, "item": items, "value": column_of(held)})
+
+
+def _is_lists(value: Mapping[str, Any]) -> bool:
+    return all(
+        isinstance(part, list) and not any(isinstance(cell, (dict, list)) for cell in part)
+        for part in value.values()
+    )
+
+
+def _has_roles(names: Iterable[str]) -> bool:
+    from cofactor.data.readers.columns import USUAL, folded
+
+    known = {folded(str(name)) for name in names}
+    return all(known & set(USUAL[role]) for role in ("user", "item"))
