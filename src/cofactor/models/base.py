@@ -18,6 +18,7 @@ from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.ids import as_ids
 from cofactor.data.interactions import Interactions
+from cofactor.data.records import table_of
 from cofactor.kernels.work import watched
 from cofactor.models.answers import Explanation, RankedTable, Reason
 from cofactor.models.audience import Audience, States
@@ -360,9 +361,7 @@ class Recommender(RowModel):
                 f"features and history must be of as many people: {len(profiles)} and"
                 f" {len(histories)}."
             )
-        states = self._fold_in_profiles(
-            histories, pa.Table.from_pylist([dict(one) or {"": None} for one in profiles])
-        )
+        states = self._fold_in_profiles(histories, table_of(profiles))
         indptr, item_rows, values = histories.csr
         audience = Audience(
             states,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +108,9 @@ def train(
         )
     if metrics is not None:
         parse_metrics(metrics)
+    reading = reading if reading is not None else Reading()
+    if kind.traits.uses_features:
+        reading = replace(reading, keep_items=True)
     data = interactions(source, reading, run)
     parts = cut(data, cutting) if cutting.test > 0 else None
     clock = Clock()

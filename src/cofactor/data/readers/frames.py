@@ -18,8 +18,8 @@ from cofactor.data.readers.columns import Options, find_roles, refuse_repeated, 
 from cofactor.data.readers.id_columns import id_column
 from cofactor.data.readers.kinds import value_notes
 from cofactor.data.readers.raw import Raw
-from cofactor.data.readers.records import column_of, table_of
 from cofactor.data.readers.values import numbers_and_odd
+from cofactor.data.records import column_of, table_of
 
 
 def is_frame(source: Any) -> bool:

@@ -18,10 +18,11 @@ from cofactor.data.readers import times as clock
 from cofactor.data.readers.columns import Options, find_roles, roles_note
 from cofactor.data.readers.frames import raw_of_table
 from cofactor.data.readers.id_columns import id_column
+from cofactor.data.readers.json_shapes import table_of_json
 from cofactor.data.readers.places import BLOCK, LONGEST, Entry
 from cofactor.data.readers.raw import Raw
-from cofactor.data.readers.records import column_of, names_of, table_of, table_of_json
 from cofactor.data.readers.values import numbers_and_odd
+from cofactor.data.records import column_of, names_of, table_of
 
 _SAMPLE = 200
 # A whole JSON document is held in memory, some ten times its size.

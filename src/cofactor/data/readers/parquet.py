@@ -20,7 +20,7 @@ from cofactor.data.readers.columns import Options, find_roles
 from cofactor.data.readers.frames import raw_of_table
 from cofactor.data.readers.places import Entry
 from cofactor.data.readers.raw import Raw
-from cofactor.data.readers.records import column_of
+from cofactor.data.records import column_of
 
 # What a row takes in memory at the least, in each column: it may be a few bits in the file.
 _BYTES = 8

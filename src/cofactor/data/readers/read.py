@@ -31,9 +31,9 @@ from cofactor.data.readers.layouts import layout_of
 from cofactor.data.readers.lists import read_lists
 from cofactor.data.readers.places import Entry, Place, is_archive, is_debris
 from cofactor.data.readers.raw import Raw
-from cofactor.data.readers.records import table_of
 from cofactor.data.readers.rejects import Rejects
 from cofactor.data.readers.sources import STDIN, is_several, matched, reopened, standard_input
+from cofactor.data.records import table_of
 
 _RAW: Mapping[str, Callable[[Entry, Options], Raw]] = {
     "delimited": read_delimited,
