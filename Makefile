@@ -7,7 +7,7 @@ READY  := $(VENV)/.ready
 TEST_JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all lint types floors wheel bench docs soak postgres clean
+.PHONY: help demo test test-all lint types floors wheel bench docs site lowest soak postgres clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -16,7 +16,7 @@ $(READY): pyproject.toml constraints.txt
 	@echo "Making the environment in $(VENV) (once; a minute or two) ..."
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --upgrade pip 2>/dev/null || true
-	@$(BIN)/python -m pip install --quiet --constraint constraints.txt "torch==2.13.0"
+	@sh tools/install_torch.sh $(BIN)/python
 	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev]"
 	@touch $@
 
@@ -47,6 +47,17 @@ bench: $(READY)  ## the benchmarks against peers (makes their environments on de
 
 docs: $(READY)  ## run every example of the docs
 	$(BIN)/python -m pytest -q tests/test_docs.py
+
+site: $(READY)  ## the documentation as a site, in site/; works offline
+	@$(BIN)/python -m pip install --quiet --constraint constraints.txt ".[docs]" 2>/dev/null || $(BIN)/python -m pip install --quiet "mkdocs-material>=9.5" "mkdocstrings[python]>=0.26"
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	@echo "site/index.html"
+
+lowest: $(READY)  ## the tests without PyTorch, on the lowest versions that pyproject.toml allows
+	@$(PYTHON) -m venv $(VENV)-lowest
+	$(BIN)/python tools/lowest_versions.py serve plot > $(VENV)-lowest/versions.txt
+	$(VENV)-lowest/bin/python -m pip install --quiet -r $(VENV)-lowest/versions.txt pytest pytest-timeout hypothesis httpx pandas polars duckdb
+	PYTHONPATH=src $(VENV)-lowest/bin/python -m pytest -q -o filterwarnings=default tests/cli tests/unit/test_packaging.py tests/unit/test_readers.py tests/unit/test_ids.py tests/unit/test_artifact.py tests/properties tests/parity
 
 soak: $(READY)  ## the long form of the service's tests: 200 kills, 5,000 power cuts, 100 promotions under load, fuzzing (minutes)
 	COFACTOR_SOAK=1 $(BIN)/python -m pytest -q --timeout 3600 tests/store/test_store_kill.py tests/store/test_store_power.py tests/store/test_store_faults.py -s

@@ -240,7 +240,9 @@ def fair(run: Run, models: list[str]) -> None:
                     seconds,
                 )
                 users = both.test.user_rows[:2000]
-                best = model.topk(model.audience(users), 10, excluded=model.audience(users).seen)
+                best = model.topk(
+                    model.user_batch(users), 10, excluded=model.user_batch(users).seen
+                )
                 print(f"    new items take {cold[best.rows].mean():.1%} of the top 10")
 
 

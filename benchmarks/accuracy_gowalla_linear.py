@@ -28,7 +28,7 @@ from cofactor.base.run import Run
 from cofactor.base.threads import native_threads
 from cofactor.data.interactions import Interactions
 from cofactor.models import registry
-from cofactor.models.base import Recommender
+from cofactor.models.recommender import Recommender
 
 N_USERS, N_ITEMS, K = 29_858, 40_981, 20
 
@@ -108,8 +108,8 @@ def measure(
     with native_threads(threads):
         for start in range(0, len(users), 1024):
             asked = users[start : start + 1024]
-            audience = model.audience(asked)
-            best = model.topk(audience, K, excluded=audience.seen, n_threads=threads)
+            batch = model.user_batch(asked)
+            best = model.topk(batch, K, excluded=batch.seen, n_threads=threads)
             for n, user in enumerate(asked):
                 mine = truth.item_rows[truth.indptr[user] : truth.indptr[user + 1]]
                 hits = np.isin(best.rows[n, : best.count[n]], mine)

@@ -93,11 +93,11 @@ class Model(Side):
     def _lists(self) -> np.ndarray:
         n_users, found = self.interactions.n_users, []
         for start in range(0, n_users, 2048):
-            audience = self.model.audience(
+            batch = self.model.user_batch(
                 np.arange(start, min(start + 2048, n_users), dtype=np.int32)
             )
             found.append(
-                self.model.topk(audience, 20, excluded=audience.seen, n_threads=self.threads).rows
+                self.model.topk(batch, 20, excluded=batch.seen, n_threads=self.threads).rows
             )
         return np.concatenate(found)
 

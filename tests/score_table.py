@@ -7,7 +7,7 @@ import numpy as np
 from cofactor.base.config import Config
 from cofactor.data.interactions import Interactions
 from cofactor.data.split import Part, Split
-from cofactor.models.base import Recommender
+from cofactor.models.recommender import Recommender
 from cofactor.models.traits import Traits
 
 

@@ -27,7 +27,7 @@ _PUBLIC: dict[str, str] = {
     "split": "cofactor.data.splits",
     "describe": "cofactor.data.describe",
     "Filters": "cofactor.retrieval.filters",
-    "Recommender": "cofactor.models.base",
+    "Recommender": "cofactor.models.recommender",
     "evaluate": "cofactor.evaluation.evaluate",
     "compare": "cofactor.runs.compare",
     "train": "cofactor.runs.train",

@@ -303,7 +303,10 @@ def test_demo_runs_on_the_synthetic_shop_and_says_so(
         (["recommend", "OUT", "--user", "1"], "doesn't exist"),
         (["similar", "MODEL", "--title", "zzzz qqqq"], "no title holds all of the words"),
         (["similar", "MODEL", "--item", "nothing"], "unknown item 'nothing'"),
-        (["compare", "EVENTS", "--models", "ease"], "at least two different models"),
+        (
+            ["compare", "EVENTS", "--models", "ease", "--no-baselines"],
+            "at least two different models",
+        ),
         (["compare", "EVENTS", "--models", "ease,bprr"], "did you mean bpr"),
         (
             ["compare", "EVENTS", "--models", "ease,popularity", "--set", "factors=3"],

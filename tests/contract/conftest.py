@@ -13,7 +13,7 @@ from cofactor.data.catalogue import Catalogue
 from cofactor.data.ids import IdMap
 from cofactor.data.interactions import Interactions
 from cofactor.models import registry
-from cofactor.models.base import Recommender
+from cofactor.models.recommender import Recommender
 from contract.cases import CASES
 
 N_USERS, N_ITEMS = 60, 32  # the last user and the last item have no interaction

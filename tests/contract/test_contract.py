@@ -15,7 +15,7 @@ from cofactor.base.errors import (
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.models import registry
-from cofactor.models.base import Recommender
+from cofactor.models.recommender import Recommender
 from cofactor.models.traits import ArraySpec
 from contract.cases import CASES, IMPERSONAL
 from contract.conftest import N_ITEMS, N_USERS, data_for, fitted_anew
@@ -157,7 +157,7 @@ def test_fold_in_of_a_trained_users_history_ranks_nearly_as_the_trained_row(
     if name in IMPERSONAL:
         pytest.skip("ranks everybody alike")
     trained = model.score_rows(ACTIVE)
-    folded = model.score_audience(model.fold_in(model.data.histories(ACTIVE)))
+    folded = model.score_batch(model.fold_in(model.data.histories(ACTIVE)))
     overlaps = [
         len(set(np.argsort(-t)[:10]) & set(np.argsort(-f)[:10])) / 10
         for t, f in zip(trained, folded, strict=True)
@@ -168,15 +168,15 @@ def test_fold_in_of_a_trained_users_history_ranks_nearly_as_the_trained_row(
 
 
 def test_fold_in_of_an_empty_history_gives_finite_scores(model: Recommender) -> None:
-    scores = model.score_audience(model.fold_in(Histories.of([[], [3]], N_ITEMS)))
+    scores = model.score_batch(model.fold_in(Histories.of([[], [3]], N_ITEMS)))
     assert scores.shape == (2, N_ITEMS)
     assert np.isfinite(scores).all()
 
 
 def test_fold_in_does_not_depend_on_who_else_is_in_the_batch(model: Recommender) -> None:
     histories = model.data.histories(np.array([4, 9, 11]))
-    batch = model.score_audience(model.fold_in(histories))
-    alone = model.score_audience(model.fold_in(histories.take(np.array([1]))))
+    batch = model.score_batch(model.fold_in(histories))
+    alone = model.score_batch(model.fold_in(histories.take(np.array([1]))))
     np.testing.assert_allclose(batch[1], alone[0], rtol=1e-4, atol=1e-5)
 
 

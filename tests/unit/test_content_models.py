@@ -109,10 +109,10 @@ def test_words_that_carried_a_score_are_named(name: str) -> None:
 def test_two_tower_scores_by_content_are_sums_over_its_words() -> None:
     model = made("two_tower", fair=False)
     model.add_items([{"item_id": 1, "description": "piano keys"}])
-    audience = model.audience(np.array([2]))
-    reasons = model._explain_features(audience, 61)
+    batch = model.user_batch(np.array([2]))
+    reasons = model._explain_features(batch, 61)
     assert sum(r.contribution for r in reasons) == pytest.approx(
-        float(model.score_audience(audience)[0, 61]), rel=1e-4
+        float(model.score_batch(batch)[0, 61]), rel=1e-4
     )
 
 
@@ -214,8 +214,8 @@ def test_two_tower_with_hidden_layers_learns_saves_and_tells_exactly_what_each_w
     assert [m.shape[1] for m in model.maps] == [16, 8, 9]
     model.add_items([{"item_id": 1, "description": "piano keys thing"}])
     for item in (2, 61):
-        reasons = model._explain_features(model.audience(np.array([2])), item)
-        state = model.audience(np.array([2])).states[0]
+        reasons = model._explain_features(model.user_batch(np.array([2])), item)
+        state = model.user_batch(np.array([2])).states[0]
         gate = model._gate(model.data.item_counts)[item] if item == 2 else model.check.scale
         content = gate * model._content_vectors(model.features[item])[0] / model.check.scale
         assert sum(r.contribution for r in reasons) == pytest.approx(
@@ -297,7 +297,7 @@ def test_levelling_brings_new_items_to_one_spread_and_leaves_the_others(
     assert abs(np.log(ratio[1])) < abs(np.log(ratio[0]))
     if name != "content_blend":
         assert abs(np.log(ratio[1])) < 0.25
-    reasons = level._explain_features(level.audience(np.array([2])), 61)
+    reasons = level._explain_features(level.user_batch(np.array([2])), 61)
     if name == "content_ridge":
         assert sum(r.contribution for r in reasons) == pytest.approx(float(even[2, 61]), rel=1e-3)
     again = load(save(level, tmp_path / "model"))
@@ -311,7 +311,7 @@ def test_ridge_with_a_constant_answers_for_items_of_which_nothing_is_said() -> N
     model = made("content_ridge", constant=1.0, size=0.5).add_items(silent)
     scores = model.score_rows(np.arange(90))
     assert scores[:, 61].all()
-    assert model._explain(model.audience(np.array([3])), 61)[1].sum() == pytest.approx(
+    assert model._explain(model.user_batch(np.array([3])), 61)[1].sum() == pytest.approx(
         float(scores[3, 61]), rel=1e-3
     )
 
@@ -326,17 +326,15 @@ def test_blend_with_towers_adds_their_part_saves_it_and_explains_the_rest(tmp_pa
     histories = model.data.histories(np.array([2, 7]))
     own = model.parts[2].fold_in(histories)
     spread = model.parts[2]._score(own.states, model.probes).std(axis=1, keepdims=True)
-    gained = model.score_audience(model.fold_in(histories)) - plain.score_audience(
+    gained = model.score_batch(model.fold_in(histories)) - plain.score_batch(
         plain.fold_in(histories)
     )
     np.testing.assert_allclose(
         gained, 0.5 * model.parts[2]._score(own.states, None) / spread, rtol=1e-3, atol=1e-3
     )
-    audience = model.audience(np.array([2]))
-    _, added, rest = model._explain(audience, 6)
-    assert added.sum() + rest == pytest.approx(
-        float(model.score_audience(audience)[0, 6]), rel=1e-3
-    )
+    batch = model.user_batch(np.array([2]))
+    _, added, rest = model._explain(batch, 6)
+    assert added.sum() + rest == pytest.approx(float(model.score_batch(batch)[0, 6]), rel=1e-3)
     again = load(save(model, tmp_path / "model"))
     np.testing.assert_allclose(
         again.score_rows(np.arange(9)), model.score_rows(np.arange(9)), rtol=1e-3, atol=1e-4
@@ -356,7 +354,7 @@ def test_blend_puts_new_items_of_which_nothing_is_said_last_and_adds_up() -> Non
     np.testing.assert_array_equal(scores[:, 61], scores[:, model.probes].min(axis=1))
     assert (scores[:, 62] > scores[:, 61]).all()
     np.testing.assert_array_equal(model.score_rows(users, np.array([62, 61])), scores[:, [62, 61]])
-    _, added, rest = model._explain(model.audience(np.array([4])), 61)
+    _, added, rest = model._explain(model.user_batch(np.array([4])), 61)
     assert added.sum() + rest == pytest.approx(float(scores[4, 61]))
 
 

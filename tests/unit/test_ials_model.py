@@ -51,7 +51,7 @@ def test_trained_user_equals_fold_in_of_the_own_history(power):
     data = interactions()
     model = IALS(factors=5, confidence="log", epochs=3, popularity_power=power).fit(data, run=RUN)
     users = np.arange(N_USERS, dtype=np.int32)
-    folded = model.score_audience(model.fold_in(data.histories(users)))
+    folded = model.score_batch(model.fold_in(data.histories(users)))
     np.testing.assert_allclose(folded, model.score_rows(users), atol=1e-4)
 
 
@@ -107,7 +107,7 @@ def test_explanation_of_a_history_adds_up_to_its_score(power):
     )
     explained = model.explain(item=9, history={2: 8.0, 5: 1.0, 14: 3.0})
     state = model.fold_in(Histories.of([[2, 5, 14]], N_ITEMS, [[8.0, 1.0, 3.0]]))
-    assert explained.score == pytest.approx(float(model.score_audience(state)[0, 9]), abs=1e-5)
+    assert explained.score == pytest.approx(float(model.score_batch(state)[0, 9]), abs=1e-5)
 
 
 def test_default_unobserved_weight_is_ten_times_the_density_among_known_users_and_items():
@@ -171,7 +171,7 @@ def test_loaded_model_folds_in_and_explains_with_the_weight_of_the_fit(power):
     loaded = IALS.from_state(model.config, {**state, "alpha0": state["alpha0"] * 3}, data)
     again = IALS.from_state(model.config, state, data)
     history = Histories.of([[2, 5, 14]], N_ITEMS)
-    first, same, other = (m.score_audience(m.fold_in(history)) for m in (model, again, loaded))
+    first, same, other = (m.score_batch(m.fold_in(history)) for m in (model, again, loaded))
     np.testing.assert_array_equal(first, same)
     assert np.abs(first - other).max() > 0.01
     assert (
@@ -205,12 +205,12 @@ def test_explanations_of_short_and_long_pasts_add_up_to_the_score_and_agree() ->
     lengths = {int(n) for n in data.user_counts}
     assert min(lengths) < 9 < max(lengths)
     for user in range(12):
-        audience = model.audience(np.array([user], np.int32))
+        batch = model.user_batch(np.array([user], np.int32))
         rows = np.array([3, 11, 29])
-        past, added, rest = model.explain_rows(audience, rows)
+        past, added, rest = model.explain_rows(batch, rows)
         assert added.shape == (3, len(past))
         np.testing.assert_allclose(
-            added.sum(axis=1) + rest, model._score(audience.states, rows)[0], rtol=2e-4, atol=1e-5
+            added.sum(axis=1) + rest, model._score(batch.states, rows)[0], rtol=2e-4, atol=1e-5
         )
         y = model.item_factors.astype(np.float64)
         w = np.ones(len(past))

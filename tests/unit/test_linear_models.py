@@ -37,7 +37,7 @@ def dense(data, values=None):
 def all_weights(model):
     """w, float64 [n_items, n_items], row by row: the scores of a history of one item."""
     histories = Histories.of([[i] for i in range(N_ITEMS)], N_ITEMS)
-    return model.score_audience(model.fold_in(histories)).astype(np.float64)
+    return model.score_batch(model.fold_in(histories)).astype(np.float64)
 
 
 def test_ease_weights_equal_the_closed_form(data):
@@ -187,7 +187,7 @@ def test_item_knn_weights_equal_the_formula(data, settings, neighbours_of):
 def test_item_knn_normalized_score_is_a_mean(data):
     model = ItemKNN(neighbours=5, normalize=True, values="values").fit(data, run=ONE)
     likes_all = Histories.of([range(N_ITEMS)], N_ITEMS, [[4.0] * N_ITEMS])
-    scores = model.score_audience(model.fold_in(likes_all))[0]
+    scores = model.score_batch(model.fold_in(likes_all))[0]
     has_neighbours = (
         all_weights(ItemKNN(neighbours=5, values="values").fit(data, run=ONE)).sum(axis=0) > 0
     )

@@ -233,8 +233,8 @@ def test_explanation_of_a_folded_in_user_leaves_only_the_mean_and_the_items_bias
 @pytest.mark.parametrize("name", FACTOR_MODELS)
 def test_items_only_named_count_as_rated_with_the_top_of_the_scale(name: str) -> None:
     model = fitted(name)
-    named = model.score_audience(model.fold_in(Histories.of([[3, 11, 40]], N_ITEMS)))
-    rated = model.score_audience(
+    named = model.score_batch(model.fold_in(Histories.of([[3, 11, 40]], N_ITEMS)))
+    rated = model.score_batch(
         model.fold_in(Histories.of([[3, 11, 40]], N_ITEMS, [[5.0, 5.0, 5.0]]))
     )
     np.testing.assert_array_equal(named, rated)

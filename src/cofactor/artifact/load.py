@@ -15,7 +15,7 @@ from cofactor.data.catalogue import Catalogue
 from cofactor.data.ids import IdMap
 from cofactor.data.interactions import Interactions
 from cofactor.models import registry
-from cofactor.models.base import Recommender
+from cofactor.models.recommender import Recommender
 
 
 def inspect(path: str | os.PathLike[str]) -> fmt.Manifest:

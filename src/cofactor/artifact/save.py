@@ -25,7 +25,7 @@ from cofactor.base.errors import ArtifactError
 from cofactor.data.catalogue import Catalogue
 from cofactor.data.ids import IdMap
 from cofactor.models import registry
-from cofactor.models.base import Recommender
+from cofactor.models.recommender import Recommender
 
 _LIBRARIES = ("numpy", "scipy", "numba", "pyarrow", "safetensors", "torch")
 

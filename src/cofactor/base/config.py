@@ -14,11 +14,11 @@ from __future__ import annotations
 import dataclasses
 import types
 import typing
-from collections.abc import Iterable, Mapping
-from typing import Any, Self, dataclass_transform
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, ClassVar, Self, dataclass_transform
 
 from cofactor.base import checks
-from cofactor.base.errors import ArgumentError
+from cofactor.base.errors import ArgumentError, UnknownNameError
 from cofactor.base.names import unknown_name
 
 
@@ -63,6 +63,14 @@ def setting(
     return dataclasses.field(default=default, metadata={"setting": spec})
 
 
+@dataclasses.dataclass(frozen=True)
+class Renamed:
+    """The present name of a setting of older versions, and its present value from the old one."""
+
+    name: str
+    convert: Callable[[Any], Any]
+
+
 @dataclass_transform(kw_only_default=True, frozen_default=True, field_specifiers=(setting,))
 class Config:
     """Base of all configurations; a subclass declares its fields with `setting`.
@@ -73,11 +81,26 @@ class Config:
         For a keyword that is no field; the nearest name is offered.
     ArgumentError
         For a value out of its range or of a wrong type.
+
+    Notes
+    -----
+    ``renamed`` of a class maps old names to present ones (or to `Renamed`, where the value has
+    changed too; or to None, where a setting is gone). `from_dict` reads old names; elsewhere they
+    are refused, and the error says the present name. A subclass has its bases' old names too.
     """
+
+    renamed: ClassVar[Mapping[str, str | Renamed | None]] = {}
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
         dataclasses.dataclass(frozen=True, kw_only=True)(cls)
+        present = {field.name for field in cls._fields()}
+        cls.renamed = {
+            old: new
+            for base in reversed(cls.__mro__)
+            for old, new in vars(base).get("renamed", {}).items()
+            if old not in present
+        }
         checked_init = cls.__init__
 
         def __init__(self: Config, **values: Any) -> None:
@@ -124,8 +147,23 @@ class Config:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Make a configuration from what `to_dict` gave."""
-        return cls(**dict(values))
+        """Make a configuration from what `to_dict` gave, of this version or an older one."""
+        return cls(**cls.upgrade(values))
+
+    @classmethod
+    def upgrade(cls, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the settings of an older version under their present names; see `renamed`.
+
+        A subclass may extend this where several old settings became one.
+        """
+        present: dict[str, Any] = {}
+        for name, value in values.items():
+            change = cls.renamed.get(name, name)
+            if isinstance(change, Renamed):
+                present[change.name] = change.convert(value)
+            elif change is not None:
+                present[change] = value
+        return present
 
     @classmethod
     def from_text(cls, assignments: Iterable[str]) -> Self:
@@ -160,6 +198,10 @@ class Config:
     def _refuse_unknown(cls, values: Mapping[str, Any]) -> None:
         known = [field.name for field in cls._fields()]
         for name in values:
+            change = cls.renamed.get(name)
+            if change is not None:
+                new = change.name if isinstance(change, Renamed) else change
+                raise UnknownNameError(f"{cls._label(name)} is called {new} today; say {new}=.")
             if name not in known:
                 raise unknown_name(f"setting of {cls.__name__.removesuffix('Config')}", name, known)
 

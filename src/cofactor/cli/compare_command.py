@@ -13,17 +13,25 @@ import typer
 
 from cofactor.base.errors import ArgumentError
 from cofactor.cli import options as opt
-from cofactor.cli.output import Output
+from cofactor.cli.output import Output, check_writable
 
 
 def command(
     source: opt.SourceArgument,
     models: Annotated[
-        str,
+        str | None,
         typer.Option(
-            metavar="NAME,...", help="Models; `cofactor models` lists them. `all` for all."
+            metavar="NAME,...",
+            help=(
+                "Models, also with settings and labels: ials,big=ials:factors=256;epochs=4."
+                " Without it, those that suit the data; `all` for all."
+            ),
         ),
-    ] = "all",
+    ] = None,
+    baselines: Annotated[
+        bool,
+        typer.Option(help="Measure popularity (and bias, for ratings) beside the models."),
+    ] = True,
     set_: Annotated[
         list[str] | None,
         typer.Option(
@@ -59,10 +67,13 @@ def command(
     from cofactor.runs.compare import compare
 
     output = Output(json, quiet)
-    names = registry.names() if models == "all" else opt.names(models) or []
+    names = registry.names() if models == "all" else opt.names(models)
+    if report is not None:
+        check_writable(report, "--report")
     done = compare(
         source,
         names,
+        baselines=baselines,
         settings=_settings(set_ or []),
         metrics=opt.names(metrics),
         reading=opt.reading(columns, items, repeats, min_value, core, on_bad),
@@ -83,6 +94,8 @@ def command(
         f"± is half of the 95 % interval (bootstrap over users); p: paired test on {done.metric}"
         f" against {done.best}, Holm."
     )
+    for label, why in done.failures.items():
+        output.line(f"{label} failed: {why}")
     if report is not None:
         from cofactor.evaluation.report import write_report
 

@@ -75,6 +75,7 @@ def _run(name: str, words: list[str], debug: bool) -> int:
     import typer
 
     from cofactor.base.errors import CofactorError
+    from cofactor.base.extras import naming_extras
 
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
     module = importlib.import_module(f"cofactor.cli.{name}_command")
@@ -82,7 +83,8 @@ def _run(name: str, words: list[str], debug: bool) -> int:
         _interruptible(module.command)
     )
     try:
-        app(words, prog_name=f"cofactor {name}")
+        with naming_extras(f"cofactor {name}"):
+            app(words, prog_name=f"cofactor {name}")
     except SystemExit as done:
         return done.code if isinstance(done.code, int) else 0
     except _ReaderGone:

@@ -84,6 +84,25 @@ class Output:
         Console(highlight=False, width=width).print(table)
 
 
+def check_writable(path: str, option: str) -> None:
+    """Refuse a file that can't be written, before the work that it is for.
+
+    Raises
+    ------
+    ArgumentError
+        If its folder isn't there, or it is a folder itself.
+    """
+    from pathlib import Path
+
+    from cofactor.base.errors import ArgumentError
+
+    target = Path(path)
+    if target.is_dir():
+        raise ArgumentError(f"{option} {path}: this is a folder; name a file in it.")
+    if not target.absolute().parent.is_dir():
+        raise ArgumentError(f"{option} {path}: there is no folder {target.parent}; make it first.")
+
+
 def shown(value: Any) -> str:
     """Return a value as people read it: four significant digits, thousands separated."""
     if value is None:

@@ -12,7 +12,7 @@ from cofactor.cli.output import Output
 from cofactor.cli.show import ranked_rows
 
 if TYPE_CHECKING:
-    from cofactor.models.base import Recommender
+    from cofactor.models.recommender import Recommender
 
 
 def command(

@@ -31,7 +31,7 @@ from cofactor.evaluation.ranking import TIES, Metric, mean_by_user, parse_metric
 from cofactor.evaluation.rating import Errors, levels_of
 from cofactor.evaluation.result import How, Result
 from cofactor.kernels.work import watched
-from cofactor.models.base import Recommender
+from cofactor.models.recommender import Recommender
 
 Groups = Mapping[str, Any]
 GROUP_EDGES = (0, 1, 2, 5, 10)

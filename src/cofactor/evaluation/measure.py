@@ -23,7 +23,8 @@ from cofactor.data.interactions import Interactions
 from cofactor.data.split import Part
 from cofactor.evaluation.beyond import Lists
 from cofactor.evaluation.ranking import Metric
-from cofactor.models.base import Audience, Recommender
+from cofactor.models.recommender import Recommender
+from cofactor.models.user_batch import UserBatch
 from cofactor.retrieval.topk import Exclusions, TopK, best_scores
 
 # Up to this length lists are made by selection; beyond it, counting over all scores is cheaper.
@@ -89,14 +90,14 @@ class Question:
         """The number of items that may be recommended to somebody."""
         return self.n_items if self.candidates is None else len(self.candidates)
 
-    def audience(self, model: Recommender, users: np.ndarray) -> Audience:
+    def user_batch(self, model: Recommender, users: np.ndarray) -> UserBatch:
         """Return users as the model sees them: by their trained row, or folded in from their
         history.
         """
         return (
             model.fold_in(self.histories.take(users))
             if self.part.fold_in
-            else model.audience(users)
+            else model.user_batch(users)
         )
 
     @cached_property
@@ -236,7 +237,7 @@ def block_size(model: Recommender, question: Question, by_lists: bool, memory_li
     """Return how many users to ask at a time, such that two blocks of scores stay within the
     limit.
     """
-    if by_lists and model._dots() is not None:
+    if by_lists and model.inner_product() is not None:
         return MOST_USERS
     line = 4 * (question.n_items if by_lists or question.sampled else question.n_candidates)
     return int(max(1, min(MOST_USERS, min(memory_limit // 2, max(CACHE_BLOCK, 64 * line)) // line)))
@@ -259,7 +260,7 @@ class _Asker:
 
         asked = self.question
         users, (start, stop), indptr = self._truth(block)
-        top = self._topk(asked.audience(self.model, users), take_rows(*asked.seen, users))
+        top = self._topk(asked.user_batch(self.model, users), take_rows(*asked.seen, users))
         standing.ranks[start:stop] = list_ranks(
             top.rows, top.count, indptr, asked.items[start:stop]
         )
@@ -269,10 +270,10 @@ class _Asker:
         """Score all candidates, and count what stands before each true item."""
         asked = self.question
         users, (start, stop), indptr = self._truth(block)
-        audience = asked.audience(self.model, users)
+        batch = asked.user_batch(self.model, users)
         seen, items = take_rows(*asked.seen, users), asked.items[start:stop]
         columns = None if asked.sampled else asked.candidates
-        scores = np.ascontiguousarray(self.model.score_audience(audience, columns), np.float32)
+        scores = np.ascontiguousarray(self.model.score_batch(batch, columns), np.float32)
         if asked.sampled:
             self._among_few(block, scores, (indptr, items), seen, standing)
         else:
@@ -376,10 +377,10 @@ class _Asker:
         indptr = self.question.indptr[block.start : block.stop + 1]
         return self.question.users[block], (int(indptr[0]), int(indptr[-1])), indptr - indptr[0]
 
-    def _topk(self, audience: Audience, seen: Exclusions) -> TopK:
+    def _topk(self, batch: UserBatch, seen: Exclusions) -> TopK:
         k = max(self.longest, self.lists.longest, 1)
         return self.model.topk(
-            audience, k, excluded=seen, allowed=self._allowed, n_threads=self.run.n_threads
+            batch, k, excluded=seen, allowed=self._allowed, n_threads=self.run.n_threads
         )
 
     def _add(self, top: TopK) -> None:
@@ -401,8 +402,8 @@ def predictions(model: Recommender, question: Question, run: Run) -> Iterator[np
         users = question.users[start : start + MOST_USERS]
         indptr = question.indptr[start : start + len(users) + 1]
         which = np.repeat(np.arange(len(users)), np.diff(indptr))
-        yield model._predict(
-            question.audience(model, users).states, which, question.items[indptr[0] : indptr[-1]]
+        yield model.predict_batch(
+            question.user_batch(model, users), which, question.items[indptr[0] : indptr[-1]]
         )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from cofactor.base.errors import ArgumentError, TraitError
 from cofactor.data.split import Part
 from cofactor.evaluation.ranking import Metric, parse_metrics
-from cofactor.models.base import Recommender
+from cofactor.models.recommender import Recommender
 
 RANKING_DEFAULTS = ("ndcg@10", "recall@20", "precision@10", "map@10", "mrr@10", "hit@10")
 RATING_DEFAULTS = ("rmse", "mae")

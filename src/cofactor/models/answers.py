@@ -8,6 +8,8 @@ from typing import Any
 
 import pyarrow as pa
 
+from cofactor.base.extras import require
+
 
 class RankedTable:
     """A ranking for each of several questions: who or what was asked about, rank, answer, title,
@@ -59,13 +61,12 @@ class RankedTable:
 
     def to_pandas(self) -> Any:
         """Return a pandas DataFrame (pandas must be installed)."""
+        require("pandas", purpose="to_pandas()")
         return self._table.to_pandas()
 
     def to_polars(self) -> Any:
         """Return a polars DataFrame (polars must be installed)."""
-        from cofactor.base.extras import require
-
-        return require("polars", extra="polars", purpose="to_polars()").from_arrow(self._table)
+        return require("polars", purpose="to_polars()").from_arrow(self._table)
 
     def to_dicts(self) -> list[dict[str, Any]]:
         """Return one dictionary a line."""

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from cofactor.models.base import Recommender, States
+from cofactor.models.recommender import Recommender
+from cofactor.models.user_batch import InnerProduct, States
 
 
 class FactorModel(Recommender):
@@ -32,8 +33,9 @@ class FactorModel(Recommender):
             scores += self.item_bias if item_rows is None else self.item_bias[item_rows]
         return scores
 
-    def _dots(self) -> tuple[np.ndarray, np.ndarray | None] | None:
-        return self.item_factors, self.item_bias
+    def inner_product(self) -> InnerProduct | None:
+        """Return the item vectors and offsets; see `Model.inner_product`."""
+        return InnerProduct(self.item_factors, self.item_bias)
 
     def _state(self) -> dict[str, np.ndarray]:
         return {

@@ -8,8 +8,9 @@ import importlib
 from dataclasses import dataclass
 from typing import Any
 
+from cofactor.base.extras import naming_extras
 from cofactor.base.names import unknown_name
-from cofactor.models.base import Recommender
+from cofactor.models.recommender import Recommender
 
 
 @dataclass(frozen=True)
@@ -120,9 +121,9 @@ def get(name: str) -> type[Recommender]:
     if name not in MODELS:
         raise unknown_name("model", name, MODELS)
     entry = MODELS[name]
-    found: type[Recommender] = getattr(
-        importlib.import_module(f"cofactor.models.{entry.module}"), entry.class_name
-    )
+    with naming_extras(f"the model {name}"):
+        module = importlib.import_module(f"cofactor.models.{entry.module}")
+    found: type[Recommender] = getattr(module, entry.class_name)
     return found
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from cofactor.base.errors import ArgumentError
+import numpy as np
+
+from cofactor.base.errors import ArgumentError, CofactorError
 from cofactor.base.run import Run
 from cofactor.data.interactions import Interactions
 from cofactor.data.split import Split
@@ -16,7 +18,7 @@ from cofactor.evaluation.ranking import parse_metric, parse_metrics
 from cofactor.evaluation.result import Result
 from cofactor.evaluation.significance import Comparison
 from cofactor.models import registry
-from cofactor.models.base import Recommender
+from cofactor.models.recommender import Recommender
 from cofactor.runs.source import Clock, Cutting, Reading, cut, interactions
 
 
@@ -37,8 +39,10 @@ class Compared:
     seconds
         Of each fit, without the compilation of kernels.
     tests
-        Paired tests of each model against the best one on the first metric, corrected for their
-        number.
+        For every metric that all models have, paired tests of each model against the best one,
+        corrected for their number.
+    failures
+        Models that could not be fitted or measured, and why, in a sentence.
     """
 
     data: Interactions
@@ -47,6 +51,7 @@ class Compared:
     results: Mapping[str, Result]
     seconds: Mapping[str, float]
     tests: Sequence[Comparison]
+    failures: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def best(self) -> str:
@@ -62,7 +67,7 @@ class Compared:
         """Return the table, the best first: model, metrics with half-widths of their intervals,
         seconds, the test's p.
         """
-        p_of = {test.first: test.p_adjusted for test in self.tests}
+        p_of = {t.first: t.p_adjusted for t in self.tests if t.metric == self.metric}
         metrics = list(dict.fromkeys(m for result in self.results.values() for m in result.metrics))
         order = sorted(
             self.results, key=lambda name: _goodness(self.results[name], self.metric), reverse=True
@@ -87,13 +92,15 @@ class Compared:
             "fit_seconds": dict(self.seconds),
             "tests": [test.to_dict() for test in self.tests],
             "best": self.best,
+            "failures": dict(self.failures),
         }
 
 
 def compare(
     source: Any,
-    models: Iterable[str],
+    models: Iterable[str] | None = None,
     *,
+    baselines: bool = True,
     settings: Mapping[str, Iterable[str]] | None = None,
     reading: Reading | None = None,
     cutting: Cutting | None = None,
@@ -108,9 +115,14 @@ def compare(
     source
         A file, a dataset's name, a database URL, a data frame, or Interactions.
     models
-        Names of the registry, at least two.
+        What to fit, each ``NAME``, ``NAME:SETTING=VALUE;SETTING=VALUE`` or
+        ``LABEL=NAME:SETTING=VALUE``, so that one model can stand there with several settings.
+        None takes the models that suit the data, see `suitable`.
     settings
-        Model -> words like ``factors=64``; what isn't given is the default.
+        Label -> words like ``factors=64``; what isn't given is the default.
+    baselines
+        Whether the simple model that every other has to beat is measured too where it isn't
+        named: popularity, and bias where a model predicts ratings.
     reading, cutting
         How the source is read and cut.
     split
@@ -118,46 +130,124 @@ def compare(
     metrics
         What to measure; None for what suits each model.
 
+    Returns
+    -------
+    Compared
+        The models that could be fitted; `Compared.failures` says which couldn't, and why.
+
     Raises
     ------
     UnknownNameError
-        For a model that doesn't exist, before any work.
+        For a model or setting that doesn't exist, before any work.
+    CofactorError
+        If no model could be fitted.
     """
     run = run if run is not None else Run()
-    wanted = {name: registry.get(name) for name in models}
-    if len(wanted) < 2:
-        raise ArgumentError(f"give at least two different models to compare, not {list(wanted)}.")
-    strangers = sorted(set(settings or {}) - set(wanted))
-    if strangers:
-        raise ArgumentError(
-            f"settings are given for {strangers}, which aren't among the models {list(wanted)}."
-        )
-    configs = {
-        name: _alone(kind.Config.from_text((settings or {}).get(name, ())))
-        for name, kind in wanted.items()
-    }
+    entries = None if models is None else _entries(models, settings or {})
     if metrics is not None:
         parse_metrics(metrics)
     data = interactions(source, reading, run) if split is None else split.train
     parts = cut(data, cutting if cutting is not None else Cutting()) if split is None else split
+    if entries is None:
+        entries = _entries(suitable(data), settings or {})
+    if baselines:
+        entries = _with_baselines(entries, data)
+    if len(entries) < 2:
+        raise ArgumentError(f"give at least two different models to compare, not {list(entries)}.")
     fitted: dict[str, Recommender] = {}
     results: dict[str, Result] = {}
     seconds: dict[str, float] = {}
-    for name, kind in wanted.items():
-        run.progress.say(f"fitting {name}")
-        fitted[name], seconds[name] = _fit(kind(configs[name]), parts, run)
-        results[name] = evaluate(fitted[name], parts, metrics, run=run)
-    leading = _leading(list(results.values()))
-    best = _best(results, leading)
-    tests = significance.compare(list(results.values()), [leading], baseline=best)
-    return Compared(data, parts, fitted, results, seconds, tests)
+    failures: dict[str, str] = {}
+    for label, model in entries.items():
+        run.progress.say(f"fitting {label}")
+        try:
+            fitted[label], seconds[label] = _fit(model, parts, run)
+            results[label] = replace(evaluate(model, parts, metrics, run=run), model=label)
+        except (CofactorError, MemoryError) as error:
+            failures[label] = str(error) or "out of memory"
+            fitted.pop(label, None)
+            run.progress.say(f"{label} failed: {failures[label]}")
+    if not results:
+        reasons = "; ".join(f"{label}: {why}" for label, why in failures.items())
+        raise CofactorError(f"none of the models could be fitted and measured. {reasons}")
+    tests = _tests(list(results.values()))
+    return Compared(data, parts, fitted, results, seconds, tests, failures)
+
+
+# Above so many items the dense models of items by items are left out of the default selection.
+_DENSE_ITEMS = 20_000
+
+
+def suitable(data: Interactions) -> list[str]:
+    """Return the models that `compare` takes when none are named: fast ones that suit the data.
+
+    Ranking models always; rating models where there are values of more than two levels; models with
+    content where there is a catalogue.
+    """
+    names = ["popularity", "item_knn", "ials", "bpr"]
+    if data.n_items <= _DENSE_ITEMS:
+        names.insert(2, "ease")
+    if data.values is not None and len(np.unique(data.values[:10_000])) > 2:
+        names += ["bias", "biased_mf", "svdpp"]
+    if data.catalogue.column_names:
+        names += ["content_knn", "content_blend"]
+    return names
+
+
+def _entries(
+    models: Iterable[str], settings: Mapping[str, Iterable[str]]
+) -> dict[str, Recommender]:
+    """Unfitted models by label, from ``LABEL=NAME:SETTING=VALUE;...``."""
+    made: dict[str, Recommender] = {}
+    for text in models:
+        head, colon, own = text.partition(":")
+        label, equals, name = head.partition("=")
+        label, name = (label, name) if equals else (text, head)
+        words = [*(word for word in own.split(";") if colon and word), *settings.get(label, ())]
+        kind = registry.get(name)
+        if label in made:
+            raise ArgumentError(
+                f"two models are called {label!r}; give one a label: mine={name}:SETTING=VALUE."
+            )
+        made[label] = kind(_alone(kind.Config.from_text(words)))
+    unknown = sorted(set(settings) - set(made))
+    if unknown:
+        raise ArgumentError(
+            f"settings are given for {unknown}, which aren't among the models {list(made)}."
+        )
+    return made
+
+
+def _with_baselines(entries: dict[str, Recommender], data: Interactions) -> dict[str, Recommender]:
+    """The models, and before them the baselines that aren't named."""
+    named = {model.name for model in entries.values()}
+    rates = any(m.traits.predicts_ratings for m in entries.values()) and data.values is not None
+    wanted = ["popularity", *(["bias"] if rates else [])]
+    added = {name: registry.create(name) for name in wanted if name not in named}
+    return {**added, **entries}
+
+
+def _tests(results: Sequence[Result]) -> list[Comparison]:
+    """For every metric that all have, each model against the best of that metric."""
+    if len(results) < 2:
+        return []
+    _leading(results)
+    shared = [m for m in results[0].metrics if all(m in r.values for r in results)]
+    tests: list[Comparison] = []
+    for metric in shared:
+        best = _best({result.model: result for result in results}, metric)
+        tests += significance.compare(list(results), [metric], baseline=best)
+    return tests
 
 
 def _alone(config: Any) -> Any:
-    """The settings without a plain twin's fit: what is compared with what is said by name here,
-    and fits are timed.
+    """The settings without the comparison with the same model without features: what is compared
+    with what is said by name here, and fits are timed.
     """
-    return config.replace(twin=False) if "twin" in config.defaults() else config
+    for name in ("twin", "compare_without_features"):
+        if name in config.defaults():
+            return config.replace(**{name: False})
+    return config
 
 
 def _fit(model: Recommender, parts: Split, run: Run) -> tuple[Recommender, float]:

@@ -17,7 +17,7 @@ from cofactor.data.interactions import Interactions
 from cofactor.data.synthetic import shop
 from cofactor.models import registry
 from cofactor.models.answers import Explanation, RankedTable
-from cofactor.models.base import Recommender
+from cofactor.models.recommender import Recommender
 from cofactor.runs.compare import Compared, compare
 from cofactor.runs.source import Cutting
 

@@ -17,7 +17,7 @@ from cofactor.data.split import Part
 from cofactor.evaluation.evaluate import evaluate
 from cofactor.evaluation.ranking import parse_metrics
 from cofactor.evaluation.result import Result
-from cofactor.models.base import Recommender
+from cofactor.models.recommender import Recommender
 from cofactor.runs.source import Reading, interactions
 
 

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from cofactor.base.disk import room_beside
 from cofactor.base.errors import ArgumentError
 from cofactor.base.run import Run
-from cofactor.models.base import Recommender
+from cofactor.models.recommender import Recommender
 from cofactor.retrieval.filters import Filters
 
 # Users whose lists are made and written at a time.

@@ -17,7 +17,7 @@ from cofactor.evaluation.evaluate import evaluate
 from cofactor.evaluation.ranking import parse_metrics
 from cofactor.evaluation.result import Result
 from cofactor.models import registry
-from cofactor.models.base import Recommender
+from cofactor.models.recommender import Recommender
 from cofactor.runs.source import Clock, Cutting, Reading, cut, interactions
 
 

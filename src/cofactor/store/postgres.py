@@ -108,7 +108,7 @@ class PostgresDatabase(Database):
         parts = urlsplit(url)
         place = parts.netloc.rpartition("@")[2]
         super().__init__(f"postgresql://{place}{parts.path}")
-        self._psycopg = require("psycopg", extra="postgres", purpose="a store in PostgreSQL")
+        self._psycopg = require("psycopg", purpose="a store in PostgreSQL")
         self.errors = (self._psycopg.Error,)
         self.url = url
         self.busy_seconds = busy_seconds

@@ -14,7 +14,7 @@ from cofactor.artifact.save import save
 from cofactor.data.interactions import Interactions
 from cofactor.data.synthetic import shop
 from cofactor.models import registry
-from cofactor.models.base import Recommender
+from cofactor.models.recommender import Recommender
 from cofactor.service.http.app import build
 from cofactor.service.http.keys import Keys
 from cofactor.service.settings import Settings

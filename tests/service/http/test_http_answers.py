@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from cofactor.data.interactions import Interactions
-from cofactor.models.base import Recommender
+from cofactor.models.recommender import Recommender
 from cofactor.service.settings import Settings
 from service.http.scenes import TestClient, ids_of, in_loop, some_items
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from cofactor.base.errors import ArtifactError
-from cofactor.models.base import Recommender
+from cofactor.models.recommender import Recommender
 from cofactor.service.settings import Settings
 from cofactor.service.versions.versions import Folder
 from service.http.scenes import Start, TestClient, ids_of, in_loop

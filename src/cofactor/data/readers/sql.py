@@ -77,7 +77,7 @@ def read_postgres(url: str, options: Options) -> Events:
     DataError
         If the server can't be reached, or holds no event store there.
     """
-    psycopg = require("psycopg", extra="postgres", purpose="reading a PostgreSQL database")
+    psycopg = require("psycopg", purpose="reading a PostgreSQL database")
     parts = urlsplit(url)
     asked = dict(parse_qsl(parts.query))
     kinds = asked.pop("kinds", None)

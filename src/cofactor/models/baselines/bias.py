@@ -14,9 +14,10 @@ from cofactor.base.errors import ArgumentError
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
-from cofactor.models.base import Audience, Recommender, States
 from cofactor.models.explicit.ratings import history_ratings, on_scale, rating_scale, ratings_of
+from cofactor.models.recommender import Recommender
 from cofactor.models.traits import ArraySpec, Traits
+from cofactor.models.user_batch import States, UserBatch
 
 if TYPE_CHECKING:
     from cofactor.data.split import Part
@@ -139,13 +140,13 @@ class Bias(Recommender):
         values = np.asarray(states)[which, 0] + np.where(known, self.item_bias[item_rows], 0.0)
         return on_scale(values, self.config, self.scale)
 
-    def _explain(self, audience: Audience, item_row: int) -> tuple[np.ndarray, np.ndarray, float]:
+    def _explain(self, batch: UserBatch, item_row: int) -> tuple[np.ndarray, np.ndarray, float]:
         # b_u is a sum over the past: each rating adds its (r - mu - b_i) / (damping + n), whatever
         # item is asked about.
-        past = audience.seen[1]
-        left_over = ratings_of(audience, self.scale) - self.mean[0] - self.item_bias[past]
+        past = batch.seen[1]
+        left_over = ratings_of(batch, self.scale) - self.mean[0] - self.item_bias[past]
         added = left_over / (self.config.damping_users + len(past)) if len(past) else np.zeros(0)
-        score = float(self._score(audience.states, np.array([item_row]))[0, 0])
+        score = float(self._score(batch.states, np.array([item_row]))[0, 0])
         return past, added, score - float(added.sum())
 
     def _state(self) -> dict[str, np.ndarray]:

@@ -12,8 +12,9 @@ from cofactor.base.errors import ArgumentError
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
-from cofactor.models.base import Recommender, States
+from cofactor.models.recommender import Recommender
 from cofactor.models.traits import ArraySpec, Traits
+from cofactor.models.user_batch import States
 
 if TYPE_CHECKING:
     from cofactor.data.split import Part

@@ -17,9 +17,10 @@ from cofactor.data.features import FeatureSpec
 from cofactor.data.interactions import Interactions
 from cofactor.data.records import table_of
 from cofactor.models.answers import Reason
-from cofactor.models.base import Audience, Recommender
 from cofactor.models.content.twin import Comparison, compare
+from cofactor.models.recommender import Recommender
 from cofactor.models.traits import ArraySpec
+from cofactor.models.user_batch import UserBatch
 from cofactor.retrieval.topk import TopK, best_scores
 
 if TYPE_CHECKING:
@@ -261,15 +262,15 @@ class ContentFeatures(Recommender):
 
     # Words as reasons.
 
-    def _feature_weights(self, audience: Audience, item_row: int) -> np.ndarray | None:
+    def _feature_weights(self, batch: UserBatch, item_row: int) -> np.ndarray | None:
         """What one unit of each of an item's features adds to its score for the one user,
         [width], or None.
         """
         return None
 
-    def _explain_features(self, audience: Audience, item_row: int) -> tuple[Reason, ...]:
+    def _explain_features(self, batch: UserBatch, item_row: int) -> tuple[Reason, ...]:
         """The words and features of an item and what each adds to its score, the largest first."""
-        weights = self._feature_weights(audience, item_row)
+        weights = self._feature_weights(batch, item_row)
         if weights is None:
             return ()
         row = self.features[item_row]

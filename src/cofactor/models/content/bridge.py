@@ -16,7 +16,6 @@ from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.models import registry
-from cofactor.models.base import Audience, Recommender, States
 from cofactor.models.content import check as checking
 from cofactor.models.content.base import (
     COMPARISON,
@@ -30,7 +29,9 @@ from cofactor.models.content.base import (
 from cofactor.models.content.check import Check
 from cofactor.models.content.reduction import main_directions
 from cofactor.models.content.ridge import sparse_ridge
+from cofactor.models.recommender import Recommender
 from cofactor.models.traits import ArraySpec, Traits
+from cofactor.models.user_batch import InnerProduct, States, UserBatch
 from cofactor.retrieval.topk import TopK
 
 if TYPE_CHECKING:
@@ -207,7 +208,7 @@ class Bridge(ContentFeatures):
         """Scores of some trained users for items with such vectors, float32 [n_users, n]; what
         all items share is left out.
         """
-        states = self.inner.audience(users).states
+        states = self.inner.user_batch(users).states
         if self._basis is not None:
             assert isinstance(states, Histories)
             return _one_row_each(states) @ (self._basis @ vectors.T)
@@ -248,11 +249,12 @@ class Bridge(ContentFeatures):
     def _score(self, states: States, item_rows: np.ndarray | None) -> np.ndarray:
         return self.inner._score(states, item_rows)
 
-    def _dots(self) -> tuple[np.ndarray, np.ndarray | None] | None:
-        return self.inner._dots()
+    def inner_product(self) -> InnerProduct | None:
+        """Return the item vectors and offsets; see `Model.inner_product`."""
+        return self.inner.inner_product()
 
-    def _explain(self, audience: Audience, item_row: int) -> tuple[np.ndarray, np.ndarray, float]:
-        return self.inner._explain(audience, item_row)
+    def _explain(self, batch: UserBatch, item_row: int) -> tuple[np.ndarray, np.ndarray, float]:
+        return self.inner._explain(batch, item_row)
 
     def _similar_items(
         self, item_rows: np.ndarray, k: int, allowed: np.ndarray | None, n_threads: int
@@ -272,8 +274,8 @@ class Bridge(ContentFeatures):
         """Return the trained users' vectors of the base, float32 [n_users, factors]."""
         return self.inner.user_vectors()
 
-    def _feature_weights(self, audience: Audience, item_row: int) -> np.ndarray | None:
-        states = audience.states
+    def _feature_weights(self, batch: UserBatch, item_row: int) -> np.ndarray | None:
+        states = batch.states
         if self._basis is not None:
             assert isinstance(states, Histories)
             return self.check.scale * self.map @ (_one_row_each(states) @ self._basis)[0]

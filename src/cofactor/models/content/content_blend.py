@@ -13,13 +13,14 @@ from cofactor.base.config import setting
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
-from cofactor.models.base import Audience, Recommender, States
 from cofactor.models.content.base import COMPARISON, ContentConfig
 from cofactor.models.content.content_knn import ContentKNN
 from cofactor.models.content.content_ridge import ContentRidge
 from cofactor.models.content.feature_ials import FeatureIALS
 from cofactor.models.content.two_tower import TwoTower
+from cofactor.models.recommender import Recommender
 from cofactor.models.traits import ArraySpec, Traits
+from cofactor.models.user_batch import States, UserBatch
 
 if TYPE_CHECKING:
     from cofactor.data.split import Part
@@ -169,35 +170,35 @@ class ContentBlend(ContentKNN):
         """The spread of one part's scores for the one user."""
         return max(float(part._score(part._fold_in(histories), self.probes).std()), 1e-12)
 
-    def _explain(self, audience: Audience, item_row: int) -> tuple[np.ndarray, np.ndarray, float]:
+    def _explain(self, batch: UserBatch, item_row: int) -> tuple[np.ndarray, np.ndarray, float]:
         """The past items' shares in the first two parts; what the towers say belongs to none of
         them.
         """
-        assert isinstance(audience.states, Histories)
-        past = audience.seen[1]
+        assert isinstance(batch.states, Histories)
+        past = batch.seen[1]
         if not past.size:
             return past, np.zeros(0), float(self._popularity[item_row])
         if self._unknown[item_row]:
             return (
                 past,
                 np.zeros(len(past)),
-                float(self._score(audience.states, np.array([item_row]))[0, 0]),
+                float(self._score(batch.states, np.array([item_row]))[0, 0]),
             )
         added = np.zeros(len(past))
         for part, weight in zip(self.parts[:2], self.weights, strict=False):
-            _, theirs, _ = part._explain(part.fold_in(audience.states), item_row)
-            added += weight * theirs / self._spread(part, audience.states)
+            _, theirs, _ = part._explain(part.fold_in(batch.states), item_row)
+            added += weight * theirs / self._spread(part, batch.states)
         rest = 0.0
         for part, weight in zip(self.parts[2:], self.weights[2:], strict=True):
-            said = part._score(part._fold_in(audience.states), np.array([item_row]))[0, 0]
-            rest += weight * float(said) / self._spread(part, audience.states)
+            said = part._score(part._fold_in(batch.states), np.array([item_row]))[0, 0]
+            rest += weight * float(said) / self._spread(part, batch.states)
         return past, added, rest
 
-    def _feature_weights(self, audience: Audience, item_row: int) -> np.ndarray | None:
+    def _feature_weights(self, batch: UserBatch, item_row: int) -> np.ndarray | None:
         # The words of the ridge part alone: the other may read other features.
-        assert isinstance(audience.states, Histories)
-        weights = self.parts[0]._feature_weights(audience, item_row)
-        return None if weights is None else weights / self._spread(self.parts[0], audience.states)
+        assert isinstance(batch.states, Histories)
+        weights = self.parts[0]._feature_weights(batch, item_row)
+        return None if weights is None else weights / self._spread(self.parts[0], batch.states)
 
     def _add_items(self, data: Interactions) -> None:
         for part in self.parts:

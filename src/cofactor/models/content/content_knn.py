@@ -13,7 +13,6 @@ from cofactor.base.config import Config as BaseConfig
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
-from cofactor.models.base import Audience, Recommender, States
 from cofactor.models.content.base import (
     COMPARISON,
     SPEC_ARRAYS,
@@ -23,7 +22,9 @@ from cofactor.models.content.base import (
     read_features,
     unit_rows,
 )
+from cofactor.models.recommender import Recommender
 from cofactor.models.traits import Traits
+from cofactor.models.user_batch import States, UserBatch
 from cofactor.retrieval.topk import TopK, best_scores
 
 if TYPE_CHECKING:
@@ -98,16 +99,16 @@ class ContentKNN(ContentFeatures):
             scores[low : low + _USERS] = (items @ profiles[low : low + _USERS].toarray().T).T
         return scores
 
-    def _explain(self, audience: Audience, item_row: int) -> tuple[np.ndarray, np.ndarray, float]:
-        _, past = audience.seen
+    def _explain(self, batch: UserBatch, item_row: int) -> tuple[np.ndarray, np.ndarray, float]:
+        _, past = batch.seen
         added = np.asarray((self._units[past] @ self._units[item_row].T).todense()).ravel() / max(
             1, len(past)
         )
-        return past, added, float(self._popularity[item_row]) if audience.empty[0] else 0.0
+        return past, added, float(self._popularity[item_row]) if batch.empty[0] else 0.0
 
-    def _feature_weights(self, audience: Audience, item_row: int) -> np.ndarray | None:
-        assert isinstance(audience.states, Histories)
-        return self._profiles(audience.states).toarray()[0]
+    def _feature_weights(self, batch: UserBatch, item_row: int) -> np.ndarray | None:
+        assert isinstance(batch.states, Histories)
+        return self._profiles(batch.states).toarray()[0]
 
     def _similar_items(
         self, item_rows: np.ndarray, k: int, allowed: np.ndarray | None, n_threads: int

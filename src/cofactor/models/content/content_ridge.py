@@ -15,7 +15,6 @@ from cofactor.base.errors import ArtifactError, TrainingError
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
-from cofactor.models.base import Audience, States
 from cofactor.models.content.base import (
     COMPARISON,
     SPEC_ARRAYS,
@@ -26,6 +25,7 @@ from cofactor.models.content.base import (
 from cofactor.models.content.content_knn import ContentKNN
 from cofactor.models.content.levelling import levels
 from cofactor.models.traits import ArraySpec, Traits
+from cofactor.models.user_batch import States, UserBatch
 
 if TYPE_CHECKING:
     from cofactor.data.split import Part
@@ -267,8 +267,8 @@ class ContentRidge(ContentKNN):
             scores[low : low + _USERS] = (items @ self._wanted(past[low : low + _USERS])).T * level
         return scores
 
-    def _explain(self, audience: Audience, item_row: int) -> tuple[np.ndarray, np.ndarray, float]:
-        _, past = audience.seen
+    def _explain(self, batch: UserBatch, item_row: int) -> tuple[np.ndarray, np.ndarray, float]:
+        _, past = batch.seen
         like = self.levels[item_row] * np.asarray(
             self._mine.T @ self._inputs(self.features[item_row]).toarray()[0]
         )
@@ -276,11 +276,11 @@ class ContentRidge(ContentKNN):
         place[self.warm] = np.arange(len(self.warm))
         at = place[past]
         added = np.where(at >= 0, self.weights[np.maximum(at, 0)] @ like, 0)
-        return past, added, float(self._popularity[item_row]) if audience.empty[0] else 0.0
+        return past, added, float(self._popularity[item_row]) if batch.empty[0] else 0.0
 
-    def _feature_weights(self, audience: Audience, item_row: int) -> np.ndarray | None:
-        assert isinstance(audience.states, Histories)
-        return self.levels[item_row] * self._wanted(self._past(audience.states))[:-2, 0]
+    def _feature_weights(self, batch: UserBatch, item_row: int) -> np.ndarray | None:
+        assert isinstance(batch.states, Histories)
+        return self.levels[item_row] * self._wanted(self._past(batch.states))[:-2, 0]
 
     def _state(self) -> dict[str, np.ndarray]:
         names = ("warm", "weights", "levels", "scale")

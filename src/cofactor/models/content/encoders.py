@@ -85,9 +85,7 @@ class SentenceTransformer:
                 " local folder alone."
             )
         package = require(
-            "sentence_transformers",
-            extra="text",
-            purpose="encoding text with a sentence-transformer",
+            "sentence_transformers", purpose="encoding text with a sentence-transformer"
         )
         self.model: Any = package.SentenceTransformer(
             os.fspath(folder), device=device, local_files_only=True

@@ -15,7 +15,6 @@ from cofactor.base.run import Run
 from cofactor.data.features import FeatureSpec
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
-from cofactor.models.base import Audience, Recommender, States
 from cofactor.models.content import check as checking
 from cofactor.models.content.base import (
     COMPARISON,
@@ -30,7 +29,9 @@ from cofactor.models.content.levelling import covariance_of, levels, spreads_of_
 from cofactor.models.content.ridge import sparse_ridge
 from cofactor.models.content.twin import shared
 from cofactor.models.implicit.ials import IALS, IALSConfig
+from cofactor.models.recommender import Recommender
 from cofactor.models.traits import ArraySpec, Traits
+from cofactor.models.user_batch import States, UserBatch
 
 if TYPE_CHECKING:
     from cofactor.data.split import Part
@@ -351,14 +352,14 @@ class FeatureIALS(ContentFeatures, IALS):
             )
         return solved
 
-    def _explain(self, audience: Audience, item_row: int) -> tuple[np.ndarray, np.ndarray, float]:
+    def _explain(self, batch: UserBatch, item_row: int) -> tuple[np.ndarray, np.ndarray, float]:
         """As iALS does; what a profile adds is the rest."""
-        _, past = audience.seen
+        _, past = batch.seen
         if not past.size:
             return past, np.zeros(0), float(self._popularity[item_row])
         y = self.item_factors[past].astype(np.float64)
         w = self._confidence(
-            np.ones(len(past), np.float32) if audience.values is None else audience.values
+            np.ones(len(past), np.float32) if batch.values is None else batch.values
         ).astype(np.float64)
         if self._shares is not None:
             w *= self._shares[past]
@@ -367,19 +368,19 @@ class FeatureIALS(ContentFeatures, IALS):
         system = np.diag(self._diagonal.astype(np.float64) + ridge) + (y.T * w) @ y
         added = w * (y @ np.linalg.solve(system, target))
         rest = (
-            float(np.asarray(audience.states)[0] @ target - added.sum())
+            float(np.asarray(batch.states)[0] @ target - added.sum())
             if self.user_map is not None
             else 0.0
         )
         return past, added, rest
 
     def _explain_rows(
-        self, audience: Audience, item_rows: np.ndarray
+        self, batch: UserBatch, item_rows: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        return Recommender._explain_rows(self, audience, item_rows)
+        return Recommender._explain_rows(self, batch, item_rows)
 
-    def _feature_weights(self, audience: Audience, item_row: int) -> np.ndarray | None:
-        slope = self.check.scale * (self.map @ np.asarray(audience.states)[0])
+    def _feature_weights(self, batch: UserBatch, item_row: int) -> np.ndarray | None:
+        slope = self.check.scale * (self.map @ np.asarray(batch.states)[0])
         if not self.config.levelling:
             return slope
         return (

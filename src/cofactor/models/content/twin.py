@@ -12,7 +12,7 @@ import numpy as np
 
 from cofactor.base.run import Run
 from cofactor.data.interactions import Interactions
-from cofactor.models.base import Recommender
+from cofactor.models.recommender import Recommender
 
 if TYPE_CHECKING:
     from cofactor.data.split import Part
@@ -158,9 +158,9 @@ def _ndcg(model: Recommender, part: Part, users: np.ndarray, n_threads: int) -> 
     for low in range(0, len(users), _BLOCK):
         rows = users[low : low + _BLOCK]
         some = history.take(np.arange(low, low + len(rows)))
-        audience = model.fold_in(some) if part.fold_in else model.audience(rows)
+        batch = model.fold_in(some) if part.fold_in else model.user_batch(rows)
         indptr, seen, _ = some.csr
-        best = model.topk(audience, _K, excluded=(indptr, seen), allowed=warm, n_threads=n_threads)
+        best = model.topk(batch, _K, excluded=(indptr, seen), allowed=warm, n_threads=n_threads)
         for n, user in enumerate(rows):
             truth = part.truth.item_rows[part.truth.indptr[user] : part.truth.indptr[user + 1]]
             truth = truth[warm[truth]]

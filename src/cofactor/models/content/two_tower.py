@@ -20,7 +20,6 @@ from cofactor.data.features import FeatureSpec
 from cofactor.data.histories import Histories
 from cofactor.data.ids import IdMap
 from cofactor.data.interactions import Interactions
-from cofactor.models.base import Audience, Recommender, States
 from cofactor.models.content import check as checking
 from cofactor.models.content.base import (
     COMPARISON,
@@ -35,7 +34,9 @@ from cofactor.models.content.feature_ials import USER_ARRAYS
 from cofactor.models.content.twin import shared, warm_ndcg
 from cofactor.models.neural.latent_factor import LatentFactor, LatentFactorConfig
 from cofactor.models.neural.trained import Metric
+from cofactor.models.recommender import Recommender
 from cofactor.models.traits import ArraySpec, Traits
+from cofactor.models.user_batch import States, UserBatch
 from cofactor.training.settings import LOSSES
 
 if TYPE_CHECKING:
@@ -340,11 +341,11 @@ class TwoTower(ContentFeatures, LatentFactor):
             states[empty, -1] = 0
         return states
 
-    def _feature_weights(self, audience: Audience, item_row: int) -> np.ndarray | None:
+    def _feature_weights(self, batch: UserBatch, item_row: int) -> np.ndarray | None:
         """The gradient of the score by the item's features: through hidden layers it depends on
         the item.
         """
-        state = np.asarray(audience.states)[0]
+        state = np.asarray(batch.states)[0]
         kept, values = [], self.features[item_row] @ self.maps[0]
         for layer in self.maps[1:]:
             kept.append(values[0] > 0)

@@ -12,7 +12,6 @@ from cofactor.base.config import setting
 from cofactor.base.run import Run
 from cofactor.base.threads import native_threads
 from cofactor.data.interactions import Interactions
-from cofactor.models.base import States
 from cofactor.models.explicit.ratings import (
     RATING_ARRAYS,
     Epoch,
@@ -22,6 +21,7 @@ from cofactor.models.explicit.ratings import (
     shuffled_walks,
 )
 from cofactor.models.traits import Traits
+from cofactor.models.user_batch import States
 
 if TYPE_CHECKING:
     from cofactor.data.split import Part

@@ -15,9 +15,9 @@ from cofactor.base.errors import ArgumentError, TrainingError
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
-from cofactor.models.base import Audience, States
 from cofactor.models.factors import FactorModel
 from cofactor.models.traits import ArraySpec
+from cofactor.models.user_batch import InnerProduct, States, UserBatch
 from cofactor.retrieval.topk import TopK, nearest
 
 if TYPE_CHECKING:
@@ -123,14 +123,12 @@ def history_ratings(
     )
 
 
-def ratings_of(audience: Audience, scale: np.ndarray) -> np.ndarray:
+def ratings_of(batch: UserBatch, scale: np.ndarray) -> np.ndarray:
     """Return what one user gave the items seen; items that were only named count as rated with
     the top of the scale.
     """
     return (
-        np.full(len(audience.seen[1]), scale[1], np.float32)
-        if audience.values is None
-        else audience.values
+        np.full(len(batch.seen[1]), scale[1], np.float32) if batch.values is None else batch.values
     )
 
 
@@ -168,8 +166,9 @@ class RatingFactors(FactorModel):
         scores += b
         return scores
 
-    def _dots(self) -> tuple[np.ndarray, np.ndarray | None] | None:
-        return self.item_vectors(), self.item_bias
+    def inner_product(self) -> InnerProduct | None:
+        """Return the item vectors and offsets; see `Model.inner_product`."""
+        return InnerProduct(self.item_vectors(), self.item_bias)
 
     def item_vectors(self) -> np.ndarray:
         """Return ``[q_i, 1]``, float32 [n_items, factors + 1], in row order: its product with a
@@ -252,18 +251,18 @@ class RatingFactors(FactorModel):
             [x if z is None else x + z, (self.mean[0] + bias).astype(np.float32)]
         )
 
-    def _explain(self, audience: Audience, item_row: int) -> tuple[np.ndarray, np.ndarray, float]:
+    def _explain(self, batch: UserBatch, item_row: int) -> tuple[np.ndarray, np.ndarray, float]:
         # The ridge solution is linear in the ratings: [b, p] = A^-1 Y't, so rating i adds y' A^-1
         # y_i t_i to the score. A trained row is only near that solution; what it has beyond goes to
         # the rest.
-        past = audience.seen[1]
-        score = float(self._score(audience.states, np.array([item_row]))[0, 0])
+        past = batch.seen[1]
+        score = float(self._score(batch.states, np.array([item_row]))[0, 0])
         if len(past) == 0:
             return past, np.zeros(0), score
         q = self.item_factors.astype(np.float64)
         y = np.column_stack([np.ones(len(past)), q[past]])
         asked = np.concatenate([[1.0], q[item_row]])
-        target = ratings_of(audience, self.scale) - self.mean[0] - self.item_bias[past]
+        target = ratings_of(batch, self.scale) - self.mean[0] - self.item_bias[past]
         added = np.zeros(len(past))
         z = self._implicit(np.array([0, len(past)]), past)
         if z is not None and self.implicit_factors is not None:

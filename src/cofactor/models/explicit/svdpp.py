@@ -11,7 +11,6 @@ import numpy as np
 from cofactor.base.config import setting
 from cofactor.base.run import Run
 from cofactor.data.interactions import Interactions
-from cofactor.models.base import States
 from cofactor.models.explicit.ratings import (
     RATING_ARRAYS,
     RatingConfig,
@@ -20,6 +19,7 @@ from cofactor.models.explicit.ratings import (
     shuffled_walks,
 )
 from cofactor.models.traits import ArraySpec, Traits
+from cofactor.models.user_batch import States
 
 if TYPE_CHECKING:
     from cofactor.data.split import Part

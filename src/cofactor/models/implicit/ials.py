@@ -14,9 +14,9 @@ from cofactor.base.errors import ArgumentError
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
-from cofactor.models.base import Audience, States
 from cofactor.models.factors import FactorModel
 from cofactor.models.traits import ArraySpec, Traits
+from cofactor.models.user_batch import States, UserBatch
 
 if TYPE_CHECKING:
     from cofactor.data.split import Part
@@ -294,17 +294,17 @@ class IALS(FactorModel):
             )
         return solved
 
-    def _explain(self, audience: Audience, item_row: int) -> tuple[np.ndarray, np.ndarray, float]:
-        past, added, rest = self._explain_rows(audience, np.array([item_row]))
+    def _explain(self, batch: UserBatch, item_row: int) -> tuple[np.ndarray, np.ndarray, float]:
+        past, added, rest = self._explain_rows(batch, np.array([item_row]))
         return past, added[0], float(rest[0])
 
     def _explain_rows(
-        self, audience: Audience, item_rows: np.ndarray
+        self, batch: UserBatch, item_rows: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Split x_u·y_i = sum_j c_j w_uj y_i' A_u^-1 y_j over the past items j (Hu, Koren and
         Volinsky 2008, equation 7).
         """
-        _, past = audience.seen
+        _, past = batch.seen
         if not past.size:
             return (
                 past,
@@ -312,7 +312,7 @@ class IALS(FactorModel):
                 self._popularity[item_rows].astype(np.float64),
             )
         y = self.item_factors[past].astype(np.float64)
-        values = np.ones(len(past), np.float32) if audience.values is None else audience.values
+        values = np.ones(len(past), np.float32) if batch.values is None else batch.values
         w = self._confidence(values).astype(np.float64)
         if self._shares is not None:
             w *= self._shares[past]

@@ -13,7 +13,8 @@ from cofactor.base.errors import ArgumentError
 from cofactor.base.threads import current_threads
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
-from cofactor.models.base import Audience, Recommender, States
+from cofactor.models.recommender import Recommender
+from cofactor.models.user_batch import States, UserBatch
 from cofactor.retrieval.topk import TopK, best_scores
 
 # indptr, rows and values by user, then by item
@@ -64,11 +65,11 @@ class LinearItemModel(Recommender):
             indptr, past, counted(values, self.config.values, self.name), item_rows
         )
 
-    def _explain(self, audience: Audience, item_row: int) -> tuple[np.ndarray, np.ndarray, float]:
-        assert isinstance(audience.states, Histories)
-        _, past, values = audience.states.csr
+    def _explain(self, batch: UserBatch, item_row: int) -> tuple[np.ndarray, np.ndarray, float]:
+        assert isinstance(batch.states, Histories)
+        _, past, values = batch.states.csr
         added = counted(values, self.config.values, self.name) * self._column(past, item_row)
-        return past, added, float(self._popularity[item_row]) if audience.empty[0] else 0.0
+        return past, added, float(self._popularity[item_row]) if batch.empty[0] else 0.0
 
     def _similar_items(
         self, item_rows: np.ndarray, k: int, allowed: np.ndarray | None, n_threads: int

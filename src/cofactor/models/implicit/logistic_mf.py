@@ -11,9 +11,9 @@ from cofactor.base.errors import ArgumentError
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
-from cofactor.models.base import States
 from cofactor.models.implicit.pairwise import SCHEDULES, Epoch, StochasticModel
 from cofactor.models.traits import ArraySpec, Traits
+from cofactor.models.user_batch import States
 
 # All folded-in users draw the same numbers, so that a vector depends on the history alone.
 _FOLD_IN_SEED = np.uint64(0xC0FAC72)

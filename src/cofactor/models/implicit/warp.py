@@ -12,9 +12,9 @@ from cofactor.base.config import Config, setting
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
-from cofactor.models.base import States
 from cofactor.models.implicit.pairwise import NEGATIVE_LAWS, SCHEDULES, Epoch, SampledModel
 from cofactor.models.traits import Traits
+from cofactor.models.user_batch import States
 
 # All folded-in users draw the same numbers, so that a vector depends on the history alone.
 _FOLD_IN_SEED = np.uint64(0xC0FAC71)

@@ -14,11 +14,11 @@ from cofactor.base.config import setting
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
-from cofactor.models.base import States
 from cofactor.models.neural.biases import damped_biases
 from cofactor.models.neural.factor_fold_in import implicit_vectors, l2_weights, ridge_vectors
 from cofactor.models.neural.trained import HISTORY_ARRAYS, TrainedRecommender
 from cofactor.models.traits import ArraySpec, Traits
+from cofactor.models.user_batch import InnerProduct, States
 from cofactor.training.history import History
 from cofactor.training.settings import LossConfig
 
@@ -305,8 +305,9 @@ class LatentFactor(TrainedRecommender):
             self._offsets if item_rows is None else self._offsets[item_rows]
         )
 
-    def _dots(self) -> tuple[np.ndarray, np.ndarray | None] | None:
-        return self._extended, self._offsets
+    def inner_product(self) -> InnerProduct | None:
+        """Return the item vectors and offsets; see `Model.inner_product`."""
+        return InnerProduct(self._extended, self._offsets)
 
     def _predict(self, states: States, which: np.ndarray, item_rows: np.ndarray) -> np.ndarray:
         vectors, mean = np.asarray(states), float(self.scale[0])

@@ -16,12 +16,12 @@ from cofactor.base.errors import ArtifactError
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
-from cofactor.models.base import States
 from cofactor.models.neural import fitting, module_fold_in
 from cofactor.models.neural.biases import damped_biases
 from cofactor.models.neural.tables import Tables, free_weights
 from cofactor.models.neural.trained import HISTORY_ARRAYS, TrainedRecommender
 from cofactor.models.traits import ArraySpec, Traits
+from cofactor.models.user_batch import States
 from cofactor.training.history import History
 from cofactor.training.loop import train
 from cofactor.training.settings import LossConfig

@@ -16,7 +16,7 @@ import numpy as np
 
 from cofactor.base.run import Run
 from cofactor.data.interactions import Interactions
-from cofactor.models.base import Recommender
+from cofactor.models.recommender import Recommender
 from cofactor.models.traits import ArraySpec
 from cofactor.training.history import History
 from cofactor.training.stopping import Watch
@@ -204,9 +204,9 @@ def ndcg_at_10(model: Recommender, part: Part, n_users: int = 2000) -> float:
     for low in range(0, len(asked), 512):
         rows = asked[low : low + 512]
         some = history.take(np.arange(low, low + len(rows)))
-        audience = model.fold_in(some) if part.fold_in else model.audience(rows)
+        batch = model.fold_in(some) if part.fold_in else model.user_batch(rows)
         indptr, seen, _ = some.csr
-        best = model.topk(audience, 10, excluded=(indptr, seen))
+        best = model.topk(batch, 10, excluded=(indptr, seen))
         for n, user in enumerate(rows):
             truth = part.truth.item_rows[part.truth.indptr[user] : part.truth.indptr[user + 1]]
             hits = np.isin(best.rows[n, : best.count[n]], truth)

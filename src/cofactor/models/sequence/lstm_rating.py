@@ -16,12 +16,12 @@ from cofactor.base.errors import ArgumentError, ArtifactError
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
-from cofactor.models.base import States
 from cofactor.models.neural.biases import damped_biases
 from cofactor.models.neural.fitting import device_of, weights_of
 from cofactor.models.neural.latent_factor import LatentFactor
 from cofactor.models.neural.trained import HISTORY_ARRAYS, TrainedRecommender
 from cofactor.models.traits import ArraySpec, Traits
+from cofactor.models.user_batch import InnerProduct, States
 from cofactor.training.batches import Batches
 from cofactor.training.history import History
 from cofactor.training.loop import train
@@ -357,8 +357,9 @@ class LSTMRating(TrainedRecommender):
             self.item_bias[rows] + np.float32(self.scale[0])
         )
 
-    def _dots(self) -> tuple[np.ndarray, np.ndarray | None] | None:
-        return self._extended, self.item_bias + np.float32(self.scale[0])
+    def inner_product(self) -> InnerProduct | None:
+        """Return the item vectors and offsets; see `Model.inner_product`."""
+        return InnerProduct(self._extended, self.item_bias + np.float32(self.scale[0]))
 
     def _predict(self, states: States, which: np.ndarray, item_rows: np.ndarray) -> np.ndarray:
         vectors, known = np.asarray(states), item_rows >= 0

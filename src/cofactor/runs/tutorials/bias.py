@@ -10,9 +10,9 @@ import numpy as np
 
 from cofactor.base.run import Run
 from cofactor.data.split import Part
-from cofactor.models.base import Recommender
 from cofactor.models.baselines.bias import Bias
 from cofactor.models.neural.latent_factor import LatentFactor
+from cofactor.models.recommender import Recommender
 from cofactor.runs.tutorials.recipe import (
     Figure,
     Reproduced,

@@ -12,10 +12,10 @@ from cofactor.base.run import Run
 from cofactor.data import datasets
 from cofactor.data.interactions import Interactions
 from cofactor.data.split import Part
-from cofactor.models.base import Recommender
 from cofactor.models.baselines.popularity import Popularity
 from cofactor.models.implicit.bpr import BPR
 from cofactor.models.neural.latent_factor import LatentFactor
+from cofactor.models.recommender import Recommender
 from cofactor.runs.tutorials.recipe import Figure, Reproduced
 
 SETTINGS: dict[str, Any] = {

@@ -16,7 +16,7 @@ from cofactor.data import datasets
 from cofactor.data.interactions import Interactions
 from cofactor.data.split import Part, Split
 from cofactor.data.splits import split
-from cofactor.models.base import Recommender
+from cofactor.models.recommender import Recommender
 from cofactor.training.history import History
 
 

@@ -6,14 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from cofactor.models.base import Audience, Recommender
+from cofactor.models.recommender import Recommender
+from cofactor.models.user_batch import UserBatch
 from cofactor.service.wire import WordOut
 
 _LEAST = 0.1  # of what the strongest word adds that a word must add to be told
 
 
 def carrying(
-    model: Recommender, one: Audience, item_rows: np.ndarray, limit: int
+    model: Recommender, one: UserBatch, item_rows: np.ndarray, limit: int
 ) -> list[list[WordOut]] | None:
     """Return the words of each item that added most to its score for one person; None where the
     model doesn't tell.

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from cofactor.base.errors import TraitError
-from cofactor.models.base import Recommender
+from cofactor.models.recommender import Recommender
 from cofactor.retrieval.topk import unit_length
 from cofactor.service.answering.loaded import Loaded
 from cofactor.service.wire import MapOut

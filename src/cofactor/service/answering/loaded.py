@@ -12,7 +12,7 @@ from cofactor.artifact.format import Manifest
 from cofactor.artifact.load import inspect, load
 from cofactor.base.errors import ArtifactError
 from cofactor.data.histories import Histories
-from cofactor.models.base import Recommender
+from cofactor.models.recommender import Recommender
 from cofactor.retrieval.topk import OrderedItems
 from cofactor.service.answering.items import ItemView, LiveItems
 from cofactor.service.answering.kernel_lock import at_once, kernels
@@ -118,7 +118,7 @@ def dressed(
     """Return a checked model with all that answering from it needs."""
     counts = model.data.item_counts
     popular = np.argsort(-counts, kind="stable").astype(np.int32)
-    dots = model._dots() if model.data.n_items >= _ORDERED_FROM else None
+    dots = model.inner_product() if model.data.n_items >= _ORDERED_FROM else None
     ordered = None if dots is None else OrderedItems(*dots)
     view, tastes = live.view(model.data), Tastes(model, store, settings)
     lone = _timed(model, view, ordered)
@@ -148,18 +148,18 @@ def _check_answers(model: Recommender, version: str) -> None:
     rows = rows[data.user_counts[rows] > 0]
     if not len(rows):
         return
-    for audience in (
-        model.audience(rows),
+    for batch in (
+        model.user_batch(rows),
         model.fold_in(data.histories(rows) if model.traits.uses_order else _plain(model, rows)),
     ):
-        best = model.topk(audience, 10, excluded=audience.seen, n_threads=1)
+        best = model.topk(batch, 10, excluded=batch.seen, n_threads=1)
         found = np.arange(best.rows.shape[1]) < best.count[:, None]
         if not np.isfinite(best.scores[found]).all():
             raise ArtifactError(
                 f"version {version!r} gives scores that aren't finite numbers; it can't answer."
             )
         full = (
-            np.array([audience.seen[0][n + 1] - audience.seen[0][n] for n in range(len(rows))])
+            np.array([batch.seen[0][n + 1] - batch.seen[0][n] for n in range(len(rows))])
             >= data.n_items
         )
         if (best.count[~full] == 0).any():
@@ -184,20 +184,18 @@ def _timed(model: Recommender, view: ItemView, ordered: OrderedItems | None) -> 
     seconds = []
     for _ in range(4):
         started = time.perf_counter()
-        audience = model.fold_in(history)
+        batch = model.fold_in(history)
         if ordered is None:
-            best = model.topk(
-                audience, 10, excluded=audience.seen, allowed=view.visible, n_threads=1
-            )
+            best = model.topk(batch, 10, excluded=batch.seen, allowed=view.visible, n_threads=1)
         else:
             best = ordered.best(
-                np.asarray(audience.states),
+                np.asarray(batch.states),
                 10,
                 allowed=view.visible_in_order(ordered),
-                excluded=audience.seen,
+                excluded=batch.seen,
             )
         if model.traits.explains:
-            model.explain_rows(audience, best.rows[0, : best.count[0]])
+            model.explain_rows(batch, best.rows[0, : best.count[0]])
         seconds.append(time.perf_counter() - started)
     return min(seconds[1:])
 
@@ -221,4 +219,4 @@ def _warm(model: Recommender) -> None:
     data.catalogue.titles(np.array([0]))
     one = np.array([int(np.argmax(data.user_counts))], np.int32)
     if model.traits.explains:
-        model.explain_rows(model.audience(one), np.array([0]))
+        model.explain_rows(model.user_batch(one), np.array([0]))

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from cofactor.base.errors import CofactorError
-from cofactor.models.base import Recommender
+from cofactor.models.recommender import Recommender
 from cofactor.service.answering.items import LiveItems, as_table
 from cofactor.store import Store, StoredItem
 

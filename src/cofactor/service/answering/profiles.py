@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from cofactor.data.histories import Histories
-from cofactor.models.base import Audience, Recommender
+from cofactor.models.recommender import Recommender
+from cofactor.models.user_batch import UserBatch
 from cofactor.service.settings import Settings
 from cofactor.service.wire import Past
 from cofactor.store import Store
@@ -119,17 +120,17 @@ class Tastes:
             unknown=len(entries) - len(known),
         )
 
-    def audience(self, tastes: list[Taste]) -> Audience:
+    def user_batch(self, tastes: list[Taste]) -> UserBatch:
         """Return several people as the model sees them; trained rows and others together only in
         models with vectors.
         """
         trained = [place for place, taste in enumerate(tastes) if taste.trained >= 0]
         if len(trained) == len(tastes):
-            return self._model.audience(np.array([taste.trained for taste in tastes], np.int32))
+            return self._model.user_batch(np.array([taste.trained for taste in tastes], np.int32))
         if trained:
             others = [place for place, taste in enumerate(tastes) if taste.trained < 0]
             one, two = (
-                self.audience([tastes[place] for place in which]) for which in (trained, others)
+                self.user_batch([tastes[place] for place in which]) for which in (trained, others)
             )
             return _joined(one, two, np.argsort(trained + others, kind="stable"))
         values = None if self._typical is None else [np.asarray(taste.values) for taste in tastes]
@@ -151,7 +152,7 @@ class Tastes:
         return data.item_rows[positions], None if data.values is None else data.values[positions]
 
 
-def _joined(one: Audience, two: Audience, order: np.ndarray) -> Audience:
+def _joined(one: UserBatch, two: UserBatch, order: np.ndarray) -> UserBatch:
     """Two batches of people with vectors as one, in the order given."""
     states = np.concatenate([np.asarray(one.states), np.asarray(two.states)])[order]
     lengths = np.concatenate([np.diff(one.seen[0]), np.diff(two.seen[0])])
@@ -163,4 +164,4 @@ def _joined(one: Audience, two: Audience, order: np.ndarray) -> Audience:
     values = None
     if one.values is not None and two.values is not None:
         values = np.concatenate([one.values, two.values])[positions]
-    return Audience(states, np.concatenate([one.empty, two.empty])[order], (indptr, seen), values)
+    return UserBatch(states, np.concatenate([one.empty, two.empty])[order], (indptr, seen), values)

@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-from cofactor.models.base import Audience
+from cofactor.models.user_batch import UserBatch
 from cofactor.retrieval.topk import Exclusions, TopK
 from cofactor.service.answering.admission import Admission
 from cofactor.service.answering.content_reasons import carrying
@@ -253,35 +253,35 @@ class Scorer:
 
     def _scored(self, group: list[_Asked]) -> list[tuple[Job, Any]]:
         loaded = group[0].job.loaded
-        audience = loaded.tastes.audience([asked.taste for asked in group])
+        user_batch = loaded.tastes.user_batch([asked.taste for asked in group])
         indptr = np.zeros(len(group) + 1, np.int64)
         np.cumsum([len(asked.excluded) for asked in group], out=indptr[1:])
         excluded = (indptr, np.concatenate([asked.excluded for asked in group]))
         best = self._best(
-            loaded, audience, max(asked.k for asked in group), excluded, group[0].mask
+            loaded, user_batch, max(asked.k for asked in group), excluded, group[0].mask
         )
         return [
-            (asked.job, _told(asked, audience, best, place)) for place, asked in enumerate(group)
+            (asked.job, _told(asked, user_batch, best, place)) for place, asked in enumerate(group)
         ]
 
     def _best(
         self,
         loaded: Loaded,
-        audience: Audience,
+        user_batch: UserBatch,
         k: int,
         excluded: Exclusions,
         mask: np.ndarray | None,
     ) -> TopK:
         """The k best that are visible (or pass a request's own mask)."""
         threads, ordered = self._settings.threads, loaded.ordered
-        if ordered is None or (audience.empty.any() and not loaded.model.traits.answers_empty):
+        if ordered is None or (user_batch.empty.any() and not loaded.model.traits.answers_empty):
             allowed = loaded.view.visible if mask is None else mask
             return loaded.model.topk(
-                audience, k, excluded=excluded, allowed=allowed, n_threads=threads
+                user_batch, k, excluded=excluded, allowed=allowed, n_threads=threads
             )
         allowed = loaded.view.visible_in_order(ordered) if mask is None else ordered.in_order(mask)
         return ordered.best(
-            np.asarray(audience.states), k, allowed=allowed, excluded=excluded, n_threads=threads
+            np.asarray(user_batch.states), k, allowed=allowed, excluded=excluded, n_threads=threads
         )
 
 
@@ -335,7 +335,7 @@ def recommended(
     ]
 
 
-def _told(asked: _Asked, audience: Audience, best: TopK, place: int) -> Recommendations:
+def _told(asked: _Asked, user_batch: UserBatch, best: TopK, place: int) -> Recommendations:
     loaded = asked.job.loaded
     count = min(int(best.count[place]), asked.k)
     rows, scores = best.rows[place, :count], best.scores[place, :count]
@@ -343,9 +343,9 @@ def _told(asked: _Asked, audience: Audience, best: TopK, place: int) -> Recommen
     if asked.reasons and count:
         traits = loaded.model.traits
         if traits.explains:
-            reasons = _reasons(loaded, audience, place, rows, asked.reasons)
+            reasons = _reasons(loaded, user_batch, place, rows, asked.reasons)
         if traits.uses_features:
-            words = carrying(loaded.model, _one_of(audience, place), rows, asked.reasons)
+            words = carrying(loaded.model, _one_of(user_batch, place), rows, asked.reasons)
     return Recommendations(
         items=recommended(loaded, rows, scores, reasons, words),
         source="personal",
@@ -356,10 +356,9 @@ def _told(asked: _Asked, audience: Audience, best: TopK, place: int) -> Recommen
 
 
 def _reasons(
-    loaded: Loaded, audience: Audience, place: int, rows: np.ndarray, limit: int
+    loaded: Loaded, user_batch: UserBatch, place: int, rows: np.ndarray, limit: int
 ) -> list[list[ReasonOut]]:
-    # Not `explain_rows`, which checks rows: these were just found.
-    past, added, _ = loaded.model._explain_rows(_one_of(audience, place), rows)
+    past, added, _ = loaded.model.explain_rows(_one_of(user_batch, place), rows)
     if not len(past):
         return [[] for _ in rows]
     order = np.argsort(-added, axis=1, kind="stable")[:, :limit]  # [k, limit]
@@ -379,20 +378,20 @@ def _reasons(
     return made
 
 
-def _one_of(audience: Audience, place: int) -> Audience:
+def _one_of(user_batch: UserBatch, place: int) -> UserBatch:
     """One person of a batch."""
-    indptr, items = audience.seen
+    indptr, items = user_batch.seen
     span = slice(indptr[place], indptr[place + 1])
-    states: Any = audience.states
+    states: Any = user_batch.states
     one = (
         states[place : place + 1]
         if isinstance(states, np.ndarray)
         else states.take(np.array([place]))
     )
-    values = None if audience.values is None else audience.values[span]
-    return Audience(
+    values = None if user_batch.values is None else user_batch.values[span]
+    return UserBatch(
         one,
-        audience.empty[place : place + 1],
+        user_batch.empty[place : place + 1],
         (np.array([0, span.stop - span.start], np.int64), items[span]),
         values,
     )

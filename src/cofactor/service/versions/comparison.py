@@ -81,9 +81,9 @@ def _hits(loaded: Loaded, cases: list[Case]) -> int:
         if row < 0 or not len(taste.rows):
             continue
         with kernels():
-            audience = loaded.tastes.audience([taste])
+            batch = loaded.tastes.user_batch([taste])
             best = loaded.model.topk(
-                audience, _K, excluded=audience.seen, allowed=loaded.view.visible, n_threads=1
+                batch, _K, excluded=batch.seen, allowed=loaded.view.visible, n_threads=1
             )
         hits += int(row in best.rows[0, : best.count[0]])
     return hits

@@ -133,7 +133,7 @@ async def similar_to(context: Context, path: dict[str, str], asked: SimilarQuery
 def _neighbours(
     loaded: Loaded, row: int, asked: SimilarRequest, n_threads: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    best = loaded.model._similar_items(
+    best = loaded.model.similar_item_rows(
         np.array([row], np.int32), asked.k, _mask(loaded, asked), n_threads
     )
     return best.rows[0, : best.count[0]], best.scores[0, : best.count[0]]

@@ -3,7 +3,7 @@
 A model brings four things: `_fit`, `_states` (what it keeps of each trained user), `_fold_in` (the
 same for users it has never seen, from their histories) and `_score`. Users and items are row
 numbers here, for evaluation and services; what is asked of models by outside ids is written once,
-in `base`."""
+in `recommender`."""
 
 from __future__ import annotations
 
@@ -16,20 +16,21 @@ import numpy as np
 from cofactor.base import checks
 from cofactor.base.config import Config as BaseConfig
 from cofactor.base.errors import ArgumentError, NotFittedError, TraitError
+from cofactor.base.extras import naming_extras
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.kernels.work import watched
 from cofactor.models.answers import Reason
-from cofactor.models.audience import Audience, States
 from cofactor.models.traits import ArraySpec, Traits, check_arrays
+from cofactor.models.user_batch import InnerProduct, States, UserBatch
 from cofactor.retrieval.topk import Exclusions, TopK, best_dots, best_scores, nearest, unit_length
 
 if TYPE_CHECKING:
     from cofactor.data.split import Part
 
 
-class RowModel(ABC):
+class Model(ABC):
     """A model among rows: what it has to bring, how it is fitted, and what evaluation and services
     ask of it.
 
@@ -93,10 +94,8 @@ class RowModel(ABC):
 
     # What a model may bring.
 
-    def _dots(self) -> tuple[np.ndarray, np.ndarray | None] | None:
-        """Return item vectors [n_items, f] and offsets [n_items] whose dot with the states is
-        the score, or None.
-        """
+    def inner_product(self) -> InnerProduct | None:
+        """Return the item vectors and offsets by which a score is an inner product, or None."""
         return None
 
     def _predict(self, states: States, which: np.ndarray, item_rows: np.ndarray) -> np.ndarray:
@@ -107,7 +106,7 @@ class RowModel(ABC):
         never comes back."""
         raise TraitError(f"{self.name} doesn't predict ratings; it ranks.")
 
-    def _explain(self, audience: Audience, item_row: int) -> tuple[np.ndarray, np.ndarray, float]:
+    def _explain(self, batch: UserBatch, item_row: int) -> tuple[np.ndarray, np.ndarray, float]:
         """Return past item rows, what each added to the score of ``item_row`` (of the one user),
         and the rest.
         """
@@ -117,12 +116,12 @@ class RowModel(ABC):
         )
 
     def _explain_rows(
-        self, audience: Audience, item_rows: np.ndarray
+        self, batch: UserBatch, item_rows: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return past item rows [p], what each added to the scores of some items [n, p], and the
         rests [n], of one user.
         """
-        told = [self._explain(audience, int(row)) for row in item_rows]
+        told = [self._explain(batch, int(row)) for row in item_rows]
         past = told[0][0] if told else np.zeros(0, np.int32)
         return (
             past,
@@ -194,7 +193,7 @@ class RowModel(ABC):
             " content."
         )
 
-    def _explain_features(self, audience: Audience, item_row: int) -> tuple[Reason, ...]:
+    def _explain_features(self, batch: UserBatch, item_row: int) -> tuple[Reason, ...]:
         """Return the words and features of an item and what each added to its score, in models
         with content.
         """
@@ -252,7 +251,7 @@ class RowModel(ABC):
         run = run if run is not None else Run()
         self._data = None
         self._cache = {}
-        with watched(run):
+        with watched(run), naming_extras(f"fitting {self.name}"):
             self._fit(data, validation, run)
         self._data = data
         return self
@@ -307,7 +306,7 @@ class RowModel(ABC):
 
     # Rows: for evaluation and services.
 
-    def audience(self, user_rows: np.ndarray) -> Audience:
+    def user_batch(self, user_rows: np.ndarray) -> UserBatch:
         """Return some trained users, by row."""
         rows = checks.rows(user_rows, "user_rows", self.data.n_users)
         starts, lengths = self.data.indptr[rows], self.data.user_counts[rows]
@@ -315,11 +314,11 @@ class RowModel(ABC):
         np.cumsum(lengths, out=indptr[1:])
         positions = np.repeat(starts - indptr[:-1], lengths) + np.arange(indptr[-1])
         values = None if self.data.values is None else self.data.values[positions]
-        return Audience(
+        return UserBatch(
             self._states(rows), lengths == 0, (indptr, self.data.item_rows[positions]), values
         )
 
-    def fold_in(self, histories: Histories) -> Audience:
+    def fold_in(self, histories: Histories) -> UserBatch:
         """Return users the model has never seen, from their histories, with no retraining."""
         if histories.n_items != self.data.n_items:
             raise ArgumentError(
@@ -328,27 +327,27 @@ class RowModel(ABC):
             )
         indptr, item_rows, values = histories.csr
         seen = (indptr, item_rows)
-        return Audience(
+        return UserBatch(
             self._fold_in(histories),
             histories.lengths == 0,
             seen,
             None if histories.values is None else values,
         )
 
-    def score_audience(self, audience: Audience, item_rows: np.ndarray | None = None) -> np.ndarray:
+    def score_batch(self, batch: UserBatch, item_rows: np.ndarray | None = None) -> np.ndarray:
         """Return the scores of all items (or of some) for some users, float32 [B, n_items];
         higher is better.
         """
-        scores = np.asarray(self._score(audience.states, item_rows), np.float32)
-        if audience.empty.any() and not self.traits.answers_empty:
+        scores = np.asarray(self._score(batch.states, item_rows), np.float32)
+        if batch.empty.any() and not self.traits.answers_empty:
             popular = self._popularity if item_rows is None else self._popularity[item_rows]
             scores = scores.copy() if not scores.flags.writeable else scores
-            scores[audience.empty] = popular
+            scores[batch.empty] = popular
         return scores
 
     def score_rows(self, user_rows: np.ndarray, item_rows: np.ndarray | None = None) -> np.ndarray:
         """Return the scores of trained users by row, float32 [B, n_items_asked]."""
-        return self.score_audience(self.audience(user_rows), item_rows)
+        return self.score_batch(self.user_batch(user_rows), item_rows)
 
     def predict_rows(self, user_rows: np.ndarray, item_rows: np.ndarray) -> np.ndarray:
         """Return the value each user would give each item, pair by pair, float32 [n], on the
@@ -358,17 +357,45 @@ class RowModel(ABC):
             checks.rows(user_rows, "user_rows", self.data.n_users), return_inverse=True
         )
         items = checks.rows(item_rows, "item_rows", self.data.n_items)
-        return self._predict(self.audience(distinct).states, which, items)
+        return self.predict_batch(self.user_batch(distinct), which, items)
+
+    def predict_batch(
+        self, batch: UserBatch, which: np.ndarray, item_rows: np.ndarray
+    ) -> np.ndarray:
+        """Return the value each of some pairs would have, float32 [n], on the data's scale.
+
+        Parameters
+        ----------
+        batch
+            Users, from `user_batch` or `fold_in`.
+        which
+            int [n]: whose value, by the place in the batch.
+        item_rows
+            int [n]; -1 is an item without training interactions: the user alone answers.
+        """
+        return self._predict(batch.states, which, item_rows)
+
+    def similar_item_rows(
+        self, item_rows: np.ndarray, k: int, allowed: np.ndarray | None = None, n_threads: int = 1
+    ) -> TopK:
+        """Return each item's k most similar items, itself left out."""
+        rows = checks.rows(item_rows, "item_rows", self.data.n_items)
+        return self._similar_items(rows, k, allowed, n_threads)
+
+    def similar_user_rows(self, user_rows: np.ndarray, k: int, n_threads: int = 1) -> TopK:
+        """Return each user's k most similar users, the user left out."""
+        rows = checks.rows(user_rows, "user_rows", self.data.n_users)
+        return self._similar_users(rows, k, n_threads)
 
     def explain_rows(
-        self, audience: Audience, item_rows: np.ndarray
+        self, batch: UserBatch, item_rows: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Split the scores of some items for one user among the user's past items.
 
         Parameters
         ----------
-        audience
-            One user, from `audience` or `fold_in`.
+        batch
+            One user, from `user_batch` or `fold_in`.
         item_rows
             int [n].
 
@@ -383,18 +410,16 @@ class RowModel(ABC):
         TraitError
             If the model isn't linear in the past.
         """
-        return self._explain_rows(audience, checks.rows(item_rows, "item_rows", self.data.n_items))
+        return self._explain_rows(batch, checks.rows(item_rows, "item_rows", self.data.n_items))
 
-    def explain_features(
-        self, audience: Audience, item_rows: np.ndarray
-    ) -> list[tuple[Reason, ...]]:
+    def explain_features(self, batch: UserBatch, item_rows: np.ndarray) -> list[tuple[Reason, ...]]:
         """Say for each of some items which of its words and features added what to its score for
         one user, the largest first.
 
         Parameters
         ----------
-        audience
-            One user, from `audience` or `fold_in`.
+        batch
+            One user, from `user_batch` or `fold_in`.
         item_rows
             int [n].
 
@@ -404,13 +429,11 @@ class RowModel(ABC):
             One tuple an item; empty where the model reads no content, or isn't linear in it.
         """
         rows = checks.rows(item_rows, "item_rows", self.data.n_items)
-        return [
-            () if audience.empty[0] else self._explain_features(audience, int(row)) for row in rows
-        ]
+        return [() if batch.empty[0] else self._explain_features(batch, int(row)) for row in rows]
 
     def topk(
         self,
-        audience: Audience,
+        batch: UserBatch,
         k: int,
         *,
         excluded: Exclusions | None = None,
@@ -421,20 +444,20 @@ class RowModel(ABC):
 
         Parameters
         ----------
-        audience
-            Users, from `audience` or `fold_in`.
+        batch
+            Users, from `user_batch` or `fold_in`.
         k
             At least 1.
         excluded
-            CSR of items that must not come back; ``audience.seen`` for what they had.
+            CSR of items that must not come back; ``batch.seen`` for what they had.
         allowed
             bool [n_items]: which items may come back at all.
         """
-        dots = self._dots()
-        whole = self.traits.answers_empty or not audience.empty.any()
+        dots = self.inner_product()
+        whole = self.traits.answers_empty or not batch.empty.any()
         if dots is not None and whole:
             vectors, offsets = dots
-            states = np.asarray(audience.states)
+            states = np.asarray(batch.states)
             return best_dots(
                 states,
                 vectors,
@@ -444,7 +467,7 @@ class RowModel(ABC):
                 allowed=allowed,
                 n_threads=n_threads,
             )
-        scores = self.score_audience(audience)
+        scores = self.score_batch(batch)
         return best_scores(scores, k, excluded=excluded, allowed=allowed, n_threads=n_threads)
 
     # Helpers.

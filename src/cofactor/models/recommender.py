@@ -2,7 +2,7 @@
 
 Recommending, filters, similar items, new items, explanations: these calls take and give ids, and
 outside ids end here. What a model has to bring, and what evaluation and services ask of it by rows,
-is in `row_model`."""
+is in `model`."""
 
 from __future__ import annotations
 
@@ -21,26 +21,24 @@ from cofactor.data.interactions import Interactions
 from cofactor.data.records import table_of
 from cofactor.kernels.work import watched
 from cofactor.models.answers import Explanation, RankedTable, Reason
-from cofactor.models.audience import Audience, States
 from cofactor.models.fold_in import read_histories
+from cofactor.models.model import Model
 from cofactor.models.new_items import with_new_items
-from cofactor.models.row_model import RowModel
+from cofactor.models.user_batch import UserBatch
 from cofactor.retrieval.topk import TopK
 
 if TYPE_CHECKING:
     from cofactor.retrieval.filters import Filters
 
-__all__ = ["Audience", "Recommender", "States"]
-
 # This many users are asked about at a time: 4 MiB of scores for each thousand items, where scores
 # are held at all.
 BLOCK = 1024
 
-# Questions as a column, and the audiences of their blocks with where each begins.
-_Asked = tuple[pa.Array, Iterator[tuple[int, Audience]]]
+# Questions as a column, and the batches of their blocks with where each begins.
+_Asked = tuple[pa.Array, Iterator[tuple[int, UserBatch]]]
 
 
-class Recommender(RowModel):
+class Recommender(Model):
     """A model that learns from interactions and recommends.
 
     Parameters
@@ -104,20 +102,18 @@ class Recommender(RowModel):
             )
         run = run if run is not None else Run()
         allowed = _allowed(self.data, filters)
-        asked, audiences = (
-            self._audiences(users, history, unknown)
+        asked, batches = (
+            self._user_batches(users, history, unknown)
             if features is None
             else self._profiled(history, features, unknown)
         )
         parts = []
         with watched(run):
-            for start, audience in audiences:
-                seen = audience.seen if exclude_seen else None
-                best = self.topk(
-                    audience, k, excluded=seen, allowed=allowed, n_threads=run.n_threads
-                )
+            for start, batch in batches:
+                seen = batch.seen if exclude_seen else None
+                best = self.topk(batch, k, excluded=seen, allowed=allowed, n_threads=run.n_threads)
                 parts.append(
-                    _item_table(self.data, asked.slice(start, len(audience)), best, "item_id")
+                    _item_table(self.data, asked.slice(start, len(batch)), best, "item_id")
                 )
         name = "user_id" if history is None and features is None else "history"
         ranked = _ranked(parts, name, "item_id")
@@ -160,11 +156,11 @@ class Recommender(RowModel):
         known = user_rows >= 0
         if known.any():
             distinct, which = np.unique(user_rows[known], return_inverse=True)
-            values[known] = self._predict(self.audience(distinct).states, which, item_rows[known])
+            values[known] = self.predict_batch(self.user_batch(distinct), which, item_rows[known])
         if not known.all():
             stranger = self.fold_in(Histories.of([[]], self.data.n_items))
             asked = item_rows[~known]
-            values[~known] = self._predict(stranger.states, np.zeros(len(asked), np.int64), asked)
+            values[~known] = self.predict_batch(stranger, np.zeros(len(asked), np.int64), asked)
         return values
 
     def similar_items(
@@ -188,7 +184,7 @@ class Recommender(RowModel):
         run = run if run is not None else Run()
         rows = self.data.items.rows(items, what="item")
         with watched(run):
-            best = self._similar_items(rows, k, _allowed(self.data, filters), run.n_threads)
+            best = self.similar_item_rows(rows, k, _allowed(self.data, filters), run.n_threads)
         return _ranked(
             [_item_table(self.data, self.data.items.take(rows), best, "similar_item_id")],
             "item_id",
@@ -204,7 +200,7 @@ class Recommender(RowModel):
         run = run if run is not None else Run()
         rows = self.data.users.rows(users, what="user")
         with watched(run):
-            best = self._similar_users(rows, k, run.n_threads)
+            best = self.similar_user_rows(rows, k, run.n_threads)
         question, rank, found, score = best.flat()
         asked = self.data.users.take(rows[question])
         table = pa.table(
@@ -291,19 +287,19 @@ class Recommender(RowModel):
         data = self.data
         row = int(data.items.rows(item, what="item")[0])
         if user is not None:
-            audience = self.audience(data.users.rows(user, what="user"))
+            batch = self.user_batch(data.users.rows(user, what="user"))
         else:
-            audience = self.fold_in(read_histories(history, data.items))
-        if len(audience) != 1:
-            raise ArgumentError(f"explain takes one user or one history, not {len(audience)}.")
-        past, added, rest = self._explain(audience, row)
+            batch = self.fold_in(read_histories(history, data.items))
+        if len(batch) != 1:
+            raise ArgumentError(f"explain takes one user or one history, not {len(batch)}.")
+        past, added, rest = self._explain(batch, row)
         order = np.argsort(-added, kind="stable")
         ids, titles = data.items.ids(past[order]), data.catalogue.titles(past[order])
         reasons = tuple(
             Reason(i, t, float(a)) for i, t, a in zip(ids, titles, added[order], strict=True)
         )
         score = float(added.sum(dtype=np.float64) + rest)
-        features = self.explain_features(audience, np.array([row]))[0]
+        features = self.explain_features(batch, np.array([row]))[0]
         return Explanation(
             data.items.ids([row])[0],
             data.catalogue.titles([row])[0],
@@ -315,7 +311,7 @@ class Recommender(RowModel):
 
     # Helpers.
 
-    def _audiences(self, users: Any, history: Any, unknown: str) -> _Asked:
+    def _user_batches(self, users: Any, history: Any, unknown: str) -> _Asked:
         """The questions, of users or of histories."""
         ids = self.data.users
         if history is not None:
@@ -326,11 +322,11 @@ class Recommender(RowModel):
                 (s, self.fold_in(histories.take(rows))) for s, rows in spans
             )
         if users is None:
-            return ids.arrow, ((s, self.audience(rows)) for s, rows in _spans(len(ids)))
+            return ids.arrow, ((s, self.user_batch(rows)) for s, rows in _spans(len(ids)))
         if unknown == "error":
             known = ids.rows(users, what="user")
             return ids.take(known), (
-                (s, self.audience(known[span])) for s, span in _spans(len(known))
+                (s, self.user_batch(known[span])) for s, span in _spans(len(known))
             )
         found = ids.find(users)
         if (found < 0).any():
@@ -338,11 +334,11 @@ class Recommender(RowModel):
             # with trained ones in a batch.
             stranger = Histories.of([[]], self.data.n_items)
             each = (
-                self.audience(found[n : n + 1]) if found[n] >= 0 else self.fold_in(stranger)
+                self.user_batch(found[n : n + 1]) if found[n] >= 0 else self.fold_in(stranger)
                 for n in range(len(found))
             )
             return as_ids(users), enumerate(each)
-        return as_ids(users), ((s, self.audience(found[span])) for s, span in _spans(len(found)))
+        return as_ids(users), ((s, self.user_batch(found[span])) for s, span in _spans(len(found)))
 
     def _profiled(self, history: Any, features: Any, unknown: str) -> _Asked:
         """Somebody, or several, known by a profile each, and perhaps by a history."""
@@ -363,13 +359,13 @@ class Recommender(RowModel):
             )
         states = self._fold_in_profiles(histories, table_of(profiles))
         indptr, item_rows, values = histories.csr
-        audience = Audience(
+        batch = UserBatch(
             states,
             np.zeros(len(profiles), bool),
             (indptr, item_rows),
             None if histories.values is None else values,
         )
-        return pa.array(np.arange(len(profiles))), iter([(0, audience)])
+        return pa.array(np.arange(len(profiles))), iter([(0, batch)])
 
     def _require_similarity(self) -> None:
         if not self.traits.finds_similar:

@@ -1,8 +1,9 @@
-"""An audience: a batch of users, trained or never seen, as a model sees them."""
+"""User batches: several users, trained or unseen, whose scores are computed together."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -13,8 +14,23 @@ from cofactor.retrieval.topk import Exclusions
 States = np.ndarray | Histories
 
 
+class InnerProduct(NamedTuple):
+    """What makes a score of a user's vector: ``score = states @ item_vectors.T + offsets``.
+
+    Parameters
+    ----------
+    item_vectors
+        float32 [n_items, width], as wide as the states.
+    offsets
+        float32 [n_items], or None where there are none.
+    """
+
+    item_vectors: np.ndarray
+    offsets: np.ndarray | None
+
+
 @dataclass(frozen=True)
-class Audience:
+class UserBatch:
     """A batch of users as a model sees them.
 
     Parameters

@@ -1,0 +1,81 @@
+"""Comparing models: several settings of one, failures that cost nothing, every metric tested."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import cofactor
+from cofactor.base.errors import ArgumentError, CofactorError, UnknownNameError
+from cofactor.data.synthetic import power_law
+from cofactor.runs.compare import compare, suitable
+
+DATA = power_law(120, 50, 1500, seed=3)
+
+
+def test_one_model_stands_there_with_several_settings_and_a_label() -> None:
+    done = compare(DATA, ["ials", "ials:factors=4;epochs=2", "tiny=ials:factors=2"])
+    assert list(done.results) == ["popularity", "ials", "ials:factors=4;epochs=2", "tiny"]
+    assert done.models["ials:factors=4;epochs=2"].config.epochs == 2
+    assert done.models["tiny"].config.factors == 2
+    assert {row["model"] for row in done.rows()} == set(done.results)
+
+
+def test_two_models_of_one_label_are_refused() -> None:
+    with pytest.raises(ArgumentError, match=r"two models are called 'ials'.*mine=ials:SETTING"):
+        compare(DATA, ["ials", "ials"])
+
+
+def test_a_wrong_name_or_setting_is_refused_before_any_work() -> None:
+    with pytest.raises(UnknownNameError, match="factors"):
+        compare("/nowhere/at/all.csv", ["ials:factor=3", "ease"])
+
+
+def test_a_model_that_fails_costs_the_others_nothing() -> None:
+    done = compare(DATA, ["content_knn", "ease"])
+    assert list(done.results) == ["popularity", "ease"]
+    assert "catalogue" in done.failures["content_knn"]
+    assert done.to_dict()["failures"] == done.failures
+
+
+def test_where_every_model_fails_all_reasons_are_said() -> None:
+    with pytest.raises(CofactorError, match=r"content_knn: .*bridge: "):
+        compare(DATA, ["content_knn", "bridge"], baselines=False)
+
+
+def test_every_metric_is_tested_against_its_own_best() -> None:
+    done = compare(DATA, ["ease", "ials:factors=2"], metrics=["ndcg@5", "coverage@5", "auc"])
+    tested = {test.metric for test in done.tests}
+    assert tested == {m for m in ("ndcg@5", "auc") if m in done.results["ease"].values}
+    for metric in tested:
+        best = max(done.results, key=lambda name, m=metric: done.results[name][m])
+        assert {t.second for t in done.tests if t.metric == metric} == {best}
+
+
+def test_baselines_are_measured_unless_refused() -> None:
+    rated = cofactor.Interactions.from_rows(
+        DATA.user_rows, DATA.item_rows, np.arange(len(DATA)) % 5 + 1, users=120, items=50
+    )
+    assert list(compare(rated, ["biased_mf:epochs=2", "ease"]).results)[:2] == [
+        "popularity",
+        "bias",
+    ]
+    assert list(compare(DATA, ["ease", "ials"], baselines=False).results) == ["ease", "ials"]
+
+
+def test_the_models_that_are_taken_suit_the_data() -> None:
+    plain = cofactor.Interactions.from_rows(DATA.user_rows, DATA.item_rows, users=120, items=50)
+    assert suitable(plain) == ["popularity", "item_knn", "ease", "ials", "bpr"]
+    assert suitable(DATA) == [*suitable(plain), "bias", "biased_mf", "svdpp"]  # it has ratings
+    assert list(compare(plain, metrics=["ndcg@5"]).results) == suitable(plain)
+
+
+def test_a_report_that_cannot_be_written_is_refused_before_fitting(tmp_path: Path) -> None:
+    from cofactor.cli.output import check_writable
+
+    with pytest.raises(ArgumentError, match=r"--report .*there is no folder"):
+        check_writable(str(tmp_path / "no" / "report.html"), "--report")
+    with pytest.raises(ArgumentError, match="this is a folder"):
+        check_writable(str(tmp_path), "--report")

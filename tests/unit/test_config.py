@@ -1,0 +1,53 @@
+"""Configurations: old names of settings are read from saved models, and refused elsewhere."""
+
+from __future__ import annotations
+
+import pytest
+
+from cofactor.base.config import Config, Renamed, setting
+from cofactor.base.errors import ArgumentError, UnknownNameError
+
+
+class SamplerConfig(Config):
+    """Settings of a base."""
+
+    renamed = {"law": "sampling", "gone": None}  # noqa: RUF012
+
+    sampling: str = setting("uniform", choices=("uniform", "popularity"), doc="Distribution.")
+
+
+class PenaltyConfig(SamplerConfig):
+    """Settings of a subclass, with a value that changed its meaning."""
+
+    renamed = {"balance": Renamed("exponent", lambda b: 1 - b)}  # noqa: RUF012
+
+    exponent: float = setting(0.5, low=0.0, high=1.0, doc="Exponent.")
+
+
+class BackConfig(SamplerConfig):
+    """Settings of a subclass that uses an old name anew."""
+
+    law: float = setting(1.0, doc="A law.")
+
+
+def test_old_names_are_read_with_their_values_converted() -> None:
+    config = PenaltyConfig.from_dict({"law": "popularity", "balance": 0.3, "gone": 1})
+    assert config == PenaltyConfig(sampling="popularity", exponent=0.7)
+
+
+def test_an_old_value_is_checked_like_a_new_one() -> None:
+    with pytest.raises(ArgumentError, match="exponent"):
+        PenaltyConfig.from_dict({"balance": 3.0})
+
+
+def test_old_names_are_refused_elsewhere_and_the_error_says_the_present_one() -> None:
+    with pytest.raises(UnknownNameError, match="balance is called exponent today"):
+        PenaltyConfig(balance=0.5)
+    with pytest.raises(UnknownNameError, match="law is called sampling today"):
+        PenaltyConfig.from_text(["law=uniform"])
+    with pytest.raises(UnknownNameError, match="unknown setting of Penalty 'gone'"):
+        PenaltyConfig(gone=1)
+
+
+def test_a_setting_of_an_old_name_is_itself() -> None:
+    assert BackConfig.from_dict({"law": 2.0}).law == 2.0
