@@ -19,6 +19,7 @@ EXTRAS: dict[str, str] = {
     "plotly": "plot",
     "sentence_transformers": "text",
     "psycopg": "postgres",
+    "openpyxl": "excel",
 }
 
 

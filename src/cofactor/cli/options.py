@@ -6,18 +6,18 @@ from typing import Annotated
 
 import typer
 
-from cofactor.base.errors import ArgumentError
-from cofactor.base.names import unknown_name
 from cofactor.base.run import Run
 from cofactor.cli.output import Output
-from cofactor.runs.source import Cutting, Reading
+from cofactor.runs.source import Cutting
 
 SourceArgument = Annotated[
     str,
     typer.Argument(
         metavar="SOURCE",
         help=(
-            "A file (csv, tsv, dat, parquet, jsonl; gz, zip), a dataset's name, or a database URL."
+            "Files (csv, tsv, dat, parquet, feather, jsonl, json, xlsx; gz, bz2, xz, zip, tar; a"
+            " pattern in quotes; - for standard input), a folder, a dataset's name, or a database"
+            " URL."
         ),
     ),
 ]
@@ -29,7 +29,8 @@ Columns = Annotated[
     typer.Option(
         metavar="ROLE=NAME,...",
         help=(
-            "Columns where the usual names don't find them: user=uid,item=sku,value=stars,time=at."
+            "Columns where the usual names don't find them: user=uid,item=sku,value=stars,time=at;"
+            " `time=` leaves times out."
         ),
     ),
 ]
@@ -77,27 +78,6 @@ K = Annotated[int, typer.Option("-k", help="How many items.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout, for machines.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No remarks and no progress on stderr.")]
 
-_ROLES = ("user", "item", "value", "time")
-
-
-def reading(
-    columns: str | None,
-    items: str | None,
-    repeats: str,
-    min_value: float | None,
-    core: int,
-    on_bad: str,
-) -> Reading:
-    """Make a Reading from options' words."""
-    return Reading(
-        columns=_roles(columns),
-        items=items,
-        repeats=repeats,
-        min_value=min_value,
-        core=core,
-        on_bad=on_bad,
-    )
-
 
 def cutting(how: str, test: float, validation: float, seed: int) -> Cutting:
     """Make a Cutting from options' words."""
@@ -112,17 +92,3 @@ def run_of(output: Output, seed: int = 0, threads: int = 0, device: str = "auto"
 def names(words: str | None) -> list[str] | None:
     """Split ``a,b,c`` into names; None stays None."""
     return None if words is None else [word.strip() for word in words.split(",") if word.strip()]
-
-
-def _roles(words: str | None) -> dict[str, str] | None:
-    if words is None:
-        return None
-    found: dict[str, str] = {}
-    for word in words.split(","):
-        role, equals, name = word.partition("=")
-        if not equals:
-            raise ArgumentError(f"--columns must be written ROLE=NAME,ROLE=NAME, not {word!r}.")
-        if role.strip() not in _ROLES:
-            raise unknown_name("role of a column", role.strip(), _ROLES)
-        found[role.strip()] = name.strip()
-    return found

@@ -79,9 +79,7 @@ def backup(store: Store, path: str | os.PathLike[str], *, overwrite: bool = Fals
     """
     target = Path(os.path.abspath(path))
     if target.exists() and not overwrite:
-        raise StoreError(
-            f"{target} is there already; choose another name, or allow it to be overwritten."
-        )
+        raise StoreError(f"{target} is there already; choose another name, or give overwrite=True.")
     with _room(target) as room:
         _copy(store, room)
         _checked(room)

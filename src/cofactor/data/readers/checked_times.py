@@ -54,8 +54,8 @@ def checked_times(
             faults.append(
                 (
                     f"a time in the future (as late as {latest}; now is"
-                    f" {clock.spoken(options.now)}; check the unit, or give now= if the clock is"
-                    " right)",
+                    f" {clock.spoken(options.now)}; check the unit (time_unit=) or"
+                    " now=)",
                     np.flatnonzero(late),
                 )
             )

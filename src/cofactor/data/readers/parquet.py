@@ -94,7 +94,7 @@ def excel_table(entry: Entry) -> pa.Table:
     DataError
         If it is no workbook, or holds no table.
     """
-    openpyxl = require("openpyxl", extra="excel", purpose="reading a workbook of Excel")
+    openpyxl = require("openpyxl", purpose="reading a workbook of Excel")
     with _damage(entry):
         book = openpyxl.load_workbook(
             io.BytesIO(entry.read(limit=1 << 28)), read_only=True, data_only=True
