@@ -316,3 +316,15 @@ def test_several_files_are_one(tmp_path: Path) -> None:
     (tmp_path / "3.csv").write_text("user,item,rating\nu3,a,1\n")
     with pytest.raises(CofactorError, match="no values"):
         cofactor.read(str(tmp_path / "*.csv"))
+
+
+@pytest.mark.parametrize(("low", "told"), [(-1.0, "negative"), (0.0, "labels")])
+def test_models_of_implicit_feedback_tell_what_is_no_liking(low: float, told: str) -> None:
+    from cofactor.base.run import Run
+
+    rows = [(f"u{n}", n % 5, low if n % 5 == 0 else 1.0) for n in range(40)]
+    data = Interactions.build(cofactor.read(rows))
+    for model in (cofactor.IALS(factors=4), cofactor.ItemKNN(), cofactor.Popularity()):
+        model.fit(data, run=Run(threads=1))
+        assert any(told in note and "min_value" in note for note in model.notes)
+    assert cofactor.Bias().fit(data).notes == ()

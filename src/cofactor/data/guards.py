@@ -84,3 +84,23 @@ def summed(matrix: Any) -> Any:
     coo = matrix.tocoo(copy=True)
     coo.sum_duplicates()
     return coo
+
+
+def doubts(values: np.ndarray | None) -> tuple[str, ...]:
+    """Return remarks on values that don't say "liked": labels of 0 and 1, and negative ones."""
+    if values is None or not len(values):
+        return ()
+    low, high = float(values.min()), float(values.max())
+    if low < 0:
+        count = int((values < 0).sum())
+        return (
+            f"{count:,} of {len(values):,} values are negative; models of implicit feedback count"
+            " every stored interaction as liked: keep those from some value on with min_value=",
+        )
+    if low == 0.0 and high == 1.0 and bool(((values == 0) | (values == 1)).all()):
+        count = int((values == 0).sum())
+        return (
+            f"values are labels: {count:,} of {len(values):,} are 0; models of implicit feedback"
+            " count every stored interaction as liked: leave them out with min_value=1",
+        )
+    return ()

@@ -18,6 +18,7 @@ from cofactor.base.config import Config as BaseConfig
 from cofactor.base.errors import ArgumentError, NotFittedError, TraitError
 from cofactor.base.extras import naming_extras
 from cofactor.base.run import Run
+from cofactor.data.guards import doubts
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.kernels.work import watched
@@ -254,7 +255,19 @@ class Model(ABC):
         with watched(run), naming_extras(f"fitting {self.name}"):
             self._fit(data, validation, run)
         self._data = data
+        for note in self._doubts:
+            run.progress.say(note)
         return self
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was found in the data that may be meant otherwise."""
+        return self._doubts
+
+    @property
+    def _doubts(self) -> tuple[str, ...]:
+        """Remarks on values that don't say "liked", where every stored interaction counts so."""
+        return () if self.traits.predicts_ratings else doubts(self.data.values)
 
     @property
     def data(self) -> Interactions:

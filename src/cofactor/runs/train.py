@@ -137,7 +137,7 @@ def train(
             "threads": run.n_threads,
             "fit_seconds": round(seconds, 3),
             "fitted_on": _fitted_on(parts, refitted),
-            "notes": list(getattr(fitted, "notes", ())),
+            "notes": list(fitted.notes),
         },
         split=None if parts is None else parts.sentence,
     )

@@ -12,11 +12,12 @@ import pyarrow.compute as pc
 
 from cofactor.base.errors import DataError
 from cofactor.data.events import Events
+from cofactor.data.guards import doubts
 from cofactor.data.histories import picked
 from cofactor.data.readers.checked_times import checked_times
 from cofactor.data.readers.columns import Options
 from cofactor.data.readers.id_columns import cleaned, typed_ids, used_only
-from cofactor.data.readers.kinds import value_notes, weighted
+from cofactor.data.readers.kinds import weighted
 from cofactor.data.readers.raw import Fault, Raw
 from cofactor.data.readers.values import settle, shape_hint
 
@@ -61,7 +62,7 @@ def assemble(raw: Raw, options: Options) -> Events:
         source=raw.source,
         notes=tuple(raw.notes),
     )
-    return events.noted(*value_notes(events))
+    return events.noted(*doubts(events.values))
 
 
 def _check_values(raw: Raw, options: Options, faults: list[Fault], left_out: np.ndarray) -> None:

@@ -12,11 +12,10 @@ import pyarrow.compute as pc
 
 from cofactor.base.errors import ArgumentError, DataError
 from cofactor.data.events import Events
-from cofactor.data.guards import checked_values, summed
+from cofactor.data.guards import checked_values, doubts, summed
 from cofactor.data.readers import times as clock
 from cofactor.data.readers.columns import Options, find_roles, refuse_repeated, roles_note
 from cofactor.data.readers.id_columns import id_column
-from cofactor.data.readers.kinds import value_notes
 from cofactor.data.readers.raw import Raw
 from cofactor.data.readers.values import numbers_and_odd
 from cofactor.data.records import column_of, table_of
@@ -193,7 +192,7 @@ def from_matrix(matrix: Any) -> Events:
         source="matrix",
         notes=(f"a matrix of {coo.shape[0]:,} × {coo.shape[1]:,}",),
     )
-    return events.noted(*value_notes(events))
+    return events.noted(*doubts(events.values))
 
 
 def _names(source: Any) -> list[str]:

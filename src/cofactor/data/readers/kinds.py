@@ -1,4 +1,4 @@
-"""Kinds of events (view, purchase ...) as weights, and what values tell about themselves."""
+"""Kinds of events (view, purchase ...) as weights."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import pyarrow.compute as pc
 
 from cofactor.base.errors import DataError
 from cofactor.base.names import unknown_name
-from cofactor.data.events import Events
 from cofactor.data.readers.columns import Options
 from cofactor.data.readers.raw import Raw
 
@@ -58,24 +57,3 @@ def _tell(raw: Raw, name: str, told: dict[str, int]) -> None:
         f"column {name!r} holds kinds of events, all of which count the same: {shown}; give them"
         " weights with kinds={...}"
     )
-
-
-def value_notes(events: Events) -> tuple[str, ...]:
-    """Return remarks on values that don't say "liked": labels of 0 and 1, and negative ones."""
-    values = events.values
-    if values is None or not len(values):
-        return ()
-    low, high = float(values.min()), float(values.max())
-    if low < 0:
-        count = int((values < 0).sum())
-        return (
-            f"{count:,} of {len(values):,} values are negative; models of implicit feedback count"
-            " every stored interaction as liked: keep those from some value on with min_value=",
-        )
-    if low == 0.0 and high == 1.0 and bool(((values == 0) | (values == 1)).all()):
-        count = int((values == 0).sum())
-        return (
-            f"values are labels: {count:,} of {len(values):,} are 0; models of implicit feedback"
-            " count every stored interaction as liked: leave them out with min_value=1",
-        )
-    return ()
