@@ -45,7 +45,7 @@ def read_parquet(entry: Entry, options: Options) -> Raw:
             raise DataError("the file has columns but no rows.", source=entry.shown)
         _check_rows(n_rows, len(roles), entry)
         with options.progress.task(f"reading {entry.name}", n_rows) as task:
-            table = file.read(columns=list(roles.values()))
+            table = _valid(file.read(columns=list(roles.values())))
             task.advance(table.num_rows)
         return raw_of_table(table, roles, options, entry.shown, names=names)
 
@@ -55,7 +55,7 @@ def whole_table(entry: Entry) -> pa.Table:
     with _damage(entry):
         file = _opened(entry)
         _check_rows(file.metadata.num_rows, len(file.schema_arrow), entry)
-        return file.read()
+        return _valid(file.read())
 
 
 def names_of(entry: Entry) -> list[str]:
@@ -76,7 +76,7 @@ def read_feather(entry: Entry, options: Options) -> Raw:
 def feather_table(entry: Entry) -> pa.Table:
     """Read all columns of a Feather (Arrow) file."""
     with _damage(entry):
-        return feather.read_table(io.BytesIO(entry.read(limit=1 << 32)))
+        return _valid(feather.read_table(io.BytesIO(entry.read(limit=1 << 32))))
 
 
 def read_excel(entry: Entry, options: Options) -> Raw:
@@ -133,6 +133,14 @@ def _check_rows(n_rows: int, n_columns: int, entry: Entry) -> None:
         what=f"{entry.shown}: reading {n_rows:,} rows",
         cure="check where the file comes from, or cut it into parts",
     )
+
+
+def _valid(table: pa.Table) -> pa.Table:
+    """A table whose offsets and texts were checked: Arrow takes them from a file as they are, and
+    reads beyond its memory where they are wrong.
+    """
+    table.validate(full=True)
+    return table
 
 
 def _opened(entry: Entry) -> Any:

@@ -222,7 +222,11 @@ def split(line: str, delimiter: str, quoted: bool, escape: str | None = None) ->
     """Split one line into fields."""
     if len(delimiter) > 1 or not quoted:
         return line.rstrip("\r\n").split(delimiter)
-    return next(csv.reader([line], delimiter=delimiter, escapechar=escape), [])
+    try:
+        return next(csv.reader([line], delimiter=delimiter, escapechar=escape), [])
+    except csv.Error:
+        # A line end in a field without quotes, or a field beyond that module's limit.
+        return line.rstrip("\r\n").split(delimiter)
 
 
 def _encoding(sample: bytes, asked: str | None) -> tuple[str, int]:

@@ -128,6 +128,7 @@ def damage(source: str) -> Iterator[None]:
         tarfile.TarError,
         lzma.LZMAError,
         struct.error,
+        IndexError,
         pa.ArrowInvalid,
     ) as error:
         raise DataError(
