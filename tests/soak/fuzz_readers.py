@@ -132,7 +132,7 @@ def seeds() -> dict[str, bytes]:
 
 
 def mutated(content: bytes, draw: np.random.Generator) -> bytes:
-    """Return content with one to eight changes: bytes, tokens, pieces taken away, doubled, moved."""
+    """Return content with one to eight changes: bytes, tokens, pieces taken away or doubled."""
     data = bytearray(content)
     for _ in range(int(draw.integers(1, 9))):
         size = len(data)
@@ -169,7 +169,7 @@ def tried(path: Path, draw: np.random.Generator) -> str:
 
 
 def main() -> int:
-    """Try many mutations; print what came of them; 1 if any error wasn't typed, or one took long."""
+    """Try many mutations and print what came of them; 1 if an error wasn't typed, or all is slow."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=10_000)
     parser.add_argument("--first", type=int, default=0)

@@ -15,8 +15,23 @@ from cofactor.base.errors import DataError
 
 
 def names_of(rows: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Return the keys of all records, each once, in the order in which they come."""
-    return list(dict.fromkeys(str(name) for row in rows for name in row))
+    """Return the keys of all records, each once, in the order in which they come.
+
+    Raises
+    ------
+    DataError
+        If a key is no Unicode (holds half a character).
+    """
+    names = list(dict.fromkeys(str(name) for row in rows for name in row))
+    for name in names:
+        try:
+            name.encode()
+        except UnicodeEncodeError:
+            raise DataError(
+                f"the name {name!a} holds half a character (a lone surrogate), which is no"
+                " Unicode; write the data anew from its source."
+            ) from None
+    return names
 
 
 def table_of(rows: Sequence[Mapping[str, Any]], names: Sequence[str] | None = None) -> pa.Table:

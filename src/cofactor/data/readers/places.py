@@ -15,7 +15,7 @@ from typing import IO
 
 from cofactor.base.errors import DataError
 from cofactor.base.names import nearest
-from cofactor.data.readers.unpack import SUFFIXES, damage, packing, unpacked
+from cofactor.data.readers.unpack import SUFFIXES, damage, packing, refuse_bomb, unpacked
 
 BLOCK = 1 << 25
 # No line of a table is longer.
@@ -91,10 +91,15 @@ class Entry:
                 with self.path.open("rb", buffering=0) as raw:
                     yield unpacked(raw, self.shown)
             elif is_zip(self.path):
-                with zipfile.ZipFile(self.path) as archive, archive.open(self.member) as packed:
-                    yield unpacked(packed, self.shown)
+                with zipfile.ZipFile(self.path) as archive:
+                    told = archive.getinfo(self.member)
+                    refuse_bomb(told.file_size, told.compress_size, self.shown)
+                    with archive.open(told) as packed:
+                        yield unpacked(packed, self.shown)
             else:
                 with tarfile.open(self.path) as tar:
+                    size = tar.getmember(self.member).size
+                    refuse_bomb(size, self.path.stat().st_size, self.shown)
                     held = tar.extractfile(self.member)
                     if held is None:
                         raise DataError("the member is no file.", source=self.shown)

@@ -27,7 +27,7 @@ from cofactor.data.records import column_of
 
 _BATCH = 200_000
 # Rows that any database may give, and seconds that it may take without giving any.
-_ROWS = 5_000_000
+_ROWS = 2_000_000
 _PATIENCE = 120.0
 _USUAL_TABLES = ("events", "interactions", "ratings", "history", "feedback")
 
@@ -71,7 +71,8 @@ def read_sqlite(
             most = max(_ROWS, path.stat().st_size)
             return assemble(_read(connection, statement, options, url, most), options)
     except (sqlite3.Error, UnicodeDecodeError) as error:
-        raise DataError(f"the database can't be read: {error}.", source=url) from None
+        why = f"no row came for {_PATIENCE:.0f} s" if str(error) == "interrupted" else error
+        raise DataError(f"the database can't be read: {why}.", source=url) from None
 
 
 def read_postgres(url: str, options: Options) -> Events:

@@ -91,13 +91,18 @@ class _Bounded(io.RawIOBase):
         part = self._stream.read(len(buffer))
         buffer[: len(part)] = part
         self._count += len(part)
-        if self._count > _FREE and self._count > _RATIO * max(1, self._packed.count):
-            raise DataError(
-                f"it unpacks to more than {_RATIO} times its size, which no table does; unpack it"
-                " first if it is one.",
-                source=self._source,
-            )
+        refuse_bomb(self._count, self._packed.count, self._source)
         return len(part)
+
+
+def refuse_bomb(plain: int, packed: int, source: str) -> None:
+    """Raise DataError if so few packed bytes make so many that they are no table."""
+    if plain > _FREE and plain > _RATIO * max(1, packed):
+        raise DataError(
+            f"it unpacks to more than {_RATIO} times its size, which no table does; unpack it"
+            " first if it is one.",
+            source=source,
+        )
 
 
 @contextmanager
