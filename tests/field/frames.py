@@ -112,4 +112,36 @@ FRAMES = (
         source=lambda: sparse.coo_matrix(([np.nan], ([0], [1])), shape=(2, 2)),
         error="NaN",
     ),
+    Case(
+        name="lists of items",
+        origin="group_by(...).agg(list)",
+        source=lambda: pl.DataFrame({"user": ["a", "b"], "items": [[1, 2], [3]]}),
+        rows=[("a", 1), ("a", 2), ("b", 3)],
+    ),
+    Case(
+        name="integers of 128 bits",
+        origin="hashes in polars",
+        source=lambda: pl.DataFrame(
+            {"user": pl.Series([2**100, 1], dtype=pl.Int128), "item": [1, 2]}
+        ),
+        rows=[(str(2**100), 1), ("1", 2)],
+    ),
+    Case(
+        name="objects of Python",
+        origin="a column nobody converted",
+        source=lambda: pl.DataFrame({"user": pl.Series([object()], dtype=pl.Object), "item": [1]}),
+        error="object",
+    ),
+    Case(
+        name="a series of polars",
+        origin="a column taken for the table",
+        source=lambda: pl.Series([1, 2]),
+        error="series",
+    ),
+    Case(
+        name="a mapping of lists",
+        origin="to_dict('list')",
+        source=lambda: {"user": [1, 2], "item": [3, 4]},
+        rows=[(1, 3), (2, 4)],
+    ),
 )

@@ -152,4 +152,30 @@ IDS = (
         options={"on_bad": "skip"},
         rows=[("u2", "b", 3.0)],
     ),
+    Case(
+        name="no-break spaces",
+        origin="copied from a page",
+        files={"a.csv": "user,item\n\xa02,a\n2,b\n"},
+        rows=[(2, "a"), (2, "b")],
+    ),
+    Case(
+        name="invisible characters",
+        origin="copied from a page",
+        files={"a.csv": "user,item\n\u200b2,a\n\ufeff2,b\n"},
+        rows=[(2, "a"), (2, "b")],
+    ),
+    Case(
+        name="texts kept by a formula",
+        origin="spreadsheets",
+        files={"a.csv": 'user,item\n="007",a\n="008",b\n'},
+        rows=[("007", "a"), ("008", "b")],
+        notes=("taken out of",),
+    ),
+    Case(
+        name="digits lost by a spreadsheet are told",
+        origin="spreadsheets",
+        files={"a.csv": "user,item\n9.14896E+18,a\n5,b\n"},
+        rows=[("9.14896E+18", "a"), ("5", "b")],
+        notes=("lost digits",),
+    ),
 )

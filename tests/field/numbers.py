@@ -82,4 +82,41 @@ NUMBERS = (
         rows=_rows(3, -1),
         notes=("negative.*min.value",),
     ),
+    Case(
+        name="stars of asterisks",
+        origin="scraped reviews",
+        files={"a.csv": "user,item,rating\nu1,a,*****\nu2,b,***\n"},
+        rows=[("u1", "a", 5.0), ("u2", "b", 3.0)],
+    ),
+    Case(
+        name="out of five with commas",
+        origin="scraped reviews",
+        files={"a.csv": "user;item;rating\nu1;a;4,5/5\nu2;b;3/5\n"},
+        rows=[("u1", "a", 4.5), ("u2", "b", 3.0)],
+    ),
+    Case(
+        name="thousands with spaces",
+        origin="French statistics",
+        files={"a.csv": "user;item;plays\nu1;a;1 234\nu2;b;3\n"},
+        rows=[("u1", "a", 1234.0), ("u2", "b", 3.0)],
+    ),
+    Case(
+        name="yes and no",
+        origin="surveys",
+        files={"a.csv": "user,item,liked\nu1,a,yes\nu2,b,no\n"},
+        rows=[("u1", "a", 1.0), ("u2", "b", 0.0)],
+        notes=("min.value",),
+    ),
+    Case(
+        name="out of different numbers is not guessed",
+        origin="merged reviews",
+        files={"a.csv": "user,item,rating\nu1,a,4/5\nu2,b,8/10\n"},
+        error="4/5",
+    ),
+    Case(
+        name="both decimal signs are not guessed",
+        origin="merged exports",
+        files={"a.csv": "user;item;rating\nu1;a;4,5\nu2;b;3.5\n"},
+        error="decimal",
+    ),
 )

@@ -261,4 +261,61 @@ TEXT = (
         files={"a.csv": gzip.compress(b"user,item\n" + b"a" * (80 << 20))},
         error="line",
     ),
+    Case(
+        name="the repeated header is written in another case",
+        origin="parts by different hands",
+        files={"a.csv": "user,item,rating\n1,2,3\nUser,Item,Rating\n2,3,4\n"},
+        rows=[(1, 2, 3.0), (2, 3, 4.0)],
+        notes=("repeats the header",),
+    ),
+    Case(
+        name="titles with commas above the header",
+        origin="reports",
+        files={"a.csv": "Report, 2024\nuser,item,rating\n1,2,3\n2,3,4\n"},
+        rows=[(1, 2, 3.0), (2, 3, 4.0)],
+    ),
+    Case(
+        name="comments above the header",
+        origin="exports of laboratories",
+        files={"a.csv": "# made by a script\n# 2020\nuser,item,rating\n1,2,3\n2,3,4\n"},
+        rows=[(1, 2, 3.0), (2, 3, 4.0)],
+    ),
+    Case(
+        name="a header without a name for the names of rows",
+        origin="R's write.table",
+        files={"a.csv": '"user","item","rating"\n"1","u1","a",4\n"2","u2","b",3\n'},
+        rows=[("u1", "a", 4.0), ("u2", "b", 3.0)],
+    ),
+    Case(
+        name="headerless with a date in the second column",
+        origin="logs",
+        files={"a.csv": "u1,2019-01-05,a\nu2,2019-01-06,b\n"},
+        rows=[("u1", "a", None, 1546646400), ("u2", "b", None, 1546732800)],
+    ),
+    Case(
+        name="headerless with a title before the rating",
+        origin="joined tables",
+        files={"a.csv": "1,10,Some Film,4\n2,20,Other,5\n1,30,Third,3\n"},
+        rows=[(1, 10, 4.0), (2, 20, 5.0), (1, 30, 3.0)],
+    ),
+    Case(
+        name="records two levels down",
+        origin="a REST API's answer",
+        files={"a.json": '{"data":{"ratings":[{"user":1,"item":2}]},"total":1}'},
+        rows=[(1, 2)],
+    ),
+    Case(
+        name="records beside counts",
+        origin="a REST API's answer",
+        files={
+            "a.json": '{"count":2,"next":null,"results":[{"user":1,"item":2},{"user":2,"item":4}]}'
+        },
+        rows=[(1, 2), (2, 4)],
+    ),
+    Case(
+        name="a mapping from user to items and ratings",
+        origin="a hand-made file",
+        files={"a.json": '{"u1":{"a":4,"b":3},"u2":{"a":1}}'},
+        rows=[("u1", "a", 4.0), ("u1", "b", 3.0), ("u2", "a", 1.0)],
+    ),
 )

@@ -129,4 +129,45 @@ TIMES = (
         options={"time_format": "%d/%m/%Y"},
         error="2019-01-05",
     ),
+    Case(
+        name="years",
+        origin="books by year",
+        files={"a.csv": "user,item,year\n1,2,2019\n2,3,2020\n"},
+        options={"time": "year"},
+        rows=[(1, 2, None, 1546300800), (2, 3, None, 1577836800)],
+    ),
+    Case(
+        name="months written as numbers",
+        origin="monthly reports",
+        files={"a.csv": "user,item,month\n1,2,201901\n2,3,201902\n"},
+        options={"time": "month"},
+        rows=[(1, 2, None, 1546300800), (2, 3, None, 1548979200)],
+    ),
+    Case(
+        name="a date that is none among dates",
+        origin="warehouses",
+        files={"a.csv": "user,item,date\n1,2,20190105\n2,3,20190106\n3,4,00000000\n"},
+        error="1 row has a time that is no date",
+    ),
+    Case(
+        name="a single time before there was anything to log",
+        origin="missing times written as 0",
+        files={"a.csv": "user,item,timestamp\n1,2,0\n2,3,1546646400\n"},
+        rows=[(1, 2, None, 0), (2, 3, None, 1546646400)],
+        notes=("1 of 2 times",),
+    ),
+    Case(
+        name="all writings that are clear by themselves",
+        origin="merged sources",
+        files={
+            "a.csv": "user,item,date\n1,2,2019-01-05\n2,3,05.01.2019\n3,4,1546646400\n"
+            "4,5,2019-01-05T01:00:00+0100\n"
+        },
+        rows=[
+            (1, 2, None, 1546646400),
+            (2, 3, None, 1546646400),
+            (3, 4, None, 1546646400),
+            (4, 5, None, 1546646400),
+        ],
+    ),
 )

@@ -169,7 +169,7 @@ def tried(path: Path, draw: np.random.Generator) -> str:
 
 
 def main() -> int:
-    """Try many mutations and print what came of them; 1 if an error wasn't typed, or all is slow."""
+    """Try many mutations and print what came of them; 1 if one wasn't typed, or all is slow."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=10_000)
     parser.add_argument("--first", type=int, default=0)

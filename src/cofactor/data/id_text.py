@@ -24,7 +24,10 @@ _MONGO = re.compile(r"""^ObjectId\(\s*["']?([0-9a-fA-F]{24})["']?\s*\)$""")
 _WRAPPED = ("$oid", "$numberLong", "$numberInt", "$uuid")
 _FLOAT = r"^-?(?:0|[1-9][0-9]{0,18})\.0+$"
 _FRACTION = r"^-?[0-9]+\.[0-9]*[1-9][0-9]*$"
-_SPREADSHEET = r"^[1-9]\.[0-9]+E\+[0-9]{2}$"
+_SPREADSHEET = r"^[1-9](?:\.[0-9]+)?E\+[0-9]{2}$"
+# What spreadsheets write to keep a text a text: ="007".
+_FORMULA = r'^="(.*)"$'
+_INVISIBLE = "\u200b\ufeff\u2060"
 
 
 @dataclass(frozen=True)
@@ -49,22 +52,33 @@ class Cleaned:
 def clean(words: pa.Array) -> Cleaned:
     """Apply the rule to distinct texts of ids."""
     notes: list[str] = []
-    trimmed = pc.utf8_trim_whitespace(words.cast(pa.string()))
+    trimmed = _stripped(words.cast(pa.string()))
     changed = pc.sum(pc.not_equal(trimmed, words)).as_py() or 0
     if changed:
         notes.append(f"whitespace around {_ids(changed)} was stripped")
     trimmed = pc.if_else(
         pc.is_in(trimmed, value_set=pa.array(MISSING_WORDS)), pa.scalar(None, pa.string()), trimmed
     )
+    quoted = pc.sum(pc.match_substring_regex(trimmed, _FORMULA)).as_py() or 0
+    if quoted:
+        notes.append(f'{_ids(quoted)} taken out of ="..."')
+        trimmed = pc.replace_substring_regex(trimmed, _FORMULA, r"\1")
     trimmed, nested = _unwrapped(trimmed, notes)
     return Cleaned(_folded(trimmed, notes), nested, tuple(notes))
+
+
+def _stripped(words: pa.Array) -> pa.Array:
+    trimmed = pc.utf8_trim_whitespace(words)
+    if pc.any(pc.match_substring_regex(trimmed, f"[{_INVISIBLE}]")).as_py():
+        trimmed = pc.utf8_trim_whitespace(pc.utf8_trim(trimmed, _INVISIBLE))
+    return trimmed
 
 
 def clean_one(text: str) -> str | None:
     """Return one id's text after the rule (floats aside, which a whole column decides); None where
     there is no id in it.
     """
-    text = text.strip()
+    text = text.strip().strip(_INVISIBLE).strip()
     if text in _MISSING:
         return None
     return _inner(text) if text[:1] == "{" or text.startswith("ObjectId(") else text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
@@ -12,6 +13,8 @@ import numpy as np
 import pyarrow as pa
 
 from cofactor.base.errors import DataError
+
+_SIMPLE = (int, float, complex, Decimal, UUID, datetime.timedelta, np.generic)
 
 
 def names_of(rows: Iterable[Mapping[str, Any]]) -> list[str]:
@@ -95,4 +98,8 @@ def _as_text(value: Any) -> str | None:
             return json.dumps(value, ensure_ascii=False, default=str)
         except (TypeError, ValueError, RecursionError):
             return str(value)
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    if not isinstance(value, _SIMPLE) and not hasattr(value, "isoformat"):
+        raise DataError(f"a {type(value).__name__} can't be data: {str(value)[:60]!r}.")
     return str(value)

@@ -111,7 +111,8 @@ def _equals(column: pa.ChunkedArray, word: str | None) -> np.ndarray:
         return found
     for chunk in column.chunks:
         words = chunk.dictionary if pa.types.is_dictionary(kind) else chunk
-        hit = np.asarray(pc.equal(pc.utf8_trim_whitespace(words), word).fill_null(False))
+        texts = pc.utf8_lower(pc.utf8_trim_whitespace(words))
+        hit = np.asarray(pc.equal(texts, (word or "").lower()).fill_null(False))
         if hit.any():
             if pa.types.is_dictionary(kind):
                 hit = np.append(hit, False)[np.asarray(chunk.indices.fill_null(len(words)))]

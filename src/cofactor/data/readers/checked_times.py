@@ -45,7 +45,8 @@ def checked_times(
     odd = np.zeros(0, np.int64)
     if raw.bare_times:
         times, odd = _of_numbers(raw, options, times, faults)
-    _tell_past(raw, times, name)
+    if times.min() < _EARLIEST:
+        _tell_past(raw, times, name)
     if np.isfinite(options.now) and times.max() > options.now + _DAY:
         late = times > options.now + _DAY
         late[odd] = False
@@ -88,7 +89,10 @@ def _of_numbers(
     dates = clock.dates_of(times) if asked is None else None
     if dates is not None:
         raw.notes.append("times are dates written as numbers (yyyymmdd ...); read as dates")
-        return dates, np.zeros(0, np.int64)
+        odd = np.flatnonzero((dates == clock.MISSING) & (times != clock.MISSING))
+        if odd.size:
+            faults.append(("a time that is no date as the others are (yyyymmdd ...)", odd))
+        return dates, odd
     unit, odd = clock.unit_of(times, asked)
     if odd.size:
         faults.append(
@@ -100,12 +104,14 @@ def _of_numbers(
 
 
 def _tell_past(raw: Raw, times: np.ndarray, name: str) -> None:
-    if times.max() >= _EARLIEST:
+    """Note times before there was anything to log."""
+    early = (times < _EARLIEST) & (times != clock.MISSING)
+    count = int(early.sum())
+    if not count:
         return
-    known = times[times != clock.MISSING]
-    if known.size:
-        first, last = (clock.spoken(float(t)) for t in (known.min(), known.max()))
-        raw.notes.append(
-            f"times in {name} lie between {first} and {last}; if that can't be, say what they are"
-            " with time_unit= or time_format=, or leave them out with time=False"
-        )
+    first, last = (clock.spoken(float(t)) for t in (times[early].min(), times[early].max()))
+    which = "times" if count == len(times) else f"{count:,} of {len(times):,} times"
+    raw.notes.append(
+        f"{which} in {name} lie between {first} and {last}; if that can't be, say what they are"
+        " with time_unit= or time_format=, or leave them out with time=False"
+    )

@@ -25,12 +25,13 @@ class Doors(NamedTuple):
     table
         Reads a catalogue.
     kind
-        Tells what a file's columns make it: ``"events"``, ``"items"`` or ``"other"``.
+        Tells what a file's columns make it: ``"events"``, ``"items"``, ``"users"`` or
+        ``"other"``; and their names.
     """
 
     events: Callable[[Entry, Options], Events]
-    table: Callable[[Entry], pa.Table]
-    kind: Callable[[Entry, Options], str]
+    table: Callable[[Entry, str | None, str], pa.Table]
+    kind: Callable[[Entry, Options], tuple[str, tuple[str, ...]]]
 
 
 _PAPERS = ("readme", "licen", "licence", "license", "notice", "citation", "changelog")
@@ -81,17 +82,26 @@ def read_folder(place: Place, options: Options, doors: Doors) -> Events:
     source = str(place.path)
     if len(entries) == 1:
         return doors.events(entries[0], options)
-    kinds = [_kind(entry, options, doors) for entry in entries]
+    found = [_kind(entry, options, doors) for entry in entries]
+    kinds = [kind for kind, _ in found]
     tables = [entry for entry, kind in zip(entries, kinds, strict=True) if kind == "events"]
-    others = [entry for entry, kind in zip(entries, kinds, strict=True) if kind == "items"]
-    if tables and len(tables) == len(entries):
+    items, users = (
+        [entry for entry, kind in zip(entries, kinds, strict=True) if kind == which]
+        for which in ("items", "users")
+    )
+    if tables and len(tables) == len(entries) and len({names for _, names in found}) == 1:
         return read_parts(tables, options, doors, source)
-    if len(tables) == 1 and len(others) == 1 and len(entries) == 2:
+    known = len(tables) + len(items) + len(users) == len(entries)
+    if known and len(tables) == 1 and len(items) < 2 and len(users) < 2:
         events = doors.events(tables[0], options)
-        catalogue = doors.table(others[0])
-        return replace(events, item_table=catalogue, source=source).noted(
-            f"{tables[0].name} read, with {others[0].name} as the catalogue"
-        )
+        told = f"{tables[0].name} read"
+        if items:
+            events = replace(events, item_table=doors.table(items[0], None, "item_id"))
+            told += f", with {items[0].name} as the catalogue"
+        if users:
+            events = replace(events, user_table=doors.table(users[0], None, "user_id"))
+            told += f", with {users[0].name} as the table of users"
+        return replace(events, source=source).noted(told)
     names = ", ".join(entry.name for entry in entries[:8]) + (" ..." if len(entries) > 8 else "")
     raise DataError(
         f"it holds {len(entries)} files ({names or 'none'}) of no known layout; name one of them"
@@ -106,8 +116,8 @@ def _training_first(entry: Entry) -> int:
     return next((n for n, word in enumerate(("train", "valid", "test"), 1) if word in name), 0)
 
 
-def _kind(entry: Entry, options: Options, doors: Doors) -> str:
+def _kind(entry: Entry, options: Options, doors: Doors) -> tuple[str, tuple[str, ...]]:
     try:
         return doors.kind(entry, options)
     except CofactorError:
-        return "other"
+        return "other", ()

@@ -23,9 +23,15 @@ from cofactor.data.records import column_of, table_of
 
 def is_frame(source: Any) -> bool:
     """Return whether something is a data frame that can be read."""
-    if isinstance(source, (pa.Table, pa.RecordBatch)) or hasattr(source, "__arrow_c_stream__"):
+    if isinstance(source, (pa.Table, pa.RecordBatch)):
         return True
-    return isinstance(nw.from_native(source, pass_through=True), (nw.DataFrame, nw.LazyFrame))
+    narrow = nw.from_native(source, pass_through=True, allow_series=True)
+    if isinstance(narrow, nw.Series):
+        raise ArgumentError(
+            "a series has one column, and at least a user and an item are needed; pass the data"
+            " frame."
+        )
+    return isinstance(narrow, (nw.DataFrame, nw.LazyFrame)) or hasattr(source, "__arrow_c_stream__")
 
 
 def whole_table(source: Any, columns: Iterable[str] | None = None) -> pa.Table:
@@ -46,6 +52,8 @@ def whole_table(source: Any, columns: Iterable[str] | None = None) -> pa.Table:
             frame = frame.select(list(columns))
         whole = frame.collect(backend="pyarrow") if isinstance(frame, nw.LazyFrame) else frame
         try:
+            if any(kind == nw.Object for kind in whole.schema.values()):
+                raise TypeError("a column of objects")
             return whole.to_arrow()
         except (pa.ArrowException, TypeError, ValueError, OverflowError):
             # Some column mixes types, or holds what Arrow hasn't.

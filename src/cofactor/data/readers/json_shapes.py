@@ -11,6 +11,9 @@ from cofactor.base.errors import DataError
 from cofactor.data.readers.columns import USUAL, folded
 from cofactor.data.records import column_of, names_of, table_of
 
+# How far below the top a list of records may stand.
+_DEPTH = 3
+
 
 def table_of_json(value: Any, source: str) -> pa.Table:
     """Return what a whole JSON document holds as a table.
@@ -53,13 +56,13 @@ def _of_object(value: Mapping[str, Any], source: str) -> pa.Table | None:
     if isinstance(columns, list) and isinstance(data, list):
         rows = [dict(zip(map(str, columns), row, strict=False)) for row in data]
         return table_of(rows) if rows else None
-    records = [p for p in parts if isinstance(p, list) and p and isinstance(p[0], dict)]
+    records = _records(value, _DEPTH)
     if len(records) == 1:
         return table_of_json(records[0], source)
     if len(parts) == 1 and isinstance(parts[0], (dict, list)) and not _is_lists(value):
         return table_of_json(parts[0], source)
     if _is_lists(value):
-        if _has_roles(value) and len({len(part) for part in parts}) == 1:
+        if has_roles(value) and len({len(part) for part in parts}) == 1:
             return pa.table({str(name): column_of(part) for name, part in value.items()})
         users = [user for user, items in value.items() for _ in items]
         return pa.table({"user": users, "item": column_of([i for items in parts for i in items])})
@@ -68,11 +71,22 @@ def _of_object(value: Mapping[str, Any], source: str) -> pa.Table | None:
     return None
 
 
+def _records(value: Mapping[str, Any], depth: int) -> list[list[Any]]:
+    """The lists of records in an object and in the objects within it."""
+    found = []
+    for part in value.values():
+        if isinstance(part, list) and part and isinstance(part[0], dict):
+            found.append(part)
+        elif isinstance(part, dict) and depth:
+            found += _records(part, depth - 1)
+    return found
+
+
 def _of_objects(value: Mapping[str, Any], parts: Sequence[Mapping[str, Any]]) -> pa.Table:
-    if _has_roles(value):
+    if has_roles(value):
         rows = names_of(parts)
         return pa.table({n: column_of([p.get(r) for r in rows]) for n, p in value.items()})
-    if _has_roles(parts[0]):
+    if has_roles(parts[0]):
         return table_of(parts)
     triples = [(user, item, held) for user, items in value.items() for item, held in items.items()]
     users, items, held = zip(*triples, strict=True) if triples else ((), (), ())
@@ -86,6 +100,7 @@ def _is_lists(value: Mapping[str, Any]) -> bool:
     )
 
 
-def _has_roles(names: Iterable[str]) -> bool:
+def has_roles(names: Iterable[str]) -> bool:
+    """Return whether some names are those of a user and of an item."""
     known = {folded(str(name)) for name in names}
     return all(known & set(USUAL[role]) for role in ("user", "item"))

@@ -18,7 +18,7 @@ from cofactor.data.readers import times as clock
 from cofactor.data.readers.columns import Options, find_roles, roles_note
 from cofactor.data.readers.frames import raw_of_table
 from cofactor.data.readers.id_columns import id_column
-from cofactor.data.readers.json_shapes import table_of_json
+from cofactor.data.readers.json_shapes import has_roles, table_of_json
 from cofactor.data.readers.places import BLOCK, LONGEST, Entry
 from cofactor.data.readers.raw import Raw
 from cofactor.data.readers.values import numbers_and_odd
@@ -165,8 +165,8 @@ def _is_document(head: bytes, entry: Entry) -> bool:
     if row is None:
         # A document over several lines begins with a line that is none by itself.
         return first.strip() == b"{" or (not rest.strip() and len(head) < len(entry.head(1 << 19)))
-    nested = all(isinstance(value, (list, dict)) for value in row.values())
-    return bool(row) and nested and not rest.strip()
+    nested = [isinstance(value, (list, dict)) for value in row.values()]
+    return not rest.strip() and any(nested) and (all(nested) or not has_roles(row))
 
 
 def _document(entry: Entry) -> Any:
@@ -267,7 +267,7 @@ def _locate(entry: Entry, rows: np.ndarray, literal: bool = False) -> list[tuple
     skipped: list[tuple[int, str]] = []
     for row, (line, content) in enumerate(_objects(entry, literal, skipped)):
         if row in wanted:
-            found.append((line, json.dumps(content, ensure_ascii=False)))
+            found.append((line, json.dumps(content, ensure_ascii=False, default=str)))
             if len(found) == len(wanted):
                 break
     return found

@@ -20,9 +20,9 @@ from cofactor.data.readers.sniff import lines_of
 from cofactor.data.split import Part, Split
 
 
-def token_lists(entry: Entry) -> tuple[pa.Array, np.ndarray]:
+def token_lists(entry: Entry, separators: str = "") -> tuple[pa.Array, np.ndarray]:
     """Return the words of all lines as one Arrow array of strings, and how many each line has,
-    int64 [n_lines].
+    int64 [n_lines]; whitespace and the ``separators`` stand between them.
 
     Raises
     ------
@@ -38,21 +38,26 @@ def token_lists(entry: Entry) -> tuple[pa.Array, np.ndarray]:
     lines = pa.array([line for line in lines_of(text) if line.strip()], pa.large_string())
     if not len(lines):
         raise DataError("the file is empty.", source=entry.shown)
+    if separators:
+        lines = pc.replace_substring_regex(lines, f"[{separators}]", " ")
     words = pc.utf8_split_whitespace(pc.utf8_trim_whitespace(lines))
     return words.flatten().cast(pa.string()), np.asarray(pc.list_value_length(words)).astype(
         np.int64
     )
 
 
-def read_lists(entry: Entry, options: Options) -> Events:
+def read_lists(entry: Entry, options: Options, separators: str = "") -> Events:
     """Read a file with a line per user, the user first and then the items in their order; users
     without items are left out.
     """
-    words, lengths = token_lists(entry)
+    words, lengths = token_lists(entry, separators)
     starts = np.cumsum(lengths) - lengths
     is_user = np.zeros(len(words), bool)
     is_user[starts] = True
-    heads = canonical(words.filter(pa.array(is_user)))
+    heads = words.filter(pa.array(is_user))
+    if pc.all(pc.match_substring_regex(heads, r".:$")).as_py():
+        heads = pc.utf8_rtrim(heads, ":")
+    heads = canonical(heads)
     counted = counts_before(heads, lengths)
     if counted:
         heads = pa.array(np.arange(len(lengths)))

@@ -132,6 +132,12 @@ def read_csv_folder(place: Place, options: Options) -> Events:
     return replace(events, item_table=table).noted(*notes)
 
 
+def _fields(entry: Entry | None, delimiter: str, count: int) -> bool:
+    """Whether a file's first line has at least so many fields."""
+    first = b"" if entry is None else entry.head(4096).split(b"\n")[0]
+    return first.count(delimiter.encode()) + 1 >= count
+
+
 def _has(entry: Entry | None, names: set[str]) -> bool:
     """Whether a file's first line names these columns."""
     if entry is None:
@@ -213,14 +219,19 @@ def _with_dat_tables(place: Place, events: Events) -> Events:
 LAYOUTS = (
     Layout(
         "MovieLens 100K",
-        lambda place: bool(place.find("u.data") and place.find("u.item")),
+        lambda place: (
+            _fields(place.find("u.data"), "\t", 4) and _fields(place.find("u.item"), "|", 20)
+        ),
         read_100k,
     ),
     Layout(
         "MovieLens 1M or 10M",
         lambda place: bool(
-            (place.find("ratings.dat") or place.find("ratings.uir.dat"))
-            and place.find("movies.dat")
+            (
+                _fields(place.find("ratings.dat"), "::", 4)
+                or _fields(place.find("ratings.uir.dat"), "::", 3)
+            )
+            and _fields(place.find("movies.dat"), "::", 3)
         ),
         read_dat,
     ),

@@ -99,7 +99,7 @@ def _is_number(cell: str) -> bool:
     try:
         float(cell)
     except ValueError:
-        return bool(re.match(r"^[-+]?\d+,\d+$|^\d+(\.\d+)? ?(%|/ ?\d+)$|^[★⭐]", cell))
+        return bool(re.match(r"^[-+]?\d+,\d+$|^\d+(\.\d+)? ?(%|/ ?\d+)$|^[★⭐]|^\*+$", cell))
     return True
 
 

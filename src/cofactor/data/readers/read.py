@@ -26,6 +26,7 @@ from cofactor.data.readers.columns import USUAL, Options, find_roles, folded
 from cofactor.data.readers.delimited import dialect_of, read_delimited, read_text_table
 from cofactor.data.readers.folders import Doors, data_files, read_folder, read_parts
 from cofactor.data.readers.id_columns import cleaned, id_column
+from cofactor.data.readers.json_shapes import table_of_json
 from cofactor.data.readers.layout import typed
 from cofactor.data.readers.layouts import layout_of
 from cofactor.data.readers.lists import read_lists
@@ -289,6 +290,8 @@ def _events(source: Any, options: Options, **asked: str | None) -> Events:
         return frames.from_matrix(source)
     if isinstance(source, np.ndarray):
         source = frames.of_array(source)
+    if isinstance(source, Mapping):
+        source = table_of_json(dict(source), "the mapping")
     if frames.is_pandas(source) or frames.is_frame(source):
         return assemble(frames.read_frame(source, options), options)
     if isinstance(source, Iterable):
@@ -342,33 +345,38 @@ def read_entry(entry: Entry, options: Options, format: str | None = None) -> Eve
     chosen = format or _by_content(entry)
     if chosen == "lists":
         return read_lists(entry, options)
-    if chosen == "delimited" and format is None and dialect_of(entry, options).ragged:
-        return read_lists(entry, options)
+    if chosen == "delimited" and format is None:
+        dialect = dialect_of(entry, options)
+        if dialect.ragged:
+            return read_lists(entry, options, _SEPARATORS.get(dialect.delimiter, ""))
     return assemble(_RAW[chosen](entry, options), options)
 
 
-def columns_of(entry: Entry, options: Options) -> str:
-    """Return what a file's columns make it: ``"events"`` (users and items), ``"items"`` (items
-    alone), or ``"other"``.
+def columns_of(entry: Entry, options: Options) -> tuple[str, tuple[str, ...]]:
+    """Return what a file's columns make it: ``"events"`` (users and items), ``"items"`` or
+    ``"users"`` (one of them alone), or ``"other"``; and their names.
     """
     chosen = _by_content(entry)
     if chosen == "delimited":
         dialect = dialect_of(entry, options)
         if dialect.cells is not None:
-            return "events"
+            return "events", dialect.names
         names = list(dialect.names)
     elif chosen == "parquet":
         names = parquet.names_of(entry)
     elif chosen == "jsonl":
         names = jsonl.sampled_names(entry)
     else:
-        return "other"
+        return "other", ()
+    told = tuple(sorted(folded(name) for name in names))
     try:
         find_roles(names, replace(options, kinds=None), entry.shown)
-        return "events"
+        return "events", told
     except DataError:
         known = {folded(name) for name in names}
-        return "items" if known & {*USUAL["item"], "id"} else "other"
+        if known & set(USUAL["user"]):
+            return "users", told
+        return "items" if known & {*USUAL["item"], "id"} else "other", told
 
 
 def _by_content(entry: Entry) -> str:
@@ -389,6 +397,8 @@ def _by_content(entry: Entry) -> str:
     return "delimited" if by_name is None else by_name
 
 
+# What stands between the items of lists, beside whitespace, by what the lines are split at.
+_SEPARATORS = {",": ",", "\t": ",", ";": ";,", "|": "|"}
 _ARRAY = re.compile(rb"^\[\s*[\[{]")
 
 

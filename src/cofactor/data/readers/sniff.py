@@ -17,6 +17,9 @@ DELIMITERS = ("::", "\t", ",", ";", "|", " ")
 SPOKEN = {"\t": "tab", " ": "space"}
 _KNOWN = frozenset(name for usual in USUAL.values() for name in usual)
 _SEPARATED = re.compile(r"^\"?sep=(.)\"?\s*$", re.IGNORECASE)
+# Items between commas without any space: "a,b,c".
+_LIST = re.compile(r"^[^\s,]+(,[^\s,]+)*$")
+_PAIR = re.compile(r"^\d+:-?\d+(\.\d+)?$")
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF16_LE, "utf-16-le"),
@@ -114,6 +117,8 @@ def sniff(sample: bytes, options: Options, source: str, *, whole: bool) -> Diale
     skipped = _titles(rows, options)
     rows, numbered = rows[skipped:], numbered[skipped:]
     first, rest = rows[0], rows[1:100]
+    if options.header is None and _lacks_index(first, rest):
+        first = ["", *first]
     if len(first) < 2:
         raise DataError(
             f"the first line {lines[0][:60]!r} has one column, and at least a user and an item are"
@@ -131,7 +136,7 @@ def sniff(sample: bytes, options: Options, source: str, *, whole: bool) -> Diale
         names = _distinct(names, source)
     elif numbers and not first[0].strip():
         names[0] = ""
-    ragged = not headed and delimiter == " " and _ragged(rows)
+    ragged = not headed and _ragged(rows, delimiter, source)
     cells = {
         name: [row[n] for row in (rest if headed else rows) if len(row) == len(names)]
         for n, name in enumerate(names)
@@ -154,13 +159,28 @@ def sniff(sample: bytes, options: Options, source: str, *, whole: bool) -> Diale
 
 def _titles(rows: Sequence[Sequence[str]], options: Options) -> int:
     """How many lines of one field stand above a header of several."""
-    count = next((n for n, row in enumerate(rows) if len(row) > 1), 0)
+    usual = Counter(len(row) for row in rows if len(row) > 1).most_common(1)
+    count = next((n for n, row in enumerate(rows) if usual and len(row) == usual[0][0]), 0)
     if count == 0 or count > 10 or options.header is False:
         return 0
     rest = rows[count + 1 :]
     fits = sum(len(row) == len(rows[count]) for row in rest)
     is_header = options.header or _headed(rows[count], rest)
+    if any(
+        len(row) > 1 and _headed(row, rows[n + 1 : count]) for n, row in enumerate(rows[:count])
+    ):
+        return 0
     return count if rest and is_header and 2 * fits > len(rest) else 0
+
+
+def _lacks_index(first: Sequence[str], rest: Sequence[Sequence[str]]) -> bool:
+    """Whether a header names all columns but the first, of row names (R's write.table)."""
+    return (
+        len(first) > 1
+        and len(rest) > 0
+        and all(len(row) == len(first) + 1 for row in rest)
+        and sum(folded(name) in _KNOWN for name in first) > 1
+    )
 
 
 def _numbered(first: Sequence[str], rest: Sequence[Sequence[str]]) -> bool:
@@ -186,15 +206,32 @@ def _distinct(names: Sequence[str], source: str) -> list[str]:
     return found
 
 
-def _ragged(rows: Sequence[Sequence[str]]) -> bool:
-    """Whether lines are lists: of different lengths, or each after a count of what follows."""
+def _ragged(rows: Sequence[Sequence[str]], delimiter: str, source: str) -> bool:
+    """Whether lines are lists: of different lengths, or each after a count of what follows.
+
+    Raises
+    ------
+    DataError
+        If they are pairs of an index and a value (libsvm).
+    """
     full = [[field for field in row if field] for row in rows]
-    if len({len(row) for row in full}) > 1:
+    if delimiter == " " and all(_PAIR.match(field) for row in full for field in row[1:]):
+        raise DataError(
+            "lines of index:value (libsvm) can't be read; write a row for each user and item.",
+            source=source,
+        )
+    lengths = {len(row) for row in full}
+    counted = len(full) > 1 and all(row and row[0] == str(len(row) - 1) for row in full)
+    if delimiter == " " and len(lengths) > 1:
         return True
-    counted = (
-        len(full) > 1 and len(full[0]) > 3 and all(row[0] == str(len(row) - 1) for row in full)
-    )
-    return counted and all(field.isdigit() and len(field) < 9 for row in full for field in row)
+    if len(lengths) > 2 and delimiter in "\t,;|":
+        return counted or all(
+            "." not in field and '"' not in field for row in full for field in row
+        )
+    if delimiter == "\t" and lengths == {2} and any("," in row[1] for row in full):
+        return all(_LIST.match(row[1]) for row in full)
+    whole = all(field.isdigit() and len(field) < 9 for row in full for field in row)
+    return counted and whole and len(full[0]) > 3
 
 
 def lines_of(text: str) -> list[str]:

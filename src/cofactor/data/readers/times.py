@@ -19,6 +19,8 @@ UNITS: Mapping[str, int] = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 # Seconds of 1970..5138 lie below 10^11, milliseconds of 1973..5138 below 10^14, and so on by
 # thousands.
 _SECONDS_BELOW = 10**11
+# What makes a year, or a month, its first day as yyyymmddHHMMSS.
+_FIRST_DAY = {4: 101_000_000, 6: 1_000_000}
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _CLOCK = r"(?P<H>\d{1,2}):(?P<M>\d{2})(?::(?P<S>\d{2})(?:[.,]\d+)?)?(?: ?(?P<p>[AaPp])\.?[Mm]\.?)?"
 _OFFSET = r"(?P<zone>Z|UTC|GMT|[+-]\d{2}:?\d{2}|[+-]\d{2})"
@@ -127,22 +129,26 @@ def ordered(times: np.ndarray, day_first: np.ndarray | None) -> tuple[np.ndarray
 
 
 def dates_of(times: np.ndarray) -> np.ndarray | None:
-    """Return bare numbers that all are dates (yyyymmdd, yyyymmddHHMM, yyyymmddHHMMSS) as seconds;
-    None if they aren't.
+    """Return bare numbers most of which are dates (yyyy, yyyymm, yyyymmdd, yyyymmddHHMM,
+    yyyymmddHHMMSS) as seconds, `MISSING` where one is none; None if most aren't.
     """
     known = times[times != MISSING]
     if not known.size:
         return None
-    digits = len(str(int(known.max())))
-    if digits not in (8, 12, 14) or known.min() < 1900 * 10 ** (digits - 4):
+    digits = len(str(int(np.median(known))))
+    if digits not in (4, 6, 8, 12, 14):
         return None
-    rest = np.where(times == MISSING, 0, times) * 10 ** (14 - digits)
+    low, high = (year * 10 ** (digits - 4) for year in (1900, 2101))
+    inside = (times >= low) & (times < high)
+    if 2 * inside.sum() <= len(known):
+        return None
+    rest = np.where(inside, times, low) * 10 ** (14 - digits) + _FIRST_DAY.get(digits, 0)
     parts = []
     for _ in range(5):
         rest, part = np.divmod(rest, 100)
         parts.append(part)
-    total = _moment(rest, *reversed(parts))
-    return None if (total[times != MISSING] == MISSING).any() or rest.max() > 2200 else total
+    total = np.where(inside, _moment(rest, *reversed(parts)), MISSING)
+    return total if 2 * (total != MISSING).sum() > len(known) else None
 
 
 def unit_of(times: np.ndarray, asked: str | None) -> tuple[str, np.ndarray]:

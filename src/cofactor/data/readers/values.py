@@ -17,9 +17,11 @@ _NOTHING = frozenset(MISSING_WORDS)
 _AMBIGUOUS = re.compile(r"^[-+]?\d{1,3},\d{3}$")
 _COMMA = re.compile(r"^[-+]?\d+,\d+$")
 _THOUSANDS = re.compile(r"^[-+]?\d{1,3}(,\d{3})+(\.\d+)?$")
-_OUT_OF = re.compile(r"^(\d+(?:\.\d+)?) ?/ ?(\d+)$")
+_OUT_OF = re.compile(r"^(\d+(?:[.,]\d+)?) ?/ ?(\d+)$")
 _SHARE = re.compile(r"^([-+]?\d+(?:\.\d+)?)\s?%$")
-_STARS = re.compile(r"^([★⭐]\ufe0f?)+[☆✩]*$")
+_STARS = re.compile(r"^(?:([★⭐]\ufe0f?)+[☆✩]*|\*+)$")
+_SPACED = re.compile(r"^[-+]?\d{1,3}([ \u00a0\u202f'’]\d{3})+([.,]\d+)?$")
+_TRUTH = {"true": 1.0, "false": 0.0, "yes": 1.0, "no": 0.0, "t": 1.0, "f": 0.0, "y": 1.0, "n": 0.0}
 _SPACES = re.compile(r"[\s'’]")
 
 
@@ -151,7 +153,7 @@ def shape_hint(odd: Sequence[Odd]) -> str:
     word = example[shape]
     cure = (
         "decimal=',' or decimal='.' says which it is"
-        if "," in word or "." in word
+        if re.fullmatch(r"[-+\d.,]+", word)
         else "they need to be numbers, and dropping them would keep a biased sample"
     )
     return f"; most of them look like {word!r}: {cure}"
@@ -169,13 +171,17 @@ def _writing(words: Sequence[str], values: np.ndarray) -> tuple[Callable[[str], 
         return lambda w: float(_SHARE.sub(r"\1", w)), f"shares such as {first!r} read as numbers"
     if all(_STARS.match(w) for w in words):
         return (
-            lambda w: float(sum(c in "★⭐" for c in w)),
+            lambda w: float(sum(c in "★⭐*" for c in w)),
             f"stars such as {first!r} read as their number",
         )
+    if all(w.lower() in _TRUTH for w in words):
+        return lambda w: _TRUTH[w.lower()], f"words such as {first!r} read as 1 and 0"
+    if all(_SPACED.match(w) for w in words):
+        return lambda w: _by_decimal(w, "," if "," in w else "."), f"thousands as in {first!r} read"
     ratios = [_OUT_OF.match(w) for w in words]
     if all(ratios) and len({r[2] for r in ratios if r}) == 1:
         return (
-            lambda w: float(_OUT_OF.sub(r"\1", w)),
+            lambda w: float(_OUT_OF.sub(r"\1", w).replace(",", ".")),
             f"values such as {first!r} read as what stands before the stroke",
         )
     clear = [w for w in words if not _AMBIGUOUS.match(w)]
