@@ -83,10 +83,13 @@ def _fast(
     with options.progress.task(f"reading {entry.name}", None) as task:
         for block in _blocks(entry):
             try:
+                if not block.isascii():
+                    # Arrow takes bytes that are no UTF-8 into its texts.
+                    block.decode()
                 table = pajson.read_json(
                     pa.BufferReader(block), pajson.ReadOptions(block_size=max(len(block), 1)), parse
                 )
-            except pa.ArrowInvalid:
+            except (pa.ArrowInvalid, UnicodeDecodeError):
                 return None
             users += (
                 id_column(table.column(roles["user"]), entry.shown, "user")
