@@ -164,3 +164,12 @@ def test_recommend_takes_ids_with_commas_and_colons(
     assert sorted(found) == ["d", "e"]
     assert main([*words[:-2], "--block", "zz"]) == 0
     assert "unknown items 'zz'" in capsys.readouterr().err
+
+
+def test_several_sources_are_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    paths = [written(tmp_path, f"user,item\nu{n},a\n", f"{n}.csv") for n in range(3)]
+    assert described(capsys, *paths)["users"] == 3
+    assert described(capsys, str(tmp_path / "*.csv"))["users"] == 3
+    assert described(capsys, str(tmp_path))["users"] == 3
+    assert main(["describe", paths[0], str(tmp_path / "none.csv")]) == 1
+    assert "none.csv: there is no such file" in capsys.readouterr().err

@@ -11,12 +11,12 @@ from cofactor.cli.output import Output
 from cofactor.runs.source import Cutting
 
 SourceArgument = Annotated[
-    str,
+    list[str],
     typer.Argument(
         metavar="SOURCE",
         help=(
-            "Files (csv, tsv, dat, parquet, feather, jsonl, json, xlsx; gz, bz2, xz, zip, tar; a"
-            " pattern in quotes; - for standard input), a folder, a dataset's name, or a database"
+            "Files (csv, tsv, dat, parquet, feather, jsonl, json, xlsx; gz, bz2, xz, zip, tar; several"
+            " are read as one; - for standard input), a folder, a dataset's name, or a database"
             " URL."
         ),
     ),

@@ -123,6 +123,8 @@ def reads(*, without: tuple[str, ...] = ()) -> Callable[[Callable[..., None]], C
         @functools.wraps(command)
         def with_reading(**given: Any) -> None:
             words = {name: given.pop(name) for name in wanted if name in given}
+            if len(given.get("source", ())) == 1:
+                given["source"] = given["source"][0]
             command(**given, reading=reading_of(words))
 
         own = inspect.signature(command, eval_str=True)

@@ -83,11 +83,21 @@ def _removed(name: str) -> None:
 
 
 def is_several(source: object) -> bool:
-    """Return whether a source is a list of paths instead of rows."""
-    return (
-        isinstance(source, Sequence)
-        and not isinstance(source, (str, bytes))
-        and len(source) > 0
-        and all(isinstance(part, (str, os.PathLike)) for part in source)
-        and all(os.path.exists(part) for part in source)
-    )
+    """Return whether a source is a list of paths instead of rows.
+
+    Raises
+    ------
+    DataError
+        If one of the paths isn't there.
+    """
+    if (
+        not isinstance(source, Sequence)
+        or isinstance(source, (str, bytes))
+        or not source
+        or not all(isinstance(part, (str, os.PathLike)) for part in source)
+    ):
+        return False
+    for part in source:
+        if not os.path.exists(part):
+            raise DataError("there is no such file or folder.", source=os.fspath(part))
+    return True
