@@ -20,6 +20,7 @@ EXTRAS: dict[str, str] = {
     "sentence_transformers": "text",
     "psycopg": "postgres",
     "duckdb": "big",
+    "openpyxl": "excel",
 }
 
 

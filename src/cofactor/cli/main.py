@@ -152,11 +152,13 @@ def _silenced() -> int:
 
 
 def _sentence(error: BaseException) -> str:
+    from cofactor.cli.words import sentence_of
+
     if isinstance(error, MemoryError) and not str(error):
         return "out of memory; use fewer factors, a smaller batch, or a machine with more memory."
     from cofactor.cli.streams import printable
 
-    return printable(" ".join(str(error).split())) or type(error).__name__
+    return printable(" ".join(sentence_of(error).split())) or type(error).__name__
 
 
 def _help() -> str:

@@ -20,6 +20,7 @@ from cofactor.base.progress import SILENT
 from cofactor.base.run import Run
 from cofactor.base.signatures import document, join
 from cofactor.data.conversion import as_interactions
+from cofactor.data.guards import doubts
 from cofactor.data.histories import Histories
 from cofactor.kernels.work import watched
 from cofactor.models import collapse
@@ -165,7 +166,14 @@ class Model(Hooks[ConfigT]):
             check_learned(self.name, self._state(), rates=self.traits.predicts_ratings)
         self._data = data
         self._say_if_collapsed(run)
+        for note in self._doubts:
+            run.progress.say(note)
         return self
+
+    @property
+    def _doubts(self) -> tuple[str, ...]:
+        """Remarks on values that don't say "liked", where every stored interaction counts so."""
+        return () if self.traits.predicts_ratings else doubts(self.data.values)
 
     def _say_if_collapsed(self, run: Run) -> None:
         """Say so if a model of vectors that ranks has come to rank alike for everybody."""
@@ -196,7 +204,7 @@ class Model(Hooks[ConfigT]):
     @property
     def notes(self) -> tuple[str, ...]:
         """What people should know of the fitted model, a sentence each."""
-        return ()
+        return self._doubts
 
     @property
     def refit_config(self) -> ConfigT:
