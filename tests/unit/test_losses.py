@@ -19,7 +19,7 @@ from cofactor.data.interactions import Interactions
 from cofactor.models.neural.factor_fold_in import implicit_vectors, rating_vectors, ridge_vectors
 from cofactor.models.neural.latent_factor import LatentFactor, LatentFactorConfig
 from cofactor.models.neural.mlp import MLP
-from cofactor.training import losses, penalties
+from cofactor.training import losses
 from cofactor.training.losses import (
     LOSSES,
     Candidates,
@@ -30,6 +30,7 @@ from cofactor.training.losses import (
     Slopes,
 )
 from cofactor.training.losses.settings import LossConfig
+from cofactor.training.torch import penalties
 
 B, N, N_ITEMS, K = 5, 3, 11, 4
 
