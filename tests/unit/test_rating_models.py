@@ -13,7 +13,6 @@ import pytest
 from cofactor.base.errors import ArgumentError, TrainingError
 from cofactor.base.run import Run
 from cofactor.data import datasets
-from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.data.split import Part
 from cofactor.models import registry
@@ -233,16 +232,6 @@ def test_explanation_of_a_folded_in_user_leaves_only_the_mean_and_the_items_bias
     explained = model.explain(item=9, history={3: 5.0, 11: 1.0, 40: 4.0, 77: 2.0})
     assert explained.rest == pytest.approx(float(model.mean[0] + model.item_bias[9]), abs=2e-4)
     assert len(explained.reasons) == 4
-
-
-@pytest.mark.parametrize("name", FACTOR_MODELS)
-def test_items_only_named_count_as_rated_with_the_top_of_the_scale(name: str) -> None:
-    model = fitted(name)
-    named = model.score_batch(model.fold_in(Histories.of([[3, 11, 40]], N_ITEMS)))
-    rated = model.score_batch(
-        model.fold_in(Histories.of([[3, 11, 40]], N_ITEMS, [[5.0, 5.0, 5.0]]))
-    )
-    np.testing.assert_array_equal(named, rated)
 
 
 @pytest.mark.parametrize("name", FACTOR_MODELS)

@@ -14,7 +14,8 @@ from cofactor.base.errors import ArgumentError
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
-from cofactor.models.explicit.ratings import history_ratings, on_scale, rating_scale, ratings_of
+from cofactor.models.explicit.ratings import on_scale, rating_scale
+from cofactor.models.liked import rated_csr, seen_ratings
 from cofactor.models.recommender import Recommender
 from cofactor.models.traits import ArraySpec, Traits
 from cofactor.models.user_batch import States, UserBatch
@@ -128,7 +129,7 @@ class Bias(Recommender[BiasConfig]):
         from cofactor.kernels.cpu.bias import bias_sweep
 
         bias = np.zeros(len(histories))
-        rated = history_ratings(histories, self.scale)
+        rated = rated_csr(self, histories)
         bias_sweep(*rated, float(self.mean[0]), self.item_bias, self.config.user_damping, bias)
         return self._level(bias)
 
@@ -149,7 +150,7 @@ class Bias(Recommender[BiasConfig]):
         # b_u is a sum over the past: each rating adds its (r - mu - b_i) / (damping + n), whatever
         # item is asked about.
         past = batch.seen[1]
-        left_over = ratings_of(batch, self.scale) - self.mean[0] - self.item_bias[past]
+        left_over = seen_ratings(self, batch) - self.mean[0] - self.item_bias[past]
         added = left_over / (self.config.user_damping + len(past)) if len(past) else np.zeros(0)
         score = float(self._score(batch.states, np.array([item_row]))[0, 0])
         return past, added, score - float(added.sum())

@@ -128,7 +128,7 @@ def shared(config: Any, kind: type[Recommender]) -> Recommender:
     """Return a new model of another kind with the settings that both have."""
     theirs = kind.Config.defaults()
     return kind(
-        kind.Config(**{name: value for name, value in config.to_dict().items() if name in theirs})
+        kind.Config(**{name: getattr(config, name) for name in config.to_dict() if name in theirs})
     )
 
 

@@ -17,6 +17,7 @@ from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.models.factors import FactorModel
 from cofactor.models.iterative import CURVE_ARRAYS, IterativeModel
+from cofactor.models.liked import rated_csr, seen_ratings
 from cofactor.models.traits import ArraySpec
 from cofactor.models.user_batch import InnerProduct, States, UserBatch
 from cofactor.retrieval.topk import TopK, nearest
@@ -115,29 +116,6 @@ def rating_scale(config: Any, data: Interactions, name: str) -> np.ndarray:
     return np.array([low, high], np.float32)
 
 
-def history_ratings(
-    histories: Histories, scale: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return histories as CSR with ratings; items that were only named count as rated with the
-    top of the scale.
-    """
-    indptr, item_rows, values = histories.csr
-    return (
-        indptr,
-        item_rows,
-        values if histories.values is not None else np.full(len(item_rows), scale[1], np.float32),
-    )
-
-
-def ratings_of(batch: UserBatch, scale: np.ndarray) -> np.ndarray:
-    """Return what one user gave the items seen; items that were only named count as rated with
-    the top of the scale.
-    """
-    return (
-        np.full(len(batch.seen[1]), scale[1], np.float32) if batch.values is None else batch.values
-    )
-
-
 def on_scale(values: np.ndarray, config: Any, scale: np.ndarray) -> np.ndarray:
     """Return predictions as float32, cut to the scale if the configuration says so."""
     return (np.clip(values, scale[0], scale[1]) if config.clip_predictions else values).astype(
@@ -234,7 +212,7 @@ class RatingFactors(IterativeModel, FactorModel):
     def _fold_in(self, histories: Histories) -> States:
         from cofactor.kernels.cpu.mf_als import als_half_epoch
 
-        indptr, item_rows, ratings = history_ratings(histories, self.scale)
+        indptr, item_rows, ratings = rated_csr(self, histories)
         z = self._implicit(indptr, item_rows)
         if z is not None:
             ratings = ratings - _products(z, indptr, self.item_factors, item_rows)
@@ -270,7 +248,7 @@ class RatingFactors(IterativeModel, FactorModel):
         q = self.item_factors.astype(np.float64)
         y = np.column_stack([np.ones(len(past)), q[past]])
         asked = np.concatenate([[1.0], q[item_row]])
-        target = ratings_of(batch, self.scale) - self.mean[0] - self.item_bias[past]
+        target = seen_ratings(self, batch) - self.mean[0] - self.item_bias[past]
         added = np.zeros(len(past))
         z = self._implicit(np.array([0, len(past)]), past)
         if z is not None and self.implicit_factors is not None:
