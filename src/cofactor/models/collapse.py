@@ -2,16 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Protocol
 
 import numpy as np
+
+from cofactor.data.interactions import Interactions
 
 USERS, ITEMS = 64, 4096  # scored at most: enough for a mean, and little beside any fit
 FEWEST = 20  # users with interactions, and items, below which nothing can be said
 ALIKE = 0.98  # mean correlation of two users' scores from which they count as one ranking
 
 
-def collapse_of(model: Any) -> str | None:
+class Fitted(Protocol):
+    """What is asked of a model here."""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+
+    @property
+    def data(self) -> Interactions:
+        """What it was fitted on."""
+
+    def score_rows(self, user_rows: np.ndarray, item_rows: np.ndarray) -> np.ndarray:
+        """Return scores of users for items, by row."""
+
+
+def collapse_of(model: Fitted) -> str | None:
     """Say that a fitted model ranks nearly alike for all users, or return None if it doesn't.
 
     With z_u the standard scores of a user's scores over items, ``|mean_u z_u|² / n_items`` is the

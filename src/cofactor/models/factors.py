@@ -4,7 +4,6 @@ offset.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -118,17 +117,6 @@ class FactorModel(Recommender[ConfigT]):
         return np.clip(self.pair_scores(states, which, item_rows), *self.scale[1:]).astype(
             np.float32
         )
-
-    def _state(self) -> dict[str, np.ndarray]:
-        return {
-            name: getattr(self, name)
-            for name in self.arrays
-            if getattr(self, name, None) is not None
-        }
-
-    def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
-        for name in self.arrays:
-            setattr(self, name, arrays.get(name))
 
     def item_vectors(self) -> np.ndarray:
         """Return the item vectors, float32 [n_items, factors], in row order."""

@@ -1,8 +1,7 @@
 """Recommenders: what people ask of models by outside ids, written once for all of them.
 
 Recommending, filters, similar items, new items, explanations: these calls take and give ids, and
-outside ids end here. What a model has to bring, and what evaluation and services ask of it by rows,
-is in `model`."""
+outside ids end here. What evaluation and services ask of models by rows is in `model`."""
 
 from __future__ import annotations
 
@@ -39,13 +38,7 @@ _Asked = tuple[pa.Array, Iterator[tuple[int, UserBatch]]]
 
 
 class Recommender(Model[ConfigT]):
-    """A model that learns from interactions and recommends.
-
-    Parameters
-    ----------
-    config
-        The model's configuration; or give its settings by name: ``IALS(factors=32)``.
-    """
+    """A model that learns from interactions and recommends."""
 
     def recommend(
         self,
@@ -214,10 +207,9 @@ class Recommender(Model[ConfigT]):
         return _ranked([table], "user_id", "similar_user_id")
 
     def with_items(self, items: Any, *, id_column: str | None = None, known: str = "error") -> Self:
-        """Return a new model that knows more items, by what is said of them, with no retraining.
+        """Return a new model that knows more items, by what is said of them, without retraining.
 
-        They can be recommended at once. This model stays as it is, and both may answer at the same
-        time.
+        They can be recommended at once. This model stays as it is; both may answer at a time.
 
         Parameters
         ----------
