@@ -88,7 +88,13 @@ MODELS_MAY_IMPORT: dict[str, set[str]] = {
 
 # Heavy libraries, and the places that may import them at the top of a file.
 MAY_LOAD: dict[str, tuple[str, ...]] = {
-    "torch": ("training", "models/neural", "models/sequence", "models/content", "kernels/gpu"),
+    "torch": (
+        "training/torch",
+        "models/neural",
+        "models/sequence",
+        "models/content",
+        "kernels/gpu",
+    ),
     "numba": ("kernels/cpu",),
     "pyarrow": ("data", "retrieval", "models", "evaluation", "artifact", "runs", "service", "cli"),
     "plotly": ("evaluation/report.py", "training/curves.py", "runs"),

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-# The retired word as a regular expression, and the term that stands in its place (docs/glossary.md).
+# The retired word as a regular expression, and the term that stands in its place (glossary.md).
 RETIRED: dict[str, str] = {
     r"strangers?": "unseen user",
     r"\b(nobody|somebody|user|users|who|they|people) (has |have |had )?met\b|\bwho met\b": (

@@ -59,9 +59,12 @@ def require(needed: int, *, what: str, cure: str) -> None:
     free = available_bytes()
     if free is not None and needed > free:
         raise MemoryLimitError(
-            f"{what} needs {needed / GIB:.1f} GiB of memory, and {free / GIB:.1f} GiB are"
-            f" available; {cure}."
+            f"{what} needs {_size(needed)} of memory, and {_size(free)} are available; {cure}."
         )
+
+
+def _size(n_bytes: int) -> str:
+    return f"{n_bytes / GIB:.1f} GiB" if n_bytes >= GIB / 10 else f"{n_bytes / 2**20:.1f} MiB"
 
 
 def aligned_empty(shape: int | tuple[int, ...], dtype: Any = np.float32) -> np.ndarray:

@@ -5,7 +5,7 @@ offset.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -13,6 +13,9 @@ from cofactor.base.memory import aligned
 from cofactor.models.hooks import ConfigT
 from cofactor.models.recommender import Recommender
 from cofactor.models.user_batch import InnerProduct, States
+
+if TYPE_CHECKING:
+    from cofactor.data.interactions import Interactions
 
 
 class FactorModel(Recommender[ConfigT]):
@@ -33,6 +36,13 @@ class FactorModel(Recommender[ConfigT]):
     item_bias: np.ndarray | None = None
     user_bias: np.ndarray
     scale: np.ndarray
+
+    def memory_needed(self, data: Interactions) -> int | None:
+        """Return the bytes of both sides' vectors, twice: as they are learned, and as they are
+        kept.
+        """
+        config: Any = self.config
+        return int(2 * 4 * (data.n_users + data.n_items) * config.factors)
 
     @property
     def global_mean(self) -> float:

@@ -64,6 +64,10 @@ class Hooks(ABC, Generic[ConfigT]):
         """Return the arrays of a model of some settings; ``arrays`` of the class by default."""
         return cls.arrays
 
+    def memory_needed(self, data: Interactions) -> int | None:
+        """Return the bytes that a fit needs at least, or None if that isn't known beforehand."""
+        return None
+
     # What a model has to bring.
 
     @abstractmethod

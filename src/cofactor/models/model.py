@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, get_args
 
 import numpy as np
 
-from cofactor.base import checks
+from cofactor.base import checks, memory
 from cofactor.base.config import Config as BaseConfig
 from cofactor.base.errors import ArgumentError
 from cofactor.base.extras import naming_extras
@@ -161,6 +161,10 @@ class Model(Hooks[ConfigT]):
         run = run if run is not None else Run()
         self._data = None
         self._cache = {}
+        needed = self.memory_needed(data)
+        if needed is not None:
+            cure = "use fewer factors, or fewer users and items"
+            memory.require(needed, what=f"fitting {self.name}", cure=cure)
         with watched(run), naming_extras(f"fitting {self.name}"):
             self._fit(data, validation, run)
             check_learned(self.name, self._state(), rates=self.traits.predicts_ratings)

@@ -1,4 +1,4 @@
-"""The scale of ratings: its ends, histories on it, and predictions cut to it."""
+"""The scale of ratings: its ends, and predictions cut to it."""
 
 from __future__ import annotations
 

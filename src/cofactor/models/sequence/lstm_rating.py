@@ -26,9 +26,9 @@ from cofactor.models.neural.tables import Tables
 from cofactor.models.sequence.encoder import last_windows, padded, training_windows
 from cofactor.models.traits import ArraySpec, Traits
 from cofactor.models.user_batch import States
-from cofactor.training.batches import Batches
-from cofactor.training.penalties import l2_of_batch
 from cofactor.training.settings import TrainingConfig
+from cofactor.training.torch.batches import Batches
+from cofactor.training.torch.penalties import l2_of_batch
 from cofactor.training.torch.train import train
 
 if TYPE_CHECKING:
