@@ -1,8 +1,8 @@
 """The whole tour: data, models side by side, recommendations with reasons, similar items, a saved
 model.
 
-It runs on MovieLens 100K where that is at hand (in COFACTOR_DATA or the cache), else on a synthetic
-book shop, and says which."""
+It runs on MovieLens 100K where it is available locally (in COFACTOR_DATA or the cache), else on a
+synthetic book shop, and says which."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ COMMANDS: dict[str, str] = {
     "models": "the models there are, and their settings",
     "reproduce": "published and tutorial experiments run again: our figures beside theirs",
     "events": "the service's event store: import, export, back up, restore, count",
-    "doctor": "what this installation has: versions, threads, kernels, datasets at hand",
+    "doctor": "what this installation has: versions, threads, kernels, local datasets",
 }
 
 
