@@ -4,10 +4,12 @@ offset.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from cofactor.base.memory import aligned
 from cofactor.models.hooks import ConfigT
 from cofactor.models.recommender import Recommender
 from cofactor.models.user_batch import InnerProduct, States
@@ -117,6 +119,10 @@ class FactorModel(Recommender[ConfigT]):
         return np.clip(self.pair_scores(states, which, item_rows), *self.scale[1:]).astype(
             np.float32
         )
+
+    def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
+        # Vectors are gathered by rows, which is faster from cache lines on.
+        super()._restore({n: aligned(a) if a.ndim == 2 else a for n, a in arrays.items()})
 
     def item_vectors(self) -> np.ndarray:
         """Return the item vectors, float32 [n_items, factors], in row order."""

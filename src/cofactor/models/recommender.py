@@ -17,6 +17,7 @@ from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.ids import as_ids
 from cofactor.data.interactions import Interactions
+from cofactor.data.records import table_of
 from cofactor.kernels.work import watched
 from cofactor.models.answers import Explanation, RankedTable, Reason
 from cofactor.models.fold_in import read_histories
@@ -352,9 +353,7 @@ class Recommender(Model[ConfigT]):
                 f"features and history must be of as many people: {len(profiles)} and"
                 f" {len(histories)}."
             )
-        states = self._fold_in_profiles(
-            histories, pa.Table.from_pylist([dict(one) or {"": None} for one in profiles])
-        )
+        states = self._fold_in_profiles(histories, table_of(profiles))
         indptr, item_rows, values = histories.csr
         batch = UserBatch(
             states,

@@ -131,7 +131,7 @@ class ContentFeatures(Recommender[ContentT]):
         to be.
         """
         _ = self.data
-        return (*self.spec.notes, *self.compared)
+        return (*super().notes, *self.spec.notes, *self.compared)
 
     @property
     def spec(self) -> FeatureSpec:

@@ -18,7 +18,7 @@ from cofactor.data.interactions import Interactions
 from cofactor.models import registry
 from cofactor.models.content import check as checking
 from cofactor.models.content.base import COMPARISON, ContentFeatures, cold_rows, with_catalogue_rows
-from cofactor.models.content.check import Check
+from cofactor.models.content.check import Check, HeldOutScores
 from cofactor.models.content.feature_map import SPEC_ARRAYS, FeatureMap
 from cofactor.models.content.reduction import main_directions
 from cofactor.models.content.ridge import sparse_ridge
@@ -171,7 +171,7 @@ class Bridge(ContentFeatures[BridgeConfig]):
         """Choose λ and the scale on held-out items, then fit W on all warm ones."""
         held = checking.held_out(data, run.seed)
         inside = np.isin(warm, held)
-        users = checking.askers(data, held, run.seed)
+        users = checking.sample_users(data, held, run.seed)
         rest, out = warm[~inside], warm[inside]
         given = (self.config.ridge,) if self.config.ridge is not None else RIDGES
         best: tuple[float, float, np.ndarray] | None = None
@@ -187,7 +187,7 @@ class Bridge(ContentFeatures[BridgeConfig]):
             if best is None or quality > best[0] + 1e-4:
                 best = (quality, ridge, found)
         assert best is not None
-        quality, ridge, found = best
+        _, ridge, found = best
         content, trained = self._scores_of(users, found), self.inner.score_rows(users, out)
         if self.config.base != "ease":
             trained = self._scores_of(users, targets[inside])
@@ -196,20 +196,12 @@ class Bridge(ContentFeatures[BridgeConfig]):
             if self.config.base != "ease"
             else self.inner.score_rows(users, rest)
         )
-        scale, mine, wanted = (
-            checking.fair_scale(theirs, trained, content)
-            if self.config.calibrate_exposure
-            else (1.0, 0.0, 0.0)
-        )
-        self.check = Check(
-            checking.cosine(found, targets[inside]),
-            quality,
-            checking.auc(trained, data, users, out),
-            mine,
-            wanted,
-            scale,
-            ridge,
-            len(out),
+        self.check = checking.check_of(
+            data,
+            HeldOutScores(users, out, content, trained, theirs),
+            cosine=checking.cosine(found, targets[inside]),
+            ridge=ridge,
+            calibrate=self.config.calibrate_exposure,
         )
         self.mean = targets.mean(axis=0).astype(np.float32)
         self.map = np.asarray(sparse_ridge(matrix[warm], targets - self.mean, ridge), np.float32)

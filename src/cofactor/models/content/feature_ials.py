@@ -17,7 +17,7 @@ from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.models.content import check as checking
 from cofactor.models.content.base import COMPARISON, ContentFeatures, cold_rows
-from cofactor.models.content.check import CHECK, Check
+from cofactor.models.content.check import CHECK, Check, HeldOutScores
 from cofactor.models.content.feature_map import SPEC_ARRAYS, FeatureMap
 from cofactor.models.content.ridge import sparse_ridge
 from cofactor.models.content.score_normalisation import covariance_of, levels, spreads_of_vectors
@@ -189,7 +189,7 @@ class FeatureIALS(ContentFeatures, IALS):
         held = checking.held_out(data, run.seed)
         warm = np.flatnonzero(data.item_counts)
         rest = np.setdiff1d(warm, held)
-        users = checking.askers(data, held, run.seed)
+        users = checking.sample_users(data, held, run.seed)
         known = np.zeros(data.n_items, bool)
         known[rest] = True
         found = self.item_factors[held]
@@ -202,20 +202,13 @@ class FeatureIALS(ContentFeatures, IALS):
             )
         x = self.user_factors[users]
         content, trained = x @ found.T, x @ self.item_factors[held].T
-        scale, mine, wanted = (
-            checking.fair_scale(x @ self.item_factors[rest].T, trained, content)
-            if self.config.calibrate_exposure
-            else (1.0, 0.0, 0.0)
-        )
-        self.check = Check(
-            checking.cosine(found, self.item_factors[held]),
-            checking.auc(content, data, users, held),
-            checking.auc(trained, data, users, held),
-            mine,
-            wanted,
-            scale,
-            self.config.ridge,
-            len(held),
+        others = x @ self.item_factors[rest].T
+        self.check = checking.check_of(
+            data,
+            HeldOutScores(users, held, content, trained, others),
+            cosine=checking.cosine(found, self.item_factors[held]),
+            ridge=self.config.ridge,
+            calibrate=self.config.calibrate_exposure,
         )
 
     def _levelled(self, vectors: np.ndarray) -> np.ndarray:

@@ -7,7 +7,6 @@ from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
-import pyarrow as pa
 
 from cofactor.base.errors import ArgumentError, DataError
 from cofactor.base.run import Run
@@ -15,6 +14,7 @@ from cofactor.data.catalogue import Catalogue
 from cofactor.data.features import FeatureSpec
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
+from cofactor.data.records import table_of
 from cofactor.models.answers import Reason
 from cofactor.models.content.settings import ContentConfig
 from cofactor.models.likeness import cosines, unit_rows
@@ -103,7 +103,7 @@ class FeatureMap:
         A sentence is read as the first text column; without text columns, it is refused.
         """
         column = next((c.name for c in self.spec.columns if c.kind == "text"), None)
-        lines = []
+        lines: list[Mapping[str, Any]] = []
         for given in descriptions:
             if isinstance(given, str) and column is None:
                 raise ArgumentError(
@@ -115,8 +115,8 @@ class FeatureMap:
                     "a description must be a sentence or a mapping of columns, not"
                     f" {type(given).__name__}."
                 )
-            lines.append({column: given} if isinstance(given, str) else dict(given))
-        table = pa.Table.from_pylist([line or {"": None} for line in lines])
+            lines.append({str(column): given} if isinstance(given, str) else dict(given))
+        table = table_of(lines)
         matrix = self.spec.transform(table)
         # What isn't said isn't "missing": a sentence says nothing of the year.
         keep = np.ones(matrix.shape[1], np.float32)

@@ -22,7 +22,7 @@ from cofactor.data.ids import IdMap
 from cofactor.data.interactions import Interactions
 from cofactor.models.content import check as checking
 from cofactor.models.content.base import COMPARISON, ContentFeatures, cold_rows
-from cofactor.models.content.check import CHECK, Check
+from cofactor.models.content.check import CHECK, Check, HeldOutScores
 from cofactor.models.content.feature_ials import USER_ARRAYS
 from cofactor.models.content.feature_map import SPEC_ARRAYS, FeatureMap
 from cofactor.models.content.settings import (
@@ -277,27 +277,19 @@ class TwoTower(ContentFeatures, IterativeModel, FactorModel):
         held-out measure.
         """
         items = checking.held_out(data, 0)
-        users = checking.askers(data, items, 0)
+        users = checking.sample_users(data, items, 0)
         rest = np.setdiff1d(np.flatnonzero(data.item_counts), items)
         found = _through(matrix[items], self.maps)
         x = self.user_factors[users]
         trained = x @ self.item_factors[items].T + self.item_bias[items]
         content = x @ found[:, :-1].T + found[:, -1]
         theirs = x @ self.item_factors[rest].T + self.item_bias[rest]
-        scale, mine, wanted = (
-            checking.fair_scale(theirs, trained, content)
-            if self.config.calibrate_exposure
-            else (1.0, 0.0, 0.0)
-        )
-        self.check = Check(
-            checking.cosine(found[:, :-1], self.item_factors[items]),
-            checking.auc(content, data, users, items),
-            checking.auc(trained, data, users, items),
-            mine,
-            wanted,
-            scale,
-            0.0,
-            len(items),
+        self.check = checking.check_of(
+            data,
+            HeldOutScores(users, items, content, trained, theirs),
+            cosine=checking.cosine(found[:, :-1], self.item_factors[items]),
+            ridge=0.0,
+            calibrate=self.config.calibrate_exposure,
         )
 
     @property

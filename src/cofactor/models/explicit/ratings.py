@@ -12,6 +12,7 @@ import numpy as np
 
 from cofactor.base.config import Renamed, setting
 from cofactor.base.errors import ArgumentError
+from cofactor.base.memory import aligned
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
@@ -251,7 +252,7 @@ class RatingFactors(IterativeModel, FactorModel):
         draw = run.generator(self.name, "start")
         for name, n in (("user_factors", data.n_users), ("item_factors", data.n_items)):
             vectors = draw.standard_normal((n, self.config.factors), np.float32)
-            setattr(self, name, vectors * np.float32(self.config.init_scale))
+            setattr(self, name, aligned(vectors * np.float32(self.config.init_scale)))
 
     def _take_over(self, learner: RatingLearner) -> None:
         """Bring the arrays to what they are if learning ends now."""

@@ -11,6 +11,7 @@ import numpy as np
 
 from cofactor.base.config import setting
 from cofactor.base.errors import ArgumentError
+from cofactor.base.memory import aligned, aligned_empty
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
@@ -209,7 +210,8 @@ class IALS(IterativeModel, FactorModel):
         drawn = run.generator("ials", side).standard_normal(
             (count, self.config.factors), dtype=np.float32
         )
-        return drawn * np.float32(self.config.init_scale / np.sqrt(self.config.factors))
+        drawn *= np.float32(self.config.init_scale / np.sqrt(self.config.factors))
+        return aligned(drawn)
 
     def _unobserved_weight(self, data: Interactions) -> np.ndarray:
         """alpha0, float64 [1]: as configured, or by the density of the data."""
@@ -361,7 +363,9 @@ class IALSLearner(Learner):
         if self.config.solver == "subspace":
             return self.model._start(run, "users", self.data.n_users), y
         # The other solvers begin with the items, and don't look at the users.
-        return np.zeros((self.data.n_users, self.config.factors), np.float32), y
+        x = aligned_empty((self.data.n_users, self.config.factors))
+        x[:] = 0
+        return x, y
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Return both sides' vectors, live."""
