@@ -19,13 +19,15 @@ SOURCE = Path(__file__).parents[1] / "src" / "cofactor"
 MAY_IMPORT: dict[str, set[str]] = {
     "base": set(),
     "kernels": {"base"},
+    "metrics": {"base", "kernels"},
     "data": {"base", "kernels"},
     "retrieval": {"base", "kernels", "data"},
     "training": {"base", "kernels", "data"},
-    "models": {"base", "kernels", "data", "retrieval", "training"},
+    "models": {"base", "kernels", "metrics", "data", "retrieval", "training"},
     "evaluation": {
         "base",
         "kernels",
+        "metrics",
         "data",
         "retrieval",
         "models.recommender",
@@ -36,6 +38,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "runs": {
         "base",
         "kernels",
+        "metrics",
         "data",
         "retrieval",
         "training",
@@ -59,6 +62,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "cli": {
         "base",
         "kernels",
+        "metrics",
         "data",
         "retrieval",
         "training",

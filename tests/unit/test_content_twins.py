@@ -36,7 +36,7 @@ def fitted(name: str, parts: Split, **more: Any) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("name", "twin"),
+    ("name", "compare_without_features"),
     [
         ("content_knn", "item_knn"),
         ("content_ridge", "item_knn"),
@@ -70,7 +70,7 @@ def test_twin_false_and_no_validation_fit_no_twin(monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(base, "compare", lambda *a, **k: pytest.fail("a twin was fitted"))
     parts = cut_shop()
-    assert fitted("content_blend", parts, twin=False).comparison is None
+    assert fitted("content_blend", parts, compare_without_features=False).comparison is None
     assert fitted("content_blend", replace(parts, validation=None)).comparison is None
 
 
@@ -132,7 +132,7 @@ def test_train_compares_on_the_test_part_and_inspect_tells_it(tmp_path: Path) ->
         shop(),
         "content_knn",
         tmp_path / "quiet",
-        settings=["text=description", "twin=false"],
+        settings=["text=description", "compare_without_features=false"],
         run=RUN,
     )
     assert quiet.model.comparison is None  # type: ignore[attr-defined]
@@ -140,15 +140,15 @@ def test_train_compares_on_the_test_part_and_inspect_tells_it(tmp_path: Path) ->
 
 def test_twin_is_stopped_by_what_stopped_the_model_and_by_nothing_else() -> None:
     parts = cut_shop()
-    model = fitted("two_tower", parts, twin=False)
+    model = fitted("two_tower", parts, compare_without_features=False)
     seen: list[Any] = []
 
-    class Twin(type(model.plain_twin())):  # type: ignore[misc]
+    class Twin(type(model.without_features())):  # type: ignore[misc]
         def fit(self, data: Any, *, validation: Any = None, run: Any = None) -> Any:
             seen.append(validation)
             return super().fit(data, validation=validation, run=run)
 
-    model.plain_twin = lambda: Twin(factors=4, epochs=2, loss="bpr")
-    model.compare_with_twin(parts.test, run=RUN)
-    model.compare_with_twin(parts.test, run=RUN, validation=parts.validation)
+    model.without_features = lambda: Twin(factors=4, epochs=2, loss="bpr")
+    model.compare_without_features(parts.test, run=RUN)
+    model.compare_without_features(parts.test, run=RUN, validation=parts.validation)
     assert seen == [None, parts.validation]

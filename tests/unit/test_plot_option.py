@@ -46,6 +46,6 @@ def test_train_plots_the_measured_and_the_saved_fit(data: Interactions, tmp_path
 def test_plot_of_a_model_without_history_is_refused_before_any_work(
     data: Interactions, tmp_path: Path
 ) -> None:
-    with pytest.raises(ArgumentError, match="popularity keeps no history"):
+    with pytest.raises(ArgumentError, match="popularity isn't trained in epochs"):
         train(data, "popularity", tmp_path / "model", plot=tmp_path / "curves.html")
     assert not (tmp_path / "model").exists()

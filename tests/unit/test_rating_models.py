@@ -122,7 +122,7 @@ def test_predictions_are_cut_to_the_scale_unless_told_otherwise(name: str) -> No
     assert cut.min() == 1
     assert cut.max() == 5
     free = (
-        registry.create(name, **{**SMALL[name], "clip": False})
+        registry.create(name, **{**SMALL[name], "clip_predictions": False})
         .fit(train, run=ONE)
         .predict_rows(users, items)
     )
@@ -204,7 +204,12 @@ def test_als_objective_never_rises() -> None:
     values = []
     for epochs in (1, 2, 4, 8):
         m = BiasedMF(
-            solver="als", factors=5, epochs=epochs, regularization=0.1, balance=1.0, clip=False
+            solver="als",
+            factors=5,
+            epochs=epochs,
+            regularization=0.1,
+            frequency_exponent=0.0,
+            clip_predictions=False,
         ).fit(train, run=ONE)
         error = train.weights - m.predict_rows(train.user_rows, train.item_rows)
         penalty = sum(
@@ -266,7 +271,7 @@ def _listening(heard: list[float]) -> Run:
 
     class Task:
         def advance(self, steps: int = 1, **facts: Any) -> None:
-            heard.append(facts["validation"])
+            heard.append(float(facts["rmse"]))
 
         def __enter__(self) -> Task:
             return self

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +15,25 @@ from cofactor.base.errors import MemoryLimitError
 GIB = 2**30
 
 
+_limit: ContextVar[int | None] = ContextVar("memory limit", default=None)
+
+
+@contextmanager
+def limited(n_bytes: int | None) -> Iterator[None]:
+    """While open, `require` refuses work that needs more than so many bytes (None: no limit)."""
+    token = _limit.set(n_bytes)
+    try:
+        yield
+    finally:
+        _limit.reset(token)
+
+
 def available_bytes() -> int | None:
     """Return the bytes this process can still get (free memory, or less under a container's
-    limit); None if unknown.
+    limit, or under `limited`); None if unknown.
     """
-    found = [n for n in (_meminfo_available(), _cgroup_available()) if n is not None]
+    limits = (_limit.get(), _meminfo_available(), _cgroup_available())
+    found = [n for n in limits if n is not None]
     return min(found) if found else None
 
 

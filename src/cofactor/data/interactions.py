@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Self, cast
+from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
@@ -43,9 +43,9 @@ class Interactions:
         float32 [n] or None (implicit feedback without weights).
     times
         int64 [n], seconds since 1970 (UTC), or None.
-    order
-        int64 [n]: the position of each interaction in its source. Equal times are ordered by it,
-        and without times it is the order of time. May be given as None for 0 to n - 1.
+    source_order
+        int64 [n]: the position of each interaction in its source, or None for 0 to n - 1 (sorted
+        files are common, and at 25 million interactions it takes 200 MB); see `order`.
     catalogue, profiles
         What is known of items and of users, aligned to their rows.
     source
@@ -62,7 +62,7 @@ class Interactions:
     item_rows: np.ndarray
     values: np.ndarray | None
     times: np.ndarray | None
-    order: np.ndarray
+    source_order: np.ndarray | None
     catalogue: Catalogue
     profiles: Catalogue
     source: str = "interactions"
@@ -130,7 +130,6 @@ class Interactions:
             log = in_order(user_rows, item_rows, events.values, events.times, len(users), n_items)
         return replace(
             made,
-            order=made._order,
             catalogue=_aligned(items, events.item_table, "item_id"),
             profiles=_aligned(users, events.user_table, "user_id"),
             notes=events.notes + (() if repeats == KEEP else made.notes),
@@ -162,7 +161,6 @@ class Interactions:
         # What was sorted already is taken as it is, and a caller may go on writing into its arrays.
         return replace(
             made,
-            order=made._order,
             item_rows=_own(made.item_rows, item_rows),
             values=_own(made.values, values),
             times=_own(made.times, times),
@@ -200,7 +198,7 @@ class Interactions:
                 if times is None
                 else np.ascontiguousarray(times if keep is None else times[keep], np.int64)
             ),
-            order=cast(np.ndarray, None if keep is None else keep.astype(np.int64, copy=False)),
+            source_order=None if keep is None else keep.astype(np.int64, copy=False),
             catalogue=Catalogue.nothing(len(items)),
             profiles=Catalogue.nothing(len(users)),
             source=source,
@@ -229,11 +227,6 @@ class Interactions:
     def __len__(self) -> int:
         return len(self.item_rows)
 
-    @property
-    def _order(self) -> Any:
-        """The order as it is held; None for 0 to n - 1."""
-        return self.__dict__["_order"]
-
     def __repr__(self) -> str:
         return (
             f"Interactions({self.n_users:,} users × {self.n_items:,} items, {len(self):,}"
@@ -261,6 +254,14 @@ class Interactions:
     def weights(self) -> np.ndarray:
         """The values, or ones where the data has none, float32 [n]."""
         return np.ones(len(self), np.float32) if self.values is None else self.values
+
+    @cached_property
+    def order(self) -> np.ndarray:
+        """The position of each interaction in its source, int64 [n].
+
+        Equal times are ordered by it, and without times it is the order of time.
+        """
+        return np.arange(len(self)) if self.source_order is None else self.source_order
 
     @cached_property
     def user_rows(self) -> np.ndarray:
@@ -292,7 +293,7 @@ class Interactions:
 
         Equal times are ordered by their position in the source; without times that position alone
         is the order."""
-        return sorting.chronological(self.indptr, self._order, self.times)
+        return sorting.chronological(self.indptr, self.source_order, self.times)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -355,7 +356,7 @@ class Interactions:
             self,
             indptr=indptr,
             item_rows=self.item_rows[keep],
-            order=self.order[keep],
+            source_order=self.order[keep],
             values=picked(self.values, keep),
             times=picked(self.times, keep),
             notes=self.notes + notes,
@@ -391,28 +392,6 @@ class Interactions:
             profiles=_taken(self.profiles, users),
             log=_renumbered(self.log, users, new_item, len(items)),
         )
-
-
-class _Positions:
-    """The field ``order``: None where each interaction stands in its place, made when somebody asks
-    for it.
-
-    Sorted files are common, few tasks look at the order, and at 25 million interactions it takes
-    200 MB."""
-
-    def __get__(self, held: Any, kind: Any = None) -> Any:
-        if held is None:
-            return self
-        if held.__dict__["_order"] is None:
-            held.__dict__["_order"] = np.arange(len(held), dtype=np.int64)
-        return held.__dict__["_order"]
-
-    def __set__(self, held: Any, order: np.ndarray | None) -> None:
-        held.__dict__["_order"] = order
-
-
-# Not in the class: what stands there would be the field's default.
-Interactions.order = _Positions()  # type: ignore[assignment]
 
 
 def _own(array: Any, given: Any) -> Any:

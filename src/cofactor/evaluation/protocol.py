@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 from cofactor.base.errors import ArgumentError, TraitError
 from cofactor.data.split import Part
-from cofactor.evaluation.ranking import Metric, parse_metrics
+from cofactor.metrics.table import Metric, parse_metrics
 from cofactor.models.recommender import Recommender
 
+TIES = "equal scores are ordered by the lower item row"
 RANKING_DEFAULTS = ("ndcg@10", "recall@20", "precision@10", "map@10", "mrr@10", "hit@10")
 RATING_DEFAULTS = ("rmse", "mae")
 

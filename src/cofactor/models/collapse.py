@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
-
-if TYPE_CHECKING:
-    from cofactor.models.model import Model
 
 USERS, ITEMS = 64, 4096  # scored at most: enough for a mean, and little beside any fit
 FEWEST = 20  # users with interactions, and items, below which nothing can be said
 ALIKE = 0.98  # mean correlation of two users' scores from which they count as one ranking
 
 
-def collapse_of(model: Model) -> str | None:
+def collapse_of(model: Any) -> str | None:
     """Say that a fitted model ranks nearly alike for all users, or return None if it doesn't.
 
     With z_u the standard scores of a user's scores over items, ``|mean_u z_u|² / n_items`` is the

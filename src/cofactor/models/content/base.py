@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 import numpy as np
 import pyarrow as pa
 
-from cofactor.base.config import Config, setting
 from cofactor.base.errors import ArgumentError, DataError
 from cofactor.base.run import Run
 from cofactor.data.features import FeatureSpec
 from cofactor.data.interactions import Interactions
 from cofactor.models.answers import Reason
+from cofactor.models.content.settings import ContentConfig
 from cofactor.models.content.twin import Comparison, compare
 from cofactor.models.recommender import Recommender
 from cofactor.models.traits import ArraySpec
@@ -35,40 +35,6 @@ SPEC_ARRAYS = {
     "spec_scales": ArraySpec("float64", ("spec_numbers", "2")),
 }
 COMPARISON = {"comparison": ArraySpec("float64", ("4",), optional=True)}
-
-
-class ContentConfig(Config):
-    """Which columns are read; shared by all models with content."""
-
-    text: tuple[str, ...] = setting(
-        (), doc="Columns read as text; with none named here or in features, all are detected."
-    )
-    features: tuple[str, ...] = setting(
-        (), doc="Columns read as categories, lists, numbers or dates."
-    )
-    characters: bool = setting(
-        False,
-        doc=(
-            "Whether words count by their 4- and 5-grams of letters too: for names, codes, rich"
-            " endings."
-        ),
-    )
-    text_weight: float = setting(
-        1.0,
-        low=0.0,
-        high=100.0,
-        doc="Weight of the text beside the other features; 0 leaves it out.",
-    )
-    value_weight: float = setting(
-        1.0, low=0.0, high=100.0, doc="Weight of categories and lists; 0 leaves them out."
-    )
-    twin: bool = setting(
-        True,
-        doc=(
-            "Whether fitting with validation data also fits the same without features, and says"
-            " what those cost."
-        ),
-    )
 
 
 def read_features(data: Interactions, config: Any, run: Run) -> tuple[FeatureSpec, Any]:
@@ -116,27 +82,37 @@ class ContentFeatures(Recommender[ContentT]):
         self.comparison = None
 
     def fit(
-        self, data: DataLike, *, validation: Part | None = None, run: Run | None = None
+        self,
+        data: DataLike,
+        *,
+        validation: Part | None = None,
+        run: Run | None = None,
+        max_time: float | None = None,
     ) -> Self:
         """Learn from interactions and content, and compare with the plain twin; see
         `Recommender.fit`.
 
-        With validation data (and ``twin`` of the Config, as by default) the same model without
-        features is fitted too, and `notes` says what features cost or bring on items with
-        interactions: see `compare_with_twin`."""
+        With validation data the no-features baseline is fitted too, unless the Config's
+        ``compare_without_features`` is False, and `notes` says what features cost or bring on items
+        with interactions."""
         self.comparison = None
-        super().fit(data, validation=validation, run=run)
-        if validation is not None and self.config.twin:
-            self.compare_with_twin(validation, run=run, validation=validation)
+        super().fit(data, validation=validation, run=run, max_time=max_time)
+        if validation is not None and self.config.compare_without_features:
+            self.compare_without_features(validation, run=run, validation=validation)
         return self
 
-    def plain_twin(self) -> Recommender | None:
+    def compare_if_wanted(self, part: Part, run: Run) -> None:
+        """Compare with the no-features baseline, if the settings want it."""
+        if self.config.compare_without_features:
+            self.compare_without_features(part, run=run)
+
+    def without_features(self) -> Recommender | None:
         """Return the same model without features, to be fitted, or None where there is no such
         model.
         """
         return None
 
-    def compare_with_twin(
+    def compare_without_features(
         self, part: Part, *, run: Run | None = None, validation: Part | None = None
     ) -> Comparison | None:
         """Measure this model and its plain twin on held-out data: nDCG@10 over the items with
@@ -159,7 +135,7 @@ class ContentFeatures(Recommender[ContentT]):
         Comparison or None
             None where the model has no twin, or nobody has an item with interactions held out.
         """
-        twin = self.plain_twin()
+        twin = self.without_features()
         if twin is None or not (self.data.item_counts[part.truth.item_rows] > 0).any():
             return None
         run = run if run is not None else Run()
@@ -178,7 +154,7 @@ class ContentFeatures(Recommender[ContentT]):
     ) -> Self:
         """Make a fitted model from its named arrays; see `Recommender.from_state`."""
         model = super().from_state(config, arrays, data)
-        twin = model.plain_twin()
+        twin = model.without_features()
         if "comparison" in arrays and twin is not None:
             model.comparison = Comparison.of_array(twin.name, arrays["comparison"])
         return model

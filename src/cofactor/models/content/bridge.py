@@ -20,7 +20,6 @@ from cofactor.models.content import check as checking
 from cofactor.models.content.base import (
     COMPARISON,
     SPEC_ARRAYS,
-    ContentConfig,
     ContentFeatures,
     cold_rows,
     read_features,
@@ -29,6 +28,7 @@ from cofactor.models.content.base import (
 from cofactor.models.content.check import Check
 from cofactor.models.content.reduction import main_directions
 from cofactor.models.content.ridge import sparse_ridge
+from cofactor.models.content.settings import CalibrationConfig, ContentConfig
 from cofactor.models.recommender import Recommender
 from cofactor.models.traits import ArraySpec, Traits
 from cofactor.models.user_batch import InnerProduct, States, UserBatch
@@ -44,7 +44,7 @@ _DIRECTIONS = 256
 _PREFIX = "base_"
 
 
-class BridgeConfig(ContentConfig):
+class BridgeConfig(CalibrationConfig, ContentConfig):
     """Settings of `Bridge`."""
 
     base: str = setting(
@@ -56,18 +56,20 @@ class BridgeConfig(ContentConfig):
     ridge: float | None = setting(
         None, above=0.0, doc="λ of the map; None chooses it on held-out warm items."
     )
-    fair: bool = setting(
-        True,
-        doc=(
-            "Whether content vectors are scaled so that new items take their fair share of the"
-            " lists."
-        ),
-    )
 
     def check(self) -> None:
         """Refuse settings that the base doesn't have."""
         super().check()
         self.base_config()
+
+    @classmethod
+    def upgrade(cls, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Return older settings under their present names, the base's too."""
+        present = super().upgrade(values)
+        if "base_settings" in present:
+            kind = registry.get(present.get("base", "ials")).Config
+            present["base_settings"] = kind.upgrade_text(present["base_settings"])
+        return present
 
     def base_config(self) -> Config:
         """Return the settings of the base."""
@@ -80,9 +82,9 @@ class Bridge(ContentFeatures[BridgeConfig]):
     W minimises ``Σ_(i warm) |v_i - v̄ - W'f_i|² + λ |W|²`` over the trained item vectors (biases
     are one more entry), with v̄ their mean. λ and the scale s are chosen on a fifth of the warm
     items, held out from W: λ by the AUC of the held-out items among each other, s so that content
-    vectors take the share of people's top 10 that the trained ones take (`fair`). `check` says how
-    good the map is. For EASE, v_i is its column of weights, and f_i is first brought to its main
-    directions.
+    vectors take the share of people's top 10 that the trained ones take (``calibrate_exposure``).
+    `check` says how good the map is. For EASE, v_i is its column of weights, and f_i is first
+    brought to its main directions.
 
     Everything else is the base's: scores, fold-in, reasons, similar items.
 
@@ -140,7 +142,7 @@ class Bridge(ContentFeatures[BridgeConfig]):
         _ = self.data
         return (*self.spec.notes, self.check.sentence, *self.compared)
 
-    def plain_twin(self) -> Recommender:
+    def without_features(self) -> Recommender:
         """Return the base itself, fitted already where the bridge is: items with interactions
         keep its vectors, so nothing is lost.
         """
@@ -201,7 +203,9 @@ class Bridge(ContentFeatures[BridgeConfig]):
             else self.inner.score_rows(users, rest)
         )
         scale, mine, wanted = (
-            checking.fair_scale(theirs, trained, content) if self.config.fair else (1.0, 0.0, 0.0)
+            checking.fair_scale(theirs, trained, content)
+            if self.config.calibrate_exposure
+            else (1.0, 0.0, 0.0)
         )
         self.check = Check(
             checking.cosine(found, targets[inside]),

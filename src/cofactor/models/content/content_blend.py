@@ -13,10 +13,11 @@ from cofactor.base.config import Config, setting
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
-from cofactor.models.content.base import COMPARISON, ContentConfig
+from cofactor.models.content.base import COMPARISON
 from cofactor.models.content.content_knn import ContentKNN
 from cofactor.models.content.content_ridge import ContentRidge
 from cofactor.models.content.feature_ials import FeatureIALS
+from cofactor.models.content.settings import ContentConfig, NormalizationConfig
 from cofactor.models.content.two_tower import TwoTower
 from cofactor.models.recommender import Recommender
 from cofactor.models.traits import ArraySpec, Traits
@@ -29,21 +30,15 @@ if TYPE_CHECKING:
 _PROBES = 500
 # What the parts take over, unless their own settings say otherwise; only the ridge, which keeps
 # every word apart, reads letters.
-_ADOPTED = ("text", "features", "characters", "text_weight", "value_weight", "levelling")
-_WITHOUT = ((), ("characters",), ("characters", "levelling"))
+_ADOPTED = ("text", "features", "characters", "text_weight", "value_weight", "normalize_scores")
+_WITHOUT = ((), ("characters",), ("characters", "normalize_scores"))
 _PREFIXES = ("ridge_", "ials_", "tower_")
 _PARTS: tuple[type[Recommender], ...] = (ContentRidge, FeatureIALS, TwoTower)
 
 
-class ContentBlendConfig(ContentConfig):
+class ContentBlendConfig(NormalizationConfig, ContentConfig):
     """Settings of `ContentBlend`: those of the content, and of its parts."""
 
-    levelling: float = setting(
-        0.0,
-        low=0.0,
-        high=1.0,
-        doc="How far new items are brought to one spread of scores over users; 0 not.",
-    )
     weight: float = setting(
         0.7, low=0.0, high=100.0, doc="Weight of FeatureIALS beside ContentRidge."
     )
@@ -66,6 +61,16 @@ class ContentBlendConfig(ContentConfig):
         super().check()
         TwoTower.Config.from_text(self.tower_settings)
         self.parts()
+
+    @classmethod
+    def upgrade(cls, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Return older settings under their present names, those of the parts too."""
+        present = super().upgrade(values)
+        for prefix, kind in zip(_PREFIXES, _PARTS, strict=True):
+            name = f"{prefix}settings"
+            if name in present:
+                present[name] = kind.Config.upgrade_text(present[name])
+        return present
 
     @property
     def weights(self) -> tuple[float, ...]:
@@ -134,9 +139,9 @@ class ContentBlend(ContentKNN[ContentBlendConfig]):
         """What was found in the columns, and how good content vectors are."""
         return (*self.parts[1].notes, *self.compared)
 
-    def plain_twin(self) -> Recommender:
+    def without_features(self) -> Recommender:
         """Return iALS with the settings of the part that has them."""
-        return self.parts[1].plain_twin()
+        return self.parts[1].without_features()
 
     def _score(self, states: States, item_rows: np.ndarray | None) -> np.ndarray:
         assert isinstance(states, Histories)

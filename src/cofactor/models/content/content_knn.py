@@ -16,13 +16,13 @@ from cofactor.data.interactions import Interactions
 from cofactor.models.content.base import (
     COMPARISON,
     SPEC_ARRAYS,
-    ContentConfig,
     ContentFeatures,
     ContentT,
     cosines,
     read_features,
     unit_rows,
 )
+from cofactor.models.content.settings import ContentConfig
 from cofactor.models.recommender import Recommender
 from cofactor.models.traits import Traits
 from cofactor.models.user_batch import States, UserBatch
@@ -61,7 +61,7 @@ class ContentKNN(ContentFeatures[ContentT]):
         self.spec, matrix = read_features(data, self.config, run)
         self._keep_features(matrix)
 
-    def plain_twin(self) -> Recommender:
+    def without_features(self) -> Recommender:
         """Return `ItemKNN`, which says by who took what, not by content, what is like what a
         user had.
         """

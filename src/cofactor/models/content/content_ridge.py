@@ -18,12 +18,12 @@ from cofactor.data.interactions import Interactions
 from cofactor.models.content.base import (
     COMPARISON,
     SPEC_ARRAYS,
-    ContentConfig,
     cold_rows,
     read_features,
 )
 from cofactor.models.content.content_knn import ContentKNN
-from cofactor.models.content.levelling import levels
+from cofactor.models.content.score_normalisation import levels
+from cofactor.models.content.settings import ContentConfig, NormalizationConfig
 from cofactor.models.traits import ArraySpec, Traits
 from cofactor.models.user_batch import States, UserBatch
 
@@ -36,7 +36,7 @@ _USERS = 128
 _SKETCH = 256
 
 
-class ContentRidgeConfig(ContentConfig):
+class ContentRidgeConfig(NormalizationConfig, ContentConfig):
     """Settings of `ContentRidge`."""
 
     ridge: float = setting(
@@ -70,12 +70,6 @@ class ContentRidgeConfig(ContentConfig):
         high=100.0,
         doc="Weight of how much is said of an item, ln(1 + its features), as a feature.",
     )
-    levelling: float = setting(
-        0.0,
-        low=0.0,
-        high=1.0,
-        doc="How far new items are brought to one spread of scores over users; 0 not.",
-    )
 
 
 class ContentRidge(ContentKNN[ContentRidgeConfig]):
@@ -90,8 +84,8 @@ class ContentRidge(ContentKNN[ContentRidgeConfig]):
     what a user would take, content says what is like it.
 
     The scores of new items are divided by ``(σ_c / σ̄)^q``, with σ their standard deviation over
-    users, σ̄ its median over items with interactions, and q the ``levelling``: see
-    `cofactor.models.content.levelling`.
+    users, σ̄ its median over items with interactions, and q the ``normalize_scores``: see
+    `cofactor.models.content.score_normalisation`.
 
     One n_warm × n_warm matrix of float32 is held, as in EASE, and n_warm³ multiplications fit it;
     what wouldn't fit into memory is refused (`bridge` needs neither). New items need no computation
@@ -169,7 +163,7 @@ class ContentRidge(ContentKNN[ContentRidgeConfig]):
             task.advance(20)
         self.weights, self.levels = dual, np.ones(data.n_items, np.float32)
         self._keep_features(matrix)
-        if self.config.levelling:
+        if self.config.normalize_scores:
             self._level(data, matrix)
 
     def _inputs(self, matrix: Any) -> Any:
@@ -191,7 +185,9 @@ class ContentRidge(ContentKNN[ContentRidgeConfig]):
         spreads = self._spreads_over(matrix, data)
         self.scale[2] = float(np.median(spreads[self.warm]))
         cold = cold_rows(data)
-        self.levels[cold] = levels(spreads[cold], float(self.scale[2]), self.config.levelling)
+        self.levels[cold] = levels(
+            spreads[cold], float(self.scale[2]), self.config.normalize_scores
+        )
 
     def _spreads_over(self, matrix: Any, data: Interactions) -> np.ndarray:
         """The standard deviation of items' scores over users, float64 [n]."""
@@ -227,9 +223,11 @@ class ContentRidge(ContentKNN[ContentRidgeConfig]):
 
     def _extend(self, data: Interactions, matrix: Any, first: int) -> None:
         new = np.ones(matrix.shape[0], np.float32)
-        if self.config.levelling:
+        if self.config.normalize_scores:
             new = levels(
-                self._spreads_over(matrix, self.data), float(self.scale[2]), self.config.levelling
+                self._spreads_over(matrix, self.data),
+                float(self.scale[2]),
+                self.config.normalize_scores,
             )
         self.levels = np.concatenate((self.levels, new))
 

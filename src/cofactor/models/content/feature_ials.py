@@ -19,19 +19,27 @@ from cofactor.models.content import check as checking
 from cofactor.models.content.base import (
     COMPARISON,
     SPEC_ARRAYS,
-    ContentConfig,
     ContentFeatures,
     cold_rows,
     read_features,
 )
 from cofactor.models.content.check import CHECK, Check
-from cofactor.models.content.levelling import covariance_of, levels, spreads_of_vectors
 from cofactor.models.content.ridge import sparse_ridge
+from cofactor.models.content.score_normalisation import covariance_of, levels, spreads_of_vectors
+from cofactor.models.content.settings import (
+    CalibrationConfig,
+    ContentConfig,
+    NormalizationConfig,
+    PriorConfig,
+    ProfileConfig,
+)
 from cofactor.models.content.twin import shared
-from cofactor.models.implicit.ials import IALS, IALSConfig
+from cofactor.models.implicit.ials import IALS, IALSConfig, IALSLearner
+from cofactor.models.iterative import CURVE_ARRAYS, ValidationMetric, warm_ndcg_metric
 from cofactor.models.recommender import Recommender
 from cofactor.models.traits import ArraySpec, Traits
 from cofactor.models.user_batch import States, UserBatch
+from cofactor.training.learner import Epoch, Facts
 
 if TYPE_CHECKING:
     from cofactor.data.split import Part
@@ -48,41 +56,15 @@ USER_ARRAYS = {
 }
 
 
-class FeatureIALSConfig(IALSConfig, ContentConfig):
+class FeatureIALSConfig(
+    IALSConfig, PriorConfig, CalibrationConfig, NormalizationConfig, ProfileConfig, ContentConfig
+):
     """Settings of `FeatureIALS`: those of iALS and of the content."""
 
     ridge: float = setting(
         10.0,
         above=0.0,
         doc="λ of the regression of vectors on features, beside the items' mean weight.",
-    )
-    half_at: float | None = setting(
-        20.0,
-        above=0.0,
-        doc=(
-            "Interactions of an item at which its prior is halved, c in c / (c + n); None keeps it"
-            " whole for all."
-        ),
-    )
-    user_text: tuple[str, ...] = setting(
-        (),
-        doc="Columns of the profiles read as text; users have no prior unless columns are named.",
-    )
-    user_features: tuple[str, ...] = setting(
-        (), doc="Columns of the profiles read as categories, lists, numbers or dates."
-    )
-    levelling: float = setting(
-        0.0,
-        low=0.0,
-        high=1.0,
-        doc="How far new items are brought to one spread of scores over users; 0 not.",
-    )
-    fair: bool = setting(
-        True,
-        doc=(
-            "Whether content vectors are scaled so that new items take their fair share of the"
-            " lists."
-        ),
     )
 
 
@@ -91,13 +73,13 @@ class FeatureIALS(ContentFeatures, IALS):
 
     It minimises iALS's loss with ``reg_i |y_i - t_i W' f_i|²`` in place of ``reg_i |y_i|²``, where
     ``t_i = c / (c + n_i)`` lets the n_i interactions of an item speak for themselves (c is
-    ``half_at``; None: t = 1), and ``reg_u |x_u - V' g_u|²`` for users with profiles, plus ``λ r̄
-    |W|²``, with an item's part of the loss weighed as in iALS (``popularity_power``), by turns:
+    ``feature_prior_count``; None: t = 1), and ``reg_u |x_u - V' g_u|²`` for users with profiles,
+    plus ``λ r̄ |W|²``, with an item's part of the loss weighed as in `IALS`, by turns:
     users given items, W given y (a ridge regression), items given users and W. An item without
     interactions has the vector ``s W' f_i``, in closed form; s is chosen so that held-out warm
     items would take their fair share of people's top 10 (see `cofactor.models.content.check`), on W
-    as it is fitted without them. With ``levelling`` q, it is divided by ``(σ_i / σ̄)^q`` too, where
-    σ is the spread of its scores over the trained users and σ̄ the median of those with
+    as it is fitted without them. With ``normalize_scores`` q, it is divided by ``(σ_i / σ̄)^q``
+    too, where σ is the spread of its scores over the trained users and σ̄ the median of those with
     interactions.
 
     Notes
@@ -113,6 +95,7 @@ class FeatureIALS(ContentFeatures, IALS):
         **SPEC_ARRAYS,
         **USER_ARRAYS,
         **COMPARISON,
+        **CURVE_ARRAYS,
         "user_factors": ArraySpec("float32", ("users", "factors")),
         "item_factors": ArraySpec("float32", ("items", "factors")),
         "map": ArraySpec("float32", ("width", "factors")),
@@ -128,82 +111,50 @@ class FeatureIALS(ContentFeatures, IALS):
     check: Check
 
     def _fit(self, data: Interactions, validation: Part | None, run: Run) -> None:
-        from cofactor.kernels.cpu import ials
-
-        config = self.config
         self.alpha0 = self._unobserved_weight(data)
-        alpha0 = float(self.alpha0[0])
-        self.spec, matrix = read_features(data, config, run)
+        self.spec, matrix = read_features(data, self.config, run)
         self.user_spec, profiles = self._profiles(data, run)
-        weights = self._confidence(data.weights)
-        item_indptr, user_rows, positions = data.by_item
-        warm = data.item_counts > 0
-        self._known = np.flatnonzero(warm)
+        self._known = np.flatnonzero(data.item_counts > 0)
         self._n_known = len(self._known)
-        user_ridge, item_ridge = (
-            self._ridge(data.indptr, self._n_known),
-            self._ridge(item_indptr, data.n_users),
-        )
-        shares = self._shares = self._item_shares(data)
-        # An item's own problem, divided by its c.
-        solved_ridge = item_ridge if shares is None else item_ridge / shares
-        x, y = (
-            self._start(run, side, count)
-            for side, count in (("users", data.n_users), ("items", data.n_items))
-        )
-        y[~warm] = 0
-        of_users = (
-            data.indptr,
-            data.item_rows,
-            weights if shares is None else weights * shares[data.item_rows],
-        )
-        of_items = (item_indptr, user_rows, np.ascontiguousarray(weights[positions]))
-        self.map, self.user_map = np.zeros((matrix.shape[1], config.factors), np.float32), None
-        c = config.half_at
-        trust = (
-            np.ones(data.n_items, np.float32)
-            if c is None
-            else (c / (c + data.item_counts)).astype(np.float32)
-        )
-        with run.progress.task("FeatureIALS", config.epochs) as task:
-            for epoch in range(config.epochs):
-                how = (
-                    config.solver,
-                    1 if epoch < config.warmup else config.cg_steps,
-                    config.block_size,
-                )
-                user_prior = None
-                if profiles is not None and epoch:
-                    user_prior = profiles @ self._regressed(
-                        profiles, x, user_ridge, data.user_counts > 0
-                    )
-                _half(ials, of_users, y, x, user_prior, alpha0, user_ridge, how, shares)
-                prior = None
-                if epoch:
-                    prior = trust[:, None] * np.asarray(
-                        matrix @ self._regressed(matrix, y, item_ridge, warm), np.float32
-                    )
-                _half(ials, of_items, x, y, prior, alpha0, solved_ridge, how)
-                y[~warm] = 0
-                task.advance()
-            self.map = self._regressed(matrix, y, item_ridge, warm)
-            # Both sides in the basis in which the items' Gram matrix is diagonal.
-            basis, self._diagonal = ials.gram_basis(y, alpha0, shares)
-            ials.rotate(y, basis)
-            ials.rotate(x, basis)
-            self.map = np.ascontiguousarray(self.map @ basis)
-            if profiles is not None:
-                self.user_map = self._regressed(profiles, x, user_ridge, data.user_counts > 0)
-            self.item_factors, self.user_factors = y, x
-            whole = Histories(data.indptr, data.item_rows, data.values, None, data.n_items)
-            self.user_factors = self._solved(
-                whole,
-                None if profiles is None else np.asarray(profiles @ self.user_map, np.float32),
-            )
-        self._check(data, matrix, item_ridge, run)
-        self._put(matrix, cold_rows(data))
+        self._shares = self._item_shares(data)
+        learner = FeatureIALSLearner(self, data, run, matrix, profiles)
+
+        def update() -> None:
+            self._complete(learner, learner.x.copy(), learner.y.copy(), run)
+
+        self._learn(learner, self._control(data, validation, run, update), run)
+        self._complete(learner, learner.x, learner.y, run)
         self._keep_features(matrix)
         run.progress.say(self.check.sentence)
+
+    def _complete(
+        self, learner: FeatureIALSLearner, x: np.ndarray, y: np.ndarray, run: Run
+    ) -> None:
+        """Bring the model to what it is if training ends with these vectors, which are rotated."""
+        from cofactor.kernels.cpu import ials
+
+        data, self._cache = learner.data, {}
+        weights = learner.item_map(y)
+        # Both sides in the basis in which the items' Gram matrix is diagonal.
+        basis, self._diagonal = ials.gram_basis(y, learner.alpha0, learner.shares)
+        ials.rotate(y, basis)
+        ials.rotate(x, basis)
+        self.map = np.ascontiguousarray(weights @ basis)
+        self.item_factors, self.user_factors = y, x
+        self.user_map = prior = None
+        if learner.profiles is not None:
+            self.user_map = learner.user_map(x)
+            prior = np.asarray(learner.profiles @ self.user_map, np.float32)
+        whole = Histories(data.indptr, data.item_rows, data.values, None, data.n_items)
+        self.user_factors = self._solved_with(whole, prior)
+        self._check(data, learner.matrix, learner.item_ridge, run)
+        self._put(learner.matrix, cold_rows(data))
+
+    def _ridges(self, data: Interactions) -> tuple[np.ndarray, np.ndarray]:
+        return self._ridge(data.indptr, self._n_known), self._ridge(data.by_item[0], data.n_users)
+
+    def _own_metrics(self, run: Run) -> tuple[ValidationMetric, ...]:
+        return (warm_ndcg_metric(run),)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -211,7 +162,7 @@ class FeatureIALS(ContentFeatures, IALS):
         _ = self.data
         return (*self.spec.notes, self.check.sentence, *self.compared)
 
-    def plain_twin(self) -> Recommender:
+    def without_features(self) -> Recommender:
         """Return iALS with the same settings."""
         return shared(self.config, IALS)
 
@@ -261,7 +212,7 @@ class FeatureIALS(ContentFeatures, IALS):
         content, trained = x @ found.T, x @ self.item_factors[held].T
         scale, mine, wanted = (
             checking.fair_scale(x @ self.item_factors[rest].T, trained, content)
-            if self.config.fair
+            if self.config.calibrate_exposure
             else (1.0, 0.0, 0.0)
         )
         self.check = Check(
@@ -277,9 +228,11 @@ class FeatureIALS(ContentFeatures, IALS):
 
     def _levelled(self, vectors: np.ndarray) -> np.ndarray:
         """Content vectors [n, factors], each divided by its spread over the trained users to the
-        power of `levelling`.
+        power of `normalize_scores`.
         """
-        return vectors * self._levels_of(vectors)[:, None] if self.config.levelling else vectors
+        return (
+            vectors * self._levels_of(vectors)[:, None] if self.config.normalize_scores else vectors
+        )
 
     def _levels_of(self, vectors: np.ndarray) -> np.ndarray:
         """What content vectors are multiplied by, float32 [n]."""
@@ -291,7 +244,9 @@ class FeatureIALS(ContentFeatures, IALS):
                 float(np.median(spreads_of_vectors(known, covariance))),
             )
         covariance, typical = self._cache["covariance"]
-        return levels(spreads_of_vectors(vectors, covariance), typical, self.config.levelling)
+        return levels(
+            spreads_of_vectors(vectors, covariance), typical, self.config.normalize_scores
+        )
 
     def _content_vectors(self, matrix: Any) -> np.ndarray:
         """What features say, float32 [n, factors]."""
@@ -309,7 +264,7 @@ class FeatureIALS(ContentFeatures, IALS):
     # Users: trained, folded in, known by a profile.
 
     def _fold_in(self, histories: Histories) -> States:
-        return self._solved(histories, None)
+        return self._solved_with(histories, None)
 
     def _fold_in_profiles(self, histories: Histories, profiles: Any) -> States:
         """Solve with the prior that profiles (an Arrow table, a line a user) give."""
@@ -318,11 +273,11 @@ class FeatureIALS(ContentFeatures, IALS):
                 "this model was fitted without profiles; name their columns in user_features or"
                 " user_text."
             )
-        return self._solved(
+        return self._solved_with(
             histories, np.asarray(self.user_spec.transform(profiles) @ self.user_map, np.float32)
         )
 
-    def _solved(self, histories: Histories, prior: np.ndarray | None) -> np.ndarray:
+    def _solved_with(self, histories: Histories, prior: np.ndarray | None) -> np.ndarray:
         """The exact solution of each user's system with the items fixed."""
         from cofactor.kernels.cpu.ials_direct import solve_direct
 
@@ -383,7 +338,7 @@ class FeatureIALS(ContentFeatures, IALS):
     def feature_weights(self, batch: UserBatch, item_row: int) -> np.ndarray | None:
         """Return what a unit of each feature adds; see `ContentFeatures.feature_weights`."""
         slope = self.check.scale * (self.map @ np.asarray(batch.states)[0])
-        if not self.config.levelling:
+        if not self.config.normalize_scores:
             return slope
         return (
             slope * self._levels_of(np.asarray(self.features[item_row] @ self.map, np.float32))[0]
@@ -423,6 +378,74 @@ class FeatureIALS(ContentFeatures, IALS):
             n.removeprefix("user_"): a for n, a in arrays.items() if n.startswith("user_spec")
         }
         self.user_spec = FeatureSpec.from_arrays(theirs) if theirs else None
+
+
+class FeatureIALSLearner(IALSLearner):
+    """As iALS, with each row pulled to its prior, which is regressed anew in each epoch.
+
+    Parameters
+    ----------
+    model, data, run
+        As of `IALSLearner`.
+    matrix
+        The items' features, SciPy CSR float32 [n_items, width].
+    profiles
+        The users', or None.
+    """
+
+    def __init__(
+        self, model: FeatureIALS, data: Interactions, run: Run, matrix: Any, profiles: Any
+    ) -> None:
+        super().__init__(model, data, run)
+        self.regressed, self.matrix, self.profiles = model._regressed, matrix, profiles
+        self.warm, self.active = data.item_counts > 0, data.user_counts > 0
+        c = self.config.feature_prior_count
+        self.trust = np.ones(data.n_items, np.float32)
+        if c is not None:
+            self.trust = (c / (c + data.item_counts)).astype(np.float32)
+        self.y[~self.warm] = 0
+
+    def _start(self, run: Run) -> tuple[np.ndarray, np.ndarray]:
+        data = self.data
+        x, y = (
+            self.model._start(run, side, n)
+            for side, n in (("users", data.n_users), ("items", data.n_items))
+        )
+        return x, y
+
+    def item_map(self, y: np.ndarray) -> np.ndarray:
+        """Regress item vectors on the items' features, float32 [width, factors]."""
+        return self.regressed(self.matrix, y, self.item_ridge, self.warm)
+
+    def user_map(self, x: np.ndarray) -> np.ndarray:
+        """Regress user vectors on the profiles, float32 [user_width, factors]."""
+        return self.regressed(self.profiles, x, self.user_ridge, self.active)
+
+    def run_epoch(self, epoch: Epoch) -> Facts:
+        """Solve both sides once, each with its prior from the second epoch on."""
+        from cofactor.kernels.cpu import ials
+
+        how, alpha0 = self.how(epoch), self.alpha0
+        user_prior = item_prior = None
+        if self.profiles is not None and epoch.number:
+            user_prior = self.profiles @ self.user_map(self.x)
+        _half(
+            ials,
+            self.of_users,
+            self.y,
+            self.x,
+            user_prior,
+            alpha0,
+            self.user_ridge,
+            how,
+            self.shares,
+        )
+        if epoch.number:
+            from_features = np.asarray(self.matrix @ self.item_map(self.y), np.float32)
+            item_prior = self.trust[:, None] * from_features
+        _half(ials, self.of_items, self.x, self.y, item_prior, alpha0, self.solved_ridge, how)
+        self.y[~self.warm] = 0
+        return {"loss": self.loss()}
 
 
 def _half(

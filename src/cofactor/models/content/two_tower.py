@@ -24,23 +24,31 @@ from cofactor.models.content import check as checking
 from cofactor.models.content.base import (
     COMPARISON,
     SPEC_ARRAYS,
-    ContentConfig,
     ContentFeatures,
     cold_rows,
     read_features,
 )
 from cofactor.models.content.check import CHECK, Check
 from cofactor.models.content.feature_ials import USER_ARRAYS
-from cofactor.models.content.twin import shared, warm_ndcg
+from cofactor.models.content.settings import (
+    CalibrationConfig,
+    ContentConfig,
+    PriorConfig,
+    ProfileConfig,
+)
+from cofactor.models.content.twin import shared
 from cofactor.models.factors import FactorModel
+from cofactor.models.iterative import (
+    IterativeModel,
+    ValidationMetric,
+    warm_ndcg_metric,
+)
 from cofactor.models.liked import rated_csr
 from cofactor.models.neural.factor_fold_in import FactorConfig, Factors, cold_row, fold_in
 from cofactor.models.neural.latent_factor import LatentFactor
-from cofactor.models.neural.trained import Metric, TrainedRecommender
 from cofactor.models.recommender import Recommender
 from cofactor.models.traits import ArraySpec, Traits
 from cofactor.models.user_batch import States, UserBatch
-from cofactor.training.history import History
 from cofactor.training.losses import LOSSES, Loss
 
 if TYPE_CHECKING:
@@ -49,13 +57,11 @@ if TYPE_CHECKING:
     from cofactor.data.split import Part
     from cofactor.models.content.towers import TowerTables
     from cofactor.models.neural.latent_factor_module import TableSettings
-    from cofactor.training.loop import Step
+    from cofactor.training.torch.learner import Step
 
 
-class TwoTowerConfig(FactorConfig, ContentConfig):
+class TwoTowerConfig(FactorConfig, PriorConfig, CalibrationConfig, ProfileConfig, ContentConfig):
     """Settings of `TwoTower`: those of `LatentFactor` and of the content."""
-
-    renamed = {"half_at": "feature_prior_count", "fair": "calibrate_exposure"}  # noqa: RUF012
 
     factors: int = setting(64, low=1, high=4096, doc="Length of the user and item vectors.")
     loss: str | Loss = setting(
@@ -96,20 +102,9 @@ class TwoTowerConfig(FactorConfig, ContentConfig):
         high=65536,
         doc="Widths of hidden layers between features and vectors; none is linear.",
     )
-    user_text: tuple[str, ...] = setting(
-        (),
-        doc="Columns of the profiles read as text; users have no content unless columns are named.",
-    )
-    user_features: tuple[str, ...] = setting(
-        (), doc="Columns of the profiles read as categories, lists, numbers or dates."
-    )
-    calibrate_exposure: bool = setting(
-        True,
-        doc="Exposure calibration: scale content vectors so that new items get their share.",
-    )
 
 
-class TwoTower(ContentFeatures, TrainedRecommender, FactorModel):
+class TwoTower(ContentFeatures, IterativeModel, FactorModel):
     """``s_ui = x_u · y_i + b_i`` with ``[y_i ; b_i] = e_i + t_i h(f_i)`` and ``x_u = e_u + t_u
     g(f_u)``: ids and content side by side.
 
@@ -190,7 +185,7 @@ class TwoTower(ContentFeatures, TrainedRecommender, FactorModel):
         self.scale = training.rating_bounds(known, config)
         module = self._begun(known, run, matrix[data.item_counts > 0], profiles)
         publish = lambda: self._publish(module, data, known, matrix, profiles)  # noqa: E731
-        self.history = training.train_factors(
+        self.curve = training.train_factors(
             module,
             known,
             config,
@@ -199,9 +194,7 @@ class TwoTower(ContentFeatures, TrainedRecommender, FactorModel):
             wrap=lambda step: _both(
                 step, module, config.id_dropout, with_profiles=profiles is not None
             ),
-            watches=self._watches(data, validation, publish),
-            checkpoint=self._checkpoint,
-            belongs_to=self._belongs_to(data, run),
+            control=self._control(data, validation, run, publish),
         )
         publish()
         run.progress.say(self.notes_of_check)
@@ -231,17 +224,17 @@ class TwoTower(ContentFeatures, TrainedRecommender, FactorModel):
         made: Any = training.begin(known, config, run, self.name, make)
         return made
 
-    def plain_twin(self) -> Recommender:
+    def without_features(self) -> Recommender:
         """Return `LatentFactor` with the same settings."""
         return shared(self.config, LatentFactor)
 
-    def _own_metrics(self) -> tuple[Metric, ...]:
+    def _own_metrics(self, run: Run) -> tuple[ValidationMetric, ...]:
         """What stops training: items with interactions among themselves, since what is held out
         has no items that nobody has had.
         """
         if self.traits.predicts_ratings:
-            return super()._own_metrics()
-        return (Metric("ndcg@10", lambda model, part: warm_ndcg(model, part, 2000), True),)
+            return super()._own_metrics(run)
+        return (warm_ndcg_metric(run),)
 
     def _gate(self, counts: np.ndarray) -> np.ndarray:
         """t of rows with so many interactions, float32 [n]."""
@@ -369,8 +362,9 @@ class TwoTower(ContentFeatures, TrainedRecommender, FactorModel):
         return states
 
     def feature_weights(self, batch: UserBatch, item_row: int) -> np.ndarray | None:
-        """The gradient of the score by the item's features: through hidden layers it depends on
-        the item.
+        """Return the gradient of the score by the item's features.
+
+        Through hidden layers it depends on the item.
         """
         state = np.asarray(batch.states)[0]
         kept, values = [], self.features[item_row] @ self.maps[0]
@@ -389,7 +383,7 @@ class TwoTower(ContentFeatures, TrainedRecommender, FactorModel):
 
     def _state(self) -> dict[str, np.ndarray]:
         own = {name: getattr(self, name) for name in (*Factors._fields, "scale")}
-        own |= {**self.history.to_arrays(), **self.spec.arrays(), "check": self.check.array()}
+        own |= {**self.spec.arrays(), "check": self.check.array()}
         own |= {f"map_{n}": one for n, one in enumerate(self.maps)}
         if self.user_spec is not None:
             own |= {"user_" + n: a for n, a in self.user_spec.arrays().items()}
@@ -399,7 +393,6 @@ class TwoTower(ContentFeatures, TrainedRecommender, FactorModel):
     def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
         for name in (*Factors._fields, "scale"):
             setattr(self, name, arrays[name])
-        self.history = History.from_arrays(arrays)
         self._restore_spec(arrays)
         self.check = Check.of_array(arrays["check"])
         layers = range(1 + len(self.config.hidden))

@@ -9,17 +9,17 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class Watch:
+class Monitor:
     """A metric that is measured after each epoch.
 
     Parameters
     ----------
     name
-        What the history and the curves call it.
+        What the learning curve calls it.
     measure
         A function without arguments that gives the metric of the model as it is now.
     higher_is_better
-        True for NDCG or AUC, False for RMSE or a loss.
+        True for nDCG or AUC, False for RMSE or a loss.
     """
 
     name: str
@@ -29,17 +29,17 @@ class Watch:
 
 @dataclass
 class EarlyStopping:
-    """Remembers the best epoch, and stops once ``patience`` epochs in a row have not beaten it.
+    """Remembers the best epoch, and stops once ``patience`` measurements in a row aren't better.
 
     Parameters
     ----------
     patience
-        Epochs without an improvement that are borne; 0 never stops (the best epoch is still
-        remembered).
+        Measurements without an improvement before training stops; 0 never stops (the best epoch is
+        still remembered).
     higher_is_better
         The metric's direction.
     min_delta
-        By how much the best has to be beaten to count, at least 0.
+        By how much the best has to be exceeded to count, at least 0.
     """
 
     patience: int
@@ -64,15 +64,12 @@ class EarlyStopping:
     @property
     def stop(self) -> bool:
         """Whether to stop now."""
-        return self.patience > 0 and self.waited >= self.patience
+        return 0 < self.patience <= self.waited
 
     def to_dict(self) -> dict[str, Any]:
         """Return what a checkpoint has to keep (NaN as None, since JSON has none)."""
-        return {
-            "best": None if math.isnan(self.best) else self.best,
-            "best_epoch": self.best_epoch,
-            "waited": self.waited,
-        }
+        best = None if math.isnan(self.best) else self.best
+        return {"best": best, "best_epoch": self.best_epoch, "waited": self.waited}
 
     def restore(self, kept: dict[str, Any]) -> None:
         """Take over what `to_dict` gave."""

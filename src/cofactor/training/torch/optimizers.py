@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -46,7 +47,7 @@ def optimizers(module: nn.Module, config: TrainingConfig) -> list[torch.optim.Op
     return [optimizer for optimizer in made if optimizer is not None]
 
 
-def clip(weights: Iterable[Tensor], longest: float) -> None:
+def clip_gradient(weights: Iterable[Tensor], longest: float) -> None:
     """Shorten the whole gradient to ``longest`` where it is longer; sparse gradients count by
     their merged rows.
     """
@@ -90,3 +91,31 @@ def _sparse(weights: list[Tensor], config: TrainingConfig) -> torch.optim.Optimi
             " momentum=0."
         )
     return torch.optim.SGD(weights, lr=config.learning_rate, foreach=False)
+
+
+def state_of(optimizers: list[torch.optim.Optimizer]) -> dict[str, Tensor]:
+    """Return the optimisers' state as named tensors; a plain number has the prefix "number."."""
+    found: dict[str, Tensor] = {}
+    for which, optimizer in enumerate(optimizers):
+        for place, state in optimizer.state_dict()["state"].items():
+            for name, value in state.items():
+                key = f"optimizer.{which}.{place}.{name}"
+                if isinstance(value, Tensor):
+                    found[key] = value
+                elif value is not None:
+                    found[f"number.{key}"] = torch.tensor(value)
+    return found
+
+
+def put_state(optimizers: list[torch.optim.Optimizer], held: Mapping[str, Tensor]) -> None:
+    """Put back what `state_of` gave."""
+    for which, optimizer in enumerate(optimizers):
+        state: dict[int, dict[str, Any]] = {}
+        for key, value in held.items():
+            kind, _, rest = key.removeprefix("number.").partition(".")
+            if kind == "optimizer" and rest.startswith(f"{which}."):
+                _, place, name = rest.split(".", 2)
+                number = key.startswith("number.")
+                state.setdefault(int(place), {})[name] = value.item() if number else value
+        groups = optimizer.state_dict()["param_groups"]
+        optimizer.load_state_dict({"state": state, "param_groups": groups})

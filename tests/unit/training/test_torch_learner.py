@@ -13,11 +13,12 @@ from cofactor.base.errors import ArgumentError, ArtifactError, TrainingError
 from cofactor.base.run import Run
 from cofactor.training.batches import Batches
 from cofactor.training.checkpoint import Checkpoint
+from cofactor.training.curve import LearningCurve
 from cofactor.training.curves import draw, figure, smoothed
-from cofactor.training.history import History
-from cofactor.training.loop import train
+from cofactor.training.loop import Control
+from cofactor.training.monitor import EarlyStopping, Monitor
 from cofactor.training.settings import TrainingConfig
-from cofactor.training.stopping import EarlyStopping, Watch
+from cofactor.training.torch.train import train
 
 RUN = Run(seed=5, threads=1, device="cpu")
 N_USERS, N_ITEMS, N = 17, 11, 150
@@ -65,7 +66,7 @@ def _trained(
     sparse: bool = False,
     fail_at: int = -1,
     every_steps: int = 0,
-) -> tuple[list[np.ndarray], History]:
+) -> tuple[list[np.ndarray], LearningCurve]:
     """Train; with ``fail_at`` the metric of that epoch (or, every_steps, the step) is where the
     machine dies.
     """
@@ -83,29 +84,29 @@ def _trained(
             raise Interrupted
         return net.step(batch, generator)
 
-    checkpoint = None if path is None else Checkpoint(path, every_steps=every_steps)
-    watches = () if every_steps else (Watch("size", measure, False),)
-    history = train(
+    checkpoint = None if path is None else Checkpoint(path, 1, every_steps, fingerprint="this run")
+    monitors = () if every_steps else (Monitor("size", measure, False),)
+    curve = train(
         net,
         step,
         _batches(),
         config,
         RUN,
-        watches=watches,
-        checkpoint=checkpoint,
-        belongs_to="this run",
+        control=Control(monitors=monitors, patience=config.patience, checkpoint=checkpoint),
     )
-    return _weights(net), history
+    return _weights(net), curve
 
 
 CONFIGS = {
     "adam, cosine, mean of weights": TrainingConfig(
-        epochs=6, schedule="cosine", warmup=0.1, average=0.9, weight_decay=1e-3
+        epochs=6, schedule="cosine", warmup_ratio=0.1, ema_decay=0.9, weight_decay=1e-3
     ),
     "adamw, step": TrainingConfig(
         epochs=6, optimizer="adamw", schedule="step", drop_every=2, weight_decay=0.1
     ),
-    "sgd, momentum, clip": TrainingConfig(epochs=6, optimizer="sgd", momentum=0.9, clip=0.5),
+    "sgd, momentum, clip": TrainingConfig(
+        epochs=6, optimizer="sgd", momentum=0.9, max_grad_norm=0.5
+    ),
     "adagrad": TrainingConfig(epochs=6, optimizer="adagrad"),
     "sparse adam": TrainingConfig(epochs=6),
 }
@@ -114,34 +115,34 @@ CONFIGS = {
 @pytest.mark.parametrize("name", list(CONFIGS))
 def test_six_epochs_equal_three_then_resumed_three_bit_for_bit(name: str, tmp_path: Path) -> None:
     sparse = name.startswith("sparse")
-    whole, history = _trained(CONFIGS[name], sparse=sparse)
+    whole, curve = _trained(CONFIGS[name], sparse=sparse)
     with pytest.raises(Interrupted):
         _trained(CONFIGS[name], tmp_path / "run", sparse=sparse, fail_at=4)
     resumed, again = _trained(CONFIGS[name], tmp_path / "run", sparse=sparse)
     for a, b in zip(whole, resumed, strict=True):
         np.testing.assert_array_equal(a, b)
-    assert again.loss == history.loss
-    assert again.metrics == history.metrics
-    assert again.best_epoch == history.best_epoch
+    assert again.loss == curve.loss
+    assert again.metrics == curve.metrics
+    assert again.best_epoch == curve.best_epoch
 
 
 def test_resume_from_the_middle_of_an_epoch_is_exact_too(tmp_path: Path) -> None:
     config = CONFIGS["adam, cosine, mean of weights"]
-    whole, history = _trained(config, every_steps=1)
+    whole, curve = _trained(config, every_steps=1)
     with pytest.raises(Interrupted):
         _trained(config, tmp_path / "run", every_steps=2, fail_at=14)
     resumed, again = _trained(config, tmp_path / "run", every_steps=2)
     for a, b in zip(whole, resumed, strict=True):
         np.testing.assert_array_equal(a, b)
-    assert again.loss == history.loss
+    assert again.loss == curve.loss
 
 
 def test_a_finished_run_that_is_resumed_changes_nothing(tmp_path: Path) -> None:
-    first, history = _trained(CONFIGS["adagrad"], tmp_path / "run")
+    first, curve = _trained(CONFIGS["adagrad"], tmp_path / "run")
     second, again = _trained(CONFIGS["adagrad"], tmp_path / "run")
     for a, b in zip(first, second, strict=True):
         np.testing.assert_array_equal(a, b)
-    assert again.loss == history.loss
+    assert again.loss == curve.loss
 
 
 def test_a_checkpoint_of_another_run_or_a_damaged_one_is_refused(tmp_path: Path) -> None:
@@ -155,8 +156,7 @@ def test_a_checkpoint_of_another_run_or_a_damaged_one_is_refused(tmp_path: Path)
             _batches(),
             CONFIGS["adagrad"],
             RUN,
-            checkpoint=Checkpoint(path),
-            belongs_to="another",
+            control=Control(checkpoint=Checkpoint(path, fingerprint="another")),
         )
     raw = path.read_bytes()
     path.write_bytes(raw[: len(raw) // 2])
@@ -167,8 +167,7 @@ def test_a_checkpoint_of_another_run_or_a_damaged_one_is_refused(tmp_path: Path)
             _batches(),
             CONFIGS["adagrad"],
             RUN,
-            checkpoint=Checkpoint(path),
-            belongs_to="this run",
+            control=Control(checkpoint=Checkpoint(path, fingerprint="this run")),
         )
 
 
@@ -180,10 +179,15 @@ def test_early_stopping_keeps_the_best_weights_and_stops() -> None:
         return next(values)
 
     config = TrainingConfig(epochs=6, patience=2)
-    history = train(
-        net, net.step, _batches(), config, RUN, watches=[Watch("error", measure, False)]
+    curve = train(
+        net,
+        net.step,
+        _batches(),
+        config,
+        RUN,
+        control=Control(monitors=(Monitor("error", measure, False),), patience=config.patience),
     )
-    assert (len(history), history.best_epoch) == (4, 1)
+    assert (len(curve), curve.best_epoch) == (4, 1)
     for a, b in zip(_weights(net), held[1], strict=True):
         np.testing.assert_array_equal(a, b)
 
@@ -205,8 +209,8 @@ def test_stopping_knows_both_directions_and_nan() -> None:
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
-        (float("nan"), "became nan in epoch 1"),
-        (float("inf"), "became inf in epoch 1"),
+        (float("nan"), "in epoch 1: the loss became nan"),
+        (float("inf"), "in epoch 1: the loss became inf"),
         (0.0, "grew to"),
     ],
 )
@@ -239,16 +243,6 @@ def test_same_seed_same_weights_and_another_seed_others() -> None:
     assert not all((a == b).all() for a, b in zip(_weights(first), _weights(second), strict=True))
 
 
-def test_schedules_follow_their_formulas() -> None:
-    cosine = TrainingConfig(schedule="cosine", learning_rate=2.0)
-    assert [round(cosine.rate(t, 100, 10), 6) for t in (0, 50)] == [2.0, 1.0]
-    assert cosine.rate(99, 100, 10) == pytest.approx(1 + np.cos(np.pi * 0.99))
-    drops = TrainingConfig(schedule="step", learning_rate=1.0, drop_every=2, drop_factor=0.5)
-    assert [drops.rate(epoch * 10, 100, 10) for epoch in range(5)] == [1.0, 1.0, 0.5, 0.5, 0.25]
-    warm = TrainingConfig(learning_rate=1.0, warmup=0.1)
-    assert [warm.rate(t, 100, 10) for t in (0, 4, 9, 50)] == [0.1, 0.5, 1.0, 1.0]
-
-
 def test_every_example_comes_once_an_epoch_in_another_order_each_time() -> None:
     batches = _batches(32)
     batches = Batches((torch.arange(N),), 32, seed=9)
@@ -260,13 +254,13 @@ def test_every_example_comes_once_an_epoch_in_another_order_each_time() -> None:
 
 
 def test_sparse_sgd_steps_equal_dense_ones() -> None:
-    config = TrainingConfig(epochs=2, optimizer="sgd", learning_rate=0.05, clip=0.3)
+    config = TrainingConfig(epochs=2, optimizer="sgd", learning_rate=0.05, max_grad_norm=0.3)
     for a, b in zip(_trained(config)[0], _trained(config, sparse=True)[0], strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
 
 
 def test_settings_that_contradict_one_another_are_refused() -> None:
-    with pytest.raises(ArgumentError, match="momentum is of the optimizer sgd alone"):
+    with pytest.raises(ArgumentError, match="momentum requires optimizer='sgd'"):
         TrainingConfig(momentum=0.9)
     net = Net(sparse=True)
     with pytest.raises(ArgumentError, match="weight_decay shrinks every row"):
@@ -290,41 +284,42 @@ def test_a_step_that_cannot_be_compiled_says_so(monkeypatch: pytest.MonkeyPatch)
 
 def test_bfloat16_forward_still_learns() -> None:
     net = Net()
-    history = train(
+    curve = train(
         net,
         net.step,
         _batches(),
         TrainingConfig(epochs=8, precision="bfloat16", learning_rate=0.05),
         RUN,
     )
-    assert history.loss[-1] < 0.7 * history.loss[0]
+    assert curve.loss[-1] < 0.7 * curve.loss[0]
     assert net.users.weight.dtype == torch.float32
 
 
-def test_history_survives_its_arrays() -> None:
-    _, history = _trained(TrainingConfig(epochs=3))
-    history.metrics = {"rmse": [1.0, 0.5, 0.25], "broken": [1.0, float("nan"), 0.5]}
-    again = History.from_arrays(history.to_arrays())
-    assert again.metrics.pop("rmse") == history.metrics.pop("rmse")
-    del history.metrics["broken"]
-    assert again == history
-    assert History.from_arrays(History().to_arrays()) == History()
+def test_curve_survives_its_arrays() -> None:
+    _, curve = _trained(TrainingConfig(epochs=3))
+    curve.metrics = {"rmse": [1.0, 0.5, 0.25], "each second": [float("nan"), 2.0, float("nan")]}
+    again = LearningCurve.from_arrays(curve.to_arrays())
+    assert repr({**again.to_dict(), "seconds": 0}) == repr({**curve.to_dict(), "seconds": 0})
+    assert np.isnan(again.metrics["each second"][0])
+    assert LearningCurve.from_arrays(LearningCurve().to_arrays()) == LearningCurve()
+    older = {n: a for n, a in curve.to_arrays().items() if n != "history_measured"}
+    assert LearningCurve.from_arrays(older).metrics["rmse"] == [1.0, 0.5, 0.25]
 
 
 def test_curves_mark_the_best_epoch_and_the_page_is_self_contained(tmp_path: Path) -> None:
-    history = History(
+    curve = LearningCurve(
         [3.0, 2.0, 1.5],
         [0.1] * 3,
         [1.0] * 3,
         {"rmse": [1.2, 0.9, 1.0], "train rmse": [1.1, 0.8, 0.7]},
         best_epoch=1,
     )
-    page = figure({"mf": history})
+    page = figure({"mf": curve})
     texts = [t for trace in page.data for t in trace.text or ()]
     assert "best epoch 2: 0.9000" in texts
     raw = [trace for trace in page.data if trace.name and trace.name.endswith("(raw)")]
     assert len(raw) == 3
-    written = draw({"mf": history}, tmp_path / "curves.html")
+    written = draw({"mf": curve}, tmp_path / "curves.html")
     text = written.read_text(encoding="utf-8")
     assert "best epoch 2" in text
     assert '<script src="http' not in text

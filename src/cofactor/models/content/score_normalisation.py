@@ -1,5 +1,5 @@
-"""Levelling: how widely an item's scores spread over users, and bringing new items to the spread of
-those with interactions.
+"""Score normalisation: how widely an item's scores spread over users, and bringing new items to
+the spread of those with interactions.
 
 What content says of an item is loud where much is known of it and faint where little is: a
 regression shrinks what it isn't sure of. For one user that decides which new items stand at the
