@@ -84,6 +84,59 @@ from typing import ClassVar
 
 __version__: str
 
+class OwnModule(_OwnModule):
+    """A module of your own: trained by the loop, asked, filtered, folded in and explained like any
+    other model.
+
+    Parameters
+    ----------
+    make
+        ``make(n_users, n_items)`` returns a new module; called again for each fit and for each
+        restored state.
+    user_tables, item_tables
+        Names of the embedding submodules, where their sizes and names don't tell (see
+        `Tables.found`).
+    config
+        Loss, optimiser, epochs and so on; or give settings by name.
+    """
+    Config: ClassVar[type[cofactor.models.neural.module_fold_in.ModuleConfig]]
+    config: cofactor.models.neural.module_fold_in.ModuleConfig
+
+    def __init__(
+        self,
+        make: collections.abc.Callable[[int, int], torch.nn.modules.module.Module],
+        config: cofactor.models.neural.module_fold_in.ModuleConfig | None = None,
+        *,
+        user_tables: tuple[str, ...] = (),
+        item_tables: tuple[str, ...] = (),
+        epochs: int = 20,
+        validate_every: int = 1,
+        patience: int = 0,
+        learning_rate: float = 0.01,
+        schedule: str = 'constant',
+        warmup_ratio: float = 0.0,
+        drop_every: float = 10,
+        drop_factor: float = 0.1,
+        decay: float = 0.95,
+        batch_size: int = 4096,
+        optimizer: str = 'adam',
+        momentum: float = 0.0,
+        weight_decay: float = 0.0,
+        max_grad_norm: float = 0.0,
+        ema_decay: float = 0.0,
+        precision: str = 'float32',
+        compile: bool = False,
+        loss: str | cofactor.training.losses.base.Loss = 'squared',
+        negatives: int = 4,
+        negative_sampling: str = 'uniform',
+        negative_power: float = 0.75,
+        margin: float = 1.0,
+        negative_weight: float = 1.0,
+        regularization: float = 0.05,
+        bias_regularization: float = 0.005,
+        fold_in_steps: int = 150,
+    ) -> None: ...
+
 class Popularity(_Popularity):
     """Recommend what most people took, to everybody alike.
 
@@ -1368,59 +1421,6 @@ class NeuMF(_NeuMF):
         pretrain_epochs: int = 0,
     ) -> None: ...
 
-class OwnModule(_OwnModule):
-    """A module of your own: trained by the loop, asked, filtered, folded in and explained like any
-    other model.
-
-    Parameters
-    ----------
-    make
-        ``make(n_users, n_items)`` returns a new module; called again for each fit and for each
-        restored state.
-    user_tables, item_tables
-        Names of the embedding submodules, where their sizes and names don't tell (see
-        `Tables.found`).
-    config
-        Loss, optimiser, epochs and so on; or give settings by name.
-    """
-    Config: ClassVar[type[cofactor.models.neural.module_fold_in.ModuleConfig]]
-    config: cofactor.models.neural.module_fold_in.ModuleConfig
-
-    def __init__(
-        self,
-        make: collections.abc.Callable[[int, int], torch.nn.modules.module.Module],
-        config: cofactor.models.neural.module_fold_in.ModuleConfig | None = None,
-        *,
-        user_tables: tuple[str, ...] = (),
-        item_tables: tuple[str, ...] = (),
-        epochs: int = 20,
-        validate_every: int = 1,
-        patience: int = 0,
-        learning_rate: float = 0.01,
-        schedule: str = 'constant',
-        warmup_ratio: float = 0.0,
-        drop_every: float = 10,
-        drop_factor: float = 0.1,
-        decay: float = 0.95,
-        batch_size: int = 4096,
-        optimizer: str = 'adam',
-        momentum: float = 0.0,
-        weight_decay: float = 0.0,
-        max_grad_norm: float = 0.0,
-        ema_decay: float = 0.0,
-        precision: str = 'float32',
-        compile: bool = False,
-        loss: str | cofactor.training.losses.base.Loss = 'squared',
-        negatives: int = 4,
-        negative_sampling: str = 'uniform',
-        negative_power: float = 0.75,
-        margin: float = 1.0,
-        negative_weight: float = 1.0,
-        regularization: float = 0.05,
-        bias_regularization: float = 0.005,
-        fold_in_steps: int = 150,
-    ) -> None: ...
-
 class ContentKNN(_ContentKNN):
     """Score an item by its likeness to the mean of what a user had: ``s_ui = 1/|I_u| Σ_(j in I_u)
     cos(f_j, f_i)``.
@@ -1880,135 +1880,6 @@ class Bridge(_Bridge):
         ridge: float | None = None,
     ) -> None: ...
 
-class LSTMRating(_LSTMRating):
-    """An LSTM over a user's ratings, in order of time, that predicts the rating of any next item.
-
-    Parameters
-    ----------
-    epochs : int >= 1 <= 1e+06, default 20
-        Passes over the data.
-    validate_every : int >= 1, default 1
-        Epochs between two measurements on the validation part, if there is one.
-    patience : int >= 0, default 0
-        Measurements without a better one before training stops; 0 runs all epochs.
-    learning_rate : float > 0 <= 1000, default 0.01
-        Step size, at the schedule's top.
-    schedule : {constant, linear, cosine, step, exponential}, default 'constant'
-        The learning rate over time.
-    warmup_ratio : float >= 0 < 1, default 0.0
-        The share of all steps over which the learning rate rises linearly from 0.
-    drop_every : float > 0, default 10
-        Step schedule: epochs between two drops; below 1, a share of all epochs.
-    drop_factor : float > 0 <= 1, default 0.1
-        Step schedule: what a drop multiplies the learning rate by.
-    decay : float > 0 <= 1, default 0.95
-        Exponential schedule: the factor from epoch to epoch.
-    batch_size : int >= 0 <= 1.07374e+09, default 32
-        Histories of a step; 0 takes all of them.
-    optimizer : {adam, adamw, sgd, adagrad}, default 'adam'
-        The optimiser.
-    momentum : float >= 0 < 1, default 0.0
-        Momentum of sgd; the others don't use it.
-    weight_decay : float >= 0, default 0.0
-        L2 that shrinks every weight at every step (decoupled in adamw); 0 is none.
-    max_grad_norm : float >= 0, default 0.0
-        Gradient clipping: largest norm of the whole gradient; 0 doesn't clip.
-    ema_decay : float >= 0 < 1, default 0.0
-        Decay of an exponential moving average of the weights, used in their place; 0 is off.
-    precision : {float32, bfloat16}, default 'float32'
-        Number format of the forward pass.
-    compile : bool, default False
-        Whether torch.compile compiles the step (needs a C++ compiler).
-    factors : int >= 1 <= 4096, default 32
-        Length of the item vectors, and of what is kept of a user.
-    hidden : int >= 1 <= 8192, default 64
-        Length of the LSTM's state.
-    dropout : float >= 0 < 1, default 0.3
-        Share of the inputs and of the states that training sets to 0.
-    damping : float > 0, default 10.0
-        Imagined ratings at the items' means that a user's running bias begins with.
-    max_length : int >= 0, default 0
-        Longest stretch of a history that the LSTM reads at once; 0 reads it whole.
-    init_scale : float > 0 <= 10, default 0.05
-        Standard deviation of the item vectors' first values.
-    regularization : float >= 0, default 0.1
-        L2 on the item vectors that a batch touches, per rating.
-    pretrain_epochs : int >= 0, default 15
-        Epochs of factorisation that the item vectors begin with; 0 begins at random.
-    clip : float >= 0, default 1.0
-        Largest length of the whole gradient; 0 doesn't clip.
-    """
-    Config: ClassVar[type[cofactor.models.sequence.lstm_rating.LSTMRatingConfig]]
-    config: cofactor.models.sequence.lstm_rating.LSTMRatingConfig
-
-    def __init__(
-        self,
-        config: cofactor.models.sequence.lstm_rating.LSTMRatingConfig | None = None,
-        *,
-        epochs: int = 20,
-        validate_every: int = 1,
-        patience: int = 0,
-        learning_rate: float = 0.01,
-        schedule: str = 'constant',
-        warmup_ratio: float = 0.0,
-        drop_every: float = 10,
-        drop_factor: float = 0.1,
-        decay: float = 0.95,
-        batch_size: int = 32,
-        optimizer: str = 'adam',
-        momentum: float = 0.0,
-        weight_decay: float = 0.0,
-        max_grad_norm: float = 0.0,
-        ema_decay: float = 0.0,
-        precision: str = 'float32',
-        compile: bool = False,
-        factors: int = 32,
-        hidden: int = 64,
-        dropout: float = 0.3,
-        damping: float = 10.0,
-        max_length: int = 0,
-        init_scale: float = 0.05,
-        regularization: float = 0.1,
-        pretrain_epochs: int = 15,
-        clip: float = 1.0,
-    ) -> None: ...
-
-class Blend(_Blend):
-    """``s_ui = Σ_m w_m s_m,ui / σ_m,u``: a weighted sum of models' scores, each on one scale.
-
-    Parameters
-    ----------
-    models : tuple[str, ...], default ('transitions', 'sequence_linear')
-        The models by name, at least two; one may recur.
-    model_settings : tuple[str, ...], default ()
-        Their settings: NAME.SETTING=VALUE, or N.SETTING=VALUE for the Nth, from 1.
-    weights : tuple[float, ...] >= 0, default ()
-        One for each model; none lets validation data choose, or gives 1 to each.
-    scale : {std, max, none}, default 'std'
-        What a user's scores of a model are divided by: their deviation, their maximum, 1.
-    repeats : {exclude, allow}, default 'exclude'
-        The repeat policy it was tuned for: whether items of the history may be answers.
-    choose_at : int >= 1 <= 1000, default 10
-        Weights are chosen by nDCG at this cutoff on validation data.
-    validation_users : int >= 1 <= 1e+06, default 5000
-        How many validation users they are chosen by, at most.
-    """
-    Config: ClassVar[type[cofactor.models.blend.BlendConfig]]
-    config: cofactor.models.blend.BlendConfig
-
-    def __init__(
-        self,
-        config: cofactor.models.blend.BlendConfig | None = None,
-        *,
-        models: tuple[str, ...] = ('transitions', 'sequence_linear'),
-        model_settings: tuple[str, ...] = (),
-        weights: tuple[float, ...] = (),
-        scale: str = 'std',
-        repeats: str = 'exclude',
-        choose_at: int = 10,
-        validation_users: int = 5000,
-    ) -> None: ...
-
 class Transitions(_Transitions):
     """Score an item by how often it stood near the user's latest items, before or after.
 
@@ -2030,6 +1901,8 @@ class Transitions(_Transitions):
         And by the sum of those towards the recommended item to this power.
     history_decay : float > 0 <= 1, default 0.5
         What a past event counts for each later one.
+    walk_weight : float >= 0 <= 1000, default 0.0
+        Weight of a second step from what the first one reached; 0 takes one step.
     repeat_weight : float >= 0 <= 1000, default 0.0
         What an item of the history gets for standing in it; decays too.
     repeat_decay : float > 0 <= 1, default 0.8
@@ -2056,6 +1929,7 @@ class Transitions(_Transitions):
         source_power: float = 0.5,
         target_power: float = 0.0,
         history_decay: float = 0.5,
+        walk_weight: float = 0.0,
         repeat_weight: float = 0.0,
         repeat_decay: float = 0.8,
         text: tuple[str, ...] = (),
@@ -2151,4 +2025,133 @@ class SessionKNN(_SessionKNN):
         query_idf: float = 0.0,
         idf: float = 0.0,
         repeat_weight: float = 1.0,
+    ) -> None: ...
+
+class Blend(_Blend):
+    """``s_ui = Σ_m w_m s_m,ui / σ_m,u``: a weighted sum of models' scores, each on one scale.
+
+    Parameters
+    ----------
+    models : tuple[str, ...], default ('transitions', 'sequence_linear')
+        The models by name, at least two; one may recur.
+    model_settings : tuple[str, ...], default ()
+        Their settings: NAME.SETTING=VALUE, or N.SETTING=VALUE for the Nth, from 1.
+    weights : tuple[float, ...] >= 0, default ()
+        One for each model; none lets validation data choose, or gives 1 to each.
+    scale : {std, max, none}, default 'std'
+        What a user's scores of a model are divided by: their deviation, their maximum, 1.
+    repeats : {exclude, allow}, default 'exclude'
+        The repeat policy it was tuned for: whether items of the history may be answers.
+    choose_at : int >= 1 <= 1000, default 10
+        Weights are chosen by nDCG at this cutoff on validation data.
+    validation_users : int >= 1 <= 1e+06, default 5000
+        How many validation users they are chosen by, at most.
+    """
+    Config: ClassVar[type[cofactor.models.blend.BlendConfig]]
+    config: cofactor.models.blend.BlendConfig
+
+    def __init__(
+        self,
+        config: cofactor.models.blend.BlendConfig | None = None,
+        *,
+        models: tuple[str, ...] = ('transitions', 'sequence_linear'),
+        model_settings: tuple[str, ...] = (),
+        weights: tuple[float, ...] = (),
+        scale: str = 'std',
+        repeats: str = 'exclude',
+        choose_at: int = 10,
+        validation_users: int = 5000,
+    ) -> None: ...
+
+class LSTMRating(_LSTMRating):
+    """An LSTM over a user's ratings, in order of time, that predicts the rating of any next item.
+
+    Parameters
+    ----------
+    epochs : int >= 1 <= 1e+06, default 20
+        Passes over the data.
+    validate_every : int >= 1, default 1
+        Epochs between two measurements on the validation part, if there is one.
+    patience : int >= 0, default 0
+        Measurements without a better one before training stops; 0 runs all epochs.
+    learning_rate : float > 0 <= 1000, default 0.01
+        Step size, at the schedule's top.
+    schedule : {constant, linear, cosine, step, exponential}, default 'constant'
+        The learning rate over time.
+    warmup_ratio : float >= 0 < 1, default 0.0
+        The share of all steps over which the learning rate rises linearly from 0.
+    drop_every : float > 0, default 10
+        Step schedule: epochs between two drops; below 1, a share of all epochs.
+    drop_factor : float > 0 <= 1, default 0.1
+        Step schedule: what a drop multiplies the learning rate by.
+    decay : float > 0 <= 1, default 0.95
+        Exponential schedule: the factor from epoch to epoch.
+    batch_size : int >= 0 <= 1.07374e+09, default 32
+        Histories of a step; 0 takes all of them.
+    optimizer : {adam, adamw, sgd, adagrad}, default 'adam'
+        The optimiser.
+    momentum : float >= 0 < 1, default 0.0
+        Momentum of sgd; the others don't use it.
+    weight_decay : float >= 0, default 0.0
+        L2 that shrinks every weight at every step (decoupled in adamw); 0 is none.
+    max_grad_norm : float >= 0, default 0.0
+        Gradient clipping: largest norm of the whole gradient; 0 doesn't clip.
+    ema_decay : float >= 0 < 1, default 0.0
+        Decay of an exponential moving average of the weights, used in their place; 0 is off.
+    precision : {float32, bfloat16}, default 'float32'
+        Number format of the forward pass.
+    compile : bool, default False
+        Whether torch.compile compiles the step (needs a C++ compiler).
+    factors : int >= 1 <= 4096, default 32
+        Length of the item vectors, and of what is kept of a user.
+    hidden : int >= 1 <= 8192, default 64
+        Length of the LSTM's state.
+    dropout : float >= 0 < 1, default 0.3
+        Share of the inputs and of the states that training sets to 0.
+    damping : float > 0, default 10.0
+        Imagined ratings at the items' means that a user's running bias begins with.
+    max_length : int >= 0, default 0
+        Longest stretch of a history that the LSTM reads at once; 0 reads it whole.
+    init_scale : float > 0 <= 10, default 0.05
+        Standard deviation of the item vectors' first values.
+    regularization : float >= 0, default 0.1
+        L2 on the item vectors that a batch touches, per rating.
+    pretrain_epochs : int >= 0, default 15
+        Epochs of factorisation that the item vectors begin with; 0 begins at random.
+    clip : float >= 0, default 1.0
+        Largest length of the whole gradient; 0 doesn't clip.
+    """
+    Config: ClassVar[type[cofactor.models.sequence.lstm_rating.LSTMRatingConfig]]
+    config: cofactor.models.sequence.lstm_rating.LSTMRatingConfig
+
+    def __init__(
+        self,
+        config: cofactor.models.sequence.lstm_rating.LSTMRatingConfig | None = None,
+        *,
+        epochs: int = 20,
+        validate_every: int = 1,
+        patience: int = 0,
+        learning_rate: float = 0.01,
+        schedule: str = 'constant',
+        warmup_ratio: float = 0.0,
+        drop_every: float = 10,
+        drop_factor: float = 0.1,
+        decay: float = 0.95,
+        batch_size: int = 32,
+        optimizer: str = 'adam',
+        momentum: float = 0.0,
+        weight_decay: float = 0.0,
+        max_grad_norm: float = 0.0,
+        ema_decay: float = 0.0,
+        precision: str = 'float32',
+        compile: bool = False,
+        factors: int = 32,
+        hidden: int = 64,
+        dropout: float = 0.3,
+        damping: float = 10.0,
+        max_length: int = 0,
+        init_scale: float = 0.05,
+        regularization: float = 0.1,
+        pretrain_epochs: int = 15,
+        clip: float = 1.0,
     ) -> None: ...

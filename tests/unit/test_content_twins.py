@@ -19,7 +19,8 @@ from cofactor.data.catalogue import Catalogue
 from cofactor.data.split import Split
 from cofactor.data.splits import split
 from cofactor.models import registry
-from cofactor.models.content.twin import Comparison, warm_ndcg
+from cofactor.models.content.twin import Comparison
+from cofactor.models.validation import warm_ndcg, warm_users
 from cofactor.runs.train import train
 from unit.test_content_models import SMALL, shop
 
@@ -36,7 +37,7 @@ def fitted(name: str, parts: Split, **more: Any) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("name", "compare_without_features"),
+    ("name", "baseline"),
     [
         ("content_knn", "item_knn"),
         ("content_ridge", "item_knn"),
@@ -47,15 +48,17 @@ def fitted(name: str, parts: Split, **more: Any) -> Any:
     ],
 )
 def test_fit_with_validation_compares_with_the_plain_twin_and_the_file_keeps_it(
-    name: str, twin: str, tmp_path: Path
+    name: str, baseline: str, tmp_path: Path
 ) -> None:
     parts = cut_shop()
     model = fitted(name, parts)
-    assert model.comparison.twin == twin
+    assert model.comparison.twin == baseline
     assert parts.validation is not None
     held = parts.train.item_counts[parts.validation.truth.item_rows] > 0
     assert model.comparison.n_users == len(np.unique(parts.validation.truth.user_rows[held]))
-    assert model.comparison.rich == pytest.approx(warm_ndcg(model, parts.validation, 1000))
+    assert model.comparison.rich == pytest.approx(
+        warm_ndcg(model, parts.validation, warm_users(parts.validation, model.data)[:1000])
+    )
     assert model.notes[-1] == model.comparison.sentence
     if name == "bridge":
         assert model.comparison.rich == model.comparison.plain
@@ -120,7 +123,9 @@ def test_only_items_with_interactions_are_ranked_and_counted() -> None:
             return scores
 
     loud = Loud(model.config).fit(whole.train, run=RUN)
-    assert warm_ndcg(loud, whole.validation, 1000) == pytest.approx(model.comparison.rich)
+    assert warm_ndcg(
+        loud, whole.validation, warm_users(whole.validation, loud.data)[:1000]
+    ) == pytest.approx(model.comparison.rich)
 
 
 def test_train_compares_on_the_test_part_and_inspect_tells_it(tmp_path: Path) -> None:

@@ -265,7 +265,7 @@ def test_explanation_of_a_history_is_each_items_own_share(data, model):
 def test_damaged_sparse_weights_are_refused(data):
     model = ItemKNN(neighbours=4).fit(data, run=ONE)
     for name, change, message in [
-        ("weight_items", lambda a: a + 100, "must hold item rows"),
+        ("weight_items", lambda a: a + 100, "must hold rows of items"),
         ("weight_items", lambda a: a[::-1].copy(), "must ascend"),
         ("weight_offsets", lambda a: a[::-1].copy(), "must rise"),
         ("weight_offsets", lambda a: a[:-1], "must rise"),

@@ -20,7 +20,7 @@ from cofactor.models.content.two_tower import TwoTower
 from cofactor.models.neural.factor_fold_in import implicit_vectors, rating_vectors, ridge_vectors
 from cofactor.models.neural.latent_factor import LatentFactor, LatentFactorConfig
 from cofactor.models.neural.mlp import MLP
-from cofactor.training import losses, penalties
+from cofactor.training import losses
 from cofactor.training.losses import (
     LOSSES,
     Candidates,
@@ -31,6 +31,7 @@ from cofactor.training.losses import (
     Slopes,
 )
 from cofactor.training.losses.settings import LossConfig
+from cofactor.training.torch import penalties
 
 B, N, N_ITEMS, K = 5, 3, 11, 4
 

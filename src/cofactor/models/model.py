@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, get_args
 
 import numpy as np
 
-from cofactor.base import checks
+from cofactor.base import checks, memory
 from cofactor.base.config import Config as BaseConfig
 from cofactor.base.errors import ArgumentError
 from cofactor.base.extras import naming_extras
@@ -20,11 +20,13 @@ from cofactor.base.progress import SILENT
 from cofactor.base.run import Run
 from cofactor.base.signatures import document, join
 from cofactor.data.conversion import as_interactions
+from cofactor.data.guards import doubts
 from cofactor.data.histories import Histories
 from cofactor.kernels.work import watched
+from cofactor.models import collapse
 from cofactor.models.answers import Reason
-from cofactor.models.collapse import collapse_of
 from cofactor.models.hooks import ConfigT, Hooks
+from cofactor.models.learned import check_learned
 from cofactor.models.traits import check_arrays
 from cofactor.models.user_batch import Shares, UserBatch
 from cofactor.retrieval.topk import Exclusions, TopK, best_dots, best_scores
@@ -159,17 +161,33 @@ class Model(Hooks[ConfigT]):
         run = run if run is not None else Run()
         self._data = None
         self._cache = {}
+        needed = self.memory_needed(data)
+        if needed is not None:
+            cure = "use fewer factors, or fewer users and items"
+            memory.require(needed, what=f"fitting {self.name}", cure=cure)
         with watched(run), naming_extras(f"fitting {self.name}"):
             self._fit(data, validation, run)
+            check_learned(self.name, self._state(), rates=self.traits.predicts_ratings)
         self._data = data
         self._say_if_collapsed(run)
+        for note in self._doubts:
+            run.progress.say(note)
         return self
+
+    @property
+    def _doubts(self) -> tuple[str, ...]:
+        """Remarks on values that don't say "liked", where every stored interaction counts so."""
+        return () if self.traits.predicts_ratings else doubts(self.data.values)
 
     def _say_if_collapsed(self, run: Run) -> None:
         """Say so if a model of vectors that ranks has come to rank alike for everybody."""
         if not self.traits.has_vectors or self.traits.predicts_ratings:
             return
-        sentence = collapse_of(self)
+        counts = self.data.item_counts
+        users = collapse.rows_to_score(self.data.user_counts, collapse.USERS)
+        items = collapse.rows_to_score(counts, collapse.ITEMS)
+        scores = self.score_rows(users, items)
+        sentence = collapse.collapse_of(self.name, scores, counts[items])
         if sentence is not None and run.progress is SILENT:
             logging.getLogger("cofactor").warning(sentence)
         elif sentence is not None:
@@ -190,7 +208,7 @@ class Model(Hooks[ConfigT]):
     @property
     def notes(self) -> tuple[str, ...]:
         """What people should know of the fitted model, a sentence each."""
-        return ()
+        return self._doubts
 
     @property
     def refit_config(self) -> ConfigT:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +125,9 @@ def train(
         raise ArgumentError(f"{model} isn't trained in epochs, so there are no curves to plot.")
     if metrics is not None:
         parse_metrics(metrics)
+    reading = reading if reading is not None else Reading()
+    if kind.traits.uses_features:
+        reading = replace(reading, keep_items=True)
     data = interactions(source, reading, run)
     parts = cut(data, cutting) if cutting.test > 0 else None
     with memory.limited(limits.max_memory):

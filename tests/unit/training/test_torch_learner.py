@@ -11,13 +11,13 @@ from torch import Tensor, nn
 
 from cofactor.base.errors import ArgumentError, ArtifactError, TrainingError
 from cofactor.base.run import Run
-from cofactor.training.batches import Batches
 from cofactor.training.checkpoint import Checkpoint
 from cofactor.training.curve import LearningCurve
 from cofactor.training.curves import draw, figure, smoothed
 from cofactor.training.loop import Control
 from cofactor.training.monitor import EarlyStopping, Monitor
 from cofactor.training.settings import TrainingConfig
+from cofactor.training.torch.batches import Batches
 from cofactor.training.torch.train import train
 
 RUN = Run(seed=5, threads=1, device="cpu")

@@ -4,7 +4,6 @@ prediction.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,8 +13,8 @@ from cofactor.base.errors import ArgumentError
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
-from cofactor.models.explicit.ratings import on_scale, rating_scale
 from cofactor.models.liked import rated_csr, seen_ratings
+from cofactor.models.rating_scale import on_scale, rating_scale
 from cofactor.models.recommender import Recommender
 from cofactor.models.traits import ArraySpec, Traits
 from cofactor.models.user_batch import States, UserBatch
@@ -154,10 +153,3 @@ class Bias(Recommender[BiasConfig]):
         added = left_over / (self.config.user_damping + len(past)) if len(past) else np.zeros(0)
         score = float(self._score(batch.states, np.array([item_row]))[0, 0])
         return past, added, score - float(added.sum())
-
-    def _state(self) -> dict[str, np.ndarray]:
-        return {name: getattr(self, name) for name in self.arrays}
-
-    def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
-        for name in self.arrays:
-            setattr(self, name, arrays[name])

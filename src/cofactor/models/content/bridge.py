@@ -17,15 +17,9 @@ from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.models import registry
 from cofactor.models.content import check as checking
-from cofactor.models.content.base import (
-    COMPARISON,
-    SPEC_ARRAYS,
-    ContentFeatures,
-    cold_rows,
-    read_features,
-    with_catalogue_rows,
-)
-from cofactor.models.content.check import Check
+from cofactor.models.content.base import COMPARISON, ContentFeatures, cold_rows, with_catalogue_rows
+from cofactor.models.content.check import Check, HeldOutScores
+from cofactor.models.content.feature_map import SPEC_ARRAYS, FeatureMap
 from cofactor.models.content.reduction import main_directions
 from cofactor.models.content.ridge import sparse_ridge
 from cofactor.models.content.settings import CalibrationConfig, ContentConfig
@@ -125,7 +119,8 @@ class Bridge(ContentFeatures[BridgeConfig]):
         return {**cls.arrays, **{_PREFIX + name: _free(spec) for name, spec in theirs.items()}}
 
     def _fit(self, data: Interactions, validation: Part | None, run: Run) -> None:
-        self.spec, matrix = read_features(data, self.config, run)
+        self.feature_map = FeatureMap.learn(data, self.config, run)
+        matrix = self.features
         self.inner = self._base().fit(data, validation=validation, run=run)
         self._trained = self.inner.state()
         self._n_trained = data.n_items
@@ -133,7 +128,6 @@ class Bridge(ContentFeatures[BridgeConfig]):
         targets = self._targets(matrix, warm, run)
         self._learn(data, matrix, targets, warm, run)
         self._put(matrix, cold_rows(data))
-        self._keep_features(matrix)
         run.progress.say(self.check.sentence)
 
     @property
@@ -177,7 +171,7 @@ class Bridge(ContentFeatures[BridgeConfig]):
         """Choose λ and the scale on held-out items, then fit W on all warm ones."""
         held = checking.held_out(data, run.seed)
         inside = np.isin(warm, held)
-        users = checking.askers(data, held, run.seed)
+        users = checking.sample_users(data, held, run.seed)
         rest, out = warm[~inside], warm[inside]
         given = (self.config.ridge,) if self.config.ridge is not None else RIDGES
         best: tuple[float, float, np.ndarray] | None = None
@@ -193,7 +187,7 @@ class Bridge(ContentFeatures[BridgeConfig]):
             if best is None or quality > best[0] + 1e-4:
                 best = (quality, ridge, found)
         assert best is not None
-        quality, ridge, found = best
+        _, ridge, found = best
         content, trained = self._scores_of(users, found), self.inner.score_rows(users, out)
         if self.config.base != "ease":
             trained = self._scores_of(users, targets[inside])
@@ -202,20 +196,12 @@ class Bridge(ContentFeatures[BridgeConfig]):
             if self.config.base != "ease"
             else self.inner.score_rows(users, rest)
         )
-        scale, mine, wanted = (
-            checking.fair_scale(theirs, trained, content)
-            if self.config.calibrate_exposure
-            else (1.0, 0.0, 0.0)
-        )
-        self.check = Check(
-            checking.cosine(found, targets[inside]),
-            quality,
-            checking.auc(trained, data, users, out),
-            mine,
-            wanted,
-            scale,
-            ridge,
-            len(out),
+        self.check = checking.check_of(
+            data,
+            HeldOutScores(users, out, content, trained, theirs),
+            cosine=checking.cosine(found, targets[inside]),
+            ridge=ridge,
+            calibrate=self.config.calibrate_exposure,
         )
         self.mean = targets.mean(axis=0).astype(np.float32)
         self.map = np.asarray(sparse_ridge(matrix[warm], targets - self.mean, ridge), np.float32)
@@ -247,12 +233,14 @@ class Bridge(ContentFeatures[BridgeConfig]):
             inner.item_bias = _grown(inner.item_bias, matrix.shape[0], 0)
             inner.item_bias[cold] = vectors[:, -1]
 
-    def _extend(self, data: Interactions, matrix: Any, first: int) -> None:
+    def _extend(self, features: Any) -> None:
         from scipy import sparse
 
-        self.inner = self.inner.with_data(data)
-        blank = sparse.csr_matrix((first, matrix.shape[1]), dtype=np.float32)
-        self._put(sparse.vstack([blank, matrix], format="csr"), np.arange(first, data.n_items))
+        n_items, n_new = self.data.n_items, features.shape[0]
+        self.inner = self.inner.with_data(self.data)
+        blank = sparse.csr_matrix((n_items - n_new, features.shape[1]), dtype=np.float32)
+        whole = sparse.vstack([blank, features], format="csr")
+        self._put(whole, np.arange(n_items - n_new, n_items))
 
     # All else is the base's.
 
@@ -317,7 +305,7 @@ class Bridge(ContentFeatures[BridgeConfig]):
         }
 
     def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
-        self._restore_spec(arrays)
+        super()._restore(arrays)
         self.map, self.mean, self.check = (
             arrays["map"],
             arrays["mean"],

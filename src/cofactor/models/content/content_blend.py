@@ -13,8 +13,7 @@ from cofactor.base.config import Config, setting
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
-from cofactor.models.content.base import COMPARISON
-from cofactor.models.content.content_knn import ContentKNN
+from cofactor.models.content.base import COMPARISON, ContentFeatures
 from cofactor.models.content.content_ridge import ContentRidge
 from cofactor.models.content.feature_ials import FeatureIALS
 from cofactor.models.content.settings import ContentConfig, NormalizationConfig
@@ -22,6 +21,7 @@ from cofactor.models.content.two_tower import TwoTower
 from cofactor.models.recommender import Recommender
 from cofactor.models.traits import ArraySpec, Traits
 from cofactor.models.user_batch import States, UserBatch
+from cofactor.retrieval.topk import TopK
 
 if TYPE_CHECKING:
     from cofactor.data.split import Part
@@ -88,7 +88,7 @@ class ContentBlendConfig(NormalizationConfig, ContentConfig):
         return found
 
 
-class ContentBlend(ContentKNN[ContentBlendConfig]):
+class ContentBlend(ContentFeatures[ContentBlendConfig]):
     """``s_ui = a_ui / σ(a_u) + w b_ui / σ(b_u) + v c_ui / σ(c_u)``, for warm and new items alike.
 
     a is of `ContentRidge`, b of `FeatureIALS`, c of `TwoTower` (left out where ``tower_weight`` v
@@ -129,10 +129,9 @@ class ContentBlend(ContentKNN[ContentBlendConfig]):
     def _fit(self, data: Interactions, validation: Part | None, run: Run) -> None:
         for part in self.parts:
             part.fit(data, run=run)
-        self.spec = self.parts[0].spec
+        self.feature_map = self.parts[0].feature_map
         warm = np.flatnonzero(data.item_counts)
         self.probes = np.sort(run.generator(self.name, "probes").permutation(warm)[:_PROBES])
-        self._keep_features(self.parts[0].features)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -202,8 +201,16 @@ class ContentBlend(ContentKNN[ContentBlendConfig]):
         weights = self.parts[0].feature_weights(batch, item_row)
         return None if weights is None else weights / self._spread(self.parts[0], batch.states)
 
-    def _extend(self, data: Interactions, matrix: Any, first: int) -> None:
-        self.parts = tuple(part.with_data(data) for part in self.parts)
+    def _extend(self, features: Any) -> None:
+        self.parts = tuple(part.with_data(self.data) for part in self.parts)
+
+    def _similar_items(
+        self, item_rows: np.ndarray, k: int, allowed: np.ndarray | None, n_threads: int
+    ) -> TopK:
+        return self.feature_map.similar_items(item_rows, k, allowed)
+
+    def _similar_users(self, user_rows: np.ndarray, k: int, n_threads: int) -> TopK:
+        return self.feature_map.similar_users(self.data.histories(), user_rows, k)
 
     def _state(self) -> dict[str, np.ndarray]:
         theirs = {
@@ -219,7 +226,7 @@ class ContentBlend(ContentKNN[ContentBlendConfig]):
             theirs = {n.removeprefix(prefix): a for n, a in arrays.items() if n.startswith(prefix)}
             made.append(type(part).from_state(part.config, theirs, self.data))
         self.parts = tuple(made)
-        self.spec, self.probes = self.parts[0].spec, np.asarray(arrays["probes"])
+        self.feature_map, self.probes = self.parts[0].feature_map, np.asarray(arrays["probes"])
         if len(self.probes) and not 0 <= self.probes.min() <= self.probes.max() < self.data.n_items:
             from cofactor.base.errors import ArtifactError
 

@@ -16,14 +16,9 @@ from cofactor.data.features import FeatureSpec
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.models.content import check as checking
-from cofactor.models.content.base import (
-    COMPARISON,
-    SPEC_ARRAYS,
-    ContentFeatures,
-    cold_rows,
-    read_features,
-)
-from cofactor.models.content.check import CHECK, Check
+from cofactor.models.content.base import COMPARISON, ContentFeatures, cold_rows
+from cofactor.models.content.check import CHECK, Check, HeldOutScores
+from cofactor.models.content.feature_map import SPEC_ARRAYS, FeatureMap
 from cofactor.models.content.ridge import sparse_ridge
 from cofactor.models.content.score_normalisation import covariance_of, levels, spreads_of_vectors
 from cofactor.models.content.settings import (
@@ -35,6 +30,7 @@ from cofactor.models.content.settings import (
 )
 from cofactor.models.content.twin import shared
 from cofactor.models.implicit.ials import IALS, IALSConfig, IALSLearner
+from cofactor.models.implicit.priors import Side, half_epoch_with_prior
 from cofactor.models.iterative import CURVE_ARRAYS, ValidationMetric, warm_ndcg_metric
 from cofactor.models.recommender import Recommender
 from cofactor.models.traits import ArraySpec, Traits
@@ -44,10 +40,6 @@ from cofactor.training.learner import Epoch, Facts
 if TYPE_CHECKING:
     from cofactor.data.split import Part
 
-# A prior enters the row's system as one more interaction, with the vector t·p and the weight r / t:
-# it adds r p to the right side and only r t p p' to the left. t is small enough for the latter to
-# vanish, and large enough for float32.
-_T = 1e-3
 USER_ARRAYS = {
     "user_" + name: ArraySpec(
         spec.dtype, tuple(a if a.isdecimal() else "user_" + a for a in spec.axes), optional=True
@@ -112,7 +104,8 @@ class FeatureIALS(ContentFeatures, IALS):
 
     def _fit(self, data: Interactions, validation: Part | None, run: Run) -> None:
         self.alpha0 = self._unobserved_weight(data)
-        self.spec, matrix = read_features(data, self.config, run)
+        self.feature_map = FeatureMap.learn(data, self.config, run)
+        matrix = self.features
         self.user_spec, profiles = self._profiles(data, run)
         self._known = np.flatnonzero(data.item_counts > 0)
         self._n_known = len(self._known)
@@ -124,7 +117,6 @@ class FeatureIALS(ContentFeatures, IALS):
 
         self._learn(learner, self._control(data, validation, run, update), run)
         self._complete(learner, learner.x, learner.y, run)
-        self._keep_features(matrix)
         run.progress.say(self.check.sentence)
 
     def _complete(
@@ -146,7 +138,7 @@ class FeatureIALS(ContentFeatures, IALS):
             self.user_map = learner.user_map(x)
             prior = np.asarray(learner.profiles @ self.user_map, np.float32)
         whole = Histories(data.indptr, data.item_rows, data.values, None, data.n_items)
-        self.user_factors = self._solved_with(whole, prior)
+        self.user_factors = self._solved(whole, self._n_known, prior)
         self._check(data, learner.matrix, learner.item_ridge, run)
         self._put(learner.matrix, cold_rows(data))
 
@@ -197,7 +189,7 @@ class FeatureIALS(ContentFeatures, IALS):
         held = checking.held_out(data, run.seed)
         warm = np.flatnonzero(data.item_counts)
         rest = np.setdiff1d(warm, held)
-        users = checking.askers(data, held, run.seed)
+        users = checking.sample_users(data, held, run.seed)
         known = np.zeros(data.n_items, bool)
         known[rest] = True
         found = self.item_factors[held]
@@ -210,20 +202,13 @@ class FeatureIALS(ContentFeatures, IALS):
             )
         x = self.user_factors[users]
         content, trained = x @ found.T, x @ self.item_factors[held].T
-        scale, mine, wanted = (
-            checking.fair_scale(x @ self.item_factors[rest].T, trained, content)
-            if self.config.calibrate_exposure
-            else (1.0, 0.0, 0.0)
-        )
-        self.check = Check(
-            checking.cosine(found, self.item_factors[held]),
-            checking.auc(content, data, users, held),
-            checking.auc(trained, data, users, held),
-            mine,
-            wanted,
-            scale,
-            self.config.ridge,
-            len(held),
+        others = x @ self.item_factors[rest].T
+        self.check = checking.check_of(
+            data,
+            HeldOutScores(users, held, content, trained, others),
+            cosine=checking.cosine(found, self.item_factors[held]),
+            ridge=self.config.ridge,
+            calibrate=self.config.calibrate_exposure,
         )
 
     def _levelled(self, vectors: np.ndarray) -> np.ndarray:
@@ -255,16 +240,17 @@ class FeatureIALS(ContentFeatures, IALS):
     def _put(self, matrix: Any, rows: np.ndarray) -> None:
         self.item_factors[rows] = self._content_vectors(matrix[rows])
 
-    def _extend(self, data: Interactions, matrix: Any, first: int) -> None:
+    def _extend(self, features: Any) -> None:
         self.item_factors = np.ascontiguousarray(
-            np.concatenate((self.item_factors, self._content_vectors(matrix)))
+            np.concatenate((self.item_factors, self._content_vectors(features)))
         )
-        self._shares = self._item_shares(data)
+        self._shares = self._item_shares(self.data)
 
     # Users: trained, folded in, known by a profile.
 
-    def _fold_in(self, histories: Histories) -> States:
-        return self._solved_with(histories, None)
+    @property
+    def _counted_items(self) -> int:
+        return self._n_known
 
     def _fold_in_profiles(self, histories: Histories, profiles: Any) -> States:
         """Solve with the prior that profiles (an Arrow table, a line a user) give."""
@@ -273,67 +259,17 @@ class FeatureIALS(ContentFeatures, IALS):
                 "this model was fitted without profiles; name their columns in user_features or"
                 " user_text."
             )
-        return self._solved_with(
-            histories, np.asarray(self.user_spec.transform(profiles) @ self.user_map, np.float32)
-        )
-
-    def _solved_with(self, histories: Histories, prior: np.ndarray | None) -> np.ndarray:
-        """The exact solution of each user's system with the items fixed."""
-        from cofactor.kernels.cpu.ials_direct import solve_direct
-
-        indptr, item_rows, values = histories.csr
-        ridge, weights = self._ridge(indptr, self._n_known), self._confidence(values)
-        if self._shares is not None:
-            weights *= self._shares[item_rows]
-        fixed = self.item_factors
-        if prior is not None:
-            indptr, item_rows, weights, fixed = _with_prior(
-                indptr, item_rows, weights, fixed, prior, ridge
-            )
-        solved = np.empty((len(histories), self.config.factors), np.float32)
-        failed = solve_direct(
-            indptr,
-            item_rows,
-            weights,
-            fixed,
-            self._diagonal,
-            ridge,
-            np.arange(len(histories)),
-            solved,
-        )
-        if failed >= 0:
-            raise ArgumentError(
-                f"history {failed} gives a singular system; fit the model with a higher"
-                " regularization."
-            )
-        return solved
-
-    def _explain(self, batch: UserBatch, item_row: int) -> tuple[np.ndarray, np.ndarray, float]:
-        """As iALS does; what a profile adds is the rest."""
-        _, past = batch.seen
-        if not past.size:
-            return past, np.zeros(0), float(self._popularity[item_row])
-        y = self.item_factors[past].astype(np.float64)
-        w = self._confidence(
-            np.ones(len(past), np.float32) if batch.values is None else batch.values
-        ).astype(np.float64)
-        if self._shares is not None:
-            w *= self._shares[past]
-        ridge = float(self._ridge(np.array([0, len(past)]), self._n_known)[0])
-        target = self.item_factors[item_row].astype(np.float64)
-        system = np.diag(self._diagonal.astype(np.float64) + ridge) + (y.T * w) @ y
-        added = w * (y @ np.linalg.solve(system, target))
-        rest = (
-            float(np.asarray(batch.states)[0] @ target - added.sum())
-            if self.user_map is not None
-            else 0.0
-        )
-        return past, added, rest
+        prior = np.asarray(self.user_spec.transform(profiles) @ self.user_map, np.float32)
+        return self._solved(histories, self._n_known, prior)
 
     def _explain_rows(
         self, batch: UserBatch, item_rows: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        return Recommender._explain_rows(self, batch, item_rows)
+        """As iALS does; what a profile adds is the rest."""
+        past, added, rest = super()._explain_rows(batch, item_rows)
+        if self.user_map is not None and past.size:
+            rest = self.item_factors[item_rows] @ np.asarray(batch.states)[0] - added.sum(axis=1)
+        return past, added, rest
 
     def feature_weights(self, batch: UserBatch, item_row: int) -> np.ndarray | None:
         """Return what a unit of each feature adds; see `ContentFeatures.feature_weights`."""
@@ -361,7 +297,7 @@ class FeatureIALS(ContentFeatures, IALS):
         return {**self.spec.arrays(), **own}
 
     def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
-        self._restore_spec(arrays)
+        super()._restore(arrays)
         self.user_factors, self.item_factors, self.map = (
             arrays["user_factors"],
             arrays["item_factors"],
@@ -423,79 +359,16 @@ class FeatureIALSLearner(IALSLearner):
 
     def run_epoch(self, epoch: Epoch) -> Facts:
         """Solve both sides once, each with its prior from the second epoch on."""
-        from cofactor.kernels.cpu import ials
-
         how, alpha0 = self.how(epoch), self.alpha0
         user_prior = item_prior = None
         if self.profiles is not None and epoch.number:
             user_prior = self.profiles @ self.user_map(self.x)
-        _half(
-            ials,
-            self.of_users,
-            self.y,
-            self.x,
-            user_prior,
-            alpha0,
-            self.user_ridge,
-            how,
-            self.shares,
-        )
+        users = Side(*self.of_users, self.user_ridge, self.shares)
+        half_epoch_with_prior(users, self.y, self.x, user_prior, alpha0, how)
         if epoch.number:
             from_features = np.asarray(self.matrix @ self.item_map(self.y), np.float32)
             item_prior = self.trust[:, None] * from_features
-        _half(ials, self.of_items, self.x, self.y, item_prior, alpha0, self.solved_ridge, how)
+        items = Side(*self.of_items, self.solved_ridge)
+        half_epoch_with_prior(items, self.x, self.y, item_prior, alpha0, how)
         self.y[~self.warm] = 0
         return {"loss": self.loss()}
-
-
-def _half(
-    ials: Any,
-    matrix: Any,
-    fixed: np.ndarray,
-    solved: np.ndarray,
-    prior: np.ndarray | None,
-    alpha0: float,
-    ridge: np.ndarray,
-    how: Any,
-    shares: np.ndarray | None = None,
-) -> None:
-    """Half an epoch, with each row pulled to its prior [n_rows, factors] if there is one."""
-    if prior is None:
-        ials.half_epoch(*matrix, fixed, solved, alpha0, ridge, *how, shares)
-        return
-    indptr, indices, weights = matrix
-    grown = _with_prior(indptr, indices, weights, fixed, prior, ridge)
-    if shares is not None:
-        shares = np.concatenate((shares, np.ones(len(grown[3]) - len(fixed), np.float32)))
-    ials.half_epoch(*grown, solved, alpha0, ridge, *how, shares)
-    # The fixed side was turned into another basis; that of its copy is what the solved side now
-    # stands in.
-    fixed[:] = grown[3][: len(fixed)]
-
-
-def _with_prior(
-    indptr: np.ndarray,
-    indices: np.ndarray,
-    weights: np.ndarray,
-    fixed: np.ndarray,
-    prior: np.ndarray,
-    ridge: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """The rows with one more interaction each, the last: the vector t·p_row with the weight
-    r_row / t.
-    """
-    n = len(indptr) - 1
-    grown_indptr = indptr + np.arange(n + 1)
-    places = grown_indptr[1:] - 1
-    grown, heavier = np.empty(len(indices) + n, np.int32), np.empty(len(indices) + n, np.float32)
-    old = np.ones(len(grown), bool)
-    old[places] = False
-    grown[old], heavier[old] = indices, weights
-    grown[places] = len(fixed) + np.arange(n)
-    heavier[places] = ridge / _T
-    return (
-        grown_indptr,
-        grown,
-        heavier,
-        np.ascontiguousarray(np.concatenate((fixed, np.float32(_T) * prior)), np.float32),
-    )

@@ -21,15 +21,10 @@ from cofactor.data.histories import Histories
 from cofactor.data.ids import IdMap
 from cofactor.data.interactions import Interactions
 from cofactor.models.content import check as checking
-from cofactor.models.content.base import (
-    COMPARISON,
-    SPEC_ARRAYS,
-    ContentFeatures,
-    cold_rows,
-    read_features,
-)
-from cofactor.models.content.check import CHECK, Check
+from cofactor.models.content.base import COMPARISON, ContentFeatures, cold_rows
+from cofactor.models.content.check import CHECK, Check, HeldOutScores
 from cofactor.models.content.feature_ials import USER_ARRAYS
+from cofactor.models.content.feature_map import SPEC_ARRAYS, FeatureMap
 from cofactor.models.content.settings import (
     CalibrationConfig,
     ContentConfig,
@@ -171,7 +166,8 @@ class TwoTower(ContentFeatures, IterativeModel, FactorModel):
         from cofactor.models.neural import factor_training as training
 
         config = self.config
-        self.spec, matrix = read_features(data, config, run)
+        self.feature_map = FeatureMap.learn(data, config, run)
+        matrix = self.features
         self.user_spec, profiles = None, None
         if config.user_text or config.user_features:
             self.user_spec = FeatureSpec.fit(
@@ -198,7 +194,6 @@ class TwoTower(ContentFeatures, IterativeModel, FactorModel):
         )
         publish()
         run.progress.say(self.notes_of_check)
-        self._keep_features(matrix)
         self._cache["gate"] = self._gate(data.item_counts)
 
     def _begun(self, known: Interactions, run: Run, features: Any, profiles: Any) -> TowerTables:
@@ -282,27 +277,19 @@ class TwoTower(ContentFeatures, IterativeModel, FactorModel):
         held-out measure.
         """
         items = checking.held_out(data, 0)
-        users = checking.askers(data, items, 0)
+        users = checking.sample_users(data, items, 0)
         rest = np.setdiff1d(np.flatnonzero(data.item_counts), items)
         found = _through(matrix[items], self.maps)
         x = self.user_factors[users]
         trained = x @ self.item_factors[items].T + self.item_bias[items]
         content = x @ found[:, :-1].T + found[:, -1]
         theirs = x @ self.item_factors[rest].T + self.item_bias[rest]
-        scale, mine, wanted = (
-            checking.fair_scale(theirs, trained, content)
-            if self.config.calibrate_exposure
-            else (1.0, 0.0, 0.0)
-        )
-        self.check = Check(
-            checking.cosine(found[:, :-1], self.item_factors[items]),
-            checking.auc(content, data, users, items),
-            checking.auc(trained, data, users, items),
-            mine,
-            wanted,
-            scale,
-            0.0,
-            len(items),
+        self.check = checking.check_of(
+            data,
+            HeldOutScores(users, items, content, trained, theirs),
+            cosine=checking.cosine(found[:, :-1], self.item_factors[items]),
+            ridge=0.0,
+            calibrate=self.config.calibrate_exposure,
         )
 
     @property
@@ -324,8 +311,8 @@ class TwoTower(ContentFeatures, IterativeModel, FactorModel):
             made[:, :-1] /= np.maximum(np.linalg.norm(made[:, :-1], axis=1, keepdims=True), 1e-12)
         return made.astype(np.float32)
 
-    def _extend(self, data: Interactions, matrix: Any, first: int) -> None:
-        vectors = self._content_vectors(matrix)
+    def _extend(self, features: Any) -> None:
+        vectors = self._content_vectors(features)
         self.item_factors = np.concatenate((self.item_factors, vectors[:, :-1]))
         self.item_bias = np.concatenate((self.item_bias, vectors[:, -1]))
 
@@ -393,7 +380,7 @@ class TwoTower(ContentFeatures, IterativeModel, FactorModel):
     def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
         for name in (*Factors._fields, "scale"):
             setattr(self, name, arrays[name])
-        self._restore_spec(arrays)
+        super()._restore(arrays)
         self.check = Check.of_array(arrays["check"])
         layers = range(1 + len(self.config.hidden))
         self.maps = [arrays[f"map_{n}"] for n in layers]

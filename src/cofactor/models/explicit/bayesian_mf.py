@@ -19,8 +19,8 @@ from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.models.explicit.gibbs_chain import Chain, Features, Ratings
 from cofactor.models.explicit.posterior import DATE_ARRAYS, POSTERIOR_ARRAYS, Posterior
-from cofactor.models.explicit.ratings import rating_scale
 from cofactor.models.liked import rated_csr
+from cofactor.models.rating_scale import rating_scale
 from cofactor.models.recommender import Recommender
 from cofactor.models.traits import ArraySpec, Traits
 from cofactor.models.user_batch import InnerProduct, States

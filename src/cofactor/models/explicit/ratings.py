@@ -12,12 +12,14 @@ import numpy as np
 
 from cofactor.base.config import Renamed, setting
 from cofactor.base.errors import ArgumentError
+from cofactor.base.memory import aligned
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.models.factors import FactorModel
 from cofactor.models.iterative import CURVE_ARRAYS, IterativeModel
 from cofactor.models.liked import rated_csr, seen_ratings
+from cofactor.models.rating_scale import on_scale, rating_scale
 from cofactor.models.traits import ArraySpec
 from cofactor.models.user_batch import InnerProduct, States, UserBatch
 from cofactor.retrieval.topk import TopK, nearest
@@ -95,32 +97,6 @@ RATING_ARRAYS = {
     "item_factors": ArraySpec("float32", ("items", "factors")),
     **CURVE_ARRAYS,
 }
-
-
-def rating_scale(config: Any, data: Interactions, name: str) -> np.ndarray:
-    """Return the lowest and the highest rating, float32 [2], from the configuration or else from
-    the data.
-
-    Raises
-    ------
-    ArgumentError
-        If the data has no values.
-    """
-    if data.values is None:
-        raise ArgumentError(
-            f"{name} learns from ratings, and this data has no values; use an implicit model"
-            " for it."
-        )
-    low = float(data.values.min()) if config.lowest is None else config.lowest
-    high = float(data.values.max()) if config.highest is None else config.highest
-    return np.array([low, high], np.float32)
-
-
-def on_scale(values: np.ndarray, config: Any, scale: np.ndarray) -> np.ndarray:
-    """Return predictions as float32, cut to the scale if the configuration says so."""
-    return (np.clip(values, scale[0], scale[1]) if config.clip_predictions else values).astype(
-        np.float32
-    )
 
 
 class RatingFactors(IterativeModel, FactorModel):
@@ -276,7 +252,7 @@ class RatingFactors(IterativeModel, FactorModel):
         draw = run.generator(self.name, "start")
         for name, n in (("user_factors", data.n_users), ("item_factors", data.n_items)):
             vectors = draw.standard_normal((n, self.config.factors), np.float32)
-            setattr(self, name, vectors * np.float32(self.config.init_scale))
+            setattr(self, name, aligned(vectors * np.float32(self.config.init_scale)))
 
     def _take_over(self, learner: RatingLearner) -> None:
         """Bring the arrays to what they are if learning ends now."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cofactor.base.config import setting
+from cofactor.base.memory import aligned
 from cofactor.base.run import Run
 from cofactor.data.interactions import Interactions
 from cofactor.models.explicit.ratings import (
@@ -124,7 +125,7 @@ class SVDppLearner(RatingLearner):
 
     def __init__(self, model: SVDpp, data: Interactions, run: Run) -> None:
         super().__init__(model, data, run)
-        self.live["implicit_factors"] = np.zeros_like(model.item_factors)
+        self.live["implicit_factors"] = aligned(np.zeros_like(model.item_factors))
         whole = np.array([0, data.n_items])
         strength = model.config.implicit_regularization
         self.implicit_penalty = np.full(data.n_users, strength, np.float32)

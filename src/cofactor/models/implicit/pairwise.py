@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from cofactor.base.config import setting
-from cofactor.base.memory import line_aligned
+from cofactor.base.memory import aligned_empty
 from cofactor.base.rng import state64
 from cofactor.base.run import Run
 from cofactor.data.interactions import Interactions
@@ -161,6 +161,6 @@ def either(first: float | None, other: float) -> float:
 
 
 def _normal(draw: np.random.Generator, n_rows: int, n_columns: int, scale: float) -> np.ndarray:
-    vectors = line_aligned(n_rows, n_columns)
+    vectors = aligned_empty((n_rows, n_columns))
     vectors[:] = draw.standard_normal((n_rows, n_columns), np.float32) * np.float32(scale)
     return vectors

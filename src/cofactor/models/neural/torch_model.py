@@ -16,11 +16,11 @@ from cofactor.base.errors import ArtifactError
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
+from cofactor.models.damped_biases import damped_biases
 from cofactor.models.hooks import Hooks
 from cofactor.models.iterative import CURVE_ARRAYS
 from cofactor.models.liked import rated_csr
 from cofactor.models.neural import fitting
-from cofactor.models.neural.biases import damped_biases
 from cofactor.models.neural.module_fold_in import FoldIn, ModuleConfig
 from cofactor.models.neural.tables import Replicas, Tables
 from cofactor.models.traits import ArraySpec, Traits

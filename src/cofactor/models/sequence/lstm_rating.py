@@ -16,19 +16,19 @@ from cofactor.base.errors import ArgumentError, ArtifactError
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
+from cofactor.models.damped_biases import damped_biases
 from cofactor.models.factors import FactorModel
 from cofactor.models.iterative import CURVE_ARRAYS, IterativeModel
 from cofactor.models.liked import ratings_of
-from cofactor.models.neural.biases import damped_biases
 from cofactor.models.neural.fitting import device_of, weights_of
 from cofactor.models.neural.latent_factor import LatentFactor
 from cofactor.models.neural.tables import Tables
 from cofactor.models.sequence.encoder import last_windows, padded, training_windows
 from cofactor.models.traits import ArraySpec, Traits
 from cofactor.models.user_batch import States
-from cofactor.training.batches import Batches
-from cofactor.training.penalties import l2_of_batch
 from cofactor.training.settings import TrainingConfig
+from cofactor.training.torch.batches import Batches
+from cofactor.training.torch.penalties import l2_of_batch
 from cofactor.training.torch.train import train
 
 if TYPE_CHECKING:

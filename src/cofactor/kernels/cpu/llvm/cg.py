@@ -19,34 +19,36 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-from cofactor.kernels.cpu._ials_simd import _TOGETHER, _element, _sums_of_four
-from cofactor.kernels.cpu.simd import (
-    _FAST,
-    _FLOAT,
-    _INT32,
-    _INT64,
-    _LANES,
-    _VECTOR,
-    _at,
-    _blocks,
-    _horizontal_sum,
-    _load,
-    _row,
-    _splat,
+from cofactor.kernels.cpu.llvm.build import (
+    FAST,
+    FLOAT,
+    INT32,
+    INT64,
+    LANES,
+    TOGETHER,
+    VECTOR,
+    block_at,
+    broadcast,
+    count_blocks,
+    element_at,
+    horizontal_sum,
+    load_vector,
+    row_at,
+    sums_of_four,
 )
 
 R, P, D, M, Z = range(5)  # rows of ``work``
-_FOUR = ir.VectorType(_FLOAT, _TOGETHER)
-_LONGS = ir.VectorType(_INT64, _TOGETHER)
-_ZERO, _ONE = (ir.Constant(_VECTOR, [value] * _LANES) for value in (0.0, 1.0))
+_FOUR = ir.VectorType(FLOAT, TOGETHER)
+_LONGS = ir.VectorType(INT64, TOGETHER)
+_ZERO, _ONE = (ir.Constant(VECTOR, [value] * LANES) for value in (0.0, 1.0))
 
 
 def _times(builder: Any, left: Any, right: Any) -> Any:
-    return builder.fmul(left, right, flags=_FAST)
+    return builder.fmul(left, right, flags=FAST)
 
 
 def _plus(builder: Any, left: Any, right: Any) -> Any:
-    return builder.fadd(left, right, flags=_FAST)
+    return builder.fadd(left, right, flags=FAST)
 
 
 def _bump(builder: Any, total: Any, term: Any) -> None:
@@ -57,7 +59,7 @@ def _rows_of(
     context: Any, builder: Any, kind: Any, work: Any, rows: tuple[int, ...]
 ) -> tuple[list[Any], Any]:
     """Pointers to rows of ``work``, and the number of factors."""
-    found = [_row(context, builder, kind, work, ir.Constant(_INT64, row)) for row in rows]
+    found = [row_at(context, builder, kind, work, ir.Constant(INT64, row)) for row in rows]
     return [pointer for pointer, _ in found], found[0][1]
 
 
@@ -66,23 +68,23 @@ def _below(builder: Any, first: Any, end: Any) -> Any:
 
     def splat(value: Any) -> Any:
         seed = builder.insert_element(
-            ir.Constant(_LONGS, ir.Undefined), value, ir.Constant(_INT32, 0)
+            ir.Constant(_LONGS, ir.Undefined), value, ir.Constant(INT32, 0)
         )
         return builder.shuffle_vector(
-            seed, seed, ir.Constant(ir.VectorType(_INT32, _TOGETHER), [0] * _TOGETHER)
+            seed, seed, ir.Constant(ir.VectorType(INT32, TOGETHER), [0] * TOGETHER)
         )
 
-    places = builder.add(splat(first), ir.Constant(_LONGS, list(range(_TOGETHER))))
+    places = builder.add(splat(first), ir.Constant(_LONGS, list(range(TOGETHER))))
     return builder.icmp_signed("<", places, splat(end))
 
 
 def _load_masked(builder: Any, pointer: Any, mask: Any) -> Any:
     """Four floats; zero where the mask isn't set, and nothing is read there."""
-    kind = ir.FunctionType(_FOUR, [_FOUR.as_pointer(), _INT32, mask.type, _FOUR])
+    kind = ir.FunctionType(_FOUR, [_FOUR.as_pointer(), INT32, mask.type, _FOUR])
     load = cgutils.get_or_insert_function(builder.module, kind, "llvm.masked.load.v4f32.p0v4f32")
-    zeros = ir.Constant(_FOUR, [0.0] * _TOGETHER)
+    zeros = ir.Constant(_FOUR, [0.0] * TOGETHER)
     return builder.call(
-        load, [builder.bitcast(pointer, _FOUR.as_pointer()), ir.Constant(_INT32, 4), mask, zeros]
+        load, [builder.bitcast(pointer, _FOUR.as_pointer()), ir.Constant(INT32, 4), mask, zeros]
     )
 
 
@@ -94,49 +96,52 @@ def weighted_dots(typingctx: Any, source: Any, index: Any, n: Any, w: Any, p: An
     """
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        kinds, n, four = signature.args, arguments[2], ir.Constant(_INT64, _TOGETHER)
-        last = builder.sub(n, ir.Constant(_INT64, 1))
-        direction, columns = _row(context, builder, kinds[4], arguments[4], ir.Constant(_INT64, 0))
-        blocks = _blocks(builder, columns)
-        sums = [cgutils.alloca_once(builder, _VECTOR) for _ in range(_TOGETHER)]
-        squares = cgutils.alloca_once_value(builder, ir.Constant(_FOUR, [0.0] * _TOGETHER))
-        groups = builder.udiv(builder.add(n, ir.Constant(_INT64, _TOGETHER - 1)), four)
+        kinds, n, four = signature.args, arguments[2], ir.Constant(INT64, TOGETHER)
+        last = builder.sub(n, ir.Constant(INT64, 1))
+        direction, columns = row_at(context, builder, kinds[4], arguments[4], ir.Constant(INT64, 0))
+        blocks = count_blocks(builder, columns)
+        sums = [cgutils.alloca_once(builder, VECTOR) for _ in range(TOGETHER)]
+        squares = cgutils.alloca_once_value(builder, ir.Constant(_FOUR, [0.0] * TOGETHER))
+        groups = builder.udiv(builder.add(n, ir.Constant(INT64, TOGETHER - 1)), four)
         with cgutils.for_range(builder, groups) as group:
             t = builder.mul(group.index, four)
             rows = []
             for j, total in enumerate(sums):
-                at = builder.add(t, ir.Constant(_INT64, j))
+                at = builder.add(t, ir.Constant(INT64, j))
                 at = builder.select(builder.icmp_signed("<", at, last), at, last)
                 row = builder.sext(
-                    builder.load(_element(context, builder, kinds[1], arguments[1], at)), _INT64
+                    builder.load(element_at(context, builder, kinds[1], arguments[1], at)),
+                    INT64,
                 )
-                rows.append(_row(context, builder, kinds[0], arguments[0], row)[0])
+                rows.append(row_at(context, builder, kinds[0], arguments[0], row)[0])
                 builder.store(_ZERO, total)
             with cgutils.for_range(builder, blocks) as loop:
-                q = _load(builder, _at(builder, direction, loop.index))
+                q = load_vector(builder, block_at(builder, direction, loop.index))
                 for row, total in zip(rows, sums, strict=True):
                     _bump(
                         builder,
                         total,
-                        _times(builder, _load(builder, _at(builder, row, loop.index)), q),
+                        _times(
+                            builder,
+                            load_vector(builder, block_at(builder, row, loop.index)),
+                            q,
+                        ),
                     )
-            found = _sums_of_four(builder, [builder.load(total) for total in sums])
+            found = sums_of_four(builder, [builder.load(total) for total in sums])
             weight = _load_masked(
                 builder,
-                _element(context, builder, kinds[3], arguments[3], t),
+                element_at(context, builder, kinds[3], arguments[3], t),
                 _below(builder, t, n),
             )
             weighted = _times(builder, weight, found)
-            place = _element(context, builder, kinds[5], arguments[5], t)
+            place = element_at(context, builder, kinds[5], arguments[5], t)
             builder.store(weighted, builder.bitcast(place, _FOUR.as_pointer()), align=4)
             _bump(builder, squares, _times(builder, weighted, found))
-        kind = ir.FunctionType(_FLOAT, [_FLOAT, _FOUR])
+        kind = ir.FunctionType(FLOAT, [FLOAT, _FOUR])
         reduce = cgutils.get_or_insert_function(
-            builder.module, kind, f"llvm.vector.reduce.fadd.v{_TOGETHER}f32"
+            builder.module, kind, f"llvm.vector.reduce.fadd.v{TOGETHER}f32"
         )
-        return builder.call(
-            reduce, [ir.Constant(_FLOAT, 0.0), builder.load(squares)], fastmath=_FAST
-        )
+        return builder.call(reduce, [ir.Constant(FLOAT, 0.0), builder.load(squares)], fastmath=FAST)
 
     return types.float32(source, index, types.int64, w, p, out), codegen
 
@@ -153,35 +158,36 @@ def _with_sums(
     arguments begin with source, index, n, s.
     """
     kinds = signature.args
-    blocks = _blocks(builder, columns)
+    blocks = count_blocks(builder, columns)
 
     def some(first: Any, width: int) -> None:
-        places = [builder.add(first, ir.Constant(_INT64, j)) for j in range(width)]
-        sums = [cgutils.alloca_once(builder, _VECTOR) for _ in places]
+        places = [builder.add(first, ir.Constant(INT64, j)) for j in range(width)]
+        sums = [cgutils.alloca_once(builder, VECTOR) for _ in places]
         for total in sums:
             builder.store(_ZERO, total)
         with cgutils.for_range(builder, arguments[2]) as loop:
             row = builder.sext(
-                builder.load(_element(context, builder, kinds[1], arguments[1], loop.index)), _INT64
+                builder.load(element_at(context, builder, kinds[1], arguments[1], loop.index)),
+                INT64,
             )
-            start, _ = _row(context, builder, kinds[0], arguments[0], row)
-            scale = _splat(
+            start, _ = row_at(context, builder, kinds[0], arguments[0], row)
+            scale = broadcast(
                 builder,
-                builder.load(_element(context, builder, kinds[3], arguments[3], loop.index)),
+                builder.load(element_at(context, builder, kinds[3], arguments[3], loop.index)),
             )
             for total, block in zip(sums, places, strict=True):
                 _bump(
                     builder,
                     total,
-                    _times(builder, _load(builder, _at(builder, start, block)), scale),
+                    _times(builder, load_vector(builder, block_at(builder, start, block)), scale),
                 )
         for block, total in zip(places, sums, strict=True):
             then(block, builder.load(total))
 
-    wide = builder.udiv(blocks, ir.Constant(_INT64, _TOGETHER))
+    wide = builder.udiv(blocks, ir.Constant(INT64, TOGETHER))
     with cgutils.for_range(builder, wide) as loop:
-        some(builder.mul(loop.index, ir.Constant(_INT64, _TOGETHER)), _TOGETHER)
-    done = builder.mul(wide, ir.Constant(_INT64, _TOGETHER))
+        some(builder.mul(loop.index, ir.Constant(INT64, TOGETHER)), TOGETHER)
+    done = builder.mul(wide, ir.Constant(INT64, TOGETHER))
     with cgutils.for_range(builder, builder.sub(blocks, done)) as loop:
         some(builder.add(done, loop.index), 1)
 
@@ -195,23 +201,23 @@ def first_direction(
     """
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        plain, columns = _row(
-            context, builder, signature.args[4], arguments[4], ir.Constant(_INT64, 0)
+        plain, columns = row_at(
+            context, builder, signature.args[4], arguments[4], ir.Constant(INT64, 0)
         )
         rows, _ = _rows_of(context, builder, signature.args[6], arguments[6], (R, P, D, M))
-        ridge = _splat(builder, arguments[5])
+        ridge = broadcast(builder, arguments[5])
         total = cgutils.alloca_once_value(builder, _ZERO)
 
         def then(block: Any, r: Any) -> None:
-            d = _plus(builder, _load(builder, _at(builder, plain, block)), ridge)
-            m = builder.fdiv(_ONE, d, flags=_FAST)
+            d = _plus(builder, load_vector(builder, block_at(builder, plain, block)), ridge)
+            m = builder.fdiv(_ONE, d, flags=FAST)
             p = _times(builder, m, r)
             for row, value in zip(rows, (r, p, d, m), strict=True):
-                builder.store(value, _at(builder, row, block), align=4)
+                builder.store(value, block_at(builder, row, block), align=4)
             _bump(builder, total, _times(builder, r, p))
 
         _with_sums(context, builder, signature, arguments, columns, then)
-        return _horizontal_sum(builder, builder.load(total))
+        return horizontal_sum(builder, builder.load(total))
 
     return types.float32(source, index, types.int64, w, diagonal, types.float32, work), codegen
 
@@ -224,14 +230,14 @@ def next_residual(
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         rows, columns = _rows_of(context, builder, signature.args[5], arguments[5], (R, P, D, M, Z))
-        a = _splat(builder, arguments[4])
+        a = broadcast(builder, arguments[4])
         total = cgutils.alloca_once_value(builder, _ZERO)
 
         def then(block: Any, found: Any) -> None:
-            places = [_at(builder, row, block) for row in rows]
-            r, p, d, m = (_load(builder, place) for place in places[:Z])
+            places = [block_at(builder, row, block) for row in rows]
+            r, p, d, m = (load_vector(builder, place) for place in places[:Z])
             r = builder.fsub(
-                r, _times(builder, a, _plus(builder, _times(builder, d, p), found)), flags=_FAST
+                r, _times(builder, a, _plus(builder, _times(builder, d, p), found)), flags=FAST
             )
             z = _times(builder, m, r)
             builder.store(r, places[R], align=4)
@@ -239,7 +245,7 @@ def next_residual(
             _bump(builder, total, _times(builder, r, z))
 
         _with_sums(context, builder, signature, arguments, columns, then)
-        return _horizontal_sum(builder, builder.load(total))
+        return horizontal_sum(builder, builder.load(total))
 
     return types.float32(source, index, types.int64, s, types.float32, work), codegen
 
@@ -251,10 +257,10 @@ def norm_by_diagonal(typingctx: Any, work: Any) -> Any:
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         rows, columns = _rows_of(context, builder, signature.args[0], arguments[0], (P, D))
         total = cgutils.alloca_once_value(builder, _ZERO)
-        with cgutils.for_range(builder, _blocks(builder, columns)) as loop:
-            p, d = (_load(builder, _at(builder, row, loop.index)) for row in rows)
+        with cgutils.for_range(builder, count_blocks(builder, columns)) as loop:
+            p, d = (load_vector(builder, block_at(builder, row, loop.index)) for row in rows)
             _bump(builder, total, _times(builder, d, _times(builder, p, p)))
-        return _horizontal_sum(builder, builder.load(total))
+        return horizontal_sum(builder, builder.load(total))
 
     return types.float32(work), codegen
 
@@ -265,12 +271,12 @@ def move(typingctx: Any, a: Any, work: Any, x: Any) -> Any:
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         (p,), columns = _rows_of(context, builder, signature.args[1], arguments[1], (P,))
-        x, _ = _row(context, builder, signature.args[2], arguments[2], ir.Constant(_INT64, 0))
-        a = _splat(builder, arguments[0])
-        with cgutils.for_range(builder, _blocks(builder, columns)) as loop:
-            place = _at(builder, x, loop.index)
-            step = _times(builder, a, _load(builder, _at(builder, p, loop.index)))
-            builder.store(_plus(builder, _load(builder, place), step), place, align=4)
+        x, _ = row_at(context, builder, signature.args[2], arguments[2], ir.Constant(INT64, 0))
+        a = broadcast(builder, arguments[0])
+        with cgutils.for_range(builder, count_blocks(builder, columns)) as loop:
+            place = block_at(builder, x, loop.index)
+            step = _times(builder, a, load_vector(builder, block_at(builder, p, loop.index)))
+            builder.store(_plus(builder, load_vector(builder, place), step), place, align=4)
         return context.get_dummy_value()
 
     return types.void(types.float32, work, x), codegen
@@ -282,12 +288,14 @@ def turn(typingctx: Any, b: Any, work: Any) -> Any:
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         (p, z), columns = _rows_of(context, builder, signature.args[1], arguments[1], (P, Z))
-        b = _splat(builder, arguments[0])
-        with cgutils.for_range(builder, _blocks(builder, columns)) as loop:
-            place = _at(builder, p, loop.index)
-            kept = _times(builder, b, _load(builder, place))
+        b = broadcast(builder, arguments[0])
+        with cgutils.for_range(builder, count_blocks(builder, columns)) as loop:
+            place = block_at(builder, p, loop.index)
+            kept = _times(builder, b, load_vector(builder, place))
             builder.store(
-                _plus(builder, _load(builder, _at(builder, z, loop.index)), kept), place, align=4
+                _plus(builder, load_vector(builder, block_at(builder, z, loop.index)), kept),
+                place,
+                align=4,
             )
         return context.get_dummy_value()
 

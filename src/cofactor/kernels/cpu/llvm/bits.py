@@ -10,26 +10,20 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-from cofactor.kernels.cpu.simd import _INT32, _INT64, _LANES, _VECTOR
+from cofactor.kernels.cpu.llvm.build import INT32, INT64, LANES, VECTOR, broadcast
 
 # sets whose words stand side by side: two vectors, and a panel of 8,000 users fits the L1 cache
 PANEL = 32
 ROWS_AT_ONCE = (
     8  # sets that each load of a panel serves: 8 rows of two vectors of sums are held in registers
 )
-_WORDS = ir.VectorType(_INT32, _LANES)
+_WORDS = ir.VectorType(INT32, LANES)
 BITS = 32  # patterns that one mask tells of
-_MANY = ir.VectorType(_INT32, BITS)
+_MANY = ir.VectorType(INT32, BITS)
 
 
 def _number(n: int) -> Any:
-    return ir.Constant(_INT64, n)
-
-
-def _everywhere(builder: Any, word: Any) -> Any:
-    undefined = ir.Constant(_WORDS, ir.Undefined)
-    seed = builder.insert_element(undefined, word, ir.Constant(_INT32, 0))
-    return builder.shuffle_vector(seed, undefined, ir.Constant(_WORDS, [0] * _LANES))
+    return ir.Constant(INT64, n)
 
 
 @intrinsic
@@ -60,13 +54,13 @@ def add_common(
         n_columns = cgutils.unpack_tuple(builder, target.shape, 2)[1]
         ours = builder.gep(sets.data, [builder.add(builder.mul(panel, panel_size), lane)])
         theirs = builder.gep(sets.data, [builder.mul(other, panel_size)])
-        blocks = range(0, PANEL, _LANES)
+        blocks = range(0, PANEL, LANES)
         sums = [
-            [cgutils.alloca_once_value(builder, ir.Constant(_WORDS, [0] * _LANES)) for _ in blocks]
+            [cgutils.alloca_once_value(builder, ir.Constant(_WORDS, [0] * LANES)) for _ in blocks]
             for _ in range(ROWS_AT_ONCE)
         ]
         count = cgutils.get_or_insert_function(
-            builder.module, ir.FunctionType(_WORDS, [_WORDS]), f"llvm.ctpop.v{_LANES}i32"
+            builder.module, ir.FunctionType(_WORDS, [_WORDS]), f"llvm.ctpop.v{LANES}i32"
         )
         with cgutils.for_range_slice(builder, first, end, _number(1)) as (word, _):
             at = builder.mul(word, _number(PANEL))
@@ -76,7 +70,7 @@ def add_common(
                 for place in places
             ]
             for r, totals in enumerate(sums):
-                own = _everywhere(
+                own = broadcast(
                     builder, builder.load(builder.gep(ours, [builder.add(at, _number(r))]), align=4)
                 )
                 for total, words in zip(totals, columns, strict=True):
@@ -87,9 +81,9 @@ def add_common(
             for total, block in zip(totals, blocks, strict=True):
                 place = builder.bitcast(
                     builder.gep(target.data, [builder.add(start, _number(block))]),
-                    _VECTOR.as_pointer(),
+                    VECTOR.as_pointer(),
                 )
-                more = builder.sitofp(builder.load(total), _VECTOR)
+                more = builder.sitofp(builder.load(total), VECTOR)
                 builder.store(builder.fadd(builder.load(place, align=4), more), place, align=4)
         return context.get_dummy_value()
 
@@ -112,13 +106,13 @@ def reached(typingctx: Any, patterns: Any, start: Any, end: Any, least: Any) -> 
             with then:
                 place = builder.bitcast(builder.gep(data, [start]), _MANY.as_pointer())
                 undefined = ir.Constant(_MANY, ir.Undefined)
-                seed = builder.insert_element(undefined, least, ir.Constant(_INT32, 0))
+                seed = builder.insert_element(undefined, least, ir.Constant(INT32, 0))
                 bound = builder.shuffle_vector(seed, undefined, ir.Constant(_MANY, [0] * BITS))
                 found = builder.icmp_signed(">=", builder.load(place, align=4), bound)
-                builder.store(builder.zext(builder.bitcast(found, ir.IntType(BITS)), _INT64), mask)
+                builder.store(builder.zext(builder.bitcast(found, ir.IntType(BITS)), INT64), mask)
             with otherwise, cgutils.for_range_slice(builder, start, end, _number(1)) as (at, _):
                 one = builder.zext(
-                    builder.icmp_signed(">=", builder.load(builder.gep(data, [at])), least), _INT64
+                    builder.icmp_signed(">=", builder.load(builder.gep(data, [at])), least), INT64
                 )
                 builder.store(
                     builder.or_(builder.load(mask), builder.shl(one, builder.sub(at, start))), mask

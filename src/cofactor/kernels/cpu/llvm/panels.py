@@ -13,11 +13,9 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-LANES = 16
+from cofactor.kernels.cpu.llvm.build import FAST, FLOAT, INT32, INT64, LANES, VECTOR, broadcast
+
 WIDTH = 64  # items of a panel: as many as a mask has bits
-_FAST = ("reassoc", "contract", "nsz", "arcp", "afn")
-_FLOAT, _INT32, _INT64 = ir.FloatType(), ir.IntType(32), ir.IntType(64)
-_VECTOR = ir.VectorType(_FLOAT, LANES)
 
 
 @intrinsic
@@ -48,38 +46,38 @@ def reaching(
             ).data
         first_line, factors, item_row = arguments[1], arguments[2], arguments[7]
         small = signature.args[0].dtype == types.int8
-        element = ir.IntType(8) if small else _FLOAT
+        element = ir.IntType(8) if small else FLOAT
         groups = WIDTH // LANES
         totals = [
-            cgutils.alloca_once_value(builder, ir.Constant(_VECTOR, [0.0] * LANES))
+            cgutils.alloca_once_value(builder, ir.Constant(VECTOR, [0.0] * LANES))
             for _ in range(groups)
         ]
-        with cgutils.for_range(builder, factors, intp=_INT64) as loop:
-            line = builder.mul(builder.add(first_line, loop.index), ir.Constant(_INT64, WIDTH))
-            factor = _splat(builder, builder.load(builder.gep(pointers[3], [loop.index])))
+        with cgutils.for_range(builder, factors, intp=INT64) as loop:
+            line = builder.mul(builder.add(first_line, loop.index), ir.Constant(INT64, WIDTH))
+            factor = broadcast(builder, builder.load(builder.gep(pointers[3], [loop.index])))
             for group, total in enumerate(totals):
                 at = builder.gep(
-                    pointers[0], [builder.add(line, ir.Constant(_INT64, group * LANES))]
+                    pointers[0], [builder.add(line, ir.Constant(INT64, group * LANES))]
                 )
                 part = builder.load(
                     builder.bitcast(at, ir.VectorType(element, LANES).as_pointer()),
                     align=element_bytes(small),
                 )
                 if small:
-                    part = builder.sitofp(builder.sext(part, ir.VectorType(_INT32, LANES)), _VECTOR)
-                product = builder.fmul(factor, part, flags=_FAST)
-                builder.store(builder.fadd(builder.load(total), product, flags=_FAST), total)
-        far, wanted = _splat(builder, arguments[8]), _splat(builder, arguments[9])
-        mask = ir.Constant(_INT64, 0)
+                    part = builder.sitofp(builder.sext(part, ir.VectorType(INT32, LANES)), VECTOR)
+                product = builder.fmul(factor, part, flags=FAST)
+                builder.store(builder.fadd(builder.load(total), product, flags=FAST), total)
+        far, wanted = broadcast(builder, arguments[8]), broadcast(builder, arguments[9])
+        mask = ir.Constant(INT64, 0)
         for group, total in enumerate(totals):
-            here = builder.add(item_row, ir.Constant(_INT64, group * LANES))
+            here = builder.add(item_row, ir.Constant(INT64, group * LANES))
             scaled, above, wide = (_loaded(builder, pointers[place], here) for place in (4, 5, 6))
             upper = builder.fadd(
                 builder.fmul(builder.load(total), scaled),
                 builder.fadd(above, builder.fmul(far, wide)),
             )
             bits = builder.bitcast(builder.fcmp_ordered(">=", upper, wanted), ir.IntType(LANES))
-            shifted = builder.shl(builder.zext(bits, _INT64), ir.Constant(_INT64, group * LANES))
+            shifted = builder.shl(builder.zext(bits, INT64), ir.Constant(INT64, group * LANES))
             mask = builder.or_(mask, shifted)
         return mask
 
@@ -100,28 +98,10 @@ def reaching(
     )
 
 
-@intrinsic
-def lowest_bit(typingctx: Any, mask: Any) -> Any:
-    """The place of the lowest bit that is set; of none, 64."""
-
-    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 0))
-
-    return types.int64(types.uint64), codegen
-
-
 def element_bytes(small: bool) -> int:
     """Bytes of a panel's element."""
     return 1 if small else 4
 
 
-def _splat(builder: Any, scalar: Any) -> Any:
-    seed = builder.insert_element(
-        ir.Constant(_VECTOR, ir.Undefined), scalar, ir.Constant(_INT32, 0)
-    )
-    zeros = ir.Constant(ir.VectorType(_INT32, LANES), [0] * LANES)
-    return builder.shuffle_vector(seed, ir.Constant(_VECTOR, ir.Undefined), zeros)
-
-
 def _loaded(builder: Any, pointer: Any, at: Any) -> Any:
-    return builder.load(builder.bitcast(builder.gep(pointer, [at]), _VECTOR.as_pointer()), align=4)
+    return builder.load(builder.bitcast(builder.gep(pointer, [at]), VECTOR.as_pointer()), align=4)
