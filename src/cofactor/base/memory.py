@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +17,25 @@ GIB = 2**30
 LINE = 64  # bytes of a cache line
 
 
+_limit: ContextVar[int | None] = ContextVar("memory limit", default=None)
+
+
+@contextmanager
+def limited(n_bytes: int | None) -> Iterator[None]:
+    """While open, `require` refuses work that needs more than so many bytes (None: no limit)."""
+    token = _limit.set(n_bytes)
+    try:
+        yield
+    finally:
+        _limit.reset(token)
+
+
 def available_bytes() -> int | None:
     """Return the bytes this process can still get (free memory, or less under a container's
-    limit); None if unknown.
+    limit, or under `limited`); None if unknown.
     """
-    found = [n for n in (_meminfo_available(), _cgroup_available()) if n is not None]
+    limits = (_limit.get(), _meminfo_available(), _cgroup_available())
+    found = [n for n in limits if n is not None]
     return min(found) if found else None
 
 
@@ -42,9 +59,12 @@ def require(needed: int, *, what: str, cure: str) -> None:
     free = available_bytes()
     if free is not None and needed > free:
         raise MemoryLimitError(
-            f"{what} needs {needed / GIB:.1f} GiB of memory, and {free / GIB:.1f} GiB are"
-            f" available; {cure}."
+            f"{what} needs {_size(needed)} of memory, and {_size(free)} are available; {cure}."
         )
+
+
+def _size(n_bytes: int) -> str:
+    return f"{n_bytes / GIB:.1f} GiB" if n_bytes >= GIB / 10 else f"{n_bytes / 2**20:.1f} MiB"
 
 
 def aligned_empty(shape: int | tuple[int, ...], dtype: Any = np.float32) -> np.ndarray:

@@ -5,16 +5,13 @@ same fingerprint. Needs the extra "big" (DuckDB)."""
 
 from __future__ import annotations
 
-import re
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from cofactor.base.errors import ArgumentError
 from cofactor.cli import options as opt
 from cofactor.cli.output import Output
-
-_UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+from cofactor.cli.reading import roles
 
 
 def command(
@@ -41,13 +38,14 @@ def command(
     from cofactor.data.readers.sharded import shard
 
     output = Output(json, quiet)
-    roles: dict[str, Any] = opt.reading(columns, None, repeats, None, 0, on_bad).columns or {}
+    limit = opt.n_bytes(memory, "memory")
+    assert limit is not None
     made = shard(
         list(sources),
         out,
-        memory=_bytes(memory),
+        memory=limit,
         repeats=repeats,
-        options=Options(**roles, on_bad=on_bad, progress=output.progress),
+        options=Options(**(roles(columns) or {}), on_bad=on_bad, progress=output.progress),
         items=items,
         threads=Run(threads=threads).n_threads,
         progress=output.progress,
@@ -64,11 +62,3 @@ def command(
         fingerprint=made.fingerprint,
         notes=list(made.notes),
     )
-
-
-def _bytes(text: str) -> int:
-    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]?)(I?)B?\s*", text.upper())
-    if not found:
-        raise ArgumentError(f"--memory must be a size such as 700MB or 2GB, not {text!r}.")
-    power = {"K": 1, "M": 2, "G": 3, "T": 4}.get(found[2], 0)
-    return int(float(found[1]) * (1024**power if found[3] else _UNITS[found[2]]))

@@ -79,9 +79,7 @@ def backup(store: Store, path: str | os.PathLike[str], *, overwrite: bool = Fals
     """
     target = Path(os.path.abspath(path))
     if target.exists() and not overwrite:
-        raise StoreError(
-            f"{target} is there already; choose another name, or allow it to be overwritten."
-        )
+        raise StoreError(f"{target} is there already; choose another name, or give overwrite=True.")
     with _room(target) as room:
         _copy(store, room)
         _checked(room)
@@ -96,8 +94,9 @@ def backup(store: Store, path: str | os.PathLike[str], *, overwrite: bool = Fals
         )
         beside = room.with_name("manifest.json")
         beside.write_bytes(msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n")
-        sync(room)
-        sync(beside)
+        for made in (room, beside):
+            os.chmod(made, 0o600)  # it holds what people did
+            sync(made)
         os.replace(room, target)
         os.replace(beside, manifest_path(target))
         sync(target.parent)
@@ -180,10 +179,11 @@ def _copy(store: Store, target: Path) -> None:
         with (
             _translated(store.database),
             closing(sqlite3.connect(f"{source.as_uri()}?mode=ro", uri=True)) as here,
-            closing(sqlite3.connect(target)) as there,
         ):
-            # In one step, so that it sees one moment and need not begin again at each commit.
-            here.backup(there, pages=-1)
+            # Row by row, as it was at one moment: a copy of the pages would copy what was erased
+            # and still stands in their gaps.
+            here.execute("VACUUM INTO ?", (str(target),))
+        with closing(sqlite3.connect(target)) as there:
             there.execute("PRAGMA journal_mode = DELETE")
         return
     database = SqliteDatabase(target)
@@ -229,8 +229,7 @@ def _restore_file(path: Path, database: SqliteDatabase, overwrite: bool) -> None
         if target.exists():
             if not overwrite:
                 raise StoreError(
-                    f"{target} is there already; choose another place, or allow it to be"
-                    " overwritten."
+                    f"{target} is there already; choose another place, or give overwrite=True."
                 )
             with _translated(database), closing(database.writer()) as session:
                 # The old log must not be found beside the new file: moved into the old one and
@@ -270,8 +269,7 @@ def _restore_rows(path: Path, database: Database, overwrite: bool) -> None:
                 ]
                 if taken and not overwrite:
                     raise StoreError(
-                        f"{database.shown} holds events or items already; allow it to be"
-                        " overwritten."
+                        f"{database.shown} holds events or items already; give overwrite=True."
                     )
                 _copy_rows(source, session)
                 for table in ("events", "item_changes", "erasures"):

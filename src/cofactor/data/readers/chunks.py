@@ -16,11 +16,12 @@ from pyarrow import parquet as pq
 from cofactor.base.errors import DataError
 from cofactor.data.events import Events
 from cofactor.data.readers import parquet
-from cofactor.data.readers.assemble import Raw, assemble
+from cofactor.data.readers.assemble import assemble
 from cofactor.data.readers.columns import Options, find_roles
 from cofactor.data.readers.delimited import _line_blocks, dialect_of, read_delimited
 from cofactor.data.readers.frames import raw_of_table
 from cofactor.data.readers.places import Entry, is_zip
+from cofactor.data.readers.raw import Raw
 
 TEXT_BLOCK = 1 << 25  # bytes of text that are read at once
 

@@ -223,8 +223,10 @@ def loss(
     """Return the exact value of the objective; see the reference twin.
 
     Notes
-    ----- The sum over all pairs is the sum of the elementwise product of the two Gram matrices: n
-    f^2 work instead of n_users n_items f."""
+    -----
+    The sum over all pairs is the sum of the elementwise product of the two Gram matrices: n f^2
+    work instead of n_users n_items f.
+    """
     bounds = row_blocks(np.diff(indptr) + 1)
     sums = np.zeros(len(bounds) - 1)
     pairs = (indptr, indices, weights, left, right)

@@ -166,8 +166,10 @@ def mf_sgd_epoch(
     equations.
 
     Notes
-    ----- Vectors whose length isn't a multiple of 16 are copied into rows that are, and back: a
-    caller with many epochs does that once, by `padded`."""
+    -----
+    Vectors whose length isn't a multiple of 16 are copied into rows that are, and back: a caller
+    with many epochs does that once, by `padded`.
+    """
     whole = [
         factors if factors.shape[1] % BLOCK == 0 else padded(factors)
         for factors in (user_factors, item_factors)
