@@ -1,4 +1,4 @@
-"""The k best items of a few users over items that were prepared: the law is `topk_dot`'s, in
+"""The k best items of a few users over items that were prepared: the order is that of `topk_dot`'s, in
 plain NumPy.
 """
 
