@@ -1,4 +1,4 @@
-"""Weighted approximate-rank pairwise ascent: lock-free, the fast implementation of `reference.warp`.
+"""Weighted approximate-rank pairwise ascent: lock-free; see `reference.warp`.
 
 The walk and the prefetching are those of `cpu.bpr`. The first candidate of each positive is drawn,
 and its vector asked for, a round ahead. Later candidates are drawn `_GROUP` at a time, a group

@@ -68,7 +68,7 @@ def topk_dot(
     allowed: np.ndarray,
     n_threads: int,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the k items with the largest x_u·y_i + c_i of every user, in the order of `topk_scores`.
+    """Return the k items with the largest x_u·y_i + c_i of every user, ordered as by `topk_scores`.
 
     Parameters
     ----------
