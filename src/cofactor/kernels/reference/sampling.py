@@ -56,8 +56,8 @@ def draw_negative(
 ) -> tuple[int, int]:
     """Return the state after a draw, and an item that isn't in ``row`` (sorted; it must lack one).
 
-    Items are drawn until one isn't in the row. After `MAX_REDRAWS` draws the item is drawn uniformly
-    from those not in the row, by rank; under the uniform one that is the same.
+    Items are drawn until one isn't in the row. After `MAX_REDRAWS` draws the item is drawn
+    uniformly from those not in the row, by rank; under the uniform one that is the same.
     """
     for _ in range(MAX_REDRAWS):
         state = advance(state)
@@ -90,8 +90,8 @@ def draw_negatives(
     user_rows
         int32 [n_draws]; a user may come several times.
     threshold, alias
-        The distribution as `alias_table` makes it, uint32 [n_items] and int32 [n_items]; both empty:
-        uniform.
+        The distribution as `alias_table` makes it, uint32 [n_items] and int32 [n_items]; both
+        empty: uniform.
     n_items
         The number of items.
     seed
@@ -105,8 +105,8 @@ def draw_negatives(
     Notes
     -----
     A draw that hits a positive is drawn again, not skipped, so the distribution is the given one
-    restricted to the user's negatives. Only after 64 hits in a row (users who have nearly all of its
-    mass) is the draw uniform over them.
+    restricted to the user's negatives. Only after 64 hits in a row (users who have nearly all
+    of its mass) is the draw uniform over them.
     """
     items = np.empty(len(user_rows), np.int32)
     for n, u in enumerate(user_rows):
