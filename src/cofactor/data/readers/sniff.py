@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 from cofactor.base.errors import ArgumentError, DataError
 from cofactor.data.readers.columns import USUAL, Options, folded, refuse_repeated
@@ -97,7 +98,7 @@ def sniff(sample: bytes, options: Options, source: str, *, whole: bool) -> Diale
     lines = lines_of(text)
     if not whole and len(lines) > 1:
         lines = lines[:-1]
-    numbered = [(n, line) for n, line in enumerate(lines) if line.strip()][:500]
+    numbered = list(islice(((n, line) for n, line in enumerate(lines) if line.strip()), 500))
     if not numbered:
         raise DataError("the file is empty.", source=source)
     if "\0" in numbered[0][1]:
