@@ -15,8 +15,8 @@ SourceArgument = Annotated[
     typer.Argument(
         metavar="SOURCE",
         help=(
-            "Files (csv, tsv, dat, parquet, feather, jsonl, json, xlsx; gz, bz2, xz, zip, tar; several"
-            " are read as one; - for standard input), a folder, a dataset's name, or a database"
+            "Files (csv, tsv, dat, parquet, feather, jsonl, json, xlsx; gz, bz2, xz, zip, tar;"
+            " several are read as one; - for standard input), a folder, a dataset's name, or a database"
             " URL."
         ),
     ),
