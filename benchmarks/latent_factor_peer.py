@@ -63,7 +63,7 @@ def _ours(model: LatentFactor, cut: Split, seed: int, threads: int) -> dict[str,
     error = model.predict_rows(truth.user_rows, truth.item_rows).astype(np.float64) - truth.values
     return {
         "test_mse": float(np.mean(error**2)),
-        "epoch_s": float(np.median(model.history.seconds[1:])),
+        "epoch_s": float(np.median(model.curve.seconds[1:])),
     }
 
 
@@ -86,8 +86,8 @@ def _theirs(
             test_users=truth.user_rows,
             test_items=truth.item_rows,
             test_values=truth.values,
-            user_weight=l2_weights(train.user_counts, train.user_counts, config.frequency_power),
-            item_weight=l2_weights(train.item_counts, train.item_counts, config.frequency_power),
+            user_weight=l2_weights(train.user_counts, train.user_counts, config.frequency_exponent),
+            item_weight=l2_weights(train.item_counts, train.item_counts, config.frequency_exponent),
         )
         words.write_text(json.dumps(settings))
         done = subprocess.run(

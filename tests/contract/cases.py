@@ -14,6 +14,7 @@ CASES: dict[str, dict[str, Any]] = {
     "bias": {},
     "item_knn": {"neighbours": 12},
     "ease": {"regularization": 5.0},
+    "graph_filter": {"factors": 8, "neighbours": 12},
     "bpr": {"factors": 16, "epochs": 200},
     "warp": {"factors": 4, "epochs": 60, "regularization": 0.02},
     "logistic_mf": {"factors": 4, "negatives": 0, "alpha": 1.0, "regularization": 2.0},
@@ -33,6 +34,7 @@ CASES: dict[str, dict[str, Any]] = {
         "init_scale": 0.1,
         "regularization": 0.02,
     },
+    "bayesian_mf": {"factors": 4, "sweeps": 60, "burn_in": 20, "samples": 20},
     "latent_factor": {"factors": 4, "epochs": 40, "batch_size": 128, "regularization": 0.02},
     "mlp": {
         "factors": 8,
@@ -72,7 +74,7 @@ CASES: dict[str, dict[str, Any]] = {
         "factors": 6,
         "unobserved_weight": 0.1,
         "regularization": 0.01,
-        "popularity_power": 0.3,
+        "item_weight_power": 0.3,
         "text": ("title",),
     },
     "two_tower": {
@@ -88,6 +90,24 @@ CASES: dict[str, dict[str, Any]] = {
         "ials_settings": ("factors=6", "unobserved_weight=0.1", "regularization=0.01"),
     },
     "bridge": {"base_settings": ("factors=6", "unobserved_weight=0.1", "regularization=0.01")},
+    "transitions": {"decay": 1.0, "history_decay": 1.0, "backward": 1.0},
+    "sequence_linear": {"decays": (0.95,), "regularization": 5.0, "keep_sums": True},
+    "session_knn": {
+        "neighbours": 10,
+        "query_decay": 0.95,
+        "neighbour_decay": 0.95,
+        "backward": 1.0,
+    },
+    "blend": {
+        "models": ("transitions", "ials"),
+        "model_settings": (
+            "transitions.history_decay=1",
+            "transitions.backward=1",
+            "ials.factors=6",
+            "ials.unobserved_weight=0.1",
+        ),
+        "weights": (1.0, 0.5),
+    },
     "lstm_rating": {
         "factors": 8,
         "hidden": 16,

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from numba import get_num_threads, set_num_threads
 
+from cofactor.base.threads import kernel_threads
 from cofactor.kernels.cpu import logistic_mf as fast
 from cofactor.kernels.reference import logistic_mf as slow
 
@@ -89,13 +89,12 @@ def test_loss_is_that_of_a_dense_double_loop() -> None:
 
 def test_result_does_not_depend_on_threads() -> None:
     indptr, indices, values = nasty_csr()
-    runs, before = [], get_num_threads()
+    runs = []
     for n_threads in (1, 2):
-        set_num_threads(min(n_threads, before))
         parameters = start(len(indptr) - 1, 16)
-        fast.logistic_half_epoch(indptr, indices, values, *parameters, 0.3, 1.5, 0.2, 4, SEED)
+        with kernel_threads(n_threads):
+            fast.logistic_half_epoch(indptr, indices, values, *parameters, 0.3, 1.5, 0.2, 4, SEED)
         runs.append([array.tobytes() for array in parameters])
-    set_num_threads(before)
     assert runs[0] == runs[1]
 
 

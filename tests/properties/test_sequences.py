@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import itertools
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,71 +7,77 @@ from hypothesis import strategies as st
 
 from cofactor.base.errors import ArgumentError
 from cofactor.data.histories import Histories
-from cofactor.data.sequences import PADDING, next_items, padded
+from cofactor.data.sequences import PADDING, cut_windows, fill_of, padded_right, plan_batches
 
 LISTS = st.lists(st.lists(st.integers(0, 10), max_size=9), max_size=7)
 
 
-def histories(lists: list[list[int]]) -> Histories:
-    flat = sum(map(len, lists))
-    made = Histories.of(
-        lists, 11, [[float(i) / 2 for i in one] for one in lists] if lists else None
-    )
-    return Histories(
-        made.indptr, made.item_rows, made.values, np.arange(flat, dtype=np.int64) + 100, 11
-    )
-
-
-@given(lists=LISTS, length=st.integers(1, 5))
-@settings(max_examples=100, deadline=None)
-def test_padded_holds_the_last_items_at_the_right_edge(lists, length):
-    made = padded(histories(lists), length)
-    assert made.item_rows.shape == (len(lists), length)
-    assert made.item_rows.dtype == np.int32
-    assert made.targets is None
-    for row, one in enumerate(lists):
-        kept = one[-length:]
-        assert made.item_rows[row].tolist() == [PADDING] * (length - len(kept)) + kept
-        assert made.lengths[row] == len(kept)
-    if made.values is not None:
-        np.testing.assert_array_equal(
-            made.values, np.where(made.mask, made.item_rows / 2, 0).astype(np.float32)
-        )
-
-
-@given(lists=LISTS, length=st.integers(1, 5))
-@settings(max_examples=100, deadline=None)
-def test_next_items_put_the_following_item_beside_each(lists, length):
-    made = next_items(histories(lists), length)
-    long_enough = [n for n, one in enumerate(lists) if len(one) > 1]
-    assert made.owners.tolist() == long_enough
-    for row, owner in enumerate(long_enough):
-        one = lists[owner]
-        pairs = list(itertools.pairwise(one))[-length:]
-        fill = [(PADDING, PADDING)] * (length - len(pairs))
-        assert (
-            list(zip(made.item_rows[row].tolist(), made.targets[row].tolist(), strict=True))
-            == fill + pairs
-        )
-
-
-@given(lists=LISTS, length=st.integers(1, 5))
+@given(lists=LISTS, length=st.integers(2, 5))
 @settings(max_examples=100, deadline=None)
 def test_windows_make_every_event_but_the_first_a_target_once(lists, length):
-    whole = histories(lists)
-    made = next_items(whole, length, windows=True)
-    assert ((made.item_rows == PADDING) == (made.targets == PADDING)).all()
-    assert (np.diff(made.owners) >= 0).all()
-    for owner, one in enumerate(lists):
-        rows = made.owners == owner
-        assert made.targets[rows][made.mask[rows]].tolist() == one[1:]
-        assert made.item_rows[rows][made.mask[rows]].tolist() == one[:-1]
-        # Only the oldest window may be short.
-        assert (made.lengths[rows][1:] == length).all()
-    if made.times is not None:
-        assert (made.times[~made.mask] == 0).all()
+    histories = Histories.of(lists, 11)
+    made = cut_windows(histories, length)
+    assert (made.lengths <= length).all()
+    assert (made.lengths >= 2).all()
+    targets = [
+        (int(owner), position)
+        for owner, start, size in zip(made.owners, made.starts, made.lengths, strict=True)
+        for position in range(start + 1, start + size)
+    ]
+    expected = [
+        (n, int(histories.indptr[n]) + at)
+        for n, one in enumerate(lists)
+        for at in range(1, len(one))
+    ]
+    assert sorted(targets) == expected
 
 
-def test_max_length_is_checked():
-    with pytest.raises(ArgumentError, match="max_length must be an integer at least 1"):
-        padded(Histories.of([[1]], 3), 0)
+@given(lists=LISTS, length=st.integers(2, 5), last=st.integers(1, 3))
+@settings(max_examples=100, deadline=None)
+def test_the_last_windows_end_with_the_history(lists, length, last):
+    histories = Histories.of(lists, 11)
+    made = cut_windows(histories, length, last=last)
+    for owner in np.unique(made.owners):
+        own = made.owners == owner
+        assert own.sum() <= last
+        assert (made.starts + made.lengths)[own][-1] == histories.indptr[owner + 1]
+
+
+@given(
+    lengths=st.lists(st.integers(1, 30), max_size=80),
+    tokens=st.integers(30, 100),
+    super_batch=st.integers(1, 4),
+)
+@settings(max_examples=100, deadline=None)
+def test_batches_hold_each_window_once_within_the_budget(lengths, tokens, super_batch):
+    sizes = np.array(lengths, np.int64)
+    batches = plan_batches(sizes, tokens, np.random.default_rng(3), super_batch=super_batch)
+    flat = np.concatenate(batches) if batches else np.zeros(0, np.int64)
+    assert sorted(flat.tolist()) == list(range(len(sizes)))
+    assert all(len(batch) * sizes[batch].max() <= tokens for batch in batches)
+
+
+def test_batches_are_full_and_mixed_anew_by_the_generator():
+    rng = np.random.default_rng(0)
+    lengths = np.minimum(200, 20 + rng.geometric(0.01, 6000)).astype(np.int64)
+    first, second = (plan_batches(lengths, 12_800, np.random.default_rng(seed)) for seed in (1, 2))
+    assert fill_of(lengths, first) >= 0.95
+    assert {tuple(sorted(b)) for b in first} != {tuple(sorted(b)) for b in second}
+    again = plan_batches(lengths, 12_800, np.random.default_rng(1))
+    assert all((one == two).all() for one, two in zip(first, again, strict=True))
+
+
+def test_a_window_beyond_the_budget_is_refused():
+    with pytest.raises(ArgumentError, match="a window has 40 events and a batch 30 places"):
+        plan_batches(np.array([40]), 30, np.random.default_rng(0))
+
+
+@given(lists=LISTS, length=st.integers(2, 5))
+@settings(max_examples=50, deadline=None)
+def test_padding_stands_after_the_events(lists, length):
+    histories = Histories.of(lists, 11)
+    windows = cut_windows(histories, length)
+    rows = padded_right(histories, windows, np.arange(len(windows.owners)))
+    for n, (start, size) in enumerate(zip(windows.starts, windows.lengths, strict=True)):
+        events = histories.item_rows[start : start + size].tolist()
+        assert rows[n].tolist() == events + [PADDING] * (rows.shape[1] - size)

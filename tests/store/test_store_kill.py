@@ -19,7 +19,7 @@ import pytest
 from store.promises import Promises, request
 
 SOAK = bool(os.environ.get("COFACTOR_SOAK"))
-CYCLES = 200 if SOAK else 4
+CYCLES = 1_000 if SOAK else 4
 SOURCE = Path(__file__).parents[2]
 
 # Several threads send requests; a line is written before one is sent and after it is confirmed.

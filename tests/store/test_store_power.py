@@ -23,7 +23,7 @@ from store.disk import Disk, ShimDatabase, image
 from store.promises import Promises, request
 
 SOAK = bool(os.environ.get("COFACTOR_SOAK"))
-CUTS = 5_000 if SOAK else 250
+CUTS = 20_000 if SOAK else 250
 NAME = "events.db"
 
 
@@ -156,7 +156,7 @@ def _everything(disk: Disk, folder: Path) -> None:
 
 
 def test_nothing_acknowledged_is_lost_in_a_power_cut(memory: Path) -> None:
-    broken = cuts(memory, CUTS, workloads=100 if SOAK else 6)
+    broken = cuts(memory, CUTS, workloads=400 if SOAK else 6)
     assert not broken, f"{len(broken)} of {CUTS} cuts: " + "\n".join(broken[:5])
     if SOAK:
         print(f"\npower cuts: {CUTS:,} of {CUTS:,} lost nothing")

@@ -9,6 +9,8 @@ import json
 import os
 import pickletools
 import shutil
+import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -278,6 +280,7 @@ def test_a_failed_replacement_puts_the_old_model_back(
             raise OSError(errno.EIO, "no")
         real(source, target)
 
+    monkeypatch.setattr(saving, "exchange", lambda one, other: False)
     monkeypatch.setattr(saving.os, "rename", rename)
     with pytest.raises(ArtifactError, match="nothing was saved"):
         cofactor.save(model, saved, overwrite=True)
@@ -293,3 +296,56 @@ def test_a_diverged_model_is_not_saved(model: Popularity, tmp_path: Path) -> Non
     model.item_scores = np.full(5, np.inf, np.float32)
     with pytest.raises(ArtifactError, match="training diverged"):
         cofactor.save(model, tmp_path / "model")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs renameat2")
+def test_replacing_a_model_never_leaves_a_moment_without_one(
+    model: Popularity, saved: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = saving.sync
+    seen: list[bool] = []
+
+    def watched(path: Path) -> None:
+        seen.append((saved / fmt.MANIFEST).is_file())
+        real(path)
+
+    def killed(*_: object) -> None:
+        raise AssertionError("the old model was moved away before the new one stood in its place")
+
+    monkeypatch.setattr(saving, "sync", watched)
+    monkeypatch.setattr(saving.os, "rename", killed)
+    cofactor.save(Popularity(count="values").fit(model.data), saved, overwrite=True)
+    assert seen
+    assert all(seen)
+    assert cofactor.load(saved).config.count == "values"
+    assert [p.name for p in saved.parent.iterdir()] == ["model"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs renameat2")
+def test_whoever_loads_while_a_model_is_replaced_gets_a_whole_one(
+    model: Popularity, saved: Path
+) -> None:
+    ways = [Popularity(count="values").fit(model.data), Popularity(count="users").fit(model.data)]
+    failures: list[BaseException] = []
+    loads = 0
+    stop = threading.Event()
+
+    def read() -> None:
+        nonlocal loads
+        while not stop.is_set():
+            try:
+                assert cofactor.load(saved).config.count in ("users", "values")
+                assert cofactor.inspect(saved).model == "popularity"
+                loads += 1
+            except BaseException as error:
+                failures.append(error)
+                return
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    for n in range(60):
+        cofactor.save(ways[n % 2], saved, overwrite=True)
+    stop.set()
+    reader.join()
+    assert not failures
+    assert loads > 0

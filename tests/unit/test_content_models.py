@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -72,7 +73,7 @@ def test_new_item_is_recommended_to_those_who_like_its_kind(name: str, tmp_path:
         {"item_id": 9001, "description": "piano keys music", "colour": "red"},
         {"item_id": 9000, "description": "engine oil fuel"},
     ]
-    assert model.add_items(new) is model
+    model = model.with_items(new)
     assert model.data.n_items == 63
     scores = model.score_rows(np.arange(90))
     wants_piano, wants_engine = np.arange(90) % 4 == 2, np.arange(90) % 4 == 1
@@ -89,7 +90,39 @@ def test_new_item_is_recommended_to_those_who_like_its_kind(name: str, tmp_path:
     assert "without interactions" in repr(shown)
     again = load(save(model, tmp_path / "model"))
     np.testing.assert_allclose(again.score_rows(np.arange(90)), scores, rtol=1e-4, atol=1e-5)
-    assert again.add_items([{"item_id": 7, "description": "cheese milk"}]).data.n_items == 64
+    assert again.with_items([{"item_id": 7, "description": "cheese milk"}]).data.n_items == 64
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_new_items_leave_the_model_as_it_was_and_both_answer_at_once(
+    name: str, tmp_path: Path
+) -> None:
+    old = made(name)
+    users, lists = np.arange(90), list(range(0, 90, 7))
+    before = {n: array.copy() for n, array in old.state().items()}
+    scores, shown = old.score_rows(users), old.recommend(lists, k=5).to_dicts()
+    lines = [{"item_id": 9001, "description": "piano keys music"}]
+    new = old.with_items(lines).with_items([{"item_id": 9002, "description": "engine oil"}])
+    assert (old.data.n_items, new.data.n_items) == (61, 63)
+    expected = new.score_rows(users)
+
+    def answers(n: int) -> None:
+        model, wanted = ((old, scores), (new, expected))[n % 2]
+        np.testing.assert_array_equal(model.score_rows(users), wanted)
+        model.recommend(lists, k=61)
+        model.explain(2, 502) if model.traits.explains else None
+        model.similar_items(502, k=3)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(answers, range(12)))
+    assert set(before) == set(old.state())
+    for n, array in old.state().items():
+        np.testing.assert_array_equal(array, before[n], err_msg=n)
+    assert old.recommend(lists, k=5).to_dicts() == shown
+    assert 9001 in new.recommend(2, k=61).ids
+    np.testing.assert_allclose(
+        load(save(old, tmp_path / "old")).score_rows(users), scores, rtol=1e-4, atol=1e-5
+    )
 
 
 @pytest.mark.parametrize("name", SMALL)
@@ -107,8 +140,8 @@ def test_words_that_carried_a_score_are_named(name: str) -> None:
 
 
 def test_two_tower_scores_by_content_are_sums_over_its_words() -> None:
-    model = made("two_tower", fair=False)
-    model.add_items([{"item_id": 1, "description": "piano keys"}])
+    model = made("two_tower", calibrate_exposure=False)
+    model = model.with_items([{"item_id": 1, "description": "piano keys"}])
     batch = model.user_batch(np.array([2]))
     reasons = model._explain_features(batch, 61)
     assert sum(r.contribution for r in reasons) == pytest.approx(
@@ -141,7 +174,7 @@ def test_somebody_known_by_a_profile_alone_gets_their_kind(name: str) -> None:
 def test_model_without_content_says_so() -> None:
     model = registry.create("ials", factors=4).fit(shop(), run=Run(threads=1))
     with pytest.raises(TraitError, match="reads no content"):
-        model.add_items([{"item_id": 1}])
+        model.with_items([{"item_id": 1}])
     with pytest.raises(TraitError, match="reads no content"):
         model.similar_to("words")
     with pytest.raises(TraitError, match="no profiles"):
@@ -151,13 +184,13 @@ def test_model_without_content_says_so() -> None:
 def test_known_and_repeated_ids_of_new_items_are_refused_or_skipped() -> None:
     model = made("content_knn")
     with pytest.raises(ArgumentError, match="known already: 500"):
-        model.add_items([{"item_id": 500, "description": "x"}])
+        model.with_items([{"item_id": 500, "description": "x"}])
     with pytest.raises(ArgumentError, match="stands twice"):
-        model.add_items([{"item_id": 1, "description": "x"}, {"item_id": 1, "description": "y"}])
+        model.with_items([{"item_id": 1, "description": "x"}, {"item_id": 1, "description": "y"}])
     with pytest.raises(DataError, match="aren't int64"):
-        model.add_items([{"item_id": "abc", "description": "x"}])
+        model.with_items([{"item_id": "abc", "description": "x"}])
     assert (
-        model.add_items(
+        model.with_items(
             [{"item_id": 500, "description": "x"}, {"item_id": 2, "description": "x"}], known="skip"
         ).data.n_items
         == 62
@@ -197,7 +230,7 @@ def test_bridge_serves_every_base_with_item_vectors(base: str, tmp_path: Path) -
     model = registry.create("bridge", base=base, base_settings=settings, text=("description",))
     model.fit(shop(), run=Run(threads=1, device="cpu"))
     assert model.check.auc > 0.8
-    model.add_items([{"item_id": 9001, "description": "piano keys music"}])
+    model = model.with_items([{"item_id": 9001, "description": "piano keys music"}])
     scores = model.score_rows(np.arange(90))[:, 61]
     piano = np.arange(90) % 4 == 2
     assert scores[piano].mean() > scores[~piano].mean() + 0.5 * scores.std()
@@ -212,7 +245,7 @@ def test_two_tower_with_hidden_layers_learns_saves_and_tells_exactly_what_each_w
 ) -> None:
     model = made("two_tower", hidden=(16, 8), user_features=("hobby",), epochs=25)
     assert [m.shape[1] for m in model.maps] == [16, 8, 9]
-    model.add_items([{"item_id": 1, "description": "piano keys thing"}])
+    model = model.with_items([{"item_id": 1, "description": "piano keys thing"}])
     for item in (2, 61):
         reasons = model._explain_features(model.user_batch(np.array([2])), item)
         state = model.user_batch(np.array([2])).states[0]
@@ -273,9 +306,9 @@ def test_two_tower_content_alone_when_ids_always_are_left_out() -> None:
 
 
 def test_two_tower_gate_closes_with_interactions() -> None:
-    model = made("two_tower", half_at=10.0)
+    model = made("two_tower", feature_prior_count=10.0)
     np.testing.assert_allclose(model._gate(np.array([0, 10, 90])), [1, 0.5, 0.1])
-    assert (made("two_tower", half_at=None)._gate(np.array([0, 10])) == 1).all()
+    assert (made("two_tower", feature_prior_count=None)._gate(np.array([0, 10])) == 1).all()
 
 
 @pytest.mark.parametrize("name", ["content_ridge", "feature_ials", "content_blend"])
@@ -283,13 +316,16 @@ def test_levelling_brings_new_items_to_one_spread_and_leaves_the_others(
     name: str, tmp_path: Path
 ) -> None:
     plain, level = (
-        made(name, levelling=q, **({"fair": False} if name == "feature_ials" else {}))
+        made(
+            name,
+            normalize_scores=q,
+            **({"calibrate_exposure": False} if name == "feature_ials" else {}),
+        )
         for q in (0.0, 1.0)
     )
     short = {"item_id": 9001, "description": "piano"}
     long = {"item_id": 9002, "description": "garden roses soil spade seeds thing"}
-    for model in (plain, level):
-        model.add_items([short, long])
+    plain, level = (model.with_items([short, long]) for model in (plain, level))
     users = np.arange(90)
     faint, even = plain.score_rows(users), level.score_rows(users)
     np.testing.assert_allclose(even[:, :60], faint[:, :60], rtol=2e-3, atol=1e-5)
@@ -301,14 +337,14 @@ def test_levelling_brings_new_items_to_one_spread_and_leaves_the_others(
     if name == "content_ridge":
         assert sum(r.contribution for r in reasons) == pytest.approx(float(even[2, 61]), rel=1e-3)
     again = load(save(level, tmp_path / "model"))
-    again.add_items([{"item_id": 9003, "description": "piano"}])
+    again = again.with_items([{"item_id": 9003, "description": "piano"}])
     np.testing.assert_allclose(again.score_rows(users)[:, 63], even[:, 61], rtol=1e-3, atol=1e-5)
 
 
 def test_ridge_with_a_constant_answers_for_items_of_which_nothing_is_said() -> None:
     silent = [{"item_id": 9001, "description": ""}]
-    assert not made("content_ridge").add_items(silent).score_rows(np.arange(90))[:, 61].any()
-    model = made("content_ridge", constant=1.0, size=0.5).add_items(silent)
+    assert not made("content_ridge").with_items(silent).score_rows(np.arange(90))[:, 61].any()
+    model = made("content_ridge", constant=1.0, size=0.5).with_items(silent)
     scores = model.score_rows(np.arange(90))
     assert scores[:, 61].all()
     assert model._explain(model.user_batch(np.array([3])), 61)[1].sum() == pytest.approx(
@@ -339,14 +375,14 @@ def test_blend_with_towers_adds_their_part_saves_it_and_explains_the_rest(tmp_pa
     np.testing.assert_allclose(
         again.score_rows(np.arange(9)), model.score_rows(np.arange(9)), rtol=1e-3, atol=1e-4
     )
-    assert again.add_items([{"item_id": 7, "description": "cheese milk"}]).score_rows(
+    assert again.with_items([{"item_id": 7, "description": "cheese milk"}]).score_rows(
         np.arange(9)
     ).shape == (9, 62)
 
 
 def test_blend_puts_new_items_of_which_nothing_is_said_last_and_adds_up() -> None:
     model = made("content_blend", ridge_settings=("constant=1",))
-    model.add_items(
+    model = model.with_items(
         [{"item_id": 9001, "description": ""}, {"item_id": 9002, "description": "piano music"}]
     )
     users = np.arange(90)
@@ -363,17 +399,17 @@ def test_parts_of_a_blend_keep_their_own_settings_and_take_over_the_rest() -> No
     words = (
         "characters=true",
         "value_weight=1.4",
-        "levelling=0.5",
+        "normalize_scores=0.5",
         "ials_settings=value_weight=1,factors=8",
-        "ridge_settings=levelling=0",
+        "ridge_settings=normalize_scores=0",
     )
     ridge, ials = kind(kind.Config.from_text(words)).parts
-    assert (ridge.config.value_weight, ridge.config.levelling, ridge.config.characters) == (
+    assert (ridge.config.value_weight, ridge.config.normalize_scores, ridge.config.characters) == (
         1.4,
         0.0,
         True,
     )
-    assert (ials.config.value_weight, ials.config.levelling, ials.config.characters) == (
+    assert (ials.config.value_weight, ials.config.normalize_scores, ials.config.characters) == (
         1.0,
         0.5,
         False,

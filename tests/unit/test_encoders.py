@@ -64,7 +64,9 @@ def test_models_read_vectors_of_an_encoder_and_of_new_items() -> None:
         features=("vector",),
     )
     model.fit(rich, run=Run(threads=1))
-    model.add_items([{"item_id": 9001, "vector": encoder(["piano keys music"])[0].tolist()}])
+    model = model.with_items(
+        [{"item_id": 9001, "vector": encoder(["piano keys music"])[0].tolist()}]
+    )
     scores = model.score_rows(np.arange(90))[:, 61]
     piano = np.arange(90) % 4 == 2
     assert scores[piano].mean() > scores[~piano].mean() + 0.5 * scores.std()

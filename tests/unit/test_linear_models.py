@@ -59,13 +59,26 @@ def test_ease_is_the_minimum_of_its_loss_among_zero_diagonals(data):
     assert np.abs(gradient).max() < 1e-4
 
 
-def test_ease_popularity_power_scales_each_items_ridge(data):
+def test_ease_frequency_exponent_scales_each_items_ridge(data):
     x = dense(data)
     counts = np.maximum(x.sum(axis=0), 1)
     p = np.linalg.inv(x.T @ x + np.diag(4.0 * (counts / x.sum(axis=0).mean()) ** 0.5))
     b = -p / np.diag(p)
     np.fill_diagonal(b, 0.0)
-    model = EASE(regularization=4.0, popularity_power=0.5).fit(data, run=ONE)
+    model = EASE(regularization=4.0, frequency_exponent=0.5).fit(data, run=ONE)
+    np.testing.assert_allclose(all_weights(model), b, atol=2e-6)
+
+
+@pytest.mark.parametrize("by_users", [False, True])
+def test_ease_weights_users_and_drops_inputs_as_the_formula_says(data, monkeypatch, by_users):
+    x = dense(data)
+    counts = np.maximum(x.sum(axis=1), 1) ** -0.6
+    gram = x.T @ (counts[:, None] * x)
+    p = np.linalg.inv(gram + np.diag(4.0 * counts.mean() + 0.25 / 0.75 * np.diag(gram)))
+    b = -p / np.diag(p)
+    np.fill_diagonal(b, 0.0)
+    monkeypatch.setattr(ease_module, "FEWER_USERS", 99.0 if by_users else 0.0)
+    model = EASE(regularization=4.0, user_exponent=0.6, dropout=0.25).fit(data, run=ONE)
     np.testing.assert_allclose(all_weights(model), b, atol=2e-6)
 
 
@@ -95,7 +108,7 @@ def test_ease_refuses_what_does_not_fit_with_the_number(data, monkeypatch):
 def test_ease_by_way_of_the_users_gives_the_same_weights(data, monkeypatch, keep, power):
     settings = {
         "regularization": 3.0,
-        "popularity_power": power,
+        "frequency_exponent": power,
         "keep": keep,
         "values": "log",
         "weighting": "tfidf",
@@ -104,7 +117,7 @@ def test_ease_by_way_of_the_users_gives_the_same_weights(data, monkeypatch, keep
     monkeypatch.setattr(ease_module, "FEWER_USERS", 99.0)
     monkeypatch.setattr(EASE, "_fit_by_items", None)
     by_users = all_weights(EASE(**settings).fit(data, run=ONE))
-    np.testing.assert_allclose(by_users, by_items, atol=3e-6)
+    np.testing.assert_allclose(by_users, by_items, atol=1e-5)
 
 
 def test_ease_goes_by_the_items_when_the_users_matrix_would_not_fit_beside(data, monkeypatch):
@@ -118,7 +131,7 @@ def test_ease_goes_by_the_items_when_the_users_matrix_would_not_fit_beside(data,
 
 def test_ease_says_so_when_the_matrix_cannot_be_factorised(data, monkeypatch):
     monkeypatch.setattr(
-        EASE, "_ridge", lambda self, data: np.full(data.n_items, -50.0, np.float32)
+        EASE, "_ridge", lambda *_: np.full(data.n_items, -50.0, np.float32)
     )  # no λ may be so
     with pytest.raises(TrainingError, match="raise the regularization"):
         EASE().fit(data, run=ONE)
@@ -252,7 +265,7 @@ def test_explanation_of_a_history_is_each_items_own_share(data, model):
 def test_damaged_sparse_weights_are_refused(data):
     model = ItemKNN(neighbours=4).fit(data, run=ONE)
     for name, change, message in [
-        ("weight_items", lambda a: a + 100, "must hold item rows"),
+        ("weight_items", lambda a: a + 100, "must hold rows of items"),
         ("weight_items", lambda a: a[::-1].copy(), "must ascend"),
         ("weight_offsets", lambda a: a[::-1].copy(), "must rise"),
         ("weight_offsets", lambda a: a[:-1], "must rise"),
@@ -261,3 +274,31 @@ def test_damaged_sparse_weights_are_refused(data):
         state[name] = change(state[name])
         with pytest.raises(ArtifactError, match=message):
             ItemKNN.from_state(model.config, state, data)
+
+
+@pytest.mark.parametrize("kind", [EASE, ItemKNN])
+def test_recency_counts_the_newest_interactions_most(data, kind):
+    timed = Interactions.from_rows(
+        data.user_rows,
+        data.item_rows,
+        data.values,
+        np.random.default_rng(1).permutation(len(data)).astype(np.int64),
+        users=N_USERS,
+        items=N_ITEMS,
+    )
+    plain = kind().fit(timed, run=ONE)
+    recent = kind(recency_half_life=2.0, recency_floor=0.25).fit(timed, run=ONE)
+    w = all_weights(plain)
+    user = int(np.argmax(timed.user_counts))
+    history = timed.histories(np.array([user])).item_rows
+    newer = np.arange(len(history))[::-1]
+    expected = (0.25 + 0.75 * 0.5 ** (newer / 2.0)) @ w[history]
+    np.testing.assert_allclose(recent.score_rows(np.array([user]))[0], expected, rtol=1e-4)
+    folded = recent.fold_in(timed.histories(np.array([user])))
+    np.testing.assert_allclose(recent.score_batch(folded)[0], expected, rtol=1e-4)
+    assert recent.traits.uses_order
+    assert not kind().traits.uses_order
+    item = int(np.argmax(expected))
+    past, added, rest = recent.explain_rows(folded, np.array([item]))
+    assert added.sum() + rest[0] == pytest.approx(expected[item], rel=1e-4)
+    assert set(past) == set(history)

@@ -1,15 +1,37 @@
-"""Each loss against a plain Python loop, in values and in gradients."""
+"""Each loss against a plain Python loop; what every loss promises; losses of one's own."""
 
 from __future__ import annotations
 
+import ast
 import math
 from collections.abc import Callable
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
+from cofactor.base.errors import ArgumentError, ArtifactError, UnknownNameError
+from cofactor.base.run import Run
+from cofactor.data.histories import Histories
+from cofactor.data.interactions import Interactions
+from cofactor.models.content.two_tower import TwoTower
+from cofactor.models.neural.factor_fold_in import implicit_vectors, rating_vectors, ridge_vectors
+from cofactor.models.neural.latent_factor import LatentFactor, LatentFactorConfig
+from cofactor.models.neural.mlp import MLP
 from cofactor.training import losses
+from cofactor.training.losses import (
+    LOSSES,
+    Candidates,
+    Loss,
+    LossSettings,
+    Needs,
+    Pointwise,
+    Slopes,
+)
+from cofactor.training.losses.settings import LossConfig
+from cofactor.training.torch import penalties
 
 B, N, N_ITEMS, K = 5, 3, 11, 4
 
@@ -61,23 +83,28 @@ def _loop_contrastive(positive: list[float], negatives: list[list[float]]) -> fl
     )
 
 
-CASES: dict[str, tuple[Callable[..., Tensor], Callable[..., float]]] = {
-    "bpr": (losses.bpr, _loop_bpr),
-    "hinge": (losses.hinge, _loop_hinge),
-    "adaptive_hinge": (losses.adaptive_hinge, _loop_adaptive),
-    "warp": (lambda p, n: losses.warp(p, n, N_ITEMS), _loop_warp),
-    "cosine_contrastive": (
-        lambda p, n: losses.cosine_contrastive(p, n, 0.3, 2.0),
-        _loop_contrastive,
-    ),
+SETTINGS = LossConfig(margin=1.0, negatives=N)
+CONTRASTIVE = SETTINGS.replace(margin=0.3, negative_weight=2.0)
+CASES: dict[str, Callable[..., float]] = {
+    "bpr": _loop_bpr,
+    "hinge": _loop_hinge,
+    "adaptive_hinge": _loop_adaptive,
+    "warp": _loop_warp,
+    "cosine_contrastive": _loop_contrastive,
 }
+
+
+def _value(name: str, positive: Tensor, negatives: Tensor, **candidates: Tensor) -> Tensor:
+    scores = torch.cat((positive[:, None], negatives), 1)
+    settings = CONTRASTIVE if name == "cosine_contrastive" else SETTINGS
+    return LOSSES[name].value(scores, Candidates(N_ITEMS, **candidates), settings)
 
 
 @pytest.mark.parametrize("name", list(CASES))
 def test_pairwise_loss_equals_a_plain_loop_in_value_and_gradient(name: str) -> None:
-    ours, loop = CASES[name]
+    loop = CASES[name]
     p, n = POSITIVE.clone().requires_grad_(), NEGATIVES.clone().requires_grad_()
-    loss = ours(p, n)
+    loss = _value(name, p, n)
     assert loss.item() == pytest.approx(loop(POSITIVE.tolist(), NEGATIVES.tolist()), rel=1e-12)
     loss.backward()
     step = 1e-6
@@ -95,41 +122,29 @@ def test_pairwise_loss_equals_a_plain_loop_in_value_and_gradient(name: str) -> N
             assert n.grad[b, j].item() == pytest.approx(slope, abs=1e-7)
 
 
-@pytest.mark.parametrize("name", list(CASES))
-def test_gradcheck_of_pairwise_losses(name: str) -> None:
-    assert torch.autograd.gradcheck(
-        CASES[name][0], (POSITIVE.clone().requires_grad_(), NEGATIVES.clone().requires_grad_())
-    )
-
-
 def test_adaptive_hinge_never_mixes_users() -> None:
     # User 0's negatives are easy, user 1's are hard: user 0's loss must not see the hard ones of
     # user 1.
     positive = torch.tensor([5.0, 5.0], requires_grad=True)
     negatives = torch.tensor([[0.0, 1.0, 2.0], [9.0, 8.0, 7.0]], requires_grad=True)
-    loss = losses.adaptive_hinge(positive, negatives)
+    loss = _value("adaptive_hinge", positive, negatives)
     assert loss.item() == pytest.approx((0 + (1 - 5 + 9)) / 2)
     loss.backward()
     assert positive.grad.tolist() == [0.0, -0.5]
     assert negatives.grad.tolist() == [[0.0, 0.0, 0.0], [0.5, 0.0, 0.0]]
     # The loss of each user alone adds up to the batch's: nothing passes between the rows.
     alone = [
-        losses.adaptive_hinge(positive[b : b + 1], negatives[b : b + 1]).item() for b in range(2)
+        _value("adaptive_hinge", positive[b : b + 1], negatives[b : b + 1]).item() for b in range(2)
     ]
     assert sum(alone) / 2 == pytest.approx(loss.item())
 
 
 def test_pointwise_losses_equal_a_plain_loop() -> None:
-    target, weight = _draw(B, seed=3), _draw(B, seed=4).abs()
+    target = _draw(B, seed=3)
     labels = torch.tensor([1.0, 0.0, 1.0, 0.0, 0.5], dtype=torch.float64)
-    wanted = (
-        sum(
-            w * (p - t) ** 2
-            for p, t, w in zip(POSITIVE.tolist(), target.tolist(), weight.tolist(), strict=True)
-        )
-        / B
-    )
-    assert losses.squared_error(POSITIVE, target, weight).item() == pytest.approx(wanted)
+    wanted = sum((p - t) ** 2 for p, t in zip(POSITIVE.tolist(), target.tolist(), strict=True)) / B
+    of = lambda name, y: LOSSES[name].value(POSITIVE, Candidates(N_ITEMS, y), SETTINGS)  # noqa: E731
+    assert of("squared", target).item() == pytest.approx(wanted)
     sigma = [1 / (1 + math.exp(-s)) for s in POSITIVE.tolist()]
     wanted = (
         -sum(
@@ -138,28 +153,33 @@ def test_pointwise_losses_equal_a_plain_loop() -> None:
         )
         / B
     )
-    assert losses.logistic(POSITIVE, labels).item() == pytest.approx(wanted)
-    p = POSITIVE.clone().requires_grad_()
-    assert torch.autograd.gradcheck(lambda s: losses.squared_error(s, target, weight), (p,))
-    assert torch.autograd.gradcheck(lambda s: losses.logistic(s, labels), (p,))
+    assert of("logistic", labels).item() == pytest.approx(wanted)
+    # With drawn items and no target, the first of a row is 1 and the others are 0.
+    rows = torch.cat((POSITIVE[:, None], NEGATIVES), 1)
+    labels = torch.zeros_like(rows)
+    labels[:, 0] = 1
+    drawn = _value("squared", POSITIVE, NEGATIVES)
+    assert drawn.item() == pytest.approx(float(((rows - labels) ** 2).mean()))
 
 
 def test_logistic_of_huge_scores_is_finite() -> None:
     scores = torch.tensor([1e4, -1e4])
-    assert losses.logistic(scores, torch.tensor([0.0, 1.0])).item() == pytest.approx(1e4)
+    labels = Candidates(N_ITEMS, torch.tensor([0.0, 1.0]))
+    assert LOSSES["logistic"].value(scores, labels, SETTINGS).item() == pytest.approx(1e4)
 
 
 def test_sampled_softmax_equals_a_plain_loop_with_its_correction() -> None:
-    p_q, n_q = _draw(B, seed=5), _draw(B, N, seed=6)
+    n_q = _draw(B, N, seed=6)
     total = 0.0
-    for p, row, pq, nq in zip(
-        POSITIVE.tolist(), NEGATIVES.tolist(), p_q.tolist(), n_q.tolist(), strict=True
-    ):
-        whole = math.exp(p - pq) + sum(math.exp(s - q) for s, q in zip(row, nq, strict=True))
-        total -= math.log(math.exp(p - pq) / whole)
-    assert losses.sampled_softmax(POSITIVE, NEGATIVES, p_q, n_q).item() == pytest.approx(total / B)
-    inputs = (POSITIVE.clone().requires_grad_(), NEGATIVES.clone().requires_grad_())
-    assert torch.autograd.gradcheck(lambda p, n: losses.sampled_softmax(p, n, p_q, n_q), inputs)
+    for p, row, nq in zip(POSITIVE.tolist(), NEGATIVES.tolist(), n_q.tolist(), strict=True):
+        whole = math.exp(p) + sum(math.exp(s - q) for s, q in zip(row, nq, strict=True))
+        total -= math.log(math.exp(p) / whole)
+    ours = _value("sampled_softmax", POSITIVE, NEGATIVES, log_expected=n_q)
+    assert ours.item() == pytest.approx(total / B)
+
+
+def _full_softmax(scores: Tensor, target: Tensor) -> Tensor:
+    return LOSSES["full_softmax"].value(scores, Candidates(scores.shape[1], target), SETTINGS)
 
 
 def test_sampled_softmax_with_the_correction_estimates_the_full_softmax_gradient() -> None:
@@ -174,13 +194,13 @@ def test_sampled_softmax_with_the_correction_estimates_the_full_softmax_gradient
 
     def slope(log_expected: Tensor) -> Tensor:
         s = scores.clone().requires_grad_()
-        losses.sampled_softmax(
-            s[4:5], s[free][None, :], torch.zeros(1, dtype=torch.float64), log_expected[None, :]
+        _value(
+            "sampled_softmax", s[4:5], s[free][None, :], log_expected=log_expected[None, :]
         ).backward()
         return s.grad
 
     s = scores.clone().requires_grad_()
-    losses.full_softmax(s[None, :], torch.tensor([4])).backward()
+    _full_softmax(s[None, :], torch.tensor([4])).backward()
     assert torch.allclose(slope((len(drawn) * q[free]).log()), s.grad, atol=0.01)
     assert not torch.allclose(
         slope(torch.full((len(free),), math.log(len(drawn) / 9), dtype=torch.float64)),
@@ -195,7 +215,7 @@ def test_full_and_in_batch_softmax_equal_a_plain_loop() -> None:
         -math.log(math.exp(r[t]) / sum(map(math.exp, r)))
         for r, t in zip(scores.tolist(), target.tolist(), strict=True)
     )
-    assert losses.full_softmax(scores, target).item() == pytest.approx(total / B)
+    assert _full_softmax(scores, target).item() == pytest.approx(total / B)
     square, log_q = _draw(B, B, seed=10), _draw(B, seed=11)
     forbidden = torch.rand(B, B, generator=torch.Generator().manual_seed(1)) < 0.4
     total = 0.0
@@ -203,13 +223,11 @@ def test_full_and_in_batch_softmax_equal_a_plain_loop() -> None:
         allowed = [c for c in range(B) if c == b or not forbidden[b, c]]
         whole = sum(math.exp(square[b, c] - log_q[c]) for c in allowed)
         total -= math.log(math.exp(square[b, b] - log_q[b]) / whole)
-    assert losses.in_batch_softmax(square, log_q, forbidden).item() == pytest.approx(total / B)
-    assert torch.autograd.gradcheck(
-        lambda s: losses.full_softmax(s, target), (scores.requires_grad_(),)
-    )
-    assert torch.autograd.gradcheck(
-        lambda s: losses.in_batch_softmax(s, log_q, forbidden), (square.requires_grad_(),)
-    )
+    candidates = Candidates(N_ITEMS, log_expected=log_q, forbidden=forbidden)
+    in_batch = lambda s: LOSSES["in_batch_softmax"].value(s, candidates, SETTINGS)  # noqa: E731
+    assert in_batch(square).item() == pytest.approx(total / B)
+    assert torch.autograd.gradcheck(lambda s: _full_softmax(s, target), (scores.requires_grad_(),))
+    assert torch.autograd.gradcheck(in_batch, (square.requires_grad_(),))
 
 
 def test_gravity_equals_the_mean_square_of_all_scores() -> None:
@@ -222,8 +240,8 @@ def test_gravity_equals_the_mean_square_of_all_scores() -> None:
         for u in users.tolist()
         for i in items.tolist()
     )
-    assert losses.gravity(users, items).item() == pytest.approx(total / (7 * N_ITEMS))
-    assert torch.autograd.gradcheck(losses.gravity, (users, items))
+    assert penalties.gravity(users, items).item() == pytest.approx(total / (7 * N_ITEMS))
+    assert torch.autograd.gradcheck(penalties.gravity, (users, items))
 
 
 def test_l2_of_batch_counts_rows_and_biases_per_example() -> None:
@@ -231,4 +249,245 @@ def test_l2_of_batch_counts_rows_and_biases_per_example() -> None:
     wanted = (
         sum(x * x for row in rows.tolist() for x in row) + sum(x * x for x in bias.tolist())
     ) / B
-    assert losses.l2_of_batch(rows, bias).item() == pytest.approx(wanted)
+    assert penalties.l2_of_batch(rows, bias).item() == pytest.approx(wanted)
+
+
+def _scores(loss: Loss, own: Tensor, others: Tensor) -> tuple[Tensor, Candidates]:
+    """One user's own items, each against all others, as the loss takes them while training."""
+    n, m = len(own), len(others)
+    if loss.needs is Needs.PAIRS:
+        return own, Candidates(m, torch.ones_like(own))
+    rows = torch.cat((own[:, None], others.expand(n, m)), 1)
+    if loss.needs is Needs.NEGATIVES:
+        return rows, Candidates(N_ITEMS, log_expected=torch.zeros_like(rows[:, 1:]))
+    if loss.needs is Needs.CATALOGUE:
+        return rows, Candidates(N_ITEMS, torch.zeros(n, dtype=torch.int64))
+    # The batch holds one own item at a time; the others stand at the places of other users' items.
+    square = torch.zeros(n + m, n + m, dtype=own.dtype)
+    square[:n, n:] = others
+    square = square + torch.diag(torch.cat((own, torch.zeros(m, dtype=own.dtype))))
+    forbidden = torch.ones(n + m, n + m, dtype=torch.bool)
+    forbidden[:n, n:] = False
+    zero = torch.zeros(n + m, dtype=own.dtype)
+    return square, Candidates(N_ITEMS, log_expected=zero, forbidden=forbidden)
+
+
+@pytest.mark.parametrize("name", list(LOSSES))
+@pytest.mark.parametrize("m", [1, 4])
+def test_slopes_of_every_loss_are_the_gradient_of_its_value(name: str, m: int) -> None:
+    loss = LOSSES[name]
+    if m > 1 and loss.bounded_fold_in:
+        pytest.skip("its fold-in is by a convex bound, which is exact for one negative alone")
+    settings = LossConfig(margin=0.3, negative_weight=2.0, negatives=m)
+    own, others = _draw(3, seed=20).requires_grad_(), _draw(m, seed=21).requires_grad_()
+    scores, candidates = _scores(loss, own, others)
+    value = loss.value(scores, candidates, settings)
+    if loss.needs is Needs.IN_BATCH:
+        # Rows of the others compare nothing: their loss is 0, and only the mean sees them.
+        value = value * len(scores) / len(own)
+    value.backward()
+    found = loss.slopes(own.detach().numpy(), others.detach().numpy(), settings, N_ITEMS)
+    assert found.value == pytest.approx(value.item(), rel=1e-9)
+    np.testing.assert_allclose(found.own, own.grad.numpy(), rtol=1e-7, atol=1e-12)
+    np.testing.assert_allclose(found.others, others.grad.numpy(), rtol=1e-7, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", list(LOSSES))
+def test_fold_in_of_every_loss_is_a_minimum_of_its_objective(name: str) -> None:
+    loss, rng = LOSSES[name], np.random.default_rng(4)
+    config = LatentFactorConfig(loss=name, margin=0.3, regularization=0.1, negatives=3)
+    q = rng.normal(size=(40, 3)).astype(np.float32)
+    if loss.uses_cosine:
+        q /= np.linalg.norm(q, axis=1, keepdims=True)
+    b = (0 * q[:, 0]).astype(np.float32)
+    own, counts = np.arange(0, 12, 2, dtype=np.int32), np.full(40, 5)
+    settled = implicit_vectors(np.array([0, len(own)]), own, q, b, config, counts)[0, :-1]
+    others = np.setdiff1d(np.arange(40), own)
+    if loss.needs is Needs.IN_BATCH:
+        pytest.skip("it folds in against draws by popularity, which only the fold-in knows")
+
+    def objective(p: np.ndarray) -> float:
+        if loss.uses_cosine:
+            p = p / np.linalg.norm(p)
+        value = loss.slopes(q[own] @ p, _in_order(q, others) @ p, config, 40).value
+        return value + (0 if loss.uses_cosine else 0.1 * float(p @ p))
+
+    best = objective(settled.astype(np.float64))
+    for axis in range(3):
+        for step in (-1e-2, 1e-2):
+            moved = settled.astype(np.float64)
+            moved[axis] += step
+            assert objective(moved) > best - 1e-9
+
+
+def _in_order(q: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """The other items in the order in which a fold-in over all items takes them."""
+    from cofactor.base import rng
+
+    order = rng.generator(0, "fold-in", len(q)).permutation(len(q))
+    return q[order[np.isin(order, others)]].astype(np.float64)
+
+
+def test_rating_vectors_by_descent_equal_the_closed_form_of_squared_error() -> None:
+    rng = np.random.default_rng(5)
+    q, indptr = rng.normal(size=(9, 3)).astype(np.float32), np.array([0, 4, 4, 9])
+    items = np.array([0, 2, 5, 7, 1, 3, 4, 6, 8], np.int32)
+    residuals = rng.normal(size=9).astype(np.float32)
+    how = {"strength": np.array([1.0, 1.0, 0.7]), "ridge": 0.1, "gravity": 0.2}
+    squared = LOSSES["squared"]
+    assert isinstance(squared, Pointwise)
+    for bias_ridge in (0.05, None):
+        closed = ridge_vectors(indptr, items, residuals, q, bias_ridge=bias_ridge, **how)
+        found = rating_vectors(squared, indptr, items, residuals, q, bias_ridge=bias_ridge, **how)
+        np.testing.assert_allclose(found, closed, atol=2e-4)
+
+
+def test_losses_refuse_settings_under_which_they_are_not_defined() -> None:
+    for name in LOSSES:
+        LossConfig(loss=name)
+    for name in ("hinge", "adaptive_hinge", "warp"):
+        with pytest.raises(ArgumentError, match=f"margin of {name} must be at least 0"):
+            LossConfig(loss=name, margin=-0.5)
+    with pytest.raises(ArgumentError, match="at most 1"):
+        LossConfig(loss="cosine_contrastive", margin=1.5)
+    with pytest.raises(ArgumentError, match="batch_size of in_batch_softmax"):
+        LossConfig(loss="in_batch_softmax", batch_size=1)
+    for name in ("full_softmax", "in_batch_softmax", "cosine_contrastive"):
+        with pytest.raises(ArgumentError, match=f"MLP loss can't be {name}"):
+            MLP(loss=name)
+
+
+# Losses of one's own.
+
+
+class Cubed(Loss):
+    """A smooth hinge of one's own: ``max(0, 1 − s⁺ + s⁻)³``."""
+
+    name = "cubed"
+    needs = Needs.NEGATIVES
+
+    def value(self, scores: Tensor, candidates: Candidates, settings: LossSettings) -> Tensor:
+        return (1 - scores[:, :1] + scores[:, 1:]).relu().pow(3).mean()
+
+    def slopes(
+        self, own: np.ndarray, others: np.ndarray, settings: LossSettings, n_items: int
+    ) -> Slopes:
+        gap = np.maximum(1 - own[:, None] + others[None, :], 0)
+        slope = 3 * gap**2 / gap.size
+        return Slopes(float((gap**3).mean()), -slope.sum(1), slope.sum(0))
+
+
+class Huber(Pointwise):
+    """A loss of ratings of one's own, without a closed form."""
+
+    name = "huber"
+    fits_values = True
+
+    def each(self, scores: Tensor, target: Tensor) -> Tensor:
+        return torch.nn.functional.huber_loss(scores, target, reduction="none")
+
+    def each_slope(self, scores: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        gap = scores - target
+        small = np.abs(gap) < 1
+        return np.where(small, gap**2 / 2, np.abs(gap) - 0.5), np.clip(gap, -1, 1)
+
+
+def _parity(rated: bool) -> Interactions:
+    rng = np.random.default_rng(2)
+    same = np.arange(50)[:, None] % 2 == np.arange(30) % 2
+    users, items = np.nonzero((same | rated) & (rng.random(same.shape) < 0.6))
+    values = np.where(users % 2 == items % 2, 4.5, 1.5).astype(np.float32)
+    return Interactions.from_rows(users, items, values if rated else None, users=50, items=30)
+
+
+SMALL = {"factors": 4, "epochs": 25, "batch_size": 64, "learning_rate": 0.03}
+RUN = Run(seed=1, threads=1, device="cpu")
+
+
+@pytest.mark.parametrize("kind", [LatentFactor, MLP])
+def test_a_loss_of_ones_own_trains_and_folds_in(kind: type[LatentFactor] | type[MLP]) -> None:
+    model = kind(**SMALL, loss=Cubed(), regularization=0.005).fit(_parity(False), run=RUN)
+    assert model.config.to_dict()["loss"] == "cubed"
+    assert not model.traits.predicts_ratings
+    assert all(item % 2 == 1 for item in model.recommend(1, k=3, run=RUN).ids)
+    assert all(item % 2 == 1 for item in model.recommend(history=[1, 3, 5, 7], k=3, run=RUN).ids)
+
+
+@pytest.mark.parametrize("kind", [LatentFactor, MLP])
+def test_a_loss_of_ratings_of_ones_own_predicts_and_folds_in(
+    kind: type[LatentFactor] | type[MLP],
+) -> None:
+    data = _parity(True)
+    model = kind(**SMALL, loss=Huber(), regularization=0.005).fit(data, run=RUN)
+    assert model.traits.predicts_ratings
+    assert np.abs(model.predict_rows(data.user_rows, data.item_rows) - data.values).mean() < 0.6
+    history = Histories.of([[1, 3, 5, 0, 2, 4]], 30, [[4.5, 4.5, 4.5, 1.5, 1.5, 1.5]])
+    states = model.fold_in(history).states
+    high, low = model._predict(states, np.zeros(2, int), np.array([7, 8]))
+    assert high > low + 1
+
+
+def test_a_loss_of_ones_own_is_kept_by_copies_of_the_settings() -> None:
+    loss = Cubed()
+    tower = TwoTower(loss=loss)
+    assert tower.config.replace(epochs=3).loss is loss
+    assert tower.plain_twin().config.loss is loss
+
+
+def test_an_artifact_with_an_unknown_loss_names_it_and_the_cure(tmp_path: Path) -> None:
+    from cofactor.artifact.load import load
+    from cofactor.artifact.save import save
+
+    model = LatentFactor(**SMALL, loss=Cubed()).fit(_parity(False), run=RUN)
+    save(model, tmp_path / "model")
+    with pytest.raises(ArtifactError, match=r"unknown loss 'cubed'.*register\(MyLoss\(\)\)"):
+        load(tmp_path / "model")
+    losses.register(Cubed())
+    try:
+        again = load(tmp_path / "model")
+        np.testing.assert_array_equal(
+            again.score_rows(np.arange(5)), model.score_rows(np.arange(5))
+        )
+        with pytest.raises(ArgumentError, match="belongs to Cubed already"):
+            losses.register(type("Other", (Cubed,), {})())
+    finally:
+        del LOSSES["cubed"]
+
+
+def test_a_loss_that_is_not_whole_is_refused_and_never_becomes_another() -> None:
+    class NoSlopes(Loss):
+        name = "no_slopes"
+        needs = Needs.NEGATIVES
+
+        def value(self, scores: Tensor, candidates: Candidates, settings: LossSettings) -> Tensor:
+            return scores.mean()
+
+    class NoNeeds(Cubed):
+        name = "no_needs"
+        needs = "negatives"  # type: ignore[assignment]
+
+    class NoName(Cubed):
+        name = ""
+
+    with pytest.raises(TypeError, match="abstract method.*slopes"):
+        NoSlopes()  # type: ignore[abstract]
+    for kind, message in ((NoNeeds, "needs must be a member of Needs"), (NoName, "must be a name")):
+        for use in (losses.register, lambda loss: LatentFactor(loss=loss)):
+            with pytest.raises(ArgumentError, match=message):
+                use(kind())
+    with pytest.raises(ArgumentError, match="name of a loss or a Loss object, not 7"):
+        LatentFactor(loss=7)
+    with pytest.raises(UnknownNameError, match="unknown loss 'brp'; did you mean"):
+        LatentFactor(loss="brp")
+
+
+def test_no_source_compares_a_string_with_the_name_of_a_loss() -> None:
+    root, names = Path(losses.__file__).parents[2], set(LOSSES)
+    found = []
+    for path in root.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            compared = node.pattern if isinstance(node, ast.match_case) else node
+            if isinstance(node, (ast.Compare, ast.match_case)):
+                constants = {c.value for c in ast.walk(compared) if isinstance(c, ast.Constant)}
+                found += [(path.name, name) for name in constants & names]
+    assert found == []

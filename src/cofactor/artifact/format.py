@@ -17,6 +17,9 @@ Nothing in it is code, a pickle, or a name to import: the model's name is looked
 from __future__ import annotations
 
 import hashlib
+import os
+import stat
+from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
@@ -40,9 +43,16 @@ HISTORY: dict[str, str] = {
     "history.order": "int64",
     "history.values": "float32",
     "history.times": "int64",
+    "history.log_indptr": "int64",
+    "history.log_item_rows": "int32",
+    "history.log_values": "float32",
+    "history.log_times": "int64",
 }
-HISTORY_OPTIONAL = {"history.values", "history.times"}
+# Every event in order of time, where repeats are kept beside the pairs.
+LOG = ("indptr", "item_rows", "values", "times")
+HISTORY_OPTIONAL = {"history.values", "history.times", *(f"history.log_{name}" for name in LOG)}
 MODEL_PREFIX = "model."
+_LONGEST_MANIFEST = 64 << 20
 
 
 class FileFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -118,7 +128,11 @@ def read_manifest(folder: Path) -> Manifest:
     """
     path = folder / MANIFEST
     try:
-        raw = path.read_bytes()
+        with open_file(path) as stream:
+            size = os.fstat(stream.fileno()).st_size
+            if size > _LONGEST_MANIFEST:
+                raise ArtifactError(f"{path} is damaged: it has {size:,} bytes.")
+            raw = stream.read(size)
     except FileNotFoundError:
         what = (
             "has no manifest.json, so it isn't a saved model"
@@ -130,6 +144,8 @@ def read_manifest(folder: Path) -> Manifest:
         ) from None
     except NotADirectoryError:
         raise ArtifactError(f"{folder} is a file; a saved model is a folder.") from None
+    except OSError as error:
+        raise ArtifactError(f"{path} can't be read: {error.strerror}.") from None
     try:
         version = msgspec.json.decode(raw, type=_Version).format
         if version != FORMAT:
@@ -150,10 +166,30 @@ def read_manifest(folder: Path) -> Manifest:
     return manifest
 
 
+def open_file(path: Path) -> BufferedReader:
+    """Open a plain file, or a link to one, for reading. What waits or never ends (a pipe, a
+    device) is refused.
+
+    Raises
+    ------
+    ArtifactError
+        If it is something else.
+    OSError
+        If it can't be opened.
+    """
+    # Opening a pipe waits for its writer, unless one says so.
+    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise ArtifactError(f"{path} is no plain file; a saved model is a folder of plain files.")
+    return os.fdopen(handle, "rb")
+
+
 def file_facts(path: Path) -> FileFacts:
     """Return a file's size and SHA-256."""
-    with path.open("rb") as stream:
-        return FileFacts(path.stat().st_size, hashlib.file_digest(stream, "sha256").hexdigest())
+    with open_file(path) as stream:
+        size = os.fstat(stream.fileno()).st_size
+        return FileFacts(size, hashlib.file_digest(stream, "sha256").hexdigest())
 
 
 def verify_file(folder: Path, name: str, facts: FileFacts) -> None:
@@ -165,12 +201,14 @@ def verify_file(folder: Path, name: str, facts: FileFacts) -> None:
         If it is missing, or its size or checksum differs.
     """
     path = folder / name
-    if not path.is_file():
+    try:
+        with open_file(path) as stream:
+            found = os.fstat(stream.fileno()).st_size
+    except FileNotFoundError:
         raise ArtifactError(
             f"{folder} lacks the file {name}; the model is incomplete: train it again, or restore a"
             " copy."
-        )
-    found = path.stat().st_size
+        ) from None
     if found != facts.bytes:
         raise ArtifactError(
             f"{path} has {found:,} bytes and should have {facts.bytes:,}; it was cut off or"

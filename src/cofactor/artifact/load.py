@@ -1,21 +1,42 @@
-"""Loading: names, shapes, dtypes, finiteness and checksums are checked before anything is used."""
+"""Loading: names, shapes, dtypes, finiteness, bounds and checksums are checked before anything is
+used.
+"""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from cofactor.artifact import format as fmt
-from cofactor.base.errors import ArgumentError, ArtifactError, DataError, UnknownNameError
-from cofactor.data.catalogue import Catalogue
-from cofactor.data.ids import IdMap
+from cofactor.base.errors import ArtifactError, CofactorError, MissingExtraError, UnknownNameError
+from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.models import registry
 from cofactor.models.recommender import Recommender
+from cofactor.models.traits import check_offsets
+
+Result = TypeVar("Result")
+
+# What NumPy, Arrow, safetensors, PyTorch and Python itself raise about content that can't be right.
+# Arrow's own exceptions are kinds of these.
+_CONTENT = (
+    ArithmeticError,  # OverflowError too
+    AssertionError,
+    AttributeError,
+    LookupError,  # KeyError and IndexError
+    OSError,
+    RuntimeError,  # RecursionError and NotImplementedError too
+    TypeError,
+    ValueError,  # UnicodeError too
+)
+_TRIES = 50  # times that a folder may be replaced while it is read
+# Times and positions: far beyond any real one, and differences of two still fit into 64 bits.
+_FAR = 2**61
 
 
 def inspect(path: str | os.PathLike[str]) -> fmt.Manifest:
@@ -26,7 +47,8 @@ def inspect(path: str | os.PathLike[str]) -> fmt.Manifest:
     ArtifactError
         If there is no model, or its manifest is damaged or of another format.
     """
-    return fmt.read_manifest(Path(os.path.abspath(path)))
+    folder = Path(os.path.abspath(path))
+    return _of_one_moment(folder, lambda: fmt.read_manifest(folder))
 
 
 def load(path: str | os.PathLike[str]) -> Recommender:
@@ -45,23 +67,67 @@ def load(path: str | os.PathLike[str]) -> Recommender:
     Raises
     ------
     ArtifactError
-        If a file is missing, cut off or changed, or an array has a wrong name, dtype, shape or a
-        NaN; it says which.
+        If a file is missing, cut off or changed, or an array has a wrong name, dtype, shape, a
+        number out of its bounds or a NaN; it says which.
     """
     folder = Path(os.path.abspath(path))
+    return _of_one_moment(folder, lambda: _loaded(folder))
+
+
+def _of_one_moment(folder: Path, read: Callable[[], Result]) -> Result:
+    """What is read of a folder that somebody may replace meanwhile: then it is read again."""
+    for _ in range(_TRIES):
+        before = _identity(folder)
+        try:
+            return read()
+        except ArtifactError:
+            if _identity(folder) == before:
+                raise
+    raise ArtifactError(f"{folder} is replaced over and over; try again.")
+
+
+def _identity(folder: Path) -> tuple[int, int, int] | None:
+    try:
+        facts = folder.stat()
+    except OSError:
+        return None
+    return facts.st_dev, facts.st_ino, facts.st_ctime_ns
+
+
+@contextmanager
+def _refused(what: Path) -> Iterator[None]:
+    """The one place where what other libraries raise over a file's content becomes one sentence."""
+    try:
+        yield
+    except (ArtifactError, MissingExtraError, MemoryError):
+        raise
+    except CofactorError as error:
+        raise ArtifactError(f"{what}: {error}") from None
+    except Exception as error:
+        if not isinstance(error, _CONTENT) and type(error).__name__ != "SafetensorError":
+            raise
+        told = " ".join(str(error).split())[:300] or type(error).__name__
+        raise ArtifactError(f"{what} can't be read: {told}.") from error
+
+
+def _loaded(folder: Path) -> Recommender:
     manifest = fmt.read_manifest(folder)
     try:
         kind = registry.get(manifest.model)
-        config = kind.Config.from_dict(manifest.config)
     except UnknownNameError as error:
         raise ArtifactError(f"{folder}: {error}") from None
-    except (ArgumentError, TypeError) as error:
+    try:
+        with _refused(folder / fmt.MANIFEST):
+            config = kind.Config.from_dict(manifest.config)
+    except ArtifactError as error:
         raise ArtifactError(
             f"{folder}: the settings in the manifest don't fit {manifest.model}: {error}"
         ) from None
     for name in fmt.FILES:
-        fmt.verify_file(folder, name, manifest.files[name])
-    arrays = _read_tensors(folder / fmt.TENSORS, manifest)
+        with _refused(folder / name):
+            fmt.verify_file(folder, name, manifest.files[name])
+    with _refused(folder / fmt.TENSORS):
+        arrays = _read_tensors(folder / fmt.TENSORS, manifest)
     data = _interactions(folder, manifest, arrays)
     state = {
         n.removeprefix(fmt.MODEL_PREFIX): a
@@ -69,28 +135,27 @@ def load(path: str | os.PathLike[str]) -> Recommender:
         if n.startswith(fmt.MODEL_PREFIX)
     }
     try:
-        return kind.from_state(config, state, data)
+        with _refused(folder / fmt.TENSORS):
+            return kind.from_state(config, state, data)
     except ArtifactError as error:
+        if str(folder) in str(error):
+            raise
         raise ArtifactError(f"{folder / fmt.TENSORS}: {error}") from None
 
 
 def _read_tensors(path: Path, manifest: fmt.Manifest) -> dict[str, np.ndarray]:
-    from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
-    try:
-        arrays: dict[str, np.ndarray] = load_file(path)
-    except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
-        raise ArtifactError(f"{path} can't be read as safetensors: {error}.") from None
+    arrays: dict[str, np.ndarray] = load_file(path)
     if fmt.array_facts(arrays) != manifest.arrays:
         odd = _differing(arrays, manifest)
         raise ArtifactError(
             f"{path} doesn't hold the arrays that the manifest lists; these differ:"
             f" {', '.join(odd)}."
         )
-    strangers = [n for n in arrays if not n.startswith(fmt.MODEL_PREFIX) and n not in fmt.HISTORY]
-    if strangers:
-        raise ArtifactError(f"{path} holds unknown arrays {sorted(strangers)}.")
+    unknown = [n for n in arrays if not n.startswith(fmt.MODEL_PREFIX) and n not in fmt.HISTORY]
+    if unknown:
+        raise ArtifactError(f"{path} holds unknown arrays {sorted(unknown)}.")
     return arrays
 
 
@@ -106,11 +171,17 @@ def _differing(arrays: dict[str, np.ndarray], manifest: fmt.Manifest) -> list[st
 def _interactions(
     folder: Path, manifest: fmt.Manifest, arrays: dict[str, np.ndarray]
 ) -> Interactions:
+    from cofactor.artifact.tables import read_table
+
     facts = manifest.data
-    users, profiles = _read_table(folder / fmt.USERS, facts.n_users, None)
-    items, catalogue = _read_table(folder / fmt.ITEMS, facts.n_items, facts.title_column)
+    # First the history: its arrays are in memory, and bound the number of users.
     history = {name.removeprefix("history."): _history(arrays, name) for name in fmt.HISTORY}
+    log = _log(folder / fmt.TENSORS, history, facts)
     _check_history(folder / fmt.TENSORS, history, facts)
+    with _refused(folder / fmt.USERS):
+        users, profiles = read_table(folder / fmt.USERS, facts.n_users, None)
+    with _refused(folder / fmt.ITEMS):
+        items, catalogue = read_table(folder / fmt.ITEMS, facts.n_items, facts.title_column)
     indptr, item_rows, order = history["indptr"], history["item_rows"], history["order"]
     # Checked just above.
     assert indptr is not None and item_rows is not None and order is not None  # noqa: PT018
@@ -121,12 +192,41 @@ def _interactions(
         item_rows=item_rows,
         values=history["values"],
         times=history["times"],
-        order=order,
+        source_order=order,
         catalogue=catalogue,
         profiles=profiles,
         source=facts.source,
         notes=tuple(facts.notes),
+        log=log,
     )
+
+
+def _log(
+    path: Path, history: dict[str, np.ndarray | None], facts: fmt.DataFacts
+) -> Histories | None:
+    """Take the events with their repeats out of the arrays and check them; None where there are
+    none.
+    """
+    indptr, item_rows, values, times = (history.pop(f"log_{name}") for name in fmt.LOG)
+    if indptr is None and item_rows is None:
+        return None
+    fits = (
+        indptr is not None
+        and item_rows is not None
+        and len(indptr) == facts.n_users + 1
+        and indptr[0] == 0
+        and indptr[-1] == len(item_rows)
+        # Compared, not subtracted: differences of 64-bit numbers wrap around.
+        and bool((indptr[1:] >= indptr[:-1]).all())
+        and all(one is None or len(one) == len(item_rows) for one in (values, times))
+        and (not len(item_rows) or 0 <= item_rows.min() <= item_rows.max() < facts.n_items)
+    )
+    if not fits:
+        raise ArtifactError(
+            f"{path}: the events in it don't fit together (history.log_indptr ...)."
+        )
+    assert indptr is not None and item_rows is not None  # noqa: PT018
+    return Histories(indptr, item_rows, values, times, facts.n_items)
 
 
 def _history(arrays: dict[str, np.ndarray], name: str) -> np.ndarray | None:
@@ -147,43 +247,20 @@ def _check_history(path: Path, history: dict[str, np.ndarray | None], facts: fmt
     """
     indptr, item_rows = history["indptr"], history["item_rows"]
     assert indptr is not None and item_rows is not None  # noqa: PT018 (checked by _history)
-    n = facts.n_interactions
-    lengths_fit = all(
-        array is None or len(array) == n for name, array in history.items() if name != "indptr"
-    )
-    fits = (
-        lengths_fit
-        and len(indptr) == facts.n_users + 1
-        and indptr[0] == 0
-        and indptr[-1] == n
-        and bool((np.diff(indptr) >= 0).all())
-        and (n == 0 or (item_rows.min() >= 0 and item_rows.max() < facts.n_items))
-    )
-    if not fits:
+    if any(
+        len(a) != facts.n_interactions
+        for n, a in history.items()
+        if n != "indptr" and a is not None
+    ):
         raise ArtifactError(
-            f"{path}: the training interactions in it don't fit together (history.indptr,"
-            " history.item_rows ...)."
+            f"{path}: the training interactions in it don't fit together: history.item_rows and"
+            f" the others must have {facts.n_interactions} entries."
         )
+    names = ("history.indptr", "history.item_rows")
+    check_offsets(indptr, item_rows, (facts.n_users, facts.n_items), names)
+    for name in ("times", "order"):
+        array = history[name]
+        if array is not None and len(array) and not (-_FAR < array.min() <= array.max() < _FAR):
+            raise ArtifactError(f"{path}: array 'history.{name}' holds numbers beyond reason.")
     if history["values"] is not None and not np.isfinite(history["values"]).all():
         raise ArtifactError(f"{path}: array 'history.values' holds NaN or infinite numbers.")
-
-
-def _read_table(path: Path, n_rows: int, title: str | None) -> tuple[IdMap, Catalogue]:
-    try:
-        # Not pq.read_table, which loads Arrow's dataset machinery (half a second) to read one file.
-        with pq.ParquetFile(path) as file:
-            table = file.read()
-    except (pa.ArrowException, OSError) as error:
-        raise ArtifactError(f"{path} can't be read as Parquet: {error}.") from None
-    if table.num_rows != n_rows or fmt.ID_COLUMN not in table.column_names:
-        raise ArtifactError(
-            f"{path} must hold {n_rows} rows with a column {fmt.ID_COLUMN}, not {table.num_rows}"
-            " rows."
-        )
-    try:
-        ids = IdMap(table.column(fmt.ID_COLUMN).combine_chunks())
-        rest = table.drop_columns([fmt.ID_COLUMN])
-        catalogue = Catalogue(rest, title) if rest.num_columns else Catalogue.nothing(n_rows)
-    except (ArgumentError, DataError) as error:
-        raise ArtifactError(f"{path}: {error}") from None
-    return ids, catalogue

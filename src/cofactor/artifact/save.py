@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 
 import cofactor
 from cofactor.artifact import format as fmt
-from cofactor.base.disk import room_beside, sync
+from cofactor.base.disk import exchange, room_beside, sync
 from cofactor.base.errors import ArtifactError
 from cofactor.data.catalogue import Catalogue
 from cofactor.data.ids import IdMap
@@ -150,6 +150,8 @@ def _arrays(model: Recommender) -> dict[str, np.ndarray]:
         "values": data.values,
         "times": data.times,
     }
+    if data.log is not None:
+        history |= {f"log_{name}": getattr(data.log, name) for name in fmt.LOG}
     arrays |= {
         f"history.{name}": np.ascontiguousarray(array)
         for name, array in history.items()
@@ -241,12 +243,16 @@ def _write_bytes(path: Path, raw: bytes) -> None:
 
 
 def _move(room: Path, target: Path) -> None:
-    """Put the finished folder in its place; an older model stays whole until the new one is
-    there.
+    """Put the finished folder in its place; an older model stays whole until the new one is there.
+
+    Where two folders can be exchanged in one step there is no moment without a model. Elsewhere
+    (Windows, some network file systems) there is one between two renames: who reads then is told
+    that nothing is there, and a process killed in it leaves the old model in a folder beside it,
+    whose name begins with a dot and the model's name.
     """
     if not target.exists():
         os.rename(room, target)
-    else:
+    elif not exchange(room, target):
         old = Path(tempfile.mkdtemp(prefix=f".{target.name}-old-", dir=target.parent))
         os.rename(target, old / "model")
         try:

@@ -12,14 +12,16 @@ nearest name."""
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import types
 import typing
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, ClassVar, Self, dataclass_transform
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from cofactor.base import checks
 from cofactor.base.errors import ArgumentError, UnknownNameError
 from cofactor.base.names import unknown_name
+from cofactor.base.signatures import document
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,7 +33,15 @@ class Setting:
     high: float | None = None
     above: float | None = None
     below: float | None = None
-    choices: tuple[str, ...] | None = None
+    choices: Collection[str] | None = None
+
+    @property
+    def allowed(self) -> str:
+        """What the values may be, in a few signs; empty where anything of the type may be."""
+        if self.choices:
+            return ", ".join(self.choices)
+        bounds = ((">=", self.low), (">", self.above), ("<=", self.high), ("<", self.below))
+        return " ".join(f"{sign} {bound:g}" for sign, bound in bounds if bound is not None)
 
 
 def setting(
@@ -57,9 +67,11 @@ def setting(
     above, below
         The open range of a number.
     choices
-        The names a string may be.
+        The names a string may be; a mapping is looked at when a value is checked, and may grow.
     """
-    spec = Setting(doc, low, high, above, below, tuple(choices) if choices is not None else None)
+    if choices is not None and not isinstance(choices, Mapping):
+        choices = tuple(choices)
+    spec = Setting(doc, low, high, above, below, choices)
     return dataclasses.field(default=default, metadata={"setting": spec})
 
 
@@ -71,7 +83,6 @@ class Renamed:
     convert: Callable[[Any], Any]
 
 
-@dataclass_transform(kw_only_default=True, frozen_default=True, field_specifiers=(setting,))
 class Config:
     """Base of all configurations; a subclass declares its fields with `setting`.
 
@@ -90,6 +101,12 @@ class Config:
     """
 
     renamed: ClassVar[Mapping[str, str | Renamed | None]] = {}
+    # What kind of settings a class declares: of the model itself, of its training, of content.
+    group: ClassVar[str] = "model"
+
+    if TYPE_CHECKING:
+        # Type checkers read settings from each model's signature (`cofactor/__init__.pyi`).
+        def __init__(self, **settings: Any) -> None: ...
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
@@ -107,7 +124,9 @@ class Config:
             cls._refuse_unknown(values)
             checked_init(self, **values)
 
-        cls.__init__ = __init__  # type: ignore[assignment]
+        cls.__init__ = __init__  # type: ignore[method-assign]
+        cls.__signature__ = cls.signature()  # type: ignore[attr-defined]
+        cls.__doc__ = document(cls.__doc__, cls.parameters())
 
     def __post_init__(self) -> None:
         hints = typing.get_type_hints(type(self))
@@ -134,16 +153,59 @@ class Config:
         """Return each field's default, in the order of declaration."""
         return {field.name: field.default for field in cls._fields()}
 
+    @classmethod
+    def groups(cls) -> dict[str, tuple[str, ...]]:
+        """Return the names of the settings by the `group` of the class that first declares each."""
+        found: dict[str, list[str]] = {}
+        for name in cls.settings():
+            first = next(
+                b for b in reversed(cls.__mro__) if name in vars(b).get("__annotations__", {})
+            )
+            found.setdefault(vars(first).get("group", "model"), []).append(name)
+        return {group: tuple(names) for group, names in found.items()}
+
+    @classmethod
+    def signature(cls) -> inspect.Signature:
+        """Return the settings as keyword-only parameters, with types and defaults."""
+        hints = typing.get_type_hints(cls)
+        kind = inspect.Parameter.KEYWORD_ONLY
+        return inspect.Signature(
+            [
+                inspect.Parameter(name, kind, default=default, annotation=hints[name])
+                for name, default in cls.defaults().items()
+            ]
+        )
+
+    @classmethod
+    def parameters(cls) -> list[str]:
+        """Return the settings as numpydoc lists them, line by line, a group after the other."""
+        settings, defaults, lines = cls.settings(), cls.defaults(), []
+        kinds = {field.name: str(field.type) for field in cls._fields()}
+        for name in (name for names in cls.groups().values() for name in names):
+            spec = settings[name]
+            kind = (
+                f"{{{spec.allowed}}}" if spec.choices else f"{kinds[name]} {spec.allowed}".strip()
+            )
+            lines += [f"{name} : {kind}, default {defaults[name]!r}", f"    {spec.doc}"]
+        return lines
+
     def to_dict(self) -> dict[str, Any]:
-        """Return the fields as plain Python values that JSON can hold (tuples become lists)."""
-        raw = {field.name: getattr(self, field.name) for field in self._fields()}
+        """Return the fields as plain Python values that JSON can hold.
+
+        Tuples become lists, and an object (a loss, say) its name.
+        """
         return {
-            name: list(value) if isinstance(value, tuple) else value for name, value in raw.items()
+            name: list(value) if isinstance(value, tuple) else getattr(value, "name", value)
+            for name, value in self.to_params().items()
         }
+
+    def to_params(self) -> dict[str, Any]:
+        """Return the fields as they are, in the order of declaration."""
+        return {field.name: getattr(self, field.name) for field in self._fields()}
 
     def replace(self, **changes: Any) -> Self:
         """Return a copy with some fields changed, checked anew."""
-        return type(self)(**{**self.to_dict(), **changes})
+        return type(self)(**{**self.to_params(), **changes})
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
@@ -164,6 +226,15 @@ class Config:
             elif change is not None:
                 present[change] = value
         return present
+
+    @classmethod
+    def upgrade_text(cls, assignments: Iterable[str]) -> list[str]:
+        """Return words like ``factors=64`` of an older version with their present names."""
+        pairs = {
+            name.strip().replace("-", "_"): text
+            for name, _, text in (word.partition("=") for word in assignments)
+        }
+        return [f"{name}={value}" for name, value in cls.upgrade(pairs).items()]
 
     @classmethod
     def from_text(cls, assignments: Iterable[str]) -> Self:
@@ -206,6 +277,10 @@ class Config:
                 raise unknown_name(f"setting of {cls.__name__.removesuffix('Config')}", name, known)
 
 
+# What a field may be beside objects that have a name.
+_PLAIN = (type(None), bool, int, float, str)
+
+
 def _alternatives(hint: Any) -> tuple[Any, ...]:
     is_union = typing.get_origin(hint) in (typing.Union, types.UnionType)
     return typing.get_args(hint) if is_union else (hint,)
@@ -215,6 +290,9 @@ def _checked(value: Any, label: str, hint: Any, spec: Setting) -> Any:
     kinds = _alternatives(hint)
     if value is None and type(None) in kinds:
         return None
+    objects = tuple(k for k in kinds if isinstance(k, type) and k not in _PLAIN)
+    if isinstance(value, objects):
+        return value
     kind = next(k for k in kinds if k is not type(None))
     if typing.get_origin(kind) is tuple:
         return _checked_tuple(value, label, typing.get_args(kind)[0], spec)
@@ -242,7 +320,8 @@ def _checked(value: Any, label: str, hint: Any, spec: Setting) -> Any:
 def _checked_tuple(value: Any, label: str, kind: Any, spec: Setting) -> tuple[Any, ...]:
     if isinstance(value, (str, bytes)) or not isinstance(value, Iterable):
         raise ArgumentError(f"{label} must be a list, not {value!r}.")
-    return tuple(_checked(item, f"{label}[{n}]", kind, spec) for n, item in enumerate(value))
+    made = tuple(_checked(item, f"{label}[{n}]", kind, spec) for n, item in enumerate(value))
+    return value if isinstance(value, tuple) and value == made else made
 
 
 def _read(text: str, label: str, hint: Any) -> Any:

@@ -4,9 +4,11 @@ certainty that it is on the disk.
 
 from __future__ import annotations
 
+import ctypes
 import os
 import secrets
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -43,3 +45,20 @@ def sync(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def exchange(one: Path, other: Path) -> bool:
+    """Let two names of one folder change their contents in one step, so that neither is ever
+    missing; return whether the system could.
+
+    Linux has ``renameat2`` with RENAME_EXCHANGE, macOS ``renamex_np`` with RENAME_SWAP; not every
+    file system takes part.
+    """
+    name = {"linux": "renameat2", "darwin": "renamex_np"}.get(sys.platform)
+    call = None if name is None else getattr(ctypes.CDLL(None), name, None)
+    if call is None:
+        return False
+    first, second = os.fsencode(one), os.fsencode(other)
+    here = -100  # AT_FDCWD
+    done = call(here, first, here, second, 2) if name == "renameat2" else call(first, second, 2)
+    return bool(done == 0)

@@ -14,11 +14,12 @@ EXTRAS: dict[str, str] = {
     "torch": "torch",
     "starlette": "serve",
     "uvicorn": "serve",
-    "httptools": "serve",
+    "h11": "serve",
     "prometheus_client": "serve",
     "plotly": "plot",
     "sentence_transformers": "text",
     "psycopg": "postgres",
+    "duckdb": "big",
     "openpyxl": "excel",
 }
 

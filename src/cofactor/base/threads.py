@@ -1,59 +1,76 @@
-"""Native threads: Numba's and BLAS's are set for a piece of work and restored after it."""
+"""Native threads: how many kernels and BLAS may use, set for a piece of work and restored after it.
+
+Kernels run on a pool of Python threads (`kernels.cpu.jit.on_threads`), whatever Numba's threading
+layer is: a pool of Numba's own would hang in a process that was forked, and one of its layers
+aborts when two Python threads use it.
+"""
 
 from __future__ import annotations
 
+import os
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
+from cofactor.base.run import available_cores
 
-@contextmanager
-def native_threads(count: int, *, blas: int | None = None) -> Iterator[None]:
-    """Run the body with ``count`` Numba threads and ``blas`` BLAS threads (``count`` if None), then
-    restore both.
+_own = threading.local()
+_forked = False
 
-    Kernels that call BLAS from inside their own threads pass ``blas=1``: nested pools fight over
-    the cores.
 
-    Notes
-    ----- Numba can't run more threads than it was started with (NUMBA_NUM_THREADS, by default the
-    machine's cores), so a larger count is cut down to that."""
-    import numba
+def most_threads() -> int:
+    """Return the most threads that kernels may use: NUMBA_NUM_THREADS where it is set, else the
+    cores of this process.
+    """
+    wanted = os.environ.get("NUMBA_NUM_THREADS", "")
+    return max(1, int(wanted)) if wanted.isdigit() else available_cores()
 
-    before = numba.get_num_threads()
-    numba.set_num_threads(max(1, min(count, numba.config.NUMBA_NUM_THREADS)))
-    try:
-        # user_api="blas" leaves OpenMP alone: Numba's own pool may be OpenMP.
-        with _pools("scipy.linalg" in sys.modules, "torch" in sys.modules).limit(
-            limits=count if blas is None else blas, user_api="blas"
-        ):
-            if "torch" in sys.modules:
-                with _torch_threads(count):
-                    yield
-            else:
-                yield
-    finally:
-        numba.set_num_threads(before)
+
+def current_threads() -> int:
+    """Return how many threads kernels would use now: inside `native_threads` or `kernel_threads`
+    those that were set, else the most there are.
+    """
+    count: int | None = getattr(_own, "count", None)
+    return most_threads() if count is None else count
+
+
+def set_kernel_threads(count: int) -> None:
+    """Set how many threads the kernels may use that this Python thread calls, from here on."""
+    _own.count = max(1, min(count, most_threads()))
 
 
 @contextmanager
 def kernel_threads(count: int) -> Iterator[None]:
-    """Run the body with ``count`` Numba threads, for kernels that call no BLAS: setting that as
-    well takes longer than a small one.
+    """Run the body with ``count`` threads for kernels, at most `most_threads`. BLAS stays as it is:
+    setting that as well takes longer than a small kernel.
     """
-    import numba
-
-    before, wanted = numba.get_num_threads(), max(1, min(count, numba.config.NUMBA_NUM_THREADS))
-    if before == wanted:
-        yield
-        return
-    numba.set_num_threads(wanted)
+    before = getattr(_own, "count", None)
+    set_kernel_threads(count)
     try:
         yield
     finally:
-        numba.set_num_threads(before)
+        _own.count = before
+
+
+@contextmanager
+def native_threads(count: int, *, blas: int | None = None) -> Iterator[None]:
+    """Run the body with ``count`` threads for kernels and ``blas`` for BLAS (``count`` if None),
+    then restore both.
+
+    Kernels that call BLAS from inside their own threads pass ``blas=1``: nested pools fight over
+    the cores.
+    """
+    # user_api="blas" leaves OpenMP alone, which is PyTorch's and has its own way below.
+    pools = _pools("scipy.linalg" in sys.modules, "torch" in sys.modules)
+    with (
+        kernel_threads(count),
+        pools.limit(limits=count if blas is None else blas, user_api="blas"),
+        _torch_threads(count),
+    ):
+        yield
 
 
 @lru_cache(maxsize=4)
@@ -66,21 +83,29 @@ def _pools(with_scipy: bool, with_torch: bool) -> Any:
     return threadpoolctl.ThreadpoolController()
 
 
-def current_threads() -> int:
-    """Return how many threads Numba would use now: inside `native_threads` those it set, else
-    the machine's.
-    """
-    import numba
-
-    return int(numba.get_num_threads())
-
-
 @contextmanager
 def _torch_threads(count: int) -> Iterator[None]:
-    torch = sys.modules["torch"]
+    torch = sys.modules.get("torch")
+    if torch is None:
+        yield
+        return
     before = torch.get_num_threads()
-    torch.set_num_threads(count)
+    torch.set_num_threads(1 if _forked else count)
     try:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+def _after_fork() -> None:
+    """In a forked process PyTorch keeps to one thread: the others of its OpenMP team didn't come
+    along, and it would wait for them for ever.
+    """
+    global _forked
+    _forked = True
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(1)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

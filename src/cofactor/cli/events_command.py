@@ -20,6 +20,9 @@ from cofactor.cli.words import in_options
 
 _ACTIONS = ("stats", "import", "export", "backup", "verify", "restore")
 _ALONE = ("stats", "verify")
+INTERRUPTED = (
+    "interrupted; what an import had stored by then is kept, and to run it again adds the rest."
+)
 
 User = Annotated[
     str | None, typer.Option(metavar="ID", help="Of export: this user's events alone.")

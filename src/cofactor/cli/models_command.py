@@ -35,19 +35,21 @@ def command(
     kind = registry.get(model)
     defaults = kind.Config.defaults()
     settings = [
-        {"setting": n, "default": str(defaults[n]), "range": _range(s), "meaning": s.doc}
-        for n, s in kind.Config.settings().items()
+        {
+            "setting": name,
+            "group": group,
+            "default": str(defaults[name]),
+            "range": spec.allowed,
+            "meaning": spec.doc,
+        }
+        for group, names in kind.Config.groups().items()
+        for name, spec in kind.Config.settings().items()
+        if name in names
     ]
     output.line(f"{model}: {registry.MODELS[model].summary}")
-    output.table(settings)
+    for group in kind.Config.groups():
+        output.line(f"Settings of the {group}:")
+        output.table(
+            [{k: v for k, v in s.items() if k != "group"} for s in settings if s["group"] == group]
+        )
     output.emit(command="models", model=model, settings=settings, traits=vars(kind.traits))
-
-
-def _range(spec: object) -> str:
-    choices = getattr(spec, "choices", None)
-    if choices:
-        return ", ".join(choices)
-    words = (("low", "≥"), ("above", ">"), ("high", "≤"), ("below", "<"))
-    return " ".join(
-        f"{sign} {getattr(spec, n):g}" for n, sign in words if getattr(spec, n, None) is not None
-    )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 
 import typer
 
+from cofactor.base.errors import ArgumentError
 from cofactor.base.run import Run
 from cofactor.cli.output import Output
 from cofactor.runs.source import Cutting
@@ -16,8 +18,8 @@ SourceArgument = Annotated[
         metavar="SOURCE",
         help=(
             "Files (csv, tsv, dat, parquet, feather, jsonl, json, xlsx; gz, bz2, xz, zip, tar;"
-            " several are read as one; - for standard input), a folder, a dataset's name, or a database"
-            " URL."
+            " several are read as one; - for standard input), a folder (also of shards), a"
+            " dataset's name, or a database URL."
         ),
     ),
 ]
@@ -87,6 +89,27 @@ def cutting(how: str, test: float, validation: float, seed: int) -> Cutting:
 def run_of(output: Output, seed: int = 0, threads: int = 0, device: str = "auto") -> Run:
     """Make a Run that reports to the command's output."""
     return Run(seed=seed, threads=threads, device=device, progress=output.progress)
+
+
+def seconds(text: str | None) -> float | None:
+    """Read a time such as ``90``, ``90s``, ``5m`` or ``2h``; None stays None."""
+    return _amount(text, "max-time", {"": 1, "s": 1, "m": 60, "h": 3600}, "90s, 5m or 2h")
+
+
+def n_bytes(text: str | None, name: str = "max-memory") -> int | None:
+    """Read a size such as ``500MB`` or ``2GB``; None stays None."""
+    units = {"": 1, "b": 1, "kb": 2**10, "mb": 2**20, "gb": 2**30, "tb": 2**40}
+    amount = _amount(text, name, units, "500MB or 2GB")
+    return None if amount is None else int(amount)
+
+
+def _amount(text: str | None, name: str, units: dict[str, int], example: str) -> float | None:
+    if text is None:
+        return None
+    found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*([a-z]*)", text.strip().casefold())
+    if found is None or found[2] not in units or float(found[1]) <= 0:
+        raise ArgumentError(f"--{name} must be a number with a unit, as {example}, not {text!r}.")
+    return float(found[1]) * units[found[2]]
 
 
 def names(words: str | None) -> list[str] | None:

@@ -82,7 +82,7 @@ def command(
     loaded = load(model)
     if items is not None:
         before = loaded.data.n_items
-        loaded.add_items(items, known="skip")
+        loaded = loaded.with_items(items, known="skip")
         output.line(f"{loaded.data.n_items - before:,} new items")
     blocked, strange = listed_ids(block or [], loaded.data.items)
     if strange:

@@ -15,7 +15,7 @@ from cofactor.cli.reading import reads
 from cofactor.cli.show import metric_rows
 from cofactor.cli.words import in_options
 from cofactor.runs.source import Reading
-from cofactor.runs.train import train
+from cofactor.runs.train import Limits, train
 
 
 @reads()
@@ -52,6 +52,14 @@ def command(
             metavar="FILE.html", help="Draw the learning curves, in models that keep them."
         ),
     ] = None,
+    max_time: Annotated[
+        str | None,
+        typer.Option(metavar="60s", help="Time for the epochs of each fit: 90s, 5m, 2h."),
+    ] = None,
+    max_memory: Annotated[
+        str | None,
+        typer.Option(metavar="2GB", help="Refuse work that is known to need more: 500MB, 2GB."),
+    ] = None,
     *,
     reading: Reading,
     seed: opt.Seed = 0,
@@ -74,6 +82,7 @@ def command(
         refit=refit,
         overwrite=overwrite,
         plot=plot,
+        limits=Limits(max_time=opt.seconds(max_time), max_memory=opt.n_bytes(max_memory)),
         reading=reading,
         cutting=opt.cutting(split, test, validation, seed),
         run=opt.run_of(output, seed, threads, device),
@@ -85,7 +94,7 @@ def command(
     )
     for note in data.notes:
         output.line(f"  {in_options(note)}")
-    for note in getattr(done.model, "notes", ()):
+    for note in done.model.notes:
         output.line(f"  {in_options(note)}")
     if done.result is not None and done.split is not None:
         output.line(f"Held out: {done.split.sentence}")

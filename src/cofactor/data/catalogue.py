@@ -69,6 +69,13 @@ class Catalogue:
         # Arrow can't take from a table without columns: the count of lines would be lost.
         return cls(rest.take(index) if rest.num_columns else _empty(len(ids)), title)
 
+    def realigned(self, old: IdMap, new: IdMap) -> Catalogue:
+        """Return the catalogue of the rows of ``old`` aligned to those of another id map."""
+        if not self.column_names:
+            return Catalogue.nothing(len(new))
+        table = self.table.append_column(_OLD, old.arrow)
+        return Catalogue.aligned(new, table, _OLD, self.title_column)
+
     @classmethod
     def nothing(cls, n_rows: int) -> Catalogue:
         """Return the catalogue that knows nothing of any item."""
@@ -144,6 +151,7 @@ class Catalogue:
 
 
 _FILLER = "__rows__"
+_OLD = "__old_id__"
 
 
 def _empty(n_rows: int) -> pa.Table:

@@ -27,6 +27,8 @@ class Histories:
         int64 [n_events] seconds since 1970 (UTC), or None.
     n_items
         The number of item rows there are.
+    kinds
+        uint8 [n_events], what kind of event each one is (a click, a purchase), or None.
     """
 
     indptr: np.ndarray
@@ -34,6 +36,7 @@ class Histories:
     values: np.ndarray | None
     times: np.ndarray | None
     n_items: int
+    kinds: np.ndarray | None = None
 
     @classmethod
     def of(
@@ -76,7 +79,7 @@ class Histories:
         indptr = np.zeros(len(users) + 1, np.int64)
         np.cumsum(lengths, out=indptr[1:])
         positions = np.repeat(starts - indptr[:-1], lengths) + np.arange(indptr[-1])
-        return self._at(positions, indptr)
+        return self.at(positions, indptr)
 
     def tail(self, length: int) -> Histories:
         """Return each user's last ``length`` events."""
@@ -84,11 +87,23 @@ class Histories:
         indptr = np.zeros(len(self) + 1, np.int64)
         np.cumsum(keep, out=indptr[1:])
         positions = np.repeat(self.indptr[1:] - keep - indptr[:-1], keep) + np.arange(indptr[-1])
-        return self._at(positions, indptr)
+        return self.at(positions, indptr)
 
-    def _at(self, positions: np.ndarray, indptr: np.ndarray) -> Histories:
+    def at(self, positions: np.ndarray, indptr: np.ndarray) -> Histories:
+        """Return histories made of the events at some positions, cut by ``indptr``."""
         values, times = picked(self.values, positions), picked(self.times, positions)
-        return Histories(indptr, self.item_rows[positions], values, times, self.n_items)
+        kinds = picked(self.kinds, positions)
+        return Histories(indptr, self.item_rows[positions], values, times, self.n_items, kinds)
+
+    def where(self, keep: np.ndarray) -> Histories:
+        """Return the events for which ``keep`` (bool [n_events]) holds; no user is left out."""
+        total = np.concatenate([[0], np.cumsum(keep)]).astype(np.int64)
+        return self.at(np.flatnonzero(keep), total[self.indptr])
+
+    @property
+    def owners(self) -> np.ndarray:
+        """The user of each event, int64 [n_events]."""
+        return np.repeat(np.arange(len(self), dtype=np.int64), self.lengths)
 
     @cached_property
     def csr(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -97,7 +112,7 @@ class Histories:
         """
         n_events = len(self.item_rows)
         values = np.ones(n_events, np.float32) if self.values is None else self.values
-        owners = np.repeat(np.arange(len(self), dtype=np.int64), self.lengths)
+        owners = self.owners
         keys = owners * self.n_items + self.item_rows
         order = np.argsort(keys, kind="stable")
         keys = keys[order]

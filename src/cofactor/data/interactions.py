@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Self, cast
+from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
@@ -22,6 +22,7 @@ from cofactor.data.ids import IdMap
 from cofactor.data.joins import aligned, join_notes, listed_items, taken
 
 REPEATS = sorting.REPEATS
+KEEP = "keep"
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +30,8 @@ class Interactions:
     """Who did what: a sparse matrix of users by items, with ids, catalogue, values, times and
     order.
 
-    A pair of user and item stands at most once. Rows of users are sorted by item row (CSR).
+    A pair of user and item stands at most once. Rows of users are sorted by item row (CSR). Where
+    repeats are kept, `log` holds every event besides, for the models that read them in order.
 
     Parameters
     ----------
@@ -43,15 +45,17 @@ class Interactions:
         float32 [n] or None (implicit feedback without weights).
     times
         int64 [n], seconds since 1970 (UTC), or None.
-    order
-        int64 [n]: the position of each interaction in its source. Equal times are ordered by it,
-        and without times it is the order of time. May be given as None for 0 to n - 1.
+    source_order
+        int64 [n]: the position of each interaction in its source, or None for 0 to n - 1 (sorted
+        files are common, and at 25 million interactions it takes 200 MB); see `order`.
     catalogue, profiles
         What is known of items and of users, aligned to their rows.
     source
         Where the data came from.
     notes
         What was done to it on the way: columns found, lines dropped, repeats merged.
+    log
+        Every event of each user, oldest first, repeats too, or None where repeats were merged.
     """
 
     users: IdMap
@@ -60,11 +64,12 @@ class Interactions:
     item_rows: np.ndarray
     values: np.ndarray | None
     times: np.ndarray | None
-    order: np.ndarray
+    source_order: np.ndarray | None
     catalogue: Catalogue
     profiles: Catalogue
     source: str = "interactions"
     notes: tuple[str, ...] = ()
+    log: Histories | None = None
 
     @classmethod
     def build(
@@ -85,7 +90,8 @@ class Interactions:
         repeats
             What becomes of several events of one user with one item: ``"last"`` keeps the one
             latest in time (by position among equal times), ``"sum"``, ``"mean"`` and ``"max"``
-            combine the values (1 each where there are none) and keep the latest time.
+            combine the values (1 each where there are none) and keep the latest time; ``"keep"``
+            merges as ``"last"`` and keeps every event in `log` besides.
         users, items
             Id maps to use instead of those of the events; events with other ids are refused.
         keep_catalogue_items
@@ -98,7 +104,7 @@ class Interactions:
         UnknownIdError
             If a given id map lacks an id.
         """
-        checks.choice(repeats, "repeats", REPEATS)
+        checks.choice(repeats, "repeats", (*REPEATS, KEEP))
         if not isinstance(events, Events):
             raise ArgumentError(
                 f"events must be Events (see cofactor.read), not {type(events).__name__}."
@@ -119,19 +125,28 @@ class Interactions:
         user_rows = _rows(users, events.users, "user")
         item_rows = _rows(items, events.items, "item")
         made = cls._of_rows(
-            user_rows, item_rows, events.values, events.times, users, items, repeats, events.source
+            user_rows,
+            item_rows,
+            events.values,
+            events.times,
+            users,
+            items,
+            "last" if repeats == KEEP else repeats,
+            events.source,
         )
-        catalogue = aligned(items, events.item_table, "item_id")
-        profiles = aligned(users, events.user_table, "user_id")
+        log = None
+        if repeats == KEEP:
+            n_items = len(items)
+            log = in_order(user_rows, item_rows, events.values, events.times, len(users), n_items)
         return replace(
             made,
-            order=made._order,
-            catalogue=catalogue,
-            profiles=profiles,
+            catalogue=aligned(items, events.item_table, "item_id"),
+            profiles=aligned(users, events.user_table, "user_id"),
             notes=events.notes
-            + made.notes
+            + (() if repeats == KEEP else made.notes)
             + join_notes(items, events.item_table, "item")
             + join_notes(users, events.user_table, "user"),
+            log=log,
         )
 
     @classmethod
@@ -169,7 +184,6 @@ class Interactions:
         # What was sorted already is taken as it is, and a caller may go on writing into its arrays.
         return replace(
             made,
-            order=made._order,
             item_rows=_own(made.item_rows, item_rows),
             values=_own(made.values, values),
             times=_own(made.times, times),
@@ -207,7 +221,7 @@ class Interactions:
                 if times is None
                 else np.ascontiguousarray(times if keep is None else times[keep], np.int64)
             ),
-            order=cast(np.ndarray, None if keep is None else keep.astype(np.int64, copy=False)),
+            source_order=None if keep is None else keep.astype(np.int64, copy=False),
             catalogue=Catalogue.nothing(len(items)),
             profiles=Catalogue.nothing(len(users)),
             source=source,
@@ -247,11 +261,6 @@ class Interactions:
     def __len__(self) -> int:
         return len(self.item_rows)
 
-    @property
-    def _order(self) -> Any:
-        """The order as it is held; None for 0 to n - 1."""
-        return self.__dict__["_order"]
-
     def __repr__(self) -> str:
         return (
             f"Interactions({self.n_users:,} users × {self.n_items:,} items, {len(self):,}"
@@ -279,6 +288,14 @@ class Interactions:
     def weights(self) -> np.ndarray:
         """The values, or ones where the data has none, float32 [n]."""
         return np.ones(len(self), np.float32) if self.values is None else self.values
+
+    @cached_property
+    def order(self) -> np.ndarray:
+        """The position of each interaction in its source, int64 [n].
+
+        Equal times are ordered by it, and without times it is the order of time.
+        """
+        return np.arange(len(self)) if self.source_order is None else self.source_order
 
     @cached_property
     def user_rows(self) -> np.ndarray:
@@ -310,7 +327,7 @@ class Interactions:
 
         Equal times are ordered by their position in the source; without times that position alone
         is the order."""
-        return sorting.chronological(self.indptr, self._order, self.times)
+        return sorting.chronological(self.indptr, self.source_order, self.times)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -324,10 +341,16 @@ class Interactions:
         in_order = self.item_rows[self.chronological] if self.times is None else None
         for array in (self.indptr, self.item_rows, self.values, self.times, in_order):
             digest.update(b"-" if array is None else np.ascontiguousarray(array).tobytes())
+        if self.log is not None:
+            digest.update(self.log.indptr.tobytes() + self.log.item_rows.tobytes())
         return digest.hexdigest()
 
     def histories(self, user_rows: np.ndarray | None = None) -> Histories:
-        """Return the users' histories in order of time (all users if None)."""
+        """Return the users' histories in order of time (all users if None), with their repeats
+        where those are kept.
+        """
+        if self.log is not None:
+            return self.log if user_rows is None else self.log.take(user_rows)
         positions = self.chronological
         values, times = picked(self.values, positions), picked(self.times, positions)
         whole = Histories(self.indptr, self.item_rows[positions], values, times, self.n_items)
@@ -367,11 +390,20 @@ class Interactions:
             self,
             indptr=indptr,
             item_rows=self.item_rows[keep],
-            order=self.order[keep],
+            source_order=self.order[keep],
             values=picked(self.values, keep),
             times=picked(self.times, keep),
             notes=self.notes + notes,
+            log=self._log_where(keep),
         )
+
+    def _log_where(self, keep: np.ndarray) -> Histories | None:
+        """The events of the kept pairs."""
+        if self.log is None:
+            return None
+        pairs = self.user_rows.astype(np.int64) * self.n_items + self.item_rows
+        events = self.log.owners * self.n_items + self.log.item_rows
+        return self.log.where(keep[np.searchsorted(pairs, events)])
 
     def with_catalogue_items(self, table: pa.Table) -> Self:
         """Return the same interactions with a row for each item of a catalogue too, also for those
@@ -399,7 +431,7 @@ class Interactions:
                 item_rows=rows[self.item_rows][sorting_of],
                 values=picked(self.values, sorting_of),
                 times=picked(self.times, sorting_of),
-                order=self.order[sorting_of],
+                source_order=self.order[sorting_of],
                 catalogue=catalogue,
             )
         return replace(made, notes=(*self.notes, note))
@@ -423,29 +455,8 @@ class Interactions:
             item_rows=new_item[self.item_rows],
             catalogue=taken(self.catalogue, items),
             profiles=taken(self.profiles, users),
+            log=_renumbered(self.log, users, new_item, len(items)),
         )
-
-
-class _Positions:
-    """The field ``order``: None where each interaction stands in its place, made when somebody asks
-    for it.
-
-    Sorted files are common, few tasks look at the order, and at 25 million interactions it takes
-    200 MB."""
-
-    def __get__(self, held: Any, kind: Any = None) -> Any:
-        if held is None:
-            return self
-        if held.__dict__["_order"] is None:
-            held.__dict__["_order"] = np.arange(len(held), dtype=np.int64)
-        return held.__dict__["_order"]
-
-    def __set__(self, held: Any, order: np.ndarray | None) -> None:
-        held.__dict__["_order"] = order
-
-
-# Not in the class: what stands there would be the field's default.
-Interactions.order = _Positions()  # type: ignore[assignment]
 
 
 def _own(array: Any, given: Any) -> Any:
@@ -492,3 +503,32 @@ def _writable(codes: pa.Array) -> np.ndarray:
     if codes.type == pa.int32() and codes.buffers()[1].is_mutable:
         return np.frombuffer(codes.buffers()[1], np.int32, len(codes), 4 * codes.offset)
     return np.array(codes, np.int32)
+
+
+def in_order(
+    user_rows: np.ndarray,
+    item_rows: np.ndarray,
+    values: np.ndarray | None,
+    times: np.ndarray | None,
+    n_users: int,
+    n_items: int,
+) -> Histories:
+    """Return every event by user, oldest first; equal times, and events without any, as they
+    came.
+    """
+    order = (
+        np.argsort(user_rows, kind="stable") if times is None else np.lexsort((times, user_rows))
+    )
+    indptr = np.zeros(n_users + 1, np.int64)
+    np.cumsum(np.bincount(user_rows, minlength=n_users), out=indptr[1:])
+    rows = np.ascontiguousarray(item_rows[order], np.int32)
+    return Histories(indptr, rows, picked(values, order), picked(times, order), n_items)
+
+
+def _renumbered(
+    log: Histories | None, users: np.ndarray, new_item: np.ndarray, n_items: int
+) -> Histories | None:
+    if log is None:
+        return None
+    kept = log.take(users)
+    return replace(kept, item_rows=new_item[kept.item_rows], n_items=n_items)

@@ -1,151 +1,151 @@
-"""Sequences: histories as padded arrays, for the models that read them step by step."""
+"""Packed sequences: histories cut into windows, and windows grouped into batches of a token budget.
+
+Nothing is padded here. A window is a span of `Histories.item_rows`, so histories stay packed from
+disk to kernel, and only a batch that is being computed may be laid out with padding."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
 from cofactor.base import checks
+from cofactor.base.errors import ArgumentError
 from cofactor.data.histories import Histories
 
 PADDING = -1
-"""What fills the unused places of `Sequences.item_rows`: no item row, so that row 0 is an item."""
+"""What fills the unused places of `padded_right`: no item row, so that row 0 is an item."""
 
 
-@dataclass(frozen=True)
-class Sequences:
-    """Histories of equal length, padded on the left: the newest event is always in the last column.
+class Windows(NamedTuple):
+    """Spans of packed histories.
 
     Parameters
     ----------
     owners
-        int64 [n_sequences]: which history of the batch each one is of.
-    item_rows
-        int32 [n_sequences, length]: oldest first; `PADDING` in the unused places.
-    targets
-        int32 [n_sequences, length]: the item that follows each one; `PADDING` where nothing is to
-        be predicted. None where no targets were asked for.
-    values
-        float32 [n_sequences, length], 0 in the unused places; None when the data has none.
-    times
-        int64 [n_sequences, length], 0 in the unused places; None when the data has none.
+        int64 [n]: the history that each window is of.
+    starts, lengths
+        int64 [n]: the first event's position in `Histories.item_rows`, and how many events there
+        are.
     """
 
     owners: np.ndarray
-    item_rows: np.ndarray
-    targets: np.ndarray | None
-    values: np.ndarray | None
-    times: np.ndarray | None
-
-    def __len__(self) -> int:
-        return len(self.item_rows)
-
-    @property
-    def length(self) -> int:
-        """The number of columns."""
-        return int(self.item_rows.shape[1])
-
-    @cached_property
-    def mask(self) -> np.ndarray:
-        """Where there is an event, bool [n_sequences, length]."""
-        mask: np.ndarray = self.item_rows != PADDING
-        return mask
-
-    @cached_property
-    def lengths(self) -> np.ndarray:
-        """The number of events of each sequence, int64 [n_sequences]."""
-        return self.mask.sum(axis=1, dtype=np.int64)
+    starts: np.ndarray
+    lengths: np.ndarray
 
 
-def padded(histories: Histories, max_length: int) -> Sequences:
-    """Return the last events of each history, what a sequence model reads when it is asked for the
-    next one.
+def cut_windows(
+    histories: Histories, max_length: int, *, min_length: int = 2, overlap: int = 1, last: int = 0
+) -> Windows:
+    """Cut histories into windows, counted from the end, so that the oldest one is the short one.
 
     Parameters
     ----------
     histories
-        Each user's events in order of time.
+        Each user's events, oldest first.
     max_length
-        The number of columns, from 1; older events are left out.
+        The most events of a window, from 2. A window of L events has L - 1 inputs, each with the
+        next event as its target.
+    min_length
+        Windows of fewer events are left out; 2, since one event has no target.
+    overlap
+        How many events the windows of one history share: 1 makes every event but the first a target
+        exactly once.
+    last
+        Keep only so many windows of each history, the latest; 0 keeps all.
 
     Returns
     -------
-    Sequences
-        One per history, in their order (one of padding alone for an empty history), without
-        targets.
+    Windows
+        By owner, each owner's oldest first.
     """
-    max_length = checks.integer(max_length, "max_length", low=1)
-    ends = histories.indptr[1:]
-    counts = np.minimum(histories.lengths, max_length)
-    return _filled(
-        histories, np.arange(len(histories), dtype=np.int64), ends, counts, max_length, shift=0
-    )
+    max_length = checks.integer(max_length, "max_length", low=2)
+    overlap = checks.integer(overlap, "overlap", low=0, high=max_length - 1)
+    step = max_length - overlap
+    lengths = histories.lengths
+    counts = np.maximum(1, -(-(lengths - overlap) // step))
+    if last:
+        counts = np.minimum(counts, checks.integer(last, "last", low=1))
+    owners = np.repeat(np.arange(len(histories), dtype=np.int64), counts)
+    first = np.cumsum(counts) - counts
+    from_last = counts[owners] - 1 - (np.arange(len(owners)) - first[owners])
+    ends = histories.indptr[1:][owners] - from_last * step
+    starts = np.maximum(ends - max_length, histories.indptr[:-1][owners])
+    keep = ends - starts >= min_length
+    return Windows(owners[keep], starts[keep], (ends - starts)[keep])
 
 
-def next_items(histories: Histories, max_length: int, *, windows: bool = False) -> Sequences:
-    """Return training sequences: the events of each history but its last, and beside each the item
-    that follows it.
+def plan_batches(
+    lengths: np.ndarray, tokens: int, generator: np.random.Generator, *, super_batch: int = 32
+) -> list[np.ndarray]:
+    """Group windows into batches of at most ``tokens`` places, the padding counted.
+
+    Windows are shuffled, taken in super-batches of about ``super_batch`` batches, sorted by length
+    within each, and cut where one more window would pass the budget; the batches are shuffled in
+    the end. So a batch holds windows of nearly one length, and yet each epoch mixes them anew.
 
     Parameters
     ----------
-    histories
-        Each user's events in order of time; those with fewer than two events give no sequence.
-    max_length
-        The number of columns, from 1.
-    windows
-        Whether a history of more than ``max_length + 1`` events is cut into several sequences, so
-        that every one of its events but the first is a target once; otherwise only its last
-        ``max_length`` targets are used.
+    lengths
+        int64 [n], of the windows; none above ``tokens``.
+    tokens
+        The places of a batch: its number of windows times its longest one.
+    generator
+        Of the shuffles.
+    super_batch
+        How many batches are sorted together, from 1: more pads less and mixes less.
 
     Returns
     -------
-    Sequences
-        By owner; the windows of one history oldest first.
+    list
+        int64 arrays of window numbers; each window stands in one batch.
+
+    Raises
+    ------
+    ArgumentError
+        If a window is longer than the budget.
     """
-    max_length = checks.integer(max_length, "max_length", low=1)
-    n_targets = np.maximum(histories.lengths - 1, 0)
-    n_windows = -(-n_targets // max_length) if windows else np.minimum(n_targets, 1)
-    owners = np.repeat(np.arange(len(histories), dtype=np.int64), n_windows)
-    first = np.cumsum(n_windows) - n_windows
-    # Counted from the end, so that the window which is short of events is the oldest.
-    from_last = n_windows[owners] - 1 - (np.arange(len(owners)) - first[owners])
-    ends = histories.indptr[1:][owners] - 1 - from_last * max_length
-    counts = np.minimum(ends - histories.indptr[:-1][owners], max_length)
-    return _filled(histories, owners, ends, counts, max_length, shift=1)
+    tokens = checks.integer(tokens, "tokens", low=1)
+    super_batch = checks.integer(super_batch, "super_batch", low=1)
+    lengths = np.asarray(lengths, np.int64)
+    if not len(lengths):
+        return []
+    if lengths.max() > tokens:
+        raise ArgumentError(
+            f"a window has {lengths.max():,} events and a batch {tokens:,} places; ask for at least"
+            " as many tokens as the longest window has."
+        )
+    shuffled = generator.permutation(len(lengths))
+    group = np.cumsum(lengths[shuffled]) // (tokens * super_batch)
+    # Sorted by length within each super-batch; equal lengths stay shuffled.
+    ordered = shuffled[np.lexsort((lengths[shuffled], group))]
+    batches, start = [], 0
+    ends = np.flatnonzero(np.append(np.diff(group), 1)) + 1
+    for end in ends:
+        while start < end:
+            # Lengths ascend, so the last window of a batch is its longest.
+            sizes = lengths[ordered[start:end]] * np.arange(1, end - start + 1)
+            cut = start + max(1, int(np.searchsorted(sizes, tokens, "right")))
+            batches.append(ordered[start:cut])
+            start = cut
+    return [batches[n] for n in generator.permutation(len(batches))]
 
 
-def _filled(
-    histories: Histories,
-    owners: np.ndarray,
-    ends: np.ndarray,
-    counts: np.ndarray,
-    length: int,
-    shift: int,
-) -> Sequences:
-    """The ``counts`` events before ``ends`` of each sequence, right-aligned, and those ``shift``
-    later as targets.
+def fill_of(lengths: np.ndarray, batches: list[np.ndarray]) -> float:
+    """Return the share of the batches' places that hold an event, in (0, 1]."""
+    places = sum(len(batch) * int(lengths[batch].max()) for batch in batches)
+    return float(sum(int(lengths[batch].sum()) for batch in batches)) / max(1, places)
+
+
+def padded_right(histories: Histories, windows: Windows, batch: np.ndarray) -> np.ndarray:
+    """Return the items of some windows with `PADDING` after them, int32 [len(batch), longest].
+
+    Causal models need no mask for it: no event comes after the padding.
     """
-    total = int(counts.sum())
-    starts = np.cumsum(counts) - counts
-    step = np.arange(total, dtype=np.int64) - np.repeat(starts, counts)
-    events = np.repeat(ends - counts, counts) + step
-    places = (
-        np.repeat(np.arange(len(counts), dtype=np.int64) * length + length - counts, counts) + step
-    )
-
-    def placed(column: np.ndarray | None, fill: int, ahead: int = 0) -> np.ndarray | None:
-        """One column as [n_sequences, length]."""
-        if column is None:
-            return None
-        flat = np.full(len(counts) * length, fill, column.dtype)
-        flat[places] = column[events + ahead]
-        return flat.reshape(len(counts), length)
-
-    item_rows = placed(histories.item_rows, PADDING)
-    assert item_rows is not None
-    targets = placed(histories.item_rows, PADDING, shift) if shift else None
-    return Sequences(
-        owners, item_rows, targets, placed(histories.values, 0), placed(histories.times, 0)
-    )
+    starts, lengths = windows.starts[batch], windows.lengths[batch]
+    longest = int(lengths.max()) if len(batch) else 0
+    places = np.arange(longest)
+    inside = places < lengths[:, None]
+    rows = np.full((len(batch), longest), PADDING, np.int32)
+    rows[inside] = histories.item_rows[(starts[:, None] + places)[inside]]
+    return rows

@@ -10,7 +10,7 @@ import numpy as np
 
 from cofactor.base.errors import ArgumentError
 from cofactor.data.histories import Histories
-from cofactor.data.interactions import Interactions
+from cofactor.data.interactions import Interactions, in_order
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,7 +178,30 @@ def joined(*parts: Interactions) -> Interactions:
         item_rows=items[keep],
         values=_joined(values, keep),
         times=_joined(times, keep),
-        order=np.concatenate([part.order for part in parts])[keep],
+        source_order=np.concatenate([part.order for part in parts])[keep],
+        log=_joined_logs(parts),
+    )
+
+
+def _joined_logs(parts: tuple[Interactions, ...]) -> Histories | None:
+    """Every event of all parts, in order of time, or part by part where there is none; None where
+    no part keeps repeats.
+    """
+    if all(part.log is None for part in parts):
+        return None
+    logs = [part.histories() for part in parts]
+    owners = np.concatenate([log.owners for log in logs])
+    items = np.concatenate([log.item_rows for log in logs])
+    values = [log.values for log in logs]
+    times = [log.times for log in logs]
+    every = slice(None)
+    return in_order(
+        owners,
+        items,
+        _joined(values, every),
+        _joined(times, every),
+        parts[0].n_users,
+        parts[0].n_items,
     )
 
 
@@ -195,7 +218,7 @@ def _known_only(part: Part, train: Interactions, name: str) -> tuple[Part, int]:
     return replace(part, truth=truth.where(keep), negatives=negatives), int((~keep).sum())
 
 
-def _joined(parts: list[np.ndarray | None], keep: np.ndarray) -> np.ndarray | None:
+def _joined(parts: list[np.ndarray | None], keep: np.ndarray | slice) -> np.ndarray | None:
     """The kept entries of several columns in one; None where a part has no such column."""
     present = [part for part in parts if part is not None]
     return np.concatenate(present)[keep] if len(present) == len(parts) else None

@@ -56,9 +56,11 @@ def summaries(
         The run's seed.
 
     Notes
-    ----- The percentile bootstrap (Efron and Tibshirani 1993, chapter 13): users are drawn with
+    -----
+    The percentile bootstrap (Efron and Tibshirani 1993, chapter 13): users are drawn with
     replacement, as many as there are, and the interval is cut from the quantiles of the means.
-    Metrics of the same users share their draws."""
+    Metrics of the same users share their draws.
+    """
     found: dict[str, Summary] = {}
     by_users: dict[bytes, list[str]] = {}
     for name, column in values.items():

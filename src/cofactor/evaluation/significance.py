@@ -13,8 +13,8 @@ import numpy as np
 from cofactor.base import checks
 from cofactor.base.errors import ArgumentError
 from cofactor.evaluation.intervals import cut, resampled
-from cofactor.evaluation.ranking import parse_metric
 from cofactor.evaluation.result import Result
+from cofactor.metrics.table import parse_metric
 
 TESTS = ("t", "wilcoxon", "bootstrap")
 
@@ -120,8 +120,10 @@ def compare(
         If the results can't be compared; it says why.
 
     Notes
-    ----- Urbano, Lima and Hanjalic (2019, SIGIR) find the paired t-test the most dependable of
-    these on ranking metrics."""
+    -----
+    Urbano, Lima and Hanjalic (2019, SIGIR) find the paired t-test the most dependable of these on
+    ranking metrics.
+    """
     checks.choice(test, "test", TESTS)
     checks.choice(correction, "correction", ("holm", "none"))
     checks.real(confidence, "confidence", above=0, below=1)
@@ -166,8 +168,10 @@ def holm(p: np.ndarray) -> np.ndarray:
     """Return p-values adjusted by Holm's step-down method, float64 [n]; NaN counts as no test.
 
     Notes
-    ----- With p_(1) <= ... <= p_(m): adjusted_(i) = max over j <= i of min(1, (m - j + 1) p_(j))
-    (Holm 1979)."""
+    -----
+    With p_(1) <= ... <= p_(m): adjusted_(i) = max over j <= i of min(1, (m - j + 1) p_(j)) (Holm
+    1979).
+    """
     adjusted = np.array(p, np.float64)
     tested = np.flatnonzero(~np.isnan(adjusted))
     order = tested[np.argsort(adjusted[tested], kind="stable")]

@@ -5,48 +5,124 @@ offset.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from cofactor.base.memory import aligned
+from cofactor.models.hooks import ConfigT
 from cofactor.models.recommender import Recommender
 from cofactor.models.user_batch import InnerProduct, States
 
+if TYPE_CHECKING:
+    from cofactor.data.interactions import Interactions
 
-class FactorModel(Recommender):
+
+class FactorModel(Recommender[ConfigT]):
     """A model whose score is ``x_u · y_i + b_i``; a subclass learns the arrays and folds in.
 
     A subclass sets ``user_factors`` (float32 [n_users, factors]), ``item_factors`` (float32
     [n_items, factors]) and, if it has one, ``item_bias`` (float32 [n_items]) in `_fit`, under those
-    names in `arrays`."""
+    names in `arrays`.
+
+    With `adds_user_bias` the score is ``μ + b_u + b_i + x_u · y_i``: users are known by ``[x_u ;
+    b_u]`` (from ``user_bias``, float32 [n_users], if a subclass doesn't say otherwise), and
+    ``scale`` is float64 [3]: μ, and the lowest and the highest value that is predicted."""
+
+    adds_user_bias: ClassVar[bool] = False
 
     user_factors: np.ndarray
     item_factors: np.ndarray
     item_bias: np.ndarray | None = None
+    user_bias: np.ndarray
+    scale: np.ndarray
+
+    def memory_needed(self, data: Interactions) -> int | None:
+        """Return the bytes of both sides' vectors, twice: as they are learned, and as they are
+        kept.
+        """
+        config: Any = self.config
+        return int(2 * 4 * (data.n_users + data.n_items) * config.factors)
+
+    @property
+    def global_mean(self) -> float:
+        """What is added to every score of a model that `adds_user_bias`."""
+        return float(self.scale[0])
 
     def _states(self, user_rows: np.ndarray) -> States:
-        return np.asarray(self.user_factors[user_rows])
+        factors = np.asarray(self.user_factors[user_rows])
+        if not self.adds_user_bias:
+            return factors
+        return np.concatenate((factors, self.user_bias[user_rows, None]), 1)
 
     def _score(self, states: States, item_rows: np.ndarray | None) -> np.ndarray:
-        items = self.item_factors if item_rows is None else self.item_factors[item_rows]
-        scores = np.asarray(states) @ items.T
-        if self.item_bias is not None:
-            scores += self.item_bias if item_rows is None else self.item_bias[item_rows]
+        vectors, offsets = self.inner_product()
+        rows = slice(None) if item_rows is None else item_rows
+        scores = np.asarray(states) @ vectors[rows].T
+        if offsets is not None:
+            scores += offsets[rows]
         return scores
 
-    def inner_product(self) -> InnerProduct | None:
+    def inner_product(self) -> InnerProduct:
         """Return the item vectors and offsets; see `Model.inner_product`."""
-        return InnerProduct(self.item_factors, self.item_bias)
+        if not self.adds_user_bias:
+            return InnerProduct(self.item_factors, self.item_bias)
+        # A 1 in the last place, which meets the user's bias. Kept as long as the vectors are the
+        # same: training replaces them.
+        kept = self._cache.get("inner product")
+        if kept is None or kept[0] is not self.item_factors:
+            ones = np.ones((len(self.item_factors), 1), np.float32)
+            vectors = np.concatenate((self.item_factors, ones), 1)
+            assert self.item_bias is not None
+            offsets = self.item_bias + np.float32(self.global_mean)
+            kept = self.item_factors, InnerProduct(vectors, offsets)
+            self._cache["inner product"] = kept
+        found: InnerProduct = kept[1]
+        return found
 
-    def _state(self) -> dict[str, np.ndarray]:
-        return {
-            name: getattr(self, name)
-            for name in self.arrays
-            if getattr(self, name, None) is not None
-        }
+    def unseen_item(self) -> tuple[np.ndarray, np.float32]:
+        """Return the vector and the bias that stand for an item that is not known at all."""
+        return np.zeros(self.item_factors.shape[1], np.float32), np.float32(0)
+
+    def pair_scores(self, states: States, which: np.ndarray, item_rows: np.ndarray) -> np.ndarray:
+        """Return the scores of pairs of a state and an item row (-1: `unseen_item`), float32 [n],
+        of a model that `adds_user_bias`.
+
+        Parameters
+        ----------
+        states
+            float32 [B, factors + 1].
+        which
+            int [n]: the row of ``states`` of each pair.
+        item_rows
+            int [n].
+        """
+        vectors, known = np.asarray(states), item_rows >= 0
+        scores = vectors[which, -1].astype(np.float32) + np.float32(self.global_mean)
+        rows, users = item_rows[known], which[known]
+        # In blocks: two gathered matrices of all pairs would dwarf the model.
+        dots = np.empty(len(rows), np.float32)
+        for low in range(0, len(rows), 65536):
+            part = slice(low, low + 65536)
+            dots[part] = np.einsum(
+                "nf,nf->n", vectors[users[part], :-1], self.item_factors[rows[part]]
+            )
+        scores[known] += dots if self.item_bias is None else dots + self.item_bias[rows]
+        if not known.all():
+            vector, bias = self.unseen_item()
+            scores[~known] += vectors[which[~known], :-1] @ vector + bias
+        return scores
+
+    def _predict(self, states: States, which: np.ndarray, item_rows: np.ndarray) -> np.ndarray:
+        if not self.adds_user_bias:
+            return super()._predict(states, which, item_rows)
+        return np.clip(self.pair_scores(states, which, item_rows), *self.scale[1:]).astype(
+            np.float32
+        )
 
     def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
-        for name in self.arrays:
-            setattr(self, name, arrays.get(name))
+        # Vectors are gathered by rows, which is faster from cache lines on.
+        super()._restore({n: aligned(a) if a.ndim == 2 else a for n, a in arrays.items()})
 
     def item_vectors(self) -> np.ndarray:
         """Return the item vectors, float32 [n_items, factors], in row order."""

@@ -1,39 +1,45 @@
-"""The model contract: what every model has to bring, and what it answers to those who know rows.
+"""The model contract: a model among rows, as evaluation and services use it.
 
-A model brings four things: `_fit`, `_states` (what it keeps of each trained user), `_fold_in` (the
-same for users it has never seen, from their histories) and `_score`. Users and items are row
-numbers here, for evaluation and services; what is asked of models by outside ids is written once,
-in `recommender`."""
+Users and items are row numbers here; what is asked of models by outside ids is written once, in
+`recommender`. What a model has to bring stands in `hooks`."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+import copy
+import logging
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Self, get_args
 
 import numpy as np
 
-from cofactor.base import checks
+from cofactor.base import checks, memory
 from cofactor.base.config import Config as BaseConfig
-from cofactor.base.errors import ArgumentError, NotFittedError, TraitError
+from cofactor.base.errors import ArgumentError
 from cofactor.base.extras import naming_extras
+from cofactor.base.progress import SILENT
 from cofactor.base.run import Run
+from cofactor.base.signatures import document, join
+from cofactor.data.conversion import as_interactions
 from cofactor.data.guards import doubts
 from cofactor.data.histories import Histories
-from cofactor.data.interactions import Interactions
 from cofactor.kernels.work import watched
+from cofactor.models import collapse
 from cofactor.models.answers import Reason
-from cofactor.models.traits import ArraySpec, Traits, check_arrays
-from cofactor.models.user_batch import InnerProduct, States, UserBatch
-from cofactor.retrieval.topk import Exclusions, TopK, best_dots, best_scores, nearest, unit_length
+from cofactor.models.hooks import ConfigT, Hooks
+from cofactor.models.learned import check_learned
+from cofactor.models.traits import check_arrays
+from cofactor.models.user_batch import Shares, UserBatch
+from cofactor.retrieval.topk import Exclusions, TopK, best_dots, best_scores
 
 if TYPE_CHECKING:
+    from cofactor.data.conversion import DataLike
+    from cofactor.data.interactions import Interactions
     from cofactor.data.split import Part
+    from cofactor.training.curve import LearningCurve
 
 
-class Model(ABC):
-    """A model among rows: what it has to bring, how it is fitted, and what evaluation and services
-    ask of it.
+class Model(Hooks[ConfigT]):
+    """A model among rows: how it is fitted, and what evaluation and services ask of it.
 
     Every model is a `Recommender`, which adds what people ask by ids.
 
@@ -43,241 +49,149 @@ class Model(ABC):
         The model's configuration; or give its settings by name: ``IALS(factors=32)``.
     """
 
-    name: ClassVar[str]
-    Config: ClassVar[type[BaseConfig]]
-    traits: ClassVar[Traits] = Traits()
-    arrays: ClassVar[Mapping[str, ArraySpec]] = {}
+    # Whether it is trained in epochs, by the training loop.
+    iterative: ClassVar[bool] = False
+    # The losses and metrics of the last fit, in models that are trained in epochs.
+    curve: LearningCurve | None = None
+    # What features cost or bring, in models with content.
+    comparison: Any = None
 
-    def __init__(self, config: BaseConfig | None = None, **settings: Any) -> None:
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        """Take the Config that the class is declared with, and show its settings in the signature
+        and the documentation.
+        """
+        super().__init_subclass__(**keywords)
+        arguments = [a for base in vars(cls).get("__orig_bases__", ()) for a in get_args(base)]
+        for kind in arguments:
+            if isinstance(kind, type) and issubclass(kind, BaseConfig):
+                cls.Config = kind
+        if "Config" in vars(cls):
+            cls.__doc__ = document(cls.__doc__, cls.Config.parameters())
+        if hasattr(cls, "Config"):
+            settings = cls.Config.signature()
+            cls.__signature__ = join(cls.__init__, cls.Config.__name__, settings)  # type: ignore[attr-defined]
+
+    def __init__(self, config: ConfigT | None = None, **settings: Any) -> None:
         if config is not None and not isinstance(config, self.Config):
             raise ArgumentError(
                 f"config must be a {self.Config.__name__}, not {type(config).__name__}."
             )
-        base = config if config is not None else self.Config()
-        self.config: Any = base.replace(**settings) if settings else base
-        self._data: Interactions | None = None
-        self._cache: dict[str, Any] = {}
+        base: Any = config if config is not None else self.Config()
+        self._max_time: float | None = None
+        self._configure(base.replace(**settings) if settings else base)
+
+    def _configure(self, config: ConfigT) -> None:
+        """Take settings; what was learned before is forgotten."""
+        self.config = config
+        self.traits, self.arrays = self.traits_of(config), self.arrays_of(config)
+        self._data = None
+        self._cache = {}
 
     def __repr__(self) -> str:
+        defaults = self.Config.defaults()
         settings = ", ".join(
-            f"{k}={v!r}"
-            for k, v in self.config.to_dict().items()
-            if v != self.Config.defaults().get(k)
+            f"{k}={v!r}" for k, v in self.config.to_params().items() if v != defaults[k]
         )
         fitted = f" fitted on {self._data!r}" if self._data is not None else ""
         return f"{type(self).__name__}({settings}){fitted}"
 
-    # What a model has to bring.
+    # Settings, as scikit-learn asks for them.
 
-    @abstractmethod
-    def _fit(self, data: Interactions, validation: Part | None, run: Run) -> None:
-        """Learn from the data: set the arrays of the state as attributes."""
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return the settings by name; ``deep`` changes nothing, since none holds a model."""
+        return self.config.to_params()
 
-    @abstractmethod
-    def _states(self, user_rows: np.ndarray) -> States:
-        """Return what is kept of some trained users; rows without interactions are asked too."""
+    def set_params(self, **settings: Any) -> Self:
+        """Change settings by name; the model is unfitted then. Returns the model itself."""
+        self._configure(self.config.replace(**settings))
+        return self
 
-    @abstractmethod
-    def _fold_in(self, histories: Histories) -> States:
-        """Return the same for users never seen; a history may be empty."""
+    def clone(self) -> Self:
+        """Return an unfitted model with the same settings."""
+        return type(self)(self.config)
 
-    @abstractmethod
-    def _score(self, states: States, item_rows: np.ndarray | None) -> np.ndarray:
-        """Return float32 [B, n_items], or [B, len(item_rows)]; higher is better."""
+    def __sklearn_clone__(self) -> Self:
+        return self.clone()
 
-    @abstractmethod
-    def _state(self) -> dict[str, np.ndarray]:
-        """Return the named arrays that `arrays` declares."""
+    def __sklearn_tags__(self) -> Any:
+        from sklearn.utils import InputTags, Tags, TargetTags
 
-    @abstractmethod
-    def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Take over arrays that were checked against `arrays`; ``self.data`` is set already."""
+        return Tags(None, TargetTags(required=False), input_tags=InputTags(sparse=True))
 
-    # What a model may bring.
-
-    def inner_product(self) -> InnerProduct | None:
-        """Return the item vectors and offsets by which a score is an inner product, or None."""
-        return None
-
-    def _predict(self, states: States, which: np.ndarray, item_rows: np.ndarray) -> np.ndarray:
-        """Return float32 [n]: the value user ``states[which[n]]`` would give item ``item_rows[n]``,
-        on the data's scale.
-
-        An item row of -1 is an item never seen: it is answered by what is known of the user. NaN
-        never comes back."""
-        raise TraitError(f"{self.name} doesn't predict ratings; it ranks.")
-
-    def _explain(self, batch: UserBatch, item_row: int) -> tuple[np.ndarray, np.ndarray, float]:
-        """Return past item rows, what each added to the score of ``item_row`` (of the one user),
-        and the rest.
-        """
-        raise TraitError(
-            f"{self.name} isn't linear in a user's past, so a score can't be split among past"
-            " items."
-        )
-
-    def _explain_rows(
-        self, batch: UserBatch, item_rows: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return past item rows [p], what each added to the scores of some items [n, p], and the
-        rests [n], of one user.
-        """
-        told = [self._explain(batch, int(row)) for row in item_rows]
-        past = told[0][0] if told else np.zeros(0, np.int32)
-        return (
-            past,
-            np.array([added for _, added, _ in told]).reshape(len(told), len(past)),
-            np.array([rest for *_, rest in told]),
-        )
-
-    def _similar_items(
-        self, item_rows: np.ndarray, k: int, allowed: np.ndarray | None, n_threads: int
-    ) -> TopK:
-        """Return each item's k nearest (itself left out); cosine between item vectors unless a
-        model knows better.
-        """
-        return nearest(
-            self._unit("items", self.item_vectors),
-            item_rows,
-            k,
-            allowed=allowed,
-            n_threads=n_threads,
-        )
-
-    def _similar_users(self, user_rows: np.ndarray, k: int, n_threads: int) -> TopK:
-        """Return each user's k nearest (the user left out); cosine between user vectors unless a
-        model knows better.
-        """
-        return nearest(self._unit("users", self.user_vectors), user_rows, k, n_threads=n_threads)
-
-    def _fold_in_profiles(self, histories: Histories, profiles: Any) -> States:
-        """Return the states of users never seen, from histories (which may be empty) and an
-        Arrow table of profiles.
-        """
-        raise TraitError(
-            f"{self.name} reads no profiles of users; use feature_ials or two_tower with"
-            " user_features."
-        )
-
-    def _add_items(self, data: Interactions) -> None:
-        """Take over data whose last items are new; models with content do."""
-        raise TraitError(
-            f"{self.name} reads no content, so it can't know new items; use bridge, feature_ials or"
-            " two_tower."
-        )
-
-    def described(self, descriptions: Sequence[Any]) -> Any:
-        """Return the features of things described by a sentence or by columns, SciPy CSR float32
-        [n, width].
-
-        Raises
-        ------
-        TraitError
-            If the model reads no content.
-        """
-        raise TraitError(
-            f"{self.name} reads no content, so it can't answer a description; use a model with"
-            " content."
-        )
-
-    def similar_to_features(self, matrix: Any, k: int, allowed: np.ndarray | None = None) -> TopK:
-        """Return the k items most like each of some features, SciPy CSR [n, width], as `described`
-        gives them.
-
-        Raises
-        ------
-        TraitError
-            If the model reads no content.
-        """
-        raise TraitError(
-            f"{self.name} reads no content, so nothing is similar to features; use a model with"
-            " content."
-        )
-
-    def _explain_features(self, batch: UserBatch, item_row: int) -> tuple[Reason, ...]:
-        """Return the words and features of an item and what each added to its score, in models
-        with content.
-        """
-        return ()
-
-    def item_vectors(self) -> np.ndarray:
-        """Return the item vectors, float32 [n_items, width], in row order.
-
-        Raises
-        ------
-        TraitError
-            If the model has none.
-        """
-        raise TraitError(f"{self.name} has no vectors.")
-
-    def user_vectors(self) -> np.ndarray:
-        """Return the trained users' vectors, float32 [n_users, width], in row order.
-
-        Raises
-        ------
-        TraitError
-            If the model has none.
-        """
-        if not self.traits.has_vectors:
-            raise TraitError(f"{self.name} has no vectors.")
-        return np.asarray(self._states(np.arange(self.data.n_users, dtype=np.int32)))
-
-    # Fitting, and what is known of the data.
+    # Fitting.
 
     def fit(
-        self, data: Interactions, *, validation: Part | None = None, run: Run | None = None
+        self,
+        data: DataLike,
+        *,
+        validation: Part | None = None,
+        run: Run | None = None,
+        max_time: float | None = None,
     ) -> Self:
         """Learn from interactions.
 
         Parameters
         ----------
         data
-            The training interactions; they aren't changed. A second fit forgets the first.
+            The training interactions, which aren't changed: `Interactions`, or what
+            `cofactor.read` takes (a data frame, a SciPy sparse matrix of users by items, tuples, a
+            path). A second fit forgets the first.
         validation
             Held-out interactions for early stopping, in models that have it.
         run
             Device, seed, threads, progress.
+        max_time
+            Seconds for training, in models that are trained in epochs: no epoch begins that
+            wouldn't end before, but one is always run.
 
         Returns
         -------
         Self
             The fitted model itself.
         """
-        if not isinstance(data, Interactions):
-            raise ArgumentError(
-                f"data must be Interactions (see cofactor.read), not {type(data).__name__}."
-            )
+        data = as_interactions(data)
         if len(data) == 0:
-            raise ArgumentError("there are no interactions to learn from.")
+            raise ArgumentError("`data` is empty: there are no interactions to learn from.")
+        if max_time is not None and not self.iterative:
+            raise ArgumentError(
+                f"{self.name} isn't trained in epochs, so max_time can't end its training; leave it"
+                " out."
+            )
+        self._max_time = None if max_time is None else checks.real(max_time, "max_time", above=0)
         run = run if run is not None else Run()
         self._data = None
         self._cache = {}
+        needed = self.memory_needed(data)
+        if needed is not None:
+            cure = "use fewer factors, or fewer users and items"
+            memory.require(needed, what=f"fitting {self.name}", cure=cure)
         with watched(run), naming_extras(f"fitting {self.name}"):
             self._fit(data, validation, run)
+            check_learned(self.name, self._state(), rates=self.traits.predicts_ratings)
         self._data = data
+        self._say_if_collapsed(run)
         for note in self._doubts:
             run.progress.say(note)
         return self
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What was found in the data that may be meant otherwise."""
-        return self._doubts
 
     @property
     def _doubts(self) -> tuple[str, ...]:
         """Remarks on values that don't say "liked", where every stored interaction counts so."""
         return () if self.traits.predicts_ratings else doubts(self.data.values)
 
-    @property
-    def data(self) -> Interactions:
-        """The interactions the model was fitted on: ids, catalogue, histories."""
-        if self._data is None:
-            raise NotFittedError(
-                f"this {type(self).__name__} isn't fitted; call fit(data) first, or load a saved"
-                " one."
-            )
-        return self._data
+    def _say_if_collapsed(self, run: Run) -> None:
+        """Say so if a model of vectors that ranks has come to rank alike for everybody."""
+        if not self.traits.has_vectors or self.traits.predicts_ratings:
+            return
+        counts = self.data.item_counts
+        users = collapse.rows_to_score(self.data.user_counts, collapse.USERS)
+        items = collapse.rows_to_score(counts, collapse.ITEMS)
+        scores = self.score_rows(users, items)
+        sentence = collapse.collapse_of(self.name, scores, counts[items])
+        if sentence is not None and run.progress is SILENT:
+            logging.getLogger("cofactor").warning(sentence)
+        elif sentence is not None:
+            run.progress.say(sentence)
 
     def state(self) -> dict[str, np.ndarray]:
         """Return the learned state as named arrays; never an object array. The ids and histories
@@ -286,8 +200,18 @@ class Model(ABC):
         _ = self.data
         return {name: np.ascontiguousarray(array) for name, array in self._state().items()}
 
+    def compare_if_wanted(self, part: Part, run: Run) -> None:
+        """Compare with the same model without features, in models with content whose settings
+        want it.
+        """
+
     @property
-    def refit_config(self) -> Any:
+    def notes(self) -> tuple[str, ...]:
+        """What people should know of the fitted model, a sentence each."""
+        return self._doubts
+
+    @property
+    def refit_config(self) -> ConfigT:
         """The settings for a fit on more data without a validation part: what early stopping
         chose stands in them.
         """
@@ -295,7 +219,7 @@ class Model(ABC):
 
     @classmethod
     def from_state(
-        cls, config: BaseConfig, arrays: Mapping[str, np.ndarray], data: Interactions
+        cls, config: ConfigT, arrays: Mapping[str, np.ndarray], data: Interactions
     ) -> Self:
         """Make a fitted model from its named arrays and the interactions it was fitted on.
 
@@ -318,6 +242,16 @@ class Model(ABC):
         return model
 
     # Rows: for evaluation and services.
+
+    def with_data(self, data: Interactions) -> Self:
+        """Return a new model on data that has this model's and perhaps more items at its end.
+
+        This model stays as it is.
+        """
+        new = copy.copy(self)
+        new._data, new._cache = data, {}
+        new._grow_from(self)
+        return new
 
     def user_batch(self, user_rows: np.ndarray) -> UserBatch:
         """Return some trained users, by row."""
@@ -400,9 +334,7 @@ class Model(ABC):
         rows = checks.rows(user_rows, "user_rows", self.data.n_users)
         return self._similar_users(rows, k, n_threads)
 
-    def explain_rows(
-        self, batch: UserBatch, item_rows: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def explain_rows(self, batch: UserBatch, item_rows: np.ndarray) -> Shares:
         """Split the scores of some items for one user among the user's past items.
 
         Parameters
@@ -412,18 +344,13 @@ class Model(ABC):
         item_rows
             int [n].
 
-        Returns
-        -------
-        tuple
-            Past item rows int32 [p]; what each added to each score, float [n, p]; what belongs to
-            none of them, float [n].
-
         Raises
         ------
         TraitError
             If the model isn't linear in the past.
         """
-        return self._explain_rows(batch, checks.rows(item_rows, "item_rows", self.data.n_items))
+        rows = checks.rows(item_rows, "item_rows", self.data.n_items)
+        return Shares(*self._explain_rows(batch, rows))
 
     def explain_features(self, batch: UserBatch, item_rows: np.ndarray) -> list[tuple[Reason, ...]]:
         """Say for each of some items which of its words and features added what to its score for
@@ -453,7 +380,7 @@ class Model(ABC):
         allowed: np.ndarray | None = None,
         n_threads: int = 1,
     ) -> TopK:
-        """Return the k best items of each user, by the law of `cofactor.retrieval.topk`.
+        """Return the k best items of each user, ties broken as in `cofactor.retrieval.topk`.
 
         Parameters
         ----------
@@ -482,24 +409,3 @@ class Model(ABC):
             )
         scores = self.score_batch(batch)
         return best_scores(scores, k, excluded=excluded, allowed=allowed, n_threads=n_threads)
-
-    # Helpers.
-
-    @property
-    def _popularity(self) -> np.ndarray:
-        """The share of users who met each item, float32 [n_items]: the score of items for an
-        empty history.
-        """
-        if "popularity" not in self._cache:
-            self._cache["popularity"] = (self.data.item_counts / max(1, self.data.n_users)).astype(
-                np.float32
-            )
-        found: np.ndarray = self._cache["popularity"]
-        return found
-
-    def _unit(self, name: str, vectors: Callable[[], np.ndarray]) -> np.ndarray:
-        """Vectors at length 1 (zero stays zero), computed once."""
-        if name not in self._cache:
-            self._cache[name] = unit_length(vectors())
-        found: np.ndarray = self._cache[name]
-        return found

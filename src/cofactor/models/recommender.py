@@ -1,8 +1,7 @@
 """Recommenders: what people ask of models by outside ids, written once for all of them.
 
 Recommending, filters, similar items, new items, explanations: these calls take and give ids, and
-outside ids end here. What a model has to bring, and what evaluation and services ask of it by rows,
-is in `model`."""
+outside ids end here. What evaluation and services ask of models by rows is in `model`."""
 
 from __future__ import annotations
 
@@ -22,6 +21,7 @@ from cofactor.data.records import table_of
 from cofactor.kernels.work import watched
 from cofactor.models.answers import Explanation, RankedTable, Reason
 from cofactor.models.fold_in import read_histories
+from cofactor.models.hooks import ConfigT
 from cofactor.models.model import Model
 from cofactor.models.new_items import with_new_items
 from cofactor.models.user_batch import UserBatch
@@ -38,14 +38,8 @@ BLOCK = 1024
 _Asked = tuple[pa.Array, Iterator[tuple[int, UserBatch]]]
 
 
-class Recommender(Model):
-    """A model that learns from interactions and recommends.
-
-    Parameters
-    ----------
-    config
-        The model's configuration; or give its settings by name: ``IALS(factors=32)``.
-    """
+class Recommender(Model[ConfigT]):
+    """A model that learns from interactions and recommends."""
 
     def recommend(
         self,
@@ -213,9 +207,10 @@ class Recommender(Model):
         )
         return _ranked([table], "user_id", "similar_user_id")
 
-    def add_items(self, items: Any, *, id_column: str | None = None, known: str = "error") -> Self:
-        """Add items that nobody has had yet, by what is known of them, with no retraining; they can
-        be recommended at once.
+    def with_items(self, items: Any, *, id_column: str | None = None, known: str = "error") -> Self:
+        """Return a new model that knows more items, by what is said of them, without retraining.
+
+        They can be recommended at once. This model stays as it is; both may answer at a time.
 
         Parameters
         ----------
@@ -234,12 +229,13 @@ class Recommender(Model):
         """
         checks.choice(known, "known", ("error", "skip"))
         if not self.traits.uses_features:
-            self._add_items(self.data)
+            raise TraitError(
+                f"{self.name} reads no content, so it can't know new items; use bridge,"
+                " feature_ials or two_tower."
+            )
         data = with_new_items(self.data, items, id_column=id_column, known=known)
-        if data.n_items > self.data.n_items:
-            with watched(Run()):
-                self._add_items(data)
-        return self
+        with watched(Run()):
+            return self.with_data(data)
 
     def similar_to(
         self, description: Any, k: int = 10, *, filters: Filters | None = None

@@ -6,11 +6,13 @@ from __future__ import annotations
 
 import importlib
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cofactor.base.extras import naming_extras
 from cofactor.base.names import unknown_name
-from cofactor.models.recommender import Recommender
+
+if TYPE_CHECKING:
+    from cofactor.models.recommender import Recommender
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,7 @@ class Entry:
     @property
     def family(self) -> str:
         """The folder it lives in: ``baselines``, ``explicit``, ``implicit``, ``neural``,
-        ``sequence`` or ``content``.
+        ``sequence``, ``content`` or ``blend``.
         """
         return self.module.partition(".")[0]
 
@@ -41,6 +43,11 @@ MODELS: dict[str, Entry] = {
     ),
     "ease": Entry(
         "implicit.ease", "EASE", "the best linear item model, in closed form; one dense matrix"
+    ),
+    "graph_filter": Entry(
+        "implicit.graph_filter",
+        "GraphFilter",
+        "low-pass filters of the normalised interactions, in closed form; no dense square",
     ),
     "ials": Entry(
         "implicit.ials", "IALS", "matrix factorisation over all pairs by alternating least squares"
@@ -60,6 +67,11 @@ MODELS: dict[str, Entry] = {
         "explicit.biased_mf", "BiasedMF", "ratings by matrix factorisation with biases, SGD or ALS"
     ),
     "svdpp": Entry("explicit.svdpp", "SVDpp", "the same, where what was rated at all speaks too"),
+    "bayesian_mf": Entry(
+        "explicit.bayesian_mf",
+        "BayesianMF",
+        "ratings by a sampled factorisation machine, with intervals and level probabilities",
+    ),
     "latent_factor": Entry(
         "neural.latent_factor", "LatentFactor", "matrix factorisation in PyTorch, with any loss"
     ),
@@ -98,6 +110,20 @@ MODELS: dict[str, Entry] = {
         "content.bridge",
         "Bridge",
         "a model with item vectors, and content mapped to them for new items",
+    ),
+    "transitions": Entry(
+        "sequence.transitions", "Transitions", "what came next, counted; learns new events exactly"
+    ),
+    "sequence_linear": Entry(
+        "sequence.sequence_linear",
+        "SequenceLinear",
+        "the next item regressed on the decayed history, in closed form",
+    ),
+    "session_knn": Entry(
+        "sequence.session_knn", "SessionKNN", "what the most similar recent sessions had"
+    ),
+    "blend": Entry(
+        "blend", "Blend", "any models' scores in one list, weights chosen on validation data"
     ),
     "lstm_rating": Entry(
         "sequence.lstm_rating", "LSTMRating", "ratings predicted from the ones before, by an LSTM"

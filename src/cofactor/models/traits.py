@@ -34,8 +34,8 @@ class Traits:
     answers_empty
         An empty history gets the model's own ranking; without this trait, popularity answers.
     same_on_any_threads
-        Equal results for any number of threads; without this trait, only ``threads=1`` repeats bit
-        for bit.
+        Equal results for any number of threads, but for float32 rounding where BLAS divides the
+        work; without this trait, only ``threads=1`` repeats bit for bit.
     """
 
     predicts_ratings: bool = False
@@ -112,3 +112,55 @@ def _check_array(name: str, array: np.ndarray, spec: ArraySpec, known: dict[str,
             f"array {name!r} holds NaN or infinite numbers; the file is damaged or training had"
             " diverged."
         )
+
+
+def check_offsets(
+    offsets: np.ndarray,
+    columns: np.ndarray,
+    shape: tuple[int, int],
+    names: tuple[str, str] = ("indptr", "columns"),
+) -> None:
+    """Check that two arrays are a sparse matrix in CSR: kernels index by them without looking.
+
+    Numbers are compared, never subtracted: differences of 64-bit numbers wrap around.
+
+    Parameters
+    ----------
+    offsets
+        int64 [n_rows + 1], rising from 0 to len(columns).
+    columns
+        int [n], within 0 .. n_columns - 1, ascending and distinct within each row.
+    shape
+        Rows and columns of the matrix.
+    names
+        What the two arrays are called.
+
+    Raises
+    ------
+    ArtifactError
+        If they aren't: which of the two, and why.
+    """
+    n_rows, n_columns = shape
+    rising = (
+        len(offsets) == n_rows + 1
+        and offsets[0] == 0
+        and offsets[-1] == len(columns)
+        and bool((offsets[1:] >= offsets[:-1]).all())
+    )
+    if not rising:
+        raise ArtifactError(
+            f"array {names[0]!r} must rise from 0 to the number of entries ({len(columns)}) in"
+            f" {n_rows} steps; it and {names[1]!r} don't fit together."
+        )
+    if not len(columns):
+        return
+    if columns.min() < 0 or columns.max() >= n_columns:
+        raise ArtifactError(
+            f"array {names[1]!r} must hold rows of items in 0..{n_columns - 1}; it and"
+            f" {names[0]!r} don't fit together."
+        )
+    ascends = columns[1:] > columns[:-1]
+    starts = offsets[1:-1]
+    ascends[starts[(starts > 0) & (starts < len(columns))] - 1] = True
+    if not ascends.all():
+        raise ArtifactError(f"array {names[1]!r} must ascend within each row, without repeats.")

@@ -29,6 +29,24 @@ class InnerProduct(NamedTuple):
     offsets: np.ndarray | None
 
 
+class Shares(NamedTuple):
+    """The scores of some items for one user, split among the user's past items.
+
+    Parameters
+    ----------
+    past
+        Past item rows, int32 [p].
+    added
+        What each added to each score, float [n, p].
+    rest
+        What belongs to none of them, float [n].
+    """
+
+    past: np.ndarray
+    added: np.ndarray
+    rest: np.ndarray
+
+
 @dataclass(frozen=True)
 class UserBatch:
     """A batch of users as a model sees them.
@@ -49,6 +67,12 @@ class UserBatch:
     empty: np.ndarray
     seen: Exclusions
     values: np.ndarray | None = None
+
+    @classmethod
+    def of_states(cls, states: States) -> UserBatch:
+        """Return users of whom only the states matter: nobody is empty, nothing counts as seen."""
+        nothing = np.zeros(len(states) + 1, np.int64), np.zeros(0, np.int32)
+        return cls(states, np.zeros(len(states), bool), nothing)
 
     def __len__(self) -> int:
         return len(self.empty)

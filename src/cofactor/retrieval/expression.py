@@ -121,6 +121,15 @@ def parse(text: str) -> Condition:
     return _Parser(text).whole()
 
 
+def cost_of(condition: Condition) -> int:
+    """Return how many times a condition reads a whole column: once a comparison."""
+    if isinstance(condition, Not):
+        return cost_of(condition.part)
+    if isinstance(condition, (AllOf, AnyOf)):
+        return sum(cost_of(part) for part in condition.parts)
+    return 1
+
+
 def refuse(
     text: str, position: int, what: str, kind: type[ArgumentError] = ArgumentError
 ) -> NoReturn:

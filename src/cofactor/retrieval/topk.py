@@ -189,10 +189,12 @@ class OrderedItems:
         float32 [n_items]; None means zero.
 
     Notes
-    ----- They are kept a second time, ordered by the score they can reach and packed into 8 bits a
+    -----
+    They are kept a second time, ordered by the score they can reach and packed into 8 bits a
     number. A search reads these, scores exactly what may be among the best, and ends where nothing
     left can reach the k-th best: the answer is that of a search of everything, in a quarter of the
-    memory traffic or less."""
+    memory traffic or less.
+    """
 
     def __init__(self, item_vectors: np.ndarray, item_offsets: np.ndarray | None = None) -> None:
         from cofactor.kernels.cpu.topk_prepared import prepare_items

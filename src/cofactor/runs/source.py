@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from cofactor.base.errors import ArgumentError
 from cofactor.base.run import Run
 
 # The readers are imported where they are used: commands that only name these settings stay light.
@@ -81,11 +82,14 @@ def interactions(
 
     from cofactor.data.interactions import Interactions
     from cofactor.data.readers import read
+    from cofactor.data.shards import is_shards
 
     reading = reading if reading is not None else Reading()
     run = run if run is not None else Run()
     if isinstance(source, Interactions):
         return _filtered(source, reading)
+    if is_shards(source):
+        return _filtered(_opened(source, reading), reading)
     columns: Any = {**(reading.columns or {}), **reading.more}
     events = read(
         source, items=reading.items, on_bad=reading.on_bad, progress=run.progress, **columns
@@ -106,6 +110,19 @@ def _filtered(data: Interactions, reading: Reading) -> Interactions:
     return filters.apply(
         data, min_value=reading.min_value, min_user=reading.core, min_item=reading.core
     )[0]
+
+
+def _opened(folder: Any, reading: Reading) -> Interactions:
+    from cofactor.data.shards import open_shards
+
+    usual = Reading()
+    for name in ("columns", "items", "repeats", "on_bad"):
+        if getattr(reading, name) != getattr(usual, name):
+            raise ArgumentError(
+                f"{folder} holds shards, which were read already: {name.replace('_', ' ')} is asked"
+                " of `cofactor shard`."
+            )
+    return open_shards(folder)
 
 
 def cut(data: Interactions, cutting: Cutting) -> Split:

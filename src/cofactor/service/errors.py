@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 
@@ -40,6 +41,13 @@ class RequestError(CofactorError):
         The part of the request at fault: ``events[3].time``; None when it is no single one.
     retry_after
         Seconds after which trying again makes sense, or None.
+
+    Attributes
+    ----------
+    outcome
+        Of a request that changes the store: ``refused`` or ``unknown``; None of others.
+    event_ids
+        The ids under which its events are stored if they are, where that is unknown.
     """
 
     def __init__(
@@ -56,12 +64,18 @@ class RequestError(CofactorError):
         self.message = message
         self.field = field
         self.retry_after = retry_after
+        self.outcome: str | None = None
+        self.event_ids: tuple[str, ...] = ()
 
     def body(self) -> bytes:
         """Return the answer's body."""
-        told: dict[str, str] = {"code": self.code, "message": self.message}
+        told: dict[str, Any] = {"code": self.code, "message": self.message}
         if self.field is not None:
             told["field"] = self.field
+        if self.outcome is not None:
+            told["outcome"] = self.outcome
+        if self.event_ids:
+            told["event_ids"] = self.event_ids
         return msgspec.json.encode({"error": told})
 
     def headers(self) -> Mapping[str, str]:
@@ -77,6 +91,19 @@ class RequestError(CofactorError):
 def overloaded(message: str, retry_after: float = 1.0) -> RequestError:
     """Return the refusal of a request for which there is no room now."""
     return RequestError(503, "overloaded", message, retry_after=retry_after)
+
+
+def unknown_outcome(event_ids: tuple[str, ...] = (), why: str = "") -> RequestError:
+    """Return the answer to a write of which nobody can say whether it is or will be stored."""
+    error = RequestError(
+        503,
+        "unknown",
+        f"{why or 'the storage took too long'}: whether this is stored isn't known; send the same"
+        " again, with the same event ids, until it is acknowledged.",
+        retry_after=2.0,
+    )
+    error.outcome, error.event_ids = "unknown", event_ids
+    return error
 
 
 def invalid(message: str, field: str | None = None) -> RequestError:
@@ -160,5 +187,7 @@ def _of_store(error: StoreError) -> RequestError:
         return overloaded(str(error), error.retry_after)
     if isinstance(error, (ReadOnlyError, StoreClosedError)):
         return RequestError(503, "unavailable", str(error), retry_after=5.0)
+    if getattr(error, "unknown", False):
+        return unknown_outcome(why=str(error).rstrip("."))
     retry = getattr(error, "retry_after", 5.0)
     return RequestError(503, "storage", str(error), retry_after=retry)

@@ -4,6 +4,7 @@ environment.
 
 from __future__ import annotations
 
+import ipaddress
 from dataclasses import dataclass
 
 from cofactor.base import checks
@@ -35,6 +36,8 @@ class Settings:
         The largest k.
     max_filter
         Ids of an allow or block list.
+    max_filter_work
+        Comparisons of a filter times items; twenty comparisons are always allowed.
     max_waiting
         Seconds that a request may be expected to wait for its turn while there is more to do than
         can be done, or eight times what one takes alone, if that is more; beyond it is refused with
@@ -65,6 +68,17 @@ class Settings:
     keep_versions
         Versions of the model that are held in memory: the one in use, the one before, and others
         that were asked for.
+    max_connections
+        Connections at a time; one address may hold three quarters of them. At the limit the one
+        that has waited longest without a request is let go for a new one.
+    head_seconds
+        How long a connection may take until the head of a request is whole.
+    body_seconds
+        How long a request may take until its body is whole.
+    send_seconds
+        How long answers may stay unread.
+    idle_seconds
+        How long a connection may wait between two requests.
     drain_seconds
         How long requests under way may take after a signal to stop.
     access_log
@@ -81,6 +95,7 @@ class Settings:
     max_history: int = 1_000
     max_k: int = 1_000
     max_filter: int = 10_000
+    max_filter_work: int = 10_000_000
     max_waiting: float = 0.008
     max_queue: int = 256
     max_scored: int = 256
@@ -93,6 +108,11 @@ class Settings:
     silent_kinds: frozenset[str] = SILENT
     watch_seconds: float = 0.25
     keep_versions: int = 3
+    max_connections: int = 4_096
+    head_seconds: float = 10.0
+    body_seconds: float = 20.0
+    send_seconds: float = 20.0
+    idle_seconds: float = 30.0
     drain_seconds: float = 10.0
     access_log: bool = False
 
@@ -105,19 +125,35 @@ class Settings:
             "max_history",
             "max_k",
             "max_filter",
+            "max_filter_work",
             "max_queue",
             "max_scored",
             "max_ingest",
             "batch",
             "threads",
+            "max_connections",
         ):
             checks.integer(getattr(self, name), name, low=1)
         checks.integer(self.reasons, "reasons", low=0, high=50)
         checks.integer(self.keep_versions, "keep_versions", low=2, high=64)
-        for name in ("max_waiting", "timeout", "watch_seconds", "drain_seconds"):
+        for name in (
+            "max_waiting",
+            "timeout",
+            "watch_seconds",
+            "drain_seconds",
+            "head_seconds",
+            "body_seconds",
+            "send_seconds",
+            "idle_seconds",
+        ):
             checks.real(getattr(self, name), name, above=0)
 
     @property
     def beyond_loopback(self) -> bool:
         """Whether others than this machine can reach it."""
-        return self.host not in LOOPBACK and not self.host.startswith("127.")
+        if self.host in LOOPBACK:
+            return False
+        try:
+            return not ipaddress.ip_address(self.host).is_loopback
+        except ValueError:  # a name, wherever it leads
+            return True

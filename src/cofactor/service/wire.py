@@ -1,4 +1,4 @@
-"""What goes over the wire: decoded strictly, unknown names refused, and told to others by the
+"""What is asked of the service: decoded strictly, unknown names refused, and told to others by the
 OpenAPI document.
 """
 
@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import msgspec
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import Meta
 
 from cofactor.store import MAX_ID, MAX_TEXT, MAX_TITLE
 
@@ -24,12 +24,17 @@ Version = Annotated[str, Meta(min_length=1, max_length=200)]
 Kind = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_.-]{0,31}$")]
 
 
+def outside_id(value: Any) -> Any:
+    """Return an id as every door reads it: without whitespace around it."""
+    return value.strip() if isinstance(value, str) else value
+
+
+def _outside_ids(values: list[Any] | None) -> list[Any] | None:
+    return None if values is None else [outside_id(value) for value in values]
+
+
 class Strict(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
     """A request: names that it doesn't know are refused."""
-
-
-class Answer(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """An answer; what doesn't apply is left out."""
 
 
 # Requests
@@ -41,6 +46,9 @@ class Past(Strict, kw_only=True):
     item_id: Id
     value: Finite | None = None
 
+    def __post_init__(self) -> None:
+        self.item_id = outside_id(self.item_id)
+
 
 class _Choice(Strict, kw_only=True):
     """Which items may come back, shared by recommending and by looking for the similar."""
@@ -50,6 +58,9 @@ class _Choice(Strict, kw_only=True):
     block: list[Id] | None = None
     where: Where | None = None
     version: Version | None = None
+
+    def __post_init__(self) -> None:
+        self.allow, self.block = _outside_ids(self.allow), _outside_ids(self.block)
 
 
 class RecommendRequest(_Choice, kw_only=True):
@@ -66,6 +77,10 @@ class RecommendRequest(_Choice, kw_only=True):
     exclude_seen: bool = True
     reasons: Annotated[int, Meta(ge=0, le=50)] | None = None
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.user_id, self.history = outside_id(self.user_id), _outside_ids(self.history)
+
 
 class SimilarRequest(_Choice, kw_only=True):
     """The items most like one that is known (``item_id``) or one that is described (``text``,
@@ -75,6 +90,10 @@ class SimilarRequest(_Choice, kw_only=True):
     item_id: Id | None = None
     text: Words | None = None
     features: dict[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.item_id = outside_id(self.item_id)
 
 
 class EventIn(Strict, kw_only=True):
@@ -87,11 +106,17 @@ class EventIn(Strict, kw_only=True):
     time: Seconds | None = None
     event_id: IdText | None = None
 
+    def __post_init__(self) -> None:
+        self.user_id, self.item_id = outside_id(self.user_id), outside_id(self.item_id)
+
 
 class EventsRequest(Strict, kw_only=True):
-    """Events, stored all or none. An event id makes a retry harmless."""
+    """Events, stored all or none. An event id makes a retry harmless, and so does a
+    ``request_id``, from which events without an id get theirs (``<request_id>/<place>``).
+    """
 
     events: Annotated[list[EventIn], Meta(min_length=1, max_length=10_000)]
+    request_id: Annotated[str, Meta(min_length=1, max_length=190)] | None = None
 
 
 class UndoRequest(Strict, kw_only=True):
@@ -99,6 +124,9 @@ class UndoRequest(Strict, kw_only=True):
 
     event_ids: Annotated[list[IdText], Meta(min_length=1, max_length=10_000)]
     user_id: Id | None = None
+
+    def __post_init__(self) -> None:
+        self.user_id = outside_id(self.user_id)
 
 
 class ItemIn(Strict, kw_only=True):
@@ -109,6 +137,9 @@ class ItemIn(Strict, kw_only=True):
     text: Annotated[str, Meta(max_length=MAX_TEXT)] | None = None
     features: dict[str, Any] | None = None
     hidden: bool | None = None
+
+    def __post_init__(self) -> None:
+        self.item_id = outside_id(self.item_id)
 
 
 class ItemsRequest(Strict, kw_only=True):
@@ -121,6 +152,9 @@ class ItemIdsRequest(Strict, kw_only=True):
     """Items to be hidden, shown or deleted."""
 
     item_ids: Annotated[list[Id], Meta(min_length=1, max_length=10_000)]
+
+    def __post_init__(self) -> None:
+        self.item_ids = [outside_id(one) for one in self.item_ids]
 
 
 class PromoteRequest(Strict, kw_only=True):
@@ -181,222 +215,3 @@ class BrowseQuery(Strict, kw_only=True):
     """A few items to begin with."""
 
     limit: Annotated[int, Meta(ge=1, le=100)] = 12
-
-
-# Answers
-
-
-class ModelName(Answer, kw_only=True):
-    """Which model made an answer."""
-
-    name: str
-    version: str
-
-
-class ReasonOut(Answer, kw_only=True):
-    """A past item and what it added to the score."""
-
-    item_id: Any
-    contribution: float
-    title: str | None = None
-
-
-class WordOut(Answer, kw_only=True):
-    """A word or another feature of an item and what it added to the score."""
-
-    word: str
-    contribution: float
-
-
-class Recommended(Answer, kw_only=True):
-    """One item of an answer; ``words`` are told by models that read content."""
-
-    item_id: Any
-    score: float
-    title: str | None = None
-    reasons: list[ReasonOut] | None = None
-    words: list[WordOut] | None = None
-
-
-class Recommendations(Answer, kw_only=True):
-    """An answer: what, from where, by which model, and why.
-
-    ``source`` is ``personal`` (from the history), ``features``, ``text``, or ``popularity``
-    (nothing is known that the model could use; ``note`` says why). ``history_used`` counts the past
-    items that the answer rests on."""
-
-    items: list[Recommended]
-    source: str
-    model: ModelName
-    history_used: int
-    note: str | None = None
-
-
-class Similar(Answer, kw_only=True):
-    """An item's neighbours."""
-
-    items: list[Recommended]
-    source: str
-    model: ModelName
-    item_id: Any = None
-    title: str | None = None
-
-
-class ItemOut(Answer, kw_only=True):
-    """An item: what the catalogue and the store know of it."""
-
-    item_id: Any
-    state: str
-    title: str | None = None
-    text: str | None = None
-    features: dict[str, Any] | None = None
-    known_to_model: bool
-    interactions: int | None = None
-
-
-class Found(Answer, kw_only=True):
-    """Items whose titles hold the words, the best first."""
-
-    items: list[ItemOut]
-    model: ModelName
-
-
-class AckOut(Answer, kw_only=True):
-    """What a write did. It is on disk."""
-
-    changed: int
-    unchanged: int
-    seq: int
-    event_ids: list[str] | UnsetType = UNSET
-
-
-class PastOut(Answer, kw_only=True):
-    """One event of a history."""
-
-    item_id: Any
-    kind: str
-    origin: str
-    time: int | None = None
-    value: float | None = None
-    title: str | None = None
-
-
-class HistoryOut(Answer, kw_only=True):
-    """What a user did, oldest first: in the training data (``origin`` is ``training``) and
-    since.
-    """
-
-    user_id: str
-    events: list[PastOut]
-    known_to_model: bool
-    model: ModelName
-
-
-class ExportOut(Answer, kw_only=True):
-    """All that is stored of a user."""
-
-    user_id: str
-    events: list[dict[str, Any]]
-    trained_items: list[Any]
-
-
-class VersionOut(Answer, kw_only=True):
-    """A version of the model."""
-
-    version: str
-    current: bool
-    loaded: bool
-    model: str | None = None
-    created: str | None = None
-    config: dict[str, Any] | None = None
-    data: dict[str, Any] | None = None
-    metrics: dict[str, Any] | None = None
-    run: dict[str, Any] | None = None
-    split: str | None = None
-    problem: str | None = None
-
-
-class ModelOut(Answer, kw_only=True):
-    """The model that answers, the versions there are, and what the model can do."""
-
-    current: VersionOut
-    versions: list[VersionOut]
-    can: dict[str, bool]
-    columns: list[str]
-    can_promote: bool
-    folder: str
-    previous: str | None = None
-
-
-class PromotedOut(Answer, kw_only=True):
-    """A change of the version that answers."""
-
-    version: str
-    previous: str | None
-    checks: list[str]
-    seconds: float
-
-
-class MapOut(Answer, kw_only=True):
-    """The item space in two dimensions: one entry per item, the most popular first."""
-
-    item_ids: list[Any]
-    titles: list[str | None]
-    x: list[float]
-    y: list[float]
-    groups: list[int]
-    group_names: list[str]
-    sizes: list[float]
-    explained: list[float]
-    model: ModelName
-
-
-class StatsOut(Answer, kw_only=True):
-    """Live numbers since the start; latencies and rates are those of the last minute."""
-
-    uptime: float
-    events: int
-    users: int
-    items: int
-    hidden: int
-    requests: int
-    failed: int
-    shed: int
-    rate: float
-    event_rate: float
-    p50_ms: float | None
-    p99_ms: float | None
-    sources: dict[str, int]
-    fallback_share: float
-    waiting: int
-    batch_mean: float
-    model: ModelName
-    store: dict[str, Any]
-
-
-class HealthOut(Answer, kw_only=True):
-    """Whether the process lives."""
-
-    status: str
-
-
-class ReadyOut(Answer, kw_only=True):
-    """Whether it can answer, and take events."""
-
-    status: str
-    model: ModelName
-    store: str
-
-
-class ErrorBody(Answer, kw_only=True):
-    """What is wrong with a request."""
-
-    code: str
-    message: str
-    field: str | None = None
-
-
-class ErrorOut(Answer, kw_only=True):
-    """The one shape of an error."""
-
-    error: ErrorBody

@@ -24,7 +24,14 @@ from cofactor.store.imports import (
     import_interactions,
     import_items,
 )
-from cofactor.store.limits import MAX_BATCH, MAX_FEATURES, MAX_ID, MAX_TEXT, MAX_TITLE
+from cofactor.store.limits import (
+    MAX_BATCH,
+    MAX_FEATURES,
+    MAX_ID,
+    MAX_TEXT,
+    MAX_TITLE,
+    made_ids,
+)
 from cofactor.store.records import (
     Ack,
     Counts,
@@ -74,6 +81,7 @@ __all__ = [
     "import_interactions",
     "import_items",
     "json_lines",
+    "made_ids",
     "open_store",
     "restore",
     "verify",

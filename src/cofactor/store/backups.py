@@ -94,8 +94,9 @@ def backup(store: Store, path: str | os.PathLike[str], *, overwrite: bool = Fals
         )
         beside = room.with_name("manifest.json")
         beside.write_bytes(msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n")
-        sync(room)
-        sync(beside)
+        for made in (room, beside):
+            os.chmod(made, 0o600)  # it holds what people did
+            sync(made)
         os.replace(room, target)
         os.replace(beside, manifest_path(target))
         sync(target.parent)
@@ -178,10 +179,11 @@ def _copy(store: Store, target: Path) -> None:
         with (
             _translated(store.database),
             closing(sqlite3.connect(f"{source.as_uri()}?mode=ro", uri=True)) as here,
-            closing(sqlite3.connect(target)) as there,
         ):
-            # In one step, so that it sees one moment and need not begin again at each commit.
-            here.backup(there, pages=-1)
+            # Row by row, as it was at one moment: a copy of the pages would copy what was erased
+            # and still stands in their gaps.
+            here.execute("VACUUM INTO ?", (str(target),))
+        with closing(sqlite3.connect(target)) as there:
             there.execute("PRAGMA journal_mode = DELETE")
         return
     database = SqliteDatabase(target)

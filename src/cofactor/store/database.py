@@ -76,6 +76,9 @@ class Database(abc.ABC):
         place exists.
         """
 
+    def check_ours(self) -> None:  # noqa: B027 (nothing to do is right for most)
+        """Raise StoreUnavailableError if somebody else has come to write to this store alone."""
+
     @abc.abstractmethod
     def release(self) -> None:
         """Let others write again."""
@@ -104,6 +107,17 @@ class Database(abc.ABC):
         return whether it was done.
         """
 
+    def compact(self, session: Session) -> bool:
+        """Write the whole database anew, without what was deleted from it, where that can be asked
+        for; return whether it was done.
+        """
+        return True
+
+    @property
+    def quickly_compacted(self) -> bool:
+        """Whether `compact` takes no longer than somebody who stops the service would wait."""
+        return True
+
     def version(self, session: Session) -> int:
         """Return the version of the store's schema; 0 when there is no store.
 
@@ -126,7 +140,10 @@ class Database(abc.ABC):
                 f"{self.shown} is no event store: its mark is {facts.get('format')!r}, not"
                 f" {schema.MARK!r}."
             )
-        found = int(facts.get("schema", 0))
+        told = facts.get("schema", "0")
+        if not told.isdecimal() or len(told) > 9:
+            raise StoreFormatError(f"{self.shown} is damaged: its schema is {told[:40]!r}.")
+        found = int(told)
         if found > len(schema.MIGRATIONS):
             raise StoreFormatError(
                 f"{self.shown} was written by a later version of Cofactor: its schema is {found},"

@@ -45,6 +45,27 @@ class FileLock:
         os.write(handle, f"{os.getpid()}\n".encode())
         self._handle = handle
 
+    def is_held(self) -> bool:
+        """Return whether the lock is still what others would ask for. If its file was removed it
+        is made again and taken, unless somebody was faster.
+        """
+        if self._handle is None:
+            return False
+        try:
+            there = os.stat(self.path)
+        except OSError:
+            there = None
+        ours = os.fstat(self._handle)
+        if there is not None and (there.st_dev, there.st_ino) == (ours.st_dev, ours.st_ino):
+            return True
+        lost = self._handle
+        try:
+            self.acquire()
+        except (StoreBusyError, OSError):
+            return False
+        os.close(lost)
+        return True
+
     def release(self) -> None:
         """Let the lock go."""
         if self._handle is not None:

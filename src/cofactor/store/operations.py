@@ -23,6 +23,10 @@ _CHANGE = (
     "INSERT INTO item_changes (item_id, title, text, features, state, time, action) VALUES (?, ?,"
     " ?, ?, ?, ?, ?)"
 )
+_NOTE = (
+    "INSERT INTO store_meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value ="
+    " excluded.value"
+)
 _ACTIONS = {VISIBLE: "show", HIDDEN: "hide", DELETED: "delete"}
 
 
@@ -152,6 +156,8 @@ def erase_user(work: Work, user_id: str) -> Ack:
     )
     work.known_seq = None
     work.session.run("INSERT INTO erasures (time, events) VALUES (?, ?)", (work.now, live + undone))
+    # In the same transaction: a crash right after it must not make forgotten what is to be done.
+    work.session.run(_NOTE, ("owed", str(work.now)))
     work.deltas.update({"events": -live, "undone": -undone, "users": -was})
     return Ack(changed=live + undone, unchanged=0, seq=work.last("events"))
 
@@ -190,18 +196,25 @@ def set_state(work: Work, item_ids: Sequence[str], state: int) -> Ack:
     return _write_items(work, written, len(item_ids), _ACTIONS[state])
 
 
+def is_owed(work: Work) -> bool:
+    """Return whether something was erased that isn't known to be overwritten everywhere."""
+    return bool(work.session.rows("SELECT 1 FROM store_meta WHERE name = 'owed'"))
+
+
+def settle(work: Work) -> None:
+    """Note that all that was erased is overwritten."""
+    work.session.run("DELETE FROM store_meta WHERE name = 'owed'")
+
+
 def probe(work: Work) -> None:
     """Write something small. Its commit also syncs whatever an earlier process left in the log
     without syncing it.
     """
-    sql = (
-        "INSERT INTO store_meta (name, value) VALUES ('opened', ?) ON CONFLICT (name) DO UPDATE SET"
-        " value = excluded.value"
-    )
     found = work.session.rows("SELECT value FROM store_meta WHERE name = 'opened'")
     # A row that keeps its value is written nevertheless in SQLite; a changing one needs no such
     # knowledge.
-    work.session.run(sql, (f"{work.now} {int(found[0][0].split()[1]) + 1 if found else 1}",))
+    count = (found[0][0] if found else "").rpartition(" ")[2]
+    work.session.run(_NOTE, ("opened", f"{work.now} {int(count) + 1 if count.isdecimal() else 1}"))
 
 
 ItemState = tuple[str, str | None, str | None, str | None, int]

@@ -6,8 +6,9 @@ import queue
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+from cofactor.base.errors import CofactorError
 from cofactor.store.database import Database, Session
-from cofactor.store.errors import StoreClosedError
+from cofactor.store.errors import StoreClosedError, StoreFormatError
 
 
 class Readers:
@@ -48,6 +49,14 @@ class Readers:
                     session.close()
             session = None
             raise self._database.failure(error) from error
+        except CofactorError:
+            raise
+        except (ValueError, LookupError, TypeError) as error:
+            # What was read isn't what a store writes.
+            raise StoreFormatError(
+                f"{self._database.shown} is damaged ({type(error).__name__}: {error}); restore a"
+                " backup."
+            ) from error
         finally:
             self._free.put(session)
 

@@ -251,6 +251,8 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
         Events and items that wait for their commit.
     commits, mean_group, commit_seconds
         Group commits since the start, requests per commit, and the seconds that the last one took.
+    owed
+        Whether what was erased is still to be overwritten in the file's gaps or in the log.
     """
 
     writable: bool
@@ -259,6 +261,7 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     commits: int
     mean_group: float
     commit_seconds: float
+    owed: bool = False
 
 
 @dataclass(frozen=True)
@@ -278,6 +281,8 @@ class StoreSettings:
         How long a write waits for another process that holds the database.
     probe_seconds
         How often a failing storage is tried again.
+    erase_seconds
+        How long the overwriting of what was erased may wait for a moment in which nobody writes.
     """
 
     max_queue: int = 50_000
@@ -285,6 +290,7 @@ class StoreSettings:
     readers: int = 4
     busy_seconds: float = 5.0
     probe_seconds: float = 1.0
+    erase_seconds: float = 60.0
     now: Any = field(default=clock.time, repr=False)
 
     def __post_init__(self) -> None:
@@ -293,3 +299,4 @@ class StoreSettings:
         checks.integer(self.readers, "readers", low=1, high=64)
         checks.real(self.busy_seconds, "busy_seconds", low=0)
         checks.real(self.probe_seconds, "probe_seconds", above=0)
+        checks.real(self.erase_seconds, "erase_seconds", low=0)

@@ -186,8 +186,9 @@ class Store:
         return self._submit(lambda work: operations.undo_events(work, ids, user), len(ids))
 
     def erase_user(self, user_id: str | int) -> Future[Ack]:
-        """Delete all that is stored of a user, and overwrite it on disk; the log of erasures
-        says when and how many, not who.
+        """Delete all that is stored of a user. It is overwritten in the files soon after, also
+        after a crash (`health` says whether it is done); the log of erasures says when and how
+        many, not who.
         """
         user = checked_id(user_id, "user_id")
         return self._submit(lambda work: operations.erase_user(work, user), 1, scrub=True)

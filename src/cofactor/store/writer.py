@@ -23,6 +23,8 @@ from cofactor.store.errors import (
 from cofactor.store.operations import Work
 from cofactor.store.records import Health, StoreSettings
 
+_STALLED = 2.0  # seconds of one commit after which the storage counts as not answering
+
 
 @dataclass(eq=False)
 class Job:
@@ -69,7 +71,11 @@ class Writer:
         self._changed = threading.Condition()
         self._closing = False
         self._session: Session | None = None
-        self._unscrubbed = False
+        # What was erased still stands in the file's gaps or in the log; the store itself remembers
+        # it too, so that a crash doesn't make it forgotten.
+        self._owed = self._compacted = False
+        self._owed_since = self._not_before = 0.0
+        self._busy_since: float | None = None
         self._reason: str | None = None
         self._commits = self._requests = 0
         self._seconds = 0.0
@@ -106,13 +112,19 @@ class Writer:
     def health(self) -> Health:
         """Return how it goes."""
         mean = self._requests / self._commits if self._commits else 0.0
+        reason, busy = self._reason, self._busy_since
+        if busy is not None and clock.monotonic() - busy > _STALLED:
+            reason = f"the storage hasn't answered for {clock.monotonic() - busy:.0f} s"
+        if self._closing:
+            reason = "the store was closed"
         return Health(
-            writable=self._reason is None and not self._closing,
-            reason="the store was closed" if self._closing else self._reason,
+            writable=reason is None,
+            reason=reason,
             queued=self._queued,
             commits=self._commits,
             mean_group=mean,
             commit_seconds=self._seconds,
+            owed=self._owed,
         )
 
     def close(self) -> None:
@@ -132,8 +144,8 @@ class Writer:
                     self._write(group)
                 elif self._reason is not None:
                     self._try_again()
-                elif self._unscrubbed and self._session is not None:
-                    self._unscrubbed = not self._database.scrub(self._session)
+                if self._owed and (not group or self._overdue()):
+                    self._pay()
         finally:
             self._disconnect(orderly=True)
 
@@ -143,7 +155,7 @@ class Writer:
         """
         with self._changed:
             if not self._waiting and not self._closing:
-                restless = self._reason is not None or self._unscrubbed
+                restless = self._reason is not None or self._owed
                 self._changed.wait(self._settings.probe_seconds if restless else None)
             if not self._waiting:
                 return None if self._closing else []
@@ -158,7 +170,7 @@ class Writer:
             return group
 
     def _write(self, group: list[Job]) -> None:
-        started = clock.monotonic()
+        started = self._busy_since = clock.monotonic()
         size = sum(job.size for job in group)
         running = [job for job in group if job.future.set_running_or_notify_cancel()]
         done: list[tuple[Job, Any, Exception | None]] = []
@@ -174,7 +186,7 @@ class Writer:
             failure.__cause__ = error
             self._reason = str(failure)
             done = [(job, None, failure) for job in running]
-        self._seconds = clock.monotonic() - started
+        self._seconds, self._busy_since = clock.monotonic() - started, None
         self._rate = 0.8 * self._rate + 0.2 * max(size / max(self._seconds, 1e-4), 1.0)
         with self._changed:
             self._queued -= size
@@ -207,8 +219,31 @@ class Writer:
         self._commits += 1
         self._requests += len(jobs)
         if any(job.scrub for job in jobs):
-            self._unscrubbed = not self._database.scrub(session)
+            # At once what costs little; all that may be left is overwritten when nobody waits.
+            self._database.scrub(session)
+            if not self._owed:
+                self._owed_since = clock.monotonic()
+            self._owed, self._compacted = True, False
         return done
+
+    def _overdue(self) -> bool:
+        return clock.monotonic() - self._owed_since > self._settings.erase_seconds
+
+    def _pay(self) -> None:
+        """Overwrite what was erased wherever it may still stand, and forget that it is owed."""
+        if self._session is None or clock.monotonic() < self._not_before:
+            return
+        try:
+            self._compacted = self._compacted or self._database.compact(self._session)
+            if self._compacted and self._database.scrub(self._session):
+                self._session.begin()
+                operations.settle(Work(self._session, self._database, 0))
+                self._session.commit()
+                self._owed = False
+                return
+        except self._database.errors:
+            self._disconnect()
+        self._not_before = clock.monotonic() + self._settings.probe_seconds
 
     def _apply(self, work: Work, job: Job) -> tuple[Job, Any, Exception | None]:
         kept = Counter(work.deltas)
@@ -226,6 +261,7 @@ class Writer:
     def _try_again(self) -> None:
         """Try the storage while nobody asks, so that readiness comes back by itself."""
         try:
+            self._database.check_ours()
             self._connected()
         except StoreError as error:
             self._reason = str(error)
@@ -236,6 +272,7 @@ class Writer:
         """The connection, in a transaction. One that was lost while nothing happened is made
         anew: no request has to suffer.
         """
+        self._database.check_ours()
         if self._session is not None:
             try:
                 self._session.begin()
@@ -263,8 +300,12 @@ class Writer:
             session = self._database.writer()
             self._database.prepare(session)
             session.begin()
-            operations.probe(Work(session, self._database, int(self._settings.now())))
+            work = Work(session, self._database, int(self._settings.now()))
+            operations.probe(work)
+            owed = operations.is_owed(work)
             session.commit()
+            if owed and not self._owed:
+                self._owed, self._compacted, self._owed_since = True, False, clock.monotonic()
         except self._database.errors as error:
             self._discard(session)
             raise self._database.failure(error) from error
@@ -275,6 +316,9 @@ class Writer:
         return session
 
     def _disconnect(self, orderly: bool = False) -> None:
+        if orderly and self._owed and self._database.quickly_compacted:
+            self._not_before = 0.0
+            self._pay()
         session, self._session = self._session, None
         if orderly and session is not None:
             self._database.scrub(session)

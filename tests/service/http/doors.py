@@ -11,6 +11,7 @@ import uvicorn
 from uvicorn.server import ServerState
 
 from cofactor.service.http.app import build
+from cofactor.service.http.connection import MAX_HEAD, Limits
 from cofactor.service.http.fast.protocol import guarded_protocol
 from cofactor.service.http.keys import Keys
 from cofactor.service.settings import Settings
@@ -28,8 +29,8 @@ def behind_the_door(
 
     async def scene() -> Any:
         app = build(folder, open_store(url), settings or Settings(max_waiting=60.0), keys)
-        door = guarded_protocol(app.state.short_way)
-        assert door is not None, "httptools is a dependency: the fast parser must be there"
+        limits = Limits(settings or Settings())
+        door = guarded_protocol(app.state.short_way, limits)
         config = uvicorn.Config(
             app,
             log_config=None,
@@ -38,6 +39,7 @@ def behind_the_door(
             date_header=False,
             lifespan="off",
             ws="none",
+            h11_max_incomplete_event_size=MAX_HEAD,
         )
         state = ServerState()
         async with app.router.lifespan_context(app):

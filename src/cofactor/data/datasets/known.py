@@ -16,6 +16,7 @@ from cofactor.data.readers import (
     recbole,
     reviews,
     sequences,
+    sessions,
 )
 from cofactor.data.readers.columns import Options
 from cofactor.data.readers.places import Place
@@ -320,6 +321,39 @@ _AMAZON = (
     ),
 )
 
+_WANG = "Wang, Wei, Cong, Li, Mao and Qiu. 2020. Global Context Enhanced GNN. SIGIR."
+
+
+def _sessions(name: str, title: str, counts: tuple[int, int, int], citation: str) -> Dataset:
+    return Dataset(
+        name=name,
+        title=title,
+        origin="https://github.com/CCIIPLab/GCE-GNN",
+        terms="No licence stated; research use, cite.",
+        citation=f"{citation}; prepared by {_WANG}",
+        counts=_counts(*counts),
+        good_for=("next item in anonymous sessions", "a published table: P@20, MRR@20"),
+        read=sessions.read_sessions,
+        split=sessions.split_sessions,
+        folds=sessions.FOLDS,
+    )
+
+
+_SESSIONS = (
+    _sessions(
+        "sessions-diginetica",
+        "Diginetica shopping sessions (CIKM Cup 2016)",
+        (186_670, 43_097, 906_140),
+        "DIGINETICA. 2016. CIKM Cup, track 2",
+    ),
+    _sessions(
+        "sessions-tmall",
+        "Tmall shopping sessions (IJCAI 2015)",
+        (65_286, 40_727, 416_554),
+        "Tmall. 2015. IJCAI-15 repeat buyers prediction",
+    ),
+)
+
 KNOWN: Mapping[str, Dataset] = {
-    dataset.name: dataset for dataset in (*_MOVIELENS, *_BOOKS, *_SPLITS, *_AMAZON)
+    dataset.name: dataset for dataset in (*_MOVIELENS, *_BOOKS, *_SPLITS, *_AMAZON, *_SESSIONS)
 }

@@ -32,6 +32,7 @@ TEXT, CHARACTERS, VALUE = 0, 1, 2
 # Texts are read so many at a time: the tokens of one block, not of the whole catalogue, stand in
 # memory uncounted.
 _BLOCK = 20_000
+_LONGEST_VECTORS = 65_536  # numbers of all vector columns of a row together
 
 
 @dataclass(frozen=True)
@@ -251,7 +252,7 @@ class FeatureSpec:
                 tuple(map(str, said["notes"])),
                 (float(said["text_weight"]), float(said["value_weight"])),
             )
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
             raise ArtifactError(
                 f"the model's array 'spec' doesn't describe features: {error}."
             ) from None
@@ -261,9 +262,10 @@ class FeatureSpec:
             (numbers, 2),
             (0, 2),
         )
-        fits &= len(vectors) == sum(c.kind == "vector" for c in columns) and all(
-            0 < length < 2**20 for length in vectors
-        )
+        fits &= len(vectors) == sum(c.kind == "vector" for c in columns)
+        # Vectors stand in a dense matrix, so their lengths cost memory that no file has to hold.
+        fits &= all(length > 0 for length in vectors) and sum(vectors) <= _LONGEST_VECTORS
+        fits &= all(0 <= weight < np.inf for weight in weights)
         if not fits or any(c.kind not in KINDS for c in columns):
             raise ArtifactError("the model's arrays 'spec...' don't fit together.")
         return cls(

@@ -353,13 +353,13 @@ def _unconvertible(text: str, dialect: Dialect, source: str) -> _Unconvertible:
     return error
 
 
-def _line_blocks(entry: Entry, dialect: Dialect) -> Iterator[bytes]:
+def _line_blocks(entry: Entry, dialect: Dialect, size: int = BLOCK) -> Iterator[bytes]:
     """The file as UTF-8 blocks of some megabytes, each of which ends with a line (and not within
     quotes).
     """
     decoder = codecs.getincrementaldecoder(dialect.encoding)()
     rest, skip = b"", dialect.bom
-    for raw in entry.blocks(BLOCK):
+    for raw in entry.blocks(size):
         block = rest + _as_utf8(raw[skip:] if skip else raw, decoder, dialect.encoding)
         skip = 0
         # A CR at the very end may be the first half of a CRLF.

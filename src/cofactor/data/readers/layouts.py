@@ -12,6 +12,7 @@ from cofactor.data.readers import (
     recbole,
     reviews,
     sequences,
+    sessions,
 )
 from cofactor.data.readers.layout import Layout
 from cofactor.data.readers.places import Place
@@ -23,6 +24,7 @@ LAYOUTS: tuple[Layout, ...] = (
     *ncf.LAYOUTS,
     *citeulike.LAYOUTS,
     *sequences.LAYOUTS,
+    *sessions.LAYOUTS,
     *recbole.LAYOUTS,
     *reviews.LAYOUTS,
     *lists.LAYOUTS,

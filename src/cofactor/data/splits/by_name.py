@@ -12,6 +12,7 @@ from cofactor.data.interactions import Interactions
 from cofactor.data.split import Split
 from cofactor.data.splits.items import by_items
 from cofactor.data.splits.leave_last import leave_last
+from cofactor.data.splits.next_item import by_session, next_after
 from cofactor.data.splits.per_user import per_user
 from cofactor.data.splits.random import by_random
 from cofactor.data.splits.time import by_time
@@ -24,6 +25,8 @@ RULES: dict[str, Callable[..., Split]] = {
     "leave-last": leave_last,
     "users": by_users,
     "items": by_items,
+    "sessions": by_session,
+    "next": next_after,
 }
 
 
@@ -45,7 +48,8 @@ def split(
     how
         ``"time"`` (one moment for all users), ``"random"`` (interactions), ``"per-user"`` (a share
         of each user's), ``"leave-last"`` (each user's last n), ``"users"`` (new users with a
-        history to fold in), ``"items"`` (cold items).
+        history to fold in), ``"items"`` (cold items), ``"sessions"`` (whole sessions, each prefix
+        asking for its next item), ``"next"`` (each user's first event after one moment).
     test, validation
         The shares of the whole that are held out; for ``"leave-last"`` the numbers of each user's
         interactions.

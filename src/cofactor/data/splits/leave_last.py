@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from cofactor.base import checks
+from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
-from cofactor.data.split import Split
+from cofactor.data.sessions import of_histories
+from cofactor.data.split import Part, Split
 from cofactor.data.splits import cut
 
 
@@ -24,8 +28,12 @@ def leave_last(data: Interactions, *, test: int = 1, validation: int = 0) -> Spl
         both together give none to it.
 
     Notes
-    ----- One user's last interaction may be older than what another's training holds; `by_time` has
-    no such leak."""
+    -----
+    One user's last interaction may be older than what another's training holds; `by_time` has no
+    such leak.
+    """
+    if data.log is not None:
+        return _of_events(data, data.log, test, validation)
     n_test = checks.integer(test, "test (how many of each user's last interactions)", low=1)
     n_validation = checks.integer(
         validation, "validation (how many of each user's, before the test part)", low=0
@@ -42,6 +50,29 @@ def leave_last(data: Interactions, *, test: int = 1, validation: int = 0) -> Spl
         " stay in training."
     )
     return cut.known_users(data, in_test, in_validation if n_validation else None, sentence)
+
+
+def _of_events(data: Interactions, log: Histories, test: int, validation: int) -> Split:
+    """Hold out the last events of histories with repeats: a pair may stand on both sides."""
+    n_test = checks.integer(test, "test", low=1)
+    n_validation = checks.integer(validation, "validation", low=0)
+    after = np.repeat(log.indptr[1:], log.lengths) - 1 - np.arange(len(log.item_rows))
+    size = np.repeat(log.lengths, log.lengths)
+    in_test = (after < n_test) & (size > n_test)
+    held = n_test + n_validation
+    in_validation = ~in_test & (after < held) & (size > held)
+    before = of_histories(log.where(~in_test), data)
+    train = of_histories(log.where(~(in_test | in_validation)), data) if n_validation else before
+    sentence = (
+        f"Each history's last {_some(n_test)} for test"
+        + (f", the {_some(n_validation)} before for validation" if n_validation else "")
+        + "; repeats are kept, and histories with no more than that stay in training."
+    )
+    part = Part(of_histories(log.where(in_test), data), before)
+    if not n_validation:
+        return Split(train, part, None, sentence)
+    truth = of_histories(log.where(in_validation), data)
+    return Split(train, part, Part(truth, train), sentence)
 
 
 def _some(number: int) -> str:

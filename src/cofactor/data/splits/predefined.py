@@ -10,7 +10,6 @@ import pyarrow as pa
 
 from cofactor.base import checks
 from cofactor.base.errors import ArgumentError
-from cofactor.data.catalogue import Catalogue
 from cofactor.data.events import Events
 from cofactor.data.ids import IdMap
 from cofactor.data.interactions import Interactions
@@ -121,7 +120,7 @@ def _mapped(
     """A part on the shared id maps; its order goes on after that of the parts before it."""
     if isinstance(part, Events):
         made = Interactions.build(part, repeats=repeats, users=users, items=items)
-        return replace(made, order=made.order + start)
+        return replace(made, source_order=made.order + start)
     user_rows = users.rows(part.users.arrow, what="user")[part.user_rows]
     item_rows = items.rows(part.items.arrow, what="item")[part.item_rows]
     made = Interactions.from_rows(
@@ -129,19 +128,11 @@ def _mapped(
     )
     return replace(
         made,
-        order=part.order[made.order] + start,
-        catalogue=_realigned(part.catalogue, part.items, items),
-        profiles=_realigned(part.profiles, part.users, users),
+        source_order=part.order[made.order] + start,
+        catalogue=part.catalogue.realigned(part.items, items),
+        profiles=part.profiles.realigned(part.users, users),
         source=part.source,
         notes=part.notes,
-    )
-
-
-def _realigned(catalogue: Catalogue, old: IdMap, new: IdMap) -> Catalogue:
-    if not catalogue.column_names:
-        return Catalogue.nothing(len(new))
-    return Catalogue.aligned(
-        new, catalogue.table.append_column(_ID, old.arrow), _ID, catalogue.title_column
     )
 
 

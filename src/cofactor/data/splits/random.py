@@ -25,8 +25,10 @@ def by_random(
         Of the draw. The order of lines in the source doesn't matter to it.
 
     Notes
-    ----- Training then holds what came after the test interactions, so the figures flatter what a
-    running system would see; `by_time` doesn't."""
+    -----
+    Training then holds what came after the test interactions, so the figures flatter what a running
+    system would see; `by_time` doesn't.
+    """
     test_share, validation_share = cut.shares(test, validation)
     seed = checks.integer(seed, "seed", low=0)
     shuffled = rng.generator(seed, "split", "random").permutation(len(data))

@@ -42,8 +42,9 @@ def by_time(
         If the data has no times, or a part would be empty.
 
     Notes
-    ----- No training interaction is later than any held-out one. Users and items that appear only
-    after the cut stay in the test part, with empty histories; `Split.known_only` leaves them out.
+    -----
+    No training interaction is later than any held-out one. Users and items that appear only after
+    the cut stay in the test part, with empty histories; `Split.known_only` leaves them out.
     """
     if data.times is None:
         raise ArgumentError(

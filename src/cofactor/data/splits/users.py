@@ -46,8 +46,10 @@ def by_users(
         Whose parts have ``fold_in=True``.
 
     Notes
-    ----- After Liang et al., Variational Autoencoders for Collaborative Filtering, WWW 2018,
-    section 4.2, where 80 % of a held-out user's interactions are shown, drawn at random."""
+    -----
+    After Liang et al., Variational Autoencoders for Collaborative Filtering, WWW 2018, section 4.2,
+    where 80 % of a held-out user's interactions are shown, drawn at random.
+    """
     test_share, validation_share = cut.shares(test, validation)
     shown = checks.real(history, "history", above=0, below=1)
     checks.choice(order, "order", ORDERS)

@@ -4,13 +4,13 @@ side's.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
-from numba import prange
 
-from cofactor.kernels.cpu.jit import kernel
+from cofactor.kernels.cpu.jit import kernel, on_parts
 
 
-@kernel(parallel=True)
 def bias_sweep(
     indptr: np.ndarray,
     indices: np.ndarray,
@@ -21,9 +21,27 @@ def bias_sweep(
     bias: np.ndarray,
 ) -> float:
     """Solve the biases of all rows at once; see the reference for the formula."""
-    largest = 0.0
     # Rows are independent, so the result doesn't depend on the number of threads.
-    for row in prange(indptr.shape[0] - 1):
+    problem = (indptr, indices, values, mean, other_bias, damping, bias)
+    moved: list[float] = []
+    on_parts(lambda first, last: moved.append(_sweep(first, last, *problem)), indptr.shape[0] - 1)
+    return max(moved, default=0.0)
+
+
+@kernel
+def _sweep(
+    first: Any,
+    last: Any,
+    indptr: Any,
+    indices: Any,
+    values: Any,
+    mean: Any,
+    other_bias: Any,
+    damping: Any,
+    bias: Any,
+) -> Any:
+    largest = 0.0
+    for row in range(first, last):
         begin = indptr[row]
         end = indptr[row + 1]
         # b_u = sum_i (r_ui - mu - b_i) / (lambda + |R(u)|)

@@ -11,9 +11,16 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import prange
 
-from cofactor.kernels.cpu.jit import helper, kernel
+from cofactor.kernels.cpu.jit import helper, kernel, on_parts, shared
+from cofactor.kernels.cpu.llvm.rows import (
+    EXP_LIMIT,
+    dot_difference,
+    exp_negative,
+    pairwise_step,
+    prefetch_row,
+    tail_start,
+)
 from cofactor.kernels.cpu.sampling import (
     FILTER_WORDS,
     advance,
@@ -22,14 +29,6 @@ from cofactor.kernels.cpu.sampling import (
     filter_fill,
     mix,
     stream,
-)
-from cofactor.kernels.cpu.simd import (
-    EXP_LIMIT,
-    dot_difference,
-    exp_negative,
-    pairwise_step,
-    prefetch_row,
-    tail_start,
 )
 
 LANES = 8  # users in work at once in one thread; part of the law, see the reference
@@ -98,15 +97,13 @@ def _ascend(
     b[np.uint64(j)] = keep_b * b[np.uint64(j)] - z
 
 
-# A line over 80 on purpose: drawing and stepping alternate within one round and share its buffers.
-@kernel(parallel=True)
 def bpr_epoch(
     indptr: np.ndarray,
     indices: np.ndarray,
     user_order: np.ndarray,
     user_factors: np.ndarray,
     item_factors: np.ndarray,
-    item_bias: np.ndarray,
+    item_bias: np.ndarray | None,
     learning_rate: float,
     user_regularization: float,
     positive_regularization: float,
@@ -114,114 +111,190 @@ def bpr_epoch(
     bias_regularization: float,
     threshold: np.ndarray,
     alias: np.ndarray,
-    seed: int,
+    seed: int | np.uint64,
     n_threads: int,
 ) -> tuple[float, float]:
     """Run one epoch in place; see `reference.bpr.bpr_epoch`."""
+    tallies = np.zeros((n_threads, 3))
+    shared(
+        _walk,
+        n_threads,
+        indptr,
+        indices,
+        user_order,
+        user_factors,
+        item_factors,
+        item_bias,
+        learning_rate,
+        user_regularization,
+        positive_regularization,
+        negative_regularization,
+        bias_regularization,
+        threshold,
+        alias,
+        np.uint64(seed),
+        tallies,
+    )
+    total = max(1.0, tallies[:, 2].sum())
+    return float(tallies[:, 0].sum() / total), float(tallies[:, 1].sum() / total)
+
+
+# A line over 80 on purpose: drawing and stepping alternate within one round and share its buffers.
+@kernel
+def _walk(
+    thread: Any,
+    n_threads: Any,
+    indptr: Any,
+    indices: Any,
+    user_order: Any,
+    user_factors: Any,
+    item_factors: Any,
+    item_bias: Any,
+    learning_rate: Any,
+    user_regularization: Any,
+    positive_regularization: Any,
+    negative_regularization: Any,
+    bias_regularization: Any,
+    threshold: Any,
+    alias: Any,
+    seed: Any,
+    tallies: Any,
+) -> None:
+    """One thread's share of the users, all of their pairs."""
     U, V, b = user_factors, item_factors, item_bias
     n_items, n_order = V.shape[0], user_order.shape[0]
     rate = np.float32(learning_rate)
-    tallies = np.zeros((n_threads, 3))
-    for thread in prange(n_threads):
-        keep_u = np.float32(1.0 - learning_rate * user_regularization)
-        keep_i = np.float32(1.0 - learning_rate * positive_regularization)
-        keep_j = np.float32(1.0 - learning_rate * negative_regularization)
-        keep_b = np.float32(1.0 - learning_rate * bias_regularization)
-        state = stream(seed, thread)
-        words = np.empty((LANES, FILTER_WORDS), np.uint64)
-        user, begin, end, place, stride, left = (
-            _lanes(),
-            _lanes(),
-            _lanes(),
-            _lanes(),
-            _lanes(),
-            _lanes(),
-        )
-        us, pos, neg = _rounds(), _rounds(), _rounds()
-        x, e = np.zeros(LANES, np.float32), np.zeros(LANES, np.float32)
-        logs, correct, drawn = 0.0, np.int64(0), np.int64(0)
-        q, last = thread * n_order // n_threads, (thread + 1) * n_order // n_threads
-        n_now, n_before, now = np.int64(1), np.int64(0), np.int64(0)
-        while n_now + n_before > 0:
-            # draw this round: one pair for each lane that still has a user
-            n_now = np.int64(0)
-            for lane in range(LANES):
-                while left[lane] == 0 and q < last:
-                    u = np.int64(user_order[q])
-                    m = indptr[u + 1] - indptr[u]
-                    q += 1
-                    if 0 < m < n_items:
-                        state = advance(state)
-                        bits = mix(state)
-                        user[lane], begin[lane], end[lane], left[lane] = (
-                            u,
-                            indptr[u],
-                            indptr[u + 1],
-                            m,
-                        )
-                        place[lane], stride[lane] = (
-                            begin[lane] + below(bits, m),
-                            coprime_stride(bits, m),
-                        )
-                        filter_fill(words, lane, indices, begin[lane], end[lane])
-                        prefetch_row(U, u)
-                        soon = np.int64(user_order[min(q + LANES, last - 1)])
-                        prefetch_row(indices, indptr[soon])
-                if left[lane] > 0:
-                    first, stop, at = begin[lane], end[lane], place[lane]
-                    i = np.int64(indices[np.uint64(at)])
-                    at += stride[lane]
-                    place[lane] = at if at < stop else at - (stop - first)
-                    left[lane] -= 1
-                    state, j = draw_negative(
-                        state, words, lane, indices, first, stop, threshold, alias, n_items
+    keep_u = np.float32(1.0 - learning_rate * user_regularization)
+    keep_i = np.float32(1.0 - learning_rate * positive_regularization)
+    keep_j = np.float32(1.0 - learning_rate * negative_regularization)
+    keep_b = np.float32(1.0 - learning_rate * bias_regularization)
+    state = stream(seed, thread)
+    words = np.empty((LANES, FILTER_WORDS), np.uint64)
+    user, begin, end, place, stride, left = (
+        _lanes(),
+        _lanes(),
+        _lanes(),
+        _lanes(),
+        _lanes(),
+        _lanes(),
+    )
+    us, pos, neg = _rounds(), _rounds(), _rounds()
+    x, e = np.zeros(LANES, np.float32), np.zeros(LANES, np.float32)
+    logs, correct, drawn = 0.0, np.int64(0), np.int64(0)
+    q, last = thread * n_order // n_threads, (thread + 1) * n_order // n_threads
+    n_now, n_before, now = np.int64(1), np.int64(0), np.int64(0)
+    while n_now + n_before > 0:
+        # draw this round: one pair for each lane that still has a user
+        n_now = np.int64(0)
+        for lane in range(LANES):
+            while left[lane] == 0 and q < last:
+                u = np.int64(user_order[q])
+                m = indptr[u + 1] - indptr[u]
+                q += 1
+                if 0 < m < n_items:
+                    state = advance(state)
+                    bits = mix(state)
+                    user[lane], begin[lane], end[lane], left[lane] = (
+                        u,
+                        indptr[u],
+                        indptr[u + 1],
+                        m,
                     )
-                    prefetch_row(V, i)
-                    prefetch_row(V, j)
-                    us[now, n_now], pos[now, n_now], neg[now, n_now] = user[lane], i, j
-                    n_now += 1
-            now = 1 - now
-            # ascend by the round drawn before, whose vectors have arrived by now
-            for s in range(n_before):
-                x[s] = _margin(U, V, b, us[now, s], pos[now, s], neg[now, s])
-            for s in range(LANES):
-                e[s] = exp_negative(x[s])
-            product = 1.0
-            for s in range(n_before):
-                product *= 1.0 + np.float64(e[s])
-                correct += x[s] > 0
-                logs += max(np.float32(0.0), -EXP_LIMIT - x[s])  # what exp_negative cut off
-                z = rate * (e[s] / (_ONE + e[s]))  # z = σ(-x_uij)
-                _ascend(
-                    U, V, b, us[now, s], pos[now, s], neg[now, s], z, keep_u, keep_i, keep_j, keep_b
+                    place[lane], stride[lane] = (
+                        begin[lane] + below(bits, m),
+                        coprime_stride(bits, m),
+                    )
+                    filter_fill(words, lane, indices, begin[lane], end[lane])
+                    prefetch_row(U, u)
+                    soon = np.int64(user_order[min(q + LANES, last - 1)])
+                    prefetch_row(indices, indptr[soon])
+            if left[lane] > 0:
+                first, stop, at = begin[lane], end[lane], place[lane]
+                i = np.int64(indices[np.uint64(at)])
+                at += stride[lane]
+                place[lane] = at if at < stop else at - (stop - first)
+                left[lane] -= 1
+                state, j = draw_negative(
+                    state, words, lane, indices, first, stop, threshold, alias, n_items
                 )
-            logs += np.log(product)
-            drawn += n_before
-            n_before = n_now
-        tallies[thread, 0], tallies[thread, 1], tallies[thread, 2] = logs, correct, drawn
-    total = max(1.0, tallies[:, 2].sum())
-    return tallies[:, 0].sum() / total, tallies[:, 1].sum() / total
+                prefetch_row(V, i)
+                prefetch_row(V, j)
+                us[now, n_now], pos[now, n_now], neg[now, n_now] = user[lane], i, j
+                n_now += 1
+        now = 1 - now
+        # ascend by the round drawn before, whose vectors have arrived by now
+        for s in range(n_before):
+            x[s] = _margin(U, V, b, us[now, s], pos[now, s], neg[now, s])
+        for s in range(LANES):
+            e[s] = exp_negative(x[s])
+        product = 1.0
+        for s in range(n_before):
+            product *= 1.0 + np.float64(e[s])
+            correct += x[s] > 0
+            logs += max(np.float32(0.0), -EXP_LIMIT - x[s])  # what exp_negative cut off
+            z = rate * (e[s] / (_ONE + e[s]))  # z = σ(-x_uij)
+            _ascend(
+                U, V, b, us[now, s], pos[now, s], neg[now, s], z, keep_u, keep_i, keep_j, keep_b
+            )
+        logs += np.log(product)
+        drawn += n_before
+        n_before = n_now
+    tallies[thread, 0], tallies[thread, 1], tallies[thread, 2] = logs, correct, drawn
 
 
-@kernel(parallel=True)
 def bpr_fold_in(
     indptr: np.ndarray,
     indices: np.ndarray,
     item_factors: np.ndarray,
-    item_bias: np.ndarray,
+    item_bias: np.ndarray | None,
     learning_rate: float,
     user_regularization: float,
     threshold: np.ndarray,
     alias: np.ndarray,
     epochs: int,
     least_draws: int,
-    seed: int,
+    seed: int | np.uint64,
 ) -> np.ndarray:
     """Fit the vectors of new users with the items held; see `reference.bpr.bpr_fold_in`."""
+    folded = np.zeros((indptr.shape[0] - 1, item_factors.shape[1]), np.float32)
+    problem = (
+        indptr,
+        indices,
+        item_factors,
+        item_bias,
+        learning_rate,
+        user_regularization,
+        threshold,
+        alias,
+        epochs,
+        least_draws,
+        np.uint64(seed),
+        folded,
+    )
+    on_parts(lambda begin, end: _fold_in(begin, end, *problem), len(folded))
+    return folded
+
+
+@kernel
+def _fold_in(
+    begin: Any,
+    end: Any,
+    indptr: Any,
+    indices: Any,
+    item_factors: Any,
+    item_bias: Any,
+    learning_rate: Any,
+    user_regularization: Any,
+    threshold: Any,
+    alias: Any,
+    epochs: Any,
+    least_draws: Any,
+    seed: Any,
+    folded: Any,
+) -> None:
     V, b = item_factors, item_bias
     n_items, f = V.shape
-    folded = np.zeros((indptr.shape[0] - 1, f), np.float32)
-    for row in prange(indptr.shape[0] - 1):
+    for row in range(begin, end):
         first, stop = indptr[row], indptr[row + 1]
         m = stop - first
         if m == 0 or m >= n_items:
@@ -252,4 +325,3 @@ def bpr_fold_in(
                     mean[k] += u[k]
         for k in range(f):
             folded[row, k] = mean[k] / (n_draws - n_draws // 2)
-    return folded

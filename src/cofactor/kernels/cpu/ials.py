@@ -15,11 +15,11 @@ from threadpoolctl import ThreadpoolController
 
 from cofactor.base.errors import TrainingError
 from cofactor.kernels.cpu._ials_rows import F, row_blocks
-from cofactor.kernels.cpu._ials_simd import TILE_COLUMNS, TILE_ROWS, add_tile
 from cofactor.kernels.cpu.ials_cg import solve_cg
 from cofactor.kernels.cpu.ials_direct import solve_direct
 from cofactor.kernels.cpu.ials_subspace import solve_subspace
 from cofactor.kernels.cpu.jit import kernel, on_threads
+from cofactor.kernels.cpu.llvm.ials import TILE_COLUMNS, TILE_ROWS, add_tile
 
 # A row longer than both is worth all threads: it alone could hold them up (see `giant_rows`).
 GIANT_ROW = 32_768
@@ -223,8 +223,10 @@ def loss(
     """Return the exact value of the objective; see the reference twin.
 
     Notes
-    ----- The sum over all pairs is the sum of the elementwise product of the two Gram matrices: n
-    f^2 work instead of n_users n_items f."""
+    -----
+    The sum over all pairs is the sum of the elementwise product of the two Gram matrices: n f^2
+    work instead of n_users n_items f.
+    """
     bounds = row_blocks(np.diff(indptr) + 1)
     sums = np.zeros(len(bounds) - 1)
     pairs = (indptr, indices, weights, left, right)

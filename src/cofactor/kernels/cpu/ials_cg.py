@@ -6,7 +6,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from cofactor.kernels.cpu._cg_simd import (
+from cofactor.kernels.cpu._ials_rows import F, first_failed, row_blocks
+from cofactor.kernels.cpu.jit import kernel, on_threads
+from cofactor.kernels.cpu.llvm.cg import (
     P,
     first_direction,
     move,
@@ -15,8 +17,6 @@ from cofactor.kernels.cpu._cg_simd import (
     turn,
     weighted_dots,
 )
-from cofactor.kernels.cpu._ials_rows import F, first_failed, row_blocks
-from cofactor.kernels.cpu.jit import kernel, on_threads
 
 _LANES = 16
 
@@ -37,8 +37,9 @@ def solve_cg(
     the parameters.
 
     Notes
-    ----- A step costs two passes over the row's factors (four flops per nonzero and factor); the
-    last step needs only the first of them, since nobody asks for the residual after it.
+    -----
+    A step costs two passes over the row's factors (four flops per nonzero and factor); the last
+    step needs only the first of them, since nobody asks for the residual after it.
 
     The vector code takes 16 factors at a time; other numbers of them are filled up with columns of
     zeros, which stay zero."""

@@ -31,10 +31,12 @@ def solve_direct(
     """Solve some rows exactly by Cholesky factorisation; see the reference twin for the parameters.
 
     Notes
-    ----- A row with n < f interactions is solved by Woodbury's identity in n unknowns, a longer one
-    in f unknowns: (D + Z'Z)^-1 Z'c = D^-1/2 S' (I + S S')^-1 c with S = Z D^-1/2. That needs D well
-    away from zero; where its smallest entry is below 1e-5 of the largest, the f x f system is taken
-    instead."""
+    -----
+    A row with n < f interactions is solved by Woodbury's identity in n unknowns, a longer one in f
+    unknowns: (D + Z'Z)^-1 Z'c = D^-1/2 S' (I + S S')^-1 c with S = Z D^-1/2. That needs D well away
+    from zero; where its smallest entry is below 1e-5 of the largest, the f x f system is taken
+    instead.
+    """
     n, f = np.diff(indptr)[rows].astype(np.float64), float(fixed.shape[1])
     short = np.minimum(n, f)
     bounds = row_blocks(n * short * np.where(n < f, n, f) / f + n * f + short**3 / 6 + 8 * f)

@@ -13,54 +13,32 @@ from typing import Any
 import numba
 from numba.core import event
 
-# Threads that wait for the others sleep instead of spinning: on a machine that is shared, spinning
-# takes the cores from whoever has work. OpenMP reads this when its first team starts, which is
-# after this module; what the user set counts.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+from cofactor.base.threads import current_threads, most_threads
+from cofactor.kernels.cpu._kept_code import cache_of
 
 # Reassociation and fused multiply-add are what vectorises reductions. "nnan" and "ninf" stay off:
 # kernels may test for NaN.
 FAST = {"reassoc", "contract", "nsz", "arcp", "afn"}
 
-# Loops over prange run on threads, and nothing else: array expressions and allocations as parallel
-# loops of their own cost seconds of compilation each, and the arrays in kernels are small.
-PARALLEL = {
-    "prange": True,
-    "numpy": False,
-    "setitem": False,
-    "inplace_binop": False,
-    "comprehension": False,
-    "reduction": False,
-    "stencil": False,
-    "fusion": False,
-}
 
-
-def kernel(
-    function: Callable[..., Any] | None = None, *, parallel: bool = False, fast: bool = True
-) -> Any:
+def kernel(function: Callable[..., Any] | None = None, *, fast: bool = True) -> Any:
     """Compile a kernel lazily, keep it on disk, and let other Python threads run while it does.
+
+    A kernel runs on the thread that calls it. Work for several is cut into blocks, which
+    `on_threads`, `on_parts` or `shared` hand to the pool.
 
     Parameters
     ----------
     function
         The kernel, when the decorator is used without parentheses.
-    parallel
-        Whether `numba.prange` loops run on several threads. Such a kernel takes twice as long to
-        compile as a plain one; where the work comes in blocks of some microseconds each, let a
-        plain kernel do one, and `on_threads` call it.
     fast
         Whether sums may be reordered and multiply-adds fused (never that NaN is assumed away).
     """
 
     def compiled(body: Callable[..., Any]) -> Any:
-        return numba.njit(
-            cache=True,
-            nogil=True,
-            parallel=PARALLEL if parallel else False,
-            fastmath=FAST if fast else False,
-            error_model="numpy",
-        )(body)
+        made = numba.njit(nogil=True, fastmath=FAST if fast else False, error_model="numpy")(body)
+        made._cache = cache_of(body)
+        return made
 
     return compiled if function is None else compiled(function)
 
@@ -82,14 +60,9 @@ def on_threads(work: Callable[[int], Any], count: int, n_threads: int | None = N
     count
         How many blocks there are.
     n_threads
-        How many threads may run; None for as many as Numba would use (see
-        `base.threads.native_threads`).
+        How many threads may run; None for those that `base.threads` has set.
     """
-    n_threads = min(
-        count,
-        numba.get_num_threads() if n_threads is None else n_threads,
-        numba.config.NUMBA_NUM_THREADS,
-    )
+    n_threads = min(count, current_threads() if n_threads is None else n_threads, most_threads())
     blocks = iter(range(count))
 
     def some() -> None:
@@ -130,7 +103,7 @@ def shared(kernel: Callable[..., Any], n_threads: int, *arguments: Any) -> None:
 
 @cache
 def _pool() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(numba.config.NUMBA_NUM_THREADS, "cofactor-kernel")
+    return ThreadPoolExecutor(most_threads(), "cofactor-kernel")
 
 
 if hasattr(os, "register_at_fork"):

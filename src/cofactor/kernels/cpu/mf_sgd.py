@@ -11,22 +11,20 @@ read in order."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
-from numba import prange
 
-from cofactor.base.memory import line_aligned
-from cofactor.kernels.cpu.jit import helper, kernel
-from cofactor.kernels.cpu.simd import dot_rows, prefetch_row, rating_step
+from cofactor.base.memory import aligned_empty
+from cofactor.kernels.cpu.jit import helper, kernel, on_threads
+from cofactor.kernels.cpu.llvm.rows import dot_rows, prefetch_row, rating_step
 
 BLOCK = 16  # floats: a cache line, and what `simd` works on at once
 
 
-@helper
-def equal_parts(
-    indptr: np.ndarray, order: np.ndarray, n_parts: int, rows_each: int = 1
-) -> np.ndarray:
+@kernel
+def equal_parts(indptr: Any, order: Any, n_parts: Any, rows_each: Any) -> Any:
     """Cut ``order`` into parts with about the same number of ratings; a user owns ``rows_each``
     rows of ``indptr``.
     """
@@ -66,25 +64,29 @@ def _ask_for(
         prefetch_row(values, at)
 
 
-@kernel(parallel=True)
-def _epoch(
-    indptr: np.ndarray,
-    indices: np.ndarray,
-    values: np.ndarray,
-    order: np.ndarray,
-    mean: float,
-    user_bias: np.ndarray,
-    item_bias: np.ndarray,
-    user_factors: np.ndarray,
-    item_factors: np.ndarray,
-    learning_rate: float,
-    bias_learning_rate: float,
-    reg_user: np.ndarray,
-    reg_item: np.ndarray,
-    reg_user_bias: np.ndarray,
-    reg_item_bias: np.ndarray,
-) -> float:
-    """Walk over all ratings once; rows are whole blocks of 16 floats."""
+@kernel
+def _walk(
+    first_place: Any,
+    end_place: Any,
+    block: Any,
+    n_parts: Any,
+    indptr: Any,
+    indices: Any,
+    values: Any,
+    order: Any,
+    mean: Any,
+    user_bias: Any,
+    items: Any,
+    user_factors: Any,
+    item_factors: Any,
+    learning_rate: Any,
+    bias_learning_rate: Any,
+    reg_user: Any,
+    reg_user_bias: Any,
+) -> Any:
+    """The users at these places of the order, over their ratings of one block of items; the sum of
+    squared errors. Rows of the factors are whole blocks of 16 floats.
+    """
     rate, bias_rate, mu, one = (
         np.float32(learning_rate),
         np.float32(bias_learning_rate),
@@ -92,74 +94,55 @@ def _epoch(
         np.float32(1),
     )
     last = indices.shape[0] - 1
-    n_parts = (indptr.shape[0] - 1) // user_factors.shape[0]
-    bounds = equal_parts(indptr, order, n_parts, n_parts)
-    # What a rating needs of its item beside the vector, in one place: b_i, and what b_i and q_i
-    # keep in a step.
-    items = np.empty((item_factors.shape[0], 4), np.float32)
-    for n in range(items.shape[0]):
-        items[n, 0], items[n, 1], items[n, 2] = (
-            item_bias[n],
-            one - bias_rate * reg_item_bias[n],
-            one - rate * reg_item[n],
+    after = end_place - 1
+    loss = 0.0
+    for place in range(first_place, end_place):
+        u = order[place]
+        row = u * n_parts + block
+        begin, end = indptr[row], indptr[row + 1]
+        _ask_for(
+            indptr,
+            indices,
+            values,
+            user_factors,
+            order,
+            min(place + 1, after),
+            n_parts,
+            block,
         )
-    # Eight doubles to a part: one cache line each.
-    squared = np.zeros((n_parts, 8), np.float64)
-    for turn in range(n_parts):
-        for part in prange(n_parts):
-            block = (part + turn) % n_parts
-            after = bounds[part + 1] - 1
-            loss = 0.0
-            for place in range(bounds[part], bounds[part + 1]):
-                u = order[place]
-                row = u * n_parts + block
-                begin, end = indptr[row], indptr[row + 1]
-                _ask_for(
-                    indptr,
-                    indices,
-                    values,
-                    user_factors,
-                    order,
-                    min(place + 1, after),
-                    n_parts,
-                    block,
-                )
-                prefetch_row(indptr, order[min(place + 2, after)] * n_parts + block)
-                if begin == end:
-                    continue
-                b_u = user_bias[u]
-                keep_b_u, keep_p = one - bias_rate * reg_user_bias[u], one - rate * reg_user[u]
-                # Unsigned, so that no index is taken for one from the end.
-                v, i, ahead = (
-                    np.uint64(u),
-                    np.uint64(indices[begin]),
-                    np.uint64(indices[min(begin + 1, last)]),
-                )
-                dot = dot_rows(user_factors, v, item_factors, i)
-                for at in range(begin, end):
-                    soon = np.uint64(indices[np.uint64(min(at + 2, last))])
-                    # e_ui = r_ui - mu - b_u - b_i - q_i . p_u
-                    b_i = items[i, 0]
-                    error = (values[np.uint64(at)] - mu - b_i) - (b_u + dot)
-                    loss += np.float64(error) * np.float64(error)
-                    b_u = keep_b_u * b_u + bias_rate * error
-                    items[i, 0] = items[i, 1] * b_i + bias_rate * error
-                    # p_u += gamma (e q_i - lambda_u p_u);  q_i += gamma (e p_u - lambda_i q_i),
-                    # both from the old values. The next rating's product with the new p_u is taken
-                    # in the same pass, and from the old p_u and q_i, so that it needn't wait for
-                    # this error: p_u(new) . q = (1 - gamma lambda_u) p_u . q + gamma e q_i . q.
-                    # After the user's last rating it isn't used.
-                    step = rate * error
-                    p_next, q_next = rating_step(
-                        user_factors, v, item_factors, i, ahead, soon, step, keep_p, items[i, 2]
-                    )
-                    dot = keep_p * p_next + step * q_next
-                    i, ahead = ahead, soon
-                user_bias[u] = b_u
-            squared[part, 0] += loss
-    for n in range(items.shape[0]):
-        item_bias[n] = items[n, 0]
-    return squared[:, 0].sum()
+        prefetch_row(indptr, order[min(place + 2, after)] * n_parts + block)
+        if begin == end:
+            continue
+        b_u = user_bias[u]
+        keep_b_u, keep_p = one - bias_rate * reg_user_bias[u], one - rate * reg_user[u]
+        # Unsigned, so that no index is taken for one from the end.
+        v, i, ahead = (
+            np.uint64(u),
+            np.uint64(indices[begin]),
+            np.uint64(indices[min(begin + 1, last)]),
+        )
+        dot = dot_rows(user_factors, v, item_factors, i)
+        for at in range(begin, end):
+            soon = np.uint64(indices[np.uint64(min(at + 2, last))])
+            # e_ui = r_ui - mu - b_u - b_i - q_i . p_u
+            b_i = items[i, 0]
+            error = (values[np.uint64(at)] - mu - b_i) - (b_u + dot)
+            loss += np.float64(error) * np.float64(error)
+            b_u = keep_b_u * b_u + bias_rate * error
+            items[i, 0] = items[i, 1] * b_i + bias_rate * error
+            # p_u += gamma (e q_i - lambda_u p_u);  q_i += gamma (e p_u - lambda_i q_i),
+            # both from the old values. The next rating's product with the new p_u is taken
+            # in the same pass, and from the old p_u and q_i, so that it needn't wait for
+            # this error: p_u(new) . q = (1 - gamma lambda_u) p_u . q + gamma e q_i . q.
+            # After the user's last rating it isn't used.
+            step = rate * error
+            p_next, q_next = rating_step(
+                user_factors, v, item_factors, i, ahead, soon, step, keep_p, items[i, 2]
+            )
+            dot = keep_p * p_next + step * q_next
+            i, ahead = ahead, soon
+        user_bias[u] = b_u
+    return loss
 
 
 def mf_sgd_epoch(
@@ -183,32 +166,50 @@ def mf_sgd_epoch(
     equations.
 
     Notes
-    ----- Vectors whose length isn't a multiple of 16 are copied into rows that are, and back: a
-    caller with many epochs does that once, by `padded`."""
+    -----
+    Vectors whose length isn't a multiple of 16 are copied into rows that are, and back: a caller
+    with many epochs does that once, by `padded`.
+    """
     whole = [
         factors if factors.shape[1] % BLOCK == 0 else padded(factors)
         for factors in (user_factors, item_factors)
     ]
-    squared = _epoch(
+    n_parts = (indptr.shape[0] - 1) // user_factors.shape[0]
+    bounds = equal_parts(indptr, order, n_parts, n_parts)
+    # What a rating needs of its item beside the vector, in one place: b_i, and what b_i and q_i
+    # keep in a step.
+    one = np.float32(1)
+    items = aligned_empty((len(item_factors), 4))
+    items[:, 0] = item_bias
+    items[:, 1] = one - np.float32(bias_learning_rate) * reg_item_bias
+    items[:, 2] = one - np.float32(learning_rate) * reg_item
+    problem = (
         indptr,
         indices,
         values,
         order,
         mean,
         user_bias,
-        item_bias,
+        items,
         *whole,
         learning_rate,
         bias_learning_rate,
         reg_user,
-        reg_item,
         reg_user_bias,
-        reg_item_bias,
     )
+    squared = np.zeros(n_parts)
+
+    def walk(part: int, turn: int) -> None:
+        block = (part + turn) % n_parts
+        squared[part] += _walk(bounds[part], bounds[part + 1], block, n_parts, *problem)
+
+    for turn in range(n_parts):
+        on_threads(partial(walk, turn=turn), n_parts)
+    item_bias[:] = items[:, 0]
     for factors, used in zip((user_factors, item_factors), whole, strict=True):
         if used is not factors:
             factors[:] = used[:, : factors.shape[1]]
-    return float(squared)
+    return float(squared.sum())
 
 
 def padded(vectors: np.ndarray) -> np.ndarray:
@@ -216,7 +217,7 @@ def padded(vectors: np.ndarray) -> np.ndarray:
     which a step keeps zero.
     """
     n, factors = vectors.shape
-    whole = line_aligned(n, -(-factors // BLOCK) * BLOCK)
+    whole = aligned_empty((n, -(-factors // BLOCK) * BLOCK))
     whole[:, :factors] = vectors
     whole[:, factors:] = 0
     return whole

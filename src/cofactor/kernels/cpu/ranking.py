@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
 
 from cofactor.kernels.cpu.jit import helper, kernel, on_parts, on_threads
@@ -200,14 +199,33 @@ def _list_ranks(
                 ranks[first + at] = place
 
 
-@kernel(parallel=True)
 def candidate_ranks(
     scores: np.ndarray, owners: np.ndarray, items: np.ndarray, negatives: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Rank each true item among its own few candidates; see the reference."""
     ranks = np.full(items.size, -1, np.int32)
     beaten = np.full(items.size, np.nan)
-    for q in numba.prange(items.size):
+    on_parts(
+        lambda first, end: _candidate_ranks(
+            first, end, scores, owners, items, negatives, ranks, beaten
+        ),
+        items.size,
+    )
+    return ranks, beaten
+
+
+@kernel
+def _candidate_ranks(
+    first: Any,
+    end: Any,
+    scores: Any,
+    owners: Any,
+    items: Any,
+    negatives: Any,
+    ranks: Any,
+    beaten: Any,
+) -> None:
+    for q in range(first, end):
         row = scores[owners[q]]
         item = items[q]
         level = _level(row[item])
@@ -227,7 +245,6 @@ def candidate_ranks(
             ranks[q] = rank
         if n > 0:
             beaten[q] = min(1.0, (n - above - 0.5 * equal) / n)
-    return ranks, beaten
 
 
 def rank_metrics(
@@ -287,19 +304,33 @@ def _mixed(state: Any) -> Any:
     return z ^ (z >> np.uint64(31))
 
 
-@kernel(parallel=True)
 def draw_negatives(
-    indptr: np.ndarray, items: np.ndarray, owners: np.ndarray, n_items: int, count: int, seed: int
+    indptr: np.ndarray,
+    items: np.ndarray,
+    owners: np.ndarray,
+    n_items: int,
+    count: int,
+    seed: int | np.uint64,
 ) -> np.ndarray:
     """Draw distinct items for each query, uniformly from those its user has nothing to do with;
     see the reference.
     """
-    drawn = np.full((owners.size, count), np.int32(-1), np.int32)
-    for q in numba.prange(owners.size):
+    drawn = np.full((owners.size, count), -1, np.int32)
+    problem = (indptr, items, owners, n_items, np.uint64(seed), drawn)
+    on_parts(lambda first, end: _draw_negatives(first, end, *problem), owners.size)
+    return drawn
+
+
+@kernel
+def _draw_negatives(
+    first: Any, end: Any, indptr: Any, items: Any, owners: Any, n_items: Any, seed: Any, drawn: Any
+) -> None:
+    count = drawn.shape[1]
+    for q in range(first, end):
         forbidden = items[indptr[owners[q]] : indptr[owners[q] + 1]]
         free = n_items - forbidden.size
         wanted = min(count, free)
-        state = np.uint64(seed) + np.uint64(q + 1) * np.uint64(0xD1342543DE82EF95)
+        state = seed + np.uint64(q + 1) * np.uint64(0xD1342543DE82EF95)
         taken = np.empty(wanted, np.int64)
         for n in range(wanted):
             t = free - wanted + n
@@ -318,7 +349,6 @@ def draw_negatives(
                 else:
                     high = middle
             drawn[q, n] = place + low
-    return drawn
 
 
 def resampled_means(values: np.ndarray, resamples: int, seed: int) -> np.ndarray:

@@ -7,9 +7,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import prange
 
-from cofactor.kernels.cpu.jit import helper, kernel
+from cofactor.kernels.cpu.jit import helper, kernel, on_parts
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
@@ -133,7 +132,6 @@ def draw_negative(
     return state, nth_unowned(indices, begin, end, below(mix(state), n_items - (end - begin)))
 
 
-@kernel(parallel=True)
 def draw_negatives(
     indptr: np.ndarray,
     indices: np.ndarray,
@@ -141,23 +139,42 @@ def draw_negatives(
     threshold: np.ndarray,
     alias: np.ndarray,
     n_items: int,
-    seed: int,
+    seed: int | np.uint64,
 ) -> np.ndarray:
     """Draw one negative for each entry of ``user_rows``; see
     `reference.sampling.draw_negatives`.
     """
     items = np.empty(user_rows.shape[0], np.int32)
-    for n in prange(user_rows.shape[0]):
-        words = np.empty((1, FILTER_WORDS), np.uint64)
-        begin, end = indptr[user_rows[n]], indptr[user_rows[n] + 1]
-        if end - begin >= n_items:
+    problem = (indptr, indices, user_rows, threshold, alias, n_items, np.uint64(seed), items)
+    on_parts(lambda first, end: _draw_negatives(first, end, *problem), len(items))
+    return items
+
+
+@kernel
+def _draw_negatives(
+    first: Any,
+    end: Any,
+    indptr: Any,
+    indices: Any,
+    user_rows: Any,
+    threshold: Any,
+    alias: Any,
+    n_items: Any,
+    seed: Any,
+    items: Any,
+) -> None:
+    words = np.empty((1, FILTER_WORDS), np.uint64)
+    for n in range(first, end):
+        begin, stop = indptr[user_rows[n]], indptr[user_rows[n] + 1]
+        if stop - begin >= n_items:
             items[n] = -1
         else:
-            filter_fill(words, 0, indices, begin, end)
+            filter_fill(words, 0, indices, begin, stop)
             state = stream(seed, n)
-            _, item = draw_negative(state, words, 0, indices, begin, end, threshold, alias, n_items)
+            _, item = draw_negative(
+                state, words, 0, indices, begin, stop, threshold, alias, n_items
+            )
             items[n] = item
-    return items
 
 
 @kernel(

@@ -8,16 +8,14 @@ user: the same numbers, but for rounding, with |R(u)| + |N(u)| vectors."""
 
 from __future__ import annotations
 
-import numpy as np
-from numba import prange
+from typing import Any
 
-from cofactor.kernels.cpu.jit import kernel
+import numpy as np
+
+from cofactor.kernels.cpu.jit import kernel, on_threads
 from cofactor.kernels.cpu.mf_sgd import equal_parts
 
 
-# Over 80 lines on purpose: one user's pass and the step of all their implicit vectors are one
-# thing, and share their buffers.
-@kernel(parallel=True)
 def svdpp_epoch(
     indptr: np.ndarray,
     indices: np.ndarray,
@@ -43,79 +41,133 @@ def svdpp_epoch(
     """Walk over all ratings once and update the five parameter arrays; see the reference for the
     equations.
     """
+    bounds = equal_parts(indptr, order, n_threads, 1)
+    problem = (
+        indptr,
+        indices,
+        values,
+        implicit_indptr,
+        implicit_indices,
+        order,
+        mean,
+        user_bias,
+        item_bias,
+        user_factors,
+        item_factors,
+        implicit_factors,
+        learning_rate,
+        bias_learning_rate,
+        reg_user,
+        reg_item,
+        reg_implicit,
+        reg_user_bias,
+        reg_item_bias,
+    )
+    squared = np.zeros(n_threads)
+
+    def walk(thread: int) -> None:
+        squared[thread] = _walk(bounds[thread], bounds[thread + 1], *problem)
+
+    on_threads(walk, n_threads, n_threads)
+    return float(squared.sum())
+
+
+# Over 80 lines on purpose: one user's pass and the step of all their implicit vectors are one
+# thing, and share their buffers.
+@kernel
+def _walk(
+    first_place: Any,
+    end_place: Any,
+    indptr: Any,
+    indices: Any,
+    values: Any,
+    implicit_indptr: Any,
+    implicit_indices: Any,
+    order: Any,
+    mean: Any,
+    user_bias: Any,
+    item_bias: Any,
+    user_factors: Any,
+    item_factors: Any,
+    implicit_factors: Any,
+    learning_rate: Any,
+    bias_learning_rate: Any,
+    reg_user: Any,
+    reg_item: Any,
+    reg_implicit: Any,
+    reg_user_bias: Any,
+    reg_item_bias: Any,
+) -> Any:
+    """The users at these places of the order, one after the other; the sum of squared errors."""
     rate = np.float32(learning_rate)
     bias_rate = np.float32(bias_learning_rate)
     mu = np.float32(mean)
     factors = user_factors.shape[1]
     last = indices.shape[0] - 1
-    bounds = equal_parts(indptr, order, n_threads)
-    squared = np.zeros((n_threads, 8), np.float64)
-    for thread in prange(n_threads):
-        z = np.empty(factors, np.float32)
-        added = np.empty(factors, np.float32)
-        loss = 0.0
-        for place in range(bounds[thread], bounds[thread + 1]):
-            u = order[place]
-            count = indptr[u + 1] - indptr[u]
-            if count == 0:
-                continue
-            # z_u = |N(u)|^-1/2 sum_j y_j
-            begin = implicit_indptr[u]
-            end = implicit_indptr[u + 1]
-            norm = np.float32(1) / np.sqrt(np.float32(max(end - begin, 1)))
-            # |N| norm^2 is 1 unless N(u) is empty, where z stays 0.
-            has_implicit = np.float32(1) if end > begin else np.float32(0)
-            z[:] = np.float32(0)
-            added[:] = np.float32(0)
-            for at in range(begin, end):
-                y = implicit_factors[implicit_indices[at]]
-                for f in range(factors):
-                    z[f] += y[f]
+    z = np.empty(factors, np.float32)
+    added = np.empty(factors, np.float32)
+    loss = 0.0
+    for place in range(first_place, end_place):
+        u = order[place]
+        count = indptr[u + 1] - indptr[u]
+        if count == 0:
+            continue
+        # z_u = |N(u)|^-1/2 sum_j y_j
+        begin = implicit_indptr[u]
+        end = implicit_indptr[u + 1]
+        norm = np.float32(1) / np.sqrt(np.float32(max(end - begin, 1)))
+        # |N| norm^2 is 1 unless N(u) is empty, where z stays 0.
+        has_implicit = np.float32(1) if end > begin else np.float32(0)
+        z[:] = np.float32(0)
+        added[:] = np.float32(0)
+        for at in range(begin, end):
+            y = implicit_factors[implicit_indices[at]]
             for f in range(factors):
-                z[f] *= norm
-            p = user_factors[u]
-            b_u = user_bias[u]
-            keep_b_u = np.float32(1) - bias_rate * reg_user_bias[u]
-            keep_p = np.float32(1) - rate * reg_user[u]
-            keep_y = np.float32(1) - rate * reg_implicit[u]
-            i = indices[indptr[u]]
-            q = item_factors[i]
+                z[f] += y[f]
+        for f in range(factors):
+            z[f] *= norm
+        p = user_factors[u]
+        b_u = user_bias[u]
+        keep_b_u = np.float32(1) - bias_rate * reg_user_bias[u]
+        keep_p = np.float32(1) - rate * reg_user[u]
+        keep_y = np.float32(1) - rate * reg_implicit[u]
+        i = indices[indptr[u]]
+        q = item_factors[i]
+        dot = np.float32(0)
+        for f in range(factors):
+            dot += (p[f] + z[f]) * q[f]
+        for at in range(indptr[u], indptr[u + 1]):
+            b_i = item_bias[i]
+            error = values[at] - mu - b_u - b_i - dot
+            loss += np.float64(error) * np.float64(error)
+            b_u = keep_b_u * b_u + bias_rate * error
+            item_bias[i] = b_i + bias_rate * (error - reg_item_bias[i] * b_i)
+            # q_i += gamma (e (p_u + z_u) - lambda q_i),  p_u += gamma (e q_i - lambda p_u), and
+            # the paper's y_j += gamma (e |N|^-1/2 q_i - lambda y_j) for all j, summed and
+            # scaled: z_u += gamma (e q_i - lambda z_u). The next rating's product is taken in
+            # the same pass; after the user's last it isn't used.
+            keep_q = np.float32(1) - rate * reg_item[i]
+            step = rate * error
+            step_z = step * has_implicit
+            i = indices[min(at + 1, last)]
+            q_next = item_factors[i]
             dot = np.float32(0)
             for f in range(factors):
-                dot += (p[f] + z[f]) * q[f]
-            for at in range(indptr[u], indptr[u + 1]):
-                b_i = item_bias[i]
-                error = values[at] - mu - b_u - b_i - dot
-                loss += np.float64(error) * np.float64(error)
-                b_u = keep_b_u * b_u + bias_rate * error
-                item_bias[i] = b_i + bias_rate * (error - reg_item_bias[i] * b_i)
-                # q_i += gamma (e (p_u + z_u) - lambda q_i),  p_u += gamma (e q_i - lambda p_u), and
-                # the paper's y_j += gamma (e |N|^-1/2 q_i - lambda y_j) for all j, summed and
-                # scaled: z_u += gamma (e q_i - lambda z_u). The next rating's product is taken in
-                # the same pass; after the user's last it isn't used.
-                keep_q = np.float32(1) - rate * reg_item[i]
-                step = rate * error
-                step_z = step * has_implicit
-                i = indices[min(at + 1, last)]
-                q_next = item_factors[i]
-                dot = np.float32(0)
-                for f in range(factors):
-                    p_f = p[f]
-                    z_f = z[f]
-                    q_f = q[f]
-                    p_new = keep_p * p_f + step * q_f
-                    z_new = keep_y * z_f + step_z * q_f
-                    dot += (p_new + z_new) * q_next[f]
-                    p[f] = p_new
-                    z[f] = z_new
-                    added[f] = keep_y * added[f] + step * q_f
-                    q[f] = keep_q * q_f + step * (p_f + z_f)
-                q = q_next
-            user_bias[u] = b_u
-            keep_all = keep_y ** np.float32(count)
-            for at in range(begin, end):
-                y = implicit_factors[implicit_indices[at]]
-                for f in range(factors):
-                    y[f] = keep_all * y[f] + norm * added[f]
-        squared[thread, 0] = loss
-    return squared[:, 0].sum()
+                p_f = p[f]
+                z_f = z[f]
+                q_f = q[f]
+                p_new = keep_p * p_f + step * q_f
+                z_new = keep_y * z_f + step_z * q_f
+                dot += (p_new + z_new) * q_next[f]
+                p[f] = p_new
+                z[f] = z_new
+                added[f] = keep_y * added[f] + step * q_f
+                q[f] = keep_q * q_f + step * (p_f + z_f)
+            q = q_next
+        user_bias[u] = b_u
+        keep_all = keep_y ** np.float32(count)
+        for at in range(begin, end):
+            y = implicit_factors[implicit_indices[at]]
+            for f in range(factors):
+                y[f] = keep_all * y[f] + norm * added[f]
+    return loss

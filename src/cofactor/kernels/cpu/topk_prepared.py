@@ -17,10 +17,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import prange
 
-from cofactor.kernels.cpu._panels import WIDTH, lowest_bit, reaching
-from cofactor.kernels.cpu.jit import kernel
+from cofactor.base.memory import aligned_empty
+from cofactor.kernels.cpu.jit import kernel, on_parts, shared
+from cofactor.kernels.cpu.llvm.bits import lowest_bit
+from cofactor.kernels.cpu.llvm.panels import WIDTH, reaching
 from cofactor.kernels.cpu.topk import before, contains, offer, sort_heap
 
 F = np.float32
@@ -66,10 +67,12 @@ def prepare_items(item_vectors: np.ndarray, item_offsets: np.ndarray) -> Prepare
         key = norms + offsets
     order = np.argsort(-np.where(np.isnan(key), np.inf, key), kind="stable").astype(np.int32)
     panels = -(-n // WIDTH)
-    codes = np.zeros((panels * f, WIDTH), np.int8)
+    codes = aligned_empty((panels * f, WIDTH), np.int8)  # a line of a panel is a cache line
+    codes[:] = 0
     scale, slack = np.zeros(panels * WIDTH, F), np.zeros(panels * WIDTH, F)
     above = np.full(panels * WIDTH, -np.inf, F)
-    _pack(item_vectors, item_offsets, order, norms, codes, scale, above, slack)
+    problem = (item_vectors, item_offsets, order, norms, codes, scale, above, slack)
+    on_parts(lambda begin, end: _pack(begin, end, *problem), panels)
     starts = np.arange(0, n, WIDTH)
     reach = np.maximum.accumulate(norms[order][::-1])[::-1][starts]
     rest = np.maximum.accumulate(offsets[order][::-1])[::-1][starts]
@@ -115,7 +118,9 @@ def topk_prepared(
             if allowed.dtype == np.bool_
             else allowed.astype(np.uint8, copy=False)
         )
-        _scan_panels(
+        shared(
+            _scan_panels,
+            n_threads,
             user_vectors,
             vectors,
             offsets,
@@ -129,7 +134,6 @@ def topk_prepared(
             excluded_indptr,
             excluded_indices,
             mask,
-            n_threads,
             rows,
             best,
             count,
@@ -137,20 +141,25 @@ def topk_prepared(
     return rows, best, count
 
 
-@kernel(parallel=True)
-def _norms(vectors: Any) -> Any:
-    n, f = vectors.shape
-    norms = np.empty(n)
-    for i in prange(n):
-        y, square = vectors[i], 0.0
-        for d in range(f):
-            square += np.float64(y[d]) * np.float64(y[d])
-        norms[i] = np.sqrt(square)
+def _norms(vectors: np.ndarray) -> np.ndarray:
+    norms = np.empty(len(vectors))
+    on_parts(lambda first, end: _norms_of(first, end, vectors, norms), len(norms))
     return norms
 
 
-@kernel(parallel=True)
+@kernel
+def _norms_of(first: Any, end: Any, vectors: Any, norms: Any) -> None:
+    for i in range(first, end):
+        y, square = vectors[i], 0.0
+        for d in range(y.shape[0]):
+            square += np.float64(y[d]) * np.float64(y[d])
+        norms[i] = np.sqrt(square)
+
+
+@kernel
 def _pack(
+    begin: Any,
+    end: Any,
     vectors: Any,
     offsets: Any,
     order: Any,
@@ -164,8 +173,8 @@ def _pack(
     roundings come to.
     """
     n, f = vectors.shape
-    for panel in prange((n + WIDTH - 1) // WIDTH):
-        packed = np.empty(f, np.int8)
+    packed = np.empty(f, np.int8)
+    for panel in range(begin, end):
         for j in range(min(WIDTH, n - panel * WIDTH)):
             at = panel * WIDTH + j
             i = order[at]
@@ -195,8 +204,10 @@ def _pack(
             above[at] = c + abs(c) * F(1e-6) + F(1e-37)
 
 
-@kernel(parallel=True)
+@kernel
 def _scan_panels(
+    thread: Any,
+    n_threads: Any,
     user_vectors: Any,
     vectors: Any,
     offsets: Any,
@@ -210,7 +221,6 @@ def _scan_panels(
     excluded_indptr: Any,
     excluded: Any,
     allowed: Any,
-    n_threads: Any,
     rows: Any,
     best: Any,
     count: Any,
@@ -218,58 +228,55 @@ def _scan_panels(
     n_users, f = user_vectors.shape
     together = min(USERS, (n_users + n_threads - 1) // n_threads)
     n_blocks = (n_users + together - 1) // together
-    for thread in prange(n_threads):
-        active, length = np.empty(together, np.int64), np.empty(together, F)
-        spread = np.empty((f, WIDTH), F)
-        for block in range(thread, n_blocks, n_threads):
-            m = min(together, n_users - block * together)
-            for a in range(m):
-                active[a] = block * together + a
-                square = 0.0
+    active, length = np.empty(together, np.int64), np.empty(together, F)
+    spread = np.empty((f, WIDTH), F)
+    for block in range(thread, n_blocks, n_threads):
+        m = min(together, n_users - block * together)
+        for a in range(m):
+            active[a] = block * together + a
+            square = 0.0
+            for d in range(f):
+                square += np.float64(user_vectors[active[a], d]) ** 2
+            # Never zero: an infinite slack must stay infinite.
+            length[a] = F(max(np.sqrt(square) * (1.0 + 1e-6), 1e-30))
+        for panel in range(reach.shape[0]):
+            m = _still(active, length, m, reach[panel], rest[panel], f, best, count)
+            if m == 0:
+                break
+            if m >= SPREAD:
                 for d in range(f):
-                    square += np.float64(user_vectors[active[a], d]) ** 2
-                # Never zero: an infinite slack must stay infinite.
-                length[a] = F(max(np.sqrt(square) * (1.0 + 1e-6), 1e-30))
-            for panel in range(reach.shape[0]):
-                m = _still(active, length, m, reach[panel], rest[panel], f, best, count)
-                if m == 0:
-                    break
+                    line, wide = codes[panel * f + d], spread[d]
+                    for j in range(WIDTH):
+                        wide[j] = F(line[j])
+            first = panel * WIDTH
+            for a in range(m):
+                u = active[a]
+                x = user_vectors[u]
+                gate = best[u, 0] if count[u] == rows.shape[1] else F(-np.inf)
                 if m >= SPREAD:
-                    for d in range(f):
-                        line, wide = codes[panel * f + d], spread[d]
-                        for j in range(WIDTH):
-                            wide[j] = F(line[j])
-                first = panel * WIDTH
-                for a in range(m):
-                    u = active[a]
-                    x = user_vectors[u]
-                    gate = best[u, 0] if count[u] == rows.shape[1] else F(-np.inf)
-                    if m >= SPREAD:
-                        mask = reaching(
-                            spread, 0, f, x, scale, above, slack, first, length[a], gate
-                        )
-                    else:
-                        mask = reaching(
-                            codes, panel * f, f, x, scale, above, slack, first, length[a], gate
-                        )
-                    if mask:
-                        count[u] = _exactly(
-                            mask,
-                            first,
-                            x,
-                            vectors,
-                            offsets,
-                            order,
-                            excluded,
-                            excluded_indptr[u],
-                            excluded_indptr[u + 1],
-                            allowed,
-                            rows[u],
-                            best[u],
-                            count[u],
-                        )
-            for u in range(block * together, min((block + 1) * together, n_users)):
-                sort_heap(rows[u], best[u], count[u])
+                    mask = reaching(spread, 0, f, x, scale, above, slack, first, length[a], gate)
+                else:
+                    mask = reaching(
+                        codes, panel * f, f, x, scale, above, slack, first, length[a], gate
+                    )
+                if mask:
+                    count[u] = _exactly(
+                        mask,
+                        first,
+                        x,
+                        vectors,
+                        offsets,
+                        order,
+                        excluded,
+                        excluded_indptr[u],
+                        excluded_indptr[u + 1],
+                        allowed,
+                        rows[u],
+                        best[u],
+                        count[u],
+                    )
+        for u in range(block * together, min((block + 1) * together, n_users)):
+            sort_heap(rows[u], best[u], count[u])
 
 
 @kernel

@@ -11,11 +11,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import prange
 
 from cofactor.kernels.cpu._ials_rows import dots
 from cofactor.kernels.cpu.bpr import coprime_stride
-from cofactor.kernels.cpu.jit import helper, kernel
+from cofactor.kernels.cpu.jit import helper, kernel, on_parts, shared
+from cofactor.kernels.cpu.llvm.rows import dot_rows, pairwise_step, prefetch_row, tail_start
 from cofactor.kernels.cpu.sampling import (
     FILTER_WORDS,
     advance,
@@ -25,7 +25,6 @@ from cofactor.kernels.cpu.sampling import (
     mix,
     stream,
 )
-from cofactor.kernels.cpu.simd import dot_rows, pairwise_step, prefetch_row, tail_start
 
 LANES = 8  # users in work at once in one thread; part of the law, see the reference
 _GROUP = 8
@@ -52,16 +51,13 @@ def _squared_entries(U: Any, V: Any, u: Any, i: Any, j: Any) -> Any:
     return of_user, max(np.float32(0.0), of_items)
 
 
-# Over 80 lines on purpose: the rounds of lanes share a dozen running values, and a call that took
-# them all would be harder to read.
-@kernel(parallel=True)
 def warp_epoch(
     indptr: np.ndarray,
     indices: np.ndarray,
     user_order: np.ndarray,
     user_factors: np.ndarray,
     item_factors: np.ndarray,
-    item_bias: np.ndarray,
+    item_bias: np.ndarray | None,
     user_squares: np.ndarray,
     item_squares: np.ndarray,
     bias_squares: np.ndarray,
@@ -74,10 +70,72 @@ def warp_epoch(
     adaptive: bool,
     threshold: np.ndarray,
     alias: np.ndarray,
-    seed: int,
+    seed: int | np.uint64,
     n_threads: int,
 ) -> tuple[float, float]:
     """Run one epoch in place; see `reference.warp.warp_epoch`."""
+    n_items = len(item_factors)
+    logs = np.zeros(n_items + 1, np.float32)
+    logs[1:] = np.log(np.arange(1, n_items + 1))
+    tallies = np.zeros((n_threads, 3))
+    shared(
+        _walk,
+        n_threads,
+        indptr,
+        indices,
+        user_order,
+        user_factors,
+        item_factors,
+        item_bias,
+        user_squares,
+        item_squares,
+        bias_squares,
+        learning_rate,
+        user_regularization,
+        item_regularization,
+        bias_regularization,
+        margin,
+        max_trials,
+        adaptive,
+        threshold,
+        alias,
+        np.uint64(seed),
+        logs,
+        tallies,
+    )
+    total = max(1.0, tallies[:, 2].sum())
+    return float(tallies[:, 0].sum() / total), float(tallies[:, 1].sum() / total)
+
+
+# Over 80 lines on purpose: the rounds of lanes share a dozen running values, and a call that took
+# them all would be harder to read.
+@kernel
+def _walk(
+    thread: Any,
+    n_threads: Any,
+    indptr: Any,
+    indices: Any,
+    user_order: Any,
+    user_factors: Any,
+    item_factors: Any,
+    item_bias: Any,
+    user_squares: Any,
+    item_squares: Any,
+    bias_squares: Any,
+    learning_rate: Any,
+    user_regularization: Any,
+    item_regularization: Any,
+    bias_regularization: Any,
+    margin: Any,
+    max_trials: Any,
+    adaptive: Any,
+    threshold: Any,
+    alias: Any,
+    seed: Any,
+    logs: Any,
+    tallies: Any,
+) -> None:
+    """One thread's share of the users, all of their interactions."""
     U, V, b = user_factors, item_factors, item_bias
     G_u, G_v, G_b = user_squares, item_squares, bias_squares
     n_items, f, n_order = V.shape[0], V.shape[1], user_order.shape[0]
@@ -87,152 +145,138 @@ def warp_epoch(
         np.float32(learning_rate),
         np.float32(margin),
     )
-    logs = np.zeros(n_items + 1, np.float32)
-    for rank in range(1, n_items + 1):
-        logs[rank] = np.log(np.float64(rank))
-    tallies = np.zeros((n_threads, 3))
-    for thread in prange(n_threads):
-        state = stream(seed, thread)
-        words = np.empty((2 * LANES, FILTER_WORDS), np.uint64)
-        walk = np.zeros((LANES, 7), np.int64)  # user, begin, end, place, stride, draws left, filter
-        drawn = np.zeros(
-            (2, LANES, 6), np.int64
-        )  # user, begin, end, positive, first candidate, filter
-        states = np.zeros((2, LANES), np.uint64)
-        groups, scores = np.zeros((2, _GROUP), np.int32), np.zeros(_GROUP, np.float32)
-        loss, correct, total = 0.0, np.int64(0), np.int64(0)
-        q, last = thread * n_order // n_threads, (thread + 1) * n_order // n_threads
-        n_now, n_before, now = np.int64(1), np.int64(0), np.int64(0)
-        while n_now + n_before > 0:
-            # draw this round: one positive for each lane that still has a user, and its first
-            # candidate
-            n_now = np.int64(0)
-            for lane in range(LANES):
-                while walk[lane, 5] == 0 and q < last:
-                    u = np.int64(user_order[q])
-                    m = indptr[u + 1] - indptr[u]
-                    q += 1
-                    if 0 < m < n_items:
-                        state = advance(state)
-                        bits = mix(state)
-                        walk[lane, 0], walk[lane, 1], walk[lane, 2], walk[lane, 5] = (
-                            u,
-                            indptr[u],
-                            indptr[u + 1],
-                            m,
-                        )
-                        walk[lane, 3], walk[lane, 4] = (
-                            indptr[u] + below(bits, m),
-                            coprime_stride(bits, m),
-                        )
-                        walk[lane, 6] = lane if walk[lane, 6] >= LANES else lane + LANES
-                        filter_fill(words, walk[lane, 6], indices, indptr[u], indptr[u + 1])
-                        prefetch_row(U, u)
-                        prefetch_row(
-                            indices, indptr[np.int64(user_order[min(q + LANES, last - 1)])]
-                        )
-                if walk[lane, 5] > 0:
-                    first, stop, at = walk[lane, 1], walk[lane, 2], walk[lane, 3]
-                    i = np.int64(indices[np.uint64(at)])
-                    at += walk[lane, 4]
-                    walk[lane, 3] = at if at < stop else at - (stop - first)
-                    walk[lane, 5] -= 1
+    state = stream(seed, thread)
+    words = np.empty((2 * LANES, FILTER_WORDS), np.uint64)
+    walk = np.zeros((LANES, 7), np.int64)  # user, begin, end, place, stride, draws left, filter
+    drawn = np.zeros((2, LANES, 6), np.int64)  # user, begin, end, positive, first candidate, filter
+    states = np.zeros((2, LANES), np.uint64)
+    groups, scores = np.zeros((2, _GROUP), np.int32), np.zeros(_GROUP, np.float32)
+    loss, correct, total = 0.0, np.int64(0), np.int64(0)
+    q, last = thread * n_order // n_threads, (thread + 1) * n_order // n_threads
+    n_now, n_before, now = np.int64(1), np.int64(0), np.int64(0)
+    while n_now + n_before > 0:
+        # draw this round: one positive for each lane that still has a user, and its first
+        # candidate
+        n_now = np.int64(0)
+        for lane in range(LANES):
+            while walk[lane, 5] == 0 and q < last:
+                u = np.int64(user_order[q])
+                m = indptr[u + 1] - indptr[u]
+                q += 1
+                if 0 < m < n_items:
                     state = advance(state)
-                    own, j = draw_negative(
-                        mix(state),
-                        words,
-                        walk[lane, 6],
-                        indices,
-                        first,
-                        stop,
-                        threshold,
-                        alias,
-                        n_items,
+                    bits = mix(state)
+                    walk[lane, 0], walk[lane, 1], walk[lane, 2], walk[lane, 5] = (
+                        u,
+                        indptr[u],
+                        indptr[u + 1],
+                        m,
                     )
-                    prefetch_row(V, i)
-                    prefetch_row(V, j)
-                    drawn[now, n_now, 0], drawn[now, n_now, 1], drawn[now, n_now, 2] = (
-                        walk[lane, 0],
-                        first,
-                        stop,
+                    walk[lane, 3], walk[lane, 4] = (
+                        indptr[u] + below(bits, m),
+                        coprime_stride(bits, m),
                     )
-                    drawn[now, n_now, 3], drawn[now, n_now, 4], states[now, n_now] = i, j, own
-                    drawn[now, n_now, 5] = walk[lane, 6]
-                    n_now += 1
-            now = 1 - now
-            for s in range(n_before):
-                u, first, stop = drawn[now, s, 0], drawn[now, s, 1], drawn[now, s, 2]
-                i, j, own = drawn[now, s, 3], drawn[now, s, 4], states[now, s]
-                floor = _score(U, V, b, u, i) - gap
-                hinge = _score(U, V, b, u, j) - floor
-                trials = np.int64(1)
-                if hinge <= 0 and trials < max_trials:
-                    row, which, ready = drawn[now, s, 5], 0, np.int64(0)
-                    while True:
-                        size = min(np.int64(_GROUP), max_trials - trials - ready)
-                        for g in range(size):
-                            own, k = draw_negative(
-                                own, words, row, indices, first, stop, threshold, alias, n_items
-                            )
-                            groups[which, g] = k
-                            prefetch_row(V, k)
-                        which = 1 - which
-                        if ready > 0:
-                            dots(V, groups[which], ready, U[u], scores)
-                            for g in range(ready):
-                                trials += 1
-                                j = np.int64(groups[which, g])
-                                hinge = b[j] + scores[g] - floor
-                                if hinge > 0:
-                                    break
-                        if hinge > 0 or size == 0:
-                            break
-                        ready = size
-                total += 1
-                if hinge <= 0:
-                    correct += 1
-                    continue
-                w = logs[(n_items - (stop - first)) // trials]
-                loss += w * hinge
-                rate_u, rate_i, rate_j, rate_b, rate_c = rate, rate, rate, rate, rate
-                if adaptive:
-                    of_user, of_items = _squared_entries(U, V, u, i, j)
-                    square = w * w
-                    G_u[u] += square * of_items / np.float32(f)
-                    G_v[i] += square * of_user / np.float32(f)
-                    G_v[j] += square * of_user / np.float32(f)
-                    G_b[i] += square
-                    G_b[j] += square
-                    rate_u = rate / np.sqrt(_ONE + G_u[u])
-                    rate_i, rate_j = rate / np.sqrt(_ONE + G_v[i]), rate / np.sqrt(_ONE + G_v[j])
-                    rate_b, rate_c = rate / np.sqrt(_ONE + G_b[i]), rate / np.sqrt(_ONE + G_b[j])
-                keep_u, keep_i, keep_j = (
-                    _ONE - rate_u * decay_u,
-                    _ONE - rate_i * decay_v,
-                    _ONE - rate_j * decay_v,
+                    walk[lane, 6] = lane if walk[lane, 6] >= LANES else lane + LANES
+                    filter_fill(words, walk[lane, 6], indices, indptr[u], indptr[u + 1])
+                    prefetch_row(U, u)
+                    prefetch_row(indices, indptr[np.int64(user_order[min(q + LANES, last - 1)])])
+            if walk[lane, 5] > 0:
+                first, stop, at = walk[lane, 1], walk[lane, 2], walk[lane, 3]
+                i = np.int64(indices[np.uint64(at)])
+                at += walk[lane, 4]
+                walk[lane, 3] = at if at < stop else at - (stop - first)
+                walk[lane, 5] -= 1
+                state = advance(state)
+                own, j = draw_negative(
+                    mix(state),
+                    words,
+                    walk[lane, 6],
+                    indices,
+                    first,
+                    stop,
+                    threshold,
+                    alias,
+                    n_items,
                 )
-                pairwise_step(
-                    U, u, V, i, j, rate_u * w, rate_i * w, rate_j * w, keep_u, keep_i, keep_j
+                prefetch_row(V, i)
+                prefetch_row(V, j)
+                drawn[now, n_now, 0], drawn[now, n_now, 1], drawn[now, n_now, 2] = (
+                    walk[lane, 0],
+                    first,
+                    stop,
                 )
-                for k in range(tail_start(V), f):
-                    old = U[u, k]
-                    U[u, k] = keep_u * old + rate_u * w * (V[i, k] - V[j, k])
-                    V[i, k] = keep_i * V[i, k] + rate_i * w * old
-                    V[j, k] = keep_j * V[j, k] - rate_j * w * old
-                b[i] = (_ONE - rate_b * decay_b) * b[i] + rate_b * w
-                b[j] = (_ONE - rate_c * decay_b) * b[j] - rate_c * w
-            n_before = n_now
-        tallies[thread, 0], tallies[thread, 1], tallies[thread, 2] = loss, correct, total
-    whole = max(1.0, tallies[:, 2].sum())
-    return tallies[:, 0].sum() / whole, tallies[:, 1].sum() / whole
+                drawn[now, n_now, 3], drawn[now, n_now, 4], states[now, n_now] = i, j, own
+                drawn[now, n_now, 5] = walk[lane, 6]
+                n_now += 1
+        now = 1 - now
+        for s in range(n_before):
+            u, first, stop = drawn[now, s, 0], drawn[now, s, 1], drawn[now, s, 2]
+            i, j, own = drawn[now, s, 3], drawn[now, s, 4], states[now, s]
+            floor = _score(U, V, b, u, i) - gap
+            hinge = _score(U, V, b, u, j) - floor
+            trials = np.int64(1)
+            if hinge <= 0 and trials < max_trials:
+                row, which, ready = drawn[now, s, 5], 0, np.int64(0)
+                while True:
+                    size = min(np.int64(_GROUP), max_trials - trials - ready)
+                    for g in range(size):
+                        own, k = draw_negative(
+                            own, words, row, indices, first, stop, threshold, alias, n_items
+                        )
+                        groups[which, g] = k
+                        prefetch_row(V, k)
+                    which = 1 - which
+                    if ready > 0:
+                        dots(V, groups[which], ready, U[u], scores)
+                        for g in range(ready):
+                            trials += 1
+                            j = np.int64(groups[which, g])
+                            hinge = b[j] + scores[g] - floor
+                            if hinge > 0:
+                                break
+                    if hinge > 0 or size == 0:
+                        break
+                    ready = size
+            total += 1
+            if hinge <= 0:
+                correct += 1
+                continue
+            w = logs[(n_items - (stop - first)) // trials]
+            loss += w * hinge
+            rate_u, rate_i, rate_j, rate_b, rate_c = rate, rate, rate, rate, rate
+            if adaptive:
+                of_user, of_items = _squared_entries(U, V, u, i, j)
+                square = w * w
+                G_u[u] += square * of_items / np.float32(f)
+                G_v[i] += square * of_user / np.float32(f)
+                G_v[j] += square * of_user / np.float32(f)
+                G_b[i] += square
+                G_b[j] += square
+                rate_u = rate / np.sqrt(_ONE + G_u[u])
+                rate_i, rate_j = rate / np.sqrt(_ONE + G_v[i]), rate / np.sqrt(_ONE + G_v[j])
+                rate_b, rate_c = rate / np.sqrt(_ONE + G_b[i]), rate / np.sqrt(_ONE + G_b[j])
+            keep_u, keep_i, keep_j = (
+                _ONE - rate_u * decay_u,
+                _ONE - rate_i * decay_v,
+                _ONE - rate_j * decay_v,
+            )
+            pairwise_step(U, u, V, i, j, rate_u * w, rate_i * w, rate_j * w, keep_u, keep_i, keep_j)
+            for k in range(tail_start(V), f):
+                old = U[u, k]
+                U[u, k] = keep_u * old + rate_u * w * (V[i, k] - V[j, k])
+                V[i, k] = keep_i * V[i, k] + rate_i * w * old
+                V[j, k] = keep_j * V[j, k] - rate_j * w * old
+            b[i] = (_ONE - rate_b * decay_b) * b[i] + rate_b * w
+            b[j] = (_ONE - rate_c * decay_b) * b[j] - rate_c * w
+        n_before = n_now
+    tallies[thread, 0], tallies[thread, 1], tallies[thread, 2] = loss, correct, total
 
 
-@kernel(parallel=True)
 def warp_fold_in(
     indptr: np.ndarray,
     indices: np.ndarray,
     item_factors: np.ndarray,
-    item_bias: np.ndarray,
+    item_bias: np.ndarray | None,
     learning_rate: float,
     user_regularization: float,
     margin: float,
@@ -241,13 +285,52 @@ def warp_fold_in(
     alias: np.ndarray,
     epochs: int,
     least_draws: int,
-    seed: int,
+    seed: int | np.uint64,
 ) -> np.ndarray:
     """Fit the vectors of new users with the items held; see `reference.warp.warp_fold_in`."""
+    folded = np.zeros((indptr.shape[0] - 1, item_factors.shape[1]), np.float32)
+    problem = (
+        indptr,
+        indices,
+        item_factors,
+        item_bias,
+        learning_rate,
+        user_regularization,
+        margin,
+        max_trials,
+        threshold,
+        alias,
+        epochs,
+        least_draws,
+        np.uint64(seed),
+        folded,
+    )
+    on_parts(lambda begin, end: _fold_in(begin, end, *problem), len(folded))
+    return folded
+
+
+@kernel
+def _fold_in(
+    begin: Any,
+    end: Any,
+    indptr: Any,
+    indices: Any,
+    item_factors: Any,
+    item_bias: Any,
+    learning_rate: Any,
+    user_regularization: Any,
+    margin: Any,
+    max_trials: Any,
+    threshold: Any,
+    alias: Any,
+    epochs: Any,
+    least_draws: Any,
+    seed: Any,
+    folded: Any,
+) -> None:
     V, b = item_factors, item_bias
     n_items, f = V.shape
-    folded = np.zeros((indptr.shape[0] - 1, f), np.float32)
-    for row in prange(indptr.shape[0] - 1):
+    for row in range(begin, end):
         first, stop = indptr[row], indptr[row + 1]
         m = stop - first
         if m == 0 or m >= n_items:
@@ -278,4 +361,3 @@ def warp_fold_in(
                     mean[k] += U[0, k]
         for k in range(f):
             folded[row, k] = mean[k] / (n_draws - n_draws // 2)
-    return folded

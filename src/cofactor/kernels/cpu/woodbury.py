@@ -12,11 +12,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import prange
 
-from cofactor.kernels.cpu._ials_simd import add_rows
 from cofactor.kernels.cpu._selection import keep_best, room
-from cofactor.kernels.cpu.jit import kernel
+from cofactor.kernels.cpu.jit import kernel, shared
+from cofactor.kernels.cpu.llvm.ials import add_rows
 
 TOGETHER = 16  # items whose rows are computed at once: a cache line of float32
 
@@ -51,7 +50,16 @@ def inverse_lower(
     """
     n_items = item_indptr.size - 1
     inverse = np.zeros((n_items, n_items), np.float32)
-    _inverse_lower(item_indptr, item_users, item_values, between_users, scale, n_threads, inverse)
+    shared(
+        _inverse_lower,
+        n_threads,
+        item_indptr,
+        item_users,
+        item_values,
+        between_users,
+        scale,
+        inverse,
+    )
     return inverse
 
 
@@ -86,8 +94,17 @@ def strongest_weights(
     rows = np.full((n_items, keep), -1, np.int32)
     weights = np.full((n_items, keep), np.nan, np.float32)
     count = np.zeros(n_items, np.int32)
-    _strongest_weights(
-        item_indptr, item_users, item_values, between_users, scale, n_threads, rows, weights, count
+    shared(
+        _strongest_weights,
+        n_threads,
+        item_indptr,
+        item_users,
+        item_values,
+        between_users,
+        scale,
+        rows,
+        weights,
+        count,
     )
     return rows, weights, count
 
@@ -137,78 +154,82 @@ def _rows(
             p[c, first + c] += scale[first + c] * scale[first + c]
 
 
-@kernel(parallel=True)
+@kernel
 def _inverse_lower(
-    indptr: Any, users: Any, values: Any, between: Any, scale: Any, n_threads: Any, inverse: Any
-) -> Any:
-    n = inverse.shape[0]
-    for thread in prange(n_threads):
-        rows, panel = (
-            np.zeros((TOGETHER, between.shape[0]), np.float32),
-            np.empty((between.shape[0], TOGETHER), np.float32),
-        )
-        for first in range(thread * TOGETHER, n, n_threads * TOGETHER):
-            end = min(first + TOGETHER, n)
-            _rows(
-                indptr,
-                users,
-                values,
-                between,
-                scale,
-                first,
-                end,
-                True,
-                rows,
-                panel,
-                inverse[first:end],
-            )
-
-
-@kernel(parallel=True)
-def _strongest_weights(
+    thread: Any,
+    n_threads: Any,
     indptr: Any,
     users: Any,
     values: Any,
     between: Any,
     scale: Any,
+    inverse: Any,
+) -> Any:
+    n = inverse.shape[0]
+    rows, panel = (
+        np.zeros((TOGETHER, between.shape[0]), np.float32),
+        np.empty((between.shape[0], TOGETHER), np.float32),
+    )
+    for first in range(thread * TOGETHER, n, n_threads * TOGETHER):
+        end = min(first + TOGETHER, n)
+        _rows(
+            indptr,
+            users,
+            values,
+            between,
+            scale,
+            first,
+            end,
+            True,
+            rows,
+            panel,
+            inverse[first:end],
+        )
+
+
+@kernel
+def _strongest_weights(
+    thread: Any,
     n_threads: Any,
+    indptr: Any,
+    users: Any,
+    values: Any,
+    between: Any,
+    scale: Any,
     rows: Any,
     kept_weights: Any,
     count: Any,
 ) -> Any:
     n = rows.shape[0]
-    for thread in prange(n_threads):
-        t, panel = (
-            np.zeros((TOGETHER, between.shape[0]), np.float32),
-            np.empty((between.shape[0], TOGETHER), np.float32),
+    t, panel = (
+        np.zeros((TOGETHER, between.shape[0]), np.float32),
+        np.empty((between.shape[0], TOGETHER), np.float32),
+    )
+    whole = np.empty((TOGETHER, n), np.float32)
+    items = np.arange(n).astype(np.int32)
+    bits, rooms = np.empty(n + 1, np.int32), room(n)
+    for first in range(thread * TOGETHER, n, n_threads * TOGETHER):
+        end = min(first + TOGETHER, n)
+        _rows(
+            indptr,
+            users,
+            values,
+            between,
+            scale,
+            first,
+            n,
+            False,
+            t,
+            panel,
+            whole[: end - first],
         )
-        whole = np.empty((TOGETHER, n), np.float32)
-        items = np.arange(n).astype(np.int32)
-        bits, rooms = np.empty(n + 1, np.int32), room(n)
-        for first in range(thread * TOGETHER, n, n_threads * TOGETHER):
-            end = min(first + TOGETHER, n)
-            _rows(
-                indptr,
-                users,
-                values,
-                between,
-                scale,
-                first,
-                n,
-                False,
-                t,
-                panel,
-                whole[: end - first],
-            )
-            for j in range(first, end):
-                p = whole[j - first]
-                pattern = p.view(np.int32)
-                for i in range(n):
-                    bits[i] = pattern[i] & np.int32(
-                        0x7FFFFFFF
-                    )  # of the magnitude: without the sign
-                bits[j] = 0
-                kept = keep_best(items, bits, n, rooms, rows[j], kept_weights[j])
-                for at in range(kept):
-                    kept_weights[j, at] = -p[rows[j, at]] / p[j]
-                count[j] = kept
+        for j in range(first, end):
+            p = whole[j - first]
+            pattern = p.view(np.int32)
+            for i in range(n):
+                bits[i] = pattern[i] & np.int32(0x7FFFFFFF)  # of the magnitude: without the sign
+            bits[j] = 0
+            kept = keep_best(items, bits, n, rooms, rows[j], kept_weights[j])
+            for at in range(kept):
+                kept_weights[j, at] = -p[rows[j, at]] / p[j]
+            count[j] = kept

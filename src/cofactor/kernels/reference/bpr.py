@@ -98,9 +98,10 @@ def bpr_epoch(
         zeros without pairs.
 
     Notes
-    ----- The law. Users without items or with all items are left out. A user's positives are walked
-    once each, from a random place by a random stride that is coprime to their number. `LANES` users
-    are walked side by side: a round takes one pair from each, and all margins of a round are taken
+    -----
+    The law. Users without items or with all items are left out. A user's positives are walked once
+    each, from a random place by a random stride that is coprime to their number. `LANES` users are
+    walked side by side: a round takes one pair from each, and all margins of a round are taken
     before its steps, which then follow one another (a batch of at most `LANES` pairs of different
     users). Negatives: see `sampling.draw_negatives`; a positive is never drawn.
 

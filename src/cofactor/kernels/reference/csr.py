@@ -42,8 +42,10 @@ def indptr_if_sorted(user_rows: np.ndarray, item_rows: np.ndarray, n_users: int)
         The number of user rows.
 
     Returns
-    ------- int64 [n_users + 1]; of length 0 if any pair isn't after the one before it, by user and
-    then by item (repeats aren't)."""
+    -------
+    int64 [n_users + 1]; of length 0 if any pair isn't after the one before it, by user and then by
+    item (repeats aren't).
+    """
     pairs = (user_rows.astype(np.int64) << 32) + item_rows
     if not (np.diff(pairs) > 0).all():
         return np.zeros(0, np.int64)

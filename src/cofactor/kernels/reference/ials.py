@@ -42,8 +42,10 @@ def row_ridge(
     float32 [n_rows].
 
     References
-    ---------- Rendle, Krichene, Zhang and Koren. 2022. Revisiting the Performance of iALS on Item
-    Recommendation Benchmarks. RecSys, equation 7."""
+    ----------
+    Rendle, Krichene, Zhang and Koren. 2022. Revisiting the Performance of iALS on Item
+    Recommendation Benchmarks. RecSys, equation 7.
+    """
     out = np.empty(len(indptr) - 1, np.float32)
     for u in range(len(out)):
         pairs = indptr[u + 1] - indptr[u] + unobserved_weight * n_other
@@ -66,9 +68,10 @@ def gram_basis(
         How much each row of ``fixed`` weighs, float32 [n_other], above 0; None: 1.
 
     Returns
-    ------- The basis, float32 [f, f] with one eigenvector per column, and the eigenvalues, float32
-    [f], ascending. Eigenvalues below f float32 roundings of the largest are raised to that, since
-    the Gram matrix doesn't know them.
+    -------
+    The basis, float32 [f, f] with one eigenvector per column, and the eigenvalues, float32 [f],
+    ascending. Eigenvalues below f float32 roundings of the largest are raised to that, since the
+    Gram matrix doesn't know them.
 
     Raises
     ------
@@ -175,13 +178,16 @@ def half_epoch(
         For the first row whose system is singular or holds NaN, with its number.
 
     Notes
-    ----- Rows from `giant_rows` are solved exactly whatever the solver, since a whole machine can
-    share that work.
+    -----
+    Rows from `giant_rows` are solved exactly whatever the solver, since a whole machine can share
+    that work.
 
     References
-    ---------- Hu, Koren and Volinsky. 2008. Collaborative Filtering for Implicit Feedback Datasets.
-    ICDM, equations 3 to 5; Rendle, Krichene, Zhang and Koren. 2022. Revisiting the Performance of
-    iALS on Item Recommendation Benchmarks. RecSys."""
+    ----------
+    Hu, Koren and Volinsky. 2008. Collaborative Filtering for Implicit Feedback Datasets. ICDM,
+    equations 3 to 5; Rendle, Krichene, Zhang and Koren. 2022. Revisiting the Performance of iALS on
+    Item Recommendation Benchmarks. RecSys.
+    """
     basis, diagonal = gram_basis(fixed, unobserved_weight, shares)
     rotate(fixed, basis)
     rotate(solved, basis)

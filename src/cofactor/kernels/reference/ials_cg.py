@@ -53,13 +53,14 @@ def solve_cg(
     The lowest row whose solution isn't finite, or -1.
 
     Notes
-    ----- Starting from zero rather than from the last epoch's solution saves turning that into the
-    new basis and one pass over the data; with this preconditioner it loses nothing after three
-    steps.
+    -----
+    Starting from zero rather than from the last epoch's solution saves turning that into the new
+    basis and one pass over the data; with this preconditioner it loses nothing after three steps.
 
     References
-    ---------- Takács, Pilászy and Tikk. 2011. Applications of the Conjugate Gradient Method for
-    Implicit Feedback Collaborative Filtering. RecSys, section 3 (there without a preconditioner).
+    ----------
+    Takács, Pilászy and Tikk. 2011. Applications of the Conjugate Gradient Method for Implicit
+    Feedback Collaborative Filtering. RecSys, section 3 (there without a preconditioner).
     """
     failed = -1
     for u in sorted(int(row) for row in rows):

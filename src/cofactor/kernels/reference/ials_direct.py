@@ -34,8 +34,10 @@ def solve_direct(
     The lowest row whose matrix isn't positive definite or whose solution isn't finite, or -1.
 
     References
-    ---------- Hu, Koren and Volinsky. 2008. Collaborative Filtering for Implicit Feedback Datasets.
-    ICDM, equation 4."""
+    ----------
+    Hu, Koren and Volinsky. 2008. Collaborative Filtering for Implicit Feedback Datasets. ICDM,
+    equation 4.
+    """
     failed = -1
     for u in sorted(int(row) for row in rows):
         part = slice(indptr[u], indptr[u + 1])

@@ -38,12 +38,15 @@ def solve_subspace(
     The lowest row with a singular block or whose solution isn't finite, or -1.
 
     Notes
-    ----- Since the Gram matrix is diagonal here, a block doesn't meet the other factors in the
-    dense part, and the paper's outer loop over blocks can run inside each row.
+    -----
+    Since the Gram matrix is diagonal here, a block doesn't meet the other factors in the dense
+    part, and the paper's outer loop over blocks can run inside each row.
 
     References
-    ---------- Rendle, Krichene, Zhang and Koren. 2021. iALS++: Speeding up Matrix Factorization
-    with Subspace Optimization, arXiv:2110.14044, section 4."""
+    ----------
+    Rendle, Krichene, Zhang and Koren. 2021. iALS++: Speeding up Matrix Factorization with Subspace
+    Optimization, arXiv:2110.14044, section 4.
+    """
     failed = -1
     f = fixed.shape[1]
     for u in sorted(int(row) for row in rows):

@@ -15,7 +15,7 @@ def invert_lower(
     Parameters
     ----------
     matrix : float32 [n, n]
-        What stands above the diagonal isn't read and may be overwritten.
+        What stands above the diagonal is neither read nor written.
     n_threads : int
         Unused here.
     done
@@ -31,14 +31,8 @@ def invert_lower(
     for i in range(len(whole)):
         if not np.linalg.eigvalsh(whole[: i + 1, : i + 1])[0] > 0:
             return i
-    matrix[:] = np.tril(np.linalg.inv(whole))
+    lower = np.tril_indices(len(whole))
+    matrix[lower] = np.linalg.inv(whole)[lower]
     if done is not None:
         done(1.0)
     return -1
-
-
-def panel_bytes(n: int) -> int:
-    """Return how many bytes `invert_lower` takes beside a matrix of ``n`` rows: a few more such
-    matrices, of float64.
-    """
-    return 40 * n * n

@@ -105,7 +105,8 @@ def logistic_half_epoch(
         Minus the log posterior of all rows before their steps, by the negatives taken.
 
     Notes
-    ----- A drawn negative stands for as many as there are for each drawn, so loss and gradient are
+    -----
+    A drawn negative stands for as many as there are for each drawn, so loss and gradient are
     unbiased estimates of the whole ones. Were each to count once, every item would have the same
     share of positives, and its bias would know nothing of its popularity. A row that has everything
     has no negatives.

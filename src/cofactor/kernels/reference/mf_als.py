@@ -45,10 +45,11 @@ def als_half_epoch(
         zeros.
 
     References
-    ---------- Y. Zhou, D. Wilkinson, R. Schreiber, R. Pan, "Large-Scale Parallel Collaborative
-    Filtering for the Netflix Prize", AAIM 2008; the bias as a component with a column of ones: A.
-    Paterek, "Improving Regularized Singular Value Decomposition for Collaborative Filtering", KDD
-    Cup 2007."""
+    ----------
+    Y. Zhou, D. Wilkinson, R. Schreiber, R. Pan, "Large-Scale Parallel Collaborative Filtering for
+    the Netflix Prize", AAIM 2008; the bias as a component with a column of ones: A. Paterek,
+    "Improving Regularized Singular Value Decomposition for Collaborative Filtering", KDD Cup 2007.
+    """
     n_factors = factors.shape[1]
     for row in range(len(indptr) - 1):
         at = slice(indptr[row], indptr[row + 1])

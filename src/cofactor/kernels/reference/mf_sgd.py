@@ -87,8 +87,10 @@ def mf_sgd_epoch(
         The sum of e^2, each taken before its step.
 
     References
-    ---------- Y. Koren, R. Bell, C. Volinsky, "Matrix Factorization Techniques for Recommender
-    Systems", IEEE Computer 42(8), 2009."""
+    ----------
+    Y. Koren, R. Bell, C. Volinsky, "Matrix Factorization Techniques for Recommender Systems", IEEE
+    Computer 42(8), 2009.
+    """
     n_parts = (len(indptr) - 1) // len(user_factors)
     parts = equal_parts(indptr, order, n_parts, n_parts)
     loss = 0.0

@@ -46,8 +46,10 @@ def positive_ranks(
         Empty if not wanted.
 
     Notes
-    ----- The mean of ``beaten`` over a user's true items is the area under the ROC curve (Hanley
-    and McNeil 1982; the Mann-Whitney statistic over the number of pairs)."""
+    -----
+    The mean of ``beaten`` over a user's true items is the area under the ROC curve (Hanley and
+    McNeil 1982; the Mann-Whitney statistic over the number of pairs).
+    """
     n_users, n_items = scores.shape
     ranks = np.full(len(truth_items), -1, np.int32)
     beaten = np.full(len(truth_items) if with_beaten else 0, np.nan)
@@ -205,9 +207,11 @@ def draw_negatives(
     int32 [n_queries, count]; -1 at the end where fewer items are left.
 
     Notes
-    ----- Floyd's algorithm over the places within the allowed items (Bentley and Floyd 1987), each
-    place then turned into an item by a search over the forbidden ones. The generator is SplitMix64
-    (Steele, Lea and Flood 2014)."""
+    -----
+    Floyd's algorithm over the places within the allowed items (Bentley and Floyd 1987), each place
+    then turned into an item by a search over the forbidden ones. The generator is SplitMix64
+    (Steele, Lea and Flood 2014).
+    """
     drawn = np.full((len(owners), count), -1, np.int32)
     for q, user in enumerate(owners):
         forbidden = items[indptr[user] : indptr[user + 1]].astype(np.int64)

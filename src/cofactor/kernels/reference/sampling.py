@@ -103,9 +103,11 @@ def draw_negatives(
         int32 [n_draws]; -1 for a user who has every item.
 
     Notes
-    ----- A draw that hits a positive is drawn again, not skipped, so the law is the given one
-    restricted to the user's negatives. Only after 64 hits in a row (users who have nearly all of
-    the law's mass) is the draw uniform over them."""
+    -----
+    A draw that hits a positive is drawn again, not skipped, so the law is the given one restricted
+    to the user's negatives. Only after 64 hits in a row (users who have nearly all of the law's
+    mass) is the draw uniform over them.
+    """
     items = np.empty(len(user_rows), np.int32)
     for n, u in enumerate(user_rows):
         row = indices[indptr[u] : indptr[u + 1]]

@@ -73,8 +73,10 @@ def svdpp_epoch(
         The sum of e^2, each taken before its step.
 
     References
-    ---------- Y. Koren, "Factorization Meets the Neighborhood", KDD 2008, equation 15 and the
-    updates below it."""
+    ----------
+    Y. Koren, "Factorization Meets the Neighborhood", KDD 2008, equation 15 and the updates below
+    it.
+    """
     rate = np.float32(learning_rate)
     loss = 0.0
     for u in order:

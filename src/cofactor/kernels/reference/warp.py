@@ -98,10 +98,12 @@ def warp_epoch(
         without a violation.
 
     Notes
-    ----- The walk is that of `bpr.bpr_epoch` (users in `LANES`, positives by a random stride),
-    except that each positive is scored and stepped on in turn. Each positive draws its negatives
-    from a stream of its own. A draw is never a positive of the user. One G for each vector instead
-    of each entry is our deviation from Adagrad: it keeps a step from touching twice the memory."""
+    -----
+    The walk is that of `bpr.bpr_epoch` (users in `LANES`, positives by a random stride), except
+    that each positive is scored and stepped on in turn. Each positive draws its negatives from a
+    stream of its own. A draw is never a positive of the user. One G for each vector instead of each
+    entry is our deviation from Adagrad: it keeps a step from touching twice the memory.
+    """
     tallies = np.zeros(3)
     n_items, n_order = len(item_factors), len(user_order)
     rates = _Rates(learning_rate, adaptive, user_squares, item_squares, bias_squares)

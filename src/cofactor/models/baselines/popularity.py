@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -38,14 +37,13 @@ class PopularityConfig(Config):
     )
 
 
-class Popularity(Recommender):
+class Popularity(Recommender[PopularityConfig]):
     """Recommend what most people took, to everybody alike.
 
     The score of item i is the sum over its interactions of ``w · 2^(-age / half_life)``, where
     ``w`` is 1 or the value, and age is measured back from the latest interaction of the data."""
 
     name = "popularity"
-    Config = PopularityConfig
     traits = Traits(finds_similar=False, answers_empty=True)
     arrays = {"item_scores": ArraySpec("float32", ("items",))}  # noqa: RUF012
 
@@ -76,9 +74,3 @@ class Popularity(Recommender):
     def _score(self, states: States, item_rows: np.ndarray | None) -> np.ndarray:
         scores = self.item_scores if item_rows is None else self.item_scores[item_rows]
         return np.tile(scores, (len(states), 1))
-
-    def _state(self) -> dict[str, np.ndarray]:
-        return {"item_scores": self.item_scores}
-
-    def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
-        self.item_scores = arrays["item_scores"]

@@ -6,29 +6,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cofactor.base.config import setting
+from cofactor.base.config import Config, setting
 from cofactor.base.errors import ArtifactError
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.models import registry
 from cofactor.models.content import check as checking
-from cofactor.models.content.base import (
-    COMPARISON,
-    SPEC_ARRAYS,
-    ContentConfig,
-    ContentFeatures,
-    cold_rows,
-    read_features,
-    with_catalogue_rows,
-)
-from cofactor.models.content.check import Check
+from cofactor.models.content.base import COMPARISON, ContentFeatures, cold_rows, with_catalogue_rows
+from cofactor.models.content.check import Check, HeldOutScores
+from cofactor.models.content.feature_map import SPEC_ARRAYS, FeatureMap
 from cofactor.models.content.reduction import main_directions
 from cofactor.models.content.ridge import sparse_ridge
+from cofactor.models.content.settings import CalibrationConfig, ContentConfig
 from cofactor.models.recommender import Recommender
 from cofactor.models.traits import ArraySpec, Traits
 from cofactor.models.user_batch import InnerProduct, States, UserBatch
@@ -44,7 +38,7 @@ _DIRECTIONS = 256
 _PREFIX = "base_"
 
 
-class BridgeConfig(ContentConfig):
+class BridgeConfig(CalibrationConfig, ContentConfig):
     """Settings of `Bridge`."""
 
     base: str = setting(
@@ -56,73 +50,84 @@ class BridgeConfig(ContentConfig):
     ridge: float | None = setting(
         None, above=0.0, doc="λ of the map; None chooses it on held-out warm items."
     )
-    fair: bool = setting(
-        True,
-        doc=(
-            "Whether content vectors are scaled so that new items take their fair share of the"
-            " lists."
-        ),
-    )
 
     def check(self) -> None:
         """Refuse settings that the base doesn't have."""
         super().check()
-        registry.get(self.base).Config.from_text(self.base_settings)
+        self.base_config()
+
+    @classmethod
+    def upgrade(cls, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Return older settings under their present names, the base's too."""
+        present = super().upgrade(values)
+        if "base_settings" in present:
+            kind = registry.get(present.get("base", "ials")).Config
+            present["base_settings"] = kind.upgrade_text(present["base_settings"])
+        return present
+
+    def base_config(self) -> Config:
+        """Return the settings of the base."""
+        return registry.get(self.base).Config.from_text(self.base_settings)
 
 
-class Bridge(ContentFeatures):
+class Bridge(ContentFeatures[BridgeConfig]):
     """A trained model, and for items without interactions the vectors ``v_i = s (v̄ + W' (f_i))``.
 
     W minimises ``Σ_(i warm) |v_i - v̄ - W'f_i|² + λ |W|²`` over the trained item vectors (biases
     are one more entry), with v̄ their mean. λ and the scale s are chosen on a fifth of the warm
     items, held out from W: λ by the AUC of the held-out items among each other, s so that content
-    vectors take the share of people's top 10 that the trained ones take (`fair`). `check` says how
-    good the map is. For EASE, v_i is its column of weights, and f_i is first brought to its main
-    directions.
+    vectors take the share of people's top 10 that the trained ones take (``calibrate_exposure``).
+    `check` says how good the map is. For EASE, v_i is its column of weights, and f_i is first
+    brought to its main directions.
 
     Everything else is the base's: scores, fold-in, reasons, similar items.
 
     References
-    ---------- Gantner, Drumond, Freudenthaler, Rendle and Schmidt-Thieme. 2010. Learning
+    ----------
+    Gantner, Drumond, Freudenthaler, Rendle and Schmidt-Thieme. 2010. Learning
     Attribute-to-Feature Mappings for Cold-Start Recommendations. ICDM."""
 
     name = "bridge"
-    Config = BridgeConfig
     traits = Traits(uses_features=True, explains=True)
+
+    arrays = {  # noqa: RUF012
+        **SPEC_ARRAYS,
+        **COMPARISON,
+        "map": ArraySpec("float32", ("width", "mapped")),
+        "mean": ArraySpec("float32", ("mapped",)),
+        "basis": ArraySpec("float32", ("trained items", "mapped"), optional=True),
+        "check": ArraySpec("float64", (str(len(checking.CHECK)),)),
+        "n_trained": ArraySpec("int64", ("1",)),
+    }
 
     inner: Recommender
     check: Check
 
-    def __init__(self, config: Any = None, **settings: Any) -> None:
-        super().__init__(config, **settings)
-        kind = registry.get(self.config.base)
-        self.inner = kind(kind.Config.from_text(self.config.base_settings))
-        traits = replace(self.inner.traits, uses_features=True, predicts_ratings=False)
-        self.traits = traits  # type: ignore[misc]
-        own = {
-            **SPEC_ARRAYS,
-            **COMPARISON,
-            "map": ArraySpec("float32", ("width", "mapped")),
-            "mean": ArraySpec("float32", ("mapped",)),
-            "basis": ArraySpec("float32", ("trained items", "mapped"), optional=True),
-            "check": ArraySpec("float64", (str(len(checking.CHECK)),)),
-            "n_trained": ArraySpec("int64", ("1",)),
-        }
-        # The base's arrays are as long as its own items, which may be fewer than there are now.
-        theirs = {_PREFIX + name: _free(spec) for name, spec in kind.arrays.items()}
-        self.arrays = {**own, **theirs}  # type: ignore[misc]
+    @classmethod
+    def traits_of(cls, config: BridgeConfig) -> Traits:
+        """Return the base's traits; new items are known, and ratings aren't predicted."""
+        theirs = registry.get(config.base).traits_of(config.base_config())
+        return replace(theirs, uses_features=True, predicts_ratings=False)
+
+    @classmethod
+    def arrays_of(cls, config: BridgeConfig) -> Mapping[str, ArraySpec]:
+        """Return the arrays of the map, and those of the base.
+
+        The base's are as long as its own items, which may be fewer than there are now.
+        """
+        theirs = registry.get(config.base).arrays_of(config.base_config())
+        return {**cls.arrays, **{_PREFIX + name: _free(spec) for name, spec in theirs.items()}}
 
     def _fit(self, data: Interactions, validation: Part | None, run: Run) -> None:
-        self.spec, matrix = read_features(data, self.config, run)
-        kind = type(self.inner)
-        self.inner = kind(self.inner.config).fit(data, validation=validation, run=run)
+        self.feature_map = FeatureMap.learn(data, self.config, run)
+        matrix = self.features
+        self.inner = self._base().fit(data, validation=validation, run=run)
         self._trained = self.inner.state()
         self._n_trained = data.n_items
         warm = np.flatnonzero(data.item_counts)
         targets = self._targets(matrix, warm, run)
         self._learn(data, matrix, targets, warm, run)
         self._put(matrix, cold_rows(data))
-        self._keep_features(matrix)
         run.progress.say(self.check.sentence)
 
     @property
@@ -131,11 +136,14 @@ class Bridge(ContentFeatures):
         _ = self.data
         return (*self.spec.notes, self.check.sentence, *self.compared)
 
-    def plain_twin(self) -> Recommender:
+    def without_features(self) -> Recommender:
         """Return the base itself, fitted already where the bridge is: items with interactions
         keep its vectors, so nothing is lost.
         """
-        return self.inner
+        return self.inner if self._data is not None else self._base()
+
+    def _base(self) -> Recommender:
+        return registry.get(self.config.base)(self.config.base_config())
 
     # The map.
 
@@ -163,7 +171,7 @@ class Bridge(ContentFeatures):
         """Choose λ and the scale on held-out items, then fit W on all warm ones."""
         held = checking.held_out(data, run.seed)
         inside = np.isin(warm, held)
-        users = checking.askers(data, held, run.seed)
+        users = checking.sample_users(data, held, run.seed)
         rest, out = warm[~inside], warm[inside]
         given = (self.config.ridge,) if self.config.ridge is not None else RIDGES
         best: tuple[float, float, np.ndarray] | None = None
@@ -179,7 +187,7 @@ class Bridge(ContentFeatures):
             if best is None or quality > best[0] + 1e-4:
                 best = (quality, ridge, found)
         assert best is not None
-        quality, ridge, found = best
+        _, ridge, found = best
         content, trained = self._scores_of(users, found), self.inner.score_rows(users, out)
         if self.config.base != "ease":
             trained = self._scores_of(users, targets[inside])
@@ -188,18 +196,12 @@ class Bridge(ContentFeatures):
             if self.config.base != "ease"
             else self.inner.score_rows(users, rest)
         )
-        scale, mine, wanted = (
-            checking.fair_scale(theirs, trained, content) if self.config.fair else (1.0, 0.0, 0.0)
-        )
-        self.check = Check(
-            checking.cosine(found, targets[inside]),
-            quality,
-            checking.auc(trained, data, users, out),
-            mine,
-            wanted,
-            scale,
-            ridge,
-            len(out),
+        self.check = checking.check_of(
+            data,
+            HeldOutScores(users, out, content, trained, theirs),
+            cosine=checking.cosine(found, targets[inside]),
+            ridge=ridge,
+            calibrate=self.config.calibrate_exposure,
         )
         self.mean = targets.mean(axis=0).astype(np.float32)
         self.map = np.asarray(sparse_ridge(matrix[warm], targets - self.mean, ridge), np.float32)
@@ -231,38 +233,41 @@ class Bridge(ContentFeatures):
             inner.item_bias = _grown(inner.item_bias, matrix.shape[0], 0)
             inner.item_bias[cold] = vectors[:, -1]
 
-    def _extend(self, data: Interactions, matrix: Any, first: int) -> None:
+    def _extend(self, features: Any) -> None:
         from scipy import sparse
 
-        self.inner._data, self.inner._cache = data, {}
-        blank = sparse.csr_matrix((first, matrix.shape[1]), dtype=np.float32)
-        self._put(sparse.vstack([blank, matrix], format="csr"), np.arange(first, data.n_items))
+        n_items, n_new = self.data.n_items, features.shape[0]
+        self.inner = self.inner.with_data(self.data)
+        blank = sparse.csr_matrix((n_items - n_new, features.shape[1]), dtype=np.float32)
+        whole = sparse.vstack([blank, features], format="csr")
+        self._put(whole, np.arange(n_items - n_new, n_items))
 
     # All else is the base's.
 
     def _states(self, user_rows: np.ndarray) -> States:
-        return self.inner._states(user_rows)
+        return self.inner.user_batch(user_rows).states
 
     def _fold_in(self, histories: Histories) -> States:
-        return self.inner._fold_in(histories)
+        return self.inner.fold_in(histories).states
 
     def _score(self, states: States, item_rows: np.ndarray | None) -> np.ndarray:
-        return self.inner._score(states, item_rows)
+        return self.inner.score_batch(UserBatch.of_states(states), item_rows)
 
     def inner_product(self) -> InnerProduct | None:
         """Return the item vectors and offsets; see `Model.inner_product`."""
         return self.inner.inner_product()
 
     def _explain(self, batch: UserBatch, item_row: int) -> tuple[np.ndarray, np.ndarray, float]:
-        return self.inner._explain(batch, item_row)
+        past, added, rest = self.inner.explain_rows(batch, np.array([item_row]))
+        return past, added[0], float(rest[0])
 
     def _similar_items(
         self, item_rows: np.ndarray, k: int, allowed: np.ndarray | None, n_threads: int
     ) -> TopK:
-        return self.inner._similar_items(item_rows, k, allowed, n_threads)
+        return self.inner.similar_item_rows(item_rows, k, allowed, n_threads)
 
     def _similar_users(self, user_rows: np.ndarray, k: int, n_threads: int) -> TopK:
-        return self.inner._similar_users(user_rows, k, n_threads)
+        return self.inner.similar_user_rows(user_rows, k, n_threads)
 
     def item_vectors(self) -> np.ndarray:
         """Return the item vectors of the base, float32 [n_items, factors]; those of cold items
@@ -274,7 +279,8 @@ class Bridge(ContentFeatures):
         """Return the trained users' vectors of the base, float32 [n_users, factors]."""
         return self.inner.user_vectors()
 
-    def _feature_weights(self, batch: UserBatch, item_row: int) -> np.ndarray | None:
+    def feature_weights(self, batch: UserBatch, item_row: int) -> np.ndarray | None:
+        """Return what a unit of each feature adds; see `ContentFeatures.feature_weights`."""
         states = batch.states
         if self._basis is not None:
             assert isinstance(states, Histories)
@@ -299,7 +305,7 @@ class Bridge(ContentFeatures):
         }
 
     def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
-        self._restore_spec(arrays)
+        super()._restore(arrays)
         self.map, self.mean, self.check = (
             arrays["map"],
             arrays["mean"],
@@ -317,17 +323,10 @@ class Bridge(ContentFeatures):
             n.removeprefix(_PREFIX): a for n, a in arrays.items() if n.startswith(_PREFIX)
         }
         known = with_catalogue_rows(self.data, self._n_trained)
-        self.inner = type(self.inner).from_state(self.inner.config, self._trained, known)
-        self.inner._data = self.data
+        config = self.config.base_config()
+        inner = registry.get(self.config.base).from_state(config, self._trained, known)
+        self.inner = inner.with_data(self.data)
         self._put(self.features, cold_rows(self.data))
-
-    def fit(
-        self, data: Interactions, *, validation: Part | None = None, run: Run | None = None
-    ) -> Self:
-        """Fit the base, then the map; see `Recommender.fit`."""
-        super().fit(data, validation=validation, run=run)
-        self.inner._data = data
-        return self
 
 
 def _free(spec: ArraySpec) -> ArraySpec:

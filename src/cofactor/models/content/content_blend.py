@@ -9,18 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cofactor.base.config import setting
+from cofactor.base.config import Config, setting
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
-from cofactor.models.content.base import COMPARISON, ContentConfig
-from cofactor.models.content.content_knn import ContentKNN
+from cofactor.models.content.base import COMPARISON, ContentFeatures
 from cofactor.models.content.content_ridge import ContentRidge
 from cofactor.models.content.feature_ials import FeatureIALS
+from cofactor.models.content.settings import ContentConfig, NormalizationConfig
 from cofactor.models.content.two_tower import TwoTower
 from cofactor.models.recommender import Recommender
 from cofactor.models.traits import ArraySpec, Traits
 from cofactor.models.user_batch import States, UserBatch
+from cofactor.retrieval.topk import TopK
 
 if TYPE_CHECKING:
     from cofactor.data.split import Part
@@ -29,21 +30,15 @@ if TYPE_CHECKING:
 _PROBES = 500
 # What the parts take over, unless their own settings say otherwise; only the ridge, which keeps
 # every word apart, reads letters.
-_ADOPTED = ("text", "features", "characters", "text_weight", "value_weight", "levelling")
-_WITHOUT = ((), ("characters",), ("characters", "levelling"))
+_ADOPTED = ("text", "features", "characters", "text_weight", "value_weight", "normalize_scores")
+_WITHOUT = ((), ("characters",), ("characters", "normalize_scores"))
 _PREFIXES = ("ridge_", "ials_", "tower_")
-_PARTS = (ContentRidge, FeatureIALS, TwoTower)
+_PARTS: tuple[type[Recommender], ...] = (ContentRidge, FeatureIALS, TwoTower)
 
 
-class ContentBlendConfig(ContentConfig):
+class ContentBlendConfig(NormalizationConfig, ContentConfig):
     """Settings of `ContentBlend`: those of the content, and of its parts."""
 
-    levelling: float = setting(
-        0.0,
-        low=0.0,
-        high=1.0,
-        doc="How far new items are brought to one spread of scores over users; 0 not.",
-    )
     weight: float = setting(
         0.7, low=0.0, high=100.0, doc="Weight of FeatureIALS beside ContentRidge."
     )
@@ -64,13 +59,36 @@ class ContentBlendConfig(ContentConfig):
     def check(self) -> None:
         """Refuse settings that the parts don't have."""
         super().check()
-        for kind, settings in zip(
-            _PARTS, (self.ridge_settings, self.ials_settings, self.tower_settings), strict=True
-        ):
-            kind.Config.from_text(settings)
+        TwoTower.Config.from_text(self.tower_settings)
+        self.parts()
+
+    @classmethod
+    def upgrade(cls, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Return older settings under their present names, those of the parts too."""
+        present = super().upgrade(values)
+        for prefix, kind in zip(_PREFIXES, _PARTS, strict=True):
+            name = f"{prefix}settings"
+            if name in present:
+                present[name] = kind.Config.upgrade_text(present[name])
+        return present
+
+    @property
+    def weights(self) -> tuple[float, ...]:
+        """The weights of the parts that take part."""
+        return (1.0, self.weight, self.tower_weight)[: 3 if self.tower_weight else 2]
+
+    def parts(self) -> list[tuple[type[Recommender], Config]]:
+        """Return the parts and their settings: their own, and what they take over."""
+        chosen = (self.ridge_settings, self.ials_settings, self.tower_settings)
+        found: list[tuple[type[Recommender], Config]] = []
+        for kind, words, without, _ in zip(_PARTS, chosen, _WITHOUT, self.weights, strict=False):
+            own = {word.partition("=")[0].strip().replace("-", "_") for word in words}
+            adopted = {n: getattr(self, n) for n in _ADOPTED if n not in {*own, *without}}
+            found.append((kind, kind.Config.from_text(words).replace(**adopted)))
+        return found
 
 
-class ContentBlend(ContentKNN):
+class ContentBlend(ContentFeatures[ContentBlendConfig]):
     """``s_ui = a_ui / σ(a_u) + w b_ui / σ(b_u) + v c_ui / σ(c_u)``, for warm and new items alike.
 
     a is of `ContentRidge`, b of `FeatureIALS`, c of `TwoTower` (left out where ``tower_weight`` v
@@ -85,73 +103,55 @@ class ContentBlend(ContentKNN):
     unless so."""
 
     name = "content_blend"
-    Config = ContentBlendConfig
     traits = Traits(explains=True, uses_values=True, uses_features=True)
 
     parts: tuple[Any, ...]  # ContentRidge, FeatureIALS, and TwoTower if it has a weight
     probes: np.ndarray
 
-    def __init__(self, config: Any = None, **settings: Any) -> None:
-        super().__init__(config, **settings)
-        weights = (1.0, self.config.weight, self.config.tower_weight)
-        chosen = (self.config.ridge_settings, self.config.ials_settings, self.config.tower_settings)
-        n = 3 if self.config.tower_weight else 2
-        self.weights = weights[:n]
-        self.parts = tuple(
-            self._part(*what) for what in zip(_PARTS[:n], chosen[:n], _WITHOUT[:n], strict=True)
-        )
-        own = {"probes": ArraySpec("int64", ("probes",)), **COMPARISON}
-        self.arrays = own  # type: ignore[misc]
-        for prefix, part in zip(_PREFIXES, self.parts, strict=False):
-            sizes = {k: str(v) for k, v in part.config.to_dict().items() if isinstance(v, int)}
-            for name, spec in part.arrays.items():
+    def _configure(self, config: ContentBlendConfig) -> None:
+        super()._configure(config)
+        self.parts = tuple(kind(own) for kind, own in config.parts())
+
+    @classmethod
+    def arrays_of(cls, config: ContentBlendConfig) -> Mapping[str, ArraySpec]:
+        """Return the arrays of the parts, and the blend's own."""
+        arrays = {"probes": ArraySpec("int64", ("probes",)), **COMPARISON}
+        for prefix, (kind, own) in zip(_PREFIXES, config.parts(), strict=False):
+            sizes = {k: str(v) for k, v in own.to_dict().items() if isinstance(v, int)}
+            for name, spec in kind.arrays_of(own).items():
                 axes = tuple(
                     a if a.isdecimal() or a in ("users", "items") else sizes.get(a, prefix + a)
                     for a in spec.axes
                 )
-                self.arrays[prefix + name] = ArraySpec(spec.dtype, axes, spec.optional)
-
-    def _part(self, kind: Any, settings: tuple[str, ...], without: tuple[str, ...]) -> Any:
-        """One part, not fitted: with its own settings, and what it takes over."""
-        own = kind.Config.from_text(settings)
-        named = {word.partition("=")[0].strip().replace("-", "_") for word in settings}
-        return kind(
-            own.replace(
-                **{
-                    name: getattr(self.config, name)
-                    for name in _ADOPTED
-                    if name not in {*named, *without}
-                }
-            )
-        )
+                arrays[prefix + name] = ArraySpec(spec.dtype, axes, spec.optional)
+        return arrays
 
     def _fit(self, data: Interactions, validation: Part | None, run: Run) -> None:
         for part in self.parts:
             part.fit(data, run=run)
-        self.spec = self.parts[0].spec
+        self.feature_map = self.parts[0].feature_map
         warm = np.flatnonzero(data.item_counts)
         self.probes = np.sort(run.generator(self.name, "probes").permutation(warm)[:_PROBES])
-        self._keep_features(self.parts[0].features)
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What was found in the columns, and how good content vectors are."""
         return (*self.parts[1].notes, *self.compared)
 
-    def plain_twin(self) -> Recommender:
+    def without_features(self) -> Recommender:
         """Return iALS with the settings of the part that has them."""
-        return self.parts[1].plain_twin()
+        return self.parts[1].without_features()
 
     def _score(self, states: States, item_rows: np.ndarray | None) -> np.ndarray:
         assert isinstance(states, Histories)
         total: Any = 0.0
         lowest: Any = 0.0
         unknown = self._unknown if item_rows is None else self._unknown[item_rows]
-        for part, weight in zip(self.parts, self.weights, strict=True):
-            folded = part._fold_in(states)
-            probed = part._score(folded, self.probes)
+        for part, weight in zip(self.parts, self.config.weights, strict=True):
+            folded = part.fold_in(states)
+            probed = part.score_batch(folded, self.probes)
             scale = np.float32(weight) / np.maximum(probed.std(axis=1, keepdims=True), 1e-12)
-            total = total + scale * part._score(folded, item_rows)
+            total = total + scale * part.score_batch(folded, item_rows)
             lowest = lowest + scale * probed
         scores = np.asarray(total, np.float32)
         scores[:, unknown] = lowest.min(axis=1, keepdims=True)
@@ -168,7 +168,7 @@ class ContentBlend(ContentKNN):
 
     def _spread(self, part: Recommender, histories: Histories) -> float:
         """The spread of one part's scores for the one user."""
-        return max(float(part._score(part._fold_in(histories), self.probes).std()), 1e-12)
+        return max(float(part.score_batch(part.fold_in(histories), self.probes).std()), 1e-12)
 
     def _explain(self, batch: UserBatch, item_row: int) -> tuple[np.ndarray, np.ndarray, float]:
         """The past items' shares in the first two parts; what the towers say belongs to none of
@@ -185,25 +185,32 @@ class ContentBlend(ContentKNN):
                 float(self._score(batch.states, np.array([item_row]))[0, 0]),
             )
         added = np.zeros(len(past))
-        for part, weight in zip(self.parts[:2], self.weights, strict=False):
-            _, theirs, _ = part._explain(part.fold_in(batch.states), item_row)
+        for part, weight in zip(self.parts[:2], self.config.weights, strict=False):
+            theirs = part.explain_rows(part.fold_in(batch.states), [item_row]).added[0]
             added += weight * theirs / self._spread(part, batch.states)
         rest = 0.0
-        for part, weight in zip(self.parts[2:], self.weights[2:], strict=True):
-            said = part._score(part._fold_in(batch.states), np.array([item_row]))[0, 0]
+        for part, weight in zip(self.parts[2:], self.config.weights[2:], strict=True):
+            said = part.score_batch(part.fold_in(batch.states), np.array([item_row]))[0, 0]
             rest += weight * float(said) / self._spread(part, batch.states)
         return past, added, rest
 
-    def _feature_weights(self, batch: UserBatch, item_row: int) -> np.ndarray | None:
+    def feature_weights(self, batch: UserBatch, item_row: int) -> np.ndarray | None:
+        """Return what a unit of each feature adds; see `ContentFeatures.feature_weights`."""
         # The words of the ridge part alone: the other may read other features.
         assert isinstance(batch.states, Histories)
-        weights = self.parts[0]._feature_weights(batch, item_row)
+        weights = self.parts[0].feature_weights(batch, item_row)
         return None if weights is None else weights / self._spread(self.parts[0], batch.states)
 
-    def _add_items(self, data: Interactions) -> None:
-        for part in self.parts:
-            part._add_items(data)
-        super()._add_items(data)
+    def _extend(self, features: Any) -> None:
+        self.parts = tuple(part.with_data(self.data) for part in self.parts)
+
+    def _similar_items(
+        self, item_rows: np.ndarray, k: int, allowed: np.ndarray | None, n_threads: int
+    ) -> TopK:
+        return self.feature_map.similar_items(item_rows, k, allowed)
+
+    def _similar_users(self, user_rows: np.ndarray, k: int, n_threads: int) -> TopK:
+        return self.feature_map.similar_users(self.data.histories(), user_rows, k)
 
     def _state(self) -> dict[str, np.ndarray]:
         theirs = {
@@ -219,7 +226,7 @@ class ContentBlend(ContentKNN):
             theirs = {n.removeprefix(prefix): a for n, a in arrays.items() if n.startswith(prefix)}
             made.append(type(part).from_state(part.config, theirs, self.data))
         self.parts = tuple(made)
-        self.spec, self.probes = self.parts[0].spec, np.asarray(arrays["probes"])
+        self.feature_map, self.probes = self.parts[0].feature_map, np.asarray(arrays["probes"])
         if len(self.probes) and not 0 <= self.probes.min() <= self.probes.max() < self.data.n_items:
             from cofactor.base.errors import ArtifactError
 

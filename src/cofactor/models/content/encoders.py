@@ -180,7 +180,7 @@ def with_vectors(
     text
         The columns that are encoded, joined by spaces; not needed for vectors that are there.
     name
-        Of the new column. New items for `add_items` need it too: a list of numbers of the same
+        Of the new column. New items for `with_items` need it too: a list of numbers of the same
         length.
     """
     if callable(encoder):

@@ -27,7 +27,8 @@ def main_directions(
         Of power iteration: 0 is rough, 2 is good for text.
 
     Notes
-    ----- Halko, Martinsson and Tropp. 2011. Finding Structure with Randomness. SIAM Review 53(2),
+    -----
+    Halko, Martinsson and Tropp. 2011. Finding Structure with Randomness. SIAM Review 53(2),
     algorithms 4.4 and 5.1."""
     count = max(1, min(count, *features.shape))
     extra = min(count + 10, *features.shape)

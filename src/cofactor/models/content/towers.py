@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from cofactor.models.neural.latent_factor_module import FactorTables
+from cofactor.models.neural.latent_factor_module import FactorTables, TableSettings
 
 # How a tower answers: with everything, with everything but for no gradient, or with the features
 # alone.
@@ -184,22 +184,25 @@ class TowerTables(FactorTables):
     ----------
     users, items
         float32 [n, factors + 1]: the rows to begin with.
-    towers
-        For ``"users"`` and ``"items"``, where they have features, the next arguments of a `Tower`.
     settings
         Those of `FactorTables`.
+    towers
+        For ``"users"`` and ``"items"``, where they have features, the next arguments of a `Tower`.
     """
 
     def __init__(
-        self, users: Tensor, items: Tensor, *, towers: dict[str, tuple[Any, ...]], **settings: Any
+        self,
+        users: Tensor,
+        items: Tensor,
+        settings: TableSettings,
+        towers: dict[str, tuple[Any, ...]],
     ) -> None:
-        super().__init__(users, items, **settings)
+        super().__init__(users, items, settings)
         for side, rows in (("users", users), ("items", items)):
-            sparse = settings["sparse"]
             made = (
-                Tower(rows, *towers[side], sparse=sparse)
+                Tower(rows, *towers[side], sparse=settings.sparse)
                 if side in towers
-                else Table(rows, sparse=sparse)
+                else Table(rows, sparse=settings.sparse)
             )
             setattr(self, side, made)
 

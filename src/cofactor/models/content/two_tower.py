@@ -21,40 +21,48 @@ from cofactor.data.histories import Histories
 from cofactor.data.ids import IdMap
 from cofactor.data.interactions import Interactions
 from cofactor.models.content import check as checking
-from cofactor.models.content.base import (
-    COMPARISON,
-    SPEC_ARRAYS,
-    ContentConfig,
-    ContentFeatures,
-    cold_rows,
-    read_features,
-)
-from cofactor.models.content.check import CHECK, Check
+from cofactor.models.content.base import COMPARISON, ContentFeatures, cold_rows
+from cofactor.models.content.check import CHECK, Check, HeldOutScores
 from cofactor.models.content.feature_ials import USER_ARRAYS
-from cofactor.models.content.twin import shared, warm_ndcg
-from cofactor.models.neural.latent_factor import LatentFactor, LatentFactorConfig
-from cofactor.models.neural.trained import Metric
+from cofactor.models.content.feature_map import SPEC_ARRAYS, FeatureMap
+from cofactor.models.content.settings import (
+    CalibrationConfig,
+    ContentConfig,
+    PriorConfig,
+    ProfileConfig,
+)
+from cofactor.models.content.twin import shared
+from cofactor.models.factors import FactorModel
+from cofactor.models.iterative import (
+    IterativeModel,
+    ValidationMetric,
+    warm_ndcg_metric,
+)
+from cofactor.models.liked import rated_csr
+from cofactor.models.neural.factor_fold_in import FactorConfig, Factors, cold_row, fold_in
+from cofactor.models.neural.latent_factor import LatentFactor
 from cofactor.models.recommender import Recommender
 from cofactor.models.traits import ArraySpec, Traits
 from cofactor.models.user_batch import States, UserBatch
-from cofactor.training.settings import LOSSES
+from cofactor.training.losses import LOSSES, Loss
 
 if TYPE_CHECKING:
     import torch
 
     from cofactor.data.split import Part
-    from cofactor.models.neural.latent_factor_module import FactorTables
-    from cofactor.training.loop import Step
+    from cofactor.models.content.towers import TowerTables
+    from cofactor.models.neural.latent_factor_module import TableSettings
+    from cofactor.training.torch.learner import Step
 
 
-class TwoTowerConfig(LatentFactorConfig, ContentConfig):
+class TwoTowerConfig(FactorConfig, PriorConfig, CalibrationConfig, ProfileConfig, ContentConfig):
     """Settings of `TwoTower`: those of `LatentFactor` and of the content."""
 
     factors: int = setting(64, low=1, high=4096, doc="Length of the user and item vectors.")
-    loss: str = setting(
+    loss: str | Loss = setting(
         "in_batch_softmax",
         choices=LOSSES,
-        doc="What is minimised: squared learns the values, the others who met what.",
+        doc="Training loss: squared fits values; all others rank. A name or a Loss object.",
     )
     epochs: int = setting(15, low=1, high=1_000_000, doc="Passes over the data.")
     batch_size: int = setting(
@@ -75,7 +83,7 @@ class TwoTowerConfig(LatentFactorConfig, ContentConfig):
         high=1.0,
         doc="Share of the loss in which ids are left out; 1 leaves content alone.",
     )
-    half_at: float | None = setting(
+    feature_prior_count: float | None = setting(
         100.0,
         above=0.0,
         doc=(
@@ -89,30 +97,16 @@ class TwoTowerConfig(LatentFactorConfig, ContentConfig):
         high=65536,
         doc="Widths of hidden layers between features and vectors; none is linear.",
     )
-    user_text: tuple[str, ...] = setting(
-        (),
-        doc="Columns of the profiles read as text; users have no content unless columns are named.",
-    )
-    user_features: tuple[str, ...] = setting(
-        (), doc="Columns of the profiles read as categories, lists, numbers or dates."
-    )
-    fair: bool = setting(
-        True,
-        doc=(
-            "Whether content vectors are scaled so that new items take their fair share of the"
-            " lists."
-        ),
-    )
 
 
-class TwoTower(ContentFeatures, LatentFactor):
+class TwoTower(ContentFeatures, IterativeModel, FactorModel):
     """``s_ui = x_u · y_i + b_i`` with ``[y_i ; b_i] = e_i + t_i h(f_i)`` and ``x_u = e_u + t_u
     g(f_u)``: ids and content side by side.
 
     e are embeddings of the ids; h and g are networks over the features (hashed words and letters,
     categories, lists, numbers): an embedding bag ``E' f``, and, with ``hidden``, ReLU layers behind
     it. The gate ``t = c / (c + n)`` lets the n interactions of an item or a user speak for
-    themselves (c is ``half_at``; None: t = 1). Training minimises
+    themselves (c is ``feature_prior_count``; None: t = 1). Training minimises
 
     ``(1 - d) L(e + t h) + d L(h alone)``
 
@@ -126,15 +120,18 @@ class TwoTower(ContentFeatures, LatentFactor):
     g(f).
 
     Notes
-    ----- The layers have no constants, so h(a f) = a h(f) for a > 0 and what its features add to a
-    score, the gradient times each of them, adds up to what content adds: reasons are exact, also
-    with hidden layers. Source: Volkovs, Yu and Poutanen. 2017. DropoutNet. NeurIPS (training for
-    cold start by leaving ids out; here by a loss of its own, not at random); Yi et al. 2019.
-    Sampling-Bias-Corrected Neural Modeling. RecSys (two towers with the in-batch softmax)."""
+    -----
+    The layers have no constants, so h(a f) = a h(f) for a > 0 and what its features add to a score,
+    the gradient times each of them, adds up to what content adds: reasons are exact, also with
+    hidden layers. Source: Volkovs, Yu and Poutanen. 2017. DropoutNet. NeurIPS (training for cold
+    start by leaving ids out; here by a loss of its own, not at random); Yi et al. 2019.
+    Sampling-Bias-Corrected Neural Modeling. RecSys (two towers with the in-batch softmax).
+    """
 
     name = "two_tower"
-    Config = TwoTowerConfig  # type: ignore[assignment]
+    Config = TwoTowerConfig
     traits = Traits(has_vectors=True, uses_features=True)
+    adds_user_bias = True
     arrays = {  # noqa: RUF012
         **LatentFactor.arrays,
         **SPEC_ARRAYS,
@@ -143,28 +140,35 @@ class TwoTower(ContentFeatures, LatentFactor):
         "check": ArraySpec("float64", (str(len(CHECK)),)),
     }
 
+    item_bias: np.ndarray
     maps: list[np.ndarray]  # of items: E and the layers after it; the last column is for the bias
     user_maps: list[np.ndarray]
     user_spec: FeatureSpec | None
     check: Check
 
-    def __init__(self, config: Any = None, **settings: Any) -> None:
-        super().__init__(config, **settings)
-        widths = ["width", *map(str, self.config.hidden), "vector"]
-        self.arrays = {**type(self).arrays}  # type: ignore[misc]
+    @classmethod
+    def traits_of(cls, config: TwoTowerConfig) -> Traits:
+        """Return the traits under some settings: a loss that fits values predicts them."""
+        fits = config.objective.fits_values
+        return replace(cls.traits, predicts_ratings=fits, uses_values=fits)
+
+    @classmethod
+    def arrays_of(cls, config: TwoTowerConfig) -> Mapping[str, ArraySpec]:
+        """Return the arrays of the state under some settings: one for each layer."""
+        widths, made = ["width", *map(str, config.hidden), "vector"], dict(cls.arrays)
         for n, (a, b) in enumerate(pairwise(widths)):
-            self.arrays[f"map_{n}"] = ArraySpec("float32", (a, b))
-            self.arrays[f"user_map_{n}"] = ArraySpec(
-                "float32", ("user_width" if n == 0 else a, b), optional=True
-            )
+            made[f"map_{n}"] = ArraySpec("float32", (a, b))
+            own = "user_width" if n == 0 else a
+            made[f"user_map_{n}"] = ArraySpec("float32", (own, b), optional=True)
+        return made
 
     def _fit(self, data: Interactions, validation: Part | None, run: Run) -> None:
-        from cofactor.models.neural import fitting
-        from cofactor.training.loop import train
+        from cofactor.models.neural import factor_training as training
 
         config = self.config
-        self.spec, self._matrix = read_features(data, config, run)
-        self.user_spec, self._profiles = None, None
+        self.feature_map = FeatureMap.learn(data, config, run)
+        matrix = self.features
+        self.user_spec, profiles = None, None
         if config.user_text or config.user_features:
             self.user_spec = FeatureSpec.fit(
                 data.profiles,
@@ -172,131 +176,120 @@ class TwoTower(ContentFeatures, LatentFactor):
                 features=config.user_features,
                 rows=np.flatnonzero(data.user_counts),
             )
-            self._profiles = self.user_spec.transform(data.profiles)
-        self._warm = np.flatnonzero(data.item_counts)
-        known = _items_of(data, self._warm)
-        device = fitting.device_of(run)
-        module = self._module(known, run, device)
-        publish = lambda: self._publish(module, data)  # noqa: E731
-        step = fitting.step_of(
+            profiles = self.user_spec.transform(data.profiles)
+        known = _items_of(data, np.flatnonzero(data.item_counts))
+        self.scale = training.rating_bounds(known, config)
+        module = self._begun(known, run, matrix[data.item_counts > 0], profiles)
+        publish = lambda: self._publish(module, data, known, matrix, profiles)  # noqa: E731
+        self.curve = training.train_factors(
+            module,
             known,
             config,
-            device,
-            fitting.Scorer(module.pairs, module.penalty, module.whole),
-            (lambda: config.gravity * module.gravity()) if config.gravity else None,
-        )
-        self.history = train(
-            module,
-            _both(step, module, config.id_dropout, with_profiles=self._profiles is not None),
-            fitting.examples(known, config, run, device, float(self.scale[0]), self.name),
-            config,
             run,
-            watches=self._watches(data, validation, publish),
-            checkpoint=self._checkpoint,
-            belongs_to=self._belongs_to(data, run),
             name=self.name,
+            wrap=lambda step: _both(
+                step, module, config.id_dropout, with_profiles=profiles is not None
+            ),
+            control=self._control(data, validation, run, publish),
         )
         publish()
         run.progress.say(self.notes_of_check)
-        matrix = self._matrix
-        del self._matrix, self._profiles
-        self._keep_features(matrix)
         self._cache["gate"] = self._gate(data.item_counts)
 
-    def plain_twin(self) -> Recommender:
+    def _begun(self, known: Interactions, run: Run, features: Any, profiles: Any) -> TowerTables:
+        """The tables as training begins, of the items with interactions."""
+        import torch
+
+        from cofactor.models.content.towers import TowerTables
+        from cofactor.models.neural import factor_training as training
+
+        config = self.config
+        seed = int(run.generator(self.name, "towers").integers(2**62))
+        shared = config.hidden, torch.Generator().manual_seed(seed)
+        towers = {"items": (features, self._gate(known.item_counts), *shared)}
+        if profiles is not None:
+            towers["users"] = (profiles, self._gate(known.user_counts), *shared)
+
+        def make(users: torch.Tensor, items: torch.Tensor, settings: TableSettings) -> TowerTables:
+            if config.id_dropout == 1:
+                items = 0 * items
+                users = 0 * users if profiles is not None else users
+            return TowerTables(users, items, settings, towers)
+
+        made: Any = training.begin(known, config, run, self.name, make)
+        return made
+
+    def without_features(self) -> Recommender:
         """Return `LatentFactor` with the same settings."""
         return shared(self.config, LatentFactor)
 
-    def _own_metrics(self) -> tuple[Metric, ...]:
+    def _own_metrics(self, run: Run) -> tuple[ValidationMetric, ...]:
         """What stops training: items with interactions among themselves, since what is held out
         has no items that nobody has had.
         """
         if self.traits.predicts_ratings:
-            return super()._own_metrics()
-        return (Metric("ndcg@10", lambda model, part: warm_ndcg(model, part, 2000), True),)
+            return super()._own_metrics(run)
+        return (warm_ndcg_metric(run),)
 
     def _gate(self, counts: np.ndarray) -> np.ndarray:
         """t of rows with so many interactions, float32 [n]."""
-        c = self.config.half_at
+        c = self.config.feature_prior_count
         whole = c is None or self.config.id_dropout == 1
         return np.ones(len(counts), np.float32) if whole else (c / (c + counts)).astype(np.float32)
 
-    def _module(self, data: Interactions, run: Run, device: torch.device) -> FactorTables:
-        import torch
-
-        generator = torch.Generator().manual_seed(
-            int(run.generator(self.name, "towers").integers(2**62))
-        )
-        hidden = self.config.hidden
-        self._towers = {
-            "items": (self._matrix[self._warm], self._gate(data.item_counts), hidden, generator)
-        }
-        if self._profiles is not None:
-            self._towers["users"] = (
-                self._profiles,
-                self._gate(data.user_counts),
-                hidden,
-                generator,
-            )
-        module = super()._module(data, run, device)
-        del self._towers
-        return module
-
-    def _tables(self, users: torch.Tensor, items: torch.Tensor, **settings: Any) -> FactorTables:
-        from cofactor.models.content.towers import TowerTables
-
-        if self.config.id_dropout == 1:
-            items = 0 * items
-            users = 0 * users if self._profiles is not None else users
-        return TowerTables(users, items, towers=self._towers, **settings)
-
-    def _publish(self, module: FactorTables, data: Interactions) -> None:
+    def _publish(
+        self,
+        module: TowerTables,
+        data: Interactions,
+        known: Interactions,
+        matrix: Any,
+        profiles: Any,
+    ) -> None:
         """Take the vectors out of the towers, of the trained items and, by content alone, of the
         cold ones.
         """
         import torch
 
+        from cofactor.models.neural import factor_training as training
+
         module.eval()
         with torch.no_grad():
-            super()._publish(module, _items_of(data, self._warm))
+            factors = training.factors_of(module, known, self.config)
         items: Any = module.items
         users: Any = module.users
         self.maps = items.maps()
-        self.user_maps = users.maps() if self._profiles is not None else []
-        trained = np.concatenate((self.item_factors, self.item_bias[:, None]), 1)
-        whole = np.zeros((data.n_items, trained.shape[1]), np.float32)
-        whole[self._warm] = trained
-        self.item_factors, self.item_bias = np.ascontiguousarray(whole[:, :-1]), whole[:, -1].copy()
-        if self._profiles is not None:
+        self.user_maps = users.maps() if profiles is not None else []
+        warm = data.item_counts > 0
+        self.user_factors, self.user_bias = factors.user_factors, factors.user_bias
+        self.item_factors = np.zeros((data.n_items, self.config.factors), np.float32)
+        self.item_bias = np.zeros(data.n_items, np.float32)
+        self.item_factors[warm], self.item_bias[warm] = factors.item_factors, factors.item_bias
+        if profiles is not None:
             empty = np.flatnonzero(data.user_counts == 0)
-            self.user_factors[empty] = _through(self._profiles[empty], self.user_maps)[:, :-1]
-        self._check(data)
-        self._put(self._matrix, cold_rows(data))
+            self.user_factors[empty] = _through(profiles[empty], self.user_maps)[:, :-1]
+        self._check(data, matrix)
+        cold = cold_rows(data)
+        vectors = self._content_vectors(matrix[cold])
+        self.item_factors[cold], self.item_bias[cold] = vectors[:, :-1], vectors[:, -1]
 
-    def _check(self, data: Interactions) -> None:
+    def _check(self, data: Interactions, matrix: Any) -> None:
         """How well content stands alone on warm items. They were in training: this is no
         held-out measure.
         """
         items = checking.held_out(data, 0)
-        users = checking.askers(data, items, 0)
-        rest = np.setdiff1d(self._warm, items)
-        found = _through(self._matrix[items], self.maps)
+        users = checking.sample_users(data, items, 0)
+        rest = np.setdiff1d(np.flatnonzero(data.item_counts), items)
+        found = _through(matrix[items], self.maps)
         x = self.user_factors[users]
         trained = x @ self.item_factors[items].T + self.item_bias[items]
         content = x @ found[:, :-1].T + found[:, -1]
         theirs = x @ self.item_factors[rest].T + self.item_bias[rest]
-        scale, mine, wanted = (
-            checking.fair_scale(theirs, trained, content) if self.config.fair else (1.0, 0.0, 0.0)
-        )
-        self.check = Check(
-            checking.cosine(found[:, :-1], self.item_factors[items]),
-            checking.auc(content, data, users, items),
-            checking.auc(trained, data, users, items),
-            mine,
-            wanted,
-            scale,
-            0.0,
-            len(items),
+        self.check = checking.check_of(
+            data,
+            HeldOutScores(users, items, content, trained, theirs),
+            cosine=checking.cosine(found[:, :-1], self.item_factors[items]),
+            ridge=0.0,
+            calibrate=self.config.calibrate_exposure,
         )
 
     @property
@@ -314,18 +307,32 @@ class TwoTower(ContentFeatures, LatentFactor):
 
     def _content_vectors(self, matrix: Any) -> np.ndarray:
         made = self.check.scale * _through(matrix, self.maps)
-        if self.config.loss == "cosine_contrastive":
+        if self.config.objective.uses_cosine:
             made[:, :-1] /= np.maximum(np.linalg.norm(made[:, :-1], axis=1, keepdims=True), 1e-12)
         return made.astype(np.float32)
 
-    def _put(self, matrix: Any, rows: np.ndarray) -> None:
-        vectors = self._content_vectors(matrix[rows])
-        self.item_factors[rows], self.item_bias[rows] = vectors[:, :-1], vectors[:, -1]
-
-    def _extend(self, data: Interactions, matrix: Any, first: int) -> None:
-        vectors = self._content_vectors(matrix)
+    def _extend(self, features: Any) -> None:
+        vectors = self._content_vectors(features)
         self.item_factors = np.concatenate((self.item_factors, vectors[:, :-1]))
         self.item_bias = np.concatenate((self.item_bias, vectors[:, -1]))
+
+    def unseen_item(self) -> tuple[np.ndarray, np.float32]:
+        """Return what stands for an item that is not known at all; see `FactorModel`."""
+        warm, fits = self.data.item_counts > 0, self.config.fits(self.data)
+        return cold_row(self.item_factors, self.item_bias, warm, self.config, fits)
+
+    def _fold_in(self, histories: Histories) -> States:
+        fits = self.config.fits(self.data)
+        csr = rated_csr(self, histories) if fits else histories.csr
+        factors = Factors(self.user_factors, self.item_factors, self.user_bias, self.item_bias)
+        return fold_in(*csr, factors, self.global_mean, self.config, self.data)
+
+    def user_vectors(self) -> np.ndarray:
+        """Return the trained users' vectors without their biases, float32 [n_users, factors], in
+        row order.
+        """
+        _ = self.data
+        return self.user_factors
 
     def _fold_in_profiles(self, histories: Histories, profiles: Any) -> States:
         """Who has a history is folded in by it; the others get what their profile says."""
@@ -337,13 +344,14 @@ class TwoTower(ContentFeatures, LatentFactor):
         states = np.array(self._fold_in(histories))
         empty = histories.lengths == 0
         states[empty] = _through(self.user_spec.transform(profiles), self.user_maps)[empty]
-        if self.config.loss != "squared":
+        if not self.config.objective.fits_values:
             states[empty, -1] = 0
         return states
 
-    def _feature_weights(self, batch: UserBatch, item_row: int) -> np.ndarray | None:
-        """The gradient of the score by the item's features: through hidden layers it depends on
-        the item.
+    def feature_weights(self, batch: UserBatch, item_row: int) -> np.ndarray | None:
+        """Return the gradient of the score by the item's features.
+
+        Through hidden layers it depends on the item.
         """
         state = np.asarray(batch.states)[0]
         kept, values = [], self.features[item_row] @ self.maps[0]
@@ -361,7 +369,8 @@ class TwoTower(ContentFeatures, LatentFactor):
         )
 
     def _state(self) -> dict[str, np.ndarray]:
-        own = {**super()._state(), **self.spec.arrays(), "check": self.check.array()}
+        own = {name: getattr(self, name) for name in (*Factors._fields, "scale")}
+        own |= {**self.spec.arrays(), "check": self.check.array()}
         own |= {f"map_{n}": one for n, one in enumerate(self.maps)}
         if self.user_spec is not None:
             own |= {"user_" + n: a for n, a in self.user_spec.arrays().items()}
@@ -369,8 +378,9 @@ class TwoTower(ContentFeatures, LatentFactor):
         return own
 
     def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
+        for name in (*Factors._fields, "scale"):
+            setattr(self, name, arrays[name])
         super()._restore(arrays)
-        self._restore_spec(arrays)
         self.check = Check.of_array(arrays["check"])
         layers = range(1 + len(self.config.hidden))
         self.maps = [arrays[f"map_{n}"] for n in layers]

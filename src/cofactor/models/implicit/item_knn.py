@@ -72,7 +72,7 @@ class ItemKNNConfig(WeightedConfig):
     )
 
 
-class ItemKNN(LinearItemModel):
+class ItemKNN(LinearItemModel[ItemKNNConfig]):
     """Neighbours among items: ``s_uj = Σ_i x_ui sim(i, j)`` over the user's items i that are
     neighbours of j.
 
@@ -88,7 +88,6 @@ class ItemKNN(LinearItemModel):
     Binary Rated Datasets. RecSys."""
 
     name = "item_knn"
-    Config = ItemKNNConfig
     traits = Traits(explains=True, uses_values=True)
     arrays = SPARSE_ARRAYS
 

@@ -5,6 +5,8 @@ it.
 from __future__ import annotations
 
 from abc import abstractmethod
+from dataclasses import replace
+from typing import TypeVar
 
 import numpy as np
 
@@ -14,6 +16,7 @@ from cofactor.base.threads import current_threads
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.models.recommender import Recommender
+from cofactor.models.traits import Traits
 from cofactor.models.user_batch import States, UserBatch
 from cofactor.retrieval.topk import TopK, best_scores
 
@@ -22,7 +25,7 @@ BothOrders = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, n
 
 
 class WeightedConfig(Config):
-    """How interactions are weighed: shared by `ItemKNN` and `EASE`."""
+    """How interactions are weighed: shared by `ItemKNN`, `EASE` and `GraphFilter`."""
 
     values: str = setting(
         "ones",
@@ -43,32 +46,68 @@ class WeightedConfig(Config):
     bm25_b: float = setting(
         0.75, low=0, high=1, doc="How much items with many users are held back, under bm25; 0: not."
     )
+    recency_half_life: float | None = setting(
+        None,
+        above=0,
+        doc="Newer interactions of a history after which one counts half; None: all count alike.",
+    )
+    recency_floor: float = setting(
+        0.0, low=0, high=1, doc="With a half-life: what the oldest interactions count at least."
+    )
 
 
-class LinearItemModel(Recommender):
+WeightedT = TypeVar("WeightedT", bound=WeightedConfig)
+
+
+class LinearItemModel(Recommender[WeightedT]):
     """A model of the form ``s_uj = Σ_i x_ui w_ij`` over the items i of u's history; a subclass
     learns and keeps w.
 
-    A new user needs no training: the history is all there is to know of any user.
+    A new user needs no training: the history is all there is to know of any user. With
+    ``recency_half_life`` h, an interaction with n newer ones in its history counts ``f + (1 - f)
+    2^(-n / h)`` when it is scored by (f is ``recency_floor``); training isn't changed.
     """
+
+    @classmethod
+    def traits_of(cls, config: WeightedT) -> Traits:
+        """Return the traits under some settings: recency reads the order of a history."""
+        return replace(cls.traits, uses_order=config.recency_half_life is not None)
 
     def _states(self, user_rows: np.ndarray) -> States:
         return self._all_users.take(user_rows)
 
     def _fold_in(self, histories: Histories) -> States:
-        return histories
+        return self._recent(histories)
 
     def _score(self, states: States, item_rows: np.ndarray | None) -> np.ndarray:
+        indptr, past, values = self._past(states)
+        return self._product(indptr, past, values, item_rows)
+
+    def _past(self, states: States) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The histories in CSR, with how much each interaction counts."""
         assert isinstance(states, Histories)
         indptr, past, values = states.csr
-        return self._product(
-            indptr, past, counted(values, self.config.values, self.name), item_rows
-        )
+        if self.config.recency_half_life is None:
+            values = counted(values, self.config.values, self.name)
+        return indptr, past, values
+
+    def _recent(self, histories: Histories) -> Histories:
+        """The histories with their interactions counted by recency, or as they are without a
+        half-life.
+        """
+        half_life, floor = self.config.recency_half_life, self.config.recency_floor
+        if half_life is None:
+            return histories
+        n_events, ends = len(histories.item_rows), histories.indptr[1:]
+        newer = np.repeat(ends, histories.lengths) - 1 - np.arange(n_events)
+        values = np.ones(n_events, np.float32) if histories.values is None else histories.values
+        counts = counted(values, self.config.values, self.name)
+        counts = (counts * (floor + (1 - floor) * 0.5 ** (newer / half_life))).astype(np.float32)
+        return Histories(histories.indptr, histories.item_rows, counts, None, histories.n_items)
 
     def _explain(self, batch: UserBatch, item_row: int) -> tuple[np.ndarray, np.ndarray, float]:
-        assert isinstance(batch.states, Histories)
-        _, past, values = batch.states.csr
-        added = counted(values, self.config.values, self.name) * self._column(past, item_row)
+        _, past, counts = self._past(batch.states)
+        added = counts * self._column(past, item_row)
         return past, added, float(self._popularity[item_row]) if batch.empty[0] else 0.0
 
     def _similar_items(
@@ -117,8 +156,10 @@ class LinearItemModel(Recommender):
     def _all_users(self) -> Histories:
         if "histories" not in self._cache:
             data = self.data
-            self._cache["histories"] = Histories(
-                data.indptr, data.item_rows, data.values, None, data.n_items
+            self._cache["histories"] = (
+                Histories(data.indptr, data.item_rows, data.values, None, data.n_items)
+                if self.config.recency_half_life is None
+                else self._recent(data.histories())
             )
         found: Histories = self._cache["histories"]
         return found
@@ -157,7 +198,8 @@ def weighed(data: Interactions, config: WeightedConfig, name: str) -> np.ndarray
         If a value is negative where a weighting needs none.
 
     Notes
-    ----- Stephen Robertson and Hugo Zaragoza. 2009. The Probabilistic Relevance Framework: BM25 and
+    -----
+    Stephen Robertson and Hugo Zaragoza. 2009. The Probabilistic Relevance Framework: BM25 and
     Beyond. The inverse user frequency is that of Breese, Heckerman and Kadie. 1998. UAI, kept
     positive by the 1 + under the logarithm."""
     v = counted(data.weights, config.values, name)

@@ -8,8 +8,7 @@ from typing import Self
 
 import numpy as np
 
-from cofactor.base.errors import ArtifactError
-from cofactor.models.traits import ArraySpec
+from cofactor.models.traits import ArraySpec, check_offsets
 
 SPARSE_ARRAYS = {
     "weight_offsets": ArraySpec("int64", ("items + 1",)),
@@ -64,28 +63,7 @@ class SparseWeights:
             If the arrays aren't a sparse matrix of n_items by n_items.
         """
         indptr, columns, values = (arrays[name] for name in SPARSE_ARRAYS)
-        lengths = np.diff(indptr)
-        whole = (
-            len(indptr) == n_items + 1
-            and indptr[0] == 0
-            and indptr[-1] == len(columns)
-            and (lengths >= 0).all()
-        )
-        if not whole:
-            raise ArtifactError(
-                f"array 'weight_offsets' must rise from 0 to the number of weights ({len(columns)})"
-                f" in {n_items} steps."
-            )
-        if columns.size:
-            if columns.min() < 0 or columns.max() >= n_items:
-                raise ArtifactError(
-                    f"array 'weight_items' must hold item rows in 0..{n_items - 1}."
-                )
-            within = np.ones(len(columns) - 1, bool)
-            starts = indptr[1:-1]
-            within[starts[(starts > 0) & (starts < len(columns))] - 1] = False
-            if (np.diff(columns.astype(np.int64))[within] <= 0).any():
-                raise ArtifactError("array 'weight_items' must ascend within each item's weights.")
+        check_offsets(indptr, columns, (n_items, n_items), ("weight_offsets", "weight_items"))
         return cls(indptr, columns, values)
 
     def arrays(self) -> dict[str, np.ndarray]:

@@ -6,13 +6,165 @@ NumPy and SciPy alone, so that serving a factorisation never loads torch.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
+
 import numpy as np
 
 from cofactor.base import rng
-from cofactor.training.settings import SOFTMAX, LossConfig
+from cofactor.base.config import setting
+from cofactor.data.interactions import Interactions
+from cofactor.training.losses import Needs, Pointwise
+from cofactor.training.losses.settings import LossConfig
 
-# So many draws stand for the sampler's law while folding in; the same ones for everybody.
+# So many draws stand for the sampling distribution while folding in; the same for everybody.
 _DRAWS = 2048
+
+
+class FactorConfig(LossConfig):
+    """Settings of a factorisation with any loss."""
+
+    renamed = {"frequency_power": "frequency_exponent"}  # noqa: RUF012
+
+    factors: int = setting(32, low=1, high=4096, doc="Length of the user and item vectors.")
+    mean: bool = setting(True, doc="Whether ratings are learnt as differences from their mean.")
+    biases: bool = setting(
+        True, doc="Whether users and items have a bias (users only where the loss can see it)."
+    )
+    init_scale: float = setting(
+        0.05, low=0.0, high=10.0, doc="Standard deviation of the vectors' first values."
+    )
+    gravity: float = setting(
+        0.0,
+        low=0.0,
+        doc="Weight of the mean square of the scores of all pairs (Gramian regulariser).",
+    )
+    sparse: str = setting(
+        "auto",
+        choices=("auto", "yes", "no"),
+        doc="Whether gradients hold only the rows of a batch.",
+    )
+    regularization: float = setting(
+        0.1, low=0.0, doc="L2 on the vectors that a batch touches, per example."
+    )
+    item_bias_regularization: float | None = setting(
+        None, low=0.0, doc="L2 on the items' biases; None is that of the users'."
+    )
+    user_damping: float = setting(
+        10.0,
+        low=0.0,
+        doc="Shrinkage: pseudo-ratings at the global mean when initialising user biases.",
+    )
+    item_damping: float = setting(
+        5.0,
+        low=0.0,
+        doc="Shrinkage: pseudo-ratings at the global mean when initialising item biases.",
+    )
+    frequency_exponent: float = setting(
+        0.5,
+        low=0.0,
+        high=1.0,
+        doc=(
+            "On rated data, the L2 of one with n ratings grows as n to this: 1 per example, 0 alike"
+            " for all."
+        ),
+    )
+
+    @property
+    def fills_unobserved(self) -> bool:
+        """Whether gravity holds the scores of all other pairs at 0."""
+        return self.gravity > 0
+
+
+class Factors(NamedTuple):
+    """The arrays of a factorisation with biases.
+
+    Parameters
+    ----------
+    user_factors, item_factors
+        float32 [n_users, K] and [n_items, K].
+    user_bias, item_bias
+        float32 [n_users] and [n_items].
+    """
+
+    user_factors: np.ndarray
+    item_factors: np.ndarray
+    user_bias: np.ndarray
+    item_bias: np.ndarray
+
+
+def cold_row(
+    factors: np.ndarray, bias: np.ndarray, warm: np.ndarray, config: FactorConfig, fits: bool
+) -> tuple[np.ndarray, np.float32]:
+    """Return the vector and the bias of a user or an item without interactions: zeros, or the
+    others' mean where no mean rating stands for them.
+
+    Parameters
+    ----------
+    factors, bias
+        float32 [n, K] and [n] of all users or of all items.
+    warm
+        bool [n]: those with interactions.
+    config
+        The settings.
+    fits
+        Whether ratings were learnt.
+    """
+    if config.mean or not fits:
+        return np.zeros(factors.shape[1], np.float32), np.float32(0)
+    return factors[warm].mean(0), np.float32(bias[warm].mean())
+
+
+def fold_in(
+    indptr: np.ndarray,
+    items: np.ndarray,
+    values: np.ndarray,
+    factors: Factors,
+    mean: float,
+    config: FactorConfig,
+    data: Interactions,
+) -> np.ndarray:
+    """Return ``[p ; b]`` of users never seen, the minimisers of the training loss with the items
+    frozen, float32 [B, K + 1].
+
+    Parameters
+    ----------
+    indptr, items, values
+        CSR of the histories: int64 [B + 1], int32 and float32 [n_events].
+    factors
+        What was learnt.
+    mean
+        The mean that ratings were learnt as differences from, else 0.
+    config
+        The loss and its regularisation.
+    data
+        What it was learnt from.
+    """
+    objective, fits = config.objective, config.fits(data)
+    if not (isinstance(objective, Pointwise) and config.needs(data) is Needs.PAIRS):
+        return implicit_vectors(
+            indptr, items, factors.item_factors, factors.item_bias, config, data.item_counts
+        )
+    solve = ridge_vectors if objective.is_quadratic else partial(rating_vectors, objective)
+    vectors = solve(
+        indptr,
+        items,
+        (values if fits else np.ones(len(items), np.float32))
+        - (factors.item_bias[items] + np.float32(mean)),
+        factors.item_factors,
+        strength=l2_weights(
+            np.diff(indptr), data.user_counts, config.frequency_exponent if fits else 1.0
+        ),
+        ridge=config.regularization,
+        bias_ridge=config.bias_regularization if config.biases else None,
+        gravity=config.gravity * len(data) / (data.n_users * data.n_items),
+    )
+    warm = data.user_counts > 0
+    vectors[np.diff(indptr) == 0] = np.append(
+        *cold_row(factors.user_factors, factors.user_bias, warm, config, fits)
+    )
+    return vectors
 
 
 def ridge_vectors(
@@ -108,8 +260,8 @@ def implicit_vectors(
     """Return each user's minimiser of a ranking loss with the items frozen, by L-BFGS.
 
     ``min_x 1/n Σ_j E_negatives[loss(s_j, s⁻)] + λ ‖p‖²``: the expectation is taken over one fixed
-    draw from the sampler's law without the user's own items, so the vector depends on the history
-    alone.
+    draw from the sampling distribution without the user's own items, so the vector depends on the
+    history alone.
 
     Parameters
     ----------
@@ -120,7 +272,7 @@ def implicit_vectors(
     config
         The loss, its negatives and its regularisation.
     item_counts
-        int64 [n_items], for the popularity law.
+        int64 [n_items], for popularity sampling.
 
     Returns
     -------
@@ -128,124 +280,132 @@ def implicit_vectors(
         float32 [B, K + 1]; zeros for an empty history. The last place, a bias, is 0: it can't
         change a ranking.
     """
-    from scipy.optimize import minimize
-
     vectors = np.zeros((len(indptr) - 1, item_factors.shape[1] + 1), np.float32)
     q, b = item_factors.astype(np.float64), item_bias.astype(np.float64)
     draws, log_expected = _draws(config, item_counts)
-    is_softmax = config.loss in SOFTMAX
-    cosine = config.loss == "cosine_contrastive"
-    ridge = 0.0 if cosine else config.regularization
+    objective = config.objective
+    # A softmax sums over the catalogue: each draw stands for 1 / (expected count) items.
+    shift = b[draws] - log_expected if objective.corrects_draws else b[draws]
     for user in range(len(vectors)):
         own = items[indptr[user] : indptr[user + 1]]
-        if not len(own):
-            continue
         free = ~np.isin(draws, own)
-        if not free.any():
-            continue  # whoever took everything tells no taste
-        others = draws[free]
-        # A softmax sums over the catalogue: each draw stands for 1 / (expected count) items.
-        shift = b[others] - log_expected[free] if is_softmax else b[others]
+        # Who has interacted with everything tells nothing.
+        if len(own) and (free.any() or objective.needs is Needs.PAIRS):
+            x, z, xb, zb = q[own], q[draws[free]], b[own], shift[free]
 
-        def loss(
-            p: np.ndarray,
-            own: np.ndarray = own,
-            others: np.ndarray = others,
-            shift: np.ndarray = shift,
-        ) -> tuple[float, np.ndarray]:
-            length = max(float(np.linalg.norm(p)), 1e-9) if cosine else 1.0
-            unit = p / length
-            value, up, down = _slopes(
-                q[own] @ unit + b[own], q[others] @ unit + shift, config, len(q)
-            )
-            slope = up @ q[own] + down @ q[others]
-            if cosine:
-                slope = (slope - (slope @ unit) * unit) / length
-            return value + ridge * float(p @ p), slope + 2 * ridge * p
+            def loss(
+                p: np.ndarray,
+                x: np.ndarray = x,
+                z: np.ndarray = z,
+                xb: np.ndarray = xb,
+                zb: np.ndarray = zb,
+            ) -> tuple[float, np.ndarray]:
+                value, up, down = objective.slopes(x @ p + xb, z @ p + zb, config, len(q))
+                return value, up @ x + down @ z
 
-        start = q[own].mean(0) if cosine else np.zeros(q.shape[1])
-        best = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": 100}).x
-        vectors[user, :-1] = best / max(float(np.linalg.norm(best)), 1e-12) if cosine else best
+            if objective.uses_cosine:
+                vectors[user, :-1] = _on_sphere(loss, x.mean(0))
+            else:
+                vectors[user, :-1] = _minimum(
+                    _with_ridge(loss, config.regularization), np.zeros(q.shape[1])
+                )
     return vectors
 
 
-def _draws(config: LossConfig, item_counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The items that stand for the negatives' law, and the log of how often each was to be expected
-    among them.
+def rating_vectors(
+    objective: Pointwise,
+    indptr: np.ndarray,
+    items: np.ndarray,
+    residuals: np.ndarray,
+    item_factors: np.ndarray,
+    *,
+    strength: np.ndarray,
+    ridge: float,
+    bias_ridge: float | None,
+    gravity: float = 0.0,
+) -> np.ndarray:
+    """Return what `ridge_vectors` does for any loss that fits values, by L-BFGS.
 
-    All items once where the law is uniform and they are few, else draws.
+    ``min_x Σ_j l([q_j ; 1] · x, r_j) + n w (λ ‖p‖² + λ_b b²) + γ pᵀ(QᵀQ)p``.
     """
-    n_items = len(item_counts)
-    by_popularity = config.sampler == "popularity" or config.loss == "in_batch_softmax"
-    if not by_popularity and (n_items <= _DRAWS or config.loss == "full_softmax"):
+    width = item_factors.shape[1]
+    rows = np.concatenate((item_factors, np.ones((len(item_factors), 1))), 1).astype(np.float64)
+    gram = gravity * (rows[:, :-1].T @ rows[:, :-1])
+    # A bias that is left out is held at 0.
+    rows[:, -1] = bias_ridge is not None
+    penalty = np.append(np.full(width, ridge), bias_ridge or 0.0)
+    vectors = np.zeros((len(indptr) - 1, width + 1), np.float32)
+    for user in range(len(vectors)):
+        span = slice(indptr[user], indptr[user + 1])
+        n = span.stop - span.start
+        if n:
+            own, target, held = items[span], residuals[span], n * strength[user] * penalty
+
+            def loss(
+                x: np.ndarray,
+                q: np.ndarray = rows[own],
+                target: np.ndarray = target,
+                held: np.ndarray = held,
+            ) -> tuple[float, np.ndarray]:
+                each, slope = objective.each_slope(q @ x, target)
+                slope = slope @ q + 2 * held * x
+                pull = gram @ x[:-1]
+                slope[:-1] += 2 * pull
+                return float(each.sum() + held @ x**2 + x[:-1] @ pull), slope
+
+            vectors[user] = _minimum(loss, np.zeros(width + 1))
+    return vectors
+
+
+Differentiable = Callable[[np.ndarray], tuple[float, np.ndarray]]
+
+
+def _with_ridge(loss: Differentiable, ridge: float) -> Differentiable:
+    def held(p: np.ndarray) -> tuple[float, np.ndarray]:
+        value, slope = loss(p)
+        return value + ridge * float(p @ p), slope + 2 * ridge * p
+
+    return held
+
+
+def _on_sphere(loss: Differentiable, start: np.ndarray) -> np.ndarray:
+    """The unit vector at which a loss of unit vectors is least."""
+
+    def projected(p: np.ndarray) -> tuple[float, np.ndarray]:
+        length = max(float(np.linalg.norm(p)), 1e-9)
+        unit = p / length
+        value, slope = loss(unit)
+        return value, (slope - (slope @ unit) * unit) / length
+
+    best = _minimum(projected, start)
+    return best / max(float(np.linalg.norm(best)), 1e-12)
+
+
+def _minimum(loss: Differentiable, start: np.ndarray) -> np.ndarray:
+    from scipy.optimize import minimize
+
+    best: np.ndarray = minimize(
+        loss, start, jac=True, method="L-BFGS-B", options={"maxiter": 100}
+    ).x
+    return best
+
+
+def _draws(config: LossConfig, item_counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The items that stand for the sampling distribution, and the log of how often each was to be
+    expected among them.
+
+    All items once where it is uniform and they are few, else draws.
+    """
+    n_items, needs = len(item_counts), config.objective.needs
+    if needs is Needs.PAIRS:
+        return np.zeros(0, np.int64), np.zeros(0)
+    in_batch = needs is Needs.IN_BATCH
+    by_popularity = in_batch or config.negative_sampling == "popularity"
+    if needs is Needs.CATALOGUE or (not by_popularity and n_items <= _DRAWS):
         return rng.generator(0, "fold-in", n_items).permutation(n_items), np.zeros(n_items)
-    law = np.ones(n_items)
+    q = np.ones(n_items)
     if by_popularity:
-        law = item_counts.astype(np.float64) ** (
-            1.0 if config.loss == "in_batch_softmax" else config.popularity_power
-        )
-    law /= law.sum()
-    draws = rng.generator(0, "fold-in", n_items).choice(n_items, _DRAWS, p=law)
-    return draws, np.log(_DRAWS * law[draws])
-
-
-def _slopes(
-    own: np.ndarray, others: np.ndarray, config: LossConfig, n_items: int
-) -> tuple[float, np.ndarray, np.ndarray]:
-    """The loss of scores own [n] against others [m], and its slopes by both."""
-    n, m, k = len(own), len(others), config.negatives
-    if config.loss in ("logistic", "squared"):
-        part = 1 / (1 + k)
-        if config.loss == "squared":
-            value = part * np.mean((own - 1) ** 2) + (1 - part) * np.mean(others**2)
-            return float(value), 2 * part * (own - 1) / n, 2 * (1 - part) * others / m
-        value = part * _softplus(-own).mean() + (1 - part) * _softplus(others).mean()
-        return float(value), -part * _sigmoid(-own) / n, (1 - part) * _sigmoid(others) / m
-    if config.loss in SOFTMAX:
-        return _softmax_slopes(own, others)
-    if config.loss == "cosine_contrastive":
-        over = others - config.margin
-        value = 1 - own.mean() + config.negative_weight * np.maximum(over, 0).mean()
-        return float(value), np.full(n, -1 / n), config.negative_weight * (over > 0) / m
-    if config.loss in ("adaptive_hinge", "warp"):
-        # Groups of k draws, each with its hardest: what the loss sees of them on average.
-        groups = others[: max(1, m // k) * k].reshape(-1, min(k, m))
-        place = groups.argmax(1) + np.arange(len(groups)) * groups.shape[1]
-        value, up, inner = _hinge_slopes(own, groups.ravel()[place], config.margin)
-        down = np.zeros(m)
-        np.add.at(down, place, inner)
-        if config.loss == "warp":
-            # As if the violator came up in the last of the k draws: a constant weight keeps the
-            # descent convex.
-            weight = float(np.sum(1 / np.arange(1, max(1, (n_items - 1) // k) + 1)))
-            return weight * value, weight * up, weight * down
-        return value, up, down
-    if config.loss == "hinge":
-        return _hinge_slopes(own, others, config.margin)
-    gap = others[None, :] - own[:, None]
-    slope = _sigmoid(gap) / (n * m)
-    return float(_softplus(gap).mean()), -slope.sum(1), slope.sum(0)
-
-
-def _softmax_slopes(own: np.ndarray, others: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
-    top = max(float(own.max()), float(others.max()))
-    e_own, e_others = np.exp(own - top), np.exp(others - top)
-    whole = e_own + e_others.sum()
-    value = np.mean(np.log(whole) + top - own)
-    return float(value), (e_own / whole - 1) / len(own), e_others * np.mean(1 / whole)
-
-
-def _hinge_slopes(
-    own: np.ndarray, others: np.ndarray, margin: float
-) -> tuple[float, np.ndarray, np.ndarray]:
-    gap = margin - own[:, None] + others[None, :]
-    on = (gap > 0) / gap.size
-    return float((gap * on).sum()), -on.sum(1), on.sum(0)
-
-
-def _softplus(x: np.ndarray) -> np.ndarray:
-    return np.logaddexp(0, x)
-
-
-def _sigmoid(x: np.ndarray) -> np.ndarray:
-    return 1 / (1 + np.exp(-np.clip(x, -500, 500)))
+        q = item_counts.astype(np.float64) ** (1.0 if in_batch else config.negative_power)
+    q /= q.sum()
+    draws = rng.generator(0, "fold-in", n_items).choice(n_items, _DRAWS, p=q)
+    return draws, np.log(_DRAWS * q[draws])

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -14,10 +15,12 @@ from cofactor.base import rng
 from cofactor.base.errors import ArgumentError
 from cofactor.base.run import Run
 from cofactor.data.interactions import Interactions
-from cofactor.training import losses, negatives
-from cofactor.training.batches import Batches
-from cofactor.training.loop import Step
-from cofactor.training.settings import PAIRWISE, LossConfig
+from cofactor.training.losses import Candidates, Needs
+from cofactor.training.losses.settings import LossConfig
+from cofactor.training.torch import forking as _forking  # noqa: F401
+from cofactor.training.torch import negatives
+from cofactor.training.torch.batches import Batches
+from cofactor.training.torch.learner import Step
 
 # pairs(users [B], items [B] or [B, n]) -> scores of the items' shape
 Pairs = Callable[[Tensor, Tensor], Tensor]
@@ -72,53 +75,40 @@ def examples(
     """Return the batches of a fit: users, items, and the target of each (the value less the offset;
     1 without values).
 
-    For losses with negatives, users who met every item are left out: no negative of theirs exists.
+    For losses with negatives, users who interacted with every item are left out: no negative of
+    theirs exists.
     """
     users = torch.as_tensor(data.user_rows, device=device)
     items = torch.as_tensor(data.item_rows, device=device)
-    learns_values = config.loss == "squared" and data.values is not None
     target = (
         torch.as_tensor(data.weights, device=device) - offset
-        if learns_values
+        if config.fits(data)
         else torch.ones(len(data), device=device)
     )
     columns = (users, items, target)
-    if samples(data, config):
+    if config.needs(data) is Needs.NEGATIVES:
         open_ = torch.as_tensor(data.user_counts < data.n_items, device=device)[users.long()]
         if not bool(open_.any()):
             raise ArgumentError(
-                f"every user met every item, so {config.loss} finds nothing to rank below them."
+                f"every user has interacted with every item, so {config.objective.name} has no"
+                " negatives to sample."
             )
         columns = tuple(column[open_] for column in columns)  # type: ignore[assignment]
     return Batches(columns, config.batch_size, seed=rng.state64(run.seed, name, "batches"))
 
 
-def samples(data: Interactions, config: LossConfig) -> bool:
-    """Whether the loss needs sampled items on this data: where gravity holds all other pairs at
-    0, none are needed.
-    """
-    return config.draws_negatives or (
-        config.loss == "squared" and data.values is None and not getattr(config, "gravity", 0)
-    )
-
-
 def sampler_of(data: Interactions, config: LossConfig, device: torch.device) -> negatives.Sampler:
-    """Return the sampler that the Config names.
-
-    Raises
-    ------
-    ArgumentError
-        If the popularity sampler leaves some user nothing to draw.
-    """
+    """Return the sampler that the Config names."""
     positives = negatives.Positives.of(data, device)
-    if config.sampler == "uniform":
+    if config.negative_sampling == "uniform":
         return negatives.uniform(positives)
-    sampler = negatives.popularity(positives, data.item_counts, config.popularity_power)
-    # A user who took all items that anybody took has only items of law 0 left: give those a chance.
+    sampler = negatives.popularity(positives, data.item_counts, config.negative_power)
+    # A user who has all items with interactions has only items of probability 0 left: give those a
+    # chance.
     if not bool(
         sampler.can_draw()[torch.as_tensor(data.user_counts < data.n_items, device=device)].all()
     ):
-        return negatives.popularity(positives, data.item_counts + 1, config.popularity_power)
+        return negatives.popularity(positives, data.item_counts + 1, config.negative_power)
     return sampler
 
 
@@ -132,122 +122,93 @@ def step_of(
     """Return the loss of a batch for the Config's loss, with the penalty and an extra term
     (gravity) added.
     """
-    plain = _plain_step(data, config, device, scorer)
-    if extra is None:
-        return plain
-    return lambda batch, generator: plain(batch, generator) + extra()
+    scored = _SCORED[config.needs(data)](data, config, device, scorer)
+    value = config.objective.value
+
+    def step(batch: tuple[Tensor, ...], generator: torch.Generator) -> Tensor:
+        scores, candidates, touched = scored(batch, generator)
+        loss = value(scores, candidates, config)
+        penalty = scorer.penalty(batch[0], touched)
+        loss = loss if penalty is None else loss + penalty
+        return loss if extra is None else loss + extra()
+
+    return step
 
 
-def _plain_step(
+class Scored(NamedTuple):
+    """The scores of a batch, what they are scores of, and the items whose rows were looked up."""
+
+    scores: Tensor
+    candidates: Candidates
+    items: Tensor
+
+
+Scoring = Callable[[tuple[Tensor, ...], torch.Generator], Scored]
+
+
+def _of_pairs(
     data: Interactions, config: LossConfig, device: torch.device, scorer: Scorer
-) -> Step:
-    if config.loss == "squared" and not samples(data, config):
-        return _values_step(scorer)
-    if config.loss == "full_softmax":
-        return _full_softmax_step(scorer, torch.arange(data.n_items, device=device))
-    if config.loss == "in_batch_softmax":
-        return _in_batch_step(
-            scorer, negatives.InBatch(negatives.Positives.of(data, device), data.item_counts)
-        )
-    sampler = sampler_of(data, config, device)
-    if config.loss in PAIRWISE:
-        chosen = losses.pairwise(
-            config.loss,
-            n_items=data.n_items,
-            margin=config.margin,
-            negative_weight=config.negative_weight,
-        )
-        return _pairwise_step(scorer, sampler, config.negatives, chosen)
-    if config.loss == "sampled_softmax":
-        return _sampled_softmax_step(scorer, sampler, config.negatives)
-    return _labels_step(
-        scorer,
-        sampler,
-        config.negatives,
-        losses.logistic if config.loss == "logistic" else losses.squared_error,
-    )
-
-
-def _with_penalty(loss: Tensor, penalty: Tensor | None) -> Tensor:
-    return loss if penalty is None else loss + penalty
-
-
-def _values_step(scorer: Scorer) -> Step:
-    def step(batch: tuple[Tensor, ...], generator: torch.Generator) -> Tensor:
+) -> Scoring:
+    def scored(batch: tuple[Tensor, ...], generator: torch.Generator) -> Scored:
         users, items, target = batch
-        return _with_penalty(
-            losses.squared_error(scorer.pairs(users, items), target), scorer.penalty(users, items)
-        )
+        return Scored(scorer.pairs(users, items), Candidates(data.n_items, target), items)
 
-    return step
+    return scored
 
 
-def _labels_step(
-    scorer: Scorer, sampler: negatives.Sampler, n: int, loss: Callable[[Tensor, Tensor], Tensor]
-) -> Step:
-    """Observed items are labelled 1, sampled ones 0."""
+def _of_negatives(
+    data: Interactions, config: LossConfig, device: torch.device, scorer: Scorer
+) -> Scoring:
+    sampler = sampler_of(data, config, device)
+    # The expected count of item j among n draws is n q_j.
+    log_expected = sampler.log_q + float(torch.log(torch.tensor(float(config.negatives))))
 
-    def step(batch: tuple[Tensor, ...], generator: torch.Generator) -> Tensor:
+    def scored(batch: tuple[Tensor, ...], generator: torch.Generator) -> Scored:
         users, items, _ = batch
-        asked = torch.cat((items.long()[:, None], sampler.draw(users, n, generator)), 1)
-        scores = scorer.pairs(users, asked)
-        labels = torch.zeros_like(scores)
-        labels[:, 0] = 1
-        return _with_penalty(loss(scores.flatten(), labels.flatten()), scorer.penalty(users, asked))
-
-    return step
-
-
-def _pairwise_step(
-    scorer: Scorer, sampler: negatives.Sampler, n: int, loss: Callable[[Tensor, Tensor], Tensor]
-) -> Step:
-    def step(batch: tuple[Tensor, ...], generator: torch.Generator) -> Tensor:
-        users, items, _ = batch
-        asked = torch.cat((items.long()[:, None], sampler.draw(users, n, generator)), 1)
-        scores = scorer.pairs(users, asked)
-        return _with_penalty(loss(scores[:, 0], scores[:, 1:]), scorer.penalty(users, asked))
-
-    return step
-
-
-def _sampled_softmax_step(scorer: Scorer, sampler: negatives.Sampler, n: int) -> Step:
-    # The expected count of item j among n draws is n q_j; the positive stands there by design, so
-    # its correction is 0.
-    log_expected = sampler.log_q + float(torch.log(torch.tensor(float(n))))
-
-    def step(batch: tuple[Tensor, ...], generator: torch.Generator) -> Tensor:
-        users, items, _ = batch
-        drawn = sampler.draw(users, n, generator)
+        drawn = sampler.draw(users, config.negatives, generator)
         asked = torch.cat((items.long()[:, None], drawn), 1)
-        scores = scorer.pairs(users, asked)
-        positive, others = scores[:, 0], scores[:, 1:]
-        loss = losses.sampled_softmax(
-            positive, others, torch.zeros_like(positive), log_expected[drawn]
-        )
-        return _with_penalty(loss, scorer.penalty(users, asked))
+        correction = log_expected[drawn] if config.objective.corrects_draws else None
+        candidates = Candidates(data.n_items, log_expected=correction)
+        return Scored(scorer.pairs(users, asked), candidates, asked)
 
-    return step
+    return scored
 
 
-def _in_batch_step(scorer: Scorer, in_batch: negatives.InBatch) -> Step:
-    def step(batch: tuple[Tensor, ...], generator: torch.Generator) -> Tensor:
+def _of_batch(
+    data: Interactions, config: LossConfig, device: torch.device, scorer: Scorer
+) -> Scoring:
+    in_batch = negatives.InBatch(negatives.Positives.of(data, device), data.item_counts)
+
+    def scored(batch: tuple[Tensor, ...], generator: torch.Generator) -> Scored:
         users, items, _ = batch
-        scores = scorer.whole(users, items)
-        loss = losses.in_batch_softmax(
-            scores, in_batch.log_q(items), in_batch.forbidden(users, items)
+        candidates = Candidates(
+            data.n_items,
+            log_expected=in_batch.log_q(items),
+            forbidden=in_batch.forbidden(users, items),
         )
-        return _with_penalty(loss, scorer.penalty(users, items))
+        return Scored(scorer.whole(users, items), candidates, items)
 
-    return step
+    return scored
 
 
-def _full_softmax_step(scorer: Scorer, every: Tensor) -> Step:
-    def step(batch: tuple[Tensor, ...], generator: torch.Generator) -> Tensor:
+def _of_catalogue(
+    data: Interactions, config: LossConfig, device: torch.device, scorer: Scorer
+) -> Scoring:
+    every = torch.arange(data.n_items, device=device)
+
+    def scored(batch: tuple[Tensor, ...], generator: torch.Generator) -> Scored:
         users, items, _ = batch
-        loss = losses.full_softmax(scorer.whole(users, every), items.long())
-        return _with_penalty(loss, scorer.penalty(users, items))
+        return Scored(scorer.whole(users, every), Candidates(data.n_items, items.long()), items)
 
-    return step
+    return scored
+
+
+_SCORED = {
+    Needs.PAIRS: _of_pairs,
+    Needs.NEGATIVES: _of_negatives,
+    Needs.IN_BATCH: _of_batch,
+    Needs.CATALOGUE: _of_catalogue,
+}
 
 
 def weights_of(module: nn.Module) -> dict[str, Tensor]:

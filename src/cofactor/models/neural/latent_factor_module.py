@@ -4,23 +4,21 @@ bias.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from cofactor.training.losses import gravity, l2_of_batch
+from cofactor.training.torch.penalties import gravity, l2_of_batch
 
 
-class FactorTables(nn.Module):
-    """Users and items as rows ``[p_u ; b_u]`` and ``[q_i ; b_i]``: one look-up brings vector and
-    bias together.
-
-    ``s_ui = p_u · q_i + b_u + b_i``, or the cosine of ``p_u`` and ``q_i``.
+@dataclass(frozen=True, kw_only=True)
+class TableSettings:
+    """How tables score and are held back.
 
     Parameters
     ----------
-    users, items
-        float32 [n_users, factors + 1] and [n_items, factors + 1]: the rows to begin with.
     biases
         Whether the last places count (else they are ignored, and stay what they were).
     user_biases
@@ -35,30 +33,40 @@ class FactorTables(nn.Module):
         float32 [n_users] and [n_items]: what each one's L2 is multiplied by, or None for ones.
     """
 
+    biases: bool
+    user_biases: bool
+    cosine: bool
+    sparse: bool
+    regularization: float
+    bias_regularization: tuple[float, float]
+    user_weight: Tensor | None = None
+    item_weight: Tensor | None = None
+
+
+class FactorTables(nn.Module):
+    """Users and items as rows ``[p_u ; b_u]`` and ``[q_i ; b_i]``: one look-up brings vector and
+    bias together.
+
+    ``s_ui = p_u · q_i + b_u + b_i``, or the cosine of ``p_u`` and ``q_i``.
+
+    Parameters
+    ----------
+    users, items
+        float32 [n_users, factors + 1] and [n_items, factors + 1]: the rows to begin with.
+    settings
+        How they score.
+    """
+
     user_weight: Tensor | None
     item_weight: Tensor | None
 
-    def __init__(
-        self,
-        users: Tensor,
-        items: Tensor,
-        *,
-        biases: bool,
-        user_biases: bool,
-        cosine: bool,
-        sparse: bool,
-        regularization: float,
-        bias_regularization: tuple[float, float],
-        user_weight: Tensor | None = None,
-        item_weight: Tensor | None = None,
-    ) -> None:
+    def __init__(self, users: Tensor, items: Tensor, settings: TableSettings) -> None:
         super().__init__()
-        self.users = nn.Embedding.from_pretrained(users, freeze=False, sparse=sparse)
-        self.items = nn.Embedding.from_pretrained(items, freeze=False, sparse=sparse)
-        self.biases, self.user_biases, self.cosine = biases, user_biases, cosine
-        self.regularization, self.bias_regularization = regularization, bias_regularization
-        self.register_buffer("user_weight", user_weight, persistent=False)
-        self.register_buffer("item_weight", item_weight, persistent=False)
+        self.settings = settings
+        self.users = nn.Embedding.from_pretrained(users, freeze=False, sparse=settings.sparse)
+        self.items = nn.Embedding.from_pretrained(items, freeze=False, sparse=settings.sparse)
+        self.register_buffer("user_weight", settings.user_weight, persistent=False)
+        self.register_buffer("item_weight", settings.item_weight, persistent=False)
         self._touched: tuple[Tensor, Tensor] | None = None
 
     def pairs(self, users: Tensor, items: Tensor) -> Tensor:
@@ -68,13 +76,17 @@ class FactorTables(nn.Module):
         if q.dim() == 3:
             p = p[:, None, :]
         left, right = p[..., :-1], q[..., :-1]
-        if self.cosine:
+        if self.settings.cosine:
             return (functional.normalize(left, dim=-1) * functional.normalize(right, dim=-1)).sum(
                 -1
             )
         scores = (left * right).sum(-1)
-        if self.biases:
-            scores = scores + q[..., -1] + p[..., -1] if self.user_biases else scores + q[..., -1]
+        if self.settings.biases:
+            scores = (
+                scores + q[..., -1] + p[..., -1]
+                if self.settings.user_biases
+                else scores + q[..., -1]
+            )
         return scores
 
     def whole(self, users: Tensor, items: Tensor) -> Tensor:
@@ -82,40 +94,42 @@ class FactorTables(nn.Module):
         p, q = self.users(users), self.items(items)
         self._touched = (p, q)
         left, right = p[:, :-1], q[:, :-1]
-        if self.cosine:
+        if self.settings.cosine:
             return functional.normalize(left, dim=1) @ functional.normalize(right, dim=1).T
         scores = left @ right.T
-        return scores + q[None, :, -1] if self.biases else scores
+        return scores + q[None, :, -1] if self.settings.biases else scores
 
     def penalty(self, users: Tensor, items: Tensor) -> Tensor | None:
         """Return the L2 of the rows that the last call looked up, per example."""
         assert self._touched is not None
         p, q = self._touched
         self._touched = None
-        if self.cosine or (self.regularization == 0 and not any(self.bias_regularization)):
+        if self.settings.cosine or (
+            self.settings.regularization == 0 and not any(self.settings.bias_regularization)
+        ):
             return None
         if self.user_weight is not None and self.item_weight is not None:
             return self._weighted(p, self.user_weight[users], 0) + self._weighted(
                 q, self.item_weight[items], 1
             )
-        total = self.regularization * l2_of_batch(p[..., :-1], q[..., :-1])
-        if self.biases:
-            for rows, strength in zip((p, q), self.bias_regularization, strict=True):
+        total = self.settings.regularization * l2_of_batch(p[..., :-1], q[..., :-1])
+        if self.settings.biases:
+            for rows, strength in zip((p, q), self.settings.bias_regularization, strict=True):
                 total = total + strength * rows[..., -1].square().sum() / len(p)
         return total
 
     def _weighted(self, rows: Tensor, weight: Tensor, side: int) -> Tensor:
         """The mean over examples of ``w (λ ‖vector‖² + λ_b bias²)``."""
         squares = rows.square()
-        each = self.regularization * squares[:, :-1].sum(1)
-        if self.biases:
-            each = each + self.bias_regularization[side] * squares[:, -1]
+        each = self.settings.regularization * squares[:, :-1].sum(1)
+        if self.settings.biases:
+            each = each + self.settings.bias_regularization[side] * squares[:, -1]
         return (each * weight).mean()
 
     def gravity(self) -> Tensor:
         """Return the mean square of ``p_u · q_i`` (or of the cosines) over all pairs."""
         left, right = self.users.weight[:, :-1], self.items.weight[:, :-1]
-        if self.cosine:
+        if self.settings.cosine:
             left, right = functional.normalize(left, dim=1), functional.normalize(right, dim=1)
         return gravity(left, right)
 

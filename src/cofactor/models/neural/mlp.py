@@ -10,7 +10,9 @@ from cofactor.base.errors import ArgumentError
 from cofactor.base.run import Run
 from cofactor.data.interactions import Interactions
 from cofactor.models.neural.latent_factor import LatentFactor
-from cofactor.models.neural.torch_model import ModuleConfig, TorchRecommender
+from cofactor.models.neural.module_fold_in import ModuleConfig
+from cofactor.models.neural.tables import Tables
+from cofactor.models.neural.torch_model import Builder, TorchRecommender, begin_at_biases
 
 
 class Tower(nn.Module):
@@ -125,6 +127,42 @@ class MLPConfig(ModuleConfig):
             )
 
 
+def _begin(
+    module: nn.Module, tables: Tables, data: Interactions, config: MLPConfig, run: Run
+) -> None:
+    """Begin at the damped means, or with the vectors and biases of a factorisation."""
+    begin_at_biases(module, tables, data, config, run)
+    if not config.pretrain_epochs:
+        return
+    assert isinstance(module, ConcatNet)
+    # ReLU would lose half of a vector: [p ; -p] keeps all of it.
+    signs = (1.0, -1.0) if config.rectify_input else (1.0,)
+    begun = LatentFactor(
+        loss=config.loss,
+        factors=config.factors // len(signs),
+        epochs=config.pretrain_epochs,
+        schedule="cosine",
+        batch_size=config.batch_size,
+        negatives=config.negatives,
+        regularization=config.pretrain_regularization,
+    ).fit(data, run=run)
+    with torch.no_grad():
+        for table, rows in (
+            (module.user_factors, begun.user_factors),
+            (module.item_factors, begun.item_factors),
+        ):
+            table.weight.copy_(torch.cat([sign * torch.from_numpy(rows) for sign in signs], 1))
+        for bias, values in (
+            (module.user_bias, begun.user_bias),
+            (module.item_bias, begun.item_bias),
+        ):
+            if bias is not None and values is not None:
+                bias.weight.copy_(torch.from_numpy(values)[:, None])
+
+
+_CONCAT = Builder(ConcatNet, _begin)
+
+
 class MLP(TorchRecommender):
     """A tower of layers on the concatenated embeddings of user and item.
 
@@ -132,44 +170,14 @@ class MLP(TorchRecommender):
     score is the sigmoid of that.
 
     Notes
-    ----- Source: He et al., "Neural Collaborative Filtering", WWW 2017, eq. 10 (with biases, which
-    it doesn't have)."""
+    -----
+    Source: He et al., "Neural Collaborative Filtering", WWW 2017, eq. 10 (with biases, which it
+    doesn't have).
+    """
 
     name = "mlp"
     Config = MLPConfig
-
-    def _new_module(self, n_users: int, n_items: int) -> nn.Module:
-        return ConcatNet(n_users, n_items, self.config)
-
-    def _begin(self, module: nn.Module, data: Interactions, run: Run) -> None:
-        super()._begin(module, data, run)
-        if not self.config.pretrain_epochs:
-            return
-        assert isinstance(module, ConcatNet)
-        config = self.config
-        # ReLU would lose half of a vector: [p ; -p] keeps all of it.
-        signs = (1.0, -1.0) if config.rectify_input else (1.0,)
-        begun = LatentFactor(
-            loss=config.loss,
-            factors=config.factors // len(signs),
-            epochs=config.pretrain_epochs,
-            schedule="cosine",
-            batch_size=config.batch_size,
-            negatives=config.negatives,
-            regularization=config.pretrain_regularization,
-        ).fit(data, run=run)
-        with torch.no_grad():
-            for table, rows in (
-                (module.user_factors, begun.user_factors),
-                (module.item_factors, begun.item_factors),
-            ):
-                table.weight.copy_(torch.cat([sign * torch.from_numpy(rows) for sign in signs], 1))
-            for bias, values in (
-                (module.user_bias, begun.user_bias),
-                (module.item_bias, begun.item_bias),
-            ):
-                if bias is not None:
-                    bias.weight.copy_(torch.from_numpy(values)[:, None])
+    builder = _CONCAT
 
 
 class DenseNetConfig(MLPConfig):
@@ -180,11 +188,12 @@ class DenseNetConfig(MLPConfig):
     )
 
 
-class DenseNet(MLP):
+class DenseNet(TorchRecommender):
     """The tutorials' dense network: one hidden layer on the concatenated embeddings."""
 
     name = "dense_net"
     Config = DenseNetConfig
+    builder = _CONCAT
 
 
 class CollabFNetConfig(MLPConfig):
@@ -197,10 +206,11 @@ class CollabFNetConfig(MLPConfig):
     )
 
 
-class CollabFNet(MLP):
+class CollabFNet(TorchRecommender):
     """The tutorials' CollabFNet: ReLU and dropout on the concatenated embeddings, then a hidden
     layer.
     """
 
     name = "collab_fnet"
     Config = CollabFNetConfig
+    builder = _CONCAT

@@ -4,162 +4,180 @@ else frozen.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import cos, pi
+
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from cofactor.base import rng
-from cofactor.data.interactions import Interactions
+from cofactor.base.config import setting
+from cofactor.base.errors import ArgumentError
 from cofactor.models.neural.tables import Tables
-from cofactor.training import losses
-from cofactor.training.settings import LossConfig
+from cofactor.training.losses import LOSSES, Candidates, Loss, Needs
+from cofactor.training.losses.settings import LossConfig
 
-# Histories of so many users are descended on together.
-_USERS = 128
+# Histories are descended on together up to so many scores: their hidden layers stay in the cache.
+_SCORES = 2048
 _DRAWS = 512
 _RATE = 0.05
 
 
-def vectors(
-    module: nn.Module,
-    tables: Tables,
-    indptr: np.ndarray,
-    items: np.ndarray,
-    target: np.ndarray,
-    start: Tensor,
-    config: LossConfig,
-    data: Interactions,
-    *,
-    rated: bool,
-) -> np.ndarray:
-    """Return the rows of users never seen, float32 [B, width].
+class ModuleConfig(LossConfig):
+    """What every module that scores pairs can be told."""
 
-    Each user's row begins at ``start`` and takes Adam steps on the sum over the history of the
-    training loss, with the training's own penalty. Adam works element by element and users share no
-    element, so nobody depends on who else is in the batch. Negatives come from one fixed draw,
-    without the user's own items.
+    fold_in_steps: int = setting(
+        150, low=1, high=10_000, doc="Steps of descent for the vector of an unseen user."
+    )
+
+    def check(self) -> None:
+        """Refuse losses that would run the whole module for every item of each example."""
+        super().check()
+        if not _is_of_pairs(self.objective):
+            names = ", ".join(name for name, loss in LOSSES.items() if _is_of_pairs(loss))
+            raise ArgumentError(
+                f"{self._label('loss')} can't be {self.objective.name}, which needs"
+                f" {self.objective.needs.value} or cosines; use one of {names}."
+            )
+
+
+def _is_of_pairs(loss: Loss) -> bool:
+    return loss.needs in (Needs.PAIRS, Needs.NEGATIVES) and not loss.uses_cosine
+
+
+@dataclass(frozen=True)
+class FoldIn:
+    """What new users are folded in by.
 
     Parameters
     ----------
-    module, tables
-        What scores, and where users enter it.
-    indptr, items, target
-        CSR of the histories: int64 [B + 1], int32 [n], float32 [n].
+    tables
+        Where users enter the module.
     start
         float32 [width]: where descent begins, and what an empty history gets.
     config
         The loss; ``fold_in_steps`` is the number of steps.
-    data
-        The training data, for the law of negatives.
-    rated
-        Whether the targets are values to be predicted.
+    needs
+        What the loss needs: with `Needs.PAIRS` the targets are predicted.
+    item_counts
+        int64 [n_items], for popularity sampling.
     """
-    found = start.repeat(len(indptr) - 1, 1)
-    for low in range(0, len(found), _USERS):
-        bounds = indptr[low : low + _USERS + 1]
-        span = slice(bounds[0], bounds[-1])
-        if bounds[-1] > bounds[0]:
-            found[low : low + _USERS] = _descended(
-                module,
-                tables,
-                bounds - bounds[0],
-                items[span],
-                target[span],
-                start,
-                config,
-                data,
-                rated,
-            )
-    return found.numpy()
+
+    tables: Tables
+    start: Tensor
+    config: ModuleConfig
+    needs: Needs
+    item_counts: np.ndarray
+
+    def rows(
+        self, module: nn.Module, indptr: np.ndarray, items: np.ndarray, target: np.ndarray
+    ) -> np.ndarray:
+        """Return the rows of users never seen, float32 [B, width].
+
+        Each user's row takes Adam steps on the sum over the history of the training loss, with the
+        training's own penalty. Adam works element by element and users share no element, so nobody
+        depends on who else is in the batch. Negatives come from one fixed draw, without the user's
+        own items.
+
+        Parameters
+        ----------
+        module
+            What scores, used by no other thread.
+        indptr, items, target
+            CSR of the histories: int64 [B + 1], int32 [n], float32 [n].
+        """
+        found = self.start.repeat(len(indptr) - 1, 1)
+        each = 1 if self.needs is Needs.PAIRS else 1 + self.config.negatives
+        low = 0
+        while low < len(found):
+            high = int(np.searchsorted(indptr, indptr[low] + _SCORES // each, side="right")) - 1
+            high = min(max(high, low + 1), len(found))
+            bounds = indptr[low : high + 1]
+            span = slice(bounds[0], bounds[-1])
+            if bounds[-1] > bounds[0]:
+                found[low:high] = self._descended(
+                    module, bounds - bounds[0], items[span], target[span]
+                )
+            low = high
+        return found.numpy()
+
+    def _descended(
+        self, module: nn.Module, indptr: np.ndarray, items: np.ndarray, target: np.ndarray
+    ) -> Tensor:
+        lengths = torch.from_numpy(np.diff(indptr))
+        users = torch.repeat_interleave(torch.arange(len(lengths)), lengths)
+        asked, candidates = self._asked(indptr, items, target)
+        whose = users if asked.dim() == 1 else users[:, None].expand_as(asked)
+        pairs = whose.reshape(-1), asked.reshape(-1)
+        config = self.config
+        held = self.tables.strengths(module, config.regularization, config.bias_regularization)
+        # The sum over events, not their mean: then Adam's epsilon is as small beside every user's
+        # gradient.
+        held = lengths[:, None] * held
+
+        def gradient(rows: Tensor) -> Tensor:
+            rows = rows.requires_grad_()
+            weights = self.tables.weights(module, self.tables.users, rows)
+            scores = self.tables.call(module, weights, *pairs).reshape(asked.shape)
+            loss = config.objective.value(scores, candidates, config) * len(users)
+            return torch.autograd.grad(loss, rows)[0] + 2 * held * rows.detach()
+
+        return _adam(gradient, self.start.repeat(len(lengths), 1), config.fold_in_steps)
+
+    def _asked(
+        self, indptr: np.ndarray, items: np.ndarray, target: np.ndarray
+    ) -> tuple[Tensor, Candidates]:
+        """The items whose scores the loss needs, and what they are."""
+        n_items = len(self.item_counts)
+        own = torch.from_numpy(items.astype(np.int64))
+        if self.needs is Needs.PAIRS:
+            return own, Candidates(n_items, torch.from_numpy(np.ascontiguousarray(target)))
+        drawn = self._negatives(indptr, items)
+        # The draws follow the sampling distribution here too; a constant shift of all negatives is
+        # the uniform one's correction.
+        shift = float(np.log(self.config.negatives / n_items))
+        expected = torch.full(drawn.shape, shift)
+        return torch.cat((own[:, None], drawn), 1), Candidates(n_items, log_expected=expected)
+
+    def _negatives(self, indptr: np.ndarray, items: np.ndarray) -> Tensor:
+        """For each event the next few of one fixed draw, without the user's own items: int64 [n,
+        negatives].
+        """
+        n_items, negatives = len(self.item_counts), self.config.negatives
+        q = np.ones(n_items)
+        if self.config.negative_sampling == "popularity":
+            q = self.item_counts.astype(np.float64) ** self.config.negative_power
+        draws = rng.generator(0, "fold-in", n_items).choice(
+            n_items, max(_DRAWS, negatives), p=q / q.sum()
+        )
+        rows = np.empty((len(items), negatives), np.int64)
+        for user in range(len(indptr) - 1):
+            span = slice(indptr[user], indptr[user + 1])
+            free = draws[~np.isin(draws, items[span])]
+            # Who has interacted with everything tells nothing, and gets some row.
+            pool = free if len(free) else draws
+            places = np.arange((span.stop - span.start) * negatives) % len(pool)
+            rows[span] = pool[places].reshape(-1, negatives)
+        return torch.from_numpy(rows)
 
 
-def _descended(
-    module: nn.Module,
-    tables: Tables,
-    indptr: np.ndarray,
-    items: np.ndarray,
-    target: np.ndarray,
-    start: Tensor,
-    config: LossConfig,
-    data: Interactions,
-    rated: bool,
-) -> Tensor:
-    states = start.repeat(len(indptr) - 1, 1).requires_grad_()
-    users = torch.from_numpy(np.repeat(np.arange(len(indptr) - 1), np.diff(indptr)))
-    positives, wanted = (
-        torch.from_numpy(items.astype(np.int64)),
-        torch.from_numpy(np.ascontiguousarray(target)),
-    )
-    asked = (
-        positives
-        if rated
-        else torch.cat((positives[:, None], _negatives(indptr, items, config, data)), 1)
-    )
-    optimizer = torch.optim.Adam([states], lr=_RATE)
-    steps: int = config.fold_in_steps  # type: ignore[attr-defined]
-    whose = users if rated else users[:, None].expand_as(asked)
+def _adam(gradient: Callable[[Tensor], Tensor], rows: Tensor, steps: int) -> Tensor:
+    """Adam with its usual constants, by hand: for so few numbers the optimiser's own bookkeeping is
+    what costs. The rate falls to 0 by half a cosine.
+
+    Notes
+    -----
+    Source: Kingma and Ba, "Adam", ICLR 2015, algorithm 1.
+    """
+    mean, square = torch.zeros_like(rows), torch.zeros_like(rows)
     with torch.enable_grad():
         for step in range(steps):
-            optimizer.param_groups[0]["lr"] = _RATE * 0.5 * (1 + np.cos(np.pi * step / steps))
-            scores = tables.call(module, states, whose.reshape(-1), asked.reshape(-1)).reshape(
-                asked.shape
-            )
-            loss = (
-                losses.squared_error(scores, wanted)
-                if rated
-                else _ranking_loss(scores, config, data)
-            )
-            penalty = tables.penalty(
-                module, users, asked, config.regularization, config.bias_regularization, states
-            )
-            # The sum over events, not their mean: then Adam's epsilon is as small beside every
-            # user's gradient.
-            total = (loss if penalty is None else loss + penalty) * len(users)
-            optimizer.zero_grad()
-            total.backward()
-            optimizer.step()
-    return states.detach()
-
-
-def _ranking_loss(scores: Tensor, config: LossConfig, data: Interactions) -> Tensor:
-    """The training's loss of scores [n, 1 + negatives], the observed item first."""
-    if config.loss in ("logistic", "squared"):
-        labels = torch.zeros_like(scores)
-        labels[:, 0] = 1
-        chosen = losses.logistic if config.loss == "logistic" else losses.squared_error
-        return chosen(scores.flatten(), labels.flatten())
-    positive, others = scores[:, 0], scores[:, 1:]
-    if config.loss == "sampled_softmax":
-        # The draws follow the sampler's law here too; a constant shift of all negatives is the
-        # uniform law's correction.
-        shift = float(np.log(config.negatives / data.n_items))
-        return losses.sampled_softmax(
-            positive, others, torch.zeros_like(positive), torch.full_like(others, shift)
-        )
-    return losses.pairwise(config.loss, n_items=data.n_items, margin=config.margin)(
-        positive, others
-    )
-
-
-def _negatives(
-    indptr: np.ndarray, items: np.ndarray, config: LossConfig, data: Interactions
-) -> Tensor:
-    """For each event the next few of one fixed draw, without the user's own items: int64 [n,
-    negatives].
-    """
-    law = np.ones(data.n_items)
-    if config.sampler == "popularity":
-        law = data.item_counts.astype(np.float64) ** config.popularity_power
-    draws = rng.generator(0, "fold-in", data.n_items).choice(
-        data.n_items, max(_DRAWS, config.negatives), p=law / law.sum()
-    )
-    rows = np.empty((len(items), config.negatives), np.int64)
-    for user in range(len(indptr) - 1):
-        span = slice(indptr[user], indptr[user + 1])
-        free = draws[~np.isin(draws, items[span])]
-        pool = (
-            free if len(free) else draws
-        )  # whoever met everything tells no taste, and gets some row
-        places = np.arange((span.stop - span.start) * config.negatives) % len(pool)
-        rows[span] = pool[places].reshape(-1, config.negatives)
-    return torch.from_numpy(rows)
+            slope = gradient(rows)
+            mean.lerp_(slope, 0.1)
+            square.mul_(0.999).addcmul_(slope, slope, value=0.001)
+            rate = _RATE * 0.5 * (1 + cos(pi * step / steps)) / (1 - 0.9 ** (step + 1))
+            spread = square.sqrt().div_((1 - 0.999 ** (step + 1)) ** 0.5).add_(1e-8)
+            rows = rows.detach().addcdiv(mean, spread, value=-rate)
+    return rows

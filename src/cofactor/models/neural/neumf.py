@@ -9,9 +9,11 @@ from cofactor.base.config import setting
 from cofactor.base.run import Run
 from cofactor.data.interactions import Interactions
 from cofactor.models.neural.mlp import Tower
+from cofactor.models.neural.module_fold_in import ModuleConfig
 from cofactor.models.neural.tables import Tables
-from cofactor.models.neural.torch_model import ModuleConfig, TorchRecommender
+from cofactor.models.neural.torch_model import Builder, TorchRecommender, train_module
 from cofactor.models.traits import Traits
+from cofactor.training.losses import LOSSES, Loss
 
 
 class NeuMFNet(nn.Module):
@@ -86,14 +88,33 @@ class NeuMFConfig(ModuleConfig):
         low=0,
         doc="Epochs in which each half is trained alone first; 0 begins with both at once.",
     )
-    loss: str = setting(
-        "logistic",
-        choices=("squared", "logistic", "bpr"),
-        doc="What is minimised; the paper's is logistic.",
+    loss: str | Loss = setting(
+        "logistic", choices=LOSSES, doc="Training loss; the paper's is logistic."
     )
     regularization: float = setting(
         0.001, low=0.0, doc="L2 on the vectors that a batch touches, per example."
     )
+
+
+def _begin(
+    module: nn.Module, tables: Tables, data: Interactions, config: NeuMFConfig, run: Run
+) -> None:
+    """Train each half alone, if settings say so, and begin with both."""
+    if config.pretrain_epochs == 0:
+        return
+    whole, alone_config = module.state_dict(), config.replace(epochs=config.pretrain_epochs)
+    for half in ("gmf", "mlp"):
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(int(run.generator("neumf", "init", half).integers(2**62)))
+            alone = NeuMFNet(data.n_users, data.n_items, config, (half,))
+        its = Tables.found(alone, data.n_users, data.n_items)
+        train_module(alone, its, data, alone_config, run, name=f"neumf {half}")
+        whole |= {name: weight.to("cpu") for name, weight in alone.state_dict().items()}
+    n_layers = len(module.get_submodule("tower.layers"))  # type: ignore[arg-type]
+    last = f"tower.layers.{n_layers - 1}"
+    for name in ("output.weight", f"{last}.weight", f"{last}.bias"):
+        whole[name] = whole[name] / 2
+    module.load_state_dict(whole)
 
 
 class NeuMF(TorchRecommender):
@@ -102,37 +123,13 @@ class NeuMF(TorchRecommender):
     ``s_ui = h · (p_u ∘ q_i) + tower([p'_u ; q'_i])``; the score for implicit data is its sigmoid.
 
     Notes
-    ----- The paper joins both halves in one last layer over ``[p ∘ q ; φ]``; that is this sum,
-    since the layer is linear. After pre-training its weights are halved, as in the paper (α = 0.5).
-    Source: He et al., "Neural Collaborative Filtering", WWW 2017, eq. 12 and section 3.4.1."""
+    -----
+    The paper joins both halves in one last layer over ``[p ∘ q ; φ]``; that is this sum, since the
+    layer is linear. After pre-training its weights are halved, as in the paper (α = 0.5). Source:
+    He et al., "Neural Collaborative Filtering", WWW 2017, eq. 12 and section 3.4.1.
+    """
 
     name = "neumf"
     Config = NeuMFConfig
     traits = Traits()
-
-    def _new_module(self, n_users: int, n_items: int) -> nn.Module:
-        return NeuMFNet(n_users, n_items, self.config)
-
-    def _begin(self, module: nn.Module, data: Interactions, run: Run) -> None:
-        if self.config.pretrain_epochs == 0:
-            return
-        whole, kept = module.state_dict(), (self.tables, self.config, self._checkpoint)
-        self.config, self._checkpoint = (
-            self.config.replace(epochs=self.config.pretrain_epochs),
-            None,
-        )
-        try:
-            for half in ("gmf", "mlp"):
-                with torch.random.fork_rng(devices=[]):
-                    torch.manual_seed(int(run.generator(self.name, "init", half).integers(2**62)))
-                    alone = NeuMFNet(data.n_users, data.n_items, kept[1], (half,))
-                self.tables = Tables.found(alone, data.n_users, data.n_items)
-                self._trained(alone, data, None, run, f"{self.name} {half}")
-                whole |= {name: weight.to("cpu") for name, weight in alone.state_dict().items()}
-        finally:
-            self.tables, self.config, self._checkpoint = kept
-        n_layers = len(module.get_submodule("tower.layers"))  # type: ignore[arg-type]
-        last = f"tower.layers.{n_layers - 1}"
-        for name in ("output.weight", f"{last}.weight", f"{last}.bias"):
-            whole[name] = whole[name] / 2
-        module.load_state_dict(whole)
+    builder = Builder(NeuMFNet, _begin)

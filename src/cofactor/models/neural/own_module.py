@@ -11,8 +11,9 @@ from torch import nn
 from cofactor.base.config import Config
 from cofactor.base.errors import TraitError
 from cofactor.data.interactions import Interactions
+from cofactor.models.neural.module_fold_in import ModuleConfig
 from cofactor.models.neural.tables import Tables
-from cofactor.models.neural.torch_model import ModuleConfig, TorchRecommender
+from cofactor.models.neural.torch_model import Builder, TorchRecommender
 
 
 class OwnModule(TorchRecommender):
@@ -35,8 +36,9 @@ class OwnModule(TorchRecommender):
         Loss, optimiser, epochs and so on; or give settings by name.
 
     Notes
-    ----- It isn't in the registry, so ``cofactor.save`` can't write it: loading a file never
-    imports code of yours. Keep the arrays of ``state()`` yourself, and make the model anew with
+    -----
+    It isn't in the registry, so ``cofactor.save`` can't write it: loading a file never imports code
+    of yours. Keep the arrays of ``state()`` yourself, and make the model anew with
     ``OwnModule.restored(make, config, arrays, data)``.
 
     Examples
@@ -63,20 +65,14 @@ class OwnModule(TorchRecommender):
         **settings: Any,
     ) -> None:
         super().__init__(config, **settings)
-        self._make, self._user_tables, self._item_tables = (
-            make,
-            tuple(user_tables),
-            tuple(item_tables),
-        )
 
-    def _new_module(self, n_users: int, n_items: int) -> nn.Module:
-        return self._make(n_users, n_items)
+        def find(module: nn.Module, n_users: int, n_items: int) -> Tables:
+            if user_tables and item_tables:
+                return Tables(tuple(user_tables), tuple(item_tables))
+            found = Tables.found(module, n_users, n_items)
+            return Tables(tuple(user_tables) or found.users, tuple(item_tables) or found.items)
 
-    def _tables_of(self, module: nn.Module, n_users: int, n_items: int) -> Tables:
-        if self._user_tables and self._item_tables:
-            return Tables(self._user_tables, self._item_tables)
-        found = Tables.found(module, n_users, n_items)
-        return Tables(self._user_tables or found.users, self._item_tables or found.items)
+        self.builder = Builder(lambda n_users, n_items, _: make(n_users, n_items), find=find)
 
     @classmethod
     def from_state(

@@ -4,8 +4,12 @@ it has never seen.
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
@@ -72,35 +76,64 @@ class Tables:
             for name, part in zip(names, rows.split(self.widths(module, names), 1), strict=True):
                 _table(module, name).weight.copy_(part)
 
+    def free(self, module: nn.Module) -> np.ndarray:
+        """Return all weights and buffers that are in no table, one after the other in the order of
+        their names, float32 [n].
+        """
+        parts = [tensor.detach().reshape(-1).to(torch.float32) for tensor in self._free(module)]
+        return torch.cat(parts).numpy() if parts else np.zeros(0, np.float32)
+
+    def n_free(self, module: nn.Module) -> int:
+        """Return how many weights and buffers `free` gives back."""
+        return sum(tensor.numel() for tensor in self._free(module))
+
+    def put_free(self, module: nn.Module, weights: np.ndarray) -> None:
+        """Write what `free` gave back into a module."""
+        free = self._free(module)
+        parts = torch.tensor(weights).split([tensor.numel() for tensor in free])
+        with torch.no_grad():
+            for tensor, part in zip(free, parts, strict=True):
+                tensor.copy_(part.reshape(tensor.shape))
+
+    def _free(self, module: nn.Module) -> list[Tensor]:
+        in_tables = {f"{name}.weight" for name in self.users + self.items}
+        return [
+            tensor
+            for name, tensor in sorted(module.state_dict(keep_vars=True).items())
+            if name not in in_tables
+        ]
+
     def call(
-        self,
-        module: nn.Module,
-        states: Tensor,
-        which: Tensor,
-        items: Tensor,
-        item_rows: Tensor | None = None,
+        self, module: nn.Module, replaced: dict[str, Tensor], users: Tensor, items: Tensor
     ) -> Tensor:
-        """Return the module's scores [n] for users with the rows ``states`` [B, width], picked by
-        ``which`` [n].
+        """Return the module's scores [n] of pairs, with some tables replaced as `weights` gives
+        them.
 
         Parameters
         ----------
         module
-            What scores.
-        states
-            Rows of the user tables side by side, in place of the trained ones.
-        which
-            int64 [n]: the row of ``states`` of each pair.
-        items
-            int64 [n]: the item of each pair.
-        item_rows
-            Item tables side by side in place of the trained ones, or None.
+            What scores; one that no other thread uses meanwhile (see `Replicas`).
+        replaced
+            Tables in place of the module's own, by name.
+        users, items
+            int64 [n]: rows of the tables.
         """
-        replaced = self._named(module, self.users, states)
-        if item_rows is not None:
-            replaced |= self._named(module, self.items, item_rows)
-        scores: Tensor = functional_call(module, replaced, (which, items))
+        scores: Tensor = functional_call(module, replaced, (users, items))
         return scores.reshape(items.shape)
+
+    def weights(self, module: nn.Module, names: tuple[str, ...], rows: Tensor) -> dict[str, Tensor]:
+        """Return rows of some tables side by side as weights by name, for `call`."""
+        parts = rows.split(self.widths(module, names), 1)
+        return {
+            f"{name}.weight": part.contiguous() for name, part in zip(names, parts, strict=True)
+        }
+
+    def strengths(self, module: nn.Module, strength: float, bias_strength: float) -> Tensor:
+        """Return the L2 of each place of the user tables side by side, float32 [width]; tables of
+        width 1 are biases.
+        """
+        widths = self.widths(module, self.users)
+        return torch.cat([torch.full((w,), bias_strength if w == 1 else strength) for w in widths])
 
     def penalty(
         self,
@@ -109,35 +142,50 @@ class Tables:
         items: Tensor,
         strength: float,
         bias_strength: float,
-        states: Tensor | None = None,
     ) -> Tensor | None:
         """Return the L2 of the rows that a batch touched, per example; tables of width 1 are
         biases.
 
-        ``(λ Σ ‖rows of width > 1‖² + λ_b Σ ‖rows of width 1‖²) / B``; with ``states`` only those
-        stand in for the users."""
-        if not (strength or bias_strength):
-            return None
+        ``(λ Σ ‖rows of width > 1‖² + λ_b Σ ‖rows of width 1‖²) / B``
+        """
         total: Tensor | None = None
         for names, rows in ((self.users, users), (self.items, items.flatten())):
-            if states is not None:
-                if names is self.items:
-                    continue
-                weights: list[Tensor] = list(states.split(self.widths(module, names), 1))
-            else:
-                weights = [_table(module, name).weight for name in names]
-            for weight in weights:
+            for weight in (_table(module, name).weight for name in names):
                 factor = bias_strength if weight.shape[1] == 1 else strength
                 if factor:
                     part = factor * functional.embedding(rows, weight).square().sum() / len(users)
                     total = part if total is None else total + part
         return total
 
-    def _named(self, module: nn.Module, names: tuple[str, ...], rows: Tensor) -> dict[str, Tensor]:
-        parts = rows.split(self.widths(module, names), 1)
-        return {
-            f"{name}.weight": part.contiguous() for name, part in zip(names, parts, strict=True)
-        }
+
+class Replicas:
+    """Copies of a module that share its weights, one for each thread that scores at the moment.
+
+    `functional_call` puts weights into the module while it runs, so a module that two threads use
+    at once would answer one with the other's.
+
+    Parameters
+    ----------
+    module
+        The module, in eval mode; its weights don't change any more.
+    """
+
+    def __init__(self, module: nn.Module) -> None:
+        self.module = module
+        self._free: list[nn.Module] = []
+
+    @contextmanager
+    def one(self) -> Iterator[nn.Module]:
+        """Lend a copy that nobody else uses until the block ends."""
+        try:
+            lent = self._free.pop()
+        except IndexError:
+            shared = {id(t): t for t in (*self.module.parameters(), *self.module.buffers())}
+            lent = copy.deepcopy(self.module, shared)
+        try:
+            yield lent
+        finally:
+            self._free.append(lent)
 
 
 def _table(module: nn.Module, name: str) -> nn.Embedding:
@@ -145,13 +193,3 @@ def _table(module: nn.Module, name: str) -> nn.Embedding:
     if not isinstance(table, nn.Embedding):
         raise ArgumentError(f"{name!r} must be an nn.Embedding, not {type(table).__name__}.")
     return table
-
-
-def free_weights(module: nn.Module, tables: Tables) -> list[Tensor]:
-    """Return all weights and buffers that are in no table, in the order of their names."""
-    in_tables = {f"{name}.weight" for name in tables.users + tables.items}
-    return [
-        tensor
-        for name, tensor in sorted(module.state_dict(keep_vars=True).items())
-        if name not in in_tables
-    ]

@@ -16,23 +16,27 @@ from cofactor.base.errors import ArgumentError, ArtifactError
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
-from cofactor.models.neural.biases import damped_biases
+from cofactor.models.damped_biases import damped_biases
+from cofactor.models.factors import FactorModel
+from cofactor.models.iterative import CURVE_ARRAYS, IterativeModel
+from cofactor.models.liked import ratings_of
 from cofactor.models.neural.fitting import device_of, weights_of
 from cofactor.models.neural.latent_factor import LatentFactor
-from cofactor.models.neural.trained import HISTORY_ARRAYS, TrainedRecommender
+from cofactor.models.neural.tables import Tables
+from cofactor.models.sequence.encoder import last_windows, padded, training_windows
 from cofactor.models.traits import ArraySpec, Traits
-from cofactor.models.user_batch import InnerProduct, States
-from cofactor.training.batches import Batches
-from cofactor.training.history import History
-from cofactor.training.loop import train
-from cofactor.training.losses import l2_of_batch, squared_error
+from cofactor.models.user_batch import States
 from cofactor.training.settings import TrainingConfig
+from cofactor.training.torch.batches import Batches
+from cofactor.training.torch.penalties import l2_of_batch
+from cofactor.training.torch.train import train
 
 if TYPE_CHECKING:
     from cofactor.data.split import Part
 
 # Histories of so many users are read together when states are made.
 _USERS = 256
+_TABLES = Tables((), ("inputs", "outputs", "item_bias"))
 
 
 class LSTMRatingConfig(TrainingConfig):
@@ -146,7 +150,7 @@ class RatingLSTM(nn.Module):
         return (before[:, :, :-1] * self.dropout(self.outputs(items))).sum(2) + before[:, :, -1]
 
 
-class LSTMRating(TrainedRecommender):
+class LSTMRating(IterativeModel, FactorModel):
     """An LSTM over a user's ratings, in order of time, that predicts the rating of any next item.
 
     ``ρ_t = r_t − μ − b_t``; ``h_t = LSTM(h_{t−1}, [e_t ; ρ_t])``; ``[m_t ; β_t] = Σ_{s≤t} ρ_s [e_s
@@ -158,12 +162,13 @@ class LSTMRating(TrainedRecommender):
     items with the highest expected ratings.
 
     Notes
-    ----- The running means stand beside the LSTM because most of what a rating tells of a user
-    doesn't depend on the order: β is the user's bias, and ``M m`` a taste as a factorisation has it
-    (with M near the inverse mean Gram matrix, a ridge regression's). The LSTM learns what is left:
-    drift, mood, what follows on what. Source: Hochreiter and Schmidhuber, "Long Short-Term Memory",
-    1997; Wu et al., "Recurrent Recommender Networks", WSDM 2017 (which keeps an LSTM for the items
-    too)."""
+    -----
+    The running means stand beside the LSTM because most of what a rating tells of a user doesn't
+    depend on the order: β is the user's bias, and ``M m`` a taste as a factorisation has it (with M
+    near the inverse mean Gram matrix, a ridge regression's). The LSTM learns what is left: drift,
+    mood, what follows on what. Source: Hochreiter and Schmidhuber, "Long Short-Term Memory", 1997;
+    Wu et al., "Recurrent Recommender Networks", WSDM 2017 (which keeps an LSTM for the items too).
+    """
 
     name = "lstm_rating"
     Config = LSTMRatingConfig
@@ -175,20 +180,19 @@ class LSTMRating(TrainedRecommender):
         "item_bias": ArraySpec("float32", ("items",)),
         "weights": ArraySpec("float32", ("weights",)),
         "scale": ArraySpec("float64", ("3",)),
-        **HISTORY_ARRAYS,
+        **CURVE_ARRAYS,
     }
+
+    adds_user_bias = True
 
     module: RatingLSTM
     user_states: np.ndarray
-    item_factors: np.ndarray
     item_bias: np.ndarray
-    scale: np.ndarray  # the mean, and the lowest and highest value of the data
 
     def _fit(self, data: Interactions, validation: Part | None, run: Run) -> None:
         if data.values is None:
             raise ArgumentError(
-                "LSTMRating learns ratings, and this data has no values; use a model of who met"
-                " what."
+                "LSTMRating learns ratings, and this data has no values; use an implicit model."
             )
         device = device_of(run)
         mean, _, item_bias = damped_biases(data)
@@ -203,15 +207,20 @@ class LSTMRating(TrainedRecommender):
             with torch.no_grad():
                 module.item_bias.weight.copy_(torch.from_numpy(item_bias)[:, None])
         module.to(device)
-        self.history = train(
+        self.curve = train(
             module,
             self._step(module, data.histories(), device),
-            self._windows(data, run, device),
+            Batches(
+                tuple(
+                    torch.from_numpy(a).to(device)
+                    for a in training_windows(data.indptr, self.config.max_length)
+                ),
+                self.config.batch_size,
+                seed=rng.state64(run.seed, self.name, "batches"),
+            ),
             self.config,
             run,
-            watches=self._watches(data, validation, lambda: self._publish(module, data)),
-            checkpoint=self._checkpoint,
-            belongs_to=self._belongs_to(data, run),
+            control=self._control(data, validation, run, lambda: self._publish(module, data)),
             name=self.name,
         )
         self._publish(module, data)
@@ -229,21 +238,6 @@ class LSTMRating(TrainedRecommender):
         ).fit(data, run=run)
         return model.item_factors, model.item_bias
 
-    def _windows(self, data: Interactions, run: Run, device: torch.device) -> Batches:
-        """The stretches of histories that are read at once: where each begins, and how long it
-        is.
-        """
-        lengths, starts = data.user_counts, data.indptr[:-1]
-        longest = self.config.max_length or int(lengths.max())
-        pieces = -(-lengths // longest)
-        nth = np.arange(pieces.sum()) - np.repeat(np.cumsum(pieces) - pieces, pieces)
-        begin = np.repeat(starts, pieces) + nth * longest
-        size = np.minimum(np.repeat(lengths, pieces) - nth * longest, longest)
-        columns = (torch.from_numpy(begin).to(device), torch.from_numpy(size).to(device))
-        return Batches(
-            columns, self.config.batch_size, seed=rng.state64(run.seed, self.name, "batches")
-        )
-
     def _step(
         self, module: RatingLSTM, histories: Histories, device: torch.device
     ) -> Callable[[tuple[Tensor, ...], torch.Generator], Tensor]:
@@ -256,9 +250,7 @@ class LSTMRating(TrainedRecommender):
 
         def step(batch: tuple[Tensor, ...], generator: torch.Generator) -> Tensor:
             begin, size = batch
-            place = torch.arange(int(size.max()), device=device)
-            inside = place[None, :] < size[:, None]
-            where = torch.where(inside, begin[:, None] + place[None, :], begin[:, None])
+            where, inside = padded(begin, size)
             items = all_items[where]
             residuals = all_values[where] - module.item_bias(items).squeeze(2)
             # What the LSTM reads is data: the bias learns from the prediction alone. The running
@@ -270,7 +262,7 @@ class LSTMRating(TrainedRecommender):
                 before = (summed[where] - summed[first[where]]) / (nth[where] + damping)[:, :, None]
             running = torch.cat((before, before[:, -1:]), 1)
             expected = module(items, residuals.detach(), running, size.cpu())
-            loss = squared_error(expected[inside], residuals[inside])
+            loss = (expected[inside] - residuals[inside]).square().mean()
             if strength:
                 own = items[inside]
                 loss = loss + strength * l2_of_batch(module.inputs(own), module.outputs(own))
@@ -296,30 +288,17 @@ class LSTMRating(TrainedRecommender):
     @torch.no_grad()
     def _read(self, histories: Histories) -> np.ndarray:
         """What is kept of each user after the whole history, float32 [B, factors + 1]."""
-        values = histories.values
-        if values is None:
-            # Items without ratings say nothing about how they were liked, beyond that they were
-            # chosen.
-            values = np.full(len(histories.item_rows), self.scale[0] + 1.0, np.float32)
+        values = ratings_of(self, histories)
         residuals = values - np.float32(self.scale[0]) - self.item_bias[histories.item_rows]
         vectors = np.concatenate(
             (self.module.inputs.weight.numpy(), np.ones((len(self.item_bias), 1), np.float32)), 1
         )
         states = np.empty((len(histories), self.config.factors + 1), np.float32)
-        # Those of like length together: then little is padded.
-        order = np.argsort(histories.lengths, kind="stable")
-        empty = order[histories.lengths[order] == 0]
-        states[empty] = self.module.project(torch.zeros(1, self.config.hidden)).numpy()
-        order = order[len(empty) :]
-        for low in range(0, len(order), _USERS):
-            users = order[low : low + _USERS]
-            lengths = np.minimum(
-                histories.lengths[users], self.config.max_length or histories.lengths.max()
-            )
-            begin = histories.indptr[users + 1] - lengths
-            place = (
-                np.minimum(np.arange(lengths.max())[None, :], lengths[:, None] - 1) + begin[:, None]
-            )
+        empty = self.module.project(torch.zeros(1, self.config.hidden)).numpy()
+        states[histories.lengths == 0] = empty
+        for users, window in last_windows(histories, self.config.max_length, _USERS):
+            lengths = torch.from_numpy(window.size)
+            place = padded(torch.from_numpy(window.begin), lengths).place.numpy()
             # The means over the whole past, also where the LSTM reads its end alone; only the last
             # place is looked at.
             spans = [slice(histories.indptr[u], histories.indptr[u + 1]) for u in users]
@@ -329,9 +308,10 @@ class LSTMRating(TrainedRecommender):
             means = sums / (histories.lengths[users, None] + self.config.damping)
             running = np.repeat(means[:, None, :].astype(np.float32), place.shape[1] + 1, 1)
             items = torch.from_numpy(histories.item_rows[place].astype(np.int64))
-            rows = (torch.from_numpy(a) for a in (residuals[place], running, lengths))
-            read = self.module.states(items, *rows)
-            states[users] = read[torch.arange(len(users)), torch.from_numpy(lengths)].numpy()
+            read = self.module.states(
+                items, torch.from_numpy(residuals[place]), torch.from_numpy(running), lengths
+            )
+            states[users] = read[torch.arange(len(users)), lengths].numpy()
         return states
 
     # Answers.
@@ -341,33 +321,6 @@ class LSTMRating(TrainedRecommender):
 
     def _fold_in(self, histories: Histories) -> States:
         return self._read(histories)
-
-    @property
-    def _extended(self) -> np.ndarray:
-        """Item vectors with a 1 in the last place, which meets the user's bias, float32
-        [n_items, factors + 1].
-        """
-        return np.concatenate(
-            (self.item_factors, np.ones((len(self.item_factors), 1), np.float32)), 1
-        )
-
-    def _score(self, states: States, item_rows: np.ndarray | None) -> np.ndarray:
-        rows = slice(None) if item_rows is None else item_rows
-        return np.asarray(states) @ self._extended[rows].T + (
-            self.item_bias[rows] + np.float32(self.scale[0])
-        )
-
-    def inner_product(self) -> InnerProduct | None:
-        """Return the item vectors and offsets; see `Model.inner_product`."""
-        return InnerProduct(self._extended, self.item_bias + np.float32(self.scale[0]))
-
-    def _predict(self, states: States, which: np.ndarray, item_rows: np.ndarray) -> np.ndarray:
-        vectors, known = np.asarray(states), item_rows >= 0
-        predicted = vectors[which, -1] + np.float32(self.scale[0])
-        rows = item_rows[known]
-        dots = np.einsum("nf,nf->n", vectors[which[known], :-1], self.item_factors[rows])
-        predicted[known] += dots + self.item_bias[rows]
-        return np.clip(predicted, self.scale[1], self.scale[2]).astype(np.float32)
 
     def predict_next(self, data: Interactions) -> np.ndarray:
         """Return what each rating of some histories was expected to be from those before it,
@@ -405,20 +358,7 @@ class LSTMRating(TrainedRecommender):
             expected[span] = found + self.item_bias[items] + np.float32(self.scale[0])
         return np.clip(expected, self.scale[1], self.scale[2]).astype(np.float32)
 
-    def item_vectors(self) -> np.ndarray:
-        """Return the item vectors, float32 [n_items, factors], in row order."""
-        _ = self.data
-        return self.item_factors
-
     # State.
-
-    def _free(self) -> list[Tensor]:
-        tables = ("inputs.weight", "outputs.weight", "item_bias.weight")
-        return [
-            w
-            for name, w in sorted(self.module.state_dict(keep_vars=True).items())
-            if name not in tables
-        ]
 
     def _state(self) -> dict[str, np.ndarray]:
         return {
@@ -426,33 +366,23 @@ class LSTMRating(TrainedRecommender):
             "item_inputs": self.module.inputs.weight.detach().numpy(),
             "item_factors": self.item_factors,
             "item_bias": self.item_bias,
-            "weights": torch.cat([w.detach().reshape(-1) for w in self._free()]).numpy(),
+            "weights": _TABLES.free(self.module),
             "scale": self.scale,
-            **self.history.to_arrays(),
         }
 
     def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
         self.module = RatingLSTM(torch.tensor(arrays["item_bias"]), self.config)
-        sizes = [w.numel() for w in self._free()]
-        if (
-            sum(sizes) != len(arrays["weights"])
-            or arrays["user_states"].shape[1] != self.config.factors + 1
-        ):
-            found = len(arrays["weights"])
+        wanted, found = len(_TABLES.free(self.module)), len(arrays["weights"])
+        if wanted != found or arrays["user_states"].shape[1] != self.config.factors + 1:
             raise ArtifactError(
-                f"the state of {self.name} doesn't fit its settings: {found} weights, not"
-                f" {sum(sizes)}."
+                f"the state of {self.name} doesn't fit its settings: {found} weights, not {wanted}."
             )
         with torch.no_grad():
             self.module.inputs.weight.copy_(torch.tensor(arrays["item_inputs"]))
             self.module.outputs.weight.copy_(torch.tensor(arrays["item_factors"]))
-            for weight, part in zip(
-                self._free(), torch.tensor(arrays["weights"]).split(sizes), strict=True
-            ):
-                weight.copy_(part.reshape(weight.shape))
+        _TABLES.put_free(self.module, arrays["weights"])
         self.scale, self.user_states = (
             np.asarray(arrays["scale"]),
             np.asarray(arrays["user_states"]),
         )
-        self.history = History.from_arrays(arrays)
         self._prepare()

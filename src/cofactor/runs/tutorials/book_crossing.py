@@ -39,18 +39,18 @@ PLAIN: dict[str, Any] = {
     "init_scale": 0.02,
     "gravity": 0.01,
     "regularization": 0.05,
-    "frequency_power": 1.0,
+    "frequency_exponent": 1.0,
     "patience": 30,
 }
-# With frequency_power 0 the L2 of biases is as many imagined ratings for everybody: two for a user,
-# five for a book.
+# With frequency_exponent 0 the L2 of biases is as many pseudo-ratings for everybody: two for a
+# user, five for a book.
 BIASED: dict[str, Any] = {
     **_GD,
     "learning_rate": 0.005,
     "schedule": "cosine",
     "gravity": 0.05,
     "regularization": 0.8,
-    "frequency_power": 0.0,
+    "frequency_exponent": 0.0,
     "bias_regularization": 0.06,
     "item_bias_regularization": 1.6,
     "user_damping": 2.0,
@@ -90,7 +90,7 @@ def recipe(run: Run) -> Reproduced:
     whole = cut.with_validation_merged()
     bias = Bias().fit(whole.train, run=run)
     plain = LatentFactor(**PLAIN).fit(cut.train, validation=cut.validation, run=run)
-    report.histories["plain"] = plain.history
+    report.curves["plain"] = plain.curve
     biased, seconds = fitted(LatentFactor(**BIASED), cut, run, report, "with mean and biases")
     name = "book-crossing"
     report.figures = [

@@ -13,7 +13,7 @@ from cofactor.base.errors import TraitError
 from cofactor.models.recommender import Recommender
 from cofactor.retrieval.topk import unit_length
 from cofactor.service.answering.loaded import Loaded
-from cofactor.service.wire import MapOut
+from cofactor.service.replies import MapOut
 
 _GROUPS = 8
 _ROUNDS = 6
@@ -79,8 +79,9 @@ def project(loaded: Loaded, limit: int) -> ItemMap:
     model = loaded.model
     rows = loaded.popular[loaded.view.visible[loaded.popular]][:limit]
     rows = rows[model.data.item_counts[rows] > 0]
-    if len(rows) < 3:
-        rows = loaded.popular[:limit]
+    if len(rows) < 3:  # too few to span a plane
+        groups, names = _grouped(model, rows)
+        return ItemMap(rows, np.zeros((len(rows), 2), np.float32), groups, names, [0.0, 0.0])
     try:
         vectors = unit_length(model.item_vectors()[rows].astype(np.float32))
     except TraitError:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections import OrderedDict
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -14,10 +16,11 @@ from cofactor.data.catalogue import Catalogue, folded
 from cofactor.data.interactions import Interactions
 from cofactor.retrieval.filters import matches
 from cofactor.retrieval.topk import OrderedItems
-from cofactor.store import Store, StoredItem
+from cofactor.store import MAX_BATCH, Store, StoredItem
 
 _FILTERS_KEPT = 64
 _HITS_RANKED = 5_000
+_EXACT = 2**53
 _HELD = 200_000  # titles up to which a list in memory is cheaper than asking Arrow at each answer
 
 
@@ -33,25 +36,41 @@ class LiveItems:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._lock = threading.Lock()
-        self.version = 0
+        # Items whose change is on disk, or may be, and not yet here.
+        self._owed: dict[str, None] = {}
         # Texts stay in the store; titles and features are needed at every answer.
         self.described: dict[str, StoredItem] = {}
+        # Item -> title, and the same as searches read it; made at the first search.
+        self.folded: dict[str, tuple[str, str]] = {}
         self.views: list[ItemView] = []
         for item in store.all_items():
             self.described[item.item_id] = _without_text(item)
 
-    def changed(self, item_ids: list[str]) -> None:
-        """Take over the store's word on some items. Whoever comes last reads the latest, so the
-        order of calls doesn't matter.
+    def owe(self, item_ids: Iterable[str]) -> None:
+        """Note that the store may say something new of some items."""
+        with self._lock:
+            self._owed.update(dict.fromkeys(item_ids))
+
+    @property
+    def owes(self) -> bool:
+        """Whether something noted is yet to be taken over."""
+        return bool(self._owed)
+
+    def catch_up(self) -> None:
+        """Take over the store's word on all items that were noted. Whoever comes last reads the
+        latest, so the order of calls doesn't matter; if reading fails they stay noted.
         """
         with self._lock:
-            found = self._store.items(item_ids)
-            for item_id in item_ids:
-                if item_id in found:
-                    self.described[item_id] = _without_text(found[item_id])
-            self.version += 1
-            for view in self.views:
-                view.update(item_ids)
+            while self._owed:
+                item_ids = list(itertools.islice(self._owed, MAX_BATCH))
+                found = self._store.items(item_ids)
+                for item_id in item_ids:
+                    if item_id in found:
+                        self.described[item_id] = _without_text(found[item_id])
+                for view in self.views:
+                    view.update(item_ids)
+                for item_id in item_ids:
+                    del self._owed[item_id]
 
     def view(self, data: Interactions) -> ItemView:
         """Return the items of a model under what the store says."""
@@ -99,12 +118,19 @@ class ItemView:
         rows = np.arange(data.n_items if data.n_items <= _HELD else 0)
         self._listed = data.catalogue.titles(rows)
         self._numbers = np.asarray(data.items.arrow) if data.items.kind == "int64" else None
+        self._exact = (
+            self._numbers is None
+            or not len(self._numbers)
+            or -_EXACT <= int(self._numbers.min()) <= int(self._numbers.max()) <= _EXACT
+        )
 
     def update(self, item_ids: list[str]) -> None:
         """Take over what the store says of some items."""
-        for item_id, row in zip(item_ids, self.data.items.find(item_ids).tolist(), strict=True):
+        found = self.data.items.find(item_ids)
+        for item_id, row in zip(item_ids, found.tolist(), strict=True):
             item = self.live.described.get(item_id)
-            if row < 0 or item is None:
+            # Another spelling of an id (" 50", from an older store) says nothing of the item 50.
+            if row < 0 or item is None or str(self.data.items.ids([row])[0]) != item_id:
                 continue
             self.visible[row] = item.state == "visible"
             self._changed[row] = item
@@ -125,10 +151,13 @@ class ItemView:
         return self._visible_in_order[1]
 
     def ids(self, rows: np.ndarray) -> list[Any]:
-        """Return outside ids of item rows."""
-        if self._numbers is not None:
-            return list(self._numbers[rows].tolist())
-        return self.data.items.ids(rows)
+        """Return outside ids of item rows as they go out: integers that readers of JSON would
+        round (beyond 2^53) as texts.
+        """
+        if self._numbers is None:
+            return self.data.items.ids(rows)
+        found = self._numbers[rows].tolist()
+        return found if self._exact else [i if abs(i) <= _EXACT else str(i) for i in found]
 
     def titles(self, rows: np.ndarray) -> list[str | None]:
         """Return titles of item rows, None where there is none."""
@@ -169,17 +198,18 @@ class ItemView:
         if not wanted:
             return []
         needles = [" " + word for word in wanted.split()]
-        hits = [(text, row) for row, text in self._base_hits(needles)]
+        hits: list[tuple[str, Any]] = [(text, row) for row, text in self._base_hits(needles)]
+        told = self.live.folded
         for item_id, item in list(self.live.described.items()):
-            text = folded(item.title or "")
-            if (
-                item.state != "visible"
-                or not text
-                or not all(needle in " " + text for needle in needles)
-            ):
+            if item.state != "visible" or item.title is None:
+                continue
+            known = told.get(item_id)
+            if known is None or known[0] != item.title:
+                known = told[item_id] = (item.title, " " + folded(item.title))
+            if not all(needle in known[1] for needle in needles):
                 continue
             row = int(self.data.items.find([item_id])[0])
-            hits.append((text, row if row >= 0 else item_id))  # type: ignore[arg-type]
+            hits.append((known[1][1:], row if row >= 0 else item_id))
         counts = self.data.item_counts
 
         def rank(hit: tuple[str, Any]) -> tuple[bool, bool, int, int, str]:
@@ -194,13 +224,13 @@ class ItemView:
 
         best = [key for _, key in sorted(hits, key=rank)[:limit]]
         rows = np.array([key for key in best if isinstance(key, int)], np.int64)
-        told = {
+        shown = {
             int(r): (i, t or "")
             for r, i, t in zip(rows, self.ids(rows), self.titles(rows), strict=True)
         }
         return [
             (
-                (*told[key], key)
+                (*shown[key], key)
                 if isinstance(key, int)
                 else (key, self.live.described[key].title or "", -1)
             )
@@ -244,8 +274,11 @@ class ItemView:
 
     def _described(self) -> tuple[Catalogue, np.ndarray]:
         """The rows with features of their own in the store, as a catalogue of the same columns."""
-        version = self.live.version
-        if self._overlay is None or self._overlay[0] != version:
+        # The count of this view's own changes, read first: what changes meanwhile is then looked at
+        # again next time. (The store's would be ahead of what this view has taken over.)
+        version = self._changes
+        overlay = self._overlay
+        if overlay is None or overlay[0] != version:
             base = self.data.catalogue
             names = set(base.column_names)
             rows = [
@@ -257,12 +290,11 @@ class ItemView:
                 {**base.row(row), **_columns(self._changed[row], names, base.title_column)}
                 for row in rows
             ]
-            self._overlay = (
-                version,
-                Catalogue(as_table(told, base.table.schema), base.title_column),
-                np.array(rows, np.int64),
-            )
-        return self._overlay[1], self._overlay[2]
+            table = as_table(told, base.table.schema)
+            made = (version, Catalogue(table, base.title_column), np.array(rows, np.int64))
+            self._overlay = made
+            return made[1], made[2]
+        return overlay[1], overlay[2]
 
 
 def _columns(item: StoredItem, names: set[str], title: str | None) -> dict[str, Any]:

@@ -16,10 +16,10 @@ from cofactor.models.recommender import Recommender
 from cofactor.retrieval.topk import OrderedItems
 from cofactor.service.answering.items import ItemView, LiveItems
 from cofactor.service.answering.kernel_lock import at_once, kernels
-from cofactor.service.answering.new_items import with_newcomers
+from cofactor.service.answering.new_items import with_stored_items
 from cofactor.service.answering.profiles import Tastes
+from cofactor.service.replies import ModelName
 from cofactor.service.settings import Settings
-from cofactor.service.wire import ModelName
 from cofactor.store import Store
 
 _ORDERED_FROM = 4_096  # items from which on ordering them pays
@@ -94,7 +94,7 @@ def load_version(
     """
     manifest, model = checked_model(folder, version)
     with kernels():
-        model = with_newcomers(model, live, store)
+        model = with_stored_items(model, live, store)
         _warm(model)
         return dressed(version, model, manifest, live, store, settings)
 

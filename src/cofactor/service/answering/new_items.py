@@ -4,9 +4,7 @@ features, at once.
 
 from __future__ import annotations
 
-import copy
 import logging
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -40,7 +38,7 @@ def unknown_items(model: Recommender, live: LiveItems) -> list[str]:
     return [ids[n] for n in np.flatnonzero(missing)]
 
 
-def with_newcomers(model: Recommender, live: LiveItems, store: Store) -> Recommender:
+def with_stored_items(model: Recommender, live: LiveItems, store: Store) -> Recommender:
     """Return a model that knows the store's items too, or the same one when there are none; the
     given one isn't changed.
 
@@ -54,27 +52,15 @@ def with_newcomers(model: Recommender, live: LiveItems, store: Store) -> Recomme
     ids = unknown_items(model, live)
     if not ids:
         return model
-    grown = _copied(model)
     try:
-        grown.add_items(_lines(model, store.items(ids), ids), id_column="item_id", known="skip")
+        lines = _lines(model, store.items(ids), ids)
+        return model.with_items(lines, id_column="item_id", known="skip")
     except CofactorError as error:
         # One shop's odd columns must not stop the service: the items wait for the next training.
         log.warning(
             "new items not placed", extra={"facts": {"items": len(ids), "problem": str(error)}}
         )
         return model
-    return grown
-
-
-def _copied(model: Recommender) -> Recommender:
-    """A model of its own: what `add_items` replaces in it isn't replaced in the one that
-    answers.
-    """
-    made: Any = copy.copy(model)
-    inner = getattr(made, "inner", None)
-    if inner is not None:
-        made.inner = copy.copy(inner)
-    return made
 
 
 def _lines(model: Recommender, stored: dict[str, StoredItem], ids: list[str]) -> pa.Table:

@@ -146,6 +146,11 @@ class Tastes:
 
     def _trained(self, row: int) -> tuple[np.ndarray, np.ndarray | None]:
         data = self._model.data
+        if data.log is not None and self._model.traits.uses_order:
+            # Every event, repeats too, in order.
+            span = slice(data.log.indptr[row], data.log.indptr[row + 1])
+            values = data.log.values if data.values is not None else None
+            return data.log.item_rows[span], None if values is None else values[span]
         span = slice(data.indptr[row], data.indptr[row + 1])
         # Sorting everybody's events by time is worth its memory only where order speaks.
         positions = data.chronological[span] if self._model.traits.uses_order else span

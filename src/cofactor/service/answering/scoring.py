@@ -32,8 +32,9 @@ from cofactor.service.answering.kernel_lock import kernels
 from cofactor.service.answering.loaded import Loaded
 from cofactor.service.answering.profiles import Taste
 from cofactor.service.errors import RequestError, overloaded
+from cofactor.service.replies import ReasonOut, Recommendations, Recommended, WordOut
 from cofactor.service.settings import Settings
-from cofactor.service.wire import ReasonOut, Recommendations, Recommended, RecommendRequest, WordOut
+from cofactor.service.wire import RecommendRequest
 
 log = logging.getLogger("cofactor.service")
 _FEW = 100  # items of a request up to which it may be answered in the event loop
@@ -359,6 +360,9 @@ def _reasons(
     loaded: Loaded, user_batch: UserBatch, place: int, rows: np.ndarray, limit: int
 ) -> list[list[ReasonOut]]:
     past, added, _ = loaded.model.explain_rows(_one_of(user_batch, place), rows)
+    # What is hidden by now isn't named, though it still counts.
+    shown = loaded.view.visible[past]
+    past, added = past[shown], added[:, shown]
     if not len(past):
         return [[] for _ in rows]
     order = np.argsort(-added, axis=1, kind="stable")[:, :limit]  # [k, limit]
@@ -448,8 +452,9 @@ def _deliver(done: list[tuple[Job, Any]]) -> None:
 
 def _set_threads(count: int) -> None:
     """Native threads of this Python thread, and of BLAS in this process."""
-    import numba
     import threadpoolctl
 
-    numba.set_num_threads(max(1, min(count, numba.config.NUMBA_NUM_THREADS)))
+    from cofactor.base.threads import set_kernel_threads
+
+    set_kernel_threads(count)
     threadpoolctl.threadpool_limits(1, user_api="blas")

@@ -30,6 +30,7 @@ from cofactor.service.versions.versions import Folder
 from cofactor.store import Store
 
 _TICK = 0.02
+_CATCH_UP = 0.5  # seconds after which a copy in memory that couldn't follow the store tries again
 
 
 def build(
@@ -99,6 +100,8 @@ def build(
     app = Starlette(
         routes=routes, lifespan=lifespan, exception_handlers={404: _missing, 405: _missing}
     )
+    # A redirect would repeat whatever name the caller used for this host.
+    app.router.redirect_slashes = False
     app.state.context = context
     app.state.short_way = ShortWay(context, dispatches)
     app.add_middleware(_Outer, guard=guard)
@@ -166,8 +169,12 @@ async def _missing(request: Any, error: Any) -> Any:
 async def _measure_lag(context: Context) -> None:
     """How late the event loop is: what waits in sockets is seen nowhere else."""
     loop = asyncio.get_running_loop()
+    looked = loop.time()
     while True:
         before = loop.time()
+        if before - looked > _CATCH_UP:
+            looked = before
+            context.catch_up()
         await asyncio.sleep(_TICK)
         late = loop.time() - before - _TICK
         # One late tick means nothing (a page of memory, a neighbour on the machine); many in a row

@@ -4,24 +4,34 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
+import re
 import threading
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from cofactor.retrieval.expression import cost_of, parse
 from cofactor.service.answering.admission import Admission
 from cofactor.service.answering.items import LiveItems
 from cofactor.service.answering.scoring import Scorer
-from cofactor.service.errors import RequestError, invalid, overloaded
-from cofactor.service.http.keys import Keys
+from cofactor.service.errors import RequestError, invalid, overloaded, unknown_outcome
+from cofactor.service.http.keys import Key, Keys
 from cofactor.service.settings import Settings
 from cofactor.service.telemetry import Telemetry
 from cofactor.service.versions.reload import Models
-from cofactor.store import Ack, Store
+from cofactor.store import Ack, Store, StoreError, StoreUnavailableError
 
+log = logging.getLogger("cofactor.service")
 Result = TypeVar("Result")
+GONE = "the client has gone"  # why a request on its way is cancelled
 _SLOW_AT_ONCE = 32
+_JOINTS = re.compile(r"\b(?:and|or)\b", re.IGNORECASE)  # between two comparisons, or in a text
+_ALWAYS = 20  # comparisons that a filter may have over any number of items
+_COSTLY = 1_000_000  # comparisons times items from which on a filter counts as costly
+_COSTLY_AT_ONCE = 2  # costly filters of one key under way
 
 
 @dataclass(eq=False)
@@ -58,6 +68,10 @@ class Context:
         default_factory=lambda: ThreadPoolExecutor(2, "cofactor-slow")
     )
     _slow_count: int = 0
+    _costly: Counter[str] = field(default_factory=Counter)
+    _following: ThreadPoolExecutor = field(
+        default_factory=lambda: ThreadPoolExecutor(1, "cofactor-items")
+    )
     _resolved: list[tuple[asyncio.Future[Ack], Future[Ack]]] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -81,6 +95,88 @@ class Context:
             )
         finally:
             self._slow_count -= 1
+
+    async def settled(
+        self,
+        write: Future[Ack],
+        event_ids: tuple[str, ...] = (),
+        after: Future[Ack] | None = None,
+    ) -> Ack:
+        """Wait until a write is on disk, and what comes after it is done too.
+
+        Raises
+        ------
+        RequestError
+            503 if it isn't in time: with the outcome ``refused`` if it could be taken back before
+            it began, else ``unknown``, with the ids under which its events may be stored.
+        """
+        try:
+            return await self.stored(write if after is None else after)
+        except asyncio.CancelledError as error:
+            if error.args == (GONE,):
+                raise  # the client has; the write goes on
+            if write.cancel():
+                raise RequestError(
+                    503,
+                    "timeout",
+                    "the storage took too long, and this was taken back: nothing is stored.",
+                    retry_after=2.0,
+                ) from None
+            raise unknown_outcome(event_ids) from None
+        except StoreUnavailableError as error:
+            if not error.unknown:
+                raise
+            raise unknown_outcome(event_ids, str(error).rstrip(".")) from None
+
+    def followed(self, write: Future[Ack], item_ids: Iterable[str | int]) -> Future[Ack]:
+        """Return a write of items that is done once the copy in memory knows it too.
+
+        The copy follows whatever becomes of the request, and has a thread of its own: a request
+        that was given up, or a lane that is full, leaves no hidden item visible."""
+        both: Future[Ack] = Future()
+        ids = [str(one) for one in item_ids]
+
+        def on_disk(done: Future[Ack]) -> None:
+            if done.cancelled():
+                both.cancel()
+                return
+            self.live.owe(ids)
+            try:
+                self._following.submit(self._follow, done, both)
+            except RuntimeError:  # it is stopping; the next start reads all items anew
+                self._settle(done, both)
+
+        write.add_done_callback(on_disk)
+        return both
+
+    def _follow(self, done: Future[Ack], both: Future[Ack]) -> None:
+        try:
+            self.live.catch_up()
+        except Exception as error:
+            log.warning("items not read", extra={"facts": {"problem": str(error)}})
+            if done.exception() is None:
+                failure = StoreUnavailableError(f"{error}", unknown=True)
+                failure.__cause__ = error
+                both.set_exception(failure)
+                return
+        self._settle(done, both)
+
+    def catch_up(self) -> None:
+        """Try again what `_follow` couldn't read."""
+        if self.live.owes and not self.stopping:
+            self._following.submit(self._tried)
+
+    def _tried(self) -> None:
+        with contextlib.suppress(StoreError):
+            self.live.catch_up()
+
+    @staticmethod
+    def _settle(done: Future[Ack], both: Future[Ack]) -> None:
+        error = done.exception()
+        if error is not None:
+            both.set_exception(error)
+        else:
+            both.set_result(done.result())
 
     def stored(self, write: Future[Ack]) -> asyncio.Future[Ack]:
         """Return what tells in the event loop that a write is on disk. Giving up waiting doesn't
@@ -110,6 +206,9 @@ class Context:
         for told, done in resolved:
             if told.done():
                 continue
+            if done.cancelled():
+                told.cancel()
+                continue
             error = done.exception()
             if error is not None:
                 told.set_exception(error)
@@ -121,6 +220,40 @@ class Context:
         if k > self.settings.max_k:
             raise invalid(f"k must be at most {self.settings.max_k}, not {k}.", "k")
         return k
+
+    @contextlib.contextmanager
+    def budget(self, where: str, key: Key | None) -> Iterator[None]:
+        """Let a request with a filter in, if its work is within the budget and its key hasn't too
+        many costly ones under way already: those of others wait behind them.
+
+        Raises
+        ------
+        RequestError
+            422 for a filter beyond the budget, 503 for one too many.
+        """
+        n_items = self.models.current.model.data.n_items
+        # Most filters are short: they needn't be read twice.
+        cost = 1 + len(_JOINTS.findall(where))
+        if cost > _ALWAYS or cost * n_items > _COSTLY:
+            cost = cost_of(parse(where))
+        work = cost * n_items
+        if cost > _ALWAYS and work > self.settings.max_filter_work:
+            most = max(_ALWAYS, self.settings.max_filter_work // n_items)
+            raise invalid(
+                f"where must have at most {most} comparisons over this many items, not {cost}; use"
+                " in (...) for many values of one column.",
+                "where",
+            )
+        if key is None or work <= _COSTLY:
+            yield
+            return
+        if self._costly[key.digest] >= _COSTLY_AT_ONCE:
+            raise overloaded("this key has other costly filters under way; wait for their answers.")
+        self._costly[key.digest] += 1
+        try:
+            yield
+        finally:
+            self._costly[key.digest] -= 1
 
     def checked_ids(self, ids: list[Any] | None, name: str) -> None:
         """Refuse a list of ids beyond the limit."""
@@ -135,4 +268,5 @@ class Context:
         if self._scorer is not None:
             self._scorer.close()
         self._slow.shutdown(wait=False, cancel_futures=True)
+        self._following.shutdown(wait=False)
         self.store.close()

@@ -59,7 +59,8 @@ class Guard:
             raise overloaded("there are too many requests under way.")
         origin = headers.get(b"origin")
         if origin is None:
-            if headers.get(b"sec-fetch-site") == b"cross-site" and scope["method"] not in _SAFE:
+            site = headers.get(b"sec-fetch-site", b"none")
+            if site not in (b"none", b"same-origin") and scope["method"] not in _SAFE:
                 raise RequestError(
                     403, "origin", "pages of other sites must not change anything here."
                 )

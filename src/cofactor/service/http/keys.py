@@ -5,6 +5,7 @@ A file of keys has one line a key: its scope, the SHA-256 of the key in hex, and
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import secrets
@@ -23,10 +24,11 @@ _PREFIX = "cof_"
 
 @dataclass(frozen=True)
 class Key:
-    """What is known of a key: its scope and its label, never itself."""
+    """What is known of a key: its scope, its label and its hash, never itself."""
 
     scope: str
     label: str
+    digest: str = ""
 
 
 class Keys:
@@ -74,7 +76,9 @@ class Keys:
                 raise ArgumentError(
                     f"keys: line {number} of {path} must be a scope, a SHA-256 in hex and a label."
                 )
-            known[words[1]] = Key(words[0], words[2] if len(words) > 2 else f"line {number}")
+            known[words[1]] = Key(
+                words[0], words[2] if len(words) > 2 else f"line {number}", words[1]
+            )
         if not known:
             raise ArgumentError(
                 f"keys: {path} holds no key; `cofactor serve --new-key read --keys {path}` makes"
@@ -128,7 +132,14 @@ def new_key(path: Path, scope: str, label: str = "") -> str:
     if scope not in SCOPES[1:]:
         raise unknown_name("scope", scope, SCOPES[1:])
     key = _PREFIX + secrets.token_urlsafe(32)
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    with os.fdopen(handle, "w", encoding="utf-8") as stream:
-        stream.write(f"{scope} {hashed(key)} {' '.join(label.split()) or scope}\n")
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+    with os.fdopen(handle, "r+b", buffering=0) as stream:
+        with contextlib.suppress(OSError):  # a file that others could read
+            os.chmod(path, 0o600)
+        size = stream.seek(0, os.SEEK_END)
+        stream.seek(max(0, size - 1))
+        # An editor may have left the last line without its end.
+        start = "\n" if size and stream.read(1) != b"\n" else ""
+        line = f"{start}{scope} {hashed(key)} {' '.join(label.split()) or scope}\n"
+        stream.write(line.encode())
     return key

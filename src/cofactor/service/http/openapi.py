@@ -12,7 +12,7 @@ import msgspec
 
 import cofactor
 from cofactor.service.http.route import Route
-from cofactor.service.wire import ErrorOut
+from cofactor.service.replies import ErrorOut
 
 _REF = "#/components/schemas/{name}"
 
@@ -77,6 +77,8 @@ def _operation(route: Route, of: dict[type, Any], components: dict[str, Any]) ->
         "4XX": error,
         "503": error,
     }
+    if route.goes_on:
+        told["responses"]["202"] = {"description": "It goes on.", "content": content}
     if route.scope != "public":
         told["security"] = [{"key": []}]
     return told

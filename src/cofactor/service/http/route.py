@@ -35,6 +35,8 @@ class Route:
         Whether it writes to the store.
     timed
         Whether its latency counts among those of recommendations.
+    goes_on
+        Whether it may answer 202 and go on beside everything else.
     """
 
     method: str
@@ -46,6 +48,7 @@ class Route:
     summary: str
     ingest: bool = False
     timed: bool = False
+    goes_on: bool = False
 
     @property
     def has_body(self) -> bool:

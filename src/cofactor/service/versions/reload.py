@@ -16,11 +16,12 @@ from cofactor.base.errors import CofactorError
 from cofactor.service.answering.items import LiveItems
 from cofactor.service.answering.kernel_lock import kernels
 from cofactor.service.answering.loaded import Loaded, dressed, load_version
-from cofactor.service.answering.new_items import unknown_items, with_newcomers
+from cofactor.service.answering.new_items import unknown_items, with_stored_items
+from cofactor.service.errors import RequestError
+from cofactor.service.replies import PromotedOut, PromotionOut
 from cofactor.service.settings import Settings
-from cofactor.service.versions.comparison import LOADING_CHECKS, compared
+from cofactor.service.versions.comparison import LOADING_CHECKS, check_knowledge, compared
 from cofactor.service.versions.versions import Folder
-from cofactor.service.wire import PromotedOut
 from cofactor.store import Store
 
 log = logging.getLogger("cofactor.service")
@@ -53,6 +54,9 @@ class Models:
         self._stamp = folder.stamp()
         self.current = self._load(folder.pointer().version)
         self._watch: asyncio.Task[None] | None = None
+        self._growing: asyncio.Task[None] | None = None
+        self._promoting: asyncio.Task[PromotedOut] | None = None
+        self.promotion: PromotionOut | None = None
 
     def start(self) -> None:
         """Begin to look after promotions by others; call it in the event loop."""
@@ -61,9 +65,12 @@ class Models:
 
     async def close(self) -> None:
         """Stop looking."""
-        if self._watch is not None:
-            self._watch.cancel()
-            await asyncio.gather(self._watch, return_exceptions=True)
+        under_way = [
+            one for one in (self._watch, self._growing, self._promoting) if one is not None
+        ]
+        for task in under_way:
+            task.cancel()
+        await asyncio.gather(*under_way, return_exceptions=True)
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     @property
@@ -78,8 +85,54 @@ class Models:
         held = self._held.get(version)
         return held if held is not None else await self._in_thread(version)
 
-    async def promote(self, version: str, *, force: bool = False) -> PromotedOut:
-        """Check a version, make it the current one on disk, then let it answer."""
+    async def promote(self, version: str, *, force: bool, patience: float) -> PromotedOut:
+        """Check a version, make it the current one on disk, then let it answer. Checks that take
+        longer than ``patience`` seconds go on beside everything else; ``promotion`` tells how they
+        end.
+
+        Raises
+        ------
+        RequestError
+            409 while another version is being checked.
+        """
+        started = time.monotonic()
+        running = self._promoting
+        if running is None or running.done():
+            self.folder.folder(version)
+            self.promotion = PromotionOut(version=version, status="checking")
+            running = asyncio.get_running_loop().create_task(self._promote(version, force=force))
+            running.add_done_callback(self._promoted)
+            self._promoting = running
+        elif self.promotion is not None and self.promotion.version != version:
+            raise RequestError(
+                409,
+                "promoting",
+                f"version {self.promotion.version!r} is being checked; wait for its end.",
+                "version",
+            )
+        await asyncio.wait({running}, timeout=patience)
+        if running.done():
+            return running.result()
+        return PromotedOut(
+            status="checking",
+            version=version,
+            previous=self.current.version,
+            checks=[],
+            seconds=time.monotonic() - started,
+        )
+
+    def _promoted(self, task: asyncio.Task[PromotedOut]) -> None:
+        if task.cancelled() or self.promotion is None:
+            return
+        error, version = task.exception(), self.promotion.version
+        if error is None:
+            self.promotion = PromotionOut(version=version, status="promoted")
+        else:
+            problem = str(error) if isinstance(error, CofactorError) else type(error).__name__
+            self.promotion = PromotionOut(version=version, status="failed", problem=problem)
+            log.info("not promoted", extra={"facts": {"version": version, "problem": problem}})
+
+    async def _promote(self, version: str, *, force: bool) -> PromotedOut:
         started = time.monotonic()
         async with self._changing:
             before = self.current
@@ -88,11 +141,21 @@ class Models:
             if not force and loaded is not before:
                 loop = asyncio.get_running_loop()
                 checks.append(
+                    await loop.run_in_executor(
+                        self._pool,
+                        check_knowledge,
+                        version,
+                        loaded.model.data,
+                        before.model.data,
+                    )
+                )
+                checks.append(
                     await loop.run_in_executor(self._pool, compared, loaded, before, self._store)
                 )
             await asyncio.to_thread(self.folder.promote, version)
             self._swap(loaded)
         return PromotedOut(
+            status="promoted",
             version=version,
             previous=self.previous,
             checks=checks,
@@ -106,11 +169,29 @@ class Models:
             pointer = await asyncio.to_thread(self.folder.roll_back)
             self._swap(await self.get(pointer.version))
         return PromotedOut(
+            status="promoted",
             version=pointer.version,
             previous=self.previous,
             checks=[],
             seconds=time.monotonic() - started,
         )
+
+    def growing(self) -> asyncio.Task[None]:
+        """Begin to let the models in memory know new items, and return what tells when it is done;
+        whoever calls meanwhile is served by a later round.
+        """
+        before = self._growing
+
+        async def grown() -> None:
+            if before is not None:
+                await asyncio.gather(before, return_exceptions=True)
+            try:
+                await self.grow()
+            except (CofactorError, OSError) as error:
+                log.warning("new items not placed", extra={"facts": {"problem": str(error)}})
+
+        self._growing = asyncio.get_running_loop().create_task(grown())
+        return self._growing
 
     async def grow(self) -> None:
         """Let the models in memory know the items that the store describes and they haven't met,
@@ -128,7 +209,7 @@ class Models:
 
     def _grown(self, old: Loaded) -> Loaded:
         with kernels():
-            model = with_newcomers(old.model, self._live, self._store)
+            model = with_stored_items(old.model, self._live, self._store)
             if model is old.model:
                 return old
             return dressed(

@@ -5,19 +5,25 @@ A request through the framework costs several times what reading and scoring it 
 times the load that can be carried even saying no must cost next to nothing. So the routes that
 carry the load (recommendations for a user, for a posted history, events) have a short way: a
 request that comes whole, in plain form, is refused before it is read while there is no room, and is
-otherwise handed to the same handlers, with the same checks, without a task and without routing.
+otherwise handed to the same handlers, with the same checks, without routing: 174 µs of processor
+time a request, and 271 by the framework, client included (the least of 14 rounds of 240 requests
+each, side by side, November 2026). Running it without a task of its own took 168, which wasn't
+worth its code.
 Whatever isn't plain (an escaped path, a chunked body, a page of another site, a header twice) goes
-the long way, and so does all where the fast parser isn't installed."""
+the long way."""
 
 from __future__ import annotations
 
 import asyncio
+import functools
 import re
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Coroutine, Mapping
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
 
 from cofactor.service.errors import overloaded
-from cofactor.service.http.fast.stepping import Eager
+from cofactor.service.http.connection import Connection, Limits
+from cofactor.service.http.context import GONE
 
 if TYPE_CHECKING:
     from cofactor.service.http.context import Context
@@ -34,18 +40,24 @@ _HEAD = re.compile(
 _LONG_WAY = frozenset({b"transfer-encoding", b"expect", b"upgrade", b"origin", b"sec-fetch-site"})
 _MOST_UNSENT = 1 << 16  # bytes of answers that a client may leave unread on the short way
 _MOST_HELD = 1 << 16  # bytes that are taken while an answer is on its way
-_NO_BODY = overloaded(
-    "there are more requests than can be answered in time; try again shortly."
-).body()
-_NO = (
-    b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\ncache-control:"
-    b" no-store\r\nretry-after: 1\r\ncontent-length: "
-    + str(len(_NO_BODY)).encode()
-    + b"\r\n\r\n"
-    + _NO_BODY
-)
-_OK = b"HTTP/1.1 200 OK\r\n"
 
+
+def _refusal(outcome: str | None) -> bytes:
+    error = overloaded("there are more requests than can be answered in time; try again shortly.")
+    error.outcome = outcome
+    body = error.body()
+    return (
+        b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\ncache-control:"
+        b" no-store\r\nretry-after: 1\r\ncontent-length: "
+        + str(len(body)).encode()
+        + b"\r\n\r\n"
+        + body
+    )
+
+
+_NO, _NO_EVENTS = _refusal(None), _refusal("refused")
+
+Reply = tuple[int, bytes, list]
 Plain = tuple[bytes, bytes, bytes, dict[bytes, bytes], bytes]
 
 
@@ -69,23 +81,19 @@ class ShortWay:
         }
         self._admission = context.admission
 
-    def refuses(self, data: bytes) -> bool:
-        """Return whether there is no room for a request that came whole; those turned away are
-        counted.
+    def refusal(self, data: bytes) -> bytes | None:
+        """Return the answer to a request that came whole and for which there is no room, else
+        None; those turned away are counted.
         """
-        full = self._admission.ingest_full() if data.startswith(_HOT[2]) else self._admission.full()
+        writes = data.startswith(_HOT[2])
+        full = self._admission.ingest_full() if writes else self._admission.full()
         if not full or not is_whole(data):
-            return False
+            return None
         self._context.telemetry.turned_away()
-        return True
+        return _NO_EVENTS if writes else _NO
 
-    def begun(
-        self,
-        data: bytes,
-        loop: asyncio.AbstractEventLoop,
-        done: Callable[[tuple[int, bytes, list]], None],
-    ) -> Eager | None:
-        """Return a request's answer on its way, or None if it must go the long way."""
+    def begun(self, data: bytes) -> Coroutine[Any, Any, Reply] | None:
+        """Return what answers a request, or None if it must go the long way."""
         plain = read_plain(data)
         if plain is None:
             return None
@@ -102,10 +110,7 @@ class ShortWay:
                 return None
             dispatch = found
         scope = {"method": method.decode(), "query_string": query, "path_params": params}
-        context = self._context
-        return Eager(
-            loop, dispatch.reply(context, scope, headers, body), done, context.settings.timeout
-        )
+        return dispatch.reply(self._context, scope, headers, body)
 
 
 def read_plain(data: bytes) -> Plain | None:
@@ -134,93 +139,90 @@ def read_plain(data: bytes) -> Plain | None:
     return method, path, query or b"", headers, body
 
 
-def guarded_protocol(way: ShortWay) -> type | None:
-    """Return uvicorn's fast protocol with a door in front, or None where its parser isn't
-    installed.
-    """
-    try:
-        from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
-    except ImportError:
-        return None
+class Door(Connection):
+    """A connection with the short way in front."""
 
-    # The class stands in a function, which is long for that, since its parent is there only where
-    # uvicorn's fast parser is.
-    class Door(HttpToolsProtocol):
-        """A connection."""
+    way: ShortWay
+    answering: asyncio.Task[Reply] | None = None  # the answer on its way, on the short way
+    held = b""
+    closes = False
 
-        eager: Eager | None = None  # the answer on its way, on the short way
-        midway = False  # whether the parser stands within a request
-        held = b""
-        closes = False
+    @property
+    def busy(self) -> bool:
+        """Whether a request is under way, on either way."""
+        return self.answering is not None or super().busy
 
-        def data_received(self, data: bytes) -> None:
-            if self.eager is not None:
-                # What comes while an answer is on its way waits behind it.
-                self.held += data
-                if len(self.held) > _MOST_HELD:
-                    self.flow.pause_reading()
-                return
-            between = not self.midway and (self.cycle is None or self.cycle.response_complete)
-            if between and data.startswith(_HOT) and self._short(data):
-                return
-            self.midway = True
-            super().data_received(data)
+    def data_received(self, data: bytes) -> None:
+        """Answer what is plain here, and leave the rest to the framework."""
+        if self.answering is not None:
+            # What comes while an answer is on its way waits behind it.
+            self.held += data
+            if len(self.held) > _MOST_HELD:
+                self.flow.pause_reading()
+            return
+        if not self.begun and not self.busy and data.startswith(_HOT) and self._short(data):
+            return
+        super().data_received(data)
 
-        def _short(self, data: bytes) -> bool:
-            """Answer or refuse a request here, if it is a plain one."""
-            if self.transport.get_write_buffer_size() > _MOST_UNSENT:
-                return False
-            if way.refuses(data):
-                self._written(_NO)
-                return True
-            self.eager = eager = way.begun(data, self.loop, self._answered)
-            if eager is None:
-                return False
-            eager.start()
+    def _short(self, data: bytes) -> bool:
+        """Answer or refuse a request here, if it is a plain one."""
+        if self.transport.get_write_buffer_size() > _MOST_UNSENT:
+            return False
+        refusal = self.way.refusal(data)
+        if refusal is not None:
+            self._written(refusal)
             return True
+        reply = self.way.begun(data)
+        if reply is None:
+            return False
+        self._unset_keepalive_if_required()
+        self.answering = self.loop.create_task(reply)
+        self.answering.add_done_callback(self._answered)
+        return True
 
-        def _answered(self, reply: tuple[int, bytes, list]) -> None:
-            self.eager = None
-            status, body, headers = reply
-            head = b"".join([name + b": " + value + b"\r\n" for name, value in headers])
-            if not self.transport.is_closing():
-                self._written(
-                    (_OK if status == 200 else STATUS_LINE[status]) + head + b"\r\n" + body
-                )
-            if self.closes:
-                self.transport.close()
-            elif self.held:
-                data, self.held = self.held, b""
-                self.flow.resume_reading()
-                self.data_received(data)
+    def _answered(self, task: asyncio.Task[Reply]) -> None:
+        self.answering = None
+        if task.cancelled():  # nobody is there any more
+            return
+        status, body, headers = task.result()
+        head = b"".join([name + b": " + value + b"\r\n" for name, value in headers])
+        if not self.transport.is_closing():
+            self._written(_line_of(status) + head + b"\r\n" + body)
+        if self.closes:
+            self.transport.close()
+        elif self.held:
+            data, self.held = self.held, b""
+            self.flow.resume_reading()
+            self.data_received(data)
 
-        def _written(self, raw: bytes) -> None:
-            self._unset_keepalive_if_required()
-            self.transport.write(raw)
-            self.timeout_keep_alive_task = self.loop.call_later(
-                self.timeout_keep_alive, self.timeout_keep_alive_handler
-            )
+    def _written(self, raw: bytes) -> None:
+        self._unset_keepalive_if_required()
+        self.transport.write(raw)
+        # From now on it may be idle as long as others; that is looked at for all at a time.
+        self.answered, self.since = True, self.loop.time()
 
-        def on_message_complete(self) -> None:
-            self.midway = False
-            super().on_message_complete()
+    def shutdown(self) -> None:
+        """End once what is under way is answered."""
+        if self.answering is not None:
+            self.closes = True
+        else:
+            super().shutdown()
 
-        def timeout_keep_alive_handler(self) -> None:
-            if self.eager is None:
-                super().timeout_keep_alive_handler()
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End."""
+        if self.answering is not None:
+            self.answering.cancel(GONE)
+        super().connection_lost(exc)
 
-        def shutdown(self) -> None:
-            if self.eager is not None:
-                self.closes = True
-            else:
-                super().shutdown()
 
-        def connection_lost(self, exc: Exception | None) -> None:
-            if self.eager is not None:
-                self.eager.cancel()
-            super().connection_lost(exc)
+def guarded_protocol(way: ShortWay, limits: Limits) -> type[Door]:
+    """Return the connections of one server as a protocol for uvicorn."""
+    return type("Guarded", (Door,), {"way": way, "limits": limits})
 
-    return Door
+
+@functools.cache
+def _line_of(status: int) -> bytes:
+    return f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n".encode()
 
 
 def is_whole(data: bytes) -> bool:

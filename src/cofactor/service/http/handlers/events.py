@@ -5,8 +5,9 @@ from __future__ import annotations
 from cofactor.service.errors import invalid
 from cofactor.service.http.context import Context
 from cofactor.service.http.route import Route
-from cofactor.service.wire import AckOut, EventsRequest, UndoRequest
-from cofactor.store import Ack
+from cofactor.service.replies import AckOut
+from cofactor.service.wire import EventsRequest, UndoRequest
+from cofactor.store import Ack, made_ids
 
 
 async def add(context: Context, path: dict[str, str], asked: EventsRequest) -> AckOut:
@@ -20,19 +21,27 @@ async def add(context: Context, path: dict[str, str], asked: EventsRequest) -> A
             " requests.",
             "events",
         )
-    ack = await context.stored(context.store.append(asked.events))
+    # Every event has an id before it is sent to the store: where the outcome stays unknown, the
+    # answer names the ids under which a retry is harmless.
+    fresh = made_ids(sum(event.event_id is None for event in asked.events))
+    for place, event in enumerate(asked.events):
+        if event.event_id is None:
+            named = asked.request_id is not None
+            event.event_id = f"{asked.request_id}/{place}" if named else next(fresh)
+    ids = tuple(str(event.event_id) for event in asked.events)
+    ack = await context.settled(context.store.append(asked.events), ids)
     context.telemetry.ingested(ack.changed)
     return acknowledged(ack, with_ids=True)
 
 
 async def undo(context: Context, path: dict[str, str], asked: UndoRequest) -> AckOut:
     """Undo events: they count no longer."""
-    return acknowledged(await context.stored(context.store.undo(asked.event_ids, asked.user_id)))
+    return acknowledged(await context.settled(context.store.undo(asked.event_ids, asked.user_id)))
 
 
 def acknowledged(ack: Ack, *, with_ids: bool = False) -> AckOut:
     """Return an acknowledgement as it goes out."""
-    out = AckOut(changed=ack.changed, unchanged=ack.unchanged, seq=ack.seq)
+    out = AckOut(outcome="stored", changed=ack.changed, unchanged=ack.unchanged, seq=ack.seq)
     if with_ids:
         out.event_ids = list(ack.event_ids)
     return out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from concurrent.futures import Future
 from typing import Any
@@ -13,16 +14,8 @@ from cofactor.service.errors import invalid, not_found
 from cofactor.service.http.context import Context
 from cofactor.service.http.handlers.events import acknowledged
 from cofactor.service.http.route import Route
-from cofactor.service.wire import (
-    AckOut,
-    BrowseQuery,
-    Found,
-    ItemIdsRequest,
-    ItemOut,
-    ItemsRequest,
-    Nothing,
-    SearchQuery,
-)
+from cofactor.service.replies import AckOut, Found, ItemOut
+from cofactor.service.wire import BrowseQuery, ItemIdsRequest, ItemsRequest, Nothing, SearchQuery
 from cofactor.store import Ack, Item
 
 
@@ -109,7 +102,9 @@ async def describe(context: Context, path: dict[str, str], asked: ItemsRequest) 
 
 async def hide(context: Context, path: dict[str, str], asked: ItemIdsRequest) -> AckOut:
     """Hide items: from the acknowledgement on, no answer holds them."""
-    return await _changed(context, asked.item_ids, context.store.hide_items(asked.item_ids))
+    return await _changed(
+        context, asked.item_ids, context.store.hide_items(asked.item_ids), grows=False
+    )
 
 
 async def unhide(context: Context, path: dict[str, str], asked: ItemIdsRequest) -> AckOut:
@@ -119,7 +114,9 @@ async def unhide(context: Context, path: dict[str, str], asked: ItemIdsRequest) 
 
 async def delete(context: Context, path: dict[str, str], asked: ItemIdsRequest) -> AckOut:
     """Delete items."""
-    return await _changed(context, asked.item_ids, context.store.delete_items(asked.item_ids))
+    return await _changed(
+        context, asked.item_ids, context.store.delete_items(asked.item_ids), grows=False
+    )
 
 
 async def delete_one(context: Context, path: dict[str, str], asked: Nothing) -> AckOut:
@@ -127,11 +124,16 @@ async def delete_one(context: Context, path: dict[str, str], asked: Nothing) -> 
     return await delete(context, path, ItemIdsRequest(item_ids=[path["item_id"]]))
 
 
-async def _changed(context: Context, item_ids: Sequence[str | int], write: Future[Ack]) -> AckOut:
-    """Wait for the disk, then for the copy in memory; only then is it acknowledged."""
-    ack = await context.stored(write)
-    await context.slowly(context.live.changed, list(dict.fromkeys(str(i) for i in item_ids)))
-    await context.models.grow()
+async def _changed(
+    context: Context, item_ids: Sequence[str | int], write: Future[Ack], *, grows: bool = True
+) -> AckOut:
+    """Wait for the disk, then for the copy in memory; only then is it acknowledged. Models that
+    place new items by their content do so beside it where it takes longer: the items are stored.
+    """
+    ack = await context.settled(write, after=context.followed(write, item_ids))
+    if grows:
+        growing = context.models.growing()
+        await asyncio.wait({growing}, timeout=context.settings.timeout / 4)
     return acknowledged(ack)
 
 

@@ -6,20 +6,16 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+from starlette.responses import Response
+
 from cofactor.artifact.format import Manifest
 from cofactor.base.errors import CofactorError
 from cofactor.service.answering.item_map import project
 from cofactor.service.http.context import Context
 from cofactor.service.http.route import Route
-from cofactor.service.wire import (
-    MapOut,
-    MapQuery,
-    ModelOut,
-    Nothing,
-    PromotedOut,
-    PromoteRequest,
-    VersionOut,
-)
+from cofactor.service.replies import MapOut, ModelOut, PromotedOut, VersionOut
+from cofactor.service.wire import MapQuery, Nothing, PromoteRequest
 
 
 async def show(context: Context, path: dict[str, str], asked: Nothing) -> ModelOut:
@@ -53,6 +49,7 @@ def _show(context: Context) -> ModelOut:
         can_promote=not folder.single,
         folder=folder.path.name,
         previous=before[0] if before else None,
+        promotion=models.promotion,
     )
 
 
@@ -82,9 +79,14 @@ def _told(
     )
 
 
-async def promote(context: Context, path: dict[str, str], asked: PromoteRequest) -> PromotedOut:
-    """Let a version answer, after checks."""
-    return await context.models.promote(asked.version, force=asked.force)
+async def promote(context: Context, path: dict[str, str], asked: PromoteRequest) -> Any:
+    """Let a version answer, after checks; 202 where these take longer than a request may."""
+    promoted = await context.models.promote(
+        asked.version, force=asked.force, patience=context.settings.timeout / 2
+    )
+    if promoted.status == "promoted":
+        return promoted
+    return Response(msgspec.json.encode(promoted), 202, media_type="application/json")
 
 
 async def roll_back(context: Context, path: dict[str, str], asked: Nothing) -> PromotedOut:
@@ -124,6 +126,7 @@ ROUTES = [
         PromoteRequest,
         PromotedOut,
         "Let a version answer, after checks.",
+        goes_on=True,
     ),
     Route(
         "POST",

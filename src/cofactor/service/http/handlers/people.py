@@ -11,7 +11,8 @@ from cofactor.service.answering.loaded import Loaded
 from cofactor.service.http.context import Context
 from cofactor.service.http.handlers.events import acknowledged
 from cofactor.service.http.route import Route
-from cofactor.service.wire import AckOut, ExportOut, HistoryOut, HistoryQuery, Nothing, PastOut
+from cofactor.service.replies import AckOut, ExportOut, HistoryOut, PastOut
+from cofactor.service.wire import HistoryQuery, Nothing
 
 
 async def history(context: Context, path: dict[str, str], asked: HistoryQuery) -> HistoryOut:
@@ -25,10 +26,17 @@ def _history(context: Context, loaded: Loaded, user_id: str, limit: int) -> Hist
     data, view = loaded.model.data, loaded.view
     stored = context.store.history(user_id, limit)
     row = int(data.users.find([user_id])[0])
-    events = _trained(loaded, row, limit - len(stored)) if row >= 0 else []
     found = data.items.find(list(stored.item_ids)) if len(stored) else np.zeros(0, np.int32)
+    # Hidden and deleted items stand in no answer; an export holds them.
+    shown = [
+        n
+        for n, at in enumerate(found.tolist())
+        if (view.visible[at] if at >= 0 else context.live.state(stored.item_ids[n]) == "visible")
+    ]
+    events = _trained(loaded, row, limit - len(shown)) if row >= 0 else []
     titles = dict(zip(found.tolist(), view.titles(np.maximum(found, 0)), strict=True))
-    for n, at in enumerate(found.tolist()):
+    for n in shown:
+        at = int(found[n])
         described = context.live.described.get(stored.item_ids[n])
         title = titles[at] if at >= 0 else described.title if described is not None else None
         events.append(
@@ -48,6 +56,7 @@ def _trained(loaded: Loaded, row: int, limit: int) -> list[PastOut]:
     """The user's events of the training data, the latest ``limit`` of them, oldest first."""
     data = loaded.model.data
     positions = np.arange(data.indptr[row], data.indptr[row + 1])
+    positions = positions[loaded.view.visible[data.item_rows[positions]]]
     key = data.order[positions] if data.times is None else data.times[positions]
     positions = (
         positions[np.lexsort((data.order[positions], key))][-max(limit, 0) :]
@@ -84,7 +93,7 @@ def _export(context: Context, user_id: str) -> ExportOut:
 
 async def erase(context: Context, path: dict[str, str], asked: Nothing) -> AckOut:
     """Erase all that is stored of a user. What a model learnt goes with the next training."""
-    return acknowledged(await context.stored(context.store.erase_user(path["user_id"])))
+    return acknowledged(await context.settled(context.store.erase_user(path["user_id"])))
 
 
 ROUTES = [

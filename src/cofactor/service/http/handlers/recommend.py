@@ -7,22 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from cofactor.base.errors import TraitError
+from cofactor.base.errors import CofactorError, TraitError
 from cofactor.service.answering.content_reasons import shared
 from cofactor.service.answering.loaded import Loaded
 from cofactor.service.answering.scoring import allowed_mask, recommended
 from cofactor.service.errors import RequestError, invalid, not_found
 from cofactor.service.http.context import Context
 from cofactor.service.http.route import Route
-from cofactor.service.wire import (
-    Recommendations,
-    Recommended,
-    RecommendRequest,
-    Similar,
-    SimilarQuery,
-    SimilarRequest,
-    UserQuery,
-)
+from cofactor.service.replies import Recommendations, Recommended, Similar
+from cofactor.service.wire import RecommendRequest, SimilarQuery, SimilarRequest, UserQuery
 
 _WORDS = 4  # that an item and a description share and that are told
 
@@ -96,8 +89,10 @@ async def similar(context: Context, path: dict[str, str], asked: SimilarRequest)
     if asked.item_id is None:
         items = await _near_description(context, loaded, asked.text, asked.features, asked)
         return Similar(items=items, source="text" if asked.text else "features", model=loaded.name)
-    if context.live.state(str(asked.item_id)) == "deleted":
-        raise not_found(f"the item {str(asked.item_id)!r} was deleted.", "item_id")
+    state = context.live.state(str(asked.item_id))
+    if state != "visible":
+        what = "was deleted" if state == "deleted" else "is hidden"
+        raise not_found(f"the item {str(asked.item_id)!r} {what}.", "item_id")
     row = int(loaded.model.data.items.find([asked.item_id])[0])
     if row < 0:
         raise not_found(
@@ -156,9 +151,8 @@ async def _near_description(
     """The items nearest to one that needn't exist, in models that read text or features; others
     can't tell.
     """
-    model = loaded.model
+    model, what = loaded.model, "text" if text is not None else "features"
     if not model.traits.uses_features:
-        what = "text" if text is not None else "features"
         raise RequestError(
             409,
             "model_cannot",
@@ -168,13 +162,40 @@ async def _near_description(
             what,
         )
 
+    if features is not None:
+        checked_description(features)
+
     def near() -> list[Recommended]:
-        description = model.described([text if text is not None else features])
+        try:
+            description = model.described([text if text is not None else features])
+        except (ArithmeticError, TypeError, ValueError) as error:
+            if isinstance(error, CofactorError):
+                raise
+            # A text where the catalogue has numbers, and the like, in Arrow's words.
+            told = " ".join(str(error).split())
+            raise invalid(f"these don't fit the catalogue's columns: {told}.", what) from None
         best = model.similar_to_features(description, asked.k, _mask(loaded, asked))
         rows, scores = best.rows[0, : best.count[0]], best.scores[0, : best.count[0]]
         return recommended(loaded, rows, scores, words=shared(model, description, rows, _WORDS))
 
     return await context.scorer.call(loaded, near)
+
+
+def checked_description(features: dict[str, Any]) -> None:
+    """Refuse features that no column of a catalogue can hold: objects, mixed or nested lists."""
+    for name, value in features.items():
+        many = value if isinstance(value, list) else [value]
+        kinds = {str if isinstance(one, str) else type(one) for one in many if one is not None}
+        numbers = kinds <= {int, float}
+        fits = (kinds <= {str} or kinds <= {bool} or numbers) and not any(
+            isinstance(one, int) and not -(2**63) <= one < 2**63 for one in many
+        )
+        if not fits:
+            raise invalid(
+                f"feature {name!r} must be a text, a number, true, false, null, or a list of texts"
+                " or of numbers.",
+                "features",
+            )
 
 
 ROUTES = [

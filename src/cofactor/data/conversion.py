@@ -1,0 +1,65 @@
+"""Interactions from what people have: a data frame, a sparse matrix, tuples, a path."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+
+from cofactor.base.errors import ArgumentError
+from cofactor.data.events import Events
+from cofactor.data.interactions import Interactions
+
+
+class ArrowStream(Protocol):
+    """A table of any library that speaks Arrow."""
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        """Return the table as an Arrow stream."""
+
+
+class SparseMatrix(Protocol):
+    """A SciPy sparse matrix or array, users by items."""
+
+    def tocoo(self) -> Any:
+        """Return its entries."""
+
+
+if TYPE_CHECKING:
+    from narwhals.typing import IntoFrame
+
+    Rows: TypeAlias = Iterable[Sequence[Any] | Mapping[str, Any]]
+    Source: TypeAlias = str | os.PathLike[str]
+    DataLike: TypeAlias = (
+        Interactions | Events | ArrowStream | SparseMatrix | IntoFrame | Source | Rows
+    )
+
+
+def as_interactions(data: DataLike) -> Interactions:
+    """Return interactions as they are, or made from what `cofactor.read` takes.
+
+    A SciPy sparse matrix keeps its shape: users and items have its row and column numbers as ids.
+
+    Raises
+    ------
+    ArgumentError
+        If ``data`` is nothing that can be read.
+    DataError
+        If it can be read, and something in it is wrong.
+    """
+    if isinstance(data, Interactions):
+        return data
+    if isinstance(data, Events):
+        return Interactions.build(data)
+    if hasattr(data, "tocoo"):
+        return Interactions.from_matrix(data)
+    from cofactor.data.readers import read
+
+    try:
+        return Interactions.build(read(data))
+    except ArgumentError as error:
+        raise ArgumentError(
+            "data must be Interactions (Interactions.build(cofactor.read(...))), or what"
+            " cofactor.read takes by itself (a data frame, a SciPy sparse matrix, tuples (user,"
+            f" item), a path), not {type(data).__name__} ({error})"
+        ) from None

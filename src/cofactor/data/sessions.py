@@ -1,0 +1,219 @@
+"""Sessions: short histories of one visit, from a column that names them, or cut by a gap in time;
+and the questions that a sequence asks, each prefix for its next item."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cofactor.base import checks
+from cofactor.base.errors import ArgumentError
+from cofactor.data.catalogue import Catalogue
+from cofactor.data.events import Events
+from cofactor.data.histories import Histories
+from cofactor.data.ids import IdMap
+from cofactor.data.interactions import Interactions, in_order
+from cofactor.data.split import Part
+
+
+def sessions_by_gap(events: Events, gap: float = 1800.0) -> Events:
+    """Cut each user's events into sessions wherever more than ``gap`` seconds lie between two.
+
+    Parameters
+    ----------
+    events
+        With times, in any order; a clock that goes back is put right by sorting.
+    gap
+        Seconds, above 0; half an hour is the usual one.
+
+    Returns
+    -------
+    Events
+        The same events in order of user and time, whose "users" are the sessions:
+        ``"<user>/<number>"``, counted from 1 for each user.
+
+    Raises
+    ------
+    ArgumentError
+        If the events have no times.
+    """
+    gap = checks.real(gap, "gap (seconds)", above=0)
+    if events.times is None:
+        raise ArgumentError(
+            "sessions are cut by a gap in time, and the events have no times; name the column that"
+            " holds them when reading, or name a session column as user=."
+        )
+    ids = IdMap.of(events.users)
+    owners = ids.rows(events.users, what="user")
+    order = np.lexsort((events.times, owners))
+    by_user, times = owners[order], events.times[order]
+    new_user = np.append(True, by_user[1:] != by_user[:-1])[: len(order)]
+    begins = new_user | np.append(True, np.diff(times) > gap)[: len(order)]
+    number = np.cumsum(begins)
+    start = np.maximum.accumulate(np.where(new_user, number, 0))
+    names = pc.binary_join_element_wise(
+        ids.take(by_user).cast(pa.string()), pa.array(number - start + 1).cast(pa.string()), "/"
+    )
+    taken = pa.array(order)
+    return replace(
+        events,
+        users=pa.chunked_array([names]),
+        items=events.items.take(taken),
+        values=None if events.values is None else events.values[order],
+        times=times,
+        user_table=None,
+    ).noted(f"{int(begins.sum()):,} sessions, cut where more than {gap:g} s lie between two events")
+
+
+def questions(
+    histories: Histories, items: IdMap, catalogue: Catalogue | None = None, *, first: int = 1
+) -> Part:
+    """Return a part with one question for each prefix: what comes next after its events.
+
+    Parameters
+    ----------
+    histories
+        Sequences, oldest first. Those of one event ask nothing.
+    items
+        The id map that their rows are of.
+    catalogue
+        What is known of the items.
+    first
+        How many events the shortest prefix has, from 1.
+
+    Returns
+    -------
+    Part
+        Its "users" are the questions, numbered from 0 by sequence, the shortest prefix first. It is
+        answered by fold-in, and its histories keep repeats.
+    """
+    first = checks.integer(first, "first", low=1)
+    counts = np.maximum(histories.lengths - first, 0)
+    owners = np.repeat(np.arange(len(histories), dtype=np.int64), counts)
+    if not len(owners):
+        raise ArgumentError("no sequence has an event to be predicted: each has one at most.")
+    within = np.arange(len(owners)) - np.repeat(np.cumsum(counts) - counts, counts)
+    lengths = within + first
+    starts = histories.indptr[owners]
+    indptr = np.zeros(len(owners) + 1, np.int64)
+    np.cumsum(lengths, out=indptr[1:])
+    positions = np.repeat(starts - indptr[:-1], lengths) + np.arange(indptr[-1])
+    prefixes = histories.at(positions, indptr)
+    return part_of(prefixes, histories.item_rows[starts + lengths], items, catalogue)
+
+
+def part_of(
+    prefixes: Histories, targets: np.ndarray, items: IdMap, catalogue: Catalogue | None = None
+) -> Part:
+    """Return a part of given prefixes, each with the one item that came next.
+
+    Parameters
+    ----------
+    prefixes
+        What is known when the question is asked.
+    targets
+        int32 [len(prefixes)], item rows.
+    items, catalogue
+        As in `questions`.
+    """
+    if len(prefixes) != len(targets):
+        raise ArgumentError(
+            f"there must be a target for each prefix, not {len(targets)} for {len(prefixes)}."
+        )
+    users = IdMap(np.arange(len(prefixes), dtype=np.int64))
+    history = Interactions.from_rows(
+        prefixes.owners, prefixes.item_rows, users=users, items=items, source="prefixes"
+    )
+    truth = Interactions.from_rows(
+        np.arange(len(prefixes)), targets, users=users, items=items, source="next items"
+    )
+    known = catalogue if catalogue is not None else Catalogue.nothing(len(items))
+    return Part(
+        replace(truth, catalogue=known),
+        replace(history, catalogue=known, log=prefixes),
+        fold_in=True,
+    )
+
+
+def of_histories(histories: Histories, like: Interactions) -> Interactions:
+    """Return interactions of histories over the id maps of ``like``, with every event kept.
+
+    Parameters
+    ----------
+    histories
+        One for each user row of ``like``.
+    like
+        Whose ids, catalogue and profiles they take over.
+    """
+    made = Interactions.from_rows(
+        histories.owners,
+        histories.item_rows,
+        histories.values,
+        histories.times,
+        users=like.users,
+        items=like.items,
+        source=like.source,
+    )
+    return replace(made, catalogue=like.catalogue, profiles=like.profiles, log=histories)
+
+
+def extended(data: Interactions, events: Events) -> Interactions:
+    """Return data with more events, as if all had been read at once.
+
+    Parameters
+    ----------
+    data
+        What there is; it isn't changed.
+    events
+        More of it, by outside ids; new users and new items get rows.
+
+    Returns
+    -------
+    Interactions
+        Whose rows ascend by id as always, so that they may be other numbers than in ``data``.
+    """
+    users = IdMap.of(pa.chunked_array([data.users.arrow]), events.users)
+    items = IdMap.of(pa.chunked_array([data.items.arrow]), events.items)
+    old = data.histories() if data.log is not None else None
+    base_users = old.owners if old is not None else data.user_rows
+    base_items = old.item_rows if old is not None else data.item_rows
+    values = old.values if old is not None else data.values
+    times = old.times if old is not None else data.times
+    if (times is None) != (events.times is None):
+        raise ArgumentError(
+            "the new events must have times where the data has them, and none where it has none."
+        )
+    if old is None:
+        # In the order of the source, which stands for time among equals.
+        order = np.argsort(data.order, kind="stable")
+        base_users, base_items = base_users[order], base_items[order]
+        values = None if values is None else values[order]
+        times = None if times is None else times[order]
+    user_rows = np.concatenate(
+        [users.rows(data.users.arrow, what="user")[base_users], users.rows(events.users)]
+    )
+    item_rows = np.concatenate(
+        [items.rows(data.items.arrow, what="item")[base_items], items.rows(events.items)]
+    )
+    joined_values = None
+    if values is not None:
+        more = np.ones(len(events), np.float32) if events.values is None else events.values
+        joined_values = np.concatenate([values, more])
+    joined_times = None if times is None else np.concatenate([times, np.asarray(events.times)])
+    made = Interactions.from_rows(
+        user_rows, item_rows, joined_values, joined_times, users=users, items=items
+    )
+    log = None
+    if old is not None:
+        log = in_order(user_rows, item_rows, joined_values, joined_times, len(users), len(items))
+    return replace(
+        made,
+        catalogue=data.catalogue.realigned(data.items, items),
+        profiles=data.profiles.realigned(data.users, users),
+        source=data.source,
+        notes=(*data.notes, f"{len(events):,} events added"),
+        log=log,
+    )

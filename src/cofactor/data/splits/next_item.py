@@ -1,0 +1,152 @@
+"""Questions for the next item: sessions held out whole, and one moment for everybody with the
+users' pasts as context."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from cofactor.base.errors import ArgumentError
+from cofactor.data import moments
+from cofactor.data.histories import Histories
+from cofactor.data.interactions import Interactions
+from cofactor.data.sessions import of_histories, part_of, questions
+from cofactor.data.split import Part, Split
+from cofactor.data.splits import cut
+
+
+def by_session(data: Interactions, *, test: float = 0.1, validation: float = 0.0) -> Split:
+    """Hold out the latest sessions whole; each of their prefixes asks for its next item.
+
+    Parameters
+    ----------
+    data
+        Whose users are sessions (see `cofactor.data.sessions`).
+    test, validation
+        The shares of the sessions that are held out, the latest first; by their last event, or by
+        their rows where there are no times. 0 for no validation.
+
+    Returns
+    -------
+    Split
+        Whose parts are answered by fold-in.
+    """
+    test_share, validation_share = cut.shares(test, validation)
+    histories = data.histories()
+    some = np.flatnonzero(histories.lengths > 0)
+    if histories.times is not None:
+        some = some[np.argsort(histories.times[histories.indptr[some + 1] - 1], kind="stable")]
+    n_test, n_validation = (cut.count(share, len(some)) for share in (test_share, validation_share))
+    if not n_test or n_test + n_validation >= len(some):
+        raise ArgumentError(
+            f"of {len(some):,} sessions {n_test:,} would be for test and {n_validation:,} for"
+            " validation; each part, and training, must have one."
+        )
+    end = len(some) - n_test
+    train = _rows(data, some[: end - n_validation])
+    items, about = data.items, data.catalogue
+    part = questions(histories.take(some[end:]), items, about)
+    held = histories.take(some[end - n_validation : end])
+    order = "by their last event" if histories.times is not None else "in the order of the source"
+    sentence = (
+        f"The latest {cut.percent(test_share)} of all sessions ({order}) held out whole for test"
+        + (f", {cut.percent(validation_share)} before for validation" if n_validation else "")
+        + "; every prefix asks for its next item."
+    )
+    return Split(train, part, questions(held, items, about) if n_validation else None, sentence)
+
+
+def next_after(
+    data: Interactions,
+    *,
+    test: float = 0.2,
+    validation: float = 0.0,
+    at: Any = None,
+    every: bool = False,
+) -> Split:
+    """Train on what came before one moment; ask what each user's next item after it was.
+
+    No training event is later than any question, so nothing of the future is learnt from, which
+    leaving out each user's last event allows.
+
+    Parameters
+    ----------
+    data
+        With times.
+    test, validation
+        The shares of all events that come after the moments, latest first; 0 for no validation.
+    at
+        The moment of the test instead of a share: seconds since 1970, a datetime, or ISO text.
+    every
+        Whether every event after the moment is asked for, with all of the user's events before it
+        as context, instead of each user's first one.
+
+    Raises
+    ------
+    ArgumentError
+        If the data has no times, or a part would be empty.
+    """
+    histories = data.histories()
+    times = histories.times
+    if times is None:
+        raise ArgumentError(
+            "a cut by time needs times, and the data has none; name the column that holds them"
+            " when reading, or use leave_last, which takes the order of the source."
+        )
+    test_share, validation_share = cut.shares(test, validation)
+    end = moments.seconds(at, "at") if at is not None else _moment(times, test_share)
+    before = times < end
+    # The validation part simulates the test: it is cut out of what the test leaves.
+    start = _moment(times[before], validation_share / (1 - test_share)) if validation_share else end
+    train = of_histories(histories.where(times < start), data)
+    if not len(train):
+        raise ArgumentError("the training part would be empty; ask for smaller shares.")
+    part, n_new = _asked(histories, data, end, every)
+    sentence = (
+        f"Training before {moments.text(start)}; the {'events' if every else 'first event'} of each"
+        f" user from {moments.text(end)} on for test, with all before as context; {n_new:,} users"
+        " without any event before it ask nothing."
+    )
+    if start == end:
+        return Split(train, part, None, sentence)
+    middle, _ = _asked(histories.where(before), data, start, every)
+    return Split(train, part, middle, sentence + " Validation likewise, between the two moments.")
+
+
+def _moment(times: np.ndarray, share: float) -> int:
+    """The moment from which the latest share of the events comes; equal times stay together."""
+    ordered = np.sort(times)
+    return int(ordered[len(ordered) - max(1, cut.count(share, len(ordered)))])
+
+
+def _asked(histories: Histories, data: Interactions, moment: int, every: bool) -> tuple[Part, int]:
+    """The questions from a moment on, and how many users with events after it had none before."""
+    assert histories.times is not None
+    known = np.concatenate([[0], np.cumsum(histories.times < moment)])[histories.indptr]
+    n_before = np.diff(known)
+    after = histories.lengths - n_before
+    users = np.flatnonzero((n_before > 0) & (after > 0))
+    n_new = int(((n_before == 0) & (after > 0)).sum())
+    if not len(users):
+        raise ArgumentError(
+            f"no user has events both before and after {moments.text(moment)}; choose another."
+        )
+    counts = after[users] if every else np.ones(len(users), np.int64)
+    owners = np.repeat(users, counts)
+    within = np.arange(len(owners)) - np.repeat(np.cumsum(counts) - counts, counts)
+    lengths = n_before[owners] + within
+    starts = histories.indptr[owners]
+    indptr = np.zeros(len(owners) + 1, np.int64)
+    np.cumsum(lengths, out=indptr[1:])
+    positions = np.repeat(starts - indptr[:-1], lengths) + np.arange(indptr[-1])
+    prefixes = histories.at(positions, indptr)
+    targets = histories.item_rows[starts + lengths]
+    return part_of(prefixes, targets, data.items, data.catalogue), n_new
+
+
+def _rows(data: Interactions, rows: np.ndarray) -> Interactions:
+    """The interactions of some users."""
+    keep = np.zeros(data.n_users, bool)
+    keep[rows] = True
+    return data.where(keep[data.user_rows])

@@ -1,0 +1,224 @@
+"""The next item, ranked among all items: hit rate, nDCG and MRR with a declared repeat policy."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import numpy as np
+
+from cofactor.base import checks
+from cofactor.base.errors import ArgumentError
+from cofactor.base.run import Run
+from cofactor.data.split import Part, Split
+from cofactor.evaluation import protocol
+from cofactor.evaluation.evaluate import part_fingerprint
+from cofactor.evaluation.intervals import summaries
+from cofactor.evaluation.result import How, Result
+from cofactor.kernels.work import watched
+from cofactor.metrics.table import Metric, Ranking, parse_metrics
+from cofactor.models.recommender import Recommender
+
+REPEAT_POLICIES = ("model", "exclude", "allow")
+NEXT_ITEM_METRICS = ("hit@10", "ndcg@10", "mrr@10", "hit@20", "mrr@20")
+MID_RANK = "the rank of an item among equal scores is the middle of their ranks"
+# Bytes of scores that stand in memory at a time.
+_BLOCK = 64 * 2**20
+
+
+class _Questions(NamedTuple):
+    users: np.ndarray
+    targets: np.ndarray
+    repeated: np.ndarray
+
+
+def evaluate_next(
+    model: Recommender,
+    split: Split | Part,
+    metrics: str | Iterable[str] = NEXT_ITEM_METRICS,
+    *,
+    repeats: str = "model",
+    run: Run | None = None,
+    label: str | None = None,
+    resamples: int = 1000,
+) -> Result:
+    """Measure how high a model ranks the item that came next, among all items.
+
+    With r the mid-rank of the true item, from 0: hit@k is [r < k], ndcg@k is [r < k] / log2(r + 2),
+    mrr@k is [r < k] / (r + 1). A constant model thus gets no credit for the order of the rows.
+
+    Parameters
+    ----------
+    model
+        A fitted model.
+    split
+        A split, whose test part is measured, or one part. Each user has one true item; where there
+        are several, the earliest counts.
+    metrics
+        ``hit@k``, ``ndcg@k``, ``mrr@k``.
+    repeats
+        The repeat policy: ``"exclude"`` ranks no item of the history, so that a true item which
+        stands in it is missed; ``"allow"`` ranks every item; ``"model"`` takes what the model's own
+        setting ``repeats`` says, and ``"exclude"`` where it has none.
+    run
+        Threads, and the seed of the intervals.
+    label
+        What to call the model; its name if None.
+    resamples
+        Of the bootstrap over users; 0 for no intervals.
+
+    Returns
+    -------
+    Result
+        Whose groups are ``"repeat"`` (the true item stands in the history) and ``"explore"``.
+
+    Raises
+    ------
+    ArgumentError
+        For other metrics, or if nobody has a true item.
+    """
+    part, sentence = (
+        (split.test, split.sentence) if isinstance(split, Split) else (split, "one part by itself")
+    )
+    checks.choice(repeats, "repeats", REPEAT_POLICIES)
+    run = run if run is not None else Run()
+    wanted = _metrics(metrics)
+    protocol.check(model, part, wanted, sampled=False)
+    if repeats == "model":
+        repeats = str(getattr(model.config, "repeats", "exclude"))
+    asked = _asked(part)
+    began = time.perf_counter()
+    with watched(run):
+        ranks = next_ranks(model, part, asked.users, asked.targets, repeats == "exclude", run)
+    how = How(
+        split=sentence,
+        fingerprint=split.fingerprint if isinstance(split, Split) else part_fingerprint(part),
+        protocol=f"next item among all {model.data.n_items:,} items, repeats: {repeats}",
+        sampled=False,
+        exclude_seen=repeats == "exclude",
+        ties=MID_RANK,
+        n_candidates=model.data.n_items,
+        dropped=0,
+        confidence=0.95,
+        resamples=resamples,
+        seed=run.seed,
+        seconds=time.perf_counter() - began,
+    )
+    groups = {
+        name: _result(model, label, part, asked, ranks, wanted, how, mask, {})
+        for name, mask in (("repeat", asked.repeated), ("explore", ~asked.repeated))
+        if mask.any()
+    }
+    return _result(model, label, part, asked, ranks, wanted, how, np.ones(len(ranks), bool), groups)
+
+
+def next_ranks(
+    model: Recommender,
+    part: Part,
+    users: np.ndarray,
+    targets: np.ndarray,
+    exclude: bool,
+    run: Run,
+) -> np.ndarray:
+    """Return the mid-rank of each user's true item among all items, float64 [n], from 0.
+
+    Parameters
+    ----------
+    model, part
+        As in `evaluate_next`.
+    users
+        int [n], user rows of the part.
+    targets
+        int32 [n], item rows.
+    exclude
+        Whether items of the history are left out; a true item among them gets infinity.
+    run
+        Threads.
+    """
+    from cofactor.kernels.cpu.next_rank import mid_ranks
+
+    block = max(1, _BLOCK // (4 * max(1, model.data.n_items)))
+    ranks = np.empty(len(users))
+    nothing = np.zeros(0, np.int32)
+    for low in range(0, len(users), block):
+        some = users[low : low + block]
+        scores, seen = scores_of(model, part, some)
+        indptr, items = seen if exclude else (np.zeros(len(some) + 1, np.int64), nothing)
+        ranks[low : low + block] = mid_ranks(
+            scores, targets[low : low + block], indptr, items, run.n_threads
+        )
+    return ranks
+
+
+def scores_of(
+    model: Recommender, part: Part, users: np.ndarray
+) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]:
+    """Return the scores of all items for some users of a part, and what each has seen as CSR.
+
+    A model whose states are histories is asked with the part's own histories: they may hold more
+    than it was trained on (the validation item, when the test item is asked for).
+    """
+    histories = part.histories(users)
+    batch = (
+        model.fold_in(histories)
+        if part.fold_in or model.traits.uses_order
+        else model.user_batch(users)
+    )
+    indptr, items, _ = histories.csr
+    return np.ascontiguousarray(model.score_batch(batch), np.float32), (indptr, items)
+
+
+def _metrics(names: str | Iterable[str]) -> tuple[Metric, ...]:
+    wanted = parse_metrics(names)
+    for metric in wanted:
+        if not isinstance(metric.definition, Ranking) or metric.definition.of_one is None:
+            raise ArgumentError(
+                f"the next item is one item: ask for hit@k, ndcg@k or mrr@k, not {metric}."
+            )
+    return wanted
+
+
+def _asked(part: Part) -> _Questions:
+    """The users with a true item, the first one each, and whether it stands in their history."""
+    truth = part.truth
+    users = part.user_rows
+    if not len(users):
+        raise ArgumentError("nobody has a true item in this part.")
+    first = truth.chronological[truth.indptr[users]]
+    targets = truth.item_rows[first].astype(np.int32)
+    indptr, items, _ = part.histories(users).csr
+    pairs = np.repeat(np.arange(len(users)), np.diff(indptr)) * truth.n_items + items
+    repeated = np.isin(np.arange(len(users)) * truth.n_items + targets, pairs)
+    return _Questions(users, targets, repeated)
+
+
+def _values(metric: Metric, ranks: np.ndarray) -> np.ndarray:
+    return np.where(ranks < metric.places, metric.definition.of_one(ranks), 0.0)
+
+
+def _result(
+    model: Recommender,
+    label: str | None,
+    part: Part,
+    asked: _Questions,
+    ranks: np.ndarray,
+    metrics: tuple[Metric, ...],
+    how: How,
+    mask: np.ndarray,
+    groups: dict[str, Result],
+) -> Result:
+    values = {str(metric): _values(metric, ranks[mask]) for metric in metrics}
+    summary = summaries(values, confidence=how.confidence, resamples=how.resamples, seed=how.seed)
+    users = asked.users[mask]
+    return Result(
+        label if label is not None else model.name,
+        model.config.to_dict(),
+        tuple(values),
+        users,
+        part.truth.users.take(users),
+        values,
+        summary,
+        how,
+        groups,
+    )

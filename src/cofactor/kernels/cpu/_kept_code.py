@@ -1,0 +1,113 @@
+"""Where compiled kernels are kept: wherever this user may write, or nowhere; damaged files are
+thrown away.
+
+Numba keeps code beside the package, else in the user's cache folder, and takes both for granted:
+without either, importing a kernel fails, and so does every call once a file is damaged or the disk
+is full. Here the next place is a folder of the user's own among the temporary files, then none; and
+whatever can't be read is compiled again.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import tempfile
+import warnings
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numba
+from numba.core.caching import FunctionCache, NullCache
+
+CURE = "set NUMBA_CACHE_DIR to a folder that this user may write to"
+_said: set[str] = set()
+
+
+def cache_of(function: Any) -> Any:
+    """Return the cache for a kernel: Numba's own where it finds a place, else one among the
+    temporary files, else none; the last two are said once.
+    """
+    try:
+        return _KeptCode(function)
+    except RuntimeError:  # "no locator available": nothing could be written
+        pass
+    folder = _temporary_folder()
+    if folder is not None:
+        # Numba looks this up whenever it makes a cache, so that it holds for all further kernels.
+        numba.config.CACHE_DIR = str(folder)
+        with suppress(RuntimeError):
+            kept = _KeptCode(function)
+            _say_once(
+                f"Compiled kernels are kept in {folder}, where they may be lost, since neither the"
+                f" package's folder nor a cache folder of this user can be written; {CURE}."
+            )
+            return kept
+    _say_once(
+        "Compiled kernels can't be kept on this machine and are compiled again by each process;"
+        f" {CURE}."
+    )
+    return NullCache()
+
+
+class _KeptCode(FunctionCache):  # type: ignore[misc]  # numba has no types
+    """Numba's cache of one kernel, which a damaged file or a full disk doesn't stop."""
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        """Return the compiled code for a signature; None where there is none that can be read."""
+        try:
+            return super().load_overload(sig, target_context)
+        except Exception as error:  # an empty, cut or garbled file raises whatever unpickling can
+            self._discard(error)
+            return None
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        """Keep the compiled code for a signature, if that can be."""
+        for attempt in range(2):
+            try:
+                super().save_overload(sig, data)
+                return
+            except OSError as error:
+                _say_once(
+                    f"Compiled kernels can't be kept in {self.cache_path} ({error})"
+                    f" and are compiled again by each process; free some space, or {CURE}."
+                )
+                return
+            except Exception as error:
+                # The index is read before it is written, and what can't be read is written anew.
+                if attempt:
+                    raise
+                self._discard(error)
+
+    def _discard(self, error: Exception) -> None:
+        """Begin the index anew; what it named is overwritten as kernels are compiled."""
+        _say_once(
+            f"A file of compiled kernels in {self.cache_path} can't be read"
+            f" ({type(error).__name__}); it is made anew."
+        )
+        with suppress(OSError):
+            self.flush()
+
+
+def _temporary_folder() -> Path | None:
+    """This user's own folder among the temporary files, made if need be; None where it can't be
+    had, or isn't theirs alone: whoever could write there could have code run.
+    """
+    user = os.getuid() if hasattr(os, "getuid") else "user"
+    folder = Path(tempfile.gettempdir()) / f"cofactor-kernels-{user}"
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        found = folder.lstat()
+    except OSError:
+        return None
+    if not stat.S_ISDIR(found.st_mode):
+        return None
+    if hasattr(os, "getuid") and (found.st_uid != user or found.st_mode & 0o022):
+        return None
+    return folder
+
+
+def _say_once(sentence: str) -> None:
+    if sentence not in _said:
+        _said.add(sentence)
+        warnings.warn(sentence, RuntimeWarning, stacklevel=3)

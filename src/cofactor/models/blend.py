@@ -1,0 +1,355 @@
+"""Blend: the scores of any models in one list, with weights chosen on validation data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from cofactor.base.config import Config, setting
+from cofactor.base.errors import ArgumentError
+from cofactor.base.run import Run
+from cofactor.data.histories import Histories
+from cofactor.data.interactions import Interactions
+from cofactor.models.recommender import Recommender
+from cofactor.models.traits import ArraySpec, Traits
+from cofactor.models.user_batch import States, UserBatch
+from cofactor.retrieval.topk import TopK, best_scores
+
+if TYPE_CHECKING:
+    from cofactor.data.events import Events
+    from cofactor.data.split import Part
+
+# What a weight may become, as multiples of the first model's.
+_GRID = (0.0, 0.05, 0.1, 0.2, 0.3, 0.45, 0.7, 1.0, 1.5, 2.2, 3.3, 5.0, 10.0)
+_ROUNDS = 3
+# Bytes of validation scores that may stand in memory, for all models together.
+_ROOM = 768 * 2**20
+
+
+class BlendConfig(Config):
+    """Settings of `Blend`."""
+
+    models: tuple[str, ...] = setting(
+        ("transitions", "sequence_linear"), doc="The models by name, at least two; one may recur."
+    )
+    model_settings: tuple[str, ...] = setting(
+        (), doc="Their settings: NAME.SETTING=VALUE, or N.SETTING=VALUE for the Nth, from 1."
+    )
+    weights: tuple[float, ...] = setting(
+        (), low=0, doc="One for each model; none lets validation data choose, or gives 1 to each."
+    )
+    scale: str = setting(
+        "std",
+        choices=("std", "max", "none"),
+        doc="What a user's scores of a model are divided by: their deviation, their maximum, 1.",
+    )
+    repeats: str = setting(
+        "exclude",
+        choices=("exclude", "allow"),
+        doc="The repeat policy it was tuned for: whether items of the history may be answers.",
+    )
+    choose_at: int = setting(
+        10, low=1, high=1000, doc="Weights are chosen by nDCG at this cutoff on validation data."
+    )
+    validation_users: int = setting(
+        5000, low=1, high=1_000_000, doc="How many validation users they are chosen by, at most."
+    )
+
+    def check(self) -> None:
+        """Refuse settings that the models don't have."""
+        if len(self.models) < 2:
+            raise ArgumentError(f"Blend models must name at least two, not {list(self.models)}.")
+        if self.weights and len(self.weights) != len(self.models):
+            raise ArgumentError(
+                f"Blend weights must be one for each of {len(self.models)} models, not"
+                f" {len(self.weights)}."
+            )
+        made(self)
+
+
+def made(config: BlendConfig) -> tuple[Recommender, ...]:
+    """Return the models of a configuration, not fitted.
+
+    Raises
+    ------
+    ArgumentError
+        For settings of a model that isn't among them, or that contain another blend.
+    """
+    from cofactor.models import registry
+
+    words: list[list[str]] = [[] for _ in config.models]
+    for word in config.model_settings:
+        owner, dot, rest = word.partition(".")
+        places = [
+            n for n, name in enumerate(config.models) if owner.strip() in (name, str(n + 1)) and dot
+        ]
+        if not places:
+            raise ArgumentError(
+                f"Blend model_settings must begin with one of its models {list(config.models)} and"
+                f" a dot, not {word!r}."
+            )
+        for place in places:
+            words[place].append(rest)
+    if Blend.name in config.models:
+        raise ArgumentError("Blend models must not name blend itself.")
+    kinds = [registry.get(name) for name in config.models]
+    return tuple(
+        kind(kind.Config.from_text(given)) for kind, given in zip(kinds, words, strict=True)
+    )
+
+
+class _Validation(NamedTuple):
+    """Validation users with their scores by model, and what they did next."""
+
+    scores: list[np.ndarray]  # float32 [B, n_items] for each model, on one scale
+    owners: np.ndarray  # int64 [n_truth], whose each true item is
+    items: np.ndarray  # int32 [n_truth]
+    seen: tuple[np.ndarray, np.ndarray]  # CSR of what may not come back
+
+
+class Blend(Recommender):
+    """``s_ui = Σ_m w_m s_m,ui / σ_m,u``: a weighted sum of models' scores, each on one scale.
+
+    σ_m,u is the standard deviation (or the maximum) of model m's scores of all items for the user.
+    Without given weights, those are chosen on the validation part, by coordinate ascent of nDCG
+    over a grid of multiples of the first model's weight; `refit_config` keeps the choice.
+
+    Every user is a history here, folded in by each model, so trained and unseen users are answered
+    alike."""
+
+    name = "blend"
+    Config = BlendConfig
+    traits = Traits(explains=True, uses_values=True, uses_order=True)
+
+    parts: tuple[Recommender, ...]
+    weights: np.ndarray
+
+    def __init__(self, config: Any = None, **settings: Any) -> None:
+        super().__init__(config, **settings)
+        self.parts = made(self.config)
+        explains = all(part.traits.explains for part in self.parts)
+        self.traits = replace(
+            type(self).traits,
+            explains=explains,
+            same_on_any_threads=all(part.traits.same_on_any_threads for part in self.parts),
+        )
+        arrays = {"weights": ArraySpec("float64", (str(len(self.parts)),))}
+        for n, part in enumerate(self.parts):
+            sizes = {k: str(v) for k, v in part.config.to_dict().items() if isinstance(v, int)}
+            for name, spec in part.arrays.items():
+                axes = tuple(
+                    a if a.isdecimal() or a in ("users", "items") else sizes.get(a, f"{n}_{a}")
+                    for a in spec.axes
+                )
+                arrays[f"{n}_{name}"] = ArraySpec(spec.dtype, axes, spec.optional)
+        self.arrays = arrays
+
+    def _fit(self, data: Interactions, validation: Part | None, run: Run) -> None:
+        for part in self.parts:
+            part.fit(data, validation=validation, run=run)
+        if self.config.weights:
+            self.weights = np.array(self.config.weights, np.float64)
+        elif validation is None:
+            self.weights = np.ones(len(self.parts))
+        else:
+            self.weights = self._chosen(validation, run)
+        shown = ", ".join(
+            f"{part.name} {w:g}" for part, w in zip(self.parts, self.weights, strict=True)
+        )
+        run.progress.say(f"blend weights: {shown}")
+
+    @property
+    def refit_config(self) -> Any:
+        """The settings with the weights that were chosen."""
+        _ = self.data
+        return self.config.replace(weights=tuple(float(w) for w in self.weights))
+
+    def _states(self, user_rows: np.ndarray) -> States:
+        return self._all_histories.take(user_rows)
+
+    def _fold_in(self, histories: Histories) -> States:
+        return histories
+
+    def _scaled(self, histories: Histories) -> list[np.ndarray]:
+        """Each model's scores on one scale, float32 [B, n_items]."""
+        found = []
+        for part in self.parts:
+            scores = part.score_batch(part.fold_in(histories))
+            found.append(scores / self._scale_of(scores)[:, None])
+        return found
+
+    def _scale_of(self, scores: np.ndarray) -> np.ndarray:
+        if self.config.scale == "none":
+            return np.ones(len(scores), np.float32)
+        size = scores.std(axis=1) if self.config.scale == "std" else np.abs(scores).max(axis=1)
+        return np.maximum(size, 1e-12).astype(np.float32)
+
+    def _score(self, states: States, item_rows: np.ndarray | None) -> np.ndarray:
+        assert isinstance(states, Histories)
+        total = _weighted(self._scaled(states), self.weights)
+        return total if item_rows is None else total[:, item_rows]
+
+    def _explain(self, batch: UserBatch, item_row: int) -> tuple[np.ndarray, np.ndarray, float]:
+        assert isinstance(batch.states, Histories)
+        past, rest = batch.seen[1], 0.0
+        added = np.zeros(len(past))
+        if batch.empty[0]:
+            return past, added, float(self._popularity[item_row])
+        for part, weight in zip(self.parts, self.weights, strict=True):
+            one = part.fold_in(batch.states)
+            factor = weight / float(self._scale_of(part.score_batch(one))[0])
+            theirs, shares, others = part.explain_rows(one, np.array([item_row]))
+            added[np.searchsorted(past, theirs)] += factor * shares[0]
+            rest += factor * float(others[0])
+        return past, added, rest
+
+    def _similar_items(
+        self, item_rows: np.ndarray, k: int, allowed: np.ndarray | None, n_threads: int
+    ) -> TopK:
+        lone = Histories.of([[row] for row in np.asarray(item_rows)], self.data.n_items)
+        own = (np.arange(len(item_rows) + 1, dtype=np.int64), np.asarray(item_rows, np.int32))
+        scores = self._score(lone, None)
+        return best_scores(scores, k, excluded=own, allowed=allowed, n_threads=n_threads)
+
+    def _similar_users(self, user_rows: np.ndarray, k: int, n_threads: int) -> TopK:
+        """Return the users that the first model finds similar."""
+        return self.parts[0].similar_user_rows(user_rows, k, n_threads)
+
+    def update(self, events: Events, *, run: Run | None = None) -> Blend:
+        """Learn from new events in every model; all must be able to.
+
+        Raises
+        ------
+        ArgumentError
+            If one of the models can't.
+        """
+        unable = [part.name for part in self.parts if not hasattr(part, "update")]
+        if unable:
+            raise ArgumentError(f"these models can't learn from new events alone: {unable}.")
+        for part in self.parts:
+            part.update(events, run=run)  # type: ignore[attr-defined]
+        self._data, self._cache = self.parts[0].data, {}
+        return self
+
+    # Choosing the weights.
+
+    def _chosen(self, validation: Part, run: Run) -> np.ndarray:
+        """The weights of the best nDCG on validation data."""
+        asked = self._validation(validation, run)
+        weights = np.ones(len(self.parts))
+        best = self._ndcg(asked, weights, run)
+        for _ in range(_ROUNDS):
+            before = best
+            for m in range(len(weights) - 1, -1, -1):
+                for value in _GRID:
+                    tried = weights.copy()
+                    tried[m] = value
+                    found = self._ndcg(asked, tried, run) if tried.any() else 0.0
+                    if found > best:
+                        best, weights = found, tried
+            if best == before:
+                break
+        return weights / max(float(weights[0]), 1e-12) if weights[0] else weights
+
+    def _validation(self, part: Part, run: Run) -> _Validation:
+        users = part.user_rows
+        n_items, truth = part.truth.n_items, part.truth
+        room = max(1, _ROOM // (4 * n_items * len(self.parts)))
+        count = min(len(users), self.config.validation_users, room)
+        drawn = run.generator(self.name, "validation").permutation(len(users))[:count]
+        users = users[np.sort(drawn)]
+        histories = part.histories(users)
+        lengths = truth.user_counts[users]
+        owners = np.repeat(np.arange(len(users)), lengths)
+        within = np.arange(len(owners)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+        items = truth.item_rows[truth.indptr[users][owners] + within]
+        seen = histories.csr[:2]
+        if self.config.repeats == "allow":
+            seen = (np.zeros(len(users) + 1, np.int64), np.zeros(0, np.int32))
+        return _Validation(self._scaled(histories), owners, items.astype(np.int32), seen)
+
+    def _ndcg(self, asked: _Validation, weights: np.ndarray, run: Run) -> float:
+        """Mean nDCG over the users; the others of their true items count as competitors."""
+        from cofactor.kernels.cpu.next_rank import mid_ranks
+
+        scores = _weighted(asked.scores, weights)
+        place = self.config.choose_at
+        sizes = np.bincount(asked.owners, minlength=len(scores))
+        starts = np.cumsum(sizes) - sizes
+        gains = np.zeros(len(scores))
+        # The first true item of each user, then the second of those who have one, and so on.
+        for n in range(int(sizes.max())):
+            users = np.flatnonzero(sizes > n)
+            lines = scores if len(users) == len(scores) else scores[users]
+            indptr, seen = _rows_of(asked.seen, users)
+            ranks = mid_ranks(lines, asked.items[starts[users] + n], indptr, seen, run.n_threads)
+            gains[users] += np.where(ranks < place, 1 / np.log2(ranks + 2), 0.0)
+        ideal = np.cumsum(1 / np.log2(np.arange(place) + 2))[np.minimum(sizes, place) - 1]
+        return float((gains / ideal).mean())
+
+    @property
+    def _all_histories(self) -> Histories:
+        if "histories" not in self._cache:
+            self._cache["histories"] = self.data.histories()
+        found: Histories = self._cache["histories"]
+        return found
+
+    def _state(self) -> dict[str, np.ndarray]:
+        theirs = {
+            f"{n}_{name}": array
+            for n, part in enumerate(self.parts)
+            for name, array in part.state().items()
+        }
+        return {"weights": self.weights, **theirs}
+
+    def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
+        parts = []
+        for n, part in enumerate(self.parts):
+            prefix = f"{n}_"
+            theirs = {
+                name.removeprefix(prefix): array
+                for name, array in arrays.items()
+                if name.startswith(prefix)
+            }
+            parts.append(type(part).from_state(part.config, theirs, self.data))
+        self.parts, self.weights = tuple(parts), arrays["weights"]
+
+
+def _weighted(scores: list[np.ndarray], weights: np.ndarray) -> np.ndarray:
+    total = np.zeros_like(scores[0])
+    for one, weight in zip(scores, weights, strict=True):
+        if weight:
+            total += np.float32(weight) * one
+    return total
+
+
+def _rows_of(csr: tuple[np.ndarray, np.ndarray], rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Some rows of a CSR pattern."""
+    indptr, items = csr
+    if len(rows) == len(indptr) - 1:
+        return csr
+    lengths = np.diff(indptr)[rows]
+    starts = np.zeros(len(rows) + 1, np.int64)
+    np.cumsum(lengths, out=starts[1:])
+    return starts, items[np.repeat(indptr[rows] - starts[:-1], lengths) + np.arange(starts[-1])]
+
+
+# Settings of the boards in `cofactor reproduce sequences`, chosen on validation data.
+PRESETS: dict[str, dict[str, Any]] = {
+    "sasrec-ml-1m": {
+        "models": ("sequence_linear", "transitions"),
+        "model_settings": (
+            "1.decays=0.4,0.8,0.97",
+            "1.regularization=400",
+            "2.window=10",
+            "2.backward=0",
+            "2.source_power=0.75",
+            "2.target_power=0.2",
+            "2.history_decay=0.7",
+        ),
+        "weights": (1.0, 0.023),
+    },
+}

@@ -1,0 +1,59 @@
+"""Telling when a fitted model ranks items alike for everybody: its vectors have collapsed."""
+
+from __future__ import annotations
+
+import numpy as np
+
+USERS, ITEMS = 64, 4096  # enough for a mean, and little beside any fit
+FEWEST = 20  # users, and items, below which nothing can be said
+ALIKE = 0.98  # mean correlation of two users' scores from which they count as one ranking
+
+
+def rows_to_score(counts: np.ndarray, most: int) -> np.ndarray:
+    """Return at most so many rows that have interactions, evenly spaced, int32."""
+    rows = np.flatnonzero(counts)
+    step = max(1, -(-len(rows) // most))
+    return rows[::step].astype(np.int32)
+
+
+def collapse_of(name: str, scores: np.ndarray, item_counts: np.ndarray) -> str | None:
+    """Say that a fitted model ranks nearly alike for all users, or return None if it doesn't.
+
+    With z_u the standard scores of a user's scores over items, ``|mean_u z_u|² / n_items`` is the
+    mean correlation of two users' scores (each with itself included); from .98 on, what a user has
+    interacted with no longer matters.
+
+    Parameters
+    ----------
+    name
+        The model's.
+    scores
+        Of some users for some items, float [users, items].
+    item_counts
+        The items' numbers of interactions, int [items], at least 1.
+
+    Returns
+    -------
+    str or None
+        One sentence, with what is likely to help; None for fewer than 20 users or items.
+    """
+    if min(scores.shape) < FEWEST:
+        return None
+    scores = scores.astype(np.float64)
+    spread = scores.std(axis=1, keepdims=True)
+    if not (spread > 0).all():
+        return (
+            f"{name} has collapsed: it gives a user the same score for all items; lower its"
+            " regularization, or train it longer."
+        )
+    standard = (scores - scores.mean(axis=1, keepdims=True)) / spread
+    common = standard.mean(axis=0)
+    alike = float(common @ common) / len(common)
+    if alike < ALIKE:
+        return None
+    popular = float(np.corrcoef(common, np.log(item_counts))[0, 1])
+    like = ", much like popularity" if popular > 0.7 else ""
+    return (
+        f"{name} has collapsed: it ranks the items alike for all users{like} (their scores"
+        f" correlate by {alike:.3f} on the average); lower its regularization, or train it longer."
+    )

@@ -1,0 +1,359 @@
+"""BayesianMF: a factorisation machine of ratings, sampled instead of optimised, that knows how sure
+it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cofactor.base import checks, memory
+from cofactor.base.config import Config, setting
+from cofactor.base.errors import ArgumentError
+from cofactor.base.run import Run
+from cofactor.base.threads import native_threads
+from cofactor.data.features import FeatureSpec
+from cofactor.data.histories import Histories
+from cofactor.data.interactions import Interactions
+from cofactor.models.explicit.gibbs_chain import Chain, Features, Ratings
+from cofactor.models.explicit.posterior import DATE_ARRAYS, POSTERIOR_ARRAYS, Posterior
+from cofactor.models.liked import rated_csr
+from cofactor.models.rating_scale import rating_scale
+from cofactor.models.recommender import Recommender
+from cofactor.models.traits import ArraySpec, Traits
+from cofactor.models.user_batch import InnerProduct, States
+from cofactor.retrieval.topk import TopK, nearest
+
+if TYPE_CHECKING:
+    from cofactor.data.split import Part
+
+MOST_LEVELS = 32  # distinct ratings up to which "auto" takes them for levels
+MOST_DATES = 512  # days; more are joined to so many spans with as many ratings each
+DAY = 86_400
+
+
+class BayesianMFConfig(Config):
+    """Settings of `BayesianMF`."""
+
+    factors: int = setting(16, low=1, high=512, doc="Length of the vectors of users and items.")
+    sweeps: int = setting(
+        200, low=2, high=100_000, doc="Passes of the sampler over all parameters."
+    )
+    burn_in: int = setting(40, low=1, doc="First sweeps that aren't kept.")
+    samples: int = setting(
+        64, low=1, high=4096, doc="Draws kept of those after the burn-in, evenly spaced."
+    )
+    likelihood: str = setting(
+        "auto",
+        choices=("auto", "ordinal", "normal"),
+        doc="Ordered probit of levels, or normal; auto: levels if there are 2 to 32 of them.",
+    )
+    implicit: bool = setting(
+        True, doc="Whether who rated what, whatever the rating, is a feature of users and items."
+    )
+    user_features: tuple[str, ...] = setting(
+        (), doc="Columns of the profiles read as features of users."
+    )
+    item_features: tuple[str, ...] = setting(
+        (), doc="Columns of the catalogue read as features of items."
+    )
+    dates: bool = setting(
+        False, doc="Whether the day of a rating has a vector too; predictions take times then."
+    )
+    clip_predictions: bool = setting(True, doc="Whether predictions are cut to the rating scale.")
+    lowest: float | None = setting(
+        None, doc="The lowest rating there can be; None: the lowest of the data."
+    )
+    highest: float | None = setting(
+        None, doc="The highest rating there can be; None: the highest of the data."
+    )
+
+    def check(self) -> None:
+        """Check that something is left after the burn-in."""
+        if self.burn_in >= self.sweeps:
+            raise ArgumentError(
+                f"{self._label('burn_in')} must be below sweeps, not {self.burn_in} of"
+                f" {self.sweeps}."
+            )
+
+
+class BayesianMF(Recommender):
+    """Predict ratings by the mean over posterior draws of ``b_u + b_i + p_u · q_i``.
+
+    A user's vector (and bias) is the sum of its own, of those of the items it rated over
+    sqrt(|N(u)|), and of those of its profile's features; an item's likewise. With dates, a rating's
+    day has a vector d too: ``b_d + p_u · d + q_i · d`` comes to the score. Every vector has a
+    normal prior with the mean and precision of its group (ids, implicit, each column), which are
+    drawn too. Ratings are levels of an ordered probit model, whose cuts are drawn, or normal around
+    the score after standardising, so that their scale doesn't matter.
+
+    `predict` with ``interval`` and `predict_levels` say how sure the model is. A new user's vectors
+    are drawn given each kept draw of the items, with random numbers that are fixed. Scores rank by
+    the mean latent value.
+
+    Memory: 4 bytes for each kept draw, coordinate and row of users and (twice, with implicit) of
+    items.
+
+    Notes
+    -----
+    S. Rendle, "Factorization Machines with libFM", ACM TIST 3(3), 2012 (the sampler, by
+    coordinates); R. Salakhutdinov, A. Mnih, "Bayesian Probabilistic Matrix Factorization using
+    MCMC", ICML 2008; Y. Koren, J. Sill, "OrdRec", RecSys 2011 and J. Albert, S. Chib, JASA 88,
+    1993 (ordered levels). Unlike a plain factorisation machine, only rows of different blocks
+    interact. The cuts are drawn with the latent values integrated out (M. Cowles, 1996), by an
+    independent proposal at their mode.
+    """
+
+    name = "bayesian_mf"
+    Config = BayesianMFConfig
+    traits = Traits(predicts_ratings=True, has_vectors=True, uses_values=True, answers_empty=True)
+    arrays = {  # noqa: RUF012
+        **POSTERIOR_ARRAYS,
+        **DATE_ARRAYS,
+        "limits": ArraySpec("float32", ("2",)),
+    }
+
+    posterior: Posterior
+    limits: np.ndarray
+
+    def _fit(self, data: Interactions, validation: Part | None, run: Run) -> None:
+        config = self.config
+        self.limits = rating_scale(config, data, type(self).__name__)
+        kept = np.unique(
+            np.linspace(config.burn_in, config.sweeps - 1, config.samples).round().astype(int)
+        )
+        rows = data.n_users + (2 if config.implicit else 1) * data.n_items
+        memory.require(
+            8 * rows * len(kept) * (config.factors + 1) + 80 * len(data),
+            what=f"bayesian_mf with {len(kept)} samples of {config.factors} factors",
+            cure="lower samples or factors",
+        )
+        days = self._days(data)
+        self.posterior = Posterior.empty(
+            data, self._levels(data), len(kept), config.factors + 1, config.implicit, days
+        )
+        rated = [data.user_rows, data.item_rows]
+        blocks = [self._user_block(data), self._item_block(data)]
+        if days is not None and data.times is not None:
+            rated.append(np.searchsorted(days, data.times, side="right") - 1)
+            blocks.append(Features.of(len(days), []))
+        ratings = Ratings(
+            np.stack(rated).astype(np.int32), self.posterior.standardised(data.weights)
+        )
+        generator = run.generator(self.name, "chain")
+        with (
+            run.progress.task(f"fit {self.name}", config.sweeps) as task,
+            native_threads(run.n_threads),
+        ):
+            n_levels = len(self.posterior.levels)
+            chain = Chain(ratings, blocks, config.factors, n_levels, generator)
+            for sweep, sample in enumerate(chain.sweeps(config.sweeps)):
+                at = int(np.searchsorted(kept, sweep))
+                if at < len(kept) and kept[at] == sweep:
+                    self.posterior.keep(at, sample, chain.blocks[0], data)
+                task.advance(1)
+            self.posterior.finish(data, run.generator(self.name, "fold-in"))
+
+    def _levels(self, data: Interactions) -> np.ndarray:
+        """The distinct ratings if they are taken for levels, else nothing; float32."""
+        levels = np.unique(data.weights)
+        likelihood = self.config.likelihood
+        if likelihood == "normal" or (likelihood == "auto" and not 2 <= len(levels) <= MOST_LEVELS):
+            return np.zeros(0, np.float32)
+        if not 2 <= len(levels) <= 256:
+            raise ArgumentError(
+                "bayesian_mf likelihood='ordinal' needs 2 to 256 distinct ratings, and there are"
+                f" {len(levels):,}; use 'normal'."
+            )
+        return levels
+
+    def _days(self, data: Interactions) -> np.ndarray | None:
+        """The first second of each span of dates, int64, or None without dates."""
+        if not self.config.dates:
+            return None
+        if data.times is None:
+            raise ArgumentError("bayesian_mf dates=True needs times, and this data has none.")
+        days = np.unique(data.times // DAY * DAY)
+        if len(days) > MOST_DATES:
+            quantiles = np.linspace(0, 1, MOST_DATES + 1)[:-1]
+            days = np.unique(np.quantile(data.times, quantiles, method="lower"))
+        return days.astype(np.int64)
+
+    def _user_block(self, data: Interactions) -> Features:
+        groups: list[Any] = [_rated(data.matrix())] if self.config.implicit else []
+        groups += [
+            FeatureSpec.fit(data.profiles, features=(column,)).transform(data.profiles)
+            for column in self.config.user_features
+        ]
+        return Features.of(data.n_users, groups)
+
+    def _item_block(self, data: Interactions) -> Features:
+        groups: list[Any] = [_rated(data.matrix().T.tocsr())] if self.config.implicit else []
+        groups += [
+            FeatureSpec.fit(data.catalogue, features=(column,)).transform(data.catalogue)
+            for column in self.config.item_features
+        ]
+        return Features.of(data.n_items, groups)
+
+    # Scores.
+
+    def _states(self, user_rows: np.ndarray) -> States:
+        drawn = self.posterior.user_samples[user_rows]
+        return drawn.reshape(len(drawn), -1)
+
+    def _fold_in(self, histories: Histories) -> States:
+        indptr, item_rows, ratings = rated_csr(self, histories)
+        drawn = self.posterior.draw_users(indptr, item_rows, ratings)
+        return drawn.reshape(len(drawn), -1)
+
+    def _score(self, states: States, item_rows: np.ndarray | None) -> np.ndarray:
+        vectors, offsets = self.inner_product()
+        assert offsets is not None
+        if item_rows is not None:
+            vectors, offsets = vectors[item_rows], offsets[item_rows]
+        scores: np.ndarray = np.asarray(states) @ vectors.T + offsets
+        return scores
+
+    def inner_product(self) -> InnerProduct:
+        """Return the items' draws over the number of draws, beside each other: the mean score is
+        their product with a user's draws.
+        """
+        if "inner_product" not in self._cache:
+            vectors, offsets = self.posterior.item_side
+            n_items, n_samples, _ = vectors[:-1].shape
+            mean, deviation = self.posterior.scale
+            self._cache["inner_product"] = InnerProduct(
+                (vectors[:-1] * np.float32(deviation / n_samples)).reshape(n_items, -1),
+                (mean + deviation * offsets[:-1].mean(axis=1)).astype(np.float32),
+            )
+        found: InnerProduct = self._cache["inner_product"]
+        return found
+
+    def item_vectors(self) -> np.ndarray:
+        """Return the items' draws beside each other, float32 [n_items, samples × (factors + 1)]."""
+        _ = self.data
+        return self.inner_product().item_vectors
+
+    def _similar_items(
+        self, item_rows: np.ndarray, k: int, allowed: np.ndarray | None, n_threads: int
+    ) -> TopK:
+        def without_biases() -> np.ndarray:
+            items = self.posterior.item_samples[:, :, :-1]
+            return items.reshape(len(items), -1)
+
+        unit = self._unit("items alone", without_biases)
+        return nearest(unit, item_rows, k, allowed=allowed, n_threads=n_threads)
+
+    def _similar_users(self, user_rows: np.ndarray, k: int, n_threads: int) -> TopK:
+        def without_biases() -> np.ndarray:
+            users = self.posterior.user_samples[:, :, :-1]
+            return users.reshape(len(users), -1)
+
+        unit = self._unit("users alone", without_biases)
+        return nearest(unit, user_rows, k, n_threads=n_threads)
+
+    # Predictions.
+
+    def _predict(self, states: States, which: np.ndarray, item_rows: np.ndarray) -> np.ndarray:
+        found = self.posterior.predict(np.asarray(states), which, item_rows, None, None)
+        return self._on_scale(found[:, 0])
+
+    def predict(
+        self, users: Any, items: Any, *, interval: float | None = None, times: Any = None
+    ) -> np.ndarray:
+        """Return the value each user would give each item, pair by pair, on the data's own scale.
+
+        Parameters
+        ----------
+        users, items
+            Ids, as many of the one as of the other; an unknown one is answered by the prior.
+        interval
+            A probability between 0 and 1: the ends of the interval that has the value with this
+            probability come beside it. With levels, an interval reaches from a level to a level,
+            so that the probability is kept on the average over pairs, not by each.
+        times
+            When each rating would be given, int64 seconds [n], for a model with dates; None: on the
+            last day of the training data.
+
+        Returns
+        -------
+        float32 [n], or [n, 3] with an interval: the value, its lower and its upper end.
+        """
+        if interval is not None:
+            checks.real(interval, "interval", above=0, below=1)
+        states, which, item_rows, times = self._pairs(users, items, times)
+        found = self.posterior.predict(states, which, item_rows, times, interval)
+        found = self._on_scale(found)
+        return found if interval is not None else found[:, 0]
+
+    def _on_scale(self, values: np.ndarray) -> np.ndarray:
+        """Predictions as float32, cut to the scale if the configuration says so."""
+        if self.config.clip_predictions:
+            values = np.clip(values, *self.limits)
+        return values.astype(np.float32)
+
+    def predict_levels(
+        self, users: Any, items: Any, *, times: Any = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return the rating's levels, float32 [levels], and for each pair of user and item the
+        probability of each, float64 [n, levels]; parameters as in `predict`.
+
+        Raises
+        ------
+        ArgumentError
+            If the likelihood is normal: there are no levels.
+        """
+        levels = self.posterior.levels
+        if not len(levels):
+            raise ArgumentError(
+                "predict_levels needs likelihood='ordinal'; this model's is normal, so ask predict"
+                " for an interval."
+            )
+        states, which, item_rows, times = self._pairs(users, items, times)
+        return levels, self.posterior.probabilities(states, which, item_rows, times)
+
+    def _pairs(
+        self, users: Any, items: Any, times: Any
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray | None]:
+        """The users' draws, whose each pair is, its item row, and its time."""
+        user_rows, item_rows = self.data.users.find(users), self.data.items.find(items)
+        if len(user_rows) != len(item_rows):
+            raise ArgumentError(
+                f"users and items must be pairs, not {len(user_rows)} users and {len(item_rows)}"
+                " items."
+            )
+        if times is not None:
+            if not self.config.dates:
+                raise ArgumentError("times need a model that was fitted with dates=True.")
+            times = np.asarray(times, np.int64)
+            if times.shape != user_rows.shape:
+                raise ArgumentError(
+                    f"times must be one of each of the {len(user_rows)} pairs, not of shape"
+                    f" {times.shape}."
+                )
+        distinct, which = np.unique(user_rows, return_inverse=True)
+        known = distinct >= 0
+        states = [np.asarray(self._states(distinct[known]))]
+        if not known.all():
+            states.insert(0, np.asarray(self._fold_in(Histories.of([[]], self.data.n_items))))
+        return np.concatenate(states), which, item_rows, times
+
+    # State.
+
+    def _state(self) -> dict[str, np.ndarray]:
+        return {**self.posterior.arrays(), "limits": self.limits}
+
+    def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
+        self.limits = arrays["limits"]
+        self.posterior = Posterior.of_arrays(arrays)
+
+
+def _rated(matrix: Any) -> Any:
+    """Who rated what, each row over the root of its number, SciPy CSR float32."""
+    from scipy.sparse import csr_matrix
+
+    counts = np.diff(matrix.indptr)
+    shares = np.repeat(1 / np.sqrt(np.maximum(counts, 1)), counts).astype(np.float32)
+    return csr_matrix((shares, matrix.indices, matrix.indptr), shape=matrix.shape)

@@ -1,0 +1,250 @@
+"""What a model brings: the hooks that `Model` calls, and nobody else.
+
+Two are the heart: `_fit` and `_score`. A model that keeps more of a user than the history (a
+vector, say) brings `_states` and `_fold_in` too, for trained and for unseen users. The others have
+defaults, or say that the model can't."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
+
+import numpy as np
+
+from cofactor.base.config import Config as BaseConfig
+from cofactor.base.errors import NotFittedError, TraitError
+from cofactor.base.run import Run
+from cofactor.data.histories import Histories
+from cofactor.data.interactions import Interactions
+from cofactor.models.answers import Reason
+from cofactor.models.traits import ArraySpec, Traits
+from cofactor.models.user_batch import InnerProduct, States, UserBatch
+from cofactor.retrieval.topk import TopK, nearest, unit_length
+
+if TYPE_CHECKING:
+    from cofactor.data.split import Part
+
+ConfigT = TypeVar("ConfigT", bound=BaseConfig)
+
+
+class Hooks(ABC, Generic[ConfigT]):
+    """What a model has to bring and may bring; `Model` makes the calls of it that others use.
+
+    ``class IALS(FactorModel[IALSConfig])`` declares the configuration: it is ``IALS.Config``, and
+    the type of ``config``.
+    """
+
+    name: ClassVar[str]
+    Config: ClassVar[type[BaseConfig]]
+    traits: Traits = Traits()
+    arrays: Mapping[str, ArraySpec] = {}
+
+    config: ConfigT
+    _data: Interactions | None
+    _cache: dict[str, Any]
+
+    @property
+    def data(self) -> Interactions:
+        """The interactions the model was fitted on: ids, catalogue, histories."""
+        if self._data is None:
+            raise NotFittedError(
+                f"this {type(self).__name__} isn't fitted; call fit(data) first, or load a saved"
+                " one."
+            )
+        return self._data
+
+    @classmethod
+    def traits_of(cls, config: ConfigT) -> Traits:
+        """Return what a model of some settings can do; ``traits`` of the class by default."""
+        return cls.traits
+
+    @classmethod
+    def arrays_of(cls, config: ConfigT) -> Mapping[str, ArraySpec]:
+        """Return the arrays of a model of some settings; ``arrays`` of the class by default."""
+        return cls.arrays
+
+    def memory_needed(self, data: Interactions) -> int | None:
+        """Return the bytes that a fit needs at least, or None if that isn't known beforehand."""
+        return None
+
+    # What a model has to bring.
+
+    @abstractmethod
+    def _fit(self, data: Interactions, validation: Part | None, run: Run) -> None:
+        """Learn from the data: set the arrays of the state as attributes."""
+
+    @abstractmethod
+    def _score(self, states: States, item_rows: np.ndarray | None) -> np.ndarray:
+        """Return float32 [B, n_items], or [B, len(item_rows)]; higher is better."""
+
+    # What a model may bring.
+
+    def _states(self, user_rows: np.ndarray) -> States:
+        """Return what is kept of some trained users; rows without interactions too.
+
+        By default nothing but their histories.
+        """
+        return self.data.histories(user_rows)
+
+    def _fold_in(self, histories: Histories) -> States:
+        """Return the same for unseen users; a history may be empty."""
+        return histories
+
+    def _state(self) -> dict[str, np.ndarray]:
+        """Return the arrays that `arrays` declares; by default the attributes of those names."""
+        found = {name: getattr(self, name, None) for name in self.arrays}
+        return {name: array for name, array in found.items() if array is not None}
+
+    def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Take over arrays that were checked against `arrays`; ``self.data`` is set already."""
+        for name in self.arrays:
+            setattr(self, name, arrays.get(name))
+
+    def inner_product(self) -> InnerProduct | None:
+        """Return the item vectors and offsets by which a score is an inner product, or None."""
+        return None
+
+    def _predict(self, states: States, which: np.ndarray, item_rows: np.ndarray) -> np.ndarray:
+        """Return float32 [n]: the value user ``states[which[n]]`` would give item ``item_rows[n]``,
+        on the data's scale.
+
+        An item row of -1 is an item without training interactions: the user alone answers. NaN
+        never comes back."""
+        raise TraitError(f"{self.name} doesn't predict ratings; it ranks.")
+
+    def _explain(self, batch: UserBatch, item_row: int) -> tuple[np.ndarray, np.ndarray, float]:
+        """Return past item rows, what each added to the score of ``item_row`` (of the one user),
+        and the rest.
+        """
+        raise TraitError(
+            f"{self.name} isn't linear in a user's past, so a score can't be split among past"
+            " items."
+        )
+
+    def _explain_rows(
+        self, batch: UserBatch, item_rows: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return past item rows [p], what each added to the scores of some items [n, p], and the
+        rests [n], of one user.
+        """
+        each = [self._explain(batch, int(row)) for row in item_rows]
+        past = each[0][0] if each else np.zeros(0, np.int32)
+        return (
+            past,
+            np.array([added for _, added, _ in each]).reshape(len(each), len(past)),
+            np.array([rest for *_, rest in each]),
+        )
+
+    def _similar_items(
+        self, item_rows: np.ndarray, k: int, allowed: np.ndarray | None, n_threads: int
+    ) -> TopK:
+        """Return each item's k nearest (itself left out); cosine between item vectors unless a
+        model knows better.
+        """
+        return nearest(
+            self._unit("items", self.item_vectors),
+            item_rows,
+            k,
+            allowed=allowed,
+            n_threads=n_threads,
+        )
+
+    def _similar_users(self, user_rows: np.ndarray, k: int, n_threads: int) -> TopK:
+        """Return each user's k nearest (the user left out); cosine between user vectors unless a
+        model knows better.
+        """
+        return nearest(self._unit("users", self.user_vectors), user_rows, k, n_threads=n_threads)
+
+    def _fold_in_profiles(self, histories: Histories, profiles: Any) -> States:
+        """Return the states of unseen users, from histories (which may be empty) and an
+        Arrow table of profiles.
+        """
+        raise TraitError(
+            f"{self.name} reads no profiles of users; use feature_ials or two_tower with"
+            " user_features."
+        )
+
+    def _grow_from(self, before: Self) -> None:
+        """Take over the items of ``self.data`` beyond those of ``before``; models with content do.
+
+        ``self`` is a copy of ``before``: arrays are to be replaced, not written into.
+        """
+
+    def described(self, descriptions: Sequence[Any]) -> Any:
+        """Return the features of things described by a sentence or by columns, SciPy CSR float32
+        [n, width].
+
+        Raises
+        ------
+        TraitError
+            If the model reads no content.
+        """
+        raise TraitError(
+            f"{self.name} reads no content, so it can't answer a description; use a model with"
+            " content."
+        )
+
+    def similar_to_features(self, matrix: Any, k: int, allowed: np.ndarray | None = None) -> TopK:
+        """Return the k items most like each of some features, SciPy CSR [n, width], as `described`
+        gives them.
+
+        Raises
+        ------
+        TraitError
+            If the model reads no content.
+        """
+        raise TraitError(
+            f"{self.name} reads no content, so nothing is similar to features; use a model with"
+            " content."
+        )
+
+    def _explain_features(self, batch: UserBatch, item_row: int) -> tuple[Reason, ...]:
+        """Return the words and features of an item and what each added to its score, in models
+        with content.
+        """
+        return ()
+
+    def item_vectors(self) -> np.ndarray:
+        """Return the item vectors, float32 [n_items, width], in row order.
+
+        Raises
+        ------
+        TraitError
+            If the model has none.
+        """
+        raise TraitError(f"{self.name} has no vectors.")
+
+    def user_vectors(self) -> np.ndarray:
+        """Return the trained users' vectors, float32 [n_users, width], in row order.
+
+        Raises
+        ------
+        TraitError
+            If the model has none.
+        """
+        if not self.traits.has_vectors:
+            raise TraitError(f"{self.name} has no vectors.")
+        return np.asarray(self._states(np.arange(self.data.n_users, dtype=np.int32)))
+
+    # Helpers.
+
+    @property
+    def _popularity(self) -> np.ndarray:
+        """The share of users who interacted with each item, float32 [n_items].
+
+        It is the score of items for an empty history.
+        """
+        if "popularity" not in self._cache:
+            self._cache["popularity"] = (self.data.item_counts / max(1, self.data.n_users)).astype(
+                np.float32
+            )
+        found: np.ndarray = self._cache["popularity"]
+        return found
+
+    def _unit(self, name: str, vectors: Callable[[], np.ndarray]) -> np.ndarray:
+        """Vectors at length 1 (zero stays zero), computed once."""
+        if name not in self._cache:
+            self._cache[name] = unit_length(vectors())
+        found: np.ndarray = self._cache[name]
+        return found

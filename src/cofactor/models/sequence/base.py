@@ -1,0 +1,131 @@
+"""What models of order share: a user is a history, read from its end, and new events are learnt."""
+
+from __future__ import annotations
+
+from typing import Self
+
+import numpy as np
+
+from cofactor.base.config import Config, setting
+from cofactor.base.errors import ArgumentError
+from cofactor.base.run import Run
+from cofactor.data.events import Events
+from cofactor.data.histories import Histories
+from cofactor.data.interactions import Interactions
+from cofactor.kernels.work import watched
+from cofactor.models.recommender import Recommender
+from cofactor.models.user_batch import States, UserBatch
+from cofactor.retrieval.topk import TopK, best_scores
+
+REPEATS = ("exclude", "allow")
+
+
+class SequenceConfig(Config):
+    """Settings that all models of order have."""
+
+    repeats: str = setting(
+        "exclude",
+        choices=REPEATS,
+        doc="The repeat policy it was tuned for: whether items of the history may be answers.",
+    )
+    history_length: int = setting(
+        50, low=1, high=100_000, doc="How many of a user's latest events are read for an answer."
+    )
+
+
+class SequenceModel(Recommender):
+    """A model whose users are their histories: folding in and streaming are reading the history.
+
+    A subclass brings `_fit`, `_score` of histories and, where it can, `_learn`.
+    """
+
+    def _states(self, user_rows: np.ndarray) -> States:
+        return self._all_histories.take(user_rows)
+
+    def _fold_in(self, histories: Histories) -> States:
+        return histories
+
+    def update(self, events: Events, *, run: Run | None = None) -> Self:
+        """Learn from new events; the result is that of a fit on all events together.
+
+        Parameters
+        ----------
+        events
+            With outside ids; users and items may be new. They needn't be later than what is known:
+            the histories of the users concerned are taken out of the sums and put in again.
+        run
+            Threads and progress.
+
+        Returns
+        -------
+        Self
+            The model itself. Equal to a refit up to rounding.
+        """
+        from cofactor.data.sessions import extended
+
+        if not isinstance(events, Events):
+            raise ArgumentError(f"events must be Events, not {type(events).__name__}.")
+        if not len(events):
+            return self
+        run = run if run is not None else Run()
+        old, new = self.data, extended(self.data, events)
+        concerned = np.unique(new.users.rows(events.users, what="user"))
+        with watched(run):
+            self._learn(old, new, concerned, run)
+        self._data, self._cache = new, {}
+        return self
+
+    def _learn(self, old: Interactions, new: Interactions, concerned: np.ndarray, run: Run) -> None:
+        """Take over more data, of which only the users ``concerned`` (rows of ``new``) differ."""
+        self._fit(new, None, run)
+
+    @property
+    def _all_histories(self) -> Histories:
+        if "histories" not in self._cache:
+            self._cache["histories"] = self.data.histories()
+        found: Histories = self._cache["histories"]
+        return found
+
+    def _similar_users(self, user_rows: np.ndarray, k: int, n_threads: int) -> TopK:
+        """Return the users who share the most items with each user, by cosine."""
+        from cofactor.kernels.cpu.history import scores_from_sparse
+
+        data = self.data
+        units = (1 / np.sqrt(np.maximum(data.user_counts, 1)))[data.user_rows].astype(np.float32)
+        indptr, users, positions = data.by_item
+        asked = Histories(data.indptr, data.item_rows, units, None, data.n_items).take(user_rows)
+        scores = scores_from_sparse(
+            *asked.csr, indptr, users, units[positions], data.n_users, n_threads
+        )
+        scores[scores <= 0] = -np.inf
+        own = (np.arange(len(user_rows) + 1, dtype=np.int64), np.asarray(user_rows, np.int32))
+        return best_scores(scores, k, excluded=own, n_threads=n_threads)
+
+    def _similar_items(
+        self, item_rows: np.ndarray, k: int, allowed: np.ndarray | None, n_threads: int
+    ) -> TopK:
+        """Return what would be recommended after each item alone."""
+        lone = Histories.of([[row] for row in np.asarray(item_rows)], self.data.n_items)
+        scores = np.array(self._score(lone, None))
+        scores[scores <= 0] = -np.inf
+        own = (np.arange(len(item_rows) + 1, dtype=np.int64), np.asarray(item_rows, np.int32))
+        return best_scores(scores, k, excluded=own, allowed=allowed, n_threads=n_threads)
+
+
+def one_history(batch: UserBatch) -> Histories:
+    """Return the history of the one user of a batch."""
+    assert isinstance(batch.states, Histories)
+    return batch.states
+
+
+def by_item(rows: np.ndarray, added: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return distinct item rows, ascending, and the sum of what each occurrence added."""
+    past, which = np.unique(rows, return_inverse=True)
+    return past.astype(np.int32), np.bincount(which, added, minlength=len(past))
+
+
+def ages(histories: Histories) -> np.ndarray:
+    """Return how many events of the same history came after each event, int64 [n_events]."""
+    return (
+        np.repeat(histories.indptr[1:], histories.lengths) - 1 - np.arange(len(histories.item_rows))
+    )

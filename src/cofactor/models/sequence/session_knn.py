@@ -1,0 +1,260 @@
+"""SessionKNN: what the most similar recent sessions had near the items they share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cofactor.base.config import setting
+from cofactor.base.errors import ArtifactError
+from cofactor.base.run import Run
+from cofactor.base.threads import current_threads
+from cofactor.data.histories import Histories
+from cofactor.data.interactions import Interactions
+from cofactor.kernels.reference.session_neighbours import Index, Settings
+from cofactor.models.sequence.base import SequenceConfig, SequenceModel, ages, one_history
+from cofactor.models.traits import ArraySpec, Traits
+from cofactor.models.user_batch import States, UserBatch
+
+if TYPE_CHECKING:
+    from cofactor.data.split import Part
+
+
+class SessionKNNConfig(SequenceConfig):
+    """Settings of `SessionKNN`."""
+
+    neighbours: int = setting(
+        500, low=1, high=1_000_000, doc="How many of the most similar sessions vote."
+    )
+    sessions_per_item: int = setting(
+        1000, low=1, high=10_000_000, doc="Sessions indexed of each item, the latest."
+    )
+    max_sessions: int = setting(
+        1_000_000, low=1, high=2_000_000_000, doc="Sessions kept in all, the latest."
+    )
+    query_decay: float = setting(
+        0.7, above=0, high=1, doc="What an item of the query counts for each later event of it."
+    )
+    neighbour_decay: float = setting(
+        0.8, above=0, high=1, doc="What an item of a neighbour counts for each step from the match."
+    )
+    backward: float = setting(
+        0.5, low=0, high=1, doc="Weight of a neighbour's items before the match."
+    )
+    length_power: float = setting(
+        0.5, low=0, high=1, doc="A session's similarity is divided by its length to this power."
+    )
+    query_idf: float = setting(
+        0.0, low=0, high=4, doc="Rare items of the query count more: by their idf to this power."
+    )
+    idf: float = setting(
+        0.0, low=0, high=4, doc="Rare items are favoured: scores times their idf to this power."
+    )
+    repeat_weight: float = setting(
+        1.0, low=0, high=1000, doc="What the votes for items of the query itself are multiplied by."
+    )
+
+
+class SessionKNN(SequenceModel):
+    """Score an item by the sessions most like the user's latest events.
+
+    With w_i = q^age of the query's items i (times idf_i^``query_idf``), a session n of l_n events
+    is as similar as s_n = l_n^-p Σ_(i in n) w_i; of the ``neighbours`` most similar ones
+
+    ``s_j = idf_j^e Σ_n s_n Σ_(places a of n that hold j) d^|a - m_n|``
+
+    where m_n is the place of the query's latest item in n, and places before it count ``backward``
+    times. idf_i = ln(1 + N / n_i) for n_i of N sessions.
+
+    Memory is bounded by ``max_sessions`` and, in the index, by ``sessions_per_item``.
+
+    Notes
+    -----
+    VSTAN: Ludewig, Mauro, Latifi and Jannach. 2021. Empirical Analysis of Session-based
+    Recommendation Algorithms. UMUAI, after STAN, Garg et al. 2019, SIGIR; the index of the latest
+    sessions of each item: Kersbergen, Sprangers and Schelter. 2022. Serenade. SIGMOD (VMIS-kNN).
+    """
+
+    name = "session_knn"
+    Config = SessionKNNConfig
+    traits = Traits(explains=True, uses_order=True)
+    arrays = {  # noqa: RUF012
+        "indptr": ArraySpec("int64", ("sessions + 1",)),
+        "items": ArraySpec("int32", ("events",)),
+        "item_indptr": ArraySpec("int64", ("items + 1",)),
+        "sessions": ArraySpec("int32", ("entries",)),
+        "places": ArraySpec("int32", ("entries",)),
+        "item_sessions": ArraySpec("int64", ("items",)),
+    }
+
+    index: Index
+    item_sessions: np.ndarray
+
+    def _fit(self, data: Interactions, validation: Part | None, run: Run) -> None:
+        kept = _latest(data.histories(), self.config.max_sessions)
+        owners, n = kept.owners, data.n_items
+        # The last occurrence of each item in each session.
+        keys = owners * n + kept.item_rows
+        order = np.argsort(keys, kind="stable")
+        last = np.append(keys[order][1:] != keys[order][:-1], True)[: len(order)]
+        events = order[last]
+        self.item_sessions = np.bincount(kept.item_rows[events], minlength=n)
+        by_item = np.lexsort((-owners[events], kept.item_rows[events]))
+        events = events[by_item]
+        items = kept.item_rows[events]
+        starts = np.cumsum(self.item_sessions) - self.item_sessions
+        rank = np.arange(len(events)) - starts[items]
+        events = events[rank < self.config.sessions_per_item]
+        item_indptr = np.zeros(n + 1, np.int64)
+        np.cumsum(np.bincount(kept.item_rows[events], minlength=n), out=item_indptr[1:])
+        self.index = Index(
+            kept.indptr,
+            kept.item_rows,
+            self._scale(kept.lengths),
+            item_indptr,
+            owners[events].astype(np.int32),
+            (events - kept.indptr[owners[events]]).astype(np.int32),
+        )
+
+    def _scale(self, lengths: np.ndarray) -> np.ndarray:
+        scale: np.ndarray = np.maximum(lengths, 1.0) ** -self.config.length_power
+        return scale.astype(np.float32)
+
+    def _idf(self, power: float) -> np.ndarray:
+        """Each item's idf to a power, float32 [n_items]."""
+        key = f"idf {power}"
+        if key not in self._cache:
+            n = max(1, len(self.index.scale))
+            idf = np.log1p(n / np.maximum(self.item_sessions, 1)) ** power
+            self._cache[key] = idf.astype(np.float32)
+        found: np.ndarray = self._cache[key]
+        return found
+
+    def _settings(self) -> Settings:
+        config = self.config
+        return Settings(
+            config.neighbours, config.neighbour_decay, config.backward, config.repeat_weight
+        )
+
+    def _queries(self, histories: Histories) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Each history's distinct items, the latest first, and their weights, as CSR."""
+        read = histories.tail(self.config.history_length)
+        age, owners = ages(read), read.owners
+        newest = np.lexsort((age, owners))
+        keys = owners[newest] * read.n_items + read.item_rows[newest]
+        _, first = np.unique(keys, return_index=True)
+        chosen = newest[np.sort(first)]
+        indptr = np.zeros(len(read) + 1, np.int64)
+        np.cumsum(np.bincount(owners[chosen], minlength=len(read)), out=indptr[1:])
+        items = read.item_rows[chosen]
+        weights = self.config.query_decay ** age[chosen] * self._idf(self.config.query_idf)[items]
+        return indptr, items, weights.astype(np.float64)
+
+    def _score(self, states: States, item_rows: np.ndarray | None) -> np.ndarray:
+        from cofactor.kernels.cpu.session_neighbours import session_votes
+
+        assert isinstance(states, Histories)
+        scores = session_votes(
+            *self._queries(states),
+            self.index,
+            self._settings(),
+            self._idf(self.config.idf),
+            current_threads(),
+        )
+        return scores if item_rows is None else scores[:, item_rows]
+
+    def _explain(self, batch: UserBatch, item_row: int) -> tuple[np.ndarray, np.ndarray, float]:
+        """The neighbours being what they are, each item of the query adds its part of their
+        similarity.
+        """
+        from cofactor.kernels.cpu.session_neighbours import nearest_sessions
+
+        _, items, weights = self._queries(one_history(batch))
+        config, index = self.config, self.index
+        sessions, _, places = nearest_sessions(items, weights, index, config.neighbours)
+        added = np.zeros(len(items))
+        factor = float(self._idf(config.idf)[item_row])
+        if item_row in items:
+            factor *= config.repeat_weight
+        for session, place in zip(sessions, places, strict=True):
+            own = index.items[index.indptr[session] : index.indptr[session + 1]]
+            step = np.flatnonzero(own == item_row) - place
+            if not len(step):
+                continue
+            shares = config.neighbour_decay ** np.abs(step)
+            vote = (shares * np.where(step < 0, config.backward, 1.0)).sum() * factor
+            # An item counts where the index holds the session for it.
+            for n, item in enumerate(items):
+                span = slice(index.item_indptr[item], index.item_indptr[item + 1])
+                if (index.sessions[span] == session).any():
+                    added[n] += vote * weights[n] * index.scale[session]
+        order = np.argsort(items, kind="stable")
+        rest = float(self._popularity[item_row]) if batch.empty[0] else 0.0
+        return items[order], added[order], rest
+
+    def _state(self) -> dict[str, np.ndarray]:
+        held = self.index._asdict()
+        del held["scale"]
+        return {**held, "item_sessions": self.item_sessions}
+
+    def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
+        held = dict(arrays)
+        self.item_sessions = held.pop("item_sessions")
+        held["scale"] = self._scale(np.diff(held["indptr"]))
+        self.index = Index(**held)
+        _check(self.index, self.data.n_items)
+
+
+def _latest(histories: Histories, count: int) -> Histories:
+    """The latest ``count`` sessions in order of their last event, or of their rows where there
+    are no times; empty ones are left out.
+    """
+    some = np.flatnonzero(histories.lengths > 0)
+    if histories.times is not None:
+        some = some[np.argsort(histories.times[histories.indptr[some + 1] - 1], kind="stable")]
+    return histories.take(some[-count:])
+
+
+def _check(index: Index, n_items: int) -> None:
+    """Refuse an index that isn't one: kernels follow it without looking."""
+    n = len(index.scale)
+    lengths = np.diff(index.indptr)
+    fits = (
+        index.indptr[0] == 0
+        and index.indptr[-1] == len(index.items)
+        and index.item_indptr[0] == 0
+        and index.item_indptr[-1] == len(index.sessions)
+        and bool((lengths >= 0).all() and (np.diff(index.item_indptr) >= 0).all())
+        and (not len(index.items) or 0 <= index.items.min() <= index.items.max() < n_items)
+        and (not len(index.sessions) or 0 <= index.sessions.min() <= index.sessions.max() < n)
+        and bool(((index.places >= 0) & (index.places < lengths[index.sessions])).all())
+    )
+    if not fits:
+        raise ArtifactError("the arrays of the session index don't fit together.")
+
+
+# Settings of the boards in `cofactor reproduce sequences`, chosen on validation data.
+PRESETS: dict[str, dict[str, Any]] = {
+    "sessions-diginetica": {
+        "repeats": "allow",
+        "query_decay": 0.5,
+        "backward": 1.0,
+        "length_power": 0.25,
+        "query_idf": 2.0,
+        "idf": 2.0,
+        "repeat_weight": 3.0,
+    },
+    "sessions-tmall": {
+        "repeats": "allow",
+        "neighbours": 200,
+        "query_decay": 0.9,
+        "neighbour_decay": 0.9,
+        "backward": 1.0,
+        "length_power": 0.25,
+        "query_idf": 2.0,
+        "idf": 1.0,
+        "repeat_weight": 3.0,
+    },
+}

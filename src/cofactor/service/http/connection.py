@@ -1,0 +1,152 @@
+"""A connection within limits: how many there may be, how long each phase of one may take, and how
+much of it is held in memory.
+
+The parser is h11, for what it brings: it takes in one request at a time (what is pipelined behind
+it waits in the socket), and refuses a head that doesn't end within its limit. uvicorn waits with an
+answer until the last one is read. What neither has are deadlines before a request is whole and
+while an answer isn't read, and room for others: those are here, as one look at all connections a
+second rather than a timer a request."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import h11
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from cofactor.service.settings import Settings
+
+MAX_HEAD = 1 << 16  # bytes of a request's line and headers
+_LOOK = 1.0  # seconds between two looks
+_SHARE = 0.75  # of all connections that one address may hold
+
+
+class Limits:
+    """All connections of a server, and who of them has to go.
+
+    Parameters
+    ----------
+    settings
+        How many there may be, and the deadlines.
+    handles
+        How many the system lets this process have.
+    """
+
+    def __init__(self, settings: Settings, handles: int | None = None) -> None:
+        self.settings = settings
+        most = settings.max_connections
+        self.most = most if handles is None else max(1, min(most, handles))
+        self.per_address = max(1, int(_SHARE * self.most))
+        self._open: dict[Connection, None] = {}
+        self._by_address: Counter[str] = Counter()
+        self._looking = False
+
+    def enter(self, one: Connection) -> bool:
+        """Take a connection in, and let go another that waits if need be; return whether there is
+        room.
+        """
+        self._open[one] = None
+        self._by_address[one.address] += 1
+        if not self._looking:
+            self._looking = True
+            one.loop.call_later(_LOOK, self._look, one.loop)
+        if self._by_address[one.address] > self.per_address:
+            return self._let_go(one, one.address)
+        return len(self._open) <= self.most or self._let_go(one, None)
+
+    def leave(self, one: Connection) -> None:
+        """Forget a connection."""
+        if one in self._open:
+            del self._open[one]
+            self._by_address[one.address] -= 1
+            if not self._by_address[one.address]:
+                del self._by_address[one.address]
+
+    def _let_go(self, new: Connection, address: str | None) -> bool:
+        """Close what has waited longest without a request under way: first those that never asked
+        for anything.
+        """
+        waiting = [
+            one
+            for one in self._open
+            if one is not new and not one.busy and (address is None or one.address == address)
+        ]
+        if not waiting:
+            return False
+        oldest = min(waiting, key=lambda one: (one.answered, one.since))
+        self.leave(oldest)
+        oldest.transport.abort()
+        return True
+
+    def _look(self, loop: Any) -> None:
+        self._looking = bool(self._open)
+        if self._looking:
+            loop.call_later(_LOOK, self._look, loop)
+        now = loop.time()
+        for one in [one for one in self._open if one.is_late(now)]:
+            one.transport.abort()
+
+
+class Connection(H11Protocol):
+    """A connection of uvicorn's within limits."""
+
+    limits: Limits  # of the server, set in a subclass of its own
+    address = ""
+    since = 0.0  # when the present phase began
+    begun = False  # whether bytes of the next request have come
+    answered = False  # whether a request was ever answered
+    _unsent_since: float | None = None
+
+    def connection_made(self, transport: Any) -> None:
+        """Begin, if there is room."""
+        super().connection_made(transport)
+        self.address = self.client[0] if self.client else ""
+        self.since = self.loop.time()
+        if not self.limits.enter(self):
+            transport.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End."""
+        self.limits.leave(self)
+        super().connection_lost(exc)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a request is whole, or at least its head, and not answered yet."""
+        return self.cycle is not None and not self.cycle.response_complete
+
+    def is_late(self, now: float) -> bool:
+        """Return whether the present phase takes longer than it may."""
+        settings = self.limits.settings
+        if self._unsent_since is not None and now - self._unsent_since > settings.send_seconds:
+            return True
+        if self.busy:
+            receiving = self.cycle is not None and self.cycle.more_body
+            return receiving and now - self.since > settings.body_seconds
+        fresh = self.begun or not self.answered
+        return now - self.since > (settings.head_seconds if fresh else settings.idle_seconds)
+
+    def data_received(self, data: bytes) -> None:
+        """Take in what came."""
+        if not self.begun and not self.busy:
+            self.begun = True
+            if self.answered:  # the first request has the time since the connection was made
+                self.since = self.loop.time()
+        super().data_received(data)
+
+    def on_response_complete(self) -> None:
+        """Go on to what is between two requests, or to the next one."""
+        self.answered, self.since = True, self.loop.time()
+        super().on_response_complete()
+        self.begun = self.conn.their_state is not h11.IDLE or bool(self.conn.trailing_data[0])
+
+    def pause_writing(self) -> None:
+        """Note that what was answered isn't read."""
+        self._unsent_since = self.loop.time()
+        super().pause_writing()
+
+    def resume_writing(self) -> None:
+        """Note that it is read now."""
+        self._unsent_since = None
+        super().resume_writing()

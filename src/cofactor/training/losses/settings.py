@@ -1,0 +1,89 @@
+"""The settings of models that can be trained by any of the losses."""
+
+from __future__ import annotations
+
+from cofactor.base.config import setting
+from cofactor.data.interactions import Interactions
+from cofactor.training import losses
+from cofactor.training.losses.base import Loss, Needs
+from cofactor.training.settings import TrainingConfig
+
+SAMPLING = ("uniform", "popularity")
+
+
+class LossConfig(TrainingConfig):
+    """The settings of a model that can be trained by any of the losses."""
+
+    group = "training"
+
+    renamed = {  # noqa: RUF012
+        "sampler": "negative_sampling",
+        "popularity_power": "negative_power",
+    }
+
+    loss: str | Loss = setting(
+        "squared",
+        choices=losses.LOSSES,
+        doc="Training loss: squared fits values; all others rank. A name or a Loss object.",
+    )
+    negatives: int = setting(
+        4,
+        low=1,
+        high=4096,
+        doc="Items drawn for each observed one, by losses that need unobserved items.",
+    )
+    negative_sampling: str = setting(
+        "uniform", choices=SAMPLING, doc="The distribution that negatives are drawn from."
+    )
+    negative_power: float = setting(
+        0.75,
+        low=0.0,
+        high=2.0,
+        doc="Power of the item counts in popularity sampling; 1 is popularity itself.",
+    )
+    margin: float = setting(
+        1.0,
+        low=-1.0,
+        high=100.0,
+        doc="The margin of hinge, adaptive_hinge, warp and cosine_contrastive.",
+    )
+    negative_weight: float = setting(
+        1.0, low=0.0, doc="cosine_contrastive: the weight of the negatives beside the positive."
+    )
+    regularization: float = setting(
+        0.05, low=0.0, doc="L2 on the vectors that a batch touches, per example."
+    )
+    bias_regularization: float = setting(
+        0.005, low=0.0, doc="L2 on the biases that a batch touches, per example."
+    )
+
+    def __post_init__(self) -> None:
+        losses.get(self.loss)  # says how a loss of one's own is registered
+        super().__post_init__()
+
+    @property
+    def objective(self) -> Loss:
+        """The loss itself."""
+        return losses.get(self.loss)
+
+    @property
+    def fills_unobserved(self) -> bool:
+        """Whether a term beside the loss holds the scores of all other pairs at 0."""
+        return False
+
+    def fits(self, data: Interactions) -> bool:
+        """Whether the loss learns this data's values."""
+        return self.objective.fits_values and data.values is not None
+
+    def needs(self, data: Interactions) -> Needs:
+        """Which scores the loss needs on this data: with values to fit, or where all other pairs
+        are held at 0, the pairs alone.
+        """
+        if self.fits(data) or (self.objective.fits_values and self.fills_unobserved):
+            return Needs.PAIRS
+        return self.objective.needs
+
+    def check(self) -> None:
+        """Refuse settings that contradict one another."""
+        super().check()
+        self.objective.check(self)

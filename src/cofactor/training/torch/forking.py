@@ -1,0 +1,14 @@
+"""Forked processes after torch was used: they run torch on one thread.
+
+OpenMP's threads don't survive a fork, and a child that waits for them hangs. With one thread it
+asks for none. (After a GPU was used, torch itself refuses to go on in a child, and says so.)
+"""
+
+from __future__ import annotations
+
+import os
+
+import torch
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=lambda: torch.set_num_threads(1))

@@ -1,0 +1,252 @@
+"""Connections that nobody would miss: silent ones, endless heads, dripping bodies, answers that are
+never read. They end, and others are answered meanwhile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cofactor.service.http import connection
+from cofactor.service.settings import Settings
+from service.http.doors import Line, behind_the_door, raw_request
+
+HEALTH = raw_request("GET", "/health")
+HOT = raw_request("GET", "/v1/users/reader-02/recommendations?k=2")
+SHORT = Settings(
+    max_waiting=60.0,
+    head_seconds=0.3,
+    body_seconds=0.4,
+    send_seconds=0.4,
+    idle_seconds=0.6,
+    max_connections=40,
+)
+
+
+@pytest.fixture
+def events(tmp_path: Path) -> str:
+    """Where the events go; which database it is makes no difference here."""
+    return f"sqlite:///{tmp_path}/events.db"
+
+
+@pytest.fixture(autouse=True)
+def _looking_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "_LOOK", 0.05)
+
+
+async def ended(line: Line, within: float) -> float:
+    """Seconds until the other side ends a connection; what it says before is read away."""
+    began = time.monotonic()
+    try:
+        async with asyncio.timeout(within):
+            while await line.reader.read(65_536):
+                pass
+    except ConnectionError:
+        pass
+    return time.monotonic() - began
+
+
+@pytest.mark.parametrize(
+    "begin", [b"", b"GET /hea", b"GET /v1/users/", b"POST /v1/events HTTP/1.1"]
+)
+def test_a_head_that_never_ends_is_cut_off(folder: Path, events: str, begin: bytes) -> None:
+    async def play(port: int, _: Any) -> float:
+        line = await Line.to(port)
+        line.send(begin)
+        return await ended(line, 5)
+
+    assert 0.25 < behind_the_door(folder, events, play, SHORT) < 3
+
+
+def test_a_head_that_drips_has_no_more_time(folder: Path, events: str) -> None:
+    async def play(port: int, _: Any) -> float:
+        line = await Line.to(port)
+        line.send(b"GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\n")
+
+        async def drip() -> None:
+            n = 0
+            while True:
+                n += 1
+                line.send(b"X-%d: y\r\n" % n)
+                await asyncio.sleep(0.05)
+
+        dripping = asyncio.ensure_future(drip())
+        try:
+            return await ended(line, 5)
+        finally:
+            dripping.cancel()
+
+    assert behind_the_door(folder, events, play, SHORT) < 3
+
+
+def test_a_body_that_drips_has_no_more_time(folder: Path, events: str) -> None:
+    async def play(port: int, _: Any) -> float:
+        line = await Line.to(port)
+        line.send(
+            b"POST /v1/recommend HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 100000\r\n\r\n{"
+        )
+
+        async def drip() -> None:
+            while True:
+                line.send(b" ")
+                await asyncio.sleep(0.05)
+
+        dripping = asyncio.ensure_future(drip())
+        try:
+            return await ended(line, 5)
+        finally:
+            dripping.cancel()
+
+    assert behind_the_door(folder, events, play, SHORT) < 3
+
+
+def test_a_connection_that_was_answered_may_wait_longer(folder: Path, events: str) -> None:
+    async def play(port: int, _: Any) -> tuple[int, int, float]:
+        line = await Line.to(port)
+        one, *_ = await line.ask(HOT)
+        await asyncio.sleep(0.45)
+        two, *_ = await line.ask(HEALTH)
+        return one, two, await ended(line, 5)
+
+    one, two, seconds = behind_the_door(folder, events, play, SHORT)
+    assert (one, two) == (200, 200)
+    assert 0.5 < seconds < 3
+
+
+def test_a_head_of_megabytes_is_refused_early(folder: Path, events: str) -> None:
+    async def play(port: int, _: Any) -> tuple[int, float]:
+        line = await Line.to(port)
+        sent = 0
+        began = time.monotonic()
+        line.send(b"GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\nX: ")
+        try:
+            while sent < 64 << 20:
+                line.send(b"a" * 65_536)
+                await line.writer.drain()
+                await asyncio.sleep(0)
+                sent += 65_536
+        except ConnectionError:
+            pass
+        return sent, time.monotonic() - began
+
+    sent, seconds = behind_the_door(folder, events, play, Settings(max_waiting=60.0))
+    assert sent < 16 << 20
+    assert seconds < 5
+
+
+@pytest.mark.parametrize(
+    "request_", [raw_request("GET", "/openapi.json"), HOT], ids=["long", "hot"]
+)
+def test_answers_that_nobody_reads_hold_little_and_end(
+    folder: Path, events: str, request_: bytes
+) -> None:
+    async def play(port: int, context: Any) -> tuple[int, int, float]:
+        made = socket.create_connection(("127.0.0.1", port))
+        made.setblocking(False)
+        sent, raw = 0, request_ * 2_000
+        began = time.monotonic()
+        while time.monotonic() - began < 5:
+            try:
+                sent += made.send(raw[:65_536])
+            except BlockingIOError:
+                await asyncio.sleep(0.01)
+            except ConnectionError:
+                break
+            else:
+                await asyncio.sleep(0)
+        made.close()
+        # Others are answered all the while.
+        status, *_ = await (await Line.to(port)).ask(HEALTH)
+        return sent, status, time.monotonic() - began
+
+    settings = Settings(max_waiting=60.0, send_seconds=0.4, idle_seconds=2.0)
+    sent, status, seconds = behind_the_door(folder, events, play, settings)
+    assert status == 200
+    assert seconds < 4.9, "it was cut off"
+    # What the system's own buffers hold, and no more than that.
+    assert sent < 24 << 20
+
+
+def test_pipelined_requests_are_taken_in_one_at_a_time(folder: Path, events: str) -> None:
+    import gc
+
+    from uvicorn.protocols.http.h11_impl import RequestResponseCycle
+
+    async def play(port: int, _: Any) -> tuple[int, int]:
+        line = await Line.to(port)
+        line.send(HEALTH * 3_000)
+        most = 0
+        for n in range(3_000):
+            status, *_ = await line.answer()
+            assert status == 200
+            if n % 500 == 0:
+                most = max(
+                    most, sum(isinstance(one, RequestResponseCycle) for one in gc.get_objects())
+                )
+        return most, status
+
+    most, status = behind_the_door(folder, events, play, Settings(max_waiting=60.0))
+    assert status == 200
+    assert most < 60
+
+
+def test_silent_connections_leave_room_for_others(folder: Path, events: str) -> None:
+    async def play(port: int, _: Any) -> list[int]:
+        silent = [await Line.to(port) for _ in range(60)]
+        for line in silent[::2]:
+            line.send(b"GET /v1/us")
+        found = []
+        for _ in range(20):
+            line = await Line.to(port)
+            for request_ in (HEALTH, HOT):
+                found.append((await line.ask(request_))[0])
+            silent += [await Line.to(port) for _ in range(3)]
+        return found
+
+    settings = Settings(max_waiting=60.0, max_connections=40)
+    assert behind_the_door(folder, events, play, settings) == [200] * 40
+
+
+def test_one_address_leaves_room_for_another(folder: Path, events: str) -> None:
+    async def play(port: int, _: Any) -> list[int]:
+        here = [await Line.to(port) for _ in range(60)]
+        assert (await here[-1].ask(HEALTH))[0] == 200
+        reader, writer = await asyncio.open_connection(
+            "127.0.0.1", port, local_addr=("127.0.0.2", 0)
+        )
+        other = Line(reader, writer)
+        found = [(await other.ask(HEALTH))[0]]
+        here += [await Line.to(port) for _ in range(60)]
+        found.append((await other.ask(HOT))[0])
+        return found
+
+    settings = Settings(max_waiting=60.0, max_connections=40)
+    assert behind_the_door(folder, events, play, settings) == [200, 200]
+
+
+def test_a_request_that_takes_long_is_not_cut_off(
+    folder: Path, events: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Deadlines are for clients; what the service itself needs has its own limit."""
+
+    async def play(port: int, context: Any) -> list[int]:
+        real = context.scorer.recommend
+
+        async def slowly(*arguments: Any) -> Any:
+            await asyncio.sleep(1.0)
+            return await real(*arguments)
+
+        monkeypatch.setattr(context.scorer, "recommend", slowly)
+        lines = [await Line.to(port) for _ in range(2)]
+        plain = raw_request("GET", "/v1/users/reader%2D02/recommendations?k=2")
+        answers = await asyncio.gather(lines[0].ask(HOT), lines[1].ask(plain))
+        # And the look at all connections goes on.
+        await ended(await Line.to(port), 5)
+        return [status for status, *_ in answers]
+
+    assert behind_the_door(folder, events, play, SHORT) == [200, 200]

@@ -1,0 +1,95 @@
+"""A model whose vectors have collapsed says so after fitting."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from cofactor.base.run import Run
+from cofactor.data.interactions import Interactions
+from cofactor.data.synthetic import shop
+from cofactor.models import collapse
+from cofactor.models.implicit.ials import IALS
+
+ONE = Run(threads=1)
+
+
+def collapse_of(model):
+    counts = model.data.item_counts
+    items = np.flatnonzero(counts)
+    scores = model.score_rows(np.arange(model.data.n_users), items)
+    return collapse.collapse_of(model.name, scores, counts[items])
+
+
+@pytest.fixture(scope="module")
+def books():
+    return shop(n_users=200, n_items=120, seed=1)
+
+
+@pytest.fixture
+def fitted(books):
+    return IALS(factors=8).fit(books, run=ONE)
+
+
+def test_a_model_that_has_learned_tastes_says_nothing(books, caplog):
+    assert collapse_of(IALS(factors=8).fit(books, run=ONE)) is None
+    assert not caplog.records
+
+
+def test_one_vector_for_all_users_is_a_collapse(fitted):
+    fitted.user_factors[:] = fitted.user_factors[:1]
+    sentence = collapse_of(fitted)
+    assert sentence is not None
+    assert sentence.startswith("ials has collapsed: it ranks the items alike for all users")
+    assert "lower its regularization" in sentence
+
+
+def test_scores_like_popularity_are_named_so(fitted, books):
+    fitted.user_factors[:] = 0
+    fitted.user_factors[:, 0] = np.linspace(1, 2, books.n_users)
+    fitted.item_factors[:, 0] = np.log(np.maximum(books.item_counts, 1))
+    assert "much like popularity" in (collapse_of(fitted) or "")
+
+
+def test_vectors_of_zero_are_a_collapse(fitted):
+    fitted.user_factors[:] = 0
+    assert "the same score for all items" in (collapse_of(fitted) or "")
+
+
+def test_a_few_users_or_items_say_nothing():
+    few = Interactions.from_rows(np.arange(10), np.arange(10), users=10, items=10)
+    assert collapse_of(IALS(factors=2).fit(few, run=ONE)) is None
+
+
+def test_only_rows_with_interactions_are_scored():
+    counts = np.array([0, 3, 1, 0, 2, 1, 1])
+    assert collapse.rows_to_score(counts, 10).tolist() == [1, 2, 4, 5, 6]
+    assert collapse.rows_to_score(counts, 3).tolist() == [1, 4, 6]
+
+
+def test_fitting_says_so(books, caplog):
+    class Said:
+        def __init__(self) -> None:
+            self.said: list[str] = []
+
+        def task(self, name, total):
+            from cofactor.base.progress import SILENT
+
+            return SILENT.task(name, total)
+
+        def say(self, text):
+            self.said.append(text)
+
+    def collapsed_model():
+        class Collapsed(IALS):
+            def _fit(self, data, validation, run):
+                super()._fit(data, validation, run)
+                self.user_factors[:] = self.user_factors[:1]
+
+        return Collapsed(factors=4)
+
+    collapsed_model().fit(books, run=ONE)
+    assert "ials has collapsed" in caplog.text
+    progress = Said()
+    collapsed_model().fit(books, run=Run(threads=1, progress=progress))
+    assert any("ials has collapsed" in text for text in progress.said)

@@ -1,0 +1,192 @@
+"""Kernels in a forked process, from two Python threads on any threading layer, and where compiled
+code can't be kept; each in a process of its own.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).parents[2] / "src"
+
+# A kernel of one line, so that compiling costs little.
+TINY = """
+import sys
+sys.path.insert(0, {folder!r})
+import numpy as np
+import tiny
+print(tiny.doubled(np.arange(3.0)).tolist())
+"""
+
+
+def run(program: str, *, seconds: float = 120, **more: object) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": str(SOURCE), **more.pop("env", {})}  # type: ignore[dict-item]
+    return subprocess.run(
+        [sys.executable, "-W", "always::RuntimeWarning", "-c", textwrap.dedent(program)],
+        capture_output=True,
+        text=True,
+        timeout=seconds,
+        env=environment,
+        **more,  # type: ignore[call-overload]
+    )
+
+
+FIT = """
+import multiprocessing, threading, warnings
+import numpy as np
+import cofactor
+from cofactor.models import registry
+from cofactor.data.synthetic import shop
+warnings.filterwarnings("ignore", category=DeprecationWarning)  # of fork beside threads
+data = shop(n_users=60, n_items=30)
+models = [registry.get(name) for name in {names}]
+def fit(number):
+    model = models[number](epochs=2).fit(data, run=cofactor.Run(threads=2))
+    return bool(np.isfinite(model.score_rows(np.arange(5))).all())
+"""
+NAMES = ["bpr", "biased_mf", "warp", "svdpp"]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_forked_processes_fit_and_score_after_a_fit_in_the_parent() -> None:
+    program = FIT.format(names=NAMES) + textwrap.dedent("""
+        assert all(fit(n) for n in range(len(models)))
+        with multiprocessing.get_context("fork").Pool(2) as pool:
+            print(all(pool.map_async(fit, range(len(models))).get(timeout=60)))
+    """)
+    done = run(program)
+    assert done.stdout.strip() == "True", done.stderr[-2000:]
+
+
+def test_two_python_threads_fit_at_once_on_the_workqueue_layer() -> None:
+    program = FIT.format(names=["bpr", "svdpp"]) + textwrap.dedent("""
+        assert all(fit(n) for n in range(2))
+        done = []
+        threads = [threading.Thread(target=lambda n=n: done.append(fit(n % 2))) for n in range(6)]
+        for thread in threads: thread.start()
+        for thread in threads: thread.join()
+        print(len(done), all(done))
+    """)
+    done = run(program, env={"NUMBA_THREADING_LAYER": "workqueue"})
+    assert done.stdout.strip() == "6 True", done.stderr[-2000:]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_forked_process_uses_a_network_after_the_parent_did() -> None:
+    pytest.importorskip("torch")
+    program = FIT.format(names=["mlp"]) + textwrap.dedent("""
+        import torch
+        torch.set_num_threads(2)
+        big = torch.randn(600, 600)
+        big @ big; big.exp().sum()
+        assert fit(0)
+        with multiprocessing.get_context("fork").Pool(1) as pool:
+            print(pool.map_async(fit, [0]).get(timeout=60))
+    """)
+    done = run(program)
+    assert done.stdout.strip() == "[True]", done.stderr[-2000:]
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> Path:
+    (tmp_path / "code").mkdir()
+    (tmp_path / "code" / "tiny.py").write_text(
+        "from cofactor.kernels.cpu.jit import kernel\n\n\n"
+        "@kernel\ndef doubled(x):\n    return 2.0 * x\n"
+    )
+    return tmp_path
+
+
+def kept_in(folder: Path) -> dict[str, str]:
+    return {"NUMBA_CACHE_DIR": str(folder), "TMPDIR": str(folder.parent)}
+
+
+@pytest.mark.parametrize("pattern", ["*.nbi", "*.nbc"])
+@pytest.mark.parametrize("content", [b"", b"\x80\x05garbage"])
+def test_damaged_file_of_compiled_code_is_made_anew_and_said(
+    tiny: Path, pattern: str, content: bytes
+) -> None:
+    program, kept = TINY.format(folder=str(tiny / "code")), tiny / "kept"
+    kept.mkdir()
+    assert run(program, env=kept_in(kept)).stdout == "[0.0, 2.0, 4.0]\n"
+    (file,) = kept.rglob(f"tiny.doubled{pattern}")
+    sound = file.stat().st_size
+    file.write_bytes(content)
+    again = run(program, env=kept_in(kept))
+    assert again.stdout == "[0.0, 2.0, 4.0]\n", again.stderr
+    assert "can't be read" in again.stderr
+    assert file.stat().st_size >= sound // 2
+    third = run(program, env=kept_in(kept))
+    assert third.stdout == "[0.0, 2.0, 4.0]\n"
+    assert "can't be read" not in third.stderr
+
+
+def test_full_disk_is_said_once_and_stops_nothing(tiny: Path) -> None:
+    kept = tiny / "kept"
+    kept.mkdir()
+    # No disk is filled: writing fails as it does on a full one.
+    full = """
+    import numba.core.caching as caching, errno
+    def refuse(self, name, data):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    caching.IndexDataCacheFile._save_data = refuse
+    """
+    program = textwrap.dedent(full) + TINY.format(folder=str(tiny / "code"))
+    done = run(program + "tiny.doubled(np.arange(3))\n", env=kept_in(kept))
+    assert done.stdout == "[0.0, 2.0, 4.0]\n", done.stderr
+    assert done.stderr.count("No space left") == 1
+
+
+@pytest.mark.skipif(
+    os.name != "posix" or os.geteuid() != 0, reason="only root can become another user"
+)
+@pytest.mark.parametrize("temporary", [True, False])
+def test_user_without_a_home_or_a_package_to_write_to(
+    tiny: Path, tmp_path: Path, temporary: bool
+) -> None:
+    room = tmp_path / "tmp"
+    room.mkdir()
+    room.chmod(0o777 if temporary else 0o755)
+    code = tiny / "code"
+    shutil.copytree(SOURCE / "cofactor", code / "cofactor")
+    subprocess.run(["chmod", "-R", "a+rX", str(code)], check=True)
+    for parent in (code, *code.parents):
+        if parent.stat().st_uid == os.geteuid() and len(parent.parts) > 2:
+            parent.chmod(parent.stat().st_mode | 0o055)
+    # Python itself and Numba may lie where the other user can't read, so they are loaded before.
+    become = f"""
+    import os, tempfile, concurrent.futures.thread, numba, numpy as np
+    numba.njit(lambda x: 2.0 * x)(np.arange(3.0))
+    tempfile.tempdir = {str(room)!r}
+    os.environ["HOME"] = "/nonexistent"
+    os.setgroups([]); os.setgid(65534); os.setuid(65534)
+    """
+    program = textwrap.dedent(become) + TINY.format(folder=str(code))
+    done = run(program, env={"PYTHONPATH": "", "NUMBA_CACHE_DIR": ""})
+    assert done.stdout == "[0.0, 2.0, 4.0]\n", done.stderr
+    assert done.stderr.count("Compiled kernels") == 1
+    assert ("are kept in" in done.stderr) == temporary
+    assert bool(list(room.rglob("*.nbi"))) == temporary
+
+
+def test_another_users_folder_among_the_temporary_files_is_not_used(
+    tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from cofactor.kernels.cpu import _kept_code
+
+    monkeypatch.setattr(_kept_code.tempfile, "gettempdir", lambda: str(tiny))
+    mine = _kept_code._temporary_folder()
+    assert mine is not None
+    assert mine.stat().st_mode & 0o777 == 0o700
+    mine.chmod(0o777)  # where others may write, code may be another's
+    assert _kept_code._temporary_folder() is None
+    mine.chmod(0o700)
+    mine.rename(tiny / "elsewhere")
+    mine.symlink_to(tiny / "elsewhere")
+    assert _kept_code._temporary_folder() is None

@@ -1,0 +1,122 @@
+"""The graph filter against its formula on dense matrices, and what it refuses."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from cofactor.base import memory
+from cofactor.base.errors import ArgumentError, MemoryLimitError
+from cofactor.base.run import Run
+from cofactor.data.histories import Histories
+from cofactor.data.interactions import Interactions
+from cofactor.models.implicit.graph_filter import GraphFilter
+from cofactor.models.implicit.linear import by_user_and_item
+from cofactor.models.implicit.truncated_svd import item_vectors
+
+N_USERS, N_ITEMS = 43, 27
+ONE = Run(threads=1)
+
+
+@pytest.fixture(scope="module")
+def data():
+    generator = np.random.default_rng(5)
+    taken = generator.random((N_USERS, N_ITEMS)) < np.linspace(0.05, 0.5, N_ITEMS)
+    taken[3], taken[:, 4] = False, False
+    users, items = np.nonzero(taken)
+    values = generator.integers(1, 6, len(users)).astype(np.float32)
+    return Interactions.from_rows(users, items, values, users=N_USERS, items=N_ITEMS)
+
+
+def dense(data, values=None):
+    x = np.zeros((data.n_users, data.n_items))
+    x[data.user_rows, data.item_rows] = 1.0 if values is None else values
+    return x
+
+
+def all_weights(model):
+    """w, float64 [n_items, n_items], row by row: the scores of a history of one item."""
+    n_items = model.data.n_items
+    histories = Histories.of([[i] for i in range(n_items)], n_items)
+    return model.score_batch(model.fold_in(histories)).astype(np.float64)
+
+
+def expected(x, config):
+    """The formula of the docstring, by a full decomposition."""
+    users, items = x.sum(axis=1), x.sum(axis=0)
+    user = np.where(users > 0, users, 1) ** -config.user_exponent
+    item = np.where(items > 0, items, 1) ** -config.item_exponent
+    normalised = user[:, None] * x * item
+    linear = normalised.T @ normalised
+    np.fill_diagonal(linear, 0)
+    _, s, vt = np.linalg.svd(normalised)
+    s, vt = s[: config.factors], vt[: config.factors]
+    soft = config.ideal_weight * (s / s[0]) ** config.spectral_power
+    return item[:, None] * (linear + (vt.T * soft) @ vt / item)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"factors": 5, "iterations": 30},
+        {"factors": 5, "user_exponent": 0.3, "item_exponent": 0.7, "ideal_weight": 2.0},
+        {"factors": 20, "spectral_power": 0.0},
+        {"factors": 7, "values": "values"},
+    ],
+)
+def test_weights_equal_the_formula(data, settings):
+    model = GraphFilter(**{"iterations": 30, **settings}).fit(data, run=ONE)
+    x = dense(data, data.values if "values" in settings else None)
+    np.testing.assert_allclose(all_weights(model), expected(x, model.config), atol=3e-6)
+
+
+def test_only_the_largest_linear_weights_of_each_recommended_item_are_kept(data):
+    whole = all_weights(GraphFilter(factors=0, neighbours=N_ITEMS).fit(data, run=ONE))
+    kept = all_weights(GraphFilter(factors=0, neighbours=4).fit(data, run=ONE))
+    for j in range(N_ITEMS):
+        largest = np.argsort(-whole[:, j], kind="stable")[:4]
+        largest = largest[whole[largest, j] > 0]
+        assert set(np.flatnonzero(kept[:, j])) == set(largest)
+        np.testing.assert_allclose(kept[largest, j], whole[largest, j], rtol=1e-6)
+
+
+def test_without_neighbours_the_ideal_filter_answers_alone(data):
+    whole = all_weights(GraphFilter(factors=6, iterations=30).fit(data, run=ONE))
+    linear = all_weights(GraphFilter(factors=0).fit(data, run=ONE))
+    ideal = all_weights(GraphFilter(factors=6, iterations=30, neighbours=0).fit(data, run=ONE))
+    np.testing.assert_allclose(linear + ideal, whole, atol=1e-6)
+
+
+def test_more_factors_than_the_rank_add_nothing(data):
+    repeated = Interactions.from_rows(
+        np.repeat(np.arange(30), 3),
+        np.tile(np.arange(9).reshape(3, 3), (10, 1)).ravel(),
+        users=30,
+        items=9,
+    )
+    model = GraphFilter(factors=9).fit(repeated, run=ONE)
+    assert model.new_vectors.shape == (9, 3)  # three groups of items, each with the same users
+    assert np.isfinite(all_weights(model)).all()
+
+
+def test_the_random_projection_finds_the_singular_vectors(data):
+    x = dense(data).astype(np.float32)
+    orders = by_user_and_item(data, np.ones(len(data), np.float32))
+    values, vectors = item_vectors(orders, 6, 4, np.random.default_rng(0), 1)
+    _, s, vt = np.linalg.svd(x)
+    np.testing.assert_allclose(values, s[:6], rtol=1e-5)
+    np.testing.assert_allclose(np.abs(np.sum(vectors.T * vt[:6], axis=1)), 1, atol=1e-5)
+
+
+def test_negative_values_are_refused_with_the_cure(data):
+    negative = Interactions.from_rows(
+        data.user_rows, data.item_rows, -data.values, users=N_USERS, items=N_ITEMS
+    )
+    with pytest.raises(ArgumentError, match=r"at least 0, and one is -5; use values='ones'"):
+        GraphFilter(values="values").fit(negative, run=ONE)
+
+
+def test_what_does_not_fit_into_memory_is_refused_with_the_cure(data, monkeypatch):
+    monkeypatch.setattr(memory, "available_bytes", lambda: 2**20)
+    with pytest.raises(MemoryLimitError, match=r"27 factors needs .* lower neighbours or factors"):
+        GraphFilter().fit(data, run=ONE)
