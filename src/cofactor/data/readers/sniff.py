@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from cofactor.base.errors import ArgumentError, DataError
-from cofactor.data.readers.columns import USUAL, Options, folded, refuse_repeated
+from cofactor.data.readers.columns import Options, folded, refuse_repeated
+from cofactor.data.readers.usual_names import USUAL
 
 # The order decides between two that fit equally well.
 DELIMITERS = ("::", "\t", ",", ";", "|", " ")
