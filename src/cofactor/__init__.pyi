@@ -1905,6 +1905,8 @@ class Transitions(_Transitions):
         And by the sum of those towards the recommended item to this power.
     history_decay : float > 0 <= 1, default 0.5
         What a past event counts for each later one.
+    walk_weight : float >= 0 <= 1000, default 0.0
+        Weight of a second step from what the first one reached; 0 takes one step.
     repeat_weight : float >= 0 <= 1000, default 0.0
         What an item of the history gets for standing in it; decays too.
     repeat_decay : float > 0 <= 1, default 0.8
@@ -1931,6 +1933,7 @@ class Transitions(_Transitions):
         source_power: float = 0.5,
         target_power: float = 0.0,
         history_decay: float = 0.5,
+        walk_weight: float = 0.0,
         repeat_weight: float = 0.0,
         repeat_decay: float = 0.8,
         text: tuple[str, ...] = (),
