@@ -14,6 +14,7 @@ import argparse
 import json
 import os
 import resource
+import sys
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -94,7 +95,10 @@ def main() -> None:
     settings = {k: v for k, v in chosen.items() if k in named}
     settings = {**(SIDE[given.data] if given.side else {}), **settings}
     run = Run(seed=given.seed, threads=given.threads)
-    rows = [measure(*fold, settings, run) for fold in parts(given.data, given.tune)]
+    rows = []
+    for fold in parts(given.data, given.tune):
+        rows.append(measure(*fold, settings, run))
+        print(json.dumps(rows[-1]), file=sys.stderr, flush=True)
     line = {
         "data": given.data,
         "part": "tuning" if given.tune else "test folds",

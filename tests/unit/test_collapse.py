@@ -8,10 +8,17 @@ import pytest
 from cofactor.base.run import Run
 from cofactor.data.interactions import Interactions
 from cofactor.data.synthetic import shop
-from cofactor.models.collapse import collapse_of
+from cofactor.models import collapse
 from cofactor.models.implicit.ials import IALS
 
 ONE = Run(threads=1)
+
+
+def collapse_of(model):
+    counts = model.data.item_counts
+    items = np.flatnonzero(counts)
+    scores = model.score_rows(np.arange(model.data.n_users), items)
+    return collapse.collapse_of(model.name, scores, counts[items])
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +59,12 @@ def test_vectors_of_zero_are_a_collapse(fitted):
 def test_a_few_users_or_items_say_nothing():
     few = Interactions.from_rows(np.arange(10), np.arange(10), users=10, items=10)
     assert collapse_of(IALS(factors=2).fit(few, run=ONE)) is None
+
+
+def test_only_rows_with_interactions_are_scored():
+    counts = np.array([0, 3, 1, 0, 2, 1, 1])
+    assert collapse.rows_to_score(counts, 10).tolist() == [1, 2, 4, 5, 6]
+    assert collapse.rows_to_score(counts, 3).tolist() == [1, 4, 6]
 
 
 def test_fitting_says_so(books, caplog):

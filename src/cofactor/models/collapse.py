@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
-if TYPE_CHECKING:
-    from cofactor.models.model import Model
-
-USERS, ITEMS = 64, 4096  # scored at most: enough for a mean, and little beside any fit
-FEWEST = 20  # users with interactions, and items, below which nothing can be said
+USERS, ITEMS = 64, 4096  # enough for a mean, and little beside any fit
+FEWEST = 20  # users, and items, below which nothing can be said
 ALIKE = 0.98  # mean correlation of two users' scores from which they count as one ranking
 
 
-def collapse_of(model: Model) -> str | None:
+def rows_to_score(counts: np.ndarray, most: int) -> np.ndarray:
+    """Return at most so many rows that have interactions, evenly spaced, int32."""
+    rows = np.flatnonzero(counts)
+    step = max(1, -(-len(rows) // most))
+    return rows[::step].astype(np.int32)
+
+
+def collapse_of(name: str, scores: np.ndarray, item_counts: np.ndarray) -> str | None:
     """Say that a fitted model ranks nearly alike for all users, or return None if it doesn't.
 
     With z_u the standard scores of a user's scores over items, ``|mean_u z_u|² / n_items`` is the
@@ -23,40 +25,35 @@ def collapse_of(model: Model) -> str | None:
 
     Parameters
     ----------
-    model
-        A fitted model; some 64 users and 4,096 items of its training data are scored.
+    name
+        The model's.
+    scores
+        Of some users for some items, float [users, items].
+    item_counts
+        The items' numbers of interactions, int [items], at least 1.
 
     Returns
     -------
     str or None
-        One sentence, with what is likely to help.
+        One sentence, with what is likely to help; None for fewer than 20 users or items.
     """
-    data = model.data
-    users = _some(np.flatnonzero(data.user_counts), USERS)
-    items = _some(np.flatnonzero(data.item_counts), ITEMS)
-    if len(users) < FEWEST or len(items) < FEWEST:
+    if min(scores.shape) < FEWEST:
         return None
-    scores = model.score_rows(users, items).astype(np.float64)
+    scores = scores.astype(np.float64)
     spread = scores.std(axis=1, keepdims=True)
     if not (spread > 0).all():
         return (
-            f"{model.name} has collapsed: it gives a user the same score for all items; lower its"
+            f"{name} has collapsed: it gives a user the same score for all items; lower its"
             " regularization, or train it longer."
         )
     standard = (scores - scores.mean(axis=1, keepdims=True)) / spread
     common = standard.mean(axis=0)
-    alike = float(common @ common) / len(items)
+    alike = float(common @ common) / len(common)
     if alike < ALIKE:
         return None
-    popular = float(np.corrcoef(common, np.log(data.item_counts[items]))[0, 1])
+    popular = float(np.corrcoef(common, np.log(item_counts))[0, 1])
     like = ", much like popularity" if popular > 0.7 else ""
     return (
-        f"{model.name} has collapsed: it ranks the items alike for all users{like} (their scores"
+        f"{name} has collapsed: it ranks the items alike for all users{like} (their scores"
         f" correlate by {alike:.3f} on the average); lower its regularization, or train it longer."
     )
-
-
-def _some(rows: np.ndarray, most: int) -> np.ndarray:
-    """As many of some rows, evenly spaced, int32."""
-    step = max(1, -(-len(rows) // most))
-    return rows[::step].astype(np.int32)

@@ -14,10 +14,8 @@ import math
 
 import numpy as np
 
-from cofactor.kernels.cpu.jit import helper, kernel
+from cofactor.kernels.cpu.jit import helper, kernel, on_threads
 from cofactor.kernels.cpu.probit import latent_mean
-
-_BLOCKS = 64  # pieces of work of a pass; sums are by row, so threads don't change the result
 
 
 @kernel
@@ -42,17 +40,13 @@ def sample_block(
     """
     n_rows = indptr.size - 1
     n_coordinates = weights.shape[0]
-    change = np.zeros(n_rows, np.float64)
-    square = np.empty(n_rows, np.float64)
-    linear = np.empty(n_rows, np.float64)
+    # Of each row A, B and the change, side by side: features meet rows at random.
+    sums = np.zeros((n_rows, 3), np.float64)
     for coordinate in range(n_coordinates + 1):
-        for block in range(_BLOCKS):
-            first = block * n_rows // _BLOCKS
-            last = (block + 1) * n_rows // _BLOCKS
-            _pass(coordinate, first, last, indptr, others, residual, rows, change, square, linear)
+        _pass(coordinate, indptr, others, residual, rows, sums)
         if coordinate == n_coordinates:
             break
-        change[:] = 0.0
+        sums[:, 2] = 0.0
         _draw(
             feature_indptr,
             feature_rows,
@@ -63,51 +57,78 @@ def sample_block(
             group,
             noise[coordinate],
             alpha,
-            square,
-            linear,
-            change,
+            sums,
         )
         row_values = rows[coordinate]
         for row in range(n_rows):
-            row_values[start + row] += np.float32(change[row])
+            row_values[start + row] += np.float32(sums[row, 2])
 
 
 @helper
 def _pass(
     coordinate: int,
-    first: int,
-    last: int,
     indptr: np.ndarray,
     others: np.ndarray,
     residual: np.ndarray,
     rows: np.ndarray,
-    change: np.ndarray,
-    square: np.ndarray,
-    linear: np.ndarray,
+    sums: np.ndarray,
 ) -> None:
     """Subtract the change of the coordinate before, and gather A and B of this one."""
-    n_others = others.shape[0]
     bias = rows.shape[0] - 1
     before, now = rows[max(coordinate - 1, 0)], rows[min(coordinate, bias)]
-    for row in range(first, last):
-        moved = np.float32(change[row])
-        a = 0.0
-        b = 0.0
-        for n in range(indptr[row], indptr[row + 1]):
-            if coordinate > 0:
-                old = np.float32(0.0)
-                for m in range(n_others):
-                    old += before[others[m, n]]
-                residual[n] -= moved * (np.float32(1.0) if coordinate > bias else old)
-            c = np.float32(1.0)
-            if coordinate < bias:
-                c = np.float32(0.0)
-                for m in range(n_others):
-                    c += now[others[m, n]]
-            a += float(c * c)
-            b += float(c * residual[n])
-        square[row] = a
-        linear[row] = b
+    for row in range(indptr.size - 1):
+        begin, end = indptr[row], indptr[row + 1]
+        e = residual[begin:end]
+        if coordinate > 0:
+            _subtract(np.float32(sums[row, 2]), coordinate > bias, before, others, begin, e)
+        sums[row, 0], sums[row, 1] = _gathered(coordinate >= bias, now, others, begin, e)
+
+
+@helper
+def _subtract(
+    moved: np.ndarray,
+    biases: bool,
+    vectors: np.ndarray,
+    others: np.ndarray,
+    begin: int,
+    e: np.ndarray,
+) -> None:
+    """e -= moved c."""
+    if biases:
+        for n in range(e.size):
+            e[n] -= moved
+        return
+    for m in range(others.shape[0]):
+        columns = others[m, begin : begin + e.size]
+        for n in range(e.size):
+            e[n] -= moved * vectors[columns[n]]
+
+
+@helper
+def _gathered(
+    biases: bool, vectors: np.ndarray, others: np.ndarray, begin: int, e: np.ndarray
+) -> tuple[float, float]:
+    """Σ c² and Σ c e; sums of float32, in the lanes of a vector."""
+    a = np.float32(0.0)
+    b = np.float32(0.0)
+    if biases:
+        for n in range(e.size):
+            b += e[n]
+        return float(e.size), float(b)
+    if others.shape[0] == 1:
+        columns = others[0, begin : begin + e.size]
+        for n in range(e.size):
+            c = vectors[columns[n]]
+            a += c * c
+            b += c * e[n]
+        return float(a), float(b)
+    for n in range(e.size):
+        total = np.float32(0.0)
+        for m in range(others.shape[0]):
+            total += vectors[others[m, begin + n]]
+        a += total * total
+        b += total * e[n]
+    return float(a), float(b)
 
 
 @helper
@@ -121,19 +142,17 @@ def _draw(
     group: np.ndarray,
     noise: np.ndarray,
     alpha: float,
-    square: np.ndarray,
-    linear: np.ndarray,
-    change: np.ndarray,
+    sums: np.ndarray,
 ) -> None:
     """Draw one coordinate of all features, one after the other; rows learn of it by B."""
     for feature in range(feature_indptr.size - 1):
         a = 0.0
         b = 0.0
         for at in range(feature_indptr[feature], feature_indptr[feature + 1]):
-            row = feature_rows[at]
+            row = sums[feature_rows[at]]
             value = np.float64(feature_values[at])
-            a += value * value * square[row]
-            b += value * linear[row]
+            a += value * value * row[0]
+            b += value * row[1]
         old = np.float64(weights[feature])
         g = group[feature]
         total = alpha * a + precision[g]
@@ -143,13 +162,12 @@ def _draw(
         weights[feature] = np.float32(new)
         moved = np.float64(weights[feature]) - old
         for at in range(feature_indptr[feature], feature_indptr[feature + 1]):
-            row = feature_rows[at]
+            row = sums[feature_rows[at]]
             step = np.float64(feature_values[at]) * moved
-            change[row] += step
-            linear[row] -= step * square[row]
+            row[2] += step
+            row[1] -= step * row[0]
 
 
-@kernel
 def draw_rows(
     indptr: np.ndarray,
     items: np.ndarray,
@@ -165,11 +183,45 @@ def draw_rows(
     out: np.ndarray,
 ) -> None:
     """Draw the vectors of new users in every kept sample; see the reference for the equations."""
-    n_users, n_samples, width = out.shape
+    on_threads(
+        lambda user: _draw_row(
+            user,
+            indptr,
+            items,
+            values,
+            item_vectors,
+            item_offsets,
+            prior_mean,
+            prior_precision,
+            alpha,
+            cuts,
+            noise,
+            iterations,
+            out,
+        ),
+        len(out),
+    )
+
+
+@kernel
+def _draw_row(
+    u: int,
+    indptr: np.ndarray,
+    items: np.ndarray,
+    values: np.ndarray,
+    item_vectors: np.ndarray,
+    item_offsets: np.ndarray,
+    prior_mean: np.ndarray,
+    prior_precision: np.ndarray,
+    alpha: np.ndarray,
+    cuts: np.ndarray,
+    noise: np.ndarray,
+    iterations: int,
+    out: np.ndarray,
+) -> None:
+    _, n_samples, width = out.shape
     rounds = iterations if cuts.shape[1] > 0 else 1
-    for job in range(n_users * n_samples):
-        u = job // n_samples
-        s = job % n_samples
+    for s in range(n_samples):
         matrix = np.zeros((width, width), np.float64)
         for f in range(width):
             matrix[f, f] = prior_precision[s, f]

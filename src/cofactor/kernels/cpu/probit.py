@@ -8,9 +8,9 @@ import math
 
 import numpy as np
 
-from cofactor.kernels.cpu.jit import helper, kernel
+from cofactor.kernels.cpu.jit import helper, kernel, on_parts, on_threads
 
-_BLOCKS = 64
+_BLOCKS = 64  # of ratings, whose sums are added in order: threads don't change the result
 _SMALLEST = 1e-12  # mass of an interval below which it counts as this much
 
 
@@ -64,56 +64,74 @@ def latent_mean(score: float, low: float, high: float) -> float:
     return min(max(score + (density(a) - density(b)) / mass, low), high)
 
 
-@kernel
 def draw_latent(
     scores: np.ndarray, levels: np.ndarray, cuts: np.ndarray, uniform: np.ndarray
 ) -> np.ndarray:
     """Draw each latent value from its normal distribution, cut to the level's interval."""
     latent = np.empty(scores.size, np.float32)
-    for block in range(_BLOCKS):
-        for n in range(block * scores.size // _BLOCKS, (block + 1) * scores.size // _BLOCKS):
-            score = np.float64(scores[n])
-            low = cuts[levels[n]] - score
-            high = cuts[levels[n] + 1] - score
-            mirrored = low > 0.0
-            if mirrored:
-                low, high = -high, -low
-            below = normal_below(low)
-            share = min(max(np.float64(uniform[n]), 2.0**-25), 1.0 - 2.0**-25)
-            p = below + share * (normal_below(high) - below)
-            drawn = normal_quantile(min(max(p, 1e-300), 1.0 - 1e-16))
-            drawn = min(max(drawn, low), high)
-            latent[n] = np.float32(score - drawn if mirrored else score + drawn)
+    on_parts(
+        lambda first, end: _draw_latent(first, end, scores, levels, cuts, uniform, latent),
+        scores.size,
+    )
     return latent
 
 
 @kernel
+def _draw_latent(
+    first: int,
+    end: int,
+    scores: np.ndarray,
+    levels: np.ndarray,
+    cuts: np.ndarray,
+    uniform: np.ndarray,
+    latent: np.ndarray,
+) -> None:
+    for n in range(first, end):
+        score = np.float64(scores[n])
+        low = cuts[levels[n]] - score
+        high = cuts[levels[n] + 1] - score
+        mirrored = low > 0.0
+        if mirrored:
+            low, high = -high, -low
+        below = normal_below(low)
+        share = min(max(np.float64(uniform[n]), 2.0**-25), 1.0 - 2.0**-25)
+        p = below + share * (normal_below(high) - below)
+        drawn = normal_quantile(min(max(p, 1e-300), 1.0 - 1e-16))
+        drawn = min(max(drawn, low), high)
+        latent[n] = np.float32(score - drawn if mirrored else score + drawn)
+
+
+@kernel
 def _cut_sums(
-    scores: np.ndarray, levels: np.ndarray, cuts: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """By blocks: the log-likelihood; by cut, the gradient, the diagonal, the entry to its right."""
-    likelihood = np.zeros(_BLOCKS)
-    sums = np.zeros((_BLOCKS, 3, cuts.size))
-    for block in range(_BLOCKS):
-        mine = sums[block]
-        total = 0.0
-        for n in range(block * scores.size // _BLOCKS, (block + 1) * scores.size // _BLOCKS):
-            level = levels[n]
-            a = cuts[level] - np.float64(scores[n])
-            b = cuts[level + 1] - np.float64(scores[n])
-            mass = max(interval_mass(a, b), _SMALLEST)
-            total += math.log(mass)
-            low = density(a) / mass
-            high = density(b) / mass
-            mine[0, level] -= low
-            mine[0, level + 1] += high
-            if low > 0.0:
-                mine[1, level] += a * low - low * low
-            if high > 0.0:
-                mine[1, level + 1] -= b * high + high * high
-            mine[2, level] += low * high
-        likelihood[block] = total
-    return likelihood, sums
+    block: int,
+    scores: np.ndarray,
+    levels: np.ndarray,
+    cuts: np.ndarray,
+    likelihood: np.ndarray,
+    sums: np.ndarray,
+) -> None:
+    """Of a block: the log-likelihood; by cut, the gradient, the diagonal, the entry to its
+    right.
+    """
+    mine = sums[block]
+    total = 0.0
+    n_blocks = likelihood.size
+    for n in range(block * scores.size // n_blocks, (block + 1) * scores.size // n_blocks):
+        level = levels[n]
+        a = cuts[level] - np.float64(scores[n])
+        b = cuts[level + 1] - np.float64(scores[n])
+        mass = max(interval_mass(a, b), _SMALLEST)
+        total += math.log(mass)
+        low = density(a) / mass
+        high = density(b) / mass
+        mine[0, level] -= low
+        mine[0, level + 1] += high
+        if low > 0.0:
+            mine[1, level] += a * low - low * low
+        if high > 0.0:
+            mine[1, level + 1] -= b * high + high * high
+        mine[2, level] += low * high
+    likelihood[block] = total
 
 
 def cut_likelihood(
@@ -122,13 +140,15 @@ def cut_likelihood(
     """Return the log-likelihood of the levels, its gradient and its second derivatives by the inner
     cuts.
     """
-    likelihood, sums = _cut_sums(scores, levels, cuts)
+    likelihood, sums = np.zeros(_BLOCKS), np.zeros((_BLOCKS, 3, cuts.size))
+    on_threads(
+        lambda block: _cut_sums(block, scores, levels, cuts, likelihood, sums), len(likelihood)
+    )
     gradient, diagonal, right = sums.sum(axis=0)[:, 1:-1]
     hessian = np.diag(diagonal) + np.diag(right[:-1], 1) + np.diag(right[:-1], -1)
     return float(likelihood.sum()), gradient, hessian
 
 
-@kernel
 def level_probabilities(
     states: np.ndarray,
     which: np.ndarray,
@@ -138,22 +158,41 @@ def level_probabilities(
     cuts: np.ndarray,
 ) -> np.ndarray:
     """Return the probability of each level for pairs of users and items, the mean over samples."""
-    n_samples, n_levels = cuts.shape[0], cuts.shape[1] - 1
-    found = np.zeros((which.size, n_levels))
-    for block in range(_BLOCKS):
-        for n in range(block * which.size // _BLOCKS, (block + 1) * which.size // _BLOCKS):
-            mine = found[n]
-            for s in range(n_samples):
-                p = states[which[n], s]
-                y = item_vectors[items[n], s]
-                score = np.float64(item_offsets[items[n], s])
-                for f in range(p.size):
-                    score += np.float64(p[f]) * np.float64(y[f])
-                below = 0.0
-                for level in range(n_levels):
-                    upto = normal_below(cuts[s, level + 1] - score)
-                    mine[level] += upto - below
-                    below = upto
-            for level in range(n_levels):
-                mine[level] /= n_samples
+    found = np.zeros((which.size, cuts.shape[1] - 1))
+    on_parts(
+        lambda first, end: _level_probabilities(
+            first, end, states, which, item_vectors, item_offsets, items, cuts, found
+        ),
+        which.size,
+    )
     return found
+
+
+@kernel
+def _level_probabilities(
+    first: int,
+    end: int,
+    states: np.ndarray,
+    which: np.ndarray,
+    item_vectors: np.ndarray,
+    item_offsets: np.ndarray,
+    items: np.ndarray,
+    cuts: np.ndarray,
+    found: np.ndarray,
+) -> None:
+    n_samples, n_levels = cuts.shape[0], cuts.shape[1] - 1
+    for n in range(first, end):
+        mine = found[n]
+        for s in range(n_samples):
+            p = states[which[n], s]
+            y = item_vectors[items[n], s]
+            score = np.float64(item_offsets[items[n], s])
+            for f in range(p.size):
+                score += np.float64(p[f]) * np.float64(y[f])
+            below = 0.0
+            for level in range(n_levels):
+                upto = normal_below(cuts[s, level + 1] - score)
+                mine[level] += upto - below
+                below = upto
+        for level in range(n_levels):
+            mine[level] /= n_samples
