@@ -90,9 +90,9 @@ def test_without_neighbours_the_ideal_filter_answers_alone(data):
 
 def test_the_number_of_factors_follows_the_data(data):
     assert GraphFilter().fit(data, run=ONE).new_vectors.shape == (N_ITEMS, 16)  # the fewest
-    users, items = np.nonzero(np.random.default_rng(0).random((200, 100)) < 0.6)
-    larger = Interactions.from_rows(users, items, users=200, items=100)
-    expected = int(np.sqrt(len(larger)) / 4)
+    users, items = np.nonzero(np.random.default_rng(0).random((500, 100)) < 0.6)
+    larger = Interactions.from_rows(users, items, users=500, items=100)
+    expected = int(np.sqrt(len(larger)) / 8)
     assert GraphFilter().fit(larger, run=ONE).new_vectors.shape == (100, expected)
 
 

@@ -36,19 +36,19 @@ class GraphFilterConfig(WeightedConfig):
         None,
         low=0,
         high=4096,
-        doc="Singular vectors of the ideal low-pass filter; 0: none; None: √interactions / 4.",
+        doc="Singular vectors of the ideal low-pass filter; 0: none; None: √interactions / 8.",
     )
     neighbours: int = setting(
         500, low=0, high=100_000, doc="Weights kept of each item in the linear filter; 0: none."
     )
     user_exponent: float = setting(
-        0.5, low=0, high=2, doc="a: a user with n items weighs n^-a in the normalised matrix."
+        0.4, low=0, high=2, doc="a: a user with n items weighs n^-a in the normalised matrix."
     )
     item_exponent: float = setting(
-        0.5, low=0, high=2, doc="b: an item with n users weighs n^-b in the normalised matrix."
+        0.4, low=0, high=2, doc="b: an item with n users weighs n^-b in the normalised matrix."
     )
     ideal_weight: float = setting(
-        1.0, low=0, doc="α: how much the ideal low-pass filter counts beside the linear one."
+        0.6, low=0, doc="α: how much the ideal low-pass filter counts beside the linear one."
     )
     spectral_power: float = setting(
         0.5,
@@ -109,7 +109,7 @@ class GraphFilter(LinearItemModel):
             )
         factors = self.config.factors
         if factors is None:
-            factors = int(np.clip(np.sqrt(len(data)) / 4, 16, 1024))  # a choice, of no theory
+            factors = int(np.clip(np.sqrt(len(data)) / 8, 16, 1024))
         factors = min(factors, data.n_users, data.n_items)
         memory.require(
             self._bytes(data, factors),
