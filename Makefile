@@ -59,11 +59,15 @@ lowest: $(READY)  ## the tests without PyTorch, on the lowest versions that pypr
 	$(VENV)-lowest/bin/python -m pip install --quiet -r $(VENV)-lowest/versions.txt pytest pytest-timeout hypothesis httpx pandas polars duckdb
 	PYTHONPATH=src $(VENV)-lowest/bin/python -m pytest -q -o filterwarnings=default tests/cli tests/unit/test_packaging.py tests/unit/test_readers.py tests/unit/test_ids.py tests/unit/test_artifact.py tests/properties tests/parity
 
+# Mutated files that `make soak` reads.
+FUZZ ?= 100000
+
 soak: $(READY)  ## the long form of the service's tests: 1,000 kills, 20,000 power cuts, 1,000,000 mutated models, 100 promotions under load, fuzzing (hours)
 	COFACTOR_SOAK=1 $(BIN)/python -m pytest -q --timeout 36000 tests/unit/test_artifact_mutations.py
 	COFACTOR_SOAK=1 $(BIN)/python -m pytest -q --timeout 14400 tests/store/test_store_kill.py tests/store/test_store_power.py tests/store/test_store_faults.py -s
 	COFACTOR_SOAK=1 $(BIN)/python -m pytest -q --timeout 3600 tests/service/http/test_http_laws.py tests/service/http/test_http_fuzz.py tests/service/http/test_http_reload.py
 	COFACTOR_SOAK=1 $(BIN)/python -m pytest -q --timeout 3600 -s tests/service/http/test_http_soak.py
+	PYTHONPATH=src $(BIN)/python -W ignore tests/soak/fuzz_readers.py --count $(FUZZ)
 
 postgres:  ## install PostgreSQL's server from the system's packages, so that the store's tests run on it too (asks for root)
 	@command -v apt-get >/dev/null || { echo "no apt-get here; install PostgreSQL's server as your system does"; exit 1; }

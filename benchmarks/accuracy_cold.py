@@ -40,16 +40,16 @@ CITEULIKE = {
         "unobserved_weight=0.02",
         "regularization=0.02",
         "ridge=1",
-        "half_at=none",
-        "levelling=0.5",
+        "feature_prior_count=none",
+        "normalize_scores=0.5",
     ),
-    "content_ridge": (*LETTERS, "ridge=5", "size=1", "levelling=0.5"),
+    "content_ridge": (*LETTERS, "ridge=5", "size=1", "normalize_scores=0.5"),
     "content_blend": (
         *LETTERS,
         "weight=2",
-        "levelling=0.5",
+        "normalize_scores=0.5",
         "ridge_settings=ridge=5,size=1",
-        "ials_settings=factors=448,unobserved_weight=0.02,regularization=0.02,ridge=2,half_at=none,popularity_power=0.3,value_weight=1",
+        "ials_settings=factors=448,unobserved_weight=0.02,regularization=0.02,ridge=2,feature_prior_count=none,item_weight_power=0.3,value_weight=1",
     ),
 }
 FILMS = ("text=title,plot,director,actors,writer", "features=genres,year")
@@ -191,7 +191,7 @@ def warm(run: Run, models: list[str]) -> None:
             began = time.perf_counter()
             # Validation stops the two that train in epochs, and nothing else; the twins are in the
             # table by name.
-            model = kind(config.replace(twin=False) if content else config).fit(
+            model = kind(config.replace(compare_without_features=False) if content else config).fit(
                 parts.train, validation=parts.validation, run=run
             )
             line(
@@ -228,8 +228,8 @@ def fair(run: Run, models: list[str]) -> None:
             )
             for name, more in (
                 ("ials", ()),
-                ("feature_ials", ("fair=true",)),
-                ("feature_ials", ("fair=false",)),
+                ("feature_ials", ("calibrate_exposure=true",)),
+                ("feature_ials", ("calibrate_exposure=false",)),
             ):
                 model, seconds = fitted(
                     name, SMALL_IALS + (columns if more else ()) + more, parts.train, run

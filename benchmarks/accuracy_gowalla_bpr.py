@@ -3,7 +3,7 @@ ranked.
 
     python benchmarks/accuracy_gowalla_bpr.py [--threads 2] [--seeds 0 1] [--set epochs=200 ...]
     [--fold-in] python benchmarks/accuracy_gowalla_bpr.py --choose --set learning_rate=0.25
-    negative_law=uniform
+    negative_sampling=uniform
 
 Without ``--choose`` the preset "gowalla" of the model is fitted on all of train.txt and measured on
 test.txt. With it, the last tenth of each user's line of train.txt is cut out, the model is fitted

@@ -45,12 +45,17 @@ METRICS = "recall@20,ndcg@20"
 # Feedback. SIGIR), weights by the user's length, nu, separate regularization, the start, the number
 # of conjugate gradient steps.
 PRESETS: dict[int, dict[str, Any]] = {
-    64: {"unobserved_weight": 0.015, "regularization": 0.003, "epochs": 6, "popularity_power": 0.2},
+    64: {
+        "unobserved_weight": 0.015,
+        "regularization": 0.003,
+        "epochs": 6,
+        "item_weight_power": 0.2,
+    },
     256: {
         "unobserved_weight": 0.035,
         "regularization": 0.0015,
         "epochs": 6,
-        "popularity_power": 0.3,
+        "item_weight_power": 0.3,
     },
 }
 

@@ -42,7 +42,7 @@ CHOSEN = {
         "shrinkage": 40.0,
         "weighting": "tfidf",
     },
-    "ease": {"regularization": 100.0, "popularity_power": 0.5},
+    "ease": {"regularization": 100.0, "frequency_exponent": 0.5},
 }
 KNN_GRID = [
     {"neighbours": n, "similarity": "asymmetric", "asymmetry": a, "shrinkage": h, "weighting": w}
@@ -63,7 +63,7 @@ KNN_GRID = [
     ]
 ]
 EASE_GRID = [
-    {"regularization": r, "popularity_power": p}
+    {"regularization": r, "frequency_exponent": p}
     for p, r in [
         (0.0, 50.0),
         (0.0, 150.0),

@@ -102,7 +102,7 @@ _MF_LIKE_SURPRISE = {
     "decay": 1.0,
     "regularization": 0.02,
     "bias_regularization": 0.02,
-    "balance": 0.0,
+    "frequency_exponent": 1.0,
     "init_scale": 0.1,
 }
 
@@ -146,7 +146,7 @@ def _ials_quality() -> Case:
     # ours two epochs of one step before those of three, irspack one step in each epoch from a small
     # start. With 1, 2, 3 and 5 steps from starts of .01, .1 and 1 irspack's best within 8 epochs
     # were .0907 (this one), .0887, .0887 and .0889.
-    ours = {**_OURS_IALS, "factors": 64, "warmup": 2}
+    ours = {**_OURS_IALS, "factors": 64, "warmup_epochs": 2}
     theirs = {**_IRSPACK, "n_components": 64, "max_cg_steps": 1, "init_std": 0.01}
     # cmfrec's L2 term is one number a side. One for both ends at .0886 (alpha from 50 to 200,
     # lambda from 100 to 360); with less for users and more for items, as rows of either side are
@@ -327,7 +327,7 @@ def _als() -> Case:
         "factors": 16,
         "regularization": 0.1,
         "bias_regularization": 0.05,
-        "balance": 0.6,
+        "frequency_exponent": 0.4,
         "init_scale": 0.1,
     }
     return Case(

@@ -63,7 +63,7 @@ def _ours(model: LatentFactor, cut: Split, seed: int, threads: int) -> dict[str,
     error = model.predict_rows(truth.user_rows, truth.item_rows).astype(np.float64) - truth.values
     return {
         "test_mse": float(np.mean(error**2)),
-        "epoch_s": float(np.median(model.history.seconds[1:])),
+        "epoch_s": float(np.median(model.curve.seconds[1:])),
     }
 
 

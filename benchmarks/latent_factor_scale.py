@@ -43,7 +43,7 @@ def main() -> None:
     began = time.perf_counter()
     model.fit(data, run=run)
     fit = time.perf_counter() - began
-    epoch = float(np.median(model.history.seconds))
+    epoch = float(np.median(model.curve.seconds))
     path = data_path(data, model, run)
     print(
         json.dumps(
@@ -63,7 +63,7 @@ def main() -> None:
                 "data_path_share": round(path / epoch, 4),
                 "peak_gib_before_fit": round(before, 2),
                 "peak_gib": round(_peak(), 2),
-                "loss": model.history.loss,
+                "loss": model.curve.loss,
                 "torch": torch.__version__,
                 "numpy": np.__version__,
                 "machine": platform.processor() or platform.machine(),

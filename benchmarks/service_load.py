@@ -78,7 +78,7 @@ def make(n_items: int, folder: Path) -> None:
         item_rows=rows,
         values=None,
         times=None,
-        order=np.arange(len(rows)),
+        source_order=np.arange(len(rows)),
         catalogue=Catalogue(titles),
         profiles=Catalogue.nothing(USERS),
         source="synthetic load",

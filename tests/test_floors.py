@@ -19,13 +19,15 @@ SOURCE = Path(__file__).parents[1] / "src" / "cofactor"
 MAY_IMPORT: dict[str, set[str]] = {
     "base": set(),
     "kernels": {"base"},
+    "metrics": {"base", "kernels"},
     "data": {"base", "kernels"},
     "retrieval": {"base", "kernels", "data"},
     "training": {"base", "kernels", "data"},
-    "models": {"base", "kernels", "data", "retrieval", "training"},
+    "models": {"base", "kernels", "metrics", "data", "retrieval", "training"},
     "evaluation": {
         "base",
         "kernels",
+        "metrics",
         "data",
         "retrieval",
         "models.recommender",
@@ -36,6 +38,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "runs": {
         "base",
         "kernels",
+        "metrics",
         "data",
         "retrieval",
         "training",
@@ -59,6 +62,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "cli": {
         "base",
         "kernels",
+        "metrics",
         "data",
         "retrieval",
         "training",
@@ -71,9 +75,26 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
 }
 
+# The floors within models: files of the folder itself are the contract and what all models share;
+# a folder may import those, and these folders beside.
+MODELS_MAY_IMPORT: dict[str, set[str]] = {
+    "baselines": set(),
+    "explicit": set(),
+    "implicit": set(),
+    "neural": set(),
+    "sequence": {"implicit", "neural"},
+    "content": {"implicit", "neural"},
+}
+
 # Heavy libraries, and the places that may import them at the top of a file.
 MAY_LOAD: dict[str, tuple[str, ...]] = {
-    "torch": ("training", "models/neural", "models/sequence", "models/content", "kernels/gpu"),
+    "torch": (
+        "training/torch",
+        "models/neural",
+        "models/sequence",
+        "models/content",
+        "kernels/gpu",
+    ),
     "numba": ("kernels/cpu",),
     "pyarrow": ("data", "retrieval", "models", "evaluation", "artifact", "runs", "service", "cli"),
     "plotly": ("evaluation/report.py", "training/curves.py", "runs"),
@@ -129,6 +150,20 @@ def test_no_floor_imports_a_higher_one() -> None:
             target = name.removeprefix("cofactor.")
             allowed = MAY_IMPORT[floor] | {floor}
             if not any(target == a or target.startswith(a + ".") for a in allowed):
+                wrong.append(f"{path.relative_to(SOURCE)} imports {name}")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_no_family_of_models_imports_one_beside_or_above() -> None:
+    families = {p.name for p in (SOURCE / "models").iterdir() if (p / "__init__.py").exists()}
+    assert families == set(MODELS_MAY_IMPORT)
+    wrong = []
+    for path in (SOURCE / "models").rglob("*.py"):
+        family = path.relative_to(SOURCE / "models").parts[0].removesuffix(".py")
+        allowed = MODELS_MAY_IMPORT.get(family, set()) | {family}
+        for name in _imports(ast.parse(path.read_text(encoding="utf-8"))):
+            target = name.removeprefix("cofactor.models.").split(".")[0]
+            if name.startswith("cofactor.models.") and target in families - allowed:
                 wrong.append(f"{path.relative_to(SOURCE)} imports {name}")
     assert not wrong, "\n".join(wrong)
 

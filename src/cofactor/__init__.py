@@ -7,7 +7,9 @@ The public names are loaded when they are first used, so that importing this pac
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from cofactor.models.registry import MODELS
 
 __version__ = "0.1.0"
 
@@ -34,35 +36,8 @@ _PUBLIC: dict[str, str] = {
     "save": "cofactor.artifact.save",
     "load": "cofactor.artifact.load",
     "inspect": "cofactor.artifact.load",
-    "Popularity": "cofactor.models.baselines.popularity",
-    "Bias": "cofactor.models.baselines.bias",
-    "ItemKNN": "cofactor.models.implicit.item_knn",
-    "EASE": "cofactor.models.implicit.ease",
-    "GraphFilter": "cofactor.models.implicit.graph_filter",
-    "IALS": "cofactor.models.implicit.ials",
-    "BPR": "cofactor.models.implicit.bpr",
-    "WARP": "cofactor.models.implicit.warp",
-    "LogisticMF": "cofactor.models.implicit.logistic_mf",
-    "BiasedMF": "cofactor.models.explicit.biased_mf",
-    "SVDpp": "cofactor.models.explicit.svdpp",
-    "BayesianMF": "cofactor.models.explicit.bayesian_mf",
-    "LatentFactor": "cofactor.models.neural.latent_factor",
-    "MLP": "cofactor.models.neural.mlp",
-    "DenseNet": "cofactor.models.neural.mlp",
-    "CollabFNet": "cofactor.models.neural.mlp",
-    "NeuMF": "cofactor.models.neural.neumf",
     "OwnModule": "cofactor.models.neural.own_module",
-    "ContentKNN": "cofactor.models.content.content_knn",
-    "ContentRidge": "cofactor.models.content.content_ridge",
-    "FeatureIALS": "cofactor.models.content.feature_ials",
-    "TwoTower": "cofactor.models.content.two_tower",
-    "ContentBlend": "cofactor.models.content.content_blend",
-    "Bridge": "cofactor.models.content.bridge",
-    "LSTMRating": "cofactor.models.sequence.lstm_rating",
-    "Blend": "cofactor.models.blend",
-    "Transitions": "cofactor.models.sequence.transitions",
-    "SequenceLinear": "cofactor.models.sequence.sequence_linear",
-    "SessionKNN": "cofactor.models.sequence.session_knn",
+    **{e.class_name: f"cofactor.models.{e.module}" for e in MODELS.values()},
 }
 
 __all__ = ["__version__", *_PUBLIC]
@@ -80,8 +55,3 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted(__all__)
-
-
-if TYPE_CHECKING:
-    from cofactor.base.errors import CofactorError as CofactorError
-    from cofactor.base.run import Run as Run

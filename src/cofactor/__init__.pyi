@@ -84,6 +84,59 @@ from typing import ClassVar
 
 __version__: str
 
+class OwnModule(_OwnModule):
+    """A module of your own: trained by the loop, asked, filtered, folded in and explained like any
+    other model.
+
+    Parameters
+    ----------
+    make
+        ``make(n_users, n_items)`` returns a new module; called again for each fit and for each
+        restored state.
+    user_tables, item_tables
+        Names of the embedding submodules, where their sizes and names don't tell (see
+        `Tables.found`).
+    config
+        Loss, optimiser, epochs and so on; or give settings by name.
+    """
+    Config: ClassVar[type[cofactor.models.neural.module_fold_in.ModuleConfig]]
+    config: cofactor.models.neural.module_fold_in.ModuleConfig
+
+    def __init__(
+        self,
+        make: collections.abc.Callable[[int, int], torch.nn.modules.module.Module],
+        config: cofactor.models.neural.module_fold_in.ModuleConfig | None = None,
+        *,
+        user_tables: tuple[str, ...] = (),
+        item_tables: tuple[str, ...] = (),
+        epochs: int = 20,
+        validate_every: int = 1,
+        patience: int = 0,
+        learning_rate: float = 0.01,
+        schedule: str = 'constant',
+        warmup_ratio: float = 0.0,
+        drop_every: float = 10,
+        drop_factor: float = 0.1,
+        decay: float = 0.95,
+        batch_size: int = 4096,
+        optimizer: str = 'adam',
+        momentum: float = 0.0,
+        weight_decay: float = 0.0,
+        max_grad_norm: float = 0.0,
+        ema_decay: float = 0.0,
+        precision: str = 'float32',
+        compile: bool = False,
+        loss: str | cofactor.training.losses.base.Loss = 'squared',
+        negatives: int = 4,
+        negative_sampling: str = 'uniform',
+        negative_power: float = 0.75,
+        margin: float = 1.0,
+        negative_weight: float = 1.0,
+        regularization: float = 0.05,
+        bias_regularization: float = 0.005,
+        fold_in_steps: int = 150,
+    ) -> None: ...
+
 class Popularity(_Popularity):
     """Recommend what most people took, to everybody alike.
 
@@ -112,15 +165,15 @@ class Bias(_Bias):
     ----------
     method : {joint, damped}, default 'joint'
         Least squares over both biases, or damped means: items first, then users.
-    damping_users : float >= 0, default 4.0
+    user_damping : float >= 0, default 4.0
         How many ratings at the mean each user is given beforehand.
-    damping_items : float >= 0, default 2.0
+    item_damping : float >= 0, default 2.0
         How many ratings at the mean each item is given beforehand.
     sweeps : int >= 1 <= 100000, default 100
         Sweeps at most over both sides (joint).
     tolerance : float > 0, default 0.0001
         Largest change of a bias at which to stop (joint), in ratings.
-    clip : bool, default True
+    clip_predictions : bool, default True
         Whether predictions are cut to the rating scale.
     lowest : float | None, default None
         The lowest rating there can be; None: the lowest of the data.
@@ -135,11 +188,11 @@ class Bias(_Bias):
         config: cofactor.models.baselines.bias.BiasConfig | None = None,
         *,
         method: str = 'joint',
-        damping_users: float = 4.0,
-        damping_items: float = 2.0,
+        user_damping: float = 4.0,
+        item_damping: float = 2.0,
         sweeps: int = 100,
         tolerance: float = 0.0001,
-        clip: bool = True,
+        clip_predictions: bool = True,
         lowest: float | None = None,
         highest: float | None = None,
     ) -> None: ...
@@ -225,7 +278,7 @@ class EASE(_EASE):
         With a half-life: what the oldest interactions count at least.
     regularization : float > 0, default 200.0
         λ, added to each item's own count in the Gram matrix.
-    popularity_power : float >= 0 <= 2, default 0.0
+    frequency_exponent : float >= 0 <= 2, default 0.0
         p: item i gets λ (n_i / mean n)^p; 0 is EASE proper, more holds popular items back.
     user_exponent : float >= 0 <= 2, default 0.0
         q: a user with n items weighs n^-q in the loss; λ is times the mean weight. 0: alike.
@@ -248,7 +301,7 @@ class EASE(_EASE):
         recency_half_life: float | None = None,
         recency_floor: float = 0.0,
         regularization: float = 200.0,
-        popularity_power: float = 0.0,
+        frequency_exponent: float = 0.0,
         user_exponent: float = 0.0,
         dropout: float = 0.0,
         keep: int | None = None,
@@ -314,6 +367,12 @@ class IALS(_IALS):
 
     Parameters
     ----------
+    epochs : int >= 1 <= 10000, default 8
+        Rounds in which both sides are solved once.
+    validate_every : int >= 1, default 1
+        Epochs between two measurements on the validation part, if there is one.
+    patience : int >= 0, default 2
+        Measurements without a better one before training stops; 0 runs all epochs.
     factors : int >= 1 <= 4096, default 64
         Length of the user and item vectors.
     unobserved_weight : float | None >= 0, default None
@@ -328,20 +387,18 @@ class IALS(_IALS):
         L2 weight of a vector per pair it takes part in (see frequency_exponent).
     frequency_exponent : float >= 0 <= 2, default 1.0
         1 regularizes a vector in proportion to its data, 0 all alike (plain L2).
-    epochs : int >= 1 <= 10000, default 8
-        Rounds in which both sides are solved once.
     solver : {cg, cholesky, subspace}, default 'cg'
         How a side is solved: cg is the fastest.
     cg_steps : int >= 1 <= 1000, default 3
         Conjugate gradient steps for each row; for the solver cg.
-    warmup : int >= 0 <= 10000, default 0
+    warmup_epochs : int >= 0 <= 10000, default 0
         How many of the epochs, at the start, take one conjugate gradient step only, at a third of
             the cost; for the solver cg.
     block_size : int >= 1 <= 4096, default 16
         Factors in a block; for the solver subspace.
     init_scale : float > 0, default 0.1
         The first vectors' length, about; small starts find the main directions first.
-    popularity_power : float >= 0 <= 2, default 0.0
+    item_weight_power : float >= 0 <= 2, default 0.0
         p: item i's part of the loss weighs n_i^-p; 0 weighs all alike, more fits rare items
             better.
     """
@@ -352,54 +409,64 @@ class IALS(_IALS):
         self,
         config: cofactor.models.implicit.ials.IALSConfig | None = None,
         *,
+        epochs: int = 8,
+        validate_every: int = 1,
+        patience: int = 2,
         factors: int = 64,
         unobserved_weight: float | None = None,
         confidence: str = 'ones',
         confidence_scale: float = 1.0,
         regularization: float = 0.01,
         frequency_exponent: float = 1.0,
-        epochs: int = 8,
         solver: str = 'cg',
         cg_steps: int = 3,
-        warmup: int = 0,
+        warmup_epochs: int = 0,
         block_size: int = 16,
         init_scale: float = 0.1,
-        popularity_power: float = 0.0,
+        item_weight_power: float = 0.0,
     ) -> None: ...
 
 class BPR(_BPR):
-    """Matrix factorisation trained to rank what a user took above what he didn't.
+    """Matrix factorisation trained to rank items with an interaction above those without.
 
     Parameters
     ----------
-    factors : int >= 1 <= 4096, default 64
-        Length of the user and item vectors; multiples of 16 are fastest.
     epochs : int >= 1, default 100
         Walks over the data; each draws one negative for every interaction.
+    validate_every : int >= 1, default 10
+        Epochs between two measurements on the validation part, if there is one.
+    patience : int >= 0, default 5
+        Measurements without a better one before training stops; 0 never stops.
     learning_rate : float > 0, default 0.08
-        The step at the start.
-    schedule : {constant, linear, drop}, default 'linear'
-        The step over time: constant, linearly to zero, or to 30 % after 70 % of the epochs.
-    regularization : float >= 0, default 0.01
-        Decay of the user vector per draw, times the step; zero for none.
-    item_regularization : float | None >= 0, default None
-        Decay of the positive item's vector; None takes regularization.
-    negative_regularization : float | None >= 0, default None
-        Decay of the negative item's vector; None takes that of the positive item's.
-    bias_regularization : float | None >= 0, default None
-        Decay of both items' biases; None takes regularization.
-    negative_law : {uniform, popularity}, default 'uniform'
-        How negatives are drawn from the items a user lacks.
-    negative_power : float >= 0 <= 4, default 0.5
-        Under the law of popularity: an item's chance goes with its count to this power.
+        Step size, at the schedule's top.
+    schedule : {constant, linear, cosine, step, exponential}, default 'linear'
+        The learning rate over time.
+    warmup_ratio : float >= 0 < 1, default 0.0
+        The share of all steps over which the learning rate rises linearly from 0.
+    drop_every : float > 0, default 10
+        Step schedule: epochs between two drops; below 1, a share of all epochs.
+    drop_factor : float > 0 <= 1, default 0.1
+        Step schedule: what a drop multiplies the learning rate by.
+    decay : float > 0 <= 1, default 0.95
+        Exponential schedule: the factor from epoch to epoch.
+    factors : int >= 1 <= 4096, default 64
+        Length of the user and item vectors; multiples of 16 are fastest.
     init_scale : float >= 0, default 0.1
         Standard deviation of the vectors' first values.
-    validate_every : int >= 1, default 10
-        Epochs between two checks, if a validation part is given.
-    patience : int >= 0, default 5
-        Checks without improvement before training stops; zero never stops.
+    negative_sampling : {uniform, popularity}, default 'uniform'
+        How negatives are drawn from the items a user hasn't interacted with.
+    negative_power : float >= 0 <= 4, default 0.5
+        Sampling by popularity: an item's chance goes with its count to this power.
+    regularization : float >= 0, default 0.01
+        L2 on the user vector per draw, times the step size; 0 for none.
+    item_regularization : float | None >= 0, default None
+        L2 on the positive item's vector; None takes regularization.
+    negative_regularization : float | None >= 0, default None
+        L2 on the negative item's vector; None takes that of the positive item's.
+    bias_regularization : float | None >= 0, default None
+        L2 on both items' biases; None takes regularization.
     fold_in_epochs : int >= 1 <= 10000, default 100
-        Walks over the history of a user never seen (and never fewer than 2,000 draws).
+        Walks over the history of an unseen user (and at least 2,000 draws).
     """
     Config: ClassVar[type[cofactor.models.implicit.bpr.BPRConfig]]
     config: cofactor.models.implicit.bpr.BPRConfig
@@ -408,60 +475,72 @@ class BPR(_BPR):
         self,
         config: cofactor.models.implicit.bpr.BPRConfig | None = None,
         *,
-        factors: int = 64,
         epochs: int = 100,
+        validate_every: int = 10,
+        patience: int = 5,
         learning_rate: float = 0.08,
         schedule: str = 'linear',
+        warmup_ratio: float = 0.0,
+        drop_every: float = 10,
+        drop_factor: float = 0.1,
+        decay: float = 0.95,
+        factors: int = 64,
+        init_scale: float = 0.1,
+        negative_sampling: str = 'uniform',
+        negative_power: float = 0.5,
         regularization: float = 0.01,
         item_regularization: float | None = None,
         negative_regularization: float | None = None,
         bias_regularization: float | None = None,
-        negative_law: str = 'uniform',
-        negative_power: float = 0.5,
-        init_scale: float = 0.1,
-        validate_every: int = 10,
-        patience: int = 5,
         fold_in_epochs: int = 100,
     ) -> None: ...
 
 class WARP(_WARP):
-    """Matrix factorisation that minimises an estimate of the rank of what a user took.
+    """Matrix factorisation that minimises an estimate of the rank of items with an interaction.
 
     Parameters
     ----------
-    factors : int >= 1 <= 4096, default 64
-        Length of the user and item vectors; multiples of 16 are fastest.
     epochs : int >= 1, default 30
         Walks over the data; each looks for a violation for every interaction.
+    validate_every : int >= 1, default 5
+        Epochs between two measurements on the validation part, if there is one.
+    patience : int >= 0, default 5
+        Measurements without a better one before training stops; 0 never stops.
     learning_rate : float > 0, default 0.1
-        The step at the start.
-    schedule : {constant, linear, drop}, default 'constant'
-        The step over time: constant, linearly to zero, or to 30 % after 70 % of the epochs.
+        Step size, at the schedule's top.
+    schedule : {constant, linear, cosine, step, exponential}, default 'constant'
+        The learning rate over time.
+    warmup_ratio : float >= 0 < 1, default 0.0
+        The share of all steps over which the learning rate rises linearly from 0.
+    drop_every : float > 0, default 10
+        Step schedule: epochs between two drops; below 1, a share of all epochs.
+    drop_factor : float > 0 <= 1, default 0.1
+        Step schedule: what a drop multiplies the learning rate by.
+    decay : float > 0 <= 1, default 0.95
+        Exponential schedule: the factor from epoch to epoch.
+    factors : int >= 1 <= 4096, default 64
+        Length of the user and item vectors; multiples of 16 are fastest.
+    init_scale : float >= 0, default 0.01
+        Standard deviation of the vectors' first values.
+    negative_sampling : {uniform, popularity}, default 'uniform'
+        How negatives are drawn from the items a user hasn't interacted with.
+    negative_power : float >= 0 <= 4, default 0.5
+        Sampling by popularity: an item's chance goes with its count to this power.
     adaptive : bool, default True
         Whether a vector's step shrinks with the squared gradients it has had.
     margin : float > 0, default 1.0
         By how much a positive must lead, in score.
     max_trials : int >= 1 <= 10000, default 10
-        Negatives drawn at most for one positive in search of a violation; hundreds rank better,
+        Negatives sampled at most for one positive in search of a violation; hundreds rank better,
             at more cost an epoch.
     regularization : float >= 0, default 0.002
-        Decay of the user vector per step, times the step; zero for none.
+        L2 on the user vector per step, times the step size; 0 for none.
     item_regularization : float | None >= 0, default None
-        Decay of the item vectors; None takes regularization.
+        L2 on the item vectors; None takes regularization.
     bias_regularization : float | None >= 0, default None
-        Decay of the item biases; None takes regularization.
-    negative_law : {uniform, popularity}, default 'uniform'
-        How negatives are drawn from the items a user lacks.
-    negative_power : float >= 0 <= 4, default 0.5
-        Under the law of popularity: an item's chance goes with its count to this power.
-    init_scale : float >= 0, default 0.01
-        Standard deviation of the vectors' first values.
-    validate_every : int >= 1, default 5
-        Epochs between two checks, if a validation part is given.
-    patience : int >= 0, default 5
-        Checks without improvement before training stops; zero never stops.
+        L2 on the item biases; None takes regularization.
     fold_in_epochs : int >= 1 <= 10000, default 50
-        Walks over the history of a user never seen (and never fewer than 1,000 positives).
+        Walks over the history of an unseen user (and at least 1,000 positives).
     """
     Config: ClassVar[type[cofactor.models.implicit.warp.WARPConfig]]
     config: cofactor.models.implicit.warp.WARPConfig
@@ -470,21 +549,25 @@ class WARP(_WARP):
         self,
         config: cofactor.models.implicit.warp.WARPConfig | None = None,
         *,
-        factors: int = 64,
         epochs: int = 30,
+        validate_every: int = 5,
+        patience: int = 5,
         learning_rate: float = 0.1,
         schedule: str = 'constant',
+        warmup_ratio: float = 0.0,
+        drop_every: float = 10,
+        drop_factor: float = 0.1,
+        decay: float = 0.95,
+        factors: int = 64,
+        init_scale: float = 0.01,
+        negative_sampling: str = 'uniform',
+        negative_power: float = 0.5,
         adaptive: bool = True,
         margin: float = 1.0,
         max_trials: int = 10,
         regularization: float = 0.002,
         item_regularization: float | None = None,
         bias_regularization: float | None = None,
-        negative_law: str = 'uniform',
-        negative_power: float = 0.5,
-        init_scale: float = 0.01,
-        validate_every: int = 5,
-        patience: int = 5,
         fold_in_epochs: int = 50,
     ) -> None: ...
 
@@ -494,30 +577,38 @@ class LogisticMF(_LogisticMF):
 
     Parameters
     ----------
-    factors : int >= 1 <= 4096, default 64
-        Length of the user and item vectors; multiples of 16 are fastest.
     epochs : int >= 1, default 30
         Rounds; each takes one step for all users and one for all items.
+    validate_every : int >= 1, default 5
+        Epochs between two measurements on the validation part, if there is one.
+    patience : int >= 0, default 5
+        Measurements without a better one before training stops; 0 never stops.
     learning_rate : float > 0, default 0.3
-        The step at the start, divided by the root of a sum of squared gradients.
-    schedule : {constant, linear, drop}, default 'constant'
-        The step over time: constant, linearly to zero, or to 30 % after 70 % of the epochs.
+        Step size, divided by the root of a sum of squared gradients.
+    schedule : {constant, linear, cosine, step, exponential}, default 'constant'
+        The learning rate over time.
+    warmup_ratio : float >= 0 < 1, default 0.0
+        The share of all steps over which the learning rate rises linearly from 0.
+    drop_every : float > 0, default 10
+        Step schedule: epochs between two drops; below 1, a share of all epochs.
+    drop_factor : float > 0 <= 1, default 0.1
+        Step schedule: what a drop multiplies the learning rate by.
+    decay : float > 0 <= 1, default 0.95
+        Exponential schedule: the factor from epoch to epoch.
+    factors : int >= 1 <= 4096, default 64
+        Length of the user and item vectors; multiples of 16 are fastest.
+    init_scale : float >= 0, default 0.1
+        Standard deviation of the vectors' first values.
     alpha : float > 0, default 5.0
         Confidence of a positive of value 1, against that of a negative.
     negatives : int >= 0 <= 10000, default 5
-        Others drawn for each positive, each time anew; 0 takes all there are (small data).
+        Negatives sampled for each positive at each step; 0 takes all there are (small data).
     regularization : float >= 0, default 5.0
         Weight of half the squared vectors and biases in the loss.
     use_values : bool, default False
         Whether a positive's confidence is alpha times its value, or alpha alone.
-    init_scale : float >= 0, default 0.1
-        Standard deviation of the vectors' first values.
-    validate_every : int >= 1, default 5
-        Epochs between two checks, if a validation part is given.
-    patience : int >= 0, default 5
-        Checks without improvement before training stops; zero never stops.
     fold_in_steps : int >= 1 <= 10000, default 60
-        Steps for the vector of a user never seen.
+        Steps for the vector of an unseen user.
     """
     Config: ClassVar[type[cofactor.models.implicit.logistic_mf.LogisticMFConfig]]
     config: cofactor.models.implicit.logistic_mf.LogisticMFConfig
@@ -526,17 +617,21 @@ class LogisticMF(_LogisticMF):
         self,
         config: cofactor.models.implicit.logistic_mf.LogisticMFConfig | None = None,
         *,
-        factors: int = 64,
         epochs: int = 30,
+        validate_every: int = 5,
+        patience: int = 5,
         learning_rate: float = 0.3,
         schedule: str = 'constant',
+        warmup_ratio: float = 0.0,
+        drop_every: float = 10,
+        drop_factor: float = 0.1,
+        decay: float = 0.95,
+        factors: int = 64,
+        init_scale: float = 0.1,
         alpha: float = 5.0,
         negatives: int = 5,
         regularization: float = 5.0,
         use_values: bool = False,
-        init_scale: float = 0.1,
-        validate_every: int = 5,
-        patience: int = 5,
         fold_in_steps: int = 60,
     ) -> None: ...
 
@@ -545,28 +640,38 @@ class BiasedMF(_BiasedMF):
 
     Parameters
     ----------
+    epochs : int >= 1 <= 100000, default 40
+        Passes over the data.
+    validate_every : int >= 1, default 1
+        Epochs between two measurements on the validation part, if there is one.
+    patience : int >= 0, default 3
+        Measurements without a better one before training stops; 0 runs all epochs.
+    learning_rate : float > 0, default 0.03
+        Step size of the vectors in the first epoch (SGD).
+    schedule : {constant, linear, cosine, step, exponential}, default 'exponential'
+        Both learning rates over time (SGD).
+    warmup_ratio : float >= 0 < 1, default 0.0
+        The share of all steps over which the learning rate rises linearly from 0.
+    drop_every : float > 0, default 10
+        Step schedule: epochs between two drops; below 1, a share of all epochs.
+    drop_factor : float > 0 <= 1, default 0.1
+        Step schedule: what a drop multiplies the learning rate by.
+    decay : float > 0 <= 1, default 0.92
+        Exponential schedule: the factor from epoch to epoch.
     factors : int >= 1 <= 4096, default 128
         Length of the user and item vectors.
-    epochs : int >= 1 <= 100000, default 40
-        Passes over the data; fewer if a validation part says so.
-    learning_rate : float > 0, default 0.03
-        Step of the vectors in the first epoch (SGD).
     bias_learning_rate : float > 0, default 0.0075
-        Step of the biases in the first epoch (SGD).
-    decay : float > 0 <= 1, default 0.92
-        What both steps are multiplied by after each epoch (SGD).
+        Step size of the biases in the first epoch (SGD).
     regularization : float >= 0, default 0.06
         Penalty of the vectors for each rating of an average row.
     bias_regularization : float >= 0, default 0.003
         Penalty of the biases for each rating of an average row.
-    balance : float >= 0 <= 1, default 0.3
-        How a row's penalty depends on its n ratings: n^(1-balance). 0: on each rating alike; 1:
-            the same for all rows.
+    frequency_exponent : float >= 0 <= 1, default 0.7
+        A row's penalty grows as n^frequency_exponent with its n ratings. 1: on each rating alike;
+            0: the same for all rows.
     init_scale : float > 0, default 0.005
         Standard deviation of the starting vectors.
-    patience : int >= 1, default 3
-        With a validation part: epochs without a better RMSE after which to stop.
-    clip : bool, default True
+    clip_predictions : bool, default True
         Whether predictions are cut to the rating scale.
     lowest : float | None, default None
         The lowest rating there can be; None: the lowest of the data.
@@ -582,17 +687,22 @@ class BiasedMF(_BiasedMF):
         self,
         config: cofactor.models.explicit.biased_mf.BiasedMFConfig | None = None,
         *,
-        factors: int = 128,
         epochs: int = 40,
+        validate_every: int = 1,
+        patience: int = 3,
         learning_rate: float = 0.03,
-        bias_learning_rate: float = 0.0075,
+        schedule: str = 'exponential',
+        warmup_ratio: float = 0.0,
+        drop_every: float = 10,
+        drop_factor: float = 0.1,
         decay: float = 0.92,
+        factors: int = 128,
+        bias_learning_rate: float = 0.0075,
         regularization: float = 0.06,
         bias_regularization: float = 0.003,
-        balance: float = 0.3,
+        frequency_exponent: float = 0.7,
         init_scale: float = 0.005,
-        patience: int = 3,
-        clip: bool = True,
+        clip_predictions: bool = True,
         lowest: float | None = None,
         highest: float | None = None,
         solver: str = 'sgd',
@@ -603,28 +713,38 @@ class SVDpp(_SVDpp):
 
     Parameters
     ----------
-    factors : int >= 1 <= 4096, default 128
-        Length of the user and item vectors.
     epochs : int >= 1 <= 100000, default 40
-        Passes over the data; fewer if a validation part says so.
+        Passes over the data.
+    validate_every : int >= 1, default 1
+        Epochs between two measurements on the validation part, if there is one.
+    patience : int >= 0, default 3
+        Measurements without a better one before training stops; 0 runs all epochs.
     learning_rate : float > 0, default 0.015
         Step of the vectors in the first epoch.
+    schedule : {constant, linear, cosine, step, exponential}, default 'exponential'
+        Both learning rates over time (SGD).
+    warmup_ratio : float >= 0 < 1, default 0.0
+        The share of all steps over which the learning rate rises linearly from 0.
+    drop_every : float > 0, default 10
+        Step schedule: epochs between two drops; below 1, a share of all epochs.
+    drop_factor : float > 0 <= 1, default 0.1
+        Step schedule: what a drop multiplies the learning rate by.
+    decay : float > 0 <= 1, default 0.945
+        Exponential schedule: the factor from epoch to epoch.
+    factors : int >= 1 <= 4096, default 128
+        Length of the user and item vectors.
     bias_learning_rate : float > 0, default 0.004
         Step of the biases in the first epoch.
-    decay : float > 0 <= 1, default 0.945
-        What both steps are multiplied by after each epoch.
     regularization : float >= 0, default 0.06
         Penalty of the vectors for each rating of an average row.
     bias_regularization : float >= 0, default 0.003
         Penalty of the biases for each rating of an average row.
-    balance : float >= 0 <= 1, default 0.3
-        How a row's penalty depends on its n ratings: n^(1-balance). 0: on each rating alike; 1:
-            the same for all rows.
+    frequency_exponent : float >= 0 <= 1, default 0.7
+        A row's penalty grows as n^frequency_exponent with its n ratings. 1: on each rating alike;
+            0: the same for all rows.
     init_scale : float > 0, default 0.01
         Standard deviation of the starting vectors; the implicit ones start at 0.
-    patience : int >= 1, default 3
-        With a validation part: epochs without a better RMSE after which to stop.
-    clip : bool, default True
+    clip_predictions : bool, default True
         Whether predictions are cut to the rating scale.
     lowest : float | None, default None
         The lowest rating there can be; None: the lowest of the data.
@@ -640,17 +760,22 @@ class SVDpp(_SVDpp):
         self,
         config: cofactor.models.explicit.svdpp.SVDppConfig | None = None,
         *,
-        factors: int = 128,
         epochs: int = 40,
+        validate_every: int = 1,
+        patience: int = 3,
         learning_rate: float = 0.015,
-        bias_learning_rate: float = 0.004,
+        schedule: str = 'exponential',
+        warmup_ratio: float = 0.0,
+        drop_every: float = 10,
+        drop_factor: float = 0.1,
         decay: float = 0.945,
+        factors: int = 128,
+        bias_learning_rate: float = 0.004,
         regularization: float = 0.06,
         bias_regularization: float = 0.003,
-        balance: float = 0.3,
+        frequency_exponent: float = 0.7,
         init_scale: float = 0.01,
-        patience: int = 3,
-        clip: bool = True,
+        clip_predictions: bool = True,
         lowest: float | None = None,
         highest: float | None = None,
         implicit_regularization: float = 0.003,
@@ -714,34 +839,38 @@ class LatentFactor(_LatentFactor):
     ----------
     epochs : int >= 1 <= 1e+06, default 20
         Passes over the data.
+    validate_every : int >= 1, default 1
+        Epochs between two measurements on the validation part, if there is one.
+    patience : int >= 0, default 0
+        Measurements without a better one before training stops; 0 runs all epochs.
+    learning_rate : float > 0 <= 1000, default 0.01
+        Step size, at the schedule's top.
+    schedule : {constant, linear, cosine, step, exponential}, default 'constant'
+        The learning rate over time.
+    warmup_ratio : float >= 0 < 1, default 0.0
+        The share of all steps over which the learning rate rises linearly from 0.
+    drop_every : float > 0, default 10
+        Step schedule: epochs between two drops; below 1, a share of all epochs.
+    drop_factor : float > 0 <= 1, default 0.1
+        Step schedule: what a drop multiplies the learning rate by.
+    decay : float > 0 <= 1, default 0.95
+        Exponential schedule: the factor from epoch to epoch.
     batch_size : int >= 0 <= 1.07374e+09, default 4096
         Examples of a step; 0 takes all of them at once (full-batch descent).
-    learning_rate : float > 0 <= 1000, default 0.01
-        The optimiser's step size, at the schedule's top.
     optimizer : {adam, adamw, sgd, adagrad}, default 'adam'
         The optimiser.
     momentum : float >= 0 < 1, default 0.0
         Momentum of sgd; the others don't use it.
     weight_decay : float >= 0, default 0.0
         L2 that shrinks every weight at every step (decoupled in adamw); 0 is none.
-    schedule : {constant, cosine, step}, default 'constant'
-        How the rate falls: not, by half a cosine to 0, or in drops.
-    warmup : float >= 0 < 1, default 0.0
-        The share of all steps over which the rate rises linearly from 0.
-    drop_every : int >= 1, default 10
-        Epochs between two drops of the step schedule.
-    drop_factor : float > 0 <= 1, default 0.1
-        What the step schedule multiplies the rate by at each drop.
-    clip : float >= 0, default 0.0
-        Largest length of the whole gradient; 0 doesn't clip.
-    patience : int >= 0, default 0
-        Epochs without a better validation metric before training stops; 0 runs all epochs.
-    average : float >= 0 < 1, default 0.0
-        Decay of a running mean of the weights, used in their place; 0 is off.
+    max_grad_norm : float >= 0, default 0.0
+        Gradient clipping: largest norm of the whole gradient; 0 doesn't clip.
+    ema_decay : float >= 0 < 1, default 0.0
+        Decay of an exponential moving average of the weights, used in their place; 0 is off.
     precision : {float32, bfloat16}, default 'float32'
         Number format of the forward pass.
     compile : bool, default False
-        Whether torch.compile makes the step (needs a C++ compiler on the machine).
+        Whether torch.compile compiles the step (needs a C++ compiler).
     loss : {bpr, cosine_contrastive, hinge, adaptive_hinge, logistic, sampled_softmax,
         in_batch_softmax, full_softmax, squared, warp}, default 'squared'
         Training loss: squared fits values; all others rank. A name or a Loss object.
@@ -789,18 +918,20 @@ class LatentFactor(_LatentFactor):
         config: cofactor.models.neural.latent_factor.LatentFactorConfig | None = None,
         *,
         epochs: int = 20,
-        batch_size: int = 4096,
+        validate_every: int = 1,
+        patience: int = 0,
         learning_rate: float = 0.01,
+        schedule: str = 'constant',
+        warmup_ratio: float = 0.0,
+        drop_every: float = 10,
+        drop_factor: float = 0.1,
+        decay: float = 0.95,
+        batch_size: int = 4096,
         optimizer: str = 'adam',
         momentum: float = 0.0,
         weight_decay: float = 0.0,
-        schedule: str = 'constant',
-        warmup: float = 0.0,
-        drop_every: int = 10,
-        drop_factor: float = 0.1,
-        clip: float = 0.0,
-        patience: int = 0,
-        average: float = 0.0,
+        max_grad_norm: float = 0.0,
+        ema_decay: float = 0.0,
         precision: str = 'float32',
         compile: bool = False,
         loss: str | cofactor.training.losses.base.Loss = 'squared',
@@ -830,34 +961,38 @@ class MLP(_MLP):
     ----------
     epochs : int >= 1 <= 1e+06, default 20
         Passes over the data.
+    validate_every : int >= 1, default 1
+        Epochs between two measurements on the validation part, if there is one.
+    patience : int >= 0, default 0
+        Measurements without a better one before training stops; 0 runs all epochs.
+    learning_rate : float > 0 <= 1000, default 0.01
+        Step size, at the schedule's top.
+    schedule : {constant, linear, cosine, step, exponential}, default 'constant'
+        The learning rate over time.
+    warmup_ratio : float >= 0 < 1, default 0.0
+        The share of all steps over which the learning rate rises linearly from 0.
+    drop_every : float > 0, default 10
+        Step schedule: epochs between two drops; below 1, a share of all epochs.
+    drop_factor : float > 0 <= 1, default 0.1
+        Step schedule: what a drop multiplies the learning rate by.
+    decay : float > 0 <= 1, default 0.95
+        Exponential schedule: the factor from epoch to epoch.
     batch_size : int >= 0 <= 1.07374e+09, default 4096
         Examples of a step; 0 takes all of them at once (full-batch descent).
-    learning_rate : float > 0 <= 1000, default 0.01
-        The optimiser's step size, at the schedule's top.
     optimizer : {adam, adamw, sgd, adagrad}, default 'adam'
         The optimiser.
     momentum : float >= 0 < 1, default 0.0
         Momentum of sgd; the others don't use it.
     weight_decay : float >= 0, default 0.0
         L2 that shrinks every weight at every step (decoupled in adamw); 0 is none.
-    schedule : {constant, cosine, step}, default 'constant'
-        How the rate falls: not, by half a cosine to 0, or in drops.
-    warmup : float >= 0 < 1, default 0.0
-        The share of all steps over which the rate rises linearly from 0.
-    drop_every : int >= 1, default 10
-        Epochs between two drops of the step schedule.
-    drop_factor : float > 0 <= 1, default 0.1
-        What the step schedule multiplies the rate by at each drop.
-    clip : float >= 0, default 0.0
-        Largest length of the whole gradient; 0 doesn't clip.
-    patience : int >= 0, default 0
-        Epochs without a better validation metric before training stops; 0 runs all epochs.
-    average : float >= 0 < 1, default 0.0
-        Decay of a running mean of the weights, used in their place; 0 is off.
+    max_grad_norm : float >= 0, default 0.0
+        Gradient clipping: largest norm of the whole gradient; 0 doesn't clip.
+    ema_decay : float >= 0 < 1, default 0.0
+        Decay of an exponential moving average of the weights, used in their place; 0 is off.
     precision : {float32, bfloat16}, default 'float32'
         Number format of the forward pass.
     compile : bool, default False
-        Whether torch.compile makes the step (needs a C++ compiler on the machine).
+        Whether torch.compile compiles the step (needs a C++ compiler).
     loss : {bpr, cosine_contrastive, hinge, adaptive_hinge, logistic, sampled_softmax,
         in_batch_softmax, full_softmax, squared, warp}, default 'squared'
         Training loss: squared fits values; all others rank. A name or a Loss object.
@@ -903,18 +1038,20 @@ class MLP(_MLP):
         config: cofactor.models.neural.mlp.MLPConfig | None = None,
         *,
         epochs: int = 20,
-        batch_size: int = 4096,
+        validate_every: int = 1,
+        patience: int = 0,
         learning_rate: float = 0.01,
+        schedule: str = 'constant',
+        warmup_ratio: float = 0.0,
+        drop_every: float = 10,
+        drop_factor: float = 0.1,
+        decay: float = 0.95,
+        batch_size: int = 4096,
         optimizer: str = 'adam',
         momentum: float = 0.0,
         weight_decay: float = 0.0,
-        schedule: str = 'constant',
-        warmup: float = 0.0,
-        drop_every: int = 10,
-        drop_factor: float = 0.1,
-        clip: float = 0.0,
-        patience: int = 0,
-        average: float = 0.0,
+        max_grad_norm: float = 0.0,
+        ema_decay: float = 0.0,
         precision: str = 'float32',
         compile: bool = False,
         loss: str | cofactor.training.losses.base.Loss = 'squared',
@@ -943,34 +1080,38 @@ class DenseNet(_DenseNet):
     ----------
     epochs : int >= 1 <= 1e+06, default 20
         Passes over the data.
+    validate_every : int >= 1, default 1
+        Epochs between two measurements on the validation part, if there is one.
+    patience : int >= 0, default 0
+        Measurements without a better one before training stops; 0 runs all epochs.
+    learning_rate : float > 0 <= 1000, default 0.01
+        Step size, at the schedule's top.
+    schedule : {constant, linear, cosine, step, exponential}, default 'constant'
+        The learning rate over time.
+    warmup_ratio : float >= 0 < 1, default 0.0
+        The share of all steps over which the learning rate rises linearly from 0.
+    drop_every : float > 0, default 10
+        Step schedule: epochs between two drops; below 1, a share of all epochs.
+    drop_factor : float > 0 <= 1, default 0.1
+        Step schedule: what a drop multiplies the learning rate by.
+    decay : float > 0 <= 1, default 0.95
+        Exponential schedule: the factor from epoch to epoch.
     batch_size : int >= 0 <= 1.07374e+09, default 4096
         Examples of a step; 0 takes all of them at once (full-batch descent).
-    learning_rate : float > 0 <= 1000, default 0.01
-        The optimiser's step size, at the schedule's top.
     optimizer : {adam, adamw, sgd, adagrad}, default 'adam'
         The optimiser.
     momentum : float >= 0 < 1, default 0.0
         Momentum of sgd; the others don't use it.
     weight_decay : float >= 0, default 0.0
         L2 that shrinks every weight at every step (decoupled in adamw); 0 is none.
-    schedule : {constant, cosine, step}, default 'constant'
-        How the rate falls: not, by half a cosine to 0, or in drops.
-    warmup : float >= 0 < 1, default 0.0
-        The share of all steps over which the rate rises linearly from 0.
-    drop_every : int >= 1, default 10
-        Epochs between two drops of the step schedule.
-    drop_factor : float > 0 <= 1, default 0.1
-        What the step schedule multiplies the rate by at each drop.
-    clip : float >= 0, default 0.0
-        Largest length of the whole gradient; 0 doesn't clip.
-    patience : int >= 0, default 0
-        Epochs without a better validation metric before training stops; 0 runs all epochs.
-    average : float >= 0 < 1, default 0.0
-        Decay of a running mean of the weights, used in their place; 0 is off.
+    max_grad_norm : float >= 0, default 0.0
+        Gradient clipping: largest norm of the whole gradient; 0 doesn't clip.
+    ema_decay : float >= 0 < 1, default 0.0
+        Decay of an exponential moving average of the weights, used in their place; 0 is off.
     precision : {float32, bfloat16}, default 'float32'
         Number format of the forward pass.
     compile : bool, default False
-        Whether torch.compile makes the step (needs a C++ compiler on the machine).
+        Whether torch.compile compiles the step (needs a C++ compiler).
     loss : {bpr, cosine_contrastive, hinge, adaptive_hinge, logistic, sampled_softmax,
         in_batch_softmax, full_softmax, squared, warp}, default 'squared'
         Training loss: squared fits values; all others rank. A name or a Loss object.
@@ -1016,18 +1157,20 @@ class DenseNet(_DenseNet):
         config: cofactor.models.neural.mlp.DenseNetConfig | None = None,
         *,
         epochs: int = 20,
-        batch_size: int = 4096,
+        validate_every: int = 1,
+        patience: int = 0,
         learning_rate: float = 0.01,
+        schedule: str = 'constant',
+        warmup_ratio: float = 0.0,
+        drop_every: float = 10,
+        drop_factor: float = 0.1,
+        decay: float = 0.95,
+        batch_size: int = 4096,
         optimizer: str = 'adam',
         momentum: float = 0.0,
         weight_decay: float = 0.0,
-        schedule: str = 'constant',
-        warmup: float = 0.0,
-        drop_every: int = 10,
-        drop_factor: float = 0.1,
-        clip: float = 0.0,
-        patience: int = 0,
-        average: float = 0.0,
+        max_grad_norm: float = 0.0,
+        ema_decay: float = 0.0,
         precision: str = 'float32',
         compile: bool = False,
         loss: str | cofactor.training.losses.base.Loss = 'squared',
@@ -1057,34 +1200,38 @@ class CollabFNet(_CollabFNet):
     ----------
     epochs : int >= 1 <= 1e+06, default 20
         Passes over the data.
+    validate_every : int >= 1, default 1
+        Epochs between two measurements on the validation part, if there is one.
+    patience : int >= 0, default 0
+        Measurements without a better one before training stops; 0 runs all epochs.
+    learning_rate : float > 0 <= 1000, default 0.01
+        Step size, at the schedule's top.
+    schedule : {constant, linear, cosine, step, exponential}, default 'constant'
+        The learning rate over time.
+    warmup_ratio : float >= 0 < 1, default 0.0
+        The share of all steps over which the learning rate rises linearly from 0.
+    drop_every : float > 0, default 10
+        Step schedule: epochs between two drops; below 1, a share of all epochs.
+    drop_factor : float > 0 <= 1, default 0.1
+        Step schedule: what a drop multiplies the learning rate by.
+    decay : float > 0 <= 1, default 0.95
+        Exponential schedule: the factor from epoch to epoch.
     batch_size : int >= 0 <= 1.07374e+09, default 4096
         Examples of a step; 0 takes all of them at once (full-batch descent).
-    learning_rate : float > 0 <= 1000, default 0.01
-        The optimiser's step size, at the schedule's top.
     optimizer : {adam, adamw, sgd, adagrad}, default 'adam'
         The optimiser.
     momentum : float >= 0 < 1, default 0.0
         Momentum of sgd; the others don't use it.
     weight_decay : float >= 0, default 0.0
         L2 that shrinks every weight at every step (decoupled in adamw); 0 is none.
-    schedule : {constant, cosine, step}, default 'constant'
-        How the rate falls: not, by half a cosine to 0, or in drops.
-    warmup : float >= 0 < 1, default 0.0
-        The share of all steps over which the rate rises linearly from 0.
-    drop_every : int >= 1, default 10
-        Epochs between two drops of the step schedule.
-    drop_factor : float > 0 <= 1, default 0.1
-        What the step schedule multiplies the rate by at each drop.
-    clip : float >= 0, default 0.0
-        Largest length of the whole gradient; 0 doesn't clip.
-    patience : int >= 0, default 0
-        Epochs without a better validation metric before training stops; 0 runs all epochs.
-    average : float >= 0 < 1, default 0.0
-        Decay of a running mean of the weights, used in their place; 0 is off.
+    max_grad_norm : float >= 0, default 0.0
+        Gradient clipping: largest norm of the whole gradient; 0 doesn't clip.
+    ema_decay : float >= 0 < 1, default 0.0
+        Decay of an exponential moving average of the weights, used in their place; 0 is off.
     precision : {float32, bfloat16}, default 'float32'
         Number format of the forward pass.
     compile : bool, default False
-        Whether torch.compile makes the step (needs a C++ compiler on the machine).
+        Whether torch.compile compiles the step (needs a C++ compiler).
     loss : {bpr, cosine_contrastive, hinge, adaptive_hinge, logistic, sampled_softmax,
         in_batch_softmax, full_softmax, squared, warp}, default 'squared'
         Training loss: squared fits values; all others rank. A name or a Loss object.
@@ -1130,18 +1277,20 @@ class CollabFNet(_CollabFNet):
         config: cofactor.models.neural.mlp.CollabFNetConfig | None = None,
         *,
         epochs: int = 20,
-        batch_size: int = 4096,
+        validate_every: int = 1,
+        patience: int = 0,
         learning_rate: float = 0.01,
+        schedule: str = 'constant',
+        warmup_ratio: float = 0.0,
+        drop_every: float = 10,
+        drop_factor: float = 0.1,
+        decay: float = 0.95,
+        batch_size: int = 4096,
         optimizer: str = 'adam',
         momentum: float = 0.0,
         weight_decay: float = 0.0,
-        schedule: str = 'constant',
-        warmup: float = 0.0,
-        drop_every: int = 10,
-        drop_factor: float = 0.1,
-        clip: float = 0.0,
-        patience: int = 0,
-        average: float = 0.0,
+        max_grad_norm: float = 0.0,
+        ema_decay: float = 0.0,
         precision: str = 'float32',
         compile: bool = False,
         loss: str | cofactor.training.losses.base.Loss = 'squared',
@@ -1170,34 +1319,38 @@ class NeuMF(_NeuMF):
     ----------
     epochs : int >= 1 <= 1e+06, default 20
         Passes over the data.
+    validate_every : int >= 1, default 1
+        Epochs between two measurements on the validation part, if there is one.
+    patience : int >= 0, default 0
+        Measurements without a better one before training stops; 0 runs all epochs.
+    learning_rate : float > 0 <= 1000, default 0.01
+        Step size, at the schedule's top.
+    schedule : {constant, linear, cosine, step, exponential}, default 'constant'
+        The learning rate over time.
+    warmup_ratio : float >= 0 < 1, default 0.0
+        The share of all steps over which the learning rate rises linearly from 0.
+    drop_every : float > 0, default 10
+        Step schedule: epochs between two drops; below 1, a share of all epochs.
+    drop_factor : float > 0 <= 1, default 0.1
+        Step schedule: what a drop multiplies the learning rate by.
+    decay : float > 0 <= 1, default 0.95
+        Exponential schedule: the factor from epoch to epoch.
     batch_size : int >= 0 <= 1.07374e+09, default 4096
         Examples of a step; 0 takes all of them at once (full-batch descent).
-    learning_rate : float > 0 <= 1000, default 0.01
-        The optimiser's step size, at the schedule's top.
     optimizer : {adam, adamw, sgd, adagrad}, default 'adam'
         The optimiser.
     momentum : float >= 0 < 1, default 0.0
         Momentum of sgd; the others don't use it.
     weight_decay : float >= 0, default 0.0
         L2 that shrinks every weight at every step (decoupled in adamw); 0 is none.
-    schedule : {constant, cosine, step}, default 'constant'
-        How the rate falls: not, by half a cosine to 0, or in drops.
-    warmup : float >= 0 < 1, default 0.0
-        The share of all steps over which the rate rises linearly from 0.
-    drop_every : int >= 1, default 10
-        Epochs between two drops of the step schedule.
-    drop_factor : float > 0 <= 1, default 0.1
-        What the step schedule multiplies the rate by at each drop.
-    clip : float >= 0, default 0.0
-        Largest length of the whole gradient; 0 doesn't clip.
-    patience : int >= 0, default 0
-        Epochs without a better validation metric before training stops; 0 runs all epochs.
-    average : float >= 0 < 1, default 0.0
-        Decay of a running mean of the weights, used in their place; 0 is off.
+    max_grad_norm : float >= 0, default 0.0
+        Gradient clipping: largest norm of the whole gradient; 0 doesn't clip.
+    ema_decay : float >= 0 < 1, default 0.0
+        Decay of an exponential moving average of the weights, used in their place; 0 is off.
     precision : {float32, bfloat16}, default 'float32'
         Number format of the forward pass.
     compile : bool, default False
-        Whether torch.compile makes the step (needs a C++ compiler on the machine).
+        Whether torch.compile compiles the step (needs a C++ compiler).
     loss : {bpr, cosine_contrastive, hinge, adaptive_hinge, logistic, sampled_softmax,
         in_batch_softmax, full_softmax, squared, warp}, default 'logistic'
         Training loss; the paper's is logistic.
@@ -1236,18 +1389,20 @@ class NeuMF(_NeuMF):
         config: cofactor.models.neural.neumf.NeuMFConfig | None = None,
         *,
         epochs: int = 20,
-        batch_size: int = 4096,
+        validate_every: int = 1,
+        patience: int = 0,
         learning_rate: float = 0.01,
+        schedule: str = 'constant',
+        warmup_ratio: float = 0.0,
+        drop_every: float = 10,
+        drop_factor: float = 0.1,
+        decay: float = 0.95,
+        batch_size: int = 4096,
         optimizer: str = 'adam',
         momentum: float = 0.0,
         weight_decay: float = 0.0,
-        schedule: str = 'constant',
-        warmup: float = 0.0,
-        drop_every: int = 10,
-        drop_factor: float = 0.1,
-        clip: float = 0.0,
-        patience: int = 0,
-        average: float = 0.0,
+        max_grad_norm: float = 0.0,
+        ema_decay: float = 0.0,
         precision: str = 'float32',
         compile: bool = False,
         loss: str | cofactor.training.losses.base.Loss = 'logistic',
@@ -1264,57 +1419,6 @@ class NeuMF(_NeuMF):
         dropout: float = 0.0,
         init_scale: float = 0.05,
         pretrain_epochs: int = 0,
-    ) -> None: ...
-
-class OwnModule(_OwnModule):
-    """A module of your own: trained by the loop, asked, filtered, folded in and explained like any
-    other model.
-
-    Parameters
-    ----------
-    make
-        ``make(n_users, n_items)`` returns a new module; called again for each fit and for each
-        restored state.
-    user_tables, item_tables
-        Names of the embedding submodules, where their sizes and names don't tell (see
-        `Tables.found`).
-    config
-        Loss, optimiser, epochs and so on; or give settings by name.
-    """
-    Config: ClassVar[type[cofactor.models.neural.module_fold_in.ModuleConfig]]
-    config: cofactor.models.neural.module_fold_in.ModuleConfig
-
-    def __init__(
-        self,
-        make: collections.abc.Callable[[int, int], torch.nn.modules.module.Module],
-        config: cofactor.models.neural.module_fold_in.ModuleConfig | None = None,
-        *,
-        user_tables: tuple[str, ...] = (),
-        item_tables: tuple[str, ...] = (),
-        epochs: int = 20,
-        batch_size: int = 4096,
-        learning_rate: float = 0.01,
-        optimizer: str = 'adam',
-        momentum: float = 0.0,
-        weight_decay: float = 0.0,
-        schedule: str = 'constant',
-        warmup: float = 0.0,
-        drop_every: int = 10,
-        drop_factor: float = 0.1,
-        clip: float = 0.0,
-        patience: int = 0,
-        average: float = 0.0,
-        precision: str = 'float32',
-        compile: bool = False,
-        loss: str | cofactor.training.losses.base.Loss = 'squared',
-        negatives: int = 4,
-        negative_sampling: str = 'uniform',
-        negative_power: float = 0.75,
-        margin: float = 1.0,
-        negative_weight: float = 1.0,
-        regularization: float = 0.05,
-        bias_regularization: float = 0.005,
-        fold_in_steps: int = 150,
     ) -> None: ...
 
 class ContentKNN(_ContentKNN):
@@ -1334,9 +1438,9 @@ class ContentKNN(_ContentKNN):
         Weight of the text beside the other features; 0 leaves it out.
     value_weight : float >= 0 <= 100, default 1.0
         Weight of categories and lists; 0 leaves them out.
-    twin : bool, default True
-        Whether fitting with validation data also fits the same without features, and says what
-            those cost.
+    compare_without_features : bool, default True
+        Whether fitting with validation data also fits the no-features baseline, and says what
+            features cost.
     """
     Config: ClassVar[type[cofactor.models.content.content_knn.ContentKNNConfig]]
     config: cofactor.models.content.content_knn.ContentKNNConfig
@@ -1350,7 +1454,7 @@ class ContentKNN(_ContentKNN):
         characters: bool = False,
         text_weight: float = 1.0,
         value_weight: float = 1.0,
-        twin: bool = True,
+        compare_without_features: bool = True,
     ) -> None: ...
 
 class ContentRidge(_ContentRidge):
@@ -1370,9 +1474,11 @@ class ContentRidge(_ContentRidge):
         Weight of the text beside the other features; 0 leaves it out.
     value_weight : float >= 0 <= 100, default 1.0
         Weight of categories and lists; 0 leaves them out.
-    twin : bool, default True
-        Whether fitting with validation data also fits the same without features, and says what
-            those cost.
+    compare_without_features : bool, default True
+        Whether fitting with validation data also fits the no-features baseline, and says what
+            features cost.
+    normalize_scores : float >= 0 <= 1, default 0.0
+        How far new items are brought to one spread of scores over users; 0 not.
     ridge : float > 0, default 10.0
         λ: the higher, the more alike the answers for items with like content.
     neighbours : float >= 0, default 20.0
@@ -1386,8 +1492,6 @@ class ContentRidge(_ContentRidge):
         Weight of a feature that all items have: what is liked whatever it says.
     size : float >= 0 <= 100, default 0.0
         Weight of how much is said of an item, ln(1 + its features), as a feature.
-    levelling : float >= 0 <= 1, default 0.0
-        How far new items are brought to one spread of scores over users; 0 not.
     """
     Config: ClassVar[type[cofactor.models.content.content_ridge.ContentRidgeConfig]]
     config: cofactor.models.content.content_ridge.ContentRidgeConfig
@@ -1401,14 +1505,14 @@ class ContentRidge(_ContentRidge):
         characters: bool = False,
         text_weight: float = 1.0,
         value_weight: float = 1.0,
-        twin: bool = True,
+        compare_without_features: bool = True,
+        normalize_scores: float = 0.0,
         ridge: float = 10.0,
         neighbours: float = 20.0,
         user_power: float = 0.5,
         item_power: float = 0.5,
         constant: float = 0.0,
         size: float = 0.0,
-        levelling: float = 0.0,
     ) -> None: ...
 
 class FeatureIALS(_FeatureIALS):
@@ -1427,9 +1531,26 @@ class FeatureIALS(_FeatureIALS):
         Weight of the text beside the other features; 0 leaves it out.
     value_weight : float >= 0 <= 100, default 1.0
         Weight of categories and lists; 0 leaves them out.
-    twin : bool, default True
-        Whether fitting with validation data also fits the same without features, and says what
-            those cost.
+    compare_without_features : bool, default True
+        Whether fitting with validation data also fits the no-features baseline, and says what
+            features cost.
+    user_text : tuple[str, ...], default ()
+        Columns of the profiles read as text; profiles count only if columns are named.
+    user_features : tuple[str, ...], default ()
+        Columns of the profiles read as categories, lists, numbers or dates.
+    normalize_scores : float >= 0 <= 1, default 0.0
+        How far new items are brought to one spread of scores over users; 0 not.
+    calibrate_exposure : bool, default True
+        Whether content vectors are scaled so that new items get their share of the lists.
+    feature_prior_count : float | None > 0, default 20.0
+        Interactions of an item at which its features count half, c in c / (c + n); None: always
+            whole.
+    epochs : int >= 1 <= 10000, default 8
+        Rounds in which both sides are solved once.
+    validate_every : int >= 1, default 1
+        Epochs between two measurements on the validation part, if there is one.
+    patience : int >= 0, default 2
+        Measurements without a better one before training stops; 0 runs all epochs.
     factors : int >= 1 <= 4096, default 64
         Length of the user and item vectors.
     unobserved_weight : float | None >= 0, default None
@@ -1444,35 +1565,22 @@ class FeatureIALS(_FeatureIALS):
         L2 weight of a vector per pair it takes part in (see frequency_exponent).
     frequency_exponent : float >= 0 <= 2, default 1.0
         1 regularizes a vector in proportion to its data, 0 all alike (plain L2).
-    epochs : int >= 1 <= 10000, default 8
-        Rounds in which both sides are solved once.
     solver : {cg, cholesky, subspace}, default 'cg'
         How a side is solved: cg is the fastest.
     cg_steps : int >= 1 <= 1000, default 3
         Conjugate gradient steps for each row; for the solver cg.
-    warmup : int >= 0 <= 10000, default 0
+    warmup_epochs : int >= 0 <= 10000, default 0
         How many of the epochs, at the start, take one conjugate gradient step only, at a third of
             the cost; for the solver cg.
     block_size : int >= 1 <= 4096, default 16
         Factors in a block; for the solver subspace.
     init_scale : float > 0, default 0.1
         The first vectors' length, about; small starts find the main directions first.
-    popularity_power : float >= 0 <= 2, default 0.0
+    item_weight_power : float >= 0 <= 2, default 0.0
         p: item i's part of the loss weighs n_i^-p; 0 weighs all alike, more fits rare items
             better.
     ridge : float > 0, default 10.0
         λ of the regression of vectors on features, beside the items' mean weight.
-    half_at : float | None > 0, default 20.0
-        Interactions of an item at which its prior is halved, c in c / (c + n); None keeps it
-            whole for all.
-    user_text : tuple[str, ...], default ()
-        Columns of the profiles read as text; users have no prior unless columns are named.
-    user_features : tuple[str, ...], default ()
-        Columns of the profiles read as categories, lists, numbers or dates.
-    levelling : float >= 0 <= 1, default 0.0
-        How far new items are brought to one spread of scores over users; 0 not.
-    fair : bool, default True
-        Whether content vectors are scaled so that new items take their fair share of the lists.
     """
     Config: ClassVar[type[cofactor.models.content.feature_ials.FeatureIALSConfig]]
     config: cofactor.models.content.feature_ials.FeatureIALSConfig
@@ -1486,26 +1594,28 @@ class FeatureIALS(_FeatureIALS):
         characters: bool = False,
         text_weight: float = 1.0,
         value_weight: float = 1.0,
-        twin: bool = True,
+        compare_without_features: bool = True,
+        user_text: tuple[str, ...] = (),
+        user_features: tuple[str, ...] = (),
+        normalize_scores: float = 0.0,
+        calibrate_exposure: bool = True,
+        feature_prior_count: float | None = 20.0,
+        epochs: int = 8,
+        validate_every: int = 1,
+        patience: int = 2,
         factors: int = 64,
         unobserved_weight: float | None = None,
         confidence: str = 'ones',
         confidence_scale: float = 1.0,
         regularization: float = 0.01,
         frequency_exponent: float = 1.0,
-        epochs: int = 8,
         solver: str = 'cg',
         cg_steps: int = 3,
-        warmup: int = 0,
+        warmup_epochs: int = 0,
         block_size: int = 16,
         init_scale: float = 0.1,
-        popularity_power: float = 0.0,
+        item_weight_power: float = 0.0,
         ridge: float = 10.0,
-        half_at: float | None = 20.0,
-        user_text: tuple[str, ...] = (),
-        user_features: tuple[str, ...] = (),
-        levelling: float = 0.0,
-        fair: bool = True,
     ) -> None: ...
 
 class TwoTower(_TwoTower):
@@ -1525,39 +1635,52 @@ class TwoTower(_TwoTower):
         Weight of the text beside the other features; 0 leaves it out.
     value_weight : float >= 0 <= 100, default 1.0
         Weight of categories and lists; 0 leaves them out.
-    twin : bool, default True
-        Whether fitting with validation data also fits the same without features, and says what
-            those cost.
+    compare_without_features : bool, default True
+        Whether fitting with validation data also fits the no-features baseline, and says what
+            features cost.
+    user_text : tuple[str, ...], default ()
+        Columns of the profiles read as text; profiles count only if columns are named.
+    user_features : tuple[str, ...], default ()
+        Columns of the profiles read as categories, lists, numbers or dates.
+    calibrate_exposure : bool, default True
+        Whether content vectors are scaled so that new items get their share of the lists.
+    feature_prior_count : float | None > 0, default 100.0
+        Interactions of an item or user at which its content is halved, c in c / (c + n); None
+            keeps it whole.
     epochs : int >= 1 <= 1e+06, default 15
         Passes over the data.
-    batch_size : int >= 0 <= 1.07374e+09, default 1024
-        Examples of a step; 0 takes all of them at once.
+    validate_every : int >= 1, default 1
+        Epochs between two measurements on the validation part, if there is one.
+    patience : int >= 0, default 0
+        Measurements without a better one before training stops; 0 runs all epochs.
     learning_rate : float > 0 <= 1000, default 0.005
         The optimiser's step size, at the schedule's top.
+    schedule : {constant, linear, cosine, step, exponential}, default 'constant'
+        The learning rate over time.
+    warmup_ratio : float >= 0 < 1, default 0.0
+        The share of all steps over which the learning rate rises linearly from 0.
+    drop_every : float > 0, default 10
+        Step schedule: epochs between two drops; below 1, a share of all epochs.
+    drop_factor : float > 0 <= 1, default 0.1
+        Step schedule: what a drop multiplies the learning rate by.
+    decay : float > 0 <= 1, default 0.95
+        Exponential schedule: the factor from epoch to epoch.
+    batch_size : int >= 0 <= 1.07374e+09, default 1024
+        Examples of a step; 0 takes all of them at once.
     optimizer : {adam, adamw, sgd, adagrad}, default 'adam'
         The optimiser.
     momentum : float >= 0 < 1, default 0.0
         Momentum of sgd; the others don't use it.
     weight_decay : float >= 0, default 0.0
         L2 that shrinks every weight at every step (decoupled in adamw); 0 is none.
-    schedule : {constant, cosine, step}, default 'constant'
-        How the rate falls: not, by half a cosine to 0, or in drops.
-    warmup : float >= 0 < 1, default 0.0
-        The share of all steps over which the rate rises linearly from 0.
-    drop_every : int >= 1, default 10
-        Epochs between two drops of the step schedule.
-    drop_factor : float > 0 <= 1, default 0.1
-        What the step schedule multiplies the rate by at each drop.
-    clip : float >= 0, default 0.0
-        Largest length of the whole gradient; 0 doesn't clip.
-    patience : int >= 0, default 0
-        Epochs without a better validation metric before training stops; 0 runs all epochs.
-    average : float >= 0 < 1, default 0.0
-        Decay of a running mean of the weights, used in their place; 0 is off.
+    max_grad_norm : float >= 0, default 0.0
+        Gradient clipping: largest norm of the whole gradient; 0 doesn't clip.
+    ema_decay : float >= 0 < 1, default 0.0
+        Decay of an exponential moving average of the weights, used in their place; 0 is off.
     precision : {float32, bfloat16}, default 'float32'
         Number format of the forward pass.
     compile : bool, default False
-        Whether torch.compile makes the step (needs a C++ compiler on the machine).
+        Whether torch.compile compiles the step (needs a C++ compiler).
     loss : {bpr, cosine_contrastive, hinge, adaptive_hinge, logistic, sampled_softmax,
         in_batch_softmax, full_softmax, squared, warp}, default 'in_batch_softmax'
         Training loss: squared fits values; all others rank. A name or a Loss object.
@@ -1598,17 +1721,8 @@ class TwoTower(_TwoTower):
             all.
     id_dropout : float >= 0 <= 1, default 0.3
         Share of the loss in which ids are left out; 1 leaves content alone.
-    feature_prior_count : float | None > 0, default 100.0
-        Interactions of an item or user at which its content is halved, c in c / (c + n); None
-            keeps it whole.
     hidden : tuple[int, ...] >= 1 <= 65536, default ()
         Widths of hidden layers between features and vectors; none is linear.
-    user_text : tuple[str, ...], default ()
-        Columns of the profiles read as text; users have no content unless columns are named.
-    user_features : tuple[str, ...], default ()
-        Columns of the profiles read as categories, lists, numbers or dates.
-    calibrate_exposure : bool, default True
-        Exposure calibration: scale content vectors so that new items get their share.
     """
     Config: ClassVar[type[cofactor.models.content.two_tower.TwoTowerConfig]]
     config: cofactor.models.content.two_tower.TwoTowerConfig
@@ -1622,20 +1736,26 @@ class TwoTower(_TwoTower):
         characters: bool = False,
         text_weight: float = 1.0,
         value_weight: float = 1.0,
-        twin: bool = True,
+        compare_without_features: bool = True,
+        user_text: tuple[str, ...] = (),
+        user_features: tuple[str, ...] = (),
+        calibrate_exposure: bool = True,
+        feature_prior_count: float | None = 100.0,
         epochs: int = 15,
-        batch_size: int = 1024,
+        validate_every: int = 1,
+        patience: int = 0,
         learning_rate: float = 0.005,
+        schedule: str = 'constant',
+        warmup_ratio: float = 0.0,
+        drop_every: float = 10,
+        drop_factor: float = 0.1,
+        decay: float = 0.95,
+        batch_size: int = 1024,
         optimizer: str = 'adam',
         momentum: float = 0.0,
         weight_decay: float = 0.0,
-        schedule: str = 'constant',
-        warmup: float = 0.0,
-        drop_every: int = 10,
-        drop_factor: float = 0.1,
-        clip: float = 0.0,
-        patience: int = 0,
-        average: float = 0.0,
+        max_grad_norm: float = 0.0,
+        ema_decay: float = 0.0,
         precision: str = 'float32',
         compile: bool = False,
         loss: str | cofactor.training.losses.base.Loss = 'in_batch_softmax',
@@ -1657,11 +1777,7 @@ class TwoTower(_TwoTower):
         item_damping: float = 5.0,
         frequency_exponent: float = 0.5,
         id_dropout: float = 0.3,
-        feature_prior_count: float | None = 100.0,
         hidden: tuple[int, ...] = (),
-        user_text: tuple[str, ...] = (),
-        user_features: tuple[str, ...] = (),
-        calibrate_exposure: bool = True,
     ) -> None: ...
 
 class ContentBlend(_ContentBlend):
@@ -1680,10 +1796,10 @@ class ContentBlend(_ContentBlend):
         Weight of the text beside the other features; 0 leaves it out.
     value_weight : float >= 0 <= 100, default 1.0
         Weight of categories and lists; 0 leaves them out.
-    twin : bool, default True
-        Whether fitting with validation data also fits the same without features, and says what
-            those cost.
-    levelling : float >= 0 <= 1, default 0.0
+    compare_without_features : bool, default True
+        Whether fitting with validation data also fits the no-features baseline, and says what
+            features cost.
+    normalize_scores : float >= 0 <= 1, default 0.0
         How far new items are brought to one spread of scores over users; 0 not.
     weight : float >= 0 <= 100, default 0.7
         Weight of FeatureIALS beside ContentRidge.
@@ -1708,8 +1824,8 @@ class ContentBlend(_ContentBlend):
         characters: bool = False,
         text_weight: float = 1.0,
         value_weight: float = 1.0,
-        twin: bool = True,
-        levelling: float = 0.0,
+        compare_without_features: bool = True,
+        normalize_scores: float = 0.0,
         weight: float = 0.7,
         ridge_settings: tuple[str, ...] = (),
         ials_settings: tuple[str, ...] = (),
@@ -1733,17 +1849,17 @@ class Bridge(_Bridge):
         Weight of the text beside the other features; 0 leaves it out.
     value_weight : float >= 0 <= 100, default 1.0
         Weight of categories and lists; 0 leaves them out.
-    twin : bool, default True
-        Whether fitting with validation data also fits the same without features, and says what
-            those cost.
+    compare_without_features : bool, default True
+        Whether fitting with validation data also fits the no-features baseline, and says what
+            features cost.
+    calibrate_exposure : bool, default True
+        Whether content vectors are scaled so that new items get their share of the lists.
     base : {ials, bpr, warp, logistic_mf, latent_factor, ease}, default 'ials'
         The model whose item vectors content is mapped to.
     base_settings : tuple[str, ...], default ()
         Settings of that model: factors=128,epochs=10.
     ridge : float | None > 0, default None
         λ of the map; None chooses it on held-out warm items.
-    fair : bool, default True
-        Whether content vectors are scaled so that new items take their fair share of the lists.
     """
     Config: ClassVar[type[cofactor.models.content.bridge.BridgeConfig]]
     config: cofactor.models.content.bridge.BridgeConfig
@@ -1757,131 +1873,11 @@ class Bridge(_Bridge):
         characters: bool = False,
         text_weight: float = 1.0,
         value_weight: float = 1.0,
-        twin: bool = True,
+        compare_without_features: bool = True,
+        calibrate_exposure: bool = True,
         base: str = 'ials',
         base_settings: tuple[str, ...] = (),
         ridge: float | None = None,
-        fair: bool = True,
-    ) -> None: ...
-
-class LSTMRating(_LSTMRating):
-    """An LSTM over a user's ratings, in order of time, that predicts the rating of any next item.
-
-    Parameters
-    ----------
-    epochs : int >= 1 <= 1e+06, default 20
-        Passes over the data.
-    batch_size : int >= 0 <= 1.07374e+09, default 32
-        Histories of a step; 0 takes all of them.
-    learning_rate : float > 0 <= 1000, default 0.01
-        The optimiser's step size, at the schedule's top.
-    optimizer : {adam, adamw, sgd, adagrad}, default 'adam'
-        The optimiser.
-    momentum : float >= 0 < 1, default 0.0
-        Momentum of sgd; the others don't use it.
-    weight_decay : float >= 0, default 0.0
-        L2 that shrinks every weight at every step (decoupled in adamw); 0 is none.
-    schedule : {constant, cosine, step}, default 'constant'
-        How the rate falls: not, by half a cosine to 0, or in drops.
-    warmup : float >= 0 < 1, default 0.0
-        The share of all steps over which the rate rises linearly from 0.
-    drop_every : int >= 1, default 10
-        Epochs between two drops of the step schedule.
-    drop_factor : float > 0 <= 1, default 0.1
-        What the step schedule multiplies the rate by at each drop.
-    clip : float >= 0, default 1.0
-        Largest length of the whole gradient; 0 doesn't clip.
-    patience : int >= 0, default 0
-        Epochs without a better validation metric before training stops; 0 runs all epochs.
-    average : float >= 0 < 1, default 0.0
-        Decay of a running mean of the weights, used in their place; 0 is off.
-    precision : {float32, bfloat16}, default 'float32'
-        Number format of the forward pass.
-    compile : bool, default False
-        Whether torch.compile makes the step (needs a C++ compiler on the machine).
-    factors : int >= 1 <= 4096, default 32
-        Length of the item vectors, and of what is kept of a user.
-    hidden : int >= 1 <= 8192, default 64
-        Length of the LSTM's state.
-    dropout : float >= 0 < 1, default 0.3
-        Share of the inputs and of the states that training sets to 0.
-    damping : float > 0, default 10.0
-        Imagined ratings at the items' means that a user's running bias begins with.
-    max_length : int >= 0, default 0
-        Longest stretch of a history that the LSTM reads at once; 0 reads it whole.
-    init_scale : float > 0 <= 10, default 0.05
-        Standard deviation of the item vectors' first values.
-    regularization : float >= 0, default 0.1
-        L2 on the item vectors that a batch touches, per rating.
-    pretrain_epochs : int >= 0, default 15
-        Epochs of factorisation that the item vectors begin with; 0 begins at random.
-    """
-    Config: ClassVar[type[cofactor.models.sequence.lstm_rating.LSTMRatingConfig]]
-    config: cofactor.models.sequence.lstm_rating.LSTMRatingConfig
-
-    def __init__(
-        self,
-        config: cofactor.models.sequence.lstm_rating.LSTMRatingConfig | None = None,
-        *,
-        epochs: int = 20,
-        batch_size: int = 32,
-        learning_rate: float = 0.01,
-        optimizer: str = 'adam',
-        momentum: float = 0.0,
-        weight_decay: float = 0.0,
-        schedule: str = 'constant',
-        warmup: float = 0.0,
-        drop_every: int = 10,
-        drop_factor: float = 0.1,
-        clip: float = 1.0,
-        patience: int = 0,
-        average: float = 0.0,
-        precision: str = 'float32',
-        compile: bool = False,
-        factors: int = 32,
-        hidden: int = 64,
-        dropout: float = 0.3,
-        damping: float = 10.0,
-        max_length: int = 0,
-        init_scale: float = 0.05,
-        regularization: float = 0.1,
-        pretrain_epochs: int = 15,
-    ) -> None: ...
-
-class Blend(_Blend):
-    """``s_ui = Σ_m w_m s_m,ui / σ_m,u``: a weighted sum of models' scores, each on one scale.
-
-    Parameters
-    ----------
-    models : tuple[str, ...], default ('transitions', 'sequence_linear')
-        The models by name, at least two; one may recur.
-    model_settings : tuple[str, ...], default ()
-        Their settings: NAME.SETTING=VALUE, or N.SETTING=VALUE for the Nth, from 1.
-    weights : tuple[float, ...] >= 0, default ()
-        One for each model; none lets validation data choose, or gives 1 to each.
-    scale : {std, max, none}, default 'std'
-        What a user's scores of a model are divided by: their deviation, their maximum, 1.
-    repeats : {exclude, allow}, default 'exclude'
-        The repeat policy it was tuned for: whether items of the history may be answers.
-    choose_at : int >= 1 <= 1000, default 10
-        Weights are chosen by nDCG at this cutoff on validation data.
-    validation_users : int >= 1 <= 1e+06, default 5000
-        How many validation users they are chosen by, at most.
-    """
-    Config: ClassVar[type[cofactor.models.blend.BlendConfig]]
-    config: cofactor.models.blend.BlendConfig
-
-    def __init__(
-        self,
-        config: cofactor.models.blend.BlendConfig | None = None,
-        *,
-        models: tuple[str, ...] = ('transitions', 'sequence_linear'),
-        model_settings: tuple[str, ...] = (),
-        weights: tuple[float, ...] = (),
-        scale: str = 'std',
-        repeats: str = 'exclude',
-        choose_at: int = 10,
-        validation_users: int = 5000,
     ) -> None: ...
 
 class Transitions(_Transitions):
@@ -1905,6 +1901,8 @@ class Transitions(_Transitions):
         And by the sum of those towards the recommended item to this power.
     history_decay : float > 0 <= 1, default 0.5
         What a past event counts for each later one.
+    walk_weight : float >= 0 <= 1000, default 0.0
+        Weight of a second step from what the first one reached; 0 takes one step.
     repeat_weight : float >= 0 <= 1000, default 0.0
         What an item of the history gets for standing in it; decays too.
     repeat_decay : float > 0 <= 1, default 0.8
@@ -1931,6 +1929,7 @@ class Transitions(_Transitions):
         source_power: float = 0.5,
         target_power: float = 0.0,
         history_decay: float = 0.5,
+        walk_weight: float = 0.0,
         repeat_weight: float = 0.0,
         repeat_decay: float = 0.8,
         text: tuple[str, ...] = (),
@@ -2026,4 +2025,133 @@ class SessionKNN(_SessionKNN):
         query_idf: float = 0.0,
         idf: float = 0.0,
         repeat_weight: float = 1.0,
+    ) -> None: ...
+
+class Blend(_Blend):
+    """``s_ui = Σ_m w_m s_m,ui / σ_m,u``: a weighted sum of models' scores, each on one scale.
+
+    Parameters
+    ----------
+    models : tuple[str, ...], default ('transitions', 'sequence_linear')
+        The models by name, at least two; one may recur.
+    model_settings : tuple[str, ...], default ()
+        Their settings: NAME.SETTING=VALUE, or N.SETTING=VALUE for the Nth, from 1.
+    weights : tuple[float, ...] >= 0, default ()
+        One for each model; none lets validation data choose, or gives 1 to each.
+    scale : {std, max, none}, default 'std'
+        What a user's scores of a model are divided by: their deviation, their maximum, 1.
+    repeats : {exclude, allow}, default 'exclude'
+        The repeat policy it was tuned for: whether items of the history may be answers.
+    choose_at : int >= 1 <= 1000, default 10
+        Weights are chosen by nDCG at this cutoff on validation data.
+    validation_users : int >= 1 <= 1e+06, default 5000
+        How many validation users they are chosen by, at most.
+    """
+    Config: ClassVar[type[cofactor.models.blend.BlendConfig]]
+    config: cofactor.models.blend.BlendConfig
+
+    def __init__(
+        self,
+        config: cofactor.models.blend.BlendConfig | None = None,
+        *,
+        models: tuple[str, ...] = ('transitions', 'sequence_linear'),
+        model_settings: tuple[str, ...] = (),
+        weights: tuple[float, ...] = (),
+        scale: str = 'std',
+        repeats: str = 'exclude',
+        choose_at: int = 10,
+        validation_users: int = 5000,
+    ) -> None: ...
+
+class LSTMRating(_LSTMRating):
+    """An LSTM over a user's ratings, in order of time, that predicts the rating of any next item.
+
+    Parameters
+    ----------
+    epochs : int >= 1 <= 1e+06, default 20
+        Passes over the data.
+    validate_every : int >= 1, default 1
+        Epochs between two measurements on the validation part, if there is one.
+    patience : int >= 0, default 0
+        Measurements without a better one before training stops; 0 runs all epochs.
+    learning_rate : float > 0 <= 1000, default 0.01
+        Step size, at the schedule's top.
+    schedule : {constant, linear, cosine, step, exponential}, default 'constant'
+        The learning rate over time.
+    warmup_ratio : float >= 0 < 1, default 0.0
+        The share of all steps over which the learning rate rises linearly from 0.
+    drop_every : float > 0, default 10
+        Step schedule: epochs between two drops; below 1, a share of all epochs.
+    drop_factor : float > 0 <= 1, default 0.1
+        Step schedule: what a drop multiplies the learning rate by.
+    decay : float > 0 <= 1, default 0.95
+        Exponential schedule: the factor from epoch to epoch.
+    batch_size : int >= 0 <= 1.07374e+09, default 32
+        Histories of a step; 0 takes all of them.
+    optimizer : {adam, adamw, sgd, adagrad}, default 'adam'
+        The optimiser.
+    momentum : float >= 0 < 1, default 0.0
+        Momentum of sgd; the others don't use it.
+    weight_decay : float >= 0, default 0.0
+        L2 that shrinks every weight at every step (decoupled in adamw); 0 is none.
+    max_grad_norm : float >= 0, default 0.0
+        Gradient clipping: largest norm of the whole gradient; 0 doesn't clip.
+    ema_decay : float >= 0 < 1, default 0.0
+        Decay of an exponential moving average of the weights, used in their place; 0 is off.
+    precision : {float32, bfloat16}, default 'float32'
+        Number format of the forward pass.
+    compile : bool, default False
+        Whether torch.compile compiles the step (needs a C++ compiler).
+    factors : int >= 1 <= 4096, default 32
+        Length of the item vectors, and of what is kept of a user.
+    hidden : int >= 1 <= 8192, default 64
+        Length of the LSTM's state.
+    dropout : float >= 0 < 1, default 0.3
+        Share of the inputs and of the states that training sets to 0.
+    damping : float > 0, default 10.0
+        Imagined ratings at the items' means that a user's running bias begins with.
+    max_length : int >= 0, default 0
+        Longest stretch of a history that the LSTM reads at once; 0 reads it whole.
+    init_scale : float > 0 <= 10, default 0.05
+        Standard deviation of the item vectors' first values.
+    regularization : float >= 0, default 0.1
+        L2 on the item vectors that a batch touches, per rating.
+    pretrain_epochs : int >= 0, default 15
+        Epochs of factorisation that the item vectors begin with; 0 begins at random.
+    clip : float >= 0, default 1.0
+        Largest length of the whole gradient; 0 doesn't clip.
+    """
+    Config: ClassVar[type[cofactor.models.sequence.lstm_rating.LSTMRatingConfig]]
+    config: cofactor.models.sequence.lstm_rating.LSTMRatingConfig
+
+    def __init__(
+        self,
+        config: cofactor.models.sequence.lstm_rating.LSTMRatingConfig | None = None,
+        *,
+        epochs: int = 20,
+        validate_every: int = 1,
+        patience: int = 0,
+        learning_rate: float = 0.01,
+        schedule: str = 'constant',
+        warmup_ratio: float = 0.0,
+        drop_every: float = 10,
+        drop_factor: float = 0.1,
+        decay: float = 0.95,
+        batch_size: int = 32,
+        optimizer: str = 'adam',
+        momentum: float = 0.0,
+        weight_decay: float = 0.0,
+        max_grad_norm: float = 0.0,
+        ema_decay: float = 0.0,
+        precision: str = 'float32',
+        compile: bool = False,
+        factors: int = 32,
+        hidden: int = 64,
+        dropout: float = 0.3,
+        damping: float = 10.0,
+        max_length: int = 0,
+        init_scale: float = 0.05,
+        regularization: float = 0.1,
+        pretrain_epochs: int = 15,
+        clip: float = 1.0,
     ) -> None: ...

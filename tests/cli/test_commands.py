@@ -290,7 +290,7 @@ def test_demo_runs_on_the_synthetic_shop_and_says_so(
         ),
         (["recommend", "MODEL", "--user", "nobody"], "unknown user 'nobody'"),
         (["recommend", "MODEL", "--history", "nothing,book-01"], "unknown item 'nothing'"),
-        (["recommend", "MODEL", "--history", "book-01:x"], "is neither"),
+        (["recommend", "MODEL", "--history", "book-01:x"], "unknown item"),
         (
             ["recommend", "MODEL", "--history", "book-01", "-k", "0"],
             "k must be an integer at least 1, not 0",

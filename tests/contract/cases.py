@@ -74,7 +74,7 @@ CASES: dict[str, dict[str, Any]] = {
         "factors": 6,
         "unobserved_weight": 0.1,
         "regularization": 0.01,
-        "popularity_power": 0.3,
+        "item_weight_power": 0.3,
         "text": ("title",),
     },
     "two_tower": {

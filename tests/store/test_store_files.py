@@ -209,7 +209,7 @@ def test_a_backup_restores_into_either_database(
     ack = copy.append([Event(user_id=1, item_id="new", time=5)]).result()
     assert ack.seq == store.counts().last_seq + 1
     copy.close()
-    with pytest.raises(StoreError, match="already; .*allow it to be overwritten|is there already"):
+    with pytest.raises(StoreError, match="already; .*give overwrite=True|is there already"):
         restore(tmp_path / "backup.db", url)
     restore(tmp_path / "backup.db", url, overwrite=True)
     assert content(opened(url)) == content(store)

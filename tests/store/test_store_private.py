@@ -4,6 +4,7 @@ alone, and nobody else writes to it by another name.
 
 from __future__ import annotations
 
+import gzip
 import os
 import random
 import sqlite3
@@ -238,3 +239,36 @@ def test_a_disk_that_does_not_answer_is_not_writable(
         held.set()
         waiting.result()
         assert store.health().writable
+
+
+def test_a_packed_file_with_an_endless_line_costs_no_memory(tmp_path: Path) -> None:
+    import tracemalloc
+
+    from cofactor.store import import_events
+
+    path = tmp_path / "bomb.jsonl.gz"
+    with gzip.open(path, "wb", compresslevel=1) as stream:
+        stream.write(b'{"user_id": "u", "item_id": "i"}\n{"user_id": "')
+        for _ in range(200):
+            stream.write(b"x" * (1 << 20))
+        stream.write(b'"}\n{"user_id": "v", "item_id": "i"}\n' + b"[" * 100_000 + b"\n")
+    with open_store(url_of(tmp_path / "events.db")) as store:
+        tracemalloc.start()
+        done = import_events(store, path, on_bad="skip")
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    assert (done.changed, done.rejected) == (2, 2)
+    assert [line for line, _ in done.rejects] == [2, 4]
+    assert peak < 32 << 20
+
+
+def test_a_packed_file_that_ends_early_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    from cofactor.base.errors import DataError
+    from cofactor.store import import_events
+
+    path = tmp_path / "cut.jsonl.gz"
+    path.write_bytes(gzip.compress(b'{"user_id": "u", "item_id": "i"}\n' * 1000)[:-20])
+    with open_store(url_of(tmp_path / "events.db")) as store:
+        with pytest.raises(DataError, match=r"cut\.jsonl\.gz"):
+            import_events(store, path)
+        assert store.counts().events == 0

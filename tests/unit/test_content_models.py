@@ -316,7 +316,11 @@ def test_levelling_brings_new_items_to_one_spread_and_leaves_the_others(
     name: str, tmp_path: Path
 ) -> None:
     plain, level = (
-        made(name, levelling=q, **({"fair": False} if name == "feature_ials" else {}))
+        made(
+            name,
+            normalize_scores=q,
+            **({"calibrate_exposure": False} if name == "feature_ials" else {}),
+        )
         for q in (0.0, 1.0)
     )
     short = {"item_id": 9001, "description": "piano"}
@@ -395,17 +399,17 @@ def test_parts_of_a_blend_keep_their_own_settings_and_take_over_the_rest() -> No
     words = (
         "characters=true",
         "value_weight=1.4",
-        "levelling=0.5",
+        "normalize_scores=0.5",
         "ials_settings=value_weight=1,factors=8",
-        "ridge_settings=levelling=0",
+        "ridge_settings=normalize_scores=0",
     )
     ridge, ials = kind(kind.Config.from_text(words)).parts
-    assert (ridge.config.value_weight, ridge.config.levelling, ridge.config.characters) == (
+    assert (ridge.config.value_weight, ridge.config.normalize_scores, ridge.config.characters) == (
         1.4,
         0.0,
         True,
     )
-    assert (ials.config.value_weight, ials.config.levelling, ials.config.characters) == (
+    assert (ials.config.value_weight, ials.config.normalize_scores, ials.config.characters) == (
         1.0,
         0.5,
         False,

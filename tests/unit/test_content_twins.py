@@ -19,7 +19,8 @@ from cofactor.data.catalogue import Catalogue
 from cofactor.data.split import Split
 from cofactor.data.splits import split
 from cofactor.models import registry
-from cofactor.models.content.twin import Comparison, warm_ndcg
+from cofactor.models.content.twin import Comparison
+from cofactor.models.validation import warm_ndcg, warm_users
 from cofactor.runs.train import train
 from unit.test_content_models import SMALL, shop
 
@@ -36,7 +37,7 @@ def fitted(name: str, parts: Split, **more: Any) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("name", "twin"),
+    ("name", "baseline"),
     [
         ("content_knn", "item_knn"),
         ("content_ridge", "item_knn"),
@@ -47,15 +48,17 @@ def fitted(name: str, parts: Split, **more: Any) -> Any:
     ],
 )
 def test_fit_with_validation_compares_with_the_plain_twin_and_the_file_keeps_it(
-    name: str, twin: str, tmp_path: Path
+    name: str, baseline: str, tmp_path: Path
 ) -> None:
     parts = cut_shop()
     model = fitted(name, parts)
-    assert model.comparison.twin == twin
+    assert model.comparison.twin == baseline
     assert parts.validation is not None
     held = parts.train.item_counts[parts.validation.truth.item_rows] > 0
     assert model.comparison.n_users == len(np.unique(parts.validation.truth.user_rows[held]))
-    assert model.comparison.rich == pytest.approx(warm_ndcg(model, parts.validation, 1000))
+    assert model.comparison.rich == pytest.approx(
+        warm_ndcg(model, parts.validation, warm_users(parts.validation, model.data)[:1000])
+    )
     assert model.notes[-1] == model.comparison.sentence
     if name == "bridge":
         assert model.comparison.rich == model.comparison.plain
@@ -70,7 +73,7 @@ def test_twin_false_and_no_validation_fit_no_twin(monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(base, "compare", lambda *a, **k: pytest.fail("a twin was fitted"))
     parts = cut_shop()
-    assert fitted("content_blend", parts, twin=False).comparison is None
+    assert fitted("content_blend", parts, compare_without_features=False).comparison is None
     assert fitted("content_blend", replace(parts, validation=None)).comparison is None
 
 
@@ -120,7 +123,9 @@ def test_only_items_with_interactions_are_ranked_and_counted() -> None:
             return scores
 
     loud = Loud(model.config).fit(whole.train, run=RUN)
-    assert warm_ndcg(loud, whole.validation, 1000) == pytest.approx(model.comparison.rich)
+    assert warm_ndcg(
+        loud, whole.validation, warm_users(whole.validation, loud.data)[:1000]
+    ) == pytest.approx(model.comparison.rich)
 
 
 def test_train_compares_on_the_test_part_and_inspect_tells_it(tmp_path: Path) -> None:
@@ -132,7 +137,7 @@ def test_train_compares_on_the_test_part_and_inspect_tells_it(tmp_path: Path) ->
         shop(),
         "content_knn",
         tmp_path / "quiet",
-        settings=["text=description", "twin=false"],
+        settings=["text=description", "compare_without_features=false"],
         run=RUN,
     )
     assert quiet.model.comparison is None  # type: ignore[attr-defined]
@@ -140,15 +145,15 @@ def test_train_compares_on_the_test_part_and_inspect_tells_it(tmp_path: Path) ->
 
 def test_twin_is_stopped_by_what_stopped_the_model_and_by_nothing_else() -> None:
     parts = cut_shop()
-    model = fitted("two_tower", parts, twin=False)
+    model = fitted("two_tower", parts, compare_without_features=False)
     seen: list[Any] = []
 
-    class Twin(type(model.plain_twin())):  # type: ignore[misc]
+    class Twin(type(model.without_features())):  # type: ignore[misc]
         def fit(self, data: Any, *, validation: Any = None, run: Any = None) -> Any:
             seen.append(validation)
             return super().fit(data, validation=validation, run=run)
 
-    model.plain_twin = lambda: Twin(factors=4, epochs=2, loss="bpr")
-    model.compare_with_twin(parts.test, run=RUN)
-    model.compare_with_twin(parts.test, run=RUN, validation=parts.validation)
+    model.without_features = lambda: Twin(factors=4, epochs=2, loss="bpr")
+    model.compare_without_features(parts.test, run=RUN)
+    model.compare_without_features(parts.test, run=RUN, validation=parts.validation)
     assert seen == [None, parts.validation]

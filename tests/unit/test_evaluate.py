@@ -7,9 +7,9 @@ import pytest
 
 from cofactor.base.errors import ArgumentError, TraitError, UnknownNameError
 from cofactor.base.run import Run
-from cofactor.evaluation.beyond import gini
 from cofactor.evaluation.evaluate import evaluate
-from cofactor.evaluation.ranking import Metric, evaluate_lists, parse_metric, parse_metrics
+from cofactor.metrics.lists import gini
+from cofactor.metrics.table import Metric, evaluate_lists, parse_metric, parse_metrics
 from cofactor.models.baselines.popularity import Popularity
 from score_table import interactions, question
 

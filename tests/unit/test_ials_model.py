@@ -49,7 +49,7 @@ def test_every_solver_ends_at_the_same_scores(settings):
 @pytest.mark.parametrize("power", [0.0, 0.7])
 def test_trained_user_equals_fold_in_of_the_own_history(power):
     data = interactions()
-    model = IALS(factors=5, confidence="log", epochs=3, popularity_power=power).fit(data, run=RUN)
+    model = IALS(factors=5, confidence="log", epochs=3, item_weight_power=power).fit(data, run=RUN)
     users = np.arange(N_USERS, dtype=np.int32)
     folded = model.score_batch(model.fold_in(data.histories(users)))
     np.testing.assert_allclose(folded, model.score_rows(users), atol=1e-4)
@@ -58,11 +58,12 @@ def test_trained_user_equals_fold_in_of_the_own_history(power):
 def test_warmup_epochs_take_one_step_and_the_others_all():
     data = interactions()
     one, warm, full = (
-        scores(data, epochs=4, **settings) for settings in ({"cg_steps": 1}, {"warmup": 4}, {})
+        scores(data, epochs=4, **settings)
+        for settings in ({"cg_steps": 1}, {"warmup_epochs": 4}, {})
     )
     np.testing.assert_array_equal(warm, one)
-    np.testing.assert_array_equal(scores(data, epochs=4, warmup=0), full)
-    mixed = scores(data, epochs=4, warmup=2)
+    np.testing.assert_array_equal(scores(data, epochs=4, warmup_epochs=0), full)
+    mixed = scores(data, epochs=4, warmup_epochs=2)
     assert min(np.abs(mixed - one).max(), np.abs(mixed - full).max()) > 1e-4
 
 
@@ -102,7 +103,7 @@ def test_value_of_a_past_item_weighs_in_the_explanation_of_a_history():
 
 @pytest.mark.parametrize("power", [0.0, 0.7])
 def test_explanation_of_a_history_adds_up_to_its_score(power):
-    model = IALS(factors=5, confidence="linear", epochs=5, popularity_power=power).fit(
+    model = IALS(factors=5, confidence="linear", epochs=5, item_weight_power=power).fit(
         interactions(), run=RUN
     )
     explained = model.explain(item=9, history={2: 8.0, 5: 1.0, 14: 3.0})
@@ -124,7 +125,7 @@ def test_default_unobserved_weight_is_ten_times_the_density_among_known_users_an
     assert given.state()["alpha0"].tolist() == [0.25]
 
 
-def test_popularity_power_minimises_the_documented_loss():
+def test_item_weight_power_minimises_the_documented_loss():
     data, alpha, reg, power = interactions(), 0.1, 0.003, 0.8
     given = {
         "factors": 5,
@@ -132,7 +133,7 @@ def test_popularity_power_minimises_the_documented_loss():
         "regularization": reg,
         "confidence": "linear",
     }
-    model = IALS(**given, epochs=300, solver="cholesky", popularity_power=power).fit(data, run=RUN)
+    model = IALS(**given, epochs=300, solver="cholesky", item_weight_power=power).fit(data, run=RUN)
     c = data.item_counts**-power
     c *= len(data) / (c @ data.item_counts)
     x, y = model.user_factors.astype(np.float64), model.item_factors.astype(np.float64)
@@ -148,13 +149,13 @@ def test_popularity_power_minimises_the_documented_loss():
     )  # they come one half-epoch after the items' own solve
 
 
-def test_popularity_power_fits_rare_items_better_at_the_expense_of_popular_ones():
+def test_item_weight_power_fits_rare_items_better_at_the_expense_of_popular_ones():
     data = interactions()
     order = np.argsort(data.item_counts)
     found = []
     for power in (0.0, 1.5):
         observed = np.zeros((N_USERS, N_ITEMS))
-        observed[data.user_rows, data.item_rows] = scores(data, popularity_power=power)[
+        observed[data.user_rows, data.item_rows] = scores(data, item_weight_power=power)[
             data.user_rows, data.item_rows
         ]
         fit = observed.sum(axis=0) / data.item_counts
@@ -166,7 +167,7 @@ def test_popularity_power_fits_rare_items_better_at_the_expense_of_popular_ones(
 @pytest.mark.parametrize("power", [0.0, 0.7])
 def test_loaded_model_folds_in_and_explains_with_the_weight_of_the_fit(power):
     data = interactions()
-    model = IALS(factors=5, epochs=3, popularity_power=power).fit(data, run=RUN)
+    model = IALS(factors=5, epochs=3, item_weight_power=power).fit(data, run=RUN)
     state = model.state()
     loaded = IALS.from_state(model.config, {**state, "alpha0": state["alpha0"] * 3}, data)
     again = IALS.from_state(model.config, state, data)

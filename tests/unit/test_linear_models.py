@@ -59,13 +59,13 @@ def test_ease_is_the_minimum_of_its_loss_among_zero_diagonals(data):
     assert np.abs(gradient).max() < 1e-4
 
 
-def test_ease_popularity_power_scales_each_items_ridge(data):
+def test_ease_frequency_exponent_scales_each_items_ridge(data):
     x = dense(data)
     counts = np.maximum(x.sum(axis=0), 1)
     p = np.linalg.inv(x.T @ x + np.diag(4.0 * (counts / x.sum(axis=0).mean()) ** 0.5))
     b = -p / np.diag(p)
     np.fill_diagonal(b, 0.0)
-    model = EASE(regularization=4.0, popularity_power=0.5).fit(data, run=ONE)
+    model = EASE(regularization=4.0, frequency_exponent=0.5).fit(data, run=ONE)
     np.testing.assert_allclose(all_weights(model), b, atol=2e-6)
 
 
@@ -108,7 +108,7 @@ def test_ease_refuses_what_does_not_fit_with_the_number(data, monkeypatch):
 def test_ease_by_way_of_the_users_gives_the_same_weights(data, monkeypatch, keep, power):
     settings = {
         "regularization": 3.0,
-        "popularity_power": power,
+        "frequency_exponent": power,
         "keep": keep,
         "values": "log",
         "weighting": "tfidf",

@@ -16,10 +16,11 @@ from cofactor.base.errors import ArgumentError, ArtifactError, UnknownNameError
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
+from cofactor.models.content.two_tower import TwoTower
 from cofactor.models.neural.factor_fold_in import implicit_vectors, rating_vectors, ridge_vectors
 from cofactor.models.neural.latent_factor import LatentFactor, LatentFactorConfig
 from cofactor.models.neural.mlp import MLP
-from cofactor.training import losses, penalties
+from cofactor.training import losses
 from cofactor.training.losses import (
     LOSSES,
     Candidates,
@@ -30,6 +31,7 @@ from cofactor.training.losses import (
     Slopes,
 )
 from cofactor.training.losses.settings import LossConfig
+from cofactor.training.torch import penalties
 
 B, N, N_ITEMS, K = 5, 3, 11, 4
 
@@ -423,6 +425,13 @@ def test_a_loss_of_ratings_of_ones_own_predicts_and_folds_in(
     states = model.fold_in(history).states
     high, low = model._predict(states, np.zeros(2, int), np.array([7, 8]))
     assert high > low + 1
+
+
+def test_a_loss_of_ones_own_is_kept_by_copies_of_the_settings() -> None:
+    loss = Cubed()
+    tower = TwoTower(loss=loss)
+    assert tower.config.replace(epochs=3).loss is loss
+    assert tower.plain_twin().config.loss is loss
 
 
 def test_an_artifact_with_an_unknown_loss_names_it_and_the_cure(tmp_path: Path) -> None:

@@ -9,8 +9,8 @@ from scipy.stats import chisquare
 
 from cofactor.base.errors import ArgumentError
 from cofactor.data.interactions import Interactions
-from cofactor.training import negatives
-from cofactor.training.negatives import InBatch, Positives
+from cofactor.training.torch import negatives
+from cofactor.training.torch.negatives import InBatch, Positives
 
 N_USERS, N_ITEMS = 6, 13
 

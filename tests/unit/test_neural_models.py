@@ -123,20 +123,21 @@ def test_folded_in_vector_minimises_the_training_loss(gravity: float) -> None:
 def test_early_stopping_watches_any_metric_and_the_history_is_saved_with_the_model() -> None:
     parts = split(ratings(), "random", test=0.2, validation=0.1, seed=0)
     model = LatentFactor(**SMALL, patience=3)
-    model.stop_on(
+    model.monitor(
         "spread",
         lambda m, part: float(np.ptp(m.score_rows(part.user_rows[:3]))),
         higher_is_better=False,
     )
-    model.stop_on(
+    model.monitor(
         "validation rmse", lambda m, part: float(np.std(part.truth.values)), higher_is_better=False
     )
     model.fit(parts.train, validation=parts.validation, run=RUN)
-    spread = model.history.metrics["spread"]
-    assert model.history.best_epoch == int(np.argmin(spread))
-    assert len(spread) == min(12, model.history.best_epoch + 4)
+    spread = model.curve.metrics["spread"]
+    assert model.curve.best_epoch == int(np.argmin(spread))
+    assert len(spread) == min(12, model.curve.best_epoch + 4)
     again = LatentFactor.from_state(model.config, model.state(), parts.train)
-    assert again.history == model.history
+    assert again.curve.metrics == model.curve.metrics
+    assert again.curve.loss == model.curve.loss
     kept = float(np.ptp(model.score_rows(parts.validation.user_rows[:3])))
     assert kept == pytest.approx(min(spread), rel=1e-6)
 
@@ -156,9 +157,9 @@ def test_interrupted_fit_goes_on_to_the_same_weights(tmp_path: Path) -> None:
                 raise Stop
             return -float(len(calls))
 
-        model = LatentFactor(**SMALL, average=0.9).stop_on("m", metric, higher_is_better=True)
+        model = LatentFactor(**SMALL, ema_decay=0.9).monitor("m", metric, higher_is_better=True)
         if path is not None:
-            model.keep_at(path)
+            model.checkpoint_to(path)
         return model.fit(parts.train, validation=parts.validation, run=RUN)
 
     whole = fit(None, None)
@@ -167,7 +168,7 @@ def test_interrupted_fit_goes_on_to_the_same_weights(tmp_path: Path) -> None:
     resumed = fit(None, tmp_path / "run.safetensors")
     np.testing.assert_array_equal(whole.item_factors, resumed.item_factors)
     with pytest.raises(TrainingError, match="other data, settings or seed"):
-        LatentFactor(**SMALL, average=0.8).keep_at(tmp_path / "run.safetensors").fit(
+        LatentFactor(**SMALL, ema_decay=0.8).checkpoint_to(tmp_path / "run.safetensors").fit(
             parts.train, run=RUN
         )
 

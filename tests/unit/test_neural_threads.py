@@ -5,18 +5,40 @@ from __future__ import annotations
 import multiprocessing
 import os
 import threading
+from collections.abc import Iterator
 from functools import cache
 
 import numpy as np
 import pytest
 import torch
 
+from cofactor.base.run import Run
 from cofactor.data.histories import Histories
+from cofactor.models import registry
 from cofactor.models.recommender import Recommender
-from contract.conftest import N_ITEMS, _fitted
+from contract.cases import CASES
+from contract.conftest import N_ITEMS, data_for
 
 NAMES = ("mlp", "neumf", "collab_fnet", "lstm_rating", "two_tower")
 THREADS, ANSWERS = 8, 200
+
+
+@cache
+def _fitted(name: str) -> Recommender:
+    """A model that needs little time for an answer, on one thread: many at once only wait."""
+    kind = registry.get(name)
+    small = {**CASES[name], "epochs": 3}
+    if "fold_in_steps" in kind.Config.defaults():
+        small["fold_in_steps"] = 10
+    return kind(**small).fit(data_for(name), run=Run(seed=3, threads=1, device="cpu"))
+
+
+@pytest.fixture(autouse=True)
+def _one_thread_each() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @cache
@@ -64,7 +86,6 @@ def test_answers_from_eight_threads_equal_serial_ones_bit_for_bit(name: str) -> 
 @pytest.mark.parametrize("name", ["mlp", "neumf", "lstm_rating"])
 def test_a_forked_child_answers_as_its_parent_after_torch_was_used(name: str) -> None:
     model, history = _fitted(name), _histories()[0]
-    before = torch.get_num_threads()
     torch.set_num_threads(2)
     try:
         big = torch.ones(600, 600)
@@ -79,7 +100,7 @@ def test_a_forked_child_answers_as_its_parent_after_torch_was_used(name: str) ->
         child.kill()
         child.join()
     finally:
-        torch.set_num_threads(before)
+        torch.set_num_threads(1)
     assert answered, "the child hangs"
     np.testing.assert_allclose(
         np.frombuffer(found, np.float32), np.frombuffer(wanted, np.float32), rtol=1e-3, atol=1e-5

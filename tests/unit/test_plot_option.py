@@ -23,29 +23,33 @@ def data() -> Interactions:
     )
 
 
-def test_train_plots_the_measured_and_the_saved_fit(data: Interactions, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("model", "metric"), [("latent_factor", "rmse"), ("ials", "ndcg@10"), ("bpr", "ndcg@20")]
+)
+def test_train_plots_the_measured_and_the_saved_fit(
+    data: Interactions, tmp_path: Path, model: str, metric: str
+) -> None:
     page, cutting = (
         tmp_path / "curves.html",
         Cutting(how="random", test=0.2, validation=0.1, seed=0),
     )
     train(
         data,
-        "latent_factor",
+        model,
         tmp_path / "model",
         settings=["epochs=3", "factors=4"],
         cutting=cutting,
-        metrics=["rmse"],
         plot=page,
         run=Run(threads=1, device="cpu"),
     )
     text = page.read_text(encoding="utf-8")
-    assert "measured: rmse" in text
+    assert f"measured: {metric}" in text
     assert "saved" in text
 
 
 def test_plot_of_a_model_without_history_is_refused_before_any_work(
     data: Interactions, tmp_path: Path
 ) -> None:
-    with pytest.raises(ArgumentError, match="popularity keeps no history"):
+    with pytest.raises(ArgumentError, match="popularity isn't trained in epochs"):
         train(data, "popularity", tmp_path / "model", plot=tmp_path / "curves.html")
     assert not (tmp_path / "model").exists()

@@ -70,7 +70,7 @@ def test_column_of_the_wrong_type_is_named(tmp_path: Path) -> None:
     message = refusal(tmp_path, "user,item,rating\n1,2,good\n1,3,bad\n")
     assert (
         message
-        == "events.csv: no value of column 'rating' is a finite number, so it is the wrong column;"
+        == "events.csv: no value of column 'rating' is a finite number; if it is the wrong column,"
         " give another with value=, or leave values out with value=False: line 2: '1,2,good';"
         " line 3: '1,3,bad'"
     )
@@ -124,7 +124,7 @@ def test_truncated_gzip_is_told_from_bad_rows(tmp_path: Path, name: str) -> None
         tmp_path, gzip.compress(b"user,item\n" * ("csv" in name) + body)[:-2000], name
     )
     assert (
-        "the gzip stream ends before its end marker, so the file is cut short; fetch or copy it"
+        "the packed stream ends before its end marker, so the file is cut short; fetch or copy it"
         " again." in message
     )
 
@@ -223,9 +223,12 @@ def test_damaged_parquet_is_said(tmp_path: Path) -> None:
 def test_folder_of_no_known_layout_lists_its_files(tmp_path: Path) -> None:
     written(tmp_path, "user,item\n1,2\n", "a.csv")
     written(tmp_path, "user,item\n1,2\n", "b.csv")
+    written(tmp_path, "colour,size\n1,2\n", "c.csv")
     with pytest.raises(
         DataError,
-        match=re.escape("it holds 2 files (a.csv, b.csv) of no known layout; name one of them"),
+        match=re.escape(
+            "it holds 3 files (a.csv, b.csv, c.csv) of no known layout; name one of them"
+        ),
     ):
         read(tmp_path)
     assert len(read(tmp_path, member="b.csv")) == 1
@@ -234,5 +237,5 @@ def test_folder_of_no_known_layout_lists_its_files(tmp_path: Path) -> None:
 def test_what_is_no_source_is_refused() -> None:
     with pytest.raises(ArgumentError, match="not int"):
         read(5)
-    with pytest.raises(ArgumentError, match="rows must be tuples"):
+    with pytest.raises(DataError, match="rows must be tuples"):
         read([1, 2])

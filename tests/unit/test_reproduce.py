@@ -13,7 +13,7 @@ from cofactor.base.errors import UnknownNameError
 from cofactor.base.run import Run
 from cofactor.runs.reproduce import SUITES, recipes, reproduce
 from cofactor.runs.tutorials.recipe import Figure, Reproduced
-from cofactor.training.history import History
+from cofactor.training.curve import LearningCurve
 
 
 def test_every_recipe_of_every_suite_has_a_module_with_a_recipe() -> None:
@@ -42,7 +42,7 @@ def test_the_plot_of_a_recipe_is_one_page(tmp_path: Path) -> None:
         "n",
         "A title",
         "p",
-        histories={"m": History([2.0, 1.0], [0.1, 0.1], [1.0, 1.0], {"rmse": [1.0, 0.5]}, 1)},
+        curves={"m": LearningCurve([2.0, 1.0], [0.1, 0.1], [1.0, 1.0], {"rmse": [1.0, 0.5]}, 1)},
     )
     assert "A title" in report.plot(tmp_path / "curves" / "n.html").read_text(encoding="utf-8")
 

@@ -34,7 +34,7 @@ from cofactor.store.records import Event
 
 ONE = Run(threads=1)
 MODELS = {
-    "transitions": {"repeat_weight": 0.5, "target_power": 0.2},
+    "transitions": {"repeat_weight": 0.5, "target_power": 0.2, "walk_weight": 0.5},
     "sequence_linear": {"regularization": 5.0, "keep_sums": True},
     "session_knn": {"neighbours": 20, "idf": 1.0},
     "blend": {"models": ("transitions", "session_knn"), "weights": (1.0, 0.7)},

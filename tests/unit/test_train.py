@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from cofactor.base.errors import ArgumentError, MemoryLimitError
 from cofactor.base.run import Run
+from cofactor.cli.options import n_bytes, seconds
 from cofactor.data.interactions import Interactions
 from cofactor.runs.source import Cutting
-from cofactor.runs.train import train
+from cofactor.runs.train import Limits, train
 
 RUN = Run(seed=2, threads=1)
 
@@ -77,3 +79,50 @@ def test_refit_without_a_validation_part_keeps_the_settings(tmp_path):
     )
     assert saved.refitted
     assert saved.model.config.epochs == 3
+
+
+@pytest.mark.parametrize("model", ["ials", "ease", "biased_mf"])
+def test_work_that_is_known_to_need_too_much_memory_is_refused_with_the_number(model, tmp_path):
+    users, items = np.nonzero(np.random.default_rng(0).random((3000, 1500)) < 0.01)
+    values = np.ones(len(users), np.float32)
+    data = Interactions.from_rows(users, items, values, users=3000, items=1500)
+    with pytest.raises(MemoryLimitError, match=r"needs [0-9.]+ MiB of memory, and 1.0 MiB are"):
+        train(data, model, tmp_path / "m", limits=Limits(max_memory=2**20), run=RUN)
+    assert not (tmp_path / "m").exists()
+
+
+def test_a_time_limit_ends_each_fit_and_the_saved_one_has_as_many_epochs(tmp_path):
+    settings = ("factors=4", "epochs=100000")
+    done = train(
+        interactions(),
+        "bpr",
+        tmp_path / "m",
+        settings=settings,
+        limits=Limits(max_time=0.05),
+        run=RUN,
+    )
+    assert 1 <= len(done.model.curve) < 100_000
+    assert done.refitted
+
+
+def test_a_time_limit_of_a_model_without_epochs_is_refused(tmp_path):
+    with pytest.raises(ArgumentError, match="ease isn't trained in epochs"):
+        train(interactions(), "ease", tmp_path / "m", limits=Limits(max_time=5), run=RUN)
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"), [("90", 90), ("90s", 90), ("1.5m", 90), ("2h", 7200), (None, None)]
+)
+def test_times_are_read_with_their_units(text, wanted):
+    assert seconds(text) == wanted
+
+
+@pytest.mark.parametrize(("text", "wanted"), [("2GB", 2**31), ("500 mb", 500 * 2**20), ("7", 7)])
+def test_sizes_are_read_with_their_units(text, wanted):
+    assert n_bytes(text) == wanted
+
+
+@pytest.mark.parametrize("text", ["", "s", "-5s", "0", "5 weeks"])
+def test_a_time_that_is_none_is_refused_with_an_example(text):
+    with pytest.raises(ArgumentError, match="--max-time must be .* as 90s, 5m or 2h"):
+        seconds(text)

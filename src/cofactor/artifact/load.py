@@ -192,7 +192,7 @@ def _interactions(
         item_rows=item_rows,
         values=history["values"],
         times=history["times"],
-        order=order,
+        source_order=order,
         catalogue=catalogue,
         profiles=profiles,
         source=facts.source,

@@ -107,8 +107,7 @@ def check_target(path: str | os.PathLike[str], *, overwrite: bool = False) -> Pa
             raise ArtifactError(f"{target} exists and isn't a saved model; choose another place.")
         if not overwrite:
             raise ArtifactError(
-                f"{target} holds a model already; choose another place, or allow it to be"
-                " overwritten."
+                f"{target} holds a model already; choose another place, or give overwrite=True."
             )
     try:
         target.parent.mkdir(parents=True, exist_ok=True)

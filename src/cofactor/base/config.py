@@ -228,6 +228,15 @@ class Config:
         return present
 
     @classmethod
+    def upgrade_text(cls, assignments: Iterable[str]) -> list[str]:
+        """Return words like ``factors=64`` of an older version with their present names."""
+        pairs = {
+            name.strip().replace("-", "_"): text
+            for name, _, text in (word.partition("=") for word in assignments)
+        }
+        return [f"{name}={value}" for name, value in cls.upgrade(pairs).items()]
+
+    @classmethod
     def from_text(cls, assignments: Iterable[str]) -> Self:
         """Make a configuration from words like ``factors=64``, as the command line gives them.
 

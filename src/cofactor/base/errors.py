@@ -23,7 +23,7 @@ Every message says what was wrong, what was expected, what came, and the cure.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 
 class CofactorError(Exception):
@@ -64,7 +64,14 @@ class DataError(CofactorError, ValueError):
         self.source = source
         self.rows = tuple(rows)
         self.total = len(self.rows) if total is None else total
-        super().__init__(_located(message, source, self.rows, self.total))
+        self.message = message
+        super().__init__(self.located())
+
+    def located(self, say: Callable[[str], str] = str) -> str:
+        """Return the sentence with its source and rows; ``say`` puts the message (not the rows)
+        into the words of a place.
+        """
+        return _located(say(self.message), self.source, self.rows, self.total)
 
 
 class UnknownIdError(CofactorError, KeyError):

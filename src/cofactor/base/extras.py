@@ -19,6 +19,8 @@ EXTRAS: dict[str, str] = {
     "plotly": "plot",
     "sentence_transformers": "text",
     "psycopg": "postgres",
+    "duckdb": "big",
+    "openpyxl": "excel",
 }
 
 

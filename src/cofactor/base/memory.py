@@ -3,20 +3,39 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from cofactor.base.errors import MemoryLimitError
 
 GIB = 2**30
+LINE = 64  # bytes of a cache line
+
+
+_limit: ContextVar[int | None] = ContextVar("memory limit", default=None)
+
+
+@contextmanager
+def limited(n_bytes: int | None) -> Iterator[None]:
+    """While open, `require` refuses work that needs more than so many bytes (None: no limit)."""
+    token = _limit.set(n_bytes)
+    try:
+        yield
+    finally:
+        _limit.reset(token)
 
 
 def available_bytes() -> int | None:
     """Return the bytes this process can still get (free memory, or less under a container's
-    limit); None if unknown.
+    limit, or under `limited`); None if unknown.
     """
-    found = [n for n in (_meminfo_available(), _cgroup_available()) if n is not None]
+    limits = (_limit.get(), _meminfo_available(), _cgroup_available())
+    found = [n for n in limits if n is not None]
     return min(found) if found else None
 
 
@@ -40,19 +59,35 @@ def require(needed: int, *, what: str, cure: str) -> None:
     free = available_bytes()
     if free is not None and needed > free:
         raise MemoryLimitError(
-            f"{what} needs {needed / GIB:.1f} GiB of memory, and {free / GIB:.1f} GiB are"
-            f" available; {cure}."
+            f"{what} needs {_size(needed)} of memory, and {_size(free)} are available; {cure}."
         )
 
 
-def line_aligned(n_rows: int, n_columns: int) -> np.ndarray:
-    """Return an uninitialised float32 [n_rows, n_columns] that begins on a cache line (64 bytes).
+def _size(n_bytes: int) -> str:
+    return f"{n_bytes / GIB:.1f} GiB" if n_bytes >= GIB / 10 else f"{n_bytes / 2**20:.1f} MiB"
 
-    Rows of a multiple of 16 floats then touch as few cache lines as they can, which kernels with
-    random access feel."""
-    raw = np.empty(n_rows * n_columns + 16, np.float32)
-    start = -raw.ctypes.data % 64 // 4
-    return raw[start : start + n_rows * n_columns].reshape(n_rows, n_columns)
+
+def aligned_empty(shape: int | tuple[int, ...], dtype: Any = np.float32) -> np.ndarray:
+    """Return an uninitialised array that begins on a cache line (64 bytes), as NumPy's don't.
+
+    For arrays whose rows kernels gather: a row of a multiple of 64 bytes then touches as few cache
+    lines as it can, and no vector load crosses one.
+    """
+    size = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
+    raw = np.empty(size + LINE, np.uint8)
+    start = -raw.ctypes.data % LINE
+    return raw[start : start + size].view(dtype).reshape(shape)
+
+
+def aligned(array: np.ndarray) -> np.ndarray:
+    """Return an array that begins on a cache line: this one if it does and is C-contiguous, else
+    a copy.
+    """
+    if array.ctypes.data % LINE == 0 and array.flags.c_contiguous:
+        return array
+    copied = aligned_empty(array.shape, array.dtype)
+    copied[...] = array
+    return copied
 
 
 def _meminfo_available() -> int | None:

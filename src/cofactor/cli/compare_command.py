@@ -14,8 +14,11 @@ import typer
 from cofactor.base.errors import ArgumentError
 from cofactor.cli import options as opt
 from cofactor.cli.output import Output, check_writable
+from cofactor.cli.reading import reads
+from cofactor.runs.source import Reading
 
 
+@reads()
 def command(
     source: opt.SourceArgument,
     models: Annotated[
@@ -50,12 +53,8 @@ def command(
     markdown: Annotated[
         bool, typer.Option("--markdown", help="The table as Markdown, for a README.")
     ] = False,
-    columns: opt.Columns = None,
-    items: opt.Items = None,
-    repeats: opt.Repeats = "last",
-    min_value: opt.MinValue = None,
-    core: opt.Core = 0,
-    on_bad: opt.OnBad = "error",
+    *,
+    reading: Reading,
     seed: opt.Seed = 0,
     threads: opt.Threads = 0,
     device: opt.Device = "auto",
@@ -76,7 +75,7 @@ def command(
         baselines=baselines,
         settings=_settings(set_ or []),
         metrics=opt.names(metrics),
-        reading=opt.reading(columns, items, repeats, min_value, core, on_bad),
+        reading=reading,
         cutting=opt.cutting(split, test, validation, seed),
         run=opt.run_of(output, seed, threads, device),
     )

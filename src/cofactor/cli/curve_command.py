@@ -10,8 +10,11 @@ import typer
 
 from cofactor.cli import options as opt
 from cofactor.cli.output import Output
+from cofactor.cli.reading import reads
+from cofactor.runs.source import Reading
 
 
+@reads(without=("core",))
 def command(
     source: opt.SourceArgument,
     model: Annotated[str, typer.Option(help="The model's name; `cofactor models` lists them.")],
@@ -23,11 +26,8 @@ def command(
         str, typer.Option(metavar="N,N,...", help="Interactions of the drawn items in training.")
     ] = "0,1,2,5,10",
     metrics: opt.Metrics = "ndcg@10,recall@20",
-    columns: opt.Columns = None,
-    items: opt.Items = None,
-    repeats: opt.Repeats = "last",
-    min_value: opt.MinValue = None,
-    on_bad: opt.OnBad = "error",
+    *,
+    reading: Reading,
     seed: opt.Seed = 0,
     threads: opt.Threads = 0,
     device: opt.Device = "auto",
@@ -50,7 +50,7 @@ def command(
         settings=set_ or [],
         counts=numbers,
         metrics=opt.names(metrics) or ["ndcg@10"],
-        reading=opt.reading(columns, items, repeats, min_value, 0, on_bad),
+        reading=reading,
         run=opt.run_of(output, seed, threads, device),
     )
     output.table(

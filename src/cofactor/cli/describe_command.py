@@ -6,17 +6,16 @@ from __future__ import annotations
 
 from cofactor.cli import options as opt
 from cofactor.cli.output import Output
-from cofactor.runs.source import interactions
+from cofactor.cli.reading import reads
+from cofactor.cli.words import in_options
+from cofactor.runs.source import Reading, interactions
 
 
+@reads()
 def command(
     source: opt.SourceArgument,
-    columns: opt.Columns = None,
-    items: opt.Items = None,
-    repeats: opt.Repeats = "last",
-    min_value: opt.MinValue = None,
-    core: opt.Core = 0,
-    on_bad: opt.OnBad = "error",
+    *,
+    reading: Reading,
     json: opt.Json = False,
     quiet: opt.Quiet = False,
 ) -> None:
@@ -24,7 +23,6 @@ def command(
     from cofactor.data.describe import describe
 
     output = Output(json, quiet)
-    reading = opt.reading(columns, items, repeats, min_value, core, on_bad)
     found = describe(interactions(source, reading, opt.run_of(output)))
-    output.line(str(found))
+    output.line(in_options(str(found)))
     output.emit(command="describe", **found.to_dict())

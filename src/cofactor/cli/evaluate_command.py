@@ -8,9 +8,12 @@ import typer
 
 from cofactor.cli import options as opt
 from cofactor.cli.output import Output
+from cofactor.cli.reading import reads
 from cofactor.cli.show import metric_rows
+from cofactor.runs.source import Reading
 
 
+@reads(without=("items", "item_id", "core"))
 def command(
     model: opt.ModelFolder,
     source: opt.SourceArgument,
@@ -21,10 +24,8 @@ def command(
             help="Metrics by groups of items too: warm (trained on or not), count (how often)."
         ),
     ] = None,
-    columns: opt.Columns = None,
-    repeats: opt.Repeats = "last",
-    min_value: opt.MinValue = None,
-    on_bad: opt.OnBad = "error",
+    *,
+    reading: Reading,
     seed: opt.Seed = 0,
     threads: opt.Threads = 0,
     json: opt.Json = False,
@@ -37,7 +38,7 @@ def command(
     result = evaluate_saved(
         model,
         source,
-        reading=opt.reading(columns, None, repeats, min_value, 0, on_bad),
+        reading=reading,
         metrics=opt.names(metrics),
         groups=groups,
         run=opt.run_of(output, seed, threads),

@@ -15,9 +15,14 @@ import typer
 
 from cofactor.cli import options as opt
 from cofactor.cli.output import Output
+from cofactor.cli.reading import roles
+from cofactor.cli.words import in_options
 
 _ACTIONS = ("stats", "import", "export", "backup", "verify", "restore")
 _ALONE = ("stats", "verify")
+INTERRUPTED = (
+    "interrupted; what an import had stored by then is kept, and to run it again adds the rest."
+)
 
 User = Annotated[
     str | None, typer.Option(metavar="ID", help="Of export: this user's events alone.")
@@ -53,6 +58,7 @@ def command(
     kind: Kind = None,
     on_bad: opt.OnBad = "error",
     rejects: Rejects = None,
+    columns: opt.Columns = None,
     overwrite: Overwrite = False,
     json: opt.Json = False,
     quiet: opt.Quiet = False,
@@ -75,7 +81,7 @@ def command(
     if action == "stats":
         _stats(output, place)
     elif action == "import":
-        _import(output, place, str(other), items, kind, on_bad, rejects)
+        _import(output, place, str(other), items, kind, on_bad, rejects, columns)
     elif action == "export":
         _export(output, place, str(other), items, user, overwrite)
     else:
@@ -105,6 +111,7 @@ def _import(
     kind: str | None,
     on_bad: str,
     rejects: str | None,
+    columns: str | None,
 ) -> None:
     import msgspec
 
@@ -115,17 +122,25 @@ def _import(
         .removesuffix(".gz")
         .endswith((".jsonl", ".ndjson", ".json", ".parquet", ".pq"))
     )
+    # Then the reader has listed there already what it skipped.
+    read_first = not (items or (own_format and kind is None))
     with open_store(url) as store:
-        if items or (own_format and kind is None):
+        if not read_first:
             done = (import_items if items else import_events)(
                 store, source, on_bad=on_bad, progress=output.progress
             )
         else:
             from cofactor.data.readers import read
 
-            events = read(source, on_bad=on_bad, progress=output.progress)
+            events = read(
+                source,
+                on_bad=on_bad,
+                rejects=rejects,
+                progress=output.progress,
+                **(roles(columns) or {}),
+            )
             for note in events.notes:
-                output.line(f"  {note}")
+                output.line(f"  {in_options(note)}")
             done = import_interactions(store, events, kind=kind, progress=output.progress)
     output.line(
         f"{done.lines:,} lines: {done.changed:,} stored, {done.unchanged:,} there already,"
@@ -137,7 +152,8 @@ def _import(
         lines = (
             msgspec.json.encode({"line": line, "reason": why}) + b"\n" for line, why in done.rejects
         )
-        Path(rejects).write_bytes(b"".join(lines))
+        with Path(rejects).open("ab" if read_first else "wb") as stream:
+            stream.writelines(lines)
     output.emit(
         command="events",
         action="import",

@@ -24,6 +24,7 @@ COMMANDS: dict[str, str] = {
         "named public datasets: list them, show one's licence, fetch one with its checksum verified"
     ),
     "describe": "counts, density, time span, long tail of a source, and what was dropped and why",
+    "shard": "a source larger than memory into a folder that the other commands take as a source",
     "train": "train a model on a source, measure it on a held-out part, and save it",
     "evaluate": "measure a saved model on interactions it wasn't trained on",
     "curve": (
@@ -45,11 +46,18 @@ COMMANDS: dict[str, str] = {
 
 def run() -> None:
     """Run the command line and exit; the entry point of the ``cofactor`` script."""
+    from cofactor.cli.streams import prepare
+
+    prepare(json="--json" in sys.argv)
     try:
         code = main(sys.argv[1:])
         sys.stdout.flush()
     except BrokenPipeError:
         code = _silenced()
+    except OSError as error:  # the disk that the output goes to is full
+        print(f"cofactor: the output can't be written: {error.strerror}.", file=sys.stderr)
+        _silenced()
+        code = 1
     sys.exit(code)
 
 
@@ -72,32 +80,48 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _run(name: str, words: list[str], debug: bool) -> int:
-    import typer
-
     from cofactor.base.errors import CofactorError
-    from cofactor.base.extras import naming_extras
 
-    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
-    module = importlib.import_module(f"cofactor.cli.{name}_command")
-    app.command(help=module.__doc__, epilog="--debug shows the traceback of a failure.")(
-        _interruptible(module.command)
-    )
     try:
-        with naming_extras(f"cofactor {name}"):
-            app(words, prog_name=f"cofactor {name}")
+        _command(name, words)
     except SystemExit as done:
         return done.code if isinstance(done.code, int) else 0
     except _ReaderGone:
         return _silenced()
+    except KeyboardInterrupt:
+        print("cofactor: interrupted; nothing was saved.", file=sys.stderr)
+        return 1
     except (CofactorError, OSError, MemoryError) as error:
         if debug:
             raise
         print(f"cofactor: {_sentence(error)}", file=sys.stderr)
         return 1
+    except Exception as error:
+        if debug:
+            raise
+        from cofactor.cli.streams import report
+
+        print(f"cofactor: {report(error, name)}", file=sys.stderr)
+        return 1
     return 0
 
 
-def _interruptible(command: Callable[..., None]) -> Callable[..., None]:
+def _command(name: str, words: list[str]) -> None:
+    import typer
+
+    from cofactor.base.extras import naming_extras
+
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+    with naming_extras(f"cofactor {name}"):
+        module = importlib.import_module(f"cofactor.cli.{name}_command")
+        said = getattr(module, "INTERRUPTED", "interrupted; nothing was saved.")
+        app.command(help=module.__doc__, epilog="--debug shows the traceback of a failure.")(
+            _interruptible(module.command, said)
+        )
+        app(words, prog_name=f"cofactor {name}")
+
+
+def _interruptible(command: Callable[..., None], said: str) -> Callable[..., None]:
     """The command, with Ctrl-C as a failure like others: what was being written is gone, what
     was there stays.
     """
@@ -109,7 +133,7 @@ def _interruptible(command: Callable[..., None]) -> Callable[..., None]:
         try:
             command(*words, **options)
         except KeyboardInterrupt:
-            raise CofactorError("interrupted; nothing was saved.") from None
+            raise CofactorError(said) from None
         except BrokenPipeError:
             raise _ReaderGone from None
 
@@ -128,9 +152,13 @@ def _silenced() -> int:
 
 
 def _sentence(error: BaseException) -> str:
+    from cofactor.cli.words import sentence_of
+
     if isinstance(error, MemoryError) and not str(error):
         return "out of memory; use fewer factors, a smaller batch, or a machine with more memory."
-    return " ".join(str(error).split()) or type(error).__name__
+    from cofactor.cli.streams import printable
+
+    return printable(" ".join(sentence_of(error).split())) or type(error).__name__
 
 
 def _help() -> str:

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 
 import typer
 
 from cofactor.base.errors import ArgumentError
-from cofactor.base.names import unknown_name
 from cofactor.base.run import Run
 from cofactor.cli.output import Output
-from cofactor.runs.source import Cutting, Reading
+from cofactor.runs.source import Cutting
 
 SourceArgument = Annotated[
-    str,
+    list[str],
     typer.Argument(
         metavar="SOURCE",
         help=(
-            "A file (csv, tsv, dat, parquet, jsonl; gz, zip), a dataset's name, or a database URL."
+            "Files (csv, tsv, dat, parquet, feather, jsonl, json, xlsx; gz, bz2, xz, zip, tar;"
+            " several are read as one; - for standard input), a folder (also of shards), a"
+            " dataset's name, or a database URL."
         ),
     ),
 ]
@@ -29,7 +31,8 @@ Columns = Annotated[
     typer.Option(
         metavar="ROLE=NAME,...",
         help=(
-            "Columns where the usual names don't find them: user=uid,item=sku,value=stars,time=at."
+            "Columns where the usual names don't find them: user=uid,item=sku,value=stars,time=at;"
+            " `time=` leaves times out."
         ),
     ),
 ]
@@ -77,27 +80,6 @@ K = Annotated[int, typer.Option("-k", help="How many items.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout, for machines.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No remarks and no progress on stderr.")]
 
-_ROLES = ("user", "item", "value", "time")
-
-
-def reading(
-    columns: str | None,
-    items: str | None,
-    repeats: str,
-    min_value: float | None,
-    core: int,
-    on_bad: str,
-) -> Reading:
-    """Make a Reading from options' words."""
-    return Reading(
-        columns=_roles(columns),
-        items=items,
-        repeats=repeats,
-        min_value=min_value,
-        core=core,
-        on_bad=on_bad,
-    )
-
 
 def cutting(how: str, test: float, validation: float, seed: int) -> Cutting:
     """Make a Cutting from options' words."""
@@ -109,20 +91,27 @@ def run_of(output: Output, seed: int = 0, threads: int = 0, device: str = "auto"
     return Run(seed=seed, threads=threads, device=device, progress=output.progress)
 
 
+def seconds(text: str | None) -> float | None:
+    """Read a time such as ``90``, ``90s``, ``5m`` or ``2h``; None stays None."""
+    return _amount(text, "max-time", {"": 1, "s": 1, "m": 60, "h": 3600}, "90s, 5m or 2h")
+
+
+def n_bytes(text: str | None, name: str = "max-memory") -> int | None:
+    """Read a size such as ``500MB`` or ``2GB``; None stays None."""
+    units = {"": 1, "b": 1, "kb": 2**10, "mb": 2**20, "gb": 2**30, "tb": 2**40}
+    amount = _amount(text, name, units, "500MB or 2GB")
+    return None if amount is None else int(amount)
+
+
+def _amount(text: str | None, name: str, units: dict[str, int], example: str) -> float | None:
+    if text is None:
+        return None
+    found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*([a-z]*)", text.strip().casefold())
+    if found is None or found[2] not in units or float(found[1]) <= 0:
+        raise ArgumentError(f"--{name} must be a number with a unit, as {example}, not {text!r}.")
+    return float(found[1]) * units[found[2]]
+
+
 def names(words: str | None) -> list[str] | None:
     """Split ``a,b,c`` into names; None stays None."""
     return None if words is None else [word.strip() for word in words.split(",") if word.strip()]
-
-
-def _roles(words: str | None) -> dict[str, str] | None:
-    if words is None:
-        return None
-    found: dict[str, str] = {}
-    for word in words.split(","):
-        role, equals, name = word.partition("=")
-        if not equals:
-            raise ArgumentError(f"--columns must be written ROLE=NAME,ROLE=NAME, not {word!r}.")
-        if role.strip() not in _ROLES:
-            raise unknown_name("role of a column", role.strip(), _ROLES)
-        found[role.strip()] = name.strip()
-    return found

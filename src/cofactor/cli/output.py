@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from cofactor.base.progress import Progress, Task
+from cofactor.cli.streams import printable
 
 
 class Output:
@@ -40,14 +41,16 @@ class Output:
     def line(self, text: str = "") -> None:
         """Print a line for people."""
         if not self.json:
-            print(text, flush=True)
+            print(printable(text), flush=True)
 
     def heading(self, text: str) -> None:
         """Print a heading for people."""
         if not self.json:
             from rich.console import Console
 
-            Console(highlight=False, soft_wrap=True).print(f"\n[bold]{_escaped(text)}[/bold]")
+            Console(highlight=False, soft_wrap=True).print(
+                f"\n[bold]{_escaped(printable(text))}[/bold]"
+            )
 
     def table(
         self,
@@ -77,7 +80,7 @@ class Output:
             )
             table.add_column(name, justify="right" if numeric else "left", overflow="fold")
         for row in rows:
-            table.add_row(*(_escaped(shown(row.get(name))) for name in names))
+            table.add_row(*(_escaped(printable(shown(row.get(name)))) for name in names))
         # Not on a terminal there is no width to keep to: lines stay whole for those who read them
         # from a file.
         width = None if sys.stdout.isatty() else 200
@@ -145,7 +148,7 @@ class _Terminal:
         self.bars = bars
 
     def say(self, text: str) -> None:
-        print(f"· {text}", file=sys.stderr, flush=True)
+        print(f"· {printable(text)}", file=sys.stderr, flush=True)
 
     @contextmanager
     def task(self, name: str, total: int | None) -> Iterator[Task]:

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from cofactor.base.errors import ArgumentError
 from cofactor.cli import options as opt
+from cofactor.cli.ids import history_of, listed_ids
 from cofactor.cli.output import Output
 from cofactor.cli.show import reasoned_rows
 from cofactor.models.answers import Explanation, RankedTable
@@ -21,10 +21,13 @@ def command(
         str | None, typer.Option(metavar="ID", help="A user that the model was trained on.")
     ] = None,
     history: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(
             metavar="ID,ID,...",
-            help="Item ids, oldest first, of somebody unseen; ID:VALUE gives ratings.",
+            help=(
+                "Item ids, oldest first, of somebody unseen; ID:VALUE gives ratings; may repeat,"
+                " for ids that hold commas."
+            ),
         ),
     ] = None,
     all_users: Annotated[
@@ -51,7 +54,8 @@ def command(
         ),
     ] = None,
     block: Annotated[
-        str | None, typer.Option(metavar="ID,ID,...", help="Items that must not come back.")
+        list[str] | None,
+        typer.Option(metavar="ID,ID,...", help="Items that must not come back; may repeat."),
     ] = None,
     keep_seen: Annotated[
         bool, typer.Option("--keep-seen", help="Recommend items again that the user had.")
@@ -71,7 +75,7 @@ def command(
     from cofactor.retrieval.filters import Filters
     from cofactor.runs.recommend import recommend_all
 
-    if sum([user is not None, history is not None, all_users]) != 1:
+    if sum([user is not None, bool(history), all_users]) != 1:
         raise typer.BadParameter("give one of --user, --history and --all-users.")
     output = Output(json, quiet)
     run = opt.run_of(output, threads=threads)
@@ -80,7 +84,10 @@ def command(
         before = loaded.data.n_items
         loaded = loaded.with_items(items, known="skip")
         output.line(f"{loaded.data.n_items - before:,} new items")
-    filters = Filters(block=opt.names(block) or (), where=where) if where or block else None
+    blocked, strange = listed_ids(block or [], loaded.data.items)
+    if strange:
+        output.progress.say(f"--block: unknown items {', '.join(map(repr, strange[:5]))}")
+    filters = Filters(block=blocked, where=where) if where or blocked else None
     if all_users:
         if out is None:
             raise typer.BadParameter("--all-users needs --out FILE.")
@@ -88,7 +95,7 @@ def command(
         output.line(f"{count:,} recommendations for {loaded.data.n_users:,} users in {path}")
         output.emit(command="recommend", path=str(path), lines=count)
         return
-    past = None if history is None else _history(history)
+    past: Any = history_of(history, loaded.data.items) if history else None
     table = loaded.recommend(
         user, k, history=past, exclude_seen=not keep_seen, filters=filters, run=run
     )
@@ -110,25 +117,6 @@ def _show(output: Output, name: str, table: RankedTable, reasons: list[Explanati
         cold_share=table.cold_share,
         reasons=_reasons(reasons),
     )
-
-
-def _history(words: str) -> Any:
-    """``a,b`` as a list; ``a:5,b:3`` as a mapping from id to value."""
-    parts = [word.strip() for word in words.split(",") if word.strip()]
-    if not parts:
-        raise ArgumentError("--history holds no item id.")
-    if not any(":" in part for part in parts):
-        return parts
-    history: dict[str, float] = {}
-    for part in parts:
-        name, _, value = part.rpartition(":")
-        try:
-            history[name] = float(value)
-        except ValueError:
-            raise ArgumentError(
-                f"--history must be ID,ID,... or ID:VALUE,..., and {part!r} is neither."
-            ) from None
-    return history
 
 
 def _reasons(explanations: list[Explanation]) -> list[dict[str, Any]]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from cofactor.cli import options as opt
 from cofactor.cli.output import Output
+
+INTERRUPTED = "interrupted before it served anybody; nothing was changed."
 
 
 def command(
@@ -105,7 +107,7 @@ def _serve(
 
     assert isinstance(settings, Settings)
     known = None if keys is None else Keys.read(Path(keys))
-    place = Path(folder).absolute()
+    place = folder.absolute()
     url = store if store is not None else f"sqlite:///{place.with_name(place.name + '-events.db')}"
     listening = server.bind(settings)
     drain_log = log_to(beside=settings.access_log)
@@ -118,18 +120,18 @@ def _serve(
         if opened is not None:
             opened.close()
         raise
-    name = app.state.context.models.current.name
+    _announce(output, app.state.context.models.current.name, listening, opened.database.shown)
+    try:
+        server.run(app, settings, listening, drain_log)
+    except KeyboardInterrupt:
+        # The service has ended in order by now; this is only the signal, sent again.
+        output.line("stopped; all acknowledged events are kept")
+
+
+def _announce(output: Output, name: Any, listening: Any, store: str) -> None:
     host, port = listening.getsockname()[:2]
-    shown = f"[{host}]" if ":" in host else host
+    url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     output.line(
-        f"{name.name} (version {name.version}) on http://{shown}:{port}  events in"
-        f" {opened.database.shown}  Ctrl-C stops it"
+        f"{name.name} (version {name.version}) on {url}  events in {store}  Ctrl-C stops it"
     )
-    output.emit(
-        command="serve",
-        url=f"http://{shown}:{port}",
-        model=name.name,
-        version=name.version,
-        store=opened.database.shown,
-    )
-    server.run(app, settings, listening, drain_log)
+    output.emit(command="serve", url=url, model=name.name, version=name.version, store=store)

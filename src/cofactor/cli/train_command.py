@@ -11,10 +11,14 @@ import typer
 
 from cofactor.cli import options as opt
 from cofactor.cli.output import Output
+from cofactor.cli.reading import reads
 from cofactor.cli.show import metric_rows
-from cofactor.runs.train import train
+from cofactor.cli.words import in_options
+from cofactor.runs.source import Reading
+from cofactor.runs.train import Limits, train
 
 
+@reads()
 def command(
     source: opt.SourceArgument,
     model: Annotated[str, typer.Option(help="The model's name; `cofactor models` lists them.")],
@@ -48,12 +52,16 @@ def command(
             metavar="FILE.html", help="Draw the learning curves, in models that keep them."
         ),
     ] = None,
-    columns: opt.Columns = None,
-    items: opt.Items = None,
-    repeats: opt.Repeats = "last",
-    min_value: opt.MinValue = None,
-    core: opt.Core = 0,
-    on_bad: opt.OnBad = "error",
+    max_time: Annotated[
+        str | None,
+        typer.Option(metavar="60s", help="Time for the epochs of each fit: 90s, 5m, 2h."),
+    ] = None,
+    max_memory: Annotated[
+        str | None,
+        typer.Option(metavar="2GB", help="Refuse work that is known to need more: 500MB, 2GB."),
+    ] = None,
+    *,
+    reading: Reading,
     seed: opt.Seed = 0,
     threads: opt.Threads = 0,
     device: opt.Device = "auto",
@@ -74,7 +82,8 @@ def command(
         refit=refit,
         overwrite=overwrite,
         plot=plot,
-        reading=opt.reading(columns, items, repeats, min_value, core, on_bad),
+        limits=Limits(max_time=opt.seconds(max_time), max_memory=opt.n_bytes(max_memory)),
+        reading=reading,
         cutting=opt.cutting(split, test, validation, seed),
         run=opt.run_of(output, seed, threads, device),
     )
@@ -84,9 +93,9 @@ def command(
         f" {len(data):,} interactions"
     )
     for note in data.notes:
-        output.line(f"  {note}")
-    for note in getattr(done.model, "notes", ()):
-        output.line(f"  {note}")
+        output.line(f"  {in_options(note)}")
+    for note in done.model.notes:
+        output.line(f"  {in_options(note)}")
     if done.result is not None and done.split is not None:
         output.line(f"Held out: {done.split.sentence}")
         output.table(metric_rows(done.result))

@@ -144,7 +144,7 @@ def describe(data: Interactions) -> Description:
     """
     users, items = data.user_counts, data.item_counts
     n_users, n_items = int(np.count_nonzero(users)), int(np.count_nonzero(items))
-    arrays = (data.indptr, data.item_rows, data.values, data.times, data._order)
+    arrays = (data.indptr, data.item_rows, data.values, data.times, data.source_order)
     return Description(
         source=data.source,
         users=n_users,

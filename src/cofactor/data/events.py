@@ -55,11 +55,10 @@ class Events:
             counts["times"] = len(self.times)
         if len(set(counts.values())) > 1:
             raise ArgumentError(f"the columns of events must be of one length, not {counts}.")
-        for name, column in (("user", self.users), ("item", self.items)):
-            if column.null_count:
-                raise DataError(
-                    f"{column.null_count} events have no {name} id.", source=self.source
-                )
+        missing = {"user": self.users.null_count, "item": self.items.null_count}
+        told = " and ".join(f"{n:,} have no {name} id" for name, n in missing.items() if n)
+        if told:
+            raise DataError(f"of {len(self):,} events {told}.", source=self.source)
 
     def __len__(self) -> int:
         return len(self.users)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable
+from decimal import Decimal
 from functools import cached_property
 from typing import Any
+from uuid import UUID
 
 import numpy as np
 import pyarrow as pa
@@ -13,6 +16,7 @@ import pyarrow.compute as pc
 
 from cofactor.base.errors import ArgumentError, DataError, UnknownIdError
 from cofactor.data import sorting
+from cofactor.data.id_text import clean_one
 
 # From this many ids on, one vectorised hash join beats a Python dictionary look-up per id.
 _BULK = 512
@@ -132,9 +136,15 @@ class IdMap:
             )
         if len(asked) < _BULK:
             words = asked.tolist() if isinstance(asked, np.ndarray) else list(map(_python, asked))
-            return np.array([self._rows_of_text.get(_text(word), -1) for word in words], np.int32)
+            return np.array([self._row_of_text(_text(word)) for word in words], np.int32)
         found = pc.index_in(_plain(asked).cast(pa.string()), value_set=self._ids)
         return np.asarray(found.fill_null(-1)).astype(np.int32)
+
+    def _row_of_text(self, text: str) -> int:
+        """The row of a text id: as it stands, or else as the rule for ids leaves it."""
+        row = self._rows_of_text.get(text, -1)
+        cleaned = clean_one(text) if row < 0 else None
+        return row if cleaned is None else self._rows_of_text.get(cleaned, -1)
 
     def find_one(self, asked: str | int) -> int:
         """Return the row of one id, -1 for one that isn't in the map; as `find`, in a fraction
@@ -254,6 +264,13 @@ def as_ids(ids: Any) -> pa.Array:
     )
 
 
+def wire_id(value: int | str) -> int | str:
+    """Return an id as it can go out as JSON: integers that a float of 64 bits can't hold exactly
+    (beyond ±2^53) become strings, which every door takes back as the same id.
+    """
+    return value if isinstance(value, str) or -(2**53) <= value <= 2**53 else str(value)
+
+
 def _used(column: Any) -> Any:
     """The ids that occur in a dictionary column, each once; another column as it is."""
     if (
@@ -309,11 +326,13 @@ def _as_numbers(asked: Any) -> np.ma.MaskedArray:
 def _whole(value: Any) -> int | None:
     if isinstance(value, bool) or value is None:
         return None
+    if isinstance(value, str):
+        value = re.sub(r"\.0+$", "", clean_one(value) or "")
     try:
         number = int(value)
     except (TypeError, ValueError, OverflowError):
         return None
-    exact = number == value if not isinstance(value, str) else str(number) == value.strip()
+    exact = str(number) == value if isinstance(value, str) else number == value
     return number if exact and -(2**63) <= number < 2**63 else None
 
 
@@ -345,16 +364,21 @@ def _plain(column: Any) -> pa.Array:
 def _from_python(column: Any) -> pa.Array:
     try:
         return pa.array(column)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
+    except (pa.ArrowException, TypeError, OverflowError, UnicodeEncodeError):
         values = list(column)
-    if any(
-        not isinstance(value, (int, str, np.integer)) or isinstance(value, bool) for value in values
-    ):
-        odd = next(
-            v for v in values if not isinstance(v, (int, str, np.integer)) or isinstance(v, bool)
-        )
+    odd = next((value for value in values if not _is_id(value)), None)
+    if odd is not None:
         raise DataError(f"ids must be integers or strings, not {odd!r} ({type(odd).__name__}).")
-    return pa.array([str(value) for value in values], pa.string())
+    try:
+        return pa.array([str(value) for value in values], pa.string())
+    except UnicodeEncodeError:
+        raise DataError("an id holds half a character (a lone surrogate), no Unicode.") from None
+
+
+def _is_id(value: Any) -> bool:
+    if isinstance(value, Decimal):
+        return value == value.to_integral_value()
+    return isinstance(value, (int, str, np.integer, UUID)) and not isinstance(value, bool)
 
 
 def _sorted(ids: pa.Array) -> pa.Array:

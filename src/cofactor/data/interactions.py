@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Self, cast
+from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
@@ -16,8 +16,10 @@ from cofactor.base.errors import ArgumentError, DataError
 from cofactor.data import sorting
 from cofactor.data.catalogue import Catalogue
 from cofactor.data.events import Events
+from cofactor.data.guards import checked_seconds, checked_values, same_length, summed
 from cofactor.data.histories import Histories, picked
 from cofactor.data.ids import IdMap
+from cofactor.data.joins import aligned, join_notes, listed_items, taken
 
 REPEATS = sorting.REPEATS
 KEEP = "keep"
@@ -43,9 +45,9 @@ class Interactions:
         float32 [n] or None (implicit feedback without weights).
     times
         int64 [n], seconds since 1970 (UTC), or None.
-    order
-        int64 [n]: the position of each interaction in its source. Equal times are ordered by it,
-        and without times it is the order of time. May be given as None for 0 to n - 1.
+    source_order
+        int64 [n]: the position of each interaction in its source, or None for 0 to n - 1 (sorted
+        files are common, and at 25 million interactions it takes 200 MB); see `order`.
     catalogue, profiles
         What is known of items and of users, aligned to their rows.
     source
@@ -62,7 +64,7 @@ class Interactions:
     item_rows: np.ndarray
     values: np.ndarray | None
     times: np.ndarray | None
-    order: np.ndarray
+    source_order: np.ndarray | None
     catalogue: Catalogue
     profiles: Catalogue
     source: str = "interactions"
@@ -103,9 +105,17 @@ class Interactions:
             If a given id map lacks an id.
         """
         checks.choice(repeats, "repeats", (*REPEATS, KEEP))
+        if not isinstance(events, Events):
+            raise ArgumentError(
+                f"events must be Events (see cofactor.read), not {type(events).__name__}."
+            )
+        if events.values is not None:
+            checked_values(events.values, events.source)
+        if events.times is not None:
+            checked_seconds(events.times, events.source)
         if len(events) == 0:
             raise DataError("there are no interactions in it.", source=events.source)
-        listed = _listed_items(events) if keep_catalogue_items else None
+        listed = listed_items(events.item_table) if keep_catalogue_items else None
         users = users if users is not None else IdMap.of(events.users)
         items = (
             items
@@ -130,10 +140,12 @@ class Interactions:
             log = in_order(user_rows, item_rows, events.values, events.times, len(users), n_items)
         return replace(
             made,
-            order=made._order,
-            catalogue=_aligned(items, events.item_table, "item_id"),
-            profiles=_aligned(users, events.user_table, "user_id"),
-            notes=events.notes + (() if repeats == KEEP else made.notes),
+            catalogue=aligned(items, events.item_table, "item_id"),
+            profiles=aligned(users, events.user_table, "user_id"),
+            notes=events.notes
+            + (() if repeats == KEEP else made.notes)
+            + join_notes(items, events.item_table, "item")
+            + join_notes(users, events.user_table, "user"),
             log=log,
         )
 
@@ -152,17 +164,26 @@ class Interactions:
     ) -> Interactions:
         """Make interactions from rows that are known already; ``users`` and ``items`` may be
         counts (ids 0, 1, ...).
+
+        Raises
+        ------
+        ArgumentError
+            If rows are out of range, or the columns differ in length.
+        DataError
+            If a value is NaN, infinite or complex, or a time can be no second since 1970.
         """
         checks.choice(repeats, "repeats", REPEATS)
         users = users if isinstance(users, IdMap) else IdMap(np.arange(users, dtype=np.int64))
         items = items if isinstance(items, IdMap) else IdMap(np.arange(items, dtype=np.int64))
         user_rows = checks.rows(user_rows, "user_rows", len(users))
         item_rows = checks.rows(item_rows, "item_rows", len(items))
+        same_length(source, user_rows=user_rows, item_rows=item_rows, values=values, times=times)
+        values = None if values is None else checked_values(values, source)
+        times = None if times is None else checked_seconds(times, source)
         made = cls._of_rows(user_rows, item_rows, values, times, users, items, repeats, source)
         # What was sorted already is taken as it is, and a caller may go on writing into its arrays.
         return replace(
             made,
-            order=made._order,
             item_rows=_own(made.item_rows, item_rows),
             values=_own(made.values, values),
             times=_own(made.times, times),
@@ -200,7 +221,7 @@ class Interactions:
                 if times is None
                 else np.ascontiguousarray(times if keep is None else times[keep], np.int64)
             ),
-            order=cast(np.ndarray, None if keep is None else keep.astype(np.int64, copy=False)),
+            source_order=None if keep is None else keep.astype(np.int64, copy=False),
             catalogue=Catalogue.nothing(len(items)),
             profiles=Catalogue.nothing(len(users)),
             source=source,
@@ -212,27 +233,33 @@ class Interactions:
         cls, matrix: Any, *, users: IdMap | None = None, items: IdMap | None = None
     ) -> Interactions:
         """Make interactions from a SciPy sparse matrix of users by items; stored zeros are
-        interactions of value 0.
+        interactions of value 0, and entries that repeat are added up, as SciPy takes them.
+
+        Raises
+        ------
+        DataError
+            If an entry is NaN, infinite or complex.
+        ArgumentError
+            If it is no sparse matrix.
         """
-        coo = matrix.tocoo()
+        if not hasattr(matrix, "tocoo"):
+            raise ArgumentError(
+                f"matrix must be a SciPy sparse matrix of users by items, not"
+                f" {type(matrix).__name__}; scipy.sparse.csr_matrix(array) makes one."
+            )
+        coo = summed(matrix)
         n_users, n_items = coo.shape
         return cls.from_rows(
             coo.row,
             coo.col,
-            np.asarray(coo.data, np.float32),
+            coo.data,
             users=users if users is not None else n_users,
             items=items if items is not None else n_items,
-            repeats="sum",
             source="matrix",
         )
 
     def __len__(self) -> int:
         return len(self.item_rows)
-
-    @property
-    def _order(self) -> Any:
-        """The order as it is held; None for 0 to n - 1."""
-        return self.__dict__["_order"]
 
     def __repr__(self) -> str:
         return (
@@ -261,6 +288,14 @@ class Interactions:
     def weights(self) -> np.ndarray:
         """The values, or ones where the data has none, float32 [n]."""
         return np.ones(len(self), np.float32) if self.values is None else self.values
+
+    @cached_property
+    def order(self) -> np.ndarray:
+        """The position of each interaction in its source, int64 [n].
+
+        Equal times are ordered by it, and without times it is the order of time.
+        """
+        return np.arange(len(self)) if self.source_order is None else self.source_order
 
     @cached_property
     def user_rows(self) -> np.ndarray:
@@ -292,7 +327,7 @@ class Interactions:
 
         Equal times are ordered by their position in the source; without times that position alone
         is the order."""
-        return sorting.chronological(self.indptr, self._order, self.times)
+        return sorting.chronological(self.indptr, self.source_order, self.times)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -355,7 +390,7 @@ class Interactions:
             self,
             indptr=indptr,
             item_rows=self.item_rows[keep],
-            order=self.order[keep],
+            source_order=self.order[keep],
             values=picked(self.values, keep),
             times=picked(self.times, keep),
             notes=self.notes + notes,
@@ -369,6 +404,37 @@ class Interactions:
         pairs = self.user_rows.astype(np.int64) * self.n_items + self.item_rows
         events = self.log.owners * self.n_items + self.log.item_rows
         return self.log.where(keep[np.searchsorted(pairs, events)])
+
+    def with_catalogue_items(self, table: pa.Table) -> Self:
+        """Return the same interactions with a row for each item of a catalogue too, also for those
+        that nobody has had yet.
+
+        Parameters
+        ----------
+        table
+            With a column ``item_id``; it becomes the catalogue.
+        """
+        items = IdMap.of(self.items.arrow, listed_items(table))
+        if len(items) == len(self.items):
+            return self
+        catalogue = aligned(items, table, "item_id")
+        note = f"{len(items) - self.n_items:,} items that nobody has had yet, from the catalogue"
+        rows = items.find(self.items.arrow)
+        if (np.diff(rows) > 0).all():
+            made = replace(self, items=items, item_rows=rows[self.item_rows], catalogue=catalogue)
+        else:
+            # Integers among texts: they stand in another order there.
+            sorting_of = np.lexsort((rows[self.item_rows], self.user_rows))
+            made = replace(
+                self,
+                items=items,
+                item_rows=rows[self.item_rows][sorting_of],
+                values=picked(self.values, sorting_of),
+                times=picked(self.times, sorting_of),
+                source_order=self.order[sorting_of],
+                catalogue=catalogue,
+            )
+        return replace(made, notes=(*self.notes, note))
 
     def compact(self) -> Self:
         """Return the same interactions without the users and items that have none; rows are
@@ -387,32 +453,10 @@ class Interactions:
             items=IdMap(self.items.take(items)),
             indptr=indptr,
             item_rows=new_item[self.item_rows],
-            catalogue=_taken(self.catalogue, items),
-            profiles=_taken(self.profiles, users),
+            catalogue=taken(self.catalogue, items),
+            profiles=taken(self.profiles, users),
             log=_renumbered(self.log, users, new_item, len(items)),
         )
-
-
-class _Positions:
-    """The field ``order``: None where each interaction stands in its place, made when somebody asks
-    for it.
-
-    Sorted files are common, few tasks look at the order, and at 25 million interactions it takes
-    200 MB."""
-
-    def __get__(self, held: Any, kind: Any = None) -> Any:
-        if held is None:
-            return self
-        if held.__dict__["_order"] is None:
-            held.__dict__["_order"] = np.arange(len(held), dtype=np.int64)
-        return held.__dict__["_order"]
-
-    def __set__(self, held: Any, order: np.ndarray | None) -> None:
-        held.__dict__["_order"] = order
-
-
-# Not in the class: what stands there would be the field's default.
-Interactions.order = _Positions()  # type: ignore[assignment]
 
 
 def _own(array: Any, given: Any) -> Any:
@@ -488,15 +532,3 @@ def _renumbered(
         return None
     kept = log.take(users)
     return replace(kept, item_rows=new_item[kept.item_rows], n_items=n_items)
-
-
-def _listed_items(events: Events) -> Any:
-    return None if events.item_table is None else events.item_table.column("item_id").drop_null()
-
-
-def _aligned(ids: IdMap, table: pa.Table | None, column: str) -> Catalogue:
-    return Catalogue.nothing(len(ids)) if table is None else Catalogue.aligned(ids, table, column)
-
-
-def _taken(catalogue: Catalogue, rows: np.ndarray) -> Catalogue:
-    return Catalogue(catalogue.table.take(pa.array(rows)), catalogue.title_column)

@@ -178,7 +178,7 @@ def joined(*parts: Interactions) -> Interactions:
         item_rows=items[keep],
         values=_joined(values, keep),
         times=_joined(times, keep),
-        order=np.concatenate([part.order for part in parts])[keep],
+        source_order=np.concatenate([part.order for part in parts])[keep],
         log=_joined_logs(parts),
     )
 

@@ -16,8 +16,8 @@ from cofactor.base.run import Run
 from cofactor.data.interactions import Interactions
 from cofactor.data.split import Part, Split
 from cofactor.evaluation import protocol
-from cofactor.evaluation.beyond import Lists
 from cofactor.evaluation.intervals import Summary, ratio_summary, summaries
+from cofactor.evaluation.lists import Lists
 from cofactor.evaluation.measure import (
     Question,
     Standing,
@@ -27,10 +27,12 @@ from cofactor.evaluation.measure import (
     stand,
     whole_truth,
 )
-from cofactor.evaluation.ranking import TIES, Metric, mean_by_user, parse_metrics, ranking_values
 from cofactor.evaluation.rating import Errors, levels_of
 from cofactor.evaluation.result import How, Result
 from cofactor.kernels.work import watched
+from cofactor.metrics.ranking import Ranks, mean_by_user
+from cofactor.metrics.rating import root as root_of
+from cofactor.metrics.table import Metric, parse_metrics, ranking_values
 from cofactor.models.recommender import Recommender
 
 Groups = Mapping[str, Any]
@@ -125,7 +127,7 @@ def evaluate(
             protocol=_sentence(question, exclude_seen, wanted),
             sampled=question.sampled,
             exclude_seen=exclude_seen,
-            ties=TIES,
+            ties=protocol.TIES,
             n_candidates=question.n_candidates,
             dropped=question.dropped,
             confidence=confidence,
@@ -234,12 +236,12 @@ def _measured(
     memory_limit: int,
 ) -> Result:
     """All families of metrics, over all items and over each group."""
-    ranking, beyond, rating = (
-        tuple(m for m in metrics if m.family == f) for f in ("ranking", "beyond", "rating")
+    ranking, of_lists, rating = (
+        tuple(m for m in metrics if m.family == f) for f in ("ranking", "lists", "rating")
     )
-    lists = Lists(beyond, model.data.item_counts, model.data.n_users, question.n_candidates)
+    lists = Lists(of_lists, model.data.item_counts, model.data.n_users, question.n_candidates)
     standing = (
-        stand(model, question, ranking, lists, run, memory_limit) if ranking or beyond else None
+        stand(model, question, ranking, lists, run, memory_limit) if ranking or of_lists else None
     )
     errors, seconds = _errors(model, question.part, run) if rating else (None, 0.0)
     how = replace(how, seconds=seconds + (standing.seconds if standing is not None else 0.0))
@@ -263,7 +265,7 @@ def _measured(
         values = {name: values[name] for name in names if name in values}
         return Result(label, model.config.to_dict(), names, users, ids, values, summary, how, inner)
 
-    inside = tuple(m for m in metrics if m.family != "beyond")
+    inside = tuple(m for m in metrics if m.family != "lists")
     return result(
         None, metrics, {name: result(mask, inside, {}) for name, mask in groups.items() if inside}
     )
@@ -286,15 +288,15 @@ def _ranked(
     kept = np.flatnonzero(sizes)
     indptr = offsets(sizes[kept])
     ranks = standing.ranks[keep]
-    beaten = {name: shares[keep] for name, shares in standing.beaten.items()}
+    shares = {name: each[keep] for name, each in standing.auc_shares.items()}
     if question.sampled:
         # Each true item was ranked among candidates of its own: a question of its own, averaged by
         # user.
         alone = np.arange(len(ranks) + 1, dtype=np.int64)
-        each = ranking_values(metrics, alone, ranks, beaten)
+        each = ranking_values(metrics, Ranks(alone, ranks, shares))
         values = {name: mean_by_user(indptr, column) for name, column in each.items()}
     else:
-        values = ranking_values(metrics, indptr, ranks, beaten)
+        values = ranking_values(metrics, Ranks(indptr, ranks, shares))
     return question.users[kept], {**values, **(lists.per_user() if mask is None else {})}
 
 
@@ -355,6 +357,6 @@ def _summarised(
         sizes = np.diff(chosen.indptr)
         for metric in rating:
             sums = chosen.sums(metric)[sizes > 0]
-            root = metric.kind.startswith("rmse")
+            root = metric.definition.finish is root_of
             summary[str(metric)] = ratio_summary(sums, sizes[sizes > 0], root=root, **draw)
     return summary

@@ -21,8 +21,8 @@ from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.data.split import Part
-from cofactor.evaluation.beyond import Lists
-from cofactor.evaluation.ranking import Metric
+from cofactor.evaluation.lists import Lists
+from cofactor.metrics.table import Metric
 from cofactor.models.recommender import Recommender
 from cofactor.models.user_batch import UserBatch
 from cofactor.retrieval.topk import Exclusions, TopK, best_scores
@@ -114,7 +114,7 @@ class Standing:
     ----------
     ranks
         int32 [n_truth], from 0; -1 where an item isn't in the list or is never recommended.
-    beaten
+    auc_shares
         By the name of an AUC metric, the share of negatives below each true item, float64
         [n_truth].
     seconds
@@ -122,7 +122,7 @@ class Standing:
     """
 
     ranks: np.ndarray
-    beaten: dict[str, np.ndarray] = field(default_factory=dict)
+    auc_shares: dict[str, np.ndarray] = field(default_factory=dict)
     seconds: float = 0.0
 
 
@@ -217,11 +217,11 @@ def stand(
         Bytes that a block of scores and its working copy may take.
     """
     began = time.perf_counter()
-    aucs = [m for m in metrics if m.kind.startswith("auc")]
+    aucs = [m for m in metrics if m.is_auc]
     longest = max((m.places for m in metrics if m not in aucs), default=0)
     by_lists = not question.sampled and not aucs and longest <= LONGEST_LIST
     standing = Standing(np.full(len(question.items), -1, np.int32))
-    standing.beaten = {str(m): np.full(len(question.items), np.nan) for m in aucs}
+    standing.auc_shares = {str(m): np.full(len(question.items), np.nan) for m in aucs}
     asker = _Asker(model, question, tuple(aucs), longest, lists, run)
     size = block_size(model, question, by_lists, memory_limit)
     with run.progress.task("evaluating", len(question.users)) as task:
@@ -296,7 +296,7 @@ class _Asker:
             )
         start, stop = self.question.indptr[block.start], self.question.indptr[block.stop]
         full = any(m.kind == "auc" for m in self.aucs)
-        ranks, beaten = positive_ranks(scores, *truth, *seen, max(self.longest, 1), full)
+        ranks, shares = positive_ranks(scores, *truth, *seen, max(self.longest, 1), full)
         standing.ranks[start:stop] = ranks
         owners = np.repeat(np.arange(len(scores)), np.diff(truth[0]))
         for metric in self.aucs:
@@ -306,8 +306,8 @@ class _Asker:
                 drawn = self._drawn(
                     users, block.start, united(truth, seen), scores.shape[1], count, str(metric)
                 )
-                _, beaten = candidate_ranks(scores, owners, truth[1], drawn[owners])
-            standing.beaten[str(metric)][start:stop] = beaten
+                _, shares = candidate_ranks(scores, owners, truth[1], drawn[owners])
+            standing.auc_shares[str(metric)][start:stop] = shares
         if self.lists.longest:
             top = best_scores(
                 scores, self.lists.longest, excluded=seen, n_threads=self.run.n_threads
@@ -344,10 +344,10 @@ class _Asker:
                 owners, int(start), forbidden, len(asked.candidates), asked.drawn, "candidates"
             )
             negatives = np.where(places >= 0, asked.candidates[places], -1).astype(np.int32)
-        ranks, beaten = candidate_ranks(scores, owners, truth[1], negatives)
+        ranks, shares = candidate_ranks(scores, owners, truth[1], negatives)
         standing.ranks[start:stop] = ranks
         for metric in self.aucs:
-            standing.beaten[str(metric)][start:stop] = beaten
+            standing.auc_shares[str(metric)][start:stop] = shares
         if self.lists.longest:
             k, threads = self.lists.longest, self.run.n_threads
             self._add(

@@ -15,9 +15,9 @@ from cofactor.data.split import Part, Split
 from cofactor.evaluation import protocol
 from cofactor.evaluation.evaluate import part_fingerprint
 from cofactor.evaluation.intervals import summaries
-from cofactor.evaluation.ranking import Metric, parse_metrics
 from cofactor.evaluation.result import How, Result
 from cofactor.kernels.work import watched
+from cofactor.metrics.table import Metric, Ranking, parse_metrics
 from cofactor.models.recommender import Recommender
 
 REPEAT_POLICIES = ("model", "exclude", "allow")
@@ -172,7 +172,7 @@ def scores_of(
 def _metrics(names: str | Iterable[str]) -> tuple[Metric, ...]:
     wanted = parse_metrics(names)
     for metric in wanted:
-        if metric.kind not in ("hit", "ndcg", "mrr"):
+        if not isinstance(metric.definition, Ranking) or metric.definition.of_one is None:
             raise ArgumentError(
                 f"the next item is one item: ask for hit@k, ndcg@k or mrr@k, not {metric}."
             )
@@ -194,11 +194,7 @@ def _asked(part: Part) -> _Questions:
 
 
 def _values(metric: Metric, ranks: np.ndarray) -> np.ndarray:
-    inside = ranks < metric.places
-    if metric.kind == "hit":
-        return inside.astype(np.float64)
-    gain = 1 / np.log2(ranks + 2) if metric.kind == "ndcg" else 1 / (ranks + 1)
-    return np.where(inside, gain, 0.0)
+    return np.where(ranks < metric.places, metric.definition.of_one(ranks), 0.0)
 
 
 def _result(

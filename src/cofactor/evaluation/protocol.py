@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from cofactor.base.errors import ArgumentError, TraitError
+from cofactor.data.interactions import Interactions
 from cofactor.data.split import Part
-from cofactor.evaluation.ranking import Metric, parse_metrics
+from cofactor.metrics.table import Metric, parse_metrics
 from cofactor.models.recommender import Recommender
 
+TIES = "equal scores are ordered by the lower item row"
 RANKING_DEFAULTS = ("ndcg@10", "recall@20", "precision@10", "map@10", "mrr@10", "hit@10")
 RATING_DEFAULTS = ("rmse", "mae")
 
@@ -29,8 +33,9 @@ def check(model: Recommender, part: Part, metrics: Sequence[Metric], *, sampled:
     TraitError
         For rating metrics of a model that predicts no ratings.
     ArgumentError
-        For rating metrics of data without ratings, sampled AUC within a sampled protocol, or a part
-        whose items (or, for trained users, whose users) are not those the model was fitted on.
+        For rating metrics of data without ratings, sampled AUC within a sampled protocol, a part
+        whose items (or, for trained users, whose users) are not those the model was fitted on, or a
+        model that was fitted on what is to be predicted.
     """
     rating = [str(m) for m in metrics if m.family == "rating"]
     if rating and not model.traits.predicts_ratings:
@@ -55,3 +60,51 @@ def check(model: Recommender, part: Part, metrics: Sequence[Metric], *, sampled:
         raise ArgumentError(
             "the model was fitted on other users than the part has; fit it on this split's train."
         )
+    share = fitted_share(model.data, part)
+    if share > 0:
+        raise ArgumentError(
+            f"the model was fitted on {share:.1%} of the held-out interactions, so what it scores"
+            " on them says nothing; fit it on this split's train, or measure interactions that came"
+            " later."
+        )
+
+
+def fitted_share(data: Interactions, part: Part) -> float:
+    """Return which share of what a part holds out is among the interactions a model was fitted on.
+
+    What the model may know (the part's history) doesn't count: where items may come back, a pair
+    can stand in both.
+
+    Parameters
+    ----------
+    data
+        What the model was fitted on, over the part's items.
+    part
+        What is to be predicted.
+    """
+    if not len(part.truth) or data is part.history:
+        return 0.0
+    # One look-up per held-out pair: which of them are in the data, and which in the history.
+    fitted = _holds(data, part.truth)
+    if not fitted.any():
+        return 0.0
+    return float((fitted & ~_holds(part.history, part.truth)).mean())
+
+
+def _holds(data: Interactions, asked: Interactions) -> np.ndarray:
+    """Whether each pair of some interactions is among others over the same items, bool [n]."""
+    rows = (
+        np.arange(data.n_users)
+        if data.users is asked.users
+        else data.users.find(asked.users.arrow).astype(np.int64)
+    )
+    users, n_items = rows[asked.user_rows], np.int64(asked.n_items)
+    # Pairs in CSR order are ascending numbers; only those of the users asked about are made.
+    wanted = np.unique(users[users >= 0])
+    starts, counts = data.indptr[wanted], data.user_counts[wanted]
+    before = np.cumsum(counts) - counts
+    positions = np.repeat(starts - before, counts) + np.arange(counts.sum())
+    known = np.repeat(wanted, counts) * n_items + data.item_rows[positions]
+    pairs = users * n_items + asked.item_rows
+    place = np.minimum(np.searchsorted(known, pairs), max(0, len(known) - 1))
+    return (users >= 0) & (known[place] == pairs) if len(known) else np.zeros(len(pairs), bool)

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cofactor.base.errors import ArgumentError, TrainingError
-from cofactor.evaluation.ranking import Metric
+from cofactor.base.errors import TrainingError
+from cofactor.metrics.ranking import mean_by_user, sum_by_user
+from cofactor.metrics.rating import rounded
+from cofactor.metrics.table import Metric
 
 # More distinct values than this are no scale of steps.
 MOST_LEVELS = 100
@@ -40,27 +42,17 @@ class Errors:
                 f"{bad} of {len(self.predicted)} predicted ratings are NaN or infinite."
             )
 
-    def sums(self, metric: Metric) -> np.ndarray:
-        """Return each user's sum of squared or absolute errors, float64 [n_users]."""
-        predicted = self.predicted.astype(np.float64)
-        if metric.kind.endswith("_rounded"):
-            predicted = self.rounded(predicted)
-        error = predicted - self.true
-        each = np.abs(error) if metric.kind.startswith("mae") else error * error
-        owners = np.repeat(np.arange(len(self.indptr) - 1), np.diff(self.indptr))
-        return np.bincount(owners, weights=each, minlength=len(self.indptr) - 1)
+    def each(self, metric: Metric) -> np.ndarray:
+        """Return the error of each pair, float64 [n]."""
+        definition, predicted = metric.definition, self.predicted
+        if definition.rounded:
+            predicted = rounded(predicted.astype(np.float64), self.levels)
+        errors: np.ndarray = definition.function(predicted, self.true)
+        return errors
 
-    def rounded(self, predicted: np.ndarray) -> np.ndarray:
-        """Return each prediction's nearest step of the scale; halfway between two, the higher
-        one.
-        """
-        if self.levels is None or len(self.levels) == 0:
-            raise ArgumentError(
-                "these ratings have no steps to round to; leave the _rounded metrics out."
-            )
-        between = (self.levels[1:] + self.levels[:-1]) / 2
-        found: np.ndarray = self.levels[np.searchsorted(between, predicted, side="right")]
-        return found
+    def sums(self, metric: Metric) -> np.ndarray:
+        """Return each user's sum of errors, float64 [n_users]."""
+        return sum_by_user(self.indptr, self.each(metric))
 
     def where(self, keep: np.ndarray) -> Errors:
         """Return the pairs for which ``keep`` (bool [n]) holds; the users stay, some perhaps
@@ -75,14 +67,10 @@ class Errors:
         """Return each user's own error, float64 [n_users]; of RMSE it is the root of the user's
         mean square.
         """
-        sizes = np.diff(self.indptr)
-        found = {}
-        for metric in metrics:
-            means = np.divide(
-                self.sums(metric), sizes, out=np.full(len(sizes), np.nan), where=sizes > 0
-            )
-            found[str(metric)] = np.sqrt(means) if metric.kind.startswith("rmse") else means
-        return found
+        return {
+            str(metric): metric.definition.finish(mean_by_user(self.indptr, self.each(metric)))
+            for metric in metrics
+        }
 
 
 def levels_of(values: np.ndarray | None) -> np.ndarray | None:

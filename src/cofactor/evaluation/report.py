@@ -13,9 +13,9 @@ from typing import Any
 
 from cofactor.base.errors import ArgumentError
 from cofactor.evaluation import charts
-from cofactor.evaluation.ranking import parse_metric
 from cofactor.evaluation.result import Result
 from cofactor.evaluation.significance import Comparison
+from cofactor.metrics.table import parse_metric
 
 
 def write_report(

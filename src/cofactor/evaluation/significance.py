@@ -13,8 +13,8 @@ import numpy as np
 from cofactor.base import checks
 from cofactor.base.errors import ArgumentError
 from cofactor.evaluation.intervals import cut, resampled
-from cofactor.evaluation.ranking import parse_metric
 from cofactor.evaluation.result import Result
+from cofactor.metrics.table import parse_metric
 
 TESTS = ("t", "wilcoxon", "bootstrap")
 

@@ -335,3 +335,21 @@ def _rows_of(csr: tuple[np.ndarray, np.ndarray], rows: np.ndarray) -> tuple[np.n
     starts = np.zeros(len(rows) + 1, np.int64)
     np.cumsum(lengths, out=starts[1:])
     return starts, items[np.repeat(indptr[rows] - starts[:-1], lengths) + np.arange(starts[-1])]
+
+
+# Settings of the boards in `cofactor reproduce sequences`, chosen on validation data.
+PRESETS: dict[str, dict[str, Any]] = {
+    "sasrec-ml-1m": {
+        "models": ("sequence_linear", "transitions"),
+        "model_settings": (
+            "1.decays=0.4,0.8,0.97",
+            "1.regularization=400",
+            "2.window=10",
+            "2.backward=0",
+            "2.source_power=0.75",
+            "2.target_power=0.2",
+            "2.history_decay=0.7",
+        ),
+        "weights": (1.0, 0.023),
+    },
+}

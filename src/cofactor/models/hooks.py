@@ -1,8 +1,8 @@
 """What a model brings: the hooks that `Model` calls, and nobody else.
 
-Four are the heart: `_fit`, `_states` (what the model keeps of each trained user), `_fold_in` (the
-same for unseen users, from their histories) and `_score`; `_state` and `_restore` save and load.
-The others have defaults, or say that the model can't."""
+Two are the heart: `_fit` and `_score`. A model that keeps more of a user than the history (a
+vector, say) brings `_states` and `_fold_in` too, for trained and for unseen users. The others have
+defaults, or say that the model can't."""
 
 from __future__ import annotations
 
@@ -64,6 +64,10 @@ class Hooks(ABC, Generic[ConfigT]):
         """Return the arrays of a model of some settings; ``arrays`` of the class by default."""
         return cls.arrays
 
+    def memory_needed(self, data: Interactions) -> int | None:
+        """Return the bytes that a fit needs at least, or None if that isn't known beforehand."""
+        return None
+
     # What a model has to bring.
 
     @abstractmethod
@@ -71,26 +75,31 @@ class Hooks(ABC, Generic[ConfigT]):
         """Learn from the data: set the arrays of the state as attributes."""
 
     @abstractmethod
-    def _states(self, user_rows: np.ndarray) -> States:
-        """Return what is kept of some trained users; rows without interactions too."""
-
-    @abstractmethod
-    def _fold_in(self, histories: Histories) -> States:
-        """Return the same for unseen users; a history may be empty."""
-
-    @abstractmethod
     def _score(self, states: States, item_rows: np.ndarray | None) -> np.ndarray:
         """Return float32 [B, n_items], or [B, len(item_rows)]; higher is better."""
 
-    @abstractmethod
-    def _state(self) -> dict[str, np.ndarray]:
-        """Return the named arrays that `arrays` declares."""
+    # What a model may bring.
 
-    @abstractmethod
+    def _states(self, user_rows: np.ndarray) -> States:
+        """Return what is kept of some trained users; rows without interactions too.
+
+        By default nothing but their histories.
+        """
+        return self.data.histories(user_rows)
+
+    def _fold_in(self, histories: Histories) -> States:
+        """Return the same for unseen users; a history may be empty."""
+        return histories
+
+    def _state(self) -> dict[str, np.ndarray]:
+        """Return the arrays that `arrays` declares; by default the attributes of those names."""
+        found = {name: getattr(self, name, None) for name in self.arrays}
+        return {name: array for name, array in found.items() if array is not None}
+
     def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Take over arrays that were checked against `arrays`; ``self.data`` is set already."""
-
-    # What a model may bring.
+        for name in self.arrays:
+            setattr(self, name, arrays.get(name))
 
     def inner_product(self) -> InnerProduct | None:
         """Return the item vectors and offsets by which a score is an inner product, or None."""

@@ -8,6 +8,7 @@ import numpy as np
 
 from cofactor.data.histories import Histories
 from cofactor.models.recommender import Recommender
+from cofactor.models.user_batch import UserBatch
 
 
 def ratings_of(model: Recommender, histories: Histories) -> np.ndarray:
@@ -18,9 +19,7 @@ def ratings_of(model: Recommender, histories: Histories) -> np.ndarray:
     """
     if histories.values is not None:
         return histories.values
-    if "liked rating" not in model._cache:
-        model._cache["liked rating"] = liked_rating(model.data.weights)
-    return np.full(len(histories.item_rows), model._cache["liked rating"], np.float32)
+    return np.full(len(histories.item_rows), _liked_rating(model), np.float32)
 
 
 def rated_csr(
@@ -28,6 +27,20 @@ def rated_csr(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return histories as CSR with ratings: indptr, item rows, and values, see `ratings_of`."""
     return replace(histories, values=ratings_of(model, histories)).csr
+
+
+def seen_ratings(model: Recommender, batch: UserBatch) -> np.ndarray:
+    """Return the values of what a batch's users have seen, float32 [n]; see `ratings_of`."""
+    if batch.values is not None:
+        return batch.values
+    return np.full(len(batch.seen[1]), _liked_rating(model), np.float32)
+
+
+def _liked_rating(model: Recommender) -> np.float32:
+    if "liked rating" not in model._cache:
+        model._cache["liked rating"] = liked_rating(model.data.weights)
+    found: np.float32 = model._cache["liked rating"]
+    return found
 
 
 def liked_rating(values: np.ndarray) -> np.float32:

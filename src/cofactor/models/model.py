@@ -8,11 +8,11 @@ from __future__ import annotations
 import copy
 import logging
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Self, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Self, get_args
 
 import numpy as np
 
-from cofactor.base import checks
+from cofactor.base import checks, memory
 from cofactor.base.config import Config as BaseConfig
 from cofactor.base.errors import ArgumentError
 from cofactor.base.extras import naming_extras
@@ -20,11 +20,13 @@ from cofactor.base.progress import SILENT
 from cofactor.base.run import Run
 from cofactor.base.signatures import document, join
 from cofactor.data.conversion import as_interactions
+from cofactor.data.guards import doubts
 from cofactor.data.histories import Histories
 from cofactor.kernels.work import watched
 from cofactor.models import collapse
 from cofactor.models.answers import Reason
 from cofactor.models.hooks import ConfigT, Hooks
+from cofactor.models.learned import check_learned
 from cofactor.models.traits import check_arrays
 from cofactor.models.user_batch import Shares, UserBatch
 from cofactor.retrieval.topk import Exclusions, TopK, best_dots, best_scores
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from cofactor.data.conversion import DataLike
     from cofactor.data.interactions import Interactions
     from cofactor.data.split import Part
+    from cofactor.training.curve import LearningCurve
 
 
 class Model(Hooks[ConfigT]):
@@ -45,6 +48,13 @@ class Model(Hooks[ConfigT]):
     config
         The model's configuration; or give its settings by name: ``IALS(factors=32)``.
     """
+
+    # Whether it is trained in epochs, by the training loop.
+    iterative: ClassVar[bool] = False
+    # The losses and metrics of the last fit, in models that are trained in epochs.
+    curve: LearningCurve | None = None
+    # What features cost or bring, in models with content.
+    comparison: Any = None
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         """Take the Config that the class is declared with, and show its settings in the signature
@@ -67,6 +77,7 @@ class Model(Hooks[ConfigT]):
                 f"config must be a {self.Config.__name__}, not {type(config).__name__}."
             )
         base: Any = config if config is not None else self.Config()
+        self._max_time: float | None = None
         self._configure(base.replace(**settings) if settings else base)
 
     def _configure(self, config: ConfigT) -> None:
@@ -110,7 +121,12 @@ class Model(Hooks[ConfigT]):
     # Fitting.
 
     def fit(
-        self, data: DataLike, *, validation: Part | None = None, run: Run | None = None
+        self,
+        data: DataLike,
+        *,
+        validation: Part | None = None,
+        run: Run | None = None,
+        max_time: float | None = None,
     ) -> Self:
         """Learn from interactions.
 
@@ -124,6 +140,9 @@ class Model(Hooks[ConfigT]):
             Held-out interactions for early stopping, in models that have it.
         run
             Device, seed, threads, progress.
+        max_time
+            Seconds for training, in models that are trained in epochs: no epoch begins that
+            wouldn't end before, but one is always run.
 
         Returns
         -------
@@ -133,14 +152,32 @@ class Model(Hooks[ConfigT]):
         data = as_interactions(data)
         if len(data) == 0:
             raise ArgumentError("`data` is empty: there are no interactions to learn from.")
+        if max_time is not None and not self.iterative:
+            raise ArgumentError(
+                f"{self.name} isn't trained in epochs, so max_time can't end its training; leave it"
+                " out."
+            )
+        self._max_time = None if max_time is None else checks.real(max_time, "max_time", above=0)
         run = run if run is not None else Run()
         self._data = None
         self._cache = {}
+        needed = self.memory_needed(data)
+        if needed is not None:
+            cure = "use fewer factors, or fewer users and items"
+            memory.require(needed, what=f"fitting {self.name}", cure=cure)
         with watched(run), naming_extras(f"fitting {self.name}"):
             self._fit(data, validation, run)
+            check_learned(self.name, self._state(), rates=self.traits.predicts_ratings)
         self._data = data
         self._say_if_collapsed(run)
+        for note in self._doubts:
+            run.progress.say(note)
         return self
+
+    @property
+    def _doubts(self) -> tuple[str, ...]:
+        """Remarks on values that don't say "liked", where every stored interaction counts so."""
+        return () if self.traits.predicts_ratings else doubts(self.data.values)
 
     def _say_if_collapsed(self, run: Run) -> None:
         """Say so if a model of vectors that ranks has come to rank alike for everybody."""
@@ -162,6 +199,16 @@ class Model(Hooks[ConfigT]):
         """
         _ = self.data
         return {name: np.ascontiguousarray(array) for name, array in self._state().items()}
+
+    def compare_if_wanted(self, part: Part, run: Run) -> None:
+        """Compare with the same model without features, in models with content whose settings
+        want it.
+        """
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What people should know of the fitted model, a sentence each."""
+        return self._doubts
 
     @property
     def refit_config(self) -> ConfigT:

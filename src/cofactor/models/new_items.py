@@ -44,8 +44,6 @@ def with_new_items(
 
     if isinstance(items, Mapping):
         items = [items]
-    if isinstance(items, list):
-        items = pa.Table.from_pylist([dict(line) for line in items])
     table = read_table(items, id_column=id_column)
     ids = table.column("item_id").combine_chunks()
     ids = pa.concat_arrays(ids.chunks) if isinstance(ids, pa.ChunkedArray) else ids

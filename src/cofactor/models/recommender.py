@@ -1,8 +1,7 @@
 """Recommenders: what people ask of models by outside ids, written once for all of them.
 
 Recommending, filters, similar items, new items, explanations: these calls take and give ids, and
-outside ids end here. What a model has to bring, and what evaluation and services ask of it by rows,
-is in `model`."""
+outside ids end here. What evaluation and services ask of models by rows is in `model`."""
 
 from __future__ import annotations
 
@@ -18,6 +17,7 @@ from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.ids import as_ids
 from cofactor.data.interactions import Interactions
+from cofactor.data.records import table_of
 from cofactor.kernels.work import watched
 from cofactor.models.answers import Explanation, RankedTable, Reason
 from cofactor.models.fold_in import read_histories
@@ -39,13 +39,7 @@ _Asked = tuple[pa.Array, Iterator[tuple[int, UserBatch]]]
 
 
 class Recommender(Model[ConfigT]):
-    """A model that learns from interactions and recommends.
-
-    Parameters
-    ----------
-    config
-        The model's configuration; or give its settings by name: ``IALS(factors=32)``.
-    """
+    """A model that learns from interactions and recommends."""
 
     def recommend(
         self,
@@ -214,10 +208,9 @@ class Recommender(Model[ConfigT]):
         return _ranked([table], "user_id", "similar_user_id")
 
     def with_items(self, items: Any, *, id_column: str | None = None, known: str = "error") -> Self:
-        """Return a new model that knows more items, by what is said of them, with no retraining.
+        """Return a new model that knows more items, by what is said of them, without retraining.
 
-        They can be recommended at once. This model stays as it is, and both may answer at the same
-        time.
+        They can be recommended at once. This model stays as it is; both may answer at a time.
 
         Parameters
         ----------
@@ -360,9 +353,7 @@ class Recommender(Model[ConfigT]):
                 f"features and history must be of as many people: {len(profiles)} and"
                 f" {len(histories)}."
             )
-        states = self._fold_in_profiles(
-            histories, pa.Table.from_pylist([dict(one) or {"": None} for one in profiles])
-        )
+        states = self._fold_in_profiles(histories, table_of(profiles))
         indptr, item_rows, values = histories.csr
         batch = UserBatch(
             states,

@@ -6,11 +6,13 @@ from __future__ import annotations
 
 import importlib
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cofactor.base.extras import naming_extras
 from cofactor.base.names import unknown_name
-from cofactor.models.recommender import Recommender
+
+if TYPE_CHECKING:
+    from cofactor.models.recommender import Recommender
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,9 @@ from cofactor.data.interactions import Interactions
 from cofactor.data.split import Split
 from cofactor.evaluation import significance
 from cofactor.evaluation.evaluate import evaluate
-from cofactor.evaluation.ranking import parse_metric, parse_metrics
 from cofactor.evaluation.result import Result
 from cofactor.evaluation.significance import Comparison
+from cofactor.metrics.table import parse_metric, parse_metrics
 from cofactor.models import registry
 from cofactor.models.recommender import Recommender
 from cofactor.runs.source import Clock, Cutting, Reading, cut, interactions
@@ -244,9 +244,8 @@ def _alone(config: Any) -> Any:
     """The settings without the comparison with the same model without features: what is compared
     with what is said by name here, and fits are timed.
     """
-    for name in ("twin", "compare_without_features"):
-        if name in config.defaults():
-            return config.replace(**{name: False})
+    if "compare_without_features" in config.defaults():
+        return config.replace(compare_without_features=False)
     return config
 
 

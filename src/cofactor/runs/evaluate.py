@@ -15,8 +15,8 @@ from cofactor.base.run import Run
 from cofactor.data.interactions import Interactions
 from cofactor.data.split import Part
 from cofactor.evaluation.evaluate import evaluate
-from cofactor.evaluation.ranking import parse_metrics
 from cofactor.evaluation.result import Result
+from cofactor.metrics.table import parse_metrics
 from cofactor.models.recommender import Recommender
 from cofactor.runs.source import Reading, interactions
 

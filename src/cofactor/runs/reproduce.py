@@ -14,6 +14,7 @@ from cofactor.base.run import Run
 # each.
 SUITES: dict[str, str] = {
     "tutorials": "cofactor.runs.tutorials",
+    "sequences": "cofactor.runs.sequences",
 }
 
 
@@ -39,7 +40,7 @@ def reproduce(
     Parameters
     ----------
     suite
-        ``"tutorials"``.
+        ``"tutorials"`` or ``"sequences"``.
     name
         One experiment; None for all of the suite.
     run

@@ -5,9 +5,11 @@ repeats, filter.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from cofactor.base.errors import ArgumentError
 from cofactor.base.run import Run
 
 # The readers are imported where they are used: commands that only name these settings stay light.
@@ -38,6 +40,12 @@ class Reading:
         have; 0 keeps all.
     on_bad
         What to do with lines that can't be read: ``error`` or ``skip`` (they are counted).
+    keep_items
+        Whether items of the catalogue that nobody has had yet get rows too: models that read
+        features recommend them.
+    more
+        Further arguments of `cofactor.data.readers.read`: ``time_format``, ``decimal``, ``kinds``,
+        ``rejects``, ``member`` ...
     """
 
     columns: dict[str, str] | None = None
@@ -46,6 +54,8 @@ class Reading:
     min_value: float | None = None
     core: int = 0
     on_bad: str = "error"
+    keep_items: bool = False
+    more: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,23 +78,51 @@ def interactions(
     DataError
         If it can't be read, or nothing is left of it.
     """
-    from cofactor.data import filter as filters
+    import pyarrow as pa
+
     from cofactor.data.interactions import Interactions
     from cofactor.data.readers import read
+    from cofactor.data.shards import is_shards
 
     reading = reading if reading is not None else Reading()
     run = run if run is not None else Run()
     if isinstance(source, Interactions):
-        data = source
-    else:
-        columns: Any = reading.columns or {}
-        events = read(
-            source, items=reading.items, on_bad=reading.on_bad, progress=run.progress, **columns
-        )
-        data = Interactions.build(events, repeats=reading.repeats)
+        return _filtered(source, reading)
+    if is_shards(source):
+        return _filtered(_opened(source, reading), reading)
+    columns: Any = {**(reading.columns or {}), **reading.more}
+    events = read(
+        source, items=reading.items, on_bad=reading.on_bad, progress=run.progress, **columns
+    )
+    whole = Interactions.build(events, repeats=reading.repeats)
+    data = _filtered(whole, reading)
+    if not reading.keep_items or events.item_table is None:
+        return data
+    # What the filters took away doesn't come back as new.
+    rows = whole.items.find(events.item_table.column("item_id"))
+    kept = data.items.find(events.item_table.column("item_id"))
+    return data.with_catalogue_items(events.item_table.filter(pa.array((rows < 0) | (kept >= 0))))
+
+
+def _filtered(data: Interactions, reading: Reading) -> Interactions:
+    from cofactor.data import filter as filters
+
     return filters.apply(
         data, min_value=reading.min_value, min_user=reading.core, min_item=reading.core
     )[0]
+
+
+def _opened(folder: Any, reading: Reading) -> Interactions:
+    from cofactor.data.shards import open_shards
+
+    usual = Reading()
+    for name in ("columns", "items", "repeats", "on_bad"):
+        if getattr(reading, name) != getattr(usual, name):
+            raise ArgumentError(
+                f"{folder} holds shards, which were read already: {name.replace('_', ' ')} is asked"
+                " of `cofactor shard`."
+            )
+    return open_shards(folder)
 
 
 def cut(data: Interactions, cutting: Cutting) -> Split:

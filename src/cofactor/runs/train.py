@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from cofactor.artifact.save import check_target, save
+from cofactor.base import memory
 from cofactor.base.errors import ArgumentError
 from cofactor.base.run import Run
 from cofactor.data.interactions import Interactions
 from cofactor.data.split import Split
 from cofactor.evaluation.evaluate import evaluate
-from cofactor.evaluation.ranking import parse_metrics
 from cofactor.evaluation.result import Result
+from cofactor.metrics.table import parse_metrics
 from cofactor.models import registry
 from cofactor.models.recommender import Recommender
 from cofactor.runs.source import Clock, Cutting, Reading, cut, interactions
@@ -50,6 +51,22 @@ class Trained:
     seconds: float
 
 
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """What a training may take.
+
+    Parameters
+    ----------
+    max_time
+        Seconds for the epochs of each fit, in models that are trained in epochs; None: no limit.
+    max_memory
+        Bytes; what is known to need more is refused before it begins. None: what is available.
+    """
+
+    max_time: float | None = None
+    max_memory: int | None = None
+
+
 def train(
     source: Any,
     model: str,
@@ -62,6 +79,7 @@ def train(
     refit: bool = True,
     overwrite: bool = False,
     plot: str | os.PathLike[str] | None = None,
+    limits: Limits = Limits(),
     run: Run | None = None,
 ) -> Trained:
     """Train a model on a source, measure it on a held-out part, and save it.
@@ -88,8 +106,9 @@ def train(
     overwrite
         Whether a model at ``out`` is replaced.
     plot
-        A page for the learning curves, in models that are trained in epochs by the training loop;
-        None draws none.
+        A page for the learning curves, in models that are trained in epochs; None draws none.
+    limits
+        How long each fit may train, and how much memory the work may take.
 
     Raises
     ------
@@ -102,28 +121,30 @@ def train(
     kind = registry.get(model)
     config = kind.Config.from_text(settings)
     check_target(out, overwrite=overwrite)
-    if plot is not None and not hasattr(kind, "plot"):
-        raise ArgumentError(
-            f"{model} keeps no history of its training, so there are no curves to plot."
-        )
+    if plot is not None and not kind.iterative:
+        raise ArgumentError(f"{model} isn't trained in epochs, so there are no curves to plot.")
     if metrics is not None:
         parse_metrics(metrics)
+    reading = reading if reading is not None else Reading()
+    if kind.traits.uses_features:
+        reading = replace(reading, keep_items=True)
     data = interactions(source, reading, run)
     parts = cut(data, cutting) if cutting.test > 0 else None
-    clock = Clock()
-    fitted = _fit(kind(config), data if parts is None else parts.train, parts, run)
-    seconds = clock.seconds
-    result = None if parts is None else evaluate(fitted, parts, metrics, run=run)
-    comparison = _compared(fitted, parts, run)
-    histories = {"measured" if result is not None else "saved": getattr(fitted, "history", None)}
-    refitted = parts is not None and refit
-    if refitted:
+    with memory.limited(limits.max_memory):
         clock = Clock()
-        fitted = _fit_again(fitted, data, run)
+        train_part = data if parts is None else parts.train
+        fitted = _fit(kind(config), train_part, parts, limits, run)
         seconds = clock.seconds
-        histories["saved"] = getattr(fitted, "history", None)
-        if comparison is not None:
-            fitted.comparison = comparison  # type: ignore[attr-defined]
+        result = None if parts is None else evaluate(fitted, parts, metrics, run=run)
+        comparison = _compared(fitted, parts, run)
+        curves = {"measured" if result is not None else "saved": fitted.curve}
+        refitted = parts is not None and refit
+        if refitted:
+            clock = Clock()
+            fitted = _fit_again(fitted, data, limits, run)
+            seconds = clock.seconds
+            curves["saved"] = fitted.curve
+            fitted.comparison = comparison
     path = save(
         fitted,
         out,
@@ -134,7 +155,7 @@ def train(
             "threads": run.n_threads,
             "fit_seconds": round(seconds, 3),
             "fitted_on": _fitted_on(parts, refitted),
-            "notes": list(getattr(fitted, "notes", ())),
+            "notes": list(fitted.notes),
         },
         split=None if parts is None else parts.sentence,
     )
@@ -142,18 +163,21 @@ def train(
         from cofactor.training.curves import draw
 
         draw(
-            {name: kept for name, kept in histories.items() if kept is not None},
+            {name: curve for name, curve in curves.items() if curve is not None},
             plot,
             f"{model} on {data.source}",
         )
     return Trained(fitted, path, result, parts, refitted, seconds)
 
 
-def _fit(model: Recommender, data: Interactions, parts: Split | None, run: Run) -> Recommender:
-    return model.fit(data, validation=None if parts is None else parts.validation, run=run)
+def _fit(
+    model: Recommender, data: Interactions, parts: Split | None, limits: Limits, run: Run
+) -> Recommender:
+    validation = None if parts is None else parts.validation
+    return model.fit(data, validation=validation, run=run, max_time=limits.max_time)
 
 
-def _fit_again(measured: Recommender, data: Interactions, run: Run) -> Recommender:
+def _fit_again(measured: Recommender, data: Interactions, limits: Limits, run: Run) -> Recommender:
     """The same on all of the data, with what early stopping chose."""
     config = measured.refit_config
     chosen = (
@@ -162,18 +186,18 @@ def _fit_again(measured: Recommender, data: Interactions, run: Run) -> Recommend
         else f", with the {config.epochs} epochs that were best on validation"
     )
     run.progress.say(f"fitting once more on all of the data, for the model that is saved{chosen}")
-    return _fit(type(measured)(config), data, None, run)
+    return _fit(type(measured)(config), data, None, limits, run)
 
 
 def _compared(model: Recommender, parts: Split | None, run: Run) -> Any:
     """What features cost, in models with content: taken on validation data when fitted, else on
     the test part, which decides nothing.
     """
-    if parts is None or not hasattr(model, "compare_with_twin") or not model.config.twin:
+    if parts is None:
         return None
-    if model.comparison is None and parts.test.truth.item_rows.size:  # type: ignore[attr-defined]
-        model.compare_with_twin(parts.test, run=run)
-    return model.comparison  # type: ignore[attr-defined]
+    if model.comparison is None and parts.test.truth.item_rows.size:
+        model.compare_if_wanted(parts.test, run)
+    return model.comparison
 
 
 def _fitted_on(parts: Split | None, refitted: bool) -> str:

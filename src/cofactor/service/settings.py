@@ -108,7 +108,7 @@ class Settings:
     silent_kinds: frozenset[str] = SILENT
     watch_seconds: float = 0.25
     keep_versions: int = 3
-    max_connections: int = 2_048
+    max_connections: int = 4_096
     head_seconds: float = 10.0
     body_seconds: float = 20.0
     send_seconds: float = 20.0

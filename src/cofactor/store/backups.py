@@ -79,9 +79,7 @@ def backup(store: Store, path: str | os.PathLike[str], *, overwrite: bool = Fals
     """
     target = Path(os.path.abspath(path))
     if target.exists() and not overwrite:
-        raise StoreError(
-            f"{target} is there already; choose another name, or allow it to be overwritten."
-        )
+        raise StoreError(f"{target} is there already; choose another name, or give overwrite=True.")
     with _room(target) as room:
         _copy(store, room)
         _checked(room)
@@ -231,8 +229,7 @@ def _restore_file(path: Path, database: SqliteDatabase, overwrite: bool) -> None
         if target.exists():
             if not overwrite:
                 raise StoreError(
-                    f"{target} is there already; choose another place, or allow it to be"
-                    " overwritten."
+                    f"{target} is there already; choose another place, or give overwrite=True."
                 )
             with _translated(database), closing(database.writer()) as session:
                 # The old log must not be found beside the new file: moved into the old one and
@@ -272,8 +269,7 @@ def _restore_rows(path: Path, database: Database, overwrite: bool) -> None:
                 ]
                 if taken and not overwrite:
                     raise StoreError(
-                        f"{database.shown} holds events or items already; allow it to be"
-                        " overwritten."
+                        f"{database.shown} holds events or items already; give overwrite=True."
                     )
                 _copy_rows(source, session)
                 for table in ("events", "item_changes", "erasures"):

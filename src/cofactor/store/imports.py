@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import msgspec
 
@@ -21,7 +19,8 @@ from cofactor.base.errors import ArgumentError, DataError
 from cofactor.base.progress import SILENT, Progress
 from cofactor.data.events import Events
 from cofactor.store.errors import ConflictError
-from cofactor.store.limits import checked_event, checked_item, file_format
+from cofactor.store.limits import checked_event, checked_item
+from cofactor.store.lines import Lines, lines_of
 from cofactor.store.records import Ack, Event, Item
 from cofactor.store.store import Store
 
@@ -116,7 +115,7 @@ def import_events(
         If lines are bad and ``on_bad`` is ``"error"``: which, and why.
     """
     return _import(
-        store, str(path), _file(Path(path), EventLine), _event_intake(store), on_bad, progress
+        store, str(path), lines_of(Path(path), EventLine), _event_intake(store), on_bad, progress
     )
 
 
@@ -173,12 +172,12 @@ def import_items(
 
     ``features`` may be an object, or its JSON as text, as it stands in Parquet files. Lines of
     deleted items delete them."""
-    return _import(store, str(path), _file(Path(path), ItemLine), _ItemIntake(), on_bad, progress)
+    return _import(
+        store, str(path), lines_of(Path(path), ItemLine), _ItemIntake(), on_bad, progress
+    )
 
 
 Checked = tuple[int, Any]
-# Line numbers, and what decodes each line; may be asked for twice.
-Lines = Callable[[], Iterator[tuple[int, Callable[[], Any]]]]
 
 
 class _EventIntake:
@@ -341,45 +340,3 @@ def _good_lines(
             yield number, intake.checked(read())
         except (ArgumentError, msgspec.DecodeError, ValueError) as error:
             done.reject(number, str(error))
-
-
-def _file(path: Path, kind: type[Any]) -> Lines:
-    return lambda: _lines(path, kind)
-
-
-def _lines(path: Path, kind: type[Any]) -> Iterator[tuple[int, Callable[[], Any]]]:
-    """Line numbers, and what decodes each line; an error then belongs to its line."""
-    if not path.is_file():
-        raise DataError("there is no such file.", source=str(path))
-    if file_format(path) == "parquet":
-        yield from _parquet_rows(path, kind)
-        return
-    decode = msgspec.json.Decoder(kind).decode
-    with _opened(path) as stream:
-        for number, line in enumerate(stream, 1):
-            if line.strip():
-                yield number, lambda line=line: decode(line)  # type: ignore[misc]
-
-
-def _parquet_rows(path: Path, kind: type[Any]) -> Iterator[tuple[int, Callable[[], Any]]]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        with pq.ParquetFile(path) as file:
-            number = 0
-            for batch in file.iter_batches(_BATCH):
-                for row in batch.to_pylist():
-                    number += 1
-                    # A missing column and an empty cell are the same, save for names that nobody
-                    # knows.
-                    given = {name: cell for name, cell in row.items() if cell is not None}
-                    yield number, partial(msgspec.convert, given, kind)
-    except (pa.ArrowInvalid, OSError) as error:
-        raise DataError(f"it can't be read as Parquet: {error}", source=str(path)) from None
-
-
-def _opened(path: Path) -> IO[bytes]:
-    if path.suffix == ".gz":
-        return gzip.open(path, "rb")  # type: ignore[return-value]
-    return path.open("rb")

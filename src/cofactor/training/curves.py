@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from cofactor.training.history import History
+from cofactor.training.curve import LearningCurve
 
 _COLOURS = ("#1f6feb", "#d1590a", "#1a7f37", "#8250df", "#bf3989", "#57606a")
 
@@ -40,12 +40,12 @@ def smoothed(values: np.ndarray, weight: float = 0.6) -> np.ndarray:
     return result
 
 
-def figure(histories: dict[str, History], title: str = "Learning curves") -> Any:
+def figure(curves: dict[str, LearningCurve], title: str = "Learning curves") -> Any:
     """Return a plotly figure: a row for the training loss, and one for each metric.
 
     Parameters
     ----------
-    histories
+    curves
         By the name shown in the legend. A metric called ``"train x"`` is drawn in the row of
         ``"x"``, dashed.
     title
@@ -53,7 +53,7 @@ def figure(histories: dict[str, History], title: str = "Learning curves") -> Any
     """
     from plotly.subplots import make_subplots
 
-    metrics = [n for h in histories.values() for n in h.metrics if not n.startswith("train ")]
+    metrics = [n for h in curves.values() for n in h.metrics if not n.startswith("train ")]
     rows = ["training loss", *dict.fromkeys(metrics)]
     page = make_subplots(
         rows=len(rows),
@@ -62,10 +62,10 @@ def figure(histories: dict[str, History], title: str = "Learning curves") -> Any
         vertical_spacing=0.12 / len(rows),
         subplot_titles=rows,
     )
-    for n, (name, history) in enumerate(histories.items()):
+    for n, (name, curve) in enumerate(curves.items()):
         colour = _COLOURS[n % len(_COLOURS)]
-        _draw(page, 1, name, history.loss, colour, history.best_epoch)
-        for metric, values in history.metrics.items():
+        _draw(page, 1, name, curve.loss, colour, curve.best_epoch)
+        for metric, values in curve.metrics.items():
             row = (
                 rows.index(metric.removeprefix("train ")) + 1
                 if metric.removeprefix("train ") in rows
@@ -77,7 +77,7 @@ def figure(histories: dict[str, History], title: str = "Learning curves") -> Any
                 f"{name}: {metric}",
                 values,
                 colour,
-                history.best_epoch,
+                curve.best_epoch,
                 dashed=metric.startswith("train "),
             )
     page.update_xaxes(title_text="epoch", row=len(rows), col=1)
@@ -93,12 +93,12 @@ def figure(histories: dict[str, History], title: str = "Learning curves") -> Any
 
 
 def draw(
-    histories: dict[str, History], path: str | os.PathLike[str], title: str = "Learning curves"
+    curves: dict[str, LearningCurve], path: str | os.PathLike[str], title: str = "Learning curves"
 ) -> Path:
     """Write the curves to a self-contained page (it needs no network), and return its path."""
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
-    figure(histories, title).write_html(target, include_plotlyjs=True)
+    figure(curves, title).write_html(target, include_plotlyjs=True)
     return target
 
 
@@ -112,12 +112,13 @@ def _draw(
     dashed: bool = False,
 ) -> None:
     """One curve: the raw values faint, the smoothed ones strong, the best epoch as a ringed dot."""
-    epochs = np.arange(1, len(values) + 1)
+    measured = np.flatnonzero(np.isfinite(values))  # a metric may be taken each few epochs only
+    epochs, shown = measured + 1, np.asarray(values)[measured]
     line = {"color": colour, "dash": "dash" if dashed else "solid"}
     common = {"x": epochs, "legendgroup": name, "mode": "lines"}
     page.add_scatter(
         **common,
-        y=values,
+        y=shown,
         name=f"{name} (raw)",
         line=line | {"width": 1},
         opacity=0.35,
@@ -127,7 +128,7 @@ def _draw(
     )
     page.add_scatter(
         **common,
-        y=smoothed(np.asarray(values)),
+        y=smoothed(shown),
         name=name,
         line=line | {"width": 2},
         showlegend=row == 1 or not dashed,

@@ -1,72 +1,86 @@
-"""The training loop, one page from top to bottom."""
+"""The training loop, the only one: it drives any learner, epoch by epoch, on one page."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 
-import torch
-from torch import Tensor, nn
-
-from cofactor.base import rng
-from cofactor.base.errors import CofactorError, TrainingError
 from cofactor.base.run import Run
-from cofactor.base.threads import native_threads
-from cofactor.training.batches import Batches
 from cofactor.training.checkpoint import Checkpoint
-from cofactor.training.history import History
-from cofactor.training.optimizers import clip
-from cofactor.training.settings import TrainingConfig
+from cofactor.training.curve import LearningCurve
+from cofactor.training.learner import Epoch, Facts, Learner, StopTraining
+from cofactor.training.monitor import Monitor
+from cofactor.training.schedule import Schedule
 from cofactor.training.state import TrainingState
-from cofactor.training.stopping import Watch
 
-Step = Callable[[tuple[Tensor, ...], torch.Generator], Tensor]
+# callback(epoch, facts, learner); False, or StopTraining, ends training after this epoch.
+Callback = Callable[[int, Facts, Learner], bool | None]
 
 
-# Over 40 lines on purpose: the loop is to be read from top to bottom; what its steps do is in
-# `state`, `batches` and `stopping`.
-def train(
-    module: nn.Module,
-    step: Step,
-    batches: Batches,
-    config: TrainingConfig,
-    run: Run,
-    *,
-    watches: Sequence[Watch] = (),
-    checkpoint: Checkpoint | None = None,
-    belongs_to: str = "",
-    name: str = "training",
-) -> History:
-    """Train a module; afterwards it holds the best weights if a metric was watched, else the last.
+@dataclass(frozen=True, kw_only=True)
+class Control:
+    """What watches over a training run.
 
     Parameters
     ----------
-    module
-        What is trained, on the device of the batches.
-    step
-        The loss of one batch, a scalar with a gradient: ``step(batch, generator)``. Whatever it
-        draws must come from the generator (or from torch's own for dropout, which is seeded here),
-        so that a run can be repeated and resumed.
-    batches
-        The examples.
-    config
-        How to train.
-    run
-        Seed, threads and progress. (The device is where the tensors are.)
-    watches
-        Metrics to take after each epoch; the first decides which epoch is the best and when to
-        stop.
+    monitors
+        Metrics to take; the first decides which epoch is the best and when to stop.
+    every, patience
+        Epochs between two measurements (the last epoch is always measured), and measurements
+        without an improvement before training stops; 0 never stops.
     checkpoint
-        Where to keep the run; if the file is there, training goes on from it.
-    belongs_to
-        What the checkpoint must belong to (a fingerprint of data and settings).
+        Where to save the run; if the file is there, training goes on from it.
+    callbacks
+        Called after each epoch with its number from 0, its facts, and the learner.
+    measuring
+        A context that metrics and callbacks run in.
+    max_time
+        Seconds: no epoch begins that wouldn't end before, if it took as long as the last one. One
+        epoch always runs.
+    """
+
+    monitors: tuple[Monitor, ...] = ()
+    every: int = 1
+    patience: int = 0
+    checkpoint: Checkpoint | None = None
+    callbacks: tuple[Callback, ...] = ()
+    max_time: float | None = None
+    measuring: Callable[[], AbstractContextManager[None]] = nullcontext
+
+
+# Over 40 lines on purpose: the loop is to be read from top to bottom.
+def fit(
+    learner: Learner,
+    *,
+    epochs: int,
+    schedule: Schedule,
+    run: Run,
+    control: Control = Control(),
+    name: str = "training",
+) -> LearningCurve:
+    """Train; afterwards the learner has the best epoch's arrays if a metric was monitored, else
+    the last one's.
+
+    Parameters
+    ----------
+    learner
+        What learns.
+    epochs
+        At most so many.
+    schedule
+        The learning rates.
+    run
+        Progress. (Seed, threads and device are the learner's.)
+    control
+        Monitors, checkpoint, callbacks and the time budget.
     name
-        What the progress bar calls it.
+        What the progress bar and errors call it.
 
     Returns
     -------
-    History
+    LearningCurve
         Losses and metrics, epoch by epoch.
 
     Raises
@@ -75,81 +89,48 @@ def train(
         If the loss becomes NaN or infinite, grows without end, or the checkpoint belongs to another
         run.
     """
-    device = batches.columns[0].device
-    steps, total = len(batches), config.epochs * len(batches)
-    generator = torch.Generator(device)
-    state = TrainingState(module, config, watches, generator, belongs_to)
-    forward = _compiled(step) if config.compile else step
-    low = config.precision == "bfloat16"
-    with (
-        native_threads(run.n_threads),
-        # Dropout draws from torch's global generator: it is put back as it was found.
-        torch.random.fork_rng(
-            devices=[device] if device.type == "cuda" else [], device_type="cuda"
-        ),
-        run.progress.task(name, total) as task,
-    ):
-        if checkpoint is not None and checkpoint.exists:
-            state.restore(checkpoint)
-            task.advance(state.epoch * steps + state.step)
-        while state.epoch < config.epochs and not state.finished:
-            if (
-                state.step == 0
-            ):  # in the middle of an epoch the generators go on from where they were
-                generator.manual_seed(rng.state64(run.seed, name, "draws", state.epoch))
-                torch.manual_seed(rng.state64(run.seed, name, "dropout", state.epoch))
-            module.train()
-            began = time.perf_counter()
-            for batch in batches.epoch(state.epoch, state.step):
-                rate = config.rate(state.epoch * steps + state.step, total, steps)
-                with torch.autocast(device.type, torch.bfloat16) if low else nullcontext():
-                    loss = forward(batch, generator)
-                loss.backward()
-                if config.clip:
-                    clip(module.parameters(), config.clip)
-                state.descend(rate)
-                state.count(loss.detach(), len(batch[0]))
-                task.advance()
-                if (
-                    checkpoint is not None
-                    and checkpoint.every_steps
-                    and state.step % checkpoint.every_steps == 0
-                ):
-                    state.save(checkpoint)
-            facts = state.end_of_epoch(rate, time.perf_counter() - began)
-            task.advance(0, epoch=state.epoch, **facts)
-            if checkpoint is not None and (
-                state.epoch % checkpoint.every_epochs == 0 or state.finished
-            ):
-                state.save(checkpoint)
-        state.keep_best()
-    module.eval()
-    return state.history
+    began = time.perf_counter()
+    state = TrainingState(learner, control.monitors, control.patience, name)
+    saved = control.checkpoint
+    with run.progress.task(name, epochs * learner.steps) as task:
+        if saved is not None and saved.exists:
+            state.restore(saved)
+            task.advance(state.epoch * learner.steps + learner.step)
+
+        def step_done() -> None:
+            task.advance()
+            if saved is not None and saved.every_steps and learner.step % saved.every_steps == 0:
+                state.save(saved)
+
+        stop = state.stopping.stop
+        while state.epoch < epochs and not stop:
+            epoch = Epoch(state.epoch, epochs, schedule, step_done)
+            at = time.perf_counter()
+            facts = dict(learner.run_epoch(epoch))
+            rate = epoch.rate(learner.steps - 1, learner.steps)
+            state.record(facts, rate, time.perf_counter() - at)
+            last = state.epoch == epochs
+            due = bool(control.monitors) and (last or state.epoch % control.every == 0)
+            if due or control.callbacks:
+                with learner.evaluated(), control.measuring():
+                    facts |= state.measure() if due else {}
+                    stop = state.stopping.stop or _stopped(control.callbacks, epoch, facts, learner)
+            task.advance(int(learner.steps == 1), epoch=state.epoch, **facts)
+            now = time.perf_counter()
+            late = control.max_time is not None and 2 * now - at - began > control.max_time
+            stop = stop or late
+            if saved is not None and (state.epoch % saved.every_epochs == 0 or stop):
+                state.save(saved)
+            if stop and not last:
+                why = "its time is over" if late else "no better on validation, or a callback's end"
+                run.progress.say(f"{name} stopped after epoch {state.epoch}: {why}")
+        state.finish()
+    return state.curve
 
 
-def _compiled(step: Step) -> Step:
-    """The step made by torch.compile; what goes wrong while it is made (no compiler, mostly) is
-    said with a cure.
-    """
-    made: Step = torch.compile(step)
-    begun = False
-
-    def call(batch: tuple[Tensor, ...], generator: torch.Generator) -> Tensor:
-        nonlocal begun
-        try:
-            loss = made(batch, generator)
-        except CofactorError:
-            raise
-        except Exception as error:
-            if begun:
-                raise
-            said = (
-                str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-            )
-            raise TrainingError(
-                f"torch.compile failed here ({said}); set compile=False, or install a C++ compiler."
-            ) from error
-        begun = True
-        return loss
-
-    return call
+def _stopped(callbacks: tuple[Callback, ...], epoch: Epoch, facts: Facts, learner: Learner) -> bool:
+    """Call all callbacks; whether one of them ends training."""
+    try:
+        return False in [callback(epoch.number, facts, learner) for callback in callbacks]
+    except StopTraining:
+        return True

@@ -2,29 +2,82 @@
 
 from __future__ import annotations
 
-import math
-
 from cofactor.base.config import Config, setting
 from cofactor.base.errors import ArgumentError
+from cofactor.training.schedule import SCHEDULES, Schedule
 
 OPTIMIZERS = ("adam", "adamw", "sgd", "adagrad")
-SCHEDULES = ("constant", "cosine", "step")
 
 
-class TrainingConfig(Config):
-    """The settings of the training loop; a model's own Config inherits them and may change the
-    defaults.
+class IterativeConfig(Config):
+    """The settings of whatever is trained in epochs; a model's own Config inherits them and may
+    change the defaults.
     """
 
+    group = "training"
+
     epochs: int = setting(20, low=1, high=1_000_000, doc="Passes over the data.")
+    validate_every: int = setting(
+        1, low=1, doc="Epochs between two measurements on the validation part, if there is one."
+    )
+    patience: int = setting(
+        0,
+        low=0,
+        doc="Measurements without a better one before training stops; 0 runs all epochs.",
+    )
+
+
+class DescentConfig(IterativeConfig):
+    """The settings of whatever has a learning rate."""
+
+    group = "training"
+
+    learning_rate: float = setting(
+        0.01, above=0.0, high=1e3, doc="Step size, at the schedule's top."
+    )
+    schedule: str = setting("constant", choices=SCHEDULES, doc="The learning rate over time.")
+    warmup_ratio: float = setting(
+        0.0,
+        low=0.0,
+        below=1.0,
+        doc="The share of all steps over which the learning rate rises linearly from 0.",
+    )
+    drop_every: float = setting(
+        10,
+        above=0.0,
+        doc="Step schedule: epochs between two drops; below 1, a share of all epochs.",
+    )
+    drop_factor: float = setting(
+        0.1, above=0.0, high=1.0, doc="Step schedule: what a drop multiplies the learning rate by."
+    )
+    decay: float = setting(
+        0.95, above=0.0, high=1.0, doc="Exponential schedule: the factor from epoch to epoch."
+    )
+
+    def rates(self) -> Schedule:
+        """Return the learning rates as the training loop takes them."""
+        return Schedule(
+            self.learning_rate,
+            self.schedule,
+            self.warmup_ratio,
+            self.drop_every,
+            self.drop_factor,
+            self.decay,
+        )
+
+
+class TrainingConfig(DescentConfig):
+    """The settings of a PyTorch module's training."""
+
+    group = "training"
+
+    renamed = {"warmup": "warmup_ratio", "clip": "max_grad_norm", "average": "ema_decay"}  # noqa: RUF012
+
     batch_size: int = setting(
         4096,
         low=0,
         high=2**30,
         doc="Examples of a step; 0 takes all of them at once (full-batch descent).",
-    )
-    learning_rate: float = setting(
-        0.01, above=0.0, high=1e3, doc="The optimiser's step size, at the schedule's top."
     )
     optimizer: str = setting("adam", choices=OPTIMIZERS, doc="The optimiser.")
     momentum: float = setting(
@@ -35,71 +88,26 @@ class TrainingConfig(Config):
         low=0.0,
         doc="L2 that shrinks every weight at every step (decoupled in adamw); 0 is none.",
     )
-    schedule: str = setting(
-        "constant",
-        choices=SCHEDULES,
-        doc="How the rate falls: not, by half a cosine to 0, or in drops.",
+    max_grad_norm: float = setting(
+        0.0, low=0.0, doc="Gradient clipping: largest norm of the whole gradient; 0 doesn't clip."
     )
-    warmup: float = setting(
+    ema_decay: float = setting(
         0.0,
         low=0.0,
         below=1.0,
-        doc="The share of all steps over which the rate rises linearly from 0.",
-    )
-    drop_every: int = setting(10, low=1, doc="Epochs between two drops of the step schedule.")
-    drop_factor: float = setting(
-        0.1, above=0.0, high=1.0, doc="What the step schedule multiplies the rate by at each drop."
-    )
-    clip: float = setting(0.0, low=0.0, doc="Largest length of the whole gradient; 0 doesn't clip.")
-    patience: int = setting(
-        0,
-        low=0,
-        doc="Epochs without a better validation metric before training stops; 0 runs all epochs.",
-    )
-    average: float = setting(
-        0.0,
-        low=0.0,
-        below=1.0,
-        doc="Decay of a running mean of the weights, used in their place; 0 is off.",
+        doc="Decay of an exponential moving average of the weights, used in their place; 0 is off.",
     )
     precision: str = setting(
         "float32", choices=("float32", "bfloat16"), doc="Number format of the forward pass."
     )
     compile: bool = setting(
-        False, doc="Whether torch.compile makes the step (needs a C++ compiler on the machine)."
+        False, doc="Whether torch.compile compiles the step (needs a C++ compiler)."
     )
-
-    def rate(self, step: int, steps: int, steps_per_epoch: int) -> float:
-        """Return the learning rate of one step.
-
-        With ``t`` the step and ``T`` all steps: constant ``η``; cosine ``η (1 + cos(π t/T)) / 2``;
-        step ``η factor^⌊epoch / every⌋``; each times ``min(1, (t + 1) / (warmup T))``.
-
-        Parameters
-        ----------
-        step
-            From 0.
-        steps
-            All steps of the training.
-        steps_per_epoch
-            Steps of one epoch.
-
-        Notes
-        -----
-        Source: Loshchilov and Hutter, "SGDR", ICLR 2017, eq. 5 (without restarts); Goyal et al.,
-        2017 (warm-up).
-        """
-        rate = self.learning_rate
-        if self.schedule == "cosine":
-            rate *= 0.5 * (1 + math.cos(math.pi * step / steps))
-        elif self.schedule == "step":
-            rate *= self.drop_factor ** (step // steps_per_epoch // self.drop_every)
-        rising = self.warmup * steps
-        return rate * min(1.0, (step + 1) / rising) if rising > 0 else rate
 
     def check(self) -> None:
         """Refuse settings that contradict one another."""
+        super().check()
         if self.momentum and self.optimizer != "sgd":
             raise ArgumentError(
-                f"momentum is of the optimizer sgd alone, not of {self.optimizer}; set momentum=0."
+                f"momentum requires optimizer='sgd', not {self.optimizer!r}; set momentum=0."
             )

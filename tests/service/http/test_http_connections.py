@@ -227,3 +227,26 @@ def test_one_address_leaves_room_for_another(folder: Path, events: str) -> None:
 
     settings = Settings(max_waiting=60.0, max_connections=40)
     assert behind_the_door(folder, events, play, settings) == [200, 200]
+
+
+def test_a_request_that_takes_long_is_not_cut_off(
+    folder: Path, events: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Deadlines are for clients; what the service itself needs has its own limit."""
+
+    async def play(port: int, context: Any) -> list[int]:
+        real = context.scorer.recommend
+
+        async def slowly(*arguments: Any) -> Any:
+            await asyncio.sleep(1.0)
+            return await real(*arguments)
+
+        monkeypatch.setattr(context.scorer, "recommend", slowly)
+        lines = [await Line.to(port) for _ in range(2)]
+        plain = raw_request("GET", "/v1/users/reader%2D02/recommendations?k=2")
+        answers = await asyncio.gather(lines[0].ask(HOT), lines[1].ask(plain))
+        # And the look at all connections goes on.
+        await ended(await Line.to(port), 5)
+        return [status for status, *_ in answers]
+
+    assert behind_the_door(folder, events, play, SHORT) == [200, 200]

@@ -21,9 +21,10 @@ from cofactor.store import open_store
 from service.http.scenes import BASE, TestClient, ids_of
 
 
-@pytest.fixture(scope="module")
-def content(shop_data: Interactions) -> Recommender:
-    return registry.create("content_knn").fit(shop_data, run=Run(threads=1))
+@pytest.fixture(scope="module", params=["content_knn", "content_blend"])
+def content(shop_data: Interactions, request: pytest.FixtureRequest) -> Recommender:
+    settings = {"ials_settings": ("factors=8",)} if request.param == "content_blend" else {}
+    return registry.create(request.param, **settings).fit(shop_data, run=Run(threads=1))
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 
 from cofactor.base.names import unknown_name
 from cofactor.data.catalogue import Catalogue
+from cofactor.data.features.plain import is_readable, numbers_of, plain_column
 
 KINDS = ("text", "category", "list", "number", "date", "vector")
 # The names of what only interactions can tell: how much an item is liked or sold. A new item has
@@ -97,6 +98,7 @@ def kind_of(column: pa.ChunkedArray, *, text_too: bool = True) -> str:
     """Return what a column looks like; ``text_too`` lets strings be text, otherwise they are a
     category, list or date.
     """
+    column = plain_column(column)
     kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
     if pa.types.is_fixed_size_list(kind):
         return "vector"
@@ -112,6 +114,8 @@ def kind_of(column: pa.ChunkedArray, *, text_too: bool = True) -> str:
     if len(strings) == 0:
         return "category"
     if pc.mean(pc.match_substring(strings, "|").cast(pa.float64())).as_py() > 0.05:
+        return "list"
+    if _comma_lists(strings):
         return "list"
     if dates(strings)[1] > 0.9:
         return "date"
@@ -141,10 +145,25 @@ def dates(strings: pa.Array) -> tuple[np.ndarray, float]:
     return best, share
 
 
+def _comma_lists(strings: pa.Array) -> bool:
+    """Whether texts are lists such as ``Action, Drama``: their parts are few, short and repeat."""
+    if len(strings) < 10:
+        return False
+    parts = pc.list_flatten(pc.split_pattern(strings, ", "))
+    often = len(parts) > 1.3 * len(strings) and pc.count_distinct(parts).as_py() < 0.3 * len(parts)
+    return bool(often and pc.mean(pc.count_substring(parts, " ")).as_py() < 1)
+
+
 def _detected(catalogue: Catalogue, notes: list[str]) -> tuple[Column, ...]:
     found = []
     for name in catalogue.column_names:
         column = catalogue.table.column(name)
+        if not is_readable(column.type):
+            notes.append(
+                f"column {name!r} was left out: it holds {column.type}, of which no feature is made"
+            )
+            continue
+        column = plain_column(column)
         if column.null_count == len(column) or pa.types.is_null(column.type):
             continue
         kind = "text" if name == catalogue.title_column else kind_of(column)
@@ -165,7 +184,7 @@ def _detected(catalogue: Catalogue, notes: list[str]) -> tuple[Column, ...]:
 
 def _leak(catalogue: Catalogue, column: Column, counts: np.ndarray | None) -> list[str]:
     """Remarks on a column that tells what only interactions can."""
-    values = catalogue.table.column(column.name)
+    values = plain_column(catalogue.table.column(column.name))
     if column.kind in ("category", "number") and _IDS.search(column.name) and _all_differ(values):
         return [f"column {column.name!r} looks like an id: it can't say anything of a new item"]
     if column.kind != "number":
@@ -177,7 +196,7 @@ def _leak(catalogue: Catalogue, column: Column, counts: np.ndarray | None) -> li
         ]
     if counts is None or len(counts) < 10:
         return []
-    numbers = np.asarray(values.cast(pa.float64()).fill_null(np.nan), np.float64)
+    numbers = numbers_of(values)
     good = np.isfinite(numbers)
     if good.sum() > 10 and numbers[good].std() > 0 and counts[good].std() > 0:
         together = np.corrcoef(_ranks(numbers[good]), _ranks(counts[good]))[0, 1]

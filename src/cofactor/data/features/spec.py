@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from cofactor.base.errors import ArtifactError
 from cofactor.data.catalogue import Catalogue
 from cofactor.data.features.columns import KINDS, Column, choose, dates
+from cofactor.data.features.plain import numbers_of, plain_table
 from cofactor.data.features.texts import (
     Tokens,
     as_text,
@@ -25,6 +26,7 @@ from cofactor.data.features.texts import (
     value_hashes,
     words_by_hash,
 )
+from cofactor.data.records import table_of
 
 TEXT, CHARACTERS, VALUE = 0, 1, 2
 # Texts are read so many at a time: the tokens of one block, not of the whole catalogue, stand in
@@ -112,7 +114,7 @@ class FeatureSpec:
             Rows that must have a token for it to be a feature.
         """
         chosen, notes = choose(catalogue, text, features, counts)
-        table = (
+        table = plain_table(
             catalogue.table
             if rows is None
             else catalogue.table.take(pa.array(np.asarray(rows, np.int64)))
@@ -169,7 +171,7 @@ class FeatureSpec:
         """
         from scipy import sparse
 
-        table = catalogue.table if isinstance(catalogue, Catalogue) else catalogue
+        table = plain_table(catalogue.table if isinstance(catalogue, Catalogue) else catalogue)
         has_characters = bool((self.blocks == CHARACTERS).any())
         parts = []
         for low in range(0, max(1, table.num_rows), _BLOCK):
@@ -190,7 +192,7 @@ class FeatureSpec:
         """Return the names of one row's features by their place: words as they stand in its
         text, and ``column: value``.
         """
-        table = pa.Table.from_pylist([dict(row)])
+        table = plain_table(table_of([row]))
         place = {
             (int(b), int(h)): n
             for n, (b, h) in enumerate(zip(self.blocks, self.hashes, strict=True))
@@ -365,8 +367,8 @@ class FeatureSpec:
             ):
                 lists = table.column(column.name).to_pylist()
                 for n, one in enumerate(lists):
-                    if one is not None and len(one) == length:
-                        rows[n] = one
+                    if isinstance(one, list) and len(one) == length and _numeric(one):
+                        rows[n] = [np.nan if cell is None else cell for cell in one]
             rows = np.where(np.isfinite(rows), rows, 0)
             made.append(
                 rows
@@ -393,6 +395,10 @@ class FeatureSpec:
         return made * np.float32(0.3 / np.sqrt(max(1, len(self.scales))))
 
 
+def _numeric(cells: list[Any]) -> bool:
+    return all(cell is None or isinstance(cell, (int, float)) for cell in cells)
+
+
 def _known(tokens: Tokens, n_rows: int, min_rows: int) -> tuple[np.ndarray, np.ndarray]:
     """The tokens that enough rows have but not all, ascending, and ln(n / df)."""
     distinct, times = np.unique(tokens.hashes, return_counts=True)
@@ -412,7 +418,7 @@ def _number(table: pa.Table, column: Column) -> np.ndarray:
     if pa.types.is_null(values.type):
         return np.full(table.num_rows, np.nan)
     if column.kind == "date":
-        if pa.types.is_temporal(values.type):
+        if pa.types.is_timestamp(values.type) or pa.types.is_date(values.type):
             return (
                 np.asarray(
                     values.cast(pa.timestamp("s"))
@@ -424,16 +430,7 @@ def _number(table: pa.Table, column: Column) -> np.ndarray:
                 / 86400
             )
         return dates(as_text(values))[0]
-    if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
-        return np.array([_float(text) for text in values.to_pylist()])
-    return np.asarray(values.cast(pa.float64()).fill_null(np.nan), np.float64)
-
-
-def _float(text: str | None) -> float:
-    try:
-        return float(text) if text else float("nan")
-    except ValueError:
-        return float("nan")
+    return numbers_of(values)
 
 
 def _values(column: pa.ChunkedArray, kind: str) -> pa.Array:
@@ -443,7 +440,11 @@ def _values(column: pa.ChunkedArray, kind: str) -> pa.Array:
     if pa.types.is_list(array.type) or pa.types.is_large_list(array.type):
         return array.cast(pa.list_(pa.string()))
     text = as_text(array)
-    return pc.split_pattern(text, "|" if kind == "list" else "\x00")
+    if kind != "list":
+        return pc.split_pattern(text, "\x00")
+    # Bars divide where there are any; else commas do.
+    text = pc.if_else(pc.match_substring(text, "|"), text, pc.replace_substring(text, ", ", "|"))
+    return pc.split_pattern(text, "|")
 
 
 def _concatenated(parts: list[Tokens]) -> Tokens:

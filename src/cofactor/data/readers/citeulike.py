@@ -12,11 +12,13 @@ import pyarrow as pa
 from cofactor.base.errors import DataError
 from cofactor.data.events import Events
 from cofactor.data.ids import IdMap
-from cofactor.data.readers.assemble import Raw, assemble, canonical
+from cofactor.data.readers.assemble import assemble
 from cofactor.data.readers.columns import Options
+from cofactor.data.readers.id_columns import canonical
 from cofactor.data.readers.layout import Layout, delimited_events, parts
 from cofactor.data.readers.lists import token_lists
 from cofactor.data.readers.places import Entry, Place
+from cofactor.data.readers.raw import Raw
 from cofactor.data.readers.sniff import lines_of
 from cofactor.data.split import Part, Split
 

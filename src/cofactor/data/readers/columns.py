@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from cofactor.base.errors import ArgumentError, DataError
 from cofactor.base.names import nearest, unknown_name
 from cofactor.base.progress import SILENT, Progress
+from cofactor.data.readers.positions import Columns, by_position
+from cofactor.data.readers.rejects import Rejects
 
 # Folded names (letters and digits only), the preferred ones first.
 USUAL: Mapping[str, tuple[str, ...]] = {
@@ -35,6 +37,30 @@ USUAL: Mapping[str, tuple[str, ...]] = {
         "sessionid",
         "session",
         "users",
+        "userids",
+        "clientid",
+        "client",
+        "customerno",
+        "customernumber",
+        "custid",
+        "buyerid",
+        "buyer",
+        "shopperid",
+        "patientid",
+        "studentid",
+        "learnerid",
+        "playerid",
+        "player",
+        "listenerid",
+        "employeeid",
+        "cookieid",
+        "deviceid",
+        "anonymousid",
+        "person",
+        "steamid",
+        "reviewer",
+        "reviewername",
+        "userkey",
     ),
     "item": (
         "itemid",
@@ -70,6 +96,48 @@ USUAL: Mapping[str, tuple[str, ...]] = {
         "track",
         "artist",
         "items",
+        "itemids",
+        "productsku",
+        "productcode",
+        "productno",
+        "productnumber",
+        "stockcode",
+        "itemcode",
+        "itemno",
+        "itemnumber",
+        "articleno",
+        "articlenumber",
+        "materialid",
+        "ean",
+        "gtin",
+        "upc",
+        "filmid",
+        "film",
+        "showid",
+        "titleid",
+        "postid",
+        "courseid",
+        "jobid",
+        "hotelid",
+        "restaurantid",
+        "placeid",
+        "eventid",
+        "appid",
+        "game",
+        "gamename",
+        "anime",
+        "playlistid",
+        "albumid",
+        "album",
+        "podcastid",
+        "documentid",
+        "docid",
+        "resourceid",
+        "offerid",
+        "listingid",
+        "adid",
+        "itemkey",
+        "productname",
     ),
     "value": (
         "rating",
@@ -92,6 +160,28 @@ USUAL: Mapping[str, tuple[str, ...]] = {
         "quantity",
         "preference",
         "accessed",
+        "feedback",
+        "label",
+        "hours",
+        "hoursplayed",
+        "playtime",
+        "qty",
+        "quantityordered",
+        "rate",
+        "grade",
+        "star",
+        "reviewrating",
+        "reviewscore",
+        "userscore",
+        "views",
+        "clicks",
+        "purchases",
+        "nplays",
+        "watchtime",
+        "watchratio",
+        "liked",
+        "like",
+        "click",
     ),
     "time": (
         "timestamp",
@@ -109,9 +199,41 @@ USUAL: Mapping[str, tuple[str, ...]] = {
         "reviewtime",
         "dateupdated",
         "readat",
+        "invoicedate",
+        "orderdate",
+        "purchasedate",
+        "transactiondate",
+        "eventdate",
+        "eventtimestamp",
+        "createdon",
+        "created",
+        "createdtime",
+        "creationdate",
+        "ratingdate",
+        "reviewdate",
+        "viewedat",
+        "purchasedat",
+        "orderedat",
+        "orderedon",
+        "orderedtime",
+        "playedat",
+        "occurredat",
+        "dateofpurchase",
+        "starttime",
+        "visittime",
+        "clicktime",
+        "tstamp",
+        "epoch",
+        "unixtimestamp",
+        "localtime",
     ),
 }
 ROLES = tuple(USUAL)
+# What kind of event a row is, read where there is no value.
+_EVENT = (
+    *("event", "eventtype", "eventname", "action", "actiontype", "behavior", "behaviour"),
+    *("behaviortype", "behaviourtype", "interactiontype", "feedbacktype", "kind"),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,6 +253,14 @@ class Options:
         Seconds since 1970; a later time is an error.
     time_unit
         ``"s"``, ``"ms"``, ``"us"``, ``"ns"``; None to tell it from the size of the numbers.
+    time_format
+        How times are written, as for `datetime.strptime`; None to tell it.
+    decimal
+        ``","`` or ``"."``: the decimal sign of values; the other groups thousands. None to tell it.
+    kinds
+        Kind of event -> weight; rows of other kinds are left out.
+    rejects
+        Where skipped rows are listed.
     """
 
     user: str | int | None = None
@@ -145,6 +275,10 @@ class Options:
     on_bad: str = "error"
     now: float = float("inf")
     time_unit: str | None = None
+    time_format: str | None = None
+    decimal: str | None = None
+    kinds: Mapping[str, float] | None = None
+    rejects: Rejects | None = field(default=None, repr=False, compare=False)
     progress: Progress = field(default=SILENT, repr=False, compare=False)
 
 
@@ -156,9 +290,14 @@ def folded(name: str) -> str:
 
 
 def find_roles(
-    names: Sequence[str], options: Options, source: str, *, headed: bool = True
+    names: Sequence[str],
+    options: Options,
+    source: str,
+    *,
+    columns: Columns | None = None,
 ) -> dict[str, str]:
-    """Return the column of each role that the data has.
+    """Return the column of each role that the data has; ``event`` too, where nothing else gives a
+    value.
 
     Parameters
     ----------
@@ -168,9 +307,9 @@ def find_roles(
         What the caller gave.
     source
         For messages.
-    headed
-        Whether the names come from the data; otherwise the columns are taken in the order user,
-        item, value, time.
+    columns
+        Where names say nothing (no header): the first cells of each column, by which and by whose
+        order roles are told.
 
     Raises
     ------
@@ -187,22 +326,16 @@ def find_roles(
         if asked is not None and not isinstance(asked, bool)
     }
     roles = {role: _given(names, asked, role, source) for role, asked in named.items()}
-    taken = set(roles.values())
-    if len(taken) < len(roles):
+    if len(set(roles.values())) < len(roles):
         raise ArgumentError(f"two of user, item, value and time name the same column: {roles}.")
     free = [role for role in ROLES if role not in roles and given[role] is not False]
-    by_fold: dict[str, str] = {}
-    for name in names:
-        if name not in taken:
-            by_fold.setdefault(folded(name), name)
-    for role in free:
-        if not headed:
-            break
-        found = next((by_fold[usual] for usual in USUAL[role] if usual in by_fold), None)
-        if found is not None:
-            roles[role] = by_fold.pop(folded(found))
-    if not headed:
-        roles |= _by_position(names, free, taken)
+    if options.kinds is not None and given["value"] is None:
+        # The weights of the kinds are the values.
+        free = [role for role in free if role != "value"]
+    if columns is not None:
+        roles |= by_position(columns, free, set(roles.values()))
+    else:
+        roles |= _by_name(names, free, set(roles.values()))
     for role in ("user", "item"):
         if role not in roles:
             raise DataError(_missing(role, names), source=source)
@@ -210,18 +343,55 @@ def find_roles(
         given["time"] is True and "time" not in roles
     ):
         raise DataError(_missing("value" if "value" not in roles else "time", names), source=source)
-    return {role: roles[role] for role in ROLES if role in roles}
+    roles = {role: roles[role] for role in ROLES if role in roles}
+    event = None if columns is not None else _event(names, set(roles.values()))
+    if options.kinds is not None and event is None:
+        raise DataError(
+            f"no column is named like kinds of events ({', '.join(_EVENT[:4])} ...), which kinds="
+            f" needs; the columns are {', '.join(map(repr, names))}.",
+            source=source,
+        )
+    if event is not None and (options.kinds is not None or "value" not in roles):
+        roles["event"] = event
+    return roles
 
 
-def roles_note(roles: Mapping[str, str], *, headed: bool = True) -> str:
-    """Return the sentence that says which columns were taken."""
+def _by_name(names: Sequence[str], free: Sequence[str], taken: set[str]) -> dict[str, str]:
+    by_fold: dict[str, str] = {}
+    for name in names:
+        if name not in taken:
+            by_fold.setdefault(folded(name), name)
+    roles = {}
+    for role in free:
+        found = next((by_fold[usual] for usual in USUAL[role] if usual in by_fold), None)
+        if found is not None:
+            roles[role] = by_fold.pop(folded(found))
+    return roles
+
+
+def _event(names: Sequence[str], taken: set[str]) -> str | None:
+    by_fold = {folded(name): name for name in reversed(names) if name not in taken}
+    return next((by_fold[usual] for usual in _EVENT if usual in by_fold), None)
+
+
+def roles_note(roles: Mapping[str, str], names: Sequence[str] = (), *, headed: bool = True) -> str:
+    """Return the sentence that says which columns were taken, and which were not."""
     taken = ", ".join(f"{role} = {name}" for role, name in roles.items())
-    return f"columns: {taken}" if headed else f"no header; columns by position: {taken}"
+    said = f"columns: {taken}" if headed else f"no header; columns by position: {taken}"
+    rest = [name for name in names if name not in roles.values() and name.strip()]
+    if not rest:
+        return said
+    shown = ", ".join(rest[:8]) + (f" and {len(rest) - 8} more" if len(rest) > 8 else "")
+    lacking = [
+        r for r in ("value", "time") if r not in roles and not (r == "value" and "event" in roles)
+    ]
+    cure = " (" + " or ".join(f"{role}=NAME" for role in lacking) + " takes one)" if lacking else ""
+    return f"{said}; not read: {shown}{cure}"
 
 
-def refuse_repeated(names: Sequence[str], source: str) -> None:
-    """Raise DataError if a name stands twice in a header."""
-    twice = sorted({name for name in names if names.count(name) > 1})
+def refuse_repeated(names: Sequence[str], source: str, name: str | None = None) -> None:
+    """Raise DataError if a name (any, if None) stands twice in a header."""
+    twice = sorted({n for n in names if names.count(n) > 1 and name in (None, n)})
     if twice:
         raise DataError(
             f"the header has the column {twice[0]!r} {names.count(twice[0])} times; "
@@ -241,11 +411,6 @@ def _given(names: Sequence[str], asked: object, role: str, source: str) -> str:
     if asked not in names:
         raise unknown_name(f"column of {source}", asked, names)
     return str(asked)
-
-
-def _by_position(names: Sequence[str], free: Sequence[str], taken: set[str]) -> dict[str, str]:
-    rest = [name for name in names if name not in taken]
-    return dict(zip(free, rest, strict=False))
 
 
 def _missing(role: str, names: Sequence[str]) -> str:

@@ -20,11 +20,20 @@ from pyarrow import csv as pacsv
 
 from cofactor.base.errors import DataError
 from cofactor.data.readers import times as clock
-from cofactor.data.readers.assemble import Raw, numbers
 from cofactor.data.readers.columns import Options, find_roles, roles_note
-from cofactor.data.readers.places import BLOCK, Entry, ahead
+from cofactor.data.readers.places import BLOCK, LONGEST, Entry, ahead
 from cofactor.data.readers.plain_numbers import LARGE, Columns, read_plain
-from cofactor.data.readers.sniff import DELIMITERS, SPOKEN, Dialect, sniff, split
+from cofactor.data.readers.positions import counting
+from cofactor.data.readers.raw import Raw
+from cofactor.data.readers.sniff import (
+    DELIMITERS,
+    SPOKEN,
+    Dialect,
+    one_line_end,
+    sniff,
+    split,
+)
+from cofactor.data.readers.values import Odd, numbers_and_odd
 
 _SEPARATOR = "\x1f"
 _NULLS = ("", "NULL", "null", "NA", "N/A", "NaN", "nan", "None", "none", "\\N")
@@ -41,7 +50,7 @@ def read_delimited(entry: Entry, options: Options) -> Raw:
         are to be skipped).
     """
     dialect = dialect_of(entry, options)
-    roles = find_roles(dialect.names, options, entry.shown, headed=dialect.headed)
+    roles = find_roles(dialect.names, options, entry.shown, columns=dialect.cells)
     try:
         return _read(entry, options, dialect, roles)
     except _NotUtf8 as stop:
@@ -88,7 +97,7 @@ def read_text_table(
         block = block.decode("latin-1").encode()
         notes.append(f"{entry.name}: not UTF-8, so read as Latin-1")
     kept = _Kept(dialect, {})
-    block = kept.body(block)
+    block = kept.body(one_line_end(block, quoted=dialect.quoted))
     types = {name: pa.string() for name in text}
     table = _parsed(block, dialect, kept, None, types, entry.shown)
     kept.refuse(entry, options, notes)
@@ -113,18 +122,24 @@ class _Kept:
     n_rows: int = 0
     n_malformed: int = 0
     malformed: list[str] = field(default_factory=list)
-    header_due: bool = True
+    lines_due: int = -1
+    odd: list[Odd] = field(default_factory=list)
+    day_first: list[tuple[int, np.ndarray]] = field(default_factory=list)
+    events: list[pa.Array] = field(default_factory=list)
+    decimal: str | None = None
+    time_format: str | None = None
 
     def body(self, block: bytes) -> bytes:
-        """The block without the header line, if it is the first."""
-        if not self.header_due:
+        """The block without the header and what stands above it."""
+        if self.lines_due < 0:
+            self.lines_due = self.dialect.above + self.dialect.headed
+        if not self.lines_due:
             return block
-        self.header_due = False
-        if not self.dialect.headed:
-            return block
-        start = len(block) - len(block.lstrip(b"\r\n \t")) if self.dialect.delimiter != "\t" else 0
-        end = block.find(b"\n", start)
-        return block[end + 1 :] if end >= 0 else b""
+        start = 0
+        while self.lines_due and start < len(block):
+            self.lines_due -= 1
+            start = (block.find(b"\n", start) + 1) or len(block)
+        return block[start:]
 
     def on_malformed(self, row: Any) -> str:
         self.n_malformed += 1
@@ -136,24 +151,40 @@ class _Kept:
         count = table.num_rows
         self.users += table.column(self.roles["user"]).chunks
         self.items += table.column(self.roles["item"]).chunks
+        if "event" in self.roles:
+            self.events += table.column(self.roles["event"]).chunks
         if "value" in self.roles:
-            self.values = _grown(
-                self.values, self.n_rows, numbers(table.column(self.roles["value"]))
-            )
+            values, odd = numbers_and_odd(table.column(self.roles["value"]), self.decimal)
+            self.values = _grown(self.values, self.n_rows, values)
+            if odd is not None:
+                self.odd.append(odd.moved(self.n_rows))
         if "time" in self.roles:
-            found, bare = clock.seconds(table.column(self.roles["time"]))
-            self.times = _grown(self.times, self.n_rows, found)
-            self.bare = self.bare and bare
+            found = clock.seconds(table.column(self.roles["time"]), self.time_format)
+            self.times = _grown(self.times, self.n_rows, found.times)
+            self.bare = self.bare and found.bare
+            if found.day_first is not None:
+                self.day_first.append((self.n_rows, found.day_first))
         self.n_rows += count
+
+    def whole_day_first(self) -> np.ndarray | None:
+        """The times with the day first, of all blocks; None if no block has such."""
+        if not self.day_first:
+            return None
+        whole = np.full(self.n_rows, clock.AS_BEFORE)
+        for start, part in self.day_first:
+            whole[start : start + len(part)] = part
+        return whole
 
     def refuse(self, entry: Entry, options: Options, notes: list[str]) -> None:
         if not self.n_malformed:
             return
         dialect = self.dialect
         if options.on_bad == "skip":
-            notes.append(
-                f"skipped {self.n_malformed:,} lines that have not {len(dialect.names)} fields"
-            )
+            what = f"lines that have not {len(dialect.names)} fields"
+            notes.append(f"skipped {self.n_malformed:,} {what}")
+            if options.rejects is not None:
+                rows = _malformed_lines(entry, dialect, self.n_malformed)
+                options.rejects.add(entry.shown, what, rows)
             return
         other = next(
             (d for d in DELIMITERS if d != dialect.delimiter and d in self.malformed[0]), None
@@ -173,10 +204,15 @@ class _Kept:
 
 
 def _read(entry: Entry, options: Options, dialect: Dialect, roles: Mapping[str, str]) -> Raw:
-    kept = _Kept(dialect, roles)
+    kept = _Kept(dialect, roles, decimal=options.decimal, time_format=options.time_format)
     first = {"value": pa.float32(), "time": pa.int64()}
+    if options.decimal is not None:
+        first["value"] = pa.string()
+    if options.time_format is not None:
+        first["time"] = pa.string()
     types: dict[str, pa.DataType] = {name: first.get(role, _ID) for role, name in roles.items()}
-    if entry.packed_bytes >= LARGE:
+    plain = options.decimal is None and options.time_format is None and "event" not in roles
+    if plain and entry.packed_bytes >= LARGE:
         with options.progress.task(f"reading {entry.name}", None) as task:
             columns = read_plain(entry, dialect, roles, task.advance)
         if columns is not None:
@@ -187,7 +223,7 @@ def _read(entry: Entry, options: Options, dialect: Dialect, roles: Mapping[str, 
             if table is not None:
                 kept.add(table)
             task.advance(len(block))
-    notes = [roles_note(roles, headed=dialect.headed)]
+    notes = _notes(roles, dialect)
     kept.refuse(entry, options, notes)
     if kept.n_rows == 0:
         what = "a header but no rows" if dialect.headed else "no rows"
@@ -202,6 +238,10 @@ def _read(entry: Entry, options: Options, dialect: Dialect, roles: Mapping[str, 
         locate=lambda rows: _locate(entry, dialect, rows, kept.n_malformed > 0),
         notes=notes,
         columns=roles,
+        headed=dialect.cells is None,
+        odd=kept.odd,
+        day_first=kept.whole_day_first(),
+        events=pa.chunked_array(kept.events, type=_ID) if "event" in roles else None,
     )
 
 
@@ -213,9 +253,20 @@ def _plain_raw(columns: Columns, entry: Entry, dialect: Dialect, roles: Mapping[
         times=columns.times,
         source=entry.shown,
         locate=lambda rows: _locate(entry, dialect, rows, False),
-        notes=[roles_note(roles, headed=dialect.headed)],
+        notes=_notes(roles, dialect),
         columns=roles,
+        headed=dialect.cells is None,
     )
+
+
+def _notes(roles: Mapping[str, str], dialect: Dialect) -> list[str]:
+    notes = [roles_note(roles, dialect.names, headed=dialect.cells is None)]
+    if dialect.title:
+        notes.append(f"left out what stands above the header: {dialect.title!r} ...")
+    index = None if dialect.cells is None else counting(dialect.cells)
+    if index is not None and index not in roles.values():
+        notes.append(f"{index} merely counts the lines, so it is nobody's id")
+    return notes
 
 
 def _typed(
@@ -302,22 +353,34 @@ def _unconvertible(text: str, dialect: Dialect, source: str) -> _Unconvertible:
     return error
 
 
-def _line_blocks(entry: Entry, dialect: Dialect) -> Iterator[bytes]:
+def _line_blocks(entry: Entry, dialect: Dialect, size: int = BLOCK) -> Iterator[bytes]:
     """The file as UTF-8 blocks of some megabytes, each of which ends with a line (and not within
     quotes).
     """
     decoder = codecs.getincrementaldecoder(dialect.encoding)()
     rest, skip = b"", dialect.bom
-    for raw in entry.blocks(BLOCK):
+    for raw in entry.blocks(size):
         block = rest + _as_utf8(raw[skip:] if skip else raw, decoder, dialect.encoding)
         skip = 0
+        # A CR at the very end may be the first half of a CRLF.
+        held = block[-1:] if block[-1:] == b"\r" else b""
+        block = one_line_end(block[:-1] if held else block, quoted=dialect.quoted)
         end = _last_line_end(block, dialect)
-        rest = block[end:]
+        if len(block) - end > LONGEST:
+            # So long a quoted text is none: a lone quote stands somewhere.
+            end = block.rfind(b"\n") + 1
+        rest = block[end:] + held
+        if len(rest) > LONGEST:
+            raise DataError(
+                f"a line of more than {LONGEST >> 20} MiB is no row of a table; check its line"
+                " ends.",
+                source=entry.shown,
+            )
         if end:
             yield _valid(block[:end], dialect)
     rest += _as_utf8(b"", decoder, dialect.encoding, final=True)
     if rest:
-        yield _valid(rest, dialect)
+        yield _valid(one_line_end(rest, quoted=dialect.quoted), dialect)
 
 
 def _as_utf8(raw: bytes, decoder: Any, encoding: str, *, final: bool = False) -> bytes:
@@ -380,6 +443,8 @@ def _records(entry: Entry, dialect: Dialect) -> Iterator[tuple[int, str]]:
     for block in _line_blocks(entry, dialect):
         for text in io.StringIO(block.decode("utf-8", "replace"), newline=""):
             line += 1
+            if line <= dialect.above:
+                continue
             if not held:
                 began = line
             held += text
@@ -411,13 +476,13 @@ def _locate(entry: Entry, dialect: Dialect, rows: np.ndarray, check: bool) -> li
     return found
 
 
-def _malformed_lines(entry: Entry, dialect: Dialect) -> list[tuple[int, str]]:
+def _malformed_lines(entry: Entry, dialect: Dialect, most: int = 5) -> list[tuple[int, str]]:
     found: list[tuple[int, str]] = []
     for line, record in _records(entry, dialect):
         if len(split(record, dialect.delimiter, dialect.quoted, dialect.escape)) != len(
             dialect.names
         ):
             found.append((line, record))
-            if len(found) == 5:
+            if len(found) == most:
                 break
     return found

@@ -20,8 +20,11 @@ import pyarrow as pa
 from cofactor.base.errors import DataError
 from cofactor.base.names import unknown_name
 from cofactor.data.events import Events
-from cofactor.data.readers.assemble import Raw, assemble, canonical, numbers
+from cofactor.data.readers.assemble import assemble
 from cofactor.data.readers.columns import Options
+from cofactor.data.readers.id_columns import canonical
+from cofactor.data.readers.raw import Raw
+from cofactor.data.readers.values import numbers
 
 # Kinds that tell nothing of liking, and all that are no sign of it: left out unless they are asked
 # for by name. The service's defaults are these, so that an answer and the next training take an

@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import narwhals as nw
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from cofactor.base.errors import ArgumentError, DataError
 from cofactor.data.events import Events
+from cofactor.data.guards import checked_values, doubts, summed
 from cofactor.data.readers import times as clock
-from cofactor.data.readers.assemble import Raw, id_column, numbers
 from cofactor.data.readers.columns import Options, find_roles, refuse_repeated, roles_note
+from cofactor.data.readers.id_columns import id_column
+from cofactor.data.readers.raw import Raw
+from cofactor.data.readers.values import numbers_and_odd
+from cofactor.data.records import column_of, table_of
 
 
 def is_frame(source: Any) -> bool:
     """Return whether something is a data frame that can be read."""
-    if isinstance(source, (pa.Table, pa.RecordBatch)) or hasattr(source, "__arrow_c_stream__"):
+    if isinstance(source, (pa.Table, pa.RecordBatch)):
         return True
-    return isinstance(nw.from_native(source, pass_through=True), (nw.DataFrame, nw.LazyFrame))
+    narrow = nw.from_native(source, pass_through=True, allow_series=True)
+    if isinstance(narrow, nw.Series):
+        raise ArgumentError(
+            "a series has one column, and at least a user and an item are needed; pass the data"
+            " frame."
+        )
+    return isinstance(narrow, (nw.DataFrame, nw.LazyFrame)) or hasattr(source, "__arrow_c_stream__")
 
 
 def whole_table(source: Any, columns: Iterable[str] | None = None) -> pa.Table:
@@ -35,18 +46,18 @@ def whole_table(source: Any, columns: Iterable[str] | None = None) -> pa.Table:
         source = pa.Table.from_batches([source])
     if isinstance(source, pa.Table):
         return source if columns is None else source.select(list(columns))
-    frame = nw.from_native(source, pass_through=True)
+    frame = nw.from_native(tamed(source) if is_pandas(source) else source, pass_through=True)
     if isinstance(frame, (nw.DataFrame, nw.LazyFrame)):
         if columns is not None:
             frame = frame.select(list(columns))
         whole = frame.collect(backend="pyarrow") if isinstance(frame, nw.LazyFrame) else frame
         try:
+            if any(kind == nw.Object for kind in whole.schema.values()):
+                raise TypeError("a column of objects")
             return whole.to_arrow()
-        except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
-            raise DataError(
-                f"a column mixes types ({error}); convert it to one type first.",
-                source="data frame",
-            ) from None
+        except (pa.ArrowException, TypeError, ValueError, OverflowError):
+            # Some column mixes types, or holds what Arrow hasn't.
+            return pa.table({name: column_of(whole[name].to_list()) for name in whole.columns})
     if hasattr(source, "__arrow_c_stream__"):
         table = pa.table(source)
         return table if columns is None else table.select(list(columns))
@@ -55,34 +66,68 @@ def whole_table(source: Any, columns: Iterable[str] | None = None) -> pa.Table:
 
 def read_frame(source: Any, options: Options, name: str = "data frame") -> Raw:
     """Read the four columns of a data frame."""
+    if is_pandas(source):
+        source = tamed(source)
     names = _names(source)
-    refuse_repeated(names, name)
-    roles = find_roles(names, options, name)
-    table = whole_table(source, roles.values())
+    bare = names == [str(n) for n in range(len(names))]
+    if bare:
+        whole = whole_table(source)
+        cells = {n: [str(v) for v in whole.column(n)[:100].to_pylist()] for n in names}
+        roles = find_roles(names, options, name, columns=cells)
+    else:
+        roles = find_roles(names, options, name)
+    for taken in roles.values():
+        if names.count(taken) > 1:
+            refuse_repeated(names, name, taken)
+    table = whole_table(_without_repeated(source, names), roles.values())
     if table.num_rows == 0:
         raise DataError("the table has columns but no rows.", source=name)
-    return raw_of_table(table, roles, options, name)
+    return raw_of_table(table, roles, options, name, names=names, headed=not bare)
 
 
 def raw_of_table(
-    table: pa.Table, roles: Mapping[str, str], options: Options, source: str, *, headed: bool = True
+    table: pa.Table,
+    roles: Mapping[str, str],
+    options: Options,
+    source: str,
+    *,
+    names: Sequence[str] = (),
+    headed: bool = True,
 ) -> Raw:
     """Return the raw columns of an Arrow table, whose types decide how they are read."""
+    table = _exploded(table, roles)
     columns = {role: table.column(name) for role, name in roles.items()}
-    found, bare = clock.seconds(columns["time"]) if "time" in columns else (None, True)
+    found = clock.seconds(columns["time"], options.time_format) if "time" in columns else None
+    values, odd = None, None
     if "value" in columns:
         _refuse_kind(columns["value"], roles["value"], "numbers", source)
+        values, odd = numbers_and_odd(columns["value"], options.decimal)
     return Raw(
         users=id_column(columns["user"], source, "user"),
         items=id_column(columns["item"], source, "item"),
-        values=numbers(columns["value"]) if "value" in columns else None,
-        times=found,
-        bare_times=bare,
+        values=values,
+        times=None if found is None else found.times,
+        bare_times=found is None or found.bare,
         source=source,
         locate=lambda rows: [(int(row) + 1, _row_text(table, int(row))) for row in rows],
-        notes=[roles_note(roles, headed=headed)],
+        notes=[roles_note(roles, names, headed=headed)],
         columns=roles,
+        odd=() if odd is None else (odd,),
+        day_first=None if found is None else found.day_first,
+        events=columns["event"].cast(pa.string()) if "event" in columns else None,
     )
+
+
+def _exploded(table: pa.Table, roles: Mapping[str, str]) -> pa.Table:
+    """A table whose items are lists, with a row for each item of each list."""
+    kind = table.schema.field(roles["item"]).type
+    if not (pa.types.is_list(kind) or pa.types.is_large_list(kind)):
+        return table
+    items = table.column(roles["item"]).combine_chunks()
+    if isinstance(items, pa.ChunkedArray):
+        items = pa.concat_arrays(items.chunks)
+    rest = table.drop_columns([roles["item"]]).take(pc.list_parent_indices(items))
+    return rest.append_column(roles["item"], pc.list_flatten(items))
 
 
 def read_tuples(source: Iterable[Any], options: Options) -> Raw:
@@ -90,28 +135,51 @@ def read_tuples(source: Iterable[Any], options: Options) -> Raw:
     rows = list(source)
     if not rows:
         raise DataError("there are no rows in it.", source="rows")
-    if isinstance(rows[0], Mapping):
-        return read_frame(pa.Table.from_pylist([dict(row) for row in rows]), options, "rows")
-    try:
-        lengths = {len(row) for row in rows}
-    except TypeError:
-        raise ArgumentError(
-            f"rows must be tuples (user, item[, value[, time]]), not {rows[0]!r}."
-        ) from None
-    if isinstance(rows[0], str) or len(lengths) != 1 or not 2 <= min(lengths) <= 4:
-        odd = next(
-            (row for row in rows if isinstance(row, str) or not 2 <= len(row) <= 4), rows[-1]
-        )
+    if all(isinstance(row, Mapping) for row in rows):
+        return read_frame(table_of(rows), options, "rows")
+    odd = next((row for row in rows if not _is_row(row)), None)
+    if odd is not None or len({len(row) for row in rows}) != 1:
+        if odd is None:
+            odd = next(row for row in rows if len(row) != len(rows[0]))
         raise DataError(
             f"rows must be tuples (user, item[, value[, time]]) of one length, not {odd!r}.",
             source="rows",
         )
-    names = ["user", "item", "value", "time"][: min(lengths)]
-    columns = {}
-    for name, column in zip(names, zip(*rows, strict=True), strict=True):
-        columns[name] = _array(column, name)
-    table = pa.table(columns)
+    names = ["user", "item", "value", "time"][: len(rows[0])]
+    columns = zip(names, zip(*rows, strict=True), strict=True)
+    table = pa.table({name: column_of([_scalar(v) for v in column]) for name, column in columns})
     return raw_of_table(table, find_roles(names, options, "rows"), options, "rows")
+
+
+def _is_row(row: Any) -> bool:
+    return (
+        hasattr(row, "__len__")
+        and not isinstance(row, (str, bytes, Mapping))
+        and 2 <= len(row) <= 4
+    )
+
+
+def _scalar(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) and value.dtype.kind not in "mM" else value
+
+
+def of_array(array: np.ndarray) -> Any:
+    """Return a NumPy array of rows as something that can be read: a structured one with its names,
+    a plain one [n, 2 to 4] as columns by position.
+
+    Raises
+    ------
+    ArgumentError
+        If it is neither.
+    """
+    if array.dtype.names:
+        return pa.table({n: column_of(array[n].tolist()) for n in array.dtype.names})
+    if array.ndim == 2 and 2 <= array.shape[1] <= 4 and array.dtype.kind in "iufUO":
+        return pa.table({str(n): column_of(array[:, n].tolist()) for n in range(array.shape[1])})
+    raise ArgumentError(
+        f"an array must have rows (user, item[, value[, time]]), not the shape {array.shape} of"
+        f" {array.dtype}; a matrix of users by items is read as scipy.sparse.csr_matrix(array)."
+    )
 
 
 def from_matrix(matrix: Any) -> Events:
@@ -120,22 +188,19 @@ def from_matrix(matrix: Any) -> Events:
 
     Users and items without an entry are lost here: `Interactions.from_matrix` keeps them.
     """
-    coo = matrix.tocoo()
-    values = np.asarray(coo.data, np.float32)
+    coo = summed(matrix)
+    values = checked_values(coo.data, "matrix")
     if not len(values):
         raise DataError("the matrix has no stored entries.", source="matrix")
-    if not np.isfinite(values).all():
-        raise DataError(
-            f"{int((~np.isfinite(values)).sum())} entries are NaN or infinite.", source="matrix"
-        )
     users, items = (pa.chunked_array([np.asarray(axis, np.int64)]) for axis in (coo.row, coo.col))
-    return Events(
+    events = Events(
         users,
         items,
         values,
         source="matrix",
         notes=(f"a matrix of {coo.shape[0]:,} × {coo.shape[1]:,}",),
     )
+    return events.noted(*doubts(events.values))
 
 
 def _names(source: Any) -> list[str]:
@@ -143,23 +208,68 @@ def _names(source: Any) -> list[str]:
         return list(source.schema.names)
     if isinstance(source, pa.Table):
         return list(source.column_names)
+    if is_pandas(source):
+        # Repeated names stop narwhals before anything of ours is said.
+        return [str(name) for name in source.columns]
     lazy = nw.from_native(source, pass_through=True)
     if isinstance(lazy, nw.LazyFrame):
         return lazy.collect_schema().names()
     columns = getattr(source, "columns", None)
     if columns is not None and not callable(columns):
-        # Duplicate names stop narwhals before anything of ours is said.
         return [str(name) for name in columns]
     return list(pa.table(source).column_names)
 
 
-def _array(column: tuple[Any, ...], name: str) -> pa.Array:
-    try:
-        return pa.array(column)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
-        if name in ("user", "item"):
-            return pa.array([None if cell is None else str(cell) for cell in column], pa.string())
-        return pa.array([None if cell is None else str(cell) for cell in column], pa.string())
+def is_pandas(source: Any) -> bool:
+    """Return whether something is a frame or a series of pandas, without importing it."""
+    return type(source).__module__.partition(".")[0] == "pandas"
+
+
+def tamed(frame: Any) -> Any:
+    """Return a frame of pandas of any make as a plain one: names are strings, ids in the index are
+    columns, sparse columns are dense.
+
+    Raises
+    ------
+    ArgumentError
+        If it is a series whose index doesn't hold users and items.
+    """
+    if not hasattr(frame, "columns"):
+        if getattr(frame, "index", None) is None or frame.index.nlevels != 2:
+            raise ArgumentError(
+                f"a {type(frame).__name__} has one column, and at least a user and an item are"
+                " needed; pass the data frame."
+            )
+        return tamed(frame.rename("value").reset_index())
+    if any(name is not None for name in frame.index.names):
+        known = set(map(str, frame.columns))
+        lost = [name for name in frame.index.names if name is None or str(name) in known]
+        frame = frame if lost else frame.reset_index()
+    names = [
+        "_".join(str(part) for part in name if str(part)) if isinstance(name, tuple) else str(name)
+        for name in frame.columns
+    ]
+    frame = frame.set_axis(names, axis=1)
+    sparse = [n for n, kind in enumerate(frame.dtypes) if str(kind).startswith("Sparse")]
+    if sparse:
+        import pandas as pd
+
+        columns = [
+            frame.iloc[:, n].sparse.to_dense() if n in sparse else frame.iloc[:, n]
+            for n in range(len(names))
+        ]
+        frame = pd.concat(columns, axis=1)
+    return frame
+
+
+def _without_repeated(source: Any, names: Sequence[str]) -> Any:
+    """A frame without its repeated columns, which nobody asked for."""
+    if len(set(names)) == len(names):
+        return source
+    keep = [n for n, name in enumerate(names) if names.count(name) == 1]
+    if isinstance(source, (pa.Table, pa.RecordBatch)):
+        return source.select(keep)
+    return source.iloc[:, keep]
 
 
 def _refuse_kind(column: pa.ChunkedArray, name: str, wanted: str, source: str) -> None:

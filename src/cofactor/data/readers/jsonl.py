@@ -15,12 +15,18 @@ from pyarrow import json as pajson
 
 from cofactor.base.errors import DataError
 from cofactor.data.readers import times as clock
-from cofactor.data.readers.assemble import Raw, id_column, numbers
 from cofactor.data.readers.columns import Options, find_roles, roles_note
 from cofactor.data.readers.frames import raw_of_table
-from cofactor.data.readers.places import BLOCK, Entry
+from cofactor.data.readers.id_columns import id_column
+from cofactor.data.readers.json_shapes import has_roles, table_of_json
+from cofactor.data.readers.places import BLOCK, LONGEST, Entry
+from cofactor.data.readers.raw import Raw
+from cofactor.data.readers.values import numbers_and_odd
+from cofactor.data.records import column_of, names_of, table_of
 
 _SAMPLE = 200
+# A whole JSON document is held in memory, some ten times its size.
+_LARGEST_DOCUMENT = 1 << 30
 
 
 def read_jsonl(entry: Entry, options: Options) -> Raw:
@@ -33,16 +39,18 @@ def read_jsonl(entry: Entry, options: Options) -> Raw:
         user or an item.
     """
     head = entry.head()
-    if head.lstrip()[:1] == b"[":
-        return _read_array(entry, options)
+    if _is_document(head, entry):
+        table = table_of_json(_document(entry), entry.shown)
+        roles = find_roles(table.column_names, options, entry.shown)
+        return raw_of_table(table, roles, options, entry.shown, names=table.column_names)
     sample, literal = _sample(head, entry)
-    names = list(dict.fromkeys(name for row in sample for name in row))
+    names = names_of(sample)
     roles = find_roles(names, options, entry.shown)
-    if literal:
-        return _slow(entry, options, roles, literal=True)
+    if literal or options.time_format is not None or "event" in roles:
+        return _slow(entry, options, roles, literal=literal)
     kinds = {name: _kind([row.get(name) for row in sample]) for name in roles.values()}
     if all(kind is not None for kind in kinds.values()):
-        raw = _fast(entry, options, roles, pa.schema(list(kinds.items())))
+        raw = _fast(entry, options, roles, names, pa.schema(list(kinds.items())))
         if raw is not None:
             return raw
     return _slow(entry, options, roles, literal=False)
@@ -51,17 +59,19 @@ def read_jsonl(entry: Entry, options: Options) -> Raw:
 def whole_table(entry: Entry) -> pa.Table:
     """Read all fields of all lines; fields that aren't of one simple type become texts of JSON."""
     head = entry.head()
-    if head.lstrip()[:1] == b"[":
-        rows = _loaded_array(entry)
-    else:
-        _, literal = _sample(head, entry)
-        rows = [row for _, row in _objects(entry, literal)]
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    return pa.table({name: _column([row.get(name) for row in rows]) for name in names})
+    if _is_document(head, entry):
+        return table_of_json(_document(entry), entry.shown)
+    _, literal = _sample(head, entry)
+    return table_of([row for _, row in _objects(entry, literal)])
+
+
+def sampled_names(entry: Entry) -> list[str]:
+    """Return the fields of the first lines."""
+    return names_of(_sample(entry.head(), entry)[0])
 
 
 def _fast(
-    entry: Entry, options: Options, roles: Mapping[str, str], schema: pa.Schema
+    entry: Entry, options: Options, roles: Mapping[str, str], names: list[str], schema: pa.Schema
 ) -> Raw | None:
     """All lines by Arrow on all cores; None if any isn't of the schema."""
     users: list[pa.Array] = []
@@ -73,10 +83,13 @@ def _fast(
     with options.progress.task(f"reading {entry.name}", None) as task:
         for block in _blocks(entry):
             try:
+                if not block.isascii():
+                    # Arrow takes bytes that are no UTF-8 into its texts.
+                    block.decode()
                 table = pajson.read_json(
                     pa.BufferReader(block), pajson.ReadOptions(block_size=max(len(block), 1)), parse
                 )
-            except pa.ArrowInvalid:
+            except (pa.ArrowInvalid, UnicodeDecodeError):
                 return None
             users += (
                 id_column(table.column(roles["user"]), entry.shown, "user")
@@ -89,11 +102,16 @@ def _fast(
                 .chunks
             )
             if "value" in roles:
-                values.append(numbers(table.column(roles["value"])))
+                column, odd = numbers_and_odd(table.column(roles["value"]), options.decimal)
+                if odd is not None:
+                    return None
+                values.append(column)
             if "time" in roles:
-                found, bare = clock.seconds(table.column(roles["time"]))
-                times.append(found)
-                all_bare = all_bare and bare
+                found = clock.seconds(table.column(roles["time"]))
+                if found.day_first is not None:
+                    return None
+                times.append(found.times)
+                all_bare = all_bare and found.bare
             task.advance(len(block))
     if not users or sum(map(len, users)) == 0:
         raise DataError("there are no rows in it.", source=entry.shown)
@@ -105,7 +123,7 @@ def _fast(
         bare_times=all_bare,
         source=entry.shown,
         locate=lambda rows: _locate(entry, rows),
-        notes=[roles_note(roles)],
+        notes=[roles_note(roles, names)],
         columns=roles,
     )
 
@@ -126,7 +144,7 @@ def _slow(entry: Entry, options: Options, roles: Mapping[str, str], *, literal: 
             rows=bad[:5],
             total=n_bad,
         )
-    table = pa.table({name: _column(column) for name, column in columns.items()})
+    table = pa.table({name: column_of(column) for name, column in columns.items()})
     raw = raw_of_table(table, roles, options, entry.shown)
     raw.locate = lambda rows: _locate(entry, rows, literal)
     if literal:
@@ -135,27 +153,32 @@ def _slow(entry: Entry, options: Options, roles: Mapping[str, str], *, literal: 
         raw.notes.append(
             f"skipped {n_bad:,} lines that are no JSON objects (the first on line {bad[0][0]:,})"
         )
+        if options.rejects is not None:
+            options.rejects.add(entry.shown, "no JSON object", bad)
     return raw
 
 
-def _read_array(entry: Entry, options: Options) -> Raw:
-    rows = _loaded_array(entry)
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    roles = find_roles(names, options, entry.shown)
-    table = pa.table({name: _column([row.get(name) for row in rows]) for name in roles.values()})
-    return raw_of_table(table, roles, options, entry.shown)
+def _is_document(head: bytes, entry: Entry) -> bool:
+    """Whether the file is one JSON document instead of an object a line."""
+    start = head.lstrip()
+    if start[:1] == b"[":
+        return True
+    first, _, rest = start.partition(b"\n")
+    row = _json(first)
+    if row is None:
+        # A document over several lines begins with a line that is none by itself.
+        return first.strip() == b"{" or (not rest.strip() and len(head) < len(entry.head(1 << 19)))
+    nested = [isinstance(value, (list, dict)) for value in row.values()]
+    return not rest.strip() and any(nested) and (all(nested) or not has_roles(row))
 
 
-def _loaded_array(entry: Entry) -> list[dict[str, Any]]:
+def _document(entry: Entry) -> Any:
     try:
-        rows = json.loads(entry.read())
+        return json.loads(entry.read(limit=_LARGEST_DOCUMENT))
     except ValueError as error:
         raise DataError(f"this is no JSON: {error}.", source=entry.shown) from None
-    if not rows or not all(isinstance(row, dict) for row in rows):
-        raise DataError(
-            "a JSON file must hold an array of objects, or an object a line.", source=entry.shown
-        )
-    return list(rows)
+    except RecursionError:
+        raise DataError("this JSON is nested too deeply to be data.", source=entry.shown) from None
 
 
 def _sample(head: bytes, entry: Entry) -> tuple[list[dict[str, Any]], bool]:
@@ -207,7 +230,7 @@ def _objects(
 def _json(text: bytes) -> dict[str, Any] | None:
     try:
         row = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return row if isinstance(row, dict) else None
 
@@ -228,6 +251,12 @@ def _blocks(entry: Entry) -> Iterator[bytes]:
         block = rest + raw
         end = block.rfind(b"\n") + 1
         rest = block[end:]
+        if len(rest) > LONGEST:
+            raise DataError(
+                f"a line of more than {LONGEST >> 20} MiB is no record; a JSON document of many"
+                " lines must begin with '['.",
+                source=entry.shown,
+            )
         if block[:end].strip():
             yield block[:end]
         elif end:
@@ -241,7 +270,7 @@ def _locate(entry: Entry, rows: np.ndarray, literal: bool = False) -> list[tuple
     skipped: list[tuple[int, str]] = []
     for row, (line, content) in enumerate(_objects(entry, literal, skipped)):
         if row in wanted:
-            found.append((line, json.dumps(content, ensure_ascii=False)))
+            found.append((line, json.dumps(content, ensure_ascii=False, default=str)))
             if len(found) == len(wanted):
                 break
     return found
@@ -259,22 +288,3 @@ def _kind(values: list[Any]) -> pa.DataType | None:
     if kinds and kinds <= {int, float}:
         return pa.float64()
     return None
-
-
-def _column(values: list[Any]) -> pa.Array:
-    if any(isinstance(value, dict) for value in values):
-        # Free-form objects as text: a struct of all keys that ever occur would be mostly empty.
-        return pa.array(
-            [None if value is None else json.dumps(value, ensure_ascii=False) for value in values],
-            pa.string(),
-        )
-    try:
-        return pa.array(values)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
-        return pa.array([_as_text(value) for value in values], pa.string())
-
-
-def _as_text(value: Any) -> str | None:
-    return (
-        value if value is None or isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    )

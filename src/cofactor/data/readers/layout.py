@@ -15,9 +15,10 @@ import pyarrow.compute as pc
 from cofactor.data.events import Events
 from cofactor.data.ids import IdMap
 from cofactor.data.interactions import Interactions
-from cofactor.data.readers.assemble import assemble, canonical
+from cofactor.data.readers.assemble import assemble
 from cofactor.data.readers.columns import Options
 from cofactor.data.readers.delimited import read_delimited, read_text_table
+from cofactor.data.readers.id_columns import canonical
 from cofactor.data.readers.places import Entry, Place
 from cofactor.data.split import Part, Split
 

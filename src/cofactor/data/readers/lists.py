@@ -10,17 +10,19 @@ import pyarrow.compute as pc
 
 from cofactor.base.errors import DataError
 from cofactor.data.events import Events
-from cofactor.data.readers.assemble import Raw, assemble, canonical
+from cofactor.data.readers.assemble import assemble
 from cofactor.data.readers.columns import Options
+from cofactor.data.readers.id_columns import canonical
 from cofactor.data.readers.layout import Layout, parts, text_table
 from cofactor.data.readers.places import Entry, Place
+from cofactor.data.readers.raw import Raw
 from cofactor.data.readers.sniff import lines_of
 from cofactor.data.split import Part, Split
 
 
-def token_lists(entry: Entry) -> tuple[pa.Array, np.ndarray]:
+def token_lists(entry: Entry, separators: str = "") -> tuple[pa.Array, np.ndarray]:
     """Return the words of all lines as one Arrow array of strings, and how many each line has,
-    int64 [n_lines].
+    int64 [n_lines]; whitespace and the ``separators`` stand between them.
 
     Raises
     ------
@@ -36,21 +38,29 @@ def token_lists(entry: Entry) -> tuple[pa.Array, np.ndarray]:
     lines = pa.array([line for line in lines_of(text) if line.strip()], pa.large_string())
     if not len(lines):
         raise DataError("the file is empty.", source=entry.shown)
+    if separators:
+        lines = pc.replace_substring_regex(lines, f"[{separators}]", " ")
     words = pc.utf8_split_whitespace(pc.utf8_trim_whitespace(lines))
     return words.flatten().cast(pa.string()), np.asarray(pc.list_value_length(words)).astype(
         np.int64
     )
 
 
-def read_lists(entry: Entry, options: Options) -> Events:
+def read_lists(entry: Entry, options: Options, separators: str = "") -> Events:
     """Read a file with a line per user, the user first and then the items in their order; users
     without items are left out.
     """
-    words, lengths = token_lists(entry)
+    words, lengths = token_lists(entry, separators)
     starts = np.cumsum(lengths) - lengths
     is_user = np.zeros(len(words), bool)
     is_user[starts] = True
-    heads = canonical(words.filter(pa.array(is_user)))
+    heads = words.filter(pa.array(is_user))
+    if pc.all(pc.match_substring_regex(heads, r".:$")).as_py():
+        heads = pc.utf8_rtrim(heads, ":")
+    heads = canonical(heads)
+    counted = counts_before(heads, lengths)
+    if counted:
+        heads = pa.array(np.arange(len(lengths)))
     owners = heads.take(pa.array(np.repeat(np.arange(len(lengths)), lengths - 1)))
     idle = int((lengths == 1).sum())
     raw = Raw(
@@ -60,11 +70,33 @@ def read_lists(entry: Entry, options: Options) -> Events:
         times=None,
         source=entry.shown,
         locate=lambda rows: [],
-        notes=["a line per user, the user first, then items in the order given"],
+        notes=[
+            "a line per user, which begins with the count of its items; users are numbered by line"
+            " from 0"
+            if counted
+            else "a line per user, the user first, then items in the order given"
+        ],
     )
     if idle:
         raw.notes.append(f"{idle:,} users have no items there")
     return assemble(raw, options)
+
+
+def counts_before(heads: pa.Array, lengths: np.ndarray) -> bool:
+    """Return whether the first word of every line is the number of words that follow it."""
+    if not pa.types.is_integer(heads.type) or len(lengths) < 2:
+        return False
+    return bool((np.asarray(heads) == lengths - 1).all()) and bool((lengths > 1).any())
+
+
+def is_lists(entry: Entry | None) -> bool:
+    """Return whether a file's lines are lists of words, of different lengths."""
+    if entry is None:
+        return False
+    lines = [line for line in entry.head().split(b"\n")[:500] if line.strip()]
+    parted = any(sign in line for line in lines[:20] for sign in b"\t,;|")
+    counts = {len(line.split()) for line in lines[:-1] or lines}
+    return not parted and (len(counts) > 1 or max(counts, default=0) > 4)
 
 
 def read_split(place: Place, options: Options, what: str) -> Split:
@@ -108,7 +140,7 @@ def _originals(place: Place, kind: str) -> pa.Table | None:
 LAYOUTS = (
     Layout(
         "a line per user, train and test",
-        lambda place: bool(place.find("train.txt") and place.find("test.txt")),
+        lambda place: is_lists(place.find("train.txt")) and place.find("test.txt") is not None,
         read_both,
     ),
 )

@@ -23,7 +23,7 @@ from cofactor.data.readers.layout import (
     words_of,
     year_in,
 )
-from cofactor.data.readers.places import Place
+from cofactor.data.readers.places import Entry, Place
 from cofactor.data.split import Part, Split
 
 FOLDS_100K = ("u1", "u2", "u3", "u4", "u5", "ua", "ub")
@@ -114,11 +114,14 @@ def read_csv_folder(place: Place, options: Options) -> Events:
     table, notes = text_table(place.get("movies.csv"), id_column="movieId")
     table = table.rename_columns({"movieId": "item_id"})
     table = table.set_column(
-        2, "genres", words_of(table.column("genres"), "|", "(no genres listed)")
+        table.column_names.index("genres"),
+        "genres",
+        words_of(table.column("genres"), "|", "(no genres listed)"),
     )
-    table = table.append_column("year", year_in(table.column("title")))
+    if "year" not in table.column_names:
+        table = table.append_column("year", year_in(table.column("title")))
     tags = place.find("tags.csv")
-    if tags is not None:
+    if tags is not None and _has(tags, {"movieId", "tag"}):
         rows, more = text_table(tags, id_column="movieId")
         notes += more
         rows = rows.rename_columns({"movieId": "item_id", "tag": "tags"})
@@ -127,6 +130,22 @@ def read_csv_folder(place: Place, options: Options) -> Events:
         )
         table = joined(table, listed(rows, "item_id", "tags"), "item_id")
     return replace(events, item_table=table).noted(*notes)
+
+
+def _fields(entry: Entry | None, delimiter: str, count: int) -> bool:
+    """Whether a file's first line has at least so many fields."""
+    first = b"" if entry is None else entry.head(4096).split(b"\n")[0]
+    return first.count(delimiter.encode()) + 1 >= count
+
+
+def _has(entry: Entry | None, names: set[str]) -> bool:
+    """Whether a file's first line names these columns."""
+    if entry is None:
+        return False
+    first = entry.head(4096).removeprefix(b"\xef\xbb\xbf").splitlines()[:1]
+    return names <= {
+        name.strip().strip('"') for line in first for name in line.decode("latin-1").split(",")
+    }
 
 
 def _fold(events: list[Events], whole: Events, sentence: str) -> Split:
@@ -200,20 +219,28 @@ def _with_dat_tables(place: Place, events: Events) -> Events:
 LAYOUTS = (
     Layout(
         "MovieLens 100K",
-        lambda place: bool(place.find("u.data") and place.find("u.item")),
+        lambda place: (
+            _fields(place.find("u.data"), "\t", 4) and _fields(place.find("u.item"), "|", 20)
+        ),
         read_100k,
     ),
     Layout(
         "MovieLens 1M or 10M",
         lambda place: bool(
-            (place.find("ratings.dat") or place.find("ratings.uir.dat"))
-            and place.find("movies.dat")
+            (
+                _fields(place.find("ratings.dat"), "::", 4)
+                or _fields(place.find("ratings.uir.dat"), "::", 3)
+            )
+            and _fields(place.find("movies.dat"), "::", 3)
         ),
         read_dat,
     ),
     Layout(
         "MovieLens csv",
-        lambda place: bool(place.find("ratings.csv") and place.find("movies.csv")),
+        lambda place: (
+            _has(place.find("ratings.csv"), {"userId", "movieId", "rating"})
+            and _has(place.find("movies.csv"), {"movieId", "title", "genres"})
+        ),
         read_csv_folder,
     ),
 )

@@ -1,20 +1,29 @@
-"""Parquet files: only the columns that are used are read, ids of any integer, string or
-dictionary type.
+"""Columnar files (Parquet, Feather) and Excel's workbooks: only the columns that are used are read,
+ids of any integer, string or dictionary type.
 """
 
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import pyarrow as pa
+from pyarrow import feather
 from pyarrow import parquet as pq
 
-from cofactor.base.errors import DataError
-from cofactor.data.readers.assemble import Raw
+from cofactor.base import memory
+from cofactor.base.errors import CofactorError, DataError
+from cofactor.base.extras import require
 from cofactor.data.readers.columns import Options, find_roles
 from cofactor.data.readers.frames import raw_of_table
 from cofactor.data.readers.places import Entry
+from cofactor.data.readers.raw import Raw
+from cofactor.data.records import column_of
+
+# What a row takes in memory at the least, in each column: it may be a few bits in the file.
+_BYTES = 8
 
 
 def read_parquet(entry: Entry, options: Options) -> Raw:
@@ -24,33 +33,142 @@ def read_parquet(entry: Entry, options: Options) -> Raw:
     ------
     DataError
         If the file is damaged, empty, or lacks a column.
+    MemoryLimitError
+        If it has more rows than memory can hold.
     """
-    file = _opened(entry)
-    roles = find_roles(file.schema_arrow.names, options, entry.shown)
-    if file.metadata.num_rows == 0:
-        raise DataError("the file has columns but no rows.", source=entry.shown)
-    with options.progress.task(f"reading {entry.name}", file.metadata.num_rows) as task:
-        table = file.read(columns=list(roles.values()))
-        task.advance(table.num_rows)
-    return raw_of_table(table, roles, options, entry.shown)
+    with _damage(entry):
+        file = _opened(entry)
+        names = file.schema_arrow.names
+        roles = find_roles(names, options, entry.shown)
+        n_rows = file.metadata.num_rows
+        if n_rows == 0:
+            raise DataError("the file has columns but no rows.", source=entry.shown)
+        _check_rows(n_rows, len(roles), entry)
+        with options.progress.task(f"reading {entry.name}", n_rows) as task:
+            table = _valid(file.read(columns=list(roles.values())))
+            task.advance(table.num_rows)
+        return raw_of_table(table, roles, options, entry.shown, names=names)
 
 
 def whole_table(entry: Entry) -> pa.Table:
     """Read all columns of a Parquet file."""
-    return _opened(entry).read()
+    with _damage(entry):
+        file = _opened(entry)
+        _check_rows(file.metadata.num_rows, len(file.schema_arrow), entry)
+        return _valid(file.read())
+
+
+def names_of(entry: Entry) -> list[str]:
+    """Return the names of a Parquet file's columns."""
+    with _damage(entry):
+        return list(_opened(entry).schema_arrow.names)
+
+
+def read_feather(entry: Entry, options: Options) -> Raw:
+    """Read the four columns of a Feather (Arrow) file."""
+    table = feather_table(entry)
+    roles = find_roles(table.column_names, options, entry.shown)
+    if table.num_rows == 0:
+        raise DataError("the file has columns but no rows.", source=entry.shown)
+    return raw_of_table(table, roles, options, entry.shown, names=table.column_names)
+
+
+def feather_table(entry: Entry) -> pa.Table:
+    """Read all columns of a Feather (Arrow) file."""
+    with _damage(entry):
+        return _valid(feather.read_table(io.BytesIO(entry.read(limit=1 << 32))))
+
+
+def read_excel(entry: Entry, options: Options) -> Raw:
+    """Read the four columns of a workbook's first sheet that has any; needs the extra ``excel``."""
+    table = excel_table(entry)
+    roles = find_roles(table.column_names, options, entry.shown)
+    return raw_of_table(table, roles, options, entry.shown, names=table.column_names)
+
+
+def excel_table(entry: Entry) -> pa.Table:
+    """Read the first sheet with anything in it; its first row of several cells names the columns.
+
+    Raises
+    ------
+    DataError
+        If it is no workbook, or holds no table.
+    """
+    openpyxl = require("openpyxl", purpose="reading a workbook of Excel")
+    with _damage(entry):
+        book = openpyxl.load_workbook(
+            io.BytesIO(entry.read(limit=1 << 28)), read_only=True, data_only=True
+        )
+        try:
+            for sheet in book.worksheets:
+                rows = [row for row in sheet.iter_rows(values_only=True) if any(map(_full, row))]
+                if len(rows) > 1:
+                    return _of_sheet(rows, entry)
+        finally:
+            book.close()
+    raise DataError("the workbook has no sheet with a header and rows.", source=entry.shown)
+
+
+def _of_sheet(rows: Sequence[Sequence[Any]], entry: Entry) -> pa.Table:
+    width = max(sum(map(_full, row)) for row in rows[:50])
+    first = next(n for n, row in enumerate(rows) if sum(map(_full, row)) * 2 > width)
+    named = [(n, str(name)) for n, name in enumerate(rows[first]) if _full(name)]
+    if len({name for _, name in named}) < len(named):
+        raise DataError("two columns of the sheet have the same name.", source=entry.shown)
+    body = rows[first + 1 :]
+    if not body:
+        raise DataError("the sheet has a header but no rows.", source=entry.shown)
+    return pa.table(
+        {name: column_of([row[n] if n < len(row) else None for row in body]) for n, name in named}
+    )
+
+
+def _full(cell: Any) -> bool:
+    return cell is not None and cell != ""
+
+
+def _check_rows(n_rows: int, n_columns: int, entry: Entry) -> None:
+    memory.require(
+        2 * _BYTES * n_rows * max(1, n_columns),
+        what=f"{entry.shown}: reading {n_rows:,} rows",
+        cure="check where the file comes from, or cut it into parts",
+    )
+
+
+def _valid(table: pa.Table) -> pa.Table:
+    """A table whose offsets and texts were checked: Arrow takes them from a file as they are, and
+    reads beyond its memory where they are wrong.
+    """
+    table.validate(full=True)
+    return table
 
 
 def _opened(entry: Entry) -> Any:
+    if entry.member is None and entry.plain_bytes is not None:
+        return pq.ParquetFile(entry.path)
+    return pq.ParquetFile(pa.BufferReader(io.BytesIO(entry.read(limit=1 << 33)).getbuffer()))
+
+
+@contextmanager
+def _damage(entry: Entry) -> Iterator[None]:
+    """Turn what libraries raise at damaged files into DataError."""
     try:
-        if entry.member is None and not entry.path.name.endswith(".gz"):
-            return pq.ParquetFile(entry.path)
-        return pq.ParquetFile(pa.BufferReader(io.BytesIO(entry.read()).getbuffer()))
-    except (pa.ArrowInvalid, OSError) as error:
-        raise DataError(
-            f"this is no whole Parquet file ({_first_line(error)}); fetch or write it again.",
-            source=entry.shown,
-        ) from None
+        yield
+    except CofactorError:
+        raise
+    except Exception as error:
+        # What a damaged file makes of a library's own code can be anything: an OSError of Arrow, a
+        # KeyError of a workbook's parser, a MemoryError for a size that is nonsense.
+        raise _damaged(error, entry) from None
 
 
-def _first_line(error: BaseException) -> str:
-    return str(error).splitlines()[0] if str(error) else type(error).__name__
+def _damaged(error: BaseException, entry: Entry) -> DataError:
+    first = str(error).splitlines()[0] if str(error) else type(error).__name__
+    return DataError(
+        f"this is no whole {_KINDS.get(entry.suffix, 'Parquet')} file ({first}); fetch or write it"
+        " again.",
+        source=entry.shown,
+    )
+
+
+_KINDS = {".feather": "Feather", ".arrow": "Arrow", ".xlsx": "Excel", ".xlsm": "Excel"}

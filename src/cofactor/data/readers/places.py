@@ -4,50 +4,48 @@ bytes.
 
 from __future__ import annotations
 
-import gzip
-import io
-import lzma
+import tarfile
 import zipfile
-import zlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import IO, Any
+from typing import IO
 
 from cofactor.base.errors import DataError
 from cofactor.base.names import nearest
+from cofactor.data.readers.unpack import SUFFIXES, damage, packing, refuse_bomb, unpacked
 
 BLOCK = 1 << 25
-_GZIP = b"\x1f\x8b"
-# Well below the blocks that are asked for, which then are read into their place without a copy.
-_BUFFER = 1 << 17
+# No line of a table is longer.
+LONGEST = 1 << 24
+_TAR = (".tar", ".tgz", ".tbz2", ".txz")
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One file: on disk, or a member of a zip; gzip is seen through.
+    """One file: on disk, or a member of a zip or tar; what packs it is seen through.
 
     Parameters
     ----------
     path
         The file on disk.
     member
-        The member, when the file is a zip.
+        The member, when the file is a zip or a tar.
+    label
+        How messages name it, if not by its path (a copy of standard input, say).
     """
 
     path: Path
     member: str | None = None
+    label: str | None = None
 
     @property
     def name(self) -> str:
-        """The file's own name, without folders and without ``.gz``."""
-        return (
-            PurePosixPath(self.member).name.removesuffix(".gz")
-            if self.member
-            else self.path.name.removesuffix(".gz")
-        )
+        """The file's own name, without folders and without ``.gz`` and the like."""
+        name = PurePosixPath(self.member or self.label or self.path.name).name
+        return next((name.removesuffix(end) for end in SUFFIXES if name.endswith(end)), name)
 
     @property
     def suffix(self) -> str:
@@ -57,14 +55,17 @@ class Entry:
     @property
     def shown(self) -> str:
         """How messages name it."""
-        return f"{self.path}:{self.member}" if self.member else str(self.path)
+        path = self.label or str(self.path)
+        return f"{path}:{self.member}" if self.member else path
 
     @property
     def packed_bytes(self) -> int:
         """Its size as it is stored, for progress bars."""
         if self.member is None:
             return self.path.stat().st_size
-        with zipfile.ZipFile(self.path) as archive:
+        if not is_zip(self.path):
+            return self.plain_bytes or 0
+        with damage(self.shown), zipfile.ZipFile(self.path) as archive:
             return archive.getinfo(self.member).compress_size
 
     @property
@@ -72,30 +73,56 @@ class Entry:
         """Its size unpacked; None where that isn't known beforehand."""
         if self.member is None:
             with self.path.open("rb") as raw:
-                return None if raw.read(2) == _GZIP else self.path.stat().st_size
-        with zipfile.ZipFile(self.path) as archive:
-            return None if self.member.endswith(".gz") else archive.getinfo(self.member).file_size
+                return None if packing(raw.read(6)) else self.path.stat().st_size
+        if self.member.endswith(SUFFIXES):
+            return None
+        with damage(self.shown):
+            if not is_zip(self.path):
+                with tarfile.open(self.path) as tar:
+                    return tar.getmember(self.member).size
+            with zipfile.ZipFile(self.path) as archive:
+                return archive.getinfo(self.member).file_size
 
     @contextmanager
     def open(self) -> Iterator[IO[bytes]]:
         """Open it for reading unpacked bytes; damage shows as DataError."""
-        with _damage(self.shown):
+        with damage(self.shown):
             if self.member is None:
                 with self.path.open("rb", buffering=0) as raw:
-                    yield _unpacked(raw)
+                    yield unpacked(raw, self.shown)
+            elif is_zip(self.path):
+                with zipfile.ZipFile(self.path) as archive:
+                    told = archive.getinfo(self.member)
+                    refuse_bomb(told.file_size, told.compress_size, self.shown)
+                    with archive.open(told) as packed:
+                        yield unpacked(packed, self.shown)
             else:
-                with zipfile.ZipFile(self.path) as archive, archive.open(self.member) as raw:
-                    yield _unpacked(raw)
+                with tarfile.open(self.path) as tar:
+                    size = tar.getmember(self.member).size
+                    refuse_bomb(size, self.path.stat().st_size, self.shown)
+                    held = tar.extractfile(self.member)
+                    if held is None:
+                        raise DataError("the member is no file.", source=self.shown)
+                    yield unpacked(held, self.shown)
 
     def head(self, size: int = 1 << 18) -> bytes:
         """Return its first bytes, unpacked."""
         with self.open() as stream:
             return _read(stream, size)
 
-    def read(self) -> bytes:
-        """Return all of its bytes, unpacked."""
+    def read(self, limit: int | None = None) -> bytes:
+        """Return all of its bytes, unpacked; more than ``limit`` are refused."""
         with self.open() as stream:
-            return stream.read()
+            if limit is None:
+                return stream.read()
+            found = _read(stream, limit + 1)
+        if len(found) > limit:
+            raise DataError(
+                f"it has more than {limit >> 20:,} MiB, which this format holds in memory at once;"
+                " write it as JSON lines, csv or Parquet.",
+                source=self.shown,
+            )
+        return found
 
     def blocks(self, size: int = BLOCK) -> Iterator[bytes]:
         """Yield its unpacked bytes in blocks."""
@@ -113,16 +140,14 @@ class Place:
         self.path = path
         self.entries: list[Entry]
         if path.is_dir():
-            self.entries = [Entry(found) for found in sorted(path.rglob("*")) if found.is_file()]
+            self.entries = [
+                Entry(found)
+                for found in sorted(path.rglob("*"))
+                if found.is_file() and not is_debris(found.relative_to(path).as_posix())
+            ]
             self._names = [found.path.relative_to(path).as_posix() for found in self.entries]
         else:
-            with _damage(str(path)), zipfile.ZipFile(path) as archive:
-                members = [info.filename for info in archive.infolist() if not info.is_dir()]
-            members = [
-                m
-                for m in members
-                if not m.startswith("__MACOSX/") and PurePosixPath(m).name[:1] != "."
-            ]
+            members = [name for name in _members(path) if not is_debris(name)]
             self.entries = [Entry(path, member) for member in members]
             self._names = members
 
@@ -133,7 +158,9 @@ class Place:
         hits = [
             (stored.count("/"), number)
             for number, stored in enumerate(self._names)
-            if ("/" + stored.removesuffix(".gz")).endswith("/" + name)
+            if ("/" + str(PurePosixPath(stored).with_name(self.entries[number].name))).endswith(
+                "/" + name
+            )
         ]
         return self.entries[min(hits)[1]] if hits else None
 
@@ -167,33 +194,47 @@ def ahead(blocks: Iterator[bytes]) -> Iterator[bytes]:
             yield block
 
 
+def is_debris(name: str) -> bool:
+    """Return whether a path in a folder or archive is what systems leave behind, and no data:
+    ``.DS_Store``, ``_SUCCESS``, checksums, hidden folders.
+    """
+    parts = PurePosixPath(name).parts
+    own = parts[-1].lower() if parts else ""
+    return (
+        any(part.startswith(".") or part == "__MACOSX" for part in parts)
+        or own in ("thumbs.db", "desktop.ini")
+        or (own.startswith("_") and "." not in own)
+        or own.endswith((".crc", ".md5", ".sha256", "~"))
+    )
+
+
 def is_zip(path: Path) -> bool:
     """Return whether a file is a zip (Parquet and others that merely end in its bytes aside)."""
     with path.open("rb") as stream:
         return stream.read(4) in (b"PK\x03\x04", b"PK\x05\x06")
 
 
-@contextmanager
-def _damage(source: str) -> Iterator[None]:
-    try:
-        yield
-    except EOFError:
-        raise DataError(
-            "the gzip stream ends before its end marker, so the file is cut short; fetch or copy it"
-            " again.",
-            source=source,
-        ) from None
-    except (gzip.BadGzipFile, zlib.error, zipfile.BadZipFile, lzma.LZMAError) as error:
-        raise DataError(
-            f"the compressed data is damaged ({error}); fetch or copy it again.", source=source
-        ) from None
+def is_archive(path: Path) -> bool:
+    """Return whether a file is a zip or a tar (packed or not); a workbook of Excel is none."""
+    if path.suffix.lower() in (".xlsx", ".xlsm"):
+        return False
+    name = path.name.lower()
+    packed = next((name.removesuffix(end) for end in SUFFIXES if name.endswith(end)), name)
+    return is_zip(path) or packed.endswith(_TAR) or _begins_as_tar(path)
 
 
-def _unpacked(raw: Any) -> IO[bytes]:
-    buffered = io.BufferedReader(raw, _BUFFER)
-    if buffered.peek(2)[:2] == _GZIP:
-        return io.BufferedReader(gzip.GzipFile(fileobj=buffered), _BUFFER)
-    return buffered
+def _begins_as_tar(path: Path) -> bool:
+    with path.open("rb") as stream:
+        return stream.read(265)[257:262] == b"ustar"
+
+
+def _members(path: Path) -> list[str]:
+    with damage(str(path)):
+        if is_zip(path):
+            with zipfile.ZipFile(path) as archive:
+                return [info.filename for info in archive.infolist() if not info.is_dir()]
+        with tarfile.open(path) as tar:
+            return [info.name for info in tar if info.isfile()]
 
 
 def _read(stream: IO[bytes], size: int) -> bytes:

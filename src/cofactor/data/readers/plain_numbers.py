@@ -67,7 +67,7 @@ def read_plain(
     """
     from cofactor.kernels.cpu import text as kernels
 
-    if not _suits(dialect):
+    if not _suits(dialect) or b"\r" in entry.head(1 << 12).replace(b"\r\n", b""):
         return None
     names = [
         next((1 + _ROLES.index(role) for role, taken in roles.items() if taken == name), 0)
@@ -197,7 +197,7 @@ def _blocks(
     """The file in buffers of ``free``, with where the text in each begins and ends (behind a
     line end); no header.
     """
-    rest, skip_header = b"", dialect.headed
+    rest, lines_due = b"", dialect.above + dialect.headed
     begin = dialect.bom
     with entry.open() as stream:
         while True:
@@ -213,8 +213,8 @@ def _blocks(
                 filled += 1
             end = buffer.rfind(b"\n", 0, filled) + 1
             rest = bytes(memoryview(buffer)[end:filled])
-            if skip_header:
-                begin, skip_header = buffer.find(b"\n", begin, end) + 1, False
+            while lines_due and begin < end:
+                begin, lines_due = buffer.find(b"\n", begin, end) + 1, lines_due - 1
             if end > begin or filled >= room:
                 yield buffer, begin, end if end > begin else filled
             else:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 import time as clock
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -17,21 +20,42 @@ from cofactor.base.errors import ArgumentError, DataError
 from cofactor.base.progress import SILENT, Progress
 from cofactor.data.events import Events
 from cofactor.data.readers import frames, jsonl, parquet, reviews, sql
-from cofactor.data.readers.assemble import Raw, assemble
-from cofactor.data.readers.columns import USUAL, Options, folded
+from cofactor.data.readers.assemble import assemble
+from cofactor.data.readers.blocks import is_blocks, read_blocks
+from cofactor.data.readers.columns import USUAL, Options, find_roles, folded
 from cofactor.data.readers.delimited import dialect_of, read_delimited, read_text_table
+from cofactor.data.readers.folders import Doors, data_files, read_folder, read_parts
+from cofactor.data.readers.id_columns import cleaned, id_column
+from cofactor.data.readers.json_shapes import table_of_json
 from cofactor.data.readers.layout import typed
 from cofactor.data.readers.layouts import layout_of
 from cofactor.data.readers.lists import read_lists
-from cofactor.data.readers.places import Entry, Place, is_zip
+from cofactor.data.readers.places import Entry, Place, is_archive, is_debris
+from cofactor.data.readers.raw import Raw
+from cofactor.data.readers.rejects import Rejects
+from cofactor.data.readers.sources import STDIN, is_several, matched, reopened, standard_input
+from cofactor.data.records import table_of
 
 _RAW: Mapping[str, Callable[[Entry, Options], Raw]] = {
     "delimited": read_delimited,
     "jsonl": jsonl.read_jsonl,
     "parquet": parquet.read_parquet,
+    "feather": parquet.read_feather,
+    "excel": parquet.read_excel,
+    "blocks": read_blocks,
 }
 FORMATS = (*_RAW, "lists")
+_TABLES: Mapping[str, Callable[[Entry], pa.Table]] = {
+    "jsonl": jsonl.whole_table,
+    "parquet": parquet.whole_table,
+    "feather": parquet.feather_table,
+    "excel": parquet.excel_table,
+}
 _SUFFIXES = {
+    ".feather": "feather",
+    ".arrow": "feather",
+    ".xlsx": "excel",
+    ".xlsm": "excel",
     ".parquet": "parquet",
     ".pq": "parquet",
     ".json": "jsonl",
@@ -54,6 +78,10 @@ def read(
     quote: bool | None = None,
     escape: str | None = None,
     time_unit: str | None = None,
+    time_format: str | None = None,
+    decimal: str | None = None,
+    kinds: Mapping[str, float] | None = None,
+    rejects: str | os.PathLike[str] | None = None,
     items: Any = None,
     item_id: str | None = None,
     member: str | None = None,
@@ -68,14 +96,17 @@ def read(
     Parameters
     ----------
     source
-        A file (csv, tsv, dat, txt, parquet, jsonl; any of them gzipped or in a zip), a folder or
-        zip of a known layout (MovieLens, Book-Crossing ...), the name of a public dataset that is
-        there (`cofactor.data.datasets`), ``sqlite:///file.db``, an event store (also
+        A file (csv, tsv, dat, txt, parquet, feather, jsonl, json, xlsx; any of them packed by gzip,
+        bzip2, xz or zstd, or in a zip or tar), several files (a list, or a pattern such as
+        ``"parts/*.csv"``), a pipe, ``"-"`` for standard input, a folder or archive of parts of one
+        table or of a known layout (MovieLens, Book-Crossing ...), the name of a public dataset that
+        is there (`cofactor.data.datasets`), ``sqlite:///file.db``, an event store (also
         ``postgresql://``), a data frame (pandas, polars, duckdb, Arrow), a SciPy sparse matrix of
-        users by items, or an iterable of tuples ``(user, item[, value[, time]])``.
+        users by items, or an iterable of tuples ``(user, item[, value[, time]])`` or dictionaries.
     format
-        ``"delimited"``, ``"parquet"``, ``"jsonl"`` or ``"lists"`` (a line per user: ``user item
-        item ...``); None to tell it from the name and the content.
+        ``"delimited"``, ``"parquet"``, ``"feather"``, ``"excel"``, ``"jsonl"``, ``"blocks"``
+        (``item:`` and its rows below) or ``"lists"`` (a line per user: ``user item item ...``);
+        None to tell it from the content and the name.
     user, item, value, time
         The column of each, by name or by position from 0; None to find it by the usual names
         (``userId``, ``reviewerID``, ``asin``, ``overall``, ``unixReviewTime`` ...). False leaves
@@ -87,6 +118,16 @@ def read(
     time_unit
         ``"s"``, ``"ms"``, ``"us"`` or ``"ns"`` for times that are bare numbers; None to tell it
         from their size.
+    time_format
+        How times are written, as for `datetime.strptime` (``"%d/%m/%Y %H:%M"``); None to tell it.
+    decimal
+        ``","`` or ``"."``: the decimal sign of values, the other one groups thousands; None to tell
+        it where the column makes it clear.
+    kinds
+        Weights of the kinds of events (``{"view": 1, "purchase": 5}``), which become the values;
+        rows of other kinds are left out.
+    rejects
+        A file for the rows that ``on_bad="skip"`` leaves out, as JSON lines.
     items
         The catalogue: a file or a data frame with a column of item ids; it replaces what the source
         itself knows of items.
@@ -120,6 +161,8 @@ def read(
     checks.choice(on_bad, "on_bad", ("error", "skip"))
     if format is not None:
         checks.choice(format, "format", FORMATS)
+    if decimal is not None:
+        checks.choice(decimal, "decimal", (",", "."))
     options = Options(
         user=user,
         item=item,
@@ -133,6 +176,10 @@ def read(
         on_bad=on_bad,
         now=clock.time() if now is None else checks.real(now, "now"),
         time_unit=time_unit,
+        time_format=time_format,
+        decimal=decimal,
+        kinds=_weights(kinds),
+        rejects=None if rejects is None else Rejects(rejects),
         progress=progress,
     )
     events = _events(source, options, format=format, member=member, table=table, query=query)
@@ -162,11 +209,33 @@ def read_table(
     DataError
         If no column is named like an id.
     """
-    kind = to.removesuffix("_id")
     if isinstance(source, (str, os.PathLike)):
-        found, shown = _file_table(Path(source), id_column, kind, encoding), str(source)
+        return table_of_entry(_file(Path(source)), id_column, to, encoding)
+    if _is_records(source):
+        found, shown = table_of(source), "the records"
     else:
         found, shown = frames.whole_table(source), "the table"
+    return _with_ids(found, id_column, to, shown)
+
+
+def table_of_entry(
+    entry: Entry, id_column: str | None = None, to: str = "item_id", encoding: str | None = None
+) -> pa.Table:
+    """Read a file of what is known of items or users; see `read_table`."""
+    chosen = _by_content(entry)
+    if chosen in _TABLES:
+        return _with_ids(_TABLES[chosen](entry), id_column, to, entry.shown)
+    options = Options(encoding=encoding)
+    names = dialect_of(entry, options).names
+    kind = to.removesuffix("_id")
+    known = id_column if id_column in names else _id_name(names, kind, entry.shown)
+    found = read_text_table(entry, options, text=[known])[0]
+    return _with_ids(found, id_column, to, entry.shown)
+
+
+def _with_ids(found: pa.Table, id_column: str | None, to: str, shown: str) -> pa.Table:
+    """The table with its ids under one name, under the rule for ids."""
+    kind = to.removesuffix("_id")
     name = id_column if id_column is not None else _id_name(found.column_names, kind, shown)
     if name not in found.column_names:
         raise DataError(
@@ -174,15 +243,31 @@ def read_table(
             source=shown,
         )
     place = found.column_names.index(name)
-    column = found.column(name)
-    if pa.types.is_dictionary(column.type):
-        column = pc.cast(column, column.type.value_type)
-    ids = (
-        column.cast(pa.int64())
-        if pa.types.is_integer(column.type)
-        else typed(column.cast(pa.string()))
+    found = found.set_column(place, to, _typed_ids(found.column(name), shown, kind))
+    return found.filter(pc.is_valid(found.column(to)))
+
+
+def _typed_ids(column: pa.ChunkedArray, source: str, kind: str) -> pa.Array:
+    """Ids of a catalogue under the rule for ids; null where there is none."""
+    ids = cleaned(id_column(column, source, kind)).column
+    plain = pc.cast(ids, ids.type.value_type) if pa.types.is_dictionary(ids.type) else ids
+    return typed(plain)
+
+
+def _is_records(source: Any) -> bool:
+    return (
+        isinstance(source, (list, tuple))
+        and len(source) > 0
+        and all(isinstance(row, Mapping) for row in source)
     )
-    return found.set_column(place, to, ids)
+
+
+def _weights(kinds: Mapping[str, float] | None) -> dict[str, float] | None:
+    if kinds is None:
+        return None
+    if not kinds:
+        raise ArgumentError("kinds must give at least one kind of event its weight.")
+    return {str(kind): checks.real(weight, f"kinds[{kind!r}]") for kind, weight in kinds.items()}
 
 
 def _events(source: Any, options: Options, **asked: str | None) -> Events:
@@ -197,11 +282,17 @@ def _events(source: Any, options: Options, **asked: str | None) -> Events:
         )
     if isinstance(source, (str, os.PathLike)):
         return _from_path(source, options, asked["format"], asked["member"])
+    if is_several(source):
+        return _from_files([Path(path) for path in source], options, asked["format"])
     if isinstance(source, Events):
         return source
     if hasattr(source, "tocoo"):
         return frames.from_matrix(source)
-    if frames.is_frame(source):
+    if isinstance(source, np.ndarray):
+        source = frames.of_array(source)
+    if isinstance(source, Mapping):
+        source = table_of_json(dict(source), "the mapping")
+    if frames.is_pandas(source) or frames.is_frame(source):
         return assemble(frames.read_frame(source, options), options)
     if isinstance(source, Iterable):
         return assemble(frames.read_tuples(source, options), options)
@@ -214,10 +305,18 @@ def _events(source: Any, options: Options, **asked: str | None) -> Events:
 def _from_path(
     source: str | os.PathLike[str], options: Options, format: str | None, member: str | None
 ) -> Events:
+    if os.fspath(source) == STDIN:
+        return read_entry(standard_input(), options, format)
+    several = matched(os.fspath(source))
+    if several is not None:
+        return _from_files(several, options, format)
     path = Path(source).expanduser()
     if not path.exists():
         return _named(source, options)
-    if not path.is_dir() and not is_zip(path):
+    copy = reopened(path, options.progress)
+    if copy is not None:
+        return read_entry(copy, options, format)
+    if not path.is_dir() and not is_archive(path):
         return read_entry(Entry(path), options, format)
     place = Place(path)
     if member is not None:
@@ -225,36 +324,82 @@ def _from_path(
     layout = layout_of(place) if format is None else None
     if layout is not None:
         return layout.read(place, options).noted(f"read as {layout.name}")
-    data = [
-        entry for entry in place.entries if not entry.name.lower().startswith(("readme", "licen"))
-    ]
-    if len(data) != 1:
-        names = ", ".join(entry.name for entry in data[:8]) + (" ..." if len(data) > 8 else "")
-        raise DataError(
-            f"it holds {len(data)} files ({names or 'none'}) of no known layout; name one of them"
-            " with member=.",
-            source=str(path),
-        )
-    return read_entry(data[0], options, format)
+    return read_folder(place, options, _doors(format))
+
+
+def _from_files(paths: list[Path], options: Options, format: str | None) -> Events:
+    if len(paths) == 1:
+        return _from_path(paths[0], options, format, None)
+    entries = [Entry(path) for path in paths if not is_debris(path.name)]
+    return read_parts(entries, options, _doors(format), str(paths[0].parent))
+
+
+def _doors(format: str | None) -> Doors:
+    return Doors(partial(read_entry, format=format), table_of_entry, columns_of)
 
 
 def read_entry(entry: Entry, options: Options, format: str | None = None) -> Events:
     """Read one file, whose format is told from its name and content if it isn't given."""
     if format is None and reviews.is_goodreads(entry):
         return reviews.read_goodreads_file(entry, options)
-    chosen = format or _SUFFIXES.get(entry.suffix) or _by_content(entry)
+    chosen = format or _by_content(entry)
     if chosen == "lists":
         return read_lists(entry, options)
-    if chosen == "delimited" and format is None and dialect_of(entry, options).ragged:
-        return read_lists(entry, options)
+    if chosen == "delimited" and format is None:
+        dialect = dialect_of(entry, options)
+        if dialect.ragged:
+            return read_lists(entry, options, _SEPARATORS.get(dialect.delimiter, ""))
     return assemble(_RAW[chosen](entry, options), options)
 
 
+def columns_of(entry: Entry, options: Options) -> tuple[str, tuple[str, ...]]:
+    """Return what a file's columns make it: ``"events"`` (users and items), ``"items"`` or
+    ``"users"`` (one of them alone), or ``"other"``; and their names.
+    """
+    chosen = _by_content(entry)
+    if chosen == "delimited":
+        dialect = dialect_of(entry, options)
+        if dialect.cells is not None:
+            return "events", dialect.names
+        names = list(dialect.names)
+    elif chosen == "parquet":
+        names = parquet.names_of(entry)
+    elif chosen == "jsonl":
+        names = jsonl.sampled_names(entry)
+    else:
+        return "other", ()
+    told = tuple(sorted(folded(name) for name in names))
+    try:
+        find_roles(names, replace(options, kinds=None), entry.shown)
+        return "events", told
+    except DataError:
+        known = {folded(name) for name in names}
+        if known & set(USUAL["user"]):
+            return "users", told
+        return "items" if known & {*USUAL["item"], "id"} else "other", told
+
+
 def _by_content(entry: Entry) -> str:
-    head = entry.head(64).lstrip()
+    """The format that a file's first bytes show; where they show none, its name's."""
+    head = entry.head(4096)
+    start = head.lstrip()
     if head[:4] == b"PAR1":
         return "parquet"
-    return "jsonl" if head[:1] == b"{" or head[:2] == b"[{" else "delimited"
+    if head[:6] == b"ARROW1" or head[:4] == b"FEA1":
+        return "feather"
+    if head[:4] == b"PK\x03\x04" and entry.suffix in (".xlsx", ".xlsm"):
+        return "excel"
+    if is_blocks(head):
+        return "blocks"
+    if start[:1] == b"{" or _ARRAY.match(start):
+        return "jsonl"
+    by_name = _SUFFIXES.get(entry.suffix)
+    return "delimited" if by_name is None else by_name
+
+
+# What stands between the items of lists, beside whitespace, by what the lines are split at.
+_SEPARATORS = {",": ",", "\t": ",", ";": ";,", "|": "|"}
+_ARRAY = re.compile(rb"^\[\s*[\[{]")
 
 
 def _named(source: str | os.PathLike[str], options: Options) -> Events:
@@ -272,19 +417,23 @@ def _named(source: str | os.PathLike[str], options: Options) -> Events:
     return datasets.load(text, options=options)
 
 
-def _file_table(path: Path, id_column: str | None, kind: str, encoding: str | None) -> pa.Table:
+def _file(path: Path) -> Entry:
     if not path.exists():
         raise DataError("there is no such file.", source=str(path))
-    entry = Place(path).entries[0] if path.is_dir() or is_zip(path) else Entry(path)
-    chosen = _SUFFIXES.get(entry.suffix) or _by_content(entry)
-    if chosen == "parquet":
-        return parquet.whole_table(entry)
-    if chosen == "jsonl":
-        return jsonl.whole_table(entry)
-    options = Options(encoding=encoding)
-    names = dialect_of(entry, options).names
-    known = id_column if id_column in names else _id_name(names, kind, entry.shown)
-    return read_text_table(entry, options, text=[known])[0]
+    copy = reopened(path, SILENT)
+    if copy is not None:
+        return copy
+    return _only(Place(path)) if path.is_dir() or is_archive(path) else Entry(path)
+
+
+def _only(place: Place) -> Entry:
+    entries = data_files(place)
+    if len(entries) != 1:
+        raise DataError(
+            f"it holds {len(entries)} files, and a catalogue is one; give that file.",
+            source=str(place.path),
+        )
+    return entries[0]
 
 
 def _id_name(names: Iterable[str], kind: str, source: str) -> str:

@@ -12,9 +12,10 @@ import pyarrow.compute as pc
 
 from cofactor.base.errors import DataError
 from cofactor.data.events import Events
-from cofactor.data.readers.assemble import Raw, assemble, canonical
+from cofactor.data.readers.assemble import assemble
 from cofactor.data.readers.columns import Options
 from cofactor.data.readers.delimited import read_text_table
+from cofactor.data.readers.id_columns import canonical
 from cofactor.data.readers.layout import (
     Layout,
     delimited_events,
@@ -23,6 +24,7 @@ from cofactor.data.readers.layout import (
     text_table,
 )
 from cofactor.data.readers.places import Entry, Place
+from cofactor.data.readers.raw import Raw
 from cofactor.data.split import Split
 
 

@@ -12,8 +12,8 @@ import pyarrow as pa
 
 from cofactor.base.errors import DataError
 from cofactor.data.events import Events
-from cofactor.data.readers.assemble import canonical
 from cofactor.data.readers.columns import Options
+from cofactor.data.readers.id_columns import canonical
 from cofactor.data.readers.layout import Layout, delimited_events, leave_last_two, text_table
 from cofactor.data.readers.lists import read_lists, token_lists
 from cofactor.data.readers.places import Place

@@ -10,11 +10,13 @@ from cofactor.data.events import Events
 from cofactor.data.histories import Histories
 from cofactor.data.ids import IdMap
 from cofactor.data.interactions import Interactions
-from cofactor.data.readers.assemble import Raw, assemble, canonical
+from cofactor.data.readers.assemble import assemble
 from cofactor.data.readers.columns import Options
+from cofactor.data.readers.id_columns import canonical
 from cofactor.data.readers.layout import Layout
 from cofactor.data.readers.lists import token_lists
 from cofactor.data.readers.places import Place
+from cofactor.data.readers.raw import Raw
 from cofactor.data.readers.sniff import lines_of
 from cofactor.data.sessions import part_of, questions
 from cofactor.data.split import Split

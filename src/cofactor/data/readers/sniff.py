@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import codecs
 import csv
+import re
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from cofactor.base.errors import ArgumentError, DataError
 from cofactor.data.readers.columns import USUAL, Options, folded, refuse_repeated
@@ -15,6 +16,10 @@ from cofactor.data.readers.columns import USUAL, Options, folded, refuse_repeate
 DELIMITERS = ("::", "\t", ",", ";", "|", " ")
 SPOKEN = {"\t": "tab", " ": "space"}
 _KNOWN = frozenset(name for usual in USUAL.values() for name in usual)
+_SEPARATED = re.compile(r"^\"?sep=(.)\"?\s*$", re.IGNORECASE)
+# Items between commas without any space: "a,b,c".
+_LIST = re.compile(r"^[^\s,]+(,[^\s,]+)*$")
+_PAIR = re.compile(r"^\d+:-?\d+(\.\d+)?$")
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF16_LE, "utf-16-le"),
@@ -41,7 +46,13 @@ class Dialect:
     encoding, bom
         The encoding, and the length of its mark at the beginning of the file.
     ragged
-        Whether lines have different numbers of fields by nature: ``user item item ...``.
+        Whether lines are lists of different lengths by nature: ``user item item ...``.
+    above
+        How many lines stand above the header (or above the first row).
+    title
+        The first of them, if it is more than blank or a hint at the delimiter.
+    cells
+        Where columns have no names: their first cells.
     """
 
     delimiter: str
@@ -52,6 +63,9 @@ class Dialect:
     encoding: str
     bom: int = 0
     ragged: bool = False
+    above: int = 0
+    title: str = ""
+    cells: Mapping[str, Sequence[str]] | None = field(default=None, compare=False)
 
     @property
     def spoken(self) -> str:
@@ -83,20 +97,28 @@ def sniff(sample: bytes, options: Options, source: str, *, whole: bool) -> Diale
     lines = lines_of(text)
     if not whole and len(lines) > 1:
         lines = lines[:-1]
-    lines = [line for line in lines if line.strip()][:500]
-    if not lines:
+    numbered = [(n, line) for n, line in enumerate(lines) if line.strip()][:500]
+    if not numbered:
         raise DataError("the file is empty.", source=source)
-    if "\0" in lines[0]:
+    if "\0" in numbered[0][1]:
         raise DataError(
             "this is no text file; give format=, or encoding= if it is UTF-16.", source=source
         )
-    delimiter = options.delimiter if options.delimiter is not None else _delimiter(lines)
-    if not isinstance(delimiter, str) or not delimiter:
+    said = _SEPARATED.match(numbered[0][1]) if len(numbered) > 1 else None
+    numbered = numbered[1:] if said else numbered
+    lines = [line for _, line in numbered]
+    delimiter = options.delimiter or (said[1] if said else None) or _delimiter(lines)
+    if not isinstance(delimiter, str):
         raise ArgumentError(
             f"delimiter must be a text of one or more characters, not {delimiter!r}."
         )
     quoted = options.quote if options.quote is not None else _quoted(lines, delimiter)
-    first = split(lines[0], delimiter, quoted, options.escape)
+    rows = [split(line, delimiter, quoted, options.escape) for line in lines[:120]]
+    skipped = _titles(rows, options)
+    rows, numbered = rows[skipped:], numbered[skipped:]
+    first, rest = rows[0], rows[1:100]
+    if options.header is None and _lacks_index(first, rest):
+        first = ["", *first]
     if len(first) < 2:
         raise DataError(
             f"the first line {lines[0][:60]!r} has one column, and at least a user and an item are"
@@ -104,15 +126,112 @@ def sniff(sample: bytes, options: Options, source: str, *, whole: bool) -> Diale
             " '::'.",
             source=source,
         )
-    rest = [split(line, delimiter, quoted, options.escape) for line in lines[1:100]]
-    headed = options.header if options.header is not None else _headed(first, rest)
+    numbers = options.header is None and _numbered(first, rest)
+    headed = options.header if options.header is not None else numbers or _headed(first, rest)
+    named = headed and not numbers
     names = (
-        [name.strip() for name in first] if headed else [f"column {n}" for n in range(len(first))]
+        [name.strip() for name in first] if named else [f"column {n}" for n in range(len(first))]
     )
-    if headed:
-        refuse_repeated(names, source)
-    ragged = not headed and delimiter == " " and len({len(fields) for fields in rest}) > 1
-    return Dialect(delimiter, headed, tuple(names), quoted, options.escape, encoding, bom, ragged)
+    if named:
+        names = _distinct(names, source)
+    elif numbers and not first[0].strip():
+        names[0] = ""
+    ragged = not headed and _ragged(rows, delimiter, source)
+    cells = {
+        name: [row[n] for row in (rest if headed else rows) if len(row) == len(names)]
+        for n, name in enumerate(names)
+        if name
+    }
+    return Dialect(
+        delimiter=delimiter,
+        headed=headed,
+        names=tuple(names),
+        quoted=quoted,
+        escape=options.escape,
+        encoding=encoding,
+        bom=bom,
+        ragged=ragged,
+        above=numbered[0][0],
+        title=lines[0][:60] if skipped else "",
+        cells=None if named else cells,
+    )
+
+
+def _titles(rows: Sequence[Sequence[str]], options: Options) -> int:
+    """How many lines of one field stand above a header of several."""
+    usual = Counter(len(row) for row in rows if len(row) > 1).most_common(1)
+    count = next((n for n, row in enumerate(rows) if usual and len(row) == usual[0][0]), 0)
+    if count == 0 or count > 10 or options.header is False:
+        return 0
+    rest = rows[count + 1 :]
+    fits = sum(len(row) == len(rows[count]) for row in rest)
+    is_header = options.header or _headed(rows[count], rest)
+    if any(
+        len(row) > 1 and _headed(row, rows[n + 1 : count]) for n, row in enumerate(rows[:count])
+    ):
+        return 0
+    return count if rest and is_header and 2 * fits > len(rest) else 0
+
+
+def _lacks_index(first: Sequence[str], rest: Sequence[Sequence[str]]) -> bool:
+    """Whether a header names all columns but the first, of row names (R's write.table)."""
+    return (
+        len(first) > 1
+        and len(rest) > 0
+        and all(len(row) == len(first) + 1 for row in rest)
+        and sum(folded(name) in _KNOWN for name in first) > 1
+    )
+
+
+def _numbered(first: Sequence[str], rest: Sequence[Sequence[str]]) -> bool:
+    """Whether the header has numbers for names: 0, 1, 2 ..., perhaps after a nameless index."""
+    indexed = first[0].strip() == "" and len(first) > 2
+    names = [name.strip() for name in (first[1:] if indexed else first)]
+    if names != [str(n) for n in range(len(names))]:
+        return False
+    return indexed or any(
+        all(not _is_number(row[n]) for row in rest if len(row) > n) for n in range(2) if rest
+    )
+
+
+def _distinct(names: Sequence[str], source: str) -> list[str]:
+    """Names of which those that repeat are told apart by number, unless they are of ids."""
+    seen: Counter[str] = Counter()
+    found = []
+    for name in names:
+        seen[name] += 1
+        if seen[name] > 1 and folded(name) in _KNOWN:
+            refuse_repeated(names, source)
+        found.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
+    return found
+
+
+def _ragged(rows: Sequence[Sequence[str]], delimiter: str, source: str) -> bool:
+    """Whether lines are lists: of different lengths, or each after a count of what follows.
+
+    Raises
+    ------
+    DataError
+        If they are pairs of an index and a value (libsvm).
+    """
+    full = [[field for field in row if field] for row in rows]
+    if delimiter == " " and all(_PAIR.match(field) for row in full for field in row[1:]):
+        raise DataError(
+            "lines of index:value (libsvm) can't be read; write a row for each user and item.",
+            source=source,
+        )
+    lengths = {len(row) for row in full}
+    counted = len(full) > 1 and all(row and row[0] == str(len(row) - 1) for row in full)
+    if delimiter == " " and len(lengths) > 1:
+        return True
+    if len(lengths) > 2 and delimiter in "\t,;|":
+        return counted or all(
+            "." not in field and '"' not in field for row in full for field in row
+        )
+    if delimiter == "\t" and lengths == {2} and any("," in row[1] for row in full):
+        return all(_LIST.match(row[1]) for row in full)
+    whole = all(field.isdigit() and len(field) < 9 for row in full for field in row)
+    return counted and whole and len(full[0]) > 3
 
 
 def lines_of(text: str) -> list[str]:
@@ -122,11 +241,29 @@ def lines_of(text: str) -> list[str]:
     return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
 
 
+def one_line_end(block: bytes, *, quoted: bool) -> bytes:
+    """Return a text whose lines all end with LF: a lone CR ends one too, unless it stands within
+    quotes.
+    """
+    if b"\r" not in block or block.count(b"\r") == block.count(b"\r\n"):
+        return block
+    if not quoted or b'"' not in block:
+        return block.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    pieces = block.split(b'"')
+    # Every other piece is within quotes; a doubled quote leaves an empty one and changes nothing.
+    pieces[::2] = [p.replace(b"\r\n", b"\n").replace(b"\r", b"\n") for p in pieces[::2]]
+    return b'"'.join(pieces)
+
+
 def split(line: str, delimiter: str, quoted: bool, escape: str | None = None) -> list[str]:
     """Split one line into fields."""
     if len(delimiter) > 1 or not quoted:
         return line.rstrip("\r\n").split(delimiter)
-    return next(csv.reader([line], delimiter=delimiter, escapechar=escape), [])
+    try:
+        return next(csv.reader([line], delimiter=delimiter, escapechar=escape), [])
+    except csv.Error:
+        # A line end in a field without quotes, or a field beyond that module's limit.
+        return line.rstrip("\r\n").split(delimiter)
 
 
 def _encoding(sample: bytes, asked: str | None) -> tuple[str, int]:

@@ -5,6 +5,7 @@ read in batches, never written.
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -18,11 +19,16 @@ from cofactor.base.extras import require
 from cofactor.base.names import unknown_name
 from cofactor.data.events import Events
 from cofactor.data.readers import event_store
-from cofactor.data.readers.assemble import Raw, assemble
+from cofactor.data.readers.assemble import assemble
 from cofactor.data.readers.columns import Options, find_roles, refuse_repeated
 from cofactor.data.readers.frames import raw_of_table
+from cofactor.data.readers.raw import Raw
+from cofactor.data.records import column_of
 
 _BATCH = 200_000
+# Rows that any database may give, and seconds that it may take without giving any.
+_ROWS = 2_000_000
+_PATIENCE = 120.0
 _USUAL_TABLES = ("events", "interactions", "ratings", "history", "feedback")
 
 
@@ -62,9 +68,11 @@ def read_sqlite(
                 if query is not None
                 else f"SELECT * FROM {_quoted(_table(connection, table, url))}"
             )
-            return assemble(_read(connection, statement, options, url), options)
-    except sqlite3.Error as error:
-        raise DataError(f"the database can't be read: {error}.", source=url) from None
+            most = max(_ROWS, path.stat().st_size)
+            return assemble(_read(connection, statement, options, url, most), options)
+    except (sqlite3.Error, UnicodeDecodeError) as error:
+        why = f"no row came for {_PATIENCE:.0f} s" if str(error) == "interrupted" else error
+        raise DataError(f"the database can't be read: {why}.", source=url) from None
 
 
 def read_postgres(url: str, options: Options) -> Events:
@@ -123,7 +131,12 @@ def _tables(connection: sqlite3.Connection) -> set[str]:
     return {str(row[0]) for row in rows}
 
 
-def _read(connection: sqlite3.Connection, statement: str, options: Options, url: str) -> Raw:
+def _read(
+    connection: sqlite3.Connection, statement: str, options: Options, url: str, most: int
+) -> Raw:
+    # A view may compute for ever before it gives anything.
+    last = [time.monotonic()]
+    connection.set_progress_handler(lambda: time.monotonic() - last[0] > _PATIENCE, 1_000_000)
     cursor = connection.execute(statement)
     names = [column[0] for column in cursor.description or ()]
     refuse_repeated(names, url)
@@ -136,10 +149,18 @@ def _read(connection: sqlite3.Connection, statement: str, options: Options, url:
             for name, column in zip(parts, zip(*batch, strict=True), strict=True):
                 parts[name].append(_array(column))
             task.advance(len(batch))
+            last[0] = time.monotonic()
+            most -= len(batch)
+            if most < 0:
+                raise DataError(
+                    "it gives more rows than the database has bytes, so it is a view or a query"
+                    " without end; export what is wanted.",
+                    source=url,
+                )
     if not any(parts.values()) or not next(iter(parts.values())):
         raise DataError("the table has no rows.", source=url)
     whole = {name: _joined(arrays) for name, arrays in parts.items()}
-    return raw_of_table(pa.table(whole), roles, options, url)
+    return raw_of_table(pa.table(whole), roles, options, url, names=names)
 
 
 def _path(url: str) -> tuple[Path, dict[str, str]]:
@@ -174,11 +195,8 @@ def _table(connection: sqlite3.Connection, asked: str | None, url: str) -> str:
 
 
 def _array(column: tuple[object, ...]) -> pa.Array:
-    try:
-        return pa.array(column)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
-        # SQLite's columns may hold any type in any row.
-        return pa.array([None if cell is None else str(cell) for cell in column], pa.string())
+    # SQLite's columns may hold any type in any row.
+    return column_of(column)
 
 
 def _joined(arrays: list[pa.Array]) -> pa.ChunkedArray:

@@ -4,23 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cofactor.base.errors import DataError
+from cofactor.base.errors import ArgumentError, DataError
 
 MISSING = np.iinfo(np.int64).min
+# In `Found.day_first`: not written with two numbers before the year.
+AS_BEFORE = MISSING + 1
 UNITS: Mapping[str, int] = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 # Seconds of 1970..5138 lie below 10^11, milliseconds of 1973..5138 below 10^14, and so on by
 # thousands.
 _SECONDS_BELOW = 10**11
+# What makes a year, or a month, its first day as yyyymmddHHMMSS.
+_FIRST_DAY = {4: 101_000_000, 6: 1_000_000}
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_CLOCK = r"(?P<H>\d{1,2}):(?P<M>\d{2})(?::(?P<S>\d{2})(?:[.,]\d+)?)?"
+_CLOCK = r"(?P<H>\d{1,2}):(?P<M>\d{2})(?::(?P<S>\d{2})(?:[.,]\d+)?)?(?: ?(?P<p>[AaPp])\.?[Mm]\.?)?"
 _OFFSET = r"(?P<zone>Z|UTC|GMT|[+-]\d{2}:?\d{2}|[+-]\d{2})"
-# Vectorised by Arrow's regular expressions; the first that fits counts. Day/month order is never
-# guessed.
+# Two numbers before the year: which of them is the day, only the whole column can tell.
+_UNORDERED = (
+    rf"^(?P<m>\d{{1,2}})[/-](?P<d>\d{{1,2}})[/-](?P<y>\d{{4}})(?:,?[T ]{_CLOCK} ?{_OFFSET}?)?$"
+)
+# Vectorised by Arrow's regular expressions; the first that fits counts.
 _FORMS = (
     rf"^(?P<y>\d{{4}})-(?P<m>\d{{1,2}})-(?P<d>\d{{1,2}})(?:[T ]{_CLOCK} ?{_OFFSET}?)?$",
     rf"^\w{{3}} (?P<b>[A-Za-z]{{3}}) +(?P<d>\d{{1,2}}) {_CLOCK} (?:{_OFFSET} )?(?P<y>\d{{4}})$",
@@ -33,7 +41,8 @@ _FORMS = (
         rf"^(?P<b>[A-Za-z]{{3}})[a-z]*\.? (?P<d>\d{{1,2}}), (?P<y>\d{{4}})(?:,? {_CLOCK}"
         rf" ?{_OFFSET}?)?$"
     ),
-    rf"^(?P<y>\d{{4}})/(?P<m>\d{{1,2}})/(?P<d>\d{{1,2}})(?: {_CLOCK})?$",
+    rf"^(?P<y>\d{{4}})[/.](?P<m>\d{{1,2}})[/.](?P<d>\d{{1,2}})(?: {_CLOCK})?$",
+    rf"^(?P<d>\d{{1,2}})\.(?P<m>\d{{1,2}})\.(?P<y>\d{{4}})(?:,? {_CLOCK} ?{_OFFSET}?)?$",
     (
         r"^(?P<y>\d{4})(?P<m>\d{2})(?P<d>\d{2})T(?P<H>\d{2})(?P<M>\d{2})(?P<S>\d{2})?"
         rf" ?{_OFFSET}?$"
@@ -41,32 +50,105 @@ _FORMS = (
 )
 
 
-def seconds(column: pa.ChunkedArray | pa.Array) -> tuple[np.ndarray, bool]:
-    """Return a column's times as int64, `MISSING` where there is none that can be read, and whether
-    they are bare numbers.
+class Found(NamedTuple):
+    """Times of a column.
 
-    Bare numbers come back as they are, in a unit still to be told (`unit_of`); dates and texts come
-    back in seconds."""
+    Parameters
+    ----------
+    times
+        int64 [n], `MISSING` where there is none that can be read. Bare numbers are as they came, in
+        a unit still to be told (`unit_of`); dates and texts are seconds.
+    bare
+        Whether they are bare numbers.
+    day_first
+        int64 [n] or None: the same where ``1/5/2019`` is read with the day first (in ``times`` the
+        month is first).
+    """
+
+    times: np.ndarray
+    bare: bool
+    day_first: np.ndarray | None = None
+
+
+def seconds(column: pa.ChunkedArray | pa.Array, form: str | None = None) -> Found:
+    """Return a column's times; ``form`` is how texts are written (as for `datetime.strptime`), None
+    to tell it.
+    """
     kind = column.type
+    if pa.types.is_dictionary(kind):
+        plain = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+        words = seconds(plain.dictionary, form)
+        codes = np.asarray(plain.indices.fill_null(len(words.times)))
+        other = words.day_first
+        return Found(
+            np.append(words.times, MISSING)[codes],
+            words.bare,
+            None if other is None else np.append(other, MISSING)[codes],
+        )
+    if form is not None and not pa.types.is_temporal(kind):
+        return Found(_by_form(column.cast(pa.string()), form), False)
     if pa.types.is_timestamp(kind):
         # Arrow's timestamps count from 1970 in UTC, with a zone for display or without one (taken
         # as UTC).
-        return _filled(pc.divide(_floored(column.cast(pa.int64()), UNITS[kind.unit]), 1)), False
+        return Found(
+            _filled(pc.divide(_floored(column.cast(pa.int64()), UNITS[kind.unit]), 1)), False
+        )
     if pa.types.is_date(kind):
-        return _filled(column.cast(pa.timestamp("s")).cast(pa.int64())), False
+        return Found(_filled(column.cast(pa.timestamp("s")).cast(pa.int64())), False)
+    if pa.types.is_uint64(kind):
+        return Found(_floats(np.asarray(column.fill_null(2**63), np.float64)), True)
     if pa.types.is_integer(kind):
-        return _filled(column.cast(pa.int64())), True
+        return Found(_filled(column.cast(pa.int64())), True)
     if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
         numbers = np.asarray(column.cast(pa.float64()).fill_null(np.nan), np.float64)
-        return _floats(numbers), True
-    if pa.types.is_dictionary(kind):
-        plain = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-        values, bare = seconds(plain.dictionary)
-        codes = np.asarray(plain.indices.fill_null(len(values)))
-        return np.append(values, MISSING)[codes], bare
+        return Found(_floats(numbers), True)
     if pa.types.is_null(kind):
-        return np.full(len(column), MISSING), True
+        return Found(np.full(len(column), MISSING), True)
+    if not (pa.types.is_string(kind) or pa.types.is_large_string(kind) or "view" in str(kind)):
+        return Found(np.full(len(column), MISSING), False)
     return _texts(column.cast(pa.string()))
+
+
+def ordered(times: np.ndarray, day_first: np.ndarray | None) -> tuple[np.ndarray, str | None]:
+    """Return times where the order of day and month is settled, and how: ``"day"`` or ``"month"``
+    is first, ``""`` if nothing tells, None if there was nothing to settle.
+    """
+    if day_first is None:
+        return times, None
+    month_ok, day_ok = times != MISSING, day_first > AS_BEFORE
+    # What isn't written this way is in `times` alone, marked by `AS_BEFORE` in the other.
+    written = day_first != AS_BEFORE
+    only_month = int((written & month_ok & ~day_ok).sum())
+    only_day = int((written & day_ok & ~month_ok).sum())
+    as_day = np.where(written, day_first, times)
+    if only_day > only_month:
+        return as_day, "day"
+    if only_month:
+        return times, "month"
+    return (times, None) if (as_day == times).all() else (times, "")
+
+
+def dates_of(times: np.ndarray) -> np.ndarray | None:
+    """Return bare numbers most of which are dates (yyyy, yyyymm, yyyymmdd, yyyymmddHHMM,
+    yyyymmddHHMMSS) as seconds, `MISSING` where one is none; None if most aren't.
+    """
+    known = times[times != MISSING]
+    if not known.size:
+        return None
+    digits = len(str(int(np.median(known))))
+    if digits not in (4, 6, 8, 12, 14):
+        return None
+    low, high = (year * 10 ** (digits - 4) for year in (1900, 2101))
+    inside = (times >= low) & (times < high)
+    if 2 * inside.sum() <= len(known):
+        return None
+    rest = np.where(inside, times, low) * 10 ** (14 - digits) + _FIRST_DAY.get(digits, 0)
+    parts = []
+    for _ in range(5):
+        rest, part = np.divmod(rest, 100)
+        parts.append(part)
+    total = np.where(inside, _moment(rest, *reversed(parts)), MISSING)
+    return total if 2 * (total != MISSING).sum() > len(known) else None
 
 
 def unit_of(times: np.ndarray, asked: str | None) -> tuple[str, np.ndarray]:
@@ -130,25 +212,81 @@ def _floats(numbers: np.ndarray) -> np.ndarray:
     return np.where(fits, np.floor(np.where(fits, numbers, 0.0)).astype(np.int64), MISSING)
 
 
-def _texts(column: pa.ChunkedArray | pa.Array) -> tuple[np.ndarray, bool]:
+def _by_form(column: pa.ChunkedArray | pa.Array, form: str) -> np.ndarray:
+    """Texts of one form, each different one once; without a zone they are UTC."""
+    coded = pc.dictionary_encode(column)
+    coded = coded.combine_chunks() if isinstance(coded, pa.ChunkedArray) else coded
+    try:
+        datetime.strptime(datetime(2001, 2, 3, 4, 5, 6, tzinfo=UTC).strftime(form), form)
+    except ValueError as error:
+        raise ArgumentError(
+            f"time_format must be written as for strptime, such as '%d/%m/%Y %H:%M', not {form!r}"
+            f" ({error})."
+        ) from None
+
+    def moment(text: str) -> int:
+        try:
+            found = datetime.strptime(text.strip(), form)
+            return int((found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp() // 1)
+        except (ValueError, OverflowError):
+            return MISSING
+
+    table = np.array([moment(text) for text in coded.dictionary.to_pylist()] + [MISSING], np.int64)
+    return table[np.asarray(coded.indices.fill_null(len(table) - 1))]
+
+
+def _texts(column: pa.ChunkedArray | pa.Array) -> Found:
     texts = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     texts = pc.utf8_trim_whitespace(texts)
+    if pc.any(pc.starts_with(texts, "{")).as_py():
+        # {"$date": ...} of MongoDB, with or without $numberLong.
+        texts = pc.replace_substring_regex(texts, r'^\{"\$(?:date|numberLong)": ?(.*)\}$', r"\1")
+        texts = pc.replace_substring_regex(texts, r'^\{"\$numberLong": ?(.*)\}$', r"\1")
+        texts = pc.utf8_trim(texts, '"')
     bare = pc.match_substring_regex(texts, r"^-?\d{1,18}(\.\d*)?$").fill_null(False)
     found = np.full(len(texts), MISSING)
     numeric = np.asarray(bare)
     if numeric.any():
         whole = pc.replace_substring_regex(texts.filter(bare), r"\..*$", "")
         found[numeric] = np.asarray(whole.cast(pa.int64()))
+    numeric = numeric | _scientific(texts, found)
     todo = np.flatnonzero(~numeric)
     for form in _FORMS:
-        if not todo.size:
-            break
-        fields = pc.extract_regex(texts.take(pa.array(todo)), form)
-        hit = np.asarray(fields.is_valid())
-        if hit.any():
-            found[todo[hit]] = _from_fields(fields.filter(pa.array(hit)))
-            todo = todo[~hit]
-    return found, bool(numeric.any()) and bool((numeric | (found == MISSING)).all())
+        todo = _read_form(texts, form, found, todo)
+    day_first = None
+    if todo.size:
+        before = todo
+        todo = _read_form(texts, _UNORDERED, found, todo)
+        swapped = _UNORDERED.replace("<m>", "<x>").replace("<d>", "<m>").replace("<x>", "<d>")
+        other = np.full(len(texts), AS_BEFORE)
+        other[before] = MISSING
+        left = _read_form(texts, swapped, other, before)
+        if len(left) < len(before):
+            other[left] = np.where(found[left] == MISSING, AS_BEFORE, MISSING)
+            day_first = other
+    read = (found != MISSING) | (False if day_first is None else day_first > AS_BEFORE)
+    return Found(found, bool(numeric.any()) and bool((numeric | ~read).all()), day_first)
+
+
+def _read_form(texts: pa.Array, form: str, found: np.ndarray, todo: np.ndarray) -> np.ndarray:
+    """Read the texts at ``todo`` that fit a form into ``found``; the positions of the others."""
+    if not todo.size:
+        return todo
+    fields = pc.extract_regex(texts.take(pa.array(todo)), form)
+    hit = np.asarray(fields.is_valid())
+    if hit.any():
+        found[todo[hit]] = _from_fields(fields.filter(pa.array(hit)))
+    return todo[~hit]
+
+
+def _scientific(texts: pa.Array, found: np.ndarray) -> np.ndarray:
+    """Read numbers such as ``1.5e9`` into ``found``; where they are."""
+    some = np.asarray(
+        pc.match_substring_regex(texts, r"^\d+(\.\d+)?[eE]\+?\d{1,2}$").fill_null(False)
+    )
+    if some.any():
+        found[some] = _floats(np.asarray(texts.filter(pa.array(some)).cast(pa.float64())))
+    return some
 
 
 def _from_fields(fields: pa.StructArray) -> np.ndarray:
@@ -160,20 +298,39 @@ def _from_fields(fields: pa.StructArray) -> np.ndarray:
         text = fields.field(names[name])
         return np.asarray(pc.if_else(pc.equal(text, ""), "0", text).cast(pa.int64()))
 
-    year, day = number("y"), number("d")
     if "b" in names:
         named = pc.index_in(pc.utf8_lower(fields.field(names["b"])), value_set=pa.array(_MONTHS))
         month = np.asarray(named.fill_null(-1)).astype(np.int64) + 1
     else:
         month = number("m")
-    hours, minutes, secs = number("H"), number("M"), number("S")
+    hours = number("H")
+    if "p" in names:
+        half = pc.utf8_lower(fields.field(names["p"]))
+        marked = np.asarray(pc.not_equal(half, ""))
+        hours = np.where(marked & ((hours < 1) | (hours > 12)), 99, hours)
+        hours = np.where(marked & (hours < 13), hours % 12, hours)
+        hours = hours + 12 * np.asarray(pc.equal(half, "p"))
+    total = _moment(number("y"), month, number("d"), hours, number("M"), number("S"))
+    if "zone" in names:
+        shift = _offsets(fields.field(names["zone"]))
+        total = np.where(total == MISSING, MISSING, total - shift)
+    return total
+
+
+def _moment(
+    year: np.ndarray,
+    month: np.ndarray,
+    day: np.ndarray,
+    hours: np.ndarray,
+    minutes: np.ndarray,
+    secs: np.ndarray,
+) -> np.ndarray:
+    """Seconds since 1970 of dates and times, `MISSING` where there is no such one."""
     first = ((year - 1970) * 12 + month - 1).astype("M8[M]")
     date = first.astype("M8[D]") + (day - 1)
     good = (month >= 1) & (month <= 12) & (day >= 1) & (date.astype("M8[M]") == first)
     good &= (hours <= 24) & (minutes <= 59) & (secs <= 60)
     total = date.astype(np.int64) * 86400 + hours * 3600 + minutes * 60 + secs
-    if "zone" in names:
-        total = total - _offsets(fields.field(names["zone"]))
     return np.where(good, total, MISSING)
 
 

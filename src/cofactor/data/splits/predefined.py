@@ -120,7 +120,7 @@ def _mapped(
     """A part on the shared id maps; its order goes on after that of the parts before it."""
     if isinstance(part, Events):
         made = Interactions.build(part, repeats=repeats, users=users, items=items)
-        return replace(made, order=made.order + start)
+        return replace(made, source_order=made.order + start)
     user_rows = users.rows(part.users.arrow, what="user")[part.user_rows]
     item_rows = items.rows(part.items.arrow, what="item")[part.item_rows]
     made = Interactions.from_rows(
@@ -128,7 +128,7 @@ def _mapped(
     )
     return replace(
         made,
-        order=part.order[made.order] + start,
+        source_order=part.order[made.order] + start,
         catalogue=part.catalogue.realigned(part.items, items),
         profiles=part.profiles.realigned(part.users, users),
         source=part.source,

@@ -63,7 +63,7 @@ def power_law(
         item_rows=item_rows,
         values=values,
         times=_times(counts, n_interactions, generator),
-        order=np.arange(n_interactions, dtype=np.int64),
+        source_order=np.arange(n_interactions, dtype=np.int64),
         catalogue=Catalogue.nothing(n_items),
         profiles=Catalogue.nothing(n_users),
         source=f"power law, seed {seed}",

@@ -19,8 +19,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from cofactor.kernels.cpu._bits_simd import PANEL, ROWS_AT_ONCE, add_common
 from cofactor.kernels.cpu.jit import kernel, shared
+from cofactor.kernels.cpu.llvm.bits import PANEL, ROWS_AT_ONCE, add_common
 
 BLOCK = 2 * ROWS_AT_ONCE  # items whose counts are taken together; two blocks to a panel
 WORDS_AT_ONCE = 512  # of a panel: 64 KiB stay in the L2 cache while the block's rows pass

@@ -11,9 +11,9 @@ from contextlib import AbstractContextManager
 import numpy as np
 from numba import parallel_chunksize
 
-from cofactor.kernels.cpu._ials_simd import add_rows, four_dots
 from cofactor.kernels.cpu.jit import kernel
-from cofactor.kernels.cpu.simd import tail_start
+from cofactor.kernels.cpu.llvm.ials import add_rows, four_dots
+from cofactor.kernels.cpu.llvm.rows import tail_start
 
 F = np.float32
 # of rows; more than any sensible thread count, so that threads that finish early find more to do

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from cofactor.kernels.cpu._bits_simd import BITS, lowest_bit, reached
 from cofactor.kernels.cpu.jit import kernel
+from cofactor.kernels.cpu.llvm.bits import BITS, lowest_bit, reached
 
 # into which patterns are counted to find the k-th largest; of few patterns a fraction of them
 BINS = 2048

@@ -13,6 +13,14 @@ from typing import Any
 import numpy as np
 
 from cofactor.kernels.cpu.jit import helper, kernel, on_parts, shared
+from cofactor.kernels.cpu.llvm.rows import (
+    EXP_LIMIT,
+    dot_difference,
+    exp_negative,
+    pairwise_step,
+    prefetch_row,
+    tail_start,
+)
 from cofactor.kernels.cpu.sampling import (
     FILTER_WORDS,
     advance,
@@ -21,14 +29,6 @@ from cofactor.kernels.cpu.sampling import (
     filter_fill,
     mix,
     stream,
-)
-from cofactor.kernels.cpu.simd import (
-    EXP_LIMIT,
-    dot_difference,
-    exp_negative,
-    pairwise_step,
-    prefetch_row,
-    tail_start,
 )
 
 LANES = 8  # users in work at once in one thread; part of the law, see the reference

@@ -15,11 +15,11 @@ from threadpoolctl import ThreadpoolController
 
 from cofactor.base.errors import TrainingError
 from cofactor.kernels.cpu._ials_rows import F, row_blocks
-from cofactor.kernels.cpu._ials_simd import TILE_COLUMNS, TILE_ROWS, add_tile
 from cofactor.kernels.cpu.ials_cg import solve_cg
 from cofactor.kernels.cpu.ials_direct import solve_direct
 from cofactor.kernels.cpu.ials_subspace import solve_subspace
 from cofactor.kernels.cpu.jit import kernel, on_threads
+from cofactor.kernels.cpu.llvm.ials import TILE_COLUMNS, TILE_ROWS, add_tile
 
 # A row longer than both is worth all threads: it alone could hold them up (see `giant_rows`).
 GIANT_ROW = 32_768

@@ -6,7 +6,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from cofactor.kernels.cpu._cg_simd import (
+from cofactor.kernels.cpu._ials_rows import F, first_failed, row_blocks
+from cofactor.kernels.cpu.jit import kernel, on_threads
+from cofactor.kernels.cpu.llvm.cg import (
     P,
     first_direction,
     move,
@@ -15,8 +17,6 @@ from cofactor.kernels.cpu._cg_simd import (
     turn,
     weighted_dots,
 )
-from cofactor.kernels.cpu._ials_rows import F, first_failed, row_blocks
-from cofactor.kernels.cpu.jit import kernel, on_threads
 
 _LANES = 16
 

@@ -8,8 +8,14 @@ import numpy as np
 from numba import njit
 
 from cofactor.kernels.cpu.jit import FAST, helper, kernel, on_parts
+from cofactor.kernels.cpu.llvm.rows import (
+    EXP_LIMIT,
+    dot_rows,
+    exp_negative,
+    prefetch_row,
+    tail_start,
+)
 from cofactor.kernels.cpu.sampling import FILTER_WORDS, draw_negative, filter_fill, stream
-from cofactor.kernels.cpu.simd import EXP_LIMIT, dot_rows, exp_negative, prefetch_row, tail_start
 
 EPSILON = np.float32(1e-6)
 _GROUP = 8

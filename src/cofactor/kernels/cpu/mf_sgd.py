@@ -16,9 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from cofactor.base.memory import line_aligned
+from cofactor.base.memory import aligned_empty
 from cofactor.kernels.cpu.jit import helper, kernel, on_threads
-from cofactor.kernels.cpu.simd import dot_rows, prefetch_row, rating_step
+from cofactor.kernels.cpu.llvm.rows import dot_rows, prefetch_row, rating_step
 
 BLOCK = 16  # floats: a cache line, and what `simd` works on at once
 
@@ -179,7 +179,7 @@ def mf_sgd_epoch(
     # What a rating needs of its item beside the vector, in one place: b_i, and what b_i and q_i
     # keep in a step.
     one = np.float32(1)
-    items = line_aligned(len(item_factors), 4)
+    items = aligned_empty((len(item_factors), 4))
     items[:, 0] = item_bias
     items[:, 1] = one - np.float32(bias_learning_rate) * reg_item_bias
     items[:, 2] = one - np.float32(learning_rate) * reg_item
@@ -217,7 +217,7 @@ def padded(vectors: np.ndarray) -> np.ndarray:
     which a step keeps zero.
     """
     n, factors = vectors.shape
-    whole = line_aligned(n, -(-factors // BLOCK) * BLOCK)
+    whole = aligned_empty((n, -(-factors // BLOCK) * BLOCK))
     whole[:, :factors] = vectors
     whole[:, factors:] = 0
     return whole

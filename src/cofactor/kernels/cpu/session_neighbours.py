@@ -12,8 +12,11 @@ from cofactor.kernels.reference.session_neighbours import Index, Settings
 
 __all__ = ["Index", "Settings", "nearest_sessions", "session_votes"]
 
-# Queries of one call of the kernel: its tables of sessions are made once for them.
+# Queries of one call of the kernel.
 _BLOCK = 64
+# Tables of sessions and items, clean: to make them for one query would cost more than the query.
+_free: list[tuple[np.ndarray, ...]] = []
+_FREE = 8
 
 
 def nearest_sessions(
@@ -84,6 +87,7 @@ def session_votes(
 
     def block(number: int) -> None:
         low = number * _BLOCK
+        tables = _tables(len(index.scale), len(item_weights))
         _votes(
             low,
             min(low + _BLOCK, n_queries),
@@ -97,10 +101,30 @@ def session_votes(
             settings.again,
             item_weights,
             scores,
+            *tables,
         )
+        if len(_free) < _FREE:
+            _free.append(tables)
 
     on_threads(block, -(-n_queries // _BLOCK), n_threads)
     return scores
+
+
+def _tables(n_sessions: int, n_items: int) -> tuple[np.ndarray, ...]:
+    """Tables that the kernel finds clean and leaves clean: similarity, place, touched, votes."""
+    while True:
+        try:
+            tables = _free.pop()
+        except IndexError:
+            break
+        if len(tables[0]) == n_sessions and len(tables[3]) == n_items:
+            return tables
+    return (
+        np.zeros(n_sessions),
+        np.full(n_sessions, -1, np.int64),
+        np.empty(n_sessions, np.int64),
+        np.zeros(n_items),
+    )
 
 
 @kernel
@@ -181,11 +205,11 @@ def _votes(
     again: Any,
     item_weights: Any,
     scores: Any,
+    total: Any,
+    place: Any,
+    touched: Any,
+    votes: Any,
 ) -> Any:
-    total = np.zeros(scale.size)
-    place = np.full(scale.size, -1, np.int64)
-    touched = np.empty(scale.size, np.int64)
-    votes = np.zeros(item_weights.size)
     for b in range(low, high):
         first, last = q_indptr[b], q_indptr[b + 1]
         count = _nearest(

@@ -18,8 +18,10 @@ from typing import Any
 
 import numpy as np
 
-from cofactor.kernels.cpu._panels import WIDTH, lowest_bit, reaching
+from cofactor.base.memory import aligned_empty
 from cofactor.kernels.cpu.jit import kernel, on_parts, shared
+from cofactor.kernels.cpu.llvm.bits import lowest_bit
+from cofactor.kernels.cpu.llvm.panels import WIDTH, reaching
 from cofactor.kernels.cpu.topk import before, contains, offer, sort_heap
 
 F = np.float32
@@ -65,7 +67,8 @@ def prepare_items(item_vectors: np.ndarray, item_offsets: np.ndarray) -> Prepare
         key = norms + offsets
     order = np.argsort(-np.where(np.isnan(key), np.inf, key), kind="stable").astype(np.int32)
     panels = -(-n // WIDTH)
-    codes = np.zeros((panels * f, WIDTH), np.int8)
+    codes = aligned_empty((panels * f, WIDTH), np.int8)  # a line of a panel is a cache line
+    codes[:] = 0
     scale, slack = np.zeros(panels * WIDTH, F), np.zeros(panels * WIDTH, F)
     above = np.full(panels * WIDTH, -np.inf, F)
     problem = (item_vectors, item_offsets, order, norms, codes, scale, above, slack)

@@ -15,6 +15,7 @@ import numpy as np
 from cofactor.kernels.cpu._ials_rows import dots
 from cofactor.kernels.cpu.bpr import coprime_stride
 from cofactor.kernels.cpu.jit import helper, kernel, on_parts, shared
+from cofactor.kernels.cpu.llvm.rows import dot_rows, pairwise_step, prefetch_row, tail_start
 from cofactor.kernels.cpu.sampling import (
     FILTER_WORDS,
     advance,
@@ -24,7 +25,6 @@ from cofactor.kernels.cpu.sampling import (
     mix,
     stream,
 )
-from cofactor.kernels.cpu.simd import dot_rows, pairwise_step, prefetch_row, tail_start
 
 LANES = 8  # users in work at once in one thread; part of the law, see the reference
 _GROUP = 8

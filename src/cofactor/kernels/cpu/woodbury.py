@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from cofactor.kernels.cpu._ials_simd import add_rows
 from cofactor.kernels.cpu._selection import keep_best, room
 from cofactor.kernels.cpu.jit import kernel, shared
+from cofactor.kernels.cpu.llvm.ials import add_rows
 
 TOGETHER = 16  # items whose rows are computed at once: a cache line of float32
 

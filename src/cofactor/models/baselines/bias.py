@@ -4,7 +4,6 @@ prediction.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,7 +13,8 @@ from cofactor.base.errors import ArgumentError
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
-from cofactor.models.explicit.ratings import history_ratings, on_scale, rating_scale, ratings_of
+from cofactor.models.liked import rated_csr, seen_ratings
+from cofactor.models.rating_scale import on_scale, rating_scale
 from cofactor.models.recommender import Recommender
 from cofactor.models.traits import ArraySpec, Traits
 from cofactor.models.user_batch import States, UserBatch
@@ -26,22 +26,28 @@ if TYPE_CHECKING:
 class BiasConfig(Config):
     """Settings of `Bias`."""
 
+    renamed = {  # noqa: RUF012
+        "damping_users": "user_damping",
+        "damping_items": "item_damping",
+        "clip": "clip_predictions",
+    }
+
     method: str = setting(
         "joint",
         choices=("joint", "damped"),
         doc="Least squares over both biases, or damped means: items first, then users.",
     )
-    damping_users: float = setting(
+    user_damping: float = setting(
         4.0, low=0, doc="How many ratings at the mean each user is given beforehand."
     )
-    damping_items: float = setting(
+    item_damping: float = setting(
         2.0, low=0, doc="How many ratings at the mean each item is given beforehand."
     )
     sweeps: int = setting(100, low=1, high=100_000, doc="Sweeps at most over both sides (joint).")
     tolerance: float = setting(
         1e-4, above=0, doc="Largest change of a bias at which to stop (joint), in ratings."
     )
-    clip: bool = setting(True, doc="Whether predictions are cut to the rating scale.")
+    clip_predictions: bool = setting(True, doc="Whether predictions are cut to the rating scale.")
     lowest: float | None = setting(
         None, doc="The lowest rating there can be; None: the lowest of the data."
     )
@@ -60,8 +66,8 @@ class BiasConfig(Config):
 class Bias(Recommender[BiasConfig]):
     """Predict ratings by ``mu + b_u + b_i``.
 
-    ``method="joint"`` minimises ``sum (r_ui - mu - b_u - b_i)^2 + damping_users |b_users|^2 +
-    damping_items |b_items|^2`` by alternating until nothing moves; ``"damped"`` takes one sweep:
+    ``method="joint"`` minimises ``sum (r_ui - mu - b_u - b_i)^2 + user_damping |b_users|^2 +
+    item_damping |b_items|^2`` by alternating until nothing moves; ``"damped"`` takes one sweep:
     damped means of the items, then of what users leave over.
 
     References
@@ -105,11 +111,11 @@ class Bias(Recommender[BiasConfig]):
         with run.progress.task("fit bias", sweeps) as task:
             for _ in range(sweeps):
                 moved = bias_sweep(
-                    *by_item, mu, self.user_bias, config.damping_items, self.item_bias
+                    *by_item, mu, self.user_bias, config.item_damping, self.item_bias
                 )
                 moved = max(
                     moved,
-                    bias_sweep(*by_user, mu, self.item_bias, config.damping_users, self.user_bias),
+                    bias_sweep(*by_user, mu, self.item_bias, config.user_damping, self.user_bias),
                 )
                 task.advance(moved=float(moved))
                 if moved < config.tolerance:
@@ -122,8 +128,8 @@ class Bias(Recommender[BiasConfig]):
         from cofactor.kernels.cpu.bias import bias_sweep
 
         bias = np.zeros(len(histories))
-        rated = history_ratings(histories, self.scale)
-        bias_sweep(*rated, float(self.mean[0]), self.item_bias, self.config.damping_users, bias)
+        rated = rated_csr(self, histories)
+        bias_sweep(*rated, float(self.mean[0]), self.item_bias, self.config.user_damping, bias)
         return self._level(bias)
 
     def _level(self, bias: np.ndarray) -> np.ndarray:
@@ -143,14 +149,7 @@ class Bias(Recommender[BiasConfig]):
         # b_u is a sum over the past: each rating adds its (r - mu - b_i) / (damping + n), whatever
         # item is asked about.
         past = batch.seen[1]
-        left_over = ratings_of(batch, self.scale) - self.mean[0] - self.item_bias[past]
-        added = left_over / (self.config.damping_users + len(past)) if len(past) else np.zeros(0)
+        left_over = seen_ratings(self, batch) - self.mean[0] - self.item_bias[past]
+        added = left_over / (self.config.user_damping + len(past)) if len(past) else np.zeros(0)
         score = float(self._score(batch.states, np.array([item_row]))[0, 0])
         return past, added, score - float(added.sum())
-
-    def _state(self) -> dict[str, np.ndarray]:
-        return {name: getattr(self, name) for name in self.arrays}
-
-    def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
-        for name in self.arrays:
-            setattr(self, name, arrays[name])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -75,9 +74,3 @@ class Popularity(Recommender[PopularityConfig]):
     def _score(self, states: States, item_rows: np.ndarray | None) -> np.ndarray:
         scores = self.item_scores if item_rows is None else self.item_scores[item_rows]
         return np.tile(scores, (len(states), 1))
-
-    def _state(self) -> dict[str, np.ndarray]:
-        return {"item_scores": self.item_scores}
-
-    def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
-        self.item_scores = arrays["item_scores"]

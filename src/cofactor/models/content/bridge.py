@@ -17,18 +17,12 @@ from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.models import registry
 from cofactor.models.content import check as checking
-from cofactor.models.content.base import (
-    COMPARISON,
-    SPEC_ARRAYS,
-    ContentConfig,
-    ContentFeatures,
-    cold_rows,
-    read_features,
-    with_catalogue_rows,
-)
-from cofactor.models.content.check import Check
+from cofactor.models.content.base import COMPARISON, ContentFeatures, cold_rows, with_catalogue_rows
+from cofactor.models.content.check import Check, HeldOutScores
+from cofactor.models.content.feature_map import SPEC_ARRAYS, FeatureMap
 from cofactor.models.content.reduction import main_directions
 from cofactor.models.content.ridge import sparse_ridge
+from cofactor.models.content.settings import CalibrationConfig, ContentConfig
 from cofactor.models.recommender import Recommender
 from cofactor.models.traits import ArraySpec, Traits
 from cofactor.models.user_batch import InnerProduct, States, UserBatch
@@ -44,7 +38,7 @@ _DIRECTIONS = 256
 _PREFIX = "base_"
 
 
-class BridgeConfig(ContentConfig):
+class BridgeConfig(CalibrationConfig, ContentConfig):
     """Settings of `Bridge`."""
 
     base: str = setting(
@@ -56,18 +50,20 @@ class BridgeConfig(ContentConfig):
     ridge: float | None = setting(
         None, above=0.0, doc="λ of the map; None chooses it on held-out warm items."
     )
-    fair: bool = setting(
-        True,
-        doc=(
-            "Whether content vectors are scaled so that new items take their fair share of the"
-            " lists."
-        ),
-    )
 
     def check(self) -> None:
         """Refuse settings that the base doesn't have."""
         super().check()
         self.base_config()
+
+    @classmethod
+    def upgrade(cls, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Return older settings under their present names, the base's too."""
+        present = super().upgrade(values)
+        if "base_settings" in present:
+            kind = registry.get(present.get("base", "ials")).Config
+            present["base_settings"] = kind.upgrade_text(present["base_settings"])
+        return present
 
     def base_config(self) -> Config:
         """Return the settings of the base."""
@@ -80,9 +76,9 @@ class Bridge(ContentFeatures[BridgeConfig]):
     W minimises ``Σ_(i warm) |v_i - v̄ - W'f_i|² + λ |W|²`` over the trained item vectors (biases
     are one more entry), with v̄ their mean. λ and the scale s are chosen on a fifth of the warm
     items, held out from W: λ by the AUC of the held-out items among each other, s so that content
-    vectors take the share of people's top 10 that the trained ones take (`fair`). `check` says how
-    good the map is. For EASE, v_i is its column of weights, and f_i is first brought to its main
-    directions.
+    vectors take the share of people's top 10 that the trained ones take (``calibrate_exposure``).
+    `check` says how good the map is. For EASE, v_i is its column of weights, and f_i is first
+    brought to its main directions.
 
     Everything else is the base's: scores, fold-in, reasons, similar items.
 
@@ -123,7 +119,8 @@ class Bridge(ContentFeatures[BridgeConfig]):
         return {**cls.arrays, **{_PREFIX + name: _free(spec) for name, spec in theirs.items()}}
 
     def _fit(self, data: Interactions, validation: Part | None, run: Run) -> None:
-        self.spec, matrix = read_features(data, self.config, run)
+        self.feature_map = FeatureMap.learn(data, self.config, run)
+        matrix = self.features
         self.inner = self._base().fit(data, validation=validation, run=run)
         self._trained = self.inner.state()
         self._n_trained = data.n_items
@@ -131,7 +128,6 @@ class Bridge(ContentFeatures[BridgeConfig]):
         targets = self._targets(matrix, warm, run)
         self._learn(data, matrix, targets, warm, run)
         self._put(matrix, cold_rows(data))
-        self._keep_features(matrix)
         run.progress.say(self.check.sentence)
 
     @property
@@ -140,7 +136,7 @@ class Bridge(ContentFeatures[BridgeConfig]):
         _ = self.data
         return (*self.spec.notes, self.check.sentence, *self.compared)
 
-    def plain_twin(self) -> Recommender:
+    def without_features(self) -> Recommender:
         """Return the base itself, fitted already where the bridge is: items with interactions
         keep its vectors, so nothing is lost.
         """
@@ -175,7 +171,7 @@ class Bridge(ContentFeatures[BridgeConfig]):
         """Choose λ and the scale on held-out items, then fit W on all warm ones."""
         held = checking.held_out(data, run.seed)
         inside = np.isin(warm, held)
-        users = checking.askers(data, held, run.seed)
+        users = checking.sample_users(data, held, run.seed)
         rest, out = warm[~inside], warm[inside]
         given = (self.config.ridge,) if self.config.ridge is not None else RIDGES
         best: tuple[float, float, np.ndarray] | None = None
@@ -191,7 +187,7 @@ class Bridge(ContentFeatures[BridgeConfig]):
             if best is None or quality > best[0] + 1e-4:
                 best = (quality, ridge, found)
         assert best is not None
-        quality, ridge, found = best
+        _, ridge, found = best
         content, trained = self._scores_of(users, found), self.inner.score_rows(users, out)
         if self.config.base != "ease":
             trained = self._scores_of(users, targets[inside])
@@ -200,18 +196,12 @@ class Bridge(ContentFeatures[BridgeConfig]):
             if self.config.base != "ease"
             else self.inner.score_rows(users, rest)
         )
-        scale, mine, wanted = (
-            checking.fair_scale(theirs, trained, content) if self.config.fair else (1.0, 0.0, 0.0)
-        )
-        self.check = Check(
-            checking.cosine(found, targets[inside]),
-            quality,
-            checking.auc(trained, data, users, out),
-            mine,
-            wanted,
-            scale,
-            ridge,
-            len(out),
+        self.check = checking.check_of(
+            data,
+            HeldOutScores(users, out, content, trained, theirs),
+            cosine=checking.cosine(found, targets[inside]),
+            ridge=ridge,
+            calibrate=self.config.calibrate_exposure,
         )
         self.mean = targets.mean(axis=0).astype(np.float32)
         self.map = np.asarray(sparse_ridge(matrix[warm], targets - self.mean, ridge), np.float32)
@@ -243,12 +233,14 @@ class Bridge(ContentFeatures[BridgeConfig]):
             inner.item_bias = _grown(inner.item_bias, matrix.shape[0], 0)
             inner.item_bias[cold] = vectors[:, -1]
 
-    def _extend(self, data: Interactions, matrix: Any, first: int) -> None:
+    def _extend(self, features: Any) -> None:
         from scipy import sparse
 
-        self.inner = self.inner.with_data(data)
-        blank = sparse.csr_matrix((first, matrix.shape[1]), dtype=np.float32)
-        self._put(sparse.vstack([blank, matrix], format="csr"), np.arange(first, data.n_items))
+        n_items, n_new = self.data.n_items, features.shape[0]
+        self.inner = self.inner.with_data(self.data)
+        blank = sparse.csr_matrix((n_items - n_new, features.shape[1]), dtype=np.float32)
+        whole = sparse.vstack([blank, features], format="csr")
+        self._put(whole, np.arange(n_items - n_new, n_items))
 
     # All else is the base's.
 
@@ -313,7 +305,7 @@ class Bridge(ContentFeatures[BridgeConfig]):
         }
 
     def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
-        self._restore_spec(arrays)
+        super()._restore(arrays)
         self.map, self.mean, self.check = (
             arrays["map"],
             arrays["mean"],

@@ -5,6 +5,7 @@ items stand fairly among warm ones.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -87,6 +88,56 @@ class Check:
         return cls(**{**values, "n_held_out": int(values["n_held_out"])})
 
 
+class HeldOutScores(NamedTuple):
+    """Scores of some users, float32 [n_users, n].
+
+    Parameters
+    ----------
+    users, items
+        Their rows, and those of the held-out items.
+    content, trained
+        Scores of the held-out items, by content and by their trained vectors.
+    others
+        Scores of the other items with interactions.
+    """
+
+    users: np.ndarray
+    items: np.ndarray
+    content: np.ndarray
+    trained: np.ndarray
+    others: np.ndarray
+
+
+def check_of(
+    data: Interactions, scores: HeldOutScores, *, cosine: float, ridge: float, calibrate: bool
+) -> Check:
+    """Return what the scores say of content vectors; with ``calibrate``, their scale too.
+
+    Parameters
+    ----------
+    data
+        The training interactions.
+    scores
+        Of held-out items with interactions.
+    cosine, ridge
+        As of `Check`.
+    calibrate
+        Whether content vectors are scaled to the held-out items' share of the lists.
+    """
+    users, items, content, trained, others = scores
+    scale, mine, wanted = exposure_scale(others, trained, content) if calibrate else (1.0, 0.0, 0.0)
+    return Check(
+        cosine=cosine,
+        auc=auc(content, data, users, items),
+        auc_trained=auc(trained, data, users, items),
+        share_content=mine,
+        share_trained=wanted,
+        scale=scale,
+        ridge=ridge,
+        n_held_out=len(items),
+    )
+
+
 def held_out(data: Interactions, seed: int, share: float = 0.2) -> np.ndarray:
     """Draw warm items to check a map on, int64 ascending: a fifth, at most 5,000."""
     warm = np.flatnonzero(data.item_counts)
@@ -94,7 +145,7 @@ def held_out(data: Interactions, seed: int, share: float = 0.2) -> np.ndarray:
     return np.sort(rng.generator(seed, "content", "held out").permutation(warm)[:count])
 
 
-def askers(data: Interactions, items: np.ndarray, seed: int) -> np.ndarray:
+def sample_users(data: Interactions, items: np.ndarray, seed: int) -> np.ndarray:
     """Draw users who had some of the items, int64 ascending."""
     chosen = np.zeros(data.n_items, bool)
     chosen[items] = True
@@ -132,7 +183,7 @@ def share(best_of_others: np.ndarray, scores: np.ndarray) -> float:
     return float((top >= best_of_others.shape[1]).mean())
 
 
-def fair_scale(
+def exposure_scale(
     theirs: np.ndarray, trained: np.ndarray, content: np.ndarray
 ) -> tuple[float, float, float]:
     """Return the scale s at which ``s · content`` takes the share of the top 10 that ``trained``

@@ -13,14 +13,15 @@ from cofactor.base.config import Config, setting
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
-from cofactor.models.content.base import COMPARISON, ContentConfig
-from cofactor.models.content.content_knn import ContentKNN
+from cofactor.models.content.base import COMPARISON, ContentFeatures
 from cofactor.models.content.content_ridge import ContentRidge
 from cofactor.models.content.feature_ials import FeatureIALS
+from cofactor.models.content.settings import ContentConfig, NormalizationConfig
 from cofactor.models.content.two_tower import TwoTower
 from cofactor.models.recommender import Recommender
 from cofactor.models.traits import ArraySpec, Traits
 from cofactor.models.user_batch import States, UserBatch
+from cofactor.retrieval.topk import TopK
 
 if TYPE_CHECKING:
     from cofactor.data.split import Part
@@ -29,21 +30,15 @@ if TYPE_CHECKING:
 _PROBES = 500
 # What the parts take over, unless their own settings say otherwise; only the ridge, which keeps
 # every word apart, reads letters.
-_ADOPTED = ("text", "features", "characters", "text_weight", "value_weight", "levelling")
-_WITHOUT = ((), ("characters",), ("characters", "levelling"))
+_ADOPTED = ("text", "features", "characters", "text_weight", "value_weight", "normalize_scores")
+_WITHOUT = ((), ("characters",), ("characters", "normalize_scores"))
 _PREFIXES = ("ridge_", "ials_", "tower_")
 _PARTS: tuple[type[Recommender], ...] = (ContentRidge, FeatureIALS, TwoTower)
 
 
-class ContentBlendConfig(ContentConfig):
+class ContentBlendConfig(NormalizationConfig, ContentConfig):
     """Settings of `ContentBlend`: those of the content, and of its parts."""
 
-    levelling: float = setting(
-        0.0,
-        low=0.0,
-        high=1.0,
-        doc="How far new items are brought to one spread of scores over users; 0 not.",
-    )
     weight: float = setting(
         0.7, low=0.0, high=100.0, doc="Weight of FeatureIALS beside ContentRidge."
     )
@@ -67,6 +62,16 @@ class ContentBlendConfig(ContentConfig):
         TwoTower.Config.from_text(self.tower_settings)
         self.parts()
 
+    @classmethod
+    def upgrade(cls, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Return older settings under their present names, those of the parts too."""
+        present = super().upgrade(values)
+        for prefix, kind in zip(_PREFIXES, _PARTS, strict=True):
+            name = f"{prefix}settings"
+            if name in present:
+                present[name] = kind.Config.upgrade_text(present[name])
+        return present
+
     @property
     def weights(self) -> tuple[float, ...]:
         """The weights of the parts that take part."""
@@ -83,7 +88,7 @@ class ContentBlendConfig(ContentConfig):
         return found
 
 
-class ContentBlend(ContentKNN[ContentBlendConfig]):
+class ContentBlend(ContentFeatures[ContentBlendConfig]):
     """``s_ui = a_ui / σ(a_u) + w b_ui / σ(b_u) + v c_ui / σ(c_u)``, for warm and new items alike.
 
     a is of `ContentRidge`, b of `FeatureIALS`, c of `TwoTower` (left out where ``tower_weight`` v
@@ -124,19 +129,18 @@ class ContentBlend(ContentKNN[ContentBlendConfig]):
     def _fit(self, data: Interactions, validation: Part | None, run: Run) -> None:
         for part in self.parts:
             part.fit(data, run=run)
-        self.spec = self.parts[0].spec
+        self.feature_map = self.parts[0].feature_map
         warm = np.flatnonzero(data.item_counts)
         self.probes = np.sort(run.generator(self.name, "probes").permutation(warm)[:_PROBES])
-        self._keep_features(self.parts[0].features)
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What was found in the columns, and how good content vectors are."""
         return (*self.parts[1].notes, *self.compared)
 
-    def plain_twin(self) -> Recommender:
+    def without_features(self) -> Recommender:
         """Return iALS with the settings of the part that has them."""
-        return self.parts[1].plain_twin()
+        return self.parts[1].without_features()
 
     def _score(self, states: States, item_rows: np.ndarray | None) -> np.ndarray:
         assert isinstance(states, Histories)
@@ -197,8 +201,16 @@ class ContentBlend(ContentKNN[ContentBlendConfig]):
         weights = self.parts[0].feature_weights(batch, item_row)
         return None if weights is None else weights / self._spread(self.parts[0], batch.states)
 
-    def _extend(self, data: Interactions, matrix: Any, first: int) -> None:
-        self.parts = tuple(part.with_data(data) for part in self.parts)
+    def _extend(self, features: Any) -> None:
+        self.parts = tuple(part.with_data(self.data) for part in self.parts)
+
+    def _similar_items(
+        self, item_rows: np.ndarray, k: int, allowed: np.ndarray | None, n_threads: int
+    ) -> TopK:
+        return self.feature_map.similar_items(item_rows, k, allowed)
+
+    def _similar_users(self, user_rows: np.ndarray, k: int, n_threads: int) -> TopK:
+        return self.feature_map.similar_users(self.data.histories(), user_rows, k)
 
     def _state(self) -> dict[str, np.ndarray]:
         theirs = {
@@ -214,7 +226,7 @@ class ContentBlend(ContentKNN[ContentBlendConfig]):
             theirs = {n.removeprefix(prefix): a for n, a in arrays.items() if n.startswith(prefix)}
             made.append(type(part).from_state(part.config, theirs, self.data))
         self.parts = tuple(made)
-        self.spec, self.probes = self.parts[0].spec, np.asarray(arrays["probes"])
+        self.feature_map, self.probes = self.parts[0].feature_map, np.asarray(arrays["probes"])
         if len(self.probes) and not 0 <= self.probes.min() <= self.probes.max() < self.data.n_items:
             from cofactor.base.errors import ArtifactError
 

@@ -15,17 +15,15 @@ from cofactor.base.errors import ArtifactError, TrainingError
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
-from cofactor.models.content.base import (
-    COMPARISON,
-    SPEC_ARRAYS,
-    ContentConfig,
-    cold_rows,
-    read_features,
-)
-from cofactor.models.content.content_knn import ContentKNN
-from cofactor.models.content.levelling import levels
+from cofactor.models.content.base import COMPARISON, ContentFeatures, cold_rows
+from cofactor.models.content.feature_map import SPEC_ARRAYS, FeatureMap
+from cofactor.models.content.score_normalisation import levels
+from cofactor.models.content.settings import ContentConfig, NormalizationConfig
+from cofactor.models.implicit.item_knn import ItemKNN
+from cofactor.models.recommender import Recommender
 from cofactor.models.traits import ArraySpec, Traits
 from cofactor.models.user_batch import States, UserBatch
+from cofactor.retrieval.topk import TopK
 
 if TYPE_CHECKING:
     from cofactor.data.split import Part
@@ -36,7 +34,7 @@ _USERS = 128
 _SKETCH = 256
 
 
-class ContentRidgeConfig(ContentConfig):
+class ContentRidgeConfig(NormalizationConfig, ContentConfig):
     """Settings of `ContentRidge`."""
 
     ridge: float = setting(
@@ -70,15 +68,9 @@ class ContentRidgeConfig(ContentConfig):
         high=100.0,
         doc="Weight of how much is said of an item, ln(1 + its features), as a feature.",
     )
-    levelling: float = setting(
-        0.0,
-        low=0.0,
-        high=1.0,
-        doc="How far new items are brought to one spread of scores over users; 0 not.",
-    )
 
 
-class ContentRidge(ContentKNN[ContentRidgeConfig]):
+class ContentRidge(ContentFeatures[ContentRidgeConfig]):
     """Each user's items, and what goes with them, as a ridge regression on content: ``s_uc = x_u (I
     + β G) (K + λ I)^-1 k_c``.
 
@@ -90,8 +82,8 @@ class ContentRidge(ContentKNN[ContentRidgeConfig]):
     what a user would take, content says what is like it.
 
     The scores of new items are divided by ``(σ_c / σ̄)^q``, with σ their standard deviation over
-    users, σ̄ its median over items with interactions, and q the ``levelling``: see
-    `cofactor.models.content.levelling`.
+    users, σ̄ its median over items with interactions, and q the ``normalize_scores``: see
+    `cofactor.models.content.score_normalisation`.
 
     One n_warm × n_warm matrix of float32 is held, as in EASE, and n_warm³ multiplications fit it;
     what wouldn't fit into memory is refused (`bridge` needs neither). New items need no computation
@@ -133,7 +125,8 @@ class ContentRidge(ContentKNN[ContentRidgeConfig]):
             what=f"ContentRidge's {n:,} × {n:,} matrices",
             cure="use bridge, whose memory grows with the items",
         )
-        self.spec, matrix = read_features(data, self.config, run)
+        self.feature_map = FeatureMap.learn(data, self.config, run)
+        matrix = self.features
         said = np.log1p(np.diff(matrix.indptr)[self.warm])
         self.scale = np.array([said.mean(), max(float(said.std()), 1e-6), 0.0])
         mine = self._inputs(matrix[self.warm])
@@ -168,8 +161,7 @@ class ContentRidge(ContentKNN[ContentRidgeConfig]):
                     dual[:, part] += together @ (back @ np.ascontiguousarray(dual[:, part]))
             task.advance(20)
         self.weights, self.levels = dual, np.ones(data.n_items, np.float32)
-        self._keep_features(matrix)
-        if self.config.levelling:
+        if self.config.normalize_scores:
             self._level(data, matrix)
 
     def _inputs(self, matrix: Any) -> Any:
@@ -191,7 +183,9 @@ class ContentRidge(ContentKNN[ContentRidgeConfig]):
         spreads = self._spreads_over(matrix, data)
         self.scale[2] = float(np.median(spreads[self.warm]))
         cold = cold_rows(data)
-        self.levels[cold] = levels(spreads[cold], float(self.scale[2]), self.config.levelling)
+        self.levels[cold] = levels(
+            spreads[cold], float(self.scale[2]), self.config.normalize_scores
+        )
 
     def _spreads_over(self, matrix: Any, data: Interactions) -> np.ndarray:
         """The standard deviation of items' scores over users, float64 [n]."""
@@ -225,11 +219,13 @@ class ContentRidge(ContentKNN[ContentRidgeConfig]):
             np.sqrt(_SKETCH * known.sum())
         )
 
-    def _extend(self, data: Interactions, matrix: Any, first: int) -> None:
-        new = np.ones(matrix.shape[0], np.float32)
-        if self.config.levelling:
+    def _extend(self, features: Any) -> None:
+        new = np.ones(features.shape[0], np.float32)
+        if self.config.normalize_scores:
             new = levels(
-                self._spreads_over(matrix, self.data), float(self.scale[2]), self.config.levelling
+                self._spreads_over(features, self.data),
+                float(self.scale[2]),
+                self.config.normalize_scores,
             )
         self.levels = np.concatenate((self.levels, new))
 
@@ -283,12 +279,26 @@ class ContentRidge(ContentKNN[ContentRidgeConfig]):
         assert isinstance(batch.states, Histories)
         return self.levels[item_row] * self._wanted(self._past(batch.states))[:-2, 0]
 
+    def without_features(self) -> Recommender:
+        """Return `ItemKNN`, which says by who took what, not by content, what is like what a
+        user had.
+        """
+        return ItemKNN()
+
+    def _similar_items(
+        self, item_rows: np.ndarray, k: int, allowed: np.ndarray | None, n_threads: int
+    ) -> TopK:
+        return self.feature_map.similar_items(item_rows, k, allowed)
+
+    def _similar_users(self, user_rows: np.ndarray, k: int, n_threads: int) -> TopK:
+        return self.feature_map.similar_users(self.data.histories(), user_rows, k)
+
     def _state(self) -> dict[str, np.ndarray]:
         names = ("warm", "weights", "levels", "scale")
         return {**self.spec.arrays(), **{name: getattr(self, name) for name in names}}
 
     def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
-        self._restore_spec(arrays)
+        super()._restore(arrays)
         self.warm, self.weights = np.asarray(arrays["warm"]), arrays["weights"]
         self.levels, self.scale = arrays["levels"], np.array(arrays["scale"])
         if len(self.warm) and (self.warm.min() < 0 or self.warm.max() >= self.data.n_items):

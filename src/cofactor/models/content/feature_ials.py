@@ -16,30 +16,30 @@ from cofactor.data.features import FeatureSpec
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.models.content import check as checking
-from cofactor.models.content.base import (
-    COMPARISON,
-    SPEC_ARRAYS,
-    ContentConfig,
-    ContentFeatures,
-    cold_rows,
-    read_features,
-)
-from cofactor.models.content.check import CHECK, Check
-from cofactor.models.content.levelling import covariance_of, levels, spreads_of_vectors
+from cofactor.models.content.base import COMPARISON, ContentFeatures, cold_rows
+from cofactor.models.content.check import CHECK, Check, HeldOutScores
+from cofactor.models.content.feature_map import SPEC_ARRAYS, FeatureMap
 from cofactor.models.content.ridge import sparse_ridge
+from cofactor.models.content.score_normalisation import covariance_of, levels, spreads_of_vectors
+from cofactor.models.content.settings import (
+    CalibrationConfig,
+    ContentConfig,
+    NormalizationConfig,
+    PriorConfig,
+    ProfileConfig,
+)
 from cofactor.models.content.twin import shared
-from cofactor.models.implicit.ials import IALS, IALSConfig
+from cofactor.models.implicit.ials import IALS, IALSConfig, IALSLearner
+from cofactor.models.implicit.priors import Side, half_epoch_with_prior
+from cofactor.models.iterative import CURVE_ARRAYS, ValidationMetric, warm_ndcg_metric
 from cofactor.models.recommender import Recommender
 from cofactor.models.traits import ArraySpec, Traits
 from cofactor.models.user_batch import States, UserBatch
+from cofactor.training.learner import Epoch, Facts
 
 if TYPE_CHECKING:
     from cofactor.data.split import Part
 
-# A prior enters the row's system as one more interaction, with the vector t·p and the weight r / t:
-# it adds r p to the right side and only r t p p' to the left. t is small enough for the latter to
-# vanish, and large enough for float32.
-_T = 1e-3
 USER_ARRAYS = {
     "user_" + name: ArraySpec(
         spec.dtype, tuple(a if a.isdecimal() else "user_" + a for a in spec.axes), optional=True
@@ -48,41 +48,15 @@ USER_ARRAYS = {
 }
 
 
-class FeatureIALSConfig(IALSConfig, ContentConfig):
+class FeatureIALSConfig(
+    IALSConfig, PriorConfig, CalibrationConfig, NormalizationConfig, ProfileConfig, ContentConfig
+):
     """Settings of `FeatureIALS`: those of iALS and of the content."""
 
     ridge: float = setting(
         10.0,
         above=0.0,
         doc="λ of the regression of vectors on features, beside the items' mean weight.",
-    )
-    half_at: float | None = setting(
-        20.0,
-        above=0.0,
-        doc=(
-            "Interactions of an item at which its prior is halved, c in c / (c + n); None keeps it"
-            " whole for all."
-        ),
-    )
-    user_text: tuple[str, ...] = setting(
-        (),
-        doc="Columns of the profiles read as text; users have no prior unless columns are named.",
-    )
-    user_features: tuple[str, ...] = setting(
-        (), doc="Columns of the profiles read as categories, lists, numbers or dates."
-    )
-    levelling: float = setting(
-        0.0,
-        low=0.0,
-        high=1.0,
-        doc="How far new items are brought to one spread of scores over users; 0 not.",
-    )
-    fair: bool = setting(
-        True,
-        doc=(
-            "Whether content vectors are scaled so that new items take their fair share of the"
-            " lists."
-        ),
     )
 
 
@@ -91,13 +65,13 @@ class FeatureIALS(ContentFeatures, IALS):
 
     It minimises iALS's loss with ``reg_i |y_i - t_i W' f_i|²`` in place of ``reg_i |y_i|²``, where
     ``t_i = c / (c + n_i)`` lets the n_i interactions of an item speak for themselves (c is
-    ``half_at``; None: t = 1), and ``reg_u |x_u - V' g_u|²`` for users with profiles, plus ``λ r̄
-    |W|²``, with an item's part of the loss weighed as in iALS (``popularity_power``), by turns:
+    ``feature_prior_count``; None: t = 1), and ``reg_u |x_u - V' g_u|²`` for users with profiles,
+    plus ``λ r̄ |W|²``, with an item's part of the loss weighed as in `IALS`, by turns:
     users given items, W given y (a ridge regression), items given users and W. An item without
     interactions has the vector ``s W' f_i``, in closed form; s is chosen so that held-out warm
     items would take their fair share of people's top 10 (see `cofactor.models.content.check`), on W
-    as it is fitted without them. With ``levelling`` q, it is divided by ``(σ_i / σ̄)^q`` too, where
-    σ is the spread of its scores over the trained users and σ̄ the median of those with
+    as it is fitted without them. With ``normalize_scores`` q, it is divided by ``(σ_i / σ̄)^q``
+    too, where σ is the spread of its scores over the trained users and σ̄ the median of those with
     interactions.
 
     Notes
@@ -113,6 +87,7 @@ class FeatureIALS(ContentFeatures, IALS):
         **SPEC_ARRAYS,
         **USER_ARRAYS,
         **COMPARISON,
+        **CURVE_ARRAYS,
         "user_factors": ArraySpec("float32", ("users", "factors")),
         "item_factors": ArraySpec("float32", ("items", "factors")),
         "map": ArraySpec("float32", ("width", "factors")),
@@ -128,82 +103,50 @@ class FeatureIALS(ContentFeatures, IALS):
     check: Check
 
     def _fit(self, data: Interactions, validation: Part | None, run: Run) -> None:
+        self.alpha0 = self._unobserved_weight(data)
+        self.feature_map = FeatureMap.learn(data, self.config, run)
+        matrix = self.features
+        self.user_spec, profiles = self._profiles(data, run)
+        self._known = np.flatnonzero(data.item_counts > 0)
+        self._n_known = len(self._known)
+        self._shares = self._item_shares(data)
+        learner = FeatureIALSLearner(self, data, run, matrix, profiles)
+
+        def update() -> None:
+            self._complete(learner, learner.x.copy(), learner.y.copy(), run)
+
+        self._learn(learner, self._control(data, validation, run, update), run)
+        self._complete(learner, learner.x, learner.y, run)
+        run.progress.say(self.check.sentence)
+
+    def _complete(
+        self, learner: FeatureIALSLearner, x: np.ndarray, y: np.ndarray, run: Run
+    ) -> None:
+        """Bring the model to what it is if training ends with these vectors, which are rotated."""
         from cofactor.kernels.cpu import ials
 
-        config = self.config
-        self.alpha0 = self._unobserved_weight(data)
-        alpha0 = float(self.alpha0[0])
-        self.spec, matrix = read_features(data, config, run)
-        self.user_spec, profiles = self._profiles(data, run)
-        weights = self._confidence(data.weights)
-        item_indptr, user_rows, positions = data.by_item
-        warm = data.item_counts > 0
-        self._known = np.flatnonzero(warm)
-        self._n_known = len(self._known)
-        user_ridge, item_ridge = (
-            self._ridge(data.indptr, self._n_known),
-            self._ridge(item_indptr, data.n_users),
-        )
-        shares = self._shares = self._item_shares(data)
-        # An item's own problem, divided by its c.
-        solved_ridge = item_ridge if shares is None else item_ridge / shares
-        x, y = (
-            self._start(run, side, count)
-            for side, count in (("users", data.n_users), ("items", data.n_items))
-        )
-        y[~warm] = 0
-        of_users = (
-            data.indptr,
-            data.item_rows,
-            weights if shares is None else weights * shares[data.item_rows],
-        )
-        of_items = (item_indptr, user_rows, np.ascontiguousarray(weights[positions]))
-        self.map, self.user_map = np.zeros((matrix.shape[1], config.factors), np.float32), None
-        c = config.half_at
-        trust = (
-            np.ones(data.n_items, np.float32)
-            if c is None
-            else (c / (c + data.item_counts)).astype(np.float32)
-        )
-        with run.progress.task("FeatureIALS", config.epochs) as task:
-            for epoch in range(config.epochs):
-                how = (
-                    config.solver,
-                    1 if epoch < config.warmup else config.cg_steps,
-                    config.block_size,
-                )
-                user_prior = None
-                if profiles is not None and epoch:
-                    user_prior = profiles @ self._regressed(
-                        profiles, x, user_ridge, data.user_counts > 0
-                    )
-                _half(ials, of_users, y, x, user_prior, alpha0, user_ridge, how, shares)
-                prior = None
-                if epoch:
-                    prior = trust[:, None] * np.asarray(
-                        matrix @ self._regressed(matrix, y, item_ridge, warm), np.float32
-                    )
-                _half(ials, of_items, x, y, prior, alpha0, solved_ridge, how)
-                y[~warm] = 0
-                task.advance()
-            self.map = self._regressed(matrix, y, item_ridge, warm)
-            # Both sides in the basis in which the items' Gram matrix is diagonal.
-            basis, self._diagonal = ials.gram_basis(y, alpha0, shares)
-            ials.rotate(y, basis)
-            ials.rotate(x, basis)
-            self.map = np.ascontiguousarray(self.map @ basis)
-            if profiles is not None:
-                self.user_map = self._regressed(profiles, x, user_ridge, data.user_counts > 0)
-            self.item_factors, self.user_factors = y, x
-            whole = Histories(data.indptr, data.item_rows, data.values, None, data.n_items)
-            self.user_factors = self._solved(
-                whole,
-                None if profiles is None else np.asarray(profiles @ self.user_map, np.float32),
-            )
-        self._check(data, matrix, item_ridge, run)
-        self._put(matrix, cold_rows(data))
-        self._keep_features(matrix)
-        run.progress.say(self.check.sentence)
+        data, self._cache = learner.data, {}
+        weights = learner.item_map(y)
+        # Both sides in the basis in which the items' Gram matrix is diagonal.
+        basis, self._diagonal = ials.gram_basis(y, learner.alpha0, learner.shares)
+        ials.rotate(y, basis)
+        ials.rotate(x, basis)
+        self.map = np.ascontiguousarray(weights @ basis)
+        self.item_factors, self.user_factors = y, x
+        self.user_map = prior = None
+        if learner.profiles is not None:
+            self.user_map = learner.user_map(x)
+            prior = np.asarray(learner.profiles @ self.user_map, np.float32)
+        whole = Histories(data.indptr, data.item_rows, data.values, None, data.n_items)
+        self.user_factors = self._solved(whole, self._n_known, prior)
+        self._check(data, learner.matrix, learner.item_ridge, run)
+        self._put(learner.matrix, cold_rows(data))
+
+    def _ridges(self, data: Interactions) -> tuple[np.ndarray, np.ndarray]:
+        return self._ridge(data.indptr, self._n_known), self._ridge(data.by_item[0], data.n_users)
+
+    def _own_metrics(self, run: Run) -> tuple[ValidationMetric, ...]:
+        return (warm_ndcg_metric(run),)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -211,7 +154,7 @@ class FeatureIALS(ContentFeatures, IALS):
         _ = self.data
         return (*self.spec.notes, self.check.sentence, *self.compared)
 
-    def plain_twin(self) -> Recommender:
+    def without_features(self) -> Recommender:
         """Return iALS with the same settings."""
         return shared(self.config, IALS)
 
@@ -246,7 +189,7 @@ class FeatureIALS(ContentFeatures, IALS):
         held = checking.held_out(data, run.seed)
         warm = np.flatnonzero(data.item_counts)
         rest = np.setdiff1d(warm, held)
-        users = checking.askers(data, held, run.seed)
+        users = checking.sample_users(data, held, run.seed)
         known = np.zeros(data.n_items, bool)
         known[rest] = True
         found = self.item_factors[held]
@@ -259,27 +202,22 @@ class FeatureIALS(ContentFeatures, IALS):
             )
         x = self.user_factors[users]
         content, trained = x @ found.T, x @ self.item_factors[held].T
-        scale, mine, wanted = (
-            checking.fair_scale(x @ self.item_factors[rest].T, trained, content)
-            if self.config.fair
-            else (1.0, 0.0, 0.0)
-        )
-        self.check = Check(
-            checking.cosine(found, self.item_factors[held]),
-            checking.auc(content, data, users, held),
-            checking.auc(trained, data, users, held),
-            mine,
-            wanted,
-            scale,
-            self.config.ridge,
-            len(held),
+        others = x @ self.item_factors[rest].T
+        self.check = checking.check_of(
+            data,
+            HeldOutScores(users, held, content, trained, others),
+            cosine=checking.cosine(found, self.item_factors[held]),
+            ridge=self.config.ridge,
+            calibrate=self.config.calibrate_exposure,
         )
 
     def _levelled(self, vectors: np.ndarray) -> np.ndarray:
         """Content vectors [n, factors], each divided by its spread over the trained users to the
-        power of `levelling`.
+        power of `normalize_scores`.
         """
-        return vectors * self._levels_of(vectors)[:, None] if self.config.levelling else vectors
+        return (
+            vectors * self._levels_of(vectors)[:, None] if self.config.normalize_scores else vectors
+        )
 
     def _levels_of(self, vectors: np.ndarray) -> np.ndarray:
         """What content vectors are multiplied by, float32 [n]."""
@@ -291,7 +229,9 @@ class FeatureIALS(ContentFeatures, IALS):
                 float(np.median(spreads_of_vectors(known, covariance))),
             )
         covariance, typical = self._cache["covariance"]
-        return levels(spreads_of_vectors(vectors, covariance), typical, self.config.levelling)
+        return levels(
+            spreads_of_vectors(vectors, covariance), typical, self.config.normalize_scores
+        )
 
     def _content_vectors(self, matrix: Any) -> np.ndarray:
         """What features say, float32 [n, factors]."""
@@ -300,16 +240,17 @@ class FeatureIALS(ContentFeatures, IALS):
     def _put(self, matrix: Any, rows: np.ndarray) -> None:
         self.item_factors[rows] = self._content_vectors(matrix[rows])
 
-    def _extend(self, data: Interactions, matrix: Any, first: int) -> None:
+    def _extend(self, features: Any) -> None:
         self.item_factors = np.ascontiguousarray(
-            np.concatenate((self.item_factors, self._content_vectors(matrix)))
+            np.concatenate((self.item_factors, self._content_vectors(features)))
         )
-        self._shares = self._item_shares(data)
+        self._shares = self._item_shares(self.data)
 
     # Users: trained, folded in, known by a profile.
 
-    def _fold_in(self, histories: Histories) -> States:
-        return self._solved(histories, None)
+    @property
+    def _counted_items(self) -> int:
+        return self._n_known
 
     def _fold_in_profiles(self, histories: Histories, profiles: Any) -> States:
         """Solve with the prior that profiles (an Arrow table, a line a user) give."""
@@ -318,72 +259,22 @@ class FeatureIALS(ContentFeatures, IALS):
                 "this model was fitted without profiles; name their columns in user_features or"
                 " user_text."
             )
-        return self._solved(
-            histories, np.asarray(self.user_spec.transform(profiles) @ self.user_map, np.float32)
-        )
-
-    def _solved(self, histories: Histories, prior: np.ndarray | None) -> np.ndarray:
-        """The exact solution of each user's system with the items fixed."""
-        from cofactor.kernels.cpu.ials_direct import solve_direct
-
-        indptr, item_rows, values = histories.csr
-        ridge, weights = self._ridge(indptr, self._n_known), self._confidence(values)
-        if self._shares is not None:
-            weights *= self._shares[item_rows]
-        fixed = self.item_factors
-        if prior is not None:
-            indptr, item_rows, weights, fixed = _with_prior(
-                indptr, item_rows, weights, fixed, prior, ridge
-            )
-        solved = np.empty((len(histories), self.config.factors), np.float32)
-        failed = solve_direct(
-            indptr,
-            item_rows,
-            weights,
-            fixed,
-            self._diagonal,
-            ridge,
-            np.arange(len(histories)),
-            solved,
-        )
-        if failed >= 0:
-            raise ArgumentError(
-                f"history {failed} gives a singular system; fit the model with a higher"
-                " regularization."
-            )
-        return solved
-
-    def _explain(self, batch: UserBatch, item_row: int) -> tuple[np.ndarray, np.ndarray, float]:
-        """As iALS does; what a profile adds is the rest."""
-        _, past = batch.seen
-        if not past.size:
-            return past, np.zeros(0), float(self._popularity[item_row])
-        y = self.item_factors[past].astype(np.float64)
-        w = self._confidence(
-            np.ones(len(past), np.float32) if batch.values is None else batch.values
-        ).astype(np.float64)
-        if self._shares is not None:
-            w *= self._shares[past]
-        ridge = float(self._ridge(np.array([0, len(past)]), self._n_known)[0])
-        target = self.item_factors[item_row].astype(np.float64)
-        system = np.diag(self._diagonal.astype(np.float64) + ridge) + (y.T * w) @ y
-        added = w * (y @ np.linalg.solve(system, target))
-        rest = (
-            float(np.asarray(batch.states)[0] @ target - added.sum())
-            if self.user_map is not None
-            else 0.0
-        )
-        return past, added, rest
+        prior = np.asarray(self.user_spec.transform(profiles) @ self.user_map, np.float32)
+        return self._solved(histories, self._n_known, prior)
 
     def _explain_rows(
         self, batch: UserBatch, item_rows: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        return Recommender._explain_rows(self, batch, item_rows)
+        """As iALS does; what a profile adds is the rest."""
+        past, added, rest = super()._explain_rows(batch, item_rows)
+        if self.user_map is not None and past.size:
+            rest = self.item_factors[item_rows] @ np.asarray(batch.states)[0] - added.sum(axis=1)
+        return past, added, rest
 
     def feature_weights(self, batch: UserBatch, item_row: int) -> np.ndarray | None:
         """Return what a unit of each feature adds; see `ContentFeatures.feature_weights`."""
         slope = self.check.scale * (self.map @ np.asarray(batch.states)[0])
-        if not self.config.levelling:
+        if not self.config.normalize_scores:
             return slope
         return (
             slope * self._levels_of(np.asarray(self.features[item_row] @ self.map, np.float32))[0]
@@ -406,7 +297,7 @@ class FeatureIALS(ContentFeatures, IALS):
         return {**self.spec.arrays(), **own}
 
     def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
-        self._restore_spec(arrays)
+        super()._restore(arrays)
         self.user_factors, self.item_factors, self.map = (
             arrays["user_factors"],
             arrays["item_factors"],
@@ -425,54 +316,59 @@ class FeatureIALS(ContentFeatures, IALS):
         self.user_spec = FeatureSpec.from_arrays(theirs) if theirs else None
 
 
-def _half(
-    ials: Any,
-    matrix: Any,
-    fixed: np.ndarray,
-    solved: np.ndarray,
-    prior: np.ndarray | None,
-    alpha0: float,
-    ridge: np.ndarray,
-    how: Any,
-    shares: np.ndarray | None = None,
-) -> None:
-    """Half an epoch, with each row pulled to its prior [n_rows, factors] if there is one."""
-    if prior is None:
-        ials.half_epoch(*matrix, fixed, solved, alpha0, ridge, *how, shares)
-        return
-    indptr, indices, weights = matrix
-    grown = _with_prior(indptr, indices, weights, fixed, prior, ridge)
-    if shares is not None:
-        shares = np.concatenate((shares, np.ones(len(grown[3]) - len(fixed), np.float32)))
-    ials.half_epoch(*grown, solved, alpha0, ridge, *how, shares)
-    # The fixed side was turned into another basis; that of its copy is what the solved side now
-    # stands in.
-    fixed[:] = grown[3][: len(fixed)]
+class FeatureIALSLearner(IALSLearner):
+    """As iALS, with each row pulled to its prior, which is regressed anew in each epoch.
 
-
-def _with_prior(
-    indptr: np.ndarray,
-    indices: np.ndarray,
-    weights: np.ndarray,
-    fixed: np.ndarray,
-    prior: np.ndarray,
-    ridge: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """The rows with one more interaction each, the last: the vector t·p_row with the weight
-    r_row / t.
+    Parameters
+    ----------
+    model, data, run
+        As of `IALSLearner`.
+    matrix
+        The items' features, SciPy CSR float32 [n_items, width].
+    profiles
+        The users', or None.
     """
-    n = len(indptr) - 1
-    grown_indptr = indptr + np.arange(n + 1)
-    places = grown_indptr[1:] - 1
-    grown, heavier = np.empty(len(indices) + n, np.int32), np.empty(len(indices) + n, np.float32)
-    old = np.ones(len(grown), bool)
-    old[places] = False
-    grown[old], heavier[old] = indices, weights
-    grown[places] = len(fixed) + np.arange(n)
-    heavier[places] = ridge / _T
-    return (
-        grown_indptr,
-        grown,
-        heavier,
-        np.ascontiguousarray(np.concatenate((fixed, np.float32(_T) * prior)), np.float32),
-    )
+
+    def __init__(
+        self, model: FeatureIALS, data: Interactions, run: Run, matrix: Any, profiles: Any
+    ) -> None:
+        super().__init__(model, data, run)
+        self.regressed, self.matrix, self.profiles = model._regressed, matrix, profiles
+        self.warm, self.active = data.item_counts > 0, data.user_counts > 0
+        c = self.config.feature_prior_count
+        self.trust = np.ones(data.n_items, np.float32)
+        if c is not None:
+            self.trust = (c / (c + data.item_counts)).astype(np.float32)
+        self.y[~self.warm] = 0
+
+    def _start(self, run: Run) -> tuple[np.ndarray, np.ndarray]:
+        data = self.data
+        x, y = (
+            self.model._start(run, side, n)
+            for side, n in (("users", data.n_users), ("items", data.n_items))
+        )
+        return x, y
+
+    def item_map(self, y: np.ndarray) -> np.ndarray:
+        """Regress item vectors on the items' features, float32 [width, factors]."""
+        return self.regressed(self.matrix, y, self.item_ridge, self.warm)
+
+    def user_map(self, x: np.ndarray) -> np.ndarray:
+        """Regress user vectors on the profiles, float32 [user_width, factors]."""
+        return self.regressed(self.profiles, x, self.user_ridge, self.active)
+
+    def run_epoch(self, epoch: Epoch) -> Facts:
+        """Solve both sides once, each with its prior from the second epoch on."""
+        how, alpha0 = self.how(epoch), self.alpha0
+        user_prior = item_prior = None
+        if self.profiles is not None and epoch.number:
+            user_prior = self.profiles @ self.user_map(self.x)
+        users = Side(*self.of_users, self.user_ridge, self.shares)
+        half_epoch_with_prior(users, self.y, self.x, user_prior, alpha0, how)
+        if epoch.number:
+            from_features = np.asarray(self.matrix @ self.item_map(self.y), np.float32)
+            item_prior = self.trust[:, None] * from_features
+        items = Side(*self.of_items, self.solved_ridge)
+        half_epoch_with_prior(items, self.x, self.y, item_prior, alpha0, how)
+        self.y[~self.warm] = 0
+        return {"loss": self.loss()}

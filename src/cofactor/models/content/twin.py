@@ -13,6 +13,7 @@ import numpy as np
 from cofactor.base.run import Run
 from cofactor.data.interactions import Interactions
 from cofactor.models.recommender import Recommender
+from cofactor.models.validation import warm_ndcg, warm_users
 
 if TYPE_CHECKING:
     from cofactor.data.split import Part
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 # What features may cost before it is said aloud, as a share of the twin's nDCG@10.
 TOLERATED = 0.02
 # So many users are asked, drawn by the run's seed; both models answer the same ones.
-_USERS, _K, _BLOCK = 5000, 10, 512
+_USERS = 5000
 
 
 @dataclass(frozen=True)
@@ -116,23 +117,10 @@ def compare(
     users = _users(part, model.data, run)
     return Comparison(
         twin.name,
-        _ndcg(model, part, users, run.n_threads),
-        _ndcg(twin, part, users, run.n_threads),
+        warm_ndcg(model, part, users, n_threads=run.n_threads),
+        warm_ndcg(twin, part, users, n_threads=run.n_threads),
         len(users),
         seconds,
-    )
-
-
-def warm_ndcg(model: Recommender, part: Part, n_users: int, n_threads: int = 1) -> float:
-    """Return nDCG@10 over the items with interactions, mean of (the first ``n_users``) users who
-    have any of them held out.
-    """
-    warm = model.data.item_counts > 0
-    return _ndcg(
-        model,
-        part,
-        np.unique(part.truth.user_rows[warm[part.truth.item_rows]])[:n_users].astype(np.int32),
-        n_threads,
     )
 
 
@@ -140,32 +128,11 @@ def shared(config: Any, kind: type[Recommender]) -> Recommender:
     """Return a new model of another kind with the settings that both have."""
     theirs = kind.Config.defaults()
     return kind(
-        kind.Config(**{name: value for name, value in config.to_dict().items() if name in theirs})
+        kind.Config(**{name: getattr(config, name) for name in config.to_dict() if name in theirs})
     )
 
 
 def _users(part: Part, data: Interactions, run: Run) -> np.ndarray:
-    """Users with a held-out item among those with interactions, int32 ascending."""
-    held = np.unique(part.truth.user_rows[data.item_counts[part.truth.item_rows] > 0])
+    """Users with a held-out item among those with interactions, drawn by the run's seed."""
+    held = warm_users(part, data)
     return np.sort(run.generator("content", "twin").permutation(held)[:_USERS]).astype(np.int32)
-
-
-def _ndcg(model: Recommender, part: Part, users: np.ndarray, n_threads: int) -> float:
-    """Mean nDCG@10 over the items with interactions, what users had left out, relevance 0 or 1."""
-    history, gains = part.histories(users), []
-    warm = model.data.item_counts > 0
-    discounts = 1 / np.log2(np.arange(2, _K + 2))
-    for low in range(0, len(users), _BLOCK):
-        rows = users[low : low + _BLOCK]
-        some = history.take(np.arange(low, low + len(rows)))
-        batch = model.fold_in(some) if part.fold_in else model.user_batch(rows)
-        indptr, seen, _ = some.csr
-        best = model.topk(batch, _K, excluded=(indptr, seen), allowed=warm, n_threads=n_threads)
-        for n, user in enumerate(rows):
-            truth = part.truth.item_rows[part.truth.indptr[user] : part.truth.indptr[user + 1]]
-            truth = truth[warm[truth]]
-            hits = np.isin(best.rows[n, : best.count[n]], truth)
-            gains.append(
-                float(discounts[: len(hits)][hits].sum() / discounts[: min(_K, len(truth))].sum())
-            )
-    return float(np.mean(gains)) if gains else 0.0

@@ -21,26 +21,29 @@ from cofactor.data.histories import Histories
 from cofactor.data.ids import IdMap
 from cofactor.data.interactions import Interactions
 from cofactor.models.content import check as checking
-from cofactor.models.content.base import (
-    COMPARISON,
-    SPEC_ARRAYS,
-    ContentConfig,
-    ContentFeatures,
-    cold_rows,
-    read_features,
-)
-from cofactor.models.content.check import CHECK, Check
+from cofactor.models.content.base import COMPARISON, ContentFeatures, cold_rows
+from cofactor.models.content.check import CHECK, Check, HeldOutScores
 from cofactor.models.content.feature_ials import USER_ARRAYS
-from cofactor.models.content.twin import shared, warm_ndcg
+from cofactor.models.content.feature_map import SPEC_ARRAYS, FeatureMap
+from cofactor.models.content.settings import (
+    CalibrationConfig,
+    ContentConfig,
+    PriorConfig,
+    ProfileConfig,
+)
+from cofactor.models.content.twin import shared
 from cofactor.models.factors import FactorModel
+from cofactor.models.iterative import (
+    IterativeModel,
+    ValidationMetric,
+    warm_ndcg_metric,
+)
 from cofactor.models.liked import rated_csr
 from cofactor.models.neural.factor_fold_in import FactorConfig, Factors, cold_row, fold_in
 from cofactor.models.neural.latent_factor import LatentFactor
-from cofactor.models.neural.trained import Metric, TrainedRecommender
 from cofactor.models.recommender import Recommender
 from cofactor.models.traits import ArraySpec, Traits
 from cofactor.models.user_batch import States, UserBatch
-from cofactor.training.history import History
 from cofactor.training.losses import LOSSES, Loss
 
 if TYPE_CHECKING:
@@ -49,13 +52,11 @@ if TYPE_CHECKING:
     from cofactor.data.split import Part
     from cofactor.models.content.towers import TowerTables
     from cofactor.models.neural.latent_factor_module import TableSettings
-    from cofactor.training.loop import Step
+    from cofactor.training.torch.learner import Step
 
 
-class TwoTowerConfig(FactorConfig, ContentConfig):
+class TwoTowerConfig(FactorConfig, PriorConfig, CalibrationConfig, ProfileConfig, ContentConfig):
     """Settings of `TwoTower`: those of `LatentFactor` and of the content."""
-
-    renamed = {"half_at": "feature_prior_count", "fair": "calibrate_exposure"}  # noqa: RUF012
 
     factors: int = setting(64, low=1, high=4096, doc="Length of the user and item vectors.")
     loss: str | Loss = setting(
@@ -96,20 +97,9 @@ class TwoTowerConfig(FactorConfig, ContentConfig):
         high=65536,
         doc="Widths of hidden layers between features and vectors; none is linear.",
     )
-    user_text: tuple[str, ...] = setting(
-        (),
-        doc="Columns of the profiles read as text; users have no content unless columns are named.",
-    )
-    user_features: tuple[str, ...] = setting(
-        (), doc="Columns of the profiles read as categories, lists, numbers or dates."
-    )
-    calibrate_exposure: bool = setting(
-        True,
-        doc="Exposure calibration: scale content vectors so that new items get their share.",
-    )
 
 
-class TwoTower(ContentFeatures, TrainedRecommender, FactorModel):
+class TwoTower(ContentFeatures, IterativeModel, FactorModel):
     """``s_ui = x_u · y_i + b_i`` with ``[y_i ; b_i] = e_i + t_i h(f_i)`` and ``x_u = e_u + t_u
     g(f_u)``: ids and content side by side.
 
@@ -176,7 +166,8 @@ class TwoTower(ContentFeatures, TrainedRecommender, FactorModel):
         from cofactor.models.neural import factor_training as training
 
         config = self.config
-        self.spec, matrix = read_features(data, config, run)
+        self.feature_map = FeatureMap.learn(data, config, run)
+        matrix = self.features
         self.user_spec, profiles = None, None
         if config.user_text or config.user_features:
             self.user_spec = FeatureSpec.fit(
@@ -190,7 +181,7 @@ class TwoTower(ContentFeatures, TrainedRecommender, FactorModel):
         self.scale = training.rating_bounds(known, config)
         module = self._begun(known, run, matrix[data.item_counts > 0], profiles)
         publish = lambda: self._publish(module, data, known, matrix, profiles)  # noqa: E731
-        self.history = training.train_factors(
+        self.curve = training.train_factors(
             module,
             known,
             config,
@@ -199,13 +190,10 @@ class TwoTower(ContentFeatures, TrainedRecommender, FactorModel):
             wrap=lambda step: _both(
                 step, module, config.id_dropout, with_profiles=profiles is not None
             ),
-            watches=self._watches(data, validation, publish),
-            checkpoint=self._checkpoint,
-            belongs_to=self._belongs_to(data, run),
+            control=self._control(data, validation, run, publish),
         )
         publish()
         run.progress.say(self.notes_of_check)
-        self._keep_features(matrix)
         self._cache["gate"] = self._gate(data.item_counts)
 
     def _begun(self, known: Interactions, run: Run, features: Any, profiles: Any) -> TowerTables:
@@ -231,17 +219,17 @@ class TwoTower(ContentFeatures, TrainedRecommender, FactorModel):
         made: Any = training.begin(known, config, run, self.name, make)
         return made
 
-    def plain_twin(self) -> Recommender:
+    def without_features(self) -> Recommender:
         """Return `LatentFactor` with the same settings."""
         return shared(self.config, LatentFactor)
 
-    def _own_metrics(self) -> tuple[Metric, ...]:
+    def _own_metrics(self, run: Run) -> tuple[ValidationMetric, ...]:
         """What stops training: items with interactions among themselves, since what is held out
         has no items that nobody has had.
         """
         if self.traits.predicts_ratings:
-            return super()._own_metrics()
-        return (Metric("ndcg@10", lambda model, part: warm_ndcg(model, part, 2000), True),)
+            return super()._own_metrics(run)
+        return (warm_ndcg_metric(run),)
 
     def _gate(self, counts: np.ndarray) -> np.ndarray:
         """t of rows with so many interactions, float32 [n]."""
@@ -289,27 +277,19 @@ class TwoTower(ContentFeatures, TrainedRecommender, FactorModel):
         held-out measure.
         """
         items = checking.held_out(data, 0)
-        users = checking.askers(data, items, 0)
+        users = checking.sample_users(data, items, 0)
         rest = np.setdiff1d(np.flatnonzero(data.item_counts), items)
         found = _through(matrix[items], self.maps)
         x = self.user_factors[users]
         trained = x @ self.item_factors[items].T + self.item_bias[items]
         content = x @ found[:, :-1].T + found[:, -1]
         theirs = x @ self.item_factors[rest].T + self.item_bias[rest]
-        scale, mine, wanted = (
-            checking.fair_scale(theirs, trained, content)
-            if self.config.calibrate_exposure
-            else (1.0, 0.0, 0.0)
-        )
-        self.check = Check(
-            checking.cosine(found[:, :-1], self.item_factors[items]),
-            checking.auc(content, data, users, items),
-            checking.auc(trained, data, users, items),
-            mine,
-            wanted,
-            scale,
-            0.0,
-            len(items),
+        self.check = checking.check_of(
+            data,
+            HeldOutScores(users, items, content, trained, theirs),
+            cosine=checking.cosine(found[:, :-1], self.item_factors[items]),
+            ridge=0.0,
+            calibrate=self.config.calibrate_exposure,
         )
 
     @property
@@ -331,8 +311,8 @@ class TwoTower(ContentFeatures, TrainedRecommender, FactorModel):
             made[:, :-1] /= np.maximum(np.linalg.norm(made[:, :-1], axis=1, keepdims=True), 1e-12)
         return made.astype(np.float32)
 
-    def _extend(self, data: Interactions, matrix: Any, first: int) -> None:
-        vectors = self._content_vectors(matrix)
+    def _extend(self, features: Any) -> None:
+        vectors = self._content_vectors(features)
         self.item_factors = np.concatenate((self.item_factors, vectors[:, :-1]))
         self.item_bias = np.concatenate((self.item_bias, vectors[:, -1]))
 
@@ -369,8 +349,9 @@ class TwoTower(ContentFeatures, TrainedRecommender, FactorModel):
         return states
 
     def feature_weights(self, batch: UserBatch, item_row: int) -> np.ndarray | None:
-        """The gradient of the score by the item's features: through hidden layers it depends on
-        the item.
+        """Return the gradient of the score by the item's features.
+
+        Through hidden layers it depends on the item.
         """
         state = np.asarray(batch.states)[0]
         kept, values = [], self.features[item_row] @ self.maps[0]
@@ -389,7 +370,7 @@ class TwoTower(ContentFeatures, TrainedRecommender, FactorModel):
 
     def _state(self) -> dict[str, np.ndarray]:
         own = {name: getattr(self, name) for name in (*Factors._fields, "scale")}
-        own |= {**self.history.to_arrays(), **self.spec.arrays(), "check": self.check.array()}
+        own |= {**self.spec.arrays(), "check": self.check.array()}
         own |= {f"map_{n}": one for n, one in enumerate(self.maps)}
         if self.user_spec is not None:
             own |= {"user_" + n: a for n, a in self.user_spec.arrays().items()}
@@ -399,8 +380,7 @@ class TwoTower(ContentFeatures, TrainedRecommender, FactorModel):
     def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
         for name in (*Factors._fields, "scale"):
             setattr(self, name, arrays[name])
-        self.history = History.from_arrays(arrays)
-        self._restore_spec(arrays)
+        super()._restore(arrays)
         self.check = Check.of_array(arrays["check"])
         layers = range(1 + len(self.config.hidden))
         self.maps = [arrays[f"map_{n}"] for n in layers]

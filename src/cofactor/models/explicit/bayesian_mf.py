@@ -19,7 +19,8 @@ from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.models.explicit.gibbs_chain import Chain, Features, Ratings
 from cofactor.models.explicit.posterior import DATE_ARRAYS, POSTERIOR_ARRAYS, Posterior
-from cofactor.models.explicit.ratings import history_ratings, rating_scale
+from cofactor.models.liked import rated_csr
+from cofactor.models.rating_scale import rating_scale
 from cofactor.models.recommender import Recommender
 from cofactor.models.traits import ArraySpec, Traits
 from cofactor.models.user_batch import InnerProduct, States
@@ -203,7 +204,7 @@ class BayesianMF(Recommender):
         return drawn.reshape(len(drawn), -1)
 
     def _fold_in(self, histories: Histories) -> States:
-        indptr, item_rows, ratings = history_ratings(histories, self.limits)
+        indptr, item_rows, ratings = rated_csr(self, histories)
         drawn = self.posterior.draw_users(indptr, item_rows, ratings)
         return drawn.reshape(len(drawn), -1)
 

@@ -4,6 +4,7 @@ squares.
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,17 +15,18 @@ from cofactor.base.threads import native_threads
 from cofactor.data.interactions import Interactions
 from cofactor.models.explicit.ratings import (
     RATING_ARRAYS,
-    Epoch,
     RatingConfig,
     RatingFactors,
-    per_rating,
+    RatingLearner,
     shuffled_walks,
 )
 from cofactor.models.traits import Traits
-from cofactor.models.user_batch import States
 
 if TYPE_CHECKING:
     from cofactor.data.split import Part
+
+
+_BLOCK = 65_536  # ratings whose vectors are gathered at a time: 32 MiB at 128 factors
 
 
 class BiasedMFConfig(RatingConfig):
@@ -45,7 +47,7 @@ PRESETS: dict[str, dict[str, float]] = {
         "learning_rate": 0.015,
         "decay": 0.95,
         "regularization": 0.04,
-        "balance": 0.1,
+        "frequency_exponent": 0.9,
     },
 }
 
@@ -54,17 +56,18 @@ class BiasedMF(RatingFactors):
     """Predict ratings by ``mu + b_u + b_i + q_i · p_u``.
 
     Minimises ``sum (r_ui - mu - b_u - b_i - q_i · p_u)^2`` plus, for each row with n ratings,
-    ``lambda n (m / n)^balance`` times its squared vector (and likewise its squared bias), where m
-    is the mean of n on that side. ``balance=0`` with ``solver="als"`` is ALS-WR; ``balance=1`` is
-    the plain ridge. ALS is solved with the bias as a component of the vector.
+    ``lambda m (n / m)^frequency_exponent`` times its squared vector (and likewise its squared
+    bias), where m is the mean of n on that side. ``frequency_exponent=1`` with ``solver="als"`` is
+    ALS-WR; ``frequency_exponent=0`` is the plain ridge. ALS is solved with the bias as a component
+    of the vector.
 
     Notes
     -----
     SGD walks users and items in conflict-free blocks: the result is the same on any number of
     threads. Its defaults count on the learning rate running out before the vectors fit the noise.
     ALS has no such brake and wants fewer factors and a stronger penalty: ``factors=16,
-    regularization=.1, bias_regularization=.05, balance=.6, init_scale=.1, epochs=15`` is a start,
-    and ``factors=8, regularization=.15`` for small data.
+    regularization=.1, bias_regularization=.05, frequency_exponent=.4, init_scale=.1, epochs=15`` is
+    a start, and ``factors=8, regularization=.15`` for small data.
 
     References
     ----------
@@ -81,74 +84,68 @@ class BiasedMF(RatingFactors):
     arrays = RATING_ARRAYS
 
     def _fit(self, data: Interactions, validation: Part | None, run: Run) -> None:
-        self._start(data, run)
-        if self.config.solver == "als":
-            with native_threads(run.n_threads, blas=1):
-                self._descend(data, validation, run, self._als_epoch(data))
-        else:
-            self._descend(data, validation, run, self._sgd_epoch(data, run))
+        als = self.config.solver == "als"
+        learner = (ALSLearner if als else SGDLearner)(self, data, run)
+        control = self._control(data, validation, run, lambda: self._take_over(learner))
+        with native_threads(run.n_threads, blas=1) if als else nullcontext():
+            self._learn(learner, control, run, self.config.rates())
+        self._take_over(learner)
 
-    def _sgd_epoch(self, data: Interactions, run: Run) -> Epoch:
-        from cofactor.kernels.cpu.mf_sgd import mf_sgd_epoch, padded
 
-        config, bounds = self.config, item_blocks(data)
-        walks = shuffled_walks(data, bounds, run.generator(self.name, "walks"))
-        penalties = [
-            per_rating(counts, strength, config.balance)
-            for strength in (config.regularization, config.bias_regularization)
-            for counts in (data.user_counts, data.item_counts)
-        ]
-        users, items = padded(self.user_factors), padded(self.item_factors)
-        # The model sees the kernel's rows without what they are filled up with.
-        self.user_factors, self.item_factors = (
-            users[:, : config.factors],
-            items[:, : config.factors],
+class SGDLearner(RatingLearner):
+    """Stochastic gradient descent, in conflict-free blocks of items."""
+
+    def __init__(self, model: BiasedMF, data: Interactions, run: Run) -> None:
+        from cofactor.kernels.cpu.mf_sgd import padded
+
+        super().__init__(model, data, run)
+        self.walks = shuffled_walks(data, item_blocks(data), run.generator(self.name, "walks"))
+        users, items = padded(model.user_factors), padded(model.item_factors)
+        self.held = (model.user_bias, model.item_bias, users, items)
+        # What is learned are the kernel's rows without what they are filled up with.
+        self.live["user_factors"] = users[:, : self.config.factors]
+        self.live["item_factors"] = items[:, : self.config.factors]
+
+    def squared_error(self, order: np.ndarray, rates: tuple[float, float]) -> float:
+        """Take a gradient step for each rating."""
+        from cofactor.kernels.cpu.mf_sgd import mf_sgd_epoch
+
+        return float(
+            mf_sgd_epoch(*self.walks, order, self.mean, *self.held, *rates, *self.penalties)
         )
-        held = (self.user_bias, self.item_bias, users, items)
 
-        def epoch(order: np.ndarray, rate: float) -> float:
-            return float(
-                mf_sgd_epoch(
-                    *walks,
-                    order,
-                    float(self.mean[0]),
-                    *held,
-                    config.learning_rate * rate,
-                    config.bias_learning_rate * rate,
-                    *penalties,
-                )
-            )
 
-        return epoch
+class ALSLearner(RatingLearner):
+    """Alternating least squares; the learning rates mean nothing."""
 
-    def _als_epoch(self, data: Interactions) -> Epoch:
+    def __init__(self, model: BiasedMF, data: Interactions, run: Run) -> None:
+        super().__init__(model, data, run)
+        self.cure = "raise regularization"
+        item_indptr, user_rows, positions = data.by_item
+        self.by_user = (data.indptr, data.item_rows, data.weights)
+        self.by_item = (item_indptr, user_rows, data.weights[positions])
+        counts = 2 * (data.user_counts, data.item_counts)
+        self.ridges = [
+            np.maximum(each * n, 1e-6).astype(np.float32)
+            for each, n in zip(self.penalties, counts, strict=True)
+        ]
+
+    def squared_error(self, order: np.ndarray, rates: tuple[float, float]) -> float:
+        """Solve the users, then the items."""
         from cofactor.kernels.cpu.mf_als import als_half_epoch
 
-        config, mean = self.config, float(self.mean[0])
-        item_indptr, user_rows, positions = data.by_item
-        by_item = (item_indptr, user_rows, data.weights[positions])
-        user_ridge, user_bias_ridge, item_ridge, item_bias_ridge = (
-            np.maximum(per_rating(counts, strength, config.balance) * counts, 1e-6).astype(
-                np.float32
-            )
-            for counts in (data.user_counts, data.item_counts)
-            for strength in (config.regularization, config.bias_regularization)
-        )
-        users, items = (self.user_bias, self.user_factors), (self.item_bias, self.item_factors)
-
-        def epoch(order: np.ndarray, rate: float) -> float:
-            by_user = (data.indptr, data.item_rows, data.weights)
-            als_half_epoch(*by_user, mean, *items, user_ridge, user_bias_ridge, *users)
-            als_half_epoch(*by_item, mean, *users, item_ridge, item_bias_ridge, *items)
-            guess = self._predict(
-                self._states(np.arange(data.n_users)), data.user_rows, data.item_rows
-            )
-            return float(np.sum((data.weights - guess) ** 2, dtype=np.float64))
-
-        return epoch
-
-    def _trained(self, user_rows: np.ndarray) -> States:
-        return self._states(user_rows)
+        user_ridge, item_ridge, user_bias_ridge, item_bias_ridge = self.ridges
+        bias, other_bias, x, y = self.live.values()
+        mean, data = self.mean, self.data
+        als_half_epoch(*self.by_user, mean, other_bias, y, user_ridge, user_bias_ridge, bias, x)
+        als_half_epoch(*self.by_item, mean, bias, x, item_ridge, item_bias_ridge, other_bias, y)
+        total = 0.0
+        for low in range(0, len(data), _BLOCK):
+            users, items = data.user_rows[low : low + _BLOCK], data.item_rows[low : low + _BLOCK]
+            guess = mean + bias[users] + other_bias[items]
+            guess += np.einsum("nf,nf->n", x[users], y[items])
+            total += float(np.square(data.weights[low : low + _BLOCK] - guess).sum())
+        return total
 
 
 def item_blocks(data: Interactions) -> np.ndarray:

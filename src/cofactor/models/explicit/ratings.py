@@ -5,40 +5,50 @@ and the descent loop.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
-from cofactor.base.config import Config, setting
-from cofactor.base.errors import ArgumentError, TrainingError
+from cofactor.base.config import Renamed, setting
+from cofactor.base.errors import ArgumentError
+from cofactor.base.memory import aligned
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.models.factors import FactorModel
+from cofactor.models.iterative import CURVE_ARRAYS, IterativeModel
+from cofactor.models.liked import rated_csr, seen_ratings
+from cofactor.models.rating_scale import on_scale, rating_scale
 from cofactor.models.traits import ArraySpec
 from cofactor.models.user_batch import InnerProduct, States, UserBatch
 from cofactor.retrieval.topk import TopK, nearest
+from cofactor.training.learner import Epoch, Facts, Learner
+from cofactor.training.schedule import SCHEDULES
+from cofactor.training.settings import DescentConfig
 
-if TYPE_CHECKING:
-    from cofactor.data.split import Part
 
-
-class RatingConfig(Config):
+class RatingConfig(DescentConfig):
     """Settings that the factor models of ratings share."""
 
+    renamed = {  # noqa: RUF012
+        "balance": Renamed("frequency_exponent", lambda balance: round(1 - balance, 12)),
+        "clip": "clip_predictions",
+    }
+
     factors: int = setting(128, low=1, high=4096, doc="Length of the user and item vectors.")
-    epochs: int = setting(
-        40, low=1, high=100_000, doc="Passes over the data; fewer if a validation part says so."
-    )
+    epochs: int = setting(40, low=1, high=100_000, doc="Passes over the data.")
     learning_rate: float = setting(
-        0.03, above=0, doc="Step of the vectors in the first epoch (SGD)."
+        0.03, above=0, doc="Step size of the vectors in the first epoch (SGD)."
     )
     bias_learning_rate: float = setting(
-        0.0075, above=0, doc="Step of the biases in the first epoch (SGD)."
+        0.0075, above=0, doc="Step size of the biases in the first epoch (SGD)."
+    )
+    schedule: str = setting(
+        "exponential", choices=SCHEDULES, doc="Both learning rates over time (SGD)."
     )
     decay: float = setting(
-        0.92, above=0, high=1, doc="What both steps are multiplied by after each epoch (SGD)."
+        0.92, above=0, high=1, doc="Exponential schedule: the factor from epoch to epoch."
     )
     regularization: float = setting(
         0.06, low=0, doc="Penalty of the vectors for each rating of an average row."
@@ -46,20 +56,22 @@ class RatingConfig(Config):
     bias_regularization: float = setting(
         0.003, low=0, doc="Penalty of the biases for each rating of an average row."
     )
-    balance: float = setting(
-        0.3,
+    frequency_exponent: float = setting(
+        0.7,
         low=0,
         high=1,
         doc=(
-            "How a row's penalty depends on its n ratings: n^(1-balance). 0: on each rating alike;"
-            " 1: the same for all rows."
+            "A row's penalty grows as n^frequency_exponent with its n ratings. 1: on each rating"
+            " alike; 0: the same for all rows."
         ),
     )
     init_scale: float = setting(0.005, above=0, doc="Standard deviation of the starting vectors.")
     patience: int = setting(
-        3, low=1, doc="With a validation part: epochs without a better RMSE after which to stop."
+        3,
+        low=0,
+        doc="Measurements without a better one before training stops; 0 runs all epochs.",
     )
-    clip: bool = setting(True, doc="Whether predictions are cut to the rating scale.")
+    clip_predictions: bool = setting(True, doc="Whether predictions are cut to the rating scale.")
     lowest: float | None = setting(
         None, doc="The lowest rating there can be; None: the lowest of the data."
     )
@@ -76,10 +88,6 @@ class RatingConfig(Config):
             )
 
 
-# One pass over the data: the order of the users, what the learning rates are multiplied by; the sum
-# of e^2.
-Epoch = Callable[[np.ndarray, float], float]
-
 RATING_ARRAYS = {
     "mean": ArraySpec("float64", ("1",)),
     "scale": ArraySpec("float32", ("2",)),
@@ -87,57 +95,11 @@ RATING_ARRAYS = {
     "item_bias": ArraySpec("float32", ("items",)),
     "user_factors": ArraySpec("float32", ("users", "factors")),
     "item_factors": ArraySpec("float32", ("items", "factors")),
+    **CURVE_ARRAYS,
 }
 
 
-def rating_scale(config: Any, data: Interactions, name: str) -> np.ndarray:
-    """Return the lowest and the highest rating, float32 [2], from the configuration or else from
-    the data.
-
-    Raises
-    ------
-    ArgumentError
-        If the data has no values.
-    """
-    if data.values is None:
-        raise ArgumentError(
-            f"{name} learns from ratings, and this data has no values; use an implicit model"
-            " for it."
-        )
-    low = float(data.values.min()) if config.lowest is None else config.lowest
-    high = float(data.values.max()) if config.highest is None else config.highest
-    return np.array([low, high], np.float32)
-
-
-def history_ratings(
-    histories: Histories, scale: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return histories as CSR with ratings; items that were only named count as rated with the
-    top of the scale.
-    """
-    indptr, item_rows, values = histories.csr
-    return (
-        indptr,
-        item_rows,
-        values if histories.values is not None else np.full(len(item_rows), scale[1], np.float32),
-    )
-
-
-def ratings_of(batch: UserBatch, scale: np.ndarray) -> np.ndarray:
-    """Return what one user gave the items seen; items that were only named count as rated with
-    the top of the scale.
-    """
-    return (
-        np.full(len(batch.seen[1]), scale[1], np.float32) if batch.values is None else batch.values
-    )
-
-
-def on_scale(values: np.ndarray, config: Any, scale: np.ndarray) -> np.ndarray:
-    """Return predictions as float32, cut to the scale if the configuration says so."""
-    return (np.clip(values, scale[0], scale[1]) if config.clip else values).astype(np.float32)
-
-
-class RatingFactors(FactorModel):
+class RatingFactors(IterativeModel, FactorModel):
     """A model ``r_ui ~ mu + b_u + b_i + q_i · x_u`` whose users are known by ``[x_u, mu + b_u]``.
 
     The score is the predicted rating before clipping. Similarity is the cosine of q (or x) without
@@ -213,9 +175,9 @@ class RatingFactors(FactorModel):
         that it can be solved.
         """
         n = np.maximum(counts, 1)
-        return np.maximum(strength * n * (self._typical / n) ** self.config.balance, 1e-6).astype(
-            np.float32
-        )
+        return np.maximum(
+            strength * n * (self._typical / n) ** shrinking(self.config), 1e-6
+        ).astype(np.float32)
 
     def _implicit(self, indptr: np.ndarray, item_rows: np.ndarray) -> np.ndarray | None:
         """z_u = |N(u)|^-1/2 sum_j y_j of some histories, float32 [B, factors]; None for a model
@@ -226,7 +188,7 @@ class RatingFactors(FactorModel):
     def _fold_in(self, histories: Histories) -> States:
         from cofactor.kernels.cpu.mf_als import als_half_epoch
 
-        indptr, item_rows, ratings = history_ratings(histories, self.scale)
+        indptr, item_rows, ratings = rated_csr(self, histories)
         z = self._implicit(indptr, item_rows)
         if z is not None:
             ratings = ratings - _products(z, indptr, self.item_factors, item_rows)
@@ -262,7 +224,7 @@ class RatingFactors(FactorModel):
         q = self.item_factors.astype(np.float64)
         y = np.column_stack([np.ones(len(past)), q[past]])
         asked = np.concatenate([[1.0], q[item_row]])
-        target = ratings_of(batch, self.scale) - self.mean[0] - self.item_bias[past]
+        target = seen_ratings(self, batch) - self.mean[0] - self.item_bias[past]
         added = np.zeros(len(past))
         z = self._implicit(np.array([0, len(past)]), past)
         if z is not None and self.implicit_factors is not None:
@@ -278,8 +240,6 @@ class RatingFactors(FactorModel):
         super()._restore(arrays)
         self._typical = typical(self.data.user_counts)
 
-    # Learning by descent.
-
     def _start(self, data: Interactions, run: Run) -> None:
         """Set the arrays to where learning starts."""
         self.scale = rating_scale(self.config, data, type(self).__name__)
@@ -292,64 +252,62 @@ class RatingFactors(FactorModel):
         draw = run.generator(self.name, "start")
         for name, n in (("user_factors", data.n_users), ("item_factors", data.n_items)):
             vectors = draw.standard_normal((n, self.config.factors), np.float32)
-            setattr(self, name, vectors * np.float32(self.config.init_scale))
+            setattr(self, name, aligned(vectors * np.float32(self.config.init_scale)))
 
-    def _descend(self, data: Interactions, validation: Part | None, run: Run, epoch: Epoch) -> None:
-        """Run ``epoch(order, rate)``, the sum of squared errors, and keep the best epoch if
-        there is a validation.
-        """
-        held = {name: getattr(self, name) for name in self.arrays}
-        best, best_error, since = held, np.inf, 0
-        with run.progress.task(f"fit {self.name}", self.config.epochs) as task:
-            for n in range(self.config.epochs):
-                order = user_order(data.n_users, run.generator(self.name, "order", n))
-                squared = epoch(order, self.config.decay**n)
-                if not np.isfinite(squared):
-                    raise TrainingError(
-                        f"{type(self).__name__} diverged in epoch {n + 1}; "
-                        f"lower learning_rate (now {self.config.learning_rate:g})."
-                    )
-                facts = {"rmse": float(np.sqrt(squared / len(data)))}
-                if validation is not None:
-                    facts["validation"] = error = self._error(validation)
-                    since += 1
-                    if error < best_error:
-                        best, best_error, since = (
-                            {name: a.copy() for name, a in held.items()},
-                            error,
-                            0,
-                        )
-                task.advance(1, **facts)
-                if since >= self.config.patience:
-                    break
-        for name, array in best.items():
-            setattr(self, name, np.ascontiguousarray(array))
-        self._forget_unmet(data)
+    def _take_over(self, learner: RatingLearner) -> None:
+        """Bring the arrays to what they are if learning ends now."""
+        for name, array in learner.arrays().items():
+            setattr(self, name, np.array(array, order="C"))
+        # Nothing has moved the vectors of users and items without ratings from their random start.
+        self.user_factors[learner.data.user_counts == 0] = 0
+        self.item_factors[learner.data.item_counts == 0] = 0
 
-    def _error(self, part: Part) -> float:
-        """The RMSE on a validation part, whose users may be new."""
-        truth = part.truth
-        users, which = np.unique(truth.user_rows, return_inverse=True)
-        states = self._fold_in(part.histories(users)) if part.fold_in else self._trained(users)
-        return float(
-            np.sqrt(
-                np.mean(
-                    (truth.weights - self._predict(states, which, truth.item_rows)) ** 2,
-                    dtype=np.float64,
-                )
-            )
-        )
+
+class RatingLearner(Learner):
+    """Passes over the ratings; a subclass says what one pass is.
+
+    Parameters
+    ----------
+    model
+        Its arrays are set to where learning starts.
+    data, run
+        On what, with which seed and threads.
+    """
+
+    def __init__(self, model: RatingFactors, data: Interactions, run: Run) -> None:
+        model._start(data, run)
+        self.data, self.run, self.config, self.name = data, run, model.config, model.name
+        self.cure = f"lower learning_rate (now {self.config.learning_rate:g})"
+        self.mean = float(model.mean[0])
+        names = ("user_bias", "item_bias", "user_factors", "item_factors")
+        self.live: dict[str, np.ndarray] = {name: getattr(model, name) for name in names}
+        # Of users' and items' vectors, then of their biases.
+        self.penalties = [
+            per_rating(counts, strength, shrinking(self.config))
+            for strength in (self.config.regularization, self.config.bias_regularization)
+            for counts in (data.user_counts, data.item_counts)
+        ]
 
     @abstractmethod
-    def _trained(self, user_rows: np.ndarray) -> States:
-        """The states of users while learning goes on."""
-
-    def _forget_unmet(self, data: Interactions) -> None:
-        """Set the vectors of users and items without ratings, which nothing has moved from their
-        random start, to zero.
+    def squared_error(self, order: np.ndarray, rates: tuple[float, float]) -> float:
+        """Pass over the ratings of the users in ``order``, with the learning rates of vectors and
+        biases; return the sum of squared errors.
         """
-        self.user_factors[data.user_counts == 0] = 0
-        self.item_factors[data.item_counts == 0] = 0
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return biases and vectors, live."""
+        return self.live
+
+    def run_epoch(self, epoch: Epoch) -> Facts:
+        """Pass once; the loss is the mean squared error."""
+        order = user_order(self.data.n_users, self.run.generator(self.name, "order", epoch.number))
+        rates = epoch.rate(), self.config.bias_learning_rate * epoch.factor()
+        return {"loss": self.squared_error(order, rates) / len(self.data)}
+
+
+def shrinking(config: Any) -> float:
+    """The power of 1/n in the penalty of one rating; rounded, so that 1 - .7 is .3."""
+    return round(1 - config.frequency_exponent, 12)
 
 
 def typical(counts: np.ndarray) -> float:
@@ -358,12 +316,12 @@ def typical(counts: np.ndarray) -> float:
     return float(met.mean()) if met.size else 1.0
 
 
-def per_rating(counts: np.ndarray, strength: float, balance: float) -> np.ndarray:
-    """Return each row's penalty in one SGD step, float32: ``strength (mean count / n)^balance``,
+def per_rating(counts: np.ndarray, strength: float, power: float) -> np.ndarray:
+    """Return each row's penalty in one SGD step, float32: ``strength (mean count / n)^power``,
     n times a pass.
     """
     n = np.maximum(counts, 1)
-    return (strength * (typical(counts) / n) ** balance).astype(np.float32)
+    return (strength * (typical(counts) / n) ** power).astype(np.float32)
 
 
 def user_order(n_users: int, generator: np.random.Generator) -> np.ndarray:

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cofactor.base.config import setting
+from cofactor.base.memory import aligned
 from cofactor.base.run import Run
 from cofactor.data.interactions import Interactions
 from cofactor.models.explicit.ratings import (
     RATING_ARRAYS,
     RatingConfig,
     RatingFactors,
-    per_rating,
+    RatingLearner,
     shuffled_walks,
 )
 from cofactor.models.traits import ArraySpec, Traits
-from cofactor.models.user_batch import States
 
 if TYPE_CHECKING:
     from cofactor.data.split import Part
@@ -33,7 +33,7 @@ class SVDppConfig(RatingConfig):
         0.004, above=0, doc="Step of the biases in the first epoch."
     )
     decay: float = setting(
-        0.945, above=0, high=1, doc="What both steps are multiplied by after each epoch."
+        0.945, above=0, high=1, doc="Exponential schedule: the factor from epoch to epoch."
     )
     init_scale: float = setting(
         0.01,
@@ -54,14 +54,14 @@ PRESETS: dict[str, dict[str, float]] = {
         "regularization": 0.08,
         "bias_regularization": 0.005,
         "implicit_regularization": 0.005,
-        "balance": 0.5,
+        "frequency_exponent": 0.5,
     },
     "ml-1m": {
         "factors": 256,
         "decay": 0.95,
         "regularization": 0.05,
         "implicit_regularization": 0.0015,
-        "balance": 0.1,
+        "frequency_exponent": 0.9,
     },
 }
 
@@ -97,58 +97,16 @@ class SVDpp(RatingFactors):
     }
 
     def _fit(self, data: Interactions, validation: Part | None, run: Run) -> None:
-        from cofactor.kernels.cpu.svdpp import svdpp_epoch
+        learner = SVDppLearner(self, data, run)
+        control = self._control(data, validation, run, lambda: self._take_over(learner))
+        self._learn(learner, control, run, self.config.rates())
+        self._take_over(learner)
 
-        config = self.config
-        self._start(data, run)
-        self.implicit_factors = np.zeros_like(self.item_factors)
-        self._learning: Interactions | None = data
-        user, item, user_bias, item_bias = (
-            per_rating(counts, strength, config.balance)
-            for strength in (config.regularization, config.bias_regularization)
-            for counts in (data.user_counts, data.item_counts)
-        )
-        walks = shuffled_walks(data, np.array([0, data.n_items]), run.generator(self.name, "walks"))
-        implicit = np.full(data.n_users, config.implicit_regularization, np.float32)
-        held = (
-            self.user_bias,
-            self.item_bias,
-            self.user_factors,
-            self.item_factors,
-            self.implicit_factors,
-        )
-
-        def epoch(order: np.ndarray, rate: float) -> float:
-            return float(
-                svdpp_epoch(
-                    *walks,
-                    data.indptr,
-                    data.item_rows,
-                    order,
-                    float(self.mean[0]),
-                    *held,
-                    config.learning_rate * rate,
-                    config.bias_learning_rate * rate,
-                    user,
-                    item,
-                    implicit,
-                    user_bias,
-                    item_bias,
-                    run.n_threads,
-                )
-            )
-
-        self._descend(data, validation, run, epoch)
-        # From here on a user is p_u + z_u.
+    def _take_over(self, learner: RatingLearner) -> None:
+        super()._take_over(learner)
+        # A trained user is p_u + z_u.
+        data = learner.data
         self.user_factors = self.user_factors + self._implicit(data.indptr, data.item_rows)
-        self._learning = None
-
-    def _trained(self, user_rows: np.ndarray) -> States:
-        assert self._learning is not None
-        states = np.array(self._states(user_rows))
-        indptr, item_rows, _ = self._learning.histories(user_rows).csr
-        states[:, :-1] += self._implicit(indptr, item_rows)
-        return states
 
     def _implicit(self, indptr: np.ndarray, item_rows: np.ndarray) -> np.ndarray:
         from scipy.sparse import csr_matrix
@@ -160,3 +118,44 @@ class SVDpp(RatingFactors):
             (weights, item_rows, indptr), shape=(len(counts), len(self.implicit_factors))
         )
         return np.asarray(touched @ self.implicit_factors, np.float32)
+
+
+class SVDppLearner(RatingLearner):
+    """Stochastic gradient descent user by user, with the vectors of the items they have rated."""
+
+    def __init__(self, model: SVDpp, data: Interactions, run: Run) -> None:
+        super().__init__(model, data, run)
+        self.live["implicit_factors"] = aligned(np.zeros_like(model.item_factors))
+        whole = np.array([0, data.n_items])
+        strength = model.config.implicit_regularization
+        self.implicit_penalty = np.full(data.n_users, strength, np.float32)
+        self.walks = shuffled_walks(data, whole, run.generator(self.name, "walks"))
+
+    def squared_error(self, order: np.ndarray, rates: tuple[float, float]) -> float:
+        """Take a gradient step for each rating."""
+        from cofactor.kernels.cpu.svdpp import svdpp_epoch
+
+        data = self.data
+        user, item, user_bias, item_bias = self.penalties
+        live = self.live
+        return float(
+            svdpp_epoch(
+                *self.walks,
+                data.indptr,
+                data.item_rows,
+                order,
+                self.mean,
+                live["user_bias"],
+                live["item_bias"],
+                live["user_factors"],
+                live["item_factors"],
+                live["implicit_factors"],
+                *rates,
+                user,
+                item,
+                self.implicit_penalty,
+                user_bias,
+                item_bias,
+                self.run.n_threads,
+            )
+        )

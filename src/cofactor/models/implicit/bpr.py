@@ -2,75 +2,66 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cofactor.base.config import Config, setting
+from cofactor.base.config import setting
+from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
-from cofactor.models.implicit.pairwise import NEGATIVE_LAWS, SCHEDULES, Epoch, SampledModel
+from cofactor.models.implicit.pairwise import (
+    SAMPLING_ARRAYS,
+    VECTOR_ARRAYS,
+    RankingFactors,
+    SampledConfig,
+    Walk,
+    WalkLearner,
+    alias_table,
+    either,
+)
+from cofactor.models.iterative import CURVE_ARRAYS
 from cofactor.models.traits import Traits
 from cofactor.models.user_batch import States
+from cofactor.training.learner import Facts
+from cofactor.training.schedule import SCHEDULES
+
+if TYPE_CHECKING:
+    from cofactor.data.split import Part
 
 # All folded-in users draw the same numbers, so that a vector depends on the history alone.
 _FOLD_IN_SEED = np.uint64(0xC0FAC70)
 _FOLD_IN_DRAWS = 2_000
 
 
-class BPRConfig(Config):
+class BPRConfig(SampledConfig):
     """Settings of `BPR`."""
 
-    factors: int = setting(
-        64,
-        low=1,
-        high=4096,
-        doc="Length of the user and item vectors; multiples of 16 are fastest.",
-    )
     epochs: int = setting(
         100, low=1, doc="Walks over the data; each draws one negative for every interaction."
     )
-    learning_rate: float = setting(0.08, above=0, doc="The step at the start.")
-    schedule: str = setting(
-        "linear",
-        choices=SCHEDULES,
-        doc="The step over time: constant, linearly to zero, or to 30 % after 70 % of the epochs.",
-    )
+    learning_rate: float = setting(0.08, above=0, doc="Step size, at the schedule's top.")
+    schedule: str = setting("linear", choices=SCHEDULES, doc="The learning rate over time.")
     regularization: float = setting(
-        0.01, low=0, doc="Decay of the user vector per draw, times the step; zero for none."
+        0.01, low=0, doc="L2 on the user vector per draw, times the step size; 0 for none."
     )
     item_regularization: float | None = setting(
-        None, low=0, doc="Decay of the positive item's vector; None takes regularization."
+        None, low=0, doc="L2 on the positive item's vector; None takes regularization."
     )
     negative_regularization: float | None = setting(
-        None,
-        low=0,
-        doc="Decay of the negative item's vector; None takes that of the positive item's.",
+        None, low=0, doc="L2 on the negative item's vector; None takes that of the positive item's."
     )
     bias_regularization: float | None = setting(
-        None, low=0, doc="Decay of both items' biases; None takes regularization."
+        None, low=0, doc="L2 on both items' biases; None takes regularization."
     )
-    negative_law: str = setting(
-        "uniform", choices=NEGATIVE_LAWS, doc="How negatives are drawn from the items a user lacks."
-    )
-    negative_power: float = setting(
-        0.5,
-        low=0,
-        high=4,
-        doc="Under the law of popularity: an item's chance goes with its count to this power.",
-    )
-    init_scale: float = setting(0.1, low=0, doc="Standard deviation of the vectors' first values.")
     validate_every: int = setting(
-        10, low=1, doc="Epochs between two checks, if a validation part is given."
-    )
-    patience: int = setting(
-        5, low=0, doc="Checks without improvement before training stops; zero never stops."
+        10, low=1, doc="Epochs between two measurements on the validation part, if there is one."
     )
     fold_in_epochs: int = setting(
         100,
         low=1,
         high=10_000,
-        doc="Walks over the history of a user never seen (and never fewer than 2,000 draws).",
+        doc="Walks over the history of an unseen user (and at least 2,000 draws).",
     )
 
 
@@ -88,12 +79,12 @@ PRESETS: dict[str, dict[str, Any]] = {
 }
 
 
-class BPR(SampledModel):
-    """Matrix factorisation trained to rank what a user took above what he didn't.
+class BPR(RankingFactors):
+    """Matrix factorisation trained to rank items with an interaction above those without.
 
-    For a user u, an item i he took and an item j he didn't, ``ln σ(x_ui - x_uj) - λ|θ|²/2`` is
-    ascended, where ``x_ui = u_u · v_i + b_i``. Each epoch takes every interaction once, with one
-    drawn negative, which is never an item the user took.
+    For a user u, an item i with an interaction and an item j without, ``ln σ(x_ui - x_uj) -
+    λ|θ|²/2`` is ascended, where ``x_ui = u_u · v_i + b_i``. Each epoch takes every interaction
+    once, with one sampled negative, which is never an item the user interacted with.
 
     Notes
     -----
@@ -118,25 +109,17 @@ class BPR(SampledModel):
     Config = BPRConfig
     traits = Traits(has_vectors=True, same_on_any_threads=False)
 
-    def _epoch(
-        self, data: Interactions, order: np.ndarray, rate: float, seed: np.uint64, n_threads: int
-    ) -> Epoch:
-        from cofactor.kernels.cpu.bpr import bpr_epoch
+    arrays = {**VECTOR_ARRAYS, **SAMPLING_ARRAYS, **CURVE_ARRAYS}  # noqa: RUF012
 
-        loss, correct = bpr_epoch(
-            data.indptr,
-            data.item_rows,
-            order,
-            self.user_factors,
-            self.item_factors,
-            self.item_bias,
-            float(rate),
-            *self._decays(),
-            *self._law(),
-            seed,
-            n_threads,
-        )
-        return Epoch(float(loss), float(correct))
+    negative_threshold: np.ndarray
+    negative_alias: np.ndarray
+
+    def _fit(self, data: Interactions, validation: Part | None, run: Run) -> None:
+        table = alias_table(data.item_counts, self.config)
+        self.negative_threshold, self.negative_alias = table
+        learner = BPRLearner(self, data, run)
+        control = self._control(data, validation, run, lambda: None)
+        self._learn(learner, control, run, self.config.rates())
 
     def _fold_in(self, histories: Histories) -> States:
         from cofactor.kernels.cpu.bpr import bpr_fold_in
@@ -149,7 +132,8 @@ class BPR(SampledModel):
             self.item_bias,
             self.config.learning_rate,
             self._decays()[0],
-            *self._law(),
+            self.negative_threshold,
+            self.negative_alias,
             self.config.fold_in_epochs,
             _FOLD_IN_DRAWS,
             _FOLD_IN_SEED,
@@ -157,9 +141,34 @@ class BPR(SampledModel):
         return folded
 
     def _decays(self) -> tuple[float, float, float, float]:
-        """Regularisation of the user, the positive item, the negative item and the biases."""
+        """L2 of the user, the positive item, the negative item and the biases."""
         c = self.config
-        item = c.regularization if c.item_regularization is None else c.item_regularization
-        negative = item if c.negative_regularization is None else c.negative_regularization
-        bias = c.regularization if c.bias_regularization is None else c.bias_regularization
-        return float(c.regularization), float(item), float(negative), float(bias)
+        item = either(c.item_regularization, c.regularization)
+        negative = either(c.negative_regularization, item)
+        bias = either(c.bias_regularization, c.regularization)
+        return float(c.regularization), item, negative, bias
+
+
+class BPRLearner(WalkLearner):
+    """One negative for every interaction, users in a random order."""
+
+    def walk(self, walk: Walk) -> Facts:
+        """Return the mean loss, and the share of draws that were ranked right."""
+        from cofactor.kernels.cpu.bpr import bpr_epoch
+
+        model: BPR = self.model
+        loss, correct = bpr_epoch(
+            walk.indptr,
+            walk.item_rows,
+            walk.order,
+            model.user_factors,
+            model.item_factors,
+            model.item_bias,
+            walk.rate,
+            *model._decays(),
+            model.negative_threshold,
+            model.negative_alias,
+            walk.seed,
+            walk.n_threads,
+        )
+        return {"loss": float(loss), "correct": float(correct)}

@@ -33,10 +33,12 @@ FEWER_USERS = 0.9
 class EASEConfig(WeightedConfig):
     """Settings of `EASE`."""
 
+    renamed = {"popularity_power": "frequency_exponent"}  # noqa: RUF012
+
     regularization: float = setting(
         200.0, above=0, doc="λ, added to each item's own count in the Gram matrix."
     )
-    popularity_power: float = setting(
+    frequency_exponent: float = setting(
         0.0,
         low=0,
         high=2,
@@ -199,7 +201,7 @@ class EASE(LinearItemModel[EASEConfig]):
         """λ mean c (n_i / mean n)^p + d / (1 - d) G_ii for each item, float32 [n_items]."""
         config = self.config
         counts = np.maximum(data.item_counts, 1) / max(1.0, float(data.item_counts.mean()))
-        ridge: np.ndarray = config.regularization * mean_weight * counts**config.popularity_power
+        ridge: np.ndarray = config.regularization * mean_weight * counts**config.frequency_exponent
         if config.dropout:
             squares = np.bincount(data.item_rows, x.astype(np.float64) ** 2, minlength=data.n_items)
             ridge = ridge + config.dropout / (1 - config.dropout) * squares

@@ -9,32 +9,41 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cofactor.base.config import Config, setting
+from cofactor.base.config import setting
 from cofactor.base.errors import ArgumentError
+from cofactor.base.memory import aligned, aligned_empty
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.models.factors import FactorModel
+from cofactor.models.implicit.priors import with_prior
+from cofactor.models.iterative import CURVE_ARRAYS, IterativeModel
 from cofactor.models.traits import ArraySpec, Traits
 from cofactor.models.user_batch import States, UserBatch
+from cofactor.training.learner import Epoch, Facts, Learner
+from cofactor.training.settings import IterativeConfig
 
 if TYPE_CHECKING:
     from cofactor.data.split import Part
 
 _BLOCK = 2_048  # items summed at a time
+_LOSS_PAIRS = 20_000
+
 
 # Chosen on a tenth of Gowalla's training interactions: on data so sparse three epochs are enough,
 # and the first two need one step only. nDCG@20 there .0904 with 64 factors, against .0891 after
 # three full epochs. On denser data, as ml-1m, full epochs are better.
-PRESETS: dict[str, dict[str, Any]] = {"sparse": {"warmup": 2, "epochs": 3}}
+PRESETS: dict[str, dict[str, Any]] = {"sparse": {"warmup_epochs": 2, "epochs": 3}}
 
 # Of the residual that is left of a row in the last solve: vectors then differ from the exact ones
 # by less than a thousandth.
 _SOLVED = 1e-5
 
 
-class IALSConfig(Config):
+class IALSConfig(IterativeConfig):
     """Settings of `IALS`."""
+
+    renamed = {"warmup": "warmup_epochs", "popularity_power": "item_weight_power"}  # noqa: RUF012
 
     factors: int = setting(64, low=1, high=4096, doc="Length of the user and item vectors.")
     unobserved_weight: float | None = setting(
@@ -66,13 +75,18 @@ class IALSConfig(Config):
         doc="1 regularizes a vector in proportion to its data, 0 all alike (plain L2).",
     )
     epochs: int = setting(8, low=1, high=10_000, doc="Rounds in which both sides are solved once.")
+    patience: int = setting(
+        2,
+        low=0,
+        doc="Measurements without a better one before training stops; 0 runs all epochs.",
+    )
     solver: str = setting(
         "cg", choices=("cg", "cholesky", "subspace"), doc="How a side is solved: cg is the fastest."
     )
     cg_steps: int = setting(
         3, low=1, high=1000, doc="Conjugate gradient steps for each row; for the solver cg."
     )
-    warmup: int = setting(
+    warmup_epochs: int = setting(
         0,
         low=0,
         high=10_000,
@@ -89,7 +103,7 @@ class IALSConfig(Config):
         above=0,
         doc="The first vectors' length, about; small starts find the main directions first.",
     )
-    popularity_power: float = setting(
+    item_weight_power: float = setting(
         0.0,
         low=0,
         high=2,
@@ -100,7 +114,7 @@ class IALSConfig(Config):
     )
 
 
-class IALS(FactorModel):
+class IALS(IterativeModel, FactorModel):
     """Matrix factorisation of implicit feedback by alternating least squares.
 
     It minimises, over user vectors x and item vectors y::
@@ -110,7 +124,7 @@ class IALS(FactorModel):
             |y_i|^2 )
 
     with ``alpha0`` the unobserved weight, ``reg`` the regularization, ``nu`` the frequency
-    exponent, and ``c_i`` proportional to ``|U_i|^-p``, p the popularity power, scaled so that the
+    exponent, and ``c_i`` proportional to ``|U_i|^-p``, p the item weight power, scaled so that the
     interactions' mean c is 1. All c are 1 by default.
 
     Notes
@@ -125,13 +139,13 @@ class IALS(FactorModel):
     same history. Vectors stand in the basis in which the items' Gram matrix is diagonal, which
     changes no score.
 
-    The first epochs find the main directions, for which one step is enough (``warmup``): their
-    error is corrected later.
+    The first epochs find the main directions, for which one step is enough (``warmup_epochs``):
+    their error is corrected later.
 
     Few epochs are often better than many: on sparse data ranking quality peaks before the loss
     does.
 
-    The popularity power isn't from the papers below. Popular items hold most of the observed loss,
+    The item weight power isn't from the papers below. Popular items hold most of the observed loss,
     and c takes some of that back: on Gowalla, with 256 factors, a power of .3 is worth .0036 of
     Recall@20 on validation data.
 
@@ -150,6 +164,7 @@ class IALS(FactorModel):
         "user_factors": ArraySpec("float32", ("users", "factors")),
         "item_factors": ArraySpec("float32", ("items", "factors")),
         "alpha0": ArraySpec("float64", ("1",)),
+        **CURVE_ARRAYS,
     }
 
     alpha0: np.ndarray  # float64 [1]: the unobserved weight in use
@@ -159,57 +174,18 @@ class IALS(FactorModel):
     )  # float32 [factors]: the weighted Gram matrix of the items, which is diagonal
 
     def _fit(self, data: Interactions, validation: Part | None, run: Run) -> None:
-        from cofactor.kernels.cpu import ials
-
-        config = self.config
         self.alpha0 = self._unobserved_weight(data)
-        alpha0 = float(self.alpha0[0])
-        weights = self._confidence(data.weights)
-        item_indptr, user_rows, positions = data.by_item
-        of_items = (item_indptr, user_rows, np.ascontiguousarray(weights[positions]))
-        shares = self._item_shares(data)
-        of_users = (
-            data.indptr,
-            data.item_rows,
-            weights if shares is None else weights * shares[data.item_rows],
-        )
-        user_ridge = self._ridge(data.indptr, data.n_items)
-        item_ridge = self._ridge(item_indptr, data.n_users)
-        if shares is not None:
-            item_ridge /= shares  # an item's own problem, divided by its c
-        x, y = (
-            np.zeros((data.n_users, config.factors), np.float32),
-            self._start(run, "items", data.n_items),
-        )
-        if config.solver == "subspace":
-            x = self._start(
-                run, "users", data.n_users
-            )  # the other solvers begin with the items, and don't look at the users
-        with run.progress.task("iALS", config.epochs) as task:
-            for epoch in range(config.epochs):
-                how = (
-                    config.solver,
-                    1 if epoch < config.warmup else config.cg_steps,
-                    config.block_size,
-                )
-                ials.half_epoch(*of_users, y, x, alpha0, user_ridge, *how, shares)
-                ials.half_epoch(*of_items, x, y, alpha0, item_ridge, *how)
-                task.advance()
-        if config.solver == "cg":
-            ials.half_epoch(
-                *of_users,
-                y,
-                x,
-                alpha0,
-                user_ridge,
-                "cg",
-                2 * config.factors,
-                shares=shares,
-                tolerance=_SOLVED,
-            )
-        else:
-            ials.half_epoch(*of_users, y, x, alpha0, user_ridge, "cholesky", shares=shares)
-        super()._restore({"user_factors": x, "item_factors": y, "alpha0": self.alpha0})
+        learner = IALSLearner(self, data, run)
+
+        def update() -> None:
+            rows = None if validation is None or self._callbacks else validation.user_rows
+            self._take_over(*learner.answer(rows), learner.shares)
+
+        self._learn(learner, self._control(data, validation, run, update), run)
+        self._take_over(*learner.solve_users(), learner.shares)
+
+    def _take_over(self, x: np.ndarray, y: np.ndarray, shares: np.ndarray | None) -> None:
+        self.user_factors, self.item_factors = x, y
         self._settle(shares)
 
     def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
@@ -234,7 +210,8 @@ class IALS(FactorModel):
         drawn = run.generator("ials", side).standard_normal(
             (count, self.config.factors), dtype=np.float32
         )
-        return drawn * np.float32(self.config.init_scale / np.sqrt(self.config.factors))
+        drawn *= np.float32(self.config.init_scale / np.sqrt(self.config.factors))
+        return aligned(drawn)
 
     def _unobserved_weight(self, data: Interactions) -> np.ndarray:
         """alpha0, float64 [1]: as configured, or by the density of the data."""
@@ -247,13 +224,17 @@ class IALS(FactorModel):
 
     def _item_shares(self, data: Interactions) -> np.ndarray | None:
         """c, what each item's part of the loss weighs, float32 [items]; None where all weigh 1."""
-        if not self.config.popularity_power:
+        if not self.config.item_weight_power:
             return None
         counts = data.item_counts
-        weights = np.maximum(counts, 1.0) ** -self.config.popularity_power
+        weights = np.maximum(counts, 1.0) ** -self.config.item_weight_power
         if counts.any():
             weights *= counts.sum() / (weights @ counts)
         return weights.astype(np.float32)
+
+    def _ridges(self, data: Interactions) -> tuple[np.ndarray, np.ndarray]:
+        """The users' and the items' L2 weights."""
+        return self._ridge(data.indptr, data.n_items), self._ridge(data.by_item[0], data.n_users)
 
     def _ridge(self, indptr: np.ndarray, n_other: int) -> np.ndarray:
         from cofactor.kernels.cpu.ials import row_ridge
@@ -277,18 +258,31 @@ class IALS(FactorModel):
         return weights
 
     def _fold_in(self, histories: Histories) -> States:
-        """Solve the same normal equations exactly, with the items fixed."""
+        return self._solved(histories, self._counted_items)
+
+    @property
+    def _counted_items(self) -> int:
+        """How many items a user's ridge counts as unobserved."""
+        return self.data.n_items
+
+    def _solved(
+        self, histories: Histories, n_items: int, prior: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Solve the same normal equations exactly, with the items fixed, and each user pulled to
+        a prior [B, factors] if there is one.
+        """
         from cofactor.kernels.cpu.ials_direct import solve_direct
 
         indptr, item_rows, values = histories.csr
-        solved = np.empty((len(histories), self.config.factors), np.float32)
-        ridge, weights = self._ridge(indptr, self.data.n_items), self._confidence(values)
+        ridge, weights = self._ridge(indptr, n_items), self._confidence(values)
         if self._shares is not None:
             weights *= self._shares[item_rows]
+        system = (indptr, item_rows, weights, self.item_factors)
+        if prior is not None:
+            system = with_prior(*system, prior, ridge)
         rows = np.arange(len(histories))
-        failed = solve_direct(
-            indptr, item_rows, weights, self.item_factors, self._diagonal, ridge, rows, solved
-        )
+        solved = np.empty((len(histories), self.config.factors), np.float32)
+        failed = solve_direct(*system, self._diagonal, ridge, rows, solved)
         if failed >= 0:
             raise ArgumentError(
                 f"history {failed} gives a singular system; fit the model with a higher"
@@ -318,7 +312,7 @@ class IALS(FactorModel):
         w = self._confidence(values).astype(np.float64)
         if self._shares is not None:
             w *= self._shares[past]
-        ridge = float(self._ridge(np.array([0, len(past)]), self.data.n_items)[0])
+        ridge = float(self._ridge(np.array([0, len(past)]), self._counted_items)[0])
         diagonal = self._diagonal.astype(np.float64) + ridge
         asked = self.item_factors[item_rows].T.astype(np.float64)
         if len(past) < len(diagonal) and diagonal.min() > 1e-5 * diagonal.max():
@@ -336,3 +330,105 @@ class IALS(FactorModel):
             )
         system = np.diag(diagonal) + (y.T * w) @ y
         return past, (w[:, None] * (y @ np.linalg.solve(system, asked))).T, np.zeros(len(item_rows))
+
+
+class IALSLearner(Learner):
+    """Both sides in turn, each given the other.
+
+    Parameters
+    ----------
+    model
+        Its settings, and its ``alpha0``.
+    data, run
+        On what, and with which seed.
+    """
+
+    cure = "raise regularization"
+
+    def __init__(self, model: IALS, data: Interactions, run: Run) -> None:
+        self.model, self.data, self.config = model, data, model.config
+        self.alpha0 = float(model.alpha0[0])
+        weights = model._confidence(data.weights)
+        item_indptr, user_rows, positions = data.by_item
+        self.of_items = (item_indptr, user_rows, np.ascontiguousarray(weights[positions]))
+        self.shares = shares = model._item_shares(data)
+        if shares is not None:
+            weights = weights * shares[data.item_rows]
+        self.of_users = (data.indptr, data.item_rows, weights)
+        self.user_ridge, self.item_ridge = model._ridges(data)
+        self.x, self.y = self._start(run)
+
+    def _start(self, run: Run) -> tuple[np.ndarray, np.ndarray]:
+        y = self.model._start(run, "items", self.data.n_items)
+        if self.config.solver == "subspace":
+            return self.model._start(run, "users", self.data.n_users), y
+        # The other solvers begin with the items, and don't look at the users.
+        x = aligned_empty((self.data.n_users, self.config.factors))
+        x[:] = 0
+        return x, y
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return both sides' vectors, live."""
+        return {"user_factors": self.x, "item_factors": self.y}
+
+    def run_epoch(self, epoch: Epoch) -> Facts:
+        """Solve both sides once."""
+        from cofactor.kernels.cpu.ials import half_epoch
+
+        how, alpha0 = self.how(epoch), self.alpha0
+        half_epoch(*self.of_users, self.y, self.x, alpha0, self.user_ridge, *how, self.shares)
+        half_epoch(*self.of_items, self.x, self.y, alpha0, self.solved_ridge, *how)
+        return {"loss": self.loss()}
+
+    def how(self, epoch: Epoch) -> tuple[str, int, int]:
+        """Return the solver, its steps in this epoch, and its block size."""
+        c = self.config
+        steps = 1 if epoch.number < c.warmup_epochs else c.cg_steps
+        return c.solver, steps, c.block_size
+
+    @property
+    def solved_ridge(self) -> np.ndarray:
+        """The ridge of an item's own problem, divided by its c."""
+        return self.item_ridge if self.shares is None else self.item_ridge / self.shares
+
+    def solve_users(self) -> tuple[np.ndarray, np.ndarray]:
+        """Solve all users against the items as they are; return both sides."""
+        from cofactor.kernels.cpu.ials import half_epoch
+
+        problem = (*self.of_users, self.y, self.x, self.alpha0, self.user_ridge)
+        if self.config.solver == "cg":
+            steps = 2 * self.config.factors
+            half_epoch(*problem, "cg", steps, shares=self.shares, tolerance=_SOLVED)
+        else:
+            half_epoch(*problem, "cholesky", shares=self.shares)
+        return self.x, self.y
+
+    def answer(self, users: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+        """Return copies of both sides as `solve_users` would leave them, of some users or all."""
+        from cofactor.kernels.cpu import ials
+
+        model, (x, y) = self.model, (self.x.copy(), self.y.copy())
+        basis, _ = ials.gram_basis(y, self.alpha0, self.shares)
+        ials.rotate(y, basis)
+        model._take_over(x, y, self.shares)
+        rows = np.arange(self.data.n_users) if users is None else users
+        x[rows] = model._solved(self.data.histories(rows), self.data.n_items)
+        return x, y
+
+    def loss(self) -> float:
+        """Return the objective per interaction; its observed part is taken on at most 20,000 of
+        them, evenly spaced.
+        """
+        data, c, x, y = self.data, self.shares, self.x, self.y
+        some = np.arange(0, len(data), max(1, len(data) // _LOSS_PAIRS))
+        users, items = data.user_rows[some], data.item_rows[some]
+        weights = self.of_users[2][some]
+        missed = 1.0 - np.einsum("nf,nf->n", x[users], y[items], dtype=np.float64)
+        observed = len(data) / len(some) * float(weights @ np.square(missed))
+        weighted = y if c is None else y * np.sqrt(c)[:, None]
+        everywhere = self.alpha0 * float(np.sum((x.T @ x) * (weighted.T @ weighted)))
+        penalty = sum(
+            float(ridge @ np.einsum("nf,nf->n", vectors, vectors))
+            for ridge, vectors in ((self.user_ridge, x), (self.item_ridge, y))
+        )
+        return (observed + everywhere + penalty) / len(data)

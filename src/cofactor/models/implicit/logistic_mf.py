@@ -4,42 +4,44 @@ gradient ascent.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
-from cofactor.base.config import Config, setting
+from cofactor.base.config import setting
 from cofactor.base.errors import ArgumentError
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
-from cofactor.models.implicit.pairwise import SCHEDULES, Epoch, StochasticModel
-from cofactor.models.traits import ArraySpec, Traits
+from cofactor.models.implicit.pairwise import (
+    VECTOR_ARRAYS,
+    RankingFactors,
+    Walk,
+    WalkConfig,
+    WalkLearner,
+)
+from cofactor.models.iterative import CURVE_ARRAYS
+from cofactor.models.traits import Traits
 from cofactor.models.user_batch import States
+from cofactor.training.learner import Facts
+
+if TYPE_CHECKING:
+    from cofactor.data.split import Part
 
 # All folded-in users draw the same numbers, so that a vector depends on the history alone.
 _FOLD_IN_SEED = np.uint64(0xC0FAC72)
 
 
-class LogisticMFConfig(Config):
+class LogisticMFConfig(WalkConfig):
     """Settings of `LogisticMF`."""
 
-    factors: int = setting(
-        64,
-        low=1,
-        high=4096,
-        doc="Length of the user and item vectors; multiples of 16 are fastest.",
-    )
     epochs: int = setting(
         30, low=1, doc="Rounds; each takes one step for all users and one for all items."
     )
     learning_rate: float = setting(
         0.3,
         above=0,
-        doc="The step at the start, divided by the root of a sum of squared gradients.",
-    )
-    schedule: str = setting(
-        "constant",
-        choices=SCHEDULES,
-        doc="The step over time: constant, linearly to zero, or to 30 % after 70 % of the epochs.",
+        doc="Step size, divided by the root of a sum of squared gradients.",
     )
     alpha: float = setting(
         5.0, above=0, doc="Confidence of a positive of value 1, against that of a negative."
@@ -48,7 +50,7 @@ class LogisticMFConfig(Config):
         5,
         low=0,
         high=10_000,
-        doc="Others drawn for each positive, each time anew; 0 takes all there are (small data).",
+        doc="Negatives sampled for each positive at each step; 0 takes all there are (small data).",
     )
     regularization: float = setting(
         5.0, low=0, doc="Weight of half the squared vectors and biases in the loss."
@@ -56,19 +58,12 @@ class LogisticMFConfig(Config):
     use_values: bool = setting(
         False, doc="Whether a positive's confidence is alpha times its value, or alpha alone."
     )
-    init_scale: float = setting(0.1, low=0, doc="Standard deviation of the vectors' first values.")
-    validate_every: int = setting(
-        5, low=1, doc="Epochs between two checks, if a validation part is given."
-    )
-    patience: int = setting(
-        5, low=0, doc="Checks without improvement before training stops; zero never stops."
-    )
     fold_in_steps: int = setting(
-        60, low=1, high=10_000, doc="Steps for the vector of a user never seen."
+        60, low=1, high=10_000, doc="Steps for the vector of an unseen user."
     )
 
 
-class LogisticMF(StochasticModel):
+class LogisticMF(RankingFactors):
     """Matrix factorisation of the probability that a user takes an item, ``σ(x_u · y_i + β_u +
     β_i)``.
 
@@ -88,38 +83,14 @@ class LogisticMF(StochasticModel):
     name = "logistic_mf"
     Config = LogisticMFConfig
     traits = Traits(has_vectors=True, uses_values=True)
-    arrays = {  # noqa: RUF012
-        "user_factors": ArraySpec("float32", ("users", "factors")),
-        "item_factors": ArraySpec("float32", ("items", "factors")),
-        "item_bias": ArraySpec("float32", ("items",)),
-    }
+    arrays = {**VECTOR_ARRAYS, **CURVE_ARRAYS}  # noqa: RUF012
 
     item_bias: np.ndarray
 
-    def _begin(self, data: Interactions, run: Run) -> None:
-        super()._begin(data, run)
-        self._user_bias = np.zeros(data.n_users, np.float32)
-        self._user_squares = np.zeros((data.n_users, self.config.factors + 1), np.float32)
-        self._item_squares = np.zeros((data.n_items, self.config.factors + 1), np.float32)
-        indptr, user_rows, positions = data.by_item
-        values = self._weights(data.values, len(data))
-        self._by_user = (data.indptr, data.item_rows, values)
-        self._by_item = (indptr, user_rows, values[positions])
-
-    def _end(self) -> None:
-        del self._user_bias, self._user_squares, self._item_squares, self._by_user, self._by_item
-
-    def _epoch(
-        self, data: Interactions, order: np.ndarray, rate: float, seed: np.uint64, n_threads: int
-    ) -> Epoch:
-        from cofactor.kernels.cpu.logistic_mf import logistic_half_epoch
-
-        c = self.config
-        x, b_x, y, b_y = self.user_factors, self._user_bias, self.item_factors, self.item_bias
-        settings = (float(rate), c.alpha, c.regularization, c.negatives, int(seed))
-        logistic_half_epoch(*self._by_user, x, b_x, self._user_squares, y, b_y, *settings)
-        loss = logistic_half_epoch(*self._by_item, y, b_y, self._item_squares, x, b_x, *settings)
-        return Epoch(float(loss) / max(1, len(data)))
+    def _fit(self, data: Interactions, validation: Part | None, run: Run) -> None:
+        learner = LogisticLearner(self, data, run)
+        control = self._control(data, validation, run, lambda: None)
+        self._learn(learner, control, run, self.config.rates())
 
     def _fold_in(self, histories: Histories) -> States:
         from cofactor.kernels.cpu.logistic_mf import logistic_fold_in
@@ -151,3 +122,42 @@ class LogisticMF(StochasticModel):
                 " use_values False."
             )
         return np.ascontiguousarray(values, np.float32)
+
+
+class LogisticLearner(WalkLearner):
+    """A step for all users, then one for all items."""
+
+    def __init__(self, model: LogisticMF, data: Interactions, run: Run) -> None:
+        super().__init__(model, data, run)
+        width = model.config.factors + 1
+        self.user_bias = np.zeros(data.n_users, np.float32)
+        self.user_squares = np.zeros((data.n_users, width), np.float32)
+        self.item_squares = np.zeros((data.n_items, width), np.float32)
+        indptr, user_rows, positions = data.by_item
+        values = model._weights(data.values, len(data))
+        self.by_user = (data.indptr, data.item_rows, values)
+        self.by_item = (indptr, user_rows, values[positions])
+
+    def memory(self) -> dict[str, np.ndarray]:
+        """Return the users' biases and the sums of squared gradients, live."""
+        return {
+            "user_bias": self.user_bias,
+            "user_squares": self.user_squares,
+            "item_squares": self.item_squares,
+        }
+
+    def walk(self, walk: Walk) -> Facts:
+        """Return the mean loss of the items' step."""
+        from cofactor.kernels.cpu.logistic_mf import logistic_half_epoch
+
+        c = self.model.config
+        x, b_x, y, b_y = (
+            self.model.user_factors,
+            self.user_bias,
+            self.model.item_factors,
+            self.model.item_bias,
+        )
+        settings = (walk.rate, c.alpha, c.regularization, c.negatives, int(walk.seed))
+        logistic_half_epoch(*self.by_user, x, b_x, self.user_squares, y, b_y, *settings)
+        loss = logistic_half_epoch(*self.by_item, y, b_y, self.item_squares, x, b_x, *settings)
+        return {"loss": float(loss) / max(1, len(self.data))}

@@ -4,17 +4,31 @@ too high.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cofactor.base.config import Config, setting
+from cofactor.base.config import setting
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
-from cofactor.models.implicit.pairwise import NEGATIVE_LAWS, SCHEDULES, Epoch, SampledModel
+from cofactor.models.implicit.pairwise import (
+    SAMPLING_ARRAYS,
+    VECTOR_ARRAYS,
+    RankingFactors,
+    SampledConfig,
+    Walk,
+    WalkLearner,
+    alias_table,
+    either,
+)
+from cofactor.models.iterative import CURVE_ARRAYS
 from cofactor.models.traits import Traits
 from cofactor.models.user_batch import States
+from cofactor.training.learner import Facts
+
+if TYPE_CHECKING:
+    from cofactor.data.split import Part
 
 # All folded-in users draw the same numbers, so that a vector depends on the history alone.
 _FOLD_IN_SEED = np.uint64(0xC0FAC71)
@@ -27,24 +41,13 @@ _FOLD_IN_DRAWS = 1_000
 PRESETS: dict[str, dict[str, Any]] = {"gowalla": {"max_trials": 1000, "epochs": 6}}
 
 
-class WARPConfig(Config):
+class WARPConfig(SampledConfig):
     """Settings of `WARP`."""
 
-    factors: int = setting(
-        64,
-        low=1,
-        high=4096,
-        doc="Length of the user and item vectors; multiples of 16 are fastest.",
-    )
     epochs: int = setting(
         30, low=1, doc="Walks over the data; each looks for a violation for every interaction."
     )
-    learning_rate: float = setting(0.1, above=0, doc="The step at the start.")
-    schedule: str = setting(
-        "constant",
-        choices=SCHEDULES,
-        doc="The step over time: constant, linearly to zero, or to 30 % after 70 % of the epochs.",
-    )
+    learning_rate: float = setting(0.1, above=0, doc="Step size, at the schedule's top.")
     adaptive: bool = setting(
         True, doc="Whether a vector's step shrinks with the squared gradients it has had."
     )
@@ -54,45 +57,30 @@ class WARPConfig(Config):
         low=1,
         high=10_000,
         doc=(
-            "Negatives drawn at most for one positive in search of a violation; hundreds rank"
+            "Negatives sampled at most for one positive in search of a violation; hundreds rank"
             " better, at more cost an epoch."
         ),
     )
     regularization: float = setting(
-        0.002, low=0, doc="Decay of the user vector per step, times the step; zero for none."
+        0.002, low=0, doc="L2 on the user vector per step, times the step size; 0 for none."
     )
     item_regularization: float | None = setting(
-        None, low=0, doc="Decay of the item vectors; None takes regularization."
+        None, low=0, doc="L2 on the item vectors; None takes regularization."
     )
     bias_regularization: float | None = setting(
-        None, low=0, doc="Decay of the item biases; None takes regularization."
-    )
-    negative_law: str = setting(
-        "uniform", choices=NEGATIVE_LAWS, doc="How negatives are drawn from the items a user lacks."
-    )
-    negative_power: float = setting(
-        0.5,
-        low=0,
-        high=4,
-        doc="Under the law of popularity: an item's chance goes with its count to this power.",
+        None, low=0, doc="L2 on the item biases; None takes regularization."
     )
     init_scale: float = setting(0.01, low=0, doc="Standard deviation of the vectors' first values.")
-    validate_every: int = setting(
-        5, low=1, doc="Epochs between two checks, if a validation part is given."
-    )
-    patience: int = setting(
-        5, low=0, doc="Checks without improvement before training stops; zero never stops."
-    )
     fold_in_epochs: int = setting(
         50,
         low=1,
         high=10_000,
-        doc="Walks over the history of a user never seen (and never fewer than 1,000 positives).",
+        doc="Walks over the history of an unseen user (and at least 1,000 positives).",
     )
 
 
-class WARP(SampledModel):
-    """Matrix factorisation that minimises an estimate of the rank of what a user took.
+class WARP(RankingFactors):
+    """Matrix factorisation that minimises an estimate of the rank of items with an interaction.
 
     For a positive (u, i) negatives j are drawn until ``x_uj > x_ui - margin`` or `max_trials` are
     reached; the hinge of a violation after n draws is descended with the weight ``ln ⌊(n_items -
@@ -111,42 +99,17 @@ class WARP(SampledModel):
     Config = WARPConfig
     traits = Traits(has_vectors=True, same_on_any_threads=False)
 
-    def _begin(self, data: Interactions, run: Run) -> None:
-        super()._begin(data, run)
-        self._squares = [
-            np.zeros(n, np.float32) for n in (data.n_users, data.n_items, data.n_items)
-        ]
+    arrays = {**VECTOR_ARRAYS, **SAMPLING_ARRAYS, **CURVE_ARRAYS}  # noqa: RUF012
 
-    def _end(self) -> None:
-        self._squares = []
+    negative_threshold: np.ndarray
+    negative_alias: np.ndarray
 
-    def _epoch(
-        self, data: Interactions, order: np.ndarray, rate: float, seed: np.uint64, n_threads: int
-    ) -> Epoch:
-        from cofactor.kernels.cpu.warp import warp_epoch
-
-        c = self.config
-        of_users, of_items, of_biases = self._squares
-        loss, correct = warp_epoch(
-            data.indptr,
-            data.item_rows,
-            order,
-            self.user_factors,
-            self.item_factors,
-            self.item_bias,
-            of_users,
-            of_items,
-            of_biases,
-            float(rate),
-            *self._decays(),
-            c.margin,
-            c.max_trials,
-            c.adaptive,
-            *self._law(),
-            seed,
-            n_threads,
-        )
-        return Epoch(float(loss), float(correct))
+    def _fit(self, data: Interactions, validation: Part | None, run: Run) -> None:
+        table = alias_table(data.item_counts, self.config)
+        self.negative_threshold, self.negative_alias = table
+        learner = WARPLearner(self, data, run)
+        control = self._control(data, validation, run, lambda: None)
+        self._learn(learner, control, run, self.config.rates())
 
     def _fold_in(self, histories: Histories) -> States:
         from cofactor.kernels.cpu.warp import warp_fold_in
@@ -162,7 +125,8 @@ class WARP(SampledModel):
             self._decays()[0],
             c.margin,
             c.max_trials,
-            *self._law(),
+            self.negative_threshold,
+            self.negative_alias,
             c.fold_in_epochs,
             _FOLD_IN_DRAWS,
             _FOLD_IN_SEED,
@@ -170,8 +134,51 @@ class WARP(SampledModel):
         return folded
 
     def _decays(self) -> tuple[float, float, float]:
-        """Regularisation of the users, the items and the biases."""
+        """L2 of the users, the items and the biases."""
         c = self.config
-        item = c.regularization if c.item_regularization is None else c.item_regularization
-        bias = c.regularization if c.bias_regularization is None else c.bias_regularization
-        return float(c.regularization), float(item), float(bias)
+        item = either(c.item_regularization, c.regularization)
+        return float(c.regularization), item, either(c.bias_regularization, c.regularization)
+
+
+class WARPLearner(WalkLearner):
+    """A violation is looked for for every interaction, users in a random order."""
+
+    def __init__(self, model: WARP, data: Interactions, run: Run) -> None:
+        super().__init__(model, data, run)
+        self.squares = {
+            "user_squares": np.zeros(data.n_users, np.float32),
+            "item_squares": np.zeros(data.n_items, np.float32),
+            "bias_squares": np.zeros(data.n_items, np.float32),
+        }
+
+    def memory(self) -> dict[str, np.ndarray]:
+        """Return the sums of squared gradients of the adaptive steps, live."""
+        return self.squares
+
+    def walk(self, walk: Walk) -> Facts:
+        """Return the mean loss, and the share of interactions without a violation."""
+        from cofactor.kernels.cpu.warp import warp_epoch
+
+        model: WARP = self.model
+        c = model.config
+        loss, correct = warp_epoch(
+            walk.indptr,
+            walk.item_rows,
+            walk.order,
+            model.user_factors,
+            model.item_factors,
+            model.item_bias,
+            self.squares["user_squares"],
+            self.squares["item_squares"],
+            self.squares["bias_squares"],
+            walk.rate,
+            *model._decays(),
+            c.margin,
+            c.max_trials,
+            c.adaptive,
+            model.negative_threshold,
+            model.negative_alias,
+            walk.seed,
+            walk.n_threads,
+        )
+        return {"loss": float(loss), "correct": float(correct)}

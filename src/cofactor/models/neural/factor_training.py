@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,16 +10,16 @@ import torch
 
 from cofactor.base.run import Run
 from cofactor.data.interactions import Interactions
+from cofactor.models.damped_biases import damped_biases
 from cofactor.models.neural import fitting
-from cofactor.models.neural.biases import damped_biases
 from cofactor.models.neural.factor_fold_in import FactorConfig, Factors, cold_row, l2_weights
 from cofactor.models.neural.latent_factor_module import FactorTables, TableSettings, initial_rows
-from cofactor.training.loop import Step, train
+from cofactor.training.loop import Control
+from cofactor.training.torch.learner import Step
+from cofactor.training.torch.train import train
 
 if TYPE_CHECKING:
-    from cofactor.training.checkpoint import Checkpoint
-    from cofactor.training.history import History
-    from cofactor.training.stopping import Watch
+    from cofactor.training.curve import LearningCurve
 
 # Tables with more rows than this many times a batch's get sparse gradients; below, one dense pass
 # is faster.
@@ -105,11 +105,9 @@ def train_factors(
     *,
     name: str,
     wrap: Callable[[Step], Step] = lambda step: step,
-    watches: Sequence[Watch] = (),
-    checkpoint: Checkpoint | None = None,
-    belongs_to: str = "",
-) -> History:
-    """Train tables with the Config's loss; return its history.
+    control: Control = Control(),  # noqa: B008 (frozen)
+) -> LearningCurve:
+    """Train tables with the Config's loss; return its learning curve.
 
     Parameters
     ----------
@@ -121,8 +119,8 @@ def train_factors(
         What seeds and the progress bar call it.
     wrap
         Makes the step that is taken of the loss's own.
-    watches, checkpoint, belongs_to
-        See `cofactor.training.loop.train`.
+    control
+        Monitors, checkpoint, callbacks and the time budget.
     """
     device = fitting.device_of(run)
     step = fitting.step_of(
@@ -139,9 +137,7 @@ def train_factors(
         fitting.examples(data, config, run, device, mean, name),
         config,
         run,
-        watches=watches,
-        checkpoint=checkpoint,
-        belongs_to=belongs_to,
+        control=control,
         name=name,
     )
 

@@ -15,12 +15,12 @@ from cofactor.base import rng
 from cofactor.base.errors import ArgumentError
 from cofactor.base.run import Run
 from cofactor.data.interactions import Interactions
-from cofactor.training import forking as _forking  # noqa: F401
-from cofactor.training import negatives
-from cofactor.training.batches import Batches
-from cofactor.training.loop import Step
 from cofactor.training.losses import Candidates, Needs
 from cofactor.training.losses.settings import LossConfig
+from cofactor.training.torch import forking as _forking  # noqa: F401
+from cofactor.training.torch import negatives
+from cofactor.training.torch.batches import Batches
+from cofactor.training.torch.learner import Step
 
 # pairs(users [B], items [B] or [B, n]) -> scores of the items' shape
 Pairs = Callable[[Tensor, Tensor], Tensor]

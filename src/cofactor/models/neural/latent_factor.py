@@ -14,12 +14,11 @@ from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.models.factors import FactorModel
+from cofactor.models.iterative import CURVE_ARRAYS, IterativeModel
 from cofactor.models.liked import rated_csr
 from cofactor.models.neural.factor_fold_in import FactorConfig, Factors, cold_row, fold_in
-from cofactor.models.neural.trained import HISTORY_ARRAYS, TrainedRecommender
 from cofactor.models.traits import ArraySpec, Traits
 from cofactor.models.user_batch import States
-from cofactor.training.history import History
 
 if TYPE_CHECKING:
     from cofactor.data.split import Part
@@ -29,7 +28,7 @@ class LatentFactorConfig(FactorConfig):
     """Settings of `LatentFactor`."""
 
 
-class LatentFactor(TrainedRecommender, FactorModel):
+class LatentFactor(IterativeModel, FactorModel):
     """A vector and a bias for each user and item: ``r̂_ui = μ + b_u + b_i + p_u · q_i``.
 
     ``L = 1/B Σ_(u,i) [loss + λ (‖p_u‖² + ‖q_i‖²) + λ_b (b_u² + b_i²)] + g · gravity``
@@ -60,7 +59,7 @@ class LatentFactor(TrainedRecommender, FactorModel):
         "user_bias": ArraySpec("float32", ("users",)),
         "item_bias": ArraySpec("float32", ("items",)),
         "scale": ArraySpec("float64", ("3",)),
-        **HISTORY_ARRAYS,
+        **CURVE_ARRAYS,
     }
     adds_user_bias = True
 
@@ -81,15 +80,13 @@ class LatentFactor(TrainedRecommender, FactorModel):
         def publish() -> None:
             self._put(training.factors_of(module, data, self.config))
 
-        self.history = training.train_factors(
+        self.curve = training.train_factors(
             module,
             data,
             self.config,
             run,
             name=self.name,
-            watches=self._watches(data, validation, publish),
-            checkpoint=self._checkpoint,
-            belongs_to=self._belongs_to(data, run),
+            control=self._control(data, validation, run, publish),
         )
         publish()
 
@@ -108,13 +105,11 @@ class LatentFactor(TrainedRecommender, FactorModel):
         return fold_in(*csr, factors, self.global_mean, self.config, self.data)
 
     def _state(self) -> dict[str, np.ndarray]:
-        kept = {name: getattr(self, name) for name in (*Factors._fields, "scale")}
-        return {**kept, **self.history.to_arrays()}
+        return {name: getattr(self, name) for name in (*Factors._fields, "scale")}
 
     def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
         for name in (*Factors._fields, "scale"):
             setattr(self, name, arrays[name])
-        self.history = History.from_arrays(arrays)
 
     def user_vectors(self) -> np.ndarray:
         """Return the trained users' vectors without their biases, float32 [n_users, factors], in

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from cofactor.training.penalties import gravity, l2_of_batch
+from cofactor.training.torch.penalties import gravity, l2_of_batch
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,7 +20,7 @@ from cofactor.training.losses import LOSSES, Candidates, Loss, Needs
 from cofactor.training.losses.settings import LossConfig
 
 # Histories are descended on together up to so many scores: their hidden layers stay in the cache.
-_SCORES = 4096
+_SCORES = 2048
 _DRAWS = 512
 _RATE = 0.05
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -15,21 +15,20 @@ from cofactor.base.errors import ArtifactError
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
+from cofactor.models.damped_biases import damped_biases
+from cofactor.models.iterative import CURVE_ARRAYS, IterativeModel
 from cofactor.models.liked import rated_csr
 from cofactor.models.neural import fitting
-from cofactor.models.neural.biases import damped_biases
 from cofactor.models.neural.module_fold_in import FoldIn, ModuleConfig
 from cofactor.models.neural.tables import Replicas, Tables
-from cofactor.models.neural.trained import HISTORY_ARRAYS, TrainedRecommender
 from cofactor.models.traits import ArraySpec, Traits
 from cofactor.models.user_batch import States
-from cofactor.training.history import History
-from cofactor.training.loop import train
+from cofactor.training.curve import LearningCurve
+from cofactor.training.loop import Control
+from cofactor.training.torch.train import train
 
 if TYPE_CHECKING:
     from cofactor.data.split import Part
-    from cofactor.training.checkpoint import Checkpoint
-    from cofactor.training.stopping import Watch
 
 # So many pairs are scored at once: their hidden layers, a few hundred bytes each, stay in the
 # cache.
@@ -69,7 +68,7 @@ class Builder:
     find: Callable[[nn.Module, int, int], Tables] = Tables.found
 
 
-class TorchRecommender(TrainedRecommender):
+class TorchRecommender(IterativeModel):
     """A module with ``forward(users [n], items [n]) -> scores [n]`` as a recommender.
 
     A user enters the module through its user tables alone. An unseen user is a new row of them: it
@@ -86,7 +85,7 @@ class TorchRecommender(TrainedRecommender):
         "item_tables": ArraySpec("float32", ("items", "item_width")),
         "weights": ArraySpec("float32", ("weights",)),
         "scale": ArraySpec("float64", ("3",)),
-        **HISTORY_ARRAYS,
+        **CURVE_ARRAYS,
     }
 
     builder: Builder
@@ -111,16 +110,14 @@ class TorchRecommender(TrainedRecommender):
         self.scale = np.array(bounds, np.float64)
         tables = self.builder.find(module, data.n_users, data.n_items)
         self.builder.begin(module, tables, data, self.config, run)
-        self.history = train_module(
+        self.curve = train_module(
             module,
             tables,
             data,
             self.config,
             run,
             name=self.name,
-            watches=self._watches(data, validation, lambda: self._publish(module, data)),
-            checkpoint=self._checkpoint,
-            belongs_to=self._belongs_to(data, run),
+            control=self._control(data, validation, run, lambda: self._publish(module, data)),
         )
         self._publish(module, data)
 
@@ -246,7 +243,6 @@ class TorchRecommender(TrainedRecommender):
             "item_tables": self.tables.joined(self.module, self.tables.items).numpy(),
             "weights": self.tables.free(self.module),
             "scale": self.scale,
-            **self.history.to_arrays(),
         }
 
     def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
@@ -271,7 +267,6 @@ class TorchRecommender(TrainedRecommender):
         self.tables.put(self.module, self.tables.items, torch.tensor(arrays["item_tables"]))
         self.tables.put_free(self.module, arrays["weights"])
         self.scale = np.asarray(arrays["scale"])
-        self.history = History.from_arrays(arrays)
         self._prepare(data)
 
 
@@ -283,11 +278,9 @@ def train_module(
     run: Run,
     *,
     name: str,
-    watches: Sequence[Watch] = (),
-    checkpoint: Checkpoint | None = None,
-    belongs_to: str = "",
-) -> History:
-    """Train a module that scores pairs with the Config's loss; return its history.
+    control: Control = Control(),  # noqa: B008 (frozen)
+) -> LearningCurve:
+    """Train a module that scores pairs with the Config's loss; return its learning curve.
 
     Parameters
     ----------
@@ -297,8 +290,8 @@ def train_module(
         On what, how, and with which seed, threads and device.
     name
         What seeds and the progress bar call it.
-    watches, checkpoint, belongs_to
-        See `cofactor.training.loop.train`.
+    control
+        Monitors, checkpoint, callbacks and the time budget.
     """
 
     def pairs(users: Tensor, items: Tensor) -> Tensor:
@@ -323,8 +316,6 @@ def train_module(
         fitting.examples(data, config, run, device, float(mean), name),
         config,
         run,
-        watches=watches,
-        checkpoint=checkpoint,
-        belongs_to=belongs_to,
+        control=control,
         name=name,
     )

@@ -16,21 +16,20 @@ from cofactor.base.errors import ArgumentError, ArtifactError
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
+from cofactor.models.damped_biases import damped_biases
 from cofactor.models.factors import FactorModel
+from cofactor.models.iterative import CURVE_ARRAYS, IterativeModel
 from cofactor.models.liked import ratings_of
-from cofactor.models.neural.biases import damped_biases
 from cofactor.models.neural.fitting import device_of, weights_of
 from cofactor.models.neural.latent_factor import LatentFactor
 from cofactor.models.neural.tables import Tables
-from cofactor.models.neural.trained import HISTORY_ARRAYS, TrainedRecommender
 from cofactor.models.sequence.encoder import last_windows, padded, training_windows
 from cofactor.models.traits import ArraySpec, Traits
 from cofactor.models.user_batch import States
-from cofactor.training.batches import Batches
-from cofactor.training.history import History
-from cofactor.training.loop import train
-from cofactor.training.penalties import l2_of_batch
 from cofactor.training.settings import TrainingConfig
+from cofactor.training.torch.batches import Batches
+from cofactor.training.torch.penalties import l2_of_batch
+from cofactor.training.torch.train import train
 
 if TYPE_CHECKING:
     from cofactor.data.split import Part
@@ -151,7 +150,7 @@ class RatingLSTM(nn.Module):
         return (before[:, :, :-1] * self.dropout(self.outputs(items))).sum(2) + before[:, :, -1]
 
 
-class LSTMRating(TrainedRecommender, FactorModel):
+class LSTMRating(IterativeModel, FactorModel):
     """An LSTM over a user's ratings, in order of time, that predicts the rating of any next item.
 
     ``ρ_t = r_t − μ − b_t``; ``h_t = LSTM(h_{t−1}, [e_t ; ρ_t])``; ``[m_t ; β_t] = Σ_{s≤t} ρ_s [e_s
@@ -181,7 +180,7 @@ class LSTMRating(TrainedRecommender, FactorModel):
         "item_bias": ArraySpec("float32", ("items",)),
         "weights": ArraySpec("float32", ("weights",)),
         "scale": ArraySpec("float64", ("3",)),
-        **HISTORY_ARRAYS,
+        **CURVE_ARRAYS,
     }
 
     adds_user_bias = True
@@ -208,7 +207,7 @@ class LSTMRating(TrainedRecommender, FactorModel):
             with torch.no_grad():
                 module.item_bias.weight.copy_(torch.from_numpy(item_bias)[:, None])
         module.to(device)
-        self.history = train(
+        self.curve = train(
             module,
             self._step(module, data.histories(), device),
             Batches(
@@ -221,9 +220,7 @@ class LSTMRating(TrainedRecommender, FactorModel):
             ),
             self.config,
             run,
-            watches=self._watches(data, validation, lambda: self._publish(module, data)),
-            checkpoint=self._checkpoint,
-            belongs_to=self._belongs_to(data, run),
+            control=self._control(data, validation, run, lambda: self._publish(module, data)),
             name=self.name,
         )
         self._publish(module, data)
@@ -371,7 +368,6 @@ class LSTMRating(TrainedRecommender, FactorModel):
             "item_bias": self.item_bias,
             "weights": _TABLES.free(self.module),
             "scale": self.scale,
-            **self.history.to_arrays(),
         }
 
     def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
@@ -389,5 +385,4 @@ class LSTMRating(TrainedRecommender, FactorModel):
             np.asarray(arrays["scale"]),
             np.asarray(arrays["user_states"]),
         )
-        self.history = History.from_arrays(arrays)
         self._prepare()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -257,3 +257,9 @@ class SequenceLinear(SequenceModel):
             )
         held = [name for name in _Sums._fields if name in arrays]
         self.sums = _Sums(*(arrays[name] for name in held)) if len(held) == 3 else None
+
+
+# Settings of the boards in `cofactor reproduce sequences`, chosen on validation data.
+PRESETS: dict[str, dict[str, Any]] = {
+    "sasrec-ml-1m": {"decays": (0.4, 0.8, 0.97), "regularization": 400.0},
+}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -233,3 +233,28 @@ def _check(index: Index, n_items: int) -> None:
     )
     if not fits:
         raise ArtifactError("the arrays of the session index don't fit together.")
+
+
+# Settings of the boards in `cofactor reproduce sequences`, chosen on validation data.
+PRESETS: dict[str, dict[str, Any]] = {
+    "sessions-diginetica": {
+        "repeats": "allow",
+        "query_decay": 0.5,
+        "backward": 1.0,
+        "length_power": 0.25,
+        "query_idf": 2.0,
+        "idf": 2.0,
+        "repeat_weight": 3.0,
+    },
+    "sessions-tmall": {
+        "repeats": "allow",
+        "neighbours": 200,
+        "query_decay": 0.9,
+        "neighbour_decay": 0.9,
+        "backward": 1.0,
+        "length_power": 0.25,
+        "query_idf": 2.0,
+        "idf": 1.0,
+        "repeat_weight": 3.0,
+    },
+}

@@ -60,6 +60,12 @@ class TransitionsConfig(SequenceConfig):
     history_decay: float = setting(
         0.5, above=0, high=1, doc="What a past event counts for each later one."
     )
+    walk_weight: float = setting(
+        0.0,
+        low=0,
+        high=1000,
+        doc="Weight of a second step from what the first one reached; 0 takes one step.",
+    )
     repeat_weight: float = setting(
         0.0,
         low=0,
@@ -88,8 +94,9 @@ class Transitions(SequenceModel):
 
     ``s_uj = Σ_e h^age(e) (T_ej / (r_e^p c_j^q) + w cos(text_e, text_j)) + v Σ_(e = j) g^age(e)``
 
-    over the last ``history_length`` events e of the user; age 0 is the latest. Counts add up, so
-    new events are learnt exactly: see `update`.
+    over the last ``history_length`` events e of the user; age 0 is the latest. With
+    ``walk_weight`` what the first sum reaches is a past itself, and is walked on from: s + m s W,
+    W being the bracket. Counts add up, so new events are learnt exactly: see `update`.
 
     Notes
     -----
@@ -138,7 +145,7 @@ class Transitions(SequenceModel):
 
     def _read_texts(self, data: Interactions, run: Run) -> SparseWeights:
         """The items of the most similar text, of each item."""
-        from cofactor.models.content.base import unit_rows
+        from cofactor.models.likeness import unit_rows
 
         if not data.catalogue.column_names:
             raise DataError(
@@ -190,20 +197,42 @@ class Transitions(SequenceModel):
         read = states.tail(self.config.history_length)
         age = ages(read)
         shares = (self.config.history_decay**age).astype(np.float32)
-        scores = self.weights.scores(read.indptr, read.item_rows, shares, current_threads())
+        scores = self._walked(read.indptr, read.item_rows, shares)
         if self.config.repeat_weight:
             again = self.config.repeat_weight * self.config.repeat_decay**age
             np.add.at(scores, (read.owners, read.item_rows), again.astype(np.float32))
         return scores if item_rows is None else scores[:, item_rows]
 
+    def _walked(self, indptr: np.ndarray, past: np.ndarray, shares: np.ndarray) -> np.ndarray:
+        """Return x W + m (x W) W for pasts x in CSR, float32 [B, n_items]."""
+        threads, walk = current_threads(), np.float32(self.config.walk_weight)
+        scores = self.weights.scores(indptr, past, shares, threads)
+        if walk:
+            lines, reached = np.nonzero(scores)
+            starts = np.searchsorted(lines, np.arange(len(scores) + 1)).astype(np.int64)
+            amounts = scores[lines, reached]
+            scores += walk * self.weights.scores(starts, reached.astype(np.int32), amounts, threads)
+        return scores
+
     def _explain(self, batch: UserBatch, item_row: int) -> tuple[np.ndarray, np.ndarray, float]:
+        past, added, rest = self._explain_rows(batch, np.array([item_row]))
+        return past, added[0], float(rest[0])
+
+    def _explain_rows(
+        self, batch: UserBatch, item_rows: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         read = one_history(batch).tail(self.config.history_length)
         age = ages(read)
-        added = self.config.history_decay**age * self.weights.column(read.item_rows, item_row)
-        own = read.item_rows == item_row
-        added = added + own * self.config.repeat_weight * self.config.repeat_decay**age
-        past, sums = by_item(read.item_rows, added)
-        return past, sums, float(self._popularity[item_row]) if batch.empty[0] else 0.0
+        past, shares = by_item(read.item_rows, self.config.history_decay**age)
+        _, again = by_item(
+            read.item_rows, self.config.repeat_weight * self.config.repeat_decay**age
+        )
+        one_each = np.arange(len(past) + 1, dtype=np.int64)
+        alone = self._walked(one_each, past, np.ones(len(past), np.float32))
+        added = alone[:, item_rows].T * shares
+        added = added + (past == np.asarray(item_rows)[:, None]) * again
+        rest = self._popularity[item_rows] if batch.empty[0] else np.zeros(len(item_rows))
+        return past, added, rest
 
     def _state(self) -> dict[str, np.ndarray]:
         held = {
@@ -272,3 +301,72 @@ def _checked(arrays: Mapping[str, np.ndarray], names: tuple[str, ...], n: int) -
 
     renamed = dict(zip(SPARSE_ARRAYS, (arrays[name] for name in names), strict=True))
     return SparseWeights.of_arrays(renamed, n)
+
+
+# Settings of the boards in `cofactor reproduce sequences`, chosen on validation data.
+PRESETS: dict[str, dict[str, Any]] = {
+    "sasrec-ml-1m": {
+        "window": 10,
+        "decay": 0.8,
+        "backward": 0.0,
+        "source_power": 0.75,
+        "target_power": 0.2,
+        "history_decay": 0.7,
+    },
+    "amazon-beauty-5core": {
+        "window": 50,
+        "decay": 0.8,
+        "backward": 0.1,
+        "source_power": 0.25,
+        "target_power": 0.1,
+        "history_decay": 0.5,
+    },
+    "amazon-beauty-5core with text": {
+        "window": 50,
+        "decay": 0.8,
+        "backward": 0.3,
+        "source_power": 0.25,
+        "target_power": 0.1,
+        "history_decay": 0.5,
+        "text": ("title",),
+        "text_weight": 0.6,
+    },
+    "amazon-scientific": {
+        "window": 5,
+        "decay": 0.7,
+        "backward": 0.6,
+        "source_power": 0.0,
+        "target_power": 0.1,
+        "history_decay": 0.5,
+    },
+    "amazon-scientific with text": {
+        "window": 20,
+        "decay": 0.8,
+        "backward": 0.6,
+        "source_power": 0.25,
+        "history_decay": 0.6,
+        "text_weight": 1.0,
+        "text_neighbours": 500,
+    },
+    "sessions-diginetica": {
+        "repeats": "allow",
+        "window": 10,
+        "decay": 0.7,
+        "backward": 0.5,
+        "source_power": 0.75,
+        "target_power": 0.1,
+        "history_decay": 0.5,
+        "repeat_weight": 1.0,
+    },
+    "sessions-tmall": {
+        "repeats": "allow",
+        "window": 20,
+        "decay": 0.9,
+        "backward": 1.0,
+        "source_power": 1.0,
+        "target_power": 0.1,
+        "history_decay": 0.9,
+        "repeat_weight": 3.0,
+        "repeat_decay": 0.95,
+    },
+}

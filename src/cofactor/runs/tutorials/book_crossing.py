@@ -90,7 +90,7 @@ def recipe(run: Run) -> Reproduced:
     whole = cut.with_validation_merged()
     bias = Bias().fit(whole.train, run=run)
     plain = LatentFactor(**PLAIN).fit(cut.train, validation=cut.validation, run=run)
-    report.histories["plain"] = plain.history
+    report.curves["plain"] = plain.curve
     biased, seconds = fitted(LatentFactor(**BIASED), cut, run, report, "with mean and biases")
     name = "book-crossing"
     report.figures = [

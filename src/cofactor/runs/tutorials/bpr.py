@@ -75,7 +75,7 @@ def recipe(run: Run) -> Reproduced:
                     )
                 )
                 if isinstance(model, LatentFactor):
-                    report.histories[f"K = {factors}, {name}"] = model.history
+                    report.curves[f"K = {factors}, {name}"] = model.curve
     return report
 
 

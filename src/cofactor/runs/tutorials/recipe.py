@@ -17,7 +17,7 @@ from cofactor.data.interactions import Interactions
 from cofactor.data.split import Part, Split
 from cofactor.data.splits import split
 from cofactor.models.recommender import Recommender
-from cofactor.training.history import History
+from cofactor.training.curve import LearningCurve
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class Reproduced:
         Ours beside theirs.
     shown
         Lines for people: neighbours of a book, a recommendation.
-    histories
+    curves
         By model, for the learning curves.
     """
 
@@ -94,7 +94,7 @@ class Reproduced:
     protocol: str
     figures: list[Figure] = field(default_factory=list)
     shown: list[str] = field(default_factory=list)
-    histories: dict[str, History] = field(default_factory=dict)
+    curves: dict[str, LearningCurve] = field(default_factory=dict)
 
     @property
     def reached(self) -> bool:
@@ -105,7 +105,7 @@ class Reproduced:
         """Draw the learning curves of all fits as one self-contained page."""
         from cofactor.training.curves import draw
 
-        return draw(self.histories, path, self.title)
+        return draw(self.curves, path, self.title)
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as plain values for JSON."""
@@ -146,7 +146,8 @@ def fitted(
     The number of epochs and every setting stand in the recipe; they were chosen on the validation
     part, never on the test."""
     model.fit(cut.train, validation=cut.validation, run=run)
-    into.histories[name] = model.history  # type: ignore[attr-defined]
+    assert model.curve is not None
+    into.curves[name] = model.curve
     began = time.perf_counter()
     model.fit(cut.with_validation_merged().train, run=run)
     return model, time.perf_counter() - began

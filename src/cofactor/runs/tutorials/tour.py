@@ -16,7 +16,7 @@ def recipe(run: Run) -> Reproduced:
         factors=32, epochs=20, batch_size=2048, schedule="cosine", regularization=0.13
     ).fit(data, run=run)
     report = Reproduced("tour", "One model, asked (ml-100k)", "Fitted on all 100,000 ratings.")
-    report.histories["LatentFactor"] = model.history
+    report.curves["LatentFactor"] = model.curve
     user, item = 196, 242
     of_user = data.user_rows == data.users.rows(user)[0]
     of_item = data.item_rows == data.items.rows(item)[0]

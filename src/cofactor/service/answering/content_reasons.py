@@ -8,7 +8,7 @@ import numpy as np
 
 from cofactor.models.recommender import Recommender
 from cofactor.models.user_batch import UserBatch
-from cofactor.service.wire import WordOut
+from cofactor.service.replies import WordOut
 
 _LEAST = 0.1  # of what the strongest word adds that a word must add to be told
 

@@ -13,7 +13,7 @@ from cofactor.base.errors import TraitError
 from cofactor.models.recommender import Recommender
 from cofactor.retrieval.topk import unit_length
 from cofactor.service.answering.loaded import Loaded
-from cofactor.service.wire import MapOut
+from cofactor.service.replies import MapOut
 
 _GROUPS = 8
 _ROUNDS = 6

@@ -18,8 +18,8 @@ from cofactor.service.answering.items import ItemView, LiveItems
 from cofactor.service.answering.kernel_lock import at_once, kernels
 from cofactor.service.answering.new_items import with_stored_items
 from cofactor.service.answering.profiles import Tastes
+from cofactor.service.replies import ModelName
 from cofactor.service.settings import Settings
-from cofactor.service.wire import ModelName
 from cofactor.store import Store
 
 _ORDERED_FROM = 4_096  # items from which on ordering them pays

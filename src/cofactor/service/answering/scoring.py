@@ -32,8 +32,9 @@ from cofactor.service.answering.kernel_lock import kernels
 from cofactor.service.answering.loaded import Loaded
 from cofactor.service.answering.profiles import Taste
 from cofactor.service.errors import RequestError, overloaded
+from cofactor.service.replies import ReasonOut, Recommendations, Recommended, WordOut
 from cofactor.service.settings import Settings
-from cofactor.service.wire import ReasonOut, Recommendations, Recommended, RecommendRequest, WordOut
+from cofactor.service.wire import RecommendRequest
 
 log = logging.getLogger("cofactor.service")
 _FEW = 100  # items of a request up to which it may be answered in the event loop

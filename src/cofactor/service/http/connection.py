@@ -80,12 +80,12 @@ class Limits:
         return True
 
     def _look(self, loop: Any) -> None:
-        now = loop.time()
-        for one in [one for one in self._open if one.is_late(now)]:
-            one.transport.abort()
         self._looking = bool(self._open)
         if self._looking:
             loop.call_later(_LOOK, self._look, loop)
+        now = loop.time()
+        for one in [one for one in self._open if one.is_late(now)]:
+            one.transport.abort()
 
 
 class Connection(H11Protocol):
@@ -122,7 +122,8 @@ class Connection(H11Protocol):
         if self._unsent_since is not None and now - self._unsent_since > settings.send_seconds:
             return True
         if self.busy:
-            return self.cycle.more_body and now - self.since > settings.body_seconds
+            receiving = self.cycle is not None and self.cycle.more_body
+            return receiving and now - self.since > settings.body_seconds
         fresh = self.begun or not self.answered
         return now - self.since > (settings.head_seconds if fresh else settings.idle_seconds)
 

@@ -75,8 +75,7 @@ class Dispatch:
         headers
             By their names in lower case.
         body
-            Its bytes, where the caller has them and watches the time; else ASGI's ``receive``, and
-            the time is watched here.
+            Its bytes, where the caller has them; else ASGI's ``receive``.
         """
         started = time.perf_counter()
         origin, failure, route, admission = None, None, self.route, context.admission
@@ -85,11 +84,8 @@ class Dispatch:
         admission.ingested += route.ingest
         try:
             origin = self._guard.check(scope, headers)
-            if isinstance(body, bytes):
+            async with asyncio.timeout(context.settings.timeout):
                 status, told, extra = await self._answer(context, scope, headers, body)
-            else:
-                async with asyncio.timeout(context.settings.timeout):
-                    status, told, extra = await self._answer(context, scope, headers, body)
         except Exception as error:
             failure = of_error(error)
             if route.ingest and failure.outcome is None and failure.status >= 500:

@@ -12,7 +12,7 @@ import msgspec
 
 import cofactor
 from cofactor.service.http.route import Route
-from cofactor.service.wire import ErrorOut
+from cofactor.service.replies import ErrorOut
 
 _REF = "#/components/schemas/{name}"
 

@@ -105,9 +105,9 @@ def _handles() -> int | None:
 def _server_class(drain_log: Callable[[], None]) -> Any:
     """uvicorn's server, which takes in many new connections at a time.
 
-    Its event loop takes one a turn. When turns are long, because much is to be done, those who
-    connect would wait for seconds before their request is even read; with this they are refused at
-    once, or answered."""
+    uvloop takes one a turn: 300 who connect at once are taken in after 301 turns (asyncio's own
+    loop: 4; uvloop 0.23). When turns are long, because much is to be done, they would wait for
+    seconds before their request is even read; with this they are refused at once, or answered."""
     import uvicorn
 
     class Server(uvicorn.Server):

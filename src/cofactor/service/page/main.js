@@ -17,7 +17,7 @@ let leave = null;
 
 async function show() {
   const wanted = location.hash.slice(1).split("?")[0];
-  const id = wanted in VIEWS ? wanted : "explore";
+  const id = Object.hasOwn(VIEWS, wanted) ? wanted : "explore";
   const [title, view] = VIEWS[id];
   document.title = `${title} · Cofactor`;
   fill(document.getElementById("tabs"), Object.entries(VIEWS).map(([name, [label]]) =>

@@ -69,11 +69,12 @@ function factsOf(model) {
 
 function terminalOf(model) {
   const other = model.versions.find((v) => !v.current)?.version ?? model.current.version;
+  const quoted = (word) => (/^[\w./@%+=:,][\w./@%+=:,-]*$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`);
   return calls([
-    ["Look into a version, on the command line", `cofactor inspect ${model.folder}/${model.current.version}`],
+    ["Look into a version, on the command line", `cofactor inspect ${quoted(`${model.folder}/${model.current.version}`)}`],
     ["All of this, over HTTP", curl("GET", "/v1/model")],
-    ["Promote, on the command line", `cofactor promote ${model.folder} ${other}`],
-    ["Roll back, on the command line", `cofactor promote ${model.folder} --rollback`],
+    ["Promote, on the command line", `cofactor promote ${quoted(model.folder)} ${quoted(other)}`],
+    ["Roll back, on the command line", `cofactor promote ${quoted(model.folder)} --rollback`],
     ["Promote, over HTTP", curl("POST", "/v1/model/promote", { version: other })],
     ["Roll back, over HTTP", curl("POST", "/v1/model/rollback", {})],
   ]);

@@ -8,10 +8,11 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from cofactor.artifact.load import load
 from cofactor.service.answering.items import LiveItems
 from cofactor.service.answering.loaded import checked_model, load_version
 from cofactor.service.settings import Settings
-from cofactor.service.versions.comparison import LOADING_CHECKS, compared
+from cofactor.service.versions.comparison import LOADING_CHECKS, check_knowledge, compared
 from cofactor.service.versions.versions import Folder
 from cofactor.store import Store
 
@@ -56,7 +57,8 @@ def promote(path: Path, version: str, store: Store | None, *, force: bool = Fals
     ArtifactError
         If the version is damaged, or gives scores that are no finite numbers.
     RequestError
-        If it is much worse than the one that answers now.
+        If it is much worse than the one that answers now, or knows less than half of its users or
+        items.
     """
     started = time.monotonic()
     folder = Folder(path)
@@ -64,14 +66,19 @@ def promote(path: Path, version: str, store: Store | None, *, force: bool = Fals
     where, settings = folder.folder(version), Settings()
     folder.check_changeable()
     checks = list(LOADING_CHECKS)
+    compares = not force and version != before
     if store is None:
-        checked_model(where, version)
+        _, model = checked_model(where, version)
+        if compares:
+            old_data = load(folder.folder(before)).data
+            checks.append(check_knowledge(version, model.data, old_data))
         checks.append("no stored events to compare on")
     else:
         live = LiveItems(store)
         new = load_version(where, version, live, store, settings)
-        if not force and version != before:
+        if compares:
             old = load_version(folder.folder(before), before, live, store, settings)
+            checks.append(check_knowledge(version, new.model.data, old.model.data))
             checks.append(compared(new, old, store))
     folder.promote(version)
     return Promoted(version, before, tuple(checks), time.monotonic() - started)

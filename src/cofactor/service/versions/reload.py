@@ -18,10 +18,10 @@ from cofactor.service.answering.kernel_lock import kernels
 from cofactor.service.answering.loaded import Loaded, dressed, load_version
 from cofactor.service.answering.new_items import unknown_items, with_stored_items
 from cofactor.service.errors import RequestError
+from cofactor.service.replies import PromotedOut, PromotionOut
 from cofactor.service.settings import Settings
-from cofactor.service.versions.comparison import LOADING_CHECKS, compared
+from cofactor.service.versions.comparison import LOADING_CHECKS, check_knowledge, compared
 from cofactor.service.versions.versions import Folder
-from cofactor.service.wire import PromotedOut, PromotionOut
 from cofactor.store import Store
 
 log = logging.getLogger("cofactor.service")
@@ -140,6 +140,15 @@ class Models:
             checks = list(LOADING_CHECKS)
             if not force and loaded is not before:
                 loop = asyncio.get_running_loop()
+                checks.append(
+                    await loop.run_in_executor(
+                        self._pool,
+                        check_knowledge,
+                        version,
+                        loaded.model.data,
+                        before.model.data,
+                    )
+                )
                 checks.append(
                     await loop.run_in_executor(self._pool, compared, loaded, before, self._store)
                 )

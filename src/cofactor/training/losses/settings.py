@@ -14,6 +14,8 @@ SAMPLING = ("uniform", "popularity")
 class LossConfig(TrainingConfig):
     """The settings of a model that can be trained by any of the losses."""
 
+    group = "training"
+
     renamed = {  # noqa: RUF012
         "sampler": "negative_sampling",
         "popularity_power": "negative_power",

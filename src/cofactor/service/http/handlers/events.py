@@ -5,7 +5,8 @@ from __future__ import annotations
 from cofactor.service.errors import invalid
 from cofactor.service.http.context import Context
 from cofactor.service.http.route import Route
-from cofactor.service.wire import AckOut, EventsRequest, UndoRequest
+from cofactor.service.replies import AckOut
+from cofactor.service.wire import EventsRequest, UndoRequest
 from cofactor.store import Ack, made_ids
 
 

@@ -14,16 +14,8 @@ from cofactor.service.errors import invalid, not_found
 from cofactor.service.http.context import Context
 from cofactor.service.http.handlers.events import acknowledged
 from cofactor.service.http.route import Route
-from cofactor.service.wire import (
-    AckOut,
-    BrowseQuery,
-    Found,
-    ItemIdsRequest,
-    ItemOut,
-    ItemsRequest,
-    Nothing,
-    SearchQuery,
-)
+from cofactor.service.replies import AckOut, Found, ItemOut
+from cofactor.service.wire import BrowseQuery, ItemIdsRequest, ItemsRequest, Nothing, SearchQuery
 from cofactor.store import Ack, Item
 
 

@@ -14,15 +14,8 @@ from cofactor.base.errors import CofactorError
 from cofactor.service.answering.item_map import project
 from cofactor.service.http.context import Context
 from cofactor.service.http.route import Route
-from cofactor.service.wire import (
-    MapOut,
-    MapQuery,
-    ModelOut,
-    Nothing,
-    PromotedOut,
-    PromoteRequest,
-    VersionOut,
-)
+from cofactor.service.replies import MapOut, ModelOut, PromotedOut, VersionOut
+from cofactor.service.wire import MapQuery, Nothing, PromoteRequest
 
 
 async def show(context: Context, path: dict[str, str], asked: Nothing) -> ModelOut:

@@ -11,7 +11,8 @@ from cofactor.service.answering.loaded import Loaded
 from cofactor.service.http.context import Context
 from cofactor.service.http.handlers.events import acknowledged
 from cofactor.service.http.route import Route
-from cofactor.service.wire import AckOut, ExportOut, HistoryOut, HistoryQuery, Nothing, PastOut
+from cofactor.service.replies import AckOut, ExportOut, HistoryOut, PastOut
+from cofactor.service.wire import HistoryQuery, Nothing
 
 
 async def history(context: Context, path: dict[str, str], asked: HistoryQuery) -> HistoryOut:

@@ -14,15 +14,8 @@ from cofactor.service.answering.scoring import allowed_mask, recommended
 from cofactor.service.errors import RequestError, invalid, not_found
 from cofactor.service.http.context import Context
 from cofactor.service.http.route import Route
-from cofactor.service.wire import (
-    Recommendations,
-    Recommended,
-    RecommendRequest,
-    Similar,
-    SimilarQuery,
-    SimilarRequest,
-    UserQuery,
-)
+from cofactor.service.replies import Recommendations, Recommended, Similar
+from cofactor.service.wire import RecommendRequest, SimilarQuery, SimilarRequest, UserQuery
 
 _WORDS = 4  # that an item and a description share and that are told
 

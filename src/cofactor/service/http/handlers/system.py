@@ -11,7 +11,8 @@ from starlette.responses import Response
 from cofactor.service.errors import RequestError, not_found
 from cofactor.service.http.context import Context
 from cofactor.service.http.route import Route
-from cofactor.service.wire import HealthOut, Nothing, ReadyOut, StatsOut
+from cofactor.service.replies import HealthOut, ReadyOut, StatsOut
+from cofactor.service.wire import Nothing
 
 # The page asks nobody but this service for anything, and nobody may frame it.
 _PAGE_HEADERS = {

@@ -1,0 +1,168 @@
+"""A log of string events larger than the memory limit into sorted, numbered, merged arrays: CPU
+seconds and peak memory of `cofactor shard`, Polars' streaming engine, Ray Data's sort alone, and of
+Cofactor's reader in memory, one after the other in one run.
+
+    python benchmarks/shards.py make FILE [--events 20000000]
+    python benchmarks/shards.py run FILE [--sides shard-2GB,shard-700MB,polars,ray,memory]
+
+Each side runs in a process of its own; CPU seconds are those of the process and all its children,
+and the peak is the summed proportional set size (PSS) of all of them, looked at every 50 ms. Polars
+and Ray Data are given the same task in their own words: distinct ids in ascending order, int32
+rows, the last event of a pair by time and position, sorted; Ray Data only sorts. A side that fails
+is shown with its exit code."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+
+BATCH = 1_000_000
+
+
+def make(file: Path, events: int, seed: int = 0) -> None:
+    """A log in order of time: user and item strings, values 1 to 5, seconds."""
+    import pyarrow as pa
+    from pyarrow import parquet as pq
+
+    draw = np.random.default_rng(seed)
+    n_users, n_items = max(10, events // 10), max(10, events // 100)
+    schema = pa.schema(
+        [("user", "string"), ("item", "string"), ("value", "float"), ("time", "int64")]
+    )
+    with pq.ParquetWriter(file, schema) as writer:
+        for start in range(0, events, BATCH):
+            n = min(BATCH, events - start)
+            users = (n_users * draw.random(n) ** 2).astype(np.int64)
+            items = (n_items * draw.random(n) ** 3).astype(np.int64)
+            columns = {
+                # hashed, so that neighbours in the order of ids aren't neighbours in the log
+                "user": [f"u{u * 2654435761 % 4294967291:010d}" for u in users.tolist()],
+                "item": [f"i{i * 2654435761 % 4294967291:010d}" for i in items.tolist()],
+                "value": draw.integers(1, 6, n).astype(np.float32),
+                "time": 1_500_000_000 + (start + np.arange(n)) // 4,
+            }
+            writer.write_table(pa.table(columns, schema=schema))
+
+
+def side_shard(file: str, out: Path, memory: str) -> int:
+    from cofactor.data.readers.sharded import shard
+
+    size = {"2GB": 2_000_000_000, "700MB": 700_000_000, "3GB": 3_000_000_000}[memory]
+    return len(shard([file], out / "shards", memory=size))
+
+
+def side_memory(file: str, out: Path) -> int:
+    from cofactor.data.interactions import Interactions
+    from cofactor.data.readers import read
+
+    return len(Interactions.build(read(file)))
+
+
+def side_polars(file: str, out: Path) -> int:
+    import polars as pl
+
+    log = pl.scan_parquet(file).with_row_index("position")
+    numbered = {}
+    for side in ("user", "item"):
+        ids = log.select(side).unique().sort(side).collect(engine="streaming")
+        numbered[side] = ids.with_row_index(f"{side}_row").lazy()
+        ids.write_parquet(out / f"{side}.parquet")
+    rows = log.join(numbered["user"], on="user").join(numbered["item"], on="item")
+    last = (
+        rows.sort("time", "position")
+        .group_by("user_row", "item_row")
+        .agg(pl.col("value").last(), pl.col("time").last(), pl.col("position").last())
+        .sort("user_row", "item_row")
+    )
+    last.sink_parquet(out / "sorted.parquet")
+    return pl.scan_parquet(out / "sorted.parquet").select(pl.len()).collect().item()
+
+
+def side_ray(file: str, out: Path) -> int:
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    import ray
+
+    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, object_store_memory=2 << 30)
+    ray.data.DataContext.get_current().enable_progress_bars = False
+    ray.data.read_parquet(file).sort(["user", "item"]).write_parquet(str(out / "sorted"))
+    return 0
+
+
+def run(file: str, sides: list[str], python: dict[str, str]) -> None:
+    for side in sides:
+        with tempfile.TemporaryDirectory(dir=Path(file).parent) as folder:
+            words = [python.get(side, sys.executable), __file__, "side", file, side, folder]
+            began, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
+            process = subprocess.Popen(words, stdout=subprocess.PIPE, start_new_session=True)
+            peak = [0]
+            watch = threading.Thread(target=_watch, args=(process, peak), daemon=True)
+            watch.start()
+            said, _ = process.communicate()
+            watch.join()
+            after = resource.getrusage(resource.RUSAGE_CHILDREN)
+            cpu = sum(getattr(after, n) - getattr(before, n) for n in ("ru_utime", "ru_stime"))
+            if process.returncode:
+                print(json.dumps({"side": side, "failed": process.returncode}), flush=True)
+                continue
+            facts = {
+                "side": side,
+                "cpu_s": round(cpu, 1),
+                "peak_gib": round(peak[0] / 2**20, 2),
+                "wall_s": round(time.perf_counter() - began, 1),
+                "kept": int(said.split()[-1]),
+            }
+            print(json.dumps(facts), flush=True)
+
+
+def _watch(process: subprocess.Popen[bytes], peak: list[int]) -> None:
+    """The summed PSS, in KiB, of the side's session, as long as it runs."""
+    while process.poll() is None:
+        total = 0
+        for folder in Path("/proc").iterdir():
+            if folder.name.isdigit():
+                try:
+                    if os.getsid(int(folder.name)) == process.pid:
+                        text = (folder / "smaps_rollup").read_text()
+                        total += int(text.split("\nPss:")[1].split()[0])
+                except (OSError, IndexError):
+                    continue
+        peak[0] = max(peak[0], total)
+        time.sleep(0.05)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("what", choices=("make", "run", "side"))
+    parser.add_argument("file")
+    parser.add_argument("side", nargs="?")
+    parser.add_argument("folder", nargs="?")
+    parser.add_argument("--events", type=int, default=20_000_000)
+    parser.add_argument("--sides", default="shard-2GB,shard-700MB,polars,ray,memory")
+    parser.add_argument("--ray-python", help="The Python of an environment that has Ray.")
+    settings = parser.parse_args()
+    if settings.what == "make":
+        make(Path(settings.file), settings.events)
+    elif settings.what == "run":
+        python = {"ray": settings.ray_python} if settings.ray_python else {}
+        run(settings.file, settings.sides.split(","), python)
+    else:
+        out = Path(settings.folder)
+        name, _, more = settings.side.partition("-")
+        made = globals()[f"side_{name}"](settings.file, out, *([more] if more else []))
+        print(made, flush=True)
+        shutil.rmtree(out / "shards", ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,92 @@
+"""Item ids on the command line: options that may repeat, and lists in one of them; known ids come
+first, so that commas and colons within ids do no harm."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from cofactor.base.errors import ArgumentError, UnknownIdError
+from cofactor.data.ids import IdMap
+
+Valued = tuple[str, float | None]
+
+
+def listed_ids(options: Sequence[str], known: IdMap) -> tuple[list[str], list[str]]:
+    """Return the ids that options name (an id or ``ID,ID,...`` each), and the unknown ones."""
+    found: list[str] = []
+    strange: list[str] = []
+    for words in options:
+        for word in _parts(words, known):
+            (found if known.find_one(word) >= 0 else strange).append(word)
+    return found, strange
+
+
+def history_of(options: Sequence[str], known: IdMap) -> list[str] | dict[str, float]:
+    """Return a history: ids in their order, or a mapping from id to value where all have one
+    (``ID:VALUE``).
+
+    Raises
+    ------
+    ArgumentError
+        If there is no id, or some have values and others haven't.
+    UnknownIdError
+        If ids are unknown.
+    """
+    pairs = [_valued(word, known) for words in options for word in _parts(words, known)]
+    if not pairs:
+        raise ArgumentError("--history holds no item id.")
+    strange = [word for word, _ in pairs if known.find_one(word) < 0]
+    if strange:
+        example = f" like {known.ids([0])[0]!r}" if len(known) else ""
+        raise UnknownIdError(
+            f"--history: unknown {'item' if len(strange) == 1 else 'items'}"
+            f" {', '.join(map(repr, strange[:5]))}; the {len(known):,} known items have"
+            f" {known.kind} ids{example}."
+        )
+    values = {word: value for word, value in pairs if value is not None}
+    if not values:
+        return [word for word, _ in pairs]
+    if len(values) < len({word for word, _ in pairs}):
+        lacking = next(word for word, value in pairs if value is None)
+        raise ArgumentError(
+            f"--history must give every item a value (ID:VALUE) or none; {lacking!r} has none."
+        )
+    return values
+
+
+def _parts(words: str, known: IdMap) -> list[str]:
+    """The ids of one option: the whole of it if it is known, else what stands between commas, the
+    longest known run of it first.
+    """
+    pieces = words.split(",")
+    found: list[str] = []
+    start = 0
+    while start < len(pieces):
+        end = next(
+            (
+                stop
+                for stop in range(len(pieces), start, -1)
+                if _is_known(",".join(pieces[start:stop]), known)
+            ),
+            start + 1,
+        )
+        word = ",".join(pieces[start:end]).strip()
+        if word:
+            found.append(word)
+        start = end
+    return found
+
+
+def _is_known(word: str, known: IdMap) -> bool:
+    return known.find_one(word) >= 0 or known.find_one(_valued(word, known)[0]) >= 0
+
+
+def _valued(word: str, known: IdMap) -> Valued:
+    """An id, or an id and its value; a known id is never divided."""
+    if known.find_one(word) >= 0:
+        return word, None
+    name, colon, value = word.rpartition(":")
+    try:
+        return (name, float(value)) if colon and name else (word, None)
+    except ValueError:
+        return word, None

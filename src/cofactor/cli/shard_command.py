@@ -1,0 +1,64 @@
+"""Turn sources that are larger than memory into a folder that the other commands take as a source.
+
+Ids are numbered, pairs sorted and repeats merged as when a source is read into memory, and with the
+same fingerprint. Needs the extra "big" (DuckDB)."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from cofactor.cli import options as opt
+from cofactor.cli.output import Output
+from cofactor.cli.reading import roles
+
+
+def command(
+    sources: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="SOURCE...",
+            help="Files whose events follow each other: Parquet and text are read in chunks.",
+        ),
+    ],
+    out: Annotated[str, typer.Option(metavar="DIR", help="The folder to make.")],
+    memory: Annotated[str, typer.Option(help="How much to get along with: 700MB, 2GB.")] = "2GB",
+    columns: opt.Columns = None,
+    items: opt.Items = None,
+    repeats: opt.Repeats = "last",
+    on_bad: opt.OnBad = "error",
+    threads: opt.Threads = 0,
+    json: opt.Json = False,
+    quiet: opt.Quiet = False,
+) -> None:
+    """Shard."""
+    from cofactor.base.run import Run
+    from cofactor.data.readers.columns import Options
+    from cofactor.data.readers.sharded import shard
+
+    output = Output(json, quiet)
+    limit = opt.n_bytes(memory, "memory")
+    assert limit is not None
+    made = shard(
+        list(sources),
+        out,
+        memory=limit,
+        repeats=repeats,
+        options=Options(**(roles(columns) or {}), on_bad=on_bad, progress=output.progress),
+        items=items,
+        threads=Run(threads=threads).n_threads,
+        progress=output.progress,
+    )
+    output.line(f"{out}: {made!r}")
+    for note in made.notes:
+        output.line(f"  {note}")
+    output.emit(
+        command="shard",
+        out=out,
+        n_users=made.n_users,
+        n_items=made.n_items,
+        n_interactions=len(made),
+        fingerprint=made.fingerprint,
+        notes=list(made.notes),
+    )

@@ -1,0 +1,71 @@
+"""Streams that take any text, and the report of a failure that nobody foresaw."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+
+# Control characters but line ends and tabs: in a terminal they move, hide and colour, and what is
+# shown may come from anybody's file.
+_CONTROL = {
+    code: f"\\x{code:02x}" for code in [*range(32), *range(127, 160)] if chr(code) not in "\n\t"
+}
+
+
+def prepare(*, json: bool) -> None:
+    """Make stdout and stderr take any text: a character that an encoding lacks is written as its
+    escape, a stream that was closed takes everything, and JSON is UTF-8 whatever the terminal is.
+    """
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:  # closed by who called us
+            stream = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 (until the end)
+            setattr(sys, name, stream)
+        if hasattr(stream, "reconfigure"):
+            encoding = "utf-8" if json and name == "stdout" else None
+            stream.reconfigure(encoding=encoding, errors="backslashreplace")
+
+
+def printable(text: str) -> str:
+    """Return a text with its control characters written as escapes."""
+    return text.translate(_CONTROL)
+
+
+def report(error: BaseException, command: str) -> str:
+    """Write what is known of an unexpected failure into a file of its own, and return the sentence
+    that names it.
+
+    Arguments of the command aren't in it: they may hold passwords.
+    """
+    import traceback
+
+    what = printable(" ".join(f"{type(error).__name__}: {error}".split()))[:300]
+    path = _written("".join([_facts(command), *traceback.format_exception(error)]))
+    where = "run it again with --debug" if path is None else f"the report is in {path}"
+    return f"an unexpected error ({what}); this is a fault of Cofactor's: {where}."
+
+
+def _facts(command: str) -> str:
+    from datetime import UTC, datetime
+    from importlib import metadata
+    from platform import platform, python_version
+
+    lines = [f"cofactor {command}, {datetime.now(UTC).isoformat(timespec='seconds')}"]
+    lines.append(f"Python {python_version()} on {platform()}")
+    for name in ("cofactor", "numpy", "pyarrow", "numba", "torch", "starlette", "uvicorn"):
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            lines.append(f"{name} {metadata.version(name)}")
+    return "\n".join([*lines, "", ""])
+
+
+def _written(text: str) -> str | None:
+    import tempfile
+
+    try:
+        handle, path = tempfile.mkstemp(prefix="cofactor-report-", suffix=".txt")
+        with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as stream:
+            stream.write(text)
+    except OSError:
+        return None
+    return path

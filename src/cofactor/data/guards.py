@@ -1,0 +1,106 @@
+"""The guards at every door of data: values, times and repeated entries, whatever brings them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from cofactor.base.errors import ArgumentError, DataError
+
+# Seconds of 1970 to 5138 lie below; what is greater counts milliseconds or less.
+SECONDS_BELOW = 10**11
+
+
+def checked_values(values: Any, source: str) -> np.ndarray:
+    """Return values as float32 [n].
+
+    Raises
+    ------
+    DataError
+        If they are complex or texts, or any is NaN or infinite (also as float32).
+    """
+    array = np.asarray(values)
+    if array.dtype.kind not in "biuf":
+        what = "complex" if array.dtype.kind == "c" else str(array.dtype)
+        raise DataError(f"values must be real numbers, not {what}.", source=source)
+    with np.errstate(over="ignore", invalid="ignore"):
+        found = np.ascontiguousarray(array, np.float32)
+        whole = bool(np.isfinite(found.sum(dtype=np.float64)))
+    if not whole:
+        odd = np.flatnonzero(~np.isfinite(found))
+        raise DataError(
+            f"{len(odd):,} of {len(found):,} values are NaN, infinite or beyond 3.4e38 (the first"
+            f" is entry {odd[0]:,}); drop or mend them.",
+            source=source,
+        )
+    return found
+
+
+def checked_seconds(times: Any, source: str) -> np.ndarray:
+    """Return times as int64 seconds since 1970 [n].
+
+    Raises
+    ------
+    DataError
+        If they are no whole numbers (or dates of NumPy), or can't be seconds.
+    """
+    array = np.asarray(times)
+    if array.dtype.kind == "M":
+        if np.isnat(array).any():
+            raise DataError("a time is missing (NaT).", source=source)
+        return array.astype("M8[s]").astype(np.int64)
+    if (
+        array.dtype.kind == "f"
+        and np.isfinite(array).all()
+        and np.abs(array).max(initial=0) < 2**62
+    ):
+        array = np.floor(array).astype(np.int64)
+    if array.dtype.kind not in "iu":
+        raise DataError(
+            f"times must be finite seconds since 1970, not {array.dtype}.", source=source
+        )
+    if array.size and (array.max() >= SECONDS_BELOW or array.min() <= -SECONDS_BELOW):
+        raise DataError(
+            f"a time is {int(array[np.argmax(np.abs(array.astype(np.float64)))])}, which can be no"
+            " second since 1970; convert milliseconds, microseconds or nanoseconds to seconds.",
+            source=source,
+        )
+    return np.ascontiguousarray(array, np.int64)
+
+
+def same_length(source: str, **columns: Any) -> None:
+    """Raise ArgumentError unless all columns that are given are vectors of one length."""
+    lengths = {name: np.shape(column) for name, column in columns.items() if column is not None}
+    if len(set(lengths.values())) > 1 or any(len(shape) != 1 for shape in lengths.values()):
+        told = ", ".join(f"{name} {list(shape)}" for name, shape in lengths.items())
+        raise ArgumentError(f"the columns of {source} must be vectors of one length, not {told}.")
+
+
+def summed(matrix: Any) -> Any:
+    """Return a SciPy sparse matrix in COO form, with entries that repeat added up, as SciPy itself
+    takes them; the caller's stays as it is.
+    """
+    coo = matrix.tocoo(copy=True)
+    coo.sum_duplicates()
+    return coo
+
+
+def doubts(values: np.ndarray | None) -> tuple[str, ...]:
+    """Return remarks on values that don't say "liked": labels of 0 and 1, and negative ones."""
+    if values is None or not len(values):
+        return ()
+    low, high = float(values.min()), float(values.max())
+    if low < 0:
+        count = int((values < 0).sum())
+        return (
+            f"{count:,} of {len(values):,} values are negative; models of implicit feedback count"
+            " every stored interaction as liked: keep those from some value on with min_value=",
+        )
+    if low == 0.0 and high == 1.0 and bool(((values == 0) | (values == 1)).all()):
+        count = int((values == 0).sum())
+        return (
+            f"values are labels: {count:,} of {len(values):,} are 0; models of implicit feedback"
+            " count every stored interaction as liked: leave them out with min_value=1",
+        )
+    return ()

@@ -1,0 +1,144 @@
+"""The text of an id: one rule for every door (files, frames, databases, HTTP, the command line).
+
+The rule stands in docs/data.md: whitespace around an id is stripped, words that mean "nothing" are
+no ids, wrappings of document stores are taken off, whole numbers written as floats are folded onto
+the integers, objects and lists are refused. Everything else stays as it is: leading zeros, case,
+accents, signs."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+MISSING_WORDS = (
+    *("", "NULL", "Null", "null", "(null)", "<null>", "NaN", "nan", "NAN", "-nan", "NaT"),
+    *("None", "none", "NONE", "NA", "<NA>", "N/A", "n/a", "#N/A", "\\N", "undefined"),
+)
+_MISSING = frozenset(MISSING_WORDS)
+_MONGO = re.compile(r"""^ObjectId\(\s*["']?([0-9a-fA-F]{24})["']?\s*\)$""")
+_WRAPPED = ("$oid", "$numberLong", "$numberInt", "$uuid")
+_FLOAT = r"^-?(?:0|[1-9][0-9]{0,18})\.0+$"
+_FRACTION = r"^-?[0-9]+\.[0-9]*[1-9][0-9]*$"
+_SPREADSHEET = r"^[1-9](?:\.[0-9]+)?E\+[0-9]{2}$"
+# What spreadsheets write to keep a text a text: ="007".
+_FORMULA = r'^="(.*)"$'
+_INVISIBLE = "\u200b\ufeff\u2060"
+
+
+@dataclass(frozen=True)
+class Cleaned:
+    """Distinct texts of ids after the rule.
+
+    Parameters
+    ----------
+    words
+        Strings [n], null where the text means that there is no id, or where it was refused.
+    nested
+        bool [n]: the text is an object or a list, and so refused.
+    notes
+        What was changed, without the column's name (``"whitespace around 3 ids was stripped"``).
+    """
+
+    words: pa.Array
+    nested: np.ndarray
+    notes: tuple[str, ...] = ()
+
+
+def clean(words: pa.Array) -> Cleaned:
+    """Apply the rule to distinct texts of ids."""
+    notes: list[str] = []
+    trimmed = _stripped(words.cast(pa.string()))
+    changed = pc.sum(pc.not_equal(trimmed, words)).as_py() or 0
+    if changed:
+        notes.append(f"whitespace around {_ids(changed)} was stripped")
+    trimmed = pc.if_else(
+        pc.is_in(trimmed, value_set=pa.array(MISSING_WORDS)), pa.scalar(None, pa.string()), trimmed
+    )
+    quoted = pc.sum(pc.match_substring_regex(trimmed, _FORMULA)).as_py() or 0
+    if quoted:
+        notes.append(f'{_ids(quoted)} taken out of ="..."')
+        trimmed = pc.replace_substring_regex(trimmed, _FORMULA, r"\1")
+    trimmed, nested = _unwrapped(trimmed, notes)
+    return Cleaned(_folded(trimmed, notes), nested, tuple(notes))
+
+
+def _stripped(words: pa.Array) -> pa.Array:
+    trimmed = pc.utf8_trim_whitespace(words)
+    if pc.any(pc.match_substring_regex(trimmed, f"[{_INVISIBLE}]")).as_py():
+        trimmed = pc.utf8_trim_whitespace(pc.utf8_trim(trimmed, _INVISIBLE))
+    return trimmed
+
+
+def clean_one(text: str) -> str | None:
+    """Return one id's text after the rule (floats aside, which a whole column decides); None where
+    there is no id in it.
+    """
+    text = text.strip().strip(_INVISIBLE).strip()
+    if text in _MISSING:
+        return None
+    return _inner(text) if text[:1] == "{" or text.startswith("ObjectId(") else text
+
+
+def _unwrapped(words: pa.Array, notes: list[str]) -> tuple[pa.Array, np.ndarray]:
+    """Texts without the wrapping of document stores, and which of them are nested otherwise."""
+    suspect = pc.match_substring_regex(words, r"^(?:[{\[].*[}\]]|ObjectId\(.*\))$").fill_null(False)
+    nested = np.zeros(len(words), bool)
+    rows = np.flatnonzero(np.asarray(suspect))
+    if not rows.size:
+        return words, nested
+    texts = words.to_pylist()
+    count = 0
+    for row in rows.tolist():
+        inner = _inner(texts[row])
+        nested[row] = inner is None
+        count += inner is not None and inner != texts[row]
+        texts[row] = inner
+    if count:
+        notes.append(f"{_ids(count)} unwrapped ($oid and the like)")
+    return pa.array(texts, pa.string()), nested
+
+
+def _inner(text: str) -> str | None:
+    """What a wrapping holds; the text itself if it only looks like one, None for an object or a
+    list.
+    """
+    found = _MONGO.match(text)
+    if found:
+        return found[1]
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return text if len(text) < 4096 else None
+    if isinstance(value, dict) and len(value) == 1:
+        name, held = next(iter(value.items()))
+        if name in _WRAPPED and isinstance(held, (str, int)) and not isinstance(held, bool):
+            return str(held)
+    return None if isinstance(value, (dict, list)) else text
+
+
+def _folded(words: pa.Array, notes: list[str]) -> pa.Array:
+    """Whole numbers written as floats as integers, unless the column has fractions too (versions,
+    sections), where ``1.0`` and ``1`` are two ids.
+    """
+    floats = pc.match_substring_regex(words, _FLOAT).fill_null(False)
+    count = pc.sum(floats).as_py() or 0
+    lossy = words.filter(pc.match_substring_regex(words, _SPREADSHEET).fill_null(False))
+    if len(lossy):
+        notes.append(
+            f"ids such as {lossy[0].as_py()!r} have lost digits in a spreadsheet; export them as"
+            " text"
+        )
+    if not count or pc.any(pc.match_substring_regex(words, _FRACTION)).as_py():
+        return words
+    example = words.filter(floats)[0].as_py()
+    notes.append(f"ids such as {example!r} are read as whole numbers")
+    return pc.if_else(floats, pc.replace_substring_regex(words, r"\.0+$", ""), words)
+
+
+def _ids(count: int) -> str:
+    return "1 id" if count == 1 else f"{count:,} ids"

@@ -1,0 +1,117 @@
+"""Times of raw columns: their unit, the order of day and month, and what can't be."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cofactor.base.errors import DataError
+from cofactor.data.readers import times as clock
+from cofactor.data.readers.columns import Options
+from cofactor.data.readers.raw import Fault, Raw
+
+_DAY = 86400
+# Before this there were no recommenders to log anything: 1 January 1985.
+_EARLIEST = 473385600
+_READABLE = "seconds, ISO 8601 or a dated text; time_format= says how others are written"
+_UNITS = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds"}
+
+
+def checked_times(
+    raw: Raw, options: Options, faults: list[Fault], left_out: np.ndarray
+) -> np.ndarray:
+    """Return a raw column's times in seconds; rows without one that can be are added to
+    ``faults``.
+
+    Raises
+    ------
+    DataError
+        If no time can be read, or day and month can't be told apart.
+    """
+    assert raw.times is not None
+    name = raw.named("time")
+    times = _in_order(raw, raw.times, name)
+    unread = np.flatnonzero(times == clock.MISSING)
+    unread = unread[~left_out[unread]] if left_out.size else unread
+    if unread.size and len(unread) == len(times) - left_out.sum() and options.on_bad == "error":
+        raise DataError(
+            f"no time in {name} can be read ({_READABLE}); give another column with time=, or leave"
+            " times out with time=False:",
+            source=raw.source,
+            rows=raw.locate(unread[:5]),
+            total=len(unread),
+        )
+    if unread.size:
+        faults.append((f"no time in {name} that can be read ({_READABLE})", unread))
+    odd = np.zeros(0, np.int64)
+    if raw.bare_times:
+        times, odd = _of_numbers(raw, options, times, faults)
+    if times.min() < _EARLIEST:
+        _tell_past(raw, times, name)
+    if np.isfinite(options.now) and times.max() > options.now + _DAY:
+        late = times > options.now + _DAY
+        late[odd] = False
+        latest = clock.spoken(float(times[late].max(initial=0)))
+        if late.any():
+            faults.append(
+                (
+                    f"a time in the future (as late as {latest}; now is"
+                    f" {clock.spoken(options.now)}; check the unit (time_unit=) or"
+                    " now=)",
+                    np.flatnonzero(late),
+                )
+            )
+    return times
+
+
+def _in_order(raw: Raw, times: np.ndarray, name: str) -> np.ndarray:
+    """Times whose order of day and month the whole column tells."""
+    times, first = clock.ordered(times, raw.day_first)
+    if first == "":
+        assert raw.day_first is not None
+        rows = np.flatnonzero((raw.day_first > clock.AS_BEFORE) & (raw.day_first != times))
+        raise DataError(
+            f"nothing in {name} tells whether the day or the month is first; say it with"
+            " time_format='%d/%m/%Y' or time_format='%m/%d/%Y':",
+            source=raw.source,
+            rows=raw.locate(rows[:5]),
+            total=len(rows),
+        )
+    if first:
+        raw.notes.append(f"times in {name} have the {first} first, as some of them tell")
+    return times
+
+
+def _of_numbers(
+    raw: Raw, options: Options, times: np.ndarray, faults: list[Fault]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Bare numbers as seconds, and the rows of another unit than the others."""
+    asked = clock.checked_unit(options.time_unit, raw.source)
+    dates = clock.dates_of(times) if asked is None else None
+    if dates is not None:
+        raw.notes.append("times are dates written as numbers (yyyymmdd ...); read as dates")
+        odd = np.flatnonzero((dates == clock.MISSING) & (times != clock.MISSING))
+        if odd.size:
+            faults.append(("a time that is no date as the others are (yyyymmdd ...)", odd))
+        return dates, odd
+    unit, odd = clock.unit_of(times, asked)
+    if odd.size:
+        faults.append(
+            (f"a time of another unit than the {_UNITS[unit]} of the others (give time_unit=)", odd)
+        )
+    if unit != "s":
+        raw.notes.append(f"times are {_UNITS[unit]}; converted to seconds")
+    return clock.to_seconds(times, unit), odd
+
+
+def _tell_past(raw: Raw, times: np.ndarray, name: str) -> None:
+    """Note times before there was anything to log."""
+    early = (times < _EARLIEST) & (times != clock.MISSING)
+    count = int(early.sum())
+    if not count:
+        return
+    first, last = (clock.spoken(float(t)) for t in (times[early].min(), times[early].max()))
+    which = "times" if count == len(times) else f"{count:,} of {len(times):,} times"
+    raw.notes.append(
+        f"{which} in {name} lie between {first} and {last}; if that can't be, say what they are"
+        " with time_unit= or time_format=, or leave them out with time=False"
+    )

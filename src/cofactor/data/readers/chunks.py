@@ -1,0 +1,141 @@
+"""A source in chunks of events, by the same rules as `read`: for what doesn't fit into memory."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import pyarrow as pa
+
+from cofactor.base.errors import DataError
+from cofactor.data.events import Events
+from cofactor.data.readers import parquet
+from cofactor.data.readers.assemble import assemble
+from cofactor.data.readers.columns import Options, find_roles
+from cofactor.data.readers.delimited import _line_blocks, dialect_of, read_delimited
+from cofactor.data.readers.frames import raw_of_table
+from cofactor.data.readers.places import Entry, is_zip
+from cofactor.data.readers.raw import Raw
+
+TEXT_BLOCK = 1 << 25  # bytes of text that are read at once
+
+
+def chunks(
+    source: Any, options: Options, rows: int, whole: Callable[[Any], Events]
+) -> Iterator[Events]:
+    """Yield the events of a source in their order, a part at a time.
+
+    Parameters
+    ----------
+    source
+        What `read` takes. Parquet and delimited files come in chunks; everything else is read
+        whole first.
+    options
+        As `read` makes them.
+    rows
+        About how many events a chunk has.
+    whole
+        Reads a source that doesn't come in chunks.
+    """
+    path = Path(source).expanduser() if isinstance(source, (str, Path)) else None
+    if path is None or not path.is_file() or is_zip(path):
+        yield from _parts(whole(source), rows)
+        return
+    entry = Entry(path)
+    if entry.suffix in (".parquet", ".pq") or entry.head(4) == b"PAR1":
+        yield from _of_parquet(entry, options, rows)
+        return
+    json = entry.suffix in (".json", ".jsonl", ".ndjson") or entry.head(1) in (b"{", b"[")
+    if json or dialect_of(entry, options).ragged:
+        yield from _parts(whole(source), rows)
+    else:
+        yield from _of_text(entry, options)
+
+
+def _parts(events: Events, rows: int) -> Iterator[Events]:
+    for start in range(0, len(events), rows):
+        keep = np.arange(start, min(start + rows, len(events)))
+        yield replace(
+            events,
+            users=events.users.take(pa.array(keep)),
+            items=events.items.take(pa.array(keep)),
+            values=None if events.values is None else events.values[keep],
+            times=None if events.times is None else events.times[keep],
+        )
+
+
+def _of_parquet(entry: Entry, options: Options, rows: int) -> Iterator[Events]:
+    file = parquet._opened(entry)
+    roles = find_roles(file.schema_arrow.names, options, entry.shown)
+    if file.metadata.num_rows == 0:
+        raise DataError("the file has columns but no rows.", source=entry.shown)
+    done = 0
+    for batch in file.iter_batches(rows, columns=list(roles.values())):
+        raw = raw_of_table(pa.Table.from_batches([batch]), roles, options, entry.shown)
+        yield _assembled(raw, options, done)
+        done += batch.num_rows
+
+
+def _of_text(entry: Entry, options: Options) -> Iterator[Events]:
+    dialect = dialect_of(entry, options)
+    roles = find_roles(dialect.names, options, entry.shown)
+    # Found once, for the whole file: a chunk alone might look otherwise.
+    fixed = replace(
+        options,
+        delimiter=dialect.delimiter,
+        header=dialect.headed,
+        encoding="utf-8",
+        quote=dialect.quoted,
+        escape=dialect.escape,
+        user=roles["user"],
+        item=roles["item"],
+        value=roles.get("value", False),
+        time=roles.get("time", False),
+    )
+    header, lines = b"", 0
+    for block in _line_blocks(entry, dialect, TEXT_BLOCK):
+        if dialect.headed and not header:
+            header = block[: block.index(b"\n") + 1] if b"\n" in block else block + b"\n"
+            part = block
+        else:
+            part = header + block
+        if dialect.headed and part.count(b"\n") == 1 and part.endswith(b"\n") and part == header:
+            continue
+        raw = read_delimited(_Part(entry.path, content=part), fixed)
+        # The header that is put before a later part is no line of the file there.
+        yield _assembled(raw, fixed, max(0, lines - int(dialect.headed)))
+        lines += block.count(b"\n")
+
+
+@dataclass(frozen=True)
+class _Part(Entry):
+    """Some lines of a file, as a file of its own."""
+
+    content: bytes = field(default=b"", repr=False)
+
+    @property
+    def packed_bytes(self) -> int:
+        """Nothing, so that it isn't read as a large file, by its place on disk."""
+        return 0
+
+    @property
+    def plain_bytes(self) -> int | None:
+        """Its size."""
+        return len(self.content)
+
+    @contextmanager
+    def open(self) -> Iterator[IO[bytes]]:
+        """Open it for reading."""
+        yield io.BytesIO(self.content)
+
+
+def _assembled(raw: Raw, options: Options, before: int) -> Events:
+    """The events of a chunk; lines in messages are those of the whole file."""
+    inner = raw.locate
+    raw.locate = lambda rows: [(line + before, text) for line, text in inner(rows)]
+    return assemble(raw, options)

@@ -1,0 +1,123 @@
+"""Folders and archives of no known layout: parts of one table, or a table beside its catalogue."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+import pyarrow as pa
+
+from cofactor.base.errors import CofactorError, DataError
+from cofactor.data.events import Events
+from cofactor.data.readers.columns import Options
+from cofactor.data.readers.layout import appended
+from cofactor.data.readers.places import Entry, Place
+
+
+class Doors(NamedTuple):
+    """What a folder's files are read by.
+
+    Parameters
+    ----------
+    events
+        Reads the interactions of a file.
+    table
+        Reads a catalogue.
+    kind
+        Tells what a file's columns make it: ``"events"``, ``"items"``, ``"users"`` or
+        ``"other"``; and their names.
+    """
+
+    events: Callable[[Entry, Options], Events]
+    table: Callable[[Entry, str | None, str], pa.Table]
+    kind: Callable[[Entry, Options], tuple[str, tuple[str, ...]]]
+
+
+_PAPERS = ("readme", "licen", "licence", "license", "notice", "citation", "changelog")
+_NO_DATA = (".pdf", ".html", ".htm", ".md", ".png", ".jpg", ".py", ".sh", ".ipynb", ".doc", ".docx")
+
+
+def data_files(place: Place) -> list[Entry]:
+    """Return the files that may hold data: no readme, licence, page or picture."""
+    return [
+        entry
+        for entry in place.entries
+        if not entry.name.lower().startswith(_PAPERS) and entry.suffix not in _NO_DATA
+    ]
+
+
+def read_parts(entries: Sequence[Entry], options: Options, doors: Doors, source: str) -> Events:
+    """Read several files of one making, one after another.
+
+    Raises
+    ------
+    DataError
+        If one has no values or no times where the others have them.
+    """
+    parts = [doors.events(entry, options) for entry in entries]
+    for what in ("values", "times"):
+        with_them = [getattr(part, what) is not None for part in parts]
+        if any(with_them) and not all(with_them):
+            lacking = parts[with_them.index(False)].source
+            raise DataError(
+                f"{lacking} has no {what}, and other files have; name the columns, or leave them"
+                f" out with {what[:-1]}=False.",
+                source=source,
+            )
+    whole = appended(*parts)
+    notes = tuple(dict.fromkeys(note for part in parts for note in part.notes))
+    return replace(whole, source=source, notes=(f"{len(parts)} files read as one", *notes))
+
+
+def read_folder(place: Place, options: Options, doors: Doors) -> Events:
+    """Read a folder or archive of no known layout.
+
+    Raises
+    ------
+    DataError
+        If its files are neither parts of one table nor a table beside its catalogue.
+    """
+    entries = sorted(data_files(place), key=_training_first)
+    source = str(place.path)
+    if len(entries) == 1:
+        return doors.events(entries[0], options)
+    found = [_kind(entry, options, doors) for entry in entries]
+    kinds = [kind for kind, _ in found]
+    tables = [entry for entry, kind in zip(entries, kinds, strict=True) if kind == "events"]
+    items, users = (
+        [entry for entry, kind in zip(entries, kinds, strict=True) if kind == which]
+        for which in ("items", "users")
+    )
+    if tables and len(tables) == len(entries) and len({names for _, names in found}) == 1:
+        return read_parts(tables, options, doors, source)
+    known = len(tables) + len(items) + len(users) == len(entries)
+    if known and len(tables) == 1 and len(items) < 2 and len(users) < 2:
+        events = doors.events(tables[0], options)
+        told = f"{tables[0].name} read"
+        if items:
+            events = replace(events, item_table=doors.table(items[0], None, "item_id"))
+            told += f", with {items[0].name} as the catalogue"
+        if users:
+            events = replace(events, user_table=doors.table(users[0], None, "user_id"))
+            told += f", with {users[0].name} as the table of users"
+        return replace(events, source=source).noted(told)
+    names = ", ".join(entry.name for entry in entries[:8]) + (" ..." if len(entries) > 8 else "")
+    raise DataError(
+        f"it holds {len(entries)} files ({names or 'none'}) of no known layout; name one of them"
+        " with member=.",
+        source=source,
+    )
+
+
+def _training_first(entry: Entry) -> int:
+    """Training comes before test, whatever the order of their names."""
+    name = entry.name.lower()
+    return next((n for n, word in enumerate(("train", "valid", "test"), 1) if word in name), 0)
+
+
+def _kind(entry: Entry, options: Options, doors: Doors) -> tuple[str, tuple[str, ...]]:
+    try:
+        return doors.kind(entry, options)
+    except CofactorError:
+        return "other", ()

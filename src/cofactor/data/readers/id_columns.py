@@ -1,0 +1,202 @@
+"""Columns of ids: any type to integers or dictionaries of texts, under the rule of `id_text`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cofactor.base.errors import DataError
+from cofactor.data.id_text import clean
+
+_NONE = np.zeros(0, np.int64)
+
+
+@dataclass(frozen=True)
+class IdColumn:
+    """A column of ids under the rule.
+
+    Parameters
+    ----------
+    column
+        int64, or a dictionary of strings [n].
+    missing, nested
+        int64: the rows without an id, and those with an object or a list instead of one.
+    notes
+        What was changed.
+    """
+
+    column: pa.ChunkedArray
+    missing: np.ndarray
+    nested: np.ndarray
+    notes: tuple[str, ...] = ()
+
+
+def cleaned(column: pa.ChunkedArray) -> IdColumn:
+    """Apply the rule for the text of ids to a column of integers or strings (or a dictionary)."""
+    if pa.types.is_integer(column.type):
+        absent = np.flatnonzero(np.asarray(column.is_null())) if column.null_count else _NONE
+        return IdColumn(column, absent, _NONE)
+    if not pa.types.is_dictionary(column.type):
+        column = pc.dictionary_encode(column.cast(pa.string()))
+    column = column.unify_dictionaries()
+    if column.num_chunks == 0:
+        return IdColumn(column, _NONE, _NONE)
+    # Arrow keeps a dictionary per chunk, all the same after unification; they have to stay one
+    # object.
+    words = column.chunk(0).dictionary
+    if pa.types.is_integer(words.type):
+        absent = np.flatnonzero(np.asarray(column.is_null())) if column.null_count else _NONE
+        return IdColumn(column, absent, _NONE)
+    found = clean(words)
+    refused = np.asarray(found.words.is_null())
+    changed = bool(found.notes) or bool(refused.any())
+    if changed:
+        column = pa.chunked_array(
+            [pa.DictionaryArray.from_arrays(chunk.indices, found.words) for chunk in column.chunks]
+        )
+    missing = _rows(column, refused & ~found.nested, nulls=True)
+    return IdColumn(column, missing, _rows(column, found.nested, nulls=False), found.notes)
+
+
+def _rows(column: pa.ChunkedArray, words: np.ndarray, *, nulls: bool) -> np.ndarray:
+    """The rows whose words are marked, and those without a word."""
+    if not words.any() and not (nulls and any(c.indices.null_count for c in column.chunks)):
+        return _NONE
+    wanted = np.append(words, nulls)
+    found, start = [], 0
+    for chunk in column.chunks:
+        codes = np.asarray(chunk.indices.fill_null(len(words)))
+        found.append(start + np.flatnonzero(wanted[codes]))
+        start += len(chunk)
+    return np.concatenate(found)
+
+
+def used_only(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return a dictionary column with the words alone that occur in it."""
+    if not pa.types.is_dictionary(column.type):
+        return column
+    return pc.dictionary_encode(pc.cast(column, column.type.value_type))
+
+
+def typed_ids(column: pa.ChunkedArray | pa.Array) -> pa.ChunkedArray:
+    """Return ids as a dictionary of int64 where each is the usual decimal text of one, else of
+    strings.
+
+    ``"007"`` and ``"+7"`` are no such texts: one of them makes the whole column strings, so that no
+    id is ever changed."""
+    column = column if isinstance(column, pa.ChunkedArray) else pa.chunked_array([column])
+    if pa.types.is_integer(column.type):
+        return column.cast(pa.int64())
+    if not pa.types.is_dictionary(column.type):
+        column = pc.dictionary_encode(column.cast(pa.string()))
+    column = column.unify_dictionaries()
+    if column.num_chunks == 0:
+        return column
+    ids = canonical(column.chunk(0).dictionary)
+    return pa.chunked_array(
+        [pa.DictionaryArray.from_arrays(_narrow(chunk.indices), ids) for chunk in column.chunks]
+    )
+
+
+def _narrow(indices: pa.Array) -> pa.Array:
+    return indices if indices.type == pa.int32() else indices.cast(pa.int32())
+
+
+def canonical(words: pa.Array) -> pa.Array:
+    """Return texts as int64 if each is the usual decimal text of one, else as strings."""
+    if pa.types.is_integer(words.type):
+        return words.cast(pa.int64())
+    words = words.cast(pa.string())
+    usual = pc.match_substring_regex(words, r"^(0|-?[1-9][0-9]{0,18})$")
+    if not pc.all(usual.fill_null(True)).as_py() or words.null_count == len(words):
+        return words
+    try:
+        return words.cast(pa.int64())
+    except pa.ArrowInvalid:
+        # Nineteen digits beyond 2^63.
+        return words
+
+
+def id_column(column: pa.ChunkedArray | pa.Array, source: str, what: str) -> pa.ChunkedArray:
+    """Return a typed column (of a frame, a Parquet file ...) as one that `assemble` takes: integers
+    or strings.
+
+    Raises
+    ------
+    DataError
+        If its type is none that ids can have.
+    """
+    column = column if isinstance(column, pa.ChunkedArray) else pa.chunked_array([column])
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+        if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+            return column
+        column = pc.cast(column, kind)
+    if isinstance(kind, pa.BaseExtensionType):
+        return id_column(_of_extension(column), source, what)
+    if pa.types.is_string(kind) or pa.types.is_null(kind):
+        return column.cast(pa.string())
+    if pa.types.is_uint64(kind):
+        fits = not len(column) or (pc.max(column).as_py() or 0) < 2**63
+        return column.cast(pa.int64() if fits else pa.string())
+    if pa.types.is_integer(kind):
+        return column.cast(pa.int64())
+    if pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
+        return column.cast(pa.string())
+    if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+        whole = _whole(column)
+        if whole is not None:
+            return whole
+    elif pa.types.is_struct(kind):
+        return _of_struct(column, source, what)
+    elif pa.types.is_fixed_size_binary(kind) or pa.types.is_binary(kind) or "binary" in str(kind):
+        try:
+            return column.cast(pa.binary()).cast(pa.string())
+        except pa.ArrowInvalid:
+            return pa.chunked_array([[None if b is None else b.hex() for b in column.to_pylist()]])
+    raise DataError(
+        f"the {what} column holds {kind}, and ids must be integers or strings; convert it first.",
+        source=source,
+    )
+
+
+def _whole(column: pa.ChunkedArray) -> pa.ChunkedArray | None:
+    """Floats or decimals that are whole numbers as integers (texts where they are too large), NaN
+    as missing; None if some have fractions.
+
+    A column of integers with gaps is floats in some frames; the gaps stay missing."""
+    if pa.types.is_decimal(column.type):
+        texts = column.cast(pa.string())
+        if pc.any(pc.match_substring_regex(texts, r"\.[0-9]*[1-9]|[eE]-")).as_py():
+            return None
+        return pc.replace_substring_regex(texts, r"\.0*$", "")
+    column = column.cast(pa.float64())
+    absent = np.asarray(pc.or_kleene(column.is_null(), pc.is_nan(column)).fill_null(True))
+    whole = np.where(absent, 0.0, np.asarray(column.fill_null(0.0), np.float64))
+    if not (np.isfinite(whole).all() and (whole == np.floor(whole)).all()):
+        return None
+    if np.abs(whole).max(initial=0) > 2**53:
+        return None
+    return pa.chunked_array([pa.array(whole.astype(np.int64), mask=absent)])
+
+
+def _of_extension(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """UUIDs as their texts, other extension types as what they are stored in."""
+    if "uuid" in str(column.type).lower():
+        return pa.chunked_array([[None if u is None else str(u) for u in column.to_pylist()]])
+    return pa.chunked_array([chunk.storage for chunk in column.chunks], column.type.storage_type)
+
+
+def _of_struct(column: pa.ChunkedArray, source: str, what: str) -> pa.ChunkedArray:
+    names = [column.type.field(n).name for n in range(column.type.num_fields)]
+    if len(names) == 1 and names[0].startswith("$"):
+        return id_column(pc.struct_field(column, 0), source, what)
+    raise DataError(
+        f"the {what} column holds an object or a list ({', '.join(names)}), and ids must be"
+        " integers or strings; take the field that is the id first.",
+        source=source,
+    )

@@ -1,0 +1,106 @@
+"""What a whole JSON document may hold: records, rows, columns, mappings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from cofactor.base.errors import DataError
+from cofactor.data.readers.columns import USUAL, folded
+from cofactor.data.records import column_of, names_of, table_of
+
+# How far below the top a list of records may stand.
+_DEPTH = 3
+
+
+def table_of_json(value: Any, source: str) -> pa.Table:
+    """Return what a whole JSON document holds as a table.
+
+    Known are: a list of records or of rows; an object one of whose values is such a list; columns
+    as lists or as objects by row; ``columns`` beside ``data``; a mapping from user to items (or to
+    an object of items and values).
+
+    Raises
+    ------
+    DataError
+        If it is none of these.
+    """
+    if isinstance(value, list) and value:
+        if all(isinstance(row, dict) for row in value):
+            return table_of(value)
+        if all(isinstance(row, list) and 2 <= len(row) <= 4 for row in value):
+            return _of_rows(value, source)
+    if isinstance(value, dict) and value:
+        table = _of_object(value, source)
+        if table is not None:
+            return table
+    raise DataError(
+        "a JSON file must hold an array of objects, an object a line, or an object of lists.",
+        source=source,
+    )
+
+
+def _of_rows(rows: Sequence[Sequence[Any]], source: str) -> pa.Table:
+    if len({len(row) for row in rows}) != 1:
+        raise DataError("the rows of the JSON array differ in length.", source=source)
+    names = ("user", "item", "value", "time")
+    columns = zip(names, zip(*rows, strict=True), strict=False)
+    return pa.table({name: column_of(column) for name, column in columns})
+
+
+def _of_object(value: Mapping[str, Any], source: str) -> pa.Table | None:
+    parts = list(value.values())
+    columns, data = value.get("columns"), value.get("data")
+    if isinstance(columns, list) and isinstance(data, list):
+        rows = [dict(zip(map(str, columns), row, strict=False)) for row in data]
+        return table_of(rows) if rows else None
+    records = _records(value, _DEPTH)
+    if len(records) == 1:
+        return table_of_json(records[0], source)
+    if len(parts) == 1 and isinstance(parts[0], (dict, list)) and not _is_lists(value):
+        return table_of_json(parts[0], source)
+    if _is_lists(value):
+        if has_roles(value) and len({len(part) for part in parts}) == 1:
+            return pa.table({str(name): column_of(part) for name, part in value.items()})
+        users = [user for user, items in value.items() for _ in items]
+        return pa.table({"user": users, "item": column_of([i for items in parts for i in items])})
+    if all(isinstance(part, dict) for part in parts):
+        return _of_objects(value, parts)
+    return None
+
+
+def _records(value: Mapping[str, Any], depth: int) -> list[list[Any]]:
+    """The lists of records in an object and in the objects within it."""
+    found = []
+    for part in value.values():
+        if isinstance(part, list) and part and isinstance(part[0], dict):
+            found.append(part)
+        elif isinstance(part, dict) and depth:
+            found += _records(part, depth - 1)
+    return found
+
+
+def _of_objects(value: Mapping[str, Any], parts: Sequence[Mapping[str, Any]]) -> pa.Table:
+    if has_roles(value):
+        rows = names_of(parts)
+        return pa.table({n: column_of([p.get(r) for r in rows]) for n, p in value.items()})
+    if has_roles(parts[0]):
+        return table_of(parts)
+    triples = [(user, item, held) for user, items in value.items() for item, held in items.items()]
+    users, items, held = zip(*triples, strict=True) if triples else ((), (), ())
+    return pa.table({"user": users, "item": items, "value": column_of(held)})
+
+
+def _is_lists(value: Mapping[str, Any]) -> bool:
+    return all(
+        isinstance(part, list) and not any(isinstance(cell, (dict, list)) for cell in part)
+        for part in value.values()
+    )
+
+
+def has_roles(names: Iterable[str]) -> bool:
+    """Return whether some names are those of a user and of an item."""
+    known = {folded(str(name)) for name in names}
+    return all(known & set(USUAL[role]) for role in ("user", "item"))

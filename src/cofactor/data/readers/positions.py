@@ -1,0 +1,113 @@
+"""Roles of columns that have no names: by what stands in them, their order being a hint only."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+# Column -> its first cells.
+Columns = Mapping[str, Sequence[str]]
+_INTEGER = re.compile(r"^-?\d+$")
+_DATED = re.compile(
+    r"^(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}|\d{4}\d{2}\d{2}T\d)"
+    r"|^\w{3},? +\w+ +\d{1,2},? .*\d{4}|^\d{1,2} [A-Za-z]{3,9} \d{4}|^[A-Za-z]{3,9} \d{1,2}, \d{4}"
+)
+# Seconds of 1985 to 2100, and the same in milli-, micro- and nanoseconds.
+_FIRST, _LAST = 473_385_600, 4_102_444_800
+_ENOUGH = 5
+
+
+def by_position(columns: Columns, free: Sequence[str], taken: set[str]) -> dict[str, str]:
+    """Return the column of each free role: user and item are the first two that are neither times
+    nor a count of the lines, the value is the first of the others that holds numbers, the time the
+    first that holds times.
+    """
+    rest = [name for name in columns if name not in taken]
+    index = counting(columns)
+    if index in rest:
+        rest.remove(index)
+    roles: dict[str, str] = {}
+    if "time" in free:
+        at = next((name for name in rest[:2] if len(rest) > 2 and _dated(columns[name])), None)
+        at = at or next((name for name in rest[_ids(free) :] if _timed(columns[name])), None)
+        if at is not None:
+            roles["time"] = at
+            rest.remove(at)
+    for role in ("user", "item"):
+        if role in free and rest:
+            roles[role] = rest.pop(0)
+    if "value" in free:
+        value = next((name for name in rest if numeric(columns[name])), None)
+        if value is not None:
+            roles["value"] = value
+            rest = rest[rest.index(value) + 1 :]
+    if "time" in free and "time" not in roles and ("value" in roles or "value" not in free):
+        late = next((name for name in rest if whole(columns[name])), None)
+        if late is not None:
+            roles["time"] = late
+    return roles
+
+
+def _ids(free: Sequence[str]) -> int:
+    return sum(role in free for role in ("user", "item"))
+
+
+def counting(columns: Columns) -> str | None:
+    """Return the first column's name if it merely counts the lines (0, 1, 2 ... or 1, 2, 3 ...)
+    beside at least a user and an item; else None.
+    """
+    names = list(columns)
+    if len(names) < 3:
+        return None
+    cells = columns[names[0]]
+    if len(cells) < _ENOUGH or cells[0] not in ("0", "1"):
+        return None
+    first = int(cells[0])
+    if any(cell != str(first + n) for n, cell in enumerate(cells)):
+        return None
+    third = columns[names[2]]
+    if len(names) == 3:
+        return None if numeric(third) else names[0]
+    # user, item, value, time: each user once, by chance.
+    return None if numeric(third) and _timed(columns[names[3]]) and len(names) == 4 else names[0]
+
+
+def numeric(cells: Sequence[str]) -> bool:
+    """Return whether all cells that hold anything are numbers, and some do."""
+    return _all(cells, _is_number)
+
+
+def whole(cells: Sequence[str]) -> bool:
+    """Return whether all cells that hold anything are integers, and some do."""
+    return _all(cells, lambda cell: bool(_INTEGER.match(cell)))
+
+
+def _timed(cells: Sequence[str]) -> bool:
+    return _dated(cells) or _all(cells, _is_moment)
+
+
+def _dated(cells: Sequence[str]) -> bool:
+    return _all(cells, lambda cell: bool(_DATED.match(cell)))
+
+
+def _all(cells: Sequence[str], test: object) -> bool:
+    held = [cell.strip() for cell in cells if cell.strip()]
+    return bool(held) and all(test(cell) for cell in held)  # type: ignore[operator]
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return bool(re.match(r"^[-+]?\d+,\d+$|^\d+(\.\d+)? ?(%|/ ?\d+)$|^[★⭐]|^\*+$", cell))
+    return True
+
+
+def _is_moment(cell: str) -> bool:
+    try:
+        number = float(cell)
+    except ValueError:
+        return False
+    if any(_FIRST <= number / 10**power < _LAST for power in (0, 3, 6, 9)):
+        return True
+    return bool(re.match(r"^(19|20)\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])(\d{4}|\d{6})?$", cell))

@@ -1,0 +1,65 @@
+"""Raw: what a format gives, before anything is checked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+
+from cofactor.data.readers.values import Odd
+
+Locate = Callable[[np.ndarray], list[tuple[int, str]]]
+Fault = tuple[str, np.ndarray]
+
+
+@dataclass
+class Raw:
+    """What a format gives: columns as they came.
+
+    Parameters
+    ----------
+    users, items
+        Ids: integers or strings, dictionaries of them too; nulls and empty strings are missing ids.
+    values
+        float32, NaN where a value is missing or no number; or None.
+    times
+        int64 of `clock.seconds`, or None.
+    bare_times
+        Whether the times are bare numbers of a unit still to be told.
+    source
+        For messages.
+    locate
+        From up to five row numbers (ascending) to their line and text.
+    notes
+        Sentences for the user.
+    columns
+        The column of each role, for messages.
+    headed
+        Whether their names stand in the source itself.
+    odd
+        Cells of the values that are no plain numbers.
+    day_first
+        See `clock.Found`.
+    events
+        The kind of each event, or None.
+    """
+
+    users: pa.ChunkedArray
+    items: pa.ChunkedArray
+    values: np.ndarray | None
+    times: np.ndarray | None
+    source: str
+    locate: Locate
+    bare_times: bool = True
+    notes: list[str] = field(default_factory=list)
+    columns: Mapping[str, str] = field(default_factory=dict)
+    headed: bool = False
+    odd: Sequence[Odd] = ()
+    day_first: np.ndarray | None = None
+    events: pa.ChunkedArray | None = None
+
+    def named(self, role: str) -> str:
+        """Return what messages call the column of a role."""
+        return f"column {self.columns[role]!r}" if role in self.columns else f"the {role}s"

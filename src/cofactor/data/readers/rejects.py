@@ -1,0 +1,29 @@
+"""Where rows that were skipped are listed, one JSON object a line."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+
+class Rejects:
+    """A file of skipped rows: ``{"source", "line", "reason", "text"}`` on each line.
+
+    Parameters
+    ----------
+    path
+        The file; it is replaced, and there (empty) when nothing was skipped.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        self.path.write_bytes(b"")
+
+    def add(self, source: str, reason: str, rows: Iterable[tuple[int, str]]) -> None:
+        """List rows as (line, text)."""
+        with self.path.open("a", encoding="utf-8", errors="backslashreplace") as stream:
+            for line, text in rows:
+                told = {"source": source, "line": line, "reason": reason, "text": text}
+                stream.write(json.dumps(told, ensure_ascii=False) + "\n")

@@ -1,0 +1,509 @@
+"""`shard`: a source that is larger than memory, into a folder of mapped arrays.
+
+1. The source is read in chunks, by the readers' own rules. A chunk's ids become codes; the codes
+   are kept aside, and its distinct ids go into DuckDB.
+2. DuckDB sorts all distinct ids, on disk if need be: their places are the rows. It joins each
+   chunk's ids with them.
+3. Chunks are dealt out to shards of users with about as many events each; a shard is sorted and
+   its repeats are merged by the code that `Interactions.build` uses.
+4. The shards are transposed one after the other into the items' side.
+
+This is the only file that imports DuckDB.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from pyarrow import parquet as pq
+
+from cofactor.base import checks, extras
+from cofactor.base.disk import room_beside
+from cofactor.base.errors import ArgumentError, DataError, MemoryLimitError
+from cofactor.base.progress import SILENT, Progress
+from cofactor.data import shards, sorting
+from cofactor.data.catalogue import Catalogue
+from cofactor.data.events import Events
+from cofactor.data.ids import IdMap
+from cofactor.data.interactions import REPEATS, Interactions
+from cofactor.data.readers.chunks import chunks
+from cofactor.data.readers.columns import Options
+from cofactor.data.readers.read import read, read_table
+
+LEAST_MEMORY = 256 << 20
+LEAST_ROWS = 50_000  # of a chunk
+_SORT_BYTES = 64  # that sorting a shard takes for each of its events, about
+_CHUNK_BYTES = 400  # that reading a chunk takes for each of its events, about
+_COLUMNS = {"users": np.int32, "items": np.int32, "values": np.float32, "times": np.int64}
+
+
+def shard(
+    sources: list[Any],
+    out: str | Path,
+    *,
+    memory: int = 2 << 30,
+    repeats: str = "last",
+    options: Options | None = None,
+    items: Any = None,
+    threads: int = 1,
+    progress: Progress = SILENT,
+) -> Interactions:
+    """Make a folder of shards from one source or several, whose events follow each other.
+
+    Parameters
+    ----------
+    sources
+        What `read` takes. Parquet and delimited files are read in chunks; others have to fit into
+        memory, one by one.
+    out
+        The folder, which must not exist. It appears when it is complete.
+    memory
+        Bytes to get along with, about; at least 256 MiB.
+    repeats
+        As in `Interactions.build`.
+    options
+        How the sources are read.
+    items
+        A catalogue, as in `read`.
+    threads
+        For DuckDB.
+    progress
+        Where to report to.
+
+    Returns
+    -------
+    Interactions
+        The opened folder: equal to `Interactions.build` of all events.
+
+    Raises
+    ------
+    DataError
+        As `read` does; if the disk is full.
+    MemoryLimitError
+        If the distinct ids can't be sorted in so little memory.
+    """
+    checks.choice(repeats, "repeats", REPEATS)
+    target = Path(out).expanduser()
+    if target.exists():
+        raise ArgumentError(f"{target} exists already; choose another folder, or remove it.")
+    if not sources:
+        raise ArgumentError("sources is empty; name at least one file.")
+    memory = checks.integer(memory, "memory", low=LEAST_MEMORY)
+    options = options if options is not None else Options()
+    if options.now == float("inf"):  # as `read` does: times in the future are bad
+        options = replace(options, now=time.time())
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with room_beside(target) as room, _disk_full(target):
+        made, work = room / "made", room / "work"
+        for folder in (made / "by_user", made / "by_item", work):
+            folder.mkdir(parents=True)
+        _Sharding(made, work, memory, threads, progress).run(sources, repeats, options, items)
+        os.replace(made, target)
+    return shards.open_shards(target)
+
+
+@dataclass
+class _Sharding:
+    """One run: what is known of the chunks so far, and where things lie."""
+
+    made: Path
+    work: Path
+    memory: int
+    threads: int
+    progress: Progress
+    lengths: list[int] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    tables: dict[str, Any] = field(default_factory=dict)
+    columns: set[str] = field(default_factory=lambda: {"users", "items"})
+
+    def run(self, sources: list[Any], repeats: str, options: Options, items: Any) -> None:
+        with _Numbering(self.work, self.memory, self.threads) as numbering:
+            self._spool(sources, options, numbering)
+            for side in ("users", "items"):
+                numbering.number(side, self.made / f"{side}.arrow", self.lengths, self.work)
+        ids = {side: shards._ids(self.made, side) for side in ("users", "items")}
+        counts = self._count(len(ids["users"]))
+        cuts = _cuts(counts, max(1, self.memory // 4 // _SORT_BYTES))
+        self._deal_out(cuts)
+        self._sort(cuts, len(ids["users"]), len(ids["items"]), repeats)
+        self._transpose(cuts, len(ids["items"]))
+        if items is not None:
+            self.tables["item_table"] = read_table(items)
+        for name, side, column in zip(
+            shards.TABLES, ("items", "users"), ("item_id", "user_id"), strict=True
+        ):
+            self._write_table(name, ids[side], self.tables.get(f"{column[:4]}_table"), column)
+        shown = ", ".join(str(source) for source in sources)
+        self._finish(ids, shown)
+
+    def _spool(self, sources: list[Any], options: Options, numbering: _Numbering) -> None:
+        rows = max(LEAST_ROWS, min(2_000_000, self.memory // 4 // _CHUNK_BYTES))
+        for source in sources:
+            for events in chunks(source, options, rows, lambda s: read(s, **_asked(options))):
+                if len(events):
+                    self._keep(events, numbering)
+        if not self.lengths:
+            raise DataError("there are no interactions in it.", source=str(sources[0]))
+
+    def _keep(self, events: Events, numbering: _Numbering) -> None:
+        number = len(self.lengths)
+        there = {"users", "items"}
+        there |= {name for name in ("values", "times") if getattr(events, name) is not None}
+        if number and there != self.columns:
+            odd = ", ".join(sorted(there ^ self.columns))
+            raise DataError(
+                f"some sources or parts have {odd} and others don't; leave that column out, or name"
+                " it for all.",
+                source=events.source,
+            )
+        self.columns = there
+        for side in ("users", "items"):
+            codes, distinct = _coded(getattr(events, side))
+            numbering.add(side, number, distinct)
+            self._write(number, side, codes)
+        for name in there & {"values", "times"}:
+            self._write(number, name, getattr(events, name))
+        for note in events.notes:
+            if note not in self.notes:
+                self.notes.append(note)
+        for name in ("item_table", "user_table"):
+            table = getattr(events, name)
+            if table is not None:
+                self.tables.setdefault(name, table)
+        self.lengths.append(len(events))
+
+    def _write(self, number: int, name: str, array: np.ndarray) -> None:
+        np.save(self.work / f"{number}-{name}.npy", np.ascontiguousarray(array, _COLUMNS[name]))
+
+    def _chunk(self, number: int, name: str) -> np.ndarray:
+        found: np.ndarray = np.load(self.work / f"{number}-{name}.npy")
+        if name in ("users", "items"):  # codes, into rows
+            found = np.load(self.work / f"{number}-{name}-rows.npy")[found]
+        return found
+
+    def _count(self, n_users: int) -> np.ndarray:
+        counts = np.zeros(n_users, np.int64)
+        for number in range(len(self.lengths)):
+            counts += np.bincount(self._chunk(number, "users"), minlength=n_users)
+        return counts
+
+    def _deal_out(self, cuts: np.ndarray) -> None:
+        """Append each chunk's events to the files of their shards of users."""
+        n_shards, position = len(cuts) - 1, 0
+        kind = np.min_scalar_type(max(n_shards - 1, 1))
+        for number, length in enumerate(self.lengths):
+            users = self._chunk(number, "users")
+            owner = (np.searchsorted(cuts, users, side="right") - 1).astype(kind)
+            by_shard = np.argsort(owner, kind="stable")
+            ends = np.cumsum(np.bincount(owner, minlength=n_shards))
+            for name in (*self.columns, "positions"):
+                column = (
+                    np.arange(position, position + length, dtype=np.int64)
+                    if name == "positions"
+                    else users
+                    if name == "users"
+                    else self._chunk(number, name)
+                )[by_shard]
+                for s, (start, end) in enumerate(zip([0, *ends[:-1]], ends, strict=True)):
+                    with (self.work / f"shard-{s}-{name}").open("ab") as file:
+                        column[start:end].tofile(file)
+            position += length
+            for path in self.work.glob(f"{number}-*.npy"):
+                path.unlink()
+
+    def _sort(self, cuts: np.ndarray, n_users: int, n_items: int, repeats: str) -> None:
+        """Sort each shard, merge its repeats, and append it to the arrays by user."""
+        n_events = sum(self.lengths)
+        counted = "values" not in self.columns and repeats != "last"
+        names = ["item_rows", "order", *sorted(self.columns & {"values", "times"})]
+        names += ["values"] if counted else []
+        names += ["in_order"] if "times" not in self.columns else []
+        indptr, done, merged_any = np.zeros(n_users + 1, np.int64), 0, False
+        with ExitStack() as stack:
+            out = {name: stack.enter_context(_Growing(self._path(name))) for name in names}
+            task = stack.enter_context(self.progress.task("sorting shards", len(cuts) - 1))
+            for s, (first, end) in enumerate(pairwise(cuts)):
+                part = {name: self._dealt(s, name) for name in (*self.columns, "positions")}
+                own, keep, values = sorting.to_csr(
+                    part["users"] - np.int32(first),
+                    part["items"],
+                    part.get("values"),
+                    part.get("times"),
+                    int(end - first),
+                    n_items,
+                    repeats,
+                )
+                kept = slice(None) if keep is None else keep
+                rows, order = part["items"][kept], part["positions"][kept]
+                indptr[first + 1 : end + 1] = done + own[1:]
+                done += len(rows)
+                out["item_rows"].append(rows)
+                out["order"].append(order)
+                if "times" in out:
+                    out["times"].append(part["times"][kept])
+                else:
+                    out["in_order"].append(rows[sorting.chronological(own, order, None)])
+                if "values" in out:
+                    merged_any |= values is not None
+                    ones = np.ones(len(rows), np.float32) if values is None else values
+                    out["values"].append(ones)
+                task.advance()
+        if counted and not merged_any:
+            self._path("values").unlink()
+        np.save(self._path("indptr"), indptr)
+        if done < n_events:
+            self.notes.append(f"{n_events - done:,} repeated pairs merged ({repeats})")
+
+    def _path(self, name: str) -> Path:
+        return (self.work if name == "in_order" else self.made / "by_user") / f"{name}.npy"
+
+    def _dealt(self, s: int, name: str) -> np.ndarray:
+        path = self.work / f"shard-{s}-{name}"
+        kind = np.int64 if name == "positions" else _COLUMNS[name]
+        found = np.fromfile(path, kind) if path.exists() else np.zeros(0, kind)
+        path.unlink(missing_ok=True)
+        return found
+
+    def _transpose(self, cuts: np.ndarray, n_items: int) -> None:
+        """The items' side, a shard of users at a time: their rows ascend, so each item's do."""
+        indptr = np.load(self._path("indptr"))
+        item_rows = np.load(self._path("item_rows"), mmap_mode="r")
+        counts = np.zeros(n_items, np.int64)
+        bounds = [(int(indptr[a]), int(indptr[b])) for a, b in pairwise(cuts)]
+        for start, end in bounds:
+            counts += np.bincount(item_rows[start:end], minlength=n_items)
+        begins = np.concatenate([[0], np.cumsum(counts)])
+        folder = self.made / "by_item"
+        np.save(folder / "indptr.npy", begins)
+        users, positions = (
+            np.lib.format.open_memmap(folder / f"{name}.npy", "w+", kind, (len(item_rows),))
+            for name, kind in (("user_rows", np.int32), ("positions", np.int64))
+        )
+        place = begins[:-1].copy()
+        for (start, end), (first, last) in zip(bounds, pairwise(cuts), strict=True):
+            own = indptr[first : last + 1] - start
+            local, rows, found = sorting.by_item(own, np.array(item_rows[start:end]), n_items)
+            here = np.diff(local)
+            at = np.repeat(place - local[:-1], here) + np.arange(end - start)
+            users[at] = rows + np.int32(first)
+            positions[at] = found + start
+            place += here
+        users.flush()
+        positions.flush()
+
+    def _write_table(self, name: str, ids: IdMap, table: pa.Table | None, column: str) -> None:
+        if table is None:
+            return
+        found = Catalogue.aligned(ids, table, column)
+        metadata = {"title": found.title_column} if found.title_column else None
+        pq.write_table(found.table.replace_schema_metadata(metadata), self.made / f"{name}.parquet")
+
+    def _finish(self, ids: dict[str, IdMap], source: str) -> None:
+        arrays = {
+            name: np.load(self._path(name), mmap_mode="r") if self._path(name).exists() else None
+            for name in ("indptr", "item_rows", "values", "times", "in_order")
+        }
+        in_order = None if arrays["times"] is not None else arrays["in_order"]
+        ordered = [arrays[name] for name in ("indptr", "item_rows", "values", "times")]
+        mark = shards.fingerprint(ids["users"], ids["items"], ordered, in_order)
+        rows = arrays["item_rows"]
+        assert rows is not None
+        shards.write_manifest(
+            self.made,
+            {
+                "n_users": len(ids["users"]),
+                "n_items": len(ids["items"]),
+                "n_interactions": len(rows),
+                "source": source,
+                "notes": self.notes,
+                "fingerprint": mark,
+            },
+        )
+
+
+class _Numbering:
+    """Distinct ids of all chunks in DuckDB, and their rows."""
+
+    def __init__(self, work: Path, memory: int, threads: int) -> None:
+        duckdb = extras.require("duckdb", purpose="sharding data larger than memory")
+        self.errors = duckdb
+        self.connection = duckdb.connect(str(work / "ids.duckdb"))
+        self.kinds: dict[str, str] = {}
+        for setting in (
+            f"memory_limit='{memory * 5 // 8 >> 20}MiB'",
+            f"threads={max(1, threads)}",
+            f"temp_directory='{work / 'spilled'}'",
+            "preserve_insertion_order=false",
+        ):
+            self.connection.execute(f"SET {setting}")
+
+    def __enter__(self) -> _Numbering:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.connection.close()
+
+    def add(self, side: str, chunk: int, ids: pa.Array) -> None:
+        """Add the distinct ids of a chunk; their places there are its codes."""
+        kind = "BIGINT" if pa.types.is_integer(ids.type) else "VARCHAR"
+        if side not in self.kinds:
+            self._do(f"CREATE TABLE {side} (chunk INTEGER, code INTEGER, id {kind})")
+            self.kinds[side] = kind
+        elif kind != self.kinds[side] == "BIGINT":
+            # One id that is no integer makes all of them text, which is the same digits.
+            self._do(f"ALTER TABLE {side} ALTER id TYPE VARCHAR")
+            self.kinds[side] = kind
+        codes = pa.array(np.arange(len(ids), dtype=np.int32))
+        part = pa.table({"code": codes, "id": ids})
+        self.connection.register("part", part)
+        self._do(f"INSERT INTO {side} SELECT {chunk}, code, id::{self.kinds[side]} FROM part")
+        self.connection.unregister("part")
+
+    def number(self, side: str, to: Path, lengths: list[int], work: Path) -> None:
+        """Write the ids in ascending order, and for each chunk the rows of its codes."""
+        self._do(f"CREATE TABLE {side}_rows (id {self.kinds[side]}, row INTEGER)")
+        kind = pa.int64() if self.kinds[side] == "BIGINT" else pa.string()
+        shards.write_ids(to, self._sorted(side), kind)
+        reader = self._read(
+            f"SELECT chunk, code, row FROM {side} JOIN {side}_rows USING (id) ORDER BY chunk, code"
+        )
+        waiting: list[np.ndarray] = []
+        chunk = 0
+        for batch in reader:
+            owners, _, rows = (np.asarray(column) for column in batch.columns)
+            while len(owners):
+                end = int(np.searchsorted(owners, chunk, side="right"))
+                waiting.append(rows[:end])
+                if end < len(owners):
+                    _save_rows(work, chunk, side, waiting)
+                    chunk, waiting = chunk + 1, []
+                owners, rows = owners[end:], rows[end:]
+        _save_rows(work, chunk, side, waiting)
+        self._do(f"DROP TABLE {side}; DROP TABLE {side}_rows")
+
+    def _sorted(self, side: str) -> Iterator[pa.Array]:
+        """The distinct ids in ascending order; their numbers are kept for the join."""
+        count = 0
+        reader = self._read(f"SELECT DISTINCT id FROM {side} ORDER BY id")
+        cursor = self.connection.cursor()
+        for batch in reader:
+            ids = batch.column(0)
+            rows = np.arange(count, count + len(ids), dtype=np.int64)
+            if count + len(ids) > 2**31 - 1:
+                raise DataError(f"there are more than {2**31 - 1:,} {side}, which rows can number.")
+            cursor.register("numbered", pa.table({"id": ids, "row": pa.array(rows)}))
+            cursor.execute(f"INSERT INTO {side}_rows SELECT id, row::INTEGER FROM numbered")
+            cursor.unregister("numbered")
+            count += len(ids)
+            yield ids.cast(pa.string()) if not pa.types.is_integer(ids.type) else ids
+        cursor.close()
+
+    def _read(self, query: str) -> Iterator[Any]:
+        with self._typed():
+            found = self.connection.sql(query)
+            # DuckDB 1.x has the reader under its older name.
+            yield from getattr(found, "to_arrow_reader", found.fetch_arrow_reader)(100_000)
+
+    def _do(self, statement: str) -> None:
+        with self._typed():
+            self.connection.execute(statement)
+
+    @contextmanager
+    def _typed(self) -> Iterator[None]:
+        try:
+            yield
+        except self.errors.OutOfMemoryException:
+            raise MemoryLimitError(
+                "the distinct ids can't be sorted in so little memory (about 160 bytes each are"
+                " needed); give more with --memory."
+            ) from None
+        except self.errors.IOException as error:
+            raise OSError(errno.ENOSPC, str(error).splitlines()[0]) from error
+
+
+class _Growing:
+    """A one-dimensional ``.npy`` whose length is known at the end."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.count = path, 0
+        self.kind = np.dtype(shards.ARRAYS.get(f"by_user/{path.stem}", "int32"))
+        self.file = path.open("wb")
+        self._head()
+
+    def append(self, array: np.ndarray) -> None:
+        np.ascontiguousarray(array, self.kind).tofile(self.file)
+        self.count += len(array)
+
+    def __enter__(self) -> _Growing:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self.file:
+            self.file.seek(0)
+            self._head()
+
+    def _head(self) -> None:
+        # NumPy leaves room in the header for the length to grow.
+        np.lib.format.write_array_header_1_0(
+            self.file,
+            {"shape": (self.count,), "fortran_order": False, "descr": self.kind.str},
+        )
+
+
+def _coded(column: pa.ChunkedArray) -> tuple[np.ndarray, pa.Array]:
+    """Codes, int32, and the distinct ids they stand for."""
+    if not pa.types.is_dictionary(column.type):
+        column = column.dictionary_encode()
+    column = column.unify_dictionaries()
+    codes = np.concatenate([np.asarray(chunk.indices, np.int32) for chunk in column.chunks])
+    distinct = column.chunk(0).dictionary
+    used = np.zeros(len(distinct), bool)
+    used[codes] = True
+    if used.all():
+        return codes, distinct
+    new = np.cumsum(used).astype(np.int32) - 1
+    return new[codes], distinct.filter(pa.array(used))
+
+
+def _cuts(counts: np.ndarray, most: int) -> np.ndarray:
+    """Where shards of users begin and end, so that one has about ``most`` events at most."""
+    ends = np.cumsum(counts)
+    n_shards = max(1, -(-int(ends[-1]) // most))
+    goals = ends[-1] * np.arange(1, n_shards) / n_shards
+    return np.unique([0, *(np.searchsorted(ends, goals) + 1), len(counts)])
+
+
+def _save_rows(work: Path, chunk: int, side: str, parts: list[np.ndarray]) -> None:
+    np.save(work / f"{chunk}-{side}-rows.npy", np.concatenate(parts).astype(np.int32))
+
+
+def _asked(options: Options) -> dict[str, Any]:
+    names = ("user", "item", "value", "time", "delimiter", "header", "encoding", "quote", "escape")
+    found = {name: getattr(options, name) for name in names}
+    return {**found, "on_bad": options.on_bad, "time_unit": options.time_unit, "now": options.now}
+
+
+@contextmanager
+def _disk_full(target: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        free = shutil.disk_usage(target.parent).free
+        raise DataError(
+            f"the disk is full ({free / 2**30:.1f} GiB are left); shards take some 60 bytes an"
+            " interaction, and as many again while they are made. Nothing was kept.",
+            source=str(target),
+        ) from error

@@ -1,0 +1,194 @@
+"""Values from text: plain numbers, and the writings that a whole column makes clear."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cofactor.data.id_text import MISSING_WORDS
+
+_NOTHING = frozenset(MISSING_WORDS)
+_AMBIGUOUS = re.compile(r"^[-+]?\d{1,3},\d{3}$")
+_COMMA = re.compile(r"^[-+]?\d+,\d+$")
+_THOUSANDS = re.compile(r"^[-+]?\d{1,3}(,\d{3})+(\.\d+)?$")
+_OUT_OF = re.compile(r"^(\d+(?:[.,]\d+)?) ?/ ?(\d+)$")
+_SHARE = re.compile(r"^([-+]?\d+(?:\.\d+)?)\s?%$")
+_STARS = re.compile(r"^(?:([★⭐]\ufe0f?)+[☆✩]*|\*+)$")
+_SPACED = re.compile(r"^[-+]?\d{1,3}([ \u00a0\u202f'’]\d{3})+([.,]\d+)?$")
+_TRUTH = {"true": 1.0, "false": 0.0, "yes": 1.0, "no": 0.0, "t": 1.0, "f": 0.0, "y": 1.0, "n": 0.0}
+_SPACES = re.compile(r"[\s'’]")
+
+
+@dataclass(frozen=True)
+class Odd:
+    """Cells of a value column that are no plain numbers.
+
+    Parameters
+    ----------
+    rows
+        int64 [n], counted from the beginning of the column.
+    texts
+        A dictionary array of strings [n].
+    """
+
+    rows: np.ndarray
+    texts: pa.DictionaryArray
+
+    def moved(self, by: int) -> Odd:
+        """Return the same cells further down."""
+        return Odd(self.rows + by, self.texts)
+
+    def without(self, left_out: np.ndarray) -> Odd:
+        """Return the cells whose rows aren't left out (bool [n_rows])."""
+        keep = ~left_out[self.rows]
+        return self if keep.all() else Odd(self.rows[keep], self.texts.filter(pa.array(keep)))
+
+
+def numbers(column: pa.ChunkedArray | pa.Array, decimal: str | None = None) -> np.ndarray:
+    """Return a column as float32, NaN where it is missing or no number."""
+    return numbers_and_odd(column, decimal)[0]
+
+
+def numbers_and_odd(
+    column: pa.ChunkedArray | pa.Array, decimal: str | None = None
+) -> tuple[np.ndarray, Odd | None]:
+    """Return a column as float32, NaN where it is missing or no plain number, and the texts of
+    those that are no plain numbers.
+    """
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        column = pc.cast(column, kind.value_type)
+        kind = column.type
+    if pa.types.is_null(kind):
+        return np.full(len(column), np.nan, np.float32), None
+    if pa.types.is_boolean(kind):
+        column = column.cast(pa.uint8())
+    elif (
+        pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+    ):
+        return _of_text(column, decimal)
+    elif not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)):
+        return np.full(len(column), np.nan, np.float32), None
+    with np.errstate(over="ignore"):
+        floats = column.cast(pa.float64(), safe=False).fill_null(np.nan)
+        return np.asarray(floats).astype(np.float32), None
+
+
+def _of_text(
+    column: pa.ChunkedArray | pa.Array, decimal: str | None
+) -> tuple[np.ndarray, Odd | None]:
+    coded = pc.dictionary_encode(column)
+    coded = coded.combine_chunks() if isinstance(coded, pa.ChunkedArray) else coded
+    words = coded.dictionary.to_pylist()
+    convert = _plain if decimal is None else (lambda text: _by_decimal(text, decimal))
+    table = np.array([convert(text) for text in words] + [np.nan], np.float64)
+    codes = np.asarray(coded.indices.fill_null(len(words)))
+    with np.errstate(over="ignore"):
+        found = table.astype(np.float32)[codes]
+    odd = np.array(
+        [
+            bool(np.isnan(table[n])) and (w or "").strip() not in _NOTHING
+            for n, w in enumerate(words)
+        ]
+        + [False]
+    )
+    if not odd.any():
+        return found, None
+    rows = np.flatnonzero(odd[codes])
+    return found, Odd(rows, coded.take(pa.array(rows)))
+
+
+def _plain(text: str | None) -> float:
+    try:
+        return float(text) if text and "_" not in text else float("nan")
+    except ValueError:
+        return float("nan")
+
+
+def _by_decimal(text: str | None, decimal: str) -> float:
+    """A number whose decimal sign is known; the other one of comma and point groups thousands."""
+    bare = _SPACES.sub("", text or "").replace("." if decimal == "," else ",", "")
+    return _plain(bare.replace(",", "."))
+
+
+def settle(values: np.ndarray, odd: Sequence[Odd], name: str) -> list[str]:
+    """Read odd cells in place whose writing the whole column makes clear, and return notes on it.
+
+    Nothing is guessed: ``1,234`` alone may be either, and stays NaN."""
+    words = list(dict.fromkeys(word for part in odd for word in _distinct(part)))
+    if not words:
+        return []
+    found = _writing(words, values)
+    if found is None:
+        return []
+    convert, note = found
+    for part in odd:
+        table = np.array([convert(w) for w in part.texts.dictionary.to_pylist()], np.float64)
+        values[part.rows] = table.astype(np.float32)[np.asarray(part.texts.indices)]
+    return [f"{note} in {name}"]
+
+
+def shape_hint(odd: Sequence[Odd]) -> str:
+    """Return a remark on odd cells most of which have one shape, such as ``4 stars``; else ""."""
+    shapes: Counter[str] = Counter()
+    example: dict[str, str] = {}
+    for part in odd:
+        counts = np.bincount(np.asarray(part.texts.indices), minlength=len(part.texts.dictionary))
+        for word, count in zip(part.texts.dictionary.to_pylist(), counts.tolist(), strict=True):
+            if count:
+                shape = re.sub(r"[^\W\d_]+", "a", re.sub(r"\d+", "9", word))
+                shapes[shape] += count
+                example.setdefault(shape, word)
+    if not shapes:
+        return ""
+    shape, count = shapes.most_common(1)[0]
+    if 2 * count <= sum(shapes.values()) or "9" not in shape:
+        return ""
+    word = example[shape]
+    cure = (
+        "decimal=',' or decimal='.' says which it is"
+        if re.fullmatch(r"[-+\d.,]+", word)
+        else "they need to be numbers, and dropping them would keep a biased sample"
+    )
+    return f"; most of them look like {word!r}: {cure}"
+
+
+def _distinct(part: Odd) -> list[str]:
+    used = np.unique(np.asarray(part.texts.indices))
+    return [str(w) for w in part.texts.dictionary.take(pa.array(used)).to_pylist()]
+
+
+def _writing(words: Sequence[str], values: np.ndarray) -> tuple[Callable[[str], float], str] | None:
+    """How all odd words of a column are written, if that is clear."""
+    first = words[0]
+    if all(_SHARE.match(w) for w in words):
+        return lambda w: float(_SHARE.sub(r"\1", w)), f"shares such as {first!r} read as numbers"
+    if all(_STARS.match(w) for w in words):
+        return (
+            lambda w: float(sum(c in "★⭐*" for c in w)),
+            f"stars such as {first!r} read as their number",
+        )
+    if all(w.lower() in _TRUTH for w in words):
+        return lambda w: _TRUTH[w.lower()], f"words such as {first!r} read as 1 and 0"
+    if all(_SPACED.match(w) for w in words):
+        return lambda w: _by_decimal(w, "," if "," in w else "."), f"thousands as in {first!r} read"
+    ratios = [_OUT_OF.match(w) for w in words]
+    if all(ratios) and len({r[2] for r in ratios if r}) == 1:
+        return (
+            lambda w: float(_OUT_OF.sub(r"\1", w).replace(",", ".")),
+            f"values such as {first!r} read as what stands before the stroke",
+        )
+    clear = [w for w in words if not _AMBIGUOUS.match(w)]
+    if clear and all(_COMMA.match(w) for w in words):
+        known = values[np.isfinite(values)]
+        if (known == np.floor(known)).all():
+            return lambda w: _by_decimal(w, ","), f"decimal commas such as {clear[0]!r} read"
+    if clear and all(_THOUSANDS.match(w) for w in words):
+        return lambda w: _by_decimal(w, "."), f"thousands with commas such as {clear[0]!r} read"
+    return None

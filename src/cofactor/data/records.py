@@ -1,0 +1,105 @@
+"""Records (dictionaries) as tables: the union of their keys, whichever has them first."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+import pyarrow as pa
+
+from cofactor.base.errors import DataError
+
+_SIMPLE = (int, float, complex, Decimal, UUID, datetime.timedelta, np.generic)
+
+
+def names_of(rows: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return the keys of all records, each once, in the order in which they come.
+
+    Raises
+    ------
+    DataError
+        If a key is no Unicode (holds half a character).
+    """
+    names = list(dict.fromkeys(str(name) for row in rows for name in row))
+    for name in names:
+        try:
+            name.encode()
+        except UnicodeEncodeError:
+            raise DataError(
+                f"the name {name!a} holds half a character (a lone surrogate), which is no"
+                " Unicode; write the data anew from its source."
+            ) from None
+    return names
+
+
+def table_of(rows: Sequence[Mapping[str, Any]], names: Sequence[str] | None = None) -> pa.Table:
+    """Return records as an Arrow table over the union of their keys; null where a record lacks one.
+
+    Columns of mixed or nested types become texts (JSON where they are nested), so that any records
+    make a table.
+
+    Parameters
+    ----------
+    rows
+        The records.
+    names
+        The keys to take; all of them if None.
+    """
+    names = names_of(rows) if names is None else names
+    if not names:
+        return pa.table({"": pa.nulls(len(rows))})
+    return pa.table({name: column_of([row.get(name) for row in rows]) for name in names})
+
+
+def column_of(values: Sequence[Any]) -> pa.Array:
+    """Return any values as an Arrow array.
+
+    Raises
+    ------
+    DataError
+        If a text is no Unicode (holds half a character).
+    """
+    try:
+        if any(isinstance(value, (dict, UUID, Decimal)) for value in values):
+            # A struct of all keys that ever occur would be mostly empty.
+            return pa.array([_as_text(value) for value in values], pa.string())
+        try:
+            return pa.array(values)
+        except (pa.ArrowException, TypeError, ValueError, OverflowError):
+            return _of_any(values)
+    except UnicodeEncodeError as error:
+        raise DataError(
+            f"a text holds half a character (a lone surrogate), which is no Unicode ({error});"
+            " write the data anew from its source."
+        ) from None
+
+
+def _of_any(values: Sequence[Any]) -> pa.Array:
+    """Values of mixed types, or of types that Arrow hasn't."""
+    moments = [value for value in values if isinstance(value, np.datetime64)]
+    if moments and len(moments) == sum(value is not None for value in values):
+        stamps = np.array([np.datetime64("NaT") if v is None else v for v in values], "M8[s]")
+        return pa.array(stamps)
+    return pa.array([_as_text(value) for value in values], pa.string())
+
+
+def _as_text(value: Any) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, float) and np.isnan(value):
+        return None
+    if isinstance(value, (dict, list, tuple, bool)):
+        try:
+            return json.dumps(value, ensure_ascii=False, default=str)
+        except (TypeError, ValueError, RecursionError):
+            return str(value)
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    if not isinstance(value, _SIMPLE) and not hasattr(value, "isoformat"):
+        raise DataError(f"a {type(value).__name__} can't be data: {str(value)[:60]!r}.")
+    return str(value)

@@ -1,0 +1,253 @@
+"""Interactions on disk, larger than memory: a folder of arrays that are mapped, not read.
+
+::
+
+    manifest.json        format, counts, source, notes, fingerprint; every file's size and SHA-256
+    users.arrow          ids in row order, ascending (items.arrow likewise)
+    by_user/             indptr, item_rows, order, and values and times where the data has them
+    by_item/             indptr, user_rows, positions
+    catalogue.parquet    titles and columns of the items (profiles.parquet of the users)
+
+Arrays are ``.npy`` of int64, int32 and float32; the manifest is written last, so that a folder
+without one is nothing. `readers.sharded` makes such folders.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from pyarrow import parquet as pq
+
+from cofactor.base.errors import DataError
+from cofactor.data.catalogue import Catalogue
+from cofactor.data.ids import IdMap
+from cofactor.data.interactions import Interactions
+
+FORMAT = "cofactor-shards/1"
+MANIFEST = "manifest.json"
+BLOCK = 1 << 20  # numbers that are looked at at once
+
+# Name -> dtype of the arrays; those of `OPTIONAL` stand only where the data has them.
+ARRAYS: Mapping[str, str] = {
+    "by_user/indptr": "int64",
+    "by_user/item_rows": "int32",
+    "by_user/order": "int64",
+    "by_user/values": "float32",
+    "by_user/times": "int64",
+    "by_item/indptr": "int64",
+    "by_item/user_rows": "int32",
+    "by_item/positions": "int64",
+}
+OPTIONAL = ("by_user/values", "by_user/times")
+TABLES = ("catalogue", "profiles")
+
+
+def is_shards(source: Any) -> bool:
+    """Tell whether a source is a folder that `cofactor shard` made."""
+    return isinstance(source, (str, Path)) and (Path(source).expanduser() / MANIFEST).is_file()
+
+
+def open_shards(folder: str | Path, *, verify: bool = False) -> Interactions:
+    """Open a folder of shards as interactions whose arrays are mapped into memory.
+
+    Writing to the arrays changes this process' copy alone.
+
+    Parameters
+    ----------
+    folder
+        As `readers.sharded.shard` made it.
+    verify
+        Whether every file is read and its SHA-256 compared; otherwise sizes, types and the bounds
+        and order of rows are checked.
+
+    Returns
+    -------
+    Interactions
+        Equal to `Interactions.build` of the source, with the same fingerprint.
+
+    Raises
+    ------
+    DataError
+        If it is no such folder, of another format, or damaged.
+    """
+    folder = Path(folder).expanduser()
+    manifest = _manifest(folder)
+    for name, known in manifest["files"].items():
+        _check_file(folder, name, known, verify)
+    users, items = _ids(folder, "users"), _ids(folder, "items")
+    n = manifest["n_interactions"]
+    arrays = {name: _mapped(folder, name, manifest) for name in ARRAYS}
+    shapes = {"by_user/indptr": len(users) + 1, "by_item/indptr": len(items) + 1}
+    for name, array in arrays.items():
+        if array is not None and len(array) != shapes.get(name, n):
+            raise _damaged(folder, f"{name} holds {len(array):,} numbers")
+    of_users, of_items = arrays["by_user/indptr"], arrays["by_item/indptr"]
+    _check_rows(folder, "by_user", of_users, arrays["by_user/item_rows"], len(items))
+    _check_rows(folder, "by_item", of_items, arrays["by_item/user_rows"], len(users))
+    _check_bounds(folder, "by_item/positions", arrays["by_item/positions"], n)
+    catalogue, profiles = (
+        _table(folder, name, count)
+        for name, count in zip(TABLES, (len(items), len(users)), strict=True)
+    )
+    data = Interactions(
+        users=users,
+        items=items,
+        indptr=of_users,
+        item_rows=arrays["by_user/item_rows"],
+        values=arrays["by_user/values"],
+        times=arrays["by_user/times"],
+        source_order=arrays["by_user/order"],
+        catalogue=catalogue,
+        profiles=profiles,
+        source=manifest["source"],
+        notes=tuple(manifest["notes"]),
+    )
+    # What was computed once needn't be again.
+    data.__dict__["by_item"] = (
+        of_items,
+        arrays["by_item/user_rows"],
+        arrays["by_item/positions"],
+    )
+    data.__dict__["fingerprint"] = manifest["fingerprint"]
+    return data
+
+
+def write_manifest(folder: Path, data: Mapping[str, Any]) -> None:
+    """Write the manifest of a folder whose other files are complete, with their checksums."""
+    files = {
+        path.relative_to(folder).as_posix(): {"bytes": path.stat().st_size, "sha256": _sha(path)}
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+    whole = {"format": FORMAT, **data, "files": files}
+    (folder / MANIFEST).write_text(json.dumps(whole, indent=1, ensure_ascii=False), "utf-8")
+
+
+def write_ids(path: Path, batches: Iterator[pa.Array], kind: pa.DataType) -> int:
+    """Write ids, which come in row order, as an Arrow file that can be mapped; return how many."""
+    count = 0
+    schema = pa.schema([("id", kind)])
+    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
+        for ids in batches:
+            writer.write_batch(pa.record_batch([ids], schema=schema))
+            count += len(ids)
+    return count
+
+
+def fingerprint(
+    users: IdMap, items: IdMap, arrays: list[np.ndarray | None], in_order: np.ndarray | None
+) -> str:
+    """Return `Interactions.fingerprint` of mapped arrays, some numbers at a time."""
+    digest = hashlib.sha256((users.fingerprint + items.fingerprint).encode())
+    for array in (*arrays, in_order):
+        if array is None:
+            digest.update(b"-")
+            continue
+        for start in range(0, len(array), BLOCK):
+            digest.update(np.ascontiguousarray(array[start : start + BLOCK]).tobytes())
+    return digest.hexdigest()
+
+
+def _manifest(folder: Path) -> dict[str, Any]:
+    try:
+        found = json.loads((folder / MANIFEST).read_text("utf-8"))
+    except FileNotFoundError:
+        raise DataError(
+            f"there is no {MANIFEST} in it, so it holds no shards, or they were never finished;"
+            " make them with `cofactor shard SOURCE --out DIR`.",
+            source=str(folder),
+        ) from None
+    except (ValueError, OSError) as error:
+        raise _damaged(folder, f"{MANIFEST} can't be read ({error})") from None
+    if not isinstance(found, dict) or found.get("format") != FORMAT:
+        kind = found.get("format") if isinstance(found, dict) else None
+        raise DataError(
+            f"its format is {kind!r}, and this version reads {FORMAT!r}; make the shards again.",
+            source=str(folder),
+        )
+    wanted = {"n_interactions": int, "fingerprint": str, "source": str, "notes": list}
+    wanted |= {"files": dict}
+    for name, kind in wanted.items():
+        if not isinstance(found.get(name), kind):
+            raise _damaged(folder, f"{MANIFEST} lacks {name!r}")
+    return found
+
+
+def _check_file(folder: Path, name: str, known: Mapping[str, Any], verify: bool) -> None:
+    path = folder / name
+    if ".." in Path(name).parts or Path(name).is_absolute():
+        raise _damaged(folder, f"{MANIFEST} names {name!r}, which lies outside of it")
+    if not path.is_file() or path.stat().st_size != known.get("bytes"):
+        raise _damaged(folder, f"{name} is missing or of another size")
+    if verify and _sha(path) != known.get("sha256"):
+        raise _damaged(folder, f"{name} has another checksum")
+
+
+def _mapped(folder: Path, name: str, manifest: Mapping[str, Any]) -> Any:
+    file = f"{name}.npy"
+    if file not in manifest["files"]:
+        if name in OPTIONAL:
+            return None
+        raise _damaged(folder, f"{MANIFEST} doesn't name {file}")
+    try:
+        # "c": writable for kernels, which would be compiled anew for what isn't, and never
+        # written back.
+        array = np.load(folder / file, mmap_mode="c", allow_pickle=False)
+    except (ValueError, OSError, EOFError) as error:
+        raise _damaged(folder, f"{file} is no array ({error})") from None
+    if array.dtype != ARRAYS[name] or array.ndim != 1:
+        raise _damaged(folder, f"{file} holds {array.dtype} of {array.ndim} dimensions")
+    return array.view(np.ndarray)
+
+
+def _ids(folder: Path, name: str) -> IdMap:
+    try:
+        found = pa.ipc.open_file(pa.memory_map(str(folder / f"{name}.arrow"))).read_all()
+        return IdMap(found.column("id").combine_chunks())
+    except (pa.ArrowInvalid, OSError, KeyError) as error:
+        raise _damaged(folder, f"{name}.arrow can't be read ({error})") from None
+
+
+def _table(folder: Path, name: str, count: int) -> Catalogue:
+    path = folder / f"{name}.parquet"
+    if not path.is_file():
+        return Catalogue.nothing(count)
+    found = pq.read_table(path)
+    if found.num_rows != count:
+        raise _damaged(folder, f"{path.name} has {found.num_rows:,} rows")
+    title = (found.schema.metadata or {}).get(b"title")
+    return Catalogue(found.replace_schema_metadata(None), title.decode() if title else None)
+
+
+def _check_rows(folder: Path, side: str, indptr: Any, rows: Any, n_other: int) -> None:
+    """Rows in bounds, and where each begins in order: kernels look at neither."""
+    if indptr[0] != 0 or indptr[-1] != len(rows):
+        raise _damaged(folder, f"{side}/indptr doesn't begin at 0 and end at {len(rows):,}")
+    for start in range(0, len(indptr) - 1, BLOCK):
+        if (np.diff(indptr[start : start + BLOCK + 1]) < 0).any():
+            raise _damaged(folder, f"{side}/indptr descends")
+    _check_bounds(folder, f"the rows of {side}", rows, n_other)
+
+
+def _check_bounds(folder: Path, what: str, rows: Any, end: int) -> None:
+    for start in range(0, len(rows), BLOCK):
+        part = rows[start : start + BLOCK]
+        if part.min() < 0 or part.max() >= end:
+            raise _damaged(folder, f"{what} aren't all in [0, {end:,})")
+
+
+def _damaged(folder: Path, what: str) -> DataError:
+    return DataError(
+        f"these shards are damaged: {what}; make them again from their source.", source=str(folder)
+    )
+
+
+def _sha(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,97 @@
+"""Settings that models with content share."""
+
+from __future__ import annotations
+
+from cofactor.base.config import Config, setting
+
+
+class ContentConfig(Config):
+    """Which columns are read; shared by all models with content."""
+
+    group = "content"
+    renamed = {"twin": "compare_without_features"}  # noqa: RUF012
+
+    text: tuple[str, ...] = setting(
+        (), doc="Columns read as text; with none named here or in features, all are detected."
+    )
+    features: tuple[str, ...] = setting(
+        (), doc="Columns read as categories, lists, numbers or dates."
+    )
+    characters: bool = setting(
+        False,
+        doc=(
+            "Whether words count by their 4- and 5-grams of letters too: for names, codes, rich"
+            " endings."
+        ),
+    )
+    text_weight: float = setting(
+        1.0,
+        low=0.0,
+        high=100.0,
+        doc="Weight of the text beside the other features; 0 leaves it out.",
+    )
+    value_weight: float = setting(
+        1.0, low=0.0, high=100.0, doc="Weight of categories and lists; 0 leaves them out."
+    )
+    compare_without_features: bool = setting(
+        True,
+        doc=(
+            "Whether fitting with validation data also fits the no-features baseline, and says what"
+            " features cost."
+        ),
+    )
+
+
+class ProfileConfig(Config):
+    """Which columns of the users' profiles are read."""
+
+    group = "content"
+
+    user_text: tuple[str, ...] = setting(
+        (), doc="Columns of the profiles read as text; profiles count only if columns are named."
+    )
+    user_features: tuple[str, ...] = setting(
+        (), doc="Columns of the profiles read as categories, lists, numbers or dates."
+    )
+
+
+class NormalizationConfig(Config):
+    """Score normalisation of new items; see `cofactor.models.content.score_normalisation`."""
+
+    group = "content"
+    renamed = {"levelling": "normalize_scores"}  # noqa: RUF012
+
+    normalize_scores: float = setting(
+        0.0,
+        low=0.0,
+        high=1.0,
+        doc="How far new items are brought to one spread of scores over users; 0 not.",
+    )
+
+
+class CalibrationConfig(Config):
+    """Exposure calibration of new items; see `cofactor.models.content.check`."""
+
+    group = "content"
+    renamed = {"fair": "calibrate_exposure"}  # noqa: RUF012
+
+    calibrate_exposure: bool = setting(
+        True,
+        doc="Whether content vectors are scaled so that new items get their share of the lists.",
+    )
+
+
+class PriorConfig(Config):
+    """How much features count beside interactions."""
+
+    group = "content"
+    renamed = {"half_at": "feature_prior_count"}  # noqa: RUF012
+
+    feature_prior_count: float | None = setting(
+        20.0,
+        above=0.0,
+        doc=(
+            "Interactions of an item at which its features count half, c in c / (c + n); None:"
+            " always whole."
+        ),
+    )

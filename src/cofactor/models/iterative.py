@@ -1,0 +1,260 @@
+"""What models that are trained in epochs share: early stopping on any metric, checkpoints,
+callbacks, a time budget, the learning curve.
+
+Nothing here imports torch, so a model whose state is plain arrays can be served without it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+
+from cofactor.base.run import Run
+from cofactor.data.interactions import Interactions
+from cofactor.models import validation
+from cofactor.models.recommender import Recommender
+from cofactor.models.traits import ArraySpec
+from cofactor.training.checkpoint import Checkpoint
+from cofactor.training.curve import LearningCurve
+from cofactor.training.learner import Facts, Learner
+from cofactor.training.loop import Control, fit
+from cofactor.training.monitor import Monitor
+from cofactor.training.schedule import Schedule
+
+if TYPE_CHECKING:
+    from cofactor.data.split import Part
+
+# callback(epoch, facts, model); False, or StopTraining, ends training after this epoch.
+EpochCallback = Callable[[int, Facts, Any], bool | None]
+
+# The arrays of a learning curve; an axis "epochs_run" is as long as training was.
+CURVE_ARRAYS: Mapping[str, ArraySpec] = {
+    "history_loss": ArraySpec("float64", ("epochs_run",), optional=True),
+    "history_rate": ArraySpec("float64", ("epochs_run",), optional=True),
+    "history_seconds": ArraySpec("float64", ("epochs_run",), optional=True),
+    "history_metrics": ArraySpec("float64", ("metrics", "epochs_run"), optional=True),
+    "history_measured": ArraySpec("uint8", ("metrics", "epochs_run"), optional=True),
+    "history_metric_names": ArraySpec("uint8", ("characters",), optional=True),
+    "history_best_epoch": ArraySpec("int64", ("1",), optional=True),
+}
+
+
+@dataclass(frozen=True)
+class ValidationMetric:
+    """A metric on validation data: its name, ``measure(model, part)``, and its direction."""
+
+    name: str
+    measure: Callable[[Any, Part], float]
+    higher_is_better: bool
+
+
+class IterativeModel(Recommender):
+    """A model that the training loop trains.
+
+    With validation data, the metric of `monitor` (or the model's own: RMSE for ratings, nDCG for
+    rankings) is taken after each ``validate_every`` epochs and the best epoch's arrays are kept;
+    ``patience`` of the Config says when to stop."""
+
+    iterative = True
+    # Of rankings: the cutoff of the model's own metric, and how many users it is taken on.
+    monitored_ndcg: ClassVar[tuple[int, int]] = (10, 2000)
+
+    curve: LearningCurve
+
+    def __init__(self, config: Any = None, **settings: Any) -> None:
+        super().__init__(config, **settings)
+        self.curve = LearningCurve()
+        self._metrics: tuple[ValidationMetric, ...] = ()
+        self._callbacks: tuple[EpochCallback, ...] = ()
+        self._checkpoint: Checkpoint | None = None
+
+    def monitor(
+        self, name: str, measure: Callable[[Any, Part], float], *, higher_is_better: bool
+    ) -> Self:
+        """Measure a metric of your own while training; the first one decides which epoch is the
+        best.
+
+        Parameters
+        ----------
+        name
+            What the learning curve calls it. A name that begins with ``"train "`` is drawn beside
+            the other.
+        measure
+            ``measure(model, part)``: the metric of the model as it is, on the validation data given
+            to `fit`.
+        higher_is_better
+            Its direction.
+
+        Returns
+        -------
+        Self
+            The model.
+        """
+        self._metrics += (ValidationMetric(name, measure, higher_is_better),)
+        return self
+
+    def on_epoch_end(self, callback: EpochCallback) -> Self:
+        """Call a function after each epoch: ``callback(epoch, facts, model)``.
+
+        Parameters
+        ----------
+        callback
+            Gets the epoch's number from 0, its loss and metrics by name, and the model as it would
+            be if training ended here. If it returns False or raises `StopTraining`, training does.
+
+        Returns
+        -------
+        Self
+            The model.
+        """
+        self._callbacks += (callback,)
+        return self
+
+    def checkpoint_to(
+        self, path: str | os.PathLike[str], *, every_epochs: int = 1, every_steps: int = 0
+    ) -> Self:
+        """Save checkpoints to a file while fitting, and go on from it if it is there.
+
+        A run that was interrupted and goes on ends with the same arrays, bit for bit on one
+        thread, as one that wasn't.
+
+        Parameters
+        ----------
+        path
+            The file. A checkpoint of a run with other data, settings or seed is refused.
+        every_epochs, every_steps
+            How often; 0 steps saves at the ends of epochs only.
+
+        Returns
+        -------
+        Self
+            The model.
+        """
+        self._checkpoint = Checkpoint(path, every_epochs, every_steps)
+        return self
+
+    def plot(self, path: str | os.PathLike[str]) -> Path:
+        """Draw losses and metrics, raw and smoothed, as a self-contained web page; return its
+        path.
+        """
+        from cofactor.training.curves import draw
+
+        return draw({self.name: self.curve}, path, f"{type(self).__name__}: learning curves")
+
+    @property
+    def refit_config(self) -> Any:
+        """The settings with as many epochs as were best on the validation part of the last fit,
+        if it was given one, else as many as it ran.
+        """
+        epochs = self.curve.best_epoch + 1 or len(self.curve)
+        return self.config.replace(epochs=epochs) if epochs else self.config
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Return the learned state and the learning curve as named arrays."""
+        return {**super().state(), **self.curve.to_arrays()}
+
+    @classmethod
+    def from_state(cls, config: Any, arrays: Mapping[str, np.ndarray], data: Interactions) -> Self:
+        """Make a fitted model from its named arrays; see `Model.from_state`."""
+        model = super().from_state(config, arrays, data)
+        model.curve = LearningCurve.from_arrays(arrays)
+        return model
+
+    def _learn(
+        self,
+        learner: Learner,
+        control: Control,
+        run: Run,
+        schedule: Schedule = Schedule(),  # noqa: B008 (frozen)
+    ) -> None:
+        """Train by the training loop, and keep the learning curve."""
+        self.curve = LearningCurve()
+        self.curve = fit(
+            learner,
+            epochs=self.config.epochs,
+            schedule=schedule,
+            run=run,
+            control=control,
+            name=self.name,
+        )
+
+    def _control(
+        self, data: Interactions, part: Part | None, run: Run, update: Callable[[], None]
+    ) -> Control:
+        """What watches over a fit; ``update`` brings the model's arrays to what they would be if
+        training ended now.
+        """
+        checkpoint = self._checkpoint
+        if checkpoint is not None:
+            settings = sorted(self.config.to_dict().items())
+            checkpoint = Checkpoint(
+                checkpoint.path,
+                checkpoint.every_epochs,
+                checkpoint.every_steps,
+                f"{self.name} {settings} seed {run.seed} data {data.fingerprint}",
+            )
+        monitors: tuple[Monitor, ...] = ()
+        if part is not None:
+            monitors = tuple(
+                Monitor(m.name, partial(m.measure, self, part), m.higher_is_better)
+                for m in self._metrics or self._own_metrics(run)
+            )
+        return Control(
+            monitors=monitors,
+            every=self.config.validate_every,
+            patience=self.config.patience,
+            checkpoint=checkpoint,
+            callbacks=tuple(partial(_call, callback, self) for callback in self._callbacks),
+            max_time=self._max_time,
+            measuring=partial(self._measuring, data, update),
+        )
+
+    @contextmanager
+    def _measuring(self, data: Interactions, update: Callable[[], None]) -> Iterator[None]:
+        """While open, the model is a fitted one, so a metric may ask anything of it."""
+        update()
+        self._data, self._cache = data, {}
+        try:
+            yield
+        finally:
+            self._data, self._cache = None, {}
+
+    def _own_metrics(self, run: Run) -> tuple[ValidationMetric, ...]:
+        if self.traits.predicts_ratings:
+            return (
+                ValidationMetric("rmse", validation.rmse, False),
+                ValidationMetric("train rmse", validation.train_rmse, False),
+            )
+        k, n_users = self.monitored_ndcg
+
+        def measure(model: Recommender, part: Part) -> float:
+            return validation.ndcg(
+                model, part, part.user_rows[:n_users], k, n_threads=run.n_threads
+            )
+
+        return (ValidationMetric(f"ndcg@{k}", measure, True),)
+
+
+def warm_ndcg_metric(run: Run, n_users: int = 2000) -> ValidationMetric:
+    """Return nDCG@10 among items with interactions, which is what stops models with content: what
+    is held out has no others.
+    """
+
+    def measure(model: Recommender, part: Part) -> float:
+        users = validation.warm_users(part, model.data)[:n_users]
+        return validation.warm_ndcg(model, part, users, n_threads=run.n_threads)
+
+    return ValidationMetric("ndcg@10", measure, True)
+
+
+def _call(
+    callback: EpochCallback, model: IterativeModel, epoch: int, facts: Facts, learner: Learner
+) -> bool | None:
+    return callback(epoch, facts, model)

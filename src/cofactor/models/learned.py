@@ -1,0 +1,63 @@
+"""What was learned, looked at once after a fit: numbers that aren't finite, vectors that ran away
+or came to nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from cofactor.base.errors import TrainingError
+
+# No sensible fit of an implicit model comes near it: scores are inner products of the vectors, and
+# a gap of some tens between two of them is certainty.
+LARGEST = 1e3
+
+
+def check_learned(name: str, arrays: Mapping[str, np.ndarray], *, rates: bool) -> None:
+    """Refuse a fit whose numbers left what float32 or sense can hold.
+
+    Parameters
+    ----------
+    name
+        The model's, for the message.
+    arrays
+        Its state.
+    rates
+        Whether it predicts ratings: its vectors then grow with the ratings, and may be zero.
+
+    Raises
+    ------
+    TrainingError
+        If an array isn't finite; or, of a model that doesn't predict ratings, if vectors are larger
+        than `LARGEST` or all zero.
+    """
+    factors = {}
+    for key, array in arrays.items():
+        if array.dtype.kind != "f" or not array.size:
+            continue
+        # A sum, in one pass and without a copy, tells it of nearly all.
+        with np.errstate(over="ignore", invalid="ignore"):
+            whole = np.isfinite(array.sum(dtype=np.float64))
+        if not whole and not np.isfinite(array).all():
+            raise TrainingError(
+                f"{name} ended with NaN or infinity in {key}; lower the learning rate, raise the"
+                " regularization, or look for extreme values in the data."
+            )
+        if key.endswith("_factors"):
+            factors[key] = max(float(array.max()), -float(array.min()))
+    if rates or not factors:
+        return
+    key, largest = max(factors.items(), key=lambda found: found[1])
+    if largest > LARGEST:
+        raise TrainingError(
+            f"{name} ran away: {key} holds numbers as large as {largest:.3g}, where those of a good"
+            " fit are below 10; lower the learning rate or raise the regularization."
+        )
+    if largest == 0:
+        raise TrainingError(
+            f"{name} learned nothing: every vector is 0. Either the regularization is far too"
+            " strong, or the values are so large that float32 loses all else beside them; scale"
+            " them, e.g. with confidence='log', or leave them out."
+        )

@@ -1,0 +1,124 @@
+"""Metrics of a model on a validation part: what early stopping follows while training."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cofactor.base.errors import ArgumentError
+from cofactor.metrics.rating import rmse as rmse_of
+from cofactor.metrics.table import evaluate_lists
+from cofactor.models.recommender import Recommender
+
+if TYPE_CHECKING:
+    from cofactor.data.interactions import Interactions
+    from cofactor.data.split import Part
+
+_BLOCK = 512  # users whose lists are made at a time
+_TRAINING_RATINGS = 20_000
+
+
+def ndcg(
+    model: Recommender,
+    part: Part,
+    users: np.ndarray,
+    k: int = 10,
+    *,
+    allowed: np.ndarray | None = None,
+    n_threads: int = 1,
+) -> float:
+    """Return the mean nDCG@k of some users of a part, seen items left out, relevance 0 or 1.
+
+    Parameters
+    ----------
+    model
+        A fitted model.
+    part
+        Held-out interactions; its users are folded in if it says so.
+    users
+        int32 rows of users with held-out interactions.
+    k
+        The cutoff, at least 1.
+    allowed
+        bool [n_items]: the items that are ranked and count as true; None for the part's candidates,
+        or else all.
+
+    Returns
+    -------
+    float
+        0 if no user has a true item.
+    """
+    truth, values = part.truth, []
+    if allowed is None and part.candidates is not None:
+        allowed = np.zeros(truth.n_items, bool)
+        allowed[part.candidates] = True
+    history = part.histories(users)
+    for low in range(0, len(users), _BLOCK):
+        rows = users[low : low + _BLOCK]
+        some = history.take(np.arange(low, low + len(rows)))
+        batch = model.fold_in(some) if part.fold_in else model.user_batch(rows)
+        indptr, seen, _ = some.csr
+        top = model.topk(batch, k, excluded=(indptr, seen), allowed=allowed, n_threads=n_threads)
+        true = _true_items(part, rows, allowed)
+        values.append(evaluate_lists(top.rows, top.count, *true, f"ndcg@{k}")[f"ndcg@{k}"])
+    found = np.concatenate(values) if values else np.zeros(0)
+    found = found[~np.isnan(found)]
+    return float(found.mean()) if len(found) else 0.0
+
+
+def rmse(model: Recommender, part: Part) -> float:
+    """Return the root mean squared error on a part's ratings; its users are folded in if the part
+    says so.
+    """
+    truth = part.truth
+    if truth.values is None:
+        raise ArgumentError("the validation data has no values to take an RMSE on.")
+    rows = part.user_rows
+    batch = model.fold_in(part.histories(rows)) if part.fold_in else model.user_batch(rows)
+    which = np.searchsorted(rows, truth.user_rows)
+    return rmse_of(model.predict_batch(batch, which, truth.item_rows), truth.values)
+
+
+def train_rmse(model: Recommender, part: Part) -> float:
+    """Return the RMSE on at most 20,000 of the training ratings, evenly spaced: what the validation
+    curve is compared with.
+    """
+    data = model.data
+    assert data.values is not None
+    some = np.arange(0, len(data), max(1, len(data) // _TRAINING_RATINGS))
+    return rmse_of(
+        model.predict_rows(data.user_rows[some], data.item_rows[some]), data.values[some]
+    )
+
+
+def warm_ndcg(
+    model: Recommender, part: Part, users: np.ndarray, k: int = 10, *, n_threads: int = 1
+) -> float:
+    """Return nDCG@k over the items with training interactions alone, true ones included."""
+    return ndcg(model, part, users, k, allowed=model.data.item_counts > 0, n_threads=n_threads)
+
+
+def warm_users(part: Part, data: Interactions) -> np.ndarray:
+    """Return the users with a held-out item among those with training interactions, int32
+    ascending.
+    """
+    held = part.truth.user_rows[data.item_counts[part.truth.item_rows] > 0]
+    return np.unique(held).astype(np.int32)
+
+
+def _true_items(
+    part: Part, rows: np.ndarray, allowed: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """The true items of some users that may be ranked, CSR."""
+    truth = part.truth
+    sizes = truth.user_counts[rows]
+    starts = truth.indptr[rows]
+    ends = np.cumsum(sizes)
+    items = truth.item_rows[np.repeat(starts - ends + sizes, sizes) + np.arange(sizes.sum())]
+    owners = np.repeat(np.arange(len(rows)), sizes)
+    if allowed is not None:
+        owners, items = owners[allowed[items]], items[allowed[items]]
+    indptr = np.zeros(len(rows) + 1, np.int64)
+    np.cumsum(np.bincount(owners, minlength=len(rows)), out=indptr[1:])
+    return indptr, items

@@ -1,0 +1,192 @@
+"""What the boards share: rows of ours beside published ones, with intervals, seconds and memory."""
+
+from __future__ import annotations
+
+import resource
+import sys
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from cofactor.base.run import Run
+from cofactor.data import datasets
+from cofactor.data.split import Split
+from cofactor.evaluation.next_item import evaluate_next
+from cofactor.evaluation.result import Result
+from cofactor.models import registry
+from cofactor.models.recommender import Recommender
+
+
+@dataclass(frozen=True)
+class Row:
+    """One model of a board.
+
+    Parameters
+    ----------
+    label
+        What it is called.
+    reads
+        ``"ids"``, or ``"text"`` where titles are read too.
+    values
+        By metric, the value and its interval of 95 % (None for what others published).
+    bars
+        By metric, what ours has to reach.
+    seconds
+        Of fitting, or None.
+    """
+
+    label: str
+    reads: str
+    values: Mapping[str, tuple[float, float | None, float | None]]
+    bars: Mapping[str, float] = field(default_factory=dict)
+    seconds: float | None = None
+
+    @property
+    def reached(self) -> bool | None:
+        """Whether every bar was reached, to the digits it is given in; None where there is none."""
+        if not self.bars:
+            return None
+        return all(self.values[name][0] >= bar for name, bar in self.bars.items())
+
+    def to_row(self) -> dict[str, Any]:
+        """Return it as a line of a table."""
+        shown: dict[str, Any] = {"model": self.label, "reads": self.reads}
+        for name, (value, low, high) in self.values.items():
+            between = "" if low is None or high is None else f" [{low:.4g}, {high:.4g}]"
+            shown[name] = f"{value:.4g}{between}"
+        shown["at least"] = ", ".join(f"{bar:g}" for bar in self.bars.values())
+        shown["reached"] = {True: "yes", False: "no", None: ""}[self.reached]
+        shown["fit s"] = "" if self.seconds is None else f"{self.seconds:.1f}"
+        return shown
+
+
+@dataclass
+class Board:
+    """What a recipe gives: rows, how they were measured, and lines for people.
+
+    Parameters
+    ----------
+    name, title
+        Of the recipe.
+    protocol
+        How it was measured, in sentences.
+    figures
+        Ours and theirs.
+    shown
+        Checksums, cost.
+    """
+
+    name: str
+    title: str
+    protocol: str = ""
+    figures: list[Row] = field(default_factory=list)
+    shown: list[str] = field(default_factory=list)
+    histories: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def reached(self) -> bool:
+        """Whether every bar was reached."""
+        return all(row.reached is not False for row in self.figures)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as plain values for JSON."""
+        return {
+            "name": self.name,
+            "title": self.title,
+            "protocol": self.protocol,
+            "figures": [row.to_row() for row in self.figures],
+            "shown": self.shown,
+        }
+
+    def published(self, metrics: Iterable[str], rows: Iterable[tuple[str, str, Any]]) -> None:
+        """Add what others published: label with its source, what it reads, one value a metric."""
+        names = list(metrics)
+        for label, reads, values in rows:
+            known = {n: (v, None, None) for n, v in zip(names, values, strict=True)}
+            self.figures.append(Row(label, reads, known))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One of our models on a board.
+
+    Parameters
+    ----------
+    model
+        Its name in the registry.
+    settings
+        As in the presets of its file.
+    label, reads
+        Of the row.
+    bars
+        By metric.
+    """
+
+    model: str
+    settings: Mapping[str, Any]
+    label: str
+    reads: str = "ids"
+    bars: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measure:
+    """What is measured on a board.
+
+    Parameters
+    ----------
+    metrics
+        Names as of `evaluate_next`.
+    repeats
+        The repeat policy.
+    scale
+        What values are multiplied by: 100 for per cent.
+    """
+
+    metrics: tuple[str, ...]
+    repeats: str = "exclude"
+    scale: float = 1.0
+
+
+def measured(
+    board: Board, split: Split, entries: Iterable[Entry], measure: Measure, run: Run
+) -> list[Result]:
+    """Fit and measure our models, add their rows to the board, and return the results."""
+    results = []
+    for entry in entries:
+        model, seconds = fitted(registry.create(entry.model, **entry.settings), split, run)
+        result = evaluate_next(
+            model, split, measure.metrics, repeats=measure.repeats, run=run, label=entry.label
+        )
+        values = {}
+        for name in result.metrics:
+            one = result.summary[name]
+            low, high = (None if v is None else v * measure.scale for v in (one.low, one.high))
+            values[name] = (one.value * measure.scale, low, high)
+        board.figures.append(Row(entry.label, entry.reads, values, entry.bars, seconds))
+        results.append(result)
+        run.progress.say(f"{entry.label}: {board.figures[-1].to_row()}")
+    return results
+
+
+def fitted(model: Recommender, split: Split, run: Run) -> tuple[Recommender, float]:
+    """Fit a model on the training part; return it with the seconds it took."""
+    began = time.perf_counter()
+    model.fit(split.train, run=run)
+    return model, time.perf_counter() - began
+
+
+def closing(board: Board, name: str, split: Split, run: Run) -> Board:
+    """Add the checksums of the files, the split's fingerprint, the seed and the memory."""
+    n_files, unknown = datasets.verified(name)
+    board.protocol = f"{split.sentence}. {board.protocol}".replace("..", ".")
+    unchecked = f", {len(unknown)} unknown" if unknown else ""
+    board.shown.append(
+        f"{name}: {n_files} files as published by their SHA-256{unchecked}; split"
+        f" {split.fingerprint[:16]}; seed {run.seed}; {run.n_threads} threads"
+    )
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    unit = 1 if sys.platform == "darwin" else 1024
+    board.shown.append(f"peak memory of this process so far: {peak * unit / 2**30:.2f} GiB")
+    return board

@@ -1,0 +1,89 @@
+"""The lines of a file of events or items: JSON lines (also gzipped) and rows of Parquet."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import IO, Any
+
+import msgspec
+
+from cofactor.base.errors import DataError
+from cofactor.store.limits import file_format
+
+_BATCH = 2_000
+_LONGEST = 1 << 20  # bytes of a line
+
+# Line numbers, and what decodes each line; may be asked for twice.
+Lines = Callable[[], Iterator[tuple[int, Callable[[], Any]]]]
+
+
+def lines_of(path: Path, kind: type[Any]) -> Lines:
+    """Return what yields the lines of a file; only decoding a line raises what is wrong in it."""
+    return lambda: _lines(path, kind)
+
+
+def _lines(path: Path, kind: type[Any]) -> Iterator[tuple[int, Callable[[], Any]]]:
+    """Line numbers, and what decodes each line; an error then belongs to its line."""
+    if not path.is_file():
+        raise DataError("there is no such file.", source=str(path))
+    if file_format(path) == "parquet":
+        yield from _parquet_rows(path, kind)
+        return
+    decode = msgspec.json.Decoder(kind).decode
+    try:
+        with _opened(path) as stream:
+            for number, line in enumerate(_bounded(stream), 1):
+                if line is None or line.strip():
+                    yield number, partial(_decoded, decode, line)
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(f"it can't be read: {error}.", source=str(path)) from None
+
+
+def _bounded(stream: IO[bytes]) -> Iterator[bytes | None]:
+    """The lines of a file, None for one that is longer than any event or item: a few bytes of a
+    packed file may stand for a line that fills the memory.
+    """
+    while line := stream.readline(_LONGEST + 1):
+        if len(line) <= _LONGEST:
+            yield line
+            continue
+        while line and not line.endswith(b"\n"):
+            line = stream.readline(_LONGEST)
+        yield None
+
+
+def _decoded(decode: Callable[[bytes], Any], line: bytes | None) -> Any:
+    if line is None:
+        raise ValueError(f"a line of more than {_LONGEST:,} bytes is no event and no item")
+    try:
+        return decode(line)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
+def _parquet_rows(path: Path, kind: type[Any]) -> Iterator[tuple[int, Callable[[], Any]]]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        with pq.ParquetFile(path) as file:
+            number = 0
+            for batch in file.iter_batches(_BATCH):
+                for row in batch.to_pylist():
+                    number += 1
+                    # A missing column and an empty cell are the same, save for names that nobody
+                    # knows.
+                    given = {name: cell for name, cell in row.items() if cell is not None}
+                    yield number, partial(msgspec.convert, given, kind)
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(f"it can't be read as Parquet: {error}", source=str(path)) from None
+
+
+def _opened(path: Path) -> IO[bytes]:
+    if path.suffix == ".gz":
+        return gzip.open(path, "rb")  # type: ignore[return-value]
+    return path.open("rb")

@@ -1,0 +1,99 @@
+"""The learning curve: losses and metrics, epoch by epoch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+
+
+@dataclass
+class LearningCurve:
+    """What was measured while training, one number per epoch.
+
+    Parameters
+    ----------
+    loss
+        float64 [epochs]: the mean training loss of the epoch (with regularization).
+    learning_rate
+        float64 [epochs]: the rate of the epoch's last step; a factor where a model has several.
+    seconds
+        float64 [epochs]: wall time of the epoch's steps, without the metrics; NaN in a loaded
+        model.
+    metrics
+        By name, float64 [epochs]; NaN where an epoch wasn't measured.
+    best_epoch
+        The epoch whose arrays were kept, from 0; -1 if the last one's were.
+    """
+
+    loss: list[float] = field(default_factory=list)
+    learning_rate: list[float] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
+    metrics: dict[str, list[float]] = field(default_factory=dict)
+    best_epoch: int = -1
+
+    def __len__(self) -> int:
+        return len(self.loss)
+
+    def __repr__(self) -> str:
+        if not self.loss:
+            return "LearningCurve(no epochs)"
+        at = self.best_epoch if self.best_epoch >= 0 else len(self) - 1
+        shown = "".join(f", {name} {values[at]:.4f}" for name, values in self.metrics.items())
+        which = "best" if self.best_epoch >= 0 else "last"
+        return f"LearningCurve({len(self)} epochs, {which} {at}: loss {self.loss[at]:.4f}{shown})"
+
+    def to_arrays(self) -> dict[str, np.ndarray]:
+        """Return the curve as named arrays, for a model's state; nothing if there are no epochs.
+
+        Without the seconds: a state is the same whenever it is learned.
+        """
+        if not self.loss:
+            return {}
+        metrics = np.array(list(self.metrics.values()), np.float64).reshape(-1, len(self))
+        measured = np.isfinite(metrics)
+        return {
+            "history_loss": np.array(self.loss, np.float64),
+            "history_rate": np.array(self.learning_rate, np.float64),
+            # NaN isn't let into an artifact.
+            "history_metrics": np.where(measured, metrics, 0.0),
+            "history_measured": measured.astype(np.uint8),
+            "history_metric_names": np.frombuffer("\n".join(self.metrics).encode(), np.uint8),
+            "history_best_epoch": np.array([self.best_epoch], np.int64),
+        }
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> LearningCurve:
+        """Make it from what `to_arrays` gave, in this version or an older one; an empty curve if
+        there is none.
+        """
+        if "history_loss" not in arrays:
+            return cls()
+        values = np.asarray(arrays["history_metrics"])
+        if "history_measured" in arrays:
+            values = np.where(arrays["history_measured"], values, np.nan)
+        names = bytes(arrays["history_metric_names"]).decode().split("\n")
+        loss, rate = (np.asarray(arrays[f"history_{name}"]).tolist() for name in ("loss", "rate"))
+        seconds = np.asarray(arrays.get("history_seconds", np.full(len(loss), np.nan))).tolist()
+        metrics = dict(zip(names, values.tolist(), strict=False))
+        return cls(loss, rate, seconds, metrics, int(arrays["history_best_epoch"][0]))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON can hold it; NaN becomes None."""
+        metrics = {
+            name: [None if math.isnan(v) else v for v in values]
+            for name, values in self.metrics.items()
+        }
+        return {**asdict(self), "metrics": metrics}
+
+    @classmethod
+    def from_dict(cls, kept: Mapping[str, Any]) -> LearningCurve:
+        """Make it from what `to_dict` gave."""
+        metrics = {
+            name: [math.nan if v is None else v for v in values]
+            for name, values in kept["metrics"].items()
+        }
+        return cls(**{**kept, "metrics": metrics})

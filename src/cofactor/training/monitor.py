@@ -1,0 +1,77 @@
+"""Early stopping on any metric: when to stop, and which epoch was the best."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Monitor:
+    """A metric that is measured after each epoch.
+
+    Parameters
+    ----------
+    name
+        What the learning curve calls it.
+    measure
+        A function without arguments that gives the metric of the model as it is now.
+    higher_is_better
+        True for nDCG or AUC, False for RMSE or a loss.
+    """
+
+    name: str
+    measure: Callable[[], float] = field(repr=False)
+    higher_is_better: bool
+
+
+@dataclass
+class EarlyStopping:
+    """Remembers the best epoch, and stops once ``patience`` measurements in a row aren't better.
+
+    Parameters
+    ----------
+    patience
+        Measurements without an improvement before training stops; 0 never stops (the best epoch is
+        still remembered).
+    higher_is_better
+        The metric's direction.
+    min_delta
+        By how much the best has to be exceeded to count, at least 0.
+    """
+
+    patience: int
+    higher_is_better: bool
+    min_delta: float = 0.0
+    best: float = math.nan
+    best_epoch: int = -1
+    waited: int = 0
+
+    def update(self, epoch: int, value: float) -> bool:
+        """Take an epoch's value; return whether it is the best so far. A NaN is never an
+        improvement.
+        """
+        gain = value - self.best if self.higher_is_better else self.best - value
+        improved = not math.isnan(value) and (self.best_epoch < 0 or gain > self.min_delta)
+        if improved:
+            self.best, self.best_epoch, self.waited = value, epoch, 0
+        else:
+            self.waited += 1
+        return improved
+
+    @property
+    def stop(self) -> bool:
+        """Whether to stop now."""
+        return 0 < self.patience <= self.waited
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what a checkpoint has to keep (NaN as None, since JSON has none)."""
+        best = None if math.isnan(self.best) else self.best
+        return {"best": best, "best_epoch": self.best_epoch, "waited": self.waited}
+
+    def restore(self, kept: dict[str, Any]) -> None:
+        """Take over what `to_dict` gave."""
+        self.best = math.nan if kept["best"] is None else float(kept["best"])
+        self.best_epoch, self.waited = int(kept["best_epoch"]), int(kept["waited"])

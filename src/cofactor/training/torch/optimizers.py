@@ -1,0 +1,121 @@
+"""Optimisers: one for the dense weights, one for the tables whose gradients are sparse."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from cofactor.base.errors import ArgumentError
+from cofactor.training.settings import TrainingConfig
+
+
+def optimizers(module: nn.Module, config: TrainingConfig) -> list[torch.optim.Optimizer]:
+    """Return the optimisers of a module: of its dense weights, and of its tables that give sparse
+    gradients.
+
+    Parameters
+    ----------
+    module
+        Tables made with ``nn.Embedding(..., sparse=True)`` are stepped only at the rows that a
+        batch touched.
+    config
+        Which optimiser, and how.
+
+    Raises
+    ------
+    ArgumentError
+        If sparse tables are asked for with weight decay, which would touch every row after all.
+
+    Notes
+    -----
+    The sparse Adam is lazy: a row's moments decay only when it is touched, so its steps differ from
+    Adam's.
+    """
+    sparse = {id(m.weight) for m in module.modules() if isinstance(m, nn.Embedding) and m.sparse}
+    weights = [w for w in module.parameters() if w.requires_grad]
+    made = [_dense([w for w in weights if id(w) not in sparse], config)]
+    if sparse:
+        if config.weight_decay:
+            raise ArgumentError(
+                "weight_decay shrinks every row at every step: tables can't be sparse with it; use"
+                " regularization."
+            )
+        made.append(_sparse([w for w in weights if id(w) in sparse], config))
+    return [optimizer for optimizer in made if optimizer is not None]
+
+
+def clip_gradient(weights: Iterable[Tensor], longest: float) -> None:
+    """Shorten the whole gradient to ``longest`` where it is longer; sparse gradients count by
+    their merged rows.
+    """
+    gradients = []
+    for weight in weights:
+        if weight.grad is not None:
+            if weight.grad.is_sparse:
+                weight.grad = weight.grad.coalesce()
+            gradients.append(weight.grad.values() if weight.grad.is_sparse else weight.grad)
+    length = torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(g) for g in gradients]))
+    scale = (longest / (length + 1e-12)).clamp(max=1.0)
+    for gradient in gradients:
+        gradient.mul_(scale)
+
+
+def _dense(weights: list[Tensor], config: TrainingConfig) -> torch.optim.Optimizer | None:
+    if not weights:
+        return None
+    rate, decay = config.learning_rate, config.weight_decay
+    # One fused pass over all weights instead of ten small operations for each: on a CPU those are
+    # what costs.
+    if config.optimizer == "adam":
+        return torch.optim.Adam(weights, lr=rate, weight_decay=decay, fused=True)
+    if config.optimizer == "adamw":
+        return torch.optim.AdamW(weights, lr=rate, weight_decay=decay, fused=True)
+    if config.optimizer == "adagrad":
+        return torch.optim.Adagrad(weights, lr=rate, weight_decay=decay, foreach=True)
+    return torch.optim.SGD(
+        weights, lr=rate, weight_decay=decay, momentum=config.momentum, foreach=True
+    )
+
+
+def _sparse(weights: list[Tensor], config: TrainingConfig) -> torch.optim.Optimizer:
+    if config.optimizer in ("adam", "adamw"):
+        return torch.optim.SparseAdam(weights, lr=config.learning_rate)
+    if config.optimizer == "adagrad":
+        return torch.optim.Adagrad(weights, lr=config.learning_rate, foreach=False)
+    if config.momentum:
+        raise ArgumentError(
+            "momentum moves every row at every step, so tables can't be sparse with it; set"
+            " momentum=0."
+        )
+    return torch.optim.SGD(weights, lr=config.learning_rate, foreach=False)
+
+
+def state_of(optimizers: list[torch.optim.Optimizer]) -> dict[str, Tensor]:
+    """Return the optimisers' state as named tensors; a plain number has the prefix "number."."""
+    found: dict[str, Tensor] = {}
+    for which, optimizer in enumerate(optimizers):
+        for place, state in optimizer.state_dict()["state"].items():
+            for name, value in state.items():
+                key = f"optimizer.{which}.{place}.{name}"
+                if isinstance(value, Tensor):
+                    found[key] = value
+                elif value is not None:
+                    found[f"number.{key}"] = torch.tensor(value)
+    return found
+
+
+def put_state(optimizers: list[torch.optim.Optimizer], held: Mapping[str, Tensor]) -> None:
+    """Put back what `state_of` gave."""
+    for which, optimizer in enumerate(optimizers):
+        state: dict[int, dict[str, Any]] = {}
+        for key, value in held.items():
+            kind, _, rest = key.removeprefix("number.").partition(".")
+            if kind == "optimizer" and rest.startswith(f"{which}."):
+                _, place, name = rest.split(".", 2)
+                number = key.startswith("number.")
+                state.setdefault(int(place), {})[name] = value.item() if number else value
+        groups = optimizer.state_dict()["param_groups"]
+        optimizer.load_state_dict({"state": state, "param_groups": groups})

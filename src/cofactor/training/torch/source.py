@@ -1,0 +1,28 @@
+"""Where batches come from: a protocol, so that neither the loop nor a model knows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Protocol
+
+from torch import Tensor
+
+Batch = tuple[Tensor, ...]
+
+
+class BatchSource(Protocol):
+    """Examples in batches, the same ones in the same order for the same epoch.
+
+    In memory (`Batches`), from files, or from another process: a learner asks for nothing else.
+    """
+
+    def __len__(self) -> int:
+        """Return the number of batches of an epoch."""
+
+    def epoch(self, number: int, start: int = 0) -> Iterator[Batch]:
+        """Yield the batches of one epoch from the ``start``-th on, each a tuple of tensors [B, ...]
+        on the device of the module.
+
+        The order follows from the epoch's number alone, so that an interrupted run finds its place
+        again.
+        """

@@ -1,0 +1,97 @@
+"""`cofactor shard`, and the folder that it makes as the source of other commands."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("duckdb")
+SOURCE = Path(__file__).parents[2] / "src"
+
+
+def cofactor(*words: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "cofactor", *map(str, words)],
+        capture_output=True,
+        text=True,
+        timeout=240,
+        env={**os.environ, "PYTHONPATH": str(SOURCE)},
+    )
+
+
+@pytest.fixture
+def buys(tmp_path: Path) -> Path:
+    file = tmp_path / "buys.csv"
+    lines = (f"u{n * 7 % 90},i{n * n % 41},{n % 5 + 1},{1_500_000_000 + n}\n" for n in range(3000))
+    file.write_text("user,item,rating,timestamp\n" + "".join(lines))
+    return file
+
+
+def test_a_folder_of_shards_gives_the_same_model_as_its_source(buys: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "shards"
+    made = cofactor("shard", buys, "--out", folder, "--memory", "300MB", "--json")
+    assert made.returncode == 0, made.stderr
+    facts = json.loads(made.stdout)
+    assert facts["n_users"] == 90
+    saved = []
+    for n, source in enumerate((buys, folder)):
+        model = tmp_path / f"model-{n}"
+        done = cofactor(
+            "train", source, "--model", "ials", "--set", "epochs=2", "--out", model, "--threads", 1
+        )
+        assert done.returncode == 0, done.stderr
+        saved.append((model / "tensors.safetensors").read_bytes())
+    assert saved[0] == saved[1]
+    described = [json.loads(cofactor("describe", s, "--json").stdout) for s in (buys, folder)]
+    assert {k: v for k, v in described[0].items() if k not in ("source", "notes")} == {
+        k: v for k, v in described[1].items() if k not in ("source", "notes")
+    }
+    compared = cofactor("compare", folder, "--models", "popularity,ials", "--quiet")
+    assert compared.returncode == 0, compared.stderr
+
+
+def test_failures_are_one_sentence(buys: Path, tmp_path: Path) -> None:
+    cases = [
+        (("shard", buys, "--out", tmp_path), "exists already"),
+        (("shard", buys, "--out", tmp_path / "s", "--memory", "lots"), "700MB or 2GB"),
+        (("shard", buys, "--out", tmp_path / "s", "--memory", "10MB"), "memory"),
+        (("shard", tmp_path / "no.csv", "--out", tmp_path / "s"), "no.csv"),
+    ]
+    for words, part in cases:
+        done = cofactor(*words)
+        assert done.returncode == 1, words
+        assert part in done.stderr
+        assert done.stderr.count("\n") == 1
+    folder = tmp_path / "shards"
+    assert cofactor("shard", buys, "--out", folder, "--memory", "300MB").returncode == 0
+    done = cofactor("describe", folder, "--repeats", "sum")
+    assert (done.returncode, "is asked of `cofactor shard`" in done.stderr) == (1, True)
+
+
+def test_duckdb_is_imported_by_shard_alone(buys: Path) -> None:
+    program = (
+        "import sys; from cofactor.runs.source import interactions\n"
+        f"interactions({str(buys)!r})\n"
+        "import cofactor.cli.train_command, cofactor.data.readers.chunks\n"
+        "print(sorted({'duckdb', 'ray'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={**os.environ, "PYTHONPATH": str(SOURCE)},
+    )
+    assert done.stdout.strip() == "[]", done.stderr
+    files = [
+        path.relative_to(SOURCE / "cofactor").as_posix()
+        for path in SOURCE.rglob("*.py")
+        if '"duckdb", purpose' in path.read_text(encoding="utf-8")
+        or "import duckdb" in path.read_text(encoding="utf-8")
+    ]
+    assert files == ["data/readers/sharded.py"]

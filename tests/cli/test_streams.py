@@ -1,0 +1,185 @@
+"""Output and failures of the command line: any character, any stream, any exception."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from cli.conftest import Ran
+from cofactor.cli import main as main_module
+from cofactor.cli.streams import printable
+
+SOURCE = Path(__file__).parents[2] / "src"
+ODD = "Кино ★ 日本 é \u2028"
+
+
+def ran(
+    *words: object, encoding: str | None = None, command: str = "", **options: object
+) -> subprocess.CompletedProcess[bytes]:
+    surroundings = {**os.environ, "PYTHONPATH": str(SOURCE), "PYTHONUTF8": "0"}
+    surroundings |= {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0"}
+    if encoding is not None:
+        surroundings["PYTHONIOENCODING"] = encoding
+    call = [sys.executable, "-m", "cofactor", *(str(word) for word in words)]
+    return subprocess.run(
+        call, capture_output=True, env=surroundings, check=False, timeout=120, **options
+    )  # type: ignore[call-overload, no-any-return]
+
+
+@pytest.fixture(scope="module")
+def odd_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A saved model of items with titles in many scripts."""
+    import cofactor
+
+    folder = tmp_path_factory.mktemp("odd")
+    table = pa.table({"user": ["a", "a", "b", "b", "c"], "item": ["1", ODD, "1", "3", ODD]})
+    pq.write_table(table, folder / "events.parquet")
+    data = cofactor.Interactions.build(cofactor.read(folder / "events.parquet"))
+    return cofactor.save(cofactor.Popularity().fit(data), folder / "model")
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "ascii", "cp437", None])
+def test_no_character_fails_in_any_encoding(odd_model: Path, encoding: str | None) -> None:
+    done = ran("recommend", odd_model, "--user", "b", encoding=encoding)
+    assert done.returncode == 0, done.stderr
+    assert b"Traceback" not in done.stderr
+    assert "★".encode() in done.stdout or b"\\u2605" in done.stdout
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "ascii", "utf-16", None])
+def test_json_is_utf8_whatever_the_terminal_is(odd_model: Path, encoding: str | None) -> None:
+    done = ran("recommend", odd_model, "--user", "b", "--json", encoding=encoding)
+    assert done.returncode == 0, done.stderr
+    assert ODD in json.dumps(json.loads(done.stdout.decode("utf-8")), ensure_ascii=False)
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+def test_closed_streams_fail_nothing(odd_model: Path, closed: str) -> None:
+    call = f"'{sys.executable}' -m cofactor inspect '{odd_model}' {closed}"
+    done = subprocess.run(
+        ["sh", "-c", call],
+        capture_output=True,
+        env={**os.environ, "PYTHONPATH": str(SOURCE)},
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    assert b"Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk_behind_the_output_is_one_sentence(odd_model: Path) -> None:
+    call = f"'{sys.executable}' -m cofactor inspect '{odd_model}' > /dev/full"
+    done = subprocess.run(
+        ["sh", "-c", call],
+        capture_output=True,
+        env={**os.environ, "PYTHONPATH": str(SOURCE)},
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 1
+    assert b"Traceback" not in done.stderr
+    assert done.stderr.count(b"\n") == 1
+
+
+def test_any_other_exception_is_one_sentence_and_a_report(
+    cofactor: Callable[..., Ran],
+    trained: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    import cofactor.artifact.load as loading
+
+    def broken(path: object) -> object:
+        raise KeyError("what nobody\nforesaw \x1b[31m")
+
+    monkeypatch.setattr(loading, "inspect", broken)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    done = cofactor("inspect", trained)
+    assert done.code == 1
+    assert "KeyError" in done.sentence
+    assert "\x1b" not in done.err
+    (report,) = tmp_path.glob("cofactor-report-*.txt")
+    assert str(report) in done.sentence
+    assert "Traceback" in report.read_text()
+    assert report.stat().st_mode & 0o077 == 0
+    with pytest.raises(KeyError):
+        main_module.main(["inspect", str(trained), "--debug"])
+
+
+def test_a_module_that_cannot_be_imported_is_one_sentence(
+    cofactor: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def broken(name: str) -> object:
+        raise RuntimeError("cannot cache function: no locator available")
+
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr(main_module.importlib, "import_module", broken)
+    assert "no locator" in cofactor("models").sentence
+
+
+def test_a_manifest_moves_no_cursor(
+    cofactor: Callable[..., Ran], trained: Path, tmp_path: Path
+) -> None:
+    import shutil
+
+    shutil.copytree(trained, tmp_path / "model")
+    path = tmp_path / "model" / "manifest.json"
+    manifest = json.loads(path.read_text())
+    manifest["data"]["source"] = "\x1b]0;gone\x07\x1b[2J\x9b31m"
+    manifest["data"]["notes"] = ["\x1b[31mred"]
+    manifest["run"]["notes"] = ["\x1b[31mred"]
+    path.write_text(json.dumps(manifest))
+    done = cofactor("inspect", tmp_path / "model")
+    assert done.code == 0
+    assert not {"\x1b", "\x07", "\x9b"} & set(done.out + done.err)
+    assert "\\x1b" in done.out
+
+
+def test_control_characters_are_shown_as_escapes() -> None:
+    assert printable("a\tb\nc\x00\x1b[0m\x85é") == "a\tb\nc\\x00\\x1b[0m\\x85é"
+
+
+def test_ctrl_c_ends_a_service_in_order(trained: Path, tmp_path: Path) -> None:
+    import httpx
+
+    process = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "cofactor", "serve", str(trained), "--port", "0"),
+            *("--store", f"sqlite:///{tmp_path}/events.db"),
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(SOURCE)},
+    )
+    try:
+        assert process.stdout is not None
+        url = next(word for word in process.stdout.readline().split() if word.startswith("http"))
+        end = time.monotonic() + 60
+        while time.monotonic() < end:
+            try:
+                if httpx.get(f"{url}/ready").status_code == 200:
+                    break
+            except httpx.TransportError:
+                time.sleep(0.1)
+        body = {"events": [{"user_id": "u", "item_id": "i"}]}
+        assert httpx.post(f"{url}/v1/events", json=body).json()["outcome"] == "stored"
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 0, err
+    assert "stopped; all acknowledged events are kept" in out
+    assert "nothing was saved" not in out + err
+    assert "Traceback" not in err

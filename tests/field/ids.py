@@ -1,0 +1,181 @@
+"""Ids: what is stripped, folded, unwrapped and refused."""
+
+from __future__ import annotations
+
+import uuid
+from decimal import Decimal
+
+import pyarrow as pa
+
+from field.case import Case
+
+_BIG = 2**100 + 7
+_UUID = uuid.UUID("12345678123456781234567812345678")
+
+IDS = (
+    Case(
+        name="spaces around ids",
+        origin="fixed-width exports, ', ' as separator",
+        files={"a.csv": "user,item\n2,a\n 2,b\n3 , a\n"},
+        rows=[(2, "a"), (2, "b"), (3, "a")],
+        notes=("whitespace",),
+    ),
+    Case(
+        name="integers that were floats",
+        origin="a column with gaps, written by pandas",
+        files={"a.csv": "user,item\n17850.0,a\n17850,b\n13047.0,a\n"},
+        rows=[(17850, "a"), (17850, "b"), (13047, "a")],
+        notes=("17850.0",),
+    ),
+    Case(
+        name="versions are no floats",
+        origin="packages by version",
+        files={"a.csv": "user,item\nu1,1.0\nu1,1.1\nu2,2.0\n"},
+        rows=[("u1", "1.0"), ("u1", "1.1"), ("u2", "2.0")],
+    ),
+    Case(
+        name="leading zeros stay",
+        origin="EAN and postal numbers",
+        files={"a.csv": "user,item\n007,a\n7,b\n"},
+        rows=[("007", "a"), ("7", "b")],
+    ),
+    *(
+        Case(
+            name=f"no id: {word!r}",
+            origin="exports of databases and data frames",
+            files={"a.csv": f"user,item\nu1,a\n{word},b\n"},
+            error="1 row has no user id",
+        )
+        for word in ("NULL", "NaN", "nan", "None", "\\N", "<NA>", "N/A", "null")
+    ),
+    Case(
+        name="no id in JSON",
+        origin="document stores",
+        files={"a.jsonl": '{"user":"u1","item":"a"}\n{"user":null,"item":"b"}\n'},
+        error="1 row has no user id",
+    ),
+    Case(
+        name="object ids of MongoDB",
+        origin="mongoexport",
+        files={
+            "a.jsonl": '{"user":{"$oid":"5f1d7a3e2b4c5d6e7f8a9b0c"},"item":"a"}\n'
+            '{"user":{"$oid":"5f1d7a3e2b4c5d6e7f8a9b0d"},"item":{"$numberLong":"12"}}\n'
+        },
+        rows=[("5f1d7a3e2b4c5d6e7f8a9b0c", "a"), ("5f1d7a3e2b4c5d6e7f8a9b0d", "12")],
+    ),
+    Case(
+        name="object ids in a csv",
+        origin="str() of a MongoDB document",
+        files={"a.csv": "user,item\nObjectId('5f1d7a3e2b4c5d6e7f8a9b0c'),a\n"},
+        rows=[("5f1d7a3e2b4c5d6e7f8a9b0c", "a")],
+    ),
+    Case(
+        name="an object is no id",
+        origin="a nested document",
+        files={"a.jsonl": '{"user":"u0","item":"b"}\n{"user":{"name":"x","age":3},"item":"a"}\n'},
+        error="object or a list",
+    ),
+    Case(
+        name="an object is no id, and skipping works",
+        origin="a nested document",
+        files={"a.jsonl": '{"user":"u0","item":"b"}\n{"user":{"name":"x","age":3},"item":"a"}\n'},
+        options={"on_bad": "skip"},
+        rows=[("u0", "b")],
+    ),
+    Case(
+        name="ids of 128 bits in JSON",
+        origin="snowflakes and hashes",
+        files={"a.jsonl": f'{{"user":{_BIG},"item":1}}\n{{"user":5,"item":2}}\n'},
+        rows=[(str(_BIG), 1), ("5", 2)],
+    ),
+    Case(
+        name="Decimal, UUID and big integers in tuples",
+        origin="rows of a database driver",
+        source=lambda: [(Decimal(7), _UUID, 1.0), (Decimal("8.0"), _UUID, 2.0)],
+        rows=[(7, str(_UUID), 1.0), (8, str(_UUID), 2.0)],
+    ),
+    Case(
+        name="integers beyond 64 bits in tuples",
+        origin="hashes as numbers",
+        source=lambda: [(_BIG, "a"), (1, "b")],
+        rows=[(str(_BIG), "a"), ("1", "b")],
+    ),
+    Case(
+        name="whole decimals in Arrow",
+        origin="NUMERIC columns of a warehouse",
+        source=lambda: pa.table(
+            {"user": pa.array([Decimal("1.00"), Decimal("2.00")]), "item": ["a", "b"]}
+        ),
+        rows=[(1, "a"), (2, "b")],
+    ),
+    Case(
+        name="NaN among float ids",
+        origin="a left join in pandas",
+        source=lambda: pa.table({"user": [1.0, float("nan"), 2.0], "item": ["a", "b", "c"]}),
+        options={"on_bad": "skip"},
+        rows=[(1, "a"), (2, "c")],
+    ),
+    Case(
+        name="a missing id in a frame is skipped",
+        origin="a left join",
+        source=lambda: pa.table({"user": ["u1", None, "u2"], "item": ["a", "b", "c"]}),
+        options={"on_bad": "skip"},
+        rows=[("u1", "a"), ("u2", "c")],
+    ),
+    Case(
+        name="missing ids in JSON lines are skipped",
+        origin="document stores",
+        files={"a.jsonl": '{"user":"u1","item":"a"}\n{"user":null,"item":"b"}\n'},
+        options={"on_bad": "skip"},
+        rows=[("u1", "a")],
+    ),
+    Case(
+        name="a lone surrogate is refused",
+        origin="text cut in the middle of a character",
+        source=lambda: [("u\ud800", "a"), ("u2", "b")],
+        error="Unicode",
+    ),
+    Case(
+        name="keys that the first record lacks",
+        origin="records of a log that grew a field",
+        source=lambda: [
+            {"user": "u1", "item": "a", "rating": 2},
+            {"item": "b", "user": "u2", "rating": 3, "time": 978300760},
+        ],
+        options={"time": False},
+        rows=[("u1", "a", 2.0), ("u2", "b", 3.0)],
+    ),
+    Case(
+        name="a rating that the first record lacks",
+        origin="records of a log that grew a field",
+        source=lambda: [{"user": "u1", "item": "a"}, {"user": "u2", "item": "b", "rating": 3}],
+        options={"on_bad": "skip"},
+        rows=[("u2", "b", 3.0)],
+    ),
+    Case(
+        name="no-break spaces",
+        origin="copied from a page",
+        files={"a.csv": "user,item\n\xa02,a\n2,b\n"},
+        rows=[(2, "a"), (2, "b")],
+    ),
+    Case(
+        name="invisible characters",
+        origin="copied from a page",
+        files={"a.csv": "user,item\n\u200b2,a\n\ufeff2,b\n"},
+        rows=[(2, "a"), (2, "b")],
+    ),
+    Case(
+        name="texts kept by a formula",
+        origin="spreadsheets",
+        files={"a.csv": 'user,item\n="007",a\n="008",b\n'},
+        rows=[("007", "a"), ("008", "b")],
+        notes=("taken out of",),
+    ),
+    Case(
+        name="digits lost by a spreadsheet are told",
+        origin="spreadsheets",
+        files={"a.csv": "user,item\n9.14896E+18,a\n5,b\n"},
+        rows=[("9.14896E+18", "a"), ("5", "b")],
+        notes=("lost digits",),
+    ),
+)

@@ -1,0 +1,122 @@
+"""Values: decimal commas, thousands, shares, stars."""
+
+from __future__ import annotations
+
+from field.case import Case
+
+
+def _values(*texts: str) -> dict[str, str]:
+    return {"a.csv": "user;item;rating\n" + "".join(f"u{n};a;{t}\n" for n, t in enumerate(texts))}
+
+
+def _rows(*values: float) -> list[tuple[str, str, float]]:
+    return [(f"u{n}", "a", value) for n, value in enumerate(values)]
+
+
+NUMBERS = (
+    Case(
+        name="decimal commas",
+        origin="spreadsheets of most of Europe",
+        files=_values("4,5", "3", "2,25"),
+        rows=_rows(4.5, 3, 2.25),
+        notes=("decimal comma",),
+    ),
+    Case(
+        name="thousands with commas and decimals",
+        origin="sales figures",
+        files=_values("1,234.50", "3", "12,345,678"),
+        rows=_rows(1234.5, 3, 12345678),
+        notes=("thousands",),
+    ),
+    Case(
+        name="one comma and three digits is not guessed",
+        origin="1,234 plays, or 1.234 kilograms",
+        files=_values("1,234", "3"),
+        error="decimal",
+    ),
+    Case(
+        name="one comma and three digits, said",
+        origin="1,234 plays",
+        files=_values("1,234", "3"),
+        options={"decimal": "."},
+        rows=_rows(1234, 3),
+    ),
+    Case(
+        name="thousands with points, said",
+        origin="German sales figures",
+        files=_values("1.234,5", "3"),
+        options={"decimal": ","},
+        rows=_rows(1234.5, 3),
+    ),
+    Case(
+        name="out of five",
+        origin="scraped reviews",
+        files=_values("4.5/5", "3/5"),
+        rows=_rows(4.5, 3),
+        notes=("4.5/5",),
+    ),
+    Case(
+        name="per cent",
+        origin="progress in books and films",
+        files=_values("80 %", "35%"),
+        rows=_rows(80, 35),
+        notes=("80 %",),
+    ),
+    Case(
+        name="stars",
+        origin="scraped reviews",
+        files=_values("★★★★☆", "★★"),
+        rows=_rows(4, 2),
+        notes=("★",),
+    ),
+    Case(
+        name="most odd cells have one shape",
+        origin="scraped reviews",
+        files=_values("4 stars", "3 stars", "5"),
+        error="4 stars",
+    ),
+    Case(
+        name="a negative value is told",
+        origin="returns in invoices",
+        files=_values("3", "-1"),
+        rows=_rows(3, -1),
+        notes=("negative.*min.value",),
+    ),
+    Case(
+        name="stars of asterisks",
+        origin="scraped reviews",
+        files={"a.csv": "user,item,rating\nu1,a,*****\nu2,b,***\n"},
+        rows=[("u1", "a", 5.0), ("u2", "b", 3.0)],
+    ),
+    Case(
+        name="out of five with commas",
+        origin="scraped reviews",
+        files={"a.csv": "user;item;rating\nu1;a;4,5/5\nu2;b;3/5\n"},
+        rows=[("u1", "a", 4.5), ("u2", "b", 3.0)],
+    ),
+    Case(
+        name="thousands with spaces",
+        origin="French statistics",
+        files={"a.csv": "user;item;plays\nu1;a;1 234\nu2;b;3\n"},
+        rows=[("u1", "a", 1234.0), ("u2", "b", 3.0)],
+    ),
+    Case(
+        name="yes and no",
+        origin="surveys",
+        files={"a.csv": "user,item,liked\nu1,a,yes\nu2,b,no\n"},
+        rows=[("u1", "a", 1.0), ("u2", "b", 0.0)],
+        notes=("min.value",),
+    ),
+    Case(
+        name="out of different numbers is not guessed",
+        origin="merged reviews",
+        files={"a.csv": "user,item,rating\nu1,a,4/5\nu2,b,8/10\n"},
+        error="4/5",
+    ),
+    Case(
+        name="both decimal signs are not guessed",
+        origin="merged exports",
+        files={"a.csv": "user;item;rating\nu1;a;4,5\nu2;b;3.5\n"},
+        error="decimal",
+    ),
+)

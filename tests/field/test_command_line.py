@@ -1,0 +1,175 @@
+"""Sources, options and messages as they are at a command line."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+import cofactor
+from cofactor.base.errors import ArgumentError, UnknownIdError
+from cofactor.cli.ids import history_of, listed_ids
+from cofactor.cli.main import main
+from cofactor.cli.reading import roles
+from cofactor.cli.words import in_options
+from cofactor.data.ids import IdMap
+from cofactor.data.interactions import Interactions
+
+PYTHON = re.compile(r"\b\w+=(?:['\"]|True|False|NAME)|\b\w+=(?=[ ,;.:)]|$)")
+
+
+def written(folder: Path, text: str, name: str = "a.csv") -> str:
+    (folder / name).write_text(text)
+    return str(folder / name)
+
+
+def described(capsys: pytest.CaptureFixture[str], *words: str) -> dict:
+    assert main(["describe", *words, "--json", "--quiet"]) == 0, capsys.readouterr().err
+    return json.loads(capsys.readouterr().out)
+
+
+def test_options_of_reading_reach_the_reader(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = written(
+        tmp_path,
+        "who;what;event;at;n\nu1;a;view;1/2/2019;1,5\nu2;b;buy;3/2/2019;2\nx;b;no;4/2/2019;1\n",
+    )
+    told = described(capsys, path, "--columns", "user=who,item=what,time=at",
+                     "--time-format", "%d/%m/%Y", "--kinds", "view=1,buy=5")  # fmt: off
+    assert told["interactions"] == 2
+    assert told["values"]["high"] == 5
+    assert told["span"]["first_text"].startswith("2019-02-01")
+    told = described(
+        capsys, path, "--columns", "user=who,item=what,time=,value=n", "--decimal", ","
+    )
+    assert told["values"]["low"] == 1.0
+    assert told["values"]["high"] == 2.0
+    assert told["span"] is None
+
+
+def test_skipped_rows_are_listed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = written(tmp_path, "user,item\nu1,a\nNULL,b\nu2,b\n")
+    rejects = tmp_path / "rejects.jsonl"
+    described(capsys, path, "--on-bad", "skip", "--rejects", str(rejects))
+    assert [json.loads(line)["line"] for line in rejects.read_text().splitlines()] == [3]
+
+
+@pytest.mark.parametrize(
+    ("files", "told"),
+    [
+        ({"a.csv": "user,item\nNULL,a\n"}, "--on-bad skip"),
+        ({"a.csv": "foo,bar\n1,2\n"}, "--columns user=NAME"),
+        ({"a.csv": "u,i,rating\n1,2,x\n"}, "--columns"),
+        ({"a.csv": "user,item,rating\n1,2,x\n"}, "--columns value="),
+        ({"a.csv": "user,item,time\n1,2,5/1/2019\n"}, "--time-format %d/%m/%Y"),
+        ({"a.csv": "user;item;rating\n1;2;1,234\n2;3;5\n"}, "--decimal ,"),
+        ({"a.csv": "abc\n1\n"}, "--delimiter"),
+        ({"a.csv": "user,item\n1,2\n1,2,3\n"}, "--on-bad skip"),
+        ({"d/a.csv": "user,item\n1,2\n", "d/b.csv": "x,y\n1,2\n"}, "--member"),
+        ({"a.csv": "user,item,time\n1,2,17\n1,3,99999999999\n"}, "--time-unit"),
+        ({"a.csv": "user,user,item\n1,2,3\n"}, "--no-header"),
+    ],
+)
+def test_messages_have_no_words_of_python(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], files: dict[str, str], told: str
+) -> None:
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    source = tmp_path / next(iter(files)).split("/")[0]
+    assert main(["describe", str(source)]) == 1
+    said = capsys.readouterr().err
+    assert told in said
+    assert not PYTHON.search(re.sub(r"--columns \w+=\w*|time=NAME|'[^']*'", "", said)), said
+
+
+def test_what_a_file_holds_is_not_put_into_options() -> None:
+    assert in_options("give member=, or value=False; on_bad='skip'") == (
+        "give --member, or --columns value=; --on-bad skip"
+    )
+
+
+def test_notes_are_in_the_words_of_the_place(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = written(tmp_path, "user,item,rating\n1,2,-1\n2,3,1\n")
+    assert main(["describe", path, "--quiet"]) == 0
+    assert "--min-value" in capsys.readouterr().out
+
+
+def test_a_role_without_a_name_is_left_out() -> None:
+    assert roles("time=,value=x") == {"time": False, "value": "x"}
+    with pytest.raises(ArgumentError, match="user= needs"):
+        roles("user=")
+
+
+KNOWN = IdMap.of(["a", "b", "a,b", "c,d", "spotify:track:1", "x:5", "7"])
+
+
+@pytest.mark.parametrize(
+    ("options", "ids", "strange"),
+    [
+        (["a,b"], ["a,b"], []),
+        (["b,a"], ["b", "a"], []),
+        (["a,b,c,d,7"], ["a,b", "c,d", "7"], []),
+        (["a", "c,d"], ["a", "c,d"], []),
+        (["c,e"], [], ["c", "e"]),
+        ([" 7 , a"], ["7", "a"], []),
+    ],
+)
+def test_lists_of_ids_that_hold_commas(
+    options: list[str], ids: list[str], strange: list[str]
+) -> None:
+    assert listed_ids(options, KNOWN) == (ids, strange)
+
+
+@pytest.mark.parametrize(
+    ("options", "history"),
+    [
+        (["spotify:track:1"], ["spotify:track:1"]),
+        (["spotify:track:1:4"], {"spotify:track:1": 4.0}),
+        (["x:5"], ["x:5"]),
+        (["a:5,7:3"], {"a": 5.0, "7": 3.0}),
+        (["a,b:2"], {"a,b": 2.0}),
+        (["a", "a"], ["a", "a"]),
+    ],
+)
+def test_histories_of_ids_that_hold_colons(options: list[str], history: object) -> None:
+    assert history_of(options, KNOWN) == history
+
+
+def test_histories_tell_what_is_unknown() -> None:
+    with pytest.raises(UnknownIdError, match="unknown item 'zz'"):
+        history_of(["a,zz"], KNOWN)
+    with pytest.raises(ArgumentError, match="'b' has none"):
+        history_of(["a:1", "b"], KNOWN)
+
+
+def test_recommend_takes_ids_with_commas_and_colons(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    items = ["a,b", "spotify:track:1", "c", "d", "e"]
+    rows = [(f"u{n}", items[(n + k) % 5]) for n in range(12) for k in range(3)]
+    model = cofactor.Popularity().fit(Interactions.build(cofactor.read(rows)))
+    cofactor.save(model, tmp_path / "model")
+    words = ["recommend", str(tmp_path / "model"), "--history", "spotify:track:1", "--json", "-q"]
+    assert main(words) == 0
+    found = [one["item_id"] for one in json.loads(capsys.readouterr().out)["recommendations"]]
+    assert sorted(found) == ["a,b", "c", "d", "e"]
+    assert main([*words, "--block", "a,b", "--block", "c"]) == 0
+    found = [one["item_id"] for one in json.loads(capsys.readouterr().out)["recommendations"]]
+    assert sorted(found) == ["d", "e"]
+    assert main([*words[:-2], "--block", "zz"]) == 0
+    assert "unknown items 'zz'" in capsys.readouterr().err
+
+
+def test_several_sources_are_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    paths = [written(tmp_path, f"user,item\nu{n},a\n", f"{n}.csv") for n in range(3)]
+    assert described(capsys, *paths)["users"] == 3
+    assert described(capsys, str(tmp_path / "*.csv"))["users"] == 3
+    assert described(capsys, str(tmp_path))["users"] == 3
+    assert main(["describe", paths[0], str(tmp_path / "none.csv")]) == 1
+    assert "none.csv: there is no such file" in capsys.readouterr().err

@@ -1,0 +1,26 @@
+"""The living suite: inputs as people bring them, each with its right value."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from field.case import Case, try_case
+from field.frames import FRAMES
+from field.ids import IDS
+from field.layouts import LAYOUTS
+from field.numbers import NUMBERS
+from field.text import TEXT
+from field.times import TIMES
+
+CASES = (*TEXT, *LAYOUTS, *IDS, *TIMES, *NUMBERS, *FRAMES)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_case_has_its_right_value(case: Case, tmp_path: Path) -> None:
+    try_case(case, tmp_path)
+
+
+def test_names_are_distinct() -> None:
+    assert len({case.name for case in CASES}) == len(CASES)

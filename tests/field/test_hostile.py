@@ -1,0 +1,96 @@
+"""Files made to hurt: typed errors, bounded memory and time."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import sqlite3
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from pyarrow import feather
+from pyarrow import parquet as pq
+
+import cofactor
+from cofactor.base.errors import DataError, MemoryLimitError
+from cofactor.data.readers import sql, unpack
+from soak.fuzz_readers import mutated, seeds, tried
+
+
+@pytest.fixture
+def small_bombs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(unpack, "_FREE", 1 << 20)
+
+
+@pytest.mark.usefixtures("small_bombs")
+def test_what_unpacks_to_far_more_than_it_is_is_refused(tmp_path: Path) -> None:
+    text = b"user,item\n" + b"1,2\n" * (1 << 20)
+    (tmp_path / "a.csv.gz").write_bytes(gzip.compress(text, 9))
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.csv", text)
+    for name in ("a.csv.gz", "a.zip"):
+        with pytest.raises(DataError, match="unpacks to more than"):
+            cofactor.read(tmp_path / name)
+
+
+def test_a_line_without_end_is_refused(tmp_path: Path) -> None:
+    for name, head in (("a.csv", b"user,item\n"), ("a.jsonl", b'{"user":1,"item":2}\n{"user":"')):
+        (tmp_path / name).write_bytes(head + b"a" * (60 << 20))
+        with pytest.raises(DataError, match="a line of more than 16 MiB"):
+            cofactor.read(tmp_path / name)
+
+
+def test_rows_beyond_memory_are_refused_before_they_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from cofactor.base import memory
+
+    zeros = pa.array(np.zeros(1_000_000, np.int64))
+    pq.write_table(pa.table({"user": zeros, "item": zeros}), tmp_path / "a.parquet")
+    monkeypatch.setattr(memory, "available_bytes", lambda: 1 << 20)
+    with pytest.raises(MemoryLimitError, match="1,000,000 rows"):
+        cofactor.read(tmp_path / "a.parquet")
+
+
+def test_a_view_without_end_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sql, "_ROWS", 100_000)
+    monkeypatch.setattr(sql, "_PATIENCE", 0.5)
+    endless = "WITH RECURSIVE t(user, item) AS (SELECT 1, 1 UNION ALL SELECT user + 1, 1 FROM t)"
+    for name, where in (("rows", ""), ("nothing", " WHERE item = 2")):
+        with sqlite3.connect(tmp_path / f"{name}.db") as base:
+            base.execute(f"CREATE VIEW ratings AS {endless} SELECT * FROM t{where}")
+        base.close()
+        with pytest.raises(DataError, match="without end|no row came"):
+            cofactor.read(f"sqlite:///{tmp_path / name}.db")
+
+
+def test_offsets_beyond_a_file_are_refused(tmp_path: Path) -> None:
+    held = io.BytesIO()
+    feather.write_feather(
+        pa.table({"user": ["a", "bb", "ccc"], "item": [1, 2, 3]}), held, compression="uncompressed"
+    )
+    content = held.getvalue()
+    place = content.index(np.array([0, 1, 3, 6], np.int32).tobytes())
+    wrong = np.array([0, 1, 3, 2**30], np.int32).tobytes()
+    (tmp_path / "a.feather").write_bytes(content[:place] + wrong + content[place + 16 :])
+    with pytest.raises(DataError, match="no whole Feather"):
+        cofactor.read(tmp_path / "a.feather")
+
+
+@pytest.mark.parametrize("name", sorted(seeds()))
+def test_mutated_files_give_typed_errors(name: str, tmp_path: Path) -> None:
+    content = seeds()[name]
+    for number in range(60):
+        draw = np.random.default_rng([7, number])
+        (tmp_path / name).write_bytes(mutated(content, draw))
+        tried(tmp_path / name, draw)
+
+
+def test_sound_files_are_read(tmp_path: Path) -> None:
+    for name, content in seeds().items():
+        (tmp_path / name).write_bytes(content)
+        source = f"sqlite:///{tmp_path / name}" if name.endswith(".db") else tmp_path / name
+        assert len(cofactor.read(source, now=1.8e9)) >= 3

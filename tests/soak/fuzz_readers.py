@@ -1,0 +1,218 @@
+"""Mutated small files through `read` and `describe`: typed errors only, bounded memory, quick.
+
+Run it by ``make soak``, or ``python tests/soak/fuzz_readers.py --count 100000 --seed 1``. Each
+mutation follows from the seed and its number alone, so that ``--first N --count 1`` repeats one."""
+
+from __future__ import annotations
+
+import argparse
+import bz2
+import gzip
+import io
+import json
+import lzma
+import resource
+import sqlite3
+import sys
+import tarfile
+import tempfile
+import time
+import zipfile
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from pyarrow import feather
+from pyarrow import parquet as pq
+
+import cofactor
+from cofactor.base.errors import CofactorError
+from cofactor.data.describe import describe
+from cofactor.data.interactions import Interactions
+
+_TOKENS = (
+    *(b"\r", b"\n", b"\r\n", b'"', b'""', b",", b";", b"\t", b"::", b"|", b" ", b"\0", b"\xff"),
+    *(
+        b"NULL",
+        b"NaN",
+        b"inf",
+        b"-1",
+        b"1e999",
+        b"99999999999999999999",
+        b"1,5",
+        b"4/5",
+        b"20190105",
+    ),
+    *(
+        b"{",
+        b"}",
+        b"[",
+        b"]",
+        b"[[[[",
+        b"null",
+        b"\xef\xbb\xbf",
+        b"\xed\xa0\x80",
+        b"sep=;",
+        b"1:\n",
+    ),
+    *(b"PK\x03\x04", b"PAR1", b"\x1f\x8b", b"BZh9", b"\xfd7zXZ\x00", b"ustar", b"ARROW1"),
+)
+_COLUMNS = {
+    "user": ["u1", "u2", "u3", "u1", "u2", "u3"],
+    "item": [7, 8, 9, 10, 11, 12],
+    "rating": [1.0, 2.5, 3.0, 4.0, 5.0, 2.0],
+    "time": [1_546_646_400 + n for n in range(6)],
+}
+
+
+def seeds() -> dict[str, bytes]:
+    """Return small sound files of every format, by name."""
+    table = pa.table(_COLUMNS)
+    rows = table.to_pylist()
+    text = "user,item,rating,time\n" + "".join(",".join(map(str, r.values())) + "\n" for r in rows)
+    dated = "user;item;rating;date\n" + "".join(
+        f"{r['user']};{r['item']};{r['rating']};0{n + 1}.01.2019 08:0{n}\n"
+        for n, r in enumerate(rows)
+    )
+    quoted = "user\titem\ttitle\n" + "".join(
+        f'"{r["user"]}"\t{r["item"]}\t"a ""b""\nc"\n' for r in rows
+    )
+    lines = "".join(json.dumps(r) + "\n" for r in rows).encode()
+    found = {
+        "plain.csv": text.encode(),
+        "dated.csv": dated.encode(),
+        "quoted.tsv": quoted.encode(),
+        "bare.dat": text.split("\n", 1)[1].replace(",", "::").encode(),
+        "wide.csv": text.encode("utf-16"),
+        "lists.txt": b"1 2 3 4\n2 3 4\n3 1 2 3 4 5\n4 5\n",
+        "netflix.txt": b"1:\n10,3,2005-09-06\n11,4,2005-09-07\n2:\n10,5,2005-10-01\n",
+        "lines.jsonl": lines,
+        "array.json": json.dumps(rows).encode(),
+        "columns.json": json.dumps(_COLUMNS).encode(),
+        "mongo.jsonl": b"".join(
+            json.dumps(
+                {"user": {"$oid": f"{n:024x}"}, "item": n, "time": {"$date": 1546646400000}}
+            ).encode()
+            + b"\n"
+            for n in range(5)
+        ),
+        "plain.csv.gz": gzip.compress(text.encode(), mtime=0),
+        "plain.csv.bz2": bz2.compress(text.encode()),
+        "plain.csv.xz": lzma.compress(text.encode()),
+        "lines.jsonl.gz": gzip.compress(lines, mtime=0),
+    }
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("ratings.csv", text)
+    found["one.zip"] = packed.getvalue()
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as tar:
+        info = tarfile.TarInfo("ratings.csv")
+        info.size = len(text)
+        tar.addfile(info, io.BytesIO(text.encode()))
+    found["one.tar.gz"] = packed.getvalue()
+    packed = io.BytesIO()
+    pq.write_table(table, packed)
+    found["table.parquet"] = packed.getvalue()
+    packed = io.BytesIO()
+    feather.write_feather(table, packed, compression="uncompressed")
+    found["table.feather"] = packed.getvalue()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "a.db"
+        with sqlite3.connect(path) as base:
+            base.execute("PRAGMA page_size=512")
+            base.execute("CREATE TABLE ratings (user TEXT, item INT, rating REAL, time INT)")
+            base.executemany(
+                "INSERT INTO ratings VALUES (?, ?, ?, ?)", [tuple(r.values()) for r in rows]
+            )
+        base.close()
+        found["base.db"] = path.read_bytes()
+    return found
+
+
+def mutated(content: bytes, draw: np.random.Generator) -> bytes:
+    """Return content with one to eight changes: bytes, tokens, pieces taken away or doubled."""
+    data = bytearray(content)
+    for _ in range(int(draw.integers(1, 9))):
+        size = len(data)
+        place = int(draw.integers(0, size + 1))
+        end = min(size, place + int(draw.integers(1, 17)))
+        what = int(draw.integers(0, 7))
+        if what == 0 and size:
+            data[min(place, size - 1)] = int(draw.integers(0, 256))
+        elif what == 1:
+            data[place:place] = _TOKENS[int(draw.integers(0, len(_TOKENS)))]
+        elif what == 2:
+            del data[place:end]
+        elif what == 3:
+            data[place:place] = data[place:end] * int(draw.integers(1, 40))
+        elif what == 4:
+            del data[place:]
+        elif what == 5 and size:
+            data[min(place, size - 1)] ^= 1 << int(draw.integers(0, 8))
+        else:
+            data[place:end] = data[place:end][::-1]
+    return bytes(data)
+
+
+def tried(path: Path, draw: np.random.Generator) -> str:
+    """Read and describe one file; what came of it: ``"read"`` or the name of a typed error."""
+    source = f"sqlite:///{path}" if path.suffix == ".db" else str(path)
+    on_bad = "skip" if draw.integers(0, 2) else "error"
+    try:
+        events = cofactor.read(source, on_bad=on_bad, now=1.8e9)
+        str(describe(Interactions.build(events)))
+    except CofactorError as error:
+        return type(error).__name__
+    return "read"
+
+
+def main() -> int:
+    """Try many mutations and print what came of them; 1 if one wasn't typed, or all is slow."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--count", type=int, default=10_000)
+    parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seconds", type=float, default=float("inf"))
+    parser.add_argument("--keep", type=Path, default=None, help="where failing files are written")
+    asked = parser.parse_args()
+    known = list(seeds().items())
+    outcomes: Counter[str] = Counter()
+    failures: Counter[str] = Counter()
+    times: list[float] = []
+    began = time.perf_counter()
+    with tempfile.TemporaryDirectory() as folder:
+        for number in range(asked.first, asked.first + asked.count):
+            if time.perf_counter() - began > asked.seconds:
+                break
+            draw = np.random.default_rng([asked.seed, number])
+            name, content = known[number % len(known)]
+            path = Path(folder) / name
+            path.write_bytes(mutated(content, draw))
+            start = time.perf_counter()
+            try:
+                outcomes[tried(path, draw)] += 1
+            except BaseException as error:
+                if isinstance(error, KeyboardInterrupt):
+                    raise
+                what = f"{name}: {type(error).__name__}: {str(error)[:90]!r}"
+                if failures[what] == 0:
+                    print(f"{number}: {what}", flush=True)
+                    if asked.keep is not None:
+                        asked.keep.mkdir(parents=True, exist_ok=True)
+                        (asked.keep / f"{number}-{name}").write_bytes(path.read_bytes())
+                failures[what] += 1
+            times.append(time.perf_counter() - start)
+    spent = np.array(times)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(
+        f"{len(times):,} files: {dict(outcomes)}; {sum(failures.values())} untyped;"
+        f" median {1e3 * np.median(spent):.1f} ms, 99.9 % {1e3 * np.quantile(spent, 0.999):.0f} ms,"
+        f" longest {spent.max():.2f} s; peak {peak:.0f} MiB"
+    )
+    return int(bool(failures) or np.median(spent) > 0.1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,73 @@
+"""The field's words: retired words stand nowhere in source, messages, docs and the page."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+# The retired word as a regular expression, and the term that stands in its place (glossary.md).
+RETIRED: dict[str, str] = {
+    r"strangers?": "unseen user",
+    r"\b(nobody|somebody|user|users|who|they|people) (has |have |had )?met\b|\bwho met\b": (
+        "interacted with"
+    ),
+    r"\bnewcomers?": "new items",
+    r"\btastes?\b|\bTastes?\b": "user profile",
+    r"\baudiences?\b|\bAudience": "user batch",
+    r"\bfloors? (to beat|for rankings|for ratings)": "baseline",
+    r"\blaws?\b": "sampling distribution, tie-breaking rule, rule",
+    r"\btold\b": "metadata, response, shown",
+    r"\bstop_on\b|\bkeep_at\b": "monitor, checkpoint_to",
+    r"\bkeepers?\b|\bKeeper": "monitor",
+    r"\blevelling\b": "score normalisation",
+    r"\bhalf_at\b": "feature_prior_count",
+    r"\b(plain )?twins?\b": "reference implementation, no-features baseline",
+    r"\bshort way\b|\bshort_way\b|\blong way\b": "fast path, slow path",
+    r"\b(at hand)\b": "available locally",
+    r"\bdressed\b": "prepare_version",
+    r"\baskers\b": "sample_users",
+    r"\bbeaten\b": "auc_shares",
+    r"\bbelongs_to\b": "fingerprint",
+    r"\bimagined\b": "pseudo-ratings",
+    r"\bnegative_law\b|\bfrequency_power\b": "negative_sampling, frequency_exponent",
+}
+PLACES = ("src/cofactor", "docs", "README.md", "CONTRIBUTING.md")
+SUFFIXES = {".py", ".pyi", ".md", ".js", ".html", ".css"}
+# Where old names are read from saved models, and where the terms are listed.
+EXEMPT = {"docs/glossary.md"}
+
+
+def _files() -> list[Path]:
+    found: list[Path] = []
+    for place in PLACES:
+        path = ROOT / place
+        found += [path] if path.is_file() else sorted(path.rglob("*"))
+    return [p for p in found if p.suffix in SUFFIXES and str(p.relative_to(ROOT)) not in EXEMPT]
+
+
+def _uses(pattern: re.Pattern[str], path: Path) -> list[str]:
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return [
+        f"{path.relative_to(ROOT)}:{n}: {line.strip()[:90]}"
+        for n, line in enumerate(lines, 1)
+        if pattern.search(line) and "renamed" not in line and "glossary: old name" not in line
+    ]
+
+
+@pytest.mark.parametrize("word", RETIRED)
+def test_a_retired_word_stands_nowhere(word: str) -> None:
+    pattern = re.compile(word, re.IGNORECASE)
+    uses = [use for path in _files() for use in _uses(pattern, path)]
+    assert not uses, f"say {RETIRED[word]!r}:\n" + "\n".join(uses[:40])
+
+
+def test_the_glossary_has_a_line_with_a_source_for_each_term() -> None:
+    text = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
+    rows = [line for line in text.splitlines() if line.startswith("| ")][2:]
+    assert len(rows) >= 40
+    assert all(row.count("|") == 5 for row in rows)
+    terms = [row.split("|")[1].strip() for row in rows]
+    assert len(set(terms)) == len(terms)

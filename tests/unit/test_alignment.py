@@ -1,0 +1,43 @@
+"""Arrays on cache lines: where they begin, and that models keep theirs so, saved or not."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import cofactor
+from cofactor.base.memory import aligned, aligned_empty
+from cofactor.data.synthetic import shop
+from cofactor.models import registry
+
+
+@pytest.mark.parametrize("shape", [0, 1, 17, (5, 3), (1000, 64), (0, 4), (2, 3, 4)])
+@pytest.mark.parametrize("dtype", [np.float32, np.int8, np.float64])
+def test_arrays_begin_on_a_cache_line(shape, dtype):
+    for _ in range(5):
+        made = aligned_empty(shape, dtype)
+        assert made.ctypes.data % 64 == 0 or not made.size
+        assert made.shape == np.empty(shape).shape
+        assert made.dtype == dtype
+        made[...] = 1  # all of it may be written
+
+
+def test_aligned_copies_only_what_begins_elsewhere():
+    here = aligned_empty((4, 16))
+    here[:] = 3
+    assert aligned(here) is here
+    for other in (here[:, 1:], here.T, here[1:, :].reshape(-1)[1:]):
+        copied = aligned(other)
+        assert copied.ctypes.data % 64 == 0
+        np.testing.assert_array_equal(copied, other)
+
+
+@pytest.mark.parametrize("name", ["ials", "bpr", "warp", "biased_mf"])
+def test_factors_begin_on_a_cache_line(name):
+    data = shop(n_users=60, n_items=30)
+    model = registry.get(name)(factors=16, epochs=1).fit(data, run=cofactor.Run(threads=1))
+    state = {key: array.copy()[...] for key, array in model.state().items()}
+    again = type(model).from_state(model.config, state, data)
+    for held in (model, again):
+        for array in (held.user_factors, held.item_factors):
+            assert array.ctypes.data % 64 == 0

@@ -1,0 +1,265 @@
+"""Shards: the same interactions as `Interactions.build` makes, by any source and any size of chunk;
+nothing that opens after an interruption or on a full disk.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from pyarrow import parquet as pq
+
+from cofactor.base.errors import ArgumentError, DataError
+from cofactor.data.interactions import REPEATS, Interactions
+from cofactor.data.readers import chunks, read, sharded
+from cofactor.data.readers.columns import Options
+from cofactor.data.shards import MANIFEST, is_shards, open_shards
+
+pytest.importorskip("duckdb")
+SOURCE = Path(__file__).parents[2] / "src"
+
+
+def table(
+    kind: str, *, n: int = 3000, values: bool = True, times: bool = True, seed: int = 0
+) -> pa.Table:
+    """Events with repeats and equal times, in no order."""
+    draw = np.random.default_rng(seed)
+    users, items = draw.integers(0, 150, n), draw.integers(-20, 40, n)
+    made = {
+        "int": lambda ids: ids,
+        "string": lambda ids: [f"id {i} ü" for i in ids],
+        "digits": lambda ids: [str(i) for i in ids],
+        # the last chunk alone shows that these are no integers
+        "late": lambda ids: [*map(str, ids[:-1]), "007"],
+    }[kind]
+    columns = {"user_id": made(users), "item_id": made(items)}
+    if values:
+        columns["rating"] = draw.integers(1, 6, n).astype(np.float32)
+    if times:
+        columns["timestamp"] = 1_500_000_000 + draw.integers(0, 50, n)
+    return pa.table(columns)
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Chunks of 500 events, and shards of 400."""
+    monkeypatch.setattr(sharded, "LEAST_ROWS", 500)
+    monkeypatch.setattr(sharded, "_CHUNK_BYTES", 1 << 40)
+    monkeypatch.setattr(sharded, "_SORT_BYTES", (256 << 20) // 4 // 400)
+    monkeypatch.setattr(chunks, "TEXT_BLOCK", 1 << 13)
+
+
+def assert_equal(ours: Interactions, theirs: Interactions) -> None:
+    assert ours.users == theirs.users
+    assert ours.items == theirs.items
+    for name in ("indptr", "item_rows", "values", "times", "order"):
+        a, b = getattr(ours, name), getattr(theirs, name)
+        assert (a is None) == (b is None), name
+        if a is not None:
+            assert a.dtype == b.dtype
+            np.testing.assert_array_equal(a, b, err_msg=name)
+    for a, b in zip(ours.by_item, theirs.by_item, strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert ours.fingerprint == theirs.fingerprint
+    del ours.__dict__["fingerprint"]  # as it comes from the manifest; and computed:
+    assert ours.fingerprint == theirs.fingerprint
+
+
+@pytest.mark.parametrize("kind", ["int", "string", "digits", "late"])
+@pytest.mark.parametrize("format", ["parquet", "csv"])
+def test_shards_equal_what_build_makes(tmp_path: Path, small: None, kind: str, format: str) -> None:
+    file = tmp_path / f"events.{format}"
+    if format == "parquet":
+        pq.write_table(table(kind), file, row_group_size=700)
+    else:
+        table(kind).to_pandas().to_csv(file, index=False)
+    made = sharded.shard([file], tmp_path / "out", memory=256 << 20)
+    assert_equal(made, Interactions.build(read(file)))
+    assert is_shards(tmp_path / "out")
+    assert not is_shards(file)
+
+
+@pytest.mark.parametrize("repeats", REPEATS)
+@pytest.mark.parametrize("values", [True, False])
+@pytest.mark.parametrize("times", [True, False])
+def test_repeats_are_merged_as_by_build(
+    tmp_path: Path, small: None, repeats: str, values: bool, times: bool
+) -> None:
+    file = tmp_path / "events.parquet"
+    pq.write_table(table("string", values=values, times=times), file)
+    made = sharded.shard([file], tmp_path / "out", memory=256 << 20, repeats=repeats)
+    whole = Interactions.build(read(file), repeats=repeats)
+    assert_equal(made, whole)
+    assert set(whole.notes) <= set(made.notes)
+
+
+def test_counts_without_repeats_leave_no_values(tmp_path: Path, small: None) -> None:
+    file = tmp_path / "events.csv"
+    file.write_text("user,item\n" + "".join(f"u{n},i{n % 9}\n" for n in range(1200)))
+    made = sharded.shard([file], tmp_path / "out", memory=256 << 20, repeats="sum")
+    assert made.values is None
+    assert_equal(made, Interactions.build(read(file), repeats="sum"))
+
+
+def test_several_sources_follow_each_other_and_titles_come_along(
+    tmp_path: Path, small: None
+) -> None:
+    parts = [table("int", seed=seed) for seed in (1, 2)]
+    for n, part in enumerate(parts):
+        pq.write_table(part, tmp_path / f"{n}.parquet")
+    items = tmp_path / "items.csv"
+    items.write_text("item_id,title\n3,Three\n-4,Minus four\n999,Nobody's\n")
+    made = sharded.shard(
+        [tmp_path / "0.parquet", tmp_path / "1.parquet"],
+        tmp_path / "out",
+        memory=256 << 20,
+        items=items,
+    )
+    pq.write_table(pa.concat_tables(parts), tmp_path / "both.parquet")
+    whole = Interactions.build(read(tmp_path / "both.parquet", items=items))
+    assert_equal(made, whole)
+    assert made.catalogue.table.equals(whole.catalogue.table)
+    assert made.catalogue_titles(range(made.n_items)) == whole.catalogue_titles(
+        range(whole.n_items)
+    )
+
+
+def test_text_with_quotes_over_lines_and_other_sources_too(tmp_path: Path, small: None) -> None:
+    file = tmp_path / "quoted.csv"
+    lines = "".join(f'"u\n{n % 31}","i,{n % 17}",{n % 5}\n' for n in range(2000))
+    file.write_text("user,item,rating\n" + lines)
+    made = sharded.shard([file], tmp_path / "quoted", memory=256 << 20)
+    assert_equal(made, Interactions.build(read(file)))
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text("".join(f'{{"user": {n % 7}, "item": "b{n % 5}"}}\n' for n in range(40)))
+    made = sharded.shard([rows], tmp_path / "rows", memory=256 << 20)
+    assert_equal(made, Interactions.build(read(rows)))
+
+
+def test_bad_rows_are_refused_with_their_line_or_skipped(tmp_path: Path, small: None) -> None:
+    file = tmp_path / "bad.csv"
+    good = [f"{n % 50},{n % 30},3" for n in range(3000)]
+    file.write_text(
+        "user,item,rating\n" + "\n".join([*good[:2500], "4,5,much", *good[2500:]]) + "\n"
+    )
+    with pytest.raises(DataError, match="line 2502: '4,5,much'"):
+        sharded.shard([file], tmp_path / "out", memory=256 << 20)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["bad.csv"]
+    made = sharded.shard([file], tmp_path / "out", memory=256 << 20, options=Options(on_bad="skip"))
+    assert_equal(made, Interactions.build(read(file, on_bad="skip")))
+
+
+def test_a_folder_that_is_there_and_parts_of_unlike_columns_are_refused(
+    tmp_path: Path, small: None
+) -> None:
+    pq.write_table(table("int"), tmp_path / "a.parquet")
+    pq.write_table(table("int", times=False), tmp_path / "b.parquet")
+    with pytest.raises(DataError, match="have times and others don't"):
+        sharded.shard(
+            [tmp_path / "a.parquet", tmp_path / "b.parquet"], tmp_path / "out", memory=256 << 20
+        )
+    with pytest.raises(ArgumentError, match="exists already"):
+        sharded.shard([tmp_path / "a.parquet"], tmp_path, memory=256 << 20)
+
+
+def test_full_disk_is_one_sentence_and_leaves_nothing(
+    tmp_path: Path, small: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "events.parquet"
+    pq.write_table(table("string"), file)
+    inner, written = sharded._Growing.append, []
+
+    def append(self: object, array: np.ndarray) -> None:
+        written.append(len(array))
+        if len(written) > 5:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        inner(self, array)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(sharded._Growing, "append", append)
+    with pytest.raises(DataError, match=r"the disk is full .* Nothing was kept"):
+        sharded.shard([file], tmp_path / "out", memory=256 << 20)
+    assert [p.name for p in tmp_path.iterdir()] == ["events.parquet"]
+
+
+def test_a_run_that_was_killed_leaves_nothing_that_opens(tmp_path: Path) -> None:
+    file = tmp_path / "events.parquet"
+    pq.write_table(table("string", n=20_000), file)
+    program = (
+        "import sys, os, signal\n"
+        "from cofactor.data.readers import sharded\n"
+        "sharded._Sharding._transpose = lambda *a: os.kill(os.getpid(), signal.SIGKILL)\n"
+        f"sharded.shard([{str(file)!r}], {str(tmp_path / 'out')!r}, memory=256 << 20)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], env={**os.environ, "PYTHONPATH": str(SOURCE)}, timeout=120
+    )
+    assert done.returncode == -signal.SIGKILL
+    assert not (tmp_path / "out").exists()
+    with pytest.raises(DataError, match="holds no shards"):
+        open_shards(tmp_path / "out")
+    for left in tmp_path.glob(".out-*"):
+        assert not is_shards(left)
+        assert not is_shards(left / "made")
+    assert len(sharded.shard([file], tmp_path / "out", memory=256 << 20))
+
+
+@pytest.fixture
+def made(tmp_path: Path, small: None) -> Path:
+    pq.write_table(table("string"), tmp_path / "events.parquet")
+    sharded.shard([tmp_path / "events.parquet"], tmp_path / "out", memory=256 << 20)
+    return tmp_path / "out"
+
+
+@pytest.mark.parametrize(
+    ("file", "change", "word"),
+    [
+        ("by_user/item_rows.npy", lambda a: a.__setitem__(7, 10**6), "aren't all in"),
+        ("by_user/item_rows.npy", lambda a: a.__setitem__(7, -1), "aren't all in"),
+        ("by_item/positions.npy", lambda a: a.__setitem__(7, 2**62), "aren't all in"),
+        ("by_user/indptr.npy", lambda a: a.__setitem__(7, 2**62), "descends"),
+        ("by_item/indptr.npy", lambda a: a.__setitem__(-1, 3), "doesn't begin"),
+    ],
+)
+def test_damaged_rows_are_refused_before_a_kernel_sees_them(
+    made: Path, file: str, change: object, word: str
+) -> None:
+    array = np.load(made / file)
+    change(array)  # type: ignore[operator]
+    np.save(made / file, array)
+    with pytest.raises(DataError, match=word):
+        open_shards(made)
+
+
+def test_other_damage_is_told_by_size_or_checksum(made: Path) -> None:
+    times = np.load(made / "by_user/times.npy")
+    times[3] += 1
+    np.save(made / "by_user/times.npy", times)
+    open_shards(made)
+    with pytest.raises(DataError, match=r"by_user/times\.npy has another checksum"):
+        open_shards(made, verify=True)
+    (made / "by_user/times.npy").unlink()
+    with pytest.raises(DataError, match="is missing or of another size"):
+        open_shards(made)
+    manifest = json.loads((made / MANIFEST).read_text())
+    (made / MANIFEST).write_text(json.dumps({**manifest, "format": "cofactor-shards/9"}))
+    with pytest.raises(DataError, match="cofactor-shards/9"):
+        open_shards(made)
+    (made / MANIFEST).write_text("{")
+    with pytest.raises(DataError, match="can't be read"):
+        open_shards(made)
+
+
+def test_writing_to_opened_arrays_leaves_the_files_as_they_are(made: Path) -> None:
+    before = (made / "by_user/values.npy").read_bytes()
+    opened = open_shards(made)
+    assert opened.values is not None
+    opened.values[:] = 7
+    assert (made / "by_user/values.npy").read_bytes() == before
