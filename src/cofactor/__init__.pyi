@@ -220,7 +220,7 @@ class ItemKNN(_ItemKNN):
         How many similar items are kept of each item.
     similarity : {cosine, asymmetric, jaccard, tversky, dot}, default 'cosine'
         How alike two items are, from the users they share.
-    shrinkage : float >= 0, default 0.0
+    shrinkage : float >= 0, default 20.0
         Added below the fraction of a similarity: pairs with few users in common count less.
     asymmetry : float >= 0 <= 1, default 0.5
         Under asymmetric: the share of the past item's length; 1 favours popular items, 0.5 is
@@ -250,7 +250,7 @@ class ItemKNN(_ItemKNN):
         recency_floor: float = 0.0,
         neighbours: int = 200,
         similarity: str = 'cosine',
-        shrinkage: float = 0.0,
+        shrinkage: float = 20.0,
         asymmetry: float = 0.5,
         tversky_past: float = 1.0,
         tversky_new: float = 1.0,
@@ -325,15 +325,15 @@ class GraphFilter(_GraphFilter):
         Newer interactions of a history after which one counts half; None: all count alike.
     recency_floor : float >= 0 <= 1, default 0.0
         With a half-life: what the oldest interactions count at least.
-    factors : int >= 0 <= 4096, default 256
-        Singular vectors of the ideal low-pass filter; 0: none of it.
+    factors : int | None >= 0 <= 4096, default None
+        Singular vectors of the ideal low-pass filter; 0: none; None: √interactions / 8.
     neighbours : int >= 0 <= 100000, default 500
         Weights kept of each item in the linear filter; 0: none.
-    user_exponent : float >= 0 <= 2, default 0.5
+    user_exponent : float >= 0 <= 2, default 0.4
         a: a user with n items weighs n^-a in the normalised matrix.
-    item_exponent : float >= 0 <= 2, default 0.5
+    item_exponent : float >= 0 <= 2, default 0.4
         b: an item with n users weighs n^-b in the normalised matrix.
-    ideal_weight : float >= 0, default 0.3
+    ideal_weight : float >= 0, default 0.6
         α: how much the ideal low-pass filter counts beside the linear one.
     spectral_power : float >= 0 <= 16, default 0.5
         g: a vector of singular value s counts (s / largest s)^g; 0: all alike, as published.
@@ -353,11 +353,11 @@ class GraphFilter(_GraphFilter):
         bm25_b: float = 0.75,
         recency_half_life: float | None = None,
         recency_floor: float = 0.0,
-        factors: int = 256,
+        factors: int | None = None,
         neighbours: int = 500,
-        user_exponent: float = 0.5,
-        item_exponent: float = 0.5,
-        ideal_weight: float = 0.3,
+        user_exponent: float = 0.4,
+        item_exponent: float = 0.4,
+        ideal_weight: float = 0.6,
         spectral_power: float = 0.5,
         iterations: int = 3,
     ) -> None: ...
