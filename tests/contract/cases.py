@@ -12,7 +12,7 @@ CASES: dict[str, dict[str, Any]] = {
     "popularity": {},
     "ials": {"factors": 6, "unobserved_weight": 0.1, "regularization": 0.01},
     "bias": {},
-    "item_knn": {"neighbours": 12},
+    "item_knn": {"neighbours": 12, "shrinkage": 1.0},
     "ease": {"regularization": 5.0},
     "graph_filter": {"factors": 8, "neighbours": 12},
     "bpr": {"factors": 16, "epochs": 200},
