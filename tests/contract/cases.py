@@ -21,10 +21,10 @@ CASES: dict[str, dict[str, Any]] = {
     "biased_mf": {
         "factors": 4,
         "epochs": 60,
-        "learning_rate": 0.05,
+        "learning_rate": 0.085,
         "decay": 0.99,
-        "init_scale": 0.1,
-        "regularization": 0.02,
+        "init_scale": 0.08,
+        "regularization": 0.012,
     },
     "svdpp": {
         "factors": 4,
