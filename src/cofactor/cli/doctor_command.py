@@ -112,7 +112,7 @@ def _kernels() -> dict[str, Any]:
         "kernels": (
             f"{'work' if works else 'GIVE WRONG RESULTS'} (first call {clock.seconds:.1f} s)"
         ),
-        "threads": f"{most_threads()}, Cofactor's own pool",
+        "threading": f"a pool of at most {most_threads()} threads",
         "kernel cache": (
             config.CACHE_DIR
             or "beside the package (or the user's cache where that can't be written)"
