@@ -31,7 +31,8 @@ from pyarrow import parquet as pq
 from cofactor.base import checks, extras
 from cofactor.base.disk import room_beside
 from cofactor.base.errors import ArgumentError, DataError, MemoryLimitError
-from cofactor.base.progress import SILENT, Progress
+from cofactor.base.progress import Progress
+from cofactor.base.run import Run
 from cofactor.data import shards, sorting
 from cofactor.data.catalogue import Catalogue
 from cofactor.data.events import Events
@@ -56,8 +57,7 @@ def shard(
     repeats: str = "last",
     options: Options | None = None,
     items: Any = None,
-    threads: int = 1,
-    progress: Progress = SILENT,
+    run: Run | None = None,
 ) -> Interactions:
     """Make a folder of shards from one source or several, whose events follow each other.
 
@@ -76,10 +76,8 @@ def shard(
         How the sources are read.
     items
         A catalogue, as in `read`.
-    threads
-        For DuckDB.
-    progress
-        Where to report to.
+    run
+        Threads and progress.
 
     Returns
     -------
@@ -101,6 +99,7 @@ def shard(
         raise ArgumentError("sources is empty; name at least one file.")
     memory = checks.integer(memory, "memory", low=LEAST_MEMORY)
     options = options if options is not None else Options()
+    run = run if run is not None else Run(threads=1)
     if options.now == float("inf"):  # as `read` does: times in the future are bad
         options = replace(options, now=time.time())
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -108,7 +107,9 @@ def shard(
         made, work = room / "made", room / "work"
         for folder in (made / "by_user", made / "by_item", work):
             folder.mkdir(parents=True)
-        _Sharding(made, work, memory, threads, progress).run(sources, repeats, options, items)
+        _Sharding(made, work, memory, run.n_threads, run.progress).run(
+            sources, repeats, options, items
+        )
         os.replace(made, target)
     return shards.open_shards(target)
 
