@@ -437,7 +437,7 @@ def test_a_loss_of_ones_own_is_kept_by_copies_of_the_settings() -> None:
     loss = Cubed()
     tower = TwoTower(loss=loss)
     assert tower.config.replace(epochs=3).loss is loss
-    assert tower.plain_twin().config.loss is loss
+    assert tower.without_features().config.loss is loss
 
 
 def test_an_artifact_with_an_unknown_loss_names_it_and_the_cure(tmp_path: Path) -> None:
