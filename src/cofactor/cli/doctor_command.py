@@ -1,4 +1,4 @@
-"""Show what this installation has: versions, threads, compiled kernels, GPU, datasets at hand."""
+"""Show what this installation has: versions, threads, compiled kernels, GPU, local datasets."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def command(json: opt.Json = False) -> None:
         [{"library": name, "version": version or "missing"} for name, version in libraries.items()]
     )
     output.line(
-        "datasets at hand: "
+        "datasets available locally: "
         + (", ".join(here) or "none (set COFACTOR_DATA, or `cofactor datasets fetch NAME`)")
     )
     output.emit(

@@ -26,10 +26,11 @@ Kind = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_.-]{0,31}$")]
 
 
 def outside_id(value: Any) -> Any:
-    """Return an id as every door reads it; see `cofactor.data.id_text`."""
+    """Return an id as every door reads it (`data.id_text`): stripped and unwrapped."""
     if not isinstance(value, str):
         return value
-    return clean_one(value) or value.strip()
+    cleaned = clean_one(value)
+    return value.strip() if cleaned is None else cleaned
 
 
 def _outside_ids(values: list[Any] | None) -> list[Any] | None:
