@@ -339,6 +339,7 @@ def test_repeats_keep_their_items_when_the_catalogue_brings_more(more: list[Any]
 
 def _lists(data: Interactions) -> list[list[Any]]:
     indptr, item_rows, _ = data.histories().csr
-    return [data.items.ids(item_rows[indptr[n] : indptr[n + 1]]) for n in range(data.n_users)] + (
-        [] if data.log is None else [data.items.ids(data.log.item_rows)]
-    )
+    kept = [item_rows[indptr[n] : indptr[n + 1]] for n in range(data.n_users)]
+    assert data.log is not None
+    found = [sorted(map(str, data.items.ids(rows))) for rows in kept]
+    return [*found, data.items.ids(data.log.item_rows)]
