@@ -25,7 +25,7 @@ from cofactor.data.events import Events
 from cofactor.data.features.columns import choose
 from cofactor.data.features.spec import FeatureSpec
 from cofactor.data.ids import IdMap, wire_id
-from cofactor.data.interactions import Interactions
+from cofactor.data.interactions import KEEP, Interactions
 from cofactor.data.readers.read import read_table
 from cofactor.data.records import table_of
 from cofactor.models.new_items import with_new_items
@@ -329,7 +329,7 @@ def test_models_of_implicit_feedback_tell_what_is_no_liking(low: float, told: st
 @pytest.mark.parametrize("more", [[5], ["new"]])
 def test_repeats_keep_their_items_when_the_catalogue_brings_more(more: list[Any]) -> None:
     rows = [("u1", 10, 1.0), ("u1", 9, 1.0), ("u1", 10, 1.0), ("u2", 9, 2.0)]
-    data = Interactions.build(cofactor.read(rows))
+    data = Interactions.build(cofactor.read(rows), repeats=KEEP)
     table = read_table(pa.table({"item_id": [str(i) for i in [9, 10, *more]]}))
     grown = data.with_catalogue_items(table)
     assert grown.n_items == 3
