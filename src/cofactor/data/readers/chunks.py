@@ -11,6 +11,7 @@ from typing import IO, Any
 
 import numpy as np
 import pyarrow as pa
+from pyarrow import parquet as pq
 
 from cofactor.base.errors import DataError
 from cofactor.data.events import Events
@@ -73,6 +74,10 @@ def _parts(events: Events, rows: int) -> Iterator[Events]:
 def _of_parquet(entry: Entry, options: Options, rows: int) -> Iterator[Events]:
     file = parquet._opened(entry)
     roles = find_roles(file.schema_arrow.names, options, entry.shown)
+    if entry.path.suffix != ".gz":
+        # Texts come as the dictionaries in which they are mostly written: half of the work less.
+        file.close()
+        file = pq.ParquetFile(entry.path, read_dictionary=[roles["user"], roles["item"]])
     if file.metadata.num_rows == 0:
         raise DataError("the file has columns but no rows.", source=entry.shown)
     done = 0
