@@ -419,6 +419,7 @@ class Interactions:
         catalogue = aligned(items, table, "item_id")
         note = f"{len(items) - self.n_items:,} items that nobody has had yet, from the catalogue"
         rows = items.find(self.items.arrow)
+        log = _renumbered(self.log, np.arange(self.n_users), rows, len(items))
         if (np.diff(rows) > 0).all():
             made = replace(self, items=items, item_rows=rows[self.item_rows], catalogue=catalogue)
         else:
@@ -433,7 +434,7 @@ class Interactions:
                 source_order=self.order[sorting_of],
                 catalogue=catalogue,
             )
-        return replace(made, notes=(*self.notes, note))
+        return replace(made, log=log, notes=(*self.notes, note))
 
     def compact(self) -> Self:
         """Return the same interactions without the users and items that have none; rows are
