@@ -98,7 +98,7 @@ def test_ease_keep_holds_the_largest_weights_of_each_recommended_item(data):
 def test_ease_refuses_what_does_not_fit_with_the_number(data, monkeypatch):
     monkeypatch.setattr(memory, "available_bytes", lambda: 2**20)
     with pytest.raises(
-        MemoryLimitError, match=r"23 × 23 matrix needs 0\.1 GiB of memory.*item_knn or ials"
+        MemoryLimitError, match=r"23 × 23 matrix needs 64\.0 MiB of memory.*item_knn or ials"
     ):
         EASE().fit(data, run=ONE)
 
