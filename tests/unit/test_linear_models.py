@@ -147,7 +147,7 @@ def similarity(data, settings):
     """sim(i, j), i the past item, from the formulas of the class's docstring."""
     x = dense(data)
     d, square = x.T @ x, (x**2).sum(axis=0)
-    h, kind = settings.get("shrinkage", 0.0), settings.get("similarity", "cosine")
+    h, kind = settings.get("shrinkage", 20.0), settings.get("similarity", "cosine")
     if kind == "cosine":
         below = np.sqrt(np.outer(square, square)) + h
     elif kind == "asymmetric":
