@@ -37,13 +37,7 @@ def test_an_entry_and_a_line_make_a_dataset(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == "Milk"
-    ruff = [
-        sys.executable,
-        "-m",
-        "ruff",
-        "check",
-        "--config",
-        str(ROOT / "pyproject.toml"),
-        str(known),
-    ]
-    assert subprocess.run(ruff, capture_output=True, check=False).returncode == 0
+    ruff, settings = [sys.executable, "-m", "ruff"], ["--config", str(ROOT / "pyproject.toml")]
+    for verb in ("format", "check"):
+        command = [*ruff, verb, *settings, str(known)]
+        assert subprocess.run(command, capture_output=True, check=False).returncode == 0, verb
