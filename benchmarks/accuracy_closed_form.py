@@ -59,7 +59,7 @@ CHOSEN: dict[str, dict[str, dict[str, Any]]] = {
             "regularization": 200.0,
             "user_exponent": 0.8,
             "dropout": 0.5,
-            "popularity_power": 0.3,
+            "frequency_exponent": 0.3,
         },
         "ials": {"factors": 128, "unobserved_weight": 0.1, "regularization": 0.003},
     },

@@ -51,7 +51,7 @@ RANKING: dict[str, list[Settings]] = {
         *({"regularization": r} for r in (20.0, 50.0, 500.0)),
         {"regularization": 200.0, "user_exponent": 0.6, "dropout": 0.3},
         {"regularization": 50.0, "user_exponent": 0.8, "dropout": 0.5},
-        {"regularization": 100.0, "popularity_power": 0.5},
+        {"regularization": 100.0, "frequency_exponent": 0.5},
     ],
     "graph_filter": [
         {"factors": 64, "ideal_weight": 1.0},

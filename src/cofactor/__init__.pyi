@@ -220,7 +220,7 @@ class ItemKNN(_ItemKNN):
         How many similar items are kept of each item.
     similarity : {cosine, asymmetric, jaccard, tversky, dot}, default 'cosine'
         How alike two items are, from the users they share.
-    shrinkage : float >= 0, default 0.0
+    shrinkage : float >= 0, default 20.0
         Added below the fraction of a similarity: pairs with few users in common count less.
     asymmetry : float >= 0 <= 1, default 0.5
         Under asymmetric: the share of the past item's length; 1 favours popular items, 0.5 is
@@ -250,7 +250,7 @@ class ItemKNN(_ItemKNN):
         recency_floor: float = 0.0,
         neighbours: int = 200,
         similarity: str = 'cosine',
-        shrinkage: float = 0.0,
+        shrinkage: float = 20.0,
         asymmetry: float = 0.5,
         tversky_past: float = 1.0,
         tversky_new: float = 1.0,
@@ -325,15 +325,15 @@ class GraphFilter(_GraphFilter):
         Newer interactions of a history after which one counts half; None: all count alike.
     recency_floor : float >= 0 <= 1, default 0.0
         With a half-life: what the oldest interactions count at least.
-    factors : int >= 0 <= 4096, default 256
-        Singular vectors of the ideal low-pass filter; 0: none of it.
+    factors : int | None >= 0 <= 4096, default None
+        Singular vectors of the ideal low-pass filter; 0: none; None: √interactions / 8.
     neighbours : int >= 0 <= 100000, default 500
         Weights kept of each item in the linear filter; 0: none.
-    user_exponent : float >= 0 <= 2, default 0.5
+    user_exponent : float >= 0 <= 2, default 0.4
         a: a user with n items weighs n^-a in the normalised matrix.
-    item_exponent : float >= 0 <= 2, default 0.5
+    item_exponent : float >= 0 <= 2, default 0.4
         b: an item with n users weighs n^-b in the normalised matrix.
-    ideal_weight : float >= 0, default 0.3
+    ideal_weight : float >= 0, default 0.6
         α: how much the ideal low-pass filter counts beside the linear one.
     spectral_power : float >= 0 <= 16, default 0.5
         g: a vector of singular value s counts (s / largest s)^g; 0: all alike, as published.
@@ -353,11 +353,11 @@ class GraphFilter(_GraphFilter):
         bm25_b: float = 0.75,
         recency_half_life: float | None = None,
         recency_floor: float = 0.0,
-        factors: int = 256,
+        factors: int | None = None,
         neighbours: int = 500,
-        user_exponent: float = 0.5,
-        item_exponent: float = 0.5,
-        ideal_weight: float = 0.3,
+        user_exponent: float = 0.4,
+        item_exponent: float = 0.4,
+        ideal_weight: float = 0.6,
         spectral_power: float = 0.5,
         iterations: int = 3,
     ) -> None: ...
@@ -377,7 +377,7 @@ class IALS(_IALS):
         Length of the user and item vectors.
     unobserved_weight : float | None >= 0, default None
         Weight of every pair as unobserved (alpha0), against 1 for an observed one; None: 10 times
-            the density of the data.
+            the mean weight of all pairs (the density, where observed ones weigh 1).
     confidence : {ones, linear, log}, default 'ones'
         Weight of an observed pair: 1, or 1 + confidence_scale * value, or 1 + confidence_scale *
             ln(1 + value).
@@ -431,13 +431,13 @@ class BPR(_BPR):
 
     Parameters
     ----------
-    epochs : int >= 1, default 100
+    epochs : int >= 1, default 300
         Walks over the data; each draws one negative for every interaction.
     validate_every : int >= 1, default 10
         Epochs between two measurements on the validation part, if there is one.
     patience : int >= 0, default 5
         Measurements without a better one before training stops; 0 never stops.
-    learning_rate : float > 0, default 0.08
+    learning_rate : float > 0, default 0.2
         Step size, at the schedule's top.
     schedule : {constant, linear, cosine, step, exponential}, default 'linear'
         The learning rate over time.
@@ -475,10 +475,10 @@ class BPR(_BPR):
         self,
         config: cofactor.models.implicit.bpr.BPRConfig | None = None,
         *,
-        epochs: int = 100,
+        epochs: int = 300,
         validate_every: int = 10,
         patience: int = 5,
-        learning_rate: float = 0.08,
+        learning_rate: float = 0.2,
         schedule: str = 'linear',
         warmup_ratio: float = 0.0,
         drop_every: float = 10,
@@ -506,7 +506,7 @@ class WARP(_WARP):
         Epochs between two measurements on the validation part, if there is one.
     patience : int >= 0, default 5
         Measurements without a better one before training stops; 0 never stops.
-    learning_rate : float > 0, default 0.1
+    learning_rate : float > 0, default 0.05
         Step size, at the schedule's top.
     schedule : {constant, linear, cosine, step, exponential}, default 'constant'
         The learning rate over time.
@@ -552,7 +552,7 @@ class WARP(_WARP):
         epochs: int = 30,
         validate_every: int = 5,
         patience: int = 5,
-        learning_rate: float = 0.1,
+        learning_rate: float = 0.05,
         schedule: str = 'constant',
         warmup_ratio: float = 0.0,
         drop_every: float = 10,
@@ -603,7 +603,7 @@ class LogisticMF(_LogisticMF):
         Confidence of a positive of value 1, against that of a negative.
     negatives : int >= 0 <= 10000, default 5
         Negatives sampled for each positive at each step; 0 takes all there are (small data).
-    regularization : float >= 0, default 5.0
+    regularization : float >= 0, default 20.0
         Weight of half the squared vectors and biases in the loss.
     use_values : bool, default False
         Whether a positive's confidence is alpha times its value, or alpha alone.
@@ -630,7 +630,7 @@ class LogisticMF(_LogisticMF):
         init_scale: float = 0.1,
         alpha: float = 5.0,
         negatives: int = 5,
-        regularization: float = 5.0,
+        regularization: float = 20.0,
         use_values: bool = False,
         fold_in_steps: int = 60,
     ) -> None: ...
@@ -1555,7 +1555,7 @@ class FeatureIALS(_FeatureIALS):
         Length of the user and item vectors.
     unobserved_weight : float | None >= 0, default None
         Weight of every pair as unobserved (alpha0), against 1 for an observed one; None: 10 times
-            the density of the data.
+            the mean weight of all pairs (the density, where observed ones weigh 1).
     confidence : {ones, linear, log}, default 'ones'
         Weight of an observed pair: 1, or 1 + confidence_scale * value, or 1 + confidence_scale *
             ln(1 + value).

@@ -282,7 +282,7 @@ def test_demo_runs_on_the_synthetic_shop_and_says_so(
         ),
         (
             ["train", "EVENTS", "--model", "ease", "--out", "OUT", "--repeats", "first"],
-            "it must be one of last, max, mean, sum",
+            "it must be one of keep, last, max, mean, sum",
         ),
         (
             ["train", "EVENTS", "--model", "ease", "--out", "OUT", "--seed", "-1"],

@@ -20,7 +20,7 @@ from cofactor.cli import main as main_module
 from cofactor.cli.streams import printable
 
 SOURCE = Path(__file__).parents[2] / "src"
-ODD = "Кино ★ 日本 é \u2028"
+ODD = "Кино ★ 日本 \u2028é"
 
 
 def ran(

@@ -12,7 +12,7 @@ CASES: dict[str, dict[str, Any]] = {
     "popularity": {},
     "ials": {"factors": 6, "unobserved_weight": 0.1, "regularization": 0.01},
     "bias": {},
-    "item_knn": {"neighbours": 12},
+    "item_knn": {"neighbours": 12, "shrinkage": 1.0},
     "ease": {"regularization": 5.0},
     "graph_filter": {"factors": 8, "neighbours": 12},
     "bpr": {"factors": 16, "epochs": 200},
@@ -21,10 +21,10 @@ CASES: dict[str, dict[str, Any]] = {
     "biased_mf": {
         "factors": 4,
         "epochs": 60,
-        "learning_rate": 0.05,
+        "learning_rate": 0.085,
         "decay": 0.99,
-        "init_scale": 0.1,
-        "regularization": 0.02,
+        "init_scale": 0.08,
+        "regularization": 0.012,
     },
     "svdpp": {
         "factors": 4,

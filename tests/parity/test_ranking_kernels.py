@@ -43,14 +43,14 @@ def case(rng, n_users, n_items, *, kind="random"):
 
 
 @pytest.mark.parametrize("kind", ["random", "ties", "equal", "broken"])
-@pytest.mark.parametrize("with_beaten", [False, True])
-def test_positive_ranks_equal_the_reference_on_nasty_input(kind, with_beaten):
+@pytest.mark.parametrize("with_auc", [False, True])
+def test_positive_ranks_equal_the_reference_on_nasty_input(kind, with_auc):
     rng = np.random.default_rng(1)
     for n_users, n_items in [(5, 37), (7, 1), (0, 6), (3, 130), (2, 2)]:
         scores, truth, seen = case(rng, n_users, n_items, kind=kind)
         for limit in (1, 5, 2**31 - 1):
-            got = fast.positive_ranks(scores, *truth, *seen, limit, with_beaten)
-            wanted = slow.positive_ranks(scores, *truth, *seen, limit, with_beaten)
+            got = fast.positive_ranks(scores, *truth, *seen, limit, with_auc)
+            wanted = slow.positive_ranks(scores, *truth, *seen, limit, with_auc)
             np.testing.assert_array_equal(got[0], wanted[0])
             np.testing.assert_allclose(got[1], wanted[1], atol=1e-12)
             assert [a.dtype for a in got] == [a.dtype for a in wanted]

@@ -25,7 +25,7 @@ import cofactor
 from cofactor.data.id_text import clean, clean_one
 from cofactor.data.ids import IdMap
 from cofactor.data.interactions import Interactions
-from cofactor.data.readers import delimited
+from cofactor.data.readers import lines
 from cofactor.data.readers.id_columns import canonical
 
 _QUIET = settings(
@@ -104,8 +104,8 @@ def test_every_door_gives_the_same(frame: pd.DataFrame) -> None:
         pq.write_table(table, place / "a.parquet")
         feather.write_feather(table, str(place / "a.feather"))
         plain = [dict(zip(frame.columns, row, strict=True)) for row in rows]
-        lines = "".join(json.dumps(row) + "\n" for row in plain)
-        (place / "a.jsonl").write_text(lines, encoding="utf-8")
+        text = "".join(json.dumps(row) + "\n" for row in plain)
+        (place / "a.jsonl").write_text(text, encoding="utf-8")
         (place / "a.json").write_text(json.dumps(plain), encoding="utf-8")
         with sqlite3.connect(place / "a.db") as base:
             base.execute("CREATE TABLE ratings (user, item, rating REAL, timestamp INT)")
@@ -151,12 +151,12 @@ def test_the_order_of_lines_changes_no_rows(frame: pd.DataFrame, random: Any) ->
 def test_the_size_of_blocks_changes_nothing(frame: pd.DataFrame, size: int, end: str) -> None:
     text = io.StringIO()
     frame.to_csv(text, index=False, lineterminator=end, quoting=1)
-    before = delimited.BLOCK
+    before = lines.BLOCK
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "a.csv"
         path.write_bytes(text.getvalue().encode())
-        delimited.BLOCK = size
+        lines.BLOCK = size
         try:
             check(path, frame)
         finally:
-            delimited.BLOCK = before
+            lines.BLOCK = before

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -162,19 +164,12 @@ def test_features_of_items_help_where_items_have_few_ratings():
     values = np.clip(np.rint(3 + taste[users, kind[items]]), 1, 5).astype(np.float32)
     data = Interactions.from_rows(users, items, values, users=100, items=300)
     table = pa.table({"kind": pa.array([f"kind {k}" for k in kind])})
-    data = cofactor.Interactions(**{**fields(data), "catalogue": Catalogue(table)})
+    data = replace(data, catalogue=Catalogue(table))
     training = rng.random(len(data)) < 0.7
     train, test = data.where(training), data.where(~training)
     with_kind = BayesianMF(item_features=("kind",), **SMALL).fit(train, run=ONE)
     without = BayesianMF(**SMALL).fit(train, run=ONE)
     assert rmse(with_kind, test) < 0.9 * rmse(without, test)
-
-
-def fields(data):
-    return {
-        name: getattr(data, name)
-        for name in ("users", "items", "indptr", "item_rows", "values", "times", "order")
-    } | {"catalogue": data.catalogue, "profiles": data.profiles}
 
 
 def test_the_kept_draws_are_bounded_and_come_back_from_their_arrays(parts, model):

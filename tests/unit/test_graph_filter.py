@@ -10,6 +10,7 @@ from cofactor.base.errors import ArgumentError, MemoryLimitError
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
+from cofactor.models.implicit import truncated_svd
 from cofactor.models.implicit.graph_filter import GraphFilter
 from cofactor.models.implicit.linear import by_user_and_item
 from cofactor.models.implicit.truncated_svd import item_vectors
@@ -87,6 +88,24 @@ def test_without_neighbours_the_ideal_filter_answers_alone(data):
     np.testing.assert_allclose(linear + ideal, whole, atol=1e-6)
 
 
+def test_the_number_of_factors_follows_the_data(data):
+    assert GraphFilter().fit(data, run=ONE).new_vectors.shape == (N_ITEMS, 16)  # the fewest
+    users, items = np.nonzero(np.random.default_rng(0).random((500, 100)) < 0.6)
+    larger = Interactions.from_rows(users, items, users=500, items=100)
+    expected = int(np.sqrt(len(larger)) / 8)
+    assert GraphFilter().fit(larger, run=ONE).new_vectors.shape == (100, expected)
+
+
+@pytest.mark.parametrize("alike", [False, True])
+def test_an_orthonormal_basis_spans_the_columns(alike):
+    columns = np.random.default_rng(0).standard_normal((60, 5)).astype(np.float32)
+    if alike:  # too much so for the products of the columns
+        columns[:, 4] = columns[:, 3] + 1e-4 * columns[:, 4]
+    basis = truncated_svd._orthonormal(columns.copy())
+    np.testing.assert_allclose(basis.T @ basis, np.eye(5), atol=1e-5)
+    np.testing.assert_allclose(basis @ (basis.T @ columns), columns, atol=1e-5)
+
+
 def test_more_factors_than_the_rank_add_nothing(data):
     repeated = Interactions.from_rows(
         np.repeat(np.arange(30), 3),
@@ -118,5 +137,5 @@ def test_negative_values_are_refused_with_the_cure(data):
 
 def test_what_does_not_fit_into_memory_is_refused_with_the_cure(data, monkeypatch):
     monkeypatch.setattr(memory, "available_bytes", lambda: 2**20)
-    with pytest.raises(MemoryLimitError, match=r"27 factors needs .* lower neighbours or factors"):
+    with pytest.raises(MemoryLimitError, match=r"16 factors needs .* lower neighbours or factors"):
         GraphFilter().fit(data, run=ONE)

@@ -111,6 +111,18 @@ def test_explanation_of_a_history_adds_up_to_its_score(power):
     assert explained.score == pytest.approx(float(model.score_batch(state)[0, 9]), abs=1e-5)
 
 
+@pytest.mark.parametrize("confidence", ["linear", "log"])
+def test_default_unobserved_weight_follows_the_weights_of_observed_pairs(confidence):
+    rng = np.random.default_rng(2)
+    users, items = np.nonzero(rng.random((30, 20)) < 0.3)
+    counts = rng.integers(1, 2_000, len(users)).astype(np.float32)
+    data = Interactions.from_rows(users, items, counts, users=30, items=20)
+    model = IALS(factors=2, epochs=1, confidence=confidence, confidence_scale=0.5).fit(data)
+    weights = 1 + 0.5 * (counts if confidence == "linear" else np.log1p(counts))
+    pairs = len(np.unique(users)) * len(np.unique(items))
+    np.testing.assert_allclose(model.state()["alpha0"], [10 * weights.sum() / pairs], rtol=1e-5)
+
+
 def test_default_unobserved_weight_is_ten_times_the_density_among_known_users_and_items():
     data = interactions()
     density = len(data) / (N_USERS * N_ITEMS)

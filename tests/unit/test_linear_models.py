@@ -98,7 +98,7 @@ def test_ease_keep_holds_the_largest_weights_of_each_recommended_item(data):
 def test_ease_refuses_what_does_not_fit_with_the_number(data, monkeypatch):
     monkeypatch.setattr(memory, "available_bytes", lambda: 2**20)
     with pytest.raises(
-        MemoryLimitError, match=r"23 × 23 matrix needs 0\.1 GiB of memory.*item_knn or ials"
+        MemoryLimitError, match=r"23 × 23 matrix needs 64\.0 MiB of memory.*item_knn or ials"
     ):
         EASE().fit(data, run=ONE)
 
@@ -147,7 +147,7 @@ def similarity(data, settings):
     """sim(i, j), i the past item, from the formulas of the class's docstring."""
     x = dense(data)
     d, square = x.T @ x, (x**2).sum(axis=0)
-    h, kind = settings.get("shrinkage", 0.0), settings.get("similarity", "cosine")
+    h, kind = settings.get("shrinkage", 20.0), settings.get("similarity", "cosine")
     if kind == "cosine":
         below = np.sqrt(np.outer(square, square)) + h
     elif kind == "asymmetric":

@@ -174,7 +174,7 @@ def test_interrupted_fit_goes_on_to_the_same_weights(tmp_path: Path) -> None:
 
 
 def test_a_rate_that_is_too_high_says_so() -> None:
-    with pytest.raises(TrainingError, match="training diverged.*lower learning_rate"):
+    with pytest.raises(TrainingError, match="latent_factor diverged.*lower learning_rate"):
         LatentFactor(factors=4, epochs=40, batch_size=64, optimizer="sgd", learning_rate=900.0).fit(
             ratings(), run=RUN
         )

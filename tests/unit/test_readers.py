@@ -335,7 +335,7 @@ def test_catalogue_is_joined_by_id(tmp_path: Path) -> None:
 
 
 def test_values_change_type_between_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cofactor.data.readers.delimited.BLOCK", 64)
+    monkeypatch.setattr("cofactor.data.readers.lines.BLOCK", 64)
     lines = [f"{n},{n % 7},{n % 5},{964_982_703 + n}" for n in range(50)]
     lines[40] = "40,5,x,1"
     path = tmp_path / "events.csv"

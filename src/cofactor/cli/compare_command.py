@@ -6,6 +6,7 @@ Tests are paired by user and corrected for the number of models (Holm).
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -13,14 +14,14 @@ import typer
 
 from cofactor.base.errors import ArgumentError
 from cofactor.cli import options as opt
-from cofactor.cli.output import Output, check_writable
-from cofactor.cli.reading import reads
-from cofactor.runs.source import Reading
+from cofactor.cli.output import check_writable
+from cofactor.cli.reading import ReadingOptions
 
 
-@reads()
-def command(
-    source: opt.SourceArgument,
+@dataclass(frozen=True)
+class Models:
+    """Models."""
+
     models: Annotated[
         str | None,
         typer.Option(
@@ -30,11 +31,11 @@ def command(
                 " Without it, those that suit the data; `all` for all."
             ),
         ),
-    ] = None,
+    ] = None
     baselines: Annotated[
         bool,
         typer.Option(help="Measure popularity (and bias, for ratings) beside the models."),
-    ] = True,
+    ] = True
     set_: Annotated[
         list[str] | None,
         typer.Option(
@@ -42,42 +43,46 @@ def command(
             metavar="MODEL.NAME=VALUE",
             help="A setting of one model: ials.factors=128; may repeat.",
         ),
-    ] = None,
-    split: opt.How = "per-user",
-    test: opt.Test = 0.2,
-    validation: opt.Validation = 0.0,
-    metrics: opt.Metrics = None,
+    ] = None
+
+
+@dataclass(frozen=True)
+class Report(opt.ShowOptions):
+    """Output."""
+
     report: Annotated[
         str | None, typer.Option(metavar="FILE.html", help="A page with plots, complete in itself.")
-    ] = None,
+    ] = None
     markdown: Annotated[
         bool, typer.Option("--markdown", help="The table as Markdown, for a README.")
-    ] = False,
-    *,
-    reading: Reading,
-    seed: opt.Seed = 0,
-    threads: opt.Threads = 0,
-    device: opt.Device = "auto",
-    json: opt.Json = False,
-    quiet: opt.Quiet = False,
+    ] = False
+
+
+def command(
+    source: opt.SourceArgument,
+    chosen: Models,
+    held_out: opt.SplitOptions,
+    reading: ReadingOptions,
+    compute: opt.ComputeOptions,
+    show: Report,
 ) -> None:
     """Compare."""
     from cofactor.models import registry
     from cofactor.runs.compare import compare
 
-    output = Output(json, quiet)
-    names = registry.names() if models == "all" else opt.names(models)
+    output, report = show.output(), show.report
+    names = registry.names() if chosen.models == "all" else opt.names(chosen.models)
     if report is not None:
         check_writable(report, "--report")
     done = compare(
-        source,
+        opt.one_or_several(source),
         names,
-        baselines=baselines,
-        settings=_settings(set_ or []),
-        metrics=opt.names(metrics),
-        reading=reading,
-        cutting=opt.cutting(split, test, validation, seed),
-        run=opt.run_of(output, seed, threads, device),
+        baselines=chosen.baselines,
+        settings=_settings(chosen.set_ or []),
+        metrics=opt.names(held_out.metrics),
+        reading=reading.reading(),
+        cutting=held_out.cutting(compute.seed),
+        run=compute.run(output),
     )
     data, rows = done.data, done.rows()
     output.line(
@@ -85,7 +90,7 @@ def command(
     )
     output.line(f"Held out: {done.split.sentence}")
     output.line(next(iter(done.results.values())).how.protocol)
-    if markdown:
+    if show.markdown:
         output.line(_markdown(rows))
     else:
         output.table(rows)

@@ -4,54 +4,51 @@ stops helping.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated
 
 import typer
 
 from cofactor.cli import options as opt
-from cofactor.cli.output import Output
-from cofactor.cli.reading import reads
-from cofactor.runs.source import Reading
+from cofactor.cli.reading import ReadingOptions
 
 
-@reads(without=("core",))
-def command(
-    source: opt.SourceArgument,
-    model: Annotated[str, typer.Option(help="The model's name; `cofactor models` lists them.")],
-    set_: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="NAME=VALUE", help="A setting: factors=64; may repeat."),
-    ] = None,
+@dataclass(frozen=True)
+class Points:
+    """Measurement."""
+
     counts: Annotated[
         str, typer.Option(metavar="N,N,...", help="Interactions of the drawn items in training.")
-    ] = "0,1,2,5,10",
-    metrics: opt.Metrics = "ndcg@10,recall@20",
-    *,
-    reading: Reading,
-    seed: opt.Seed = 0,
-    threads: opt.Threads = 0,
-    device: opt.Device = "auto",
-    json: opt.Json = False,
-    quiet: opt.Quiet = False,
+    ] = "0,1,2,5,10"
+    metrics: opt.Metrics = "ndcg@10,recall@20"
+
+
+def command(
+    source: opt.SourceArgument,
+    model: opt.ModelOptions,
+    points: Points,
+    reading: ReadingOptions,
+    compute: opt.ComputeOptions,
+    show: opt.ShowOptions,
 ) -> None:
     """Learning curve over an item's interactions."""
     from cofactor.runs.learning_curve import learning_curve
 
-    output = Output(json, quiet)
+    output = show.output()
     try:
-        numbers = [int(word) for word in counts.split(",")]
+        numbers = [int(word) for word in points.counts.split(",")]
     except ValueError:
         raise typer.BadParameter(
-            f"--counts must be numbers like 0,1,2,5, not {counts!r}."
+            f"--counts must be numbers like 0,1,2,5, not {points.counts!r}."
         ) from None
     results = learning_curve(
-        source,
-        model,
-        settings=set_ or [],
+        opt.one_or_several(source),
+        model.model,
+        settings=model.settings(),
         counts=numbers,
-        metrics=opt.names(metrics) or ["ndcg@10"],
-        reading=reading,
-        run=opt.run_of(output, seed, threads, device),
+        metrics=opt.names(points.metrics) or ["ndcg@10"],
+        reading=reading.reading(),
+        run=compute.run(output),
     )
     output.table(
         [
@@ -61,6 +58,6 @@ def command(
     )
     output.emit(
         command="curve",
-        model=model,
+        model=model.model,
         points={str(n): result.to_dict() for n, result in results.items()},
     )

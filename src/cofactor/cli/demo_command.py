@@ -1,8 +1,8 @@
 """The whole tour: data, models side by side, recommendations with reasons, similar items, a saved
 model.
 
-It runs on MovieLens 100K where that is at hand (in COFACTOR_DATA or the cache), else on a synthetic
-book shop, and says which."""
+It runs on MovieLens 100K where it is available locally (in COFACTOR_DATA or the cache), else on a
+synthetic book shop, and says which."""
 
 from __future__ import annotations
 
@@ -11,31 +11,28 @@ from typing import Annotated
 import typer
 
 from cofactor.cli import options as opt
-from cofactor.cli.output import Output
 from cofactor.cli.show import ranked_rows, reasoned_rows
 
 
 def command(
+    compute: opt.SeededOptions,
+    show: opt.ShowOptions,
     out: Annotated[
         str,
         typer.Option(metavar="DIR", help="The folder for the model; a model there is replaced."),
     ] = "demo-model",
     fetch: Annotated[
-        bool, typer.Option("--fetch", help="Download MovieLens 100K if it isn't at hand.")
+        bool, typer.Option("--fetch", help="Download MovieLens 100K if it isn't available locally.")
     ] = False,
     synthetic: Annotated[
         bool, typer.Option("--synthetic", help="Use the synthetic book shop in any case.")
     ] = False,
-    seed: opt.Seed = 0,
-    threads: opt.Threads = 0,
-    json: opt.Json = False,
-    quiet: opt.Quiet = False,
 ) -> None:
     """Show the whole tour."""
     from cofactor.runs.demo import demo
 
-    output = Output(json, quiet)
-    done = demo(out, fetch=fetch, synthetic=synthetic, run=opt.run_of(output, seed, threads))
+    output = show.output()
+    done = demo(out, fetch=fetch, synthetic=synthetic, run=compute.run(output))
     data = done.data
     output.heading("1. The data")
     output.line(
@@ -61,11 +58,12 @@ def command(
     )
     user = done.known.title.removeprefix("user ")
     output.line("Next:")
-    output.line(f"  cofactor recommend {out} --user {user} --explain")
-    output.line(f"  cofactor serve {out}      then open http://127.0.0.1:8000")
-    output.line(f'  cofactor similar {out} --title "{done.similar[0]}"')
-    output.line(f"  cofactor inspect {out}")
-    output.line("  cofactor train YOUR.csv --model ials --out my-model")
+    name = _executable()
+    output.line(f"  {name} recommend {out} --user {user} --explain")
+    output.line(f"  {name} serve {out}      then open http://127.0.0.1:8000")
+    output.line(f'  {name} similar {out} --title "{done.similar[0]}"')
+    output.line(f"  {name} inspect {out}")
+    output.line(f"  {name} train YOUR.csv --model ials --out my-model")
     output.emit(
         command="demo",
         origin=done.origin,
@@ -76,3 +74,18 @@ def command(
         stranger=done.stranger.recommendations.to_dicts(),
         similar=done.similar[1].to_dicts(),
     )
+
+
+def _executable() -> str:
+    """How this command is called from here: by its name where that is found, else by its path."""
+    import shutil
+    import sys
+    from pathlib import Path
+
+    if shutil.which("cofactor"):
+        return "cofactor"
+    beside = Path(sys.executable).with_name("cofactor")
+    if not beside.exists():
+        return f"{sys.executable} -m cofactor"
+    here = Path.cwd()
+    return str(beside.relative_to(here) if beside.is_relative_to(here) else beside)

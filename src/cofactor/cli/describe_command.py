@@ -4,25 +4,23 @@ why.
 
 from __future__ import annotations
 
+from cofactor.base.run import Run
 from cofactor.cli import options as opt
-from cofactor.cli.output import Output
-from cofactor.cli.reading import reads
+from cofactor.cli.reading import ReadingOptions
 from cofactor.cli.words import in_options
-from cofactor.runs.source import Reading, interactions
+from cofactor.runs.source import interactions
 
 
-@reads()
 def command(
     source: opt.SourceArgument,
-    *,
-    reading: Reading,
-    json: opt.Json = False,
-    quiet: opt.Quiet = False,
+    reading: ReadingOptions,
+    show: opt.ShowOptions,
 ) -> None:
     """Describe."""
     from cofactor.data.describe import describe
 
-    output = Output(json, quiet)
-    found = describe(interactions(source, reading, opt.run_of(output)))
+    output = show.output()
+    run = Run(progress=output.progress)
+    found = describe(interactions(opt.one_or_several(source), reading.reading(), run))
     output.line(in_options(str(found)))
     output.emit(command="describe", **found.to_dict())

@@ -1,4 +1,4 @@
-"""Show what this installation has: versions, threads, compiled kernels, GPU, datasets at hand."""
+"""Show what this installation has: versions, threads, compiled kernels, GPU, local datasets."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def command(json: opt.Json = False) -> None:
         [{"library": name, "version": version or "missing"} for name, version in libraries.items()]
     )
     output.line(
-        "datasets at hand: "
+        "datasets available locally: "
         + (", ".join(here) or "none (set COFACTOR_DATA, or `cofactor datasets fetch NAME`)")
     )
     output.emit(
@@ -98,7 +98,7 @@ def _kernels() -> dict[str, Any]:
     """Whether kernels compile, run and are kept on disk: tried with the smallest of them."""
     import numpy as np
 
-    from cofactor.base.threads import native_threads
+    from cofactor.base.threads import most_threads, native_threads
     from cofactor.retrieval.topk import best_scores
     from cofactor.runs.source import Clock
 
@@ -106,14 +106,13 @@ def _kernels() -> dict[str, Any]:
     with native_threads(1):
         best = best_scores(np.array([[1.0, 3.0, 2.0]], np.float32), 2)
     works = best.rows[0].tolist() == [1, 2]
-    import numba
     from numba.core import config
 
     return {
         "kernels": (
             f"{'work' if works else 'GIVE WRONG RESULTS'} (first call {clock.seconds:.1f} s)"
         ),
-        "threading": numba.threading_layer() if works else "?",
+        "threading": f"a pool of at most {most_threads()} threads",
         "kernel cache": (
             config.CACHE_DIR
             or "beside the package (or the user's cache where that can't be written)"

@@ -2,46 +2,48 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated
 
 import typer
 
 from cofactor.cli import options as opt
-from cofactor.cli.output import Output
-from cofactor.cli.reading import reads
+from cofactor.cli.reading import EventReading
 from cofactor.cli.show import metric_rows
-from cofactor.runs.source import Reading
 
 
-@reads(without=("items", "item_id", "core"))
-def command(
-    model: opt.ModelFolder,
-    source: opt.SourceArgument,
-    metrics: opt.Metrics = None,
+@dataclass(frozen=True)
+class Measurement:
+    """Measurement."""
+
+    metrics: opt.Metrics = None
     groups: Annotated[
         str | None,
         typer.Option(
             help="Metrics by groups of items too: warm (trained on or not), count (how often)."
         ),
-    ] = None,
-    *,
-    reading: Reading,
-    seed: opt.Seed = 0,
-    threads: opt.Threads = 0,
-    json: opt.Json = False,
-    quiet: opt.Quiet = False,
+    ] = None
+
+
+def command(
+    model: opt.ModelFolder,
+    source: opt.SourceArgument,
+    measurement: Measurement,
+    reading: EventReading,
+    compute: opt.SeededOptions,
+    show: opt.ShowOptions,
 ) -> None:
     """Evaluate."""
     from cofactor.runs.evaluate import evaluate_saved
 
-    output = Output(json, quiet)
+    output = show.output()
     result = evaluate_saved(
         model,
-        source,
-        reading=reading,
-        metrics=opt.names(metrics),
-        groups=groups,
-        run=opt.run_of(output, seed, threads),
+        opt.one_or_several(source),
+        reading=reading.reading(),
+        metrics=opt.names(measurement.metrics),
+        groups=measurement.groups,
+        run=compute.run(output),
     )
     output.line(f"{result.model}, {result.n_users:,} users: {result.how.split}")
     output.line(result.how.protocol)

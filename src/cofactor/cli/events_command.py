@@ -8,6 +8,7 @@ restore FILE URL` makes a store of one. URL is sqlite:///events.db or postgresql
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -24,25 +25,30 @@ INTERRUPTED = (
     "interrupted; what an import had stored by then is kept, and to run it again adds the rest."
 )
 
-User = Annotated[
-    str | None, typer.Option(metavar="ID", help="Of export: this user's events alone.")
-]
-ItemsToo = Annotated[
-    bool, typer.Option("--items", help="Of import and export: items instead of events.")
-]
-Kind = Annotated[
-    str | None,
-    typer.Option(
-        help="Of import from a csv or a dataset: what the events are; rating or view if not given."
-    ),
-]
-Rejects = Annotated[
-    str | None,
-    typer.Option(
-        metavar="FILE", help="Of import: where lines that were refused are listed, as JSON lines."
-    ),
-]
-Overwrite = Annotated[bool, typer.Option(help="Replace what is there.")]
+
+@dataclass(frozen=True)
+class Transfer:
+    """Import and export."""
+
+    items: Annotated[bool, typer.Option("--items", help="Items instead of events.")] = False
+    user: Annotated[
+        str | None, typer.Option(metavar="ID", help="Of export: this user's events alone.")
+    ] = None
+    kind: Annotated[
+        str | None,
+        typer.Option(
+            help="Of import from a table: what the events are; rating or view if not given."
+        ),
+    ] = None
+    columns: opt.Columns = None
+    on_bad: opt.OnBad = "error"
+    rejects: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE", help="Of import: where refused lines are listed, as JSON lines."
+        ),
+    ] = None
+    overwrite: Annotated[bool, typer.Option(help="Replace what is there.")] = False
 
 
 def command(
@@ -50,18 +56,11 @@ def command(
     place: Annotated[
         str, typer.Argument(metavar="URL", help="The store; of verify and restore, the backup.")
     ],
+    transfer: Transfer,
+    show: opt.ShowOptions,
     other: Annotated[
         str | None, typer.Argument(metavar="[FILE]", help="The file, or of restore the store.")
     ] = None,
-    items: ItemsToo = False,
-    user: User = None,
-    kind: Kind = None,
-    on_bad: opt.OnBad = "error",
-    rejects: Rejects = None,
-    columns: opt.Columns = None,
-    overwrite: Overwrite = False,
-    json: opt.Json = False,
-    quiet: opt.Quiet = False,
 ) -> None:
     """Count, import, export, back up, verify or restore."""
     if action not in _ACTIONS:
@@ -75,17 +74,17 @@ def command(
             else "takes no second place"
         )
         raise typer.BadParameter(f"events {action} {needs}.")
-    if user is not None and (items or action != "export"):
+    if transfer.user is not None and (transfer.items or action != "export"):
         raise typer.BadParameter("--user belongs to the export of events.")
-    output = Output(json, quiet)
+    output = show.output()
     if action == "stats":
         _stats(output, place)
     elif action == "import":
-        _import(output, place, str(other), items, kind, on_bad, rejects, columns)
+        _import(output, place, str(other), transfer)
     elif action == "export":
-        _export(output, place, str(other), items, user, overwrite)
+        _export(output, place, str(other), transfer)
     else:
-        _backup(output, action, place, str(other), overwrite)
+        _backup(output, action, place, str(other), transfer.overwrite)
 
 
 def _stats(output: Output, url: str) -> None:
@@ -103,16 +102,7 @@ def _stats(output: Output, url: str) -> None:
     output.emit(command="events", action="stats", **facts, kinds=kinds)
 
 
-def _import(
-    output: Output,
-    url: str,
-    source: str,
-    items: bool,
-    kind: str | None,
-    on_bad: str,
-    rejects: str | None,
-    columns: str | None,
-) -> None:
+def _import(output: Output, url: str, source: str, given: Transfer) -> None:
     import msgspec
 
     from cofactor.store import import_events, import_interactions, import_items, open_store
@@ -123,36 +113,36 @@ def _import(
         .endswith((".jsonl", ".ndjson", ".json", ".parquet", ".pq"))
     )
     # Then the reader has listed there already what it skipped.
-    read_first = not (items or (own_format and kind is None))
+    read_first = not (given.items or (own_format and given.kind is None))
     with open_store(url) as store:
         if not read_first:
-            done = (import_items if items else import_events)(
-                store, source, on_bad=on_bad, progress=output.progress
+            done = (import_items if given.items else import_events)(
+                store, source, on_bad=given.on_bad, progress=output.progress
             )
         else:
             from cofactor.data.readers import read
 
             events = read(
                 source,
-                on_bad=on_bad,
-                rejects=rejects,
+                on_bad=given.on_bad,
+                rejects=given.rejects,
                 progress=output.progress,
-                **(roles(columns) or {}),
+                **(roles(given.columns) or {}),
             )
             for note in events.notes:
                 output.line(f"  {in_options(note)}")
-            done = import_interactions(store, events, kind=kind, progress=output.progress)
+            done = import_interactions(store, events, kind=given.kind, progress=output.progress)
     output.line(
         f"{done.lines:,} lines: {done.changed:,} stored, {done.unchanged:,} there already,"
         f" {done.rejected:,} refused"
     )
     for line, why in done.rejects[:10]:
         output.line(f"  line {line:,}: {why}")
-    if rejects is not None:
+    if given.rejects is not None:
         lines = (
             msgspec.json.encode({"line": line, "reason": why}) + b"\n" for line, why in done.rejects
         )
-        with Path(rejects).open("ab" if read_first else "wb") as stream:
+        with Path(given.rejects).open("ab" if read_first else "wb") as stream:
             stream.writelines(lines)
     output.emit(
         command="events",
@@ -165,17 +155,15 @@ def _import(
     )
 
 
-def _export(
-    output: Output, url: str, path: str, items: bool, user: str | None, overwrite: bool
-) -> None:
+def _export(output: Output, url: str, path: str, given: Transfer) -> None:
     from cofactor.store import export_events, export_items, open_store
 
     with open_store(url, read_only=True) as store:
-        if items:
-            count = export_items(store, path, overwrite=overwrite)
+        if given.items:
+            count = export_items(store, path, overwrite=given.overwrite)
         else:
-            count = export_events(store, path, user_id=user, overwrite=overwrite)
-    output.line(f"{count:,} {'items' if items else 'events'} written to {path}")
+            count = export_events(store, path, user_id=given.user, overwrite=given.overwrite)
+    output.line(f"{count:,} {'items' if given.items else 'events'} written to {path}")
     output.emit(command="events", action="export", count=count, path=path)
 
 

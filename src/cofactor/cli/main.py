@@ -40,7 +40,29 @@ COMMANDS: dict[str, str] = {
     "models": "the models there are, and their settings",
     "reproduce": "published and tutorial experiments run again: our figures beside theirs",
     "events": "the service's event store: import, export, back up, restore, count",
-    "doctor": "what this installation has: versions, threads, kernels, datasets at hand",
+    "doctor": "what this installation has: versions, threads, kernels, local datasets",
+}
+
+
+# One for each command, at the end of its help.
+EXAMPLES: dict[str, str] = {
+    "demo": "cofactor demo --out demo-model",
+    "datasets": "cofactor datasets show ml-100k",
+    "describe": "cofactor describe purchases.csv --items catalogue.csv",
+    "train": "cofactor train purchases.csv --model ials --set factors=128 --out shop-model",
+    "evaluate": "cofactor evaluate shop-model later.csv --metrics ndcg@10,recall@20",
+    "curve": "cofactor curve purchases.csv --model feature_ials --items catalogue.csv",
+    "compare": "cofactor compare purchases.csv --models ease,ials,big=ials:factors=256",
+    "recommend": "cofactor recommend shop-model --user 4711 --explain",
+    "similar": "cofactor similar shop-model --item B-204",
+    "serve": "cofactor serve shop-model --port 8000",
+    "promote": "cofactor promote models v2",
+    "inspect": "cofactor inspect shop-model",
+    "models": "cofactor models ials",
+    "reproduce": "cofactor reproduce tutorials mf",
+    "events": "cofactor events backup sqlite:///events.db backup.db",
+    "shard": "cofactor shard 'events/*.parquet' --out shop.shards --memory 2GB",
+    "doctor": "cofactor doctor",
 }
 
 
@@ -110,14 +132,16 @@ def _command(name: str, words: list[str]) -> None:
     import typer
 
     from cofactor.base.extras import naming_extras
+    from cofactor.cli.groups import expanded
 
-    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich")
     with naming_extras(f"cofactor {name}"):
         module = importlib.import_module(f"cofactor.cli.{name}_command")
         said = getattr(module, "INTERRUPTED", "interrupted; nothing was saved.")
-        app.command(help=module.__doc__, epilog="--debug shows the traceback of a failure.")(
-            _interruptible(module.command, said)
-        )
+        app.command(
+            help=module.__doc__,
+            epilog=f"Example: {EXAMPLES[name]}  (--debug shows the traceback of a failure)",
+        )(_interruptible(expanded(module.command), said))
         app(words, prog_name=f"cofactor {name}")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import Annotated
 
 import typer
@@ -81,14 +82,95 @@ Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout, f
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No remarks and no progress on stderr.")]
 
 
-def cutting(how: str, test: float, validation: float, seed: int) -> Cutting:
-    """Make a Cutting from options' words."""
-    return Cutting(how=how, test=test, validation=validation, seed=seed)
+@dataclass(frozen=True)
+class SplitOptions:
+    """Held-out data."""
+
+    split: How = "per-user"
+    test: Test = 0.2
+    validation: Validation = 0.0
+    metrics: Metrics = None
+
+    def cutting(self, seed: int) -> Cutting:
+        """Return what the runs take."""
+        return Cutting(how=self.split, test=self.test, validation=self.validation, seed=seed)
 
 
-def run_of(output: Output, seed: int = 0, threads: int = 0, device: str = "auto") -> Run:
-    """Make a Run that reports to the command's output."""
-    return Run(seed=seed, threads=threads, device=device, progress=output.progress)
+@dataclass(frozen=True)
+class ShowOptions:
+    """Output."""
+
+    json: Json = False
+    quiet: Quiet = False
+
+    def output(self) -> Output:
+        """Return where results and progress go."""
+        return Output(self.json, self.quiet)
+
+
+@dataclass(frozen=True)
+class ThreadOptions:
+    """Computation."""
+
+    threads: Threads = 0
+
+    def run(self, output: Output) -> Run:
+        """Return a Run that reports to the command's output."""
+        given = vars(self)
+        return Run(
+            seed=given.get("seed", 0),
+            threads=self.threads,
+            device=given.get("device", "auto"),
+            progress=output.progress,
+        )
+
+
+@dataclass(frozen=True)
+class SeededOptions(ThreadOptions):
+    """Computation."""
+
+    seed: Seed = 0
+
+
+@dataclass(frozen=True)
+class ComputeOptions(SeededOptions):
+    """Computation."""
+
+    device: Device = "auto"
+
+
+@dataclass(frozen=True)
+class ModelOptions:
+    """Model."""
+
+    model: Annotated[str, typer.Option(help="The model's name; `cofactor models` lists them.")]
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="A setting: factors=64; may repeat."),
+    ] = None
+    text: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME,...",
+            help="Columns of the catalogue that models with content read as text.",
+        ),
+    ] = None
+    features: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME,...", help="Columns that it reads as categories, lists, numbers, dates."
+        ),
+    ] = None
+
+    def settings(self) -> list[str]:
+        """Return the settings as words NAME=VALUE."""
+        content = (("text", self.text), ("features", self.features))
+        return [*(f"{name}={words}" for name, words in content if words), *(self.set_ or [])]
+
+
+def one_or_several(source: list[str]) -> str | list[str]:
+    """Return the one source itself, or several as a list."""
+    return source[0] if len(source) == 1 else source
 
 
 def seconds(text: str | None) -> float | None:

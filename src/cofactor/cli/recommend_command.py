@@ -4,6 +4,7 @@ file.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 import typer
@@ -15,91 +16,117 @@ from cofactor.cli.show import reasoned_rows
 from cofactor.models.answers import Explanation, RankedTable
 
 
-def command(
-    model: opt.ModelFolder,
+@dataclass(frozen=True)
+class Who:
+    """Users."""
+
     user: Annotated[
         str | None, typer.Option(metavar="ID", help="A user that the model was trained on.")
-    ] = None,
+    ] = None
     history: Annotated[
         list[str] | None,
         typer.Option(
             metavar="ID,ID,...",
             help=(
-                "Item ids, oldest first, of somebody unseen; ID:VALUE gives ratings; may repeat,"
+                "Item ids, oldest first, of an unseen user; ID:VALUE gives ratings; may repeat,"
                 " for ids that hold commas."
             ),
         ),
-    ] = None,
-    all_users: Annotated[
-        bool, typer.Option("--all-users", help="All users, into the file --out.")
-    ] = False,
-    out: Annotated[
-        str | None,
-        typer.Option(metavar="FILE", help="With --all-users: a .parquet, .csv or .jsonl file."),
-    ] = None,
+    ] = None
+    all_users: Annotated[bool, typer.Option("--all-users", help="All users, into --out.")] = False
+
+    def check(self) -> None:
+        """Refuse none of them, or several."""
+        if sum([self.user is not None, bool(self.history), self.all_users]) != 1:
+            raise typer.BadParameter("give one of --user, --history and --all-users.")
+
+
+@dataclass(frozen=True)
+class Which:
+    """Items."""
+
     items: Annotated[
         str | None,
         typer.Option(
             "--items",
             metavar="FILE",
-            help="New items that nobody has had yet: ids and the catalogue's columns.",
+            help="New items that nobody has interacted with: ids and the catalogue's columns.",
         ),
-    ] = None,
-    k: opt.K = 10,
+    ] = None
+    k: opt.K = 10
     where: Annotated[
         str | None,
         typer.Option(
             metavar="EXPRESSION",
             help="Only items for which it holds: \"genres has 'Comedy' and year >= 1990\".",
         ),
-    ] = None,
+    ] = None
     block: Annotated[
         list[str] | None,
         typer.Option(metavar="ID,ID,...", help="Items that must not come back; may repeat."),
-    ] = None,
+    ] = None
     keep_seen: Annotated[
         bool, typer.Option("--keep-seen", help="Recommend items again that the user had.")
-    ] = False,
+    ] = False
+
+
+@dataclass(frozen=True)
+class Showing(opt.ShowOptions):
+    """Output."""
+
+    out: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Into a .parquet, .csv or .jsonl file.")
+    ] = None
     explain: Annotated[
         bool,
-        typer.Option(
-            "--explain", help="Which past items carried each recommendation (linear models)."
-        ),
-    ] = False,
-    threads: opt.Threads = 0,
-    json: opt.Json = False,
-    quiet: opt.Quiet = False,
+        typer.Option("--explain", help="Which past items carried each recommendation."),
+    ] = False
+
+
+def command(
+    model: opt.ModelFolder,
+    who: Who,
+    which: Which,
+    compute: opt.ThreadOptions,
+    show: Showing,
 ) -> None:
     """Recommend."""
     from cofactor.artifact.load import load
     from cofactor.retrieval.filters import Filters
-    from cofactor.runs.recommend import recommend_all
+    from cofactor.runs.recommend import recommend_all, write_tables
 
-    if sum([user is not None, bool(history), all_users]) != 1:
-        raise typer.BadParameter("give one of --user, --history and --all-users.")
-    output = Output(json, quiet)
-    run = opt.run_of(output, threads=threads)
+    who.check()
+    output, out = show.output(), show.out
+    run = compute.run(output)
     loaded = load(model)
-    if items is not None:
+    if which.items is not None:
         before = loaded.data.n_items
-        loaded = loaded.with_items(items, known="skip")
+        loaded = loaded.with_items(which.items, known="skip")
         output.line(f"{loaded.data.n_items - before:,} new items")
-    blocked, strange = listed_ids(block or [], loaded.data.items)
+    blocked, strange = listed_ids(which.block or [], loaded.data.items)
     if strange:
         output.progress.say(f"--block: unknown items {', '.join(map(repr, strange[:5]))}")
-    filters = Filters(block=blocked, where=where) if where or blocked else None
-    if all_users:
+    filters = None
+    if which.where or blocked:
+        filters = Filters(block=blocked, where=which.where)
+    if who.all_users:
         if out is None:
             raise typer.BadParameter("--all-users needs --out FILE.")
-        path, count = recommend_all(loaded, out, k, filters=filters, run=run)
+        path, count = recommend_all(loaded, out, which.k, filters=filters, run=run)
         output.line(f"{count:,} recommendations for {loaded.data.n_users:,} users in {path}")
         output.emit(command="recommend", path=str(path), lines=count)
         return
-    past: Any = history_of(history, loaded.data.items) if history else None
+    past: Any = history_of(who.history, loaded.data.items) if who.history else None
+    exclude = not which.keep_seen
     table = loaded.recommend(
-        user, k, history=past, exclude_seen=not keep_seen, filters=filters, run=run
+        who.user, which.k, history=past, exclude_seen=exclude, filters=filters, run=run
     )
-    reasons = [loaded.explain(user, item, history=past) for item in table.ids] if explain else []
+    if out is not None:
+        path, count = write_tables(iter([table.to_arrow()]), out)
+        output.line(f"{count:,} recommendations in {path}")
+        output.emit(command="recommend", path=str(path), lines=count)
+        return
+    reasons = [loaded.explain(who.user, item, history=past) for item in table.ids if show.explain]
     _show(output, loaded.name, table, reasons)
 
 

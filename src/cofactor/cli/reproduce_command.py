@@ -10,10 +10,11 @@ from typing import Annotated
 import typer
 
 from cofactor.cli import options as opt
-from cofactor.cli.output import Output
 
 
 def command(
+    compute: opt.ComputeOptions,
+    show: opt.ShowOptions,
     suite: Annotated[
         str, typer.Argument(metavar="[SUITE]", help="The experiments; leave it out to list them.")
     ] = "",
@@ -25,16 +26,11 @@ def command(
         str | None,
         typer.Option(metavar="DIR", help="Draw the learning curves into this folder, a page each."),
     ] = None,
-    seed: opt.Seed = 0,
-    threads: opt.Threads = 0,
-    device: opt.Device = "auto",
-    json: opt.Json = False,
-    quiet: opt.Quiet = False,
 ) -> None:
     """Reproduce."""
     from cofactor.runs.reproduce import SUITES, recipes, reproduce
 
-    output = Output(json, quiet)
+    output = show.output()
     if not suite:
         rows = [
             {"suite": s, "name": n, "what": what} for s in SUITES for n, what in recipes(s).items()
@@ -42,7 +38,7 @@ def command(
         output.table(rows)
         output.emit(command="reproduce", experiments=rows)
         return
-    run = opt.run_of(output, seed, threads, device)
+    run = compute.run(output)
     done = []
     for one in reproduce(suite, name or None, run=run, plots=plot):
         output.heading(one.title)

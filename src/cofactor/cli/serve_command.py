@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,7 +14,58 @@ from cofactor.cli.output import Output
 INTERRUPTED = "interrupted before it served anybody; nothing was changed."
 
 
+@dataclass(frozen=True)
+class Listening:
+    """Listening."""
+
+    host: Annotated[
+        str, typer.Option(help="Where to listen; beyond this machine only with --keys.")
+    ] = "127.0.0.1"
+    port: Annotated[int, typer.Option(help="The port; 0 takes a free one.")] = 8000
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Another name under which it may be called."),
+    ] = None
+    allow_origin: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ORIGIN", help="A site whose pages may call it: https://shop.example."
+        ),
+    ] = None
+
+
+@dataclass(frozen=True)
+class Access:
+    """Keys."""
+
+    keys: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE", help="API keys; without them everybody on this machine may call."
+        ),
+    ] = None
+    new_key: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SCOPE",
+            help="Add a key of the scope read, write or admin to --keys, print it once, and stop.",
+        ),
+    ] = None
+
+
+@dataclass(frozen=True)
+class Logging(opt.ShowOptions):
+    """Output."""
+
+    access_log: Annotated[
+        bool, typer.Option("--access-log", help="Log every request, as JSON lines on stderr.")
+    ] = False
+
+
 def command(
+    listening: Listening,
+    access: Access,
+    show: Logging,
     model: Annotated[
         str | None,
         typer.Argument(
@@ -21,10 +73,6 @@ def command(
             help="A saved model, or a folder with one saved model a subfolder (versions).",
         ),
     ] = None,
-    host: Annotated[
-        str, typer.Option(help="Where to listen; beyond this machine only with --keys.")
-    ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="The port; 0 takes a free one.")] = 8000,
     store: Annotated[
         str | None,
         typer.Option(
@@ -35,54 +83,26 @@ def command(
             ),
         ),
     ] = None,
-    keys: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FILE", help="API keys; without them everybody on this machine may call."
-        ),
-    ] = None,
-    new_key: Annotated[
-        str | None,
-        typer.Option(
-            metavar="SCOPE",
-            help="Add a key of the scope read, write or admin to --keys, print it once, and stop.",
-        ),
-    ] = None,
-    allow_host: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME", help="Another name under which it may be called."),
-    ] = None,
-    allow_origin: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="ORIGIN", help="A site whose pages may call it: https://shop.example."
-        ),
-    ] = None,
     threads: Annotated[int, typer.Option(help="Native threads of scoring.")] = 1,
-    access_log: Annotated[
-        bool, typer.Option("--access-log", help="Log every request, as JSON lines on stderr.")
-    ] = False,
-    json: opt.Json = False,
-    quiet: opt.Quiet = False,
 ) -> None:
     """Serve."""
     from cofactor.service.settings import Settings
 
-    output = Output(json, quiet)
-    if new_key is not None:
-        _new_key(output, new_key, keys)
+    output = show.output()
+    if access.new_key is not None:
+        _new_key(output, access.new_key, access.keys)
         return
     if model is None:
         raise typer.BadParameter("say which model: cofactor serve DIR.")
     settings = Settings(
-        host=host,
-        port=port,
-        hosts=tuple(allow_host or ()),
-        origins=tuple(allow_origin or ()),
+        host=listening.host,
+        port=listening.port,
+        hosts=tuple(listening.allow_host or ()),
+        origins=tuple(listening.allow_origin or ()),
         threads=threads,
-        access_log=access_log,
+        access_log=show.access_log,
     )
-    _serve(output, Path(model), store, keys, settings)
+    _serve(output, Path(model), store, access.keys, settings)
 
 
 def _new_key(output: Output, scope: str, keys: str | None) -> None:

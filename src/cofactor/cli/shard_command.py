@@ -5,13 +5,23 @@ same fingerprint. Needs the extra "big" (DuckDB)."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated
 
 import typer
 
 from cofactor.cli import options as opt
-from cofactor.cli.output import Output
 from cofactor.cli.reading import roles
+
+
+@dataclass(frozen=True)
+class Reads:
+    """Reading."""
+
+    columns: opt.Columns = None
+    items: opt.Items = None
+    repeats: opt.Repeats = "last"
+    on_bad: opt.OnBad = "error"
 
 
 def command(
@@ -23,31 +33,28 @@ def command(
         ),
     ],
     out: Annotated[str, typer.Option(metavar="DIR", help="The folder to make.")],
+    reads: Reads,
+    compute: opt.ThreadOptions,
+    show: opt.ShowOptions,
     memory: Annotated[str, typer.Option(help="How much to get along with: 700MB, 2GB.")] = "2GB",
-    columns: opt.Columns = None,
-    items: opt.Items = None,
-    repeats: opt.Repeats = "last",
-    on_bad: opt.OnBad = "error",
-    threads: opt.Threads = 0,
-    json: opt.Json = False,
-    quiet: opt.Quiet = False,
 ) -> None:
     """Shard."""
-    from cofactor.base.run import Run
     from cofactor.data.readers.columns import Options
     from cofactor.data.readers.sharded import shard
 
-    output = Output(json, quiet)
+    output = show.output()
     limit = opt.n_bytes(memory, "memory")
     assert limit is not None
     made = shard(
         list(sources),
         out,
         memory=limit,
-        repeats=repeats,
-        options=Options(**(roles(columns) or {}), on_bad=on_bad, progress=output.progress),
-        items=items,
-        threads=Run(threads=threads).n_threads,
+        repeats=reads.repeats,
+        options=Options(
+            **(roles(reads.columns) or {}), on_bad=reads.on_bad, progress=output.progress
+        ),
+        items=reads.items,
+        threads=compute.run(output).n_threads,
         progress=output.progress,
     )
     output.line(f"{out}: {made!r}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -15,31 +16,38 @@ if TYPE_CHECKING:
     from cofactor.models.recommender import Recommender
 
 
-def command(
-    model: opt.ModelFolder,
-    item: Annotated[str | None, typer.Option(metavar="ID", help="The item's id.")] = None,
-    title: Annotated[str | None, typer.Option(metavar="WORDS", help="Words of its title.")] = None,
+@dataclass(frozen=True)
+class What:
+    """Item."""
+
+    item: Annotated[str | None, typer.Option(metavar="ID", help="The item's id.")] = None
+    title: Annotated[str | None, typer.Option(metavar="WORDS", help="Words of its title.")] = None
     text: Annotated[
         str | None,
         typer.Option(
             metavar="SENTENCE", help="A description of something, for models with content."
         ),
-    ] = None,
+    ] = None
+
+
+def command(
+    model: opt.ModelFolder,
+    what: What,
+    compute: opt.ThreadOptions,
+    show: opt.ShowOptions,
     k: opt.K = 10,
     where: Annotated[
         str | None, typer.Option(metavar="EXPRESSION", help="Only items for which it holds.")
     ] = None,
-    threads: opt.Threads = 0,
-    json: opt.Json = False,
-    quiet: opt.Quiet = False,
 ) -> None:
     """Find neighbours."""
     from cofactor.artifact.load import load
     from cofactor.retrieval.filters import Filters
 
+    item, title, text = what.item, what.title, what.text
     if sum(given is not None for given in (item, title, text)) != 1:
         raise typer.BadParameter("give one of --item, --title and --text.")
-    output = Output(json, quiet)
+    output = show.output()
     loaded = load(model)
     filters = Filters(where=where) if where else None
     if text is not None:
@@ -52,7 +60,7 @@ def command(
         return
     asked = item if title is None else _titled(title, loaded, output)
     row = loaded.data.items.rows(asked, what="item")
-    table = loaded.similar_items(asked, k, filters=filters, run=opt.run_of(output, threads=threads))
+    table = loaded.similar_items(asked, k, filters=filters, run=compute.run(output))
     name = loaded.data.catalogue.titles(row)[0] or asked
     output.line(f"Most like {name}:")
     output.table(ranked_rows(table))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Iterable
 from decimal import Decimal
 from functools import cached_property
@@ -20,6 +19,8 @@ from cofactor.data.id_text import clean_one
 
 # From this many ids on, one vectorised hash join beats a Python dictionary look-up per id.
 _BULK = 512
+# Integers up to it are exact in a float of 64 bits, which is what readers of JSON have.
+EXACT = 2**53
 # From this many look-ups on, a table over the whole range of the ids is worth its making.
 _DENSE = 100_000
 
@@ -268,7 +269,7 @@ def wire_id(value: int | str) -> int | str:
     """Return an id as it can go out as JSON: integers that a float of 64 bits can't hold exactly
     (beyond ±2^53) become strings, which every door takes back as the same id.
     """
-    return value if isinstance(value, str) or -(2**53) <= value <= 2**53 else str(value)
+    return value if isinstance(value, str) or -EXACT <= value <= EXACT else str(value)
 
 
 def _used(column: Any) -> Any:
@@ -327,7 +328,7 @@ def _whole(value: Any) -> int | None:
     if isinstance(value, bool) or value is None:
         return None
     if isinstance(value, str):
-        value = re.sub(r"\.0+$", "", clean_one(value) or "")
+        value = clean_one(value) or ""
     try:
         number = int(value)
     except (TypeError, ValueError, OverflowError):

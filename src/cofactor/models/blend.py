@@ -70,7 +70,7 @@ class BlendConfig(Config):
         made(self)
 
 
-def made(config: BlendConfig) -> tuple[Recommender, ...]:
+def made(config: BlendConfig) -> tuple[Any, ...]:
     """Return the models of a configuration, not fitted.
 
     Raises
@@ -110,7 +110,7 @@ class _Validation(NamedTuple):
     seen: tuple[np.ndarray, np.ndarray]  # CSR of what may not come back
 
 
-class Blend(Recommender):
+class Blend(Recommender[BlendConfig]):
     """``s_ui = Σ_m w_m s_m,ui / σ_m,u``: a weighted sum of models' scores, each on one scale.
 
     σ_m,u is the standard deviation (or the maximum) of model m's scores of all items for the user.
@@ -121,23 +121,31 @@ class Blend(Recommender):
     alike."""
 
     name = "blend"
-    Config = BlendConfig
     traits = Traits(explains=True, uses_values=True, uses_order=True)
 
-    parts: tuple[Recommender, ...]
+    parts: tuple[Any, ...]
     weights: np.ndarray
 
-    def __init__(self, config: Any = None, **settings: Any) -> None:
-        super().__init__(config, **settings)
-        self.parts = made(self.config)
-        explains = all(part.traits.explains for part in self.parts)
-        self.traits = replace(
-            type(self).traits,
-            explains=explains,
-            same_on_any_threads=all(part.traits.same_on_any_threads for part in self.parts),
+    def _configure(self, config: BlendConfig) -> None:
+        super()._configure(config)
+        self.parts = made(config)
+
+    @classmethod
+    def traits_of(cls, config: BlendConfig) -> Traits:
+        """Return what all of the models can do."""
+        parts = made(config)
+        return replace(
+            cls.traits,
+            explains=all(part.traits.explains for part in parts),
+            same_on_any_threads=all(part.traits.same_on_any_threads for part in parts),
         )
-        arrays = {"weights": ArraySpec("float64", (str(len(self.parts)),))}
-        for n, part in enumerate(self.parts):
+
+    @classmethod
+    def arrays_of(cls, config: BlendConfig) -> Mapping[str, ArraySpec]:
+        """Return the weights and, after the number of each model, that model's arrays."""
+        parts = made(config)
+        arrays = {"weights": ArraySpec("float64", (str(len(parts)),))}
+        for n, part in enumerate(parts):
             sizes = {k: str(v) for k, v in part.config.to_dict().items() if isinstance(v, int)}
             for name, spec in part.arrays.items():
                 axes = tuple(
@@ -145,7 +153,7 @@ class Blend(Recommender):
                     for a in spec.axes
                 )
                 arrays[f"{n}_{name}"] = ArraySpec(spec.dtype, axes, spec.optional)
-        self.arrays = arrays
+        return arrays
 
     def _fit(self, data: Interactions, validation: Part | None, run: Run) -> None:
         for part in self.parts:
@@ -230,7 +238,7 @@ class Blend(Recommender):
         if unable:
             raise ArgumentError(f"these models can't learn from new events alone: {unable}.")
         for part in self.parts:
-            part.update(events, run=run)  # type: ignore[attr-defined]
+            part.update(events, run=run)
         self._data, self._cache = self.parts[0].data, {}
         return self
 
@@ -351,5 +359,38 @@ PRESETS: dict[str, dict[str, Any]] = {
             "2.history_decay=0.7",
         ),
         "weights": (1.0, 0.023),
+    },
+    "amazon-scientific with text": {
+        "models": ("transitions", "session_knn", "content_knn"),
+        "model_settings": (
+            "1.text_weight=1",
+            "1.window=20",
+            "1.source_power=0.25",
+            "1.backward=0.6",
+            "1.history_decay=0.7",
+            "2.idf=1",
+            "2.neighbours=1000",
+            "3.text=text",
+        ),
+        "weights": (1.0, 0.22, 0.22),
+    },
+    "amazon-beauty-5core with text": {
+        "models": ("transitions", "content_knn", "transitions"),
+        "model_settings": (
+            "1.text=title",
+            "1.text_weight=0.9",
+            "1.text_neighbours=500",
+            "1.window=50",
+            "1.decay=0.9",
+            "1.source_power=0.25",
+            "1.target_power=0.1",
+            "1.history_decay=0.6",
+            "2.text=title",
+            "3.history_decay=0.9",
+            "3.window=50",
+            "3.source_power=0.25",
+            "3.target_power=0.1",
+        ),
+        "weights": (1.0, 0.15, 0.3),
     },
 }

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from cofactor.data.histories import Histories
-from cofactor.models.recommender import Recommender
+from cofactor.models.hooks import Hooks
 from cofactor.models.user_batch import UserBatch
 
 
-def ratings_of(model: Recommender, histories: Histories) -> np.ndarray:
+def ratings_of(model: Hooks[Any], histories: Histories) -> np.ndarray:
     """Return the values of histories, float32 [n_events], in their order.
 
     Items without ratings say nothing about how they were liked, beyond that they were chosen: they
@@ -22,21 +23,19 @@ def ratings_of(model: Recommender, histories: Histories) -> np.ndarray:
     return np.full(len(histories.item_rows), _liked_rating(model), np.float32)
 
 
-def rated_csr(
-    model: Recommender, histories: Histories
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def rated_csr(model: Hooks[Any], histories: Histories) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return histories as CSR with ratings: indptr, item rows, and values, see `ratings_of`."""
     return replace(histories, values=ratings_of(model, histories)).csr
 
 
-def seen_ratings(model: Recommender, batch: UserBatch) -> np.ndarray:
+def seen_ratings(model: Hooks[Any], batch: UserBatch) -> np.ndarray:
     """Return the values of what a batch's users have seen, float32 [n]; see `ratings_of`."""
     if batch.values is not None:
         return batch.values
     return np.full(len(batch.seen[1]), _liked_rating(model), np.float32)
 
 
-def _liked_rating(model: Recommender) -> np.float32:
+def _liked_rating(model: Hooks[Any]) -> np.float32:
     if "liked rating" not in model._cache:
         model._cache["liked rating"] = liked_rating(model.data.weights)
     found: np.float32 = model._cache["liked rating"]

@@ -49,13 +49,31 @@ def recommend_all(
     tuple
         The file, and how many lines it has.
     """
+    run = run if run is not None else Run()
+    return write_tables(_tables(model, k, filters, run), out)
+
+
+def write_tables(tables: Iterator[pa.Table], out: str | os.PathLike[str]) -> tuple[Path, int]:
+    """Write lists to a file that ends in .parquet, .csv or .jsonl; it appears whole or not at all.
+
+    Parameters
+    ----------
+    tables
+        At least one, all of the same columns.
+    out
+        The file.
+
+    Returns
+    -------
+    tuple
+        The file, and how many lines it has.
+    """
     target = Path(os.path.abspath(out))
     if target.suffix not in _WRITERS:
         raise ArgumentError(f"out must end in {', '.join(_WRITERS)}, not {target.name!r}.")
-    run = run if run is not None else Run()
     try:
         with room_beside(target) as room:
-            count = _WRITERS[target.suffix](room / target.name, _tables(model, k, filters, run))
+            count = _WRITERS[target.suffix](room / target.name, tables)
             os.replace(room / target.name, target)
     except OSError as error:
         raise ArgumentError(

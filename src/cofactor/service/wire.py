@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
+from cofactor.data.id_text import clean_one
 from cofactor.store import MAX_ID, MAX_TEXT, MAX_TITLE
 
 # Ids are texts; an integer is taken as its decimal text.
@@ -25,8 +26,11 @@ Kind = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_.-]{0,31}$")]
 
 
 def outside_id(value: Any) -> Any:
-    """Return an id as every door reads it: without whitespace around it."""
-    return value.strip() if isinstance(value, str) else value
+    """Return an id as every door reads it (`data.id_text`): stripped and unwrapped."""
+    if not isinstance(value, str):
+        return value
+    cleaned = clean_one(value)
+    return value.strip() if cleaned is None else cleaned
 
 
 def _outside_ids(values: list[Any] | None) -> list[Any] | None:

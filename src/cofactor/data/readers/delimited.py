@@ -8,9 +8,8 @@ in memory is 4 bytes an id."""
 from __future__ import annotations
 
 import codecs
-import io
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -21,7 +20,14 @@ from pyarrow import csv as pacsv
 from cofactor.base.errors import DataError
 from cofactor.data.readers import times as clock
 from cofactor.data.readers.columns import Options, find_roles, roles_note
-from cofactor.data.readers.places import BLOCK, LONGEST, Entry, ahead
+from cofactor.data.readers.lines import (
+    NotUtf8,
+    as_utf8,
+    line_blocks,
+    located,
+    malformed_lines,
+)
+from cofactor.data.readers.places import Entry, ahead
 from cofactor.data.readers.plain_numbers import LARGE, Columns, read_plain
 from cofactor.data.readers.positions import counting
 from cofactor.data.readers.raw import Raw
@@ -31,7 +37,6 @@ from cofactor.data.readers.sniff import (
     Dialect,
     one_line_end,
     sniff,
-    split,
 )
 from cofactor.data.readers.values import Odd, numbers_and_odd
 
@@ -53,7 +58,7 @@ def read_delimited(entry: Entry, options: Options) -> Raw:
     roles = find_roles(dialect.names, options, entry.shown, columns=dialect.cells)
     try:
         return _read(entry, options, dialect, roles)
-    except _NotUtf8 as stop:
+    except NotUtf8 as stop:
         if options.encoding is not None:
             raise DataError(
                 f"the file isn't {options.encoding}: {stop}.", source=entry.shown
@@ -90,10 +95,10 @@ def read_text_table(
     notes = []
     block = entry.read()[dialect.bom :]
     try:
-        block = _as_utf8(
+        block = as_utf8(
             block, codecs.getincrementaldecoder(dialect.encoding)(), dialect.encoding, final=True
         )
-    except _NotUtf8:
+    except NotUtf8:
         block = block.decode("latin-1").encode()
         notes.append(f"{entry.name}: not UTF-8, so read as Latin-1")
     kept = _Kept(dialect, {})
@@ -102,10 +107,6 @@ def read_text_table(
     table = _parsed(block, dialect, kept, None, types, entry.shown)
     kept.refuse(entry, options, notes)
     return table, notes
-
-
-class _NotUtf8(Exception):
-    """A block isn't UTF-8."""
 
 
 @dataclass
@@ -183,7 +184,7 @@ class _Kept:
             what = f"lines that have not {len(dialect.names)} fields"
             notes.append(f"skipped {self.n_malformed:,} {what}")
             if options.rejects is not None:
-                rows = _malformed_lines(entry, dialect, self.n_malformed)
+                rows = malformed_lines(entry, dialect, self.n_malformed)
                 options.rejects.add(entry.shown, what, rows)
             return
         other = next(
@@ -198,7 +199,7 @@ class _Kept:
             f" at {dialect.spoken}{mixed}; mend them, give delimiter=, or drop them with"
             " on_bad='skip':",
             source=entry.shown,
-            rows=_malformed_lines(entry, dialect),
+            rows=malformed_lines(entry, dialect),
             total=self.n_malformed,
         )
 
@@ -218,7 +219,7 @@ def _read(entry: Entry, options: Options, dialect: Dialect, roles: Mapping[str, 
         if columns is not None:
             return _plain_raw(columns, entry, dialect, roles)
     with options.progress.task(f"reading {entry.name}", None) as task:
-        for block in ahead(_line_blocks(entry, dialect)):
+        for block in ahead(line_blocks(entry, dialect)):
             table = _typed(kept.body(block), dialect, kept, roles, types, entry.shown)
             if table is not None:
                 kept.add(table)
@@ -235,7 +236,7 @@ def _read(entry: Entry, options: Options, dialect: Dialect, roles: Mapping[str, 
         times=kept.times if "time" in roles else None,
         bare_times=kept.bare,
         source=entry.shown,
-        locate=lambda rows: _locate(entry, dialect, rows, kept.n_malformed > 0),
+        locate=lambda rows: located(entry, dialect, rows, kept.n_malformed > 0),
         notes=notes,
         columns=roles,
         headed=dialect.cells is None,
@@ -252,7 +253,7 @@ def _plain_raw(columns: Columns, entry: Entry, dialect: Dialect, roles: Mapping[
         values=columns.values,
         times=columns.times,
         source=entry.shown,
-        locate=lambda rows: _locate(entry, dialect, rows, False),
+        locate=lambda rows: located(entry, dialect, rows, False),
         notes=_notes(roles, dialect),
         columns=roles,
         headed=dialect.cells is None,
@@ -353,80 +354,6 @@ def _unconvertible(text: str, dialect: Dialect, source: str) -> _Unconvertible:
     return error
 
 
-def _line_blocks(entry: Entry, dialect: Dialect, size: int = BLOCK) -> Iterator[bytes]:
-    """The file as UTF-8 blocks of some megabytes, each of which ends with a line (and not within
-    quotes).
-    """
-    decoder = codecs.getincrementaldecoder(dialect.encoding)()
-    rest, skip = b"", dialect.bom
-    for raw in entry.blocks(size):
-        block = rest + _as_utf8(raw[skip:] if skip else raw, decoder, dialect.encoding)
-        skip = 0
-        # A CR at the very end may be the first half of a CRLF.
-        held = block[-1:] if block[-1:] == b"\r" else b""
-        block = one_line_end(block[:-1] if held else block, quoted=dialect.quoted)
-        end = _last_line_end(block, dialect)
-        if len(block) - end > LONGEST:
-            # So long a quoted text is none: a lone quote stands somewhere.
-            end = block.rfind(b"\n") + 1
-        rest = block[end:] + held
-        if len(rest) > LONGEST:
-            raise DataError(
-                f"a line of more than {LONGEST >> 20} MiB is no row of a table; check its line"
-                " ends.",
-                source=entry.shown,
-            )
-        if end:
-            yield _valid(block[:end], dialect)
-    rest += _as_utf8(b"", decoder, dialect.encoding, final=True)
-    if rest:
-        yield _valid(one_line_end(rest, quoted=dialect.quoted), dialect)
-
-
-def _as_utf8(raw: bytes, decoder: Any, encoding: str, *, final: bool = False) -> bytes:
-    if encoding == "utf-8" or (
-        raw.isascii() and encoding.startswith(("iso8859", "cp125", "ascii"))
-    ):
-        if encoding == "utf-8" and final and raw:
-            _check(raw)
-        return raw
-    try:
-        return str(decoder.decode(raw, final)).encode()
-    except UnicodeDecodeError as error:
-        raise _NotUtf8(f"{error.reason} at {raw[error.start : error.start + 10]!r}") from None
-
-
-def _valid(block: bytes, dialect: Dialect) -> bytes:
-    if dialect.encoding == "utf-8":
-        _check(block)
-    return block
-
-
-def _check(block: bytes) -> None:
-    if block.isascii():
-        return
-    try:
-        block.decode()
-    except UnicodeDecodeError as error:
-        raise _NotUtf8(f"{error.reason} at {block[error.start : error.start + 10]!r}") from None
-
-
-def _last_line_end(block: bytes, dialect: Dialect) -> int:
-    end = block.rfind(b"\n") + 1
-    if not dialect.quoted or b'"' not in block:
-        return end
-    open_quotes = _quotes(block[:end], dialect)
-    while end and open_quotes % 2:
-        before = block.rfind(b"\n", 0, end - 1) + 1
-        open_quotes -= _quotes(block[before:end], dialect)
-        end = before
-    return end
-
-
-def _quotes(text: bytes, dialect: Dialect) -> int:
-    return text.count(b'"') - (text.count(dialect.escape.encode() + b'"') if dialect.escape else 0)
-
-
 def _grown(array: np.ndarray, used: int, more: np.ndarray) -> np.ndarray:
     # Grown in place (the system moves pages instead of copying them), so that no moment holds a
     # column twice.
@@ -434,55 +361,3 @@ def _grown(array: np.ndarray, used: int, more: np.ndarray) -> np.ndarray:
         array.resize(used + len(more), refcheck=False)
     array[used : used + len(more)] = more
     return array
-
-
-def _records(entry: Entry, dialect: Dialect) -> Iterator[tuple[int, str]]:
-    """The file's records with their line numbers, without the header; slow, for messages only."""
-    line, began, held = 0, 1, ""
-    headed = dialect.headed
-    for block in _line_blocks(entry, dialect):
-        for text in io.StringIO(block.decode("utf-8", "replace"), newline=""):
-            line += 1
-            if line <= dialect.above:
-                continue
-            if not held:
-                began = line
-            held += text
-            if dialect.quoted and _quotes(held.encode(), dialect) % 2:
-                continue
-            record, held = held.rstrip("\r\n"), ""
-            if not record:
-                continue
-            if headed:
-                headed = False
-                continue
-            yield began, record
-
-
-def _locate(entry: Entry, dialect: Dialect, rows: np.ndarray, check: bool) -> list[tuple[int, str]]:
-    wanted = {int(row) for row in rows}
-    found: list[tuple[int, str]] = []
-    row = -1
-    for line, record in _records(entry, dialect):
-        if check and len(split(record, dialect.delimiter, dialect.quoted, dialect.escape)) != len(
-            dialect.names
-        ):
-            continue
-        row += 1
-        if row in wanted:
-            found.append((line, record))
-            if len(found) == len(wanted):
-                break
-    return found
-
-
-def _malformed_lines(entry: Entry, dialect: Dialect, most: int = 5) -> list[tuple[int, str]]:
-    found: list[tuple[int, str]] = []
-    for line, record in _records(entry, dialect):
-        if len(split(record, dialect.delimiter, dialect.quoted, dialect.escape)) != len(
-            dialect.names
-        ):
-            found.append((line, record))
-            if len(found) == most:
-                break
-    return found

@@ -8,7 +8,8 @@ from typing import Any
 import pyarrow as pa
 
 from cofactor.base.errors import DataError
-from cofactor.data.readers.columns import USUAL, folded
+from cofactor.data.readers.columns import folded
+from cofactor.data.readers.usual_names import USUAL
 from cofactor.data.records import column_of, names_of, table_of
 
 # How far below the top a list of records may stand.

@@ -22,7 +22,7 @@ from cofactor.data.events import Events
 from cofactor.data.readers import frames, jsonl, parquet, reviews, sql
 from cofactor.data.readers.assemble import assemble
 from cofactor.data.readers.blocks import is_blocks, read_blocks
-from cofactor.data.readers.columns import USUAL, Options, find_roles, folded
+from cofactor.data.readers.columns import Options, find_roles, folded
 from cofactor.data.readers.delimited import dialect_of, read_delimited, read_text_table
 from cofactor.data.readers.folders import Doors, data_files, read_folder, read_parts
 from cofactor.data.readers.id_columns import cleaned, id_column
@@ -34,6 +34,7 @@ from cofactor.data.readers.places import Entry, Place, is_archive, is_debris
 from cofactor.data.readers.raw import Raw
 from cofactor.data.readers.rejects import Rejects
 from cofactor.data.readers.sources import STDIN, is_several, matched, reopened, standard_input
+from cofactor.data.readers.usual_names import USUAL
 from cofactor.data.records import table_of
 
 _RAW: Mapping[str, Callable[[Entry, Options], Raw]] = {

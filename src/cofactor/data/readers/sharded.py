@@ -130,11 +130,12 @@ class _Sharding:
     def run(self, sources: list[Any], repeats: str, options: Options, items: Any) -> None:
         with _Numbering(self.work, self.memory, self.threads) as numbering:
             self._spool(sources, options, numbering)
+            pa.default_memory_pool().release_unused()  # DuckDB comes with a pool of its own
             for side in ("users", "items"):
                 numbering.number(side, self.made / f"{side}.arrow", self.lengths, self.work)
         ids = {side: shards._ids(self.made, side) for side in ("users", "items")}
         counts = self._count(len(ids["users"]))
-        cuts = _cuts(counts, max(1, self.memory // 4 // _SORT_BYTES))
+        cuts = _cuts(counts, max(1, self.memory // 5 // _SORT_BYTES))
         self._deal_out(cuts)
         self._sort(cuts, len(ids["users"]), len(ids["items"]), repeats)
         self._transpose(cuts, len(ids["items"]))
@@ -148,7 +149,7 @@ class _Sharding:
         self._finish(ids, shown)
 
     def _spool(self, sources: list[Any], options: Options, numbering: _Numbering) -> None:
-        rows = max(LEAST_ROWS, min(2_000_000, self.memory // 4 // _CHUNK_BYTES))
+        rows = max(LEAST_ROWS, min(1_000_000, self.memory // 4 // _CHUNK_BYTES))
         for source in sources:
             for events in chunks(source, options, rows, lambda s: read(s, **_asked(options))):
                 if len(events):
@@ -341,7 +342,7 @@ class _Numbering:
         self.connection = duckdb.connect(str(work / "ids.duckdb"))
         self.kinds: dict[str, str] = {}
         for setting in (
-            f"memory_limit='{memory * 5 // 8 >> 20}MiB'",
+            f"memory_limit='{memory * 55 // 100 >> 20}MiB'",
             f"threads={max(1, threads)}",
             f"temp_directory='{work / 'spilled'}'",
             "preserve_insertion_order=false",

@@ -8,9 +8,11 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 from cofactor.base.errors import ArgumentError, DataError
-from cofactor.data.readers.columns import USUAL, Options, folded, refuse_repeated
+from cofactor.data.readers.columns import Options, folded, refuse_repeated
+from cofactor.data.readers.usual_names import USUAL
 
 # The order decides between two that fit equally well.
 DELIMITERS = ("::", "\t", ",", ";", "|", " ")
@@ -97,7 +99,7 @@ def sniff(sample: bytes, options: Options, source: str, *, whole: bool) -> Diale
     lines = lines_of(text)
     if not whole and len(lines) > 1:
         lines = lines[:-1]
-    numbered = [(n, line) for n, line in enumerate(lines) if line.strip()][:500]
+    numbered = list(islice(((n, line) for n, line in enumerate(lines) if line.strip()), 500))
     if not numbered:
         raise DataError("the file is empty.", source=source)
     if "\0" in numbered[0][1]:

@@ -1,4 +1,4 @@
-"""Bayesian personalised ranking: lock-free ascent of ln σ(x_ui - x_uj), the fast twin of
+"""Bayesian personalised ranking: lock-free ascent of ln σ(x_ui - x_uj), the fast implementation of
 `reference.bpr`.
 
 What makes it fast: a negative is tested against a 512-byte filter before any search; the vectors of
@@ -31,7 +31,7 @@ from cofactor.kernels.cpu.sampling import (
     stream,
 )
 
-LANES = 8  # users in work at once in one thread; part of the law, see the reference
+LANES = 8  # users in work at once in one thread; part of the definition, see the reference
 _LOW = np.uint64(0xFFFFFFFF)
 _ONE = np.float32(1.0)
 

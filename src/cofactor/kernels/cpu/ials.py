@@ -38,7 +38,7 @@ def row_ridge(
     regularization: float,
     frequency_exponent: float,
 ) -> np.ndarray:
-    """Return each row's L2 weight; see the reference twin."""
+    """Return each row's L2 weight; see the reference."""
     pairs = np.diff(indptr) + unobserved_weight * n_other
     # 0 ** 0 is 1 here too: plain L2 holds for empty rows.
     return (regularization * pairs**frequency_exponent).astype(np.float32)
@@ -47,8 +47,8 @@ def row_ridge(
 def gram_basis(
     fixed: np.ndarray, unobserved_weight: float, shares: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the eigenbasis and the eigenvalues of the weighted Gram matrix; see the reference
-    twin.
+    """Return the eigenbasis and the eigenvalues of the weighted Gram matrix; see the
+    reference implementation.
     """
     if shares is not None:
         fixed = fixed * np.sqrt(shares)[:, None]
@@ -151,8 +151,8 @@ def solve_giant(
     rows: np.ndarray,
     solved: np.ndarray,
 ) -> int:
-    """Solve some rows exactly, one after another, each on all BLAS threads; see the reference
-    twin.
+    """Solve some rows exactly, one after another, each on all BLAS threads; see the
+    reference implementation.
     """
     for u in rows:
         matrix = np.diag(diagonal.astype(np.float64) + ridge[u])
@@ -186,7 +186,7 @@ def half_epoch(
     shares: np.ndarray | None = None,
     tolerance: float = 0.0,
 ) -> None:
-    """Solve one side given the other, both in place; see the reference twin for the parameters."""
+    """Solve one side given the other, both in place; see the reference for the parameters."""
     basis, diagonal = gram_basis(fixed, unobserved_weight, shares)
     rotate(fixed, basis)
     if solver == "subspace":
@@ -220,7 +220,7 @@ def loss(
     left_ridge: np.ndarray,
     right_ridge: np.ndarray,
 ) -> float:
-    """Return the exact value of the objective; see the reference twin.
+    """Return the exact value of the objective; see the reference.
 
     Notes
     -----

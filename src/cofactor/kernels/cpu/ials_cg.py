@@ -33,7 +33,7 @@ def solve_cg(
     steps: int,
     tolerance: float = 0.0,
 ) -> int:
-    """Solve some rows by a few steps of conjugate gradient from zero; see the reference twin for
+    """Solve some rows by a few steps of conjugate gradient from zero; see the reference for
     the parameters.
 
     Notes

@@ -28,7 +28,7 @@ def solve_direct(
     rows: np.ndarray,
     solved: np.ndarray,
 ) -> int:
-    """Solve some rows exactly by Cholesky factorisation; see the reference twin for the parameters.
+    """Solve some rows exactly by Cholesky factorisation; see the reference for the parameters.
 
     Notes
     -----

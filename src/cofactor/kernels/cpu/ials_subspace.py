@@ -26,7 +26,7 @@ def solve_subspace(
     solved: np.ndarray,
     block_size: int,
 ) -> int:
-    """Improve some rows by one Newton step in each block of factors; see the reference twin for
+    """Improve some rows by one Newton step in each block of factors; see the reference for
     the parameters.
     """
     bounds = row_blocks(np.diff(indptr)[rows] + 8 + block_size)

@@ -1,4 +1,4 @@
-"""Logistic matrix factorisation: rows side by side, the fast twin of `reference.logistic_mf`."""
+"""Logistic matrix factorisation, rows side by side; the definition is `reference.logistic_mf`."""
 
 from __future__ import annotations
 

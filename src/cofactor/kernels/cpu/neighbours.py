@@ -72,13 +72,13 @@ def top_neighbours(
     count = np.zeros(n_items, np.int32)
     by_user = (user_indptr, user_indices, user_values)
     by_item = (item_indptr, item_users, item_values)
-    law = (left, right, left_add, right_add, np.float32(product_weight))
+    formula = (left, right, left_add, right_add, np.float32(product_weight))
     products = int(np.square(np.diff(user_indptr)).sum())
     ones = bool((user_values == 1).all() and (item_values == 1).all())
     words = planned(np.diff(user_indptr), np.diff(item_indptr)) if ones else np.zeros(0, np.int64)
     if words.size:
         sets = as_sets(user_indptr, user_indices, item_indptr, item_users, words, n_threads)
-        placed = tuple(part[sets.order] for part in law[:4])
+        placed = tuple(part[sets.order] for part in formula[:4])
         by_item = (item_indptr, item_users, item_values)
         shared(
             _neighbours_of_sets,
@@ -88,7 +88,7 @@ def top_neighbours(
             *by_item,
             *sets,
             *placed,
-            law[4],
+            formula[4],
             rows,
             similarity,
             count,
@@ -96,9 +96,9 @@ def top_neighbours(
     elif 4 * n_items**2 <= SHARED_UP_TO and products > n_items**2:
         gram = gram_lower(*by_user, *by_item, n_threads)
         mirror_lower(gram, n_threads)
-        shared(_neighbours_of_gram, n_threads, gram, *law, rows, similarity, count)
+        shared(_neighbours_of_gram, n_threads, gram, *formula, rows, similarity, count)
     elif n_items:
-        shared(_neighbours, n_threads, *by_user, *by_item, *law, rows, similarity, count)
+        shared(_neighbours, n_threads, *by_user, *by_item, *formula, rows, similarity, count)
     return rows, similarity, count
 
 
@@ -231,7 +231,7 @@ def _neighbours_of_sets(
     similarity: Any,
     count: Any,
 ) -> Any:
-    """Count a block of items that have sets at once, walk the lists of each other item; the law
+    """Count a block of items that have sets at once, walk the lists of each other item; the formula
     is in the sets' order.
     """
     n_items = order.shape[0]

@@ -1,4 +1,4 @@
-"""Numbering ids by a table over their range; the twin of `reference.numbering`."""
+"""Numbering ids by a table over their range; the fast implementation of `reference.numbering`."""
 
 from __future__ import annotations
 

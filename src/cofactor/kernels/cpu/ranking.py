@@ -77,11 +77,11 @@ def positive_ranks(
     seen_indptr: np.ndarray,
     seen_items: np.ndarray,
     limit: int,
-    with_beaten: bool,
+    with_auc: bool,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Rank each true item among all items that are not excluded; see the reference."""
     ranks = np.full(truth_items.size, -1, np.int32)
-    beaten = np.full(truth_items.size if with_beaten else 0, np.nan)
+    auc_shares = np.full(truth_items.size if with_auc else 0, np.nan)
 
     def part(first: int, end: int) -> None:
         truth, seen = truth_indptr[first : end + 1], seen_indptr[first : end + 1]
@@ -92,13 +92,13 @@ def positive_ranks(
             seen,
             seen_items,
             limit,
-            with_beaten,
+            with_auc,
             ranks,
-            beaten,
+            auc_shares,
         )
 
     on_parts(part, scores.shape[0])
-    return ranks, beaten
+    return ranks, auc_shares
 
 
 @kernel
@@ -109,9 +109,9 @@ def _positive_ranks(
     seen_indptr: np.ndarray,
     seen_items: np.ndarray,
     limit: int,
-    with_beaten: bool,
+    with_auc: bool,
     ranks: np.ndarray,
-    beaten: np.ndarray,
+    auc_shares: np.ndarray,
 ) -> None:
     n_users, n_items = scores.shape
     for u in range(n_users):
@@ -125,7 +125,7 @@ def _positive_ranks(
             item = np.int64(truth[order[i]])
             level = _level(row[item])
             # rank = |{j < item: s_j >= s_item}| + |{j > item: s_j > s_item}|
-            if with_beaten:
+            if with_auc:
                 above_low, from_low = _count_both(row, 0, item, level)
                 above_high, from_high = _count_both(row, item + 1, n_items, level)
             else:
@@ -148,9 +148,9 @@ def _positive_ranks(
                     level_or_above -= 1
             if level > -np.inf and rank < limit:
                 ranks[first + order[i]] = rank
-            elif not with_beaten:
+            elif not with_auc:
                 break
-            if with_beaten and n_negatives > 0:
+            if with_auc and n_negatives > 0:
                 for other in truth:
                     if other != item:
                         if row[other] > level:
@@ -159,7 +159,7 @@ def _positive_ranks(
                             level_or_above -= 1
                 if level == -np.inf:  # NaN compares as unequal, and stands as low as -inf
                     level_or_above = n_negatives
-                beaten[first + order[i]] = min(
+                auc_shares[first + order[i]] = min(
                     1.0, 0.5 * (2 * n_negatives - above - level_or_above) / n_negatives
                 )
 
@@ -204,14 +204,14 @@ def candidate_ranks(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Rank each true item among its own few candidates; see the reference."""
     ranks = np.full(items.size, -1, np.int32)
-    beaten = np.full(items.size, np.nan)
+    auc_shares = np.full(items.size, np.nan)
     on_parts(
         lambda first, end: _candidate_ranks(
-            first, end, scores, owners, items, negatives, ranks, beaten
+            first, end, scores, owners, items, negatives, ranks, auc_shares
         ),
         items.size,
     )
-    return ranks, beaten
+    return ranks, auc_shares
 
 
 @kernel
@@ -223,7 +223,7 @@ def _candidate_ranks(
     items: Any,
     negatives: Any,
     ranks: Any,
-    beaten: Any,
+    auc_shares: Any,
 ) -> None:
     for q in range(first, end):
         row = scores[owners[q]]
@@ -244,7 +244,7 @@ def _candidate_ranks(
         if level > -np.inf:
             ranks[q] = rank
         if n > 0:
-            beaten[q] = min(1.0, (n - above - 0.5 * equal) / n)
+            auc_shares[q] = min(1.0, (n - above - 0.5 * equal) / n)
 
 
 def rank_metrics(

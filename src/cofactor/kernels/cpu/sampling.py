@@ -181,7 +181,7 @@ def _draw_negatives(
     fast=False
 )  # as the reference rounds: a share that is 1 but for rounding decides whose alias an item becomes
 def alias_table(weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Make the alias table of a law; see `reference.sampling.alias_table`."""
+    """Make the alias table of a distribution; see `reference.sampling.alias_table`."""
     n = weights.shape[0]
     threshold = np.empty(n, np.uint32)
     alias = np.arange(n).astype(np.int32)

@@ -1,4 +1,4 @@
-"""Neighbours among sessions, and what they had near the shared items; the twin of
+"""Neighbours among sessions, and what they had near the shared items; the fast implementation of
 `reference.session_neighbours`, which says what is computed."""
 
 from __future__ import annotations

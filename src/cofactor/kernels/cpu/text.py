@@ -1,4 +1,4 @@
-"""Reading rows of plain numbers from text, 64 bytes at a time; the twin of `reference.text`.
+"""Reading rows of plain numbers from text, 64 bytes at a time; see `reference.text`.
 
 What ends a number is found for all of a line at once, as a mask of the bytes that are no digits:
 numbers whose ends are known don't wait for each other, so the processor works on several of them at

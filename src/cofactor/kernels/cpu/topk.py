@@ -1,7 +1,7 @@
 """The k best items of each user, exactly, without ever holding all scores.
 
-The law is the reference twin's: descending score, equal scores to the lower row, nothing excluded,
-disallowed, NaN or -inf. Each user keeps a heap of the k best so far with the worst at its root;
+As in the reference: descending score, equal scores to the lower row, nothing excluded, disallowed,
+NaN or -inf. Each user keeps a heap of the k best so far with the worst at its root;
 whole runs of scores are compared with that root at once, and only the few that beat it are looked
 at one by one."""
 
@@ -102,7 +102,7 @@ def topk_dot(
     allowed: np.ndarray,
     n_threads: int,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the k items with the largest x_u·y_i + c_i of every user, by the law of `topk_scores`.
+    """Return the k items with the largest x_u·y_i + c_i of every user, ordered as by `topk_scores`.
 
     No more than 128 x 1024 scores a thread exist at any time. For many users at once the items are
     visited in the order of the bound |x_u| |y_i| + c_i (Cauchy-Schwarz), and a user is done when no

@@ -1,4 +1,4 @@
-"""Weighted approximate-rank pairwise ascent: lock-free, the fast twin of `reference.warp`.
+"""Weighted approximate-rank pairwise ascent: lock-free; see `reference.warp`.
 
 The walk and the prefetching are those of `cpu.bpr`. The first candidate of each positive is drawn,
 and its vector asked for, a round ahead. Later candidates are drawn `_GROUP` at a time, a group
@@ -26,7 +26,7 @@ from cofactor.kernels.cpu.sampling import (
     stream,
 )
 
-LANES = 8  # users in work at once in one thread; part of the law, see the reference
+LANES = 8  # users in work at once in one thread; part of the definition, see the reference
 _GROUP = 8
 _ONE = np.float32(1.0)
 

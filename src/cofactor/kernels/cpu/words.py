@@ -1,5 +1,5 @@
 """Words of UTF-8 text as 64-bit hashes: one pass over the bytes, in parallel over texts; the
-twin of `reference.words`.
+fast implementation of `reference.words`.
 """
 
 from __future__ import annotations
@@ -163,7 +163,7 @@ def _walk(  # type: ignore[no-untyped-def]
 def count_words(
     text: np.ndarray, offsets: np.ndarray, seed: int, shortest: int, longest: int
 ) -> np.ndarray:
-    """Return the number of tokens of each text; see the reference twin."""
+    """Return the number of tokens of each text; see the reference."""
     counts = np.zeros(len(offsets) - 1, np.int64)
     nowhere, none, spans = (
         np.zeros(len(offsets), np.int64),
@@ -188,7 +188,7 @@ def hash_words(
     hashes: np.ndarray,
     spans: np.ndarray,
 ) -> None:
-    """Write the hash and the place of each token of each text; see the reference twin."""
+    """Write the hash and the place of each token of each text; see the reference."""
     how, counts = (seed, shortest, longest), np.zeros(len(offsets) - 1, np.int64)
     if len(hashes):  # without any room for hashes they would be counted
         on_parts(
@@ -215,7 +215,7 @@ def _walk_rows(  # type: ignore[no-untyped-def]
 
 def counted_tokens(indptr: np.ndarray, hashes: np.ndarray, counts: np.ndarray) -> np.ndarray:
     """Sort each row's hashes in place, each once, with its count; return how many differ; see
-    the reference twin.
+    the reference.
     """
     distinct = np.zeros(len(indptr) - 1, np.int64)
     on_parts(

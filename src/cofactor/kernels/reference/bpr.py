@@ -84,12 +84,12 @@ def bpr_epoch(
     user_regularization, positive_regularization, negative_regularization, bias_regularization
         λ of u, v_i, v_j and both biases, from 0.
     threshold, alias
-        The law of negatives from `sampling.alias_table`; both empty for the uniform law.
+        The sampling distribution of negatives from `sampling.alias_table`; both empty: uniform.
     seed
         Any 64-bit seed.
     n_threads
         Into how many streams ``user_order`` is cut; here they run one after the other, in the fast
-        twin side by side.
+        implementation side by side.
 
     Returns
     -------
@@ -99,13 +99,13 @@ def bpr_epoch(
 
     Notes
     -----
-    The law. Users without items or with all items are left out. A user's positives are walked once
-    each, from a random place by a random stride that is coprime to their number. `LANES` users are
+    Users without items or with all items are left out. A user's positives are walked once each,
+    from a random place by a random stride that is coprime to their number. `LANES` users are
     walked side by side: a round takes one pair from each, and all margins of a round are taken
     before its steps, which then follow one another (a batch of at most `LANES` pairs of different
     users). Negatives: see `sampling.draw_negatives`; a positive is never drawn.
 
-    With n_threads = 1 the result is reproducible bit for bit. With more, the fast twin's threads
+    With n_threads = 1 the result is reproducible bit for bit. With more, the fast one's threads
     write without locks (Niu, Recht, Ré, Wright 2011, "Hogwild!"), and the result depends on their
     timing."""
     tallies = np.zeros(3)
@@ -173,7 +173,7 @@ def bpr_fold_in(
     learning_rate, user_regularization
         η at the start, and λ of u.
     threshold, alias
-        The law of negatives, as in `bpr_epoch`.
+        The sampling distribution of negatives, as in `bpr_epoch`.
     epochs, least_draws
         A row of m items takes max(least_draws, epochs * m) draws; above 0.
     seed

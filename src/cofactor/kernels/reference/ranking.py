@@ -1,6 +1,6 @@
 """Where the true items stand in a ranking, and what ranking metrics make of it: the definition.
 
-The law of order: a higher score stands first, and of equal scores the lower item row. NaN and -inf
+The order: a higher score stands first, and of equal scores the lower item row. NaN and -inf
 mean "never recommended". Everything that a ranking metric asks follows from the ranks of the true
 items, so that the kernels come in two steps: scores (or lists) to ranks, ranks to metrics."""
 
@@ -18,7 +18,7 @@ def positive_ranks(
     seen_indptr: np.ndarray,
     seen_items: np.ndarray,
     limit: int,
-    with_beaten: bool,
+    with_auc: bool,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Rank each true item among all items that are not excluded.
 
@@ -32,27 +32,27 @@ def positive_ranks(
         The excluded items of each user, CSR, ascending.
     limit
         Ranks from here on are not told apart (they become -1).
-    with_beaten
-        Whether the share of beaten negatives is wanted.
+    with_auc
+        Whether the share of negatives ranked below is wanted.
 
     Returns
     -------
     ranks
         int32 [n_truth]: how many candidates stand before the true item (0 is the top); -1 from
         ``limit`` on and for an item that is never recommended.
-    beaten
+    auc_shares
         float64 [n_truth]: the share of negatives (candidates that are not true) with a lower score,
         those with an equal one counted half, where NaN is as low as -inf; NaN without negatives.
         Empty if not wanted.
 
     Notes
     -----
-    The mean of ``beaten`` over a user's true items is the area under the ROC curve (Hanley and
+    The mean of ``auc_shares`` over a user's true items is the area under the ROC curve (Hanley and
     McNeil 1982; the Mann-Whitney statistic over the number of pairs).
     """
     n_users, n_items = scores.shape
     ranks = np.full(len(truth_items), -1, np.int32)
-    beaten = np.full(len(truth_items) if with_beaten else 0, np.nan)
+    auc_shares = np.full(len(truth_items) if with_auc else 0, np.nan)
     for u in range(n_users):
         truth = truth_items[truth_indptr[u] : truth_indptr[u + 1]]
         level = np.where(np.isnan(scores[u]), -np.inf, scores[u])
@@ -67,12 +67,12 @@ def positive_ranks(
             rank = int(np.flatnonzero(order == item)[0])
             if rank < limit and level[item] > -np.inf:
                 ranks[position] = rank
-            if with_beaten and len(against):
+            if with_auc and len(against):
                 won = np.count_nonzero(against < level[item]) + 0.5 * np.count_nonzero(
                     against == level[item]
                 )
-                beaten[position] = won / len(against)
-    return ranks, beaten
+                auc_shares[position] = won / len(against)
+    return ranks, auc_shares
 
 
 def list_ranks(
@@ -123,11 +123,11 @@ def candidate_ranks(
     -------
     ranks
         int32 [n_queries], -1 for a true item that is never recommended.
-    beaten
-        float64 [n_queries], the share of beaten negatives, ties half; NaN without negatives.
+    auc_shares
+        float64 [n_queries], the share of negatives ranked below, ties half; NaN without negatives.
     """
     ranks = np.full(len(items), -1, np.int32)
-    beaten = np.full(len(items), np.nan)
+    auc_shares = np.full(len(items), np.nan)
     for q in range(len(items)):
         others = negatives[q][(negatives[q] >= 0) & (negatives[q] != items[q])]
         level = np.where(np.isnan(scores[owners[q]]), -np.inf, scores[owners[q]])
@@ -135,10 +135,10 @@ def candidate_ranks(
         if own > -np.inf:
             ranks[q] = np.count_nonzero((against > own) | ((against == own) & (others < items[q])))
         if len(others):
-            beaten[q] = (
+            auc_shares[q] = (
                 np.count_nonzero(against < own) + 0.5 * np.count_nonzero(against == own)
             ) / len(others)
-    return ranks, beaten
+    return ranks, auc_shares
 
 
 def rank_metrics(

@@ -56,8 +56,8 @@ def draw_negative(
 ) -> tuple[int, int]:
     """Return the state after a draw, and an item that isn't in ``row`` (sorted; it must lack one).
 
-    Items are drawn by the law until one isn't in the row. After `MAX_REDRAWS` draws the item is
-    drawn uniformly from those not in the row, by rank; under the uniform law that is the same law.
+    Items are drawn until one isn't in the row. After `MAX_REDRAWS` draws the item is drawn
+    uniformly from those not in the row, by rank; under the uniform one that is the same.
     """
     for _ in range(MAX_REDRAWS):
         state = advance(state)
@@ -80,7 +80,7 @@ def draw_negatives(
     seed: int,
 ) -> np.ndarray:
     """Draw one negative for each entry of ``user_rows``: an item that the user doesn't have, by a
-    given law.
+    given distribution.
 
     Parameters
     ----------
@@ -90,8 +90,8 @@ def draw_negatives(
     user_rows
         int32 [n_draws]; a user may come several times.
     threshold, alias
-        The law as `alias_table` makes it, uint32 [n_items] and int32 [n_items]; both empty for the
-        uniform law.
+        The distribution as `alias_table` makes it, uint32 [n_items] and int32 [n_items]; both
+        empty: uniform.
     n_items
         The number of items.
     seed
@@ -104,9 +104,9 @@ def draw_negatives(
 
     Notes
     -----
-    A draw that hits a positive is drawn again, not skipped, so the law is the given one restricted
-    to the user's negatives. Only after 64 hits in a row (users who have nearly all of the law's
-    mass) is the draw uniform over them.
+    A draw that hits a positive is drawn again, not skipped, so the distribution is the given one
+    restricted to the user's negatives. Only after 64 hits in a row (users who have nearly all
+    of its mass) is the draw uniform over them.
     """
     items = np.empty(len(user_rows), np.int32)
     for n, u in enumerate(user_rows):

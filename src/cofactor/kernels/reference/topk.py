@@ -1,4 +1,4 @@
-"""The k best items of each user: the law, in plain NumPy."""
+"""The k best items of each user, by definition, in plain NumPy."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def topk_scores(
     allowed : bool or uint8 [n]
         Nonzero for the items that may come back at all.
     n_threads : int
-        Unused here; the fast twin divides the rows among so many threads.
+        Unused here; the fast implementation divides the rows among so many threads.
 
     Returns
     -------
@@ -68,7 +68,7 @@ def topk_dot(
     allowed: np.ndarray,
     n_threads: int,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the k items with the largest x_u·y_i + c_i of every user, by the law of `topk_scores`.
+    """Return the k items with the largest x_u·y_i + c_i of every user, ordered as by `topk_scores`.
 
     Parameters
     ----------

@@ -1,5 +1,5 @@
-"""The k best items of a few users over items that were prepared: the law is `topk_dot`'s, in
-plain NumPy.
+"""The k best items of a few users over items that were prepared, ordered as by `topk_dot`, in plain
+NumPy.
 """
 
 from __future__ import annotations

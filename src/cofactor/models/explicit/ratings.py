@@ -88,6 +88,8 @@ class RatingConfig(DescentConfig):
             )
 
 
+USUAL_DEVIATION = 1.12  # of MovieLens's ratings from 1 to 5
+
 RATING_ARRAYS = {
     "mean": ArraySpec("float64", ("1",)),
     "scale": ArraySpec("float32", ("2",)),
@@ -111,6 +113,7 @@ class RatingFactors(IterativeModel, FactorModel):
     item_bias: np.ndarray
     implicit_factors: np.ndarray | None = None
     _typical: float
+    _spread: float
 
     # Scores and predictions.
 
@@ -204,7 +207,7 @@ class RatingFactors(IterativeModel, FactorModel):
             float(self.mean[0]),
             self.item_bias,
             self.item_factors,
-            self._ridge(counts, self.config.regularization),
+            self._ridge(counts, self.config.regularization * self._spread),
             self._ridge(counts, self.config.bias_regularization),
             bias,
             x,
@@ -231,20 +234,21 @@ class RatingFactors(IterativeModel, FactorModel):
             target = target - q[past] @ z[0]
             added += self.implicit_factors[past] @ q[item_row] / np.sqrt(len(past))
         count = np.array([len(past)])
-        ridge = np.full(len(asked), self._ridge(count, self.config.regularization)[0], np.float64)
+        strength = self.config.regularization * self._spread
+        ridge = np.full(len(asked), self._ridge(count, strength)[0], np.float64)
         ridge[0] = self._ridge(count, self.config.bias_regularization)[0]
         added += (y @ np.linalg.solve(y.T @ y + np.diag(ridge), asked)) * target
         return past, added, score - float(added.sum())
 
     def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
         super()._restore(arrays)
-        self._typical = typical(self.data.user_counts)
+        self._typical, self._spread = typical(self.data.user_counts), spread_of(self.data)
 
     def _start(self, data: Interactions, run: Run) -> None:
         """Set the arrays to where learning starts."""
         self.scale = rating_scale(self.config, data, type(self).__name__)
         self.mean = np.array([data.weights.mean(dtype=np.float64)])
-        self._typical = typical(data.user_counts)
+        self._typical, self._spread = typical(data.user_counts), spread_of(data)
         self.user_bias, self.item_bias = (
             np.zeros(data.n_users, np.float32),
             np.zeros(data.n_items, np.float32),
@@ -252,7 +256,8 @@ class RatingFactors(IterativeModel, FactorModel):
         draw = run.generator(self.name, "start")
         for name, n in (("user_factors", data.n_users), ("item_factors", data.n_items)):
             vectors = draw.standard_normal((n, self.config.factors), np.float32)
-            setattr(self, name, aligned(vectors * np.float32(self.config.init_scale)))
+            deviation = self.config.init_scale * np.sqrt(self._spread)
+            setattr(self, name, aligned(vectors * np.float32(deviation)))
 
     def _take_over(self, learner: RatingLearner) -> None:
         """Bring the arrays to what they are if learning ends now."""
@@ -266,6 +271,10 @@ class RatingFactors(IterativeModel, FactorModel):
 class RatingLearner(Learner):
     """Passes over the ratings; a subclass says what one pass is.
 
+    Ratings c times as wide are learned by vectors √c and biases c times as long: with the learning
+    rate of vectors over c, their regularization times c and their start times √c, each step is the
+    same but for that. So the settings don't depend on the ratings' scale.
+
     Parameters
     ----------
     model
@@ -278,13 +287,16 @@ class RatingLearner(Learner):
         model._start(data, run)
         self.data, self.run, self.config, self.name = data, run, model.config, model.name
         self.cure = f"lower learning_rate (now {self.config.learning_rate:g})"
-        self.mean = float(model.mean[0])
+        self.mean, self.spread = float(model.mean[0]), model._spread
         names = ("user_bias", "item_bias", "user_factors", "item_factors")
         self.live: dict[str, np.ndarray] = {name: getattr(model, name) for name in names}
         # Of users' and items' vectors, then of their biases.
         self.penalties = [
             per_rating(counts, strength, shrinking(self.config))
-            for strength in (self.config.regularization, self.config.bias_regularization)
+            for strength in (
+                self.config.regularization * self.spread,
+                self.config.bias_regularization,
+            )
             for counts in (data.user_counts, data.item_counts)
         ]
 
@@ -301,13 +313,19 @@ class RatingLearner(Learner):
     def run_epoch(self, epoch: Epoch) -> Facts:
         """Pass once; the loss is the mean squared error."""
         order = user_order(self.data.n_users, self.run.generator(self.name, "order", epoch.number))
-        rates = epoch.rate(), self.config.bias_learning_rate * epoch.factor()
+        rates = epoch.rate() / self.spread, self.config.bias_learning_rate * epoch.factor()
         return {"loss": self.squared_error(order, rates) / len(self.data)}
 
 
 def shrinking(config: Any) -> float:
     """The power of 1/n in the penalty of one rating; rounded, so that 1 - .7 is .3."""
     return round(1 - config.frequency_exponent, 12)
+
+
+def spread_of(data: Interactions) -> float:
+    """The deviation of the ratings, over that of the data for which the defaults were chosen."""
+    deviation = float(data.weights.std(dtype=np.float64))
+    return deviation / USUAL_DEVIATION if deviation > 0 else 1.0
 
 
 def typical(counts: np.ndarray) -> float:

@@ -127,7 +127,7 @@ class SVDppLearner(RatingLearner):
         super().__init__(model, data, run)
         self.live["implicit_factors"] = aligned(np.zeros_like(model.item_factors))
         whole = np.array([0, data.n_items])
-        strength = model.config.implicit_regularization
+        strength = model.config.implicit_regularization * self.spread
         self.implicit_penalty = np.full(data.n_users, strength, np.float32)
         self.walks = shuffled_walks(data, whole, run.generator(self.name, "walks"))
 

@@ -38,9 +38,9 @@ class BPRConfig(SampledConfig):
     """Settings of `BPR`."""
 
     epochs: int = setting(
-        100, low=1, doc="Walks over the data; each draws one negative for every interaction."
+        300, low=1, doc="Walks over the data; each draws one negative for every interaction."
     )
-    learning_rate: float = setting(0.08, above=0, doc="Step size, at the schedule's top.")
+    learning_rate: float = setting(0.2, above=0, doc="Step size, at the schedule's top.")
     schedule: str = setting("linear", choices=SCHEDULES, doc="The learning rate over time.")
     regularization: float = setting(
         0.01, low=0, doc="L2 on the user vector per draw, times the step size; 0 for none."

@@ -32,20 +32,23 @@ if TYPE_CHECKING:
 class GraphFilterConfig(WeightedConfig):
     """Settings of `GraphFilter`."""
 
-    factors: int = setting(
-        256, low=0, high=4096, doc="Singular vectors of the ideal low-pass filter; 0: none of it."
+    factors: int | None = setting(
+        None,
+        low=0,
+        high=4096,
+        doc="Singular vectors of the ideal low-pass filter; 0: none; None: √interactions / 8.",
     )
     neighbours: int = setting(
         500, low=0, high=100_000, doc="Weights kept of each item in the linear filter; 0: none."
     )
     user_exponent: float = setting(
-        0.5, low=0, high=2, doc="a: a user with n items weighs n^-a in the normalised matrix."
+        0.4, low=0, high=2, doc="a: a user with n items weighs n^-a in the normalised matrix."
     )
     item_exponent: float = setting(
-        0.5, low=0, high=2, doc="b: an item with n users weighs n^-b in the normalised matrix."
+        0.4, low=0, high=2, doc="b: an item with n users weighs n^-b in the normalised matrix."
     )
     ideal_weight: float = setting(
-        0.3, low=0, doc="α: how much the ideal low-pass filter counts beside the linear one."
+        0.6, low=0, doc="α: how much the ideal low-pass filter counts beside the linear one."
     )
     spectral_power: float = setting(
         0.5,
@@ -104,7 +107,10 @@ class GraphFilter(LinearItemModel):
                 f"graph_filter needs values of at least 0, and one is {x.min():g}; use"
                 " values='ones'."
             )
-        factors = min(self.config.factors, data.n_users, data.n_items)
+        factors = self.config.factors
+        if factors is None:
+            factors = int(np.clip(np.sqrt(len(data)) / 8, 16, 1024))
+        factors = min(factors, data.n_users, data.n_items)
         memory.require(
             self._bytes(data, factors),
             what=f"graph_filter with {self.config.neighbours} neighbours and {factors} factors",

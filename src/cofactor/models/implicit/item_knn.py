@@ -36,7 +36,7 @@ class ItemKNNConfig(WeightedConfig):
         doc="How alike two items are, from the users they share.",
     )
     shrinkage: float = setting(
-        0.0,
+        20.0,
         low=0,
         doc="Added below the fraction of a similarity: pairs with few users in common count less.",
     )

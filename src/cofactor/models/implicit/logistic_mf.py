@@ -53,7 +53,7 @@ class LogisticMFConfig(WalkConfig):
         doc="Negatives sampled for each positive at each step; 0 takes all there are (small data).",
     )
     regularization: float = setting(
-        5.0, low=0, doc="Weight of half the squared vectors and biases in the loss."
+        20.0, low=0, doc="Weight of half the squared vectors and biases in the loss."
     )
     use_values: bool = setting(
         False, doc="Whether a positive's confidence is alpha times its value, or alpha alone."

@@ -9,10 +9,11 @@ from cofactor.base.config import setting
 from cofactor.base.errors import ArgumentError
 from cofactor.base.run import Run
 from cofactor.data.interactions import Interactions
+from cofactor.models.iterative import IterativeModel
 from cofactor.models.neural.latent_factor import LatentFactor
 from cofactor.models.neural.module_fold_in import ModuleConfig
 from cofactor.models.neural.tables import Tables
-from cofactor.models.neural.torch_model import Builder, TorchRecommender, begin_at_biases
+from cofactor.models.neural.torch_model import Builder, ModuleHooks, begin_at_biases
 
 
 class Tower(nn.Module):
@@ -163,7 +164,7 @@ def _begin(
 _CONCAT = Builder(ConcatNet, _begin)
 
 
-class MLP(TorchRecommender):
+class MLP(IterativeModel, ModuleHooks):
     """A tower of layers on the concatenated embeddings of user and item.
 
     ``r̂_ui = μ + b_u + b_i + tower([p_u ; q_i])``; for implicit data (``loss="logistic"``) the
@@ -188,7 +189,7 @@ class DenseNetConfig(MLPConfig):
     )
 
 
-class DenseNet(TorchRecommender):
+class DenseNet(IterativeModel, ModuleHooks):
     """The tutorials' dense network: one hidden layer on the concatenated embeddings."""
 
     name = "dense_net"
@@ -206,7 +207,7 @@ class CollabFNetConfig(MLPConfig):
     )
 
 
-class CollabFNet(TorchRecommender):
+class CollabFNet(IterativeModel, ModuleHooks):
     """The tutorials' CollabFNet: ReLU and dropout on the concatenated embeddings, then a hidden
     layer.
     """

@@ -8,10 +8,11 @@ from torch import Tensor, nn
 from cofactor.base.config import setting
 from cofactor.base.run import Run
 from cofactor.data.interactions import Interactions
+from cofactor.models.iterative import IterativeModel
 from cofactor.models.neural.mlp import Tower
 from cofactor.models.neural.module_fold_in import ModuleConfig
 from cofactor.models.neural.tables import Tables
-from cofactor.models.neural.torch_model import Builder, TorchRecommender, train_module
+from cofactor.models.neural.torch_model import Builder, ModuleHooks, train_module
 from cofactor.models.traits import Traits
 from cofactor.training.losses import LOSSES, Loss
 
@@ -117,7 +118,7 @@ def _begin(
     module.load_state_dict(whole)
 
 
-class NeuMF(TorchRecommender):
+class NeuMF(IterativeModel, ModuleHooks):
     """Generalised matrix factorisation plus a tower, on embeddings of their own.
 
     ``s_ui = h · (p_u ∘ q_i) + tower([p'_u ; q'_i])``; the score for implicit data is its sigmoid.

@@ -11,12 +11,13 @@ from torch import nn
 from cofactor.base.config import Config
 from cofactor.base.errors import TraitError
 from cofactor.data.interactions import Interactions
+from cofactor.models.iterative import IterativeModel
 from cofactor.models.neural.module_fold_in import ModuleConfig
 from cofactor.models.neural.tables import Tables
-from cofactor.models.neural.torch_model import Builder, TorchRecommender
+from cofactor.models.neural.torch_model import Builder, ModuleHooks
 
 
-class OwnModule(TorchRecommender):
+class OwnModule(IterativeModel, ModuleHooks):
     """A module of your own: trained by the loop, asked, filtered, folded in and explained like any
     other model.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -16,7 +17,8 @@ from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.models.damped_biases import damped_biases
-from cofactor.models.iterative import CURVE_ARRAYS, IterativeModel
+from cofactor.models.hooks import Hooks
+from cofactor.models.iterative import CURVE_ARRAYS
 from cofactor.models.liked import rated_csr
 from cofactor.models.neural import fitting
 from cofactor.models.neural.module_fold_in import FoldIn, ModuleConfig
@@ -68,15 +70,16 @@ class Builder:
     find: Callable[[nn.Module, int, int], Tables] = Tables.found
 
 
-class TorchRecommender(IterativeModel):
-    """A module with ``forward(users [n], items [n]) -> scores [n]`` as a recommender.
+class ModuleHooks(Hooks[Any]):
+    """A module with ``forward(users [n], items [n]) -> scores [n]`` as a model; together with
+    `IterativeModel` it is a recommender.
 
     A user enters the module through its user tables alone. An unseen user is a new row of them: it
     begins as the mean of the trained ones and descends on the training loss over the history,
     everything else frozen. Items without interactions, and items not known at all, are answered by
     the mean of the item tables. Answers may be asked from any number of threads at once.
 
-    A preset is a name, a Config and a `Builder`."""
+    A preset is a name, a Config and a `Builder`: ``class MLP(IterativeModel, ModuleHooks)``."""
 
     Config: ClassVar[type[Config]] = ModuleConfig
     traits = Traits(predicts_ratings=True, uses_values=True)
@@ -89,6 +92,7 @@ class TorchRecommender(IterativeModel):
     }
 
     builder: Builder
+    curve: LearningCurve
     module: nn.Module
     tables: Tables
     scale: np.ndarray  # the mean, and the lowest and highest value of the data
@@ -98,6 +102,12 @@ class TorchRecommender(IterativeModel):
         """Return the traits under some settings: a loss that fits values predicts them."""
         fits = config.objective.fits_values
         return replace(cls.traits, predicts_ratings=fits, uses_values=fits)
+
+    @abstractmethod
+    def _control(
+        self, data: Interactions, part: Part | None, run: Run, update: Callable[[], None]
+    ) -> Control:
+        """Return what watches over a fit; see `IterativeModel`."""
 
     def _fit(self, data: Interactions, validation: Part | None, run: Run) -> None:
         seed = int(run.generator(self.name, "init").integers(2**62))

@@ -13,6 +13,7 @@ from cofactor.data.events import Events
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.kernels.work import watched
+from cofactor.models.hooks import ConfigT
 from cofactor.models.recommender import Recommender
 from cofactor.models.user_batch import States, UserBatch
 from cofactor.retrieval.topk import TopK, best_scores
@@ -33,7 +34,7 @@ class SequenceConfig(Config):
     )
 
 
-class SequenceModel(Recommender):
+class SequenceModel(Recommender[ConfigT]):
     """A model whose users are their histories: folding in and streaming are reading the history.
 
     A subclass brings `_fit`, `_score` of histories and, where it can, `_learn`.

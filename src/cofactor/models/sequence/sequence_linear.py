@@ -79,7 +79,7 @@ class SequenceLinearConfig(SequenceConfig):
     )
 
 
-class SequenceLinear(SequenceModel):
+class SequenceLinear(SequenceModel[SequenceLinearConfig]):
     """Ridge regression of the next item on the history: ``s_u = x_u B`` with ``B = (G + Λ)^-1 A``.
 
     A history is read as x = [x^1 ... x^d], one copy for each decay w_a: x^a_t = w_a x^a_(t-1) +
@@ -101,7 +101,6 @@ class SequenceLinear(SequenceModel):
     """
 
     name = "sequence_linear"
-    Config = SequenceLinearConfig
     traits = Traits(explains=True, uses_order=True)
     arrays = {  # noqa: RUF012
         "weights": ArraySpec("float32", ("inputs", "items")),

@@ -57,7 +57,7 @@ class SessionKNNConfig(SequenceConfig):
     )
 
 
-class SessionKNN(SequenceModel):
+class SessionKNN(SequenceModel[SessionKNNConfig]):
     """Score an item by the sessions most like the user's latest events.
 
     With w_i = q^age of the query's items i (times idf_i^``query_idf``), a session n of l_n events
@@ -78,7 +78,6 @@ class SessionKNN(SequenceModel):
     """
 
     name = "session_knn"
-    Config = SessionKNNConfig
     traits = Traits(explains=True, uses_order=True)
     arrays = {  # noqa: RUF012
         "indptr": ArraySpec("int64", ("sessions + 1",)),

@@ -86,7 +86,7 @@ class TransitionsConfig(SequenceConfig):
     )
 
 
-class Transitions(SequenceModel):
+class Transitions(SequenceModel[TransitionsConfig]):
     """Score an item by how often it stood near the user's latest items, before or after.
 
     With F_ij = Σ d^(gap - 1) over all pairs of events of one history, i before j, at most
@@ -106,7 +106,6 @@ class Transitions(SequenceModel):
     """
 
     name = "transitions"
-    Config = TransitionsConfig
     traits = Traits(explains=True, uses_order=True)
     arrays = {  # noqa: RUF012
         "count_offsets": ArraySpec("int64", ("items + 1",)),
@@ -323,39 +322,40 @@ PRESETS: dict[str, dict[str, Any]] = {
     },
     "amazon-beauty-5core with text": {
         "window": 50,
-        "decay": 0.8,
+        "decay": 0.9,
         "backward": 0.3,
         "source_power": 0.25,
         "target_power": 0.1,
-        "history_decay": 0.5,
+        "history_decay": 0.6,
         "text": ("title",),
-        "text_weight": 0.6,
+        "text_weight": 0.9,
+        "text_neighbours": 500,
     },
     "amazon-scientific": {
         "window": 5,
-        "decay": 0.7,
-        "backward": 0.6,
-        "source_power": 0.0,
-        "target_power": 0.1,
-        "history_decay": 0.5,
+        "decay": 0.8,
+        "backward": 1.0,
+        "source_power": 0.25,
+        "history_decay": 0.6,
+        "walk_weight": 0.02,
     },
     "amazon-scientific with text": {
         "window": 20,
         "decay": 0.8,
         "backward": 0.6,
         "source_power": 0.25,
-        "history_decay": 0.6,
+        "history_decay": 0.7,
         "text_weight": 1.0,
-        "text_neighbours": 500,
     },
     "sessions-diginetica": {
         "repeats": "allow",
         "window": 10,
         "decay": 0.7,
-        "backward": 0.5,
-        "source_power": 0.75,
-        "target_power": 0.1,
+        "backward": 1.0,
+        "source_power": 0.5,
+        "target_power": 0.5,
         "history_decay": 0.5,
+        "walk_weight": 3.0,
         "repeat_weight": 1.0,
     },
     "sessions-tmall": {

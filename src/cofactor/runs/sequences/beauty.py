@@ -29,7 +29,6 @@ def recipe(run: Run) -> Board:
             label="transitions",
             bars={"hit@10": 0.087, "ndcg@10": 0.055},
         ),
-        Entry(model="blend", settings=blend.PRESETS[NAME], label="blend"),
         Entry(
             model="transitions",
             settings=transitions.PRESETS[f"{NAME} with text"],

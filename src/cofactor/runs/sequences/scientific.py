@@ -18,8 +18,9 @@ def recipe(run: Run) -> Board:
     Nobody published figures for this filtering, so there are none beside ours."""
     board = Board("scientific", "Amazon Scientific, 2,928 users (no published figures)")
     board.protocol = (
-        "Settings were chosen on the validation items; the test items were looked at once for each"
-        " row of ours. All unseen items are ranked, ties at their middle."
+        "Settings were chosen on the validation items and the ones before them; the test items were"
+        " looked at twice, once with settings chosen on the validation items alone. All unseen"
+        " items are ranked, ties at their middle."
     )
     split = datasets.load_split(NAME)
     entries = (

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 
 from cofactor.base.run import Run
 from cofactor.data import datasets
-from cofactor.models import blend
 from cofactor.models.sequence import session_knn, transitions
 from cofactor.runs.sequences.board import Board, Entry, Measure, closing, measured
 
@@ -31,9 +30,8 @@ def session_board(
     entries = [
         Entry(model=model, settings=presets[name], label=model, bars=wanted)
         for model, presets, wanted in (
-            ("transitions", transitions.PRESETS, {}),
+            ("transitions", transitions.PRESETS, bars),
             ("session_knn", session_knn.PRESETS, {}),
-            ("blend", blend.PRESETS, bars),
         )
     ]
     measure = Measure(metrics=METRICS, repeats="allow", scale=100.0)

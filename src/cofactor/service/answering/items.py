@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cofactor.data.catalogue import Catalogue, folded
+from cofactor.data.ids import EXACT, wire_id
 from cofactor.data.interactions import Interactions
 from cofactor.retrieval.filters import matches
 from cofactor.retrieval.topk import OrderedItems
@@ -20,7 +21,6 @@ from cofactor.store import MAX_BATCH, Store, StoredItem
 
 _FILTERS_KEPT = 64
 _HITS_RANKED = 5_000
-_EXACT = 2**53
 _HELD = 200_000  # titles up to which a list in memory is cheaper than asking Arrow at each answer
 
 
@@ -121,7 +121,7 @@ class ItemView:
         self._exact = (
             self._numbers is None
             or not len(self._numbers)
-            or -_EXACT <= int(self._numbers.min()) <= int(self._numbers.max()) <= _EXACT
+            or (int(self._numbers.min()) >= -EXACT and int(self._numbers.max()) <= EXACT)
         )
 
     def update(self, item_ids: list[str]) -> None:
@@ -157,7 +157,7 @@ class ItemView:
         if self._numbers is None:
             return self.data.items.ids(rows)
         found = self._numbers[rows].tolist()
-        return found if self._exact else [i if abs(i) <= _EXACT else str(i) for i in found]
+        return found if self._exact else [wire_id(i) for i in found]
 
     def titles(self, rows: np.ndarray) -> list[str | None]:
         """Return titles of item rows, None where there is none."""

@@ -15,7 +15,6 @@ from cofactor.data.histories import Histories
 from cofactor.models.recommender import Recommender
 from cofactor.retrieval.topk import OrderedItems
 from cofactor.service.answering.items import ItemView, LiveItems
-from cofactor.service.answering.kernel_lock import at_once, kernels
 from cofactor.service.answering.new_items import with_stored_items
 from cofactor.service.answering.profiles import Tastes
 from cofactor.service.replies import ModelName
@@ -93,17 +92,15 @@ def load_version(
         If it is damaged, or gives scores that are no finite numbers.
     """
     manifest, model = checked_model(folder, version)
-    with kernels():
-        model = with_stored_items(model, live, store)
-        _warm(model)
-        return dressed(version, model, manifest, live, store, settings)
+    model = with_stored_items(model, live, store)
+    _warm(model)
+    return dressed(version, model, manifest, live, store, settings)
 
 
 def checked_model(folder: Path, version: str) -> tuple[Manifest, Recommender]:
     """Load a version's model and check that it answers; see `load_version`."""
     manifest, model = inspect(folder), load(folder)
-    with kernels():
-        _check_answers(model, version)
+    _check_answers(model, version)
     return manifest, model
 
 
@@ -122,7 +119,7 @@ def dressed(
     ordered = None if dots is None else OrderedItems(*dots)
     view, tastes = live.view(model.data), Tastes(model, store, settings)
     lone = _timed(model, view, ordered)
-    quick = lone < _QUICK and store.database.embedded and at_once()
+    quick = lone < _QUICK and store.database.embedded
     return Loaded(
         version,
         model,

@@ -28,7 +28,6 @@ from cofactor.models.user_batch import UserBatch
 from cofactor.retrieval.topk import Exclusions, TopK
 from cofactor.service.answering.admission import Admission
 from cofactor.service.answering.content_reasons import carrying
-from cofactor.service.answering.kernel_lock import kernels
 from cofactor.service.answering.loaded import Loaded
 from cofactor.service.answering.profiles import Taste
 from cofactor.service.errors import RequestError, overloaded
@@ -184,8 +183,7 @@ class Scorer:
         batch = [job for job in batch if not job.future.cancelled()]
         done: list[tuple[Job, Any]] = []
         try:
-            with kernels():
-                self._answer(batch, done)
+            self._answer(batch, done)
         except Exception as error:  # nobody waits for ever, whatever it was
             log.exception("scoring failed")
             told = {id(job) for job, _ in done}

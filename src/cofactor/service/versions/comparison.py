@@ -9,7 +9,6 @@ from collections.abc import Sequence
 import numpy as np
 
 from cofactor.data.interactions import Interactions
-from cofactor.service.answering.kernel_lock import kernels
 from cofactor.service.answering.loaded import Loaded
 from cofactor.service.errors import RequestError
 from cofactor.service.wire import Past
@@ -137,10 +136,9 @@ def _hits(loaded: Loaded, cases: list[Case]) -> int:
         row = int(loaded.model.data.items.find([item])[0])
         if row < 0 or not len(taste.rows):
             continue
-        with kernels():
-            batch = loaded.tastes.user_batch([taste])
-            best = loaded.model.topk(
-                batch, _K, excluded=batch.seen, allowed=loaded.view.visible, n_threads=1
-            )
+        batch = loaded.tastes.user_batch([taste])
+        best = loaded.model.topk(
+            batch, _K, excluded=batch.seen, allowed=loaded.view.visible, n_threads=1
+        )
         hits += int(row in best.rows[0, : best.count[0]])
     return hits

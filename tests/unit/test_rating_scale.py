@@ -1,0 +1,54 @@
+"""Rating models don't depend on the scale of the ratings: predictions follow an affine change."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from cofactor.base.run import Run
+from cofactor.data.histories import Histories
+from cofactor.data.interactions import Interactions
+from cofactor.models import registry
+
+N_USERS, N_ITEMS = 120, 80
+SETTINGS = {
+    "bias": {},
+    "biased_mf": {"factors": 8, "epochs": 15},
+    "biased_mf als": {"solver": "als", "factors": 4, "epochs": 5, "regularization": 0.1},
+    "svdpp": {"factors": 8, "epochs": 15},
+}
+SCALES = [(100.0, 0.0), (1.0, 50.0), (5.0, -15.0), (0.01, 0.0)]
+
+
+def rated(times: float = 1.0, plus: float = 0.0) -> Interactions:
+    rng = np.random.default_rng(0)
+    users, items = np.nonzero(rng.random((N_USERS, N_ITEMS)) < 0.4)
+    p, q = rng.standard_normal((N_USERS, 3)), rng.standard_normal((N_ITEMS, 3))
+    values = np.clip(np.rint(3 + 0.6 * (p[users] * q[items]).sum(1)), 1, 5)
+    values = (times * values + plus).astype(np.float32)
+    return Interactions.from_rows(users, items, values, users=N_USERS, items=N_ITEMS)
+
+
+def fitted(name: str, data: Interactions):
+    kind = name.partition(" ")[0]
+    return registry.create(kind, **SETTINGS[name]).fit(data, run=Run(seed=1, threads=1))
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+@pytest.mark.parametrize(("times", "plus"), SCALES)
+def test_predictions_follow_the_scale(name: str, times: float, plus: float) -> None:
+    plain, scaled = fitted(name, rated()), fitted(name, rated(times, plus))
+    pairs = np.repeat(np.arange(N_USERS), 5), np.tile(np.arange(5), N_USERS)
+    expected = times * plain.predict_rows(*pairs) + plus
+    np.testing.assert_allclose(scaled.predict_rows(*pairs), expected, atol=2e-3 * times)
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_new_users_follow_the_scale(name: str) -> None:
+    plain, scaled = fitted(name, rated()), fitted(name, rated(100.0))
+    items, which = np.arange(N_ITEMS), np.zeros(N_ITEMS, np.int64)
+    one = [np.array([3, 9, 20])]
+    known = plain.fold_in(Histories.of(one, N_ITEMS, [[5.0, 1.0, 4.0]]))
+    same = scaled.fold_in(Histories.of(one, N_ITEMS, [[500.0, 100.0, 400.0]]))
+    expected = 100 * plain.predict_batch(known, which, items)
+    np.testing.assert_allclose(scaled.predict_batch(same, which, items), expected, atol=0.2)
