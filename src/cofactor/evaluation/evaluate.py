@@ -69,7 +69,7 @@ def evaluate(
         Seed, threads, progress.
     exclude_seen
         Whether the items of the users' histories are left out of the answers. A true item that is
-        in the history is then left out of the truth; how many there were is told.
+        in the history is then left out of the truth; the result says how many.
     candidates
         Item rows to rank instead of all (int [n]), or a number: that many unseen items are drawn
         for each true item and it is ranked among them. The latter is labelled as sampled.

@@ -33,7 +33,7 @@ class How:
     exclude_seen
         Whether the items of the history were left out of the answers.
     ties
-        The law for equal scores.
+        The tie-breaking rule.
     n_candidates
         How many items could be recommended.
     dropped
