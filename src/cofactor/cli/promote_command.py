@@ -59,7 +59,7 @@ def command(
     if rollback:
         from cofactor.service.versions.promotion import roll_back
 
-        _told(output, roll_back(Path(folder)), "rolled back")
+        _print_promotion(output, roll_back(Path(folder)), "rolled back")
     elif version is None:
         _list(output, Path(folder))
     else:
@@ -71,7 +71,7 @@ def _promote(output: Output, folder: Path, version: str, url: str | None, force:
 
     opened = _store(folder, url)
     try:
-        _told(output, promote(folder, version, opened, force=force), "promoted")
+        _print_promotion(output, promote(folder, version, opened, force=force), "promoted")
     finally:
         if opened is not None:
             opened.close()
@@ -88,7 +88,7 @@ def _store(folder: Path, url: str | None) -> Store | None:
     return open_store(url if url is not None else f"sqlite:///{usual}", read_only=True)
 
 
-def _told(output: Output, done: Promoted, what: str) -> None:
+def _print_promotion(output: Output, done: Promoted, what: str) -> None:
     for check in done.checks:
         output.line(f"checked: {check}")
     output.line(
