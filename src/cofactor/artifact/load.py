@@ -106,8 +106,8 @@ def _refused(what: Path) -> Iterator[None]:
     except Exception as error:
         if not isinstance(error, _CONTENT) and type(error).__name__ != "SafetensorError":
             raise
-        told = " ".join(str(error).split())[:300] or type(error).__name__
-        raise ArtifactError(f"{what} can't be read: {told}.") from error
+        reason = " ".join(str(error).split())[:300] or type(error).__name__
+        raise ArtifactError(f"{what} can't be read: {reason}.") from error
 
 
 def _loaded(folder: Path) -> Recommender:
