@@ -1,4 +1,4 @@
-"""What is asked of the service: decoded strictly, unknown names refused, and told to others by the
+"""Requests: decoded strictly, unknown names refused, and described to others by the
 OpenAPI document.
 """
 

@@ -29,7 +29,7 @@ from cofactor.retrieval.topk import Exclusions, TopK
 from cofactor.service.answering.admission import Admission
 from cofactor.service.answering.content_reasons import carrying
 from cofactor.service.answering.loaded import Loaded
-from cofactor.service.answering.profiles import Taste
+from cofactor.service.answering.profiles import UserProfile
 from cofactor.service.errors import RequestError, overloaded
 from cofactor.service.replies import ReasonOut, Recommendations, Recommended, WordOut
 from cofactor.service.settings import Settings
@@ -69,7 +69,7 @@ class _Asked:
     """A job on its way through a batch."""
 
     job: Job
-    taste: Taste
+    profile: UserProfile
     k: int
     excluded: np.ndarray
     mask: np.ndarray | None
@@ -186,8 +186,8 @@ class Scorer:
             self._answer(batch, done)
         except Exception as error:  # nobody waits for ever, whatever it was
             log.exception("scoring failed")
-            told = {id(job) for job, _ in done}
-            done += [(job, error) for job in batch if id(job) not in told]
+            done_ids = {id(job) for job, _ in done}
+            done += [(job, error) for job in batch if id(job) not in done_ids]
         self.batches += 1
         self.answered += len(batch)
         if asked := sum(job.request is not None for job in batch):
@@ -202,7 +202,7 @@ class Scorer:
                     done.append((job, job.call()))
                     continue
                 asked = self._prepared(job)
-                if not len(asked.taste.rows) and not job.loaded.model.traits.answers_empty:
+                if not len(asked.profile.rows) and not job.loaded.model.traits.answers_empty:
                     done.append((job, _popular(asked)))
                     continue
             except Exception as error:
@@ -212,7 +212,7 @@ class Scorer:
             own = 0 if asked.mask is None else id(asked)
             # Vectors of trained users and of others stand side by side in one scan; other states
             # can't be mixed.
-            trained = asked.taste.trained >= 0 and not job.loaded.model.traits.has_vectors
+            trained = asked.profile.trained >= 0 and not job.loaded.model.traits.has_vectors
             groups.setdefault((id(job.loaded), trained, own), []).append(asked)
         for group in groups.values():
             try:
@@ -231,19 +231,19 @@ class Scorer:
     def _prepared(self, job: Job) -> _Asked:
         loaded, request = job.loaded, job.request
         assert request is not None
-        tastes = loaded.tastes
+        profiles = loaded.profiles
         if request.user_id is not None:
-            taste = tastes.of_user(str(request.user_id))
+            profile = profiles.of_user(str(request.user_id))
         else:
-            taste = tastes.of_history(request.history or [])
-        excluded = taste.seen if request.exclude_seen else np.zeros(0, np.int32)
+            profile = profiles.of_history(request.history or [])
+        excluded = profile.seen if request.exclude_seen else np.zeros(0, np.int32)
         if request.block:
             blocked = loaded.model.data.items.find(request.block)
             excluded = np.unique(np.concatenate([excluded, blocked[blocked >= 0]])).astype(np.int32)
         reasons = self._settings.reasons if request.reasons is None else request.reasons
         return _Asked(
             job,
-            taste,
+            profile,
             request.k,
             excluded,
             allowed_mask(loaded, request.allow, request.where),
@@ -252,7 +252,7 @@ class Scorer:
 
     def _scored(self, group: list[_Asked]) -> list[tuple[Job, Any]]:
         loaded = group[0].job.loaded
-        user_batch = loaded.tastes.user_batch([asked.taste for asked in group])
+        user_batch = loaded.profiles.user_batch([asked.profile for asked in group])
         indptr = np.zeros(len(group) + 1, np.int64)
         np.cumsum([len(asked.excluded) for asked in group], out=indptr[1:])
         excluded = (indptr, np.concatenate([asked.excluded for asked in group]))
@@ -260,7 +260,8 @@ class Scorer:
             loaded, user_batch, max(asked.k for asked in group), excluded, group[0].mask
         )
         return [
-            (asked.job, _told(asked, user_batch, best, place)) for place, asked in enumerate(group)
+            (asked.job, _build_recommendations(asked, user_batch, best, place))
+            for place, asked in enumerate(group)
         ]
 
     def _best(
@@ -325,16 +326,18 @@ def recommended(
 ) -> list[Recommended]:
     """Return item rows and scores as they go out."""
     view = loaded.view
-    ids, titles, told = view.ids(rows), view.titles(rows), scores.tolist()
+    ids, titles, values = view.ids(rows), view.titles(rows), scores.tolist()
     nothing = [None] * len(ids)
-    parts = zip(ids, told, titles, reasons or nothing, words or nothing, strict=True)
+    parts = zip(ids, values, titles, reasons or nothing, words or nothing, strict=True)
     return [
         Recommended(item_id=i, score=s, title=t, reasons=r, words=w or None)
         for i, s, t, r, w in parts
     ]
 
 
-def _told(asked: _Asked, user_batch: UserBatch, best: TopK, place: int) -> Recommendations:
+def _build_recommendations(
+    asked: _Asked, user_batch: UserBatch, best: TopK, place: int
+) -> Recommendations:
     loaded = asked.job.loaded
     count = min(int(best.count[place]), asked.k)
     rows, scores = best.rows[place, :count], best.scores[place, :count]
@@ -349,8 +352,8 @@ def _told(asked: _Asked, user_batch: UserBatch, best: TopK, place: int) -> Recom
         items=recommended(loaded, rows, scores, reasons, words),
         source="personal",
         model=loaded.name,
-        history_used=len(asked.taste.rows),
-        note=_note(asked.taste),
+        history_used=len(asked.profile.rows),
+        note=_note(asked.profile),
     )
 
 
@@ -372,8 +375,8 @@ def _reasons(
     names = {at: (i, title) for at, i, title in zip(named, ids, titles, strict=True)}
     # What pulled a score down is no reason for recommending.
     made: list[list[ReasonOut]] = []
-    for line, told in zip(lines, amounts, strict=True):
-        pairs = [(names[at], amount) for at, amount in zip(line, told, strict=True) if amount > 0]
+    for line, added in zip(lines, amounts, strict=True):
+        pairs = [(names[at], amount) for at, amount in zip(line, added, strict=True) if amount > 0]
         made.append(
             [ReasonOut(item_id=i, contribution=amount, title=title) for (i, title), amount in pairs]
         )
@@ -415,10 +418,10 @@ def _popular(asked: _Asked) -> Recommendations:
     rows = np.concatenate(found)[: asked.k] if found else np.zeros(0, np.int32)
     data = loaded.model.data
     scores = (data.item_counts[rows] / max(1, data.n_users)).astype(np.float32)
-    note = _note(asked.taste)
+    note = _note(asked.profile)
     if note is None:
         note = (
-            "nothing is known of this user yet" if asked.taste.stranger else "the history is empty"
+            "nothing is known of this user yet" if asked.profile.unseen else "the history is empty"
         )
     return Recommendations(
         items=recommended(loaded, rows, scores),
@@ -429,11 +432,11 @@ def _popular(asked: _Asked) -> Recommendations:
     )
 
 
-def _note(taste: Taste) -> str | None:
-    if not taste.unknown:
+def _note(profile: UserProfile) -> str | None:
+    if not profile.unknown:
         return None
     return (
-        f"{taste.unknown} of the history's items came after the model was trained, and aren't"
+        f"{profile.unknown} of the history's items came after the model was trained, and aren't"
         " used yet"
     )
 

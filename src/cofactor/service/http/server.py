@@ -61,7 +61,7 @@ def run(
     # The loop and the scorer share one interpreter: a thread that wants its turn should not wait
     # five milliseconds for it.
     sys.setswitchinterval(0.0005)
-    door = guarded_protocol(app.state.short_way, Limits(settings, _handles()))
+    door = guarded_protocol(app.state.fast_path, Limits(settings, _handles()))
     # What was loaded stays: looking through it for garbage, tenths of a second at a time, would
     # stand before every request.
     gc.collect()

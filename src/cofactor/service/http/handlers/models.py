@@ -34,7 +34,7 @@ def _show(context: Context) -> ModelOut:
             "loaded": version in held,
         }
         try:
-            versions.append(_told(folder.manifest(version), **about))
+            versions.append(_describe_version(folder.manifest(version), **about))
         except CofactorError as error:
             versions.append(VersionOut(**about, problem=str(error)))
     try:
@@ -42,7 +42,9 @@ def _show(context: Context) -> ModelOut:
     except CofactorError:
         before = []
     return ModelOut(
-        current=_told(loaded.manifest, loaded.version, True, True, problem=models.problem),
+        current=_describe_version(
+            loaded.manifest, loaded.version, True, True, problem=models.problem
+        ),
         versions=versions,
         can=loaded.can,
         columns=loaded.model.data.catalogue.column_names,
@@ -53,7 +55,7 @@ def _show(context: Context) -> ModelOut:
     )
 
 
-def _told(
+def _describe_version(
     manifest: Manifest, version: str, current: bool, loaded: bool, problem: str | None = None
 ) -> VersionOut:
     facts = manifest.data

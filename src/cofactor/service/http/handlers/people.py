@@ -68,10 +68,10 @@ def _trained(loaded: Loaded, row: int, limit: int) -> list[PastOut]:
     values: list[Any] = (
         [None] * len(rows) if data.values is None else data.values[positions].tolist()
     )
-    told = zip(loaded.view.ids(rows), loaded.view.titles(rows), times, values, strict=True)
+    entries = zip(loaded.view.ids(rows), loaded.view.titles(rows), times, values, strict=True)
     return [
         PastOut(item_id=i, kind="interaction", origin="training", title=t, time=at, value=v)
-        for i, t, at, v in told
+        for i, t, at, v in entries
     ]
 
 

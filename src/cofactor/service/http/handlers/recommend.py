@@ -17,7 +17,7 @@ from cofactor.service.http.route import Route
 from cofactor.service.replies import Recommendations, Recommended, Similar
 from cofactor.service.wire import RecommendRequest, SimilarQuery, SimilarRequest, UserQuery
 
-_WORDS = 4  # that an item and a description share and that are told
+_WORDS = 4  # the most shared words of an item and a description in a response
 
 
 async def recommend(
@@ -32,9 +32,9 @@ async def recommend(
         if getattr(asked, name) is not None
     ]
     if len(given) != 1:
-        told = f"got {' and '.join(given)}" if given else "got none"
+        got = f"got {' and '.join(given)}" if given else "got none"
         raise invalid(
-            f"give exactly one of user_id, history, features and text; {told}.",
+            f"give exactly one of user_id, history, features and text; {got}.",
             given[1] if given else "user_id",
         )
     context.checked_k(asked.k)
@@ -172,8 +172,8 @@ async def _near_description(
             if isinstance(error, CofactorError):
                 raise
             # A text where the catalogue has numbers, and the like, in Arrow's words.
-            told = " ".join(str(error).split())
-            raise invalid(f"these don't fit the catalogue's columns: {told}.", what) from None
+            reason = " ".join(str(error).split())
+            raise invalid(f"these don't fit the catalogue's columns: {reason}.", what) from None
         best = model.similar_to_features(description, asked.k, _mask(loaded, asked))
         rows, scores = best.rows[0, : best.count[0]], best.scores[0, : best.count[0]]
         return recommended(loaded, rows, scores, words=shared(model, description, rows, _WORDS))

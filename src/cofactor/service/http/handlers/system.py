@@ -61,20 +61,20 @@ async def metrics(context: Context, path: dict[str, str], asked: Nothing) -> Res
 async def stats(context: Context, path: dict[str, str], asked: Nothing) -> StatsOut:
     """Return live numbers."""
     counts = await context.slowly(context.store.counts)
-    told, scorer, facts = context.telemetry, context.scorer, context.store.health()
-    total = sum(told.sources.values())
+    telemetry, scorer, facts = context.telemetry, context.scorer, context.store.health()
+    total = sum(telemetry.sources.values())
     return StatsOut(
-        uptime=round(time.time() - told.started, 1),
+        uptime=round(time.time() - telemetry.started, 1),
         events=counts.events,
         users=counts.users,
         items=counts.items,
         hidden=counts.hidden,
-        requests=told.requests,
-        failed=told.failed,
-        shed=told.shed,
-        **told.recent(),
-        sources=dict(told.sources),
-        fallback_share=round(told.sources["popularity"] / total, 4) if total else 0.0,
+        requests=telemetry.requests,
+        failed=telemetry.failed,
+        shed=telemetry.shed,
+        **telemetry.recent(),
+        sources=dict(telemetry.sources),
+        fallback_share=round(telemetry.sources["popularity"] / total, 4) if total else 0.0,
         waiting=scorer.queued,
         batch_mean=round(scorer.answered / scorer.batches, 2) if scorer.batches else 0.0,
         model=context.models.current.name,
