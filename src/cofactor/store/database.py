@@ -140,10 +140,10 @@ class Database(abc.ABC):
                 f"{self.shown} is no event store: its mark is {facts.get('format')!r}, not"
                 f" {schema.MARK!r}."
             )
-        told = facts.get("schema", "0")
-        if not told.isdecimal() or len(told) > 9:
-            raise StoreFormatError(f"{self.shown} is damaged: its schema is {told[:40]!r}.")
-        found = int(told)
+        stated = facts.get("schema", "0")
+        if not stated.isdecimal() or len(stated) > 9:
+            raise StoreFormatError(f"{self.shown} is damaged: its schema is {stated[:40]!r}.")
+        found = int(stated)
         if found > len(schema.MIGRATIONS):
             raise StoreFormatError(
                 f"{self.shown} was written by a later version of Cofactor: its schema is {found},"

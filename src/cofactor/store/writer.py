@@ -180,7 +180,7 @@ class Writer:
             done = [(job, None, error) for job in running]
         except (
             BaseException
-        ) as error:  # whatever it is, nobody waits for ever, and nobody is told that it was stored
+        ) as error:  # whatever it is, nobody waits for ever, and nothing is acknowledged
             self._disconnect()
             failure = StoreError(f"the store failed: {type(error).__name__}: {error}.")
             failure.__cause__ = error
