@@ -250,7 +250,7 @@ def time_window(data: Interactions, since: Any = None, until: Any = None) -> Fil
 
 @dataclass(frozen=True)
 class Repeats:
-    """How often the same user met the same item in some events.
+    """How often events repeat a pair of user and item.
 
     Parameters
     ----------

@@ -73,8 +73,8 @@ def same_length(source: str, **columns: Any) -> None:
     """Raise ArgumentError unless all columns that are given are vectors of one length."""
     lengths = {name: np.shape(column) for name, column in columns.items() if column is not None}
     if len(set(lengths.values())) > 1 or any(len(shape) != 1 for shape in lengths.values()):
-        told = ", ".join(f"{name} {list(shape)}" for name, shape in lengths.items())
-        raise ArgumentError(f"the columns of {source} must be vectors of one length, not {told}.")
+        shapes = ", ".join(f"{name} {list(shape)}" for name, shape in lengths.items())
+        raise ArgumentError(f"the columns of {source} must be vectors of one length, not {shapes}.")
 
 
 def summed(matrix: Any) -> Any:

@@ -25,7 +25,7 @@ def checked_times(
     Raises
     ------
     DataError
-        If no time can be read, or day and month can't be told apart.
+        If no time can be read, or day and month are ambiguous.
     """
     assert raw.times is not None
     name = raw.named("time")

@@ -89,7 +89,7 @@ def find_roles(
         For messages.
     columns
         Where names say nothing (no header): the first cells of each column, by which and by whose
-        order roles are told.
+        order roles are reported.
 
     Raises
     ------

@@ -94,14 +94,14 @@ def read_folder(place: Place, options: Options, doors: Doors) -> Events:
     known = len(tables) + len(items) + len(users) == len(entries)
     if known and len(tables) == 1 and len(items) < 2 and len(users) < 2:
         events = doors.events(tables[0], options)
-        told = f"{tables[0].name} read"
+        note = f"{tables[0].name} read"
         if items:
             events = replace(events, item_table=doors.table(items[0], None, "item_id"))
-            told += f", with {items[0].name} as the catalogue"
+            note += f", with {items[0].name} as the catalogue"
         if users:
             events = replace(events, user_table=doors.table(users[0], None, "user_id"))
-            told += f", with {users[0].name} as the table of users"
-        return replace(events, source=source).noted(told)
+            note += f", with {users[0].name} as the table of users"
+        return replace(events, source=source).noted(note)
     names = ", ".join(entry.name for entry in entries[:8]) + (" ..." if len(entries) > 8 else "")
     raise DataError(
         f"it holds {len(entries)} files ({names or 'none'}) of no known layout; name one of them"

@@ -194,8 +194,8 @@ def leave_last_two(events: Events, what: str) -> Split:
     Users with fewer than three events are in training alone. The test's history is training and
     validation together."""
     after = from_end(events)
-    # A user's first event has all of the others after it, so a short user is told by its greatest
-    # count.
+    # A user's first event has all of the others after it, so its greatest count shows a
+    # user that is too short.
     plain = _chained([events.users]).combine_chunks()
     users = np.asarray(pc.dictionary_encode(plain).indices)
     long_enough = np.bincount(users)[users] >= 3

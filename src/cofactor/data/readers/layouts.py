@@ -1,4 +1,4 @@
-"""The layouts that are told from the files in a folder or zip, the more particular ones first."""
+"""Layouts recognised by the files in a folder or zip, the more specific ones first."""
 
 from __future__ import annotations
 

@@ -34,8 +34,8 @@ def read_split(place: Place, fold: str, options: Options) -> Split:
     """
     train, test = _events(place, options)
     pairs, negatives = read_negatives(place.get("ml-1m.test.negative"))
-    told = np.column_stack([_plain(test.users), _plain(test.items)])
-    if not np.array_equal(told, pairs):
+    listed = np.column_stack([_plain(test.users), _plain(test.items)])
+    if not np.array_equal(listed, pairs):
         raise DataError(
             "its pairs aren't those of the test file, line by line.", source=str(place.path)
         )

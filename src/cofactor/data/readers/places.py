@@ -92,9 +92,9 @@ class Entry:
                     yield unpacked(raw, self.shown)
             elif is_zip(self.path):
                 with zipfile.ZipFile(self.path) as archive:
-                    told = archive.getinfo(self.member)
-                    refuse_bomb(told.file_size, told.compress_size, self.shown)
-                    with archive.open(told) as packed:
+                    info = archive.getinfo(self.member)
+                    refuse_bomb(info.file_size, info.compress_size, self.shown)
+                    with archive.open(info) as packed:
                         yield unpacked(packed, self.shown)
             else:
                 with tarfile.open(self.path) as tar:

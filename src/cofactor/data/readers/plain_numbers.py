@@ -63,7 +63,7 @@ def read_plain(
     roles
         The column of each role.
     advance
-        Told the bytes of each block.
+        Called with the number of bytes of each block.
     """
     from cofactor.kernels.cpu import text as kernels
 

@@ -340,7 +340,7 @@ def _doors(format: str | None) -> Doors:
 
 
 def read_entry(entry: Entry, options: Options, format: str | None = None) -> Events:
-    """Read one file, whose format is told from its name and content if it isn't given."""
+    """Read one file, whose format is detected by name and content if it isn't given."""
     if format is None and reviews.is_goodreads(entry):
         return reviews.read_goodreads_file(entry, options)
     chosen = format or _by_content(entry)
@@ -369,15 +369,15 @@ def columns_of(entry: Entry, options: Options) -> tuple[str, tuple[str, ...]]:
         names = jsonl.sampled_names(entry)
     else:
         return "other", ()
-    told = tuple(sorted(folded(name) for name in names))
+    columns = tuple(sorted(folded(name) for name in names))
     try:
         find_roles(names, replace(options, kinds=None), entry.shown)
-        return "events", told
+        return "events", columns
     except DataError:
         known = {folded(name) for name in names}
         if known & set(USUAL["user"]):
-            return "users", told
-        return "items" if known & {*USUAL["item"], "id"} else "other", told
+            return "users", columns
+        return "items" if known & {*USUAL["item"], "id"} else "other", columns
 
 
 def _by_content(entry: Entry) -> str:

@@ -75,7 +75,7 @@ def _beauty_tables(place: Place) -> tuple[pa.Table | None, pa.Table | None]:
     theirs, their_lengths = token_lists(other)
     if not np.array_equal(lengths, their_lengths):
         raise DataError(
-            "its lines don't match those of Beauty.txt, so the original ids can't be told.",
+            "its lines don't match those of Beauty.txt, so the original ids are unknown.",
             source=other.shown,
         )
     heads = np.cumsum(lengths) - lengths

@@ -1,4 +1,4 @@
-"""How a text file is written: encoding, delimiter, quotes and header, told from its first lines."""
+"""The format of a text file: encoding, delimiter, quotes and header, by its first lines."""
 
 from __future__ import annotations
 
@@ -197,7 +197,7 @@ def _numbered(first: Sequence[str], rest: Sequence[Sequence[str]]) -> bool:
 
 
 def _distinct(names: Sequence[str], source: str) -> list[str]:
-    """Names of which those that repeat are told apart by number, unless they are of ids."""
+    """Names, of which repeated ones get a number, unless they are of ids."""
     seen: Counter[str] = Counter()
     found = []
     for name in names:

@@ -57,7 +57,7 @@ class Found(NamedTuple):
     ----------
     times
         int64 [n], `MISSING` where there is none that can be read. Bare numbers are as they came, in
-        a unit still to be told (`unit_of`); dates and texts are seconds.
+        a unit not yet known (`unit_of`); dates and texts are seconds.
     bare
         Whether they are bare numbers.
     day_first
@@ -153,7 +153,7 @@ def dates_of(times: np.ndarray) -> np.ndarray | None:
 
 
 def unit_of(times: np.ndarray, asked: str | None) -> tuple[str, np.ndarray]:
-    """Return the unit of bare numbers, told by their size, and the positions that don't fit it
+    """Return the unit of bare numbers, by their size, and the positions that don't fit it
     (int64, mostly none).
 
     The unit of the greater number of times is the unit; times that would need another are the ones
