@@ -2109,7 +2109,7 @@ class LSTMRating(_LSTMRating):
     dropout : float >= 0 < 1, default 0.3
         Share of the inputs and of the states that training sets to 0.
     damping : float > 0, default 10.0
-        Imagined ratings at the items' means that a user's running bias begins with.
+        Shrinkage: pseudo-ratings at the items' means in a user's initial running bias.
     max_length : int >= 0, default 0
         Longest stretch of a history that the LSTM reads at once; 0 reads it whole.
     init_scale : float > 0 <= 10, default 0.05

@@ -152,9 +152,9 @@ class Recommender(Model[ConfigT]):
             distinct, which = np.unique(user_rows[known], return_inverse=True)
             values[known] = self.predict_batch(self.user_batch(distinct), which, item_rows[known])
         if not known.all():
-            stranger = self.fold_in(Histories.of([[]], self.data.n_items))
+            unseen = self.fold_in(Histories.of([[]], self.data.n_items))
             asked = item_rows[~known]
-            values[~known] = self.predict_batch(stranger, np.zeros(len(asked), np.int64), asked)
+            values[~known] = self.predict_batch(unseen, np.zeros(len(asked), np.int64), asked)
         return values
 
     def similar_items(
@@ -326,11 +326,11 @@ class Recommender(Model[ConfigT]):
             )
         found = ids.find(users)
         if (found < 0).any():
-            # Strangers are folded in with an empty history, one by one: their states can't be mixed
-            # with trained ones in a batch.
-            stranger = Histories.of([[]], self.data.n_items)
+            # Unseen users are folded in with an empty history, one by one: their states and trained
+            # users' can't be mixed in a batch.
+            unseen = Histories.of([[]], self.data.n_items)
             each = (
-                self.user_batch(found[n : n + 1]) if found[n] >= 0 else self.fold_in(stranger)
+                self.user_batch(found[n : n + 1]) if found[n] >= 0 else self.fold_in(unseen)
                 for n in range(len(found))
             )
             return as_ids(users), enumerate(each)

@@ -33,10 +33,10 @@ class Entry:
 
 MODELS: dict[str, Entry] = {
     "popularity": Entry(
-        "baselines.popularity", "Popularity", "what most people took; the floor to beat"
+        "baselines.popularity", "Popularity", "the most popular items; the baseline for rankings"
     ),
     "bias": Entry(
-        "baselines.bias", "Bias", "mean plus user's and item's bias; the floor for ratings"
+        "baselines.bias", "Bias", "mean plus user and item bias; the baseline for ratings"
     ),
     "item_knn": Entry(
         "implicit.item_knn", "ItemKNN", "neighbours among items, by the users they share"

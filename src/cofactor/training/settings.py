@@ -1,4 +1,4 @@
-"""What every trained model can be told about its training: one Config that models inherit."""
+"""Settings of training that all trained models share: one Config that models inherit."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ def behind_the_door(
     async def scene() -> Any:
         app = build(folder, open_store(url), settings or Settings(max_waiting=60.0), keys)
         limits = Limits(settings or Settings())
-        door = guarded_protocol(app.state.short_way, limits)
+        door = guarded_protocol(app.state.fast_path, limits)
         config = uvicorn.Config(
             app,
             log_config=None,

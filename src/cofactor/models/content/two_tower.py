@@ -25,13 +25,13 @@ from cofactor.models.content.base import COMPARISON, ContentFeatures, cold_rows
 from cofactor.models.content.check import CHECK, Check, HeldOutScores
 from cofactor.models.content.feature_ials import USER_ARRAYS
 from cofactor.models.content.feature_map import SPEC_ARRAYS, FeatureMap
+from cofactor.models.content.no_features_baseline import shared
 from cofactor.models.content.settings import (
     CalibrationConfig,
     ContentConfig,
     PriorConfig,
     ProfileConfig,
 )
-from cofactor.models.content.twin import shared
 from cofactor.models.factors import FactorModel
 from cofactor.models.iterative import (
     IterativeModel,

@@ -127,10 +127,10 @@ class ItemKNN(LinearItemModel[ItemKNNConfig]):
         if config.similarity in ("cosine", "asymmetric"):
             a = config.asymmetry if config.similarity == "asymmetric" else 0.5
             parts = (square**a, square ** (1 - a)) if past_first else (square ** (1 - a), square**a)
-            law = (*parts, h, zero)
+            terms = (*parts, h, zero)
             weight = 0.0
         elif config.similarity == "dot":
-            law, weight = (zero, zero, zero + 1, zero), 0.0
+            terms, weight = (zero, zero, zero + 1, zero), 0.0
         else:
             past, new = (
                 (1.0, 1.0)
@@ -138,8 +138,8 @@ class ItemKNN(LinearItemModel[ItemKNNConfig]):
                 else (config.tversky_past, config.tversky_new)
             )
             first, second = (past, new) if past_first else (new, past)
-            law, weight = (zero, zero, first * square + h, second * square), 1.0 - past - new
-        p, q, a_i, b_j = (part.astype(np.float32) for part in law)
+            terms, weight = (zero, zero, first * square + h, second * square), 1.0 - past - new
+        p, q, a_i, b_j = (part.astype(np.float32) for part in terms)
         return p, q, a_i, b_j, weight
 
     def _product(

@@ -26,8 +26,8 @@ VECTOR_ARRAYS = {
     "item_bias": ArraySpec("float32", ("items",)),
 }
 SAMPLING_ARRAYS = {
-    "negative_threshold": ArraySpec("uint32", ("law",)),
-    "negative_alias": ArraySpec("int32", ("law",)),
+    "negative_threshold": ArraySpec("uint32", ("distribution",)),
+    "negative_alias": ArraySpec("int32", ("distribution",)),
 }
 
 # The sampling distribution as kernels take it: an alias table, or two empty arrays for the uniform.

@@ -55,7 +55,7 @@ class LSTMRatingConfig(TrainingConfig):
     damping: float = setting(
         10.0,
         above=0.0,
-        doc="Imagined ratings at the items' means that a user's running bias begins with.",
+        doc="Shrinkage: pseudo-ratings at the items' means in a user's initial running bias.",
     )
     max_length: int = setting(
         0, low=0, doc="Longest stretch of a history that the LSTM reads at once; 0 reads it whole."
@@ -164,7 +164,7 @@ class LSTMRating(IterativeModel, FactorModel):
     Notes
     -----
     The running means stand beside the LSTM because most of what a rating tells of a user doesn't
-    depend on the order: β is the user's bias, and ``M m`` a taste as a factorisation has it (with M
+    depend on the order: β is the user's bias, and ``M m`` a user vector as in factorisation (M is
     near the inverse mean Gram matrix, a ridge regression's). The LSTM learns what is left: drift,
     mood, what follows on what. Source: Hochreiter and Schmidhuber, "Long Short-Term Memory", 1997;
     Wu et al., "Recurrent Recommender Networks", WSDM 2017 (which keeps an LSTM for the items too).
