@@ -94,4 +94,4 @@ def test_duckdb_is_imported_by_shard_alone(buys: Path) -> None:
         if '"duckdb", purpose' in path.read_text(encoding="utf-8")
         or "import duckdb" in path.read_text(encoding="utf-8")
     ]
-    assert files == ["data/readers/sharded.py"]
+    assert files == ["data/readers/numbered_ids.py"]

@@ -25,7 +25,7 @@ from cofactor.data.events import Events
 from cofactor.data.features.columns import choose
 from cofactor.data.features.spec import FeatureSpec
 from cofactor.data.ids import IdMap, wire_id
-from cofactor.data.interactions import Interactions
+from cofactor.data.interactions import KEEP, Interactions
 from cofactor.data.readers.read import read_table
 from cofactor.data.records import table_of
 from cofactor.models.new_items import with_new_items
@@ -324,3 +324,22 @@ def test_models_of_implicit_feedback_tell_what_is_no_liking(low: float, told: st
         model.fit(data, run=Run(threads=1))
         assert any(told in note and "min_value" in note for note in model.notes)
     assert cofactor.Bias().fit(data).notes == ()
+
+
+@pytest.mark.parametrize("more", [[5], ["new"]])
+def test_repeats_keep_their_items_when_the_catalogue_brings_more(more: list[Any]) -> None:
+    rows = [("u1", 10, 1.0), ("u1", 9, 1.0), ("u1", 10, 1.0), ("u2", 9, 2.0)]
+    data = Interactions.build(cofactor.read(rows), repeats=KEEP)
+    table = read_table(pa.table({"item_id": [str(i) for i in [9, 10, *more]]}))
+    grown = data.with_catalogue_items(table)
+    assert grown.n_items == 3
+    for before, after in zip(_lists(data), _lists(grown), strict=True):
+        assert [str(i) for i in after] == [str(i) for i in before]
+
+
+def _lists(data: Interactions) -> list[list[Any]]:
+    indptr, item_rows, _ = data.histories().csr
+    kept = [item_rows[indptr[n] : indptr[n + 1]] for n in range(data.n_users)]
+    assert data.log is not None
+    found = [sorted(map(str, data.items.ids(rows))) for rows in kept]
+    return [*found, data.items.ids(data.log.item_rows)]

@@ -64,7 +64,7 @@ def test_users_are_compared_by_their_ids(data: Interactions) -> None:
 def test_pairs_that_the_history_holds_too_are_no_secret(data: Interactions) -> None:
     """Where items may come back, a pair stands in the history and in the truth."""
     train, _ = halves(data)
-    again = replace(train, order=train.order.copy())
+    again = replace(train, source="the same again")
     assert fitted_share(again, Part(truth=train, history=train)) == 0.0
 
 

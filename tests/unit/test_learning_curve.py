@@ -7,6 +7,7 @@ import pytest
 
 from cofactor.base.errors import ArgumentError
 from cofactor.base.run import Run
+from cofactor.models import registry
 from cofactor.runs import learning_curve as runs
 from unit.test_content_models import shop
 
@@ -24,10 +25,9 @@ def test_points_hold_so_many_interactions_and_share_one_truth(
     monkeypatch.setattr(runs, "evaluate", spy)
     results = runs.learning_curve(
         shop(),
-        "content_knn",
+        registry.create("content_knn", text=("description",)),
         counts=(3, 0, 1),
         share=0.3,
-        settings=["text=description"],
         run=Run(threads=1),
     )
     assert list(results) == [0, 1, 3]
@@ -49,8 +49,10 @@ def test_points_hold_so_many_interactions_and_share_one_truth(
 
 def test_collaborative_model_needs_interactions_where_content_does_not() -> None:
     how = {"counts": (0, 10), "share": 0.4, "run": Run(threads=1)}
-    words = runs.learning_curve(shop(), "content_knn", settings=["text=description"], **how)
-    plain = runs.learning_curve(shop(), "ease", settings=["regularization=5"], **how)
+    words = runs.learning_curve(
+        shop(), registry.create("content_knn", text=("description",)), **how
+    )
+    plain = runs.learning_curve(shop(), registry.create("ease", regularization=5.0), **how)
     assert words[0]["ndcg@10"] > plain[0]["ndcg@10"] + 0.1
     assert plain[10]["ndcg@10"] > plain[0]["ndcg@10"] + 0.1
 

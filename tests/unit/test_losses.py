@@ -17,7 +17,12 @@ from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.models.content.two_tower import TwoTower
-from cofactor.models.neural.factor_fold_in import implicit_vectors, rating_vectors, ridge_vectors
+from cofactor.models.neural.factor_fold_in import (
+    Penalty,
+    implicit_vectors,
+    rating_vectors,
+    ridge_vectors,
+)
 from cofactor.models.neural.latent_factor import LatentFactor, LatentFactorConfig
 from cofactor.models.neural.mlp import MLP
 from cofactor.training import losses
@@ -333,12 +338,13 @@ def test_rating_vectors_by_descent_equal_the_closed_form_of_squared_error() -> N
     q, indptr = rng.normal(size=(9, 3)).astype(np.float32), np.array([0, 4, 4, 9])
     items = np.array([0, 2, 5, 7, 1, 3, 4, 6, 8], np.int32)
     residuals = rng.normal(size=9).astype(np.float32)
-    how = {"strength": np.array([1.0, 1.0, 0.7]), "ridge": 0.1, "gravity": 0.2}
+    strength = np.array([1.0, 1.0, 0.7])
     squared = LOSSES["squared"]
     assert isinstance(squared, Pointwise)
     for bias_ridge in (0.05, None):
-        closed = ridge_vectors(indptr, items, residuals, q, bias_ridge=bias_ridge, **how)
-        found = rating_vectors(squared, indptr, items, residuals, q, bias_ridge=bias_ridge, **how)
+        penalty = Penalty(strength, 0.1, bias_ridge, 0.2)
+        closed = ridge_vectors(indptr, items, residuals, q, penalty)
+        found = rating_vectors(squared, indptr, items, residuals, q, penalty)
         np.testing.assert_allclose(found, closed, atol=2e-4)
 
 
@@ -431,7 +437,7 @@ def test_a_loss_of_ones_own_is_kept_by_copies_of_the_settings() -> None:
     loss = Cubed()
     tower = TwoTower(loss=loss)
     assert tower.config.replace(epochs=3).loss is loss
-    assert tower.plain_twin().config.loss is loss
+    assert tower.without_features().config.loss is loss
 
 
 def test_an_artifact_with_an_unknown_loss_names_it_and_the_cure(tmp_path: Path) -> None:

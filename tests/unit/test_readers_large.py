@@ -223,7 +223,7 @@ def test_large_sorted_rows_equal_shuffled_ones_and_are_the_callers_no_more(
         users[shuffled], items[shuffled], values[shuffled], times[shuffled], users=9, items=7
     )
     assert made.fingerprint == other.fingerprint
-    assert made._order is None
+    assert made.source_order is None
     assert dataclasses.replace(made, source="again").where(made.values > 30).order.tolist() == [
         31,
         32,

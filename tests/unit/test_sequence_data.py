@@ -75,6 +75,14 @@ def test_every_prefix_is_a_question() -> None:
         questions(Histories.of([[3], []], 4), IdMap(np.arange(4)))
 
 
+def test_a_question_is_not_taken_for_a_trained_user_of_its_number() -> None:
+    read = events_of([[0, 1, 2], [0, 1, 2]], users=[0, 1])
+    data = Interactions.build(read, repeats="keep")
+    part = questions(Histories.of([[0, 1]], 3), data.items)
+    model = Transitions().fit(data, run=ONE)
+    assert evaluate_next(model, part, "hit@1", run=ONE)["hit@1"] == 1.0
+
+
 def test_sessions_are_held_out_whole_and_latest_first() -> None:
     data = Interactions.build(
         events_of([["a", "b"], ["b", "c"], ["a", "c", "a"]], [[9, 10], [1, 2], [5, 6, 7]]),

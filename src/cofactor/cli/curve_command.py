@@ -32,6 +32,7 @@ def command(
     show: opt.ShowOptions,
 ) -> None:
     """Learning curve over an item's interactions."""
+    from cofactor.models import registry
     from cofactor.runs.learning_curve import learning_curve
 
     output = show.output()
@@ -41,10 +42,10 @@ def command(
         raise typer.BadParameter(
             f"--counts must be numbers like 0,1,2,5, not {points.counts!r}."
         ) from None
+    kind = registry.get(model.model)
     results = learning_curve(
         opt.one_or_several(source),
-        model.model,
-        settings=model.settings(),
+        kind(kind.Config.from_text(model.settings())),
         counts=numbers,
         metrics=opt.names(points.metrics) or ["ndcg@10"],
         reading=reading.reading(),

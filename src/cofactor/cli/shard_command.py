@@ -54,8 +54,7 @@ def command(
             **(roles(reads.columns) or {}), on_bad=reads.on_bad, progress=output.progress
         ),
         items=reads.items,
-        threads=compute.run(output).n_threads,
-        progress=output.progress,
+        run=compute.run(output),
     )
     output.line(f"{out}: {made!r}")
     for note in made.notes:

@@ -19,8 +19,10 @@ from cofactor.runs.train import Limits, train
 
 @dataclass(frozen=True)
 class Training:
-    """Training."""
+    """Training and training."""
 
+    out: Annotated[str, typer.Option(metavar="DIR", help="The folder to save to.")]
+    overwrite: Annotated[bool, typer.Option(help="Replace a model that is there.")] = False
     refit: Annotated[bool, typer.Option(help="Fit the saved model on all of the data.")] = True
     plot: Annotated[
         str | None,
@@ -42,18 +44,9 @@ class Training:
         return Limits(max_time=opt.seconds(self.max_time), max_memory=opt.n_bytes(self.max_memory))
 
 
-@dataclass(frozen=True)
-class Saving:
-    """Saving."""
-
-    out: Annotated[str, typer.Option(metavar="DIR", help="The folder to save to.")]
-    overwrite: Annotated[bool, typer.Option(help="Replace a model that is there.")] = False
-
-
 def command(
     source: opt.SourceArgument,
     model: opt.ModelOptions,
-    saving: Saving,
     training: Training,
     held_out: opt.SplitOptions,
     reading: ReadingOptions,
@@ -65,11 +58,11 @@ def command(
     done = train(
         opt.one_or_several(source),
         model.model,
-        saving.out,
+        training.out,
         settings=model.settings(),
         metrics=opt.names(held_out.metrics),
         refit=training.refit,
-        overwrite=saving.overwrite,
+        overwrite=training.overwrite,
         plot=training.plot,
         limits=training.limits(),
         reading=reading.reading(),
@@ -92,7 +85,7 @@ def command(
     output.line(f"Saved to {done.path} (fitted on {what} in {done.seconds:.1f} s).")
     if training.plot is not None:
         output.line(f"Curves: {training.plot}")
-    output.line(f"Next: cofactor recommend {saving.out} --user {data.users.ids([0])[0]}")
+    output.line(f"Next: cofactor recommend {training.out} --user {data.users.ids([0])[0]}")
     output.emit(
         command="train",
         model=done.model.name,

@@ -85,7 +85,6 @@ def apply(
     since: Any = None,
     until: Any = None,
     min_value: float | None = None,
-    binarize: bool = False,
     min_user: int = 0,
     min_item: int = 0,
     core: bool = True,
@@ -99,8 +98,8 @@ def apply(
         The interactions.
     since, until
         See `time_window`.
-    min_value, binarize
-        See `min_values`; ``binarize`` alone drops the values and keeps all interactions.
+    min_value
+        See `min_values`.
     min_user, min_item
         The fewest interactions of a user and of an item; 0 for any number.
     core
@@ -117,8 +116,8 @@ def apply(
     verbs: list[Callable[[Interactions], Filtered]] = []
     if since is not None or until is not None:
         verbs.append(lambda d: time_window(d, since, until))
-    if min_value is not None or binarize:
-        verbs.append(lambda d: min_values(d, min_value, binarize=binarize))
+    if min_value is not None:
+        verbs.append(lambda d: min_values(d, min_value))
     if min_user or min_item:
         verbs.append(lambda d: (k_core if core else min_counts)(d, min_user, min_item))
     steps = []

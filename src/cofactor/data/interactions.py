@@ -129,8 +129,7 @@ class Interactions:
             item_rows,
             events.values,
             events.times,
-            users,
-            items,
+            (users, items),
             "last" if repeats == KEEP else repeats,
             events.source,
         )
@@ -180,7 +179,7 @@ class Interactions:
         same_length(source, user_rows=user_rows, item_rows=item_rows, values=values, times=times)
         values = None if values is None else checked_values(values, source)
         times = None if times is None else checked_seconds(times, source)
-        made = cls._of_rows(user_rows, item_rows, values, times, users, items, repeats, source)
+        made = cls._of_rows(user_rows, item_rows, values, times, (users, items), repeats, source)
         # What was sorted already is taken as it is, and a caller may go on writing into its arrays.
         return replace(
             made,
@@ -196,14 +195,14 @@ class Interactions:
         item_rows: np.ndarray,
         values: np.ndarray | None,
         times: np.ndarray | None,
-        users: IdMap,
-        items: IdMap,
+        ids: tuple[IdMap, IdMap],
         repeats: str,
         source: str,
     ) -> Self:
         """The interactions of checked rows; large ones that are sorted already share their
         arrays.
         """
+        users, items = ids
         indptr, keep, merged = sorting.to_csr(
             user_rows, item_rows, values, times, len(users), len(items), repeats
         )
@@ -420,6 +419,7 @@ class Interactions:
         catalogue = aligned(items, table, "item_id")
         note = f"{len(items) - self.n_items:,} items that nobody has had yet, from the catalogue"
         rows = items.find(self.items.arrow)
+        log = _renumbered(self.log, np.arange(self.n_users), rows, len(items))
         if (np.diff(rows) > 0).all():
             made = replace(self, items=items, item_rows=rows[self.item_rows], catalogue=catalogue)
         else:
@@ -434,7 +434,7 @@ class Interactions:
                 source_order=self.order[sorting_of],
                 catalogue=catalogue,
             )
-        return replace(made, notes=(*self.notes, note))
+        return replace(made, log=log, notes=(*self.notes, note))
 
     def compact(self) -> Self:
         """Return the same interactions without the users and items that have none; rows are

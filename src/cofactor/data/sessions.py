@@ -123,7 +123,8 @@ def part_of(
         raise ArgumentError(
             f"there must be a target for each prefix, not {len(targets)} for {len(prefixes)}."
         )
-    users = IdMap(np.arange(len(prefixes), dtype=np.int64))
+    # Ids of their own kind: a question is no user, and must not be taken for one that was trained.
+    users = IdMap(pa.array([f"question {n:09d}" for n in range(len(prefixes))], pa.string()))
     history = Interactions.from_rows(
         prefixes.owners, prefixes.item_rows, users=users, items=items, source="prefixes"
     )

@@ -135,9 +135,14 @@ def evaluate(
             seed=run.seed,
             seconds=0.0,
         )
-        return _measured(
-            model, question, wanted, how, by_items, label or model.name, run, memory_limit
-        )
+        found = _measured(model, question, wanted, how, by_items, run, memory_limit)
+    return found if label is None else _labelled(found, label)
+
+
+def _labelled(result: Result, label: str) -> Result:
+    """The result with another name of the model, in its groups too."""
+    groups = {name: _labelled(group, label) for name, group in result.groups.items()}
+    return replace(result, model=label, groups=groups)
 
 
 def item_groups(groups: str | Groups | None, train: Interactions) -> dict[str, np.ndarray]:
@@ -231,7 +236,6 @@ def _measured(
     metrics: tuple[Metric, ...],
     how: How,
     groups: dict[str, np.ndarray],
-    label: str,
     run: Run,
     memory_limit: int,
 ) -> Result:
@@ -263,7 +267,9 @@ def _measured(
         names = tuple(str(m) for m in chosen)
         ids = question.part.truth.users.take(users)
         values = {name: values[name] for name in names if name in values}
-        return Result(label, model.config.to_dict(), names, users, ids, values, summary, how, inner)
+        return Result(
+            model.name, model.config.to_dict(), names, users, ids, values, summary, how, inner
+        )
 
     inside = tuple(m for m in metrics if m.family != "lists")
     return result(

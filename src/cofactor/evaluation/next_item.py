@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
+import pyarrow as pa
 
 from cofactor.base import checks
 from cofactor.base.errors import ArgumentError
@@ -105,12 +107,21 @@ def evaluate_next(
         seed=run.seed,
         seconds=time.perf_counter() - began,
     )
-    groups = {
-        name: _result(model, label, part, asked, ranks, wanted, how, mask, {})
-        for name, mask in (("repeat", asked.repeated), ("explore", ~asked.repeated))
-        if mask.any()
-    }
-    return _result(model, label, part, asked, ranks, wanted, how, np.ones(len(ranks), bool), groups)
+    values = {str(metric): _values(metric, ranks) for metric in wanted}
+    whole = Result(
+        label if label is not None else model.name,
+        model.config.to_dict(),
+        tuple(values),
+        asked.users,
+        part.truth.users.take(asked.users),
+        values,
+        summaries(values, confidence=how.confidence, resamples=how.resamples, seed=how.seed),
+        how,
+        {},
+    )
+    kinds = (("repeat", asked.repeated), ("explore", ~asked.repeated))
+    groups = {name: _part_of(whole, mask) for name, mask in kinds if mask.any()}
+    return replace(whole, groups=groups)
 
 
 def next_ranks(
@@ -197,28 +208,11 @@ def _values(metric: Metric, ranks: np.ndarray) -> np.ndarray:
     return np.where(ranks < metric.places, metric.definition.of_one(ranks), 0.0)
 
 
-def _result(
-    model: Recommender,
-    label: str | None,
-    part: Part,
-    asked: _Questions,
-    ranks: np.ndarray,
-    metrics: tuple[Metric, ...],
-    how: How,
-    mask: np.ndarray,
-    groups: dict[str, Result],
-) -> Result:
-    values = {str(metric): _values(metric, ranks[mask]) for metric in metrics}
+def _part_of(whole: Result, mask: np.ndarray) -> Result:
+    """The same measurement, of some of its users."""
+    how = whole.how
+    values = {name: column[mask] for name, column in whole.values.items()}
     summary = summaries(values, confidence=how.confidence, resamples=how.resamples, seed=how.seed)
-    users = asked.users[mask]
-    return Result(
-        label if label is not None else model.name,
-        model.config.to_dict(),
-        tuple(values),
-        users,
-        part.truth.users.take(users),
-        values,
-        summary,
-        how,
-        groups,
-    )
+    ids = whole.user_ids.filter(pa.array(mask))
+    rows = whole.user_rows[mask]
+    return replace(whole, user_rows=rows, user_ids=ids, values=values, summary=summary, groups={})

@@ -6,7 +6,7 @@ import itertools
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -146,21 +146,10 @@ def compare(
         [_p_value(d, test, means) for (*_, d), (_, _, means) in zip(found, drawn, strict=True)]
     )
     adjusted = holm(ps) if correction == "holm" else ps
+    rule = _Rule(test, correction, 1 - confidence)
     return [
-        _comparison(
-            name,
-            first,
-            second,
-            d,
-            (low, high),
-            (float(p), float(q)),
-            test,
-            correction,
-            1 - confidence,
-        )
-        for (name, first, second, d), (low, high, _), p, q in zip(
-            found, drawn, ps, adjusted, strict=True
-        )
+        _comparison(_Difference(*one), (low, high), (float(p), float(q)), rule)
+        for one, (low, high, _), p, q in zip(found, drawn, ps, adjusted, strict=True)
     ]
 
 
@@ -253,19 +242,29 @@ def _interval(
     return float(low or 0.0), float(high or 0.0), means[:, 0]
 
 
+class _Difference(NamedTuple):
+    """Two models' values of one metric, subtracted user by user."""
+
+    metric: str
+    first: str
+    second: str
+    values: np.ndarray
+
+
+class _Rule(NamedTuple):
+    """How differences are tested."""
+
+    test: str
+    correction: str
+    alpha: float
+
+
 def _comparison(
-    metric: str,
-    first: str,
-    second: str,
-    difference: np.ndarray,
-    interval: tuple[float, float],
-    ps: tuple[float, float],
-    test: str,
-    correction: str,
-    alpha: float,
+    found: _Difference, interval: tuple[float, float], ps: tuple[float, float], rule: _Rule
 ) -> Comparison:
+    metric, first, second, difference = found
     mean = float(difference.mean()) if len(difference) else math.nan
-    significant = bool(ps[1] < alpha)
+    significant = bool(ps[1] < rule.alpha)
     better = None
     if significant and mean != 0:
         better = first if (mean > 0) != parse_metric(metric).lower_is_better else second
@@ -278,8 +277,8 @@ def _comparison(
         *ps,
         significant,
         len(difference),
-        test,
-        correction,
+        rule.test,
+        rule.correction,
         better,
     )
 

@@ -17,6 +17,7 @@ from cofactor.data.split import Part
 from cofactor.evaluation.evaluate import evaluate
 from cofactor.evaluation.result import Result
 from cofactor.models import registry
+from cofactor.models.recommender import Recommender
 from cofactor.runs.source import Reading, interactions
 
 COUNTS = (0, 1, 2, 5, 10)
@@ -24,9 +25,8 @@ COUNTS = (0, 1, 2, 5, 10)
 
 def learning_curve(
     source: Any,
-    model: str,
+    model: Recommender | str,
     *,
-    settings: Iterable[str] = (),
     counts: Sequence[int] = COUNTS,
     share: float = 0.1,
     metrics: str | Iterable[str] = "ndcg@10",
@@ -44,9 +44,7 @@ def learning_curve(
     source
         A file, a dataset's name, a data frame, or Interactions.
     model
-        The model's name in the registry.
-    settings
-        Words like ``factors=64``.
+        An unfitted model, or the name of one with its default settings.
     counts
         Interactions in training, each from 0.
     share
@@ -67,7 +65,7 @@ def learning_curve(
     run = run if run is not None else Run()
     steps = sorted({checks.integer(n, "counts", low=0) for n in counts})
     checks.real(share, "share", above=0, below=1)
-    config = registry.get(model).Config.from_text(settings)
+    unfitted = registry.create(model) if isinstance(model, str) else model
     data = interactions(source, reading, run)
     eligible = np.flatnonzero(data.item_counts > steps[-1])
     if not len(eligible):
@@ -82,8 +80,9 @@ def learning_curve(
         train = data.where((place < 0) | (place < n) & (place >= 0))
         truth = data.where(place >= steps[-1])
         part = Part(truth, train, candidates=chosen.astype(np.int32))
-        fitted = registry.get(model)(config).fit(train, run=run)
-        results[n] = evaluate(fitted, part, metrics, run=run, label=f"{model}, {n} interactions")
+        fitted = unfitted.clone().fit(train, run=run)
+        label = f"{unfitted.name}, {n} interactions"
+        results[n] = evaluate(fitted, part, metrics, run=run, label=label)
     return results
 
 

@@ -19,6 +19,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cofactor.service.http.app import build
+from cofactor.service.http.connection import Limits
+from cofactor.service.http.fast.protocol import guarded_protocol
 from cofactor.service.http.openapi import document
 from cofactor.service.http.routes import table
 from cofactor.service.settings import Settings
@@ -221,7 +223,9 @@ def test_raw_bytes_get_no_5xx_and_dont_end_the_server(saved: Path, tmp_path: Pat
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         port = listening.getsockname()[1]
-        server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="on", ws="none"))
+        door = guarded_protocol(app.state.short_way, Limits(Settings()))
+        config = uvicorn.Config(app, http=door, log_config=None, lifespan="on", ws="none")
+        server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()
         try:
@@ -239,16 +243,18 @@ def test_raw_bytes_get_no_5xx_and_dont_end_the_server(saved: Path, tmp_path: Pat
                     answer[:200],
                 )
             assert _sent(
-                port, b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+                port,
+                b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+                wait=10,
             ).startswith(b"HTTP/1.1 200")
         finally:
             server.should_exit = True
             thread.join(20)
 
 
-def _sent(port: int, raw: bytes) -> bytes:
+def _sent(port: int, raw: bytes, wait: float = 0.1) -> bytes:
     with socket.create_connection(("127.0.0.1", port), 5) as line:
-        line.settimeout(0.1)
+        line.settimeout(wait)
         answer = b""
         try:
             line.sendall(raw)

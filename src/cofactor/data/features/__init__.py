@@ -2,6 +2,6 @@
 matrix, aligned to rows.
 """
 
-from cofactor.data.features.spec import FeatureSpec
+from cofactor.data.features.spec import FeatureSpec, Weights
 
-__all__ = ["FeatureSpec"]
+__all__ = ["FeatureSpec", "Weights"]

@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -33,6 +33,16 @@ TEXT, CHARACTERS, VALUE = 0, 1, 2
 # memory uncounted.
 _BLOCK = 20_000
 _LONGEST_VECTORS = 65_536  # numbers of all vector columns of a row together
+
+
+_MIN_ROWS = 2  # that must have a token for it to be a feature
+
+
+class Weights(NamedTuple):
+    """What text, and categories and lists, count for; 0 leaves them out."""
+
+    text: float = 1.0
+    value: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -89,9 +99,7 @@ class FeatureSpec:
         rows: np.ndarray | None = None,
         counts: np.ndarray | None = None,
         characters: bool = False,
-        text_weight: float = 1.0,
-        value_weight: float = 1.0,
-        min_rows: int = 2,
+        weights: Weights = Weights(),  # noqa: B008 (frozen)
     ) -> FeatureSpec:
         """Learn tokens and scales from some rows of a catalogue.
 
@@ -108,10 +116,8 @@ class FeatureSpec:
             int64 [n]: interactions of each row, against columns that leak.
         characters
             Whether words count by their 4- and 5-grams too.
-        text_weight, value_weight
-            Weight of text beside that of categories and lists; 0 leaves them out.
-        min_rows
-            Rows that must have a token for it to be a feature.
+        weights
+            Of text beside that of categories and lists.
         """
         chosen, notes = choose(catalogue, text, features, counts)
         table = plain_table(
@@ -125,27 +131,27 @@ class FeatureSpec:
             np.zeros(0, np.float32),
             np.zeros(0, np.uint8),
             np.zeros((0, 2)),
-            float(text_weight),
-            float(value_weight),
+            float(weights.text),
+            float(weights.value),
             notes,
         )
         if rows is not None and len(rows) == 0:
             return blank
-        hashes, weights, blocks = [], [], []
+        hashes, idfs, blocks = [], [], []
         for block, tokens in blank._tokens(table, characters).items():
-            kept, idf = _known(tokens, table.num_rows, min_rows)
+            kept, idf = _known(tokens, table.num_rows, _MIN_ROWS)
             hashes.append(kept)
-            weights.append(idf)
+            idfs.append(idf)
             blocks.append(np.full(len(kept), block, np.uint8))
         numbers = [_scale(column) for column in blank._numbers(table)]
         made = cls(
             chosen,
             np.concatenate(hashes),
-            np.concatenate(weights),
+            np.concatenate(idfs),
             np.concatenate(blocks),
             np.array(numbers, np.float64).reshape(-1, 2),
-            float(text_weight),
-            float(value_weight),
+            float(weights.text),
+            float(weights.value),
             notes,
             tuple(
                 catalogue.table.column(c.name).type.list_size for c in chosen if c.kind == "vector"

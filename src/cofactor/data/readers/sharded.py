@@ -8,7 +8,7 @@
    its repeats are merged by the code that `Interactions.build` uses.
 4. The shards are transposed one after the other into the items' side.
 
-This is the only file that imports DuckDB.
+`numbered_ids` is the only file that imports DuckDB.
 """
 
 from __future__ import annotations
@@ -28,10 +28,11 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import parquet as pq
 
-from cofactor.base import checks, extras
+from cofactor.base import checks
 from cofactor.base.disk import room_beside
-from cofactor.base.errors import ArgumentError, DataError, MemoryLimitError
-from cofactor.base.progress import SILENT, Progress
+from cofactor.base.errors import ArgumentError, DataError
+from cofactor.base.progress import Progress
+from cofactor.base.run import Run
 from cofactor.data import shards, sorting
 from cofactor.data.catalogue import Catalogue
 from cofactor.data.events import Events
@@ -39,6 +40,7 @@ from cofactor.data.ids import IdMap
 from cofactor.data.interactions import REPEATS, Interactions
 from cofactor.data.readers.chunks import chunks
 from cofactor.data.readers.columns import Options
+from cofactor.data.readers.numbered_ids import Numbering, coded
 from cofactor.data.readers.read import read, read_table
 
 LEAST_MEMORY = 256 << 20
@@ -56,8 +58,7 @@ def shard(
     repeats: str = "last",
     options: Options | None = None,
     items: Any = None,
-    threads: int = 1,
-    progress: Progress = SILENT,
+    run: Run | None = None,
 ) -> Interactions:
     """Make a folder of shards from one source or several, whose events follow each other.
 
@@ -76,10 +77,8 @@ def shard(
         How the sources are read.
     items
         A catalogue, as in `read`.
-    threads
-        For DuckDB.
-    progress
-        Where to report to.
+    run
+        Threads and progress.
 
     Returns
     -------
@@ -101,6 +100,7 @@ def shard(
         raise ArgumentError("sources is empty; name at least one file.")
     memory = checks.integer(memory, "memory", low=LEAST_MEMORY)
     options = options if options is not None else Options()
+    run = run if run is not None else Run(threads=1)
     if options.now == float("inf"):  # as `read` does: times in the future are bad
         options = replace(options, now=time.time())
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -108,7 +108,9 @@ def shard(
         made, work = room / "made", room / "work"
         for folder in (made / "by_user", made / "by_item", work):
             folder.mkdir(parents=True)
-        _Sharding(made, work, memory, threads, progress).run(sources, repeats, options, items)
+        _Sharding(made, work, memory, run.n_threads, run.progress).run(
+            sources, repeats, options, items
+        )
         os.replace(made, target)
     return shards.open_shards(target)
 
@@ -128,7 +130,7 @@ class _Sharding:
     columns: set[str] = field(default_factory=lambda: {"users", "items"})
 
     def run(self, sources: list[Any], repeats: str, options: Options, items: Any) -> None:
-        with _Numbering(self.work, self.memory, self.threads) as numbering:
+        with Numbering(self.work, self.memory, self.threads) as numbering:
             self._spool(sources, options, numbering)
             pa.default_memory_pool().release_unused()  # DuckDB comes with a pool of its own
             for side in ("users", "items"):
@@ -148,7 +150,7 @@ class _Sharding:
         shown = ", ".join(str(source) for source in sources)
         self._finish(ids, shown)
 
-    def _spool(self, sources: list[Any], options: Options, numbering: _Numbering) -> None:
+    def _spool(self, sources: list[Any], options: Options, numbering: Numbering) -> None:
         rows = max(LEAST_ROWS, min(1_000_000, self.memory // 4 // _CHUNK_BYTES))
         for source in sources:
             for events in chunks(source, options, rows, lambda s: read(s, **_asked(options))):
@@ -157,7 +159,7 @@ class _Sharding:
         if not self.lengths:
             raise DataError("there are no interactions in it.", source=str(sources[0]))
 
-    def _keep(self, events: Events, numbering: _Numbering) -> None:
+    def _keep(self, events: Events, numbering: Numbering) -> None:
         number = len(self.lengths)
         there = {"users", "items"}
         there |= {name for name in ("values", "times") if getattr(events, name) is not None}
@@ -170,7 +172,7 @@ class _Sharding:
             )
         self.columns = there
         for side in ("users", "items"):
-            codes, distinct = _coded(getattr(events, side))
+            codes, distinct = coded(getattr(events, side))
             numbering.add(side, number, distinct)
             self._write(number, side, codes)
         for name in there & {"values", "times"}:
@@ -333,106 +335,6 @@ class _Sharding:
         )
 
 
-class _Numbering:
-    """Distinct ids of all chunks in DuckDB, and their rows."""
-
-    def __init__(self, work: Path, memory: int, threads: int) -> None:
-        duckdb = extras.require("duckdb", purpose="sharding data larger than memory")
-        self.errors = duckdb
-        self.connection = duckdb.connect(str(work / "ids.duckdb"))
-        self.kinds: dict[str, str] = {}
-        for setting in (
-            f"memory_limit='{memory * 55 // 100 >> 20}MiB'",
-            f"threads={max(1, threads)}",
-            f"temp_directory='{work / 'spilled'}'",
-            "preserve_insertion_order=false",
-        ):
-            self.connection.execute(f"SET {setting}")
-
-    def __enter__(self) -> _Numbering:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.connection.close()
-
-    def add(self, side: str, chunk: int, ids: pa.Array) -> None:
-        """Add the distinct ids of a chunk; their places there are its codes."""
-        kind = "BIGINT" if pa.types.is_integer(ids.type) else "VARCHAR"
-        if side not in self.kinds:
-            self._do(f"CREATE TABLE {side} (chunk INTEGER, code INTEGER, id {kind})")
-            self.kinds[side] = kind
-        elif kind != self.kinds[side] == "BIGINT":
-            # One id that is no integer makes all of them text, which is the same digits.
-            self._do(f"ALTER TABLE {side} ALTER id TYPE VARCHAR")
-            self.kinds[side] = kind
-        codes = pa.array(np.arange(len(ids), dtype=np.int32))
-        part = pa.table({"code": codes, "id": ids})
-        self.connection.register("part", part)
-        self._do(f"INSERT INTO {side} SELECT {chunk}, code, id::{self.kinds[side]} FROM part")
-        self.connection.unregister("part")
-
-    def number(self, side: str, to: Path, lengths: list[int], work: Path) -> None:
-        """Write the ids in ascending order, and for each chunk the rows of its codes."""
-        self._do(f"CREATE TABLE {side}_rows (id {self.kinds[side]}, row INTEGER)")
-        kind = pa.int64() if self.kinds[side] == "BIGINT" else pa.string()
-        shards.write_ids(to, self._sorted(side), kind)
-        reader = self._read(
-            f"SELECT chunk, code, row FROM {side} JOIN {side}_rows USING (id) ORDER BY chunk, code"
-        )
-        waiting: list[np.ndarray] = []
-        chunk = 0
-        for batch in reader:
-            owners, _, rows = (np.asarray(column) for column in batch.columns)
-            while len(owners):
-                end = int(np.searchsorted(owners, chunk, side="right"))
-                waiting.append(rows[:end])
-                if end < len(owners):
-                    _save_rows(work, chunk, side, waiting)
-                    chunk, waiting = chunk + 1, []
-                owners, rows = owners[end:], rows[end:]
-        _save_rows(work, chunk, side, waiting)
-        self._do(f"DROP TABLE {side}; DROP TABLE {side}_rows")
-
-    def _sorted(self, side: str) -> Iterator[pa.Array]:
-        """The distinct ids in ascending order; their numbers are kept for the join."""
-        count = 0
-        reader = self._read(f"SELECT DISTINCT id FROM {side} ORDER BY id")
-        cursor = self.connection.cursor()
-        for batch in reader:
-            ids = batch.column(0)
-            rows = np.arange(count, count + len(ids), dtype=np.int64)
-            if count + len(ids) > 2**31 - 1:
-                raise DataError(f"there are more than {2**31 - 1:,} {side}, which rows can number.")
-            cursor.register("numbered", pa.table({"id": ids, "row": pa.array(rows)}))
-            cursor.execute(f"INSERT INTO {side}_rows SELECT id, row::INTEGER FROM numbered")
-            cursor.unregister("numbered")
-            count += len(ids)
-            yield ids.cast(pa.string()) if not pa.types.is_integer(ids.type) else ids
-        cursor.close()
-
-    def _read(self, query: str) -> Iterator[Any]:
-        with self._typed():
-            found = self.connection.sql(query)
-            # DuckDB 1.x has the reader under its older name.
-            yield from getattr(found, "to_arrow_reader", found.fetch_arrow_reader)(100_000)
-
-    def _do(self, statement: str) -> None:
-        with self._typed():
-            self.connection.execute(statement)
-
-    @contextmanager
-    def _typed(self) -> Iterator[None]:
-        try:
-            yield
-        except self.errors.OutOfMemoryException:
-            raise MemoryLimitError(
-                "the distinct ids can't be sorted in so little memory (about 160 bytes each are"
-                " needed); give more with --memory."
-            ) from None
-        except self.errors.IOException as error:
-            raise OSError(errno.ENOSPC, str(error).splitlines()[0]) from error
-
-
 class _Growing:
     """A one-dimensional ``.npy`` whose length is known at the end."""
 
@@ -462,31 +364,12 @@ class _Growing:
         )
 
 
-def _coded(column: pa.ChunkedArray) -> tuple[np.ndarray, pa.Array]:
-    """Codes, int32, and the distinct ids they stand for."""
-    if not pa.types.is_dictionary(column.type):
-        column = column.dictionary_encode()
-    column = column.unify_dictionaries()
-    codes = np.concatenate([np.asarray(chunk.indices, np.int32) for chunk in column.chunks])
-    distinct = column.chunk(0).dictionary
-    used = np.zeros(len(distinct), bool)
-    used[codes] = True
-    if used.all():
-        return codes, distinct
-    new = np.cumsum(used).astype(np.int32) - 1
-    return new[codes], distinct.filter(pa.array(used))
-
-
 def _cuts(counts: np.ndarray, most: int) -> np.ndarray:
     """Where shards of users begin and end, so that one has about ``most`` events at most."""
     ends = np.cumsum(counts)
     n_shards = max(1, -(-int(ends[-1]) // most))
     goals = ends[-1] * np.arange(1, n_shards) / n_shards
     return np.unique([0, *(np.searchsorted(ends, goals) + 1), len(counts)])
-
-
-def _save_rows(work: Path, chunk: int, side: str, parts: list[np.ndarray]) -> None:
-    np.save(work / f"{chunk}-{side}-rows.npy", np.concatenate(parts).astype(np.int32))
 
 
 def _asked(options: Options) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import numpy as np
 from cofactor.base.errors import ArgumentError, DataError
 from cofactor.base.run import Run
 from cofactor.data.catalogue import Catalogue
-from cofactor.data.features import FeatureSpec
+from cofactor.data.features import FeatureSpec, Weights
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.data.records import table_of
@@ -69,8 +69,7 @@ class FeatureMap:
             rows=np.flatnonzero(data.item_counts),
             counts=data.item_counts,
             characters=config.characters,
-            text_weight=config.text_weight,
-            value_weight=config.value_weight,
+            weights=Weights(config.text_weight, config.value_weight),
         )
         for note in spec.notes:
             run.progress.say(note)

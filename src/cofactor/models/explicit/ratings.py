@@ -262,7 +262,8 @@ class RatingFactors(IterativeModel, FactorModel):
     def _take_over(self, learner: RatingLearner) -> None:
         """Bring the arrays to what they are if learning ends now."""
         for name, array in learner.arrays().items():
-            setattr(self, name, np.array(array, order="C"))
+            copied = np.array(array, order="C")
+            setattr(self, name, aligned(copied) if copied.ndim == 2 else copied)
         # Nothing has moved the vectors of users and items without ratings from their random start.
         self.user_factors[learner.data.user_counts == 0] = 0
         self.item_factors[learner.data.item_counts == 0] = 0

@@ -153,12 +153,14 @@ def fold_in(
         (values if fits else np.ones(len(items), np.float32))
         - (factors.item_bias[items] + np.float32(mean)),
         factors.item_factors,
-        strength=l2_weights(
-            np.diff(indptr), data.user_counts, config.frequency_exponent if fits else 1.0
+        Penalty(
+            l2_weights(
+                np.diff(indptr), data.user_counts, config.frequency_exponent if fits else 1.0
+            ),
+            config.regularization,
+            config.bias_regularization if config.biases else None,
+            config.gravity * len(data) / (data.n_users * data.n_items),
         ),
-        ridge=config.regularization,
-        bias_ridge=config.bias_regularization if config.biases else None,
-        gravity=config.gravity * len(data) / (data.n_users * data.n_items),
     )
     warm = data.user_counts > 0
     vectors[np.diff(indptr) == 0] = np.append(
@@ -167,16 +169,31 @@ def fold_in(
     return vectors
 
 
+class Penalty(NamedTuple):
+    """What a fold-in adds to the loss.
+
+    Parameters
+    ----------
+    strength
+        float32 [B]: w, see `l2_weights`.
+    ridge, bias_ridge
+        ``λ`` and ``λ_b``, at least 0; a bias_ridge of None leaves the bias out (0).
+    gravity
+        ``γ``: the gravity's weight, scaled from a mean over all pairs to a sum over the examples.
+    """
+
+    strength: np.ndarray
+    ridge: float
+    bias_ridge: float | None
+    gravity: float = 0.0
+
+
 def ridge_vectors(
     indptr: np.ndarray,
     items: np.ndarray,
     residuals: np.ndarray,
     item_factors: np.ndarray,
-    *,
-    strength: np.ndarray,
-    ridge: float,
-    bias_ridge: float | None,
-    gravity: float = 0.0,
+    penalty: Penalty,
 ) -> np.ndarray:
     """Return each user's minimiser of the training loss with the items frozen.
 
@@ -191,12 +208,8 @@ def ridge_vectors(
         float32 [n_events]: the values less mean and item biases.
     item_factors
         float32 [n_items, K]: Q.
-    strength
-        float32 [B]: w, see `l2_weights`.
-    ridge, bias_ridge
-        ``λ`` and ``λ_b``, at least 0; a bias_ridge of None leaves the bias out (0).
-    gravity
-        ``γ``: the gravity's weight, scaled from a mean over all pairs to a sum over the examples.
+    penalty
+        w, λ, λ_b and γ.
 
     Returns
     -------
@@ -208,20 +221,20 @@ def ridge_vectors(
     rows = np.concatenate((item_factors, np.ones((len(item_factors), 1), np.float32)), 1).astype(
         np.float64
     )
-    used = width if bias_ridge is None else width + 1
+    used = width if penalty.bias_ridge is None else width + 1
     fixed = np.zeros((used, used))
-    if gravity:
-        fixed[:width, :width] = gravity * (rows[:, :width].T @ rows[:, :width])
-    penalty = np.full(used, ridge)
-    if bias_ridge is not None:
-        penalty[-1] = bias_ridge
+    if penalty.gravity:
+        fixed[:width, :width] = penalty.gravity * (rows[:, :width].T @ rows[:, :width])
+    ridges = np.full(used, penalty.ridge)
+    if penalty.bias_ridge is not None:
+        ridges[-1] = penalty.bias_ridge
     for user in range(len(vectors)):
         span = slice(indptr[user], indptr[user + 1])
         n = span.stop - span.start
         if n:
             q = rows[items[span], :used]
             # The smallest shift keeps the system solvable where nothing is regularised.
-            system = q.T @ q + fixed + np.diag(n * strength[user] * penalty + 1e-9)
+            system = q.T @ q + fixed + np.diag(n * penalty.strength[user] * ridges + 1e-9)
             vectors[user, :used] = np.linalg.solve(system, q.T @ residuals[span].astype(np.float64))
     return vectors
 
@@ -318,11 +331,7 @@ def rating_vectors(
     items: np.ndarray,
     residuals: np.ndarray,
     item_factors: np.ndarray,
-    *,
-    strength: np.ndarray,
-    ridge: float,
-    bias_ridge: float | None,
-    gravity: float = 0.0,
+    penalty: Penalty,
 ) -> np.ndarray:
     """Return what `ridge_vectors` does for any loss that fits values, by L-BFGS.
 
@@ -330,16 +339,16 @@ def rating_vectors(
     """
     width = item_factors.shape[1]
     rows = np.concatenate((item_factors, np.ones((len(item_factors), 1))), 1).astype(np.float64)
-    gram = gravity * (rows[:, :-1].T @ rows[:, :-1])
+    gram = penalty.gravity * (rows[:, :-1].T @ rows[:, :-1])
     # A bias that is left out is held at 0.
-    rows[:, -1] = bias_ridge is not None
-    penalty = np.append(np.full(width, ridge), bias_ridge or 0.0)
+    rows[:, -1] = penalty.bias_ridge is not None
+    ridges = np.append(np.full(width, penalty.ridge), penalty.bias_ridge or 0.0)
     vectors = np.zeros((len(indptr) - 1, width + 1), np.float32)
     for user in range(len(vectors)):
         span = slice(indptr[user], indptr[user + 1])
         n = span.stop - span.start
         if n:
-            own, target, held = items[span], residuals[span], n * strength[user] * penalty
+            own, target, held = items[span], residuals[span], n * penalty.strength[user] * ridges
 
             def loss(
                 x: np.ndarray,
