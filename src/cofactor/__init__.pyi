@@ -138,7 +138,7 @@ class OwnModule(_OwnModule):
     ) -> None: ...
 
 class Popularity(_Popularity):
-    """Recommend what most people took, to everybody alike.
+    """Recommend the items that most users interacted with, the same to everybody.
 
     Parameters
     ----------
@@ -1422,7 +1422,7 @@ class NeuMF(_NeuMF):
     ) -> None: ...
 
 class ContentKNN(_ContentKNN):
-    """Score an item by its likeness to the mean of what a user had: ``s_ui = 1/|I_u| Σ_(j in I_u)
+    """Score an item by its similarity to the mean of a user's items: ``s_ui = 1/|I_u| Σ_(j in I_u)
     cos(f_j, f_i)``.
 
     Parameters
@@ -1482,8 +1482,7 @@ class ContentRidge(_ContentRidge):
     ridge : float > 0, default 10.0
         λ: the higher, the more alike the answers for items with like content.
     neighbours : float >= 0, default 20.0
-        β: how much what others took together with a user's items counts beside those items
-            themselves.
+        β: how much items that co-occur with a user's items count beside those items themselves.
     user_power : float >= 0 <= 1, default 0.5
         How much users with many items are held back in that.
     item_power : float >= 0 <= 1, default 0.5

@@ -44,7 +44,7 @@ class DataError(CofactorError, ValueError):
     Parameters
     ----------
     message
-        What is wrong and how to mend it, in one sentence.
+        What is wrong and how to fix it, in one sentence.
     source
         The file, table or URL at fault.
     rows

@@ -19,7 +19,7 @@ from cofactor.cli.reading import ReadingOptions
 
 
 @dataclass(frozen=True)
-class Models:
+class ModelChoice:
     """Models."""
 
     models: Annotated[
@@ -60,7 +60,7 @@ class Report(opt.ShowOptions):
 
 def command(
     source: opt.SourceArgument,
-    chosen: Models,
+    chosen: ModelChoice,
     held_out: opt.SplitOptions,
     reading: ReadingOptions,
     compute: opt.ComputeOptions,

@@ -31,7 +31,7 @@ class Events:
     source
         Where they came from, for messages and reports.
     notes
-        Sentences about what the reader did: columns it took, lines it dropped and why.
+        Sentences about what the reader did: columns it used, lines it dropped and why.
     """
 
     users: pa.ChunkedArray

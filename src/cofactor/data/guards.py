@@ -1,4 +1,4 @@
-"""The guards at every door of data: values, times and repeated entries, whatever brings them."""
+"""Checks of all incoming data: values, times and repeated entries, from any source."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def checked_values(values: Any, source: str) -> np.ndarray:
         odd = np.flatnonzero(~np.isfinite(found))
         raise DataError(
             f"{len(odd):,} of {len(found):,} values are NaN, infinite or beyond 3.4e38 (the first"
-            f" is entry {odd[0]:,}); drop or mend them.",
+            f" is entry {odd[0]:,}); drop or fix them.",
             source=source,
         )
     return found

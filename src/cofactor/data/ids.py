@@ -1,4 +1,4 @@
-"""The id map: outside ids (strings or int64) at the door, int32 rows inside."""
+"""The id map: outside ids (strings or int64) outside, int32 rows inside."""
 
 from __future__ import annotations
 
@@ -267,7 +267,7 @@ def as_ids(ids: Any) -> pa.Array:
 
 def wire_id(value: int | str) -> int | str:
     """Return an id as it can go out as JSON: integers that a float of 64 bits can't hold exactly
-    (beyond ±2^53) become strings, which every door takes back as the same id.
+    (beyond ±2^53) become strings, which every reader accepts as the same id.
     """
     return value if isinstance(value, str) or -EXACT <= value <= EXACT else str(value)
 

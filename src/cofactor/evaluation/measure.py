@@ -107,7 +107,7 @@ class Question:
 
 
 @dataclass
-class Standing:
+class TrueItemRanks:
     """Where the true items stand.
 
     Parameters
@@ -198,7 +198,7 @@ def stand(
     lists: Lists,
     run: Run,
     memory_limit: int,
-) -> Standing:
+) -> TrueItemRanks:
     """Ask the model about all users, and note where their true items stand.
 
     Parameters
@@ -220,17 +220,17 @@ def stand(
     aucs = [m for m in metrics if m.is_auc]
     longest = max((m.places for m in metrics if m not in aucs), default=0)
     by_lists = not question.sampled and not aucs and longest <= LONGEST_LIST
-    standing = Standing(np.full(len(question.items), -1, np.int32))
-    standing.auc_shares = {str(m): np.full(len(question.items), np.nan) for m in aucs}
+    true_ranks = TrueItemRanks(np.full(len(question.items), -1, np.int32))
+    true_ranks.auc_shares = {str(m): np.full(len(question.items), np.nan) for m in aucs}
     asker = _Asker(model, question, tuple(aucs), longest, lists, run)
     size = block_size(model, question, by_lists, memory_limit)
     with run.progress.task("evaluating", len(question.users)) as task:
         for start in range(0, len(question.users), size):
             block = slice(start, min(start + size, len(question.users)))
-            (asker.by_lists if by_lists else asker.by_scores)(block, standing)
+            (asker.by_lists if by_lists else asker.by_scores)(block, true_ranks)
             task.advance(block.stop - block.start)
-    standing.seconds = time.perf_counter() - began
-    return standing
+    true_ranks.seconds = time.perf_counter() - began
+    return true_ranks
 
 
 def block_size(model: Recommender, question: Question, by_lists: bool, memory_limit: int) -> int:
@@ -254,19 +254,19 @@ class _Asker:
     lists: Lists
     run: Run
 
-    def by_lists(self, block: slice, standing: Standing) -> None:
+    def by_lists(self, block: slice, true_ranks: TrueItemRanks) -> None:
         """Let the model pick its best items, and look the true ones up."""
         from cofactor.kernels.cpu.ranking import list_ranks
 
         asked = self.question
         users, (start, stop), indptr = self._truth(block)
         top = self._topk(asked.user_batch(self.model, users), take_rows(*asked.seen, users))
-        standing.ranks[start:stop] = list_ranks(
+        true_ranks.ranks[start:stop] = list_ranks(
             top.rows, top.count, indptr, asked.items[start:stop]
         )
         self._add(top)
 
-    def by_scores(self, block: slice, standing: Standing) -> None:
+    def by_scores(self, block: slice, true_ranks: TrueItemRanks) -> None:
         """Score all candidates, and count what stands before each true item."""
         asked = self.question
         users, (start, stop), indptr = self._truth(block)
@@ -275,9 +275,9 @@ class _Asker:
         columns = None if asked.sampled else asked.candidates
         scores = np.ascontiguousarray(self.model.score_batch(batch, columns), np.float32)
         if asked.sampled:
-            self._among_few(block, scores, (indptr, items), seen, standing)
+            self._among_few(block, scores, (indptr, items), seen, true_ranks)
         else:
-            self._among_all(block, scores, (indptr, items), seen, standing)
+            self._among_all(block, scores, (indptr, items), seen, true_ranks)
 
     def _among_all(
         self,
@@ -285,7 +285,7 @@ class _Asker:
         scores: np.ndarray,
         truth: Exclusions,
         seen: Exclusions,
-        standing: Standing,
+        true_ranks: TrueItemRanks,
     ) -> None:
         from cofactor.kernels.cpu.ranking import candidate_ranks, positive_ranks
 
@@ -297,7 +297,7 @@ class _Asker:
         start, stop = self.question.indptr[block.start], self.question.indptr[block.stop]
         full = any(m.kind == "auc" for m in self.aucs)
         ranks, shares = positive_ranks(scores, *truth, *seen, max(self.longest, 1), full)
-        standing.ranks[start:stop] = ranks
+        true_ranks.ranks[start:stop] = ranks
         owners = np.repeat(np.arange(len(scores)), np.diff(truth[0]))
         for metric in self.aucs:
             if metric.kind == "auc_sampled":
@@ -307,7 +307,7 @@ class _Asker:
                     users, block.start, united(truth, seen), scores.shape[1], count, str(metric)
                 )
                 _, shares = candidate_ranks(scores, owners, truth[1], drawn[owners])
-            standing.auc_shares[str(metric)][start:stop] = shares
+            true_ranks.auc_shares[str(metric)][start:stop] = shares
         if self.lists.longest:
             top = best_scores(
                 scores, self.lists.longest, excluded=seen, n_threads=self.run.n_threads
@@ -325,7 +325,7 @@ class _Asker:
         scores: np.ndarray,
         truth: Exclusions,
         seen: Exclusions,
-        standing: Standing,
+        true_ranks: TrueItemRanks,
     ) -> None:
         from cofactor.kernels.cpu.ranking import candidate_ranks
 
@@ -345,9 +345,9 @@ class _Asker:
             )
             negatives = np.where(places >= 0, asked.candidates[places], -1).astype(np.int32)
         ranks, shares = candidate_ranks(scores, owners, truth[1], negatives)
-        standing.ranks[start:stop] = ranks
+        true_ranks.ranks[start:stop] = ranks
         for metric in self.aucs:
-            standing.auc_shares[str(metric)][start:stop] = shares
+            true_ranks.auc_shares[str(metric)][start:stop] = shares
         if self.lists.longest:
             k, threads = self.lists.longest, self.run.n_threads
             self._add(

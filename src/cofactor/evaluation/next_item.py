@@ -18,7 +18,7 @@ from cofactor.evaluation import protocol
 from cofactor.evaluation.evaluate import part_fingerprint
 from cofactor.evaluation.intervals import summaries
 from cofactor.evaluation.result import How, Result
-from cofactor.kernels.work import watched
+from cofactor.kernels.work import run_context
 from cofactor.metrics.table import Metric, Ranking, parse_metrics
 from cofactor.models.recommender import Recommender
 
@@ -91,7 +91,7 @@ def evaluate_next(
         repeats = str(getattr(model.config, "repeats", "exclude"))
     asked = _asked(part)
     began = time.perf_counter()
-    with watched(run):
+    with run_context(run):
         ranks = next_ranks(model, part, asked.users, asked.targets, repeats == "exclude", run)
     how = How(
         split=sentence,

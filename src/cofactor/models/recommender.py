@@ -18,7 +18,7 @@ from cofactor.data.histories import Histories
 from cofactor.data.ids import as_ids
 from cofactor.data.interactions import Interactions
 from cofactor.data.records import table_of
-from cofactor.kernels.work import watched
+from cofactor.kernels.work import run_context
 from cofactor.models.answers import Explanation, RankedTable, Reason
 from cofactor.models.fold_in import read_histories
 from cofactor.models.hooks import ConfigT
@@ -102,7 +102,7 @@ class Recommender(Model[ConfigT]):
             else self._profiled(history, features, unknown)
         )
         parts = []
-        with watched(run):
+        with run_context(run):
             for start, batch in batches:
                 seen = batch.seen if exclude_seen else None
                 best = self.topk(batch, k, excluded=seen, allowed=allowed, n_threads=run.n_threads)
@@ -177,7 +177,7 @@ class Recommender(Model[ConfigT]):
         checks.integer(k, "k", low=1)
         run = run if run is not None else Run()
         rows = self.data.items.rows(items, what="item")
-        with watched(run):
+        with run_context(run):
             best = self.similar_item_rows(rows, k, _allowed(self.data, filters), run.n_threads)
         return _ranked(
             [_item_table(self.data, self.data.items.take(rows), best, "similar_item_id")],
@@ -193,7 +193,7 @@ class Recommender(Model[ConfigT]):
         checks.integer(k, "k", low=1)
         run = run if run is not None else Run()
         rows = self.data.users.rows(users, what="user")
-        with watched(run):
+        with run_context(run):
             best = self.similar_user_rows(rows, k, run.n_threads)
         question, rank, found, score = best.flat()
         asked = self.data.users.take(rows[question])
@@ -234,7 +234,7 @@ class Recommender(Model[ConfigT]):
                 " feature_ials or two_tower."
             )
         data = with_new_items(self.data, items, id_column=id_column, known=known)
-        with watched(Run()):
+        with run_context(Run()):
             return self.with_data(data)
 
     def similar_to(

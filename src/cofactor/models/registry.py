@@ -52,9 +52,7 @@ MODELS: dict[str, Entry] = {
     "ials": Entry(
         "implicit.ials", "IALS", "matrix factorisation over all pairs by alternating least squares"
     ),
-    "bpr": Entry(
-        "implicit.bpr", "BPR", "what a user took ranks above what they didn't, pair by pair"
-    ),
+    "bpr": Entry("implicit.bpr", "BPR", "pairwise ranking: a user's items above the others"),
     "warp": Entry(
         "implicit.warp", "WARP", "descends an estimate of the rank: good at the top of the list"
     ),

@@ -108,7 +108,7 @@ class Database(abc.ABC):
         """
 
     def compact(self, session: Session) -> bool:
-        """Write the whole database anew, without what was deleted from it, where that can be asked
+        """Write the whole database again, without what was deleted from it, where that can be asked
         for; return whether it was done.
         """
         return True

@@ -24,7 +24,7 @@ from cofactor.data.datasets.registry import (
 )
 from cofactor.data.events import Events
 from cofactor.data.readers.columns import Options
-from cofactor.data.readers.places import Place
+from cofactor.data.readers.source_files import Source
 from cofactor.data.split import Split
 
 __all__ = [
@@ -193,7 +193,7 @@ def verified(name: str, *, home: Path | str | None = None) -> tuple[int, list[st
     return verify(dataset, _place(dataset, home))
 
 
-def _place(dataset: Dataset, home: Path | str | None) -> Place:
+def _place(dataset: Dataset, home: Path | str | None) -> Source:
     place = located(dataset, None if home is None else Path(home))
     if place is None:
         looked = " and ".join(

@@ -139,7 +139,7 @@ def _refuse_or_drop(
         what, rows = faults[0]
         others = "".join(f", and {_have(len(r))} {w}" for w, r in faults[1:])
         raise DataError(
-            f"{_have(len(rows))} {what}{others}; mend them, or drop them with on_bad='skip':",
+            f"{_have(len(rows))} {what}{others}; fix them, or drop them with on_bad='skip':",
             source=raw.source,
             rows=raw.locate(rows[:5]),
             total=len(rows),

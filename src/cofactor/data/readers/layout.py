@@ -19,7 +19,7 @@ from cofactor.data.readers.assemble import assemble
 from cofactor.data.readers.columns import Options
 from cofactor.data.readers.delimited import read_delimited, read_text_table
 from cofactor.data.readers.id_columns import canonical
-from cofactor.data.readers.places import Entry, Place
+from cofactor.data.readers.source_files import Source, SourceFile
 from cofactor.data.split import Part, Split
 
 
@@ -38,11 +38,11 @@ class Layout:
     """
 
     name: str
-    detect: Callable[[Place], bool]
-    read: Callable[[Place, Options], Events]
+    detect: Callable[[Source], bool]
+    read: Callable[[Source, Options], Events]
 
 
-def delimited_events(entry: Entry, options: Options, **writing: Any) -> Events:
+def delimited_events(entry: SourceFile, options: Options, **writing: Any) -> Events:
     """Read a delimited file whose writing is known (``delimiter=``, ``header=`` ...) but for
     what the caller gave.
     """
@@ -52,7 +52,11 @@ def delimited_events(entry: Entry, options: Options, **writing: Any) -> Events:
 
 
 def text_table(
-    entry: Entry, names: Sequence[str] | None = None, *, id_column: str = "item_id", **writing: Any
+    entry: SourceFile,
+    names: Sequence[str] | None = None,
+    *,
+    id_column: str = "item_id",
+    **writing: Any,
 ) -> tuple[pa.Table, list[str]]:
     """Read a table of items or users; its id column is typed as ids are, and comes back under
     ``id_column``'s name.

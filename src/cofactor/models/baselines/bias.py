@@ -1,4 +1,4 @@
-"""Bias: how far a user's and an item's ratings lie from the mean; the floor for rating
+"""Bias: how far a user's and an item's ratings lie from the mean; the baseline for rating
 prediction.
 """
 

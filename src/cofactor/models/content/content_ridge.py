@@ -46,7 +46,7 @@ class ContentRidgeConfig(NormalizationConfig, ContentConfig):
         20.0,
         low=0.0,
         doc=(
-            "β: how much what others took together with a user's items counts beside those items"
+            "β: how much items that co-occur with a user's items count beside those items"
             " themselves."
         ),
     )
@@ -280,7 +280,7 @@ class ContentRidge(ContentFeatures[ContentRidgeConfig]):
         return self.levels[item_row] * self._wanted(self._past(batch.states))[:-2, 0]
 
     def without_features(self) -> Recommender:
-        """Return `ItemKNN`, which says by who took what, not by content, what is like what a
+        """Return `ItemKNN`, which finds by interactions, not by content, what is similar to what a
         user had.
         """
         return ItemKNN()

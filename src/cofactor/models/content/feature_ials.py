@@ -317,7 +317,7 @@ class FeatureIALS(ContentFeatures, IALS):
 
 
 class FeatureIALSLearner(IALSLearner):
-    """As iALS, with each row pulled to its prior, which is regressed anew in each epoch.
+    """As iALS, with each row pulled to its prior, which is regressed again in each epoch.
 
     Parameters
     ----------

@@ -113,7 +113,7 @@ class TwoTower(ContentFeatures, IterativeModel, FactorModel):
     with d the ``id_dropout``: the first loss is that of `LatentFactor`, whose L2 here pulls e alone
     to zero, so that a vector with little data is what its features say; in the second the other
     side is held fixed, so that content learns to stand alone without bending the trained vectors.
-    An item that nobody has had is ``s h(f_i)``, where s lets it take its fair share of people's top
+    A new item is ``s h(f_i)``, where s lets it take its share of users' top
     10. Cold items are no negatives in training.
 
     Users never seen are folded in as in `LatentFactor`; one of whom only a profile is known is
@@ -180,7 +180,7 @@ class TwoTower(ContentFeatures, IterativeModel, FactorModel):
         known = _items_of(data, np.flatnonzero(data.item_counts))
         self.scale = training.rating_bounds(known, config)
         module = self._begun(known, run, matrix[data.item_counts > 0], profiles)
-        publish = lambda: self._publish(module, data, known, matrix, profiles)  # noqa: E731
+        publish = lambda: self._copy_weights(module, data, known, matrix, profiles)  # noqa: E731
         self.curve = training.train_factors(
             module,
             known,
@@ -237,7 +237,7 @@ class TwoTower(ContentFeatures, IterativeModel, FactorModel):
         whole = c is None or self.config.id_dropout == 1
         return np.ones(len(counts), np.float32) if whole else (c / (c + counts)).astype(np.float32)
 
-    def _publish(
+    def _copy_weights(
         self,
         module: TowerTables,
         data: Interactions,

@@ -17,7 +17,7 @@ from cofactor.base.threads import native_threads
 from cofactor.data.features import FeatureSpec
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
-from cofactor.models.explicit.gibbs_chain import Chain, Features, Ratings
+from cofactor.models.explicit.gibbs_chain import Features, GibbsChain, Ratings
 from cofactor.models.explicit.posterior import DATE_ARRAYS, POSTERIOR_ARRAYS, Posterior
 from cofactor.models.liked import rated_csr
 from cofactor.models.rating_scale import rating_scale
@@ -148,7 +148,7 @@ class BayesianMF(Recommender):
             native_threads(run.n_threads),
         ):
             n_levels = len(self.posterior.levels)
-            chain = Chain(ratings, blocks, config.factors, n_levels, generator)
+            chain = GibbsChain(ratings, blocks, config.factors, n_levels, generator)
             for sweep, sample in enumerate(chain.sweeps(config.sweeps)):
                 at = int(np.searchsorted(kept, sweep))
                 if at < len(kept) and kept[at] == sweep:
@@ -182,7 +182,7 @@ class BayesianMF(Recommender):
         return days.astype(np.int64)
 
     def _user_block(self, data: Interactions) -> Features:
-        groups: list[Any] = [_rated(data.matrix())] if self.config.implicit else []
+        groups: list[Any] = [_encode_rated(data.matrix())] if self.config.implicit else []
         groups += [
             FeatureSpec.fit(data.profiles, features=(column,)).transform(data.profiles)
             for column in self.config.user_features
@@ -190,7 +190,7 @@ class BayesianMF(Recommender):
         return Features.of(data.n_users, groups)
 
     def _item_block(self, data: Interactions) -> Features:
-        groups: list[Any] = [_rated(data.matrix().T.tocsr())] if self.config.implicit else []
+        groups: list[Any] = [_encode_rated(data.matrix().T.tocsr())] if self.config.implicit else []
         groups += [
             FeatureSpec.fit(data.catalogue, features=(column,)).transform(data.catalogue)
             for column in self.config.item_features
@@ -350,7 +350,7 @@ class BayesianMF(Recommender):
         self.posterior = Posterior.of_arrays(arrays)
 
 
-def _rated(matrix: Any) -> Any:
+def _encode_rated(matrix: Any) -> Any:
     """Who rated what, each row over the root of its number, SciPy CSR float32."""
     from scipy.sparse import csr_matrix
 

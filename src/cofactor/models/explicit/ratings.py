@@ -331,8 +331,8 @@ def spread_of(data: Interactions) -> float:
 
 def typical(counts: np.ndarray) -> float:
     """The mean number of ratings of the rows that have any."""
-    met = counts[counts > 0]
-    return float(met.mean()) if met.size else 1.0
+    positive = counts[counts > 0]
+    return float(positive.mean()) if positive.size else 1.0
 
 
 def per_rating(counts: np.ndarray, strength: float, power: float) -> np.ndarray:

@@ -16,7 +16,7 @@ from cofactor.models.neural.tables import Tables
 from cofactor.models.neural.torch_model import Builder, ModuleHooks, begin_at_biases
 
 
-class Tower(nn.Module):
+class DenseTower(nn.Module):
     """Linear layers with ReLU and dropout between them; the last one gives one number, without
     either.
 
@@ -72,7 +72,7 @@ class ConcatNet(nn.Module):
                 nn.init.zeros_(bias.weight)
         self.rectify = config.rectify_input
         self.dropout = nn.Dropout(config.dropout if config.rectify_input else 0.0)
-        self.tower = Tower(2 * config.factors, config.hidden, config.dropout)
+        self.tower = DenseTower(2 * config.factors, config.hidden, config.dropout)
 
     def forward(self, users: Tensor, items: Tensor) -> Tensor:
         """Return the scores [n] of pairs, before any sigmoid."""
@@ -128,7 +128,7 @@ class MLPConfig(ModuleConfig):
             )
 
 
-def _begin(
+def _initialise(
     module: nn.Module, tables: Tables, data: Interactions, config: MLPConfig, run: Run
 ) -> None:
     """Begin at the damped means, or with the vectors and biases of a factorisation."""
@@ -161,7 +161,7 @@ def _begin(
                 bias.weight.copy_(torch.from_numpy(values)[:, None])
 
 
-_CONCAT = Builder(ConcatNet, _begin)
+_CONCAT = Builder(ConcatNet, _initialise)
 
 
 class MLP(IterativeModel, ModuleHooks):

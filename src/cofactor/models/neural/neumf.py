@@ -9,7 +9,7 @@ from cofactor.base.config import setting
 from cofactor.base.run import Run
 from cofactor.data.interactions import Interactions
 from cofactor.models.iterative import IterativeModel
-from cofactor.models.neural.mlp import Tower
+from cofactor.models.neural.mlp import DenseTower
 from cofactor.models.neural.module_fold_in import ModuleConfig
 from cofactor.models.neural.tables import Tables
 from cofactor.models.neural.torch_model import Builder, ModuleHooks, train_module
@@ -51,7 +51,7 @@ class NeuMFNet(nn.Module):
                 "user_mlp": nn.Embedding(n_users, config.factors),
                 "item_mlp": nn.Embedding(n_items, config.factors),
             }
-            self.tower = Tower(2 * config.factors, config.hidden, config.dropout)
+            self.tower = DenseTower(2 * config.factors, config.hidden, config.dropout)
         for table in tables.values():
             nn.init.normal_(table.weight, std=config.init_scale)
         self.tables = nn.ModuleDict(tables)
@@ -97,7 +97,7 @@ class NeuMFConfig(ModuleConfig):
     )
 
 
-def _begin(
+def _initialise(
     module: nn.Module, tables: Tables, data: Interactions, config: NeuMFConfig, run: Run
 ) -> None:
     """Train each half alone, if settings say so, and begin with both."""
@@ -133,4 +133,4 @@ class NeuMF(IterativeModel, ModuleHooks):
     name = "neumf"
     Config = NeuMFConfig
     traits = Traits()
-    builder = Builder(NeuMFNet, _begin)
+    builder = Builder(NeuMFNet, _initialise)

@@ -39,7 +39,7 @@ class OwnModule(IterativeModel, ModuleHooks):
     Notes
     -----
     It isn't in the registry, so ``cofactor.save`` can't write it: loading a file never imports code
-    of yours. Keep the arrays of ``state()`` yourself, and make the model anew with
+    of yours. Keep the arrays of ``state()`` yourself, and make the model again with
     ``OwnModule.restored(make, config, arrays, data)``.
 
     Examples

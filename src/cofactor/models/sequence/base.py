@@ -12,7 +12,7 @@ from cofactor.base.run import Run
 from cofactor.data.events import Events
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
-from cofactor.kernels.work import watched
+from cofactor.kernels.work import run_context
 from cofactor.models.hooks import ConfigT
 from cofactor.models.recommender import Recommender
 from cofactor.models.user_batch import States, UserBatch
@@ -71,7 +71,7 @@ class SequenceModel(Recommender[ConfigT]):
         run = run if run is not None else Run()
         old, new = self.data, extended(self.data, events)
         concerned = np.unique(new.users.rows(events.users, what="user"))
-        with watched(run):
+        with run_context(run):
             self._learn(old, new, concerned, run)
         self._data, self._cache = new, {}
         return self

@@ -220,10 +220,10 @@ class LSTMRating(IterativeModel, FactorModel):
             ),
             self.config,
             run,
-            control=self._control(data, validation, run, lambda: self._publish(module, data)),
+            control=self._control(data, validation, run, lambda: self._copy_weights(module, data)),
             name=self.name,
         )
-        self._publish(module, data)
+        self._copy_weights(module, data)
 
     def _pretrained(self, data: Interactions, run: Run) -> tuple[np.ndarray, np.ndarray]:
         """Item vectors and biases of a factorisation of the same ratings."""
@@ -270,17 +270,17 @@ class LSTMRating(IterativeModel, FactorModel):
 
         return step
 
-    def _publish(self, module: RatingLSTM, data: Interactions) -> None:
+    def _copy_weights(self, module: RatingLSTM, data: Interactions) -> None:
         self.module = RatingLSTM(torch.zeros(data.n_items), self.config)
         self.module.load_state_dict(weights_of(module))
         cold = torch.from_numpy(data.item_counts == 0)
         with torch.no_grad():
             for table in (self.module.inputs, self.module.outputs, self.module.item_bias):
                 table.weight[cold] = 0
-        self._prepare()
+        self._build_cache()
         self.user_states = self._read(data.histories())
 
-    def _prepare(self) -> None:
+    def _build_cache(self) -> None:
         self.module.eval().requires_grad_(False)
         self.item_factors = self.module.outputs.weight.detach().numpy()
         self.item_bias = self.module.item_bias.weight.detach().numpy()[:, 0]
@@ -385,4 +385,4 @@ class LSTMRating(IterativeModel, FactorModel):
             np.asarray(arrays["scale"]),
             np.asarray(arrays["user_states"]),
         )
-        self._prepare()
+        self._build_cache()

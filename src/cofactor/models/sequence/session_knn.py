@@ -13,7 +13,7 @@ from cofactor.base.run import Run
 from cofactor.base.threads import current_threads
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
-from cofactor.kernels.reference.session_neighbours import Index, Settings
+from cofactor.kernels.reference.session_neighbours import Index, NeighbourSettings
 from cofactor.models.sequence.base import SequenceConfig, SequenceModel, ages, one_history
 from cofactor.models.traits import ArraySpec, Traits
 from cofactor.models.user_batch import States, UserBatch
@@ -131,9 +131,9 @@ class SessionKNN(SequenceModel[SessionKNNConfig]):
         found: np.ndarray = self._cache[key]
         return found
 
-    def _settings(self) -> Settings:
+    def _settings(self) -> NeighbourSettings:
         config = self.config
-        return Settings(
+        return NeighbourSettings(
             config.neighbours, config.neighbour_decay, config.backward, config.repeat_weight
         )
 
@@ -234,7 +234,7 @@ def _check(index: Index, n_items: int) -> None:
         raise ArtifactError("the arrays of the session index don't fit together.")
 
 
-# Settings of the boards in `cofactor reproduce sequences`, chosen on validation data.
+# NeighbourSettings of the boards in `cofactor reproduce sequences`, chosen on validation data.
 PRESETS: dict[str, dict[str, Any]] = {
     "sessions-diginetica": {
         "repeats": "allow",

@@ -64,7 +64,7 @@ class Admission:
         return self.ingested - itself >= self._settings.max_ingest
 
     def begin_with(self, lone: float) -> None:
-        """Begin to learn anew, for a model that answers one person in ``lone`` seconds."""
+        """Begin to learn again, for a model that answers one person in ``lone`` seconds."""
         self.lone = self.cost = lone
 
     def took(self, seconds: float, count: int) -> None:

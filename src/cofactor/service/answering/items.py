@@ -141,7 +141,7 @@ class ItemView:
         self._changes += 1
 
     def visible_in_order(self, ordered: OrderedItems) -> np.ndarray:
-        """Return `visible` in the order of the model's ordered items; made anew after each
+        """Return `visible` in the order of the model's ordered items; made again after each
         change.
         """
         # The count is read first: what changes meanwhile is then looked at again next time.

@@ -40,7 +40,7 @@ _FEW = 100  # items of a request up to which it may be answered in the event loo
 
 
 @dataclass(eq=False)
-class Job:
+class ScoringJob:
     """A request that waits to be scored.
 
     Parameters
@@ -68,7 +68,7 @@ class Job:
 class _Asked:
     """A job on its way through a batch."""
 
-    job: Job
+    job: ScoringJob
     profile: UserProfile
     k: int
     excluded: np.ndarray
@@ -90,8 +90,8 @@ class Scorer:
     def __init__(self, settings: Settings, admission: Admission) -> None:
         self._settings = settings
         self._admission = admission
-        self._here: list[Job] = []
-        self._waiting: deque[Job] = deque()
+        self._here: list[ScoringJob] = []
+        self._waiting: deque[ScoringJob] = deque()
         self._changed = threading.Condition()
         self._closing = False
         self._loop = asyncio.get_running_loop()
@@ -118,7 +118,7 @@ class Scorer:
         """
         if loaded.lone != self._admission.lone:
             self._admission.begin_with(loaded.lone)
-        job = Job(loaded, self._loop.create_future(), request=request)
+        job = ScoringJob(loaded, self._loop.create_future(), request=request)
         if not loaded.quick or not _is_short(request):
             return self._submit(job)
         if len(self._here) >= self._settings.max_queue:
@@ -133,7 +133,7 @@ class Scorer:
 
     def call(self, loaded: Loaded, call: Callable[[], Any]) -> asyncio.Future[Any]:
         """Queue other work that needs the model's kernels."""
-        return self._submit(Job(loaded, self._loop.create_future(), call=call))
+        return self._submit(ScoringJob(loaded, self._loop.create_future(), call=call))
 
     def close(self) -> None:
         """Answer what waits, then stop."""
@@ -142,7 +142,7 @@ class Scorer:
             self._changed.notify()
         self._thread.join()
 
-    def _submit(self, job: Job) -> asyncio.Future[Any]:
+    def _submit(self, job: ScoringJob) -> asyncio.Future[Any]:
         with self._changed:
             waiting = self._waiting
             if len(waiting) >= self._settings.max_queue:
@@ -176,12 +176,12 @@ class Scorer:
             self._loop.call_soon(self._answer_here)
         _deliver(self._answered(batch))
 
-    def _answered(self, batch: list[Job]) -> list[tuple[Job, Any]]:
+    def _answered(self, batch: list[ScoringJob]) -> list[tuple[ScoringJob, Any]]:
         """The answers of a batch, or what went wrong with them."""
         started = time.perf_counter()
         # Who gave up, or was cut off, isn't worth scoring.
         batch = [job for job in batch if not job.future.cancelled()]
-        done: list[tuple[Job, Any]] = []
+        done: list[tuple[ScoringJob, Any]] = []
         try:
             self._answer(batch, done)
         except Exception as error:  # nobody waits for ever, whatever it was
@@ -194,7 +194,7 @@ class Scorer:
             self._admission.took(time.perf_counter() - started, asked)
         return done
 
-    def _answer(self, batch: list[Job], done: list[tuple[Job, Any]]) -> None:
+    def _answer(self, batch: list[ScoringJob], done: list[tuple[ScoringJob, Any]]) -> None:
         groups: dict[tuple[int, bool, int], list[_Asked]] = {}
         for job in batch:
             try:
@@ -228,7 +228,7 @@ class Scorer:
                     except Exception as own_error:
                         done.append((asked.job, own_error))
 
-    def _prepared(self, job: Job) -> _Asked:
+    def _prepared(self, job: ScoringJob) -> _Asked:
         loaded, request = job.loaded, job.request
         assert request is not None
         profiles = loaded.profiles
@@ -250,7 +250,7 @@ class Scorer:
             reasons,
         )
 
-    def _scored(self, group: list[_Asked]) -> list[tuple[Job, Any]]:
+    def _scored(self, group: list[_Asked]) -> list[tuple[ScoringJob, Any]]:
         loaded = group[0].job.loaded
         user_batch = loaded.profiles.user_batch([asked.profile for asked in group])
         indptr = np.zeros(len(group) + 1, np.int64)
@@ -403,7 +403,7 @@ def _one_of(user_batch: UserBatch, place: int) -> UserBatch:
 
 
 def _popular(asked: _Asked) -> Recommendations:
-    """The fallback: what most people took, of what may come back."""
+    """The fallback: the most popular of the items that may be recommended."""
     loaded = asked.job.loaded
     order, mask = loaded.popular, loaded.view.visible if asked.mask is None else asked.mask
     found: list[np.ndarray] = []
@@ -441,7 +441,7 @@ def _note(profile: UserProfile) -> str | None:
     )
 
 
-def _deliver(done: list[tuple[Job, Any]]) -> None:
+def _deliver(done: list[tuple[ScoringJob, Any]]) -> None:
     for job, answer in done:
         if job.future.done():
             continue

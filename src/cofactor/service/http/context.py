@@ -143,7 +143,7 @@ class Context:
             self.live.owe(ids)
             try:
                 self._following.submit(self._follow, done, both)
-            except RuntimeError:  # it is stopping; the next start reads all items anew
+            except RuntimeError:  # it is stopping; the next start reads all items again
                 self._settle(done, both)
 
         write.add_done_callback(on_disk)

@@ -1,4 +1,4 @@
-"""May a version take over? Both versions are asked for what users took last, given what came
+"""May a version take over? Both versions predict what users interacted with last, given what came
 before it.
 """
 

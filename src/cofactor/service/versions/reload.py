@@ -193,7 +193,7 @@ class Models:
         return self._growing
 
     async def grow(self) -> None:
-        """Let the models in memory know the items that the store describes and they haven't met,
+        """Let the models in memory know the items that the store describes and they don't have,
         where they can.
         """
         async with self._changing:

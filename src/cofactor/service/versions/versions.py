@@ -112,7 +112,7 @@ class Folder:
             return msgspec.json.decode(raw, type=Pointer)
         except msgspec.MsgspecError as error:
             raise ArtifactError(
-                f"{self.path / CURRENT} can't be read: {error}; promote a version to mend it."
+                f"{self.path / CURRENT} can't be read: {error}; promote a version to fix it."
             ) from None
 
     def stamp(self) -> tuple[int, int] | None:

@@ -1,4 +1,4 @@
-"""The door: requests that come by the hundred a second are read, answered or refused right where
+"""The fast path: requests that come by the hundred a second are read, answered or refused where
 their bytes arrive.
 
 A request through the framework costs several times what reading and scoring it do, and at many
@@ -22,7 +22,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from cofactor.service.errors import overloaded
-from cofactor.service.http.connection import Connection, Limits
+from cofactor.service.http.connection import Connection, ConnectionLimits
 from cofactor.service.http.context import GONE
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ Plain = tuple[bytes, bytes, bytes, dict[bytes, bytes], bytes]
 
 
 class FastPath:
-    """What the door needs to know of the service.
+    """What the fast path needs of the service.
 
     Parameters
     ----------
@@ -215,7 +215,7 @@ class Door(Connection):
         super().connection_lost(exc)
 
 
-def guarded_protocol(way: FastPath, limits: Limits) -> type[Door]:
+def guarded_protocol(way: FastPath, limits: ConnectionLimits) -> type[Door]:
     """Return the connections of one server as a protocol for uvicorn."""
     return type("Guarded", (Door,), {"way": way, "limits": limits})
 

@@ -156,7 +156,7 @@ async def _near_description(
         raise RequestError(
             409,
             "model_cannot",
-            f"{model.name} learns from who took what alone, so it can't place what is only"
+            f"{model.name} learns from interactions alone, so it can't place what is only"
             " described; serve a model with content (two_tower, feature_ials, content_knn ...) to"
             " ask by text and features.",
             what,
