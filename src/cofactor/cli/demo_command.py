@@ -19,13 +19,15 @@ def command(
     show: opt.ShowOptions,
     out: Annotated[
         str,
-        typer.Option(metavar="DIR", help="The folder for the model; a model there is replaced."),
+        typer.Option(
+            metavar="DIR", help=("The folder for the model; an existing model is replaced.")
+        ),
     ] = "demo-model",
     fetch: Annotated[
         bool, typer.Option("--fetch", help="Download MovieLens 100K if it isn't available locally.")
     ] = False,
     synthetic: Annotated[
-        bool, typer.Option("--synthetic", help="Use the synthetic book shop in any case.")
+        bool, typer.Option("--synthetic", help="Always use the synthetic book shop.")
     ] = False,
 ) -> None:
     """Show the whole tour."""

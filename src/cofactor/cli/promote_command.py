@@ -24,19 +24,19 @@ def command(
     folder: Annotated[
         str,
         typer.Argument(
-            metavar="DIR", help="A folder with one saved model a subfolder: the versions."
+            metavar="DIR", help=("A folder with one saved model per subfolder: the versions.")
         ),
     ],
     version: Annotated[
-        str | None, typer.Argument(metavar="[VERSION]", help="The subfolder that is to answer.")
+        str | None, typer.Argument(metavar="[VERSION]", help=("The subfolder to promote."))
     ] = None,
     rollback: Annotated[
-        bool, typer.Option("--rollback", help="Go back to the version before.")
+        bool, typer.Option("--rollback", help="Go back to the previous version.")
     ] = False,
     force: Annotated[
         bool,
         typer.Option(
-            "--force", help="Leave out the comparison on stored events; never the other checks."
+            "--force", help=("Skip the comparison on stored events, but not the other checks.")
         ),
     ] = False,
     store: Annotated[

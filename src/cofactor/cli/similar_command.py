@@ -37,7 +37,8 @@ def command(
     show: opt.ShowOptions,
     k: opt.K = 10,
     where: Annotated[
-        str | None, typer.Option(metavar="EXPRESSION", help="Only items for which it holds.")
+        str | None,
+        typer.Option(metavar="EXPRESSION", help=("Only items that satisfy a condition.")),
     ] = None,
 ) -> None:
     """Find neighbours."""

@@ -417,7 +417,7 @@ class Interactions:
         if len(items) == len(self.items):
             return self
         catalogue = aligned(items, table, "item_id")
-        note = f"{len(items) - self.n_items:,} items that nobody has had yet, from the catalogue"
+        note = f"{len(items) - self.n_items:,} items without interactions, from the catalogue"
         rows = items.find(self.items.arrow)
         log = _renumbered(self.log, np.arange(self.n_users), rows, len(items))
         if (np.diff(rows) > 0).all():

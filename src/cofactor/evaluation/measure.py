@@ -32,7 +32,7 @@ LONGEST_LIST = 256
 # Blocks of scores that stay in the processor's cache are faster than the largest that memory
 # allows.
 CACHE_BLOCK = 24 * 2**20
-# Of a model that needs no block of scores, this many users are asked at a time.
+# Of a model that needs no block of scores, this many users are scored at a time.
 MOST_USERS = 8192
 DRAWN_FOR_AUC = 100
 _STREAM = 0xD1342543DE82EF95  # the step between streams of the kernel's generator
@@ -40,7 +40,7 @@ _STREAM = 0xD1342543DE82EF95  # the step between streams of the kernel's generat
 
 @dataclass(frozen=True)
 class Question:
-    """Who is asked about, what is true, and what may be answered.
+    """The users, their true items, and the items that may be recommended.
 
     Parameters
     ----------
@@ -208,7 +208,7 @@ def stand(
     question
         From `ask`.
     metrics
-        Ranking metrics; what they need decides how the model is asked.
+        Ranking metrics; what they need decides how the model is called.
     lists
         Takes in the lists on the way.
     run
@@ -258,23 +258,23 @@ class _Asker:
         """Let the model pick its best items, and look the true ones up."""
         from cofactor.kernels.cpu.ranking import list_ranks
 
-        asked = self.question
+        question = self.question
         users, (start, stop), indptr = self._truth(block)
-        top = self._topk(asked.user_batch(self.model, users), take_rows(*asked.seen, users))
+        top = self._topk(question.user_batch(self.model, users), take_rows(*question.seen, users))
         true_ranks.ranks[start:stop] = list_ranks(
-            top.rows, top.count, indptr, asked.items[start:stop]
+            top.rows, top.count, indptr, question.items[start:stop]
         )
         self._add(top)
 
     def by_scores(self, block: slice, true_ranks: TrueItemRanks) -> None:
         """Score all candidates, and count what stands before each true item."""
-        asked = self.question
+        question = self.question
         users, (start, stop), indptr = self._truth(block)
-        batch = asked.user_batch(self.model, users)
-        seen, items = take_rows(*asked.seen, users), asked.items[start:stop]
-        columns = None if asked.sampled else asked.candidates
+        batch = question.user_batch(self.model, users)
+        seen, items = take_rows(*question.seen, users), question.items[start:stop]
+        columns = None if question.sampled else question.candidates
         scores = np.ascontiguousarray(self.model.score_batch(batch, columns), np.float32)
-        if asked.sampled:
+        if question.sampled:
             self._among_few(block, scores, (indptr, items), seen, true_ranks)
         else:
             self._among_all(block, scores, (indptr, items), seen, true_ranks)
@@ -329,21 +329,31 @@ class _Asker:
     ) -> None:
         from cofactor.kernels.cpu.ranking import candidate_ranks
 
-        asked = self.question
-        start, stop = asked.indptr[block.start], asked.indptr[block.stop]
+        question = self.question
+        start, stop = question.indptr[block.start], question.indptr[block.stop]
         owners = np.repeat(np.arange(len(scores)), np.diff(truth[0]))
-        if asked.negatives is not None:
-            negatives = asked.negatives[start:stop]
-        elif asked.candidates is None:
+        if question.negatives is not None:
+            negatives = question.negatives[start:stop]
+        elif question.candidates is None:
             negatives = self._drawn(
-                owners, int(start), united(truth, seen), asked.n_items, asked.drawn, "candidates"
+                owners,
+                int(start),
+                united(truth, seen),
+                question.n_items,
+                question.drawn,
+                "candidates",
             )
         else:
-            forbidden = narrowed(united(truth, seen), asked.candidates, asked.n_items)
+            forbidden = narrowed(united(truth, seen), question.candidates, question.n_items)
             places = self._drawn(
-                owners, int(start), forbidden, len(asked.candidates), asked.drawn, "candidates"
+                owners,
+                int(start),
+                forbidden,
+                len(question.candidates),
+                question.drawn,
+                "candidates",
             )
-            negatives = np.where(places >= 0, asked.candidates[places], -1).astype(np.int32)
+            negatives = np.where(places >= 0, question.candidates[places], -1).astype(np.int32)
         ranks, shares = candidate_ranks(scores, owners, truth[1], negatives)
         true_ranks.ranks[start:stop] = ranks
         for metric in self.aucs:
@@ -415,7 +425,7 @@ def offsets(sizes: np.ndarray) -> np.ndarray:
 
 
 def take_rows(indptr: np.ndarray, items: np.ndarray, rows: np.ndarray) -> Exclusions:
-    """Return some rows of a CSR, in the order asked."""
+    """Return some rows of a CSR, in the given order."""
     starts, sizes = indptr[rows], indptr[rows.astype(np.int64) + 1] - indptr[rows]
     taken = offsets(sizes)
     return taken, items[np.repeat(starts - taken[:-1], sizes) + np.arange(taken[-1])]

@@ -69,7 +69,7 @@ class Result:
     config
         Its hyperparameters.
     metrics
-        The names of the metrics, in the order asked.
+        The names of the metrics, in the given order.
     user_rows
         int32 [n_users]: the users that were measured, ascending.
     user_ids

@@ -1,6 +1,6 @@
 """The model contract: a model among rows, as evaluation and services use it.
 
-Users and items are row numbers here; what is asked of models by outside ids is written once, in
+Users and items are row numbers here; the calls by outside ids are written once, in
 `recommender`. What a model has to bring stands in `hooks`."""
 
 from __future__ import annotations

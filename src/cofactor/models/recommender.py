@@ -30,7 +30,7 @@ from cofactor.retrieval.topk import TopK
 if TYPE_CHECKING:
     from cofactor.retrieval.filters import Filters
 
-# This many users are asked about at a time: 4 MiB of scores for each thousand items, where scores
+# This many users are scored at a time: 4 MiB of scores for each thousand items, where scores
 # are held at all.
 BLOCK = 1024
 
@@ -393,7 +393,7 @@ def _item_table(data: Interactions, asked: pa.Array, best: TopK, answer: str) ->
 
 def _ranked(parts: list[pa.Table], asked: str, answer: str) -> RankedTable:
     if not parts:
-        raise ArgumentError("nobody was asked about: the list is empty.")
+        raise ArgumentError("the list of ids is empty; give at least one.")
     table = pa.concat_tables(parts)
     names = [asked if name == "asked" else name for name in table.column_names]
     return RankedTable(table.rename_columns(names), asked=asked, answer=answer)

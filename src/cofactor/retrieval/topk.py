@@ -152,7 +152,7 @@ def nearest(
     ----------
     units
         float32 [n, f]: vectors of length 1. Zero vectors stand for rows nothing is known of: they
-        have no neighbours and are nobody's.
+        have no neighbours and are neighbours of none.
     asked
         Rows, int32 [B].
     k, allowed, n_threads

@@ -27,7 +27,7 @@ from cofactor.store import (
 
 
 class RequestError(CofactorError):
-    """A request that isn't answered as asked.
+    """A request that is refused or fails.
 
     Parameters
     ----------
@@ -94,7 +94,7 @@ def overloaded(message: str, retry_after: float = 1.0) -> RequestError:
 
 
 def unknown_outcome(event_ids: tuple[str, ...] = (), why: str = "") -> RequestError:
-    """Return the answer to a write of which nobody can say whether it is or will be stored."""
+    """Return the response to a write of which it is unknown whether it is or will be stored."""
     error = RequestError(
         503,
         "unknown",

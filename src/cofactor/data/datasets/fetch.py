@@ -28,7 +28,7 @@ def fetch_files(
     """
     if not dataset.downloads:
         raise DownloadError(
-            f"nobody offers {dataset.name} as a download that Cofactor knows; see {dataset.origin},"
+            f"{dataset.name} has no download that Cofactor knows; see {dataset.origin},"
             f" and put its files into {cache / dataset.name}."
         )
     target = cache / dataset.name

@@ -272,7 +272,7 @@ def _notes(roles: Mapping[str, str], dialect: Dialect) -> list[str]:
         notes.append(f"left out what stands above the header: {dialect.title!r} ...")
     index = None if dialect.cells is None else counting(dialect.cells)
     if index is not None and index not in roles.values():
-        notes.append(f"{index} merely counts the lines, so it is nobody's id")
+        notes.append(f"{index} merely counts the lines, so it is no id")
     return notes
 
 

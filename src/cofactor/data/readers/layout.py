@@ -47,8 +47,8 @@ def delimited_events(entry: SourceFile, options: Options, **writing: Any) -> Eve
     what the caller gave.
     """
     unset = {name: value for name, value in writing.items() if getattr(options, name) is None}
-    asked = replace(options, **unset)
-    return assemble(read_delimited(entry, asked), asked)
+    options = replace(options, **unset)
+    return assemble(read_delimited(entry, options), options)
 
 
 def text_table(

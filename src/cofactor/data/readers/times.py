@@ -152,14 +152,14 @@ def dates_of(times: np.ndarray) -> np.ndarray | None:
     return total if 2 * (total != MISSING).sum() > len(known) else None
 
 
-def unit_of(times: np.ndarray, asked: str | None) -> tuple[str, np.ndarray]:
+def unit_of(times: np.ndarray, given: str | None) -> tuple[str, np.ndarray]:
     """Return the unit of bare numbers, by their size, and the positions that don't fit it
     (int64, mostly none).
 
     The unit of the greater number of times is the unit; times that would need another are the ones
     that don't fit."""
-    if asked is not None:
-        return asked, np.zeros(0, np.int64)
+    if given is not None:
+        return given, np.zeros(0, np.int64)
     # Nearly always all of them are seconds, which two passes without any copy tell.
     if not times.size or (times.max() < _SECONDS_BELOW and times.min() > -_SECONDS_BELOW):
         return "s", np.zeros(0, np.int64)

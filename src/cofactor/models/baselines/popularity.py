@@ -25,14 +25,14 @@ class PopularityConfig(Config):
     """Settings of `Popularity`."""
 
     count: str = setting(
-        "users", choices=("users", "values"), doc="Count users, or add up their values."
+        "users", choices=("users", "values"), doc="Count users, or sum their values."
     )
     half_life_days: float | None = setting(
         None,
         above=0,
         doc=(
-            "Days after which an interaction counts half, from the latest one; None counts all"
-            " alike."
+            "Half-life of an interaction's weight, in days before the latest"
+            " one; None: all weigh the same."
         ),
     )
 

@@ -97,7 +97,7 @@ class ContentFeatures(Recommender[ContentT]):
         Returns
         -------
         FeatureComparison or None
-            None where the model has none, or nobody has an item with interactions held out.
+            None where the model has none, or no held-out item has interactions.
         """
         baseline = self.without_features()
         if baseline is None or not (self.data.item_counts[part.truth.item_rows] > 0).any():

@@ -12,7 +12,7 @@ import numpy as np
 from cofactor.base import rng
 from cofactor.data.interactions import Interactions
 
-# So many users are asked when a map is checked, and so many of the best items are looked at.
+# A map is checked on so many users and on so many of their best items.
 _USERS, _TOP = 1000, 10
 _SEED_NAME = "askers"  # glossary: old name, kept since it seeds the draw of users
 CHECK = (

@@ -1,5 +1,5 @@
 """ContentRidge: who takes what, regressed on the items' content in the dual; the strongest
-answer for items nobody has had.
+scores for new items.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class ContentRidgeConfig(NormalizationConfig, ContentConfig):
     ridge: float = setting(
         10.0,
         above=0.0,
-        doc="λ: the higher, the more alike the answers for items with like content.",
+        doc=("λ: the higher, the more similar the scores of items with similar content."),
     )
     neighbours: float = setting(
         20.0,
@@ -51,22 +51,22 @@ class ContentRidgeConfig(NormalizationConfig, ContentConfig):
         ),
     )
     user_power: float = setting(
-        0.5, low=0.0, high=1.0, doc="How much users with many items are held back in that."
+        0.5, low=0.0, high=1.0, doc=("How much users with many items are penalised in that.")
     )
     item_power: float = setting(
-        0.5, low=0.0, high=1.0, doc="How much items with many users are held back in that."
+        0.5, low=0.0, high=1.0, doc=("How much items with many users are penalised in that.")
     )
     constant: float = setting(
         0.0,
         low=0.0,
         high=100.0,
-        doc="Weight of a feature that all items have: what is liked whatever it says.",
+        doc=("Weight of a feature that all items have: what is liked independently of content."),
     )
     size: float = setting(
         0.0,
         low=0.0,
         high=100.0,
-        doc="Weight of how much is said of an item, ln(1 + its features), as a feature.",
+        doc=("Weight of the length of an item's description, ln(1 + its features), as a feature."),
     )
 
 

@@ -66,10 +66,10 @@ class TwoTowerConfig(FactorConfig, PriorConfig, CalibrationConfig, ProfileConfig
     )
     epochs: int = setting(15, low=1, high=1_000_000, doc="Passes over the data.")
     batch_size: int = setting(
-        1024, low=0, high=2**30, doc="Examples of a step; 0 takes all of them at once."
+        1024, low=0, high=2**30, doc="Batch size in examples; 0 takes all at once."
     )
     learning_rate: float = setting(
-        0.005, above=0.0, high=1e3, doc="The optimiser's step size, at the schedule's top."
+        0.005, above=0.0, high=1e3, doc="Peak learning rate of the schedule."
     )
     regularization: float = setting(
         0.01, low=0.0, doc="L2 on the vectors that a batch touches, per example."
@@ -225,7 +225,7 @@ class TwoTower(ContentFeatures, IterativeModel, FactorModel):
 
     def _own_metrics(self, run: Run) -> tuple[ValidationMetric, ...]:
         """What stops training: items with interactions among themselves, since what is held out
-        has no items that nobody has had.
+        has no new items.
         """
         if self.traits.predicts_ratings:
             return super()._own_metrics(run)

@@ -62,12 +62,14 @@ class BayesianMFConfig(Config):
     dates: bool = setting(
         False, doc="Whether the day of a rating has a vector too; predictions take times then."
     )
-    clip_predictions: bool = setting(True, doc="Whether predictions are cut to the rating scale.")
+    clip_predictions: bool = setting(
+        True, doc=("Whether predictions are clipped to the rating scale.")
+    )
     lowest: float | None = setting(
-        None, doc="The lowest rating there can be; None: the lowest of the data."
+        None, doc="The lowest possible rating; None: the lowest of the data."
     )
     highest: float | None = setting(
-        None, doc="The highest rating there can be; None: the highest of the data."
+        None, doc="The highest possible rating; None: the highest of the data."
     )
 
     def check(self) -> None:

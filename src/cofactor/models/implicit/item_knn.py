@@ -27,18 +27,19 @@ if TYPE_CHECKING:
 class ItemKNNConfig(WeightedConfig):
     """Settings of `ItemKNN`."""
 
-    neighbours: int = setting(
-        200, low=1, high=100_000, doc="How many similar items are kept of each item."
-    )
+    neighbours: int = setting(200, low=1, high=100_000, doc="Number of neighbours kept per item.")
     similarity: str = setting(
         "cosine",
         choices=("cosine", "asymmetric", "jaccard", "tversky", "dot"),
-        doc="How alike two items are, from the users they share.",
+        doc="Similarity of two items, from their common users.",
     )
     shrinkage: float = setting(
         20.0,
         low=0,
-        doc="Added below the fraction of a similarity: pairs with few users in common count less.",
+        doc=(
+            "Shrinkage: added to a similarity's denominator, so that pairs with"
+            " few common users count less."
+        ),
     )
     asymmetry: float = setting(
         0.5,

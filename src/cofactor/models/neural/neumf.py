@@ -76,18 +76,16 @@ class NeuMFConfig(ModuleConfig):
 
     factors: int = setting(16, low=2, high=4096, doc="Length of each half's embeddings.")
     hidden: tuple[int, ...] = setting(
-        (32, 16, 8), low=1, high=65536, doc="Lengths of the tower's hidden layers."
+        (32, 16, 8), low=1, high=65536, doc="Widths of the tower's hidden layers."
     )
-    dropout: float = setting(
-        0.0, low=0.0, below=1.0, doc="Share of hidden values that training sets to 0."
-    )
+    dropout: float = setting(0.0, low=0.0, below=1.0, doc="Dropout probability of hidden values.")
     init_scale: float = setting(
-        0.05, above=0.0, high=10.0, doc="Standard deviation of the embeddings' first values."
+        0.05, above=0.0, high=10.0, doc=("Standard deviation of the initial embeddings.")
     )
     pretrain_epochs: int = setting(
         0,
         low=0,
-        doc="Epochs in which each half is trained alone first; 0 begins with both at once.",
+        doc="Epochs of pretraining of each half alone; 0: none.",
     )
     loss: str | Loss = setting(
         "logistic", choices=LOSSES, doc="Training loss; the paper's is logistic."

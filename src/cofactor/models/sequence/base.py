@@ -27,10 +27,13 @@ class SequenceConfig(Config):
     repeats: str = setting(
         "exclude",
         choices=REPEATS,
-        doc="The repeat policy it was tuned for: whether items of the history may be answers.",
+        doc=(
+            "Repeat policy that weights are tuned for: whether items of the"
+            " history may be recommended."
+        ),
     )
     history_length: int = setting(
-        50, low=1, high=100_000, doc="How many of a user's latest events are read for an answer."
+        50, low=1, high=100_000, doc=("Number of a user's latest events that the model reads.")
     )
 
 

@@ -43,25 +43,23 @@ class LSTMRatingConfig(TrainingConfig):
     """Settings of `LSTMRating`."""
 
     factors: int = setting(
-        32, low=1, high=4096, doc="Length of the item vectors, and of what is kept of a user."
+        32, low=1, high=4096, doc="Length of the item vectors and of the user state."
     )
-    hidden: int = setting(64, low=1, high=8192, doc="Length of the LSTM's state.")
+    hidden: int = setting(64, low=1, high=8192, doc="Width of the LSTM's state.")
     dropout: float = setting(
         0.3,
         low=0.0,
         below=1.0,
-        doc="Share of the inputs and of the states that training sets to 0.",
+        doc="Dropout probability of inputs and states.",
     )
     damping: float = setting(
         10.0,
         above=0.0,
         doc="Shrinkage: pseudo-ratings at the items' means in a user's initial running bias.",
     )
-    max_length: int = setting(
-        0, low=0, doc="Longest stretch of a history that the LSTM reads at once; 0 reads it whole."
-    )
+    max_length: int = setting(0, low=0, doc="Maximal length of a history window; 0: no limit.")
     init_scale: float = setting(
-        0.05, above=0.0, high=10.0, doc="Standard deviation of the item vectors' first values."
+        0.05, above=0.0, high=10.0, doc=("Standard deviation of the initial item vectors.")
     )
     regularization: float = setting(
         0.1, low=0.0, doc="L2 on the item vectors that a batch touches, per rating."
@@ -69,12 +67,14 @@ class LSTMRatingConfig(TrainingConfig):
     pretrain_epochs: int = setting(
         15,
         low=0,
-        doc="Epochs of factorisation that the item vectors begin with; 0 begins at random.",
+        doc=("Epochs of factorisation that initialise the item vectors; 0: random initialisation."),
     )
     batch_size: int = setting(
-        32, low=0, high=2**30, doc="Histories of a step; 0 takes all of them."
+        32, low=0, high=2**30, doc="Batch size in histories; 0 takes all of them."
     )
-    clip: float = setting(1.0, low=0.0, doc="Largest length of the whole gradient; 0 doesn't clip.")
+    clip: float = setting(
+        1.0, low=0.0, doc=("Gradient clipping: largest norm of the whole gradient; 0 doesn't clip.")
+    )
 
 
 class RatingLSTM(nn.Module):

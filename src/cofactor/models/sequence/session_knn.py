@@ -35,10 +35,10 @@ class SessionKNNConfig(SequenceConfig):
         1_000_000, low=1, high=2_000_000_000, doc="Sessions kept in all, the latest."
     )
     query_decay: float = setting(
-        0.7, above=0, high=1, doc="What an item of the query counts for each later event of it."
+        0.7, above=0, high=1, doc="Decay of a query item's weight per later event."
     )
     neighbour_decay: float = setting(
-        0.8, above=0, high=1, doc="What an item of a neighbour counts for each step from the match."
+        0.8, above=0, high=1, doc=("Decay of a neighbour's item per step from the match.")
     )
     backward: float = setting(
         0.5, low=0, high=1, doc="Weight of a neighbour's items before the match."
@@ -47,13 +47,13 @@ class SessionKNNConfig(SequenceConfig):
         0.5, low=0, high=1, doc="A session's similarity is divided by its length to this power."
     )
     query_idf: float = setting(
-        0.0, low=0, high=4, doc="Rare items of the query count more: by their idf to this power."
+        0.0, low=0, high=4, doc="Query items are weighted by their idf to this power."
     )
     idf: float = setting(
-        0.0, low=0, high=4, doc="Rare items are favoured: scores times their idf to this power."
+        0.0, low=0, high=4, doc=("Scores are multiplied by the items' idf to this power.")
     )
     repeat_weight: float = setting(
-        1.0, low=0, high=1000, doc="What the votes for items of the query itself are multiplied by."
+        1.0, low=0, high=1000, doc=("Factor of the votes for items of the query itself.")
     )
 
 

@@ -67,7 +67,7 @@ class Admission:
         """Begin to learn again, for a model that answers one person in ``lone`` seconds."""
         self.lone = self.cost = lone
 
-    def took(self, seconds: float, count: int) -> None:
-        """Learn from a batch of ``count`` requests that took some seconds."""
+    def learn(self, seconds: float, count: int) -> None:
+        """Learn from the seconds that a batch of ``count`` requests needed."""
         known = max(self.cost, 1e-5)
         self.cost = known + _WEIGHT * (min(seconds / count, _OUTLIER * known) - known)

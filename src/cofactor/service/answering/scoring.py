@@ -48,7 +48,7 @@ class ScoringJob:
     loaded
         The version that answers it, from the first look to the last.
     request
-        What is asked; None when ``call`` is to be run instead.
+        The request; None when ``call`` is to be run instead.
     call
         Something else that needs the model's kernels.
     future
@@ -65,7 +65,7 @@ class ScoringJob:
 
 
 @dataclass(eq=False)
-class _Asked:
+class _Task:
     """A job on its way through a batch."""
 
     job: ScoringJob
@@ -190,30 +190,30 @@ class Scorer:
             done += [(job, error) for job in batch if id(job) not in done_ids]
         self.batches += 1
         self.answered += len(batch)
-        if asked := sum(job.request is not None for job in batch):
-            self._admission.took(time.perf_counter() - started, asked)
+        if count := sum(job.request is not None for job in batch):
+            self._admission.learn(time.perf_counter() - started, count)
         return done
 
     def _answer(self, batch: list[ScoringJob], done: list[tuple[ScoringJob, Any]]) -> None:
-        groups: dict[tuple[int, bool, int], list[_Asked]] = {}
+        groups: dict[tuple[int, bool, int], list[_Task]] = {}
         for job in batch:
             try:
                 if job.call is not None:
                     done.append((job, job.call()))
                     continue
-                asked = self._prepared(job)
-                if not len(asked.profile.rows) and not job.loaded.model.traits.answers_empty:
-                    done.append((job, _popular(asked)))
+                task = self._prepared(job)
+                if not len(task.profile.rows) and not job.loaded.model.traits.answers_empty:
+                    done.append((job, _popular(task)))
                     continue
             except Exception as error:
                 done.append((job, error))
                 continue
             # Those with a filter of their own can't share a scan with others.
-            own = 0 if asked.mask is None else id(asked)
+            own = 0 if task.mask is None else id(task)
             # Vectors of trained users and of others stand side by side in one scan; other states
             # can't be mixed.
-            trained = asked.profile.trained >= 0 and not job.loaded.model.traits.has_vectors
-            groups.setdefault((id(job.loaded), trained, own), []).append(asked)
+            trained = task.profile.trained >= 0 and not job.loaded.model.traits.has_vectors
+            groups.setdefault((id(job.loaded), trained, own), []).append(task)
         for group in groups.values():
             try:
                 done += self._scored(group)
@@ -222,13 +222,13 @@ class Scorer:
                     done.append((group[0].job, error))
                     continue
                 # One that fails must not take its neighbours along.
-                for asked in group:
+                for task in group:
                     try:
-                        done += self._scored([asked])
+                        done += self._scored([task])
                     except Exception as own_error:
-                        done.append((asked.job, own_error))
+                        done.append((task.job, own_error))
 
-    def _prepared(self, job: ScoringJob) -> _Asked:
+    def _prepared(self, job: ScoringJob) -> _Task:
         loaded, request = job.loaded, job.request
         assert request is not None
         profiles = loaded.profiles
@@ -241,7 +241,7 @@ class Scorer:
             blocked = loaded.model.data.items.find(request.block)
             excluded = np.unique(np.concatenate([excluded, blocked[blocked >= 0]])).astype(np.int32)
         reasons = self._settings.reasons if request.reasons is None else request.reasons
-        return _Asked(
+        return _Task(
             job,
             profile,
             request.k,
@@ -250,18 +250,18 @@ class Scorer:
             reasons,
         )
 
-    def _scored(self, group: list[_Asked]) -> list[tuple[ScoringJob, Any]]:
+    def _scored(self, group: list[_Task]) -> list[tuple[ScoringJob, Any]]:
         loaded = group[0].job.loaded
-        user_batch = loaded.profiles.user_batch([asked.profile for asked in group])
+        user_batch = loaded.profiles.user_batch([task.profile for task in group])
         indptr = np.zeros(len(group) + 1, np.int64)
-        np.cumsum([len(asked.excluded) for asked in group], out=indptr[1:])
-        excluded = (indptr, np.concatenate([asked.excluded for asked in group]))
+        np.cumsum([len(task.excluded) for task in group], out=indptr[1:])
+        excluded = (indptr, np.concatenate([task.excluded for task in group]))
         best = self._best(
-            loaded, user_batch, max(asked.k for asked in group), excluded, group[0].mask
+            loaded, user_batch, max(task.k for task in group), excluded, group[0].mask
         )
         return [
-            (asked.job, _build_recommendations(asked, user_batch, best, place))
-            for place, asked in enumerate(group)
+            (task.job, _build_recommendations(task, user_batch, best, place))
+            for place, task in enumerate(group)
         ]
 
     def _best(
@@ -336,24 +336,24 @@ def recommended(
 
 
 def _build_recommendations(
-    asked: _Asked, user_batch: UserBatch, best: TopK, place: int
+    task: _Task, user_batch: UserBatch, best: TopK, place: int
 ) -> Recommendations:
-    loaded = asked.job.loaded
-    count = min(int(best.count[place]), asked.k)
+    loaded = task.job.loaded
+    count = min(int(best.count[place]), task.k)
     rows, scores = best.rows[place, :count], best.scores[place, :count]
     reasons = words = None
-    if asked.reasons and count:
+    if task.reasons and count:
         traits = loaded.model.traits
         if traits.explains:
-            reasons = _reasons(loaded, user_batch, place, rows, asked.reasons)
+            reasons = _reasons(loaded, user_batch, place, rows, task.reasons)
         if traits.uses_features:
-            words = carrying(loaded.model, _one_of(user_batch, place), rows, asked.reasons)
+            words = carrying(loaded.model, _one_of(user_batch, place), rows, task.reasons)
     return Recommendations(
         items=recommended(loaded, rows, scores, reasons, words),
         source="personal",
         model=loaded.name,
-        history_used=len(asked.profile.rows),
-        note=_note(asked.profile),
+        history_used=len(task.profile.rows),
+        note=_note(task.profile),
     )
 
 
@@ -402,26 +402,26 @@ def _one_of(user_batch: UserBatch, place: int) -> UserBatch:
     )
 
 
-def _popular(asked: _Asked) -> Recommendations:
+def _popular(task: _Task) -> Recommendations:
     """The fallback: the most popular of the items that may be recommended."""
-    loaded = asked.job.loaded
-    order, mask = loaded.popular, loaded.view.visible if asked.mask is None else asked.mask
+    loaded = task.job.loaded
+    order, mask = loaded.popular, loaded.view.visible if task.mask is None else task.mask
     found: list[np.ndarray] = []
-    count, start, step = 0, 0, asked.k + len(asked.excluded) + 64
-    while count < asked.k and start < len(order):
+    count, start, step = 0, 0, task.k + len(task.excluded) + 64
+    while count < task.k and start < len(order):
         part = order[start : start + step]
         part = part[mask[part]]
-        if len(asked.excluded):
-            part = part[~np.isin(part, asked.excluded)]
+        if len(task.excluded):
+            part = part[~np.isin(part, task.excluded)]
         found.append(part)
         count, start, step = count + len(part), start + step, step * 4
-    rows = np.concatenate(found)[: asked.k] if found else np.zeros(0, np.int32)
+    rows = np.concatenate(found)[: task.k] if found else np.zeros(0, np.int32)
     data = loaded.model.data
     scores = (data.item_counts[rows] / max(1, data.n_users)).astype(np.float32)
-    note = _note(asked.profile)
+    note = _note(task.profile)
     if note is None:
         note = (
-            "nothing is known of this user yet" if asked.profile.unseen else "the history is empty"
+            "nothing is known of this user yet" if task.profile.unseen else "the history is empty"
         )
     return Recommendations(
         items=recommended(loaded, rows, scores),

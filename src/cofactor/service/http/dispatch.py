@@ -89,7 +89,7 @@ class Dispatch:
         except Exception as error:
             failure = of_error(error)
             if route.ingest and failure.outcome is None and failure.status >= 500:
-                # What nobody foresaw may have happened after the commit.
+                # An unexpected error may have happened after the commit.
                 failure.outcome = "unknown" if failure.status == 500 else "refused"
             if failure.status == 500:
                 log.exception("failed", extra={"facts": {"route": route.path}})
@@ -120,18 +120,18 @@ class Dispatch:
                 raise _too_long(settings.max_body)
             if not raw.strip():
                 raise RequestError(400, "malformed", "the body is empty; send a JSON object.")
-            asked = self._decode(raw)
+            request = self._decode(raw)
         else:
-            asked = _query(scope["query_string"], route.takes)
+            request = _query(scope["query_string"], route.takes)
         if scope["method"] == "DELETE":
             _check_whole(scope)
         path = {name: outside_id(value) for name, value in scope.get("path_params", {}).items()}
-        where = getattr(asked, "where", None)
+        where = getattr(request, "where", None)
         if where is None:
-            answer = await route.handler(context, path, asked)
+            answer = await route.handler(context, path, request)
         else:
             with context.budget(where, key):
-                answer = await route.handler(context, path, asked)
+                answer = await route.handler(context, path, request)
         if isinstance(answer, Response):
             return (
                 answer.status_code,

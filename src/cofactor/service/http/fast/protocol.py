@@ -139,7 +139,7 @@ def read_plain(data: bytes) -> Plain | None:
     return method, path, query or b"", headers, body
 
 
-class Door(Connection):
+class FastConnection(Connection):
     """A connection with the fast path in front."""
 
     way: FastPath
@@ -215,9 +215,9 @@ class Door(Connection):
         super().connection_lost(exc)
 
 
-def guarded_protocol(way: FastPath, limits: ConnectionLimits) -> type[Door]:
+def guarded_protocol(way: FastPath, limits: ConnectionLimits) -> type[FastConnection]:
     """Return the connections of one server as a protocol for uvicorn."""
-    return type("Guarded", (Door,), {"way": way, "limits": limits})
+    return type("Guarded", (FastConnection,), {"way": way, "limits": limits})
 
 
 @functools.cache

@@ -32,12 +32,12 @@ _TYPES = {
 }
 
 
-async def health(context: Context, path: dict[str, str], asked: Nothing) -> HealthOut:
+async def health(context: Context, path: dict[str, str], request: Nothing) -> HealthOut:
     """Say that the process lives."""
     return HealthOut(status="ok")
 
 
-async def ready(context: Context, path: dict[str, str], asked: Nothing) -> ReadyOut:
+async def ready(context: Context, path: dict[str, str], request: Nothing) -> ReadyOut:
     """Say whether it can answer and take events."""
     if context.stopping:
         raise RequestError(503, "stopping", "the service is stopping.", retry_after=1.0)
@@ -49,7 +49,7 @@ async def ready(context: Context, path: dict[str, str], asked: Nothing) -> Ready
     return ReadyOut(status="ready", model=context.models.current.name, store="writable")
 
 
-async def metrics(context: Context, path: dict[str, str], asked: Nothing) -> Response:
+async def metrics(context: Context, path: dict[str, str], request: Nothing) -> Response:
     """Return the metrics for Prometheus."""
     facts, name = context.store.health(), context.models.current.name
     body = context.telemetry.page(
@@ -58,7 +58,7 @@ async def metrics(context: Context, path: dict[str, str], asked: Nothing) -> Res
     return Response(body, media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
-async def stats(context: Context, path: dict[str, str], asked: Nothing) -> StatsOut:
+async def stats(context: Context, path: dict[str, str], request: Nothing) -> StatsOut:
     """Return live numbers."""
     counts = await context.slowly(context.store.counts)
     telemetry, scorer, facts = context.telemetry, context.scorer, context.store.health()
@@ -90,17 +90,17 @@ async def stats(context: Context, path: dict[str, str], asked: Nothing) -> Stats
     )
 
 
-async def openapi(context: Context, path: dict[str, str], asked: Nothing) -> Response:
+async def openapi(context: Context, path: dict[str, str], request: Nothing) -> Response:
     """Return the OpenAPI document."""
     return Response(context.document, media_type="application/json")
 
 
-async def page(context: Context, path: dict[str, str], asked: Nothing) -> Response:
+async def page(context: Context, path: dict[str, str], request: Nothing) -> Response:
     """Return the page."""
     return _file("index.html")
 
 
-async def page_file(context: Context, path: dict[str, str], asked: Nothing) -> Response:
+async def page_file(context: Context, path: dict[str, str], request: Nothing) -> Response:
     """Return a file of the page."""
     return _file(path["name"])
 
