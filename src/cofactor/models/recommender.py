@@ -91,9 +91,7 @@ class Recommender(Model[ConfigT]):
         checks.integer(k, "k", low=1)
         checks.choice(unknown, "unknown", ("error", "fallback"))
         if users is not None and (history is not None or features is not None):
-            raise ArgumentError(
-                "give users, or a history or features of somebody unseen, not both."
-            )
+            raise ArgumentError("give users, or a history or features of an unseen user, not both.")
         run = run if run is not None else Run()
         allowed = _allowed(self.data, filters)
         asked, batches = (
@@ -171,7 +169,7 @@ class Recommender(Model[ConfigT]):
         Raises
         ------
         TraitError
-            If the model knows no similarity.
+            If the model has no similar items.
         """
         self._require_similarity()
         checks.integer(k, "k", low=1)
@@ -230,7 +228,7 @@ class Recommender(Model[ConfigT]):
         checks.choice(known, "known", ("error", "skip"))
         if not self.traits.uses_features:
             raise TraitError(
-                f"{self.name} reads no content, so it can't know new items; use bridge,"
+                f"{self.name} reads no content, so it can't add new items; use bridge,"
                 " feature_ials or two_tower."
             )
         data = with_new_items(self.data, items, id_column=id_column, known=known)
@@ -350,7 +348,7 @@ class Recommender(Model[ConfigT]):
             histories = read_histories(history, self.data.items, unknown=policy)
         if len(histories) != len(profiles):
             raise ArgumentError(
-                f"features and history must be of as many people: {len(profiles)} and"
+                f"features and history must be of the same number of users: {len(profiles)} and"
                 f" {len(histories)}."
             )
         states = self._fold_in_profiles(histories, table_of(profiles))
@@ -366,7 +364,8 @@ class Recommender(Model[ConfigT]):
     def _require_similarity(self) -> None:
         if not self.traits.finds_similar:
             raise TraitError(
-                f"{self.name} knows no similarity; use a model with vectors or neighbours."
+                f"{self.name} doesn't support similar items; use a model with vectors or"
+                " neighbours."
             )
 
 

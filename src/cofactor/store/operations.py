@@ -247,7 +247,7 @@ def _without_repeats(rows: Sequence[EventRow]) -> list[EventRow]:
         if by_id.setdefault(row[0], row) != row:
             raise ConflictError(
                 [row[0]],
-                f"the event id {row[0]!r} stands twice in the request, with different contents.",
+                f"the event id {row[0]!r} occurs twice in the request, with different contents.",
             )
     return list(by_id.values())
 

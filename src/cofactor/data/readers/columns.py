@@ -170,7 +170,7 @@ def roles_note(roles: Mapping[str, str], names: Sequence[str] = (), *, headed: b
 
 
 def refuse_repeated(names: Sequence[str], source: str, name: str | None = None) -> None:
-    """Raise DataError if a name (any, if None) stands twice in a header."""
+    """Raise DataError if a name (any, if None) occurs twice in a header."""
     twice = sorted({n for n in names if names.count(n) > 1 and name in (None, n)})
     if twice:
         raise DataError(

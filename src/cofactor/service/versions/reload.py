@@ -106,7 +106,7 @@ class Models:
             raise RequestError(
                 409,
                 "promoting",
-                f"version {self.promotion.version!r} is being checked; wait for its end.",
+                f"version {self.promotion.version!r} is being checked; wait until that is done.",
                 "version",
             )
         await asyncio.wait({running}, timeout=patience)

@@ -1,6 +1,6 @@
 """The versions of the model: which one answers, and how that changes without anybody noticing.
 
-A folder of versions holds one saved model a subfolder, and the file ``current``::
+A folder of versions holds one saved model per subfolder, and the file ``current``::
 
     models/
       current          {"version": "2026-11-22", "before": ["2026-11-15", "2026-11-08"]}

@@ -224,7 +224,7 @@ class Sampler:
             stuck = int(users[(distribution.sum(1) <= 0).nonzero()[0, 0]])
             raise ArgumentError(
                 f"user row {stuck} has interacted with every item that negatives are drawn from; "
-                "leave such users out of pairwise training (Sampler.can_draw tells them)."
+                "leave such users out of pairwise training (see Sampler.can_draw)."
             )
         return torch.multinomial(distribution, 1, generator=generator).squeeze(1)
 

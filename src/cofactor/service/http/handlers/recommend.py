@@ -104,7 +104,8 @@ async def similar(context: Context, path: dict[str, str], request: SimilarReques
         )
     if not loaded.model.traits.finds_similar:
         raise TraitError(
-            f"{loaded.model.name} knows no similarity; serve a model with vectors or neighbours."
+            f"{loaded.model.name} doesn't support similar items; serve a model with vectors or"
+            " neighbours."
         )
     rows, scores = await context.scorer.call(
         loaded, partial(_neighbours, loaded, row, request, context.settings.threads)
