@@ -1,4 +1,4 @@
-"""Show what a saved model is, without loading its arrays."""
+"""Show a saved model's facts, without loading its arrays."""
 
 from __future__ import annotations
 

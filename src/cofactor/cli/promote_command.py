@@ -1,4 +1,4 @@
-"""Let a version of a model answer, or go back to the one before.
+"""Promote a version of a model, or go back to the previous one.
 
 `promote DIR` lists the versions in a folder of saved models. `promote DIR VERSION` checks one
 (files, checksums, scores; on the store's events against the version that answers now) and makes it

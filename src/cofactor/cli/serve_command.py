@@ -1,4 +1,4 @@
-"""Serve a saved model over HTTP, with a durable event store and a page to look at it."""
+"""Serve a saved model over HTTP, with a durable event store and a page to explore it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Show the items most like an item, by its id or by words of its title."""
+"""Show the items most similar to an item, by its id or by words of its title."""
 
 from __future__ import annotations
 

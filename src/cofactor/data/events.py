@@ -1,4 +1,4 @@
-"""Events: what a reader gives. Raw columns with outside ids, not yet rows."""
+"""Events: what a reader returns. Raw columns with outside ids, not yet rows."""
 
 from __future__ import annotations
 

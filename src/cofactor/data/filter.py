@@ -1,4 +1,4 @@
-"""Filters on data: what is left out before anything is learnt, and how much that was."""
+"""Filters on data: what is left out before training, and how much that was."""
 
 from __future__ import annotations
 

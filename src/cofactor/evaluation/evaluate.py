@@ -1,4 +1,4 @@
-"""Measure a model: `evaluate`."""
+"""Evaluate a model: `evaluate`."""
 
 from __future__ import annotations
 

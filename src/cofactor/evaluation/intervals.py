@@ -1,4 +1,4 @@
-"""Intervals: how far a mean over users would move with other users, by the bootstrap."""
+"""Confidence intervals of means over users, by the bootstrap."""
 
 from __future__ import annotations
 

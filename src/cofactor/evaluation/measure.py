@@ -1,4 +1,4 @@
-"""Asks a model about the users of a part, block by block, and notes where their true items stand.
+"""Ranks the true items of a part's users, block by block.
 
 Scores exist only for a block of users at a time, within a stated bound of memory. Where lists are
 enough (every metric has a cutoff), the model's own top-k answers and no block of scores is made by

@@ -1,4 +1,4 @@
-"""What an evaluation gives back: per-user values, summaries with intervals, and how it was
+"""What an evaluation returns: per-user values, summaries with intervals, and how it was
 measured.
 """
 

@@ -54,7 +54,7 @@ class Ranks:
                 self._sums[k] = Sums(*(np.ascontiguousarray(column[:, c]) for column in columns))
 
     def within(self, k: int) -> Sums:
-        """Return what is counted within the first k source_files."""
+        """Return what is counted within the first k places."""
         self.prepare((k,))
         return self._sums[k]
 
@@ -75,7 +75,7 @@ def ndcg(ranks: Ranks, k: int) -> np.ndarray:
 
 
 def recall(ranks: Ranks, k: int) -> np.ndarray:
-    """The share of the true items that are within the first k source_files."""
+    """The share of the true items that are within the first k places."""
     return ranks.within(k).hits / ranks.sizes
 
 

@@ -1,4 +1,4 @@
-"""What was learned, looked at once after a fit: numbers that aren't finite, vectors that diverged
+"""Checks of what was learned, after each fit: numbers that aren't finite, vectors that diverged
 or came to nothing.
 """
 

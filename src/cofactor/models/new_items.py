@@ -1,6 +1,4 @@
-"""New items for a fitted model: rows at the end of its data, with what the catalogue says of
-them.
-"""
+"""New items for a fitted model: rows at the end of its data, with their catalogue columns."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Recommenders: what people ask of models by outside ids, written once for all of them.
+"""Recommenders: the calls that take and return outside ids, written once for all models.
 
 Recommending, filters, similar items, new items, explanations: these calls take and give ids, and
 outside ids end here. What evaluation and services ask of models by rows is in `model`."""

@@ -1,4 +1,4 @@
-"""What a model is by nature, and what its arrays must look like."""
+"""What a model can do, and what its arrays must look like."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The filter language: a condition on the catalogue's columns, read by hand and never run as code.
+"""The filter language: a condition on the catalogue's columns, parsed and never run as code.
 
 ::
 

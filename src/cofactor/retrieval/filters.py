@@ -1,4 +1,4 @@
-"""Filters: which items may be recommended, by id and by what the catalogue says of them."""
+"""Filters: which items may be recommended, by id and by catalogue columns."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""What the service tells of itself: Prometheus metrics, live numbers for the page, and logs as
-JSON lines.
-"""
+"""Telemetry of the service: Prometheus metrics, live numbers for the page, and logs as JSON lines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the store asks of a database: a handful of calls that SQLite and PostgreSQL both answer."""
+"""What the store needs of a database: a few calls that SQLite and PostgreSQL both implement."""
 
 from __future__ import annotations
 

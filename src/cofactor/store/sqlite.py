@@ -1,4 +1,4 @@
-"""SQLite: a file beside which nothing else has to run."""
+"""SQLite: a file, without a server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The writer: one thread, a bounded queue, one commit for all that waits."""
+"""The writer: one thread, a bounded queue, one commit for all waiting writes."""
 
 from __future__ import annotations
 

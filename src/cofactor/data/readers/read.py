@@ -1,4 +1,4 @@
-"""`read`: interactions from whatever holds them."""
+"""`read`: interactions from files, tables, databases and data frames."""
 
 from __future__ import annotations
 

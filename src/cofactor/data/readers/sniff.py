@@ -1,4 +1,4 @@
-"""The format of a text file: encoding, delimiter, quotes and header, by its first lines."""
+"""The format of a text file: encoding, delimiter, quotes and header, from its first lines."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 """The words of the synthetic book shop: genres (who and what), themes (where and why), names and
-source_files.
+places.
 """
 
 from __future__ import annotations

@@ -127,7 +127,7 @@ def topk_dot(
     best : float32 [B, k]
     count : int32 [B]
         As in `topk_scores`, for the scores as the machine computes them: items whose exact scores
-        differ by less than the rounding error of a float32 product may trade source_files.
+        differ by less than the rounding error of a float32 product may trade places.
     """
     n_users, n_items = user_vectors.shape[0], item_vectors.shape[0]
     rows, best, count = _empty(n_users, k)

@@ -1,4 +1,4 @@
-"""Item neighbours: an item is recommended for being close to what the user already has."""
+"""Item neighbours: recommends items that are similar to those of the user's history."""
 
 from __future__ import annotations
 

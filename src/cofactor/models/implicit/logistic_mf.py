@@ -1,6 +1,4 @@
-"""Logistic matrix factorisation: the probability that a user takes an item, by alternating
-gradient ascent.
-"""
+"""Logistic matrix factorisation: the probability of an interaction, by alternating gradient ascent."""
 
 from __future__ import annotations
 
@@ -66,8 +64,7 @@ class LogisticMFConfig(WalkConfig):
 
 
 class LogisticMF(RankingFactors):
-    """Matrix factorisation of the probability that a user takes an item, ``σ(x_u · y_i + β_u +
-    β_i)``.
+    """Matrix factorisation of the probability of an interaction, ``σ(x_u · y_i + β_u + β_i)``.
 
     ``Σ α r_ui s_ui - (1 + α r_ui) ln(1 + exp s_ui) - λ/2 (|x|² + |y|² + β²)`` is ascended by
     adaptive steps, users and items in turn, over the positives and ``negatives`` drawn for each,

@@ -1,4 +1,4 @@
-"""What the models share that learn a ranking by walking over the users in epochs."""
+"""What the ranking models share that are trained in epochs over the users."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What models of order share: a user is a history, read from its end, and new events are learnt."""
+"""What sequence models share: a user is a history, read from its end, and new events are learnt."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ REPEATS = ("exclude", "allow")
 
 
 class SequenceConfig(Config):
-    """Settings that all models of order have."""
+    """Settings that all sequence models have."""
 
     repeats: str = setting(
         "exclude",

@@ -1,4 +1,4 @@
-"""Transitions: what came next, counted."""
+"""Transitions: counts of which item came next."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who is let in: as many as can be answered in time, by what answering has cost lately."""
+"""Load shedding: admits as many requests as can be answered in time, by recent costs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which words and features carried an answer, in models that read them."""
+"""Which words and features contributed to a score, in models with content."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The item space on a plane: the two directions in which items differ most."""
+"""The item map: the two directions in which items differ most."""
 
 from __future__ import annotations
 

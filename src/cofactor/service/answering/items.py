@@ -1,4 +1,4 @@
-"""Items as they stand now: the model's catalogue, under what the store has said since."""
+"""Items as they are now: the model's catalogue, overridden by the store."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One version of the model, ready to answer."""
+"""One version of the model, loaded and ready."""
 
 from __future__ import annotations
 

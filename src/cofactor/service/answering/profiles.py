@@ -1,4 +1,4 @@
-"""What is known of who asks: the training history and the store's, as rows of the model."""
+"""User profiles: the training history and the store's, as rows of the model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The scorer: whoever waits is answered together.
+"""The scorer: waiting requests are scored together.
 
 While one batch is scored, requests gather, and the next batch takes them all: reading the items
 once for thirty people costs little more than reading them for one. So a queue that grows makes the

@@ -1,6 +1,4 @@
-"""Running the service: uvicorn, with its own loop and parser where they are installed, and an
-orderly end.
-"""
+"""Running the service: uvicorn, with its own loop and parser if installed, and an orderly shutdown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Recommendations, and what is like an item."""
+"""Recommendations, and items similar to an item."""
 
 from __future__ import annotations
 
