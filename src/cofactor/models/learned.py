@@ -1,4 +1,4 @@
-"""What was learned, looked at once after a fit: numbers that aren't finite, vectors that ran away
+"""Checks of what was learned, after each fit: numbers that aren't finite, vectors that diverged
 or came to nothing.
 """
 
@@ -52,7 +52,7 @@ def check_learned(name: str, arrays: Mapping[str, np.ndarray], *, rates: bool) -
     key, largest = max(factors.items(), key=lambda found: found[1])
     if largest > LARGEST:
         raise TrainingError(
-            f"{name} ran away: {key} holds numbers as large as {largest:.3g}, where those of a good"
+            f"{name} diverged: {key} holds numbers as large as {largest:.3g}, where those of a good"
             " fit are below 10; lower the learning rate or raise the regularization."
         )
     if largest == 0:

@@ -25,7 +25,7 @@ def checked_times(
     Raises
     ------
     DataError
-        If no time can be read, or day and month can't be told apart.
+        If no time can be read, or day and month are ambiguous.
     """
     assert raw.times is not None
     name = raw.named("time")
@@ -85,15 +85,15 @@ def _of_numbers(
     raw: Raw, options: Options, times: np.ndarray, faults: list[Fault]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Bare numbers as seconds, and the rows of another unit than the others."""
-    asked = clock.checked_unit(options.time_unit, raw.source)
-    dates = clock.dates_of(times) if asked is None else None
+    unit = clock.checked_unit(options.time_unit, raw.source)
+    dates = clock.dates_of(times) if unit is None else None
     if dates is not None:
         raw.notes.append("times are dates written as numbers (yyyymmdd ...); read as dates")
         odd = np.flatnonzero((dates == clock.MISSING) & (times != clock.MISSING))
         if odd.size:
             faults.append(("a time that is no date as the others are (yyyymmdd ...)", odd))
         return dates, odd
-    unit, odd = clock.unit_of(times, asked)
+    unit, odd = clock.unit_of(times, unit)
     if odd.size:
         faults.append(
             (f"a time of another unit than the {_UNITS[unit]} of the others (give time_unit=)", odd)

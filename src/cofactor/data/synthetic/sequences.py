@@ -12,7 +12,7 @@ from cofactor.data.interactions import Interactions
 
 @dataclass(frozen=True)
 class Chain:
-    """Histories, and the law by which they came about.
+    """Histories, and the distribution from which they were drawn.
 
     Parameters
     ----------
@@ -20,7 +20,7 @@ class Chain:
         The interactions; times are the steps.
     transitions
         float64 [n_items, n_items]: the probability of the next item (column) after an item (row),
-        rows sum to 1. A user takes no item twice, so what they had is left out and the rest scaled
+        rows sum to 1. No user has an item twice: earlier items are left out, the rest is scaled
         up to 1.
     """
 

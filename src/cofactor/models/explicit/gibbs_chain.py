@@ -12,7 +12,7 @@ import numpy as np
 # (libFM's defaults).
 PRIOR = 0.5
 CUTS_EVERY = 4  # sweeps between two draws of the cuts, which move little and cost as much as one
-REFRESH_EVERY = 16  # sweeps after which the scores are computed anew: float32 sums drift
+REFRESH_EVERY = 16  # sweeps after which the scores are computed again: float32 sums drift
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ class Block:
         self.mean = centre + spread * generator.standard_normal(centre.shape)
 
 
-class Chain:
+class GibbsChain:
     """A Gibbs sampler of a factorisation machine whose pairs are those of different blocks.
 
     Parameters

@@ -26,10 +26,10 @@ _RATE = 0.05
 
 
 class ModuleConfig(LossConfig):
-    """What every module that scores pairs can be told."""
+    """Settings of every module that scores pairs."""
 
     fold_in_steps: int = setting(
-        150, low=1, high=10_000, doc="Steps of descent for the vector of an unseen user."
+        150, low=1, high=10_000, doc=("Gradient steps for the vector of an unseen user.")
     )
 
     def check(self) -> None:

@@ -34,8 +34,8 @@ class Tables:
 
     @classmethod
     def found(cls, module: nn.Module, n_users: int, n_items: int) -> Tables:
-        """Find the tables: embeddings with as many rows as there are users or items, told apart by
-        name if need be.
+        """Find the tables: embeddings with as many rows as there are users or items; names decide
+        where both fit.
 
         Raises
         ------
