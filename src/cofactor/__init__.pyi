@@ -2089,41 +2089,41 @@ class Transformer(_Transformer):
     repeats : {exclude, allow}, default 'exclude'
         Repeat policy that weights are tuned for: whether items of the history may be recommended.
     history_length : int >= 1 <= 10000, default 200
-        How many of a user's latest events are read for an answer.
+        Number of a user's latest events that the model reads.
     factors : int >= 2 <= 4096, default 64
         Length of embeddings and hidden vectors.
     blocks : int >= 1 <= 64, default 2
-        How many blocks (or layers) stand on each other.
+        Number of blocks (or layers).
     dropout : float >= 0 < 1, default 0.1
-        Share of hidden values that training sets to 0.
+        Dropout probability of hidden values.
     loss : {softmax, sampled_softmax, gbce, bpr_max}, default 'softmax'
-        Training loss: softmax over all items; the others over items drawn for each batch.
+        Training loss: softmax over all items; the others over negatives sampled per batch.
     negatives : int >= 1 <= 1e+06, default 512
-        Items drawn for each batch, shared by its places.
+        Negatives sampled per batch, shared by its positions.
     calibration : float >= 0 <= 1, default 0.75
         gbce: 0 is binary cross-entropy, 1 as calibrated as a softmax.
     score_regularization : float >= 0, default 1.0
-        bpr_max: weight of the squared scores of the drawn items.
+        bpr_max: weight of the squared scores of the negatives.
     max_length : int >= 2 <= 10000, default 200
-        The longest window of events that is read at once.
+        Maximal length of a window of events.
     batch_tokens : int >= 16 <= 6.71089e+07, default 12800
-        Places of a batch, padding included.
+        Batch size in positions, padding included.
     scale_embeddings : bool, default True
-        Whether embeddings are multiplied by the root of their length when read.
+        Whether embeddings are multiplied by the square root of their length.
     init_scale : float > 0, default 0.02
-        Standard deviation of the first embeddings.
+        Standard deviation of the initial embeddings.
     heads : int >= 1 <= 64, default 2
         Attention heads; factors is a multiple of them.
     expansion : int >= 1 <= 16, default 2
-        Hidden width of a block's network, in factors.
+        Hidden width of a block's feed-forward network, in multiples of factors.
     gated : bool, default False
         Whether blocks have gates and a SwiGLU network (LiGR).
     low_pass : float >= 0 < 1, default 0.0
-        Share of a trainable moving average beside attention; 0 leaves it out.
+        Weight of a trainable moving average beside attention; 0 leaves it out.
     positions : {rotary, learned, none}, default 'rotary'
-        How places are told apart: by their distance, by a vector each, or not at all.
+        How positions are encoded: by their distance, by a vector each, or not at all.
     attention_dropout : float >= 0 < 1, default 0.0
-        Share of attention weights that training sets to 0.
+        Dropout probability of attention weights.
     epochs : int >= 1 <= 1e+06, default 20
         Passes over the data.
     validate_every : int >= 1, default 1
@@ -2131,7 +2131,7 @@ class Transformer(_Transformer):
     patience : int >= 0, default 0
         Early stopping: measurements without improvement before training stops; 0 runs all epochs.
     learning_rate : float > 0 <= 1000, default 0.001
-        Step size of the optimiser.
+        Learning rate.
     schedule : {constant, linear, cosine, step, exponential}, default 'constant'
         The learning rate over time.
     warmup_ratio : float >= 0 < 1, default 0.0
@@ -2212,29 +2212,29 @@ class GRU4Rec(_GRU4Rec):
     repeats : {exclude, allow}, default 'exclude'
         Repeat policy that weights are tuned for: whether items of the history may be recommended.
     history_length : int >= 1 <= 10000, default 200
-        How many of a user's latest events are read for an answer.
+        Number of a user's latest events that the model reads.
     factors : int >= 2 <= 4096, default 128
         Length of embeddings and hidden vectors.
     blocks : int >= 1 <= 16, default 1
         Layers of recurrent units.
     dropout : float >= 0 < 1, default 0.1
-        Share of hidden values that training sets to 0.
+        Dropout probability of hidden values.
     loss : {softmax, sampled_softmax, gbce, bpr_max}, default 'softmax'
-        Training loss: softmax over all items; the others over items drawn for each batch.
+        Training loss: softmax over all items; the others over negatives sampled per batch.
     negatives : int >= 1 <= 1e+06, default 512
-        Items drawn for each batch, shared by its places.
+        Negatives sampled per batch, shared by its positions.
     calibration : float >= 0 <= 1, default 0.75
         gbce: 0 is binary cross-entropy, 1 as calibrated as a softmax.
     score_regularization : float >= 0, default 1.0
-        bpr_max: weight of the squared scores of the drawn items.
+        bpr_max: weight of the squared scores of the negatives.
     max_length : int >= 2 <= 10000, default 200
-        The longest window of events that is read at once.
+        Maximal length of a window of events.
     batch_tokens : int >= 16 <= 6.71089e+07, default 12800
-        Places of a batch, padding included.
+        Batch size in positions, padding included.
     scale_embeddings : bool, default False
-        Whether embeddings are multiplied by the root of their length when read.
+        Whether embeddings are multiplied by the square root of their length.
     init_scale : float > 0, default 0.1
-        Standard deviation of the first embeddings.
+        Standard deviation of the initial embeddings.
     epochs : int >= 1 <= 1e+06, default 20
         Passes over the data.
     validate_every : int >= 1, default 1
@@ -2242,7 +2242,7 @@ class GRU4Rec(_GRU4Rec):
     patience : int >= 0, default 0
         Early stopping: measurements without improvement before training stops; 0 runs all epochs.
     learning_rate : float > 0 <= 1000, default 0.003
-        Step size of the optimiser.
+        Learning rate.
     schedule : {constant, linear, cosine, step, exponential}, default 'constant'
         The learning rate over time.
     warmup_ratio : float >= 0 < 1, default 0.0

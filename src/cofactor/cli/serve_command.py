@@ -11,7 +11,7 @@ import typer
 from cofactor.cli import options as opt
 from cofactor.cli.output import Output
 
-INTERRUPTED = "interrupted before it served anybody; nothing was changed."
+INTERRUPTED = "interrupted before it served a request; nothing was changed."
 
 
 @dataclass(frozen=True)

@@ -49,7 +49,7 @@ TABLES = ("catalogue", "profiles")
 
 
 def is_shards(source: Any) -> bool:
-    """Tell whether a source is a folder that `cofactor shard` made."""
+    """Return whether a source is a folder that `cofactor shard` made."""
     return isinstance(source, (str, Path)) and (Path(source).expanduser() / MANIFEST).is_file()
 
 

@@ -58,6 +58,6 @@ def check_learned(name: str, arrays: Mapping[str, np.ndarray], *, rates: bool) -
     if largest == 0:
         raise TrainingError(
             f"{name} learned nothing: every vector is 0. Either the regularization is far too"
-            " strong, or the values are so large that float32 loses all else beside them; scale"
+            " strong, or the values are so large that float32 loses everything else; scale"
             " them, e.g. with confidence='log', or leave them out."
         )

@@ -166,7 +166,7 @@ class ModelOut(Answer, kw_only=True):
 
 class PromotedOut(Answer, kw_only=True):
     """A change of the version that answers: ``status`` is ``promoted``, or ``checking`` (202) where
-    the checks take longer; then ask for ``GET /v1/model``, whose ``promotion`` tells how it ended.
+    the checks take longer; then ask for ``GET /v1/model``, whose ``promotion`` says how it ended.
     """
 
     status: str

@@ -1,4 +1,4 @@
-"""Telemetry of the service: Prometheus metrics, live numbers for the page, and logs as JSON lines."""
+"""Telemetry: Prometheus metrics, live numbers for the page, and logs as JSON lines."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ def _in_order(raw: Raw, times: np.ndarray, name: str) -> np.ndarray:
         assert raw.day_first is not None
         rows = np.flatnonzero((raw.day_first > clock.AS_BEFORE) & (raw.day_first != times))
         raise DataError(
-            f"nothing in {name} tells whether the day or the month is first; say it with"
+            f"nothing in {name} shows whether the day or the month is first; give"
             " time_format='%d/%m/%Y' or time_format='%m/%d/%Y':",
             source=raw.source,
             rows=raw.locate(rows[:5]),

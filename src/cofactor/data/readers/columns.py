@@ -32,11 +32,11 @@ class Options:
     now
         Seconds since 1970; a later time is an error.
     time_unit
-        ``"s"``, ``"ms"``, ``"us"``, ``"ns"``; None to tell it from the size of the numbers.
+        ``"s"``, ``"ms"``, ``"us"``, ``"ns"``; None to detect it by the size of the numbers.
     time_format
-        How times are written, as for `datetime.strptime`; None to tell it.
+        How times are written, as for `datetime.strptime`; None to detect it.
     decimal
-        ``","`` or ``"."``: the decimal sign of values; the other groups thousands. None to tell it.
+        ``","`` or ``"."``: the decimal mark; the other separates thousands. None to detect it.
     kinds
         Kind of event -> weight; rows of other kinds are left out.
     rejects

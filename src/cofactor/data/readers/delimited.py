@@ -269,7 +269,7 @@ def _plain_raw(
 def _notes(roles: Mapping[str, str], dialect: Dialect) -> list[str]:
     notes = [roles_note(roles, dialect.names, headed=dialect.cells is None)]
     if dialect.title:
-        notes.append(f"left out what stands above the header: {dialect.title!r} ...")
+        notes.append(f"left out the lines above the header: {dialect.title!r} ...")
     index = None if dialect.cells is None else counting(dialect.cells)
     if index is not None and index not in roles.values():
         notes.append(f"{index} merely counts the lines, so it is no id")

@@ -107,20 +107,20 @@ def read(
     format
         ``"delimited"``, ``"parquet"``, ``"feather"``, ``"excel"``, ``"jsonl"``, ``"blocks"``
         (``item:`` and its rows below) or ``"lists"`` (a line per user: ``user item item ...``);
-        None to tell it from the content and the name.
+        None to detect it from the content and the name.
     user, item, value, time
         The column of each, by name or by position from 0; None to find it by the usual names
         (``userId``, ``reviewerID``, ``asin``, ``overall``, ``unixReviewTime`` ...). False leaves
         ``value`` or ``time`` out, True insists on it.
     delimiter, header, encoding, quote, escape
-        How text is written, None to tell it from the file: the text between fields (of any length),
+        How text is written, None to detect it: the text between fields (of any length),
         whether the first line names the columns, the encoding, whether ``"`` encloses fields, and
         the character before a quote that is none.
     time_unit
-        ``"s"``, ``"ms"``, ``"us"`` or ``"ns"`` for times that are bare numbers; None to tell it
+        ``"s"``, ``"ms"``, ``"us"`` or ``"ns"`` for times that are bare numbers; None to detect it
         from their size.
     time_format
-        How times are written, as for `datetime.strptime` (``"%d/%m/%Y %H:%M"``); None to tell it.
+        How times are written, as for `datetime.strptime` (``"%d/%m/%Y %H:%M"``); None to detect it.
     decimal
         ``","`` or ``"."``: the decimal sign of values, the other one groups thousands; None to tell
         it where the column makes it clear.

@@ -29,7 +29,7 @@ def read_sasrec(place: Source, options: Options) -> Events:
         events,
         item_table=_map(place, "sas_to_original_items.txt", "item_id", "movie_id"),
         user_table=_map(place, "sas_to_original_users.txt", "user_id", "original_user_id"),
-    ).noted("each user's rows stand in order of time")
+    ).noted("each user's rows are in order of time")
 
 
 def split_sasrec(place: Source, fold: str, options: Options) -> Split:

@@ -50,7 +50,7 @@ def sequences(
     length
         Of each history, in 2..n_items / 2, so that the chain seldom runs into what a user had.
     difficulty
-        In [0, 1]: at 0 the chain follows its successors alone, at 1 order tells nothing.
+        In [0, 1]: at 0 the chain follows its successors alone, at 1 order says nothing.
     branches
         How many likely successors each item has, from 1.
     seed

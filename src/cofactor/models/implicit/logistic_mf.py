@@ -1,4 +1,4 @@
-"""Logistic matrix factorisation: the probability of an interaction, by alternating gradient ascent."""
+"""Logistic matrix factorisation: the probability of an interaction, by alternating ascent."""
 
 from __future__ import annotations
 

@@ -302,7 +302,7 @@ def implicit_vectors(
     for user in range(len(vectors)):
         own = items[indptr[user] : indptr[user + 1]]
         free = ~np.isin(draws, own)
-        # Who has interacted with everything tells nothing.
+        # Who has interacted with everything says nothing.
         if len(own) and (free.any() or objective.needs is Needs.PAIRS):
             x, z, xb, zb = q[own], q[draws[free]], b[own], shift[free]
 

@@ -156,7 +156,7 @@ class FoldIn:
         for user in range(len(indptr) - 1):
             span = slice(indptr[user], indptr[user + 1])
             free = draws[~np.isin(draws, items[span])]
-            # Who has interacted with everything tells nothing, and gets some row.
+            # Who has interacted with everything says nothing, and gets some row.
             pool = free if len(free) else draws
             places = np.arange((span.stop - span.start) * negatives) % len(pool)
             rows[span] = pool[places].reshape(-1, negatives)

@@ -40,7 +40,7 @@ class Tables:
         Raises
         ------
         ArgumentError
-            If there is no table for one side, or if names don't tell which is which.
+            If there is no table for one side, or if names don't decide which is which.
         """
         sizes = {
             name: m.num_embeddings

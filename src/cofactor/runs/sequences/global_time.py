@@ -22,7 +22,7 @@ def recipe(run: Run) -> Board:
     The published boards have no times (SASRec's file, Beauty, Scientific, the sessions), so this
     can be shown on others only."""
     data = Interactions.build(replace(datasets.load(NAME), values=None))
-    board = Board("global_time", f"{NAME}: leave-one-out beside one moment for everybody")
+    board = Board("global_time", f"{NAME}: leave-one-out beside one point in time for all users")
     cuts = {
         "leave-one-out": leave_last(data),
         "one moment": next_after(data, test=HELD_OUT),

@@ -152,7 +152,7 @@ def _grouped(model: Recommender, rows: np.ndarray) -> tuple[np.ndarray, list[str
         ]
         common = Counter(v for v in values if v).most_common(_GROUPS)
         covered = sum(count for _, count in common) / max(len(rows), 1)
-        # One value for all tells nothing, and neither do values that each stand once.
+        # One value for all says nothing, and neither do values that each stand once.
         if len(common) >= 2 and common[1][1] >= 2 and covered > best[0]:
             best = (covered, values)
     if best[0] < 0.3:

@@ -108,7 +108,7 @@ class UserProfiles:
         )
 
     def of_history(self, history: list[str | int | Past]) -> UserProfile:
-        """Return the profile that a posted history tells."""
+        """Return the profile of a posted history."""
         entries = [entry if isinstance(entry, Past) else Past(item_id=entry) for entry in history]
         found = (
             self._model.data.items.find([entry.item_id for entry in entries]) if entries else _NONE

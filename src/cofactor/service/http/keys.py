@@ -102,7 +102,7 @@ class Keys:
             raise RequestError(
                 401, "no_key", "this needs an API key: send the header 'Authorization: Bearer KEY'."
             )
-        # Looked up by its hash: the time that takes tells nothing of a key.
+        # Looked up by its hash: the time that takes says nothing of a key.
         key = self._known.get(hashed(given.strip()))
         if key is None:
             raise RequestError(401, "unknown_key", "this API key is unknown.")

@@ -78,7 +78,10 @@ def _operation(route: Route, of: dict[type, Any], components: dict[str, Any]) ->
         "503": error,
     }
     if route.goes_on:
-        operation["responses"]["202"] = {"description": "It goes on.", "content": content}
+        operation["responses"]["202"] = {
+            "description": "Accepted; it continues in the background.",
+            "content": content,
+        }
     if route.scope != "public":
         operation["security"] = [{"key": []}]
     return operation

@@ -1,4 +1,4 @@
-"""Running the service: uvicorn, with its own loop and parser if installed, and an orderly shutdown."""
+"""Running the service: uvicorn, its own loop and parser if installed, orderly shutdown."""
 
 from __future__ import annotations
 

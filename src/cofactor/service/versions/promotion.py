@@ -1,4 +1,6 @@
-"""Promotion without a running service: the same checks, the same atomic step; a service that uses the folder notices."""
+"""Promotion without a running service: the same checks, the same atomic step; a service that uses
+the folder notices.
+"""
 
 from __future__ import annotations
 

@@ -86,7 +86,7 @@ class Models:
 
     async def promote(self, version: str, *, force: bool, patience: float) -> PromotedOut:
         """Check a version, make it the current one on disk, then let it answer. Checks that take
-        longer than ``patience`` seconds go on beside everything else; ``promotion`` tells how they
+        longer than ``patience`` seconds go on beside everything else; ``promotion`` says how they
         end.
 
         Raises
