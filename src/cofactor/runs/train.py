@@ -10,6 +10,7 @@ from typing import Any
 
 from cofactor.artifact.save import check_target, save
 from cofactor.base import memory
+from cofactor.base.config import Config
 from cofactor.base.errors import ArgumentError
 from cofactor.base.run import Run
 from cofactor.data.interactions import Interactions
@@ -19,6 +20,7 @@ from cofactor.evaluation.result import Result
 from cofactor.metrics.table import parse_metrics
 from cofactor.models import registry
 from cofactor.models.recommender import Recommender
+from cofactor.runs.origin import Origin, bounded, origin_facts
 from cofactor.runs.source import Clock, Cutting, Reading, cut, interactions
 
 
@@ -72,7 +74,7 @@ def train(
     model: str,
     out: str | os.PathLike[str],
     *,
-    settings: Iterable[str] = (),
+    settings: Iterable[str] | Config = (),
     reading: Reading | None = None,
     cutting: Cutting | None = None,
     metrics: Iterable[str] | None = None,
@@ -93,7 +95,7 @@ def train(
     out
         The folder to save to.
     settings
-        Words like ``factors=64``.
+        Words like ``factors=64``, or a configuration of the model.
     reading, cutting
         How the source is read and cut; a test share of 0 holds nothing out.
     metrics
@@ -119,7 +121,7 @@ def train(
     run = run if run is not None else Run()
     cutting = cutting if cutting is not None else Cutting()
     kind = registry.get(model)
-    config = kind.Config.from_text(settings)
+    config = settings if isinstance(settings, Config) else kind.Config.from_text(settings)
     check_target(out, overwrite=overwrite)
     if plot is not None and not kind.iterative:
         raise ArgumentError(f"{model} isn't trained in epochs, so there are no curves to plot.")
@@ -128,6 +130,8 @@ def train(
     reading = reading if reading is not None else Reading()
     if kind.traits.uses_features:
         reading = replace(reading, keep_items=True)
+    source, ends = bounded(source)
+    reading = replace(reading, stores={**reading.stores, **ends})
     data = interactions(source, reading, run)
     parts = cut(data, cutting) if cutting.test > 0 else None
     with memory.limited(limits.max_memory):
@@ -156,6 +160,7 @@ def train(
             "fit_seconds": round(seconds, 3),
             "fitted_on": _fitted_on(parts, refitted),
             "notes": list(fitted.notes),
+            **origin_facts(Origin(reading, cutting, config)),
         },
         split=None if parts is None else parts.sentence,
     )
@@ -213,4 +218,5 @@ def _kept(result: Result | None) -> dict[str, Any]:
         "n_users": told["n_users"],
         "metrics": told["metrics"],
         "protocol": told["how"]["protocol"],
+        "fingerprint": told["how"]["fingerprint"],
     }

@@ -53,6 +53,10 @@ def _show(context: Context) -> ModelOut:
     )
 
 
+# Where files and databases lie is nobody's business outside.
+_INSIDE = ("reading",)
+
+
 def _told(
     manifest: Manifest, version: str, current: bool, loaded: bool, problem: str | None = None
 ) -> VersionOut:
@@ -73,7 +77,7 @@ def _told(
         config=manifest.config,
         data=data,
         metrics=manifest.metrics,
-        run=manifest.run,
+        run={name: fact for name, fact in manifest.run.items() if name not in _INSIDE},
         split=facts.split,
         problem=problem,
     )
