@@ -83,6 +83,28 @@ def test_a_measurement_on_too_few_people_is_refused_unless_forced(
     assert promote(folder, "v2", None, force=True).version == "v2"
 
 
+@pytest.mark.parametrize(("only_new", "only_old", "worse"), [(4, 19, True), (19, 4, False)])
+def test_what_was_compared_in_training_counts(
+    tmp_path: Path, data: Interactions, only_new: int, only_old: int, worse: bool
+) -> None:
+    folder = versions(tmp_path / "models", data, 900, 900)
+    found = {"n": 90, "new": 30 + only_new, "old": 30 + only_old}
+    found |= {"only_new": only_new, "only_old": only_old}
+    model = registry.create("popularity").fit(data)
+    for version, fingerprint in (("v3", data.fingerprint), ("v4", "of other data")):
+        against = {"data": fingerprint, **found}
+        save(model, folder / version, metrics={"n_users": 900, "against": against})
+    if worse:
+        with pytest.raises(RequestError, match=r"held-out events of 90 users .* p = 0.0026") as e:
+            promote(folder, "v3", None)
+        assert e.value.code == "worse"
+    else:
+        assert any("0.544 (" in check for check in promote(folder, "v3", None).checks)
+        promote(folder, "v1", None)
+    # It was compared with another model than the one that answers.
+    assert any("measured on 900 people" in one for one in promote(folder, "v4", None).checks)
+
+
 def test_a_small_shop_may_promote(tmp_path: Path, data: Interactions) -> None:
     folder = versions(tmp_path / "models", data, 20, 30)
     checks = promote(folder, "v2", None).checks

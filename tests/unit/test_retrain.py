@@ -160,6 +160,27 @@ def test_what_came_from_where_is_told(tmp_path: Path) -> None:
     assert any("new.csv: 151 events" in note for note in done.trained.model.data.notes)
 
 
+def test_old_and_new_are_measured_on_the_same_held_out_events(tmp_path: Path) -> None:
+    old, new = written(tmp_path / "old.csv", OLD), written(tmp_path / "new.csv", NEW)
+    train(old, "item_knn", tmp_path / "v1", run=ONE)
+    retrain(tmp_path / "v1", [new], tmp_path / "v2", run=ONE)
+    found = read_manifest(tmp_path / "v2").metrics["against"]
+    assert found["data"] == read_manifest(tmp_path / "v1").data.fingerprint
+    assert 0 < found["n"] <= 30
+    assert found["new"] - found["only_new"] == found["old"] - found["only_old"] >= 0
+    assert max(found["new"] + found["only_old"], found["old"] + found["only_new"]) <= found["n"]
+
+
+def test_only_events_that_the_old_model_has_not_seen_count(tmp_path: Path) -> None:
+    from cofactor.data.split import Part
+    from cofactor.runs.against import measured_against
+
+    train(written(tmp_path / "old.csv", OLD), "item_knn", tmp_path / "v1", run=ONE)
+    model = load(tmp_path / "v1")
+    part = Part(truth=model.data, history=model.data)
+    assert measured_against(model, model, part, ONE) is None
+
+
 def test_somebody_who_asked_for_it_is_forgotten(tmp_path: Path) -> None:
     old, new = written(tmp_path / "old.csv", OLD), written(tmp_path / "new.csv", NEW[:5])
     train(old, "popularity", tmp_path / "v1", run=ONE)

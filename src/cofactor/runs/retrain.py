@@ -146,7 +146,8 @@ def retrain(
             f"{os.fspath(model)} was trained on no event store: name a SOURCE that holds what is"
             " new."
         )
-    old = load(model).data
+    before = load(model)
+    old = before.data
     places, ends = bounded(places, reading.stores)
     news = [events_of(place, reading, run) for place in places]
     whole, shares = _whole(old, news, reading, changes.forget)
@@ -163,6 +164,7 @@ def retrain(
         plot=changes.plot,
         limits=changes.limits,
         run=replace(run, seed=seed),
+        old=before,
     )
     data = trained.model.data
     return Retrained(trained, shares, _new(old.users, data.users), _new(old.items, data.items))

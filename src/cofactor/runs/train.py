@@ -20,6 +20,7 @@ from cofactor.evaluation.result import Result
 from cofactor.metrics.table import parse_metrics
 from cofactor.models import registry
 from cofactor.models.recommender import Recommender
+from cofactor.runs.against import measured_against
 from cofactor.runs.origin import Origin, bounded, origin_facts
 from cofactor.runs.source import Clock, Cutting, Reading, cut, interactions
 
@@ -83,6 +84,7 @@ def train(
     plot: str | os.PathLike[str] | None = None,
     limits: Limits = Limits(),
     run: Run | None = None,
+    old: Recommender | None = None,
 ) -> Trained:
     """Train a model on a source, measure it on a held-out part, and save it.
 
@@ -111,6 +113,8 @@ def train(
         A page for the learning curves, in models that are trained in epochs; None draws none.
     limits
         How long each fit may train, and how much memory the work may take.
+    old
+        The model that this one shall replace: it is measured on the same held-out events.
 
     Raises
     ------
@@ -141,6 +145,7 @@ def train(
         seconds = clock.seconds
         result = None if parts is None else evaluate(fitted, parts, metrics, run=run)
         comparison = _compared(fitted, parts, run)
+        kept = _kept(result) | _against(fitted, old, parts, run)
         curves = {"measured" if result is not None else "saved": fitted.curve}
         refitted = parts is not None and refit
         if refitted:
@@ -153,7 +158,7 @@ def train(
         fitted,
         out,
         overwrite=overwrite,
-        metrics=_kept(result),
+        metrics=kept,
         run={
             "seed": run.seed,
             "threads": run.n_threads,
@@ -203,6 +208,15 @@ def _compared(model: Recommender, parts: Split | None, run: Run) -> Any:
     if model.comparison is None and parts.test.truth.item_rows.size:
         model.compare_if_wanted(parts.test, run)
     return model.comparison
+
+
+def _against(
+    model: Recommender, old: Recommender | None, parts: Split | None, run: Run
+) -> dict[str, Any]:
+    found = None
+    if old is not None and parts is not None:
+        found = measured_against(model, old, parts.test, run)
+    return {} if found is None else {"against": found}
 
 
 def _fitted_on(parts: Split | None, refitted: bool) -> str:

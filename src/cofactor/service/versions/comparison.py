@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -26,6 +26,7 @@ _LOOKED_AT = 20_000  # stored events that are looked at
 _USERS = 300
 _ENOUGH = 50  # users below which a comparison says nothing
 _K = 20
+_MOST = 100_000  # people in a comparison that is believed
 _LEVEL = 0.05  # of the paired test
 _KNOWS_LESS = 0.5  # share of the current version's users, items, events, titles that it must have
 
@@ -121,19 +122,39 @@ def paired(new: np.ndarray, old: np.ndarray) -> Found:
 
 
 def check_measured(version: str, new: Manifest, old: Manifest) -> str:
-    """Return on how many people the measurements made in training rest, in a sentence.
+    """Return what the measurements made in training say, in a sentence.
+
+    A version that was retrained from the current one was compared with it then, on held-out events
+    that neither had seen.
 
     Raises
     ------
     RequestError
-        409 ``too_few_people``, if the new one's rests on fewer than fifty, or there is none, where
-        the current one's rests on more.
+        409 ``worse``, if that comparison was lost significantly; 409 ``too_few_people``, if the new
+        one's figures rest on fewer than fifty people, or there are none, where the current one's
+        rest on more.
     """
+    found = _in_training(new, old)
+    if found is not None and found.n >= _ENOUGH:
+        told = f"hits@{_K} on held-out events of {found.n} users when it was trained"
+        told = f"{told}: {found.sentence}"
+        if found.new < found.old and found.p < _LEVEL:
+            raise _refusal(version, "worse", f"{told}, so it is significantly worse")
+        return told
     here, there = n_measured(new), n_measured(old)
     told = f"it was measured on {here:,} people, the current one on {there:,}"
     if here < _ENOUGH <= there:
         raise _refusal(version, "too_few_people", f"{told}; fewer than {_ENOUGH} tell nothing")
     return told
+
+
+def _in_training(new: Manifest, old: Manifest) -> Found | None:
+    told = new.metrics.get("against")
+    if not isinstance(told, dict) or told.get("data") != old.data.fingerprint:
+        return None
+    counts = [told.get(field.name) for field in fields(Found)]
+    whole = [count for count in counts if isinstance(count, int) and 0 <= count <= _MOST]
+    return Found(*whole) if len(whole) == len(counts) and whole[0] else None
 
 
 def n_measured(manifest: Manifest) -> int:
