@@ -241,6 +241,8 @@ def test_the_command_reads_the_store_beside_the_version_that_answers(
     told = json.loads(capsys.readouterr().out)
     assert [one["events"] for one in told["shares"]] == [len(load(models / "v1").data), 150]
     assert told["result"]["n_users"] > 0
+    # The new version answers nobody before it is promoted.
+    assert json.loads((models / "current").read_text())["version"] == "v1"
     both = written(tmp_path / "both.csv", OLD, NEW)
     train(both, "ease", tmp_path / "all", run=ONE)
     assert_equal(load(models / "v2"), load(tmp_path / "all"))

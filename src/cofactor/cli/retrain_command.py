@@ -38,11 +38,18 @@ class Start:
     ] = None
 
     def model(self) -> Path:
-        """Return the folder of the saved model."""
+        """Return the folder of the saved model.
+
+        Where nothing says which version answers, the latest does: it is written down, or else the
+        new one would answer without a promotion.
+        """
         from cofactor.service.versions.versions import Folder
 
         folder = Folder(Path(self.folder))
-        return folder.folder(folder.pointer().version)
+        version = folder.pointer().version
+        if not folder.single:
+            folder.promote(version)
+        return folder.folder(version)
 
     def sources(self, model: Path) -> list[str]:
         """Return where the new events are; empty for the stores that the model knows."""
