@@ -185,7 +185,7 @@ def test_known_and_repeated_ids_of_new_items_are_refused_or_skipped() -> None:
     model = made("content_knn")
     with pytest.raises(ArgumentError, match="known already: 500"):
         model.with_items([{"item_id": 500, "description": "x"}])
-    with pytest.raises(ArgumentError, match="stands twice"):
+    with pytest.raises(ArgumentError, match="occurs twice"):
         model.with_items([{"item_id": 1, "description": "x"}, {"item_id": 1, "description": "y"}])
     with pytest.raises(DataError, match="aren't int64"):
         model.with_items([{"item_id": "abc", "description": "x"}])
@@ -273,18 +273,21 @@ def test_two_tower_content_loss_leaves_the_trained_vectors_as_they_would_be_with
     from scipy import sparse
 
     from cofactor.models.content.towers import CONTENT, FIXED, TowerTables
+    from cofactor.models.neural.latent_factor_module import TableSettings
 
     features = sparse.csr_matrix(np.eye(5, 3, dtype=np.float32))
     tables = TowerTables(
         torch.randn(4, 3),
         torch.randn(5, 3),
+        TableSettings(
+            biases=True,
+            user_biases=False,
+            cosine=False,
+            sparse=False,
+            regularization=0.1,
+            bias_regularization=(0.1, 0.1),
+        ),
         towers={"items": (features, np.full(5, 0.5))},
-        biases=True,
-        user_biases=False,
-        cosine=False,
-        sparse=False,
-        regularization=0.1,
-        bias_regularization=(0.1, 0.1),
     )
     tables.items.bag.data.normal_()
     users, items = torch.tensor([0, 3]), torch.tensor([1, 4])

@@ -227,10 +227,10 @@ def _kept(result: Result | None) -> dict[str, Any]:
     """What the manifest keeps of an evaluation."""
     if result is None:
         return {}
-    told = result.to_dict()
+    record = result.to_dict()
     return {
-        "n_users": told["n_users"],
-        "metrics": told["metrics"],
-        "protocol": told["how"]["protocol"],
-        "fingerprint": told["how"]["fingerprint"],
+        "n_users": record["n_users"],
+        "metrics": record["metrics"],
+        "protocol": record["how"]["protocol"],
+        "fingerprint": record["how"]["fingerprint"],
     }

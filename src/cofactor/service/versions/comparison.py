@@ -1,4 +1,4 @@
-"""May a version take over? Both versions are asked for what users took last, given what came
+"""May a version take over? Both versions predict what users interacted with last, given what came
 before it.
 """
 
@@ -104,10 +104,10 @@ def compared(new: Loaded, old: Loaded, store: Store) -> str:
         measured = check_measured(new.version, new.manifest, old.manifest)
         return f"stored events of {len(cases)} users{left_out}, too few to compare; {measured}"
     found = paired(_hits(new, cases), _hits(old, cases))
-    told = f"recall@{_K} on the last event of {found.n} users{left_out}: {found.sentence}"
+    summary = f"recall@{_K} on the last event of {found.n} users{left_out}: {found.sentence}"
     if found.new < found.old and found.p < _LEVEL:
-        raise _refusal(new.version, "worse", f"{told}, so it is significantly worse")
-    return told
+        raise _refusal(new.version, "worse", f"{summary}, so it is significantly worse")
+    return summary
 
 
 def paired(new: np.ndarray, old: np.ndarray) -> Found:
@@ -136,31 +136,31 @@ def check_measured(version: str, new: Manifest, old: Manifest) -> str:
     """
     found = _in_training(new, old)
     if found is not None and found.n >= _ENOUGH:
-        told = f"hits@{_K} on held-out events of {found.n} users when it was trained"
-        told = f"{told}: {found.sentence}"
+        summary = f"hits@{_K} on held-out events of {found.n} users when it was trained"
+        summary = f"{summary}: {found.sentence}"
         if found.new < found.old and found.p < _LEVEL:
-            raise _refusal(version, "worse", f"{told}, so it is significantly worse")
-        return told
+            raise _refusal(version, "worse", f"{summary}, so it is significantly worse")
+        return summary
     here, there = n_measured(new), n_measured(old)
-    told = f"it was measured on {here:,} people, the current one on {there:,}"
+    summary = f"it was measured on {here:,} people, the current one on {there:,}"
     if here < _ENOUGH <= there:
-        raise _refusal(version, "too_few_people", f"{told}; fewer than {_ENOUGH} tell nothing")
-    return told
+        raise _refusal(version, "too_few_people", f"{summary}; fewer than {_ENOUGH} tell nothing")
+    return summary
 
 
 def _in_training(new: Manifest, old: Manifest) -> Found | None:
-    told = new.metrics.get("against")
-    if not isinstance(told, dict) or told.get("data") != old.data.fingerprint:
+    summary = new.metrics.get("against")
+    if not isinstance(summary, dict) or summary.get("data") != old.data.fingerprint:
         return None
-    counts = [told.get(field.name) for field in fields(Found)]
+    counts = [summary.get(field.name) for field in fields(Found)]
     whole = [count for count in counts if isinstance(count, int) and 0 <= count <= _MOST]
     return Found(*whole) if len(whole) == len(counts) and whole[0] else None
 
 
 def n_measured(manifest: Manifest) -> int:
     """Return on how many people a version was measured when it was trained; 0 if it wasn't."""
-    told = manifest.metrics.get("n_users", 0)
-    return told if isinstance(told, int) else 0
+    summary = manifest.metrics.get("n_users", 0)
+    return summary if isinstance(summary, int) else 0
 
 
 def _refusal(version: str, code: str, why: str) -> RequestError:
@@ -225,14 +225,14 @@ def check_knowledge(version: str, new: Interactions, old: Interactions) -> str:
         rows = np.flatnonzero(counts)
         shares.append(float((known.find(asked.take(rows)) >= 0).mean()) if len(rows) else 1.0)
     shares.append(len(new) / max(1, len(old)))
-    told = (
+    summary = (
         f"{shares[0]:.0%} of the current version's users and {shares[1]:.0%} of its items, and has"
         f" {len(new):,} events to its {len(old):,}"
     )
     if min(shares) < _KNOWS_LESS:
-        why = f"it knows {told}; it was trained on other data, or on a part of it"
+        why = f"it knows {summary}; it was trained on other data, or on a part of it"
         raise _refusal(version, "knows_less", why)
-    return f"it knows {told}; {_check_content(version, new, old)}"
+    return f"it knows {summary}; {_check_content(version, new, old)}"
 
 
 def _check_content(version: str, new: Interactions, old: Interactions) -> str:
@@ -264,11 +264,11 @@ def _hits(loaded: Loaded, cases: list[Case]) -> np.ndarray:
     """Whether the item that came next is among the best, bool [n_cases]."""
     hits = np.zeros(len(cases), bool)
     for n, (_, history, item) in enumerate(cases):
-        taste = loaded.tastes.of_history(history)
+        profile = loaded.profiles.of_history(history)
         row = int(loaded.model.data.items.find([item])[0])
-        if row < 0 or not len(taste.rows):
+        if row < 0 or not len(profile.rows):
             continue
-        batch = loaded.tastes.user_batch([taste])
+        batch = loaded.profiles.user_batch([profile])
         best = loaded.model.topk(
             batch, _K, excluded=batch.seen, allowed=loaded.view.visible, n_threads=1
         )
