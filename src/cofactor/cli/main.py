@@ -26,6 +26,7 @@ COMMANDS: dict[str, str] = {
     "describe": "counts, density, time span, long tail of a source, and what was dropped and why",
     "shard": "a source larger than memory into a folder that the other commands take as a source",
     "train": "train a model on a source, measure it on a held-out part, and save it",
+    "retrain": "train a saved model anew on its own data and on what came since",
     "evaluate": "measure a saved model on interactions it wasn't trained on",
     "curve": (
         "how well items with 0, 1, 2, 5, 10 ... interactions are ranked: where content stops"
@@ -50,6 +51,7 @@ EXAMPLES: dict[str, str] = {
     "datasets": "cofactor datasets show ml-100k",
     "describe": "cofactor describe purchases.csv --items catalogue.csv",
     "train": "cofactor train purchases.csv --model ials --set factors=128 --out shop-model",
+    "retrain": "cofactor retrain models sqlite:///models-events.db --out models/v2",
     "evaluate": "cofactor evaluate shop-model later.csv --metrics ndcg@10,recall@20",
     "curve": "cofactor curve purchases.csv --model feature_ials --items catalogue.csv",
     "compare": "cofactor compare purchases.csv --models ease,ials,big=ials:factors=256",

@@ -6,20 +6,21 @@ measured)."""
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from cofactor.cli import options as opt
+from cofactor.cli.output import Output
 from cofactor.cli.reading import ReadingOptions
 from cofactor.cli.show import metric_rows
 from cofactor.cli.words import in_options
-from cofactor.runs.train import Limits, train
+from cofactor.runs.train import Limits, Trained, train
 
 
 @dataclass(frozen=True)
 class Training:
-    """Training and training."""
+    """Training."""
 
     out: Annotated[str, typer.Option(metavar="DIR", help="The folder to save to.")]
     overwrite: Annotated[bool, typer.Option(help="Replace an existing model.")] = False
@@ -69,6 +70,12 @@ def command(
         cutting=held_out.cutting(compute.seed),
         run=compute.run(output),
     )
+    tell(output, done, training)
+    output.emit(command="train", **facts(done))
+
+
+def tell(output: Output, done: Trained, training: Training) -> None:
+    """Say what a training gave."""
     data = done.model.data
     output.line(
         f"{done.model.name} on {data.source}: {data.n_users:,} users, {data.n_items:,} items,"
@@ -86,16 +93,20 @@ def command(
     if training.plot is not None:
         output.line(f"Curves: {training.plot}")
     output.line(f"Next: cofactor recommend {training.out} --user {data.users.ids([0])[0]}")
-    output.emit(
-        command="train",
-        model=done.model.name,
-        config=done.model.config.to_dict(),
-        path=str(done.path),
-        n_users=data.n_users,
-        n_items=data.n_items,
-        n_interactions=len(data),
-        notes=list(data.notes),
-        result=None if done.result is None else done.result.to_dict(),
-        refitted=done.refitted,
-        fit_seconds=done.seconds,
-    )
+
+
+def facts(done: Trained) -> dict[str, Any]:
+    """Return what a training gave, for machines."""
+    data = done.model.data
+    return {
+        "model": done.model.name,
+        "config": done.model.config.to_dict(),
+        "path": str(done.path),
+        "n_users": data.n_users,
+        "n_items": data.n_items,
+        "n_interactions": len(data),
+        "notes": list(data.notes),
+        "result": None if done.result is None else done.result.to_dict(),
+        "refitted": done.refitted,
+        "fit_seconds": done.seconds,
+    }

@@ -91,7 +91,7 @@ class Catalogue:
     @property
     def column_names(self) -> list[str]:
         """The names of the columns."""
-        return [name for name in self.table.column_names if name != _FILLER]
+        return [name for name in self.table.column_names if name != FILLER]
 
     def titles(self, rows: Any) -> list[str | None]:
         """Return the titles of some rows; None where there is none."""
@@ -106,9 +106,7 @@ class Catalogue:
     def row(self, row: int) -> dict[str, Any]:
         """Return one row's columns as a dictionary, without the missing ones."""
         line = self.table.slice(row, 1).to_pylist()[0]
-        return {
-            name: value for name, value in line.items() if value is not None and name != _FILLER
-        }
+        return {name: value for name, value in line.items() if value is not None and name != FILLER}
 
     def search(self, words: str, limit: int = 10) -> np.ndarray:
         """Return the rows whose titles hold all of the words, the best first, int64.
@@ -150,12 +148,12 @@ class Catalogue:
         return [folded(t or "") for t in self.titles(np.arange(len(self)))]
 
 
-_FILLER = "__rows__"
+FILLER = "__rows__"
 _OLD = "__old_id__"
 
 
 def _empty(n_rows: int) -> pa.Table:
-    return pa.table({_FILLER: pa.nulls(n_rows)})
+    return pa.table({FILLER: pa.nulls(n_rows)})
 
 
 def _title_column(table: pa.Table) -> str | None:

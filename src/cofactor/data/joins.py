@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from cofactor.data.catalogue import Catalogue
+from cofactor.data.catalogue import FILLER, Catalogue
 from cofactor.data.ids import IdMap
 
 
@@ -34,6 +36,41 @@ def join_notes(ids: IdMap, table: pa.Table | None, kind: str) -> tuple[str, ...]
     if repeated:
         note += f"; {repeated:,} lines repeat an id, of which the first counts"
     return (note,)
+
+
+def merged(tables: Sequence[pa.Table | None], column: str) -> pa.Table | None:
+    """Return several tables of what is known of items (or users) as one, with a line per id: each
+    cell is the last one that isn't missing. A cell that isn't of the type that its column has in
+    the first table with it is left out.
+    """
+    known = [table for table in tables if table is not None]
+    if len(known) < 2:
+        return known[0] if known else None
+    ids = IdMap.of(*(table.column(column).drop_null() for table in known))
+    aligned_ = [Catalogue.aligned(ids, table, column).table for table in known]
+    columns: dict[str, Any] = {}
+    for table in aligned_:
+        for name in table.column_names:
+            here = table.column(name)
+            if name not in columns or pa.types.is_null(columns[name].type):
+                columns[name] = here
+                continue
+            there = columns[name]
+            if here.type != there.type:
+                here = _cast(here, there.type)
+            columns[name] = pc.if_else(pc.is_valid(here), here, there)
+    found = pa.table({column: ids.arrow})
+    for name, cells in columns.items():
+        if name != FILLER:
+            found = found.append_column(name, cells)
+    return found
+
+
+def _cast(cells: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
+    try:
+        return cells.cast(kind)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        return pa.chunked_array([pa.nulls(len(cells), kind)])
 
 
 def listed_items(table: pa.Table | None) -> Any:

@@ -14,6 +14,7 @@ from cofactor.base.run import Run
 
 # The readers are imported where they are used: commands that only name these settings stay light.
 if TYPE_CHECKING:
+    from cofactor.data.events import Events
     from cofactor.data.interactions import Interactions
     from cofactor.data.split import Split
 
@@ -43,6 +44,9 @@ class Reading:
     keep_items
         Whether items of the catalogue that nobody has had yet get rows too: models that read
         features recommend them.
+    stores
+        Event stores, by `cofactor.runs.origin.store_name`, of whose events the source holds those
+        up to a number already.
     more
         Further arguments of `cofactor.data.readers.read`: ``time_format``, ``decimal``, ``kinds``,
         ``rejects``, ``member`` ...
@@ -55,6 +59,7 @@ class Reading:
     core: int = 0
     on_bad: str = "error"
     keep_items: bool = False
+    stores: Mapping[str, int] = field(default_factory=dict)
     more: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -81,7 +86,6 @@ def interactions(
     import pyarrow as pa
 
     from cofactor.data.interactions import Interactions
-    from cofactor.data.readers import read
     from cofactor.data.shards import is_shards
 
     reading = reading if reading is not None else Reading()
@@ -90,10 +94,7 @@ def interactions(
         return _filtered(source, reading)
     if is_shards(source):
         return _filtered(_opened(source, reading), reading)
-    columns: Any = {**(reading.columns or {}), **reading.more}
-    events = read(
-        source, items=reading.items, on_bad=reading.on_bad, progress=run.progress, **columns
-    )
+    events = events_of(source, reading, run)
     whole = Interactions.build(events, repeats=reading.repeats)
     data = _filtered(whole, reading)
     if not reading.keep_items or events.item_table is None:
@@ -102,6 +103,16 @@ def interactions(
     rows = whole.items.find(events.item_table.column("item_id"))
     kept = data.items.find(events.item_table.column("item_id"))
     return data.with_catalogue_items(events.item_table.filter(pa.array((rows < 0) | (kept >= 0))))
+
+
+def events_of(source: Any, reading: Reading, run: Run) -> Events:
+    """Read a source into events, nothing merged or filtered yet."""
+    from cofactor.data.readers import read
+
+    columns: Any = {**(reading.columns or {}), **reading.more}
+    return read(
+        source, items=reading.items, on_bad=reading.on_bad, progress=run.progress, **columns
+    )
 
 
 def _filtered(data: Interactions, reading: Reading) -> Interactions:

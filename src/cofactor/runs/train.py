@@ -10,6 +10,7 @@ from typing import Any
 
 from cofactor.artifact.save import check_target, save
 from cofactor.base import memory
+from cofactor.base.config import Config
 from cofactor.base.errors import ArgumentError
 from cofactor.base.run import Run
 from cofactor.data.interactions import Interactions
@@ -19,6 +20,8 @@ from cofactor.evaluation.result import Result
 from cofactor.metrics.table import parse_metrics
 from cofactor.models import registry
 from cofactor.models.recommender import Recommender
+from cofactor.runs.against import measured_against
+from cofactor.runs.origin import Origin, bounded, origin_facts
 from cofactor.runs.source import Clock, Cutting, Reading, cut, interactions
 
 
@@ -72,7 +75,7 @@ def train(
     model: str,
     out: str | os.PathLike[str],
     *,
-    settings: Iterable[str] = (),
+    settings: Iterable[str] | Config = (),
     reading: Reading | None = None,
     cutting: Cutting | None = None,
     metrics: Iterable[str] | None = None,
@@ -81,6 +84,7 @@ def train(
     plot: str | os.PathLike[str] | None = None,
     limits: Limits = Limits(),
     run: Run | None = None,
+    old: Recommender | None = None,
 ) -> Trained:
     """Train a model on a source, measure it on a held-out part, and save it.
 
@@ -93,7 +97,7 @@ def train(
     out
         The folder to save to.
     settings
-        Words like ``factors=64``.
+        Words like ``factors=64``, or a configuration of the model.
     reading, cutting
         How the source is read and cut; a test share of 0 holds nothing out.
     metrics
@@ -109,6 +113,8 @@ def train(
         A page for the learning curves, in models that are trained in epochs; None draws none.
     limits
         How long each fit may train, and how much memory the work may take.
+    old
+        The model that this one shall replace: it is measured on the same held-out events.
 
     Raises
     ------
@@ -119,7 +125,7 @@ def train(
     run = run if run is not None else Run()
     cutting = cutting if cutting is not None else Cutting()
     kind = registry.get(model)
-    config = kind.Config.from_text(settings)
+    config = settings if isinstance(settings, Config) else kind.Config.from_text(settings)
     check_target(out, overwrite=overwrite)
     if plot is not None and not kind.iterative:
         raise ArgumentError(f"{model} isn't trained in epochs, so there are no curves to plot.")
@@ -128,6 +134,8 @@ def train(
     reading = reading if reading is not None else Reading()
     if kind.traits.uses_features:
         reading = replace(reading, keep_items=True)
+    source, ends = bounded(source)
+    reading = replace(reading, stores={**reading.stores, **ends})
     data = interactions(source, reading, run)
     parts = cut(data, cutting) if cutting.test > 0 else None
     with memory.limited(limits.max_memory):
@@ -137,6 +145,7 @@ def train(
         seconds = clock.seconds
         result = None if parts is None else evaluate(fitted, parts, metrics, run=run)
         comparison = _compared(fitted, parts, run)
+        kept = _kept(result) | _against(fitted, old, parts, run)
         curves = {"measured" if result is not None else "saved": fitted.curve}
         refitted = parts is not None and refit
         if refitted:
@@ -149,13 +158,14 @@ def train(
         fitted,
         out,
         overwrite=overwrite,
-        metrics=_kept(result),
+        metrics=kept,
         run={
             "seed": run.seed,
             "threads": run.n_threads,
             "fit_seconds": round(seconds, 3),
             "fitted_on": _fitted_on(parts, refitted),
             "notes": list(fitted.notes),
+            **origin_facts(Origin(reading, cutting, config)),
         },
         split=None if parts is None else parts.sentence,
     )
@@ -200,6 +210,15 @@ def _compared(model: Recommender, parts: Split | None, run: Run) -> Any:
     return model.comparison
 
 
+def _against(
+    model: Recommender, old: Recommender | None, parts: Split | None, run: Run
+) -> dict[str, Any]:
+    found = None
+    if old is not None and parts is not None:
+        found = measured_against(model, old, parts.test, run)
+    return {} if found is None else {"against": found}
+
+
 def _fitted_on(parts: Split | None, refitted: bool) -> str:
     return "all of the data" if parts is None or refitted else "the training part"
 
@@ -213,4 +232,5 @@ def _kept(result: Result | None) -> dict[str, Any]:
         "n_users": record["n_users"],
         "metrics": record["metrics"],
         "protocol": record["how"]["protocol"],
+        "fingerprint": record["how"]["fingerprint"],
     }

@@ -89,7 +89,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             "ndcg@10": {"value": at, "low": at - 0.015, "high": at + 0.016},
             "recall@20": {"value": at + 0.1, "low": at + 0.08, "high": at + 0.12},
         }
-        save(registry.create(name).fit(data), room / "models" / name, metrics={"metrics": metrics})
+        measured = {"n_users": 400, "fingerprint": "f", "metrics": metrics}
+        save(registry.create(name).fit(data), room / "models" / name, metrics=measured)
     (room / "models" / "current").write_text('{"version": "ease"}')
     with _served(room / "models", f"sqlite:///{room / 'e.db'}") as url:
         yield url
@@ -239,6 +240,11 @@ def test_map_is_drawn_and_an_item_can_be_picked(visit: Any) -> None:
 def test_promotion_and_rollback_from_the_page(visit: Any) -> None:
     page = visit("models")
     page.click("button:has-text('Promote')")
+    assert "measured on 400 people" in page.locator("dialog[open]").inner_text()
+    page.click("dialog[open] button:has-text('Cancel')")
+    assert page.locator("#model-chip:has-text('ease')").count() == 1
+    page.click("button:has-text('Promote')")
+    page.click("dialog[open] button:has-text('Promote')")
     page.wait_for_selector("#model-chip:has-text('ials')")
     page.click("button:has-text('Roll back to ease')")
     page.wait_for_selector("#model-chip:has-text('ease')")

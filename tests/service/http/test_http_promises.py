@@ -20,6 +20,7 @@ from cofactor.artifact.save import save
 from cofactor.data.ids import IdMap
 from cofactor.data.interactions import Interactions
 from cofactor.models import registry
+from cofactor.models.recommender import Recommender
 from cofactor.service.answering import items as items_module
 from cofactor.service.http.context import Context
 from cofactor.service.http.keys import Key, Keys, hashed
@@ -516,3 +517,13 @@ def test_a_version_whose_offsets_wrap_around_answers_nobody_and_ends_nothing(
     ):
         assert (answer.status_code, answer.json()["error"]["code"]) == (409, "bad_model")
     assert service.get("/v1/users/reader-02/recommendations").status_code == 200
+
+
+def test_places_of_files_are_told_to_nobody(
+    start: Start, folder: Path, fitted: dict[str, Recommender]
+) -> None:
+    facts = {"seed": 3, "reading": {"items": "/home/somebody/catalogue.csv"}}
+    save(fitted["v1"], folder / "v1", overwrite=True, run=facts)
+    told = start().get("/v1/model")
+    assert told.json()["current"]["run"] == {"seed": 3}
+    assert "somebody" not in told.text

@@ -4,7 +4,9 @@ PostgreSQL alike.
 What counts: events that weren't undone, of items that are neither hidden nor deleted. Kinds of
 events that speak against an item (`AGAINST`) are left out. Values: where every event that counts
 has one (ratings), they are the values; otherwise events count by having happened, without values.
-``?kinds=rating`` or ``?kinds=view:1,purchase:5`` in the URL says it otherwise."""
+``?kinds=rating`` or ``?kinds=view:1,purchase:5`` in the URL says it otherwise; so do the weights of
+kinds that a caller gives for all of its sources. ``?after=N&until=M`` takes the events numbered
+above N and up to M alone, as a retraining does that knows the others."""
 
 from __future__ import annotations
 
@@ -32,6 +34,8 @@ from cofactor.data.readers.values import numbers
 SILENT = frozenset({"impression"})
 AGAINST = SILENT | {"dislike", "skip", "hide", "return"}
 TABLES = frozenset({"store_meta", "events", "items", "item_changes", "erasures", "counters"})
+# What a URL may ask of a store.
+ASKED = ("kinds", "after", "until")
 _MARK = "cofactor events"
 _SCHEMA = 1
 
@@ -44,7 +48,15 @@ def is_store(fetch: Fetch, tables: set[str]) -> bool:
     return tables >= TABLES and _facts(fetch).get("format") == _MARK
 
 
-def read_store(fetch: Fetch, options: Options, source: str, kinds: str | None = None) -> Events:
+def last_seq(fetch: Fetch) -> int:
+    """Return the number of a store's last event, 0 where there is none."""
+    found = [row for batch in fetch("SELECT max(seq) FROM events") for row in batch]
+    return int(found[0][0] or 0)
+
+
+def read_store(
+    fetch: Fetch, options: Options, source: str, asked: Mapping[str, str] | None = None
+) -> Events:
     """Read a store's events, and what it knows of items as the catalogue.
 
     Parameters
@@ -55,9 +67,10 @@ def read_store(fetch: Fetch, options: Options, source: str, kinds: str | None = 
         What the caller gave; ``value=False`` and ``time=False`` leave those out.
     source
         For messages.
-    kinds
-        Which kinds count: ``"rating,like"``, each with its own values, or ``"view:1,purchase:5"``,
-        each with that value; None for all but those of `AGAINST`.
+    asked
+        Of the URL. ``kinds``: which kinds count, ``"rating,like"``, each with its own values, or
+        ``"view:1,purchase:5"``, each with that value; without it all but those of `AGAINST`, or
+        those of the options. ``after``, ``until``: numbers of events.
 
     Raises
     ------
@@ -72,14 +85,23 @@ def read_store(fetch: Fetch, options: Options, source: str, kinds: str | None = 
             f"the event store is of a later version (schema {version}); update Cofactor.",
             source=source,
         )
-    found = {str(kind): int(count) for batch in fetch(_KINDS) for kind, count in batch}
-    weights = _weights(kinds, found, source)
-    columns = _columns(fetch, set(weights), options)
+    asked = asked if asked is not None else {}
+    span = _span(asked, source)
+    kinds = asked.get("kinds")
+    found = _counts(fetch, "")
+    weights = (
+        {kind: weight for kind, weight in options.kinds.items() if kind in found}
+        if kinds is None and options.kinds is not None
+        else _weights(kinds, found, source)
+    )
+    found = _counts(fetch, span) if span else found
+    columns = _columns(fetch, set(weights), options, span)
     if not columns:
-        raise DataError(_nothing(found), source=source)
+        raise DataError(_nothing(found, span), source=source)
     users, items, codes, values, times = columns
     notes = [_sentence(found, weights)]
-    given = _values(codes, values, weights, kinds is not None, options, notes)
+    named = kinds is not None or options.kinds is not None
+    given = _values(codes, values, weights, named, options, notes)
     raw = Raw(
         users=users,
         items=items,
@@ -95,8 +117,8 @@ def read_store(fetch: Fetch, options: Options, source: str, kinds: str | None = 
     return replace(assemble(raw, options), item_table=_catalogue(fetch))
 
 
-_KINDS = "SELECT kind, count(*) FROM events WHERE undone IS NULL GROUP BY kind"
-_EVENTS = """SELECT user_id, item_id, kind, value, time FROM events WHERE undone IS NULL
+_KINDS = "SELECT kind, count(*) FROM events WHERE undone IS NULL{} GROUP BY kind"
+_EVENTS = """SELECT user_id, item_id, kind, value, time FROM events WHERE undone IS NULL{}
     AND item_id NOT IN (SELECT item_id FROM items WHERE state > 0) ORDER BY seq"""
 _ITEMS = "SELECT item_id, title, text, features FROM items WHERE state = 0 ORDER BY item_id"
 
@@ -107,6 +129,23 @@ def _facts(fetch: Fetch) -> dict[str, str]:
         for batch in fetch("SELECT name, value FROM store_meta")
         for name, value in batch
     }
+
+
+def _span(asked: Mapping[str, str], source: str) -> str:
+    """The condition on events' numbers, empty where there is none."""
+    told = ""
+    for name, sign in (("after", ">"), ("until", "<=")):
+        text = asked.get(name)
+        if text is None:
+            continue
+        if not (text.isascii() and text.isdigit() and len(text) < 19):
+            raise DataError(f"{name}= must be an event's number, not {text!r}.", source=source)
+        told += f" AND seq {sign} {int(text)}"
+    return told
+
+
+def _counts(fetch: Fetch, span: str) -> dict[str, int]:
+    return {str(kind): int(count) for batch in fetch(_KINDS.format(span)) for kind, count in batch}
 
 
 def _weights(kinds: str | None, found: Mapping[str, int], source: str) -> dict[str, float | None]:
@@ -130,13 +169,13 @@ def _weights(kinds: str | None, found: Mapping[str, int], source: str) -> dict[s
 _Columns = tuple[pa.ChunkedArray, pa.ChunkedArray, pa.ChunkedArray, np.ndarray, np.ndarray]
 
 
-def _columns(fetch: Fetch, wanted: set[str], options: Options) -> _Columns | None:
+def _columns(fetch: Fetch, wanted: set[str], options: Options, span: str) -> _Columns | None:
     """Users, items, kinds, values (NaN where there is none) and times of the events that count,
     in the order of arrival.
     """
     parts: list[pa.RecordBatch] = []
     with options.progress.task("reading the event store", None) as task:
-        for batch in fetch(_EVENTS):
+        for batch in fetch(_EVENTS.format(span)):
             kept = [row for row in batch if row[2] in wanted]
             task.advance(len(batch))
             if kept:
@@ -194,7 +233,8 @@ def _values(
     fixed = table[np.asarray(coded.indices)]
     # A kind without a value of its own, an event without one: it happened once.
     values = np.where(np.isnan(fixed), np.where(missing, 1.0, own), fixed).astype(np.float32)
-    return None if (values == 1.0).all() and not options.value else values
+    wanted = options.value or options.kinds is not None
+    return None if (values == 1.0).all() and not wanted else values
 
 
 def _catalogue(fetch: Fetch) -> pa.Table | None:
@@ -227,7 +267,7 @@ def _feature(cells: list[Any]) -> pa.Array:
 
 def _sentence(found: Mapping[str, int], weights: Mapping[str, float | None]) -> str:
     taken = ", ".join(
-        f"{kind} ({found[kind]:,}{'' if weight is None else f', as {weight:g}'})"
+        f"{kind} ({found.get(kind, 0):,}{'' if weight is None else f', as {weight:g}'})"
         for kind, weight in weights.items()
     )
     left = ", ".join(
@@ -236,7 +276,9 @@ def _sentence(found: Mapping[str, int], weights: Mapping[str, float | None]) -> 
     return f"event store: kinds {taken}" + (f"; left out {left}" if left else "")
 
 
-def _nothing(found: Mapping[str, int]) -> str:
+def _nothing(found: Mapping[str, int], span: str) -> str:
+    if span and not found:
+        return "the event store holds no events that are new."
     if not found:
         return "the event store holds no events yet."
     return (

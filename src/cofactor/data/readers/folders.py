@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from cofactor.base.errors import CofactorError, DataError
 from cofactor.data.events import Events
+from cofactor.data.joins import merged
 from cofactor.data.readers.columns import Options
 from cofactor.data.readers.layout import appended
 from cofactor.data.readers.source_files import Source, SourceFile
@@ -57,7 +58,19 @@ def read_parts(
     DataError
         If one has no values or no times where the others have them.
     """
-    parts = [readers.events(entry, options) for entry in entries]
+    whole = joined([readers.events(entry, options) for entry in entries], source)
+    return replace(whole, notes=(f"{len(entries)} files read as one", *whole.notes))
+
+
+def joined(parts: Sequence[Events], source: str) -> Events:
+    """Return the events of several sources as one, in their order, with what each knows of items
+    and users; of an item that several know, the later source's cells count.
+
+    Raises
+    ------
+    DataError
+        If one has no values or no times where the others have them.
+    """
     for what in ("values", "times"):
         with_them = [getattr(part, what) is not None for part in parts]
         if any(with_them) and not all(with_them):
@@ -67,9 +80,14 @@ def read_parts(
                 f" out with {what[:-1]}=False.",
                 source=source,
             )
-    whole = appended(*parts)
     notes = tuple(dict.fromkeys(note for part in parts for note in part.notes))
-    return replace(whole, source=source, notes=(f"{len(parts)} files read as one", *notes))
+    return replace(
+        appended(*parts),
+        item_table=merged([part.item_table for part in parts], "item_id"),
+        user_table=merged([part.user_table for part in parts], "user_id"),
+        source=source,
+        notes=notes,
+    )
 
 
 def read_folder(place: Source, options: Options, readers: FileReaders) -> Events:

@@ -21,7 +21,7 @@ def weighted(raw: Raw, options: Options) -> np.ndarray:
     Raises
     ------
     UnknownNameError
-        If no row is of a kind that has a weight.
+        If no kind that has a weight occurs.
     """
     assert raw.events is not None
     coded = pc.dictionary_encode(pc.utf8_trim_whitespace(raw.events.cast(pa.string())))
@@ -34,9 +34,12 @@ def weighted(raw: Raw, options: Options) -> np.ndarray:
     if options.kinds is None:
         _tell(raw, name, counted)
         return np.zeros(len(codes), bool)
-    for kind in options.kinds:
-        if kind not in counted:
-            raise unknown_name(f"kind of event in column {name!r}", kind, list(counted)[:50])
+    missing = [kind for kind in options.kinds if kind not in counted]
+    if len(missing) == len(options.kinds):
+        raise unknown_name(f"kind of event in column {name!r}", missing[0], list(counted)[:50])
+    if missing:
+        # Another source may hold them.
+        raw.notes.append(f"column {name!r} holds no event of kind {', '.join(missing)}")
     weights = np.array([options.kinds.get(w, np.nan) for w in words] + [np.nan], np.float32)[codes]
     raw.values = weights if raw.values is None else raw.values * weights
     out = np.isnan(weights)

@@ -24,7 +24,7 @@ from cofactor.data.readers.assemble import assemble
 from cofactor.data.readers.blocks import is_blocks, read_blocks
 from cofactor.data.readers.columns import Options, find_roles, folded
 from cofactor.data.readers.delimited import dialect_of, read_delimited, read_text_table
-from cofactor.data.readers.folders import FileReaders, data_files, read_folder, read_parts
+from cofactor.data.readers.folders import FileReaders, data_files, joined, read_folder, read_parts
 from cofactor.data.readers.id_columns import cleaned, id_column
 from cofactor.data.readers.json_shapes import table_of_json
 from cofactor.data.readers.layout import typed
@@ -33,7 +33,14 @@ from cofactor.data.readers.lists import read_lists
 from cofactor.data.readers.raw import Raw
 from cofactor.data.readers.rejects import Rejects
 from cofactor.data.readers.source_files import Source, SourceFile, is_archive, is_debris
-from cofactor.data.readers.sources import STDIN, is_several, matched, reopened, standard_input
+from cofactor.data.readers.sources import (
+    STDIN,
+    is_several,
+    is_url,
+    matched,
+    reopened,
+    standard_input,
+)
 from cofactor.data.readers.usual_names import USUAL
 from cofactor.data.records import table_of
 
@@ -287,6 +294,8 @@ def _events(source: Any, options: Options, **asked: str | None) -> Events:
     if isinstance(source, (str, os.PathLike)):
         return _from_path(source, options, asked["format"], asked["member"])
     if is_several(source):
+        if any(is_url(part) for part in source):
+            return _from_sources(source, options, asked)
         return _from_files([Path(path) for path in source], options, asked["format"])
     if isinstance(source, Events):
         return source
@@ -336,6 +345,14 @@ def _from_files(paths: list[Path], options: Options, format: str | None) -> Even
         return _from_path(paths[0], options, format, None)
     entries = [SourceFile(path) for path in paths if not is_debris(path.name)]
     return read_parts(entries, options, _file_readers(format), str(paths[0].parent))
+
+
+def _from_sources(sources: Any, options: Options, asked: Mapping[str, str | None]) -> Events:
+    """Files and databases as one: events in the order of the sources."""
+    parts = [_events(part, options, **asked) for part in sources]
+    counts = [f"{part.source}: {len(part):,} events" for part in parts]
+    whole = joined(parts, " and ".join(part.source for part in parts))
+    return replace(whole, notes=(*counts, *whole.notes))
 
 
 def _file_readers(format: str | None) -> FileReaders:

@@ -82,8 +82,13 @@ def _removed(name: str) -> None:
     Path(name).unlink(missing_ok=True)
 
 
+def is_url(source: object) -> bool:
+    """Return whether a source is a database's URL."""
+    return isinstance(source, str) and source.startswith(("sqlite:", "postgresql:", "postgres:"))
+
+
 def is_several(source: object) -> bool:
-    """Return whether a source is a list of paths instead of rows.
+    """Return whether a source is a list of paths and databases' URLs instead of rows.
 
     Raises
     ------
@@ -98,6 +103,6 @@ def is_several(source: object) -> bool:
     ):
         return False
     for part in source:
-        if not os.path.exists(part):
+        if not is_url(part) and not os.path.exists(part):
             raise DataError("there is no such file or folder.", source=os.fspath(part))
     return True

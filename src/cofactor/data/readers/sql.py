@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, parse_qsl, unquote, urlencode, urlsplit
 
 import pyarrow as pa
 
-from cofactor.base.errors import ArgumentError, DataError
+from cofactor.base.errors import ArgumentError, CofactorError, DataError
 from cofactor.base.extras import require
 from cofactor.base.names import unknown_name
 from cofactor.data.events import Events
@@ -60,9 +60,7 @@ def read_sqlite(
         ) as connection:
             fetch = _fetch(connection)
             if not (table or query) and event_store.is_store(fetch, _tables(connection)):
-                return event_store.read_store(
-                    fetch, options, f"sqlite:///{path}", parameters.get("kinds")
-                )
+                return event_store.read_store(fetch, options, f"sqlite:///{path}", parameters)
             statement = (
                 query
                 if query is not None
@@ -87,7 +85,7 @@ def read_postgres(url: str, options: Options) -> Events:
     psycopg = require("psycopg", purpose="reading a PostgreSQL database")
     parts = urlsplit(url)
     parameters = dict(parse_qsl(parts.query))
-    kinds = parameters.pop("kinds", None)
+    ours = {name: parameters.pop(name) for name in event_store.ASKED if name in parameters}
     shown = f"postgresql://{parts.netloc.rpartition('@')[2]}{parts.path}"
     try:
         with psycopg.connect(f"{url.partition('?')[0]}?{urlencode(parameters)}") as connection:
@@ -105,11 +103,47 @@ def read_postgres(url: str, options: Options) -> Events:
                     "it holds no event store; export the table to a file, or pass a data frame.",
                     source=shown,
                 )
-            return event_store.read_store(fetch, options, shown, kinds)
+            return event_store.read_store(fetch, options, shown, ours)
     except psycopg.Error as error:
         raise DataError(
             f"the database can't be read: {' '.join(str(error).split())}.", source=shown
         ) from None
+
+
+def last_event(url: str) -> int | None:
+    """Return the number of the last event of a URL's event store; None for another database, or
+    one that can't be read: reading it says why.
+    """
+    try:
+        if not url.startswith("sqlite:"):
+            return _last_of_postgres(url)
+        path, asked = _path(url)
+        if asked.keys() & {"table", "query"}:
+            return None
+        with closing(
+            sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+        ) as connection:
+            fetch = _fetch(connection)
+            known = event_store.is_store(fetch, _tables(connection))
+            return event_store.last_seq(fetch) if known else None
+    except (CofactorError, sqlite3.Error, UnicodeDecodeError):
+        return None
+
+
+def _last_of_postgres(url: str) -> int | None:
+    psycopg = require("psycopg", purpose="reading a PostgreSQL database")
+    place, _, asked = url.partition("?")
+    rest = [(name, text) for name, text in parse_qsl(asked) if name not in event_store.ASKED]
+    try:
+        with psycopg.connect(f"{place}?{urlencode(rest)}") as connection:
+
+            def fetch(statement: str) -> Iterator[Sequence[tuple[Any, ...]]]:
+                yield connection.execute(statement).fetchall()
+
+            tables = {str(row[0]) for batch in fetch(_POSTGRES_TABLES) for row in batch}
+            return event_store.last_seq(fetch) if event_store.is_store(fetch, tables) else None
+    except psycopg.Error:
+        return None
 
 
 _POSTGRES_TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = current_schema()"

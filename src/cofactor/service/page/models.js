@@ -1,5 +1,5 @@
 // The versions of the model: what they measured, with intervals, and which one answers.
-import { api, calls, curl, fill, h, number, say, toast } from "./ui.js";
+import { agreed, api, calls, curl, fill, h, number, say, toast } from "./ui.js";
 import { refreshModel, shared } from "./state.js";
 
 export async function models(main) {
@@ -19,10 +19,21 @@ export async function models(main) {
     }
   }
 
+  async function promote(version, now) {
+    const yes = await agreed(`Promote ${version.version}?`, [
+      `It answers everybody instead of ${now.version} once its checks are passed.`,
+      `It knows ${amounts(version)}; ${now.version} knows ${amounts(now)}.`,
+      `It was measured on ${people(version)}, ${now.version} on ${people(now)}${alike(version, now) ? "" : "; on other events, so their figures can't be compared"}.`,
+    ], "Promote");
+    if (yes) await change("/v1/model/promote", { version: version.version }, "Promoted");
+  }
+
   function cardOf(model) {
-    const names = [...new Set(model.versions.flatMap((v) => Object.keys(v.metrics?.metrics ?? {})))].slice(0, 4);
+    // Figures of other held-out events would stand side by side as if they could be compared.
+    const shown = model.versions.filter((v) => alike(v, model.current));
+    const names = [...new Set(shown.flatMap((v) => Object.keys(v.metrics?.metrics ?? {})))].slice(0, 4);
     const spans = Object.fromEntries(names.map((n) => {
-      const all = model.versions.map((v) => v.metrics?.metrics?.[n]).filter(Boolean).flatMap((m) => [m.low ?? m.value, m.high ?? m.value]);
+      const all = shown.map((v) => v.metrics?.metrics?.[n]).filter(Boolean).flatMap((m) => [m.low ?? m.value, m.high ?? m.value]);
       return [n, [Math.min(...all), Math.max(...all)]];
     }));
     return h("section", { class: "card", "aria-labelledby": "versions-title" },
@@ -31,19 +42,27 @@ export async function models(main) {
       model.current.problem && h("p", { class: "notice" }, model.current.problem),
       !model.can_promote && h("p", { class: "hint" }, "A single saved model is served. Serve a folder of saved models to promote and roll back versions."),
       h("div", { class: "table", tabindex: "0", role: "group", "aria-label": "Versions, to scroll" }, h("table", { class: "versions" },
-        h("thead", {}, h("tr", {}, ["Version", "Model", "Saved", ...names, ""].map((t) => h("th", { scope: "col" }, t)))),
+        h("thead", {}, h("tr", {}, ["Version", "Model", "Saved", "Knows", "Measured on", ...names, ""].map((t) => h("th", { scope: "col" }, t)))),
         h("tbody", {}, model.versions.map((v) => h("tr", {},
           h("th", { scope: "row" }, v.version, " ", v.current && h("span", { class: "tag good" }, "answers"), v.problem && h("span", { class: "tag warm" }, "damaged")),
           h("td", { "data-of": "Model" }, v.model ?? v.problem ?? ""),
           h("td", { class: "n", "data-of": "Saved" }, v.created ? new Date(v.created).toISOString().slice(0, 16).replace("T", " ") : ""),
-          names.map((n) => h("td", { "data-of": n }, whisker(v.metrics?.metrics?.[n], spans[n]))),
-          h("td", { class: "n" }, model.can_promote && !v.current && !v.problem && h("button", { type: "button", onclick: () => change("/v1/model/promote", { version: v.version }, "Promoted") }, "Promote"))))))),
-      h("p", { class: "hint" }, "Dots are metrics on held-out data, bars their 95 % intervals. Promotion checks the files, the scores and, once there are enough of them, the stored events."));
+          h("td", { "data-of": "Knows" }, v.data ? amounts(v) : ""),
+          h("td", { "data-of": "Measured on" }, people(v), alike(v, model.current) || !v.metrics?.metrics ? null : ", other events"),
+          names.map((n) => h("td", { "data-of": n }, whisker(alike(v, model.current) ? v.metrics?.metrics?.[n] : null, spans[n]))),
+          h("td", { class: "n" }, model.can_promote && !v.current && !v.problem && h("button", { type: "button", onclick: () => promote(v, model.current) }, "Promote"))))))),
+      h("p", { class: "hint" }, "Dots are metrics on held-out data, bars their 95 % intervals, of versions that were measured on the same held-out events as the one that answers. Promotion checks the files, the scores and, once there are enough of them, the stored events."));
   }
 
   fill(main, h("div", { class: "lead" }, h("h1", {}, "Which model answers"), h("p", {}, "Promotion and rollback switch the model between two requests; no request waits.")), out);
   draw();
 }
+
+const amounts = (version) => `${number(version.data?.users)} users, ${number(version.data?.items)} items, ${number(version.data?.interactions)} events`;
+const people = (version) => (version.metrics?.n_users ? `${number(version.metrics.n_users)} people` : version.metrics?.metrics ? "an unknown number of people" : "nobody");
+// Versions of before the fingerprint was kept: the same data, cut in the same way.
+const heldOut = (version) => version.metrics?.fingerprint ?? `${version.data?.fingerprint} ${version.split}`;
+const alike = (one, other) => heldOut(one) === heldOut(other);
 
 function whisker(metric, [low, high]) {
   if (!metric) return h("span", { class: "hint" }, "–");

@@ -70,6 +70,21 @@ export function askKey() {
   return asking;
 }
 
+// Whether somebody agrees to what can't be done by mistake.
+export function agreed(title, lines, yes) {
+  return new Promise((done) => {
+    const dialog = h("dialog", { "aria-labelledby": "agree-title" }, h("form", { method: "dialog" },
+      h("h2", { id: "agree-title" }, title), lines.map((line) => h("p", {}, line)),
+      h("div", { class: "row end" }, h("button", { value: "cancel", class: "quiet", type: "submit" }, "Cancel"), h("button", { value: "ok", class: "primary", type: "submit" }, yes))));
+    document.body.append(dialog);
+    dialog.addEventListener("close", () => {
+      done(dialog.returnValue === "ok");
+      dialog.remove();
+    }, { once: true });
+    dialog.showModal();
+  });
+}
+
 export function say(text) {
   document.getElementById("say").textContent = text;
 }

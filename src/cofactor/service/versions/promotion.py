@@ -12,7 +12,12 @@ from cofactor.artifact.load import load
 from cofactor.service.answering.items import LiveItems
 from cofactor.service.answering.loaded import checked_model, load_version
 from cofactor.service.settings import Settings
-from cofactor.service.versions.comparison import LOADING_CHECKS, check_knowledge, compared
+from cofactor.service.versions.comparison import (
+    LOADING_CHECKS,
+    check_knowledge,
+    check_measured,
+    compared,
+)
 from cofactor.service.versions.versions import Folder
 from cofactor.store import Store
 
@@ -57,8 +62,8 @@ def promote(path: Path, version: str, store: Store | None, *, force: bool = Fals
     ArtifactError
         If the version is damaged, or gives scores that are no finite numbers.
     RequestError
-        If it is much worse than the one that answers now, or knows less than half of its users or
-        items.
+        If it is significantly worse than the one that answers now, knows far less, lacks titles or
+        content that it has, or was measured on too few people.
     """
     started = time.monotonic()
     folder = Folder(path)
@@ -68,10 +73,11 @@ def promote(path: Path, version: str, store: Store | None, *, force: bool = Fals
     checks = list(LOADING_CHECKS)
     compares = not force and version != before
     if store is None:
-        _, model = checked_model(where, version)
+        manifest, model = checked_model(where, version)
         if compares:
             old_data = load(folder.folder(before)).data
             checks.append(check_knowledge(version, model.data, old_data))
+            checks.append(check_measured(version, manifest, folder.manifest(before)))
         checks.append("no stored events to compare on")
     else:
         live = LiveItems(store)

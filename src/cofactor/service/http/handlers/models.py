@@ -55,6 +55,10 @@ def _show(context: Context) -> ModelOut:
     )
 
 
+# Where files and databases lie is nobody's business outside.
+_INSIDE = ("reading",)
+
+
 def _describe_version(
     manifest: Manifest, version: str, current: bool, loaded: bool, problem: str | None = None
 ) -> VersionOut:
@@ -75,7 +79,7 @@ def _describe_version(
         config=manifest.config,
         data=data,
         metrics=manifest.metrics,
-        run=manifest.run,
+        run={name: fact for name, fact in manifest.run.items() if name not in _INSIDE},
         split=facts.split,
         problem=problem,
     )

@@ -1,0 +1,130 @@
+"""Train a saved model anew on its own training data and on what came since.
+
+The model knows its training data, its catalogue, its settings and how its sources were read; what
+it was trained on already is left out. Without a SOURCE the event stores that it was trained on are
+read on, or else the one that `cofactor serve` keeps beside the folder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cofactor.cli import options as opt
+from cofactor.cli.reading import ReadingOptions
+from cofactor.cli.train_command import Training, facts, tell
+from cofactor.runs.retrain import Changes, Retrained, retrain
+
+
+@dataclass(frozen=True)
+class Start:
+    """What is retrained."""
+
+    folder: Annotated[
+        str,
+        typer.Argument(
+            metavar="DIR", help="A saved model, or a folder of versions: the one that answers."
+        ),
+    ]
+    source: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[SOURCE]...", help="What came since, as for train."),
+    ] = None
+    forget: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ID", help="A user whose old interactions are left out; may repeat."),
+    ] = None
+
+    def model(self) -> Path:
+        """Return the folder of the saved model.
+
+        Where nothing says which version answers, the latest does: it is written down, or else the
+        new one would answer without a promotion.
+        """
+        from cofactor.service.versions.versions import Folder
+
+        folder = Folder(Path(self.folder))
+        version = folder.pointer().version
+        if not folder.single:
+            folder.promote(version)
+        return folder.folder(version)
+
+    def sources(self, model: Path) -> list[str]:
+        """Return where the new events are; empty for the stores that the model knows."""
+        if self.source:
+            return self.source
+        from cofactor.artifact.load import inspect
+        from cofactor.runs.origin import origin_of
+
+        if origin_of(inspect(model)).reading.stores:
+            return []
+        beside = [model, model.parent]
+        stores = [place.with_name(place.name + "-events.db") for place in beside]
+        return [f"sqlite:///{store}" for store in stores if store.is_file()][:1]
+
+
+@dataclass(frozen=True)
+class Compute(opt.ThreadOptions):
+    """Computation."""
+
+    device: opt.Device = "auto"
+
+
+@dataclass(frozen=True)
+class Draws:
+    """Computation."""
+
+    seed: Annotated[
+        int | None, typer.Option(help="Every random draw follows from it; by default the model's.")
+    ] = None
+
+
+def command(
+    start: Start,
+    training: Training,
+    held_out: opt.SplitOptions,
+    reading: ReadingOptions,
+    compute: Compute,
+    draws: Draws,
+    show: opt.ShowOptions,
+) -> None:
+    """Join, train, measure, save."""
+    output = show.output()
+    model = start.model()
+    done = retrain(
+        model,
+        start.sources(model),
+        training.out,
+        Changes(
+            reading=reading.reading(),
+            cutting=held_out.cutting(draws.seed or 0),
+            seed=draws.seed,
+            forget=start.forget or (),
+            metrics=opt.names(held_out.metrics),
+            refit=training.refit,
+            overwrite=training.overwrite,
+            plot=training.plot,
+            limits=training.limits(),
+        ),
+        compute.run(output),
+    )
+    output.table(_rows(done))
+    for what, (known, new) in (("users", done.users), ("items", done.items)):
+        output.line(f"{what}: {known:,} known to the old model, {new:,} new")
+    tell(output, done.trained, training)
+    output.emit(
+        command="retrain",
+        old=str(model),
+        shares=_rows(done),
+        users=dict(zip(("known", "new"), done.users, strict=True)),
+        items=dict(zip(("known", "new"), done.items, strict=True)),
+        **facts(done.trained),
+    )
+
+
+def _rows(done: Retrained) -> list[dict[str, object]]:
+    return [
+        {"from": one.source, "events": one.events, "doubled": one.doubled} for one in done.shares
+    ]
