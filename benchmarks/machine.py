@@ -15,13 +15,12 @@ from typing import Any
 import numba
 import numpy as np
 from llvmlite import ir
-from numba import prange
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
 from cofactor.base.threads import native_threads
 from cofactor.kernels.cpu._ials_rows import accumulate
-from cofactor.kernels.cpu.jit import kernel
+from cofactor.kernels.cpu.jit import kernel, on_threads
 
 _WIDTH = 16
 
@@ -124,58 +123,66 @@ def _chains(count: int) -> Any:
 _six, _twelve = _chains(6), _chains(12)
 
 
-@kernel(parallel=True)
-def _few(rounds: int, threads: int) -> Any:
-    sums = np.zeros(threads * 16, np.float32)
-    for thread in prange(threads):
-        sums[thread * 16] = _six(rounds)
-    return sums[0]
+@kernel
+def _few_of_one(rounds: int, sums: np.ndarray) -> None:
+    sums[0] = _six(rounds)
 
 
-@kernel(parallel=True)
-def _many(rounds: int, threads: int) -> Any:
-    sums = np.zeros(threads * 16, np.float32)
-    for thread in prange(threads):
-        sums[thread * 16] = _twelve(rounds)
-    return sums[0]
+@kernel
+def _many_of_one(rounds: int, sums: np.ndarray) -> None:
+    sums[0] = _twelve(rounds)
 
 
-@kernel(parallel=True)
-def _sum(source: np.ndarray, threads: int) -> Any:
-    sums = np.zeros(threads * 16, np.float32)
-    n = source.shape[0]
-    for thread in prange(threads):
-        # A slice of its own has no negative index to allow for, so that the loop becomes vector
-        # code.
-        part = source[thread * n // threads : (thread + 1) * n // threads]
-        total = np.float32(0)
-        for k in range(part.shape[0]):
-            total += part[k]
-        sums[thread * 16] = total
-    return sums[0]
+@kernel
+def _sum_of_one(part: np.ndarray, sums: np.ndarray) -> None:
+    # A slice of its own has no negative index to allow for, so that the loop becomes vector code.
+    total = np.float32(0)
+    for k in range(part.shape[0]):
+        total += part[k]
+    sums[0] = total
 
 
-@kernel(parallel=True)
+@kernel
+def _copy_of_one(right: np.ndarray, left: np.ndarray) -> None:
+    for k in range(left.shape[0]):
+        left[k] = right[k]
+
+
+@kernel
+def _gather_of_one(table: np.ndarray, part: np.ndarray, sums: np.ndarray) -> None:
+    held, ones = np.zeros(64, np.float32), np.ones(part.shape[0], np.float32)
+    accumulate(table, part, part.shape[0], ones, held)
+    for k in range(64):
+        sums[k] = held[k]
+
+
+def _few(rounds: int, threads: int) -> None:
+    sums = np.zeros((threads, 16), np.float32)
+    on_threads(lambda thread: _few_of_one(rounds, sums[thread]), threads, threads)
+
+
+def _many(rounds: int, threads: int) -> None:
+    sums = np.zeros((threads, 16), np.float32)
+    on_threads(lambda thread: _many_of_one(rounds, sums[thread]), threads, threads)
+
+
+def _slices(n: int, threads: int) -> list[slice]:
+    return [slice(t * n // threads, (t + 1) * n // threads) for t in range(threads)]
+
+
+def _sum(source: np.ndarray, threads: int) -> None:
+    sums, parts = np.zeros((threads, 16), np.float32), _slices(len(source), threads)
+    on_threads(lambda t: _sum_of_one(source[parts[t]], sums[t]), threads, threads)
+
+
 def _copy(source: np.ndarray, target: np.ndarray, threads: int) -> None:
-    n = target.shape[0]
-    for thread in prange(threads):
-        begin, end = thread * n // threads, (thread + 1) * n // threads
-        left, right = target[begin:end], source[begin:end]
-        for k in range(left.shape[0]):
-            left[k] = right[k]
+    parts = _slices(len(target), threads)
+    on_threads(lambda t: _copy_of_one(source[parts[t]], target[parts[t]]), threads, threads)
 
 
-@kernel(parallel=True)
-def _gather(table: np.ndarray, rows: np.ndarray, threads: int) -> Any:
-    sums = np.zeros((threads, 64), np.float32)
-    n = rows.shape[0]
-    for thread in prange(threads):
-        part = rows[thread * n // threads : (thread + 1) * n // threads]
-        held, ones = np.zeros(64, np.float32), np.ones(part.shape[0], np.float32)
-        accumulate(table, part, part.shape[0], ones, held)
-        for k in range(64):
-            sums[thread, k] = held[k]
-    return sums[0, 0]
+def _gather(table: np.ndarray, rows: np.ndarray, threads: int) -> None:
+    sums, parts = np.zeros((threads, 64), np.float32), _slices(len(rows), threads)
+    on_threads(lambda t: _gather_of_one(table, rows[parts[t]], sums[t]), threads, threads)
 
 
 def ials_work(n_users: int, n_items: int, n: int, factors: int, steps: int = 3) -> dict[str, float]:

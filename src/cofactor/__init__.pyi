@@ -23,9 +23,11 @@ import cofactor.models.neural.latent_factor
 import cofactor.models.neural.mlp
 import cofactor.models.neural.module_fold_in
 import cofactor.models.neural.neumf
+import cofactor.models.sequence.gru4rec
 import cofactor.models.sequence.lstm_rating
 import cofactor.models.sequence.sequence_linear
 import cofactor.models.sequence.session_knn
+import cofactor.models.sequence.transformer
 import cofactor.models.sequence.transitions
 import cofactor.training.losses.base
 import collections.abc
@@ -73,9 +75,11 @@ from cofactor.models.neural.mlp import MLP as _MLP
 from cofactor.models.neural.neumf import NeuMF as _NeuMF
 from cofactor.models.neural.own_module import OwnModule as _OwnModule
 from cofactor.models.recommender import Recommender as Recommender
+from cofactor.models.sequence.gru4rec import GRU4Rec as _GRU4Rec
 from cofactor.models.sequence.lstm_rating import LSTMRating as _LSTMRating
 from cofactor.models.sequence.sequence_linear import SequenceLinear as _SequenceLinear
 from cofactor.models.sequence.session_knn import SessionKNN as _SessionKNN
+from cofactor.models.sequence.transformer import Transformer as _Transformer
 from cofactor.models.sequence.transitions import Transitions as _Transitions
 from cofactor.retrieval.filters import Filters as Filters
 from cofactor.runs.compare import compare as compare
@@ -2062,6 +2066,234 @@ class Blend(_Blend):
         repeats: str = 'exclude',
         choose_at: int = 10,
         validation_users: int = 5000,
+    ) -> None: ...
+
+class Transformer(_Transformer):
+    """A causal transformer over item embeddings E, which also score: ``s_uj = h_u · E_j``.
+
+    Parameters
+    ----------
+    repeats : {exclude, allow}, default 'exclude'
+        The repeat policy it was tuned for: whether items of the history may be answers.
+    history_length : int >= 1 <= 10000, default 200
+        How many of a user's latest events are read for an answer.
+    factors : int >= 2 <= 4096, default 64
+        Length of embeddings and hidden vectors.
+    blocks : int >= 1 <= 64, default 2
+        How many blocks (or layers) stand on each other.
+    dropout : float >= 0 < 1, default 0.1
+        Share of hidden values that training sets to 0.
+    loss : {softmax, sampled_softmax, gbce, bpr_max}, default 'softmax'
+        Training loss: softmax over all items; the others over items drawn for each batch.
+    negatives : int >= 1 <= 1e+06, default 512
+        Items drawn for each batch, shared by its places.
+    calibration : float >= 0 <= 1, default 0.75
+        gbce: 0 is binary cross-entropy, 1 as calibrated as a softmax.
+    score_regularization : float >= 0, default 1.0
+        bpr_max: weight of the squared scores of the drawn items.
+    max_length : int >= 2 <= 10000, default 200
+        The longest window of events that is read at once.
+    batch_tokens : int >= 16 <= 6.71089e+07, default 12800
+        Places of a batch, padding included.
+    scale_embeddings : bool, default True
+        Whether embeddings are multiplied by the root of their length when read.
+    init_scale : float > 0, default 0.02
+        Standard deviation of the first embeddings.
+    heads : int >= 1 <= 64, default 2
+        Attention heads; factors is a multiple of them.
+    expansion : int >= 1 <= 16, default 2
+        Hidden width of a block's network, in factors.
+    gated : bool, default False
+        Whether blocks have gates and a SwiGLU network (LiGR).
+    low_pass : float >= 0 < 1, default 0.0
+        Share of a trainable moving average beside attention; 0 leaves it out.
+    positions : {rotary, learned, none}, default 'rotary'
+        How places are told apart: by their distance, by a vector each, or not at all.
+    attention_dropout : float >= 0 < 1, default 0.0
+        Share of attention weights that training sets to 0.
+    epochs : int >= 1 <= 1e+06, default 20
+        Passes over the data.
+    validate_every : int >= 1, default 1
+        Epochs between two measurements on the validation part, if there is one.
+    patience : int >= 0, default 0
+        Measurements without a better one before training stops; 0 runs all epochs.
+    learning_rate : float > 0 <= 1000, default 0.001
+        Step size of the optimiser.
+    schedule : {constant, linear, cosine, step, exponential}, default 'constant'
+        The learning rate over time.
+    warmup_ratio : float >= 0 < 1, default 0.0
+        The share of all steps over which the learning rate rises linearly from 0.
+    drop_every : float > 0, default 10
+        Step schedule: epochs between two drops; below 1, a share of all epochs.
+    drop_factor : float > 0 <= 1, default 0.1
+        Step schedule: what a drop multiplies the learning rate by.
+    decay : float > 0 <= 1, default 0.95
+        Exponential schedule: the factor from epoch to epoch.
+    batch_size : int >= 0 <= 1.07374e+09, default 4096
+        Examples of a step; 0 takes all of them at once (full-batch descent).
+    optimizer : {adam, adamw, sgd, adagrad}, default 'adam'
+        The optimiser.
+    momentum : float >= 0 < 1, default 0.0
+        Momentum of sgd; the others don't use it.
+    weight_decay : float >= 0, default 0.0
+        L2 that shrinks every weight at every step (decoupled in adamw); 0 is none.
+    max_grad_norm : float >= 0, default 0.0
+        Gradient clipping: largest norm of the whole gradient; 0 doesn't clip.
+    ema_decay : float >= 0 < 1, default 0.0
+        Decay of an exponential moving average of the weights, used in their place; 0 is off.
+    precision : {float32, bfloat16}, default 'float32'
+        Number format of the forward pass.
+    compile : bool, default False
+        Whether torch.compile compiles the step (needs a C++ compiler).
+    """
+    Config: ClassVar[type[cofactor.models.sequence.transformer.TransformerConfig]]
+    config: cofactor.models.sequence.transformer.TransformerConfig
+
+    def __init__(
+        self,
+        config: cofactor.models.sequence.transformer.TransformerConfig | None = None,
+        *,
+        repeats: str = 'exclude',
+        history_length: int = 200,
+        epochs: int = 20,
+        validate_every: int = 1,
+        patience: int = 0,
+        learning_rate: float = 0.001,
+        schedule: str = 'constant',
+        warmup_ratio: float = 0.0,
+        drop_every: float = 10,
+        drop_factor: float = 0.1,
+        decay: float = 0.95,
+        batch_size: int = 4096,
+        optimizer: str = 'adam',
+        momentum: float = 0.0,
+        weight_decay: float = 0.0,
+        max_grad_norm: float = 0.0,
+        ema_decay: float = 0.0,
+        precision: str = 'float32',
+        compile: bool = False,
+        factors: int = 64,
+        blocks: int = 2,
+        dropout: float = 0.1,
+        loss: str = 'softmax',
+        negatives: int = 512,
+        calibration: float = 0.75,
+        score_regularization: float = 1.0,
+        max_length: int = 200,
+        batch_tokens: int = 12800,
+        scale_embeddings: bool = True,
+        init_scale: float = 0.02,
+        heads: int = 2,
+        expansion: int = 2,
+        gated: bool = False,
+        low_pass: float = 0.0,
+        positions: str = 'rotary',
+        attention_dropout: float = 0.0,
+    ) -> None: ...
+
+class GRU4Rec(_GRU4Rec):
+    """Gated recurrent units over item embeddings that also score: ``s_uj = h_u · E_j``.
+
+    Parameters
+    ----------
+    repeats : {exclude, allow}, default 'exclude'
+        The repeat policy it was tuned for: whether items of the history may be answers.
+    history_length : int >= 1 <= 10000, default 200
+        How many of a user's latest events are read for an answer.
+    factors : int >= 2 <= 4096, default 128
+        Length of embeddings and hidden vectors.
+    blocks : int >= 1 <= 16, default 1
+        Layers of recurrent units.
+    dropout : float >= 0 < 1, default 0.1
+        Share of hidden values that training sets to 0.
+    loss : {softmax, sampled_softmax, gbce, bpr_max}, default 'softmax'
+        Training loss: softmax over all items; the others over items drawn for each batch.
+    negatives : int >= 1 <= 1e+06, default 512
+        Items drawn for each batch, shared by its places.
+    calibration : float >= 0 <= 1, default 0.75
+        gbce: 0 is binary cross-entropy, 1 as calibrated as a softmax.
+    score_regularization : float >= 0, default 1.0
+        bpr_max: weight of the squared scores of the drawn items.
+    max_length : int >= 2 <= 10000, default 200
+        The longest window of events that is read at once.
+    batch_tokens : int >= 16 <= 6.71089e+07, default 12800
+        Places of a batch, padding included.
+    scale_embeddings : bool, default False
+        Whether embeddings are multiplied by the root of their length when read.
+    init_scale : float > 0, default 0.1
+        Standard deviation of the first embeddings.
+    epochs : int >= 1 <= 1e+06, default 20
+        Passes over the data.
+    validate_every : int >= 1, default 1
+        Epochs between two measurements on the validation part, if there is one.
+    patience : int >= 0, default 0
+        Measurements without a better one before training stops; 0 runs all epochs.
+    learning_rate : float > 0 <= 1000, default 0.003
+        Step size of the optimiser.
+    schedule : {constant, linear, cosine, step, exponential}, default 'constant'
+        The learning rate over time.
+    warmup_ratio : float >= 0 < 1, default 0.0
+        The share of all steps over which the learning rate rises linearly from 0.
+    drop_every : float > 0, default 10
+        Step schedule: epochs between two drops; below 1, a share of all epochs.
+    drop_factor : float > 0 <= 1, default 0.1
+        Step schedule: what a drop multiplies the learning rate by.
+    decay : float > 0 <= 1, default 0.95
+        Exponential schedule: the factor from epoch to epoch.
+    batch_size : int >= 0 <= 1.07374e+09, default 4096
+        Examples of a step; 0 takes all of them at once (full-batch descent).
+    optimizer : {adam, adamw, sgd, adagrad}, default 'adam'
+        The optimiser.
+    momentum : float >= 0 < 1, default 0.0
+        Momentum of sgd; the others don't use it.
+    weight_decay : float >= 0, default 0.0
+        L2 that shrinks every weight at every step (decoupled in adamw); 0 is none.
+    max_grad_norm : float >= 0, default 0.0
+        Gradient clipping: largest norm of the whole gradient; 0 doesn't clip.
+    ema_decay : float >= 0 < 1, default 0.0
+        Decay of an exponential moving average of the weights, used in their place; 0 is off.
+    precision : {float32, bfloat16}, default 'float32'
+        Number format of the forward pass.
+    compile : bool, default False
+        Whether torch.compile compiles the step (needs a C++ compiler).
+    """
+    Config: ClassVar[type[cofactor.models.sequence.gru4rec.GRU4RecConfig]]
+    config: cofactor.models.sequence.gru4rec.GRU4RecConfig
+
+    def __init__(
+        self,
+        config: cofactor.models.sequence.gru4rec.GRU4RecConfig | None = None,
+        *,
+        repeats: str = 'exclude',
+        history_length: int = 200,
+        epochs: int = 20,
+        validate_every: int = 1,
+        patience: int = 0,
+        learning_rate: float = 0.003,
+        schedule: str = 'constant',
+        warmup_ratio: float = 0.0,
+        drop_every: float = 10,
+        drop_factor: float = 0.1,
+        decay: float = 0.95,
+        batch_size: int = 4096,
+        optimizer: str = 'adam',
+        momentum: float = 0.0,
+        weight_decay: float = 0.0,
+        max_grad_norm: float = 0.0,
+        ema_decay: float = 0.0,
+        precision: str = 'float32',
+        compile: bool = False,
+        factors: int = 128,
+        blocks: int = 1,
+        dropout: float = 0.1,
+        loss: str = 'softmax',
+        negatives: int = 512,
+        calibration: float = 0.75,
+        score_regularization: float = 1.0,
+        max_length: int = 200,
+        batch_tokens: int = 12800,
+        scale_embeddings: bool = False,
+        init_scale: float = 0.1,
     ) -> None: ...
 
 class LSTMRating(_LSTMRating):

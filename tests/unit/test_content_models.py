@@ -273,18 +273,21 @@ def test_two_tower_content_loss_leaves_the_trained_vectors_as_they_would_be_with
     from scipy import sparse
 
     from cofactor.models.content.towers import CONTENT, FIXED, TowerTables
+    from cofactor.models.neural.latent_factor_module import TableSettings
 
     features = sparse.csr_matrix(np.eye(5, 3, dtype=np.float32))
     tables = TowerTables(
         torch.randn(4, 3),
         torch.randn(5, 3),
+        TableSettings(
+            biases=True,
+            user_biases=False,
+            cosine=False,
+            sparse=False,
+            regularization=0.1,
+            bias_regularization=(0.1, 0.1),
+        ),
         towers={"items": (features, np.full(5, 0.5))},
-        biases=True,
-        user_biases=False,
-        cosine=False,
-        sparse=False,
-        regularization=0.1,
-        bias_regularization=(0.1, 0.1),
     )
     tables.items.bag.data.normal_()
     users, items = torch.tensor([0, 3]), torch.tensor([1, 4])

@@ -125,6 +125,10 @@ MODELS: dict[str, Entry] = {
     "blend": Entry(
         "blend", "Blend", "any models' scores in one list, weights chosen on validation data"
     ),
+    "transformer": Entry(
+        "sequence.transformer", "Transformer", "the next item by causal attention: SASRec and kin"
+    ),
+    "gru4rec": Entry("sequence.gru4rec", "GRU4Rec", "the next item by gated recurrent units"),
     "lstm_rating": Entry(
         "sequence.lstm_rating", "LSTMRating", "ratings predicted from the ones before, by an LSTM"
     ),

@@ -219,7 +219,7 @@ RAW = [
 def test_raw_bytes_get_no_5xx_and_dont_end_the_server(saved: Path, tmp_path: Path) -> None:
     import uvicorn
 
-    app = build(saved, open_store(f"sqlite:///{tmp_path / 'e.db'}"), Settings())
+    app = build(saved, open_store(f"sqlite:///{tmp_path / 'e.db'}"), Settings(max_waiting=60.0))
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         port = listening.getsockname()[1]

@@ -113,11 +113,9 @@ def read_csv_folder(place: Place, options: Options) -> Events:
     events = delimited_events(place.get("ratings.csv"), options)
     table, notes = text_table(place.get("movies.csv"), id_column="movieId")
     table = table.rename_columns({"movieId": "item_id"})
-    table = table.set_column(
-        table.column_names.index("genres"),
-        "genres",
-        words_of(table.column("genres"), "|", "(no genres listed)"),
-    )
+    if "genres" in table.column_names:
+        genres = words_of(table.column("genres"), "|", "(no genres listed)")
+        table = table.set_column(table.column_names.index("genres"), "genres", genres)
     if "year" not in table.column_names:
         table = table.append_column("year", year_in(table.column("title")))
     tags = place.find("tags.csv")

@@ -12,12 +12,12 @@ from itertools import islice
 
 from cofactor.base.errors import ArgumentError, DataError
 from cofactor.data.readers.columns import Options, folded, refuse_repeated
-from cofactor.data.readers.usual_names import USUAL
+from cofactor.data.readers.usual_names import DESCRIBING, USUAL
 
 # The order decides between two that fit equally well.
 DELIMITERS = ("::", "\t", ",", ";", "|", " ")
 SPOKEN = {"\t": "tab", " ": "space"}
-_KNOWN = frozenset(name for usual in USUAL.values() for name in usual)
+_KNOWN = frozenset(DESCRIBING).union(*USUAL.values())
 _SEPARATED = re.compile(r"^\"?sep=(.)\"?\s*$", re.IGNORECASE)
 # Items between commas without any space: "a,b,c".
 _LIST = re.compile(r"^[^\s,]+(,[^\s,]+)*$")

@@ -1,0 +1,173 @@
+"""The modules behind next-item models: a causal transformer and a GRU over item embeddings.
+
+Both read [B, T] item rows, padded on the right, and give a hidden vector [B, T, width] for each
+place, which depends on that place and those before it alone: padding needs no mask.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+EPSILON = 1e-6  # of layer normalisation
+ROTARY_BASE = 10_000.0
+
+
+class ItemEncoder(nn.Module):
+    """Item embeddings, and what reads sequences of them; a subclass brings `encode`.
+
+    Parameters
+    ----------
+    n_items
+        Rows of the embedding table.
+    config
+        Widths, dropout and the scale of the start.
+    """
+
+    def __init__(self, n_items: int, config: Any) -> None:
+        super().__init__()
+        self.embeddings = nn.Embedding(n_items, config.factors)
+        nn.init.normal_(self.embeddings.weight, std=config.init_scale)
+        self.scale = math.sqrt(config.factors) if config.scale_embeddings else 1.0
+        self.dropout = nn.Dropout(config.dropout)
+
+    def forward(self, items: Tensor) -> Tensor:
+        """Return the hidden vectors [B, T, width] after each place of int64 items [B, T]."""
+        return self.encode(self.dropout(self.embeddings(items) * self.scale))
+
+    def encode(self, inputs: Tensor) -> Tensor:
+        """Return the hidden vectors [B, T, width] of embedded inputs [B, T, width]."""
+        raise NotImplementedError
+
+
+class TransformerEncoder(ItemEncoder):
+    """Blocks of causal attention and a feed-forward network, then layer normalisation."""
+
+    def __init__(self, n_items: int, config: Any) -> None:
+        super().__init__(n_items, config)
+        self.positions: nn.Embedding | None = None
+        if config.positions == "learned":
+            self.positions = nn.Embedding(config.max_length, config.factors)
+            nn.init.normal_(self.positions.weight, std=config.init_scale)
+        self.blocks = nn.ModuleList(Block(config) for _ in range(config.blocks))
+        self.norm = nn.LayerNorm(config.factors, eps=EPSILON)
+
+    def encode(self, inputs: Tensor) -> Tensor:
+        """Return the hidden vectors [B, T, width]."""
+        if self.positions is not None:
+            inputs = inputs + self.positions.weight[: inputs.shape[1]]
+        for block in self.blocks:
+            inputs = block(inputs)
+        normed: Tensor = self.norm(inputs)
+        return normed
+
+
+class Block(nn.Module):
+    """``x + g_1 ⊙ mix(norm x)``, then ``x + g_2 ⊙ ffn(norm x)``; the gates g are 1 unless gated.
+
+    Gated blocks take ``g = σ(W norm x)`` and a SwiGLU network (LiGR); classic ones a ReLU network.
+    """
+
+    def __init__(self, config: Any) -> None:
+        super().__init__()
+        width, hidden = config.factors, config.factors * config.expansion
+        self.norms = nn.ModuleList(nn.LayerNorm(width, eps=EPSILON) for _ in range(2))
+        self.attention = Attention(config)
+        self.up = nn.Linear(width, hidden)
+        self.down = nn.Linear(hidden, width)
+        self.gate_up = nn.Linear(width, hidden) if config.gated else None
+        self.gates = nn.ModuleList(nn.Linear(width, width) for _ in range(2 * config.gated))
+        self.dropout = nn.Dropout(config.dropout)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return [B, T, width]."""
+        normed = self.norms[0](x)
+        x = x + self._gated(0, normed, self.dropout(self.attention(normed)))
+        normed = self.norms[1](x)
+        up = self.up(normed)
+        inner = up.relu() if self.gate_up is None else functional.silu(self.gate_up(normed)) * up
+        return x + self._gated(1, normed, self.dropout(self.down(self.dropout(inner))))
+
+    def _gated(self, which: int, normed: Tensor, change: Tensor) -> Tensor:
+        return torch.sigmoid(self.gates[which](normed)) * change if len(self.gates) else change
+
+
+class Attention(nn.Module):
+    """Causal attention by heads, mixed with a causal low-pass filter where that has a weight.
+
+    The filter is an exponential moving average of the inputs with one trainable decay for each
+    head's channels, ``y_t = a y_(t-1) + (1 - a) x_t``; what it leaves out, the high frequencies, is
+    added back with a trainable weight for each channel."""
+
+    def __init__(self, config: Any) -> None:
+        super().__init__()
+        width = config.factors
+        self.heads, self.share = config.heads, config.low_pass
+        self.rotary = config.positions == "rotary"
+        self.inputs = nn.Linear(width, 3 * width)
+        self.output = nn.Linear(width, width)
+        self.p = config.attention_dropout
+        if self.share:
+            self.decays = nn.Parameter(torch.linspace(-1.0, 2.0, config.heads * 2))
+            self.high = nn.Parameter(torch.randn(width) * 0.1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return [B, T, width]."""
+        batch, length, width = x.shape
+        split = self.inputs(x).view(batch, length, 3, self.heads, width // self.heads)
+        query, key, value = split.permute(2, 0, 3, 1, 4)
+        if self.rotary:
+            query, key = rotate(query), rotate(key)
+        mixed = functional.scaled_dot_product_attention(
+            query, key, value, dropout_p=self.p if self.training else 0.0, is_causal=True
+        )
+        attended: Tensor = self.output(mixed.transpose(1, 2).reshape(batch, length, width))
+        if not self.share:
+            return attended
+        return self.share * self._filtered(x) + (1 - self.share) * attended
+
+    def _filtered(self, x: Tensor) -> Tensor:
+        batch, length, width = x.shape
+        age = torch.arange(length, device=x.device)
+        age = age[:, None] - age[None, :]
+        decay = torch.sigmoid(self.decays)[:, None, None]
+        weights = (1 - decay) * decay ** age.clamp_min(0) * (age >= 0)
+        channels = x.view(batch, length, len(self.decays), -1)
+        low = torch.einsum("hts,bshc->bthc", weights, channels).reshape(batch, length, width)
+        return low + self.high.square() * (x - low)
+
+
+def rotate(x: Tensor) -> Tensor:
+    """Turn each pair of channels of [B, heads, T, c] by its place times the pair's frequency.
+
+    Inner products of turned vectors depend on how far apart their places are, and on nothing else
+    of the places. Source: Su et al., "RoFormer", 2021, eq. 15.
+    """
+    half = x.shape[-1] // 2
+    frequencies = ROTARY_BASE ** (-torch.arange(half, device=x.device) / half)
+    angles = torch.arange(x.shape[-2], device=x.device)[:, None] * frequencies
+    cos, sin = angles.cos().to(x.dtype), angles.sin().to(x.dtype)
+    first, second = x[..., :half], x[..., half : 2 * half]
+    return torch.cat(
+        (first * cos - second * sin, first * sin + second * cos, x[..., 2 * half :]), -1
+    )
+
+
+class GRUEncoder(ItemEncoder):
+    """Layers of gated recurrent units; the width is that of the embeddings."""
+
+    def __init__(self, n_items: int, config: Any) -> None:
+        super().__init__(n_items, config)
+        self.layers = nn.ModuleList(
+            nn.GRU(config.factors, config.factors, batch_first=True) for _ in range(config.blocks)
+        )
+
+    def encode(self, inputs: Tensor) -> Tensor:
+        """Return the hidden vectors [B, T, width]."""
+        for layer in self.layers:
+            inputs = self.dropout(layer(inputs)[0])
+        return inputs

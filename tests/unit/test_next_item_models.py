@@ -1,0 +1,165 @@
+"""Next-item networks: NumPy reads as PyTorch does, padding and neighbours change nothing, losses
+are what their formulas say."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import cofactor
+from cofactor.base.errors import ArgumentError
+from cofactor.base.run import Run
+from cofactor.data.histories import Histories
+from cofactor.data.interactions import Interactions
+from cofactor.models import registry
+from cofactor.models.sequence import next_losses
+from cofactor.models.sequence.transformer import PRESETS
+
+RUN = Run(seed=1, threads=1)
+N_ITEMS = 23
+
+
+def cycles(n_users: int = 60, length: int = 12) -> Interactions:
+    """Users who walk the items in one order, each from a place of their own: what comes next is
+    known.
+    """
+    draw = np.random.default_rng(0)
+    users = np.repeat(np.arange(n_users), length)
+    items = (
+        np.repeat(draw.integers(0, N_ITEMS, n_users), length) + np.tile(np.arange(length), n_users)
+    ) % N_ITEMS
+    times = np.tile(np.arange(length), n_users)
+    return Interactions.from_rows(users, items, times=times, users=n_users, items=N_ITEMS)
+
+
+SETTINGS = [
+    ("transformer", {"heads": 2}),
+    ("transformer", {"gated": True, "heads": 4, "loss": "sampled_softmax", "negatives": 10}),
+    ("transformer", {"positions": "learned", "low_pass": 0.3, "heads": 2}),
+    ("transformer", {"positions": "none", "loss": "gbce", "negatives": 8}),
+    ("gru4rec", {"blocks": 2}),
+    ("gru4rec", {"loss": "bpr_max", "negatives": 12}),
+]
+
+
+def fitted(name: str, settings: dict[str, object], **more: object):
+    base = {"factors": 16, "max_length": 16, "history_length": 16, "batch_tokens": 256, "epochs": 2}
+    return registry.create(name, **{**base, **settings, **more}).fit(cycles(), run=RUN)
+
+
+@pytest.mark.parametrize(("name", "settings"), SETTINGS)
+def test_numpy_reads_histories_as_the_module_does(name: str, settings: dict[str, object]) -> None:
+    model = fitted(name, settings)
+    module = model._encoder(N_ITEMS).eval()
+    named = {"embeddings.weight": model.item_factors, **model.weights}
+    module.load_state_dict({name: torch.from_numpy(array) for name, array in named.items()})
+    assert {name for name, _ in model.layout(model.config)} == set(model.weights)
+    rows = [[3], [1, 2, 3, 4, 5], list(range(16)), [7, 7, 7]]
+    read = np.asarray(model._fold_in(Histories.of(rows, N_ITEMS)))
+    for row, found in zip(rows, read, strict=True):
+        with torch.no_grad():
+            wanted = module(torch.tensor([row]))[0, -1].numpy()
+        np.testing.assert_allclose(found, wanted, rtol=2e-5, atol=2e-5)
+
+
+@pytest.mark.parametrize(("name", "settings"), SETTINGS)
+def test_reading_packed_padded_and_one_at_a_time_is_the_same(
+    name: str, settings: dict[str, object]
+) -> None:
+    model = fitted(name, settings)
+    draw = np.random.default_rng(5)
+    rows = [draw.integers(0, N_ITEMS, n).tolist() for n in (1, 9, 0, 16, 4, 16, 2)]
+    together = np.asarray(model._fold_in(Histories.of(rows, N_ITEMS)))
+    for row, found in zip(rows, together, strict=True):
+        alone = np.asarray(model._fold_in(Histories.of([row], N_ITEMS)))[0]
+        np.testing.assert_allclose(found, alone, atol=1e-5)
+    assert not together[2].any()
+
+
+@pytest.mark.parametrize("name", ["transformer", "gru4rec"])
+def test_the_next_item_of_a_known_order_is_learnt(name: str) -> None:
+    model = fitted(name, {}, epochs=30, factors=32, learning_rate=0.01, dropout=0.0)
+    walk = [4, 5, 6, 7]
+    assert model.recommend(history=walk, k=1).ids == [8]
+
+
+def test_a_longer_history_than_is_read_counts_by_its_end() -> None:
+    model = fitted("transformer", {})
+    long = [1] * 50 + list(range(16))
+    both = np.asarray(model._fold_in(Histories.of([long, list(range(16))], N_ITEMS)))
+    np.testing.assert_allclose(both[0], both[1], atol=1e-5)
+
+
+def test_chunked_softmax_has_the_loss_and_gradient_of_cross_entropy(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(next_losses, "_LOGITS", 3 * N_ITEMS)
+    h = torch.randn(8, 5, requires_grad=True)
+    items = torch.randn(N_ITEMS, 5, requires_grad=True)
+    target = torch.randint(N_ITEMS, (8,))
+    config = registry.get("transformer").Config()
+    loss = next_losses.softmax(h, target, items, config, torch.Generator())
+    (loss * 3).backward()
+    own = [h.grad.clone(), items.grad.clone()]
+    h.grad = items.grad = None
+    wanted = torch.nn.functional.cross_entropy(h @ items.T, target)
+    (wanted * 3).backward()
+    assert float(loss.detach()) == pytest.approx(float(wanted.detach()), rel=1e-6)
+    torch.testing.assert_close(own, [h.grad, items.grad])
+
+
+def test_sampled_softmax_over_all_items_is_the_full_one() -> None:
+    h, items, target = torch.randn(6, 4), torch.randn(N_ITEMS, 4), torch.randint(N_ITEMS, (6,))
+    config = registry.get("transformer").Config(negatives=N_ITEMS)
+    given = (h, target, items, config, torch.Generator().manual_seed(0))
+    full = next_losses.softmax(*given)
+    assert float(next_losses.sampled_softmax(*given)) == pytest.approx(float(full), rel=1e-5)
+
+
+def test_gbce_without_calibration_is_binary_cross_entropy() -> None:
+    h, items, target = torch.randn(6, 4), torch.randn(N_ITEMS, 4), torch.randint(N_ITEMS, (6,))
+    config = registry.get("transformer").Config(negatives=N_ITEMS, calibration=0.0)
+    found = next_losses.gbce(h, target, items, config, torch.Generator().manual_seed(0))
+    scores = h @ items.T
+    labels = torch.nn.functional.one_hot(target, N_ITEMS).float()
+    wanted = torch.nn.functional.binary_cross_entropy_with_logits(scores, labels, reduction="sum")
+    assert float(found) == pytest.approx(float(wanted) / 6, rel=1e-5)
+
+
+def test_every_preset_is_a_valid_configuration() -> None:
+    for name, settings in PRESETS.items():
+        assert registry.get("transformer").Config(**settings), name
+
+
+def test_settings_that_contradict_are_refused() -> None:
+    with pytest.raises(ArgumentError, match="factors must be a multiple of heads"):
+        registry.create("transformer", factors=10, heads=4)
+    with pytest.raises(ArgumentError, match="history_length must be at most max_length"):
+        registry.create("transformer", max_length=20, history_length=30)
+    data = Interactions.from_rows(np.arange(4), np.arange(4), users=4, items=4)
+    with pytest.raises(ArgumentError, match="no history has two events"):
+        registry.create("transformer").fit(data, run=RUN)
+
+
+def test_a_saved_model_answers_without_torch(tmp_path) -> None:
+    model = fitted("transformer", {"gated": True})
+    cofactor.save(model, tmp_path / "model")
+    code = f"""
+import sys
+import cofactor
+model = cofactor.load(r"{tmp_path / "model"}")
+print(model.recommend(history=[1, 2, 3], k=3).ids)
+print("torch" in sys.modules)
+"""
+    env = {**os.environ, "PYTHONPATH": str(Path(cofactor.__file__).parents[1])}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=env)
+    assert done.returncode == 0, done.stderr
+    ids, torch_loaded = done.stdout.splitlines()
+    assert ids == str(model.recommend(history=[1, 2, 3], k=3).ids)
+    assert torch_loaded == "False"
