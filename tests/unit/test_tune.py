@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
-from itertools import chain, repeat
+from itertools import chain, count, repeat
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -149,6 +149,25 @@ def test_a_killed_search_goes_on(tmp_path: Path) -> None:
     optuna.load_study(study_name="cofactor", storage=storage).ask()  # left on its way
     storage.engine.dispose()
     assert cofactor.tune(DATA, "ease", **quick).counts == {"finished": 4, "pruned": 0, "failed": 0}
+
+
+def test_an_interrupted_search_keeps_its_trials_and_goes_on(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    quick, real, calls = {**QUICK, "out": tmp_path / "study.db"}, Bench.measure, count(1)
+
+    def interrupted(self: Bench, config: Any, watch: Any) -> Any:
+        if next(calls) == 3:
+            raise KeyboardInterrupt
+        return real(self, config, watch)
+
+    monkeypatch.setattr(Bench, "measure", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        cofactor.tune(DATA, "ease", **quick)
+    done = cofactor.tune(DATA, "ease", **quick)
+    assert next(calls) == 6  # 2 whole trials and a broken one before, 2 after
+    assert done.counts == {"finished": 4, "pruned": 0, "failed": 0}
+    assert done.test_looks == 1  # the interrupted search hadn't asked
 
 
 def test_a_study_of_something_else_is_refused(tmp_path: Path) -> None:
@@ -310,6 +329,7 @@ def test_defaults_that_nothing_beats_are_said_to_be_best(monkeypatch: pytest.Mon
         ({"trials": 0}, ArgumentError, "trials"),
         ({"cutting": Cutting()}, ArgumentError, "validation part"),
         ({"out": "/nowhere/at/all/study.db"}, ArgumentError, "no folder"),
+        ({"out": "what?.db"}, ArgumentError, "question mark"),
     ],
 )
 def test_what_is_wrong_is_refused(options: Any, error: Any, said: str) -> None:

@@ -144,6 +144,8 @@ def _study(
     trials: int,
 ) -> Any:
     """A new study, or the one in the file."""
+    if out is not None and "?" in str(out):  # it would begin the options of a database URL
+        raise ArgumentError(f"{out}: a study's file can't have a question mark in its path.")
     there = out is not None and Path(out).exists()
     if there:
         _require_study(Path(str(out)))

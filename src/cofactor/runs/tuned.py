@@ -185,6 +185,7 @@ def _verdict(test: Comparison) -> str:
     """A paired test of the tuned settings against others, in words."""
     is_first = test.first == "tuned"
     other, lead = (test.second, test.difference) if is_first else (test.first, -test.difference)
+    other = "the default settings" if other == "default" else other
     facts = f"{test.metric} {lead:+.4f} on the test part, p = {test.p_adjusted:.2g}"
     if test.better is None:
         return f"The tuned model isn't significantly better or worse than {other} ({facts})."
