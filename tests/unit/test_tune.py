@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from itertools import chain, count, repeat
 from pathlib import Path
 from types import SimpleNamespace
@@ -26,6 +27,7 @@ from cofactor.runs.trials import Bench
 
 pytest.importorskip("optuna")
 DATA = power_law(120, 50, 1500, seed=3)
+RATED = replace(DATA, values=np.random.default_rng(0).integers(1, 6, len(DATA)).astype(float))
 QUICK: dict[str, Any] = {"search": {"regularization": log(1.0, 5000.0)}, "trials": 4}
 COVERED = (
     "ials",
@@ -209,6 +211,25 @@ def test_epochs_prune_and_the_best_one_is_kept() -> None:
     assert 1 <= done.settings.get("epochs", 8) <= 8
 
 
+@pytest.mark.parametrize("name", COVERED)
+def test_every_declared_space_is_searched(name: str) -> None:
+    """Also where epochs are searched, and end at the best one."""
+    config = registry.get(name).Config
+    small = {
+        setting: replace(one, low=min(one.low, 2), high=4)
+        for setting, one in config.search.items()
+        if setting in ("epochs", "factors", "neighbours", "window") and isinstance(one, Range)
+    }
+    data = RATED if registry.get(name).traits.predicts_ratings else DATA
+    done = cofactor.tune(data, name, trials=4, search=small, run=cofactor.Run(threads=1))
+    assert done.counts["failed"] == 0
+    assert done.counts["finished"] >= 2
+    assert set(done.searched) == set(config.search)
+    assert "default" in done.compared.results
+    if "epochs" in small and done.value != done.default_value:
+        assert done.settings["epochs"] <= 4
+
+
 def test_several_seeds_are_averaged() -> None:
     parts = split(DATA, "per-user", test=0.2, validation=0.1, seed=0)
     kind, run = registry.get("ials"), cofactor.Run(seed=5, threads=1)
@@ -257,19 +278,8 @@ def test_a_budget_stops_a_trial_on_its_way(monkeypatch: pytest.MonkeyPatch, tmp_
 
 
 def test_ratings_are_searched_by_rmse_and_lower_is_better() -> None:
-    parts = power_law(120, 50, 1500, seed=3)
-    rng = np.random.default_rng(0)
-    import pyarrow as pa
-
-    table = pa.table(
-        {
-            "user": [f"u{row}" for row in parts.user_rows],
-            "item": [f"i{row}" for row in parts.item_rows],
-            "rating": rng.integers(1, 6, len(parts)).astype(float),
-        }
-    )
     done = cofactor.tune(
-        table,
+        RATED,
         "biased_mf",
         settings=["epochs=3", "factors=4"],
         trials=4,

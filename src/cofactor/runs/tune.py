@@ -319,7 +319,7 @@ def _report(
         raise CofactorError(f"no trial could be finished. {reasons}")
     changes = dict(best.user_attrs["settings"])
     epochs = best.user_attrs["epochs"]
-    config = fixed.replace(**changes, **({} if epochs is None else {"epochs": epochs}))
+    config = fixed.replace(**changes | ({} if epochs is None else {"epochs": epochs}))
     usual = fixed.defaults()
     settings = {n: value for n, value in config.to_params().items() if value != usual[n]}
     looks = int(study.user_attrs.get("test_looks", 0)) + 1
