@@ -33,6 +33,7 @@ _PUBLIC: dict[str, str] = {
     "evaluate": "cofactor.evaluation.evaluate",
     "compare": "cofactor.runs.compare",
     "train": "cofactor.runs.train",
+    "tune": "cofactor.runs.tune",
     "save": "cofactor.artifact.save",
     "load": "cofactor.artifact.load",
     "inspect": "cofactor.artifact.load",

@@ -84,6 +84,7 @@ from cofactor.models.sequence.transitions import Transitions as _Transitions
 from cofactor.retrieval.filters import Filters as Filters
 from cofactor.runs.compare import compare as compare
 from cofactor.runs.train import train as train
+from cofactor.runs.tune import tune as tune
 from typing import ClassVar
 
 __version__: str

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from cofactor.base import checks
 from cofactor.base.errors import ArgumentError, UnknownNameError
 from cofactor.base.names import unknown_name
+from cofactor.base.search import Search
 from cofactor.base.signatures import document
 
 
@@ -101,6 +102,8 @@ class Config:
     """
 
     renamed: ClassVar[Mapping[str, str | Renamed | None]] = {}
+    # What `cofactor tune` tries, setting by setting, within what each may be.
+    search: ClassVar[Mapping[str, Search]] = {}
     # What kind of settings a class declares: of the model itself, of its training, of content.
     group: ClassVar[str] = "model"
 

@@ -21,6 +21,7 @@ EXTRAS: dict[str, str] = {
     "psycopg": "postgres",
     "duckdb": "big",
     "openpyxl": "excel",
+    "optuna": "tune",
 }
 
 

@@ -33,6 +33,7 @@ COMMANDS: dict[str, str] = {
         " helping"
     ),
     "compare": "several models on one split: one table with intervals and paired tests",
+    "tune": "search a model's settings on a validation part; the test part is asked once",
     "recommend": "recommend items to a user, to a history, or to all users into a file",
     "similar": "the items most like an item",
     "serve": "a saved model behind HTTP, with a durable event store and a page",
@@ -55,6 +56,7 @@ EXAMPLES: dict[str, str] = {
     "evaluate": "cofactor evaluate shop-model later.csv --metrics ndcg@10,recall@20",
     "curve": "cofactor curve purchases.csv --model feature_ials --items catalogue.csv",
     "compare": "cofactor compare purchases.csv --models ease,ials,big=ials:factors=256",
+    "tune": "cofactor tune purchases.csv --model ials --budget 10m --out study.db",
     "recommend": "cofactor recommend shop-model --user 4711 --explain",
     "similar": "cofactor similar shop-model --item B-204",
     "serve": "cofactor serve shop-model --port 8000",

@@ -180,9 +180,9 @@ def one_or_several(source: list[str]) -> str | list[str]:
     return source[0] if len(source) == 1 else source
 
 
-def seconds(text: str | None) -> float | None:
+def seconds(text: str | None, name: str = "max-time") -> float | None:
     """Read a time such as ``90``, ``90s``, ``5m`` or ``2h``; None stays None."""
-    return _amount(text, "max-time", {"": 1, "s": 1, "m": 60, "h": 3600}, "90s, 5m or 2h")
+    return _amount(text, name, {"": 1, "s": 1, "m": 60, "h": 3600}, "90s, 5m or 2h")
 
 
 def n_bytes(text: str | None, name: str = "max-memory") -> int | None:

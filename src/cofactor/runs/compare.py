@@ -209,7 +209,7 @@ def _entries(
             raise ArgumentError(
                 f"two models are called {label!r}; give one a label: mine={name}:SETTING=VALUE."
             )
-        made[label] = kind(_alone(kind.Config.from_text(words)))
+        made[label] = kind(without_comparison(kind.Config.from_text(words)))
     unknown = sorted(set(settings) - set(made))
     if unknown:
         raise ArgumentError(
@@ -240,9 +240,10 @@ def _tests(results: Sequence[Result]) -> list[Comparison]:
     return tests
 
 
-def _alone(config: Any) -> Any:
-    """The settings without the comparison with the same model without features: what is compared
-    with what is said by name here, and fits are timed.
+def without_comparison(config: Any) -> Any:
+    """Return the settings without the comparison with the same model without features.
+
+    What is compared with what is said by name in a comparison, and fits are timed.
     """
     if "compare_without_features" in config.defaults():
         return config.replace(compare_without_features=False)

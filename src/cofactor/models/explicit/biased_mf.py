@@ -11,6 +11,7 @@ import numpy as np
 
 from cofactor.base.config import setting
 from cofactor.base.run import Run
+from cofactor.base.search import between, log
 from cofactor.base.threads import native_threads
 from cofactor.data.interactions import Interactions
 from cofactor.models.explicit.ratings import (
@@ -31,6 +32,16 @@ _BLOCK = 65_536  # ratings whose vectors are gathered at a time: 32 MiB at 128 f
 
 class BiasedMFConfig(RatingConfig):
     """Settings of `BiasedMF`."""
+
+    search = {  # noqa: RUF012
+        "factors": log(8, 256),
+        "learning_rate": log(0.003, 0.1),
+        "bias_learning_rate": log(0.001, 0.05),
+        "decay": between(0.85, 1.0),
+        "regularization": log(0.005, 0.5),
+        "bias_regularization": log(1e-4, 0.1),
+        "frequency_exponent": between(0.3, 1.0),
+    }
 
     solver: str = setting(
         "sgd",

@@ -11,6 +11,7 @@ import numpy as np
 from cofactor.base.config import setting
 from cofactor.base.memory import aligned
 from cofactor.base.run import Run
+from cofactor.base.search import between, log
 from cofactor.data.interactions import Interactions
 from cofactor.models.explicit.ratings import (
     RATING_ARRAYS,
@@ -28,8 +29,18 @@ if TYPE_CHECKING:
 class SVDppConfig(RatingConfig):
     """Settings of `SVDpp`."""
 
+    search = {  # noqa: RUF012
+        "factors": log(8, 256),
+        "learning_rate": log(0.002, 0.06),
+        "bias_learning_rate": log(0.001, 0.03),
+        "decay": between(0.85, 1.0),
+        "regularization": log(0.005, 0.5),
+        "implicit_regularization": log(1e-4, 0.1),
+        "frequency_exponent": between(0.3, 1.0),
+    }
+
     learning_rate: float = setting(
-        0.015, above=0, doc=("Learning rate of the vectors in the first epoch.")
+        0.015, above=0, doc="Learning rate of the vectors in the first epoch."
     )
     bias_learning_rate: float = setting(
         0.004, above=0, doc="Learning rate of the biases in the first epoch."

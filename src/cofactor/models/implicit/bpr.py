@@ -8,6 +8,7 @@ import numpy as np
 
 from cofactor.base.config import setting
 from cofactor.base.run import Run
+from cofactor.base.search import among, between, log
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.models.implicit.pairwise import (
@@ -36,6 +37,15 @@ _FOLD_IN_DRAWS = 2_000
 
 class BPRConfig(SampledConfig):
     """Settings of `BPR`."""
+
+    search = {  # noqa: RUF012
+        "factors": log(16, 256),
+        "epochs": log(50, 500),
+        "learning_rate": log(0.01, 1.0),
+        "regularization": log(1e-4, 0.1),
+        "negative_sampling": among("uniform", "popularity"),
+        "negative_power": between(0.1, 1.0),
+    }
 
     epochs: int = setting(
         300, low=1, doc=("Passes over the data; each samples one negative per interaction.")

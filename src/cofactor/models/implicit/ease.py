@@ -11,6 +11,7 @@ from cofactor.base import memory
 from cofactor.base.config import setting
 from cofactor.base.errors import ArtifactError, TrainingError
 from cofactor.base.run import Run
+from cofactor.base.search import among, between, log
 from cofactor.data.interactions import Interactions
 from cofactor.models.implicit.linear import (
     LinearItemModel,
@@ -34,6 +35,13 @@ class EASEConfig(WeightedConfig):
     """Settings of `EASE`."""
 
     renamed = {"popularity_power": "frequency_exponent"}  # noqa: RUF012
+    search = {  # noqa: RUF012
+        "regularization": log(1.0, 20_000.0),
+        "frequency_exponent": between(0.0, 1.0),
+        "user_exponent": between(0.0, 1.0),
+        "dropout": between(0.0, 0.8),
+        "weighting": among("none", "tfidf"),
+    }
 
     regularization: float = setting(
         200.0, above=0, doc="λ, added to each item's own count in the Gram matrix."

@@ -11,6 +11,7 @@ from cofactor.base import memory
 from cofactor.base.config import setting
 from cofactor.base.errors import ArgumentError
 from cofactor.base.run import Run
+from cofactor.base.search import between, log
 from cofactor.base.threads import native_threads
 from cofactor.data.interactions import Interactions
 from cofactor.models.implicit.linear import (
@@ -31,6 +32,15 @@ if TYPE_CHECKING:
 
 class GraphFilterConfig(WeightedConfig):
     """Settings of `GraphFilter`."""
+
+    search = {  # noqa: RUF012
+        "factors": log(16, 1024),
+        "neighbours": log(20, 2000),
+        "user_exponent": between(0.0, 1.0),
+        "item_exponent": between(0.0, 1.0),
+        "ideal_weight": between(0.0, 2.0),
+        "spectral_power": between(0.0, 2.0),
+    }
 
     factors: int | None = setting(
         None,

@@ -13,6 +13,7 @@ from cofactor.base.config import setting
 from cofactor.base.errors import ArgumentError
 from cofactor.base.memory import aligned, aligned_empty
 from cofactor.base.run import Run
+from cofactor.base.search import between, log
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.models.factors import FactorModel
@@ -44,6 +45,13 @@ class IALSConfig(IterativeConfig):
     """Settings of `IALS`."""
 
     renamed = {"warmup": "warmup_epochs", "popularity_power": "item_weight_power"}  # noqa: RUF012
+    search = {  # noqa: RUF012
+        "factors": log(16, 256),
+        "unobserved_weight": log(1e-4, 1.0),
+        "regularization": log(1e-4, 1.0),
+        "frequency_exponent": between(0.5, 1.0),
+        "item_weight_power": between(0.0, 0.8),
+    }
 
     factors: int = setting(64, low=1, high=4096, doc="Length of the user and item vectors.")
     unobserved_weight: float | None = setting(

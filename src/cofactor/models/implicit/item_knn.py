@@ -9,6 +9,7 @@ import numpy as np
 
 from cofactor.base.config import setting
 from cofactor.base.run import Run
+from cofactor.base.search import among, between, log
 from cofactor.data.interactions import Interactions
 from cofactor.models.implicit.linear import (
     LinearItemModel,
@@ -26,6 +27,15 @@ if TYPE_CHECKING:
 
 class ItemKNNConfig(WeightedConfig):
     """Settings of `ItemKNN`."""
+
+    search = {  # noqa: RUF012
+        "neighbours": log(10, 1000),
+        "similarity": among("cosine", "asymmetric", "jaccard"),
+        "shrinkage": log(0.1, 1000.0),
+        "asymmetry": between(0.1, 0.9),
+        "weighting": among("none", "tfidf", "bm25"),
+        "normalize": among(False, True),
+    }
 
     neighbours: int = setting(200, low=1, high=100_000, doc="Number of neighbours kept per item.")
     similarity: str = setting(

@@ -10,6 +10,7 @@ import numpy as np
 
 from cofactor.base.config import setting
 from cofactor.base.run import Run
+from cofactor.base.search import log
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.models.implicit.pairwise import (
@@ -45,6 +46,15 @@ PRESETS: dict[str, dict[str, Any]] = {
 
 class WARPConfig(SampledConfig):
     """Settings of `WARP`."""
+
+    search = {  # noqa: RUF012
+        "factors": log(16, 256),
+        "epochs": log(10, 100),
+        "learning_rate": log(0.005, 0.5),
+        "regularization": log(1e-5, 0.1),
+        "max_trials": log(5, 200),
+        "margin": log(0.1, 4.0),
+    }
 
     epochs: int = setting(
         30,

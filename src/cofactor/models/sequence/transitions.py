@@ -10,6 +10,7 @@ import numpy as np
 from cofactor.base.config import setting
 from cofactor.base.errors import DataError
 from cofactor.base.run import Run
+from cofactor.base.search import between, log
 from cofactor.base.threads import current_threads
 from cofactor.data.features import FeatureSpec
 from cofactor.data.histories import Histories
@@ -38,6 +39,16 @@ _TEXTS = ("text_offsets", "text_items", "text_values")
 
 class TransitionsConfig(SequenceConfig):
     """Settings of `Transitions`."""
+
+    search = {  # noqa: RUF012
+        "window": log(1, 50),
+        "decay": between(0.3, 1.0),
+        "backward": between(0.0, 1.0),
+        "source_power": between(0.0, 1.0),
+        "target_power": between(0.0, 1.0),
+        "history_decay": between(0.1, 1.0),
+        "walk_weight": between(0.0, 2.0),
+    }
 
     window: int = setting(
         20, low=1, high=10_000, doc="How many events apart two items may be to count as a pair."

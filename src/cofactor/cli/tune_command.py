@@ -1,0 +1,140 @@
+"""Search a model's settings on a validation part; the test part is asked once, at the end.
+
+The default settings are the first trial. With --out the study is kept in a file, and the same
+command goes on from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import typer
+
+from cofactor.base.errors import ArgumentError
+from cofactor.base.search import Search, parse_search
+from cofactor.cli import options as opt
+from cofactor.cli.reading import ReadingOptions
+from cofactor.runs.source import Cutting
+
+INTERRUPTED = "interrupted; with --out, the finished trials are kept: the same command goes on."
+
+
+@dataclass(frozen=True)
+class SearchOptions:
+    """Search."""
+
+    trials: Annotated[
+        int, typer.Option(help="How many settings are tried, with those in --out already.")
+    ] = 50
+    budget: Annotated[
+        str | None, typer.Option(metavar="10m", help="Time for the search: 90s, 10m, 2h.")
+    ] = None
+    metric: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="What to search for; else ndcg@10, or rmse for ratings."),
+    ] = None
+    seeds: Annotated[int, typer.Option(help="Fits in each trial, each from another seed.")] = 1
+    search: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=RANGE",
+            help="What is tried: factors=log:16..256, dropout=0..0.5, solver=cg,cholesky.",
+        ),
+    ] = None
+    out: Annotated[
+        str | None,
+        typer.Option(metavar="STUDY.db", help="The file of the study; if there, it goes on."),
+    ] = None
+
+    def space(self) -> dict[str, Search]:
+        """Return what is searched beside what the model declares."""
+        found: dict[str, Search] = {}
+        for word in self.search or []:
+            name, equals, text = word.partition("=")
+            if not equals:
+                raise ArgumentError(f"--search must be written NAME=RANGE, not {word!r}.")
+            found[name.strip().replace("-", "_")] = parse_search(text)
+        return found
+
+
+@dataclass(frozen=True)
+class HeldOutOptions:
+    """Held-out data."""
+
+    split: opt.How = "per-user"
+    test: opt.Test = 0.2
+    validation: Annotated[
+        float, typer.Option(help="The share held out for the search (leave-last: one).")
+    ] = 0.1
+
+    def cutting(self, seed: int) -> Cutting:
+        """Return what the runs take."""
+        return Cutting(how=self.split, test=self.test, validation=self.validation, seed=seed)
+
+
+def command(
+    source: opt.SourceArgument,
+    model: opt.ModelOptions,
+    search: SearchOptions,
+    held_out: HeldOutOptions,
+    reading: ReadingOptions,
+    compute: opt.ComputeOptions,
+    show: opt.ShowOptions,
+) -> None:
+    """Tune."""
+    from cofactor.runs.tune import tune
+
+    output = show.output()
+    done = tune(
+        opt.one_or_several(source),
+        model.model,
+        settings=model.settings(),
+        search=search.space(),
+        metric=search.metric,
+        trials=search.trials,
+        budget=opt.seconds(search.budget, "budget"),
+        seeds=search.seeds,
+        out=search.out,
+        reading=reading.reading(),
+        cutting=held_out.cutting(compute.seed),
+        run=compute.run(output),
+    )
+    data, counts = done.compared.data, done.counts
+    output.line(
+        f"{done.model} on {data.source}: {data.n_users:,} users, {data.n_items:,} items; "
+        + ", ".join(f"{n} trials {state}" for state, n in counts.items() if n)
+        + f" in {done.seconds:.0f} s"
+    )
+    output.line(f"Held out: {done.split.sentence}")
+    output.heading("Settings")
+    output.table(done.rows())
+    output.heading(f"Best so far, {done.metric} on validation")
+    output.table(_curve(done))
+    output.heading("On the test part")
+    output.table(done.compared.rows())
+    output.line()
+    for sentence in done.sentences():
+        output.line(sentence)
+    for label, why in done.compared.failures.items():
+        output.line(f"{label} failed: {why}")
+    command_line = done.command(source, _given(reading))
+    output.line(f"Next: {command_line}")
+    output.emit(command="tune", **done.to_dict(), next=command_line)
+
+
+def _curve(done: Any) -> list[dict[str, Any]]:
+    return [{"trial": str(trial), "value": value} for trial, value in done.curve]
+
+
+def _given(reading: ReadingOptions) -> list[str]:
+    """The words of the reading options that aren't the defaults, for the next command."""
+    usual, words = ReadingOptions(), []
+    for name, value in vars(reading).items():
+        if value == getattr(usual, name):
+            continue
+        option = f"--{name.replace('_', '-')}"
+        if isinstance(value, bool):
+            words.append(option if value else option.replace("--", "--no-", 1))
+        else:
+            words += [option, str(value)]
+    return words

@@ -1,0 +1,168 @@
+"""One trial of a search: settings fitted on the training part, measured on the validation part."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+from cofactor.base.errors import ArgumentError, TrainingError
+from cofactor.base.names import unknown_name
+from cofactor.base.progress import SILENT
+from cofactor.base.run import Run
+from cofactor.base.search import Choices, Range, Search
+from cofactor.data.split import Part, Split
+from cofactor.evaluation.evaluate import evaluate
+from cofactor.metrics.table import Metric
+from cofactor.models.iterative import IterativeModel
+from cofactor.models.recommender import Recommender
+from cofactor.runs.source import Clock
+
+# watch(seed, epoch, value): after each epoch, the seed's place and the epoch from 0, and the metric
+# where it was measured. What it raises ends the trial.
+Watch = Callable[[int, int, float | None], None]
+
+# Users of the validation part on which an epoch is measured; the end of a trial is measured on all.
+_USERS_OF_AN_EPOCH = 2000
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a trial found.
+
+    Parameters
+    ----------
+    value
+        The metric on the validation part, the mean over seeds.
+    epochs
+        How many epochs were best, the median over seeds; None in models without epochs.
+    seconds
+        Of all of it.
+    """
+
+    value: float
+    epochs: int | None
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Where settings of one model are measured, all in the same way.
+
+    Parameters
+    ----------
+    kind
+        The model's class.
+    parts
+        The split; its test part is never looked at here.
+    metric
+        What decides, also which epoch is the best.
+    seeds
+        How many fits, each from another seed, are averaged.
+    run
+        Threads, device, and the first seed.
+    """
+
+    kind: type[Recommender]
+    parts: Split
+    metric: Metric
+    seeds: int
+    run: Run
+
+    def measure(self, config: Any, watch: Watch) -> Measured:
+        """Fit a model with these settings from each seed, and measure it.
+
+        Raises
+        ------
+        TrainingError
+            If the metric is undefined; and what fitting, measuring and ``watch`` raise.
+        """
+        clock, values, epochs = Clock(), [], []
+        for n in range(self.seeds):
+            run = replace(self.run, seed=self.run.seed + n, progress=SILENT)
+            model = self.kind(config)
+            if isinstance(model, IterativeModel):
+                self._follow(model, run, n, watch)
+            model.fit(self.parts.train, validation=self._validation, run=run)
+            values.append(self._value(model, self._validation, run))
+            if isinstance(model, IterativeModel):
+                epochs.append(model.refit_config.epochs)
+        value = float(np.mean(values))
+        if not math.isfinite(value):
+            raise TrainingError(f"{self.metric} is undefined on the validation part.")
+        return Measured(value, round(median(epochs)) if epochs else None, clock.seconds)
+
+    def _follow(self, model: IterativeModel, run: Run, n: int, watch: Watch) -> None:
+        """Choose the best epoch by the metric, and show every epoch to ``watch``."""
+        name = str(self.metric)
+        model.monitor(
+            name,
+            lambda fitted, _: self._value(fitted, self._few, run),
+            higher_is_better=not self.metric.lower_is_better,
+        )
+        model.on_epoch_end(lambda epoch, facts, _: watch(n, epoch, facts.get(name)))
+
+    def _value(self, model: Recommender, part: Part, run: Run) -> float:
+        return evaluate(model, part, str(self.metric), run=run, resamples=0)[str(self.metric)]
+
+    @property
+    def _validation(self) -> Part:
+        assert self.parts.validation is not None
+        return self.parts.validation
+
+    @cached_property
+    def _few(self) -> Part:
+        """The validation part with 2000 of its users at most, evenly spaced."""
+        part, rows = self._validation, self._validation.user_rows
+        if len(rows) <= _USERS_OF_AN_EPOCH:
+            return part
+        some = rows[np.linspace(0, len(rows) - 1, _USERS_OF_AN_EPOCH).astype(np.int64)]
+        keep = np.isin(part.truth.user_rows, some)
+        negatives = None if part.negatives is None else part.negatives[keep]
+        return replace(part, truth=part.truth.where(keep), negatives=negatives)
+
+
+def search_space(
+    kind: type[Recommender], fixed: Any, given: Collection[str], more: Mapping[str, Search]
+) -> dict[str, Search]:
+    """Return what is searched: what the Config declares and what ``more`` adds or replaces,
+    without the settings that are ``given``.
+
+    Raises
+    ------
+    UnknownNameError
+        For a name that is no setting.
+    ArgumentError
+        For an end of a range or a choice that the setting refuses, a setting that is both given and
+        to be searched, or if nothing is left.
+    """
+    known = kind.Config.defaults()
+    for name in more:
+        if name not in known:
+            raise unknown_name(f"setting of {kind.name}", name, known)
+        if name in given:
+            raise ArgumentError(f"{name} is set, and to be searched; leave one of the two out.")
+    space = {name: one for name, one in kind.Config.search.items() if name not in given}
+    space |= {name: _typed(kind, fixed, name, one) for name, one in more.items()}
+    if not space:
+        raise ArgumentError(
+            f"there is nothing to search in {kind.name}: its settings declare no search space, or"
+            " all of it is set; name one, as factors=log:16..256."
+        )
+    return space
+
+
+def _typed(kind: type[Recommender], fixed: Any, name: str, one: Search) -> Search:
+    """The space with values of the setting's type, each checked as the setting itself."""
+    if isinstance(one, Choices):
+        texts = [value for value in one.values if isinstance(value, str)]
+        read = {text: getattr(kind.Config.from_text([f"{name}={text}"]), name) for text in texts}
+        values = [read.get(value, value) if value in texts else value for value in one.values]
+        return Choices(tuple(getattr(fixed.replace(**{name: v}), name) for v in values))
+    low, high = (getattr(fixed.replace(**{name: end}), name) for end in one.ends)
+    return Range(low, high, one.log)

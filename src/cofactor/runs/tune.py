@@ -1,0 +1,385 @@
+"""Tune: search a model's settings on a validation part, and ask the test part once, at the end."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from cofactor.base import checks
+from cofactor.base.errors import ArgumentError, CofactorError
+from cofactor.base.extras import require
+from cofactor.base.run import Run
+from cofactor.base.search import Choices, Search
+from cofactor.metrics.table import Metric, parse_metric
+from cofactor.models import registry
+from cofactor.runs.compare import without_comparison
+from cofactor.runs.source import Clock, Cutting, Reading, cut, interactions
+from cofactor.runs.trials import Bench, search_space
+from cofactor.runs.tuned import Tuned, ask_test, word
+
+_STUDY = "cofactor"
+_DEFAULT = "default"  # marks the trial with the default settings
+# Below so many whole trials nothing is said of importances.
+_TRIALS_TO_EXPLAIN = 8
+_DIGITS = 4  # significant digits of the numbers that are tried, so that people can copy them
+
+
+def tune(
+    source: Any,
+    model: str,
+    *,
+    settings: Iterable[str] = (),
+    search: Mapping[str, Search] | None = None,
+    metric: str | None = None,
+    trials: int = 50,
+    budget: float | None = None,
+    seeds: int = 1,
+    out: str | os.PathLike[str] | None = None,
+    reading: Reading | None = None,
+    cutting: Cutting | None = None,
+    run: Run | None = None,
+) -> Tuned:
+    """Search a model's settings on a validation part, and ask the test part once, at the end.
+
+    The default settings are the first trial; the others are drawn by a tree-structured Parzen
+    estimator. In models that are trained in epochs the metric is taken as they train: the best
+    epoch counts, and a trial below the median of the others at the same epoch is given up.
+
+    Parameters
+    ----------
+    source
+        A file, a dataset's name, a database URL, a data frame, or Interactions.
+    model
+        The model's name in the registry.
+    settings
+        Words like ``factors=64``: settings that stay as they are.
+    search
+        Setting -> what is tried (see `cofactor.base.search`), beside what the model's Config
+        declares or in its place.
+    metric
+        What to search for; None for RMSE where ratings are predicted, else nDCG@10.
+    trials
+        How many, at least 1, with those that are in the study's file already.
+    budget
+        Seconds after which the search ends, above 0; a trial that is then on its way is given up,
+        the first one is always finished. None: no limit. The fits for the test part come after it.
+    seeds
+        How many fits, each from another seed, are averaged in each trial; at least 1.
+    out
+        The file that the study is kept in (SQLite); if it is there, the search goes on from it.
+    reading, cutting
+        How the source is read and cut; there must be a test part and a validation part.
+
+    Returns
+    -------
+    Tuned
+        The best settings, how they were found, and how good they are on the test part.
+
+    Raises
+    ------
+    MissingExtraError
+        Without the extra ``tune``.
+    ArgumentError
+        If nothing can be searched, or the file is of another study or no study.
+    CofactorError
+        If no trial could be finished; it says why.
+    """
+    optuna = require("optuna", purpose="cofactor tune")
+    run = run if run is not None else Run()
+    cutting = cutting if cutting is not None else Cutting(validation=0.1)
+    settings = list(settings)
+    checks.integer(trials, "trials", low=1)
+    checks.integer(seeds, "seeds", low=1)
+    if budget is not None:
+        checks.real(budget, "budget", above=0)
+    if cutting.test <= 0 or cutting.validation <= 0:
+        raise ArgumentError("tune needs a test part and a validation part; give both a share.")
+    kind = registry.get(model)
+    fixed = without_comparison(kind.Config.from_text(settings))
+    given = {one.partition("=")[0].strip().replace("-", "_") for one in settings}
+    space = search_space(kind, fixed, given, search or {})
+    wanted = None if metric is None else parse_metric(metric)
+    reading = reading if reading is not None else Reading()
+    if kind.traits.uses_features:
+        reading = replace(reading, keep_items=True)
+    data = interactions(source, reading, run)
+    parts = cut(data, cutting)
+    if wanted is None:
+        rates = kind.traits.predicts_ratings and data.values is not None
+        wanted = parse_metric("rmse" if rates else "ndcg@10")
+    with _quiet(optuna):
+        bench = Bench(kind, parts, wanted, seeds, run)
+        study = _study(optuna, out, _facts(bench, fixed, space), wanted, run.seed, trials)
+        clock = Clock()
+        _Searching(optuna, study, bench, fixed, space, budget).go(trials, run)
+        return _report(optuna, study, bench, fixed, tuple(space), clock.seconds)
+
+
+def _facts(bench: Bench, fixed: Any, space: Mapping[str, Search]) -> dict[str, Any]:
+    """What a study's file must agree on before a search goes on from it."""
+    return {
+        "model": bench.kind.name,
+        "metric": str(bench.metric),
+        "data and split": bench.parts.fingerprint,
+        "seeds": [bench.run.seed, bench.seeds],
+        "settings": {name: word(value) for name, value in fixed.to_params().items()},
+        "search": {name: str(one) for name, one in space.items()},
+    }
+
+
+def _study(
+    optuna: Any,
+    out: str | os.PathLike[str] | None,
+    facts: dict[str, Any],
+    metric: Metric,
+    seed: int,
+    trials: int,
+) -> Any:
+    """A new study, or the one in the file."""
+    if out is not None and "?" in str(out):  # it would begin the options of a database URL
+        raise ArgumentError(f"{out}: a study's file can't have a question mark in its path.")
+    there = out is not None and Path(out).exists()
+    if there:
+        _require_study(Path(str(out)))
+    elif out is not None and not Path(out).absolute().parent.is_dir():
+        raise ArgumentError(f"{out}: there is no folder {Path(out).parent}; make it first.")
+    storage = (
+        None if out is None else optuna.storages.RDBStorage(f"sqlite:///{Path(out).absolute()}")
+    )
+    study = optuna.create_study(
+        study_name=_STUDY,
+        storage=storage,
+        load_if_exists=True,
+        direction="minimize" if metric.lower_is_better else "maximize",
+        pruner=optuna.pruners.MedianPruner(n_startup_trials=5),
+    )
+    if there:
+        kept = study.user_attrs.get("facts", {} if study.trials else facts)
+        others = [name for name, value in facts.items() if kept.get(name) != value]
+        if others:
+            raise ArgumentError(
+                f"{out} holds a study with another {', '.join(others)}; name another file, or"
+                " search as before."
+            )
+    study.set_user_attr("facts", facts)
+    for trial in study.get_trials(deepcopy=False):
+        if trial.state == optuna.trial.TrialState.RUNNING:  # of a search that was killed
+            study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
+    study.sampler = optuna.samplers.TPESampler(
+        seed=(seed + len(study.trials)) % 2**32, n_startup_trials=min(10, max(3, trials // 4))
+    )
+    return study
+
+
+def _require_study(path: Path) -> None:
+    """Refuse a file that isn't a study of ours, before Optuna writes its tables into it."""
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as file:
+            names = [name for (name,) in file.execute("SELECT study_name FROM studies")]
+    except sqlite3.DatabaseError:
+        names = []
+    if names != [_STUDY]:
+        raise ArgumentError(f"{path} isn't a study of cofactor tune; name another file.")
+
+
+class _OutOfTime(Exception):
+    """The budget is over while a trial is on its way."""
+
+
+@dataclass
+class _Searching:
+    """A search that is going on."""
+
+    optuna: Any
+    study: Any
+    bench: Bench
+    fixed: Any
+    space: Mapping[str, Search]
+    budget: float | None
+
+    def __post_init__(self) -> None:
+        self.deadline = None if self.budget is None else time.monotonic() + self.budget
+
+    def go(self, trials: int, run: Run) -> None:
+        """Try settings until there are so many trials, or the time is over."""
+        done = [t for t in self.study.get_trials(deepcopy=False) if _counts(t)]
+        if done:
+            run.progress.say(f"going on from {len(done)} trials")
+        waiting = [t for t in self.study.trials if t.state.name == "WAITING"]
+        if not any(_DEFAULT in trial.user_attrs for trial in done + waiting):
+            defaults = self.fixed.to_params()
+            start = {n: defaults[n] for n, one in self.space.items() if defaults[n] in one}
+            self.study.enqueue_trial(start, user_attrs={_DEFAULT: True})
+        with run.progress.task(f"tuning {self.bench.kind.name}", trials) as task:
+            task.advance(len(done))
+            for _ in range(trials - len(done)):
+                if self._late():
+                    run.progress.say("the time is over")
+                    return
+                self._one()
+                best = _best(self.study)
+                task.advance(1, **({} if best is None else {"best": float(best.value)}))
+
+    def _late(self) -> bool:
+        """Whether the time is over, or a model without epochs, which can't be stopped, would take
+        longer than what is left.
+        """
+        took = [t.user_attrs["seconds"] for t in self.study.trials if "seconds" in t.user_attrs]
+        if self.deadline is None or not took:
+            return False
+        ahead = 0.0 if self.bench.kind.iterative else median(took)
+        return time.monotonic() + ahead >= self.deadline
+
+    def _one(self) -> None:
+        state = self.optuna.trial.TrialState
+        trial = self.study.ask()
+        is_default = _DEFAULT in trial.user_attrs
+        clock = Clock()
+        try:
+            settings = self._settings(trial, is_default)
+            config = self.fixed if is_default else self.fixed.replace(**settings)
+            trial.set_user_attr("settings", {} if is_default else settings)
+            found = self.bench.measure(config, lambda *at: self._watch(trial, is_default, *at))
+        except _OutOfTime:
+            self.study.tell(trial, state=state.FAIL)
+        except self.optuna.TrialPruned:
+            trial.set_user_attr("seconds", clock.seconds)
+            self.study.tell(trial, state=state.PRUNED)
+        except (CofactorError, MemoryError) as error:
+            trial.set_user_attr("why", str(error) or "out of memory")
+            self.study.tell(trial, state=state.FAIL)
+        except BaseException:
+            self.study.tell(trial, state=state.FAIL)
+            raise
+        else:
+            trial.set_user_attr("epochs", found.epochs)
+            trial.set_user_attr("seconds", found.seconds)
+            self.study.tell(trial, found.value)
+
+    def _settings(self, trial: Any, is_default: bool) -> dict[str, Any]:
+        """What the sampler draws; of the default trial, those defaults that lie in the space, so
+        that it learns from them.
+        """
+        defaults = self.fixed.to_params()
+        return {
+            name: _suggest(trial, name, one)
+            for name, one in self.space.items()
+            if not is_default or defaults[name] in one
+        }
+
+    def _watch(
+        self, trial: Any, is_default: bool, seed: int, epoch: int, value: float | None
+    ) -> None:
+        if self.deadline is not None and not is_default and time.monotonic() > self.deadline:
+            raise _OutOfTime
+        if seed == 0 and value is not None:
+            trial.report(value, epoch + 1)
+            if not is_default and trial.should_prune():
+                raise self.optuna.TrialPruned
+
+
+def _suggest(trial: Any, name: str, one: Search) -> Any:
+    if isinstance(one, Choices):
+        return trial.suggest_categorical(name, one.values)
+    if one.whole:
+        return trial.suggest_int(name, one.low, one.high, log=one.log)
+    value = float(f"{trial.suggest_float(name, one.low, one.high, log=one.log):.{_DIGITS}g}")
+    return min(max(value, one.low), one.high)
+
+
+def _counts(trial: Any) -> bool:
+    """Whether a trial of a study is over and says something of its settings."""
+    return trial.state.name in ("COMPLETE", "PRUNED") or "why" in trial.user_attrs
+
+
+def _finished(study: Any) -> list[Any]:
+    return [t for t in study.get_trials(deepcopy=False) if t.state.name == "COMPLETE"]
+
+
+def _best(study: Any) -> Any:
+    """The best whole trial, the earlier one of two alike; None if there is none."""
+    sign = -1 if study.direction.name == "MINIMIZE" else 1
+    return max(_finished(study), key=lambda trial: sign * trial.value, default=None)
+
+
+def _report(
+    optuna: Any, study: Any, bench: Bench, fixed: Any, searched: tuple[str, ...], seconds: float
+) -> Tuned:
+    best, trials = _best(study), [t for t in study.trials if _counts(t)]
+    if best is None:
+        reasons = "; ".join(dict.fromkeys(t.user_attrs.get("why", "pruned") for t in trials))
+        raise CofactorError(f"no trial could be finished. {reasons}")
+    changes = dict(best.user_attrs["settings"])
+    epochs = best.user_attrs["epochs"]
+    config = fixed.replace(**changes | ({} if epochs is None else {"epochs": epochs}))
+    usual = fixed.defaults()
+    settings = {n: value for n, value in config.to_params().items() if value != usual[n]}
+    looks = int(study.user_attrs.get("test_looks", 0)) + 1
+    study.set_user_attr("test_looks", looks)
+    compared, verdicts = ask_test(bench, fixed, config)
+    default = next((t for t in _finished(study) if _DEFAULT in t.user_attrs), None)
+    states = [trial.state.name for trial in trials]
+    return Tuned(
+        model=bench.kind.name,
+        metric=str(bench.metric),
+        settings=settings,
+        searched=searched,
+        value=float(best.value),
+        default_value=None if default is None else float(default.value),
+        curve=_curve(study),
+        importances=_importances(optuna, study),
+        counts={
+            "finished": states.count("COMPLETE"),
+            "pruned": states.count("PRUNED"),
+            "failed": states.count("FAIL"),
+        },
+        split=bench.parts,
+        compared=compared,
+        verdicts=verdicts,
+        test_looks=looks,
+        seconds=seconds,
+    )
+
+
+def _curve(study: Any) -> tuple[tuple[int, float], ...]:
+    sign = -1 if study.direction.name == "MINIMIZE" else 1
+    curve: list[tuple[int, float]] = []
+    for trial in _finished(study):
+        if not curve or sign * trial.value > sign * curve[-1][1]:
+            curve.append((trial.number + 1, float(trial.value)))
+    return tuple(curve)
+
+
+def _importances(optuna: Any, study: Any) -> dict[str, float]:
+    """By PED-ANOVA (Watanabe et al. 2023, IJCAI), over the trials that have every setting."""
+    drawn = [t for t in _finished(study) if t.params]
+    names = set().union(*(t.params for t in drawn)) if drawn else set()
+    whole = [t for t in drawn if set(t.params) == names]
+    if len(whole) < _TRIALS_TO_EXPLAIN:
+        return {}
+    apart = optuna.create_study(direction=study.direction)
+    apart.add_trials(whole)
+    evaluator = optuna.importance.PedAnovaImportanceEvaluator()
+    found = optuna.importance.get_param_importances(apart, evaluator=evaluator)
+    return {name: float(share) for name, share in found.items()}
+
+
+@contextmanager
+def _quiet(optuna: Any) -> Iterator[None]:
+    """While open, Optuna says nothing: what it found is reported here."""
+    before = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            yield
+    finally:
+        optuna.logging.set_verbosity(before)

@@ -1,0 +1,193 @@
+"""What a search over settings found: its best settings, its course, and the test part's answer."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from cofactor.data.split import Split
+from cofactor.evaluation import significance
+from cofactor.evaluation.protocol import RANKING_DEFAULTS, RATING_DEFAULTS
+from cofactor.evaluation.significance import Comparison
+from cofactor.models import registry
+from cofactor.runs.compare import Compared, compare
+from cofactor.runs.trials import Bench
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """What a search found.
+
+    Parameters
+    ----------
+    model
+        The model's name.
+    metric
+        What was searched for, on the validation part.
+    settings
+        The best settings: those that aren't the defaults, with the epochs that were best.
+    searched
+        The names of the settings that were searched.
+    value, default_value
+        The metric on the validation part with the best settings and with the default ones; None if
+        the default ones failed.
+    curve
+        Trial and value wherever a trial was better than all before it.
+    importances
+        How much of the differences between good and other trials each setting explains, together 1;
+        empty with fewer than 8 whole trials.
+    counts
+        How many trials were finished, pruned, failed.
+    split
+        What the search saw; its test part was not looked at.
+    compared
+        Tuned settings, default settings and baselines, fitted on training and validation part
+        together and measured on the test part.
+    verdicts
+        The paired tests of the tuned settings against the others on the metric.
+    test_looks
+        How often this study has looked at the test part: 1 is honest.
+    seconds
+        Of the search.
+    """
+
+    model: str
+    metric: str
+    settings: Mapping[str, Any]
+    searched: tuple[str, ...]
+    value: float
+    default_value: float | None
+    curve: tuple[tuple[int, float], ...]
+    importances: Mapping[str, float]
+    counts: Mapping[str, int]
+    split: Split
+    compared: Compared
+    verdicts: tuple[Comparison, ...]
+    test_looks: int
+    seconds: float
+
+    def words(self) -> list[str]:
+        """Return the words of the command line that train the model with these settings."""
+        given = [f"{name}={word(value)}" for name, value in self.settings.items()]
+        return ["--model", self.model, *(word for one in given for word in ("--set", one))]
+
+    def command(
+        self, sources: Sequence[str] = ("SOURCE",), options: Sequence[str] = (), out: str = "DIR"
+    ) -> str:
+        """Return the command line that trains and saves a model with these settings."""
+        words = ["cofactor", "train", *sources, *self.words(), *options, "--out", out]
+        return shlex.join(words)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return a line for each setting that was searched or set: default, best, importance."""
+        defaults = registry.get(self.model).Config.defaults()
+        names = list(dict.fromkeys([*self.importances, *self.searched, *self.settings]))
+        return [
+            {
+                "setting": name,
+                "default": word(defaults[name]),
+                "best": word(self.settings.get(name, defaults[name])),
+                "importance": f"{self.importances[name]:.2f}" if name in self.importances else "",
+            }
+            for name in names
+        ]
+
+    def sentences(self) -> list[str]:
+        """Return in words whether the tuned model is better than the others, and how one knows."""
+        said = [_verdict(test) for test in self.verdicts]
+        if "tuned" not in self.compared.results and "tuned" not in self.compared.failures:
+            said.append(f"No settings were better than the defaults on validation ({self.metric}).")
+        looked = (
+            "The test part was looked at once, after the search."
+            if self.test_looks == 1
+            else (
+                f"The test part was looked at {self.test_looks} times in this study, after each"
+                " search: don't choose by it."
+            )
+        )
+        return [*said, looked]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all of it as plain values for JSON."""
+        return {
+            "model": self.model,
+            "metric": self.metric,
+            "settings": dict(self.settings),
+            "validation": {"tuned": self.value, "default": self.default_value},
+            "curve": [list(point) for point in self.curve],
+            "importances": dict(self.importances),
+            "trials": dict(self.counts),
+            "seconds": self.seconds,
+            "test": self.compared.to_dict(),
+            "test_looks": self.test_looks,
+            "sentences": self.sentences(),
+            "words": self.words(),
+        }
+
+
+def ask_test(bench: Bench, fixed: Any, tuned: Any) -> tuple[Compared, tuple[Comparison, ...]]:
+    """Fit on training and validation part together, and measure on the test part.
+
+    Parameters
+    ----------
+    bench
+        The model, the split and the metric.
+    fixed
+        The default settings, with those that the caller set.
+    tuned
+        The best settings; left out where they are the same.
+
+    Returns
+    -------
+    Compared
+        Tuned settings, default settings, and popularity (of ratings: bias).
+    tuple of Comparison
+        The tuned settings against each other one, on the metric.
+    """
+    name, metric = bench.kind.name, str(bench.metric)
+    entries = [_entry("default", name, fixed)]
+    if tuned != fixed:
+        entries.insert(0, _entry("tuned", name, tuned))
+    rated = bench.metric.family == "rating"
+    entries += ["bias"] if rated else ["popularity"]
+    compared = compare(
+        bench.parts.train,
+        entries,
+        baselines=False,
+        split=bench.parts.with_validation_merged(),
+        metrics=list(dict.fromkeys([metric, *(RATING_DEFAULTS if rated else RANKING_DEFAULTS)])),
+        run=bench.run,
+    )
+    results = list(compared.results.values())
+    if "tuned" not in compared.results or len(results) < 2:
+        return compared, ()
+    return compared, tuple(significance.compare(results, [metric], baseline="tuned"))
+
+
+def _entry(label: str, name: str, config: Any) -> str:
+    usual = config.defaults()
+    words = [f"{n}={word(v)}" for n, v in config.to_params().items() if v != usual[n]]
+    return f"{label}={name}:{';'.join(words)}" if words else f"{label}={name}"
+
+
+def word(value: Any) -> str:
+    """Return a setting's value as the command line reads it."""
+    if isinstance(value, (list, tuple)):
+        return ",".join(map(word, value))
+    if isinstance(value, bool) or value is None:
+        return str(value).lower()
+    return str(getattr(value, "name", value))
+
+
+def _verdict(test: Comparison) -> str:
+    """A paired test of the tuned settings against others, in words."""
+    is_first = test.first == "tuned"
+    other, lead = (test.second, test.difference) if is_first else (test.first, -test.difference)
+    other = "the default settings" if other == "default" else other
+    facts = f"{test.metric} {lead:+.4f} on the test part, p = {test.p_adjusted:.2g}"
+    if test.better is None:
+        return f"The tuned model isn't significantly better or worse than {other} ({facts})."
+    judged = "better" if test.better == "tuned" else "worse"
+    return f"The tuned model is significantly {judged} than {other} ({facts})."
