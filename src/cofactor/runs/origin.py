@@ -90,13 +90,13 @@ def _repeats(manifest: Manifest) -> str:
     """How an older model's repeated pairs were merged, as its notes tell."""
     if "history.log_indptr" in manifest.arrays:
         return KEEP
-    told = re.search(r"repeated pairs merged \((\w+)\)", " ".join(manifest.data.notes))
-    return told[1] if told else "last"
+    note = re.search(r"repeated pairs merged \((\w+)\)", " ".join(manifest.data.notes))
+    return note[1] if note else "last"
 
 
-def _known(kind: type[_Given], told: Mapping[str, Any]) -> _Given:
+def _known(kind: type[_Given], given: Mapping[str, Any]) -> _Given:
     names = {field.name for field in fields(kind)}
-    return kind(**{name: value for name, value in told.items() if name in names})
+    return kind(**{name: value for name, value in given.items() if name in names})
 
 
 def overridden(kept: _Given, given: _Given) -> _Given:
