@@ -82,7 +82,7 @@ def test_what_is_exported_can_be_imported_and_is_the_same(
     filled(store)
     assert export_events(store, tmp_path / f"events.{ending}") == 31
     assert export_items(store, tmp_path / f"items.{ending}") == 3
-    with pytest.raises(DataError, match="it is there already"):
+    with pytest.raises(DataError, match="it already exists"):
         export_events(store, tmp_path / f"events.{ending}")
     other = opened(new_place(request, "sqlite", tmp_path))
     done = import_events(other, tmp_path / f"events.{ending}")
@@ -209,7 +209,7 @@ def test_a_backup_restores_into_either_database(
     ack = copy.append([Event(user_id=1, item_id="new", time=5)]).result()
     assert ack.seq == store.counts().last_seq + 1
     copy.close()
-    with pytest.raises(StoreError, match="already; .*give overwrite=True|is there already"):
+    with pytest.raises(StoreError, match="already; .*give overwrite=True|already exists"):
         restore(tmp_path / "backup.db", url)
     restore(tmp_path / "backup.db", url, overwrite=True)
     assert content(opened(url)) == content(store)
@@ -245,7 +245,7 @@ def test_a_damaged_backup_is_refused(tmp_path: Path) -> None:
     with open_store(f"sqlite:///{tmp_path}/e.db") as store:
         filled(store)
         backup(store, tmp_path / "b.db")
-        with pytest.raises(StoreError, match="b.db is there already"):
+        with pytest.raises(StoreError, match="b.db already exists"):
             backup(store, tmp_path / "b.db")
         backup(store, tmp_path / "b.db", overwrite=True)
     content = bytearray((tmp_path / "b.db").read_bytes())

@@ -90,7 +90,7 @@ def test_constant_column_says_nothing() -> None:
         features=("kind", "size"),
     )
     np.testing.assert_array_equal(matrix, 0)
-    assert any("nothing that tells items apart" in note for note in spec.notes)
+    assert any("distinguish the items" in note for note in spec.notes)
 
 
 def test_missing_and_infinite_numbers_are_marked() -> None:
