@@ -18,8 +18,9 @@ from cofactor.base.errors import ArgumentError, CofactorError
 from cofactor.base.extras import require
 from cofactor.base.run import Run
 from cofactor.base.search import Choices, Search
-from cofactor.metrics.table import Metric, parse_metric
+from cofactor.metrics.table import parse_metric
 from cofactor.models import registry
+from cofactor.models.recommender import Recommender
 from cofactor.runs.compare import without_comparison
 from cofactor.runs.source import Clock, Cutting, Reading, cut, interactions
 from cofactor.runs.trials import Bench, search_space
@@ -117,7 +118,9 @@ def tune(
         wanted = parse_metric("rmse" if rates else "ndcg@10")
     with _quiet(optuna):
         bench = Bench(kind, parts, wanted, seeds, run)
-        study = _study(optuna, out, _facts(bench, fixed, space), wanted, run.seed, trials)
+        study = _study(optuna, out, _facts(bench, fixed, space), bench)
+        study.sampler = _sampler(optuna, study, trials, run.seed)
+        study.pruner = _pruner(optuna, kind, fixed)
         clock = Clock()
         _Searching(optuna, study, bench, fixed, space, budget).go(trials, run)
         return _report(optuna, study, bench, fixed, tuple(space), clock.seconds)
@@ -136,12 +139,7 @@ def _facts(bench: Bench, fixed: Any, space: Mapping[str, Search]) -> dict[str, A
 
 
 def _study(
-    optuna: Any,
-    out: str | os.PathLike[str] | None,
-    facts: dict[str, Any],
-    metric: Metric,
-    seed: int,
-    trials: int,
+    optuna: Any, out: str | os.PathLike[str] | None, facts: dict[str, Any], bench: Bench
 ) -> Any:
     """A new study, or the one in the file."""
     if out is not None and "?" in str(out):  # it would begin the options of a database URL
@@ -158,8 +156,7 @@ def _study(
         study_name=_STUDY,
         storage=storage,
         load_if_exists=True,
-        direction="minimize" if metric.lower_is_better else "maximize",
-        pruner=optuna.pruners.MedianPruner(n_startup_trials=5),
+        direction="minimize" if bench.metric.lower_is_better else "maximize",
     )
     if there:
         kept = study.user_attrs.get("facts", {} if study.trials else facts)
@@ -173,10 +170,20 @@ def _study(
     for trial in study.get_trials(deepcopy=False):
         if trial.state == optuna.trial.TrialState.RUNNING:  # of a search that was killed
             study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
-    study.sampler = optuna.samplers.TPESampler(
+    return study
+
+
+def _sampler(optuna: Any, study: Any, trials: int, seed: int) -> Any:
+    """The sampler; a search that goes on doesn't draw again what it has drawn."""
+    return optuna.samplers.TPESampler(
         seed=(seed + len(study.trials)) % 2**32, n_startup_trials=min(10, max(3, trials // 4))
     )
-    return study
+
+
+def _pruner(optuna: Any, kind: type[Recommender], fixed: Any) -> Any:
+    """The pruner; the first epochs say little of the last, so a quarter of them is waited for."""
+    warmup = max(2, fixed.epochs // 4) if kind.iterative else 0
+    return optuna.pruners.MedianPruner(n_startup_trials=5, n_warmup_steps=warmup)
 
 
 def _require_study(path: Path) -> None:
@@ -317,9 +324,11 @@ def _report(
     if best is None:
         reasons = "; ".join(dict.fromkeys(t.user_attrs.get("why", "pruned") for t in trials))
         raise CofactorError(f"no trial could be finished. {reasons}")
-    changes = dict(best.user_attrs["settings"])
-    epochs = best.user_attrs["epochs"]
-    config = fixed.replace(**changes | ({} if epochs is None else {"epochs": epochs}))
+    config, epochs = fixed, best.user_attrs["epochs"]
+    # Defaults stay whole: the epochs that were best of a few hundred users are partly luck.
+    if _DEFAULT not in best.user_attrs:
+        changes = dict(best.user_attrs["settings"])
+        config = fixed.replace(**changes | ({} if epochs is None else {"epochs": epochs}))
     usual = fixed.defaults()
     settings = {n: value for n, value in config.to_params().items() if value != usual[n]}
     looks = int(study.user_attrs.get("test_looks", 0)) + 1
