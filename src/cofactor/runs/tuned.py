@@ -98,7 +98,7 @@ class Tuned:
         """Return in words whether the tuned model is better than the others, and how one knows."""
         said = [_verdict(test) for test in self.verdicts]
         if any("default" in (t.first, t.second) and t.better != "tuned" for t in self.verdicts):
-            said.append("So prefer the default settings: nothing shows that they are worse.")
+            said.append("Nothing shows that tuning improved on the default settings.")
         if "tuned" not in self.compared.results and "tuned" not in self.compared.failures:
             said.append(f"No settings were better than the defaults on validation ({self.metric}).")
         looked = (
