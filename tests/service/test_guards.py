@@ -14,7 +14,7 @@ from cofactor.data.interactions import Interactions
 from cofactor.data.synthetic import shop
 from cofactor.models import registry
 from cofactor.service.errors import RequestError
-from cofactor.service.versions.comparison import Found, check_knowledge, paired, wilson
+from cofactor.service.versions.comparison import PairedHits, check_knowledge, paired, wilson
 from cofactor.service.versions.promotion import promote
 
 
@@ -115,12 +115,12 @@ def test_the_paired_test_is_exact() -> None:
     from scipy.stats import binomtest
 
     for only_new, only_old in ((0, 0), (3, 9), (12, 5), (40, 41)):
-        found = Found(100, 50, 50, only_new, only_old)
+        found = PairedHits(100, 50, 50, only_new, only_old)
         n = only_new + only_old
         exact = binomtest(only_new, n, 0.5).pvalue if n else 1.0
         assert found.p == pytest.approx(exact)
     new, old = np.array([1, 1, 0, 0], bool), np.array([1, 0, 1, 0], bool)
-    assert paired(new, old) == Found(4, 2, 2, 1, 1)
+    assert paired(new, old) == PairedHits(4, 2, 2, 1, 1)
 
 
 def test_intervals_are_wilsons() -> None:

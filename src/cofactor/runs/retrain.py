@@ -1,4 +1,4 @@
-"""Retrain: what a saved model was trained on, joined with what came since, learned anew with the
+"""Retrain: what a saved model was trained on, joined with what came since, learned again with the
 same settings.
 """
 
@@ -105,7 +105,7 @@ def retrain(
     changes: Changes = Changes(),
     run: Run | None = None,
 ) -> Retrained:
-    """Train a saved model anew on its own training data and on what came since.
+    """Train a saved model again on its own training data and on what came since.
 
     Parameters
     ----------
@@ -188,19 +188,19 @@ def _whole(
     )
     fresh = [part.where(~twice) for part, twice in zip(parts[1:], doubled, strict=True)]
     if not any(map(len, fresh)):
-        told = ", ".join(f"{share.source} ({share.events:,})" for share in shares[1:])
-        raise DataError(f"nothing is new: the model was trained on all events of {told}.")
+        summary = ", ".join(f"{share.source} ({share.events:,})" for share in shares[1:])
+        raise DataError(f"nothing is new: the model was trained on all events of {summary}.")
     tables = [_titled(part.item_table, old.catalogue) for part in parts]
     whole = joined(
         [replace(part, item_table=None) for part in (parts[0], *fresh)],
         old.source.removesuffix(_LATER) + _LATER,
     )
-    notes = (*_told(shares, reading), *whole.notes)
+    notes = (*_notes(shares, reading), *whole.notes)
     return replace(whole, item_table=merged(tables, "item_id"), notes=notes), shares
 
 
-def _told(shares: Sequence[Share], reading: Reading) -> list[str]:
-    told = "; ".join(
+def _notes(shares: Sequence[Share], reading: Reading) -> list[str]:
+    summary = "; ".join(
         f"{one.source}: {one.events:,} events"
         + (f", {one.doubled:,} of them doubled and left out" if one.doubled else "")
         for one in shares
@@ -209,8 +209,8 @@ def _told(shares: Sequence[Share], reading: Reading) -> list[str]:
     if reading.min_value is not None and reading.repeats in _ADDED:
         lost.append(f"min_value={reading.min_value:g}")
     if not lost:
-        return [told]
-    return [told, f"what {' and '.join(lost)} left out of the old events stays left out"]
+        return [summary]
+    return [summary, f"what {' and '.join(lost)} left out of the old events stays left out"]
 
 
 def _above(events: Events, least: float | None) -> Events:

@@ -35,7 +35,7 @@ Case = tuple[str, list[str | int | Past], str]
 
 
 @dataclass(frozen=True)
-class Found:
+class PairedHits:
     """What two versions found of the same held-out events.
 
     Parameters
@@ -110,9 +110,9 @@ def compared(new: Loaded, old: Loaded, store: Store) -> str:
     return summary
 
 
-def paired(new: np.ndarray, old: np.ndarray) -> Found:
+def paired(new: np.ndarray, old: np.ndarray) -> PairedHits:
     """Return what two versions' hits on the same cases, bool [n], come to."""
-    return Found(
+    return PairedHits(
         len(new),
         int(new.sum()),
         int(old.sum()),
@@ -148,19 +148,19 @@ def check_measured(version: str, new: Manifest, old: Manifest) -> str:
     return summary
 
 
-def _in_training(new: Manifest, old: Manifest) -> Found | None:
-    summary = new.metrics.get("against")
-    if not isinstance(summary, dict) or summary.get("data") != old.data.fingerprint:
+def _in_training(new: Manifest, old: Manifest) -> PairedHits | None:
+    record = new.metrics.get("against")
+    if not isinstance(record, dict) or record.get("data") != old.data.fingerprint:
         return None
-    counts = [summary.get(field.name) for field in fields(Found)]
+    counts = [record.get(field.name) for field in fields(PairedHits)]
     whole = [count for count in counts if isinstance(count, int) and 0 <= count <= _MOST]
-    return Found(*whole) if len(whole) == len(counts) and whole[0] else None
+    return PairedHits(*whole) if len(whole) == len(counts) and whole[0] else None
 
 
 def n_measured(manifest: Manifest) -> int:
     """Return on how many people a version was measured when it was trained; 0 if it wasn't."""
-    summary = manifest.metrics.get("n_users", 0)
-    return summary if isinstance(summary, int) else 0
+    count = manifest.metrics.get("n_users", 0)
+    return count if isinstance(count, int) else 0
 
 
 def _refusal(version: str, code: str, why: str) -> RequestError:
