@@ -19,6 +19,7 @@ from cofactor.runs.retrain import Changes, Retrained, retrain
 from cofactor.runs.source import Cutting, Reading
 from cofactor.runs.train import train
 from cofactor.store import Event, Item, open_store
+from store.places import new_place
 
 ONE = Run(threads=1)
 Row = tuple[str, str, float, int]
@@ -104,8 +105,11 @@ def put(url: str, events: Sequence[Row], kind: str = "view") -> None:
         ).result()
 
 
-def test_a_store_is_read_on_from_where_it_was(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'events.db'}"
+@pytest.mark.parametrize("database", ["sqlite", "postgres"])
+def test_a_store_is_read_on_from_where_it_was(
+    tmp_path: Path, request: pytest.FixtureRequest, database: str
+) -> None:
+    url = new_place(request, database, tmp_path)
     old = written(tmp_path / "old.csv", OLD)
     reading = Reading(repeats="sum")
     put(url, NEW[:80])
@@ -267,4 +271,6 @@ def test_files_and_stores_are_trained_on_together(tmp_path: Path) -> None:
 def test_no_password_of_a_store_is_kept() -> None:
     from cofactor.runs.origin import store_name
 
-    assert store_name("postgresql://me:secret@host/shop?kinds=view") == "postgresql://host/shop"
+    assert store_name("postgresql://me:secret@host/shop?kinds=view") == "postgresql://me@host/shop"
+    url = "postgres:///shop?password=secret&user=me&host=/run&after=7"
+    assert store_name(url) == "postgresql:///shop?host=%2Frun&user=me"

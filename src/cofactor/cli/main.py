@@ -26,7 +26,7 @@ COMMANDS: dict[str, str] = {
     "describe": "counts, density, time span, long tail of a source, and what was dropped and why",
     "shard": "a source larger than memory into a folder that the other commands take as a source",
     "train": "train a model on a source, measure it on a held-out part, and save it",
-    "retrain": "train a saved model again, on its own data and newer events",
+    "retrain": "train a saved model again on its own data and on what came since",
     "evaluate": "measure a saved model on interactions it wasn't trained on",
     "curve": (
         "how well items with 0, 1, 2, 5, 10 ... interactions are ranked: where content stops"

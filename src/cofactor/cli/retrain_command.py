@@ -1,4 +1,4 @@
-"""Train a saved model again, on its own training data and on newer events.
+"""Train a saved model again on its own training data and on what came since.
 
 The model knows its training data, its catalogue, its settings and how its sources were read; what
 it was trained on already is left out. Without a SOURCE the event stores that it was trained on are

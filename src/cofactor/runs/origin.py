@@ -16,6 +16,7 @@ from cofactor.artifact.format import Manifest
 from cofactor.base.config import Config
 from cofactor.base.errors import ArtifactError, CofactorError
 from cofactor.data.interactions import KEEP
+from cofactor.data.readers.event_store import ASKED
 from cofactor.data.readers.sources import is_url
 from cofactor.data.readers.sql import last_event
 from cofactor.models import registry
@@ -23,6 +24,7 @@ from cofactor.runs.source import Cutting, Reading
 
 # What belongs to a file rather than to the way in which a shop's data is read.
 _OF_ONE_FILE = ("rejects", "member")
+_SECRET = ("password", "sslpassword")
 _Given = TypeVar("_Given", Reading, Cutting)
 
 
@@ -90,13 +92,13 @@ def _repeats(manifest: Manifest) -> str:
     """How an older model's repeated pairs were merged, as its notes tell."""
     if "history.log_indptr" in manifest.arrays:
         return KEEP
-    note = re.search(r"repeated pairs merged \((\w+)\)", " ".join(manifest.data.notes))
-    return note[1] if note else "last"
+    merging = re.search(r"repeated pairs merged \((\w+)\)", " ".join(manifest.data.notes))
+    return merging[1] if merging else "last"
 
 
-def _known(kind: type[_Given], given: Mapping[str, Any]) -> _Given:
+def _known(kind: type[_Given], record: Mapping[str, Any]) -> _Given:
     names = {field.name for field in fields(kind)}
-    return kind(**{name: value for name, value in given.items() if name in names})
+    return kind(**{name: value for name, value in record.items() if name in names})
 
 
 def overridden(kept: _Given, given: _Given) -> _Given:
@@ -132,9 +134,12 @@ def bounded(source: Any, known: Mapping[str, int] = {}) -> tuple[Any, dict[str, 
 
 
 def store_name(url: str) -> str:
-    """Return the name under which a store is remembered: no password, no options."""
-    place = url.partition("?")[0]
+    """Return the URL under which a store is remembered: no password, nothing of what is read."""
+    place, _, asked = url.partition("?")
     if place.startswith("sqlite:///"):
         return f"sqlite:///{Path(place.removeprefix('sqlite:///')).absolute()}"
     parts = urlsplit(place)
-    return f"postgresql://{parts.netloc.rpartition('@')[2]}{parts.path}"
+    login, at, host = parts.netloc.rpartition("@")
+    rest = [pair for pair in parse_qsl(asked) if pair[0] not in (*ASKED, *_SECRET)]
+    name = f"postgresql://{login.partition(':')[0]}{at}{host}{parts.path}"
+    return f"{name}?{urlencode(sorted(rest))}" if rest else name

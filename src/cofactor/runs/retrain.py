@@ -1,5 +1,5 @@
-"""Retrain: the training data of a saved model and newer events, joined, and trained on again with
-the same settings.
+"""Retrain: what a saved model was trained on, joined with what came since, learned again with the
+same settings.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ def retrain(
     changes: Changes = Changes(),
     run: Run | None = None,
 ) -> Retrained:
-    """Train a saved model again, on its own training data and on newer events.
+    """Train a saved model again on its own training data and on what came since.
 
     Parameters
     ----------
@@ -195,11 +195,11 @@ def _whole(
         [replace(part, item_table=None) for part in (parts[0], *fresh)],
         old.source.removesuffix(_LATER) + _LATER,
     )
-    notes = (*_summary(shares, reading), *whole.notes)
+    notes = (*_notes(shares, reading), *whole.notes)
     return replace(whole, item_table=merged(tables, "item_id"), notes=notes), shares
 
 
-def _summary(shares: Sequence[Share], reading: Reading) -> list[str]:
+def _notes(shares: Sequence[Share], reading: Reading) -> list[str]:
     summary = "; ".join(
         f"{one.source}: {one.events:,} events"
         + (f", {one.doubled:,} of them doubled and left out" if one.doubled else "")

@@ -133,15 +133,15 @@ def _facts(fetch: Fetch) -> dict[str, str]:
 
 def _span(asked: Mapping[str, str], source: str) -> str:
     """The condition on events' numbers, empty where there is none."""
-    bounds = ""
+    condition = ""
     for name, sign in (("after", ">"), ("until", "<=")):
         text = asked.get(name)
         if text is None:
             continue
         if not (text.isascii() and text.isdigit() and len(text) < 19):
             raise DataError(f"{name}= must be an event's number, not {text!r}.", source=source)
-        bounds += f" AND seq {sign} {int(text)}"
-    return bounds
+        condition += f" AND seq {sign} {int(text)}"
+    return condition
 
 
 def _counts(fetch: Fetch, span: str) -> dict[str, int]:

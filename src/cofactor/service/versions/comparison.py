@@ -36,7 +36,7 @@ Case = tuple[str, list[str | int | Past], str]
 
 @dataclass(frozen=True)
 class PairedHits:
-    """How often two versions had the same held-out events among their best.
+    """What two versions found of the same held-out events.
 
     Parameters
     ----------
@@ -149,18 +149,18 @@ def check_measured(version: str, new: Manifest, old: Manifest) -> str:
 
 
 def _in_training(new: Manifest, old: Manifest) -> PairedHits | None:
-    summary = new.metrics.get("against")
-    if not isinstance(summary, dict) or summary.get("data") != old.data.fingerprint:
+    record = new.metrics.get("against")
+    if not isinstance(record, dict) or record.get("data") != old.data.fingerprint:
         return None
-    counts = [summary.get(field.name) for field in fields(PairedHits)]
+    counts = [record.get(field.name) for field in fields(PairedHits)]
     whole = [count for count in counts if isinstance(count, int) and 0 <= count <= _MOST]
     return PairedHits(*whole) if len(whole) == len(counts) and whole[0] else None
 
 
 def n_measured(manifest: Manifest) -> int:
     """Return on how many people a version was measured when it was trained; 0 if it wasn't."""
-    summary = manifest.metrics.get("n_users", 0)
-    return summary if isinstance(summary, int) else 0
+    count = manifest.metrics.get("n_users", 0)
+    return count if isinstance(count, int) else 0
 
 
 def _refusal(version: str, code: str, why: str) -> RequestError:
