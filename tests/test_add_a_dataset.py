@@ -31,9 +31,13 @@ def test_an_entry_and_a_line_make_a_dataset(tmp_path: Path) -> None:
     (folder / "ratings.csv").write_text(RATINGS)
     (folder / "movies.csv").write_text("movieId,title\n10,Bread\n20,Milk\n30,Jam\n")
     env = {**os.environ, "PYTHONPATH": str(source), "COFACTOR_DATA": str(tmp_path / "data")}
-    told = "\nprint(data.catalogue.titles(data.items.rows([20]))[0])"
+    show_title = "\nprint(data.catalogue.titles(data.items.rows([20]))[0])"
     done = subprocess.run(
-        [sys.executable, "-c", use + told], capture_output=True, text=True, env=env, check=False
+        [sys.executable, "-c", use + show_title],
+        capture_output=True,
+        text=True,
+        env=env,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == "Milk"

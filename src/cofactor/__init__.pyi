@@ -90,7 +90,7 @@ from typing import ClassVar
 __version__: str
 
 class OwnModule(_OwnModule):
-    """A module of your own: trained by the loop, asked, filtered, folded in and explained like any
+    """A module of your own: trained by the loop, scored, filtered, folded in and explained like any
     other model.
 
     Parameters
@@ -143,14 +143,15 @@ class OwnModule(_OwnModule):
     ) -> None: ...
 
 class Popularity(_Popularity):
-    """Recommend what most people took, to everybody alike.
+    """Recommend the items that most users interacted with, the same to everybody.
 
     Parameters
     ----------
     count : {users, values}, default 'users'
-        Count users, or add up their values.
+        Count users, or sum their values.
     half_life_days : float | None > 0, default None
-        Days after which an interaction counts half, from the latest one; None counts all alike.
+        Half-life of an interaction's weight, in days before the latest one; None: all weigh the
+            same.
     """
     Config: ClassVar[type[cofactor.models.baselines.popularity.PopularityConfig]]
     config: cofactor.models.baselines.popularity.PopularityConfig
@@ -171,19 +172,19 @@ class Bias(_Bias):
     method : {joint, damped}, default 'joint'
         Least squares over both biases, or damped means: items first, then users.
     user_damping : float >= 0, default 4.0
-        How many ratings at the mean each user is given beforehand.
+        Shrinkage: pseudo-ratings at the mean for each user.
     item_damping : float >= 0, default 2.0
-        How many ratings at the mean each item is given beforehand.
+        Shrinkage: pseudo-ratings at the mean for each item.
     sweeps : int >= 1 <= 100000, default 100
-        Sweeps at most over both sides (joint).
+        Maximal number of sweeps over both sides (joint).
     tolerance : float > 0, default 0.0001
         Largest change of a bias at which to stop (joint), in ratings.
     clip_predictions : bool, default True
-        Whether predictions are cut to the rating scale.
+        Whether predictions are clipped to the rating scale.
     lowest : float | None, default None
-        The lowest rating there can be; None: the lowest of the data.
+        The lowest possible rating; None: the lowest of the data.
     highest : float | None, default None
-        The highest rating there can be; None: the highest of the data.
+        The highest possible rating; None: the highest of the data.
     """
     Config: ClassVar[type[cofactor.models.baselines.bias.BiasConfig]]
     config: cofactor.models.baselines.bias.BiasConfig
@@ -214,19 +215,21 @@ class ItemKNN(_ItemKNN):
         Whether users with many items, and under bm25 items with many users, weigh less in
             training.
     bm25_k1 : float > 0 <= 1e+06, default 1.2
-        How late a larger value saturates, under bm25.
+        Saturation of large values, under bm25: the higher, the later.
     bm25_b : float >= 0 <= 1, default 0.75
-        How much items with many users are held back, under bm25; 0: not.
+        How much items with many users are penalised, under bm25; 0: not at all.
     recency_half_life : float | None > 0, default None
-        Newer interactions of a history after which one counts half; None: all count alike.
+        Half-life of an interaction's weight, in newer interactions of the history; None: all
+            weigh the same.
     recency_floor : float >= 0 <= 1, default 0.0
-        With a half-life: what the oldest interactions count at least.
+        With a half-life: least weight of old interactions.
     neighbours : int >= 1 <= 100000, default 200
-        How many similar items are kept of each item.
+        Number of neighbours kept per item.
     similarity : {cosine, asymmetric, jaccard, tversky, dot}, default 'cosine'
-        How alike two items are, from the users they share.
+        Similarity of two items, from their common users.
     shrinkage : float >= 0, default 20.0
-        Added below the fraction of a similarity: pairs with few users in common count less.
+        Shrinkage: added to a similarity's denominator, so that pairs with few common users count
+            less.
     asymmetry : float >= 0 <= 1, default 0.5
         Under asymmetric: the share of the past item's length; 1 favours popular items, 0.5 is
             cosine.
@@ -274,21 +277,23 @@ class EASE(_EASE):
         Whether users with many items, and under bm25 items with many users, weigh less in
             training.
     bm25_k1 : float > 0 <= 1e+06, default 1.2
-        How late a larger value saturates, under bm25.
+        Saturation of large values, under bm25: the higher, the later.
     bm25_b : float >= 0 <= 1, default 0.75
-        How much items with many users are held back, under bm25; 0: not.
+        How much items with many users are penalised, under bm25; 0: not at all.
     recency_half_life : float | None > 0, default None
-        Newer interactions of a history after which one counts half; None: all count alike.
+        Half-life of an interaction's weight, in newer interactions of the history; None: all
+            weigh the same.
     recency_floor : float >= 0 <= 1, default 0.0
-        With a half-life: what the oldest interactions count at least.
+        With a half-life: least weight of old interactions.
     regularization : float > 0, default 200.0
         λ, added to each item's own count in the Gram matrix.
     frequency_exponent : float >= 0 <= 2, default 0.0
-        p: item i gets λ (n_i / mean n)^p; 0 is EASE proper, more holds popular items back.
+        p: item i gets λ (n_i / mean n)^p; 0 is EASE proper, higher values penalise popular items.
     user_exponent : float >= 0 <= 2, default 0.0
-        q: a user with n items weighs n^-q in the loss; λ is times the mean weight. 0: alike.
+        q: a user with n items weighs n^-q in the loss; λ is times the mean weight. 0: all the
+            same.
     dropout : float >= 0 < 1, default 0.0
-        d: each past item is missing with this probability while it learns (EDLAE); 0: none.
+        d: dropout probability of each past item in training (EDLAE); 0: none.
     keep : int | None >= 1 <= 100000, default None
         Weights kept of each recommended item, the largest; None keeps all (a dense matrix).
     """
@@ -323,13 +328,14 @@ class GraphFilter(_GraphFilter):
         Whether users with many items, and under bm25 items with many users, weigh less in
             training.
     bm25_k1 : float > 0 <= 1e+06, default 1.2
-        How late a larger value saturates, under bm25.
+        Saturation of large values, under bm25: the higher, the later.
     bm25_b : float >= 0 <= 1, default 0.75
-        How much items with many users are held back, under bm25; 0: not.
+        How much items with many users are penalised, under bm25; 0: not at all.
     recency_half_life : float | None > 0, default None
-        Newer interactions of a history after which one counts half; None: all count alike.
+        Half-life of an interaction's weight, in newer interactions of the history; None: all
+            weigh the same.
     recency_floor : float >= 0 <= 1, default 0.0
-        With a half-life: what the oldest interactions count at least.
+        With a half-life: least weight of old interactions.
     factors : int | None >= 0 <= 4096, default None
         Singular vectors of the ideal low-pass filter; 0: none; None: √interactions / 8.
     neighbours : int >= 0 <= 100000, default 500
@@ -339,9 +345,9 @@ class GraphFilter(_GraphFilter):
     item_exponent : float >= 0 <= 2, default 0.4
         b: an item with n users weighs n^-b in the normalised matrix.
     ideal_weight : float >= 0, default 0.6
-        α: how much the ideal low-pass filter counts beside the linear one.
+        α: weight of the ideal low-pass filter beside the linear one.
     spectral_power : float >= 0 <= 16, default 0.5
-        g: a vector of singular value s counts (s / largest s)^g; 0: all alike, as published.
+        g: a vector of singular value s counts (s / largest s)^g; 0: all the same, as published.
     iterations : int >= 1 <= 100, default 3
         Power iterations of the randomised singular value decomposition.
     """
@@ -373,11 +379,11 @@ class IALS(_IALS):
     Parameters
     ----------
     epochs : int >= 1 <= 10000, default 8
-        Rounds in which both sides are solved once.
+        Epochs; each solves both sides once.
     validate_every : int >= 1, default 1
         Epochs between two measurements on the validation part, if there is one.
     patience : int >= 0, default 2
-        Measurements without a better one before training stops; 0 runs all epochs.
+        Early stopping: measurements without improvement before training stops; 0 runs all epochs.
     factors : int >= 1 <= 4096, default 64
         Length of the user and item vectors.
     unobserved_weight : float | None >= 0, default None
@@ -389,22 +395,23 @@ class IALS(_IALS):
     confidence_scale : float >= 0, default 1.0
         How much a value adds to the weight; with confidence ones, nothing.
     regularization : float >= 0, default 0.01
-        L2 weight of a vector per pair it takes part in (see frequency_exponent).
+        L2 regularization of a vector per pair that it is part of (see frequency_exponent).
     frequency_exponent : float >= 0 <= 2, default 1.0
-        1 regularizes a vector in proportion to its data, 0 all alike (plain L2).
+        Frequency scaling of L2: 1 regularizes a vector in proportion to its data, 0 all the same
+            (plain L2).
     solver : {cg, cholesky, subspace}, default 'cg'
-        How a side is solved: cg is the fastest.
+        Solver of a side; cg is the fastest.
     cg_steps : int >= 1 <= 1000, default 3
         Conjugate gradient steps for each row; for the solver cg.
     warmup_epochs : int >= 0 <= 10000, default 0
-        How many of the epochs, at the start, take one conjugate gradient step only, at a third of
+        Number of epochs at the start that take only one conjugate gradient step, at a third of
             the cost; for the solver cg.
     block_size : int >= 1 <= 4096, default 16
         Factors in a block; for the solver subspace.
     init_scale : float > 0, default 0.1
-        The first vectors' length, about; small starts find the main directions first.
+        Approximate length of the initial vectors; small ones find the main directions first.
     item_weight_power : float >= 0 <= 2, default 0.0
-        p: item i's part of the loss weighs n_i^-p; 0 weighs all alike, more fits rare items
+        p: item i's part of the loss weighs n_i^-p; 0: all the same; higher values fit rare items
             better.
     """
     Config: ClassVar[type[cofactor.models.implicit.ials.IALSConfig]]
@@ -437,31 +444,31 @@ class BPR(_BPR):
     Parameters
     ----------
     epochs : int >= 1, default 300
-        Walks over the data; each draws one negative for every interaction.
+        Passes over the data; each samples one negative per interaction.
     validate_every : int >= 1, default 10
         Epochs between two measurements on the validation part, if there is one.
     patience : int >= 0, default 5
-        Measurements without a better one before training stops; 0 never stops.
+        Early stopping: measurements without improvement before training stops; 0 never stops.
     learning_rate : float > 0, default 0.2
-        Step size, at the schedule's top.
+        Peak learning rate of the schedule.
     schedule : {constant, linear, cosine, step, exponential}, default 'linear'
         The learning rate over time.
     warmup_ratio : float >= 0 < 1, default 0.0
-        The share of all steps over which the learning rate rises linearly from 0.
+        Warm-up: share of all steps over which the learning rate rises linearly from 0.
     drop_every : float > 0, default 10
         Step schedule: epochs between two drops; below 1, a share of all epochs.
     drop_factor : float > 0 <= 1, default 0.1
-        Step schedule: what a drop multiplies the learning rate by.
+        Step schedule: factor of the learning rate at each drop.
     decay : float > 0 <= 1, default 0.95
         Exponential schedule: the factor from epoch to epoch.
     factors : int >= 1 <= 4096, default 64
         Length of the user and item vectors; multiples of 16 are fastest.
     init_scale : float >= 0, default 0.1
-        Standard deviation of the vectors' first values.
+        Standard deviation of the initial vectors.
     negative_sampling : {uniform, popularity}, default 'uniform'
         How negatives are drawn from the items a user hasn't interacted with.
     negative_power : float >= 0 <= 4, default 0.5
-        Sampling by popularity: an item's chance goes with its count to this power.
+        Popularity sampling: an item's probability is proportional to its count to this power.
     regularization : float >= 0, default 0.01
         L2 on the user vector per draw, times the step size; 0 for none.
     item_regularization : float | None >= 0, default None
@@ -471,7 +478,7 @@ class BPR(_BPR):
     bias_regularization : float | None >= 0, default None
         L2 on both items' biases; None takes regularization.
     fold_in_epochs : int >= 1 <= 10000, default 100
-        Walks over the history of an unseen user (and at least 2,000 draws).
+        Passes over the history of an unseen user (at least 2,000 draws).
     """
     Config: ClassVar[type[cofactor.models.implicit.bpr.BPRConfig]]
     config: cofactor.models.implicit.bpr.BPRConfig
@@ -506,38 +513,39 @@ class WARP(_WARP):
     Parameters
     ----------
     epochs : int >= 1, default 30
-        Walks over the data; each looks for a violation for every interaction.
+        Passes over the data; each searches for a violation for every interaction.
     validate_every : int >= 1, default 5
         Epochs between two measurements on the validation part, if there is one.
     patience : int >= 0, default 5
-        Measurements without a better one before training stops; 0 never stops.
+        Early stopping: measurements without improvement before training stops; 0 never stops.
     learning_rate : float > 0, default 0.05
-        Step size, at the schedule's top.
+        Peak learning rate of the schedule.
     schedule : {constant, linear, cosine, step, exponential}, default 'constant'
         The learning rate over time.
     warmup_ratio : float >= 0 < 1, default 0.0
-        The share of all steps over which the learning rate rises linearly from 0.
+        Warm-up: share of all steps over which the learning rate rises linearly from 0.
     drop_every : float > 0, default 10
         Step schedule: epochs between two drops; below 1, a share of all epochs.
     drop_factor : float > 0 <= 1, default 0.1
-        Step schedule: what a drop multiplies the learning rate by.
+        Step schedule: factor of the learning rate at each drop.
     decay : float > 0 <= 1, default 0.95
         Exponential schedule: the factor from epoch to epoch.
     factors : int >= 1 <= 4096, default 64
         Length of the user and item vectors; multiples of 16 are fastest.
     init_scale : float >= 0, default 0.01
-        Standard deviation of the vectors' first values.
+        Standard deviation of the initial vectors.
     negative_sampling : {uniform, popularity}, default 'uniform'
         How negatives are drawn from the items a user hasn't interacted with.
     negative_power : float >= 0 <= 4, default 0.5
-        Sampling by popularity: an item's chance goes with its count to this power.
+        Popularity sampling: an item's probability is proportional to its count to this power.
     adaptive : bool, default True
-        Whether a vector's step shrinks with the squared gradients it has had.
+        Whether a vector's learning rate decreases with its accumulated squared gradients
+            (AdaGrad).
     margin : float > 0, default 1.0
-        By how much a positive must lead, in score.
+        Margin by which a positive's score must exceed a negative's.
     max_trials : int >= 1 <= 10000, default 10
-        Negatives sampled at most for one positive in search of a violation; hundreds rank better,
-            at more cost an epoch.
+        Maximal number of negatives sampled per positive in search of a violation; hundreds rank
+            better, at more cost per epoch.
     regularization : float >= 0, default 0.002
         L2 on the user vector per step, times the step size; 0 for none.
     item_regularization : float | None >= 0, default None
@@ -545,7 +553,7 @@ class WARP(_WARP):
     bias_regularization : float | None >= 0, default None
         L2 on the item biases; None takes regularization.
     fold_in_epochs : int >= 1 <= 10000, default 50
-        Walks over the history of an unseen user (and at least 1,000 positives).
+        Passes over the history of an unseen user (at least 1,000 positives).
     """
     Config: ClassVar[type[cofactor.models.implicit.warp.WARPConfig]]
     config: cofactor.models.implicit.warp.WARPConfig
@@ -577,43 +585,42 @@ class WARP(_WARP):
     ) -> None: ...
 
 class LogisticMF(_LogisticMF):
-    """Matrix factorisation of the probability that a user takes an item, ``σ(x_u · y_i + β_u +
-    β_i)``.
+    """Matrix factorisation of the probability of an interaction, ``σ(x_u · y_i + β_u + β_i)``.
 
     Parameters
     ----------
     epochs : int >= 1, default 30
-        Rounds; each takes one step for all users and one for all items.
+        Epochs; each takes one step for all users and one for all items.
     validate_every : int >= 1, default 5
         Epochs between two measurements on the validation part, if there is one.
     patience : int >= 0, default 5
-        Measurements without a better one before training stops; 0 never stops.
+        Early stopping: measurements without improvement before training stops; 0 never stops.
     learning_rate : float > 0, default 0.3
-        Step size, divided by the root of a sum of squared gradients.
+        Learning rate, divided by the root of the sum of squared gradients.
     schedule : {constant, linear, cosine, step, exponential}, default 'constant'
         The learning rate over time.
     warmup_ratio : float >= 0 < 1, default 0.0
-        The share of all steps over which the learning rate rises linearly from 0.
+        Warm-up: share of all steps over which the learning rate rises linearly from 0.
     drop_every : float > 0, default 10
         Step schedule: epochs between two drops; below 1, a share of all epochs.
     drop_factor : float > 0 <= 1, default 0.1
-        Step schedule: what a drop multiplies the learning rate by.
+        Step schedule: factor of the learning rate at each drop.
     decay : float > 0 <= 1, default 0.95
         Exponential schedule: the factor from epoch to epoch.
     factors : int >= 1 <= 4096, default 64
         Length of the user and item vectors; multiples of 16 are fastest.
     init_scale : float >= 0, default 0.1
-        Standard deviation of the vectors' first values.
+        Standard deviation of the initial vectors.
     alpha : float > 0, default 5.0
         Confidence of a positive of value 1, against that of a negative.
     negatives : int >= 0 <= 10000, default 5
         Negatives sampled for each positive at each step; 0 takes all there are (small data).
     regularization : float >= 0, default 20.0
-        Weight of half the squared vectors and biases in the loss.
+        L2 regularization: weight of half the squared vectors and biases in the loss.
     use_values : bool, default False
         Whether a positive's confidence is alpha times its value, or alpha alone.
     fold_in_steps : int >= 1 <= 10000, default 60
-        Steps for the vector of an unseen user.
+        Gradient steps for the vector of an unseen user.
     """
     Config: ClassVar[type[cofactor.models.implicit.logistic_mf.LogisticMFConfig]]
     config: cofactor.models.implicit.logistic_mf.LogisticMFConfig
@@ -650,17 +657,17 @@ class BiasedMF(_BiasedMF):
     validate_every : int >= 1, default 1
         Epochs between two measurements on the validation part, if there is one.
     patience : int >= 0, default 3
-        Measurements without a better one before training stops; 0 runs all epochs.
+        Early stopping: measurements without improvement before training stops; 0 runs all epochs.
     learning_rate : float > 0, default 0.03
         Step size of the vectors in the first epoch (SGD).
     schedule : {constant, linear, cosine, step, exponential}, default 'exponential'
         Both learning rates over time (SGD).
     warmup_ratio : float >= 0 < 1, default 0.0
-        The share of all steps over which the learning rate rises linearly from 0.
+        Warm-up: share of all steps over which the learning rate rises linearly from 0.
     drop_every : float > 0, default 10
         Step schedule: epochs between two drops; below 1, a share of all epochs.
     drop_factor : float > 0 <= 1, default 0.1
-        Step schedule: what a drop multiplies the learning rate by.
+        Step schedule: factor of the learning rate at each drop.
     decay : float > 0 <= 1, default 0.92
         Exponential schedule: the factor from epoch to epoch.
     factors : int >= 1 <= 4096, default 128
@@ -672,16 +679,16 @@ class BiasedMF(_BiasedMF):
     bias_regularization : float >= 0, default 0.003
         Penalty of the biases for each rating of an average row.
     frequency_exponent : float >= 0 <= 1, default 0.7
-        A row's penalty grows as n^frequency_exponent with its n ratings. 1: on each rating alike;
-            0: the same for all rows.
+        A row's penalty grows as n^frequency_exponent with its n ratings. 1: the same on each
+            rating; 0: the same for all rows.
     init_scale : float > 0, default 0.005
-        Standard deviation of the starting vectors.
+        Standard deviation of the initial vectors.
     clip_predictions : bool, default True
-        Whether predictions are cut to the rating scale.
+        Whether predictions are clipped to the rating scale.
     lowest : float | None, default None
-        The lowest rating there can be; None: the lowest of the data.
+        The lowest possible rating; None: the lowest of the data.
     highest : float | None, default None
-        The highest rating there can be; None: the highest of the data.
+        The highest possible rating; None: the highest of the data.
     solver : {sgd, als}, default 'sgd'
         Stochastic gradient descent, or alternating least squares.
     """
@@ -723,38 +730,38 @@ class SVDpp(_SVDpp):
     validate_every : int >= 1, default 1
         Epochs between two measurements on the validation part, if there is one.
     patience : int >= 0, default 3
-        Measurements without a better one before training stops; 0 runs all epochs.
+        Early stopping: measurements without improvement before training stops; 0 runs all epochs.
     learning_rate : float > 0, default 0.015
-        Step of the vectors in the first epoch.
+        Learning rate of the vectors in the first epoch.
     schedule : {constant, linear, cosine, step, exponential}, default 'exponential'
         Both learning rates over time (SGD).
     warmup_ratio : float >= 0 < 1, default 0.0
-        The share of all steps over which the learning rate rises linearly from 0.
+        Warm-up: share of all steps over which the learning rate rises linearly from 0.
     drop_every : float > 0, default 10
         Step schedule: epochs between two drops; below 1, a share of all epochs.
     drop_factor : float > 0 <= 1, default 0.1
-        Step schedule: what a drop multiplies the learning rate by.
+        Step schedule: factor of the learning rate at each drop.
     decay : float > 0 <= 1, default 0.945
         Exponential schedule: the factor from epoch to epoch.
     factors : int >= 1 <= 4096, default 128
         Length of the user and item vectors.
     bias_learning_rate : float > 0, default 0.004
-        Step of the biases in the first epoch.
+        Learning rate of the biases in the first epoch.
     regularization : float >= 0, default 0.06
         Penalty of the vectors for each rating of an average row.
     bias_regularization : float >= 0, default 0.003
         Penalty of the biases for each rating of an average row.
     frequency_exponent : float >= 0 <= 1, default 0.7
-        A row's penalty grows as n^frequency_exponent with its n ratings. 1: on each rating alike;
-            0: the same for all rows.
+        A row's penalty grows as n^frequency_exponent with its n ratings. 1: the same on each
+            rating; 0: the same for all rows.
     init_scale : float > 0, default 0.01
-        Standard deviation of the starting vectors; the implicit ones start at 0.
+        Standard deviation of the initial vectors; the implicit ones start at 0.
     clip_predictions : bool, default True
-        Whether predictions are cut to the rating scale.
+        Whether predictions are clipped to the rating scale.
     lowest : float | None, default None
-        The lowest rating there can be; None: the lowest of the data.
+        The lowest possible rating; None: the lowest of the data.
     highest : float | None, default None
-        The highest rating there can be; None: the highest of the data.
+        The highest possible rating; None: the highest of the data.
     implicit_regularization : float >= 0, default 0.003
         Penalty of the implicit item vectors in each step.
     """
@@ -810,11 +817,11 @@ class BayesianMF(_BayesianMF):
     dates : bool, default False
         Whether the day of a rating has a vector too; predictions take times then.
     clip_predictions : bool, default True
-        Whether predictions are cut to the rating scale.
+        Whether predictions are clipped to the rating scale.
     lowest : float | None, default None
-        The lowest rating there can be; None: the lowest of the data.
+        The lowest possible rating; None: the lowest of the data.
     highest : float | None, default None
-        The highest rating there can be; None: the highest of the data.
+        The highest possible rating; None: the highest of the data.
     """
     Config: ClassVar[type[cofactor.models.explicit.bayesian_mf.BayesianMFConfig]]
     config: cofactor.models.explicit.bayesian_mf.BayesianMFConfig
@@ -847,42 +854,42 @@ class LatentFactor(_LatentFactor):
     validate_every : int >= 1, default 1
         Epochs between two measurements on the validation part, if there is one.
     patience : int >= 0, default 0
-        Measurements without a better one before training stops; 0 runs all epochs.
+        Early stopping: measurements without improvement before training stops; 0 runs all epochs.
     learning_rate : float > 0 <= 1000, default 0.01
-        Step size, at the schedule's top.
+        Peak learning rate of the schedule.
     schedule : {constant, linear, cosine, step, exponential}, default 'constant'
         The learning rate over time.
     warmup_ratio : float >= 0 < 1, default 0.0
-        The share of all steps over which the learning rate rises linearly from 0.
+        Warm-up: share of all steps over which the learning rate rises linearly from 0.
     drop_every : float > 0, default 10
         Step schedule: epochs between two drops; below 1, a share of all epochs.
     drop_factor : float > 0 <= 1, default 0.1
-        Step schedule: what a drop multiplies the learning rate by.
+        Step schedule: factor of the learning rate at each drop.
     decay : float > 0 <= 1, default 0.95
         Exponential schedule: the factor from epoch to epoch.
     batch_size : int >= 0 <= 1.07374e+09, default 4096
-        Examples of a step; 0 takes all of them at once (full-batch descent).
+        Batch size in examples; 0 takes all at once (full batch).
     optimizer : {adam, adamw, sgd, adagrad}, default 'adam'
         The optimiser.
     momentum : float >= 0 < 1, default 0.0
         Momentum of sgd; the others don't use it.
     weight_decay : float >= 0, default 0.0
-        L2 that shrinks every weight at every step (decoupled in adamw); 0 is none.
+        Weight decay: L2 on all weights at every step (decoupled in adamw); 0: none.
     max_grad_norm : float >= 0, default 0.0
         Gradient clipping: largest norm of the whole gradient; 0 doesn't clip.
     ema_decay : float >= 0 < 1, default 0.0
         Decay of an exponential moving average of the weights, used in their place; 0 is off.
     precision : {float32, bfloat16}, default 'float32'
-        Number format of the forward pass.
+        Numeric precision of the forward pass.
     compile : bool, default False
         Whether torch.compile compiles the step (needs a C++ compiler).
     loss : {bpr, cosine_contrastive, hinge, adaptive_hinge, logistic, sampled_softmax,
         in_batch_softmax, full_softmax, squared, warp}, default 'squared'
         Training loss: squared fits values; all others rank. A name or a Loss object.
     negatives : int >= 1 <= 4096, default 4
-        Items drawn for each observed one, by losses that need unobserved items.
+        Negatives sampled per observed item, for losses that need unobserved items.
     negative_sampling : {uniform, popularity}, default 'uniform'
-        The distribution that negatives are drawn from.
+        Sampling distribution of the negatives.
     negative_power : float >= 0 <= 2, default 0.75
         Power of the item counts in popularity sampling; 1 is popularity itself.
     margin : float >= -1 <= 100, default 1.0
@@ -900,20 +907,20 @@ class LatentFactor(_LatentFactor):
     biases : bool, default True
         Whether users and items have a bias (users only where the loss can see it).
     init_scale : float >= 0 <= 10, default 0.05
-        Standard deviation of the vectors' first values.
+        Standard deviation of the initial vectors.
     gravity : float >= 0, default 0.0
-        Weight of the mean square of the scores of all pairs (Gramian regulariser).
+        Weight of the mean squared score of all pairs (Gramian regulariser).
     sparse : {auto, yes, no}, default 'auto'
         Whether gradients hold only the rows of a batch.
     item_bias_regularization : float | None >= 0, default None
-        L2 on the items' biases; None is that of the users'.
+        L2 on item biases; None: as for user biases.
     user_damping : float >= 0, default 10.0
         Shrinkage: pseudo-ratings at the global mean when initialising user biases.
     item_damping : float >= 0, default 5.0
         Shrinkage: pseudo-ratings at the global mean when initialising item biases.
     frequency_exponent : float >= 0 <= 1, default 0.5
-        On rated data, the L2 of one with n ratings grows as n to this: 1 per example, 0 alike for
-            all.
+        On rated data, the L2 of a row with n ratings grows as n to this power: 1: per example; 0:
+            the same for all.
     """
     Config: ClassVar[type[cofactor.models.neural.latent_factor.LatentFactorConfig]]
     config: cofactor.models.neural.latent_factor.LatentFactorConfig
@@ -969,42 +976,42 @@ class MLP(_MLP):
     validate_every : int >= 1, default 1
         Epochs between two measurements on the validation part, if there is one.
     patience : int >= 0, default 0
-        Measurements without a better one before training stops; 0 runs all epochs.
+        Early stopping: measurements without improvement before training stops; 0 runs all epochs.
     learning_rate : float > 0 <= 1000, default 0.01
-        Step size, at the schedule's top.
+        Peak learning rate of the schedule.
     schedule : {constant, linear, cosine, step, exponential}, default 'constant'
         The learning rate over time.
     warmup_ratio : float >= 0 < 1, default 0.0
-        The share of all steps over which the learning rate rises linearly from 0.
+        Warm-up: share of all steps over which the learning rate rises linearly from 0.
     drop_every : float > 0, default 10
         Step schedule: epochs between two drops; below 1, a share of all epochs.
     drop_factor : float > 0 <= 1, default 0.1
-        Step schedule: what a drop multiplies the learning rate by.
+        Step schedule: factor of the learning rate at each drop.
     decay : float > 0 <= 1, default 0.95
         Exponential schedule: the factor from epoch to epoch.
     batch_size : int >= 0 <= 1.07374e+09, default 4096
-        Examples of a step; 0 takes all of them at once (full-batch descent).
+        Batch size in examples; 0 takes all at once (full batch).
     optimizer : {adam, adamw, sgd, adagrad}, default 'adam'
         The optimiser.
     momentum : float >= 0 < 1, default 0.0
         Momentum of sgd; the others don't use it.
     weight_decay : float >= 0, default 0.0
-        L2 that shrinks every weight at every step (decoupled in adamw); 0 is none.
+        Weight decay: L2 on all weights at every step (decoupled in adamw); 0: none.
     max_grad_norm : float >= 0, default 0.0
         Gradient clipping: largest norm of the whole gradient; 0 doesn't clip.
     ema_decay : float >= 0 < 1, default 0.0
         Decay of an exponential moving average of the weights, used in their place; 0 is off.
     precision : {float32, bfloat16}, default 'float32'
-        Number format of the forward pass.
+        Numeric precision of the forward pass.
     compile : bool, default False
         Whether torch.compile compiles the step (needs a C++ compiler).
     loss : {bpr, cosine_contrastive, hinge, adaptive_hinge, logistic, sampled_softmax,
         in_batch_softmax, full_softmax, squared, warp}, default 'squared'
         Training loss: squared fits values; all others rank. A name or a Loss object.
     negatives : int >= 1 <= 4096, default 4
-        Items drawn for each observed one, by losses that need unobserved items.
+        Negatives sampled per observed item, for losses that need unobserved items.
     negative_sampling : {uniform, popularity}, default 'uniform'
-        The distribution that negatives are drawn from.
+        Sampling distribution of the negatives.
     negative_power : float >= 0 <= 2, default 0.75
         Power of the item counts in popularity sampling; 1 is popularity itself.
     margin : float >= -1 <= 100, default 1.0
@@ -1016,22 +1023,22 @@ class MLP(_MLP):
     bias_regularization : float >= 0, default 0.005
         L2 on the biases that a batch touches, per example.
     fold_in_steps : int >= 1 <= 10000, default 150
-        Steps of descent for the vector of an unseen user.
+        Gradient steps for the vector of an unseen user.
     factors : int >= 1 <= 4096, default 32
         Length of the user and item embeddings.
     hidden : tuple[int, ...] >= 1 <= 65536, default (64, 32)
-        Lengths of the hidden layers.
+        Widths of the hidden layers.
     dropout : float >= 0 < 1, default 0.1
-        Share of hidden values that training sets to 0.
+        Dropout probability of hidden values.
     biases : bool, default True
-        Whether users and items have a bias beside the tower; ratings begin it at the damped
-            means.
+        Whether users and items have a bias beside the tower; for ratings, initialised at the
+            damped means.
     rectify_input : bool, default False
-        Whether ReLU and dropout stand on the joined embeddings already.
+        Whether ReLU and dropout are also applied to the joined embeddings.
     init_scale : float > 0 <= 10, default 0.1
-        Standard deviation of the embeddings' first values.
+        Standard deviation of the initial embeddings.
     pretrain_epochs : int >= 0, default 0
-        Epochs of factorisation that the embeddings begin with; 0 begins at random.
+        Epochs of factorisation that initialise the embeddings; 0: random initialisation.
     pretrain_regularization : float >= 0, default 0.08
         The regularization of that factorisation.
     """
@@ -1088,42 +1095,42 @@ class DenseNet(_DenseNet):
     validate_every : int >= 1, default 1
         Epochs between two measurements on the validation part, if there is one.
     patience : int >= 0, default 0
-        Measurements without a better one before training stops; 0 runs all epochs.
+        Early stopping: measurements without improvement before training stops; 0 runs all epochs.
     learning_rate : float > 0 <= 1000, default 0.01
-        Step size, at the schedule's top.
+        Peak learning rate of the schedule.
     schedule : {constant, linear, cosine, step, exponential}, default 'constant'
         The learning rate over time.
     warmup_ratio : float >= 0 < 1, default 0.0
-        The share of all steps over which the learning rate rises linearly from 0.
+        Warm-up: share of all steps over which the learning rate rises linearly from 0.
     drop_every : float > 0, default 10
         Step schedule: epochs between two drops; below 1, a share of all epochs.
     drop_factor : float > 0 <= 1, default 0.1
-        Step schedule: what a drop multiplies the learning rate by.
+        Step schedule: factor of the learning rate at each drop.
     decay : float > 0 <= 1, default 0.95
         Exponential schedule: the factor from epoch to epoch.
     batch_size : int >= 0 <= 1.07374e+09, default 4096
-        Examples of a step; 0 takes all of them at once (full-batch descent).
+        Batch size in examples; 0 takes all at once (full batch).
     optimizer : {adam, adamw, sgd, adagrad}, default 'adam'
         The optimiser.
     momentum : float >= 0 < 1, default 0.0
         Momentum of sgd; the others don't use it.
     weight_decay : float >= 0, default 0.0
-        L2 that shrinks every weight at every step (decoupled in adamw); 0 is none.
+        Weight decay: L2 on all weights at every step (decoupled in adamw); 0: none.
     max_grad_norm : float >= 0, default 0.0
         Gradient clipping: largest norm of the whole gradient; 0 doesn't clip.
     ema_decay : float >= 0 < 1, default 0.0
         Decay of an exponential moving average of the weights, used in their place; 0 is off.
     precision : {float32, bfloat16}, default 'float32'
-        Number format of the forward pass.
+        Numeric precision of the forward pass.
     compile : bool, default False
         Whether torch.compile compiles the step (needs a C++ compiler).
     loss : {bpr, cosine_contrastive, hinge, adaptive_hinge, logistic, sampled_softmax,
         in_batch_softmax, full_softmax, squared, warp}, default 'squared'
         Training loss: squared fits values; all others rank. A name or a Loss object.
     negatives : int >= 1 <= 4096, default 4
-        Items drawn for each observed one, by losses that need unobserved items.
+        Negatives sampled per observed item, for losses that need unobserved items.
     negative_sampling : {uniform, popularity}, default 'uniform'
-        The distribution that negatives are drawn from.
+        Sampling distribution of the negatives.
     negative_power : float >= 0 <= 2, default 0.75
         Power of the item counts in popularity sampling; 1 is popularity itself.
     margin : float >= -1 <= 100, default 1.0
@@ -1135,22 +1142,22 @@ class DenseNet(_DenseNet):
     bias_regularization : float >= 0, default 0.005
         L2 on the biases that a batch touches, per example.
     fold_in_steps : int >= 1 <= 10000, default 150
-        Steps of descent for the vector of an unseen user.
+        Gradient steps for the vector of an unseen user.
     factors : int >= 1 <= 4096, default 32
         Length of the user and item embeddings.
     hidden : tuple[int, ...] >= 1 <= 65536, default (128,)
-        Length of the one hidden layer.
+        Width of the hidden layer.
     dropout : float >= 0 < 1, default 0.1
-        Share of hidden values that training sets to 0.
+        Dropout probability of hidden values.
     biases : bool, default True
-        Whether users and items have a bias beside the tower; ratings begin it at the damped
-            means.
+        Whether users and items have a bias beside the tower; for ratings, initialised at the
+            damped means.
     rectify_input : bool, default False
-        Whether ReLU and dropout stand on the joined embeddings already.
+        Whether ReLU and dropout are also applied to the joined embeddings.
     init_scale : float > 0 <= 10, default 0.1
-        Standard deviation of the embeddings' first values.
+        Standard deviation of the initial embeddings.
     pretrain_epochs : int >= 0, default 0
-        Epochs of factorisation that the embeddings begin with; 0 begins at random.
+        Epochs of factorisation that initialise the embeddings; 0: random initialisation.
     pretrain_regularization : float >= 0, default 0.08
         The regularization of that factorisation.
     """
@@ -1208,42 +1215,42 @@ class CollabFNet(_CollabFNet):
     validate_every : int >= 1, default 1
         Epochs between two measurements on the validation part, if there is one.
     patience : int >= 0, default 0
-        Measurements without a better one before training stops; 0 runs all epochs.
+        Early stopping: measurements without improvement before training stops; 0 runs all epochs.
     learning_rate : float > 0 <= 1000, default 0.01
-        Step size, at the schedule's top.
+        Peak learning rate of the schedule.
     schedule : {constant, linear, cosine, step, exponential}, default 'constant'
         The learning rate over time.
     warmup_ratio : float >= 0 < 1, default 0.0
-        The share of all steps over which the learning rate rises linearly from 0.
+        Warm-up: share of all steps over which the learning rate rises linearly from 0.
     drop_every : float > 0, default 10
         Step schedule: epochs between two drops; below 1, a share of all epochs.
     drop_factor : float > 0 <= 1, default 0.1
-        Step schedule: what a drop multiplies the learning rate by.
+        Step schedule: factor of the learning rate at each drop.
     decay : float > 0 <= 1, default 0.95
         Exponential schedule: the factor from epoch to epoch.
     batch_size : int >= 0 <= 1.07374e+09, default 4096
-        Examples of a step; 0 takes all of them at once (full-batch descent).
+        Batch size in examples; 0 takes all at once (full batch).
     optimizer : {adam, adamw, sgd, adagrad}, default 'adam'
         The optimiser.
     momentum : float >= 0 < 1, default 0.0
         Momentum of sgd; the others don't use it.
     weight_decay : float >= 0, default 0.0
-        L2 that shrinks every weight at every step (decoupled in adamw); 0 is none.
+        Weight decay: L2 on all weights at every step (decoupled in adamw); 0: none.
     max_grad_norm : float >= 0, default 0.0
         Gradient clipping: largest norm of the whole gradient; 0 doesn't clip.
     ema_decay : float >= 0 < 1, default 0.0
         Decay of an exponential moving average of the weights, used in their place; 0 is off.
     precision : {float32, bfloat16}, default 'float32'
-        Number format of the forward pass.
+        Numeric precision of the forward pass.
     compile : bool, default False
         Whether torch.compile compiles the step (needs a C++ compiler).
     loss : {bpr, cosine_contrastive, hinge, adaptive_hinge, logistic, sampled_softmax,
         in_batch_softmax, full_softmax, squared, warp}, default 'squared'
         Training loss: squared fits values; all others rank. A name or a Loss object.
     negatives : int >= 1 <= 4096, default 4
-        Items drawn for each observed one, by losses that need unobserved items.
+        Negatives sampled per observed item, for losses that need unobserved items.
     negative_sampling : {uniform, popularity}, default 'uniform'
-        The distribution that negatives are drawn from.
+        Sampling distribution of the negatives.
     negative_power : float >= 0 <= 2, default 0.75
         Power of the item counts in popularity sampling; 1 is popularity itself.
     margin : float >= -1 <= 100, default 1.0
@@ -1255,22 +1262,22 @@ class CollabFNet(_CollabFNet):
     bias_regularization : float >= 0, default 0.005
         L2 on the biases that a batch touches, per example.
     fold_in_steps : int >= 1 <= 10000, default 150
-        Steps of descent for the vector of an unseen user.
+        Gradient steps for the vector of an unseen user.
     factors : int >= 1 <= 4096, default 64
         Length of the user and item embeddings.
     hidden : tuple[int, ...] >= 1 <= 65536, default (64,)
-        Lengths of the hidden layers.
+        Widths of the hidden layers.
     dropout : float >= 0 < 1, default 0.1
-        Share of hidden values that training sets to 0.
+        Dropout probability of hidden values.
     biases : bool, default True
-        Whether users and items have a bias beside the tower; ratings begin it at the damped
-            means.
+        Whether users and items have a bias beside the tower; for ratings, initialised at the
+            damped means.
     rectify_input : bool, default True
-        Whether ReLU and dropout stand on the joined embeddings already.
+        Whether ReLU and dropout are also applied to the joined embeddings.
     init_scale : float > 0 <= 10, default 0.1
-        Standard deviation of the embeddings' first values.
+        Standard deviation of the initial embeddings.
     pretrain_epochs : int >= 0, default 0
-        Epochs of factorisation that the embeddings begin with; 0 begins at random.
+        Epochs of factorisation that initialise the embeddings; 0: random initialisation.
     pretrain_regularization : float >= 0, default 0.08
         The regularization of that factorisation.
     """
@@ -1327,42 +1334,42 @@ class NeuMF(_NeuMF):
     validate_every : int >= 1, default 1
         Epochs between two measurements on the validation part, if there is one.
     patience : int >= 0, default 0
-        Measurements without a better one before training stops; 0 runs all epochs.
+        Early stopping: measurements without improvement before training stops; 0 runs all epochs.
     learning_rate : float > 0 <= 1000, default 0.01
-        Step size, at the schedule's top.
+        Peak learning rate of the schedule.
     schedule : {constant, linear, cosine, step, exponential}, default 'constant'
         The learning rate over time.
     warmup_ratio : float >= 0 < 1, default 0.0
-        The share of all steps over which the learning rate rises linearly from 0.
+        Warm-up: share of all steps over which the learning rate rises linearly from 0.
     drop_every : float > 0, default 10
         Step schedule: epochs between two drops; below 1, a share of all epochs.
     drop_factor : float > 0 <= 1, default 0.1
-        Step schedule: what a drop multiplies the learning rate by.
+        Step schedule: factor of the learning rate at each drop.
     decay : float > 0 <= 1, default 0.95
         Exponential schedule: the factor from epoch to epoch.
     batch_size : int >= 0 <= 1.07374e+09, default 4096
-        Examples of a step; 0 takes all of them at once (full-batch descent).
+        Batch size in examples; 0 takes all at once (full batch).
     optimizer : {adam, adamw, sgd, adagrad}, default 'adam'
         The optimiser.
     momentum : float >= 0 < 1, default 0.0
         Momentum of sgd; the others don't use it.
     weight_decay : float >= 0, default 0.0
-        L2 that shrinks every weight at every step (decoupled in adamw); 0 is none.
+        Weight decay: L2 on all weights at every step (decoupled in adamw); 0: none.
     max_grad_norm : float >= 0, default 0.0
         Gradient clipping: largest norm of the whole gradient; 0 doesn't clip.
     ema_decay : float >= 0 < 1, default 0.0
         Decay of an exponential moving average of the weights, used in their place; 0 is off.
     precision : {float32, bfloat16}, default 'float32'
-        Number format of the forward pass.
+        Numeric precision of the forward pass.
     compile : bool, default False
         Whether torch.compile compiles the step (needs a C++ compiler).
     loss : {bpr, cosine_contrastive, hinge, adaptive_hinge, logistic, sampled_softmax,
         in_batch_softmax, full_softmax, squared, warp}, default 'logistic'
         Training loss; the paper's is logistic.
     negatives : int >= 1 <= 4096, default 4
-        Items drawn for each observed one, by losses that need unobserved items.
+        Negatives sampled per observed item, for losses that need unobserved items.
     negative_sampling : {uniform, popularity}, default 'uniform'
-        The distribution that negatives are drawn from.
+        Sampling distribution of the negatives.
     negative_power : float >= 0 <= 2, default 0.75
         Power of the item counts in popularity sampling; 1 is popularity itself.
     margin : float >= -1 <= 100, default 1.0
@@ -1374,17 +1381,17 @@ class NeuMF(_NeuMF):
     bias_regularization : float >= 0, default 0.005
         L2 on the biases that a batch touches, per example.
     fold_in_steps : int >= 1 <= 10000, default 150
-        Steps of descent for the vector of an unseen user.
+        Gradient steps for the vector of an unseen user.
     factors : int >= 2 <= 4096, default 16
         Length of each half's embeddings.
     hidden : tuple[int, ...] >= 1 <= 65536, default (32, 16, 8)
-        Lengths of the tower's hidden layers.
+        Widths of the tower's hidden layers.
     dropout : float >= 0 < 1, default 0.0
-        Share of hidden values that training sets to 0.
+        Dropout probability of hidden values.
     init_scale : float > 0 <= 10, default 0.05
-        Standard deviation of the embeddings' first values.
+        Standard deviation of the initial embeddings.
     pretrain_epochs : int >= 0, default 0
-        Epochs in which each half is trained alone first; 0 begins with both at once.
+        Epochs of pretraining of each half alone; 0: none.
     """
     Config: ClassVar[type[cofactor.models.neural.neumf.NeuMFConfig]]
     config: cofactor.models.neural.neumf.NeuMFConfig
@@ -1427,7 +1434,7 @@ class NeuMF(_NeuMF):
     ) -> None: ...
 
 class ContentKNN(_ContentKNN):
-    """Score an item by its likeness to the mean of what a user had: ``s_ui = 1/|I_u| Σ_(j in I_u)
+    """Score an item by its similarity to the mean of a user's items: ``s_ui = 1/|I_u| Σ_(j in I_u)
     cos(f_j, f_i)``.
 
     Parameters
@@ -1437,8 +1444,8 @@ class ContentKNN(_ContentKNN):
     features : tuple[str, ...], default ()
         Columns read as categories, lists, numbers or dates.
     characters : bool, default False
-        Whether words count by their 4- and 5-grams of letters too: for names, codes, rich
-            endings.
+        Whether words also count by their character 4- and 5-grams: for names, codes, inflected
+            words.
     text_weight : float >= 0 <= 100, default 1.0
         Weight of the text beside the other features; 0 leaves it out.
     value_weight : float >= 0 <= 100, default 1.0
@@ -1473,8 +1480,8 @@ class ContentRidge(_ContentRidge):
     features : tuple[str, ...], default ()
         Columns read as categories, lists, numbers or dates.
     characters : bool, default False
-        Whether words count by their 4- and 5-grams of letters too: for names, codes, rich
-            endings.
+        Whether words also count by their character 4- and 5-grams: for names, codes, inflected
+            words.
     text_weight : float >= 0 <= 100, default 1.0
         Weight of the text beside the other features; 0 leaves it out.
     value_weight : float >= 0 <= 100, default 1.0
@@ -1483,20 +1490,20 @@ class ContentRidge(_ContentRidge):
         Whether fitting with validation data also fits the no-features baseline, and says what
             features cost.
     normalize_scores : float >= 0 <= 1, default 0.0
-        How far new items are brought to one spread of scores over users; 0 not.
+        Score normalisation: power of the spread over users that new items' scores are divided by;
+            0: off.
     ridge : float > 0, default 10.0
-        λ: the higher, the more alike the answers for items with like content.
+        λ: the higher, the more similar the scores of items with similar content.
     neighbours : float >= 0, default 20.0
-        β: how much what others took together with a user's items counts beside those items
-            themselves.
+        β: how much items that co-occur with a user's items count beside those items themselves.
     user_power : float >= 0 <= 1, default 0.5
-        How much users with many items are held back in that.
+        How much users with many items are penalised in that.
     item_power : float >= 0 <= 1, default 0.5
-        How much items with many users are held back in that.
+        How much items with many users are penalised in that.
     constant : float >= 0 <= 100, default 0.0
-        Weight of a feature that all items have: what is liked whatever it says.
+        Weight of a feature that all items have: what is liked independently of content.
     size : float >= 0 <= 100, default 0.0
-        Weight of how much is said of an item, ln(1 + its features), as a feature.
+        Weight of the length of an item's description, ln(1 + its features), as a feature.
     """
     Config: ClassVar[type[cofactor.models.content.content_ridge.ContentRidgeConfig]]
     config: cofactor.models.content.content_ridge.ContentRidgeConfig
@@ -1530,8 +1537,8 @@ class FeatureIALS(_FeatureIALS):
     features : tuple[str, ...], default ()
         Columns read as categories, lists, numbers or dates.
     characters : bool, default False
-        Whether words count by their 4- and 5-grams of letters too: for names, codes, rich
-            endings.
+        Whether words also count by their character 4- and 5-grams: for names, codes, inflected
+            words.
     text_weight : float >= 0 <= 100, default 1.0
         Weight of the text beside the other features; 0 leaves it out.
     value_weight : float >= 0 <= 100, default 1.0
@@ -1544,18 +1551,20 @@ class FeatureIALS(_FeatureIALS):
     user_features : tuple[str, ...], default ()
         Columns of the profiles read as categories, lists, numbers or dates.
     normalize_scores : float >= 0 <= 1, default 0.0
-        How far new items are brought to one spread of scores over users; 0 not.
+        Score normalisation: power of the spread over users that new items' scores are divided by;
+            0: off.
     calibrate_exposure : bool, default True
-        Whether content vectors are scaled so that new items get their share of the lists.
+        Exposure calibration: whether content vectors are scaled so that new items get their share
+            of the lists.
     feature_prior_count : float | None > 0, default 20.0
-        Interactions of an item at which its features count half, c in c / (c + n); None: always
-            whole.
+        Interactions at which id and content weigh the same, c in c / (c + n); None: content
+            always counts fully.
     epochs : int >= 1 <= 10000, default 8
-        Rounds in which both sides are solved once.
+        Epochs; each solves both sides once.
     validate_every : int >= 1, default 1
         Epochs between two measurements on the validation part, if there is one.
     patience : int >= 0, default 2
-        Measurements without a better one before training stops; 0 runs all epochs.
+        Early stopping: measurements without improvement before training stops; 0 runs all epochs.
     factors : int >= 1 <= 4096, default 64
         Length of the user and item vectors.
     unobserved_weight : float | None >= 0, default None
@@ -1567,22 +1576,23 @@ class FeatureIALS(_FeatureIALS):
     confidence_scale : float >= 0, default 1.0
         How much a value adds to the weight; with confidence ones, nothing.
     regularization : float >= 0, default 0.01
-        L2 weight of a vector per pair it takes part in (see frequency_exponent).
+        L2 regularization of a vector per pair that it is part of (see frequency_exponent).
     frequency_exponent : float >= 0 <= 2, default 1.0
-        1 regularizes a vector in proportion to its data, 0 all alike (plain L2).
+        Frequency scaling of L2: 1 regularizes a vector in proportion to its data, 0 all the same
+            (plain L2).
     solver : {cg, cholesky, subspace}, default 'cg'
-        How a side is solved: cg is the fastest.
+        Solver of a side; cg is the fastest.
     cg_steps : int >= 1 <= 1000, default 3
         Conjugate gradient steps for each row; for the solver cg.
     warmup_epochs : int >= 0 <= 10000, default 0
-        How many of the epochs, at the start, take one conjugate gradient step only, at a third of
+        Number of epochs at the start that take only one conjugate gradient step, at a third of
             the cost; for the solver cg.
     block_size : int >= 1 <= 4096, default 16
         Factors in a block; for the solver subspace.
     init_scale : float > 0, default 0.1
-        The first vectors' length, about; small starts find the main directions first.
+        Approximate length of the initial vectors; small ones find the main directions first.
     item_weight_power : float >= 0 <= 2, default 0.0
-        p: item i's part of the loss weighs n_i^-p; 0 weighs all alike, more fits rare items
+        p: item i's part of the loss weighs n_i^-p; 0: all the same; higher values fit rare items
             better.
     ridge : float > 0, default 10.0
         λ of the regression of vectors on features, beside the items' mean weight.
@@ -1634,8 +1644,8 @@ class TwoTower(_TwoTower):
     features : tuple[str, ...], default ()
         Columns read as categories, lists, numbers or dates.
     characters : bool, default False
-        Whether words count by their 4- and 5-grams of letters too: for names, codes, rich
-            endings.
+        Whether words also count by their character 4- and 5-grams: for names, codes, inflected
+            words.
     text_weight : float >= 0 <= 100, default 1.0
         Weight of the text beside the other features; 0 leaves it out.
     value_weight : float >= 0 <= 100, default 1.0
@@ -1648,7 +1658,8 @@ class TwoTower(_TwoTower):
     user_features : tuple[str, ...], default ()
         Columns of the profiles read as categories, lists, numbers or dates.
     calibrate_exposure : bool, default True
-        Whether content vectors are scaled so that new items get their share of the lists.
+        Exposure calibration: whether content vectors are scaled so that new items get their share
+            of the lists.
     feature_prior_count : float | None > 0, default 100.0
         Interactions of an item or user at which its content is halved, c in c / (c + n); None
             keeps it whole.
@@ -1657,42 +1668,42 @@ class TwoTower(_TwoTower):
     validate_every : int >= 1, default 1
         Epochs between two measurements on the validation part, if there is one.
     patience : int >= 0, default 0
-        Measurements without a better one before training stops; 0 runs all epochs.
+        Early stopping: measurements without improvement before training stops; 0 runs all epochs.
     learning_rate : float > 0 <= 1000, default 0.005
-        The optimiser's step size, at the schedule's top.
+        Peak learning rate of the schedule.
     schedule : {constant, linear, cosine, step, exponential}, default 'constant'
         The learning rate over time.
     warmup_ratio : float >= 0 < 1, default 0.0
-        The share of all steps over which the learning rate rises linearly from 0.
+        Warm-up: share of all steps over which the learning rate rises linearly from 0.
     drop_every : float > 0, default 10
         Step schedule: epochs between two drops; below 1, a share of all epochs.
     drop_factor : float > 0 <= 1, default 0.1
-        Step schedule: what a drop multiplies the learning rate by.
+        Step schedule: factor of the learning rate at each drop.
     decay : float > 0 <= 1, default 0.95
         Exponential schedule: the factor from epoch to epoch.
     batch_size : int >= 0 <= 1.07374e+09, default 1024
-        Examples of a step; 0 takes all of them at once.
+        Batch size in examples; 0 takes all at once.
     optimizer : {adam, adamw, sgd, adagrad}, default 'adam'
         The optimiser.
     momentum : float >= 0 < 1, default 0.0
         Momentum of sgd; the others don't use it.
     weight_decay : float >= 0, default 0.0
-        L2 that shrinks every weight at every step (decoupled in adamw); 0 is none.
+        Weight decay: L2 on all weights at every step (decoupled in adamw); 0: none.
     max_grad_norm : float >= 0, default 0.0
         Gradient clipping: largest norm of the whole gradient; 0 doesn't clip.
     ema_decay : float >= 0 < 1, default 0.0
         Decay of an exponential moving average of the weights, used in their place; 0 is off.
     precision : {float32, bfloat16}, default 'float32'
-        Number format of the forward pass.
+        Numeric precision of the forward pass.
     compile : bool, default False
         Whether torch.compile compiles the step (needs a C++ compiler).
     loss : {bpr, cosine_contrastive, hinge, adaptive_hinge, logistic, sampled_softmax,
         in_batch_softmax, full_softmax, squared, warp}, default 'in_batch_softmax'
         Training loss: squared fits values; all others rank. A name or a Loss object.
     negatives : int >= 1 <= 4096, default 4
-        Items drawn for each observed one, by losses that need unobserved items.
+        Negatives sampled per observed item, for losses that need unobserved items.
     negative_sampling : {uniform, popularity}, default 'uniform'
-        The distribution that negatives are drawn from.
+        Sampling distribution of the negatives.
     negative_power : float >= 0 <= 2, default 0.75
         Power of the item counts in popularity sampling; 1 is popularity itself.
     margin : float >= -1 <= 100, default 1.0
@@ -1710,20 +1721,20 @@ class TwoTower(_TwoTower):
     biases : bool, default True
         Whether users and items have a bias (users only where the loss can see it).
     init_scale : float >= 0 <= 10, default 0.05
-        Standard deviation of the vectors' first values.
+        Standard deviation of the initial vectors.
     gravity : float >= 0, default 0.0
-        Weight of the mean square of the scores of all pairs (Gramian regulariser).
+        Weight of the mean squared score of all pairs (Gramian regulariser).
     sparse : {auto, yes, no}, default 'no'
         Whether gradients hold only the rows of a batch.
     item_bias_regularization : float | None >= 0, default None
-        L2 on the items' biases; None is that of the users'.
+        L2 on item biases; None: as for user biases.
     user_damping : float >= 0, default 10.0
         Shrinkage: pseudo-ratings at the global mean when initialising user biases.
     item_damping : float >= 0, default 5.0
         Shrinkage: pseudo-ratings at the global mean when initialising item biases.
     frequency_exponent : float >= 0 <= 1, default 0.5
-        On rated data, the L2 of one with n ratings grows as n to this: 1 per example, 0 alike for
-            all.
+        On rated data, the L2 of a row with n ratings grows as n to this power: 1: per example; 0:
+            the same for all.
     id_dropout : float >= 0 <= 1, default 0.3
         Share of the loss in which ids are left out; 1 leaves content alone.
     hidden : tuple[int, ...] >= 1 <= 65536, default ()
@@ -1795,8 +1806,8 @@ class ContentBlend(_ContentBlend):
     features : tuple[str, ...], default ()
         Columns read as categories, lists, numbers or dates.
     characters : bool, default False
-        Whether words count by their 4- and 5-grams of letters too: for names, codes, rich
-            endings.
+        Whether words also count by their character 4- and 5-grams: for names, codes, inflected
+            words.
     text_weight : float >= 0 <= 100, default 1.0
         Weight of the text beside the other features; 0 leaves it out.
     value_weight : float >= 0 <= 100, default 1.0
@@ -1805,7 +1816,8 @@ class ContentBlend(_ContentBlend):
         Whether fitting with validation data also fits the no-features baseline, and says what
             features cost.
     normalize_scores : float >= 0 <= 1, default 0.0
-        How far new items are brought to one spread of scores over users; 0 not.
+        Score normalisation: power of the spread over users that new items' scores are divided by;
+            0: off.
     weight : float >= 0 <= 100, default 0.7
         Weight of FeatureIALS beside ContentRidge.
     ridge_settings : tuple[str, ...], default ()
@@ -1848,8 +1860,8 @@ class Bridge(_Bridge):
     features : tuple[str, ...], default ()
         Columns read as categories, lists, numbers or dates.
     characters : bool, default False
-        Whether words count by their 4- and 5-grams of letters too: for names, codes, rich
-            endings.
+        Whether words also count by their character 4- and 5-grams: for names, codes, inflected
+            words.
     text_weight : float >= 0 <= 100, default 1.0
         Weight of the text beside the other features; 0 leaves it out.
     value_weight : float >= 0 <= 100, default 1.0
@@ -1858,7 +1870,8 @@ class Bridge(_Bridge):
         Whether fitting with validation data also fits the no-features baseline, and says what
             features cost.
     calibrate_exposure : bool, default True
-        Whether content vectors are scaled so that new items get their share of the lists.
+        Exposure calibration: whether content vectors are scaled so that new items get their share
+            of the lists.
     base : {ials, bpr, warp, logistic_mf, latent_factor, ease}, default 'ials'
         The model whose item vectors content is mapped to.
     base_settings : tuple[str, ...], default ()
@@ -1891,13 +1904,13 @@ class Transitions(_Transitions):
     Parameters
     ----------
     repeats : {exclude, allow}, default 'exclude'
-        The repeat policy it was tuned for: whether items of the history may be answers.
+        Repeat policy that weights are tuned for: whether items of the history may be recommended.
     history_length : int >= 1 <= 100000, default 50
-        How many of a user's latest events are read for an answer.
+        Number of a user's latest events that the model reads.
     window : int >= 1 <= 10000, default 20
         How many events apart two items may be to count as a pair.
     decay : float > 0 <= 1, default 0.8
-        What a pair counts for each further event between its two.
+        Decay of a pair's weight per event between its two.
     backward : float >= 0 <= 10, default 0.3
         Weight of the same pairs from the later item to the earlier one.
     source_power : float >= 0 <= 2, default 0.5
@@ -1905,13 +1918,13 @@ class Transitions(_Transitions):
     target_power : float >= 0 <= 2, default 0.0
         And by the sum of those towards the recommended item to this power.
     history_decay : float > 0 <= 1, default 0.5
-        What a past event counts for each later one.
+        Decay of a past event's weight per later event.
     walk_weight : float >= 0 <= 1000, default 0.0
         Weight of a second step from what the first one reached; 0 takes one step.
     repeat_weight : float >= 0 <= 1000, default 0.0
-        What an item of the history gets for standing in it; decays too.
+        Score that an item gets for being in the history; decays too.
     repeat_decay : float > 0 <= 1, default 0.8
-        What that counts for each later event.
+        Decay of that score per later event.
     text : tuple[str, ...], default ()
         Columns read as text; all that look like text if none is named.
     text_weight : float >= 0 <= 1000, default 0.0
@@ -1948,11 +1961,11 @@ class SequenceLinear(_SequenceLinear):
     Parameters
     ----------
     repeats : {exclude, allow}, default 'exclude'
-        The repeat policy it was tuned for: whether items of the history may be answers.
+        Repeat policy that weights are tuned for: whether items of the history may be recommended.
     history_length : int >= 1 <= 100000, default 500
-        How many of a user's latest events are read for an answer.
+        Number of a user's latest events that the model reads.
     decays : tuple[float, ...] > 0 < 1, default (0.5, 0.9)
-        What a past event counts for each later one, in each copy of the history.
+        Decay of a past event's weight per later event, in each copy of the history.
     regularization : float > 0, default 100.0
         L2 penalty λ of the weights, added to the Gram matrix's diagonal.
     frequency_exponent : float >= 0 <= 2, default 0.0
@@ -1987,9 +2000,9 @@ class SessionKNN(_SessionKNN):
     Parameters
     ----------
     repeats : {exclude, allow}, default 'exclude'
-        The repeat policy it was tuned for: whether items of the history may be answers.
+        Repeat policy that weights are tuned for: whether items of the history may be recommended.
     history_length : int >= 1 <= 100000, default 50
-        How many of a user's latest events are read for an answer.
+        Number of a user's latest events that the model reads.
     neighbours : int >= 1 <= 1e+06, default 500
         How many of the most similar sessions vote.
     sessions_per_item : int >= 1 <= 1e+07, default 1000
@@ -1997,19 +2010,19 @@ class SessionKNN(_SessionKNN):
     max_sessions : int >= 1 <= 2e+09, default 1000000
         Sessions kept in all, the latest.
     query_decay : float > 0 <= 1, default 0.7
-        What an item of the query counts for each later event of it.
+        Decay of a query item's weight per later event.
     neighbour_decay : float > 0 <= 1, default 0.8
-        What an item of a neighbour counts for each step from the match.
+        Decay of a neighbour's item per step from the match.
     backward : float >= 0 <= 1, default 0.5
         Weight of a neighbour's items before the match.
     length_power : float >= 0 <= 1, default 0.5
         A session's similarity is divided by its length to this power.
     query_idf : float >= 0 <= 4, default 0.0
-        Rare items of the query count more: by their idf to this power.
+        Query items are weighted by their idf to this power.
     idf : float >= 0 <= 4, default 0.0
-        Rare items are favoured: scores times their idf to this power.
+        Scores are multiplied by the items' idf to this power.
     repeat_weight : float >= 0 <= 1000, default 1.0
-        What the votes for items of the query itself are multiplied by.
+        Factor of the votes for items of the query itself.
     """
     Config: ClassVar[type[cofactor.models.sequence.session_knn.SessionKNNConfig]]
     config: cofactor.models.sequence.session_knn.SessionKNNConfig
@@ -2044,9 +2057,10 @@ class Blend(_Blend):
     weights : tuple[float, ...] >= 0, default ()
         One for each model; none lets validation data choose, or gives 1 to each.
     scale : {std, max, none}, default 'std'
-        What a user's scores of a model are divided by: their deviation, their maximum, 1.
+        Score normalisation: divide a model's scores of a user by their deviation, their maximum,
+            or 1.
     repeats : {exclude, allow}, default 'exclude'
-        The repeat policy it was tuned for: whether items of the history may be answers.
+        Repeat policy that weights are tuned for: whether items of the history may be recommended.
     choose_at : int >= 1 <= 1000, default 10
         Weights are chosen by nDCG at this cutoff on validation data.
     validation_users : int >= 1 <= 1e+06, default 5000
@@ -2074,75 +2088,75 @@ class Transformer(_Transformer):
     Parameters
     ----------
     repeats : {exclude, allow}, default 'exclude'
-        The repeat policy it was tuned for: whether items of the history may be answers.
+        Repeat policy that weights are tuned for: whether items of the history may be recommended.
     history_length : int >= 1 <= 10000, default 200
-        How many of a user's latest events are read for an answer.
+        Number of a user's latest events that the model reads.
     factors : int >= 2 <= 4096, default 64
         Length of embeddings and hidden vectors.
     blocks : int >= 1 <= 64, default 2
-        How many blocks (or layers) stand on each other.
+        Number of blocks (or layers).
     dropout : float >= 0 < 1, default 0.1
-        Share of hidden values that training sets to 0.
+        Dropout probability of hidden values.
     loss : {softmax, sampled_softmax, gbce, bpr_max}, default 'softmax'
-        Training loss: softmax over all items; the others over items drawn for each batch.
+        Training loss: softmax over all items; the others over negatives sampled per batch.
     negatives : int >= 1 <= 1e+06, default 512
-        Items drawn for each batch, shared by its places.
+        Negatives sampled per batch, shared by its positions.
     calibration : float >= 0 <= 1, default 0.75
         gbce: 0 is binary cross-entropy, 1 as calibrated as a softmax.
     score_regularization : float >= 0, default 1.0
-        bpr_max: weight of the squared scores of the drawn items.
+        bpr_max: weight of the squared scores of the negatives.
     max_length : int >= 2 <= 10000, default 200
-        The longest window of events that is read at once.
+        Maximal length of a window of events.
     batch_tokens : int >= 16 <= 6.71089e+07, default 12800
-        Places of a batch, padding included.
+        Batch size in positions, padding included.
     scale_embeddings : bool, default True
-        Whether embeddings are multiplied by the root of their length when read.
+        Whether embeddings are multiplied by the square root of their length.
     init_scale : float > 0, default 0.02
-        Standard deviation of the first embeddings.
+        Standard deviation of the initial embeddings.
     heads : int >= 1 <= 64, default 2
         Attention heads; factors is a multiple of them.
     expansion : int >= 1 <= 16, default 2
-        Hidden width of a block's network, in factors.
+        Hidden width of a block's feed-forward network, in multiples of factors.
     gated : bool, default False
         Whether blocks have gates and a SwiGLU network (LiGR).
     low_pass : float >= 0 < 1, default 0.0
-        Share of a trainable moving average beside attention; 0 leaves it out.
+        Weight of a trainable moving average beside attention; 0 leaves it out.
     positions : {rotary, learned, none}, default 'rotary'
-        How places are told apart: by their distance, by a vector each, or not at all.
+        How positions are encoded: by their distance, by a vector each, or not at all.
     attention_dropout : float >= 0 < 1, default 0.0
-        Share of attention weights that training sets to 0.
+        Dropout probability of attention weights.
     epochs : int >= 1 <= 1e+06, default 20
         Passes over the data.
     validate_every : int >= 1, default 1
         Epochs between two measurements on the validation part, if there is one.
     patience : int >= 0, default 0
-        Measurements without a better one before training stops; 0 runs all epochs.
+        Early stopping: measurements without improvement before training stops; 0 runs all epochs.
     learning_rate : float > 0 <= 1000, default 0.001
-        Step size of the optimiser.
+        Learning rate.
     schedule : {constant, linear, cosine, step, exponential}, default 'constant'
         The learning rate over time.
     warmup_ratio : float >= 0 < 1, default 0.0
-        The share of all steps over which the learning rate rises linearly from 0.
+        Warm-up: share of all steps over which the learning rate rises linearly from 0.
     drop_every : float > 0, default 10
         Step schedule: epochs between two drops; below 1, a share of all epochs.
     drop_factor : float > 0 <= 1, default 0.1
-        Step schedule: what a drop multiplies the learning rate by.
+        Step schedule: factor of the learning rate at each drop.
     decay : float > 0 <= 1, default 0.95
         Exponential schedule: the factor from epoch to epoch.
     batch_size : int >= 0 <= 1.07374e+09, default 4096
-        Examples of a step; 0 takes all of them at once (full-batch descent).
+        Batch size in examples; 0 takes all at once (full batch).
     optimizer : {adam, adamw, sgd, adagrad}, default 'adam'
         The optimiser.
     momentum : float >= 0 < 1, default 0.0
         Momentum of sgd; the others don't use it.
     weight_decay : float >= 0, default 0.0
-        L2 that shrinks every weight at every step (decoupled in adamw); 0 is none.
+        Weight decay: L2 on all weights at every step (decoupled in adamw); 0: none.
     max_grad_norm : float >= 0, default 0.0
         Gradient clipping: largest norm of the whole gradient; 0 doesn't clip.
     ema_decay : float >= 0 < 1, default 0.0
         Decay of an exponential moving average of the weights, used in their place; 0 is off.
     precision : {float32, bfloat16}, default 'float32'
-        Number format of the forward pass.
+        Numeric precision of the forward pass.
     compile : bool, default False
         Whether torch.compile compiles the step (needs a C++ compiler).
     """
@@ -2197,63 +2211,63 @@ class GRU4Rec(_GRU4Rec):
     Parameters
     ----------
     repeats : {exclude, allow}, default 'exclude'
-        The repeat policy it was tuned for: whether items of the history may be answers.
+        Repeat policy that weights are tuned for: whether items of the history may be recommended.
     history_length : int >= 1 <= 10000, default 200
-        How many of a user's latest events are read for an answer.
+        Number of a user's latest events that the model reads.
     factors : int >= 2 <= 4096, default 128
         Length of embeddings and hidden vectors.
     blocks : int >= 1 <= 16, default 1
         Layers of recurrent units.
     dropout : float >= 0 < 1, default 0.1
-        Share of hidden values that training sets to 0.
+        Dropout probability of hidden values.
     loss : {softmax, sampled_softmax, gbce, bpr_max}, default 'softmax'
-        Training loss: softmax over all items; the others over items drawn for each batch.
+        Training loss: softmax over all items; the others over negatives sampled per batch.
     negatives : int >= 1 <= 1e+06, default 512
-        Items drawn for each batch, shared by its places.
+        Negatives sampled per batch, shared by its positions.
     calibration : float >= 0 <= 1, default 0.75
         gbce: 0 is binary cross-entropy, 1 as calibrated as a softmax.
     score_regularization : float >= 0, default 1.0
-        bpr_max: weight of the squared scores of the drawn items.
+        bpr_max: weight of the squared scores of the negatives.
     max_length : int >= 2 <= 10000, default 200
-        The longest window of events that is read at once.
+        Maximal length of a window of events.
     batch_tokens : int >= 16 <= 6.71089e+07, default 12800
-        Places of a batch, padding included.
+        Batch size in positions, padding included.
     scale_embeddings : bool, default False
-        Whether embeddings are multiplied by the root of their length when read.
+        Whether embeddings are multiplied by the square root of their length.
     init_scale : float > 0, default 0.1
-        Standard deviation of the first embeddings.
+        Standard deviation of the initial embeddings.
     epochs : int >= 1 <= 1e+06, default 20
         Passes over the data.
     validate_every : int >= 1, default 1
         Epochs between two measurements on the validation part, if there is one.
     patience : int >= 0, default 0
-        Measurements without a better one before training stops; 0 runs all epochs.
+        Early stopping: measurements without improvement before training stops; 0 runs all epochs.
     learning_rate : float > 0 <= 1000, default 0.003
-        Step size of the optimiser.
+        Learning rate.
     schedule : {constant, linear, cosine, step, exponential}, default 'constant'
         The learning rate over time.
     warmup_ratio : float >= 0 < 1, default 0.0
-        The share of all steps over which the learning rate rises linearly from 0.
+        Warm-up: share of all steps over which the learning rate rises linearly from 0.
     drop_every : float > 0, default 10
         Step schedule: epochs between two drops; below 1, a share of all epochs.
     drop_factor : float > 0 <= 1, default 0.1
-        Step schedule: what a drop multiplies the learning rate by.
+        Step schedule: factor of the learning rate at each drop.
     decay : float > 0 <= 1, default 0.95
         Exponential schedule: the factor from epoch to epoch.
     batch_size : int >= 0 <= 1.07374e+09, default 4096
-        Examples of a step; 0 takes all of them at once (full-batch descent).
+        Batch size in examples; 0 takes all at once (full batch).
     optimizer : {adam, adamw, sgd, adagrad}, default 'adam'
         The optimiser.
     momentum : float >= 0 < 1, default 0.0
         Momentum of sgd; the others don't use it.
     weight_decay : float >= 0, default 0.0
-        L2 that shrinks every weight at every step (decoupled in adamw); 0 is none.
+        Weight decay: L2 on all weights at every step (decoupled in adamw); 0: none.
     max_grad_norm : float >= 0, default 0.0
         Gradient clipping: largest norm of the whole gradient; 0 doesn't clip.
     ema_decay : float >= 0 < 1, default 0.0
         Decay of an exponential moving average of the weights, used in their place; 0 is off.
     precision : {float32, bfloat16}, default 'float32'
-        Number format of the forward pass.
+        Numeric precision of the forward pass.
     compile : bool, default False
         Whether torch.compile compiles the step (needs a C++ compiler).
     """
@@ -2306,53 +2320,53 @@ class LSTMRating(_LSTMRating):
     validate_every : int >= 1, default 1
         Epochs between two measurements on the validation part, if there is one.
     patience : int >= 0, default 0
-        Measurements without a better one before training stops; 0 runs all epochs.
+        Early stopping: measurements without improvement before training stops; 0 runs all epochs.
     learning_rate : float > 0 <= 1000, default 0.01
-        Step size, at the schedule's top.
+        Peak learning rate of the schedule.
     schedule : {constant, linear, cosine, step, exponential}, default 'constant'
         The learning rate over time.
     warmup_ratio : float >= 0 < 1, default 0.0
-        The share of all steps over which the learning rate rises linearly from 0.
+        Warm-up: share of all steps over which the learning rate rises linearly from 0.
     drop_every : float > 0, default 10
         Step schedule: epochs between two drops; below 1, a share of all epochs.
     drop_factor : float > 0 <= 1, default 0.1
-        Step schedule: what a drop multiplies the learning rate by.
+        Step schedule: factor of the learning rate at each drop.
     decay : float > 0 <= 1, default 0.95
         Exponential schedule: the factor from epoch to epoch.
     batch_size : int >= 0 <= 1.07374e+09, default 32
-        Histories of a step; 0 takes all of them.
+        Batch size in histories; 0 takes all of them.
     optimizer : {adam, adamw, sgd, adagrad}, default 'adam'
         The optimiser.
     momentum : float >= 0 < 1, default 0.0
         Momentum of sgd; the others don't use it.
     weight_decay : float >= 0, default 0.0
-        L2 that shrinks every weight at every step (decoupled in adamw); 0 is none.
+        Weight decay: L2 on all weights at every step (decoupled in adamw); 0: none.
     max_grad_norm : float >= 0, default 0.0
         Gradient clipping: largest norm of the whole gradient; 0 doesn't clip.
     ema_decay : float >= 0 < 1, default 0.0
         Decay of an exponential moving average of the weights, used in their place; 0 is off.
     precision : {float32, bfloat16}, default 'float32'
-        Number format of the forward pass.
+        Numeric precision of the forward pass.
     compile : bool, default False
         Whether torch.compile compiles the step (needs a C++ compiler).
     factors : int >= 1 <= 4096, default 32
-        Length of the item vectors, and of what is kept of a user.
+        Length of the item vectors and of the user state.
     hidden : int >= 1 <= 8192, default 64
-        Length of the LSTM's state.
+        Width of the LSTM's state.
     dropout : float >= 0 < 1, default 0.3
-        Share of the inputs and of the states that training sets to 0.
+        Dropout probability of inputs and states.
     damping : float > 0, default 10.0
-        Imagined ratings at the items' means that a user's running bias begins with.
+        Shrinkage: pseudo-ratings at the items' means in a user's initial running bias.
     max_length : int >= 0, default 0
-        Longest stretch of a history that the LSTM reads at once; 0 reads it whole.
+        Maximal length of a history window; 0: no limit.
     init_scale : float > 0 <= 10, default 0.05
-        Standard deviation of the item vectors' first values.
+        Standard deviation of the initial item vectors.
     regularization : float >= 0, default 0.1
         L2 on the item vectors that a batch touches, per rating.
     pretrain_epochs : int >= 0, default 15
-        Epochs of factorisation that the item vectors begin with; 0 begins at random.
+        Epochs of factorisation that initialise the item vectors; 0: random initialisation.
     clip : float >= 0, default 1.0
-        Largest length of the whole gradient; 0 doesn't clip.
+        Gradient clipping: largest norm of the whole gradient; 0 doesn't clip.
     """
     Config: ClassVar[type[cofactor.models.sequence.lstm_rating.LSTMRatingConfig]]
     config: cofactor.models.sequence.lstm_rating.LSTMRatingConfig

@@ -234,7 +234,7 @@ def test_demo_runs_on_the_synthetic_shop_and_says_so(
     done = cofactor("demo", "--synthetic", "--out", tmp_path / "demo")
     assert done.code == 0
     assert "synthetic book shop made by Cofactor" in done.out
-    assert "never seen in training" in done.out
+    assert "an unseen user" in done.out
     assert (tmp_path / "demo" / "manifest.json").is_file()
 
 

@@ -70,7 +70,7 @@ def test_failures_are_one_sentence(buys: Path, tmp_path: Path) -> None:
     folder = tmp_path / "shards"
     assert cofactor("shard", buys, "--out", folder, "--memory", "300MB").returncode == 0
     done = cofactor("describe", folder, "--repeats", "sum")
-    assert (done.returncode, "is asked of `cofactor shard`" in done.stderr) == (1, True)
+    assert (done.returncode, "belongs to `cofactor shard`" in done.stderr) == (1, True)
 
 
 def test_duckdb_is_imported_by_shard_alone(buys: Path) -> None:

@@ -104,7 +104,7 @@ def test_an_event_twice_in_a_request_is_stored_once_and_a_contradiction_refused(
 ) -> None:
     ack = store.append([event(event_id="a"), event(event_id="a")]).result()
     assert (ack.changed, ack.unchanged) == (1, 1)
-    with pytest.raises(ConflictError, match="'b' stands twice in the request"):
+    with pytest.raises(ConflictError, match="'b' occurs twice in the request"):
         store.append([event(event_id="b"), event(event_id="b", kind="click")]).result()
     assert store.event("b") is None
 

@@ -305,14 +305,14 @@ def test_replacing_a_model_never_leaves_a_moment_without_one(
     real = saving.sync
     seen: list[bool] = []
 
-    def watched(path: Path) -> None:
+    def run_context(path: Path) -> None:
         seen.append((saved / fmt.MANIFEST).is_file())
         real(path)
 
     def killed(*_: object) -> None:
         raise AssertionError("the old model was moved away before the new one stood in its place")
 
-    monkeypatch.setattr(saving, "sync", watched)
+    monkeypatch.setattr(saving, "sync", run_context)
     monkeypatch.setattr(saving.os, "rename", killed)
     cofactor.save(Popularity(count="values").fit(model.data), saved, overwrite=True)
     assert seen

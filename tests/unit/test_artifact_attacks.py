@@ -1,4 +1,4 @@
-"""Saved models made to do harm: their checksums are right, and what they hold is refused by name,
+"""Saved models malicious: their checksums are right, and what they hold is refused by name,
 before a kernel sees it and before it costs memory.
 """
 

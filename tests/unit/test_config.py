@@ -25,7 +25,7 @@ class PenaltyConfig(SamplerConfig):
 
 
 class BackConfig(SamplerConfig):
-    """Settings of a subclass that uses an old name anew."""
+    """Settings of a subclass that uses an old name again."""
 
     law: float = setting(1.0, doc="A law.")
 

@@ -185,7 +185,7 @@ def test_known_and_repeated_ids_of_new_items_are_refused_or_skipped() -> None:
     model = made("content_knn")
     with pytest.raises(ArgumentError, match="known already: 500"):
         model.with_items([{"item_id": 500, "description": "x"}])
-    with pytest.raises(ArgumentError, match="stands twice"):
+    with pytest.raises(ArgumentError, match="occurs twice"):
         model.with_items([{"item_id": 1, "description": "x"}, {"item_id": 1, "description": "y"}])
     with pytest.raises(DataError, match="aren't int64"):
         model.with_items([{"item_id": "abc", "description": "x"}])

@@ -286,5 +286,7 @@ def test_refused_connection_is_one_clear_sentence(tmp_path: Path) -> None:
 
 
 def test_dataset_without_downloads_says_where_it_is_described(tmp_path: Path) -> None:
-    with pytest.raises(DownloadError, match="nobody offers amazon-scientific as a download"):
+    with pytest.raises(
+        DownloadError, match="amazon-scientific has no download that Cofactor knows"
+    ):
         datasets.fetch("amazon-scientific", home=tmp_path)

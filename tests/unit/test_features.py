@@ -46,7 +46,7 @@ def test_columns_are_detected_by_what_they_hold_and_shown() -> None:
     }
     assert any("features found: title (text), genre (category)" in note for note in spec.notes)
     assert any("'sku' was left out: it looks like an id" in note for note in spec.notes)
-    assert any("'popularity' was left out: it tells how popular" in note for note in spec.notes)
+    assert any("'popularity' was left out: it reveals how popular" in note for note in spec.notes)
 
 
 def test_declared_leaks_are_used_but_warned_of() -> None:

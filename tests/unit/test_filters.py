@@ -9,7 +9,7 @@ import pytest
 from cofactor.base.errors import ArgumentError, UnknownIdError, UnknownNameError
 from cofactor.data.catalogue import Catalogue
 from cofactor.data.ids import IdMap
-from cofactor.retrieval.expression import AllOf, AnyOf, Comparison, Not, parse
+from cofactor.retrieval.expression import AllOf, AnyOf, ColumnComparison, Not, parse
 from cofactor.retrieval.filters import Filters, matches
 
 CATALOGUE = Catalogue(
@@ -97,7 +97,7 @@ def test_conditions_hold_for_the_right_rows(where, expected):
 
 def test_precedence_is_not_then_and_then_or():
     a, b, c = (
-        Comparison(name, "=", (1,), place) for name, place in (("a", 0), ("b", 13), ("c", 22))
+        ColumnComparison(name, "=", (1,), place) for name, place in (("a", 0), ("b", 13), ("c", 22))
     )
     assert parse("a=1 or  not  b=1 and  c=1") == AnyOf((a, AllOf((Not(b), c))))
 
@@ -152,7 +152,7 @@ def test_deep_and_long_conditions_are_refused():
         parse("(" * 5000 + "year = 1" + ")" * 4000)
     with pytest.raises(ArgumentError, match="at most 10,000 characters"):
         parse("year = 1" + " " * 10_000)
-    assert parse("(" * 59 + "year = 1" + ")" * 59) == Comparison("year", "=", (1,), 59)
+    assert parse("(" * 59 + "year = 1" + ")" * 59) == ColumnComparison("year", "=", (1,), 59)
 
 
 def test_no_catalogue_says_so():

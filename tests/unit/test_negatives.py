@@ -116,7 +116,7 @@ def test_in_batch_forbids_the_users_items_and_knows_their_popularity(data: Inter
 
 
 def test_a_law_that_is_none_is_refused(data: Interactions) -> None:
-    with pytest.raises(ArgumentError, match="law of a sampler"):
+    with pytest.raises(ArgumentError, match="sampling distribution must"):
         negatives.popularity(Positives.of(data), np.zeros(N_ITEMS))
 
 

@@ -22,7 +22,7 @@ from cofactor.base.errors import UnknownNameError
 from cofactor.data.interactions import Interactions
 from cofactor.data.readers import read, read_table
 from cofactor.data.readers.book_crossing import read_books
-from cofactor.data.readers.places import Entry
+from cofactor.data.readers.source_files import SourceFile
 
 ROWS = [("u1", 7, 3.5, 964_982_703), ("u2", 9, 1.0, 964_982_704), ("u1", 9, 5.0, 964_982_705)]
 
@@ -355,8 +355,8 @@ def test_books_cut_at_semicolons_are_rejoined(tmp_path: Path) -> None:
     path.write_text(
         f"{head}\n1\t007\tPlain &#39\tquoted&#39\t\t{tail}\n2\t008\tOne\t Two\t{tail}\n"
     )
-    table, mended = read_books(Entry(path))
-    assert mended == 2
+    table, repaired = read_books(SourceFile(path))
+    assert repaired == 2
     assert table.column("title").to_pylist() == ["Plain 'quoted'", "One; Two"]
     assert table.column("publisher").to_pylist() == ["House & Sons"] * 2
     assert table.column("isbn").to_pylist() == ["007", "008"]

@@ -37,7 +37,7 @@ def test_nan_infinite_missing_and_textual_ratings_are_collected_with_lines_and_t
     assert (
         refusal(tmp_path, text)
         == "events.csv: 6 rows have a value in column 'rating' that is missing, NaN, infinite or no"
-        " number; mend them, or drop them with on_bad='skip': line 3: '1,3,nan'; line 4:"
+        " number; fix them, or drop them with on_bad='skip': line 3: '1,3,nan'; line 4:"
         " '1,4,inf'; line 5: '2,2,'; line 6: '3,3,abc'; line 7: '5,5,-inf' (and 1 more)"
     )
 
@@ -139,7 +139,7 @@ def test_mixed_delimiters_are_told(tmp_path: Path) -> None:
     message = refusal(tmp_path, "user,item,rating\n1,2,3\n1;3;4\n2,3,4\n5\t6\t7\n")
     assert message == (
         "events.csv: 2 lines have not the 3 fields of the first, split at ',' (';' stands there:"
-        " mixed delimiters); mend them, "
+        " mixed delimiters); fix them, "
         r"give delimiter=, or drop them with on_bad='skip': line 3: '1;3;4'; line 5: '5\t6\t7'"
     )
 
@@ -208,7 +208,7 @@ def test_json_line_that_is_none_is_named(tmp_path: Path) -> None:
     message = refusal(tmp_path, text, "events.jsonl")
     assert (
         message
-        == "events.jsonl: 1 line is no JSON object; mend them, or drop them with on_bad='skip':"
+        == "events.jsonl: 1 line is no JSON object; fix them, or drop them with on_bad='skip':"
         " line 2: 'nope'"
     )
     assert len(read(tmp_path / "events.jsonl", on_bad="skip")) == 2

@@ -15,8 +15,8 @@ from cofactor.data.histories import Histories
 from cofactor.data.ids import IdMap
 from cofactor.data.interactions import Interactions
 from cofactor.data.readers.columns import Options
-from cofactor.data.readers.places import Place
 from cofactor.data.readers.sessions import read_sessions, split_sessions
+from cofactor.data.readers.source_files import Source
 from cofactor.data.sessions import extended, questions, sessions_by_gap
 from cofactor.data.split import joined
 from cofactor.data.splits import by_session, leave_last, next_after
@@ -182,7 +182,7 @@ def test_the_models_own_policy_is_taken_and_a_constant_model_earns_nothing_by_or
 def test_session_files_are_read_and_split(tmp_path) -> None:
     (tmp_path / "train.sessions.txt").write_text("1 2 1\n3 2\n" * 10)
     (tmp_path / "test.prefix_target.txt").write_text("1 2\t1\n3\t7\n")
-    place = Place(tmp_path)
+    place = Source(tmp_path)
     assert len(read_sessions(place, Options())) == 50
     split = split_sessions(place, "published", Options())
     assert split.train.items.ids() == [1, 2, 3, 7]

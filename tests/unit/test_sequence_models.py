@@ -27,7 +27,7 @@ from cofactor.models.blend import Blend
 from cofactor.models.sequence.sequence_linear import SequenceLinear
 from cofactor.models.sequence.session_knn import SessionKNN
 from cofactor.models.sequence.transitions import Transitions
-from cofactor.service.answering.profiles import Tastes
+from cofactor.service.answering.profiles import UserProfiles
 from cofactor.service.settings import Settings
 from cofactor.store import open_store
 from cofactor.store.records import Event
@@ -101,12 +101,12 @@ def test_each_click_counts_in_the_services_next_answer(name: str, tmp_path) -> N
     clicks = ["i03", "i04", "i04", "nowhere", "i11", "i03"]
     for user, past in (("somebody new", []), (data.users.ids([known])[0], before)):
         with open_store(f"sqlite:///{tmp_path / user.replace(' ', '')}.db") as store:
-            tastes = Tastes(model, store, Settings())
+            profiles = UserProfiles(model, store, Settings())
             answers = []
             for moment, click in enumerate(clicks):
                 event = Event(user_id=user, item_id=click, kind="click", time=10_000 + moment)
                 store.append([event]).result(10)
-                batch = tastes.user_batch([tastes.of_user(user)])
+                batch = profiles.user_batch([profiles.of_user(user)])
                 streamed = model.score_batch(batch)[0]
                 rows = data.items.find(clicks[: moment + 1])
                 history = Histories.of([[*past, *rows[rows >= 0].tolist()]], data.n_items)

@@ -236,7 +236,7 @@ def test_predefined_refuses_drops_or_keeps_overlap():
     assert len(predefined(train, test, overlap="drop").test.truth) == 1
     kept = predefined(train, test, overlap="keep")
     assert len(kept.test.truth) == 2
-    assert "1 pairs of the test part stand in the histories too and were kept" in kept.sentence
+    assert "1 pairs of the test part are in the histories too and were kept" in kept.sentence
     with pytest.raises(ArgumentError, match="nothing of the test part is left"):
         predefined(train, events([("u1", "a")]), overlap="drop")
 

@@ -83,7 +83,7 @@ def _of_one_moment(folder: Path, read: Callable[[], Result]) -> Result:
         except ArtifactError:
             if _identity(folder) == before:
                 raise
-    raise ArtifactError(f"{folder} is replaced over and over; try again.")
+    raise ArtifactError(f"{folder} is replaced repeatedly; try again.")
 
 
 def _identity(folder: Path) -> tuple[int, int, int] | None:
@@ -106,8 +106,8 @@ def _refused(what: Path) -> Iterator[None]:
     except Exception as error:
         if not isinstance(error, _CONTENT) and type(error).__name__ != "SafetensorError":
             raise
-        told = " ".join(str(error).split())[:300] or type(error).__name__
-        raise ArtifactError(f"{what} can't be read: {told}.") from error
+        reason = " ".join(str(error).split())[:300] or type(error).__name__
+        raise ArtifactError(f"{what} can't be read: {reason}.") from error
 
 
 def _loaded(folder: Path) -> Recommender:
@@ -261,6 +261,6 @@ def _check_history(path: Path, history: dict[str, np.ndarray | None], facts: fmt
     for name in ("times", "order"):
         array = history[name]
         if array is not None and len(array) and not (-_FAR < array.min() <= array.max() < _FAR):
-            raise ArtifactError(f"{path}: array 'history.{name}' holds numbers beyond reason.")
+            raise ArtifactError(f"{path}: array 'history.{name}' holds values out of range.")
     if history["values"] is not None and not np.isfinite(history["values"]).all():
         raise ArtifactError(f"{path}: array 'history.values' holds NaN or infinite numbers.")

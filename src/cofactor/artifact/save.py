@@ -246,8 +246,8 @@ def _move(room: Path, target: Path) -> None:
     """Put the finished folder in its place; an older model stays whole until the new one is there.
 
     Where two folders can be exchanged in one step there is no moment without a model. Elsewhere
-    (Windows, some network file systems) there is one between two renames: who reads then is told
-    that nothing is there, and a process killed in it leaves the old model in a folder beside it,
+    (Windows, some network file systems) there is one between two renames: then a reader finds
+    nothing there, and a process killed in it leaves the old model in a folder beside it,
     whose name begins with a dot and the model's name.
     """
     if not target.exists():

@@ -40,7 +40,7 @@ def read_table(path: Path, n_rows: int, title: str | None) -> tuple[IdMap, Catal
         raise _wrong_rows(path, n_rows, table.num_rows)
     column = table.column(fmt.ID_COLUMN)
     if pc.count_distinct(column, mode="all").as_py() != n_rows:
-        raise ArtifactError(f"{path}: an id stands twice, or is missing.")
+        raise ArtifactError(f"{path}: an id occurs twice, or is missing.")
     rest = table.drop_columns([fmt.ID_COLUMN])
     return IdMap(column.combine_chunks()), (
         Catalogue(rest, title) if rest.num_columns else Catalogue.nothing(n_rows)
@@ -54,7 +54,7 @@ def _check_shape(path: Path, file: pq.ParquetFile, n_rows: int) -> None:
         raise _wrong_rows(path, n_rows, facts.num_rows)
     twice = {name for name in names if names.count(name) > 1}
     if twice:
-        raise ArtifactError(f"{path}: the columns {sorted(twice)} stand twice.")
+        raise ArtifactError(f"{path}: the columns {sorted(twice)} occur twice.")
     groups = [facts.row_group(number) for number in range(facts.num_row_groups)]
     # Each value takes eight bytes at least, also one that is missing.
     wanted = max(sum(group.total_byte_size for group in groups), 8 * n_rows * len(names))
@@ -112,7 +112,7 @@ def _check_bytes(path: Path, wanted: int) -> None:
     if wanted > allowed:
         raise ArtifactError(
             f"{path} has {size:,} bytes and would take {wanted:,} bytes of memory; a table of that"
-            f" size may take {allowed:,}: it is damaged or made to do harm."
+            f" size may take {allowed:,}: it is damaged or malicious."
         )
 
 

@@ -1,4 +1,4 @@
-"""One voice for bad arguments: which argument, what it must be, what it got."""
+"""Checks of arguments: errors say which argument, what was expected, and what came."""
 
 from __future__ import annotations
 

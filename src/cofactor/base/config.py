@@ -207,7 +207,7 @@ class Config:
         return {field.name: getattr(self, field.name) for field in self._fields()}
 
     def replace(self, **changes: Any) -> Self:
-        """Return a copy with some fields changed, checked anew."""
+        """Return a copy with some fields changed, checked again."""
         return type(self)(**{**self.to_params(), **changes})
 
     @classmethod

@@ -1,4 +1,4 @@
-"""Files and folders that appear whole or not at all: a place beside the target to write in, and
+"""Files and folders that appear complete or not at all: a place beside the target to write in, and
 certainty that it is on the disk.
 """
 

@@ -8,7 +8,7 @@
     ├── DataError (ValueError)          the data can't be used: file, line and offending rows are
     named
     ├── UnknownIdError (KeyError)       user or item ids that the model has never seen
-    ├── NotFittedError (RuntimeError)   a model was asked before it was fitted
+    ├── NotFittedError (RuntimeError)   a model was used before it was fitted
     ├── TraitError (TypeError)          the model can't do this by its nature (see its traits)
     ├── TrainingError (RuntimeError)    training diverged or can't go on
     ├── ArtifactError (ValueError)      a saved model is damaged, incomplete or from another version
@@ -44,7 +44,7 @@ class DataError(CofactorError, ValueError):
     Parameters
     ----------
     message
-        What is wrong and how to mend it, in one sentence.
+        What is wrong and how to fix it, in one sentence.
     source
         The file, table or URL at fault.
     rows
@@ -83,7 +83,7 @@ class UnknownIdError(CofactorError, KeyError):
 
 
 class NotFittedError(CofactorError, RuntimeError):
-    """A model was asked for something before it was fitted."""
+    """A model was used before it was fitted."""
 
 
 class TraitError(CofactorError, TypeError):

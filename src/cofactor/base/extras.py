@@ -1,4 +1,4 @@
-"""Optional dependencies: imported when needed, and asked for by name when missing."""
+"""Optional dependencies: imported when needed; errors name the extra that is missing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Memory: what is there, and refusing what can't fit before it begins."""
+"""Memory: how much is available, and refusing what can't fit before it starts."""
 
 from __future__ import annotations
 

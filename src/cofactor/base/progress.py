@@ -1,4 +1,4 @@
-"""How long work tells what it does: a small protocol, and the silent one.
+"""Progress of long work: a small protocol, and the silent implementation.
 
 Models and readers talk to a `Progress`; what is shown (a bar, plain lines, nothing) is decided by
 whoever made the `Run`."""

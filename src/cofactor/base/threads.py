@@ -75,7 +75,7 @@ def native_threads(count: int, *, blas: int | None = None) -> Iterator[None]:
 
 @lru_cache(maxsize=4)
 def _pools(with_scipy: bool, with_torch: bool) -> Any:
-    """The thread pools of the loaded libraries; looked up anew (milliseconds) when one that
+    """The thread pools of the loaded libraries; looked up again (milliseconds) when one that
     brings its own is loaded.
     """
     import threadpoolctl

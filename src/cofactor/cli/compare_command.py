@@ -19,7 +19,7 @@ from cofactor.cli.reading import ReadingOptions
 
 
 @dataclass(frozen=True)
-class Models:
+class ModelChoice:
     """Models."""
 
     models: Annotated[
@@ -27,8 +27,9 @@ class Models:
         typer.Option(
             metavar="NAME,...",
             help=(
-                "Models, also with settings and labels: ials,big=ials:factors=256;epochs=4."
-                " Without it, those that suit the data; `all` for all."
+                "Models, also with settings and labels:"
+                " ials,big=ials:factors=256;epochs=4. By default, those that"
+                " suit the data; `all` for all."
             ),
         ),
     ] = None
@@ -41,7 +42,7 @@ class Models:
         typer.Option(
             "--set",
             metavar="MODEL.NAME=VALUE",
-            help="A setting of one model: ials.factors=128; may repeat.",
+            help="A setting of one model: ials.factors=128; may be repeated.",
         ),
     ] = None
 
@@ -51,16 +52,17 @@ class Report(opt.ShowOptions):
     """Output."""
 
     report: Annotated[
-        str | None, typer.Option(metavar="FILE.html", help="A page with plots, complete in itself.")
+        str | None,
+        typer.Option(metavar="FILE.html", help=("Write a self-contained HTML page with plots.")),
     ] = None
     markdown: Annotated[
-        bool, typer.Option("--markdown", help="The table as Markdown, for a README.")
+        bool, typer.Option("--markdown", help=("Print the table as Markdown, for a README."))
     ] = False
 
 
 def command(
     source: opt.SourceArgument,
-    chosen: Models,
+    chosen: ModelChoice,
     held_out: opt.SplitOptions,
     reading: ReadingOptions,
     compute: opt.ComputeOptions,

@@ -18,7 +18,10 @@ class Points:
     """Measurement."""
 
     counts: Annotated[
-        str, typer.Option(metavar="N,N,...", help="Interactions of the drawn items in training.")
+        str,
+        typer.Option(
+            metavar="N,N,...", help=("Numbers of training interactions of the sampled items.")
+        ),
     ] = "0,1,2,5,10"
     metrics: opt.Metrics = "ndcg@10,recall@20"
 

@@ -1,6 +1,6 @@
 """Named public datasets.
 
-`datasets` lists them, `datasets show NAME` tells one's origin, terms and citation, `datasets fetch
+`datasets` lists them, `datasets show NAME` shows one's origin, terms and citation, `datasets fetch
 NAME` downloads one into the cache and verifies its checksums, `datasets verify NAME` checks one
 that is there."""
 
@@ -36,7 +36,7 @@ def command(
         rows = [_row(dataset) for dataset in datasets.datasets().values()]
         output.table(rows)
         output.line(
-            "`cofactor datasets show NAME` tells a dataset's terms; read them before you use it."
+            "`cofactor datasets show NAME` prints a dataset's terms; read them before you use it."
         )
         output.emit(command="datasets", datasets=rows)
         return

@@ -19,13 +19,15 @@ def command(
     show: opt.ShowOptions,
     out: Annotated[
         str,
-        typer.Option(metavar="DIR", help="The folder for the model; a model there is replaced."),
+        typer.Option(
+            metavar="DIR", help=("The folder for the model; an existing model is replaced.")
+        ),
     ] = "demo-model",
     fetch: Annotated[
         bool, typer.Option("--fetch", help="Download MovieLens 100K if it isn't available locally.")
     ] = False,
     synthetic: Annotated[
-        bool, typer.Option("--synthetic", help="Use the synthetic book shop in any case.")
+        bool, typer.Option("--synthetic", help="Always use the synthetic book shop.")
     ] = False,
 ) -> None:
     """Show the whole tour."""
@@ -46,10 +48,10 @@ def command(
         "± is half of the 95 % interval (bootstrap over users); p: paired test against the best,"
         " corrected for their number."
     )
-    for number, taste in ((3, done.known), (4, done.stranger)):
-        output.heading(f"{number}. What {done.model.name} recommends to {taste.title}")
-        output.line("who liked: " + "; ".join(taste.history))
-        output.table(reasoned_rows(taste.recommendations, taste.reasons, 2))
+    for number, example in ((3, done.known), (4, done.unseen)):
+        output.heading(f"{number}. What {done.model.name} recommends to {example.title}")
+        output.line("who liked: " + "; ".join(example.history))
+        output.table(reasoned_rows(example.recommendations, example.reasons, 2))
     output.heading(f"5. Most like {done.similar[0]}")
     output.table(ranked_rows(done.similar[1]))
     output.heading("6. The model is saved")
@@ -71,7 +73,7 @@ def command(
         model=done.model.name,
         path=str(done.path),
         known=done.known.recommendations.to_dicts(),
-        stranger=done.stranger.recommendations.to_dicts(),
+        stranger=done.unseen.recommendations.to_dicts(),  # glossary: old name of a JSON field
         similar=done.similar[1].to_dicts(),
     )
 

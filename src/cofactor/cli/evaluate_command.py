@@ -20,7 +20,10 @@ class Measurement:
     groups: Annotated[
         str | None,
         typer.Option(
-            help="Metrics by groups of items too: warm (trained on or not), count (how often)."
+            help=(
+                "Also metrics by groups of items: warm (with training"
+                " interactions or without), count (by their number)."
+            )
         ),
     ] = None
 

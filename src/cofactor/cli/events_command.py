@@ -30,14 +30,16 @@ INTERRUPTED = (
 class Transfer:
     """Import and export."""
 
-    items: Annotated[bool, typer.Option("--items", help="Items instead of events.")] = False
+    items: Annotated[
+        bool, typer.Option("--items", help=("Import or export items instead of events."))
+    ] = False
     user: Annotated[
-        str | None, typer.Option(metavar="ID", help="Of export: this user's events alone.")
+        str | None, typer.Option(metavar="ID", help="Export only this user's events.")
     ] = None
     kind: Annotated[
         str | None,
         typer.Option(
-            help="Of import from a table: what the events are; rating or view if not given."
+            help=("Import from a table: the kind of the events; by default rating or view.")
         ),
     ] = None
     columns: opt.Columns = None
@@ -45,21 +47,21 @@ class Transfer:
     rejects: Annotated[
         str | None,
         typer.Option(
-            metavar="FILE", help="Of import: where refused lines are listed, as JSON lines."
+            metavar="FILE", help=("Import: the file that lists refused lines, as JSON lines.")
         ),
     ] = None
-    overwrite: Annotated[bool, typer.Option(help="Replace what is there.")] = False
+    overwrite: Annotated[bool, typer.Option(help="Replace an existing file.")] = False
 
 
 def command(
     action: Annotated[str, typer.Argument(metavar="stats|import|export|backup|verify|restore")],
     place: Annotated[
-        str, typer.Argument(metavar="URL", help="The store; of verify and restore, the backup.")
+        str, typer.Argument(metavar="URL", help=("The store; for verify and restore, the backup."))
     ],
     transfer: Transfer,
     show: opt.ShowOptions,
     other: Annotated[
-        str | None, typer.Argument(metavar="[FILE]", help="The file, or of restore the store.")
+        str | None, typer.Argument(metavar="[FILE]", help=("The file; for restore, the store."))
     ] = None,
 ) -> None:
     """Count, import, export, back up, verify or restore."""

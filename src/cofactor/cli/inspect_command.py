@@ -1,4 +1,4 @@
-"""Show what a saved model is, without loading its arrays."""
+"""Show a saved model's facts, without loading its arrays."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def command(model: opt.ModelFolder, json: opt.Json = False) -> None:
     )
     for note in data.notes:
         output.line(f"  {note}")
-    told = facts.run.get("notes", [])
-    for note in told if isinstance(told, list) else []:
+    notes = facts.run.get("notes", [])
+    for note in notes if isinstance(notes, list) else []:
         output.line(f"  {note}")
     output.table([{"setting": name, "value": str(value)} for name, value in facts.config.items()])
     metrics = facts.metrics.get("metrics", facts.metrics)

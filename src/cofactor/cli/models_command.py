@@ -1,4 +1,4 @@
-"""List the models there are; with a name, its settings."""
+"""List the models; with a name, show its settings."""
 
 from __future__ import annotations
 

@@ -32,8 +32,8 @@ Columns = Annotated[
     typer.Option(
         metavar="ROLE=NAME,...",
         help=(
-            "Columns where the usual names don't find them: user=uid,item=sku,value=stars,time=at;"
-            " `time=` leaves times out."
+            "Columns, if their names aren't recognised:"
+            " user=uid,item=sku,value=stars,time=at; `time=` leaves times out."
         ),
     ),
 ]
@@ -42,7 +42,10 @@ Items = Annotated[
     typer.Option("--items", metavar="FILE", help="The catalogue: titles and columns of the items."),
 ]
 Repeats = Annotated[
-    str, typer.Option(help="Several events of a user with an item: last, sum, mean or max.")
+    str,
+    typer.Option(
+        help=("How to merge several events of a user with an item: last, sum, mean or max.")
+    ),
 ]
 MinValue = Annotated[
     float | None,
@@ -56,7 +59,7 @@ How = Annotated[
     str,
     typer.Option(
         "--split",
-        help="How the test part is cut: per-user, time, random, leave-last, users, items.",
+        help=("How to split off the test part: per-user, time, random, leave-last, users, items."),
     ),
 ]
 Test = Annotated[
@@ -68,18 +71,20 @@ Test = Annotated[
 Validation = Annotated[
     float, typer.Option(help="The share held out for early stopping, in models that have it.")
 ]
-Seed = Annotated[int, typer.Option(help="Every random draw follows from it.")]
-Threads = Annotated[int, typer.Option(help="Native threads; 0 means all cores.")]
+Seed = Annotated[int, typer.Option(help="Seed of all random numbers.")]
+Threads = Annotated[int, typer.Option(help="Number of threads; 0 means all cores.")]
 Device = Annotated[
-    str, typer.Option(help="auto, cpu, cuda, cuda:1, mps: for the models that use PyTorch.")
+    str, typer.Option(help="Device of PyTorch models: auto, cpu, cuda, cuda:1, mps.")
 ]
 Metrics = Annotated[
     str | None,
-    typer.Option(metavar="NAME,...", help="What to measure: ndcg@10,recall@20,auc,rmse ..."),
+    typer.Option(metavar="NAME,...", help="Metrics: ndcg@10,recall@20,auc,rmse ..."),
 ]
-K = Annotated[int, typer.Option("-k", help="How many items.")]
-Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout, for machines.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No remarks and no progress on stderr.")]
+K = Annotated[int, typer.Option("-k", help="Number of items.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", help=("No messages and no progress on stderr."))
+]
 
 
 @dataclass(frozen=True)
@@ -146,7 +151,9 @@ class ModelOptions:
     model: Annotated[str, typer.Option(help="The model's name; `cofactor models` lists them.")]
     set_: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="NAME=VALUE", help="A setting: factors=64; may repeat."),
+        typer.Option(
+            "--set", metavar="NAME=VALUE", help=("A setting: factors=64; may be repeated.")
+        ),
     ] = None
     text: Annotated[
         str | None,

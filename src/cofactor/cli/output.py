@@ -187,12 +187,12 @@ class _LineTask:
         self.total = total
         self.done = 0
         self.say = say
-        self.told = time.monotonic()
+        self.shown_at = time.monotonic()
 
     def advance(self, steps: int = 1, **facts: float | int | str) -> None:
         self.done += steps
-        if time.monotonic() - self.told >= 5:
-            self.told = time.monotonic()
+        if time.monotonic() - self.shown_at >= 5:
+            self.shown_at = time.monotonic()
             of = f" of {self.total:,}" if self.total is not None else ""
             self.say(f"{self.name}: {self.done:,}{of} {_facts(facts)}".rstrip())
 

@@ -1,4 +1,4 @@
-"""Let a version of a model answer, or go back to the one before.
+"""Promote a version of a model, or go back to the previous one.
 
 `promote DIR` lists the versions in a folder of saved models. `promote DIR VERSION` checks one
 (files, checksums, scores; on the store's events against the version that answers now) and makes it
@@ -24,19 +24,19 @@ def command(
     folder: Annotated[
         str,
         typer.Argument(
-            metavar="DIR", help="A folder with one saved model a subfolder: the versions."
+            metavar="DIR", help=("A folder with one saved model per subfolder: the versions.")
         ),
     ],
     version: Annotated[
-        str | None, typer.Argument(metavar="[VERSION]", help="The subfolder that is to answer.")
+        str | None, typer.Argument(metavar="[VERSION]", help=("The subfolder to promote."))
     ] = None,
     rollback: Annotated[
-        bool, typer.Option("--rollback", help="Go back to the version before.")
+        bool, typer.Option("--rollback", help="Go back to the previous version.")
     ] = False,
     force: Annotated[
         bool,
         typer.Option(
-            "--force", help="Leave out the comparison on stored events; never the other checks."
+            "--force", help=("Skip the comparison on stored events, but not the other checks.")
         ),
     ] = False,
     store: Annotated[
@@ -59,7 +59,7 @@ def command(
     if rollback:
         from cofactor.service.versions.promotion import roll_back
 
-        _told(output, roll_back(Path(folder)), "rolled back")
+        _print_promotion(output, roll_back(Path(folder)), "rolled back")
     elif version is None:
         _list(output, Path(folder))
     else:
@@ -71,7 +71,7 @@ def _promote(output: Output, folder: Path, version: str, url: str | None, force:
 
     opened = _store(folder, url)
     try:
-        _told(output, promote(folder, version, opened, force=force), "promoted")
+        _print_promotion(output, promote(folder, version, opened, force=force), "promoted")
     finally:
         if opened is not None:
             opened.close()
@@ -88,7 +88,7 @@ def _store(folder: Path, url: str | None) -> Store | None:
     return open_store(url if url is not None else f"sqlite:///{usual}", read_only=True)
 
 
-def _told(output: Output, done: Promoted, what: str) -> None:
+def _print_promotion(output: Output, done: Promoted, what: str) -> None:
     for check in done.checks:
         output.line(f"checked: {check}")
     output.line(

@@ -25,7 +25,7 @@ class EventReading:
     on_bad: opt.OnBad = "error"
     rejects: Annotated[
         str | None,
-        typer.Option(metavar="FILE", help="Where skipped rows are listed, as JSON lines."),
+        typer.Option(metavar="FILE", help=("The file that lists skipped rows, as JSON lines.")),
     ] = None
     kinds: Annotated[
         str | None,
@@ -36,19 +36,23 @@ class EventReading:
     ] = None
     time_format: Annotated[
         str | None,
-        typer.Option(metavar="FORMAT", help="How times are written: '%d/%m/%Y %H:%M'."),
+        typer.Option(metavar="FORMAT", help="Format of times: '%d/%m/%Y %H:%M'."),
     ] = None
     time_unit: Annotated[
-        str | None, typer.Option(help="Of times that are bare numbers: s, ms, us or ns.")
+        str | None, typer.Option(help="Unit of numeric times: s, ms, us or ns.")
     ] = None
     decimal: Annotated[
         str | None,
-        typer.Option(metavar=", or .", help="The decimal sign; the other groups thousands."),
+        typer.Option(
+            metavar=", or .", help=("The decimal mark; the other one separates thousands.")
+        ),
     ] = None
     format: Annotated[
         str | None,
         typer.Option(
-            help="delimited, jsonl, parquet, feather, excel, lists or blocks; else by content."
+            help=(
+                "delimited, jsonl, parquet, feather, excel, lists or blocks; detected by default."
+            )
         ),
     ] = None
     member: Annotated[
@@ -57,9 +61,13 @@ class EventReading:
     ] = None
     delimiter: Annotated[
         str | None,
-        typer.Option(metavar="TEXT", help="Between fields: ';', tab, '::' ...; else by content."),
+        typer.Option(
+            metavar="TEXT", help=("Delimiter of fields: ';', tab, '::' ...; detected by default.")
+        ),
     ] = None
-    encoding: Annotated[str | None, typer.Option(help="Of text: utf-8, latin-1, cp1252 ...")] = None
+    encoding: Annotated[
+        str | None, typer.Option(help=("Text encoding: utf-8, latin-1, cp1252 ..."))
+    ] = None
     header: Annotated[
         bool | None,
         typer.Option("--header/--no-header", help="Whether the first line names the columns."),

@@ -28,12 +28,14 @@ class Who:
         typer.Option(
             metavar="ID,ID,...",
             help=(
-                "Item ids, oldest first, of an unseen user; ID:VALUE gives ratings; may repeat,"
-                " for ids that hold commas."
+                "History of an unseen user: item ids, oldest first; ID:VALUE"
+                " gives ratings; may be repeated, for ids with commas."
             ),
         ),
     ] = None
-    all_users: Annotated[bool, typer.Option("--all-users", help="All users, into --out.")] = False
+    all_users: Annotated[
+        bool, typer.Option("--all-users", help=("For all users, written to --out."))
+    ] = False
 
     def check(self) -> None:
         """Refuse none of them, or several."""
@@ -58,15 +60,18 @@ class Which:
         str | None,
         typer.Option(
             metavar="EXPRESSION",
-            help="Only items for which it holds: \"genres has 'Comedy' and year >= 1990\".",
+            help=("Only items that satisfy a condition: \"genres has 'Comedy' and year >= 1990\"."),
         ),
     ] = None
     block: Annotated[
         list[str] | None,
-        typer.Option(metavar="ID,ID,...", help="Items that must not come back; may repeat."),
+        typer.Option(metavar="ID,ID,...", help="Items to leave out; may be repeated."),
     ] = None
     keep_seen: Annotated[
-        bool, typer.Option("--keep-seen", help="Recommend items again that the user had.")
+        bool,
+        typer.Option(
+            "--keep-seen", help=("Also recommend items that the user has interacted with.")
+        ),
     ] = False
 
 
@@ -75,11 +80,13 @@ class Showing(opt.ShowOptions):
     """Output."""
 
     out: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Into a .parquet, .csv or .jsonl file.")
+        str | None, typer.Option(metavar="FILE", help=("Write to a .parquet, .csv or .jsonl file."))
     ] = None
     explain: Annotated[
         bool,
-        typer.Option("--explain", help="Which past items carried each recommendation."),
+        typer.Option(
+            "--explain", help=("Show which past items contributed to each recommendation.")
+        ),
     ] = False
 
 
@@ -134,7 +141,7 @@ def _show(output: Output, name: str, table: RankedTable, reasons: list[Explanati
     """One person's list, with the reasons where they were asked for."""
     output.table(reasoned_rows(table, reasons, 3))
     if table.cold_share:
-        output.line(f"{table.cold_share:.0%} of them are items that nobody has had yet.")
+        output.line(f"{table.cold_share:.0%} of them are new items, without interactions.")
     if not len(table):
         output.line("Nothing is left to recommend: every item is seen, blocked or filtered away.")
     output.emit(

@@ -24,7 +24,9 @@ def command(
     ] = "",
     plot: Annotated[
         str | None,
-        typer.Option(metavar="DIR", help="Draw the learning curves into this folder, a page each."),
+        typer.Option(
+            metavar="DIR", help=("Write the learning curves to this folder, one page each.")
+        ),
     ] = None,
 ) -> None:
     """Reproduce."""

@@ -1,4 +1,4 @@
-"""Serve a saved model over HTTP, with a durable event store and a page to look at it."""
+"""Serve a saved model over HTTP, with a durable event store and a page to explore it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import typer
 from cofactor.cli import options as opt
 from cofactor.cli.output import Output
 
-INTERRUPTED = "interrupted before it served anybody; nothing was changed."
+INTERRUPTED = "interrupted before it served a request; nothing was changed."
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Listening:
     port: Annotated[int, typer.Option(help="The port; 0 takes a free one.")] = 8000
     allow_host: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME", help="Another name under which it may be called."),
+        typer.Option(metavar="NAME", help=("Another host name under which it may be called.")),
     ] = None
     allow_origin: Annotated[
         list[str] | None,
@@ -70,7 +70,7 @@ def command(
         str | None,
         typer.Argument(
             metavar="DIR",
-            help="A saved model, or a folder with one saved model a subfolder (versions).",
+            help=("A saved model, or a folder with one saved model per subfolder (versions)."),
         ),
     ] = None,
     store: Annotated[
@@ -78,12 +78,12 @@ def command(
         typer.Option(
             metavar="URL",
             help=(
-                "Where events are kept: sqlite:///events.db (as by default, beside DIR),"
-                " postgresql://..."
+                "Where events are stored: sqlite:///events.db (by default,"
+                " beside DIR), postgresql://..."
             ),
         ),
     ] = None,
-    threads: Annotated[int, typer.Option(help="Native threads of scoring.")] = 1,
+    threads: Annotated[int, typer.Option(help="Number of threads for scoring.")] = 1,
 ) -> None:
     """Serve."""
     from cofactor.service.settings import Settings

@@ -32,11 +32,11 @@ def command(
             help="Files whose events follow each other: Parquet and text are read in chunks.",
         ),
     ],
-    out: Annotated[str, typer.Option(metavar="DIR", help="The folder to make.")],
+    out: Annotated[str, typer.Option(metavar="DIR", help="The folder to write.")],
     reads: Reads,
     compute: opt.ThreadOptions,
     show: opt.ShowOptions,
-    memory: Annotated[str, typer.Option(help="How much to get along with: 700MB, 2GB.")] = "2GB",
+    memory: Annotated[str, typer.Option(help="Memory limit: 700MB, 2GB.")] = "2GB",
 ) -> None:
     """Shard."""
     from cofactor.data.readers.columns import Options

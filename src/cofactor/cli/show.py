@@ -44,10 +44,10 @@ def reasoned_rows(
     that carried it.
     """
     lines = ranked_rows(table)
-    for line, told in zip(lines, explanations, strict=False):
-        line["because of"] = _carriers(told.reasons[:most])
-        if told.features:
-            line["by its"] = _carriers(told.features[:4])
+    for line, explanation in zip(lines, explanations, strict=False):
+        line["because of"] = _carriers(explanation.reasons[:most])
+        if explanation.features:
+            line["by its"] = _carriers(explanation.features[:4])
     return lines
 
 

@@ -1,4 +1,4 @@
-"""Show the items most like an item, by its id or by words of its title."""
+"""Show the items most similar to an item, by its id or by words of its title."""
 
 from __future__ import annotations
 
@@ -37,7 +37,8 @@ def command(
     show: opt.ShowOptions,
     k: opt.K = 10,
     where: Annotated[
-        str | None, typer.Option(metavar="EXPRESSION", help="Only items for which it holds.")
+        str | None,
+        typer.Option(metavar="EXPRESSION", help=("Only items that satisfy a condition.")),
     ] = None,
 ) -> None:
     """Find neighbours."""

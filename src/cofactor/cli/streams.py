@@ -1,4 +1,4 @@
-"""Streams that take any text, and the report of a failure that nobody foresaw."""
+"""Streams that take any text, and the report of an unexpected failure."""
 
 from __future__ import annotations
 

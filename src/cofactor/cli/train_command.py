@@ -22,7 +22,7 @@ class Training:
     """Training and training."""
 
     out: Annotated[str, typer.Option(metavar="DIR", help="The folder to save to.")]
-    overwrite: Annotated[bool, typer.Option(help="Replace a model that is there.")] = False
+    overwrite: Annotated[bool, typer.Option(help="Replace an existing model.")] = False
     refit: Annotated[bool, typer.Option(help="Fit the saved model on all of the data.")] = True
     plot: Annotated[
         str | None,
@@ -32,7 +32,7 @@ class Training:
     ] = None
     max_time: Annotated[
         str | None,
-        typer.Option(metavar="60s", help="Time for the epochs of each fit: 90s, 5m, 2h."),
+        typer.Option(metavar="60s", help=("Time limit for the epochs of each fit: 90s, 5m, 2h.")),
     ] = None
     max_memory: Annotated[
         str | None,

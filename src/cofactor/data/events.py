@@ -1,4 +1,4 @@
-"""Events: what a reader gives. Raw columns with outside ids, not yet rows."""
+"""Events: what a reader returns. Raw columns with outside ids, not yet rows."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Events:
     source
         Where they came from, for messages and reports.
     notes
-        Sentences about what the reader did: columns it took, lines it dropped and why.
+        Sentences about what the reader did: columns it used, lines it dropped and why.
     """
 
     users: pa.ChunkedArray
@@ -56,9 +56,9 @@ class Events:
         if len(set(counts.values())) > 1:
             raise ArgumentError(f"the columns of events must be of one length, not {counts}.")
         missing = {"user": self.users.null_count, "item": self.items.null_count}
-        told = " and ".join(f"{n:,} have no {name} id" for name, n in missing.items() if n)
-        if told:
-            raise DataError(f"of {len(self):,} events {told}.", source=self.source)
+        lacking = " and ".join(f"{n:,} have no {name} id" for name, n in missing.items() if n)
+        if lacking:
+            raise DataError(f"of {len(self):,} events {lacking}.", source=self.source)
 
     def __len__(self) -> int:
         return len(self.users)

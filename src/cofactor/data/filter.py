@@ -1,4 +1,4 @@
-"""Filters on data: what is left out before anything is learnt, and how much that was."""
+"""Filters on data: what is left out before training, and how much that was."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from cofactor.data.interactions import Interactions
 
 
 @dataclass(frozen=True)
-class Counts:
+class RemainingCounts:
     """How much there is: users and items with any interaction, and interactions."""
 
     users: int
@@ -26,7 +26,7 @@ class Counts:
     interactions: int
 
     @classmethod
-    def of(cls, data: Interactions) -> Counts:
+    def of(cls, data: Interactions) -> RemainingCounts:
         """Count what some interactions hold."""
         return cls(
             int(np.count_nonzero(data.user_counts)),
@@ -48,8 +48,8 @@ class FilterStep:
     """
 
     rule: str
-    before: Counts
-    after: Counts
+    before: RemainingCounts
+    after: RemainingCounts
 
     def __str__(self) -> str:
         pairs = [
@@ -109,7 +109,7 @@ def apply(
     Returns
     -------
     Interactions
-        Without the users and items that have nothing left; rows are numbered anew.
+        Without the users and items that have nothing left; rows are numbered again.
     FilterReport
         What each filter that was asked for removed.
     """
@@ -249,7 +249,7 @@ def time_window(data: Interactions, since: Any = None, until: Any = None) -> Fil
 
 @dataclass(frozen=True)
 class Repeats:
-    """How often the same user met the same item in some events.
+    """How often events repeat a pair of user and item.
 
     Parameters
     ----------
@@ -313,7 +313,7 @@ def _kept(data: Interactions, keep: np.ndarray, rule: str) -> Filtered:
         raise ArgumentError(
             f"nothing is left of {len(data):,} interactions after keeping {rule}; ask for less."
         )
-    before = Counts.of(data)
+    before = RemainingCounts.of(data)
     kept = data.where(keep).compact()
-    step = FilterStep(rule, before, Counts.of(kept))
+    step = FilterStep(rule, before, RemainingCounts.of(kept))
     return replace(kept, notes=(*kept.notes, f"kept {step}")), step

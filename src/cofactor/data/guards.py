@@ -1,4 +1,4 @@
-"""The guards at every door of data: values, times and repeated entries, whatever brings them."""
+"""Checks of all incoming data: values, times and repeated entries, from any source."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def checked_values(values: Any, source: str) -> np.ndarray:
         odd = np.flatnonzero(~np.isfinite(found))
         raise DataError(
             f"{len(odd):,} of {len(found):,} values are NaN, infinite or beyond 3.4e38 (the first"
-            f" is entry {odd[0]:,}); drop or mend them.",
+            f" is entry {odd[0]:,}); drop or fix them.",
             source=source,
         )
     return found
@@ -73,8 +73,8 @@ def same_length(source: str, **columns: Any) -> None:
     """Raise ArgumentError unless all columns that are given are vectors of one length."""
     lengths = {name: np.shape(column) for name, column in columns.items() if column is not None}
     if len(set(lengths.values())) > 1 or any(len(shape) != 1 for shape in lengths.values()):
-        told = ", ".join(f"{name} {list(shape)}" for name, shape in lengths.items())
-        raise ArgumentError(f"the columns of {source} must be vectors of one length, not {told}.")
+        shapes = ", ".join(f"{name} {list(shape)}" for name, shape in lengths.items())
+        raise ArgumentError(f"the columns of {source} must be vectors of one length, not {shapes}.")
 
 
 def summed(matrix: Any) -> Any:

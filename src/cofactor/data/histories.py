@@ -1,4 +1,4 @@
-"""Histories: what some users did, in order of time; what fold-in takes."""
+"""Histories: what some users interacted with, in order of time; the input of fold-in."""
 
 from __future__ import annotations
 

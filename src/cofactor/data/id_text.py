@@ -1,4 +1,4 @@
-"""The text of an id: one rule for every door (files, frames, databases, HTTP, the command line).
+"""The text of an id: one rule for all input (files, frames, databases, HTTP, the command line).
 
 The rule stands in docs/data.md: whitespace around an id is stripped, words that mean "nothing" are
 no ids, wrappings of document stores are taken off, whole numbers written as floats are folded onto

@@ -1,4 +1,4 @@
-"""The id map: outside ids (strings or int64) at the door, int32 rows inside."""
+"""The id map: outside ids (strings or int64) outside, int32 rows inside."""
 
 from __future__ import annotations
 
@@ -181,16 +181,16 @@ class IdMap:
         )
         rows = self.find(asked)
         if (rows < 0).any():
-            strangers = [_python(asked[int(n)]) for n in np.flatnonzero(rows < 0)]
-            raise UnknownIdError(self._unknown(strangers, what))
+            unknown = [_python(asked[int(n)]) for n in np.flatnonzero(rows < 0)]
+            raise UnknownIdError(self._unknown(unknown, what))
         return rows
 
-    def _unknown(self, strangers: list[Any], what: str) -> str:
-        shown = ", ".join(repr(s) for s in strangers[:5])
-        more = f" and {len(strangers) - 5} more" if len(strangers) > 5 else ""
+    def _unknown(self, unknown: list[Any], what: str) -> str:
+        shown = ", ".join(repr(s) for s in unknown[:5])
+        more = f" and {len(unknown) - 5} more" if len(unknown) > 5 else ""
         known = f"{len(self)} known {what}s have {self.kind} ids"
         example = f" like {self._ids[0].as_py()!r}" if len(self) else ""
-        plural = f"{what}s" if len(strangers) > 1 else what
+        plural = f"{what}s" if len(unknown) > 1 else what
         return f"unknown {plural} {shown}{more}; the {known}{example}."
 
     @cached_property
@@ -267,7 +267,7 @@ def as_ids(ids: Any) -> pa.Array:
 
 def wire_id(value: int | str) -> int | str:
     """Return an id as it can go out as JSON: integers that a float of 64 bits can't hold exactly
-    (beyond ±2^53) become strings, which every door takes back as the same id.
+    (beyond ±2^53) become strings, which every reader accepts as the same id.
     """
     return value if isinstance(value, str) or -EXACT <= value <= EXACT else str(value)
 

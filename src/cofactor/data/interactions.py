@@ -417,7 +417,7 @@ class Interactions:
         if len(items) == len(self.items):
             return self
         catalogue = aligned(items, table, "item_id")
-        note = f"{len(items) - self.n_items:,} items that nobody has had yet, from the catalogue"
+        note = f"{len(items) - self.n_items:,} items without interactions, from the catalogue"
         rows = items.find(self.items.arrow)
         log = _renumbered(self.log, np.arange(self.n_users), rows, len(items))
         if (np.diff(rows) > 0).all():
@@ -438,7 +438,7 @@ class Interactions:
 
     def compact(self) -> Self:
         """Return the same interactions without the users and items that have none; rows are
-        numbered anew.
+        numbered again.
         """
         users, items = np.flatnonzero(self.user_counts), np.flatnonzero(self.item_counts)
         if len(users) == self.n_users and len(items) == self.n_items:
@@ -498,7 +498,7 @@ def _rows(ids: IdMap, column: pa.ChunkedArray, what: str) -> np.ndarray:
 
 def _writable(codes: pa.Array) -> np.ndarray:
     """Codes (int32, no nulls) as an array that may be written: for one that may not, kernels
-    would be compiled anew.
+    would be compiled again.
     """
     if codes.type == pa.int32() and codes.buffers()[1].is_mutable:
         return np.frombuffer(codes.buffers()[1], np.int32, len(codes), 4 * codes.offset)

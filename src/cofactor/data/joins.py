@@ -1,4 +1,4 @@
-"""Catalogues joined to interactions: how many ids they share, and items nobody has had yet."""
+"""Catalogues joined to interactions: how many ids they share, and items without interactions."""
 
 from __future__ import annotations
 

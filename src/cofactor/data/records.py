@@ -32,7 +32,7 @@ def names_of(rows: Iterable[Mapping[str, Any]]) -> list[str]:
         except UnicodeEncodeError:
             raise DataError(
                 f"the name {name!a} holds half a character (a lone surrogate), which is no"
-                " Unicode; write the data anew from its source."
+                " Unicode; write the data again from its source."
             ) from None
     return names
 
@@ -75,7 +75,7 @@ def column_of(values: Sequence[Any]) -> pa.Array:
     except UnicodeEncodeError as error:
         raise DataError(
             f"a text holds half a character (a lone surrogate), which is no Unicode ({error});"
-            " write the data anew from its source."
+            " write the data again from its source."
         ) from None
 
 

@@ -82,7 +82,7 @@ def plan_batches(
 
     Windows are shuffled, taken in super-batches of about ``super_batch`` batches, sorted by length
     within each, and cut where one more window would pass the budget; the batches are shuffled in
-    the end. So a batch holds windows of nearly one length, and yet each epoch mixes them anew.
+    the end. So a batch holds windows of nearly one length, and yet each epoch mixes them again.
 
     Parameters
     ----------

@@ -49,7 +49,7 @@ TABLES = ("catalogue", "profiles")
 
 
 def is_shards(source: Any) -> bool:
-    """Tell whether a source is a folder that `cofactor shard` made."""
+    """Return whether a source is a folder that `cofactor shard` made."""
     return isinstance(source, (str, Path)) and (Path(source).expanduser() / MANIFEST).is_file()
 
 
@@ -196,7 +196,7 @@ def _mapped(folder: Path, name: str, manifest: Mapping[str, Any]) -> Any:
             return None
         raise _damaged(folder, f"{MANIFEST} doesn't name {file}")
     try:
-        # "c": writable for kernels, which would be compiled anew for what isn't, and never
+        # "c": writable for kernels, which would be compiled again for what isn't, and never
         # written back.
         array = np.load(folder / file, mmap_mode="c", allow_pickle=False)
     except (ValueError, OSError, EOFError) as error:

@@ -1,4 +1,4 @@
-"""Splits: what a model may learn from, what it is chosen by, and what it is judged on."""
+"""Splits: the data to train on, to choose settings by, and to evaluate on."""
 
 from __future__ import annotations
 

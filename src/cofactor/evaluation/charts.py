@@ -14,7 +14,7 @@ from cofactor.evaluation.result import Result
 
 Chart = dict[str, Any]
 
-# Told apart by people with any colour vision (Okabe and Ito's palette, yellow left out), on light
+# Distinguishable with any colour vision (Okabe and Ito's palette, yellow left out), on light
 # and on dark.
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7f7f7f", "#8c6d31")
 FONT = {"family": 'system-ui, "Segoe UI", Roboto, sans-serif', "size": 13}

@@ -1,4 +1,4 @@
-"""Measure a model: `evaluate`."""
+"""Evaluate a model: `evaluate`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from cofactor.evaluation.intervals import Summary, ratio_summary, summaries
 from cofactor.evaluation.lists import Lists
 from cofactor.evaluation.measure import (
     Question,
-    Standing,
+    TrueItemRanks,
     ask,
     offsets,
     predictions,
@@ -29,7 +29,7 @@ from cofactor.evaluation.measure import (
 )
 from cofactor.evaluation.rating import Errors, levels_of
 from cofactor.evaluation.result import How, Result
-from cofactor.kernels.work import watched
+from cofactor.kernels.work import run_context
 from cofactor.metrics.ranking import Ranks, mean_by_user
 from cofactor.metrics.rating import root as root_of
 from cofactor.metrics.table import Metric, parse_metrics, ranking_values
@@ -69,7 +69,7 @@ def evaluate(
         Seed, threads, progress.
     exclude_seen
         Whether the items of the users' histories are left out of the answers. A true item that is
-        in the history is then left out of the truth; how many there were is told.
+        in the history is then left out of the truth; the result says how many.
     candidates
         Item rows to rank instead of all (int [n]), or a number: that many unseen items are drawn
         for each true item and it is ranked among them. The latter is labelled as sampled.
@@ -118,7 +118,7 @@ def evaluate(
     wanted = protocol.default_metrics(model, part) if metrics is None else parse_metrics(metrics)
     train = split.train if isinstance(split, Split) else model.data
     by_items = item_groups(groups, train)
-    with watched(run):
+    with run_context(run):
         question = _question(part, wanted, exclude_seen, candidates, full)
         protocol.check(model, part, wanted, sampled=question.sampled)
         how = How(
@@ -244,20 +244,20 @@ def _measured(
         tuple(m for m in metrics if m.family == f) for f in ("ranking", "lists", "rating")
     )
     lists = Lists(of_lists, model.data.item_counts, model.data.n_users, question.n_candidates)
-    standing = (
+    true_ranks = (
         stand(model, question, ranking, lists, run, memory_limit) if ranking or of_lists else None
     )
     errors, seconds = _errors(model, question.part, run) if rating else (None, 0.0)
-    how = replace(how, seconds=seconds + (standing.seconds if standing is not None else 0.0))
+    how = replace(how, seconds=seconds + (true_ranks.seconds if true_ranks is not None else 0.0))
 
     def result(
         mask: np.ndarray | None, chosen: tuple[Metric, ...], inner: dict[str, Result]
     ) -> Result:
         tables = []
-        if standing is not None and (ranking or mask is None):
-            tables.append(_ranked(question, standing, ranking, lists, mask))
+        if true_ranks is not None and (ranking or mask is None):
+            tables.append(_ranking_table(question, true_ranks, ranking, lists, mask))
         if errors is not None:
-            tables.append(_rated(question.part, errors, rating, mask))
+            tables.append(_rating_table(question.part, errors, rating, mask))
         users, values = _joined(tables)
         summary = _summarised(values, users, errors, question.part, rating, mask, how)
         if mask is None:
@@ -280,9 +280,9 @@ def _measured(
 Table = tuple[np.ndarray, dict[str, np.ndarray]]
 
 
-def _ranked(
+def _ranking_table(
     question: Question,
-    standing: Standing,
+    true_ranks: TrueItemRanks,
     metrics: tuple[Metric, ...],
     lists: Lists,
     mask: np.ndarray | None,
@@ -293,8 +293,8 @@ def _ranked(
     sizes = np.bincount(owners[keep], minlength=len(question.users))
     kept = np.flatnonzero(sizes)
     indptr = offsets(sizes[kept])
-    ranks = standing.ranks[keep]
-    shares = {name: each[keep] for name, each in standing.auc_shares.items()}
+    ranks = true_ranks.ranks[keep]
+    shares = {name: each[keep] for name, each in true_ranks.auc_shares.items()}
     if question.sampled:
         # Each true item was ranked among candidates of its own: a question of its own, averaged by
         # user.
@@ -317,7 +317,7 @@ def _errors(model: Recommender, part: Part, run: Run) -> tuple[Errors, float]:
     )
 
 
-def _rated(
+def _rating_table(
     part: Part, errors: Errors, metrics: tuple[Metric, ...], mask: np.ndarray | None
 ) -> Table:
     chosen = errors if mask is None else errors.where(mask[part.truth.item_rows])

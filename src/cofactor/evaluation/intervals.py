@@ -1,4 +1,4 @@
-"""Intervals: how far a mean over users would move with other users, by the bootstrap."""
+"""Confidence intervals of means over users, by the bootstrap."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def summaries(
     confidence
         The interval's level, in (0, 1).
     resamples
-        How many times the users are drawn anew; 0 gives no intervals.
+        How many times the users are drawn again; 0 gives no intervals.
     seed
         The run's seed.
 

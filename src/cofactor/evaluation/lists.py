@@ -1,4 +1,4 @@
-"""Adds up what recommended lists are like apart from being right, block by block."""
+"""Metrics of recommended lists other than accuracy, summed block by block."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Asks a model about the users of a part, block by block, and notes where their true items stand.
+"""Ranks the true items of a part's users, block by block.
 
 Scores exist only for a block of users at a time, within a stated bound of memory. Where lists are
 enough (every metric has a cutoff), the model's own top-k answers and no block of scores is made by
@@ -32,7 +32,7 @@ LONGEST_LIST = 256
 # Blocks of scores that stay in the processor's cache are faster than the largest that memory
 # allows.
 CACHE_BLOCK = 24 * 2**20
-# Of a model that needs no block of scores, this many users are asked at a time.
+# Of a model that needs no block of scores, this many users are scored at a time.
 MOST_USERS = 8192
 DRAWN_FOR_AUC = 100
 _STREAM = 0xD1342543DE82EF95  # the step between streams of the kernel's generator
@@ -40,7 +40,7 @@ _STREAM = 0xD1342543DE82EF95  # the step between streams of the kernel's generat
 
 @dataclass(frozen=True)
 class Question:
-    """Who is asked about, what is true, and what may be answered.
+    """The users, their true items, and the items that may be recommended.
 
     Parameters
     ----------
@@ -107,7 +107,7 @@ class Question:
 
 
 @dataclass
-class Standing:
+class TrueItemRanks:
     """Where the true items stand.
 
     Parameters
@@ -198,7 +198,7 @@ def stand(
     lists: Lists,
     run: Run,
     memory_limit: int,
-) -> Standing:
+) -> TrueItemRanks:
     """Ask the model about all users, and note where their true items stand.
 
     Parameters
@@ -208,7 +208,7 @@ def stand(
     question
         From `ask`.
     metrics
-        Ranking metrics; what they need decides how the model is asked.
+        Ranking metrics; what they need decides how the model is called.
     lists
         Takes in the lists on the way.
     run
@@ -220,17 +220,17 @@ def stand(
     aucs = [m for m in metrics if m.is_auc]
     longest = max((m.places for m in metrics if m not in aucs), default=0)
     by_lists = not question.sampled and not aucs and longest <= LONGEST_LIST
-    standing = Standing(np.full(len(question.items), -1, np.int32))
-    standing.auc_shares = {str(m): np.full(len(question.items), np.nan) for m in aucs}
+    true_ranks = TrueItemRanks(np.full(len(question.items), -1, np.int32))
+    true_ranks.auc_shares = {str(m): np.full(len(question.items), np.nan) for m in aucs}
     asker = _Asker(model, question, tuple(aucs), longest, lists, run)
     size = block_size(model, question, by_lists, memory_limit)
     with run.progress.task("evaluating", len(question.users)) as task:
         for start in range(0, len(question.users), size):
             block = slice(start, min(start + size, len(question.users)))
-            (asker.by_lists if by_lists else asker.by_scores)(block, standing)
+            (asker.by_lists if by_lists else asker.by_scores)(block, true_ranks)
             task.advance(block.stop - block.start)
-    standing.seconds = time.perf_counter() - began
-    return standing
+    true_ranks.seconds = time.perf_counter() - began
+    return true_ranks
 
 
 def block_size(model: Recommender, question: Question, by_lists: bool, memory_limit: int) -> int:
@@ -254,30 +254,30 @@ class _Asker:
     lists: Lists
     run: Run
 
-    def by_lists(self, block: slice, standing: Standing) -> None:
+    def by_lists(self, block: slice, true_ranks: TrueItemRanks) -> None:
         """Let the model pick its best items, and look the true ones up."""
         from cofactor.kernels.cpu.ranking import list_ranks
 
-        asked = self.question
+        question = self.question
         users, (start, stop), indptr = self._truth(block)
-        top = self._topk(asked.user_batch(self.model, users), take_rows(*asked.seen, users))
-        standing.ranks[start:stop] = list_ranks(
-            top.rows, top.count, indptr, asked.items[start:stop]
+        top = self._topk(question.user_batch(self.model, users), take_rows(*question.seen, users))
+        true_ranks.ranks[start:stop] = list_ranks(
+            top.rows, top.count, indptr, question.items[start:stop]
         )
         self._add(top)
 
-    def by_scores(self, block: slice, standing: Standing) -> None:
+    def by_scores(self, block: slice, true_ranks: TrueItemRanks) -> None:
         """Score all candidates, and count what stands before each true item."""
-        asked = self.question
+        question = self.question
         users, (start, stop), indptr = self._truth(block)
-        batch = asked.user_batch(self.model, users)
-        seen, items = take_rows(*asked.seen, users), asked.items[start:stop]
-        columns = None if asked.sampled else asked.candidates
+        batch = question.user_batch(self.model, users)
+        seen, items = take_rows(*question.seen, users), question.items[start:stop]
+        columns = None if question.sampled else question.candidates
         scores = np.ascontiguousarray(self.model.score_batch(batch, columns), np.float32)
-        if asked.sampled:
-            self._among_few(block, scores, (indptr, items), seen, standing)
+        if question.sampled:
+            self._among_few(block, scores, (indptr, items), seen, true_ranks)
         else:
-            self._among_all(block, scores, (indptr, items), seen, standing)
+            self._among_all(block, scores, (indptr, items), seen, true_ranks)
 
     def _among_all(
         self,
@@ -285,7 +285,7 @@ class _Asker:
         scores: np.ndarray,
         truth: Exclusions,
         seen: Exclusions,
-        standing: Standing,
+        true_ranks: TrueItemRanks,
     ) -> None:
         from cofactor.kernels.cpu.ranking import candidate_ranks, positive_ranks
 
@@ -297,7 +297,7 @@ class _Asker:
         start, stop = self.question.indptr[block.start], self.question.indptr[block.stop]
         full = any(m.kind == "auc" for m in self.aucs)
         ranks, shares = positive_ranks(scores, *truth, *seen, max(self.longest, 1), full)
-        standing.ranks[start:stop] = ranks
+        true_ranks.ranks[start:stop] = ranks
         owners = np.repeat(np.arange(len(scores)), np.diff(truth[0]))
         for metric in self.aucs:
             if metric.kind == "auc_sampled":
@@ -307,7 +307,7 @@ class _Asker:
                     users, block.start, united(truth, seen), scores.shape[1], count, str(metric)
                 )
                 _, shares = candidate_ranks(scores, owners, truth[1], drawn[owners])
-            standing.auc_shares[str(metric)][start:stop] = shares
+            true_ranks.auc_shares[str(metric)][start:stop] = shares
         if self.lists.longest:
             top = best_scores(
                 scores, self.lists.longest, excluded=seen, n_threads=self.run.n_threads
@@ -325,29 +325,39 @@ class _Asker:
         scores: np.ndarray,
         truth: Exclusions,
         seen: Exclusions,
-        standing: Standing,
+        true_ranks: TrueItemRanks,
     ) -> None:
         from cofactor.kernels.cpu.ranking import candidate_ranks
 
-        asked = self.question
-        start, stop = asked.indptr[block.start], asked.indptr[block.stop]
+        question = self.question
+        start, stop = question.indptr[block.start], question.indptr[block.stop]
         owners = np.repeat(np.arange(len(scores)), np.diff(truth[0]))
-        if asked.negatives is not None:
-            negatives = asked.negatives[start:stop]
-        elif asked.candidates is None:
+        if question.negatives is not None:
+            negatives = question.negatives[start:stop]
+        elif question.candidates is None:
             negatives = self._drawn(
-                owners, int(start), united(truth, seen), asked.n_items, asked.drawn, "candidates"
+                owners,
+                int(start),
+                united(truth, seen),
+                question.n_items,
+                question.drawn,
+                "candidates",
             )
         else:
-            forbidden = narrowed(united(truth, seen), asked.candidates, asked.n_items)
+            forbidden = narrowed(united(truth, seen), question.candidates, question.n_items)
             places = self._drawn(
-                owners, int(start), forbidden, len(asked.candidates), asked.drawn, "candidates"
+                owners,
+                int(start),
+                forbidden,
+                len(question.candidates),
+                question.drawn,
+                "candidates",
             )
-            negatives = np.where(places >= 0, asked.candidates[places], -1).astype(np.int32)
+            negatives = np.where(places >= 0, question.candidates[places], -1).astype(np.int32)
         ranks, shares = candidate_ranks(scores, owners, truth[1], negatives)
-        standing.ranks[start:stop] = ranks
+        true_ranks.ranks[start:stop] = ranks
         for metric in self.aucs:
-            standing.auc_shares[str(metric)][start:stop] = shares
+            true_ranks.auc_shares[str(metric)][start:stop] = shares
         if self.lists.longest:
             k, threads = self.lists.longest, self.run.n_threads
             self._add(
@@ -415,7 +425,7 @@ def offsets(sizes: np.ndarray) -> np.ndarray:
 
 
 def take_rows(indptr: np.ndarray, items: np.ndarray, rows: np.ndarray) -> Exclusions:
-    """Return some rows of a CSR, in the order asked."""
+    """Return some rows of a CSR, in the given order."""
     starts, sizes = indptr[rows], indptr[rows.astype(np.int64) + 1] - indptr[rows]
     taken = offsets(sizes)
     return taken, items[np.repeat(starts - taken[:-1], sizes) + np.arange(taken[-1])]

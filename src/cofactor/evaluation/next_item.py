@@ -18,7 +18,7 @@ from cofactor.evaluation import protocol
 from cofactor.evaluation.evaluate import part_fingerprint
 from cofactor.evaluation.intervals import summaries
 from cofactor.evaluation.result import How, Result
-from cofactor.kernels.work import watched
+from cofactor.kernels.work import run_context
 from cofactor.metrics.table import Metric, Ranking, parse_metrics
 from cofactor.models.recommender import Recommender
 
@@ -29,9 +29,9 @@ MID_RANK = "the rank of an item among equal scores is the middle of their ranks"
 _BLOCK = 64 * 2**20
 
 
-class _Questions(NamedTuple):
+class _Targets(NamedTuple):
     users: np.ndarray
-    targets: np.ndarray
+    item_rows: np.ndarray
     repeated: np.ndarray
 
 
@@ -78,7 +78,7 @@ def evaluate_next(
     Raises
     ------
     ArgumentError
-        For other metrics, or if nobody has a true item.
+        For other metrics, or if no user has a true item.
     """
     part, sentence = (
         (split.test, split.sentence) if isinstance(split, Split) else (split, "one part by itself")
@@ -89,10 +89,10 @@ def evaluate_next(
     protocol.check(model, part, wanted, sampled=False)
     if repeats == "model":
         repeats = str(getattr(model.config, "repeats", "exclude"))
-    asked = _asked(part)
+    targets = _find_targets(part)
     began = time.perf_counter()
-    with watched(run):
-        ranks = next_ranks(model, part, asked.users, asked.targets, repeats == "exclude", run)
+    with run_context(run):
+        ranks = next_ranks(model, part, targets.users, targets.item_rows, repeats == "exclude", run)
     how = How(
         split=sentence,
         fingerprint=split.fingerprint if isinstance(split, Split) else part_fingerprint(part),
@@ -112,14 +112,14 @@ def evaluate_next(
         label if label is not None else model.name,
         model.config.to_dict(),
         tuple(values),
-        asked.users,
-        part.truth.users.take(asked.users),
+        targets.users,
+        part.truth.users.take(targets.users),
         values,
         summaries(values, confidence=how.confidence, resamples=how.resamples, seed=how.seed),
         how,
         {},
     )
-    kinds = (("repeat", asked.repeated), ("explore", ~asked.repeated))
+    kinds = (("repeat", targets.repeated), ("explore", ~targets.repeated))
     groups = {name: _part_of(whole, mask) for name, mask in kinds if mask.any()}
     return replace(whole, groups=groups)
 
@@ -128,7 +128,7 @@ def next_ranks(
     model: Recommender,
     part: Part,
     users: np.ndarray,
-    targets: np.ndarray,
+    item_rows: np.ndarray,
     exclude: bool,
     run: Run,
 ) -> np.ndarray:
@@ -140,8 +140,8 @@ def next_ranks(
         As in `evaluate_next`.
     users
         int [n], user rows of the part.
-    targets
-        int32 [n], item rows.
+    item_rows
+        int32 [n], the true items.
     exclude
         Whether items of the history are left out; a true item among them gets infinity.
     run
@@ -157,7 +157,7 @@ def next_ranks(
         scores, seen = scores_of(model, part, some)
         indptr, items = seen if exclude else (np.zeros(len(some) + 1, np.int64), nothing)
         ranks[low : low + block] = mid_ranks(
-            scores, targets[low : low + block], indptr, items, run.n_threads
+            scores, item_rows[low : low + block], indptr, items, run.n_threads
         )
     return ranks
 
@@ -167,8 +167,8 @@ def scores_of(
 ) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]:
     """Return the scores of all items for some users of a part, and what each has seen as CSR.
 
-    A model whose states are histories is asked with the part's own histories: they may hold more
-    than it was trained on (the validation item, when the test item is asked for).
+    A model whose states are histories gets the part's own histories: they may hold more
+    than it was trained on (the validation item, when the test item is predicted).
     """
     histories = part.histories(users)
     batch = (
@@ -190,18 +190,18 @@ def _metrics(names: str | Iterable[str]) -> tuple[Metric, ...]:
     return wanted
 
 
-def _asked(part: Part) -> _Questions:
+def _find_targets(part: Part) -> _Targets:
     """The users with a true item, the first one each, and whether it stands in their history."""
     truth = part.truth
     users = part.user_rows
     if not len(users):
-        raise ArgumentError("nobody has a true item in this part.")
+        raise ArgumentError("no user has a true item in this part.")
     first = truth.chronological[truth.indptr[users]]
     targets = truth.item_rows[first].astype(np.int32)
     indptr, items, _ = part.histories(users).csr
     pairs = np.repeat(np.arange(len(users)), np.diff(indptr)) * truth.n_items + items
     repeated = np.isin(np.arange(len(users)) * truth.n_items + targets, pairs)
-    return _Questions(users, targets, repeated)
+    return _Targets(users, targets, repeated)
 
 
 def _values(metric: Metric, ranks: np.ndarray) -> np.ndarray:

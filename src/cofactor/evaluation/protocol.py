@@ -1,4 +1,4 @@
-"""What can be measured of which model, and what is measured when nobody says."""
+"""What can be measured of which model, and what is measured by default."""
 
 from __future__ import annotations
 
@@ -91,20 +91,20 @@ def fitted_share(data: Interactions, part: Part) -> float:
     return float((fitted & ~_holds(part.history, part.truth)).mean())
 
 
-def _holds(data: Interactions, asked: Interactions) -> np.ndarray:
+def _holds(data: Interactions, queried: Interactions) -> np.ndarray:
     """Whether each pair of some interactions is among others over the same items, bool [n]."""
     rows = (
         np.arange(data.n_users)
-        if data.users is asked.users
-        else data.users.find(asked.users.arrow).astype(np.int64)
+        if data.users is queried.users
+        else data.users.find(queried.users.arrow).astype(np.int64)
     )
-    users, n_items = rows[asked.user_rows], np.int64(asked.n_items)
-    # Pairs in CSR order are ascending numbers; only those of the users asked about are made.
+    users, n_items = rows[queried.user_rows], np.int64(queried.n_items)
+    # Pairs in CSR order are ascending numbers; only those of the users in question are made.
     wanted = np.unique(users[users >= 0])
     starts, counts = data.indptr[wanted], data.user_counts[wanted]
     before = np.cumsum(counts) - counts
     positions = np.repeat(starts - before, counts) + np.arange(counts.sum())
     known = np.repeat(wanted, counts) * n_items + data.item_rows[positions]
-    pairs = users * n_items + asked.item_rows
+    pairs = users * n_items + queried.item_rows
     place = np.minimum(np.searchsorted(known, pairs), max(0, len(known) - 1))
     return (users >= 0) & (known[place] == pairs) if len(known) else np.zeros(len(pairs), bool)

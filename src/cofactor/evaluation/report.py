@@ -146,7 +146,7 @@ def _summary(
             f' class="plain">{result.how.seconds:,.2f}</td></tr>'
         )
     level = f"{results[0].how.confidence:.0%}"
-    tied = " A ≈ marks what can't be told from the best." if comparisons else ""
+    tied = " ≈ marks models not significantly different from the best." if comparisons else ""
     return f"""<section><h2>Summary</h2><div class="scroll"><table>
 <thead><tr><th scope="col">model</th>{heads}<th scope="col">evaluate, s</th></tr></thead>
 <tbody>{"".join(lines)}</tbody></table></div>
@@ -210,9 +210,9 @@ def _pairs(results: Sequence[Result], comparisons: Sequence[Comparison]) -> str:
         )
     first = comparisons[0]
     note = (
-        f"Row less column, on the same users. Paired test: {first.test}; correction for many"
-        f" comparisons: {first.correction}. Blue: the row is better; orange: worse; grey: can't be"
-        " told."
+        f"Row minus column, on the same users. Paired test: {first.test}; correction for many"
+        f" comparisons: {first.correction}. Blue: the row is better; orange: worse; grey: no"
+        " significant difference."
     )
     return (
         f"<section><h2>Who beats whom</h2><p class='note'>{_safe(note)}</p>"

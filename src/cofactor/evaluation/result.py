@@ -1,4 +1,4 @@
-"""What an evaluation gives back: per-user values, summaries with intervals, and how it was
+"""What an evaluation returns: per-user values, summaries with intervals, and how it was
 measured.
 """
 
@@ -33,7 +33,7 @@ class How:
     exclude_seen
         Whether the items of the history were left out of the answers.
     ties
-        The law for equal scores.
+        The tie-breaking rule.
     n_candidates
         How many items could be recommended.
     dropped
@@ -69,7 +69,7 @@ class Result:
     config
         Its hyperparameters.
     metrics
-        The names of the metrics, in the order asked.
+        The names of the metrics, in the given order.
     user_rows
         int32 [n_users]: the users that were measured, ascending.
     user_ids

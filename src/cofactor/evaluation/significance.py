@@ -36,7 +36,7 @@ class Comparison:
     p
         The test's two-sided p-value.
     p_adjusted
-        The same after correction for all comparisons that were asked together.
+        The same after correction for all comparisons of one call.
     significant
         Whether ``p_adjusted`` is below 1 less the confidence.
     n_users

@@ -13,7 +13,7 @@ from cofactor.base.threads import native_threads
 
 
 @contextmanager
-def watched(run: Run) -> Iterator[None]:
+def run_context(run: Run) -> Iterator[None]:
     """Run the body with the run's native threads; tell the user when kernels are compiled in it."""
     from cofactor.kernels.cpu.jit import compilation_shown
 

@@ -243,7 +243,7 @@ def evaluate_lists(
     for metric in wanted:
         if metric.family != "ranking" or metric.is_auc:
             raise ArgumentError(
-                f"a list can't tell {metric}; ask for one of ndcg, recall, precision, map, mrr,"
+                f"lists don't determine {metric}; ask for one of ndcg, recall, precision, map, mrr,"
                 " hit."
             )
     checks.integer(np.ndim(rows), "the rank of rows", low=2, high=2)

@@ -44,12 +44,18 @@ class BlendConfig(Config):
     scale: str = setting(
         "std",
         choices=("std", "max", "none"),
-        doc="What a user's scores of a model are divided by: their deviation, their maximum, 1.",
+        doc=(
+            "Score normalisation: divide a model's scores of a user by their"
+            " deviation, their maximum, or 1."
+        ),
     )
     repeats: str = setting(
         "exclude",
         choices=("exclude", "allow"),
-        doc="The repeat policy it was tuned for: whether items of the history may be answers.",
+        doc=(
+            "Repeat policy that weights are tuned for: whether items of the"
+            " history may be recommended."
+        ),
     )
     choose_at: int = setting(
         10, low=1, high=1000, doc="Weights are chosen by nDCG at this cutoff on validation data."

@@ -22,7 +22,7 @@ def damped_biases(
     data
         Interactions with values.
     user_damping, item_damping
-        ``λ``: as many imagined ratings at the mean.
+        ``λ``: the number of pseudo-ratings at the mean.
     rounds
         How often both are renewed; ten are enough for four digits.
 

@@ -1,4 +1,4 @@
-"""What a model brings: the hooks that `Model` calls, and nobody else.
+"""What a model implements: the hooks that only `Model` calls.
 
 Two are the heart: `_fit` and `_score`. A model that keeps more of a user than the history (a
 vector, say) brings `_states` and `_fold_in` too, for trained and for unseen users. The others have

@@ -1,4 +1,4 @@
-"""What was learned, looked at once after a fit: numbers that aren't finite, vectors that ran away
+"""Checks of what was learned, after each fit: numbers that aren't finite, vectors that diverged
 or came to nothing.
 """
 
@@ -52,12 +52,12 @@ def check_learned(name: str, arrays: Mapping[str, np.ndarray], *, rates: bool) -
     key, largest = max(factors.items(), key=lambda found: found[1])
     if largest > LARGEST:
         raise TrainingError(
-            f"{name} ran away: {key} holds numbers as large as {largest:.3g}, where those of a good"
+            f"{name} diverged: {key} holds numbers as large as {largest:.3g}, where those of a good"
             " fit are below 10; lower the learning rate or raise the regularization."
         )
     if largest == 0:
         raise TrainingError(
             f"{name} learned nothing: every vector is 0. Either the regularization is far too"
-            " strong, or the values are so large that float32 loses all else beside them; scale"
+            " strong, or the values are so large that float32 loses everything else; scale"
             " them, e.g. with confidence='log', or leave them out."
         )

@@ -1,4 +1,4 @@
-"""What a history without ratings counts as in models of ratings."""
+"""The value of a history's items without ratings, in models of ratings."""
 
 from __future__ import annotations
 

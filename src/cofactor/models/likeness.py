@@ -1,4 +1,4 @@
-"""Likeness of sparse rows: cosines between histories, or between features."""
+"""Similarity of sparse rows: cosines between histories, or between features."""
 
 from __future__ import annotations
 

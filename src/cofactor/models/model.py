@@ -1,6 +1,6 @@
 """The model contract: a model among rows, as evaluation and services use it.
 
-Users and items are row numbers here; what is asked of models by outside ids is written once, in
+Users and items are row numbers here; the calls by outside ids are written once, in
 `recommender`. What a model has to bring stands in `hooks`."""
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from cofactor.base.signatures import document, join
 from cofactor.data.conversion import as_interactions
 from cofactor.data.guards import doubts
 from cofactor.data.histories import Histories
-from cofactor.kernels.work import watched
+from cofactor.kernels.work import run_context
 from cofactor.models import collapse
 from cofactor.models.answers import Reason
 from cofactor.models.hooks import ConfigT, Hooks
@@ -165,7 +165,7 @@ class Model(Hooks[ConfigT]):
         if needed is not None:
             cure = "use fewer factors, or fewer users and items"
             memory.require(needed, what=f"fitting {self.name}", cure=cure)
-        with watched(run), naming_extras(f"fitting {self.name}"):
+        with run_context(run), naming_extras(f"fitting {self.name}"):
             self._fit(data, validation, run)
             check_learned(self.name, self._state(), rates=self.traits.predicts_ratings)
         self._data = data

@@ -1,6 +1,4 @@
-"""New items for a fitted model: rows at the end of its data, with what the catalogue says of
-them.
-"""
+"""New items for a fitted model: rows at the end of its data, with their catalogue columns."""
 
 from __future__ import annotations
 
@@ -57,7 +55,7 @@ def with_new_items(
             )
         table, ids = table.filter(pa.array(~found)), ids.filter(pa.array(~found))
     if len(ids) != pc.count_distinct(ids).as_py():
-        raise ArgumentError("an id stands twice among the new items; each needs one line.")
+        raise ArgumentError("duplicate id among the new items.")
     target = data.items.arrow.type
     try:
         grown = pa.concat_arrays([data.items.arrow, ids.cast(target)])

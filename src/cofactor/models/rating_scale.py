@@ -1,4 +1,4 @@
-"""The scale of ratings: its ends, and predictions cut to it."""
+"""The rating scale: its ends, and predictions clipped to it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Recommenders: what people ask of models by outside ids, written once for all of them.
+"""Recommenders: the calls that take and return outside ids, written once for all models.
 
 Recommending, filters, similar items, new items, explanations: these calls take and give ids, and
 outside ids end here. What evaluation and services ask of models by rows is in `model`."""
@@ -18,7 +18,7 @@ from cofactor.data.histories import Histories
 from cofactor.data.ids import as_ids
 from cofactor.data.interactions import Interactions
 from cofactor.data.records import table_of
-from cofactor.kernels.work import watched
+from cofactor.kernels.work import run_context
 from cofactor.models.answers import Explanation, RankedTable, Reason
 from cofactor.models.fold_in import read_histories
 from cofactor.models.hooks import ConfigT
@@ -30,7 +30,7 @@ from cofactor.retrieval.topk import TopK
 if TYPE_CHECKING:
     from cofactor.retrieval.filters import Filters
 
-# This many users are asked about at a time: 4 MiB of scores for each thousand items, where scores
+# This many users are scored at a time: 4 MiB of scores for each thousand items, where scores
 # are held at all.
 BLOCK = 1024
 
@@ -91,9 +91,7 @@ class Recommender(Model[ConfigT]):
         checks.integer(k, "k", low=1)
         checks.choice(unknown, "unknown", ("error", "fallback"))
         if users is not None and (history is not None or features is not None):
-            raise ArgumentError(
-                "give users, or a history or features of somebody unseen, not both."
-            )
+            raise ArgumentError("give users, or a history or features of an unseen user, not both.")
         run = run if run is not None else Run()
         allowed = _allowed(self.data, filters)
         asked, batches = (
@@ -102,7 +100,7 @@ class Recommender(Model[ConfigT]):
             else self._profiled(history, features, unknown)
         )
         parts = []
-        with watched(run):
+        with run_context(run):
             for start, batch in batches:
                 seen = batch.seen if exclude_seen else None
                 best = self.topk(batch, k, excluded=seen, allowed=allowed, n_threads=run.n_threads)
@@ -152,9 +150,9 @@ class Recommender(Model[ConfigT]):
             distinct, which = np.unique(user_rows[known], return_inverse=True)
             values[known] = self.predict_batch(self.user_batch(distinct), which, item_rows[known])
         if not known.all():
-            stranger = self.fold_in(Histories.of([[]], self.data.n_items))
+            unseen = self.fold_in(Histories.of([[]], self.data.n_items))
             asked = item_rows[~known]
-            values[~known] = self.predict_batch(stranger, np.zeros(len(asked), np.int64), asked)
+            values[~known] = self.predict_batch(unseen, np.zeros(len(asked), np.int64), asked)
         return values
 
     def similar_items(
@@ -171,13 +169,13 @@ class Recommender(Model[ConfigT]):
         Raises
         ------
         TraitError
-            If the model knows no similarity.
+            If the model has no similar items.
         """
         self._require_similarity()
         checks.integer(k, "k", low=1)
         run = run if run is not None else Run()
         rows = self.data.items.rows(items, what="item")
-        with watched(run):
+        with run_context(run):
             best = self.similar_item_rows(rows, k, _allowed(self.data, filters), run.n_threads)
         return _ranked(
             [_item_table(self.data, self.data.items.take(rows), best, "similar_item_id")],
@@ -193,7 +191,7 @@ class Recommender(Model[ConfigT]):
         checks.integer(k, "k", low=1)
         run = run if run is not None else Run()
         rows = self.data.users.rows(users, what="user")
-        with watched(run):
+        with run_context(run):
             best = self.similar_user_rows(rows, k, run.n_threads)
         question, rank, found, score = best.flat()
         asked = self.data.users.take(rows[question])
@@ -230,11 +228,11 @@ class Recommender(Model[ConfigT]):
         checks.choice(known, "known", ("error", "skip"))
         if not self.traits.uses_features:
             raise TraitError(
-                f"{self.name} reads no content, so it can't know new items; use bridge,"
+                f"{self.name} reads no content, so it can't add new items; use bridge,"
                 " feature_ials or two_tower."
             )
         data = with_new_items(self.data, items, id_column=id_column, known=known)
-        with watched(Run()):
+        with run_context(Run()):
             return self.with_data(data)
 
     def similar_to(
@@ -326,11 +324,11 @@ class Recommender(Model[ConfigT]):
             )
         found = ids.find(users)
         if (found < 0).any():
-            # Strangers are folded in with an empty history, one by one: their states can't be mixed
-            # with trained ones in a batch.
-            stranger = Histories.of([[]], self.data.n_items)
+            # Unseen users are folded in with an empty history, one by one: their states and trained
+            # users' can't be mixed in a batch.
+            unseen = Histories.of([[]], self.data.n_items)
             each = (
-                self.user_batch(found[n : n + 1]) if found[n] >= 0 else self.fold_in(stranger)
+                self.user_batch(found[n : n + 1]) if found[n] >= 0 else self.fold_in(unseen)
                 for n in range(len(found))
             )
             return as_ids(users), enumerate(each)
@@ -350,7 +348,7 @@ class Recommender(Model[ConfigT]):
             histories = read_histories(history, self.data.items, unknown=policy)
         if len(histories) != len(profiles):
             raise ArgumentError(
-                f"features and history must be of as many people: {len(profiles)} and"
+                f"features and history must be of the same number of users: {len(profiles)} and"
                 f" {len(histories)}."
             )
         states = self._fold_in_profiles(histories, table_of(profiles))
@@ -366,7 +364,8 @@ class Recommender(Model[ConfigT]):
     def _require_similarity(self) -> None:
         if not self.traits.finds_similar:
             raise TraitError(
-                f"{self.name} knows no similarity; use a model with vectors or neighbours."
+                f"{self.name} doesn't support similar items; use a model with vectors or"
+                " neighbours."
             )
 
 
@@ -393,7 +392,7 @@ def _item_table(data: Interactions, asked: pa.Array, best: TopK, answer: str) ->
 
 def _ranked(parts: list[pa.Table], asked: str, answer: str) -> RankedTable:
     if not parts:
-        raise ArgumentError("nobody was asked about: the list is empty.")
+        raise ArgumentError("the list of ids is empty; give at least one.")
     table = pa.concat_tables(parts)
     names = [asked if name == "asked" else name for name in table.column_names]
     return RankedTable(table.rename_columns(names), asked=asked, answer=answer)

@@ -33,13 +33,13 @@ class Entry:
 
 MODELS: dict[str, Entry] = {
     "popularity": Entry(
-        "baselines.popularity", "Popularity", "what most people took; the floor to beat"
+        "baselines.popularity", "Popularity", "the most popular items; the baseline for rankings"
     ),
     "bias": Entry(
-        "baselines.bias", "Bias", "mean plus user's and item's bias; the floor for ratings"
+        "baselines.bias", "Bias", "mean plus user and item bias; the baseline for ratings"
     ),
     "item_knn": Entry(
-        "implicit.item_knn", "ItemKNN", "neighbours among items, by the users they share"
+        "implicit.item_knn", "ItemKNN", ("neighbours among items, by their common users")
     ),
     "ease": Entry(
         "implicit.ease", "EASE", "the best linear item model, in closed form; one dense matrix"
@@ -52,21 +52,21 @@ MODELS: dict[str, Entry] = {
     "ials": Entry(
         "implicit.ials", "IALS", "matrix factorisation over all pairs by alternating least squares"
     ),
-    "bpr": Entry(
-        "implicit.bpr", "BPR", "what a user took ranks above what they didn't, pair by pair"
-    ),
+    "bpr": Entry("implicit.bpr", "BPR", "pairwise ranking: a user's items above the others"),
     "warp": Entry(
-        "implicit.warp", "WARP", "descends an estimate of the rank: good at the top of the list"
+        "implicit.warp", "WARP", ("pairwise ranking by estimated rank: good at the top of the list")
     ),
     "logistic_mf": Entry(
         "implicit.logistic_mf",
         "LogisticMF",
-        "the probability of taking an item, users and items in turn",
+        "the probability of an interaction, users and items in turn",
     ),
     "biased_mf": Entry(
         "explicit.biased_mf", "BiasedMF", "ratings by matrix factorisation with biases, SGD or ALS"
     ),
-    "svdpp": Entry("explicit.svdpp", "SVDpp", "the same, where what was rated at all speaks too"),
+    "svdpp": Entry(
+        "explicit.svdpp", "SVDpp", ("biased MF plus implicit feedback from the set of rated items")
+    ),
     "bayesian_mf": Entry(
         "explicit.bayesian_mf",
         "BayesianMF",
@@ -84,17 +84,17 @@ MODELS: dict[str, Entry] = {
     "content_knn": Entry(
         "content.content_knn",
         "ContentKNN",
-        "what is like what you had, by words and features alone",
+        "items similar to the user's, by words and features alone",
     ),
     "content_ridge": Entry(
         "content.content_ridge",
         "ContentRidge",
-        "who takes what, regressed on the items' content: for new items",
+        "interactions regressed on the items' content: for new items",
     ),
     "feature_ials": Entry(
         "content.feature_ials",
         "FeatureIALS",
-        "implicit ALS whose vectors are pulled to what features say",
+        "implicit ALS whose vectors are regularized towards features",
     ),
     "two_tower": Entry(
         "content.two_tower",
@@ -104,7 +104,7 @@ MODELS: dict[str, Entry] = {
     "content_blend": Entry(
         "content.content_blend",
         "ContentBlend",
-        "content ridge and implicit ALS with features, added up",
+        "weighted sum of content ridge and implicit ALS with features",
     ),
     "bridge": Entry(
         "content.bridge",

@@ -1,4 +1,4 @@
-"""What a model is by nature, and what its arrays must look like."""
+"""What a model can do, and what its arrays must look like."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Traits:
     explains
         `explain` splits a score into what each past item contributed.
     uses_values
-        Ratings, counts or weights matter, not only who met what.
+        Ratings, counts or weights matter, not only which pairs interacted.
     uses_order
         The order of a history matters.
     uses_features
@@ -80,10 +80,10 @@ def check_arrays(
         For a missing or an unknown array, a wrong dtype or shape, or a value that isn't finite; it
         says which.
     """
-    strangers = sorted(set(arrays) - set(specs))
-    if strangers:
+    unknown = sorted(set(arrays) - set(specs))
+    if unknown:
         raise ArtifactError(
-            f"the model's state holds unknown arrays {strangers}; it must hold {sorted(specs)}."
+            f"the model's state holds unknown arrays {unknown}; it must hold {sorted(specs)}."
         )
     known = dict(sizes)
     for name, spec in specs.items():

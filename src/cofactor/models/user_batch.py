@@ -70,7 +70,7 @@ class UserBatch:
 
     @classmethod
     def of_states(cls, states: States) -> UserBatch:
-        """Return users of whom only the states matter: nobody is empty, nothing counts as seen."""
+        """Return users of whom only the states matter: none is empty, nothing counts as seen."""
         nothing = np.zeros(len(states) + 1, np.int64), np.zeros(0, np.int32)
         return cls(states, np.zeros(len(states), bool), nothing)
 

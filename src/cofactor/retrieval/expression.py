@@ -1,4 +1,4 @@
-"""The filter language: a condition on the catalogue's columns, read by hand and never run as code.
+"""The filter language: a condition on the catalogue's columns, parsed and never run as code.
 
 ::
 
@@ -56,7 +56,7 @@ class AnyOf:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class ColumnComparison:
     """One column against values.
 
     Parameters
@@ -77,7 +77,7 @@ class Comparison:
     position: int
 
 
-Condition = Not | AllOf | AnyOf | Comparison
+Condition = Not | AllOf | AnyOf | ColumnComparison
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ def parse(text: str) -> Condition:
     Returns
     -------
     Condition
-        A tree of `AllOf`, `AnyOf`, `Not` and `Comparison`.
+        A tree of `AllOf`, `AnyOf`, `Not` and `ColumnComparison`.
 
     Raises
     ------
@@ -270,18 +270,18 @@ class _Parser:
                     self.next.position,
                     f"expected 'missing' after 'is', not {self.next}.",
                 )
-            return _maybe_not(Comparison(name, "missing", (), start), opposite)
+            return _maybe_not(ColumnComparison(name, "missing", (), start), opposite)
         if self.word("not"):
             if not self.word("in"):
                 refuse(
                     self.text, self.next.position, f"expected 'in' after 'not', not {self.next}."
                 )
-            return Not(Comparison(name, "in", self.several(), start))
+            return Not(ColumnComparison(name, "in", self.several(), start))
         if self.word("in"):
-            return Comparison(name, "in", self.several(), start)
+            return ColumnComparison(name, "in", self.several(), start)
         return self.against_one(name, start)
 
-    def against_one(self, name: str, start: int) -> Comparison:
+    def against_one(self, name: str, start: int) -> ColumnComparison:
         """The rest of a comparison with one value."""
         token = self.next
         operator = str(token.value).casefold() if token.kind in ("name", "sign") else ""
@@ -289,7 +289,7 @@ class _Parser:
             wanted = "expected a comparison (= != < <= > >= in has ~ is) after the column"
             refuse(self.text, token.position, f"{wanted} {name!r}, not {token}.")
         self.place += 1
-        return Comparison(name, operator, (self.value(),), start)
+        return ColumnComparison(name, operator, (self.value(),), start)
 
     def several(self) -> tuple[Value, ...]:
         """Values in parentheses."""

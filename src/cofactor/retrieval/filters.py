@@ -1,4 +1,4 @@
-"""Filters: which items may be recommended, by id and by what the catalogue says of them."""
+"""Filters: which items may be recommended, by id and by catalogue columns."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from cofactor.base.names import unknown_name
 from cofactor.data.catalogue import Catalogue
 from cofactor.data.ids import IdMap
 from cofactor.retrieval import expression
-from cofactor.retrieval.expression import Comparison, Condition
+from cofactor.retrieval.expression import ColumnComparison, Condition
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,7 +126,7 @@ def _holds(condition: Condition, text: str, catalogue: Catalogue) -> np.ndarray:
     return np.asarray(found.fill_null(False).to_numpy(zero_copy_only=False), bool)
 
 
-def _column(test: Comparison, text: str, catalogue: Catalogue) -> pa.Array:
+def _column(test: ColumnComparison, text: str, catalogue: Catalogue) -> pa.Array:
     """The column that a test names, by its exact name or the only one that differs in case
     alone.
     """
@@ -151,7 +151,7 @@ def _column(test: Comparison, text: str, catalogue: Catalogue) -> pa.Array:
     return chunk.dictionary_decode() if pa.types.is_dictionary(chunk.type) else chunk
 
 
-def _tested(test: Comparison, text: str, column: pa.Array) -> pa.Array:
+def _tested(test: ColumnComparison, text: str, column: pa.Array) -> pa.Array:
     if test.operator == "missing":
         return column.is_null(nan_is_null=pa.types.is_floating(column.type))
     if pa.types.is_null(column.type):
@@ -179,7 +179,9 @@ _COMPARE = {
 }
 
 
-def _scalar(value: expression.Value, kind: pa.DataType, test: Comparison, text: str) -> pa.Scalar:
+def _scalar(
+    value: expression.Value, kind: pa.DataType, test: ColumnComparison, text: str
+) -> pa.Scalar:
     """A value as one that can be compared with a column, or an error that says what the column
     holds.
     """
@@ -196,7 +198,7 @@ def _scalar(value: expression.Value, kind: pa.DataType, test: Comparison, text: 
 
 
 def _refuse_kind(
-    value: expression.Value, kind: pa.DataType, test: Comparison, text: str
+    value: expression.Value, kind: pa.DataType, test: ColumnComparison, text: str
 ) -> NoReturn:
     holds = "texts" if _is_text(kind) else "numbers" if _is_number(kind) else str(kind)
     cure = (
@@ -211,7 +213,7 @@ def _refuse_kind(
     )
 
 
-def _has(test: Comparison, text: str, column: pa.Array) -> pa.Array:
+def _has(test: ColumnComparison, text: str, column: pa.Array) -> pa.Array:
     wanted = test.values[0]
     if _is_list(column.type):
         entries = column.flatten()
@@ -232,7 +234,7 @@ def _has(test: Comparison, text: str, column: pa.Array) -> pa.Array:
     return pc.match_substring_regex(column, pattern, ignore_case=True)
 
 
-def _contains(test: Comparison, text: str, column: pa.Array) -> pa.Array:
+def _contains(test: ColumnComparison, text: str, column: pa.Array) -> pa.Array:
     wanted = test.values[0]
     if not isinstance(wanted, str):
         expression.refuse(

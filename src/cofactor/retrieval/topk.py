@@ -1,9 +1,9 @@
-"""The k best items of each row: exact, blocked, with exclusions and a written law for ties.
+"""The k best items of each row: exact, blocked, with exclusions and a tie-breaking rule.
 
-The law: of the items that may be recommended, those with the highest scores come back in descending
-order; equal scores are ordered by the lower row. Items that are excluded or not allowed, and scores
-that are NaN or -inf, never come back. If fewer than k items are left, fewer come back (``count``);
-there is no filler."""
+Of the items that may be recommended, those with the highest scores are returned in descending
+order, equal scores by the lower row. Items that are excluded or not allowed, and scores that are
+NaN or -inf, are never returned. If fewer than k items are left, fewer are returned (``count``),
+without padding."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ def nearest(
     ----------
     units
         float32 [n, f]: vectors of length 1. Zero vectors stand for rows nothing is known of: they
-        have no neighbours and are nobody's.
+        have no neighbours and are neighbours of none.
     asked
         Rows, int32 [B].
     k, allowed, n_threads

@@ -26,8 +26,8 @@ MODELS = ("popularity", "bias", "item_knn", "bpr", "ials", "ease")
 
 
 @dataclass(frozen=True)
-class Taste:
-    """One person in the demonstration: what they had, and what is recommended and why."""
+class UserExample:
+    """One user in the demonstration: the history, and what is recommended and why."""
 
     title: str
     history: list[str]
@@ -49,8 +49,8 @@ class Demo:
         The models side by side.
     model
         The best of them, fitted on all of the data.
-    known, stranger
-        A user of the data, and somebody who isn't in it.
+    known, unseen
+        A user of the data, and an unseen user.
     similar
         An item's title, and its neighbours.
     path
@@ -61,14 +61,14 @@ class Demo:
     origin: str
     compared: Compared
     model: Recommender
-    known: Taste
-    stranger: Taste
+    known: UserExample
+    unseen: UserExample
     similar: tuple[str, RankedTable]
     path: Path
 
 
 def choose_data(*, fetch: bool, synthetic: bool, run: Run) -> tuple[Interactions, str]:
-    """Return MovieLens 100K where it is at hand (or can be fetched, when that was asked for),
+    """Return MovieLens 100K if it is available locally (or, with ``fetch``, can be downloaded),
     else the synthetic book shop.
     """
     if not synthetic:
@@ -76,12 +76,12 @@ def choose_data(*, fetch: bool, synthetic: bool, run: Run) -> tuple[Interactions
         if datasets.available(DATASET):
             return (
                 Interactions.build(datasets.load(DATASET)),
-                "MovieLens 100K (GroupLens; for research use), which is at hand",
+                "MovieLens 100K (GroupLens; for research use), which is available locally",
             )
         why = (
             f"the download failed ({failure})"
             if failure
-            else f"MovieLens isn't at hand (`cofactor demo --fetch` downloads {DATASET})"
+            else f"MovieLens is missing here (`cofactor demo --fetch` downloads {DATASET})"
         )
     else:
         why = "as asked"
@@ -104,7 +104,7 @@ def demo(
     fetch
         Whether MovieLens 100K may be downloaded.
     synthetic
-        Whether the synthetic shop is used even where MovieLens is at hand.
+        Whether the synthetic shop is used even where MovieLens is available locally.
     """
     run = run if run is not None else Run()
     check_target(out, overwrite=True)
@@ -121,7 +121,7 @@ def demo(
         model, out, overwrite=True, metrics=_kept(compared, best), split=compared.split.sentence
     )
     return Demo(
-        data, origin, compared, model, _known(model), _stranger(model), _neighbours(model), path
+        data, origin, compared, model, _known(model), _unseen(model), _neighbours(model), path
     )
 
 
@@ -134,28 +134,28 @@ def _fetched(run: Run) -> str | None:
 
 
 def _kept(compared: Compared, best: str) -> dict[str, Any]:
-    told = compared.results[best].to_dict()
+    record = compared.results[best].to_dict()
     return {
-        "n_users": told["n_users"],
-        "metrics": told["metrics"],
-        "protocol": told["how"]["protocol"],
+        "n_users": record["n_users"],
+        "metrics": record["metrics"],
+        "protocol": record["how"]["protocol"],
     }
 
 
-def _known(model: Recommender) -> Taste:
-    """A user with a history of middling length: enough to show a taste, short enough to read."""
+def _known(model: Recommender) -> UserExample:
+    """A user with a history of medium length, which shows preferences and is quickly read."""
     counts = model.data.user_counts
     row = int(np.argsort(np.abs(counts - 30), kind="stable")[0])
     user = model.data.users.ids([row])[0]
     liked = _liked(model.data, row)
     table = model.recommend(user, k=8)
-    return Taste(
+    return UserExample(
         f"user {user}", model.data.catalogue_titles(liked), table, _reasons(model, table, user=user)
     )
 
 
-def _stranger(model: Recommender) -> Taste:
-    """Somebody new, with three items that one real user liked: popular ones, so that the reader
+def _unseen(model: Recommender) -> UserExample:
+    """An unseen user, with three items that one real user liked: popular ones, so that the reader
     may know them.
     """
     data = model.data
@@ -164,8 +164,8 @@ def _stranger(model: Recommender) -> Taste:
     three = sorted(liked, key=lambda item: -int(data.item_counts[item]))[:3]
     history = data.items.ids(three)
     table = model.recommend(history=history, k=8)
-    return Taste(
-        "somebody new, never seen in training",
+    return UserExample(
+        "an unseen user",
         data.catalogue_titles(three),
         table,
         _reasons(model, table, history=history),

@@ -1,4 +1,4 @@
-"""Recommend to everybody, into a file, in blocks: a whole shop's lists never stand in memory."""
+"""Recommend to all users, into a file, in blocks: all lists are never held in memory."""
 
 from __future__ import annotations
 

@@ -208,9 +208,9 @@ def _kept(result: Result | None) -> dict[str, Any]:
     """What the manifest keeps of an evaluation."""
     if result is None:
         return {}
-    told = result.to_dict()
+    record = result.to_dict()
     return {
-        "n_users": told["n_users"],
-        "metrics": told["metrics"],
-        "protocol": told["how"]["protocol"],
+        "n_users": record["n_users"],
+        "metrics": record["metrics"],
+        "protocol": record["how"]["protocol"],
     }

@@ -1,4 +1,4 @@
-"""What goes wrong with a request, in the one shape in which it is told."""
+"""What goes wrong with a request, in the one form in which responses report it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from cofactor.store import (
 
 
 class RequestError(CofactorError):
-    """A request that isn't answered as asked.
+    """A request that is refused or fails.
 
     Parameters
     ----------
@@ -69,14 +69,14 @@ class RequestError(CofactorError):
 
     def body(self) -> bytes:
         """Return the answer's body."""
-        told: dict[str, Any] = {"code": self.code, "message": self.message}
+        fields: dict[str, Any] = {"code": self.code, "message": self.message}
         if self.field is not None:
-            told["field"] = self.field
+            fields["field"] = self.field
         if self.outcome is not None:
-            told["outcome"] = self.outcome
+            fields["outcome"] = self.outcome
         if self.event_ids:
-            told["event_ids"] = self.event_ids
-        return msgspec.json.encode({"error": told})
+            fields["event_ids"] = self.event_ids
+        return msgspec.json.encode({"error": fields})
 
     def headers(self) -> Mapping[str, str]:
         """Return the answer's headers besides its type."""
@@ -94,7 +94,7 @@ def overloaded(message: str, retry_after: float = 1.0) -> RequestError:
 
 
 def unknown_outcome(event_ids: tuple[str, ...] = (), why: str = "") -> RequestError:
-    """Return the answer to a write of which nobody can say whether it is or will be stored."""
+    """Return the response to a write of which it is unknown whether it is or will be stored."""
     error = RequestError(
         503,
         "unknown",
@@ -137,7 +137,7 @@ def of_decoding(error: msgspec.MsgspecError | UnicodeDecodeError | RecursionErro
 
 
 def of_error(error: Exception) -> RequestError:
-    """Return how an error is told to who asked; anything that nobody foresaw is told without its
+    """Return an error as the response reports it; an unexpected one is reported without its
     details.
     """
     if isinstance(error, RequestError):

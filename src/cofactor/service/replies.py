@@ -1,4 +1,4 @@
-"""What the service answers with, told to others by the OpenAPI document."""
+"""Responses of the service, described by the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class WordOut(Answer, kw_only=True):
 
 
 class Recommended(Answer, kw_only=True):
-    """One item of an answer; ``words`` are told by models that read content."""
+    """One item of a response; ``words`` come from models with content."""
 
     item_id: Any
     score: float
@@ -166,7 +166,7 @@ class ModelOut(Answer, kw_only=True):
 
 class PromotedOut(Answer, kw_only=True):
     """A change of the version that answers: ``status`` is ``promoted``, or ``checking`` (202) where
-    the checks take longer; then ask for ``GET /v1/model``, whose ``promotion`` tells how it ended.
+    the checks take longer; then ask for ``GET /v1/model``, whose ``promotion`` says how it ended.
     """
 
     status: str

@@ -59,10 +59,10 @@ class Settings:
     reasons
         Past items named as reasons of a recommendation where a request doesn't say how many.
     negative_kinds
-        Kinds of events that don't count as taste, though their items are seen and so don't come
+        Kinds of events that aren't positive feedback, though their items are seen and so don't come
         back.
     silent_kinds
-        Kinds of events that count neither as taste nor as seen.
+        Kinds of events that count neither as positive feedback nor as seen.
     watch_seconds
         How often the folder of versions is looked at for a promotion by somebody else.
     keep_versions

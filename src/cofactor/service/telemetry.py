@@ -1,6 +1,4 @@
-"""What the service tells of itself: Prometheus metrics, live numbers for the page, and logs as
-JSON lines.
-"""
+"""Telemetry: Prometheus metrics, live numbers for the page, and logs as JSON lines."""
 
 from __future__ import annotations
 
@@ -169,7 +167,7 @@ class JsonLines(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return one line."""
-        told: dict[str, Any] = {
+        fields: dict[str, Any] = {
             "time": (
                 time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
                 + f".{int(record.msecs):03d}Z"
@@ -179,8 +177,8 @@ class JsonLines(logging.Formatter):
             **getattr(record, "facts", {}),
         }
         if record.exc_info:
-            told["error"] = self.formatException(record.exc_info)
-        return msgspec.json.encode(told, enc_hook=str).decode()
+            fields["error"] = self.formatException(record.exc_info)
+        return msgspec.json.encode(fields, enc_hook=str).decode()
 
 
 _LOGS = (("cofactor.service", logging.INFO), ("uvicorn.error", logging.WARNING))
@@ -221,7 +219,7 @@ def log_to(stream: Any = None, *, beside: bool = False) -> Callable[[], None]:
 
 
 class _Beside(logging.handlers.QueueHandler):
-    """Hands records over as they are: they stay in this process, where their errors can be told
+    """Hands records over as they are: they stay in this process, where their errors can be reported
     by whoever writes them.
     """
 

@@ -1,4 +1,4 @@
-"""What is asked of the service: decoded strictly, unknown names refused, and told to others by the
+"""Requests: decoded strictly, unknown names refused, and described to others by the
 OpenAPI document.
 """
 
@@ -26,7 +26,7 @@ Kind = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_.-]{0,31}$")]
 
 
 def outside_id(value: Any) -> Any:
-    """Return an id as every door reads it (`data.id_text`): stripped and unwrapped."""
+    """Return an id by the rule for all input (`data.id_text`): stripped and unwrapped."""
     if not isinstance(value, str):
         return value
     cleaned = clean_one(value)

@@ -79,7 +79,7 @@ def backup(store: Store, path: str | os.PathLike[str], *, overwrite: bool = Fals
     """
     target = Path(os.path.abspath(path))
     if target.exists() and not overwrite:
-        raise StoreError(f"{target} is there already; choose another name, or give overwrite=True.")
+        raise StoreError(f"{target} already exists; choose another name, or give overwrite=True.")
     with _room(target) as room:
         _copy(store, room)
         _checked(room)
@@ -229,7 +229,7 @@ def _restore_file(path: Path, database: SqliteDatabase, overwrite: bool) -> None
         if target.exists():
             if not overwrite:
                 raise StoreError(
-                    f"{target} is there already; choose another place, or give overwrite=True."
+                    f"{target} already exists; choose another place, or give overwrite=True."
                 )
             with _translated(database), closing(database.writer()) as session:
                 # The old log must not be found beside the new file: moved into the old one and

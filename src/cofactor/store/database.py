@@ -1,4 +1,4 @@
-"""What the store asks of a database: a handful of calls that SQLite and PostgreSQL both answer."""
+"""What the store needs of a database: a few calls that SQLite and PostgreSQL both implement."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ class Database(abc.ABC):
         """
 
     def compact(self, session: Session) -> bool:
-        """Write the whole database anew, without what was deleted from it, where that can be asked
+        """Write the whole database again, without what was deleted from it, where that can be asked
         for; return whether it was done.
         """
         return True
@@ -140,10 +140,10 @@ class Database(abc.ABC):
                 f"{self.shown} is no event store: its mark is {facts.get('format')!r}, not"
                 f" {schema.MARK!r}."
             )
-        told = facts.get("schema", "0")
-        if not told.isdecimal() or len(told) > 9:
-            raise StoreFormatError(f"{self.shown} is damaged: its schema is {told[:40]!r}.")
-        found = int(told)
+        stated = facts.get("schema", "0")
+        if not stated.isdecimal() or len(stated) > 9:
+            raise StoreFormatError(f"{self.shown} is damaged: its schema is {stated[:40]!r}.")
+        found = int(stated)
         if found > len(schema.MIGRATIONS):
             raise StoreFormatError(
                 f"{self.shown} was written by a later version of Cofactor: its schema is {found},"

@@ -27,7 +27,7 @@ from cofactor.base.errors import CofactorError
 
 
 class StoreError(CofactorError, RuntimeError):
-    """The store could not do what was asked."""
+    """The store could not do what was requested."""
 
 
 class ConflictError(StoreError):

@@ -87,7 +87,7 @@ def _export(records: Iterator[Any], path: Path, columns: Mapping[str, str], over
     chosen = file_format(path)
     if path.exists() and not overwrite:
         raise DataError(
-            "it is there already; choose another name, or give overwrite=True.",
+            "it already exists; choose another name, or give overwrite=True.",
             source=str(path),
         )
     path = Path(os.path.abspath(path))

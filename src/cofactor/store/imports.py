@@ -322,7 +322,7 @@ def _settle(
 def _refuse(done: Imported, source: str) -> None:
     if done.rejected:
         raise DataError(
-            f"{done.rejected:,} {'line is' if done.rejected == 1 else 'lines are'} refused; mend"
+            f"{done.rejected:,} {'line is' if done.rejected == 1 else 'lines are'} refused; fix"
             " them, or leave them out with on_bad='skip':",
             source=source,
             rows=done.rejects[:5],

@@ -1,6 +1,4 @@
-"""What the store refuses: ids, texts, values, times and batches beyond the limits, each with a
-sentence.
-"""
+"""Limits of the store: ids, texts, values, times and batches, each with an error message."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ class Work:
     last_seq
         The place of the last event that arrived in the group; 0 when none did.
     known_seq
-        The place of the last event in the store, once it has been asked for; None after something
+        The place of the last event in the store, once it has been read; None after something
         was taken back.
     """
 
@@ -229,10 +229,10 @@ def _items(work: Work, item_ids: Sequence[str]) -> dict[str, ItemState]:
     }
 
 
-def _write_items(work: Work, written: Sequence[ItemState], asked: int, action: str) -> Ack:
+def _write_items(work: Work, written: Sequence[ItemState], count: int, action: str) -> Ack:
     work.session.run_many(_PUT, [(*row, work.now) for row in written])
     work.session.run_many(_CHANGE, [(*row, work.now, action) for row in written])
-    return Ack(changed=len(written), unchanged=asked - len(written), seq=work.last("item_changes"))
+    return Ack(changed=len(written), unchanged=count - len(written), seq=work.last("item_changes"))
 
 
 def _count_state(work: Work, was: int | None, now: int) -> None:
@@ -247,7 +247,7 @@ def _without_repeats(rows: Sequence[EventRow]) -> list[EventRow]:
         if by_id.setdefault(row[0], row) != row:
             raise ConflictError(
                 [row[0]],
-                f"the event id {row[0]!r} stands twice in the request, with different contents.",
+                f"the event id {row[0]!r} occurs twice in the request, with different contents.",
             )
     return list(by_id.values())
 

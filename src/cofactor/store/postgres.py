@@ -1,4 +1,4 @@
-"""PostgreSQL, where one runs already; needs the extra ``postgres``."""
+"""PostgreSQL, an existing server; needs the extra ``postgres``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can be asked of the store, over a connection that reads."""
+"""Queries of the store, over a connection that reads."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tables of the store, by version, in words that both databases understand."""
+"""The tables of the store, by version, in SQL that both databases understand."""
 
 from __future__ import annotations
 

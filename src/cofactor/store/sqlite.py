@@ -1,4 +1,4 @@
-"""SQLite: a file beside which nothing else has to run."""
+"""SQLite: a file, without a server."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from cofactor.store.errors import (
 )
 from cofactor.store.locks import FileLock
 
-_QUICK = 256 << 20  # bytes that are written anew while somebody waits for the end
+_QUICK = 256 << 20  # bytes that are written again while somebody waits for the end
 _BUSY, _LOCKED, _READONLY, _IOERR, _CORRUPT, _FULL, _CANTOPEN, _NOTADB = 5, 6, 8, 10, 11, 13, 14, 26
 
 
@@ -201,7 +201,7 @@ class SqliteDatabase(Database):
         return False
 
     def compact(self, session: Session) -> bool:
-        """Write the file anew: copies of rows that were moved from page to page stay in the gaps
+        """Write the file again: copies of rows that were moved from page to page stay in the gaps
         of pages, which ``secure_delete`` doesn't reach.
 
         Takes about a second for a million events (docs/store.md), in which no other write is done;

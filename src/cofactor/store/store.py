@@ -31,7 +31,7 @@ from cofactor.store.records import (
     StoreSettings,
 )
 from cofactor.store.schema import DELETED, HIDDEN, VISIBLE
-from cofactor.store.writer import Job, Writer
+from cofactor.store.writer import WriteJob, Writer
 
 _PAGE = 5_000
 
@@ -333,7 +333,7 @@ class Store:
     def _submit(self, apply: Any, size: int, *, scrub: bool = False) -> Future[Ack]:
         if self._writer is None:
             raise ReadOnlyError(f"the store {self.database.shown} was opened for reading.")
-        return self._writer.submit(Job(apply, size, scrub))
+        return self._writer.submit(WriteJob(apply, size, scrub))
 
     def _set_state(self, item_ids: Sequence[str | int], state: int) -> Future[Ack]:
         ids = checked_ids(item_ids, "item_ids")

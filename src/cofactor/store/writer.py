@@ -1,4 +1,4 @@
-"""The writer: one thread, a bounded queue, one commit for all that waits."""
+"""The writer: one thread, a bounded queue, one commit for all waiting writes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _STALLED = 2.0  # seconds of one commit after which the storage counts as not an
 
 
 @dataclass(eq=False)
-class Job:
+class WriteJob:
     """A request that waits for its commit.
 
     Parameters
@@ -66,7 +66,7 @@ class Writer:
     def __init__(self, database: Database, settings: StoreSettings) -> None:
         self._database = database
         self._settings = settings
-        self._waiting: deque[Job] = deque()
+        self._waiting: deque[WriteJob] = deque()
         self._queued = 0
         self._changed = threading.Condition()
         self._closing = False
@@ -85,7 +85,7 @@ class Writer:
         self._thread = threading.Thread(target=self._run, name="cofactor-store-writer", daemon=True)
         self._thread.start()
 
-    def submit(self, job: Job) -> Future[Any]:
+    def submit(self, job: WriteJob) -> Future[Any]:
         """Queue a request.
 
         Raises
@@ -149,7 +149,7 @@ class Writer:
         finally:
             self._disconnect(orderly=True)
 
-    def _next_group(self) -> list[Job] | None:
+    def _next_group(self) -> list[WriteJob] | None:
         """The requests of the next commit; none when it is time to look after the storage; None
         at the end.
         """
@@ -159,7 +159,7 @@ class Writer:
                 self._changed.wait(self._settings.probe_seconds if restless else None)
             if not self._waiting:
                 return None if self._closing else []
-            group: list[Job] = []
+            group: list[WriteJob] = []
             size = 0
             while self._waiting and (
                 not group or size + self._waiting[0].size <= self._settings.max_group
@@ -169,18 +169,18 @@ class Writer:
                 group.append(job)
             return group
 
-    def _write(self, group: list[Job]) -> None:
+    def _write(self, group: list[WriteJob]) -> None:
         started = self._busy_since = clock.monotonic()
         size = sum(job.size for job in group)
         running = [job for job in group if job.future.set_running_or_notify_cancel()]
-        done: list[tuple[Job, Any, Exception | None]] = []
+        done: list[tuple[WriteJob, Any, Exception | None]] = []
         try:
             done = self._commit(running) if running else []
         except StoreError as error:
             done = [(job, None, error) for job in running]
         except (
             BaseException
-        ) as error:  # whatever it is, nobody waits for ever, and nobody is told that it was stored
+        ) as error:  # whatever it is, nobody waits for ever, and nothing is acknowledged
             self._disconnect()
             failure = StoreError(f"the store failed: {type(error).__name__}: {error}.")
             failure.__cause__ = error
@@ -196,7 +196,7 @@ class Writer:
             else:
                 job.future.set_result(result)
 
-    def _commit(self, jobs: list[Job]) -> list[tuple[Job, Any, Exception | None]]:
+    def _commit(self, jobs: list[WriteJob]) -> list[tuple[WriteJob, Any, Exception | None]]:
         """Do the requests in one transaction; return each one's result or refusal. Raises if
         none was stored.
         """
@@ -211,7 +211,7 @@ class Writer:
         except self._database.errors as error:
             failure = self._database.failure(error, committing=committing)
             # After a failed write SQLite's own caches and the system's may disagree with the disk:
-            # begin anew.
+            # begin again.
             self._disconnect()
             self._reason = None if isinstance(failure, StoreBusyError) else str(failure)
             raise failure from error
@@ -245,7 +245,7 @@ class Writer:
             self._disconnect()
         self._not_before = clock.monotonic() + self._settings.probe_seconds
 
-    def _apply(self, work: Work, job: Job) -> tuple[Job, Any, Exception | None]:
+    def _apply(self, work: Work, job: WriteJob) -> tuple[WriteJob, Any, Exception | None]:
         kept = Counter(work.deltas)
         work.session.run("SAVEPOINT request")
         try:
@@ -270,7 +270,7 @@ class Writer:
 
     def _begun(self) -> Session:
         """The connection, in a transaction. One that was lost while nothing happened is made
-        anew: no request has to suffer.
+        again: no request has to suffer.
         """
         self._database.check_ours()
         if self._session is not None:

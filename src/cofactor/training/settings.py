@@ -1,4 +1,4 @@
-"""What every trained model can be told about its training: one Config that models inherit."""
+"""Settings of training that all trained models share: one Config that models inherit."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ class IterativeConfig(Config):
     patience: int = setting(
         0,
         low=0,
-        doc="Measurements without a better one before training stops; 0 runs all epochs.",
+        doc=(
+            "Early stopping: measurements without improvement before training"
+            " stops; 0 runs all epochs."
+        ),
     )
 
 
@@ -33,14 +36,14 @@ class DescentConfig(IterativeConfig):
     group = "training"
 
     learning_rate: float = setting(
-        0.01, above=0.0, high=1e3, doc="Step size, at the schedule's top."
+        0.01, above=0.0, high=1e3, doc="Peak learning rate of the schedule."
     )
     schedule: str = setting("constant", choices=SCHEDULES, doc="The learning rate over time.")
     warmup_ratio: float = setting(
         0.0,
         low=0.0,
         below=1.0,
-        doc="The share of all steps over which the learning rate rises linearly from 0.",
+        doc=("Warm-up: share of all steps over which the learning rate rises linearly from 0."),
     )
     drop_every: float = setting(
         10,
@@ -48,7 +51,7 @@ class DescentConfig(IterativeConfig):
         doc="Step schedule: epochs between two drops; below 1, a share of all epochs.",
     )
     drop_factor: float = setting(
-        0.1, above=0.0, high=1.0, doc="Step schedule: what a drop multiplies the learning rate by."
+        0.1, above=0.0, high=1.0, doc=("Step schedule: factor of the learning rate at each drop.")
     )
     decay: float = setting(
         0.95, above=0.0, high=1.0, doc="Exponential schedule: the factor from epoch to epoch."
@@ -77,7 +80,7 @@ class TrainingConfig(DescentConfig):
         4096,
         low=0,
         high=2**30,
-        doc="Examples of a step; 0 takes all of them at once (full-batch descent).",
+        doc="Batch size in examples; 0 takes all at once (full batch).",
     )
     optimizer: str = setting("adam", choices=OPTIMIZERS, doc="The optimiser.")
     momentum: float = setting(
@@ -86,7 +89,7 @@ class TrainingConfig(DescentConfig):
     weight_decay: float = setting(
         0.0,
         low=0.0,
-        doc="L2 that shrinks every weight at every step (decoupled in adamw); 0 is none.",
+        doc=("Weight decay: L2 on all weights at every step (decoupled in adamw); 0: none."),
     )
     max_grad_norm: float = setting(
         0.0, low=0.0, doc="Gradient clipping: largest norm of the whole gradient; 0 doesn't clip."
@@ -98,7 +101,7 @@ class TrainingConfig(DescentConfig):
         doc="Decay of an exponential moving average of the weights, used in their place; 0 is off.",
     )
     precision: str = setting(
-        "float32", choices=("float32", "bfloat16"), doc="Number format of the forward pass."
+        "float32", choices=("float32", "bfloat16"), doc=("Numeric precision of the forward pass.")
     )
     compile: bool = setting(
         False, doc="Whether torch.compile compiles the step (needs a C++ compiler)."

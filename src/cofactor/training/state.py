@@ -1,4 +1,4 @@
-"""Where a training run stands: what the loop moves on, and what a checkpoint holds of it."""
+"""The state of a training run: what the loop advances, and what a checkpoint holds of it."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ import uvicorn
 from uvicorn.server import ServerState
 
 from cofactor.service.http.app import build
-from cofactor.service.http.connection import MAX_HEAD, Limits
+from cofactor.service.http.connection import MAX_HEAD, ConnectionLimits
 from cofactor.service.http.fast.protocol import guarded_protocol
 from cofactor.service.http.keys import Keys
 from cofactor.service.settings import Settings
@@ -29,8 +29,8 @@ def behind_the_door(
 
     async def scene() -> Any:
         app = build(folder, open_store(url), settings or Settings(max_waiting=60.0), keys)
-        limits = Limits(settings or Settings())
-        door = guarded_protocol(app.state.short_way, limits)
+        limits = ConnectionLimits(settings or Settings())
+        door = guarded_protocol(app.state.fast_path, limits)
         config = uvicorn.Config(
             app,
             log_config=None,

@@ -80,7 +80,7 @@ def test_short_and_long_way_give_the_same_answer(folder: Path, url: str) -> None
     behind_the_door(folder, url, play, Settings(max_waiting=60.0, max_body=2500))
 
 
-def test_the_short_way_is_taken(folder: Path, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_fast_path_is_taken(folder: Path, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without this, every other test here could pass by the long way alone."""
 
     async def play(port: int, context: Any) -> None:
@@ -190,7 +190,7 @@ def test_who_hangs_up_takes_nothing_back_and_holds_nothing_up(folder: Path, url:
     behind_the_door(folder, url, play)
 
 
-def test_keys_are_asked_for_on_the_short_way(folder: Path, url: str, tmp_path: Path) -> None:
+def test_keys_are_asked_for_on_the_fast_path(folder: Path, url: str, tmp_path: Path) -> None:
     reading, writing = new_key(tmp_path / "keys", "read"), new_key(tmp_path / "keys", "write")
 
     async def play(port: int, context: Any) -> None:
@@ -262,7 +262,7 @@ def test_a_full_house_is_refused_unread_and_counted(
         b"PUT /v1/events HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}",
     ],
 )
-def test_what_is_not_plain_goes_the_long_way(raw: bytes) -> None:
+def test_what_is_not_plain_goes_the_slow_path(raw: bytes) -> None:
     assert read_plain(raw) is None
 
 

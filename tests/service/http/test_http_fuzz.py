@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cofactor.service.http.app import build
-from cofactor.service.http.connection import Limits
+from cofactor.service.http.connection import ConnectionLimits
 from cofactor.service.http.fast.protocol import guarded_protocol
 from cofactor.service.http.openapi import document
 from cofactor.service.http.routes import table
@@ -223,7 +223,7 @@ def test_raw_bytes_get_no_5xx_and_dont_end_the_server(saved: Path, tmp_path: Pat
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         port = listening.getsockname()[1]
-        door = guarded_protocol(app.state.short_way, Limits(Settings()))
+        door = guarded_protocol(app.state.short_way, ConnectionLimits(Settings()))
         config = uvicorn.Config(app, http=door, log_config=None, lifespan="on", ws="none")
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})

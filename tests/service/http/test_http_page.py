@@ -258,14 +258,14 @@ def test_described_item_stands_among_those_that_share_its_words(
     page = visit_reader("describe", width=width)
     assert page.locator(".notice").count() == 0
     page.fill("#description", "a detective investigates a murder in the old harbour town at night")
-    page.click("button:has-text('Find its neighbours')")
-    page.wait_for_selector("h2:has-text('It would stand near')")
+    page.click("button:has-text('Find similar items')")
+    page.wait_for_selector("h2:has-text('Similar items')")
     assert page.locator(".items li").count() == 10
     assert page.locator(".word").count() >= 3
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     _kept(page, name)
     page.fill("#description", "zzzz qqqq")
-    page.click("button:has-text('Find its neighbours')")
+    page.click("button:has-text('Find similar items')")
     page.wait_for_selector("text=No item shares a word with this")
 
 

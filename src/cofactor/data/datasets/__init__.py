@@ -24,7 +24,7 @@ from cofactor.data.datasets.registry import (
 )
 from cofactor.data.events import Events
 from cofactor.data.readers.columns import Options
-from cofactor.data.readers.places import Place
+from cofactor.data.readers.source_files import Source
 from cofactor.data.split import Split
 
 __all__ = [
@@ -74,7 +74,7 @@ def load(
     variant: str | None = None,
     home: Path | str | None = None,
     options: Options | None = None,
-    **asked: Any,
+    **reading: Any,
 ) -> Events:
     """Read a named dataset.
 
@@ -86,7 +86,7 @@ def load(
         Another way to read it, such as ``"history"`` of Book-Crossing; None for the usual one.
     home
         The folder that holds the dataset's folder; None for COFACTOR_DATA, then the cache.
-    options, asked
+    options, reading
         As for `cofactor.data.readers.read`: ``value=False``, ``on_bad="skip"`` ...
 
     Returns
@@ -107,14 +107,14 @@ def load(
         reader = dataset.variants[
             checks.choice(variant, f"variant of {dataset.name}", dataset.variants)
         ]
-    events = reader(_place(dataset, home), options if options is not None else Options(**asked))
+    events = reader(_place(dataset, home), options if options is not None else Options(**reading))
     return replace(
         events, source=dataset.name if variant is None else f"{dataset.name} ({variant})"
     )
 
 
 def load_split(
-    name: str, *, fold: str | int | None = None, home: Path | str | None = None, **asked: Any
+    name: str, *, fold: str | int | None = None, home: Path | str | None = None, **reading: Any
 ) -> Split:
     """Read a published split of a named dataset.
 
@@ -124,7 +124,7 @@ def load_split(
         Its name or an alias.
     fold
         Which one, where there are several (``"u1"``, ``"cold"`` ...); None for the first.
-    home, asked
+    home, reading
         As for `load`.
 
     Raises
@@ -150,7 +150,7 @@ def load_split(
         if fold is None
         else checks.choice(str(fold), f"fold of {dataset.name}", dataset.folds)
     )
-    return dataset.split(_place(dataset, home), chosen, Options(**asked))
+    return dataset.split(_place(dataset, home), chosen, Options(**reading))
 
 
 def fetch(name: str, *, home: Path | str | None = None, **how: Any) -> Path:
@@ -168,7 +168,7 @@ def fetch(name: str, *, home: Path | str | None = None, **how: Any) -> Path:
     Raises
     ------
     DownloadError
-        If nobody offers it for download, if the connection fails, or if what came isn't the
+        If it isn't offered for download, if the connection fails, or if what came isn't the
         published content.
     """
     return fetch_files(get(name), Path(home) if home is not None else cache_folder(), **how)
@@ -193,7 +193,7 @@ def verified(name: str, *, home: Path | str | None = None) -> tuple[int, list[st
     return verify(dataset, _place(dataset, home))
 
 
-def _place(dataset: Dataset, home: Path | str | None) -> Place:
+def _place(dataset: Dataset, home: Path | str | None) -> Source:
     place = located(dataset, None if home is None else Path(home))
     if place is None:
         looked = " and ".join(

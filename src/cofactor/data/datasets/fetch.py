@@ -10,7 +10,7 @@ from pathlib import Path
 from cofactor.base.errors import DataError, DownloadError
 from cofactor.base.progress import SILENT, Progress
 from cofactor.data.datasets.registry import Dataset, checksums, verify
-from cofactor.data.readers.places import Place
+from cofactor.data.readers.source_files import Source
 
 
 def fetch_files(
@@ -28,7 +28,7 @@ def fetch_files(
     """
     if not dataset.downloads:
         raise DownloadError(
-            f"nobody offers {dataset.name} as a download that Cofactor knows; see {dataset.origin},"
+            f"{dataset.name} has no download that Cofactor knows; see {dataset.origin},"
             f" and put its files into {cache / dataset.name}."
         )
     target = cache / dataset.name
@@ -94,7 +94,7 @@ def _check(dataset: Dataset, folder: Path, progress: Progress) -> None:
             raise DownloadError(
                 f"the zip that came for {dataset.name} is damaged ({broken}); try again."
             )
-    place = Place(archives[0]) if len(archives) == 1 else Place(folder)
+    place = Source(archives[0]) if len(archives) == 1 else Source(folder)
     try:
         n_checked, unknown = verify(dataset, place)
     except DataError as error:

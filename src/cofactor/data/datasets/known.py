@@ -19,7 +19,7 @@ from cofactor.data.readers import (
     sessions,
 )
 from cofactor.data.readers.columns import Options
-from cofactor.data.readers.places import Place
+from cofactor.data.readers.source_files import Source
 from cofactor.data.split import Split
 
 _GROUPLENS = "https://files.grouplens.org/datasets/movielens/"
@@ -65,7 +65,7 @@ def _counts(users: int, items: int, interactions: int) -> dict[str, int]:
     return {"users": users, "items": items, "interactions": interactions}
 
 
-def _published(what: str) -> Callable[[Place, str, Options], Split]:
+def _published(what: str) -> Callable[[Source, str, Options], Split]:
     return lambda place, fold, options: lists.read_split(place, options, what)
 
 

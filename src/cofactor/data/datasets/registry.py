@@ -14,7 +14,7 @@ from cofactor.base.errors import DataError
 from cofactor.base.names import unknown_name
 from cofactor.data.events import Events
 from cofactor.data.readers.columns import Options
-from cofactor.data.readers.places import Entry, Place, is_zip
+from cofactor.data.readers.source_files import Source, SourceFile, is_zip
 from cofactor.data.split import Split
 
 HOME = "COFACTOR_DATA"
@@ -56,13 +56,13 @@ class Dataset:
     citation: str
     counts: Mapping[str, int]
     good_for: tuple[str, ...]
-    read: Callable[[Place, Options], Events]
+    read: Callable[[Source, Options], Events]
     aliases: tuple[str, ...] = ()
     downloads: Mapping[str, str] = field(default_factory=dict)
     md5: Mapping[str, str] = field(default_factory=dict)
-    split: Callable[[Place, str, Options], Split] | None = None
+    split: Callable[[Source, str, Options], Split] | None = None
     folds: tuple[str, ...] = ()
-    variants: Mapping[str, Callable[[Place, Options], Events]] = field(default_factory=dict)
+    variants: Mapping[str, Callable[[Source, Options], Events]] = field(default_factory=dict)
 
 
 def find(name: str, registry: Mapping[str, Dataset]) -> Dataset:
@@ -96,7 +96,7 @@ def cache_folder() -> Path:
     return Path(pooch.os_cache("cofactor")) / "datasets"
 
 
-def located(dataset: Dataset, home: Path | None = None) -> Place | None:
+def located(dataset: Dataset, home: Path | None = None) -> Source | None:
     """Return the folder (or the zip in it) that holds a dataset, or None if it isn't here."""
     for folder in homes(home):
         place = folder / dataset.name
@@ -106,9 +106,9 @@ def located(dataset: Dataset, home: Path | None = None) -> Place | None:
             path for path in place.iterdir() if path.is_file() and not path.name.startswith(".")
         ]
         if len(inside) == 1 and inside[0].suffix == ".zip" and is_zip(inside[0]):
-            return Place(inside[0])
+            return Source(inside[0])
         if any(place.iterdir()):
-            return Place(place)
+            return Source(place)
     return None
 
 
@@ -122,7 +122,7 @@ def checksums() -> Mapping[str, tuple[str, int]]:
     return {name: (digest, int(size)) for digest, size, name in rows}
 
 
-def verify(dataset: Dataset, place: Place) -> tuple[int, list[str]]:
+def verify(dataset: Dataset, place: Source) -> tuple[int, list[str]]:
     """Check the files whose checksums are known.
 
     Returns
@@ -159,7 +159,7 @@ def verify(dataset: Dataset, place: Place) -> tuple[int, list[str]]:
     return n_checked, [entry.name for entry in place.entries if entry not in checked]
 
 
-def _digest(entry: Entry) -> tuple[str, int]:
+def _digest(entry: SourceFile) -> tuple[str, int]:
     digest, length = hashlib.sha256(), 0
     for block in entry.blocks():
         digest.update(block)

@@ -169,7 +169,7 @@ def _detected(catalogue: Catalogue, notes: list[str]) -> tuple[Column, ...]:
         kind = "text" if name == catalogue.title_column else kind_of(column)
         if _LEAKS.search(name):
             notes.append(
-                f"column {name!r} was left out: it tells how popular an item is, which a new item"
+                f"column {name!r} was left out: it reveals how popular an item is, which a new item"
                 " can't know"
             )
         elif _IDS.search(name) or (kind == "category" and _all_differ(column)):
@@ -183,7 +183,7 @@ def _detected(catalogue: Catalogue, notes: list[str]) -> tuple[Column, ...]:
 
 
 def _leak(catalogue: Catalogue, column: Column, counts: np.ndarray | None) -> list[str]:
-    """Remarks on a column that tells what only interactions can."""
+    """Remarks on a column that reveals what only interactions can."""
     values = plain_column(catalogue.table.column(column.name))
     if column.kind in ("category", "number") and _IDS.search(column.name) and _all_differ(values):
         return [f"column {column.name!r} looks like an id: it can't say anything of a new item"]
@@ -191,7 +191,7 @@ def _leak(catalogue: Catalogue, column: Column, counts: np.ndarray | None) -> li
         return []
     if _LEAKS.search(column.name):
         return [
-            f"column {column.name!r} leaks: it tells how popular an item is, which a new item can't"
+            f"column {column.name!r} leaks: it reveals an item's popularity, which a new item can't"
             " know"
         ]
     if counts is None or len(counts) < 10:

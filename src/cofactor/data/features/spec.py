@@ -162,7 +162,7 @@ class FeatureSpec:
         ):
             return _noted(
                 made,
-                "the columns say nothing that tells items apart: new items can't be ranked by them",
+                "the columns don't distinguish the items: new items can't be ranked by them",
             )
         return made
 

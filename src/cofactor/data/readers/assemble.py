@@ -89,7 +89,7 @@ def _check_values(raw: Raw, options: Options, faults: list[Fault], left_out: np.
 
 
 def _repeated_headers(raw: Raw) -> np.ndarray:
-    """Whether rows are the header once more, bool [n]; told in the notes."""
+    """Whether rows repeat the header, bool [n]; counted in the notes."""
     names = [raw.columns.get(role) for role in ("user", "item")]
     again = np.ones(len(raw.users) if raw.headed and None not in names else 0, bool)
     for name, column in zip(names, (raw.users, raw.items), strict=True):
@@ -97,8 +97,8 @@ def _repeated_headers(raw: Raw) -> np.ndarray:
     count = int(again.sum())
     if not count:
         return np.zeros(len(raw.users), bool)
-    told = "1 line, which repeats" if count == 1 else f"{count:,} lines, each of which repeats"
-    raw.notes.append(f"left out {told} the header")
+    lines = "1 line, which repeats" if count == 1 else f"{count:,} lines, each of which repeats"
+    raw.notes.append(f"left out {lines} the header")
     return again
 
 
@@ -139,7 +139,7 @@ def _refuse_or_drop(
         what, rows = faults[0]
         others = "".join(f", and {_have(len(r))} {w}" for w, r in faults[1:])
         raise DataError(
-            f"{_have(len(rows))} {what}{others}; mend them, or drop them with on_bad='skip':",
+            f"{_have(len(rows))} {what}{others}; fix them, or drop them with on_bad='skip':",
             source=raw.source,
             rows=raw.locate(rows[:5]),
             total=len(rows),

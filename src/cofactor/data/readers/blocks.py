@@ -10,9 +10,9 @@ from dataclasses import replace
 from cofactor.base.errors import DataError
 from cofactor.data.readers.columns import Options
 from cofactor.data.readers.delimited import read_delimited
-from cofactor.data.readers.places import Entry
 from cofactor.data.readers.raw import Raw
 from cofactor.data.readers.sniff import one_line_end
+from cofactor.data.readers.source_files import SourceFile
 from cofactor.data.readers.sources import copied
 
 _HEAD = re.compile(rb"^[ \t]*([^\s,:]+):[ \t]*$", re.MULTILINE)
@@ -32,7 +32,7 @@ def is_blocks(head: bytes) -> bool:
     )
 
 
-def read_blocks(entry: Entry, options: Options) -> Raw:
+def read_blocks(entry: SourceFile, options: Options) -> Raw:
     """Read a file in blocks as rows of item, user, value and time.
 
     Raises

@@ -15,8 +15,8 @@ from cofactor.base.errors import DataError
 from cofactor.data.events import Events
 from cofactor.data.readers.columns import Options
 from cofactor.data.readers.layout import Layout, delimited_events, text_table, typed
-from cofactor.data.readers.places import Entry, Place
 from cofactor.data.readers.sniff import lines_of
+from cofactor.data.readers.source_files import Source, SourceFile
 
 _BOOK = (
     "item_id",
@@ -33,7 +33,7 @@ _BOOK = (
 _CUT_ENTITY = re.compile(r"&(#\d+|#x[0-9a-f]+|[a-z]+\d*)$", re.IGNORECASE)
 
 
-def read_original(place: Place, options: Options) -> Events:
+def read_original(place: Source, options: Options) -> Events:
     """Read the files of 2004: explicit ratings 1..10, and 0 for a book that was only accessed.
 
     Zeros are no ratings: ``value=False`` keeps all rows as implicit feedback; otherwise the rows
@@ -64,14 +64,14 @@ def read_original(place: Place, options: Options) -> Events:
     return replace(events, item_table=books, user_table=users).noted(*notes)
 
 
-def read_ratings(place: Place, options: Options) -> Events:
+def read_ratings(place: Source, options: Options) -> Events:
     """Read the explicit ratings 1..10 of the cleaned subset."""
     return _with_tables(
         place, delimited_events(place.get("book_ratings.dat"), options, delimiter="\t", header=True)
     )
 
 
-def read_history(place: Place, options: Options) -> Events:
+def read_history(place: Source, options: Options) -> Events:
     """Read the accesses of the cleaned subset, of which the ratings are a part: implicit
     feedback without values.
     """
@@ -81,8 +81,8 @@ def read_history(place: Place, options: Options) -> Events:
     )
 
 
-def read_books(entry: Entry) -> tuple[pa.Table, int]:
-    """Read the subset's books, and how many of its rows had to be mended.
+def read_books(entry: SourceFile) -> tuple[pa.Table, int]:
+    """Read the subset's books, and how many of its rows had to be repaired.
 
     Semicolons stand as tabs in the published file, so that a title with ``&amp;`` has a field too
     many. A field that ends in an HTML entity without its semicolon is joined with the next one;
@@ -92,15 +92,15 @@ def read_books(entry: Entry) -> tuple[pa.Table, int]:
     Raises
     ------
     DataError
-        If a row can't be mended.
+        If a row can't be repaired.
     """
     text = entry.read().decode("utf-8")
-    rows, mended, beyond = [], 0, []
+    rows, repaired, beyond = [], 0, []
     for number, line in enumerate(lines_of(text.rstrip("\r\n"))[1:], start=2):
         fields = line.rstrip("\r").removesuffix("\t").split("\t")
         if len(fields) != len(_BOOK):
             fields = _rejoined(fields)
-            mended += 1
+            repaired += 1
         if len(fields) != len(_BOOK):
             beyond.append((number, line))
         rows.append([html.unescape(field) for field in fields])
@@ -112,7 +112,7 @@ def read_books(entry: Entry) -> tuple[pa.Table, int]:
     years = [int(y) if y.isdigit() and int(y) else None for y in columns.pop("year")]
     table = pa.table({name: pa.array(column, pa.string()) for name, column in columns.items()})
     table = table.set_column(0, "item_id", typed(table.column("item_id")))
-    return table.append_column("year", pa.array(years, pa.int32())), mended
+    return table.append_column("year", pa.array(years, pa.int32())), repaired
 
 
 def _rejoined(fields: list[str]) -> list[str]:
@@ -129,8 +129,8 @@ def _rejoined(fields: list[str]) -> list[str]:
     )
 
 
-def _with_tables(place: Place, events: Events) -> Events:
-    books, mended = read_books(place.get("items_info.dat"))
+def _with_tables(place: Source, events: Events) -> Events:
+    books, repaired = read_books(place.get("items_info.dat"))
     people, more = text_table(
         place.get("users_info.dat"),
         ["user_id", "location", "age", "nothing"],
@@ -139,7 +139,7 @@ def _with_tables(place: Place, events: Events) -> Events:
         header=True,
     )
     return replace(events, item_table=books, user_table=people.drop_columns(["nothing"])).noted(
-        f"{mended:,} rows of items_info.dat, cut at semicolons, were rejoined", *more
+        f"{repaired:,} rows of items_info.dat, cut at semicolons, were rejoined", *more
     )
 
 

@@ -25,7 +25,7 @@ def checked_times(
     Raises
     ------
     DataError
-        If no time can be read, or day and month can't be told apart.
+        If no time can be read, or day and month are ambiguous.
     """
     assert raw.times is not None
     name = raw.named("time")
@@ -70,7 +70,7 @@ def _in_order(raw: Raw, times: np.ndarray, name: str) -> np.ndarray:
         assert raw.day_first is not None
         rows = np.flatnonzero((raw.day_first > clock.AS_BEFORE) & (raw.day_first != times))
         raise DataError(
-            f"nothing in {name} tells whether the day or the month is first; say it with"
+            f"nothing in {name} shows whether the day or the month is first; give"
             " time_format='%d/%m/%Y' or time_format='%m/%d/%Y':",
             source=raw.source,
             rows=raw.locate(rows[:5]),
@@ -85,15 +85,15 @@ def _of_numbers(
     raw: Raw, options: Options, times: np.ndarray, faults: list[Fault]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Bare numbers as seconds, and the rows of another unit than the others."""
-    asked = clock.checked_unit(options.time_unit, raw.source)
-    dates = clock.dates_of(times) if asked is None else None
+    unit = clock.checked_unit(options.time_unit, raw.source)
+    dates = clock.dates_of(times) if unit is None else None
     if dates is not None:
         raw.notes.append("times are dates written as numbers (yyyymmdd ...); read as dates")
         odd = np.flatnonzero((dates == clock.MISSING) & (times != clock.MISSING))
         if odd.size:
             faults.append(("a time that is no date as the others are (yyyymmdd ...)", odd))
         return dates, odd
-    unit, odd = clock.unit_of(times, asked)
+    unit, odd = clock.unit_of(times, unit)
     if odd.size:
         faults.append(
             (f"a time of another unit than the {_UNITS[unit]} of the others (give time_unit=)", odd)

@@ -21,8 +21,8 @@ from cofactor.data.readers.columns import Options, find_roles
 from cofactor.data.readers.delimited import dialect_of, read_delimited
 from cofactor.data.readers.frames import raw_of_table
 from cofactor.data.readers.lines import line_blocks
-from cofactor.data.readers.places import Entry, is_zip
 from cofactor.data.readers.raw import Raw
+from cofactor.data.readers.source_files import SourceFile, is_zip
 
 TEXT_BLOCK = 1 << 25  # bytes of text that are read at once
 
@@ -48,7 +48,7 @@ def chunks(
     if path is None or not path.is_file() or is_zip(path):
         yield from _parts(whole(source), rows)
         return
-    entry = Entry(path)
+    entry = SourceFile(path)
     if entry.suffix in (".parquet", ".pq") or entry.head(4) == b"PAR1":
         yield from _of_parquet(entry, options, rows)
         return
@@ -71,7 +71,7 @@ def _parts(events: Events, rows: int) -> Iterator[Events]:
         )
 
 
-def _of_parquet(entry: Entry, options: Options, rows: int) -> Iterator[Events]:
+def _of_parquet(entry: SourceFile, options: Options, rows: int) -> Iterator[Events]:
     file = parquet._opened(entry)
     roles = find_roles(file.schema_arrow.names, options, entry.shown)
     if entry.path.suffix != ".gz":
@@ -87,7 +87,7 @@ def _of_parquet(entry: Entry, options: Options, rows: int) -> Iterator[Events]:
         done += batch.num_rows
 
 
-def _of_text(entry: Entry, options: Options) -> Iterator[Events]:
+def _of_text(entry: SourceFile, options: Options) -> Iterator[Events]:
     dialect = dialect_of(entry, options)
     roles = find_roles(dialect.names, options, entry.shown, columns=dialect.cells)
     # Found once, for the whole file: a chunk alone might look otherwise.
@@ -125,7 +125,7 @@ def _of_text(entry: Entry, options: Options) -> Iterator[Events]:
 
 
 @dataclass(frozen=True)
-class _Part(Entry):
+class _Part(SourceFile):
     """Some lines of a file, as a file of its own."""
 
     content: bytes = field(default=b"", repr=False)

@@ -17,15 +17,15 @@ from cofactor.data.readers.columns import Options
 from cofactor.data.readers.id_columns import canonical
 from cofactor.data.readers.layout import Layout, delimited_events, parts
 from cofactor.data.readers.lists import token_lists
-from cofactor.data.readers.places import Entry, Place
 from cofactor.data.readers.raw import Raw
 from cofactor.data.readers.sniff import lines_of
+from cofactor.data.readers.source_files import Source, SourceFile
 from cofactor.data.split import Part, Split
 
 FOLDS = ("cold", "warm")
 
 
-def read_citeulike(place: Place, options: Options) -> Events:
+def read_citeulike(place: Source, options: Options) -> Events:
     """Read ``users.dat`` (ids from 0), with each article's tags as a list of words, and its
     ``citations`` as a list of articles.
     """
@@ -43,7 +43,7 @@ def read_citeulike(place: Place, options: Options) -> Events:
     return replace(assemble(raw, options), item_table=_articles(place))
 
 
-def read_split(place: Place, fold: str, options: Options) -> Split:
+def read_split(place: Source, fold: str, options: Options) -> Split:
     """Read DropoutNet's split: ``cold`` holds out 3,396 articles with all their readers, ``warm`` a
     sixth of the pairs.
 
@@ -82,7 +82,7 @@ def read_split(place: Place, fold: str, options: Options) -> Split:
     )
 
 
-def counted_lists(entry: Entry) -> tuple[pa.Array, np.ndarray]:
+def counted_lists(entry: SourceFile) -> tuple[pa.Array, np.ndarray]:
     """Return the members of all lines ``count member member ...``, and the counts, int64
     [n_lines].
     """
@@ -103,7 +103,7 @@ def counted_lists(entry: Entry) -> tuple[pa.Array, np.ndarray]:
     return canonical(words.filter(pa.array(~is_count))), counts
 
 
-def _articles(place: Place) -> pa.Table | None:
+def _articles(place: Source) -> pa.Table | None:
     """What is known of each article: its tags, and the articles that it cites or that cite it,
     itself among them.
 

@@ -18,7 +18,7 @@ from cofactor.data.readers.usual_names import EVENT, ROLES, USUAL
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """What a caller of `read` asked for; the same for every format.
+    """What a caller of `read` wants; the same for every format.
 
     Parameters
     ----------
@@ -32,11 +32,11 @@ class Options:
     now
         Seconds since 1970; a later time is an error.
     time_unit
-        ``"s"``, ``"ms"``, ``"us"``, ``"ns"``; None to tell it from the size of the numbers.
+        ``"s"``, ``"ms"``, ``"us"``, ``"ns"``; None to detect it by the size of the numbers.
     time_format
-        How times are written, as for `datetime.strptime`; None to tell it.
+        How times are written, as for `datetime.strptime`; None to detect it.
     decimal
-        ``","`` or ``"."``: the decimal sign of values; the other groups thousands. None to tell it.
+        ``","`` or ``"."``: the decimal mark; the other separates thousands. None to detect it.
     kinds
         Kind of event -> weight; rows of other kinds are left out.
     rejects
@@ -89,7 +89,7 @@ def find_roles(
         For messages.
     columns
         Where names say nothing (no header): the first cells of each column, by which and by whose
-        order roles are told.
+        order roles are reported.
 
     Raises
     ------
@@ -101,11 +101,11 @@ def find_roles(
     given = {role: getattr(options, role) for role in ROLES}
     # By identity: the positions 0 and 1 equal False and True.
     named = {
-        role: asked
-        for role, asked in given.items()
-        if asked is not None and not isinstance(asked, bool)
+        role: wanted
+        for role, wanted in given.items()
+        if wanted is not None and not isinstance(wanted, bool)
     }
-    roles = {role: _given(names, asked, role, source) for role, asked in named.items()}
+    roles = {role: _given(names, wanted, role, source) for role, wanted in named.items()}
     if len(set(roles.values())) < len(roles):
         raise ArgumentError(f"two of user, item, value and time name the same column: {roles}.")
     free = [role for role in ROLES if role not in roles and given[role] is not False]
@@ -170,7 +170,7 @@ def roles_note(roles: Mapping[str, str], names: Sequence[str] = (), *, headed: b
 
 
 def refuse_repeated(names: Sequence[str], source: str, name: str | None = None) -> None:
-    """Raise DataError if a name (any, if None) stands twice in a header."""
+    """Raise DataError if a name (any, if None) occurs twice in a header."""
     twice = sorted({n for n in names if names.count(n) > 1 and name in (None, n)})
     if twice:
         raise DataError(
@@ -180,17 +180,17 @@ def refuse_repeated(names: Sequence[str], source: str, name: str | None = None) 
         )
 
 
-def _given(names: Sequence[str], asked: object, role: str, source: str) -> str:
-    if isinstance(asked, int):
-        if not 0 <= asked < len(names):
+def _given(names: Sequence[str], wanted: object, role: str, source: str) -> str:
+    if isinstance(wanted, int):
+        if not 0 <= wanted < len(names):
             raise ArgumentError(
-                f"{role}={asked} is no column of {source}: positions run from 0 to"
+                f"{role}={wanted} is no column of {source}: positions run from 0 to"
                 f" {len(names) - 1}."
             )
-        return names[asked]
-    if asked not in names:
-        raise unknown_name(f"column of {source}", asked, names)
-    return str(asked)
+        return names[wanted]
+    if wanted not in names:
+        raise unknown_name(f"column of {source}", wanted, names)
+    return str(wanted)
 
 
 def _missing(role: str, names: Sequence[str]) -> str:

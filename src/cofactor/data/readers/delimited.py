@@ -27,7 +27,6 @@ from cofactor.data.readers.lines import (
     located,
     malformed_lines,
 )
-from cofactor.data.readers.places import Entry, ahead
 from cofactor.data.readers.plain_numbers import LARGE, Columns, read_plain
 from cofactor.data.readers.positions import counting
 from cofactor.data.readers.raw import Raw
@@ -38,6 +37,7 @@ from cofactor.data.readers.sniff import (
     one_line_end,
     sniff,
 )
+from cofactor.data.readers.source_files import SourceFile, ahead
 from cofactor.data.readers.values import Odd, numbers_and_odd
 
 _SEPARATOR = "\x1f"
@@ -45,7 +45,7 @@ _NULLS = ("", "NULL", "null", "NA", "N/A", "NaN", "nan", "None", "none", "\\N")
 _ID = pa.dictionary(pa.int32(), pa.string())
 
 
-def read_delimited(entry: Entry, options: Options) -> Raw:
+def read_delimited(entry: SourceFile, options: Options) -> Raw:
     """Read the four columns of a delimited file.
 
     Raises
@@ -68,7 +68,7 @@ def read_delimited(entry: Entry, options: Options) -> Raw:
         return raw
 
 
-def dialect_of(entry: Entry, options: Options) -> Dialect:
+def dialect_of(entry: SourceFile, options: Options) -> Dialect:
     """Tell how a file is written from its beginning."""
     size = 1 << 18
     sample = entry.head(size)
@@ -76,7 +76,11 @@ def dialect_of(entry: Entry, options: Options) -> Dialect:
 
 
 def read_text_table(
-    entry: Entry, options: Options, *, names: Sequence[str] | None = None, text: Sequence[str] = ()
+    entry: SourceFile,
+    options: Options,
+    *,
+    names: Sequence[str] | None = None,
+    text: Sequence[str] = (),
 ) -> tuple[pa.Table, list[str]]:
     """Read all columns of a delimited table, such as a catalogue, and return it with notes.
 
@@ -176,7 +180,7 @@ class _Kept:
             whole[start : start + len(part)] = part
         return whole
 
-    def refuse(self, entry: Entry, options: Options, notes: list[str]) -> None:
+    def refuse(self, entry: SourceFile, options: Options, notes: list[str]) -> None:
         if not self.n_malformed:
             return
         dialect = self.dialect
@@ -196,7 +200,7 @@ class _Kept:
         plural = "line has" if self.n_malformed == 1 else "lines have"
         raise DataError(
             f"{self.n_malformed:,} {plural} not the {len(dialect.names)} fields of the first, split"
-            f" at {dialect.spoken}{mixed}; mend them, give delimiter=, or drop them with"
+            f" at {dialect.spoken}{mixed}; fix them, give delimiter=, or drop them with"
             " on_bad='skip':",
             source=entry.shown,
             rows=malformed_lines(entry, dialect),
@@ -204,7 +208,7 @@ class _Kept:
         )
 
 
-def _read(entry: Entry, options: Options, dialect: Dialect, roles: Mapping[str, str]) -> Raw:
+def _read(entry: SourceFile, options: Options, dialect: Dialect, roles: Mapping[str, str]) -> Raw:
     kept = _Kept(dialect, roles, decimal=options.decimal, time_format=options.time_format)
     first = {"value": pa.float32(), "time": pa.int64()}
     if options.decimal is not None:
@@ -246,7 +250,9 @@ def _read(entry: Entry, options: Options, dialect: Dialect, roles: Mapping[str, 
     )
 
 
-def _plain_raw(columns: Columns, entry: Entry, dialect: Dialect, roles: Mapping[str, str]) -> Raw:
+def _plain_raw(
+    columns: Columns, entry: SourceFile, dialect: Dialect, roles: Mapping[str, str]
+) -> Raw:
     return Raw(
         users=columns.users,
         items=columns.items,
@@ -263,10 +269,10 @@ def _plain_raw(columns: Columns, entry: Entry, dialect: Dialect, roles: Mapping[
 def _notes(roles: Mapping[str, str], dialect: Dialect) -> list[str]:
     notes = [roles_note(roles, dialect.names, headed=dialect.cells is None)]
     if dialect.title:
-        notes.append(f"left out what stands above the header: {dialect.title!r} ...")
+        notes.append(f"left out the lines above the header: {dialect.title!r} ...")
     index = None if dialect.cells is None else counting(dialect.cells)
     if index is not None and index not in roles.values():
-        notes.append(f"{index} merely counts the lines, so it is nobody's id")
+        notes.append(f"{index} merely counts the lines, so it is no id")
     return notes
 
 

@@ -12,11 +12,11 @@ from cofactor.base.errors import CofactorError, DataError
 from cofactor.data.events import Events
 from cofactor.data.readers.columns import Options
 from cofactor.data.readers.layout import appended
-from cofactor.data.readers.places import Entry, Place
+from cofactor.data.readers.source_files import Source, SourceFile
 
 
-class Doors(NamedTuple):
-    """What a folder's files are read by.
+class FileReaders(NamedTuple):
+    """The functions that read a folder's files.
 
     Parameters
     ----------
@@ -25,20 +25,20 @@ class Doors(NamedTuple):
     table
         Reads a catalogue.
     kind
-        Tells what a file's columns make it: ``"events"``, ``"items"``, ``"users"`` or
+        Returns what a file is by its columns: ``"events"``, ``"items"``, ``"users"`` or
         ``"other"``; and their names.
     """
 
-    events: Callable[[Entry, Options], Events]
-    table: Callable[[Entry, str | None, str], pa.Table]
-    kind: Callable[[Entry, Options], tuple[str, tuple[str, ...]]]
+    events: Callable[[SourceFile, Options], Events]
+    table: Callable[[SourceFile, str | None, str], pa.Table]
+    kind: Callable[[SourceFile, Options], tuple[str, tuple[str, ...]]]
 
 
 _PAPERS = ("readme", "licen", "licence", "license", "notice", "citation", "changelog")
 _NO_DATA = (".pdf", ".html", ".htm", ".md", ".png", ".jpg", ".py", ".sh", ".ipynb", ".doc", ".docx")
 
 
-def data_files(place: Place) -> list[Entry]:
+def data_files(place: Source) -> list[SourceFile]:
     """Return the files that may hold data: no readme, licence, page or picture."""
     return [
         entry
@@ -47,7 +47,9 @@ def data_files(place: Place) -> list[Entry]:
     ]
 
 
-def read_parts(entries: Sequence[Entry], options: Options, doors: Doors, source: str) -> Events:
+def read_parts(
+    entries: Sequence[SourceFile], options: Options, readers: FileReaders, source: str
+) -> Events:
     """Read several files of one making, one after another.
 
     Raises
@@ -55,7 +57,7 @@ def read_parts(entries: Sequence[Entry], options: Options, doors: Doors, source:
     DataError
         If one has no values or no times where the others have them.
     """
-    parts = [doors.events(entry, options) for entry in entries]
+    parts = [readers.events(entry, options) for entry in entries]
     for what in ("values", "times"):
         with_them = [getattr(part, what) is not None for part in parts]
         if any(with_them) and not all(with_them):
@@ -70,7 +72,7 @@ def read_parts(entries: Sequence[Entry], options: Options, doors: Doors, source:
     return replace(whole, source=source, notes=(f"{len(parts)} files read as one", *notes))
 
 
-def read_folder(place: Place, options: Options, doors: Doors) -> Events:
+def read_folder(place: Source, options: Options, readers: FileReaders) -> Events:
     """Read a folder or archive of no known layout.
 
     Raises
@@ -81,8 +83,8 @@ def read_folder(place: Place, options: Options, doors: Doors) -> Events:
     entries = sorted(data_files(place), key=_training_first)
     source = str(place.path)
     if len(entries) == 1:
-        return doors.events(entries[0], options)
-    found = [_kind(entry, options, doors) for entry in entries]
+        return readers.events(entries[0], options)
+    found = [_kind(entry, options, readers) for entry in entries]
     kinds = [kind for kind, _ in found]
     tables = [entry for entry, kind in zip(entries, kinds, strict=True) if kind == "events"]
     items, users = (
@@ -90,18 +92,18 @@ def read_folder(place: Place, options: Options, doors: Doors) -> Events:
         for which in ("items", "users")
     )
     if tables and len(tables) == len(entries) and len({names for _, names in found}) == 1:
-        return read_parts(tables, options, doors, source)
+        return read_parts(tables, options, readers, source)
     known = len(tables) + len(items) + len(users) == len(entries)
     if known and len(tables) == 1 and len(items) < 2 and len(users) < 2:
-        events = doors.events(tables[0], options)
-        told = f"{tables[0].name} read"
+        events = readers.events(tables[0], options)
+        note = f"{tables[0].name} read"
         if items:
-            events = replace(events, item_table=doors.table(items[0], None, "item_id"))
-            told += f", with {items[0].name} as the catalogue"
+            events = replace(events, item_table=readers.table(items[0], None, "item_id"))
+            note += f", with {items[0].name} as the catalogue"
         if users:
-            events = replace(events, user_table=doors.table(users[0], None, "user_id"))
-            told += f", with {users[0].name} as the table of users"
-        return replace(events, source=source).noted(told)
+            events = replace(events, user_table=readers.table(users[0], None, "user_id"))
+            note += f", with {users[0].name} as the table of users"
+        return replace(events, source=source).noted(note)
     names = ", ".join(entry.name for entry in entries[:8]) + (" ..." if len(entries) > 8 else "")
     raise DataError(
         f"it holds {len(entries)} files ({names or 'none'}) of no known layout; name one of them"
@@ -110,14 +112,14 @@ def read_folder(place: Place, options: Options, doors: Doors) -> Events:
     )
 
 
-def _training_first(entry: Entry) -> int:
+def _training_first(entry: SourceFile) -> int:
     """Training comes before test, whatever the order of their names."""
     name = entry.name.lower()
     return next((n for n, word in enumerate(("train", "valid", "test"), 1) if word in name), 0)
 
 
-def _kind(entry: Entry, options: Options, doors: Doors) -> tuple[str, tuple[str, ...]]:
+def _kind(entry: SourceFile, options: Options, readers: FileReaders) -> tuple[str, tuple[str, ...]]:
     try:
-        return doors.kind(entry, options)
+        return readers.kind(entry, options)
     except CofactorError:
         return "other", ()

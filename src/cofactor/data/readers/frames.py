@@ -263,7 +263,7 @@ def tamed(frame: Any) -> Any:
 
 
 def _without_repeated(source: Any, names: Sequence[str]) -> Any:
-    """A frame without its repeated columns, which nobody asked for."""
+    """A frame without its repeated columns, which aren't used."""
     if len(set(names)) == len(names):
         return source
     keep = [n for n, name in enumerate(names) if names.count(name) == 1]

@@ -10,12 +10,12 @@ import pyarrow.compute as pc
 from cofactor.data.events import Events
 from cofactor.data.readers.columns import Options
 from cofactor.data.readers.layout import Layout, delimited_events, joined, text_table, words_of
-from cofactor.data.readers.places import Entry, Place
+from cofactor.data.readers.source_files import Source, SourceFile
 
 _TAGS_KEPT = 20
 
 
-def read_goodbooks(place: Place, options: Options) -> Events:
+def read_goodbooks(place: Source, options: Options) -> Events:
     """Read goodbooks-10k: ratings 1..5, and books with title, authors, year, language and their
     most used tags.
 
@@ -32,7 +32,7 @@ def read_goodbooks(place: Place, options: Options) -> Events:
     return replace(events, item_table=books).noted(*notes)
 
 
-def read_books(place: Place) -> tuple[pa.Table, list[str]]:
+def read_books(place: Source) -> tuple[pa.Table, list[str]]:
     """Read the books, one line each, with their most used tags where both files of tags are
     there.
     """
@@ -50,7 +50,7 @@ def read_books(place: Place) -> tuple[pa.Table, list[str]]:
     return books, notes
 
 
-def _tags(uses: Entry, names: Entry) -> pa.Table:
+def _tags(uses: SourceFile, names: SourceFile) -> pa.Table:
     counted, _ = text_table(uses, id_column="goodreads_book_id")
     words, _ = text_table(names, id_column="tag_id")
     counted = joined(counted, words, "tag_id").drop_null()
@@ -64,7 +64,7 @@ def _tags(uses: Entry, names: Entry) -> pa.Table:
     return pa.table({"goodreads_book_id": lists.column("goodreads_book_id"), "tags": kept})
 
 
-def _path(entry: Entry) -> str:
+def _path(entry: SourceFile) -> str:
     return entry.member if entry.member is not None else entry.path.as_posix()
 
 

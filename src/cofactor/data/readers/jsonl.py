@@ -19,8 +19,8 @@ from cofactor.data.readers.columns import Options, find_roles, roles_note
 from cofactor.data.readers.frames import raw_of_table
 from cofactor.data.readers.id_columns import id_column
 from cofactor.data.readers.json_shapes import has_roles, table_of_json
-from cofactor.data.readers.places import BLOCK, LONGEST, Entry
 from cofactor.data.readers.raw import Raw
+from cofactor.data.readers.source_files import BLOCK, LONGEST, SourceFile
 from cofactor.data.readers.values import numbers_and_odd
 from cofactor.data.records import column_of, names_of, table_of
 
@@ -29,7 +29,7 @@ _SAMPLE = 200
 _LARGEST_DOCUMENT = 1 << 30
 
 
-def read_jsonl(entry: Entry, options: Options) -> Raw:
+def read_jsonl(entry: SourceFile, options: Options) -> Raw:
     """Read four fields of each line's object.
 
     Raises
@@ -56,7 +56,7 @@ def read_jsonl(entry: Entry, options: Options) -> Raw:
     return _slow(entry, options, roles, literal=False)
 
 
-def whole_table(entry: Entry) -> pa.Table:
+def whole_table(entry: SourceFile) -> pa.Table:
     """Read all fields of all lines; fields that aren't of one simple type become texts of JSON."""
     head = entry.head()
     if _is_document(head, entry):
@@ -65,13 +65,17 @@ def whole_table(entry: Entry) -> pa.Table:
     return table_of([row for _, row in _objects(entry, literal)])
 
 
-def sampled_names(entry: Entry) -> list[str]:
+def sampled_names(entry: SourceFile) -> list[str]:
     """Return the fields of the first lines."""
     return names_of(_sample(entry.head(), entry)[0])
 
 
 def _fast(
-    entry: Entry, options: Options, roles: Mapping[str, str], names: list[str], schema: pa.Schema
+    entry: SourceFile,
+    options: Options,
+    roles: Mapping[str, str],
+    names: list[str],
+    schema: pa.Schema,
 ) -> Raw | None:
     """All lines by Arrow on all cores; None if any isn't of the schema."""
     users: list[pa.Array] = []
@@ -128,7 +132,7 @@ def _fast(
     )
 
 
-def _slow(entry: Entry, options: Options, roles: Mapping[str, str], *, literal: bool) -> Raw:
+def _slow(entry: SourceFile, options: Options, roles: Mapping[str, str], *, literal: bool) -> Raw:
     """Line by line: says which lines are no objects, and takes fields of mixed types."""
     bad: list[tuple[int, str]] = []
     columns: dict[str, list[Any]] = {name: [] for name in roles.values()}
@@ -139,7 +143,7 @@ def _slow(entry: Entry, options: Options, roles: Mapping[str, str], *, literal: 
     if n_bad and options.on_bad == "error":
         plural = "line is no JSON object" if n_bad == 1 else "lines are no JSON objects"
         raise DataError(
-            f"{n_bad:,} {plural}; mend them, or drop them with on_bad='skip':",
+            f"{n_bad:,} {plural}; fix them, or drop them with on_bad='skip':",
             source=entry.shown,
             rows=bad[:5],
             total=n_bad,
@@ -158,7 +162,7 @@ def _slow(entry: Entry, options: Options, roles: Mapping[str, str], *, literal: 
     return raw
 
 
-def _is_document(head: bytes, entry: Entry) -> bool:
+def _is_document(head: bytes, entry: SourceFile) -> bool:
     """Whether the file is one JSON document instead of an object a line."""
     start = head.lstrip()
     if start[:1] == b"[":
@@ -172,7 +176,7 @@ def _is_document(head: bytes, entry: Entry) -> bool:
     return not rest.strip() and any(nested) and (all(nested) or not has_roles(row))
 
 
-def _document(entry: Entry) -> Any:
+def _document(entry: SourceFile) -> Any:
     try:
         return json.loads(entry.read(limit=_LARGEST_DOCUMENT))
     except ValueError as error:
@@ -181,7 +185,7 @@ def _document(entry: Entry) -> Any:
         raise DataError("this JSON is nested too deeply to be data.", source=entry.shown) from None
 
 
-def _sample(head: bytes, entry: Entry) -> tuple[list[dict[str, Any]], bool]:
+def _sample(head: bytes, entry: SourceFile) -> tuple[list[dict[str, Any]], bool]:
     """The objects of the first lines, and whether they are Python literals instead of JSON."""
     lines = [line for line in head.splitlines() if line.strip()]
     if not lines:
@@ -206,7 +210,7 @@ def _sample(head: bytes, entry: Entry) -> tuple[list[dict[str, Any]], bool]:
 
 
 def _objects(
-    entry: Entry, literal: bool, bad: list[tuple[int, str]] | None = None
+    entry: SourceFile, literal: bool, bad: list[tuple[int, str]] | None = None
 ) -> Iterator[tuple[int, dict[str, Any]]]:
     line = 0
     for block in _blocks(entry):
@@ -245,7 +249,7 @@ def _literal(text: bytes) -> dict[str, Any] | None:
     return row if isinstance(row, dict) else None
 
 
-def _blocks(entry: Entry) -> Iterator[bytes]:
+def _blocks(entry: SourceFile) -> Iterator[bytes]:
     rest = b""
     for raw in entry.blocks(BLOCK):
         block = rest + raw
@@ -265,7 +269,7 @@ def _blocks(entry: Entry) -> Iterator[bytes]:
         yield rest
 
 
-def _locate(entry: Entry, rows: np.ndarray, literal: bool = False) -> list[tuple[int, str]]:
+def _locate(entry: SourceFile, rows: np.ndarray, literal: bool = False) -> list[tuple[int, str]]:
     wanted, found = {int(row) for row in rows}, []
     skipped: list[tuple[int, str]] = []
     for row, (line, content) in enumerate(_objects(entry, literal, skipped)):

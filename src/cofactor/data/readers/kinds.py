@@ -29,30 +29,30 @@ def weighted(raw: Raw, options: Options) -> np.ndarray:
     words = coded.dictionary.to_pylist()
     codes = np.asarray(coded.indices.fill_null(len(words)))
     counts = np.bincount(codes, minlength=len(words) + 1)
-    told = {w: int(n) for w, n in zip(words, counts, strict=False)}
+    counted = {w: int(n) for w, n in zip(words, counts, strict=False)}
     name = raw.columns["event"]
     if options.kinds is None:
-        _tell(raw, name, told)
+        _tell(raw, name, counted)
         return np.zeros(len(codes), bool)
     for kind in options.kinds:
-        if kind not in told:
-            raise unknown_name(f"kind of event in column {name!r}", kind, list(told)[:50])
+        if kind not in counted:
+            raise unknown_name(f"kind of event in column {name!r}", kind, list(counted)[:50])
     weights = np.array([options.kinds.get(w, np.nan) for w in words] + [np.nan], np.float32)[codes]
     raw.values = weights if raw.values is None else raw.values * weights
     out = np.isnan(weights)
     others = [w for w in words if w not in options.kinds]
     if others:
-        shown = ", ".join(f"{w} ({told[w]:,})" for w in others[:_SHOWN])
+        shown = ", ".join(f"{w} ({counted[w]:,})" for w in others[:_SHOWN])
         raw.notes.append(f"left out {int(out.sum()):,} rows of other kinds: {shown}")
     if out.all():
         raise DataError("no row is of a kind that has a weight.", source=raw.source)
     return out
 
 
-def _tell(raw: Raw, name: str, told: dict[str, int]) -> None:
-    if len(told) < 2 or len(told) > 50:
+def _tell(raw: Raw, name: str, counted: dict[str, int]) -> None:
+    if len(counted) < 2 or len(counted) > 50:
         return
-    shown = ", ".join(f"{kind} ({count:,})" for kind, count in list(told.items())[:_SHOWN])
+    shown = ", ".join(f"{kind} ({count:,})" for kind, count in list(counted.items())[:_SHOWN])
     raw.notes.append(
         f"column {name!r} holds kinds of events, all of which count the same: {shown}; give them"
         " weights with kinds={...}"

@@ -19,7 +19,7 @@ from cofactor.data.readers.assemble import assemble
 from cofactor.data.readers.columns import Options
 from cofactor.data.readers.delimited import read_delimited, read_text_table
 from cofactor.data.readers.id_columns import canonical
-from cofactor.data.readers.places import Entry, Place
+from cofactor.data.readers.source_files import Source, SourceFile
 from cofactor.data.split import Part, Split
 
 
@@ -38,21 +38,25 @@ class Layout:
     """
 
     name: str
-    detect: Callable[[Place], bool]
-    read: Callable[[Place, Options], Events]
+    detect: Callable[[Source], bool]
+    read: Callable[[Source, Options], Events]
 
 
-def delimited_events(entry: Entry, options: Options, **writing: Any) -> Events:
+def delimited_events(entry: SourceFile, options: Options, **writing: Any) -> Events:
     """Read a delimited file whose writing is known (``delimiter=``, ``header=`` ...) but for
     what the caller gave.
     """
     unset = {name: value for name, value in writing.items() if getattr(options, name) is None}
-    asked = replace(options, **unset)
-    return assemble(read_delimited(entry, asked), asked)
+    options = replace(options, **unset)
+    return assemble(read_delimited(entry, options), options)
 
 
 def text_table(
-    entry: Entry, names: Sequence[str] | None = None, *, id_column: str = "item_id", **writing: Any
+    entry: SourceFile,
+    names: Sequence[str] | None = None,
+    *,
+    id_column: str = "item_id",
+    **writing: Any,
 ) -> tuple[pa.Table, list[str]]:
     """Read a table of items or users; its id column is typed as ids are, and comes back under
     ``id_column``'s name.
@@ -194,8 +198,8 @@ def leave_last_two(events: Events, what: str) -> Split:
     Users with fewer than three events are in training alone. The test's history is training and
     validation together."""
     after = from_end(events)
-    # A user's first event has all of the others after it, so a short user is told by its greatest
-    # count.
+    # A user's first event has all of the others after it, so its greatest count shows a
+    # user that is too short.
     plain = _chained([events.users]).combine_chunks()
     users = np.asarray(pc.dictionary_encode(plain).indices)
     long_enough = np.bincount(users)[users] >= 3

@@ -1,4 +1,4 @@
-"""The layouts that are told from the files in a folder or zip, the more particular ones first."""
+"""Layouts recognised by the files in a folder or zip, the more specific ones first."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from cofactor.data.readers import (
     sessions,
 )
 from cofactor.data.readers.layout import Layout
-from cofactor.data.readers.places import Place
+from cofactor.data.readers.source_files import Source
 
 LAYOUTS: tuple[Layout, ...] = (
     *movielens.LAYOUTS,
@@ -31,6 +31,6 @@ LAYOUTS: tuple[Layout, ...] = (
 )
 
 
-def layout_of(place: Place) -> Layout | None:
+def layout_of(place: Source) -> Layout | None:
     """Return the first layout that a folder or zip has the files of, or None."""
     return next((layout for layout in LAYOUTS if layout.detect(place)), None)

@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 
 from cofactor.base.errors import DataError
-from cofactor.data.readers.places import BLOCK, LONGEST, Entry
 from cofactor.data.readers.sniff import Dialect, one_line_end, split
+from cofactor.data.readers.source_files import BLOCK, LONGEST, SourceFile
 
 
 class NotUtf8(Exception):
     """A block isn't UTF-8."""
 
 
-def line_blocks(entry: Entry, dialect: Dialect, size: int = BLOCK) -> Iterator[bytes]:
+def line_blocks(entry: SourceFile, dialect: Dialect, size: int = BLOCK) -> Iterator[bytes]:
     """The file as UTF-8 blocks of some megabytes, each of which ends with a line (and not within
     quotes).
     """
@@ -93,7 +93,7 @@ def _quotes(text: bytes, dialect: Dialect) -> int:
     return text.count(b'"') - (text.count(dialect.escape.encode() + b'"') if dialect.escape else 0)
 
 
-def _records(entry: Entry, dialect: Dialect) -> Iterator[tuple[int, str]]:
+def _records(entry: SourceFile, dialect: Dialect) -> Iterator[tuple[int, str]]:
     """The file's records with their line numbers, without the header; slow, for messages only."""
     line, began, held = 0, 1, ""
     headed = dialect.headed
@@ -116,7 +116,9 @@ def _records(entry: Entry, dialect: Dialect) -> Iterator[tuple[int, str]]:
             yield began, record
 
 
-def located(entry: Entry, dialect: Dialect, rows: np.ndarray, check: bool) -> list[tuple[int, str]]:
+def located(
+    entry: SourceFile, dialect: Dialect, rows: np.ndarray, check: bool
+) -> list[tuple[int, str]]:
     """Return the line and text of some rows; ``check`` leaves malformed lines uncounted."""
     wanted = {int(row) for row in rows}
     found: list[tuple[int, str]] = []
@@ -134,7 +136,7 @@ def located(entry: Entry, dialect: Dialect, rows: np.ndarray, check: bool) -> li
     return found
 
 
-def malformed_lines(entry: Entry, dialect: Dialect, most: int = 5) -> list[tuple[int, str]]:
+def malformed_lines(entry: SourceFile, dialect: Dialect, most: int = 5) -> list[tuple[int, str]]:
     """Return the first lines that have another number of fields, with their numbers."""
     found: list[tuple[int, str]] = []
     for line, record in _records(entry, dialect):

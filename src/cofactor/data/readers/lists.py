@@ -14,13 +14,13 @@ from cofactor.data.readers.assemble import assemble
 from cofactor.data.readers.columns import Options
 from cofactor.data.readers.id_columns import canonical
 from cofactor.data.readers.layout import Layout, parts, text_table
-from cofactor.data.readers.places import Entry, Place
 from cofactor.data.readers.raw import Raw
 from cofactor.data.readers.sniff import lines_of
+from cofactor.data.readers.source_files import Source, SourceFile
 from cofactor.data.split import Part, Split
 
 
-def token_lists(entry: Entry, separators: str = "") -> tuple[pa.Array, np.ndarray]:
+def token_lists(entry: SourceFile, separators: str = "") -> tuple[pa.Array, np.ndarray]:
     """Return the words of all lines as one Arrow array of strings, and how many each line has,
     int64 [n_lines]; whitespace and the ``separators`` stand between them.
 
@@ -46,7 +46,7 @@ def token_lists(entry: Entry, separators: str = "") -> tuple[pa.Array, np.ndarra
     )
 
 
-def read_lists(entry: Entry, options: Options, separators: str = "") -> Events:
+def read_lists(entry: SourceFile, options: Options, separators: str = "") -> Events:
     """Read a file with a line per user, the user first and then the items in their order; users
     without items are left out.
     """
@@ -89,7 +89,7 @@ def counts_before(heads: pa.Array, lengths: np.ndarray) -> bool:
     return bool((np.asarray(heads) == lengths - 1).all()) and bool((lengths > 1).any())
 
 
-def is_lists(entry: Entry | None) -> bool:
+def is_lists(entry: SourceFile | None) -> bool:
     """Return whether a file's lines are lists of words, of different lengths."""
     if entry is None:
         return False
@@ -99,7 +99,7 @@ def is_lists(entry: Entry | None) -> bool:
     return not parted and (len(counts) > 1 or max(counts, default=0) > 4)
 
 
-def read_split(place: Place, options: Options, what: str) -> Split:
+def read_split(place: Source, options: Options, what: str) -> Split:
     """Read a published split of two files, ``train.txt`` and ``test.txt``, with a line per user
     in each.
     """
@@ -113,7 +113,7 @@ def read_split(place: Place, options: Options, what: str) -> Split:
     )
 
 
-def read_both(place: Place, options: Options) -> Events:
+def read_both(place: Source, options: Options) -> Events:
     """Read all interactions of such a split, those of training first."""
     from cofactor.data.readers.layout import appended
 
@@ -128,7 +128,7 @@ def read_both(place: Place, options: Options) -> Events:
     return whole.noted("train.txt and test.txt together; load_split gives the published split")
 
 
-def _originals(place: Place, kind: str) -> pa.Table | None:
+def _originals(place: Source, kind: str) -> pa.Table | None:
     """The original ids that a renumbered set lists: a table of the new id and ``org_id``."""
     entry = place.find(f"{kind}_list.txt")
     if entry is None:

@@ -23,7 +23,7 @@ from cofactor.data.readers.layout import (
     words_of,
     year_in,
 )
-from cofactor.data.readers.places import Entry, Place
+from cofactor.data.readers.source_files import Source, SourceFile
 from cofactor.data.split import Part, Split
 
 FOLDS_100K = ("u1", "u2", "u3", "u4", "u5", "ua", "ub")
@@ -43,13 +43,13 @@ _EXTRA = (
 )
 
 
-def read_100k(place: Place, options: Options) -> Events:
+def read_100k(place: Source, options: Options) -> Events:
     """Read MovieLens 100K: ratings, titles with genres, users with age, gender and occupation."""
     events = delimited_events(place.get("u.data"), options, delimiter="\t", header=False)
     return _with_100k_tables(place, events)
 
 
-def split_100k(place: Place, fold: str, options: Options) -> Split:
+def split_100k(place: Source, fold: str, options: Options) -> Split:
     """Read one of the published folds of MovieLens 100K: ``u1`` to ``u5`` (80/20), ``ua``,
     ``ub`` (ten ratings a user).
     """
@@ -61,7 +61,7 @@ def split_100k(place: Place, fold: str, options: Options) -> Split:
     return _fold(events, whole, f"the published fold {fold} of MovieLens 100K: {kind} held out")
 
 
-def read_dat(place: Place, options: Options) -> Events:
+def read_dat(place: Source, options: Options) -> Events:
     """Read MovieLens 1M or 10M: ``::`` between the fields; plots and people are joined where the
     folder has them.
 
@@ -76,7 +76,7 @@ def read_dat(place: Place, options: Options) -> Events:
     return _with_dat_tables(place, events)
 
 
-def read_latest(place: Place, options: Options) -> Events:
+def read_latest(place: Source, options: Options) -> Events:
     """Read the complete rows of MovieLens 1M's latest fifth, where a folder has them as
     ``ratings.latest20pct.dat``.
     """
@@ -86,7 +86,7 @@ def read_latest(place: Place, options: Options) -> Events:
     return _with_dat_tables(place, events)
 
 
-def split_1m(place: Place, fold: str, options: Options) -> Split:
+def split_1m(place: Source, fold: str, options: Options) -> Split:
     """Read one of the five folds of MovieLens 1M that the SiReN paper published; the other four
     are the training part.
     """
@@ -106,7 +106,7 @@ def split_1m(place: Place, fold: str, options: Options) -> Split:
     )
 
 
-def read_csv_folder(place: Place, options: Options) -> Events:
+def read_csv_folder(place: Source, options: Options) -> Events:
     """Read a MovieLens release in csv files: ratings, titles with genres and year, and tags as
     lists.
     """
@@ -130,13 +130,13 @@ def read_csv_folder(place: Place, options: Options) -> Events:
     return replace(events, item_table=table).noted(*notes)
 
 
-def _fields(entry: Entry | None, delimiter: str, count: int) -> bool:
+def _fields(entry: SourceFile | None, delimiter: str, count: int) -> bool:
     """Whether a file's first line has at least so many fields."""
     first = b"" if entry is None else entry.head(4096).split(b"\n")[0]
     return first.count(delimiter.encode()) + 1 >= count
 
 
-def _has(entry: Entry | None, names: set[str]) -> bool:
+def _has(entry: SourceFile | None, names: set[str]) -> bool:
     """Whether a file's first line names these columns."""
     if entry is None:
         return False
@@ -152,7 +152,7 @@ def _fold(events: list[Events], whole: Events, sentence: str) -> Split:
     return Split(train, Part(truth, train), None, sentence)
 
 
-def _with_100k_tables(place: Place, events: Events) -> Events:
+def _with_100k_tables(place: Source, events: Events) -> Events:
     genres, _ = text_table(
         place.get("u.genre"), ["genre", "number"], id_column="number", delimiter="|"
     )
@@ -185,7 +185,7 @@ def _flagged(flags: np.ndarray, names: list[str]) -> pa.ListArray:
     return pa.ListArray.from_arrays(pa.array(offsets), pa.array(names).take(pa.array(name)))
 
 
-def _with_dat_tables(place: Place, events: Events) -> Events:
+def _with_dat_tables(place: Source, events: Events) -> Events:
     table, notes = text_table(
         place.get("movies.dat"), ["item_id", "title", "genres"], delimiter="::", quote=False
     )

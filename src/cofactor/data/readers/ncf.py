@@ -12,13 +12,13 @@ from cofactor.data.events import Events
 from cofactor.data.ids import IdMap
 from cofactor.data.readers.columns import Options
 from cofactor.data.readers.layout import Layout, appended, delimited_events, parts, text_table
-from cofactor.data.readers.places import Entry, Place
+from cofactor.data.readers.source_files import Source, SourceFile
 from cofactor.data.split import Part, Split
 
 _TRAINING = ("ml-1m.train.rating", "ml-1m.train.uir")
 
 
-def read_whole(place: Place, options: Options) -> Events:
+def read_whole(place: Source, options: Options) -> Events:
     """Read all interactions of the NCF split of MovieLens 1M, those of training first."""
     train, test = _events(place, options)
     return replace(appended(train, test), source=str(place.path)).noted(
@@ -26,7 +26,7 @@ def read_whole(place: Place, options: Options) -> Events:
     )
 
 
-def read_split(place: Place, fold: str, options: Options) -> Split:
+def read_split(place: Source, fold: str, options: Options) -> Split:
     """Read the NCF split of MovieLens 1M: one test item a user, to be ranked among its 99 published
     negatives.
 
@@ -34,8 +34,8 @@ def read_split(place: Place, fold: str, options: Options) -> Split:
     """
     train, test = _events(place, options)
     pairs, negatives = read_negatives(place.get("ml-1m.test.negative"))
-    told = np.column_stack([_plain(test.users), _plain(test.items)])
-    if not np.array_equal(told, pairs):
+    listed = np.column_stack([_plain(test.users), _plain(test.items)])
+    if not np.array_equal(listed, pairs):
         raise DataError(
             "its pairs aren't those of the test file, line by line.", source=str(place.path)
         )
@@ -54,7 +54,7 @@ def read_split(place: Place, fold: str, options: Options) -> Split:
     )
 
 
-def read_negatives(entry: Entry) -> tuple[np.ndarray, np.ndarray]:
+def read_negatives(entry: SourceFile) -> tuple[np.ndarray, np.ndarray]:
     """Read lines ``(user,item)`` and the negatives after it.
 
     Returns
@@ -76,7 +76,7 @@ def read_negatives(entry: Entry) -> tuple[np.ndarray, np.ndarray]:
     return table[:, :2], table[:, 2:]
 
 
-def _events(place: Place, options: Options) -> tuple[Events, Events]:
+def _events(place: Source, options: Options) -> tuple[Events, Events]:
     entry = next(
         (found for name in _TRAINING if (found := place.find(name)) is not None), None
     ) or place.get(_TRAINING[0])

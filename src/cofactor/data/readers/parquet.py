@@ -18,15 +18,15 @@ from cofactor.base.errors import CofactorError, DataError
 from cofactor.base.extras import require
 from cofactor.data.readers.columns import Options, find_roles
 from cofactor.data.readers.frames import raw_of_table
-from cofactor.data.readers.places import Entry
 from cofactor.data.readers.raw import Raw
+from cofactor.data.readers.source_files import SourceFile
 from cofactor.data.records import column_of
 
 # What a row takes in memory at the least, in each column: it may be a few bits in the file.
 _BYTES = 8
 
 
-def read_parquet(entry: Entry, options: Options) -> Raw:
+def read_parquet(entry: SourceFile, options: Options) -> Raw:
     """Read the four columns of a Parquet file.
 
     Raises
@@ -50,7 +50,7 @@ def read_parquet(entry: Entry, options: Options) -> Raw:
         return raw_of_table(table, roles, options, entry.shown, names=names)
 
 
-def whole_table(entry: Entry) -> pa.Table:
+def whole_table(entry: SourceFile) -> pa.Table:
     """Read all columns of a Parquet file."""
     with _damage(entry):
         file = _opened(entry)
@@ -58,13 +58,13 @@ def whole_table(entry: Entry) -> pa.Table:
         return _valid(file.read())
 
 
-def names_of(entry: Entry) -> list[str]:
+def names_of(entry: SourceFile) -> list[str]:
     """Return the names of a Parquet file's columns."""
     with _damage(entry):
         return list(_opened(entry).schema_arrow.names)
 
 
-def read_feather(entry: Entry, options: Options) -> Raw:
+def read_feather(entry: SourceFile, options: Options) -> Raw:
     """Read the four columns of a Feather (Arrow) file."""
     table = feather_table(entry)
     roles = find_roles(table.column_names, options, entry.shown)
@@ -73,20 +73,20 @@ def read_feather(entry: Entry, options: Options) -> Raw:
     return raw_of_table(table, roles, options, entry.shown, names=table.column_names)
 
 
-def feather_table(entry: Entry) -> pa.Table:
+def feather_table(entry: SourceFile) -> pa.Table:
     """Read all columns of a Feather (Arrow) file."""
     with _damage(entry):
         return _valid(feather.read_table(io.BytesIO(entry.read(limit=1 << 32))))
 
 
-def read_excel(entry: Entry, options: Options) -> Raw:
+def read_excel(entry: SourceFile, options: Options) -> Raw:
     """Read the four columns of a workbook's first sheet that has any; needs the extra ``excel``."""
     table = excel_table(entry)
     roles = find_roles(table.column_names, options, entry.shown)
     return raw_of_table(table, roles, options, entry.shown, names=table.column_names)
 
 
-def excel_table(entry: Entry) -> pa.Table:
+def excel_table(entry: SourceFile) -> pa.Table:
     """Read the first sheet with anything in it; its first row of several cells names the columns.
 
     Raises
@@ -109,7 +109,7 @@ def excel_table(entry: Entry) -> pa.Table:
     raise DataError("the workbook has no sheet with a header and rows.", source=entry.shown)
 
 
-def _of_sheet(rows: Sequence[Sequence[Any]], entry: Entry) -> pa.Table:
+def _of_sheet(rows: Sequence[Sequence[Any]], entry: SourceFile) -> pa.Table:
     width = max(sum(map(_full, row)) for row in rows[:50])
     first = next(n for n, row in enumerate(rows) if sum(map(_full, row)) * 2 > width)
     named = [(n, str(name)) for n, name in enumerate(rows[first]) if _full(name)]
@@ -127,7 +127,7 @@ def _full(cell: Any) -> bool:
     return cell is not None and cell != ""
 
 
-def _check_rows(n_rows: int, n_columns: int, entry: Entry) -> None:
+def _check_rows(n_rows: int, n_columns: int, entry: SourceFile) -> None:
     memory.require(
         2 * _BYTES * n_rows * max(1, n_columns),
         what=f"{entry.shown}: reading {n_rows:,} rows",
@@ -143,14 +143,14 @@ def _valid(table: pa.Table) -> pa.Table:
     return table
 
 
-def _opened(entry: Entry) -> Any:
+def _opened(entry: SourceFile) -> Any:
     if entry.member is None and entry.plain_bytes is not None:
         return pq.ParquetFile(entry.path)
     return pq.ParquetFile(pa.BufferReader(io.BytesIO(entry.read(limit=1 << 33)).getbuffer()))
 
 
 @contextmanager
-def _damage(entry: Entry) -> Iterator[None]:
+def _damage(entry: SourceFile) -> Iterator[None]:
     """Turn what libraries raise at damaged files into DataError."""
     try:
         yield
@@ -162,7 +162,7 @@ def _damage(entry: Entry) -> Iterator[None]:
         raise _damaged(error, entry) from None
 
 
-def _damaged(error: BaseException, entry: Entry) -> DataError:
+def _damaged(error: BaseException, entry: SourceFile) -> DataError:
     first = str(error).splitlines()[0] if str(error) else type(error).__name__
     return DataError(
         f"this is no whole {_KINDS.get(entry.suffix, 'Parquet')} file ({first}); fetch or write it"

@@ -16,8 +16,8 @@ import numpy as np
 import pyarrow as pa
 
 from cofactor.base.threads import current_threads
-from cofactor.data.readers.places import Entry
 from cofactor.data.readers.sniff import Dialect
+from cofactor.data.readers.source_files import SourceFile
 
 # Stored bytes from which on loading the kernel pays.
 LARGE = 1 << 24
@@ -51,7 +51,7 @@ class Columns:
 
 
 def read_plain(
-    entry: Entry, dialect: Dialect, roles: Mapping[str, str], advance: Callable[[int], Any]
+    entry: SourceFile, dialect: Dialect, roles: Mapping[str, str], advance: Callable[[int], Any]
 ) -> Columns | None:
     """Read a file of plain numbers; None if any row is more than that (see
     `kernels.reference.text.parse_rows`).
@@ -63,7 +63,7 @@ def read_plain(
     roles
         The column of each role.
     advance
-        Told the bytes of each block.
+        Called with the number of bytes of each block.
     """
     from cofactor.kernels.cpu import text as kernels
 
@@ -134,7 +134,7 @@ class _Work:
 
 
 def _run(
-    entry: Entry, dialect: Dialect, work: _Work, threads: int, advance: Callable[[int], Any]
+    entry: SourceFile, dialect: Dialect, work: _Work, threads: int, advance: Callable[[int], Any]
 ) -> int:
     """Parse all blocks, several at a time; the first status that isn't PLAIN, or PLAIN."""
     plain = work.kernels.PLAIN
@@ -182,7 +182,7 @@ def _run(
     return status
 
 
-def _room(entry: Entry, seen: int, rows: int) -> int:
+def _room(entry: SourceFile, seen: int, rows: int) -> int:
     """How many rows to make room for: what the file's size lets expect, or an eighth more than
     there are.
     """
@@ -192,7 +192,7 @@ def _room(entry: Entry, seen: int, rows: int) -> int:
 
 
 def _blocks(
-    entry: Entry, dialect: Dialect, free: list[bytearray]
+    entry: SourceFile, dialect: Dialect, free: list[bytearray]
 ) -> Iterator[tuple[bytearray, int, int]]:
     """The file in buffers of ``free``, with where the text in each begins and ends (behind a
     line end); no header.

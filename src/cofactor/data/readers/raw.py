@@ -27,7 +27,7 @@ class Raw:
     times
         int64 of `clock.seconds`, or None.
     bare_times
-        Whether the times are bare numbers of a unit still to be told.
+        Whether the times are bare numbers of a unit not yet known.
     source
         For messages.
     locate

@@ -1,4 +1,4 @@
-"""`read`: interactions from whatever holds them."""
+"""`read`: interactions from files, tables, databases and data frames."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ from cofactor.data.readers.assemble import assemble
 from cofactor.data.readers.blocks import is_blocks, read_blocks
 from cofactor.data.readers.columns import Options, find_roles, folded
 from cofactor.data.readers.delimited import dialect_of, read_delimited, read_text_table
-from cofactor.data.readers.folders import Doors, data_files, read_folder, read_parts
+from cofactor.data.readers.folders import FileReaders, data_files, read_folder, read_parts
 from cofactor.data.readers.id_columns import cleaned, id_column
 from cofactor.data.readers.json_shapes import table_of_json
 from cofactor.data.readers.layout import typed
 from cofactor.data.readers.layouts import layout_of
 from cofactor.data.readers.lists import read_lists
-from cofactor.data.readers.places import Entry, Place, is_archive, is_debris
 from cofactor.data.readers.raw import Raw
 from cofactor.data.readers.rejects import Rejects
+from cofactor.data.readers.source_files import Source, SourceFile, is_archive, is_debris
 from cofactor.data.readers.sources import STDIN, is_several, matched, reopened, standard_input
 from cofactor.data.readers.usual_names import USUAL
 from cofactor.data.records import table_of
 
-_RAW: Mapping[str, Callable[[Entry, Options], Raw]] = {
+_RAW: Mapping[str, Callable[[SourceFile, Options], Raw]] = {
     "delimited": read_delimited,
     "jsonl": jsonl.read_jsonl,
     "parquet": parquet.read_parquet,
@@ -46,7 +46,7 @@ _RAW: Mapping[str, Callable[[Entry, Options], Raw]] = {
     "blocks": read_blocks,
 }
 FORMATS = (*_RAW, "lists")
-_TABLES: Mapping[str, Callable[[Entry], pa.Table]] = {
+_TABLES: Mapping[str, Callable[[SourceFile], pa.Table]] = {
     "jsonl": jsonl.whole_table,
     "parquet": parquet.whole_table,
     "feather": parquet.feather_table,
@@ -107,20 +107,20 @@ def read(
     format
         ``"delimited"``, ``"parquet"``, ``"feather"``, ``"excel"``, ``"jsonl"``, ``"blocks"``
         (``item:`` and its rows below) or ``"lists"`` (a line per user: ``user item item ...``);
-        None to tell it from the content and the name.
+        None to detect it from the content and the name.
     user, item, value, time
         The column of each, by name or by position from 0; None to find it by the usual names
         (``userId``, ``reviewerID``, ``asin``, ``overall``, ``unixReviewTime`` ...). False leaves
         ``value`` or ``time`` out, True insists on it.
     delimiter, header, encoding, quote, escape
-        How text is written, None to tell it from the file: the text between fields (of any length),
+        How text is written, None to detect it: the text between fields (of any length),
         whether the first line names the columns, the encoding, whether ``"`` encloses fields, and
         the character before a quote that is none.
     time_unit
-        ``"s"``, ``"ms"``, ``"us"`` or ``"ns"`` for times that are bare numbers; None to tell it
+        ``"s"``, ``"ms"``, ``"us"`` or ``"ns"`` for times that are bare numbers; None to detect it
         from their size.
     time_format
-        How times are written, as for `datetime.strptime` (``"%d/%m/%Y %H:%M"``); None to tell it.
+        How times are written, as for `datetime.strptime` (``"%d/%m/%Y %H:%M"``); None to detect it.
     decimal
         ``","`` or ``"."``: the decimal sign of values, the other one groups thousands; None to tell
         it where the column makes it clear.
@@ -220,7 +220,10 @@ def read_table(
 
 
 def table_of_entry(
-    entry: Entry, id_column: str | None = None, to: str = "item_id", encoding: str | None = None
+    entry: SourceFile,
+    id_column: str | None = None,
+    to: str = "item_id",
+    encoding: str | None = None,
 ) -> pa.Table:
     """Read a file of what is known of items or users; see `read_table`."""
     chosen = _by_content(entry)
@@ -318,29 +321,29 @@ def _from_path(
     if copy is not None:
         return read_entry(copy, options, format)
     if not path.is_dir() and not is_archive(path):
-        return read_entry(Entry(path), options, format)
-    place = Place(path)
+        return read_entry(SourceFile(path), options, format)
+    place = Source(path)
     if member is not None:
         return read_entry(place.get(member), options, format)
     layout = layout_of(place) if format is None else None
     if layout is not None:
         return layout.read(place, options).noted(f"read as {layout.name}")
-    return read_folder(place, options, _doors(format))
+    return read_folder(place, options, _file_readers(format))
 
 
 def _from_files(paths: list[Path], options: Options, format: str | None) -> Events:
     if len(paths) == 1:
         return _from_path(paths[0], options, format, None)
-    entries = [Entry(path) for path in paths if not is_debris(path.name)]
-    return read_parts(entries, options, _doors(format), str(paths[0].parent))
+    entries = [SourceFile(path) for path in paths if not is_debris(path.name)]
+    return read_parts(entries, options, _file_readers(format), str(paths[0].parent))
 
 
-def _doors(format: str | None) -> Doors:
-    return Doors(partial(read_entry, format=format), table_of_entry, columns_of)
+def _file_readers(format: str | None) -> FileReaders:
+    return FileReaders(partial(read_entry, format=format), table_of_entry, columns_of)
 
 
-def read_entry(entry: Entry, options: Options, format: str | None = None) -> Events:
-    """Read one file, whose format is told from its name and content if it isn't given."""
+def read_entry(entry: SourceFile, options: Options, format: str | None = None) -> Events:
+    """Read one file, whose format is detected by name and content if it isn't given."""
     if format is None and reviews.is_goodreads(entry):
         return reviews.read_goodreads_file(entry, options)
     chosen = format or _by_content(entry)
@@ -353,7 +356,7 @@ def read_entry(entry: Entry, options: Options, format: str | None = None) -> Eve
     return assemble(_RAW[chosen](entry, options), options)
 
 
-def columns_of(entry: Entry, options: Options) -> tuple[str, tuple[str, ...]]:
+def columns_of(entry: SourceFile, options: Options) -> tuple[str, tuple[str, ...]]:
     """Return what a file's columns make it: ``"events"`` (users and items), ``"items"`` or
     ``"users"`` (one of them alone), or ``"other"``; and their names.
     """
@@ -369,18 +372,18 @@ def columns_of(entry: Entry, options: Options) -> tuple[str, tuple[str, ...]]:
         names = jsonl.sampled_names(entry)
     else:
         return "other", ()
-    told = tuple(sorted(folded(name) for name in names))
+    columns = tuple(sorted(folded(name) for name in names))
     try:
         find_roles(names, replace(options, kinds=None), entry.shown)
-        return "events", told
+        return "events", columns
     except DataError:
         known = {folded(name) for name in names}
         if known & set(USUAL["user"]):
-            return "users", told
-        return "items" if known & {*USUAL["item"], "id"} else "other", told
+            return "users", columns
+        return "items" if known & {*USUAL["item"], "id"} else "other", columns
 
 
-def _by_content(entry: Entry) -> str:
+def _by_content(entry: SourceFile) -> str:
     """The format that a file's first bytes show; where they show none, its name's."""
     head = entry.head(4096)
     start = head.lstrip()
@@ -418,16 +421,16 @@ def _named(source: str | os.PathLike[str], options: Options) -> Events:
     return datasets.load(text, options=options)
 
 
-def _file(path: Path) -> Entry:
+def _file(path: Path) -> SourceFile:
     if not path.exists():
         raise DataError("there is no such file.", source=str(path))
     copy = reopened(path, SILENT)
     if copy is not None:
         return copy
-    return _only(Place(path)) if path.is_dir() or is_archive(path) else Entry(path)
+    return _only(Source(path)) if path.is_dir() or is_archive(path) else SourceFile(path)
 
 
-def _only(place: Place) -> Entry:
+def _only(place: Source) -> SourceFile:
     entries = data_files(place)
     if len(entries) != 1:
         raise DataError(

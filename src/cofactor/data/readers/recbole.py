@@ -23,12 +23,12 @@ from cofactor.data.readers.layout import (
     leave_last_two,
     text_table,
 )
-from cofactor.data.readers.places import Entry, Place
 from cofactor.data.readers.raw import Raw
+from cofactor.data.readers.source_files import Source, SourceFile
 from cofactor.data.split import Split
 
 
-def read_atomic(place: Place, options: Options) -> Events:
+def read_atomic(place: Source, options: Options) -> Events:
     """Read a folder of atomic files: the one ``.inter``, or the sequences of ``.test.inter``,
     and what is known of items.
     """
@@ -45,7 +45,7 @@ def read_atomic(place: Place, options: Options) -> Events:
     return replace(events, item_table=_items(about[0])) if about else events
 
 
-def read_prefixes(place: Place, test: Entry, options: Options) -> Events:
+def read_prefixes(place: Source, test: SourceFile, options: Options) -> Events:
     """Read the whole sequences of users from the test file: the list of each is its history, the
     item its last event.
     """
@@ -75,7 +75,7 @@ def read_prefixes(place: Place, test: Entry, options: Options) -> Events:
     return replace(events, item_table=_texts(place), user_table=_index(place, "user"))
 
 
-def split_prefixes(place: Place, fold: str, options: Options) -> Split:
+def split_prefixes(place: Source, fold: str, options: Options) -> Split:
     """Cut the sequences as the atomic files do: the test file's targets, the validation file's,
     and all before them.
     """
@@ -92,7 +92,7 @@ def split_prefixes(place: Place, fold: str, options: Options) -> Split:
     return split
 
 
-def _atomic(entry: Entry) -> tuple[pa.Table, list[str]]:
+def _atomic(entry: SourceFile) -> tuple[pa.Table, list[str]]:
     options = Options(delimiter="\t", header=True, quote=False)
     # Columns are read as text: a list of one item must not become a number.
     names = entry.head(4096).split(b"\n", 1)[0].decode().strip().split("\t")
@@ -100,12 +100,12 @@ def _atomic(entry: Entry) -> tuple[pa.Table, list[str]]:
     return table.rename_columns([name.split(":")[0] for name in table.column_names]), notes
 
 
-def _items(entry: Entry) -> pa.Table:
+def _items(entry: SourceFile) -> pa.Table:
     table, _ = _atomic(entry)
     return table.set_column(0, "item_id", canonical(table.column(0).combine_chunks()))
 
 
-def _texts(place: Place) -> pa.Table | None:
+def _texts(place: Source) -> pa.Table | None:
     """Items by index, with their original id and their text."""
     index = _index(place, "item")
     about = place.matching(".text")
@@ -115,7 +115,7 @@ def _texts(place: Place) -> pa.Table | None:
     return joined(index, texts.rename_columns(["original_id", "text"]), "original_id")
 
 
-def _index(place: Place, kind: str) -> pa.Table | None:
+def _index(place: Source, kind: str) -> pa.Table | None:
     found = place.matching(f".{kind}2index")
     if not found:
         return None

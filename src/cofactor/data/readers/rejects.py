@@ -25,5 +25,5 @@ class Rejects:
         """List rows as (line, text)."""
         with self.path.open("a", encoding="utf-8", errors="backslashreplace") as stream:
             for line, text in rows:
-                told = {"source": source, "line": line, "reason": reason, "text": text}
-                stream.write(json.dumps(told, ensure_ascii=False) + "\n")
+                record = {"source": source, "line": line, "reason": reason, "text": text}
+                stream.write(json.dumps(record, ensure_ascii=False) + "\n")

@@ -14,7 +14,7 @@ from cofactor.data.readers import delimited, jsonl
 from cofactor.data.readers.assemble import assemble
 from cofactor.data.readers.columns import Options
 from cofactor.data.readers.layout import Layout, typed
-from cofactor.data.readers.places import Entry, Place
+from cofactor.data.readers.source_files import Source, SourceFile
 
 _AMAZON_FACTS = (
     "title",
@@ -42,7 +42,7 @@ _GOODREADS_FACTS = (
 )
 
 
-def read_amazon(place: Place, options: Options) -> Events:
+def read_amazon(place: Source, options: Options) -> Events:
     """Read Amazon reviews as events, with titles, brands and categories where a ``meta_`` file
     lies beside them.
     """
@@ -56,7 +56,7 @@ def read_amazon(place: Place, options: Options) -> Events:
     return replace(events, item_table=_facts(about, key, _AMAZON_FACTS))
 
 
-def read_goodreads(place: Place, options: Options) -> Events:
+def read_goodreads(place: Source, options: Options) -> Events:
     """Read Goodreads interactions; with titles and descriptions where ``goodreads_books*.json``
     lies beside them.
     """
@@ -76,7 +76,7 @@ def read_goodreads(place: Place, options: Options) -> Events:
     )
 
 
-def read_goodreads_file(entry: Entry, options: Options) -> Events:
+def read_goodreads_file(entry: SourceFile, options: Options) -> Events:
     """Read one file of Goodreads interactions.
 
     A rating of 0 says that a book was shelved or read and not rated: such rows are left out of
@@ -95,14 +95,14 @@ def read_goodreads_file(entry: Entry, options: Options) -> Events:
     )
 
 
-def is_goodreads(entry: Entry) -> bool:
+def is_goodreads(entry: SourceFile) -> bool:
     """Return whether a file is one of Goodreads' interactions, by its name."""
     return entry.name.startswith(
         ("goodreads_interactions", "goodreads_reviews")
     ) and entry.suffix in (".json", ".csv")
 
 
-def _amazon_files(place: Place) -> tuple[Entry | None, Entry | None]:
+def _amazon_files(place: Source) -> tuple[SourceFile | None, SourceFile | None]:
     lines = [entry for entry in place.entries if entry.suffix in (".json", ".jsonl")]
     metas = [entry for entry in lines if entry.name.startswith("meta_")]
     reviews = [entry for entry in lines if entry not in metas]
@@ -113,7 +113,7 @@ def _amazon_files(place: Place) -> tuple[Entry | None, Entry | None]:
     return (reviews[0], metas[0] if metas else None) if is_review else (None, None)
 
 
-def _goodreads_file(place: Place) -> Entry | None:
+def _goodreads_file(place: Source) -> SourceFile | None:
     return next((entry for entry in place.entries if is_goodreads(entry)), None)
 
 

@@ -16,11 +16,11 @@ from cofactor.data.readers.columns import Options
 from cofactor.data.readers.id_columns import canonical
 from cofactor.data.readers.layout import Layout, delimited_events, leave_last_two, text_table
 from cofactor.data.readers.lists import read_lists, token_lists
-from cofactor.data.readers.places import Place
+from cofactor.data.readers.source_files import Source
 from cofactor.data.split import Split
 
 
-def read_sasrec(place: Place, options: Options) -> Events:
+def read_sasrec(place: Source, options: Options) -> Events:
     """Read SASRec's MovieLens 1M: a line per interaction, each user's in order of time; MovieIDs
     where the map is there.
     """
@@ -29,17 +29,17 @@ def read_sasrec(place: Place, options: Options) -> Events:
         events,
         item_table=_map(place, "sas_to_original_items.txt", "item_id", "movie_id"),
         user_table=_map(place, "sas_to_original_users.txt", "user_id", "original_user_id"),
-    ).noted("each user's rows stand in order of time")
+    ).noted("each user's rows are in order of time")
 
 
-def split_sasrec(place: Place, fold: str, options: Options) -> Split:
+def split_sasrec(place: Source, fold: str, options: Options) -> Split:
     """Cut SASRec's file as its paper does: the last item of each user for test, the one before
     for validation.
     """
     return leave_last_two(read_sasrec(place, options), "SASRec's leave-one-out on MovieLens 1M")
 
 
-def read_beauty(place: Place, options: Options) -> Events:
+def read_beauty(place: Source, options: Options) -> Events:
     """Read S3-Rec's Amazon Beauty: a line per user in order of time, with ASINs, titles and
     attributes of the items.
     """
@@ -48,14 +48,14 @@ def read_beauty(place: Place, options: Options) -> Events:
     return replace(events, item_table=items, user_table=users)
 
 
-def split_beauty(place: Place, fold: str, options: Options) -> Split:
+def split_beauty(place: Source, fold: str, options: Options) -> Split:
     """Cut Amazon Beauty as S3-Rec does: the last item of each user for test, the one before for
     validation.
     """
     return leave_last_two(read_beauty(place, options), "S3-Rec's leave-one-out on Amazon Beauty")
 
 
-def _map(place: Place, name: str, own: str, original: str) -> pa.Table | None:
+def _map(place: Source, name: str, own: str, original: str) -> pa.Table | None:
     entry = place.find(name)
     return (
         None
@@ -64,7 +64,7 @@ def _map(place: Place, name: str, own: str, original: str) -> pa.Table | None:
     )
 
 
-def _beauty_tables(place: Place) -> tuple[pa.Table | None, pa.Table | None]:
+def _beauty_tables(place: Source) -> tuple[pa.Table | None, pa.Table | None]:
     """Items and users with their original ids: the two files of sequences, laid side by side,
     give both maps.
     """
@@ -75,7 +75,7 @@ def _beauty_tables(place: Place) -> tuple[pa.Table | None, pa.Table | None]:
     theirs, their_lengths = token_lists(other)
     if not np.array_equal(lengths, their_lengths):
         raise DataError(
-            "its lines don't match those of Beauty.txt, so the original ids can't be told.",
+            "its lines don't match those of Beauty.txt, so the original ids are unknown.",
             source=other.shown,
         )
     heads = np.cumsum(lengths) - lengths
@@ -95,7 +95,7 @@ def _beauty_tables(place: Place) -> tuple[pa.Table | None, pa.Table | None]:
     return _described(place, table), users
 
 
-def _described(place: Place, table: pa.Table) -> pa.Table:
+def _described(place: Source, table: pa.Table) -> pa.Table:
     numbers, lookup = place.find("item_id_to_int.json"), place.find("products_lookup.csv")
     if numbers is not None and lookup is not None:
         products, _ = text_table(lookup, id_column="global_product_id")

@@ -15,9 +15,9 @@ from cofactor.data.readers.columns import Options
 from cofactor.data.readers.id_columns import canonical
 from cofactor.data.readers.layout import Layout
 from cofactor.data.readers.lists import token_lists
-from cofactor.data.readers.places import Place
 from cofactor.data.readers.raw import Raw
 from cofactor.data.readers.sniff import lines_of
+from cofactor.data.readers.source_files import Source
 from cofactor.data.sessions import part_of, questions
 from cofactor.data.split import Split
 
@@ -27,7 +27,7 @@ FOLDS = ("published", "validation")
 _HELD_OUT = 10
 
 
-def read_sessions(place: Place, options: Options) -> Events:
+def read_sessions(place: Source, options: Options) -> Events:
     """Read the training sessions: a line each, items oldest first; its number, from 0, is its id.
 
     The sessions are anonymous and in order of time, so their numbers are too.
@@ -45,7 +45,7 @@ def read_sessions(place: Place, options: Options) -> Events:
     return assemble(raw, options)
 
 
-def split_sessions(place: Place, fold: str, options: Options) -> Split:
+def split_sessions(place: Source, fold: str, options: Options) -> Split:
     """Read the published split, or ``"validation"``: its training sessions without their last
     tenth, and every prefix of those as a question.
     """
@@ -71,7 +71,7 @@ def split_sessions(place: Place, fold: str, options: Options) -> Split:
     return Split(train, test, None, "the published training sessions and test prefixes (GCE-GNN)")
 
 
-def _prefixes(place: Place) -> tuple[pa.Array, np.ndarray, pa.Array]:
+def _prefixes(place: Source) -> tuple[pa.Array, np.ndarray, pa.Array]:
     """The items of all prefixes, the length of each, and the item that came next."""
     entry = place.get(TEST)
     lines = [line for line in lines_of(entry.read().decode("utf-8-sig")) if line.strip()]

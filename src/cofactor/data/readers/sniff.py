@@ -1,4 +1,4 @@
-"""How a text file is written: encoding, delimiter, quotes and header, told from its first lines."""
+"""The format of a text file: encoding, delimiter, quotes and header, from its first lines."""
 
 from __future__ import annotations
 
@@ -197,7 +197,7 @@ def _numbered(first: Sequence[str], rest: Sequence[Sequence[str]]) -> bool:
 
 
 def _distinct(names: Sequence[str], source: str) -> list[str]:
-    """Names of which those that repeat are told apart by number, unless they are of ids."""
+    """Names, of which repeated ones get a number, unless they are of ids."""
     seen: Counter[str] = Counter()
     found = []
     for name in names:
@@ -268,29 +268,29 @@ def split(line: str, delimiter: str, quoted: bool, escape: str | None = None) ->
         return line.rstrip("\r\n").split(delimiter)
 
 
-def _encoding(sample: bytes, asked: str | None) -> tuple[str, int]:
+def _encoding(sample: bytes, given: str | None) -> tuple[str, int]:
     for mark, name in _BOMS:
         if sample.startswith(mark):
-            return (asked or name), len(mark)
-    if asked is not None:
+            return (given or name), len(mark)
+    if given is not None:
         try:
-            return codecs.lookup(asked).name, 0
+            return codecs.lookup(given).name, 0
         except LookupError:
             raise ArgumentError(
                 "encoding must be one that Python knows, such as 'utf-8' or 'latin-1', not"
-                f" {asked!r}."
+                f" {given!r}."
             ) from None
     return "utf-8", 0
 
 
-def _decoded(sample: bytes, encoding: str, asked: str | None, source: str) -> str:
+def _decoded(sample: bytes, encoding: str, given: str | None, source: str) -> str:
     decoder = codecs.getincrementaldecoder(encoding)()
     try:
         return decoder.decode(sample)
     except UnicodeDecodeError as error:
-        if asked is not None:
+        if given is not None:
             raise DataError(
-                f"the file isn't {asked}: {error.reason} at byte {error.start}.", source=source
+                f"the file isn't {given}: {error.reason} at byte {error.start}.", source=source
             ) from None
         return sample.decode("latin-1")
 

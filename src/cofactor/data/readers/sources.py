@@ -16,7 +16,7 @@ from typing import IO
 
 from cofactor.base.errors import ArgumentError, DataError
 from cofactor.base.progress import Progress
-from cofactor.data.readers.places import Entry
+from cofactor.data.readers.source_files import SourceFile
 
 STDIN = "-"
 _PATTERN = "*?["
@@ -40,7 +40,7 @@ def matched(text: str) -> list[Path] | None:
     return found
 
 
-def reopened(path: Path, progress: Progress) -> Entry | None:
+def reopened(path: Path, progress: Progress) -> SourceFile | None:
     """Return a copy of what can be read only once (a pipe, ``<(...)``, a device), from which its
     bytes come again; None for a file or folder, which needs none.
     """
@@ -54,7 +54,7 @@ def reopened(path: Path, progress: Progress) -> Entry | None:
         return copied(stream, str(path))
 
 
-def standard_input() -> Entry:
+def standard_input() -> SourceFile:
     """Return a copy of standard input.
 
     Raises
@@ -69,13 +69,13 @@ def standard_input() -> Entry:
     return copied(sys.stdin.buffer, "standard input")
 
 
-def copied(stream: IO[bytes], label: str) -> Entry:
+def copied(stream: IO[bytes], label: str) -> SourceFile:
     """Return a temporary file with a stream's bytes; it goes with the process."""
     handle, name = tempfile.mkstemp(prefix="cofactor-")
     atexit.register(_removed, name)
     with os.fdopen(handle, "wb") as copy:
         shutil.copyfileobj(stream, copy, 1 << 20)
-    return Entry(Path(name), label=label)
+    return SourceFile(Path(name), label=label)
 
 
 def _removed(name: str) -> None:

@@ -48,9 +48,9 @@ def read_sqlite(
     UnknownNameError
         If the table doesn't exist.
     """
-    path, asked = _path(url)
-    table = table or asked.get("table")
-    query = query or asked.get("query")
+    path, parameters = _path(url)
+    table = table or parameters.get("table")
+    query = query or parameters.get("query")
     if table and query:
         raise ArgumentError("give either table= or query=, not both.")
     try:
@@ -61,7 +61,7 @@ def read_sqlite(
             fetch = _fetch(connection)
             if not (table or query) and event_store.is_store(fetch, _tables(connection)):
                 return event_store.read_store(
-                    fetch, options, f"sqlite:///{path}", asked.get("kinds")
+                    fetch, options, f"sqlite:///{path}", parameters.get("kinds")
                 )
             statement = (
                 query
@@ -86,11 +86,11 @@ def read_postgres(url: str, options: Options) -> Events:
     """
     psycopg = require("psycopg", purpose="reading a PostgreSQL database")
     parts = urlsplit(url)
-    asked = dict(parse_qsl(parts.query))
-    kinds = asked.pop("kinds", None)
+    parameters = dict(parse_qsl(parts.query))
+    kinds = parameters.pop("kinds", None)
     shown = f"postgresql://{parts.netloc.rpartition('@')[2]}{parts.path}"
     try:
-        with psycopg.connect(f"{url.partition('?')[0]}?{urlencode(asked)}") as connection:
+        with psycopg.connect(f"{url.partition('?')[0]}?{urlencode(parameters)}") as connection:
             connection.read_only = True
 
             def fetch(statement: str) -> Iterator[Sequence[tuple[Any, ...]]]:
@@ -164,7 +164,7 @@ def _read(
 
 
 def _path(url: str) -> tuple[Path, dict[str, str]]:
-    rest, _, asked = url.partition("?")
+    rest, _, parameters = url.partition("?")
     if not rest.startswith("sqlite:///"):
         raise ArgumentError(
             f"a database URL must be like sqlite:///folder/file.db?table=events, not {url!r}."
@@ -172,19 +172,19 @@ def _path(url: str) -> tuple[Path, dict[str, str]]:
     path = Path(unquote(rest.removeprefix("sqlite:///")))
     if not path.is_file():
         raise DataError("there is no such database file.", source=str(path))
-    return path, {key: values[0] for key, values in parse_qs(asked).items()}
+    return path, {key: values[0] for key, values in parse_qs(parameters).items()}
 
 
-def _table(connection: sqlite3.Connection, asked: str | None, url: str) -> str:
+def _table(connection: sqlite3.Connection, wanted: str | None, url: str) -> str:
     rows = connection.execute(
         "SELECT name FROM sqlite_master WHERE type IN ('table', 'view') AND name NOT LIKE"
         " 'sqlite_%'"
     )
     names = [str(row[0]) for row in rows]
-    if asked is not None:
-        if asked not in names:
-            raise unknown_name("table", asked, names)
-        return asked
+    if wanted is not None:
+        if wanted not in names:
+            raise unknown_name("table", wanted, names)
+        return wanted
     usual = [name for name in _USUAL_TABLES if name in names] or names
     if len(names) != 1 and (len(usual) != 1 or usual[0] not in _USUAL_TABLES):
         raise DataError(

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from cofactor.base.errors import ArgumentError, DataError
 
 MISSING = np.iinfo(np.int64).min
-# In `Found.day_first`: not written with two numbers before the year.
+# In `ParsedTimes.day_first`: not written with two numbers before the year.
 AS_BEFORE = MISSING + 1
 UNITS: Mapping[str, int] = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 # Seconds of 1970..5138 lie below 10^11, milliseconds of 1973..5138 below 10^14, and so on by
@@ -50,14 +50,14 @@ _FORMS = (
 )
 
 
-class Found(NamedTuple):
+class ParsedTimes(NamedTuple):
     """Times of a column.
 
     Parameters
     ----------
     times
         int64 [n], `MISSING` where there is none that can be read. Bare numbers are as they came, in
-        a unit still to be told (`unit_of`); dates and texts are seconds.
+        a unit not yet known (`unit_of`); dates and texts are seconds.
     bare
         Whether they are bare numbers.
     day_first
@@ -70,7 +70,7 @@ class Found(NamedTuple):
     day_first: np.ndarray | None = None
 
 
-def seconds(column: pa.ChunkedArray | pa.Array, form: str | None = None) -> Found:
+def seconds(column: pa.ChunkedArray | pa.Array, form: str | None = None) -> ParsedTimes:
     """Return a column's times; ``form`` is how texts are written (as for `datetime.strptime`), None
     to tell it.
     """
@@ -80,32 +80,32 @@ def seconds(column: pa.ChunkedArray | pa.Array, form: str | None = None) -> Foun
         words = seconds(plain.dictionary, form)
         codes = np.asarray(plain.indices.fill_null(len(words.times)))
         other = words.day_first
-        return Found(
+        return ParsedTimes(
             np.append(words.times, MISSING)[codes],
             words.bare,
             None if other is None else np.append(other, MISSING)[codes],
         )
     if form is not None and not pa.types.is_temporal(kind):
-        return Found(_by_form(column.cast(pa.string()), form), False)
+        return ParsedTimes(_by_form(column.cast(pa.string()), form), False)
     if pa.types.is_timestamp(kind):
         # Arrow's timestamps count from 1970 in UTC, with a zone for display or without one (taken
         # as UTC).
-        return Found(
+        return ParsedTimes(
             _filled(pc.divide(_floored(column.cast(pa.int64()), UNITS[kind.unit]), 1)), False
         )
     if pa.types.is_date(kind):
-        return Found(_filled(column.cast(pa.timestamp("s")).cast(pa.int64())), False)
+        return ParsedTimes(_filled(column.cast(pa.timestamp("s")).cast(pa.int64())), False)
     if pa.types.is_uint64(kind):
-        return Found(_floats(np.asarray(column.fill_null(2**63), np.float64)), True)
+        return ParsedTimes(_floats(np.asarray(column.fill_null(2**63), np.float64)), True)
     if pa.types.is_integer(kind):
-        return Found(_filled(column.cast(pa.int64())), True)
+        return ParsedTimes(_filled(column.cast(pa.int64())), True)
     if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
         numbers = np.asarray(column.cast(pa.float64()).fill_null(np.nan), np.float64)
-        return Found(_floats(numbers), True)
+        return ParsedTimes(_floats(numbers), True)
     if pa.types.is_null(kind):
-        return Found(np.full(len(column), MISSING), True)
+        return ParsedTimes(np.full(len(column), MISSING), True)
     if not (pa.types.is_string(kind) or pa.types.is_large_string(kind) or "view" in str(kind)):
-        return Found(np.full(len(column), MISSING), False)
+        return ParsedTimes(np.full(len(column), MISSING), False)
     return _texts(column.cast(pa.string()))
 
 
@@ -152,14 +152,14 @@ def dates_of(times: np.ndarray) -> np.ndarray | None:
     return total if 2 * (total != MISSING).sum() > len(known) else None
 
 
-def unit_of(times: np.ndarray, asked: str | None) -> tuple[str, np.ndarray]:
-    """Return the unit of bare numbers, told by their size, and the positions that don't fit it
+def unit_of(times: np.ndarray, given: str | None) -> tuple[str, np.ndarray]:
+    """Return the unit of bare numbers, by their size, and the positions that don't fit it
     (int64, mostly none).
 
     The unit of the greater number of times is the unit; times that would need another are the ones
     that don't fit."""
-    if asked is not None:
-        return asked, np.zeros(0, np.int64)
+    if given is not None:
+        return given, np.zeros(0, np.int64)
     # Nearly always all of them are seconds, which two passes without any copy tell.
     if not times.size or (times.max() < _SECONDS_BELOW and times.min() > -_SECONDS_BELOW):
         return "s", np.zeros(0, np.int64)
@@ -236,7 +236,7 @@ def _by_form(column: pa.ChunkedArray | pa.Array, form: str) -> np.ndarray:
     return table[np.asarray(coded.indices.fill_null(len(table) - 1))]
 
 
-def _texts(column: pa.ChunkedArray | pa.Array) -> Found:
+def _texts(column: pa.ChunkedArray | pa.Array) -> ParsedTimes:
     texts = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     texts = pc.utf8_trim_whitespace(texts)
     if pc.any(pc.starts_with(texts, "{")).as_py():
@@ -266,7 +266,7 @@ def _texts(column: pa.ChunkedArray | pa.Array) -> Found:
             other[left] = np.where(found[left] == MISSING, AS_BEFORE, MISSING)
             day_first = other
     read = (found != MISSING) | (False if day_first is None else day_first > AS_BEFORE)
-    return Found(found, bool(numeric.any()) and bool((numeric | ~read).all()), day_first)
+    return ParsedTimes(found, bool(numeric.any()) and bool((numeric | ~read).all()), day_first)
 
 
 def _read_form(texts: pa.Array, form: str, found: np.ndarray, todo: np.ndarray) -> np.ndarray:

@@ -118,7 +118,7 @@ def damage(source: str) -> Iterator[None]:
         ) from None
     except NotImplementedError as error:
         raise DataError(
-            f"the archive is packed in a way that can't be read here ({error}); pack it anew.",
+            f"the archive is packed in a way that can't be read here ({error}); pack it again.",
             source=source,
         ) from None
     except RuntimeError as error:

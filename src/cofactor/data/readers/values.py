@@ -182,7 +182,7 @@ def _writing(words: Sequence[str], values: np.ndarray) -> tuple[Callable[[str], 
     if all(ratios) and len({r[2] for r in ratios if r}) == 1:
         return (
             lambda w: float(_OUT_OF.sub(r"\1", w).replace(",", ".")),
-            f"values such as {first!r} read as what stands before the stroke",
+            f"values such as {first!r} read as the number before the stroke",
         )
     clear = [w for w in words if not _AMBIGUOUS.match(w)]
     if clear and all(_COMMA.match(w) for w in words):

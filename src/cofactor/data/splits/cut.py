@@ -13,7 +13,7 @@ from cofactor.data.interactions import Interactions
 from cofactor.data.split import Part, Split
 
 TIES = "equal times are ordered by position in the source"
-NO_TIMES = "the data has no times, so the order of the source stands for time"
+NO_TIMES = "the data has no times, so the order of the source is taken as time"
 
 
 def shares(test: object, validation: object) -> tuple[float, float]:

@@ -103,7 +103,7 @@ def _ids(part: Events | Interactions, side: str) -> pa.Array | pa.ChunkedArray:
 def _negative_ids(negatives: Any, test: Events | Interactions) -> np.ndarray:
     if not isinstance(test, Events):
         raise ArgumentError(
-            "negatives stand beside the lines of test, so test must be Events, not Interactions."
+            "negatives belong to the lines of test, so test must be Events, not Interactions."
         )
     ids = np.asarray(negatives)
     if ids.ndim != 2 or ids.shape[0] != len(test):
@@ -160,7 +160,7 @@ def _part(
         n_both = int(both.sum())
         if overlap == "refuse":
             raise ArgumentError(
-                f"{n_both:,} pairs of the {name} part stand in its users' histories too, so they"
+                f"{n_both:,} pairs of the {name} part are in its users' histories too, so they"
                 " could never be recommended; pass overlap='drop' to leave them out of it, or"
                 " 'keep'."
             )
@@ -172,7 +172,7 @@ def _part(
             truth = truth.where(~both)
     if not len(truth):
         raise ArgumentError(
-            f"nothing of the {name} part is left: all its pairs stand in the histories."
+            f"nothing of the {name} part is left: all its pairs are in the histories."
         )
     candidates = None
     if cold_items:

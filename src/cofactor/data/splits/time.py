@@ -1,4 +1,4 @@
-"""One moment for everybody: train on the past, be judged on the future."""
+"""One point in time for all users: train on the past, evaluate on the future."""
 
 from __future__ import annotations
 

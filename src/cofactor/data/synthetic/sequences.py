@@ -12,7 +12,7 @@ from cofactor.data.interactions import Interactions
 
 @dataclass(frozen=True)
 class Chain:
-    """Histories, and the law by which they came about.
+    """Histories, and the distribution from which they were drawn.
 
     Parameters
     ----------
@@ -20,7 +20,7 @@ class Chain:
         The interactions; times are the steps.
     transitions
         float64 [n_items, n_items]: the probability of the next item (column) after an item (row),
-        rows sum to 1. A user takes no item twice, so what they had is left out and the rest scaled
+        rows sum to 1. No user has an item twice: earlier items are left out, the rest is scaled
         up to 1.
     """
 
@@ -50,7 +50,7 @@ def sequences(
     length
         Of each history, in 2..n_items / 2, so that the chain seldom runs into what a user had.
     difficulty
-        In [0, 1]: at 0 the chain follows its successors alone, at 1 order tells nothing.
+        In [0, 1]: at 0 the chain follows its successors alone, at 1 order says nothing.
     branches
         How many likely successors each item has, from 1.
     seed

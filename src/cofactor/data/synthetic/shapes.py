@@ -22,7 +22,7 @@ def power_law(
     rated: bool = True,
     seed: int = 0,
 ) -> Interactions:
-    """Make interactions whose items follow Zipf and Mandelbrot's law, ``p(rank) ∝ (rank + 0.005
+    """Make interactions with Zipf-Mandelbrot item frequencies, ``p(rank) ∝ (rank + 0.005
     n_items)^-skew``.
 
     The users' counts are log-normal (σ = 1.1), at least one each and at most half of the items.

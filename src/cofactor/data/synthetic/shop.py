@@ -1,5 +1,5 @@
 """A book shop: readers, books with titles and descriptions, ratings; the demonstration where no
-real data is at hand.
+real data is available locally.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from cofactor.data.synthetic.words import (
     Theme,
 )
 
-# How strongly taste, against fame and chance, decides what is read and how it is rated.
-_TASTE_IN_CHOICE = 3.0
-_TASTE_IN_RATING = 0.55
+# How strongly preference, beside fame and chance, decides what is read and how it is rated.
+_PREFERENCE_IN_CHOICE = 3.0
+_PREFERENCE_IN_RATING = 0.55
 _BLOCK = 2_000_000
 _FACTS = ("History", "Cookery", "Nature", "Biography")
 
@@ -41,12 +41,12 @@ def shop(n_users: int = 1500, n_items: int = 1000, seed: int = 0) -> Interaction
 def shop_events(n_users: int = 1500, n_items: int = 1000, seed: int = 0) -> Events:
     """Make the events of a synthetic book shop: who rated which book when, and what the books are.
 
-    Book i has two genres at most and one theme, reader u likes some of each; their match is the
-    taste ``a_ui = g_u · G_i + t_u · T_i + x_u · y_i`` (standardised; x and y are small and hidden).
-    Reader u takes the books that are largest in ``log fame_i + 3 a_ui + Gumbel noise``, and rates
-    them ``3.5 + b_u + b_i + 0.55 (a_ui - 1.3) + noise``, in half steps of 1..5. Titles and
-    descriptions are built from the words of the genre and the theme, so that content tells of
-    taste.
+    Book i has two genres at most and one theme, reader u likes some of each; their match is
+    the preference ``a_ui = g_u · G_i + t_u · T_i + x_u · y_i`` (standardised; x and y are small and
+    hidden). Reader u takes the books that are largest in ``log fame_i + 3 a_ui + Gumbel noise``,
+    and rates them ``3.5 + b_u + b_i + 0.55 (a_ui - 1.3) + noise``, in half steps of 1..5. Titles
+    and descriptions are built from the words of the genre and the theme, so that content reveals
+    preferences.
 
     Parameters
     ----------
@@ -93,7 +93,7 @@ class _Books:
 
 @dataclass(frozen=True)
 class _Readers:
-    tastes: np.ndarray  # float32 [n_users, n_genres + n_themes + n_hidden]
+    preferences: np.ndarray  # float32 [n_users, n_genres + n_themes + n_hidden]
     leaning: np.ndarray  # float32 [n_users]
     counts: np.ndarray  # int64 [n_users]
 
@@ -135,7 +135,7 @@ def _readers(n_users: int, generator: np.random.Generator) -> _Readers:
     genres = generator.gamma(0.25, 1.0, (n_users, len(GENRES)))
     themes = generator.gamma(0.35, 1.0, (n_users, len(THEMES)))
     hidden = generator.standard_normal((n_users, _HIDDEN))
-    tastes = np.concatenate(
+    preferences = np.concatenate(
         [
             genres / genres.max(axis=1, keepdims=True),
             0.9 * themes / themes.max(axis=1, keepdims=True),
@@ -145,21 +145,29 @@ def _readers(n_users: int, generator: np.random.Generator) -> _Readers:
     )
     leaning = generator.normal(0.0, 0.35, n_users).astype(np.float32)
     counts = np.clip(generator.lognormal(3.15, 0.9, n_users), 3, None).astype(np.int64)
-    return _Readers(tastes.astype(np.float32), leaning, counts)
+    return _Readers(preferences.astype(np.float32), leaning, counts)
 
 
 def _ratings(
     books: _Books, readers: _Readers, generator: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """User rows, item rows, ratings and times, by user."""
-    n_users, n_items = len(readers.tastes), len(books.features)
+    n_users, n_items = len(readers.preferences), len(books.features)
     counts = np.minimum(readers.counts, n_items // 2)
-    chosen, tastes = [], []
+    chosen, preferences = [], []
     step = max(1, _BLOCK // n_items)
     for start in range(0, n_users, step):
-        taste = readers.tastes[start : start + step] @ books.features.T  # [n_block, n_items]
-        taste = (taste - taste.mean(axis=1, keepdims=True)) / taste.std(axis=1, keepdims=True)
-        wish = books.fame + _TASTE_IN_CHOICE * taste + generator.gumbel(size=taste.shape)
+        preference = (
+            readers.preferences[start : start + step] @ books.features.T
+        )  # [n_block, n_items]
+        preference = (preference - preference.mean(axis=1, keepdims=True)) / preference.std(
+            axis=1, keepdims=True
+        )
+        wish = (
+            books.fame
+            + _PREFERENCE_IN_CHOICE * preference
+            + generator.gumbel(size=preference.shape)
+        )
         ranked = np.argsort(-wish, axis=1)
         for user, order in enumerate(ranked):
             mine = order[: counts[start + user]]
@@ -168,13 +176,13 @@ def _ratings(
                 np.argsort(np.arange(len(mine)) + 0.5 * len(mine) * generator.random(len(mine)))
             ]
             chosen.append(mine)
-            tastes.append(taste[user, mine])
+            preferences.append(preference[user, mine])
     users, items = np.repeat(np.arange(n_users), counts), np.concatenate(chosen)
     raw = (
         3.5
         + readers.leaning[users]
         + books.quality[items]
-        + _TASTE_IN_RATING * (np.concatenate(tastes) - 1.3)
+        + _PREFERENCE_IN_RATING * (np.concatenate(preferences) - 1.3)
     )
     raw += generator.normal(0.0, 0.55, len(raw))
     values = np.clip(np.rint(raw * 2) / 2, 1, 5).astype(np.float32)

@@ -74,16 +74,16 @@ class _KeptCode(FunctionCache):  # type: ignore[misc]  # numba has no types
                 )
                 return
             except Exception as error:
-                # The index is read before it is written, and what can't be read is written anew.
+                # The index is read before it is written, and what can't be read is written again.
                 if attempt:
                     raise
                 self._discard(error)
 
     def _discard(self, error: Exception) -> None:
-        """Begin the index anew; what it named is overwritten as kernels are compiled."""
+        """Begin the index again; what it named is overwritten as kernels are compiled."""
         _say_once(
             f"A file of compiled kernels in {self.cache_path} can't be read"
-            f" ({type(error).__name__}); it is made anew."
+            f" ({type(error).__name__}); it is made again."
         )
         with suppress(OSError):
             self.flush()

@@ -39,7 +39,7 @@ def solve_cg(
     Notes
     -----
     A step costs two passes over the row's factors (four flops per nonzero and factor); the last
-    step needs only the first of them, since nobody asks for the residual after it.
+    step needs only the first of them, since the residual after it isn't needed.
 
     The vector code takes 16 factors at a time; other numbers of them are filled up with columns of
     zeros, which stay zero."""

@@ -65,7 +65,7 @@ def lower_bound(indices: np.ndarray, begin: Any, end: Any, item: Any) -> Any:
 
 @helper
 def owns(indices: np.ndarray, begin: Any, end: Any, item: Any) -> Any:
-    """Tell whether ``item`` is in indices[begin:end], sorted."""
+    """Return whether ``item`` is in indices[begin:end], sorted."""
     place = lower_bound(indices, begin, end, item)
     return place < end and indices[np.uint64(place)] == item
 

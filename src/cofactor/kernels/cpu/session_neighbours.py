@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from cofactor.kernels.cpu.jit import kernel, on_threads
-from cofactor.kernels.reference.session_neighbours import Index, Settings
+from cofactor.kernels.reference.session_neighbours import Index, NeighbourSettings
 
-__all__ = ["Index", "Settings", "nearest_sessions", "session_votes"]
+__all__ = ["Index", "NeighbourSettings", "nearest_sessions", "session_votes"]
 
 # Queries of one call of the kernel.
 _BLOCK = 64
@@ -55,7 +55,7 @@ def session_votes(
     items: np.ndarray,
     weights: np.ndarray,
     index: Index,
-    settings: Settings,
+    settings: NeighbourSettings,
     item_weights: np.ndarray,
     n_threads: int,
 ) -> np.ndarray:
@@ -70,7 +70,7 @@ def session_votes(
         Each query's distinct items, the latest first.
     weights : float64 [entries]
     index : Index
-    settings : Settings
+    settings : NeighbourSettings
     item_weights : float32 [n_items]
         g.
     n_threads : int

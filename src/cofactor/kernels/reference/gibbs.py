@@ -47,7 +47,7 @@ def sample_block(
     feature_values : float32 [entries]
         φ by features: the block's rows that have it, counted from 0, and its values.
     weights : float32 [factors + 1, features]
-        The features' vectors and biases; drawn anew.
+        The features' vectors and biases; drawn again.
     prior_mean, prior_precision : float64 [factors + 1, groups]
         μ and τ.
     group : int32 [features]

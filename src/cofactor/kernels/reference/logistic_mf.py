@@ -1,7 +1,7 @@
 """Logistic matrix factorisation by alternating gradient ascent, in plain NumPy: the definition of
 `cpu.logistic_mf`.
 
-Johnson 2014, "Logistic matrix factorization for implicit feedback data": p(u took i) = σ(s_ui),
+Johnson 2014, "Logistic matrix factorization for implicit feedback data": p(i | u) = σ(s_ui),
 s_ui = x_u · y_i + β_u + β_i, and Σ_ui α r_ui s_ui - (1 + α r_ui) ln(1 + exp s_ui) - λ/2 (|x|² +
 |y|² + β²) is ascended, users and items in turn."""
 

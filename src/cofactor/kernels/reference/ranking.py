@@ -31,7 +31,7 @@ def positive_ranks(
     seen_indptr, seen_items
         The excluded items of each user, CSR, ascending.
     limit
-        Ranks from here on are not told apart (they become -1).
+        Ranks from here on are not distinguished (they become -1).
     with_auc
         Whether the share of negatives ranked below is wanted.
 

@@ -32,7 +32,7 @@ class Index(NamedTuple):
     places: np.ndarray
 
 
-class Settings(NamedTuple):
+class NeighbourSettings(NamedTuple):
     """How neighbours vote.
 
     Parameters
@@ -96,7 +96,7 @@ def session_votes(
     items: np.ndarray,
     weights: np.ndarray,
     index: Index,
-    settings: Settings,
+    settings: NeighbourSettings,
     item_weights: np.ndarray,
     n_threads: int,
 ) -> np.ndarray:
@@ -111,7 +111,7 @@ def session_votes(
         Each query's distinct items, the latest first.
     weights : float64 [entries]
     index : Index
-    settings : Settings
+    settings : NeighbourSettings
     item_weights : float32 [n_items]
         g.
     n_threads : int

@@ -1,1 +1,1 @@
-"""Models without personal taste: the floors that every other model has to beat."""
+"""Non-personalised models: the baselines that every other model has to beat."""

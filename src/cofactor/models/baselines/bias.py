@@ -1,4 +1,4 @@
-"""Bias: how far a user's and an item's ratings lie from the mean; the floor for rating
+"""Bias: how far a user's and an item's ratings lie from the mean; the baseline for rating
 prediction.
 """
 
@@ -38,21 +38,25 @@ class BiasConfig(Config):
         doc="Least squares over both biases, or damped means: items first, then users.",
     )
     user_damping: float = setting(
-        4.0, low=0, doc="How many ratings at the mean each user is given beforehand."
+        4.0, low=0, doc="Shrinkage: pseudo-ratings at the mean for each user."
     )
     item_damping: float = setting(
-        2.0, low=0, doc="How many ratings at the mean each item is given beforehand."
+        2.0, low=0, doc="Shrinkage: pseudo-ratings at the mean for each item."
     )
-    sweeps: int = setting(100, low=1, high=100_000, doc="Sweeps at most over both sides (joint).")
+    sweeps: int = setting(
+        100, low=1, high=100_000, doc=("Maximal number of sweeps over both sides (joint).")
+    )
     tolerance: float = setting(
         1e-4, above=0, doc="Largest change of a bias at which to stop (joint), in ratings."
     )
-    clip_predictions: bool = setting(True, doc="Whether predictions are cut to the rating scale.")
+    clip_predictions: bool = setting(
+        True, doc=("Whether predictions are clipped to the rating scale.")
+    )
     lowest: float | None = setting(
-        None, doc="The lowest rating there can be; None: the lowest of the data."
+        None, doc="The lowest possible rating; None: the lowest of the data."
     )
     highest: float | None = setting(
-        None, doc="The highest rating there can be; None: the highest of the data."
+        None, doc="The highest possible rating; None: the highest of the data."
     )
 
     def check(self) -> None:

@@ -1,4 +1,4 @@
-"""Popularity: what most people took."""
+"""Popularity: the items that most users interacted with."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ class PopularityConfig(Config):
     """Settings of `Popularity`."""
 
     count: str = setting(
-        "users", choices=("users", "values"), doc="Count users, or add up their values."
+        "users", choices=("users", "values"), doc="Count users, or sum their values."
     )
     half_life_days: float | None = setting(
         None,
         above=0,
         doc=(
-            "Days after which an interaction counts half, from the latest one; None counts all"
-            " alike."
+            "Half-life of an interaction's weight, in days before the latest"
+            " one; None: all weigh the same."
         ),
     )
 
 
 class Popularity(Recommender[PopularityConfig]):
-    """Recommend what most people took, to everybody alike.
+    """Recommend the items that most users interacted with, the same to everybody.
 
     The score of item i is the sum over its interactions of ``w · 2^(-age / half_life)``, where
     ``w`` is 1 or the value, and age is measured back from the latest interaction of the data."""

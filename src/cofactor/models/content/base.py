@@ -15,8 +15,11 @@ from cofactor.data.features import FeatureSpec
 from cofactor.data.interactions import Interactions
 from cofactor.models.answers import Reason
 from cofactor.models.content.feature_map import FeatureMap
+from cofactor.models.content.no_features_baseline import (
+    FeatureComparison,
+    compare_without_features,
+)
 from cofactor.models.content.settings import ContentConfig
-from cofactor.models.content.twin import Comparison, compare
 from cofactor.models.recommender import Recommender
 from cofactor.models.traits import ArraySpec
 from cofactor.models.user_batch import UserBatch
@@ -36,7 +39,7 @@ class ContentFeatures(Recommender[ContentT]):
     """A model with a feature map, which it asks for descriptions, likeness and words as reasons."""
 
     feature_map: FeatureMap
-    comparison: Comparison | None
+    comparison: FeatureComparison | None
 
     def __init__(self, config: Any = None, **settings: Any) -> None:
         super().__init__(config, **settings)
@@ -75,7 +78,7 @@ class ContentFeatures(Recommender[ContentT]):
 
     def compare_without_features(
         self, part: Part, *, run: Run | None = None, validation: Part | None = None
-    ) -> Comparison | None:
+    ) -> FeatureComparison | None:
         """Measure this model and the no-features baseline on held-out data: nDCG@10 over the items
         with interactions.
 
@@ -93,14 +96,14 @@ class ContentFeatures(Recommender[ContentT]):
 
         Returns
         -------
-        Comparison or None
-            None where the model has none, or nobody has an item with interactions held out.
+        FeatureComparison or None
+            None where the model has none, or no held-out item has interactions.
         """
         baseline = self.without_features()
         if baseline is None or not (self.data.item_counts[part.truth.item_rows] > 0).any():
             return None
         run = run if run is not None else Run()
-        self.comparison = compare(self, baseline, part, run, validation=validation)
+        self.comparison = compare_without_features(self, baseline, part, run, validation=validation)
         run.progress.say(self.comparison.sentence)
         return self.comparison
 
@@ -117,7 +120,7 @@ class ContentFeatures(Recommender[ContentT]):
         model = super().from_state(config, arrays, data)
         baseline = model.without_features()
         if "comparison" in arrays and baseline is not None:
-            model.comparison = Comparison.of_array(baseline.name, arrays["comparison"])
+            model.comparison = FeatureComparison.of_array(baseline.name, arrays["comparison"])
         return model
 
     @property

@@ -12,8 +12,9 @@ import numpy as np
 from cofactor.base import rng
 from cofactor.data.interactions import Interactions
 
-# So many users are asked when a map is checked, and so many of the best items are looked at.
+# A map is checked on so many users and on so many of their best items.
 _USERS, _TOP = 1000, 10
+_SEED_NAME = "askers"  # glossary: old name, kept since it seeds the draw of users
 CHECK = (
     "cosine",
     "auc",
@@ -150,7 +151,7 @@ def sample_users(data: Interactions, items: np.ndarray, seed: int) -> np.ndarray
     chosen = np.zeros(data.n_items, bool)
     chosen[items] = True
     users = np.unique(data.user_rows[chosen[data.item_rows]])
-    return np.sort(rng.generator(seed, "content", "askers").permutation(users)[:_USERS])
+    return np.sort(rng.generator(seed, "content", _SEED_NAME).permutation(users)[:_USERS])
 
 
 def auc(scores: np.ndarray, data: Interactions, users: np.ndarray, items: np.ndarray) -> float:

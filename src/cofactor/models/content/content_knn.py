@@ -32,12 +32,12 @@ class ContentKNNConfig(ContentConfig):
 
 
 class ContentKNN(ContentFeatures[ContentKNNConfig]):
-    """Score an item by its likeness to the mean of what a user had: ``s_ui = 1/|I_u| Σ_(j in I_u)
+    """Score an item by its similarity to the mean of a user's items: ``s_ui = 1/|I_u| Σ_(j in I_u)
     cos(f_j, f_i)``.
 
     f are the items' features (see `cofactor.data.features.FeatureSpec`): TF-IDF of the text, idf of
-    categories and lists, scaled numbers. Nothing is learnt of who took what, so warm and cold items
-    are answered alike.
+    categories and lists, scaled numbers. Nothing is learnt from interactions, so warm and cold
+    items are scored alike.
 
     References
     ----------
@@ -73,7 +73,7 @@ class ContentKNN(ContentFeatures[ContentKNNConfig]):
         return self.feature_map.profiles(batch.states).toarray()[0]
 
     def without_features(self) -> Recommender:
-        """Return `ItemKNN`, which says by who took what, not by content, what is like what a
+        """Return `ItemKNN`, which finds by interactions, not by content, what is similar to what a
         user had.
         """
         return ItemKNN()

@@ -1,5 +1,5 @@
 """ContentRidge: who takes what, regressed on the items' content in the dual; the strongest
-answer for items nobody has had.
+scores for new items.
 """
 
 from __future__ import annotations
@@ -40,33 +40,33 @@ class ContentRidgeConfig(NormalizationConfig, ContentConfig):
     ridge: float = setting(
         10.0,
         above=0.0,
-        doc="λ: the higher, the more alike the answers for items with like content.",
+        doc=("λ: the higher, the more similar the scores of items with similar content."),
     )
     neighbours: float = setting(
         20.0,
         low=0.0,
         doc=(
-            "β: how much what others took together with a user's items counts beside those items"
+            "β: how much items that co-occur with a user's items count beside those items"
             " themselves."
         ),
     )
     user_power: float = setting(
-        0.5, low=0.0, high=1.0, doc="How much users with many items are held back in that."
+        0.5, low=0.0, high=1.0, doc=("How much users with many items are penalised in that.")
     )
     item_power: float = setting(
-        0.5, low=0.0, high=1.0, doc="How much items with many users are held back in that."
+        0.5, low=0.0, high=1.0, doc=("How much items with many users are penalised in that.")
     )
     constant: float = setting(
         0.0,
         low=0.0,
         high=100.0,
-        doc="Weight of a feature that all items have: what is liked whatever it says.",
+        doc=("Weight of a feature that all items have: what is liked independently of content."),
     )
     size: float = setting(
         0.0,
         low=0.0,
         high=100.0,
-        doc="Weight of how much is said of an item, ln(1 + its features), as a feature.",
+        doc=("Weight of the length of an item's description, ln(1 + its features), as a feature."),
     )
 
 
@@ -280,7 +280,7 @@ class ContentRidge(ContentFeatures[ContentRidgeConfig]):
         return self.levels[item_row] * self._wanted(self._past(batch.states))[:-2, 0]
 
     def without_features(self) -> Recommender:
-        """Return `ItemKNN`, which says by who took what, not by content, what is like what a
+        """Return `ItemKNN`, which finds by interactions, not by content, what is similar to what a
         user had.
         """
         return ItemKNN()

@@ -19,6 +19,7 @@ from cofactor.models.content import check as checking
 from cofactor.models.content.base import COMPARISON, ContentFeatures, cold_rows
 from cofactor.models.content.check import CHECK, Check, HeldOutScores
 from cofactor.models.content.feature_map import SPEC_ARRAYS, FeatureMap
+from cofactor.models.content.no_features_baseline import shared
 from cofactor.models.content.ridge import sparse_ridge
 from cofactor.models.content.score_normalisation import covariance_of, levels, spreads_of_vectors
 from cofactor.models.content.settings import (
@@ -28,7 +29,6 @@ from cofactor.models.content.settings import (
     PriorConfig,
     ProfileConfig,
 )
-from cofactor.models.content.twin import shared
 from cofactor.models.implicit.ials import IALS, IALSConfig, IALSLearner
 from cofactor.models.implicit.priors import Side, half_epoch_with_prior
 from cofactor.models.iterative import CURVE_ARRAYS, ValidationMetric, warm_ndcg_metric
@@ -317,7 +317,7 @@ class FeatureIALS(ContentFeatures, IALS):
 
 
 class FeatureIALSLearner(IALSLearner):
-    """As iALS, with each row pulled to its prior, which is regressed anew in each epoch.
+    """As iALS, with each row pulled to its prior, which is regressed again in each epoch.
 
     Parameters
     ----------

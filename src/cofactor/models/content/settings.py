@@ -20,8 +20,8 @@ class ContentConfig(Config):
     characters: bool = setting(
         False,
         doc=(
-            "Whether words count by their 4- and 5-grams of letters too: for names, codes, rich"
-            " endings."
+            "Whether words also count by their character 4- and 5-grams: for"
+            " names, codes, inflected words."
         ),
     )
     text_weight: float = setting(
@@ -65,7 +65,10 @@ class NormalizationConfig(Config):
         0.0,
         low=0.0,
         high=1.0,
-        doc="How far new items are brought to one spread of scores over users; 0 not.",
+        doc=(
+            "Score normalisation: power of the spread over users that new"
+            " items' scores are divided by; 0: off."
+        ),
     )
 
 
@@ -77,7 +80,10 @@ class CalibrationConfig(Config):
 
     calibrate_exposure: bool = setting(
         True,
-        doc="Whether content vectors are scaled so that new items get their share of the lists.",
+        doc=(
+            "Exposure calibration: whether content vectors are scaled so that"
+            " new items get their share of the lists."
+        ),
     )
 
 
@@ -91,7 +97,7 @@ class PriorConfig(Config):
         20.0,
         above=0.0,
         doc=(
-            "Interactions of an item at which its features count half, c in c / (c + n); None:"
-            " always whole."
+            "Interactions at which id and content weigh the same, c in c / (c +"
+            " n); None: content always counts fully."
         ),
     )

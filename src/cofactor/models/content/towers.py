@@ -55,7 +55,7 @@ class Tower(Table):
 
     h is an embedding bag ``Σ_k f_rk E_k``, followed, if there are hidden layers, by ReLU and linear
     maps without constants: then h is as its argument is scaled, and what each feature adds can be
-    told exactly.
+    explained exactly.
 
     Parameters
     ----------

@@ -25,13 +25,13 @@ from cofactor.models.content.base import COMPARISON, ContentFeatures, cold_rows
 from cofactor.models.content.check import CHECK, Check, HeldOutScores
 from cofactor.models.content.feature_ials import USER_ARRAYS
 from cofactor.models.content.feature_map import SPEC_ARRAYS, FeatureMap
+from cofactor.models.content.no_features_baseline import shared
 from cofactor.models.content.settings import (
     CalibrationConfig,
     ContentConfig,
     PriorConfig,
     ProfileConfig,
 )
-from cofactor.models.content.twin import shared
 from cofactor.models.factors import FactorModel
 from cofactor.models.iterative import (
     IterativeModel,
@@ -66,10 +66,10 @@ class TwoTowerConfig(FactorConfig, PriorConfig, CalibrationConfig, ProfileConfig
     )
     epochs: int = setting(15, low=1, high=1_000_000, doc="Passes over the data.")
     batch_size: int = setting(
-        1024, low=0, high=2**30, doc="Examples of a step; 0 takes all of them at once."
+        1024, low=0, high=2**30, doc="Batch size in examples; 0 takes all at once."
     )
     learning_rate: float = setting(
-        0.005, above=0.0, high=1e3, doc="The optimiser's step size, at the schedule's top."
+        0.005, above=0.0, high=1e3, doc="Peak learning rate of the schedule."
     )
     regularization: float = setting(
         0.01, low=0.0, doc="L2 on the vectors that a batch touches, per example."
@@ -113,7 +113,7 @@ class TwoTower(ContentFeatures, IterativeModel, FactorModel):
     with d the ``id_dropout``: the first loss is that of `LatentFactor`, whose L2 here pulls e alone
     to zero, so that a vector with little data is what its features say; in the second the other
     side is held fixed, so that content learns to stand alone without bending the trained vectors.
-    An item that nobody has had is ``s h(f_i)``, where s lets it take its fair share of people's top
+    A new item is ``s h(f_i)``, where s lets it take its share of users' top
     10. Cold items are no negatives in training.
 
     Users never seen are folded in as in `LatentFactor`; one of whom only a profile is known is
@@ -180,7 +180,7 @@ class TwoTower(ContentFeatures, IterativeModel, FactorModel):
         known = _items_of(data, np.flatnonzero(data.item_counts))
         self.scale = training.rating_bounds(known, config)
         module = self._begun(known, run, matrix[data.item_counts > 0], profiles)
-        publish = lambda: self._publish(module, data, known, matrix, profiles)  # noqa: E731
+        publish = lambda: self._copy_weights(module, data, known, matrix, profiles)  # noqa: E731
         self.curve = training.train_factors(
             module,
             known,
@@ -225,7 +225,7 @@ class TwoTower(ContentFeatures, IterativeModel, FactorModel):
 
     def _own_metrics(self, run: Run) -> tuple[ValidationMetric, ...]:
         """What stops training: items with interactions among themselves, since what is held out
-        has no items that nobody has had.
+        has no new items.
         """
         if self.traits.predicts_ratings:
             return super()._own_metrics(run)
@@ -237,7 +237,7 @@ class TwoTower(ContentFeatures, IterativeModel, FactorModel):
         whole = c is None or self.config.id_dropout == 1
         return np.ones(len(counts), np.float32) if whole else (c / (c + counts)).astype(np.float32)
 
-    def _publish(
+    def _copy_weights(
         self,
         module: TowerTables,
         data: Interactions,

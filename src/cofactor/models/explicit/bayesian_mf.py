@@ -17,7 +17,7 @@ from cofactor.base.threads import native_threads
 from cofactor.data.features import FeatureSpec
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
-from cofactor.models.explicit.gibbs_chain import Chain, Features, Ratings
+from cofactor.models.explicit.gibbs_chain import Features, GibbsChain, Ratings
 from cofactor.models.explicit.posterior import DATE_ARRAYS, POSTERIOR_ARRAYS, Posterior
 from cofactor.models.liked import rated_csr
 from cofactor.models.rating_scale import rating_scale
@@ -62,12 +62,14 @@ class BayesianMFConfig(Config):
     dates: bool = setting(
         False, doc="Whether the day of a rating has a vector too; predictions take times then."
     )
-    clip_predictions: bool = setting(True, doc="Whether predictions are cut to the rating scale.")
+    clip_predictions: bool = setting(
+        True, doc=("Whether predictions are clipped to the rating scale.")
+    )
     lowest: float | None = setting(
-        None, doc="The lowest rating there can be; None: the lowest of the data."
+        None, doc="The lowest possible rating; None: the lowest of the data."
     )
     highest: float | None = setting(
-        None, doc="The highest rating there can be; None: the highest of the data."
+        None, doc="The highest possible rating; None: the highest of the data."
     )
 
     def check(self) -> None:
@@ -148,7 +150,7 @@ class BayesianMF(Recommender):
             native_threads(run.n_threads),
         ):
             n_levels = len(self.posterior.levels)
-            chain = Chain(ratings, blocks, config.factors, n_levels, generator)
+            chain = GibbsChain(ratings, blocks, config.factors, n_levels, generator)
             for sweep, sample in enumerate(chain.sweeps(config.sweeps)):
                 at = int(np.searchsorted(kept, sweep))
                 if at < len(kept) and kept[at] == sweep:
@@ -182,7 +184,7 @@ class BayesianMF(Recommender):
         return days.astype(np.int64)
 
     def _user_block(self, data: Interactions) -> Features:
-        groups: list[Any] = [_rated(data.matrix())] if self.config.implicit else []
+        groups: list[Any] = [_encode_rated(data.matrix())] if self.config.implicit else []
         groups += [
             FeatureSpec.fit(data.profiles, features=(column,)).transform(data.profiles)
             for column in self.config.user_features
@@ -190,7 +192,7 @@ class BayesianMF(Recommender):
         return Features.of(data.n_users, groups)
 
     def _item_block(self, data: Interactions) -> Features:
-        groups: list[Any] = [_rated(data.matrix().T.tocsr())] if self.config.implicit else []
+        groups: list[Any] = [_encode_rated(data.matrix().T.tocsr())] if self.config.implicit else []
         groups += [
             FeatureSpec.fit(data.catalogue, features=(column,)).transform(data.catalogue)
             for column in self.config.item_features
@@ -350,7 +352,7 @@ class BayesianMF(Recommender):
         self.posterior = Posterior.of_arrays(arrays)
 
 
-def _rated(matrix: Any) -> Any:
+def _encode_rated(matrix: Any) -> Any:
     """Who rated what, each row over the root of its number, SciPy CSR float32."""
     from scipy.sparse import csr_matrix
 

@@ -12,7 +12,7 @@ import numpy as np
 # (libFM's defaults).
 PRIOR = 0.5
 CUTS_EVERY = 4  # sweeps between two draws of the cuts, which move little and cost as much as one
-REFRESH_EVERY = 16  # sweeps after which the scores are computed anew: float32 sums drift
+REFRESH_EVERY = 16  # sweeps after which the scores are computed again: float32 sums drift
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class Sample(NamedTuple):
 
 
 @dataclass
-class Block:
+class FeatureBlock:
     """A block's ratings in the order of its rows, and the state of its features."""
 
     start: int
@@ -108,7 +108,7 @@ class Block:
         self.mean = centre + spread * generator.standard_normal(centre.shape)
 
 
-class Chain:
+class GibbsChain:
     """A Gibbs sampler of a factorisation machine whose pairs are those of different blocks.
 
     Parameters
@@ -151,7 +151,7 @@ class Chain:
 
     def _block(
         self, k: int, rows: np.ndarray, n_rows: int, start: int, features: Features
-    ) -> Block:
+    ) -> FeatureBlock:
         order = np.argsort(rows, kind="stable")
         indptr = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=n_rows))])
         others = np.ascontiguousarray(np.delete(self.columns, k, axis=0)[:, order])
@@ -164,7 +164,7 @@ class Chain:
             self.rows[coordinate, start : start + n_rows] = np.bincount(
                 features.rows, added, minlength=n_rows
             )
-        return Block(start, order, indptr.astype(np.int64), others, features, weights)
+        return FeatureBlock(start, order, indptr.astype(np.int64), others, features, weights)
 
     def sweeps(self, count: int) -> Iterator[Sample]:
         """Run some sweeps over all blocks, and give the state after each; a sample's arrays are
@@ -217,7 +217,7 @@ class Chain:
         latent_residual: np.ndarray = self._target - scores
         return latent_residual
 
-    def _draw(self, block: Block, residual: np.ndarray) -> np.ndarray:
+    def _draw(self, block: FeatureBlock, residual: np.ndarray) -> np.ndarray:
         from cofactor.kernels.cpu.gibbs import sample_block
 
         ordered = residual[block.order]

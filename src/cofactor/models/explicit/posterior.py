@@ -13,7 +13,7 @@ from cofactor.data.interactions import Interactions
 from cofactor.models.traits import ArraySpec
 
 if TYPE_CHECKING:
-    from cofactor.models.explicit.gibbs_chain import Block, Sample
+    from cofactor.models.explicit.gibbs_chain import FeatureBlock, Sample
 
 EM_ITERATIONS = 8  # of a new user's latent values; each brings the vector most of the way left
 PAIRS = 4096  # predicted at a time: their draws are some tens of MiB
@@ -114,7 +114,7 @@ class Posterior:
             days,
         )
 
-    def keep(self, at: int, sample: Sample, users: Block, data: Interactions) -> None:
+    def keep(self, at: int, sample: Sample, users: FeatureBlock, data: Interactions) -> None:
         """Keep a sample as draw number ``at``; ``users`` is the block of the users."""
         rows = sample.rows.T
         n_users, upto = data.n_users, data.n_users + data.n_items

@@ -61,22 +61,27 @@ class RatingConfig(DescentConfig):
         low=0,
         high=1,
         doc=(
-            "A row's penalty grows as n^frequency_exponent with its n ratings. 1: on each rating"
-            " alike; 0: the same for all rows."
+            "A row's penalty grows as n^frequency_exponent with its n ratings."
+            " 1: the same on each rating; 0: the same for all rows."
         ),
     )
-    init_scale: float = setting(0.005, above=0, doc="Standard deviation of the starting vectors.")
+    init_scale: float = setting(0.005, above=0, doc=("Standard deviation of the initial vectors."))
     patience: int = setting(
         3,
         low=0,
-        doc="Measurements without a better one before training stops; 0 runs all epochs.",
+        doc=(
+            "Early stopping: measurements without improvement before training"
+            " stops; 0 runs all epochs."
+        ),
     )
-    clip_predictions: bool = setting(True, doc="Whether predictions are cut to the rating scale.")
+    clip_predictions: bool = setting(
+        True, doc=("Whether predictions are clipped to the rating scale.")
+    )
     lowest: float | None = setting(
-        None, doc="The lowest rating there can be; None: the lowest of the data."
+        None, doc="The lowest possible rating; None: the lowest of the data."
     )
     highest: float | None = setting(
-        None, doc="The highest rating there can be; None: the highest of the data."
+        None, doc="The highest possible rating; None: the highest of the data."
     )
 
     def check(self) -> None:
@@ -331,8 +336,8 @@ def spread_of(data: Interactions) -> float:
 
 def typical(counts: np.ndarray) -> float:
     """The mean number of ratings of the rows that have any."""
-    met = counts[counts > 0]
-    return float(met.mean()) if met.size else 1.0
+    positive = counts[counts > 0]
+    return float(positive.mean()) if positive.size else 1.0
 
 
 def per_rating(counts: np.ndarray, strength: float, power: float) -> np.ndarray:

@@ -39,9 +39,11 @@ class SVDppConfig(RatingConfig):
         "frequency_exponent": between(0.3, 1.0),
     }
 
-    learning_rate: float = setting(0.015, above=0, doc="Step of the vectors in the first epoch.")
+    learning_rate: float = setting(
+        0.015, above=0, doc=("Learning rate of the vectors in the first epoch.")
+    )
     bias_learning_rate: float = setting(
-        0.004, above=0, doc="Step of the biases in the first epoch."
+        0.004, above=0, doc="Learning rate of the biases in the first epoch."
     )
     decay: float = setting(
         0.945, above=0, high=1, doc="Exponential schedule: the factor from epoch to epoch."
@@ -49,7 +51,7 @@ class SVDppConfig(RatingConfig):
     init_scale: float = setting(
         0.01,
         above=0,
-        doc="Standard deviation of the starting vectors; the implicit ones start at 0.",
+        doc="Standard deviation of the initial vectors; the implicit ones start at 0.",
     )
     implicit_regularization: float = setting(
         0.003, low=0, doc="Penalty of the implicit item vectors in each step."

@@ -1,1 +1,1 @@
-"""Models that rank, from what people took."""
+"""Ranking models of implicit feedback."""

@@ -48,9 +48,9 @@ class BPRConfig(SampledConfig):
     }
 
     epochs: int = setting(
-        300, low=1, doc="Walks over the data; each draws one negative for every interaction."
+        300, low=1, doc=("Passes over the data; each samples one negative per interaction.")
     )
-    learning_rate: float = setting(0.2, above=0, doc="Step size, at the schedule's top.")
+    learning_rate: float = setting(0.2, above=0, doc=("Peak learning rate of the schedule."))
     schedule: str = setting("linear", choices=SCHEDULES, doc="The learning rate over time.")
     regularization: float = setting(
         0.01, low=0, doc="L2 on the user vector per draw, times the step size; 0 for none."
@@ -71,7 +71,7 @@ class BPRConfig(SampledConfig):
         100,
         low=1,
         high=10_000,
-        doc="Walks over the history of an unseen user (and at least 2,000 draws).",
+        doc="Passes over the history of an unseen user (at least 2,000 draws).",
     )
 
 

@@ -50,19 +50,25 @@ class EASEConfig(WeightedConfig):
         0.0,
         low=0,
         high=2,
-        doc="p: item i gets λ (n_i / mean n)^p; 0 is EASE proper, more holds popular items back.",
+        doc=(
+            "p: item i gets λ (n_i / mean n)^p; 0 is EASE proper, higher values"
+            " penalise popular items."
+        ),
     )
     user_exponent: float = setting(
         0.0,
         low=0,
         high=2,
-        doc="q: a user with n items weighs n^-q in the loss; λ is times the mean weight. 0: alike.",
+        doc=(
+            "q: a user with n items weighs n^-q in the loss; λ is times the"
+            " mean weight. 0: all the same."
+        ),
     )
     dropout: float = setting(
         0.0,
         low=0,
         below=1,
-        doc="d: each past item is missing with this probability while it learns (EDLAE); 0: none.",
+        doc="d: dropout probability of each past item in training (EDLAE); 0: none.",
     )
     keep: int | None = setting(
         None,

@@ -58,13 +58,16 @@ class GraphFilterConfig(WeightedConfig):
         0.4, low=0, high=2, doc="b: an item with n users weighs n^-b in the normalised matrix."
     )
     ideal_weight: float = setting(
-        0.6, low=0, doc="α: how much the ideal low-pass filter counts beside the linear one."
+        0.6, low=0, doc=("α: weight of the ideal low-pass filter beside the linear one.")
     )
     spectral_power: float = setting(
         0.5,
         low=0,
         high=16,
-        doc="g: a vector of singular value s counts (s / largest s)^g; 0: all alike, as published.",
+        doc=(
+            "g: a vector of singular value s counts (s / largest s)^g; 0: all"
+            " the same, as published."
+        ),
     )
     iterations: int = setting(
         3, low=1, high=100, doc="Power iterations of the randomised singular value decomposition."

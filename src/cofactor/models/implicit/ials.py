@@ -74,22 +74,30 @@ class IALSConfig(IterativeConfig):
         1.0, low=0, doc="How much a value adds to the weight; with confidence ones, nothing."
     )
     regularization: float = setting(
-        0.01, low=0, doc="L2 weight of a vector per pair it takes part in (see frequency_exponent)."
+        0.01,
+        low=0,
+        doc=("L2 regularization of a vector per pair that it is part of (see frequency_exponent)."),
     )
     frequency_exponent: float = setting(
         1.0,
         low=0,
         high=2,
-        doc="1 regularizes a vector in proportion to its data, 0 all alike (plain L2).",
+        doc=(
+            "Frequency scaling of L2: 1 regularizes a vector in proportion to"
+            " its data, 0 all the same (plain L2)."
+        ),
     )
-    epochs: int = setting(8, low=1, high=10_000, doc="Rounds in which both sides are solved once.")
+    epochs: int = setting(8, low=1, high=10_000, doc=("Epochs; each solves both sides once."))
     patience: int = setting(
         2,
         low=0,
-        doc="Measurements without a better one before training stops; 0 runs all epochs.",
+        doc=(
+            "Early stopping: measurements without improvement before training"
+            " stops; 0 runs all epochs."
+        ),
     )
     solver: str = setting(
-        "cg", choices=("cg", "cholesky", "subspace"), doc="How a side is solved: cg is the fastest."
+        "cg", choices=("cg", "cholesky", "subspace"), doc=("Solver of a side; cg is the fastest.")
     )
     cg_steps: int = setting(
         3, low=1, high=1000, doc="Conjugate gradient steps for each row; for the solver cg."
@@ -99,8 +107,8 @@ class IALSConfig(IterativeConfig):
         low=0,
         high=10_000,
         doc=(
-            "How many of the epochs, at the start, take one conjugate gradient step only, at a"
-            " third of the cost; for the solver cg."
+            "Number of epochs at the start that take only one conjugate"
+            " gradient step, at a third of the cost; for the solver cg."
         ),
     )
     block_size: int = setting(
@@ -109,15 +117,17 @@ class IALSConfig(IterativeConfig):
     init_scale: float = setting(
         0.1,
         above=0,
-        doc="The first vectors' length, about; small starts find the main directions first.",
+        doc=(
+            "Approximate length of the initial vectors; small ones find the main directions first."
+        ),
     )
     item_weight_power: float = setting(
         0.0,
         low=0,
         high=2,
         doc=(
-            "p: item i's part of the loss weighs n_i^-p; 0 weighs all alike, more fits rare items"
-            " better."
+            "p: item i's part of the loss weighs n_i^-p; 0: all the same;"
+            " higher values fit rare items better."
         ),
     )
 

@@ -1,4 +1,4 @@
-"""Item neighbours: an item is recommended for being close to what the user already has."""
+"""Item neighbours: recommends items that are similar to those of the user's history."""
 
 from __future__ import annotations
 
@@ -37,18 +37,19 @@ class ItemKNNConfig(WeightedConfig):
         "normalize": among(False, True),
     }
 
-    neighbours: int = setting(
-        200, low=1, high=100_000, doc="How many similar items are kept of each item."
-    )
+    neighbours: int = setting(200, low=1, high=100_000, doc="Number of neighbours kept per item.")
     similarity: str = setting(
         "cosine",
         choices=("cosine", "asymmetric", "jaccard", "tversky", "dot"),
-        doc="How alike two items are, from the users they share.",
+        doc="Similarity of two items, from their common users.",
     )
     shrinkage: float = setting(
         20.0,
         low=0,
-        doc="Added below the fraction of a similarity: pairs with few users in common count less.",
+        doc=(
+            "Shrinkage: added to a similarity's denominator, so that pairs with"
+            " few common users count less."
+        ),
     )
     asymmetry: float = setting(
         0.5,
@@ -137,10 +138,10 @@ class ItemKNN(LinearItemModel[ItemKNNConfig]):
         if config.similarity in ("cosine", "asymmetric"):
             a = config.asymmetry if config.similarity == "asymmetric" else 0.5
             parts = (square**a, square ** (1 - a)) if past_first else (square ** (1 - a), square**a)
-            law = (*parts, h, zero)
+            terms = (*parts, h, zero)
             weight = 0.0
         elif config.similarity == "dot":
-            law, weight = (zero, zero, zero + 1, zero), 0.0
+            terms, weight = (zero, zero, zero + 1, zero), 0.0
         else:
             past, new = (
                 (1.0, 1.0)
@@ -148,8 +149,8 @@ class ItemKNN(LinearItemModel[ItemKNNConfig]):
                 else (config.tversky_past, config.tversky_new)
             )
             first, second = (past, new) if past_first else (new, past)
-            law, weight = (zero, zero, first * square + h, second * square), 1.0 - past - new
-        p, q, a_i, b_j = (part.astype(np.float32) for part in law)
+            terms, weight = (zero, zero, first * square + h, second * square), 1.0 - past - new
+        p, q, a_i, b_j = (part.astype(np.float32) for part in terms)
         return p, q, a_i, b_j, weight
 
     def _product(

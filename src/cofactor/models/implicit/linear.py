@@ -41,18 +41,27 @@ class WeightedConfig(Config):
         ),
     )
     bm25_k1: float = setting(
-        1.2, above=0, high=1e6, doc="How late a larger value saturates, under bm25."
+        1.2,
+        above=0,
+        high=1e6,
+        doc=("Saturation of large values, under bm25: the higher, the later."),
     )
     bm25_b: float = setting(
-        0.75, low=0, high=1, doc="How much items with many users are held back, under bm25; 0: not."
+        0.75,
+        low=0,
+        high=1,
+        doc=("How much items with many users are penalised, under bm25; 0: not at all."),
     )
     recency_half_life: float | None = setting(
         None,
         above=0,
-        doc="Newer interactions of a history after which one counts half; None: all count alike.",
+        doc=(
+            "Half-life of an interaction's weight, in newer interactions of the"
+            " history; None: all weigh the same."
+        ),
     )
     recency_floor: float = setting(
-        0.0, low=0, high=1, doc="With a half-life: what the oldest interactions count at least."
+        0.0, low=0, high=1, doc="With a half-life: least weight of old interactions."
     )
 
 

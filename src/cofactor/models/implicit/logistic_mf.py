@@ -1,6 +1,4 @@
-"""Logistic matrix factorisation: the probability that a user takes an item, by alternating
-gradient ascent.
-"""
+"""Logistic matrix factorisation: the probability of an interaction, by alternating ascent."""
 
 from __future__ import annotations
 
@@ -36,12 +34,12 @@ class LogisticMFConfig(WalkConfig):
     """Settings of `LogisticMF`."""
 
     epochs: int = setting(
-        30, low=1, doc="Rounds; each takes one step for all users and one for all items."
+        30, low=1, doc=("Epochs; each takes one step for all users and one for all items.")
     )
     learning_rate: float = setting(
         0.3,
         above=0,
-        doc="Step size, divided by the root of a sum of squared gradients.",
+        doc="Learning rate, divided by the root of the sum of squared gradients.",
     )
     alpha: float = setting(
         5.0, above=0, doc="Confidence of a positive of value 1, against that of a negative."
@@ -53,19 +51,20 @@ class LogisticMFConfig(WalkConfig):
         doc="Negatives sampled for each positive at each step; 0 takes all there are (small data).",
     )
     regularization: float = setting(
-        20.0, low=0, doc="Weight of half the squared vectors and biases in the loss."
+        20.0,
+        low=0,
+        doc=("L2 regularization: weight of half the squared vectors and biases in the loss."),
     )
     use_values: bool = setting(
         False, doc="Whether a positive's confidence is alpha times its value, or alpha alone."
     )
     fold_in_steps: int = setting(
-        60, low=1, high=10_000, doc="Steps for the vector of an unseen user."
+        60, low=1, high=10_000, doc="Gradient steps for the vector of an unseen user."
     )
 
 
 class LogisticMF(RankingFactors):
-    """Matrix factorisation of the probability that a user takes an item, ``σ(x_u · y_i + β_u +
-    β_i)``.
+    """Matrix factorisation of the probability of an interaction, ``σ(x_u · y_i + β_u + β_i)``.
 
     ``Σ α r_ui s_ui - (1 + α r_ui) ln(1 + exp s_ui) - λ/2 (|x|² + |y|² + β²)`` is ascended by
     adaptive steps, users and items in turn, over the positives and ``negatives`` drawn for each,

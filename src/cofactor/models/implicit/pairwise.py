@@ -1,4 +1,4 @@
-"""What the models share that learn a ranking by walking over the users in epochs."""
+"""What the ranking models share that are trained in epochs over the users."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ VECTOR_ARRAYS = {
     "item_bias": ArraySpec("float32", ("items",)),
 }
 SAMPLING_ARRAYS = {
-    "negative_threshold": ArraySpec("uint32", ("law",)),
-    "negative_alias": ArraySpec("int32", ("law",)),
+    "negative_threshold": ArraySpec("uint32", ("distribution",)),
+    "negative_alias": ArraySpec("int32", ("distribution",)),
 }
 
 # The sampling distribution as kernels take it: an alias table, or two empty arrays for the uniform.
@@ -50,13 +50,17 @@ class WalkConfig(DescentConfig):
         high=4096,
         doc="Length of the user and item vectors; multiples of 16 are fastest.",
     )
-    epochs: int = setting(30, low=1, doc="Walks over the data.")
-    init_scale: float = setting(0.1, low=0, doc="Standard deviation of the vectors' first values.")
+    epochs: int = setting(30, low=1, doc="Passes over the data.")
+    init_scale: float = setting(0.1, low=0, doc=("Standard deviation of the initial vectors."))
     validate_every: int = setting(
         5, low=1, doc="Epochs between two measurements on the validation part, if there is one."
     )
     patience: int = setting(
-        5, low=0, doc="Measurements without a better one before training stops; 0 never stops."
+        5,
+        low=0,
+        doc=(
+            "Early stopping: measurements without improvement before training stops; 0 never stops."
+        ),
     )
 
     @classmethod
@@ -79,7 +83,9 @@ class SampledConfig(WalkConfig):
         0.5,
         low=0,
         high=4,
-        doc="Sampling by popularity: an item's chance goes with its count to this power.",
+        doc=(
+            "Popularity sampling: an item's probability is proportional to its count to this power."
+        ),
     )
 
 

@@ -1,4 +1,4 @@
-"""Rows of alternating least squares that are pulled to a prior of their own."""
+"""Alternating least squares with rows regularized towards a prior of their own."""
 
 from __future__ import annotations
 

@@ -57,20 +57,28 @@ class WARPConfig(SampledConfig):
     }
 
     epochs: int = setting(
-        30, low=1, doc="Walks over the data; each looks for a violation for every interaction."
+        30,
+        low=1,
+        doc=("Passes over the data; each searches for a violation for every interaction."),
     )
-    learning_rate: float = setting(0.05, above=0, doc="Step size, at the schedule's top.")
+    learning_rate: float = setting(0.05, above=0, doc=("Peak learning rate of the schedule."))
     adaptive: bool = setting(
-        True, doc="Whether a vector's step shrinks with the squared gradients it has had."
+        True,
+        doc=(
+            "Whether a vector's learning rate decreases with its"
+            " accumulated squared gradients (AdaGrad)."
+        ),
     )
-    margin: float = setting(1.0, above=0, doc="By how much a positive must lead, in score.")
+    margin: float = setting(
+        1.0, above=0, doc=("Margin by which a positive's score must exceed a negative's.")
+    )
     max_trials: int = setting(
         10,
         low=1,
         high=10_000,
         doc=(
-            "Negatives sampled at most for one positive in search of a violation; hundreds rank"
-            " better, at more cost an epoch."
+            "Maximal number of negatives sampled per positive in search of a"
+            " violation; hundreds rank better, at more cost per epoch."
         ),
     )
     regularization: float = setting(
@@ -82,12 +90,12 @@ class WARPConfig(SampledConfig):
     bias_regularization: float | None = setting(
         None, low=0, doc="L2 on the item biases; None takes regularization."
     )
-    init_scale: float = setting(0.01, low=0, doc="Standard deviation of the vectors' first values.")
+    init_scale: float = setting(0.01, low=0, doc=("Standard deviation of the initial vectors."))
     fold_in_epochs: int = setting(
         50,
         low=1,
         high=10_000,
-        doc="Walks over the history of an unseen user (and at least 1,000 positives).",
+        doc="Passes over the history of an unseen user (at least 1,000 positives).",
     )
 
 

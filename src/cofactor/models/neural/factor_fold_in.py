@@ -33,12 +33,12 @@ class FactorConfig(LossConfig):
         True, doc="Whether users and items have a bias (users only where the loss can see it)."
     )
     init_scale: float = setting(
-        0.05, low=0.0, high=10.0, doc="Standard deviation of the vectors' first values."
+        0.05, low=0.0, high=10.0, doc="Standard deviation of the initial vectors."
     )
     gravity: float = setting(
         0.0,
         low=0.0,
-        doc="Weight of the mean square of the scores of all pairs (Gramian regulariser).",
+        doc="Weight of the mean squared score of all pairs (Gramian regulariser).",
     )
     sparse: str = setting(
         "auto",
@@ -49,7 +49,7 @@ class FactorConfig(LossConfig):
         0.1, low=0.0, doc="L2 on the vectors that a batch touches, per example."
     )
     item_bias_regularization: float | None = setting(
-        None, low=0.0, doc="L2 on the items' biases; None is that of the users'."
+        None, low=0.0, doc="L2 on item biases; None: as for user biases."
     )
     user_damping: float = setting(
         10.0,
@@ -66,8 +66,8 @@ class FactorConfig(LossConfig):
         low=0.0,
         high=1.0,
         doc=(
-            "On rated data, the L2 of one with n ratings grows as n to this: 1 per example, 0 alike"
-            " for all."
+            "On rated data, the L2 of a row with n ratings grows as n to this"
+            " power: 1: per example; 0: the same for all."
         ),
     )
 
@@ -302,7 +302,7 @@ def implicit_vectors(
     for user in range(len(vectors)):
         own = items[indptr[user] : indptr[user + 1]]
         free = ~np.isin(draws, own)
-        # Who has interacted with everything tells nothing.
+        # Who has interacted with everything says nothing.
         if len(own) and (free.any() or objective.needs is Needs.PAIRS):
             x, z, xb, zb = q[own], q[draws[free]], b[own], shift[free]
 

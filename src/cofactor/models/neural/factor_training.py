@@ -127,7 +127,7 @@ def train_factors(
         data,
         config,
         device,
-        fitting.Scorer(module.pairs, module.penalty, module.whole),
+        fitting.PairScorer(module.pairs, module.penalty, module.whole),
         (lambda: config.gravity * module.gravity()) if config.gravity else None,
     )
     mean = float(rating_bounds(data, config)[0])

@@ -27,7 +27,7 @@ Pairs = Callable[[Tensor, Tensor], Tensor]
 
 
 @dataclass(frozen=True)
-class Scorer:
+class PairScorer:
     """How a module scores, as the losses see it.
 
     Parameters
@@ -116,7 +116,7 @@ def step_of(
     data: Interactions,
     config: LossConfig,
     device: torch.device,
-    scorer: Scorer,
+    scorer: PairScorer,
     extra: Callable[[], Tensor] | None = None,
 ) -> Step:
     """Return the loss of a batch for the Config's loss, with the penalty and an extra term
@@ -147,7 +147,7 @@ Scoring = Callable[[tuple[Tensor, ...], torch.Generator], Scored]
 
 
 def _of_pairs(
-    data: Interactions, config: LossConfig, device: torch.device, scorer: Scorer
+    data: Interactions, config: LossConfig, device: torch.device, scorer: PairScorer
 ) -> Scoring:
     def scored(batch: tuple[Tensor, ...], generator: torch.Generator) -> Scored:
         users, items, target = batch
@@ -157,7 +157,7 @@ def _of_pairs(
 
 
 def _of_negatives(
-    data: Interactions, config: LossConfig, device: torch.device, scorer: Scorer
+    data: Interactions, config: LossConfig, device: torch.device, scorer: PairScorer
 ) -> Scoring:
     sampler = sampler_of(data, config, device)
     # The expected count of item j among n draws is n q_j.
@@ -175,7 +175,7 @@ def _of_negatives(
 
 
 def _of_batch(
-    data: Interactions, config: LossConfig, device: torch.device, scorer: Scorer
+    data: Interactions, config: LossConfig, device: torch.device, scorer: PairScorer
 ) -> Scoring:
     in_batch = negatives.InBatch(negatives.Positives.of(data, device), data.item_counts)
 
@@ -192,7 +192,7 @@ def _of_batch(
 
 
 def _of_catalogue(
-    data: Interactions, config: LossConfig, device: torch.device, scorer: Scorer
+    data: Interactions, config: LossConfig, device: torch.device, scorer: PairScorer
 ) -> Scoring:
     every = torch.arange(data.n_items, device=device)
 

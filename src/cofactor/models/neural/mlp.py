@@ -16,7 +16,7 @@ from cofactor.models.neural.tables import Tables
 from cofactor.models.neural.torch_model import Builder, ModuleHooks, begin_at_biases
 
 
-class Tower(nn.Module):
+class DenseTower(nn.Module):
     """Linear layers with ReLU and dropout between them; the last one gives one number, without
     either.
 
@@ -72,7 +72,7 @@ class ConcatNet(nn.Module):
                 nn.init.zeros_(bias.weight)
         self.rectify = config.rectify_input
         self.dropout = nn.Dropout(config.dropout if config.rectify_input else 0.0)
-        self.tower = Tower(2 * config.factors, config.hidden, config.dropout)
+        self.tower = DenseTower(2 * config.factors, config.hidden, config.dropout)
 
     def forward(self, users: Tensor, items: Tensor) -> Tensor:
         """Return the scores [n] of pairs, before any sigmoid."""
@@ -90,29 +90,29 @@ class MLPConfig(ModuleConfig):
 
     factors: int = setting(32, low=1, high=4096, doc="Length of the user and item embeddings.")
     hidden: tuple[int, ...] = setting(
-        (64, 32), low=1, high=65536, doc="Lengths of the hidden layers."
+        (64, 32), low=1, high=65536, doc="Widths of the hidden layers."
     )
-    dropout: float = setting(
-        0.1, low=0.0, below=1.0, doc="Share of hidden values that training sets to 0."
-    )
+    dropout: float = setting(0.1, low=0.0, below=1.0, doc="Dropout probability of hidden values.")
     biases: bool = setting(
         True,
         doc=(
-            "Whether users and items have a bias beside the tower; ratings begin it at the damped"
-            " means."
+            "Whether users and items have a bias beside the tower; for ratings,"
+            " initialised at the damped means."
         ),
     )
     rectify_input: bool = setting(
-        False, doc="Whether ReLU and dropout stand on the joined embeddings already."
+        False, doc=("Whether ReLU and dropout are also applied to the joined embeddings.")
     )
     init_scale: float = setting(
-        0.1, above=0.0, high=10.0, doc="Standard deviation of the embeddings' first values."
+        0.1, above=0.0, high=10.0, doc="Standard deviation of the initial embeddings."
     )
     regularization: float = setting(
         0.01, low=0.0, doc="L2 on the vectors that a batch touches, per example."
     )
     pretrain_epochs: int = setting(
-        0, low=0, doc="Epochs of factorisation that the embeddings begin with; 0 begins at random."
+        0,
+        low=0,
+        doc=("Epochs of factorisation that initialise the embeddings; 0: random initialisation."),
     )
     pretrain_regularization: float = setting(
         0.08, low=0.0, doc="The regularization of that factorisation."
@@ -128,7 +128,7 @@ class MLPConfig(ModuleConfig):
             )
 
 
-def _begin(
+def _initialise(
     module: nn.Module, tables: Tables, data: Interactions, config: MLPConfig, run: Run
 ) -> None:
     """Begin at the damped means, or with the vectors and biases of a factorisation."""
@@ -161,7 +161,7 @@ def _begin(
                 bias.weight.copy_(torch.from_numpy(values)[:, None])
 
 
-_CONCAT = Builder(ConcatNet, _begin)
+_CONCAT = Builder(ConcatNet, _initialise)
 
 
 class MLP(IterativeModel, ModuleHooks):
@@ -184,9 +184,7 @@ class MLP(IterativeModel, ModuleHooks):
 class DenseNetConfig(MLPConfig):
     """Settings of `DenseNet`."""
 
-    hidden: tuple[int, ...] = setting(
-        (128,), low=1, high=65536, doc="Length of the one hidden layer."
-    )
+    hidden: tuple[int, ...] = setting((128,), low=1, high=65536, doc="Width of the hidden layer.")
 
 
 class DenseNet(IterativeModel, ModuleHooks):
@@ -201,9 +199,11 @@ class CollabFNetConfig(MLPConfig):
     """Settings of `CollabFNet`."""
 
     factors: int = setting(64, low=1, high=4096, doc="Length of the user and item embeddings.")
-    hidden: tuple[int, ...] = setting((64,), low=1, high=65536, doc="Lengths of the hidden layers.")
+    hidden: tuple[int, ...] = setting(
+        (64,), low=1, high=65536, doc=("Widths of the hidden layers.")
+    )
     rectify_input: bool = setting(
-        True, doc="Whether ReLU and dropout stand on the joined embeddings already."
+        True, doc=("Whether ReLU and dropout are also applied to the joined embeddings.")
     )
 
 

@@ -26,10 +26,10 @@ _RATE = 0.05
 
 
 class ModuleConfig(LossConfig):
-    """What every module that scores pairs can be told."""
+    """Settings of every module that scores pairs."""
 
     fold_in_steps: int = setting(
-        150, low=1, high=10_000, doc="Steps of descent for the vector of an unseen user."
+        150, low=1, high=10_000, doc=("Gradient steps for the vector of an unseen user.")
     )
 
     def check(self) -> None:
@@ -156,7 +156,7 @@ class FoldIn:
         for user in range(len(indptr) - 1):
             span = slice(indptr[user], indptr[user + 1])
             free = draws[~np.isin(draws, items[span])]
-            # Who has interacted with everything tells nothing, and gets some row.
+            # Who has interacted with everything says nothing, and gets some row.
             pool = free if len(free) else draws
             places = np.arange((span.stop - span.start) * negatives) % len(pool)
             rows[span] = pool[places].reshape(-1, negatives)

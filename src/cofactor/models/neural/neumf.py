@@ -9,7 +9,7 @@ from cofactor.base.config import setting
 from cofactor.base.run import Run
 from cofactor.data.interactions import Interactions
 from cofactor.models.iterative import IterativeModel
-from cofactor.models.neural.mlp import Tower
+from cofactor.models.neural.mlp import DenseTower
 from cofactor.models.neural.module_fold_in import ModuleConfig
 from cofactor.models.neural.tables import Tables
 from cofactor.models.neural.torch_model import Builder, ModuleHooks, train_module
@@ -51,7 +51,7 @@ class NeuMFNet(nn.Module):
                 "user_mlp": nn.Embedding(n_users, config.factors),
                 "item_mlp": nn.Embedding(n_items, config.factors),
             }
-            self.tower = Tower(2 * config.factors, config.hidden, config.dropout)
+            self.tower = DenseTower(2 * config.factors, config.hidden, config.dropout)
         for table in tables.values():
             nn.init.normal_(table.weight, std=config.init_scale)
         self.tables = nn.ModuleDict(tables)
@@ -76,18 +76,16 @@ class NeuMFConfig(ModuleConfig):
 
     factors: int = setting(16, low=2, high=4096, doc="Length of each half's embeddings.")
     hidden: tuple[int, ...] = setting(
-        (32, 16, 8), low=1, high=65536, doc="Lengths of the tower's hidden layers."
+        (32, 16, 8), low=1, high=65536, doc="Widths of the tower's hidden layers."
     )
-    dropout: float = setting(
-        0.0, low=0.0, below=1.0, doc="Share of hidden values that training sets to 0."
-    )
+    dropout: float = setting(0.0, low=0.0, below=1.0, doc="Dropout probability of hidden values.")
     init_scale: float = setting(
-        0.05, above=0.0, high=10.0, doc="Standard deviation of the embeddings' first values."
+        0.05, above=0.0, high=10.0, doc=("Standard deviation of the initial embeddings.")
     )
     pretrain_epochs: int = setting(
         0,
         low=0,
-        doc="Epochs in which each half is trained alone first; 0 begins with both at once.",
+        doc="Epochs of pretraining of each half alone; 0: none.",
     )
     loss: str | Loss = setting(
         "logistic", choices=LOSSES, doc="Training loss; the paper's is logistic."
@@ -97,7 +95,7 @@ class NeuMFConfig(ModuleConfig):
     )
 
 
-def _begin(
+def _initialise(
     module: nn.Module, tables: Tables, data: Interactions, config: NeuMFConfig, run: Run
 ) -> None:
     """Train each half alone, if settings say so, and begin with both."""
@@ -133,4 +131,4 @@ class NeuMF(IterativeModel, ModuleHooks):
     name = "neumf"
     Config = NeuMFConfig
     traits = Traits()
-    builder = Builder(NeuMFNet, _begin)
+    builder = Builder(NeuMFNet, _initialise)

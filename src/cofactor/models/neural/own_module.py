@@ -1,4 +1,4 @@
-"""A user's own nn.Module with the whole contract."""
+"""A user's own nn.Module as a recommender."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from cofactor.models.neural.torch_model import Builder, ModuleHooks
 
 
 class OwnModule(IterativeModel, ModuleHooks):
-    """A module of your own: trained by the loop, asked, filtered, folded in and explained like any
+    """A module of your own: trained by the loop, scored, filtered, folded in and explained like any
     other model.
 
     The module must have ``forward(users, items)`` that takes int64 [n] each and returns [n] scores,
@@ -39,7 +39,7 @@ class OwnModule(IterativeModel, ModuleHooks):
     Notes
     -----
     It isn't in the registry, so ``cofactor.save`` can't write it: loading a file never imports code
-    of yours. Keep the arrays of ``state()`` yourself, and make the model anew with
+    of yours. Keep the arrays of ``state()`` yourself, and make the model again with
     ``OwnModule.restored(make, config, arrays, data)``.
 
     Examples

@@ -34,13 +34,13 @@ class Tables:
 
     @classmethod
     def found(cls, module: nn.Module, n_users: int, n_items: int) -> Tables:
-        """Find the tables: embeddings with as many rows as there are users or items, told apart by
-        name if need be.
+        """Find the tables: embeddings with as many rows as there are users or items; names decide
+        where both fit.
 
         Raises
         ------
         ArgumentError
-            If there is no table for one side, or if names don't tell which is which.
+            If there is no table for one side, or if names don't decide which is which.
         """
         sizes = {
             name: m.num_embeddings

@@ -127,16 +127,16 @@ class ModuleHooks(Hooks[Any]):
             self.config,
             run,
             name=self.name,
-            control=self._control(data, validation, run, lambda: self._publish(module, data)),
+            control=self._control(data, validation, run, lambda: self._copy_weights(module, data)),
         )
-        self._publish(module, data)
+        self._copy_weights(module, data)
 
     def _built(self, data: Interactions, seed: int) -> nn.Module:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             return self.builder.build(data.n_users, data.n_items, self.config).eval()
 
-    def _publish(self, module: nn.Module, data: Interactions) -> None:
+    def _copy_weights(self, module: nn.Module, data: Interactions) -> None:
         """Take a copy of the module to answer with, on the CPU; who has no interaction gets the
         others' mean.
         """
@@ -150,13 +150,13 @@ class ModuleHooks(Hooks[Any]):
             rows = self.tables.joined(self.module, names)
             rows[~warm] = rows[warm].mean(0)
             self.tables.put(self.module, names, rows)
-        self._prepare(data)
+        self._build_cache(data)
 
     def _take(self, module: nn.Module, data: Interactions) -> None:
         self.module = module
         self.tables = self.builder.find(module, data.n_users, data.n_items)
 
-    def _prepare(self, data: Interactions) -> None:
+    def _build_cache(self, data: Interactions) -> None:
         """Derive what answering needs: the tables with a last row that stands for the unknown."""
         self.module.eval().requires_grad_(False)
         self._replicas = Replicas(self.module)
@@ -277,7 +277,7 @@ class ModuleHooks(Hooks[Any]):
         self.tables.put(self.module, self.tables.items, torch.tensor(arrays["item_tables"]))
         self.tables.put_free(self.module, arrays["weights"])
         self.scale = np.asarray(arrays["scale"])
-        self._prepare(data)
+        self._build_cache(data)
 
 
 def train_module(
@@ -322,7 +322,7 @@ def train_module(
     mean = data.weights.mean(dtype=np.float64) if config.fits(data) else 0.0
     return train(
         module,
-        fitting.step_of(data, config, device, fitting.Scorer(pairs, penalty, whole)),
+        fitting.step_of(data, config, device, fitting.PairScorer(pairs, penalty, whole)),
         fitting.examples(data, config, run, device, float(mean), name),
         config,
         run,

@@ -1,1 +1,1 @@
-"""Models that read a history in its order."""
+"""Sequence models: they use the order of a history."""

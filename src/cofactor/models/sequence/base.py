@@ -1,4 +1,4 @@
-"""What models of order share: a user is a history, read from its end, and new events are learnt."""
+"""What sequence models share: a user is a history, read from its end, and new events are learnt."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cofactor.base.run import Run
 from cofactor.data.events import Events
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
-from cofactor.kernels.work import watched
+from cofactor.kernels.work import run_context
 from cofactor.models.hooks import ConfigT
 from cofactor.models.recommender import Recommender
 from cofactor.models.user_batch import States, UserBatch
@@ -22,15 +22,18 @@ REPEATS = ("exclude", "allow")
 
 
 class SequenceConfig(Config):
-    """Settings that all models of order have."""
+    """Settings that all sequence models have."""
 
     repeats: str = setting(
         "exclude",
         choices=REPEATS,
-        doc="The repeat policy it was tuned for: whether items of the history may be answers.",
+        doc=(
+            "Repeat policy that weights are tuned for: whether items of the"
+            " history may be recommended."
+        ),
     )
     history_length: int = setting(
-        50, low=1, high=100_000, doc="How many of a user's latest events are read for an answer."
+        50, low=1, high=100_000, doc=("Number of a user's latest events that the model reads.")
     )
 
 
@@ -71,7 +74,7 @@ class SequenceModel(Recommender[ConfigT]):
         run = run if run is not None else Run()
         old, new = self.data, extended(self.data, events)
         concerned = np.unique(new.users.rows(events.users, what="user"))
-        with watched(run):
+        with run_context(run):
             self._learn(old, new, concerned, run)
         self._data, self._cache = new, {}
         return self

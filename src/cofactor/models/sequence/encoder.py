@@ -17,7 +17,7 @@ from torch import Tensor
 from cofactor.data.histories import Histories
 
 
-class Windows(NamedTuple):
+class EncodedWindows(NamedTuple):
     """Stretches of histories that are read at once.
 
     Parameters
@@ -32,7 +32,7 @@ class Windows(NamedTuple):
     size: np.ndarray
 
 
-def training_windows(indptr: np.ndarray, max_length: int) -> Windows:
+def training_windows(indptr: np.ndarray, max_length: int) -> EncodedWindows:
     """Cut histories into windows, each event in one of them.
 
     Parameters
@@ -47,7 +47,7 @@ def training_windows(indptr: np.ndarray, max_length: int) -> Windows:
     pieces = -(-lengths // longest)
     nth = np.arange(pieces.sum()) - np.repeat(np.cumsum(pieces) - pieces, pieces)
     begin = np.repeat(indptr[:-1], pieces) + nth * longest
-    return Windows(begin, np.minimum(np.repeat(lengths, pieces) - nth * longest, longest))
+    return EncodedWindows(begin, np.minimum(np.repeat(lengths, pieces) - nth * longest, longest))
 
 
 class Padded(NamedTuple):
@@ -74,7 +74,7 @@ def padded(begin: Tensor, size: Tensor) -> Padded:
 
 def last_windows(
     histories: Histories, max_length: int, per_batch: int
-) -> Iterator[tuple[np.ndarray, Windows]]:
+) -> Iterator[tuple[np.ndarray, EncodedWindows]]:
     """Yield the users that have events, those of like length together (then little is padded), and
     the window at the end of each history.
 
@@ -93,4 +93,4 @@ def last_windows(
     for low in range(0, len(order), per_batch):
         users = order[low : low + per_batch]
         size = np.minimum(lengths[users], max_length or lengths.max())
-        yield users, Windows(histories.indptr[users + 1] - size, size)
+        yield users, EncodedWindows(histories.indptr[users + 1] - size, size)

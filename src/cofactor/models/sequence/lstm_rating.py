@@ -43,25 +43,23 @@ class LSTMRatingConfig(TrainingConfig):
     """Settings of `LSTMRating`."""
 
     factors: int = setting(
-        32, low=1, high=4096, doc="Length of the item vectors, and of what is kept of a user."
+        32, low=1, high=4096, doc="Length of the item vectors and of the user state."
     )
-    hidden: int = setting(64, low=1, high=8192, doc="Length of the LSTM's state.")
+    hidden: int = setting(64, low=1, high=8192, doc="Width of the LSTM's state.")
     dropout: float = setting(
         0.3,
         low=0.0,
         below=1.0,
-        doc="Share of the inputs and of the states that training sets to 0.",
+        doc="Dropout probability of inputs and states.",
     )
     damping: float = setting(
         10.0,
         above=0.0,
-        doc="Imagined ratings at the items' means that a user's running bias begins with.",
+        doc="Shrinkage: pseudo-ratings at the items' means in a user's initial running bias.",
     )
-    max_length: int = setting(
-        0, low=0, doc="Longest stretch of a history that the LSTM reads at once; 0 reads it whole."
-    )
+    max_length: int = setting(0, low=0, doc="Maximal length of a history window; 0: no limit.")
     init_scale: float = setting(
-        0.05, above=0.0, high=10.0, doc="Standard deviation of the item vectors' first values."
+        0.05, above=0.0, high=10.0, doc=("Standard deviation of the initial item vectors.")
     )
     regularization: float = setting(
         0.1, low=0.0, doc="L2 on the item vectors that a batch touches, per rating."
@@ -69,12 +67,14 @@ class LSTMRatingConfig(TrainingConfig):
     pretrain_epochs: int = setting(
         15,
         low=0,
-        doc="Epochs of factorisation that the item vectors begin with; 0 begins at random.",
+        doc=("Epochs of factorisation that initialise the item vectors; 0: random initialisation."),
     )
     batch_size: int = setting(
-        32, low=0, high=2**30, doc="Histories of a step; 0 takes all of them."
+        32, low=0, high=2**30, doc="Batch size in histories; 0 takes all of them."
     )
-    clip: float = setting(1.0, low=0.0, doc="Largest length of the whole gradient; 0 doesn't clip.")
+    clip: float = setting(
+        1.0, low=0.0, doc=("Gradient clipping: largest norm of the whole gradient; 0 doesn't clip.")
+    )
 
 
 class RatingLSTM(nn.Module):
@@ -164,7 +164,7 @@ class LSTMRating(IterativeModel, FactorModel):
     Notes
     -----
     The running means stand beside the LSTM because most of what a rating tells of a user doesn't
-    depend on the order: β is the user's bias, and ``M m`` a taste as a factorisation has it (with M
+    depend on the order: β is the user's bias, and ``M m`` a user vector as in factorisation (M is
     near the inverse mean Gram matrix, a ridge regression's). The LSTM learns what is left: drift,
     mood, what follows on what. Source: Hochreiter and Schmidhuber, "Long Short-Term Memory", 1997;
     Wu et al., "Recurrent Recommender Networks", WSDM 2017 (which keeps an LSTM for the items too).
@@ -220,10 +220,10 @@ class LSTMRating(IterativeModel, FactorModel):
             ),
             self.config,
             run,
-            control=self._control(data, validation, run, lambda: self._publish(module, data)),
+            control=self._control(data, validation, run, lambda: self._copy_weights(module, data)),
             name=self.name,
         )
-        self._publish(module, data)
+        self._copy_weights(module, data)
 
     def _pretrained(self, data: Interactions, run: Run) -> tuple[np.ndarray, np.ndarray]:
         """Item vectors and biases of a factorisation of the same ratings."""
@@ -270,17 +270,17 @@ class LSTMRating(IterativeModel, FactorModel):
 
         return step
 
-    def _publish(self, module: RatingLSTM, data: Interactions) -> None:
+    def _copy_weights(self, module: RatingLSTM, data: Interactions) -> None:
         self.module = RatingLSTM(torch.zeros(data.n_items), self.config)
         self.module.load_state_dict(weights_of(module))
         cold = torch.from_numpy(data.item_counts == 0)
         with torch.no_grad():
             for table in (self.module.inputs, self.module.outputs, self.module.item_bias):
                 table.weight[cold] = 0
-        self._prepare()
+        self._build_cache()
         self.user_states = self._read(data.histories())
 
-    def _prepare(self) -> None:
+    def _build_cache(self) -> None:
         self.module.eval().requires_grad_(False)
         self.item_factors = self.module.outputs.weight.detach().numpy()
         self.item_bias = self.module.item_bias.weight.detach().numpy()[:, 0]
@@ -385,4 +385,4 @@ class LSTMRating(IterativeModel, FactorModel):
             np.asarray(arrays["scale"]),
             np.asarray(arrays["user_states"]),
         )
-        self._prepare()
+        self._build_cache()

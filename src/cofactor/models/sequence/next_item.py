@@ -43,37 +43,35 @@ class NextItemConfig(TrainingConfig, SequenceConfig):
     group = "model"
 
     factors: int = setting(64, low=2, high=4096, doc="Length of embeddings and hidden vectors.")
-    blocks: int = setting(2, low=1, high=64, doc="How many blocks (or layers) stand on each other.")
-    dropout: float = setting(
-        0.1, low=0, below=1, doc="Share of hidden values that training sets to 0."
-    )
+    blocks: int = setting(2, low=1, high=64, doc="Number of blocks (or layers).")
+    dropout: float = setting(0.1, low=0, below=1, doc="Dropout probability of hidden values.")
     loss: str = setting(
         "softmax",
         choices=NEXT_LOSSES,
-        doc="Training loss: softmax over all items; the others over items drawn for each batch.",
+        doc=("Training loss: softmax over all items; the others over negatives sampled per batch."),
     )
     negatives: int = setting(
-        512, low=1, high=1_000_000, doc="Items drawn for each batch, shared by its places."
+        512, low=1, high=1_000_000, doc=("Negatives sampled per batch, shared by its positions.")
     )
     calibration: float = setting(
         0.75, low=0, high=1, doc="gbce: 0 is binary cross-entropy, 1 as calibrated as a softmax."
     )
     score_regularization: float = setting(
-        1.0, low=0, doc="bpr_max: weight of the squared scores of the drawn items."
+        1.0, low=0, doc="bpr_max: weight of the squared scores of the negatives."
     )
-    max_length: int = setting(
-        200, low=2, high=10_000, doc="The longest window of events that is read at once."
-    )
+    max_length: int = setting(200, low=2, high=10_000, doc="Maximal length of a window of events.")
     batch_tokens: int = setting(
-        12_800, low=16, high=2**26, doc="Places of a batch, padding included."
+        12_800, low=16, high=2**26, doc="Batch size in positions, padding included."
     )
     scale_embeddings: bool = setting(
-        True, doc="Whether embeddings are multiplied by the root of their length when read."
+        True, doc=("Whether embeddings are multiplied by the square root of their length.")
     )
-    init_scale: float = setting(0.02, above=0, doc="Standard deviation of the first embeddings.")
-    learning_rate: float = setting(0.001, above=0.0, high=1e3, doc="Step size of the optimiser.")
+    init_scale: float = setting(
+        0.02, above=0, doc=("Standard deviation of the initial embeddings.")
+    )
+    learning_rate: float = setting(0.001, above=0.0, high=1e3, doc="Learning rate.")
     history_length: int = setting(
-        200, low=1, high=10_000, doc="How many of a user's latest events are read for an answer."
+        200, low=1, high=10_000, doc=("Number of a user's latest events that the model reads.")
     )
 
     def check(self) -> None:
@@ -224,7 +222,7 @@ class NextItemModel(IterativeModel, FactorModel[NextItemConfig]):
 
 
 class TokenBatches:
-    """Windows in batches of a budget of places, grouped by length anew in each epoch.
+    """Windows in batches of a budget of places, grouped by length again in each epoch.
 
     Parameters
     ----------

@@ -13,7 +13,7 @@ from cofactor.base.run import Run
 from cofactor.base.threads import current_threads
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
-from cofactor.kernels.reference.session_neighbours import Index, Settings
+from cofactor.kernels.reference.session_neighbours import Index, NeighbourSettings
 from cofactor.models.sequence.base import SequenceConfig, SequenceModel, ages, one_history
 from cofactor.models.traits import ArraySpec, Traits
 from cofactor.models.user_batch import States, UserBatch
@@ -35,10 +35,10 @@ class SessionKNNConfig(SequenceConfig):
         1_000_000, low=1, high=2_000_000_000, doc="Sessions kept in all, the latest."
     )
     query_decay: float = setting(
-        0.7, above=0, high=1, doc="What an item of the query counts for each later event of it."
+        0.7, above=0, high=1, doc="Decay of a query item's weight per later event."
     )
     neighbour_decay: float = setting(
-        0.8, above=0, high=1, doc="What an item of a neighbour counts for each step from the match."
+        0.8, above=0, high=1, doc=("Decay of a neighbour's item per step from the match.")
     )
     backward: float = setting(
         0.5, low=0, high=1, doc="Weight of a neighbour's items before the match."
@@ -47,13 +47,13 @@ class SessionKNNConfig(SequenceConfig):
         0.5, low=0, high=1, doc="A session's similarity is divided by its length to this power."
     )
     query_idf: float = setting(
-        0.0, low=0, high=4, doc="Rare items of the query count more: by their idf to this power."
+        0.0, low=0, high=4, doc="Query items are weighted by their idf to this power."
     )
     idf: float = setting(
-        0.0, low=0, high=4, doc="Rare items are favoured: scores times their idf to this power."
+        0.0, low=0, high=4, doc=("Scores are multiplied by the items' idf to this power.")
     )
     repeat_weight: float = setting(
-        1.0, low=0, high=1000, doc="What the votes for items of the query itself are multiplied by."
+        1.0, low=0, high=1000, doc=("Factor of the votes for items of the query itself.")
     )
 
 
@@ -131,9 +131,9 @@ class SessionKNN(SequenceModel[SessionKNNConfig]):
         found: np.ndarray = self._cache[key]
         return found
 
-    def _settings(self) -> Settings:
+    def _settings(self) -> NeighbourSettings:
         config = self.config
-        return Settings(
+        return NeighbourSettings(
             config.neighbours, config.neighbour_decay, config.backward, config.repeat_weight
         )
 
@@ -234,7 +234,7 @@ def _check(index: Index, n_items: int) -> None:
         raise ArtifactError("the arrays of the session index don't fit together.")
 
 
-# Settings of the boards in `cofactor reproduce sequences`, chosen on validation data.
+# NeighbourSettings of the boards in `cofactor reproduce sequences`, chosen on validation data.
 PRESETS: dict[str, dict[str, Any]] = {
     "sessions-diginetica": {
         "repeats": "allow",

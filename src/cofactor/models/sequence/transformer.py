@@ -42,22 +42,25 @@ class TransformerConfig(NextItemConfig):
 
     heads: int = setting(2, low=1, high=64, doc="Attention heads; factors is a multiple of them.")
     expansion: int = setting(
-        2, low=1, high=16, doc="Hidden width of a block's network, in factors."
+        2,
+        low=1,
+        high=16,
+        doc=("Hidden width of a block's feed-forward network, in multiples of factors."),
     )
     gated: bool = setting(False, doc="Whether blocks have gates and a SwiGLU network (LiGR).")
     low_pass: float = setting(
         0.0,
         low=0,
         below=1,
-        doc="Share of a trainable moving average beside attention; 0 leaves it out.",
+        doc="Weight of a trainable moving average beside attention; 0 leaves it out.",
     )
     positions: str = setting(
         "rotary",
         choices=("rotary", "learned", "none"),
-        doc="How places are told apart: by their distance, by a vector each, or not at all.",
+        doc="How positions are encoded: by their distance, by a vector each, or not at all.",
     )
     attention_dropout: float = setting(
-        0.0, low=0, below=1, doc="Share of attention weights that training sets to 0."
+        0.0, low=0, below=1, doc="Dropout probability of attention weights."
     )
 
     def check(self) -> None:

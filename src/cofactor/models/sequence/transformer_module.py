@@ -53,7 +53,7 @@ class TransformerEncoder(ItemEncoder):
         if config.positions == "learned":
             self.positions = nn.Embedding(config.max_length, config.factors)
             nn.init.normal_(self.positions.weight, std=config.init_scale)
-        self.blocks = nn.ModuleList(Block(config) for _ in range(config.blocks))
+        self.blocks = nn.ModuleList(TransformerBlock(config) for _ in range(config.blocks))
         self.norm = nn.LayerNorm(config.factors, eps=EPSILON)
 
     def encode(self, inputs: Tensor) -> Tensor:
@@ -66,7 +66,7 @@ class TransformerEncoder(ItemEncoder):
         return normed
 
 
-class Block(nn.Module):
+class TransformerBlock(nn.Module):
     """``x + g_1 ⊙ mix(norm x)``, then ``x + g_2 ⊙ ffn(norm x)``; the gates g are 1 unless gated.
 
     Gated blocks take ``g = σ(W norm x)`` and a SwiGLU network (LiGR); classic ones a ReLU network.

@@ -1,4 +1,4 @@
-"""Transitions: what came next, counted."""
+"""Transitions: counts of which item came next."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class TransitionsConfig(SequenceConfig):
         20, low=1, high=10_000, doc="How many events apart two items may be to count as a pair."
     )
     decay: float = setting(
-        0.8, above=0, high=1, doc="What a pair counts for each further event between its two."
+        0.8, above=0, high=1, doc=("Decay of a pair's weight per event between its two.")
     )
     backward: float = setting(
         0.3, low=0, high=10, doc="Weight of the same pairs from the later item to the earlier one."
@@ -69,7 +69,7 @@ class TransitionsConfig(SequenceConfig):
         doc="And by the sum of those towards the recommended item to this power.",
     )
     history_decay: float = setting(
-        0.5, above=0, high=1, doc="What a past event counts for each later one."
+        0.5, above=0, high=1, doc="Decay of a past event's weight per later event."
     )
     walk_weight: float = setting(
         0.0,
@@ -81,11 +81,9 @@ class TransitionsConfig(SequenceConfig):
         0.0,
         low=0,
         high=1000,
-        doc="What an item of the history gets for standing in it; decays too.",
+        doc="Score that an item gets for being in the history; decays too.",
     )
-    repeat_decay: float = setting(
-        0.8, above=0, high=1, doc="What that counts for each later event."
-    )
+    repeat_decay: float = setting(0.8, above=0, high=1, doc="Decay of that score per later event.")
     text: tuple[str, ...] = setting(
         (), doc="Columns read as text; all that look like text if none is named."
     )

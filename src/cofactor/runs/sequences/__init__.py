@@ -6,5 +6,5 @@ RECIPES: dict[str, str] = {
     "scientific": "Amazon Scientific, a small set, ids alone and with text",
     "diginetica": "Diginetica sessions: P@20 and MRR@20, in per cent",
     "tmall": "Tmall sessions: P@20 and MRR@20, in per cent",
-    "global_time": "leave-one-out beside one moment for everybody, where there are times",
+    "global_time": "leave-one-out beside one point in time for all users, where there are times",
 }

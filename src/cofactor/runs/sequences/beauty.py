@@ -6,7 +6,7 @@ from cofactor.base.run import Run
 from cofactor.data import datasets
 from cofactor.models import blend
 from cofactor.models.sequence import transitions
-from cofactor.runs.sequences.board import Board, Entry, Measure, closing, measured
+from cofactor.runs.sequences.board import Board, BoardEntry, Measure, closing, measured
 
 NAME = "amazon-beauty-5core"
 METRICS = ("hit@10", "ndcg@10")
@@ -23,20 +23,20 @@ def recipe(run: Run) -> Board:
     )
     split = datasets.load_split(NAME)
     entries = (
-        Entry(
+        BoardEntry(
             model="transitions",
             settings=transitions.PRESETS[NAME],
             label="transitions",
             bars={"hit@10": 0.087, "ndcg@10": 0.055},
         ),
-        Entry(
+        BoardEntry(
             model="transitions",
             settings=transitions.PRESETS[f"{NAME} with text"],
             label="transitions, titles",
             reads="text",
             bars={"hit@10": 0.112, "ndcg@10": 0.069},
         ),
-        Entry(
+        BoardEntry(
             model="blend",
             settings=blend.PRESETS[f"{NAME} with text"],
             label="blend, titles",

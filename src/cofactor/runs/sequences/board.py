@@ -110,7 +110,7 @@ class Board:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Entry:
+class BoardEntry:
     """One of our models on a board.
 
     Parameters
@@ -152,7 +152,7 @@ class Measure:
 
 
 def measured(
-    board: Board, split: Split, entries: Iterable[Entry], measure: Measure, run: Run
+    board: Board, split: Split, entries: Iterable[BoardEntry], measure: Measure, run: Run
 ) -> list[Result]:
     """Fit and measure our models, add their rows to the board, and return the results."""
     results = []

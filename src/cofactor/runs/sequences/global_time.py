@@ -9,7 +9,7 @@ from cofactor.data import datasets
 from cofactor.data.interactions import Interactions
 from cofactor.data.splits import leave_last, next_after
 from cofactor.models.sequence import sequence_linear, transitions
-from cofactor.runs.sequences.board import Board, Entry, Measure, closing, measured
+from cofactor.runs.sequences.board import Board, BoardEntry, Measure, closing, measured
 
 NAME = "ml-100k"
 METRICS = ("hit@10", "ndcg@10")
@@ -22,19 +22,19 @@ def recipe(run: Run) -> Board:
     The published boards have no times (SASRec's file, Beauty, Scientific, the sessions), so this
     can be shown on others only."""
     data = Interactions.build(replace(datasets.load(NAME), values=None))
-    board = Board("global_time", f"{NAME}: leave-one-out beside one moment for everybody")
+    board = Board("global_time", f"{NAME}: leave-one-out beside one point in time for all users")
     cuts = {
         "leave-one-out": leave_last(data),
         "one moment": next_after(data, test=HELD_OUT),
     }
     for name, split in cuts.items():
         entries = (
-            Entry(
+            BoardEntry(
                 model="transitions",
                 settings=transitions.PRESETS["sasrec-ml-1m"],
                 label=f"transitions, {name}",
             ),
-            Entry(
+            BoardEntry(
                 model="sequence_linear",
                 settings=sequence_linear.PRESETS["sasrec-ml-1m"],
                 label=f"sequence_linear, {name}",

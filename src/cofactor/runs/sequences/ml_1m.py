@@ -6,7 +6,7 @@ from cofactor.base.run import Run
 from cofactor.data import datasets
 from cofactor.models import blend
 from cofactor.models.sequence import sequence_linear, transitions
-from cofactor.runs.sequences.board import Board, Entry, Measure, closing, measured
+from cofactor.runs.sequences.board import Board, BoardEntry, Measure, closing, measured
 
 NAME = "sasrec-ml-1m"
 METRICS = ("hit@10", "ndcg@10")
@@ -23,19 +23,19 @@ def recipe(run: Run) -> Board:
     )
     split = datasets.load_split(NAME)
     entries = (
-        Entry(
+        BoardEntry(
             model="transitions",
             settings=transitions.PRESETS[NAME],
             label="transitions",
             bars={"hit@10": 0.274, "ndcg@10": 0.160},
         ),
-        Entry(
+        BoardEntry(
             model="sequence_linear",
             settings=sequence_linear.PRESETS[NAME],
             label="sequence_linear",
             bars={"hit@10": 0.285, "ndcg@10": 0.171},
         ),
-        Entry(model="blend", settings=blend.PRESETS[NAME], label="blend"),
+        BoardEntry(model="blend", settings=blend.PRESETS[NAME], label="blend"),
     )
     measured(board, split, entries, Measure(metrics=METRICS), run)
     board.published(

@@ -6,7 +6,7 @@ from cofactor.base.run import Run
 from cofactor.data import datasets
 from cofactor.models import blend
 from cofactor.models.sequence import transitions
-from cofactor.runs.sequences.board import Board, Entry, Measure, closing, measured
+from cofactor.runs.sequences.board import Board, BoardEntry, Measure, closing, measured
 
 NAME = "amazon-scientific"
 METRICS = ("hit@10", "ndcg@10")
@@ -24,20 +24,20 @@ def recipe(run: Run) -> Board:
     )
     split = datasets.load_split(NAME)
     entries = (
-        Entry(
+        BoardEntry(
             model="transitions",
             settings=transitions.PRESETS[NAME],
             label="transitions",
             bars={"hit@10": 0.157, "ndcg@10": 0.105},
         ),
-        Entry(
+        BoardEntry(
             model="transitions",
             settings=transitions.PRESETS[f"{NAME} with text"],
             label="transitions, text",
             reads="text",
             bars={"hit@10": 0.181, "ndcg@10": 0.120},
         ),
-        Entry(
+        BoardEntry(
             model="blend",
             settings=blend.PRESETS[f"{NAME} with text"],
             label="blend, text",

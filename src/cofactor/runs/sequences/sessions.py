@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from cofactor.base.run import Run
 from cofactor.data import datasets
 from cofactor.models.sequence import session_knn, transitions
-from cofactor.runs.sequences.board import Board, Entry, Measure, closing, measured
+from cofactor.runs.sequences.board import Board, BoardEntry, Measure, closing, measured
 
 METRICS = ("hit@20", "mrr@20")
 
@@ -28,7 +28,7 @@ def session_board(
     )
     split = datasets.load_split(name)
     entries = [
-        Entry(model=model, settings=presets[name], label=model, bars=wanted)
+        BoardEntry(model=model, settings=presets[name], label=model, bars=wanted)
         for model, presets, wanted in (
             ("transitions", transitions.PRESETS, bars),
             ("session_knn", session_knn.PRESETS, {}),

@@ -72,7 +72,7 @@ ASKED = {
     "pawn of prophecy": "belgariad",
 }
 REALIGNED = (
-    "In the subset as published, the titles stand one item id too low: of the 5,000 pairs of books"
+    "In the subset as published, the titles are shifted by one item id: of the 5,000 pairs of books"
     " that share most readers, 20 % have one author if a title is given to the next id, and 0.7 %"
     " as it stands; so titles are moved up by one here."
 )

@@ -42,7 +42,8 @@ def recipe(run: Run) -> Reproduced:
         train, part = held_out(Interactions.build(datasets.load(name, value=False)), run.seed)
         report.protocol = (
             "Ten items of each user who has at least twenty are held out at random (seed"
-            f" {run.seed}); the AUC compares each with all items that the user never took."
+            f" {run.seed}); the AUC compares each with all items that the user hasn't"
+            " interacted with."
         )
         popular = auc(Popularity().fit(train, run=run), part)
         report.figures.append(

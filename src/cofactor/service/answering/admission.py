@@ -1,4 +1,4 @@
-"""Who is let in: as many as can be answered in time, by what answering has cost lately."""
+"""Load shedding: admits as many requests as can be answered in time, by recent costs."""
 
 from __future__ import annotations
 
@@ -64,10 +64,10 @@ class Admission:
         return self.ingested - itself >= self._settings.max_ingest
 
     def begin_with(self, lone: float) -> None:
-        """Begin to learn anew, for a model that answers one person in ``lone`` seconds."""
+        """Begin to learn again, for a model that answers one person in ``lone`` seconds."""
         self.lone = self.cost = lone
 
-    def took(self, seconds: float, count: int) -> None:
-        """Learn from a batch of ``count`` requests that took some seconds."""
+    def learn(self, seconds: float, count: int) -> None:
+        """Learn from the seconds that a batch of ``count`` requests needed."""
         known = max(self.cost, 1e-5)
         self.cost = known + _WEIGHT * (min(seconds / count, _OUTLIER * known) - known)

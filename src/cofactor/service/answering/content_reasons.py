@@ -1,4 +1,4 @@
-"""Which words and features carried an answer, in models that read them."""
+"""Which words and features contributed to a score, in models with content."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from cofactor.models.recommender import Recommender
 from cofactor.models.user_batch import UserBatch
 from cofactor.service.replies import WordOut
 
-_LEAST = 0.1  # of what the strongest word adds that a word must add to be told
+_LEAST = 0.1  # the least share of the strongest word's part that a word in a response has
 
 
 def carrying(
@@ -32,11 +32,11 @@ def carrying(
     """
     if not model.traits.uses_features or one.empty[0]:
         return None
-    told = [
+    strongest = [
         [(str(reason.id), reason.contribution) for reason in reasons]
         for reasons in model.explain_features(one, item_rows)
     ]
-    return [_strongest(pairs, limit) for pairs in told] if any(told) else None
+    return [_strongest(pairs, limit) for pairs in strongest] if any(strongest) else None
 
 
 def shared(model: Any, description: Any, item_rows: np.ndarray, limit: int) -> list[list[WordOut]]:
@@ -77,5 +77,7 @@ def _strongest(pairs: list[tuple[str, float]], limit: int) -> list[WordOut]:
     nothing ("the") explains nothing.
     """
     least = _LEAST * max((a for _, a in pairs), default=0.0)
-    told = sorted((pair for pair in pairs if pair[1] > max(least, 0.0)), key=lambda pair: -pair[1])
-    return [WordOut(word=word, contribution=a) for word, a in told[:limit]]
+    ordered = sorted(
+        (pair for pair in pairs if pair[1] > max(least, 0.0)), key=lambda pair: -pair[1]
+    )
+    return [WordOut(word=word, contribution=a) for word, a in ordered[:limit]]

@@ -1,4 +1,4 @@
-"""The item space on a plane: the two directions in which items differ most."""
+"""The item map: the two directions in which items differ most."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def project(loaded: Loaded, limit: int) -> ItemMap:
     """Project the most popular items onto a plane.
 
     The directions are the principal components of the item vectors at length 1; a model without
-    vectors is shown by who took what, each item's users at length 1.
+    vectors is shown by its interactions, each item's users at length 1.
 
     Parameters
     ----------
@@ -114,7 +114,7 @@ def project(loaded: Loaded, limit: int) -> ItemMap:
 
 
 def _by_users(model: Recommender, rows: np.ndarray) -> np.ndarray:
-    """Coordinates of items from who took them, float [n, directions]: subspace iteration on the
+    """Coordinates of items from their users, float [n, directions]: subspace iteration on the
     normalised matrix.
     """
     matrix = model.data.matrix()[:, rows].astype(np.float32)
@@ -152,7 +152,7 @@ def _grouped(model: Recommender, rows: np.ndarray) -> tuple[np.ndarray, list[str
         ]
         common = Counter(v for v in values if v).most_common(_GROUPS)
         covered = sum(count for _, count in common) / max(len(rows), 1)
-        # One value for all tells nothing, and neither do values that each stand once.
+        # One value for all says nothing, and neither do values that each stand once.
         if len(common) >= 2 and common[1][1] >= 2 and covered > best[0]:
             best = (covered, values)
     if best[0] < 0.3:

@@ -1,4 +1,4 @@
-"""Items as they stand now: the model's catalogue, under what the store has said since."""
+"""Items as they are now: the model's catalogue, overridden by the store."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ class ItemView:
         self._changes += 1
 
     def visible_in_order(self, ordered: OrderedItems) -> np.ndarray:
-        """Return `visible` in the order of the model's ordered items; made anew after each
+        """Return `visible` in the order of the model's ordered items; made again after each
         change.
         """
         # The count is read first: what changes meanwhile is then looked at again next time.
@@ -199,13 +199,13 @@ class ItemView:
             return []
         needles = [" " + word for word in wanted.split()]
         hits: list[tuple[str, Any]] = [(text, row) for row, text in self._base_hits(needles)]
-        told = self.live.folded
+        folded_titles = self.live.folded
         for item_id, item in list(self.live.described.items()):
             if item.state != "visible" or item.title is None:
                 continue
-            known = told.get(item_id)
+            known = folded_titles.get(item_id)
             if known is None or known[0] != item.title:
-                known = told[item_id] = (item.title, " " + folded(item.title))
+                known = folded_titles[item_id] = (item.title, " " + folded(item.title))
             if not all(needle in known[1] for needle in needles):
                 continue
             row = int(self.data.items.find([item_id])[0])
@@ -286,11 +286,11 @@ class ItemView:
                 for row, item in list(self._changed.items())
                 if item.features or item.title is not None
             ]
-            told = [
+            merged = [
                 {**base.row(row), **_columns(self._changed[row], names, base.title_column)}
                 for row in rows
             ]
-            table = as_table(told, base.table.schema)
+            table = as_table(merged, base.table.schema)
             made = (version, Catalogue(table, base.title_column), np.array(rows, np.int64))
             self._overlay = made
             return made[1], made[2]

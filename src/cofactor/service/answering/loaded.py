@@ -1,4 +1,4 @@
-"""One version of the model, ready to answer."""
+"""One version of the model, loaded and ready."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from cofactor.models.recommender import Recommender
 from cofactor.retrieval.topk import OrderedItems
 from cofactor.service.answering.items import ItemView, LiveItems
 from cofactor.service.answering.new_items import with_stored_items
-from cofactor.service.answering.profiles import Tastes
+from cofactor.service.answering.profiles import UserProfiles
 from cofactor.service.replies import ModelName
 from cofactor.service.settings import Settings
 from cofactor.store import Store
@@ -40,7 +40,7 @@ class Loaded:
         What it is.
     view
         Its items as they stand now.
-    tastes
+    profiles
         How people look to it.
     popular
         int32 [n_items]: all rows, the most popular first, equals by row.
@@ -59,7 +59,7 @@ class Loaded:
     model: Recommender
     manifest: Manifest
     view: ItemView
-    tastes: Tastes
+    profiles: UserProfiles
     popular: np.ndarray
     name: ModelName
     ordered: OrderedItems | None = None
@@ -94,7 +94,7 @@ def load_version(
     manifest, model = checked_model(folder, version)
     model = with_stored_items(model, live, store)
     _warm(model)
-    return dressed(version, model, manifest, live, store, settings)
+    return prepare_version(version, model, manifest, live, store, settings)
 
 
 def checked_model(folder: Path, version: str) -> tuple[Manifest, Recommender]:
@@ -104,7 +104,7 @@ def checked_model(folder: Path, version: str) -> tuple[Manifest, Recommender]:
     return manifest, model
 
 
-def dressed(
+def prepare_version(
     version: str,
     model: Recommender,
     manifest: Manifest,
@@ -117,7 +117,7 @@ def dressed(
     popular = np.argsort(-counts, kind="stable").astype(np.int32)
     dots = model.inner_product() if model.data.n_items >= _ORDERED_FROM else None
     ordered = None if dots is None else OrderedItems(*dots)
-    view, tastes = live.view(model.data), Tastes(model, store, settings)
+    view, profiles = live.view(model.data), UserProfiles(model, store, settings)
     lone = _timed(model, view, ordered)
     quick = lone < _QUICK and store.database.embedded
     return Loaded(
@@ -125,7 +125,7 @@ def dressed(
         model,
         manifest,
         view,
-        tastes,
+        profiles,
         popular,
         ModelName(name=model.name, version=version),
         ordered,

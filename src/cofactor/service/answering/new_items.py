@@ -20,7 +20,7 @@ _TEXT_NAMES = ("text", "description", "plot", "summary", "abstract")
 
 
 def unknown_items(model: Recommender, live: LiveItems) -> list[str]:
-    """Return the ids of visible items that the store describes and the model hasn't met, if it
+    """Return the ids of visible items that the store describes and the model doesn't have, if it
     could place them.
     """
     if not model.traits.uses_features:

@@ -1,4 +1,4 @@
-"""What is known of who asks: the training history and the store's, as rows of the model."""
+"""User profiles: the training history and the store's, as rows of the model."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ _NONE = np.zeros(0, np.int32)
 
 
 @dataclass(frozen=True)
-class Taste:
+class UserProfile:
     """One person as the model can see them.
 
     Parameters
     ----------
     rows
-        int32 [n], item rows of what speaks for their taste, oldest first.
+        int32 [n], item rows of what speaks for their profile, oldest first.
     values
         float32 [n], or None where the model's data has no values.
     seen
-        int32, ascending: what they had, taste or not.
+        int32, ascending: what they had, profile or not.
     trained
         The user's row when nothing happened since the training, else -1: then the history is folded
         in.
     unknown
         How many items of the history the model doesn't know.
-    stranger
+    unseen
         Whether neither the training nor the store knows the user.
     """
 
@@ -42,11 +42,11 @@ class Taste:
     seen: np.ndarray
     trained: int = -1
     unknown: int = 0
-    stranger: bool = False
+    unseen: bool = False
 
 
-class Tastes:
-    """Reads tastes for one model.
+class UserProfiles:
+    """Reads profiles for one model.
 
     Parameters
     ----------
@@ -66,16 +66,18 @@ class Tastes:
         # What an event without a value counts in a model that has values: a typical one.
         self._typical = None if values is None else float(np.median(values)) if len(values) else 1.0
 
-    def of_user(self, user_id: str) -> Taste:
-        """Return the taste of a user: what the training knew, then what the store has."""
+    def of_user(self, user_id: str) -> UserProfile:
+        """Return the profile of a user: what the training knew, then what the store has."""
         data = self._model.data
         row = data.users.find_one(user_id)
         history = self._store.history(user_id, self._settings.max_history)
         if not len(history):
             if row < 0:
-                return Taste(_NONE, None, _NONE, stranger=True)
+                return UserProfile(_NONE, None, _NONE, unseen=True)
             past, values = self._trained(row)
-            return Taste(past, values, data.item_rows[data.indptr[row] : data.indptr[row + 1]], row)
+            return UserProfile(
+                past, values, data.item_rows[data.indptr[row] : data.indptr[row + 1]], row
+            )
         found = data.items.find(list(history.item_ids))
         kinds = history.kinds
         silent, negative = self._settings.silent_kinds, self._settings.negative_kinds
@@ -101,40 +103,44 @@ class Tastes:
             rows = np.concatenate([past, rows])
             values = None if values is None or old is None else np.concatenate([old, values])
             seen = np.concatenate([data.item_rows[data.indptr[row] : data.indptr[row + 1]], seen])
-        return Taste(
+        return UserProfile(
             rows.astype(np.int32), values, np.unique(seen).astype(np.int32), unknown=unknown
         )
 
-    def of_history(self, history: list[str | int | Past]) -> Taste:
-        """Return the taste that a posted history tells."""
+    def of_history(self, history: list[str | int | Past]) -> UserProfile:
+        """Return the profile of a posted history."""
         entries = [entry if isinstance(entry, Past) else Past(item_id=entry) for entry in history]
         found = (
             self._model.data.items.find([entry.item_id for entry in entries]) if entries else _NONE
         )
         known = np.flatnonzero(found >= 0)
         rows = found[known].astype(np.int32)
-        return Taste(
+        return UserProfile(
             rows,
             self._values([entries[n].value for n in known]),
             np.unique(rows),
             unknown=len(entries) - len(known),
         )
 
-    def user_batch(self, tastes: list[Taste]) -> UserBatch:
+    def user_batch(self, profiles: list[UserProfile]) -> UserBatch:
         """Return several people as the model sees them; trained rows and others together only in
         models with vectors.
         """
-        trained = [place for place, taste in enumerate(tastes) if taste.trained >= 0]
-        if len(trained) == len(tastes):
-            return self._model.user_batch(np.array([taste.trained for taste in tastes], np.int32))
+        trained = [place for place, profile in enumerate(profiles) if profile.trained >= 0]
+        if len(trained) == len(profiles):
+            return self._model.user_batch(
+                np.array([profile.trained for profile in profiles], np.int32)
+            )
         if trained:
-            others = [place for place, taste in enumerate(tastes) if taste.trained < 0]
+            others = [place for place, profile in enumerate(profiles) if profile.trained < 0]
             one, two = (
-                self.user_batch([tastes[place] for place in which]) for which in (trained, others)
+                self.user_batch([profiles[place] for place in which]) for which in (trained, others)
             )
             return _joined(one, two, np.argsort(trained + others, kind="stable"))
-        values = None if self._typical is None else [np.asarray(taste.values) for taste in tastes]
-        rows = [taste.rows for taste in tastes]
+        values = (
+            None if self._typical is None else [np.asarray(profile.values) for profile in profiles]
+        )
+        rows = [profile.rows for profile in profiles]
         return self._model.fold_in(
             Histories.of(rows, self._model.data.n_items, values)  # type: ignore[arg-type]
         )

@@ -1,4 +1,4 @@
-"""The scorer: whoever waits is answered together.
+"""The scorer: waiting requests are scored together.
 
 While one batch is scored, requests gather, and the next batch takes them all: reading the items
 once for thirty people costs little more than reading them for one. So a queue that grows makes the
@@ -29,7 +29,7 @@ from cofactor.retrieval.topk import Exclusions, TopK
 from cofactor.service.answering.admission import Admission
 from cofactor.service.answering.content_reasons import carrying
 from cofactor.service.answering.loaded import Loaded
-from cofactor.service.answering.profiles import Taste
+from cofactor.service.answering.profiles import UserProfile
 from cofactor.service.errors import RequestError, overloaded
 from cofactor.service.replies import ReasonOut, Recommendations, Recommended, WordOut
 from cofactor.service.settings import Settings
@@ -40,7 +40,7 @@ _FEW = 100  # items of a request up to which it may be answered in the event loo
 
 
 @dataclass(eq=False)
-class Job:
+class ScoringJob:
     """A request that waits to be scored.
 
     Parameters
@@ -48,7 +48,7 @@ class Job:
     loaded
         The version that answers it, from the first look to the last.
     request
-        What is asked; None when ``call`` is to be run instead.
+        The request; None when ``call`` is to be run instead.
     call
         Something else that needs the model's kernels.
     future
@@ -65,11 +65,11 @@ class Job:
 
 
 @dataclass(eq=False)
-class _Asked:
+class _Task:
     """A job on its way through a batch."""
 
-    job: Job
-    taste: Taste
+    job: ScoringJob
+    profile: UserProfile
     k: int
     excluded: np.ndarray
     mask: np.ndarray | None
@@ -90,8 +90,8 @@ class Scorer:
     def __init__(self, settings: Settings, admission: Admission) -> None:
         self._settings = settings
         self._admission = admission
-        self._here: list[Job] = []
-        self._waiting: deque[Job] = deque()
+        self._here: list[ScoringJob] = []
+        self._waiting: deque[ScoringJob] = deque()
         self._changed = threading.Condition()
         self._closing = False
         self._loop = asyncio.get_running_loop()
@@ -118,7 +118,7 @@ class Scorer:
         """
         if loaded.lone != self._admission.lone:
             self._admission.begin_with(loaded.lone)
-        job = Job(loaded, self._loop.create_future(), request=request)
+        job = ScoringJob(loaded, self._loop.create_future(), request=request)
         if not loaded.quick or not _is_short(request):
             return self._submit(job)
         if len(self._here) >= self._settings.max_queue:
@@ -133,7 +133,7 @@ class Scorer:
 
     def call(self, loaded: Loaded, call: Callable[[], Any]) -> asyncio.Future[Any]:
         """Queue other work that needs the model's kernels."""
-        return self._submit(Job(loaded, self._loop.create_future(), call=call))
+        return self._submit(ScoringJob(loaded, self._loop.create_future(), call=call))
 
     def close(self) -> None:
         """Answer what waits, then stop."""
@@ -142,7 +142,7 @@ class Scorer:
             self._changed.notify()
         self._thread.join()
 
-    def _submit(self, job: Job) -> asyncio.Future[Any]:
+    def _submit(self, job: ScoringJob) -> asyncio.Future[Any]:
         with self._changed:
             waiting = self._waiting
             if len(waiting) >= self._settings.max_queue:
@@ -176,44 +176,44 @@ class Scorer:
             self._loop.call_soon(self._answer_here)
         _deliver(self._answered(batch))
 
-    def _answered(self, batch: list[Job]) -> list[tuple[Job, Any]]:
+    def _answered(self, batch: list[ScoringJob]) -> list[tuple[ScoringJob, Any]]:
         """The answers of a batch, or what went wrong with them."""
         started = time.perf_counter()
         # Who gave up, or was cut off, isn't worth scoring.
         batch = [job for job in batch if not job.future.cancelled()]
-        done: list[tuple[Job, Any]] = []
+        done: list[tuple[ScoringJob, Any]] = []
         try:
             self._answer(batch, done)
         except Exception as error:  # nobody waits for ever, whatever it was
             log.exception("scoring failed")
-            told = {id(job) for job, _ in done}
-            done += [(job, error) for job in batch if id(job) not in told]
+            done_ids = {id(job) for job, _ in done}
+            done += [(job, error) for job in batch if id(job) not in done_ids]
         self.batches += 1
         self.answered += len(batch)
-        if asked := sum(job.request is not None for job in batch):
-            self._admission.took(time.perf_counter() - started, asked)
+        if count := sum(job.request is not None for job in batch):
+            self._admission.learn(time.perf_counter() - started, count)
         return done
 
-    def _answer(self, batch: list[Job], done: list[tuple[Job, Any]]) -> None:
-        groups: dict[tuple[int, bool, int], list[_Asked]] = {}
+    def _answer(self, batch: list[ScoringJob], done: list[tuple[ScoringJob, Any]]) -> None:
+        groups: dict[tuple[int, bool, int], list[_Task]] = {}
         for job in batch:
             try:
                 if job.call is not None:
                     done.append((job, job.call()))
                     continue
-                asked = self._prepared(job)
-                if not len(asked.taste.rows) and not job.loaded.model.traits.answers_empty:
-                    done.append((job, _popular(asked)))
+                task = self._prepared(job)
+                if not len(task.profile.rows) and not job.loaded.model.traits.answers_empty:
+                    done.append((job, _popular(task)))
                     continue
             except Exception as error:
                 done.append((job, error))
                 continue
             # Those with a filter of their own can't share a scan with others.
-            own = 0 if asked.mask is None else id(asked)
+            own = 0 if task.mask is None else id(task)
             # Vectors of trained users and of others stand side by side in one scan; other states
             # can't be mixed.
-            trained = asked.taste.trained >= 0 and not job.loaded.model.traits.has_vectors
-            groups.setdefault((id(job.loaded), trained, own), []).append(asked)
+            trained = task.profile.trained >= 0 and not job.loaded.model.traits.has_vectors
+            groups.setdefault((id(job.loaded), trained, own), []).append(task)
         for group in groups.values():
             try:
                 done += self._scored(group)
@@ -222,45 +222,46 @@ class Scorer:
                     done.append((group[0].job, error))
                     continue
                 # One that fails must not take its neighbours along.
-                for asked in group:
+                for task in group:
                     try:
-                        done += self._scored([asked])
+                        done += self._scored([task])
                     except Exception as own_error:
-                        done.append((asked.job, own_error))
+                        done.append((task.job, own_error))
 
-    def _prepared(self, job: Job) -> _Asked:
+    def _prepared(self, job: ScoringJob) -> _Task:
         loaded, request = job.loaded, job.request
         assert request is not None
-        tastes = loaded.tastes
+        profiles = loaded.profiles
         if request.user_id is not None:
-            taste = tastes.of_user(str(request.user_id))
+            profile = profiles.of_user(str(request.user_id))
         else:
-            taste = tastes.of_history(request.history or [])
-        excluded = taste.seen if request.exclude_seen else np.zeros(0, np.int32)
+            profile = profiles.of_history(request.history or [])
+        excluded = profile.seen if request.exclude_seen else np.zeros(0, np.int32)
         if request.block:
             blocked = loaded.model.data.items.find(request.block)
             excluded = np.unique(np.concatenate([excluded, blocked[blocked >= 0]])).astype(np.int32)
         reasons = self._settings.reasons if request.reasons is None else request.reasons
-        return _Asked(
+        return _Task(
             job,
-            taste,
+            profile,
             request.k,
             excluded,
             allowed_mask(loaded, request.allow, request.where),
             reasons,
         )
 
-    def _scored(self, group: list[_Asked]) -> list[tuple[Job, Any]]:
+    def _scored(self, group: list[_Task]) -> list[tuple[ScoringJob, Any]]:
         loaded = group[0].job.loaded
-        user_batch = loaded.tastes.user_batch([asked.taste for asked in group])
+        user_batch = loaded.profiles.user_batch([task.profile for task in group])
         indptr = np.zeros(len(group) + 1, np.int64)
-        np.cumsum([len(asked.excluded) for asked in group], out=indptr[1:])
-        excluded = (indptr, np.concatenate([asked.excluded for asked in group]))
+        np.cumsum([len(task.excluded) for task in group], out=indptr[1:])
+        excluded = (indptr, np.concatenate([task.excluded for task in group]))
         best = self._best(
-            loaded, user_batch, max(asked.k for asked in group), excluded, group[0].mask
+            loaded, user_batch, max(task.k for task in group), excluded, group[0].mask
         )
         return [
-            (asked.job, _told(asked, user_batch, best, place)) for place, asked in enumerate(group)
+            (task.job, _build_recommendations(task, user_batch, best, place))
+            for place, task in enumerate(group)
         ]
 
     def _best(
@@ -325,32 +326,34 @@ def recommended(
 ) -> list[Recommended]:
     """Return item rows and scores as they go out."""
     view = loaded.view
-    ids, titles, told = view.ids(rows), view.titles(rows), scores.tolist()
+    ids, titles, values = view.ids(rows), view.titles(rows), scores.tolist()
     nothing = [None] * len(ids)
-    parts = zip(ids, told, titles, reasons or nothing, words or nothing, strict=True)
+    parts = zip(ids, values, titles, reasons or nothing, words or nothing, strict=True)
     return [
         Recommended(item_id=i, score=s, title=t, reasons=r, words=w or None)
         for i, s, t, r, w in parts
     ]
 
 
-def _told(asked: _Asked, user_batch: UserBatch, best: TopK, place: int) -> Recommendations:
-    loaded = asked.job.loaded
-    count = min(int(best.count[place]), asked.k)
+def _build_recommendations(
+    task: _Task, user_batch: UserBatch, best: TopK, place: int
+) -> Recommendations:
+    loaded = task.job.loaded
+    count = min(int(best.count[place]), task.k)
     rows, scores = best.rows[place, :count], best.scores[place, :count]
     reasons = words = None
-    if asked.reasons and count:
+    if task.reasons and count:
         traits = loaded.model.traits
         if traits.explains:
-            reasons = _reasons(loaded, user_batch, place, rows, asked.reasons)
+            reasons = _reasons(loaded, user_batch, place, rows, task.reasons)
         if traits.uses_features:
-            words = carrying(loaded.model, _one_of(user_batch, place), rows, asked.reasons)
+            words = carrying(loaded.model, _one_of(user_batch, place), rows, task.reasons)
     return Recommendations(
         items=recommended(loaded, rows, scores, reasons, words),
         source="personal",
         model=loaded.name,
-        history_used=len(asked.taste.rows),
-        note=_note(asked.taste),
+        history_used=len(task.profile.rows),
+        note=_note(task.profile),
     )
 
 
@@ -372,8 +375,8 @@ def _reasons(
     names = {at: (i, title) for at, i, title in zip(named, ids, titles, strict=True)}
     # What pulled a score down is no reason for recommending.
     made: list[list[ReasonOut]] = []
-    for line, told in zip(lines, amounts, strict=True):
-        pairs = [(names[at], amount) for at, amount in zip(line, told, strict=True) if amount > 0]
+    for line, added in zip(lines, amounts, strict=True):
+        pairs = [(names[at], amount) for at, amount in zip(line, added, strict=True) if amount > 0]
         made.append(
             [ReasonOut(item_id=i, contribution=amount, title=title) for (i, title), amount in pairs]
         )
@@ -399,26 +402,26 @@ def _one_of(user_batch: UserBatch, place: int) -> UserBatch:
     )
 
 
-def _popular(asked: _Asked) -> Recommendations:
-    """The fallback: what most people took, of what may come back."""
-    loaded = asked.job.loaded
-    order, mask = loaded.popular, loaded.view.visible if asked.mask is None else asked.mask
+def _popular(task: _Task) -> Recommendations:
+    """The fallback: the most popular of the items that may be recommended."""
+    loaded = task.job.loaded
+    order, mask = loaded.popular, loaded.view.visible if task.mask is None else task.mask
     found: list[np.ndarray] = []
-    count, start, step = 0, 0, asked.k + len(asked.excluded) + 64
-    while count < asked.k and start < len(order):
+    count, start, step = 0, 0, task.k + len(task.excluded) + 64
+    while count < task.k and start < len(order):
         part = order[start : start + step]
         part = part[mask[part]]
-        if len(asked.excluded):
-            part = part[~np.isin(part, asked.excluded)]
+        if len(task.excluded):
+            part = part[~np.isin(part, task.excluded)]
         found.append(part)
         count, start, step = count + len(part), start + step, step * 4
-    rows = np.concatenate(found)[: asked.k] if found else np.zeros(0, np.int32)
+    rows = np.concatenate(found)[: task.k] if found else np.zeros(0, np.int32)
     data = loaded.model.data
     scores = (data.item_counts[rows] / max(1, data.n_users)).astype(np.float32)
-    note = _note(asked.taste)
+    note = _note(task.profile)
     if note is None:
         note = (
-            "nothing is known of this user yet" if asked.taste.stranger else "the history is empty"
+            "nothing is known of this user yet" if task.profile.unseen else "the history is empty"
         )
     return Recommendations(
         items=recommended(loaded, rows, scores),
@@ -429,16 +432,16 @@ def _popular(asked: _Asked) -> Recommendations:
     )
 
 
-def _note(taste: Taste) -> str | None:
-    if not taste.unknown:
+def _note(profile: UserProfile) -> str | None:
+    if not profile.unknown:
         return None
     return (
-        f"{taste.unknown} of the history's items came after the model was trained, and aren't"
+        f"{profile.unknown} of the history's items came after the model was trained, and aren't"
         " used yet"
     )
 
 
-def _deliver(done: list[tuple[Job, Any]]) -> None:
+def _deliver(done: list[tuple[ScoringJob, Any]]) -> None:
     for job, answer in done:
         if job.future.done():
             continue

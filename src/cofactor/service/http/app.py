@@ -18,7 +18,7 @@ from cofactor.service.answering.scoring import Scorer
 from cofactor.service.errors import RequestError, of_error
 from cofactor.service.http.context import Context
 from cofactor.service.http.dispatch import Dispatch
-from cofactor.service.http.fast.protocol import ShortWay
+from cofactor.service.http.fast.protocol import FastPath
 from cofactor.service.http.guard import Guard, cors
 from cofactor.service.http.keys import Keys
 from cofactor.service.http.openapi import document_bytes
@@ -103,7 +103,7 @@ def build(
     # A redirect would repeat whatever name the caller used for this host.
     app.router.redirect_slashes = False
     app.state.context = context
-    app.state.short_way = ShortWay(context, dispatches)
+    app.state.fast_path = FastPath(context, dispatches)
     app.add_middleware(_Outer, guard=guard)
     return app
 
@@ -153,17 +153,17 @@ async def _missing(request: Any, error: Any) -> Any:
     from starlette.responses import Response
 
     if error.status_code == 405:
-        told = RequestError(
+        refusal = RequestError(
             405, "method", f"{request.url.path} can't be asked with {request.method}."
         )
     else:
-        told = RequestError(
+        refusal = RequestError(
             404,
             "not_found",
             f"there is nothing at {request.url.path}; /openapi.json lists what there is.",
         )
     headers = {k: v for k, v in (error.headers or {}).items() if k.lower() == "allow"}
-    return Response(of_error(told).body(), told.status, headers, "application/json")
+    return Response(of_error(refusal).body(), refusal.status, headers, "application/json")
 
 
 async def _measure_lag(context: Context) -> None:

@@ -22,7 +22,7 @@ _LOOK = 1.0  # seconds between two looks
 _SHARE = 0.75  # of all connections that one address may hold
 
 
-class Limits:
+class ConnectionLimits:
     """All connections of a server, and who of them has to go.
 
     Parameters
@@ -91,7 +91,7 @@ class Limits:
 class Connection(H11Protocol):
     """A connection of uvicorn's within limits."""
 
-    limits: Limits  # of the server, set in a subclass of its own
+    limits: ConnectionLimits  # of the server, set in a subclass of its own
     address = ""
     since = 0.0  # when the present phase began
     begun = False  # whether bytes of the next request have come

@@ -143,7 +143,7 @@ class Context:
             self.live.owe(ids)
             try:
                 self._following.submit(self._follow, done, both)
-            except RuntimeError:  # it is stopping; the next start reads all items anew
+            except RuntimeError:  # it is stopping; the next start reads all items again
                 self._settle(done, both)
 
         write.add_done_callback(on_disk)
@@ -183,14 +183,14 @@ class Context:
         take the write back.
         """
         loop = asyncio.get_running_loop()
-        told: asyncio.Future[Ack] = loop.create_future()
+        answer: asyncio.Future[Ack] = loop.create_future()
 
         def resolved(done: Future[Ack]) -> None:
             # In the writer's thread: a commit resolves many writes, and wakes the loop once for all
             # of them.
             with self._lock:
                 first = not self._resolved
-                self._resolved.append((told, done))
+                self._resolved.append((answer, done))
             if first:
                 with contextlib.suppress(
                     RuntimeError
@@ -198,22 +198,22 @@ class Context:
                     loop.call_soon_threadsafe(self._tell)
 
         write.add_done_callback(resolved)
-        return told
+        return answer
 
     def _tell(self) -> None:
         with self._lock:
             resolved, self._resolved = self._resolved, []
-        for told, done in resolved:
-            if told.done():
+        for answer, done in resolved:
+            if answer.done():
                 continue
             if done.cancelled():
-                told.cancel()
+                answer.cancel()
                 continue
             error = done.exception()
             if error is not None:
-                told.set_exception(error)
+                answer.set_exception(error)
             else:
-                told.set_result(done.result())
+                answer.set_result(done.result())
 
     def checked_k(self, k: int) -> int:
         """Return k if it is within the limit."""

@@ -63,8 +63,8 @@ class Dispatch:
     async def reply(
         self, context: Context, scope: Any, headers: dict[bytes, bytes], body: Any
     ) -> tuple[int, bytes, list]:
-        """Return status, body and headers of the answer to a request; whatever goes wrong is told
-        in the answer.
+        """Return status, body and headers of the answer to a request; whatever goes wrong is
+        reported in the response.
 
         Parameters
         ----------
@@ -85,15 +85,15 @@ class Dispatch:
         try:
             origin = self._guard.check(scope, headers)
             async with asyncio.timeout(context.settings.timeout):
-                status, told, extra = await self._answer(context, scope, headers, body)
+                status, payload, extra = await self._answer(context, scope, headers, body)
         except Exception as error:
             failure = of_error(error)
             if route.ingest and failure.outcome is None and failure.status >= 500:
-                # What nobody foresaw may have happened after the commit.
+                # An unexpected error may have happened after the commit.
                 failure.outcome = "unknown" if failure.status == 500 else "refused"
             if failure.status == 500:
                 log.exception("failed", extra={"facts": {"route": route.path}})
-            status, told, extra = (
+            status, payload, extra = (
                 failure.status,
                 failure.body(),
                 [*_HEADERS, *_raw(failure.headers())],
@@ -102,9 +102,9 @@ class Dispatch:
             self._guard.under_way -= 1
             admission.scored -= route.timed
             admission.ingested -= route.ingest
-        self._told(context, scope, status, time.perf_counter() - started, failure)
-        sized = [*extra, (b"content-length", str(len(told)).encode())]
-        return status, told, sized if origin is None else [*sized, *cors(origin)]
+        self._record(context, scope, status, time.perf_counter() - started, failure)
+        sized = [*extra, (b"content-length", str(len(payload)).encode())]
+        return status, payload, sized if origin is None else [*sized, *cors(origin)]
 
     async def _answer(
         self, context: Context, scope: Any, headers: dict[bytes, bytes], body: Any
@@ -120,18 +120,18 @@ class Dispatch:
                 raise _too_long(settings.max_body)
             if not raw.strip():
                 raise RequestError(400, "malformed", "the body is empty; send a JSON object.")
-            asked = self._decode(raw)
+            request = self._decode(raw)
         else:
-            asked = _query(scope["query_string"], route.takes)
+            request = _query(scope["query_string"], route.takes)
         if scope["method"] == "DELETE":
             _check_whole(scope)
         path = {name: outside_id(value) for name, value in scope.get("path_params", {}).items()}
-        where = getattr(asked, "where", None)
+        where = getattr(request, "where", None)
         if where is None:
-            answer = await route.handler(context, path, asked)
+            answer = await route.handler(context, path, request)
         else:
             with context.budget(where, key):
-                answer = await route.handler(context, path, asked)
+                answer = await route.handler(context, path, request)
         if isinstance(answer, Response):
             return (
                 answer.status_code,
@@ -141,7 +141,7 @@ class Dispatch:
         return 200, _encoder.encode(answer), _HEADERS
 
     def _has_room(self, context: Context) -> None:
-        """Refuse what came the long way, past the door, while there is no room; it counts itself
+        """Refuse what came by the slow path while there is no room; it counts itself
         already.
         """
         route, admission = self.route, context.admission
@@ -157,7 +157,7 @@ class Dispatch:
                 " same ids, again shortly."
             )
 
-    def _told(
+    def _record(
         self,
         context: Context,
         scope: Any,
@@ -184,8 +184,8 @@ class Dispatch:
 
 async def _body(receive: Any, headers: dict[bytes, bytes], limit: int) -> bytes:
     """The body, refused as soon as it is known to be too long."""
-    told = headers.get(b"content-length", b"")
-    if told.isdigit() and int(told[:20]) > limit:
+    length = headers.get(b"content-length", b"")
+    if length.isdigit() and int(length[:20]) > limit:
         raise _too_long(limit)
     message = await receive()
     body: bytes = message.get("body", b"")

@@ -65,16 +65,16 @@ class Guard:
                     403, "origin", "pages of other sites must not change anything here."
                 )
             return None
-        told = origin.decode("latin-1").rstrip("/").lower()
-        if told in self._origins:
-            return told
-        if told.partition("://")[2] != host and (
+        page = origin.decode("latin-1").rstrip("/").lower()
+        if page in self._origins:
+            return page
+        if page.partition("://")[2] != host and (
             scope["method"] not in _SAFE or scope["method"] == "OPTIONS"
         ):
             raise RequestError(
                 403,
                 "origin",
-                f"pages of {told!r} must not call this; start it with --allow-origin to let them.",
+                f"pages of {page!r} must not call this; start it with --allow-origin to let them.",
             )
         return None
 

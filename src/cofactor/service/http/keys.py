@@ -37,7 +37,7 @@ class Keys:
     Parameters
     ----------
     known
-        SHA-256 in hex -> key. Empty: no keys are asked for (on the loopback only).
+        SHA-256 in hex -> key. Empty: no keys are required (on the loopback only).
     """
 
     def __init__(self, known: Mapping[str, Key] | None = None) -> None:
@@ -88,7 +88,7 @@ class Keys:
 
     def check(self, header: str | None, scope: str) -> Key | None:
         """Return the key of an ``Authorization`` header if it may do what the scope allows; None
-        where no keys are asked for.
+        where no keys are required.
 
         Raises
         ------
@@ -102,7 +102,7 @@ class Keys:
             raise RequestError(
                 401, "no_key", "this needs an API key: send the header 'Authorization: Bearer KEY'."
             )
-        # Looked up by its hash: the time that takes tells nothing of a key.
+        # Looked up by its hash: the time that takes says nothing of a key.
         key = self._known.get(hashed(given.strip()))
         if key is None:
             raise RequestError(401, "unknown_key", "this API key is unknown.")

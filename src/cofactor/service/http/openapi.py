@@ -56,14 +56,14 @@ def document_bytes(routes: Sequence[Route]) -> bytes:
 
 
 def _operation(route: Route, of: dict[type, Any], components: dict[str, Any]) -> dict[str, Any]:
-    told: dict[str, Any] = {
+    operation: dict[str, Any] = {
         "summary": route.summary,
         "operationId": f"{route.handler.__module__.rpartition('.')[2]}_{route.handler.__name__}",
         "x-scope": route.scope,
         "parameters": _parameters(route, of, components),
     }
     if route.has_body:
-        told["requestBody"] = {
+        operation["requestBody"] = {
             "required": True,
             "content": {"application/json": {"schema": of[route.takes]}},
         }
@@ -72,16 +72,19 @@ def _operation(route: Route, of: dict[type, Any], components: dict[str, Any]) ->
     else:
         content = {route.gives: {"schema": {"type": "string"}}}
     error = {"description": "An error.", "content": {"application/json": {"schema": of[ErrorOut]}}}
-    told["responses"] = {
+    operation["responses"] = {
         "200": {"description": "The answer.", "content": content},
         "4XX": error,
         "503": error,
     }
     if route.goes_on:
-        told["responses"]["202"] = {"description": "It goes on.", "content": content}
+        operation["responses"]["202"] = {
+            "description": "Accepted; it continues in the background.",
+            "content": content,
+        }
     if route.scope != "public":
-        told["security"] = [{"key": []}]
-    return told
+        operation["security"] = [{"key": []}]
+    return operation
 
 
 def _parameters(

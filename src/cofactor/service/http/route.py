@@ -1,4 +1,4 @@
-"""A route: one thing that can be asked for, who may call it, what goes in and out."""
+"""A route: its path, who may call it, what goes in and out."""
 
 from __future__ import annotations
 

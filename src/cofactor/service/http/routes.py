@@ -1,4 +1,4 @@
-"""The table of routes: all that can be asked for. The app, the OpenAPI document and the tests
+"""The table of routes. The app, the OpenAPI document and the tests
 read it.
 """
 

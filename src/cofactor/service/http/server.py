@@ -1,6 +1,4 @@
-"""Running the service: uvicorn, with its own loop and parser where they are installed, and an
-orderly end.
-"""
+"""Running the service: uvicorn, its own loop and parser if installed, orderly shutdown."""
 
 from __future__ import annotations
 
@@ -55,13 +53,13 @@ def run(
     """
     import uvicorn
 
-    from cofactor.service.http.connection import MAX_HEAD, Limits
+    from cofactor.service.http.connection import MAX_HEAD, ConnectionLimits
     from cofactor.service.http.fast.protocol import guarded_protocol
 
     # The loop and the scorer share one interpreter: a thread that wants its turn should not wait
     # five milliseconds for it.
     sys.setswitchinterval(0.0005)
-    door = guarded_protocol(app.state.short_way, Limits(settings, _handles()))
+    protocol = guarded_protocol(app.state.fast_path, ConnectionLimits(settings, _handles()))
     # What was loaded stays: looking through it for garbage, tenths of a second at a time, would
     # stand before every request.
     gc.collect()
@@ -69,7 +67,7 @@ def run(
     gc.set_threshold(5_000, 20, 20)
     config = uvicorn.Config(
         app,
-        http=door,
+        http=protocol,
         h11_max_incomplete_event_size=MAX_HEAD,
         log_config=None,
         access_log=False,

@@ -32,7 +32,7 @@ export async function compare(main) {
     const inA = ranks(a), inB = ranks(b);
     const both = [...inA.keys()].filter((id) => inB.has(id));
     const moved = both.length ? both.reduce((sum, id) => sum + Math.abs(inA.get(id) - inB.get(id)), 0) / both.length : null;
-    fill(summary, figure(`${both.length} of ${Math.max(inA.size, inB.size)}`, "items in both lists"), figure(moved === null ? "–" : moved.toFixed(1), "places an item in both moves, on average"),
+    fill(summary, figure(`${both.length} of ${Math.max(inA.size, inB.size)}`, "items in both lists"), figure(moved === null ? "–" : moved.toFixed(1), "ranks that a common item moves, on average"),
       figure(a.items[0] && b.items[0] && String(a.items[0].item_id) === String(b.items[0].item_id) ? "same" : "different", "first place"));
     fill(out, column(a, inB, "left"), column(b, inA, "right"));
     say(`${both.length} items in both lists`);
@@ -48,9 +48,9 @@ export async function compare(main) {
   left.addEventListener("change", run);
   right.addEventListener("change", run);
   fill(main,
-    h("div", { class: "lead" }, h("h1", {}, "Two models, one history"), h("p", {}, "Where they agree, where they don't, and how far an item moves.")),
+    h("div", { class: "lead" }, h("h1", {}, "Two models, one history"), h("p", {}, "Where they agree, where they don't, and how far items move.")),
     h("section", { class: "card" }, h("div", { class: "controls" }, h("label", {}, "Left", left), h("label", {}, "Right", right)), historyLine, summary,
-      versions.length < 2 && h("p", { class: "notice" }, "Only one version is here. Serve a folder that holds one saved model a subfolder to compare them.")),
+      versions.length < 2 && h("p", { class: "notice" }, "There is only one version. Serve a folder with one saved model per subfolder to compare them.")),
     out, terminal);
   await run();
   return past.listen(run);

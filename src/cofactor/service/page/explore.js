@@ -22,8 +22,8 @@ export async function explore(main) {
     const answer = await api("GET", words ? `/v1/search?limit=10&q=${encodeURIComponent(words)}` : "/v1/items?limit=10");
     if (mine !== turn) return;
     const items = answer.items;
-    fill(found, h("p", { class: "hint", id: "search-hint" }, words ? (items.length ? `${items.length === 10 ? "The ten best" : items.length} found` : "Nothing has these words in its title.") : "The most popular items, to begin with"),
-      items.length ? itemList(items, { acts, ranks: false, bars: false, meta: (i) => (i.interactions === undefined || i.interactions === null ? "not known to the model yet" : `${number(i.interactions)} people`) }) : null);
+    fill(found, h("p", { class: "hint", id: "search-hint" }, words ? (items.length ? `${items.length === 10 ? "The ten best" : items.length} found` : "No title has these words.") : "The most popular items"),
+      items.length ? itemList(items, { acts, ranks: false, bars: false, meta: (i) => (i.interactions === undefined || i.interactions === null ? "not known to the model yet" : `${number(i.interactions)} users`) }) : null);
     if (words) say(`${items.length} items found`);
   }
 
@@ -37,7 +37,7 @@ export async function explore(main) {
     } catch (error) {
       fill(near, card("near-title", ["Like ", h("em", {}, name(item))], null, h("p", { class: "notice" }, error.message)));
     }
-    told();
+    showCalls();
   }
 
   const request = () => ({ history: past.ids(), k: 10, ...(where.value.trim() ? { where: where.value.trim() } : {}) });
@@ -47,7 +47,7 @@ export async function explore(main) {
     fill(history, items.length
       ? h("ul", { class: "past" }, items.map((item) => h("li", {}, h("span", { title: name(item) }, name(item)), actButton("×", `Remove ${name(item)}`, () => past.remove(item.item_id)))))
       : h("p", { class: "empty" }, "Nothing yet. Add an item with + and watch what changes."),
-    items.length ? h("div", { class: "row" }, h("button", { type: "button", class: "quiet", onclick: () => past.clear() }, "Begin again")) : null);
+    items.length ? h("div", { class: "row" }, h("button", { type: "button", class: "quiet", onclick: () => past.clear() }, "Clear the history")) : null);
     let answer;
     try {
       answer = await api("POST", "/v1/recommend", request());
@@ -62,12 +62,12 @@ export async function explore(main) {
     const fresh = before ? new Set([...now].filter((id) => !before.has(id))) : new Set();
     before = now;
     fill(about, h("span", { class: answer.source === "personal" ? "tag" : "tag warm" }, answer.source), ` ${answer.note ?? `from ${answer.history_used} past item${answer.history_used === 1 ? "" : "s"}`}`);
-    fill(recs, answer.items.length ? itemList(answer.items, { acts, fresh, meta: reasonsOf }) : h("p", { class: "empty" }, "Nothing is left to recommend under this filter."));
+    fill(recs, answer.items.length ? itemList(answer.items, { acts, fresh, meta: reasonsOf }) : h("p", { class: "empty" }, "No item passes this filter."));
     say(`${answer.items.length} recommendations, ${answer.source}`);
-    told();
+    showCalls();
   }
 
-  function told() {
+  function showCalls() {
     const body = request();
     const dir = `models/${shared.model.current.version}`;
     const filter = body.where ? ` --where ${quote(body.where)}` : "";
@@ -83,7 +83,7 @@ export async function explore(main) {
   search.addEventListener("input", debounced(() => look().catch((e) => toast(e.message))));
   where.addEventListener("input", debounced(recommend, 350));
   fill(main,
-    h("div", { class: "lead" }, h("h1", {}, "What would it recommend?"), h("p", {}, "Pick what somebody liked. The model folds it in at once: no training, no waiting.")),
+    h("div", { class: "lead" }, h("h1", {}, "What would it recommend?"), h("p", {}, "Pick items that somebody liked. Recommendations follow at once, without retraining.")),
     h("div", { class: "explore" },
       card("find-title", "Find items", null, h("div", { class: "searchbox" }, h("label", { class: "visually-hidden", for: "search" }, "Find items by title"), search), found),
       h("div", { class: "stack" },

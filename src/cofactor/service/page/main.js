@@ -1,4 +1,4 @@
-// Which view is shown, and what stands around it.
+// Which view is shown, and the frame around it.
 import { askKey, fill, h, hasKey, toast } from "./ui.js";
 import { refreshModel } from "./state.js";
 import { explore } from "./explore.js";

@@ -28,7 +28,7 @@ export async function map(main) {
     g.setTransform(dense, 0, 0, dense, 0, 0);
     g.clearRect(0, 0, w, t);
     const grow = Math.sqrt(view.zoom);
-    // The least popular first, so that the known ones lie on top.
+    // The least popular first, so that popular ones are drawn on top.
     for (let n = points.length - 1; n >= 0; n--) {
       const p = points[n], [x, y] = place(p);
       if (x < -20 || y < -20 || x > w + 20 || y > t + 20) continue;
@@ -92,21 +92,21 @@ export async function map(main) {
   async function pick(p) {
     picked = p; near = [];
     redraw();
-    if (!p) { told(null, []); return; }
+    if (!p) { showPicked(null, []); return; }
     try {
       const answer = await api("GET", `/v1/items/${encodeURIComponent(p.item_id)}/similar?k=8`);
       near = answer.items.map((i) => byId.get(String(i.item_id))).filter(Boolean);
-      told(p, answer.items);
+      showPicked(p, answer.items);
     } catch (error) {
-      told(p, [], error.message);
+      showPicked(p, [], error.message);
     }
     say(`${name(p)}, with ${near.length} neighbours on the map`);
     redraw();
   }
 
-  function told(p, items, problem) {
+  function showPicked(p, items, problem) {
     fill(side, h("section", { class: "card" }, h("header", {}, h("h2", {}, p ? name(p) : "Pick a point")),
-      !p && h("p", { class: "hint" }, `${number(points.length)} items, the most popular ones. Near means alike to the model; the plane holds ${number(100 * (data.explained[0] + data.explained[1]), 0)} % of what sets them apart.`),
+      !p && h("p", { class: "hint" }, `The ${number(points.length)} most popular items. Near points are similar to the model; the plane shows ${number(100 * (data.explained[0] + data.explained[1]), 0)} % of the variance.`),
       p && h("div", { class: "row" }, h("button", { type: "button", onclick: () => { past.add(p); say(`${name(p)} added`); } }, "+ to the history")),
       problem && h("p", { class: "notice" }, problem),
       items.length > 0 && itemList(items, { acts: (i) => actButton("→", `Show ${name(i)} on the map`, () => go(byId.get(String(i.item_id))), { disabled: !byId.has(String(i.item_id)) }) })));
@@ -141,12 +141,12 @@ export async function map(main) {
   }, 300));
   const groups = data.group_names.length > 1 && h("ul", { class: "legend" }, data.group_names.map((g, n) => points.some((p) => p.group === n) && h("li", {}, h("i", { style: { background: colour(n) } }), g)));
   fill(main,
-    h("div", { class: "lead" }, h("h1", {}, "The item space"), h("p", {}, "Each point is an item, larger when more people took it. Drag to move, scroll or pinch to zoom, click to see neighbours.")),
+    h("div", { class: "lead" }, h("h1", {}, "The item space"), h("p", {}, "Each point is an item, larger the more users interacted with it. Drag to move, scroll or pinch to zoom, click to see similar items.")),
     h("div", { class: "map" },
       h("div", { class: "card canvas" }, h("div", { class: "zoom" }, actButton("+", "Zoom in", () => zoomAt(1.4, ...size().map((v) => v / 2))), actButton("−", "Zoom out", () => zoomAt(1 / 1.4, ...size().map((v) => v / 2))), actButton("⤢", "Show all", () => { Object.assign(view, { x: 0, y: 0, zoom: 1 }); pick(null); })), canvas, tip, groups || null),
       h("div", { class: "stack" }, find, side)),
     calls([["The points, over HTTP", curl("GET", "/v1/map?limit=4000")], ["An item's neighbours, on the command line", `cofactor similar models/${shared.model.current.version} --item ID`]]));
-  told(null, []);
+  showPicked(null, []);
   const watch = new ResizeObserver(redraw);
   watch.observe(canvas);
   addEventListener("themechange", redraw);

@@ -4,7 +4,7 @@ import { refreshModel, shared } from "./state.js";
 
 export async function models(main) {
   const out = h("div", { class: "stack" });
-  const draw = () => fill(out, cardOf(shared.model), factsOf(shared.model), terminalOf(shared.model));
+  const draw = () => fill(out, cardOf(shared.model), aboutOf(shared.model), terminalOf(shared.model));
 
   async function change(path, body, done) {
     try {
@@ -29,7 +29,7 @@ export async function models(main) {
       h("header", {}, h("h2", { id: "versions-title" }, "Versions"),
         h("button", { type: "button", disabled: !model.can_promote || !model.previous, onclick: () => change("/v1/model/rollback", {}, "Back to") }, model.previous ? `Roll back to ${model.previous}` : "Roll back")),
       model.current.problem && h("p", { class: "notice" }, model.current.problem),
-      !model.can_promote && h("p", { class: "hint" }, "A single saved model is served. Serve a folder of saved models to promote one and to go back."),
+      !model.can_promote && h("p", { class: "hint" }, "A single saved model is served. Serve a folder of saved models to promote and roll back versions."),
       h("div", { class: "table", tabindex: "0", role: "group", "aria-label": "Versions, to scroll" }, h("table", { class: "versions" },
         h("thead", {}, h("tr", {}, ["Version", "Model", "Saved", ...names, ""].map((t) => h("th", { scope: "col" }, t)))),
         h("tbody", {}, model.versions.map((v) => h("tr", {},
@@ -38,10 +38,10 @@ export async function models(main) {
           h("td", { class: "n", "data-of": "Saved" }, v.created ? new Date(v.created).toISOString().slice(0, 16).replace("T", " ") : ""),
           names.map((n) => h("td", { "data-of": n }, whisker(v.metrics?.metrics?.[n], spans[n]))),
           h("td", { class: "n" }, model.can_promote && !v.current && !v.problem && h("button", { type: "button", onclick: () => change("/v1/model/promote", { version: v.version }, "Promoted") }, "Promote"))))))),
-      h("p", { class: "hint" }, "Dots are what was measured on held-out data, bars the 95 % intervals. Promotion checks the files, the scores and, once there are enough, the stored events."));
+      h("p", { class: "hint" }, "Dots are metrics on held-out data, bars their 95 % intervals. Promotion checks the files, the scores and, once there are enough of them, the stored events."));
   }
 
-  fill(main, h("div", { class: "lead" }, h("h1", {}, "Which model answers"), h("p", {}, "Promotion and rollback swap the model between two requests; nobody waits.")), out);
+  fill(main, h("div", { class: "lead" }, h("h1", {}, "Which model answers"), h("p", {}, "Promotion and rollback switch the model between two requests; no request waits.")), out);
   draw();
 }
 
@@ -55,7 +55,7 @@ function whisker(metric, [low, high]) {
     h("small", {}, `${metric.value.toFixed(4)}  (${from.toFixed(4)}–${to.toFixed(4)})`));
 }
 
-function factsOf(model) {
+function aboutOf(model) {
   const { data, config, split, run } = model.current;
   const rows = [
     ["Data", `${data.source}: ${number(data.users)} users, ${number(data.items)} items, ${number(data.interactions)} interactions`],
@@ -71,7 +71,7 @@ function terminalOf(model) {
   const other = model.versions.find((v) => !v.current)?.version ?? model.current.version;
   const quoted = (word) => (/^[\w./@%+=:,][\w./@%+=:,-]*$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`);
   return calls([
-    ["Look into a version, on the command line", `cofactor inspect ${quoted(`${model.folder}/${model.current.version}`)}`],
+    ["Inspect a version, on the command line", `cofactor inspect ${quoted(`${model.folder}/${model.current.version}`)}`],
     ["All of this, over HTTP", curl("GET", "/v1/model")],
     ["Promote, on the command line", `cofactor promote ${quoted(model.folder)} ${quoted(other)}`],
     ["Roll back, on the command line", `cofactor promote ${quoted(model.folder)} --rollback`],

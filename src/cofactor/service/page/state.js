@@ -1,4 +1,4 @@
-// What the views share: the model, whose name stands above them, and the history that is being built, which survives a reload of the tab.
+// What the views share: the model, whose name is shown above them, and the history being built, which survives a reload of the tab.
 import { api, fill, h } from "./ui.js";
 
 const KEPT = "cofactor-history";

@@ -104,7 +104,7 @@ export function reasonsOf(item) {
   return past || words ? [past, words] : null;
 }
 
-// The words and features that carried an item, in models that read them.
+// The words and features that contributed to a score, in models with content.
 export function wordsOf(item, lead = "by its words") {
   if (!item.words?.length) return null;
   return h("div", { class: "words" }, `${lead} `, item.words.map((w) => h("span", { class: "word", title: `adds ${w.contribution.toPrecision(2)}` }, w.word)));

@@ -1,4 +1,4 @@
-"""May a version take over? Both versions are asked for what users took last, given what came
+"""May a version take over? Both versions predict what users interacted with last, given what came
 before it.
 """
 
@@ -54,15 +54,16 @@ def compared(new: Loaded, old: Loaded, store: Store) -> str:
         return f"stored events of {len(cases)} users{left_out}, too few to compare"
     hits_new, hits_old = _hits(new, cases), _hits(old, cases)
     found = f"{hits_new / len(cases):.3f}, the current one's {hits_old / len(cases):.3f}"
-    told = f"recall@{_K} on the last event of {len(cases)} users{left_out}: {found}"
+    summary = f"recall@{_K} on the last event of {len(cases)} users{left_out}: {found}"
     if hits_new < _WORSE * hits_old and hits_old - hits_new > 2 * np.sqrt(max(hits_old, 1)):
         raise RequestError(
             409,
             "worse",
-            f"version {new.version!r} isn't promoted: {told}. Force it to promote it nevertheless.",
+            f"version {new.version!r} isn't promoted: {summary}. Force it to promote it"
+            " nevertheless.",
             "version",
         )
-    return told
+    return summary
 
 
 def held_out(store: Store) -> list[Case]:
@@ -116,27 +117,27 @@ def check_knowledge(version: str, new: Interactions, old: Interactions) -> str:
     ):
         rows = np.flatnonzero(counts)
         shares.append(float((known.find(asked.take(rows)) >= 0).mean()) if len(rows) else 1.0)
-    told = f"{shares[0]:.0%} of the current version's users and {shares[1]:.0%} of its items"
+    summary = f"{shares[0]:.0%} of the current version's users and {shares[1]:.0%} of its items"
     if min(shares) < _KNOWS_LESS:
         raise RequestError(
             409,
             "knows_less",
-            f"version {version!r} isn't promoted: it knows {told}; it was trained on other data, or"
-            " on a part of it. Force it to promote it nevertheless.",
+            f"version {version!r} isn't promoted: it knows {summary}; it was trained on other data,"
+            " or on a part of it. Force it to promote it nevertheless.",
             "version",
         )
-    return f"it knows {told}"
+    return f"it knows {summary}"
 
 
 def _hits(loaded: Loaded, cases: list[Case]) -> int:
     """How many of the items that came next are among the best."""
     hits = 0
     for _, history, item in cases:
-        taste = loaded.tastes.of_history(history)
+        profile = loaded.profiles.of_history(history)
         row = int(loaded.model.data.items.find([item])[0])
-        if row < 0 or not len(taste.rows):
+        if row < 0 or not len(profile.rows):
             continue
-        batch = loaded.tastes.user_batch([taste])
+        batch = loaded.profiles.user_batch([profile])
         best = loaded.model.topk(
             batch, _K, excluded=batch.seen, allowed=loaded.view.visible, n_threads=1
         )

@@ -1,5 +1,5 @@
-"""Promotion without a running service: the same checks, the same atomic step; a service on the
-folder notices by itself.
+"""Promotion without a running service: the same checks, the same atomic step; a service that uses
+the folder notices.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from cofactor.base.errors import CofactorError
 from cofactor.service.answering.items import LiveItems
-from cofactor.service.answering.loaded import Loaded, dressed, load_version
+from cofactor.service.answering.loaded import Loaded, load_version, prepare_version
 from cofactor.service.answering.new_items import unknown_items, with_stored_items
 from cofactor.service.errors import RequestError
 from cofactor.service.replies import PromotedOut, PromotionOut
@@ -86,7 +86,7 @@ class Models:
 
     async def promote(self, version: str, *, force: bool, patience: float) -> PromotedOut:
         """Check a version, make it the current one on disk, then let it answer. Checks that take
-        longer than ``patience`` seconds go on beside everything else; ``promotion`` tells how they
+        longer than ``patience`` seconds go on beside everything else; ``promotion`` says how they
         end.
 
         Raises
@@ -106,7 +106,7 @@ class Models:
             raise RequestError(
                 409,
                 "promoting",
-                f"version {self.promotion.version!r} is being checked; wait for its end.",
+                f"version {self.promotion.version!r} is being checked; wait until that is done.",
                 "version",
             )
         await asyncio.wait({running}, timeout=patience)
@@ -193,7 +193,7 @@ class Models:
         return self._growing
 
     async def grow(self) -> None:
-        """Let the models in memory know the items that the store describes and they haven't met,
+        """Let the models in memory know the items that the store describes and they don't have,
         where they can.
         """
         async with self._changing:
@@ -210,7 +210,9 @@ class Models:
         model = with_stored_items(old.model, self._live, self._store)
         if model is old.model:
             return old
-        return dressed(old.version, model, old.manifest, self._live, self._store, self._settings)
+        return prepare_version(
+            old.version, model, old.manifest, self._live, self._store, self._settings
+        )
 
     def _swap(self, loaded: Loaded) -> None:
         self._stamp = self.folder.stamp()

@@ -1,6 +1,6 @@
 """The versions of the model: which one answers, and how that changes without anybody noticing.
 
-A folder of versions holds one saved model a subfolder, and the file ``current``::
+A folder of versions holds one saved model per subfolder, and the file ``current``::
 
     models/
       current          {"version": "2026-11-22", "before": ["2026-11-15", "2026-11-08"]}
@@ -112,7 +112,7 @@ class Folder:
             return msgspec.json.decode(raw, type=Pointer)
         except msgspec.MsgspecError as error:
             raise ArtifactError(
-                f"{self.path / CURRENT} can't be read: {error}; promote a version to mend it."
+                f"{self.path / CURRENT} can't be read: {error}; promote a version to fix it."
             ) from None
 
     def stamp(self) -> tuple[int, int] | None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-class BPR(Loss):
+class BPRLoss(Loss):
     """Bayesian personalised ranking.
 
     ``L = 1/(Bn) Σ_b Σ_j −log σ(s⁺_b − s⁻_bj)``

@@ -30,10 +30,10 @@ class LossConfig(TrainingConfig):
         4,
         low=1,
         high=4096,
-        doc="Items drawn for each observed one, by losses that need unobserved items.",
+        doc=("Negatives sampled per observed item, for losses that need unobserved items."),
     )
     negative_sampling: str = setting(
-        "uniform", choices=SAMPLING, doc="The distribution that negatives are drawn from."
+        "uniform", choices=SAMPLING, doc="Sampling distribution of the negatives."
     )
     negative_power: float = setting(
         0.75,

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-class WARP(Loss):
+class WARPLoss(Loss):
     """The first violator among the draws, weighted by the rank that the number of draws suggests.
 
     ``t`` is the first draw with ``s⁻_t > s⁺ − margin``; ``rank ≈ ⌊(n_items − 1) / t⌋``; ``L = 1/B

@@ -1,11 +1,11 @@
-"""Negatives: items that a user has not interacted with, drawn by a law that is written down, on any
-device.
+"""Negative sampling: items that a user has not interacted with, by a defined sampling distribution,
+on any device.
 
-Each sampler has a base law ``q`` over the items and gives, for user ``u``, exactly
+Each sampler has a base distribution ``q`` over the items and gives, for user ``u``, exactly
 
 ``P(j | u) = q_j / Σ_{k ∉ I_u} q_k`` for ``j ∉ I_u``, and 0 for the items ``I_u`` of the user,
 
-by drawing from q and drawing anew whatever fell into I_u, until nothing is left to draw. Draws are
+by drawing from q and drawing again whatever fell into I_u, until nothing is left to draw. Draws are
 independent, so an item may come up twice among the n of one example."""
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from torch import Tensor
 from cofactor.base.errors import ArgumentError
 from cofactor.data.interactions import Interactions
 
-# After that many rounds of redrawing, what is left is drawn from the law written out item by item:
-# exact, but O(n_items).
+# After so many rounds of rejection, the rest is drawn from the distribution over all items, with
+# the user's own at 0: exact, but O(n_items).
 _ROUNDS = 24
 _DENSE_ROWS = 1024
 # Below this size a table of all pairs (one byte each) is held instead of searching: one look-up in
@@ -119,43 +119,45 @@ class Positives:
 
 @dataclass
 class Sampler:
-    """Draws by a base law q with exact rejection of the user's positives.
+    """Draws by a base distribution q with exact rejection of the user's positives.
 
     Parameters
     ----------
     positives
         What must never be drawn.
-    law
+    distribution
         float64 [n_items], at least 0, with a positive sum: q up to its scale.
     """
 
     positives: Positives
-    law: Tensor
+    distribution: Tensor
 
     def __post_init__(self) -> None:
-        law = torch.as_tensor(self.law, dtype=torch.float64, device=self.positives.device)
-        total = float(law.sum())
+        distribution = torch.as_tensor(
+            self.distribution, dtype=torch.float64, device=self.positives.device
+        )
+        total = float(distribution.sum())
         if (
-            law.shape != (self.positives.n_items,)
-            or not bool((law >= 0).all())
+            distribution.shape != (self.positives.n_items,)
+            or not bool((distribution >= 0).all())
             or not 0 < total < float("inf")
         ):
             raise ArgumentError(
-                "the law of a sampler must be one finite number, at least 0, for each item, and not"
-                " all 0."
+                "a sampling distribution must be one finite number, at least 0, for each item, and"
+                " not all 0."
             )
-        self.law = law / total
-        self._is_uniform = bool((law == law[0]).all())
-        self._cumulated = torch.cumsum(self.law, 0)
+        self.distribution = distribution / total
+        self._is_uniform = bool((distribution == distribution[0]).all())
+        self._cumulated = torch.cumsum(self.distribution, 0)
 
     @property
     def log_q(self) -> Tensor:
         """log q_j before rejection, float32 [n_items]."""
-        return self.law.clamp_min(1e-300).log().to(torch.float32)
+        return self.distribution.clamp_min(1e-300).log().to(torch.float32)
 
     def can_draw(self) -> Tensor:
         """Return for each user whether any item with q > 0 is left to draw, bool [n_users]."""
-        allowed = self.law > 0
+        allowed = self.distribution > 0
         n_allowed = int(allowed.sum())
         keys = self.positives._keys
         owners = torch.div(keys, self.positives.n_items, rounding_mode="floor")
@@ -209,22 +211,22 @@ class Sampler:
             torch.rand(count, generator=generator, device=device, dtype=torch.float64)
             * self._cumulated[-1]
         )
-        # right=True: the first item whose cumulated law is above the draw, so items of law 0 never
-        # come up.
+        # right=True: the first item whose cumulated probability is above the draw, so items of
+        # probability 0 are never drawn.
         return torch.searchsorted(self._cumulated, uniform, right=True).clamp_max_(
             self.positives.n_items - 1
         )
 
     def _written_out(self, users: Tensor, generator: torch.Generator) -> Tensor:
         """One draw for each user from q with the positives at 0."""
-        law = self.law[None, :].masked_fill(self.positives.rows(users), 0.0)
-        if bool((law.sum(1) <= 0).any()):
-            stuck = int(users[(law.sum(1) <= 0).nonzero()[0, 0]])
+        distribution = self.distribution[None, :].masked_fill(self.positives.rows(users), 0.0)
+        if bool((distribution.sum(1) <= 0).any()):
+            stuck = int(users[(distribution.sum(1) <= 0).nonzero()[0, 0]])
             raise ArgumentError(
                 f"user row {stuck} has interacted with every item that negatives are drawn from; "
-                "leave such users out of pairwise training (Sampler.can_draw tells them)."
+                "leave such users out of pairwise training (see Sampler.can_draw)."
             )
-        return torch.multinomial(law, 1, generator=generator).squeeze(1)
+        return torch.multinomial(distribution, 1, generator=generator).squeeze(1)
 
 
 def uniform(positives: Positives) -> Sampler:

@@ -4,7 +4,7 @@ overlap, and prefetch.
 Numba can't promise LLVM that two rows of one matrix don't overlap, so loops over them are guarded
 by run-time checks that cost as much as the arithmetic. These few functions emit vector instructions
 themselves. Blocks are 16 floats wide; LLVM splits them for machines with narrower registers, and
-`tail_start` tells where the caller's scalar loop takes over."""
+`tail_start` says where the caller's scalar loop takes over."""
 
 from __future__ import annotations
 

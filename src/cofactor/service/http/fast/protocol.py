@@ -1,16 +1,16 @@
-"""The door: requests that come by the hundred a second are read, answered or refused right where
+"""The fast path: requests that come by the hundred a second are read, answered or refused where
 their bytes arrive.
 
 A request through the framework costs several times what reading and scoring it do, and at many
 times the load that can be carried even saying no must cost next to nothing. So the routes that
-carry the load (recommendations for a user, for a posted history, events) have a short way: a
+carry the load (recommendations for a user, for a posted history, events) have a fast path: a
 request that comes whole, in plain form, is refused before it is read while there is no room, and is
 otherwise handed to the same handlers, with the same checks, without routing: 174 µs of processor
 time a request, and 271 by the framework, client included (the least of 14 rounds of 240 requests
 each, side by side, November 2026). Running it without a task of its own took 168, which wasn't
 worth its code.
 Whatever isn't plain (an escaped path, a chunked body, a page of another site, a header twice) goes
-the long way."""
+the slow path."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from cofactor.service.errors import overloaded
-from cofactor.service.http.connection import Connection, Limits
+from cofactor.service.http.connection import Connection, ConnectionLimits
 from cofactor.service.http.context import GONE
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ _HEAD = re.compile(
 )
 # What these ask for is the framework's business: other framings, other endings, other sites' pages.
 _LONG_WAY = frozenset({b"transfer-encoding", b"expect", b"upgrade", b"origin", b"sec-fetch-site"})
-_MOST_UNSENT = 1 << 16  # bytes of answers that a client may leave unread on the short way
+_MOST_UNSENT = 1 << 16  # bytes of answers that a client may leave unread on the fast path
 _MOST_HELD = 1 << 16  # bytes that are taken while an answer is on its way
 
 
@@ -61,8 +61,8 @@ Reply = tuple[int, bytes, list]
 Plain = tuple[bytes, bytes, bytes, dict[bytes, bytes], bytes]
 
 
-class ShortWay:
-    """What the door needs to know of the service.
+class FastPath:
+    """What the fast path needs of the service.
 
     Parameters
     ----------
@@ -93,7 +93,7 @@ class ShortWay:
         return _NO_EVENTS if writes else _NO
 
     def begun(self, data: bytes) -> Coroutine[Any, Any, Reply] | None:
-        """Return what answers a request, or None if it must go the long way."""
+        """Return what answers a request, or None if it must go the slow path."""
         plain = read_plain(data)
         if plain is None:
             return None
@@ -139,11 +139,11 @@ def read_plain(data: bytes) -> Plain | None:
     return method, path, query or b"", headers, body
 
 
-class Door(Connection):
-    """A connection with the short way in front."""
+class FastConnection(Connection):
+    """A connection with the fast path in front."""
 
-    way: ShortWay
-    answering: asyncio.Task[Reply] | None = None  # the answer on its way, on the short way
+    way: FastPath
+    answering: asyncio.Task[Reply] | None = None  # the answer on its way, on the fast path
     held = b""
     closes = False
 
@@ -215,9 +215,9 @@ class Door(Connection):
         super().connection_lost(exc)
 
 
-def guarded_protocol(way: ShortWay, limits: Limits) -> type[Door]:
+def guarded_protocol(way: FastPath, limits: ConnectionLimits) -> type[FastConnection]:
     """Return the connections of one server as a protocol for uvicorn."""
-    return type("Guarded", (Door,), {"way": way, "limits": limits})
+    return type("Guarded", (FastConnection,), {"way": way, "limits": limits})
 
 
 @functools.cache
@@ -238,5 +238,5 @@ def is_whole(data: bytes) -> bool:
     ):
         return False
     at = head.find(b"\r\ncontent-length:")
-    told = head[at + 17 :].split(b"\r\n", 1)[0].strip() if at >= 0 else b"0"
-    return told.isdigit() and len(told) < 10 and len(data) == end + 4 + int(told)
+    length = head[at + 17 :].split(b"\r\n", 1)[0].strip() if at >= 0 else b"0"
+    return length.isdigit() and len(length) < 10 and len(data) == end + 4 + int(length)

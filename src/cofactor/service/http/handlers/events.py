@@ -10,33 +10,35 @@ from cofactor.service.wire import EventsRequest, UndoRequest
 from cofactor.store import Ack, made_ids
 
 
-async def add(context: Context, path: dict[str, str], asked: EventsRequest) -> AckOut:
+async def add(context: Context, path: dict[str, str], request: EventsRequest) -> AckOut:
     """Store events. The answer comes once they are on disk, and the next recommendations know
     them.
     """
     limit = context.settings.max_events
-    if len(asked.events) > limit:
+    if len(request.events) > limit:
         raise invalid(
-            f"events must have at most {limit:,} entries, not {len(asked.events):,}; send several"
+            f"events must have at most {limit:,} entries, not {len(request.events):,}; send several"
             " requests.",
             "events",
         )
     # Every event has an id before it is sent to the store: where the outcome stays unknown, the
     # answer names the ids under which a retry is harmless.
-    fresh = made_ids(sum(event.event_id is None for event in asked.events))
-    for place, event in enumerate(asked.events):
+    fresh = made_ids(sum(event.event_id is None for event in request.events))
+    for place, event in enumerate(request.events):
         if event.event_id is None:
-            named = asked.request_id is not None
-            event.event_id = f"{asked.request_id}/{place}" if named else next(fresh)
-    ids = tuple(str(event.event_id) for event in asked.events)
-    ack = await context.settled(context.store.append(asked.events), ids)
+            named = request.request_id is not None
+            event.event_id = f"{request.request_id}/{place}" if named else next(fresh)
+    ids = tuple(str(event.event_id) for event in request.events)
+    ack = await context.settled(context.store.append(request.events), ids)
     context.telemetry.ingested(ack.changed)
     return acknowledged(ack, with_ids=True)
 
 
-async def undo(context: Context, path: dict[str, str], asked: UndoRequest) -> AckOut:
+async def undo(context: Context, path: dict[str, str], request: UndoRequest) -> AckOut:
     """Undo events: they count no longer."""
-    return acknowledged(await context.settled(context.store.undo(asked.event_ids, asked.user_id)))
+    return acknowledged(
+        await context.settled(context.store.undo(request.event_ids, request.user_id))
+    )
 
 
 def acknowledged(ack: Ack, *, with_ids: bool = False) -> AckOut:

@@ -19,10 +19,10 @@ from cofactor.service.wire import BrowseQuery, ItemIdsRequest, ItemsRequest, Not
 from cofactor.store import Ack, Item
 
 
-async def search(context: Context, path: dict[str, str], asked: SearchQuery) -> Found:
+async def search(context: Context, path: dict[str, str], request: SearchQuery) -> Found:
     """Find items by words of their titles."""
     loaded = context.models.current
-    found = await context.slowly(loaded.view.search, asked.q, asked.limit)
+    found = await context.slowly(loaded.view.search, request.q, request.limit)
     counts = loaded.model.data.item_counts
     items = [
         ItemOut(
@@ -37,11 +37,11 @@ async def search(context: Context, path: dict[str, str], asked: SearchQuery) -> 
     return Found(items=items, model=loaded.name)
 
 
-async def browse(context: Context, path: dict[str, str], asked: BrowseQuery) -> Found:
+async def browse(context: Context, path: dict[str, str], request: BrowseQuery) -> Found:
     """Return the most popular items: somewhere to begin."""
     loaded = context.models.current
-    part = loaded.popular[: asked.limit + 1_000]
-    rows = part[loaded.view.visible[part]][: asked.limit]
+    part = loaded.popular[: request.limit + 1_000]
+    rows = part[loaded.view.visible[part]][: request.limit]
     counts = loaded.model.data.item_counts[rows].tolist()
     listed = zip(loaded.view.ids(rows), loaded.view.titles(rows), counts, strict=True)
     items = [
@@ -51,7 +51,7 @@ async def browse(context: Context, path: dict[str, str], asked: BrowseQuery) -> 
     return Found(items=items, model=loaded.name)
 
 
-async def show(context: Context, path: dict[str, str], asked: Nothing) -> ItemOut:
+async def show(context: Context, path: dict[str, str], request: Nothing) -> ItemOut:
     """Return one item: what the catalogue and the store know of it."""
     return await context.slowly(_item, context, context.models.current, path["item_id"])
 
@@ -84,42 +84,42 @@ def _item(context: Context, loaded: Loaded, item_id: str) -> ItemOut:
     return out
 
 
-async def describe(context: Context, path: dict[str, str], asked: ItemsRequest) -> AckOut:
+async def describe(context: Context, path: dict[str, str], request: ItemsRequest) -> AckOut:
     """Describe items, new ones or known ones."""
     limit = context.settings.max_items
-    if len(asked.items) > limit:
+    if len(request.items) > limit:
         raise invalid(
-            f"items must have at most {limit:,} entries, not {len(asked.items):,}; send several"
+            f"items must have at most {limit:,} entries, not {len(request.items):,}; send several"
             " requests.",
             "items",
         )
     items = [
         Item(item_id=i.item_id, title=i.title, text=i.text, features=i.features, hidden=i.hidden)
-        for i in asked.items
+        for i in request.items
     ]
     return await _changed(context, [i.item_id for i in items], context.store.put_items(items))
 
 
-async def hide(context: Context, path: dict[str, str], asked: ItemIdsRequest) -> AckOut:
+async def hide(context: Context, path: dict[str, str], request: ItemIdsRequest) -> AckOut:
     """Hide items: from the acknowledgement on, no answer holds them."""
     return await _changed(
-        context, asked.item_ids, context.store.hide_items(asked.item_ids), grows=False
+        context, request.item_ids, context.store.hide_items(request.item_ids), grows=False
     )
 
 
-async def unhide(context: Context, path: dict[str, str], asked: ItemIdsRequest) -> AckOut:
+async def unhide(context: Context, path: dict[str, str], request: ItemIdsRequest) -> AckOut:
     """Show hidden items again."""
-    return await _changed(context, asked.item_ids, context.store.show_items(asked.item_ids))
+    return await _changed(context, request.item_ids, context.store.show_items(request.item_ids))
 
 
-async def delete(context: Context, path: dict[str, str], asked: ItemIdsRequest) -> AckOut:
+async def delete(context: Context, path: dict[str, str], request: ItemIdsRequest) -> AckOut:
     """Delete items."""
     return await _changed(
-        context, asked.item_ids, context.store.delete_items(asked.item_ids), grows=False
+        context, request.item_ids, context.store.delete_items(request.item_ids), grows=False
     )
 
 
-async def delete_one(context: Context, path: dict[str, str], asked: Nothing) -> AckOut:
+async def delete_one(context: Context, path: dict[str, str], request: Nothing) -> AckOut:
     """Delete one item."""
     return await delete(context, path, ItemIdsRequest(item_ids=[path["item_id"]]))
 

@@ -18,7 +18,7 @@ from cofactor.service.replies import MapOut, ModelOut, PromotedOut, VersionOut
 from cofactor.service.wire import MapQuery, Nothing, PromoteRequest
 
 
-async def show(context: Context, path: dict[str, str], asked: Nothing) -> ModelOut:
+async def show(context: Context, path: dict[str, str], request: Nothing) -> ModelOut:
     """Return the model that answers, all versions, and what the model can do."""
     return await context.slowly(_show, context)
 
@@ -34,7 +34,7 @@ def _show(context: Context) -> ModelOut:
             "loaded": version in held,
         }
         try:
-            versions.append(_told(folder.manifest(version), **about))
+            versions.append(_describe_version(folder.manifest(version), **about))
         except CofactorError as error:
             versions.append(VersionOut(**about, problem=str(error)))
     try:
@@ -42,7 +42,9 @@ def _show(context: Context) -> ModelOut:
     except CofactorError:
         before = []
     return ModelOut(
-        current=_told(loaded.manifest, loaded.version, True, True, problem=models.problem),
+        current=_describe_version(
+            loaded.manifest, loaded.version, True, True, problem=models.problem
+        ),
         versions=versions,
         can=loaded.can,
         columns=loaded.model.data.catalogue.column_names,
@@ -53,7 +55,7 @@ def _show(context: Context) -> ModelOut:
     )
 
 
-def _told(
+def _describe_version(
     manifest: Manifest, version: str, current: bool, loaded: bool, problem: str | None = None
 ) -> VersionOut:
     facts = manifest.data
@@ -79,27 +81,27 @@ def _told(
     )
 
 
-async def promote(context: Context, path: dict[str, str], asked: PromoteRequest) -> Any:
+async def promote(context: Context, path: dict[str, str], request: PromoteRequest) -> Any:
     """Let a version answer, after checks; 202 where these take longer than a request may."""
     promoted = await context.models.promote(
-        asked.version, force=asked.force, patience=context.settings.timeout / 2
+        request.version, force=request.force, patience=context.settings.timeout / 2
     )
     if promoted.status == "promoted":
         return promoted
     return Response(msgspec.json.encode(promoted), 202, media_type="application/json")
 
 
-async def roll_back(context: Context, path: dict[str, str], asked: Nothing) -> PromotedOut:
+async def roll_back(context: Context, path: dict[str, str], request: Nothing) -> PromotedOut:
     """Let the version before answer again."""
     return await context.models.roll_back()
 
 
-async def item_map(context: Context, path: dict[str, str], asked: MapQuery) -> MapOut:
+async def item_map(context: Context, path: dict[str, str], request: MapQuery) -> MapOut:
     """Return the items as points of a plane, the most popular first."""
     loaded = context.models.current
-    key = f"{loaded.version}:{asked.limit}"
+    key = f"{loaded.version}:{request.limit}"
     if key not in context.maps:
-        made = await context.slowly(project, loaded, asked.limit)
+        made = await context.slowly(project, loaded, request.limit)
         for stale in [
             old for old in context.maps if not old.startswith(f"{loaded.version}:")
         ] + list(context.maps)[8:]:

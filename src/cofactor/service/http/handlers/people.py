@@ -15,10 +15,10 @@ from cofactor.service.replies import AckOut, ExportOut, HistoryOut, PastOut
 from cofactor.service.wire import HistoryQuery, Nothing
 
 
-async def history(context: Context, path: dict[str, str], asked: HistoryQuery) -> HistoryOut:
+async def history(context: Context, path: dict[str, str], request: HistoryQuery) -> HistoryOut:
     """Return the last events of a user: those of the training, then those since."""
     return await context.slowly(
-        _history, context, context.models.current, path["user_id"], asked.limit
+        _history, context, context.models.current, path["user_id"], request.limit
     )
 
 
@@ -68,14 +68,14 @@ def _trained(loaded: Loaded, row: int, limit: int) -> list[PastOut]:
     values: list[Any] = (
         [None] * len(rows) if data.values is None else data.values[positions].tolist()
     )
-    told = zip(loaded.view.ids(rows), loaded.view.titles(rows), times, values, strict=True)
+    entries = zip(loaded.view.ids(rows), loaded.view.titles(rows), times, values, strict=True)
     return [
         PastOut(item_id=i, kind="interaction", origin="training", title=t, time=at, value=v)
-        for i, t, at, v in told
+        for i, t, at, v in entries
     ]
 
 
-async def export(context: Context, path: dict[str, str], asked: Nothing) -> ExportOut:
+async def export(context: Context, path: dict[str, str], request: Nothing) -> ExportOut:
     """Return all that is stored of a user, and what the model was trained on."""
     return await context.slowly(_export, context, path["user_id"])
 
@@ -91,7 +91,7 @@ def _export(context: Context, user_id: str) -> ExportOut:
     return ExportOut(user_id=user_id, events=events, trained_items=trained)
 
 
-async def erase(context: Context, path: dict[str, str], asked: Nothing) -> AckOut:
+async def erase(context: Context, path: dict[str, str], request: Nothing) -> AckOut:
     """Erase all that is stored of a user. What a model learnt goes with the next training."""
     return acknowledged(await context.settled(context.store.erase_user(path["user_id"])))
 

@@ -1,4 +1,4 @@
-"""Recommendations, and what is like an item."""
+"""Recommendations, and items similar to an item."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from cofactor.service.http.route import Route
 from cofactor.service.replies import Recommendations, Recommended, Similar
 from cofactor.service.wire import RecommendRequest, SimilarQuery, SimilarRequest, UserQuery
 
-_WORDS = 4  # that an item and a description share and that are told
+_WORDS = 4  # the most shared words of an item and a description in a response
 
 
 async def recommend(
-    context: Context, path: dict[str, str], asked: RecommendRequest
+    context: Context, path: dict[str, str], request: RecommendRequest
 ) -> Recommendations:
     """Recommend to a user, to a history, or to somebody of whom only features or a text are
     known.
@@ -29,83 +29,86 @@ async def recommend(
     given = [
         name
         for name in ("user_id", "history", "features", "text")
-        if getattr(asked, name) is not None
+        if getattr(request, name) is not None
     ]
     if len(given) != 1:
-        told = f"got {' and '.join(given)}" if given else "got none"
+        got = f"got {' and '.join(given)}" if given else "got none"
         raise invalid(
-            f"give exactly one of user_id, history, features and text; {told}.",
+            f"give exactly one of user_id, history, features and text; {got}.",
             given[1] if given else "user_id",
         )
-    context.checked_k(asked.k)
-    context.checked_ids(asked.allow, "allow")
-    context.checked_ids(asked.block, "block")
-    if asked.history is not None and len(asked.history) > context.settings.max_history:
+    context.checked_k(request.k)
+    context.checked_ids(request.allow, "allow")
+    context.checked_ids(request.block, "block")
+    if request.history is not None and len(request.history) > context.settings.max_history:
         raise invalid(
             f"history must have at most {context.settings.max_history:,} items, not"
-            f" {len(asked.history):,}.",
+            f" {len(request.history):,}.",
             "history",
         )
-    loaded = await context.models.get(asked.version)
-    if asked.features is not None or asked.text is not None:
-        answer = await described(context, loaded, asked)
+    loaded = await context.models.get(request.version)
+    if request.features is not None or request.text is not None:
+        answer = await described(context, loaded, request)
     else:
-        answer = await context.scorer.recommend(loaded, asked)
+        answer = await context.scorer.recommend(loaded, request)
     context.telemetry.recommended(answer.source)
     return answer
 
 
-async def for_user(context: Context, path: dict[str, str], asked: UserQuery) -> Recommendations:
+async def for_user(context: Context, path: dict[str, str], query: UserQuery) -> Recommendations:
     """Recommend to a user by id."""
     request = RecommendRequest(
         user_id=path["user_id"],
-        k=asked.k,
-        where=asked.where,
-        exclude_seen=asked.exclude_seen,
-        reasons=asked.reasons,
-        version=asked.version,
+        k=query.k,
+        where=query.where,
+        exclude_seen=query.exclude_seen,
+        reasons=query.reasons,
+        version=query.version,
     )
     return await recommend(context, path, request)
 
 
-async def described(context: Context, loaded: Loaded, asked: RecommendRequest) -> Recommendations:
+async def described(context: Context, loaded: Loaded, request: RecommendRequest) -> Recommendations:
     """Recommend to somebody described by words or features, in models that read them."""
-    items = await _near_description(context, loaded, asked.text, asked.features, asked)
-    source = "text" if asked.text is not None else "features"
+    items = await _near_description(context, loaded, request.text, request.features, request)
+    source = "text" if request.text is not None else "features"
     return Recommendations(items=items, source=source, model=loaded.name, history_used=0)
 
 
-async def similar(context: Context, path: dict[str, str], asked: SimilarRequest) -> Similar:
+async def similar(context: Context, path: dict[str, str], request: SimilarRequest) -> Similar:
     """Find what is like an item, known by its id or described."""
-    if sum(part is not None for part in (asked.item_id, asked.text, asked.features)) != 1:
+    if sum(part is not None for part in (request.item_id, request.text, request.features)) != 1:
         raise invalid(
             "give exactly one of item_id, text, and features of an item that needn't exist.",
             "item_id",
         )
-    context.checked_k(asked.k)
-    context.checked_ids(asked.allow, "allow")
-    context.checked_ids(asked.block, "block")
-    loaded = await context.models.get(asked.version)
-    if asked.item_id is None:
-        items = await _near_description(context, loaded, asked.text, asked.features, asked)
-        return Similar(items=items, source="text" if asked.text else "features", model=loaded.name)
-    state = context.live.state(str(asked.item_id))
+    context.checked_k(request.k)
+    context.checked_ids(request.allow, "allow")
+    context.checked_ids(request.block, "block")
+    loaded = await context.models.get(request.version)
+    if request.item_id is None:
+        items = await _near_description(context, loaded, request.text, request.features, request)
+        return Similar(
+            items=items, source="text" if request.text else "features", model=loaded.name
+        )
+    state = context.live.state(str(request.item_id))
     if state != "visible":
         what = "was deleted" if state == "deleted" else "is hidden"
-        raise not_found(f"the item {str(asked.item_id)!r} {what}.", "item_id")
-    row = int(loaded.model.data.items.find([asked.item_id])[0])
+        raise not_found(f"the item {str(request.item_id)!r} {what}.", "item_id")
+    row = int(loaded.model.data.items.find([request.item_id])[0])
     if row < 0:
         raise not_found(
-            f"the model doesn't know the item {str(asked.item_id)!r}; it came after the training,"
+            f"the model doesn't know the item {str(request.item_id)!r}; it came after the training,"
             " or never.",
             "item_id",
         )
     if not loaded.model.traits.finds_similar:
         raise TraitError(
-            f"{loaded.model.name} knows no similarity; serve a model with vectors or neighbours."
+            f"{loaded.model.name} doesn't support similar items; serve a model with vectors or"
+            " neighbours."
         )
     rows, scores = await context.scorer.call(
-        loaded, partial(_neighbours, loaded, row, asked, context.settings.threads)
+        loaded, partial(_neighbours, loaded, row, request, context.settings.threads)
     )
     ids, titles = loaded.view.ids(np.array([row])), loaded.view.titles(np.array([row]))
     return Similar(
@@ -117,36 +120,40 @@ async def similar(context: Context, path: dict[str, str], asked: SimilarRequest)
     )
 
 
-async def similar_to(context: Context, path: dict[str, str], asked: SimilarQuery) -> Similar:
+async def similar_to(context: Context, path: dict[str, str], query: SimilarQuery) -> Similar:
     """Find what is like an item by its id."""
     request = SimilarRequest(
-        item_id=path["item_id"], k=asked.k, where=asked.where, version=asked.version
+        item_id=path["item_id"], k=query.k, where=query.where, version=query.version
     )
     return await similar(context, path, request)
 
 
 def _neighbours(
-    loaded: Loaded, row: int, asked: SimilarRequest, n_threads: int
+    loaded: Loaded, row: int, request: SimilarRequest, n_threads: int
 ) -> tuple[np.ndarray, np.ndarray]:
     best = loaded.model.similar_item_rows(
-        np.array([row], np.int32), asked.k, _mask(loaded, asked), n_threads
+        np.array([row], np.int32), request.k, _mask(loaded, request), n_threads
     )
     return best.rows[0, : best.count[0]], best.scores[0, : best.count[0]]
 
 
-def _mask(loaded: Loaded, asked: SimilarRequest | RecommendRequest) -> np.ndarray:
+def _mask(loaded: Loaded, request: SimilarRequest | RecommendRequest) -> np.ndarray:
     """What may come back: visible, allowed, and not blocked."""
-    chosen = allowed_mask(loaded, asked.allow, asked.where)
+    chosen = allowed_mask(loaded, request.allow, request.where)
     mask = loaded.view.visible if chosen is None else chosen
-    if asked.block:
+    if request.block:
         mask = mask.copy()
-        rows = loaded.model.data.items.find(asked.block)
+        rows = loaded.model.data.items.find(request.block)
         mask[rows[rows >= 0]] = False
     return mask
 
 
 async def _near_description(
-    context: Context, loaded: Loaded, text: str | None, features: dict[str, Any] | None, asked: Any
+    context: Context,
+    loaded: Loaded,
+    text: str | None,
+    features: dict[str, Any] | None,
+    request: Any,
 ) -> list[Recommended]:
     """The items nearest to one that needn't exist, in models that read text or features; others
     can't tell.
@@ -156,7 +163,7 @@ async def _near_description(
         raise RequestError(
             409,
             "model_cannot",
-            f"{model.name} learns from who took what alone, so it can't place what is only"
+            f"{model.name} learns from interactions alone, so it can't place what is only"
             " described; serve a model with content (two_tower, feature_ials, content_knn ...) to"
             " ask by text and features.",
             what,
@@ -172,9 +179,9 @@ async def _near_description(
             if isinstance(error, CofactorError):
                 raise
             # A text where the catalogue has numbers, and the like, in Arrow's words.
-            told = " ".join(str(error).split())
-            raise invalid(f"these don't fit the catalogue's columns: {told}.", what) from None
-        best = model.similar_to_features(description, asked.k, _mask(loaded, asked))
+            reason = " ".join(str(error).split())
+            raise invalid(f"these don't fit the catalogue's columns: {reason}.", what) from None
+        best = model.similar_to_features(description, request.k, _mask(loaded, request))
         rows, scores = best.rows[0, : best.count[0]], best.scores[0, : best.count[0]]
         return recommended(loaded, rows, scores, words=shared(model, description, rows, _WORDS))
 

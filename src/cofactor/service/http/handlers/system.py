@@ -32,12 +32,12 @@ _TYPES = {
 }
 
 
-async def health(context: Context, path: dict[str, str], asked: Nothing) -> HealthOut:
+async def health(context: Context, path: dict[str, str], request: Nothing) -> HealthOut:
     """Say that the process lives."""
     return HealthOut(status="ok")
 
 
-async def ready(context: Context, path: dict[str, str], asked: Nothing) -> ReadyOut:
+async def ready(context: Context, path: dict[str, str], request: Nothing) -> ReadyOut:
     """Say whether it can answer and take events."""
     if context.stopping:
         raise RequestError(503, "stopping", "the service is stopping.", retry_after=1.0)
@@ -49,7 +49,7 @@ async def ready(context: Context, path: dict[str, str], asked: Nothing) -> Ready
     return ReadyOut(status="ready", model=context.models.current.name, store="writable")
 
 
-async def metrics(context: Context, path: dict[str, str], asked: Nothing) -> Response:
+async def metrics(context: Context, path: dict[str, str], request: Nothing) -> Response:
     """Return the metrics for Prometheus."""
     facts, name = context.store.health(), context.models.current.name
     body = context.telemetry.page(
@@ -58,23 +58,23 @@ async def metrics(context: Context, path: dict[str, str], asked: Nothing) -> Res
     return Response(body, media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
-async def stats(context: Context, path: dict[str, str], asked: Nothing) -> StatsOut:
+async def stats(context: Context, path: dict[str, str], request: Nothing) -> StatsOut:
     """Return live numbers."""
     counts = await context.slowly(context.store.counts)
-    told, scorer, facts = context.telemetry, context.scorer, context.store.health()
-    total = sum(told.sources.values())
+    telemetry, scorer, facts = context.telemetry, context.scorer, context.store.health()
+    total = sum(telemetry.sources.values())
     return StatsOut(
-        uptime=round(time.time() - told.started, 1),
+        uptime=round(time.time() - telemetry.started, 1),
         events=counts.events,
         users=counts.users,
         items=counts.items,
         hidden=counts.hidden,
-        requests=told.requests,
-        failed=told.failed,
-        shed=told.shed,
-        **told.recent(),
-        sources=dict(told.sources),
-        fallback_share=round(told.sources["popularity"] / total, 4) if total else 0.0,
+        requests=telemetry.requests,
+        failed=telemetry.failed,
+        shed=telemetry.shed,
+        **telemetry.recent(),
+        sources=dict(telemetry.sources),
+        fallback_share=round(telemetry.sources["popularity"] / total, 4) if total else 0.0,
         waiting=scorer.queued,
         batch_mean=round(scorer.answered / scorer.batches, 2) if scorer.batches else 0.0,
         model=context.models.current.name,
@@ -90,17 +90,17 @@ async def stats(context: Context, path: dict[str, str], asked: Nothing) -> Stats
     )
 
 
-async def openapi(context: Context, path: dict[str, str], asked: Nothing) -> Response:
+async def openapi(context: Context, path: dict[str, str], request: Nothing) -> Response:
     """Return the OpenAPI document."""
     return Response(context.document, media_type="application/json")
 
 
-async def page(context: Context, path: dict[str, str], asked: Nothing) -> Response:
+async def page(context: Context, path: dict[str, str], request: Nothing) -> Response:
     """Return the page."""
     return _file("index.html")
 
 
-async def page_file(context: Context, path: dict[str, str], asked: Nothing) -> Response:
+async def page_file(context: Context, path: dict[str, str], request: Nothing) -> Response:
     """Return a file of the page."""
     return _file(path["name"])
 

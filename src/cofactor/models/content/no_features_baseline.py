@@ -1,5 +1,5 @@
-"""What features cost or bring: a model with content beside its plain twin, the same model
-without them, on items with interactions.
+"""What features cost or gain: a model with content beside its no-features baseline, the same model
+without features, on items with interactions.
 """
 
 from __future__ import annotations
@@ -18,30 +18,31 @@ from cofactor.models.validation import warm_ndcg, warm_users
 if TYPE_CHECKING:
     from cofactor.data.split import Part
 
-# What features may cost before it is said aloud, as a share of the twin's nDCG@10.
+# What features may cost before a note warns of it, as a share of the baseline's nDCG@10.
 TOLERATED = 0.02
-# So many users are asked, drawn by the run's seed; both models answer the same ones.
+# How many users are measured, drawn by the run's seed; the same ones for both models.
 _USERS = 5000
+_SEED_NAME = "twin"  # glossary: old name, kept since it seeds the draw of users
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """A model with content and its plain twin on the same users, items with interactions ranked
-    among themselves.
+class FeatureComparison:
+    """A model with content and its no-features baseline on the same users, with only the items
+    that have interactions ranked.
 
     Parameters
     ----------
-    twin
-        The twin's name in the registry; empty where the model has none.
+    baseline
+        The baseline's name in the registry; empty if the model has none.
     rich, plain
         Mean nDCG@10 with features and without.
     n_users
         Over how many users.
     seconds
-        What fitting the twin took.
+        Time to fit the baseline.
     """
 
-    twin: str
+    baseline: str
     rich: float
     plain: float
     n_users: int
@@ -49,9 +50,7 @@ class Comparison:
 
     @property
     def cost(self) -> float:
-        """The share of the twin's nDCG@10 that features cost; below 0 where they bring
-        something.
-        """
+        """The share of the baseline's nDCG@10 that features cost; below 0 if they gain."""
         return 1 - self.rich / self.plain if self.plain > 0 else 0.0
 
     @property
@@ -63,13 +62,14 @@ class Comparison:
     def sentence(self) -> str:
         """The comparison in a sentence."""
         measured = (
-            f"nDCG@10 {self.rich:.4f} with features, {self.plain:.4f} by {self.twin} without them"
-            f" ({self.n_users:,} users)"
+            f"nDCG@10 {self.rich:.4f} with features, {self.plain:.4f} by {self.baseline} without"
+            f" them ({self.n_users:,} users)"
         )
         if self.is_costly:
             return (
                 f"features cost {self.cost:.1%} on items that have interactions: {measured}; where"
-                f" new items don't matter, use {self.twin}, and else keep this model for them alone"
+                f" new items don't matter, use {self.baseline}, and else keep this model for them"
+                " alone"
             )
         what = (
             f"cost {self.cost:.1%}"
@@ -85,40 +85,45 @@ class Comparison:
         return np.array([self.rich, self.plain, self.n_users, self.seconds], np.float64)
 
     @classmethod
-    def of_array(cls, twin: str, array: np.ndarray) -> Comparison:
+    def of_array(cls, baseline: str, array: np.ndarray) -> FeatureComparison:
         """Make a comparison from what `array` gave."""
         rich, plain, n_users, seconds = array.tolist()
-        return cls(twin, rich, plain, int(n_users), seconds)
+        return cls(baseline, rich, plain, int(n_users), seconds)
 
 
-def compare(
-    model: Recommender, twin: Recommender, part: Part, run: Run, *, validation: Part | None = None
-) -> Comparison:
-    """Fit the twin on the model's data, and measure both on a part.
+def compare_without_features(
+    model: Recommender,
+    baseline: Recommender,
+    part: Part,
+    run: Run,
+    *,
+    validation: Part | None = None,
+) -> FeatureComparison:
+    """Fit the baseline on the model's data, and measure both on a part.
 
     Parameters
     ----------
     model
         Fitted.
-    twin
+    baseline
         The same model without content; fitted here unless it is already.
     part
         Held-out interactions of the users that the model was fitted on.
     run
         Seed, threads and progress.
     validation
-        What stops the twin, where it stopped the model.
+        What stops the baseline, if it stopped the model.
     """
     began = time.perf_counter()
-    if twin._data is None:
-        run.progress.say(f"fitting {twin.name}, the same without features, to compare")
-        twin.fit(model.data, validation=validation, run=run)
+    if baseline._data is None:
+        run.progress.say(f"fitting {baseline.name}, the same without features, to compare")
+        baseline.fit(model.data, validation=validation, run=run)
     seconds = time.perf_counter() - began
     users = _users(part, model.data, run)
-    return Comparison(
-        twin.name,
+    return FeatureComparison(
+        baseline.name,
         warm_ndcg(model, part, users, n_threads=run.n_threads),
-        warm_ndcg(twin, part, users, n_threads=run.n_threads),
+        warm_ndcg(baseline, part, users, n_threads=run.n_threads),
         len(users),
         seconds,
     )
@@ -135,4 +140,4 @@ def shared(config: Any, kind: type[Recommender]) -> Recommender:
 def _users(part: Part, data: Interactions, run: Run) -> np.ndarray:
     """Users with a held-out item among those with interactions, drawn by the run's seed."""
     held = warm_users(part, data)
-    return np.sort(run.generator("content", "twin").permutation(held)[:_USERS]).astype(np.int32)
+    return np.sort(run.generator("content", _SEED_NAME).permutation(held)[:_USERS]).astype(np.int32)

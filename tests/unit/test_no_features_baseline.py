@@ -19,7 +19,7 @@ from cofactor.data.catalogue import Catalogue
 from cofactor.data.split import Split
 from cofactor.data.splits import split
 from cofactor.models import registry
-from cofactor.models.content.twin import Comparison
+from cofactor.models.content.no_features_baseline import FeatureComparison
 from cofactor.models.validation import warm_ndcg, warm_users
 from cofactor.runs.train import train
 from unit.test_content_models import SMALL, shop
@@ -52,7 +52,7 @@ def test_fit_with_validation_compares_with_the_plain_twin_and_the_file_keeps_it(
 ) -> None:
     parts = cut_shop()
     model = fitted(name, parts)
-    assert model.comparison.twin == baseline
+    assert model.comparison.baseline == baseline
     assert parts.validation is not None
     held = parts.train.item_counts[parts.validation.truth.item_rows] > 0
     assert model.comparison.n_users == len(np.unique(parts.validation.truth.user_rows[held]))
@@ -71,7 +71,9 @@ def test_fit_with_validation_compares_with_the_plain_twin_and_the_file_keeps_it(
 def test_twin_false_and_no_validation_fit_no_twin(monkeypatch: pytest.MonkeyPatch) -> None:
     from cofactor.models.content import base
 
-    monkeypatch.setattr(base, "compare", lambda *a, **k: pytest.fail("a twin was fitted"))
+    monkeypatch.setattr(
+        base, "compare_without_features", lambda *a, **k: pytest.fail("a twin was fitted")
+    )
     parts = cut_shop()
     assert fitted("content_blend", parts, compare_without_features=False).comparison is None
     assert fitted("content_blend", replace(parts, validation=None)).comparison is None
@@ -106,7 +108,7 @@ def test_features_that_mislead_are_told_with_what_they_cost() -> None:
     ],
 )
 def test_sentence_says_cost_or_gain(rich: float, said: str) -> None:
-    assert said in Comparison("ials", rich, 0.3, 7).sentence
+    assert said in FeatureComparison("ials", rich, 0.3, 7).sentence
 
 
 def test_only_items_with_interactions_are_ranked_and_counted() -> None:

@@ -24,7 +24,7 @@ _TAR = (".tar", ".tgz", ".tbz2", ".txz")
 
 
 @dataclass(frozen=True)
-class Entry:
+class SourceFile:
     """One file: on disk, or a member of a zip or tar; what packs it is seen through.
 
     Parameters
@@ -92,9 +92,9 @@ class Entry:
                     yield unpacked(raw, self.shown)
             elif is_zip(self.path):
                 with zipfile.ZipFile(self.path) as archive:
-                    told = archive.getinfo(self.member)
-                    refuse_bomb(told.file_size, told.compress_size, self.shown)
-                    with archive.open(told) as packed:
+                    info = archive.getinfo(self.member)
+                    refuse_bomb(info.file_size, info.compress_size, self.shown)
+                    with archive.open(info) as packed:
                         yield unpacked(packed, self.shown)
             else:
                 with tarfile.open(self.path) as tar:
@@ -131,27 +131,27 @@ class Entry:
                 yield block
 
 
-class Place:
+class Source:
     """A folder or a zip: named files that belong together, wherever in it they stand, gzipped or
     not.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.entries: list[Entry]
+        self.entries: list[SourceFile]
         if path.is_dir():
             self.entries = [
-                Entry(found)
+                SourceFile(found)
                 for found in sorted(path.rglob("*"))
                 if found.is_file() and not is_debris(found.relative_to(path).as_posix())
             ]
             self._names = [found.path.relative_to(path).as_posix() for found in self.entries]
         else:
             members = [name for name in _members(path) if not is_debris(name)]
-            self.entries = [Entry(path, member) for member in members]
+            self.entries = [SourceFile(path, member) for member in members]
             self._names = members
 
-    def find(self, name: str) -> Entry | None:
+    def find(self, name: str) -> SourceFile | None:
         """Return the file whose path ends in ``name`` (``.gz`` aside), the one nearest to the
         top; None if there is none.
         """
@@ -164,7 +164,7 @@ class Place:
         ]
         return self.entries[min(hits)[1]] if hits else None
 
-    def get(self, name: str) -> Entry:
+    def get(self, name: str) -> SourceFile:
         """Return the file whose path ends in ``name``; raise DataError that names the nearest
         ones if there is none.
         """
@@ -178,7 +178,7 @@ class Place:
             )
         return found
 
-    def matching(self, ending: str) -> list[Entry]:
+    def matching(self, ending: str) -> list[SourceFile]:
         """Return the files whose names end in ``ending`` (``.gz`` aside)."""
         return [entry for entry in self.entries if entry.name.endswith(ending)]
 
