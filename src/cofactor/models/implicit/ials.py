@@ -47,10 +47,10 @@ class IALSConfig(IterativeConfig):
     renamed = {"warmup": "warmup_epochs", "popularity_power": "item_weight_power"}  # noqa: RUF012
     search = {  # noqa: RUF012
         "factors": log(16, 256),
-        "unobserved_weight": log(1e-4, 1.0),
-        "regularization": log(1e-4, 1.0),
-        "frequency_exponent": between(0.5, 1.0),
-        "item_weight_power": between(0.0, 0.8),
+        "unobserved_weight": log(1e-3, 1.0),
+        "regularization": log(1e-3, 0.1),
+        "frequency_exponent": between(0.7, 1.0),
+        "item_weight_power": between(0.0, 0.4),
     }
 
     factors: int = setting(64, low=1, high=4096, doc="Length of the user and item vectors.")
