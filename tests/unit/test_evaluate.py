@@ -246,7 +246,7 @@ def test_lists_from_elsewhere_are_measured():
     values = evaluate_lists(rows, np.array([3, 1, 3]), *truth, "recall@2,mrr@3")
     np.testing.assert_allclose(values["recall@2"], [0.5, 0, np.nan])
     np.testing.assert_allclose(values["mrr@3"], [0.5, 0, np.nan])
-    with pytest.raises(ArgumentError, match="can't tell auc"):
+    with pytest.raises(ArgumentError, match="don't determine auc"):
         evaluate_lists(rows, np.array([3, 1, 3]), *truth, "auc")
     with pytest.raises(ArgumentError, match="end at 3"):
         evaluate_lists(rows, np.array([3, 1, 3]), *truth, "recall@4")

@@ -130,8 +130,8 @@ def _opened(folder: Any, reading: Reading) -> Interactions:
     for name in ("columns", "items", "repeats", "on_bad"):
         if getattr(reading, name) != getattr(usual, name):
             raise ArgumentError(
-                f"{folder} holds shards, which were read already: {name.replace('_', ' ')} is asked"
-                " of `cofactor shard`."
+                f"{folder} holds shards, which were read already: {name.replace('_', ' ')} belongs"
+                " to `cofactor shard`."
             )
     return open_shards(folder)
 

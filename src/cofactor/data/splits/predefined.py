@@ -165,7 +165,7 @@ def _part(
                 " 'keep'."
             )
         notes.append(
-            f"{n_both:,} pairs of the {name} part stand in the histories too and were"
+            f"{n_both:,} pairs of the {name} part are in the histories too and were"
             f" {_DONE[overlap]}."
         )
         if overlap == "drop":
