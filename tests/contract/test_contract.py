@@ -196,7 +196,7 @@ def test_similar_items_share_the_taste_and_leave_the_item_out(
     name: str, model: Recommender
 ) -> None:
     if not model.traits.finds_similar:
-        with pytest.raises(TraitError, match="similarity"):
+        with pytest.raises(TraitError, match="similar items"):
             model.similar_items(100)
         return
     table = model.similar_items(model.data.items.ids(range(N_ITEMS - 1)), k=4, run=ONE_THREAD)
@@ -208,7 +208,7 @@ def test_similar_items_share_the_taste_and_leave_the_item_out(
 
 def test_similar_users_leave_the_user_out(model: Recommender) -> None:
     if not model.traits.finds_similar:
-        pytest.skip("knows no similarity")
+        pytest.skip("has no similar items")
     table = model.similar_users(model.data.users.ids([0, 3]), k=5, run=ONE_THREAD)
     assert all(line["user_id"] != line["similar_user_id"] for line in table)
 
