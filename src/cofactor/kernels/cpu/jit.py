@@ -144,4 +144,5 @@ def compilation_shown(say: Callable[[str], None]) -> Iterator[None]:
     with event.install_listener("numba:compile", listener):
         yield
     if listener.count:
-        say(f"compiled {listener.count} kernels in {listener.seconds:.1f} s")
+        kernels = "kernel" if listener.count == 1 else "kernels"
+        say(f"compiled {listener.count} {kernels} in {listener.seconds:.1f} s")
