@@ -43,6 +43,8 @@ def read_blocks(entry: SourceFile, options: Options) -> Raw:
     packed = entry.read(limit=_LARGEST).removeprefix(b"\xef\xbb\xbf")
     text = one_line_end(packed, quoted=False)
     heads = list(_HEAD.finditer(text))
+    if not heads:
+        raise DataError("no line is the head of a block, as 1: is.", source=entry.shown)
     ends = [head.start() for head in heads[1:]] + [len(text)]
     rows = io.BytesIO()
     for head, end in zip(heads, ends, strict=True):
