@@ -65,6 +65,12 @@ LAYOUTS = (
         ],
     ),
     Case(
+        name="blocks whose lines end as on Windows",
+        origin="Netflix' prize data, unpacked on Windows",
+        files={"c.txt": "1:\r\n1488844,3,2005-09-06\r\n2:\r\n885013,4,2005-10-19\r\n"},
+        rows=[(1488844, 1, 3.0, 1125964800), (885013, 2, 4.0, 1129680000)],
+    ),
+    Case(
         name="two files that have nothing in common",
         origin="a folder of downloads",
         files={"d/a.csv": "user,item\nu1,a\n", "d/b.csv": "x,y\n1,2\n"},

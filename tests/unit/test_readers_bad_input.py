@@ -239,3 +239,8 @@ def test_what_is_no_source_is_refused() -> None:
         read(5)
     with pytest.raises(DataError, match="rows must be tuples"):
         read([1, 2])
+
+
+def test_a_file_without_a_block(tmp_path: Path) -> None:
+    said = refusal(tmp_path, "5,3,2005-09-06\nu,2,2005-09-06\n", format="blocks")
+    assert "no line is the head of a block" in said

@@ -15,7 +15,7 @@ from cofactor.data.readers.sniff import one_line_end
 from cofactor.data.readers.source_files import SourceFile
 from cofactor.data.readers.sources import copied
 
-_HEAD = re.compile(rb"^[ \t]*([^\s,:]+):[ \t]*$", re.MULTILINE)
+_HEAD = re.compile(rb"^[ \t]*([^\s,:]+):[ \t]*\r?$", re.MULTILINE)
 _LARGEST = 1 << 32
 
 
@@ -48,7 +48,7 @@ def read_blocks(entry: SourceFile, options: Options) -> Raw:
     ends = [head.start() for head in heads[1:]] + [len(text)]
     rows = io.BytesIO()
     for head, end in zip(heads, ends, strict=True):
-        body = text[head.end() : end].strip(b"\n")
+        body = text[head.end() : end].strip(b"\r\n")
         if body:
             item = head[1] + b","
             rows.write(item + body.replace(b"\n", b"\n" + item) + b"\n")
