@@ -51,7 +51,7 @@ class Case:
     notes: tuple[str, ...] = ()
 
 
-def try_case(case: Case, folder: Path) -> None:
+def assert_case(case: Case, folder: Path) -> None:
     """Read a case's input and compare."""
     for name, content in case.files.items():
         path = folder / name

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from field.case import Case, try_case
+from field.case import Case, assert_case
 from field.frames import FRAMES
 from field.ids import IDS
 from field.layouts import LAYOUTS
@@ -19,7 +19,7 @@ CASES = (*TEXT, *LAYOUTS, *IDS, *TIMES, *NUMBERS, *FRAMES)
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_case_has_its_right_value(case: Case, tmp_path: Path) -> None:
-    try_case(case, tmp_path)
+    assert_case(case, tmp_path)
 
 
 def test_names_are_distinct() -> None:

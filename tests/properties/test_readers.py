@@ -29,7 +29,7 @@ def rows_of(
     return st.lists(st.tuples(ids, ids, ratings, moments), min_size=1, max_size=12)
 
 
-def round_trip(rows: list[tuple[object, object, float, int]], delimiter: str) -> None:
+def assert_round_trip(rows: list[tuple[object, object, float, int]], delimiter: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "events.csv"
         with path.open("w", newline="", encoding="utf-8") as stream:
@@ -50,10 +50,10 @@ def round_trip(rows: list[tuple[object, object, float, int]], delimiter: str) ->
 def test_texts_come_back_as_they_were(
     rows: list[tuple[object, object, float, int]], delimiter: str
 ) -> None:
-    round_trip(rows, delimiter)
+    assert_round_trip(rows, delimiter)
 
 
 @settings(max_examples=40, deadline=None)
 @given(rows_of(numbers))
 def test_integers_come_back_as_they_were(rows: list[tuple[object, object, float, int]]) -> None:
-    round_trip(rows, ",")
+    assert_round_trip(rows, ",")

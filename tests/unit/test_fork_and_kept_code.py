@@ -109,7 +109,7 @@ def kept_in(folder: Path) -> dict[str, str]:
 
 @pytest.mark.parametrize("pattern", ["*.nbi", "*.nbc"])
 @pytest.mark.parametrize("content", [b"", b"\x80\x05garbage"])
-def test_damaged_file_of_compiled_code_is_made_anew_and_said(
+def test_damaged_file_of_compiled_code_is_made_again_and_said(
     tiny: Path, pattern: str, content: bytes
 ) -> None:
     program, kept = TINY.format(folder=str(tiny / "code")), tiny / "kept"

@@ -69,7 +69,8 @@ class Model(Hooks[ConfigT]):
             cls.__doc__ = document(cls.__doc__, cls.Config.parameters())
         if hasattr(cls, "Config"):
             settings = cls.Config.signature()
-            cls.__signature__ = join(cls.__init__, cls.Config.__name__, settings)  # type: ignore[attr-defined]
+            signature = join(cls.__init__, cls.Config.__name__, settings)
+            cls.__signature__ = signature  # type: ignore[attr-defined]
 
     def __init__(self, config: ConfigT | None = None, **settings: Any) -> None:
         if config is not None and not isinstance(config, self.Config):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from cofactor.models.recommender import Recommender
 from cofactor.runs.against import measured_against
 from cofactor.runs.origin import Origin, bounded, origin_facts
 from cofactor.runs.source import Clock, Cutting, Reading, cut, interactions
+from cofactor.training.curve import LearningCurve
 
 
 @dataclass(frozen=True)
@@ -127,10 +128,7 @@ def train(
     kind = registry.get(model)
     config = settings if isinstance(settings, Config) else kind.Config.from_text(settings)
     check_target(out, overwrite=overwrite)
-    if plot is not None and not kind.iterative:
-        raise ArgumentError(f"{model} isn't trained in epochs, so there are no curves to plot.")
-    if metrics is not None:
-        parse_metrics(metrics)
+    _check_requests(model, plot, metrics)
     reading = reading if reading is not None else Reading()
     if kind.traits.uses_features:
         reading = replace(reading, keep_items=True)
@@ -170,14 +168,26 @@ def train(
         split=None if parts is None else parts.sentence,
     )
     if plot is not None:
-        from cofactor.training.curves import draw
-
-        draw(
-            {name: curve for name, curve in curves.items() if curve is not None},
-            plot,
-            f"{model} on {data.source}",
-        )
+        _draw(curves, plot, f"{model} on {data.source}")
     return Trained(fitted, path, result, parts, refitted, seconds)
+
+
+def _check_requests(
+    model: str, plot: str | os.PathLike[str] | None, metrics: Iterable[str] | None
+) -> None:
+    """Refuse curves of a model without epochs, and unknown metrics, before any work."""
+    if plot is not None and not registry.get(model).iterative:
+        raise ArgumentError(f"{model} isn't trained in epochs, so there are no curves to plot.")
+    if metrics is not None:
+        parse_metrics(metrics)
+
+
+def _draw(
+    curves: Mapping[str, LearningCurve | None], plot: str | os.PathLike[str], title: str
+) -> None:
+    from cofactor.training.curves import draw
+
+    draw({name: curve for name, curve in curves.items() if curve is not None}, plot, title)
 
 
 def _fit(

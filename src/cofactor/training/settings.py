@@ -74,7 +74,11 @@ class TrainingConfig(DescentConfig):
 
     group = "training"
 
-    renamed = {"warmup": "warmup_ratio", "clip": "max_grad_norm", "average": "ema_decay"}  # noqa: RUF012
+    renamed = {  # noqa: RUF012
+        "warmup": "warmup_ratio",
+        "clip": "max_grad_norm",
+        "average": "ema_decay",
+    }
 
     batch_size: int = setting(
         4096,

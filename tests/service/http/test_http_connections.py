@@ -14,7 +14,7 @@ import pytest
 
 from cofactor.service.http import connection
 from cofactor.service.settings import Settings
-from service.http.doors import Line, behind_the_door, raw_request
+from service.http.served import Line, raw_request, serve_and_play
 
 HEALTH = raw_request("GET", "/health")
 HOT = raw_request("GET", "/v1/users/reader-02/recommendations?k=2")
@@ -60,7 +60,7 @@ def test_a_head_that_never_ends_is_cut_off(folder: Path, events: str, begin: byt
         line.send(begin)
         return await ended(line, 5)
 
-    assert 0.25 < behind_the_door(folder, events, play, SHORT) < 3
+    assert 0.25 < serve_and_play(folder, events, play, SHORT) < 3
 
 
 def test_a_head_that_drips_has_no_more_time(folder: Path, events: str) -> None:
@@ -81,7 +81,7 @@ def test_a_head_that_drips_has_no_more_time(folder: Path, events: str) -> None:
         finally:
             dripping.cancel()
 
-    assert behind_the_door(folder, events, play, SHORT) < 3
+    assert serve_and_play(folder, events, play, SHORT) < 3
 
 
 def test_a_body_that_drips_has_no_more_time(folder: Path, events: str) -> None:
@@ -102,7 +102,7 @@ def test_a_body_that_drips_has_no_more_time(folder: Path, events: str) -> None:
         finally:
             dripping.cancel()
 
-    assert behind_the_door(folder, events, play, SHORT) < 3
+    assert serve_and_play(folder, events, play, SHORT) < 3
 
 
 def test_a_connection_that_was_answered_may_wait_longer(folder: Path, events: str) -> None:
@@ -113,7 +113,7 @@ def test_a_connection_that_was_answered_may_wait_longer(folder: Path, events: st
         two, *_ = await line.ask(HEALTH)
         return one, two, await ended(line, 5)
 
-    one, two, seconds = behind_the_door(folder, events, play, SHORT)
+    one, two, seconds = serve_and_play(folder, events, play, SHORT)
     assert (one, two) == (200, 200)
     assert 0.5 < seconds < 3
 
@@ -134,7 +134,7 @@ def test_a_head_of_megabytes_is_refused_early(folder: Path, events: str) -> None
             pass
         return sent, time.monotonic() - began
 
-    sent, seconds = behind_the_door(folder, events, play, Settings(max_waiting=60.0))
+    sent, seconds = serve_and_play(folder, events, play, Settings(max_waiting=60.0))
     assert sent < 16 << 20
     assert seconds < 5
 
@@ -165,7 +165,7 @@ def test_answers_that_nobody_reads_hold_little_and_end(
         return sent, status, time.monotonic() - began
 
     settings = Settings(max_waiting=60.0, send_seconds=0.4, idle_seconds=2.0)
-    sent, status, seconds = behind_the_door(folder, events, play, settings)
+    sent, status, seconds = serve_and_play(folder, events, play, settings)
     assert status == 200
     assert seconds < 4.9, "it was cut off"
     # What the system's own buffers hold, and no more than that.
@@ -190,7 +190,7 @@ def test_pipelined_requests_are_taken_in_one_at_a_time(folder: Path, events: str
                 most = max(most, found)
         return most, status
 
-    most, status = behind_the_door(folder, events, play, Settings(max_waiting=60.0))
+    most, status = serve_and_play(folder, events, play, Settings(max_waiting=60.0))
     assert status == 200
     assert most < 60
 
@@ -209,7 +209,7 @@ def test_silent_connections_leave_room_for_others(folder: Path, events: str) -> 
         return found
 
     settings = Settings(max_waiting=60.0, max_connections=40)
-    assert behind_the_door(folder, events, play, settings) == [200] * 40
+    assert serve_and_play(folder, events, play, settings) == [200] * 40
 
 
 def test_one_address_leaves_room_for_another(folder: Path, events: str) -> None:
@@ -226,7 +226,7 @@ def test_one_address_leaves_room_for_another(folder: Path, events: str) -> None:
         return found
 
     settings = Settings(max_waiting=60.0, max_connections=40)
-    assert behind_the_door(folder, events, play, settings) == [200, 200]
+    assert serve_and_play(folder, events, play, settings) == [200, 200]
 
 
 def test_a_request_that_takes_long_is_not_cut_off(
@@ -249,4 +249,4 @@ def test_a_request_that_takes_long_is_not_cut_off(
         await ended(await Line.to(port), 5)
         return [status for status, *_ in answers]
 
-    assert behind_the_door(folder, events, play, SHORT) == [200, 200]
+    assert serve_and_play(folder, events, play, SHORT) == [200, 200]

@@ -223,8 +223,8 @@ def test_raw_bytes_get_no_5xx_and_dont_end_the_server(saved: Path, tmp_path: Pat
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         port = listening.getsockname()[1]
-        door = guarded_protocol(app.state.fast_path, ConnectionLimits(Settings()))
-        config = uvicorn.Config(app, http=door, log_config=None, lifespan="on", ws="none")
+        protocol = guarded_protocol(app.state.fast_path, ConnectionLimits(Settings()))
+        config = uvicorn.Config(app, http=protocol, log_config=None, lifespan="on", ws="none")
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()

@@ -314,7 +314,8 @@ class Posterior:
     @classmethod
     def of_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Posterior:
         """Take them over from a saved state."""
-        return cls(**{name: arrays.get(name) for name in (*POSTERIOR_ARRAYS, *DATE_ARRAYS)})  # type: ignore[arg-type]
+        names = (*POSTERIOR_ARRAYS, *DATE_ARRAYS)
+        return cls(**{name: arrays.get(name) for name in names})  # type: ignore[arg-type]
 
 
 def _spoken(indptr: np.ndarray, item_rows: np.ndarray, vectors: np.ndarray) -> np.ndarray:

@@ -1,4 +1,5 @@
-"""Tables of any library in any writing read back as they were; ids survive every door and back; the
+"""Tables of any library in any writing read back as they were; ids survive every reader and
+back; the
 order of lines and the size of blocks change nothing.
 """
 
@@ -59,7 +60,7 @@ def expected(column: pd.Series) -> list[Any]:
     return canonical(pa.array([str(cell) for cell in column], pa.string())).to_pylist()
 
 
-def check(source: Any, frame: pd.DataFrame, **options: Any) -> None:
+def assert_reads_back(source: Any, frame: pd.DataFrame, **options: Any) -> None:
     events = cofactor.read(source, now=1.8e9, **options)
     assert events.users.to_pylist() == expected(frame["user"])
     assert events.items.to_pylist() == expected(frame["item"])
@@ -88,17 +89,17 @@ def test_csv_of_any_library_reads_back(
             )
         else:
             duckdb.sql("SELECT * FROM frame").write_csv(path, sep=delimiter, quoting="ALL")
-        check(path, frame)
+        assert_reads_back(path, frame)
 
 
 @_QUIET
 @given(tables(texts) | tables(numbers))
-def test_every_door_gives_the_same(frame: pd.DataFrame) -> None:
+def test_every_reader_gives_the_same(frame: pd.DataFrame) -> None:
     table = pa.Table.from_pandas(frame, preserve_index=False)
     records = frame.to_dict("records")
     rows = [(r["user"], r["item"], float(r["rating"]), int(r["timestamp"])) for r in records]
     for source in (frame, pl.from_pandas(frame), table, rows, records, duckdb.sql("FROM frame")):
-        check(source, frame)
+        assert_reads_back(source, frame)
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         pq.write_table(table, place / "a.parquet")
@@ -112,8 +113,8 @@ def test_every_door_gives_the_same(frame: pd.DataFrame) -> None:
             base.executemany("INSERT INTO ratings VALUES (?, ?, ?, ?)", rows)
         base.close()
         for name in ("a.parquet", "a.feather", "a.jsonl", "a.json"):
-            check(place / name, frame)
-        check(f"sqlite:///{place / 'a.db'}", frame)
+            assert_reads_back(place / name, frame)
+        assert_reads_back(f"sqlite:///{place / 'a.db'}", frame)
 
 
 @_QUIET
@@ -157,6 +158,6 @@ def test_the_size_of_blocks_changes_nothing(frame: pd.DataFrame, size: int, end:
         path.write_bytes(text.getvalue().encode())
         lines.BLOCK = size
         try:
-            check(path, frame)
+            assert_reads_back(path, frame)
         finally:
             lines.BLOCK = before

@@ -1,4 +1,4 @@
-"""A service behind its real door, on a socket of the loopback, in the test's own event loop."""
+"""A service behind its real protocol, on a socket of the loopback, in the test's own event loop."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from cofactor.service.settings import Settings
 from cofactor.store import open_store
 
 
-def behind_the_door(
+def serve_and_play(
     folder: Path,
     url: str,
     play: Callable[[int, Any], Awaitable[Any]],
@@ -30,7 +30,7 @@ def behind_the_door(
     async def scene() -> Any:
         app = build(folder, open_store(url), settings or Settings(max_waiting=60.0), keys)
         limits = ConnectionLimits(settings or Settings())
-        door = guarded_protocol(app.state.fast_path, limits)
+        protocol = guarded_protocol(app.state.fast_path, limits)
         config = uvicorn.Config(
             app,
             log_config=None,
@@ -44,7 +44,7 @@ def behind_the_door(
         state = ServerState()
         async with app.router.lifespan_context(app):
             server = await asyncio.get_running_loop().create_server(
-                lambda: door(config=config, server_state=state, app_state={}), "127.0.0.1", 0
+                lambda: protocol(config=config, server_state=state, app_state={}), "127.0.0.1", 0
             )
             try:
                 return await asyncio.wait_for(

@@ -1,4 +1,4 @@
-"""The same guards at every door of data, joins that report their hits, sources read only once."""
+"""The same guards in every reader, joins that report their hits, sources read only once."""
 
 from __future__ import annotations
 
@@ -41,22 +41,22 @@ _ODD_VALUES: list[tuple[Any, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("values", "told"), _ODD_VALUES)
-def test_values_are_guarded_by_every_door(values: Any, told: str) -> None:
+@pytest.mark.parametrize(("values", "said"), _ODD_VALUES)
+def test_values_are_guarded_by_every_reader(values: Any, said: str) -> None:
     rows = np.array([0, 1])
-    with pytest.raises(DataError, match=told):
+    with pytest.raises(DataError, match=said):
         Interactions.from_rows(rows, rows, np.array(values), users=2, items=2)
     if np.array(values).dtype.kind in "fc":
         matrix = sparse.coo_matrix((np.array(values), (rows, rows)), shape=(2, 2))
-        for door in (Interactions.from_matrix, cofactor.read):
-            with pytest.raises(DataError, match=told):
-                door(matrix)
+        for reader in (Interactions.from_matrix, cofactor.read):
+            with pytest.raises(DataError, match=said):
+                reader(matrix)
     if np.array(values).dtype.kind == "f":
-        with pytest.raises(DataError, match=told), np.errstate(over="ignore"):
+        with pytest.raises(DataError, match=said), np.errstate(over="ignore"):
             Interactions.build(Events(pa.array([0, 1]), pa.array([0, 1]), np.array(values)))
 
 
-def test_times_that_can_be_no_seconds_are_refused_by_every_door() -> None:
+def test_times_that_can_be_no_seconds_are_refused_by_every_reader() -> None:
     rows, times = np.array([0, 1]), np.array([1_546_646_400_000_000_000, 5])
     with pytest.raises(DataError, match="nanoseconds"):
         Interactions.from_rows(rows, rows, None, times, users=2, items=2)
@@ -73,7 +73,7 @@ def test_columns_of_different_lengths_are_refused() -> None:
         Interactions.from_rows(np.array([0, 1]), np.array([0, 1]), np.ones(3), users=2, items=2)
 
 
-def test_pairs_that_repeat_in_a_matrix_are_added_up_by_both_doors_and_the_matrix_stays() -> None:
+def test_pairs_that_repeat_in_a_matrix_are_added_up_by_both_readers_and_the_matrix_stays() -> None:
     matrix = sparse.coo_matrix(([1.0, 2.0, 5.0], ([0, 0, 1], [1, 1, 0])), shape=(2, 2))
     for data in (Interactions.from_matrix(matrix), Interactions.build(cofactor.read(matrix))):
         assert data.values is not None
@@ -91,7 +91,7 @@ def _bought(ids: list[Any]) -> Events:
 
 
 @pytest.mark.parametrize(
-    ("items", "catalogue", "told"),
+    ("items", "catalogue", "said"),
     [
         ([7, 8], ["007", "008"], "knows 0 of 2 items; ids such as '7' against '007'"),
         (list(range(100)), [5, 500, 501, 502], r"knows 1 of 100 items; ids such as '0' .* '500'"),
@@ -100,13 +100,13 @@ def _bought(ids: list[Any]) -> Events:
         (["a"], ["a", None, ""], "knows 1 of 1 items$"),
     ],
 )
-def test_a_join_reports_its_hits(items: list[Any], catalogue: list[Any], told: str) -> None:
+def test_a_join_reports_its_hits(items: list[Any], catalogue: list[Any], said: str) -> None:
     import re
     from dataclasses import replace
 
     table = read_table(pa.table({"item_id": catalogue, "title": ["t"] * len(catalogue)}))
     data = Interactions.build(replace(_bought(items), item_table=table))
-    assert any(re.search(told, note) for note in data.notes), data.notes
+    assert any(re.search(said, note) for note in data.notes), data.notes
 
 
 def test_ids_of_a_catalogue_follow_the_rule_for_ids() -> None:
@@ -314,15 +314,15 @@ def test_several_files_are_one(tmp_path: Path) -> None:
         cofactor.read(str(tmp_path / "*.csv"))
 
 
-@pytest.mark.parametrize(("low", "told"), [(-1.0, "negative"), (0.0, "labels")])
-def test_models_of_implicit_feedback_tell_what_is_no_liking(low: float, told: str) -> None:
+@pytest.mark.parametrize(("low", "said"), [(-1.0, "negative"), (0.0, "labels")])
+def test_models_of_implicit_feedback_tell_what_is_no_liking(low: float, said: str) -> None:
     from cofactor.base.run import Run
 
     rows = [(f"u{n}", n % 5, low if n % 5 == 0 else 1.0) for n in range(40)]
     data = Interactions.build(cofactor.read(rows))
     for model in (cofactor.IALS(factors=4), cofactor.ItemKNN(), cofactor.Popularity()):
         model.fit(data, run=Run(threads=1))
-        assert any(told in note and "min_value" in note for note in model.notes)
+        assert any(said in note and "min_value" in note for note in model.notes)
     assert cofactor.Bias().fit(data).notes == ()
 
 

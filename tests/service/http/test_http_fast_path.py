@@ -1,6 +1,4 @@
-"""The short way through the door: the same answers as the long way, in order, however the bytes
-come.
-"""
+"""The fast path: the same answers as the slow path, in order, however the bytes come."""
 
 from __future__ import annotations
 
@@ -17,8 +15,8 @@ from cofactor.service.http.fast.protocol import is_whole, read_plain
 from cofactor.service.http.keys import Keys, new_key
 from cofactor.service.settings import Settings
 from cofactor.store.writer import Writer
-from service.http.doors import Line, behind_the_door, raw_request
 from service.http.scenes import some_items
+from service.http.served import Line, raw_request, serve_and_play
 
 EVENT = json.dumps(
     {"events": [{"user_id": "u", "item_id": "book-03", "event_id": "e-1", "time": 5}]}
@@ -77,7 +75,7 @@ def test_short_and_long_way_give_the_same_answer(folder: Path, url: str) -> None
                 == (200 if host.startswith("127") else 421)
             )
 
-    behind_the_door(folder, url, play, Settings(max_waiting=60.0, max_body=2500))
+    serve_and_play(folder, url, play, Settings(max_waiting=60.0, max_body=2500))
 
 
 def test_the_fast_path_is_taken(folder: Path, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,7 +92,7 @@ def test_the_fast_path_is_taken(folder: Path, url: str, monkeypatch: pytest.Monk
             for more in ((), ("Connection: keep-alive", "Accept: */*", "User-Agent: test (x)")):
                 assert (await line.ask(raw_request(method, path, body, *more)))[0] == 200
 
-    behind_the_door(folder, url, play)
+    serve_and_play(folder, url, play)
 
 
 def test_requests_cut_at_any_byte_are_answered(folder: Path, url: str) -> None:
@@ -123,7 +121,7 @@ def test_requests_cut_at_any_byte_are_answered(folder: Path, url: str) -> None:
             assert (await line.answer())[0] == 400
         assert await line.ask(raw) == wanted
 
-    behind_the_door(folder, url, play)
+    serve_and_play(folder, url, play)
 
 
 def test_requests_sent_without_waiting_are_answered_in_order(
@@ -167,7 +165,7 @@ def test_requests_sent_without_waiting_are_answered_in_order(
             assert json.loads((await line.answer())[2])["event_ids"] == [f"p{n}"]
             assert (await line.answer())[0] == 200
 
-    behind_the_door(folder, url, play)
+    serve_and_play(folder, url, play)
 
 
 def test_who_hangs_up_takes_nothing_back_and_holds_nothing_up(folder: Path, url: str) -> None:
@@ -187,7 +185,7 @@ def test_who_hangs_up_takes_nothing_back_and_holds_nothing_up(folder: Path, url:
             await asyncio.sleep(0.02)
         assert (context.admission.ingested, context.admission.scored) == (0, 0)
 
-    behind_the_door(folder, url, play)
+    serve_and_play(folder, url, play)
 
 
 def test_keys_are_asked_for_on_the_fast_path(folder: Path, url: str, tmp_path: Path) -> None:
@@ -204,7 +202,7 @@ def test_keys_are_asked_for_on_the_fast_path(folder: Path, url: str, tmp_path: P
             assert (await line.ask(raw_request("GET", RECS, b"", *more)))[0] == read
             assert (await line.ask(raw_request("POST", "/v1/events", EVENT, *more)))[0] == write
 
-    behind_the_door(folder, url, play, keys=Keys.read(tmp_path / "keys"))
+    serve_and_play(folder, url, play, keys=Keys.read(tmp_path / "keys"))
 
 
 def test_a_full_house_is_refused_unread_and_counted(
@@ -235,7 +233,7 @@ def test_a_full_house_is_refused_unread_and_counted(
         context.admission.ingested -= 1_000
         assert context.telemetry.shed == 4
 
-    behind_the_door(folder, url, play)
+    serve_and_play(folder, url, play)
 
 
 @pytest.mark.parametrize(
