@@ -130,7 +130,7 @@ def train(
     check_target(out, overwrite=overwrite)
     _check_requests(model, plot, metrics)
     reading = reading if reading is not None else Reading()
-    if kind.traits.uses_features:
+    if kind.traits_of(config).uses_features:
         reading = replace(reading, keep_items=True)
     source, ends = bounded(source)
     reading = replace(reading, stores={**reading.stores, **ends})
