@@ -2123,6 +2123,8 @@ class Transformer(_Transformer):
         bpr_max: weight of the squared scores of the negatives.
     max_length : int >= 2 <= 10000, default 200
         Maximal length of a window of events.
+    latest_windows : int >= 0, default 0
+        Windows of each history that are learned from, the latest; 0 takes all.
     batch_tokens : int >= 16 <= 6.71089e+07, default 12800
         Batch size in positions, padding included.
     scale_embeddings : bool, default True
@@ -2217,6 +2219,7 @@ class Transformer(_Transformer):
         calibration: float = 0.75,
         score_regularization: float = 1.0,
         max_length: int = 200,
+        latest_windows: int = 0,
         batch_tokens: int = 12800,
         scale_embeddings: bool = True,
         init_scale: float = 0.02,
@@ -2269,6 +2272,8 @@ class GRU4Rec(_GRU4Rec):
         bpr_max: weight of the squared scores of the negatives.
     max_length : int >= 2 <= 10000, default 200
         Maximal length of a window of events.
+    latest_windows : int >= 0, default 0
+        Windows of each history that are learned from, the latest; 0 takes all.
     batch_tokens : int >= 16 <= 6.71089e+07, default 12800
         Batch size in positions, padding included.
     scale_embeddings : bool, default False
@@ -2351,6 +2356,7 @@ class GRU4Rec(_GRU4Rec):
         calibration: float = 0.75,
         score_regularization: float = 1.0,
         max_length: int = 200,
+        latest_windows: int = 0,
         batch_tokens: int = 12800,
         scale_embeddings: bool = False,
         init_scale: float = 0.1,

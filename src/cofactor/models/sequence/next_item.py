@@ -65,6 +65,9 @@ class NextItemConfig(TrainingConfig, SequenceConfig, ItemContentConfig):
         1.0, low=0, doc="bpr_max: weight of the squared scores of the negatives."
     )
     max_length: int = setting(200, low=2, high=10_000, doc="Maximal length of a window of events.")
+    latest_windows: int = setting(
+        0, low=0, doc="Windows of each history that are learned from, the latest; 0 takes all."
+    )
     batch_tokens: int = setting(
         12_800, low=16, high=2**26, doc="Batch size in positions, padding included."
     )
@@ -147,11 +150,7 @@ class NextItemModel(IterativeModel, FactorModel[NextItemConfig]):
         histories = data.histories()
         if self.content is not None:
             histories = self.content.warm_histories(histories)
-        windows = cut_windows(histories, self.config.max_length + 1)
-        if not len(windows.lengths):
-            raise ArgumentError(
-                f"{self.name} learns which item comes next, and no history has two events."
-            )
+        windows = self._windows(histories)
         memory.require(
             16 * data.n_items * self.config.factors + 2**28,
             what=f"{self.name}'s embeddings of {data.n_items:,} items and their moments",
@@ -177,6 +176,15 @@ class NextItemModel(IterativeModel, FactorModel[NextItemConfig]):
             name=self.name,
         )
         update()
+
+    def _windows(self, histories: Histories) -> Windows:
+        config = self.config
+        windows = cut_windows(histories, config.max_length + 1, last=config.latest_windows)
+        if not len(windows.lengths):
+            raise ArgumentError(
+                f"{self.name} learns which item comes next, and no history has two events."
+            )
+        return windows
 
     def _content_of(self, data: Interactions, run: Run) -> ItemContent | None:
         return ItemContent.learn(data, self.config, run) if self.config.content_factors else None
