@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
 from cofactor.cli import options as opt
 from cofactor.cli.output import Output
+
+if TYPE_CHECKING:
+    from cofactor.service.http.keys import Keys
+    from cofactor.service.retraining.retraining import RetrainSettings
+    from cofactor.service.settings import Settings
 
 INTERRUPTED = "interrupted before it served a request; nothing was changed."
 
@@ -54,6 +59,48 @@ class Access:
 
 
 @dataclass(frozen=True)
+class Retrain:
+    """Retraining."""
+
+    retrain: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WHEN",
+            help=(
+                "Retrain DIR's versions and promote by the guards: 'every 6h' (s, m, h, d), 'after"
+                " 10000 events'."
+            ),
+        ),
+    ] = None
+    keep_versions: Annotated[
+        int, typer.Option(help="Keep this many of the versions that retraining made.")
+    ] = 5
+    retrain_memory: Annotated[
+        str | None,
+        typer.Option(metavar="2GB", help="Memory of the training process; by default half of all."),
+    ] = None
+    webhook: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="Post what each retraining did, as JSON."),
+    ] = None
+
+    def settings(self, source: str) -> RetrainSettings | None:
+        """Return what the service takes; None where nothing is planned."""
+        from cofactor.service.retraining.retraining import RetrainSettings
+        from cofactor.service.retraining.schedule import parse_schedule
+
+        if self.retrain is None:
+            return None
+        return RetrainSettings(
+            schedule=parse_schedule(self.retrain),
+            source=source,
+            keep_versions=self.keep_versions,
+            memory=opt.n_bytes(self.retrain_memory, "retrain-memory"),
+            webhook=self.webhook,
+        )
+
+
+@dataclass(frozen=True)
 class Logging(opt.ShowOptions):
     """Output."""
 
@@ -65,6 +112,7 @@ class Logging(opt.ShowOptions):
 def command(
     listening: Listening,
     access: Access,
+    retrain: Retrain,
     show: Logging,
     model: Annotated[
         str | None,
@@ -86,6 +134,7 @@ def command(
     threads: Annotated[int, typer.Option(help="Number of threads for scoring.")] = 1,
 ) -> None:
     """Serve."""
+    from cofactor.service.http.keys import Keys
     from cofactor.service.settings import Settings
 
     output = show.output()
@@ -102,7 +151,10 @@ def command(
         threads=threads,
         access_log=show.access_log,
     )
-    _serve(output, Path(model), store, access.keys, settings)
+    place = Path(model).absolute()
+    url = store if store is not None else f"sqlite:///{place.with_name(place.name + '-events.db')}"
+    known = None if access.keys is None else Keys.read(Path(access.keys))
+    _serve(output, Served(place, url, settings, known, retrain.settings(url)))
 
 
 def _new_key(output: Output, scope: str, keys: str | None) -> None:
@@ -115,26 +167,29 @@ def _new_key(output: Output, scope: str, keys: str | None) -> None:
     output.emit(command="serve", key=key, scope=scope, keys=keys)
 
 
-def _serve(
-    output: Output, folder: Path, store: str | None, keys: str | None, settings: object
-) -> None:
+class Served(NamedTuple):
+    """What is served, and how."""
+
+    folder: Path
+    url: str
+    settings: Settings
+    keys: Keys | None
+    retrain: RetrainSettings | None
+
+
+def _serve(output: Output, served: Served) -> None:
     from cofactor.service.http import server
     from cofactor.service.http.app import build
-    from cofactor.service.http.keys import Keys
-    from cofactor.service.settings import Settings
     from cofactor.service.telemetry import log_to
     from cofactor.store import open_store
 
-    assert isinstance(settings, Settings)
-    known = None if keys is None else Keys.read(Path(keys))
-    place = folder.absolute()
-    url = store if store is not None else f"sqlite:///{place.with_name(place.name + '-events.db')}"
+    settings = served.settings
     listening = server.bind(settings)
     drain_log = log_to(beside=settings.access_log)
     opened = None
     try:
-        opened = open_store(url)
-        app = build(folder, opened, settings, known)
+        opened = open_store(served.url)
+        app = build(served.folder, opened, settings, served.keys, served.retrain)
     except BaseException:
         listening.close()
         if opened is not None:

@@ -124,6 +124,7 @@ class ExportOut(Answer, kw_only=True):
 
     user_id: str
     events: list[dict[str, Any]]
+    impressions: list[dict[str, Any]]
     trained_items: list[Any]
 
 
@@ -174,6 +175,14 @@ class PromotedOut(Answer, kw_only=True):
     previous: str | None
     checks: list[str]
     seconds: float
+
+
+class RetrainingOut(Answer, kw_only=True):
+    """Scheduled retraining: when, whether one is under way, and what the last one came to."""
+
+    schedule: str | None
+    running: bool
+    last: dict[str, Any] | None = None
 
 
 class MapOut(Answer, kw_only=True):

@@ -23,6 +23,7 @@ from cofactor.service.http.guard import Guard, cors
 from cofactor.service.http.keys import Keys
 from cofactor.service.http.openapi import document_bytes
 from cofactor.service.http.routes import table
+from cofactor.service.retraining.retraining import Retraining, RetrainSettings
 from cofactor.service.settings import Settings
 from cofactor.service.telemetry import Telemetry
 from cofactor.service.versions.reload import Models
@@ -34,7 +35,11 @@ _CATCH_UP = 0.5  # seconds after which a copy in memory that couldn't follow the
 
 
 def build(
-    folder: Path, store: Store, settings: Settings | None = None, keys: Keys | None = None
+    folder: Path,
+    store: Store,
+    settings: Settings | None = None,
+    keys: Keys | None = None,
+    retrain: RetrainSettings | None = None,
 ) -> Starlette:
     """Make the service: load the model, read the items, and put the routes together.
 
@@ -48,6 +53,8 @@ def build(
         How it is run.
     keys
         Who may call it; without any, everybody on this machine.
+    retrain
+        When and how the folder of versions is retrained; None for never.
 
     Raises
     ------
@@ -77,18 +84,25 @@ def build(
         Admission(settings),
         document_bytes(served),
     )
+    if retrain is not None:
+        registry = context.telemetry.registry
+        context.retraining = Retraining(retrain, models, store, registry)
     guard, holder = Guard(settings), {"context": context}
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         context._scorer = Scorer(settings, context.admission)
         models.start()
+        if context.retraining is not None:
+            context.retraining.start()
         ticking = asyncio.get_running_loop().create_task(_measure_lag(context))
         try:
             yield
         finally:
             context.stopping = True
             ticking.cancel()
+            if context.retraining is not None:
+                await context.retraining.close()
             await models.close()
             await asyncio.to_thread(context.close)
 

@@ -19,6 +19,7 @@ from cofactor.service.answering.items import LiveItems
 from cofactor.service.answering.scoring import Scorer
 from cofactor.service.errors import RequestError, invalid, overloaded, unknown_outcome
 from cofactor.service.http.keys import Key, Keys
+from cofactor.service.retraining.retraining import Retraining
 from cofactor.service.settings import Settings
 from cofactor.service.telemetry import Telemetry
 from cofactor.service.versions.reload import Models
@@ -48,6 +49,8 @@ class Context:
         Who is let in.
     document
         The OpenAPI document of its routes, as JSON.
+    retraining
+        What retrains by a schedule, if anything does.
     stopping
         Whether it takes no new work.
     """
@@ -61,6 +64,7 @@ class Context:
     admission: Admission
     document: bytes
     _scorer: Scorer | None = None
+    retraining: Retraining | None = None
     stopping: bool = False
     lag: float = 0.0
     maps: dict[str, Any] = field(default_factory=dict)
