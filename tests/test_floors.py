@@ -31,6 +31,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "data",
         "retrieval",
         "models.recommender",
+        "models.reranking",
         "models.traits",
         "models.user_batch",
     },

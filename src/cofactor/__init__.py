@@ -29,6 +29,7 @@ _PUBLIC: dict[str, str] = {
     "split": "cofactor.data.splits",
     "describe": "cofactor.data.describe",
     "Filters": "cofactor.retrieval.filters",
+    "Rerank": "cofactor.retrieval.rerank.rules",
     "Recommender": "cofactor.models.recommender",
     "evaluate": "cofactor.evaluation.evaluate",
     "compare": "cofactor.runs.compare",

@@ -132,6 +132,16 @@ def command(
         ),
     ] = None,
     threads: Annotated[int, typer.Option(help="Number of threads for scoring.")] = 1,
+    rerank: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="RULE",
+            help=(
+                'Rules by which lists are chosen where a request names none: "cap=2 by author",'
+                ' "mmr=0.7 by genres" ...; may be repeated.'
+            ),
+        ),
+    ] = None,
 ) -> None:
     """Serve."""
     from cofactor.service.http.keys import Keys
@@ -150,6 +160,7 @@ def command(
         origins=tuple(listening.allow_origin or ()),
         threads=threads,
         access_log=show.access_log,
+        rerank="; ".join(rerank or ()),
     )
     place = Path(model).absolute()
     url = store if store is not None else f"sqlite:///{place.with_name(place.name + '-events.db')}"

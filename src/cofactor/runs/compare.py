@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,8 @@ from cofactor.evaluation.significance import Comparison
 from cofactor.metrics.table import parse_metric, parse_metrics
 from cofactor.models import registry
 from cofactor.models.recommender import Recommender
+from cofactor.retrieval.rerank.rules import Rerank, as_rules
+from cofactor.runs.rerank_costs import costs_of, reranked_results
 from cofactor.runs.source import Clock, Cutting, Reading, cut, interactions
 
 
@@ -43,6 +45,8 @@ class Compared:
         corrected for their number.
     failures
         Models that could not be fitted or measured, and why, in a sentence.
+    costs
+        For every model and every set of rules, the reranked lists against the model's own.
     """
 
     data: Interactions
@@ -52,6 +56,7 @@ class Compared:
     seconds: Mapping[str, float]
     tests: Sequence[Comparison]
     failures: Mapping[str, str] = field(default_factory=dict)
+    costs: Sequence[Comparison] = ()
 
     @property
     def best(self) -> str:
@@ -93,6 +98,7 @@ class Compared:
             "tests": [test.to_dict() for test in self.tests],
             "best": self.best,
             "failures": dict(self.failures),
+            "costs": [cost.to_dict() for cost in self.costs],
         }
 
 
@@ -106,6 +112,7 @@ def compare(
     cutting: Cutting | None = None,
     split: Split | None = None,
     metrics: Iterable[str] | None = None,
+    rerank: Iterable[Rerank | str] = (),
     run: Run | None = None,
 ) -> Compared:
     """Fit several models on one split and measure them on its test part.
@@ -129,6 +136,8 @@ def compare(
         A split that is there already, instead of cutting.
     metrics
         What to measure; None for what suits each model.
+    rerank
+        Sets of rules: each model is measured with each of them too, under ``LABEL + RULES``.
 
     Returns
     -------
@@ -144,8 +153,9 @@ def compare(
     """
     run = run if run is not None else Run()
     entries = None if models is None else _entries(models, settings or {})
+    rules = [one for one in map(as_rules, rerank) if one is not None]
     if metrics is not None:
-        parse_metrics(metrics)
+        metrics = [str(m) for m in parse_metrics(metrics)]
     data = interactions(source, reading, run) if split is None else split.train
     parts = cut(data, cutting if cutting is not None else Cutting()) if split is None else split
     if entries is None:
@@ -162,7 +172,9 @@ def compare(
         run.progress.say(f"fitting {label}")
         try:
             fitted[label], seconds[label] = _fit(model, parts, run)
-            results[label] = replace(evaluate(model, parts, metrics, run=run), model=label)
+            results[label] = evaluate(model, parts, metrics, label=label, run=run)
+            for one in reranked_results(model, results[label], parts, rules, run):
+                results[one.model], seconds[one.model] = one, seconds[label]
         except (CofactorError, MemoryError) as error:
             failures[label] = str(error) or "out of memory"
             fitted.pop(label, None)
@@ -171,7 +183,8 @@ def compare(
         reasons = "; ".join(f"{label}: {why}" for label, why in failures.items())
         raise CofactorError(f"none of the models could be fitted and measured. {reasons}")
     tests = _tests(list(results.values()))
-    return Compared(data, parts, fitted, results, seconds, tests, failures)
+    costs = costs_of(results, tests[0].metric) if rules and tests else []
+    return Compared(data, parts, fitted, results, seconds, tests, failures, costs)
 
 
 # Above so many items the dense models of items by items are left out of the default selection.

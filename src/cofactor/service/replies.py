@@ -49,13 +49,15 @@ class Recommendations(Answer, kw_only=True):
 
     ``source`` is ``personal`` (from the history), ``features``, ``text``, or ``popularity``
     (nothing is known that the model could use; ``note`` says why). ``history_used`` counts the past
-    items that the answer rests on."""
+    items that the answer rests on. ``rerank`` is by which rules the list was chosen, if any; the
+    scores are the model's, so they needn't descend then."""
 
     items: list[Recommended]
     source: str
     model: ModelName
     history_used: int
     note: str | None = None
+    rerank: str | None = None
 
 
 class Similar(Answer, kw_only=True):

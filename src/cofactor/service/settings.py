@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from cofactor.base import checks
 from cofactor.data.readers.event_store import AGAINST, SILENT
+from cofactor.retrieval.rerank.rules import Rerank
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
@@ -83,6 +84,8 @@ class Settings:
         How long requests under way may take after a signal to stop.
     access_log
         Whether every request is logged, not only those that failed or changed the service.
+    rerank
+        Rules by which lists are chosen where a request names none, as text.
     """
 
     host: str = "127.0.0.1"
@@ -115,6 +118,7 @@ class Settings:
     idle_seconds: float = 30.0
     drain_seconds: float = 10.0
     access_log: bool = False
+    rerank: str = ""
 
     def __post_init__(self) -> None:
         checks.integer(self.port, "port", low=0, high=65_535)
@@ -134,6 +138,7 @@ class Settings:
             "max_connections",
         ):
             checks.integer(getattr(self, name), name, low=1)
+        Rerank.parse(self.rerank)
         checks.integer(self.reasons, "reasons", low=0, high=50)
         checks.integer(self.keep_versions, "keep_versions", low=2, high=64)
         for name in (

@@ -22,6 +22,8 @@ Finite = Annotated[float, Meta(ge=-3.4e38, le=3.4e38)]
 Seconds = Annotated[int, Meta(ge=0, le=2**53)]
 Words = Annotated[str, Meta(min_length=1, max_length=MAX_TEXT)]
 Version = Annotated[str, Meta(min_length=1, max_length=200)]
+# A rule of reranking such as "cap=2 by author"; see `cofactor.retrieval.rerank.rules`.
+Rule = Annotated[str, Meta(min_length=1, max_length=2_000)]
 Kind = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_.-]{0,31}$")]
 
 
@@ -80,6 +82,8 @@ class RecommendRequest(_Choice, kw_only=True):
     text: Words | None = None
     exclude_seen: bool = True
     reasons: Annotated[int, Meta(ge=0, le=50)] | None = None
+    # Rules instead of the service's own; an empty list for the model's order.
+    rerank: Annotated[list[Rule], Meta(max_length=30)] | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -179,12 +183,13 @@ class Nothing(Strict, kw_only=True):
 
 
 class UserQuery(Strict, kw_only=True):
-    """How to recommend."""
+    """How to recommend; ``rerank`` holds rules with ``;`` between them, ``none`` for no rules."""
 
     k: K = 10
     where: Where | None = None
     exclude_seen: bool = True
     reasons: Annotated[int, Meta(ge=0, le=50)] | None = None
+    rerank: Rule | None = None
     version: Version | None = None
 
 

@@ -150,6 +150,22 @@ class ItemView:
             self._visible_in_order = (changes, ordered.in_order(self.visible))
         return self._visible_in_order[1]
 
+    @property
+    def changes(self) -> int:
+        """How often these items have changed."""
+        return self._changes
+
+    def catalogue(self) -> Catalogue:
+        """Return what is known of all items now: the catalogue, overridden by the store."""
+        base = self.data.catalogue
+        overlay, rows = self._described()
+        if not len(rows):
+            return base
+        lines = np.arange(len(base))
+        lines[rows] = len(base) + np.arange(len(rows))
+        both = pa.concat_tables([base.table, overlay.table])
+        return Catalogue(both.take(pa.array(lines)), base.title_column)
+
     def ids(self, rows: np.ndarray) -> list[Any]:
         """Return outside ids of item rows as they go out: integers that readers of JSON would
         round (beyond 2^53) as texts.

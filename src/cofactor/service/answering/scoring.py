@@ -30,6 +30,7 @@ from cofactor.service.answering.admission import Admission
 from cofactor.service.answering.content_reasons import carrying
 from cofactor.service.answering.loaded import Loaded
 from cofactor.service.answering.profiles import UserProfile
+from cofactor.service.answering.rerankers import Rerankers, ServedRules
 from cofactor.service.errors import RequestError, overloaded
 from cofactor.service.replies import ReasonOut, Recommendations, Recommended, WordOut
 from cofactor.service.settings import Settings
@@ -74,6 +75,12 @@ class _Task:
     excluded: np.ndarray
     mask: np.ndarray | None
     reasons: int
+    rules: ServedRules | None = None
+
+    @property
+    def own(self) -> int:
+        """A number that tasks share if they can be scored in one scan."""
+        return 0 if self.mask is None and self.rules is None else id(self)
 
 
 class Scorer:
@@ -95,6 +102,7 @@ class Scorer:
         self._changed = threading.Condition()
         self._closing = False
         self._loop = asyncio.get_running_loop()
+        self._rerankers = Rerankers(settings.rerank)
         self.batches = 0
         self.answered = 0
         self.shed = 0
@@ -119,7 +127,7 @@ class Scorer:
         if loaded.lone != self._admission.lone:
             self._admission.begin_with(loaded.lone)
         job = ScoringJob(loaded, self._loop.create_future(), request=request)
-        if not loaded.quick or not _is_short(request):
+        if not loaded.quick or not _is_short(request) or self._rerankers.matter(request.rerank):
             return self._submit(job)
         if len(self._here) >= self._settings.max_queue:
             self.shed += 1
@@ -208,12 +216,11 @@ class Scorer:
             except Exception as error:
                 done.append((job, error))
                 continue
-            # Those with a filter of their own can't share a scan with others.
-            own = 0 if task.mask is None else id(task)
             # Vectors of trained users and of others stand side by side in one scan; other states
             # can't be mixed.
             trained = task.profile.trained >= 0 and not job.loaded.model.traits.has_vectors
-            groups.setdefault((id(job.loaded), trained, own), []).append(task)
+            # Those with a filter or rules can't share a scan with others.
+            groups.setdefault((id(job.loaded), trained, task.own), []).append(task)
         for group in groups.values():
             try:
                 done += self._scored(group)
@@ -248,6 +255,7 @@ class Scorer:
             excluded,
             allowed_mask(loaded, request.allow, request.where),
             reasons,
+            self._rerankers.of(loaded, request.rerank),
         )
 
     def _scored(self, group: list[_Task]) -> list[tuple[ScoringJob, Any]]:
@@ -256,13 +264,28 @@ class Scorer:
         indptr = np.zeros(len(group) + 1, np.int64)
         np.cumsum([len(task.excluded) for task in group], out=indptr[1:])
         excluded = (indptr, np.concatenate([task.excluded for task in group]))
-        best = self._best(
-            loaded, user_batch, max(task.k for task in group), excluded, group[0].mask
-        )
+        k = max(task.k for task in group)
+        if group[0].rules is None:
+            best = self._best(loaded, user_batch, k, excluded, group[0].mask)
+        else:
+            best = self._reranked(group[0], group[0].rules, user_batch, excluded)
         return [
             (task.job, _build_recommendations(task, user_batch, best, place))
             for place, task in enumerate(group)
         ]
+
+    def _reranked(
+        self, task: _Task, rules: ServedRules, user_batch: UserBatch, excluded: Exclusions
+    ) -> TopK:
+        """One person's list under rules."""
+        loaded = task.job.loaded
+        visible = loaded.view.visible if task.mask is None else task.mask
+        past = np.array([0, len(task.profile.rows)], np.int64), task.profile.rows
+
+        def find(count: int, mask: np.ndarray | None) -> TopK:
+            return self._best(loaded, user_batch, count, excluded, mask)
+
+        return rules.lists(find, task.k, past, visible)
 
     def _best(
         self,
@@ -354,6 +377,7 @@ def _build_recommendations(
         model=loaded.name,
         history_used=len(task.profile.rows),
         note=_note(task.profile),
+        rerank=None if task.rules is None else task.rules.text,
     )
 
 
@@ -405,31 +429,52 @@ def _one_of(user_batch: UserBatch, place: int) -> UserBatch:
 def _popular(task: _Task) -> Recommendations:
     """The fallback: the most popular of the items that may be recommended."""
     loaded = task.job.loaded
-    order, mask = loaded.popular, loaded.view.visible if task.mask is None else task.mask
-    found: list[np.ndarray] = []
-    count, start, step = 0, 0, task.k + len(task.excluded) + 64
-    while count < task.k and start < len(order):
-        part = order[start : start + step]
-        part = part[mask[part]]
-        if len(task.excluded):
-            part = part[~np.isin(part, task.excluded)]
-        found.append(part)
-        count, start, step = count + len(part), start + step, step * 4
-    rows = np.concatenate(found)[: task.k] if found else np.zeros(0, np.int32)
-    data = loaded.model.data
-    scores = (data.item_counts[rows] / max(1, data.n_users)).astype(np.float32)
+    mask = loaded.view.visible if task.mask is None else task.mask
+    if task.rules is None:
+        rows = _most_popular(loaded, task.k, mask, task.excluded)
+    else:
+
+        def find(count: int, chosen: np.ndarray | None) -> TopK:
+            found = _most_popular(loaded, count, mask if chosen is None else chosen, task.excluded)
+            return TopK(found[None], _shares(loaded, found)[None], np.array([len(found)], np.int32))
+
+        nothing = np.zeros(2, np.int64), np.zeros(0, np.int32)
+        best = task.rules.lists(find, task.k, nothing, mask)
+        rows = best.rows[0, : best.count[0]]
     note = _note(task.profile)
     if note is None:
         note = (
             "nothing is known of this user yet" if task.profile.unseen else "the history is empty"
         )
     return Recommendations(
-        items=recommended(loaded, rows, scores),
+        items=recommended(loaded, rows, _shares(loaded, rows)),
         source="popularity",
         model=loaded.name,
         history_used=0,
         note=note,
+        rerank=None if task.rules is None else task.rules.text,
     )
+
+
+def _most_popular(loaded: Loaded, k: int, mask: np.ndarray, excluded: np.ndarray) -> np.ndarray:
+    """The rows of the k most popular items of a mask, int32."""
+    order = loaded.popular
+    found: list[np.ndarray] = []
+    count, start, step = 0, 0, k + len(excluded) + 64
+    while count < k and start < len(order):
+        part = order[start : start + step]
+        part = part[mask[part]]
+        if len(excluded):
+            part = part[~np.isin(part, excluded)]
+        found.append(part)
+        count, start, step = count + len(part), start + step, step * 4
+    return np.concatenate(found)[:k] if found else np.zeros(0, np.int32)
+
+
+def _shares(loaded: Loaded, rows: np.ndarray) -> np.ndarray:
+    """The share of users who interacted with some items, float32."""
+    data = loaded.model.data
+    return (data.item_counts[rows] / max(1, data.n_users)).astype(np.float32)
 
 
 def _note(profile: UserProfile) -> str | None:

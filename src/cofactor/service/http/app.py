@@ -14,6 +14,7 @@ from starlette.routing import Route as StarletteRoute
 from cofactor.base.errors import ArgumentError
 from cofactor.service.answering.admission import Admission
 from cofactor.service.answering.items import LiveItems
+from cofactor.service.answering.rerankers import Rerankers
 from cofactor.service.answering.scoring import Scorer
 from cofactor.service.errors import RequestError, of_error
 from cofactor.service.http.context import Context
@@ -73,6 +74,7 @@ def build(
         )
     live = LiveItems(store)
     models = Models(Folder(folder), live, store, settings)
+    Rerankers(settings.rerank).check(models.current)
     served = table()
     context = Context(
         settings,

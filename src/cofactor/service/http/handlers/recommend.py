@@ -64,6 +64,7 @@ async def for_user(context: Context, path: dict[str, str], query: UserQuery) -> 
         exclude_seen=query.exclude_seen,
         reasons=query.reasons,
         version=query.version,
+        rerank=None if query.rerank is None else [] if query.rerank == "none" else [query.rerank],
     )
     return await recommend(context, path, request)
 
