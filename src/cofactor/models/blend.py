@@ -10,6 +10,7 @@ import numpy as np
 
 from cofactor.base.config import Config, setting
 from cofactor.base.errors import ArgumentError
+from cofactor.base.offsets import offsets
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
@@ -346,8 +347,7 @@ def _rows_of(csr: tuple[np.ndarray, np.ndarray], rows: np.ndarray) -> tuple[np.n
     if len(rows) == len(indptr) - 1:
         return csr
     lengths = np.diff(indptr)[rows]
-    starts = np.zeros(len(rows) + 1, np.int64)
-    np.cumsum(lengths, out=starts[1:])
+    starts = offsets(lengths)
     return starts, items[np.repeat(indptr[rows] - starts[:-1], lengths) + np.arange(starts[-1])]
 
 

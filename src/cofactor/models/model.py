@@ -16,6 +16,7 @@ from cofactor.base import checks, memory
 from cofactor.base.config import Config as BaseConfig
 from cofactor.base.errors import ArgumentError
 from cofactor.base.extras import naming_extras
+from cofactor.base.offsets import offsets
 from cofactor.base.progress import SILENT
 from cofactor.base.run import Run
 from cofactor.base.signatures import document, join
@@ -258,8 +259,7 @@ class Model(Hooks[ConfigT]):
         """Return some trained users, by row."""
         rows = checks.rows(user_rows, "user_rows", self.data.n_users)
         starts, lengths = self.data.indptr[rows], self.data.user_counts[rows]
-        indptr = np.zeros(len(rows) + 1, np.int64)
-        np.cumsum(lengths, out=indptr[1:])
+        indptr = offsets(lengths)
         positions = np.repeat(starts - indptr[:-1], lengths) + np.arange(indptr[-1])
         values = None if self.data.values is None else self.data.values[positions]
         return UserBatch(

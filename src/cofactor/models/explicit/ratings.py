@@ -13,6 +13,7 @@ import numpy as np
 from cofactor.base.config import Renamed, setting
 from cofactor.base.errors import ArgumentError
 from cofactor.base.memory import aligned
+from cofactor.base.offsets import row_offsets
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
@@ -378,8 +379,7 @@ def shuffled_walks(
     )
     shuffled = generator.permutation(len(data))
     shuffled = shuffled[np.argsort(rows[shuffled], kind="stable")]
-    indptr = np.zeros(data.n_users * n_blocks + 1, np.int64)
-    np.cumsum(np.bincount(rows, minlength=data.n_users * n_blocks), out=indptr[1:])
+    indptr = row_offsets(rows, data.n_users * n_blocks)
     return indptr, data.item_rows[shuffled], data.weights[shuffled]
 
 

@@ -24,6 +24,7 @@ from typing import Any
 
 import numpy as np
 
+from cofactor.base.offsets import offsets
 from cofactor.models.user_batch import UserBatch
 from cofactor.retrieval.topk import Exclusions, TopK
 from cofactor.service.answering.admission import Admission
@@ -253,8 +254,7 @@ class Scorer:
     def _scored(self, group: list[_Task]) -> list[tuple[ScoringJob, Any]]:
         loaded = group[0].job.loaded
         user_batch = loaded.profiles.user_batch([task.profile for task in group])
-        indptr = np.zeros(len(group) + 1, np.int64)
-        np.cumsum([len(task.excluded) for task in group], out=indptr[1:])
+        indptr = offsets([len(task.excluded) for task in group])
         excluded = (indptr, np.concatenate([task.excluded for task in group]))
         best = self._best(
             loaded, user_batch, max(task.k for task in group), excluded, group[0].mask
