@@ -25,3 +25,13 @@ def row_offsets(rows: np.ndarray, n_rows: int) -> np.ndarray:
         How many rows there are.
     """
     return offsets(np.bincount(rows, minlength=n_rows))
+
+
+def pick_rows(indptr: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return some rows of a CSR in the given order: their offsets, int64 [len(rows) + 1], and where
+    their entries stand, int64.
+    """
+    rows = np.asarray(rows, np.int64)
+    starts, sizes = indptr[rows], indptr[rows + 1] - indptr[rows]
+    picked = offsets(sizes)
+    return picked, np.repeat(starts - picked[:-1], sizes) + np.arange(picked[-1])

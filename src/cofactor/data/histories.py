@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from cofactor.base.errors import ArgumentError
-from cofactor.base.offsets import offsets, row_offsets
+from cofactor.base.offsets import offsets, pick_rows, row_offsets
 
 
 @dataclass(frozen=True)
@@ -74,10 +74,7 @@ class Histories:
 
     def take(self, users: np.ndarray) -> Histories:
         """Return the histories of some users of the batch, in the order asked."""
-        users = np.asarray(users, np.int64)
-        starts, lengths = self.indptr[users], self.lengths[users]
-        indptr = offsets(lengths)
-        positions = np.repeat(starts - indptr[:-1], lengths) + np.arange(indptr[-1])
+        indptr, positions = pick_rows(self.indptr, users)
         return self.at(positions, indptr)
 
     def tail(self, length: int) -> Histories:

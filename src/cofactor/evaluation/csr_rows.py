@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from cofactor.base.offsets import offsets, row_offsets
+from cofactor.base.offsets import pick_rows, row_offsets
 from cofactor.data.interactions import Interactions
 from cofactor.retrieval.topk import Exclusions
 
 
 def take_rows(indptr: np.ndarray, items: np.ndarray, rows: np.ndarray) -> Exclusions:
     """Return some rows of a CSR, in the given order."""
-    starts, sizes = indptr[rows], indptr[rows.astype(np.int64) + 1] - indptr[rows]
-    taken = offsets(sizes)
-    return taken, items[np.repeat(starts - taken[:-1], sizes) + np.arange(taken[-1])]
+    taken, positions = pick_rows(indptr, rows)
+    return taken, items[positions]
 
 
 def contains(data: Interactions, user_rows: np.ndarray, item_rows: np.ndarray) -> np.ndarray:
