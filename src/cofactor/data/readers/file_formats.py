@@ -13,7 +13,7 @@ from cofactor.data.readers.assemble import assemble
 from cofactor.data.readers.blocks import is_blocks, read_blocks
 from cofactor.data.readers.columns import Options, find_roles, folded
 from cofactor.data.readers.delimited import dialect_of, read_delimited
-from cofactor.data.readers.lists import read_lists
+from cofactor.data.readers.lists import read_lists, refuse_baskets
 from cofactor.data.readers.raw import Raw
 from cofactor.data.readers.source_files import SourceFile
 from cofactor.data.readers.usual_names import USUAL
@@ -53,7 +53,9 @@ def read_entry(entry: SourceFile, options: Options, format: str | None = None) -
     if chosen == "delimited" and format is None:
         dialect = dialect_of(entry, options)
         if dialect.ragged:
-            return read_lists(entry, options, _SEPARATORS.get(dialect.delimiter, ""))
+            separators = _SEPARATORS.get(dialect.delimiter, "")
+            refuse_baskets(entry, separators)
+            return read_lists(entry, options, separators)
     return assemble(_RAW[chosen](entry, options), options)
 
 
