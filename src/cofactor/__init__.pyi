@@ -179,7 +179,7 @@ class Bias(_Bias):
     sweeps : int >= 1 <= 100000, default 100
         Maximal number of sweeps over both sides (joint).
     tolerance : float > 0, default 0.0001
-        Largest change of a bias at which to stop (joint), in ratings.
+        Change of a bias at which to stop (joint), in deviations of the ratings.
     clip_predictions : bool, default True
         Whether predictions are clipped to the rating scale.
     lowest : float | None, default None
@@ -297,6 +297,8 @@ class EASE(_EASE):
         d: dropout probability of each past item in training (EDLAE); 0: none.
     keep : int | None >= 1 <= 100000, default None
         Weights kept of each recommended item, the largest; None keeps all (a dense matrix).
+    neighbours : int | None >= 1 <= 100000, default None
+        Items that may predict each item, its strongest; no dense matrix is made. None: all items.
     """
     Config: ClassVar[type[cofactor.models.implicit.ease.EASEConfig]]
     config: cofactor.models.implicit.ease.EASEConfig
@@ -316,6 +318,7 @@ class EASE(_EASE):
         user_exponent: float = 0.0,
         dropout: float = 0.0,
         keep: int | None = None,
+        neighbours: int | None = None,
     ) -> None: ...
 
 class GraphFilter(_GraphFilter):

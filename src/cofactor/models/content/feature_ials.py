@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cofactor.base.config import setting
-from cofactor.base.errors import ArgumentError
 from cofactor.base.run import Run
 from cofactor.data.features import FeatureSpec
 from cofactor.data.histories import Histories
@@ -20,6 +19,13 @@ from cofactor.models.content.base import COMPARISON, ContentFeatures, cold_rows
 from cofactor.models.content.check import CHECK, Check, HeldOutScores
 from cofactor.models.content.feature_map import SPEC_ARRAYS, FeatureMap
 from cofactor.models.content.no_features_baseline import shared
+from cofactor.models.content.profiles import (
+    USER_ARRAYS,
+    features_of_profiles,
+    learn_profiles,
+    user_spec_arrays,
+    user_spec_of,
+)
 from cofactor.models.content.ridge import sparse_ridge
 from cofactor.models.content.score_normalisation import covariance_of, levels, spreads_of_vectors
 from cofactor.models.content.settings import (
@@ -47,13 +53,6 @@ from cofactor.training.learner import Epoch, Facts
 
 if TYPE_CHECKING:
     from cofactor.data.split import Part
-
-USER_ARRAYS = {
-    "user_" + name: ArraySpec(
-        spec.dtype, tuple(a if a.isdecimal() else "user_" + a for a in spec.axes), optional=True
-    )
-    for name, spec in SPEC_ARRAYS.items()
-}
 
 
 class FeatureIALSConfig(
@@ -116,7 +115,9 @@ class FeatureIALS(ContentFeatures, IterativeModel, FactorModel):
         self.alpha0 = np.array([equations.alpha0], np.float64)
         self.feature_map = FeatureMap.learn(data, self.config, run)
         matrix = self.features
-        self.user_spec, profiles = self._profiles(data, run)
+        self.user_spec, profiles = learn_profiles(data, self.config)
+        for note in self.user_spec.notes if self.user_spec else ():
+            run.progress.say(f"profiles: {note}")
         self._count(data)
         learner = FeatureIALSLearner(self, data, run, matrix, profiles)
 
@@ -175,20 +176,6 @@ class FeatureIALS(ContentFeatures, IterativeModel, FactorModel):
     def without_features(self) -> Recommender:
         """Return iALS with the same settings."""
         return shared(self.config, IALS)
-
-    def _profiles(self, data: Interactions, run: Run) -> tuple[FeatureSpec | None, Any]:
-        """The users' features, if columns of the profiles are named."""
-        if not (self.config.user_text or self.config.user_features):
-            return None, None
-        spec = FeatureSpec.fit(
-            data.profiles,
-            text=self.config.user_text,
-            features=self.config.user_features,
-            rows=np.flatnonzero(data.user_counts),
-        )
-        for note in spec.notes:
-            run.progress.say(f"profiles: {note}")
-        return spec, spec.transform(data.profiles)
 
     def _regressed(
         self, matrix: Any, vectors: np.ndarray, ridge: np.ndarray, known: np.ndarray
@@ -271,12 +258,8 @@ class FeatureIALS(ContentFeatures, IterativeModel, FactorModel):
 
     def _fold_in_profiles(self, histories: Histories, profiles: Any) -> States:
         """Solve with the prior that profiles (an Arrow table, a line a user) give."""
-        if self.user_spec is None or self.user_map is None:
-            raise ArgumentError(
-                "this model was fitted without profiles; name their columns in user_features or"
-                " user_text."
-            )
-        prior = np.asarray(self.user_spec.transform(profiles) @ self.user_map, np.float32)
+        features = features_of_profiles(self.user_spec, profiles)
+        prior = np.asarray(features @ self.user_map, np.float32)
         return self._equations.solve(histories, self._items, prior)
 
     def _explain_rows(
@@ -307,11 +290,8 @@ class FeatureIALS(ContentFeatures, IterativeModel, FactorModel):
             "alpha0": self.alpha0,
             "check": self.check.array(),
         }
-        if self.user_spec is not None and self.user_map is not None:
-            own |= {
-                "user_map": self.user_map,
-                **{"user_" + n: a for n, a in self.user_spec.arrays().items()},
-            }
+        if self.user_map is not None:
+            own |= {"user_map": self.user_map, **user_spec_arrays(self.user_spec)}
         return {**self.spec.arrays(), **own}
 
     def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
@@ -325,10 +305,7 @@ class FeatureIALS(ContentFeatures, IterativeModel, FactorModel):
         self._diagonal, self.check = arrays["diagonal"], Check.of_array(arrays["check"])
         self._count(self.data)
         self.user_map = arrays.get("user_map")
-        theirs = {
-            n.removeprefix("user_"): a for n, a in arrays.items() if n.startswith("user_spec")
-        }
-        self.user_spec = FeatureSpec.from_arrays(theirs) if theirs else None
+        self.user_spec = user_spec_of(arrays)
 
 
 class FeatureIALSLearner(IALSLearner):

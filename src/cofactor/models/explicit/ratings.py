@@ -13,6 +13,7 @@ import numpy as np
 from cofactor.base.config import Renamed, setting
 from cofactor.base.errors import ArgumentError
 from cofactor.base.memory import aligned
+from cofactor.base.offsets import row_offsets
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
@@ -20,7 +21,7 @@ from cofactor.models.factors import aligned_rows, vector_bytes
 from cofactor.models.hooks import Hooks
 from cofactor.models.iterative import CURVE_ARRAYS
 from cofactor.models.liked import rated_csr, seen_ratings
-from cofactor.models.rating_scale import on_scale, rating_scale
+from cofactor.models.rating_scale import on_scale, rating_scale, spread_of
 from cofactor.models.traits import ArraySpec
 from cofactor.models.user_batch import InnerProduct, States, UserBatch
 from cofactor.retrieval.topk import TopK, nearest
@@ -93,8 +94,6 @@ class RatingConfig(DescentConfig):
                 f" {self.highest}."
             )
 
-
-USUAL_DEVIATION = 1.12  # of MovieLens's ratings from 1 to 5
 
 RATING_ARRAYS = {
     "mean": ArraySpec("float64", ("1",)),
@@ -335,12 +334,6 @@ def shrinking(config: Any) -> float:
     return round(1 - config.frequency_exponent, 12)
 
 
-def spread_of(data: Interactions) -> float:
-    """The deviation of the ratings, over that of the data for which the defaults were chosen."""
-    deviation = float(data.weights.std(dtype=np.float64))
-    return deviation / USUAL_DEVIATION if deviation > 0 else 1.0
-
-
 def typical(counts: np.ndarray) -> float:
     """The mean number of ratings of the rows that have any."""
     positive = counts[counts > 0]
@@ -378,8 +371,7 @@ def shuffled_walks(
     )
     shuffled = generator.permutation(len(data))
     shuffled = shuffled[np.argsort(rows[shuffled], kind="stable")]
-    indptr = np.zeros(data.n_users * n_blocks + 1, np.int64)
-    np.cumsum(np.bincount(rows, minlength=data.n_users * n_blocks), out=indptr[1:])
+    indptr = row_offsets(rows, data.n_users * n_blocks)
     return indptr, data.item_rows[shuffled], data.weights[shuffled]
 
 
