@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from cofactor.base import checks
 from cofactor.data.readers.event_store import AGAINST, SILENT
+from cofactor.retrieval.exploration import parse_exploration
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
@@ -81,6 +82,12 @@ class Settings:
         How long a connection may wait between two requests.
     drain_seconds
         How long requests under way may take after a signal to stop.
+    log_impressions
+        Whether every list for a user is logged as shown; lists of experiments and of explorations
+        always are.
+    explore
+        How lists are drawn outside experiments, as `cofactor.retrieval.exploration` reads it; None
+        for the ranking itself.
     access_log
         Whether every request is logged, not only those that failed or changed the service.
     """
@@ -114,6 +121,8 @@ class Settings:
     send_seconds: float = 20.0
     idle_seconds: float = 30.0
     drain_seconds: float = 10.0
+    log_impressions: bool = False
+    explore: str | None = None
     access_log: bool = False
 
     def __post_init__(self) -> None:
@@ -134,6 +143,8 @@ class Settings:
             "max_connections",
         ):
             checks.integer(getattr(self, name), name, low=1)
+        if self.explore is not None:
+            parse_exploration(self.explore)
         checks.integer(self.reasons, "reasons", low=0, high=50)
         checks.integer(self.keep_versions, "keep_versions", low=2, high=64)
         for name in (

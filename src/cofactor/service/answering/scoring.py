@@ -28,6 +28,7 @@ from cofactor.models.user_batch import UserBatch
 from cofactor.retrieval.topk import Exclusions, TopK
 from cofactor.service.answering.admission import Admission
 from cofactor.service.answering.content_reasons import carrying
+from cofactor.service.answering.exploring import DrawnFrom, Explorer, with_probabilities
 from cofactor.service.answering.loaded import Loaded
 from cofactor.service.answering.profiles import UserProfile
 from cofactor.service.errors import RequestError, overloaded
@@ -55,6 +56,8 @@ class ScoringJob:
         Where the answer goes, in the event loop.
     arrived
         When it came, by the monotonic clock.
+    explorer
+        Draws the list instead of taking the best; None for the best.
     """
 
     loaded: Loaded
@@ -62,6 +65,14 @@ class ScoringJob:
     request: RecommendRequest | None = None
     call: Callable[[], Any] | None = None
     arrived: float = field(default_factory=time.monotonic)
+    explorer: Explorer | None = None
+
+    @property
+    def width(self) -> int:
+        """How many of the best are needed."""
+        assert self.request is not None
+        k = self.request.k
+        return k if self.explorer is None else max(k, self.explorer.exploration.pool)
 
 
 @dataclass(eq=False)
@@ -107,7 +118,7 @@ class Scorer:
         return len(self._waiting) + len(self._here)
 
     def recommend(
-        self, loaded: Loaded, request: RecommendRequest
+        self, loaded: Loaded, request: RecommendRequest, explorer: Explorer | None = None
     ) -> asyncio.Future[Recommendations]:
         """Queue a request for recommendations; call it in the event loop.
 
@@ -118,7 +129,8 @@ class Scorer:
         """
         if loaded.lone != self._admission.lone:
             self._admission.begin_with(loaded.lone)
-        job = ScoringJob(loaded, self._loop.create_future(), request=request)
+        future = self._loop.create_future()
+        job = ScoringJob(loaded, future, request=request, explorer=explorer)
         if not loaded.quick or not _is_short(request):
             return self._submit(job)
         if len(self._here) >= self._settings.max_queue:
@@ -257,7 +269,7 @@ class Scorer:
         np.cumsum([len(task.excluded) for task in group], out=indptr[1:])
         excluded = (indptr, np.concatenate([task.excluded for task in group]))
         best = self._best(
-            loaded, user_batch, max(task.k for task in group), excluded, group[0].mask
+            loaded, user_batch, max(task.job.width for task in group), excluded, group[0].mask
         )
         return [
             (task.job, _build_recommendations(task, user_batch, best, place))
@@ -339,8 +351,15 @@ def _build_recommendations(
     task: _Task, user_batch: UserBatch, best: TopK, place: int
 ) -> Recommendations:
     loaded = task.job.loaded
-    count = min(int(best.count[place]), task.k)
+    explorer = task.job.explorer
+    count = min(int(best.count[place]), task.job.width)
     rows, scores = best.rows[place, :count], best.scores[place, :count]
+    probabilities = None
+    if explorer is not None:
+        candidates = DrawnFrom(rows, scores, task.excluded, task.mask)
+        one = _one_of(user_batch, place)
+        rows, scores, probabilities = explorer.draw(loaded, candidates, task.k, one)
+        count = len(rows)
     reasons = words = None
     if task.reasons and count:
         traits = loaded.model.traits
@@ -349,7 +368,7 @@ def _build_recommendations(
         if traits.uses_features:
             words = carrying(loaded.model, _one_of(user_batch, place), rows, task.reasons)
     return Recommendations(
-        items=recommended(loaded, rows, scores, reasons, words),
+        items=with_probabilities(recommended(loaded, rows, scores, reasons, words), probabilities),
         source="personal",
         model=loaded.name,
         history_used=len(task.profile.rows),
@@ -407,24 +426,29 @@ def _popular(task: _Task) -> Recommendations:
     loaded = task.job.loaded
     order, mask = loaded.popular, loaded.view.visible if task.mask is None else task.mask
     found: list[np.ndarray] = []
-    count, start, step = 0, 0, task.k + len(task.excluded) + 64
-    while count < task.k and start < len(order):
+    width = task.job.width
+    count, start, step = 0, 0, width + len(task.excluded) + 64
+    while count < width and start < len(order):
         part = order[start : start + step]
         part = part[mask[part]]
         if len(task.excluded):
             part = part[~np.isin(part, task.excluded)]
         found.append(part)
         count, start, step = count + len(part), start + step, step * 4
-    rows = np.concatenate(found)[: task.k] if found else np.zeros(0, np.int32)
+    rows = np.concatenate(found)[:width] if found else np.zeros(0, np.int32)
     data = loaded.model.data
     scores = (data.item_counts[rows] / max(1, data.n_users)).astype(np.float32)
+    probabilities = None
+    if task.job.explorer is not None:
+        candidates = DrawnFrom(rows, scores, task.excluded, task.mask)
+        rows, scores, probabilities = task.job.explorer.draw(loaded, candidates, task.k)
     note = _note(task.profile)
     if note is None:
         note = (
             "nothing is known of this user yet" if task.profile.unseen else "the history is empty"
         )
     return Recommendations(
-        items=recommended(loaded, rows, scores),
+        items=with_probabilities(recommended(loaded, rows, scores), probabilities),
         source="popularity",
         model=loaded.name,
         history_used=0,
