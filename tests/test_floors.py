@@ -59,6 +59,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "models.fold_in",
         "models.traits",
         "models.user_batch",
+        "metrics.sequential",
     },
     "cli": {
         "base",

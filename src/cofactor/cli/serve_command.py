@@ -101,6 +101,28 @@ class Retrain:
 
 
 @dataclass(frozen=True)
+class ShowingOptions:
+    """What is shown."""
+
+    log_impressions: Annotated[
+        bool,
+        typer.Option(
+            "--log-impressions", help="Log every list for a user: items, version, probabilities."
+        ),
+    ] = False
+    explore: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HOW",
+            help=(
+                "Draw lists at random: slots=0.1 (a share of positions), softmax=0.5 (temperature)"
+                " or thompson; +new=0.05 keeps a share for new items."
+            ),
+        ),
+    ] = None
+
+
+@dataclass(frozen=True)
 class Logging(opt.ShowOptions):
     """Output."""
 
@@ -113,6 +135,7 @@ def command(
     listening: Listening,
     access: Access,
     retrain: Retrain,
+    showing: ShowingOptions,
     show: Logging,
     model: Annotated[
         str | None,
@@ -159,6 +182,8 @@ def command(
         hosts=tuple(listening.allow_host or ()),
         origins=tuple(listening.allow_origin or ()),
         threads=threads,
+        log_impressions=showing.log_impressions,
+        explore=showing.explore,
         access_log=show.access_log,
         rerank="; ".join(rerank or ()),
     )

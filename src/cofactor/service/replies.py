@@ -7,6 +7,8 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from cofactor.service.experiments.results import Results
+
 
 class Answer(msgspec.Struct, kw_only=True, omit_defaults=True):
     """An answer; what doesn't apply is left out."""
@@ -35,13 +37,16 @@ class WordOut(Answer, kw_only=True):
 
 
 class Recommended(Answer, kw_only=True):
-    """One item of a response; ``words`` come from models with content."""
+    """One item of a response; ``words`` come from models with content, ``probability`` (of this
+    item here, given those before) where lists are drawn at random.
+    """
 
     item_id: Any
     score: float
     title: str | None = None
     reasons: list[ReasonOut] | None = None
     words: list[WordOut] | None = None
+    probability: float | None = None
 
 
 class Recommendations(Answer, kw_only=True):
@@ -50,7 +55,8 @@ class Recommendations(Answer, kw_only=True):
     ``source`` is ``personal`` (from the history), ``features``, ``text``, or ``popularity``
     (nothing is known that the model could use; ``note`` says why). ``history_used`` counts the past
     items that the answer rests on. ``rerank`` is by which rules the list was chosen, if any; the
-    scores are the model's, so they needn't descend then."""
+    scores are the model's, so they needn't descend then. ``request_id`` is there where the list was
+    logged as shown, ``arm`` where the user takes part in an experiment."""
 
     items: list[Recommended]
     source: str
@@ -58,6 +64,8 @@ class Recommendations(Answer, kw_only=True):
     history_used: int
     note: str | None = None
     rerank: str | None = None
+    request_id: str | None = None
+    arm: str | None = None
 
 
 class Similar(Answer, kw_only=True):
@@ -185,6 +193,13 @@ class RetrainingOut(Answer, kw_only=True):
     schedule: str | None
     running: bool
     last: dict[str, Any] | None = None
+
+
+class ExperimentsOut(Answer, kw_only=True):
+    """The experiments of the folder, the latest last, and the results of one of them."""
+
+    experiments: list[dict[str, Any]]
+    results: Results | None = None
 
 
 class MapOut(Answer, kw_only=True):

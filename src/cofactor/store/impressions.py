@@ -203,6 +203,15 @@ def impressions_after(session: Session, seq: int, limit: int) -> list[StoredImpr
     return [_impression(row) for row in session.rows(sql, (seq, limit))]
 
 
+def experiment_impressions(
+    session: Session, name: str, seq: int, limit: int
+) -> list[StoredImpression]:
+    """Return the next lists of an experiment in the order of arrival."""
+    sql = f"""SELECT seq, {_COLUMNS} FROM impressions WHERE experiment = ? AND seq > ?
+        ORDER BY seq LIMIT ?"""
+    return [_impression(row) for row in session.rows(sql, (name, seq, limit))]
+
+
 def user_impressions(session: Session, user_id: str) -> list[StoredImpression]:
     """Return the lists logged for a user, in the order of arrival."""
     sql = f"SELECT seq, {_COLUMNS} FROM impressions WHERE user_id = ? ORDER BY seq"

@@ -69,6 +69,10 @@ MIGRATIONS: tuple[Sequence[str], ...] = (
             ms {real},
             time {int} NOT NULL)""",
         "CREATE INDEX impressions_by_user ON impressions (user_id)",
+        (
+            "CREATE INDEX impressions_by_experiment ON impressions (experiment, seq) WHERE"
+            " experiment IS NOT NULL"
+        ),
         "INSERT INTO counters (name, value) VALUES ('impressions', 0)",
     ),
 )

@@ -19,6 +19,7 @@ from cofactor.store.impressions import (
     Impression,
     StoredImpression,
     checked_impressions,
+    experiment_impressions,
     impressions_after,
     log_impressions,
     user_impressions,
@@ -275,11 +276,16 @@ class Store:
             lambda last, count: self._page(queries.events_after, last, count), after, limit, "seq"
         )
 
-    def impressions(self, after: int = 0, limit: int | None = None) -> Iterator[StoredImpression]:
-        """Yield logged lists in the order of arrival, from the one after the place ``after``."""
-        return paged(
-            lambda last, count: self._page(impressions_after, last, count), after, limit, "seq"
-        )
+    def impressions(
+        self, after: int = 0, limit: int | None = None, experiment: str | None = None
+    ) -> Iterator[StoredImpression]:
+        """Yield logged lists in the order of arrival, from the one after the place ``after``; those
+        of one experiment, if it is named.
+        """
+        query: Any = impressions_after
+        if experiment is not None:
+            query = functools.partial(_in_experiment, name=experiment)
+        return paged(lambda last, count: self._page(query, last, count), after, limit, "seq")
 
     def user_impressions(self, user_id: str | int) -> list[StoredImpression]:
         """Return the lists logged for a user, in the order of arrival."""
@@ -381,6 +387,10 @@ class Store:
         with self._readers.one() as session:
             if self.database.version(session) == 0:
                 raise StoreFormatError(f"{self.database.shown} holds no event store.")
+
+
+def _in_experiment(session: Session, last: int, count: int, name: str) -> list[StoredImpression]:
+    return experiment_impressions(session, name, last, count)
 
 
 def _apply_state(work: operations.Work, ids: Sequence[str], state: int) -> Ack:

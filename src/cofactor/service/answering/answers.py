@@ -13,6 +13,7 @@ import numpy as np
 from cofactor.models.user_batch import UserBatch
 from cofactor.retrieval.topk import TopK
 from cofactor.service.answering.content_reasons import carrying
+from cofactor.service.answering.exploring import DrawnFrom, Explorer, with_probabilities
 from cofactor.service.answering.loaded import Loaded
 from cofactor.service.answering.profiles import UserProfile
 from cofactor.service.answering.rerankers import ServedRules
@@ -36,6 +37,9 @@ class ScoringJob:
         Where the answer goes, in the event loop.
     arrived
         When it came, by the monotonic clock.
+    explorer
+        Draws the list instead of taking the best; None for the best. Rules of reranking come first:
+        a list that they choose isn't drawn.
     """
 
     loaded: Loaded
@@ -43,6 +47,14 @@ class ScoringJob:
     request: RecommendRequest | None = None
     call: Callable[[], Any] | None = None
     arrived: float = field(default_factory=time.monotonic)
+    explorer: Explorer | None = None
+
+    @property
+    def width(self) -> int:
+        """How many of the best are needed."""
+        assert self.request is not None
+        k = self.request.k
+        return k if self.explorer is None else max(k, self.explorer.exploration.pool)
 
 
 @dataclass(eq=False)
@@ -61,6 +73,11 @@ class ScoringTask:
     def own(self) -> int:
         """A number that tasks share if they can be scored in one scan."""
         return 0 if self.mask is None and self.rules is None else id(self)
+
+    @property
+    def explorer(self) -> Explorer | None:
+        """What draws its list."""
+        return self.job.explorer if self.rules is None else None
 
 
 def allowed_mask(loaded: Loaded, allow: list[Any] | None, where: str | None) -> np.ndarray | None:
@@ -104,8 +121,15 @@ def personal_answer(
 ) -> Recommendations:
     """Return the best items of one user of a batch, with reasons as far as they are wanted."""
     loaded = task.job.loaded
-    count = min(int(best.count[place]), task.k)
+    explorer = task.explorer
+    count = min(int(best.count[place]), task.k if explorer is None else task.job.width)
     rows, scores = best.rows[place, :count], best.scores[place, :count]
+    probabilities = None
+    if explorer is not None:
+        candidates = DrawnFrom(rows, scores, task.excluded, task.mask)
+        one = _one_of(user_batch, place)
+        rows, scores, probabilities = explorer.draw(loaded, candidates, task.k, one)
+        count = len(rows)
     reasons = words = None
     if task.reasons and count:
         traits = loaded.model.traits
@@ -114,7 +138,7 @@ def personal_answer(
         if traits.uses_features:
             words = carrying(loaded.model, _one_of(user_batch, place), rows, task.reasons)
     return Recommendations(
-        items=recommended(loaded, rows, scores, reasons, words),
+        items=with_probabilities(recommended(loaded, rows, scores, reasons, words), probabilities),
         source="personal",
         model=loaded.name,
         history_used=len(task.profile.rows),
@@ -172,8 +196,10 @@ def popular_answer(task: ScoringTask) -> Recommendations:
     """Return the fallback: the most popular of the items that may be recommended."""
     loaded = task.job.loaded
     mask = loaded.view.visible if task.mask is None else task.mask
+    probabilities = None
     if task.rules is None:
-        rows = _most_popular(loaded, task.k, mask, task.excluded)
+        width = task.k if task.explorer is None else task.job.width
+        rows = _most_popular(loaded, width, mask, task.excluded)
     else:
 
         def find(count: int, chosen: np.ndarray | None) -> TopK:
@@ -183,13 +209,17 @@ def popular_answer(task: ScoringTask) -> Recommendations:
         nothing = np.zeros(2, np.int64), np.zeros(0, np.int32)
         best = task.rules.lists(find, task.k, nothing, mask)
         rows = best.rows[0, : best.count[0]]
+    scores = _shares(loaded, rows)
+    if task.explorer is not None:
+        candidates = DrawnFrom(rows, scores, task.excluded, task.mask)
+        rows, scores, probabilities = task.explorer.draw(loaded, candidates, task.k)
     note = _note(task.profile)
     if note is None:
         note = (
             "nothing is known of this user yet" if task.profile.unseen else "the history is empty"
         )
     return Recommendations(
-        items=recommended(loaded, rows, _shares(loaded, rows)),
+        items=with_probabilities(recommended(loaded, rows, scores), probabilities),
         source="popularity",
         model=loaded.name,
         history_used=0,

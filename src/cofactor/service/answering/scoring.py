@@ -34,6 +34,7 @@ from cofactor.service.answering.answers import (
     personal_answer,
     popular_answer,
 )
+from cofactor.service.answering.exploring import Explorer
 from cofactor.service.answering.loaded import Loaded
 from cofactor.service.answering.rerankers import Rerankers, ServedRules
 from cofactor.service.errors import RequestError, overloaded
@@ -77,7 +78,7 @@ class Scorer:
         return len(self._waiting) + len(self._here)
 
     def recommend(
-        self, loaded: Loaded, request: RecommendRequest
+        self, loaded: Loaded, request: RecommendRequest, explorer: Explorer | None = None
     ) -> asyncio.Future[Recommendations]:
         """Queue a request for recommendations; call it in the event loop.
 
@@ -88,7 +89,8 @@ class Scorer:
         """
         if loaded.lone != self._admission.lone:
             self._admission.begin_with(loaded.lone)
-        job = ScoringJob(loaded, self._loop.create_future(), request=request)
+        future = self._loop.create_future()
+        job = ScoringJob(loaded, future, request=request, explorer=explorer)
         if not loaded.quick or not _is_short(request) or self._rerankers.matter(request.rerank):
             return self._submit(job)
         if len(self._here) >= self._settings.max_queue:
@@ -225,7 +227,7 @@ class Scorer:
         user_batch = loaded.profiles.user_batch([task.profile for task in group])
         indptr = offsets([len(task.excluded) for task in group])
         excluded = (indptr, np.concatenate([task.excluded for task in group]))
-        k = max(task.k for task in group)
+        k = max(task.job.width for task in group)
         if group[0].rules is None:
             best = self._best(loaded, user_batch, k, excluded, group[0].mask)
         else:

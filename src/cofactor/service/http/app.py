@@ -17,6 +17,7 @@ from cofactor.service.answering.items import LiveItems
 from cofactor.service.answering.rerankers import Rerankers
 from cofactor.service.answering.scoring import Scorer
 from cofactor.service.errors import RequestError, of_error
+from cofactor.service.experiments.traffic import Traffic
 from cofactor.service.http.context import Context
 from cofactor.service.http.dispatch import Dispatch
 from cofactor.service.http.fast.protocol import FastPath
@@ -76,25 +77,28 @@ def build(
     models = Models(Folder(folder), live, store, settings)
     Rerankers(settings.rerank).check(models.current)
     served = table()
+    telemetry = Telemetry()
     context = Context(
         settings,
         keys,
         store,
         live,
-        Telemetry(),
+        telemetry,
         models,
         Admission(settings),
         document_bytes(served),
+        Traffic(settings, models, store, telemetry.registry),
     )
     if retrain is not None:
-        registry = context.telemetry.registry
-        context.retraining = Retraining(retrain, models, store, registry)
+        context.retraining = Retraining(retrain, models, store, telemetry.registry)
+        context.retraining.in_use = context.traffic.versions
     guard, holder = Guard(settings), {"context": context}
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         context._scorer = Scorer(settings, context.admission)
         models.start()
+        await context.traffic.start()
         if context.retraining is not None:
             context.retraining.start()
         ticking = asyncio.get_running_loop().create_task(_measure_lag(context))
@@ -105,6 +109,7 @@ def build(
             ticking.cancel()
             if context.retraining is not None:
                 await context.retraining.close()
+            await context.traffic.close()
             await models.close()
             await asyncio.to_thread(context.close)
 

@@ -18,6 +18,7 @@ from cofactor.service.answering.admission import Admission
 from cofactor.service.answering.items import LiveItems
 from cofactor.service.answering.scoring import Scorer
 from cofactor.service.errors import RequestError, invalid, overloaded, unknown_outcome
+from cofactor.service.experiments.traffic import Traffic
 from cofactor.service.http.keys import Key, Keys
 from cofactor.service.retraining.retraining import Retraining
 from cofactor.service.settings import Settings
@@ -49,6 +50,8 @@ class Context:
         Who is let in.
     document
         The OpenAPI document of its routes, as JSON.
+    traffic
+        Which version and list a user gets, and the log of what was shown.
     retraining
         What retrains by a schedule, if anything does.
     stopping
@@ -63,11 +66,13 @@ class Context:
     models: Models
     admission: Admission
     document: bytes
+    traffic: Traffic
     _scorer: Scorer | None = None
     retraining: Retraining | None = None
     stopping: bool = False
     lag: float = 0.0
     maps: dict[str, Any] = field(default_factory=dict)
+    results: dict[str, tuple[float, Any]] = field(default_factory=dict)
     _slow: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(2, "cofactor-slow")
     )

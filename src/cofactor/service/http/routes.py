@@ -4,7 +4,15 @@ read it.
 
 from __future__ import annotations
 
-from cofactor.service.http.handlers import events, items, models, people, recommend, system
+from cofactor.service.http.handlers import (
+    events,
+    experiments,
+    items,
+    models,
+    people,
+    recommend,
+    system,
+)
 from cofactor.service.http.route import Route
 
 
@@ -16,5 +24,6 @@ def table() -> list[Route]:
         *events.ROUTES,
         *people.ROUTES,
         *models.ROUTES,
+        *experiments.ROUTES,
         *system.ROUTES,
     ]

@@ -46,11 +46,14 @@ async def recommend(
             f" {len(request.history):,}.",
             "history",
         )
-    loaded = await context.models.get(request.version)
-    if request.features is not None or request.text is not None:
-        answer = await described(context, loaded, request)
+    if request.user_id is not None and request.version is None:
+        answer = await context.traffic.recommend(context.scorer, request, context.stored)
     else:
-        answer = await context.scorer.recommend(loaded, request)
+        loaded = await context.models.get(request.version)
+        if request.features is not None or request.text is not None:
+            answer = await described(context, loaded, request)
+        else:
+            answer = await context.scorer.recommend(loaded, request)
     context.telemetry.recommended(answer.source)
     return answer
 
