@@ -84,6 +84,8 @@ class Settings:
         How long requests under way may take after a signal to stop.
     access_log
         Whether every request is logged, not only those that failed or changed the service.
+    trending_events
+        The last events of the store from which the trending feed is counted.
     rerank
         Rules by which lists are chosen where a request names none, as text.
     """
@@ -118,6 +120,7 @@ class Settings:
     idle_seconds: float = 30.0
     drain_seconds: float = 10.0
     access_log: bool = False
+    trending_events: int = 200_000
     rerank: str = ""
 
     def __post_init__(self) -> None:
@@ -135,6 +138,7 @@ class Settings:
             "max_ingest",
             "batch",
             "threads",
+            "trending_events",
             "max_connections",
         ):
             checks.integer(getattr(self, name), name, low=1)

@@ -28,7 +28,9 @@ from cofactor.models.user_batch import UserBatch
 from cofactor.retrieval.topk import Exclusions, TopK
 from cofactor.service.answering.admission import Admission
 from cofactor.service.answering.content_reasons import carrying
+from cofactor.service.answering.cursors import Cursor
 from cofactor.service.answering.loaded import Loaded
+from cofactor.service.answering.paging import next_of, page_of
 from cofactor.service.answering.profiles import UserProfile
 from cofactor.service.answering.rerankers import Rerankers, ServedRules
 from cofactor.service.errors import RequestError, overloaded
@@ -76,6 +78,7 @@ class _Task:
     mask: np.ndarray | None
     reasons: int
     rules: ServedRules | None = None
+    page: Cursor | None = None
 
     @property
     def own(self) -> int:
@@ -239,14 +242,17 @@ class Scorer:
         loaded, request = job.loaded, job.request
         assert request is not None
         profiles = loaded.profiles
+        page = page_of(request, loaded, profiles.store)
         if request.user_id is not None:
-            profile = profiles.of_user(str(request.user_id))
+            profile = profiles.of_user(str(request.user_id), None if page is None else page.seq)
         else:
             profile = profiles.of_history(request.history or [])
         excluded = profile.seen if request.exclude_seen else np.zeros(0, np.int32)
         if request.block:
             blocked = loaded.model.data.items.find(request.block)
             excluded = np.unique(np.concatenate([excluded, blocked[blocked >= 0]])).astype(np.int32)
+        if page is not None:
+            excluded = np.union1d(excluded, page.shown).astype(np.int32)
         reasons = self._settings.reasons if request.reasons is None else request.reasons
         return _Task(
             job,
@@ -256,6 +262,7 @@ class Scorer:
             allowed_mask(loaded, request.allow, request.where),
             reasons,
             self._rerankers.of(loaded, request.rerank),
+            page,
         )
 
     def _scored(self, group: list[_Task]) -> list[tuple[ScoringJob, Any]]:
@@ -378,6 +385,7 @@ def _build_recommendations(
         history_used=len(task.profile.rows),
         note=_note(task.profile),
         rerank=None if task.rules is None else task.rules.text,
+        next=next_of(task.page, rows),
     )
 
 
@@ -453,6 +461,7 @@ def _popular(task: _Task) -> Recommendations:
         history_used=0,
         note=note,
         rerank=None if task.rules is None else task.rules.text,
+        next=next_of(task.page, rows),
     )
 
 

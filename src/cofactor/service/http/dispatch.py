@@ -26,7 +26,7 @@ _JSON = (b"content-type", b"application/json")
 _NO_STORE = (b"cache-control", b"no-store")
 _NO_SNIFF = (b"x-content-type-options", b"nosniff")
 _HEADERS = [_JSON, _NO_STORE, _NO_SNIFF]
-_BEHIND_IDS = (b"export", b"history", b"recommendations", b"similar")
+_BEHIND_IDS = (b"because", b"export", b"history", b"recommendations", b"similar")
 _LATE = 25.0  # times what a request may wait that the event loop may be late, on average
 
 

@@ -4,7 +4,7 @@ read it.
 
 from __future__ import annotations
 
-from cofactor.service.http.handlers import events, items, models, people, recommend, system
+from cofactor.service.http.handlers import events, feeds, items, models, people, recommend, system
 from cofactor.service.http.route import Route
 
 
@@ -12,6 +12,7 @@ def table() -> list[Route]:
     """Return all routes; of two that match the earlier one answers."""
     return [
         *recommend.ROUTES,
+        *feeds.ROUTES,
         *items.ROUTES,
         *events.ROUTES,
         *people.ROUTES,
