@@ -5,12 +5,15 @@ environment.
 from __future__ import annotations
 
 import ipaddress
+import re
 from dataclasses import dataclass
 
 from cofactor.base import checks
+from cofactor.base.errors import ArgumentError
 from cofactor.data.readers.event_store import AGAINST, SILENT
 from cofactor.retrieval.rerank.rules import Rerank
 
+_ROOT = re.compile(r"(/[A-Za-z0-9._~-]+)+")
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -86,6 +89,9 @@ class Settings:
         Whether every request is logged, not only those that failed or changed the service.
     trending_events
         The last events of the store from which the trending feed is counted.
+    root_path
+        The path under which a proxy publishes the service: ``/recs``; empty for the root. Requests
+        are taken with it and without it.
     rerank
         Rules by which lists are chosen where a request names none, as text.
     """
@@ -121,6 +127,7 @@ class Settings:
     drain_seconds: float = 10.0
     access_log: bool = False
     trending_events: int = 200_000
+    root_path: str = ""
     rerank: str = ""
 
     def __post_init__(self) -> None:
@@ -143,6 +150,11 @@ class Settings:
         ):
             checks.integer(getattr(self, name), name, low=1)
         Rerank.parse(self.rerank)
+        if self.root_path and not _ROOT.fullmatch(self.root_path):
+            raise ArgumentError(
+                "root_path must begin with a slash and end without one, of plain characters, such"
+                f" as /recs, not {self.root_path!r}."
+            )
         checks.integer(self.reasons, "reasons", low=0, high=50)
         checks.integer(self.keep_versions, "keep_versions", low=2, high=64)
         for name in (
