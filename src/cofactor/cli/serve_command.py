@@ -38,6 +38,13 @@ class Listening:
         ),
     ] = None
 
+    root_path: Annotated[
+        str,
+        typer.Option(
+            metavar="PATH", help="The path under which a proxy publishes the service: /recs."
+        ),
+    ] = ""
+
 
 @dataclass(frozen=True)
 class Access:
@@ -181,6 +188,7 @@ def command(
         port=listening.port,
         hosts=tuple(listening.allow_host or ()),
         origins=tuple(listening.allow_origin or ()),
+        root_path=listening.root_path.rstrip("/"),
         threads=threads,
         log_impressions=showing.log_impressions,
         explore=showing.explore,

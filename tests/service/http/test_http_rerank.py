@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from cofactor.base.errors import UnknownNameError
 from cofactor.data.interactions import Interactions
+from cofactor.service.http.app import build
 from cofactor.service.settings import Settings
+from cofactor.store import open_store
 from service.http.scenes import Start, ids_of
 
 CALM = {"max_waiting": 60.0}
@@ -58,9 +62,10 @@ def test_bad_rules_are_refused_and_cost_nobody_else_anything(start: Start, rule:
     assert client.post("/v1/recommend", json={"history": []}).status_code == 200
 
 
-def test_own_rules_that_fit_no_item_are_refused_at_the_start(start: Start) -> None:
-    with pytest.raises(UnknownNameError, match="nothing"):
-        start(Settings(rerank="cap=1 by nothing", **CALM))
+def test_own_rules_that_fit_no_item_are_refused_at_the_start(folder: Path, events_url: str) -> None:
+    settings = Settings(rerank="cap=1 by nothing", **CALM)
+    with open_store(events_url) as store, pytest.raises(UnknownNameError, match="nothing"):
+        build(folder, store, settings)
 
 
 def test_what_the_store_says_of_an_item_counts_for_rules(

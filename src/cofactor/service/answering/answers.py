@@ -13,8 +13,10 @@ import numpy as np
 from cofactor.models.user_batch import UserBatch
 from cofactor.retrieval.topk import TopK
 from cofactor.service.answering.content_reasons import carrying
+from cofactor.service.answering.cursors import Cursor
 from cofactor.service.answering.exploring import DrawnFrom, Explorer, with_probabilities
 from cofactor.service.answering.loaded import Loaded
+from cofactor.service.answering.paging import next_of
 from cofactor.service.answering.profiles import UserProfile
 from cofactor.service.answering.rerankers import ServedRules
 from cofactor.service.replies import ReasonOut, Recommendations, Recommended, WordOut
@@ -68,6 +70,7 @@ class ScoringTask:
     mask: np.ndarray | None
     reasons: int
     rules: ServedRules | None = None
+    page: Cursor | None = None
 
     @property
     def own(self) -> int:
@@ -144,6 +147,7 @@ def personal_answer(
         history_used=len(task.profile.rows),
         note=_note(task.profile),
         rerank=None if task.rules is None else task.rules.text,
+        next=next_of(task.page, rows),
     )
 
 
@@ -225,6 +229,7 @@ def popular_answer(task: ScoringTask) -> Recommendations:
         history_used=0,
         note=note,
         rerank=None if task.rules is None else task.rules.text,
+        next=next_of(task.page, rows),
     )
 
 

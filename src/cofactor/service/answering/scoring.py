@@ -36,6 +36,7 @@ from cofactor.service.answering.answers import (
 )
 from cofactor.service.answering.exploring import Explorer
 from cofactor.service.answering.loaded import Loaded
+from cofactor.service.answering.paging import page_of
 from cofactor.service.answering.rerankers import Rerankers, ServedRules
 from cofactor.service.errors import RequestError, overloaded
 from cofactor.service.replies import Recommendations
@@ -203,14 +204,17 @@ class Scorer:
         loaded, request = job.loaded, job.request
         assert request is not None
         profiles = loaded.profiles
+        page = page_of(request, loaded, profiles.store)
         if request.user_id is not None:
-            profile = profiles.of_user(str(request.user_id))
+            profile = profiles.of_user(str(request.user_id), None if page is None else page.seq)
         else:
             profile = profiles.of_history(request.history or [])
         excluded = profile.seen if request.exclude_seen else np.zeros(0, np.int32)
         if request.block:
             blocked = loaded.model.data.items.find(request.block)
             excluded = np.unique(np.concatenate([excluded, blocked[blocked >= 0]])).astype(np.int32)
+        if page is not None:
+            excluded = np.union1d(excluded, page.shown).astype(np.int32)
         reasons = self._settings.reasons if request.reasons is None else request.reasons
         return ScoringTask(
             job,
@@ -220,6 +224,7 @@ class Scorer:
             allowed_mask(loaded, request.allow, request.where),
             reasons,
             self._rerankers.of(loaded, request.rerank),
+            page,
         )
 
     def _scored(self, group: list[ScoringTask]) -> list[tuple[ScoringJob, Any]]:
