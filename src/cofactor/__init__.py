@@ -31,6 +31,7 @@ _PUBLIC: dict[str, str] = {
     "Filters": "cofactor.retrieval.filters",
     "Recommender": "cofactor.models.recommender",
     "evaluate": "cofactor.evaluation.evaluate",
+    "auto": "cofactor.runs.auto",
     "compare": "cofactor.runs.compare",
     "train": "cofactor.runs.train",
     "tune": "cofactor.runs.tune",

@@ -169,7 +169,7 @@ class Blend(Recommender[BlendConfig]):
         elif validation is None:
             self.weights = np.ones(len(self.parts))
         else:
-            self.weights = self._chosen(validation, run)
+            self.choose_weights(validation, run)
         shown = ", ".join(
             f"{part.name} {w:g}" for part, w in zip(self.parts, self.weights, strict=True)
         )
@@ -249,6 +249,11 @@ class Blend(Recommender[BlendConfig]):
         return self
 
     # Choosing the weights.
+
+    def choose_weights(self, validation: Part, run: Run) -> Blend:
+        """Choose the weights of models that are fitted on validation data; return the blend."""
+        self.weights = self._chosen(validation, run)
+        return self
 
     def _chosen(self, validation: Part, run: Run) -> np.ndarray:
         """The weights of the best nDCG on validation data."""
