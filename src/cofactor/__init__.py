@@ -32,6 +32,7 @@ _PUBLIC: dict[str, str] = {
     "Rerank": "cofactor.retrieval.rerank.rules",
     "Recommender": "cofactor.models.recommender",
     "evaluate": "cofactor.evaluation.evaluate",
+    "auto": "cofactor.runs.auto",
     "compare": "cofactor.runs.compare",
     "train": "cofactor.runs.train",
     "tune": "cofactor.runs.tune",

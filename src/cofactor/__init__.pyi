@@ -83,6 +83,7 @@ from cofactor.models.sequence.transformer import Transformer as _Transformer
 from cofactor.models.sequence.transitions import Transitions as _Transitions
 from cofactor.retrieval.filters import Filters as Filters
 from cofactor.retrieval.rerank.rules import Rerank as Rerank
+from cofactor.runs.auto import auto as auto
 from cofactor.runs.compare import compare as compare
 from cofactor.runs.train import train as train
 from cofactor.runs.tune import tune as tune

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cofactor.cli import options as opt
 from cofactor.cli.output import Output
+from cofactor.cli.words import in_options
 
 
 def command(model: opt.ModelFolder, json: opt.Json = False) -> None:
@@ -28,6 +29,9 @@ def command(model: opt.ModelFolder, json: opt.Json = False) -> None:
     notes = facts.run.get("notes", [])
     for note in notes if isinstance(notes, list) else []:
         output.line(f"  {note}")
+    chosen = facts.run.get("chosen")
+    if isinstance(chosen, dict):
+        output.line(in_options(str(chosen.get("sentence", ""))))
     output.table([{"setting": name, "value": str(value)} for name, value in facts.config.items()])
     metrics = facts.metrics.get("metrics", facts.metrics)
     if metrics:
@@ -39,6 +43,10 @@ def command(model: opt.ModelFolder, json: opt.Json = False) -> None:
                 if _value(value) is not None
             ]
         )
+    baselines = facts.metrics.get("baselines")
+    said = baselines.get("sentences", []) if isinstance(baselines, dict) else []
+    for sentence in said if isinstance(said, list) else []:
+        output.line(str(sentence))
     output.table(
         [
             {"array": name, "dtype": dtype, "shape": " × ".join(map(str, shape))}

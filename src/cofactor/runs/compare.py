@@ -22,6 +22,7 @@ from cofactor.models.recommender import Recommender
 from cofactor.retrieval.rerank.rules import Rerank, as_rules
 from cofactor.runs.rerank_costs import costs_of, reranked_results
 from cofactor.runs.source import Clock, Cutting, Reading, cut, interactions
+from cofactor.runs.words import p_words
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ class Compared:
             for metric in metrics:
                 row[metric] = _with_interval(self.results[name], metric)
             row["fit s"] = round(self.seconds[name], 2)
-            row["p vs best"] = "" if name == self.best else _p_shown(p_of.get(name, float("nan")))
+            row["p vs best"] = "" if name == self.best else p_words(p_of.get(name, float("nan")))
             rows.append(row)
         return rows
 
@@ -277,11 +278,6 @@ def _fit(model: Recommender, parts: Split, run: Run) -> tuple[Recommender, float
         clock = Clock()
         model.fit(parts.train, validation=parts.validation, run=run)
     return model, clock.seconds
-
-
-def _p_shown(p: float) -> str:
-    """A p-value as people read it: what is below 1e-16 is below any use of the digits."""
-    return "< 1e-16" if p < 1e-16 else f"{p:.2g}"
 
 
 def _goodness(result: Result, metric: str) -> float:
