@@ -9,7 +9,6 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -18,16 +17,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-import cofactor
 from cofactor.artifact import format as fmt
+from cofactor.artifact.versions import library_versions
 from cofactor.base.disk import exchange, room_beside, sync
 from cofactor.base.errors import ArtifactError
 from cofactor.data.catalogue import Catalogue
 from cofactor.data.ids import IdMap
 from cofactor.models import registry
 from cofactor.models.recommender import Recommender
-
-_LIBRARIES = ("numpy", "scipy", "numba", "pyarrow", "safetensors", "torch")
 
 
 def save(
@@ -198,7 +195,7 @@ def _manifest(
         files=files,
         metrics=dict(metrics),
         run=dict(run),
-        versions=_versions(),
+        versions=library_versions(),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )
 
@@ -208,14 +205,6 @@ def _plain(value: Any) -> Any:
     if isinstance(value, np.generic):
         return value.item()
     raise TypeError(f"the manifest holds plain numbers and words, not {type(value).__name__}.")
-
-
-def _versions() -> dict[str, str]:
-    found = {"cofactor": cofactor.__version__}
-    for library in _LIBRARIES:
-        with contextlib.suppress(metadata.PackageNotFoundError):
-            found[library] = metadata.version(library)
-    return found
 
 
 def _write_tensors(path: Path, arrays: dict[str, np.ndarray]) -> None:

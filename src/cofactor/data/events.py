@@ -12,7 +12,7 @@ from cofactor.base.errors import ArgumentError, DataError
 from cofactor.data.histories import picked
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Events:
     """Interactions as they came, in the order in which they came.
 
@@ -62,6 +62,15 @@ class Events:
 
     def __len__(self) -> int:
         return len(self.users)
+
+    def __repr__(self) -> str:
+        columns = [n for n in ("values", "times") if getattr(self, n) is not None]
+        return f"Events({len(self):,} of {self.source}: {', '.join(['users', 'items', *columns])})"
+
+    def _repr_html_(self) -> str:
+        from cofactor.data.shown import events_html
+
+        return events_html(self)
 
     def noted(self, *notes: str) -> Events:
         """Return the same events with more notes."""

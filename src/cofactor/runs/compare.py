@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from cofactor.base.errors import ArgumentError, CofactorError
+from cofactor.base.latex import latex_table
 from cofactor.base.run import Run
 from cofactor.data.interactions import Interactions
 from cofactor.data.split import Split
@@ -19,10 +22,11 @@ from cofactor.evaluation.significance import Comparison
 from cofactor.metrics.table import parse_metric, parse_metrics
 from cofactor.models import registry
 from cofactor.models.recommender import Recommender
+from cofactor.runs import shown
 from cofactor.runs.source import Clock, Cutting, Reading, cut, interactions
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Compared:
     """Several models, measured on one split.
 
@@ -43,6 +47,8 @@ class Compared:
         corrected for their number.
     failures
         Models that could not be fitted or measured, and why, in a sentence.
+    origin
+        Data, date, versions, seed and threads, by their names.
     """
 
     data: Interactions
@@ -52,6 +58,14 @@ class Compared:
     seconds: Mapping[str, float]
     tests: Sequence[Comparison]
     failures: Mapping[str, str] = field(default_factory=dict)
+    origin: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def order(self) -> list[str]:
+        """The names of the models, the best on `metric` first."""
+        return sorted(
+            self.results, key=lambda name: _goodness(self.results[name], self.metric), reverse=True
+        )
 
     @property
     def best(self) -> str:
@@ -69,11 +83,8 @@ class Compared:
         """
         p_of = {t.first: t.p_adjusted for t in self.tests if t.metric == self.metric}
         metrics = list(dict.fromkeys(m for result in self.results.values() for m in result.metrics))
-        order = sorted(
-            self.results, key=lambda name: _goodness(self.results[name], self.metric), reverse=True
-        )
         rows = []
-        for name in order:
+        for name in self.order:
             row: dict[str, Any] = {"model": name}
             for metric in metrics:
                 row[metric] = _with_interval(self.results[name], metric)
@@ -81,6 +92,34 @@ class Compared:
             row["p vs best"] = "" if name == self.best else _p_shown(p_of.get(name, float("nan")))
             rows.append(row)
         return rows
+
+    def to_frame(self) -> Any:
+        """Return the table as a pandas DataFrame of numbers, with the ends of the intervals."""
+        return shown.frame_of(shown.compared_numbers(self))
+
+    def to_latex(self, caption: str | None = None) -> str:
+        """Return the table for LaTeX, the best model in bold (the document loads ``booktabs``)."""
+        return latex_table(self.rows(), best=self.order.index(self.best), caption=caption)
+
+    def write_report(self, path: str | os.PathLike[str], command: str | None = None) -> Path:
+        """Write all of it as one self-contained page, and return its path."""
+        from cofactor.evaluation.report import write_report
+
+        origin = {**self.origin, **({} if command is None else {"Command": command})}
+        return write_report(
+            list(self.results.values()),
+            Path(path),
+            comparisons=self.tests,
+            seconds=self.seconds,
+            title=f"Models on {self.data.source}",
+            origin=origin,
+        )
+
+    def __repr__(self) -> str:
+        return shown.compared_text(self)
+
+    def _repr_html_(self) -> str:
+        return shown.compared_html(self)
 
     def to_dict(self) -> dict[str, Any]:
         """Return all of it as plain values for JSON."""
@@ -93,6 +132,7 @@ class Compared:
             "tests": [test.to_dict() for test in self.tests],
             "best": self.best,
             "failures": dict(self.failures),
+            "origin": dict(self.origin),
         }
 
 
@@ -171,7 +211,8 @@ def compare(
         reasons = "; ".join(f"{label}: {why}" for label, why in failures.items())
         raise CofactorError(f"none of the models could be fitted and measured. {reasons}")
     tests = _tests(list(results.values()))
-    return Compared(data, parts, fitted, results, seconds, tests, failures)
+    origin = shown.origin_of_comparison(data, run)
+    return Compared(data, parts, fitted, results, seconds, tests, failures, origin)
 
 
 # Above so many items the dense models of items by items are left out of the default selection.

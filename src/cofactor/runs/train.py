@@ -20,13 +20,14 @@ from cofactor.evaluation.result import Result
 from cofactor.metrics.table import parse_metrics
 from cofactor.models import registry
 from cofactor.models.recommender import Recommender
+from cofactor.runs import shown
 from cofactor.runs.against import measured_against
 from cofactor.runs.origin import Origin, bounded, origin_facts
 from cofactor.runs.source import Clock, Cutting, Reading, cut, interactions
 from cofactor.training.curve import LearningCurve
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Trained:
     """What training gave.
 
@@ -53,6 +54,12 @@ class Trained:
     split: Split | None
     refitted: bool
     seconds: float
+
+    def __repr__(self) -> str:
+        return shown.trained_text(self)
+
+    def _repr_html_(self) -> str:
+        return shown.trained_html(self)
 
 
 @dataclass(frozen=True, kw_only=True)
