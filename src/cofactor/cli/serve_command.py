@@ -11,6 +11,8 @@ import typer
 from cofactor.cli import options as opt
 from cofactor.cli.output import Output
 
+# Connections that may wait before the first is taken in.
+_BACKLOG = 2048
 INTERRUPTED = "interrupted before it served a request; nothing was changed."
 
 
@@ -140,6 +142,8 @@ def _serve(
         if opened is not None:
             opened.close()
         raise
+    # From now on connections wait in the queue: who reads the address may call at once.
+    listening.listen(_BACKLOG)
     _announce(output, app.state.context.models.current.name, listening, opened.database.shown)
     try:
         server.run(app, settings, listening, drain_log)
