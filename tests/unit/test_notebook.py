@@ -109,7 +109,7 @@ def test_events_show_their_first_lines_and_notes() -> None:
     assert Whole(text).seen.count("tr") == 1 + 5
     assert "1970-01-02" in text
     assert "… 4 more" in text
-    assert repr(events).startswith("Events(9 of ")
+    assert repr(events).startswith("Events(9 from ")
     assert len(repr(events)) < 200
 
 

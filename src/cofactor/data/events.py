@@ -64,8 +64,14 @@ class Events:
         return len(self.users)
 
     def __repr__(self) -> str:
-        columns = [n for n in ("values", "times") if getattr(self, n) is not None]
-        return f"Events({len(self):,} of {self.source}: {', '.join(['users', 'items', *columns])})"
+        held = [name for name in ("values", "times") if getattr(self, name) is not None]
+        held += [f"{table.num_rows:,} {kind}" for kind, table in self._tables()]
+        beside = f", with {', '.join(held)}" if held else ""
+        return f"Events({len(self):,} from {self.source}{beside})"
+
+    def _tables(self) -> list[tuple[str, pa.Table]]:
+        pairs = (("described items", self.item_table), ("described users", self.user_table))
+        return [(kind, table) for kind, table in pairs if table is not None]
 
     def _repr_html_(self) -> str:
         from cofactor.data.shown import events_html
