@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from cofactor.artifact import format as fmt
+from cofactor.artifact.card import CARD, card_of, limits_of
 from cofactor.artifact.versions import library_versions
 from cofactor.base.disk import exchange, room_beside, sync
 from cofactor.base.errors import ArtifactError
@@ -35,6 +36,7 @@ def save(
     metrics: Mapping[str, Any] | None = None,
     run: Mapping[str, Any] | None = None,
     split: str | None = None,
+    licence: str | None = None,
 ) -> Path:
     """Save a fitted model as a folder.
 
@@ -52,6 +54,8 @@ def save(
         Facts of the fit (seed, threads, seconds), kept in the manifest.
     split
         The sentence that says how the training data was cut, kept in the manifest.
+    licence
+        The terms on which data and model may be used, for the model card.
 
     Returns
     -------
@@ -78,7 +82,11 @@ def save(
         # read this one.
         shutil.copymode(room / fmt.ITEMS, room / fmt.TENSORS)
         files = {name: fmt.file_facts(room / name) for name in fmt.FILES}
-        manifest = _manifest(model, arrays, files, metrics or {}, run or {}, split)
+        known = {**(run or {}), "limits": limits_of(model)} | (
+            {"licence": licence} if licence else {}
+        )
+        manifest = _manifest(model, arrays, files, metrics or {}, known, split)
+        _write_bytes(room / CARD, card_of(manifest).to_markdown().encode())
         _write_bytes(
             room / fmt.MANIFEST,
             msgspec.json.format(msgspec.json.encode(manifest, enc_hook=_plain), indent=2) + b"\n",

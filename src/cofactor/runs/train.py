@@ -13,6 +13,7 @@ from cofactor.base import memory
 from cofactor.base.config import Config
 from cofactor.base.errors import ArgumentError
 from cofactor.base.run import Run
+from cofactor.data import datasets
 from cofactor.data.interactions import Interactions
 from cofactor.data.split import Split
 from cofactor.evaluation.evaluate import evaluate
@@ -139,6 +140,7 @@ def train(
     reading = reading if reading is not None else Reading()
     if kind.traits.uses_features:
         reading = replace(reading, keep_items=True)
+    reading = replace(reading, licence=reading.licence or _terms(source))
     source, ends = bounded(source)
     reading = replace(reading, stores={**reading.stores, **ends})
     data = interactions(source, reading, run)
@@ -173,10 +175,18 @@ def train(
             **origin_facts(Origin(reading, cutting, config)),
         },
         split=None if parts is None else parts.sentence,
+        licence=reading.licence,
     )
     if plot is not None:
         _draw(curves, plot, f"{model} on {data.source}")
     return Trained(fitted, path, result, parts, refitted, seconds)
+
+
+def _terms(source: Any) -> str | None:
+    """The terms of a dataset that is asked for by name."""
+    if not isinstance(source, str) or not datasets.known(source):
+        return None
+    return datasets.get(source).terms
 
 
 def _check_requests(
