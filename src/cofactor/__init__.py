@@ -39,6 +39,7 @@ _PUBLIC: dict[str, str] = {
     "save": "cofactor.artifact.save",
     "load": "cofactor.artifact.load",
     "inspect": "cofactor.artifact.load",
+    "model_card": "cofactor.artifact.card",
     "OwnModule": "cofactor.models.neural.own_module",
     **{e.class_name: f"cofactor.models.{e.module}" for e in MODELS.values()},
 }

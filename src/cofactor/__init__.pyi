@@ -32,6 +32,7 @@ import cofactor.models.sequence.transitions
 import cofactor.training.losses.base
 import collections.abc
 import torch.nn.modules.module
+from cofactor.artifact.card import model_card as model_card
 from cofactor.artifact.load import inspect as inspect
 from cofactor.artifact.load import load as load
 from cofactor.artifact.save import save as save

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from cofactor.service.retraining.retraining import RetrainSettings
     from cofactor.service.settings import Settings
 
+# Connections that may wait before the first is taken in.
+_BACKLOG = 2048
 INTERRUPTED = "interrupted before it served a request; nothing was changed."
 
 
@@ -239,6 +241,8 @@ def _serve(output: Output, served: Served) -> None:
         if opened is not None:
             opened.close()
         raise
+    # From now on connections wait in the queue: who reads the address may call at once.
+    listening.listen(_BACKLOG)
     _announce(output, app.state.context.models.current.name, listening, opened.database.shown)
     try:
         server.run(app, settings, listening, drain_log)

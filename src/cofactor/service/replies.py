@@ -179,6 +179,9 @@ class VersionOut(Answer, kw_only=True):
     metrics: dict[str, Any] | None = None
     run: dict[str, Any] | None = None
     split: str | None = None
+    licence: str | None = None
+    limits: list[str] | None = None
+    card: str | None = None
     problem: str | None = None
 
 
