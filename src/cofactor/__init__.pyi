@@ -83,6 +83,9 @@ from cofactor.models.sequence.transformer import Transformer as _Transformer
 from cofactor.models.sequence.transitions import Transitions as _Transitions
 from cofactor.retrieval.filters import Filters as Filters
 from cofactor.runs.compare import compare as compare
+from cofactor.runs.logged_lists import LoggedLists as LoggedLists
+from cofactor.runs.ope import OpeSettings as OpeSettings
+from cofactor.runs.ope import ope as ope
 from cofactor.runs.train import train as train
 from cofactor.runs.tune import tune as tune
 from typing import ClassVar
