@@ -86,6 +86,9 @@ from cofactor.retrieval.filters import Filters as Filters
 from cofactor.retrieval.rerank.rules import Rerank as Rerank
 from cofactor.runs.auto import auto as auto
 from cofactor.runs.compare import compare as compare
+from cofactor.runs.logged_lists import LoggedLists as LoggedLists
+from cofactor.runs.ope import OpeSettings as OpeSettings
+from cofactor.runs.ope import ope as ope
 from cofactor.runs.train import train as train
 from cofactor.runs.tune import tune as tune
 from typing import ClassVar

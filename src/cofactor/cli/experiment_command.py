@@ -118,8 +118,8 @@ def _start(output: Output, experiments: Experiments, name: str | None, plan: Pla
         raise typer.BadParameter("experiment start needs --name and --arms.")
     rules = Rules(
         rewards=parse_rewards(plan.rewards),
-        window=_seconds(plan.window, "window"),
-        horizon=_seconds(plan.horizon, "horizon"),
+        window=seconds_of(plan.window, "window"),
+        horizon=seconds_of(plan.horizon, "horizon"),
     )
     begun = experiments.start(name, plan.kind, parse_arms(plan.arms), rules)
     shares = ", ".join(f"{arm.name} {arm.share:.0%}" for arm in begun.arms)
@@ -127,7 +127,8 @@ def _start(output: Output, experiments: Experiments, name: str | None, plan: Pla
     output.emit(command="experiment", action="start", experiment=msgspec.to_builtins(begun))
 
 
-def _seconds(text: str, name: str) -> int:
+def seconds_of(text: str, name: str) -> int:
+    """Read a time such as ``30m``, ``6h`` or ``7d`` in seconds."""
     number, unit = text[:-1], text[-1:]
     if unit not in _UNITS or not number.isdecimal() or int(number) < 1:
         raise ArgumentError(f"--{name} must be like 30m, 6h or 7d, not {text!r}.")
