@@ -29,7 +29,7 @@ from cofactor.models.user_batch import UserBatch
 from cofactor.retrieval.topk import TopK
 
 if TYPE_CHECKING:
-    from cofactor.models.explore import Explorer
+    from cofactor.models.explore import ModelExplorer
     from cofactor.retrieval.filters import Filters
     from cofactor.retrieval.rerank.rules import Rerank
 
@@ -311,11 +311,11 @@ class Recommender(Model[ConfigT]):
             features,
         )
 
-    def explore(self, k: int = 10) -> Explorer:
+    def explore(self, k: int = 10) -> ModelExplorer:
         """Return a widget for notebooks: recommendations, reasons, similar items."""
-        from cofactor.models.explore import Explorer
+        from cofactor.models.explore import ModelExplorer
 
-        return Explorer(self, k)
+        return ModelExplorer(self, k)
 
     def _repr_html_(self) -> str:
         from cofactor.models.shown import model_html

@@ -48,7 +48,7 @@ class Arm(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return self.version if self.explore is None else f"{self.version}~{self.explore}"
 
 
-class Rules(msgspec.Struct, frozen=True, kw_only=True):
+class AttributionRules(msgspec.Struct, frozen=True, kw_only=True):
     """How events become outcomes.
 
     Parameters
@@ -94,7 +94,7 @@ class Experiment(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     arms: list[Arm]
     salt: str
     started: int
-    rules: Rules = Rules()
+    rules: AttributionRules = AttributionRules()
     ended: int | None = None
     rolled_out: str | None = None
 
@@ -211,7 +211,7 @@ class Experiments:
             raise ArgumentError(f"there is no experiment {name or ''!r}; there are: {known}.")
         return found[-1]
 
-    def start(self, name: str, kind: str, arms: list[Arm], rules: Rules) -> Experiment:
+    def start(self, name: str, kind: str, arms: list[Arm], rules: AttributionRules) -> Experiment:
         """Start an experiment.
 
         Raises
@@ -258,7 +258,7 @@ class Experiments:
         replace_file(self.path, raw + b"\n")
 
 
-def _check(name: str, kind: str, arms: list[Arm], rules: Rules) -> None:
+def _check(name: str, kind: str, arms: list[Arm], rules: AttributionRules) -> None:
     if not _NAME.match(name):
         raise ArgumentError(f"name must be 1 to 64 letters, digits, '_', '.' or '-', not {name!r}.")
     if kind not in KINDS:
