@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
@@ -16,8 +16,8 @@ from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.data.sequences import Windows, cut_windows, padded_right
-from cofactor.models.factors import FactorModel
-from cofactor.models.iterative import CURVE_ARRAYS, IterativeModel
+from cofactor.models.hooks import Hooks
+from cofactor.models.iterative import CURVE_ARRAYS
 from cofactor.models.sequence.base import SequenceConfig
 from cofactor.models.sequence.item_content import CONTENT_ARRAYS, ItemContent, ItemContentConfig
 from cofactor.models.sequence.token_batches import TokenBatches
@@ -25,6 +25,8 @@ from cofactor.models.traits import ArraySpec, Traits
 from cofactor.models.user_batch import States
 from cofactor.models.warm_start import KeptRows
 from cofactor.retrieval.topk import TopK
+from cofactor.training.curve import LearningCurve
+from cofactor.training.loop import Control
 from cofactor.training.settings import TrainingConfig
 
 if TYPE_CHECKING:
@@ -97,7 +99,7 @@ class NextItemConfig(TrainingConfig, SequenceConfig, ItemContentConfig):
             )
 
 
-class NextItemModel(IterativeModel, FactorModel[NextItemConfig]):
+class NextItemHooks(Hooks[NextItemConfig]):
     """A network that reads a history and scores the next item: ``s_uj = h_u · E_j``.
 
     Trained at all places of each window at once; answered by NumPy alone. A subclass brings the
@@ -110,8 +112,10 @@ class NextItemModel(IterativeModel, FactorModel[NextItemConfig]):
         **CURVE_ARRAYS,
     }
 
+    item_factors: np.ndarray
     weights: dict[str, np.ndarray]
     content: ItemContent | None = None
+    curve: LearningCurve
 
     @classmethod
     def traits_of(cls, config: NextItemConfig) -> Traits:
@@ -127,6 +131,12 @@ class NextItemModel(IterativeModel, FactorModel[NextItemConfig]):
     @abstractmethod
     def layout(cls, config: NextItemConfig) -> Layout:
         """Return the names and shapes of the weights beside the embeddings, in order."""
+
+    @abstractmethod
+    def _control(
+        self, data: Interactions, part: Part | None, run: Run, update: Callable[[], None]
+    ) -> Control:
+        """Return what watches over a fit; see `IterativeModel`."""
 
     @abstractmethod
     def _encoder(self, n_items: int, content: Tensor | None = None) -> ItemEncoder:
@@ -287,12 +297,6 @@ class NextItemModel(IterativeModel, FactorModel[NextItemConfig]):
     def features(self) -> Any:
         """The items' features, SciPy CSR float32 [n_items, width], in models that read content."""
         return None if self.content is None else self.content.feature_map.matrix
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What people should know of the fitted model, and what was found in the columns."""
-        found = () if self.content is None else self.content.feature_map.spec.notes
-        return (*super().notes, *found)
 
     # State.
 
