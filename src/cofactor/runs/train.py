@@ -20,7 +20,7 @@ from cofactor.evaluation.result import Result
 from cofactor.metrics.table import parse_metrics
 from cofactor.models import registry
 from cofactor.models.recommender import Recommender
-from cofactor.runs.against import measured_against
+from cofactor.runs.against import Incumbent, measured_against
 from cofactor.runs.origin import Origin, bounded, origin_facts
 from cofactor.runs.source import Clock, Cutting, Reading, cut, interactions
 from cofactor.training.curve import LearningCurve
@@ -85,7 +85,7 @@ def train(
     plot: str | os.PathLike[str] | None = None,
     limits: Limits = Limits(),
     run: Run | None = None,
-    old: Recommender | None = None,
+    old: Incumbent | None = None,
 ) -> Trained:
     """Train a model on a source, measure it on a held-out part, and save it.
 
@@ -221,7 +221,7 @@ def _compared(model: Recommender, parts: Split | None, run: Run) -> Any:
 
 
 def _against(
-    model: Recommender, old: Recommender | None, parts: Split | None, run: Run
+    model: Recommender, old: Incumbent | None, parts: Split | None, run: Run
 ) -> dict[str, Any]:
     found = None
     if old is not None and parts is not None:
