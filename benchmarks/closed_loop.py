@@ -30,7 +30,7 @@ import pyarrow.parquet as pq
 from cofactor.base.run import Run
 from cofactor.runs.source import Reading
 from cofactor.runs.train import train
-from cofactor.service.experiments.experiment import Arm, Rules
+from cofactor.service.experiments.experiment import Arm, AttributionRules
 from cofactor.service.experiments.results import results
 from cofactor.service.http.app import build
 from cofactor.service.retraining.retraining import RetrainSettings
@@ -211,7 +211,7 @@ class Shop:
         current = (await client.get("/ready")).json()["model"]["version"]
         traffic = self.app.state.context.traffic
         arms = [Arm(version="rival", share=0.5), Arm(version=current, share=0.5)]
-        rules = Rules(window=_DAY // 4, horizon=2 * _DAY)
+        rules = AttributionRules(window=_DAY // 4, horizon=2 * _DAY)
         traffic.experiments.start("test", "ab", arms, rules, self.clock.now)
         while traffic.live is None:
             await asyncio.sleep(0.05)

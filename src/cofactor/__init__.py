@@ -29,8 +29,10 @@ _PUBLIC: dict[str, str] = {
     "split": "cofactor.data.splits",
     "describe": "cofactor.data.describe",
     "Filters": "cofactor.retrieval.filters",
+    "Rerank": "cofactor.retrieval.rerank.rules",
     "Recommender": "cofactor.models.recommender",
     "evaluate": "cofactor.evaluation.evaluate",
+    "auto": "cofactor.runs.auto",
     "compare": "cofactor.runs.compare",
     "train": "cofactor.runs.train",
     "tune": "cofactor.runs.tune",
@@ -40,6 +42,7 @@ _PUBLIC: dict[str, str] = {
     "save": "cofactor.artifact.save",
     "load": "cofactor.artifact.load",
     "inspect": "cofactor.artifact.load",
+    "model_card": "cofactor.artifact.card",
     "OwnModule": "cofactor.models.neural.own_module",
     **{e.class_name: f"cofactor.models.{e.module}" for e in MODELS.values()},
 }

@@ -12,9 +12,9 @@ from cofactor.base.errors import ArgumentError
 from cofactor.service.experiments.attribution import attribute, outcomes, worth_of
 from cofactor.service.experiments.experiment import (
     Arm,
+    AttributionRules,
     Experiment,
     Experiments,
-    Rules,
     parse_arms,
     parse_rewards,
 )
@@ -71,21 +71,23 @@ def folder(tmp_path: Path) -> Folder:
 def test_the_file_keeps_experiments_one_running_at_a_time(folder: Folder) -> None:
     experiments, arms = Experiments(folder), parse_arms("v1:50,v2:50")
     assert experiments.all() == []
-    begun = experiments.start("first", "ab", arms, Rules())
+    begun = experiments.start("first", "ab", arms, AttributionRules())
     assert experiments.running() == [begun]
     with pytest.raises(ArgumentError, match="'first' is running"):
-        experiments.start("second", "interleave", arms, Rules())
-    experiments.start("beside", "shadow", arms, Rules())
+        experiments.start("second", "interleave", arms, AttributionRules())
+    experiments.start("beside", "shadow", arms, AttributionRules())
     assert experiments.stop("first", "v2").rolled_out == "v2"
     assert [one.name for one in experiments.running()] == ["beside"]
     with pytest.raises(ArgumentError, match="already"):
-        experiments.start("first", "ab", arms, Rules())
+        experiments.start("first", "ab", arms, AttributionRules())
     with pytest.raises(ArgumentError, match="has ended"):
         experiments.stop("first")
     with pytest.raises(ArgumentError, match="no version 'v9'"):
-        experiments.start("third", "ab", parse_arms("v1:50,v9:50"), Rules())
+        experiments.start("third", "ab", parse_arms("v1:50,v9:50"), AttributionRules())
     with pytest.raises(ArgumentError, match="without exploration"):
-        experiments.start("third", "interleave", parse_arms("v1:50,v2~slots=0.1:50"), Rules())
+        experiments.start(
+            "third", "interleave", parse_arms("v1:50,v2~slots=0.1:50"), AttributionRules()
+        )
     with pytest.raises(ArgumentError, match="there is no experiment 'none'"):
         experiments.get("none")
 
@@ -124,7 +126,7 @@ def event(seq: int, time: int, item: str, kind: str = "click", **given: Any) -> 
 
 
 def test_events_count_by_the_written_rules() -> None:
-    rules = Rules(rewards={"click": 1.0, "purchase": 5.0}, window=100)
+    rules = AttributionRules(rewards={"click": 1.0, "purchase": 5.0}, window=100)
     lists = [shown(1, 10, "ab"), shown(2, 50, "bc"), shown(3, 60, "ad", shown=False)]
     events = [
         event(1, 20, "b"),  # the first list's
@@ -151,7 +153,7 @@ def test_any_other_kind_counts_if_it_is_positive() -> None:
 
 
 def test_an_outcome_is_of_the_first_days_and_complete_after_them() -> None:
-    rules = Rules(rewards={"click": 1.0}, window=10, horizon=100)
+    rules = AttributionRules(rewards={"click": 1.0}, window=10, horizon=100)
     one = experiment(rules=rules)
     lists = [shown(1, 1_000, "a"), shown(2, 1_099, "b"), shown(3, 1_100, "c")]
     events = [event(1, 1_001, "a"), event(2, 1_105, "b"), event(3, 1_101, "c")]
@@ -193,7 +195,7 @@ def simulated(store: Store, one: Experiment, rates: dict[str, float], n_users: i
 
 
 def test_results_find_the_better_arm_and_breached_guardrails(tmp_path: Path) -> None:
-    one = experiment(rules=Rules(window=3_600, horizon=DAY))
+    one = experiment(rules=AttributionRules(window=3_600, horizon=DAY))
     with open_store(f"sqlite:///{tmp_path / 'e.db'}") as store:
         found = simulated(store, one, {"v1": 0.2, "v2": 0.3}, 4_000)
     (comparison,) = found.comparisons
@@ -212,7 +214,7 @@ def test_results_find_the_better_arm_and_breached_guardrails(tmp_path: Path) -> 
 
 
 def test_too_few_users_are_too_early(tmp_path: Path) -> None:
-    one = experiment(rules=Rules(window=3_600, horizon=DAY))
+    one = experiment(rules=AttributionRules(window=3_600, horizon=DAY))
     with open_store(f"sqlite:///{tmp_path / 'e.db'}") as store:
         found = simulated(store, one, {"v1": 0.0, "v2": 1.0}, 150)
         assert [c.verdict for c in found.comparisons] == ["too_early"]

@@ -28,7 +28,7 @@ _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 
 @dataclass(frozen=True)
-class Plan:
+class ExperimentOptions:
     """Start."""
 
     arms: Annotated[
@@ -63,8 +63,8 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Chosen:
-    """Chosen experiment."""
+class ExperimentChoice:
+    """Which experiment."""
 
     name: Annotated[str | None, typer.Option(help="The experiment; by default the latest.")] = None
     store: Annotated[
@@ -81,8 +81,8 @@ def command(
     folder: Annotated[
         str, typer.Argument(metavar="DIR", help="The folder of versions that is served.")
     ],
-    plan: Plan,
-    which: Chosen,
+    plan: ExperimentOptions,
+    which: ExperimentChoice,
     show: opt.ShowOptions,
     version: Annotated[
         str | None, typer.Argument(metavar="[VERSION]", help="roll-out: what to promote.")
@@ -109,14 +109,16 @@ def command(
         _end(output, experiments, which, version)
 
 
-def _start(output: Output, experiments: Experiments, name: str | None, plan: Plan) -> None:
+def _start(
+    output: Output, experiments: Experiments, name: str | None, plan: ExperimentOptions
+) -> None:
     import msgspec
 
-    from cofactor.service.experiments.experiment import Rules, parse_arms, parse_rewards
+    from cofactor.service.experiments.experiment import AttributionRules, parse_arms, parse_rewards
 
     if name is None or plan.arms is None:
         raise typer.BadParameter("experiment start needs --name and --arms.")
-    rules = Rules(
+    rules = AttributionRules(
         rewards=parse_rewards(plan.rewards),
         window=seconds_of(plan.window, "window"),
         horizon=seconds_of(plan.horizon, "horizon"),
@@ -180,7 +182,9 @@ def _sentence(one: ArmComparison) -> str:
     )
 
 
-def _end(output: Output, experiments: Experiments, which: Chosen, version: str | None) -> None:
+def _end(
+    output: Output, experiments: Experiments, which: ExperimentChoice, version: str | None
+) -> None:
     experiment = experiments.get(which.name)
     if version is not None:
         # Before the experiment ends: a promotion that is refused changes nothing.
@@ -201,7 +205,7 @@ def _promote(
     experiments: Experiments,
     experiment: Experiment,
     version: str,
-    which: Chosen,
+    which: ExperimentChoice,
 ) -> None:
     from cofactor.service.versions.promotion import promote
 

@@ -40,7 +40,7 @@ COMMANDS: dict[str, str] = {
     "promote": "let a version of a served model answer after checks, or go back to the one before",
     "experiment": "A/B tests, interleaving and shadow traffic on served versions",
     "ope": "what a model that was never online would have earned, from logged lists",
-    "inspect": "what a saved model is, without loading its arrays",
+    "inspect": "what a saved model is, its model card, without loading its arrays",
     "models": "the models there are, and their settings",
     "reproduce": "published and tutorial experiments run again: our figures beside theirs",
     "events": "the service's event store: import, export, back up, restore, count",

@@ -93,10 +93,10 @@ def stored_lists(url: str, attribution: AttributionOptions) -> LoggedLists:
     """Return the lists that a service logged, with what they earned by the rules of attribution."""
     from cofactor.data.readers.event_store import AGAINST
     from cofactor.service.experiments.attribution import attribute
-    from cofactor.service.experiments.experiment import Rules, parse_rewards
+    from cofactor.service.experiments.experiment import AttributionRules, parse_rewards
     from cofactor.store import open_store
 
-    rules = Rules(
+    rules = AttributionRules(
         rewards=parse_rewards(attribution.rewards), window=seconds_of(attribution.window, "window")
     )
     with open_store(url, read_only=True) as store:

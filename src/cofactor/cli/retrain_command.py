@@ -14,6 +14,7 @@ import typer
 
 from cofactor.base.errors import ArgumentError
 from cofactor.cli import options as opt
+from cofactor.cli.output import Output
 from cofactor.cli.reading import ReadingOptions
 from cofactor.cli.train_command import Training, facts, tell
 from cofactor.runs.retrain import Changes, Retrained, retrain
@@ -117,6 +118,10 @@ def command(
         ),
         compute.run(output),
     )
+    _print(output, model, done, training)
+
+
+def _print(output: Output, model: Path, done: Retrained, training: Training) -> None:
     output.table(_rows(done))
     for what, (known, new) in (("users", done.users), ("items", done.items)):
         output.line(f"{what}: {known:,} known to the old model, {new:,} new")

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from cofactor.service.retraining.retraining import RetrainSettings
     from cofactor.service.settings import Settings
 
+# Connections that may wait before the first is taken in.
+_BACKLOG = 2048
 INTERRUPTED = "interrupted before it served a request; nothing was changed."
 
 
@@ -37,6 +39,13 @@ class Listening:
             metavar="ORIGIN", help="A site whose pages may call it: https://shop.example."
         ),
     ] = None
+
+    root_path: Annotated[
+        str,
+        typer.Option(
+            metavar="PATH", help="The path under which a proxy publishes the service: /recs."
+        ),
+    ] = ""
 
 
 @dataclass(frozen=True)
@@ -155,6 +164,16 @@ def command(
         ),
     ] = None,
     threads: Annotated[int, typer.Option(help="Number of threads for scoring.")] = 1,
+    rerank: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="RULE",
+            help=(
+                'Rules by which lists are chosen where a request names none: "cap=2 by author",'
+                ' "mmr=0.7 by genres" ...; may be repeated.'
+            ),
+        ),
+    ] = None,
 ) -> None:
     """Serve."""
     from cofactor.service.http.keys import Keys
@@ -171,10 +190,12 @@ def command(
         port=listening.port,
         hosts=tuple(listening.allow_host or ()),
         origins=tuple(listening.allow_origin or ()),
+        root_path=listening.root_path.rstrip("/"),
         threads=threads,
         log_impressions=showing.log_impressions,
         explore=showing.explore,
         access_log=show.access_log,
+        rerank="; ".join(rerank or ()),
     )
     place = Path(model).absolute()
     url = store if store is not None else f"sqlite:///{place.with_name(place.name + '-events.db')}"
@@ -220,6 +241,8 @@ def _serve(output: Output, served: Served) -> None:
         if opened is not None:
             opened.close()
         raise
+    # From now on connections wait in the queue: who reads the address may call at once.
+    listening.listen(_BACKLOG)
     _announce(output, app.state.context.models.current.name, listening, opened.database.shown)
     try:
         server.run(app, settings, listening, drain_log)

@@ -45,6 +45,11 @@ class Hooks(ABC, Generic[ConfigT]):
     _cache: dict[str, Any]
 
     @property
+    def is_fitted(self) -> bool:
+        """Whether `fit` has been called, or the model was loaded."""
+        return self._data is not None
+
+    @property
     def data(self) -> Interactions:
         """The interactions the model was fitted on: ids, catalogue, histories."""
         if self._data is None:

@@ -54,16 +54,46 @@ class Recommendations(Answer, kw_only=True):
 
     ``source`` is ``personal`` (from the history), ``features``, ``text``, or ``popularity``
     (nothing is known that the model could use; ``note`` says why). ``history_used`` counts the past
-    items that the answer rests on. ``request_id`` is there where the list was logged as shown,
-    ``arm`` where the user takes part in an experiment."""
+    items that the answer rests on. ``rerank`` is by which rules the list was chosen, if any; the
+    scores are the model's, so they needn't descend then. ``request_id`` is there where the list was
+    logged as shown, ``arm`` where the user takes part in an experiment. ``next`` is the cursor of
+    the next page, where pages were wanted."""
 
     items: list[Recommended]
     source: str
     model: ModelName
     history_used: int
     note: str | None = None
+    rerank: str | None = None
     request_id: str | None = None
     arm: str | None = None
+    next: str | None = None
+
+
+class Feed(Answer, kw_only=True):
+    """A list that isn't for one user alone; ``next`` is the cursor of the page behind it."""
+
+    items: list[Recommended]
+    source: str
+    model: ModelName
+    next: str | None = None
+
+
+class FeedRow(Answer, kw_only=True):
+    """A row: why its items stand together, and the items."""
+
+    title: str
+    items: list[Recommended]
+    item_id: Any = None
+    value: str | None = None
+
+
+class FeedRows(Answer, kw_only=True):
+    """Rows of items; no item stands in two of them."""
+
+    rows: list[FeedRow]
+    source: str
+    model: ModelName
 
 
 class Similar(Answer, kw_only=True):
@@ -149,6 +179,9 @@ class VersionOut(Answer, kw_only=True):
     metrics: dict[str, Any] | None = None
     run: dict[str, Any] | None = None
     split: str | None = None
+    licence: str | None = None
+    limits: list[str] | None = None
+    card: str | None = None
     problem: str | None = None
 
 

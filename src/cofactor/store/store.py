@@ -337,6 +337,29 @@ class Store:
         with self._readers.one() as session:
             return queries.kinds(session)
 
+    def last_seq(self) -> int:
+        """Return the place of the last event that is stored; 0 when there is none."""
+        with self._readers.one() as session:
+            return queries.last_seq(session)
+
+    def recent_users(
+        self, after: int, upto: int, moment: int, kinds: Sequence[str] = ()
+    ) -> list[tuple[str, int, int]]:
+        """Return how many users' last event with an item is how old: item, full hours, users.
+
+        Parameters
+        ----------
+        after, upto
+            Events behind the first place in the order of arrival, up to the second.
+        moment
+            Seconds since 1970 from which ages count; what was undone later still counts.
+        kinds
+            Kinds of events that don't count.
+        """
+        with self._readers.one() as session:
+            found = queries.recent_users(session, self.database, after, upto, moment, kinds)
+            return [(str(item), int(hours), int(users)) for item, hours, users in found]
+
     def health(self) -> Health:
         """Return whether the store can be written, why not, and how its commits go. Touches no
         disk.

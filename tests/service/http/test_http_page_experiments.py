@@ -12,7 +12,7 @@ import pytest
 from cofactor.artifact.save import save
 from cofactor.data.synthetic import shop
 from cofactor.models import registry
-from cofactor.service.experiments.experiment import Experiments, Rules, parse_arms
+from cofactor.service.experiments.experiment import AttributionRules, Experiments, parse_arms
 from cofactor.service.versions.versions import Folder
 from cofactor.store import Event, Impression, open_store
 from service.http import test_http_page as page_test
@@ -55,7 +55,7 @@ def tested_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         save(model, room / "models" / version)
     (room / "models" / "current").write_text('{"version": "v1"}')
     begun, url = int(time.time()) - 10 * DAY, f"sqlite:///{room / 'e.db'}"
-    rules = Rules(rewards={"click": 1.0}, window=3_600, horizon=DAY // 2)
+    rules = AttributionRules(rewards={"click": 1.0}, window=3_600, horizon=DAY // 2)
     experiments = Experiments(Folder(room / "models"))
     arms = parse_arms("v1:50,v2:50")
     fill(url, experiments.start("buttons", "ab", arms, rules, begun), begun)

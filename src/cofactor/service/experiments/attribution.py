@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from cofactor.data.readers.event_store import AGAINST
-from cofactor.service.experiments.experiment import ANY, Experiment, Rules
+from cofactor.service.experiments.experiment import ANY, AttributionRules, Experiment
 from cofactor.store import StoredEvent, StoredImpression
 
 
@@ -64,7 +64,7 @@ class Outcome:
 
 
 def attribute(
-    impressions: Iterable[StoredImpression], events: Iterable[StoredEvent], rules: Rules
+    impressions: Iterable[StoredImpression], events: Iterable[StoredEvent], rules: AttributionRules
 ) -> list[Shown]:
     """Return the lists that were shown, with what each position earned, in the order of time."""
     shown = [Shown(one) for one in impressions if one.shown]

@@ -48,7 +48,7 @@ class Arm(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return self.version if self.explore is None else f"{self.version}~{self.explore}"
 
 
-class Rules(msgspec.Struct, frozen=True, kw_only=True):
+class AttributionRules(msgspec.Struct, frozen=True, kw_only=True):
     """How events become outcomes.
 
     Parameters
@@ -94,7 +94,7 @@ class Experiment(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     arms: list[Arm]
     salt: str
     started: int
-    rules: Rules = Rules()
+    rules: AttributionRules = AttributionRules()
     ended: int | None = None
     rolled_out: str | None = None
 
@@ -212,7 +212,12 @@ class Experiments:
         return found[-1]
 
     def start(
-        self, name: str, kind: str, arms: list[Arm], rules: Rules, now: float | None = None
+        self,
+        name: str,
+        kind: str,
+        arms: list[Arm],
+        rules: AttributionRules,
+        now: float | None = None,
     ) -> Experiment:
         """Start an experiment, at a moment or right now.
 
@@ -260,7 +265,7 @@ class Experiments:
         replace_file(self.path, raw + b"\n")
 
 
-def _check(name: str, kind: str, arms: list[Arm], rules: Rules) -> None:
+def _check(name: str, kind: str, arms: list[Arm], rules: AttributionRules) -> None:
     if not _NAME.match(name):
         raise ArgumentError(f"name must be 1 to 64 letters, digits, '_', '.' or '-', not {name!r}.")
     if kind not in KINDS:

@@ -10,7 +10,7 @@ import numpy as np
 
 from cofactor.metrics.sequential import confidence_sequence, difference_terms
 from cofactor.service.experiments.attribution import Outcome, attribute, outcomes
-from cofactor.service.experiments.experiment import Experiment, Rules
+from cofactor.service.experiments.experiment import AttributionRules, Experiment
 from cofactor.store import Store, StoredImpression
 
 LEVEL = 0.05  # the chance that the test of an experiment without a difference ever finds one
@@ -89,7 +89,7 @@ class Results(msgspec.Struct, kw_only=True, omit_defaults=True):
     kind: str
     started: int
     ended: int | None
-    rules: Rules
+    rules: AttributionRules
     arms: list[ArmResult]
     comparisons: list[ArmComparison]
     guardrails: list[Guardrail]

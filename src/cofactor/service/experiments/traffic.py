@@ -184,7 +184,8 @@ class Traffic:
         items = [lists[source][place] for source, place in places]
         for item, probability in zip(items, merged.probabilities.tolist(), strict=True):
             item.probability = probability
-        given = msgspec.structs.replace(first, items=items)
+        # A cursor knows one version's rows, not both lists': a merged list has no further pages.
+        given = msgspec.structs.replace(first, items=items, next=None)
         arms = tuple(live.arms[source].name for source, _ in places)
         return _Answer(given, live, INTERLEAVED, arms)
 

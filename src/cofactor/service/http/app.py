@@ -14,6 +14,7 @@ from starlette.routing import Route as StarletteRoute
 from cofactor.base.errors import ArgumentError
 from cofactor.service.answering.admission import Admission
 from cofactor.service.answering.items import LiveItems
+from cofactor.service.answering.rerankers import Rerankers
 from cofactor.service.answering.scoring import Scorer
 from cofactor.service.errors import RequestError, of_error
 from cofactor.service.experiments.traffic import Traffic
@@ -74,6 +75,7 @@ def build(
         )
     live = LiveItems(store)
     models = Models(Folder(folder), live, store, settings)
+    Rerankers(settings.rerank).check(models.current)
     served = table()
     telemetry = Telemetry()
     context = Context(
@@ -84,7 +86,7 @@ def build(
         telemetry,
         models,
         Admission(settings),
-        document_bytes(served),
+        document_bytes(served, settings.root_path),
         Traffic(settings, models, store, telemetry.registry),
     )
     if retrain is not None:
@@ -123,18 +125,19 @@ def build(
     app.router.redirect_slashes = False
     app.state.context = context
     app.state.fast_path = FastPath(context, dispatches)
-    app.add_middleware(_Outer, guard=guard)
+    app.add_middleware(_Outer, guard=guard, root=settings.root_path)
     return app
 
 
 class _Outer:
     """What holds for every call, also to what there isn't: preflights, foreign hosts, web
-    sockets.
+    sockets, the path of a proxy.
     """
 
-    def __init__(self, app: Any, guard: Guard) -> None:
+    def __init__(self, app: Any, guard: Guard, root: str = "") -> None:
         self._app = app
         self._guard = guard
+        self._root = root
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "websocket":
@@ -143,6 +146,17 @@ class _Outer:
         if scope["type"] == "http" and scope["method"] == "OPTIONS":
             await self._preflight(scope, send)
             return
+        if self._root and scope["type"] == "http":
+            path = scope["path"]
+            if path == self._root:  # the page's own addresses are relative to a folder
+                where = (b"location", f"{self._root}/".encode())
+                await send({"type": "http.response.start", "status": 308, "headers": [where]})
+                await send({"type": "http.response.body", "body": b""})
+                return
+            if path.startswith(f"{self._root}/"):
+                length = len(self._root)
+                raw = (scope.get("raw_path") or path.encode())[length:]
+                scope = {**scope, "path": path[length:], "raw_path": raw}
         await self._app(scope, receive, send)
 
     async def _preflight(self, scope: Any, send: Any) -> None:

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from cofactor.retrieval.expression import cost_of, parse
 from cofactor.service.answering.admission import Admission
+from cofactor.service.answering.feeds import TrendingFeed
 from cofactor.service.answering.items import LiveItems
 from cofactor.service.answering.scoring import Scorer
 from cofactor.service.errors import RequestError, invalid, overloaded, unknown_outcome
@@ -73,6 +74,7 @@ class Context:
     lag: float = 0.0
     maps: dict[str, Any] = field(default_factory=dict)
     results: dict[str, tuple[float, Any]] = field(default_factory=dict)
+    _trending: TrendingFeed | None = None
     _slow: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(2, "cofactor-slow")
     )
@@ -90,6 +92,13 @@ class Context:
         if self._scorer is None:
             raise RequestError(503, "starting", "the service is starting.", retry_after=1.0)
         return self._scorer
+
+    @property
+    def trending(self) -> TrendingFeed:
+        """The feed of what users did lately."""
+        if self._trending is None:
+            self._trending = TrendingFeed(self.store, self.settings)
+        return self._trending
 
     async def slowly(self, call: Callable[..., Result], *arguments: Any) -> Result:
         """Run something that takes longer beside the event loop, in a lane of its own."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 from cofactor.service.http.handlers import (
     events,
     experiments,
+    feeds,
     items,
     models,
     people,
@@ -20,6 +21,7 @@ def table() -> list[Route]:
     """Return all routes; of two that match the earlier one answers."""
     return [
         *recommend.ROUTES,
+        *feeds.ROUTES,
         *items.ROUTES,
         *events.ROUTES,
         *people.ROUTES,

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 from starlette.responses import Response
 
+from cofactor.artifact.card import card_of
 from cofactor.artifact.format import Manifest
 from cofactor.base.errors import CofactorError
 from cofactor.service.answering.item_map import project
@@ -62,7 +63,7 @@ _INSIDE = ("reading",)
 def _describe_version(
     manifest: Manifest, version: str, current: bool, loaded: bool, problem: str | None = None
 ) -> VersionOut:
-    facts = manifest.data
+    facts, card = manifest.data, card_of(manifest)
     data = {
         "source": facts.source.rpartition("/")[2],
         "users": facts.n_users,
@@ -81,6 +82,9 @@ def _describe_version(
         metrics=manifest.metrics,
         run={name: fact for name, fact in manifest.run.items() if name not in _INSIDE},
         split=facts.split,
+        licence=card.licence,
+        limits=card.limits,
+        card=card.to_markdown(),
         problem=problem,
     )
 
