@@ -21,6 +21,7 @@ from cofactor.base.signatures import document, join
 from cofactor.data.conversion import as_interactions
 from cofactor.data.guards import doubts
 from cofactor.data.histories import Histories
+from cofactor.data.splits.cut import NO_TIMES
 from cofactor.kernels.work import run_context
 from cofactor.models import collapse
 from cofactor.models.answers import Reason
@@ -176,8 +177,11 @@ class Model(Hooks[ConfigT]):
 
     @property
     def _doubts(self) -> tuple[str, ...]:
-        """Remarks on values that don't say "liked", where every stored interaction counts so."""
-        return () if self.traits.predicts_ratings else doubts(self.data.values)
+        """Remarks on values that don't say "liked", where every stored interaction counts so, and
+        on an order that isn't that of time.
+        """
+        order = (NO_TIMES,) if self.traits.uses_order and self.data.times is None else ()
+        return order if self.traits.predicts_ratings else (*order, *doubts(self.data.values))
 
     def state(self) -> dict[str, np.ndarray]:
         """Return the learned state as named arrays; never an object array. The ids and histories
