@@ -135,8 +135,9 @@ def _serve(
     drain_log = log_to(beside=settings.access_log)
     opened = None
     try:
-        opened = open_store(url)
-        app = build(folder, opened, settings, known)
+        with output.waiting(f"loading {folder} ..."):
+            opened = open_store(url)
+            app = build(folder, opened, settings, known)
     except BaseException:
         listening.close()
         if opened is not None:

@@ -127,6 +127,7 @@ class Blend(Recommender[BlendConfig]):
     alike."""
 
     name = "blend"
+    uses_device = True
     traits = Traits(explains=True, uses_values=True, uses_order=True)
 
     parts: tuple[Any, ...]

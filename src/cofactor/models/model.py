@@ -6,7 +6,6 @@ Users and items are row numbers here; the calls by outside ids are written once,
 from __future__ import annotations
 
 import copy
-import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Self, get_args
 
@@ -16,7 +15,7 @@ from cofactor.base import checks, memory
 from cofactor.base.config import Config as BaseConfig
 from cofactor.base.errors import ArgumentError
 from cofactor.base.extras import naming_extras
-from cofactor.base.progress import SILENT
+from cofactor.base.progress import say_or_log
 from cofactor.base.run import Run
 from cofactor.base.signatures import document, join
 from cofactor.data.conversion import as_interactions
@@ -25,6 +24,7 @@ from cofactor.data.histories import Histories
 from cofactor.kernels.work import run_context
 from cofactor.models import collapse
 from cofactor.models.answers import Reason
+from cofactor.models.device import say_if_unused
 from cofactor.models.hooks import ConfigT, Hooks
 from cofactor.models.learned import check_learned
 from cofactor.models.traits import check_arrays
@@ -160,6 +160,7 @@ class Model(Hooks[ConfigT]):
             )
         self._max_time = None if max_time is None else checks.real(max_time, "max_time", above=0)
         run = run if run is not None else Run()
+        say_if_unused(self.name, self.uses_device, run)
         self._data = None
         self._cache = {}
         needed = self.memory_needed(data)
@@ -189,10 +190,8 @@ class Model(Hooks[ConfigT]):
         items = collapse.rows_to_score(counts, collapse.ITEMS)
         scores = self.score_rows(users, items)
         sentence = collapse.collapse_of(self.name, scores, counts[items])
-        if sentence is not None and run.progress is SILENT:
-            logging.getLogger("cofactor").warning(sentence)
-        elif sentence is not None:
-            run.progress.say(sentence)
+        if sentence is not None:
+            say_or_log(run.progress, sentence)
 
     def state(self) -> dict[str, np.ndarray]:
         """Return the learned state as named arrays; never an object array. The ids and histories
