@@ -22,6 +22,7 @@ from cofactor.data.events import Events
 from cofactor.data.readers import frames, jsonl, parquet, reviews, sql
 from cofactor.data.readers.assemble import assemble
 from cofactor.data.readers.blocks import is_blocks, read_blocks
+from cofactor.data.readers.catalogue_ids import with_catalogue
 from cofactor.data.readers.columns import Options, find_roles, folded
 from cofactor.data.readers.delimited import dialect_of, read_delimited, read_text_table
 from cofactor.data.readers.folders import FileReaders, data_files, joined, read_folder, read_parts
@@ -192,7 +193,10 @@ def read(
     )
     events = _events(source, options, format=format, member=member, table=table, query=query)
     if items is not None:
-        events = replace(events, item_table=read_table(items, id_column=item_id, encoding=encoding))
+        catalogue = partial(read_table, items, encoding=encoding)
+        if item_id is not None:
+            return replace(events, item_table=catalogue(id_column=item_id))
+        return with_catalogue(events, lambda name: catalogue(id_column=name))
     return events
 
 
