@@ -31,6 +31,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "data",
         "retrieval",
         "models.recommender",
+        "models.reranking",
         "models.traits",
         "models.user_batch",
     },
@@ -58,6 +59,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "models.fold_in",
         "models.traits",
         "models.user_batch",
+        "metrics.sequential",
     },
     "cli": {
         "base",

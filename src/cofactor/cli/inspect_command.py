@@ -8,6 +8,7 @@ import typer
 
 from cofactor.cli import options as opt
 from cofactor.cli.output import Output
+from cofactor.cli.words import in_options
 
 
 def command(
@@ -47,6 +48,9 @@ def command(
     output.line(f"licence: {known.licence}")
     for limit in known.limits:
         output.line(f"  {limit}")
+    chosen = facts.run.get("chosen")
+    if isinstance(chosen, dict):
+        output.line(in_options(str(chosen.get("sentence", ""))))
     output.table([{"setting": name, "value": str(value)} for name, value in facts.config.items()])
     metrics = facts.metrics.get("metrics", facts.metrics)
     if metrics:
@@ -58,6 +62,10 @@ def command(
                 if _value(value) is not None
             ]
         )
+    baselines = facts.metrics.get("baselines")
+    said = baselines.get("sentences", []) if isinstance(baselines, dict) else []
+    for sentence in said if isinstance(said, list) else []:
+        output.line(str(sentence))
     output.table(
         [
             {"array": name, "dtype": dtype, "shape": " × ".join(map(str, shape))}

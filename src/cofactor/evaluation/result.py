@@ -46,6 +46,8 @@ class How:
         Of the intervals and of what was drawn.
     seconds
         Scoring and counting, without the intervals; a first call's compilation of kernels is in it.
+    rerank
+        The rules by which the lists were chosen, as text; empty for the model's own order.
     """
 
     split: str
@@ -60,6 +62,7 @@ class How:
     resamples: int
     seed: int
     seconds: float
+    rerank: str = ""
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,7 +14,7 @@ _OFFERED = 500
 _SHOWN = 12
 
 
-class Explorer:
+class ModelExplorer:
     """Recommendations, reasons and neighbours, side by side.
 
     Parameters

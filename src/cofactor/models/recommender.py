@@ -5,7 +5,7 @@ outside ids end here. What evaluation and services ask of models by rows is in `
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -24,12 +24,14 @@ from cofactor.models.fold_in import read_histories
 from cofactor.models.hooks import ConfigT
 from cofactor.models.model import Model
 from cofactor.models.new_items import with_new_items
+from cofactor.models.reranking import RerankedLists
 from cofactor.models.user_batch import UserBatch
 from cofactor.retrieval.topk import TopK
 
 if TYPE_CHECKING:
-    from cofactor.models.explore import Explorer
+    from cofactor.models.explore import ModelExplorer
     from cofactor.retrieval.filters import Filters
+    from cofactor.retrieval.rerank.rules import Rerank
 
 # This many users are scored at a time: 4 MiB of scores for each thousand items, where scores
 # are held at all.
@@ -52,6 +54,7 @@ class Recommender(Model[ConfigT]):
         exclude_seen: bool = True,
         filters: Filters | None = None,
         unknown: str = "error",
+        rerank: Rerank | str | Iterable[str] | None = None,
         run: Run | None = None,
     ) -> RankedTable:
         """Recommend items to users by id, or to people never seen, by their histories.
@@ -75,6 +78,9 @@ class Recommender(Model[ConfigT]):
         unknown
             What to do with ids the model doesn't know: ``"error"`` names them; ``"fallback"``
             answers an unknown user as one without history, and skips unknown items of a history.
+        rerank
+            How lists are chosen from the best items: a `Rerank`, or its text such as
+            ``"mmr=0.7 by genres; cap=2 by author"``. Scores stay the model's.
         run
             Threads and progress.
 
@@ -100,11 +106,13 @@ class Recommender(Model[ConfigT]):
             if features is None
             else self._profiled(history, features, unknown)
         )
+        lists = RerankedLists.of(self, rerank, len(asked), allowed)
+        topk = self.topk if lists is None else lists.topk
         parts = []
         with run_context(run):
             for start, batch in batches:
                 seen = batch.seen if exclude_seen else None
-                best = self.topk(batch, k, excluded=seen, allowed=allowed, n_threads=run.n_threads)
+                best = topk(batch, k, excluded=seen, allowed=allowed, n_threads=run.n_threads)
                 parts.append(
                     _item_table(self.data, asked.slice(start, len(batch)), best, "item_id")
                 )
@@ -285,7 +293,8 @@ class Recommender(Model[ConfigT]):
             batch = self.fold_in(read_histories(history, data.items))
         if len(batch) != 1:
             raise ArgumentError(f"explain takes one user or one history, not {len(batch)}.")
-        past, added, rest = self._explain(batch, row)
+        past, every, rests = self._explain_rows(batch, np.array([row]))
+        added, rest = every[0], rests[0]
         order = np.argsort(-added, kind="stable")
         ids, titles = data.items.ids(past[order]), data.catalogue.titles(past[order])
         reasons = tuple(
@@ -302,11 +311,11 @@ class Recommender(Model[ConfigT]):
             features,
         )
 
-    def explore(self, k: int = 10) -> Explorer:
+    def explore(self, k: int = 10) -> ModelExplorer:
         """Return a widget for notebooks: recommendations, reasons, similar items."""
-        from cofactor.models.explore import Explorer
+        from cofactor.models.explore import ModelExplorer
 
-        return Explorer(self, k)
+        return ModelExplorer(self, k)
 
     def _repr_html_(self) -> str:
         from cofactor.models.shown import model_html

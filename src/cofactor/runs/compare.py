@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +22,11 @@ from cofactor.evaluation.significance import Comparison
 from cofactor.metrics.table import parse_metric, parse_metrics
 from cofactor.models import registry
 from cofactor.models.recommender import Recommender
+from cofactor.retrieval.rerank.rules import Rerank, as_rules
 from cofactor.runs import shown
+from cofactor.runs.rerank_costs import costs_of, reranked_results
 from cofactor.runs.source import Clock, Cutting, Reading, cut, interactions
+from cofactor.runs.words import p_words
 
 
 @dataclass(frozen=True, repr=False)
@@ -47,6 +50,8 @@ class Compared:
         corrected for their number.
     failures
         Models that could not be fitted or measured, and why, in a sentence.
+    costs
+        For every model and every set of rules, the reranked lists against the model's own.
     origin
         Data, date, versions, seed and threads, by their names.
     """
@@ -58,6 +63,7 @@ class Compared:
     seconds: Mapping[str, float]
     tests: Sequence[Comparison]
     failures: Mapping[str, str] = field(default_factory=dict)
+    costs: Sequence[Comparison] = ()
     origin: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -89,7 +95,7 @@ class Compared:
             for metric in metrics:
                 row[metric] = _with_interval(self.results[name], metric)
             row["fit s"] = round(self.seconds[name], 2)
-            row["p vs best"] = "" if name == self.best else _p_shown(p_of.get(name, float("nan")))
+            row["p vs best"] = "" if name == self.best else p_words(p_of.get(name, float("nan")))
             rows.append(row)
         return rows
 
@@ -132,6 +138,7 @@ class Compared:
             "tests": [test.to_dict() for test in self.tests],
             "best": self.best,
             "failures": dict(self.failures),
+            "costs": [cost.to_dict() for cost in self.costs],
             "origin": dict(self.origin),
         }
 
@@ -146,6 +153,7 @@ def compare(
     cutting: Cutting | None = None,
     split: Split | None = None,
     metrics: Iterable[str] | None = None,
+    rerank: Iterable[Rerank | str] = (),
     run: Run | None = None,
 ) -> Compared:
     """Fit several models on one split and measure them on its test part.
@@ -169,6 +177,8 @@ def compare(
         A split that is there already, instead of cutting.
     metrics
         What to measure; None for what suits each model.
+    rerank
+        Sets of rules: each model is measured with each of them too, under ``LABEL + RULES``.
 
     Returns
     -------
@@ -184,8 +194,9 @@ def compare(
     """
     run = run if run is not None else Run()
     entries = None if models is None else _entries(models, settings or {})
+    rules = [one for one in map(as_rules, rerank) if one is not None]
     if metrics is not None:
-        parse_metrics(metrics)
+        metrics = [str(m) for m in parse_metrics(metrics)]
     data = interactions(source, reading, run) if split is None else split.train
     parts = cut(data, cutting if cutting is not None else Cutting()) if split is None else split
     if entries is None:
@@ -202,7 +213,9 @@ def compare(
         run.progress.say(f"fitting {label}")
         try:
             fitted[label], seconds[label] = _fit(model, parts, run)
-            results[label] = replace(evaluate(model, parts, metrics, run=run), model=label)
+            results[label] = evaluate(model, parts, metrics, label=label, run=run)
+            for one in reranked_results(model, results[label], parts, rules, run):
+                results[one.model], seconds[one.model] = one, seconds[label]
         except (CofactorError, MemoryError) as error:
             failures[label] = str(error) or "out of memory"
             fitted.pop(label, None)
@@ -211,8 +224,9 @@ def compare(
         reasons = "; ".join(f"{label}: {why}" for label, why in failures.items())
         raise CofactorError(f"none of the models could be fitted and measured. {reasons}")
     tests = _tests(list(results.values()))
+    costs = costs_of(results, tests[0].metric) if rules and tests else []
     origin = shown.origin_of_comparison(data, run)
-    return Compared(data, parts, fitted, results, seconds, tests, failures, origin)
+    return Compared(data, parts, fitted, results, seconds, tests, failures, costs, origin)
 
 
 # Above so many items the dense models of items by items are left out of the default selection.
@@ -304,11 +318,6 @@ def _fit(model: Recommender, parts: Split, run: Run) -> tuple[Recommender, float
         clock = Clock()
         model.fit(parts.train, validation=parts.validation, run=run)
     return model, clock.seconds
-
-
-def _p_shown(p: float) -> str:
-    """A p-value as people read it: what is below 1e-16 is below any use of the digits."""
-    return "< 1e-16" if p < 1e-16 else f"{p:.2g}"
 
 
 def _goodness(result: Result, metric: str) -> float:

@@ -15,7 +15,7 @@ from cofactor.base.errors import CofactorError
 from cofactor.service.answering.item_map import project
 from cofactor.service.http.context import Context
 from cofactor.service.http.route import Route
-from cofactor.service.replies import MapOut, ModelOut, PromotedOut, VersionOut
+from cofactor.service.replies import MapOut, ModelOut, PromotedOut, RetrainingOut, VersionOut
 from cofactor.service.wire import MapQuery, Nothing, PromoteRequest
 
 
@@ -104,6 +104,17 @@ async def roll_back(context: Context, path: dict[str, str], request: Nothing) ->
     return await context.models.roll_back()
 
 
+async def retraining(context: Context, path: dict[str, str], request: Nothing) -> RetrainingOut:
+    """Return when the models are retrained, and what the last time came to."""
+    planned = context.retraining
+    if planned is None:
+        return RetrainingOut(schedule=None, running=False)
+    last = None if planned.last is None else msgspec.to_builtins(planned.last)
+    return RetrainingOut(
+        schedule=str(planned.settings.schedule), running=planned.running, last=last
+    )
+
+
 async def item_map(context: Context, path: dict[str, str], request: MapQuery) -> MapOut:
     """Return the items as points of a plane, the most popular first."""
     loaded = context.models.current
@@ -146,6 +157,15 @@ ROUTES = [
         Nothing,
         PromotedOut,
         "Let the version before answer again.",
+    ),
+    Route(
+        "GET",
+        "/v1/retraining",
+        "read",
+        retraining,
+        Nothing,
+        RetrainingOut,
+        "Scheduled retraining, and what the last one came to.",
     ),
     Route("GET", "/v1/map", "read", item_map, MapQuery, MapOut, "The items as points of a plane."),
 ]
