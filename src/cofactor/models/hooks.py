@@ -38,6 +38,8 @@ class Hooks(ABC, Generic[ConfigT]):
 
     name: ClassVar[str]
     Config: ClassVar[type[BaseConfig]]
+    # Whether `Run.device` matters to it, or to a model that it is made of.
+    uses_device: ClassVar[bool] = False
     traits: Traits = Traits()
     arrays: Mapping[str, ArraySpec] = {}
 
