@@ -22,6 +22,7 @@ EXTRAS: dict[str, str] = {
     "duckdb": "big",
     "openpyxl": "excel",
     "optuna": "tune",
+    "ray": "cluster",
 }
 
 

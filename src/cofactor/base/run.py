@@ -6,11 +6,13 @@ configuration means the same on every machine."""
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Self
 
 import numpy as np
 
 from cofactor.base import checks, rng
+from cofactor.base.engine import Engine
 from cofactor.base.progress import SILENT, Progress
 
 
@@ -29,12 +31,16 @@ class Run:
         ``"cuda"``, ``"cuda:1"``, ``"mps"``.
     progress
         Where long work reports to.
+    engine
+        What runs the pieces of work that can be cut (see `cofactor.base.engine`); None: this
+        process, uncut. With an engine, ``threads`` are those of each piece.
     """
 
     seed: int = 0
     threads: int = 0
     device: str = "auto"
     progress: Progress = field(default=SILENT, repr=False, compare=False)
+    engine: Engine | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         checks.integer(self.seed, "seed", low=0, high=2**63 - 1)
@@ -44,6 +50,10 @@ class Run:
     def n_threads(self) -> int:
         """The number of native threads that ``threads`` stands for, at least 1."""
         return self.threads or available_cores()
+
+    def alone(self) -> Self:
+        """Return the same for one piece of work of an engine: silent, and without an engine."""
+        return replace(self, progress=SILENT, engine=None)
 
     def generator(self, *names: str | int) -> np.random.Generator:
         """Return a NumPy generator for one named purpose, e.g. ``run.generator("bpr", "init")``."""

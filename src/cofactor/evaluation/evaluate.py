@@ -27,6 +27,7 @@ from cofactor.evaluation.measure import (
     stand,
     whole_truth,
 )
+from cofactor.evaluation.pieces import stand_in_pieces
 from cofactor.evaluation.rating import Errors, levels_of
 from cofactor.evaluation.result import How, Result
 from cofactor.kernels.work import run_context
@@ -244,8 +245,9 @@ def _measured(
         tuple(m for m in metrics if m.family == f) for f in ("ranking", "lists", "rating")
     )
     lists = Lists(of_lists, model.data.item_counts, model.data.n_users, question.n_candidates)
+    rank = stand if run.engine is None else stand_in_pieces
     true_ranks = (
-        stand(model, question, ranking, lists, run, memory_limit) if ranking or of_lists else None
+        rank(model, question, ranking, lists, run, memory_limit) if ranking or of_lists else None
     )
     errors, seconds = _errors(model, question.part, run) if rating else (None, 0.0)
     how = replace(how, seconds=seconds + (true_ranks.seconds if true_ranks is not None else 0.0))

@@ -198,6 +198,7 @@ def stand(
     lists: Lists,
     run: Run,
     memory_limit: int,
+    piece: tuple[int, int] = (0, 1),
 ) -> TrueItemRanks:
     """Ask the model about all users, and note where their true items stand.
 
@@ -215,6 +216,8 @@ def stand(
         Seed, threads, progress.
     memory_limit
         Bytes that a block of scores and its working copy may take.
+    piece
+        Which of how many pieces of the users; ranks of the others stay -1.
     """
     began = time.perf_counter()
     aucs = [m for m in metrics if m.is_auc]
@@ -224,8 +227,10 @@ def stand(
     true_ranks.auc_shares = {str(m): np.full(len(question.items), np.nan) for m in aucs}
     asker = _Asker(model, question, tuple(aucs), longest, lists, run)
     size = block_size(model, question, by_lists, memory_limit)
+    starts = range(0, len(question.users), size)
+    number, count = piece
     with run.progress.task("evaluating", len(question.users)) as task:
-        for start in range(0, len(question.users), size):
+        for start in starts[number * len(starts) // count : (number + 1) * len(starts) // count]:
             block = slice(start, min(start + size, len(question.users)))
             (asker.by_lists if by_lists else asker.by_scores)(block, true_ranks)
             task.advance(block.stop - block.start)

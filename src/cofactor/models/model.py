@@ -14,7 +14,7 @@ import numpy as np
 
 from cofactor.base import checks, memory
 from cofactor.base.config import Config as BaseConfig
-from cofactor.base.errors import ArgumentError
+from cofactor.base.errors import ArgumentError, TraitError
 from cofactor.base.extras import naming_extras
 from cofactor.base.progress import SILENT
 from cofactor.base.run import Run
@@ -160,6 +160,7 @@ class Model(Hooks[ConfigT]):
             )
         self._max_time = None if max_time is None else checks.real(max_time, "max_time", above=0)
         run = run if run is not None else Run()
+        self.check_engine(run)
         self._data = None
         self._cache = {}
         needed = self.memory_needed(data)
@@ -174,6 +175,21 @@ class Model(Hooks[ConfigT]):
         for note in self._doubts:
             run.progress.say(note)
         return self
+
+    @classmethod
+    def check_engine(cls, run: Run) -> None:
+        """Refuse a run with an engine if the model's training can't be cut into pieces.
+
+        Raises
+        ------
+        TraitError
+            With the cure.
+        """
+        if run.engine is not None and not cls.fits_on_engine:
+            raise TraitError(
+                f"the training of {cls.name} isn't cut into pieces for an engine; train it without"
+                " --engine, or train ials."
+            )
 
     @property
     def _doubts(self) -> tuple[str, ...]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
+from cofactor.base.engine import in_turn
 from cofactor.base.errors import ArgumentError, CofactorError
 from cofactor.base.run import Run
 from cofactor.data.interactions import Interactions
@@ -19,6 +20,7 @@ from cofactor.evaluation.significance import Comparison
 from cofactor.metrics.table import parse_metric, parse_metrics
 from cofactor.models import registry
 from cofactor.models.recommender import Recommender
+from cofactor.models.shipped import ShippedModel
 from cofactor.runs.source import Clock, Cutting, Reading, cut, interactions
 
 
@@ -158,20 +160,59 @@ def compare(
     results: dict[str, Result] = {}
     seconds: dict[str, float] = {}
     failures: dict[str, str] = {}
-    for label, model in entries.items():
-        run.progress.say(f"fitting {label}")
-        try:
-            fitted[label], seconds[label] = _fit(model, parts, run)
-            results[label] = replace(evaluate(model, parts, metrics, run=run), model=label)
-        except (CofactorError, MemoryError) as error:
-            failures[label] = str(error) or "out of memory"
-            fitted.pop(label, None)
-            run.progress.say(f"{label} failed: {failures[label]}")
+    for label, one in zip(entries, _measured(entries, parts, metrics, run), strict=True):
+        if isinstance(one, str):
+            failures[label] = one
+            run.progress.say(f"{label} failed: {one}")
+        else:
+            fitted[label], seconds[label], results[label] = one
     if not results:
         reasons = "; ".join(f"{label}: {why}" for label, why in failures.items())
         raise CofactorError(f"none of the models could be fitted and measured. {reasons}")
     tests = _tests(list(results.values()))
     return Compared(data, parts, fitted, results, seconds, tests, failures)
+
+
+def _measured(
+    entries: Mapping[str, Recommender], parts: Split, metrics: Iterable[str] | None, run: Run
+) -> Iterator[Any]:
+    """Each model fitted, its seconds and its result; or why it failed."""
+    names = None if metrics is None else tuple(metrics)
+    if run.engine is None:
+        for label, model in entries.items():
+            run.progress.say(f"fitting {label}")
+            yield fit_and_measure(model, label, parts, names, run)
+        return
+    shared = run.engine.share(parts)
+    pieces = (
+        (run.engine.share(model), label, shared, names, run.alone())
+        for label, model in entries.items()
+    )
+    for shipped in in_turn(run.engine, shipped_measurement, pieces):
+        if isinstance(shipped, str):
+            yield shipped
+        else:
+            model, seconds, result = shipped
+            yield model.model, seconds, result
+
+
+def fit_and_measure(
+    model: Recommender, label: str, parts: Split, metrics: tuple[str, ...] | None, run: Run
+) -> tuple[Recommender, float, Result] | str:
+    """Return a model fitted, its seconds, and its result on the test part; or why it failed."""
+    try:
+        model, seconds = _fit(model, parts, run)
+        return model, seconds, replace(evaluate(model, parts, metrics, run=run), model=label)
+    except (CofactorError, MemoryError) as error:
+        return str(error) or "out of memory"
+
+
+def shipped_measurement(
+    model: Recommender, label: str, parts: Split, metrics: tuple[str, ...] | None, run: Run
+) -> tuple[ShippedModel, float, Result] | str:
+    """Return what `fit_and_measure` does, for another process."""
+    found = fit_and_measure(model.clone(), label, parts, metrics, run)
+    return found if isinstance(found, str) else (ShippedModel(found[0]), *found[1:])
 
 
 # Above so many items the dense models of items by items are left out of the default selection.

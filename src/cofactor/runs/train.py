@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from cofactor.evaluation.evaluate import evaluate
 from cofactor.evaluation.result import Result
 from cofactor.metrics.table import parse_metrics
 from cofactor.models import registry
+from cofactor.models.iterative import IterativeModel
 from cofactor.models.recommender import Recommender
 from cofactor.runs.against import measured_against
 from cofactor.runs.origin import Origin, bounded, origin_facts
@@ -84,6 +86,7 @@ def train(
     overwrite: bool = False,
     plot: str | os.PathLike[str] | None = None,
     limits: Limits = Limits(),
+    resume: bool = False,
     run: Run | None = None,
     old: Recommender | None = None,
 ) -> Trained:
@@ -114,6 +117,10 @@ def train(
         A page for the learning curves, in models that are trained in epochs; None draws none.
     limits
         How long each fit may train, and how much memory the work may take.
+    resume
+        Whether the fits of a model that is trained in epochs go on from the checkpoints of the same
+        training that was interrupted. Checkpoints are kept beside ``out`` until the model is saved
+        where this is set, or the run has an engine.
     old
         The model that this one shall replace: it is measured on the same held-out events.
 
@@ -128,6 +135,7 @@ def train(
     kind = registry.get(model)
     config = settings if isinstance(settings, Config) else kind.Config.from_text(settings)
     check_target(out, overwrite=overwrite)
+    kind.check_engine(run)
     _check_requests(model, plot, metrics)
     reading = reading if reading is not None else Reading()
     if kind.traits.uses_features:
@@ -136,10 +144,11 @@ def train(
     reading = replace(reading, stores={**reading.stores, **ends})
     data = interactions(source, reading, run)
     parts = cut(data, cutting) if cutting.test > 0 else None
+    kept_at = _checkpoints(out, kind, resume, run)
     with memory.limited(limits.max_memory):
         clock = Clock()
         train_part = data if parts is None else parts.train
-        fitted = _fit(kind(config), train_part, parts, limits, run)
+        fitted = _fit(_kept_at(kind(config), kept_at, "first"), train_part, parts, limits, run)
         seconds = clock.seconds
         result = None if parts is None else evaluate(fitted, parts, metrics, run=run)
         comparison = _compared(fitted, parts, run)
@@ -148,7 +157,7 @@ def train(
         refitted = parts is not None and refit
         if refitted:
             clock = Clock()
-            fitted = _fit_again(fitted, data, limits, run)
+            fitted = _fit_again(fitted, data, limits, run, kept_at)
             seconds = clock.seconds
             curves["saved"] = fitted.curve
             fitted.comparison = comparison
@@ -167,6 +176,8 @@ def train(
         },
         split=None if parts is None else parts.sentence,
     )
+    if kept_at is not None:
+        shutil.rmtree(kept_at, ignore_errors=True)
     if plot is not None:
         _draw(curves, plot, f"{model} on {data.source}")
     return Trained(fitted, path, result, parts, refitted, seconds)
@@ -197,7 +208,9 @@ def _fit(
     return model.fit(data, validation=validation, run=run, max_time=limits.max_time)
 
 
-def _fit_again(measured: Recommender, data: Interactions, limits: Limits, run: Run) -> Recommender:
+def _fit_again(
+    measured: Recommender, data: Interactions, limits: Limits, run: Run, kept_at: Path | None
+) -> Recommender:
     """The same on all of the data, with what early stopping chose."""
     config = measured.refit_config
     chosen = (
@@ -206,7 +219,36 @@ def _fit_again(measured: Recommender, data: Interactions, limits: Limits, run: R
         else f", with the {config.epochs} epochs that were best on validation"
     )
     run.progress.say(f"fitting once more on all of the data, for the model that is saved{chosen}")
-    return _fit(type(measured)(config), data, None, limits, run)
+    return _fit(_kept_at(type(measured)(config), kept_at, "second"), data, None, limits, run)
+
+
+def _checkpoints(
+    out: str | os.PathLike[str], kind: type[Recommender], resume: bool, run: Run
+) -> Path | None:
+    """The folder of the checkpoints, which stays until the model is saved; None keeps none."""
+    if not kind.iterative:
+        if resume:
+            raise ArgumentError(
+                f"{kind.name} isn't trained in epochs, so it has no checkpoints to go on from;"
+                " leave resume out."
+            )
+        return None
+    target = Path(os.path.abspath(out))
+    folder = target.with_name(f".{target.name}.checkpoints")
+    if folder.is_dir() and not resume:
+        shutil.rmtree(folder)
+    if not resume and run.engine is None:
+        return None
+    if resume:
+        found = folder.is_dir() and any(folder.iterdir())
+        run.progress.say(f"{'going on from' if found else 'no checkpoints yet in'} {folder}")
+    return folder
+
+
+def _kept_at(model: Recommender, folder: Path | None, name: str) -> Recommender:
+    if folder is not None and isinstance(model, IterativeModel):
+        model.checkpoint_to(folder / f"{name}.safetensors")
+    return model
 
 
 def _compared(model: Recommender, parts: Split | None, run: Run) -> Any:

@@ -81,6 +81,7 @@ class FeatureIALS(ContentFeatures, IALS):
     Models. KDD, with point estimates; for iALS see `IALS`."""
 
     name = "feature_ials"
+    fits_on_engine = False  # users and items have features besides
     Config = FeatureIALSConfig
     traits = Traits(has_vectors=True, explains=True, uses_values=True, uses_features=True)
     arrays = {  # noqa: RUF012
