@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from field.case import Case, assert_case
+from field.exports import EXPORTS
 from field.frames import FRAMES
 from field.ids import IDS
 from field.layouts import LAYOUTS
@@ -14,7 +15,7 @@ from field.numbers import NUMBERS
 from field.text import TEXT
 from field.times import TIMES
 
-CASES = (*TEXT, *LAYOUTS, *IDS, *TIMES, *NUMBERS, *FRAMES)
+CASES = (*TEXT, *LAYOUTS, *IDS, *TIMES, *NUMBERS, *FRAMES, *EXPORTS)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

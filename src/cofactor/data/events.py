@@ -63,6 +63,16 @@ class Events:
     def __len__(self) -> int:
         return len(self.users)
 
+    def __repr__(self) -> str:
+        held = [name for name in ("values", "times") if getattr(self, name) is not None]
+        held += [f"{table.num_rows:,} {kind}" for kind, table in self._tables()]
+        beside = f", with {', '.join(held)}" if held else ""
+        return f"Events({len(self):,} from {self.source}{beside})"
+
+    def _tables(self) -> list[tuple[str, pa.Table]]:
+        pairs = (("described items", self.item_table), ("described users", self.user_table))
+        return [(kind, table) for kind, table in pairs if table is not None]
+
     def noted(self, *notes: str) -> Events:
         """Return the same events with more notes."""
         return replace(self, notes=self.notes + notes)

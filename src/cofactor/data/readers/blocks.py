@@ -41,7 +41,7 @@ def read_blocks(entry: SourceFile, options: Options) -> Raw:
         If there are no rows below the heads.
     """
     packed = entry.read(limit=_LARGEST).removeprefix(b"\xef\xbb\xbf")
-    text = one_line_end(packed, quoted=False)
+    text = one_line_end(packed, quoted="")
     heads = list(_HEAD.finditer(text))
     if not heads:
         raise DataError("no line is the head of a block, as 1: is.", source=entry.shown)

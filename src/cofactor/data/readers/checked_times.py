@@ -44,7 +44,7 @@ def checked_times(
         faults.append((f"no time in {name} that can be read ({_READABLE})", unread))
     odd = np.zeros(0, np.int64)
     if raw.bare_times:
-        times, odd = _of_numbers(raw, options, times, faults)
+        times, odd = _of_numbers(raw, options, times, faults, name)
     if times.min() < _EARLIEST:
         _tell_past(raw, times, name)
     if np.isfinite(options.now) and times.max() > options.now + _DAY:
@@ -82,7 +82,7 @@ def _in_order(raw: Raw, times: np.ndarray, name: str) -> np.ndarray:
 
 
 def _of_numbers(
-    raw: Raw, options: Options, times: np.ndarray, faults: list[Fault]
+    raw: Raw, options: Options, times: np.ndarray, faults: list[Fault], name: str
 ) -> tuple[np.ndarray, np.ndarray]:
     """Bare numbers as seconds, and the rows of another unit than the others."""
     unit = clock.checked_unit(options.time_unit, raw.source)
@@ -93,6 +93,9 @@ def _of_numbers(
         if odd.size:
             faults.append(("a time that is no date as the others are (yyyymmdd ...)", odd))
         return dates, odd
+    if unit is None and clock.are_serial_days(times) and "date" in name.lower():
+        raw.notes.append("times are a spreadsheet's days (since 30 December 1899); read as dates")
+        return clock.of_serial_days(times), np.zeros(0, np.int64)
     unit, odd = clock.unit_of(times, unit)
     if odd.size:
         faults.append(

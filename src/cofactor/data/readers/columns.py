@@ -15,6 +15,9 @@ from cofactor.data.readers.positions import Columns, by_position
 from cofactor.data.readers.rejects import Rejects
 from cofactor.data.readers.usual_names import EVENT, ROLES, USUAL
 
+# Columns from which on a table without an item's may have one for each item.
+_WIDE = 4
+
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
@@ -50,7 +53,7 @@ class Options:
     delimiter: str | None = None
     header: bool | None = None
     encoding: str | None = None
-    quote: bool | None = None
+    quote: bool | str | None = None
     escape: str | None = None
     on_bad: str = "error"
     now: float = float("inf")
@@ -66,7 +69,7 @@ def folded(name: str) -> str:
     """Return a column's name as letters and digits only; ``user_id:token`` (typed headers) loses
     its type.
     """
-    return re.sub(r"[\W_]+", "", name.split(":")[0].casefold())
+    return re.sub(r"[\W_]+", "", re.sub(r":[^\d:]*$", "", name).casefold())
 
 
 def find_roles(
@@ -118,7 +121,7 @@ def find_roles(
         roles |= _by_name(names, free, set(roles.values()))
     for role in ("user", "item"):
         if role not in roles:
-            raise DataError(_missing(role, names), source=source)
+            raise DataError(_missing(role, names) + _wide(roles, names), source=source)
     if (given["value"] is True and "value" not in roles) or (
         given["time"] is True and "time" not in roles
     ):
@@ -191,6 +194,16 @@ def _given(names: Sequence[str], wanted: object, role: str, source: str) -> str:
     if wanted not in names:
         raise unknown_name(f"column of {source}", wanted, names)
     return str(wanted)
+
+
+def _wide(roles: Mapping[str, str], names: Sequence[str]) -> str:
+    """What to do with a table that may have a column for each item."""
+    if "item" in roles or len(names) < _WIDE:
+        return ""
+    return (
+        " If the table has a column for each item, write a row for each user and item instead"
+        " (pandas.melt does)."
+    )
 
 
 def _missing(role: str, names: Sequence[str]) -> str:

@@ -27,12 +27,14 @@ from cofactor.data.readers.lines import (
     located,
     malformed_lines,
 )
+from cofactor.data.readers.list_cells import explode_lists
 from cofactor.data.readers.plain_numbers import LARGE, Columns, read_plain
 from cofactor.data.readers.positions import counting
 from cofactor.data.readers.raw import Raw
 from cofactor.data.readers.sniff import (
     DELIMITERS,
     SPOKEN,
+    WHITESPACE,
     Dialect,
     one_line_end,
     sniff,
@@ -57,13 +59,13 @@ def read_delimited(entry: SourceFile, options: Options) -> Raw:
     dialect = dialect_of(entry, options)
     roles = find_roles(dialect.names, options, entry.shown, columns=dialect.cells)
     try:
-        return _read(entry, options, dialect, roles)
+        return explode_lists(_read(entry, options, dialect, roles))
     except NotUtf8 as stop:
         if options.encoding is not None:
             raise DataError(
                 f"the file isn't {options.encoding}: {stop}.", source=entry.shown
             ) from None
-        raw = _read(entry, options, replace(dialect, encoding="iso8859-1"), roles)
+        raw = explode_lists(_read(entry, options, replace(dialect, encoding="iso8859-1"), roles))
         raw.notes.append("not UTF-8, so read as Latin-1; give encoding= if it is another")
         return raw
 
@@ -321,17 +323,20 @@ def _parsed(
     source: str,
 ) -> pa.Table:
     delimiter = dialect.delimiter
-    if len(delimiter) > 1:
+    if delimiter == WHITESPACE:
+        block = re.sub(rb"[ \t]+", _SEPARATOR.encode(), re.sub(rb"(?m)^[ \t]+|[ \t]+$", b"", block))
+        delimiter = _SEPARATOR
+    elif len(delimiter) > 1:
         block = block.replace(delimiter.encode(), _SEPARATOR.encode())
         delimiter = _SEPARATOR
-    has_quotes = dialect.quoted and b'"' in block
+    has_quotes = bool(dialect.quoted) and dialect.quoted.encode() in block
     try:
         return pacsv.read_csv(
             pa.BufferReader(block),
             read_options=pacsv.ReadOptions(column_names=list(dialect.names), block_size=1 << 22),
             parse_options=pacsv.ParseOptions(
                 delimiter=delimiter,
-                quote_char='"' if has_quotes else False,
+                quote_char=dialect.quoted if has_quotes else False,
                 escape_char=dialect.escape or False,
                 newlines_in_values=has_quotes,
                 invalid_row_handler=kept.on_malformed,

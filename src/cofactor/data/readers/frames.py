@@ -16,6 +16,7 @@ from cofactor.data.guards import checked_values, doubts, summed
 from cofactor.data.readers import times as clock
 from cofactor.data.readers.columns import Options, find_roles, refuse_repeated, roles_note
 from cofactor.data.readers.id_columns import id_column
+from cofactor.data.readers.list_cells import explode_lists
 from cofactor.data.readers.raw import Raw
 from cofactor.data.readers.values import numbers_and_odd
 from cofactor.data.records import column_of, table_of
@@ -102,7 +103,7 @@ def raw_of_table(
     if "value" in columns:
         _refuse_kind(columns["value"], roles["value"], "numbers", source)
         values, odd = numbers_and_odd(columns["value"], options.decimal)
-    return Raw(
+    raw = Raw(
         users=id_column(columns["user"], source, "user"),
         items=id_column(columns["item"], source, "item"),
         values=values,
@@ -116,6 +117,7 @@ def raw_of_table(
         day_first=None if found is None else found.day_first,
         events=columns["event"].cast(pa.string()) if "event" in columns else None,
     )
+    return explode_lists(raw)
 
 
 def _exploded(table: pa.Table, roles: Mapping[str, str]) -> pa.Table:

@@ -79,7 +79,7 @@ def _check(block: bytes) -> None:
 
 def _last_line_end(block: bytes, dialect: Dialect) -> int:
     end = block.rfind(b"\n") + 1
-    if not dialect.quoted or b'"' not in block:
+    if not dialect.quoted or dialect.quoted.encode() not in block:
         return end
     open_quotes = _quotes(block[:end], dialect)
     while end and open_quotes % 2:
@@ -90,7 +90,10 @@ def _last_line_end(block: bytes, dialect: Dialect) -> int:
 
 
 def _quotes(text: bytes, dialect: Dialect) -> int:
-    return text.count(b'"') - (text.count(dialect.escape.encode() + b'"') if dialect.escape else 0)
+    quote = dialect.quoted.encode()
+    return text.count(quote) - (
+        text.count(dialect.escape.encode() + quote) if dialect.escape else 0
+    )
 
 
 def _records(entry: SourceFile, dialect: Dialect) -> Iterator[tuple[int, str]]:

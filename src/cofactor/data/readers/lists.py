@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -15,9 +16,12 @@ from cofactor.data.readers.columns import Options
 from cofactor.data.readers.id_columns import canonical
 from cofactor.data.readers.layout import Layout, parts, text_table
 from cofactor.data.readers.raw import Raw
-from cofactor.data.readers.sniff import lines_of
+from cofactor.data.readers.sniff import leads_with_owner, lines_of
 from cofactor.data.readers.source_files import Source, SourceFile
 from cofactor.data.split import Part, Split
+
+# Lines from which on their first words can be judged.
+_BASKETS = 10
 
 
 def token_lists(entry: SourceFile, separators: str = "") -> tuple[pa.Array, np.ndarray]:
@@ -38,12 +42,26 @@ def token_lists(entry: SourceFile, separators: str = "") -> tuple[pa.Array, np.n
     lines = pa.array([line for line in lines_of(text) if line.strip()], pa.large_string())
     if not len(lines):
         raise DataError("the file is empty.", source=entry.shown)
-    if separators:
-        lines = pc.replace_substring_regex(lines, f"[{separators}]", " ")
-    words = pc.utf8_split_whitespace(pc.utf8_trim_whitespace(lines))
+    words = _split_lines(lines, separators)
     return words.flatten().cast(pa.string()), np.asarray(pc.list_value_length(words)).astype(
         np.int64
     )
+
+
+def _split_lines(lines: pa.Array, separators: str) -> pa.Array:
+    """The words of each line; words may hold spaces only where separators stand between them."""
+    between = f"[\t{separators}]" if separators else r"\s"
+    some = [re.split(between, line.strip()) for line in lines.slice(0, 100).to_pylist()]
+    if leads_with_owner(some):
+        sign = separators[0] if separators else " "
+        lines = pc.replace_substring_regex(lines, r"^\s*([^:]+):\s*", f"\\1:{sign}")
+    spaced = rf"[\t{separators}]\s*[^\s{separators}]+ +[^\s{separators}]"
+    if separators and pc.any(pc.match_substring_regex(lines, spaced)).as_py():
+        lines = pc.replace_substring_regex(lines, rf"^[\s{separators}]+|[\s{separators}]+$", "")
+        return pc.split_pattern_regex(lines, rf"\s*[\t{separators}]+\s*")
+    if separators:
+        lines = pc.replace_substring_regex(lines, f"[{separators}]", " ")
+    return pc.utf8_split_whitespace(pc.utf8_trim_whitespace(lines))
 
 
 def read_lists(entry: SourceFile, options: Options, separators: str = "") -> Events:
@@ -80,6 +98,28 @@ def read_lists(entry: SourceFile, options: Options, separators: str = "") -> Eve
     if idle:
         raw.notes.append(f"{idle:,} users have no items there")
     return assemble(raw, options)
+
+
+def refuse_baskets(entry: SourceFile, separators: str = "") -> None:
+    """Raise DataError if lines may be baskets without a user: they begin with few different words,
+    which stand among the items of other lines too.
+    """
+    words, lengths = token_lists(entry, separators)
+    starts = np.cumsum(lengths) - lengths
+    is_user = np.zeros(len(words), bool)
+    is_user[starts] = True
+    heads = pc.unique(words.filter(pa.array(is_user)))
+    counted = counts_before(canonical(words.filter(pa.array(is_user))), lengths)
+    if counted or len(lengths) < _BASKETS or 2 * len(heads) > len(lengths):
+        return
+    items = words.filter(pa.array(~is_user))
+    if 2 * (pc.sum(pc.is_in(heads, value_set=pc.unique(items))).as_py() or 0) > len(heads):
+        raise DataError(
+            f"{len(lengths):,} lines begin with {len(heads):,} different words, most of which stand"
+            " among the items of other lines too: are these baskets without a user? Number them"
+            " ('1 milk bread'), or give format='lists' if a line's first word is its user.",
+            source=entry.shown,
+        )
 
 
 def counts_before(heads: pa.Array, lengths: np.ndarray) -> bool:

@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 
 from cofactor.base.threads import current_threads
-from cofactor.data.readers.sniff import Dialect
+from cofactor.data.readers.sniff import WHITESPACE, Dialect
 from cofactor.data.readers.source_files import SourceFile
 
 # Stored bytes from which on loading the kernel pays.
@@ -87,7 +87,8 @@ def _suits(dialect: Dialect) -> bool:
     """Whether the kernel knows this writing at all."""
     delimiter = dialect.delimiter.encode()
     if (
-        not 1 <= len(delimiter) <= 2
+        dialect.delimiter == WHITESPACE
+        or not 1 <= len(delimiter) <= 2
         or delimiter[0] in b'0123456789-.\r\n"'
         or delimiter[-1] in b'0123456789-.\r\n"'
     ):

@@ -15,6 +15,8 @@ _DATED = re.compile(
 # Seconds of 1985 to 2100, and the same in milli-, micro- and nanoseconds.
 _FIRST, _LAST = 473_385_600, 4_102_444_800
 _ENOUGH = 5
+# The year 2000: ids count up too, and seldom from here.
+_LOGS = 946_684_800
 
 
 def by_position(columns: Columns, free: Sequence[str], taken: set[str]) -> dict[str, str]:
@@ -29,6 +31,8 @@ def by_position(columns: Columns, free: Sequence[str], taken: set[str]) -> dict[
     roles: dict[str, str] = {}
     if "time" in free:
         at = next((name for name in rest[:2] if len(rest) > 2 and _dated(columns[name])), None)
+        if at is None and len(rest) > 2 and _logged(columns[rest[0]]):
+            at = rest[0]
         at = at or next((name for name in rest[_ids(free) :] if _timed(columns[name])), None)
         if at is not None:
             roles["time"] = at
@@ -84,6 +88,19 @@ def whole(cells: Sequence[str]) -> bool:
 
 def _timed(cells: Sequence[str]) -> bool:
     return _dated(cells) or _all(cells, _is_moment)
+
+
+def _logged(cells: Sequence[str]) -> bool:
+    """Whether cells in front of all others are the seconds of a log: since 2000, ascending."""
+    if len(cells) < _ENOUGH or not _all(cells, _is_moment) or not whole(cells):
+        return False
+    numbers = [int(cell) for cell in cells if cell.strip()]
+    scale = 10 ** max(0, 3 * ((len(str(numbers[0])) - 8) // 3))
+    return (
+        numbers == sorted(numbers)
+        and 2 * len(set(numbers)) > len(numbers)
+        and all(_LOGS <= number / scale < _LAST for number in numbers)
+    )
 
 
 def _dated(cells: Sequence[str]) -> bool:

@@ -29,7 +29,7 @@ from cofactor.data.readers.id_columns import cleaned, id_column
 from cofactor.data.readers.json_shapes import table_of_json
 from cofactor.data.readers.layout import typed
 from cofactor.data.readers.layouts import layout_of
-from cofactor.data.readers.lists import read_lists
+from cofactor.data.readers.lists import read_lists, refuse_baskets
 from cofactor.data.readers.raw import Raw
 from cofactor.data.readers.rejects import Rejects
 from cofactor.data.readers.source_files import Source, SourceFile, is_archive, is_debris
@@ -369,6 +369,7 @@ def read_entry(entry: SourceFile, options: Options, format: str | None = None) -
     if chosen == "delimited" and format is None:
         dialect = dialect_of(entry, options)
         if dialect.ragged:
+            refuse_baskets(entry, _SEPARATORS.get(dialect.delimiter, ""))
             return read_lists(entry, options, _SEPARATORS.get(dialect.delimiter, ""))
     return assemble(_RAW[chosen](entry, options), options)
 

@@ -16,11 +16,18 @@ from cofactor.data.readers.usual_names import DESCRIBING, USUAL
 
 # The order decides between two that fit equally well.
 DELIMITERS = ("::", "\t", ",", ";", "|", " ")
-SPOKEN = {"\t": "tab", " ": "space"}
+# One or more spaces and tabs, written as pandas does.
+WHITESPACE = r"\s+"
+SPOKEN = {"\t": "tab", " ": "space", WHITESPACE: "whitespace"}
 _KNOWN = frozenset(DESCRIBING).union(*USUAL.values())
 _SEPARATED = re.compile(r"^\"?sep=(.)\"?\s*$", re.IGNORECASE)
 # Items between commas without any space: "a,b,c".
 _LIST = re.compile(r"^[^\s,]+(,[^\s,]+)*$")
+_MARKUP = re.compile(r"^\s*<(!doctype|html|head|body|\?xml|table)\b", re.IGNORECASE)
+_CLOCK = re.compile(r"^\d{1,2}:\d{2}$")
+_DIGIT = re.compile(r"\d")
+# Rows below a header whose names say nothing.
+_ENOUGH = 5
 _PAIR = re.compile(r"^\d+:-?\d+(\.\d+)?$")
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -42,7 +49,7 @@ class Dialect:
     names
         The columns: those of the header, or ``column 0``, ``column 1`` ...
     quoted
-        Whether double quotes enclose fields.
+        The quote that may enclose fields (``"`` or ``'``), empty if none does.
     escape
         The character before a quote that is none, beside the doubled quote.
     encoding, bom
@@ -60,7 +67,7 @@ class Dialect:
     delimiter: str
     headed: bool
     names: tuple[str, ...]
-    quoted: bool
+    quoted: str
     escape: str | None
     encoding: str
     bom: int = 0
@@ -106,6 +113,12 @@ def sniff(sample: bytes, options: Options, source: str, *, whole: bool) -> Diale
         raise DataError(
             "this is no text file; give format=, or encoding= if it is UTF-16.", source=source
         )
+    if _MARKUP.match(numbered[0][1]):
+        raise DataError(
+            "this is a page in HTML or XML (of a login or of an error, perhaps), not a table; fetch"
+            " or export the data again.",
+            source=source,
+        )
     said = _SEPARATED.match(numbered[0][1]) if len(numbered) > 1 else None
     numbered = numbered[1:] if said else numbered
     lines = [line for _, line in numbered]
@@ -114,7 +127,8 @@ def sniff(sample: bytes, options: Options, source: str, *, whole: bool) -> Diale
         raise ArgumentError(
             f"delimiter must be a text of one or more characters, not {delimiter!r}."
         )
-    quoted = options.quote if options.quote is not None else _quoted(lines, delimiter)
+    quoted = _quoted(lines, delimiter) if options.quote is None else options.quote
+    quoted = '"' if quoted is True else quoted or ""
     rows = [split(line, delimiter, quoted, options.escape) for line in lines[:120]]
     skipped = _titles(rows, options)
     rows, numbered = rows[skipped:], numbered[skipped:]
@@ -222,6 +236,8 @@ def _ragged(rows: Sequence[Sequence[str]], delimiter: str, source: str) -> bool:
             "lines of index:value (libsvm) can't be read; write a row for each user and item.",
             source=source,
         )
+    if leads_with_owner(full):
+        return True
     lengths = {len(row) for row in full}
     counted = len(full) > 1 and all(row and row[0] == str(len(row) - 1) for row in full)
     if delimiter == " " and len(lengths) > 1:
@@ -236,6 +252,22 @@ def _ragged(rows: Sequence[Sequence[str]], delimiter: str, source: str) -> bool:
     return counted and whole and len(full[0]) > 3
 
 
+def leads_with_owner(rows: Sequence[Sequence[str]]) -> bool:
+    """Return whether every line begins with a user and a colon: ``u1: a, b, c``."""
+    if len(rows) < 2 or any(len(row) < 1 for row in rows):
+        return False
+    parted = [row[0].partition(":") for row in rows]
+    owners = {owner for owner, _, _ in parted}
+    return (
+        all(owner.strip() and colon for owner, colon, _ in parted)
+        # A word that is the same on all lines is a prefix of ids, and 10:30 is a time.
+        and len(owners) > 1
+        and not all(_CLOCK.match(row[0]) for row in rows)
+        and not any(":" in field for row in rows for field in row[1:])
+        and not any(":" in rest for _, _, rest in parted)
+    )
+
+
 def lines_of(text: str) -> list[str]:
     """Return the lines of a text, ended by LF, CRLF or CR; unlike `str.splitlines`, no other
     character ends a line.
@@ -243,26 +275,31 @@ def lines_of(text: str) -> list[str]:
     return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
 
 
-def one_line_end(block: bytes, *, quoted: bool) -> bytes:
+def one_line_end(block: bytes, *, quoted: str) -> bytes:
     """Return a text whose lines all end with LF: a lone CR ends one too, unless it stands within
     quotes.
     """
     if b"\r" not in block or block.count(b"\r") == block.count(b"\r\n"):
         return block
-    if not quoted or b'"' not in block:
+    quote = quoted.encode()
+    if not quote or quote not in block:
         return block.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-    pieces = block.split(b'"')
+    pieces = block.split(quote)
     # Every other piece is within quotes; a doubled quote leaves an empty one and changes nothing.
     pieces[::2] = [p.replace(b"\r\n", b"\n").replace(b"\r", b"\n") for p in pieces[::2]]
-    return b'"'.join(pieces)
+    return quote.join(pieces)
 
 
-def split(line: str, delimiter: str, quoted: bool, escape: str | None = None) -> list[str]:
+def split(line: str, delimiter: str, quoted: str, escape: str | None = None) -> list[str]:
     """Split one line into fields."""
+    if delimiter == WHITESPACE:
+        return line.split()
     if len(delimiter) > 1 or not quoted:
         return line.rstrip("\r\n").split(delimiter)
     try:
-        return next(csv.reader([line], delimiter=delimiter, escapechar=escape), [])
+        return next(
+            csv.reader([line], delimiter=delimiter, quotechar=quoted, escapechar=escape), []
+        )
     except csv.Error:
         # A line end in a field without quotes, or a field beyond that module's limit.
         return line.rstrip("\r\n").split(delimiter)
@@ -308,23 +345,38 @@ def _delimiter(lines: Sequence[str]) -> str:
             continue
         if share > best_share + 1e-9 and (delimiter != " " or best_share < 0.5):
             best, best_share = delimiter, share
+    if best == " " and not any('"' in line for line in lines) and _aligned(lines):
+        return WHITESPACE
     return best or ","
+
+
+def _aligned(lines: Sequence[str]) -> bool:
+    """Whether columns are aligned by runs of spaces: every line has as many words."""
+    runs = sum("  " in line.strip() for line in lines)
+    return 2 * runs > len(lines) and len({len(line.split()) for line in lines}) == 1
 
 
 def _n_fields(line: str, delimiter: str) -> int:
     if len(delimiter) == 1 and '"' in line:
-        return len(split(line, delimiter, True))
+        return len(split(line, delimiter, '"'))
     return line.count(delimiter) + 1
 
 
-def _quoted(lines: Sequence[str], delimiter: str) -> bool:
+def _quoted(lines: Sequence[str], delimiter: str) -> str:
+    # Single ones only where they stand around the whole header and every line: else they are
+    # apostrophes.
+    header = [field.strip() for field in lines[0].split(delimiter)]
+    whole = [line.strip() for line in lines[:20]]
+    if all(len(text) > 1 and text[0] == "'" == text[-1] for text in (*header, *whole)):
+        return "'"
     if delimiter in (",", ";"):
-        return True
-    return any(
+        return '"'
+    held = any(
         field[:1] == '"' == field[-1:] and len(field) > 1
         for line in lines[:50]
         for field in line.split(delimiter)
     )
+    return '"' if held else ""
 
 
 def _headed(first: Sequence[str], rest: Sequence[Sequence[str]]) -> bool:
@@ -332,12 +384,28 @@ def _headed(first: Sequence[str], rest: Sequence[Sequence[str]]) -> bool:
         return False
     # One usual name alone may be an id ("book"); two are a header, and so are words above numbers.
     numbers_below = any(_is_number(field) for fields in rest[:20] for field in fields)
-    return numbers_below or sum(folded(name) in _KNOWN for name in first) > 1
+    return (
+        numbers_below
+        or sum(folded(name) in _KNOWN for name in first) > 1
+        or _above_digits(first, rest)
+    )
+
+
+def _above_digits(first: Sequence[str], rest: Sequence[Sequence[str]]) -> bool:
+    """Whether words stand above a column of which every other cell has a digit, such as a header
+    of unusual names above dates, prices or ids like ``K17``.
+    """
+    if len(rest) < _ENOUGH or any(not name.strip() or _DIGIT.search(name) for name in first):
+        return False
+    below = [row for row in rest if len(row) == len(first)]
+    return len(below) == len(rest) and any(
+        all(_DIGIT.search(row[n]) for row in below) for n in range(len(first))
+    )
 
 
 def _is_number(text: str) -> bool:
     try:
-        float(text)
+        float(text.replace(",", ".", 1))
     except ValueError:
         return False
     return True

@@ -19,6 +19,8 @@ UNITS: Mapping[str, int] = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 # Seconds of 1970..5138 lie below 10^11, milliseconds of 1973..5138 below 10^14, and so on by
 # thousands.
 _SECONDS_BELOW = 10**11
+# 1 January 1970 and 2100 as spreadsheets count days.
+_SERIAL_1970, _SERIAL_2100 = 25_569, 73_051
 # What makes a year, or a month, its first day as yyyymmddHHMMSS.
 _FIRST_DAY = {4: 101_000_000, 6: 1_000_000}
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -150,6 +152,17 @@ def dates_of(times: np.ndarray) -> np.ndarray | None:
         parts.append(part)
     total = np.where(inside, _moment(rest, *reversed(parts)), MISSING)
     return total if 2 * (total != MISSING).sum() > len(known) else None
+
+
+def are_serial_days(times: np.ndarray) -> bool:
+    """Return whether bare numbers are all days of 1970 to 2100 as spreadsheets count them."""
+    known = times[times != MISSING]
+    return bool(known.size) and known.min() >= _SERIAL_1970 and known.max() < _SERIAL_2100
+
+
+def of_serial_days(times: np.ndarray) -> np.ndarray:
+    """Return a spreadsheet's days (since 30 December 1899) as seconds since 1970."""
+    return np.where(times == MISSING, MISSING, (times - _SERIAL_1970) * 86400)
 
 
 def unit_of(times: np.ndarray, given: str | None) -> tuple[str, np.ndarray]:

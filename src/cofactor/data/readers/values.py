@@ -22,6 +22,8 @@ _SHARE = re.compile(r"^([-+]?\d+(?:\.\d+)?)\s?%$")
 _STARS = re.compile(r"^(?:([★⭐]\ufe0f?)+[☆✩]*|\*+)$")
 _SPACED = re.compile(r"^[-+]?\d{1,3}([ \u00a0\u202f'’]\d{3})+([.,]\d+)?$")
 _TRUTH = {"true": 1.0, "false": 0.0, "yes": 1.0, "no": 0.0, "t": 1.0, "f": 0.0, "y": 1.0, "n": 0.0}
+# {"$numberDouble": "3.5"} of MongoDB, $3.50, 4 stars: the same words around each number.
+_UNITED = re.compile(r"^([^\d+.,-]*)([-+]?\d+(?:\.\d+)?)([^\d+.,-]*)$")
 _SPACES = re.compile(r"[\s'’]")
 
 
@@ -184,6 +186,10 @@ def _writing(words: Sequence[str], values: np.ndarray) -> tuple[Callable[[str], 
             lambda w: float(_OUT_OF.sub(r"\1", w).replace(",", ".")),
             f"values such as {first!r} read as the number before the stroke",
         )
+    # Only where all cells are so: one "x1" among numbers is a fault.
+    united = [_UNITED.match(w) if not np.isfinite(values).any() else None for w in words]
+    if all(united) and len({(u[1].strip(), u[3].strip().rstrip("s")) for u in united if u}) == 1:
+        return lambda w: float(_UNITED.sub(r"\2", w)), f"the number in cells such as {first!r} read"
     clear = [w for w in words if not _AMBIGUOUS.match(w)]
     if clear and all(_COMMA.match(w) for w in words):
         known = values[np.isfinite(values)]

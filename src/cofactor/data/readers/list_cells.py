@@ -1,0 +1,103 @@
+"""Cells that hold a list of items: a row for each item of each list."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cofactor.data.readers.columns import folded
+from cofactor.data.readers.raw import Raw
+from cofactor.data.readers.values import Odd
+
+# Names that say that a cell holds several; with any other name a comma belongs to the id.
+_PLURAL = frozenset(
+    (
+        *("items", "itemids", "products", "productids", "movies", "movieids", "books", "bookids"),
+        *("articles", "articleids", "songs", "tracks", "trackids", "skus", "basket", "cart"),
+    )
+)
+_BRACKETS = r"^\s*[\[({].*[\])}]\s*$"
+_ENTRY = re.compile(r"""\s*(?:'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)"|([^,]*[^,\s]))\s*(?:,|$)""")
+_SIGNS = (",", ";", "|")
+
+
+def explode_lists(raw: Raw) -> Raw:
+    """Return raw columns with a row for each item where the cells of the items hold lists: all in
+    brackets (``['a', 'b']``), or with commas, semicolons or bars in a column of a plural name.
+    """
+    items = raw.items
+    if pa.types.is_integer(items.type) or not len(items):
+        return raw
+    if not pa.types.is_dictionary(items.type):
+        items = pc.dictionary_encode(items.cast(pa.string()))
+    if pa.types.is_integer(items.type.value_type):
+        return raw
+    items = items.unify_dictionaries()
+    words = items.chunk(0).dictionary
+    parts = _splitter(words, folded(raw.columns.get("item", "")))
+    if parts is None:
+        return raw
+    # The last one is of rows without any.
+    lists = [*(parts(word) if word is not None else [] for word in words.to_pylist()), []]
+    absent = len(words)
+    codes = np.concatenate([np.asarray(c.indices.fill_null(absent)) for c in items.chunks])
+    lengths = np.array([len(part) for part in lists], np.int64)[codes]
+    return _repeated(raw, [part for code in codes for part in lists[code]], lengths)
+
+
+def _splitter(words: pa.Array, name: str) -> Callable[[str], Sequence[str]] | None:
+    """How the cells are split; None if they hold no lists."""
+    held = words.filter(pc.not_equal(pc.utf8_trim_whitespace(words), ""))
+    if not len(held):
+        return None
+    if pc.all(pc.match_substring_regex(held, _BRACKETS)).as_py():
+        opening = str(held[0].as_py()).strip()[0]
+        return None if opening == "{" and ":" in str(held[0].as_py()) else _of_brackets
+    if name not in _PLURAL:
+        return None
+    counts = {sign: pc.sum(pc.match_substring(held, sign)).as_py() for sign in _SIGNS}
+    sign = max(_SIGNS, key=lambda sign: int(counts[sign]))
+    if not counts[sign]:
+        return None
+    return lambda cell: [part.strip() for part in cell.split(sign) if part.strip()]
+
+
+def _of_brackets(cell: str) -> list[str]:
+    inner = cell.strip()[1:-1]
+    found = (next(text for text in entry if text) for entry in _ENTRY.findall(inner) if any(entry))
+    return [re.sub(r"\\(.)", r"\1", text) for text in found]
+
+
+def _repeated(raw: Raw, items: list[str], lengths: np.ndarray) -> Raw:
+    """The raw columns with row r ``lengths[r]`` times."""
+    rows = np.repeat(np.arange(len(lengths)), lengths)
+    take = pa.array(rows)
+    starts = np.cumsum(lengths) - lengths
+    empty = int((lengths == 0).sum())
+    notes = [*raw.notes, f"lists of items in {raw.named('item')} read as a row for each item"]
+    if empty:
+        notes.append(f"{empty:,} empty lists of items left out")
+    return replace(
+        raw,
+        users=raw.users.take(take),
+        items=pa.chunked_array([pa.array(items, pa.string())]),
+        values=None if raw.values is None else raw.values[rows],
+        times=None if raw.times is None else raw.times[rows],
+        day_first=None if raw.day_first is None else raw.day_first[rows],
+        events=None if raw.events is None else raw.events.take(take),
+        odd=[_moved(odd, starts, lengths) for odd in raw.odd],
+        locate=lambda wanted: raw.locate(np.unique(rows[wanted])),
+        notes=notes,
+    )
+
+
+def _moved(odd: Odd, starts: np.ndarray, lengths: np.ndarray) -> Odd:
+    counts = lengths[odd.rows]
+    within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+    source = np.repeat(np.arange(len(odd.rows)), counts)
+    return Odd(starts[odd.rows[source]] + within, odd.texts.take(pa.array(source)))
