@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -231,3 +233,21 @@ def test_the_command_line_names_the_engine(tmp_path: Path, capsys: pytest.Captur
     assert "unknown engine 'dask'" in capsys.readouterr().err
     assert main([*words, "--out", str(tmp_path / "no"), "--address", "a:1"]) == 1
     assert "give --engine ray" in capsys.readouterr().err
+
+
+def test_without_an_engine_neither_ray_nor_duckdb_is_imported(tmp_path: Path) -> None:
+    log, model = tmp_path / "log.csv", tmp_path / "m"
+    log.write_text(
+        "user,item\n" + "".join(f"u{u},i{u * k % 7}\n" for u in range(9) for k in (1, 2))
+    )
+    code = f"""
+import sys
+from cofactor.cli.main import main
+assert main(["train", {str(log)!r}, "--model", "ials", "--out", {str(model)!r}, "--no-refit"]) == 0
+assert main(["evaluate", {str(model)!r}, {str(log)!r}]) == 0
+assert main(["compare", {str(log)!r}, "--models", "ease,ials"]) == 0
+assert main(["recommend", {str(model)!r}, "--all-users", "--out", {str(tmp_path / "l.csv")!r}]) == 0
+print("loaded:", sorted({{"ray", "duckdb"}} & set(sys.modules)))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "loaded: []"

@@ -28,6 +28,8 @@ from cofactor.runs.recommend import recommend_all
 from engine import pieces
 from engine.conftest import add_host
 
+pytestmark = pytest.mark.cluster
+
 RUN = Run(seed=4, threads=1)
 MODEL = {"factors": 16, "epochs": 4}
 
