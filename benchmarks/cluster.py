@@ -16,10 +16,13 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 FEW, MORE = 2, 8
 
@@ -28,10 +31,13 @@ def fit(settings: argparse.Namespace) -> None:
     """Fit once, and print what came out."""
     from cofactor.base.engine import Local
     from cofactor.base.run import Run
-    from cofactor.data.synthetic.shapes import power_law
+    from cofactor.data.interactions import Interactions
     from cofactor.models.implicit.ials import IALS
 
-    data = power_law(settings.users, settings.items, settings.n, rated=False, seed=1)
+    pairs = np.load(settings.data)
+    data = Interactions.from_rows(
+        pairs["users"], pairs["items"], users=settings.users, items=settings.items
+    )
     _ = data.by_item
     engine: Any = None
     if settings.side == "local":
@@ -48,6 +54,14 @@ def fit(settings: argparse.Namespace) -> None:
     print(json.dumps({"fit_s": round(seconds, 2), "sha": hashlib.sha256(whole).hexdigest()[:12]}))
     if engine is not None:
         engine.close()
+
+
+def make(settings: argparse.Namespace) -> None:
+    """Draw the pairs once, so that no fit's cost holds it."""
+    from cofactor.data.synthetic.shapes import power_law
+
+    data = power_law(settings.users, settings.items, settings.n, rated=False, seed=1)
+    np.savez(settings.data, users=data.user_rows, items=data.item_rows)
 
 
 def measured(words: list[str]) -> dict[str, Any]:
@@ -69,7 +83,8 @@ def measured(words: list[str]) -> dict[str, Any]:
 
 def compare(settings: argparse.Namespace) -> None:
     """Print a line for each side and round."""
-    own = ["--n", "--users", "--items", "--factors", "--workers"]
+    own = ["--users", "--items", "--factors", "--workers", "--data"]
+    make(settings)
     same = [word for name in own for word in (name, str(getattr(settings, name[2:])))]
     for number in range(settings.rounds):
         for side in settings.sides.split(","):
@@ -99,10 +114,13 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--epochs", type=int, default=MORE)
     parser.add_argument("--side")
+    parser.add_argument("--data")
     settings = parser.parse_args()
     if settings.side:
         fit(settings)
-    else:
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        settings.data = f"{folder}/pairs.npz"
         compare(settings)
 
 

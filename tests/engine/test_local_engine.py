@@ -237,9 +237,8 @@ def test_the_command_line_names_the_engine(tmp_path: Path, capsys: pytest.Captur
 
 def test_without_an_engine_neither_ray_nor_duckdb_is_imported(tmp_path: Path) -> None:
     log, model = tmp_path / "log.csv", tmp_path / "m"
-    log.write_text(
-        "user,item\n" + "".join(f"u{u},i{u * k % 7}\n" for u in range(9) for k in (1, 2))
-    )
+    lines = (f"u{u},i{u * k % 11}\n" for u in range(20) for k in range(1, 7))
+    log.write_text("user,item\n" + "".join(lines))
     code = f"""
 import sys
 from cofactor.cli.main import main

@@ -48,12 +48,16 @@ def command(
         return
     if address is not None or folder:
         raise typer.BadParameter("--address and --folder belong to --engine ray.")
+    _show(Output(json))
+
+
+def _show(output: Output) -> None:
+    """What this installation has."""
     import platform
     import sys
 
     import cofactor
 
-    output = Output(json)
     facts: dict[str, Any] = {
         "cofactor": cofactor.__version__,
         "python": platform.python_version(),

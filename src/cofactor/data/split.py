@@ -9,8 +9,9 @@ from functools import cached_property
 import numpy as np
 
 from cofactor.base.errors import ArgumentError
-from cofactor.data.histories import Histories
-from cofactor.data.interactions import Interactions, in_order
+from cofactor.base.offsets import row_offsets
+from cofactor.data.histories import Histories, in_order
+from cofactor.data.interactions import Interactions
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,8 +169,7 @@ def joined(*parts: Interactions) -> Interactions:
     last = np.ones(len(pairs), bool)
     last[:-1] = pairs[by_pair][1:] != pairs[by_pair][:-1]
     keep = by_pair[last]
-    indptr = np.zeros(first.n_users + 1, np.int64)
-    np.cumsum(np.bincount(users[keep], minlength=first.n_users), out=indptr[1:])
+    indptr = row_offsets(users[keep], first.n_users)
     values = [part.values for part in parts]
     times = [part.times for part in parts]
     return replace(

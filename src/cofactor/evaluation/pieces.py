@@ -12,7 +12,8 @@ import numpy as np
 from cofactor.base.engine import PIECES, in_turn
 from cofactor.base.run import Run
 from cofactor.evaluation.lists import Lists
-from cofactor.evaluation.measure import Question, TrueItemRanks, stand
+from cofactor.evaluation.measure import TrueItemRanks, stand
+from cofactor.evaluation.question import Question
 from cofactor.metrics.table import Metric
 from cofactor.models.recommender import Recommender
 from cofactor.models.shipped import ShippedModel

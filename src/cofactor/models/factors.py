@@ -42,7 +42,7 @@ class FactorModel(Recommender[ConfigT]):
         kept.
         """
         config: Any = self.config
-        return int(2 * 4 * (data.n_users + data.n_items) * config.factors)
+        return vector_bytes(data, config.factors)
 
     @property
     def global_mean(self) -> float:
@@ -121,10 +121,19 @@ class FactorModel(Recommender[ConfigT]):
         )
 
     def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
-        # Vectors are gathered by rows, which is faster from cache lines on.
-        super()._restore({n: aligned(a) if a.ndim == 2 else a for n, a in arrays.items()})
+        super()._restore(aligned_rows(arrays))
 
     def item_vectors(self) -> np.ndarray:
         """Return the item vectors, float32 [n_items, factors], in row order."""
         _ = self.data
         return self.item_factors
+
+
+def vector_bytes(data: Interactions, factors: int) -> int:
+    """Return the bytes of both sides' vectors, twice: as they are learned, and as they are kept."""
+    return 2 * 4 * (data.n_users + data.n_items) * factors
+
+
+def aligned_rows(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return named arrays with the matrices' rows from cache lines on: gathered faster."""
+    return {n: aligned(a) if a.ndim == 2 else a for n, a in arrays.items()}

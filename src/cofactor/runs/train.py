@@ -20,6 +20,7 @@ from cofactor.evaluation.evaluate import evaluate
 from cofactor.evaluation.result import Result
 from cofactor.metrics.table import parse_metrics
 from cofactor.models import registry
+from cofactor.models.engine_check import check_engine
 from cofactor.models.iterative import IterativeModel
 from cofactor.models.recommender import Recommender
 from cofactor.runs.against import measured_against
@@ -135,7 +136,7 @@ def train(
     kind = registry.get(model)
     config = settings if isinstance(settings, Config) else kind.Config.from_text(settings)
     check_target(out, overwrite=overwrite)
-    kind.check_engine(run)
+    check_engine(kind, run)
     _check_requests(model, plot, metrics)
     reading = reading if reading is not None else Reading()
     if kind.traits.uses_features:

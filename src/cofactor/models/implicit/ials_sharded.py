@@ -16,12 +16,12 @@ from cofactor.base.engine import Engine
 from cofactor.base.memory import aligned, aligned_empty
 from cofactor.base.run import Run
 from cofactor.data.interactions import Interactions
-from cofactor.models.implicit.ials import IALSLearner
+from cofactor.models.implicit.ials_learner import IALSLearner
+from cofactor.models.implicit.normal_equations import NormalEquations
 from cofactor.training.learner import Epoch, Facts
 
 if TYPE_CHECKING:
     from cofactor.kernels.cpu.ials import Solver
-    from cofactor.models.implicit.ials import IALS
 
 _OTHER = {"users": "items", "items": "users"}
 
@@ -44,22 +44,23 @@ class ShardedIALSLearner(IALSLearner):
 
     Parameters
     ----------
-    model
-        Its settings, and its ``alpha0``.
+    equations
+        Weights and ridges, by the settings.
     data, run
         On what, with which seed, and on which engine.
     engine
         What runs the pieces.
     """
 
-    def __init__(self, model: IALS, data: Interactions, run: Run, engine: Engine) -> None:
-        self.model, self.data, self.config, self.engine = model, data, model.config, engine
-        self.alpha0 = float(model.alpha0[0])
-        self.shares = model._item_shares(data)
-        self.user_ridge, self.item_ridge = model._ridges(data)
+    def __init__(
+        self, equations: NormalEquations, data: Interactions, run: Run, engine: Engine
+    ) -> None:
+        self.equations, self.data, self.config = equations, data, equations.config
+        self.engine, self.alpha0, self.n_counted = engine, equations.alpha0, data.n_items
+        self.shares = equations.item_shares(data)
+        self.user_ridge = equations.ridge(data.indptr, data.n_items)
+        self.item_ridge = equations.ridge(data.by_item[0], data.n_users)
         values = None if self.config.confidence == "ones" else data.weights
-        if values is not None:
-            model._confidence(values)  # refuses negative ones
         item_indptr, user_rows, positions = data.by_item
         of_items = None if values is None else np.ascontiguousarray(values[positions])
         sides = {
@@ -164,7 +165,7 @@ class ShardedIALSLearner(IALSLearner):
         basis, diagonal = (engine.share(array) for array in found)
         rotated = [engine.call(turned, block, basis) for block in self.blocks[other]]
         fixed = engine.call(joined, *rotated)
-        how = engine.share((self.model.clone(), solver))
+        how = engine.share((self.equations, solver))
         done = []
         for shard, block in zip(self.shards[side], self.blocks[side], strict=True):
             arguments = [how, shard, fixed, diagonal]
@@ -178,7 +179,7 @@ class ShardedIALSLearner(IALSLearner):
 
     def _pair_weights(self, some: np.ndarray, item_rows: np.ndarray) -> np.ndarray:
         values = np.ones(len(some)) if self.data.values is None else self.data.values[some]
-        weights = self.model._confidence(values)
+        weights = self.equations.confidence(values)
         return weights if self.shares is None else weights * self.shares[item_rows]
 
 
@@ -206,7 +207,7 @@ def joined(*blocks: np.ndarray) -> np.ndarray:
 
 
 def solved(
-    how: tuple[IALS, Solver],
+    how: tuple[NormalEquations, Solver],
     shard: Shard,
     fixed: np.ndarray,
     diagonal: np.ndarray,
@@ -217,7 +218,7 @@ def solved(
     Parameters
     ----------
     how
-        A model with the settings, and how rows are solved.
+        What pairs weigh, and how rows are solved.
     shard
         The rows.
     fixed, diagonal
@@ -232,8 +233,8 @@ def solved(
     """
     from cofactor.kernels.cpu.ials import RowSystems, gram_part, solve_rows
 
-    model, solver = how
-    weights = _weights(model, shard)
+    equations, solver = how
+    weights = _weights(equations, shard)
     system = RowSystems(shard.indptr, shard.indices, weights, fixed, diagonal, shard.ridge)
     found = aligned_empty((len(shard.indptr) - 1, fixed.shape[1]))
     found[...] = 0 if before is None else before
@@ -244,7 +245,7 @@ def solved(
 _ones = np.ones(0, np.float32)  # as many as the longest shard so far had interactions
 
 
-def _weights(model: IALS, shard: Shard) -> np.ndarray:
+def _weights(equations: NormalEquations, shard: Shard) -> np.ndarray:
     global _ones
     count = len(shard.indices)
     if shard.values is None:
@@ -252,5 +253,5 @@ def _weights(model: IALS, shard: Shard) -> np.ndarray:
             _ones = np.ones(count, np.float32)
         weights = _ones[:count]
     else:
-        weights = model._confidence(shard.values)
+        weights = equations.confidence(shard.values)
     return weights if shard.other_shares is None else weights * shard.other_shares[shard.indices]

@@ -12,7 +12,8 @@ from cofactor.base.run import Run
 from cofactor.data.interactions import Interactions
 from cofactor.models.damped_biases import damped_biases
 from cofactor.models.neural import fitting
-from cofactor.models.neural.factor_fold_in import FactorConfig, Factors, cold_row, l2_weights
+from cofactor.models.neural.factor_fold_in import Factors, cold_row, l2_weights
+from cofactor.models.neural.factor_settings import FactorConfig
 from cofactor.models.neural.latent_factor_module import FactorTables, TableSettings, initial_rows
 from cofactor.training.loop import Control
 from cofactor.training.torch.learner import Step

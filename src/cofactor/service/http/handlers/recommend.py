@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from cofactor.base.errors import CofactorError, TraitError
+from cofactor.service.answering.answers import allowed_mask, recommended
 from cofactor.service.answering.content_reasons import shared
 from cofactor.service.answering.loaded import Loaded
-from cofactor.service.answering.scoring import allowed_mask, recommended
 from cofactor.service.errors import RequestError, invalid, not_found
 from cofactor.service.http.context import Context
 from cofactor.service.http.route import Route
