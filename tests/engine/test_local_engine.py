@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -250,3 +251,20 @@ print("loaded:", sorted({{"ray", "duckdb"}} & set(sys.modules)))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "loaded: []"
+
+
+def test_trials_on_an_engine_are_the_same_for_any_number_of_workers(data: Interactions) -> None:
+    pytest.importorskip("optuna")
+    from cofactor.runs.tune import tune
+
+    class Three(Local):
+        workers = 3
+
+    settings = ["epochs=2", "factors=4"]
+    one, three = (
+        tune(data, "ials", settings=settings, trials=10, run=replace(CUT, engine=engine))
+        for engine in (Local(), Three())
+    )
+    assert one.counts == three.counts == {"finished": 10, "pruned": 0, "failed": 0}
+    assert (one.value, one.settings, one.curve) == (three.value, three.settings, three.curve)
+    assert one.value >= one.default_value
