@@ -33,6 +33,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "retrieval",
         "models.recommender",
         "models.shipped",
+        "models.reranking",
         "models.traits",
         "models.user_batch",
     },
@@ -61,6 +62,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "models.fold_in",
         "models.traits",
         "models.user_batch",
+        "metrics.sequential",
     },
     "cli": {
         "base",
@@ -100,7 +102,6 @@ MAY_LOAD: dict[str, tuple[str, ...]] = {
     ),
     "numba": ("kernels/cpu",),
     "pyarrow": ("data", "retrieval", "models", "evaluation", "artifact", "runs", "service", "cli"),
-    "plotly": ("evaluation/report.py", "training/curves.py", "runs"),
     "starlette": ("service",),
     "typer": ("cli",),
     "rich": ("cli",),
@@ -278,7 +279,7 @@ def _loaded_after(code: str) -> set[str]:
 
 @pytest.mark.parametrize(
     "library",
-    ["torch", "numba", "scipy", "pyarrow", "plotly", "starlette", "typer", "ray", "duckdb"],
+    ["torch", "numba", "scipy", "pyarrow", "rich", "starlette", "typer", "ray", "duckdb"],
 )
 def test_import_cofactor_loads_nothing_heavy(library: str, loaded_by_import: set[str]) -> None:
     assert library not in loaded_by_import

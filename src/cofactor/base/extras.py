@@ -16,13 +16,13 @@ EXTRAS: dict[str, str] = {
     "uvicorn": "serve",
     "h11": "serve",
     "prometheus_client": "serve",
-    "plotly": "plot",
     "sentence_transformers": "text",
     "psycopg": "postgres",
     "duckdb": "big",
     "openpyxl": "excel",
     "optuna": "tune",
     "ray": "cluster",
+    "ipywidgets": "notebook",
 }
 
 

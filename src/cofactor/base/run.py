@@ -13,6 +13,7 @@ import numpy as np
 
 from cofactor.base import checks, rng
 from cofactor.base.engine import Engine
+from cofactor.base.notebook import usual_progress
 from cofactor.base.progress import SILENT, Progress
 
 
@@ -30,7 +31,7 @@ class Run:
         ``"auto"`` (a GPU if PyTorch sees one, for the models that can use it), ``"cpu"``,
         ``"cuda"``, ``"cuda:1"``, ``"mps"``.
     progress
-        Where long work reports to.
+        Where long work reports to; by default bars in a notebook, and nothing elsewhere.
     engine
         What runs the pieces of work that can be cut (see `cofactor.base.engine`); None: this
         process, uncut. With an engine, ``threads`` are those of each piece.
@@ -39,7 +40,7 @@ class Run:
     seed: int = 0
     threads: int = 0
     device: str = "auto"
-    progress: Progress = field(default=SILENT, repr=False, compare=False)
+    progress: Progress = field(default_factory=usual_progress, repr=False, compare=False)
     engine: Engine | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:

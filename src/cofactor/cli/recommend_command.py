@@ -77,6 +77,23 @@ class Which:
 
 
 @dataclass(frozen=True)
+class ListOptions:
+    """Lists."""
+
+    rerank: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="RULE",
+            help=(
+                'Choose the list by rules: "mmr=0.7 by genres", "cap=2 by author", "pin=ID at 1",'
+                ' "boost=0.3 if year >= 2020", "fresh=0.2", "at_least=0.3 if long_tail",'
+                ' "calibrate=0.5 by genres", "exposure=0.05" ...; may be repeated.'
+            ),
+        ),
+    ] = None
+
+
+@dataclass(frozen=True)
 class Showing(opt.ShowOptions):
     """Output."""
 
@@ -101,6 +118,7 @@ def command(
     model: opt.ModelFolder,
     who: Who,
     which: Which,
+    lists: ListOptions,
     compute: opt.ThreadOptions,
     cluster: EngineOptions,
     show: Showing,
@@ -108,10 +126,12 @@ def command(
     """Recommend."""
     from cofactor.artifact.load import load
     from cofactor.retrieval.filters import Filters
+    from cofactor.retrieval.rerank.rules import as_rules
     from cofactor.runs.recommend import recommend_all, write_tables
 
     who.check()
     output, out = show.output(), show.out
+    rules = as_rules(lists.rerank)
     run = compute.run(output)
     loaded = load(model)
     if which.items is not None:
@@ -126,16 +146,24 @@ def command(
         filters = Filters(block=blocked, where=which.where)
     if who.all_users:
         if out is None:
-            raise typer.BadParameter("--all-users needs --out FILE, or a folder for parts.")
-        with cluster.on(run) as engine_run:
-            path, count = recommend_all(loaded, out, which.k, filters=filters, run=engine_run)
+            raise typer.BadParameter("--all-users needs --out FILE, or DIR/ for parts.")
+        with cluster.on(run) as run:
+            path, count = recommend_all(
+                loaded, out, which.k, filters=filters, rerank=rules, run=run
+            )
         output.line(f"{count:,} recommendations for {loaded.data.n_users:,} users in {path}")
         output.emit(command="recommend", path=str(path), lines=count)
         return
     past: Any = history_of(who.history, loaded.data.items) if who.history else None
     exclude = not which.keep_seen
     table = loaded.recommend(
-        who.user, which.k, history=past, exclude_seen=exclude, filters=filters, run=run
+        who.user,
+        which.k,
+        history=past,
+        exclude_seen=exclude,
+        filters=filters,
+        rerank=rules,
+        run=run,
     )
     if out is not None:
         path, count = write_tables(iter([table.to_arrow()]), out)

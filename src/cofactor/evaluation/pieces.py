@@ -12,10 +12,11 @@ import numpy as np
 from cofactor.base.engine import PIECES, in_turn
 from cofactor.base.run import Run
 from cofactor.evaluation.lists import Lists
-from cofactor.evaluation.measure import TrueItemRanks, stand
+from cofactor.evaluation.measure import Blocks, TrueItemRanks, stand
 from cofactor.evaluation.question import Question
 from cofactor.metrics.table import Metric
 from cofactor.models.recommender import Recommender
+from cofactor.models.reranking import RerankedLists
 from cofactor.models.shipped import ShippedModel
 
 
@@ -27,7 +28,7 @@ class Measuring(NamedTuple):
     metrics: Sequence[Metric]
     lists: Lists
     run: Run
-    memory_limit: int
+    blocks: Blocks
 
 
 def stand_in_pieces(
@@ -36,11 +37,15 @@ def stand_in_pieces(
     metrics: Sequence[Metric],
     lists: Lists,
     run: Run,
-    memory_limit: int,
+    blocks: Blocks,
+    reranked: RerankedLists | None = None,
 ) -> TrueItemRanks:
-    """Do what `measure.stand` does on the run's engine, with the same result."""
+    """Do what `measure.stand` does, in pieces if the run has an engine; lists that are reranked are
+    made here.
+    """
     began, engine = time.perf_counter(), run.engine
-    assert engine is not None
+    if engine is None or reranked is not None:
+        return stand(model, question, metrics, lists, run, blocks, reranked)
     count = PIECES * engine.workers
     whole = Measuring(
         ShippedModel(model),
@@ -48,7 +53,7 @@ def stand_in_pieces(
         tuple(metrics),
         copy.deepcopy(lists),
         run.alone(),
-        memory_limit,
+        blocks,
     )
     shared = engine.share(whole)
     pieces = ((shared, number, count) for number in range(count))
@@ -70,8 +75,7 @@ def ranked(whole: Measuring, number: int, count: int) -> tuple[TrueItemRanks, Li
         whole.metrics,
         lists,
         whole.run,
-        whole.memory_limit,
-        (number, count),
+        whole.blocks._replace(piece=number, pieces=count),
     )
     return found, lists
 

@@ -27,7 +27,7 @@ class FactorModel(Recommender[ConfigT]):
 
     With `adds_user_bias` the score is ``μ + b_u + b_i + x_u · y_i``: users are known by ``[x_u ;
     b_u]`` (from ``user_bias``, float32 [n_users], if a subclass doesn't say otherwise), and
-    ``scale`` is float64 [3]: μ, and the lowest and the highest value that is predicted."""
+    ``scale`` begins with μ, and the lowest and the highest value that is predicted, float64."""
 
     adds_user_bias: ClassVar[bool] = False
 
@@ -116,7 +116,7 @@ class FactorModel(Recommender[ConfigT]):
     def _predict(self, states: States, which: np.ndarray, item_rows: np.ndarray) -> np.ndarray:
         if not self.adds_user_bias:
             return super()._predict(states, which, item_rows)
-        return np.clip(self.pair_scores(states, which, item_rows), *self.scale[1:]).astype(
+        return np.clip(self.pair_scores(states, which, item_rows), *self.scale[1:3]).astype(
             np.float32
         )
 

@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from cofactor.base.engine import in_turn
 from cofactor.base.errors import ArgumentError, CofactorError
+from cofactor.base.latex import latex_table
 from cofactor.base.run import Run
 from cofactor.data.interactions import Interactions
 from cofactor.data.split import Split
 from cofactor.evaluation import significance
-from cofactor.evaluation.evaluate import evaluate
 from cofactor.evaluation.result import Result
 from cofactor.evaluation.significance import Comparison
 from cofactor.metrics.table import parse_metric, parse_metrics
 from cofactor.models import registry
 from cofactor.models.recommender import Recommender
-from cofactor.models.shipped import ShippedModel
-from cofactor.runs.source import Clock, Cutting, Reading, cut, interactions
+from cofactor.retrieval.rerank.rules import Rerank, as_rules
+from cofactor.runs import shown
+from cofactor.runs.comparison_pieces import measured
+from cofactor.runs.rerank_costs import costs_of
+from cofactor.runs.source import Cutting, Reading, cut, interactions
+from cofactor.runs.words import p_words
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Compared:
     """Several models, measured on one split.
 
@@ -45,6 +50,10 @@ class Compared:
         corrected for their number.
     failures
         Models that could not be fitted or measured, and why, in a sentence.
+    costs
+        For every model and every set of rules, the reranked lists against the model's own.
+    origin
+        Data, date, versions, seed and threads, by their names.
     """
 
     data: Interactions
@@ -54,6 +63,15 @@ class Compared:
     seconds: Mapping[str, float]
     tests: Sequence[Comparison]
     failures: Mapping[str, str] = field(default_factory=dict)
+    costs: Sequence[Comparison] = ()
+    origin: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def order(self) -> list[str]:
+        """The names of the models, the best on `metric` first."""
+        return sorted(
+            self.results, key=lambda name: _goodness(self.results[name], self.metric), reverse=True
+        )
 
     @property
     def best(self) -> str:
@@ -71,18 +89,43 @@ class Compared:
         """
         p_of = {t.first: t.p_adjusted for t in self.tests if t.metric == self.metric}
         metrics = list(dict.fromkeys(m for result in self.results.values() for m in result.metrics))
-        order = sorted(
-            self.results, key=lambda name: _goodness(self.results[name], self.metric), reverse=True
-        )
         rows = []
-        for name in order:
+        for name in self.order:
             row: dict[str, Any] = {"model": name}
             for metric in metrics:
                 row[metric] = _with_interval(self.results[name], metric)
             row["fit s"] = round(self.seconds[name], 2)
-            row["p vs best"] = "" if name == self.best else _p_shown(p_of.get(name, float("nan")))
+            row["p vs best"] = "" if name == self.best else p_words(p_of.get(name, float("nan")))
             rows.append(row)
         return rows
+
+    def to_frame(self) -> Any:
+        """Return the table as a pandas DataFrame of numbers, with the ends of the intervals."""
+        return shown.frame_of(shown.compared_numbers(self))
+
+    def to_latex(self, caption: str | None = None) -> str:
+        """Return the table for LaTeX, the best model in bold (the document loads ``booktabs``)."""
+        return latex_table(self.rows(), best=self.order.index(self.best), caption=caption)
+
+    def write_report(self, path: str | os.PathLike[str], command: str | None = None) -> Path:
+        """Write all of it as one self-contained page, and return its path."""
+        from cofactor.evaluation.report import write_report
+
+        origin = {**self.origin, **({} if command is None else {"Command": command})}
+        return write_report(
+            list(self.results.values()),
+            Path(path),
+            comparisons=self.tests,
+            seconds=self.seconds,
+            title=f"Models on {self.data.source}",
+            origin=origin,
+        )
+
+    def __repr__(self) -> str:
+        return shown.compared_text(self)
+
+    def _repr_html_(self) -> str:
+        return shown.compared_html(self)
 
     def to_dict(self) -> dict[str, Any]:
         """Return all of it as plain values for JSON."""
@@ -95,6 +138,8 @@ class Compared:
             "tests": [test.to_dict() for test in self.tests],
             "best": self.best,
             "failures": dict(self.failures),
+            "costs": [cost.to_dict() for cost in self.costs],
+            "origin": dict(self.origin),
         }
 
 
@@ -108,6 +153,7 @@ def compare(
     cutting: Cutting | None = None,
     split: Split | None = None,
     metrics: Iterable[str] | None = None,
+    rerank: Iterable[Rerank | str] = (),
     run: Run | None = None,
 ) -> Compared:
     """Fit several models on one split and measure them on its test part.
@@ -131,6 +177,8 @@ def compare(
         A split that is there already, instead of cutting.
     metrics
         What to measure; None for what suits each model.
+    rerank
+        Sets of rules: each model is measured with each of them too, under ``LABEL + RULES``.
 
     Returns
     -------
@@ -146,8 +194,9 @@ def compare(
     """
     run = run if run is not None else Run()
     entries = None if models is None else _entries(models, settings or {})
+    rules = [one for one in map(as_rules, rerank) if one is not None]
     if metrics is not None:
-        parse_metrics(metrics)
+        metrics = [str(m) for m in parse_metrics(metrics)]
     data = interactions(source, reading, run) if split is None else split.train
     parts = cut(data, cutting if cutting is not None else Cutting()) if split is None else split
     if entries is None:
@@ -160,59 +209,21 @@ def compare(
     results: dict[str, Result] = {}
     seconds: dict[str, float] = {}
     failures: dict[str, str] = {}
-    for label, one in zip(entries, _measured(entries, parts, metrics, run), strict=True):
+    for label, one in zip(entries, measured(entries, parts, metrics, rules, run), strict=True):
         if isinstance(one, str):
             failures[label] = one
             run.progress.say(f"{label} failed: {one}")
-        else:
-            fitted[label], seconds[label], results[label] = one
+            continue
+        fitted[label], spent, found = one
+        results |= {result.model: result for result in found}
+        seconds |= {result.model: spent for result in found}
     if not results:
         reasons = "; ".join(f"{label}: {why}" for label, why in failures.items())
         raise CofactorError(f"none of the models could be fitted and measured. {reasons}")
     tests = _tests(list(results.values()))
-    return Compared(data, parts, fitted, results, seconds, tests, failures)
-
-
-def _measured(
-    entries: Mapping[str, Recommender], parts: Split, metrics: Iterable[str] | None, run: Run
-) -> Iterator[Any]:
-    """Each model fitted, its seconds and its result; or why it failed."""
-    names = None if metrics is None else tuple(metrics)
-    if run.engine is None:
-        for label, model in entries.items():
-            run.progress.say(f"fitting {label}")
-            yield fit_and_measure(model, label, parts, names, run)
-        return
-    shared = run.engine.share(parts)
-    pieces = (
-        (run.engine.share(model), label, shared, names, run.alone())
-        for label, model in entries.items()
-    )
-    for shipped in in_turn(run.engine, shipped_measurement, pieces):
-        if isinstance(shipped, str):
-            yield shipped
-        else:
-            model, seconds, result = shipped
-            yield model.model, seconds, result
-
-
-def fit_and_measure(
-    model: Recommender, label: str, parts: Split, metrics: tuple[str, ...] | None, run: Run
-) -> tuple[Recommender, float, Result] | str:
-    """Return a model fitted, its seconds, and its result on the test part; or why it failed."""
-    try:
-        model, seconds = _fit(model, parts, run)
-        return model, seconds, replace(evaluate(model, parts, metrics, run=run), model=label)
-    except (CofactorError, MemoryError) as error:
-        return str(error) or "out of memory"
-
-
-def shipped_measurement(
-    model: Recommender, label: str, parts: Split, metrics: tuple[str, ...] | None, run: Run
-) -> tuple[ShippedModel, float, Result] | str:
-    """Return what `fit_and_measure` does, for another process."""
-    found = fit_and_measure(model.clone(), label, parts, metrics, run)
-    return found if isinstance(found, str) else (ShippedModel(found[0]), *found[1:])
+    costs = costs_of(results, tests[0].metric) if rules and tests else []
+    origin = shown.origin_of_comparison(data, run)
+    return Compared(data, parts, fitted, results, seconds, tests, failures, costs, origin)
 
 
 # Above so many items the dense models of items by items are left out of the default selection.
@@ -289,27 +300,6 @@ def without_comparison(config: Any) -> Any:
     if "compare_without_features" in config.defaults():
         return config.replace(compare_without_features=False)
     return config
-
-
-def _fit(model: Recommender, parts: Split, run: Run) -> tuple[Recommender, float]:
-    """Fit a model and time it; a fit in which kernels had to be compiled is done again, so that
-    only fitting is timed.
-    """
-    from cofactor.kernels.cpu.jit import compilation_shown
-
-    compiled: list[str] = []
-    clock = Clock()
-    with compilation_shown(compiled.append):
-        model.fit(parts.train, validation=parts.validation, run=run)
-    if compiled:
-        clock = Clock()
-        model.fit(parts.train, validation=parts.validation, run=run)
-    return model, clock.seconds
-
-
-def _p_shown(p: float) -> str:
-    """A p-value as people read it: what is below 1e-16 is below any use of the digits."""
-    return "< 1e-16" if p < 1e-16 else f"{p:.2g}"
 
 
 def _goodness(result: Result, metric: str) -> float:

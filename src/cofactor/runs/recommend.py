@@ -21,6 +21,7 @@ from cofactor.base.run import Run
 from cofactor.models.recommender import Recommender
 from cofactor.models.shipped import ShippedModel
 from cofactor.retrieval.filters import Filters
+from cofactor.retrieval.rerank.rules import Rerank
 
 # Users whose lists are made and written at a time.
 _BLOCK = 16_384
@@ -32,6 +33,7 @@ def recommend_all(
     k: int = 10,
     *,
     filters: Filters | None = None,
+    rerank: Rerank | None = None,
     run: Run | None = None,
 ) -> tuple[Path, int]:
     """Write the k best items of every user to a file.
@@ -50,6 +52,8 @@ def recommend_all(
     run
         Threads and progress; with an engine, blocks of users are its pieces, and they write the
         files of a folder themselves, so every host must see it.
+    rerank
+        How lists are chosen from the best items.
 
     Returns
     -------
@@ -60,9 +64,10 @@ def recommend_all(
     blocks = [
         (s, min(s + _BLOCK, model.data.n_users)) for s in range(0, model.data.n_users, _BLOCK)
     ]
+    listing = Listing(model, k, filters, rerank, run)
     if str(out).endswith(("/", os.sep)):
-        return _write_parts(Listing(model, k, filters, run), blocks, Path(os.path.abspath(out)))
-    return write_tables(_tables(Listing(model, k, filters, run), blocks), out)
+        return _write_parts(listing, blocks, Path(os.path.abspath(out)))
+    return write_tables(_tables(listing, blocks), out)
 
 
 def write_tables(tables: Iterator[pa.Table], out: str | os.PathLike[str]) -> tuple[Path, int]:
@@ -102,6 +107,7 @@ class Listing:
     model: Recommender | ShippedModel
     k: int
     filters: Filters | None
+    rerank: Rerank | None
     run: Run
 
     def shared(self, engine: Engine) -> Any:
@@ -113,7 +119,10 @@ class Listing:
         """Return the lists of some users."""
         model = self.model.model if isinstance(self.model, ShippedModel) else self.model
         users = model.data.users.take(np.arange(start, end))
-        return model.recommend(users, self.k, filters=self.filters, run=self.run).to_arrow()
+        lists = model.recommend(
+            users, self.k, filters=self.filters, rerank=self.rerank, run=self.run
+        )
+        return lists.to_arrow()
 
     def part(self, start: int, end: int, path: str) -> int:
         """Write the lists of some users to a Parquet file; return how many lines it has."""

@@ -31,15 +31,17 @@ class Search(Protocol):
         """Return whether no more trials are to be started."""
 
 
-def trials_in_pieces(search: Search, engine: Engine, count: int, task: Task) -> None:
-    """Measure trials until there are ``count`` more, or it is late."""
+def trials_in_pieces(search: Search, engine: Engine, count: int, task: Task) -> int:
+    """Measure trials until there are ``count`` more, or it is late; return how many there are."""
     shared = engine.share(replace(search.bench, run=search.bench.run.alone()))
-    while count > 0 and not search.late():
-        started = [_started(search, engine, shared) for _ in range(min(count, AT_ONCE))]
+    done = 0
+    while done < count and not search.late():
+        started = [_started(search, engine, shared) for _ in range(min(count - done, AT_ONCE))]
         for trial, result in started:
             _record(search.study, trial, engine.get(result))
             task.advance()
-        count -= len(started)
+        done += len(started)
+    return done
 
 
 def _started(search: Search, engine: Engine, shared: Any) -> tuple[Any, Any]:

@@ -25,7 +25,8 @@ from cofactor.runs.compare import without_comparison
 from cofactor.runs.source import Clock, Cutting, Reading, cut, interactions
 from cofactor.runs.trial_pieces import trials_in_pieces
 from cofactor.runs.trials import Bench, search_space
-from cofactor.runs.tuned import Tuned, ask_test, word
+from cofactor.runs.tuned import Tuned, ask_test
+from cofactor.runs.words import word
 
 _STUDY = "cofactor"
 _DEFAULT = "default"  # marks the trial with the default settings
@@ -218,19 +219,17 @@ class _Searching:
 
     def go(self, trials: int, run: Run) -> None:
         """Try settings until there are so many trials, or the time is over."""
-        done = [t for t in self.study.get_trials(deepcopy=False) if _counts(t)]
-        if done:
+        if done := [t for t in self.study.get_trials(deepcopy=False) if _counts(t)]:
             run.progress.say(f"going on from {len(done)} trials")
         waiting = [t for t in self.study.trials if t.state.name == "WAITING"]
         if not any(_DEFAULT in trial.user_attrs for trial in done + waiting):
-            defaults = self.fixed.to_params()
-            start = {n: defaults[n] for n, one in self.space.items() if defaults[n] in one}
+            usual = self.fixed.to_params()
+            start = {n: usual[n] for n, one in self.space.items() if usual[n] in one}
             self.study.enqueue_trial(start, user_attrs={_DEFAULT: True})
         with run.progress.task(f"tuning {self.bench.kind.name}", trials) as task:
             task.advance(len(done))
             if run.engine is not None:
-                trials_in_pieces(self, run.engine, trials - len(done), task)
-                return
+                trials -= trials_in_pieces(self, run.engine, trials - len(done), task)
             for _ in range(trials - len(done)):
                 if self.late():
                     run.progress.say("the time is over")
@@ -275,8 +274,8 @@ class _Searching:
 
     def draw(self, trial: Any) -> dict[str, Any] | None:
         """Return what the sampler draws for a trial; None for the defaults."""
-        settings = self._settings(trial, _DEFAULT in trial.user_attrs)
-        return None if _DEFAULT in trial.user_attrs else settings
+        settings = self._settings(trial, default := _DEFAULT in trial.user_attrs)
+        return None if default else settings
 
     def _settings(self, trial: Any, is_default: bool) -> dict[str, Any]:
         """What the sampler draws; of the default trial, those defaults that lie in the space, so

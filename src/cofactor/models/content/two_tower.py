@@ -246,6 +246,7 @@ class TwoTower(ContentFeatures, IterativeModel, FactorModel):
         import torch
 
         from cofactor.models.neural import factor_training as training
+        from cofactor.models.neural import fitting
 
         module.eval()
         with torch.no_grad():
@@ -254,6 +255,10 @@ class TwoTower(ContentFeatures, IterativeModel, FactorModel):
         users: Any = module.users
         self.maps = items.maps()
         self.user_maps = users.maps() if profiles is not None else []
+        unit = np.float32(fitting.unit_of(known, self.config))
+        self.maps[-1][:, -1] *= unit
+        for last in self.user_maps[-1:]:
+            last *= unit
         warm = data.item_counts > 0
         self.user_factors, self.user_bias = factors.user_factors, factors.user_bias
         self.item_factors = np.zeros((data.n_items, self.config.factors), np.float32)

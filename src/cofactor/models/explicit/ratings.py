@@ -21,7 +21,7 @@ from cofactor.models.factors import aligned_rows, vector_bytes
 from cofactor.models.hooks import Hooks
 from cofactor.models.iterative import CURVE_ARRAYS
 from cofactor.models.liked import rated_csr, seen_ratings
-from cofactor.models.rating_scale import on_scale, rating_scale
+from cofactor.models.rating_scale import on_scale, rating_scale, spread_of
 from cofactor.models.traits import ArraySpec
 from cofactor.models.user_batch import InnerProduct, States, UserBatch
 from cofactor.retrieval.topk import TopK, nearest
@@ -94,8 +94,6 @@ class RatingConfig(DescentConfig):
                 f" {self.highest}."
             )
 
-
-USUAL_DEVIATION = 1.12  # of MovieLens's ratings from 1 to 5
 
 RATING_ARRAYS = {
     "mean": ArraySpec("float64", ("1",)),
@@ -334,12 +332,6 @@ class RatingLearner(Learner):
 def shrinking(config: Any) -> float:
     """The power of 1/n in the penalty of one rating; rounded, so that 1 - .7 is .3."""
     return round(1 - config.frequency_exponent, 12)
-
-
-def spread_of(data: Interactions) -> float:
-    """The deviation of the ratings, over that of the data for which the defaults were chosen."""
-    deviation = float(data.weights.std(dtype=np.float64))
-    return deviation / USUAL_DEVIATION if deviation > 0 else 1.0
 
 
 def typical(counts: np.ndarray) -> float:

@@ -15,6 +15,7 @@ import numpy as np
 from cofactor.base import rng
 from cofactor.data.interactions import Interactions
 from cofactor.models.neural.factor_settings import FactorConfig
+from cofactor.models.rating_scale import spread_of
 from cofactor.training.losses import Needs, Pointwise
 from cofactor.training.losses.settings import LossConfig
 
@@ -92,11 +93,15 @@ def fold_in(
             indptr, items, factors.item_factors, factors.item_bias, config, data.item_counts
         )
     solve = ridge_vectors if objective.is_quadratic else partial(rating_vectors, objective)
-    vectors = solve(
+    residuals = (values if fits else np.ones(len(items), np.float32)) - (
+        factors.item_bias[items] + np.float32(mean)
+    )
+    # The minimiser of squared error is linear in them; other losses are in the unit of learning.
+    unit = np.float32(1 if objective.is_quadratic or not fits else spread_of(data))
+    vectors = unit * solve(
         indptr,
         items,
-        (values if fits else np.ones(len(items), np.float32))
-        - (factors.item_bias[items] + np.float32(mean)),
+        residuals / unit,
         factors.item_factors,
         Penalty(
             l2_weights(
