@@ -43,6 +43,9 @@ class Hooks(ABC, Generic[ConfigT]):
     traits: Traits = Traits()
     arrays: Mapping[str, ArraySpec] = {}
 
+    # Whether a fit can be cut into pieces for an engine.
+    fits_on_engine: ClassVar[bool] = False
+
     config: ConfigT
     _data: Interactions | None
     _cache: dict[str, Any]
