@@ -38,8 +38,13 @@ class Hooks(ABC, Generic[ConfigT]):
 
     name: ClassVar[str]
     Config: ClassVar[type[BaseConfig]]
+    # Whether `Run.device` matters to it, or to a model that it is made of.
+    uses_device: ClassVar[bool] = False
     traits: Traits = Traits()
     arrays: Mapping[str, ArraySpec] = {}
+
+    # Whether a fit can be cut into pieces for an engine.
+    fits_on_engine: ClassVar[bool] = False
 
     config: ConfigT
     _data: Interactions | None

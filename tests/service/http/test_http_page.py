@@ -35,7 +35,7 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-VIEWS = ("explore", "compare", "describe", "map", "models", "live")
+VIEWS = ("explore", "compare", "describe", "map", "models", "experiments", "live")
 
 
 def _chromium() -> str | None:

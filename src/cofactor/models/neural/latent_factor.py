@@ -53,6 +53,7 @@ class LatentFactor(IterativeModel, FactorModel):
     """
 
     name = "latent_factor"
+    uses_device = True
     Config = LatentFactorConfig
     traits = Traits(predicts_ratings=True, has_vectors=True, uses_values=True)
     arrays = {  # noqa: RUF012

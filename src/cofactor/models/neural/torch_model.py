@@ -84,6 +84,7 @@ class ModuleHooks(Hooks[Any]):
 
     A preset is a name, a Config and a `Builder`: ``class MLP(IterativeModel, ModuleHooks)``."""
 
+    uses_device = True
     Config: ClassVar[type[Config]] = ModuleConfig
     traits = Traits(predicts_ratings=True, uses_values=True)
     arrays = {  # noqa: RUF012

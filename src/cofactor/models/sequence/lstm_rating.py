@@ -100,6 +100,7 @@ class LSTMRating(IterativeModel, FactorModel):
     """
 
     name = "lstm_rating"
+    uses_device = True
     Config = LSTMRatingConfig
     traits = Traits(predicts_ratings=True, has_vectors=True, uses_values=True, uses_order=True)
     arrays = {  # noqa: RUF012

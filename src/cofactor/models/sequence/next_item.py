@@ -106,6 +106,8 @@ class NextItemHooks(Hooks[NextItemConfig]):
     module (`_encoder`), the shapes of its weights (`layout`) and their reading (`_hidden`).
     """
 
+    uses_device = True
+
     arrays = {  # noqa: RUF012
         "item_factors": ArraySpec("float32", ("items", "factors")),
         "weights": ArraySpec("float32", ("weights",)),
