@@ -28,14 +28,14 @@ class ModelChoice:
             metavar="NAME,...",
             help=(
                 "Models, also with settings and labels:"
-                " ials,big=ials:factors=256;epochs=4. By default, those that"
-                " suit the data; `all` for all."
+                " ials,big=ials:factors=256,epochs=4; or a study of tune:"
+                " tuned=study.db. By default, those that suit the data; `all` for all."
             ),
         ),
     ] = None
     baselines: Annotated[
         bool,
-        typer.Option(help="Measure popularity (and bias, for ratings) beside the models."),
+        typer.Option(help="Measure popularity (bias for ratings, content_knn) beside the models."),
     ] = True
     set_: Annotated[
         list[str] | None,
@@ -73,7 +73,7 @@ def command(
     from cofactor.runs.compare import compare
 
     output, report = show.output(), show.report
-    names = registry.names() if chosen.models == "all" else opt.names(chosen.models)
+    names = registry.names() if chosen.models == "all" else _listed(chosen.models)
     if report is not None:
         check_writable(report, "--report")
     done = compare(
@@ -100,6 +100,8 @@ def command(
         f"± is half of the 95 % interval (bootstrap over users); p: paired test on {done.metric}"
         f" against {done.best}, Holm."
     )
+    for sentence in done.sentences():
+        output.line(sentence)
     for label, why in done.failures.items():
         output.line(f"{label} failed: {why}")
     if report is not None:
@@ -110,6 +112,12 @@ def command(
         )
         output.line(f"Report: {report}")
     output.emit(command="compare", **done.to_dict())
+
+
+def _listed(models: str | None) -> list[str] | None:
+    from cofactor.runs.entries import split_entries
+
+    return None if models is None else split_entries(models)
 
 
 def _settings(words: list[str]) -> dict[str, list[str]]:

@@ -21,7 +21,7 @@ from cofactor.base.search import Choices, Search
 from cofactor.metrics.table import parse_metric
 from cofactor.models import registry
 from cofactor.models.recommender import Recommender
-from cofactor.runs.compare import without_comparison
+from cofactor.runs.entries import without_comparison
 from cofactor.runs.source import Clock, Cutting, Reading, cut, interactions
 from cofactor.runs.trials import Bench, search_space
 from cofactor.runs.tuned import Tuned, ask_test
@@ -325,11 +325,7 @@ def _report(
     if best is None:
         reasons = "; ".join(dict.fromkeys(t.user_attrs.get("why", "pruned") for t in trials))
         raise CofactorError(f"no trial could be finished. {reasons}")
-    config, epochs = fixed, best.user_attrs["epochs"]
-    # Defaults stay whole: the epochs that were best of a few hundred users are partly luck.
-    if _DEFAULT not in best.user_attrs:
-        changes = dict(best.user_attrs["settings"])
-        config = fixed.replace(**changes | ({} if epochs is None else {"epochs": epochs}))
+    config = _config_of(best, fixed)
     usual = fixed.defaults()
     settings = {n: value for n, value in config.to_params().items() if value != usual[n]}
     looks = int(study.user_attrs.get("test_looks", 0)) + 1
@@ -357,6 +353,36 @@ def _report(
         test_looks=looks,
         seconds=seconds,
     )
+
+
+def _config_of(best: Any, fixed: Any) -> Any:
+    """The configuration of a trial. Defaults stay whole: the epochs that were best of a few
+    hundred users are partly luck.
+    """
+    if _DEFAULT in best.user_attrs:
+        return fixed
+    changes, epochs = dict(best.user_attrs["settings"]), best.user_attrs["epochs"]
+    return fixed.replace(**changes | ({} if epochs is None else {"epochs": epochs}))
+
+
+def best_of_study(path: str | os.PathLike[str]) -> tuple[str, Any]:
+    """Return the model and the best configuration of a study's file.
+
+    Raises
+    ------
+    ArgumentError
+        If it is no study, or none of its trials was finished.
+    """
+    optuna = require("optuna", purpose="reading a study")
+    _require_study(Path(path))
+    with _quiet(optuna):
+        url = f"sqlite:///{Path(path).absolute()}"
+        study = optuna.load_study(study_name=_STUDY, storage=url)
+        best, facts = _best(study), study.user_attrs.get("facts", {})
+    if best is None or not facts:
+        raise ArgumentError(f"{path}: no trial of this study was finished yet.")
+    words = [f"{name}={value}" for name, value in facts["settings"].items()]
+    return facts["model"], _config_of(best, registry.get(facts["model"]).Config.from_text(words))
 
 
 def _curve(study: Any) -> tuple[tuple[int, float], ...]:
