@@ -22,6 +22,8 @@ EXTRAS: dict[str, str] = {
     "duckdb": "big",
     "openpyxl": "excel",
     "optuna": "tune",
+    "mlflow": "mlflow",
+    "tensorboardX": "tensorboard",
 }
 
 

@@ -66,6 +66,7 @@ def command(
     held_out: opt.SplitOptions,
     reading: ReadingOptions,
     compute: opt.ComputeOptions,
+    keeping: opt.KeepingOptions,
     show: Report,
 ) -> None:
     """Compare."""
@@ -76,6 +77,7 @@ def command(
     names = registry.names() if chosen.models == "all" else _listed(chosen.models)
     if report is not None:
         check_writable(report, "--report")
+    kept = keeping.prepare()
     done = compare(
         opt.one_or_several(source),
         names,
@@ -104,6 +106,8 @@ def command(
         output.line(sentence)
     for label, why in done.failures.items():
         output.line(f"{label} failed: {why}")
+    for sentence in kept.keep_compared("compare", done):
+        output.line(sentence)
     if report is not None:
         from cofactor.evaluation.report import write_report
 

@@ -81,10 +81,11 @@ def command(
     held_out: opt.SplitOptions,
     reading: ReadingOptions,
     compute: opt.ComputeOptions,
+    keeping: opt.KeepingOptions,
     show: opt.ShowOptions,
 ) -> None:
     """Train, measure, save."""
-    output = show.output()
+    output, kept = show.output(), keeping.prepare()
     done = train(
         opt.one_or_several(source),
         model.model,
@@ -100,6 +101,8 @@ def command(
         run=compute.run(output),
     )
     tell(output, done, training)
+    for sentence in kept.keep_trained(done) if keeping.wanted else ():
+        output.line(sentence)
     output.emit(command="train", **facts(done))
 
 

@@ -99,7 +99,7 @@ class Compared:
 
     def _beside_the_baseline(self) -> str:
         """Which models aren't significantly better than the baseline on the first metric."""
-        by_name = {model.name: label for label, model in reversed(self.models.items())}
+        by_name = {model.name: label for label, model in reversed(list(self.models.items()))}
         rated = parse_metric(self.metric).family == "rating"
         ranked = ("content_knn", "bias") if rated else ("content_knn", "popularity")
         base = next((by_name[name] for name in ranked if name in by_name), None)
