@@ -22,7 +22,7 @@ from cofactor.data.ids import IdMap
 from cofactor.data.interactions import Interactions
 from cofactor.models.content import check as checking
 from cofactor.models.content.base import COMPARISON, ContentFeatures, cold_rows
-from cofactor.models.content.check import CHECK, Check, HeldOutScores
+from cofactor.models.content.check import Check, HeldOutScores
 from cofactor.models.content.feature_ials import USER_ARRAYS
 from cofactor.models.content.feature_map import SPEC_ARRAYS, FeatureMap
 from cofactor.models.content.no_features_baseline import shared
@@ -137,7 +137,7 @@ class TwoTower(ContentFeatures, IterativeModel, FactorModel):
         **SPEC_ARRAYS,
         **USER_ARRAYS,
         **COMPARISON,
-        "check": ArraySpec("float64", (str(len(CHECK)),)),
+        "check": ArraySpec("float64", ("check numbers",)),
     }
 
     item_bias: np.ndarray
@@ -290,6 +290,7 @@ class TwoTower(ContentFeatures, IterativeModel, FactorModel):
             cosine=checking.cosine(found[:, :-1], self.item_factors[items]),
             ridge=0.0,
             calibrate=self.config.calibrate_exposure,
+            features=matrix,
         )
 
     @property
