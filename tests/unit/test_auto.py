@@ -22,7 +22,8 @@ from cofactor.runs import auto as auto_module
 from cofactor.runs.auto import auto, choose
 from cofactor.runs.automatic import families, race
 from cofactor.runs.automatic.blending import best_blend
-from cofactor.runs.automatic.race import Allowance, Attempt, Race
+from cofactor.runs.automatic.race import Race
+from cofactor.runs.automatic.trials import Allowance, FamilyTrial
 from cofactor.runs.source import Cutting
 from cofactor.runs.train import Limits, train
 
@@ -91,7 +92,7 @@ def test_a_search_that_is_interrupted_keeps_the_best_so_far(
 ) -> None:
     real, calls = Race._try, count()
 
-    def interrupted(self: Race, *given: Any) -> Attempt:
+    def interrupted(self: Race, *given: Any) -> FamilyTrial:
         if next(calls) == 3:
             raise KeyboardInterrupt
         return real(self, *given)
@@ -184,13 +185,13 @@ def test_more_data_than_the_budget_allows_is_sampled_first(
     assert "on a sample" in {row["note"].partition(";")[0] for row in found.rows}
 
 
-def attempts_of(parts: Split, *given: tuple[str, dict[str, Any]]) -> list[Attempt]:
+def attempts_of(parts: Split, *given: tuple[str, dict[str, Any]]) -> list[FamilyTrial]:
     by_name = {family.name: family for family in families.FAMILIES}
     made = []
     for name, settings in given:
         model = by_name[name].kind(by_name[name].config(settings)).fit(parts.train, run=RUN)
         score = cofactor.evaluate(model, parts.validation, "ndcg@10", resamples=0)["ndcg@10"]
-        made.append(Attempt(by_name[name], settings, score, 0.1, True, model, None))
+        made.append(FamilyTrial(by_name[name], settings, score, 0.1, True, model, None))
     return sorted(made, key=lambda one: -one.score)
 
 

@@ -16,7 +16,6 @@ EXTRAS: dict[str, str] = {
     "uvicorn": "serve",
     "h11": "serve",
     "prometheus_client": "serve",
-    "plotly": "plot",
     "sentence_transformers": "text",
     "psycopg": "postgres",
     "duckdb": "big",
@@ -24,6 +23,7 @@ EXTRAS: dict[str, str] = {
     "optuna": "tune",
     "mlflow": "mlflow",
     "tensorboardX": "tensorboard",
+    "ipywidgets": "notebook",
 }
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
+from cofactor.evaluation.result import Result
 from cofactor.runs.compare import Compared
 from cofactor.runs.kept import KeptRun, check_folder, keep_run, run_of
 from cofactor.runs.trackers import Curves, Tracker, trackers
@@ -37,7 +38,7 @@ class Keeping:
             command,
             results,
             source=done.data.source,
-            models={label: model.name for label, model in done.models.items()},
+            models={one.model: done.models[_fitted_label(one)].name for one in results},
             seconds=done.seconds,
             more={**kept, **more},
         )
@@ -71,3 +72,9 @@ class Keeping:
         for log in self.trackers:
             log(run, curves)
         return said
+
+
+def _fitted_label(result: Result) -> str:
+    """The label of the model that was fitted: a result under rules of reranking adds the rules."""
+    rules = result.how.rerank
+    return result.model.removesuffix(f" + {rules}") if rules else result.model

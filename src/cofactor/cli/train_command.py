@@ -42,6 +42,11 @@ class TrainingOptions:
         typer.Option(metavar="2GB", help="Refuse work that is known to need more: 500MB, 2GB."),
     ] = None
 
+    licence: Annotated[
+        str | None,
+        typer.Option(metavar="TEXT", help="Terms of data and model, for the model card."),
+    ] = None
+
     def limits(self) -> Limits:
         """Return what the runs take."""
         return Limits(max_time=opt.seconds(self.max_time), max_memory=opt.n_bytes(self.max_memory))
@@ -96,7 +101,7 @@ def command(
         overwrite=training.overwrite,
         plot=training.plot,
         limits=training.limits(),
-        reading=reading.reading(),
+        reading=replace(reading.reading(), licence=training.licence),
         cutting=held_out.cutting(compute.seed),
         run=compute.run(output),
     )

@@ -24,7 +24,8 @@ from cofactor.models import registry
 from cofactor.models.recommender import Recommender
 from cofactor.runs.automatic import wording
 from cofactor.runs.automatic.blending import Blended, best_blend
-from cofactor.runs.automatic.race import Allowance, Race
+from cofactor.runs.automatic.race import Race
+from cofactor.runs.automatic.trials import Allowance
 from cofactor.runs.baselines import Baselined, measure_baselines
 from cofactor.runs.source import Cutting, Reading, cut, events_of, interactions
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,6 +13,7 @@ from cofactor.base import memory
 from cofactor.base.config import Config
 from cofactor.base.errors import ArgumentError
 from cofactor.base.run import Run
+from cofactor.data import datasets
 from cofactor.data.interactions import Interactions
 from cofactor.data.split import Split
 from cofactor.evaluation.evaluate import evaluate
@@ -20,6 +21,7 @@ from cofactor.evaluation.result import Result
 from cofactor.metrics.table import parse_metrics
 from cofactor.models import registry
 from cofactor.models.recommender import Recommender
+from cofactor.runs import shown
 from cofactor.runs.against import measured_against
 from cofactor.runs.auto import AUTO, BUDGET, Chosen
 from cofactor.runs.baselines import Baselined, measure_baselines
@@ -29,7 +31,7 @@ from cofactor.runs.source import Clock, Cutting, Reading
 from cofactor.training.curve import LearningCurve
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Trained:
     """What training gave.
 
@@ -63,6 +65,12 @@ class Trained:
     seconds: float
     baselines: Baselined | None = None
     chosen: Chosen | None = None
+
+    def __repr__(self) -> str:
+        return shown.trained_text(self)
+
+    def _repr_html_(self) -> str:
+        return shown.trained_html(self)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,7 +150,9 @@ def train(
     out = out if out is not None else default_target(source)
     check_target(out, overwrite=overwrite)
     _check_requests(model, plot, metrics, limits.max_time)
-    given = Sources(source, reading or Reading(), cutting if cutting is not None else Cutting())
+    reading = reading if reading is not None else Reading()
+    reading = replace(reading, licence=reading.licence or _terms(source))
+    given = Sources(source, reading, cutting if cutting is not None else Cutting())
     if model == AUTO:
         plan = automatic(settings, given, metrics, limits.budget, run)
     else:
@@ -156,6 +166,7 @@ def train(
         metrics=done.kept,
         run=_run_facts(plan, done, run),
         split=None if plan.parts is None else plan.parts.sentence,
+        licence=reading.licence,
     )
     if plot is not None:
         _draw(done.curves, plot, f"{plan.name} on {plan.data.source}")
@@ -222,6 +233,13 @@ def _run_facts(plan: Plan, done: _Done, run: Run) -> dict[str, Any]:
         **({} if plan.chosen is None else {"chosen": plan.chosen.to_dict()}),
         **origin_facts(Origin(plan.reading, plan.cutting, plan.config)),
     }
+
+
+def _terms(source: Any) -> str | None:
+    """The terms of a dataset that is asked for by name."""
+    if not isinstance(source, str) or not datasets.known(source):
+        return None
+    return datasets.get(source).terms
 
 
 def _check_requests(

@@ -18,7 +18,7 @@ from cofactor.evaluation.result import Result
 from cofactor.metrics.table import Metric
 from cofactor.models.blend import Blend
 from cofactor.runs.automatic.families import Family
-from cofactor.runs.automatic.race import Allowance, Attempt
+from cofactor.runs.automatic.trials import Allowance, FamilyTrial
 from cofactor.runs.samples import few_users, with_users
 from cofactor.runs.words import word
 
@@ -49,7 +49,7 @@ class Blended:
         The metric with weights that all users chose.
     """
 
-    attempts: tuple[Attempt, ...]
+    attempts: tuple[FamilyTrial, ...]
     config: Any
     gain: float
     p: float
@@ -67,7 +67,7 @@ class Blended:
 
 
 def best_blend(
-    attempts: Sequence[Attempt], part: Part, metric: Metric, allowance: Allowance, run: Run
+    attempts: Sequence[FamilyTrial], part: Part, metric: Metric, allowance: Allowance, run: Run
 ) -> Blended | None:
     """Try blends of the best fitted models, and return the best of them; None if there is none.
 
@@ -119,7 +119,7 @@ def best_blend(
     )
 
 
-def _most(attempt: Attempt) -> int:
+def _most(attempt: FamilyTrial) -> int:
     assert attempt.model is not None
     return max(4 * _USERS, int(_SCORES / max(1, attempt.model.data.n_items)))
 
@@ -137,7 +137,7 @@ def _groups(gains: Mapping[tuple[int, ...], np.ndarray], n: int) -> Iterator[tup
 class _Trial:
     """Where blends are tried: two halves of the users, each of which chooses for the other."""
 
-    worth: Sequence[Attempt]
+    worth: Sequence[FamilyTrial]
     halves: tuple[Part, Part]
     metric: Metric
     run: Run
@@ -156,7 +156,7 @@ class _Trial:
         return gains[~np.isnan(gains)]
 
 
-def _of(attempts: Sequence[Attempt], part: Part, metric: Metric, run: Run) -> Blend:
+def _of(attempts: Sequence[FamilyTrial], part: Part, metric: Metric, run: Run) -> Blend:
     """A blend of fitted models, with weights chosen on a part."""
     models = [attempt.model for attempt in attempts]
     arrays: dict[str, np.ndarray] = {"weights": np.ones(len(models))}
@@ -169,7 +169,7 @@ def _of(attempts: Sequence[Attempt], part: Part, metric: Metric, run: Run) -> Bl
     return blend.choose_weights(part, run)
 
 
-def blend_config(attempts: Sequence[Attempt], k: int) -> Any:
+def blend_config(attempts: Sequence[FamilyTrial], k: int) -> Any:
     """Return the configuration of a blend without weights."""
     words = [
         f"{n}.{name}={word(value)}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -16,10 +16,8 @@ from cofactor.base.run import Run
 from cofactor.base.search import Choices, Search
 from cofactor.data.split import Split
 from cofactor.evaluation.evaluate import evaluate
-from cofactor.evaluation.result import Result
 from cofactor.kernels.work import run_context
 from cofactor.metrics.table import Metric
-from cofactor.models.recommender import Recommender
 from cofactor.runs.automatic.families import (
     BASELINES,
     FAMILIES,
@@ -27,6 +25,7 @@ from cofactor.runs.automatic.families import (
     Family,
     Settings,
 )
+from cofactor.runs.automatic.trials import Allowance, FamilyTrial, Lane, OutOfTime, score_of
 from cofactor.runs.samples import few_users, sample
 
 # Training interactions for each second of the budget: more are sampled in the first rounds.
@@ -42,89 +41,6 @@ _ROUNDS = ((9, 0.55), (3, 0.75), (2, 0.9), (1, 1.0))
 _UNHEARD = SilentProgress()
 # The square matrix by which the machine's speed is taken.
 _SIDE = 768
-
-
-class OutOfTime(Exception):
-    """The budget is over."""
-
-
-@dataclass
-class Allowance:
-    """The time that a search may take.
-
-    Parameters
-    ----------
-    seconds
-        In all.
-    now
-        The clock.
-    """
-
-    seconds: float
-    now: Callable[[], float] = time.monotonic
-
-    def __post_init__(self) -> None:
-        self.began = self.now()
-        self.extra = 0.0
-
-    @property
-    def used(self) -> float:
-        """Seconds since the beginning, without those in which kernels were compiled."""
-        return self.now() - self.began - self.extra
-
-    @property
-    def left(self) -> float:
-        """Seconds that are left, perhaps below 0."""
-        return self.seconds - self.used
-
-
-@dataclass(frozen=True, eq=False)
-class Attempt:
-    """Settings of a family, fitted and measured on the validation part.
-
-    Parameters
-    ----------
-    family
-        Which.
-    settings
-        Those that aren't the defaults.
-    score
-        The metric, turned so that more is better.
-    seconds
-        Of fitting and measuring.
-    whole
-        Whether it was fitted on the whole training part, rather than on a sample.
-    model, result
-        Fitted and measured; None once a better one of the family is there.
-    """
-
-    family: Family
-    settings: Settings
-    score: float
-    seconds: float
-    whole: bool
-    model: Recommender | None
-    result: Result | None
-
-    @property
-    def config(self) -> Any:
-        """Its configuration."""
-        return self.family.config(self.settings)
-
-
-@dataclass(eq=False)
-class Lane:
-    """One family in the race."""
-
-    family: Family
-    waiting: list[Settings]
-    attempts: list[Attempt] = field(default_factory=list)
-    dropped: str = ""
-
-    def best(self, whole: bool | None = None) -> Attempt | None:
-        """Return the best attempt, or None: of all, or of those on whole data (or on samples)."""
-        some = [a for a in self.attempts if whole is None or a.whole == whole]
-        return max(some, key=lambda attempt: attempt.score, default=None)
 
 
 @dataclass
@@ -159,10 +75,10 @@ class Race:
         some = [lane for lane in self.lanes if lane.attempts]
         whole = any(lane.best(True) for lane in some)
         ranked = [lane for lane in some if lane.best(whole)] if whole else some
-        return sorted(ranked, key=lambda lane: -_score(lane.best(whole or None)))
+        return sorted(ranked, key=lambda lane: -score_of(lane.best(whole or None)))
 
     @property
-    def best(self) -> Attempt | None:
+    def best(self) -> FamilyTrial | None:
         """The best attempt so far."""
         leaders = self.leaders
         if not leaders:
@@ -256,7 +172,7 @@ class Race:
         ratio = len(self.parts.train) / max(1, len(self.small.train))
         ranked = sorted(
             (lane for lane in self.lanes if lane.attempts),
-            key=lambda lane: -_score(lane.best(False)),
+            key=lambda lane: -score_of(lane.best(False)),
         )
         # The baseline too: what isn't better than it has to be known.
         for lane in dict.fromkeys(
@@ -280,7 +196,7 @@ class Race:
             for a in [*lane.attempts, found]
         ]
 
-    def _try(self, family: Family, settings: Settings, parts: Split) -> Attempt:
+    def _try(self, family: Family, settings: Settings, parts: Split) -> FamilyTrial:
         """Fit and measure. Compiling kernels, which happens once on a machine, costs no time."""
         from cofactor.kernels.cpu.jit import compilation_shown
 
@@ -304,7 +220,9 @@ class Race:
         if not math.isfinite(value):
             raise CofactorError(f"{self.metric} is undefined.")
         score = -value if self.metric.lower_is_better else value
-        return Attempt(family, dict(settings), score, seconds, parts is self.parts, model, result)
+        return FamilyTrial(
+            family, dict(settings), score, seconds, parts is self.parts, model, result
+        )
 
     # How long fits take.
 
@@ -403,7 +321,3 @@ def _lasting(family: Family, length: int) -> Settings:
         return {family.length: length}
     burn_in = max(1, length // 5)
     return {"sweeps": length, "burn_in": burn_in, "samples": max(1, min(64, length - burn_in))}
-
-
-def _score(attempt: Attempt | None) -> float:
-    return -math.inf if attempt is None else attempt.score

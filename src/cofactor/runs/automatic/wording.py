@@ -7,7 +7,8 @@ from typing import Any
 from cofactor.metrics.table import Metric
 from cofactor.runs.automatic.blending import Blended
 from cofactor.runs.automatic.families import BASELINES
-from cofactor.runs.automatic.race import Attempt, Lane, Race
+from cofactor.runs.automatic.race import Race
+from cofactor.runs.automatic.trials import FamilyTrial, Lane
 from cofactor.runs.words import p_words, word
 
 # Fewer users than these tell little of any difference.
@@ -44,7 +45,7 @@ def paragraph(race: Race, blend: Blended | None, metric: Metric) -> str:
     return " ".join(filter(None, said))
 
 
-def _choice(race: Race, blend: Blended | None, metric: Metric, best: Attempt) -> str:
+def _choice(race: Race, blend: Blended | None, metric: Metric, best: FamilyTrial) -> str:
     name, value = best.family.name, abs(best.score)
     settings = _settings(best)
     alone = f"{name} ({settings})" if settings else f"{name} with its default settings"
@@ -69,7 +70,7 @@ def _choice(race: Race, blend: Blended | None, metric: Metric, best: Attempt) ->
     )
 
 
-def _how(race: Race, best: Attempt) -> str:
+def _how(race: Race, best: FamilyTrial) -> str:
     tried = sum(len(lane.attempts) for lane in race.lanes)
     families = sum(bool(lane.attempts) for lane in race.lanes)
     said = (
@@ -119,7 +120,7 @@ def _row(lane: Lane, race: Race) -> dict[str, Any]:
     }
 
 
-def _settings(attempt: Attempt) -> str:
+def _settings(attempt: FamilyTrial) -> str:
     usual = attempt.config.defaults()
     given = attempt.config.to_params()
     return ", ".join(
