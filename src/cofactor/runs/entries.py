@@ -10,6 +10,7 @@ from typing import Any
 from cofactor.base.errors import ArgumentError
 from cofactor.models import registry
 from cofactor.models.recommender import Recommender
+from cofactor.runs.study import best_of_study
 
 _STUDIES = (".db", ".sqlite", ".sqlite3")
 # Settings are apart by semicolons, or by commas that stand before another NAME=.
@@ -90,8 +91,6 @@ def _of_model(name: str, words: list[str]) -> Recommender:
 
 
 def _of_study(name: str, words: list[str]) -> Recommender:
-    from cofactor.runs.tune import best_of_study
-
     if not Path(name).is_file():
         raise ArgumentError(f"there is no study {name}; cofactor tune --out {name} makes one.")
     model, config = best_of_study(name)
