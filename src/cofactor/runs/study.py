@@ -88,10 +88,12 @@ def config_of(best: Any, fixed: Any) -> Any:
     """The configuration of a trial. Defaults stay whole: the epochs that were best of a few
     hundred users are partly luck.
     """
+    chosen = best.user_attrs.get("chosen", {})
     if DEFAULT in best.user_attrs:
-        return fixed
+        return fixed.with_values(chosen) if chosen else fixed
     changes, epochs = dict(best.user_attrs["settings"]), best.user_attrs["epochs"]
-    return fixed.replace(**changes | ({} if epochs is None else {"epochs": epochs}))
+    lengths = {} if epochs is None else {"epochs": epochs}
+    return fixed.with_values({**changes, **lengths, **chosen})
 
 
 def best_of_study(path: str | os.PathLike[str]) -> tuple[str, Any]:

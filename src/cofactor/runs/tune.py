@@ -181,8 +181,8 @@ class _Searching:
             run.progress.say(f"going on from {len(done)} trials")
         waiting = [t for t in self.study.trials if t.state.name == "WAITING"]
         if not any(DEFAULT in trial.user_attrs for trial in done + waiting):
-            defaults = self.fixed.to_params()
-            start = {n: defaults[n] for n, one in self.space.items() if defaults[n] in one}
+            values = {name: self.fixed.value_of(name) for name in self.space}
+            start = {name: v for name, v in values.items() if v in self.space[name]}
             self.study.enqueue_trial(start, user_attrs={DEFAULT: True})
         with run.progress.task(f"tuning {self.bench.kind.name}", trials) as task:
             task.advance(len(done))
@@ -211,7 +211,7 @@ class _Searching:
         clock = Clock()
         try:
             settings = self._settings(trial, is_default)
-            config = self.fixed if is_default else self.fixed.replace(**settings)
+            config = self.fixed if is_default else self.fixed.with_values(settings)
             trial.set_user_attr("settings", {} if is_default else settings)
             found = self.bench.measure(config, lambda *at: self._watch(trial, is_default, *at))
         except _OutOfTime:
@@ -227,6 +227,7 @@ class _Searching:
             raise
         else:
             trial.set_user_attr("epochs", found.epochs)
+            trial.set_user_attr("chosen", found.chosen)
             trial.set_user_attr("seconds", found.seconds)
             self.study.tell(trial, found.value)
 
@@ -234,11 +235,10 @@ class _Searching:
         """What the sampler draws; of the default trial, those defaults that lie in the space, so
         that it learns from them.
         """
-        defaults = self.fixed.to_params()
         return {
             name: _suggest(trial, name, one)
             for name, one in self.space.items()
-            if not is_default or defaults[name] in one
+            if not is_default or self.fixed.value_of(name) in one
         }
 
     def _watch(
@@ -273,8 +273,9 @@ def _report(
     settings = {n: value for n, value in config.to_params().items() if value != usual[n]}
     looks = int(study.user_attrs.get("test_looks", 0)) + 1
     study.set_user_attr("test_looks", looks)
-    compared, verdicts = ask_test(bench, fixed, config)
     default = next((t for t in finished(study) if DEFAULT in t.user_attrs), None)
+    start = fixed if default is None else config_of(default, fixed)
+    compared, verdicts = ask_test(bench, start, config)
     states = [trial.state.name for trial in trials]
     return Tuned(
         model=bench.kind.name,
