@@ -23,6 +23,7 @@ EXTRAS: dict[str, str] = {
     "optuna": "tune",
     "mlflow": "mlflow",
     "tensorboardX": "tensorboard",
+    "ray": "cluster",
     "ipywidgets": "notebook",
 }
 
