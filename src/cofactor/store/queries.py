@@ -176,3 +176,8 @@ def recent_users(
 def last_seq(session: Session) -> int:
     """Return the place of the last event that arrived; 0 when none did."""
     return int(session.rows("SELECT coalesce(max(seq), 0) FROM events")[0][0])
+
+
+def last_change(session: Session) -> int:
+    """Return the number of the last change of an item; 0 when there was none."""
+    return int(session.rows("SELECT coalesce(max(seq), 0) FROM item_changes")[0][0])

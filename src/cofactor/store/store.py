@@ -4,7 +4,6 @@ lost.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -162,7 +161,7 @@ class Store:
             If too much waits already; nothing was taken.
         """
         rows = checked_events(events, self.settings.now())
-        return self._submit(lambda work: operations.append_events(work, rows), len(rows))
+        return self._write("append", (rows,), len(rows))
 
     def undo(self, event_ids: Sequence[str], user_id: str | int | None = None) -> Future[Ack]:
         """Undo events: they stay in the store, marked, and count no longer; a retry of one doesn't
@@ -183,7 +182,7 @@ class Store:
         """
         ids = checked_ids(event_ids, "event_ids")
         user = None if user_id is None else checked_id(user_id, "user_id")
-        return self._submit(lambda work: operations.undo_events(work, ids, user), len(ids))
+        return self._write("undo", (ids, user), len(ids))
 
     def erase_user(self, user_id: str | int) -> Future[Ack]:
         """Delete all that is stored of a user. It is overwritten in the files soon after, also
@@ -191,7 +190,7 @@ class Store:
         many, not who.
         """
         user = checked_id(user_id, "user_id")
-        return self._submit(lambda work: operations.erase_user(work, user), 1, scrub=True)
+        return self._write("erase", (user,), 1)
 
     def put_items(self, items: Sequence[Item]) -> Future[Ack]:
         """Describe items, all of them or none; each description replaces what was known. Of an id
@@ -203,7 +202,7 @@ class Store:
             If an item is beyond the limits: which one, and why.
         """
         rows = checked_items(items)
-        return self._submit(lambda work: operations.put_items(work, rows), len(rows))
+        return self._write("put", (rows,), len(rows))
 
     def hide_items(self, item_ids: Sequence[str | int]) -> Future[Ack]:
         """Hide items, also such as were never described: they must not be recommended until they
@@ -297,6 +296,11 @@ class Store:
         with self._readers.one() as session:
             return queries.kinds(session)
 
+    def last_change(self) -> int:
+        """Return the number of the last change of an item; 0 when there was none."""
+        with self._readers.one() as session:
+            return queries.last_change(session)
+
     def last_seq(self) -> int:
         """Return the place of the last event that is stored; 0 when there is none."""
         with self._readers.one() as session:
@@ -353,6 +357,11 @@ class Store:
             if session is not None:
                 session.close()
 
+    def _write(self, name: str, arguments: tuple[Any, ...], size: int) -> Future[Ack]:
+        """Queue a write by its name in `operations.BY_NAME`."""
+        apply = operations.BY_NAME[name]
+        return self._submit(lambda work: apply(work, *arguments), size, scrub=name == "erase")
+
     def _submit(self, apply: Any, size: int, *, scrub: bool = False) -> Future[Ack]:
         if self._writer is None:
             raise ReadOnlyError(f"the store {self.database.shown} was opened for reading.")
@@ -360,7 +369,7 @@ class Store:
 
     def _set_state(self, item_ids: Sequence[str | int], state: int) -> Future[Ack]:
         ids = checked_ids(item_ids, "item_ids")
-        return self._submit(functools.partial(_apply_state, ids=ids, state=state), len(ids))
+        return self._write("state", (ids, state), len(ids))
 
     def _page(self, query: Any, last: Any, count: int) -> Any:
         with self._readers.one() as session:
@@ -370,10 +379,6 @@ class Store:
         with self._readers.one() as session:
             if self.database.version(session) == 0:
                 raise StoreFormatError(f"{self.database.shown} holds no event store.")
-
-
-def _apply_state(work: operations.Work, ids: Sequence[str], state: int) -> Ack:
-    return operations.set_state(work, ids, state)
 
 
 def _paged(page: Any, after: Any, limit: int | None, key: str) -> Iterator[Any]:
