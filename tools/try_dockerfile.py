@@ -103,6 +103,7 @@ def build(arguments: argparse.Namespace) -> Stage:
         if word == "FROM":
             name = rest.split()[2] if " AS " in rest.upper() else "last"
             root = Path(arguments.work).resolve() / name
+            root.parent.mkdir(parents=True, exist_ok=True)
             subprocess.run(["rm", "-rf", str(root)], check=True)
             subprocess.run(["cp", "-a", arguments.base, str(root)], check=True)
             shutil.copy2("/etc/resolv.conf", root / "etc" / "resolv.conf")

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cofactor.cli import options as opt
 from cofactor.cli.output import Output
+
+if TYPE_CHECKING:
+    from cofactor.service.settings import Settings
+    from cofactor.service.workers import WorkerRole
 
 INTERRUPTED = "interrupted before it served a request; nothing was changed."
 
@@ -91,6 +95,9 @@ def command(
         ),
     ] = None,
     threads: Annotated[int, typer.Option(help="Number of threads for scoring.")] = 1,
+    workers: Annotated[
+        int, typer.Option(help="Processes that share the port, the store and the model's memory.")
+    ] = 1,
     rerank: Annotated[
         list[str] | None,
         typer.Option(
@@ -120,6 +127,7 @@ def command(
         threads=threads,
         access_log=show.access_log,
         rerank="; ".join(rerank or ()),
+        workers=workers,
     )
     _serve(output, Path(model), store, access.keys, settings)
 
@@ -135,36 +143,77 @@ def _new_key(output: Output, scope: str, keys: str | None) -> None:
 
 
 def _serve(
-    output: Output, folder: Path, store: str | None, keys: str | None, settings: object
+    output: Output, folder: Path, store: str | None, keys: str | None, settings: Settings
 ) -> None:
     from cofactor.service.http import server
-    from cofactor.service.http.app import build
-    from cofactor.service.http.keys import Keys
-    from cofactor.service.settings import Settings
-    from cofactor.service.telemetry import log_to
-    from cofactor.store import open_store
+    from cofactor.service.workers import supervise
 
-    assert isinstance(settings, Settings)
-    known = None if keys is None else Keys.read(Path(keys))
     place = folder.absolute()
     url = store if store is not None else f"sqlite:///{place.with_name(place.name + '-events.db')}"
     listening = server.bind(settings)
-    drain_log = log_to(beside=settings.access_log)
-    opened = None
-    try:
-        opened = open_store(url)
-        app = build(folder, opened, settings, known)
-    except BaseException:
-        listening.close()
-        if opened is not None:
-            opened.close()
-        raise
-    _announce(output, app.state.context.models.current.name, listening, opened.database.shown)
-    try:
-        server.run(app, settings, listening, drain_log)
-    except KeyboardInterrupt:
-        # The service has ended in order by now; this is only the signal, sent again.
-        output.line("stopped; all acknowledged events are kept")
+    start = _Start(output, folder, url, keys, settings)
+    if settings.workers == 1:
+        start.run(listening)
+        return
+    # The parent holds the address, and never takes a connection.
+    settings = replace(settings, port=listening.getsockname()[1])
+    start = replace(start, settings=settings)
+    code = supervise(settings.workers, lambda role: start.work(role), output.progress.say)
+    listening.close()
+    output.line("stopped; all acknowledged events are kept")
+    if code:
+        raise typer.Exit(code)
+
+
+@dataclass(frozen=True)
+class _Start:
+    """What a process of the service begins with."""
+
+    output: Output
+    folder: Path
+    url: str
+    keys: str | None
+    settings: Settings
+
+    def work(self, role: WorkerRole) -> int:
+        """Serve as one of several workers."""
+        from cofactor.service.http import server
+
+        self.run(server.bind(self.settings), role)
+        return 0
+
+    def run(self, listening: Any, role: WorkerRole | None = None) -> None:
+        """Serve until a signal."""
+        from cofactor.service.http import server
+        from cofactor.service.http.app import build
+        from cofactor.service.http.keys import Keys
+        from cofactor.service.telemetry import log_to
+        from cofactor.store import open_store
+
+        known = None if self.keys is None else Keys.read(Path(self.keys))
+        drain_log = log_to(beside=self.settings.access_log)
+        opened = writes = None
+        try:
+            opened = open_store(self.url) if role is None else role.open(self.url)
+            writes = None if role is None else role.serve_writes(opened)
+            app = build(self.folder, opened, self.settings, known)
+        except BaseException:
+            listening.close()
+            if opened is not None:
+                opened.close()
+            raise
+        if role is None or role.index == 0:
+            name = app.state.context.models.current.name
+            _announce(self.output, name, listening, opened.database.shown)
+        try:
+            server.run(app, self.settings, listening, drain_log)
+        except KeyboardInterrupt:
+            if role is None:
+                # It has ended in order by now; this is only the signal, sent again.
+                self.output.line("stopped; all acknowledged events are kept")
+        finally:
+            if writes is not None:
+                writes.close()
 
 
 def _announce(output: Output, name: Any, listening: Any, store: str) -> None:

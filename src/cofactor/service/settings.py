@@ -87,6 +87,9 @@ class Settings:
         How long requests under way may take after a signal to stop.
     access_log
         Whether every request is logged, not only those that failed or changed the service.
+    workers
+        Processes that serve one folder and one store. With several, each looks before an answer
+        whether items were changed by another, and models are mapped from their files.
     trending_events
         The last events of the store from which the trending feed is counted.
     root_path
@@ -126,6 +129,7 @@ class Settings:
     idle_seconds: float = 30.0
     drain_seconds: float = 10.0
     access_log: bool = False
+    workers: int = 1
     trending_events: int = 200_000
     root_path: str = ""
     rerank: str = ""
@@ -146,6 +150,7 @@ class Settings:
             "batch",
             "threads",
             "trending_events",
+            "workers",
             "max_connections",
         ):
             checks.integer(getattr(self, name), name, low=1)

@@ -65,6 +65,7 @@ def build(
             " serve --new-key read --keys FILE`, then --keys FILE. Without keys it listens on"
             " 127.0.0.1 only."
         )
+    known_change = store.last_change() if settings.workers > 1 else 0
     live = LiveItems(store)
     models = Models(Folder(folder), live, store, settings)
     Rerankers(settings.rerank).check(models.current)
@@ -78,6 +79,7 @@ def build(
         models,
         Admission(settings),
         document_bytes(served, settings.root_path),
+        known_change,
     )
     guard, holder = Guard(settings), {"context": context}
 

@@ -49,6 +49,8 @@ class Context:
         Who is let in.
     document
         The OpenAPI document of its routes, as JSON.
+    known_change
+        The last change of an item that was taken over; where there are several workers.
     stopping
         Whether it takes no new work.
     """
@@ -61,11 +63,13 @@ class Context:
     models: Models
     admission: Admission
     document: bytes
+    known_change: int = 0
     _scorer: Scorer | None = None
     stopping: bool = False
     lag: float = 0.0
     maps: dict[str, Any] = field(default_factory=dict)
     _trending: TrendingFeed | None = None
+    _catching: threading.Lock = field(default_factory=threading.Lock)
     _slow: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(2, "cofactor-slow")
     )
@@ -83,6 +87,32 @@ class Context:
         if self._scorer is None:
             raise RequestError(503, "starting", "the service is starting.", retry_after=1.0)
         return self._scorer
+
+    async def follow(self) -> None:
+        """Take over what other workers changed of items; their acknowledgements hold here too."""
+        if self.store.database.embedded:
+            grown = self._take_over()
+        else:
+            grown = await asyncio.to_thread(self._take_over)
+        if grown:
+            self.models.growing()
+
+    def _take_over(self) -> bool:
+        """Read the changes of items since the last look; return whether items may have come."""
+        last = self.store.last_change()
+        if last == self.known_change:
+            return False
+        grown = False
+        with self._catching:
+            while self.known_change < last:
+                changes = self.store.item_changes(self.known_change)
+                if not changes:
+                    break
+                self.live.owe([change.item_id for change in changes])
+                self.live.catch_up()
+                self.known_change = changes[-1].seq
+                grown |= any(change.state == "visible" for change in changes)
+        return grown
 
     @property
     def trending(self) -> TrendingFeed:
