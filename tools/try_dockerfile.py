@@ -4,7 +4,7 @@
 
 ``--base`` is a root folder with what the FROM lines name (debootstrap --variant=minbase bookworm FOLDER); each stage
 begins with a copy of it. RUN, COPY, ENV, WORKDIR, USER, ENTRYPOINT and CMD are done as they say; the rest is listed.
-``--bind`` shows folders of this machine within (a package index on disk, certificates). With ``--run`` the entry point
+``--bind`` shows files and folders of this machine within, read-only (a package index on disk, a certificate). With ``--run`` the entry point
 is started in the last stage: as the image's user, its root folder mounted read-only, with /tmp and its volumes writable.
 What it doesn't show: the engine's own part (layers, networks, health checks, capabilities). An image itself is untested."""
 
@@ -44,7 +44,11 @@ def lines_of(path: Path) -> list[tuple[str, str]]:
 
 def inside(stage: Stage, words: list[str], binds: list[str], user: str = "0") -> None:
     """Run a command in a stage's root folder, in mounts of its own."""
-    mounts = [f"mount --bind {shlex.quote(b)} {shlex.quote(str(stage.root) + b)}" for b in binds]
+    # Read-only: a package's script within must not change this machine.
+    mounts = []
+    for bind in binds:
+        to = shlex.quote(str(stage.root) + bind)
+        mounts += [f"mount --bind {shlex.quote(bind)} {to}", f"mount -o remount,bind,ro {to}"]
     root = shlex.quote(str(stage.root))
     script = " && ".join(
         [*mounts, f"mount -t proc proc {root}/proc", f"mount --rbind /dev {root}/dev"]

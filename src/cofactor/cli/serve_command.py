@@ -37,6 +37,13 @@ class Listening:
         ),
     ] = None
 
+    image_host: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="A host from which the page may load the catalogue's images; may be repeated.",
+        ),
+    ] = None
     root_path: Annotated[
         str,
         typer.Option(
@@ -123,6 +130,7 @@ def command(
         port=listening.port,
         hosts=tuple(listening.allow_host or ()),
         origins=tuple(listening.allow_origin or ()),
+        image_hosts=tuple(listening.image_host or ()),
         root_path=listening.root_path.rstrip("/"),
         threads=threads,
         access_log=show.access_log,

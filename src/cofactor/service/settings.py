@@ -14,6 +14,7 @@ from cofactor.data.readers.event_store import AGAINST, SILENT
 from cofactor.retrieval.rerank.rules import Rerank
 
 _ROOT = re.compile(r"(/[A-Za-z0-9._~-]+)+")
+_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:\d+)?")
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -92,6 +93,10 @@ class Settings:
         whether items were changed by another, and models are mapped from their files.
     trending_events
         The last events of the store from which the trending feed is counted.
+    image_hosts
+        Hosts from which the page may load the catalogue's images (``images.shop.example``);
+        without them only images of this service's own host and such as are written in the catalogue
+        are shown.
     root_path
         The path under which a proxy publishes the service: ``/recs``; empty for the root. Requests
         are taken with it and without it.
@@ -131,6 +136,7 @@ class Settings:
     access_log: bool = False
     workers: int = 1
     trending_events: int = 200_000
+    image_hosts: tuple[str, ...] = ()
     root_path: str = ""
     rerank: str = ""
 
@@ -155,6 +161,11 @@ class Settings:
         ):
             checks.integer(getattr(self, name), name, low=1)
         Rerank.parse(self.rerank)
+        for name in self.image_hosts:
+            if not _HOST.fullmatch(name):
+                raise ArgumentError(
+                    f"image_hosts must be names of hosts such as images.shop.example, not {name!r}."
+                )
         if self.root_path and not _ROOT.fullmatch(self.root_path):
             raise ArgumentError(
                 "root_path must begin with a slash and end without one, of plain characters, such"

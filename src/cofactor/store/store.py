@@ -296,6 +296,30 @@ class Store:
         with self._readers.one() as session:
             return queries.kinds(session)
 
+    def latest_events(self, limit: int, before: int | None = None) -> list[StoredEvent]:
+        """Return the last events, the last one first, undone ones too; those before a place in
+        the order of arrival if one is given.
+        """
+        with self._readers.one() as session:
+            return queries.events_before(session, before, limit)
+
+    def event_counts(self, after: int, since: int, step: int) -> list[tuple[int, str, int]]:
+        """Return how many events of each kind that count arrived when: start of the stretch, kind,
+        count.
+
+        Parameters
+        ----------
+        after
+            Events behind this place in the order of arrival.
+        since
+            Seconds since 1970.
+        step
+            Seconds of a stretch.
+        """
+        with self._readers.one() as session:
+            found = queries.event_counts(session, after, since, step)
+            return [(int(start), str(kind), int(count)) for start, kind, count in found]
+
     def last_change(self) -> int:
         """Return the number of the last change of an item; 0 when there was none."""
         with self._readers.one() as session:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import itertools
 import threading
 from collections import OrderedDict
@@ -18,9 +19,12 @@ from cofactor.data.interactions import Interactions
 from cofactor.retrieval.filters import matches
 from cofactor.retrieval.rerank.items import ItemSide
 from cofactor.retrieval.topk import OrderedItems
+from cofactor.service.answering.images import CatalogueImages
 from cofactor.store import MAX_BATCH, Store, StoredItem
 
 _FILTERS_KEPT = 64
+_SPELLED = 30_000  # titles up to which misspelled words are looked for
+_UNSPACED = 0x2E80  # Chinese, Japanese, Korean characters begin here
 _HITS_RANKED = 5_000
 _HELD = 200_000  # titles up to which a list in memory is cheaper than asking Arrow at each answer
 
@@ -32,10 +36,13 @@ class LiveItems:
     ----------
     store
         Where changes are kept.
+    image_hosts
+        Hosts whose images may be shown.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, image_hosts: tuple[str, ...] = ()) -> None:
         self._store = store
+        self.image_hosts = image_hosts
         self._lock = threading.Lock()
         # Items whose change is on disk, or may be, and not yet here.
         self._owed: dict[str, None] = {}
@@ -113,6 +120,7 @@ class ItemView:
         self._titles: dict[int, str | None] = {}
         self._changed: dict[int, StoredItem] = {}
         self._masks: OrderedDict[str, np.ndarray] = OrderedDict()
+        self._words: list[str] | None = None
         self._side: tuple[int, ItemSide] | None = None
         self._overlay: tuple[int, Catalogue, np.ndarray] | None = None
         self._folded: pa.Array | None = None
@@ -120,6 +128,7 @@ class ItemView:
         rows = np.arange(data.n_items if data.n_items <= _HELD else 0)
         self._listed = data.catalogue.titles(rows)
         self._numbers = np.asarray(data.items.arrow) if data.items.kind == "int64" else None
+        self.images = CatalogueImages(data.catalogue, live.image_hosts)
         self._exact = (
             self._numbers is None
             or not len(self._numbers)
@@ -217,12 +226,31 @@ class ItemView:
 
     def search(self, words: str, limit: int) -> list[tuple[Any, str, int]]:
         """Return ids, titles and rows (-1: the model doesn't know it) of visible items whose
-        titles hold all words, the best first.
+        titles hold all words, the best first; before them the item that has them as its id. Where
+        no title holds them, words that are spelled alike count.
         """
-        wanted = folded(words)
+        found = self._titled(folded(words), limit) or self._titled(self._respelled(words), limit)
+        row = int(self.data.items.find([words.strip()])[0]) if words.strip() else -1
+        if row < 0 or not self.visible[row]:
+            return found
+        at = np.array([row])
+        named = (self.ids(at)[0], self.titles(at)[0] or "", row)
+        return [named, *(one for one in found if one[2] != row)][:limit]
+
+    def _respelled(self, words: str) -> str:
+        """The words, each replaced by the most similar one of a title; empty without any."""
+        texts = self._folded_titles()
+        if texts is None or len(texts) > _SPELLED:
+            return ""
+        if self._words is None:
+            self._words = sorted({word for text in texts.to_pylist() for word in text.split()})
+        each = [difflib.get_close_matches(w, self._words, 1, 0.7) for w in folded(words).split()]
+        return " ".join(one[0] for one in each) if all(each) else ""
+
+    def _titled(self, wanted: str, limit: int) -> list[tuple[Any, str, int]]:
         if not wanted:
             return []
-        needles = [" " + word for word in wanted.split()]
+        needles = [_needle(word) for word in wanted.split()]
         hits: list[tuple[str, Any]] = [(text, row) for row, text in self._base_hits(needles)]
         folded_titles = self.live.folded
         for item_id, item in list(self.live.described.items()):
@@ -320,6 +348,11 @@ class ItemView:
             self._overlay = made
             return made[1], made[2]
         return overlay[1], overlay[2]
+
+
+def _needle(word: str) -> str:
+    """What a title must hold for a word: its beginning, or, in scripts without spaces, anything."""
+    return word if any(ord(c) >= _UNSPACED for c in word) else " " + word
 
 
 def _columns(item: StoredItem, names: set[str], title: str | None) -> dict[str, Any]:

@@ -66,7 +66,7 @@ def build(
             " 127.0.0.1 only."
         )
     known_change = store.last_change() if settings.workers > 1 else 0
-    live = LiveItems(store)
+    live = LiveItems(store, settings.image_hosts)
     models = Models(Folder(folder), live, store, settings)
     Rerankers(settings.rerank).check(models.current)
     served = table()
