@@ -179,7 +179,7 @@ def last_seq(session: Session) -> int:
 
 
 def event_counts(session: Session, after: int, since: int, step: int) -> list[Row]:
-    """Return how many events of each kind that count arrived when: (start, kind, count).
+    """Return how many events of each kind that count happened when: (start, kind, count).
 
     Parameters
     ----------
@@ -190,8 +190,8 @@ def event_counts(session: Session, after: int, since: int, step: int) -> list[Ro
     step
         Seconds of a stretch.
     """
-    sql = """SELECT received / ? * ?, kind, count(*) FROM events
-        WHERE seq > ? AND received >= ? AND undone IS NULL GROUP BY 1, 2"""
+    sql = """SELECT time / ? * ?, kind, count(*) FROM events
+        WHERE seq > ? AND time >= ? AND undone IS NULL GROUP BY 1, 2"""
     return session.rows(sql, (step, step, after, since))
 
 

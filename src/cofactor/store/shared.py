@@ -125,9 +125,9 @@ class WriteServer:
                 if write.name == "health":
                     answer(Written(write.number, health=self._store.health()))
                     continue
-                self._begin(write, answer)
+                self._queue(write, answer)
 
-    def _begin(self, write: SharedWrite, answer: Any) -> None:
+    def _queue(self, write: SharedWrite, answer: Any) -> None:
         try:
             arguments = tuple(_as_rows(one) for one in write.arguments)
             future = self._store._write(write.name, arguments, write.size)

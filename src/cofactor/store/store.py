@@ -304,7 +304,7 @@ class Store:
             return queries.events_before(session, before, limit)
 
     def event_counts(self, after: int, since: int, step: int) -> list[tuple[int, str, int]]:
-        """Return how many events of each kind that count arrived when: start of the stretch, kind,
+        """Return how many events of each kind that count happened when: start of the stretch, kind,
         count.
 
         Parameters

@@ -197,7 +197,9 @@ def test_time_series_have_axes_and_tables(visit: Any) -> None:
     page.locator("figure.chart summary").first.click()
     page.select_option("#span", "hour")
     page.wait_for_selector("figcaption:has-text('each minute')")
-    kept(page, "live")
+    page.select_option("#span", "day")
+    page.wait_for_selector("figcaption:has-text('each hour')")
+    kept(page, "activity")
 
 
 def test_the_best_version_is_marked_with_its_error(visit: Any) -> None:

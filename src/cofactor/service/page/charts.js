@@ -17,22 +17,24 @@ function roundUp(value) {
   return [1, 2, 2.5, 5, 10].map((n) => n * power).find((n) => n >= value * 0.999);
 }
 
-const W = 640, H = 190, LEFT = 46, BOTTOM = 24, TOP = 10;
+const H = 190, LEFT = 46, BOTTOM = 24, TOP = 10;
 
 // One or several lines over time: {times, step, lines: [{label, values, kind}], unit}.
 export function chart({ title, times, step, lines, unit = "", digits = 0 }) {
+  // Drawn as wide as it is shown, so that its writing has the page's size.
+  const narrow = matchMedia("(max-width: 720px)").matches, W = narrow ? 340 : 640;
   const most = roundUp(Math.max(...lines.flatMap((line) => line.values.map((v) => v ?? 0)), 0));
   const x = (n) => LEFT + ((W - LEFT - 8) * (n + 0.5)) / times.length;
   const y = (v) => H - BOTTOM - ((H - BOTTOM - TOP) * v) / most;
   const label = (t) => { const d = new Date(t * 1000); return step >= 86400 ? d.toLocaleDateString("en", { day: "numeric", month: "short" }) : d.toLocaleTimeString("en", { hour: "2-digit", minute: "2-digit", hour12: false }); };
-  const every = Math.max(1, Math.ceil(times.length / 8));
-  const marks = [0, 0.5, 1].map((share) => share * most);
+  const every = Math.max(1, Math.ceil(times.length / (narrow ? 5 : 8)));
+  const marks = [0, 0.5, 1].map((share) => share * most).filter((v) => digits || Number.isInteger(v));
   const total = (line) => line.values.reduce((a, v) => a + (v ?? 0), 0);
   const known = lines.filter((line) => line.values.some((v) => v));
   return h("figure", { class: "chart" }, h("figcaption", {}, title, unit && h("small", {}, ` ${unit}`)),
     h("svg", { viewBox: `0 0 ${W} ${H}`, role: "img", "aria-label": `${title}: ${known.length ? known.map((line) => `${line.label}, at most ${number(Math.max(...line.values.map((v) => v ?? 0)), digits)}`).join("; ") : "nothing in this time"}` },
       marks.map((v) => [h("line", { class: "grid", x1: LEFT, x2: W - 8, y1: y(v), y2: y(v) }), h("text", { class: "tick", x: LEFT - 7, y: y(v) + 4, "text-anchor": "end" }, number(v, most < 3 ? 1 : 0))]),
-      times.map((t, n) => n % every === 0 && h("text", { class: "tick", x: x(n), y: H - 6, "text-anchor": "middle" }, label(t))),
+      times.map((t, n) => (times.length - 1 - n) % every === 0 && h("text", { class: "tick", x: x(n), y: H - 6, "text-anchor": "middle" }, label(t))),
       lines.map((line, at) => line.kind === "bars" ? line.values.map((v, n) => v ? h("rect", { class: `series s${at}`, x: x(n) - (W - LEFT) / times.length * 0.38, width: (W - LEFT) / times.length * 0.76, y: y(v), height: Math.max(1, y(0) - y(v)) }, h("title", {}, `${label(times[n])}: ${number(v, digits)}`)) : null) : stretches(line.values).map((part) => part.length > 1
         ? h("path", { class: `series s${at}`, d: `M${part.map(([n, v]) => `${x(n).toFixed(1)},${y(v).toFixed(1)}`).join(" L")}` })
         : h("circle", { class: `series s${at}`, cx: x(part[0][0]), cy: y(part[0][1]), r: 3 })))),
