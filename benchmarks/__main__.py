@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import report
-from benchmarks.cases import CASES, Case
+from benchmarks.case import Case
+from benchmarks.cases import CASES
 from benchmarks.driver import ROOT, Settings, run_case
 from benchmarks.machine import facts
 from benchmarks.own import OWN, run_own, shares

@@ -1,42 +1,56 @@
 """Regret of the models' defaults: how far below the best setting found they are, on data that
 nobody tuned them for.
 
-    python -m benchmarks.defaults --kind ranking [--data dense-100 ml-100k] [--models item_knn bpr]
-    python -m benchmarks.defaults --kind rating
+    python -m benchmarks.defaults --kind ranking [--sets dense-100 musical] [--models item_knn bpr]
+    python -m benchmarks.defaults --kind rating --trials 8 --test
+    python -m benchmarks.defaults --kind ranking --report
 
-On each data set, each model is fitted with its defaults and with the settings of a small search.
-The best of them is the one that is best on the validation part; the default's regret is what its
-test value is missing to it: 1 - nDCG@10 of the default / nDCG@10 of the best, or RMSE of the
-default / RMSE of the best - 1. Where the default itself is best on validation, its regret is 0. The
-test part is asked once for each of the two. Popularity (bias) stands beside them.
+On each set of the panel (benchmarks/panel.py) each model is fitted with its defaults and with other
+settings: a few that were good elsewhere, then draws from the search space that its Config declares.
+All are measured on the validation part. With ``--test`` the default and the setting that was best
+on the validation part are measured on the test part too; it decides nothing. Regret is what the
+default is missing: 1 - nDCG@10 of the default / nDCG@10 of the best, or RMSE of the default / RMSE
+of the best - 1. "Below" counts sets where the default is below popularity (for ratings: bias).
 
-The data are the small sets that are available locally, and synthetic ones of several shapes."""
+What is measured is kept, a line of JSON each, and never measured twice (``--again`` measures the
+defaults once more, after they have changed), so that the panel can be run in parts."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from benchmarks import panel
+from cofactor.base.errors import CofactorError
+from cofactor.base.progress import SILENT
 from cofactor.base.run import Run
-from cofactor.data import datasets
-from cofactor.data.interactions import Interactions
+from cofactor.base.search import Choices, Search
 from cofactor.data.split import Part, Split
-from cofactor.data.splits import split
 from cofactor.evaluation.evaluate import evaluate
 from cofactor.models import registry
 
 Settings = dict[str, Any]
+RESULTS = Path(__file__).parent / "results"
 
-# At most eight settings beside the default.
+# A model of the panel: its name, or a name of its own for settings that stay as they are.
+VARIANTS: dict[str, tuple[str, Settings]] = {
+    "als": ("biased_mf", {"solver": "als"}),
+    "bpr_factor": ("latent_factor", {"loss": "bpr"}),
+    "ials_counts": ("ials", {"confidence": "log"}),
+    "ials_linear": ("ials", {"confidence": "linear"}),
+}
 RANKING: dict[str, list[Settings]] = {
+    "popularity": [],
     "item_knn": [
-        *({"shrinkage": h} for h in (5.0, 10.0, 20.0)),
+        {"shrinkage": 5.0},
         {"shrinkage": 10.0, "weighting": "tfidf"},
         {"shrinkage": 20.0, "weighting": "bm25"},
         {
@@ -48,218 +62,279 @@ RANKING: dict[str, list[Settings]] = {
         },
     ],
     "ease": [
-        *({"regularization": r} for r in (20.0, 50.0, 500.0)),
+        {"regularization": 50.0},
+        {"regularization": 500.0},
         {"regularization": 200.0, "user_exponent": 0.6, "dropout": 0.3},
         {"regularization": 50.0, "user_exponent": 0.8, "dropout": 0.5},
         {"regularization": 100.0, "frequency_exponent": 0.5},
     ],
     "graph_filter": [
         {"factors": 64, "ideal_weight": 1.0},
-        {"factors": 512, "ideal_weight": 0.6},
+        {"factors": 512},
         {"factors": 128, "ideal_weight": 3.0},
-        {"user_exponent": 0.4, "item_exponent": 0.4, "ideal_weight": 1.0, "spectral_power": 1.0},
         {"user_exponent": 0.3, "ideal_weight": 1.0, "spectral_power": 1.0},
         {"factors": 0},
     ],
     "ials": [
-        *({"factors": f} for f in (16, 128, 256)),
-        {"regularization": 0.003},
         {"regularization": 0.03},
-        {"regularization": 0.1},
+        {"regularization": 0.03, "factors": 16},
         {"regularization": 0.03, "factors": 128},
+        {"regularization": 0.06},
+        {"regularization": 0.03, "factors": 256},
+        {"factors": 16},
+        {"regularization": 0.003, "factors": 128},
     ],
     "bpr": [
-        {"learning_rate": 0.2},
-        {"learning_rate": 0.2, "epochs": 100},
-        {"learning_rate": 0.2, "epochs": 300},
-        {"regularization": 0.01},
-        {"learning_rate": 0.2, "epochs": 300, "regularization": 0.01},
+        {"regularization": 0.03},
+        {"regularization": 0.06},
+        {"regularization": 0.03, "learning_rate": 0.1},
+        {"regularization": 0.1},
     ],
     "warp": [
-        {"learning_rate": 0.05},
         {"learning_rate": 0.02},
-        {"learning_rate": 0.05, "epochs": 100},
-        {"learning_rate": 0.05, "regularization": 0.01},
+        {"learning_rate": 0.02, "epochs": 10},
+        {"learning_rate": 0.01},
+        {"learning_rate": 0.02, "regularization": 0.03},
     ],
     "logistic_mf": [
         {"regularization": 10.0},
-        {"regularization": 20.0},
         {"regularization": 40.0},
-        {"regularization": 20.0, "factors": 128},
+        {"regularization": 20.0, "factors": 32},
+        {"regularization": 20.0, "alpha": 2.0},
     ],
 }
 RATING: dict[str, list[Settings]] = {
+    "bias": [{"user_damping": 10.0, "item_damping": 5.0}, {"user_damping": 2.0}],
     "biased_mf": [
         {"factors": 16},
         {"learning_rate": 0.01},
-        {"epochs": 80},
         {"regularization": 0.1},
+        {"regularization": 0.2},
         {"regularization": 0.03},
     ],
-    "svdpp": [{"factors": 16}, {"learning_rate": 0.007}, {"regularization": 0.1}],
-    "bayesian_mf": [{"factors": 8}, {"factors": 32}, {"sweeps": 400}],
+    "als": [
+        {"factors": 16, "regularization": 0.1},
+        {"factors": 8, "regularization": 0.15},
+        {"factors": 8, "regularization": 0.3},
+        {"factors": 64, "regularization": 0.15},
+    ],
+    "svdpp": [
+        {"factors": 16},
+        {"learning_rate": 0.007},
+        {"regularization": 0.1},
+        {"regularization": 0.2},
+    ],
+    "bayesian_mf": [{"factors": 8}, {"factors": 32}],
+    "latent_factor": [
+        {"regularization": 0.05},
+        {"regularization": 0.2},
+        {"epochs": 40},
+        {"batch_size": 512},
+        {"learning_rate": 0.003},
+    ],
+    "mlp": [{"regularization": 0.05}, {"epochs": 5}, {"dropout": 0.3}],
+    "dense_net": [{"regularization": 0.05}, {"epochs": 5}],
+    "collab_fnet": [{"regularization": 0.05}, {"epochs": 5}],
 }
 
 
-# Synthetic data.
+@dataclass
+class Ledger:
+    """What was measured: a line of JSON for each set, model and settings, kept in a file."""
+
+    path: Path
+    rows: dict[tuple[str, str, str], Settings] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.path.exists():
+            for line in self.path.read_text().splitlines():
+                self._add(json.loads(line))
+
+    def _add(self, row: Settings) -> None:
+        key = (row["set"], row["model"], json.dumps(row["settings"], sort_keys=True))
+        self.rows[key] = {**self.rows.get(key, {}), **row}
+
+    def get(self, data: str, model: str, settings: Settings) -> Settings | None:
+        """The row of these settings, if they were measured."""
+        return self.rows.get((data, model, json.dumps(settings, sort_keys=True)))
+
+    def put(self, row: Settings) -> None:
+        """Keep a row; of equal settings the last one counts."""
+        self._add(row)
+        with self.path.open("a") as file:
+            file.write(json.dumps(row) + "\n")
+
+    def compact(self) -> None:
+        """Write the file again with what counts alone."""
+        lines = [json.dumps(self.rows[key]) + "\n" for key in sorted(self.rows)]
+        self.path.write_text("".join(lines))
 
 
-def tastes(
-    n_users: int,
-    n_items: int,
-    share: float,
-    *,
-    skew: float = 0.5,
-    counts: float = 0.0,
-    seed: int = 0,
-) -> Interactions:
-    """Users who take the items that are largest in ``2 p_u · q_i / sqrt(8) + log fame_i`` plus
-    Gumbel noise, as many as a log-normal number with the mean ``share`` of all.
-
-    With ``counts``, values are numbers of uses with that mean, larger where the taste is.
-    """
-    rng = np.random.default_rng(seed)
-    p, q = rng.standard_normal((n_users, 8)), rng.standard_normal((n_items, 8))
-    fame = -skew * np.log(rng.permutation(n_items) + 1.0 + 0.01 * n_items)
-    sizes = np.exp(rng.normal(np.log(share * n_items) - 0.32, 0.8, n_users))
-    sizes = np.clip(sizes.round().astype(int), 4, n_items // 2)
-    users, items, values = [], [], []
-    for u in range(n_users):
-        taste = 2 * (q @ p[u]) / np.sqrt(8)
-        drawn = taste + fame + rng.gumbel(size=n_items)
-        taken = np.argpartition(-drawn, sizes[u])[: sizes[u]]
-        taken = taken[np.argsort(-drawn[taken])]
-        users.append(np.full(len(taken), u))
-        items.append(taken)
-        uses = np.exp(0.5 * taste[taken] + 1.5 * rng.standard_normal(len(taken)))
-        values.append(np.maximum(1, np.rint(counts * uses / uses.mean())))
-    return Interactions.from_rows(
-        np.concatenate(users),
-        np.concatenate(items),
-        np.concatenate(values).astype(np.float32) if counts else None,
-        users=n_users,
-        items=n_items,
-        source="tastes",
-    )
+def draws(kind: Any, model: str, number: int) -> Iterator[Settings]:
+    """Settings from the declared search space, the same ones each time."""
+    rng = np.random.default_rng(zlib.crc32(model.encode()))
+    for _ in range(number):
+        if kind.Config.search:
+            yield {name: _drawn(space, rng) for name, space in kind.Config.search.items()}
 
 
-RANKING_DATA: dict[str, Callable[[], Interactions]] = {
-    "dense-100": lambda: tastes(2_000, 100, 0.23),
-    "sparse": lambda: tastes(8_000, 12_000, 0.0007),
-    "popular": lambda: tastes(3_000, 2_000, 0.01, skew=1.5),
-    "wide": lambda: tastes(1_500, 100_000, 0.0005),
-    "counts": lambda: tastes(1_500, 1_000, 0.04, counts=600.0),
-    "shop-time": lambda: loaded("shop"),
-    **{
-        name: lambda name=name: loaded(name)  # type: ignore[misc]
-        for name in (
-            "ml-100k",
-            "ml-latest-small",
-            "amazon-scientific",
-            "amazon-musical-instruments-5core",
-            "citeulike-a",
-            "book-crossing",
-        )
-    },
-}
-SCALES: dict[str, tuple[float, float]] = {
-    "1..5": (1.0, 0.0),
-    "100..500": (100.0, 0.0),
-    "51..55": (1.0, 50.0),
-    "-10..10": (5.0, -15.0),
-    "0..1": (0.25, -0.25),
-}
+def _drawn(space: Search, rng: np.random.Generator) -> Any:
+    if isinstance(space, Choices):
+        return space.values[int(rng.integers(len(space.values)))]
+    low, high = (np.log(end) if space.log else end for end in space.ends)
+    value = rng.uniform(low, high)
+    value = float(np.exp(value) if space.log else value)
+    return round(value) if space.whole else float(f"{value:.3g}")
 
 
-def loaded(name: str) -> Interactions:
-    """A local data set, or the synthetic shop."""
-    if name == "shop":
-        from cofactor.data.synthetic import shop
+@dataclass
+class Bench:
+    """Where models are measured: one set of the panel."""
 
-        return shop()
-    return Interactions.build(datasets.load(name))
+    name: str
+    parts: Split
+    metric: str
+    run: Run
+    ledger: Ledger
 
-
-def cut(name: str, data: Interactions) -> Split:
-    """In time where the name says so, else a fifth of each user's at random."""
-    rule = "time" if name.endswith("-time") else "per-user"
-    return split(data, rule, test=0.2, validation=0.1, seed=0)
-
-
-def on_scale(data: Interactions, times: float, plus: float) -> Interactions:
-    """The same ratings on another scale."""
-    assert data.values is not None
-    values = (data.values.astype(np.float64) * times + plus).astype(np.float32)
-    return replace(data, values=values)
-
-
-# Measuring.
-
-
-def value(model: Any, part: Part, metric: str) -> float:
-    """One metric on one part."""
-    return evaluate(model, part, [metric], resamples=100)[metric]
-
-
-def regret(name: str, searched: list[Settings], parts: Split, metric: str, run: Run) -> Settings:
-    """The default's and the best setting's values, and what the default is missing."""
-    assert parts.validation is not None
-    sign = -1.0 if metric == "rmse" else 1.0
-    tried = []
-    began = time.process_time()
-    for settings in ({}, *searched):
+    def measure(self, model: str, settings: Settings, part: str, *, again: bool = False) -> None:
+        """Fit a model with these settings and keep its value on a part, unless it is known."""
+        known = self.ledger.get(self.name, model, settings)
+        if known is not None and (part in known or "error" in known) and not again:
+            return
+        row: Settings = {"set": self.name, "model": model, "settings": settings}
+        began = time.process_time()
+        name, fixed = VARIANTS.get(model, (model, {}))
         try:
-            model = registry.create(name, **settings).fit(parts.train, run=run)
-            found = value(model, parts.validation, metric)
-        except Exception as error:
-            tried.append((-np.inf, settings, None, str(error)))
+            fitted = registry.create(name, **fixed | settings).fit(self.parts.train, run=self.run)
+            seconds = round(time.process_time() - began, 2)
+            row |= {part: self._value(fitted, getattr(self.parts, part)), "cpu_s": seconds}
+        except CofactorError as error:
+            row["error"] = str(error)
+        self.ledger.put(row)
+
+    def _value(self, model: Any, part: Part) -> float:
+        found = evaluate(model, part, [self.metric], run=self.run, resamples=0)[self.metric]
+        return round(float(found), 5)
+
+
+@dataclass(frozen=True)
+class Regret:
+    """What a model's default is missing on a set; None where it couldn't be fitted.
+
+    Parameters
+    ----------
+    to_own, to_any
+        Against the model's best setting, and against the best setting of all models.
+    below
+        Whether it is below the baseline.
+    """
+
+    to_own: float | None
+    to_any: float | None
+    below: bool
+    best: Settings
+
+
+def regret(ledger: Ledger, data: str, model: str, models: list[str], part: str) -> Regret | None:
+    """The regret on a part; the best settings are those of the validation part."""
+    rating = models[0] == "bias"
+
+    def best_of(one: str) -> Settings | None:
+        rows = [
+            row
+            for (where, who, _), row in ledger.rows.items()
+            if (where, who) == (data, one) and "validation" in row
+        ]
+        sign = 1 if rating else -1
+        return min(rows, key=lambda row: sign * row["validation"], default=None)
+
+    default, best = ledger.get(data, model, {}), best_of(model)
+    if default is None or best is None:
+        return None
+    if part not in default or part not in best:
+        return Regret(None, None, "error" in default, best["settings"])
+    others = [row[part] for row in map(best_of, models) if row is not None and part in row]
+    mine, own = default[part], best[part]
+    top = min(others) if rating else max(others)
+    missing = (mine / own - 1, mine / top - 1) if rating else (1 - mine / own, 1 - mine / top)
+    floor = ledger.get(data, models[0], {})
+    lost = floor is not None and part in floor
+    below = bool(lost and floor and (mine > floor[part] if rating else mine < floor[part]))
+    return Regret(*missing, below, best["settings"])
+
+
+def report(ledger: Ledger, sets: list[str], models: list[str], part: str) -> list[str]:
+    """Lines of a Markdown table: each model's regret on each set, its median and its worst."""
+    lines = [
+        f"| {part} | median | worst | below | {' | '.join(sets)} |",
+        "|" + " --- |" * (len(sets) + 4),
+    ]
+    for model in models[1:]:
+        found = [regret(ledger, data, model, models, part) for data in sets]
+        known = [one.to_own for one in found if one is not None and one.to_own is not None]
+        if not known:
             continue
-        tried.append((sign * found, settings, model, ""))
-    best = max(tried, key=lambda one: one[0])
-    default = tried[0]
-    row: Settings = {"best_settings": best[1], "cpu_s": round(time.process_time() - began, 1)}
-    if default[2] is None:
-        return {**row, "default_failed": default[3], "regret": float("inf")}
-    mine = value(default[2], parts.test, metric)
-    other = mine if best is default else value(best[2], parts.test, metric)
-    missing = 1 - mine / other if sign > 0 else mine / other - 1
-    return {**row, "default": round(mine, 4), "best": round(other, 4), "regret": round(missing, 4)}
+        cells = [
+            "" if one is None else "refused" if one.to_own is None else _cell(one) for one in found
+        ]
+        below = sum(one.below for one in found if one is not None)
+        middle, worst = f"{np.median(known):.1%}", f"{max(known):.1%}"
+        lines.append(f"| {model} | {middle} | {worst} | {below} | {' | '.join(cells)} |")
+    return lines
 
 
-def rows(given: argparse.Namespace) -> Iterator[Settings]:
-    """One row for each data set and model."""
-    run = Run(seed=0, threads=given.threads)
+def _cell(one: Regret) -> str:
+    return f"{one.to_own:.1%} ({one.to_any:.1%}){' **below**' if one.below else ''}"
+
+
+def _run(given: argparse.Namespace, ledger: Ledger) -> None:
     ranking = given.kind == "ranking"
-    searched = RANKING if ranking else RATING
-    metric, floor = ("ndcg@10", "popularity") if ranking else ("rmse", "bias")
-    for name in given.data or (RANKING_DATA if ranking else SCALES):
-        if ranking:
-            parts = cut(name, RANKING_DATA[name]())
-        else:
-            parts = cut(name, on_scale(loaded("ml-100k"), *SCALES[name]))
-        low = regret(floor, [], parts, metric, run)["default"]
-        for model in given.models or searched:
-            found = regret(model, searched[model], parts, metric, run)
-            yield {"data": name, "model": model, floor: low, **found}
+    tried, sets = (RANKING, panel.RANKING) if ranking else (RATING, panel.RATING)
+    for name in given.sets or sets:
+        run = Run(seed=given.seed, threads=given.threads, progress=SILENT)
+        bench = Bench(name, sets[name](), "ndcg@10" if ranking else "rmse", run, ledger)
+        models = given.models or list(tried)
+        for model in models:
+            kind = registry.get(VARIANTS.get(model, (model, {}))[0])
+            bench.measure(model, {}, "validation", again=given.again)
+            more = [*tried.get(model, []), *draws(kind, model, given.trials)][: given.trials]
+            for settings in more:
+                bench.measure(model, settings, "validation")
+            one = regret(ledger, name, model, [next(iter(tried)), *models], "validation")
+            if one is None:
+                continue
+            if given.test:
+                for settings in ({}, one.best):
+                    bench.measure(model, settings, "test", again=given.again and not settings)
+            print(json.dumps({"set": name, "model": model, **vars(one)}), flush=True)
 
 
 def main() -> None:
-    """Print a line of JSON for each data set and model, then each model's median and worst."""
+    """Measure what isn't known yet, then print each model's regret."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--kind", choices=("ranking", "rating"), default="ranking")
-    parser.add_argument("--data", nargs="*", default=[])
+    parser.add_argument("--sets", nargs="*", default=[])
     parser.add_argument("--models", nargs="*", default=[])
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--trials", type=int, default=8)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--again", action="store_true", help="measure the defaults once more")
+    parser.add_argument("--test", action="store_true", help="measure on the test part as well")
+    parser.add_argument("--report", action="store_true", help="print what is known, fit nothing")
+    parser.add_argument("--out", type=Path, default=None, help="the file of what was measured")
     given = parser.parse_args()
-    by_model: dict[str, list[float]] = {}
-    for row in rows(given):
-        print(json.dumps(row), flush=True)
-        by_model.setdefault(row["model"], []).append(row["regret"])
-    for model, found in by_model.items():
-        line = {"model": model, "median": round(float(np.median(found)), 4), "worst": max(found)}
-        print(json.dumps({**line, "sets": len(found)}), flush=True)
+    ledger = Ledger(given.out or RESULTS / f"defaults_{given.kind}.jsonl")
+    if not given.report:
+        _run(given, ledger)
+    ledger.compact()
+    ranking = given.kind == "ranking"
+    tried, sets = (RANKING, panel.RANKING) if ranking else (RATING, panel.RATING)
+    models = list(dict.fromkeys([*tried, *given.models]))
+    for part in ("validation", "test"):
+        print("\n".join(report(ledger, given.sets or list(sets), models, part)))
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks import environments
-from benchmarks.cases import Case, Entrant
+from benchmarks.case import Case, Entrant
 from benchmarks.datasets import NoData, prepared
 from benchmarks.quality import measured
 

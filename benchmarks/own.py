@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.cases import Entrant
+from benchmarks.case import Entrant
 from benchmarks.datasets import NoData, home_of, prepared
 from benchmarks.driver import ROOT, Failed, Process, Settings, _pin, surroundings
 from benchmarks.quality import measured

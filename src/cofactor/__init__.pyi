@@ -32,6 +32,7 @@ import cofactor.models.sequence.transitions
 import cofactor.training.losses.base
 import collections.abc
 import torch.nn.modules.module
+from cofactor.artifact.card import model_card as model_card
 from cofactor.artifact.load import inspect as inspect
 from cofactor.artifact.load import load as load
 from cofactor.artifact.save import save as save
@@ -83,7 +84,11 @@ from cofactor.models.sequence.transformer import Transformer as _Transformer
 from cofactor.models.sequence.transitions import Transitions as _Transitions
 from cofactor.retrieval.filters import Filters as Filters
 from cofactor.retrieval.rerank.rules import Rerank as Rerank
+from cofactor.runs.auto import auto as auto
 from cofactor.runs.compare import compare as compare
+from cofactor.runs.logged_lists import LoggedLists as LoggedLists
+from cofactor.runs.ope import OpeSettings as OpeSettings
+from cofactor.runs.ope import ope as ope
 from cofactor.runs.train import train as train
 from cofactor.runs.tune import tune as tune
 from typing import ClassVar
@@ -179,7 +184,7 @@ class Bias(_Bias):
     sweeps : int >= 1 <= 100000, default 100
         Maximal number of sweeps over both sides (joint).
     tolerance : float > 0, default 0.0001
-        Largest change of a bias at which to stop (joint), in ratings.
+        Change of a bias at which to stop (joint), in deviations of the ratings.
     clip_predictions : bool, default True
         Whether predictions are clipped to the rating scale.
     lowest : float | None, default None
@@ -297,6 +302,8 @@ class EASE(_EASE):
         d: dropout probability of each past item in training (EDLAE); 0: none.
     keep : int | None >= 1 <= 100000, default None
         Weights kept of each recommended item, the largest; None keeps all (a dense matrix).
+    neighbours : int | None >= 1 <= 100000, default None
+        Items that may predict each item, its strongest; no dense matrix is made. None: all items.
     """
     Config: ClassVar[type[cofactor.models.implicit.ease.EASEConfig]]
     config: cofactor.models.implicit.ease.EASEConfig
@@ -316,6 +323,7 @@ class EASE(_EASE):
         user_exponent: float = 0.0,
         dropout: float = 0.0,
         keep: int | None = None,
+        neighbours: int | None = None,
     ) -> None: ...
 
 class GraphFilter(_GraphFilter):

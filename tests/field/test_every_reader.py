@@ -26,7 +26,7 @@ from cofactor.data.features.columns import choose
 from cofactor.data.features.spec import FeatureSpec
 from cofactor.data.ids import IdMap, wire_id
 from cofactor.data.interactions import KEEP, Interactions
-from cofactor.data.readers.read import read_table
+from cofactor.data.readers.item_tables import read_table
 from cofactor.data.records import table_of
 from cofactor.models.new_items import with_new_items
 from cofactor.runs.source import Reading

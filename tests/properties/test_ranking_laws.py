@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cofactor.evaluation import measure
 from cofactor.evaluation.evaluate import evaluate
+from cofactor.evaluation.measure import block_size
+from cofactor.evaluation.question import ask
 from score_table import question
 
 METRICS = "ndcg@3,recall@3,precision@3,map@3,mrr@3,hit@3,auc,ndcg,map,mrr"
@@ -155,6 +156,4 @@ def test_the_memory_limit_does_not_change_results(metrics):
     few, many = (evaluate(*asked, metrics, memory_limit=limit, resamples=0) for limit in (1, 2**20))
     for name in many.summary:
         assert few[name] == pytest.approx(many[name], abs=1e-12), name
-    assert (
-        measure.block_size(asked[0], measure.ask(asked[1].test, exclude_seen=True), False, 1) == 1
-    )
+    assert block_size(asked[0], ask(asked[1].test, exclude_seen=True), False, 1) == 1

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from benchmarks import driver, quality, report
 from benchmarks.__main__ import NAMES, chosen, run
-from benchmarks.cases import Case, Entrant
+from benchmarks.case import Case, Entrant
 from benchmarks.driver import Settings
 
 

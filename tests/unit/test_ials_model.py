@@ -10,7 +10,8 @@ from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.data.synthetic import shop
-from cofactor.models.implicit.ials import IALS
+from cofactor.models.implicit.ials import IALS, IALSConfig
+from cofactor.models.implicit.normal_equations import NormalEquations
 
 N_USERS, N_ITEMS = 23, 17
 RUN = Run(seed=4, threads=1)
@@ -74,11 +75,11 @@ def test_confidence_ones_ignores_values_and_linear_does_not():
 
 
 def test_linear_confidence_of_scale_one_doubles_the_weight_of_a_value_of_one():
-    model = IALS(factors=2, confidence="linear")
-    np.testing.assert_allclose(model._confidence(np.array([0, 1, 3], np.float32)), [1, 2, 4])
-    log = IALS(factors=2, confidence="log", confidence_scale=2)
+    linear = NormalEquations(IALSConfig(confidence="linear"), 0.1)
+    np.testing.assert_allclose(linear.confidence(np.array([0, 1, 3], np.float32)), [1, 2, 4])
+    log = NormalEquations(IALSConfig(confidence="log", confidence_scale=2), 0.1)
     np.testing.assert_allclose(
-        log._confidence(np.array([0, np.e - 1], np.float32)), [1, 3], rtol=1e-6
+        log.confidence(np.array([0, np.e - 1], np.float32)), [1, 3], rtol=1e-6
     )
 
 
@@ -199,7 +200,8 @@ def test_higher_regularization_lowers_the_observed_scores_and_exponent_zero_is_p
     )
     assert 0 < high < 0.9 * low
     plain = IALS(factors=2, epochs=1, regularization=0.7, frequency_exponent=0.0).fit(data, run=RUN)
-    np.testing.assert_allclose(plain._ridge(data.indptr, N_ITEMS), np.full(N_USERS, 0.7), rtol=1e-6)
+    ridge = plain._equations.ridge(data.indptr, N_ITEMS)
+    np.testing.assert_allclose(ridge, np.full(N_USERS, 0.7), rtol=1e-6)
 
 
 def test_without_any_regularization_and_unobserved_weight_the_singular_row_is_named():
@@ -227,7 +229,7 @@ def test_explanations_of_short_and_long_pasts_add_up_to_the_score_and_agree() ->
         )
         y = model.item_factors.astype(np.float64)
         w = np.ones(len(past))
-        ridge = float(model._ridge(np.array([0, len(past)]), data.n_items)[0])
-        system = np.diag(model._diagonal + ridge) + (y[past].T * w) @ y[past]
+        ridge = float(model._equations.ridge(np.array([0, len(past)]), data.n_items)[0])
+        system = np.diag(model._items.diagonal + ridge) + (y[past].T * w) @ y[past]
         wanted = (w[:, None] * (y[past] @ np.linalg.solve(system, y[rows].T))).T
         np.testing.assert_allclose(added, wanted, rtol=1e-6, atol=1e-9)

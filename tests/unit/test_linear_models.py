@@ -103,6 +103,41 @@ def test_ease_refuses_what_does_not_fit_with_the_number(data, monkeypatch):
         EASE().fit(data, run=ONE)
 
 
+def test_ease_with_all_neighbours_is_ease(data):
+    settings = {"regularization": 7.0, "user_exponent": 0.5, "dropout": 0.2}
+    whole = all_weights(EASE(**settings).fit(data, run=ONE))
+    sparse = EASE(**settings, neighbours=N_ITEMS).fit(data, run=ONE)
+    assert sparse.dense is None
+    np.testing.assert_allclose(all_weights(sparse), whole, atol=2e-5)
+
+
+def test_ease_with_neighbours_is_the_minimum_of_its_loss_on_their_places(data):
+    x = dense(data)
+    found = all_weights(EASE(regularization=3.0, neighbours=5).fit(data, run=ONE))
+    places = found != 0
+    assert places.sum(axis=0).max() == 5
+    assert not places.diagonal().any()
+    gradient = -x.T @ (x - x @ found) + 3.0 * found
+    assert np.abs(gradient[places]).max() < 1e-3
+    cut = all_weights(EASE(regularization=3.0, keep=5).fit(data, run=ONE))
+
+    def loss(b):
+        return ((x - x @ b) ** 2).sum() + 3.0 * (b**2).sum()
+
+    assert loss(found) < loss(cut)
+
+
+def test_ease_with_neighbours_says_what_memory_it_wants_before_it_takes_any(data, monkeypatch):
+    monkeypatch.setattr(memory, "available_bytes", lambda: 2**20)
+    with pytest.raises(MemoryLimitError, match="lower neighbours"):
+        EASE(neighbours=5).fit(data, run=ONE)
+
+
+def test_ease_refuses_keep_beside_neighbours():
+    with pytest.raises(ArgumentError, match="can't both be set"):
+        EASE(keep=3, neighbours=3)
+
+
 @pytest.mark.parametrize("keep", [None, 4])
 @pytest.mark.parametrize("power", [0.0, 0.7])
 def test_ease_by_way_of_the_users_gives_the_same_weights(data, monkeypatch, keep, power):

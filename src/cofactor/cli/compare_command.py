@@ -6,8 +6,8 @@ Tests are paired by user and corrected for the number of models (Holm).
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -126,11 +126,9 @@ def command(
     for label, why in done.failures.items():
         output.line(f"{label} failed: {why}")
     if report is not None:
-        from cofactor.evaluation.report import write_report
+        from cofactor.runs.shown import command_line
 
-        write_report(
-            list(done.results.values()), Path(report), comparisons=done.tests, seconds=done.seconds
-        )
+        done.write_report(report, command_line(sys.argv[1:]))
         output.line(f"Report: {report}")
     output.emit(command="compare", **done.to_dict())
 

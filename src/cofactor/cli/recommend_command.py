@@ -76,7 +76,7 @@ class Which:
 
 
 @dataclass(frozen=True)
-class Rules:
+class ListOptions:
     """Lists."""
 
     rerank: Annotated[
@@ -111,7 +111,7 @@ def command(
     model: opt.ModelFolder,
     who: Who,
     which: Which,
-    lists: Rules,
+    lists: ListOptions,
     compute: opt.ThreadOptions,
     show: Showing,
 ) -> None:

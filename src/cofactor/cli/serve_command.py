@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
@@ -12,9 +12,13 @@ from cofactor.cli import options as opt
 from cofactor.cli.output import Output
 
 if TYPE_CHECKING:
+    from cofactor.service.http.keys import Keys
+    from cofactor.service.retraining.retraining import RetrainSettings
     from cofactor.service.settings import Settings
     from cofactor.service.workers import WorkerRole
 
+# Connections that may wait before the first is taken in.
+_BACKLOG = 2048
 INTERRUPTED = "interrupted before it served a request; nothing was changed."
 
 
@@ -72,6 +76,70 @@ class Access:
 
 
 @dataclass(frozen=True)
+class Retrain:
+    """Retraining."""
+
+    retrain: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WHEN",
+            help=(
+                "Retrain DIR's versions and promote by the guards: 'every 6h' (s, m, h, d), 'after"
+                " 10000 events'."
+            ),
+        ),
+    ] = None
+    keep_versions: Annotated[
+        int, typer.Option(help="Keep this many of the versions that retraining made.")
+    ] = 5
+    retrain_memory: Annotated[
+        str | None,
+        typer.Option(metavar="2GB", help="Memory of the training process; by default half of all."),
+    ] = None
+    webhook: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="Post what each retraining did, as JSON."),
+    ] = None
+
+    def settings(self, source: str) -> RetrainSettings | None:
+        """Return what the service takes; None where nothing is planned."""
+        from cofactor.service.retraining.retraining import RetrainSettings
+        from cofactor.service.retraining.schedule import parse_schedule
+
+        if self.retrain is None:
+            return None
+        return RetrainSettings(
+            schedule=parse_schedule(self.retrain),
+            source=source,
+            keep_versions=self.keep_versions,
+            memory=opt.n_bytes(self.retrain_memory, "retrain-memory"),
+            webhook=self.webhook,
+        )
+
+
+@dataclass(frozen=True)
+class ShowingOptions:
+    """What is shown."""
+
+    log_impressions: Annotated[
+        bool,
+        typer.Option(
+            "--log-impressions", help="Log every list for a user: items, version, probabilities."
+        ),
+    ] = False
+    explore: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HOW",
+            help=(
+                "Draw lists at random: slots=0.1 (a share of positions), softmax=0.5 (temperature)"
+                " or thompson; +new=0.05 keeps a share for new items."
+            ),
+        ),
+    ] = None
+
+
+@dataclass(frozen=True)
 class Logging(opt.ShowOptions):
     """Output."""
 
@@ -83,6 +151,8 @@ class Logging(opt.ShowOptions):
 def command(
     listening: Listening,
     access: Access,
+    retrain: Retrain,
+    showing: ShowingOptions,
     show: Logging,
     model: Annotated[
         str | None,
@@ -117,6 +187,7 @@ def command(
     ] = None,
 ) -> None:
     """Serve."""
+    from cofactor.service.http.keys import Keys
     from cofactor.service.settings import Settings
 
     output = show.output()
@@ -133,11 +204,16 @@ def command(
         image_hosts=tuple(listening.image_host or ()),
         root_path=listening.root_path.rstrip("/"),
         threads=threads,
+        log_impressions=showing.log_impressions,
+        explore=showing.explore,
         access_log=show.access_log,
         rerank="; ".join(rerank or ()),
         workers=workers,
     )
-    _serve(output, Path(model), store, access.keys, settings)
+    place = Path(model).absolute()
+    url = store if store is not None else f"sqlite:///{place.with_name(place.name + '-events.db')}"
+    known = None if access.keys is None else Keys.read(Path(access.keys))
+    _serve(output, Served(place, url, settings, known, retrain.settings(url)))
 
 
 def _new_key(output: Output, scope: str, keys: str | None) -> None:
@@ -150,78 +226,74 @@ def _new_key(output: Output, scope: str, keys: str | None) -> None:
     output.emit(command="serve", key=key, scope=scope, keys=keys)
 
 
-def _serve(
-    output: Output, folder: Path, store: str | None, keys: str | None, settings: Settings
-) -> None:
+class Served(NamedTuple):
+    """What is served, and how."""
+
+    folder: Path
+    url: str
+    settings: Settings
+    keys: Keys | None
+    retrain: RetrainSettings | None
+
+
+def _serve(output: Output, served: Served) -> None:
     from cofactor.service.http import server
     from cofactor.service.workers import supervise
 
-    place = folder.absolute()
-    url = store if store is not None else f"sqlite:///{place.with_name(place.name + '-events.db')}"
-    listening = server.bind(settings)
-    start = _Start(output, folder, url, keys, settings)
-    if settings.workers == 1:
-        start.run(listening)
+    listening = server.bind(served.settings)
+    if served.settings.workers == 1:
+        _run(output, served, listening)
         return
     # The parent holds the address, and never takes a connection.
-    settings = replace(settings, port=listening.getsockname()[1])
-    start = replace(start, settings=settings)
-    code = supervise(settings.workers, lambda role: start.work(role), output.progress.say)
+    settings = replace(served.settings, port=listening.getsockname()[1])
+
+    def work(role: WorkerRole) -> int:
+        mine = served._replace(
+            settings=settings, retrain=served.retrain if role.index == 0 else None
+        )
+        _run(output, mine, server.bind(settings), role)
+        return 0
+
+    code = supervise(settings.workers, work, output.progress.say)
     listening.close()
     output.line("stopped; all acknowledged events are kept")
     if code:
         raise typer.Exit(code)
 
 
-@dataclass(frozen=True)
-class _Start:
-    """What a process of the service begins with."""
+def _run(output: Output, served: Served, listening: Any, role: WorkerRole | None = None) -> None:
+    """Serve until a signal, alone or as one of several workers."""
+    from cofactor.service.http import server
+    from cofactor.service.http.app import build
+    from cofactor.service.telemetry import log_to
+    from cofactor.store import open_store
 
-    output: Output
-    folder: Path
-    url: str
-    keys: str | None
-    settings: Settings
-
-    def work(self, role: WorkerRole) -> int:
-        """Serve as one of several workers."""
-        from cofactor.service.http import server
-
-        self.run(server.bind(self.settings), role)
-        return 0
-
-    def run(self, listening: Any, role: WorkerRole | None = None) -> None:
-        """Serve until a signal."""
-        from cofactor.service.http import server
-        from cofactor.service.http.app import build
-        from cofactor.service.http.keys import Keys
-        from cofactor.service.telemetry import log_to
-        from cofactor.store import open_store
-
-        known = None if self.keys is None else Keys.read(Path(self.keys))
-        drain_log = log_to(beside=self.settings.access_log)
-        opened = writes = None
-        try:
-            opened = open_store(self.url) if role is None else role.open(self.url)
-            writes = None if role is None else role.serve_writes(opened)
-            app = build(self.folder, opened, self.settings, known)
-        except BaseException:
-            listening.close()
-            if opened is not None:
-                opened.close()
-            raise
-        if role is None or role.index == 0:
-            name = app.state.context.models.current.name
-            _announce(self.output, name, listening, opened.database.shown)
-        try:
-            server.run(app, self.settings, listening, drain_log)
-        except KeyboardInterrupt:
-            if role is None:
-                # It has ended in order by now; this is only the signal, sent again.
-                self.output.line("stopped; all acknowledged events are kept")
-        finally:
-            if writes is not None:
-                writes.close()
+    settings = served.settings
+    drain_log = log_to(beside=settings.access_log)
+    opened = writes = None
+    try:
+        opened = open_store(served.url) if role is None else role.open(served.url)
+        writes = None if role is None else role.serve_writes(opened)
+        app = build(served.folder, opened, settings, served.keys, served.retrain)
+    except BaseException:
+        listening.close()
+        if opened is not None:
+            opened.close()
+        raise
+    # From now on connections wait in the queue: who reads the address may call at once.
+    listening.listen(_BACKLOG)
+    if role is None or role.index == 0:
+        name = app.state.context.models.current.name
+        _announce(output, name, listening, opened.database.shown)
+    try:
+        server.run(app, settings, listening, drain_log)
+    except KeyboardInterrupt:
+        if role is None:
+            # The service has ended in order by now; this is only the signal, sent again.
+            output.line("stopped; all acknowledged events are kept")
+    finally:
+        if writes is not None:
+            writes.close()
 
 
 def _announce(output: Output, name: Any, listening: Any, store: str) -> None:

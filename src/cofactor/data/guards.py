@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from cofactor.base.errors import ArgumentError, DataError
+from cofactor.data.events import Events
 
 # Seconds of 1970 to 5138 lie below; what is greater counts milliseconds or less.
 SECONDS_BELOW = 10**11
@@ -69,6 +70,28 @@ def checked_seconds(times: Any, source: str) -> np.ndarray:
     return np.ascontiguousarray(array, np.int64)
 
 
+def check_events(events: Any) -> None:
+    """Check what a reader gave.
+
+    Raises
+    ------
+    ArgumentError
+        If it is something else than `Events`.
+    DataError
+        If there is none, or a value or time is impossible.
+    """
+    if not isinstance(events, Events):
+        raise ArgumentError(
+            f"events must be Events (see cofactor.read), not {type(events).__name__}."
+        )
+    if events.values is not None:
+        checked_values(events.values, events.source)
+    if events.times is not None:
+        checked_seconds(events.times, events.source)
+    if len(events) == 0:
+        raise DataError("there are no interactions in it.", source=events.source)
+
+
 def same_length(source: str, **columns: Any) -> None:
     """Raise ArgumentError unless all columns that are given are vectors of one length."""
     lengths = {name: np.shape(column) for name, column in columns.items() if column is not None}
@@ -80,7 +103,17 @@ def same_length(source: str, **columns: Any) -> None:
 def summed(matrix: Any) -> Any:
     """Return a SciPy sparse matrix in COO form, with entries that repeat added up, as SciPy itself
     takes them; the caller's stays as it is.
+
+    Raises
+    ------
+    ArgumentError
+        If it is no sparse matrix.
     """
+    if not hasattr(matrix, "tocoo"):
+        raise ArgumentError(
+            f"matrix must be a SciPy sparse matrix of users by items, not"
+            f" {type(matrix).__name__}; scipy.sparse.csr_matrix(array) makes one."
+        )
     coo = matrix.tocoo(copy=True)
     coo.sum_duplicates()
     return coo

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
 from cofactor.base.errors import ArgumentError
+from cofactor.base.offsets import offsets, pick_rows, row_offsets
 
 
 @dataclass(frozen=True)
@@ -48,8 +49,7 @@ class Histories:
         """Make histories from one list of item rows per user, and one of values if there are
         any.
         """
-        indptr = np.zeros(len(lists) + 1, np.int64)
-        np.cumsum([len(rows) for rows in lists], out=indptr[1:])
+        indptr = offsets([len(rows) for rows in lists])
         rows = (
             np.concatenate([np.asarray(r, np.int32) for r in lists])
             if lists
@@ -74,18 +74,13 @@ class Histories:
 
     def take(self, users: np.ndarray) -> Histories:
         """Return the histories of some users of the batch, in the order asked."""
-        users = np.asarray(users, np.int64)
-        starts, lengths = self.indptr[users], self.lengths[users]
-        indptr = np.zeros(len(users) + 1, np.int64)
-        np.cumsum(lengths, out=indptr[1:])
-        positions = np.repeat(starts - indptr[:-1], lengths) + np.arange(indptr[-1])
+        indptr, positions = pick_rows(self.indptr, users)
         return self.at(positions, indptr)
 
     def tail(self, length: int) -> Histories:
         """Return each user's last ``length`` events."""
         keep = np.minimum(self.lengths, length)
-        indptr = np.zeros(len(self) + 1, np.int64)
-        np.cumsum(keep, out=indptr[1:])
+        indptr = offsets(keep)
         positions = np.repeat(self.indptr[1:] - keep - indptr[:-1], keep) + np.arange(indptr[-1])
         return self.at(positions, indptr)
 
@@ -99,6 +94,11 @@ class Histories:
         """Return the events for which ``keep`` (bool [n_events]) holds; no user is left out."""
         total = np.concatenate([[0], np.cumsum(keep)]).astype(np.int64)
         return self.at(np.flatnonzero(keep), total[self.indptr])
+
+    def renumbered(self, users: np.ndarray, new_item: np.ndarray, n_items: int) -> Histories:
+        """Return some users' histories with the item row ``new_item[row]`` for each row."""
+        kept = self.take(users)
+        return replace(kept, item_rows=new_item[kept.item_rows], n_items=n_items)
 
     @property
     def owners(self) -> np.ndarray:
@@ -119,11 +119,29 @@ class Histories:
         last = np.ones(n_events, bool)
         last[:-1] = keys[1:] != keys[:-1]
         order = order[last]
-        indptr = np.zeros(len(self) + 1, np.int64)
-        np.cumsum(np.bincount(owners[order], minlength=len(self)), out=indptr[1:])
+        indptr = row_offsets(owners[order], len(self))
         return indptr, self.item_rows[order], values[order]
 
 
 def picked(array: np.ndarray | None, which: np.ndarray) -> np.ndarray | None:
     """Return the entries at some positions (or under a mask) of an array that may be missing."""
     return None if array is None else array[which]
+
+
+def in_order(
+    user_rows: np.ndarray,
+    item_rows: np.ndarray,
+    values: np.ndarray | None,
+    times: np.ndarray | None,
+    n_users: int,
+    n_items: int,
+) -> Histories:
+    """Return every event by user, oldest first; equal times, and events without any, as they
+    came.
+    """
+    order = (
+        np.argsort(user_rows, kind="stable") if times is None else np.lexsort((times, user_rows))
+    )
+    indptr = row_offsets(user_rows, n_users)
+    rows = np.ascontiguousarray(item_rows[order], np.int32)
+    return Histories(indptr, rows, picked(values, order), picked(times, order), n_items)

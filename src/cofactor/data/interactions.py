@@ -9,15 +9,22 @@ from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from cofactor.base import checks
-from cofactor.base.errors import ArgumentError, DataError
+from cofactor.base.errors import ArgumentError
+from cofactor.base.offsets import offsets, row_offsets
 from cofactor.data import sorting
 from cofactor.data.catalogue import Catalogue
+from cofactor.data.event_rows import rows_of
 from cofactor.data.events import Events
-from cofactor.data.guards import checked_seconds, checked_values, same_length, summed
-from cofactor.data.histories import Histories, picked
+from cofactor.data.guards import (
+    check_events,
+    checked_seconds,
+    checked_values,
+    same_length,
+    summed,
+)
+from cofactor.data.histories import Histories, in_order, picked
 from cofactor.data.ids import IdMap
 from cofactor.data.joins import aligned, join_notes, listed_items, taken
 
@@ -105,47 +112,29 @@ class Interactions:
             If a given id map lacks an id.
         """
         checks.choice(repeats, "repeats", (*REPEATS, KEEP))
-        if not isinstance(events, Events):
-            raise ArgumentError(
-                f"events must be Events (see cofactor.read), not {type(events).__name__}."
-            )
-        if events.values is not None:
-            checked_values(events.values, events.source)
-        if events.times is not None:
-            checked_seconds(events.times, events.source)
-        if len(events) == 0:
-            raise DataError("there are no interactions in it.", source=events.source)
+        check_events(events)
         listed = listed_items(events.item_table) if keep_catalogue_items else None
         users = users if users is not None else IdMap.of(events.users)
-        items = (
-            items
-            if items is not None
-            else IdMap.of(*([events.items] if listed is None else [events.items, listed]))
-        )
-        user_rows = _rows(users, events.users, "user")
-        item_rows = _rows(items, events.items, "item")
-        made = cls._of_rows(
-            user_rows,
-            item_rows,
-            events.values,
-            events.times,
-            (users, items),
-            "last" if repeats == KEEP else repeats,
-            events.source,
-        )
-        log = None
-        if repeats == KEEP:
-            n_items = len(items)
-            log = in_order(user_rows, item_rows, events.values, events.times, len(users), n_items)
-        return replace(
-            made,
+        if items is None:
+            items = IdMap.of(events.items, *([] if listed is None else [listed]))
+        user_rows = rows_of(users, events.users, "user")
+        item_rows = rows_of(items, events.items, "item")
+        given = (user_rows, item_rows, events.values, events.times)
+        keep, shape = repeats == KEEP, (len(users), len(items))
+        columns = sorting.columns(*given, shape, "last" if keep else repeats)
+        merged = columns.pop("notes")
+        return cls(
+            users=users,
+            items=items,
+            **columns,
             catalogue=aligned(items, events.item_table, "item_id"),
             profiles=aligned(users, events.user_table, "user_id"),
+            source=events.source,
             notes=events.notes
-            + (() if repeats == KEEP else made.notes)
+            + (() if keep else merged)
             + join_notes(items, events.item_table, "item")
             + join_notes(users, events.user_table, "user"),
-            log=log,
+            log=in_order(*given, *shape) if keep else None,
         )
 
     @classmethod
@@ -179,52 +168,19 @@ class Interactions:
         same_length(source, user_rows=user_rows, item_rows=item_rows, values=values, times=times)
         values = None if values is None else checked_values(values, source)
         times = None if times is None else checked_seconds(times, source)
-        made = cls._of_rows(user_rows, item_rows, values, times, (users, items), repeats, source)
+        given = (user_rows, item_rows, values, times)
+        columns = sorting.columns(*given, (len(users), len(items)), repeats)
         # What was sorted already is taken as it is, and a caller may go on writing into its arrays.
-        return replace(
-            made,
-            item_rows=_own(made.item_rows, item_rows),
-            values=_own(made.values, values),
-            times=_own(made.times, times),
-        )
-
-    @classmethod
-    def _of_rows(
-        cls,
-        user_rows: np.ndarray,
-        item_rows: np.ndarray,
-        values: np.ndarray | None,
-        times: np.ndarray | None,
-        ids: tuple[IdMap, IdMap],
-        repeats: str,
-        source: str,
-    ) -> Self:
-        """The interactions of checked rows; large ones that are sorted already share their
-        arrays.
-        """
-        users, items = ids
-        indptr, keep, merged = sorting.to_csr(
-            user_rows, item_rows, values, times, len(users), len(items), repeats
-        )
-        n_repeats = 0 if keep is None else len(user_rows) - len(keep)
+        for name, array in (("item_rows", item_rows), ("values", values), ("times", times)):
+            if array is not None and np.may_share_memory(columns[name], array):
+                columns[name] = columns[name].copy()
         return cls(
             users=users,
             items=items,
-            indptr=indptr,
-            item_rows=np.ascontiguousarray(
-                item_rows if keep is None else item_rows[keep], np.int32
-            ),
-            values=merged if merged is None else np.ascontiguousarray(merged, np.float32),
-            times=(
-                None
-                if times is None
-                else np.ascontiguousarray(times if keep is None else times[keep], np.int64)
-            ),
-            source_order=None if keep is None else keep.astype(np.int64, copy=False),
+            **columns,
             catalogue=Catalogue.nothing(len(items)),
             profiles=Catalogue.nothing(len(users)),
             source=source,
-            notes=(f"{n_repeats:,} repeated pairs merged ({repeats})",) if n_repeats else (),
         )
 
     @classmethod
@@ -241,11 +197,6 @@ class Interactions:
         ArgumentError
             If it is no sparse matrix.
         """
-        if not hasattr(matrix, "tocoo"):
-            raise ArgumentError(
-                f"matrix must be a SciPy sparse matrix of users by items, not"
-                f" {type(matrix).__name__}; scipy.sparse.csr_matrix(array) makes one."
-            )
         coo = summed(matrix)
         n_users, n_items = coo.shape
         return cls.from_rows(
@@ -267,6 +218,11 @@ class Interactions:
             f"density {self.density:.3%}{', values' if self.values is not None else ''}"
             f"{', times' if self.times is not None else ''})"
         )
+
+    def _repr_html_(self) -> str:
+        from cofactor.data.shown import interactions_html
+
+        return interactions_html(self)
 
     @property
     def n_users(self) -> int:
@@ -383,26 +339,26 @@ class Interactions:
                 f"keep must be a bool for each of the {len(self)} interactions, not of shape"
                 f" {keep.shape}."
             )
-        indptr = np.zeros(self.n_users + 1, np.int64)
-        np.cumsum(np.bincount(self.user_rows[keep], minlength=self.n_users), out=indptr[1:])
+        log = self.log
+        if log is not None:  # the events of the kept pairs
+            pairs = self.user_rows.astype(np.int64) * self.n_items + self.item_rows
+            log = log.where(keep[np.searchsorted(pairs, log.owners * self.n_items + log.item_rows)])
         return replace(
             self,
-            indptr=indptr,
-            item_rows=self.item_rows[keep],
-            source_order=self.order[keep],
-            values=picked(self.values, keep),
-            times=picked(self.times, keep),
+            indptr=row_offsets(self.user_rows[keep], self.n_users),
+            **self._at(keep),
             notes=self.notes + notes,
-            log=self._log_where(keep),
+            log=log,
         )
 
-    def _log_where(self, keep: np.ndarray) -> Histories | None:
-        """The events of the kept pairs."""
-        if self.log is None:
-            return None
-        pairs = self.user_rows.astype(np.int64) * self.n_items + self.item_rows
-        events = self.log.owners * self.n_items + self.log.item_rows
-        return self.log.where(keep[np.searchsorted(pairs, events)])
+    def _at(self, which: np.ndarray) -> dict[str, Any]:
+        """The columns of the interactions at some positions, or under a mask."""
+        return {
+            "item_rows": self.item_rows[which],
+            "source_order": self.order[which],
+            "values": picked(self.values, which),
+            "times": picked(self.times, which),
+        }
 
     def with_catalogue_items(self, table: pa.Table) -> Self:
         """Return the same interactions with a row for each item of a catalogue too, also for those
@@ -419,21 +375,12 @@ class Interactions:
         catalogue = aligned(items, table, "item_id")
         note = f"{len(items) - self.n_items:,} items without interactions, from the catalogue"
         rows = items.find(self.items.arrow)
-        log = _renumbered(self.log, np.arange(self.n_users), rows, len(items))
-        if (np.diff(rows) > 0).all():
-            made = replace(self, items=items, item_rows=rows[self.item_rows], catalogue=catalogue)
-        else:
-            # Integers among texts: they stand in another order there.
-            sorting_of = np.lexsort((rows[self.item_rows], self.user_rows))
-            made = replace(
-                self,
-                items=items,
-                item_rows=rows[self.item_rows][sorting_of],
-                values=picked(self.values, sorting_of),
-                times=picked(self.times, sorting_of),
-                source_order=self.order[sorting_of],
-                catalogue=catalogue,
-            )
+        log = self.log
+        if log is not None:
+            log = log.renumbered(np.arange(self.n_users), rows, len(items))
+        made = replace(self, items=items, item_rows=rows[self.item_rows], catalogue=catalogue)
+        if not (np.diff(rows) > 0).all():  # integers among texts: they stand in another order there
+            made = replace(made, **made._at(np.lexsort((made.item_rows, self.user_rows))))
         return replace(made, log=log, notes=(*self.notes, note))
 
     def compact(self) -> Self:
@@ -445,90 +392,13 @@ class Interactions:
             return self
         new_item = np.full(self.n_items, -1, np.int32)
         new_item[items] = np.arange(len(items), dtype=np.int32)
-        indptr = np.zeros(len(users) + 1, np.int64)
-        np.cumsum(self.user_counts[users], out=indptr[1:])
         return replace(
             self,
             users=IdMap(self.users.take(users)),
             items=IdMap(self.items.take(items)),
-            indptr=indptr,
+            indptr=offsets(self.user_counts[users]),
             item_rows=new_item[self.item_rows],
             catalogue=taken(self.catalogue, items),
             profiles=taken(self.profiles, users),
-            log=_renumbered(self.log, users, new_item, len(items)),
+            log=self.log and self.log.renumbered(users, new_item, len(items)),
         )
-
-
-def _own(array: Any, given: Any) -> Any:
-    return (
-        array.copy()
-        if isinstance(given, np.ndarray) and array is not None and np.may_share_memory(array, given)
-        else array
-    )
-
-
-def _rows(ids: IdMap, column: pa.ChunkedArray, what: str) -> np.ndarray:
-    """The row of each event's id, int32; distinct ids are looked up once."""
-    if pa.types.is_integer(column.type):
-        return ids.rows(np.asarray(column), what=what)
-    if not pa.types.is_dictionary(column.type):
-        column = pc.dictionary_encode(column)
-    column = column.unify_dictionaries()
-    if column.num_chunks == 0:
-        return np.zeros(0, np.int32)
-    # The dictionary may hold ids that no event has any more: only those that occur have to be
-    # known.
-    table = ids.find(column.chunk(0).dictionary)
-    if column.num_chunks == 1 and np.array_equal(table, np.arange(len(ids))):
-        return _writable(column.chunk(0).indices)
-    rows = np.empty(len(column), np.int32)
-    start = 0
-    for chunk in column.chunks:
-        # "clip" never clips here; "raise" would make NumPy fill a copy of the output first.
-        np.take(table, np.asarray(chunk.indices), out=rows[start : start + len(chunk)], mode="clip")
-        start += len(chunk)
-    if (table < 0).any() and (rows < 0).any():
-        strange = pc.unique(column.filter(pa.array(rows < 0)))
-        ids.rows(
-            strange.dictionary_decode() if pa.types.is_dictionary(strange.type) else strange,
-            what=what,
-        )
-    return rows
-
-
-def _writable(codes: pa.Array) -> np.ndarray:
-    """Codes (int32, no nulls) as an array that may be written: for one that may not, kernels
-    would be compiled again.
-    """
-    if codes.type == pa.int32() and codes.buffers()[1].is_mutable:
-        return np.frombuffer(codes.buffers()[1], np.int32, len(codes), 4 * codes.offset)
-    return np.array(codes, np.int32)
-
-
-def in_order(
-    user_rows: np.ndarray,
-    item_rows: np.ndarray,
-    values: np.ndarray | None,
-    times: np.ndarray | None,
-    n_users: int,
-    n_items: int,
-) -> Histories:
-    """Return every event by user, oldest first; equal times, and events without any, as they
-    came.
-    """
-    order = (
-        np.argsort(user_rows, kind="stable") if times is None else np.lexsort((times, user_rows))
-    )
-    indptr = np.zeros(n_users + 1, np.int64)
-    np.cumsum(np.bincount(user_rows, minlength=n_users), out=indptr[1:])
-    rows = np.ascontiguousarray(item_rows[order], np.int32)
-    return Histories(indptr, rows, picked(values, order), picked(times, order), n_items)
-
-
-def _renumbered(
-    log: Histories | None, users: np.ndarray, new_item: np.ndarray, n_items: int
-) -> Histories | None:
-    if log is None:
-        return None
-    kept = log.take(users)
-    return replace(kept, item_rows=new_item[kept.item_rows], n_items=n_items)

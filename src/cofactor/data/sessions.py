@@ -11,11 +11,12 @@ import pyarrow.compute as pc
 
 from cofactor.base import checks
 from cofactor.base.errors import ArgumentError
+from cofactor.base.offsets import offsets
 from cofactor.data.catalogue import Catalogue
 from cofactor.data.events import Events
-from cofactor.data.histories import Histories
+from cofactor.data.histories import Histories, in_order
 from cofactor.data.ids import IdMap
-from cofactor.data.interactions import Interactions, in_order
+from cofactor.data.interactions import Interactions
 from cofactor.data.split import Part
 
 
@@ -98,8 +99,7 @@ def questions(
     within = np.arange(len(owners)) - np.repeat(np.cumsum(counts) - counts, counts)
     lengths = within + first
     starts = histories.indptr[owners]
-    indptr = np.zeros(len(owners) + 1, np.int64)
-    np.cumsum(lengths, out=indptr[1:])
+    indptr = offsets(lengths)
     positions = np.repeat(starts - indptr[:-1], lengths) + np.arange(indptr[-1])
     prefixes = histories.at(positions, indptr)
     return part_of(prefixes, histories.item_rows[starts + lengths], items, catalogue)

@@ -4,7 +4,11 @@ for their compilation.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+
+from cofactor.base.offsets import row_offsets
 
 # Below this many events NumPy is done before a kernel is loaded.
 LARGE = 3_000_000
@@ -54,8 +58,7 @@ def to_csr(
     starts = np.flatnonzero(first)
     ends = np.append(starts[1:], len(ordered))[: len(starts)]
     keep = by_pair[ends - 1]
-    indptr = np.zeros(n_users + 1, np.int64)
-    np.cumsum(np.bincount(user_rows[keep], minlength=n_users), out=indptr[1:])
+    indptr = row_offsets(user_rows[keep], n_users)
     if len(starts) == len(ordered) or repeats == "last":
         return (
             indptr,
@@ -72,6 +75,31 @@ def to_csr(
         if repeats == "mean":
             combined = combined / (ends - starts)
     return indptr, keep, combined.astype(np.float32)
+
+
+def columns(
+    user_rows: np.ndarray,
+    item_rows: np.ndarray,
+    values: np.ndarray | None,
+    times: np.ndarray | None,
+    shape: tuple[int, int],
+    repeats: str,
+) -> dict[str, Any]:
+    """Return the columns of `Interactions` by name, from checked events and the numbers of users
+    and items; see `to_csr`. What is large and sorted already shares its arrays.
+    """
+    indptr, keep, merged = to_csr(user_rows, item_rows, values, times, *shape, repeats)
+    n_repeats = 0 if keep is None else len(user_rows) - len(keep)
+    if keep is not None:
+        item_rows, times = item_rows[keep], None if times is None else times[keep]
+    return {
+        "indptr": indptr,
+        "item_rows": np.ascontiguousarray(item_rows, np.int32),
+        "values": None if merged is None else np.ascontiguousarray(merged, np.float32),
+        "times": None if times is None else np.ascontiguousarray(times, np.int64),
+        "source_order": None if keep is None else keep.astype(np.int64, copy=False),
+        "notes": (f"{n_repeats:,} repeated pairs merged ({repeats})",) if n_repeats else (),
+    }
 
 
 def by_item(

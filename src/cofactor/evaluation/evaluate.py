@@ -12,21 +12,15 @@ import numpy as np
 
 from cofactor.base import checks
 from cofactor.base.errors import ArgumentError
+from cofactor.base.offsets import offsets
 from cofactor.base.run import Run
 from cofactor.data.interactions import Interactions
 from cofactor.data.split import Part, Split
 from cofactor.evaluation import protocol
 from cofactor.evaluation.intervals import Summary, ratio_summary, summaries
 from cofactor.evaluation.lists import Lists
-from cofactor.evaluation.measure import (
-    Question,
-    TrueItemRanks,
-    ask,
-    offsets,
-    predictions,
-    stand,
-    whole_truth,
-)
+from cofactor.evaluation.measure import TrueItemRanks, predictions, stand
+from cofactor.evaluation.question import Question, ask, whole_truth
 from cofactor.evaluation.rating import Errors, levels_of
 from cofactor.evaluation.result import How, Result
 from cofactor.kernels.work import run_context

@@ -9,20 +9,15 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
-from typing import Any
 
 import numpy as np
 
-from cofactor.base import checks
-from cofactor.base.errors import ArgumentError
 from cofactor.base.rng import state64
 from cofactor.base.run import Run
-from cofactor.data.histories import Histories
-from cofactor.data.interactions import Interactions
-from cofactor.data.split import Part
+from cofactor.evaluation.csr_rows import narrowed, take_rows, united
 from cofactor.evaluation.lists import Lists
 from cofactor.evaluation.protocol import LONGEST_LIST
+from cofactor.evaluation.question import Question
 from cofactor.metrics.table import Metric
 from cofactor.models.recommender import Recommender
 from cofactor.models.reranking import RerankedLists
@@ -36,74 +31,6 @@ CACHE_BLOCK = 24 * 2**20
 MOST_USERS = 8192
 DRAWN_FOR_AUC = 100
 _STREAM = 0xD1342543DE82EF95  # the step between streams of the kernel's generator
-
-
-@dataclass(frozen=True)
-class Question:
-    """The users, their true items, and the items that may be recommended.
-
-    Parameters
-    ----------
-    part
-        Where it comes from.
-    users
-        int32 [n_users], ascending: those with at least one true item that may be recommended.
-    indptr, items
-        Their true items, CSR; int32 ascending within a user.
-    positions
-        int64 [n_truth]: where each true item stands in ``part.truth``.
-    seen
-        CSR over all user rows: what may not be recommended to each.
-    candidates
-        int32 ascending: what may be recommended, or None for all.
-    dropped
-        How many true interactions were left out, since they may not be recommended.
-    negatives
-        int32 [n_truth, n_negatives], or None.
-    drawn
-        How many candidates to draw for each true item; 0 for the full ranking.
-    """
-
-    part: Part
-    users: np.ndarray
-    indptr: np.ndarray
-    items: np.ndarray
-    positions: np.ndarray
-    seen: Exclusions
-    candidates: np.ndarray | None
-    dropped: int
-    negatives: np.ndarray | None = None
-    drawn: int = 0
-
-    @property
-    def sampled(self) -> bool:
-        """Whether each true item is ranked among a few candidates only."""
-        return self.negatives is not None or self.drawn > 0
-
-    @property
-    def n_items(self) -> int:
-        """The number of item rows there are."""
-        return self.part.truth.n_items
-
-    @property
-    def n_candidates(self) -> int:
-        """The number of items that may be recommended to somebody."""
-        return self.n_items if self.candidates is None else len(self.candidates)
-
-    def user_batch(self, model: Recommender, users: np.ndarray) -> UserBatch:
-        """Return users as the model sees them: by their trained row, or folded in from their
-        history.
-        """
-        return (
-            model.fold_in(self.histories.take(users))
-            if self.part.fold_in
-            else model.user_batch(users)
-        )
-
-    @cached_property
-    def histories(self) -> Histories:
-        """All users' histories in order of time, put in order once rather than for each block."""
-        return self.part.history.histories()
 
 
 @dataclass
@@ -124,71 +51,6 @@ class TrueItemRanks:
     ranks: np.ndarray
     auc_shares: dict[str, np.ndarray] = field(default_factory=dict)
     seconds: float = 0.0
-
-
-def ask(
-    part: Part,
-    *,
-    exclude_seen: bool,
-    candidates: int | np.ndarray | None = None,
-    full: bool = False,
-) -> Question:
-    """Make the question that a part asks.
-
-    Parameters
-    ----------
-    part
-        Truth and history.
-    exclude_seen
-        Whether the items of the history are left out of the answers.
-    candidates
-        Item rows instead of the part's own, or how many to draw for each true item.
-    full
-        Whether the part's published negatives are passed over.
-    """
-    truth = part.truth
-    n_items = truth.n_items
-    drawn = (
-        checks.integer(candidates, "candidates", low=1)
-        if candidates is not None and np.ndim(candidates) == 0
-        else 0
-    )
-    rows = (
-        part.candidates
-        if candidates is None or drawn
-        else np.unique(checks.rows(candidates, "candidates", n_items))
-    )
-    keep = np.ones(len(truth), bool)
-    if rows is not None:
-        allowed = np.zeros(n_items, bool)
-        allowed[rows] = True
-        keep &= allowed[truth.item_rows]
-    if exclude_seen:
-        keep &= ~contains(part.history, truth.user_rows, truth.item_rows)
-    positions = np.flatnonzero(keep)
-    sizes = np.bincount(truth.user_rows[positions], minlength=truth.n_users)
-    users = np.flatnonzero(sizes).astype(np.int32)
-    if len(users) == 0:
-        raise ArgumentError(
-            "there is no user with a true item that may be recommended, so there is nothing to"
-            " measure."
-        )
-    nothing = np.zeros(truth.n_users + 1, np.int64), np.zeros(0, np.int32)
-    negatives = None
-    if part.negatives is not None and not full and not drawn:
-        negatives = np.ascontiguousarray(part.negatives, np.int32)[positions]
-    return Question(
-        part=part,
-        users=users,
-        indptr=offsets(sizes[users]),
-        items=truth.item_rows[positions],
-        positions=positions,
-        seen=(part.history.indptr, part.history.item_rows) if exclude_seen else nothing,
-        candidates=None if rows is None else rows.astype(np.int32),
-        dropped=len(truth) - len(positions),
-        negatives=negatives,
-        drawn=drawn,
-    )
 
 
 def stand(
@@ -338,26 +200,8 @@ class _Asker:
         owners = np.repeat(np.arange(len(scores)), np.diff(truth[0]))
         if question.negatives is not None:
             negatives = question.negatives[start:stop]
-        elif question.candidates is None:
-            negatives = self._drawn(
-                owners,
-                int(start),
-                united(truth, seen),
-                question.n_items,
-                question.drawn,
-                "candidates",
-            )
         else:
-            forbidden = narrowed(united(truth, seen), question.candidates, question.n_items)
-            places = self._drawn(
-                owners,
-                int(start),
-                forbidden,
-                len(question.candidates),
-                question.drawn,
-                "candidates",
-            )
-            negatives = np.where(places >= 0, question.candidates[places], -1).astype(np.int32)
+            negatives = self._candidates(owners, int(start), united(truth, seen))
         ranks, shares = candidate_ranks(scores, owners, truth[1], negatives)
         true_ranks.ranks[start:stop] = ranks
         for metric in self.aucs:
@@ -367,6 +211,16 @@ class _Asker:
             self._add(
                 best_scores(scores, k, excluded=seen, allowed=self._allowed, n_threads=threads)
             )
+
+    def _candidates(self, owners: np.ndarray, first: int, forbidden: Exclusions) -> np.ndarray:
+        """Candidates drawn for each true item, int32 [n, drawn], -1 where there are no more."""
+        question = self.question
+        among, count = question.candidates, question.drawn
+        if among is None:
+            return self._drawn(owners, first, forbidden, question.n_items, count, "candidates")
+        forbidden = narrowed(forbidden, among, question.n_items)
+        places = self._drawn(owners, first, forbidden, len(among), count, "candidates")
+        return np.where(places >= 0, among[places], -1).astype(np.int32)
 
     def _drawn(
         self,
@@ -418,69 +272,3 @@ def predictions(model: Recommender, question: Question, run: Run) -> Iterator[np
         yield model.predict_batch(
             question.user_batch(model, users), which, question.items[indptr[0] : indptr[-1]]
         )
-
-
-def offsets(sizes: np.ndarray) -> np.ndarray:
-    """Return the CSR offsets of rows of these sizes, int64 [n + 1]."""
-    indptr = np.zeros(len(sizes) + 1, np.int64)
-    np.cumsum(sizes, out=indptr[1:])
-    return indptr
-
-
-def take_rows(indptr: np.ndarray, items: np.ndarray, rows: np.ndarray) -> Exclusions:
-    """Return some rows of a CSR, in the given order."""
-    starts, sizes = indptr[rows], indptr[rows.astype(np.int64) + 1] - indptr[rows]
-    taken = offsets(sizes)
-    return taken, items[np.repeat(starts - taken[:-1], sizes) + np.arange(taken[-1])]
-
-
-def contains(data: Interactions, user_rows: np.ndarray, item_rows: np.ndarray) -> np.ndarray:
-    """Return for each pair whether the data holds it, bool [n]."""
-    if len(data) == 0:
-        return np.zeros(len(user_rows), bool)
-    held = data.user_rows.astype(np.int64) * data.n_items + data.item_rows
-    wanted = user_rows.astype(np.int64) * data.n_items + item_rows
-    found: np.ndarray = held[np.minimum(np.searchsorted(held, wanted), len(held) - 1)] == wanted
-    return found
-
-
-def narrowed(csr: Exclusions, candidates: np.ndarray, n_items: int) -> Exclusions:
-    """Return a CSR of items as positions among the ``candidates`` (ascending); other items fall
-    out.
-    """
-    indptr, items = csr
-    position = np.full(n_items, -1, np.int32)
-    position[candidates] = np.arange(len(candidates), dtype=np.int32)
-    places = position[items]
-    owners = np.repeat(np.arange(len(indptr) - 1), np.diff(indptr))
-    sizes = np.bincount(owners[places >= 0], minlength=len(indptr) - 1)
-    return offsets(sizes), places[places >= 0]
-
-
-def united(first: Exclusions, second: Exclusions) -> Exclusions:
-    """Return the rows of two disjoint CSRs put together, ascending within a row."""
-    owners = [
-        np.repeat(np.arange(len(indptr) - 1), np.diff(indptr)) for indptr, _ in (first, second)
-    ]
-    owner, item = np.concatenate(owners), np.concatenate([first[1], second[1]])
-    order = np.lexsort((item, owner))
-    return first[0] + second[0], item[order].astype(np.int32, copy=False)
-
-
-def whole_truth(part: Part) -> Question:
-    """Return the question of rating metrics: every held-out rating, whatever was seen or may be
-    recommended.
-    """
-    sizes: Any = part.truth.user_counts
-    users = part.user_rows
-    nothing = np.zeros(part.truth.n_users + 1, np.int64), np.zeros(0, np.int32)
-    return Question(
-        part=part,
-        users=users,
-        indptr=offsets(sizes[users]),
-        items=part.truth.item_rows,
-        positions=np.arange(len(part.truth)),
-        seen=nothing,
-        candidates=None,
-        dropped=0,
-    )

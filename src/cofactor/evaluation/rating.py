@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cofactor.base.errors import TrainingError
+from cofactor.base.offsets import row_offsets
 from cofactor.metrics.ranking import mean_by_user, sum_by_user
 from cofactor.metrics.rating import rounded
 from cofactor.metrics.table import Metric
@@ -59,8 +60,7 @@ class Errors:
         without pairs.
         """
         owners = np.repeat(np.arange(len(self.indptr) - 1), np.diff(self.indptr))
-        indptr = np.zeros(len(self.indptr), np.int64)
-        np.cumsum(np.bincount(owners[keep], minlength=len(self.indptr) - 1), out=indptr[1:])
+        indptr = row_offsets(owners[keep], len(self.indptr) - 1)
         return Errors(indptr, self.predicted[keep], self.true[keep], self.levels)
 
     def per_user(self, metrics: Iterable[Metric]) -> dict[str, np.ndarray]:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cofactor.base.config import Config, setting
 from cofactor.base.errors import ArgumentError
+from cofactor.base.offsets import pick_rows
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
+from cofactor.models.blend_weights import ScoredUsers, choose_weights, weighted_sum
 from cofactor.models.recommender import Recommender
 from cofactor.models.traits import ArraySpec, Traits
 from cofactor.models.user_batch import States, UserBatch
@@ -22,9 +24,6 @@ if TYPE_CHECKING:
     from cofactor.data.events import Events
     from cofactor.data.split import Part
 
-# What a weight may become, as multiples of the first model's.
-_GRID = (0.0, 0.05, 0.1, 0.2, 0.3, 0.45, 0.7, 1.0, 1.5, 2.2, 3.3, 5.0, 10.0)
-_ROUNDS = 3
 # Bytes of validation scores that may stand in memory, for all models together.
 _ROOM = 768 * 2**20
 
@@ -107,15 +106,6 @@ def made(config: BlendConfig) -> tuple[Any, ...]:
     )
 
 
-class _Validation(NamedTuple):
-    """Validation users with their scores by model, and what they did next."""
-
-    scores: list[np.ndarray]  # float32 [B, n_items] for each model, on one scale
-    owners: np.ndarray  # int64 [n_truth], whose each true item is
-    items: np.ndarray  # int32 [n_truth]
-    seen: tuple[np.ndarray, np.ndarray]  # CSR of what may not come back
-
-
 class Blend(Recommender[BlendConfig]):
     """``s_ui = Σ_m w_m s_m,ui / σ_m,u``: a weighted sum of models' scores, each on one scale.
 
@@ -169,7 +159,7 @@ class Blend(Recommender[BlendConfig]):
         elif validation is None:
             self.weights = np.ones(len(self.parts))
         else:
-            self.weights = self._chosen(validation, run)
+            self.choose_weights(validation, run)
         shown = ", ".join(
             f"{part.name} {w:g}" for part, w in zip(self.parts, self.weights, strict=True)
         )
@@ -203,7 +193,7 @@ class Blend(Recommender[BlendConfig]):
 
     def _score(self, states: States, item_rows: np.ndarray | None) -> np.ndarray:
         assert isinstance(states, Histories)
-        total = _weighted(self._scaled(states), self.weights)
+        total = weighted_sum(self._scaled(states), self.weights)
         return total if item_rows is None else total[:, item_rows]
 
     def _explain(self, batch: UserBatch, item_row: int) -> tuple[np.ndarray, np.ndarray, float]:
@@ -248,61 +238,26 @@ class Blend(Recommender[BlendConfig]):
         self._data, self._cache = self.parts[0].data, {}
         return self
 
-    # Choosing the weights.
+    def choose_weights(self, validation: Part, run: Run) -> Blend:
+        """Choose the weights of models that are fitted on validation data; return the blend."""
+        users = self._score_users(validation, run)
+        self.weights = choose_weights(users, self.config.choose_at, run.n_threads)
+        return self
 
-    def _chosen(self, validation: Part, run: Run) -> np.ndarray:
-        """The weights of the best nDCG on validation data."""
-        asked = self._validation(validation, run)
-        weights = np.ones(len(self.parts))
-        best = self._ndcg(asked, weights, run)
-        for _ in range(_ROUNDS):
-            before = best
-            for m in range(len(weights) - 1, -1, -1):
-                for value in _GRID:
-                    tried = weights.copy()
-                    tried[m] = value
-                    found = self._ndcg(asked, tried, run) if tried.any() else 0.0
-                    if found > best:
-                        best, weights = found, tried
-            if best == before:
-                break
-        return weights / max(float(weights[0]), 1e-12) if weights[0] else weights
-
-    def _validation(self, part: Part, run: Run) -> _Validation:
-        users = part.user_rows
-        n_items, truth = part.truth.n_items, part.truth
-        room = max(1, _ROOM // (4 * n_items * len(self.parts)))
+    def _score_users(self, part: Part, run: Run) -> ScoredUsers:
+        """Some validation users, drawn, with the models' scores."""
+        users, truth = part.user_rows, part.truth
+        room = max(1, _ROOM // (4 * truth.n_items * len(self.parts)))
         count = min(len(users), self.config.validation_users, room)
         drawn = run.generator(self.name, "validation").permutation(len(users))[:count]
         users = users[np.sort(drawn)]
         histories = part.histories(users)
-        lengths = truth.user_counts[users]
-        owners = np.repeat(np.arange(len(users)), lengths)
-        within = np.arange(len(owners)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-        items = truth.item_rows[truth.indptr[users][owners] + within]
+        indptr, positions = pick_rows(truth.indptr, users)
         seen = histories.csr[:2]
         if self.config.repeats == "allow":
             seen = (np.zeros(len(users) + 1, np.int64), np.zeros(0, np.int32))
-        return _Validation(self._scaled(histories), owners, items.astype(np.int32), seen)
-
-    def _ndcg(self, asked: _Validation, weights: np.ndarray, run: Run) -> float:
-        """Mean nDCG over the users; the others of their true items count as competitors."""
-        from cofactor.kernels.cpu.next_rank import mid_ranks
-
-        scores = _weighted(asked.scores, weights)
-        place = self.config.choose_at
-        sizes = np.bincount(asked.owners, minlength=len(scores))
-        starts = np.cumsum(sizes) - sizes
-        gains = np.zeros(len(scores))
-        # The first true item of each user, then the second of those who have one, and so on.
-        for n in range(int(sizes.max())):
-            users = np.flatnonzero(sizes > n)
-            lines = scores if len(users) == len(scores) else scores[users]
-            indptr, seen = _rows_of(asked.seen, users)
-            ranks = mid_ranks(lines, asked.items[starts[users] + n], indptr, seen, run.n_threads)
-            gains[users] += np.where(ranks < place, 1 / np.log2(ranks + 2), 0.0)
-        ideal = np.cumsum(1 / np.log2(np.arange(place) + 2))[np.minimum(sizes, place) - 1]
-        return float((gains / ideal).mean())
+        items = truth.item_rows[positions].astype(np.int32)
+        return ScoredUsers(self._scaled(histories), indptr, items, seen)
 
     @property
     def _all_histories(self) -> Histories:
@@ -330,25 +285,6 @@ class Blend(Recommender[BlendConfig]):
             }
             parts.append(type(part).from_state(part.config, theirs, self.data))
         self.parts, self.weights = tuple(parts), arrays["weights"]
-
-
-def _weighted(scores: list[np.ndarray], weights: np.ndarray) -> np.ndarray:
-    total = np.zeros_like(scores[0])
-    for one, weight in zip(scores, weights, strict=True):
-        if weight:
-            total += np.float32(weight) * one
-    return total
-
-
-def _rows_of(csr: tuple[np.ndarray, np.ndarray], rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Some rows of a CSR pattern."""
-    indptr, items = csr
-    if len(rows) == len(indptr) - 1:
-        return csr
-    lengths = np.diff(indptr)[rows]
-    starts = np.zeros(len(rows) + 1, np.int64)
-    np.cumsum(lengths, out=starts[1:])
-    return starts, items[np.repeat(indptr[rows] - starts[:-1], lengths) + np.arange(starts[-1])]
 
 
 # Settings of the boards in `cofactor reproduce sequences`, chosen on validation data.

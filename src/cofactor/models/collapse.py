@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import logging
+from typing import Any
+
 import numpy as np
+
+from cofactor.base.progress import SILENT
+from cofactor.base.run import Run
 
 USERS, ITEMS = 64, 4096  # enough for a mean, and little beside any fit
 FEWEST = 20  # users, and items, below which nothing can be said
@@ -14,6 +20,22 @@ def rows_to_score(counts: np.ndarray, most: int) -> np.ndarray:
     rows = np.flatnonzero(counts)
     step = max(1, -(-len(rows) // most))
     return rows[::step].astype(np.int32)
+
+
+def say_if_collapsed(model: Any, run: Run) -> None:
+    """Say so if a fitted `Model` of vectors that ranks has come to rank alike for everybody; log
+    it where no progress is shown.
+    """
+    if not model.traits.has_vectors or model.traits.predicts_ratings:
+        return
+    counts = model.data.item_counts
+    users = rows_to_score(model.data.user_counts, USERS)
+    items = rows_to_score(counts, ITEMS)
+    sentence = collapse_of(model.name, model.score_rows(users, items), counts[items])
+    if sentence is not None and run.progress is SILENT:
+        logging.getLogger("cofactor").warning(sentence)
+    elif sentence is not None:
+        run.progress.say(sentence)
 
 
 def collapse_of(name: str, scores: np.ndarray, item_counts: np.ndarray) -> str | None:

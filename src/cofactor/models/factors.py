@@ -27,7 +27,7 @@ class FactorModel(Recommender[ConfigT]):
 
     With `adds_user_bias` the score is ``μ + b_u + b_i + x_u · y_i``: users are known by ``[x_u ;
     b_u]`` (from ``user_bias``, float32 [n_users], if a subclass doesn't say otherwise), and
-    ``scale`` is float64 [3]: μ, and the lowest and the highest value that is predicted."""
+    ``scale`` begins with μ, and the lowest and the highest value that is predicted, float64."""
 
     adds_user_bias: ClassVar[bool] = False
 
@@ -42,7 +42,7 @@ class FactorModel(Recommender[ConfigT]):
         kept.
         """
         config: Any = self.config
-        return int(2 * 4 * (data.n_users + data.n_items) * config.factors)
+        return vector_bytes(data, config.factors)
 
     @property
     def global_mean(self) -> float:
@@ -116,15 +116,24 @@ class FactorModel(Recommender[ConfigT]):
     def _predict(self, states: States, which: np.ndarray, item_rows: np.ndarray) -> np.ndarray:
         if not self.adds_user_bias:
             return super()._predict(states, which, item_rows)
-        return np.clip(self.pair_scores(states, which, item_rows), *self.scale[1:]).astype(
+        return np.clip(self.pair_scores(states, which, item_rows), *self.scale[1:3]).astype(
             np.float32
         )
 
     def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
-        # Vectors are gathered by rows, which is faster from cache lines on.
-        super()._restore({n: aligned(a) if a.ndim == 2 else a for n, a in arrays.items()})
+        super()._restore(aligned_rows(arrays))
 
     def item_vectors(self) -> np.ndarray:
         """Return the item vectors, float32 [n_items, factors], in row order."""
         _ = self.data
         return self.item_factors
+
+
+def vector_bytes(data: Interactions, factors: int) -> int:
+    """Return the bytes of both sides' vectors, twice: as they are learned, and as they are kept."""
+    return 2 * 4 * (data.n_users + data.n_items) * factors
+
+
+def aligned_rows(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return named arrays with the matrices' rows from cache lines on: gathered faster."""
+    return {n: aligned(a) if a.ndim == 2 else a for n, a in arrays.items()}

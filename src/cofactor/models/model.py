@@ -6,7 +6,6 @@ Users and items are row numbers here; the calls by outside ids are written once,
 from __future__ import annotations
 
 import copy
-import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Self, get_args
 
@@ -16,7 +15,7 @@ from cofactor.base import checks, memory
 from cofactor.base.config import Config as BaseConfig
 from cofactor.base.errors import ArgumentError
 from cofactor.base.extras import naming_extras
-from cofactor.base.progress import SILENT
+from cofactor.base.offsets import pick_rows
 from cofactor.base.run import Run
 from cofactor.base.signatures import document, join
 from cofactor.data.conversion import as_interactions
@@ -170,7 +169,7 @@ class Model(Hooks[ConfigT]):
             self._fit(data, validation, run)
             check_learned(self.name, self._state(), rates=self.traits.predicts_ratings)
         self._data = data
-        self._say_if_collapsed(run)
+        collapse.say_if_collapsed(self, run)
         for note in self._doubts:
             run.progress.say(note)
         return self
@@ -179,20 +178,6 @@ class Model(Hooks[ConfigT]):
     def _doubts(self) -> tuple[str, ...]:
         """Remarks on values that don't say "liked", where every stored interaction counts so."""
         return () if self.traits.predicts_ratings else doubts(self.data.values)
-
-    def _say_if_collapsed(self, run: Run) -> None:
-        """Say so if a model of vectors that ranks has come to rank alike for everybody."""
-        if not self.traits.has_vectors or self.traits.predicts_ratings:
-            return
-        counts = self.data.item_counts
-        users = collapse.rows_to_score(self.data.user_counts, collapse.USERS)
-        items = collapse.rows_to_score(counts, collapse.ITEMS)
-        scores = self.score_rows(users, items)
-        sentence = collapse.collapse_of(self.name, scores, counts[items])
-        if sentence is not None and run.progress is SILENT:
-            logging.getLogger("cofactor").warning(sentence)
-        elif sentence is not None:
-            run.progress.say(sentence)
 
     def state(self) -> dict[str, np.ndarray]:
         """Return the learned state as named arrays; never an object array. The ids and histories
@@ -257,14 +242,10 @@ class Model(Hooks[ConfigT]):
     def user_batch(self, user_rows: np.ndarray) -> UserBatch:
         """Return some trained users, by row."""
         rows = checks.rows(user_rows, "user_rows", self.data.n_users)
-        starts, lengths = self.data.indptr[rows], self.data.user_counts[rows]
-        indptr = np.zeros(len(rows) + 1, np.int64)
-        np.cumsum(lengths, out=indptr[1:])
-        positions = np.repeat(starts - indptr[:-1], lengths) + np.arange(indptr[-1])
+        indptr, positions = pick_rows(self.data.indptr, rows)
         values = None if self.data.values is None else self.data.values[positions]
-        return UserBatch(
-            self._states(rows), lengths == 0, (indptr, self.data.item_rows[positions]), values
-        )
+        seen = (indptr, self.data.item_rows[positions])
+        return UserBatch(self._states(rows), np.diff(indptr) == 0, seen, values)
 
     def fold_in(self, histories: Histories) -> UserBatch:
         """Return users the model has never seen, from their histories, with no retraining."""

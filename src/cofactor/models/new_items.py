@@ -38,7 +38,7 @@ def with_new_items(
     DataError
         If a column can't be read as what the catalogue has under that name.
     """
-    from cofactor.data.readers.read import read_table
+    from cofactor.data.readers.item_tables import read_table
 
     if isinstance(items, Mapping):
         items = [items]

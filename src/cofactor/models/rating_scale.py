@@ -1,4 +1,4 @@
-"""The rating scale: its ends, and predictions clipped to it."""
+"""The rating scale: its ends, its width, and predictions clipped to it."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from cofactor.base.errors import ArgumentError
+from cofactor.base.errors import ArgumentError, ArtifactError
 from cofactor.data.interactions import Interactions
+
+USUAL_DEVIATION = 1.12  # of MovieLens's ratings from 1 to 5, on which defaults were first chosen
 
 
 def rating_scale(config: Any, data: Interactions, name: str) -> np.ndarray:
@@ -27,6 +29,34 @@ def rating_scale(config: Any, data: Interactions, name: str) -> np.ndarray:
     low = float(data.values.min()) if config.lowest is None else config.lowest
     high = float(data.values.max()) if config.highest is None else config.highest
     return np.array([low, high], np.float32)
+
+
+def spread_of(data: Interactions) -> float:
+    """Return the deviation of the ratings over `USUAL_DEVIATION`; 1 where all are the same.
+
+    Models learn ratings in units of it, so that no setting depends on the ratings' scale.
+    """
+    deviation = float(data.weights.std(dtype=np.float64)) if len(data) else 0.0
+    return deviation / USUAL_DEVIATION if deviation > 0 else 1.0
+
+
+def spread_in(scale: np.ndarray) -> float:
+    """Return the unit in which ratings were learned, from a saved state: float64 [4] of mean,
+    lowest, highest and unit, or of an older version [3], whose unit was 1.
+
+    Raises
+    ------
+    ArtifactError
+        If there are fewer or more numbers, or the unit isn't above 0.
+    """
+    if len(scale) == 3:
+        return 1.0
+    if len(scale) != 4 or not scale[3] > 0:
+        raise ArtifactError(
+            "array 'scale' must hold the mean, the lowest and the highest rating and the unit above"
+            f" 0 in which they were learned, not {scale.tolist()}."
+        )
+    return float(scale[3])
 
 
 def on_scale(values: np.ndarray, config: Any, scale: np.ndarray) -> np.ndarray:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cofactor.base.errors import ArgumentError
+from cofactor.base.offsets import row_offsets
 from cofactor.metrics.rating import rmse as rmse_of
 from cofactor.metrics.table import evaluate_lists
 from cofactor.models.recommender import Recommender
@@ -119,6 +120,5 @@ def _true_items(
     owners = np.repeat(np.arange(len(rows)), sizes)
     if allowed is not None:
         owners, items = owners[allowed[items]], items[allowed[items]]
-    indptr = np.zeros(len(rows) + 1, np.int64)
-    np.cumsum(np.bincount(owners, minlength=len(rows)), out=indptr[1:])
+    indptr = row_offsets(owners, len(rows))
     return indptr, items

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from cofactor.base.errors import ArgumentError, CofactorError
+from cofactor.base.latex import latex_table
 from cofactor.base.run import Run
 from cofactor.data.interactions import Interactions
 from cofactor.data.split import Split
@@ -20,11 +23,13 @@ from cofactor.metrics.table import parse_metric, parse_metrics
 from cofactor.models import registry
 from cofactor.models.recommender import Recommender
 from cofactor.retrieval.rerank.rules import Rerank, as_rules
+from cofactor.runs import shown
 from cofactor.runs.rerank_costs import costs_of, reranked_results
 from cofactor.runs.source import Clock, Cutting, Reading, cut, interactions
+from cofactor.runs.words import p_words
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Compared:
     """Several models, measured on one split.
 
@@ -47,6 +52,8 @@ class Compared:
         Models that could not be fitted or measured, and why, in a sentence.
     costs
         For every model and every set of rules, the reranked lists against the model's own.
+    origin
+        Data, date, versions, seed and threads, by their names.
     """
 
     data: Interactions
@@ -57,6 +64,14 @@ class Compared:
     tests: Sequence[Comparison]
     failures: Mapping[str, str] = field(default_factory=dict)
     costs: Sequence[Comparison] = ()
+    origin: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def order(self) -> list[str]:
+        """The names of the models, the best on `metric` first."""
+        return sorted(
+            self.results, key=lambda name: _goodness(self.results[name], self.metric), reverse=True
+        )
 
     @property
     def best(self) -> str:
@@ -74,18 +89,43 @@ class Compared:
         """
         p_of = {t.first: t.p_adjusted for t in self.tests if t.metric == self.metric}
         metrics = list(dict.fromkeys(m for result in self.results.values() for m in result.metrics))
-        order = sorted(
-            self.results, key=lambda name: _goodness(self.results[name], self.metric), reverse=True
-        )
         rows = []
-        for name in order:
+        for name in self.order:
             row: dict[str, Any] = {"model": name}
             for metric in metrics:
                 row[metric] = _with_interval(self.results[name], metric)
             row["fit s"] = round(self.seconds[name], 2)
-            row["p vs best"] = "" if name == self.best else _p_shown(p_of.get(name, float("nan")))
+            row["p vs best"] = "" if name == self.best else p_words(p_of.get(name, float("nan")))
             rows.append(row)
         return rows
+
+    def to_frame(self) -> Any:
+        """Return the table as a pandas DataFrame of numbers, with the ends of the intervals."""
+        return shown.frame_of(shown.compared_numbers(self))
+
+    def to_latex(self, caption: str | None = None) -> str:
+        """Return the table for LaTeX, the best model in bold (the document loads ``booktabs``)."""
+        return latex_table(self.rows(), best=self.order.index(self.best), caption=caption)
+
+    def write_report(self, path: str | os.PathLike[str], command: str | None = None) -> Path:
+        """Write all of it as one self-contained page, and return its path."""
+        from cofactor.evaluation.report import write_report
+
+        origin = {**self.origin, **({} if command is None else {"Command": command})}
+        return write_report(
+            list(self.results.values()),
+            Path(path),
+            comparisons=self.tests,
+            seconds=self.seconds,
+            title=f"Models on {self.data.source}",
+            origin=origin,
+        )
+
+    def __repr__(self) -> str:
+        return shown.compared_text(self)
+
+    def _repr_html_(self) -> str:
+        return shown.compared_html(self)
 
     def to_dict(self) -> dict[str, Any]:
         """Return all of it as plain values for JSON."""
@@ -99,6 +139,7 @@ class Compared:
             "best": self.best,
             "failures": dict(self.failures),
             "costs": [cost.to_dict() for cost in self.costs],
+            "origin": dict(self.origin),
         }
 
 
@@ -184,7 +225,8 @@ def compare(
         raise CofactorError(f"none of the models could be fitted and measured. {reasons}")
     tests = _tests(list(results.values()))
     costs = costs_of(results, tests[0].metric) if rules and tests else []
-    return Compared(data, parts, fitted, results, seconds, tests, failures, costs)
+    origin = shown.origin_of_comparison(data, run)
+    return Compared(data, parts, fitted, results, seconds, tests, failures, costs, origin)
 
 
 # Above so many items the dense models of items by items are left out of the default selection.
@@ -277,11 +319,6 @@ def _fit(model: Recommender, parts: Split, run: Run) -> tuple[Recommender, float
         clock = Clock()
         model.fit(parts.train, validation=parts.validation, run=run)
     return model, clock.seconds
-
-
-def _p_shown(p: float) -> str:
-    """A p-value as people read it: what is below 1e-16 is below any use of the digits."""
-    return "< 1e-16" if p < 1e-16 else f"{p:.2g}"
 
 
 def _goodness(result: Result, metric: str) -> float:

@@ -7,6 +7,8 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from cofactor.service.experiments.results import Results
+
 
 class Answer(msgspec.Struct, kw_only=True, omit_defaults=True):
     """An answer; what doesn't apply is left out."""
@@ -35,7 +37,9 @@ class WordOut(Answer, kw_only=True):
 
 
 class Recommended(Answer, kw_only=True):
-    """One item of a response; ``words`` come from models with content."""
+    """One item of a response; ``words`` come from models with content, ``probability`` (of this
+    item here, given those before) where lists are drawn at random.
+    """
 
     item_id: Any
     score: float
@@ -43,6 +47,7 @@ class Recommended(Answer, kw_only=True):
     image: str | None = None
     reasons: list[ReasonOut] | None = None
     words: list[WordOut] | None = None
+    probability: float | None = None
 
 
 class Recommendations(Answer, kw_only=True):
@@ -51,8 +56,9 @@ class Recommendations(Answer, kw_only=True):
     ``source`` is ``personal`` (from the history), ``features``, ``text``, or ``popularity``
     (nothing is known that the model could use; ``note`` says why). ``history_used`` counts the past
     items that the answer rests on. ``rerank`` is by which rules the list was chosen, if any; the
-    scores are the model's, so they needn't descend then. ``next`` is the cursor of the next page,
-    where pages were wanted."""
+    scores are the model's, so they needn't descend then. ``request_id`` is there where the list was
+    logged as shown, ``arm`` where the user takes part in an experiment. ``next`` is the cursor of
+    the next page, where pages were wanted."""
 
     items: list[Recommended]
     source: str
@@ -60,6 +66,8 @@ class Recommendations(Answer, kw_only=True):
     history_used: int
     note: str | None = None
     rerank: str | None = None
+    request_id: str | None = None
+    arm: str | None = None
     next: str | None = None
 
 
@@ -198,6 +206,7 @@ class ExportOut(Answer, kw_only=True):
 
     user_id: str
     events: list[dict[str, Any]]
+    impressions: list[dict[str, Any]]
     trained_items: list[Any]
 
 
@@ -214,6 +223,9 @@ class VersionOut(Answer, kw_only=True):
     metrics: dict[str, Any] | None = None
     run: dict[str, Any] | None = None
     split: str | None = None
+    licence: str | None = None
+    limits: list[str] | None = None
+    card: str | None = None
     problem: str | None = None
 
 
@@ -248,6 +260,21 @@ class PromotedOut(Answer, kw_only=True):
     previous: str | None
     checks: list[str]
     seconds: float
+
+
+class RetrainingOut(Answer, kw_only=True):
+    """Scheduled retraining: when, whether one is under way, and what the last one came to."""
+
+    schedule: str | None
+    running: bool
+    last: dict[str, Any] | None = None
+
+
+class ExperimentsOut(Answer, kw_only=True):
+    """The experiments of the folder, the latest last, and the results of one of them."""
+
+    experiments: list[dict[str, Any]]
+    results: Results | None = None
 
 
 class MapOut(Answer, kw_only=True):

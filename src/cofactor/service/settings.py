@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from cofactor.base import checks
 from cofactor.base.errors import ArgumentError
 from cofactor.data.readers.event_store import AGAINST, SILENT
+from cofactor.retrieval.exploration import parse_exploration
 from cofactor.retrieval.rerank.rules import Rerank
 
 _ROOT = re.compile(r"(/[A-Za-z0-9._~-]+)+")
@@ -86,6 +87,12 @@ class Settings:
         How long a connection may wait between two requests.
     drain_seconds
         How long requests under way may take after a signal to stop.
+    log_impressions
+        Whether every list for a user is logged as shown; lists of experiments and of explorations
+        always are.
+    explore
+        How lists are drawn outside experiments, as `cofactor.retrieval.exploration` reads it; None
+        for the ranking itself.
     access_log
         Whether every request is logged, not only those that failed or changed the service.
     workers
@@ -133,6 +140,8 @@ class Settings:
     send_seconds: float = 20.0
     idle_seconds: float = 30.0
     drain_seconds: float = 10.0
+    log_impressions: bool = False
+    explore: str | None = None
     access_log: bool = False
     workers: int = 1
     trending_events: int = 200_000
@@ -160,7 +169,13 @@ class Settings:
             "max_connections",
         ):
             checks.integer(getattr(self, name), name, low=1)
-        Rerank.parse(self.rerank)
+        if Rerank.parse(self.rerank) and self.explore is not None:
+            raise ArgumentError(
+                "explore and rerank can't both hold for all lists: rules choose a list, exploration"
+                " draws it; leave one out, or give rules in the requests that want them."
+            )
+        if self.explore is not None:
+            parse_exploration(self.explore)
         for name in self.image_hosts:
             if not _HOST.fullmatch(name):
                 raise ArgumentError(

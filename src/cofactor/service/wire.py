@@ -214,6 +214,12 @@ class SearchQuery(Strict, kw_only=True):
     limit: Annotated[int, Meta(ge=1, le=100)] = 10
 
 
+class ExperimentQuery(Strict, kw_only=True):
+    """Which experiment's results; the latest one's without a name."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=64)] | None = None
+
+
 class HistoryQuery(Strict, kw_only=True):
     """How much of a history."""
 

@@ -4,6 +4,7 @@ lost.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -11,11 +12,20 @@ from types import TracebackType
 from typing import Any, Self
 
 from cofactor.base import checks
-from cofactor.base.errors import ArgumentError
 from cofactor.store import operations, queries
 from cofactor.store.database import Database, Session
 from cofactor.store.errors import ReadOnlyError, StoreFormatError
+from cofactor.store.impressions import (
+    Impression,
+    StoredImpression,
+    checked_impressions,
+    experiment_impressions,
+    impressions_after,
+    log_impressions,
+    user_impressions,
+)
 from cofactor.store.limits import checked_events, checked_id, checked_ids, checked_items
+from cofactor.store.paging import PAGE, paged
 from cofactor.store.readers import Readers
 from cofactor.store.records import (
     Ack,
@@ -32,7 +42,7 @@ from cofactor.store.records import (
 from cofactor.store.schema import DELETED, HIDDEN, VISIBLE
 from cofactor.store.writer import WriteJob, Writer
 
-_PAGE = 5_000
+_BY_NAME = {**operations.BY_NAME, "impressions": log_impressions}
 
 
 def open_store(
@@ -220,6 +230,23 @@ class Store:
         """
         return self._set_state(item_ids, DELETED)
 
+    def log_impressions(self, impressions: Sequence[Impression]) -> Future[Ack]:
+        """Log lists that are shown, all of them or none; a request id that is logged already with
+        the same content changes nothing.
+
+        Returns
+        -------
+        Future[Ack]
+            Fails with `ConflictError` if a request id is logged with another content.
+
+        Raises
+        ------
+        ArgumentError
+            If an impression is beyond the limits: which one, and why.
+        """
+        rows = checked_impressions(impressions)
+        return self._write("impressions", (rows,), len(rows))
+
     # Reading
 
     def history(self, user_id: str | int, limit: int = 1_000) -> History:
@@ -247,9 +274,25 @@ class Store:
         """Yield events in the order of arrival, undone ones too, from the one after the place
         ``after``.
         """
-        return _paged(
+        return paged(
             lambda last, count: self._page(queries.events_after, last, count), after, limit, "seq"
         )
+
+    def impressions(
+        self, after: int = 0, limit: int | None = None, experiment: str | None = None
+    ) -> Iterator[StoredImpression]:
+        """Yield logged lists in the order of arrival, from the one after the place ``after``; those
+        of one experiment, if it is named.
+        """
+        query: Any = impressions_after
+        if experiment is not None:
+            query = functools.partial(_in_experiment, name=experiment)
+        return paged(lambda last, count: self._page(query, last, count), after, limit, "seq")
+
+    def user_impressions(self, user_id: str | int) -> list[StoredImpression]:
+        """Return the lists logged for a user, in the order of arrival."""
+        with self._readers.one() as session:
+            return user_impressions(session, checked_id(user_id, "user_id"))
 
     def item(self, item_id: str | int) -> StoredItem | None:
         """Return what is stored of an item; None for one that was never described, hidden or
@@ -266,7 +309,7 @@ class Store:
 
     def all_items(self) -> Iterator[StoredItem]:
         """Yield all items in the order of their ids, hidden and deleted ones too."""
-        return _paged(
+        return paged(
             lambda last, count: self._page(queries.items_after, last, count), "", None, "item_id"
         )
 
@@ -275,7 +318,7 @@ class Store:
         with self._readers.one() as session:
             return dict(queries.unseen_items(session))
 
-    def item_changes(self, after: int = 0, limit: int = _PAGE) -> list[ItemChange]:
+    def item_changes(self, after: int = 0, limit: int = PAGE) -> list[ItemChange]:
         """Return the next changes of items after the one numbered ``after``: what a copy in
         memory needs to keep up.
         """
@@ -382,8 +425,8 @@ class Store:
                 session.close()
 
     def _write(self, name: str, arguments: tuple[Any, ...], size: int) -> Future[Ack]:
-        """Queue a write by its name in `operations.BY_NAME`."""
-        apply = operations.BY_NAME[name]
+        """Queue a write by its name."""
+        apply = _BY_NAME[name]
         return self._submit(lambda work: apply(work, *arguments), size, scrub=name == "erase")
 
     def _submit(self, apply: Any, size: int, *, scrub: bool = False) -> Future[Ack]:
@@ -405,17 +448,5 @@ class Store:
                 raise StoreFormatError(f"{self.database.shown} holds no event store.")
 
 
-def _paged(page: Any, after: Any, limit: int | None, key: str) -> Iterator[Any]:
-    """Pages by key rather than one long query: a query that stays open would keep the log from
-    being cut.
-    """
-    if limit is not None and limit < 0:
-        raise ArgumentError(f"limit must not be negative, not {limit}.")
-    left = limit
-    while left is None or left > 0:
-        rows = page(after, _PAGE if left is None else min(_PAGE, left))
-        yield from rows
-        if len(rows) < (_PAGE if left is None else min(_PAGE, left)):
-            return
-        after = getattr(rows[-1], key)
-        left = None if left is None else left - len(rows)
+def _in_experiment(session: Session, last: int, count: int, name: str) -> list[StoredImpression]:
+    return experiment_impressions(session, name, last, count)

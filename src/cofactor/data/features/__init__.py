@@ -2,6 +2,7 @@
 matrix, aligned to rows.
 """
 
-from cofactor.data.features.spec import FeatureSpec, Weights
+from cofactor.data.features.spec import FeatureSpec
+from cofactor.data.features.token_blocks import Weights
 
 __all__ = ["FeatureSpec", "Weights"]

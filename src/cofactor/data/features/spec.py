@@ -7,42 +7,32 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from cofactor.base.errors import ArtifactError
+from cofactor.base.offsets import row_offsets
 from cofactor.data.catalogue import Catalogue
-from cofactor.data.features.columns import KINDS, Column, choose, dates
-from cofactor.data.features.plain import numbers_of, plain_table
-from cofactor.data.features.texts import (
-    Tokens,
-    as_text,
-    cleaned,
-    joined_text,
-    tokens_of,
-    value_hashes,
-    words_by_hash,
+from cofactor.data.features.columns import KINDS, Column, choose
+from cofactor.data.features.dense import numbers_in, scale_of, standard_scores, unit_vectors
+from cofactor.data.features.plain import plain_table
+from cofactor.data.features.texts import Tokens, joined_text, value_hashes, words_by_hash
+from cofactor.data.features.token_blocks import (
+    BLOCK,
+    CHARACTERS,
+    TEXT,
+    VALUE,
+    Weights,
+    known_tokens,
+    present,
+    text_lists,
+    token_blocks,
 )
 from cofactor.data.records import table_of
 
-TEXT, CHARACTERS, VALUE = 0, 1, 2
-# Texts are read so many at a time: the tokens of one block, not of the whole catalogue, stand in
-# memory uncounted.
-_BLOCK = 20_000
 _LONGEST_VECTORS = 65_536  # numbers of all vector columns of a row together
-
-
-_MIN_ROWS = 2  # that must have a token for it to be a feature
-
-
-class Weights(NamedTuple):
-    """What text, and categories and lists, count for; 0 leaves them out."""
-
-    text: float = 1.0
-    value: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -125,46 +115,20 @@ class FeatureSpec:
             if rows is None
             else catalogue.table.take(pa.array(np.asarray(rows, np.int64)))
         )
-        blank = cls(
-            chosen,
-            np.zeros(0, np.int64),
-            np.zeros(0, np.float32),
-            np.zeros(0, np.uint8),
-            np.zeros((0, 2)),
-            float(weights.text),
-            float(weights.value),
-            notes,
-        )
+        said = float(weights.text), float(weights.value)
         if rows is not None and len(rows) == 0:
-            return blank
-        hashes, idfs, blocks = [], [], []
-        for block, tokens in blank._tokens(table, characters).items():
-            kept, idf = _known(tokens, table.num_rows, _MIN_ROWS)
-            hashes.append(kept)
-            idfs.append(idf)
-            blocks.append(np.full(len(kept), block, np.uint8))
-        numbers = [_scale(column) for column in blank._numbers(table)]
-        made = cls(
-            chosen,
-            np.concatenate(hashes),
-            np.concatenate(idfs),
-            np.concatenate(blocks),
-            np.array(numbers, np.float64).reshape(-1, 2),
-            float(weights.text),
-            float(weights.value),
-            notes,
-            tuple(
-                catalogue.table.column(c.name).type.list_size for c in chosen if c.kind == "vector"
-            ),
+            no_tokens = np.zeros(0, np.int64), np.zeros(0, np.float32), np.zeros(0, np.uint8)
+            return cls(chosen, *no_tokens, np.zeros((0, 2)), *said, notes)
+        known = known_tokens(token_blocks(table, chosen, weights, characters), table.num_rows)
+        scales = np.array([scale_of(column) for column in numbers_in(table, chosen)], np.float64)
+        scales = scales.reshape(-1, 2)
+        vectors = tuple(
+            catalogue.table.column(c.name).type.list_size for c in chosen if c.kind == "vector"
         )
-        if made.width == 0 or not (
-            len(made.hashes) or (made.scales[:, 1] > 0).any() or made.vectors
-        ):
-            return _noted(
-                made,
-                "the columns don't distinguish the items: new items can't be ranked by them",
-            )
-        return made
+        if not (len(known[0]) or (scales[:, 1] > 0).any() or vectors):
+            note = "the columns don't distinguish the items: new items can't be ranked by them"
+            notes = (*notes, note)
+        return cls(chosen, *known, scales, *said, notes, vectors)
 
     @property
     def width(self) -> int:
@@ -179,14 +143,19 @@ class FeatureSpec:
 
         table = plain_table(catalogue.table if isinstance(catalogue, Catalogue) else catalogue)
         has_characters = bool((self.blocks == CHARACTERS).any())
+        weights = Weights(self.text_weight, self.value_weight)
         parts = []
-        for low in range(0, max(1, table.num_rows), _BLOCK):
-            part = table.slice(low, _BLOCK)
+        for low in range(0, max(1, table.num_rows), BLOCK):
+            part = table.slice(low, BLOCK)
             found = [
                 self._block(block, tokens)
-                for block, tokens in self._tokens(part, has_characters).items()
+                for block, tokens in token_blocks(
+                    part, self.columns, weights, has_characters
+                ).items()
             ]
-            dense = np.concatenate([self._numbers_of(part), *self._vectors_of(part)], axis=1)
+            vectors = unit_vectors(part, self.columns, self.vectors, self.text_weight)
+            scores = standard_scores(part, self.columns, self.scales)
+            dense = np.concatenate([scores, *vectors], axis=1)
             parts.append(
                 sparse.hstack([*found, sparse.csr_matrix(dense)], format="csr", dtype=np.float32)
             )
@@ -205,13 +174,13 @@ class FeatureSpec:
         }
         named: dict[int, str] = {}
         for word in words_by_hash(
-            joined_text(table, self._present(table, ("text",)))[0].as_py()
+            joined_text(table, present(table, self.columns, ("text",)))[0].as_py()
         ).items():
             if (TEXT, word[0]) in place:
                 named[place[TEXT, word[0]]] = word[1]
         for column in self.columns:
             if column.kind in ("category", "list") and column.name in table.column_names:
-                values = _values(table.column(column.name), column.kind).flatten()
+                values = text_lists(table.column(column.name), column.kind).flatten()
                 for value, token in zip(
                     values.to_pylist(), value_hashes(values, column.name), strict=True
                 ):
@@ -278,48 +247,6 @@ class FeatureSpec:
             columns, hashes, arrays["spec_weights"], blocks, scales, *weights, notes, vectors
         )
 
-    def _present(self, table: pa.Table, kinds: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(
-            c.name for c in self.columns if c.kind in kinds and c.name in table.column_names
-        )
-
-    def _tokens(self, table: pa.Table, characters: bool) -> dict[int, Tokens]:
-        """The tokens of a table's text (words and character n-grams apart) and of its values."""
-        names = self._present(table, ("text",)) if self.text_weight else ()
-        parts = []
-        for low in range(0, max(1, table.num_rows), _BLOCK):
-            parts.append(
-                tokens_of(
-                    cleaned(joined_text(table.slice(low, _BLOCK), names)), characters=characters
-                )
-            )
-        whole = _concatenated(parts)
-        found = {TEXT: _where(whole, whole.hashes >= 0)}
-        if characters:
-            found[CHARACTERS] = _where(whole, whole.hashes < 0)
-        found[VALUE] = self._value_tokens(table)
-        return found
-
-    def _value_tokens(self, table: pa.Table) -> Tokens:
-        owners, hashes = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
-        for column in self.columns if self.value_weight else ():
-            if column.kind not in ("category", "list") or column.name not in table.column_names:
-                continue
-            lists = _values(table.column(column.name), column.kind)
-            lengths = np.asarray(pc.list_value_length(lists).fill_null(0)).astype(np.int64)
-            tokens = value_hashes(lists.flatten(), column.name)
-            owner = np.repeat(np.arange(len(lengths)), lengths)
-            owners.append(owner[tokens >= 0])
-            hashes.append(tokens[tokens >= 0])
-        owner, token = np.concatenate(owners), np.concatenate(hashes)
-        order = np.lexsort((token, owner))
-        owner, token = owner[order], token[order]
-        first = np.ones(len(owner), bool)
-        first[1:] = (owner[1:] != owner[:-1]) | (token[1:] != token[:-1])
-        indptr = np.zeros(table.num_rows + 1, np.int64)
-        np.cumsum(np.bincount(owner[first], minlength=table.num_rows), out=indptr[1:])
-        return Tokens(indptr, token[first], np.ones(int(first.sum()), np.float32))
-
     def _block(self, block: int, tokens: Tokens) -> Any:
         """One block of the matrix: weighed, each row of length 1 (or 0) times the block's
         weight.
@@ -345,132 +272,7 @@ class FeatureSpec:
             VALUE: self.value_weight,
         }[block]
         values *= (scale / np.maximum(lengths, 1e-12))[owner].astype(np.float32)
-        indptr = np.zeros(len(tokens.indptr), np.int64)
-        np.cumsum(np.bincount(owner, minlength=len(tokens.indptr) - 1), out=indptr[1:])
+        indptr = row_offsets(owner, len(tokens.indptr) - 1)
         return sparse.csr_matrix(
             (values, place[hit], indptr), shape=(len(tokens.indptr) - 1, len(known))
         )
-
-    def _numbers(self, table: pa.Table) -> list[np.ndarray]:
-        """Numbers and dates (in days), float64, NaN where missing; a column that isn't there is
-        missing everywhere.
-        """
-        return [
-            _number(table, column) for column in self.columns if column.kind in ("number", "date")
-        ]
-
-    def _vectors_of(self, table: pa.Table) -> list[np.ndarray]:
-        """Each vector column, float32 [n_rows, length], at length w_t; zeros where it is
-        missing.
-        """
-        made = []
-        for column, length in zip(
-            (c for c in self.columns if c.kind == "vector"), self.vectors, strict=True
-        ):
-            rows = np.zeros((table.num_rows, length), np.float32)
-            if column.name in table.column_names and not pa.types.is_null(
-                table.column(column.name).type
-            ):
-                lists = table.column(column.name).to_pylist()
-                for n, one in enumerate(lists):
-                    if isinstance(one, list) and len(one) == length and _numeric(one):
-                        rows[n] = [np.nan if cell is None else cell for cell in one]
-            rows = np.where(np.isfinite(rows), rows, 0)
-            made.append(
-                rows
-                * (
-                    self.text_weight
-                    / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
-                ).astype(np.float32)
-            )
-        return made
-
-    def _numbers_of(self, table: pa.Table) -> np.ndarray:
-        made = np.zeros((table.num_rows, 2 * len(self.scales)), np.float32)
-        for n, (values, (mean, deviation)) in enumerate(
-            zip(self._numbers(table), self.scales, strict=False)
-        ):
-            missing = ~np.isfinite(values)
-            if deviation > 0:
-                made[:, 2 * n] = np.clip(
-                    np.where(missing, 0, (np.where(missing, mean, values) - mean) / deviation),
-                    -3,
-                    3,
-                )
-            made[:, 2 * n + 1] = missing
-        return made * np.float32(0.3 / np.sqrt(max(1, len(self.scales))))
-
-
-def _numeric(cells: list[Any]) -> bool:
-    return all(cell is None or isinstance(cell, (int, float)) for cell in cells)
-
-
-def _known(tokens: Tokens, n_rows: int, min_rows: int) -> tuple[np.ndarray, np.ndarray]:
-    """The tokens that enough rows have but not all, ascending, and ln(n / df)."""
-    distinct, times = np.unique(tokens.hashes, return_counts=True)
-    keep = (times >= min(min_rows, max(1, n_rows - 1))) & (times < n_rows)
-    return distinct[keep], np.log(n_rows / times[keep]).astype(np.float32)
-
-
-def _scale(values: np.ndarray) -> tuple[float, float]:
-    good = values[np.isfinite(values)]
-    return (float(good.mean()), float(good.std())) if len(good) else (0.0, 0.0)
-
-
-def _number(table: pa.Table, column: Column) -> np.ndarray:
-    if column.name not in table.column_names:
-        return np.full(table.num_rows, np.nan)
-    values = table.column(column.name)
-    if pa.types.is_null(values.type):
-        return np.full(table.num_rows, np.nan)
-    if column.kind == "date":
-        if pa.types.is_timestamp(values.type) or pa.types.is_date(values.type):
-            return (
-                np.asarray(
-                    values.cast(pa.timestamp("s"))
-                    .cast(pa.int64())
-                    .cast(pa.float64())
-                    .fill_null(np.nan),
-                    np.float64,
-                )
-                / 86400
-            )
-        return dates(as_text(values))[0]
-    return numbers_of(values)
-
-
-def _values(column: pa.ChunkedArray, kind: str) -> pa.Array:
-    """A category or list column as lists of text; text with ``|`` between its values is a list."""
-    array = column.combine_chunks()
-    array = pa.concat_arrays(array.chunks) if isinstance(array, pa.ChunkedArray) else array
-    if pa.types.is_list(array.type) or pa.types.is_large_list(array.type):
-        return array.cast(pa.list_(pa.string()))
-    text = as_text(array)
-    if kind != "list":
-        return pc.split_pattern(text, "\x00")
-    # Bars divide where there are any; else commas do.
-    text = pc.if_else(pc.match_substring(text, "|"), text, pc.replace_substring(text, ", ", "|"))
-    return pc.split_pattern(text, "|")
-
-
-def _concatenated(parts: list[Tokens]) -> Tokens:
-    if len(parts) == 1:
-        return parts[0]
-    lengths = np.concatenate([np.diff(p.indptr) for p in parts])
-    indptr = np.zeros(len(lengths) + 1, np.int64)
-    np.cumsum(lengths, out=indptr[1:])
-    return Tokens(
-        indptr, np.concatenate([p.hashes for p in parts]), np.concatenate([p.counts for p in parts])
-    )
-
-
-def _where(tokens: Tokens, keep: np.ndarray) -> Tokens:
-    before = np.zeros(len(keep) + 1, np.int64)
-    np.cumsum(keep, out=before[1:])
-    return Tokens(before[tokens.indptr], tokens.hashes[keep], tokens.counts[keep])
-
-
-def _noted(spec: FeatureSpec, note: str) -> FeatureSpec:
-    from dataclasses import replace
-
-    return replace(spec, notes=(*spec.notes, note))

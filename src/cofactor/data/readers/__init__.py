@@ -2,6 +2,8 @@
 tells which it is.
 """
 
-from cofactor.data.readers.read import FORMATS, read, read_table
+from cofactor.data.readers.file_formats import FORMATS
+from cofactor.data.readers.item_tables import read_table
+from cofactor.data.readers.read import read
 
 __all__ = ["FORMATS", "read", "read_table"]

@@ -3,34 +3,27 @@
 from __future__ import annotations
 
 import os
-import re
 import time as clock
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from cofactor.base import checks
 from cofactor.base.errors import ArgumentError, DataError
 from cofactor.base.progress import SILENT, Progress
 from cofactor.data.events import Events
-from cofactor.data.readers import frames, jsonl, parquet, reviews, sql
+from cofactor.data.readers import frames, sql
 from cofactor.data.readers.assemble import assemble
-from cofactor.data.readers.blocks import is_blocks, read_blocks
-from cofactor.data.readers.columns import Options, find_roles, folded
-from cofactor.data.readers.delimited import dialect_of, read_delimited, read_text_table
-from cofactor.data.readers.folders import FileReaders, data_files, joined, read_folder, read_parts
-from cofactor.data.readers.id_columns import cleaned, id_column
+from cofactor.data.readers.columns import Options
+from cofactor.data.readers.file_formats import FORMATS, columns_of, read_entry
+from cofactor.data.readers.folders import FileReaders, joined, read_folder, read_parts
+from cofactor.data.readers.item_tables import read_table, table_of_entry
 from cofactor.data.readers.json_shapes import table_of_json
-from cofactor.data.readers.layout import typed
 from cofactor.data.readers.layouts import layout_of
-from cofactor.data.readers.lists import read_lists, refuse_baskets
-from cofactor.data.readers.raw import Raw
 from cofactor.data.readers.rejects import Rejects
 from cofactor.data.readers.source_files import Source, SourceFile, is_archive, is_debris
 from cofactor.data.readers.sources import (
@@ -41,35 +34,6 @@ from cofactor.data.readers.sources import (
     reopened,
     standard_input,
 )
-from cofactor.data.readers.usual_names import USUAL
-from cofactor.data.records import table_of
-
-_RAW: Mapping[str, Callable[[SourceFile, Options], Raw]] = {
-    "delimited": read_delimited,
-    "jsonl": jsonl.read_jsonl,
-    "parquet": parquet.read_parquet,
-    "feather": parquet.read_feather,
-    "excel": parquet.read_excel,
-    "blocks": read_blocks,
-}
-FORMATS = (*_RAW, "lists")
-_TABLES: Mapping[str, Callable[[SourceFile], pa.Table]] = {
-    "jsonl": jsonl.whole_table,
-    "parquet": parquet.whole_table,
-    "feather": parquet.feather_table,
-    "excel": parquet.excel_table,
-}
-_SUFFIXES = {
-    ".feather": "feather",
-    ".arrow": "feather",
-    ".xlsx": "excel",
-    ".xlsm": "excel",
-    ".parquet": "parquet",
-    ".pq": "parquet",
-    ".json": "jsonl",
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-}
 
 
 def read(
@@ -196,83 +160,6 @@ def read(
     return events
 
 
-def read_table(
-    source: Any, *, id_column: str | None = None, to: str = "item_id", encoding: str | None = None
-) -> pa.Table:
-    """Read a table of what is known of items or users, such as a catalogue with titles and texts.
-
-    Parameters
-    ----------
-    source
-        A file (csv and the like, Parquet, JSON lines; gzipped too), or a data frame.
-    id_column
-        The column that holds the ids; None to find it by the usual names.
-    to
-        What the id column is called in the table returned: ``"item_id"`` or ``"user_id"``.
-    encoding
-        Of text files; None for UTF-8, or Latin-1 where it isn't.
-
-    Raises
-    ------
-    DataError
-        If no column is named like an id.
-    """
-    if isinstance(source, (str, os.PathLike)):
-        return table_of_entry(_file(Path(source)), id_column, to, encoding)
-    if _is_records(source):
-        found, shown = table_of(source), "the records"
-    else:
-        found, shown = frames.whole_table(source), "the table"
-    return _with_ids(found, id_column, to, shown)
-
-
-def table_of_entry(
-    entry: SourceFile,
-    id_column: str | None = None,
-    to: str = "item_id",
-    encoding: str | None = None,
-) -> pa.Table:
-    """Read a file of what is known of items or users; see `read_table`."""
-    chosen = _by_content(entry)
-    if chosen in _TABLES:
-        return _with_ids(_TABLES[chosen](entry), id_column, to, entry.shown)
-    options = Options(encoding=encoding)
-    names = dialect_of(entry, options).names
-    kind = to.removesuffix("_id")
-    known = id_column if id_column in names else _id_name(names, kind, entry.shown)
-    found = read_text_table(entry, options, text=[known])[0]
-    return _with_ids(found, id_column, to, entry.shown)
-
-
-def _with_ids(found: pa.Table, id_column: str | None, to: str, shown: str) -> pa.Table:
-    """The table with its ids under one name, under the rule for ids."""
-    kind = to.removesuffix("_id")
-    name = id_column if id_column is not None else _id_name(found.column_names, kind, shown)
-    if name not in found.column_names:
-        raise DataError(
-            f"there is no column {name!r}; the columns are {', '.join(found.column_names)}.",
-            source=shown,
-        )
-    place = found.column_names.index(name)
-    found = found.set_column(place, to, _typed_ids(found.column(name), shown, kind))
-    return found.filter(pc.is_valid(found.column(to)))
-
-
-def _typed_ids(column: pa.ChunkedArray, source: str, kind: str) -> pa.Array:
-    """Ids of a catalogue under the rule for ids; null where there is none."""
-    ids = cleaned(id_column(column, source, kind)).column
-    plain = pc.cast(ids, ids.type.value_type) if pa.types.is_dictionary(ids.type) else ids
-    return typed(plain)
-
-
-def _is_records(source: Any) -> bool:
-    return (
-        isinstance(source, (list, tuple))
-        and len(source) > 0
-        and all(isinstance(row, Mapping) for row in source)
-    )
-
-
 def _weights(kinds: Mapping[str, float] | None) -> dict[str, float] | None:
     if kinds is None:
         return None
@@ -359,71 +246,6 @@ def _file_readers(format: str | None) -> FileReaders:
     return FileReaders(partial(read_entry, format=format), table_of_entry, columns_of)
 
 
-def read_entry(entry: SourceFile, options: Options, format: str | None = None) -> Events:
-    """Read one file, whose format is detected by name and content if it isn't given."""
-    if format is None and reviews.is_goodreads(entry):
-        return reviews.read_goodreads_file(entry, options)
-    chosen = format or _by_content(entry)
-    if chosen == "lists":
-        return read_lists(entry, options)
-    if chosen == "delimited" and format is None:
-        dialect = dialect_of(entry, options)
-        if dialect.ragged:
-            refuse_baskets(entry, _SEPARATORS.get(dialect.delimiter, ""))
-            return read_lists(entry, options, _SEPARATORS.get(dialect.delimiter, ""))
-    return assemble(_RAW[chosen](entry, options), options)
-
-
-def columns_of(entry: SourceFile, options: Options) -> tuple[str, tuple[str, ...]]:
-    """Return what a file's columns make it: ``"events"`` (users and items), ``"items"`` or
-    ``"users"`` (one of them alone), or ``"other"``; and their names.
-    """
-    chosen = _by_content(entry)
-    if chosen == "delimited":
-        dialect = dialect_of(entry, options)
-        if dialect.cells is not None:
-            return "events", dialect.names
-        names = list(dialect.names)
-    elif chosen == "parquet":
-        names = parquet.names_of(entry)
-    elif chosen == "jsonl":
-        names = jsonl.sampled_names(entry)
-    else:
-        return "other", ()
-    columns = tuple(sorted(folded(name) for name in names))
-    try:
-        find_roles(names, replace(options, kinds=None), entry.shown)
-        return "events", columns
-    except DataError:
-        known = {folded(name) for name in names}
-        if known & set(USUAL["user"]):
-            return "users", columns
-        return "items" if known & {*USUAL["item"], "id"} else "other", columns
-
-
-def _by_content(entry: SourceFile) -> str:
-    """The format that a file's first bytes show; where they show none, its name's."""
-    head = entry.head(4096)
-    start = head.lstrip()
-    if head[:4] == b"PAR1":
-        return "parquet"
-    if head[:6] == b"ARROW1" or head[:4] == b"FEA1":
-        return "feather"
-    if head[:4] == b"PK\x03\x04" and entry.suffix in (".xlsx", ".xlsm"):
-        return "excel"
-    if is_blocks(head):
-        return "blocks"
-    if start[:1] == b"{" or _ARRAY.match(start):
-        return "jsonl"
-    by_name = _SUFFIXES.get(entry.suffix)
-    return "delimited" if by_name is None else by_name
-
-
-# What stands between the items of lists, beside whitespace, by what the lines are split at.
-_SEPARATORS = {",": ",", "\t": ",", ";": ";,", "|": "|"}
-_ARRAY = re.compile(rb"^\[\s*[\[{]")
-
-
 def _named(source: str | os.PathLike[str], options: Options) -> Events:
     from cofactor.data import datasets
 
@@ -437,35 +259,3 @@ def _named(source: str | os.PathLike[str], options: Options) -> Events:
     if looks_like_path and not datasets.known(text):
         raise DataError("there is no such file or folder.", source=text)
     return datasets.load(text, options=options)
-
-
-def _file(path: Path) -> SourceFile:
-    if not path.exists():
-        raise DataError("there is no such file.", source=str(path))
-    copy = reopened(path, SILENT)
-    if copy is not None:
-        return copy
-    return _only(Source(path)) if path.is_dir() or is_archive(path) else SourceFile(path)
-
-
-def _only(place: Source) -> SourceFile:
-    entries = data_files(place)
-    if len(entries) != 1:
-        raise DataError(
-            f"it holds {len(entries)} files, and a catalogue is one; give that file.",
-            source=str(place.path),
-        )
-    return entries[0]
-
-
-def _id_name(names: Iterable[str], kind: str, source: str) -> str:
-    by_fold = {folded(name): name for name in reversed(list(names))}
-    usual = (*USUAL[kind], "id")
-    found = next((by_fold[name] for name in usual if name in by_fold), None)
-    if found is None:
-        raise DataError(
-            f"no column is named like {kind} ids; the columns are {', '.join(names)}; give"
-            " item_id=.",
-            source=source,
-        )
-    return found

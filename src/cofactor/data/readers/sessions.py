@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from cofactor.base.errors import DataError
+from cofactor.base.offsets import offsets
 from cofactor.data.events import Events
 from cofactor.data.histories import Histories
 from cofactor.data.ids import IdMap
@@ -63,8 +64,7 @@ def split_sessions(place: Source, fold: str, options: Options) -> Split:
             "for choosing settings: the last tenth of the published training sessions held out,"
             " every prefix of them asked for its next item",
         )
-    indptr = np.zeros(len(lengths) + 1, np.int64)
-    np.cumsum(lengths, out=indptr[1:])
+    indptr = offsets(lengths)
     rows = items.rows(prefixes, what="item")
     histories = Histories(indptr, rows, None, None, len(items))
     test = part_of(histories, items.rows(targets, what="item"), items)

@@ -40,8 +40,9 @@ from cofactor.data.ids import IdMap
 from cofactor.data.interactions import REPEATS, Interactions
 from cofactor.data.readers.chunks import chunks
 from cofactor.data.readers.columns import Options
+from cofactor.data.readers.item_tables import read_table
 from cofactor.data.readers.numbered_ids import Numbering, coded
-from cofactor.data.readers.read import read, read_table
+from cofactor.data.readers.read import read
 
 LEAST_MEMORY = 256 << 20
 LEAST_ROWS = 50_000  # of a chunk

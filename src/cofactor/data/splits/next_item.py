@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from cofactor.base.errors import ArgumentError
+from cofactor.base.offsets import offsets
 from cofactor.data import moments
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
@@ -137,8 +138,7 @@ def _asked(histories: Histories, data: Interactions, moment: int, every: bool) -
     within = np.arange(len(owners)) - np.repeat(np.cumsum(counts) - counts, counts)
     lengths = n_before[owners] + within
     starts = histories.indptr[owners]
-    indptr = np.zeros(len(owners) + 1, np.int64)
-    np.cumsum(lengths, out=indptr[1:])
+    indptr = offsets(lengths)
     positions = np.repeat(starts - indptr[:-1], lengths) + np.arange(indptr[-1])
     prefixes = histories.at(positions, indptr)
     targets = histories.item_rows[starts + lengths]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from cofactor.base import checks, rng
+from cofactor.base.offsets import offsets
 from cofactor.data.catalogue import Catalogue
 from cofactor.data.ids import IdMap
 from cofactor.data.interactions import Interactions
@@ -53,8 +54,7 @@ def power_law(
     popularity = (np.arange(n_items) + 1 + 0.005 * n_items) ** -skew
     generator.shuffle(popularity)
     item_rows = _items(counts, popularity, generator)
-    indptr = np.zeros(n_users + 1, np.int64)
-    np.cumsum(counts, out=indptr[1:])
+    indptr = offsets(counts)
     values = _ratings(counts, item_rows, n_items, generator) if rated else None
     return Interactions(
         users=IdMap(np.arange(n_users, dtype=np.int64)),

@@ -14,7 +14,8 @@ import numpy as np
 # Numba multiplies with its BLAS, whose threads can't be set before it is loaded
 import scipy.linalg.cython_blas  # noqa: F401
 
-from cofactor.kernels.cpu.jit import helper, kernel, on_threads
+from cofactor.kernels.cpu.heap import contains, offer, sort_heap
+from cofactor.kernels.cpu.jit import kernel, on_threads
 
 USER_BLOCK = 128  # users of one matrix product, at most
 # items of one matrix product: 128 x 1024 scores are half a megabyte and stay in the L2 cache
@@ -191,84 +192,6 @@ def _bounds(
     reach = np.maximum.accumulate(norms[order][::-1])[::-1][starts]
     rest = np.maximum.accumulate(offsets[order][::-1])[::-1][starts]
     return order, reach, rest
-
-
-# What follows up to `sort_heap` also serves the other kernels that keep the best of something.
-
-
-@helper
-def before(score: Any, row: Any, other_score: Any, other_row: Any) -> Any:
-    """Whether (score, row) is ranked before (other_score, other_row)."""
-    return score > other_score or (score == other_score and row < other_row)
-
-
-@kernel
-def contains(values: Any, low: Any, high: Any, wanted: Any) -> Any:
-    """Whether the ascending values[low:high] hold the one wanted."""
-    end = high
-    while low < high:
-        middle = (low + high) >> 1
-        if values[middle] < wanted:
-            low = middle + 1
-        else:
-            high = middle
-    return low < end and values[low] == wanted
-
-
-@kernel
-def sink(heap_rows: Any, heap_scores: Any, size: Any, row: Any, score: Any) -> Any:
-    """Put (score, row) in the place of the root, the worst, and sink it to where it belongs."""
-    at = 0
-    while True:
-        child = 2 * at + 1
-        if child >= size:
-            break
-        if child + 1 < size and before(
-            heap_scores[child], heap_rows[child], heap_scores[child + 1], heap_rows[child + 1]
-        ):
-            child += 1
-        # the children's worst is no worse than the new one: it stays here
-        if not before(score, row, heap_scores[child], heap_rows[child]):
-            break
-        heap_rows[at] = heap_rows[child]
-        heap_scores[at] = heap_scores[child]
-        at = child
-    heap_rows[at] = row
-    heap_scores[at] = score
-
-
-@kernel
-def offer(heap_rows: Any, heap_scores: Any, size: Any, k: Any, row: Any, score: Any) -> Any:
-    """Take (score, row) into the heap if it is among the k best so far; return the heap's new
-    size.
-    """
-    if size < k:
-        at = size
-        size += 1
-        while at > 0:
-            parent = (at - 1) >> 1
-            if not before(heap_scores[parent], heap_rows[parent], score, row):
-                break
-            heap_rows[at] = heap_rows[parent]
-            heap_scores[at] = heap_scores[parent]
-            at = parent
-        heap_rows[at] = row
-        heap_scores[at] = score
-    elif before(score, row, heap_scores[0], heap_rows[0]):
-        sink(heap_rows, heap_scores, size, row, score)
-    return size
-
-
-@kernel
-def sort_heap(heap_rows: Any, heap_scores: Any, size: Any) -> Any:
-    """Turn the heap into a list, best first: the worst goes to the end, again and again."""
-    while size > 1:
-        size -= 1
-        row = heap_rows[size]
-        score = heap_scores[size]
-        heap_rows[size] = heap_rows[0]
-        heap_scores[size] = heap_scores[0]
-        sink(heap_rows, heap_scores, size, row, score)
 
 
 @kernel

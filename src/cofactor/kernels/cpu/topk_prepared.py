@@ -19,10 +19,10 @@ from typing import Any
 import numpy as np
 
 from cofactor.base.memory import aligned_empty
+from cofactor.kernels.cpu.heap import before, contains, offer, sort_heap
 from cofactor.kernels.cpu.jit import kernel, on_parts, shared
 from cofactor.kernels.cpu.llvm.bits import lowest_bit
 from cofactor.kernels.cpu.llvm.panels import WIDTH, reaching
-from cofactor.kernels.cpu.topk import before, contains, offer, sort_heap
 
 F = np.float32
 STEPS = 127.0  # of an 8-bit number on either side of zero

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from cofactor.base.offsets import row_offsets
+
 LAST, SUM, MEAN, MAX = 0, 1, 2, 3
 
 
@@ -26,8 +28,7 @@ def csr_order(
     order
         int64 [n]: the positions in sorted order.
     """
-    indptr = np.zeros(n_users + 1, np.int64)
-    np.cumsum(np.bincount(user_rows, minlength=n_users), out=indptr[1:])
+    indptr = row_offsets(user_rows, n_users)
     return indptr, np.lexsort((np.arange(len(user_rows)), item_rows, user_rows)).astype(np.int64)
 
 
@@ -115,8 +116,7 @@ def transpose(
         int64 [n]: where each entry stands in the given order.
     """
     positions = np.argsort(item_rows, kind="stable").astype(np.int64)
-    by_item = np.zeros(n_items + 1, np.int64)
-    np.cumsum(np.bincount(item_rows, minlength=n_items), out=by_item[1:])
+    by_item = row_offsets(item_rows, n_items)
     owners = np.repeat(np.arange(len(indptr) - 1, dtype=np.int32), np.diff(indptr))
     return by_item, owners[positions], positions
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from cofactor.base.offsets import offsets, row_offsets
+
 
 def pack(
     columns: np.ndarray, values: np.ndarray, count: np.ndarray
@@ -25,8 +27,7 @@ def pack(
         In the order in which they stood.
     """
     filled = np.arange(columns.shape[1]) < count[:, None]
-    indptr = np.zeros(len(count) + 1, np.int64)
-    np.cumsum(count, out=indptr[1:])
+    indptr = offsets(count)
     return indptr, columns[filled], values[filled]
 
 
@@ -52,6 +53,5 @@ def pack_transposed(
     indptr, flat, kept = pack(columns, values, count)
     order = np.argsort(flat, kind="stable")
     rows = np.repeat(np.arange(len(count), dtype=np.int32), np.diff(indptr))
-    starts = np.zeros(n_columns + 1, np.int64)
-    np.cumsum(np.bincount(flat, minlength=n_columns), out=starts[1:])
+    starts = row_offsets(flat, n_columns)
     return starts, rows[order], kept[order]

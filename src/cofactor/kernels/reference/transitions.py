@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from cofactor.base.offsets import offsets
+
 
 def transition_counts(
     indptr: np.ndarray,
@@ -51,6 +53,5 @@ def transition_counts(
                 if backward > 0:
                     dense[own[q], own[p]] += backward * weight
                     seen[own[q], own[p]] = True
-    starts = np.zeros(n_items + 1, np.int64)
-    np.cumsum(seen.sum(axis=1), out=starts[1:])
+    starts = offsets(seen.sum(axis=1))
     return starts, np.nonzero(seen)[1].astype(np.int32), dense[seen]

@@ -14,7 +14,7 @@ from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.models.liked import rated_csr, seen_ratings
-from cofactor.models.rating_scale import on_scale, rating_scale
+from cofactor.models.rating_scale import on_scale, rating_scale, spread_of
 from cofactor.models.recommender import Recommender
 from cofactor.models.traits import ArraySpec, Traits
 from cofactor.models.user_batch import States, UserBatch
@@ -47,7 +47,9 @@ class BiasConfig(Config):
         100, low=1, high=100_000, doc=("Maximal number of sweeps over both sides (joint).")
     )
     tolerance: float = setting(
-        1e-4, above=0, doc="Largest change of a bias at which to stop (joint), in ratings."
+        1e-4,
+        above=0,
+        doc="Change of a bias at which to stop (joint), in deviations of the ratings.",
     )
     clip_predictions: bool = setting(
         True, doc=("Whether predictions are clipped to the rating scale.")
@@ -112,6 +114,7 @@ class Bias(Recommender[BiasConfig]):
             (data.indptr, data.item_rows, data.weights),
         )
         sweeps, mu = config.sweeps if config.method == "joint" else 1, float(self.mean[0])
+        spread = spread_of(data)
         with run.progress.task("fit bias", sweeps) as task:
             for _ in range(sweeps):
                 moved = bias_sweep(
@@ -122,7 +125,7 @@ class Bias(Recommender[BiasConfig]):
                     bias_sweep(*by_user, mu, self.item_bias, config.user_damping, self.user_bias),
                 )
                 task.advance(moved=float(moved))
-                if moved < config.tolerance:
+                if moved < config.tolerance * spread:
                     break
 
     def _states(self, user_rows: np.ndarray) -> States:

@@ -188,14 +188,20 @@ def cold_rows(data: Interactions) -> np.ndarray:
     return np.flatnonzero(data.item_counts == 0)
 
 
-def with_catalogue_rows(data: Interactions, n_items: int) -> Interactions:
-    """Return the data with its first ``n_items`` items only; the others must have no
-    interactions.
+def with_items_only(data: Interactions, items: np.ndarray) -> Interactions:
+    """Return the data with some of its items only (ascending rows, which hold all
+    interactions).
     """
-    if n_items == data.n_items:
+    if len(items) == data.n_items:
         return data
-    from cofactor.data.catalogue import Catalogue
     from cofactor.data.ids import IdMap
+    from cofactor.data.joins import taken
 
-    catalogue = Catalogue(data.catalogue.table.slice(0, n_items), data.catalogue.title_column)
-    return replace(data, items=IdMap(data.items.arrow.slice(0, n_items)), catalogue=catalogue)
+    new = np.full(data.n_items, -1, np.int32)
+    new[items] = np.arange(len(items), dtype=np.int32)
+    return replace(
+        data,
+        items=IdMap(data.items.take(items)),
+        item_rows=new[data.item_rows],
+        catalogue=taken(data.catalogue, items),
+    )

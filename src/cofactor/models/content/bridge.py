@@ -17,7 +17,7 @@ from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.models import registry
 from cofactor.models.content import check as checking
-from cofactor.models.content.base import COMPARISON, ContentFeatures, cold_rows, with_catalogue_rows
+from cofactor.models.content.base import COMPARISON, ContentFeatures, cold_rows, with_items_only
 from cofactor.models.content.check import Check, HeldOutScores
 from cofactor.models.content.feature_map import SPEC_ARRAYS, FeatureMap
 from cofactor.models.content.reduction import main_directions
@@ -322,7 +322,7 @@ class Bridge(ContentFeatures[BridgeConfig]):
         self._trained = {
             n.removeprefix(_PREFIX): a for n, a in arrays.items() if n.startswith(_PREFIX)
         }
-        known = with_catalogue_rows(self.data, self._n_trained)
+        known = with_items_only(self.data, np.arange(self._n_trained))
         config = self.config.base_config()
         inner = registry.get(self.config.base).from_state(config, self._trained, known)
         self.inner = inner.with_data(self.data)

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cofactor.base.config import setting
-from cofactor.base.errors import ArgumentError
 from cofactor.base.run import Run
 from cofactor.data.features import FeatureSpec
 from cofactor.data.histories import Histories
@@ -20,6 +19,13 @@ from cofactor.models.content.base import COMPARISON, ContentFeatures, cold_rows
 from cofactor.models.content.check import CHECK, Check, HeldOutScores
 from cofactor.models.content.feature_map import SPEC_ARRAYS, FeatureMap
 from cofactor.models.content.no_features_baseline import shared
+from cofactor.models.content.profiles import (
+    USER_ARRAYS,
+    features_of_profiles,
+    learn_profiles,
+    user_spec_arrays,
+    user_spec_of,
+)
 from cofactor.models.content.ridge import sparse_ridge
 from cofactor.models.content.score_normalisation import covariance_of, levels, spreads_of_vectors
 from cofactor.models.content.settings import (
@@ -29,9 +35,17 @@ from cofactor.models.content.settings import (
     PriorConfig,
     ProfileConfig,
 )
-from cofactor.models.implicit.ials import IALS, IALSConfig, IALSLearner
+from cofactor.models.factors import FactorModel
+from cofactor.models.implicit.ials import IALS, IALSConfig
+from cofactor.models.implicit.ials_learner import IALSLearner
+from cofactor.models.implicit.normal_equations import FixedItems, NormalEquations
 from cofactor.models.implicit.priors import Side, half_epoch_with_prior
-from cofactor.models.iterative import CURVE_ARRAYS, ValidationMetric, warm_ndcg_metric
+from cofactor.models.iterative import (
+    CURVE_ARRAYS,
+    IterativeModel,
+    ValidationMetric,
+    warm_ndcg_metric,
+)
 from cofactor.models.recommender import Recommender
 from cofactor.models.traits import ArraySpec, Traits
 from cofactor.models.user_batch import States, UserBatch
@@ -39,13 +53,6 @@ from cofactor.training.learner import Epoch, Facts
 
 if TYPE_CHECKING:
     from cofactor.data.split import Part
-
-USER_ARRAYS = {
-    "user_" + name: ArraySpec(
-        spec.dtype, tuple(a if a.isdecimal() else "user_" + a for a in spec.axes), optional=True
-    )
-    for name, spec in SPEC_ARRAYS.items()
-}
 
 
 class FeatureIALSConfig(
@@ -60,7 +67,7 @@ class FeatureIALSConfig(
     )
 
 
-class FeatureIALS(ContentFeatures, IALS):
+class FeatureIALS(ContentFeatures, IterativeModel, FactorModel):
     """Implicit ALS in which vectors are pulled to what their features say instead of to zero.
 
     It minimises iALS's loss with ``reg_i |y_i - t_i W' f_i|²`` in place of ``reg_i |y_i|²``, where
@@ -97,19 +104,21 @@ class FeatureIALS(ContentFeatures, IALS):
         "check": ArraySpec("float64", (str(len(CHECK)),)),
     }
 
+    alpha0: np.ndarray
     map: np.ndarray
     user_map: np.ndarray | None
     user_spec: FeatureSpec | None
     check: Check
 
     def _fit(self, data: Interactions, validation: Part | None, run: Run) -> None:
-        self.alpha0 = self._unobserved_weight(data)
+        equations = NormalEquations.of(self.config, data)
+        self.alpha0 = np.array([equations.alpha0], np.float64)
         self.feature_map = FeatureMap.learn(data, self.config, run)
         matrix = self.features
-        self.user_spec, profiles = self._profiles(data, run)
-        self._known = np.flatnonzero(data.item_counts > 0)
-        self._n_known = len(self._known)
-        self._shares = self._item_shares(data)
+        self.user_spec, profiles = learn_profiles(data, self.config)
+        for note in self.user_spec.notes if self.user_spec else ():
+            run.progress.say(f"profiles: {note}")
+        self._count(data)
         learner = FeatureIALSLearner(self, data, run, matrix, profiles)
 
         def update() -> None:
@@ -138,12 +147,22 @@ class FeatureIALS(ContentFeatures, IALS):
             self.user_map = learner.user_map(x)
             prior = np.asarray(learner.profiles @ self.user_map, np.float32)
         whole = Histories(data.indptr, data.item_rows, data.values, None, data.n_items)
-        self.user_factors = self._solved(whole, self._n_known, prior)
+        self.user_factors = self._equations.solve(whole, self._items, prior)
         self._check(data, learner.matrix, learner.item_ridge, run)
         self._put(learner.matrix, cold_rows(data))
 
-    def _ridges(self, data: Interactions) -> tuple[np.ndarray, np.ndarray]:
-        return self._ridge(data.indptr, self._n_known), self._ridge(data.by_item[0], data.n_users)
+    def _count(self, data: Interactions) -> None:
+        """Keep which items have interactions, and what each weighs in the loss."""
+        self._known = np.flatnonzero(data.item_counts)
+        self._shares = self._equations.item_shares(data)
+
+    @property
+    def _equations(self) -> NormalEquations:
+        return NormalEquations(self.config, float(self.alpha0[0]))
+
+    @property
+    def _items(self) -> FixedItems:
+        return FixedItems(self.item_factors, self._diagonal, self._shares, len(self._known))
 
     def _own_metrics(self, run: Run) -> tuple[ValidationMetric, ...]:
         return (warm_ndcg_metric(run),)
@@ -157,20 +176,6 @@ class FeatureIALS(ContentFeatures, IALS):
     def without_features(self) -> Recommender:
         """Return iALS with the same settings."""
         return shared(self.config, IALS)
-
-    def _profiles(self, data: Interactions, run: Run) -> tuple[FeatureSpec | None, Any]:
-        """The users' features, if columns of the profiles are named."""
-        if not (self.config.user_text or self.config.user_features):
-            return None, None
-        spec = FeatureSpec.fit(
-            data.profiles,
-            text=self.config.user_text,
-            features=self.config.user_features,
-            rows=np.flatnonzero(data.user_counts),
-        )
-        for note in spec.notes:
-            run.progress.say(f"profiles: {note}")
-        return spec, spec.transform(data.profiles)
 
     def _regressed(
         self, matrix: Any, vectors: np.ndarray, ridge: np.ndarray, known: np.ndarray
@@ -244,29 +249,25 @@ class FeatureIALS(ContentFeatures, IALS):
         self.item_factors = np.ascontiguousarray(
             np.concatenate((self.item_factors, self._content_vectors(features)))
         )
-        self._shares = self._item_shares(self.data)
+        self._shares = self._equations.item_shares(self.data)
 
     # Users: trained, folded in, known by a profile.
 
-    @property
-    def _counted_items(self) -> int:
-        return self._n_known
+    def _fold_in(self, histories: Histories) -> States:
+        return self._equations.solve(histories, self._items)
 
     def _fold_in_profiles(self, histories: Histories, profiles: Any) -> States:
         """Solve with the prior that profiles (an Arrow table, a line a user) give."""
-        if self.user_spec is None or self.user_map is None:
-            raise ArgumentError(
-                "this model was fitted without profiles; name their columns in user_features or"
-                " user_text."
-            )
-        prior = np.asarray(self.user_spec.transform(profiles) @ self.user_map, np.float32)
-        return self._solved(histories, self._n_known, prior)
+        features = features_of_profiles(self.user_spec, profiles)
+        prior = np.asarray(features @ self.user_map, np.float32)
+        return self._equations.solve(histories, self._items, prior)
 
     def _explain_rows(
         self, batch: UserBatch, item_rows: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """As iALS does; what a profile adds is the rest."""
-        past, added, rest = super()._explain_rows(batch, item_rows)
+        equations = self._equations
+        past, added, rest = equations.explain(batch, item_rows, self._items, self._popularity)
         if self.user_map is not None and past.size:
             rest = self.item_factors[item_rows] @ np.asarray(batch.states)[0] - added.sum(axis=1)
         return past, added, rest
@@ -289,11 +290,8 @@ class FeatureIALS(ContentFeatures, IALS):
             "alpha0": self.alpha0,
             "check": self.check.array(),
         }
-        if self.user_spec is not None and self.user_map is not None:
-            own |= {
-                "user_map": self.user_map,
-                **{"user_" + n: a for n, a in self.user_spec.arrays().items()},
-            }
+        if self.user_map is not None:
+            own |= {"user_map": self.user_map, **user_spec_arrays(self.user_spec)}
         return {**self.spec.arrays(), **own}
 
     def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
@@ -305,15 +303,9 @@ class FeatureIALS(ContentFeatures, IALS):
         )
         self.alpha0 = arrays["alpha0"]
         self._diagonal, self.check = arrays["diagonal"], Check.of_array(arrays["check"])
-        self._known, self._shares = (
-            np.flatnonzero(self.data.item_counts),
-            self._item_shares(self.data),
-        )
-        self.user_map, self._n_known = arrays.get("user_map"), len(self._known)
-        theirs = {
-            n.removeprefix("user_"): a for n, a in arrays.items() if n.startswith("user_spec")
-        }
-        self.user_spec = FeatureSpec.from_arrays(theirs) if theirs else None
+        self._count(self.data)
+        self.user_map = arrays.get("user_map")
+        self.user_spec = user_spec_of(arrays)
 
 
 class FeatureIALSLearner(IALSLearner):
@@ -322,7 +314,7 @@ class FeatureIALSLearner(IALSLearner):
     Parameters
     ----------
     model, data, run
-        As of `IALSLearner`.
+        Whose settings; on what, and with which seed.
     matrix
         The items' features, SciPy CSR float32 [n_items, width].
     profiles
@@ -332,10 +324,10 @@ class FeatureIALSLearner(IALSLearner):
     def __init__(
         self, model: FeatureIALS, data: Interactions, run: Run, matrix: Any, profiles: Any
     ) -> None:
-        super().__init__(model, data, run)
+        super().__init__(model._equations, data, run, len(model._known))
         self.regressed, self.matrix, self.profiles = model._regressed, matrix, profiles
         self.warm, self.active = data.item_counts > 0, data.user_counts > 0
-        c = self.config.feature_prior_count
+        c = model.config.feature_prior_count
         self.trust = np.ones(data.n_items, np.float32)
         if c is not None:
             self.trust = (c / (c + data.item_counts)).astype(np.float32)
@@ -344,7 +336,7 @@ class FeatureIALSLearner(IALSLearner):
     def _start(self, run: Run) -> tuple[np.ndarray, np.ndarray]:
         data = self.data
         x, y = (
-            self.model._start(run, side, n)
+            self.equations.initial_vectors(run, side, n)
             for side, n in (("users", data.n_users), ("items", data.n_items))
         )
         return x, y

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from cofactor.models.neural.latent_factor_module import FactorTables, TableSettings
+from cofactor.training.torch.learner import Step
 
 # How a tower answers: with everything, with everything but for no gradient, or with the features
 # alone.
@@ -217,3 +218,27 @@ class TowerTables(FactorTables):
         sides: Any = (self.users, self.items)
         self._touched = tuple(side.penalised for side in sides)
         return super().penalty(users, items)
+
+
+def with_content_alone(step: Step, module: Any, share: float, *, with_profiles: bool) -> Step:
+    """Return a step of the loss with everything, and beside it, on the same draws, that of each
+    side's content against the other side as it is.
+    """
+    if share == 0:
+        return step
+    whole, alone = (WHOLE, WHOLE, 1 - share), [(FIXED, CONTENT, share)]
+    if with_profiles:
+        alone = [(FIXED, CONTENT, share / 2), (CONTENT, FIXED, share / 2)]
+    passes = [whole, *alone] if share < 1 else [(CONTENT if with_profiles else WHOLE, CONTENT, 1.0)]
+
+    def both(batch: tuple[Tensor, ...], generator: torch.Generator) -> Tensor:
+        drawn = generator.get_state()
+        total: Any = 0.0
+        for users, items, weight in passes:
+            generator.set_state(drawn)
+            module.answer(users, items)
+            total = total + weight * step(batch, generator)
+        module.answer(WHOLE, WHOLE)
+        return total
+
+    return both

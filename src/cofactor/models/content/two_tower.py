@@ -10,22 +10,24 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyarrow as pa
 
 from cofactor.base.config import setting
-from cofactor.base.errors import ArgumentError
 from cofactor.base.run import Run
-from cofactor.data.catalogue import Catalogue
 from cofactor.data.features import FeatureSpec
 from cofactor.data.histories import Histories
-from cofactor.data.ids import IdMap
 from cofactor.data.interactions import Interactions
 from cofactor.models.content import check as checking
-from cofactor.models.content.base import COMPARISON, ContentFeatures, cold_rows
+from cofactor.models.content.base import COMPARISON, ContentFeatures, cold_rows, with_items_only
 from cofactor.models.content.check import CHECK, Check, HeldOutScores
-from cofactor.models.content.feature_ials import USER_ARRAYS
 from cofactor.models.content.feature_map import SPEC_ARRAYS, FeatureMap
 from cofactor.models.content.no_features_baseline import shared
+from cofactor.models.content.profiles import (
+    USER_ARRAYS,
+    features_of_profiles,
+    learn_profiles,
+    user_spec_arrays,
+    user_spec_of,
+)
 from cofactor.models.content.settings import (
     CalibrationConfig,
     ContentConfig,
@@ -39,7 +41,8 @@ from cofactor.models.iterative import (
     warm_ndcg_metric,
 )
 from cofactor.models.liked import rated_csr
-from cofactor.models.neural.factor_fold_in import FactorConfig, Factors, cold_row, fold_in
+from cofactor.models.neural.factor_fold_in import Factors, cold_row, fold_in
+from cofactor.models.neural.factor_settings import FactorConfig
 from cofactor.models.neural.latent_factor import LatentFactor
 from cofactor.models.recommender import Recommender
 from cofactor.models.traits import ArraySpec, Traits
@@ -52,7 +55,6 @@ if TYPE_CHECKING:
     from cofactor.data.split import Part
     from cofactor.models.content.towers import TowerTables
     from cofactor.models.neural.latent_factor_module import TableSettings
-    from cofactor.training.torch.learner import Step
 
 
 class TwoTowerConfig(FactorConfig, PriorConfig, CalibrationConfig, ProfileConfig, ContentConfig):
@@ -163,21 +165,14 @@ class TwoTower(ContentFeatures, IterativeModel, FactorModel):
         return made
 
     def _fit(self, data: Interactions, validation: Part | None, run: Run) -> None:
+        from cofactor.models.content.towers import with_content_alone
         from cofactor.models.neural import factor_training as training
 
         config = self.config
         self.feature_map = FeatureMap.learn(data, config, run)
         matrix = self.features
-        self.user_spec, profiles = None, None
-        if config.user_text or config.user_features:
-            self.user_spec = FeatureSpec.fit(
-                data.profiles,
-                text=config.user_text,
-                features=config.user_features,
-                rows=np.flatnonzero(data.user_counts),
-            )
-            profiles = self.user_spec.transform(data.profiles)
-        known = _items_of(data, np.flatnonzero(data.item_counts))
+        self.user_spec, profiles = learn_profiles(data, config)
+        known = with_items_only(data, np.flatnonzero(data.item_counts))
         self.scale = training.rating_bounds(known, config)
         module = self._begun(known, run, matrix[data.item_counts > 0], profiles)
         publish = lambda: self._copy_weights(module, data, known, matrix, profiles)  # noqa: E731
@@ -187,7 +182,7 @@ class TwoTower(ContentFeatures, IterativeModel, FactorModel):
             config,
             run,
             name=self.name,
-            wrap=lambda step: _both(
+            wrap=lambda step: with_content_alone(
                 step, module, config.id_dropout, with_profiles=profiles is not None
             ),
             control=self._control(data, validation, run, publish),
@@ -251,6 +246,7 @@ class TwoTower(ContentFeatures, IterativeModel, FactorModel):
         import torch
 
         from cofactor.models.neural import factor_training as training
+        from cofactor.models.neural import fitting
 
         module.eval()
         with torch.no_grad():
@@ -259,6 +255,10 @@ class TwoTower(ContentFeatures, IterativeModel, FactorModel):
         users: Any = module.users
         self.maps = items.maps()
         self.user_maps = users.maps() if profiles is not None else []
+        unit = np.float32(fitting.unit_of(known, self.config))
+        self.maps[-1][:, -1] *= unit
+        for last in self.user_maps[-1:]:
+            last *= unit
         warm = data.item_counts > 0
         self.user_factors, self.user_bias = factors.user_factors, factors.user_bias
         self.item_factors = np.zeros((data.n_items, self.config.factors), np.float32)
@@ -336,14 +336,10 @@ class TwoTower(ContentFeatures, IterativeModel, FactorModel):
 
     def _fold_in_profiles(self, histories: Histories, profiles: Any) -> States:
         """Who has a history is folded in by it; the others get what their profile says."""
-        if self.user_spec is None:
-            raise ArgumentError(
-                "this model was fitted without profiles; name their columns in user_features or"
-                " user_text."
-            )
+        features = features_of_profiles(self.user_spec, profiles)
         states = np.array(self._fold_in(histories))
         empty = histories.lengths == 0
-        states[empty] = _through(self.user_spec.transform(profiles), self.user_maps)[empty]
+        states[empty] = _through(features, self.user_maps)[empty]
         if not self.config.objective.fits_values:
             states[empty, -1] = 0
         return states
@@ -372,10 +368,8 @@ class TwoTower(ContentFeatures, IterativeModel, FactorModel):
         own = {name: getattr(self, name) for name in (*Factors._fields, "scale")}
         own |= {**self.spec.arrays(), "check": self.check.array()}
         own |= {f"map_{n}": one for n, one in enumerate(self.maps)}
-        if self.user_spec is not None:
-            own |= {"user_" + n: a for n, a in self.user_spec.arrays().items()}
-            own |= {f"user_map_{n}": one for n, one in enumerate(self.user_maps)}
-        return own
+        own |= {f"user_map_{n}": one for n, one in enumerate(self.user_maps)}
+        return own | user_spec_arrays(self.user_spec)
 
     def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
         for name in (*Factors._fields, "scale"):
@@ -385,10 +379,7 @@ class TwoTower(ContentFeatures, IterativeModel, FactorModel):
         layers = range(1 + len(self.config.hidden))
         self.maps = [arrays[f"map_{n}"] for n in layers]
         self.user_maps = [arrays[f"user_map_{n}"] for n in layers if f"user_map_{n}" in arrays]
-        theirs = {
-            n.removeprefix("user_"): a for n, a in arrays.items() if n.startswith("user_spec")
-        }
-        self.user_spec = FeatureSpec.from_arrays(theirs) if theirs else None
+        self.user_spec = user_spec_of(arrays)
 
 
 def _through(matrix: Any, maps: list[np.ndarray]) -> np.ndarray:
@@ -399,44 +390,3 @@ def _through(matrix: Any, maps: list[np.ndarray]) -> np.ndarray:
     for layer in maps[1:]:
         made = np.maximum(made, 0) @ layer
     return made
-
-
-def _both(step: Step, module: Any, share: float, *, with_profiles: bool) -> Step:
-    """The loss with everything, and beside it, on the same draws, that of each side's content
-    against the other side as it is.
-    """
-    from cofactor.models.content.towers import CONTENT, FIXED, WHOLE
-
-    if share == 0:
-        return step
-    whole, alone = (WHOLE, WHOLE, 1 - share), [(FIXED, CONTENT, share)]
-    if with_profiles:
-        alone = [(FIXED, CONTENT, share / 2), (CONTENT, FIXED, share / 2)]
-    passes = [whole, *alone] if share < 1 else [(CONTENT if with_profiles else WHOLE, CONTENT, 1.0)]
-
-    def both(batch: tuple[torch.Tensor, ...], generator: torch.Generator) -> torch.Tensor:
-        drawn = generator.get_state()
-        total: Any = 0.0
-        for users, items, weight in passes:
-            generator.set_state(drawn)
-            module.answer(users, items)
-            total = total + weight * step(batch, generator)
-        module.answer(WHOLE, WHOLE)
-        return total
-
-    return both
-
-
-def _items_of(data: Interactions, items: np.ndarray) -> Interactions:
-    """The data with some of its items only (ascending rows, which hold all interactions)."""
-    if len(items) == data.n_items:
-        return data
-    new = np.full(data.n_items, -1, np.int32)
-    new[items] = np.arange(len(items), dtype=np.int32)
-    catalogue = Catalogue(data.catalogue.table.take(pa.array(items)), data.catalogue.title_column)
-    return replace(
-        data,
-        items=IdMap(data.items.take(items)),
-        item_rows=new[data.item_rows],
-        catalogue=catalogue,
-    )

@@ -17,10 +17,11 @@ from cofactor.data.interactions import Interactions
 from cofactor.models.explicit.ratings import (
     RATING_ARRAYS,
     RatingConfig,
-    RatingFactors,
+    RatingHooks,
     RatingLearner,
     shuffled_walks,
 )
+from cofactor.models.iterative import IterativeModel
 from cofactor.models.traits import Traits
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ PRESETS: dict[str, dict[str, float]] = {
 }
 
 
-class BiasedMF(RatingFactors):
+class BiasedMF(IterativeModel, RatingHooks):
     """Predict ratings by ``mu + b_u + b_i + q_i · p_u``.
 
     Minimises ``sum (r_ui - mu - b_u - b_i - q_i · p_u)^2`` plus, for each row with n ratings,

@@ -13,13 +13,15 @@ import numpy as np
 from cofactor.base.config import Renamed, setting
 from cofactor.base.errors import ArgumentError
 from cofactor.base.memory import aligned
+from cofactor.base.offsets import row_offsets
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
-from cofactor.models.factors import FactorModel
-from cofactor.models.iterative import CURVE_ARRAYS, IterativeModel
+from cofactor.models.factors import aligned_rows, vector_bytes
+from cofactor.models.hooks import Hooks
+from cofactor.models.iterative import CURVE_ARRAYS
 from cofactor.models.liked import rated_csr, seen_ratings
-from cofactor.models.rating_scale import on_scale, rating_scale
+from cofactor.models.rating_scale import on_scale, rating_scale, spread_of
 from cofactor.models.traits import ArraySpec
 from cofactor.models.user_batch import InnerProduct, States, UserBatch
 from cofactor.retrieval.topk import TopK, nearest
@@ -93,8 +95,6 @@ class RatingConfig(DescentConfig):
             )
 
 
-USUAL_DEVIATION = 1.12  # of MovieLens's ratings from 1 to 5
-
 RATING_ARRAYS = {
     "mean": ArraySpec("float64", ("1",)),
     "scale": ArraySpec("float32", ("2",)),
@@ -106,8 +106,8 @@ RATING_ARRAYS = {
 }
 
 
-class RatingFactors(IterativeModel, FactorModel):
-    """A model ``r_ui ~ mu + b_u + b_i + q_i · x_u`` whose users are known by ``[x_u, mu + b_u]``.
+class RatingHooks(Hooks[Any]):
+    """What models ``r_ui ~ mu + b_u + b_i + q_i · x_u`` answer; users are ``[x_u, mu + b_u]``.
 
     The score is the predicted rating before clipping. Similarity is the cosine of q (or x) without
     the biases."""
@@ -116,9 +116,15 @@ class RatingFactors(IterativeModel, FactorModel):
     scale: np.ndarray
     user_bias: np.ndarray
     item_bias: np.ndarray
+    user_factors: np.ndarray
+    item_factors: np.ndarray
     implicit_factors: np.ndarray | None = None
     _typical: float
     _spread: float
+
+    def memory_needed(self, data: Interactions) -> int | None:
+        """Return the bytes that a fit needs at least."""
+        return vector_bytes(data, self.config.factors)
 
     # Scores and predictions.
 
@@ -246,7 +252,7 @@ class RatingFactors(IterativeModel, FactorModel):
         return past, added, score - float(added.sum())
 
     def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
-        super()._restore(arrays)
+        super()._restore(aligned_rows(arrays))
         self._typical, self._spread = typical(self.data.user_counts), spread_of(self.data)
 
     def _start(self, data: Interactions, run: Run) -> None:
@@ -289,7 +295,7 @@ class RatingLearner(Learner):
         On what, with which seed and threads.
     """
 
-    def __init__(self, model: RatingFactors, data: Interactions, run: Run) -> None:
+    def __init__(self, model: RatingHooks, data: Interactions, run: Run) -> None:
         model._start(data, run)
         self.data, self.run, self.config, self.name = data, run, model.config, model.name
         self.cure = f"lower learning_rate (now {self.config.learning_rate:g})"
@@ -326,12 +332,6 @@ class RatingLearner(Learner):
 def shrinking(config: Any) -> float:
     """The power of 1/n in the penalty of one rating; rounded, so that 1 - .7 is .3."""
     return round(1 - config.frequency_exponent, 12)
-
-
-def spread_of(data: Interactions) -> float:
-    """The deviation of the ratings, over that of the data for which the defaults were chosen."""
-    deviation = float(data.weights.std(dtype=np.float64))
-    return deviation / USUAL_DEVIATION if deviation > 0 else 1.0
 
 
 def typical(counts: np.ndarray) -> float:
@@ -371,8 +371,7 @@ def shuffled_walks(
     )
     shuffled = generator.permutation(len(data))
     shuffled = shuffled[np.argsort(rows[shuffled], kind="stable")]
-    indptr = np.zeros(data.n_users * n_blocks + 1, np.int64)
-    np.cumsum(np.bincount(rows, minlength=data.n_users * n_blocks), out=indptr[1:])
+    indptr = row_offsets(rows, data.n_users * n_blocks)
     return indptr, data.item_rows[shuffled], data.weights[shuffled]
 
 

@@ -16,10 +16,11 @@ from cofactor.data.interactions import Interactions
 from cofactor.models.explicit.ratings import (
     RATING_ARRAYS,
     RatingConfig,
-    RatingFactors,
+    RatingHooks,
     RatingLearner,
     shuffled_walks,
 )
+from cofactor.models.iterative import IterativeModel
 from cofactor.models.traits import ArraySpec, Traits
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ PRESETS: dict[str, dict[str, float]] = {
 }
 
 
-class SVDpp(RatingFactors):
+class SVDpp(IterativeModel, RatingHooks):
     """Predict ratings by ``mu + b_u + b_i + q_i · (p_u + |N(u)|^-1/2 sum_{j in N(u)} y_j)``.
 
     N(u) are the items that u has rated. Learned by SGD, at the cost of the vectors of N(u) once per

@@ -11,17 +11,18 @@ from cofactor.base.run import Run
 from cofactor.base.search import among, between, log
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
+from cofactor.models.factors import FactorModel
 from cofactor.models.implicit.pairwise import (
+    MONITORED_NDCG,
     SAMPLING_ARRAYS,
     VECTOR_ARRAYS,
-    RankingFactors,
     SampledConfig,
     Walk,
     WalkLearner,
     alias_table,
     either,
 )
-from cofactor.models.iterative import CURVE_ARRAYS
+from cofactor.models.iterative import CURVE_ARRAYS, IterativeModel
 from cofactor.models.traits import Traits
 from cofactor.models.user_batch import States
 from cofactor.training.learner import Facts
@@ -89,7 +90,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 }
 
 
-class BPR(RankingFactors):
+class BPR(IterativeModel, FactorModel):
     """Matrix factorisation trained to rank items with an interaction above those without.
 
     For a user u, an item i with an interaction and an item j without, ``ln σ(x_ui - x_uj) -
@@ -117,6 +118,7 @@ class BPR(RankingFactors):
 
     name = "bpr"
     Config = BPRConfig
+    monitored_ndcg = MONITORED_NDCG
     traits = Traits(has_vectors=True, same_on_any_threads=False)
 
     arrays = {**VECTOR_ARRAYS, **SAMPLING_ARRAYS, **CURVE_ARRAYS}  # noqa: RUF012

@@ -11,14 +11,15 @@ from cofactor.base.errors import ArgumentError
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
+from cofactor.models.factors import FactorModel
 from cofactor.models.implicit.pairwise import (
+    MONITORED_NDCG,
     VECTOR_ARRAYS,
-    RankingFactors,
     Walk,
     WalkConfig,
     WalkLearner,
 )
-from cofactor.models.iterative import CURVE_ARRAYS
+from cofactor.models.iterative import CURVE_ARRAYS, IterativeModel
 from cofactor.models.traits import Traits
 from cofactor.models.user_batch import States
 from cofactor.training.learner import Facts
@@ -63,7 +64,7 @@ class LogisticMFConfig(WalkConfig):
     )
 
 
-class LogisticMF(RankingFactors):
+class LogisticMF(IterativeModel, FactorModel):
     """Matrix factorisation of the probability of an interaction, ``σ(x_u · y_i + β_u + β_i)``.
 
     ``Σ α r_ui s_ui - (1 + α r_ui) ln(1 + exp s_ui) - λ/2 (|x|² + |y|² + β²)`` is ascended by
@@ -81,6 +82,7 @@ class LogisticMF(RankingFactors):
 
     name = "logistic_mf"
     Config = LogisticMFConfig
+    monitored_ndcg = MONITORED_NDCG
     traits = Traits(has_vectors=True, uses_values=True)
     arrays = {**VECTOR_ARRAYS, **CURVE_ARRAYS}  # noqa: RUF012
 

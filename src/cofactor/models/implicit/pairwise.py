@@ -13,12 +13,12 @@ from cofactor.base.memory import aligned_empty
 from cofactor.base.rng import state64
 from cofactor.base.run import Run
 from cofactor.data.interactions import Interactions
-from cofactor.models.factors import FactorModel
-from cofactor.models.iterative import IterativeModel
 from cofactor.models.traits import ArraySpec
 from cofactor.training.learner import Epoch, Facts, Learner
 from cofactor.training.settings import DescentConfig
 
+# What early stopping of these models follows: nDCG at this cutoff, on at most so many users.
+MONITORED_NDCG = (20, 10_000)
 NEGATIVE_SAMPLING = ("uniform", "popularity")
 VECTOR_ARRAYS = {
     "user_factors": ArraySpec("float32", ("users", "factors")),
@@ -87,12 +87,6 @@ class SampledConfig(WalkConfig):
             "Popularity sampling: an item's probability is proportional to its count to this power."
         ),
     )
-
-
-class RankingFactors(IterativeModel, FactorModel):
-    """Vectors of users and items and an item bias, stopped by nDCG@20 on validation data."""
-
-    monitored_ndcg = (20, 10_000)
 
 
 class Walk(NamedTuple):

@@ -13,17 +13,18 @@ from cofactor.base.run import Run
 from cofactor.base.search import log
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
+from cofactor.models.factors import FactorModel
 from cofactor.models.implicit.pairwise import (
+    MONITORED_NDCG,
     SAMPLING_ARRAYS,
     VECTOR_ARRAYS,
-    RankingFactors,
     SampledConfig,
     Walk,
     WalkLearner,
     alias_table,
     either,
 )
-from cofactor.models.iterative import CURVE_ARRAYS
+from cofactor.models.iterative import CURVE_ARRAYS, IterativeModel
 from cofactor.models.traits import Traits
 from cofactor.models.user_batch import States
 from cofactor.training.learner import Facts
@@ -99,7 +100,7 @@ class WARPConfig(SampledConfig):
     )
 
 
-class WARP(RankingFactors):
+class WARP(IterativeModel, FactorModel):
     """Matrix factorisation that minimises an estimate of the rank of items with an interaction.
 
     For a positive (u, i) negatives j are drawn until ``x_uj > x_ui - margin`` or `max_trials` are
@@ -117,6 +118,7 @@ class WARP(RankingFactors):
 
     name = "warp"
     Config = WARPConfig
+    monitored_ndcg = MONITORED_NDCG
     traits = Traits(has_vectors=True, same_on_any_threads=False)
 
     arrays = {**VECTOR_ARRAYS, **SAMPLING_ARRAYS, **CURVE_ARRAYS}  # noqa: RUF012

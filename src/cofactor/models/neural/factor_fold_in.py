@@ -13,68 +13,14 @@ from typing import NamedTuple
 import numpy as np
 
 from cofactor.base import rng
-from cofactor.base.config import setting
 from cofactor.data.interactions import Interactions
+from cofactor.models.neural.factor_settings import FactorConfig
+from cofactor.models.rating_scale import spread_of
 from cofactor.training.losses import Needs, Pointwise
 from cofactor.training.losses.settings import LossConfig
 
 # So many draws stand for the sampling distribution while folding in; the same for everybody.
 _DRAWS = 2048
-
-
-class FactorConfig(LossConfig):
-    """Settings of a factorisation with any loss."""
-
-    renamed = {"frequency_power": "frequency_exponent"}  # noqa: RUF012
-
-    factors: int = setting(32, low=1, high=4096, doc="Length of the user and item vectors.")
-    mean: bool = setting(True, doc="Whether ratings are learnt as differences from their mean.")
-    biases: bool = setting(
-        True, doc="Whether users and items have a bias (users only where the loss can see it)."
-    )
-    init_scale: float = setting(
-        0.05, low=0.0, high=10.0, doc="Standard deviation of the initial vectors."
-    )
-    gravity: float = setting(
-        0.0,
-        low=0.0,
-        doc="Weight of the mean squared score of all pairs (Gramian regulariser).",
-    )
-    sparse: str = setting(
-        "auto",
-        choices=("auto", "yes", "no"),
-        doc="Whether gradients hold only the rows of a batch.",
-    )
-    regularization: float = setting(
-        0.1, low=0.0, doc="L2 on the vectors that a batch touches, per example."
-    )
-    item_bias_regularization: float | None = setting(
-        None, low=0.0, doc="L2 on item biases; None: as for user biases."
-    )
-    user_damping: float = setting(
-        10.0,
-        low=0.0,
-        doc="Shrinkage: pseudo-ratings at the global mean when initialising user biases.",
-    )
-    item_damping: float = setting(
-        5.0,
-        low=0.0,
-        doc="Shrinkage: pseudo-ratings at the global mean when initialising item biases.",
-    )
-    frequency_exponent: float = setting(
-        0.5,
-        low=0.0,
-        high=1.0,
-        doc=(
-            "On rated data, the L2 of a row with n ratings grows as n to this"
-            " power: 1: per example; 0: the same for all."
-        ),
-    )
-
-    @property
-    def fills_unobserved(self) -> bool:
-        """Whether gravity holds the scores of all other pairs at 0."""
-        return self.gravity > 0
 
 
 class Factors(NamedTuple):
@@ -147,11 +93,15 @@ def fold_in(
             indptr, items, factors.item_factors, factors.item_bias, config, data.item_counts
         )
     solve = ridge_vectors if objective.is_quadratic else partial(rating_vectors, objective)
-    vectors = solve(
+    residuals = (values if fits else np.ones(len(items), np.float32)) - (
+        factors.item_bias[items] + np.float32(mean)
+    )
+    # The minimiser of squared error is linear in them; other losses are in the unit of learning.
+    unit = np.float32(1 if objective.is_quadratic or not fits else spread_of(data))
+    vectors = unit * solve(
         indptr,
         items,
-        (values if fits else np.ones(len(items), np.float32))
-        - (factors.item_bias[items] + np.float32(mean)),
+        residuals / unit,
         factors.item_factors,
         Penalty(
             l2_weights(

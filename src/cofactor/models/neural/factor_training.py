@@ -12,7 +12,8 @@ from cofactor.base.run import Run
 from cofactor.data.interactions import Interactions
 from cofactor.models.damped_biases import damped_biases
 from cofactor.models.neural import fitting
-from cofactor.models.neural.factor_fold_in import FactorConfig, Factors, cold_row, l2_weights
+from cofactor.models.neural.factor_fold_in import Factors, cold_row, l2_weights
+from cofactor.models.neural.factor_settings import FactorConfig
 from cofactor.models.neural.latent_factor_module import FactorTables, TableSettings, initial_rows
 from cofactor.training.loop import Control
 from cofactor.training.torch.learner import Step
@@ -58,9 +59,9 @@ def begin(
     biases = [np.zeros(len(n), np.float32) for n in counts]
     if fits and config.biases:
         mean, *biases = damped_biases(data, config.user_damping, config.item_damping)
-        if not config.mean:
-            # Without a mean the biases have to carry it: half each.
-            biases = [bias + np.float32(mean / 2) for bias in biases]
+        # Without a mean the biases have to carry it: half each.
+        more, unit = 0.0 if config.mean else mean / 2, fitting.unit_of(data, config)
+        biases = [((bias + more) / unit).astype(np.float32) for bias in biases]
     generator = torch.Generator().manual_seed(int(run.generator(name, "init").integers(2**62)))
     users, items = (
         initial_rows(
@@ -160,6 +161,9 @@ def factors_of(module: FactorTables, data: Interactions, config: FactorConfig) -
     found.user_factors[~warm], found.user_bias[~warm] = cold_row(
         found.user_factors, found.user_bias, warm, config, fits
     )
+    # Of ratings, users' vectors and all biases go from the unit of learning to the data's own.
+    for learned in (found.user_factors, found.user_bias, found.item_bias):
+        learned *= np.float32(fitting.unit_of(data, config))
     # A cold item keeps no chance direction; where negatives are drawn, training itself has pushed
     # it down.
     if fits:

@@ -15,6 +15,7 @@ from cofactor.base import rng
 from cofactor.base.errors import ArgumentError
 from cofactor.base.run import Run
 from cofactor.data.interactions import Interactions
+from cofactor.models.rating_scale import spread_of
 from cofactor.training.losses import Candidates, Needs
 from cofactor.training.losses.settings import LossConfig
 from cofactor.training.torch import forking as _forking  # noqa: F401
@@ -69,11 +70,16 @@ def device_of(run: Run) -> torch.device:
     return device
 
 
+def unit_of(data: Interactions, config: LossConfig) -> float:
+    """Return the unit in which values are learned: `spread_of`, or 1 where none are."""
+    return spread_of(data) if config.fits(data) else 1.0
+
+
 def examples(
     data: Interactions, config: LossConfig, run: Run, device: torch.device, offset: float, name: str
 ) -> Batches:
-    """Return the batches of a fit: users, items, and the target of each (the value less the offset;
-    1 without values).
+    """Return the batches of a fit: users, items, and the target of each (the value less the offset,
+    in units of `unit_of`; 1 without values).
 
     For losses with negatives, users who interacted with every item are left out: no negative of
     theirs exists.
@@ -81,7 +87,7 @@ def examples(
     users = torch.as_tensor(data.user_rows, device=device)
     items = torch.as_tensor(data.item_rows, device=device)
     target = (
-        torch.as_tensor(data.weights, device=device) - offset
+        (torch.as_tensor(data.weights, device=device) - offset) / unit_of(data, config)
         if config.fits(data)
         else torch.ones(len(data), device=device)
     )

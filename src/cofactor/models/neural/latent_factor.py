@@ -16,7 +16,8 @@ from cofactor.data.interactions import Interactions
 from cofactor.models.factors import FactorModel
 from cofactor.models.iterative import CURVE_ARRAYS, IterativeModel
 from cofactor.models.liked import rated_csr
-from cofactor.models.neural.factor_fold_in import FactorConfig, Factors, cold_row, fold_in
+from cofactor.models.neural.factor_fold_in import Factors, cold_row, fold_in
+from cofactor.models.neural.factor_settings import FactorConfig
 from cofactor.models.traits import ArraySpec, Traits
 from cofactor.models.user_batch import States
 

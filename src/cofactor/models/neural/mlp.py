@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -10,6 +11,7 @@ from cofactor.base.errors import ArgumentError
 from cofactor.base.run import Run
 from cofactor.data.interactions import Interactions
 from cofactor.models.iterative import IterativeModel
+from cofactor.models.neural.fitting import unit_of
 from cofactor.models.neural.latent_factor import LatentFactor
 from cofactor.models.neural.module_fold_in import ModuleConfig
 from cofactor.models.neural.tables import Tables
@@ -147,9 +149,10 @@ def _initialise(
         negatives=config.negatives,
         regularization=config.pretrain_regularization,
     ).fit(data, run=run)
+    unit = np.float32(unit_of(data, config))
     with torch.no_grad():
         for table, rows in (
-            (module.user_factors, begun.user_factors),
+            (module.user_factors, begun.user_factors / unit),
             (module.item_factors, begun.item_factors),
         ):
             table.weight.copy_(torch.cat([sign * torch.from_numpy(rows) for sign in signs], 1))
@@ -158,7 +161,7 @@ def _initialise(
             (module.item_bias, begun.item_bias),
         ):
             if bias is not None and values is not None:
-                bias.weight.copy_(torch.from_numpy(values)[:, None])
+                bias.weight.copy_(torch.from_numpy(values / unit)[:, None])
 
 
 _CONCAT = Builder(ConcatNet, _initialise)

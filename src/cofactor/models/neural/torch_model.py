@@ -23,6 +23,7 @@ from cofactor.models.liked import rated_csr
 from cofactor.models.neural import fitting
 from cofactor.models.neural.module_fold_in import FoldIn, ModuleConfig
 from cofactor.models.neural.tables import Replicas, Tables
+from cofactor.models.rating_scale import spread_in
 from cofactor.models.traits import ArraySpec, Traits
 from cofactor.models.user_batch import States
 from cofactor.training.curve import LearningCurve
@@ -47,7 +48,8 @@ def begin_at_biases(
     for names, bias in zip((tables.users, tables.items), biases, strict=True):
         for name in names:
             if tables.widths(module, (name,)) == [1]:
-                tables.put(module, (name,), torch.from_numpy(bias)[:, None])
+                in_unit = bias / np.float32(fitting.unit_of(data, config))
+                tables.put(module, (name,), torch.from_numpy(in_unit)[:, None])
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,7 @@ class ModuleHooks(Hooks[Any]):
         "user_tables": ArraySpec("float32", ("users", "user_width")),
         "item_tables": ArraySpec("float32", ("items", "item_width")),
         "weights": ArraySpec("float32", ("weights",)),
-        "scale": ArraySpec("float64", ("3",)),
+        "scale": ArraySpec("float64", ("bounds",)),
         **CURVE_ARRAYS,
     }
 
@@ -95,7 +97,7 @@ class ModuleHooks(Hooks[Any]):
     curve: LearningCurve
     module: nn.Module
     tables: Tables
-    scale: np.ndarray  # the mean, and the lowest and highest value of the data
+    scale: np.ndarray  # the mean, the lowest and highest value, and the unit of learning
 
     @classmethod
     def traits_of(cls, config: ModuleConfig) -> Traits:
@@ -117,7 +119,7 @@ class ModuleHooks(Hooks[Any]):
             if self.config.fits(data)
             else (0, -1e30, 1e30)
         )
-        self.scale = np.array(bounds, np.float64)
+        self.scale = np.array((*bounds, fitting.unit_of(data, self.config)), np.float64)
         tables = self.builder.find(module, data.n_users, data.n_items)
         self.builder.begin(module, tables, data, self.config, run)
         self.curve = train_module(
@@ -186,16 +188,18 @@ class ModuleHooks(Hooks[Any]):
     def _fold_in(self, histories: Histories) -> States:
         if self.config.fits(self.data):
             indptr, items, values = rated_csr(self, histories)
-            target = (values - np.float32(self.scale[0])).astype(np.float32)
+            target = (values - np.float32(self.scale[0])) / np.float32(spread_in(self.scale))
         else:
             indptr, items, _ = histories.csr
             target = np.ones(len(items), np.float32)
         with self._replicas.one() as module:
-            return self._fold.rows(module, indptr, items, target)
+            return self._fold.rows(module, indptr, items, target.astype(np.float32))
 
     @torch.no_grad()
     def _pairs(self, states: np.ndarray, which: np.ndarray, item_rows: np.ndarray) -> np.ndarray:
-        """Scores of pairs of a state and an item row (-1: an item never seen), float32 [n]."""
+        """Scores of pairs of a state and an item row (-1: an item never seen), float32 [n], on the
+        data's scale.
+        """
         rows = torch.from_numpy(np.ascontiguousarray(states, np.float32))
         users = torch.from_numpy(np.asarray(which, np.int64))
         unseen = self.data.n_items
@@ -206,7 +210,7 @@ class ModuleHooks(Hooks[Any]):
             for low in range(0, len(items), _PAIRS):
                 part = slice(low, low + _PAIRS)
                 scores[part] = self.tables.call(module, weights, users[part], items[part]).numpy()
-        return scores
+        return np.float32(spread_in(self.scale)) * scores + np.float32(self.scale[0])
 
     def _score(self, states: States, item_rows: np.ndarray | None) -> np.ndarray:
         vectors = np.asarray(states)
@@ -219,10 +223,10 @@ class ModuleHooks(Hooks[Any]):
             scores[low : low + per_block] = self._pairs(some, which, items).reshape(
                 len(some), len(asked)
             )
-        return self.config.objective.link(scores + np.float32(self.scale[0]))
+        return self.config.objective.link(scores)
 
     def _predict(self, states: States, which: np.ndarray, item_rows: np.ndarray) -> np.ndarray:
-        scores = self._pairs(np.asarray(states), which, item_rows) + np.float32(self.scale[0])
+        scores = self._pairs(np.asarray(states), which, item_rows)
         return np.clip(scores, self.scale[1], self.scale[2]).astype(np.float32)
 
     def item_vectors(self) -> np.ndarray:
@@ -277,6 +281,7 @@ class ModuleHooks(Hooks[Any]):
         self.tables.put(self.module, self.tables.items, torch.tensor(arrays["item_tables"]))
         self.tables.put_free(self.module, arrays["weights"])
         self.scale = np.asarray(arrays["scale"])
+        spread_in(self.scale)
         self._build_cache(data)
 
 

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cofactor.base.config import setting
-from cofactor.models.sequence.next_item import Layout, NextItemConfig, NextItemModel
+from cofactor.models.factors import FactorModel
+from cofactor.models.iterative import IterativeModel
+from cofactor.models.sequence.next_item import Layout, NextItemConfig, NextItemHooks
 from cofactor.models.traits import Traits
 
 if TYPE_CHECKING:
@@ -26,7 +28,7 @@ class GRU4RecConfig(NextItemConfig):
     learning_rate: float = setting(0.003, above=0.0, high=1e3, doc="Learning rate.")
 
 
-class GRU4Rec(NextItemModel):
+class GRU4Rec(IterativeModel, NextItemHooks, FactorModel):
     """Gated recurrent units over item embeddings that also score: ``s_uj = h_u · E_j``.
 
     ``h_t = (1 - z_t) ⊙ n_t + z_t ⊙ h_(t-1)`` with ``[r_t ; z_t] = σ(W E_(i_t) + U h_(t-1))`` and

@@ -23,6 +23,7 @@ from cofactor.models.liked import ratings_of
 from cofactor.models.neural.fitting import device_of, weights_of
 from cofactor.models.neural.latent_factor import LatentFactor
 from cofactor.models.neural.tables import Tables
+from cofactor.models.rating_scale import spread_in, spread_of
 from cofactor.models.sequence.encoder import last_windows, padded, training_windows
 from cofactor.models.traits import ArraySpec, Traits
 from cofactor.models.user_batch import States
@@ -179,7 +180,7 @@ class LSTMRating(IterativeModel, FactorModel):
         "item_factors": ArraySpec("float32", ("items", "factors")),
         "item_bias": ArraySpec("float32", ("items",)),
         "weights": ArraySpec("float32", ("weights",)),
-        "scale": ArraySpec("float64", ("3",)),
+        "scale": ArraySpec("float64", ("bounds",)),
         **CURVE_ARRAYS,
     }
 
@@ -196,16 +197,17 @@ class LSTMRating(IterativeModel, FactorModel):
             )
         device = device_of(run)
         mean, _, item_bias = damped_biases(data)
-        self.scale = np.array([mean, data.values.min(), data.values.max()], np.float64)
+        unit = spread_of(data)
+        self.scale = np.array([mean, data.values.min(), data.values.max(), unit], np.float64)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(int(run.generator(self.name, "init").integers(2**62)))
-            module = RatingLSTM(torch.from_numpy(item_bias), self.config)
+            module = RatingLSTM(torch.from_numpy(item_bias) / unit, self.config)
         if self.config.pretrain_epochs:
             vectors, item_bias = self._pretrained(data, run)
             counts = torch.from_numpy(data.item_counts).float()
             module.begin_with(torch.from_numpy(vectors), counts, self.config.regularization)
             with torch.no_grad():
-                module.item_bias.weight.copy_(torch.from_numpy(item_bias)[:, None])
+                module.item_bias.weight.copy_(torch.from_numpy(item_bias)[:, None] / unit)
         module.to(device)
         self.curve = train(
             module,
@@ -243,7 +245,7 @@ class LSTMRating(IterativeModel, FactorModel):
     ) -> Callable[[tuple[Tensor, ...], torch.Generator], Tensor]:
         assert histories.values is not None
         all_items = torch.from_numpy(histories.item_rows.astype(np.int64)).to(device)
-        all_values = torch.from_numpy(histories.values - np.float32(self.scale[0])).to(device)
+        all_values = torch.from_numpy(self._in_unit(histories.values)).to(device)
         first = torch.from_numpy(np.repeat(histories.indptr[:-1], histories.lengths)).to(device)
         nth = torch.arange(len(first), device=device) - first
         strength, damping = self.config.regularization, self.config.damping
@@ -283,13 +285,19 @@ class LSTMRating(IterativeModel, FactorModel):
     def _build_cache(self) -> None:
         self.module.eval().requires_grad_(False)
         self.item_factors = self.module.outputs.weight.detach().numpy()
-        self.item_bias = self.module.item_bias.weight.detach().numpy()[:, 0]
+        own = self.module.item_bias.weight.detach().numpy()[:, 0]
+        self.item_bias = own * np.float32(spread_in(self.scale))
+
+    def _in_unit(self, values: np.ndarray) -> np.ndarray:
+        """Ratings less their mean, in the unit of learning, float32."""
+        mean, unit = np.float32(self.scale[0]), np.float32(spread_in(self.scale))
+        return np.asarray((values - mean) / unit, np.float32)
 
     @torch.no_grad()
     def _read(self, histories: Histories) -> np.ndarray:
         """What is kept of each user after the whole history, float32 [B, factors + 1]."""
-        values = ratings_of(self, histories)
-        residuals = values - np.float32(self.scale[0]) - self.item_bias[histories.item_rows]
+        biases = self.module.item_bias.weight.numpy()[:, 0]
+        residuals = self._in_unit(ratings_of(self, histories)) - biases[histories.item_rows]
         vectors = np.concatenate(
             (self.module.inputs.weight.numpy(), np.ones((len(self.item_bias), 1), np.float32)), 1
         )
@@ -312,7 +320,7 @@ class LSTMRating(IterativeModel, FactorModel):
                 items, torch.from_numpy(residuals[place]), torch.from_numpy(running), lengths
             )
             states[users] = read[torch.arange(len(users)), lengths].numpy()
-        return states
+        return states * np.float32(spread_in(self.scale))
 
     # Answers.
 
@@ -341,10 +349,11 @@ class LSTMRating(IterativeModel, FactorModel):
         if histories.values is None:
             raise ArgumentError("predict_next needs data with values.")
         expected = np.empty(len(data), np.float32)
+        values, biases = self._in_unit(histories.values), self.module.item_bias.weight.numpy()[:, 0]
         for user in np.flatnonzero(histories.lengths):
             span = slice(histories.indptr[user], histories.indptr[user + 1])
             items = histories.item_rows[span].astype(np.int64)
-            residuals = histories.values[span] - np.float32(self.scale[0]) - self.item_bias[items]
+            residuals = values[span] - biases[items]
             each = residuals[:, None] * np.concatenate(
                 (self.module.inputs.weight.numpy()[items], np.ones((len(items), 1))), 1
             )
@@ -355,7 +364,8 @@ class LSTMRating(IterativeModel, FactorModel):
             )
             with torch.no_grad():
                 found = self.module(*rows, torch.tensor([len(items)]))[0].numpy()
-            expected[span] = found + self.item_bias[items] + np.float32(self.scale[0])
+            expected[span] = found + biases[items]
+        expected = expected * np.float32(spread_in(self.scale)) + np.float32(self.scale[0])
         return np.clip(expected, self.scale[1], self.scale[2]).astype(np.float32)
 
     # State.
@@ -371,7 +381,8 @@ class LSTMRating(IterativeModel, FactorModel):
         }
 
     def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
-        self.module = RatingLSTM(torch.tensor(arrays["item_bias"]), self.config)
+        unit = spread_in(np.asarray(arrays["scale"]))
+        self.module = RatingLSTM(torch.tensor(arrays["item_bias"]) / unit, self.config)
         wanted, found = len(_TABLES.free(self.module)), len(arrays["weights"])
         if wanted != found or arrays["user_states"].shape[1] != self.config.factors + 1:
             raise ArtifactError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,11 +15,13 @@ from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.data.sequences import Windows, cut_windows, padded_right, plan_batches
-from cofactor.models.factors import FactorModel
-from cofactor.models.iterative import CURVE_ARRAYS, IterativeModel
+from cofactor.models.hooks import Hooks
+from cofactor.models.iterative import CURVE_ARRAYS
 from cofactor.models.sequence.base import SequenceConfig
 from cofactor.models.traits import ArraySpec
 from cofactor.models.user_batch import States
+from cofactor.training.curve import LearningCurve
+from cofactor.training.loop import Control
 from cofactor.training.settings import TrainingConfig
 
 if TYPE_CHECKING:
@@ -89,7 +91,7 @@ class NextItemConfig(TrainingConfig, SequenceConfig):
             )
 
 
-class NextItemModel(IterativeModel, FactorModel[NextItemConfig]):
+class NextItemHooks(Hooks[NextItemConfig]):
     """A network that reads a history and scores the next item: ``s_uj = h_u · E_j``.
 
     Trained at all places of each window at once; answered by NumPy alone. A subclass brings the
@@ -102,12 +104,20 @@ class NextItemModel(IterativeModel, FactorModel[NextItemConfig]):
         **CURVE_ARRAYS,
     }
 
+    item_factors: np.ndarray
     weights: dict[str, np.ndarray]
+    curve: LearningCurve
 
     @classmethod
     @abstractmethod
     def layout(cls, config: NextItemConfig) -> Layout:
         """Return the names and shapes of the weights beside the embeddings, in order."""
+
+    @abstractmethod
+    def _control(
+        self, data: Interactions, part: Part | None, run: Run, update: Callable[[], None]
+    ) -> Control:
+        """Return what watches over a fit; see `IterativeModel`."""
 
     @abstractmethod
     def _encoder(self, n_items: int) -> ItemEncoder:

@@ -9,6 +9,7 @@ import numpy as np
 
 from cofactor.base.config import setting
 from cofactor.base.errors import ArtifactError
+from cofactor.base.offsets import row_offsets
 from cofactor.base.run import Run
 from cofactor.base.threads import current_threads
 from cofactor.data.histories import Histories
@@ -106,8 +107,7 @@ class SessionKNN(SequenceModel[SessionKNNConfig]):
         starts = np.cumsum(self.item_sessions) - self.item_sessions
         rank = np.arange(len(events)) - starts[items]
         events = events[rank < self.config.sessions_per_item]
-        item_indptr = np.zeros(n + 1, np.int64)
-        np.cumsum(np.bincount(kept.item_rows[events], minlength=n), out=item_indptr[1:])
+        item_indptr = row_offsets(kept.item_rows[events], n)
         self.index = Index(
             kept.indptr,
             kept.item_rows,
@@ -145,8 +145,7 @@ class SessionKNN(SequenceModel[SessionKNNConfig]):
         keys = owners[newest] * read.n_items + read.item_rows[newest]
         _, first = np.unique(keys, return_index=True)
         chosen = newest[np.sort(first)]
-        indptr = np.zeros(len(read) + 1, np.int64)
-        np.cumsum(np.bincount(owners[chosen], minlength=len(read)), out=indptr[1:])
+        indptr = row_offsets(owners[chosen], len(read))
         items = read.item_rows[chosen]
         weights = self.config.query_decay ** age[chosen] * self._idf(self.config.query_idf)[items]
         return indptr, items, weights.astype(np.float64)

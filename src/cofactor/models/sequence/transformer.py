@@ -8,7 +8,9 @@ import numpy as np
 
 from cofactor.base.config import setting
 from cofactor.base.errors import ArgumentError
-from cofactor.models.sequence.next_item import Layout, NextItemConfig, NextItemModel
+from cofactor.models.factors import FactorModel
+from cofactor.models.iterative import IterativeModel
+from cofactor.models.sequence.next_item import Layout, NextItemConfig, NextItemHooks
 from cofactor.models.traits import Traits
 
 if TYPE_CHECKING:
@@ -78,7 +80,7 @@ class TransformerConfig(NextItemConfig):
             )
 
 
-class Transformer(NextItemModel):
+class Transformer(IterativeModel, NextItemHooks, FactorModel):
     """A causal transformer over item embeddings E, which also score: ``s_uj = h_u · E_j``.
 
     ``x_t = √d E_(i_t)``; each block ``x ← x + g ⊙ mix(norm x)``, ``x ← x + g' ⊙ ffn(norm x)``; ``h

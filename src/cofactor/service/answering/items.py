@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import itertools
 import threading
 from collections import OrderedDict
@@ -11,21 +10,18 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from cofactor.data.catalogue import Catalogue, folded
+from cofactor.data.catalogue import Catalogue
 from cofactor.data.ids import EXACT, wire_id
 from cofactor.data.interactions import Interactions
 from cofactor.retrieval.filters import matches
 from cofactor.retrieval.rerank.items import ItemSide
 from cofactor.retrieval.topk import OrderedItems
 from cofactor.service.answering.images import CatalogueImages
+from cofactor.service.answering.item_search import ItemSearch
 from cofactor.store import MAX_BATCH, Store, StoredItem
 
 _FILTERS_KEPT = 64
-_SPELLED = 30_000  # titles up to which misspelled words are looked for
-_UNSPACED = 0x2E80  # Chinese, Japanese, Korean characters begin here
-_HITS_RANKED = 5_000
 _HELD = 200_000  # titles up to which a list in memory is cheaper than asking Arrow at each answer
 
 
@@ -120,11 +116,9 @@ class ItemView:
         self._titles: dict[int, str | None] = {}
         self._changed: dict[int, StoredItem] = {}
         self._masks: OrderedDict[str, np.ndarray] = OrderedDict()
-        self._words: list[str] | None = None
         self._side: tuple[int, ItemSide] | None = None
         self._overlay: tuple[int, Catalogue, np.ndarray] | None = None
-        self._folded: pa.Array | None = None
-        self._folding = threading.Lock()
+        self._search = ItemSearch(self)
         rows = np.arange(data.n_items if data.n_items <= _HELD else 0)
         self._listed = data.catalogue.titles(rows)
         self._numbers = np.asarray(data.items.arrow) if data.items.kind == "int64" else None
@@ -225,105 +219,15 @@ class ItemView:
         return result
 
     def search(self, words: str, limit: int) -> list[tuple[Any, str, int]]:
-        """Return ids, titles and rows (-1: the model doesn't know it) of visible items whose
-        titles hold all words, the best first; before them the item that has them as its id. Where
-        no title holds them, words that are spelled alike count.
+        """Return ids, titles and rows (-1: the model doesn't know it) of visible items; see
+        `ItemSearch`.
         """
-        found = self._titled(folded(words), limit) or self._titled(self._respelled(words), limit)
-        row = int(self.data.items.find([words.strip()])[0]) if words.strip() else -1
-        if row < 0 or not self.visible[row]:
-            return found
-        at = np.array([row])
-        named = (self.ids(at)[0], self.titles(at)[0] or "", row)
-        return [named, *(one for one in found if one[2] != row)][:limit]
+        return self._search.find(words, limit)
 
-    def _respelled(self, words: str) -> str:
-        """The words, each replaced by the most similar one of a title; empty without any."""
-        texts = self._folded_titles()
-        if texts is None or len(texts) > _SPELLED:
-            return ""
-        if self._words is None:
-            self._words = sorted({word for text in texts.to_pylist() for word in text.split()})
-        each = [difflib.get_close_matches(w, self._words, 1, 0.7) for w in folded(words).split()]
-        return " ".join(one[0] for one in each) if all(each) else ""
-
-    def _titled(self, wanted: str, limit: int) -> list[tuple[Any, str, int]]:
-        if not wanted:
-            return []
-        needles = [_needle(word) for word in wanted.split()]
-        hits: list[tuple[str, Any]] = [(text, row) for row, text in self._base_hits(needles)]
-        folded_titles = self.live.folded
-        for item_id, item in list(self.live.described.items()):
-            if item.state != "visible" or item.title is None:
-                continue
-            known = folded_titles.get(item_id)
-            if known is None or known[0] != item.title:
-                known = folded_titles[item_id] = (item.title, " " + folded(item.title))
-            if not all(needle in known[1] for needle in needles):
-                continue
-            row = int(self.data.items.find([item_id])[0])
-            hits.append((known[1][1:], row if row >= 0 else item_id))
-        counts = self.data.item_counts
-
-        def rank(hit: tuple[str, Any]) -> tuple[bool, bool, int, int, str]:
-            known = isinstance(hit[1], int)
-            return (
-                hit[0] != wanted,
-                not hit[0].startswith(wanted),
-                -int(counts[hit[1]]) if known else 0,
-                len(hit[0]),
-                str(hit[1]),
-            )
-
-        best = [key for _, key in sorted(hits, key=rank)[:limit]]
-        rows = np.array([key for key in best if isinstance(key, int)], np.int64)
-        shown = {
-            int(r): (i, t or "")
-            for r, i, t in zip(rows, self.ids(rows), self.titles(rows), strict=True)
-        }
-        return [
-            (
-                (*shown[key], key)
-                if isinstance(key, int)
-                else (key, self.live.described[key].title or "", -1)
-            )
-            for key in best
-        ]
-
-    def _base_hits(self, needles: list[str]) -> list[tuple[int, str]]:
-        """Rows and folded titles of the catalogue's own hits, without those that the store
-        renamed.
-        """
-        texts = self._folded_titles()
-        if texts is None:
-            return []
-        found = pc.match_substring(texts, needles[0])
-        for needle in needles[1:]:
-            found = pc.and_(found, pc.match_substring(texts, needle))
-        rows = np.flatnonzero(np.asarray(found.to_numpy(zero_copy_only=False), bool) & self.visible)
-        if len(rows) > _HITS_RANKED:
-            rows = rows[np.argsort(-self.data.item_counts[rows], kind="stable")[:_HITS_RANKED]]
-        kept = [row for row in rows.tolist() if row not in self._titles]
-        return [
-            (row, text[1:])
-            for row, text in zip(
-                kept, texts.take(pa.array(kept, pa.int64())).to_pylist(), strict=True
-            )
-        ]
-
-    def _folded_titles(self) -> pa.Array | None:
-        """All titles without case, accents and punctuation, after a space; made at the first
-        search.
-        """
-        if self.data.catalogue.title_column is None:
-            return None
-        with self._folding:
-            if self._folded is None:
-                titles = self.data.catalogue.titles(np.arange(self.data.n_items))
-                self._folded = pa.array(
-                    [" " + folded(title or "") for title in titles], pa.large_string()
-                )
-        return self._folded
+    @property
+    def renamed(self) -> dict[int, str | None]:
+        """The titles that the store gives, by row."""
+        return self._titles
 
     def _described(self) -> tuple[Catalogue, np.ndarray]:
         """The rows with features of their own in the store, as a catalogue of the same columns."""
@@ -348,11 +252,6 @@ class ItemView:
             self._overlay = made
             return made[1], made[2]
         return overlay[1], overlay[2]
-
-
-def _needle(word: str) -> str:
-    """What a title must hold for a word: its beginning, or, in scripts without spaces, anything."""
-    return word if any(ord(c) >= _UNSPACED for c in word) else " " + word
 
 
 def _columns(item: StoredItem, names: set[str], title: str | None) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cofactor.base.offsets import offsets
 from cofactor.data.histories import Histories
 from cofactor.models.recommender import Recommender
 from cofactor.models.user_batch import UserBatch
@@ -180,8 +181,7 @@ def _joined(one: UserBatch, two: UserBatch, order: np.ndarray) -> UserBatch:
     states = np.concatenate([np.asarray(one.states), np.asarray(two.states)])[order]
     lengths = np.concatenate([np.diff(one.seen[0]), np.diff(two.seen[0])])
     starts = (np.cumsum(lengths) - lengths)[order]
-    indptr = np.zeros(len(order) + 1, np.int64)
-    np.cumsum(lengths[order], out=indptr[1:])
+    indptr = offsets(lengths[order])
     positions = np.repeat(starts - indptr[:-1], lengths[order]) + np.arange(indptr[-1])
     seen = np.concatenate([one.seen[1], two.seen[1]])[positions]
     values = None

@@ -19,71 +19,32 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from cofactor.base.offsets import offsets
 from cofactor.models.user_batch import UserBatch
 from cofactor.retrieval.topk import Exclusions, TopK
 from cofactor.service.answering.admission import Admission
-from cofactor.service.answering.content_reasons import carrying
-from cofactor.service.answering.cursors import Cursor
+from cofactor.service.answering.answers import (
+    ScoringJob,
+    ScoringTask,
+    allowed_mask,
+    personal_answer,
+    popular_answer,
+)
+from cofactor.service.answering.exploring import Explorer
 from cofactor.service.answering.loaded import Loaded
-from cofactor.service.answering.paging import next_of, page_of
-from cofactor.service.answering.profiles import UserProfile
+from cofactor.service.answering.paging import page_of
 from cofactor.service.answering.rerankers import Rerankers, ServedRules
 from cofactor.service.errors import RequestError, overloaded
-from cofactor.service.replies import ReasonOut, Recommendations, Recommended, WordOut
+from cofactor.service.replies import Recommendations
 from cofactor.service.settings import Settings
 from cofactor.service.wire import RecommendRequest
 
 log = logging.getLogger("cofactor.service")
 _FEW = 100  # items of a request up to which it may be answered in the event loop
-
-
-@dataclass(eq=False)
-class ScoringJob:
-    """A request that waits to be scored.
-
-    Parameters
-    ----------
-    loaded
-        The version that answers it, from the first look to the last.
-    request
-        The request; None when ``call`` is to be run instead.
-    call
-        Something else that needs the model's kernels.
-    future
-        Where the answer goes, in the event loop.
-    arrived
-        When it came, by the monotonic clock.
-    """
-
-    loaded: Loaded
-    future: asyncio.Future[Any]
-    request: RecommendRequest | None = None
-    call: Callable[[], Any] | None = None
-    arrived: float = field(default_factory=time.monotonic)
-
-
-@dataclass(eq=False)
-class _Task:
-    """A job on its way through a batch."""
-
-    job: ScoringJob
-    profile: UserProfile
-    k: int
-    excluded: np.ndarray
-    mask: np.ndarray | None
-    reasons: int
-    rules: ServedRules | None = None
-    page: Cursor | None = None
-
-    @property
-    def own(self) -> int:
-        """A number that tasks share if they can be scored in one scan."""
-        return 0 if self.mask is None and self.rules is None else id(self)
 
 
 class Scorer:
@@ -118,7 +79,7 @@ class Scorer:
         return len(self._waiting) + len(self._here)
 
     def recommend(
-        self, loaded: Loaded, request: RecommendRequest
+        self, loaded: Loaded, request: RecommendRequest, explorer: Explorer | None = None
     ) -> asyncio.Future[Recommendations]:
         """Queue a request for recommendations; call it in the event loop.
 
@@ -129,7 +90,8 @@ class Scorer:
         """
         if loaded.lone != self._admission.lone:
             self._admission.begin_with(loaded.lone)
-        job = ScoringJob(loaded, self._loop.create_future(), request=request)
+        future = self._loop.create_future()
+        job = ScoringJob(loaded, future, request=request, explorer=explorer)
         if not loaded.quick or not _is_short(request) or self._rerankers.matter(request.rerank):
             return self._submit(job)
         if len(self._here) >= self._settings.max_queue:
@@ -206,7 +168,7 @@ class Scorer:
         return done
 
     def _answer(self, batch: list[ScoringJob], done: list[tuple[ScoringJob, Any]]) -> None:
-        groups: dict[tuple[int, bool, int], list[_Task]] = {}
+        groups: dict[tuple[int, bool, int], list[ScoringTask]] = {}
         for job in batch:
             try:
                 if job.call is not None:
@@ -214,7 +176,7 @@ class Scorer:
                     continue
                 task = self._prepared(job)
                 if not len(task.profile.rows) and not job.loaded.model.traits.answers_empty:
-                    done.append((job, _popular(task)))
+                    done.append((job, popular_answer(task)))
                     continue
             except Exception as error:
                 done.append((job, error))
@@ -238,7 +200,7 @@ class Scorer:
                     except Exception as own_error:
                         done.append((task.job, own_error))
 
-    def _prepared(self, job: ScoringJob) -> _Task:
+    def _prepared(self, job: ScoringJob) -> ScoringTask:
         loaded, request = job.loaded, job.request
         assert request is not None
         profiles = loaded.profiles
@@ -254,7 +216,7 @@ class Scorer:
         if page is not None:
             excluded = np.union1d(excluded, page.shown).astype(np.int32)
         reasons = self._settings.reasons if request.reasons is None else request.reasons
-        return _Task(
+        return ScoringTask(
             job,
             profile,
             request.k,
@@ -265,24 +227,23 @@ class Scorer:
             page,
         )
 
-    def _scored(self, group: list[_Task]) -> list[tuple[ScoringJob, Any]]:
+    def _scored(self, group: list[ScoringTask]) -> list[tuple[ScoringJob, Any]]:
         loaded = group[0].job.loaded
         user_batch = loaded.profiles.user_batch([task.profile for task in group])
-        indptr = np.zeros(len(group) + 1, np.int64)
-        np.cumsum([len(task.excluded) for task in group], out=indptr[1:])
+        indptr = offsets([len(task.excluded) for task in group])
         excluded = (indptr, np.concatenate([task.excluded for task in group]))
-        k = max(task.k for task in group)
+        k = max(task.job.width for task in group)
         if group[0].rules is None:
             best = self._best(loaded, user_batch, k, excluded, group[0].mask)
         else:
             best = self._reranked(group[0], group[0].rules, user_batch, excluded)
         return [
-            (task.job, _build_recommendations(task, user_batch, best, place))
+            (task.job, personal_answer(task, user_batch, best, place))
             for place, task in enumerate(group)
         ]
 
     def _reranked(
-        self, task: _Task, rules: ServedRules, user_batch: UserBatch, excluded: Exclusions
+        self, task: ScoringTask, rules: ServedRules, user_batch: UserBatch, excluded: Exclusions
     ) -> TopK:
         """One person's list under rules."""
         loaded = task.job.loaded
@@ -327,173 +288,6 @@ def _is_short(request: RecommendRequest) -> bool:
         and len(request.block or ()) <= _FEW
     )
     return small and request.where is None and request.allow is None
-
-
-def allowed_mask(loaded: Loaded, allow: list[Any] | None, where: str | None) -> np.ndarray | None:
-    """Return which items a request lets come back, bool [n_items]; None for all that are
-    visible.
-    """
-    if allow is None and where is None:
-        return None
-    mask = loaded.view.visible if where is None else loaded.view.where(where)
-    if allow is None:
-        return mask
-    rows = loaded.model.data.items.find(allow) if allow else np.zeros(0, np.int32)
-    # An id that the model doesn't know can't come back anyway; a shop's list of what is in stock
-    # may well hold some.
-    rows = rows[rows >= 0]
-    chosen = np.zeros(len(mask), np.bool_)
-    chosen[rows] = mask[rows]
-    return chosen
-
-
-def recommended(
-    loaded: Loaded,
-    rows: np.ndarray,
-    scores: np.ndarray,
-    reasons: list[list[ReasonOut]] | None = None,
-    words: list[list[WordOut]] | None = None,
-) -> list[Recommended]:
-    """Return item rows and scores as they go out."""
-    view = loaded.view
-    ids, titles, values = view.ids(rows), view.titles(rows), scores.tolist()
-    nothing = [None] * len(ids)
-    images = view.images.of(rows) or nothing
-    parts = zip(ids, values, titles, images, reasons or nothing, words or nothing, strict=True)
-    return [
-        Recommended(item_id=i, score=s, title=t, image=m, reasons=r, words=w or None)
-        for i, s, t, m, r, w in parts
-    ]
-
-
-def _build_recommendations(
-    task: _Task, user_batch: UserBatch, best: TopK, place: int
-) -> Recommendations:
-    loaded = task.job.loaded
-    count = min(int(best.count[place]), task.k)
-    rows, scores = best.rows[place, :count], best.scores[place, :count]
-    reasons = words = None
-    if task.reasons and count:
-        traits = loaded.model.traits
-        if traits.explains:
-            reasons = _reasons(loaded, user_batch, place, rows, task.reasons)
-        if traits.uses_features:
-            words = carrying(loaded.model, _one_of(user_batch, place), rows, task.reasons)
-    return Recommendations(
-        items=recommended(loaded, rows, scores, reasons, words),
-        source="personal",
-        model=loaded.name,
-        history_used=len(task.profile.rows),
-        note=_note(task.profile),
-        rerank=None if task.rules is None else task.rules.text,
-        next=next_of(task.page, rows),
-    )
-
-
-def _reasons(
-    loaded: Loaded, user_batch: UserBatch, place: int, rows: np.ndarray, limit: int
-) -> list[list[ReasonOut]]:
-    past, added, _ = loaded.model.explain_rows(_one_of(user_batch, place), rows)
-    # What is hidden by now isn't named, though it still counts.
-    shown = loaded.view.visible[past]
-    past, added = past[shown], added[:, shown]
-    if not len(past):
-        return [[] for _ in rows]
-    order = np.argsort(-added, axis=1, kind="stable")[:, :limit]  # [k, limit]
-    amounts = added[np.arange(len(order))[:, None], order].tolist()
-    lines: Any = order.tolist()
-    # The same few past items carry most of a list: each is named once.
-    named = list({at for line in lines for at in line})
-    ids, titles = loaded.view.ids(past[named]), loaded.view.titles(past[named])
-    names = {at: (i, title) for at, i, title in zip(named, ids, titles, strict=True)}
-    # What pulled a score down is no reason for recommending.
-    made: list[list[ReasonOut]] = []
-    for line, added in zip(lines, amounts, strict=True):
-        pairs = [(names[at], amount) for at, amount in zip(line, added, strict=True) if amount > 0]
-        made.append(
-            [ReasonOut(item_id=i, contribution=amount, title=title) for (i, title), amount in pairs]
-        )
-    return made
-
-
-def _one_of(user_batch: UserBatch, place: int) -> UserBatch:
-    """One person of a batch."""
-    indptr, items = user_batch.seen
-    span = slice(indptr[place], indptr[place + 1])
-    states: Any = user_batch.states
-    one = (
-        states[place : place + 1]
-        if isinstance(states, np.ndarray)
-        else states.take(np.array([place]))
-    )
-    values = None if user_batch.values is None else user_batch.values[span]
-    return UserBatch(
-        one,
-        user_batch.empty[place : place + 1],
-        (np.array([0, span.stop - span.start], np.int64), items[span]),
-        values,
-    )
-
-
-def _popular(task: _Task) -> Recommendations:
-    """The fallback: the most popular of the items that may be recommended."""
-    loaded = task.job.loaded
-    mask = loaded.view.visible if task.mask is None else task.mask
-    if task.rules is None:
-        rows = _most_popular(loaded, task.k, mask, task.excluded)
-    else:
-
-        def find(count: int, chosen: np.ndarray | None) -> TopK:
-            found = _most_popular(loaded, count, mask if chosen is None else chosen, task.excluded)
-            return TopK(found[None], _shares(loaded, found)[None], np.array([len(found)], np.int32))
-
-        nothing = np.zeros(2, np.int64), np.zeros(0, np.int32)
-        best = task.rules.lists(find, task.k, nothing, mask)
-        rows = best.rows[0, : best.count[0]]
-    note = _note(task.profile)
-    if note is None:
-        note = (
-            "nothing is known of this user yet" if task.profile.unseen else "the history is empty"
-        )
-    return Recommendations(
-        items=recommended(loaded, rows, _shares(loaded, rows)),
-        source="popularity",
-        model=loaded.name,
-        history_used=0,
-        note=note,
-        rerank=None if task.rules is None else task.rules.text,
-        next=next_of(task.page, rows),
-    )
-
-
-def _most_popular(loaded: Loaded, k: int, mask: np.ndarray, excluded: np.ndarray) -> np.ndarray:
-    """The rows of the k most popular items of a mask, int32."""
-    order = loaded.popular
-    found: list[np.ndarray] = []
-    count, start, step = 0, 0, k + len(excluded) + 64
-    while count < k and start < len(order):
-        part = order[start : start + step]
-        part = part[mask[part]]
-        if len(excluded):
-            part = part[~np.isin(part, excluded)]
-        found.append(part)
-        count, start, step = count + len(part), start + step, step * 4
-    return np.concatenate(found)[:k] if found else np.zeros(0, np.int32)
-
-
-def _shares(loaded: Loaded, rows: np.ndarray) -> np.ndarray:
-    """The share of users who interacted with some items, float32."""
-    data = loaded.model.data
-    return (data.item_counts[rows] / max(1, data.n_users)).astype(np.float32)
-
-
-def _note(profile: UserProfile) -> str | None:
-    if not profile.unknown:
-        return None
-    return (
-        f"{profile.unknown} of the history's items came after the model was trained, and aren't"
-        " used yet"
-    )
 
 
 def _deliver(done: list[tuple[ScoringJob, Any]]) -> None:

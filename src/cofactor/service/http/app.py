@@ -17,6 +17,7 @@ from cofactor.service.answering.items import LiveItems
 from cofactor.service.answering.rerankers import Rerankers
 from cofactor.service.answering.scoring import Scorer
 from cofactor.service.errors import RequestError, of_error
+from cofactor.service.experiments.traffic import Traffic
 from cofactor.service.http.context import Context
 from cofactor.service.http.dispatch import Dispatch
 from cofactor.service.http.fast.protocol import FastPath
@@ -24,6 +25,7 @@ from cofactor.service.http.guard import Guard, cors
 from cofactor.service.http.keys import Keys
 from cofactor.service.http.openapi import document_bytes
 from cofactor.service.http.routes import table
+from cofactor.service.retraining.retraining import Retraining, RetrainSettings
 from cofactor.service.settings import Settings
 from cofactor.service.telemetry import Telemetry
 from cofactor.service.versions.reload import Models
@@ -35,7 +37,11 @@ _CATCH_UP = 0.5  # seconds after which a copy in memory that couldn't follow the
 
 
 def build(
-    folder: Path, store: Store, settings: Settings | None = None, keys: Keys | None = None
+    folder: Path,
+    store: Store,
+    settings: Settings | None = None,
+    keys: Keys | None = None,
+    retrain: RetrainSettings | None = None,
 ) -> Starlette:
     """Make the service: load the model, read the items, and put the routes together.
 
@@ -49,6 +55,8 @@ def build(
         How it is run.
     keys
         Who may call it; without any, everybody on this machine.
+    retrain
+        When and how the folder of versions is retrained; None for never.
 
     Raises
     ------
@@ -70,29 +78,40 @@ def build(
     models = Models(Folder(folder), live, store, settings)
     Rerankers(settings.rerank).check(models.current)
     served = table()
+    telemetry = Telemetry()
     context = Context(
         settings,
         keys,
         store,
         live,
-        Telemetry(),
+        telemetry,
         models,
         Admission(settings),
         document_bytes(served, settings.root_path),
+        Traffic(settings, models, store, telemetry.registry),
         known_change,
     )
+    if retrain is not None:
+        context.retraining = Retraining(retrain, models, store, telemetry.registry)
+        context.retraining.in_use = context.traffic.versions
     guard, holder = Guard(settings), {"context": context}
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         context._scorer = Scorer(settings, context.admission)
         models.start()
+        await context.traffic.start()
+        if context.retraining is not None:
+            context.retraining.start()
         ticking = asyncio.get_running_loop().create_task(_measure_lag(context))
         try:
             yield
         finally:
             context.stopping = True
             ticking.cancel()
+            if context.retraining is not None:
+                await context.retraining.close()
+            await context.traffic.close()
             await models.close()
             await asyncio.to_thread(context.close)
 

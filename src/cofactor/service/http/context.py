@@ -19,7 +19,9 @@ from cofactor.service.answering.feeds import TrendingFeed
 from cofactor.service.answering.items import LiveItems
 from cofactor.service.answering.scoring import Scorer
 from cofactor.service.errors import RequestError, invalid, overloaded, unknown_outcome
+from cofactor.service.experiments.traffic import Traffic
 from cofactor.service.http.keys import Key, Keys
+from cofactor.service.retraining.retraining import Retraining
 from cofactor.service.settings import Settings
 from cofactor.service.telemetry import Telemetry
 from cofactor.service.versions.reload import Models
@@ -49,6 +51,10 @@ class Context:
         Who is let in.
     document
         The OpenAPI document of its routes, as JSON.
+    traffic
+        Which version and list a user gets, and the log of what was shown.
+    retraining
+        What retrains by a schedule, if anything does.
     known_change
         The last change of an item that was taken over; where there are several workers.
     stopping
@@ -63,11 +69,14 @@ class Context:
     models: Models
     admission: Admission
     document: bytes
+    traffic: Traffic
     known_change: int = 0
     _scorer: Scorer | None = None
+    retraining: Retraining | None = None
     stopping: bool = False
     lag: float = 0.0
     maps: dict[str, Any] = field(default_factory=dict)
+    results: dict[str, tuple[float, Any]] = field(default_factory=dict)
     _trending: TrendingFeed | None = None
     _catching: threading.Lock = field(default_factory=threading.Lock)
     _slow: ThreadPoolExecutor = field(

@@ -4,7 +4,16 @@ read it.
 
 from __future__ import annotations
 
-from cofactor.service.http.handlers import events, feeds, items, models, people, recommend, system
+from cofactor.service.http.handlers import (
+    events,
+    experiments,
+    feeds,
+    items,
+    models,
+    people,
+    recommend,
+    system,
+)
 from cofactor.service.http.route import Route
 
 
@@ -17,5 +26,6 @@ def table() -> list[Route]:
         *events.ROUTES,
         *people.ROUTES,
         *models.ROUTES,
+        *experiments.ROUTES,
         *system.ROUTES,
     ]

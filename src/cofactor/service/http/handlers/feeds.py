@@ -8,6 +8,7 @@ from functools import partial
 import numpy as np
 
 from cofactor.base.errors import CofactorError
+from cofactor.service.answering.answers import recommended
 from cofactor.service.answering.cursors import (
     Cursor,
     digest_of,
@@ -23,7 +24,6 @@ from cofactor.service.answering.feeds import (
     trending_page,
 )
 from cofactor.service.answering.loaded import Loaded
-from cofactor.service.answering.scoring import recommended
 from cofactor.service.http.context import Context
 from cofactor.service.http.route import Route
 from cofactor.service.replies import Feed, FeedRow, FeedRows, Recommended

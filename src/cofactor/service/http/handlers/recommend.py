@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from cofactor.base.errors import CofactorError, TraitError
+from cofactor.service.answering.answers import allowed_mask, recommended
 from cofactor.service.answering.content_reasons import shared
 from cofactor.service.answering.cursors import expired, version_of
 from cofactor.service.answering.loaded import Loaded
-from cofactor.service.answering.scoring import allowed_mask, recommended
 from cofactor.service.errors import RequestError, invalid, not_found
 from cofactor.service.http.context import Context
 from cofactor.service.http.route import Route
@@ -47,11 +47,14 @@ async def recommend(
             f" {len(request.history):,}.",
             "history",
         )
-    loaded = await _version(context, request)
-    if request.features is not None or request.text is not None:
-        answer = await described(context, loaded, request)
+    if request.user_id is not None and request.version is None and request.cursor is None:
+        answer = await context.traffic.recommend(context.scorer, request, context.stored)
     else:
-        answer = await context.scorer.recommend(loaded, request)
+        loaded = await _version(context, request)
+        if request.features is not None or request.text is not None:
+            answer = await described(context, loaded, request)
+        else:
+            answer = await context.scorer.recommend(loaded, request)
     context.telemetry.recommended(answer.source)
     return answer
 

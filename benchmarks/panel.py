@@ -1,0 +1,139 @@
+"""The panel: data of many shapes, sizes and scales, on which defaults are compared.
+
+Real sets are those that are available locally; of a large one, some users drawn at random. The
+synthetic ones have shapes that the real ones lack."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+
+from cofactor.data import datasets
+from cofactor.data.interactions import Interactions
+from cofactor.data.split import Split
+from cofactor.data.splits import split
+
+_TRAITS = 8  # hidden dimensions of the synthetic data
+
+
+def simulated(
+    n_users: int,
+    n_items: int,
+    share: float,
+    *,
+    skew: float = 0.5,
+    counts: float = 0.0,
+    drift: float = 0.0,
+    seed: int = 0,
+) -> Interactions:
+    """Users with the items that are largest in ``2 p_u · q_i / sqrt(8) + log fame_i`` plus Gumbel
+    noise, as many as a log-normal number with the mean ``share`` of all.
+
+    With ``counts``, values are numbers of uses with that mean, larger for items that suit the user.
+    With ``drift``, an item has a time at which it is most famous, interactions have times, and its
+    log fame falls by ``drift`` for each tenth of the whole period that lies between.
+    """
+    rng = np.random.default_rng(seed)
+    p, q = rng.standard_normal((n_users, _TRAITS)), rng.standard_normal((n_items, _TRAITS))
+    fame = -skew * np.log(rng.permutation(n_items) + 1.0 + 0.01 * n_items)
+    sizes = np.exp(rng.normal(np.log(share * n_items) - 0.32, 0.8, n_users))
+    sizes = np.clip(sizes.round().astype(int), 4, n_items // 2)
+    peak, begin = rng.random(n_items), rng.random(n_users)
+    items, values, times = [], [], []
+    for u in range(n_users):
+        suits = 2 * (q @ p[u]) / np.sqrt(_TRAITS)
+        when = np.clip(begin[u] + 0.2 * rng.random(n_items), 0, 1)
+        score = suits + fame - 10 * drift * np.abs(when - peak) + rng.gumbel(size=n_items)
+        chosen = np.argpartition(-score, sizes[u])[: sizes[u]]
+        chosen = chosen[np.argsort(-score[chosen])]
+        uses = np.exp(0.5 * suits[chosen] + 1.5 * rng.standard_normal(len(chosen)))
+        items.append(chosen)
+        values.append(np.maximum(1, np.rint(counts * uses / uses.mean())))
+        times.append((1e9 + 1e7 * when[chosen]).astype(np.int64))
+    return Interactions.from_rows(
+        np.repeat(np.arange(n_users), sizes),
+        np.concatenate(items),
+        np.concatenate(values).astype(np.float32) if counts else None,
+        times=np.concatenate(times) if drift else None,
+        users=n_users,
+        items=n_items,
+        source="simulated",
+    )
+
+
+def real(name: str, n_users: int | None = None, *, values: bool = True) -> Interactions:
+    """A local data set, or some users of it drawn at random, with the items that they have."""
+    data = Interactions.build(datasets.load(name))
+    if not values:
+        data = replace(data, values=None)
+    if n_users is None or data.n_users <= n_users:
+        return data
+    some = np.random.default_rng(0).choice(data.n_users, n_users, replace=False)
+    return data.where(np.isin(data.user_rows, some)).compact()
+
+
+def shop() -> Interactions:
+    """The synthetic shop."""
+    from cofactor.data.synthetic import shop as made
+
+    return made()
+
+
+def on_scale(data: Interactions, times: float, plus: float) -> Interactions:
+    """The same ratings on another scale."""
+    assert data.values is not None
+    values = (data.values.astype(np.float64) * times + plus).astype(np.float32)
+    return replace(data, values=values)
+
+
+def _cut(make: Callable[[], Interactions], rule: str = "per-user") -> Split:
+    return split(make(), rule, test=0.2, validation=0.1, seed=0)
+
+
+_RANKING: dict[str, Callable[[], Interactions]] = {
+    "dense-100": lambda: simulated(2_000, 100, 0.23),
+    "sparse": lambda: simulated(10_000, 12_000, 0.0005),
+    "popular": lambda: simulated(3_000, 2_000, 0.01, skew=1.5),
+    "time": lambda: simulated(2_500, 1_500, 0.015, drift=0.5),
+    "wide": lambda: simulated(1_500, 100_000, 0.0005),
+    "counts-600": lambda: simulated(1_500, 1_000, 0.04, counts=600.0),
+    "shop": shop,
+    "ml-100k": partial(real, "ml-100k", values=False),
+    "ml-latest-small": partial(real, "ml-latest-small", values=False),
+    "scientific": partial(real, "amazon-scientific"),
+    "musical": partial(real, "amazon-musical-instruments-5core", values=False),
+    "beauty": partial(real, "amazon-beauty-5core", 8_000),
+    "citeulike": partial(real, "citeulike-a", 2_500),
+    "books": partial(real, "book-crossing", values=False),
+    "gowalla": partial(real, "lightgcn-gowalla", 4_000),
+    "lcfn": partial(real, "lcfn-ml-1m", 1_200),
+    "sessions": partial(real, "sessions-diginetica", 15_000),
+}
+_BY_TIME = {"time", "shop"}
+_RATED: dict[str, Callable[[], Interactions]] = {
+    "ml-100k": partial(real, "ml-100k"),
+    "ml-latest-small": partial(real, "ml-latest-small"),
+    "musical": partial(real, "amazon-musical-instruments-5core"),
+    "books": partial(real, "book-crossing"),
+    "ml-1m": partial(real, "ml-1m", 1_200),
+}
+SCALES: dict[str, tuple[float, float]] = {
+    "100..500": (100.0, 0.0),
+    "51..55": (1.0, 50.0),
+    "-10..10": (5.0, -15.0),
+    "0..1": (0.25, -0.25),
+}
+RANKING: dict[str, Callable[[], Split]] = {
+    name: partial(_cut, make, "time" if name in _BY_TIME else "per-user")
+    for name, make in _RANKING.items()
+}
+RATING: dict[str, Callable[[], Split]] = {
+    **{name: partial(_cut, make) for name, make in _RATED.items()},
+    **{
+        f"ml-100k on {name}": partial(_cut, lambda s=scale: on_scale(real("ml-100k"), *s))
+        for name, scale in SCALES.items()
+    },
+}

@@ -1,0 +1,104 @@
+"""One file of events: which format it has, what its columns are, and how it is read."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from cofactor.base.errors import DataError
+from cofactor.data.events import Events
+from cofactor.data.readers import jsonl, parquet, reviews
+from cofactor.data.readers.assemble import assemble
+from cofactor.data.readers.blocks import is_blocks, read_blocks
+from cofactor.data.readers.columns import Options, find_roles, folded
+from cofactor.data.readers.delimited import dialect_of, read_delimited
+from cofactor.data.readers.lists import read_lists, refuse_baskets
+from cofactor.data.readers.raw import Raw
+from cofactor.data.readers.source_files import SourceFile
+from cofactor.data.readers.usual_names import USUAL
+
+_RAW: Mapping[str, Callable[[SourceFile, Options], Raw]] = {
+    "delimited": read_delimited,
+    "jsonl": jsonl.read_jsonl,
+    "parquet": parquet.read_parquet,
+    "feather": parquet.read_feather,
+    "excel": parquet.read_excel,
+    "blocks": read_blocks,
+}
+FORMATS = (*_RAW, "lists")
+_SUFFIXES = {
+    ".feather": "feather",
+    ".arrow": "feather",
+    ".xlsx": "excel",
+    ".xlsm": "excel",
+    ".parquet": "parquet",
+    ".pq": "parquet",
+    ".json": "jsonl",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+}
+# What stands between the items of lists, beside whitespace, by what the lines are split at.
+_SEPARATORS = {",": ",", "\t": ",", ";": ";,", "|": "|"}
+_ARRAY = re.compile(rb"^\[\s*[\[{]")
+
+
+def read_entry(entry: SourceFile, options: Options, format: str | None = None) -> Events:
+    """Read one file, whose format is detected by name and content if it isn't given."""
+    if format is None and reviews.is_goodreads(entry):
+        return reviews.read_goodreads_file(entry, options)
+    chosen = format or format_of(entry)
+    if chosen == "lists":
+        return read_lists(entry, options)
+    if chosen == "delimited" and format is None:
+        dialect = dialect_of(entry, options)
+        if dialect.ragged:
+            separators = _SEPARATORS.get(dialect.delimiter, "")
+            refuse_baskets(entry, separators)
+            return read_lists(entry, options, separators)
+    return assemble(_RAW[chosen](entry, options), options)
+
+
+def columns_of(entry: SourceFile, options: Options) -> tuple[str, tuple[str, ...]]:
+    """Return what a file's columns make it: ``"events"`` (users and items), ``"items"`` or
+    ``"users"`` (one of them alone), or ``"other"``; and their names.
+    """
+    chosen = format_of(entry)
+    if chosen == "delimited":
+        dialect = dialect_of(entry, options)
+        if dialect.cells is not None:
+            return "events", dialect.names
+        names = list(dialect.names)
+    elif chosen == "parquet":
+        names = parquet.names_of(entry)
+    elif chosen == "jsonl":
+        names = jsonl.sampled_names(entry)
+    else:
+        return "other", ()
+    columns = tuple(sorted(folded(name) for name in names))
+    try:
+        find_roles(names, replace(options, kinds=None), entry.shown)
+        return "events", columns
+    except DataError:
+        known = {folded(name) for name in names}
+        if known & set(USUAL["user"]):
+            return "users", columns
+        return "items" if known & {*USUAL["item"], "id"} else "other", columns
+
+
+def format_of(entry: SourceFile) -> str:
+    """Return the format that a file's first bytes show; where they show none, its name's."""
+    head = entry.head(4096)
+    start = head.lstrip()
+    if head[:4] == b"PAR1":
+        return "parquet"
+    if head[:6] == b"ARROW1" or head[:4] == b"FEA1":
+        return "feather"
+    if head[:4] == b"PK\x03\x04" and entry.suffix in (".xlsx", ".xlsm"):
+        return "excel"
+    if is_blocks(head):
+        return "blocks"
+    if start[:1] == b"{" or _ARRAY.match(start):
+        return "jsonl"
+    by_name = _SUFFIXES.get(entry.suffix)
+    return "delimited" if by_name is None else by_name

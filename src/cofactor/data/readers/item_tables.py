@@ -1,0 +1,141 @@
+"""Tables of what is known of items or users, such as a catalogue with titles and texts."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cofactor.base.errors import DataError
+from cofactor.base.progress import SILENT
+from cofactor.data.readers import frames, jsonl, parquet
+from cofactor.data.readers.columns import Options, folded
+from cofactor.data.readers.delimited import dialect_of, read_text_table
+from cofactor.data.readers.file_formats import format_of
+from cofactor.data.readers.folders import data_files
+from cofactor.data.readers.id_columns import cleaned, id_column
+from cofactor.data.readers.layout import typed
+from cofactor.data.readers.source_files import Source, SourceFile, is_archive
+from cofactor.data.readers.sources import reopened
+from cofactor.data.readers.usual_names import USUAL
+from cofactor.data.records import table_of
+
+_TABLES: Mapping[str, Callable[[SourceFile], pa.Table]] = {
+    "jsonl": jsonl.whole_table,
+    "parquet": parquet.whole_table,
+    "feather": parquet.feather_table,
+    "excel": parquet.excel_table,
+}
+
+
+def read_table(
+    source: Any, *, id_column: str | None = None, to: str = "item_id", encoding: str | None = None
+) -> pa.Table:
+    """Read a table of what is known of items or users, such as a catalogue with titles and texts.
+
+    Parameters
+    ----------
+    source
+        A file (csv and the like, Parquet, JSON lines; gzipped too), or a data frame.
+    id_column
+        The column that holds the ids; None to find it by the usual names.
+    to
+        What the id column is called in the table returned: ``"item_id"`` or ``"user_id"``.
+    encoding
+        Of text files; None for UTF-8, or Latin-1 where it isn't.
+
+    Raises
+    ------
+    DataError
+        If no column is named like an id.
+    """
+    if isinstance(source, (str, os.PathLike)):
+        return table_of_entry(_file(Path(source)), id_column, to, encoding)
+    if _is_records(source):
+        found, shown = table_of(source), "the records"
+    else:
+        found, shown = frames.whole_table(source), "the table"
+    return _with_ids(found, id_column, to, shown)
+
+
+def table_of_entry(
+    entry: SourceFile,
+    id_column: str | None = None,
+    to: str = "item_id",
+    encoding: str | None = None,
+) -> pa.Table:
+    """Read a file of what is known of items or users; see `read_table`."""
+    chosen = format_of(entry)
+    if chosen in _TABLES:
+        return _with_ids(_TABLES[chosen](entry), id_column, to, entry.shown)
+    options = Options(encoding=encoding)
+    names = dialect_of(entry, options).names
+    kind = to.removesuffix("_id")
+    known = id_column if id_column in names else _id_name(names, kind, entry.shown)
+    found = read_text_table(entry, options, text=[known])[0]
+    return _with_ids(found, id_column, to, entry.shown)
+
+
+def _with_ids(found: pa.Table, id_column: str | None, to: str, shown: str) -> pa.Table:
+    """The table with its ids under one name, under the rule for ids."""
+    kind = to.removesuffix("_id")
+    name = id_column if id_column is not None else _id_name(found.column_names, kind, shown)
+    if name not in found.column_names:
+        raise DataError(
+            f"there is no column {name!r}; the columns are {', '.join(found.column_names)}.",
+            source=shown,
+        )
+    place = found.column_names.index(name)
+    found = found.set_column(place, to, _typed_ids(found.column(name), shown, kind))
+    return found.filter(pc.is_valid(found.column(to)))
+
+
+def _typed_ids(column: pa.ChunkedArray, source: str, kind: str) -> pa.Array:
+    """Ids of a catalogue under the rule for ids; null where there is none."""
+    ids = cleaned(id_column(column, source, kind)).column
+    plain = pc.cast(ids, ids.type.value_type) if pa.types.is_dictionary(ids.type) else ids
+    return typed(plain)
+
+
+def _is_records(source: Any) -> bool:
+    return (
+        isinstance(source, (list, tuple))
+        and len(source) > 0
+        and all(isinstance(row, Mapping) for row in source)
+    )
+
+
+def _file(path: Path) -> SourceFile:
+    if not path.exists():
+        raise DataError("there is no such file.", source=str(path))
+    copy = reopened(path, SILENT)
+    if copy is not None:
+        return copy
+    return _only(Source(path)) if path.is_dir() or is_archive(path) else SourceFile(path)
+
+
+def _only(place: Source) -> SourceFile:
+    entries = data_files(place)
+    if len(entries) != 1:
+        raise DataError(
+            f"it holds {len(entries)} files, and a catalogue is one; give that file.",
+            source=str(place.path),
+        )
+    return entries[0]
+
+
+def _id_name(names: Iterable[str], kind: str, source: str) -> str:
+    by_fold = {folded(name): name for name in reversed(list(names))}
+    usual = (*USUAL[kind], "id")
+    found = next((by_fold[name] for name in usual if name in by_fold), None)
+    if found is None:
+        raise DataError(
+            f"no column is named like {kind} ids; the columns are {', '.join(names)}; give"
+            " item_id=.",
+            source=source,
+        )
+    return found

@@ -1,0 +1,47 @@
+"""Rows of sparse matrices as the evaluator needs them: picked, narrowed, put together."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cofactor.base.offsets import pick_rows, row_offsets
+from cofactor.data.interactions import Interactions
+from cofactor.retrieval.topk import Exclusions
+
+
+def take_rows(indptr: np.ndarray, items: np.ndarray, rows: np.ndarray) -> Exclusions:
+    """Return some rows of a CSR, in the given order."""
+    taken, positions = pick_rows(indptr, rows)
+    return taken, items[positions]
+
+
+def contains(data: Interactions, user_rows: np.ndarray, item_rows: np.ndarray) -> np.ndarray:
+    """Return for each pair whether the data holds it, bool [n]."""
+    if len(data) == 0:
+        return np.zeros(len(user_rows), bool)
+    held = data.user_rows.astype(np.int64) * data.n_items + data.item_rows
+    wanted = user_rows.astype(np.int64) * data.n_items + item_rows
+    found: np.ndarray = held[np.minimum(np.searchsorted(held, wanted), len(held) - 1)] == wanted
+    return found
+
+
+def narrowed(csr: Exclusions, candidates: np.ndarray, n_items: int) -> Exclusions:
+    """Return a CSR of items as positions among the ``candidates`` (ascending); other items fall
+    out.
+    """
+    indptr, items = csr
+    position = np.full(n_items, -1, np.int32)
+    position[candidates] = np.arange(len(candidates), dtype=np.int32)
+    places = position[items]
+    owners = np.repeat(np.arange(len(indptr) - 1), np.diff(indptr))
+    return row_offsets(owners[places >= 0], len(indptr) - 1), places[places >= 0]
+
+
+def united(first: Exclusions, second: Exclusions) -> Exclusions:
+    """Return the rows of two disjoint CSRs put together, ascending within a row."""
+    owners = [
+        np.repeat(np.arange(len(indptr) - 1), np.diff(indptr)) for indptr, _ in (first, second)
+    ]
+    owner, item = np.concatenate(owners), np.concatenate([first[1], second[1]])
+    order = np.lexsort((item, owner))
+    return first[0] + second[0], item[order].astype(np.int32, copy=False)

@@ -1,0 +1,141 @@
+"""How large files and functions may be, and how deep models derive from one another."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cofactor.models import registry
+from cofactor.models.recommender import Recommender
+
+ROOT = Path(__file__).parents[1]
+FOLDERS = ("src", "tests", "benchmarks")
+FILE_LINES = 400
+FUNCTION_LINES = 40
+KERNEL_LINES = 80
+DEPTH = 2  # of a model's class below Recommender
+
+# Longer than they may be; these lists may only shrink.
+LONG_FILES: set[str] = {
+    "tests/cli/test_commands.py",
+    "src/cofactor/store/store.py",
+    "src/cofactor/models/recommender.py",
+    "src/cofactor/data/interactions.py",
+    "src/cofactor/data/readers/sniff.py",
+    "tests/service/http/test_http_promises.py",
+    "tests/store/test_store_events.py",
+    "tests/unit/test_content_models.py",
+    "tests/unit/test_losses.py",
+}
+LONG_FUNCTIONS: set[str] = {
+    "src/cofactor/service/settings.py:__post_init__",
+    "src/cofactor/service/answering/profiles.py:of_user",
+    "src/cofactor/models/recommender.py:recommend",
+    "src/cofactor/cli/serve_command.py:command",
+    "benchmarks/__main__.py:main",
+    "benchmarks/accuracy_cold.py:fair",
+    "benchmarks/driver.py:_stepwise",
+    "benchmarks/latent_factor_scale.py:main",
+    "benchmarks/peers/tensorflow_latent_factor.py:main",
+    "benchmarks/scale.py:main",
+    "benchmarks/service_load.py:make",
+    "src/cofactor/cli/compare_command.py:command",
+    "src/cofactor/cli/demo_command.py:command",
+    "src/cofactor/cli/events_command.py:_import",
+    "src/cofactor/cli/inspect_command.py:command",
+    "src/cofactor/cli/models_command.py:command",
+    "src/cofactor/cli/promote_command.py:command",
+    "src/cofactor/cli/recommend_command.py:command",
+    "src/cofactor/cli/shard_command.py:command",
+    "src/cofactor/cli/similar_command.py:command",
+    "src/cofactor/cli/tune_command.py:command",
+    "src/cofactor/data/readers/columns.py:find_roles",
+    "src/cofactor/data/readers/delimited.py:_parsed",
+    "src/cofactor/data/readers/jsonl.py:_fast",
+    "src/cofactor/data/readers/plain_numbers.py:_run",
+    "src/cofactor/data/readers/read.py:read",
+    "src/cofactor/data/readers/sharded.py:_sort",
+    "src/cofactor/data/readers/sniff.py:sniff",
+    "src/cofactor/data/sessions.py:extended",
+    "src/cofactor/data/shards.py:open_shards",
+    "src/cofactor/data/splits/predefined.py:predefined",
+    "src/cofactor/evaluation/evaluate.py:_measured",
+    "src/cofactor/evaluation/evaluate.py:evaluate",
+    "src/cofactor/evaluation/next_item.py:evaluate_next",
+    "src/cofactor/kernels/cpu/bpr.py:_walk",
+    "src/cofactor/kernels/cpu/svdpp.py:_walk",
+    "src/cofactor/kernels/cpu/text.py:parse_rows",
+    "src/cofactor/kernels/cpu/warp.py:_walk",
+    "src/cofactor/models/content/content_ridge.py:_fit",
+    "src/cofactor/runs/compare.py:compare",
+    "src/cofactor/runs/retrain.py:retrain",
+    "src/cofactor/runs/train.py:train",
+    "src/cofactor/runs/tune.py:tune",
+    "src/cofactor/runs/tutorials/book_crossing.py:recipe",
+    "src/cofactor/runs/tutorials/bpr.py:recipe",
+    "src/cofactor/runs/tutorials/lstm.py:recipe",
+    "src/cofactor/service/http/app.py:build",
+    "src/cofactor/service/http/handlers/recommend.py:similar",
+    "src/cofactor/service/telemetry.py:__init__",
+    "src/cofactor/training/loop.py:fit",
+    "tests/cli/test_content_commands.py:test_train_recommend_new_items_and_describe",
+    "tests/postgres.py:_start",
+    "tests/service/http/served.py:serve_and_play",
+    "tests/service/http/test_http_answers.py:test_errors_have_one_shape_and_name_the_field",
+    "tests/service/http/test_http_fast_path.py:test_requests_sent_without_waiting_are_answered_in_order",
+    "tests/service/http/test_http_fuzz.py:test_no_request_made_from_the_document_gives_a_5xx",
+    "tests/service/http/test_http_laws.py:test_hidden_and_deleted_never_returned_and_events_count_at_once",
+    "tests/service/http/test_http_soak.py:test_no_hidden_item_is_ever_returned",
+    "tests/service/http/test_http_soak.py:test_promotions_and_rollbacks_at_200_requests_a_second_fail_none",
+    "tests/service/http/test_http_soak.py:test_what_was_acknowledged_is_in_the_next_answer",
+    "tests/soak/fuzz_readers.py:main",
+    "tests/soak/fuzz_readers.py:seeds",
+    "tests/store/test_store_as_source.py:test_the_items_are_the_catalogue",
+}
+
+
+def _sources() -> list[Path]:
+    return sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py"))
+
+
+def _functions(path: Path) -> Iterator[tuple[str, int]]:
+    """Yield each function's name and its lines without the documentation."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.end_lineno:
+            documentation = ast.get_docstring(node)
+            documented = len(documentation.splitlines()) if documentation else 0
+            yield node.name, node.end_lineno - node.lineno + 1 - documented
+
+
+def test_no_file_is_longer_than_400_lines() -> None:
+    long = {
+        path.relative_to(ROOT).as_posix()
+        for path in _sources()
+        if len(path.read_text().splitlines()) > FILE_LINES
+    }
+    assert sorted(long - LONG_FILES) == [], "split them by meaning"
+    assert sorted(LONG_FILES - long) == [], "short by now: take them from the list"
+
+
+def test_no_function_is_longer_than_40_lines_or_a_kernel_than_80() -> None:
+    long = set()
+    for path in _sources():
+        name = path.relative_to(ROOT).as_posix()
+        limit = KERNEL_LINES if "/kernels/" in name else FUNCTION_LINES
+        long |= {f"{name}:{function}" for function, lines in _functions(path) if lines > limit}
+    assert sorted(long - LONG_FUNCTIONS) == [], "divide them"
+    assert sorted(LONG_FUNCTIONS - long) == [], "short by now: take them from the list"
+
+
+def _depth(kind: type) -> int:
+    if kind is Recommender:
+        return 0
+    return 1 + max(_depth(base) for base in kind.__bases__ if issubclass(base, Recommender))
+
+
+@pytest.mark.parametrize("name", registry.names())
+def test_no_model_is_deeper_than_two_below_recommender(name: str) -> None:
+    assert _depth(registry.get(name)) <= DEPTH, "compose, or bring the hooks of a role"
