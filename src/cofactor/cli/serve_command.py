@@ -272,9 +272,10 @@ def _run(output: Output, served: Served, listening: Any, role: WorkerRole | None
     drain_log = log_to(beside=settings.access_log)
     opened = writes = None
     try:
-        opened = open_store(served.url) if role is None else role.open(served.url)
-        writes = None if role is None else role.serve_writes(opened)
-        app = build(served.folder, opened, settings, served.keys, served.retrain)
+        with output.waiting(f"loading {served.folder} ..."):
+            opened = open_store(served.url) if role is None else role.open(served.url)
+            writes = None if role is None else role.serve_writes(opened)
+            app = build(served.folder, opened, settings, served.keys, served.retrain)
     except BaseException:
         listening.close()
         if opened is not None:

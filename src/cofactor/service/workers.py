@@ -19,9 +19,9 @@ from pathlib import Path
 
 from cofactor.base.errors import ArgumentError, CofactorError
 from cofactor.store import Store, StoreError, open_store
+from cofactor.store.opening import database_of
 from cofactor.store.records import StoreSettings
 from cofactor.store.shared import SharedStore, WriteServer, wait_for_writer
-from cofactor.store.store import database_of
 
 _START = 300.0  # seconds that the first worker may take to begin
 _AGAIN = 0.5  # seconds before a worker that ended is started again

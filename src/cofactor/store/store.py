@@ -4,7 +4,6 @@ lost.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -19,8 +18,8 @@ from cofactor.store.impressions import (
     Impression,
     StoredImpression,
     checked_impressions,
-    experiment_impressions,
     impressions_after,
+    in_experiment,
     log_impressions,
     user_impressions,
 )
@@ -43,47 +42,6 @@ from cofactor.store.schema import DELETED, HIDDEN, VISIBLE
 from cofactor.store.writer import WriteJob, Writer
 
 _BY_NAME = {**operations.BY_NAME, "impressions": log_impressions}
-
-
-def open_store(
-    url: str, *, read_only: bool = False, settings: StoreSettings | None = None
-) -> Store:
-    """Open a store, and make it where there is none.
-
-    Parameters
-    ----------
-    url
-        ``sqlite:///folder/events.db`` (``sqlite:////folder/events.db`` from the root), or
-        ``postgresql://user@host/name``.
-    read_only
-        Whether only to read: works beside the process that writes, and makes nothing.
-    settings
-        Limits; None for the usual ones.
-
-    Raises
-    ------
-    ArgumentError
-        If the URL is of another kind.
-    StoreBusyError
-        If another process has it open for writing.
-    StoreUnavailableError
-        If it can't be reached, read or written.
-    StoreFormatError
-        If there is something else, or a later version's store.
-    """
-    settings = settings if settings is not None else StoreSettings()
-    return Store(database_of(url, settings), read_only=read_only, settings=settings)
-
-
-def database_of(url: str, settings: StoreSettings) -> Database:
-    """Return the database of a URL."""
-    if url.startswith(("postgresql://", "postgres://")):
-        from cofactor.store.postgres import PostgresDatabase
-
-        return PostgresDatabase(url, settings.busy_seconds)
-    from cofactor.store.sqlite import SqliteDatabase, path_of
-
-    return SqliteDatabase(path_of(url), settings.busy_seconds)
 
 
 class Store:
@@ -286,7 +244,7 @@ class Store:
         """
         query: Any = impressions_after
         if experiment is not None:
-            query = functools.partial(_in_experiment, name=experiment)
+            query = in_experiment(experiment)
         return paged(lambda last, count: self._page(query, last, count), after, limit, "seq")
 
     def user_impressions(self, user_id: str | int) -> list[StoredImpression]:
@@ -348,16 +306,7 @@ class Store:
 
     def event_counts(self, after: int, since: int, step: int) -> list[tuple[int, str, int]]:
         """Return how many events of each kind that count happened when: start of the stretch, kind,
-        count.
-
-        Parameters
-        ----------
-        after
-            Events behind this place in the order of arrival.
-        since
-            Seconds since 1970.
-        step
-            Seconds of a stretch.
+        count; see `queries.event_counts`.
         """
         with self._readers.one() as session:
             found = queries.event_counts(session, after, since, step)
@@ -376,16 +325,8 @@ class Store:
     def recent_users(
         self, after: int, upto: int, moment: int, kinds: Sequence[str] = ()
     ) -> list[tuple[str, int, int]]:
-        """Return how many users' last event with an item is how old: item, full hours, users.
-
-        Parameters
-        ----------
-        after, upto
-            Events behind the first place in the order of arrival, up to the second.
-        moment
-            Seconds since 1970 from which ages count; what was undone later still counts.
-        kinds
-            Kinds of events that don't count.
+        """Return how many users' last event with an item is how old: item, full hours, users; see
+        `queries.recent_users`.
         """
         with self._readers.one() as session:
             found = queries.recent_users(session, self.database, after, upto, moment, kinds)
@@ -426,13 +367,11 @@ class Store:
 
     def _write(self, name: str, arguments: tuple[Any, ...], size: int) -> Future[Ack]:
         """Queue a write by its name."""
-        apply = _BY_NAME[name]
-        return self._submit(lambda work: apply(work, *arguments), size, scrub=name == "erase")
-
-    def _submit(self, apply: Any, size: int, *, scrub: bool = False) -> Future[Ack]:
         if self._writer is None:
             raise ReadOnlyError(f"the store {self.database.shown} was opened for reading.")
-        return self._writer.submit(WriteJob(apply, size, scrub))
+        apply = _BY_NAME[name]
+        job = WriteJob(lambda work: apply(work, *arguments), size, name == "erase")
+        return self._writer.submit(job)
 
     def _set_state(self, item_ids: Sequence[str | int], state: int) -> Future[Ack]:
         ids = checked_ids(item_ids, "item_ids")
@@ -446,7 +385,3 @@ class Store:
         with self._readers.one() as session:
             if self.database.version(session) == 0:
                 raise StoreFormatError(f"{self.database.shown} holds no event store.")
-
-
-def _in_experiment(session: Session, last: int, count: int, name: str) -> list[StoredImpression]:
-    return experiment_impressions(session, name, last, count)

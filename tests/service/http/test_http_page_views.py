@@ -184,7 +184,7 @@ def test_events_are_listed_and_undone(visit: Any) -> None:
 
 def test_time_series_have_axes_and_tables(visit: Any) -> None:
     page = visit("live")
-    page.wait_for_selector("figure.chart svg path.series, figure.chart svg circle.series")
+    page.wait_for_selector("figure.chart svg path.trace, figure.chart svg circle.trace")
     assert page.locator("figure.chart").count() == 4
     ticks = page.locator("figure.chart").first.locator(".tick").all_text_contents()
     assert sum(":" in tick for tick in ticks) >= 6

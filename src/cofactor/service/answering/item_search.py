@@ -4,20 +4,36 @@ from __future__ import annotations
 
 import difflib
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from cofactor.data.catalogue import folded
-
-if TYPE_CHECKING:
-    from cofactor.service.answering.items import ItemView
+from cofactor.data.interactions import Interactions
 
 _SPELLED = 30_000  # titles up to which misspelled words are looked for
 _UNSPACED = 0x2E80  # Chinese, Japanese, Korean characters begin here
 _HITS_RANKED = 5_000
+
+
+class SearchedItems(Protocol):
+    """What a search needs of the items: their data, and what the store says of them."""
+
+    data: Interactions
+    live: Any
+    visible: np.ndarray
+
+    @property
+    def renamed(self) -> dict[int, str | None]:
+        """The titles that the store gives, by row."""
+
+    def ids(self, rows: np.ndarray) -> list[Any]:
+        """Return outside ids of item rows."""
+
+    def titles(self, rows: np.ndarray) -> list[str | None]:
+        """Return titles of item rows, None where there is none."""
 
 
 class ItemSearch:
@@ -29,7 +45,7 @@ class ItemSearch:
         The items.
     """
 
-    def __init__(self, view: ItemView) -> None:
+    def __init__(self, view: SearchedItems) -> None:
         self._view = view
         self._folded: pa.Array | None = None
         self._folding = threading.Lock()

@@ -1,6 +1,7 @@
 // Find items, see neighbours, build a history, watch the recommendations and their reasons change.
-import { actButton, api, calls, curl, debounced, fill, h, itemList, name, number, quote, reasonsOf, retry, say, skeleton } from "./ui.js";
+import { api, calls, curl, debounced, fill, h, itemList, name, number, quote, reasonsOf, retry, say, skeleton } from "./ui.js";
 import { link, params, past, shared } from "./state.js";
+import { historyList } from "./history.js";
 
 export async function explore(main) {
   const found = h("div", {}), history = h("div", { class: "stack" }), recs = h("div", {}), near = h("div", { class: "near" }), terminal = h("div", {});
@@ -95,12 +96,13 @@ export async function explore(main) {
   }
 
   function keepHistory(items) {
-    const at = [...history.querySelectorAll(".past button")].indexOf(document.activeElement);
+    const removers = () => [...history.querySelectorAll(".past button[aria-label^='Remove ']")];
+    const at = removers().indexOf(document.activeElement);
     fill(history, items.length
-      ? h("ul", { class: "past" }, items.map((item) => h("li", {}, h("span", { title: name(item) }, name(item)), actButton("×", `Remove ${name(item)}`, () => past.remove(item.item_id)))))
+      ? historyList(items, shared.model.can.order)
       : h("p", { class: "empty" }, "Nothing yet. Add an item and watch what changes."),
     items.length ? h("div", { class: "row" }, h("button", { type: "button", class: "quiet", onclick: () => past.clear() }, "Clear the history")) : null);
-    if (at >= 0) (history.querySelectorAll(".past button")[Math.min(at, items.length - 1)] ?? search).focus();
+    if (at >= 0) (removers()[Math.min(at, items.length - 1)] ?? search).focus();
   }
 
   function showCalls() {
@@ -123,7 +125,7 @@ export async function explore(main) {
     h("div", { class: "explore" },
       card("find-title", "Find items", null, h("div", { class: "searchbox" }, h("label", { class: "visually-hidden", for: "search" }, "Find items by title"), search), found),
       h("div", { class: "stack" },
-        card("past-title", "The history", `oldest first`, history),
+        card("past-title", "The history", shared.model.can.order ? "oldest first; this model reads the order" : "oldest first", history),
         card("filter-title", "Filter", "only items for which this holds", h("label", { class: "visually-hidden", for: "where" }, "Condition on the items' attributes"), where, whereSays, columnsHint(where)),
         near),
       h("div", { class: "wide" }, h("section", { class: "card", "aria-labelledby": "recs-title" }, h("header", {}, h("h2", { id: "recs-title" }, "Recommendations"), about), recs))),

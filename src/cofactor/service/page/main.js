@@ -6,13 +6,14 @@ import { compare } from "./compare.js";
 import { describe } from "./describe.js";
 import { map } from "./map.js";
 import { models } from "./models.js";
+import { experiments } from "./experiments.js";
 import { live } from "./live.js";
 import { users } from "./users.js";
 import { items } from "./items.js";
 
 const VIEWS = {
   explore: ["Explore", explore], users: ["Users", users], items: ["Items", items], map: ["Map", map],
-  compare: ["Side by side", compare], describe: ["By words", describe], models: ["Versions", models], live: ["Activity", live],
+  compare: ["Side by side", compare], describe: ["By words", describe], models: ["Versions", models], experiments: ["Experiments", experiments], live: ["Activity", live],
 };
 const main = document.getElementById("main");
 let leave = null;
