@@ -55,6 +55,8 @@ class Context:
         Which version and list a user gets, and the log of what was shown.
     retraining
         What retrains by a schedule, if anything does.
+    known_change
+        The last change of an item that was taken over; where there are several workers.
     stopping
         Whether it takes no new work.
     """
@@ -68,6 +70,7 @@ class Context:
     admission: Admission
     document: bytes
     traffic: Traffic
+    known_change: int = 0
     _scorer: Scorer | None = None
     retraining: Retraining | None = None
     stopping: bool = False
@@ -75,6 +78,7 @@ class Context:
     maps: dict[str, Any] = field(default_factory=dict)
     results: dict[str, tuple[float, Any]] = field(default_factory=dict)
     _trending: TrendingFeed | None = None
+    _catching: threading.Lock = field(default_factory=threading.Lock)
     _slow: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(2, "cofactor-slow")
     )
@@ -92,6 +96,32 @@ class Context:
         if self._scorer is None:
             raise RequestError(503, "starting", "the service is starting.", retry_after=1.0)
         return self._scorer
+
+    async def follow(self) -> None:
+        """Take over what other workers changed of items; their acknowledgements hold here too."""
+        if self.store.database.embedded:
+            grown = self._take_over()
+        else:
+            grown = await asyncio.to_thread(self._take_over)
+        if grown:
+            self.models.growing()
+
+    def _take_over(self) -> bool:
+        """Read the changes of items since the last look; return whether items may have come."""
+        last = self.store.last_change()
+        if last == self.known_change:
+            return False
+        grown = False
+        with self._catching:
+            while self.known_change < last:
+                changes = self.store.item_changes(self.known_change)
+                if not changes:
+                    break
+                self.live.owe([change.item_id for change in changes])
+                self.live.catch_up()
+                self.known_change = changes[-1].seq
+                grown |= any(change.state == "visible" for change in changes)
+        return grown
 
     @property
     def trending(self) -> TrendingFeed:
