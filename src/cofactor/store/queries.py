@@ -207,8 +207,3 @@ def events_before(session: Session, seq: int | None, limit: int) -> list[StoredE
     where, given = ("", ()) if seq is None else ("WHERE seq < ?", (seq,))
     sql = f"SELECT {_EVENT} FROM events {where} ORDER BY seq DESC LIMIT ?"
     return [_event(row) for row in session.rows(sql, (*given, limit))]
-
-
-def last_change(session: Session) -> int:
-    """Return the number of the last change of an item; 0 when there was none."""
-    return int(session.rows("SELECT coalesce(max(seq), 0) FROM item_changes")[0][0])

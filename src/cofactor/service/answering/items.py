@@ -35,12 +35,17 @@ class LiveItems:
         Where changes are kept.
     image_hosts
         Hosts whose images may be shown.
+    others
+        Whether other processes may change items in the same store: workers, replicas.
     """
 
-    def __init__(self, store: Store, image_hosts: tuple[str, ...] = ()) -> None:
-        self._store = store
+    def __init__(
+        self, store: Store, image_hosts: tuple[str, ...] = (), *, others: bool = False
+    ) -> None:
+        self._store, self.others = store, others
         self.image_hosts = image_hosts
         self._lock = threading.Lock()
+        self._looking = threading.Lock()
         # Items whose change is on disk, or may be, and not yet here.
         self._owed: dict[str, None] = {}
         # Texts stay in the store; titles and features are needed at every answer.
@@ -79,21 +84,22 @@ class LiveItems:
                 for item_id in item_ids:
                     del self._owed[item_id]
 
-    def follow_others(self) -> None:
-        """Take over what other replicas of the service have changed, where they share its store.
+    def follow_others(self) -> bool:
+        """Take over what other processes have changed; return whether items may have come.
 
         Raises
         ------
         StoreError
             If the store can't be read.
         """
-        if not self._store.database.shared:
-            return
-        while changes := self._store.item_changes(self._looked_at):
-            self.owe(change.item_id for change in changes)
-            self._looked_at = max(self._looked_at, changes[-1].seq)
-        if self.owes:
-            self.catch_up()
+        grown = False
+        with self._looking:
+            while changes := self._store.item_changes(self._looked_at):
+                self.owe(change.item_id for change in changes)
+                self.catch_up()
+                self._looked_at = changes[-1].seq
+                grown |= any(change.state == "visible" for change in changes)
+        return grown
 
     def view(self, data: Interactions) -> ItemView:
         """Return the items of a model under what the store says."""
