@@ -63,7 +63,7 @@ class Exploration:
     new_share
         η: the share of positions that are kept for new items, 0 to 1.
     new_budget
-        Impressions after which an item is no longer new.
+        Interactions and impressions, together, from which on an item is no longer new.
     pool
         How many of the model's best are candidates.
 
