@@ -2,8 +2,8 @@
 
 python tools/light_install.py [PYTHON]
 
-Makes a clean environment with PYTHON (the running one by default), installs this folder into it with
-a PATH that holds no compiler, and runs ``cofactor demo`` with nothing compiled or cached before.
+Makes a clean environment with PYTHON (the running one by default), installs this folder into it
+with a PATH that holds no compiler, and runs ``cofactor demo`` with nothing compiled before.
 Prints seconds and megabytes beside their bars, and exits with 1 if one is missed."""
 
 from __future__ import annotations
@@ -73,7 +73,6 @@ def measured(folder: Path, python: str) -> tuple[dict[str, float], str]:
     if done.returncode != 0:
         raise SystemExit(f"cofactor demo failed:\n{done.stdout}\n{done.stderr}")
     (loaded,) = [line for line in done.stderr.splitlines() if line.startswith("LOADED")]
-    figures = {"install, s": seconds, "on disk, MB": size, "demo, cold, s": took}
     return figures, loaded.removeprefix("LOADED").strip()
 
 

@@ -3,8 +3,8 @@ written.
 
 python tools/release.py TAG ADDRESS
 
-TAG is the version's tag (v0.2.0), ADDRESS the project's page (https://forge.example/owner/name). The
-links and images of the README become absolute ones at that tag, since a package index shows it
+TAG is the version's tag (v0.2.0), ADDRESS the project's page (https://forge.example/owner/name).
+The links and images of the README become absolute ones at that tag, since a package index shows it
 without the files beside it, and pyproject.toml gets the project's URLs."""
 
 from __future__ import annotations
@@ -66,4 +66,4 @@ def urls(address: str) -> str:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:3])
+    main(sys.argv[1], sys.argv[2])
