@@ -14,6 +14,7 @@ import typer
 
 from cofactor.base.errors import ArgumentError
 from cofactor.cli import options as opt
+from cofactor.cli.engine_options import EngineOptions
 from cofactor.cli.output import check_writable
 from cofactor.cli.reading import ReadingOptions
 
@@ -86,6 +87,7 @@ def command(
     held_out: opt.SplitOptions,
     reading: ReadingOptions,
     compute: opt.ComputeOptions,
+    cluster: EngineOptions,
     show: Report,
 ) -> None:
     """Compare."""
@@ -96,17 +98,18 @@ def command(
     names = registry.names() if chosen.models == "all" else opt.names(chosen.models)
     if report is not None:
         check_writable(report, "--report")
-    done = compare(
-        opt.one_or_several(source),
-        names,
-        baselines=chosen.baselines,
-        settings=_settings(chosen.set_ or []),
-        metrics=opt.names(held_out.metrics),
-        rerank=lists.rerank or (),
-        reading=reading.reading(),
-        cutting=held_out.cutting(compute.seed),
-        run=compute.run(output),
-    )
+    with cluster.on(compute.run(output)) as run:
+        done = compare(
+            opt.one_or_several(source),
+            names,
+            baselines=chosen.baselines,
+            settings=_settings(chosen.set_ or []),
+            metrics=opt.names(held_out.metrics),
+            rerank=lists.rerank or (),
+            reading=reading.reading(),
+            cutting=held_out.cutting(compute.seed),
+            run=run,
+        )
     data, rows = done.data, done.rows()
     output.line(
         f"{data.source}: {data.n_users:,} users, {data.n_items:,} items, {len(data):,} interactions"

@@ -61,6 +61,10 @@ def on_threads(work: Callable[[int], Any], count: int, n_threads: int | None = N
     n_threads
         How many threads may run; None for those that `base.threads` has set.
     """
+    if count <= 1 or n_threads == 1:
+        for block in range(count):
+            work(block)
+        return
     n_threads = min(count, current_threads() if n_threads is None else n_threads, most_threads())
     blocks = iter(range(count))
 
