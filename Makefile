@@ -30,8 +30,8 @@ test-all: $(READY)  ## the test suite with the slow tests (accuracy on real data
 	$(BIN)/python -m pytest -q -n $(TEST_JOBS) --dist loadfile
 
 lint: $(READY)  ## ruff: rules and format
-	$(BIN)/ruff check src tests benchmarks
-	$(BIN)/ruff format --check --quiet src tests benchmarks
+	$(BIN)/ruff check src tests benchmarks tools
+	$(BIN)/ruff format --check --quiet src tests benchmarks tools
 
 types: $(READY)  ## mypy, strict
 	$(BIN)/mypy
