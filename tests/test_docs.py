@@ -64,6 +64,7 @@ def test_every_command_that_the_pages_show_exists() -> None:
 
 def test_the_commands_of_the_published_tables_exist() -> None:
     from benchmarks.cases import CASES
+
     from cofactor.cli.main import COMMANDS
 
     text = (ROOT / "docs" / "tables.md").read_text(encoding="utf-8")
