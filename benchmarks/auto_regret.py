@@ -29,9 +29,6 @@ from cofactor.evaluation.evaluate import evaluate
 from cofactor.models import registry
 from cofactor.runs.auto import Chosen, choose
 
-# Fits of the small search that would take longer than this in all are left out.
-_LONGEST = 150.0
-
 
 def chosen(parts: Split, metric: str, budget: float, run: Run) -> Chosen:
     """What auto chooses, with the processor's seconds."""
@@ -39,14 +36,16 @@ def chosen(parts: Split, metric: str, budget: float, run: Run) -> Chosen:
     return choose(parts.train, parts, metric=metric, budget=budget, run=run, now=now)
 
 
-def searched(parts: Split, metric: str, run: Run) -> tuple[float, str]:
-    """The best of the small search, as a score of which more is better, and what it was."""
+def searched(parts: Split, metric: str, longest: float, run: Run) -> tuple[float, str]:
+    """The best of the small search, as a score of which more is better, and what it was; no fit of
+    a model is begun after so many of the processor's seconds on it.
+    """
     sign = -1.0 if metric == "rmse" else 1.0
     best, what = -math.inf, ""
     for name, settings in (RATING if metric == "rmse" else RANKING).items():
         began = time.process_time()
         for one in ({}, *settings):
-            if time.process_time() - began > _LONGEST:
+            if time.process_time() - began > longest:
                 break
             try:
                 model = registry.create(name, **one).fit(parts.train, run=run)
@@ -74,7 +73,7 @@ def rows(given: argparse.Namespace) -> Iterator[dict[str, Any]]:
         assert mine.value is not None
         assert longer.value is not None
         sign = -1.0 if rated else 1.0
-        small, what = searched(parts, metric, run)
+        small, what = searched(parts, metric, given.small, run)
         best = max(sign * mine.value, sign * longer.value, small)
         regret = mine.value / -best - 1 if rated else 1 - mine.value / best
         yield {
@@ -100,6 +99,7 @@ def main() -> None:
     parser.add_argument("--data", nargs="*", default=[])
     parser.add_argument("--budget", type=float, default=60.0)
     parser.add_argument("--times", type=float, default=4.0)
+    parser.add_argument("--small", type=float, default=150.0)
     parser.add_argument("--threads", type=int, default=2)
     given = parser.parse_args()
     found = []
