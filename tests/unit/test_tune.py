@@ -18,7 +18,7 @@ from cofactor.base.errors import ArgumentError, CofactorError, TrainingError, Un
 from cofactor.base.search import Choices, Range, among, between, log, parse_search
 from cofactor.data.split import Part
 from cofactor.data.splits import split
-from cofactor.data.synthetic import power_law
+from cofactor.data.synthetic import power_law, shop
 from cofactor.metrics.table import parse_metric
 from cofactor.models import registry
 from cofactor.runs import trials as trials_module
@@ -397,3 +397,15 @@ def test_a_search_names_settings_of_a_blends_models() -> None:
         search_space(registry.get("blend"), config, {}, {"1.regularisation": log(1.0, 9.0)})
     with pytest.raises(ArgumentError, match="regularization must be"):
         search_space(registry.get("blend"), config, {}, {"1.regularization": between(-1.0, 9.0)})
+
+
+def test_content_knn_stands_beside_where_new_items_are_held_out() -> None:
+    found = cofactor.tune(
+        shop(n_users=80, n_items=60, seed=1),
+        "content_ridge",
+        search={"ridge": log(1.0, 100.0)},
+        trials=2,
+        cutting=Cutting(how="items", test=0.2, validation=0.2),
+    )
+    assert {"popularity", "content_knn"} <= set(found.compared.results)
+    assert any("content_knn" in said for said in found.sentences())
