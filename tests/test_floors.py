@@ -87,7 +87,7 @@ MODELS_MAY_IMPORT: dict[str, set[str]] = {
     "explicit": set(),
     "implicit": set(),
     "neural": set(),
-    "sequence": {"implicit", "neural"},
+    "sequence": {"implicit", "neural", "content"},
     "content": {"implicit", "neural"},
 }
 

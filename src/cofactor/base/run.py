@@ -6,6 +6,7 @@ configuration means the same on every machine."""
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass, field, replace
 from typing import Self
 
@@ -13,6 +14,7 @@ import numpy as np
 
 from cofactor.base import checks, rng
 from cofactor.base.engine import Engine
+from cofactor.base.errors import ArgumentError
 from cofactor.base.notebook import usual_progress
 from cofactor.base.progress import SILENT, Progress
 
@@ -46,6 +48,10 @@ class Run:
     def __post_init__(self) -> None:
         checks.integer(self.seed, "seed", low=0, high=2**63 - 1)
         checks.integer(self.threads, "threads", low=0, high=4096)
+        if not re.fullmatch(r"auto|cpu|mps|(cuda|xpu)(:[0-9]+)?", self.device):
+            raise ArgumentError(
+                f"device must be auto, cpu, cuda, cuda:1 or mps, not {self.device!r}."
+            )
 
     @property
     def n_threads(self) -> int:

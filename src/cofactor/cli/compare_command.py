@@ -32,8 +32,8 @@ class ModelChoice:
             metavar="NAME,...",
             help=(
                 "Models, also with settings and labels:"
-                " ials,big=ials:factors=256;epochs=4. By default, those that"
-                " suit the data; `all` for all."
+                " ials,big=ials:factors=9. By default, those that suit the data;"
+                " `all` for all."
             ),
         ),
     ] = None
@@ -119,7 +119,7 @@ def command(
     if show.markdown:
         output.line(_markdown(rows))
     else:
-        output.table(rows)
+        output.table(rows, best=done.order.index(done.best))
     output.line(
         f"± is half of the 95 % interval (bootstrap over users); p: paired test on {done.metric}"
         f" against {done.best}, Holm."

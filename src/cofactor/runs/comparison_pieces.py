@@ -77,13 +77,12 @@ def _fit(model: Recommender, parts: Split, run: Run) -> tuple[Recommender, float
     """Fit a model and time it; a fit in which kernels had to be compiled is done again, so that
     only fitting is timed.
     """
-    from cofactor.kernels.cpu.jit import compilation_shown
+    from cofactor.kernels.cpu.jit import compilation_counted
 
-    compiled: list[str] = []
     clock = Clock()
-    with compilation_shown(compiled.append):
+    with compilation_counted() as compiled:
         model.fit(parts.train, validation=parts.validation, run=run)
-    if compiled:
+    if compiled():
         clock = Clock()
         model.fit(parts.train, validation=parts.validation, run=run)
     return model, clock.seconds

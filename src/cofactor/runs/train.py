@@ -22,7 +22,7 @@ from cofactor.metrics.table import parse_metrics
 from cofactor.models import registry
 from cofactor.models.recommender import Recommender
 from cofactor.runs import shown
-from cofactor.runs.against import measured_against
+from cofactor.runs.against import Incumbent, measured_against
 from cofactor.runs.auto import AUTO, BUDGET, Chosen
 from cofactor.runs.baselines import Baselined, measure_baselines
 from cofactor.runs.checkpoints import Checkpoints, checkpoints
@@ -108,7 +108,7 @@ def train(
     limits: Limits = Limits(),
     resume: bool = False,
     run: Run | None = None,
-    old: Recommender | None = None,
+    old: Incumbent | None = None,
 ) -> Trained:
     """Train a model on a source, measure it on a held-out part, and save it.
 
@@ -208,7 +208,7 @@ def _carry_out(
     refit: bool,
     limits: Limits,
     run: Run,
-    old: Recommender | None,
+    old: Incumbent | None,
     kept_at: Checkpoints,
 ) -> _Done:
     """Fit, measure, and fit again on all of the data."""
@@ -315,7 +315,7 @@ def _compared(model: Recommender, parts: Split | None, run: Run) -> Any:
 
 
 def _against(
-    model: Recommender, old: Recommender | None, parts: Split | None, run: Run
+    model: Recommender, old: Incumbent | None, parts: Split | None, run: Run
 ) -> dict[str, Any]:
     found = None
     if old is not None and parts is not None:

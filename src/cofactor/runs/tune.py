@@ -111,7 +111,7 @@ def tune(
     space = search_space(kind, fixed, given, search or {})
     wanted = None if metric is None else parse_metric(metric)
     reading = reading if reading is not None else Reading()
-    if kind.traits.uses_features:
+    if kind.traits_of(fixed).uses_features:
         reading = replace(reading, keep_items=True)
     data = interactions(source, reading, run)
     parts = cut(data, cutting)
