@@ -7,7 +7,7 @@ READY  := $(VENV)/.ready
 TEST_JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all lint types floors wheel bench docs site lowest soak postgres clean
+.PHONY: help demo test test-all lint types floors wheel bench notebooks docs site lowest soak postgres clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -24,7 +24,7 @@ demo: $(READY)  ## the whole tour: data, models side by side, recommendations, s
 	@$(BIN)/cofactor demo
 
 test: $(READY)  ## the test suite (a few minutes on two cores)
-	$(BIN)/python -m pytest -q -n $(TEST_JOBS) --dist loadfile -m "not slow"
+	$(BIN)/python -m pytest -q -n $(TEST_JOBS) --dist loadfile -m "not slow and not notebooks"
 
 test-all: $(READY)  ## the test suite with the slow tests (accuracy on real data)
 	$(BIN)/python -m pytest -q -n $(TEST_JOBS) --dist loadfile
@@ -44,6 +44,9 @@ wheel: $(READY)  ## build the wheel, install it in a clean environment, and try 
 
 bench: $(READY)  ## the benchmarks against peers (makes their environments on demand); BENCH="ials bpr --rounds 3" for some
 	@$(BIN)/python -m benchmarks $(BENCH)
+
+notebooks: $(READY)  ## run the tutorial notebooks (python -m tools.notebooks writes their outputs again)
+	$(BIN)/python -m pytest -q -m notebooks tests/test_notebooks.py
 
 docs: $(READY)  ## run every example of the docs
 	$(BIN)/python -m pytest -q tests/test_docs.py

@@ -31,6 +31,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "data",
         "retrieval",
         "models.recommender",
+        "models.reranking",
         "models.traits",
         "models.user_batch",
     },
@@ -58,6 +59,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "models.fold_in",
         "models.traits",
         "models.user_batch",
+        "metrics.sequential",
     },
     "cli": {
         "base",
@@ -97,7 +99,6 @@ MAY_LOAD: dict[str, tuple[str, ...]] = {
     ),
     "numba": ("kernels/cpu",),
     "pyarrow": ("data", "retrieval", "models", "evaluation", "artifact", "runs", "service", "cli"),
-    "plotly": ("evaluation/report.py", "training/curves.py", "runs"),
     "starlette": ("service",),
     "typer": ("cli",),
     "rich": ("cli",),
@@ -272,7 +273,7 @@ def _loaded_after(code: str) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "library", ["torch", "numba", "scipy", "pyarrow", "plotly", "starlette", "typer"]
+    "library", ["torch", "numba", "scipy", "pyarrow", "rich", "starlette", "typer"]
 )
 def test_import_cofactor_loads_nothing_heavy(library: str, loaded_by_import: set[str]) -> None:
     assert library not in loaded_by_import

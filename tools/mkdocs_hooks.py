@@ -1,19 +1,52 @@
-"""Pages of the site that are made from the code when the site is built: models and commands."""
+"""Pages of the site that are made when the site is built: models, commands, metrics, notebooks."""
 
 from __future__ import annotations
 
+import json
+import re
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
+
+NOTEBOOKS = Path(__file__).parents[1] / "docs" / "notebooks"
 
 
 def on_files(files: Any, config: Any) -> Any:
     """Add the generated pages."""
     from mkdocs.structure.files import File
 
-    for name, text in (("reference/models.md", models()), ("reference/commands.md", commands())):
+    pages = {"reference/models.md": models(), "reference/commands.md": commands()}
+    for path in sorted(NOTEBOOKS.glob("*.ipynb")):
+        pages[f"notebooks/{path.stem}.md"] = notebook(path)
+    for name, text in pages.items():
         files.append(File.generated(config, name, content=text))
     return files
+
+
+def notebook(path: Path) -> str:
+    """A notebook with its outputs as Markdown."""
+    parts = []
+    for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+        text = "".join(cell["source"])
+        if cell["cell_type"] == "markdown":
+            parts.append(text)
+            continue
+        parts.append(f"```python\n{text}\n```")
+        parts += [_output(one) for one in cell["outputs"]]
+    link = f"[This page as a notebook]({path.name}), to run it yourself."
+    first, _, rest = "\n\n".join(parts).partition("\n\n")
+    return f"{first}\n\n{link}\n\n{rest}\n"
+
+
+def _output(one: dict[str, Any]) -> str:
+    data = one.get("data", {})
+    if "text/html" in data:
+        # A blank line would end the block of HTML.
+        markup = re.sub(r"\n\s*\n", "\n", "".join(data["text/html"])).strip()
+        return f'<div class="output" markdown="0">\n{markup}\n</div>' if markup else ""
+    text = "".join(one.get("text", data.get("text/plain", "")))
+    return f"```text\n{text.rstrip()}\n```" if text.strip() else ""
 
 
 def models() -> str:
@@ -46,3 +79,10 @@ def commands() -> str:
         )
         parts.append(f"\n## cofactor {name}\n\n{what}\n\n```text\n{told.stdout.strip()}\n```\n")
     return "".join(parts)
+
+
+def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:
+    """Let links to notebooks lead to their pages; the pages themselves link to the files."""
+    if page.file.src_uri.startswith("notebooks/"):
+        return markdown
+    return re.sub(r"\]\((\S*notebooks/\w+)\.ipynb\)", r"](\1.md)", markdown)

@@ -32,6 +32,7 @@ import cofactor.models.sequence.transitions
 import cofactor.training.losses.base
 import collections.abc
 import torch.nn.modules.module
+from cofactor.artifact.card import model_card as model_card
 from cofactor.artifact.load import inspect as inspect
 from cofactor.artifact.load import load as load
 from cofactor.artifact.save import save as save
@@ -82,7 +83,12 @@ from cofactor.models.sequence.session_knn import SessionKNN as _SessionKNN
 from cofactor.models.sequence.transformer import Transformer as _Transformer
 from cofactor.models.sequence.transitions import Transitions as _Transitions
 from cofactor.retrieval.filters import Filters as Filters
+from cofactor.retrieval.rerank.rules import Rerank as Rerank
+from cofactor.runs.auto import auto as auto
 from cofactor.runs.compare import compare as compare
+from cofactor.runs.logged_lists import LoggedLists as LoggedLists
+from cofactor.runs.ope import OpeSettings as OpeSettings
+from cofactor.runs.ope import ope as ope
 from cofactor.runs.train import train as train
 from cofactor.runs.tune import tune as tune
 from typing import ClassVar

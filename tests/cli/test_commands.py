@@ -68,6 +68,34 @@ def test_train_measures_saves_and_says_what_it_did(
     assert (tmp_path / "m" / "manifest.json").is_file()
 
 
+def test_train_without_a_model_chooses_one_and_names_its_folder(
+    cofactor: Run, shop_files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = cofactor("train", shop_files / "events.csv", "--budget", "2s")
+    assert done.code == 0
+    assert "was chosen: ndcg@10" in done.out
+    assert "better than popularity (ndcg@10" in done.out
+    facts = cofactor("inspect", tmp_path / "events-model", "--json").json
+    assert facts["run"]["chosen"]["sentence"] in done.out
+    again = cofactor("train", shop_files / "events.csv", "--budget", "2s")
+    assert "holds a model already" in again.sentence
+
+
+def test_train_says_how_the_model_stands_against_the_baselines(
+    cofactor: Run, shop_files: Path, tmp_path: Path
+) -> None:
+    events = shop_files / "events.csv"
+    facts = cofactor("train", events, "--model", "ease", "--out", tmp_path / "m", "--json").json
+    (test,) = facts["baselines"]["tests"]
+    assert {test["first"], test["second"]} == {"ease", "popularity"}
+    assert "ease is" in facts["baselines"]["sentences"][0]
+    rated = cofactor(*("train", events, "--model", "bias", "--out", tmp_path / "n", "--json")).json
+    assert list(rated["baselines"]["results"]) == ["popularity"]
+    assert "bias is significantly worse than popularity" in rated["baselines"]["sentences"][0]
+    assert "Nothing shows that bias is worth more" in rated["baselines"]["sentences"][1]
+
+
 def test_train_json_is_one_object_with_the_result(
     cofactor: Run, shop_files: Path, tmp_path: Path
 ) -> None:
@@ -97,6 +125,7 @@ def test_no_refit_keeps_the_held_out_part_out_and_evaluate_measures_just_that(
         assert again["metrics"][metric]["value"] == pytest.approx(
             trained["result"]["metrics"][metric]["value"]
         )
+    assert again["baselines"]["sentences"] == trained["baselines"]["sentences"]
 
 
 def test_evaluating_what_was_trained_on_is_refused(

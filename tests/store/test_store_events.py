@@ -218,7 +218,7 @@ def test_export_of_a_user_holds_undone_events_too(store: Store) -> None:
 def test_events_come_in_pages_in_the_order_of_arrival(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cofactor.store.store._PAGE", 7)
+    monkeypatch.setattr("cofactor.store.paging.PAGE", 7)
     store.append([event(n, time=1000 - n) for n in range(40)]).result()
     assert [one.seq for one in store.events()] == list(range(1, 41))
     assert [one.seq for one in store.events(after=30, limit=9)] == list(range(31, 40))
@@ -423,9 +423,9 @@ def test_a_later_schema_is_refused_and_an_earlier_one_migrated_with_its_content(
             with store.snapshot() as session:
                 assert session.rows("SELECT extra FROM items") == []
                 assert session.rows("SELECT value FROM store_meta WHERE name = 'schema'") == [
-                    ("2",)
+                    ("3",)
                 ]
     with pytest.raises(
-        StoreFormatError, match="written by a later version of Cofactor: its schema is 2"
+        StoreFormatError, match="written by a later version of Cofactor: its schema is 3"
     ):
         open_store(store_url)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from store.promises import Promises, request
+from store.promises import Promises, mixed_request
 
 SOAK = bool(os.environ.get("COFACTOR_SOAK"))
 CYCLES = 1_000 if SOAK else 4
@@ -27,7 +27,7 @@ WRITER = """
 import os, sys, threading
 sys.path.insert(0, {tests!r})
 from cofactor.store import open_store
-from store.promises import request
+from store.promises import mixed_request, submit
 
 def say(word, name, size):
     os.write(1, f"{{word}} {{name}} {{size}}\\n".encode())
@@ -35,14 +35,14 @@ def say(word, name, size):
 store = open_store("sqlite:///" + {path!r})
 for name, size in {retried!r}:
     say("s", name, size)
-    store.append(request(name, size)).result()
+    submit(store, mixed_request(name, size)).result()
     say("c", name, size)
 
 def client(number):
     for turn in range(10**9):
         name, size = f"{cycle}.{{number}}.{{turn}}", 1 + (turn * 7 + number) % 9
         say("s", name, size)
-        future = store.append(request(name, size))
+        future = submit(store, mixed_request(name, size))
         future.add_done_callback(
             lambda done, name=name, size=size: done.exception() or say("c", name, size)
         )
@@ -68,7 +68,7 @@ def test_a_killed_process_loses_nothing_that_it_confirmed(tmp_path: Path) -> Non
         lost = [(name, sizes[name]) for name in made.sent if name not in made.confirmed]
         for word, name, size in one_life(path, cycle, lost, draw.uniform(0.0, 0.4)):
             sizes[name] = size
-            made.sent.setdefault(name, request(name, size))
+            made.sent.setdefault(name, mixed_request(name, size))
             if word == "c":
                 made.confirmed.add(name)
         broken = made.broken_in_a_copy(path)

@@ -20,7 +20,7 @@ pytest.importorskip("apsw", reason="apsw, the shim below SQLite, is not installe
 
 from cofactor.store import Store, StoreSettings, open_store
 from store.disk import Disk, ShimDatabase, image
-from store.promises import Promises, request
+from store.promises import Promises, mixed_request, request, submit
 
 SOAK = bool(os.environ.get("COFACTOR_SOAK"))
 CUTS = 20_000 if SOAK else 250
@@ -42,11 +42,11 @@ def record(
     requests = dict(retried or {})
     for number in range(int(rng.integers(5, 14))):
         name = f"{prefix}{number}"
-        requests[name] = request(name, int(rng.integers(1, 12)))
+        requests[name] = mixed_request(name, int(rng.integers(1, 12)))
     waiting = []
     for name, events in requests.items():
         disk.note(("sent", name, events))
-        future = store.append(events)
+        future = submit(store, events)
         # The callback runs in the thread that writes, before its next step.
         future.add_done_callback(
             lambda done, name=name: (
@@ -100,7 +100,7 @@ def cut(disk: Disk, seed: int, folder: Path) -> str | None:
         # it all, once.
         with open_store(f"sqlite:///{folder / NAME}") as store:
             for events in made.sent.values():
-                store.append(events).result()
+                submit(store, events).result()
         made.confirmed = set(made.sent)
     broken = made.broken(folder / NAME)
     return broken and f"seed {seed}, cut before step {end} of {len(disk.steps)}: {broken}"

@@ -22,6 +22,7 @@ from safetensors.numpy import load_file, save_file
 import cofactor
 from cofactor.artifact import format as fmt
 from cofactor.artifact import save as saving
+from cofactor.artifact.card import CARD
 from cofactor.base.errors import ArtifactError
 from cofactor.data.catalogue import Catalogue
 from cofactor.data.ids import IdMap
@@ -90,7 +91,7 @@ def test_no_file_of_an_artifact_is_a_pickle(saved: Path) -> None:
 def test_the_folder_holds_the_four_files_of_the_format_and_nothing_is_left_beside_it(
     saved: Path,
 ) -> None:
-    assert sorted(p.name for p in saved.iterdir()) == sorted([fmt.MANIFEST, *fmt.FILES])
+    assert sorted(p.name for p in saved.iterdir()) == sorted([fmt.MANIFEST, *fmt.FILES, CARD])
     assert [p.name for p in saved.parent.iterdir()] == ["model"]
 
 

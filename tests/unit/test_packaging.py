@@ -68,7 +68,7 @@ for name in ("ials", "ease", "item_knn", "bpr", "biased_mf", "popularity"):
     cofactor.save(model, f"{name}-model")
     again = cofactor.load(f"{name}-model")
     print(name, len(again.recommend(data.users.ids([0])[0], k=3).ids))
-print(sorted(n for n in ("torch", "plotly", "starlette") if n in sys.modules))
+print(sorted(n for n in ("torch", "starlette") if n in sys.modules))
 """,
         tmp_path,
     )

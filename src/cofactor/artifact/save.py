@@ -9,7 +9,6 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -18,16 +17,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-import cofactor
 from cofactor.artifact import format as fmt
+from cofactor.artifact.card import CARD, card_of, limits_of
+from cofactor.artifact.versions import library_versions
 from cofactor.base.disk import exchange, room_beside, sync
 from cofactor.base.errors import ArtifactError
 from cofactor.data.catalogue import Catalogue
 from cofactor.data.ids import IdMap
 from cofactor.models import registry
 from cofactor.models.recommender import Recommender
-
-_LIBRARIES = ("numpy", "scipy", "numba", "pyarrow", "safetensors", "torch")
 
 
 def save(
@@ -38,6 +36,7 @@ def save(
     metrics: Mapping[str, Any] | None = None,
     run: Mapping[str, Any] | None = None,
     split: str | None = None,
+    licence: str | None = None,
 ) -> Path:
     """Save a fitted model as a folder.
 
@@ -55,6 +54,8 @@ def save(
         Facts of the fit (seed, threads, seconds), kept in the manifest.
     split
         The sentence that says how the training data was cut, kept in the manifest.
+    licence
+        The terms on which data and model may be used, for the model card.
 
     Returns
     -------
@@ -81,7 +82,11 @@ def save(
         # read this one.
         shutil.copymode(room / fmt.ITEMS, room / fmt.TENSORS)
         files = {name: fmt.file_facts(room / name) for name in fmt.FILES}
-        manifest = _manifest(model, arrays, files, metrics or {}, run or {}, split)
+        known = {**(run or {}), "limits": limits_of(model)} | (
+            {"licence": licence} if licence else {}
+        )
+        manifest = _manifest(model, arrays, files, metrics or {}, known, split)
+        _write_bytes(room / CARD, card_of(manifest).to_markdown().encode())
         _write_bytes(
             room / fmt.MANIFEST,
             msgspec.json.format(msgspec.json.encode(manifest, enc_hook=_plain), indent=2) + b"\n",
@@ -198,7 +203,7 @@ def _manifest(
         files=files,
         metrics=dict(metrics),
         run=dict(run),
-        versions=_versions(),
+        versions=library_versions(),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )
 
@@ -208,14 +213,6 @@ def _plain(value: Any) -> Any:
     if isinstance(value, np.generic):
         return value.item()
     raise TypeError(f"the manifest holds plain numbers and words, not {type(value).__name__}.")
-
-
-def _versions() -> dict[str, str]:
-    found = {"cofactor": cofactor.__version__}
-    for library in _LIBRARIES:
-        with contextlib.suppress(metadata.PackageNotFoundError):
-            found[library] = metadata.version(library)
-    return found
 
 
 def _write_tensors(path: Path, arrays: dict[str, np.ndarray]) -> None:

@@ -16,12 +16,12 @@ EXTRAS: dict[str, str] = {
     "uvicorn": "serve",
     "h11": "serve",
     "prometheus_client": "serve",
-    "plotly": "plot",
     "sentence_transformers": "text",
     "psycopg": "postgres",
     "duckdb": "big",
     "openpyxl": "excel",
     "optuna": "tune",
+    "ipywidgets": "notebook",
 }
 
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from cofactor.base import checks, rng
-from cofactor.base.progress import SILENT, Progress
+from cofactor.base.notebook import usual_progress
+from cofactor.base.progress import Progress
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,13 +29,13 @@ class Run:
         ``"auto"`` (a GPU if PyTorch sees one, for the models that can use it), ``"cpu"``,
         ``"cuda"``, ``"cuda:1"``, ``"mps"``.
     progress
-        Where long work reports to.
+        Where long work reports to; by default bars in a notebook, and nothing elsewhere.
     """
 
     seed: int = 0
     threads: int = 0
     device: str = "auto"
-    progress: Progress = field(default=SILENT, repr=False, compare=False)
+    progress: Progress = field(default_factory=usual_progress, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         checks.integer(self.seed, "seed", low=0, high=2**63 - 1)

@@ -6,9 +6,9 @@ Tests are paired by user and corrected for the number of models (Holm).
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,6 +16,9 @@ from cofactor.base.errors import ArgumentError
 from cofactor.cli import options as opt
 from cofactor.cli.output import check_writable
 from cofactor.cli.reading import ReadingOptions
+
+if TYPE_CHECKING:
+    from cofactor.evaluation.significance import Comparison
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,22 @@ class ModelChoice:
 
 
 @dataclass(frozen=True)
+class Reranked:
+    """Lists."""
+
+    rerank: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="RULES",
+            help=(
+                "Measure each model's lists under rules too, and what they cost:"
+                ' "mmr=0.7 by genres; cap=2 by author"; may be repeated, for other rules.'
+            ),
+        ),
+    ] = None
+
+
+@dataclass(frozen=True)
 class Report(opt.ShowOptions):
     """Output."""
 
@@ -63,6 +82,7 @@ class Report(opt.ShowOptions):
 def command(
     source: opt.SourceArgument,
     chosen: ModelChoice,
+    lists: Reranked,
     held_out: opt.SplitOptions,
     reading: ReadingOptions,
     compute: opt.ComputeOptions,
@@ -82,6 +102,7 @@ def command(
         baselines=chosen.baselines,
         settings=_settings(chosen.set_ or []),
         metrics=opt.names(held_out.metrics),
+        rerank=lists.rerank or (),
         reading=reading.reading(),
         cutting=held_out.cutting(compute.seed),
         run=compute.run(output),
@@ -100,16 +121,24 @@ def command(
         f"± is half of the 95 % interval (bootstrap over users); p: paired test on {done.metric}"
         f" against {done.best}, Holm."
     )
+    for cost in done.costs:
+        output.line(_cost(cost))
     for label, why in done.failures.items():
         output.line(f"{label} failed: {why}")
     if report is not None:
-        from cofactor.evaluation.report import write_report
+        from cofactor.runs.shown import command_line
 
-        write_report(
-            list(done.results.values()), Path(report), comparisons=done.tests, seconds=done.seconds
-        )
+        done.write_report(report, command_line(sys.argv[1:]))
         output.line(f"Report: {report}")
     output.emit(command="compare", **done.to_dict())
+
+
+def _cost(cost: Comparison) -> str:
+    """What rules change, in a sentence."""
+    return (
+        f"{cost.first}: {cost.difference:+.4f} {cost.metric} [{cost.low:+.4f}, {cost.high:+.4f}]"
+        f" against {cost.second}, p = {cost.p_adjusted:.2g}"
+    )
 
 
 def _settings(words: list[str]) -> dict[str, list[str]]:

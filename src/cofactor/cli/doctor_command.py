@@ -18,9 +18,7 @@ _LIBRARIES = (
     "msgspec",
     "typer",
     "rich",
-    "plotly",
 )
-_EXTRAS = {"optuna": "tune", "faiss": "ann", "sentence_transformers": "text", "psycopg": "postgres"}
 
 
 def command(json: opt.Json = False) -> None:
@@ -83,13 +81,15 @@ def _gpu() -> str:
 def _libraries() -> dict[str, str | None]:
     from importlib import metadata, util
 
+    from cofactor.base.extras import EXTRAS
+
     found: dict[str, str | None] = {}
     for name in _LIBRARIES:
         try:
             found[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             found[name] = None
-    for module, extra in _EXTRAS.items():
+    for module, extra in EXTRAS.items():
         found[f"{module} (extra {extra})"] = "installed" if util.find_spec(module) else None
     return found
 

@@ -9,7 +9,7 @@ import typer
 
 from cofactor.cli import options as opt
 from cofactor.cli.reading import EventReading
-from cofactor.cli.show import metric_rows
+from cofactor.cli.show import metric_rows, show_result
 
 
 @dataclass(frozen=True)
@@ -37,10 +37,10 @@ def command(
     show: opt.ShowOptions,
 ) -> None:
     """Evaluate."""
-    from cofactor.runs.evaluate import evaluate_saved
+    from cofactor.runs.evaluate import evaluate_beside_baselines
 
     output = show.output()
-    result = evaluate_saved(
+    result, baselines = evaluate_beside_baselines(
         model,
         opt.one_or_several(source),
         reading=reading.reading(),
@@ -50,8 +50,8 @@ def command(
     )
     output.line(f"{result.model}, {result.n_users:,} users: {result.how.split}")
     output.line(result.how.protocol)
-    output.table(metric_rows(result))
+    show_result(output, result, baselines)
     for name, group in result.groups.items():
         output.heading(f"{name} ({group.n_users:,} users)")
         output.table(metric_rows(group))
-    output.emit(command="evaluate", **result.to_dict())
+    output.emit(command="evaluate", **result.to_dict(), baselines=baselines.to_dict())

@@ -33,6 +33,10 @@ class Transfer:
     items: Annotated[
         bool, typer.Option("--items", help=("Import or export items instead of events."))
     ] = False
+    impressions: Annotated[
+        bool,
+        typer.Option("--impressions", help="Export what was shown, a line per item and position."),
+    ] = False
     user: Annotated[
         str | None, typer.Option(metavar="ID", help="Export only this user's events.")
     ] = None
@@ -78,6 +82,8 @@ def command(
         raise typer.BadParameter(f"events {action} {needs}.")
     if transfer.user is not None and (transfer.items or action != "export"):
         raise typer.BadParameter("--user belongs to the export of events.")
+    if transfer.impressions and (transfer.items or transfer.user or action != "export"):
+        raise typer.BadParameter("--impressions belongs to export, without --items and --user.")
     output = show.output()
     if action == "stats":
         _stats(output, place)
@@ -158,14 +164,17 @@ def _import(output: Output, url: str, source: str, given: Transfer) -> None:
 
 
 def _export(output: Output, url: str, path: str, given: Transfer) -> None:
-    from cofactor.store import export_events, export_items, open_store
+    from cofactor.store import export_events, export_impressions, export_items, open_store
 
+    what = "items" if given.items else "impressions" if given.impressions else "events"
     with open_store(url, read_only=True) as store:
         if given.items:
             count = export_items(store, path, overwrite=given.overwrite)
+        elif given.impressions:
+            count = export_impressions(store, path, overwrite=given.overwrite)
         else:
             count = export_events(store, path, user_id=given.user, overwrite=given.overwrite)
-    output.line(f"{count:,} {'items' if given.items else 'events'} written to {path}")
+    output.line(f"{count:,} {what} written to {path}")
     output.emit(command="events", action="export", count=count, path=path)
 
 

@@ -2,18 +2,35 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+import typer
+
 from cofactor.cli import options as opt
 from cofactor.cli.output import Output
+from cofactor.cli.words import in_options
 
 
-def command(model: opt.ModelFolder, json: opt.Json = False) -> None:
+def command(
+    model: opt.ModelFolder,
+    card: Annotated[
+        bool, typer.Option("--card", help="Print the model card alone, as Markdown.")
+    ] = False,
+    json: opt.Json = False,
+) -> None:
     """Read the manifest."""
     import msgspec
 
+    from cofactor.artifact.card import card_of
     from cofactor.artifact.load import inspect
 
     output = Output(json)
     facts = inspect(model)
+    known = card_of(facts)
+    if card:
+        output.line(known.to_markdown())
+        output.emit(command="inspect", card=known.to_dict())
+        return
     output.line(
         f"{facts.model}, saved {facts.created} by Cofactor {facts.versions.get('cofactor', '?')}"
         f" (format {facts.format})"
@@ -28,6 +45,12 @@ def command(model: opt.ModelFolder, json: opt.Json = False) -> None:
     notes = facts.run.get("notes", [])
     for note in notes if isinstance(notes, list) else []:
         output.line(f"  {note}")
+    output.line(f"licence: {known.licence}")
+    for limit in known.limits:
+        output.line(f"  {limit}")
+    chosen = facts.run.get("chosen")
+    if isinstance(chosen, dict):
+        output.line(in_options(str(chosen.get("sentence", ""))))
     output.table([{"setting": name, "value": str(value)} for name, value in facts.config.items()])
     metrics = facts.metrics.get("metrics", facts.metrics)
     if metrics:
@@ -39,6 +62,10 @@ def command(model: opt.ModelFolder, json: opt.Json = False) -> None:
                 if _value(value) is not None
             ]
         )
+    baselines = facts.metrics.get("baselines")
+    said = baselines.get("sentences", []) if isinstance(baselines, dict) else []
+    for sentence in said if isinstance(said, list) else []:
+        output.line(str(sentence))
     output.table(
         [
             {"array": name, "dtype": dtype, "shape": " × ".join(map(str, shape))}
@@ -51,7 +78,7 @@ def command(model: opt.ModelFolder, json: opt.Json = False) -> None:
             for name, one in facts.files.items()
         ]
     )
-    output.emit(command="inspect", **msgspec.to_builtins(facts))
+    output.emit(command="inspect", card=known.to_dict(), **msgspec.to_builtins(facts))
 
 
 def _value(fact: object) -> float | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 import typer
@@ -145,10 +145,9 @@ class ComputeOptions(SeededOptions):
 
 
 @dataclass(frozen=True)
-class ModelOptions:
+class SettingOptions:
     """Model."""
 
-    model: Annotated[str, typer.Option(help="The model's name; `cofactor models` lists them.")]
     set_: Annotated[
         list[str] | None,
         typer.Option(
@@ -173,6 +172,27 @@ class ModelOptions:
         """Return the settings as words NAME=VALUE."""
         content = (("text", self.text), ("features", self.features))
         return [*(f"{name}={words}" for name, words in content if words), *(self.set_ or [])]
+
+
+@dataclass(frozen=True)
+class ModelOptions(SettingOptions):
+    """Model."""
+
+    model: Annotated[str, typer.Option(help="The model's name; `cofactor models` lists them.")] = (
+        field(kw_only=True)
+    )
+
+
+@dataclass(frozen=True)
+class AnyModelOptions(SettingOptions):
+    """Model."""
+
+    model: Annotated[
+        str,
+        typer.Option(
+            help="The model's name (`cofactor models` lists them); auto tries them and chooses."
+        ),
+    ] = "auto"
 
 
 def one_or_several(source: list[str]) -> str | list[str]:

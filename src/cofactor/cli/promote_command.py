@@ -69,7 +69,7 @@ def command(
 def _promote(output: Output, folder: Path, version: str, url: str | None, force: bool) -> None:
     from cofactor.service.versions.promotion import promote
 
-    opened = _store(folder, url)
+    opened = service_store(folder, url)
     try:
         _print_promotion(output, promote(folder, version, opened, force=force), "promoted")
     finally:
@@ -77,8 +77,8 @@ def _promote(output: Output, folder: Path, version: str, url: str | None, force:
             opened.close()
 
 
-def _store(folder: Path, url: str | None) -> Store | None:
-    """The service's store, for reading; None where the usual place holds none."""
+def service_store(folder: Path, url: str | None) -> Store | None:
+    """Return the service's store, for reading; None where the usual place holds none."""
     from cofactor.store import open_store
 
     place = folder.absolute()

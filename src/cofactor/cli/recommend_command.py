@@ -76,6 +76,23 @@ class Which:
 
 
 @dataclass(frozen=True)
+class ListOptions:
+    """Lists."""
+
+    rerank: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="RULE",
+            help=(
+                'Choose the list by rules: "mmr=0.7 by genres", "cap=2 by author", "pin=ID at 1",'
+                ' "boost=0.3 if year >= 2020", "fresh=0.2", "at_least=0.3 if long_tail",'
+                ' "calibrate=0.5 by genres", "exposure=0.05" ...; may be repeated.'
+            ),
+        ),
+    ] = None
+
+
+@dataclass(frozen=True)
 class Showing(opt.ShowOptions):
     """Output."""
 
@@ -94,16 +111,19 @@ def command(
     model: opt.ModelFolder,
     who: Who,
     which: Which,
+    lists: ListOptions,
     compute: opt.ThreadOptions,
     show: Showing,
 ) -> None:
     """Recommend."""
     from cofactor.artifact.load import load
     from cofactor.retrieval.filters import Filters
+    from cofactor.retrieval.rerank.rules import as_rules
     from cofactor.runs.recommend import recommend_all, write_tables
 
     who.check()
     output, out = show.output(), show.out
+    rules = as_rules(lists.rerank)
     run = compute.run(output)
     loaded = load(model)
     if which.items is not None:
@@ -119,14 +139,20 @@ def command(
     if who.all_users:
         if out is None:
             raise typer.BadParameter("--all-users needs --out FILE.")
-        path, count = recommend_all(loaded, out, which.k, filters=filters, run=run)
+        path, count = recommend_all(loaded, out, which.k, filters=filters, rerank=rules, run=run)
         output.line(f"{count:,} recommendations for {loaded.data.n_users:,} users in {path}")
         output.emit(command="recommend", path=str(path), lines=count)
         return
     past: Any = history_of(who.history, loaded.data.items) if who.history else None
     exclude = not which.keep_seen
     table = loaded.recommend(
-        who.user, which.k, history=past, exclude_seen=exclude, filters=filters, run=run
+        who.user,
+        which.k,
+        history=past,
+        exclude_seen=exclude,
+        filters=filters,
+        rerank=rules,
+        run=run,
     )
     if out is not None:
         path, count = write_tables(iter([table.to_arrow()]), out)

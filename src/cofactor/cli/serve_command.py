@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
 from cofactor.cli import options as opt
 from cofactor.cli.output import Output
 
+if TYPE_CHECKING:
+    from cofactor.service.http.keys import Keys
+    from cofactor.service.retraining.retraining import RetrainSettings
+    from cofactor.service.settings import Settings
+
+# Connections that may wait before the first is taken in.
+_BACKLOG = 2048
 INTERRUPTED = "interrupted before it served a request; nothing was changed."
 
 
@@ -33,6 +40,13 @@ class Listening:
         ),
     ] = None
 
+    root_path: Annotated[
+        str,
+        typer.Option(
+            metavar="PATH", help="The path under which a proxy publishes the service: /recs."
+        ),
+    ] = ""
+
 
 @dataclass(frozen=True)
 class Access:
@@ -54,6 +68,70 @@ class Access:
 
 
 @dataclass(frozen=True)
+class Retrain:
+    """Retraining."""
+
+    retrain: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WHEN",
+            help=(
+                "Retrain DIR's versions and promote by the guards: 'every 6h' (s, m, h, d), 'after"
+                " 10000 events'."
+            ),
+        ),
+    ] = None
+    keep_versions: Annotated[
+        int, typer.Option(help="Keep this many of the versions that retraining made.")
+    ] = 5
+    retrain_memory: Annotated[
+        str | None,
+        typer.Option(metavar="2GB", help="Memory of the training process; by default half of all."),
+    ] = None
+    webhook: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="Post what each retraining did, as JSON."),
+    ] = None
+
+    def settings(self, source: str) -> RetrainSettings | None:
+        """Return what the service takes; None where nothing is planned."""
+        from cofactor.service.retraining.retraining import RetrainSettings
+        from cofactor.service.retraining.schedule import parse_schedule
+
+        if self.retrain is None:
+            return None
+        return RetrainSettings(
+            schedule=parse_schedule(self.retrain),
+            source=source,
+            keep_versions=self.keep_versions,
+            memory=opt.n_bytes(self.retrain_memory, "retrain-memory"),
+            webhook=self.webhook,
+        )
+
+
+@dataclass(frozen=True)
+class ShowingOptions:
+    """What is shown."""
+
+    log_impressions: Annotated[
+        bool,
+        typer.Option(
+            "--log-impressions", help="Log every list for a user: items, version, probabilities."
+        ),
+    ] = False
+    explore: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HOW",
+            help=(
+                "Draw lists at random: slots=0.1 (a share of positions), softmax=0.5 (temperature)"
+                " or thompson; +new=0.05 keeps a share for new items."
+            ),
+        ),
+    ] = None
+
+
+@dataclass(frozen=True)
 class Logging(opt.ShowOptions):
     """Output."""
 
@@ -65,6 +143,8 @@ class Logging(opt.ShowOptions):
 def command(
     listening: Listening,
     access: Access,
+    retrain: Retrain,
+    showing: ShowingOptions,
     show: Logging,
     model: Annotated[
         str | None,
@@ -84,8 +164,19 @@ def command(
         ),
     ] = None,
     threads: Annotated[int, typer.Option(help="Number of threads for scoring.")] = 1,
+    rerank: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="RULE",
+            help=(
+                'Rules by which lists are chosen where a request names none: "cap=2 by author",'
+                ' "mmr=0.7 by genres" ...; may be repeated.'
+            ),
+        ),
+    ] = None,
 ) -> None:
     """Serve."""
+    from cofactor.service.http.keys import Keys
     from cofactor.service.settings import Settings
 
     output = show.output()
@@ -99,10 +190,17 @@ def command(
         port=listening.port,
         hosts=tuple(listening.allow_host or ()),
         origins=tuple(listening.allow_origin or ()),
+        root_path=listening.root_path.rstrip("/"),
         threads=threads,
+        log_impressions=showing.log_impressions,
+        explore=showing.explore,
         access_log=show.access_log,
+        rerank="; ".join(rerank or ()),
     )
-    _serve(output, Path(model), store, access.keys, settings)
+    place = Path(model).absolute()
+    url = store if store is not None else f"sqlite:///{place.with_name(place.name + '-events.db')}"
+    known = None if access.keys is None else Keys.read(Path(access.keys))
+    _serve(output, Served(place, url, settings, known, retrain.settings(url)))
 
 
 def _new_key(output: Output, scope: str, keys: str | None) -> None:
@@ -115,31 +213,36 @@ def _new_key(output: Output, scope: str, keys: str | None) -> None:
     output.emit(command="serve", key=key, scope=scope, keys=keys)
 
 
-def _serve(
-    output: Output, folder: Path, store: str | None, keys: str | None, settings: object
-) -> None:
+class Served(NamedTuple):
+    """What is served, and how."""
+
+    folder: Path
+    url: str
+    settings: Settings
+    keys: Keys | None
+    retrain: RetrainSettings | None
+
+
+def _serve(output: Output, served: Served) -> None:
     from cofactor.service.http import server
     from cofactor.service.http.app import build
-    from cofactor.service.http.keys import Keys
-    from cofactor.service.settings import Settings
     from cofactor.service.telemetry import log_to
     from cofactor.store import open_store
 
-    assert isinstance(settings, Settings)
-    known = None if keys is None else Keys.read(Path(keys))
-    place = folder.absolute()
-    url = store if store is not None else f"sqlite:///{place.with_name(place.name + '-events.db')}"
+    settings = served.settings
     listening = server.bind(settings)
     drain_log = log_to(beside=settings.access_log)
     opened = None
     try:
-        opened = open_store(url)
-        app = build(folder, opened, settings, known)
+        opened = open_store(served.url)
+        app = build(served.folder, opened, settings, served.keys, served.retrain)
     except BaseException:
         listening.close()
         if opened is not None:
             opened.close()
         raise
+    # From now on connections wait in the queue: who reads the address may call at once.
+    listening.listen(_BACKLOG)
     _announce(output, app.state.context.models.current.name, listening, opened.database.shown)
     try:
         server.run(app, settings, listening, drain_log)

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from cofactor.cli.output import Output
 from cofactor.evaluation.result import Result
 from cofactor.models.answers import Explanation, RankedTable, Reason
+
+if TYPE_CHECKING:
+    from cofactor.runs.baselines import Baselined
 
 
 def metric_rows(result: Result) -> list[dict[str, Any]]:
@@ -24,6 +28,16 @@ def metric_rows(result: Result) -> list[dict[str, Any]]:
             }
         )
     return rows
+
+
+def show_result(output: Output, result: Result, baselines: Baselined | None) -> None:
+    """Show metrics, those of the baselines beside them, and what the paired tests say."""
+    if baselines is None or not baselines.results:
+        output.table(metric_rows(result))
+    else:
+        output.table(baselines.rows(result))
+    for sentence in baselines.sentences() if baselines is not None else []:
+        output.line(sentence)
 
 
 def ranked_rows(table: RankedTable) -> list[dict[str, Any]]:

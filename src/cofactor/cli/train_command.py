@@ -1,11 +1,13 @@
 """Train a model on a source, measure it on a held-out part, and save it.
 
-The saved model is fitted on all of the data once it was measured (--no-refit keeps the one that was
+Without --model, models and settings are tried for a minute on a validation part, and the best is
+taken; the first of --metrics decides. The test part is looked at once, at the end. The saved
+model is fitted on all of the data once it was measured (--no-refit keeps the one that was
 measured)."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any
 
 import typer
@@ -13,16 +15,16 @@ import typer
 from cofactor.cli import options as opt
 from cofactor.cli.output import Output
 from cofactor.cli.reading import ReadingOptions
-from cofactor.cli.show import metric_rows
+from cofactor.cli.show import show_result
 from cofactor.cli.words import in_options
+from cofactor.runs.auto import BUDGET
 from cofactor.runs.train import Limits, Trained, train
 
 
 @dataclass(frozen=True)
-class Training:
+class TrainingOptions:
     """Training."""
 
-    out: Annotated[str, typer.Option(metavar="DIR", help="The folder to save to.")]
     overwrite: Annotated[bool, typer.Option(help="Replace an existing model.")] = False
     refit: Annotated[bool, typer.Option(help="Fit the saved model on all of the data.")] = True
     plot: Annotated[
@@ -40,15 +42,47 @@ class Training:
         typer.Option(metavar="2GB", help="Refuse work that is known to need more: 500MB, 2GB."),
     ] = None
 
+    licence: Annotated[
+        str | None,
+        typer.Option(metavar="TEXT", help="Terms of data and model, for the model card."),
+    ] = None
+
     def limits(self) -> Limits:
         """Return what the runs take."""
         return Limits(max_time=opt.seconds(self.max_time), max_memory=opt.n_bytes(self.max_memory))
 
 
+@dataclass(frozen=True)
+class Training(TrainingOptions):
+    """Training."""
+
+    out: Annotated[str, typer.Option(metavar="DIR", help="The folder to save to.")] = field(
+        kw_only=True
+    )
+
+
+@dataclass(frozen=True)
+class FirstTraining(TrainingOptions):
+    """Training."""
+
+    out: Annotated[
+        str | None,
+        typer.Option(metavar="DIR", help="The folder to save to; else SOURCE-model, here."),
+    ] = None
+    budget: Annotated[
+        str, typer.Option(metavar="10m", help="Time for the search of auto: 90s, 10m, 2h.")
+    ] = "1m"
+
+    def limits(self) -> Limits:
+        """Return what the runs take."""
+        budget = opt.seconds(self.budget, "budget")
+        return replace(super().limits(), budget=budget or BUDGET)
+
+
 def command(
     source: opt.SourceArgument,
-    model: opt.ModelOptions,
-    training: Training,
+    model: opt.AnyModelOptions,
+    training: FirstTraining,
     held_out: opt.SplitOptions,
     reading: ReadingOptions,
     compute: opt.ComputeOptions,
@@ -66,7 +100,7 @@ def command(
         overwrite=training.overwrite,
         plot=training.plot,
         limits=training.limits(),
-        reading=reading.reading(),
+        reading=replace(reading.reading(), licence=training.licence),
         cutting=held_out.cutting(compute.seed),
         run=compute.run(output),
     )
@@ -74,7 +108,7 @@ def command(
     output.emit(command="train", **facts(done))
 
 
-def tell(output: Output, done: Trained, training: Training) -> None:
+def tell(output: Output, done: Trained, training: Training | FirstTraining) -> None:
     """Say what a training gave."""
     data = done.model.data
     output.line(
@@ -85,14 +119,18 @@ def tell(output: Output, done: Trained, training: Training) -> None:
         output.line(f"  {in_options(note)}")
     for note in done.model.notes:
         output.line(f"  {in_options(note)}")
+    if done.chosen is not None:
+        output.line(in_options(done.chosen.sentence))
+        output.table(done.chosen.rows)
     if done.result is not None and done.split is not None:
         output.line(f"Held out: {done.split.sentence}")
-        output.table(metric_rows(done.result))
+        show_result(output, done.result, done.baselines)
     what = "all of the data" if done.refitted or done.result is None else "the training part"
     output.line(f"Saved to {done.path} (fitted on {what} in {done.seconds:.1f} s).")
     if training.plot is not None:
         output.line(f"Curves: {training.plot}")
-    output.line(f"Next: cofactor recommend {training.out} --user {data.users.ids([0])[0]}")
+    folder = training.out or done.path.name
+    output.line(f"Next: cofactor recommend {folder} --user {data.users.ids([0])[0]}")
 
 
 def facts(done: Trained) -> dict[str, Any]:
@@ -107,6 +145,8 @@ def facts(done: Trained) -> dict[str, Any]:
         "n_interactions": len(data),
         "notes": list(data.notes),
         "result": None if done.result is None else done.result.to_dict(),
+        "baselines": None if done.baselines is None else done.baselines.to_dict(),
+        "chosen": None if done.chosen is None else done.chosen.to_dict(),
         "refitted": done.refitted,
         "fit_seconds": done.seconds,
     }

@@ -88,6 +88,11 @@ class Catalogue:
         named = f", titles in {self.title_column!r}" if self.title_column else ""
         return f"Catalogue({len(self)} rows, columns {self.column_names}{named})"
 
+    def _repr_html_(self) -> str:
+        from cofactor.data.shown import catalogue_html
+
+        return catalogue_html(self)
+
     @property
     def column_names(self) -> list[str]:
         """The names of the columns."""

@@ -83,7 +83,7 @@ class Span:
     tied: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Description:
     """A summary of interactions; `to_dict` for machines, `str` for people.
 
@@ -129,6 +129,14 @@ class Description:
             name: list(value) if isinstance(value, tuple) else value
             for name, value in asdict(self).items()
         }
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _repr_html_(self) -> str:
+        from cofactor.data.shown import description_html
+
+        return description_html(self)
 
     def __str__(self) -> str:
         return "\n".join(_lines(self))

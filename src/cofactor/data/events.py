@@ -12,7 +12,7 @@ from cofactor.base.errors import ArgumentError, DataError
 from cofactor.data.histories import picked
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Events:
     """Interactions as they came, in the order in which they came.
 
@@ -72,6 +72,11 @@ class Events:
     def _tables(self) -> list[tuple[str, pa.Table]]:
         pairs = (("described items", self.item_table), ("described users", self.user_table))
         return [(kind, table) for kind, table in pairs if table is not None]
+
+    def _repr_html_(self) -> str:
+        from cofactor.data.shown import events_html
+
+        return events_html(self)
 
     def noted(self, *notes: str) -> Events:
         """Return the same events with more notes."""

@@ -219,6 +219,11 @@ class Interactions:
             f"{', times' if self.times is not None else ''})"
         )
 
+    def _repr_html_(self) -> str:
+        from cofactor.data.shown import interactions_html
+
+        return interactions_html(self)
+
     @property
     def n_users(self) -> int:
         """The number of user rows."""

@@ -14,7 +14,7 @@ from cofactor.data.histories import Histories, in_order
 from cofactor.data.interactions import Interactions
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Part:
     """What a model is judged on: for each user the truth, and the history that it may see when
     asked.
@@ -50,10 +50,20 @@ class Part:
                 "a part's truth and history must share their id maps; split them from one data set."
             )
 
+    def _repr_html_(self) -> str:
+        from cofactor.data.shown import part_html
+
+        return part_html(self)
+
     @cached_property
     def user_rows(self) -> np.ndarray:
         """The users with any truth, int32 ascending: those over whom metrics are averaged."""
         return np.flatnonzero(self.truth.user_counts).astype(np.int32)
+
+    def __repr__(self) -> str:
+        how = "folded in" if self.fold_in else "trained"
+        users = f"{len(self.user_rows):,} users"
+        return f"Part({len(self.truth):,} held-out interactions, {users}, {how})"
 
     def histories(self, user_rows: np.ndarray) -> Histories:
         """Return what may be seen of some users, in order of time."""
@@ -104,6 +114,11 @@ class Split:
             f"{len(self.train):,} train, {validation} validation, {len(self.test.truth):,} test"
         )
         return f"Split({counts}: {self.sentence})"
+
+    def _repr_html_(self) -> str:
+        from cofactor.data.shown import split_html
+
+        return split_html(self)
 
     def with_validation_merged(self) -> Split:
         """Return the split for the final fit, once all choices are made: validation joins training.

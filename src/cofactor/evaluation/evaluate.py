@@ -28,6 +28,8 @@ from cofactor.metrics.ranking import Ranks, mean_by_user
 from cofactor.metrics.rating import root as root_of
 from cofactor.metrics.table import Metric, parse_metrics, ranking_values
 from cofactor.models.recommender import Recommender
+from cofactor.models.reranking import RerankedLists
+from cofactor.retrieval.rerank.rules import Rerank
 
 Groups = Mapping[str, Any]
 GROUP_EDGES = (0, 1, 2, 5, 10)
@@ -43,6 +45,7 @@ def evaluate(
     candidates: int | np.ndarray | None = None,
     full: bool = False,
     groups: str | Groups | None = None,
+    rerank: Rerank | str | None = None,
     label: str | None = None,
     confidence: float = 0.95,
     resamples: int = 1000,
@@ -73,6 +76,9 @@ def evaluate(
         Metrics for true items of a group only, the ranking being the same: ``"warm"`` (items with
         and without training interactions), ``"count"`` (by their number, at 0, 1, 2, 5, 10), or
         names with item rows or masks (bool [n_items]).
+    rerank
+        Rules by which the lists are chosen from the model's best items; lists are as long as the
+        largest cutoff among the metrics.
     label
         What to call the model in tables; its name if None.
     confidence
@@ -115,6 +121,9 @@ def evaluate(
     with run_context(run):
         question = _question(part, wanted, exclude_seen, candidates, full)
         protocol.check(model, part, wanted, sampled=question.sampled)
+        reranked = RerankedLists.of(model, rerank, len(question.users))
+        if reranked is not None:
+            protocol.check_reranked(wanted, sampled=question.sampled)
         how = How(
             split=sentence,
             fingerprint=split.fingerprint if isinstance(split, Split) else part_fingerprint(part),
@@ -128,8 +137,9 @@ def evaluate(
             resamples=resamples,
             seed=run.seed,
             seconds=0.0,
+            rerank="" if reranked is None else reranked.reranker.rules.text,
         )
-        found = _measured(model, question, wanted, how, by_items, run, memory_limit)
+        found = _measured(model, question, wanted, how, by_items, run, memory_limit, reranked)
     return found if label is None else _labelled(found, label)
 
 
@@ -232,6 +242,7 @@ def _measured(
     groups: dict[str, np.ndarray],
     run: Run,
     memory_limit: int,
+    reranked: RerankedLists | None,
 ) -> Result:
     """All families of metrics, over all items and over each group."""
     ranking, of_lists, rating = (
@@ -239,7 +250,9 @@ def _measured(
     )
     lists = Lists(of_lists, model.data.item_counts, model.data.n_users, question.n_candidates)
     true_ranks = (
-        stand(model, question, ranking, lists, run, memory_limit) if ranking or of_lists else None
+        stand(model, question, ranking, lists, run, memory_limit, reranked)
+        if ranking or of_lists
+        else None
     )
     errors, seconds = _errors(model, question.part, run) if rating else (None, 0.0)
     how = replace(how, seconds=seconds + (true_ranks.seconds if true_ranks is not None else 0.0))

@@ -32,6 +32,11 @@ class Summary:
     high: float | None
     n_users: int
 
+    @property
+    def ends(self) -> dict[str, float | None]:
+        """The ends of the interval by name."""
+        return {"low": self.low, "high": self.high}
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON; NaN becomes None."""
         numbers = {"value": self.value, "low": self.low, "high": self.high}

@@ -16,14 +16,14 @@ from cofactor.base.rng import state64
 from cofactor.base.run import Run
 from cofactor.evaluation.csr_rows import narrowed, take_rows, united
 from cofactor.evaluation.lists import Lists
+from cofactor.evaluation.protocol import LONGEST_LIST
 from cofactor.evaluation.question import Question
 from cofactor.metrics.table import Metric
 from cofactor.models.recommender import Recommender
+from cofactor.models.reranking import RerankedLists
 from cofactor.models.user_batch import UserBatch
 from cofactor.retrieval.topk import Exclusions, TopK, best_scores
 
-# Up to this length lists are made by selection; beyond it, counting over all scores is cheaper.
-LONGEST_LIST = 256
 # Blocks of scores that stay in the processor's cache are faster than the largest that memory
 # allows.
 CACHE_BLOCK = 24 * 2**20
@@ -60,6 +60,7 @@ def stand(
     lists: Lists,
     run: Run,
     memory_limit: int,
+    reranked: RerankedLists | None = None,
 ) -> TrueItemRanks:
     """Ask the model about all users, and note where their true items stand.
 
@@ -77,6 +78,8 @@ def stand(
         Seed, threads, progress.
     memory_limit
         Bytes that a block of scores and its working copy may take.
+    reranked
+        Makes the lists instead of the model; `protocol.check_reranked` says what can be measured.
     """
     began = time.perf_counter()
     aucs = [m for m in metrics if m.is_auc]
@@ -84,7 +87,7 @@ def stand(
     by_lists = not question.sampled and not aucs and longest <= LONGEST_LIST
     true_ranks = TrueItemRanks(np.full(len(question.items), -1, np.int32))
     true_ranks.auc_shares = {str(m): np.full(len(question.items), np.nan) for m in aucs}
-    asker = _Asker(model, question, tuple(aucs), longest, lists, run)
+    asker = _Asker(model, question, tuple(aucs), longest, lists, run, reranked)
     size = block_size(model, question, by_lists, memory_limit)
     with run.progress.task("evaluating", len(question.users)) as task:
         for start in range(0, len(question.users), size):
@@ -115,6 +118,7 @@ class _Asker:
     longest: int
     lists: Lists
     run: Run
+    reranked: RerankedLists | None = None
 
     def by_lists(self, block: slice, true_ranks: TrueItemRanks) -> None:
         """Let the model pick its best items, and look the true ones up."""
@@ -243,9 +247,8 @@ class _Asker:
 
     def _topk(self, batch: UserBatch, seen: Exclusions) -> TopK:
         k = max(self.longest, self.lists.longest, 1)
-        return self.model.topk(
-            batch, k, excluded=seen, allowed=self._allowed, n_threads=self.run.n_threads
-        )
+        topk = self.model.topk if self.reranked is None else self.reranked.topk
+        return topk(batch, k, excluded=seen, allowed=self._allowed, n_threads=self.run.n_threads)
 
     def _add(self, top: TopK) -> None:
         if self.lists.longest:

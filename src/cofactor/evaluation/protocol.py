@@ -12,6 +12,8 @@ from cofactor.data.split import Part
 from cofactor.metrics.table import Metric, parse_metrics
 from cofactor.models.recommender import Recommender
 
+# Up to this length lists are made by selection; beyond it, counting over all scores is cheaper.
+LONGEST_LIST = 256
 TIES = "equal scores are ordered by the lower item row"
 RANKING_DEFAULTS = ("ndcg@10", "recall@20", "precision@10", "map@10", "mrr@10", "hit@10")
 RATING_DEFAULTS = ("rmse", "mae")
@@ -67,6 +69,29 @@ def check(model: Recommender, part: Part, metrics: Sequence[Metric], *, sampled:
             " on them says nothing; fit it on this split's train, or measure interactions that came"
             " later."
         )
+
+
+def measures_lists(metric: Metric) -> bool:
+    """Return whether a metric is of the first places of a list alone."""
+    return metric.family != "rating" and not metric.is_auc and metric.places <= LONGEST_LIST
+
+
+def check_reranked(metrics: Sequence[Metric], *, sampled: bool) -> None:
+    """Refuse what reranked lists can't be measured by: they rank some items, not all.
+
+    Raises
+    ------
+    ArgumentError
+        For metrics of whole rankings or of rating errors, and for sampled protocols.
+    """
+    whole = [str(m) for m in metrics if not measures_lists(m)]
+    if whole:
+        raise ArgumentError(
+            f"reranked lists can't be measured by {', '.join(whole)}; name metrics with a cutoff,"
+            f" such as ndcg@10, up to {LONGEST_LIST}."
+        )
+    if sampled:
+        raise ArgumentError("reranked lists aren't measured among sampled items; rank all of them.")
 
 
 def fitted_share(data: Interactions, part: Part) -> float:

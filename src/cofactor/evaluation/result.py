@@ -4,6 +4,7 @@ measured.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +12,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from cofactor.base import markup
+from cofactor.base.extras import require
+from cofactor.base.latex import latex_table
 from cofactor.base.names import unknown_name
 from cofactor.evaluation.intervals import Summary
 
@@ -42,6 +46,8 @@ class How:
         Of the intervals and of what was drawn.
     seconds
         Scoring and counting, without the intervals; a first call's compilation of kernels is in it.
+    rerank
+        The rules by which the lists were chosen, as text; empty for the model's own order.
     """
 
     split: str
@@ -56,6 +62,7 @@ class How:
     resamples: int
     seed: int
     seconds: float
+    rerank: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,7 +142,35 @@ class Result:
 
     def to_pandas(self) -> Any:
         """Return the per-user values as a pandas DataFrame (pandas must be installed)."""
+        require("pandas", purpose="to_pandas()")
         return self.to_arrow().to_pandas()
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return a line for each metric, and for each of each group: value, interval, users."""
+        parts: dict[str, Result] = {"": self, **self.groups}
+        lines = []
+        for group, part in parts.items():
+            for name in part.metrics:
+                one = part.summary[name]
+                line: dict[str, Any] = {"metric": name} | ({"group": group} if self.groups else {})
+                ends = {end: math.nan if v is None else v for end, v in one.ends.items()}
+                lines.append({**line, "value": one.value, **ends, "users": one.n_users})
+        return lines
+
+    def to_frame(self) -> Any:
+        """Return the metrics as a pandas DataFrame of numbers (pandas must be installed); the
+        values of each user are `to_pandas`.
+        """
+        return require("pandas", purpose="to_frame()").DataFrame(self.rows())
+
+    def to_latex(self, caption: str | None = None) -> str:
+        """Return the metrics as a table for LaTeX (the document loads ``booktabs``)."""
+        return latex_table(self.rows(), caption=caption)
+
+    def _repr_html_(self) -> str:
+        said = f"{self.n_users:,} users; {self.how.protocol}"
+        split = f"<div>{markup.safe(self.how.split)}</div>"
+        return markup.framed(markup.heading(self.model, said), markup.table(self.rows()), split)
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
         return self.to_arrow().__arrow_c_stream__(requested_schema)

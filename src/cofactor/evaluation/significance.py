@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -167,6 +167,17 @@ def holm(p: np.ndarray) -> np.ndarray:
     steps = adjusted[order] * (len(order) - np.arange(len(order)))
     adjusted[order] = np.minimum(1.0, np.maximum.accumulate(steps))
     return adjusted
+
+
+def corrected(tests: Sequence[Comparison], confidence: float = 0.95) -> tuple[Comparison, ...]:
+    """Return tests that weren't corrected for their number, corrected by Holm's method together."""
+    adjusted = holm(np.array([test.p for test in tests]))
+    made = []
+    for test, p in zip(tests, adjusted.tolist(), strict=True):
+        kept = bool(p < 1 - confidence)
+        better = test.better if kept else None
+        made.append(replace(test, p_adjusted=p, significant=kept, correction="holm", better=better))
+    return tuple(made)
 
 
 def p_value(difference: np.ndarray, test: str, *, resamples: int = 2000, seed: int = 0) -> float:

@@ -8,7 +8,9 @@ from typing import Any
 
 import pyarrow as pa
 
+from cofactor.base.errors import ArgumentError
 from cofactor.base.extras import require
+from cofactor.base.latex import latex_table
 
 
 class RankedTable:
@@ -45,6 +47,15 @@ class RankedTable:
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
         return self._table.__arrow_c_stream__(requested_schema)
 
+    def __getitem__(self, asked: int | slice | str) -> Any:
+        """Return a line by its number, some lines by a slice, or a column by its name."""
+        if isinstance(asked, str):
+            return self._table.column(asked).to_pylist()
+        if isinstance(asked, slice):
+            lines = self._table.take(list(range(len(self)))[asked])
+            return RankedTable(lines, asked=self.asked, answer=self.answer)
+        return self._table.slice(range(len(self))[asked], 1).to_pylist()[0]
+
     @property
     def ids(self) -> list[Any]:
         """The answers' ids, in order."""
@@ -72,6 +83,15 @@ class RankedTable:
         """Return one dictionary a line."""
         return list(self._table.to_pylist())
 
+    def to_latex(self, caption: str | None = None) -> str:
+        """Return a table for LaTeX (the document loads ``booktabs``)."""
+        return latex_table(self.to_dicts(), caption=caption)
+
+    def _repr_html_(self) -> str:
+        from cofactor.models.shown import ranked_html
+
+        return ranked_html(self)
+
     def __repr__(self) -> str:
         shown = self._table.slice(0, 20).to_pylist()
         names = self._table.column_names
@@ -89,6 +109,15 @@ class RankedTable:
             else ""
         )
         return text + (f"\n… {len(self) - 20:,} more lines" if len(self) > 20 else "") + cold
+
+
+def ranked(parts: list[pa.Table], asked: str, answer: str) -> RankedTable:
+    """Return the rankings of several blocks as one; their first column gets its name here."""
+    if not parts:
+        raise ArgumentError("the list of ids is empty; give at least one.")
+    table = pa.concat_tables(parts)
+    names = [asked if name == "asked" else name for name in table.column_names]
+    return RankedTable(table.rename_columns(names), asked=asked, answer=answer)
 
 
 @dataclass(frozen=True)
@@ -127,6 +156,11 @@ class Explanation:
     reasons: tuple[Reason, ...]
     rest: float
     features: tuple[Reason, ...] = ()
+
+    def _repr_html_(self) -> str:
+        from cofactor.models.shown import explanation_html
+
+        return explanation_html(self)
 
     def __repr__(self) -> str:
         head = f"{self.title or self.item}: {self.score:.4g}"

@@ -159,8 +159,7 @@ class Blend(Recommender[BlendConfig]):
         elif validation is None:
             self.weights = np.ones(len(self.parts))
         else:
-            users = self._score_users(validation, run)
-            self.weights = choose_weights(users, self.config.choose_at, run.n_threads)
+            self.choose_weights(validation, run)
         shown = ", ".join(
             f"{part.name} {w:g}" for part, w in zip(self.parts, self.weights, strict=True)
         )
@@ -237,6 +236,12 @@ class Blend(Recommender[BlendConfig]):
         for part in self.parts:
             part.update(events, run=run)
         self._data, self._cache = self.parts[0].data, {}
+        return self
+
+    def choose_weights(self, validation: Part, run: Run) -> Blend:
+        """Choose the weights of models that are fitted on validation data; return the blend."""
+        users = self._score_users(validation, run)
+        self.weights = choose_weights(users, self.config.choose_at, run.n_threads)
         return self
 
     def _score_users(self, part: Part, run: Run) -> ScoredUsers:

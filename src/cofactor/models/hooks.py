@@ -45,6 +45,11 @@ class Hooks(ABC, Generic[ConfigT]):
     _cache: dict[str, Any]
 
     @property
+    def is_fitted(self) -> bool:
+        """Whether `fit` has been called, or the model was loaded."""
+        return self._data is not None
+
+    @property
     def data(self) -> Interactions:
         """The interactions the model was fitted on: ids, catalogue, histories."""
         if self._data is None:
@@ -170,6 +175,19 @@ class Hooks(ABC, Generic[ConfigT]):
 
         ``self`` is a copy of ``before``: arrays are to be replaced, not written into.
         """
+
+    def score_draws(self, batch: UserBatch, item_rows: np.ndarray) -> np.ndarray:
+        """Return the scores of some items for one user in each posterior draw, [n_draws, n].
+
+        Raises
+        ------
+        TraitError
+            If the model has no posterior.
+        """
+        raise TraitError(
+            f"{self.name} has no posterior draws, so it can't be sampled from by Thompson sampling;"
+            " use bayesian_mf, or explore by slots or softmax."
+        )
 
     def described(self, descriptions: Sequence[Any]) -> Any:
         """Return the features of things described by a sentence or by columns, SciPy CSR float32

@@ -5,7 +5,7 @@ outside ids end here. What evaluation and services ask of models by rows is in `
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -19,16 +19,19 @@ from cofactor.data.ids import as_ids
 from cofactor.data.interactions import Interactions
 from cofactor.data.records import table_of
 from cofactor.kernels.work import run_context
-from cofactor.models.answers import Explanation, RankedTable, Reason
+from cofactor.models.answers import Explanation, RankedTable, Reason, ranked
 from cofactor.models.fold_in import read_histories
 from cofactor.models.hooks import ConfigT
 from cofactor.models.model import Model
 from cofactor.models.new_items import with_new_items
+from cofactor.models.reranking import RerankedLists
 from cofactor.models.user_batch import UserBatch
 from cofactor.retrieval.topk import TopK
 
 if TYPE_CHECKING:
+    from cofactor.models.explore import ModelExplorer
     from cofactor.retrieval.filters import Filters
+    from cofactor.retrieval.rerank.rules import Rerank
 
 # This many users are scored at a time: 4 MiB of scores for each thousand items, where scores
 # are held at all.
@@ -51,6 +54,7 @@ class Recommender(Model[ConfigT]):
         exclude_seen: bool = True,
         filters: Filters | None = None,
         unknown: str = "error",
+        rerank: Rerank | str | Iterable[str] | None = None,
         run: Run | None = None,
     ) -> RankedTable:
         """Recommend items to users by id, or to people never seen, by their histories.
@@ -74,6 +78,9 @@ class Recommender(Model[ConfigT]):
         unknown
             What to do with ids the model doesn't know: ``"error"`` names them; ``"fallback"``
             answers an unknown user as one without history, and skips unknown items of a history.
+        rerank
+            How lists are chosen from the best items: a `Rerank`, or its text such as
+            ``"mmr=0.7 by genres; cap=2 by author"``. Scores stay the model's.
         run
             Threads and progress.
 
@@ -99,20 +106,22 @@ class Recommender(Model[ConfigT]):
             if features is None
             else self._profiled(history, features, unknown)
         )
+        lists = RerankedLists.of(self, rerank, len(asked), allowed)
+        topk = self.topk if lists is None else lists.topk
         parts = []
         with run_context(run):
             for start, batch in batches:
                 seen = batch.seen if exclude_seen else None
-                best = self.topk(batch, k, excluded=seen, allowed=allowed, n_threads=run.n_threads)
+                best = topk(batch, k, excluded=seen, allowed=allowed, n_threads=run.n_threads)
                 parts.append(
                     _item_table(self.data, asked.slice(start, len(batch)), best, "item_id")
                 )
         name = "user_id" if history is None and features is None else "history"
-        ranked = _ranked(parts, name, "item_id")
-        if self.traits.uses_features and len(ranked):
-            rows = self.data.items.find(ranked.to_arrow().column("item_id"))
-            ranked.cold_share = float((self.data.item_counts[rows] == 0).mean())
-        return ranked
+        table = ranked(parts, name, "item_id")
+        if self.traits.uses_features and len(table):
+            rows = self.data.items.find(table.to_arrow().column("item_id"))
+            table.cold_share = float((self.data.item_counts[rows] == 0).mean())
+        return table
 
     def score(self, users: Any, items: Any = None) -> np.ndarray:
         """Return the scores of items for users, by ids, float32 [n_users_asked, n_items_asked].
@@ -177,16 +186,14 @@ class Recommender(Model[ConfigT]):
         rows = self.data.items.rows(items, what="item")
         with run_context(run):
             best = self.similar_item_rows(rows, k, _allowed(self.data, filters), run.n_threads)
-        return _ranked(
+        return ranked(
             [_item_table(self.data, self.data.items.take(rows), best, "similar_item_id")],
             "item_id",
             "similar_item_id",
         )
 
     def similar_users(self, users: Any, k: int = 10, *, run: Run | None = None) -> RankedTable:
-        """Return the k users most like each user, the user left out: ``user_id``, ``rank``,
-        ``similar_user_id``, ``score``.
-        """
+        """Return each user's k nearest: ``user_id``, ``rank``, ``similar_user_id``, ``score``."""
         self._require_similarity()
         checks.integer(k, "k", low=1)
         run = run if run is not None else Run()
@@ -203,7 +210,7 @@ class Recommender(Model[ConfigT]):
                 "score": score,
             }
         )
-        return _ranked([table], "user_id", "similar_user_id")
+        return ranked([table], "user_id", "similar_user_id")
 
     def with_items(self, items: Any, *, id_column: str | None = None, known: str = "error") -> Self:
         """Return a new model that knows more items, by what is said of them, without retraining.
@@ -257,7 +264,7 @@ class Recommender(Model[ConfigT]):
         matrix = self.described(given)
         best = self.similar_to_features(matrix, k, _allowed(self.data, filters))
         asked = pa.array(np.arange(len(given)))
-        return _ranked(
+        return ranked(
             [_item_table(self.data, asked, best, "similar_item_id")],
             "description",
             "similar_item_id",
@@ -303,6 +310,17 @@ class Recommender(Model[ConfigT]):
             float(rest),
             features,
         )
+
+    def explore(self, k: int = 10) -> ModelExplorer:
+        """Return a widget for notebooks: recommendations, reasons, similar items."""
+        from cofactor.models.explore import ModelExplorer
+
+        return ModelExplorer(self, k)
+
+    def _repr_html_(self) -> str:
+        from cofactor.models.shown import model_html
+
+        return model_html(self)
 
     # Helpers.
 
@@ -389,11 +407,3 @@ def _item_table(data: Interactions, asked: pa.Array, best: TopK, answer: str) ->
     if data.catalogue.title_column is not None:
         columns["title"] = pa.array(data.catalogue.titles(found), pa.string())
     return pa.table({**columns, "score": pa.array(score)})
-
-
-def _ranked(parts: list[pa.Table], asked: str, answer: str) -> RankedTable:
-    if not parts:
-        raise ArgumentError("the list of ids is empty; give at least one.")
-    table = pa.concat_tables(parts)
-    names = [asked if name == "asked" else name for name in table.column_names]
-    return RankedTable(table.rename_columns(names), asked=asked, answer=answer)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from cofactor.base.errors import ArgumentError, CofactorError
+from cofactor.base.latex import latex_table
 from cofactor.base.run import Run
 from cofactor.data.interactions import Interactions
 from cofactor.data.split import Split
@@ -19,10 +22,14 @@ from cofactor.evaluation.significance import Comparison
 from cofactor.metrics.table import parse_metric, parse_metrics
 from cofactor.models import registry
 from cofactor.models.recommender import Recommender
+from cofactor.retrieval.rerank.rules import Rerank, as_rules
+from cofactor.runs import shown
+from cofactor.runs.rerank_costs import costs_of, reranked_results
 from cofactor.runs.source import Clock, Cutting, Reading, cut, interactions
+from cofactor.runs.words import p_words
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Compared:
     """Several models, measured on one split.
 
@@ -43,6 +50,10 @@ class Compared:
         corrected for their number.
     failures
         Models that could not be fitted or measured, and why, in a sentence.
+    costs
+        For every model and every set of rules, the reranked lists against the model's own.
+    origin
+        Data, date, versions, seed and threads, by their names.
     """
 
     data: Interactions
@@ -52,6 +63,15 @@ class Compared:
     seconds: Mapping[str, float]
     tests: Sequence[Comparison]
     failures: Mapping[str, str] = field(default_factory=dict)
+    costs: Sequence[Comparison] = ()
+    origin: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def order(self) -> list[str]:
+        """The names of the models, the best on `metric` first."""
+        return sorted(
+            self.results, key=lambda name: _goodness(self.results[name], self.metric), reverse=True
+        )
 
     @property
     def best(self) -> str:
@@ -69,18 +89,43 @@ class Compared:
         """
         p_of = {t.first: t.p_adjusted for t in self.tests if t.metric == self.metric}
         metrics = list(dict.fromkeys(m for result in self.results.values() for m in result.metrics))
-        order = sorted(
-            self.results, key=lambda name: _goodness(self.results[name], self.metric), reverse=True
-        )
         rows = []
-        for name in order:
+        for name in self.order:
             row: dict[str, Any] = {"model": name}
             for metric in metrics:
                 row[metric] = _with_interval(self.results[name], metric)
             row["fit s"] = round(self.seconds[name], 2)
-            row["p vs best"] = "" if name == self.best else _p_shown(p_of.get(name, float("nan")))
+            row["p vs best"] = "" if name == self.best else p_words(p_of.get(name, float("nan")))
             rows.append(row)
         return rows
+
+    def to_frame(self) -> Any:
+        """Return the table as a pandas DataFrame of numbers, with the ends of the intervals."""
+        return shown.frame_of(shown.compared_numbers(self))
+
+    def to_latex(self, caption: str | None = None) -> str:
+        """Return the table for LaTeX, the best model in bold (the document loads ``booktabs``)."""
+        return latex_table(self.rows(), best=self.order.index(self.best), caption=caption)
+
+    def write_report(self, path: str | os.PathLike[str], command: str | None = None) -> Path:
+        """Write all of it as one self-contained page, and return its path."""
+        from cofactor.evaluation.report import write_report
+
+        origin = {**self.origin, **({} if command is None else {"Command": command})}
+        return write_report(
+            list(self.results.values()),
+            Path(path),
+            comparisons=self.tests,
+            seconds=self.seconds,
+            title=f"Models on {self.data.source}",
+            origin=origin,
+        )
+
+    def __repr__(self) -> str:
+        return shown.compared_text(self)
+
+    def _repr_html_(self) -> str:
+        return shown.compared_html(self)
 
     def to_dict(self) -> dict[str, Any]:
         """Return all of it as plain values for JSON."""
@@ -93,6 +138,8 @@ class Compared:
             "tests": [test.to_dict() for test in self.tests],
             "best": self.best,
             "failures": dict(self.failures),
+            "costs": [cost.to_dict() for cost in self.costs],
+            "origin": dict(self.origin),
         }
 
 
@@ -106,6 +153,7 @@ def compare(
     cutting: Cutting | None = None,
     split: Split | None = None,
     metrics: Iterable[str] | None = None,
+    rerank: Iterable[Rerank | str] = (),
     run: Run | None = None,
 ) -> Compared:
     """Fit several models on one split and measure them on its test part.
@@ -129,6 +177,8 @@ def compare(
         A split that is there already, instead of cutting.
     metrics
         What to measure; None for what suits each model.
+    rerank
+        Sets of rules: each model is measured with each of them too, under ``LABEL + RULES``.
 
     Returns
     -------
@@ -144,8 +194,9 @@ def compare(
     """
     run = run if run is not None else Run()
     entries = None if models is None else _entries(models, settings or {})
+    rules = [one for one in map(as_rules, rerank) if one is not None]
     if metrics is not None:
-        parse_metrics(metrics)
+        metrics = [str(m) for m in parse_metrics(metrics)]
     data = interactions(source, reading, run) if split is None else split.train
     parts = cut(data, cutting if cutting is not None else Cutting()) if split is None else split
     if entries is None:
@@ -162,7 +213,9 @@ def compare(
         run.progress.say(f"fitting {label}")
         try:
             fitted[label], seconds[label] = _fit(model, parts, run)
-            results[label] = replace(evaluate(model, parts, metrics, run=run), model=label)
+            results[label] = evaluate(model, parts, metrics, label=label, run=run)
+            for one in reranked_results(model, results[label], parts, rules, run):
+                results[one.model], seconds[one.model] = one, seconds[label]
         except (CofactorError, MemoryError) as error:
             failures[label] = str(error) or "out of memory"
             fitted.pop(label, None)
@@ -171,7 +224,9 @@ def compare(
         reasons = "; ".join(f"{label}: {why}" for label, why in failures.items())
         raise CofactorError(f"none of the models could be fitted and measured. {reasons}")
     tests = _tests(list(results.values()))
-    return Compared(data, parts, fitted, results, seconds, tests, failures)
+    costs = costs_of(results, tests[0].metric) if rules and tests else []
+    origin = shown.origin_of_comparison(data, run)
+    return Compared(data, parts, fitted, results, seconds, tests, failures, costs, origin)
 
 
 # Above so many items the dense models of items by items are left out of the default selection.
@@ -264,11 +319,6 @@ def _fit(model: Recommender, parts: Split, run: Run) -> tuple[Recommender, float
         clock = Clock()
         model.fit(parts.train, validation=parts.validation, run=run)
     return model, clock.seconds
-
-
-def _p_shown(p: float) -> str:
-    """A p-value as people read it: what is below 1e-16 is below any use of the digits."""
-    return "< 1e-16" if p < 1e-16 else f"{p:.2g}"
 
 
 def _goodness(result: Result, metric: str) -> float:

@@ -18,6 +18,7 @@ from cofactor.evaluation.evaluate import evaluate
 from cofactor.evaluation.result import Result
 from cofactor.metrics.table import parse_metrics
 from cofactor.models.recommender import Recommender
+from cofactor.runs.baselines import Baselined, measure_baselines
 from cofactor.runs.source import Reading, interactions
 
 
@@ -52,13 +53,41 @@ def evaluate_saved(
     ArgumentError
         If nothing of the source is new to the model, or all of it is of unknown users and items.
     """
+    return _measured(model, source, reading, metrics, groups, run or Run())[0]
+
+
+def evaluate_beside_baselines(
+    model: str | os.PathLike[str] | Recommender,
+    source: Any,
+    *,
+    reading: Reading | None = None,
+    metrics: Iterable[str] | None = None,
+    groups: str | None = None,
+    run: Run | None = None,
+) -> tuple[Result, Baselined]:
+    """Measure a saved model as `evaluate_saved`, and the baselines beside it.
+
+    The baselines are fitted on the model's own training data, so that they know as much.
+    """
     run = run if run is not None else Run()
+    result, fitted, part = _measured(model, source, reading, metrics, groups, run)
+    return result, measure_baselines(fitted, result, part, fitted.data, run)
+
+
+def _measured(
+    model: str | os.PathLike[str] | Recommender,
+    source: Any,
+    reading: Reading | None,
+    metrics: Iterable[str] | None,
+    groups: str | None,
+    run: Run,
+) -> tuple[Result, Recommender, Part]:
     if metrics is not None:
         parse_metrics(metrics)
     fitted = model if isinstance(model, Recommender) else load(model)
     part, sentence = unseen_part(fitted, interactions(source, reading, run))
     result = evaluate(fitted, part, metrics, groups=groups, run=run)
-    return replace(result, how=replace(result.how, split=sentence))
+    return replace(result, how=replace(result.how, split=sentence)), fitted, part
 
 
 def unseen_part(model: Recommender, data: Interactions) -> tuple[Part, str]:

@@ -18,6 +18,7 @@ from cofactor.base.errors import ArgumentError
 from cofactor.base.run import Run
 from cofactor.models.recommender import Recommender
 from cofactor.retrieval.filters import Filters
+from cofactor.retrieval.rerank.rules import Rerank
 
 # Users whose lists are made and written at a time.
 _BLOCK = 16_384
@@ -29,6 +30,7 @@ def recommend_all(
     k: int = 10,
     *,
     filters: Filters | None = None,
+    rerank: Rerank | None = None,
     run: Run | None = None,
 ) -> tuple[Path, int]:
     """Write the k best items of every user to a file.
@@ -43,6 +45,8 @@ def recommend_all(
         Items a user, at most.
     filters
         Which items may come back.
+    rerank
+        How lists are chosen from the best items.
 
     Returns
     -------
@@ -50,7 +54,7 @@ def recommend_all(
         The file, and how many lines it has.
     """
     run = run if run is not None else Run()
-    return write_tables(_tables(model, k, filters, run), out)
+    return write_tables(_tables(model, k, filters, rerank, run), out)
 
 
 def write_tables(tables: Iterator[pa.Table], out: str | os.PathLike[str]) -> tuple[Path, int]:
@@ -83,13 +87,16 @@ def write_tables(tables: Iterator[pa.Table], out: str | os.PathLike[str]) -> tup
     return target, count
 
 
-def _tables(model: Recommender, k: int, filters: Filters | None, run: Run) -> Iterator[pa.Table]:
+def _tables(
+    model: Recommender, k: int, filters: Filters | None, rerank: Rerank | None, run: Run
+) -> Iterator[pa.Table]:
     n_users = model.data.n_users
     with run.progress.task("recommending", n_users) as task:
         for start in range(0, n_users, _BLOCK):
             rows = np.arange(start, min(start + _BLOCK, n_users))
             users = model.data.users.take(rows)
-            yield model.recommend(users, k, filters=filters, run=run).to_arrow()
+            lists = model.recommend(users, k, filters=filters, rerank=rerank, run=run)
+            yield lists.to_arrow()
             task.advance(len(rows))
 
 

@@ -44,6 +44,8 @@ class Reading:
     keep_items
         Whether items of the catalogue that nobody has had yet get rows too: models that read
         features recommend them.
+    licence
+        The terms on which the data may be used, for the model card; None if nobody said.
     stores
         Event stores, by `cofactor.runs.origin.store_name`, of whose events the source holds those
         up to a number already.
@@ -59,6 +61,7 @@ class Reading:
     core: int = 0
     on_bad: str = "error"
     keep_items: bool = False
+    licence: str | None = None
     stores: Mapping[str, int] = field(default_factory=dict)
     more: Mapping[str, Any] = field(default_factory=dict)
 

@@ -6,13 +6,14 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from cofactor.artifact.save import check_target, save
 from cofactor.base import memory
 from cofactor.base.config import Config
 from cofactor.base.errors import ArgumentError
 from cofactor.base.run import Run
+from cofactor.data import datasets
 from cofactor.data.interactions import Interactions
 from cofactor.data.split import Split
 from cofactor.evaluation.evaluate import evaluate
@@ -20,13 +21,17 @@ from cofactor.evaluation.result import Result
 from cofactor.metrics.table import parse_metrics
 from cofactor.models import registry
 from cofactor.models.recommender import Recommender
+from cofactor.runs import shown
 from cofactor.runs.against import measured_against
-from cofactor.runs.origin import Origin, bounded, origin_facts
-from cofactor.runs.source import Clock, Cutting, Reading, cut, interactions
+from cofactor.runs.auto import AUTO, BUDGET, Chosen
+from cofactor.runs.baselines import Baselined, measure_baselines
+from cofactor.runs.origin import Origin, origin_facts
+from cofactor.runs.plan import Plan, Sources, automatic, default_target, named
+from cofactor.runs.source import Clock, Cutting, Reading
 from cofactor.training.curve import LearningCurve
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Trained:
     """What training gave.
 
@@ -45,6 +50,11 @@ class Trained:
         Whether the saved model was fitted on all of the data after it was measured.
     seconds
         Of the fit that was saved.
+    baselines
+        The simple models on the same test part, and the paired tests against them; None if nothing
+        was held out.
+    chosen
+        What ``auto`` chose and why; None if the model was named.
     """
 
     model: Recommender
@@ -53,6 +63,14 @@ class Trained:
     split: Split | None
     refitted: bool
     seconds: float
+    baselines: Baselined | None = None
+    chosen: Chosen | None = None
+
+    def __repr__(self) -> str:
+        return shown.trained_text(self)
+
+    def _repr_html_(self) -> str:
+        return shown.trained_html(self)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,16 +83,19 @@ class Limits:
         Seconds for the epochs of each fit, in models that are trained in epochs; None: no limit.
     max_memory
         Bytes; what is known to need more is refused before it begins. None: what is available.
+    budget
+        Seconds in which ``auto`` searches; the fits of what it chose come after them.
     """
 
     max_time: float | None = None
     max_memory: int | None = None
+    budget: float = BUDGET
 
 
 def train(
     source: Any,
-    model: str,
-    out: str | os.PathLike[str],
+    model: str = AUTO,
+    out: str | os.PathLike[str] | None = None,
     *,
     settings: Iterable[str] | Config = (),
     reading: Reading | None = None,
@@ -94,15 +115,17 @@ def train(
     source
         A file, a dataset's name, a database URL, a data frame, or Interactions.
     model
-        The model's name in the registry.
+        The model's name in the registry, or ``"auto"``: model and settings are chosen on a
+        validation part (see `cofactor.auto`).
     out
-        The folder to save to.
+        The folder to save to; None: the source's name and ``-model``, in the working directory.
     settings
-        Words like ``factors=64``, or a configuration of the model.
+        Words like ``factors=64``, or a configuration of the model. For ``auto``, only which columns
+        are read: ``text=title``, ``features=genre``.
     reading, cutting
         How the source is read and cut; a test share of 0 holds nothing out.
     metrics
-        What to measure; None for what suits the model.
+        What to measure; None for what suits the model. For ``auto``, the first one decides.
     refit
         Whether the saved model is fitted on all of the data once it was measured, so that it knows
         every user's latest interactions. The saved metrics are those of the model that hadn't seen
@@ -124,58 +147,114 @@ def train(
         and fitting raise.
     """
     run = run if run is not None else Run()
-    cutting = cutting if cutting is not None else Cutting()
-    kind = registry.get(model)
-    config = settings if isinstance(settings, Config) else kind.Config.from_text(settings)
+    out = out if out is not None else default_target(source)
     check_target(out, overwrite=overwrite)
-    _check_requests(model, plot, metrics)
+    _check_requests(model, plot, metrics, limits.max_time)
     reading = reading if reading is not None else Reading()
-    if kind.traits.uses_features:
-        reading = replace(reading, keep_items=True)
-    source, ends = bounded(source)
-    reading = replace(reading, stores={**reading.stores, **ends})
-    data = interactions(source, reading, run)
-    parts = cut(data, cutting) if cutting.test > 0 else None
+    reading = replace(reading, licence=reading.licence or _terms(source))
+    given = Sources(source, reading, cutting if cutting is not None else Cutting())
+    if model == AUTO:
+        plan = automatic(settings, given, metrics, limits.budget, run)
+    else:
+        plan = named(model, settings, given, run)
     with memory.limited(limits.max_memory):
-        clock = Clock()
-        train_part = data if parts is None else parts.train
-        fitted = _fit(kind(config), train_part, parts, limits, run)
-        seconds = clock.seconds
-        result = None if parts is None else evaluate(fitted, parts, metrics, run=run)
-        comparison = _compared(fitted, parts, run)
-        kept = _kept(result) | _against(fitted, old, parts, run)
-        curves = {"measured" if result is not None else "saved": fitted.curve}
-        refitted = parts is not None and refit
-        if refitted:
-            clock = Clock()
-            fitted = _fit_again(fitted, data, limits, run)
-            seconds = clock.seconds
-            curves["saved"] = fitted.curve
-            fitted.comparison = comparison
+        done = _carry_out(plan, metrics, refit, limits, run, old)
     path = save(
-        fitted,
+        done.model,
         out,
         overwrite=overwrite,
-        metrics=kept,
-        run={
-            "seed": run.seed,
-            "threads": run.n_threads,
-            "fit_seconds": round(seconds, 3),
-            "fitted_on": _fitted_on(parts, refitted),
-            "notes": list(fitted.notes),
-            **origin_facts(Origin(reading, cutting, config)),
-        },
-        split=None if parts is None else parts.sentence,
+        metrics=done.kept,
+        run=_run_facts(plan, done, run),
+        split=None if plan.parts is None else plan.parts.sentence,
+        licence=reading.licence,
     )
     if plot is not None:
-        _draw(curves, plot, f"{model} on {data.source}")
-    return Trained(fitted, path, result, parts, refitted, seconds)
+        _draw(done.curves, plot, f"{plan.name} on {plan.data.source}")
+    return Trained(
+        done.model,
+        path,
+        done.result,
+        plan.parts,
+        done.refitted,
+        done.seconds,
+        done.baselines,
+        plan.chosen,
+    )
+
+
+class _Done(NamedTuple):
+    """What carrying out a plan gave."""
+
+    model: Recommender
+    result: Result | None
+    baselines: Baselined | None
+    kept: dict[str, Any]
+    curves: dict[str, LearningCurve | None]
+    refitted: bool
+    seconds: float
+
+
+def _carry_out(
+    plan: Plan,
+    metrics: Iterable[str] | None,
+    refit: bool,
+    limits: Limits,
+    run: Run,
+    old: Recommender | None,
+) -> _Done:
+    """Fit, measure, and fit again on all of the data."""
+    parts, clock = plan.parts, Clock()
+    fitted = _fit(plan.create(), plan.train, parts, limits, run)
+    seconds, result, baselines = clock.seconds, None, None
+    if parts is not None:
+        result = evaluate(fitted, parts, metrics, run=run)
+        baselines = measure_baselines(fitted, result, parts, plan.train, run)
+    comparison = _compared(fitted, parts, run)
+    kept = _kept(result, baselines) | _against(fitted, old, parts, run)
+    curves = {"measured" if result is not None else "saved": fitted.curve}
+    refitted = parts is not None and refit
+    if refitted:
+        clock = Clock()
+        fitted = _fit_again(fitted, plan.whole(), limits, run)
+        seconds = clock.seconds
+        curves["saved"] = fitted.curve
+        fitted.comparison = comparison
+    return _Done(fitted, result, baselines, kept, curves, refitted, seconds)
+
+
+def _run_facts(plan: Plan, done: _Done, run: Run) -> dict[str, Any]:
+    """What the manifest keeps of a training."""
+    return {
+        "seed": run.seed,
+        "threads": run.n_threads,
+        "fit_seconds": round(done.seconds, 3),
+        "fitted_on": _fitted_on(plan.parts, done.refitted),
+        "notes": list(done.model.notes),
+        **({} if plan.chosen is None else {"chosen": plan.chosen.to_dict()}),
+        **origin_facts(Origin(plan.reading, plan.cutting, plan.config)),
+    }
+
+
+def _terms(source: Any) -> str | None:
+    """The terms of a dataset that is asked for by name."""
+    if not isinstance(source, str) or not datasets.known(source):
+        return None
+    return datasets.get(source).terms
 
 
 def _check_requests(
-    model: str, plot: str | os.PathLike[str] | None, metrics: Iterable[str] | None
+    model: str,
+    plot: str | os.PathLike[str] | None,
+    metrics: Iterable[str] | None,
+    max_time: float | None,
 ) -> None:
     """Refuse curves of a model without epochs, and unknown metrics, before any work."""
+    if max_time is not None and model == AUTO:
+        raise ArgumentError(
+            f"max_time limits the epochs of one model; the search of {AUTO} is limited by a budget."
+        )
+    if plot is not None and model == AUTO:
+        raise ArgumentError(f"{AUTO} may choose a model without learning curves; name the model.")
     if plot is not None and not registry.get(model).iterative:
         raise ArgumentError(f"{model} isn't trained in epochs, so there are no curves to plot.")
     if metrics is not None:
@@ -233,7 +312,7 @@ def _fitted_on(parts: Split | None, refitted: bool) -> str:
     return "all of the data" if parts is None or refitted else "the training part"
 
 
-def _kept(result: Result | None) -> dict[str, Any]:
+def _kept(result: Result | None, baselines: Baselined | None) -> dict[str, Any]:
     """What the manifest keeps of an evaluation."""
     if result is None:
         return {}
@@ -243,4 +322,5 @@ def _kept(result: Result | None) -> dict[str, Any]:
         "metrics": record["metrics"],
         "protocol": record["how"]["protocol"],
         "fingerprint": record["how"]["fingerprint"],
+        **({} if baselines is None else {"baselines": baselines.summary()}),
     }

@@ -21,6 +21,7 @@ from cofactor.evaluation.evaluate import evaluate
 from cofactor.metrics.table import Metric
 from cofactor.models.iterative import IterativeModel
 from cofactor.models.recommender import Recommender
+from cofactor.runs.samples import few_users
 from cofactor.runs.source import Clock
 
 # watch(seed, epoch, value): after each epoch, the seed's place and the epoch from 0, and the metric
@@ -118,13 +119,7 @@ class Bench:
     @cached_property
     def _few(self) -> Part:
         """The validation part with 2000 of its users at most, evenly spaced."""
-        part, rows = self._validation, self._validation.user_rows
-        if len(rows) <= _USERS_OF_AN_EPOCH:
-            return part
-        some = rows[np.linspace(0, len(rows) - 1, _USERS_OF_AN_EPOCH).astype(np.int64)]
-        keep = np.isin(part.truth.user_rows, some)
-        negatives = None if part.negatives is None else part.negatives[keep]
-        return replace(part, truth=part.truth.where(keep), negatives=negatives)
+        return few_users(self._validation, _USERS_OF_AN_EPOCH)
 
 
 def search_space(

@@ -24,7 +24,8 @@ from cofactor.models.recommender import Recommender
 from cofactor.runs.compare import without_comparison
 from cofactor.runs.source import Clock, Cutting, Reading, cut, interactions
 from cofactor.runs.trials import Bench, search_space
-from cofactor.runs.tuned import Tuned, ask_test, word
+from cofactor.runs.tuned import Tuned, ask_test
+from cofactor.runs.words import word
 
 _STUDY = "cofactor"
 _DEFAULT = "default"  # marks the trial with the default settings

@@ -14,6 +14,7 @@ from cofactor.evaluation.significance import Comparison
 from cofactor.models import registry
 from cofactor.runs.compare import Compared, compare
 from cofactor.runs.trials import Bench
+from cofactor.runs.words import word
 
 
 @dataclass(frozen=True)
@@ -172,15 +173,6 @@ def _entry(label: str, name: str, config: Any) -> str:
     usual = config.defaults()
     words = [f"{n}={word(v)}" for n, v in config.to_params().items() if v != usual[n]]
     return f"{label}={name}:{';'.join(words)}" if words else f"{label}={name}"
-
-
-def word(value: Any) -> str:
-    """Return a setting's value as the command line reads it."""
-    if isinstance(value, (list, tuple)):
-        return ",".join(map(word, value))
-    if isinstance(value, bool) or value is None:
-        return str(value).lower()
-    return str(getattr(value, "name", value))
 
 
 def _verdict(test: Comparison) -> str:

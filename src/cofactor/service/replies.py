@@ -7,6 +7,8 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from cofactor.service.experiments.results import Results
+
 
 class Answer(msgspec.Struct, kw_only=True, omit_defaults=True):
     """An answer; what doesn't apply is left out."""
@@ -35,13 +37,16 @@ class WordOut(Answer, kw_only=True):
 
 
 class Recommended(Answer, kw_only=True):
-    """One item of a response; ``words`` come from models with content."""
+    """One item of a response; ``words`` come from models with content, ``probability`` (of this
+    item here, given those before) where lists are drawn at random.
+    """
 
     item_id: Any
     score: float
     title: str | None = None
     reasons: list[ReasonOut] | None = None
     words: list[WordOut] | None = None
+    probability: float | None = None
 
 
 class Recommendations(Answer, kw_only=True):
@@ -49,13 +54,46 @@ class Recommendations(Answer, kw_only=True):
 
     ``source`` is ``personal`` (from the history), ``features``, ``text``, or ``popularity``
     (nothing is known that the model could use; ``note`` says why). ``history_used`` counts the past
-    items that the answer rests on."""
+    items that the answer rests on. ``rerank`` is by which rules the list was chosen, if any; the
+    scores are the model's, so they needn't descend then. ``request_id`` is there where the list was
+    logged as shown, ``arm`` where the user takes part in an experiment. ``next`` is the cursor of
+    the next page, where pages were wanted."""
 
     items: list[Recommended]
     source: str
     model: ModelName
     history_used: int
     note: str | None = None
+    rerank: str | None = None
+    request_id: str | None = None
+    arm: str | None = None
+    next: str | None = None
+
+
+class Feed(Answer, kw_only=True):
+    """A list that isn't for one user alone; ``next`` is the cursor of the page behind it."""
+
+    items: list[Recommended]
+    source: str
+    model: ModelName
+    next: str | None = None
+
+
+class FeedRow(Answer, kw_only=True):
+    """A row: why its items stand together, and the items."""
+
+    title: str
+    items: list[Recommended]
+    item_id: Any = None
+    value: str | None = None
+
+
+class FeedRows(Answer, kw_only=True):
+    """Rows of items; no item stands in two of them."""
+
+    rows: list[FeedRow]
+    source: str
+    model: ModelName
 
 
 class Similar(Answer, kw_only=True):
@@ -124,6 +162,7 @@ class ExportOut(Answer, kw_only=True):
 
     user_id: str
     events: list[dict[str, Any]]
+    impressions: list[dict[str, Any]]
     trained_items: list[Any]
 
 
@@ -140,6 +179,9 @@ class VersionOut(Answer, kw_only=True):
     metrics: dict[str, Any] | None = None
     run: dict[str, Any] | None = None
     split: str | None = None
+    licence: str | None = None
+    limits: list[str] | None = None
+    card: str | None = None
     problem: str | None = None
 
 
@@ -174,6 +216,21 @@ class PromotedOut(Answer, kw_only=True):
     previous: str | None
     checks: list[str]
     seconds: float
+
+
+class RetrainingOut(Answer, kw_only=True):
+    """Scheduled retraining: when, whether one is under way, and what the last one came to."""
+
+    schedule: str | None
+    running: bool
+    last: dict[str, Any] | None = None
+
+
+class ExperimentsOut(Answer, kw_only=True):
+    """The experiments of the folder, the latest last, and the results of one of them."""
+
+    experiments: list[dict[str, Any]]
+    results: Results | None = None
 
 
 class MapOut(Answer, kw_only=True):

@@ -5,11 +5,16 @@ environment.
 from __future__ import annotations
 
 import ipaddress
+import re
 from dataclasses import dataclass
 
 from cofactor.base import checks
+from cofactor.base.errors import ArgumentError
 from cofactor.data.readers.event_store import AGAINST, SILENT
+from cofactor.retrieval.exploration import parse_exploration
+from cofactor.retrieval.rerank.rules import Rerank
 
+_ROOT = re.compile(r"(/[A-Za-z0-9._~-]+)+")
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -81,8 +86,21 @@ class Settings:
         How long a connection may wait between two requests.
     drain_seconds
         How long requests under way may take after a signal to stop.
+    log_impressions
+        Whether every list for a user is logged as shown; lists of experiments and of explorations
+        always are.
+    explore
+        How lists are drawn outside experiments, as `cofactor.retrieval.exploration` reads it; None
+        for the ranking itself.
     access_log
         Whether every request is logged, not only those that failed or changed the service.
+    trending_events
+        The last events of the store from which the trending feed is counted.
+    root_path
+        The path under which a proxy publishes the service: ``/recs``; empty for the root. Requests
+        are taken with it and without it.
+    rerank
+        Rules by which lists are chosen where a request names none, as text.
     """
 
     host: str = "127.0.0.1"
@@ -114,7 +132,12 @@ class Settings:
     send_seconds: float = 20.0
     idle_seconds: float = 30.0
     drain_seconds: float = 10.0
+    log_impressions: bool = False
+    explore: str | None = None
     access_log: bool = False
+    trending_events: int = 200_000
+    root_path: str = ""
+    rerank: str = ""
 
     def __post_init__(self) -> None:
         checks.integer(self.port, "port", low=0, high=65_535)
@@ -131,9 +154,22 @@ class Settings:
             "max_ingest",
             "batch",
             "threads",
+            "trending_events",
             "max_connections",
         ):
             checks.integer(getattr(self, name), name, low=1)
+        if Rerank.parse(self.rerank) and self.explore is not None:
+            raise ArgumentError(
+                "explore and rerank can't both hold for all lists: rules choose a list, exploration"
+                " draws it; leave one out, or give rules in the requests that want them."
+            )
+        if self.explore is not None:
+            parse_exploration(self.explore)
+        if self.root_path and not _ROOT.fullmatch(self.root_path):
+            raise ArgumentError(
+                "root_path must begin with a slash and end without one, of plain characters, such"
+                f" as /recs, not {self.root_path!r}."
+            )
         checks.integer(self.reasons, "reasons", low=0, high=50)
         checks.integer(self.keep_versions, "keep_versions", low=2, high=64)
         for name in (

@@ -22,6 +22,9 @@ Finite = Annotated[float, Meta(ge=-3.4e38, le=3.4e38)]
 Seconds = Annotated[int, Meta(ge=0, le=2**53)]
 Words = Annotated[str, Meta(min_length=1, max_length=MAX_TEXT)]
 Version = Annotated[str, Meta(min_length=1, max_length=200)]
+# A rule of reranking such as "cap=2 by author"; see `cofactor.retrieval.rerank.rules`.
+Rule = Annotated[str, Meta(min_length=1, max_length=2_000)]
+CursorText = Annotated[str, Meta(min_length=1, max_length=16_000)]
 Kind = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_.-]{0,31}$")]
 
 
@@ -80,6 +83,11 @@ class RecommendRequest(_Choice, kw_only=True):
     text: Words | None = None
     exclude_seen: bool = True
     reasons: Annotated[int, Meta(ge=0, le=50)] | None = None
+    # Rules instead of the service's own; an empty list for the model's order.
+    rerank: Annotated[list[Rule], Meta(max_length=30)] | None = None
+    # Whether the answer holds a cursor for the next page, and the one of the page before.
+    paged: bool = False
+    cursor: CursorText | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -179,12 +187,15 @@ class Nothing(Strict, kw_only=True):
 
 
 class UserQuery(Strict, kw_only=True):
-    """How to recommend."""
+    """How to recommend; ``rerank`` holds rules with ``;`` between them, ``none`` for no rules."""
 
     k: K = 10
     where: Where | None = None
     exclude_seen: bool = True
     reasons: Annotated[int, Meta(ge=0, le=50)] | None = None
+    rerank: Rule | None = None
+    paged: bool = False
+    cursor: CursorText | None = None
     version: Version | None = None
 
 
@@ -203,6 +214,12 @@ class SearchQuery(Strict, kw_only=True):
     limit: Annotated[int, Meta(ge=1, le=100)] = 10
 
 
+class ExperimentQuery(Strict, kw_only=True):
+    """Which experiment's results; the latest one's without a name."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=64)] | None = None
+
+
 class HistoryQuery(Strict, kw_only=True):
     """How much of a history."""
 
@@ -219,3 +236,39 @@ class BrowseQuery(Strict, kw_only=True):
     """A few items to begin with."""
 
     limit: Annotated[int, Meta(ge=1, le=100)] = 12
+
+
+# Feeds: lists that aren't for one user alone.
+
+
+class TrendingQuery(Strict, kw_only=True):
+    """What is trending: after ``half_life`` hours a user's last event with an item counts half."""
+
+    k: K = 10
+    half_life: Annotated[float, Meta(ge=0.1, le=10_000)] = 24.0
+    where: Where | None = None
+    cursor: CursorText | None = None
+
+
+class PopularQuery(Strict, kw_only=True):
+    """The most popular items of one entry of a column, such as ``genres`` and ``Comedy``."""
+
+    column: Annotated[str, Meta(min_length=1, max_length=200)]
+    value: Annotated[str, Meta(min_length=1, max_length=1_000)]
+    k: K = 10
+    cursor: CursorText | None = None
+
+
+class CategoriesQuery(Strict, kw_only=True):
+    """A row of popular items for each of the largest entries of a column."""
+
+    column: Annotated[str, Meta(min_length=1, max_length=200)]
+    rows: Annotated[int, Meta(ge=1, le=50)] = 5
+    k: K = 10
+
+
+class BecauseQuery(Strict, kw_only=True):
+    """Rows of items like the last ones that a user liked."""
+
+    rows: Annotated[int, Meta(ge=1, le=20)] = 3
+    k: K = 10

@@ -17,13 +17,19 @@ from cofactor.store.errors import (
     StoreUnavailableError,
     UnknownEventError,
 )
-from cofactor.store.exports import export_events, export_items, json_lines
+from cofactor.store.exports import (
+    export_events,
+    export_impressions,
+    export_items,
+    json_lines,
+)
 from cofactor.store.imports import (
     Imported,
     import_events,
     import_interactions,
     import_items,
 )
+from cofactor.store.impressions import Impression, ShownItem, StoredImpression
 from cofactor.store.limits import (
     MAX_BATCH,
     MAX_FEATURES,
@@ -59,11 +65,13 @@ __all__ = [
     "Health",
     "History",
     "Imported",
+    "Impression",
     "Item",
     "ItemChange",
     "Manifest",
     "OverloadError",
     "ReadOnlyError",
+    "ShownItem",
     "Store",
     "StoreBusyError",
     "StoreClosedError",
@@ -72,10 +80,12 @@ __all__ = [
     "StoreSettings",
     "StoreUnavailableError",
     "StoredEvent",
+    "StoredImpression",
     "StoredItem",
     "UnknownEventError",
     "backup",
     "export_events",
+    "export_impressions",
     "export_items",
     "import_events",
     "import_interactions",

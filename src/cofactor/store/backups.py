@@ -12,7 +12,7 @@ import os
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -193,7 +193,7 @@ def _copy(store: Store, target: Path) -> None:
             database.prepare(session)
             with store.snapshot() as source_session:
                 session.begin()
-                _copy_rows(source_session, session)
+                _copy_rows(source_session, session, store.database.tables(source_session))
                 session.run(
                     "UPDATE sqlite_sequence SET seq = max(seq, (SELECT value FROM counters WHERE"
                     " name = 'last_seq')) WHERE name = 'events'"
@@ -203,13 +203,15 @@ def _copy(store: Store, target: Path) -> None:
         session.close()
 
 
-def _copy_rows(source: Session, target: Session) -> None:
+def _copy_rows(source: Session, target: Session, there: Collection[str]) -> None:
     """Replace all rows of the target by those of the source, page by page in the order of each
-    table's key.
+    table's key; ``there`` are the tables that the source has.
     """
     for table, columns in schema.TABLES.items():
-        key, names, marks = columns[0], ", ".join(columns), ", ".join("?" * len(columns))
         target.run(f"DELETE FROM {table}")
+        if table not in there:  # a backup that an earlier version of Cofactor made
+            continue
+        key, names, marks = columns[0], ", ".join(columns), ", ".join("?" * len(columns))
         last: object = None
         while True:
             where, given = ("", ()) if last is None else (f"WHERE {key} > ?", (last,))
@@ -220,6 +222,9 @@ def _copy_rows(source: Session, target: Session) -> None:
                 break
             target.run_many(f"INSERT INTO {table} ({names}) VALUES ({marks})", rows)
             last = rows[-1][0]
+    # Of what a backup that an earlier version made doesn't count, there is none.
+    zero = "INSERT INTO counters (name, value) VALUES ('impressions', 0) ON CONFLICT DO NOTHING"
+    target.run(zero)
 
 
 def _restore_file(path: Path, database: SqliteDatabase, overwrite: bool) -> None:
@@ -271,8 +276,8 @@ def _restore_rows(path: Path, database: Database, overwrite: bool) -> None:
                     raise StoreError(
                         f"{database.shown} holds events or items already; give overwrite=True."
                     )
-                _copy_rows(source, session)
-                for table in ("events", "item_changes", "erasures"):
+                _copy_rows(source, session, SqliteDatabase(path).tables(source))
+                for table in ("events", "item_changes", "erasures", "impressions"):
                     last = (
                         "(SELECT value FROM counters WHERE name = 'last_seq')"
                         if table == "events"
@@ -316,7 +321,8 @@ def _row_counts(path: Path) -> dict[str, int]:
     with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
         return {
             table: connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
-            for table in schema.TABLES
+            for table in SqliteDatabase(path).tables(SqliteSession(connection))
+            if table in schema.TABLES
         }
 
 

@@ -15,6 +15,7 @@ import msgspec
 
 from cofactor.base.errors import DataError
 from cofactor.store.errors import StoreUnavailableError
+from cofactor.store.impressions import ShownItem, shown_items
 from cofactor.store.limits import file_format
 from cofactor.store.records import StoredEvent, StoredItem
 from cofactor.store.store import Store
@@ -37,6 +38,20 @@ _ITEM_COLUMNS = {
     "features": "string",
     "state": "string",
     "time": "int64",
+}
+_SHOWN_COLUMNS = {
+    "seq": "int64",
+    "request_id": "string",
+    "user_id": "string",
+    "time": "int64",
+    "version": "string",
+    "experiment": "string",
+    "arm": "string",
+    "source": "string",
+    "shown": "bool",
+    "position": "int64",
+    "item_id": "string",
+    "probability": "float64",
 }
 
 
@@ -76,7 +91,14 @@ def export_items(store: Store, path: str | os.PathLike[str], *, overwrite: bool 
     return _export(store.all_items(), Path(path), _ITEM_COLUMNS, overwrite)
 
 
-def json_lines(records: Iterable[StoredEvent | StoredItem]) -> Iterator[bytes]:
+def export_impressions(
+    store: Store, path: str | os.PathLike[str], *, overwrite: bool = False
+) -> int:
+    """Write the impressions to a file, one line per item and position; return how many."""
+    return _export(shown_items(store.impressions()), Path(path), _SHOWN_COLUMNS, overwrite)
+
+
+def json_lines(records: Iterable[StoredEvent | StoredItem | ShownItem]) -> Iterator[bytes]:
     """Yield records as lines of JSON: what an export holds, for those who send it elsewhere."""
     encode = msgspec.json.encode
     for record in records:

@@ -154,11 +154,12 @@ def erase_user(work: Work, user_id: str) -> Ack:
     undone = work.session.run(
         "DELETE FROM events WHERE user_id = ? AND undone IS NOT NULL", (user_id,)
     )
+    lists = work.session.run("DELETE FROM impressions WHERE user_id = ?", (user_id,))
     work.known_seq = None
     work.session.run("INSERT INTO erasures (time, events) VALUES (?, ?)", (work.now, live + undone))
     # In the same transaction: a crash right after it must not make forgotten what is to be done.
     work.session.run(_NOTE, ("owed", str(work.now)))
-    work.deltas.update({"events": -live, "undone": -undone, "users": -was})
+    work.deltas.update({"events": -live, "undone": -undone, "users": -was, "impressions": -lists})
     return Ack(changed=live + undone, unchanged=0, seq=work.last("events"))
 
 

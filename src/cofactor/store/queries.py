@@ -147,3 +147,32 @@ def _change(row: Row) -> ItemChange:
 
 def _features(text: str | None) -> dict | None:
     return None if text is None else json.loads(text)
+
+
+def recent_users(
+    session: Session, database: Database, after: int, upto: int, moment: int, kinds: Sequence[str]
+) -> list[Row]:
+    """Return how many users' last event with an item is how old: (item_id, hours, users).
+
+    Parameters
+    ----------
+    after, upto
+        Events behind the first place in the order of arrival, up to the second.
+    moment
+        Seconds since 1970: what was undone later still counts, and what is dated later counts as of
+        then.
+    kinds
+        Kinds that don't count.
+    """
+    sql = f"""SELECT item_id, hours, count(*) FROM (
+            SELECT item_id, user_id, (? - max(time)) / 3600 AS hours FROM events
+            WHERE seq > ? AND seq <= ? AND (undone IS NULL OR undone > ?)
+                AND kind NOT IN (SELECT given.value FROM {database.listed})
+            GROUP BY item_id, user_id) AS latest
+        GROUP BY item_id, hours"""
+    return session.rows(sql, (moment, after, upto, moment, database.list_of(list(kinds))))
+
+
+def last_seq(session: Session) -> int:
+    """Return the place of the last event that arrived; 0 when none did."""
+    return int(session.rows("SELECT coalesce(max(seq), 0) FROM events")[0][0])

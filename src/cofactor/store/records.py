@@ -227,6 +227,8 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
         The place of the last event that arrived; 0 when none ever did.
     last_change
         The number of the last change of an item.
+    impressions
+        Lists whose impressions are logged.
     """
 
     events: int
@@ -236,6 +238,7 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
     hidden: int
     last_seq: int
     last_change: int
+    impressions: int = 0
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True):

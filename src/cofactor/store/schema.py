@@ -52,6 +52,29 @@ MIGRATIONS: tuple[Sequence[str], ...] = (
             VALUES ('events', 0), ('undone', 0), ('users', 0), ('items', 0), ('hidden', 0),
                    ('last_seq', 0)""",
     ),
+    (
+        # One row per list: what stands in it is a JSON list by position.
+        """CREATE TABLE impressions (
+            seq {serial},
+            request_id {text} NOT NULL UNIQUE,
+            user_id {text} NOT NULL,
+            version {text} NOT NULL,
+            experiment {text},
+            arm {text},
+            source {text} NOT NULL,
+            shown {int} NOT NULL,
+            items {text} NOT NULL,
+            probabilities {text} NOT NULL,
+            item_arms {text},
+            ms {real},
+            time {int} NOT NULL)""",
+        "CREATE INDEX impressions_by_user ON impressions (user_id)",
+        (
+            "CREATE INDEX impressions_by_experiment ON impressions (experiment, seq) WHERE"
+            " experiment IS NOT NULL"
+        ),
+        "INSERT INTO counters (name, value) VALUES ('impressions', 0)",
+    ),
 )
 
 # Table -> its columns, for backups and restores: in this order, every row of each.
@@ -70,6 +93,21 @@ TABLES: Mapping[str, tuple[str, ...]] = {
     "items": ("item_id", "title", "text", "features", "state", "time"),
     "item_changes": ("seq", "time", "action", "item_id", "title", "text", "features", "state"),
     "erasures": ("seq", "time", "events"),
+    "impressions": (
+        "seq",
+        "request_id",
+        "user_id",
+        "version",
+        "experiment",
+        "arm",
+        "source",
+        "shown",
+        "items",
+        "probabilities",
+        "item_arms",
+        "ms",
+        "time",
+    ),
     "counters": ("name", "value"),
 }
 STATES = ("visible", "hidden", "deleted")

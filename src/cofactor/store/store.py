@@ -12,11 +12,20 @@ from types import TracebackType
 from typing import Any, Self
 
 from cofactor.base import checks
-from cofactor.base.errors import ArgumentError
 from cofactor.store import operations, queries
 from cofactor.store.database import Database, Session
 from cofactor.store.errors import ReadOnlyError, StoreFormatError
+from cofactor.store.impressions import (
+    Impression,
+    StoredImpression,
+    checked_impressions,
+    experiment_impressions,
+    impressions_after,
+    log_impressions,
+    user_impressions,
+)
 from cofactor.store.limits import checked_events, checked_id, checked_ids, checked_items
+from cofactor.store.paging import PAGE, paged
 from cofactor.store.readers import Readers
 from cofactor.store.records import (
     Ack,
@@ -32,8 +41,6 @@ from cofactor.store.records import (
 )
 from cofactor.store.schema import DELETED, HIDDEN, VISIBLE
 from cofactor.store.writer import WriteJob, Writer
-
-_PAGE = 5_000
 
 
 def open_store(
@@ -221,6 +228,23 @@ class Store:
         """
         return self._set_state(item_ids, DELETED)
 
+    def log_impressions(self, impressions: Sequence[Impression]) -> Future[Ack]:
+        """Log lists that are shown, all of them or none; a request id that is logged already with
+        the same content changes nothing.
+
+        Returns
+        -------
+        Future[Ack]
+            Fails with `ConflictError` if a request id is logged with another content.
+
+        Raises
+        ------
+        ArgumentError
+            If an impression is beyond the limits: which one, and why.
+        """
+        rows = checked_impressions(impressions)
+        return self._submit(functools.partial(log_impressions, rows=rows), len(rows))
+
     # Reading
 
     def history(self, user_id: str | int, limit: int = 1_000) -> History:
@@ -248,9 +272,25 @@ class Store:
         """Yield events in the order of arrival, undone ones too, from the one after the place
         ``after``.
         """
-        return _paged(
+        return paged(
             lambda last, count: self._page(queries.events_after, last, count), after, limit, "seq"
         )
+
+    def impressions(
+        self, after: int = 0, limit: int | None = None, experiment: str | None = None
+    ) -> Iterator[StoredImpression]:
+        """Yield logged lists in the order of arrival, from the one after the place ``after``; those
+        of one experiment, if it is named.
+        """
+        query: Any = impressions_after
+        if experiment is not None:
+            query = functools.partial(_in_experiment, name=experiment)
+        return paged(lambda last, count: self._page(query, last, count), after, limit, "seq")
+
+    def user_impressions(self, user_id: str | int) -> list[StoredImpression]:
+        """Return the lists logged for a user, in the order of arrival."""
+        with self._readers.one() as session:
+            return user_impressions(session, checked_id(user_id, "user_id"))
 
     def item(self, item_id: str | int) -> StoredItem | None:
         """Return what is stored of an item; None for one that was never described, hidden or
@@ -267,7 +307,7 @@ class Store:
 
     def all_items(self) -> Iterator[StoredItem]:
         """Yield all items in the order of their ids, hidden and deleted ones too."""
-        return _paged(
+        return paged(
             lambda last, count: self._page(queries.items_after, last, count), "", None, "item_id"
         )
 
@@ -276,7 +316,7 @@ class Store:
         with self._readers.one() as session:
             return dict(queries.unseen_items(session))
 
-    def item_changes(self, after: int = 0, limit: int = _PAGE) -> list[ItemChange]:
+    def item_changes(self, after: int = 0, limit: int = PAGE) -> list[ItemChange]:
         """Return the next changes of items after the one numbered ``after``: what a copy in
         memory needs to keep up.
         """
@@ -296,6 +336,29 @@ class Store:
         """Return how many events of each kind count, the most frequent first. Reads all events."""
         with self._readers.one() as session:
             return queries.kinds(session)
+
+    def last_seq(self) -> int:
+        """Return the place of the last event that is stored; 0 when there is none."""
+        with self._readers.one() as session:
+            return queries.last_seq(session)
+
+    def recent_users(
+        self, after: int, upto: int, moment: int, kinds: Sequence[str] = ()
+    ) -> list[tuple[str, int, int]]:
+        """Return how many users' last event with an item is how old: item, full hours, users.
+
+        Parameters
+        ----------
+        after, upto
+            Events behind the first place in the order of arrival, up to the second.
+        moment
+            Seconds since 1970 from which ages count; what was undone later still counts.
+        kinds
+            Kinds of events that don't count.
+        """
+        with self._readers.one() as session:
+            found = queries.recent_users(session, self.database, after, upto, moment, kinds)
+            return [(str(item), int(hours), int(users)) for item, hours, users in found]
 
     def health(self) -> Health:
         """Return whether the store can be written, why not, and how its commits go. Touches no
@@ -349,21 +412,9 @@ class Store:
                 raise StoreFormatError(f"{self.database.shown} holds no event store.")
 
 
+def _in_experiment(session: Session, last: int, count: int, name: str) -> list[StoredImpression]:
+    return experiment_impressions(session, name, last, count)
+
+
 def _apply_state(work: operations.Work, ids: Sequence[str], state: int) -> Ack:
     return operations.set_state(work, ids, state)
-
-
-def _paged(page: Any, after: Any, limit: int | None, key: str) -> Iterator[Any]:
-    """Pages by key rather than one long query: a query that stays open would keep the log from
-    being cut.
-    """
-    if limit is not None and limit < 0:
-        raise ArgumentError(f"limit must not be negative, not {limit}.")
-    left = limit
-    while left is None or left > 0:
-        rows = page(after, _PAGE if left is None else min(_PAGE, left))
-        yield from rows
-        if len(rows) < (_PAGE if left is None else min(_PAGE, left)):
-            return
-        after = getattr(rows[-1], key)
-        left = None if left is None else left - len(rows)

@@ -46,6 +46,12 @@ class LearningCurve:
         which = "best" if self.best_epoch >= 0 else "last"
         return f"LearningCurve({len(self)} epochs, {which} {at}: loss {self.loss[at]:.4f}{shown})"
 
+    def _repr_html_(self) -> str:
+        from cofactor.base.markup import framed, heading
+        from cofactor.training.curves import figures
+
+        return framed(heading("Learning curve", repr(self)), *figures({"": self}))
+
     def to_arrays(self) -> dict[str, np.ndarray]:
         """Return the curve as named arrays, for a model's state; nothing if there are no epochs.
 

@@ -1,18 +1,21 @@
-"""Learning curves as a web page: losses and metrics, raw and smoothed, with the best epoch
-marked.
+"""Learning curves as a web page or as a figure in a notebook: losses and metrics, raw and smoothed,
+with the best epoch marked.
 """
 
 from __future__ import annotations
 
+import math
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from cofactor.training.curve import LearningCurve
+from cofactor.base.page import page, section, write_page
+from cofactor.base.svg import Axes, Series, chart
 
-_COLOURS = ("#1f6feb", "#d1590a", "#1a7f37", "#8250df", "#bf3989", "#57606a")
+_TRAIN = "train "
 
 
 def smoothed(values: np.ndarray, weight: float = 0.6) -> np.ndarray:
@@ -40,115 +43,67 @@ def smoothed(values: np.ndarray, weight: float = 0.6) -> np.ndarray:
     return result
 
 
-def figure(curves: dict[str, LearningCurve], title: str = "Learning curves") -> Any:
-    """Return a plotly figure: a row for the training loss, and one for each metric.
+def figures(curves: Mapping[str, Any]) -> list[str]:
+    """Return SVG charts: one of the training loss, and one of each metric.
 
     Parameters
     ----------
     curves
-        By the name shown in the legend. A metric called ``"train x"`` is drawn in the row of
-        ``"x"``, dashed.
-    title
-        Above the figure.
+        Learning curves by the name shown in the legend. A metric called ``"train x"`` is drawn in
+        the chart of ``"x"``, dashed.
     """
-    from plotly.subplots import make_subplots
-
-    metrics = [n for h in curves.values() for n in h.metrics if not n.startswith("train ")]
-    rows = ["training loss", *dict.fromkeys(metrics)]
-    page = make_subplots(
-        rows=len(rows),
-        cols=1,
-        shared_xaxes=True,
-        vertical_spacing=0.12 / len(rows),
-        subplot_titles=rows,
-    )
-    for n, (name, curve) in enumerate(curves.items()):
-        colour = _COLOURS[n % len(_COLOURS)]
-        _draw(page, 1, name, curve.loss, colour, curve.best_epoch)
-        for metric, values in curve.metrics.items():
-            row = (
-                rows.index(metric.removeprefix("train ")) + 1
-                if metric.removeprefix("train ") in rows
-                else 1
-            )
-            _draw(
-                page,
-                row,
-                f"{name}: {metric}",
-                values,
-                colour,
-                curve.best_epoch,
-                dashed=metric.startswith("train "),
-            )
-    page.update_xaxes(title_text="epoch", row=len(rows), col=1)
-    page.update_layout(
-        title=title,
-        template="plotly_white",
-        height=260 * len(rows) + 140,
-        legend={"groupclick": "togglegroup"},
-        font={"family": "system-ui, sans-serif"},
-        margin={"l": 60, "r": 20, "t": 90, "b": 50},
-    )
-    return page
+    metrics = [n for c in curves.values() for n in c.metrics if not n.startswith(_TRAIN)]
+    drawn = []
+    for row in ["training loss", *dict.fromkeys(metrics)]:
+        series: list[Series] = []
+        for n, (name, curve) in enumerate(curves.items()):
+            columns = {"": curve.loss} if row == "training loss" else _of(curve, row)
+            for kind, values in columns.items():
+                series += _series(f"{name}{kind}", values, curve.best_epoch, n, bool(kind))
+        axes = Axes(title=row, x_label="epoch", width=760, height=280)
+        drawn.append(chart(axes, series))
+    return drawn
 
 
 def draw(
-    curves: dict[str, LearningCurve], path: str | os.PathLike[str], title: str = "Learning curves"
+    curves: Mapping[str, Any],
+    path: str | os.PathLike[str],
+    title: str = "Learning curves",
 ) -> Path:
     """Write the curves to a self-contained page (it needs no network), and return its path."""
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
-    figure(curves, title).write_html(target, include_plotlyjs=True)
-    return target
+    best = "; ".join(words for words in map(_best_of, curves, curves.values()) if words)
+    note = "Faint: each epoch; strong: smoothed; ringed: the best epoch; dashed: on training data."
+    body = "".join(f"<div>{one}</div>" for one in figures(curves))
+    return write_page(target, page(title, section(title, f"{note} {best}".strip(), body)))
 
 
-def _draw(
-    page: Any,
-    row: int,
-    name: str,
-    values: list[float],
-    colour: str,
-    best: int,
-    dashed: bool = False,
-) -> None:
-    """One curve: the raw values faint, the smoothed ones strong, the best epoch as a ringed dot."""
+def _of(curve: Any, metric: str) -> dict[str, list[float]]:
+    """A metric, and the same on training data."""
+    found = {"": metric, " (training)": _TRAIN + metric}
+    return {kind: curve.metrics[name] for kind, name in found.items() if name in curve.metrics}
+
+
+def _series(name: str, values: list[float], best: int, colour: int, dashed: bool) -> list[Series]:
+    """The raw values faint, the smoothed ones strong, the best epoch as a dot."""
     measured = np.flatnonzero(np.isfinite(values))  # a metric may be taken each few epochs only
-    epochs, shown = measured + 1, np.asarray(values)[measured]
-    line = {"color": colour, "dash": "dash" if dashed else "solid"}
-    common = {"x": epochs, "legendgroup": name, "mode": "lines"}
-    page.add_scatter(
-        **common,
-        y=shown,
-        name=f"{name} (raw)",
-        line=line | {"width": 1},
-        opacity=0.35,
-        showlegend=False,
-        row=row,
-        col=1,
+    epochs, known = (measured + 1).tolist(), np.asarray(values, np.float64)[measured]
+    raw = Series(
+        "", epochs, known.tolist(), colour=colour, dots=len(epochs) < 2, dashed=dashed, faint=True
     )
-    page.add_scatter(
-        **common,
-        y=smoothed(shown),
-        name=name,
-        line=line | {"width": 2},
-        showlegend=row == 1 or not dashed,
-        row=row,
-        col=1,
+    strong = Series(
+        name, epochs, smoothed(known).tolist(), colour=colour, dots=False, dashed=dashed
     )
-    if 0 <= best < len(values):
-        marker = {"color": "white", "size": 11, "line": {"color": colour, "width": 3}}
-        text = f"best epoch {best + 1}: {values[best]:.4f}"
-        place = "top left" if best > len(values) / 2 else "top right"
-        page.add_scatter(
-            x=[best + 1],
-            y=[values[best]],
-            mode="markers+text",
-            text=[text],
-            textposition=place,
-            marker=marker,
-            name=text,
-            legendgroup=name,
-            showlegend=False,
-            row=row,
-            col=1,
-        )
+    if not 0 <= best < len(values) or not math.isfinite(values[best]):
+        return [raw, strong]
+    tip = f"{name}, best epoch {best + 1}: {values[best]:.4f}"
+    return [raw, strong, Series("", [best + 1], [values[best]], tips=[tip], colour=colour)]
+
+
+def _best_of(name: str, curve: Any) -> str:
+    """The best epoch and its metrics in words, or nothing."""
+    if not 0 <= curve.best_epoch < len(curve):
+        return ""
+    numbers = [f"{n} {v[curve.best_epoch]:.4f}" for n, v in curve.metrics.items()]
+    return f"{name}: best epoch {curve.best_epoch + 1}" + "".join(f", {one}" for one in numbers)

@@ -76,9 +76,12 @@ def start(folder: Path, events_url: str) -> Iterator[Start]:
             url: str | None = None,
         ) -> TestClient:
             place = folder if model is None else folder / model
-            app = build(
-                place, open_store(url or events_url), settings or Settings(max_waiting=60.0), keys
-            )
+            store = open_store(url or events_url)
+            try:
+                app = build(place, store, settings or Settings(max_waiting=60.0), keys)
+            except BaseException:
+                store.close()
+                raise
             client = TestClient(app, base_url=BASE, raise_server_exceptions=False)
             return stack.enter_context(client)
 

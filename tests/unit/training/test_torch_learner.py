@@ -13,7 +13,7 @@ from cofactor.base.errors import ArgumentError, ArtifactError, TrainingError
 from cofactor.base.run import Run
 from cofactor.training.checkpoint import Checkpoint
 from cofactor.training.curve import LearningCurve
-from cofactor.training.curves import draw, figure, smoothed
+from cofactor.training.curves import draw, figures, smoothed
 from cofactor.training.loop import Control
 from cofactor.training.monitor import EarlyStopping, Monitor
 from cofactor.training.settings import TrainingConfig
@@ -314,13 +314,15 @@ def test_curves_mark_the_best_epoch_and_the_page_is_self_contained(tmp_path: Pat
         {"rmse": [1.2, 0.9, 1.0], "train rmse": [1.1, 0.8, 0.7]},
         best_epoch=1,
     )
-    page = figure({"mf": curve})
-    texts = [t for trace in page.data for t in trace.text or ()]
-    assert "best epoch 2: 0.9000" in texts
-    raw = [trace for trace in page.data if trace.name and trace.name.endswith("(raw)")]
-    assert len(raw) == 3
+    loss, rmse = figures({"mf": curve})
+    assert "mf, best epoch 2: 2.0000" in loss
+    assert "mf, best epoch 2: 0.9000" in rmse
+    # The raw and the smoothed line, of the validation part and, dashed, of the training part.
+    assert rmse.count("<polyline") == 4
+    assert rmse.count("stroke-dasharray") == 3
+    assert curve._repr_html_().count("<svg") == 2
     written = draw({"mf": curve}, tmp_path / "curves.html")
     text = written.read_text(encoding="utf-8")
-    assert "best epoch 2" in text
-    assert '<script src="http' not in text
+    assert "mf: best epoch 2, rmse 0.9000" in text
+    assert "<script" not in text
     np.testing.assert_allclose(smoothed(np.array([1.0, 1.0, np.nan, 1.0])), 1.0)

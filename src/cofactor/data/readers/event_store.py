@@ -37,7 +37,7 @@ TABLES = frozenset({"store_meta", "events", "items", "item_changes", "erasures",
 # What a URL may ask of a store.
 ASKED = ("kinds", "after", "until")
 _MARK = "cofactor events"
-_SCHEMA = 1
+_SCHEMA = 2
 
 # A query, to batches of rows.
 Fetch = Callable[[str], Iterator[Sequence[tuple[Any, ...]]]]

@@ -23,7 +23,7 @@ from cofactor.models.liked import rated_csr
 from cofactor.models.rating_scale import rating_scale
 from cofactor.models.recommender import Recommender
 from cofactor.models.traits import ArraySpec, Traits
-from cofactor.models.user_batch import InnerProduct, States
+from cofactor.models.user_batch import InnerProduct, States, UserBatch
 from cofactor.retrieval.topk import TopK, nearest
 
 if TYPE_CHECKING:
@@ -217,6 +217,17 @@ class BayesianMF(Recommender):
             vectors, offsets = vectors[item_rows], offsets[item_rows]
         scores: np.ndarray = np.asarray(states) @ vectors.T + offsets
         return scores
+
+    def score_draws(self, batch: UserBatch, item_rows: np.ndarray) -> np.ndarray:
+        """Return the scores of some items for one user in each posterior draw, float32 [n_draws,
+        n]; their mean is the score.
+        """
+        vectors, offsets = self.posterior.item_side
+        mean, deviation = self.posterior.scale
+        user = np.asarray(batch.states)[0].reshape(vectors.shape[1:])  # [draws, width]
+        rows = np.asarray(item_rows)
+        products = np.einsum("sf,isf->si", user, vectors[:-1][rows]) + offsets[:-1][rows].T
+        return np.asarray(mean + deviation * products, np.float32)
 
     def inner_product(self) -> InnerProduct:
         """Return the items' draws over the number of draws, beside each other: the mean score is

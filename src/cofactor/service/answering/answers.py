@@ -13,8 +13,12 @@ import numpy as np
 from cofactor.models.user_batch import UserBatch
 from cofactor.retrieval.topk import TopK
 from cofactor.service.answering.content_reasons import carrying
+from cofactor.service.answering.cursors import Cursor
+from cofactor.service.answering.exploring import DrawnFrom, Explorer, with_probabilities
 from cofactor.service.answering.loaded import Loaded
+from cofactor.service.answering.paging import next_of
 from cofactor.service.answering.profiles import UserProfile
+from cofactor.service.answering.rerankers import ServedRules
 from cofactor.service.replies import ReasonOut, Recommendations, Recommended, WordOut
 from cofactor.service.wire import RecommendRequest
 
@@ -35,6 +39,9 @@ class ScoringJob:
         Where the answer goes, in the event loop.
     arrived
         When it came, by the monotonic clock.
+    explorer
+        Draws the list instead of taking the best; None for the best. Rules of reranking come first:
+        a list that they choose isn't drawn.
     """
 
     loaded: Loaded
@@ -42,6 +49,14 @@ class ScoringJob:
     request: RecommendRequest | None = None
     call: Callable[[], Any] | None = None
     arrived: float = field(default_factory=time.monotonic)
+    explorer: Explorer | None = None
+
+    @property
+    def width(self) -> int:
+        """How many of the best are needed."""
+        assert self.request is not None
+        k = self.request.k
+        return k if self.explorer is None else max(k, self.explorer.exploration.pool)
 
 
 @dataclass(eq=False)
@@ -54,6 +69,18 @@ class ScoringTask:
     excluded: np.ndarray
     mask: np.ndarray | None
     reasons: int
+    rules: ServedRules | None = None
+    page: Cursor | None = None
+
+    @property
+    def own(self) -> int:
+        """A number that tasks share if they can be scored in one scan."""
+        return 0 if self.mask is None and self.rules is None else id(self)
+
+    @property
+    def explorer(self) -> Explorer | None:
+        """What draws its list."""
+        return self.job.explorer if self.rules is None else None
 
 
 def allowed_mask(loaded: Loaded, allow: list[Any] | None, where: str | None) -> np.ndarray | None:
@@ -97,8 +124,15 @@ def personal_answer(
 ) -> Recommendations:
     """Return the best items of one user of a batch, with reasons as far as they are wanted."""
     loaded = task.job.loaded
-    count = min(int(best.count[place]), task.k)
+    explorer = task.explorer
+    count = min(int(best.count[place]), task.k if explorer is None else task.job.width)
     rows, scores = best.rows[place, :count], best.scores[place, :count]
+    probabilities = None
+    if explorer is not None:
+        candidates = DrawnFrom(rows, scores, task.excluded, task.mask)
+        one = _one_of(user_batch, place)
+        rows, scores, probabilities = explorer.draw(loaded, candidates, task.k, one)
+        count = len(rows)
     reasons = words = None
     if task.reasons and count:
         traits = loaded.model.traits
@@ -107,11 +141,13 @@ def personal_answer(
         if traits.uses_features:
             words = carrying(loaded.model, _one_of(user_batch, place), rows, task.reasons)
     return Recommendations(
-        items=recommended(loaded, rows, scores, reasons, words),
+        items=with_probabilities(recommended(loaded, rows, scores, reasons, words), probabilities),
         source="personal",
         model=loaded.name,
         history_used=len(task.profile.rows),
         note=_note(task.profile),
+        rerank=None if task.rules is None else task.rules.text,
+        next=next_of(task.page, rows),
     )
 
 
@@ -163,31 +199,59 @@ def _one_of(user_batch: UserBatch, place: int) -> UserBatch:
 def popular_answer(task: ScoringTask) -> Recommendations:
     """Return the fallback: the most popular of the items that may be recommended."""
     loaded = task.job.loaded
-    order, mask = loaded.popular, loaded.view.visible if task.mask is None else task.mask
-    found: list[np.ndarray] = []
-    count, start, step = 0, 0, task.k + len(task.excluded) + 64
-    while count < task.k and start < len(order):
-        part = order[start : start + step]
-        part = part[mask[part]]
-        if len(task.excluded):
-            part = part[~np.isin(part, task.excluded)]
-        found.append(part)
-        count, start, step = count + len(part), start + step, step * 4
-    rows = np.concatenate(found)[: task.k] if found else np.zeros(0, np.int32)
-    data = loaded.model.data
-    scores = (data.item_counts[rows] / max(1, data.n_users)).astype(np.float32)
+    mask = loaded.view.visible if task.mask is None else task.mask
+    probabilities = None
+    if task.rules is None:
+        width = task.k if task.explorer is None else task.job.width
+        rows = _most_popular(loaded, width, mask, task.excluded)
+    else:
+
+        def find(count: int, chosen: np.ndarray | None) -> TopK:
+            found = _most_popular(loaded, count, mask if chosen is None else chosen, task.excluded)
+            return TopK(found[None], _shares(loaded, found)[None], np.array([len(found)], np.int32))
+
+        nothing = np.zeros(2, np.int64), np.zeros(0, np.int32)
+        best = task.rules.lists(find, task.k, nothing, mask)
+        rows = best.rows[0, : best.count[0]]
+    scores = _shares(loaded, rows)
+    if task.explorer is not None:
+        candidates = DrawnFrom(rows, scores, task.excluded, task.mask)
+        rows, scores, probabilities = task.explorer.draw(loaded, candidates, task.k)
     note = _note(task.profile)
     if note is None:
         note = (
             "nothing is known of this user yet" if task.profile.unseen else "the history is empty"
         )
     return Recommendations(
-        items=recommended(loaded, rows, scores),
+        items=with_probabilities(recommended(loaded, rows, scores), probabilities),
         source="popularity",
         model=loaded.name,
         history_used=0,
         note=note,
+        rerank=None if task.rules is None else task.rules.text,
+        next=next_of(task.page, rows),
     )
+
+
+def _most_popular(loaded: Loaded, k: int, mask: np.ndarray, excluded: np.ndarray) -> np.ndarray:
+    """The rows of the k most popular items of a mask, int32."""
+    order = loaded.popular
+    found: list[np.ndarray] = []
+    count, start, step = 0, 0, k + len(excluded) + 64
+    while count < k and start < len(order):
+        part = order[start : start + step]
+        part = part[mask[part]]
+        if len(excluded):
+            part = part[~np.isin(part, excluded)]
+        found.append(part)
+        count, start, step = count + len(part), start + step, step * 4
+    return np.concatenate(found)[:k] if found else np.zeros(0, np.int32)
+
+
+def _shares(loaded: Loaded, rows: np.ndarray) -> np.ndarray:
+    """The share of users who interacted with some items, float32."""
+    data = loaded.model.data
+    return (data.item_counts[rows] / max(1, data.n_users)).astype(np.float32)
 
 
 def _note(profile: UserProfile) -> str | None:

@@ -16,6 +16,7 @@ from cofactor.data.catalogue import Catalogue, folded
 from cofactor.data.ids import EXACT, wire_id
 from cofactor.data.interactions import Interactions
 from cofactor.retrieval.filters import matches
+from cofactor.retrieval.rerank.items import ItemSide
 from cofactor.retrieval.topk import OrderedItems
 from cofactor.store import MAX_BATCH, Store, StoredItem
 
@@ -112,6 +113,7 @@ class ItemView:
         self._titles: dict[int, str | None] = {}
         self._changed: dict[int, StoredItem] = {}
         self._masks: OrderedDict[str, np.ndarray] = OrderedDict()
+        self._side: tuple[int, ItemSide] | None = None
         self._overlay: tuple[int, Catalogue, np.ndarray] | None = None
         self._folded: pa.Array | None = None
         self._folding = threading.Lock()
@@ -149,6 +151,29 @@ class ItemView:
         if self._visible_in_order is None or self._visible_in_order[0] != changes:
             self._visible_in_order = (changes, ordered.in_order(self.visible))
         return self._visible_in_order[1]
+
+    @property
+    def changes(self) -> int:
+        """How often these items have changed."""
+        return self._changes
+
+    def catalogue(self) -> Catalogue:
+        """Return what is known of all items now: the catalogue, overridden by the store."""
+        base = self.data.catalogue
+        overlay, rows = self._described()
+        if not len(rows):
+            return base
+        lines = np.arange(len(base))
+        lines[rows] = len(base) + np.arange(len(rows))
+        both = pa.concat_tables([base.table, overlay.table])
+        return Catalogue(both.take(pa.array(lines)), base.title_column)
+
+    def side(self) -> ItemSide:
+        """Return the items as rules and feeds see them, with the columns as they are now."""
+        changes = self._changes
+        if self._side is None or self._side[0] != changes:
+            self._side = (changes, ItemSide(self.data, self.catalogue()))
+        return self._side[1]
 
     def ids(self, rows: np.ndarray) -> list[Any]:
         """Return outside ids of item rows as they go out: integers that readers of JSON would

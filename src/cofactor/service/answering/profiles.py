@@ -61,17 +61,20 @@ class UserProfiles:
 
     def __init__(self, model: Recommender, store: Store, settings: Settings) -> None:
         self._model = model
-        self._store = store
+        self.store = store
         self._settings = settings
         values = model.data.values
         # What an event without a value counts in a model that has values: a typical one.
         self._typical = None if values is None else float(np.median(values)) if len(values) else 1.0
 
-    def of_user(self, user_id: str) -> UserProfile:
-        """Return the profile of a user: what the training knew, then what the store has."""
+    def of_user(self, user_id: str, upto: int | None = None) -> UserProfile:
+        """Return the profile of a user: what the training knew, then what the store has.
+
+        Events behind the place ``upto`` in the order of arrival are seen, but don't count.
+        """
         data = self._model.data
         row = data.users.find_one(user_id)
-        history = self._store.history(user_id, self._settings.max_history)
+        history = self.store.history(user_id, self._settings.max_history)
         if not len(history):
             if row < 0:
                 return UserProfile(_NONE, None, _NONE, unseen=True)
@@ -83,6 +86,12 @@ class UserProfiles:
         kinds = history.kinds
         silent, negative = self._settings.silent_kinds, self._settings.negative_kinds
         heard = np.array([kind not in silent for kind in kinds]) & (found >= 0)
+        seen = found[heard]
+        if upto is not None:
+            heard &= np.array(history.seqs) <= upto
+            if row >= 0 and not heard.any():
+                past, values = self._trained(row)
+                return UserProfile(past, values, self._seen(row, seen), row)
         # What somebody disliked last no longer speaks for them, liked before or not.
         against = {
             item
@@ -95,7 +104,6 @@ class UserProfiles:
             self._values([history.values[n] for n in np.flatnonzero(tasted)]),
         )
         unknown = int((found < 0).sum())
-        seen = found[heard]
         if row >= 0:
             past, old = self._trained(row)
             if against:
@@ -103,10 +111,14 @@ class UserProfiles:
                 past, old = past[keep], None if old is None else old[keep]
             rows = np.concatenate([past, rows])
             values = None if values is None or old is None else np.concatenate([old, values])
+        return UserProfile(rows.astype(np.int32), values, self._seen(row, seen), unknown=unknown)
+
+    def _seen(self, row: int, seen: np.ndarray) -> np.ndarray:
+        """What a user had, in the training (row -1: nothing) and since, int32 ascending."""
+        data = self._model.data
+        if row >= 0:
             seen = np.concatenate([data.item_rows[data.indptr[row] : data.indptr[row + 1]], seen])
-        return UserProfile(
-            rows.astype(np.int32), values, np.unique(seen).astype(np.int32), unknown=unknown
-        )
+        return np.unique(seen).astype(np.int32)
 
     def of_history(self, history: list[str | int | Past]) -> UserProfile:
         """Return the profile of a posted history."""

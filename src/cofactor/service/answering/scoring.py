@@ -34,7 +34,10 @@ from cofactor.service.answering.answers import (
     personal_answer,
     popular_answer,
 )
+from cofactor.service.answering.exploring import Explorer
 from cofactor.service.answering.loaded import Loaded
+from cofactor.service.answering.paging import page_of
+from cofactor.service.answering.rerankers import Rerankers, ServedRules
 from cofactor.service.errors import RequestError, overloaded
 from cofactor.service.replies import Recommendations
 from cofactor.service.settings import Settings
@@ -63,6 +66,7 @@ class Scorer:
         self._changed = threading.Condition()
         self._closing = False
         self._loop = asyncio.get_running_loop()
+        self._rerankers = Rerankers(settings.rerank)
         self.batches = 0
         self.answered = 0
         self.shed = 0
@@ -75,7 +79,7 @@ class Scorer:
         return len(self._waiting) + len(self._here)
 
     def recommend(
-        self, loaded: Loaded, request: RecommendRequest
+        self, loaded: Loaded, request: RecommendRequest, explorer: Explorer | None = None
     ) -> asyncio.Future[Recommendations]:
         """Queue a request for recommendations; call it in the event loop.
 
@@ -86,8 +90,9 @@ class Scorer:
         """
         if loaded.lone != self._admission.lone:
             self._admission.begin_with(loaded.lone)
-        job = ScoringJob(loaded, self._loop.create_future(), request=request)
-        if not loaded.quick or not _is_short(request):
+        future = self._loop.create_future()
+        job = ScoringJob(loaded, future, request=request, explorer=explorer)
+        if not loaded.quick or not _is_short(request) or self._rerankers.matter(request.rerank):
             return self._submit(job)
         if len(self._here) >= self._settings.max_queue:
             self.shed += 1
@@ -176,12 +181,11 @@ class Scorer:
             except Exception as error:
                 done.append((job, error))
                 continue
-            # Those with a filter of their own can't share a scan with others.
-            own = 0 if task.mask is None else id(task)
             # Vectors of trained users and of others stand side by side in one scan; other states
             # can't be mixed.
             trained = task.profile.trained >= 0 and not job.loaded.model.traits.has_vectors
-            groups.setdefault((id(job.loaded), trained, own), []).append(task)
+            # Those with a filter or rules can't share a scan with others.
+            groups.setdefault((id(job.loaded), trained, task.own), []).append(task)
         for group in groups.values():
             try:
                 done += self._scored(group)
@@ -200,14 +204,17 @@ class Scorer:
         loaded, request = job.loaded, job.request
         assert request is not None
         profiles = loaded.profiles
+        page = page_of(request, loaded, profiles.store)
         if request.user_id is not None:
-            profile = profiles.of_user(str(request.user_id))
+            profile = profiles.of_user(str(request.user_id), None if page is None else page.seq)
         else:
             profile = profiles.of_history(request.history or [])
         excluded = profile.seen if request.exclude_seen else np.zeros(0, np.int32)
         if request.block:
             blocked = loaded.model.data.items.find(request.block)
             excluded = np.unique(np.concatenate([excluded, blocked[blocked >= 0]])).astype(np.int32)
+        if page is not None:
+            excluded = np.union1d(excluded, page.shown).astype(np.int32)
         reasons = self._settings.reasons if request.reasons is None else request.reasons
         return ScoringTask(
             job,
@@ -216,6 +223,8 @@ class Scorer:
             excluded,
             allowed_mask(loaded, request.allow, request.where),
             reasons,
+            self._rerankers.of(loaded, request.rerank),
+            page,
         )
 
     def _scored(self, group: list[ScoringTask]) -> list[tuple[ScoringJob, Any]]:
@@ -223,13 +232,28 @@ class Scorer:
         user_batch = loaded.profiles.user_batch([task.profile for task in group])
         indptr = offsets([len(task.excluded) for task in group])
         excluded = (indptr, np.concatenate([task.excluded for task in group]))
-        best = self._best(
-            loaded, user_batch, max(task.k for task in group), excluded, group[0].mask
-        )
+        k = max(task.job.width for task in group)
+        if group[0].rules is None:
+            best = self._best(loaded, user_batch, k, excluded, group[0].mask)
+        else:
+            best = self._reranked(group[0], group[0].rules, user_batch, excluded)
         return [
             (task.job, personal_answer(task, user_batch, best, place))
             for place, task in enumerate(group)
         ]
+
+    def _reranked(
+        self, task: ScoringTask, rules: ServedRules, user_batch: UserBatch, excluded: Exclusions
+    ) -> TopK:
+        """One person's list under rules."""
+        loaded = task.job.loaded
+        visible = loaded.view.visible if task.mask is None else task.mask
+        past = np.array([0, len(task.profile.rows)], np.int64), task.profile.rows
+
+        def find(count: int, mask: np.ndarray | None) -> TopK:
+            return self._best(loaded, user_batch, count, excluded, mask)
+
+        return rules.lists(find, task.k, past, visible)
 
     def _best(
         self,

@@ -14,8 +14,10 @@ from starlette.routing import Route as StarletteRoute
 from cofactor.base.errors import ArgumentError
 from cofactor.service.answering.admission import Admission
 from cofactor.service.answering.items import LiveItems
+from cofactor.service.answering.rerankers import Rerankers
 from cofactor.service.answering.scoring import Scorer
 from cofactor.service.errors import RequestError, of_error
+from cofactor.service.experiments.traffic import Traffic
 from cofactor.service.http.context import Context
 from cofactor.service.http.dispatch import Dispatch
 from cofactor.service.http.fast.protocol import FastPath
@@ -23,6 +25,7 @@ from cofactor.service.http.guard import Guard, cors
 from cofactor.service.http.keys import Keys
 from cofactor.service.http.openapi import document_bytes
 from cofactor.service.http.routes import table
+from cofactor.service.retraining.retraining import Retraining, RetrainSettings
 from cofactor.service.settings import Settings
 from cofactor.service.telemetry import Telemetry
 from cofactor.service.versions.reload import Models
@@ -34,7 +37,11 @@ _CATCH_UP = 0.5  # seconds after which a copy in memory that couldn't follow the
 
 
 def build(
-    folder: Path, store: Store, settings: Settings | None = None, keys: Keys | None = None
+    folder: Path,
+    store: Store,
+    settings: Settings | None = None,
+    keys: Keys | None = None,
+    retrain: RetrainSettings | None = None,
 ) -> Starlette:
     """Make the service: load the model, read the items, and put the routes together.
 
@@ -48,6 +55,8 @@ def build(
         How it is run.
     keys
         Who may call it; without any, everybody on this machine.
+    retrain
+        When and how the folder of versions is retrained; None for never.
 
     Raises
     ------
@@ -66,29 +75,41 @@ def build(
         )
     live = LiveItems(store)
     models = Models(Folder(folder), live, store, settings)
+    Rerankers(settings.rerank).check(models.current)
     served = table()
+    telemetry = Telemetry()
     context = Context(
         settings,
         keys,
         store,
         live,
-        Telemetry(),
+        telemetry,
         models,
         Admission(settings),
-        document_bytes(served),
+        document_bytes(served, settings.root_path),
+        Traffic(settings, models, store, telemetry.registry),
     )
+    if retrain is not None:
+        context.retraining = Retraining(retrain, models, store, telemetry.registry)
+        context.retraining.in_use = context.traffic.versions
     guard, holder = Guard(settings), {"context": context}
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         context._scorer = Scorer(settings, context.admission)
         models.start()
+        await context.traffic.start()
+        if context.retraining is not None:
+            context.retraining.start()
         ticking = asyncio.get_running_loop().create_task(_measure_lag(context))
         try:
             yield
         finally:
             context.stopping = True
             ticking.cancel()
+            if context.retraining is not None:
+                await context.retraining.close()
+            await context.traffic.close()
             await models.close()
             await asyncio.to_thread(context.close)
 
@@ -104,18 +125,19 @@ def build(
     app.router.redirect_slashes = False
     app.state.context = context
     app.state.fast_path = FastPath(context, dispatches)
-    app.add_middleware(_Outer, guard=guard)
+    app.add_middleware(_Outer, guard=guard, root=settings.root_path)
     return app
 
 
 class _Outer:
     """What holds for every call, also to what there isn't: preflights, foreign hosts, web
-    sockets.
+    sockets, the path of a proxy.
     """
 
-    def __init__(self, app: Any, guard: Guard) -> None:
+    def __init__(self, app: Any, guard: Guard, root: str = "") -> None:
         self._app = app
         self._guard = guard
+        self._root = root
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "websocket":
@@ -124,6 +146,17 @@ class _Outer:
         if scope["type"] == "http" and scope["method"] == "OPTIONS":
             await self._preflight(scope, send)
             return
+        if self._root and scope["type"] == "http":
+            path = scope["path"]
+            if path == self._root:  # the page's own addresses are relative to a folder
+                where = (b"location", f"{self._root}/".encode())
+                await send({"type": "http.response.start", "status": 308, "headers": [where]})
+                await send({"type": "http.response.body", "body": b""})
+                return
+            if path.startswith(f"{self._root}/"):
+                length = len(self._root)
+                raw = (scope.get("raw_path") or path.encode())[length:]
+                scope = {**scope, "path": path[length:], "raw_path": raw}
         await self._app(scope, receive, send)
 
     async def _preflight(self, scope: Any, send: Any) -> None:

@@ -15,10 +15,13 @@ from typing import Any, TypeVar
 
 from cofactor.retrieval.expression import cost_of, parse
 from cofactor.service.answering.admission import Admission
+from cofactor.service.answering.feeds import TrendingFeed
 from cofactor.service.answering.items import LiveItems
 from cofactor.service.answering.scoring import Scorer
 from cofactor.service.errors import RequestError, invalid, overloaded, unknown_outcome
+from cofactor.service.experiments.traffic import Traffic
 from cofactor.service.http.keys import Key, Keys
+from cofactor.service.retraining.retraining import Retraining
 from cofactor.service.settings import Settings
 from cofactor.service.telemetry import Telemetry
 from cofactor.service.versions.reload import Models
@@ -48,6 +51,10 @@ class Context:
         Who is let in.
     document
         The OpenAPI document of its routes, as JSON.
+    traffic
+        Which version and list a user gets, and the log of what was shown.
+    retraining
+        What retrains by a schedule, if anything does.
     stopping
         Whether it takes no new work.
     """
@@ -60,10 +67,14 @@ class Context:
     models: Models
     admission: Admission
     document: bytes
+    traffic: Traffic
     _scorer: Scorer | None = None
+    retraining: Retraining | None = None
     stopping: bool = False
     lag: float = 0.0
     maps: dict[str, Any] = field(default_factory=dict)
+    results: dict[str, tuple[float, Any]] = field(default_factory=dict)
+    _trending: TrendingFeed | None = None
     _slow: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(2, "cofactor-slow")
     )
@@ -81,6 +92,13 @@ class Context:
         if self._scorer is None:
             raise RequestError(503, "starting", "the service is starting.", retry_after=1.0)
         return self._scorer
+
+    @property
+    def trending(self) -> TrendingFeed:
+        """The feed of what users did lately."""
+        if self._trending is None:
+            self._trending = TrendingFeed(self.store, self.settings)
+        return self._trending
 
     async def slowly(self, call: Callable[..., Result], *arguments: Any) -> Result:
         """Run something that takes longer beside the event loop, in a lane of its own."""

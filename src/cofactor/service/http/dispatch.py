@@ -26,7 +26,8 @@ _JSON = (b"content-type", b"application/json")
 _NO_STORE = (b"cache-control", b"no-store")
 _NO_SNIFF = (b"x-content-type-options", b"nosniff")
 _HEADERS = [_JSON, _NO_STORE, _NO_SNIFF]
-_BEHIND_IDS = (b"export", b"history", b"recommendations", b"similar")
+_BEHIND_IDS = (b"because", b"export", b"history", b"recommendations", b"similar")
+_PROBES = ("/health", "/ready")
 _LATE = 25.0  # times what a request may wait that the event loop may be late, on average
 
 
@@ -83,7 +84,7 @@ class Dispatch:
         admission.scored += route.timed
         admission.ingested += route.ingest
         try:
-            origin = self._guard.check(scope, headers)
+            origin = self._guard.check(scope, headers, probe=route.path in _PROBES)
             async with asyncio.timeout(context.settings.timeout):
                 status, payload, extra = await self._answer(context, scope, headers, body)
         except Exception as error:

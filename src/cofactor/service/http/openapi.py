@@ -17,8 +17,8 @@ from cofactor.service.replies import ErrorOut
 _REF = "#/components/schemas/{name}"
 
 
-def document(routes: Sequence[Route]) -> dict[str, Any]:
-    """Return the OpenAPI 3.1 document of the routes."""
+def document(routes: Sequence[Route], root_path: str = "") -> dict[str, Any]:
+    """Return the OpenAPI 3.1 document of the routes, published under a path."""
     types = list(
         dict.fromkeys(
             [
@@ -42,6 +42,7 @@ def document(routes: Sequence[Route]) -> dict[str, Any]:
                 "Recommendations that react to the last event. Errors have one shape, see ErrorOut."
             ),
         },
+        "servers": [{"url": root_path or "/"}],
         "paths": paths,
         "components": {
             "schemas": components,
@@ -50,9 +51,9 @@ def document(routes: Sequence[Route]) -> dict[str, Any]:
     }
 
 
-def document_bytes(routes: Sequence[Route]) -> bytes:
-    """Return the document of the routes as JSON."""
-    return msgspec.json.encode(document(routes))
+def document_bytes(routes: Sequence[Route], root_path: str = "") -> bytes:
+    """Return the document of the routes, published under a path, as JSON."""
+    return msgspec.json.encode(document(routes, root_path))
 
 
 def _operation(route: Route, of: dict[type, Any], components: dict[str, Any]) -> dict[str, Any]:

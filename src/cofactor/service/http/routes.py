@@ -4,7 +4,16 @@ read it.
 
 from __future__ import annotations
 
-from cofactor.service.http.handlers import events, items, models, people, recommend, system
+from cofactor.service.http.handlers import (
+    events,
+    experiments,
+    feeds,
+    items,
+    models,
+    people,
+    recommend,
+    system,
+)
 from cofactor.service.http.route import Route
 
 
@@ -12,9 +21,11 @@ def table() -> list[Route]:
     """Return all routes; of two that match the earlier one answers."""
     return [
         *recommend.ROUTES,
+        *feeds.ROUTES,
         *items.ROUTES,
         *events.ROUTES,
         *people.ROUTES,
         *models.ROUTES,
+        *experiments.ROUTES,
         *system.ROUTES,
     ]

@@ -75,15 +75,18 @@ function whisker(metric, [low, high]) {
 }
 
 function aboutOf(model) {
-  const { data, config, split, run } = model.current;
+  const { data, config, split, run, licence, limits, card } = model.current;
   const rows = [
     ["Data", `${data.source}: ${number(data.users)} users, ${number(data.items)} items, ${number(data.interactions)} interactions`],
     ["Measured", split ?? "not measured"], ["Fitted", run?.fitted_on ? `on ${run.fitted_on}${run.fit_seconds ? `, ${run.fit_seconds} s` : ""}` : "–"],
     ["Settings", Object.entries(config).map(([k, v]) => `${k} ${v ?? "none"}`).join(", ")],
     ["It can", Object.entries(model.can).filter(([, yes]) => yes).map(([k]) => k.replace("_", " ")).join(", ") || "rank"],
+    ["Its limits", h("div", {}, (limits ?? []).map((line) => h("p", {}, line)))],
+    ["Licence", licence ?? "not stated"],
   ];
   return h("section", { class: "card" }, h("header", {}, h("h2", {}, `About ${model.current.version}`)),
-    h("div", { class: "table" }, h("table", {}, h("tbody", {}, rows.map(([k, v]) => h("tr", {}, h("th", { scope: "row" }, k), h("td", {}, v)))))));
+    h("div", { class: "table" }, h("table", {}, h("tbody", {}, rows.map(([k, v]) => h("tr", {}, h("th", { scope: "row" }, k), h("td", {}, v)))))),
+    card && h("details", {}, h("summary", {}, "The model card, as text"), h("pre", {}, card)));
 }
 
 function terminalOf(model) {

@@ -21,6 +21,9 @@ export function fill(target, ...children) {
   target.replaceChildren(...children.flat(Infinity).filter((c) => c !== null && c !== undefined && c !== false));
 }
 
+// Where the service is published: a proxy may have given it a path of its own.
+export const base = new URL("../", import.meta.url).href.replace(/\/$/, "");
+
 export class Refused extends Error {
   constructor(status, body) {
     super(body?.error?.message ?? `the service answered ${status}`);
@@ -32,20 +35,32 @@ export class Refused extends Error {
 let key = sessionStorage.getItem("cofactor-key") ?? "";
 export const hasKey = () => key !== "";
 
-export async function api(method, path, body) {
+// One call: the status and what was read, whatever the status is.
+export async function request(method, path, body) {
   const headers = {};
   if (key) headers.authorization = `Bearer ${key}`;
   if (body !== undefined) headers["content-type"] = "application/json";
   let answer;
   try {
-    answer = await fetch(path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body) });
+    answer = await fetch(base + path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body) });
   } catch {
     throw new Error("the service can't be reached; is it still running?");
   }
   const read = (answer.headers.get("content-type") ?? "").includes("json") ? await answer.json() : await answer.text();
-  if (answer.ok) return read;
-  if (answer.status === 401 && (await askKey())) return api(method, path, body);
-  throw new Refused(answer.status, read);
+  if (answer.status === 401 && (await askKey())) return request(method, path, body);
+  return { status: answer.status, read };
+}
+
+// A busy service (503) is asked again, twice at most.
+export async function api(method, path, body, tries = 2) {
+  const { status, read } = await request(method, path, body);
+  if (status < 400) return read;
+  if (status === 401) throw new Refused(status, { error: { code: "key", message: "This service needs an API key; use the button at the top to enter one." } });
+  if (status === 503 && tries > 0 && method === "GET") {
+    await new Promise((done) => setTimeout(done, 700 + 600 * Math.random()));
+    return api(method, path, body, tries - 1);
+  }
+  throw new Refused(status, read);
 }
 
 let asking = null;
@@ -144,7 +159,7 @@ const quoted = (text) => `'${String(text).replaceAll("'", `'"'"'`)}'`;
 export const quote = quoted;
 export function curl(method, path, body) {
   const auth = key ? ` -H ${quoted("authorization: Bearer $KEY")}`.replaceAll("'", '"') : "";
-  const url = location.origin + path;
+  const url = base + path;
   if (body === undefined) return method === "GET" ? `curl${auth} ${quoted(url)}` : `curl -X ${method}${auth} ${quoted(url)}`;
   return `curl${auth} ${quoted(url)} -d ${quoted(JSON.stringify(body))}`;
 }

@@ -49,6 +49,7 @@ class Models:
         self._changing = asyncio.Lock()
         self.previous: str | None = None
         self.problem: str | None = None
+        self.pinned: frozenset[str] = frozenset()  # versions that experiments need
         self._pool = ThreadPoolExecutor(1, "cofactor-loader")
         self._stamp = folder.stamp()
         self.current = self._load(folder.pointer().version)
@@ -252,6 +253,7 @@ class Models:
         """
         current = getattr(self, "current", None)
         kept = {
+            *getattr(self, "pinned", ()),
             self.previous,
             None if current is None else current.version,
             next(reversed(self._held)),

@@ -13,7 +13,6 @@ a single saved model is served too; it is its own only version."""
 from __future__ import annotations
 
 import os
-import tempfile
 import threading
 from pathlib import Path
 
@@ -21,7 +20,7 @@ import msgspec
 
 from cofactor.artifact.format import MANIFEST, Manifest
 from cofactor.artifact.load import inspect
-from cofactor.base.disk import sync
+from cofactor.base.disk import replace_file
 from cofactor.base.errors import ArgumentError, ArtifactError
 
 CURRENT = "current"
@@ -153,17 +152,7 @@ class Folder:
             return self._write(Pointer(left[0], left[1:]))
 
     def _write(self, pointer: Pointer) -> Pointer:
-        handle, name = tempfile.mkstemp(prefix=f".{CURRENT}-", dir=self.path)
-        try:
-            with os.fdopen(handle, "wb") as stream:
-                stream.write(msgspec.json.encode(pointer) + b"\n")
-                stream.flush()
-                os.fsync(stream.fileno())
-            os.chmod(name, 0o644)
-            os.replace(name, self.path / CURRENT)
-        finally:
-            Path(name).unlink(missing_ok=True)
-        sync(self.path)
+        replace_file(self.path / CURRENT, msgspec.json.encode(pointer) + b"\n")
         return pointer
 
     def check_changeable(self) -> None:

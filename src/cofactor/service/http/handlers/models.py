@@ -9,12 +9,13 @@ from typing import Any
 import msgspec
 from starlette.responses import Response
 
+from cofactor.artifact.card import card_of
 from cofactor.artifact.format import Manifest
 from cofactor.base.errors import CofactorError
 from cofactor.service.answering.item_map import project
 from cofactor.service.http.context import Context
 from cofactor.service.http.route import Route
-from cofactor.service.replies import MapOut, ModelOut, PromotedOut, VersionOut
+from cofactor.service.replies import MapOut, ModelOut, PromotedOut, RetrainingOut, VersionOut
 from cofactor.service.wire import MapQuery, Nothing, PromoteRequest
 
 
@@ -62,7 +63,7 @@ _INSIDE = ("reading",)
 def _describe_version(
     manifest: Manifest, version: str, current: bool, loaded: bool, problem: str | None = None
 ) -> VersionOut:
-    facts = manifest.data
+    facts, card = manifest.data, card_of(manifest)
     data = {
         "source": facts.source.rpartition("/")[2],
         "users": facts.n_users,
@@ -81,6 +82,9 @@ def _describe_version(
         metrics=manifest.metrics,
         run={name: fact for name, fact in manifest.run.items() if name not in _INSIDE},
         split=facts.split,
+        licence=card.licence,
+        limits=card.limits,
+        card=card.to_markdown(),
         problem=problem,
     )
 
@@ -98,6 +102,17 @@ async def promote(context: Context, path: dict[str, str], request: PromoteReques
 async def roll_back(context: Context, path: dict[str, str], request: Nothing) -> PromotedOut:
     """Let the version before answer again."""
     return await context.models.roll_back()
+
+
+async def retraining(context: Context, path: dict[str, str], request: Nothing) -> RetrainingOut:
+    """Return when the models are retrained, and what the last time came to."""
+    planned = context.retraining
+    if planned is None:
+        return RetrainingOut(schedule=None, running=False)
+    last = None if planned.last is None else msgspec.to_builtins(planned.last)
+    return RetrainingOut(
+        schedule=str(planned.settings.schedule), running=planned.running, last=last
+    )
 
 
 async def item_map(context: Context, path: dict[str, str], request: MapQuery) -> MapOut:
@@ -142,6 +157,15 @@ ROUTES = [
         Nothing,
         PromotedOut,
         "Let the version before answer again.",
+    ),
+    Route(
+        "GET",
+        "/v1/retraining",
+        "read",
+        retraining,
+        Nothing,
+        RetrainingOut,
+        "Scheduled retraining, and what the last one came to.",
     ),
     Route("GET", "/v1/map", "read", item_map, MapQuery, MapOut, "The items as points of a plane."),
 ]

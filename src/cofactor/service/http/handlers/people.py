@@ -88,7 +88,8 @@ def _export(context: Context, user_id: str) -> ExportOut:
         loaded.view.ids(data.item_rows[data.indptr[row] : data.indptr[row + 1]]) if row >= 0 else []
     )
     events = [msgspec.structs.asdict(event) for event in context.store.user_events(user_id)]
-    return ExportOut(user_id=user_id, events=events, trained_items=trained)
+    shown = [msgspec.structs.asdict(one) for one in context.store.user_impressions(user_id)]
+    return ExportOut(user_id=user_id, events=events, impressions=shown, trained_items=trained)
 
 
 async def erase(context: Context, path: dict[str, str], request: Nothing) -> AckOut:

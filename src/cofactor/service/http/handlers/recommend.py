@@ -10,6 +10,7 @@ import numpy as np
 from cofactor.base.errors import CofactorError, TraitError
 from cofactor.service.answering.answers import allowed_mask, recommended
 from cofactor.service.answering.content_reasons import shared
+from cofactor.service.answering.cursors import expired, version_of
 from cofactor.service.answering.loaded import Loaded
 from cofactor.service.errors import RequestError, invalid, not_found
 from cofactor.service.http.context import Context
@@ -46,13 +47,31 @@ async def recommend(
             f" {len(request.history):,}.",
             "history",
         )
-    loaded = await context.models.get(request.version)
-    if request.features is not None or request.text is not None:
-        answer = await described(context, loaded, request)
+    if request.user_id is not None and request.version is None and request.cursor is None:
+        answer = await context.traffic.recommend(context.scorer, request, context.stored)
     else:
-        answer = await context.scorer.recommend(loaded, request)
+        loaded = await _version(context, request)
+        if request.features is not None or request.text is not None:
+            answer = await described(context, loaded, request)
+        else:
+            answer = await context.scorer.recommend(loaded, request)
     context.telemetry.recommended(answer.source)
     return answer
+
+
+async def _version(context: Context, request: RecommendRequest) -> Loaded:
+    """The version that answers a request; of a page, the one of the first page."""
+    if request.cursor is None:
+        return await context.models.get(request.version)
+    if request.features is not None or request.text is not None:
+        raise invalid("lists from a description have no pages.", "cursor")
+    version = version_of(request.cursor)
+    if version is None:
+        return await context.models.get(request.version)
+    try:
+        return await context.models.get(version)
+    except CofactorError:
+        raise expired(version) from None
 
 
 async def for_user(context: Context, path: dict[str, str], query: UserQuery) -> Recommendations:
@@ -64,6 +83,9 @@ async def for_user(context: Context, path: dict[str, str], query: UserQuery) -> 
         exclude_seen=query.exclude_seen,
         reasons=query.reasons,
         version=query.version,
+        rerank=None if query.rerank is None else [] if query.rerank == "none" else [query.rerank],
+        paged=query.paged,
+        cursor=query.cursor,
     )
     return await recommend(context, path, request)
 

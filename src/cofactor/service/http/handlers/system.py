@@ -100,6 +100,11 @@ async def page(context: Context, path: dict[str, str], request: Nothing) -> Resp
     return _file("index.html")
 
 
+async def explorer(context: Context, path: dict[str, str], request: Nothing) -> Response:
+    """Return the explorer of the API."""
+    return _file("docs.html")
+
+
 async def page_file(context: Context, path: dict[str, str], request: Nothing) -> Response:
     """Return a file of the page."""
     return _file(path["name"])
@@ -136,5 +141,6 @@ ROUTES = [
     Route("GET", "/v1/stats", "read", stats, Nothing, StatsOut, "Live numbers."),
     Route("GET", "/openapi.json", "public", openapi, Nothing, "application/json", "This document."),
     Route("GET", "/", "public", page, Nothing, "text/html", "The page."),
+    Route("GET", "/docs", "public", explorer, Nothing, "text/html", "The API, to be tried."),
     Route("GET", "/page/{name}", "public", page_file, Nothing, "text/plain", "A file of the page."),
 ]

@@ -1,0 +1,333 @@
+"""Auto: which model, and with which settings, is best on a validation part, within a time budget.
+
+Families are tried with their defaults, the losers are dropped by successive halving while the
+settings of the others are searched (Jamieson and Talwalkar 2016, AISTATS), and the best are
+blended if that is significantly better. The test part is looked at once, at the end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from cofactor.base import checks
+from cofactor.base.errors import ArgumentError, CofactorError
+from cofactor.base.run import Run
+from cofactor.data.guards import doubts
+from cofactor.data.interactions import Interactions
+from cofactor.data.split import Split
+from cofactor.evaluation.evaluate import evaluate
+from cofactor.evaluation.result import Result
+from cofactor.metrics.table import Metric, parse_metrics
+from cofactor.models import registry
+from cofactor.models.recommender import Recommender
+from cofactor.runs.automatic import wording
+from cofactor.runs.automatic.blending import Blended, best_blend
+from cofactor.runs.automatic.race import Race
+from cofactor.runs.automatic.trials import Allowance
+from cofactor.runs.baselines import Baselined, measure_baselines
+from cofactor.runs.source import Cutting, Reading, cut, events_of, interactions
+
+AUTO = "auto"
+BUDGET = 60.0
+# The share of the budget that is kept for blends.
+_BLEND_SHARE = 0.14
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What auto chose, and why.
+
+    Parameters
+    ----------
+    model
+        The model's name in the registry.
+    config
+        Its configuration.
+    metric
+        What decided, on the validation part.
+    value
+        The metric of the chosen model there; None where nothing could be measured.
+    sentence
+        Why it was chosen, in one paragraph.
+    rows
+        A line for each family: best value, settings, how many were tried, seconds, and what became
+        of it.
+    seconds
+        Of the search.
+    interrupted
+        Whether Ctrl-C ended it.
+    """
+
+    model: str
+    config: Any
+    metric: str
+    value: float | None
+    sentence: str
+    rows: tuple[dict[str, Any], ...] = ()
+    seconds: float = 0.0
+    interrupted: bool = False
+
+    def create(self) -> Recommender:
+        """Return the model with its settings, not fitted."""
+        return registry.get(self.model)(self.config)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all of it as plain values for JSON."""
+        return {
+            "model": self.model,
+            "config": self.config.to_dict(),
+            "metric": self.metric,
+            "validation": self.value,
+            "sentence": self.sentence,
+            "families": list(self.rows),
+            "seconds": round(self.seconds, 3),
+            "interrupted": self.interrupted,
+        }
+
+
+@dataclass(frozen=True)
+class Automatic:
+    """A model that was chosen automatically, and how good it is.
+
+    Parameters
+    ----------
+    model
+        Fitted on all of the data.
+    chosen
+        What was chosen, and why.
+    result
+        What it reached on the test part, fitted without it; None where nothing could be held out.
+    baselines
+        What the simple models reached there, and the paired tests against them.
+    """
+
+    model: Recommender
+    chosen: Chosen
+    result: Result | None
+    baselines: Baselined | None
+
+    def __repr__(self) -> str:
+        lines = [self.chosen.sentence]
+        if self.result is not None:
+            lines.append(repr(self.result))
+        return "\n".join([*lines, *(self.baselines.sentences() if self.baselines else [])])
+
+
+def auto(
+    source: Any,
+    *,
+    budget: float = BUDGET,
+    metrics: str | Iterable[str] | None = None,
+    reading: Reading | None = None,
+    cutting: Cutting | None = None,
+    run: Run | None = None,
+) -> Automatic:
+    """Choose a model and its settings, measure it once, and fit it on all of the data.
+
+    Parameters
+    ----------
+    source
+        A file, a dataset's name, a database URL, a data frame, or Interactions.
+    budget
+        Seconds of the search, above 0; the fits for the test part and on all of the data come
+        after it.
+    metrics
+        What to measure on the test part; the first one decides on the validation part. None for
+        nDCG@10 first. An error such as ``rmse`` tries the models that predict ratings.
+    reading, cutting
+        How the source is read and cut; there must be a validation part.
+
+    Returns
+    -------
+    Automatic
+        The fitted model, why it was chosen, and how good it is.
+    """
+    run = run if run is not None else Run()
+    names = metric_names(metrics)
+    _, data, whole, note = read_once(source, reading or Reading(), names, run)
+    parts = cut_for_choice(data, cutting)
+    chosen = choose(
+        data, parts, metric=names[0] if names else None, budget=budget, note=note, run=run
+    )
+    result, baselines = None, None
+    if parts is not None:
+        final = parts.with_validation_merged()
+        measured = chosen.create().fit(final.train, run=run)
+        result = evaluate(measured, final, names, run=run)
+        baselines = measure_baselines(measured, result, final, final.train, run)
+    model = chosen.create()
+    return Automatic(model.fit(whole(model), run=run), chosen, result, baselines)
+
+
+def metric_names(metrics: str | Iterable[str] | None) -> list[str] | None:
+    """Return the names of metrics, checked; None stays None."""
+    return None if metrics is None else [str(metric) for metric in parse_metrics(metrics)]
+
+
+def read_once(
+    source: Any, reading: Reading, metrics: list[str] | None, run: Run
+) -> tuple[float | None, Interactions, Callable[[Recommender], Interactions], str]:
+    """Read a source for a choice of models.
+
+    Returns
+    -------
+    least
+        The least value that is kept: the given one, or the least that counts as liked where the
+        values say "not liked" too.
+    data
+        The interactions that models are chosen by.
+    whole
+        The interactions that a model is fitted on at last: with the catalogue's items that have no
+        interactions, for models that read features.
+    note
+        What was left out, in a sentence; "" if nothing was.
+    """
+    from cofactor.data.shards import is_shards
+
+    if not isinstance(source, Interactions) and not is_shards(source):
+        source = events_of(source, reading, run)
+        reading = replace(reading, items=None, columns=None, more={})
+    data = interactions(source, reading, run)
+    rates = metrics is not None and parse_metrics(metrics)[0].family == "rating"
+    note = ""
+    if not rates and reading.min_value is None and doubts(data.values):
+        assert data.values is not None
+        above = data.values[data.values > 0]
+        if len(above):
+            least = float(above.min())
+            reading = replace(reading, min_value=least)
+            note = (
+                f"Values of 0 and below say that an item wasn't liked: {len(data) - len(above):,}"
+                f" of {len(data):,} interactions are left out (min_value={least:g}; a lower one"
+                " keeps them)."
+            )
+            data = interactions(source, reading, run)
+
+    def whole(model: Recommender) -> Interactions:
+        if not model.traits.uses_features:
+            return data
+        return interactions(source, replace(reading, keep_items=True), run)
+
+    return reading.min_value, data, whole, note
+
+
+def cut_for_choice(data: Interactions, cutting: Cutting | None) -> Split | None:
+    """Cut data into training, validation and test, or return None where it is too little for it."""
+    cutting = cutting if cutting is not None else Cutting()
+    if cutting.validation <= 0:
+        cutting = replace(cutting, validation=0.1)
+    if cutting.test <= 0:
+        raise ArgumentError("auto needs a test part; give --test a share.")
+    try:
+        return cut(data, cutting)
+    except ArgumentError:
+        # Too few interactions for any share of them; what was asked wrongly is said by the rule.
+        if len(data) > 100:
+            raise
+        return None
+
+
+def choose(
+    data: Interactions,
+    parts: Split | None,
+    *,
+    metric: str | None = None,
+    budget: float = BUDGET,
+    content: Mapping[str, Any] = {},
+    note: str = "",
+    run: Run | None = None,
+    now: Callable[[], float] = time.monotonic,
+) -> Chosen:
+    """Choose a model and its settings on the validation part of a split.
+
+    Parameters
+    ----------
+    data
+        All of the interactions.
+    parts
+        The split; its test part is never looked at here. None where there is too little data for
+        one: popularity (of ratings: bias) is chosen then.
+    metric
+        What decides; None for nDCG@10.
+    budget
+        Seconds, above 0.
+    content
+        Settings of all models with content: which columns are read.
+    note
+        What is to be said of the data beside.
+    run
+        Seed, threads and progress.
+    now
+        The clock, in seconds.
+
+    Returns
+    -------
+    Chosen
+        The best found, also if Ctrl-C ended the search.
+
+    Raises
+    ------
+    CofactorError
+        If no family could be fitted and measured; it says why.
+    """
+    checks.real(budget, "budget", above=0)
+    run = run if run is not None else Run()
+    wanted = parse_metrics("ndcg@10" if metric is None else metric)[0]
+    if wanted.family == "lists":
+        raise ArgumentError(f"{wanted} says nothing of being right; let another metric decide.")
+    if parts is None or parts.validation is None:
+        return _without_choice(wanted, data, note)
+    allowance = Allowance(budget, now)
+    race = Race(parts, wanted, allowance, run, dict(content))
+    run.progress.say(f"trying {len(race.lanes)} families of models for {budget:g} s")
+    allowance.seconds = budget * (1 - _BLEND_SHARE)
+    race.go()
+    allowance.seconds = budget
+    if race.best is None:
+        reasons = "; ".join(f"{one.family.name} {one.dropped}" for one in race.lanes)
+        raise CofactorError(f"no model could be fitted and measured. {reasons}")
+    blend = None if race.interrupted else _blend(race, wanted, run)
+    return _chosen(race, blend, wanted, note)
+
+
+def _blend(race: Race, metric: Metric, run: Run) -> Blended | None:
+    fitted = [lane.best(True) or lane.best() for lane in race.leaders]
+    part = (race.parts if race.best and race.best.whole else race.small).validation
+    assert part is not None
+    try:
+        return best_blend([a for a in fitted if a], part, metric, race.allowance, run)
+    except KeyboardInterrupt:
+        return None
+
+
+def _chosen(race: Race, blend: Blended | None, metric: Metric, note: str) -> Chosen:
+    best = race.best
+    assert best is not None
+    rows = wording.rows(race, blend)
+    sentence = " ".join(filter(None, [wording.paragraph(race, blend, metric), note]))
+    name, config, value = best.family.name, best.config, abs(best.score)
+    if blend is not None and blend.better:
+        name, config, value = "blend", blend.config, blend.value
+    return Chosen(
+        name,
+        config,
+        str(metric),
+        value,
+        sentence,
+        tuple(rows),
+        race.allowance.now() - race.allowance.began,
+        race.interrupted,
+    )
+
+
+def _without_choice(metric: Metric, data: Interactions, note: str) -> Chosen:
+    """The baseline, where nothing can be held out."""
+    name = "bias" if metric.family == "rating" and data.values is not None else "popularity"
+    sentence = (
+        f"{name} was chosen: {len(data):,} interactions of {data.n_users:,} users are too few to"
+        " hold any out, so nothing could be measured."
+    )
+    config = registry.get(name).Config()
+    return Chosen(name, config, str(metric), None, " ".join(filter(None, [sentence, note])))

@@ -1,0 +1,190 @@
+"""Whether a blend of the best models is better than the best alone, on validation data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from cofactor.base.errors import CofactorError
+from cofactor.base.progress import SilentProgress
+from cofactor.base.run import Run
+from cofactor.data.split import Part
+from cofactor.evaluation import significance
+from cofactor.evaluation.evaluate import evaluate
+from cofactor.evaluation.result import Result
+from cofactor.metrics.table import Metric
+from cofactor.models.blend import Blend
+from cofactor.runs.automatic.families import Family
+from cofactor.runs.automatic.trials import Allowance, FamilyTrial
+from cofactor.runs.samples import few_users, with_users
+from cofactor.runs.words import word
+
+# A model that is further below the best one isn't worth its time in a blend.
+_WORTH = 0.7
+_MODELS = 4
+# Numbers that one choice of weights may look at, and the fewest users that can tell anything.
+_SCORES, _USERS = 2e7, 20
+_ALPHA = 0.05
+
+
+@dataclass(frozen=True, eq=False)
+class Blended:
+    """A blend that was tried.
+
+    Parameters
+    ----------
+    attempts
+        Its models, the best alone first.
+    config
+        The blend's configuration, with weights.
+    gain
+        How much better it is than the best model alone, on users by which its weights weren't
+        chosen: half of the users choose them for the other half.
+    p
+        Of the paired t-test of that gain over users, corrected for the number of blends (Holm).
+    value
+        The metric with weights that all users chose.
+    """
+
+    attempts: tuple[FamilyTrial, ...]
+    config: Any
+    gain: float
+    p: float
+    value: float
+
+    @property
+    def label(self) -> str:
+        """What it is called in tables."""
+        return "blend of " + " and ".join(a.family.name for a in self.attempts)
+
+    @property
+    def better(self) -> bool:
+        """Whether it is significantly better than its best model alone."""
+        return self.gain > 0 and self.p < _ALPHA
+
+
+def best_blend(
+    attempts: Sequence[FamilyTrial], part: Part, metric: Metric, allowance: Allowance, run: Run
+) -> Blended | None:
+    """Try blends of the best fitted models, and return the best of them; None if there is none.
+
+    Parameters
+    ----------
+    attempts
+        With their models, the best first.
+    part
+        The validation part.
+    metric
+        What decides; a blend is for lists, so ratings have none.
+    allowance
+        No other blend is tried once it is used up.
+    run
+        Seed and threads.
+    """
+    worth = [a for a in attempts if a.model is not None and a.score >= _WORTH * attempts[0].score]
+    worth = worth[:_MODELS]
+    if metric.family == "rating" or part.candidates is not None or len(worth) < 2:
+        return None
+    users = few_users(part, _most(worth[0])).user_rows
+    if len(users) < 2 * _USERS:
+        return None
+    halves = with_users(part, users[::2]), with_users(part, users[1::2])
+    trial = _Trial(worth, halves, metric, replace(run, progress=SilentProgress()))
+    gains: dict[tuple[int, ...], np.ndarray] = {}
+    longest = 0.0
+    for group in _groups(gains, len(worth)):
+        began = allowance.now()
+        if gains and allowance.left < longest:
+            break
+        try:
+            gains[group] = trial.gain(group)
+        except (CofactorError, MemoryError):
+            continue
+        longest = max(longest, allowance.now() - began)
+    if not gains:
+        return None
+    group = max(gains, key=lambda one: float(gains[one].mean()))
+    adjusted = significance.holm(np.array([significance.p_value(g, "t") for g in gains.values()]))
+    chosen = [worth[n] for n in group]
+    blend = _of(chosen, with_users(part, users), metric, trial.run)
+    return Blended(
+        tuple(chosen),
+        blend.refit_config,
+        float(gains[group].mean()),
+        float(adjusted[list(gains).index(group)]),
+        _measured(blend, part, metric, trial.run)[str(metric)],
+    )
+
+
+def _most(attempt: FamilyTrial) -> int:
+    assert attempt.model is not None
+    return max(4 * _USERS, int(_SCORES / max(1, attempt.model.data.n_items)))
+
+
+def _groups(gains: Mapping[tuple[int, ...], np.ndarray], n: int) -> Iterator[tuple[int, ...]]:
+    """Which models are blended: the best with each other one, then with the two best of these."""
+    for other in range(1, n):
+        yield 0, other
+    ranked = sorted(gains, key=lambda group: -float(gains[group].mean()))
+    if len(ranked) > 1:
+        yield 0, ranked[0][1], ranked[1][1]
+
+
+@dataclass(frozen=True)
+class _Trial:
+    """Where blends are tried: two halves of the users, each of which chooses for the other."""
+
+    worth: Sequence[FamilyTrial]
+    halves: tuple[Part, Part]
+    metric: Metric
+    run: Run
+
+    def gain(self, group: tuple[int, ...]) -> np.ndarray:
+        """How much better a blend is than the best model alone, float64 [n_users]."""
+        found, sign = [], -1 if self.metric.lower_is_better else 1
+        for by, on in (self.halves, self.halves[::-1]):
+            blend = _of([self.worth[n] for n in group], by, self.metric, self.run)
+            both = [
+                _measured(model, on, self.metric, self.run).values[str(self.metric)]
+                for model in (blend, self.worth[0].model)
+            ]
+            found.append(sign * (both[0] - both[1]))
+        gains = np.concatenate(found)
+        return gains[~np.isnan(gains)]
+
+
+def _of(attempts: Sequence[FamilyTrial], part: Part, metric: Metric, run: Run) -> Blend:
+    """A blend of fitted models, with weights chosen on a part."""
+    models = [attempt.model for attempt in attempts]
+    arrays: dict[str, np.ndarray] = {"weights": np.ones(len(models))}
+    for n, model in enumerate(models):
+        assert model is not None
+        arrays |= {f"{n}_{name}": array for name, array in model.state().items()}
+    assert models[0] is not None
+    config = blend_config(attempts, metric.cutoff or 10)
+    blend = Blend.from_state(config, arrays, models[0].data)
+    return blend.choose_weights(part, run)
+
+
+def blend_config(attempts: Sequence[FamilyTrial], k: int) -> Any:
+    """Return the configuration of a blend without weights."""
+    words = [
+        f"{n}.{name}={word(value)}"
+        for n, attempt in enumerate(attempts, 1)
+        for name, value in _own(attempt.family, attempt.config).items()
+    ]
+    return Blend.Config(
+        models=tuple(a.family.name for a in attempts), model_settings=tuple(words), choose_at=k
+    )
+
+
+def _own(family: Family, config: Any) -> dict[str, Any]:
+    usual = config.defaults()
+    return {name: value for name, value in config.to_params().items() if value != usual[name]}
+
+
+def _measured(model: Any, part: Part, metric: Metric, run: Run) -> Result:
+    return evaluate(model, part, str(metric), run=run, resamples=0)

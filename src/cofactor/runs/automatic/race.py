@@ -1,0 +1,323 @@
+"""The race of the families: fits within a time budget, the losers dropped round by round."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from cofactor.base.errors import CofactorError, MissingExtraError
+from cofactor.base.progress import SilentProgress
+from cofactor.base.run import Run
+from cofactor.base.search import Choices, Search
+from cofactor.data.split import Split
+from cofactor.evaluation.evaluate import evaluate
+from cofactor.kernels.work import run_context
+from cofactor.metrics.table import Metric
+from cofactor.runs.automatic.families import (
+    BASELINES,
+    FAMILIES,
+    Circumstances,
+    Family,
+    Settings,
+)
+from cofactor.runs.automatic.trials import Allowance, FamilyTrial, Lane, OutOfTime, score_of
+from cofactor.runs.samples import few_users, sample
+
+# Training interactions for each second of the budget: more are sampled in the first rounds.
+_INTERACTIONS_A_SECOND = 10_000
+# A first fit may take this share of the budget; a later one this share of what is left.
+_FIRST_SHARE, _LATER_SHARE = 0.12, 0.4
+# Scores in one measurement: with more items, fewer users are measured.
+_SCORES = 1.5e8
+# How many families are left at the beginning of each round, and the share of the budget that is
+# used at its end. In the first one only the settings that families begin with are tried.
+_ROUNDS = ((9, 0.55), (3, 0.75), (2, 0.9), (1, 1.0))
+# What a model that is only tried says isn't shown, and isn't logged either.
+_UNHEARD = SilentProgress()
+# The square matrix by which the machine's speed is taken.
+_SIDE = 768
+
+
+@dataclass
+class Race:
+    """The families on one split, within a budget."""
+
+    parts: Split
+    metric: Metric
+    allowance: Allowance
+    run: Run
+    content: Settings = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.given = Circumstances.of(self.parts, self.metric, self.allowance.seconds)
+        self.skipped: dict[str, str] = {}
+        self.draw = self.run.generator("auto", "settings")
+        most = int(_INTERACTIONS_A_SECOND * self.allowance.seconds)
+        whole = len(self.parts.train) <= 1.5 * most
+        self.small = self.parts if whole else sample(self.parts, most, self.run.seed)
+        self.lanes = list(self._lanes())
+        self.speed: float | None = None
+        self.interrupted = False
+
+    @property
+    def sampled(self) -> bool:
+        """Whether the first rounds are run on a sample of the users."""
+        return self.small is not self.parts
+
+    @property
+    def leaders(self) -> list[Lane]:
+        """The families with an attempt, the best first; those on whole data before the others."""
+        some = [lane for lane in self.lanes if lane.attempts]
+        whole = any(lane.best(True) for lane in some)
+        ranked = [lane for lane in some if lane.best(whole)] if whole else some
+        return sorted(ranked, key=lambda lane: -score_of(lane.best(whole or None)))
+
+    @property
+    def best(self) -> FamilyTrial | None:
+        """The best attempt so far."""
+        leaders = self.leaders
+        if not leaders:
+            return None
+        return leaders[0].best(True) or leaders[0].best()
+
+    def go(self) -> None:
+        """Run it. Ctrl-C ends it once there is an attempt."""
+        try:
+            self._first()
+            # On samples, time is left for fits on the whole.
+            seconds = self.allowance.seconds * (0.6 if self.sampled else 1.0)
+            for n, (survivors, share) in enumerate(_ROUNDS):
+                self._keep(survivors)
+                self._round(share * seconds, draws=n > 0)
+            if self.sampled:
+                self._finals()
+        except OutOfTime:
+            self.run.progress.say("the time is over")
+        except KeyboardInterrupt:
+            if self.best is None:
+                raise
+            self.interrupted = True
+            self.run.progress.say("interrupted: the best so far is kept")
+
+    def _lanes(self) -> Iterator[Lane]:
+        for family in FAMILIES:
+            why = family.why_not(self.given)
+            if why is None:
+                try:
+                    family.kind  # noqa: B018 (an extra may be missing)
+                except MissingExtraError as error:
+                    why = str(error)
+            if why is None:
+                yield Lane(family, [{**start, **self._own(family)} for start in family.starts])
+            else:
+                self.skipped[family.name] = why
+
+    def _own(self, family: Family) -> Settings:
+        """Which columns are read, in models that read them."""
+        return self.content if family.kind_of == "content" else {}
+
+    def _first(self) -> None:
+        """Every family once, with its defaults."""
+        for lane in self.lanes:
+            if self.best is not None and self.allowance.used > 0.5 * self.allowance.seconds:
+                lane.dropped = "no time was left for it"
+                continue
+            limit = _FIRST_SHARE * self.allowance.seconds
+            try:
+                settings = self._fitting_length(lane.family, limit)
+                if settings is None:
+                    lane.dropped = "a fit takes too long for the budget"
+                    continue
+                settings |= self._own(lane.family)
+                lane.attempts.append(self._try(lane.family, settings, self.small))
+            except (CofactorError, MemoryError, np.linalg.LinAlgError) as error:
+                lane.dropped = f"failed: {str(error) or 'out of memory'}"
+
+    def _keep(self, most: int) -> None:
+        """Drop all but the best families; the baselines never run on."""
+        running = [lane for lane in self.leaders if not lane.dropped]
+        for place, lane in enumerate(running):
+            if place >= most:
+                lane.dropped = "behind the others"
+        if running:
+            names = ", ".join(f"{lane.family.name} {self._shown(lane)}" for lane in running[:most])
+            self.run.progress.say(f"{self.allowance.used:.0f} s: {names}")
+
+    def _shown(self, lane: Lane) -> str:
+        found = lane.best()
+        return "" if found is None else f"{abs(found.score):.4f}"
+
+    def _round(self, until: float, *, draws: bool) -> None:
+        """Each family the same time: the settings that wait first, then drawn ones."""
+        spent = {lane: 0.0 for lane in self.leaders if not lane.dropped}
+        while spent and self.allowance.used < until:
+            lane = min(spent, key=lambda one: spent[one])
+            drawn = self._drawn(lane) if draws and not lane.waiting else None
+            settings = lane.waiting.pop(0) if lane.waiting else drawn
+            began = self.allowance.used
+            if settings is not None and self._affordable(lane, settings, until):
+                self._add(lane, settings, self.small)
+            elif not lane.waiting:
+                del spent[lane]
+                continue
+            spent[lane] += self.allowance.used - began
+
+    def _finals(self) -> None:
+        """The best settings of the best families on the whole training part."""
+        ratio = len(self.parts.train) / max(1, len(self.small.train))
+        ranked = sorted(
+            (lane for lane in self.lanes if lane.attempts),
+            key=lambda lane: -score_of(lane.best(False)),
+        )
+        # The baseline too: what isn't better than it has to be known.
+        for lane in dict.fromkeys(
+            [*ranked[:4], *(n for n in ranked if n.family.name in BASELINES)]
+        ):
+            found = lane.best(False)
+            assert found is not None
+            if found.seconds * ratio < 0.8 * self.allowance.left:
+                self._add(lane, found.settings, self.parts)
+
+    def _add(self, lane: Lane, settings: Settings, parts: Split) -> None:
+        before = lane.best(parts is self.parts)
+        try:
+            found = self._try(lane.family, settings, parts)
+        except (CofactorError, MemoryError, np.linalg.LinAlgError):
+            return
+        # Of each family only the best model is kept.
+        loser = found if before is not None and before.score >= found.score else before
+        lane.attempts = [
+            replace(a, model=None, result=None) if a is loser else a
+            for a in [*lane.attempts, found]
+        ]
+
+    def _try(self, family: Family, settings: Settings, parts: Split) -> FamilyTrial:
+        """Fit and measure. Compiling kernels, which happens once on a machine, costs no time."""
+        from cofactor.kernels.cpu.jit import compilation_shown
+
+        if self.allowance.left <= 0 and self.best is not None:
+            raise OutOfTime
+        assert parts.validation is not None
+        run = replace(self.run, progress=_UNHEARD)
+        compiled: list[str] = []
+        most = int(np.clip(_SCORES / max(1, parts.train.n_items), 500, 10_000))
+        began = self.allowance.now()
+        model = family.kind(family.config(settings))
+        with compilation_shown(compiled.append):
+            model.fit(parts.train, run=run)
+            result = evaluate(
+                model, few_users(parts.validation, most), str(self.metric), run=run, resamples=0
+            )
+        seconds = self.allowance.now() - began
+        if compiled:
+            self.allowance.extra += seconds
+        value = result[str(self.metric)]
+        if not math.isfinite(value):
+            raise CofactorError(f"{self.metric} is undefined.")
+        score = -value if self.metric.lower_is_better else value
+        return FamilyTrial(
+            family, dict(settings), score, seconds, parts is self.parts, model, result
+        )
+
+    # How long fits take.
+
+    def _fitting_length(self, family: Family, limit: float) -> Settings | None:
+        """The settings of a first fit that takes no longer than the limit; None: there are none."""
+        if family.dense and self._dense_seconds() > limit:
+            return None
+        if family.length is None:
+            return {}
+        usual = family.kind.Config.defaults()[family.length]
+        each = self._seconds_each(family)
+        fitting = int(limit / max(each, 1e-9))
+        if fitting >= usual:
+            return {}
+        if fitting < max(2, usual // 30):
+            return None
+        return _lasting(family, fitting)
+
+    def _seconds_each(self, family: Family) -> float:
+        """The time of one epoch (or sweep), after a first fit that compiles what must be."""
+        assert family.length is not None
+        model = family.kind(family.config(_lasting(family, 2)))
+        run = replace(self.run, progress=_UNHEARD)
+        began = self.allowance.now()
+        model.fit(self.small.train, run=run)
+        self.allowance.extra += (first := self.allowance.now() - began)
+        if first < 0.2:
+            return first / 2
+        began = self.allowance.now()
+        model.fit(self.small.train, run=run)
+        again = self.allowance.now() - began
+        # What was compiled isn't counted; what wasn't, is.
+        self.allowance.extra -= min(first, again)
+        return again / 2
+
+    def _dense_seconds(self) -> float:
+        """How long the inverse of the square matrix takes: of items, or of users if fewer."""
+        if self.speed is None:
+            draw = np.eye(_SIDE, dtype=np.float32) * _SIDE + self.draw.random((_SIDE, _SIDE))
+            with run_context(self.run):
+                began = time.perf_counter()
+                np.linalg.inv(draw.astype(np.float32))
+                self.speed = (time.perf_counter() - began) / _SIDE**3
+        side = min(self.given.n_items, 2 * int((self.small.train.user_counts > 0).sum()))
+        return 2 * self.speed * side**3
+
+    def _affordable(self, lane: Lane, settings: Settings, until: float) -> bool:
+        """Whether a fit ends before the time of the round, or takes a little more than it."""
+        last = lane.attempts[-1]
+        scale = 1.0
+        for name in ("factors", "epochs", "sweeps", "neighbours"):
+            defaults = lane.family.kind.Config.defaults()
+            if name in defaults:
+                old, new = (one.get(name, defaults[name]) for one in (last.settings, settings))
+                scale *= max(1.0, (new or 1) / (old or 1)) if old and new else 1.0
+        ahead = last.seconds * scale
+        return ahead <= _LATER_SHARE * self.allowance.left and (
+            self.allowance.used + ahead < 1.1 * until
+        )
+
+    def _drawn(self, lane: Lane) -> Settings | None:
+        """Settings near the best of the family, or, one time in four, anywhere in its space."""
+        space, best = lane.family.space(), lane.best()
+        if not space or best is None:
+            return None
+        anywhere = self.draw.random() < 0.25
+        defaults = best.config.to_params()
+        settings = dict(best.settings)
+        changed = [name for name in space if anywhere or self.draw.random() < 0.5]
+        for name in changed or [str(self.draw.choice(list(space)))]:
+            settings[name] = _value(space[name], None if anywhere else defaults[name], self.draw)
+        return settings
+
+
+def _value(one: Search, near: Any, draw: np.random.Generator) -> Any:
+    """Draw from a space: near a value, a sixth of the range away, or anywhere if there is none."""
+    if isinstance(one, Choices):
+        return one.values[int(draw.integers(len(one.values)))]
+    low, high = (math.log(e) if one.log else e for e in one.ends)
+    if isinstance(near, (int, float)) and not isinstance(near, bool) and (near > 0 or not one.log):
+        centre = math.log(near) if one.log else float(near)
+        # A default may lie outside of the space; from there the way leads into it.
+        found = float(np.clip(draw.normal(centre, (high - low) / 6), low, high))
+    else:
+        found = float(draw.uniform(low, high))
+    value = math.exp(found) if one.log else found
+    if one.whole:
+        return round(min(max(value, one.low), one.high))
+    return min(max(float(f"{value:.4g}"), one.low), one.high)
+
+
+def _lasting(family: Family, length: int) -> Settings:
+    """Settings of a training that is shorter than usual."""
+    assert family.length is not None
+    if family.length != "sweeps":
+        return {family.length: length}
+    burn_in = max(1, length // 5)
+    return {"sweeps": length, "burn_in": burn_in, "samples": max(1, min(64, length - burn_in))}

@@ -1,0 +1,136 @@
+"""Why auto chose what it chose, in a paragraph and a table."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cofactor.metrics.table import Metric
+from cofactor.runs.automatic.blending import Blended
+from cofactor.runs.automatic.families import BASELINES
+from cofactor.runs.automatic.race import Race
+from cofactor.runs.automatic.trials import FamilyTrial, Lane
+from cofactor.runs.words import p_words, word
+
+# Fewer users than these tell little of any difference.
+_FEW_USERS = 30
+
+
+def rows(race: Race, blend: Blended | None) -> list[dict[str, Any]]:
+    """Return a line for each family, the best first."""
+    lines = [_row(lane, race) for lane in race.leaders]
+    shown = {line["model"] for line in lines}
+    lines += [_row(lane, race) for lane in race.lanes if lane.family.name not in shown]
+    if blend is not None:
+        line = {
+            "model": blend.label,
+            "value": round(blend.value, 5),
+            "settings": "weights " + ", ".join(f"{w:.2g}" for w in blend.config.weights),
+            "tried": 1,
+            "seconds": None,
+            "note": _verdict(blend),
+        }
+        lines.insert(0 if blend.better else 1, line)
+    return lines
+
+
+def paragraph(race: Race, blend: Blended | None, metric: Metric) -> str:
+    """Return the paragraph."""
+    best = race.best
+    assert best is not None
+    said = [_choice(race, blend, metric, best), _how(race, best), _dropped(race)]
+    if race.skipped:
+        said.append(_skipped(race))
+    if race.interrupted:
+        said.append("The search was interrupted; this is the best that it had found.")
+    return " ".join(filter(None, said))
+
+
+def _choice(race: Race, blend: Blended | None, metric: Metric, best: FamilyTrial) -> str:
+    name, value = best.family.name, abs(best.score)
+    settings = _settings(best)
+    alone = f"{name} ({settings})" if settings else f"{name} with its default settings"
+    base = next((lane for lane in race.lanes if lane.family.name in BASELINES), None)
+    other = None if base is None else base.best(best.whole) or base.best()
+    against = ""
+    if other is not None and base is not None and base.family.name != name:
+        against = f" {base.family.name} reaches {abs(other.score):.4f}."
+    if blend is None:
+        return f"{alone} was chosen: {metric} {value:.4f} on the validation part.{against}"
+    p = p_words(blend.p)
+    p = p if p.startswith("<") else f"= {p}"
+    if blend.better:
+        return (
+            f"A {blend.label} was chosen: {metric} {blend.value:.4f} on the validation part,"
+            f" {value:.4f} for {alone}, the best model alone; on users by which no weights were"
+            f" chosen the blend is significantly better (p {p}).{against}"
+        )
+    return (
+        f"{alone} was chosen: {metric} {value:.4f} on the validation part. The best"
+        f" {blend.label} isn't significantly better (p {p}).{against}"
+    )
+
+
+def _how(race: Race, best: FamilyTrial) -> str:
+    tried = sum(len(lane.attempts) for lane in race.lanes)
+    families = sum(bool(lane.attempts) for lane in race.lanes)
+    said = (
+        f"{tried} settings of {families} models were tried in"
+        f" {race.allowance.now() - race.allowance.began:.0f} s."
+    )
+    if race.sampled:
+        n = int((race.small.train.user_counts > 0).sum())
+        said += f" Most of them were fitted on a sample of {n:,} users"
+        said += "." if best.whole else ", the chosen one too, since all would take too long."
+    users = 0 if best.result is None else best.result.n_users
+    if users < _FEW_USERS:
+        said += f" Only {users} users decided: most differences are chance."
+    return said
+
+
+def _dropped(race: Race) -> str:
+    reasons: dict[str, list[str]] = {}
+    for lane in race.lanes:
+        if lane.dropped and lane.dropped != "behind the others":
+            reasons.setdefault(lane.dropped, []).append(lane.family.name)
+    return " ".join(f"Left out: {', '.join(names)} ({why})." for why, names in reasons.items())
+
+
+def _skipped(race: Race) -> str:
+    """What wasn't tried; what is meant for another task goes without saying."""
+    reasons: dict[str, list[str]] = {}
+    for name, why in race.skipped.items():
+        if not why.startswith("predicts"):
+            reasons.setdefault(why.rstrip("."), []).append(name)
+    shown = "; ".join(f"{', '.join(names)} ({why})" for why, names in reasons.items())
+    return f"Not tried: {shown}." if shown else ""
+
+
+def _row(lane: Lane, race: Race) -> dict[str, Any]:
+    best = lane.best(True) or lane.best()
+    note = lane.dropped
+    if best is not None and race.sampled and not best.whole:
+        note = f"on a sample; {note}" if note else "on a sample"
+    return {
+        "model": lane.family.name,
+        "value": None if best is None else round(abs(best.score), 5),
+        "settings": "" if best is None else _settings(best),
+        "tried": len(lane.attempts),
+        "seconds": round(sum(a.seconds for a in lane.attempts), 1),
+        "note": note,
+    }
+
+
+def _settings(attempt: FamilyTrial) -> str:
+    usual = attempt.config.defaults()
+    given = attempt.config.to_params()
+    return ", ".join(
+        f"{name}={word(value)}"
+        for name, value in given.items()
+        if value != usual[name] and name != "compare_without_features"
+    )
+
+
+def _verdict(blend: Blended) -> str:
+    return (
+        "significantly better than its best model" if blend.better else "not significantly better"
+    )

@@ -1,0 +1,143 @@
+"""Lists that were shown with known probabilities, and what they earned: the input of off-policy
+evaluation.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from cofactor.base.errors import DataError
+
+COLUMNS = ("request_id", "user_id", "position", "item_id", "probability", "reward")
+
+
+@dataclass(frozen=True)
+class LoggedLists:
+    """Lists by position.
+
+    Parameters
+    ----------
+    users
+        User ids, one a list.
+    items
+        Item ids of each list by position.
+    probabilities
+        Of each item at its position, given those before, above 0 and at most 1.
+    rewards
+        What each position earned.
+    histories
+        Item ids that each list's user had before it and that the model may not know of; None for
+        what the model was trained on alone.
+    source
+        For messages.
+    """
+
+    users: Sequence[str]
+    items: Sequence[Sequence[str]]
+    probabilities: Sequence[Sequence[float]]
+    rewards: Sequence[Sequence[float]]
+    histories: Sequence[Sequence[str]] | None = None
+    source: str = "the log"
+
+    def __post_init__(self) -> None:
+        parts = zip(self.items, self.probabilities, self.rewards, strict=True)
+        for place, (items, probabilities, rewards) in enumerate(parts):
+            if not len(items) == len(probabilities) == len(rewards):
+                raise DataError(
+                    f"list {place} has {len(items)} items, {len(probabilities)} probabilities and"
+                    f" {len(rewards)} rewards; it needs as many of each.",
+                    source=self.source,
+                )
+            if any(not 0 < p <= 1 for p in probabilities):
+                raise DataError(
+                    f"list {place} has a probability outside (0, 1]: {list(probabilities)}; what"
+                    " is needed is the probability with which each item was shown.",
+                    source=self.source,
+                )
+
+    def __len__(self) -> int:
+        return len(self.users)
+
+
+def read_lists(source: Any) -> LoggedLists:
+    """Read lists from a table with a row per item and position.
+
+    Parameters
+    ----------
+    source
+        A Parquet, JSON-lines or CSV file, or an Arrow table, with the columns `COLUMNS`; others
+        are left out, and rows whose ``shown`` is false.
+
+    Raises
+    ------
+    DataError
+        If a column is missing, or a list's positions aren't 0, 1, 2 ...
+    """
+    table, shown = _table(source)
+    missing = [name for name in COLUMNS if name not in table.column_names]
+    if missing:
+        raise DataError(
+            f"it has no column {', '.join(missing)}; it needs {', '.join(COLUMNS)}.", source=shown
+        )
+    if "shown" in table.column_names:
+        table = table.filter(table.column("shown"))
+    table = table.select(COLUMNS).sort_by([("request_id", "ascending"), ("position", "ascending")])
+    requests, users, positions, items, probabilities, rewards = (
+        table.column(name).to_pylist() for name in COLUMNS
+    )
+    starts = [n for n in range(len(requests)) if not n or requests[n] != requests[n - 1]]
+    ends = [*starts[1:], len(requests)]
+    for start, end in zip(starts, ends, strict=True):
+        if positions[start:end] != list(range(end - start)):
+            raise DataError(
+                f"request {requests[start]!r} has the positions {positions[start:end][:10]}; they"
+                " must be 0, 1, 2 ...",
+                source=shown,
+            )
+    spans = [slice(start, end) for start, end in zip(starts, ends, strict=True)]
+    return LoggedLists(
+        users=[str(users[span.start]) for span in spans],
+        items=[[str(item) for item in items[span]] for span in spans],
+        probabilities=[probabilities[span] for span in spans],
+        rewards=[rewards[span] for span in spans],
+        source=shown,
+    )
+
+
+def _table(source: Any) -> tuple[pa.Table, str]:
+    if isinstance(source, pa.Table):
+        return source, "the table"
+    path = Path(os.fspath(source))
+    if not path.is_file():
+        raise DataError("there is no such file.", source=str(path))
+    try:
+        if path.suffix in (".parquet", ".pq"):
+            import pyarrow.parquet as pq
+
+            return pq.read_table(path), str(path)
+        if path.suffix in (".jsonl", ".ndjson", ".json"):
+            import pyarrow.json as pj
+
+            return pj.read_json(path), str(path)
+        if path.suffix == ".csv":
+            import pyarrow.csv as pc
+
+            return pc.read_csv(path), str(path)
+    except pa.ArrowInvalid as error:
+        raise DataError(f"it can't be read: {error}.", source=str(path)) from None
+    raise DataError("its name must end in .parquet, .jsonl or .csv.", source=str(path))
+
+
+def padded(rows: Sequence[Sequence[float]], width: int, fill: float) -> np.ndarray:
+    """Return lists of different lengths as float64 [n, width]."""
+    made = np.full((len(rows), width), fill)
+    for place, row in enumerate(rows):
+        made[place, : len(row)] = row[:width]
+    return made

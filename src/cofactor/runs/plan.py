@@ -1,0 +1,159 @@
+"""What a training is going to do: which model with which settings, on which data, cut how."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from cofactor.base.config import Config
+from cofactor.base.errors import ArgumentError
+from cofactor.base.run import Run
+from cofactor.data.interactions import Interactions
+from cofactor.data.split import Split
+from cofactor.models import registry
+from cofactor.models.recommender import Recommender
+from cofactor.runs.auto import AUTO, Chosen, choose, cut_for_choice, metric_names, read_once
+from cofactor.runs.origin import bounded
+from cofactor.runs.source import Cutting, Reading, cut, interactions
+
+# Settings that auto takes too: which columns of the catalogue are read.
+_COLUMNS = ("text", "features")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a training is going to do.
+
+    Parameters
+    ----------
+    name
+        The model's name in the registry.
+    config
+        Its settings.
+    reading, cutting
+        How the source was read, and is cut.
+    data
+        What was read.
+    parts
+        The split to measure on, or None.
+    whole
+        Makes the data that the saved model is fitted on.
+    chosen
+        What auto chose; None if the model was named.
+    """
+
+    name: str
+    config: Any
+    reading: Reading
+    cutting: Cutting
+    data: Interactions
+    parts: Split | None
+    whole: Callable[[], Interactions]
+    chosen: Chosen | None = None
+
+    @property
+    def train(self) -> Interactions:
+        """What the model is fitted on first."""
+        return self.data if self.parts is None else self.parts.train
+
+    def create(self) -> Recommender:
+        """Return the model with its settings, not fitted."""
+        return registry.get(self.name)(self.config)
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where a training's data is, and how it is read and cut."""
+
+    source: Any
+    reading: Reading
+    cutting: Cutting
+
+
+def named(model: str, settings: Iterable[str] | Config, given: Sources, run: Run) -> Plan:
+    """Return the plan of a training of a model by its name."""
+    kind = registry.get(model)
+    config = settings if isinstance(settings, Config) else kind.Config.from_text(settings)
+    reading = given.reading
+    if kind.traits.uses_features:
+        reading = replace(reading, keep_items=True)
+    source, ends = bounded(given.source)
+    reading = replace(reading, stores={**reading.stores, **ends})
+    data = interactions(source, reading, run)
+    parts = cut(data, given.cutting) if given.cutting.test > 0 else None
+    return Plan(model, config, reading, given.cutting, data, parts, lambda: data)
+
+
+def automatic(
+    settings: Iterable[str] | Config,
+    given: Sources,
+    metrics: Iterable[str] | None,
+    budget: float,
+    run: Run,
+) -> Plan:
+    """Choose a model and its settings, and return the plan of its training; see `cofactor.auto`."""
+    content = _columns(settings)
+    source, ends = bounded(given.source)
+    reading = replace(given.reading, stores={**given.reading.stores, **ends})
+    names = metric_names(metrics)
+    # Read as the origin says, so that a retraining reads what is new in the same way.
+    least, data, whole, note = read_once(source, reading, names, run)
+    reading = replace(reading, min_value=least)
+    parts = cut_for_choice(data, given.cutting)
+    chosen = choose(
+        data,
+        parts,
+        metric=names[0] if names else None,
+        budget=budget,
+        content=content,
+        note=note,
+        run=run,
+    )
+    reading = replace(reading, keep_items=registry.get(chosen.model).traits.uses_features)
+    final = None if parts is None else parts.with_validation_merged()
+    cutting = replace(given.cutting, validation=0.0)
+    return Plan(
+        chosen.model,
+        chosen.config,
+        reading,
+        cutting,
+        data,
+        final,
+        lambda: whole(chosen.create()),
+        chosen,
+    )
+
+
+def _columns(settings: Iterable[str] | Config) -> dict[str, tuple[str, ...]]:
+    """Which columns are read, from words like ``text=title``."""
+    if isinstance(settings, Config):
+        raise ArgumentError(f"a {type(settings).__name__} belongs to a model: name it beside it.")
+    found: dict[str, tuple[str, ...]] = {}
+    for one in settings:
+        name, _, text = one.partition("=")
+        if name.strip() not in _COLUMNS:
+            raise ArgumentError(
+                f"{one} is a setting of one model, and {AUTO} chooses the model: name it (--model)."
+            )
+        found[name.strip()] = tuple(w.strip() for w in text.split(",") if w.strip())
+    return found
+
+
+def default_target(source: Any) -> str:
+    """Return where the model of a source is saved if no folder is named: ``purchases-model``.
+
+    Raises
+    ------
+    ArgumentError
+        If the source has no name, such as a table in memory.
+    """
+    first = source[0] if isinstance(source, (list, tuple)) and source else source
+    if not isinstance(first, (str, os.PathLike)) or str(first) == "-":
+        raise ArgumentError("name the folder to save to (out=, --out): the source has no name.")
+    place = re.sub(r"[?#].*", "", os.fspath(first)).rstrip("/")
+    stem = re.sub(r"[^\w.-]+", "-", Path(place).name.partition(".")[0]).strip("-.")
+    return f"{stem or 'cofactor'}-model"

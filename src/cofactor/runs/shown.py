@@ -1,0 +1,113 @@
+"""What runs gave, for people: frames of numbers, LaTeX, reprs and notebooks; and where it comes
+from.
+"""
+
+from __future__ import annotations
+
+import math
+import platform
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from cofactor.artifact.versions import library_versions
+from cofactor.base import markup
+from cofactor.base.extras import require
+from cofactor.base.run import Run
+from cofactor.data.interactions import Interactions
+from cofactor.evaluation import charts
+
+
+def origin_of_comparison(data: Interactions, run: Run) -> dict[str, str]:
+    """Return what a comparison is of: data, date, versions, seed, threads, by their names."""
+    versions = ", ".join(f"{name} {version}" for name, version in library_versions().items())
+    return {
+        "Data": (
+            f"{_without_password(data.source)}: {data.n_users:,} users, {data.n_items:,} items,"
+            f" {len(data):,} interactions"
+        ),
+        "Data's fingerprint": data.fingerprint,
+        "Date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "Versions": f"{versions}, Python {platform.python_version()} on {platform.platform()}",
+        "Seed of the fits": str(run.seed),
+        "Threads": str(run.n_threads),
+    }
+
+
+def command_line(words: Sequence[str]) -> str:
+    """Return a command as it is typed, without the passwords of databases."""
+    return _without_password(shlex.join(["cofactor", *words]))
+
+
+def _without_password(text: str) -> str:
+    return re.sub(r"(://[^:/@\s]*):[^@\s]*@", r"\1:***@", text)
+
+
+def compared_numbers(done: Any) -> list[dict[str, Any]]:
+    """Return a line for each model, the best first: each metric with the ends of its interval, the
+    seconds, and p against the best; numbers, with NaN for what isn't there.
+    """
+    p_of = {t.first: t.p_adjusted for t in done.tests if t.metric == done.metric}
+    metrics = list(dict.fromkeys(m for result in done.results.values() for m in result.metrics))
+    lines = []
+    for name in done.order:
+        line: dict[str, Any] = {"model": name}
+        for metric in metrics:
+            one = done.results[name].summary.get(metric)
+            low, high = (math.nan, math.nan) if one is None else charts.span(one)
+            value = math.nan if one is None else float(one.value)
+            line |= {metric: value, f"{metric} low": low, f"{metric} high": high}
+        line["fit_seconds"] = float(done.seconds[name])
+        line["p_vs_best"] = float(p_of.get(name, math.nan))
+        lines.append(line)
+    return lines
+
+
+def frame_of(rows: Sequence[Mapping[str, Any]]) -> Any:
+    """Return lines as a pandas DataFrame of numbers (pandas must be installed)."""
+    return require("pandas", purpose="to_frame()").DataFrame(list(rows))
+
+
+def compared_text(done: Any) -> str:
+    """Return the table as text."""
+    rows = done.rows()
+    names = list(rows[0])
+    lines = [names, *([str(row[name]) for name in names] for row in rows)]
+    widths = [max(len(line[n]) for line in lines) for n in range(len(names))]
+    table = ["  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)) for line in lines]
+    failed = [f"{name} failed: {why}" for name, why in done.failures.items()]
+    return "\n".join([*(line.rstrip() for line in table), done.split.sentence, *failed])
+
+
+def compared_html(done: Any) -> str:
+    """Return the table, the intervals of the first metric, and how it was measured."""
+    results = [done.results[name] for name in done.order]
+    said = results[0].how.protocol
+    failed = [f"{name} failed: {why}" for name, why in done.failures.items()]
+    rows = done.rows()
+    best = next(n for n, row in enumerate(rows) if row["model"] == done.best)
+    origin = markup.folded("How it was measured", markup.facts(done.origin.items()))
+    return markup.framed(
+        markup.heading("Comparison", said),
+        markup.table(rows, best=best),
+        charts.forest(results, done.metric),
+        f"<div>{markup.safe(done.split.sentence)}</div>",
+        markup.notes(failed),
+        origin,
+    )
+
+
+def trained_text(done: Any) -> str:
+    """Return what was trained, where it is, and what was measured."""
+    on = "all of the data" if done.refitted or done.result is None else "the training part"
+    head = f"{done.model.name}, fitted on {on} in {done.seconds:.1f} s, saved to {done.path}"
+    return head if done.result is None else f"{head}\n{done.result!r}"
+
+
+def trained_html(done: Any) -> str:
+    """Return the model, where it is, and what was measured."""
+    result = "" if done.result is None else done.result._repr_html_()
+    place = markup.framed(f"<div>saved to {markup.safe(done.path)} in {done.seconds:.1f} s</div>")
+    return done.model._repr_html_() + place + result

@@ -1,0 +1,36 @@
+"""Settings, p-values and paired tests in words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cofactor.evaluation.significance import Comparison
+
+# What is below is below any use of the digits.
+_SMALLEST_P = 1e-16
+
+
+def word(value: Any) -> str:
+    """Return a setting's value as the command line reads it."""
+    if isinstance(value, (list, tuple)):
+        return ",".join(map(word, value))
+    if isinstance(value, bool) or value is None:
+        return str(value).lower()
+    return str(getattr(value, "name", value))
+
+
+def p_words(p: float) -> str:
+    """Return a p-value as people read it."""
+    return f"< {_SMALLEST_P:g}" if p < _SMALLEST_P else f"{p:.2g}"
+
+
+def verdict(test: Comparison, label: str) -> str:
+    """Say in a sentence whether a model is significantly better than the other one of a test."""
+    first = test.first == label
+    other, lead = (test.second, test.difference) if first else (test.first, -test.difference)
+    p = p_words(test.p_adjusted)
+    facts = f"{test.metric} {lead:+.4f}, p {p if p.startswith('<') else '= ' + p}"
+    if test.better is None:
+        return f"{label} isn't significantly better than {other} ({facts})."
+    judged = "better" if test.better == label else "worse"
+    return f"{label} is significantly {judged} than {other} ({facts})."

@@ -1,0 +1,1 @@
+"""Scheduled retraining: when it is due, the process that trains, and what becomes of the result."""

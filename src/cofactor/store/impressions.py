@@ -1,0 +1,246 @@
+"""Impressions: which lists were shown to whom, by which model and with which probabilities."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from cofactor.base import checks
+from cofactor.base.errors import ArgumentError
+from cofactor.store.database import Row, Session
+from cofactor.store.errors import ConflictError
+from cofactor.store.limits import MAX_BATCH, checked_id
+from cofactor.store.operations import Work
+from cofactor.store.records import Ack
+
+MAX_LIST = 1_000  # items of one list
+_COLUMNS = (
+    "request_id, user_id, version, experiment, arm, source, shown, items, probabilities,"
+    " item_arms, ms, time"
+)
+_INSERT = (
+    f"INSERT INTO impressions ({_COLUMNS}) VALUES ({', '.join('?' * 12)})"
+    " ON CONFLICT (request_id) DO NOTHING"
+)
+
+
+class Impression(msgspec.Struct, frozen=True, kw_only=True):
+    """A list that is shown to a user.
+
+    Parameters
+    ----------
+    request_id
+        Unique to the list, 1 to 200 characters; the response carries it too.
+    user_id
+        To whom.
+    version
+        The version of the model that made it.
+    source
+        Where it came from, as in the response (``personal``, ``popularity`` ...).
+    items
+        Item ids by position.
+    probabilities
+        By position: the probability of this item there, given the items before it (propensity).
+    experiment, arm
+        Of which experiment it is a part; None outside experiments.
+    item_arms
+        By position, in interleaved lists: the arm that the item counts for.
+    shown
+        False for the list of a shadow version, which the user didn't see.
+    ms
+        Milliseconds that it took to make.
+    time
+        Seconds since 1970; None for the moment of the commit.
+    """
+
+    request_id: str
+    user_id: str
+    version: str
+    source: str
+    items: tuple[str, ...]
+    probabilities: tuple[float, ...]
+    experiment: str | None = None
+    arm: str | None = None
+    item_arms: tuple[str, ...] | None = None
+    shown: bool = True
+    ms: float | None = None
+    time: int | None = None
+
+
+class StoredImpression(Impression, frozen=True, kw_only=True):
+    """A logged list; ``seq`` is its place in the order of arrival, ascending."""
+
+    seq: int
+    time: int
+
+
+class ShownItem(msgspec.Struct, frozen=True, kw_only=True):
+    """One item of a logged list, as an export has it: a line per item and position (from 0)."""
+
+    seq: int
+    request_id: str
+    user_id: str
+    time: int
+    version: str
+    experiment: str | None
+    arm: str | None
+    source: str
+    shown: bool
+    position: int
+    item_id: str
+    probability: float
+
+
+def shown_items(impressions: Iterator[StoredImpression]) -> Iterator[ShownItem]:
+    """Yield the items of lists one by one."""
+    for one in impressions:
+        arms = one.item_arms if one.item_arms is not None else (one.arm,) * len(one.items)
+        for position, item_id in enumerate(one.items):
+            yield ShownItem(
+                seq=one.seq,
+                request_id=one.request_id,
+                user_id=one.user_id,
+                time=one.time,
+                version=one.version,
+                experiment=one.experiment,
+                arm=arms[position],
+                source=one.source,
+                shown=one.shown,
+                position=position,
+                item_id=item_id,
+                probability=one.probabilities[position],
+            )
+
+
+def checked_impressions(impressions: Sequence[Impression]) -> list[Row]:
+    """Return impressions as rows of the table; raise ArgumentError that says which one is at
+    fault.
+    """
+    if not 0 < len(impressions) <= MAX_BATCH:
+        raise ArgumentError(
+            f"impressions must be 1 to {MAX_BATCH:,} in one request, not {len(impressions):,}."
+        )
+    rows: dict[str, Row] = {}
+    for place, one in enumerate(impressions):
+        try:
+            row = _checked(one)
+        except ArgumentError as error:
+            raise ArgumentError(f"impressions[{place}]: {error}") from None
+        if rows.setdefault(row[0], row) != row:
+            raise ConflictError(
+                [row[0]], f"the request id {row[0]!r} occurs twice, with different contents."
+            )
+    return list(rows.values())
+
+
+def _checked(one: Impression) -> Row:
+    for name in ("request_id", "user_id", "version", "source"):
+        checked_id(getattr(one, name), name)
+    for name in ("experiment", "arm"):
+        if getattr(one, name) is not None:
+            checked_id(getattr(one, name), name)
+    if len(one.items) > MAX_LIST:
+        raise ArgumentError(f"items must be at most {MAX_LIST:,}, not {len(one.items):,}.")
+    items = [checked_id(item, "items") for item in one.items]
+    for name in ("probabilities", "item_arms"):
+        given = getattr(one, name)
+        if given is not None and len(given) != len(items):
+            raise ArgumentError(f"{name} must have {len(items)} entries, not {len(given)}.")
+    for probability in one.probabilities:
+        checks.real(probability, "probabilities", above=0, high=1)
+    return (
+        one.request_id,
+        str(one.user_id),
+        one.version,
+        one.experiment,
+        one.arm,
+        one.source,
+        int(one.shown),
+        _json(items),
+        _json(one.probabilities),
+        None if one.item_arms is None else _json(one.item_arms),
+        one.ms,
+        None if one.time is None else checks.integer(one.time, "time", low=0),
+    )
+
+
+def log_impressions(work: Work, rows: Sequence[Row]) -> Ack:
+    """Log lists; those that are logged already, with the same content, change nothing.
+
+    Raises
+    ------
+    ConflictError
+        If a request id is logged with another content.
+    """
+    values = [(*row[:-1], work.now if row[-1] is None else row[-1]) for row in rows]
+    stored = work.session.run_many(_INSERT, values)
+    if stored < len(rows):
+        _compare(work, rows)
+    work.deltas["impressions"] += stored
+    ids = tuple(row[0] for row in rows)
+    return Ack(changed=stored, unchanged=len(rows) - stored, seq=0, event_ids=ids)
+
+
+def _compare(work: Work, rows: Sequence[Row]) -> None:
+    sql = (
+        f"SELECT {_COLUMNS} FROM impressions WHERE request_id IN (SELECT given.value FROM"
+        f" {work.database.listed})"
+    )
+    found = {
+        row[0]: row
+        for row in work.session.rows(sql, (work.database.list_of([row[0] for row in rows]),))
+    }
+    # How long it took, and a time that was left open, may differ from one try to the next.
+    wrong = [row[0] for row in rows if found[row[0]][:10] != row[:10]]
+    if wrong:
+        raise ConflictError(wrong)
+
+
+def impressions_after(session: Session, seq: int, limit: int) -> list[StoredImpression]:
+    """Return the next logged lists in the order of arrival."""
+    sql = f"SELECT seq, {_COLUMNS} FROM impressions WHERE seq > ? ORDER BY seq LIMIT ?"
+    return [_impression(row) for row in session.rows(sql, (seq, limit))]
+
+
+def experiment_impressions(
+    session: Session, name: str, seq: int, limit: int
+) -> list[StoredImpression]:
+    """Return the next lists of an experiment in the order of arrival."""
+    sql = f"""SELECT seq, {_COLUMNS} FROM impressions WHERE experiment = ? AND seq > ?
+        ORDER BY seq LIMIT ?"""
+    return [_impression(row) for row in session.rows(sql, (name, seq, limit))]
+
+
+def user_impressions(session: Session, user_id: str) -> list[StoredImpression]:
+    """Return the lists logged for a user, in the order of arrival."""
+    sql = f"SELECT seq, {_COLUMNS} FROM impressions WHERE user_id = ? ORDER BY seq"
+    return [_impression(row) for row in session.rows(sql, (user_id,))]
+
+
+def _impression(row: Row) -> StoredImpression:
+    seq, request_id, user_id, version, experiment, arm, source, shown, *rest = row
+    items, probabilities, item_arms, ms, time = rest
+    return StoredImpression(
+        seq=seq,
+        request_id=request_id,
+        user_id=user_id,
+        version=version,
+        experiment=experiment,
+        arm=arm,
+        source=source,
+        shown=bool(shown),
+        items=_texts(items),
+        probabilities=_numbers(probabilities),
+        item_arms=None if item_arms is None else _texts(item_arms),
+        ms=ms,
+        time=time,
+    )
+
+
+def _json(values: Sequence[str | float]) -> str:
+    return msgspec.json.encode(values).decode()
+
+
+_texts = msgspec.json.Decoder(tuple[str, ...]).decode
+_numbers = msgspec.json.Decoder(tuple[float, ...]).decode

@@ -1,0 +1,193 @@
+"""Experiments in a running service: who gets what, what is logged, and what happens on a broken
+disk.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cofactor.models.recommender import Recommender
+from cofactor.service.experiments.experiment import Experiments, Rules, parse_arms
+from cofactor.service.settings import Settings
+from cofactor.service.versions.versions import Folder
+from cofactor.store import StoreUnavailableError
+from service.http.scenes import Start, TestClient, ids_of
+
+USERS = [f"reader-{n:02d}" for n in range(1, 61)]
+
+
+def begin(client: TestClient, folder: Path, kind: str, arms: str) -> Any:
+    """Start an experiment and wait until the service has noticed."""
+    one = Experiments(Folder(folder)).start("e", kind, parse_arms(arms), Rules(horizon=3_600))
+    traffic = client.app.state.context.traffic  # type: ignore[attr-defined]
+    deadline = time.monotonic() + 30
+    while one not in (traffic.live, traffic.shadow):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    return one
+
+
+def logged(client: TestClient) -> list[Any]:
+    return list(client.app.state.context.store.impressions())  # type: ignore[attr-defined]
+
+
+def recommended(client: TestClient, user: str, k: int = 5) -> Any:
+    answer = client.get(f"/v1/users/{user}/recommendations?k={k}&reasons=0")
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def test_users_get_their_arm_and_each_list_is_logged(service: TestClient, folder: Path) -> None:
+    one = begin(service, folder, "ab", "v1:40,v3:40")
+    versions = Counter()
+    for user in USERS:
+        answer, arm = recommended(service, user), one.arm_of(user)
+        assert answer["model"]["version"] == (arm.version if arm else "v1")
+        assert answer.get("arm") == (arm.name if arm else None)
+        assert ("request_id" in answer) == (arm is not None)
+        versions[arm and arm.version] += 1
+    assert min(versions.values()) > 3
+    shown = logged(service)
+    assert len(shown) == versions["v1"] + versions["v3"]
+    first = shown[0]
+    answer = recommended(service, first.user_id)
+    assert first.items == tuple(item["item_id"] for item in answer["items"])
+    assert first.probabilities == (1.0,) * 5
+    assert first.ms > 0
+    # A version of the caller's own choice, and a posted history, are no part of it.
+    plain = service.get(f"/v1/users/{first.user_id}/recommendations?version=v2").json()
+    assert "arm" not in plain
+    assert "request_id" not in plain
+    found = service.get("/v1/experiments").json()
+    assert [arm["lists"] > 0 for arm in found["results"]["arms"]] == [True, True]
+    assert "salt" not in found["experiments"][0]
+    assert service.get("/v1/experiments?name=none").status_code == 404
+
+
+def test_the_end_of_an_experiment_is_noticed(service: TestClient, folder: Path) -> None:
+    begin(service, folder, "ab", "v1:50,v3:50")
+    Experiments(Folder(folder)).stop("e")
+    deadline = time.monotonic() + 30
+    while service.app.state.context.traffic.live is not None:  # type: ignore[attr-defined]
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    assert {recommended(service, user)["model"]["version"] for user in USERS[:20]} == {"v1"}
+    assert logged(service) == []
+
+
+def test_interleaved_lists_hold_both_arms_items(
+    service: TestClient, folder: Path, fitted: dict[str, Recommender]
+) -> None:
+    begin(service, folder, "interleave", "v1:50,v3:50")
+    for user in USERS[:15]:
+        answer = recommended(service, user, 6)
+        ids = [item["item_id"] for item in answer["items"]]
+        shown = logged(service)[-1]
+        assert (tuple(ids), len(set(ids)), answer["arm"]) == (shown.items, 6, "interleaved")
+        assert Counter(shown.item_arms) == {"v1": 3, "v3": 3}
+        best = {v: fitted[v].recommend(user, k=6).ids for v in ("v1", "v3")}
+        assert all(item in best[arm] for item, arm in zip(ids, shown.item_arms, strict=True))
+
+
+def test_a_shadow_answers_unseen(service: TestClient, folder: Path) -> None:
+    begin(service, folder, "shadow", "v1:50,v3:50")
+    for user in USERS[:10]:
+        assert recommended(service, user)["model"]["version"] == "v1"
+    deadline = time.monotonic() + 30
+    while sum(not one.shown for one in logged(service)) < 10:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    results = service.get("/v1/experiments").json()["results"]
+    assert 0 < results["overlap"] < 1
+    assert [(arm["arm"], arm["lists"]) for arm in results["arms"]] == [("v1", 10), ("v3", 10)]
+
+
+@pytest.mark.parametrize("explore", ["slots=0.5", "softmax=0.5", "slots=0.2+new=0.2"])
+def test_explored_lists_carry_their_probabilities(start: Start, explore: str) -> None:
+    client = start(Settings(max_waiting=60.0, explore=explore))
+    usual = recommended(client, USERS[0])
+    for _ in range(5):
+        answer = recommended(client, USERS[0])
+        shown = logged(client)[-1]
+        assert shown.request_id == answer["request_id"]
+        assert shown.probabilities == tuple(item["probability"] for item in answer["items"])
+        assert len(set(shown.items)) == 5
+        assert all(0 < p <= 1 for p in shown.probabilities)
+    lists = {one.items for one in logged(client)}
+    assert len(lists) > 1
+    assert usual["source"] == "personal"
+    # Who is unknown gets popular items, drawn in the same way.
+    assert recommended(client, "unknown")["source"] == "popularity"
+    assert min(logged(client)[-1].probabilities) < 1
+
+
+def test_thompson_needs_a_posterior_and_says_so(start: Start) -> None:
+    client = start(Settings(max_waiting=60.0, explore="thompson"))
+    answer = client.get(f"/v1/users/{USERS[0]}/recommendations")
+    assert answer.status_code == 409
+    assert "posterior" in answer.json()["error"]["message"]
+
+
+def test_new_items_are_shown_until_their_budget_is_spent(
+    start: Start, folder: Path, fitted: dict[str, Recommender]
+) -> None:
+    import numpy as np
+
+    from cofactor.artifact.save import save
+    from cofactor.data.interactions import Interactions
+    from cofactor.models import registry
+
+    data = fitted["v1"].data
+    kept = data.item_rows != 7
+    # An item that is in the catalogue and that nobody had.
+    cold = Interactions.from_rows(
+        data.user_rows[kept],
+        data.item_rows[kept],
+        data.values[kept],
+        data.times[kept],
+        users=data.users,
+        items=data.items,
+    )
+    save(registry.create("ials", factors=8).fit(cold), folder / "cold")
+    Folder(folder).promote("cold")
+    new = str(data.items.ids(np.array([7]))[0])
+    client = start(Settings(max_waiting=60.0, explore="slots=0+new=0.3+budget=6+pool=10"))
+    context = client.app.state.context  # type: ignore[attr-defined]
+    for n in range(60):
+        recommended(client, USERS[n % 60])
+        for explorer in context.traffic._explorers.values():
+            explorer._fresh.clear()  # rather than wait a second
+    shown = sum(new in one.items for one in logged(client))
+    assert shown == 6
+
+
+def test_a_store_that_fails_takes_no_answers_along(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = start(Settings(max_waiting=60.0, log_impressions=True))
+    assert "request_id" in recommended(client, USERS[0])
+    store = client.app.state.context.store  # type: ignore[attr-defined]
+    failing: Future[Any] = Future()
+    failing.set_exception(StoreUnavailableError("the disk is full."))
+    monkeypatch.setattr(store, "log_impressions", lambda _: failing)
+    assert "request_id" not in recommended(client, USERS[0])
+    monkeypatch.setattr(store, "log_impressions", lambda _: Future())  # a disk that never answers
+    began = time.monotonic()
+    assert "request_id" not in recommended(client, USERS[0])
+    assert time.monotonic() - began < 5
+    assert 'outcome="unlogged"} 2.0' in client.get("/metrics").text
+
+
+def test_erasing_and_exporting_a_user_covers_what_was_shown(start: Start) -> None:
+    client = start(Settings(max_waiting=60.0, log_impressions=True))
+    shown = ids_of(client.get(f"/v1/users/{USERS[0]}/recommendations?k=3"))
+    export = client.get(f"/v1/users/{USERS[0]}/export").json()
+    assert [list(one["items"]) for one in export["impressions"]] == [shown]
+    client.delete(f"/v1/users/{USERS[0]}")
+    assert logged(client) == []
