@@ -55,7 +55,7 @@ class NormalEquations:
             alpha0 = config.unobserved_weight
         if alpha0 is None:
             alpha0 = ials_defaults.UNOBSERVED * ials_defaults.mean_pair_weight(data, weights)
-        changes = {}
+        changes: dict[str, float] = {}
         if config.factors is None:
             changes["factors"] = ials_defaults.n_factors(data)
         if config.regularization is None:

@@ -119,7 +119,11 @@ class SimpleX(IterativeModel, FactorModel):
 
         how = Aggregation.of(data.indptr, data.item_rows, self.config.own_share)
         module = training.begin(
-            data, self.config, run, self.name, lambda *given: HistoryTables(*given, how)
+            data,
+            self.config,
+            run,
+            self.name,
+            lambda u, i, settings: HistoryTables(u, i, settings, how),
         )
         assert isinstance(module, HistoryTables)
 

@@ -108,7 +108,7 @@ class HistoryTables(FactorTables):
     ) -> None:
         super().__init__(users, items, settings)
         self.histories = HistoryTable(self.users if how.own_share else None, self.items, how)
-        self.users = self.histories  # type: ignore[assignment]
+        self.users = self.histories
 
     def pairs(self, users: Tensor, items: Tensor) -> Tensor:
         """Return the scores of pairs, the first item of each row being the user's own."""
