@@ -110,8 +110,7 @@ RATING_ARRAYS = {
 class RatingHooks(Hooks[Any]):
     """What models ``r_ui ~ mu + b_u + b_i + q_i · x_u`` answer; users are ``[x_u, mu + b_u]``.
 
-    The score is the predicted rating before clipping. Similarity is the cosine of q (or x) without
-    the biases."""
+    The score is the predicted rating before clipping. Similarity is the cosine of q or x alone."""
 
     mean: np.ndarray
     scale: np.ndarray
