@@ -7,7 +7,6 @@ from __future__ import annotations
 import csv
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -19,7 +18,6 @@ import pytest
 
 from cofactor.cli.main import COMMANDS
 from cofactor.models import registry
-from cofactor.models.implicit.ease import EASE
 
 Run = Callable[..., "Ran"]  # noqa: F821  (a fixture's class)
 
@@ -265,163 +263,3 @@ def test_demo_runs_on_the_synthetic_shop_and_says_so(
     assert "synthetic book shop made by Cofactor" in done.out
     assert "an unseen user" in done.out
     assert (tmp_path / "demo" / "manifest.json").is_file()
-
-
-@pytest.mark.parametrize(
-    ("words", "sentence"),
-    [
-        (
-            ["train", "EVENTS", "--model", "eese", "--out", "OUT"],
-            "unknown model 'eese'; did you mean ease?",
-        ),
-        (
-            ["train", "EVENTS", "--model", "ease", "--out", "OUT", "--metrics", "ndgc@10"],
-            "did you mean ndcg@10",
-        ),
-        (
-            ["train", "EVENTS", "--model", "ease", "--out", "OUT", "--set", "regularisation=1"],
-            "did you mean regularization?",
-        ),
-        (
-            ["train", "EVENTS", "--model", "ease", "--out", "OUT", "--set", "regularization=-1"],
-            "must be a finite number",
-        ),
-        (
-            ["train", "EVENTS", "--model", "ease", "--out", "OUT", "--set", "regularization"],
-            "must be written NAME=VALUE",
-        ),
-        (["train", "ml-100", "--model", "ease", "--out", "OUT"], "did you mean ml-100k"),
-        (
-            ["train", "EVENTS", "--model", "ease", "--out", "EVENTS"],
-            "isn't a saved model; choose another place",
-        ),
-        (["train", "EVENTS", "--model", "ease", "--out", "EVENTS/x"], "can't write to"),
-        (["train", "EVENTS", "--model", "ease", "--out", "MODEL"], "holds a model already"),
-        (
-            ["train", "EVENTS", "--model", "ease", "--out", "OUT", "--columns", "user=nobody"],
-            "unknown column of",
-        ),
-        (
-            ["train", "EVENTS", "--model", "ease", "--out", "OUT", "--columns", "usr=x"],
-            "unknown role of a column 'usr'",
-        ),
-        (
-            ["train", "EVENTS", "--model", "ease", "--out", "OUT", "--split", "tim"],
-            "did you mean time",
-        ),
-        (
-            ["train", "EVENTS", "--model", "ease", "--out", "OUT", "--repeats", "first"],
-            "it must be one of keep, last, max, mean, sum",
-        ),
-        (
-            ["train", "EVENTS", "--model", "ease", "--out", "OUT", "--seed", "-1"],
-            "seed must be an integer",
-        ),
-        (["recommend", "MODEL", "--user", "nobody"], "unknown user 'nobody'"),
-        (["recommend", "MODEL", "--history", "nothing,book-01"], "unknown item 'nothing'"),
-        (["recommend", "MODEL", "--history", "book-01:x"], "unknown item"),
-        (
-            ["recommend", "MODEL", "--history", "book-01", "-k", "0"],
-            "k must be an integer at least 1, not 0",
-        ),
-        (
-            ["recommend", "MODEL", "--history", "book-01", "--where", "yaer > 3"],
-            "did you mean year?",
-        ),
-        (["recommend", "MODEL", "--all-users", "--out", "x.txt"], "out must end in"),
-        (["recommend", "OUT", "--user", "1"], "doesn't exist"),
-        (["similar", "MODEL", "--title", "zzzz qqqq"], "no title holds all of the words"),
-        (["similar", "MODEL", "--item", "nothing"], "unknown item 'nothing'"),
-        (
-            ["compare", "EVENTS", "--models", "ease", "--no-baselines"],
-            "at least two different models",
-        ),
-        (["compare", "EVENTS", "--models", "ease,bprr"], "did you mean bpr"),
-        (
-            ["compare", "EVENTS", "--models", "ease,popularity", "--set", "factors=3"],
-            "MODEL.NAME=VALUE",
-        ),
-        (["evaluate", "MODEL", "EVENTS", "--metrics", "ndcg@x"], "ndcg@x"),
-        (["datasets", "show", "ml-100"], "did you mean ml-100k"),
-        (["models", "eas"], "did you mean ease"),
-        (["inspect", "EVENTS"], "is a file"),
-    ],
-)
-def test_a_failure_is_one_sentence_with_the_cure_and_exit_1(
-    cofactor: Run, trained: Path, shop_files: Path, tmp_path: Path, words: list[str], sentence: str
-) -> None:
-    places = {
-        "EVENTS": str(shop_files / "events.csv"),
-        "MODEL": str(trained),
-        "OUT": str(tmp_path / "out"),
-    }
-    done = cofactor(*[places.get(w, w.replace("EVENTS/", places["EVENTS"] + "/")) for w in words])
-    assert done.code == 1
-    assert sentence in done.sentence
-    assert not (tmp_path / "out").exists()
-
-
-@pytest.mark.parametrize(
-    "words",
-    [
-        ["train"],
-        ["recommend", "x"],
-        ["similar", "x"],
-        ["train", "x", "--nonsense"],
-        ["datasets", "eat"],
-        ["trian"],
-        ["similar", "x", "-k", "a"],
-    ],
-)
-def test_wrong_usage_exits_with_2(cofactor: Run, words: list[str]) -> None:
-    done = cofactor(*words)
-    assert done.code == 2
-    assert "Traceback" not in done.err
-
-
-def test_debug_shows_the_traceback(cofactor: Run) -> None:
-    from cofactor.base.errors import UnknownNameError
-
-    with pytest.raises(UnknownNameError):
-        cofactor("models", "eas", "--debug")
-
-
-def test_ctrl_c_leaves_no_half_model(
-    cofactor: Run, shop_files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def interrupted(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(EASE, "_fit", interrupted)
-    done = cofactor("train", shop_files / "events.csv", "--model", "ease", "--out", tmp_path / "m")
-    assert done.code == 1
-    assert "interrupted; nothing was saved" in done.err
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_killed_training_leaves_no_model_in_place(shop_files: Path, tmp_path: Path) -> None:
-    words = [
-        "train",
-        str(shop_files / "events.csv"),
-        "--model",
-        "bpr",
-        "--out",
-        str(tmp_path / "m"),
-        "--set",
-        "epochs=100000",
-    ]
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    process = subprocess.Popen([sys.executable, "-m", "cofactor", *words], env=ENVIRONMENT, **quiet)
-    time.sleep(2)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    assert not (tmp_path / "m").exists()
-
-
-def test_a_broken_pipe_is_no_failure() -> None:
-    command = f"{sys.executable} -m cofactor models | head -1; exit ${{PIPESTATUS[0]}}"
-    done = subprocess.run(
-        ["bash", "-c", command], env=ENVIRONMENT, capture_output=True, text=True, check=False
-    )
-    assert "Traceback" not in done.stderr
-    assert done.returncode == 0

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from cofactor.store import Event
+
 
 def new_place(request: pytest.FixtureRequest, kind: str, folder: Path) -> str:
     """The URL of a place where no store is yet."""
@@ -21,3 +23,7 @@ def new_place(request: pytest.FixtureRequest, kind: str, folder: Path) -> str:
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(f"CREATE SCHEMA {name}")
     return f"{url}&options=-csearch_path%3D{name}"
+
+
+def event(user: object = "u", item: object = "i", **more: object) -> Event:
+    return Event(user_id=user, item_id=item, **{"time": 100, **more})  # type: ignore[arg-type]

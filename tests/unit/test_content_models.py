@@ -5,7 +5,6 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -16,54 +15,8 @@ from cofactor.artifact.save import save
 from cofactor.base.errors import ArgumentError, DataError, TraitError
 from cofactor.base.run import Run
 from cofactor.data.catalogue import Catalogue
-from cofactor.data.ids import IdMap
-from cofactor.data.interactions import Interactions
 from cofactor.models import registry
-
-KINDS = ("garden", "engine", "piano", "cheese")
-MORE = {
-    "garden": "roses soil spade seeds",
-    "engine": "oil piston torque fuel",
-    "piano": "keys music pedal notes",
-    "cheese": "milk rind brie goat",
-}
-SMALL: dict[str, dict[str, Any]] = {
-    "content_knn": {},
-    "content_ridge": {"ridge": 1.0},
-    "bridge": {"base_settings": ("factors=8", "unobserved_weight=0.05", "regularization=0.02")},
-    "feature_ials": {"factors": 8, "unobserved_weight": 0.05, "regularization": 0.02, "ridge": 1.0},
-    "two_tower": {"factors": 8, "epochs": 12, "batch_size": 128, "learning_rate": 0.02},
-    "content_blend": {
-        "ials_settings": ("factors=8", "unobserved_weight=0.05", "regularization=0.02")
-    },
-}
-
-
-def shop(n_users: int = 90, n_items: int = 61) -> Interactions:
-    """Everybody likes one of four kinds of things; the texts tell the kind; the last item nobody
-    has had.
-    """
-    rng = np.random.default_rng(5)
-    kinds = np.arange(n_items) % 4
-    likes = (np.arange(n_users) % 4)[:, None] == kinds
-    took = (rng.random((n_users, n_items)) < np.where(likes, 0.6, 0.03)) & (
-        np.arange(n_items) < n_items - 1
-    )
-    texts = [f"{KINDS[k]} {' '.join(rng.choice(MORE[KINDS[k]].split(), 2))} thing" for k in kinds]
-    catalogue = pa.table(
-        {"description": texts, "colour": [["red", "blue", None][i % 3] for i in range(n_items)]}
-    )
-    users, items = np.nonzero(took)
-    made = Interactions.from_rows(
-        users, items, users=n_users, items=IdMap(np.arange(n_items) + 500)
-    )
-    profiles = Catalogue(pa.table({"hobby": [KINDS[u % 4] for u in range(n_users)]}))
-    return replace(made, catalogue=Catalogue(catalogue), profiles=profiles)
-
-
-def made(name: str, **more: Any) -> Any:
-    settings = {**SMALL[name], "text": ("description",), **more}
-    return registry.create(name, **settings).fit(shop(), run=Run(threads=1, device="cpu"))
+from content_shop import SMALL, made, shop
 
 
 @pytest.mark.parametrize("name", SMALL)
@@ -137,16 +90,6 @@ def test_words_that_carried_a_score_are_named(name: str) -> None:
     explained = made(name).explain(2, 500 + 2)
     assert {"piano"} <= {reason.title for reason in explained.features[:3]}
     assert "by its words and features: " in repr(explained)
-
-
-def test_two_tower_scores_by_content_are_sums_over_its_words() -> None:
-    model = made("two_tower", calibrate_exposure=False)
-    model = model.with_items([{"item_id": 1, "description": "piano keys"}])
-    batch = model.user_batch(np.array([2]))
-    reasons = model._explain_features(batch, 61)
-    assert sum(r.contribution for r in reasons) == pytest.approx(
-        float(model.score_batch(batch)[0, 61]), rel=1e-4
-    )
 
 
 def test_description_in_words_finds_its_kind() -> None:
@@ -238,80 +181,6 @@ def test_bridge_serves_every_base_with_item_vectors(base: str, tmp_path: Path) -
     np.testing.assert_allclose(
         again.score_rows(np.arange(90)), model.score_rows(np.arange(90)), rtol=1e-4, atol=1e-5
     )
-
-
-def test_two_tower_with_hidden_layers_learns_saves_and_tells_exactly_what_each_word_added(
-    tmp_path: Path,
-) -> None:
-    model = made("two_tower", hidden=(16, 8), user_features=("hobby",), epochs=25)
-    assert [m.shape[1] for m in model.maps] == [16, 8, 9]
-    model = model.with_items([{"item_id": 1, "description": "piano keys thing"}])
-    for item in (2, 61):
-        reasons = model._explain_features(model.user_batch(np.array([2])), item)
-        state = model.user_batch(np.array([2])).states[0]
-        gate = model._gate(model.data.item_counts)[item] if item == 2 else model.check.scale
-        content = gate * model._content_vectors(model.features[item])[0] / model.check.scale
-        assert sum(r.contribution for r in reasons) == pytest.approx(
-            float(content[:-1] @ state[:-1] + content[-1]), rel=1e-3, abs=1e-5
-        )
-    scores = model.score_rows(np.arange(90))[:, 61]
-    assert (
-        scores[np.arange(90) % 4 == 2].mean()
-        > scores[np.arange(90) % 4 != 2].mean() + 0.5 * scores.std()
-    )
-    again = load(save(model, tmp_path / "model"))
-    np.testing.assert_allclose(
-        again.score_rows(np.arange(90)), model.score_rows(np.arange(90)), rtol=1e-4, atol=1e-5
-    )
-    found = again.recommend(features={"hobby": "engine"}, k=5)
-    assert np.mean([(i - 500) % 4 == 1 for i in found.ids]) >= 0.8
-
-
-def test_two_tower_content_loss_leaves_the_trained_vectors_as_they_would_be_without_it() -> None:
-    # One pass, no gate: the users' gradient comes from the whole loss alone.
-    torch = pytest.importorskip("torch")
-    from scipy import sparse
-
-    from cofactor.models.content.towers import CONTENT, FIXED, TowerTables
-    from cofactor.models.neural.latent_factor_module import TableSettings
-
-    features = sparse.csr_matrix(np.eye(5, 3, dtype=np.float32))
-    tables = TowerTables(
-        torch.randn(4, 3),
-        torch.randn(5, 3),
-        TableSettings(
-            biases=True,
-            user_biases=False,
-            cosine=False,
-            sparse=False,
-            regularization=0.1,
-            bias_regularization=(0.1, 0.1),
-        ),
-        towers={"items": (features, np.full(5, 0.5))},
-    )
-    tables.items.bag.data.normal_()
-    users, items = torch.tensor([0, 3]), torch.tensor([1, 4])
-    tables.answer(FIXED, CONTENT)
-    loss = tables.pairs(users, items).sum()
-    (loss + tables.penalty(users, items)).backward()
-    assert tables.users.own.weight.grad is None
-    assert tables.items.own.weight.grad is None
-    assert tables.items.bag.grad.abs().sum() > 0
-    expected = tables.items.own.weight + 0.5 * torch.tensor(features.toarray()) @ tables.items.bag
-    torch.testing.assert_close(tables.items.weight, expected)
-
-
-def test_two_tower_content_alone_when_ids_always_are_left_out() -> None:
-    model = made("two_tower", id_dropout=1.0)
-    np.testing.assert_allclose(
-        model.item_factors[:60], model.features[:60] @ model.maps[0][:, :-1], rtol=1e-4, atol=1e-5
-    )
-
-
-def test_two_tower_gate_closes_with_interactions() -> None:
-    model = made("two_tower", feature_prior_count=10.0)
-    np.testing.assert_allclose(model._gate(np.array([0, 10, 90])), [1, 0.5, 0.1])
-    assert (made("two_tower", feature_prior_count=None)._gate(np.array([0, 10])) == 1).all()
 
 
 @pytest.mark.parametrize("name", ["content_ridge", "feature_ials", "content_blend"])

@@ -13,7 +13,7 @@ from cofactor.base.errors import ArgumentError
 from cofactor.base.run import Run
 from cofactor.models import registry
 from cofactor.models.content.encoders import Cached, SentenceTransformer, TfidfSVD, with_vectors
-from unit.test_content_models import shop
+from content_shop import shop
 
 TEXTS = [
     "red car fast",

@@ -9,7 +9,7 @@ from cofactor.base.errors import ArgumentError
 from cofactor.base.run import Run
 from cofactor.models import registry
 from cofactor.runs import learning_curve as runs
-from unit.test_content_models import shop
+from content_shop import shop
 
 
 def test_points_hold_so_many_interactions_and_share_one_truth(

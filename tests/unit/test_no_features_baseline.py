@@ -22,7 +22,7 @@ from cofactor.models import registry
 from cofactor.models.content.no_features_baseline import FeatureComparison
 from cofactor.models.validation import warm_ndcg, warm_users
 from cofactor.runs.train import train
-from unit.test_content_models import SMALL, shop
+from content_shop import SMALL, shop
 
 RUN = Run(threads=1, device="cpu")
 

@@ -92,6 +92,22 @@ def check_events(events: Any) -> None:
         raise DataError("there are no interactions in it.", source=events.source)
 
 
+def checked_mask(keep: Any, n: int) -> np.ndarray:
+    """Return which of ``n`` interactions are kept, bool [n].
+
+    Raises
+    ------
+    ArgumentError
+        If there isn't one for each.
+    """
+    keep = np.asarray(keep, bool)
+    if keep.shape != (n,):
+        raise ArgumentError(
+            f"keep must be a bool for each of the {n} interactions, not of shape {keep.shape}."
+        )
+    return keep
+
+
 def same_length(source: str, **columns: Any) -> None:
     """Raise ArgumentError unless all columns that are given are vectors of one length."""
     lengths = {name: np.shape(column) for name, column in columns.items() if column is not None}

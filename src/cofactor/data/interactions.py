@@ -11,7 +11,6 @@ import numpy as np
 import pyarrow as pa
 
 from cofactor.base import checks
-from cofactor.base.errors import ArgumentError
 from cofactor.base.offsets import offsets, row_offsets
 from cofactor.data import sorting
 from cofactor.data.catalogue import Catalogue
@@ -19,6 +18,7 @@ from cofactor.data.event_rows import rows_of
 from cofactor.data.events import Events
 from cofactor.data.guards import (
     check_events,
+    checked_mask,
     checked_seconds,
     checked_values,
     same_length,
@@ -333,12 +333,7 @@ class Interactions:
         """Return the interactions for which ``keep`` (bool [n]) holds, with the same id maps and
         so the same rows.
         """
-        keep = np.asarray(keep, bool)
-        if keep.shape != (len(self),):
-            raise ArgumentError(
-                f"keep must be a bool for each of the {len(self)} interactions, not of shape"
-                f" {keep.shape}."
-            )
+        keep = checked_mask(keep, len(self))
         log = self.log
         if log is not None:  # the events of the kept pairs
             pairs = self.user_rows.astype(np.int64) * self.n_items + self.item_rows

@@ -14,7 +14,7 @@ from cofactor.base.errors import ArgumentError
 from cofactor.base.offsets import offsets
 from cofactor.data.catalogue import Catalogue
 from cofactor.data.events import Events
-from cofactor.data.histories import Histories, in_order
+from cofactor.data.histories import Histories, in_order, picked
 from cofactor.data.ids import IdMap
 from cofactor.data.interactions import Interactions
 from cofactor.data.split import Part
@@ -178,21 +178,11 @@ def extended(data: Interactions, events: Events) -> Interactions:
     """
     users = IdMap.of(pa.chunked_array([data.users.arrow]), events.users)
     items = IdMap.of(pa.chunked_array([data.items.arrow]), events.items)
-    old = data.histories() if data.log is not None else None
-    base_users = old.owners if old is not None else data.user_rows
-    base_items = old.item_rows if old is not None else data.item_rows
-    values = old.values if old is not None else data.values
-    times = old.times if old is not None else data.times
+    base_users, base_items, values, times = _in_source_order(data)
     if (times is None) != (events.times is None):
         raise ArgumentError(
             "the new events must have times where the data has them, and none where it has none."
         )
-    if old is None:
-        # In the order of the source, which stands for time among equals.
-        order = np.argsort(data.order, kind="stable")
-        base_users, base_items = base_users[order], base_items[order]
-        values = None if values is None else values[order]
-        times = None if times is None else times[order]
     user_rows = np.concatenate(
         [users.rows(data.users.arrow, what="user")[base_users], users.rows(events.users)]
     )
@@ -208,7 +198,7 @@ def extended(data: Interactions, events: Events) -> Interactions:
         user_rows, item_rows, joined_values, joined_times, users=users, items=items
     )
     log = None
-    if old is not None:
+    if data.log is not None:
         log = in_order(user_rows, item_rows, joined_values, joined_times, len(users), len(items))
     return replace(
         made,
@@ -218,3 +208,16 @@ def extended(data: Interactions, events: Events) -> Interactions:
         notes=(*data.notes, f"{len(events):,} events added"),
         log=log,
     )
+
+
+def _in_source_order(
+    data: Interactions,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray | None, np.ndarray | None]:
+    """Users, items, values and times of all events; in the order of the source, which stands for
+    time among equals, where repeats were merged.
+    """
+    if data.log is not None:
+        return data.log.owners, data.log.item_rows, data.log.values, data.log.times
+    order = np.argsort(data.order, kind="stable")
+    values, times = picked(data.values, order), picked(data.times, order)
+    return data.user_rows[order], data.item_rows[order], values, times

@@ -80,9 +80,7 @@ def evaluate_next(
     ArgumentError
         For other metrics, or if no user has a true item.
     """
-    part, sentence = (
-        (split.test, split.sentence) if isinstance(split, Split) else (split, "one part by itself")
-    )
+    part = split.test if isinstance(split, Split) else split
     checks.choice(repeats, "repeats", REPEAT_POLICIES)
     run = run if run is not None else Run()
     wanted = _metrics(metrics)
@@ -93,20 +91,7 @@ def evaluate_next(
     began = time.perf_counter()
     with run_context(run):
         ranks = next_ranks(model, part, targets.users, targets.item_rows, repeats == "exclude", run)
-    how = How(
-        split=sentence,
-        fingerprint=split.fingerprint if isinstance(split, Split) else part_fingerprint(part),
-        protocol=f"next item among all {model.data.n_items:,} items, repeats: {repeats}",
-        sampled=False,
-        exclude_seen=repeats == "exclude",
-        ties=MID_RANK,
-        n_candidates=model.data.n_items,
-        dropped=0,
-        confidence=0.95,
-        resamples=resamples,
-        seed=run.seed,
-        seconds=time.perf_counter() - began,
-    )
+    how = _how(model, split, repeats, run.seed, resamples, time.perf_counter() - began)
     values = {str(metric): _values(metric, ranks) for metric in wanted}
     whole = Result(
         label if label is not None else model.name,
@@ -122,6 +107,31 @@ def evaluate_next(
     kinds = (("repeat", targets.repeated), ("explore", ~targets.repeated))
     groups = {name: _part_of(whole, mask) for name, mask in kinds if mask.any()}
     return replace(whole, groups=groups)
+
+
+def _how(
+    model: Recommender,
+    split: Split | Part,
+    repeats: str,
+    seed: int,
+    resamples: int,
+    seconds: float,
+) -> How:
+    sentence = split.sentence if isinstance(split, Split) else "one part by itself"
+    return How(
+        split=sentence,
+        fingerprint=split.fingerprint if isinstance(split, Split) else part_fingerprint(split),
+        protocol=f"next item among all {model.data.n_items:,} items, repeats: {repeats}",
+        sampled=False,
+        exclude_seen=repeats == "exclude",
+        ties=MID_RANK,
+        n_candidates=model.data.n_items,
+        dropped=0,
+        confidence=0.95,
+        resamples=resamples,
+        seed=seed,
+        seconds=seconds,
+    )
 
 
 def next_ranks(

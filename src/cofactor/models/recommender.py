@@ -5,7 +5,7 @@ outside ids end here. What evaluation and services ask of models by rows is in `
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -15,30 +15,21 @@ from cofactor.base import checks
 from cofactor.base.errors import ArgumentError, TraitError
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
-from cofactor.data.ids import as_ids
 from cofactor.data.interactions import Interactions
-from cofactor.data.records import table_of
 from cofactor.kernels.work import run_context
 from cofactor.models.answers import Explanation, RankedTable, Reason, ranked
 from cofactor.models.fold_in import read_histories
 from cofactor.models.hooks import ConfigT
 from cofactor.models.model import Model
 from cofactor.models.new_items import with_new_items
+from cofactor.models.requested_users import profiled, user_batches
 from cofactor.models.reranking import RerankedLists
-from cofactor.models.user_batch import UserBatch
 from cofactor.retrieval.topk import TopK
 
 if TYPE_CHECKING:
     from cofactor.models.explore import ModelExplorer
     from cofactor.retrieval.filters import Filters
     from cofactor.retrieval.rerank.rules import Rerank
-
-# This many users are scored at a time: 4 MiB of scores for each thousand items, where scores
-# are held at all.
-BLOCK = 1024
-
-# Questions as a column, and the batches of their blocks with where each begins.
-_Asked = tuple[pa.Array, Iterator[tuple[int, UserBatch]]]
 
 
 class Recommender(Model[ConfigT]):
@@ -102,9 +93,9 @@ class Recommender(Model[ConfigT]):
         run = run if run is not None else Run()
         allowed = _allowed(self.data, filters)
         asked, batches = (
-            self._user_batches(users, history, unknown)
+            user_batches(self, users, history, unknown)
             if features is None
-            else self._profiled(history, features, unknown)
+            else profiled(self, history, features, unknown)
         )
         lists = RerankedLists.of(self, rerank, len(asked), allowed)
         topk = self.topk if lists is None else lists.topk
@@ -113,14 +104,12 @@ class Recommender(Model[ConfigT]):
             for start, batch in batches:
                 seen = batch.seen if exclude_seen else None
                 best = topk(batch, k, excluded=seen, allowed=allowed, n_threads=run.n_threads)
-                parts.append(
-                    _item_table(self.data, asked.slice(start, len(batch)), best, "item_id")
-                )
+                part = asked.slice(start, len(batch))
+                parts.append(_item_table(self.data, part, best, "item_id"))
         name = "user_id" if history is None and features is None else "history"
         table = ranked(parts, name, "item_id")
         if self.traits.uses_features and len(table):
-            rows = self.data.items.find(table.to_arrow().column("item_id"))
-            table.cold_share = float((self.data.item_counts[rows] == 0).mean())
+            table.cold_share = _cold_share(self.data, table.to_arrow().column("item_id"))
         return table
 
     def score(self, users: Any, items: Any = None) -> np.ndarray:
@@ -324,62 +313,6 @@ class Recommender(Model[ConfigT]):
 
     # Helpers.
 
-    def _user_batches(self, users: Any, history: Any, unknown: str) -> _Asked:
-        """The questions, of users or of histories."""
-        ids = self.data.users
-        if history is not None:
-            policy = "skip" if unknown == "fallback" else "error"
-            histories = read_histories(history, self.data.items, unknown=policy)
-            spans = _spans(len(histories))
-            return pa.array(np.arange(len(histories))), (
-                (s, self.fold_in(histories.take(rows))) for s, rows in spans
-            )
-        if users is None:
-            return ids.arrow, ((s, self.user_batch(rows)) for s, rows in _spans(len(ids)))
-        if unknown == "error":
-            known = ids.rows(users, what="user")
-            return ids.take(known), (
-                (s, self.user_batch(known[span])) for s, span in _spans(len(known))
-            )
-        found = ids.find(users)
-        if (found < 0).any():
-            # Unseen users are folded in with an empty history, one by one: their states and trained
-            # users' can't be mixed in a batch.
-            unseen = Histories.of([[]], self.data.n_items)
-            each = (
-                self.user_batch(found[n : n + 1]) if found[n] >= 0 else self.fold_in(unseen)
-                for n in range(len(found))
-            )
-            return as_ids(users), enumerate(each)
-        return as_ids(users), ((s, self.user_batch(found[span])) for s, span in _spans(len(found)))
-
-    def _profiled(self, history: Any, features: Any, unknown: str) -> _Asked:
-        """Somebody, or several, known by a profile each, and perhaps by a history."""
-        profiles = [features] if isinstance(features, Mapping) else list(features)
-        if not profiles or not all(isinstance(one, Mapping) for one in profiles):
-            raise ArgumentError(
-                "features must be a mapping of the profiles' columns ({'age': 31}), or a list of"
-                " them."
-            )
-        policy = "skip" if unknown == "fallback" else "error"
-        histories = Histories.of([[]] * len(profiles), self.data.n_items)
-        if history is not None:
-            histories = read_histories(history, self.data.items, unknown=policy)
-        if len(histories) != len(profiles):
-            raise ArgumentError(
-                f"features and history must be of the same number of users: {len(profiles)} and"
-                f" {len(histories)}."
-            )
-        states = self._fold_in_profiles(histories, table_of(profiles))
-        indptr, item_rows, values = histories.csr
-        batch = UserBatch(
-            states,
-            np.zeros(len(profiles), bool),
-            (indptr, item_rows),
-            None if histories.values is None else values,
-        )
-        return pa.array(np.arange(len(profiles))), iter([(0, batch)])
-
     def _require_similarity(self) -> None:
         if not self.traits.finds_similar:
             raise TraitError(
@@ -388,9 +321,8 @@ class Recommender(Model[ConfigT]):
             )
 
 
-def _spans(count: int) -> Iterator[tuple[int, np.ndarray]]:
-    for start in range(0, count, BLOCK):
-        yield start, np.arange(start, min(start + BLOCK, count))
+def _cold_share(data: Interactions, items: Any) -> float:
+    return float((data.item_counts[data.items.find(items)] == 0).mean())
 
 
 def _allowed(data: Interactions, filters: Filters | None) -> np.ndarray | None:

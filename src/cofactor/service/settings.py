@@ -18,6 +18,35 @@ _ROOT = re.compile(r"(/[A-Za-z0-9._~-]+)+")
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
+# Settings that are numbers from 1, and settings in seconds.
+_COUNTS = (
+    "max_body",
+    "max_events",
+    "max_items",
+    "max_history",
+    "max_k",
+    "max_filter",
+    "max_filter_work",
+    "max_queue",
+    "max_scored",
+    "max_ingest",
+    "batch",
+    "threads",
+    "trending_events",
+    "max_connections",
+)
+_SECONDS = (
+    "max_waiting",
+    "timeout",
+    "watch_seconds",
+    "drain_seconds",
+    "head_seconds",
+    "body_seconds",
+    "send_seconds",
+    "idle_seconds",
+)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """How the service is run.
@@ -141,22 +170,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         checks.integer(self.port, "port", low=0, high=65_535)
-        for name in (
-            "max_body",
-            "max_events",
-            "max_items",
-            "max_history",
-            "max_k",
-            "max_filter",
-            "max_filter_work",
-            "max_queue",
-            "max_scored",
-            "max_ingest",
-            "batch",
-            "threads",
-            "trending_events",
-            "max_connections",
-        ):
+        for name in _COUNTS:
             checks.integer(getattr(self, name), name, low=1)
         if Rerank.parse(self.rerank) and self.explore is not None:
             raise ArgumentError(
@@ -172,16 +186,7 @@ class Settings:
             )
         checks.integer(self.reasons, "reasons", low=0, high=50)
         checks.integer(self.keep_versions, "keep_versions", low=2, high=64)
-        for name in (
-            "max_waiting",
-            "timeout",
-            "watch_seconds",
-            "drain_seconds",
-            "head_seconds",
-            "body_seconds",
-            "send_seconds",
-            "idle_seconds",
-        ):
+        for name in _SECONDS:
             checks.real(getattr(self, name), name, above=0)
 
     @property

@@ -50,6 +50,10 @@ class Telemetry:
         self._latencies: deque[tuple[float, float]] = deque(maxlen=_KEPT)
         self._ingested: deque[tuple[float, int]] = deque(maxlen=_KEPT)
         self.registry = CollectorRegistry()
+        self._add_metrics()
+        self._bound: dict[tuple[str, int], tuple[Any, Any]] = {}
+
+    def _add_metrics(self) -> None:
         self._seconds = Histogram(
             "cofactor_request_seconds",
             "Seconds from request to answer.",
@@ -90,7 +94,6 @@ class Telemetry:
         self._writable = Gauge(
             "cofactor_store_writable", "1 when the store takes events.", registry=self.registry
         )
-        self._bound: dict[tuple[str, int], tuple[Any, Any]] = {}
 
     def answered(self, route: str, status: int, seconds: float, *, timed: bool) -> None:
         """Count an answer."""

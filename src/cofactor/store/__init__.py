@@ -38,6 +38,7 @@ from cofactor.store.limits import (
     MAX_TITLE,
     made_ids,
 )
+from cofactor.store.opening import open_store
 from cofactor.store.records import (
     Ack,
     Counts,
@@ -50,7 +51,7 @@ from cofactor.store.records import (
     StoredItem,
     StoreSettings,
 )
-from cofactor.store.store import Store, open_store
+from cofactor.store.store import Store
 
 __all__ = [
     "MAX_BATCH",

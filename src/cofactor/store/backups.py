@@ -23,9 +23,10 @@ from cofactor.base.disk import sync
 from cofactor.store import schema
 from cofactor.store.database import Database, Session
 from cofactor.store.errors import StoreError, StoreFormatError, StoreUnavailableError
+from cofactor.store.opening import database_of
 from cofactor.store.records import StoreSettings
 from cofactor.store.sqlite import SqliteDatabase, SqliteSession
-from cofactor.store.store import Store, database_of
+from cofactor.store.store import Store
 
 FORMAT = 1
 _PAGE = 20_000

@@ -43,47 +43,6 @@ from cofactor.store.schema import DELETED, HIDDEN, VISIBLE
 from cofactor.store.writer import WriteJob, Writer
 
 
-def open_store(
-    url: str, *, read_only: bool = False, settings: StoreSettings | None = None
-) -> Store:
-    """Open a store, and make it where there is none.
-
-    Parameters
-    ----------
-    url
-        ``sqlite:///folder/events.db`` (``sqlite:////folder/events.db`` from the root), or
-        ``postgresql://user@host/name``.
-    read_only
-        Whether only to read: works beside the process that writes, and makes nothing.
-    settings
-        Limits; None for the usual ones.
-
-    Raises
-    ------
-    ArgumentError
-        If the URL is of another kind.
-    StoreBusyError
-        If another process has it open for writing.
-    StoreUnavailableError
-        If it can't be reached, read or written.
-    StoreFormatError
-        If there is something else, or a later version's store.
-    """
-    settings = settings if settings is not None else StoreSettings()
-    return Store(database_of(url, settings), read_only=read_only, settings=settings)
-
-
-def database_of(url: str, settings: StoreSettings) -> Database:
-    """Return the database of a URL."""
-    if url.startswith(("postgresql://", "postgres://")):
-        from cofactor.store.postgres import PostgresDatabase
-
-        return PostgresDatabase(url, settings.busy_seconds)
-    from cofactor.store.sqlite import SqliteDatabase, path_of
-
-    return SqliteDatabase(path_of(url), settings.busy_seconds)
-
-
 class Store:
     """Events, items, and what became of them. Made by `open_store`; any number of threads may use
     it.

@@ -91,3 +91,9 @@ def start(folder: Path, events_url: str) -> Iterator[Start]:
 @pytest.fixture
 def service(start: Start) -> TestClient:
     return start()
+
+
+@pytest.fixture
+def events(tmp_path: Path) -> str:
+    """Where the events go; which database it is makes no difference here."""
+    return f"sqlite:///{tmp_path}/events.db"

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -63,3 +64,14 @@ def ids_of(answer: httpx.Response) -> list[str]:
 
 def some_items(data: Interactions, *rows: int) -> list[str]:
     return list(data.items.ids(np.array(rows)))
+
+
+# Of a service whose requests are soon given up.
+IMPATIENT = Settings(max_waiting=60.0, timeout=0.4)
+
+
+async def until(condition: Any, seconds: float = 10.0) -> None:
+    end = time.monotonic() + seconds
+    while not condition() and time.monotonic() < end:
+        await asyncio.sleep(0.02)
+    assert condition()

@@ -28,12 +28,6 @@ SHORT = Settings(
 )
 
 
-@pytest.fixture
-def events(tmp_path: Path) -> str:
-    """Where the events go; which database it is makes no difference here."""
-    return f"sqlite:///{tmp_path}/events.db"
-
-
 @pytest.fixture(autouse=True)
 def _looking_often(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection, "_LOOK", 0.05)

@@ -5,19 +5,15 @@ never doubles it; what is hidden stands nowhere; a filter knows what was acknowl
 from __future__ import annotations
 
 import asyncio
-import json
 import threading
-import time
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
 import httpx
-import numpy as np
 import pytest
 
 from cofactor.artifact.save import save
-from cofactor.data.ids import IdMap
 from cofactor.data.interactions import Interactions
 from cofactor.models import registry
 from cofactor.models.recommender import Recommender
@@ -26,15 +22,7 @@ from cofactor.service.http.context import Context
 from cofactor.service.http.keys import Key, Keys, hashed
 from cofactor.service.settings import Settings
 from cofactor.store import StoreUnavailableError, open_store
-from service.http.scenes import Start, TestClient, ids_of, in_loop, some_items
-
-IMPATIENT = Settings(max_waiting=60.0, timeout=0.4)
-
-
-@pytest.fixture
-def events(tmp_path: Path) -> str:
-    """Where the events go; which database it is makes no difference here."""
-    return f"sqlite:///{tmp_path}/events.db"
+from service.http.scenes import IMPATIENT, Start, TestClient, ids_of, in_loop, until
 
 
 def stall(context: Context) -> threading.Event:
@@ -49,13 +37,6 @@ def stall(context: Context) -> threading.Event:
 
     writer._commit = stalled  # type: ignore[method-assign]
     return go_on
-
-
-async def until(condition: Any, seconds: float = 10.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition() and time.monotonic() < end:
-        await asyncio.sleep(0.02)
-    assert condition()
 
 
 def test_an_event_under_way_when_the_disk_stalls_is_unknown_and_a_retry_stores_it_once(
@@ -189,154 +170,6 @@ def test_an_acknowledged_attribute_counts_in_a_filter_that_looks_at_the_same_tim
     in_loop(folder, events, Settings(max_waiting=60.0), play)
 
 
-def numbered(tmp_path: Path, ids: np.ndarray, model: str = "item_knn") -> Path:
-    """A model over items with integer ids."""
-    chance = np.random.default_rng(5)
-    pairs = np.unique(
-        np.column_stack([chance.integers(0, 40, 500), chance.integers(0, len(ids), 500)]), axis=0
-    )
-    data = Interactions.from_rows(pairs[:, 0], pairs[:, 1], users=40, items=IdMap(ids))
-    save(registry.create(model).fit(data), tmp_path / "numbered")
-    return tmp_path / "numbered"
-
-
-@pytest.mark.parametrize("spelling", [" 50", "50 ", "\u00a050"])
-def test_another_spelling_of_an_id_is_the_same_item(
-    tmp_path: Path, events: str, spelling: str
-) -> None:
-    folder = numbered(tmp_path, np.arange(30, 60))
-
-    async def play(client: httpx.AsyncClient, context: Context) -> None:
-        assert (await client.post("/v1/items/hide", json={"item_ids": [50]})).status_code == 200
-        described = {"items": [{"item_id": spelling, "title": "back"}]}
-        assert (await client.post("/v1/items", json=described)).status_code == 200
-        assert context.store.unseen_items() == {"50": "hidden"}
-        for user in range(10):
-            found = await client.get(f"/v1/users/{user}/recommendations?k=30&exclude_seen=false")
-            assert 50 not in ids_of(found)
-        assert (await client.post("/v1/similar", json={"item_id": spelling})).status_code == 404
-        assert (await client.post("/v1/items/delete", json={"item_ids": [spelling]})).is_success
-        assert (await client.get("/v1/items/50")).status_code == 404
-
-    in_loop(folder, events, Settings(max_waiting=60.0), play)
-
-
-def test_an_older_stores_other_spelling_shows_nothing(tmp_path: Path, events: str) -> None:
-    from cofactor.store import Item
-
-    folder = numbered(tmp_path, np.arange(30, 60))
-    with open_store(events) as store:
-        store.hide_items([50]).result()
-        store.put_items([Item(item_id=" 50", title="old")]).result()
-
-    async def play(client: httpx.AsyncClient, context: Context) -> None:
-        view = context.models.current.view
-        assert not view.visible[int(view.data.items.find([50])[0])]
-
-    in_loop(folder, events, Settings(max_waiting=60.0), play)
-
-
-def test_hidden_and_deleted_items_stand_in_no_reason_history_or_neighbourhood(
-    start: Start, shop_data: Interactions
-) -> None:
-    service = start(model="v3")
-    items = some_items(shop_data, 4, 9, 17, 30)
-    events = [{"user_id": "u", "item_id": one} for one in items]
-    service.post("/v1/events", json={"events": events})
-    user = shop_data.users.ids([3])[0]
-    trained = some_items(shop_data, *shop_data.item_rows[shop_data.indptr[3] : shop_data.indptr[4]])
-    gone = {items[0], items[1], trained[0], trained[1]}
-    service.post("/v1/items/hide", json={"item_ids": [items[0], trained[0]]})
-    service.post("/v1/items/delete", json={"item_ids": [items[1], trained[1]]})
-    for body in (
-        {"user_id": "u", "k": 40, "reasons": 50},
-        {"user_id": user, "k": 40, "reasons": 50},
-        {"history": items, "k": 40, "reasons": 50},
-    ):
-        answer = service.post("/v1/recommend", json=body).json()
-        named = {r["item_id"] for one in answer["items"] for r in one.get("reasons", [])}
-        assert named
-        assert not named & gone
-    for one in (items[0], items[1]):
-        assert service.get(f"/v1/items/{one}/similar").status_code == 404
-    for who in ("u", user):
-        history = service.get(f"/v1/users/{who}/history?limit=1000").json()["events"]
-        assert history
-        assert not {one["item_id"] for one in history} & gone
-    # An export is for the person, and holds what is stored.
-    exported = service.get("/v1/users/u/export").json()["events"]
-    assert {one["item_id"] for one in exported} == set(items)
-
-
-def test_ids_beyond_2_to_the_53_go_out_as_texts(tmp_path: Path, events: str) -> None:
-    wide = [1, 2**53, 2**53 + 1, 9148955329465709066, -(2**53) - 1]
-    folder = numbered(tmp_path, np.array(sorted(wide)), "popularity")
-
-    async def play(client: httpx.AsyncClient, _: Context) -> None:
-        found = ids_of(await client.get("/v1/items?limit=10"))
-        assert set(map(str, found)) == set(map(str, wide))
-        assert {type(one) for one in found if abs(int(one)) > 2**53} == {str}
-        assert {type(one) for one in found if abs(int(one)) <= 2**53} == {int}
-        # They are taken back as they came.
-        assert (await client.get("/v1/items/9148955329465709066")).json()["item_id"] == (
-            "9148955329465709066"
-        )
-
-    in_loop(folder, events, Settings(max_waiting=60.0), play)
-
-
-def test_a_promotion_that_takes_longer_than_a_request_goes_on(
-    folder: Path, events: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from cofactor.service.versions import reload
-
-    def slowly(*_: Any) -> str:
-        time.sleep(1.0)
-        return "compared slowly"
-
-    monkeypatch.setattr(reload, "compared", slowly)
-
-    async def play(client: httpx.AsyncClient, context: Context) -> None:
-        answer = await client.post("/v1/model/promote", json={"version": "v2"})
-        assert (answer.status_code, answer.json()["status"]) == (202, "checking")
-        told = (await client.get("/v1/model")).json()
-        assert told["promotion"] == {"version": "v2", "status": "checking"}
-        assert told["current"]["version"] == "v1"
-        other = await client.post("/v1/model/promote", json={"version": "v3"})
-        assert (other.status_code, other.json()["error"]["code"]) == (409, "promoting")
-        # What is hidden meanwhile waits for nothing.
-        hidden = await client.post("/v1/items/hide", json={"item_ids": ["book-03"]})
-        assert hidden.status_code == 200
-        await until(lambda: context.models.current.version == "v2")
-        await asyncio.sleep(0)
-        told = (await client.get("/v1/model")).json()
-        assert told["promotion"] == {"version": "v2", "status": "promoted"}
-
-    in_loop(folder, events, IMPATIENT, play)
-
-
-def test_a_promotion_that_fails_later_says_why(
-    folder: Path, events: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from cofactor.service.errors import RequestError
-    from cofactor.service.versions import reload
-
-    def worse(*_: Any) -> str:
-        time.sleep(0.6)
-        raise RequestError(409, "worse", "much worse", "version")
-
-    monkeypatch.setattr(reload, "compared", worse)
-
-    async def play(client: httpx.AsyncClient, context: Context) -> None:
-        assert (await client.post("/v1/model/promote", json={"version": "v2"})).status_code == 202
-        await until(lambda: context.models.promotion.status == "failed")  # type: ignore[union-attr]
-        told = (await client.get("/v1/model")).json()
-        assert told["promotion"]["problem"] == "much worse"
-        assert told["current"]["version"] == "v1"
-
-    in_loop(folder, events, IMPATIENT, play)
-
-
 def test_a_filter_has_a_budget(start: Start) -> None:
     service = start(Settings(max_waiting=60.0, max_filter_work=2_000))
     fine = " or ".join(["year > 1"] * 20)
@@ -459,64 +292,6 @@ def test_a_write_that_fails_is_told_as_its_store_tells_it() -> None:
 
     error = of_error(write.exception())  # type: ignore[arg-type]
     assert (error.status, error.outcome) == (503, "unknown")
-
-
-def test_a_version_that_knows_a_tenth_is_refused_unless_forced(
-    start: Start, folder: Path, shop_data: Interactions
-) -> None:
-    few = shop_data.where(shop_data.user_rows < 9).compact()
-    save(registry.create("ials", factors=4).fit(few), folder / "v9")
-    service = start()
-    answer = service.post("/v1/model/promote", json={"version": "v9"})
-    assert (answer.status_code, answer.json()["error"]["code"]) == (409, "knows_less")
-    assert "10% of the current version's users" in answer.json()["error"]["message"]
-    forced = service.post("/v1/model/promote", json={"version": "v9", "force": True})
-    assert forced.status_code == 200
-
-
-def test_versions_are_not_compared_on_what_they_were_fitted_on(
-    start: Start, shop_data: Interactions
-) -> None:
-    service = start(Settings(max_waiting=60.0, timeout=60.0))
-    events: list[dict[str, Any]] = []
-    for user in range(70):
-        span = shop_data.item_rows[shop_data.indptr[user] : shop_data.indptr[user + 1]]
-        if len(span) < 2:
-            continue
-        name = shop_data.users.ids([user])[0]
-        events += [{"user_id": name, "item_id": i} for i in some_items(shop_data, *span[:2])]
-    service.post("/v1/events", json={"events": events})
-    answer = service.post("/v1/model/promote", json={"version": "v2"})
-    assert answer.status_code == 200, answer.text
-    told = answer.json()["checks"][-1]
-    assert told.startswith("stored events of 0 users")
-    assert "left out: fitted on them" in told
-
-
-def test_a_version_whose_offsets_wrap_around_answers_nobody_and_ends_nothing(
-    start: Start, folder: Path
-) -> None:
-    from safetensors.numpy import load_file, save_file
-
-    from cofactor.artifact import format as fmt
-
-    bad = folder / "v2"
-    arrays = load_file(bad / fmt.TENSORS)
-    offsets = arrays["history.indptr"]
-    offsets[1:4] = [2**62, -(2**63), -(2**62)]
-    offsets[4:] = offsets[-1]
-    save_file(arrays, bad / fmt.TENSORS)
-    manifest = json.loads((bad / fmt.MANIFEST).read_text())
-    facts = fmt.file_facts(bad / fmt.TENSORS)
-    manifest["files"][fmt.TENSORS] = {"bytes": facts.bytes, "sha256": facts.sha256}
-    (bad / fmt.MANIFEST).write_text(json.dumps(manifest))
-    service = start()
-    for answer in (
-        service.get("/v1/users/reader-02/recommendations?version=v2"),
-        service.post("/v1/model/promote", json={"version": "v2"}),
-    ):
-        assert (answer.status_code, answer.json()["error"]["code"]) == (409, "bad_model")
-    assert service.get("/v1/users/reader-02/recommendations").status_code == 200
 
 
 def test_places_of_files_are_told_to_nobody(

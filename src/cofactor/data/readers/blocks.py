@@ -11,9 +11,9 @@ from cofactor.base.errors import DataError
 from cofactor.data.readers.columns import Options
 from cofactor.data.readers.delimited import read_delimited
 from cofactor.data.readers.raw import Raw
-from cofactor.data.readers.sniff import one_line_end
 from cofactor.data.readers.source_files import SourceFile
 from cofactor.data.readers.sources import copied
+from cofactor.data.readers.text_encoding import one_line_end
 
 _HEAD = re.compile(rb"^[ \t]*([^\s,:]+):[ \t]*\r?$", re.MULTILINE)
 _LARGEST = 1 << 32

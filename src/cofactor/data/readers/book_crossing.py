@@ -15,8 +15,8 @@ from cofactor.base.errors import DataError
 from cofactor.data.events import Events
 from cofactor.data.readers.columns import Options
 from cofactor.data.readers.layout import Layout, delimited_events, text_table, typed
-from cofactor.data.readers.sniff import lines_of
 from cofactor.data.readers.source_files import Source, SourceFile
+from cofactor.data.readers.text_encoding import lines_of
 
 _BOOK = (
     "item_id",

@@ -18,8 +18,8 @@ from cofactor.data.readers.id_columns import canonical
 from cofactor.data.readers.layout import Layout, delimited_events, parts
 from cofactor.data.readers.lists import token_lists
 from cofactor.data.readers.raw import Raw
-from cofactor.data.readers.sniff import lines_of
 from cofactor.data.readers.source_files import Source, SourceFile
+from cofactor.data.readers.text_encoding import lines_of
 from cofactor.data.split import Part, Split
 
 FOLDS = ("cold", "warm")

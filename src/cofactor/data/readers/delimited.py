@@ -36,10 +36,10 @@ from cofactor.data.readers.sniff import (
     SPOKEN,
     WHITESPACE,
     Dialect,
-    one_line_end,
     sniff,
 )
 from cofactor.data.readers.source_files import SourceFile, ahead
+from cofactor.data.readers.text_encoding import one_line_end
 from cofactor.data.readers.values import Odd, numbers_and_odd
 
 _SEPARATOR = "\x1f"

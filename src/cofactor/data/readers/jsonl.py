@@ -70,6 +70,19 @@ def sampled_names(entry: SourceFile) -> list[str]:
     return names_of(_sample(entry.head(), entry)[0])
 
 
+def _table(block: bytes, parse: pajson.ParseOptions) -> pa.Table | None:
+    """The rows of a block of lines; None if any isn't of the schema."""
+    try:
+        if not block.isascii():
+            # Arrow takes bytes that are no UTF-8 into its texts.
+            block.decode()
+        return pajson.read_json(
+            pa.BufferReader(block), pajson.ReadOptions(block_size=max(len(block), 1)), parse
+        )
+    except (pa.ArrowInvalid, UnicodeDecodeError):
+        return None
+
+
 def _fast(
     entry: SourceFile,
     options: Options,
@@ -86,30 +99,17 @@ def _fast(
     parse = pajson.ParseOptions(explicit_schema=schema, unexpected_field_behavior="ignore")
     with options.progress.task(f"reading {entry.name}", None) as task:
         for block in _blocks(entry):
-            try:
-                if not block.isascii():
-                    # Arrow takes bytes that are no UTF-8 into its texts.
-                    block.decode()
-                table = pajson.read_json(
-                    pa.BufferReader(block), pajson.ReadOptions(block_size=max(len(block), 1)), parse
-                )
-            except (pa.ArrowInvalid, UnicodeDecodeError):
+            table = _table(block, parse)
+            if table is None:
                 return None
-            users += (
-                id_column(table.column(roles["user"]), entry.shown, "user")
-                .dictionary_encode()
-                .chunks
-            )
-            items += (
-                id_column(table.column(roles["item"]), entry.shown, "item")
-                .dictionary_encode()
-                .chunks
-            )
+            for role, ids in (("user", users), ("item", items)):
+                column = id_column(table.column(roles[role]), entry.shown, role)
+                ids += column.dictionary_encode().chunks
             if "value" in roles:
-                column, odd = numbers_and_odd(table.column(roles["value"]), options.decimal)
+                numbers, odd = numbers_and_odd(table.column(roles["value"]), options.decimal)
                 if odd is not None:
                     return None
-                values.append(column)
+                values.append(numbers)
             if "time" in roles:
                 found = clock.seconds(table.column(roles["time"]))
                 if found.day_first is not None:

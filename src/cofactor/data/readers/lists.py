@@ -16,8 +16,9 @@ from cofactor.data.readers.columns import Options
 from cofactor.data.readers.id_columns import canonical
 from cofactor.data.readers.layout import Layout, parts, text_table
 from cofactor.data.readers.raw import Raw
-from cofactor.data.readers.sniff import leads_with_owner, lines_of
+from cofactor.data.readers.sniff import leads_with_owner
 from cofactor.data.readers.source_files import Source, SourceFile
+from cofactor.data.readers.text_encoding import lines_of
 from cofactor.data.split import Part, Split
 
 # Lines from which on their first words can be judged.

@@ -17,8 +17,8 @@ from cofactor.data.readers.id_columns import canonical
 from cofactor.data.readers.layout import Layout
 from cofactor.data.readers.lists import token_lists
 from cofactor.data.readers.raw import Raw
-from cofactor.data.readers.sniff import lines_of
 from cofactor.data.readers.source_files import Source
+from cofactor.data.readers.text_encoding import lines_of
 from cofactor.data.sessions import part_of, questions
 from cofactor.data.split import Split
 

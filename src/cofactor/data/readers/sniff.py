@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import csv
 import re
 from collections import Counter
@@ -11,29 +10,27 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from cofactor.base.errors import ArgumentError, DataError
-from cofactor.data.readers.columns import Options, folded, refuse_repeated
-from cofactor.data.readers.usual_names import DESCRIBING, USUAL
+from cofactor.data.readers.columns import Options
+from cofactor.data.readers.headers import (
+    distinct_names,
+    has_numbered_names,
+    is_header,
+    lacks_index,
+    titles_above,
+)
+from cofactor.data.readers.text_encoding import decoded, encoding_of, lines_of
 
 # The order decides between two that fit equally well.
 DELIMITERS = ("::", "\t", ",", ";", "|", " ")
 # One or more spaces and tabs, written as pandas does.
 WHITESPACE = r"\s+"
 SPOKEN = {"\t": "tab", " ": "space", WHITESPACE: "whitespace"}
-_KNOWN = frozenset(DESCRIBING).union(*USUAL.values())
 _SEPARATED = re.compile(r"^\"?sep=(.)\"?\s*$", re.IGNORECASE)
 # Items between commas without any space: "a,b,c".
 _LIST = re.compile(r"^[^\s,]+(,[^\s,]+)*$")
 _MARKUP = re.compile(r"^\s*<(!doctype|html|head|body|\?xml|table)\b", re.IGNORECASE)
 _CLOCK = re.compile(r"^\d{1,2}:\d{2}$")
-_DIGIT = re.compile(r"\d")
-# Rows below a header whose names say nothing.
-_ENOUGH = 5
 _PAIR = re.compile(r"^\d+:-?\d+(\.\d+)?$")
-_BOMS = (
-    (codecs.BOM_UTF8, "utf-8"),
-    (codecs.BOM_UTF16_LE, "utf-16-le"),
-    (codecs.BOM_UTF16_BE, "utf-16-be"),
-)
 
 
 @dataclass(frozen=True)
@@ -101,39 +98,16 @@ def sniff(sample: bytes, options: Options, source: str, *, whole: bool) -> Diale
     DataError
         If the file is empty, has a single column, or its header repeats a name.
     """
-    encoding, bom = _encoding(sample, options.encoding)
-    text = _decoded(sample[bom:], encoding, options.encoding, source)
-    lines = lines_of(text)
-    if not whole and len(lines) > 1:
-        lines = lines[:-1]
-    numbered = list(islice(((n, line) for n, line in enumerate(lines) if line.strip()), 500))
-    if not numbered:
-        raise DataError("the file is empty.", source=source)
-    if "\0" in numbered[0][1]:
-        raise DataError(
-            "this is no text file; give format=, or encoding= if it is UTF-16.", source=source
-        )
-    if _MARKUP.match(numbered[0][1]):
-        raise DataError(
-            "this is a page in HTML or XML (of a login or of an error, perhaps), not a table; fetch"
-            " or export the data again.",
-            source=source,
-        )
-    said = _SEPARATED.match(numbered[0][1]) if len(numbered) > 1 else None
-    numbered = numbered[1:] if said else numbered
+    encoding, bom = encoding_of(sample, options.encoding)
+    text = decoded(sample[bom:], encoding, options.encoding, source)
+    numbered = _first_lines(text, source, whole=whole)
+    delimiter, quoted, numbered = _separators(numbered, options)
     lines = [line for _, line in numbered]
-    delimiter = options.delimiter or (said[1] if said else None) or _delimiter(lines)
-    if not isinstance(delimiter, str):
-        raise ArgumentError(
-            f"delimiter must be a text of one or more characters, not {delimiter!r}."
-        )
-    quoted = _quoted(lines, delimiter) if options.quote is None else options.quote
-    quoted = '"' if quoted is True else quoted or ""
     rows = [split(line, delimiter, quoted, options.escape) for line in lines[:120]]
-    skipped = _titles(rows, options)
+    skipped = titles_above(rows, options)
     rows, numbered = rows[skipped:], numbered[skipped:]
     first, rest = rows[0], rows[1:100]
-    if options.header is None and _lacks_index(first, rest):
+    if options.header is None and lacks_index(first, rest):
         first = ["", *first]
     if len(first) < 2:
         raise DataError(
@@ -142,16 +116,7 @@ def sniff(sample: bytes, options: Options, source: str, *, whole: bool) -> Diale
             " '::'.",
             source=source,
         )
-    numbers = options.header is None and _numbered(first, rest)
-    headed = options.header if options.header is not None else numbers or _headed(first, rest)
-    named = headed and not numbers
-    names = (
-        [name.strip() for name in first] if named else [f"column {n}" for n in range(len(first))]
-    )
-    if named:
-        names = _distinct(names, source)
-    elif numbers and not first[0].strip():
-        names[0] = ""
+    headed, named, names = _names(first, rest, options.header, source)
     ragged = not headed and _ragged(rows, delimiter, source)
     cells = {
         name: [row[n] for row in (rest if headed else rows) if len(row) == len(names)]
@@ -173,53 +138,56 @@ def sniff(sample: bytes, options: Options, source: str, *, whole: bool) -> Diale
     )
 
 
-def _titles(rows: Sequence[Sequence[str]], options: Options) -> int:
-    """How many lines of one field stand above a header of several."""
-    usual = Counter(len(row) for row in rows if len(row) > 1).most_common(1)
-    count = next((n for n, row in enumerate(rows) if usual and len(row) == usual[0][0]), 0)
-    if count == 0 or count > 10 or options.header is False:
-        return 0
-    rest = rows[count + 1 :]
-    fits = sum(len(row) == len(rows[count]) for row in rest)
-    is_header = options.header or _headed(rows[count], rest)
-    if any(
-        len(row) > 1 and _headed(row, rows[n + 1 : count]) for n, row in enumerate(rows[:count])
-    ):
-        return 0
-    return count if rest and is_header and 2 * fits > len(rest) else 0
+def _separators(
+    numbered: list[tuple[int, str]], options: Options
+) -> tuple[str, str, list[tuple[int, str]]]:
+    """The delimiter, the quote, and the lines below one that says the delimiter."""
+    said = _SEPARATED.match(numbered[0][1]) if len(numbered) > 1 else None
+    numbered = numbered[1:] if said else numbered
+    lines = [line for _, line in numbered]
+    delimiter = options.delimiter or (said[1] if said else None) or _delimiter(lines)
+    if not isinstance(delimiter, str):
+        raise ArgumentError(
+            f"delimiter must be a text of one or more characters, not {delimiter!r}."
+        )
+    quoted = _quoted(lines, delimiter) if options.quote is None else options.quote
+    quoted = '"' if quoted is True else quoted or ""
+    return delimiter, quoted, numbered
 
 
-def _lacks_index(first: Sequence[str], rest: Sequence[Sequence[str]]) -> bool:
-    """Whether a header names all columns but the first, of row names (R's write.table)."""
-    return (
-        len(first) > 1
-        and len(rest) > 0
-        and all(len(row) == len(first) + 1 for row in rest)
-        and sum(folded(name) in _KNOWN for name in first) > 1
-    )
+def _names(
+    first: Sequence[str], rest: Sequence[Sequence[str]], header: bool | None, source: str
+) -> tuple[bool, bool, list[str]]:
+    """Whether the first line is a header, whether it has names, and those of the columns."""
+    numbers = header is None and has_numbered_names(first, rest)
+    headed = header if header is not None else numbers or is_header(first, rest)
+    if headed and not numbers:
+        return True, True, distinct_names([name.strip() for name in first], source)
+    names = [f"column {n}" for n in range(len(first))]
+    if numbers and not first[0].strip():
+        names[0] = ""
+    return headed, False, names
 
 
-def _numbered(first: Sequence[str], rest: Sequence[Sequence[str]]) -> bool:
-    """Whether the header has numbers for names: 0, 1, 2 ..., perhaps after a nameless index."""
-    indexed = first[0].strip() == "" and len(first) > 2
-    names = [name.strip() for name in (first[1:] if indexed else first)]
-    if names != [str(n) for n in range(len(names))]:
-        return False
-    return indexed or any(
-        all(not _is_number(row[n]) for row in rest if len(row) > n) for n in range(2) if rest
-    )
-
-
-def _distinct(names: Sequence[str], source: str) -> list[str]:
-    """Names, of which repeated ones get a number, unless they are of ids."""
-    seen: Counter[str] = Counter()
-    found = []
-    for name in names:
-        seen[name] += 1
-        if seen[name] > 1 and folded(name) in _KNOWN:
-            refuse_repeated(names, source)
-        found.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
-    return found
+def _first_lines(text: str, source: str, *, whole: bool) -> list[tuple[int, str]]:
+    """The first 500 lines that hold something, with their places."""
+    lines = lines_of(text)
+    if not whole and len(lines) > 1:
+        lines = lines[:-1]
+    numbered = list(islice(((n, line) for n, line in enumerate(lines) if line.strip()), 500))
+    if not numbered:
+        raise DataError("the file is empty.", source=source)
+    if "\0" in numbered[0][1]:
+        raise DataError(
+            "this is no text file; give format=, or encoding= if it is UTF-16.", source=source
+        )
+    if _MARKUP.match(numbered[0][1]):
+        raise DataError(
+            "this is a page in HTML or XML (of a login or of an error, perhaps), not a table; fetch"
+            " or export the data again.",
+            source=source,
+        )
+    return numbered
 
 
 def _ragged(rows: Sequence[Sequence[str]], delimiter: str, source: str) -> bool:
@@ -268,28 +236,6 @@ def leads_with_owner(rows: Sequence[Sequence[str]]) -> bool:
     )
 
 
-def lines_of(text: str) -> list[str]:
-    """Return the lines of a text, ended by LF, CRLF or CR; unlike `str.splitlines`, no other
-    character ends a line.
-    """
-    return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-
-
-def one_line_end(block: bytes, *, quoted: str) -> bytes:
-    """Return a text whose lines all end with LF: a lone CR ends one too, unless it stands within
-    quotes.
-    """
-    if b"\r" not in block or block.count(b"\r") == block.count(b"\r\n"):
-        return block
-    quote = quoted.encode()
-    if not quote or quote not in block:
-        return block.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-    pieces = block.split(quote)
-    # Every other piece is within quotes; a doubled quote leaves an empty one and changes nothing.
-    pieces[::2] = [p.replace(b"\r\n", b"\n").replace(b"\r", b"\n") for p in pieces[::2]]
-    return quote.join(pieces)
-
-
 def split(line: str, delimiter: str, quoted: str, escape: str | None = None) -> list[str]:
     """Split one line into fields."""
     if delimiter == WHITESPACE:
@@ -303,33 +249,6 @@ def split(line: str, delimiter: str, quoted: str, escape: str | None = None) -> 
     except csv.Error:
         # A line end in a field without quotes, or a field beyond that module's limit.
         return line.rstrip("\r\n").split(delimiter)
-
-
-def _encoding(sample: bytes, given: str | None) -> tuple[str, int]:
-    for mark, name in _BOMS:
-        if sample.startswith(mark):
-            return (given or name), len(mark)
-    if given is not None:
-        try:
-            return codecs.lookup(given).name, 0
-        except LookupError:
-            raise ArgumentError(
-                "encoding must be one that Python knows, such as 'utf-8' or 'latin-1', not"
-                f" {given!r}."
-            ) from None
-    return "utf-8", 0
-
-
-def _decoded(sample: bytes, encoding: str, given: str | None, source: str) -> str:
-    decoder = codecs.getincrementaldecoder(encoding)()
-    try:
-        return decoder.decode(sample)
-    except UnicodeDecodeError as error:
-        if given is not None:
-            raise DataError(
-                f"the file isn't {given}: {error.reason} at byte {error.start}.", source=source
-            ) from None
-        return sample.decode("latin-1")
 
 
 def _delimiter(lines: Sequence[str]) -> str:
@@ -377,35 +296,3 @@ def _quoted(lines: Sequence[str], delimiter: str) -> str:
         for field in line.split(delimiter)
     )
     return '"' if held else ""
-
-
-def _headed(first: Sequence[str], rest: Sequence[Sequence[str]]) -> bool:
-    if any(_is_number(field) for field in first):
-        return False
-    # One usual name alone may be an id ("book"); two are a header, and so are words above numbers.
-    numbers_below = any(_is_number(field) for fields in rest[:20] for field in fields)
-    return (
-        numbers_below
-        or sum(folded(name) in _KNOWN for name in first) > 1
-        or _above_digits(first, rest)
-    )
-
-
-def _above_digits(first: Sequence[str], rest: Sequence[Sequence[str]]) -> bool:
-    """Whether words stand above a column of which every other cell has a digit, such as a header
-    of unusual names above dates, prices or ids like ``K17``.
-    """
-    if len(rest) < _ENOUGH or any(not name.strip() or _DIGIT.search(name) for name in first):
-        return False
-    below = [row for row in rest if len(row) == len(first)]
-    return len(below) == len(rest) and any(
-        all(_DIGIT.search(row[n]) for row in below) for n in range(len(first))
-    )
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text.replace(",", ".", 1))
-    except ValueError:
-        return False
-    return True

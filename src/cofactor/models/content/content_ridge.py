@@ -113,8 +113,6 @@ class ContentRidge(ContentFeatures[ContentRidgeConfig]):
     scale: np.ndarray  # mean and deviation of ln(1 + n), and σ̄
 
     def _fit(self, data: Interactions, validation: Part | None, run: Run) -> None:
-        from scipy import sparse
-
         from cofactor.kernels.cpu.gram import gram_lower, mirror_lower
         from cofactor.kernels.cpu.inverse import invert_lower
 
@@ -143,26 +141,32 @@ class ContentRidge(ContentFeatures[ContentRidgeConfig]):
             mirror_lower(dual, run.n_threads)
             task.advance(80)
             if self.config.neighbours:
-                x = sparse.csr_matrix(
-                    (np.ones(len(data), np.float32), data.item_rows, data.indptr),
-                    shape=(data.n_users, data.n_items),
-                )
-                users = np.maximum(data.user_counts, 1) ** -self.config.user_power
-                items = data.item_counts[self.warm] ** -self.config.item_power
-                scaled = (
-                    sparse.diags(users.astype(np.float32))
-                    @ x[:, self.warm]
-                    @ sparse.diags(items.astype(np.float32))
-                ).tocsr()
-                together, back = np.float32(self.config.neighbours) * scaled.T.tocsr(), scaled
-                # In blocks of columns, so that the users' part never stands in memory whole.
-                for low in range(0, n, 2048):
-                    part = slice(low, min(low + 2048, n))
-                    dual[:, part] += together @ (back @ np.ascontiguousarray(dual[:, part]))
+                self._add_neighbours(dual, data)
             task.advance(20)
         self.weights, self.levels = dual, np.ones(data.n_items, np.float32)
         if self.config.normalize_scores:
             self._level(data, matrix)
+
+    def _add_neighbours(self, dual: np.ndarray, data: Interactions) -> None:
+        """Add what items say of items by the users that they share, in place."""
+        from scipy import sparse
+
+        x = sparse.csr_matrix(
+            (np.ones(len(data), np.float32), data.item_rows, data.indptr),
+            shape=(data.n_users, data.n_items),
+        )
+        users = np.maximum(data.user_counts, 1) ** -self.config.user_power
+        items = data.item_counts[self.warm] ** -self.config.item_power
+        scaled = (
+            sparse.diags(users.astype(np.float32))
+            @ x[:, self.warm]
+            @ sparse.diags(items.astype(np.float32))
+        ).tocsr()
+        together, back = np.float32(self.config.neighbours) * scaled.T.tocsr(), scaled
+        # In blocks of columns, so that the users' part never stands in memory whole.
+        for low in range(0, len(dual), 2048):
+            part = slice(low, min(low + 2048, len(dual)))
+            dual[:, part] += together @ (back @ np.ascontiguousarray(dual[:, part]))
 
     def _inputs(self, matrix: Any) -> Any:
         """The features with the constant and the size, CSR [n, width + 2]."""

@@ -17,6 +17,7 @@ from cofactor.data.interactions import Interactions
 from cofactor.models.factors import FactorModel, vector_bytes
 from cofactor.models.implicit.ials_defaults import n_factors
 from cofactor.models.implicit.ials_learner import IALSLearner
+from cofactor.models.implicit.ials_sharded import ShardedIALSLearner
 from cofactor.models.implicit.normal_equations import FixedItems, NormalEquations
 from cofactor.models.iterative import CURVE_ARRAYS, IterativeModel
 from cofactor.models.traits import ArraySpec, Traits
@@ -189,6 +190,7 @@ class IALS(IterativeModel, FactorModel):
     """
 
     name = "ials"
+    fits_on_engine = True
     Config = IALSConfig
     traits = Traits(has_vectors=True, explains=True, uses_values=True)
     arrays = {  # noqa: RUF012
@@ -207,9 +209,13 @@ class IALS(IterativeModel, FactorModel):
         return vector_bytes(data, self.config.factors or n_factors(data))
 
     def _fit(self, data: Interactions, validation: Part | None, run: Run) -> None:
-        self._equations = NormalEquations.of(self.config, data)
-        self.alpha0 = np.array([self._equations.alpha0], np.float64)
-        learner = IALSLearner(self._equations, data, run)
+        self._equations = equations = NormalEquations.of(self.config, data)
+        self.alpha0 = np.array([equations.alpha0], np.float64)
+        learner = (
+            IALSLearner(equations, data, run)
+            if run.engine is None
+            else ShardedIALSLearner(equations, data, run, run.engine)
+        )
 
         def update() -> None:
             rows = None if validation is None or self._callbacks else validation.user_rows

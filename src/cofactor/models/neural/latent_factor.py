@@ -22,6 +22,7 @@ from cofactor.models.neural.factor_settings import FactorConfig
 from cofactor.models.noise import RatingPenalties, rating_penalties
 from cofactor.models.traits import ArraySpec, Traits
 from cofactor.models.user_batch import States
+from cofactor.models.warm_start import KeptRows
 
 if TYPE_CHECKING:
     from cofactor.data.split import Part
@@ -90,6 +91,7 @@ class LatentFactor(IterativeModel, FactorModel):
     """
 
     name = "latent_factor"
+    uses_device = True
     Config = LatentFactorConfig
     traits = Traits(predicts_ratings=True, has_vectors=True, uses_values=True)
     arrays = {  # noqa: RUF012
@@ -130,6 +132,17 @@ class LatentFactor(IterativeModel, FactorModel):
             control=self._control(data, validation, run, publish),
         )
         publish()
+
+    def _begin_with(
+        self, before: Self, fresh: Mapping[str, np.ndarray], rows: KeptRows
+    ) -> Mapping[str, np.ndarray]:
+        users = np.column_stack((before.user_factors, before.user_bias))
+        items = np.column_stack((before.item_factors, before.item_bias))
+        made = {
+            "users.weight": rows.moved("users", users, fresh["users.weight"]),
+            "items.weight": rows.moved("items", items, fresh["items.weight"]),
+        }
+        return {**fresh, **made}
 
     def _put(self, factors: Factors) -> None:
         self.user_factors, self.item_factors, self.user_bias, self.item_bias = factors

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -215,15 +215,10 @@ class ItemView:
                 result[rows] = matches(condition, catalogue) & self.visible[rows]
         return result
 
-    def search(self, words: str, limit: int) -> list[tuple[Any, str, int]]:
-        """Return ids, titles and rows (-1: the model doesn't know it) of visible items whose
-        titles hold all words, the best first.
+    def _live_hits(self, needles: list[str]) -> Iterator[tuple[str, Any]]:
+        """Yield folded titles and rows (or ids of items that the model doesn't know) of described
+        items.
         """
-        wanted = folded(words)
-        if not wanted:
-            return []
-        needles = [" " + word for word in wanted.split()]
-        hits: list[tuple[str, Any]] = [(text, row) for row, text in self._base_hits(needles)]
         folded_titles = self.live.folded
         for item_id, item in list(self.live.described.items()):
             if item.state != "visible" or item.title is None:
@@ -234,7 +229,18 @@ class ItemView:
             if not all(needle in known[1] for needle in needles):
                 continue
             row = int(self.data.items.find([item_id])[0])
-            hits.append((known[1][1:], row if row >= 0 else item_id))
+            yield known[1][1:], row if row >= 0 else item_id
+
+    def search(self, words: str, limit: int) -> list[tuple[Any, str, int]]:
+        """Return ids, titles and rows (-1: the model doesn't know it) of visible items whose
+        titles hold all words, the best first.
+        """
+        wanted = folded(words)
+        if not wanted:
+            return []
+        needles = [" " + word for word in wanted.split()]
+        hits: list[tuple[str, Any]] = [(text, row) for row, text in self._base_hits(needles)]
+        hits += self._live_hits(needles)
         counts = self.data.item_counts
 
         def rank(hit: tuple[str, Any]) -> tuple[bool, bool, int, int, str]:

@@ -78,10 +78,8 @@ class UserProfiles:
         if not len(history):
             if row < 0:
                 return UserProfile(_NONE, None, _NONE, unseen=True)
-            past, values = self._trained(row)
-            return UserProfile(
-                past, values, data.item_rows[data.indptr[row] : data.indptr[row + 1]], row
-            )
+            seen = data.item_rows[data.indptr[row] : data.indptr[row + 1]]
+            return UserProfile(*self._trained(row), seen, row)
         found = data.items.find(list(history.item_ids))
         kinds = history.kinds
         silent, negative = self._settings.silent_kinds, self._settings.negative_kinds
@@ -90,19 +88,13 @@ class UserProfiles:
         if upto is not None:
             heard &= np.array(history.seqs) <= upto
             if row >= 0 and not heard.any():
-                past, values = self._trained(row)
-                return UserProfile(past, values, self._seen(row, seen), row)
+                return UserProfile(*self._trained(row), self._seen(row, seen), row)
         # What somebody disliked last no longer speaks for them, liked before or not.
-        against = {
-            item
-            for item, kind, counts in zip(found.tolist(), kinds, heard.tolist(), strict=True)
-            if counts and kind in negative
-        }
+        events = zip(found.tolist(), kinds, heard.tolist(), strict=True)
+        against = {item for item, kind, counts in events if counts and kind in negative}
         tasted = heard & np.array([item not in against for item in found.tolist()])
-        rows, values = (
-            found[tasted],
-            self._values([history.values[n] for n in np.flatnonzero(tasted)]),
-        )
+        rows = found[tasted]
+        values = self._values([history.values[n] for n in np.flatnonzero(tasted)])
         unknown = int((found < 0).sum())
         if row >= 0:
             past, old = self._trained(row)

@@ -1,0 +1,97 @@
+"""Headers of text files: whether there is one, what stands above it, and the names in it."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+
+from cofactor.data.readers.columns import Options, folded, refuse_repeated
+from cofactor.data.readers.usual_names import DESCRIBING, USUAL
+
+_KNOWN = frozenset(DESCRIBING).union(*USUAL.values())
+_DIGIT = re.compile(r"\d")
+# Rows below a header whose names say nothing.
+_ENOUGH = 5
+
+
+def titles_above(rows: Sequence[Sequence[str]], options: Options) -> int:
+    """Return how many lines of one field stand above a header of several."""
+    usual = Counter(len(row) for row in rows if len(row) > 1).most_common(1)
+    count = next((n for n, row in enumerate(rows) if usual and len(row) == usual[0][0]), 0)
+    if count == 0 or count > 10 or options.header is False:
+        return 0
+    rest = rows[count + 1 :]
+    fits = sum(len(row) == len(rows[count]) for row in rest)
+    headed = options.header or is_header(rows[count], rest)
+    if any(
+        len(row) > 1 and is_header(row, rows[n + 1 : count]) for n, row in enumerate(rows[:count])
+    ):
+        return 0
+    return count if rest and headed and 2 * fits > len(rest) else 0
+
+
+def lacks_index(first: Sequence[str], rest: Sequence[Sequence[str]]) -> bool:
+    """Return whether a header names all columns but the first, of row names (R's write.table)."""
+    return (
+        len(first) > 1
+        and len(rest) > 0
+        and all(len(row) == len(first) + 1 for row in rest)
+        and sum(folded(name) in _KNOWN for name in first) > 1
+    )
+
+
+def has_numbered_names(first: Sequence[str], rest: Sequence[Sequence[str]]) -> bool:
+    """Return whether the header has numbers for names: 0, 1 ..., perhaps after a nameless index."""
+    indexed = first[0].strip() == "" and len(first) > 2
+    names = [name.strip() for name in (first[1:] if indexed else first)]
+    if names != [str(n) for n in range(len(names))]:
+        return False
+    return indexed or any(
+        all(not _is_number(row[n]) for row in rest if len(row) > n) for n in range(2) if rest
+    )
+
+
+def distinct_names(names: Sequence[str], source: str) -> list[str]:
+    """Return names, of which repeated ones get a number, unless they are of ids."""
+    seen: Counter[str] = Counter()
+    found = []
+    for name in names:
+        seen[name] += 1
+        if seen[name] > 1 and folded(name) in _KNOWN:
+            refuse_repeated(names, source)
+        found.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
+    return found
+
+
+def is_header(first: Sequence[str], rest: Sequence[Sequence[str]]) -> bool:
+    """Return whether the first line names the columns of the rest."""
+    if any(_is_number(field) for field in first):
+        return False
+    # One usual name alone may be an id ("book"); two are a header, and so are words above numbers.
+    numbers_below = any(_is_number(field) for fields in rest[:20] for field in fields)
+    return (
+        numbers_below
+        or sum(folded(name) in _KNOWN for name in first) > 1
+        or _above_digits(first, rest)
+    )
+
+
+def _above_digits(first: Sequence[str], rest: Sequence[Sequence[str]]) -> bool:
+    """Whether words stand above a column of which every other cell has a digit, such as a header
+    of unusual names above dates, prices or ids like ``K17``.
+    """
+    if len(rest) < _ENOUGH or any(not name.strip() or _DIGIT.search(name) for name in first):
+        return False
+    below = [row for row in rest if len(row) == len(first)]
+    return len(below) == len(rest) and any(
+        all(_DIGIT.search(row[n]) for row in below) for n in range(len(first))
+    )
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text.replace(",", ".", 1))
+    except ValueError:
+        return False
+    return True

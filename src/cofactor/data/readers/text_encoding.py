@@ -1,0 +1,64 @@
+"""Text of files: its encoding and its lines."""
+
+from __future__ import annotations
+
+import codecs
+
+from cofactor.base.errors import ArgumentError, DataError
+
+_BOMS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+
+
+def encoding_of(sample: bytes, given: str | None) -> tuple[str, int]:
+    """Return the encoding of a file, and the length of its mark at the beginning."""
+    for mark, name in _BOMS:
+        if sample.startswith(mark):
+            return (given or name), len(mark)
+    if given is not None:
+        try:
+            return codecs.lookup(given).name, 0
+        except LookupError:
+            raise ArgumentError(
+                "encoding must be one that Python knows, such as 'utf-8' or 'latin-1', not"
+                f" {given!r}."
+            ) from None
+    return "utf-8", 0
+
+
+def decoded(sample: bytes, encoding: str, given: str | None, source: str) -> str:
+    """Return the text of a file's beginning; Latin-1 where it isn't the encoding that was found."""
+    decoder = codecs.getincrementaldecoder(encoding)()
+    try:
+        return decoder.decode(sample)
+    except UnicodeDecodeError as error:
+        if given is not None:
+            raise DataError(
+                f"the file isn't {given}: {error.reason} at byte {error.start}.", source=source
+            ) from None
+        return sample.decode("latin-1")
+
+
+def lines_of(text: str) -> list[str]:
+    """Return the lines of a text, ended by LF, CRLF or CR; unlike `str.splitlines`, no other
+    character ends a line.
+    """
+    return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+
+
+def one_line_end(block: bytes, *, quoted: str) -> bytes:
+    """Return a text whose lines all end with LF: a lone CR ends one too, unless it stands within
+    quotes.
+    """
+    if b"\r" not in block or block.count(b"\r") == block.count(b"\r\n"):
+        return block
+    quote = quoted.encode()
+    if not quote or quote not in block:
+        return block.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    pieces = block.split(quote)
+    # Every other piece is within quotes; a doubled quote leaves an empty one and changes nothing.
+    pieces[::2] = [p.replace(b"\r\n", b"\n").replace(b"\r", b"\n") for p in pieces[::2]]
+    return quote.join(pieces)

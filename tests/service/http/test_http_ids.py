@@ -1,0 +1,114 @@
+"""Ids over HTTP: spellings, large integers, and items that are hidden or deleted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+
+from cofactor.artifact.save import save
+from cofactor.data.ids import IdMap
+from cofactor.data.interactions import Interactions
+from cofactor.models import registry
+from cofactor.service.http.context import Context
+from cofactor.service.settings import Settings
+from cofactor.store import open_store
+from service.http.scenes import Start, ids_of, in_loop, some_items
+
+
+def numbered(tmp_path: Path, ids: np.ndarray, model: str = "item_knn") -> Path:
+    """A model over items with integer ids."""
+    chance = np.random.default_rng(5)
+    pairs = np.unique(
+        np.column_stack([chance.integers(0, 40, 500), chance.integers(0, len(ids), 500)]), axis=0
+    )
+    data = Interactions.from_rows(pairs[:, 0], pairs[:, 1], users=40, items=IdMap(ids))
+    save(registry.create(model).fit(data), tmp_path / "numbered")
+    return tmp_path / "numbered"
+
+
+@pytest.mark.parametrize("spelling", [" 50", "50 ", "\u00a050"])
+def test_another_spelling_of_an_id_is_the_same_item(
+    tmp_path: Path, events: str, spelling: str
+) -> None:
+    folder = numbered(tmp_path, np.arange(30, 60))
+
+    async def play(client: httpx.AsyncClient, context: Context) -> None:
+        assert (await client.post("/v1/items/hide", json={"item_ids": [50]})).status_code == 200
+        described = {"items": [{"item_id": spelling, "title": "back"}]}
+        assert (await client.post("/v1/items", json=described)).status_code == 200
+        assert context.store.unseen_items() == {"50": "hidden"}
+        for user in range(10):
+            found = await client.get(f"/v1/users/{user}/recommendations?k=30&exclude_seen=false")
+            assert 50 not in ids_of(found)
+        assert (await client.post("/v1/similar", json={"item_id": spelling})).status_code == 404
+        assert (await client.post("/v1/items/delete", json={"item_ids": [spelling]})).is_success
+        assert (await client.get("/v1/items/50")).status_code == 404
+
+    in_loop(folder, events, Settings(max_waiting=60.0), play)
+
+
+def test_an_older_stores_other_spelling_shows_nothing(tmp_path: Path, events: str) -> None:
+    from cofactor.store import Item
+
+    folder = numbered(tmp_path, np.arange(30, 60))
+    with open_store(events) as store:
+        store.hide_items([50]).result()
+        store.put_items([Item(item_id=" 50", title="old")]).result()
+
+    async def play(client: httpx.AsyncClient, context: Context) -> None:
+        view = context.models.current.view
+        assert not view.visible[int(view.data.items.find([50])[0])]
+
+    in_loop(folder, events, Settings(max_waiting=60.0), play)
+
+
+def test_hidden_and_deleted_items_stand_in_no_reason_history_or_neighbourhood(
+    start: Start, shop_data: Interactions
+) -> None:
+    service = start(model="v3")
+    items = some_items(shop_data, 4, 9, 17, 30)
+    events = [{"user_id": "u", "item_id": one} for one in items]
+    service.post("/v1/events", json={"events": events})
+    user = shop_data.users.ids([3])[0]
+    trained = some_items(shop_data, *shop_data.item_rows[shop_data.indptr[3] : shop_data.indptr[4]])
+    gone = {items[0], items[1], trained[0], trained[1]}
+    service.post("/v1/items/hide", json={"item_ids": [items[0], trained[0]]})
+    service.post("/v1/items/delete", json={"item_ids": [items[1], trained[1]]})
+    for body in (
+        {"user_id": "u", "k": 40, "reasons": 50},
+        {"user_id": user, "k": 40, "reasons": 50},
+        {"history": items, "k": 40, "reasons": 50},
+    ):
+        answer = service.post("/v1/recommend", json=body).json()
+        named = {r["item_id"] for one in answer["items"] for r in one.get("reasons", [])}
+        assert named
+        assert not named & gone
+    for one in (items[0], items[1]):
+        assert service.get(f"/v1/items/{one}/similar").status_code == 404
+    for who in ("u", user):
+        history = service.get(f"/v1/users/{who}/history?limit=1000").json()["events"]
+        assert history
+        assert not {one["item_id"] for one in history} & gone
+    # An export is for the person, and holds what is stored.
+    exported = service.get("/v1/users/u/export").json()["events"]
+    assert {one["item_id"] for one in exported} == set(items)
+
+
+def test_ids_beyond_2_to_the_53_go_out_as_texts(tmp_path: Path, events: str) -> None:
+    wide = [1, 2**53, 2**53 + 1, 9148955329465709066, -(2**53) - 1]
+    folder = numbered(tmp_path, np.array(sorted(wide)), "popularity")
+
+    async def play(client: httpx.AsyncClient, _: Context) -> None:
+        found = ids_of(await client.get("/v1/items?limit=10"))
+        assert set(map(str, found)) == set(map(str, wide))
+        assert {type(one) for one in found if abs(int(one)) > 2**53} == {str}
+        assert {type(one) for one in found if abs(int(one)) <= 2**53} == {int}
+        # They are taken back as they came.
+        assert (await client.get("/v1/items/9148955329465709066")).json()["item_id"] == (
+            "9148955329465709066"
+        )
+
+    in_loop(folder, events, Settings(max_waiting=60.0), play)

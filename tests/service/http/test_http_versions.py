@@ -1,0 +1,129 @@
+"""Versions over HTTP: long and failing promotions, comparisons, and damaged versions."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from cofactor.artifact.save import save
+from cofactor.data.interactions import Interactions
+from cofactor.models import registry
+from cofactor.service.http.context import Context
+from cofactor.service.settings import Settings
+from service.http.scenes import IMPATIENT, Start, in_loop, some_items, until
+
+
+def test_a_promotion_that_takes_longer_than_a_request_goes_on(
+    folder: Path, events: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from cofactor.service.versions import reload
+
+    def slowly(*_: Any) -> str:
+        time.sleep(1.0)
+        return "compared slowly"
+
+    monkeypatch.setattr(reload, "compared", slowly)
+
+    async def play(client: httpx.AsyncClient, context: Context) -> None:
+        answer = await client.post("/v1/model/promote", json={"version": "v2"})
+        assert (answer.status_code, answer.json()["status"]) == (202, "checking")
+        told = (await client.get("/v1/model")).json()
+        assert told["promotion"] == {"version": "v2", "status": "checking"}
+        assert told["current"]["version"] == "v1"
+        other = await client.post("/v1/model/promote", json={"version": "v3"})
+        assert (other.status_code, other.json()["error"]["code"]) == (409, "promoting")
+        # What is hidden meanwhile waits for nothing.
+        hidden = await client.post("/v1/items/hide", json={"item_ids": ["book-03"]})
+        assert hidden.status_code == 200
+        await until(lambda: context.models.current.version == "v2")
+        await asyncio.sleep(0)
+        told = (await client.get("/v1/model")).json()
+        assert told["promotion"] == {"version": "v2", "status": "promoted"}
+
+    in_loop(folder, events, IMPATIENT, play)
+
+
+def test_a_promotion_that_fails_later_says_why(
+    folder: Path, events: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from cofactor.service.errors import RequestError
+    from cofactor.service.versions import reload
+
+    def worse(*_: Any) -> str:
+        time.sleep(0.6)
+        raise RequestError(409, "worse", "much worse", "version")
+
+    monkeypatch.setattr(reload, "compared", worse)
+
+    async def play(client: httpx.AsyncClient, context: Context) -> None:
+        assert (await client.post("/v1/model/promote", json={"version": "v2"})).status_code == 202
+        await until(lambda: context.models.promotion.status == "failed")  # type: ignore[union-attr]
+        told = (await client.get("/v1/model")).json()
+        assert told["promotion"]["problem"] == "much worse"
+        assert told["current"]["version"] == "v1"
+
+    in_loop(folder, events, IMPATIENT, play)
+
+
+def test_a_version_that_knows_a_tenth_is_refused_unless_forced(
+    start: Start, folder: Path, shop_data: Interactions
+) -> None:
+    few = shop_data.where(shop_data.user_rows < 9).compact()
+    save(registry.create("ials", factors=4).fit(few), folder / "v9")
+    service = start()
+    answer = service.post("/v1/model/promote", json={"version": "v9"})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (409, "knows_less")
+    assert "10% of the current version's users" in answer.json()["error"]["message"]
+    forced = service.post("/v1/model/promote", json={"version": "v9", "force": True})
+    assert forced.status_code == 200
+
+
+def test_versions_are_not_compared_on_what_they_were_fitted_on(
+    start: Start, shop_data: Interactions
+) -> None:
+    service = start(Settings(max_waiting=60.0, timeout=60.0))
+    events: list[dict[str, Any]] = []
+    for user in range(70):
+        span = shop_data.item_rows[shop_data.indptr[user] : shop_data.indptr[user + 1]]
+        if len(span) < 2:
+            continue
+        name = shop_data.users.ids([user])[0]
+        events += [{"user_id": name, "item_id": i} for i in some_items(shop_data, *span[:2])]
+    service.post("/v1/events", json={"events": events})
+    answer = service.post("/v1/model/promote", json={"version": "v2"})
+    assert answer.status_code == 200, answer.text
+    told = answer.json()["checks"][-1]
+    assert told.startswith("stored events of 0 users")
+    assert "left out: fitted on them" in told
+
+
+def test_a_version_whose_offsets_wrap_around_answers_nobody_and_ends_nothing(
+    start: Start, folder: Path
+) -> None:
+    from safetensors.numpy import load_file, save_file
+
+    from cofactor.artifact import format as fmt
+
+    bad = folder / "v2"
+    arrays = load_file(bad / fmt.TENSORS)
+    offsets = arrays["history.indptr"]
+    offsets[1:4] = [2**62, -(2**63), -(2**62)]
+    offsets[4:] = offsets[-1]
+    save_file(arrays, bad / fmt.TENSORS)
+    manifest = json.loads((bad / fmt.MANIFEST).read_text())
+    facts = fmt.file_facts(bad / fmt.TENSORS)
+    manifest["files"][fmt.TENSORS] = {"bytes": facts.bytes, "sha256": facts.sha256}
+    (bad / fmt.MANIFEST).write_text(json.dumps(manifest))
+    service = start()
+    for answer in (
+        service.get("/v1/users/reader-02/recommendations?version=v2"),
+        service.post("/v1/model/promote", json={"version": "v2"}),
+    ):
+        assert (answer.status_code, answer.json()["error"]["code"]) == (409, "bad_model")
+    assert service.get("/v1/users/reader-02/recommendations").status_code == 200

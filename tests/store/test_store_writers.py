@@ -1,0 +1,141 @@
+"""Writing to the store from many threads and by several writers."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from pathlib import Path
+
+import pytest
+
+from cofactor.store import (
+    Ack,
+    OverloadError,
+    ReadOnlyError,
+    Store,
+    StoreBusyError,
+    StoreClosedError,
+    StoreSettings,
+    open_store,
+)
+from store.places import event
+
+
+def test_an_acknowledged_event_is_in_the_next_answer(store: Store) -> None:
+    for number in range(50):
+        store.append([event(item=number, time=number)]).result()
+        assert store.history("u", limit=1).item_ids == (str(number),)
+
+
+def test_many_threads_write_and_read_and_nothing_is_lost_or_doubled(store: Store) -> None:
+    def client(name: int) -> None:
+        for number in range(20):
+            batch = [
+                event(
+                    name, f"{name}-{number}-{part}", event_id=f"{name}-{number}-{part}", time=number
+                )
+                for part in range(3)
+            ]
+            for _ in range(2):  # each one twice, as a nervous client would
+                store.append(batch).result()
+            assert len(store.history(name)) == 3 * (number + 1)
+
+    threads = [threading.Thread(target=client, args=(name,)) for name in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    ids = [one.event_id for one in store.events()]
+    assert len(ids) == len(set(ids)) == 8 * 20 * 3
+    assert store.health().mean_group > 1
+
+
+def test_what_waits_is_committed_together(store: Store) -> None:
+    before = store.health().commits
+    futures = [store.append([event(n)]) for n in range(300)]
+    for future in futures:
+        future.result()
+    assert store.health().commits - before < 100
+
+
+def test_a_full_queue_refuses_at_once_and_says_when_to_come_back(
+    store_url: str, opened: Callable[..., Store]
+) -> None:
+    store = opened(store_url, settings=StoreSettings(max_queue=10))
+    held = threading.Event()
+    blocker: Future[Ack] = store._submit(lambda work: held.wait(10), 1)
+    taken = [store.append([event(n)]) for n in range(9)]
+    with pytest.raises(OverloadError, match=r"queue is full \(10 wait\); try again in") as caught:
+        store.append([event()])
+    assert caught.value.retry_after > 0
+    assert store.health().queued == 10
+    held.set()
+    blocker.result()
+    assert all(one.result().changed == 1 for one in taken)
+    assert (
+        store.append([event(n) for n in range(50)]).result().changed == 50
+    )  # alone, a request may be larger than the queue
+    assert store.health().queued == 0
+
+
+def test_a_closed_store_has_written_what_waited_and_refuses_more(store_url: str) -> None:
+    store = open_store(store_url)
+    futures = [store.append([event(n)]) for n in range(100)]
+    store.close()
+    assert all(future.result().changed == 1 for future in futures)
+    with pytest.raises(StoreClosedError, match="was closed"):
+        store.append([event()])
+    with pytest.raises(StoreClosedError, match="was closed"):
+        store.history("u")
+    store.close()
+    with open_store(store_url, read_only=True) as again:
+        assert again.counts().events == 100
+
+
+def test_a_cancelled_request_is_not_stored(store: Store) -> None:
+    held = threading.Event()
+    blocker = store._submit(lambda work: held.wait(10), 1)
+    while not blocker.running():
+        time.sleep(0.001)
+    future = store.append([event(event_id="a")])
+    assert future.cancel()
+    held.set()
+    store.append([event(event_id="b")]).result()
+    assert store.event("a") is None
+
+
+def test_reading_beside_the_writer_sees_what_is_acknowledged_and_writes_nothing(
+    store: Store, store_url: str
+) -> None:
+    with open_store(store_url, read_only=True) as reader:
+        store.append([event(event_id="a")]).result()
+        assert reader.event("a") is not None
+        assert not reader.health().writable
+        with pytest.raises(ReadOnlyError, match="was opened for reading"):
+            reader.append([event()])
+
+
+def test_a_second_writer_of_a_file_is_told_who_holds_it(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/e.db"
+    with (
+        open_store(url),
+        pytest.raises(StoreBusyError, match=r"e.db is open for writing elsewhere \(process \d+\)"),
+    ):
+        open_store(url)
+    open_store(url).close()
+
+
+def test_two_writers_of_a_server_take_turns(
+    request: pytest.FixtureRequest, tmp_path: Path, opened: Callable[..., Store]
+) -> None:
+    from store.places import new_place
+
+    url = new_place(request, "postgres", tmp_path)
+    pair = [opened(url), opened(url)]
+    futures = [
+        pair[n % 2].append([event((n // 2) % 7, n // 2, event_id=f"e{n // 2}")]) for n in range(200)
+    ]
+    assert sum(future.result().changed for future in futures) == 100
+    assert (pair[0].counts().events, pair[1].counts().users) == (100, 7)
