@@ -240,8 +240,10 @@ def regret(ledger: Ledger, data: str, model: str, models: list[str], part: str) 
     default, best = ledger.get(data, model, {}), best_of(model)
     if default is None or best is None:
         return None
+    if "error" in default:
+        return Regret(None, None, False, best["settings"])
     if part not in default or part not in best:
-        return Regret(None, None, "error" in default, best["settings"])
+        return None
     others = [row[part] for row in map(best_of, models) if row is not None and part in row]
     mine, own = default[part], best[part]
     top = min(others) if rating else max(others)

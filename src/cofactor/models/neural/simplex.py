@@ -34,7 +34,7 @@ class SimpleXConfig(FactorConfig):
         "margin": between(0.0, 0.95),
         "negative_weight": log(1.0, 500.0),
         "learning_rate": log(3e-4, 0.02),
-        "own_share": between(0.0, 1.0),
+        "own_share": between(0.0, 0.9),
     }
 
     factors: int = setting(64, low=1, high=4096, doc="Length of the user and item vectors.")
