@@ -14,11 +14,12 @@ import typer
 
 from cofactor.base.errors import ArgumentError
 from cofactor.cli import options as opt
-from cofactor.cli.output import check_writable
+from cofactor.cli.output import Output, check_writable
 from cofactor.cli.reading import ReadingOptions
 
 if TYPE_CHECKING:
     from cofactor.evaluation.significance import Comparison
+    from cofactor.runs.compare import Compared
 
 
 @dataclass(frozen=True)
@@ -107,13 +108,23 @@ def command(
         cutting=held_out.cutting(compute.seed),
         run=compute.run(output),
     )
+    _print(output, done, markdown=show.markdown)
+    if report is not None:
+        from cofactor.runs.shown import command_line
+
+        done.write_report(report, command_line(sys.argv[1:]))
+        output.line(f"Report: {report}")
+    output.emit(command="compare", **done.to_dict())
+
+
+def _print(output: Output, done: Compared, *, markdown: bool) -> None:
     data, rows = done.data, done.rows()
     output.line(
         f"{data.source}: {data.n_users:,} users, {data.n_items:,} items, {len(data):,} interactions"
     )
     output.line(f"Held out: {done.split.sentence}")
     output.line(next(iter(done.results.values())).how.protocol)
-    if show.markdown:
+    if markdown:
         output.line(_markdown(rows))
     else:
         output.table(rows)
@@ -125,12 +136,6 @@ def command(
         output.line(_cost(cost))
     for label, why in done.failures.items():
         output.line(f"{label} failed: {why}")
-    if report is not None:
-        from cofactor.runs.shown import command_line
-
-        done.write_report(report, command_line(sys.argv[1:]))
-        output.line(f"Report: {report}")
-    output.emit(command="compare", **done.to_dict())
 
 
 def _cost(cost: Comparison) -> str:
