@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from cofactor.models.recommender import Recommender
-from cofactor.service.experiments.experiment import Experiments, Rules, parse_arms
+from cofactor.service.experiments.experiment import AttributionRules, Experiments, parse_arms
 from cofactor.service.settings import Settings
 from cofactor.service.versions.versions import Folder
 from cofactor.store import StoreUnavailableError
@@ -24,7 +24,9 @@ USERS = [f"reader-{n:02d}" for n in range(1, 61)]
 
 def begin(client: TestClient, folder: Path, kind: str, arms: str) -> Any:
     """Start an experiment and wait until the service has noticed."""
-    one = Experiments(Folder(folder)).start("e", kind, parse_arms(arms), Rules(horizon=3_600))
+    one = Experiments(Folder(folder)).start(
+        "e", kind, parse_arms(arms), AttributionRules(horizon=3_600)
+    )
     traffic = client.app.state.context.traffic  # type: ignore[attr-defined]
     deadline = time.monotonic() + 30
     while one not in (traffic.live, traffic.shadow):
