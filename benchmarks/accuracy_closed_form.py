@@ -27,6 +27,7 @@ from cofactor.base.threads import native_threads
 from cofactor.data.interactions import Interactions
 from cofactor.models import registry
 from cofactor.models.recommender import Recommender
+from cofactor.runs.gowalla.settings import CLOSED_FORM
 
 K = 20
 BOARDS = {
@@ -36,24 +37,7 @@ BOARDS = {
 
 # What validation chose; a blend's weights stand beside its models.
 CHOSEN: dict[str, dict[str, dict[str, Any]]] = {
-    "gowalla": {
-        "graph_filter": {
-            "factors": 1024,
-            "user_exponent": 0.4,
-            "item_exponent": 0.4,
-            "ideal_weight": 1.0,
-            "spectral_power": 1.0,
-        },
-        "graph_filter:recency": {
-            "factors": 1024,
-            "user_exponent": 0.4,
-            "item_exponent": 0.4,
-            "ideal_weight": 0.6,
-            "spectral_power": 1.0,
-            "recency_half_life": 5.0,
-            "recency_floor": 0.1,
-        },
-    },
+    "gowalla": {name: CLOSED_FORM[name] for name in ("graph_filter", "graph_filter:recency")},
     "lcfn-ml-1m": {
         "ease": {
             "regularization": 200.0,

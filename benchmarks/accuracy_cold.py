@@ -21,48 +21,7 @@ from cofactor.data.split import Part, Split
 from cofactor.data.splits import split
 from cofactor.evaluation.evaluate import evaluate
 from cofactor.models import registry
-
-TAGS = ("text=tags", "features=tags")
-LETTERS = ("characters=true", "value_weight=1.4")
-CITEULIKE = {
-    "content_knn": (),
-    "bridge": ("base_settings=factors=256,unobserved_weight=0.02,regularization=0.02",),
-    "two_tower": (
-        "factors=64",
-        "epochs=8",
-        "learning_rate=0.005",
-        "regularization=0.1",
-        "hidden=256",
-        "value_weight=1.4",
-    ),
-    "feature_ials": (
-        "factors=256",
-        "unobserved_weight=0.02",
-        "regularization=0.02",
-        "ridge=1",
-        "feature_prior_count=none",
-        "normalize_scores=0.5",
-    ),
-    "content_ridge": (*LETTERS, "ridge=5", "size=1", "normalize_scores=0.5"),
-    "content_blend": (
-        *LETTERS,
-        "weight=2",
-        "normalize_scores=0.5",
-        "ridge_settings=ridge=5,size=1",
-        "ials_settings=factors=448,unobserved_weight=0.02,regularization=0.02,ridge=2,feature_prior_count=none,item_weight_power=0.3,value_weight=1",
-    ),
-}
-FILMS = ("text=title,plot,director,actors,writer", "features=genres,year")
-IALS = ("factors=64", "unobserved_weight=0.1", "regularization=0.003", "epochs=8")
-TOWER = ("factors=64", "epochs=3", "learning_rate=0.005", "regularization=0.03")
-ML1M = {
-    "content_knn": (),
-    "bridge": (f"base_settings={','.join(IALS)}",),
-    "two_tower": TOWER,
-    "feature_ials": IALS,
-    "content_ridge": ("ridge=30",),
-    "content_blend": ("ridge_settings=ridge=30", f"ials_settings={','.join(IALS)}"),
-}
+from cofactor.runs.cold.settings import CITATIONS, CITEULIKE, FILMS, ML1M, TAGS
 
 # Chosen alike on ml-100k's validation part: the towers' and the table's regularization among .003,
 # .01, .03, .1.
@@ -151,7 +110,7 @@ def citeulike(run: Run, models: list[str], columns: tuple[str, ...] = TAGS) -> N
 
 def citations(run: Run, models: list[str]) -> None:
     """The same with the citations too, and with the settings that were chosen for tags alone."""
-    citeulike(run, models, ("text=tags", "features=tags,citations"))
+    citeulike(run, models, CITATIONS)
 
 
 def films(run: Run, models: list[str]) -> None:

@@ -29,21 +29,10 @@ from cofactor.base.threads import native_threads
 from cofactor.data.interactions import Interactions
 from cofactor.models import registry
 from cofactor.models.recommender import Recommender
+from cofactor.runs.gowalla.settings import CLOSED_FORM
 
 N_USERS, N_ITEMS, K = 29_858, 40_981, 20
 
-# What validation chose.
-CHOSEN = {
-    "popularity": {},
-    "item_knn": {
-        "neighbours": 300,
-        "similarity": "asymmetric",
-        "asymmetry": 0.8,
-        "shrinkage": 40.0,
-        "weighting": "tfidf",
-    },
-    "ease": {"regularization": 100.0, "frequency_exponent": 0.5},
-}
 KNN_GRID = [
     {"neighbours": n, "similarity": "asymmetric", "asymmetry": a, "shrinkage": h, "weighting": w}
     for n, a, h, w in [
@@ -192,7 +181,7 @@ def main() -> None:
         train, truth = build(*read("train")), build(*read("test"))
         for name in given.models.split(","):
             kept = {"keep": given.keep} if name == "ease" and given.keep else {}
-            report(name, {**CHOSEN[name], **kept}, train, truth, given.threads)
+            report(name, {**CLOSED_FORM[name], **kept}, train, truth, given.threads)
 
 
 if __name__ == "__main__":

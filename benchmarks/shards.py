@@ -105,10 +105,10 @@ def run(file: str, sides: list[str], python: dict[str, str]) -> None:
             began = time.perf_counter()
             process = subprocess.Popen(words, stdout=subprocess.PIPE)
             peak, ticks = [0], {}
-            watch = threading.Thread(target=_watch, args=(process, peak, ticks), daemon=True)
-            watch.start()
+            thread = threading.Thread(target=watch, args=(process, peak, ticks), daemon=True)
+            thread.start()
             said, _ = process.communicate()
-            watch.join()
+            thread.join()
             cpu = sum(ticks.values()) / os.sysconf("SC_CLK_TCK")
             if process.returncode:
                 print(json.dumps({"side": side, "failed": process.returncode}), flush=True)
@@ -123,7 +123,7 @@ def run(file: str, sides: list[str], python: dict[str, str]) -> None:
             print(json.dumps(facts), flush=True)
 
 
-def _watch(process: subprocess.Popen[bytes], peak: list[int], ticks: dict[int, int]) -> None:
+def watch(process: subprocess.Popen[bytes], peak: list[int], ticks: dict[int, int]) -> None:
     """The summed PSS, in KiB, and each process' CPU ticks so far, of a side and all below it."""
     while process.poll() is None:
         parents, used = {}, {}

@@ -19,6 +19,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "cofactor"
 MAY_IMPORT: dict[str, set[str]] = {
     "base": set(),
     "kernels": {"base"},
+    "engines": {"base"},
     "metrics": {"base", "kernels"},
     "data": {"base", "kernels"},
     "retrieval": {"base", "kernels", "data"},
@@ -31,6 +32,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "data",
         "retrieval",
         "models.recommender",
+        "models.shipped",
         "models.reranking",
         "models.traits",
         "models.user_batch",
@@ -46,6 +48,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "models",
         "evaluation",
         "artifact",
+        "engines",
     },
     "store": {"base", "data"},
     "service": {
@@ -84,7 +87,7 @@ MODELS_MAY_IMPORT: dict[str, set[str]] = {
     "explicit": set(),
     "implicit": set(),
     "neural": set(),
-    "sequence": {"implicit", "neural"},
+    "sequence": {"implicit", "neural", "content"},
     "content": {"implicit", "neural"},
 }
 
@@ -104,6 +107,8 @@ MAY_LOAD: dict[str, tuple[str, ...]] = {
     "rich": ("cli",),
     "safetensors": ("artifact", "training/checkpoint.py"),
     "optuna": ("runs/tune.py",),
+    "ray": ("engines/ray.py",),
+    "duckdb": ("data/readers/numbered_ids.py",),
 }
 
 
@@ -273,7 +278,8 @@ def _loaded_after(code: str) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "library", ["torch", "numba", "scipy", "pyarrow", "rich", "starlette", "typer"]
+    "library",
+    ["torch", "numba", "scipy", "pyarrow", "rich", "starlette", "typer", "ray", "duckdb"],
 )
 def test_import_cofactor_loads_nothing_heavy(library: str, loaded_by_import: set[str]) -> None:
     assert library not in loaded_by_import

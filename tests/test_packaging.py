@@ -84,6 +84,7 @@ print(sorted(n for n in ("torch", "starlette") if n in sys.modules))
         (["train", "shop", "--model", "mlp", "--out", "m", "--test", "0"], "torch"),
         (["train", "shop", "--model", "latent_factor", "--out", "m", "--test", "0"], "torch"),
         (["tune", "shop", "--model", "ease"], "tune"),
+        (["train", "shop", "--model", "ials", "--out", "m", "--engine", "ray"], "cluster"),
         (["serve", "m"], "serve"),
     ],
 )

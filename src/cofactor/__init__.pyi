@@ -1495,12 +1495,12 @@ class ContentRidge(_ContentRidge):
         Weight of the text beside the other features; 0 leaves it out.
     value_weight : float >= 0 <= 100, default 1.0
         Weight of categories and lists; 0 leaves them out.
-    compare_without_features : bool, default True
-        Whether fitting with validation data also fits the no-features baseline, and says what
-            features cost.
     normalize_scores : float >= 0 <= 1, default 0.0
         Score normalisation: power of the spread over users that new items' scores are divided by;
             0: off.
+    compare_without_features : bool, default True
+        Whether fitting with validation data also fits the no-features baseline, and says what
+            features cost.
     ridge : float > 0, default 10.0
         λ: the higher, the more similar the scores of items with similar content.
     neighbours : float >= 0, default 20.0
@@ -1552,9 +1552,6 @@ class FeatureIALS(_FeatureIALS):
         Weight of the text beside the other features; 0 leaves it out.
     value_weight : float >= 0 <= 100, default 1.0
         Weight of categories and lists; 0 leaves them out.
-    compare_without_features : bool, default True
-        Whether fitting with validation data also fits the no-features baseline, and says what
-            features cost.
     user_text : tuple[str, ...], default ()
         Columns of the profiles read as text; profiles count only if columns are named.
     user_features : tuple[str, ...], default ()
@@ -1568,12 +1565,9 @@ class FeatureIALS(_FeatureIALS):
     feature_prior_count : float | None > 0, default 20.0
         Interactions at which id and content weigh the same, c in c / (c + n); None: content
             always counts fully.
-    epochs : int >= 1 <= 10000, default 8
-        Epochs; each solves both sides once.
-    validate_every : int >= 1, default 1
-        Epochs between two measurements on the validation part, if there is one.
-    patience : int >= 0, default 2
-        Early stopping: measurements without improvement before training stops; 0 runs all epochs.
+    compare_without_features : bool, default True
+        Whether fitting with validation data also fits the no-features baseline, and says what
+            features cost.
     factors : int >= 1 <= 4096, default 64
         Length of the user and item vectors.
     unobserved_weight : float | None >= 0, default None
@@ -1605,6 +1599,12 @@ class FeatureIALS(_FeatureIALS):
             better.
     ridge : float > 0, default 10.0
         λ of the regression of vectors on features, beside the items' mean weight.
+    epochs : int >= 1 <= 10000, default 8
+        Epochs; each solves both sides once.
+    validate_every : int >= 1, default 1
+        Epochs between two measurements on the validation part, if there is one.
+    patience : int >= 0, default 2
+        Early stopping: measurements without improvement before training stops; 0 runs all epochs.
     """
     Config: ClassVar[type[cofactor.models.content.feature_ials.FeatureIALSConfig]]
     config: cofactor.models.content.feature_ials.FeatureIALSConfig
@@ -1659,9 +1659,6 @@ class TwoTower(_TwoTower):
         Weight of the text beside the other features; 0 leaves it out.
     value_weight : float >= 0 <= 100, default 1.0
         Weight of categories and lists; 0 leaves them out.
-    compare_without_features : bool, default True
-        Whether fitting with validation data also fits the no-features baseline, and says what
-            features cost.
     user_text : tuple[str, ...], default ()
         Columns of the profiles read as text; profiles count only if columns are named.
     user_features : tuple[str, ...], default ()
@@ -1672,6 +1669,34 @@ class TwoTower(_TwoTower):
     feature_prior_count : float | None > 0, default 100.0
         Interactions of an item or user at which its content is halved, c in c / (c + n); None
             keeps it whole.
+    compare_without_features : bool, default True
+        Whether fitting with validation data also fits the no-features baseline, and says what
+            features cost.
+    factors : int >= 1 <= 4096, default 64
+        Length of the user and item vectors.
+    mean : bool, default True
+        Whether ratings are learnt as differences from their mean.
+    biases : bool, default True
+        Whether users and items have a bias (users only where the loss can see it).
+    init_scale : float >= 0 <= 10, default 0.05
+        Standard deviation of the initial vectors.
+    gravity : float >= 0, default 0.0
+        Weight of the mean squared score of all pairs (Gramian regulariser).
+    sparse : {auto, yes, no}, default 'no'
+        Whether gradients hold only the rows of a batch.
+    item_bias_regularization : float | None >= 0, default None
+        L2 on item biases; None: as for user biases.
+    user_damping : float >= 0, default 10.0
+        Shrinkage: pseudo-ratings at the global mean when initialising user biases.
+    item_damping : float >= 0, default 5.0
+        Shrinkage: pseudo-ratings at the global mean when initialising item biases.
+    frequency_exponent : float >= 0 <= 1, default 0.5
+        On rated data, the L2 of a row with n ratings grows as n to this power: 1: per example; 0:
+            the same for all.
+    id_dropout : float >= 0 <= 1, default 0.3
+        Share of the loss in which ids are left out; 1 leaves content alone.
+    hidden : tuple[int, ...] >= 1 <= 65536, default ()
+        Widths of hidden layers between features and vectors; none is linear.
     epochs : int >= 1 <= 1e+06, default 15
         Passes over the data.
     validate_every : int >= 1, default 1
@@ -1723,31 +1748,6 @@ class TwoTower(_TwoTower):
         L2 on the vectors that a batch touches, per example.
     bias_regularization : float >= 0, default 0.005
         L2 on the biases that a batch touches, per example.
-    factors : int >= 1 <= 4096, default 64
-        Length of the user and item vectors.
-    mean : bool, default True
-        Whether ratings are learnt as differences from their mean.
-    biases : bool, default True
-        Whether users and items have a bias (users only where the loss can see it).
-    init_scale : float >= 0 <= 10, default 0.05
-        Standard deviation of the initial vectors.
-    gravity : float >= 0, default 0.0
-        Weight of the mean squared score of all pairs (Gramian regulariser).
-    sparse : {auto, yes, no}, default 'no'
-        Whether gradients hold only the rows of a batch.
-    item_bias_regularization : float | None >= 0, default None
-        L2 on item biases; None: as for user biases.
-    user_damping : float >= 0, default 10.0
-        Shrinkage: pseudo-ratings at the global mean when initialising user biases.
-    item_damping : float >= 0, default 5.0
-        Shrinkage: pseudo-ratings at the global mean when initialising item biases.
-    frequency_exponent : float >= 0 <= 1, default 0.5
-        On rated data, the L2 of a row with n ratings grows as n to this power: 1: per example; 0:
-            the same for all.
-    id_dropout : float >= 0 <= 1, default 0.3
-        Share of the loss in which ids are left out; 1 leaves content alone.
-    hidden : tuple[int, ...] >= 1 <= 65536, default ()
-        Widths of hidden layers between features and vectors; none is linear.
     """
     Config: ClassVar[type[cofactor.models.content.two_tower.TwoTowerConfig]]
     config: cofactor.models.content.two_tower.TwoTowerConfig
@@ -1821,12 +1821,12 @@ class ContentBlend(_ContentBlend):
         Weight of the text beside the other features; 0 leaves it out.
     value_weight : float >= 0 <= 100, default 1.0
         Weight of categories and lists; 0 leaves them out.
-    compare_without_features : bool, default True
-        Whether fitting with validation data also fits the no-features baseline, and says what
-            features cost.
     normalize_scores : float >= 0 <= 1, default 0.0
         Score normalisation: power of the spread over users that new items' scores are divided by;
             0: off.
+    compare_without_features : bool, default True
+        Whether fitting with validation data also fits the no-features baseline, and says what
+            features cost.
     weight : float >= 0 <= 100, default 0.7
         Weight of FeatureIALS beside ContentRidge.
     ridge_settings : tuple[str, ...], default ()
@@ -1875,12 +1875,12 @@ class Bridge(_Bridge):
         Weight of the text beside the other features; 0 leaves it out.
     value_weight : float >= 0 <= 100, default 1.0
         Weight of categories and lists; 0 leaves them out.
-    compare_without_features : bool, default True
-        Whether fitting with validation data also fits the no-features baseline, and says what
-            features cost.
     calibrate_exposure : bool, default True
         Exposure calibration: whether content vectors are scaled so that new items get their share
             of the lists.
+    compare_without_features : bool, default True
+        Whether fitting with validation data also fits the no-features baseline, and says what
+            features cost.
     base : {ials, bpr, warp, logistic_mf, latent_factor, ease}, default 'ials'
         The model whose item vectors content is mapped to.
     base_settings : tuple[str, ...], default ()
@@ -2096,6 +2096,22 @@ class Transformer(_Transformer):
 
     Parameters
     ----------
+    text : tuple[str, ...], default ()
+        Columns read as text; with none named here or in features, all are detected.
+    features : tuple[str, ...], default ()
+        Columns read as categories, lists, numbers or dates.
+    characters : bool, default False
+        Whether words also count by their character 4- and 5-grams: for names, codes, inflected
+            words.
+    text_weight : float >= 0 <= 100, default 1.0
+        Weight of the text beside the other features; 0 leaves it out.
+    value_weight : float >= 0 <= 100, default 1.0
+        Weight of categories and lists; 0 leaves them out.
+    content_factors : int >= 0 <= 4096, default 0
+        Directions of the items' content that are read; 0 reads no content.
+    id_dropout : float >= 0 < 1, default 0.2
+        Share of the items whose embedding is left out of a batch, so that content learns to stand
+            alone.
     repeats : {exclude, allow}, default 'exclude'
         Repeat policy that weights are tuned for: whether items of the history may be recommended.
     history_length : int >= 1 <= 10000, default 200
@@ -2116,6 +2132,8 @@ class Transformer(_Transformer):
         bpr_max: weight of the squared scores of the negatives.
     max_length : int >= 2 <= 10000, default 200
         Maximal length of a window of events.
+    latest_windows : int >= 0, default 0
+        Windows of each history that are learned from, the latest; 0 takes all.
     batch_tokens : int >= 16 <= 6.71089e+07, default 12800
         Batch size in positions, padding included.
     scale_embeddings : bool, default True
@@ -2176,6 +2194,13 @@ class Transformer(_Transformer):
         self,
         config: cofactor.models.sequence.transformer.TransformerConfig | None = None,
         *,
+        text: tuple[str, ...] = (),
+        features: tuple[str, ...] = (),
+        characters: bool = False,
+        text_weight: float = 1.0,
+        value_weight: float = 1.0,
+        content_factors: int = 0,
+        id_dropout: float = 0.2,
         repeats: str = 'exclude',
         history_length: int = 200,
         epochs: int = 20,
@@ -2203,6 +2228,7 @@ class Transformer(_Transformer):
         calibration: float = 0.75,
         score_regularization: float = 1.0,
         max_length: int = 200,
+        latest_windows: int = 0,
         batch_tokens: int = 12800,
         scale_embeddings: bool = True,
         init_scale: float = 0.02,
@@ -2219,6 +2245,22 @@ class GRU4Rec(_GRU4Rec):
 
     Parameters
     ----------
+    text : tuple[str, ...], default ()
+        Columns read as text; with none named here or in features, all are detected.
+    features : tuple[str, ...], default ()
+        Columns read as categories, lists, numbers or dates.
+    characters : bool, default False
+        Whether words also count by their character 4- and 5-grams: for names, codes, inflected
+            words.
+    text_weight : float >= 0 <= 100, default 1.0
+        Weight of the text beside the other features; 0 leaves it out.
+    value_weight : float >= 0 <= 100, default 1.0
+        Weight of categories and lists; 0 leaves them out.
+    content_factors : int >= 0 <= 4096, default 0
+        Directions of the items' content that are read; 0 reads no content.
+    id_dropout : float >= 0 < 1, default 0.2
+        Share of the items whose embedding is left out of a batch, so that content learns to stand
+            alone.
     repeats : {exclude, allow}, default 'exclude'
         Repeat policy that weights are tuned for: whether items of the history may be recommended.
     history_length : int >= 1 <= 10000, default 200
@@ -2239,6 +2281,8 @@ class GRU4Rec(_GRU4Rec):
         bpr_max: weight of the squared scores of the negatives.
     max_length : int >= 2 <= 10000, default 200
         Maximal length of a window of events.
+    latest_windows : int >= 0, default 0
+        Windows of each history that are learned from, the latest; 0 takes all.
     batch_tokens : int >= 16 <= 6.71089e+07, default 12800
         Batch size in positions, padding included.
     scale_embeddings : bool, default False
@@ -2287,6 +2331,13 @@ class GRU4Rec(_GRU4Rec):
         self,
         config: cofactor.models.sequence.gru4rec.GRU4RecConfig | None = None,
         *,
+        text: tuple[str, ...] = (),
+        features: tuple[str, ...] = (),
+        characters: bool = False,
+        text_weight: float = 1.0,
+        value_weight: float = 1.0,
+        content_factors: int = 0,
+        id_dropout: float = 0.2,
         repeats: str = 'exclude',
         history_length: int = 200,
         epochs: int = 20,
@@ -2314,6 +2365,7 @@ class GRU4Rec(_GRU4Rec):
         calibration: float = 0.75,
         score_regularization: float = 1.0,
         max_length: int = 200,
+        latest_windows: int = 0,
         batch_tokens: int = 12800,
         scale_embeddings: bool = False,
         init_scale: float = 0.1,

@@ -7,10 +7,19 @@ from __future__ import annotations
 import importlib
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from cofactor.base.errors import UnknownNameError
+from cofactor.base.progress import SilentProgress
 from cofactor.base.run import Run
+from cofactor.data import datasets
+from cofactor.data.splits import split
+from cofactor.data.synthetic import shop
+from cofactor.evaluation.evaluate import evaluate
+from cofactor.models.baselines.bias import Bias
+from cofactor.runs.board import Board, BoardEntry, Measure, Row, measured
+from cofactor.runs.ratings.folds import rated
 from cofactor.runs.reproduce import SUITES, recipes, reproduce
 from cofactor.runs.tutorials.recipe import Figure, Reproduced
 from cofactor.training.curve import LearningCurve
@@ -35,6 +44,50 @@ def test_a_figure_says_whether_its_bar_was_reached_in_either_direction() -> None
     assert (low.reached, high.reached, Figure("m", "d", "MSE", 0.7).reached) == (True, False, None)
     assert (low.to_row()["at least"], high.to_row()["at least"]) == ("≤ 0.72", "≥ 0.9")
     assert not Reproduced("n", "t", "p", [low, high]).reached
+
+
+def test_a_bar_of_an_error_is_an_upper_bound() -> None:
+    low = Row("m", "ids", {"rmse": (0.88, None, None)}, {"rmse": 0.885})
+    high = Row("m", "ids", {"rmse": (0.89, None, None)}, {"rmse": 0.885})
+    assert (low.reached, high.reached) == (True, False)
+    assert low.to_row()["at least"] == "≤ 0.885"
+    recall = Row("m", "ids", {"recall@20": (0.19, 0.18, 0.2)}, {"recall@20": 0.2})
+    assert recall.reached is False
+    assert recall.to_row()["recall@20"] == "0.19 [0.18, 0.2]"
+
+
+class _Said(SilentProgress):
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def say(self, text: str) -> None:
+        self.lines.append(text)
+
+
+def test_a_board_of_sets_of_items_measures_and_says_what_costs_much() -> None:
+    data = split(shop(n_users=60, n_items=40), "per-user", test=0.2, seed=0)
+    board, said = Board("b", "A board"), _Said()
+    entry = BoardEntry(model="popularity", settings={}, label="p", cost="a week")
+    measure = Measure(metrics=("recall@5",), repeats=None)
+    (result,) = measured(board, data, [entry], measure, Run(progress=said))
+    (row,) = board.figures
+    assert row.values["recall@5"][0] == result["recall@5"] > 0
+    assert said.lines[0] == "p: a fit takes a week"
+
+
+def test_errors_are_means_over_folds_with_an_interval(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = shop(n_users=60, n_items=40)
+    cuts = {str(seed): split(data, "random", test=0.2, seed=seed) for seed in range(3)}
+    monkeypatch.setattr(datasets, "load_split", lambda name, fold: cuts[fold])
+    monkeypatch.setattr(datasets, "verified", lambda name: (1, []))
+    board = Board("b", "A board")
+    rated(board, "shop", list(cuts), [BoardEntry(model="bias", settings={}, label="bias")], Run())
+    value, low, high = board.figures[0].values["rmse"]
+    each = [
+        evaluate(Bias().fit(cut.train), cut, "rmse", resamples=0)["rmse"] for cut in cuts.values()
+    ]
+    assert value == pytest.approx(np.mean(each), rel=1e-6)
+    assert low < min(each) < max(each) < high
 
 
 def test_the_plot_of_a_recipe_is_one_page(tmp_path: Path) -> None:

@@ -14,8 +14,15 @@ from cofactor.data.interactions import Interactions
 from cofactor.data.synthetic import shop
 from cofactor.models import registry
 from cofactor.service.errors import RequestError
-from cofactor.service.versions.comparison import PairedHits, check_knowledge, paired, wilson
+from cofactor.service.versions.comparison import (
+    PairedHits,
+    check_knowledge,
+    held_out,
+    paired,
+    wilson,
+)
 from cofactor.service.versions.promotion import promote
+from cofactor.store import Event, Impression, open_store
 
 
 @pytest.fixture(scope="module")
@@ -129,3 +136,32 @@ def test_intervals_are_wilsons() -> None:
     for hits, n in ((0, 50), (7, 60), (60, 60)):
         exact = binomtest(hits, n).proportion_ci(method="wilson")
         assert wilson(hits, n) == pytest.approx((exact.low, exact.high), abs=1e-6)
+
+
+def test_what_the_service_had_shown_is_no_case(tmp_path: Path) -> None:
+    with open_store(f"sqlite:///{tmp_path / 'e.db'}") as store:
+        for user in ("u", "v", "w"):
+            events = [Event(user_id=user, item_id=item, time=n) for n, item in enumerate("abc")]
+            store.append(events).result()
+        shown = {"version": "v1", "source": "personal"}
+        store.log_impressions(
+            [
+                Impression(
+                    request_id="1", user_id="u", items=("c",), probabilities=(1.0,), **shown
+                ),
+                Impression(
+                    request_id="2", user_id="v", items=("b", "c"), probabilities=(1, 1), **shown
+                ),
+                Impression(
+                    request_id="3",
+                    user_id="w",
+                    items=("c",),
+                    probabilities=(1.0,),
+                    shown=False,
+                    **shown,
+                ),
+            ]
+        ).result()
+        cases = {user: (history, item) for user, history, item in held_out(store)}
+    # Of u the item before; of v nothing but the first, which has no history; a shadow showed none.
+    assert cases == {"u": (["a"], "b"), "w": (["a", "b"], "c")}

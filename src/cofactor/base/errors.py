@@ -15,6 +15,8 @@
     ├── MemoryLimitError (MemoryError)  a computation that would not fit is refused, with the number
     ├── StoreError (RuntimeError)       the event store; its own tree stands in
     store/errors.py
+    ├── EngineError (RuntimeError)      a cluster can't be reached or lost too much; in
+    base/engine.py
     ├── DownloadError (OSError)         a dataset couldn't be fetched or has a wrong checksum
     └── MissingExtraError (ImportError) an optional dependency is not installed
 

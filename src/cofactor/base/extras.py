@@ -21,6 +21,7 @@ EXTRAS: dict[str, str] = {
     "duckdb": "big",
     "openpyxl": "excel",
     "optuna": "tune",
+    "ray": "cluster",
     "ipywidgets": "notebook",
 }
 

@@ -5,6 +5,7 @@ whoever made the `Run`."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
@@ -49,3 +50,11 @@ class SilentProgress:
 
 
 SILENT: Progress = SilentProgress()
+
+
+def say_or_log(progress: Progress, sentence: str) -> None:
+    """Say what nobody should miss; where nothing is shown, it goes to the log as a warning."""
+    if progress is SILENT:
+        logging.getLogger("cofactor").warning(sentence)
+    else:
+        progress.say(sentence)

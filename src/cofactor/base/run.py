@@ -6,13 +6,17 @@ configuration means the same on every machine."""
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+import re
+from dataclasses import dataclass, field, replace
+from typing import Self
 
 import numpy as np
 
 from cofactor.base import checks, rng
+from cofactor.base.engine import Engine
+from cofactor.base.errors import ArgumentError
 from cofactor.base.notebook import usual_progress
-from cofactor.base.progress import Progress
+from cofactor.base.progress import SILENT, Progress
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,21 +34,33 @@ class Run:
         ``"cuda"``, ``"cuda:1"``, ``"mps"``.
     progress
         Where long work reports to; by default bars in a notebook, and nothing elsewhere.
+    engine
+        What runs the pieces of work that can be cut (see `cofactor.base.engine`); None: this
+        process, uncut. With an engine, ``threads`` are those of each piece.
     """
 
     seed: int = 0
     threads: int = 0
     device: str = "auto"
     progress: Progress = field(default_factory=usual_progress, repr=False, compare=False)
+    engine: Engine | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         checks.integer(self.seed, "seed", low=0, high=2**63 - 1)
         checks.integer(self.threads, "threads", low=0, high=4096)
+        if not re.fullmatch(r"auto|cpu|mps|(cuda|xpu)(:[0-9]+)?", self.device):
+            raise ArgumentError(
+                f"device must be auto, cpu, cuda, cuda:1 or mps, not {self.device!r}."
+            )
 
     @property
     def n_threads(self) -> int:
         """The number of native threads that ``threads`` stands for, at least 1."""
         return self.threads or available_cores()
+
+    def alone(self) -> Self:
+        """Return the same for one piece of work of an engine: silent, and without an engine."""
+        return replace(self, progress=SILENT, engine=None)
 
     def generator(self, *names: str | int) -> np.random.Generator:
         """Return a NumPy generator for one named purpose, e.g. ``run.generator("bpr", "init")``."""

@@ -14,6 +14,7 @@ import typer
 
 from cofactor.base.errors import ArgumentError
 from cofactor.cli import options as opt
+from cofactor.cli.engine_options import EngineOptions
 from cofactor.cli.output import Output, check_writable
 from cofactor.cli.reading import ReadingOptions
 
@@ -32,8 +33,8 @@ class ModelChoice:
             metavar="NAME,...",
             help=(
                 "Models, also with settings and labels:"
-                " ials,big=ials:factors=256;epochs=4. By default, those that"
-                " suit the data; `all` for all."
+                " ials,big=ials:factors=9. By default, those that suit the data;"
+                " `all` for all."
             ),
         ),
     ] = None
@@ -87,6 +88,7 @@ def command(
     held_out: opt.SplitOptions,
     reading: ReadingOptions,
     compute: opt.ComputeOptions,
+    cluster: EngineOptions,
     show: Report,
 ) -> None:
     """Compare."""
@@ -97,17 +99,18 @@ def command(
     names = registry.names() if chosen.models == "all" else opt.names(chosen.models)
     if report is not None:
         check_writable(report, "--report")
-    done = compare(
-        opt.one_or_several(source),
-        names,
-        baselines=chosen.baselines,
-        settings=_settings(chosen.set_ or []),
-        metrics=opt.names(held_out.metrics),
-        rerank=lists.rerank or (),
-        reading=reading.reading(),
-        cutting=held_out.cutting(compute.seed),
-        run=compute.run(output),
-    )
+    with cluster.on(compute.run(output)) as run:
+        done = compare(
+            opt.one_or_several(source),
+            names,
+            baselines=chosen.baselines,
+            settings=_settings(chosen.set_ or []),
+            metrics=opt.names(held_out.metrics),
+            rerank=lists.rerank or (),
+            reading=reading.reading(),
+            cutting=held_out.cutting(compute.seed),
+            run=run,
+        )
     _print(output, done, markdown=show.markdown)
     if report is not None:
         from cofactor.runs.shown import command_line
@@ -127,7 +130,7 @@ def _print(output: Output, done: Compared, *, markdown: bool) -> None:
     if markdown:
         output.line(_markdown(rows))
     else:
-        output.table(rows)
+        output.table(rows, best=done.order.index(done.best))
     output.line(
         f"± is half of the 95 % interval (bootstrap over users); p: paired test on {done.metric}"
         f" against {done.best}, Holm."

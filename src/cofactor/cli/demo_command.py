@@ -73,7 +73,8 @@ def _print(output: Output, done: Demo) -> None:
     )
     output.heading("2. Models side by side")
     output.line(f"Held out: {done.compared.split.sentence}")
-    output.table(done.compared.rows())
+    compared = done.compared
+    output.table(compared.rows(), best=compared.order.index(compared.best))
     output.line(
         "± is half of the 95 % interval (bootstrap over users); p: paired test against the best,"
         " corrected for their number."

@@ -1,8 +1,12 @@
-"""Show what this installation has: versions, threads, compiled kernels, GPU, local datasets."""
+"""Show what this installation has: versions, threads, compiled kernels, GPU, local datasets.
+
+With --engine ray: whether the hosts of a cluster can work together."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
+
+import typer
 
 from cofactor.cli import options as opt
 from cofactor.cli.output import Output
@@ -21,14 +25,37 @@ _LIBRARIES = (
 )
 
 
-def command(json: opt.Json = False) -> None:
+def command(
+    engine: Annotated[
+        str | None, typer.Option(metavar="ray", help="Look at the hosts of a cluster instead.")
+    ] = None,
+    address: Annotated[
+        str | None, typer.Option(metavar="HOST:6379", help="The cluster's first host.")
+    ] = None,
+    folder: Annotated[
+        list[str] | None,
+        typer.Option(metavar="DIR", help="A folder that every host must see; may be repeated."),
+    ] = None,
+    json: opt.Json = False,
+) -> None:
     """Look around."""
+    if engine is not None:
+        from cofactor.cli.doctor_engine import show_hosts
+
+        show_hosts(engine, address, folder or [], Output(json))
+        return
+    if address is not None or folder:
+        raise typer.BadParameter("--address and --folder belong to --engine ray.")
+    _show(Output(json))
+
+
+def _show(output: Output) -> None:
+    """What this installation has."""
     import platform
     import sys
 
     import cofactor
 
-    output = Output(json)
     facts: dict[str, Any] = {
         "cofactor": cofactor.__version__,
         "python": platform.python_version(),

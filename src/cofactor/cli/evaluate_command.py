@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from cofactor.cli import options as opt
+from cofactor.cli.engine_options import EngineOptions
 from cofactor.cli.reading import EventReading
 from cofactor.cli.show import metric_rows, show_result
 
@@ -34,20 +35,22 @@ def command(
     measurement: Measurement,
     reading: EventReading,
     compute: opt.SeededOptions,
+    cluster: EngineOptions,
     show: opt.ShowOptions,
 ) -> None:
     """Evaluate."""
     from cofactor.runs.evaluate import evaluate_beside_baselines
 
     output = show.output()
-    result, baselines = evaluate_beside_baselines(
-        model,
-        opt.one_or_several(source),
-        reading=reading.reading(),
-        metrics=opt.names(measurement.metrics),
-        groups=measurement.groups,
-        run=compute.run(output),
-    )
+    with cluster.on(compute.run(output), *source) as run:
+        result, baselines = evaluate_beside_baselines(
+            model,
+            opt.one_or_several(source),
+            reading=reading.reading(),
+            metrics=opt.names(measurement.metrics),
+            groups=measurement.groups,
+            run=run,
+        )
     output.line(f"{result.model}, {result.n_users:,} users: {result.how.split}")
     output.line(result.how.protocol)
     show_result(output, result, baselines)

@@ -61,7 +61,10 @@ class Transfer:
 
 
 def command(
-    action: Annotated[str, typer.Argument(metavar="stats|import|export|backup|verify|restore")],
+    action: Annotated[
+        str,
+        typer.Argument(metavar="ACTION", help="stats, import, export, backup, verify or restore."),
+    ],
     place: Annotated[
         str, typer.Argument(metavar="URL", help=("The store; for verify and restore, the backup."))
     ],

@@ -42,8 +42,10 @@ COMMANDS: dict[str, str] = {
     "ope": "what a model that was never online would have earned, from logged lists",
     "inspect": "what a saved model is, its model card, without loading its arrays",
     "models": "the models there are, and their settings",
+    "metrics": "the metrics there are, and their formulas in a line each",
     "reproduce": "published and tutorial experiments run again: our figures beside theirs",
     "events": "the service's event store: import, export, back up, restore, count",
+    "completion": "what a shell needs to complete commands and options on Tab",
     "doctor": "what this installation has: versions, threads, kernels, local datasets",
 }
 
@@ -67,6 +69,8 @@ EXAMPLES: dict[str, str] = {
     "ope": "cofactor ope sqlite:///models-events.db --policy models/v4 --positions 3",
     "inspect": "cofactor inspect shop-model",
     "models": "cofactor models ials",
+    "metrics": "cofactor metrics",
+    "completion": "cofactor completion bash",
     "reproduce": "cofactor reproduce tutorials mf",
     "events": "cofactor events backup sqlite:///events.db backup.db",
     "shard": "cofactor shard 'events/*.parquet' --out shop.shards --memory 2GB",
@@ -147,10 +151,15 @@ def _command(name: str, words: list[str]) -> None:
         module = importlib.import_module(f"cofactor.cli.{name}_command")
         said = getattr(module, "INTERRUPTED", "interrupted; nothing was saved.")
         app.command(
-            help=module.__doc__,
+            help=_unwrapped(module.__doc__ or ""),
             epilog=f"Example: {EXAMPLES[name]}  (--debug shows the traceback of a failure)",
         )(_interruptible(expanded(module.command), said))
         app(words, prog_name=f"cofactor {name}")
+
+
+def _unwrapped(text: str) -> str:
+    """A text whose paragraphs are lines: the terminal wraps them, not the source."""
+    return "\n\n".join(" ".join(part.split()) for part in text.split("\n\n"))
 
 
 def _interruptible(command: Callable[..., None], said: str) -> Callable[..., None]:

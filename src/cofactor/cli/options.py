@@ -33,7 +33,7 @@ Columns = Annotated[
         metavar="ROLE=NAME,...",
         help=(
             "Columns, if their names aren't recognised:"
-            " user=uid,item=sku,value=stars,time=at; `time=` leaves times out."
+            " user=uid,item=sku (also value, time); `time=` leaves times out."
         ),
     ),
 ]

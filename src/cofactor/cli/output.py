@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
+import textwrap
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -25,6 +27,7 @@ class Output:
 
     def __init__(self, json: bool = False, quiet: bool = False) -> None:
         self.json = json
+        self.quiet = quiet
         self.progress: Progress = (
             _Terminal(sys.stderr.isatty() and not json) if not quiet else _Nothing()
         )
@@ -41,7 +44,19 @@ class Output:
     def line(self, text: str = "") -> None:
         """Print a line for people."""
         if not self.json:
-            print(printable(text), flush=True)
+            print(_wrapped(printable(text)), flush=True)
+
+    @contextmanager
+    def waiting(self, text: str) -> Iterator[None]:
+        """Show that something takes its time: a spinner on a terminal, a line elsewhere."""
+        if self.json or self.quiet or not sys.stderr.isatty():
+            self.progress.say(text)
+            yield
+            return
+        from rich.console import Console
+
+        with Console(stderr=True).status(printable(text)):
+            yield
 
     def heading(self, text: str) -> None:
         """Print a heading for people."""
@@ -57,34 +72,16 @@ class Output:
         rows: Sequence[dict[str, Any]],
         columns: Sequence[str] | None = None,
         title: str | None = None,
+        best: int | None = None,
     ) -> None:
-        """Print lines of equal keys as a table for people; numbers stand right."""
+        """Print lines of equal keys as a table for people; numbers stand right, the best line is
+        coloured.
+        """
         if self.json or not rows:
             return
-        from rich import box
-        from rich.console import Console
-        from rich.table import Table
+        from cofactor.cli.tables import print_table
 
-        names = list(columns) if columns is not None else list(rows[0])
-        table = Table(
-            box=box.SIMPLE_HEAD,
-            title=title,
-            title_justify="left",
-            title_style="bold",
-            pad_edge=False,
-            show_edge=False,
-        )
-        for name in names:
-            numeric = all(
-                isinstance(row.get(name), (int, float)) or row.get(name) is None for row in rows
-            )
-            table.add_column(name, justify="right" if numeric else "left", overflow="fold")
-        for row in rows:
-            table.add_row(*(_escaped(printable(shown(row.get(name)))) for name in names))
-        # Not on a terminal there is no width to keep to: lines stay whole for those who read them
-        # from a file.
-        width = None if sys.stdout.isatty() else 200
-        Console(highlight=False, width=width).print(table)
+        print_table(rows, columns, title=title, best=best)
 
 
 def check_writable(path: str, option: str) -> None:
@@ -106,17 +103,14 @@ def check_writable(path: str, option: str) -> None:
         raise ArgumentError(f"{option} {path}: there is no folder {target.parent}; make it first.")
 
 
-def shown(value: Any) -> str:
-    """Return a value as people read it: four significant digits, thousands separated."""
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, int):
-        return f"{value:,}"
-    if isinstance(value, float):
-        return f"{value:.4f}" if abs(value) < 10 else f"{value:,.1f}"
-    return str(value)
+def _wrapped(text: str) -> str:
+    """A sentence in lines that fit the terminal, broken between words; what is indented may be
+    copied, and stays as it is.
+    """
+    width = shutil.get_terminal_size().columns
+    if not sys.stdout.isatty() or len(text) <= width or text.startswith(" ") or "\n" in text:
+        return text
+    return textwrap.fill(text, width, break_long_words=False, break_on_hyphens=False)
 
 
 def _escaped(text: str) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cofactor.cli import options as opt
+from cofactor.cli.engine_options import EngineOptions
 from cofactor.cli.ids import history_of, listed_ids
 from cofactor.cli.output import Output
 from cofactor.cli.show import reasoned_rows
@@ -101,7 +102,13 @@ class Showing(opt.ShowOptions):
     """Output."""
 
     out: Annotated[
-        str | None, typer.Option(metavar="FILE", help=("Write to a .parquet, .csv or .jsonl file."))
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help=(
+                "Write to a .parquet, .csv or .jsonl file; DIR/ with --all-users: Parquet parts."
+            ),
+        ),
     ] = None
     explain: Annotated[
         bool,
@@ -117,6 +124,7 @@ def command(
     which: Which,
     lists: ListOptions,
     compute: opt.ThreadOptions,
+    cluster: EngineOptions,
     show: Showing,
 ) -> None:
     """Recommend."""
@@ -136,8 +144,11 @@ def command(
     filters = _filters(output, loaded, which)
     if who.all_users:
         if out is None:
-            raise typer.BadParameter("--all-users needs --out FILE.")
-        path, count = recommend_all(loaded, out, which.k, filters=filters, rerank=rules, run=run)
+            raise typer.BadParameter("--all-users needs --out FILE, or DIR/ for parts.")
+        with cluster.on(run) as run:
+            path, count = recommend_all(
+                loaded, out, which.k, filters=filters, rerank=rules, run=run
+            )
         output.line(f"{count:,} recommendations for {loaded.data.n_users:,} users in {path}")
         output.emit(command="recommend", path=str(path), lines=count)
         return

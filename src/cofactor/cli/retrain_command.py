@@ -12,7 +12,9 @@ from typing import Annotated
 
 import typer
 
+from cofactor.base.errors import ArgumentError
 from cofactor.cli import options as opt
+from cofactor.cli.output import Output
 from cofactor.cli.reading import ReadingOptions
 from cofactor.cli.train_command import Training, facts, tell
 from cofactor.runs.retrain import Changes, Retrained, retrain
@@ -51,14 +53,18 @@ class Start:
             folder.promote(version)
         return folder.folder(version)
 
+    def known_stores(self, model: Path) -> list[str]:
+        """Return the stores that the model was trained on."""
+        from cofactor.artifact.load import inspect
+        from cofactor.runs.origin import origin_of
+
+        return list(origin_of(inspect(model)).reading.stores)
+
     def sources(self, model: Path) -> list[str]:
         """Return where the new events are; empty for the stores that the model knows."""
         if self.source:
             return self.source
-        from cofactor.artifact.load import inspect
-        from cofactor.runs.origin import origin_of
-
-        if origin_of(inspect(model)).reading.stores:
+        if self.known_stores(model):
             return []
         beside = [model, model.parent]
         stores = [place.with_name(place.name + "-events.db") for place in beside]
@@ -93,15 +99,17 @@ def command(
     """Join, train, measure, save."""
     output = show.output()
     model = start.model()
+    sources = start.sources(model)
     done = retrain(
         model,
-        start.sources(model),
+        sources,
         training.out,
         Changes(
             reading=reading.reading(),
             cutting=held_out.cutting(draws.seed or 0),
             seed=draws.seed,
             forget=start.forget or (),
+            shown=_shown(sources or start.known_stores(model)),
             metrics=opt.names(held_out.metrics),
             refit=training.refit,
             overwrite=training.overwrite,
@@ -110,6 +118,10 @@ def command(
         ),
         compute.run(output),
     )
+    _print(output, model, done, training)
+
+
+def _print(output: Output, model: Path, done: Retrained, training: Training) -> None:
     output.table(_rows(done))
     for what, (known, new) in (("users", done.users), ("items", done.items)):
         output.line(f"{what}: {known:,} known to the old model, {new:,} new")
@@ -122,6 +134,24 @@ def command(
         items=dict(zip(("known", "new"), done.items, strict=True)),
         **facts(done.trained),
     )
+
+
+def _shown(sources: list[str]) -> tuple[list[str], list[str]]:
+    """What the services of some event stores had shown to whom, pair by pair."""
+    from cofactor.data.readers.sources import is_url
+    from cofactor.store import StoreError, open_store
+
+    users, items = [], []
+    for url in filter(is_url, sources):
+        try:
+            with open_store(url.partition("?")[0], read_only=True) as store:
+                lists = store.impressions() if store.counts().impressions else ()
+                pairs = [(one.user_id, item) for one in lists if one.shown for item in one.items]
+        except (StoreError, ArgumentError):  # another database: it holds no impressions
+            continue
+        users += [user for user, _ in pairs]
+        items += [item for _, item in pairs]
+    return users, items
 
 
 def _rows(done: Retrained) -> list[dict[str, object]]:

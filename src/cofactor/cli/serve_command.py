@@ -234,8 +234,9 @@ def _serve(output: Output, served: Served) -> None:
     drain_log = log_to(beside=settings.access_log)
     opened = None
     try:
-        opened = open_store(served.url)
-        app = build(served.folder, opened, settings, served.keys, served.retrain)
+        with output.waiting(f"loading {served.folder} ..."):
+            opened = open_store(served.url)
+            app = build(served.folder, opened, settings, served.keys, served.retrain)
     except BaseException:
         listening.close()
         if opened is not None:

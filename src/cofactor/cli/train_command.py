@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from cofactor.cli import options as opt
+from cofactor.cli.engine_options import EngineOptions
 from cofactor.cli.output import Output
 from cofactor.cli.reading import ReadingOptions
 from cofactor.cli.show import show_result
@@ -41,6 +42,13 @@ class TrainingOptions:
         str | None,
         typer.Option(metavar="2GB", help="Refuse work that is known to need more: 500MB, 2GB."),
     ] = None
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume",
+            help="Keep a checkpoint of each epoch beside DIR, and go on from it if it is there.",
+        ),
+    ] = False
 
     licence: Annotated[
         str | None,
@@ -86,24 +94,27 @@ def command(
     held_out: opt.SplitOptions,
     reading: ReadingOptions,
     compute: opt.ComputeOptions,
+    cluster: EngineOptions,
     show: opt.ShowOptions,
 ) -> None:
     """Train, measure, save."""
     output = show.output()
-    done = train(
-        opt.one_or_several(source),
-        model.model,
-        training.out,
-        settings=model.settings(),
-        metrics=opt.names(held_out.metrics),
-        refit=training.refit,
-        overwrite=training.overwrite,
-        plot=training.plot,
-        limits=training.limits(),
-        reading=replace(reading.reading(), licence=training.licence),
-        cutting=held_out.cutting(compute.seed),
-        run=compute.run(output),
-    )
+    with cluster.on(compute.run(output), *source) as run:
+        done = train(
+            opt.one_or_several(source),
+            model.model,
+            training.out,
+            settings=model.settings(),
+            metrics=opt.names(held_out.metrics),
+            refit=training.refit,
+            overwrite=training.overwrite,
+            plot=training.plot,
+            limits=training.limits(),
+            resume=training.resume,
+            reading=replace(reading.reading(), licence=training.licence),
+            cutting=held_out.cutting(compute.seed),
+            run=run,
+        )
     tell(output, done, training)
     output.emit(command="train", **facts(done))
 

@@ -13,6 +13,7 @@ import typer
 from cofactor.base.errors import ArgumentError
 from cofactor.base.search import Search, parse_search
 from cofactor.cli import options as opt
+from cofactor.cli.engine_options import EngineOptions
 from cofactor.cli.output import Output
 from cofactor.cli.reading import ReadingOptions
 from cofactor.runs.source import Cutting
@@ -83,26 +84,28 @@ def command(
     held_out: HeldOutOptions,
     reading: ReadingOptions,
     compute: opt.ComputeOptions,
+    cluster: EngineOptions,
     show: opt.ShowOptions,
 ) -> None:
     """Tune."""
     from cofactor.runs.tune import tune
 
     output = show.output()
-    done = tune(
-        opt.one_or_several(source),
-        model.model,
-        settings=model.settings(),
-        search=search.space(),
-        metric=search.metric,
-        trials=search.trials,
-        budget=opt.seconds(search.budget, "budget"),
-        seeds=search.seeds,
-        out=search.out,
-        reading=reading.reading(),
-        cutting=held_out.cutting(compute.seed),
-        run=compute.run(output),
-    )
+    with cluster.on(compute.run(output)) as run:
+        done = tune(
+            opt.one_or_several(source),
+            model.model,
+            settings=model.settings(),
+            search=search.space(),
+            metric=search.metric,
+            trials=search.trials,
+            budget=opt.seconds(search.budget, "budget"),
+            seeds=search.seeds,
+            out=search.out,
+            reading=reading.reading(),
+            cutting=held_out.cutting(compute.seed),
+            run=run,
+        )
     _print(output, done)
     command_line = done.command(source, _given(reading))
     output.line(f"Next: {command_line}")

@@ -11,21 +11,30 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from cofactor.base.errors import ArgumentError, DataError
 from cofactor.base.names import unknown_name
 from cofactor.data.ids import IdMap
 
+# Letters of the names of columns that name an item to people, the preferred ones first.
 TITLE_NAMES = (
     "title",
     "name",
-    "book_title",
-    "book-title",
-    "product_title",
-    "item_name",
-    "movie_title",
-    "original_title",
+    "booktitle",
+    "producttitle",
+    "productname",
+    "itemname",
+    "movietitle",
+    "originaltitle",
+    "articlename",
+    "titel",
+    "bezeichnung",
+    "titre",
+    "titulo",
 )
+# What a table without any of them may call it, if its texts are as short as titles are.
+_DESCRIPTION, _LONGEST_TITLE = "description", 80
 
 
 class Catalogue:
@@ -162,8 +171,16 @@ def _empty(n_rows: int) -> pa.Table:
 
 
 def _title_column(table: pa.Table) -> str | None:
-    by_fold = {name.casefold(): name for name in table.column_names}
-    return next((by_fold[name] for name in TITLE_NAMES if name in by_fold), None)
+    by_fold = {re.sub(r"[\W_]+", "", n.casefold()): n for n in reversed(table.column_names)}
+    found = next((by_fold[name] for name in TITLE_NAMES if name in by_fold), None)
+    described = by_fold.get(_DESCRIPTION)
+    if found is not None or described is None:
+        return found
+    column = table.column(described)
+    if not pa.types.is_string(column.type) and not pa.types.is_large_string(column.type):
+        return None
+    longest = pc.max(pc.utf8_length(column)).as_py()
+    return described if longest is not None and longest <= _LONGEST_TITLE else None
 
 
 def folded(text: str) -> str:

@@ -19,7 +19,8 @@ from cofactor.data.split import Part, Split
 from cofactor.evaluation import protocol
 from cofactor.evaluation.intervals import Summary, ratio_summary, summaries
 from cofactor.evaluation.lists import Lists
-from cofactor.evaluation.measure import TrueItemRanks, predictions, stand
+from cofactor.evaluation.measure import Blocks, TrueItemRanks, predictions
+from cofactor.evaluation.pieces import stand_in_pieces
 from cofactor.evaluation.question import Question, ask, whole_truth
 from cofactor.evaluation.rating import Errors, levels_of
 from cofactor.evaluation.result import How, Result
@@ -250,7 +251,7 @@ def _measured(
     )
     lists = Lists(of_lists, model.data.item_counts, model.data.n_users, question.n_candidates)
     true_ranks = (
-        stand(model, question, ranking, lists, run, memory_limit, reranked)
+        stand_in_pieces(model, question, ranking, lists, run, Blocks(memory_limit), reranked)
         if ranking or of_lists
         else None
     )

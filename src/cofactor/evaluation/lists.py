@@ -50,6 +50,13 @@ class Lists:
         for metric, of_item in self.of_item.items():
             self.values[metric].append(list_means(rows, np.minimum(count, metric.places), of_item))
 
+    def merge(self, other: Lists) -> None:
+        """Take in what another one has added up of the users that follow."""
+        for k, counts in other.list_counts.items():
+            self.list_counts[k] += counts
+        for mine, parts in zip(self.values.values(), other.values.values(), strict=True):
+            mine.extend(parts)
+
     def per_user(self) -> dict[str, np.ndarray]:
         """Return each user's metrics of lists, float64 [n_users]; NaN for an empty list."""
         return {

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
@@ -53,13 +54,21 @@ class TrueItemRanks:
     seconds: float = 0.0
 
 
+class Blocks(NamedTuple):
+    """How users are divided."""
+
+    memory_limit: int  # bytes that a block of scores and its working copy may take
+    piece: int = 0  # which of so many pieces of the users
+    pieces: int = 1
+
+
 def stand(
     model: Recommender,
     question: Question,
     metrics: Sequence[Metric],
     lists: Lists,
     run: Run,
-    memory_limit: int,
+    blocks: Blocks,
     reranked: RerankedLists | None = None,
 ) -> TrueItemRanks:
     """Ask the model about all users, and note where their true items stand.
@@ -76,8 +85,8 @@ def stand(
         Takes in the lists on the way.
     run
         Seed, threads, progress.
-    memory_limit
-        Bytes that a block of scores and its working copy may take.
+    blocks
+        How the users are divided; ranks of those of other pieces stay -1.
     reranked
         Makes the lists instead of the model; `protocol.check_reranked` says what can be measured.
     """
@@ -88,9 +97,11 @@ def stand(
     true_ranks = TrueItemRanks(np.full(len(question.items), -1, np.int32))
     true_ranks.auc_shares = {str(m): np.full(len(question.items), np.nan) for m in aucs}
     asker = _Asker(model, question, tuple(aucs), longest, lists, run, reranked)
-    size = block_size(model, question, by_lists, memory_limit)
+    size = block_size(model, question, by_lists, blocks.memory_limit)
+    starts = range(0, len(question.users), size)
+    _, number, count = blocks
     with run.progress.task("evaluating", len(question.users)) as task:
-        for start in range(0, len(question.users), size):
+        for start in starts[number * len(starts) // count : (number + 1) * len(starts) // count]:
             block = slice(start, min(start + size, len(question.users)))
             (asker.by_lists if by_lists else asker.by_scores)(block, true_ranks)
             task.advance(block.stop - block.start)

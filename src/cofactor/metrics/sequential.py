@@ -11,7 +11,7 @@ from cofactor.base import checks
 from cofactor.base.errors import ArgumentError
 
 # The number of observations at which a confidence sequence is narrowest.
-USUAL_HORIZON = 1_000
+USUAL_HORIZON = 5_000
 
 
 class ConfidenceSequence(NamedTuple):

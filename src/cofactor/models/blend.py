@@ -117,6 +117,7 @@ class Blend(Recommender[BlendConfig]):
     alike."""
 
     name = "blend"
+    uses_device = True
     traits = Traits(explains=True, uses_values=True, uses_order=True)
 
     parts: tuple[Any, ...]

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
 import numpy as np
 
-from cofactor.base.progress import SILENT
+from cofactor.base.progress import say_or_log
 from cofactor.base.run import Run
 
 USERS, ITEMS = 64, 4096  # enough for a mean, and little beside any fit
@@ -32,10 +31,8 @@ def say_if_collapsed(model: Any, run: Run) -> None:
     users = rows_to_score(model.data.user_counts, USERS)
     items = rows_to_score(counts, ITEMS)
     sentence = collapse_of(model.name, model.score_rows(users, items), counts[items])
-    if sentence is not None and run.progress is SILENT:
-        logging.getLogger("cofactor").warning(sentence)
-    elif sentence is not None:
-        run.progress.say(sentence)
+    if sentence is not None:
+        say_or_log(run.progress, sentence)
 
 
 def collapse_of(name: str, scores: np.ndarray, item_counts: np.ndarray) -> str | None:

@@ -24,6 +24,7 @@ from cofactor.retrieval.topk import TopK, nearest, unit_length
 
 if TYPE_CHECKING:
     from cofactor.data.split import Part
+    from cofactor.models.warm_start import KeptRows
 
 ConfigT = TypeVar("ConfigT", bound=BaseConfig)
 
@@ -37,8 +38,13 @@ class Hooks(ABC, Generic[ConfigT]):
 
     name: ClassVar[str]
     Config: ClassVar[type[BaseConfig]]
+    # Whether `Run.device` matters to it, or to a model that it is made of.
+    uses_device: ClassVar[bool] = False
     traits: Traits = Traits()
     arrays: Mapping[str, ArraySpec] = {}
+
+    # Whether a fit can be cut into pieces for an engine.
+    fits_on_engine: ClassVar[bool] = False
 
     config: ConfigT
     _data: Interactions | None
@@ -169,6 +175,32 @@ class Hooks(ABC, Generic[ConfigT]):
             f"{self.name} reads no profiles of users; use feature_ials or two_tower with"
             " user_features."
         )
+
+    def _begin_with(
+        self, before: Self, fresh: Mapping[str, np.ndarray], rows: KeptRows
+    ) -> Mapping[str, np.ndarray]:
+        """Return what a learner begins with after a warm start.
+
+        Parameters
+        ----------
+        before
+            The model as it was fitted.
+        fresh
+            What a fit would begin with.
+        rows
+            Where users and items were, and are.
+
+        Raises
+        ------
+        TraitError
+            If the model can't go on from what it has learned.
+        """
+        known = before._state()
+        if not fresh.keys() & known.keys():
+            raise TraitError(
+                f"{self.name} can't go on from what it has learned; fit it on all events."
+            )
+        return rows.begin(fresh, known, before.arrays)
 
     def _grow_from(self, before: Self) -> None:
         """Take over the items of ``self.data`` beyond those of ``before``; models with content do.

@@ -6,6 +6,7 @@ Nothing here imports torch, so a model whose state is plain arrays can be served
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -16,11 +17,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
+from cofactor.base.errors import ArgumentError
 from cofactor.base.run import Run
+from cofactor.data.events import Events
 from cofactor.data.interactions import Interactions
 from cofactor.models import validation
 from cofactor.models.recommender import Recommender
 from cofactor.models.traits import ArraySpec
+from cofactor.models.warm_start import KeptRows
 from cofactor.training.checkpoint import Checkpoint
 from cofactor.training.curve import LearningCurve
 from cofactor.training.learner import Facts, Learner
@@ -74,6 +78,7 @@ class IterativeModel(Recommender):
         self._metrics: tuple[ValidationMetric, ...] = ()
         self._callbacks: tuple[EpochCallback, ...] = ()
         self._checkpoint: Checkpoint | None = None
+        self._before: Self | None = None
 
     def monitor(
         self, name: str, measure: Callable[[Any, Part], float], *, higher_is_better: bool
@@ -167,6 +172,52 @@ class IterativeModel(Recommender):
         model.curve = LearningCurve.from_arrays(arrays)
         return model
 
+    def update(self, events: Events, *, epochs: int | None = None, run: Run | None = None) -> Self:
+        """Learn from new events by a warm start: training on all events, old and new, begins with
+        the arrays there are, and takes a few epochs.
+
+        Users and items that had no interactions begin as in a fit. The learning rate follows its
+        schedule from the start again, over these epochs.
+
+        Parameters
+        ----------
+        events
+            With outside ids; users and items may be new.
+        epochs
+            Passes over all events; a quarter of the setting ``epochs`` if None.
+        run
+            Seed, device, threads, progress.
+
+        Returns
+        -------
+        Self
+            The model itself; unchanged if an error is raised.
+
+        Raises
+        ------
+        ArgumentError
+            If the events aren't `Events`.
+        TraitError
+            If this model can't begin with what it has.
+        """
+        from cofactor.data.sessions import extended
+
+        if not isinstance(events, Events):
+            raise ArgumentError(f"events must be Events, not {type(events).__name__}.")
+        if not len(events):
+            return self
+        before, config = copy.copy(self), self.config
+        wanted = max(1, config.epochs // 4) if epochs is None else epochs
+        try:
+            self.config, self._before = config.replace(epochs=wanted), before
+            self.fit(extended(before.data, events), run=run)
+        except BaseException:
+            self.__dict__.update(before.__dict__)
+            raise
+        finally:
+            self.config, self._before = config, None
+        return self
+
     def _learn(
         self,
         learner: Learner,
@@ -214,7 +265,18 @@ class IterativeModel(Recommender):
             callbacks=tuple(partial(_call, callback, self) for callback in self._callbacks),
             max_time=self._max_time,
             measuring=partial(self._measuring, data, update),
+            begin=self._warm_start(data),
         )
+
+    def _warm_start(
+        self, data: Interactions
+    ) -> Callable[[Mapping[str, np.ndarray]], Mapping[str, np.ndarray]] | None:
+        """The warm start of a fit that goes on from a fitted model, or None."""
+        before = self._before
+        if before is None:
+            return None
+        rows = KeptRows.between(before.data, data)
+        return lambda fresh: self._begin_with(before, fresh, rows)
 
     @contextmanager
     def _measuring(self, data: Interactions, update: Callable[[], None]) -> Iterator[None]:

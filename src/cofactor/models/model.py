@@ -21,9 +21,12 @@ from cofactor.base.signatures import document, join
 from cofactor.data.conversion import as_interactions
 from cofactor.data.guards import doubts
 from cofactor.data.histories import Histories
+from cofactor.data.splits.cut import NO_TIMES
 from cofactor.kernels.work import run_context
 from cofactor.models import collapse
 from cofactor.models.answers import Reason
+from cofactor.models.device import say_if_unused
+from cofactor.models.engine_check import check_engine
 from cofactor.models.hooks import ConfigT, Hooks
 from cofactor.models.learned import check_learned
 from cofactor.models.traits import check_arrays
@@ -159,6 +162,8 @@ class Model(Hooks[ConfigT]):
             )
         self._max_time = None if max_time is None else checks.real(max_time, "max_time", above=0)
         run = run if run is not None else Run()
+        say_if_unused(self.name, self.uses_device, run)
+        check_engine(type(self), run)
         self._data = None
         self._cache = {}
         needed = self.memory_needed(data)
@@ -176,8 +181,11 @@ class Model(Hooks[ConfigT]):
 
     @property
     def _doubts(self) -> tuple[str, ...]:
-        """Remarks on values that don't say "liked", where every stored interaction counts so."""
-        return () if self.traits.predicts_ratings else doubts(self.data.values)
+        """Remarks on values that don't say "liked", where every stored interaction counts so, and
+        on an order that isn't that of time.
+        """
+        order = (NO_TIMES,) if self.traits.uses_order and self.data.times is None else ()
+        return order if self.traits.predicts_ratings else (*order, *doubts(self.data.values))
 
     def state(self) -> dict[str, np.ndarray]:
         """Return the learned state as named arrays; never an object array. The ids and histories

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -16,13 +17,30 @@ _K = 20
 _USERS = 1_000
 
 
+class Incumbent(NamedTuple):
+    """The model that a new one shall replace.
+
+    Parameters
+    ----------
+    model
+        The model.
+    shown_users, shown_items
+        Pairs of ids: which item a service had shown to whom.
+    """
+
+    model: Recommender
+    shown_users: Sequence[str] = ()
+    shown_items: Sequence[str] = ()
+
+
 def measured_against(
-    new: Recommender, old: Recommender, part: Part, run: Run
+    new: Recommender, incumbent: Incumbent, part: Part, run: Run
 ) -> dict[str, Any] | None:
     """Return how many users' held-out items each model has among its twenty best.
 
-    Both are given the same histories, and only events that neither was fitted on count. Of many
-    users 1,000 are drawn.
+    Both are given the same histories, and only events that neither was fitted on count, on items
+    that the service hadn't shown to the user: the model that chose the lists would find those again
+    by construction. Of many users 1,000 are drawn.
 
     Returns
     -------
@@ -31,10 +49,10 @@ def measured_against(
         ``only_new``, ``only_old``: found by one alone; ``data``: the fingerprint of the old model's
         data. None where the models can't be compared.
     """
-    truth, history = part.truth, part.history
+    truth, history, old = part.truth, part.history, incumbent.model
     if (truth.users.kind, truth.items.kind) != (old.data.users.kind, old.data.items.kind):
         return None
-    unseen = ~_fitted_on(old.data, truth)
+    unseen = ~(_fitted_on(old.data, truth) | _shown(incumbent, truth))
     users = np.unique(truth.user_rows[unseen])
     users = users[history.user_counts[users] > 0]
     if len(users) > _USERS:
@@ -69,6 +87,17 @@ def _fitted_on(data: Interactions, asked: Interactions) -> np.ndarray:
     items = data.items.find(asked.items.arrow)[asked.item_rows]
     pairs = data.user_rows.astype(np.int64) * data.n_items + data.item_rows
     return (users >= 0) & (items >= 0) & np.isin(users * data.n_items + items, pairs)
+
+
+def _shown(incumbent: Incumbent, asked: Interactions) -> np.ndarray:
+    """Which interactions are with an item that had been shown to the user, bool [n]."""
+    if not len(incumbent.shown_users):
+        return np.zeros(len(asked), bool)
+    users = asked.users.find(list(incumbent.shown_users)).astype(np.int64)
+    items = asked.items.find(list(incumbent.shown_items))
+    known = (users >= 0) & (items >= 0)
+    shown = users[known] * asked.n_items + items[known]
+    return np.isin(asked.user_rows.astype(np.int64) * asked.n_items + asked.item_rows, shown)
 
 
 def _pasts(history: Interactions, users: np.ndarray) -> list[Any]:

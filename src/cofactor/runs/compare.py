@@ -16,7 +16,6 @@ from cofactor.base.run import Run
 from cofactor.data.interactions import Interactions
 from cofactor.data.split import Split
 from cofactor.evaluation import significance
-from cofactor.evaluation.evaluate import evaluate
 from cofactor.evaluation.result import Result
 from cofactor.evaluation.significance import Comparison
 from cofactor.metrics.table import parse_metric, parse_metrics
@@ -24,8 +23,9 @@ from cofactor.models import registry
 from cofactor.models.recommender import Recommender
 from cofactor.retrieval.rerank.rules import Rerank, as_rules
 from cofactor.runs import shown
-from cofactor.runs.rerank_costs import costs_of, reranked_results
-from cofactor.runs.source import Clock, Cutting, Reading, cut, interactions
+from cofactor.runs.comparison_pieces import measured
+from cofactor.runs.rerank_costs import costs_of
+from cofactor.runs.source import Cutting, Reading, cut, interactions
 from cofactor.runs.words import p_words
 
 
@@ -209,17 +209,14 @@ def compare(
     results: dict[str, Result] = {}
     seconds: dict[str, float] = {}
     failures: dict[str, str] = {}
-    for label, model in entries.items():
-        run.progress.say(f"fitting {label}")
-        try:
-            fitted[label], seconds[label] = _fit(model, parts, run)
-            results[label] = evaluate(model, parts, metrics, label=label, run=run)
-            for one in reranked_results(model, results[label], parts, rules, run):
-                results[one.model], seconds[one.model] = one, seconds[label]
-        except (CofactorError, MemoryError) as error:
-            failures[label] = str(error) or "out of memory"
-            fitted.pop(label, None)
-            run.progress.say(f"{label} failed: {failures[label]}")
+    for label, one in zip(entries, measured(entries, parts, metrics, rules, run), strict=True):
+        if isinstance(one, str):
+            failures[label] = one
+            run.progress.say(f"{label} failed: {one}")
+            continue
+        fitted[label], spent, found = one
+        results |= {result.model: result for result in found}
+        seconds |= {result.model: spent for result in found}
     if not results:
         reasons = "; ".join(f"{label}: {why}" for label, why in failures.items())
         raise CofactorError(f"none of the models could be fitted and measured. {reasons}")
@@ -303,22 +300,6 @@ def without_comparison(config: Any) -> Any:
     if "compare_without_features" in config.defaults():
         return config.replace(compare_without_features=False)
     return config
-
-
-def _fit(model: Recommender, parts: Split, run: Run) -> tuple[Recommender, float]:
-    """Fit a model and time it; a fit in which kernels had to be compiled is done again, so that
-    only fitting is timed.
-    """
-    from cofactor.kernels.cpu.jit import compilation_shown
-
-    compiled: list[str] = []
-    clock = Clock()
-    with compilation_shown(compiled.append):
-        model.fit(parts.train, validation=parts.validation, run=run)
-    if compiled:
-        clock = Clock()
-        model.fit(parts.train, validation=parts.validation, run=run)
-    return model, clock.seconds
 
 
 def _goodness(result: Result, metric: str) -> float:

@@ -79,7 +79,7 @@ def named(model: str, settings: Iterable[str] | Config, given: Sources, run: Run
     kind = registry.get(model)
     config = settings if isinstance(settings, Config) else kind.Config.from_text(settings)
     reading = given.reading
-    if kind.traits.uses_features:
+    if kind.traits_of(config).uses_features:
         reading = replace(reading, keep_items=True)
     source, ends = bounded(given.source)
     reading = replace(reading, stores={**reading.stores, **ends})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,11 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from cofactor.base.disk import room_beside
+from cofactor.base.engine import Engine, EngineError, Local, in_turn
 from cofactor.base.errors import ArgumentError
 from cofactor.base.run import Run
 from cofactor.models.recommender import Recommender
+from cofactor.models.shipped import ShippedModel
 from cofactor.retrieval.filters import Filters
 from cofactor.retrieval.rerank.rules import Rerank
 
@@ -40,21 +43,31 @@ def recommend_all(
     model
         A fitted model.
     out
-        A file that ends in .parquet, .csv or .jsonl; it appears whole or not at all.
+        A file that ends in .parquet, .csv or .jsonl, or a new folder (``"lists/"``) for Parquet
+        files of some users each; it appears whole or not at all.
     k
         Items a user, at most.
     filters
         Which items may come back.
+    run
+        Threads and progress; with an engine, blocks of users are its pieces, and they write the
+        files of a folder themselves, so every host must see it.
     rerank
         How lists are chosen from the best items.
 
     Returns
     -------
     tuple
-        The file, and how many lines it has.
+        The file or folder, and how many lines it has.
     """
     run = run if run is not None else Run()
-    return write_tables(_tables(model, k, filters, rerank, run), out)
+    blocks = [
+        (s, min(s + _BLOCK, model.data.n_users)) for s in range(0, model.data.n_users, _BLOCK)
+    ]
+    listing = Listing(model, k, filters, rerank, run)
+    if str(out).endswith(("/", os.sep)):
+        return _write_parts(listing, blocks, Path(os.path.abspath(out)))
+    return write_tables(_tables(listing, blocks), out)
 
 
 def write_tables(tables: Iterator[pa.Table], out: str | os.PathLike[str]) -> tuple[Path, int]:
@@ -87,17 +100,73 @@ def write_tables(tables: Iterator[pa.Table], out: str | os.PathLike[str]) -> tup
     return target, count
 
 
-def _tables(
-    model: Recommender, k: int, filters: Filters | None, rerank: Rerank | None, run: Run
-) -> Iterator[pa.Table]:
-    n_users = model.data.n_users
-    with run.progress.task("recommending", n_users) as task:
-        for start in range(0, n_users, _BLOCK):
-            rows = np.arange(start, min(start + _BLOCK, n_users))
-            users = model.data.users.take(rows)
-            lists = model.recommend(users, k, filters=filters, rerank=rerank, run=run)
-            yield lists.to_arrow()
-            task.advance(len(rows))
+@dataclass(frozen=True)
+class Listing:
+    """What is recommended to all users."""
+
+    model: Recommender | ShippedModel
+    k: int
+    filters: Filters | None
+    rerank: Rerank | None
+    run: Run
+
+    def shared(self, engine: Engine) -> Any:
+        """Return a result that stands for it on an engine."""
+        assert isinstance(self.model, Recommender)
+        return engine.share(replace(self, model=ShippedModel(self.model), run=self.run.alone()))
+
+    def table(self, start: int, end: int) -> pa.Table:
+        """Return the lists of some users."""
+        model = self.model.model if isinstance(self.model, ShippedModel) else self.model
+        users = model.data.users.take(np.arange(start, end))
+        lists = model.recommend(
+            users, self.k, filters=self.filters, rerank=self.rerank, run=self.run
+        )
+        return lists.to_arrow()
+
+    def part(self, start: int, end: int, path: str) -> int:
+        """Write the lists of some users to a Parquet file; return how many lines it has."""
+        table = self.table(start, end)
+        pq.write_table(table, path, compression="zstd")
+        return int(table.num_rows)
+
+
+def _tables(listing: Listing, blocks: list[tuple[int, int]]) -> Iterator[pa.Table]:
+    engine = listing.run.engine
+    found: Iterator[pa.Table] = (listing.table(*block) for block in blocks)
+    if engine is not None:
+        shared = listing.shared(engine)
+        found = in_turn(engine, Listing.table, ((shared, *block) for block in blocks))
+    with listing.run.progress.task("recommending", blocks[-1][1]) as task:
+        for table, (start, end) in zip(found, blocks, strict=True):
+            yield table
+            task.advance(end - start)
+
+
+def _write_parts(listing: Listing, blocks: list[tuple[int, int]], target: Path) -> tuple[Path, int]:
+    """Write a folder of Parquet files, each by the piece that computes it."""
+    if target.exists():
+        raise ArgumentError(f"{target} exists already; choose another folder, or remove it.")
+    engine = listing.run.engine or Local()
+    shared, count = listing.shared(engine), 0
+    with room_beside(target) as room:
+        made = room / "parts"
+        made.mkdir()
+        pieces = (
+            (shared, *block, str(made / f"part-{number:05}.parquet"))
+            for number, block in enumerate(blocks)
+        )
+        with listing.run.progress.task("recommending", len(blocks)) as task:
+            for lines in in_turn(engine, Listing.part, pieces):
+                count += lines
+                task.advance()
+        if len(list(made.iterdir())) != len(blocks):
+            raise EngineError(
+                f"some hosts wrote their files to a {target.parent} of their own; name a folder"
+                " that all hosts share under the same path."
+            )
+        os.replace(made, target)
+    return target, count
 
 
 def _write_parquet(path: Path, tables: Iterator[pa.Table]) -> int:

@@ -15,6 +15,9 @@ from cofactor.base.run import Run
 SUITES: dict[str, str] = {
     "tutorials": "cofactor.runs.tutorials",
     "sequences": "cofactor.runs.sequences",
+    "gowalla": "cofactor.runs.gowalla",
+    "ratings": "cofactor.runs.ratings",
+    "cold": "cofactor.runs.cold",
 }
 
 
@@ -40,7 +43,7 @@ def reproduce(
     Parameters
     ----------
     suite
-        ``"tutorials"`` or ``"sequences"``.
+        One of `SUITES`.
     name
         One experiment; None for all of the suite.
     run

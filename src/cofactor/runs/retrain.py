@@ -23,6 +23,7 @@ from cofactor.data.ids import IdMap
 from cofactor.data.interactions import Interactions
 from cofactor.data.joins import merged
 from cofactor.data.readers.folders import joined
+from cofactor.runs.against import Incumbent
 from cofactor.runs.origin import bounded, origin_of, overridden
 from cofactor.runs.source import Cutting, Reading, events_of
 from cofactor.runs.train import Limits, Trained, train
@@ -83,6 +84,9 @@ class Changes:
         Every random draw follows from it; None for the old model's.
     forget
         Users whose old interactions are left out, such as those who asked for it.
+    shown
+        User ids and item ids, pair by pair: what a service had shown to whom. Events on those say
+        nothing of whether the new model is better than the one that chose the lists.
     metrics, refit, overwrite, plot, limits
         As for `cofactor.runs.train.train`.
     """
@@ -91,6 +95,7 @@ class Changes:
     cutting: Cutting = field(default_factory=Cutting)
     seed: int | None = None
     forget: Sequence[str | int] = ()
+    shown: tuple[Sequence[str], Sequence[str]] = ((), ())
     metrics: Sequence[str] | None = None
     refit: bool = True
     overwrite: bool = False
@@ -164,7 +169,7 @@ def retrain(
         plot=changes.plot,
         limits=changes.limits,
         run=replace(run, seed=seed),
-        old=before,
+        old=Incumbent(before, *changes.shown),
     )
     data = trained.model.data
     return Retrained(trained, shares, _new(old.users, data.users), _new(old.items, data.items))

@@ -22,9 +22,10 @@ from cofactor.metrics.table import parse_metrics
 from cofactor.models import registry
 from cofactor.models.recommender import Recommender
 from cofactor.runs import shown
-from cofactor.runs.against import measured_against
+from cofactor.runs.against import Incumbent, measured_against
 from cofactor.runs.auto import AUTO, BUDGET, Chosen
 from cofactor.runs.baselines import Baselined, measure_baselines
+from cofactor.runs.checkpoints import Checkpoints, checkpoints
 from cofactor.runs.origin import Origin, origin_facts
 from cofactor.runs.plan import Plan, Sources, automatic, default_target, named
 from cofactor.runs.source import Clock, Cutting, Reading
@@ -105,8 +106,9 @@ def train(
     overwrite: bool = False,
     plot: str | os.PathLike[str] | None = None,
     limits: Limits = Limits(),
+    resume: bool = False,
     run: Run | None = None,
-    old: Recommender | None = None,
+    old: Incumbent | None = None,
 ) -> Trained:
     """Train a model on a source, measure it on a held-out part, and save it.
 
@@ -137,6 +139,10 @@ def train(
         A page for the learning curves, in models that are trained in epochs; None draws none.
     limits
         How long each fit may train, and how much memory the work may take.
+    resume
+        Whether the fits of a model that is trained in epochs go on from the checkpoints of the same
+        training that was interrupted. Checkpoints are kept beside ``out`` until the model is saved
+        where this is set, or the run has an engine.
     old
         The model that this one shall replace: it is measured on the same held-out events.
 
@@ -153,12 +159,13 @@ def train(
     reading = reading if reading is not None else Reading()
     reading = replace(reading, licence=reading.licence or _terms(source))
     given = Sources(source, reading, cutting if cutting is not None else Cutting())
+    kept = checkpoints(out, model, resume, run)
     if model == AUTO:
         plan = automatic(settings, given, metrics, limits.budget, run)
     else:
         plan = named(model, settings, given, run)
     with memory.limited(limits.max_memory):
-        done = _carry_out(plan, metrics, refit, limits, run, old)
+        done = _carry_out(plan, metrics, refit, limits, run, old, kept)
     path = save(
         done.model,
         out,
@@ -168,6 +175,7 @@ def train(
         split=None if plan.parts is None else plan.parts.sentence,
         licence=reading.licence,
     )
+    kept.remove()
     if plot is not None:
         _draw(done.curves, plot, f"{plan.name} on {plan.data.source}")
     return Trained(
@@ -200,11 +208,12 @@ def _carry_out(
     refit: bool,
     limits: Limits,
     run: Run,
-    old: Recommender | None,
+    old: Incumbent | None,
+    kept_at: Checkpoints,
 ) -> _Done:
     """Fit, measure, and fit again on all of the data."""
     parts, clock = plan.parts, Clock()
-    fitted = _fit(plan.create(), plan.train, parts, limits, run)
+    fitted = _fit(kept_at.of(plan.create(), "first"), plan.train, parts, limits, run)
     seconds, result, baselines = clock.seconds, None, None
     if parts is not None:
         result = evaluate(fitted, parts, metrics, run=run)
@@ -215,7 +224,7 @@ def _carry_out(
     refitted = parts is not None and refit
     if refitted:
         clock = Clock()
-        fitted = _fit_again(fitted, plan.whole(), limits, run)
+        fitted = _fit_again(fitted, plan.whole(), limits, run, kept_at)
         seconds = clock.seconds
         curves["saved"] = fitted.curve
         fitted.comparison = comparison
@@ -276,7 +285,13 @@ def _fit(
     return model.fit(data, validation=validation, run=run, max_time=limits.max_time)
 
 
-def _fit_again(measured: Recommender, data: Interactions, limits: Limits, run: Run) -> Recommender:
+def _fit_again(
+    measured: Recommender,
+    data: Interactions,
+    limits: Limits,
+    run: Run,
+    kept_at: Checkpoints,
+) -> Recommender:
     """The same on all of the data, with what early stopping chose."""
     config = measured.refit_config
     chosen = (
@@ -285,7 +300,7 @@ def _fit_again(measured: Recommender, data: Interactions, limits: Limits, run: R
         else f", with the {config.epochs} epochs that were best on validation"
     )
     run.progress.say(f"fitting once more on all of the data, for the model that is saved{chosen}")
-    return _fit(type(measured)(config), data, None, limits, run)
+    return _fit(kept_at.of(type(measured)(config), "second"), data, None, limits, run)
 
 
 def _compared(model: Recommender, parts: Split | None, run: Run) -> Any:
@@ -300,7 +315,7 @@ def _compared(model: Recommender, parts: Split | None, run: Run) -> Any:
 
 
 def _against(
-    model: Recommender, old: Recommender | None, parts: Split | None, run: Run
+    model: Recommender, old: Incumbent | None, parts: Split | None, run: Run
 ) -> dict[str, Any]:
     found = None
     if old is not None and parts is not None:

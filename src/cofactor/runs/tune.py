@@ -23,6 +23,7 @@ from cofactor.models import registry
 from cofactor.models.recommender import Recommender
 from cofactor.runs.compare import without_comparison
 from cofactor.runs.source import Clock, Cutting, Reading, cut, interactions
+from cofactor.runs.trial_pieces import trials_in_pieces
 from cofactor.runs.trials import Bench, search_space
 from cofactor.runs.tuned import Tuned, ask_test
 from cofactor.runs.words import word
@@ -110,7 +111,7 @@ def tune(
     space = search_space(kind, fixed, given, search or {})
     wanted = None if metric is None else parse_metric(metric)
     reading = reading if reading is not None else Reading()
-    if kind.traits.uses_features:
+    if kind.traits_of(fixed).uses_features:
         reading = replace(reading, keep_items=True)
     data = interactions(source, reading, run)
     parts = cut(data, cutting)
@@ -218,28 +219,27 @@ class _Searching:
 
     def go(self, trials: int, run: Run) -> None:
         """Try settings until there are so many trials, or the time is over."""
-        done = [t for t in self.study.get_trials(deepcopy=False) if _counts(t)]
-        if done:
+        if done := [t for t in self.study.get_trials(deepcopy=False) if _counts(t)]:
             run.progress.say(f"going on from {len(done)} trials")
         waiting = [t for t in self.study.trials if t.state.name == "WAITING"]
         if not any(_DEFAULT in trial.user_attrs for trial in done + waiting):
-            defaults = self.fixed.to_params()
-            start = {n: defaults[n] for n, one in self.space.items() if defaults[n] in one}
+            usual = self.fixed.to_params()
+            start = {n: usual[n] for n, one in self.space.items() if usual[n] in one}
             self.study.enqueue_trial(start, user_attrs={_DEFAULT: True})
         with run.progress.task(f"tuning {self.bench.kind.name}", trials) as task:
             task.advance(len(done))
+            if run.engine is not None:
+                trials -= trials_in_pieces(self, run.engine, trials - len(done), task)
             for _ in range(trials - len(done)):
-                if self._late():
+                if self.late():
                     run.progress.say("the time is over")
                     return
                 self._one()
                 best = _best(self.study)
                 task.advance(1, **({} if best is None else {"best": float(best.value)}))
 
-    def _late(self) -> bool:
-        """Whether the time is over, or a model without epochs, which can't be stopped, would take
-        longer than what is left.
-        """
+    def late(self) -> bool:
+        """Return whether time is over, or too little for a model that can't be stopped."""
         took = [t.user_attrs["seconds"] for t in self.study.trials if "seconds" in t.user_attrs]
         if self.deadline is None or not took:
             return False
@@ -271,6 +271,11 @@ class _Searching:
             trial.set_user_attr("epochs", found.epochs)
             trial.set_user_attr("seconds", found.seconds)
             self.study.tell(trial, found.value)
+
+    def draw(self, trial: Any) -> dict[str, Any] | None:
+        """Return what the sampler draws for a trial; None for the defaults."""
+        settings = self._settings(trial, default := _DEFAULT in trial.user_attrs)
+        return None if default else settings
 
     def _settings(self, trial: Any, is_default: bool) -> dict[str, Any]:
         """What the sampler draws; of the default trial, those defaults that lie in the space, so

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
 
 from cofactor.base.run import Run
 from cofactor.training.checkpoint import Checkpoint
@@ -37,6 +39,8 @@ class Control:
         Called after each epoch with its number from 0, its facts, and the learner.
     measuring
         A context that metrics and callbacks run in.
+    begin
+        Gets the learner's first arrays and returns those that training begins with: a warm start.
     max_time
         Seconds: no epoch begins that wouldn't end before, if it took as long as the last one. One
         epoch always runs.
@@ -49,6 +53,7 @@ class Control:
     callbacks: tuple[Callback, ...] = ()
     max_time: float | None = None
     measuring: Callable[[], AbstractContextManager[None]] = nullcontext
+    begin: Callable[[Mapping[str, np.ndarray]], Mapping[str, np.ndarray]] | None = None
 
 
 # Over 40 lines on purpose: the loop is to be read from top to bottom.
@@ -91,6 +96,8 @@ def fit(
         run.
     """
     began = time.perf_counter()
+    if control.begin is not None:
+        learner.put(control.begin(learner.arrays()))
     state = TrainingState(learner, control.monitors, control.patience, name)
     saved = control.checkpoint
     with run.progress.task(name, epochs * learner.steps) as task:

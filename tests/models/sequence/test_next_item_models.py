@@ -163,3 +163,13 @@ print("torch" in sys.modules)
     ids, torch_loaded = done.stdout.splitlines()
     assert ids == str(model.recommend(history=[1, 2, 3], k=3).ids)
     assert torch_loaded == "False"
+
+
+def test_only_the_latest_windows_are_learned_from_where_that_is_said() -> None:
+    histories = Histories.of([list(range(20)), [1, 2]], N_ITEMS)
+    small = {"max_length": 4, "history_length": 4, "batch_tokens": 16}
+    every = registry.create("transformer", **small)._windows(histories)
+    latest = registry.create("transformer", **small, latest_windows=1)._windows(histories)
+    assert every.owners.tolist() == [0, 0, 0, 0, 0, 1]
+    assert latest.owners.tolist() == [0, 1]
+    assert (latest.starts + latest.lengths).tolist() == [20, 22]

@@ -35,7 +35,7 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-VIEWS = ("explore", "compare", "describe", "map", "models", "live")
+VIEWS = ("explore", "compare", "describe", "map", "models", "experiments", "live")
 
 
 def _chromium() -> str | None:
@@ -109,6 +109,16 @@ def reading_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
+def ordered_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A service with a model that reads the order of a history."""
+    room = tmp_path_factory.mktemp("ordered")
+    data = shop(n_users=200, n_items=160, seed=2)
+    save(registry.create("transitions").fit(data), room / "transitions")
+    with _served(room / "transitions", f"sqlite:///{room / 'e.db'}") as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     with playwright.sync_playwright() as play:
         started = play.chromium.launch(executable_path=_chromium(), args=FLAGS)
@@ -169,6 +179,12 @@ def visit_reader(browser: Any, reading_site: str) -> Iterator[Any]:
         yield opened
 
 
+@pytest.fixture
+def visit_ordered(browser: Any, ordered_site: str) -> Iterator[Any]:
+    with _visiting(browser, ordered_site) as opened:
+        yield opened
+
+
 def _go(page: Any, view: str) -> None:
     page.click(f"nav a[href='#{view}']")
     page.wait_for_selector(f"main[data-ready={view}]")
@@ -207,6 +223,43 @@ def test_history_changes_recommendations_and_reasons(visit: Any) -> None:
     page.wait_for_selector("#where[aria-invalid=true]")
     page.locator("details.calls summary").click()
     assert "/v1/recommend" in page.locator("details.calls").inner_text()
+
+
+def test_the_order_of_a_history_is_shown_and_changed_by_keyboard(visit_ordered: Any) -> None:
+    page = visit_ordered("explore")
+    page.wait_for_selector("text=this model reads the order")
+    _build_history(page)
+    listed, best = ".past.ordered li > span", "section[aria-labelledby=recs-title] .title"
+    titles, before = page.locator(listed).all_inner_texts(), page.locator(best).all_inner_texts()
+    assert len(titles) == 3
+    assert page.locator(".past.ordered").evaluate("e => e.scrollWidth <= e.clientWidth")
+    assert page.locator(".past.ordered li").nth(2).locator("em").inner_text() == "latest"
+    assert page.locator(f"[aria-label='Move {titles[0]} earlier']").is_disabled()
+    assert page.locator(f"[aria-label='Move {titles[2]} later']").is_disabled()
+    # The first item goes to the end; the focus stays with it.
+    page.locator(f"[aria-label='Move {titles[0]} later']").focus()
+    page.keyboard.press("Enter")
+    assert page.locator(listed).all_inner_texts() == [titles[1], titles[0], titles[2]]
+    page.keyboard.press("Enter")
+    assert page.locator(listed).all_inner_texts() == [titles[1], titles[2], titles[0]]
+    page.wait_for_function(
+        "was => JSON.stringify([...document.querySelectorAll('section[aria-labelledby=recs-title]"
+        " .title')].map(e => e.innerText)) !== was",
+        arg=page.evaluate("JSON.stringify(" + repr(before) + ")"),
+    )
+    focused = page.evaluate("document.activeElement.getAttribute('aria-label')")
+    assert focused == f"Move {titles[0]} earlier"
+    page.reload()
+    page.wait_for_selector("main[data-ready=explore]")
+    assert page.locator(listed).all_inner_texts() == [titles[1], titles[2], titles[0]]
+
+
+def test_a_model_without_order_shows_no_positions(visit: Any) -> None:
+    page = visit("explore")
+    _build_history(page)
+    assert page.locator(".past li").count() == 3
+    assert page.locator(".past.ordered").count() == 0
+    assert page.locator("[aria-label^='Move ']").count() == 0
 
 
 def test_every_view_opens_and_tells_its_call(visit: Any) -> None:

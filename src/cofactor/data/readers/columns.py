@@ -5,6 +5,7 @@ caller says.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -67,10 +68,11 @@ class Options:
 
 
 def folded(name: str) -> str:
-    """Return a column's name as letters and digits only; ``user_id:token`` (typed headers) loses
-    its type.
+    """Return a column's name as letters without accents and digits only; ``user_id:token`` (typed
+    headers) loses its type.
     """
-    return re.sub(r"[\W_]+", "", re.sub(r":[^\d:]*$", "", name).casefold())
+    bare = unicodedata.normalize("NFKD", re.sub(r":[^\d:]*$", "", name).casefold())
+    return re.sub(r"[\W_]+", "", "".join(c for c in bare if not unicodedata.combining(c)))
 
 
 def _given_roles(names: Sequence[str], given: Mapping[str, Any], source: str) -> dict[str, str]:

@@ -18,6 +18,7 @@ from cofactor.base.progress import SILENT, Progress
 from cofactor.data.events import Events
 from cofactor.data.readers import frames, sql
 from cofactor.data.readers.assemble import assemble
+from cofactor.data.readers.catalogue_ids import with_catalogue
 from cofactor.data.readers.columns import Options
 from cofactor.data.readers.file_formats import FORMATS, columns_of, read_entry
 from cofactor.data.readers.folders import FileReaders, joined, read_folder, read_parts
@@ -156,7 +157,10 @@ def read(
     )
     events = _events(source, options, format=format, member=member, table=table, query=query)
     if items is not None:
-        events = replace(events, item_table=read_table(items, id_column=item_id, encoding=encoding))
+        catalogue = partial(read_table, items, encoding=encoding)
+        if item_id is not None:
+            return replace(events, item_table=catalogue(id_column=item_id))
+        return with_catalogue(events, lambda name: catalogue(id_column=name))
     return events
 
 

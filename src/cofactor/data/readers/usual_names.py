@@ -72,6 +72,11 @@ USUAL: Mapping[str, tuple[str, ...]] = {
         "customername",
         "voter",
         "rater",
+        "email",
+        "emailaddress",
+        "customeremail",
+        "useremail",
+        "buyeremail",
     ),
     "item": (
         "itemid",
@@ -169,6 +174,9 @@ USUAL: Mapping[str, tuple[str, ...]] = {
         "articlecode",
         "variantid",
         "goodsid",
+        "lineitemsku",
+        "variantsku",
+        "sellersku",
     ),
     "value": (
         "rating",
@@ -225,6 +233,8 @@ USUAL: Mapping[str, tuple[str, ...]] = {
         "starsgiven",
         "timesplayed",
         "units",
+        "lineitemquantity",
+        "quantitypurchased",
     ),
     "time": (
         "timestamp",

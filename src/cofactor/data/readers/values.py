@@ -131,7 +131,7 @@ def settle(values: np.ndarray, odd: Sequence[Odd], name: str) -> list[str]:
         return []
     convert, note = found
     for part in odd:
-        table = np.array([convert(w) for w in part.texts.dictionary.to_pylist()], np.float64)
+        table = np.array([convert(w.strip()) for w in part.texts.dictionary.to_pylist()])
         values[part.rows] = table.astype(np.float32)[np.asarray(part.texts.indices)]
     return [f"{note} in {name}"]
 
@@ -143,6 +143,7 @@ def shape_hint(odd: Sequence[Odd]) -> str:
     for part in odd:
         counts = np.bincount(np.asarray(part.texts.indices), minlength=len(part.texts.dictionary))
         for word, count in zip(part.texts.dictionary.to_pylist(), counts.tolist(), strict=True):
+            word = word.strip()
             if count:
                 shape = re.sub(r"[^\W\d_]+", "a", re.sub(r"\d+", "9", word))
                 shapes[shape] += count
@@ -163,7 +164,7 @@ def shape_hint(odd: Sequence[Odd]) -> str:
 
 def _distinct(part: Odd) -> list[str]:
     used = np.unique(np.asarray(part.texts.indices))
-    return [str(w) for w in part.texts.dictionary.take(pa.array(used)).to_pylist()]
+    return [str(w).strip() for w in part.texts.dictionary.take(pa.array(used)).to_pylist()]
 
 
 def _writing(words: Sequence[str], values: np.ndarray) -> tuple[Callable[[str], float], str] | None:

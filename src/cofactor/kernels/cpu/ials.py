@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 from threadpoolctl import ThreadpoolController
@@ -54,8 +55,27 @@ def gram_basis(
         fixed = fixed * np.sqrt(shares)[:, None]
     with _one_blas_thread():
         parts = np.zeros((DENSE_PARTS, fixed.shape[1], fixed.shape[1]), F)
-        work = _gram_part if fixed.shape[1] % TILE_COLUMNS else _gram_tiles
-        on_threads(lambda part: work(fixed, *_share(fixed, part), parts[part]), DENSE_PARTS)
+        on_threads(lambda part: _gram(fixed, *_share(fixed, part), parts[part]), DENSE_PARTS)
+    return eigenbasis(parts, unobserved_weight)
+
+
+def gram_part(block: np.ndarray, shares: np.ndarray | None) -> np.ndarray:
+    """Return the Gram matrix of one of the `DENSE_PARTS` blocks of a side's rows, float32 [f, f],
+    of which only what is on the diagonal and above it counts.
+    """
+    if shares is not None:
+        block = block * np.sqrt(shares)[:, None]
+    total = np.zeros((block.shape[1],) * 2, F)
+    with _one_blas_thread():
+        _gram(block, 0, len(block), total)
+    return total
+
+
+def eigenbasis(parts: np.ndarray, unobserved_weight: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return the eigenbasis and the eigenvalues of the weighted sum of Gram matrices
+    [`DENSE_PARTS`, f, f].
+    """
+    with _one_blas_thread():
         gram = np.triu(unobserved_weight * parts.sum(axis=0, dtype=np.float64))
         if not np.isfinite(gram).all():
             raise TrainingError(
@@ -65,8 +85,18 @@ def gram_basis(
         values, basis = np.linalg.eigh(gram, UPLO="U")
     # Below the rounding of a float32 Gram matrix an eigenvalue means nothing, and it may have come
     # out negative.
-    floor = fixed.shape[1] * np.finfo(np.float32).eps * max(values[-1], 0.0)
+    floor = len(values) * np.finfo(np.float32).eps * max(values[-1], 0.0)
     return basis.astype(np.float32), np.maximum(values, floor).astype(np.float32)
+
+
+def _gram(matrix: np.ndarray, first: int, end: int, total: np.ndarray) -> None:
+    (_gram_part if matrix.shape[1] % TILE_COLUMNS else _gram_tiles)(matrix, first, end, total)
+
+
+def rotate_part(block: np.ndarray, basis: np.ndarray) -> None:
+    """Multiply each row of a block by the basis, in place, on one thread."""
+    with _one_blas_thread():
+        _rotate(block, 0, len(block), basis)
 
 
 def rotate(matrix: np.ndarray, basis: np.ndarray) -> None:
@@ -191,22 +221,69 @@ def half_epoch(
     rotate(fixed, basis)
     if solver == "subspace":
         rotate(solved, basis)  # the other solvers don't look at what was there
-    giants = giant_rows(indptr)
-    rows = np.setdiff1d(np.arange(indptr.shape[0] - 1), giants, assume_unique=True)
-    problem = (indptr, indices, weights, fixed, diagonal, ridge)
+    problem = RowSystems(indptr, indices, weights, fixed, diagonal, ridge)
+    solve_rows(problem, solved, giant_rows(indptr), Solver(solver, steps, block_size, tolerance))
+
+
+class RowSystems(NamedTuple):
+    """The systems of a side's rows, or of some rows that follow each other, in the eigenbasis."""
+
+    indptr: np.ndarray
+    indices: np.ndarray
+    weights: np.ndarray
+    fixed: np.ndarray
+    diagonal: np.ndarray
+    ridge: np.ndarray
+
+
+class Solver(NamedTuple):
+    """How rows are solved; see the reference for the parameters."""
+
+    name: str = "cg"
+    steps: int = 3
+    block_size: int = 16
+    tolerance: float = 0.0
+
+
+def solve_rows(
+    problem: RowSystems, solved: np.ndarray, giants: np.ndarray, solver: Solver, first: int = 0
+) -> None:
+    """Solve all rows, in place.
+
+    Parameters
+    ----------
+    problem
+        The systems.
+    solved
+        float32 [rows, f].
+    giants
+        Those of the rows that are solved one by one (`giant_rows` of the whole side).
+    solver
+        How the others are.
+    first
+        Which row of the side the first one is, for errors.
+
+    Raises
+    ------
+    TrainingError
+        If a system is singular.
+    """
+    rows = np.setdiff1d(np.arange(len(solved)), giants, assume_unique=True)
     failed = solve_giant(*problem, giants, solved)
     if failed < 0:
-        if solver == "cg":
-            failed = solve_cg(*problem, rows, solved, steps, tolerance)
-        elif solver == "cholesky":
+        if solver.name == "cg":
+            failed = solve_cg(*problem, rows, solved, solver.steps, solver.tolerance)
+        elif solver.name == "cholesky":
             failed = solve_direct(*problem, rows, solved)
         else:
-            failed = solve_subspace(*problem, rows, solved, min(block_size, fixed.shape[1]))
+            size = min(solver.block_size, solved.shape[1])
+            failed = solve_subspace(*problem, rows, solved, size)
     if failed >= 0:
+        count = problem.indptr[failed + 1] - problem.indptr[failed]
         raise TrainingError(
-            f"implicit ALS: the system of row {failed} ({indptr[failed + 1] - indptr[failed]}"
-            " interactions) is singular or holds NaN. Raise the regularization (its weight there"
-            f" is {ridge[failed]:.3g}) and check the weights."
+            f"implicit ALS: the system of row {first + failed} ({count} interactions) is singular"
+            " or holds NaN. Raise the regularization (its weight there is"
+            f" {problem.ridge[failed]:.3g}) and check the weights."
         )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -62,6 +61,10 @@ def on_threads(work: Callable[[int], Any], count: int, n_threads: int | None = N
     n_threads
         How many threads may run; None for those that `base.threads` has set.
     """
+    if count <= 1 or n_threads == 1:
+        for block in range(count):
+            work(block)
+        return
     n_threads = min(count, current_threads() if n_threads is None else n_threads, most_threads())
     blocks = iter(range(count))
 
@@ -112,37 +115,40 @@ if hasattr(os, "register_at_fork"):
 
 
 class _CompileListener(event.Listener):  # type: ignore[misc]  # numba has no types
-    """Adds up the time spent in the outermost compilations."""
+    """Calls a function when a kernel is compiled, and counts."""
 
-    def __init__(self, announce: Callable[[str], None]) -> None:
+    def __init__(self, announce: Callable[[], None]) -> None:
         self.announce = announce
-        self.depth = 0
-        self.began = 0.0
-        self.seconds = 0.0
         self.count = 0
 
     def on_start(self, event: Any) -> None:
-        if self.depth == 0:
-            self.began = time.perf_counter()
-            if self.count == 0:
-                self.announce("compiling kernels (once on this machine; kept on disk)")
-        self.depth += 1
+        self.count += 1
+        self.announce()
 
     def on_end(self, event: Any) -> None:
-        self.depth -= 1
-        if self.depth == 0:
-            self.seconds += time.perf_counter() - self.began
-            self.count += 1
+        pass
+
+
+# Whether somebody has been shown that kernels are compiled: once in a process is enough.
+_announced: list[bool] = []
 
 
 @contextmanager
 def compilation_shown(say: Callable[[str], None]) -> Iterator[None]:
-    """Tell the user, through ``say``, when kernels are compiled inside the body and how long it
-    took.
-    """
-    listener = _CompileListener(say)
-    with event.install_listener("numba:compile", listener):
+    """Tell the user, through ``say``, when the first kernels of the process are compiled."""
+
+    def announce() -> None:
+        if not _announced:
+            _announced.append(True)
+            say("compiling kernels (once on this machine; kept on disk)")
+
+    with event.install_listener("numba:compile", _CompileListener(announce)):
         yield
-    if listener.count:
-        kernels = "kernel" if listener.count == 1 else "kernels"
-        say(f"compiled {listener.count} {kernels} in {listener.seconds:.1f} s")
+
+
+@contextmanager
+def compilation_counted() -> Iterator[Callable[[], int]]:
+    """Count the kernels that are compiled inside the body; yields a function that says how many."""
+    listener = _CompileListener(lambda: None)
+    with event.install_listener("numba:compile", listener):
+        yield lambda: listener.count

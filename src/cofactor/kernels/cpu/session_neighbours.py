@@ -82,7 +82,9 @@ def session_votes(
     """
     n_queries = len(indptr) - 1
     scores = np.zeros((n_queries, len(item_weights)), np.float32)
-    longest = int(np.diff(index.indptr).max()) if len(index.scale) else 1
+    longest = settings.longest
+    if longest is None:
+        longest = int(np.diff(index.indptr).max()) if len(index.scale) else 1
     steps = settings.decay ** np.arange(max(longest, 1), dtype=np.float64)
 
     def block(number: int) -> None:

@@ -7,6 +7,7 @@ at one by one."""
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,14 @@ ITEM_BLOCK = 1024
 SCORE_ROWS = 256  # rows of scores that a thread takes at a time, at most
 RUN = 64  # scores compared with the threshold at once
 PRUNE_FROM = 256  # users from which on sorting the items by their bound pays
+
+
+@lru_cache(maxsize=2)
+def _row_order(n_items: int) -> tuple[np.ndarray, np.ndarray]:
+    """No offsets, and the items by row: made once, since for one user that takes as long as the
+    search. Nobody writes into them.
+    """
+    return np.zeros(n_items, np.float32), np.arange(n_items, dtype=np.int32)
 
 
 def topk_scores(
@@ -67,11 +76,7 @@ def topk_scores(
     rows, best, count = _empty(scores.shape[0], k)
     if rows.size and scores.shape[1]:
         n_rows, n_items = scores.shape
-        offsets, order, mask = (
-            np.zeros(n_items, np.float32),
-            np.arange(n_items, dtype=np.int32),
-            _mask(allowed),
-        )
+        (offsets, order), mask = _row_order(n_items), _mask(allowed)
         size = min(SCORE_ROWS, -(-n_rows // n_threads))
         on_threads(
             lambda block: _scan_scores(

@@ -45,12 +45,16 @@ class NeighbourSettings(NamedTuple):
         Weight of items before the shared one.
     again
         Weight of items that the query itself holds.
+    longest
+        The most events of a session of the index, if it is known already: to look it up takes
+        longer than a query.
     """
 
     neighbours: int
     decay: float
     backward: float
     again: float
+    longest: int | None = None
 
 
 def nearest_sessions(

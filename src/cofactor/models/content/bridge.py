@@ -88,6 +88,7 @@ class Bridge(ContentFeatures[BridgeConfig]):
     Attribute-to-Feature Mappings for Cold-Start Recommendations. ICDM."""
 
     name = "bridge"
+    uses_device = True
     traits = Traits(uses_features=True, explains=True)
 
     arrays = {  # noqa: RUF012

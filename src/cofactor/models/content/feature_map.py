@@ -16,7 +16,7 @@ from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.data.records import table_of
 from cofactor.models.answers import Reason
-from cofactor.models.content.settings import ContentConfig
+from cofactor.models.content.settings import FeatureConfig
 from cofactor.models.likeness import cosines, unit_rows
 from cofactor.models.traits import ArraySpec
 from cofactor.retrieval.topk import TopK, best_scores
@@ -49,7 +49,7 @@ class FeatureMap:
             self.__dict__["matrix"] = matrix
 
     @classmethod
-    def learn(cls, data: Interactions, config: ContentConfig, run: Run) -> Self:
+    def learn(cls, data: Interactions, config: FeatureConfig, run: Run) -> Self:
         """Learn what to read from the items with interactions, and read all items.
 
         Raises

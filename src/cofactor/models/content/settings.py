@@ -5,11 +5,10 @@ from __future__ import annotations
 from cofactor.base.config import Config, setting
 
 
-class ContentConfig(Config):
-    """Which columns are read; shared by all models with content."""
+class FeatureConfig(Config):
+    """Which columns of the catalogue are read, and how they are weighted."""
 
     group = "content"
-    renamed = {"twin": "compare_without_features"}  # noqa: RUF012
 
     text: tuple[str, ...] = setting(
         (), doc="Columns read as text; with none named here or in features, all are detected."
@@ -33,6 +32,13 @@ class ContentConfig(Config):
     value_weight: float = setting(
         1.0, low=0.0, high=100.0, doc="Weight of categories and lists; 0 leaves them out."
     )
+
+
+class ContentConfig(FeatureConfig):
+    """What the settings of all models with content begin with."""
+
+    renamed = {"twin": "compare_without_features"}  # noqa: RUF012
+
     compare_without_features: bool = setting(
         True,
         doc=(

@@ -131,6 +131,7 @@ class TwoTower(ContentFeatures, IterativeModel, FactorModel):
     """
 
     name = "two_tower"
+    uses_device = True
     Config = TwoTowerConfig
     traits = Traits(has_vectors=True, uses_features=True)
     adds_user_bias = True

@@ -4,7 +4,8 @@ too.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
@@ -22,6 +23,7 @@ from cofactor.models.explicit.ratings import (
 )
 from cofactor.models.iterative import IterativeModel
 from cofactor.models.traits import ArraySpec, Traits
+from cofactor.models.warm_start import KeptRows
 
 if TYPE_CHECKING:
     from cofactor.data.split import Part
@@ -121,6 +123,15 @@ class SVDpp(IterativeModel, RatingHooks):
         # A trained user is p_u + z_u.
         data = learner.data
         self.user_factors = self.user_factors + self._implicit(data.indptr, data.item_rows)
+
+    def _begin_with(
+        self, before: Self, fresh: Mapping[str, np.ndarray], rows: KeptRows
+    ) -> Mapping[str, np.ndarray]:
+        # What is learned is p_u, and what is kept p_u + z_u.
+        data, made = before.data, dict(super()._begin_with(before, fresh, rows))
+        own = before.user_factors - before._implicit(data.indptr, data.item_rows)
+        made["user_factors"] = rows.moved("users", own, fresh["user_factors"])
+        return made
 
     def _implicit(self, indptr: np.ndarray, item_rows: np.ndarray) -> np.ndarray:
         from scipy.sparse import csr_matrix

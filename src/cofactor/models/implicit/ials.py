@@ -16,6 +16,7 @@ from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.models.factors import FactorModel
 from cofactor.models.implicit.ials_learner import IALSLearner
+from cofactor.models.implicit.ials_sharded import ShardedIALSLearner
 from cofactor.models.implicit.normal_equations import FixedItems, NormalEquations
 from cofactor.models.iterative import CURVE_ARRAYS, IterativeModel
 from cofactor.models.traits import ArraySpec, Traits
@@ -166,6 +167,7 @@ class IALS(IterativeModel, FactorModel):
     """
 
     name = "ials"
+    fits_on_engine = True
     Config = IALSConfig
     traits = Traits(has_vectors=True, explains=True, uses_values=True)
     arrays = {  # noqa: RUF012
@@ -181,7 +183,11 @@ class IALS(IterativeModel, FactorModel):
     def _fit(self, data: Interactions, validation: Part | None, run: Run) -> None:
         equations = NormalEquations.of(self.config, data)
         self.alpha0 = np.array([equations.alpha0], np.float64)
-        learner = IALSLearner(equations, data, run)
+        learner = (
+            IALSLearner(equations, data, run)
+            if run.engine is None
+            else ShardedIALSLearner(equations, data, run, run.engine)
+        )
 
         def update() -> None:
             rows = None if validation is None or self._callbacks else validation.user_rows

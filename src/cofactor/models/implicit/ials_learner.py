@@ -91,12 +91,16 @@ class IALSLearner(Learner):
         from cofactor.kernels.cpu.ials import half_epoch
 
         problem = (*self.of_users, self.y, self.x, self.alpha0, self.user_ridge)
-        if self.config.solver == "cg":
-            steps = 2 * self.config.factors
-            half_epoch(*problem, "cg", steps, shares=self.shares, tolerance=_SOLVED)
-        else:
-            half_epoch(*problem, "cholesky", shares=self.shares)
+        name, steps, tolerance = self.last_solve
+        half_epoch(*problem, name, steps, shares=self.shares, tolerance=tolerance)
         return self.x, self.y
+
+    @property
+    def last_solve(self) -> tuple[str, int, float]:
+        """The solver of the last solve of all users, its steps, and its tolerance."""
+        if self.config.solver == "cg":
+            return "cg", 2 * self.config.factors, _SOLVED
+        return "cholesky", 0, 0.0
 
     def answer(self, users: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
         """Return copies of both sides as `solve_users` would leave them, of some users or all."""
@@ -117,8 +121,8 @@ class IALSLearner(Learner):
         """
         data, c, x, y = self.data, self.shares, self.x, self.y
         some = np.arange(0, len(data), max(1, len(data) // _LOSS_PAIRS))
-        users, items = data.user_rows[some], data.item_rows[some]
-        weights = self.of_users[2][some]
+        users, items = np.searchsorted(data.indptr, some, "right") - 1, data.item_rows[some]
+        weights = self._pair_weights(some, items)
         missed = 1.0 - np.einsum("nf,nf->n", x[users], y[items])
         observed = len(data) / len(some) * float(weights @ np.square(missed))
         weighted = y if c is None else y * np.sqrt(c)[:, None]
@@ -128,3 +132,8 @@ class IALSLearner(Learner):
             for ridge, vectors in ((self.user_ridge, x), (self.item_ridge, y))
         )
         return (observed + everywhere + penalty) / len(data)
+
+    def _pair_weights(self, some: np.ndarray, item_rows: np.ndarray) -> np.ndarray:
+        """The weights of some interactions, by their positions and their items."""
+        weights: np.ndarray = self.of_users[2][some]
+        return weights

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from cofactor.models.neural.factor_fold_in import Factors, cold_row, fold_in
 from cofactor.models.neural.factor_settings import FactorConfig
 from cofactor.models.traits import ArraySpec, Traits
 from cofactor.models.user_batch import States
+from cofactor.models.warm_start import KeptRows
 
 if TYPE_CHECKING:
     from cofactor.data.split import Part
@@ -52,6 +53,7 @@ class LatentFactor(IterativeModel, FactorModel):
     """
 
     name = "latent_factor"
+    uses_device = True
     Config = LatentFactorConfig
     traits = Traits(predicts_ratings=True, has_vectors=True, uses_values=True)
     arrays = {  # noqa: RUF012
@@ -90,6 +92,17 @@ class LatentFactor(IterativeModel, FactorModel):
             control=self._control(data, validation, run, publish),
         )
         publish()
+
+    def _begin_with(
+        self, before: Self, fresh: Mapping[str, np.ndarray], rows: KeptRows
+    ) -> Mapping[str, np.ndarray]:
+        users = np.column_stack((before.user_factors, before.user_bias))
+        items = np.column_stack((before.item_factors, before.item_bias))
+        made = {
+            "users.weight": rows.moved("users", users, fresh["users.weight"]),
+            "items.weight": rows.moved("items", items, fresh["items.weight"]),
+        }
+        return {**fresh, **made}
 
     def _put(self, factors: Factors) -> None:
         self.user_factors, self.item_factors, self.user_bias, self.item_bias = factors

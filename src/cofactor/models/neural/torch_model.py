@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -26,6 +26,7 @@ from cofactor.models.neural.tables import Replicas, Tables
 from cofactor.models.rating_scale import spread_in
 from cofactor.models.traits import ArraySpec, Traits
 from cofactor.models.user_batch import States
+from cofactor.models.warm_start import KeptRows
 from cofactor.training.curve import LearningCurve
 from cofactor.training.loop import Control
 from cofactor.training.torch.train import train
@@ -83,6 +84,7 @@ class ModuleHooks(Hooks[Any]):
 
     A preset is a name, a Config and a `Builder`: ``class MLP(IterativeModel, ModuleHooks)``."""
 
+    uses_device = True
     Config: ClassVar[type[Config]] = ModuleConfig
     traits = Traits(predicts_ratings=True, uses_values=True)
     arrays = {  # noqa: RUF012
@@ -132,6 +134,18 @@ class ModuleHooks(Hooks[Any]):
             control=self._control(data, validation, run, lambda: self._copy_weights(module, data)),
         )
         self._copy_weights(module, data)
+
+    def _begin_with(
+        self, before: Self, fresh: Mapping[str, np.ndarray], rows: KeptRows
+    ) -> Mapping[str, np.ndarray]:
+        """Return the weights of the module before, its tables moved to their new rows."""
+        known = {name: w.numpy() for name, w in fitting.weights_of(before.module).items()}
+        axes = {f"{name}.weight": "users" for name in before.tables.users}
+        axes |= {f"{name}.weight": "items" for name in before.tables.items}
+        return {
+            name: rows.moved(axes[name], known[name], array) if name in axes else known[name]
+            for name, array in fresh.items()
+        }
 
     def _built(self, data: Interactions, seed: int) -> nn.Module:
         with torch.random.fork_rng(devices=[]):

@@ -13,6 +13,8 @@ from cofactor.models.sequence.next_item import Layout, NextItemConfig, NextItemH
 from cofactor.models.traits import Traits
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from cofactor.models.sequence.transformer_module import ItemEncoder
 
 
@@ -58,10 +60,10 @@ class GRU4Rec(IterativeModel, NextItemHooks, FactorModel):
             for name, shape in (*kinds, *biases)
         ]
 
-    def _encoder(self, n_items: int) -> ItemEncoder:
+    def _encoder(self, n_items: int, content: Tensor | None = None) -> ItemEncoder:
         from cofactor.models.sequence.transformer_module import GRUEncoder
 
-        return GRUEncoder(n_items, self.config)
+        return GRUEncoder(n_items, self.config, content)
 
     def _hidden(self, inputs: np.ndarray, lengths: np.ndarray) -> np.ndarray:
         for n in range(self.config.blocks):

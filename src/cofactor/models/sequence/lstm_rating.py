@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 import torch
@@ -27,6 +27,7 @@ from cofactor.models.rating_scale import spread_in, spread_of
 from cofactor.models.sequence.encoder import last_windows, padded, training_windows
 from cofactor.models.traits import ArraySpec, Traits
 from cofactor.models.user_batch import States
+from cofactor.models.warm_start import KeptRows
 from cofactor.training.settings import TrainingConfig
 from cofactor.training.torch.batches import Batches
 from cofactor.training.torch.penalties import l2_of_batch
@@ -172,6 +173,7 @@ class LSTMRating(IterativeModel, FactorModel):
     """
 
     name = "lstm_rating"
+    uses_device = True
     Config = LSTMRatingConfig
     traits = Traits(predicts_ratings=True, has_vectors=True, uses_values=True, uses_order=True)
     arrays = {  # noqa: RUF012
@@ -226,6 +228,16 @@ class LSTMRating(IterativeModel, FactorModel):
             name=self.name,
         )
         self._copy_weights(module, data)
+
+    def _begin_with(
+        self, before: Self, fresh: Mapping[str, np.ndarray], rows: KeptRows
+    ) -> Mapping[str, np.ndarray]:
+        known = {name: w.numpy() for name, w in weights_of(before.module).items()}
+        tables = {f"{name}.weight" for name in _TABLES.items}
+        return {
+            name: rows.moved("items", known[name], array) if name in tables else known[name]
+            for name, array in fresh.items()
+        }
 
     def _pretrained(self, data: Interactions, run: Run) -> tuple[np.ndarray, np.ndarray]:
         """Item vectors and biases of a factorisation of the same ratings."""

@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from cofactor.base import memory, rng
+from cofactor.base import memory
 from cofactor.base.config import setting
 from cofactor.base.errors import ArgumentError, ArtifactError
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
-from cofactor.data.sequences import Windows, cut_windows, padded_right, plan_batches
+from cofactor.data.sequences import Windows, cut_windows, padded_right
 from cofactor.models.hooks import Hooks
 from cofactor.models.iterative import CURVE_ARRAYS
 from cofactor.models.sequence.base import SequenceConfig
-from cofactor.models.traits import ArraySpec
+from cofactor.models.sequence.item_content import CONTENT_ARRAYS, ItemContent, ItemContentConfig
+from cofactor.models.sequence.token_batches import TokenBatches
+from cofactor.models.traits import ArraySpec, Traits
 from cofactor.models.user_batch import States
+from cofactor.models.warm_start import KeptRows
+from cofactor.retrieval.topk import TopK
 from cofactor.training.curve import LearningCurve
 from cofactor.training.loop import Control
 from cofactor.training.settings import TrainingConfig
@@ -39,7 +44,7 @@ _READ_TOKENS = 2**14  # places that are read at once: their hidden layers stay n
 Layout = list[tuple[str, tuple[int, ...]]]
 
 
-class NextItemConfig(TrainingConfig, SequenceConfig):
+class NextItemConfig(TrainingConfig, SequenceConfig, ItemContentConfig):
     """Settings of next-item models that are trained by gradient descent."""
 
     group = "model"
@@ -62,6 +67,9 @@ class NextItemConfig(TrainingConfig, SequenceConfig):
         1.0, low=0, doc="bpr_max: weight of the squared scores of the negatives."
     )
     max_length: int = setting(200, low=2, high=10_000, doc="Maximal length of a window of events.")
+    latest_windows: int = setting(
+        0, low=0, doc="Windows of each history that are learned from, the latest; 0 takes all."
+    )
     batch_tokens: int = setting(
         12_800, low=16, high=2**26, doc="Batch size in positions, padding included."
     )
@@ -98,6 +106,8 @@ class NextItemHooks(Hooks[NextItemConfig]):
     module (`_encoder`), the shapes of its weights (`layout`) and their reading (`_hidden`).
     """
 
+    uses_device = True
+
     arrays = {  # noqa: RUF012
         "item_factors": ArraySpec("float32", ("items", "factors")),
         "weights": ArraySpec("float32", ("weights",)),
@@ -106,7 +116,18 @@ class NextItemHooks(Hooks[NextItemConfig]):
 
     item_factors: np.ndarray
     weights: dict[str, np.ndarray]
+    content: ItemContent | None = None
     curve: LearningCurve
+
+    @classmethod
+    def traits_of(cls, config: NextItemConfig) -> Traits:
+        """Return the traits under some settings: with content, new items have vectors."""
+        return replace(cls.traits, uses_features=config.content_factors > 0)
+
+    @classmethod
+    def arrays_of(cls, config: NextItemConfig) -> Mapping[str, ArraySpec]:
+        """Return the arrays under some settings."""
+        return {**cls.arrays, **(CONTENT_ARRAYS if config.content_factors else {})}
 
     @classmethod
     @abstractmethod
@@ -120,8 +141,8 @@ class NextItemHooks(Hooks[NextItemConfig]):
         """Return what watches over a fit; see `IterativeModel`."""
 
     @abstractmethod
-    def _encoder(self, n_items: int) -> ItemEncoder:
-        """Return the untrained module."""
+    def _encoder(self, n_items: int, content: Tensor | None = None) -> ItemEncoder:
+        """Return the untrained module; content is float32 [n_items, content_factors]."""
 
     @abstractmethod
     def _hidden(self, inputs: np.ndarray, lengths: np.ndarray) -> np.ndarray:
@@ -137,12 +158,11 @@ class NextItemHooks(Hooks[NextItemConfig]):
         from cofactor.models.neural.fitting import device_of
         from cofactor.training.torch.train import train
 
+        self.content = self._content_of(data, run)
         histories = data.histories()
-        windows = cut_windows(histories, self.config.max_length + 1)
-        if not len(windows.lengths):
-            raise ArgumentError(
-                f"{self.name} learns which item comes next, and no history has two events."
-            )
+        if self.content is not None:
+            histories = self.content.warm_histories(histories)
+        windows = self._windows(histories)
         memory.require(
             16 * data.n_items * self.config.factors + 2**28,
             what=f"{self.name}'s embeddings of {data.n_items:,} items and their moments",
@@ -151,7 +171,7 @@ class NextItemHooks(Hooks[NextItemConfig]):
         device = device_of(run)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(int(run.generator(self.name, "init").integers(2**62)))
-            module = self._encoder(data.n_items)
+            module = self._begun(histories.n_items)
         module.to(device)
         source = TokenBatches(histories, windows, self.config.batch_tokens, run, self.name, device)
 
@@ -169,19 +189,60 @@ class NextItemHooks(Hooks[NextItemConfig]):
         )
         update()
 
+    def _windows(self, histories: Histories) -> Windows:
+        config = self.config
+        windows = cut_windows(histories, config.max_length + 1, last=config.latest_windows)
+        if not len(windows.lengths):
+            raise ArgumentError(
+                f"{self.name} learns which item comes next, and no history has two events."
+            )
+        return windows
+
+    def _content_of(self, data: Interactions, run: Run) -> ItemContent | None:
+        return ItemContent.learn(data, self.config, run) if self.config.content_factors else None
+
+    def _begun(self, n_items: int) -> ItemEncoder:
+        """Return the untrained module, with what is read of the items."""
+        import torch
+
+        if self.content is None:
+            return self._encoder(n_items)
+        return self._encoder(n_items, torch.from_numpy(self.content.reduced))
+
     def _step(self, module: ItemEncoder) -> Step:
+        import torch
+
         from cofactor.models.sequence.next_losses import LOSSES
 
         config, loss = self.config, LOSSES[self.config.loss]
+        share = config.id_dropout if self.content is not None else 0.0
 
         def step(batch: tuple[Tensor, ...], generator: torch.Generator) -> Tensor:
             (rows,) = batch
             inputs, target = rows[:, :-1], rows[:, 1:]
-            inside = target >= 0
-            hidden = module(inputs.clamp_min(0))[inside]
-            return loss(hidden, target[inside], module.embeddings.weight, config, generator)
+            inside, kept = target >= 0, None
+            if share:
+                n_items, device = len(module.embeddings.weight), rows.device
+                kept = torch.rand(n_items, generator=generator, device=device) >= share
+            vectors = module.item_vectors(kept)
+            hidden = module(inputs.clamp_min(0), vectors)[inside]
+            return loss(hidden, target[inside], vectors, config, generator)
 
         return step
+
+    def _begin_with(
+        self, before: Self, fresh: Mapping[str, np.ndarray], rows: KeptRows
+    ) -> Mapping[str, np.ndarray]:
+        made = {**fresh, **before.weights}
+        vectors = before.item_factors
+        if self.content is None:
+            made["embeddings.weight"] = rows.moved("items", vectors, fresh["embeddings.weight"])
+            return made
+        assert before.content is not None
+        alone = before.content.vectors_of(before.content.feature_map.matrix)
+        own = (vectors - alone, alone)
+        made |= self.content.begun(own, fresh["embeddings.weight"], rows)
+        return made
 
     def _take(self, module: ItemEncoder) -> None:
         """Take the module's weights as this model's arrays."""
@@ -190,6 +251,9 @@ class NextItemHooks(Hooks[NextItemConfig]):
             for name, tensor in module.state_dict().items()
         }
         self.item_factors = held.pop("embeddings.weight")
+        if self.content is not None:
+            self.content = self.content.learned(held.pop("content.weight"))
+            self.item_factors = self.content.item_vectors(self.item_factors)
         self.weights = held
 
     # Answers.
@@ -211,11 +275,37 @@ class NextItemHooks(Hooks[NextItemConfig]):
             states[users] = self._hidden(self.item_factors[np.maximum(rows, 0)] * scale, lengths)
         return states
 
+    # New items.
+
+    def _grow_from(self, before: Self) -> None:
+        assert before.content is not None
+        first = before.data.n_items
+        self.content, vectors = before.content.grown(self.data.catalogue, first)
+        self.item_factors = np.concatenate((self.item_factors, vectors))
+
+    def described(self, descriptions: Sequence[Any]) -> Any:
+        """Return the features of things described by a sentence or by columns."""
+        if self.content is None:
+            return super().described(descriptions)
+        return self.content.feature_map.describe(descriptions)
+
+    def similar_to_features(self, matrix: Any, k: int, allowed: np.ndarray | None = None) -> TopK:
+        """Return the items with the largest cosine of the features [n, width]."""
+        if self.content is None:
+            return super().similar_to_features(matrix, k, allowed)
+        return self.content.feature_map.similar_to(matrix, k, allowed)
+
+    @property
+    def features(self) -> Any:
+        """The items' features, SciPy CSR float32 [n_items, width], in models that read content."""
+        return None if self.content is None else self.content.feature_map.matrix
+
     # State.
 
     def _state(self) -> dict[str, np.ndarray]:
         flat = [self.weights[name].reshape(-1) for name, _ in self.layout(self.config)]
-        return {"item_factors": self.item_factors, "weights": np.concatenate(flat)}
+        own = {"item_factors": self.item_factors, "weights": np.concatenate(flat)}
+        return own if self.content is None else {**own, **self.content.arrays()}
 
     def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
         layout = self.layout(self.config)
@@ -229,52 +319,8 @@ class NextItemHooks(Hooks[NextItemConfig]):
         named = zip(layout, parts, strict=True)
         self.weights = {name: part.reshape(shape) for (name, shape), part in named}
         self.item_factors = arrays["item_factors"]
-
-
-class TokenBatches:
-    """Windows in batches of a budget of places, grouped by length again in each epoch.
-
-    Parameters
-    ----------
-    histories, windows
-        The events, and the stretches of them that are read at once.
-    tokens
-        Places of a batch at most.
-    run, name
-        What the order of each epoch follows from.
-    device
-        Where batches are put.
-    """
-
-    def __init__(
-        self,
-        histories: Histories,
-        windows: Windows,
-        tokens: int,
-        run: Run,
-        name: str,
-        device: torch.device,
-    ) -> None:
-        self.histories, self.windows, self.device = histories, windows, device
-        self.tokens = max(tokens, int(windows.lengths.max()))
-        self.seed, self.name = run.seed, name
-        # Epochs differ by a batch or two: a bound on their number.
-        self.most = len(self._plan(0)) + 1 + len(self._plan(0)) // 50
-
-    def __len__(self) -> int:
-        return self.most
-
-    def epoch(self, number: int, start: int = 0) -> Iterator[tuple[Tensor, ...]]:
-        """Yield the batches of an epoch, each one tensor int64 [B, T], -1 beyond the end."""
-        import torch
-
-        for batch in self._plan(number)[start : self.most]:
-            rows = padded_right(self.histories, self.windows, batch)
-            yield (torch.from_numpy(rows.astype(np.int64)).to(self.device),)
-
-    def _plan(self, number: int) -> list[np.ndarray]:
-        generator = rng.generator(self.seed, self.name, "batches", number)
-        return plan_batches(self.windows.lengths, self.tokens, generator)
+        if self.config.content_factors:
+            self.content = ItemContent.from_arrays(arrays, self.data)
 
 
 def _alike(lengths: np.ndarray) -> Iterator[np.ndarray]:

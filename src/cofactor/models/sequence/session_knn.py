@@ -133,8 +133,14 @@ class SessionKNN(SequenceModel[SessionKNNConfig]):
 
     def _settings(self) -> NeighbourSettings:
         config = self.config
+        if "longest" not in self._cache:
+            self._cache["longest"] = int(np.diff(self.index.indptr).max(initial=1))
         return NeighbourSettings(
-            config.neighbours, config.neighbour_decay, config.backward, config.repeat_weight
+            config.neighbours,
+            config.neighbour_decay,
+            config.backward,
+            config.repeat_weight,
+            self._cache["longest"],
         )
 
     def _queries(self, histories: Histories) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

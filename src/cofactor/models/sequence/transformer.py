@@ -14,6 +14,8 @@ from cofactor.models.sequence.next_item import Layout, NextItemConfig, NextItemH
 from cofactor.models.traits import Traits
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from cofactor.models.sequence.transformer_module import ItemEncoder
 
 _EPSILON, _ROTARY_BASE = 1e-6, 10_000.0
@@ -127,10 +129,10 @@ class Transformer(IterativeModel, NextItemHooks, FactorModel):
             shapes += [(f"blocks.{n}.{name}", shape) for name, shape in own]
         return [*shapes, ("norm.weight", (d,)), ("norm.bias", (d,))]
 
-    def _encoder(self, n_items: int) -> ItemEncoder:
+    def _encoder(self, n_items: int, content: Tensor | None = None) -> ItemEncoder:
         from cofactor.models.sequence.transformer_module import TransformerEncoder
 
-        return TransformerEncoder(n_items, self.config)
+        return TransformerEncoder(n_items, self.config, content)
 
     def _hidden(self, inputs: np.ndarray, lengths: np.ndarray) -> np.ndarray:
         if self.config.positions == "learned":

@@ -18,7 +18,9 @@ ROTARY_BASE = 10_000.0
 
 
 class ItemEncoder(nn.Module):
-    """Item embeddings, and what reads sequences of them; a subclass brings `encode`.
+    """Item vectors, and what reads sequences of them; a subclass brings `encode`.
+
+    The vector of an item is its embedding, plus a linear map of its content where there is any.
 
     Parameters
     ----------
@@ -26,18 +28,50 @@ class ItemEncoder(nn.Module):
         Rows of the embedding table.
     config
         Widths, dropout and the scale of the start.
+    content
+        float32 [n_items, content_factors], or None.
     """
 
-    def __init__(self, n_items: int, config: Any) -> None:
+    content_vectors: Tensor
+
+    def __init__(self, n_items: int, config: Any, content: Tensor | None = None) -> None:
         super().__init__()
         self.embeddings = nn.Embedding(n_items, config.factors)
         nn.init.normal_(self.embeddings.weight, std=config.init_scale)
+        self.content: nn.Linear | None = None
+        if content is not None:
+            self.register_buffer("content_vectors", content, persistent=False)
+            self.content = nn.Linear(content.shape[1], config.factors, bias=False)
+            nn.init.normal_(self.content.weight, std=config.init_scale)
         self.scale = math.sqrt(config.factors) if config.scale_embeddings else 1.0
         self.dropout = nn.Dropout(config.dropout)
 
-    def forward(self, items: Tensor) -> Tensor:
-        """Return the hidden vectors [B, T, width] after each place of int64 items [B, T]."""
-        return self.encode(self.dropout(self.embeddings(items) * self.scale))
+    def item_vectors(self, kept: Tensor | None = None) -> Tensor:
+        """Return the vectors of all items [n_items, width].
+
+        Parameters
+        ----------
+        kept
+            bool [n_items]: the items whose embeddings count, or None for all.
+        """
+        own: Tensor = self.embeddings.weight
+        if self.content is None:
+            return own
+        own = own if kept is None else own * kept[:, None]
+        return own + self.content(self.content_vectors)
+
+    def forward(self, items: Tensor, vectors: Tensor | None = None) -> Tensor:
+        """Return the hidden vectors [B, T, width] after each place of int64 items [B, T].
+
+        Parameters
+        ----------
+        items
+            Item rows.
+        vectors
+            What `item_vectors` gave, if it is known already.
+        """
+        table = self.item_vectors() if vectors is None else vectors
+        return self.encode(self.dropout(functional.embedding(items, table) * self.scale))
 
     def encode(self, inputs: Tensor) -> Tensor:
         """Return the hidden vectors [B, T, width] of embedded inputs [B, T, width]."""
@@ -47,8 +81,8 @@ class ItemEncoder(nn.Module):
 class TransformerEncoder(ItemEncoder):
     """Blocks of causal attention and a feed-forward network, then layer normalisation."""
 
-    def __init__(self, n_items: int, config: Any) -> None:
-        super().__init__(n_items, config)
+    def __init__(self, n_items: int, config: Any, content: Tensor | None = None) -> None:
+        super().__init__(n_items, config, content)
         self.positions: nn.Embedding | None = None
         if config.positions == "learned":
             self.positions = nn.Embedding(config.max_length, config.factors)
@@ -160,8 +194,8 @@ def rotate(x: Tensor) -> Tensor:
 class GRUEncoder(ItemEncoder):
     """Layers of gated recurrent units; the width is that of the embeddings."""
 
-    def __init__(self, n_items: int, config: Any) -> None:
-        super().__init__(n_items, config)
+    def __init__(self, n_items: int, config: Any, content: Tensor | None = None) -> None:
+        super().__init__(n_items, config, content)
         self.layers = nn.ModuleList(
             nn.GRU(config.factors, config.factors, batch_first=True) for _ in range(config.blocks)
         )

@@ -198,23 +198,22 @@ class Race:
 
     def _try(self, family: Family, settings: Settings, parts: Split) -> FamilyTrial:
         """Fit and measure. Compiling kernels, which happens once on a machine, costs no time."""
-        from cofactor.kernels.cpu.jit import compilation_shown
+        from cofactor.kernels.cpu.jit import compilation_counted
 
         if self.allowance.left <= 0 and self.best is not None:
             raise OutOfTime
         assert parts.validation is not None
         run = replace(self.run, progress=_UNHEARD)
-        compiled: list[str] = []
         most = int(np.clip(_SCORES / max(1, parts.train.n_items), 500, 10_000))
         began = self.allowance.now()
         model = family.kind(family.config(settings))
-        with compilation_shown(compiled.append):
+        with compilation_counted() as compiled:
             model.fit(parts.train, run=run)
             result = evaluate(
                 model, few_users(parts.validation, most), str(self.metric), run=run, resamples=0
             )
         seconds = self.allowance.now() - began
-        if compiled:
+        if compiled():
             self.allowance.extra += seconds
         value = result[str(self.metric)]
         if not math.isfinite(value):

@@ -9,7 +9,7 @@ from cofactor.data import datasets
 from cofactor.data.interactions import Interactions
 from cofactor.data.splits import leave_last, next_after
 from cofactor.models.sequence import sequence_linear, transitions
-from cofactor.runs.sequences.board import Board, BoardEntry, Measure, closing, measured
+from cofactor.runs.board import Board, BoardEntry, Measure, closing, measured
 
 NAME = "ml-100k"
 METRICS = ("hit@10", "ndcg@10")

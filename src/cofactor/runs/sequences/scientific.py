@@ -6,7 +6,7 @@ from cofactor.base.run import Run
 from cofactor.data import datasets
 from cofactor.models import blend
 from cofactor.models.sequence import transitions
-from cofactor.runs.sequences.board import Board, BoardEntry, Measure, closing, measured
+from cofactor.runs.board import Board, BoardEntry, Measure, closing, measured
 
 NAME = "amazon-scientific"
 METRICS = ("hit@10", "ndcg@10")

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from cofactor.base.run import Run
 from cofactor.data import datasets
 from cofactor.models.sequence import session_knn, transitions
-from cofactor.runs.sequences.board import Board, BoardEntry, Measure, closing, measured
+from cofactor.runs.board import Board, BoardEntry, Measure, closing, measured
 
 METRICS = ("hit@20", "mrr@20")
 

@@ -211,8 +211,15 @@ class Experiments:
             raise ArgumentError(f"there is no experiment {name or ''!r}; there are: {known}.")
         return found[-1]
 
-    def start(self, name: str, kind: str, arms: list[Arm], rules: AttributionRules) -> Experiment:
-        """Start an experiment.
+    def start(
+        self,
+        name: str,
+        kind: str,
+        arms: list[Arm],
+        rules: AttributionRules,
+        now: float | None = None,
+    ) -> Experiment:
+        """Start an experiment, at a moment or right now.
 
         Raises
         ------
@@ -238,7 +245,7 @@ class Experiments:
             arms=arms,
             rules=rules,
             salt=secrets.token_hex(16),
-            started=int(time.time()),
+            started=int(time.time() if now is None else now),
         )
         self._write([*known, begun])
         return begun

@@ -1,5 +1,6 @@
 // Find items, see neighbours, build a history, watch the recommendations and their reasons change.
 import { actButton, api, calls, curl, debounced, fill, h, itemList, name, number, quote, reasonsOf, say, toast } from "./ui.js";
+import { historyList } from "./history.js";
 import { past, shared } from "./state.js";
 
 export async function explore(main) {
@@ -45,7 +46,7 @@ export async function explore(main) {
   async function recommend() {
     const items = past.all();
     fill(history, items.length
-      ? h("ul", { class: "past" }, items.map((item) => h("li", {}, h("span", { title: name(item) }, name(item)), actButton("×", `Remove ${name(item)}`, () => past.remove(item.item_id)))))
+      ? historyList(items, shared.model.can.order)
       : h("p", { class: "empty" }, "Nothing yet. Add an item with + and watch what changes."),
     items.length ? h("div", { class: "row" }, h("button", { type: "button", class: "quiet", onclick: () => past.clear() }, "Clear the history")) : null);
     let answer;
@@ -87,7 +88,7 @@ export async function explore(main) {
     h("div", { class: "explore" },
       card("find-title", "Find items", null, h("div", { class: "searchbox" }, h("label", { class: "visually-hidden", for: "search" }, "Find items by title"), search), found),
       h("div", { class: "stack" },
-        card("past-title", "The history", `oldest first`, history),
+        card("past-title", "The history", shared.model.can.order ? "oldest first; this model reads the order" : "oldest first", history),
         card("filter-title", "Filter", "applied before scoring", h("label", { class: "visually-hidden", for: "where" }, "Condition on the items' attributes"), where, whereSays, columnsHint()),
         near),
       h("div", { class: "wide" }, h("section", { class: "card", "aria-labelledby": "recs-title" }, h("header", {}, h("h2", { id: "recs-title" }, "Recommendations"), about), recs))),

@@ -6,11 +6,12 @@ import { compare } from "./compare.js";
 import { describe } from "./describe.js";
 import { map } from "./map.js";
 import { models } from "./models.js";
+import { experiments } from "./experiments.js";
 import { live } from "./live.js";
 
 const VIEWS = {
   explore: ["Explore", explore], compare: ["Compare", compare], describe: ["Describe", describe],
-  map: ["Map", map], models: ["Models", models], live: ["Live", live],
+  map: ["Map", map], models: ["Models", models], experiments: ["Experiments", experiments], live: ["Live", live],
 };
 const main = document.getElementById("main");
 let leave = null;

@@ -24,6 +24,13 @@ export const past = {
     changed();
   },
   remove(id) { history = history.filter((item) => String(item.item_id) !== String(id)); changed(); },
+  move(id, to) {
+    const item = history.find((one) => String(one.item_id) === String(id));
+    if (!item) return;
+    history = history.filter((one) => one !== item);
+    history.splice(to, 0, item);
+    changed();
+  },
   clear() { history = []; changed(); },
   replace(items) { history = items.map((item) => ({ item_id: item.item_id, title: item.title ?? null })); changed(); },
   listen(call) { listeners.add(call); return () => listeners.delete(call); },

@@ -174,7 +174,8 @@ def _refusal(version: str, code: str, why: str) -> RequestError:
 
 def held_out(store: Store) -> list[Case]:
     """Return histories and the item that came after them, of the users of the latest stored
-    events.
+    events; the latest item that the service hadn't shown to the user: the version that chose the
+    lists would find those again by construction.
     """
     last = store.counts().last_seq
     latest: dict[str, None] = {}
@@ -184,8 +185,10 @@ def held_out(store: Store) -> list[Case]:
     cases: list[Case] = []
     for user in list(latest)[-_USERS:]:
         items = list(dict.fromkeys(store.history(user, 200).item_ids))
-        if len(items) >= 2:
-            cases.append((user, list(items[:-1]), items[-1]))
+        shown = {item for one in store.user_impressions(user) if one.shown for item in one.items}
+        found = [place for place, item in enumerate(items) if place and item not in shown]
+        if found:
+            cases.append((user, list(items[: found[-1]]), items[found[-1]]))
     return cases
 
 

@@ -12,10 +12,13 @@ from typing import Any
 from cofactor.base.run import Run
 from cofactor.data import datasets
 from cofactor.data.split import Split
+from cofactor.evaluation.evaluate import evaluate
 from cofactor.evaluation.next_item import evaluate_next
 from cofactor.evaluation.result import Result
 from cofactor.models import registry
 from cofactor.models.recommender import Recommender
+
+ERRORS = ("rmse", "mae")  # metrics of which less is better
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,7 @@ class Row:
     values
         By metric, the value and its interval of 95 % (None for what others published).
     bars
-        By metric, what ours has to reach.
+        By metric, what ours has to reach: at least, or at most for errors.
     seconds
         Of fitting: by the clock, and of all processors together; or None.
     """
@@ -47,7 +50,10 @@ class Row:
         """Whether every bar was reached; None where there is none."""
         if not self.bars:
             return None
-        return all(self.values[name][0] >= bar for name, bar in self.bars.items())
+        return all(
+            self.values[name][0] <= bar if name in ERRORS else self.values[name][0] >= bar
+            for name, bar in self.bars.items()
+        )
 
     def to_row(self) -> dict[str, Any]:
         """Return it as a line of a table."""
@@ -55,7 +61,8 @@ class Row:
         for name, (value, low, high) in self.values.items():
             between = "" if low is None or high is None else f" [{low:.4g}, {high:.4g}]"
             shown[name] = f"{value:.4g}{between}"
-        shown["at least"] = ", ".join(f"{bar:g}" for bar in self.bars.values())
+        bars = (f"{'≤ ' if name in ERRORS else ''}{bar:g}" for name, bar in self.bars.items())
+        shown["at least"] = ", ".join(bars)
         shown["reached"] = {True: "yes", False: "no", None: ""}[self.reached]
         clock, cpu = self.seconds if self.seconds is not None else (None, None)
         shown["fit s"] = "" if clock is None else f"{clock:.1f}"
@@ -123,6 +130,8 @@ class BoardEntry:
         Of the row.
     bars
         By metric.
+    cost
+        What a fit takes, where it takes long or much: said before it begins.
     """
 
     model: str
@@ -130,6 +139,13 @@ class BoardEntry:
     label: str
     reads: str = "ids"
     bars: Mapping[str, float] = field(default_factory=dict)
+    cost: str = ""
+
+    def create(self, run: Run) -> Recommender:
+        """Return the unfitted model, and say what a fit costs."""
+        if self.cost:
+            run.progress.say(f"{self.label}: a fit takes {self.cost}")
+        return registry.create(self.model, **self.settings)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,16 +155,22 @@ class Measure:
     Parameters
     ----------
     metrics
-        Names as of `evaluate_next`.
+        Names as of `evaluate_next`, or of `evaluate`.
     repeats
-        The repeat policy.
+        The repeat policy of next items; None where the parts hold sets of items.
     scale
         What values are multiplied by: 100 for per cent.
     """
 
     metrics: tuple[str, ...]
-    repeats: str = "exclude"
+    repeats: str | None = "exclude"
     scale: float = 1.0
+
+    def result(self, model: Recommender, split: Split, run: Run, label: str) -> Result:
+        """Measure a fitted model on the test part of a split."""
+        if self.repeats is None:
+            return evaluate(model, split, self.metrics, run=run, label=label)
+        return evaluate_next(model, split, self.metrics, repeats=self.repeats, run=run, label=label)
 
 
 def measured(
@@ -157,10 +179,8 @@ def measured(
     """Fit and measure our models, add their rows to the board, and return the results."""
     results = []
     for entry in entries:
-        model, seconds = fitted(registry.create(entry.model, **entry.settings), split, run)
-        result = evaluate_next(
-            model, split, measure.metrics, repeats=measure.repeats, run=run, label=entry.label
-        )
+        model, seconds = fitted(entry.create(run), split, run)
+        result = measure.result(model, split, run, entry.label)
         values = {}
         for name in result.metrics:
             one = result.summary[name]

@@ -1,0 +1,112 @@
+"""Engines: what runs the pieces of a computation, in this process or on a cluster.
+
+A computation is cut into functions of arrays without side effects, so an engine may run a piece
+anywhere, or again after a worker's death. What is cut where never depends on the engine or on the
+number of its workers, so the result doesn't either."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Protocol
+
+from cofactor.base.errors import CofactorError
+
+
+class EngineError(CofactorError, RuntimeError):
+    """A cluster can't be reached, its hosts differ, or it lost too much to go on."""
+
+
+class Engine(Protocol):
+    """What runs pieces of a computation.
+
+    A result is whatever the engine stands in for a value that may not be computed yet, or not be in
+    this process: it can be passed on as an argument of another call, and `get` brings its value."""
+
+    @property
+    def name(self) -> str:
+        """What `--engine` calls it."""
+
+    @property
+    def workers(self) -> int:
+        """How many pieces run at the same time; never a part of the result."""
+
+    def call(
+        self, function: Callable[..., Any], *arguments: Any, returns: int = 1, spread: bool = False
+    ) -> Any:
+        """Run a function of a module, somewhere.
+
+        Parameters
+        ----------
+        function
+            Takes the values that results stand for. It must neither change its arguments nor have
+            side effects, since it may be run twice.
+        arguments
+            Values, and results of other calls and of `share`.
+        returns
+            How many values it returns as a tuple; above 1 a list of so many results comes back.
+        spread
+            Whether such calls are long ones, which are to run on as many hosts as there are.
+        """
+
+    def get(self, results: Any) -> Any:
+        """Return the value of a result, or the values of a list of them; arrays may be read-only,
+        and hold until `close`.
+        """
+
+    def share(self, value: Any) -> Any:
+        """Return a result that stands for a value of this process, sent once to each host."""
+
+    def each_host(self, function: Callable[..., Any], *arguments: Any) -> dict[str, Any]:
+        """Run a function once on each host; return its value, or the exception, by host."""
+
+    def close(self) -> None:
+        """Let go of workers and results."""
+
+
+class Local:
+    """Runs everything at once, in this process: pieces as on a cluster, without one."""
+
+    name = "local"
+    workers = 1
+
+    def call(
+        self, function: Callable[..., Any], *arguments: Any, returns: int = 1, spread: bool = False
+    ) -> Any:
+        """Call the function."""
+        found = function(*arguments)
+        return list(found) if returns > 1 else found
+
+    def get(self, results: Any) -> Any:
+        """Return what is there already."""
+        return results
+
+    def share(self, value: Any) -> Any:
+        """Return the value."""
+        return value
+
+    def each_host(self, function: Callable[..., Any], *arguments: Any) -> dict[str, Any]:
+        """Call the function once."""
+        return {"this host": function(*arguments)}
+
+    def close(self) -> None:
+        """There is nothing to let go of."""
+
+
+PIECES = 4  # of work for each worker, so that one that finishes early finds more to do
+_AHEAD = 2  # pieces for each worker that may run or wait to be fetched
+
+
+def in_turn(
+    engine: Engine, function: Callable[..., Any], pieces: Iterable[tuple[Any, ...]]
+) -> Iterator[Any]:
+    """Yield ``function(*piece)`` for each piece, in their order; only some of them are computed
+    ahead, so that their values needn't all be held.
+    """
+    ahead: deque[Any] = deque()
+    for piece in pieces:
+        ahead.append(engine.call(function, *piece, spread=True))
+        if len(ahead) >= _AHEAD * engine.workers:
+            yield engine.get(ahead.popleft())
+    while ahead:
+        yield engine.get(ahead.popleft())

@@ -1,0 +1,40 @@
+"""Options of commands whose work an engine can do in pieces."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Annotated
+
+import typer
+
+from cofactor.base.run import Run
+
+
+@dataclass(frozen=True)
+class EngineOptions:
+    """Cluster."""
+
+    engine: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ray",
+            help=(
+                "Do the work in pieces: ray (a cluster; --threads are those of a piece), or local"
+                " (this process). By default it isn't cut."
+            ),
+        ),
+    ] = None
+    address: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HOST:6379",
+            help="The cluster's first host; by default Ray is started on this machine.",
+        ),
+    ] = None
+
+    def on(self, run: Run, *sources: str) -> AbstractContextManager[Run]:
+        """Return a context that yields the run with its engine."""
+        from cofactor.runs.engines import on_engine
+
+        return on_engine(run, self.engine, self.address, sources=list(sources))

@@ -1,0 +1,234 @@
+"""Ray: pieces of work as tasks of a cluster. The only file that imports Ray.
+
+Ray Core alone is used: tasks with retries, and objects in the memory that workers of a host share.
+Every object but those of this process is a task's return value, so that Ray can compute it again
+when a worker or a host is lost."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+
+from cofactor.base.engine import EngineError
+from cofactor.base.errors import ArgumentError, CofactorError
+from cofactor.base.extras import require
+from cofactor.base.threads import native_threads
+from cofactor.engines.packing import Packed, is_plain, opened, pack, unpack
+
+RETRIES = 5
+HOST_SECONDS = 30.0  # a host that doesn't answer for so long isn't there
+LOWEST, BELOW = (2, 60), (3, 0)
+
+
+class RayEngine:
+    """A Ray cluster, or one that is started on this machine.
+
+    Parameters
+    ----------
+    address
+        ``HOST:6379`` of the cluster's head; None starts Ray on this machine for as long as the
+        engine is open.
+    threads
+        Of each piece of work; it takes so many of a host's cores.
+    workers
+        Cores that a Ray of this machine may use; None: all.
+
+    Raises
+    ------
+    MissingExtraError
+        Without the extra ``cluster``.
+    EngineError
+        If the cluster can't be reached, refuses the token, or runs other versions.
+    """
+
+    name = "ray"
+
+    def __init__(
+        self, address: str | None = None, *, threads: int = 1, workers: int | None = None
+    ) -> None:
+        os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+        os.environ.setdefault("RAY_AUTH_MODE", "token")
+        logging.getLogger("ray").setLevel(logging.ERROR)
+        self._ray = require("ray", purpose="--engine ray")
+        _check_version(self._ray.__version__)
+        self.threads, self.address = max(1, threads), address
+        self._connect(workers)
+        cores = int(self._ray.cluster_resources().get("CPU", 0))
+        self.workers = cores // self.threads
+        if not self.workers:
+            self.close()
+            raise EngineError(
+                f"the cluster has {cores} cores, and a piece of work takes {self.threads}; give"
+                " fewer --threads."
+            )
+
+    def _connect(self, workers: int | None) -> None:
+        own = self.address is None
+        if self.address is not None:
+            _check_address(self.address)
+        try:
+            with _silent():
+                self._ray.init(
+                    address=self.address or "local",
+                    num_cpus=workers if own else None,
+                    include_dashboard=False if own else None,
+                    log_to_driver=False,
+                    configure_logging=False,
+                )
+        except Exception as error:
+            self._ray.shutdown()
+            raise _refused(error, self.address) from error
+
+    def call(
+        self, function: Callable[..., Any], *arguments: Any, returns: int = 1, spread: bool = False
+    ) -> Any:
+        """Start a task; see `Engine.call`."""
+        return _task(self._ray, self.threads, returns, spread).remote(
+            function, self.threads, returns, *arguments
+        )
+
+    def get(self, results: Any) -> Any:
+        """Wait for results; see `Engine.get`."""
+        values = self._values(results)
+        return [_own(v) for v in values] if isinstance(results, list) else _own(values)
+
+    def share(self, value: Any) -> Any:
+        """Put a value into the cluster's memory; see `Engine.share`."""
+        return self._ray.put(value if is_plain(value) else pack(value))
+
+    def each_host(self, function: Callable[..., Any], *arguments: Any) -> dict[str, Any]:
+        """Run a function once on each host; see `Engine.each_host`."""
+        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+        task = self._ray.remote(num_cpus=0, max_retries=0)(_run)
+        calls = {}
+        for node in self._ray.nodes():
+            if node["Alive"]:
+                on = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
+                where = f"{node['NodeManagerHostname']} ({node['NodeManagerAddress']})"
+                name = where if where not in calls else f"{where} {node['NodeID'][:6]}"
+                calls[name] = task.options(scheduling_strategy=on).remote(
+                    function, 1, 1, *arguments
+                )
+        self._ray.wait(list(calls.values()), num_returns=len(calls), timeout=HOST_SECONDS)
+        return {name: self._answer(result) for name, result in calls.items()}
+
+    def _answer(self, result: Any) -> Any:
+        try:
+            return _own(self._values(result, timeout=0.1))
+        except Exception as error:
+            return error
+
+    def close(self) -> None:
+        """Leave the cluster, or end the one of this machine."""
+        self._ray.shutdown()
+
+    def _values(self, results: Any, timeout: float | None = None) -> Any:
+        errors = self._ray.exceptions
+        try:
+            return self._ray.get(results, timeout=timeout)
+        except errors.RayTaskError as error:
+            cause = error.cause
+            if isinstance(cause, CofactorError):
+                raise cause from error
+            raise
+        except errors.GetTimeoutError as error:
+            raise EngineError("a host of the cluster doesn't answer.") from error
+        except errors.RayError as error:
+            raise EngineError(
+                f"the cluster lost a piece of work {RETRIES + 1} times and gave up"
+                f" ({type(error).__name__}); see that its hosts have memory enough, and go on with"
+                " --resume."
+            ) from error
+
+
+def _run(function: Callable[..., Any], threads: int, returns: int, *arguments: Any) -> Any:
+    """A piece of work, in a worker."""
+    values = [opened(one) for one in arguments]
+    with native_threads(threads):
+        found = function(*values)
+    if returns == 1:
+        return found if is_plain(found) else pack(found)
+    return tuple(one if is_plain(one) else pack(one) for one in found)
+
+
+@cache
+def _task(ray: Any, threads: int, returns: int, spread: bool) -> Any:
+    # Spread over hosts only what is long: the rest runs best where its arguments are.
+    return ray.remote(
+        num_cpus=threads,
+        max_retries=RETRIES,
+        num_returns=returns,
+        scheduling_strategy="SPREAD" if spread else "DEFAULT",
+    )(_run)
+
+
+def _own(value: Any) -> Any:
+    return unpack(value, own=True) if isinstance(value, Packed) else value
+
+
+def _check_version(version: str) -> None:
+    found = tuple(int(number) for number in version.split(".")[:2])
+    if not LOWEST <= found < BELOW:
+        raise EngineError(
+            f"--engine ray needs Ray from 2.60 and below 3, and {version} is installed; run: pip"
+            " install 'cofactor[cluster]'"
+        )
+
+
+def _check_address(address: str) -> None:
+    """Refuse an address at which nothing answers; Ray itself would try for twenty seconds."""
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdecimal():
+        raise ArgumentError(f"address must be HOST:PORT, as 10.0.0.5:6379, not {address!r}.")
+    try:
+        socket.create_connection((host, int(port)), timeout=5).close()
+    except OSError as error:
+        raise EngineError(
+            f"there is no Ray cluster at {address} ({error.strerror or error}); run `ray start"
+            " --head` on its first host, `ray start --address HOST:6379` on every other and on this"
+            " one, and give the first host's address."
+        ) from error
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """While open, nothing is written to stderr: Ray's C++ writes a line for each try there."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
+def _refused(error: Exception, address: str | None) -> EngineError:
+    """The sentence for a connection that failed."""
+    said, where = " ".join(str(error).split()), address or "this machine"
+    whole = f"{said} {error.__cause__}"
+    if "InvalidAuthToken" in whole or "AuthenticationError" in whole:
+        return EngineError(
+            f"the Ray cluster at {where} refused this token; set RAY_AUTH_MODE=token and the"
+            " cluster's own RAY_AUTH_TOKEN (or RAY_AUTH_TOKEN_PATH) here and on every host."
+        )
+    if "version mismatch" in said.lower():
+        return EngineError(
+            f"the Ray cluster at {where} runs other versions: {said}; install the same Python and"
+            " Ray on every host."
+        )
+    if address is None:
+        return EngineError(f"Ray can't be started on this machine: {said}")
+    return EngineError(
+        f"this host isn't part of the Ray cluster at {address} ({said.rstrip('.')}); run `ray start"
+        f" --address {address}` here first."
+    )

@@ -1,0 +1,257 @@
+"""Implicit ALS in shards: both sides are cut into blocks of rows, which an engine solves.
+
+Sides are cut where the kernels cut their Gram sums, so the vectors are, bit for bit, those of one
+process, whatever the engine and however many workers it has. A half-epoch is three rounds of
+pieces: `turned` rotates each block of the fixed side, `joined` puts them together, `solved` solves
+a block of the other side and begins its Gram sum."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from cofactor.base.engine import Engine
+from cofactor.base.memory import aligned, aligned_empty
+from cofactor.base.run import Run
+from cofactor.data.interactions import Interactions
+from cofactor.models.implicit.ials_learner import IALSLearner
+from cofactor.models.implicit.normal_equations import NormalEquations
+from cofactor.training.learner import Epoch, Facts
+
+if TYPE_CHECKING:
+    from cofactor.kernels.cpu.ials import Solver
+
+_OTHER = {"users": "items", "items": "users"}
+
+
+class Shard(NamedTuple):
+    """A block of one side's rows, and their interactions with the other side."""
+
+    first: int  # which row of the side its first one is
+    indptr: np.ndarray  # int64 [rows + 1]
+    indices: np.ndarray  # int32 [n]: rows of the other side
+    values: np.ndarray | None  # float32 [n]
+    ridge: np.ndarray  # float32 [rows]
+    giants: np.ndarray  # int64: those of its rows that are solved one by one
+    shares: np.ndarray | None  # float32 [rows]: c of its own rows, where they are items
+    other_shares: np.ndarray | None  # float32 [other rows]: c of the other side's
+
+
+class ShardedIALSLearner(IALSLearner):
+    """Both sides in turn, shard by shard.
+
+    Parameters
+    ----------
+    equations
+        Weights and ridges, by the settings.
+    data, run
+        On what, with which seed, and on which engine.
+    engine
+        What runs the pieces.
+    """
+
+    def __init__(
+        self, equations: NormalEquations, data: Interactions, run: Run, engine: Engine
+    ) -> None:
+        self.equations, self.data, self.config = equations, data, equations.config
+        self.engine, self.alpha0, self.n_counted = engine, equations.alpha0, data.n_items
+        self.shares = equations.item_shares(data)
+        self.user_ridge = equations.ridge(data.indptr, data.n_items)
+        self.item_ridge = equations.ridge(data.by_item[0], data.n_users)
+        values = None if self.config.confidence == "ones" else data.weights
+        item_indptr, user_rows, positions = data.by_item
+        of_items = None if values is None else np.ascontiguousarray(values[positions])
+        sides = {
+            "users": (data.indptr, data.item_rows, values, self.user_ridge),
+            "items": (item_indptr, user_rows, of_items, self.solved_ridge),
+        }
+        self.cuts = {side: cuts(len(arrays[0]) - 1) for side, arrays in sides.items()}
+        self.own_shares = [
+            None if self.shares is None else self.shares[a:b]
+            for a, b in pairwise(self.cuts["items"])
+        ]
+        self.shards = {
+            side: [engine.share(shard) for shard in self._shards(side, *arrays)]
+            for side, arrays in sides.items()
+        }
+        self.put(dict(zip(("user_factors", "item_factors"), self._start(run), strict=True)))
+
+    def _shards(
+        self,
+        side: str,
+        indptr: np.ndarray,
+        indices: np.ndarray,
+        values: np.ndarray | None,
+        ridge: np.ndarray,
+    ) -> list[Shard]:
+        from cofactor.kernels.cpu.ials import giant_rows
+
+        giants, of_items = giant_rows(indptr), side == "items"
+        made = []
+        for part, (a, b) in enumerate(pairwise(self.cuts[side])):
+            start, end = int(indptr[a]), int(indptr[b])
+            made.append(
+                Shard(
+                    first=a,
+                    indptr=indptr[a : b + 1] - start,
+                    indices=indices[start:end],
+                    values=None if values is None else values[start:end],
+                    ridge=ridge[a:b],
+                    giants=giants[(giants >= a) & (giants < b)] - a,
+                    shares=self.own_shares[part] if of_items else None,
+                    other_shares=None if of_items else self.shares,
+                )
+            )
+        return made
+
+    @property
+    def x(self) -> np.ndarray:  # type: ignore[override]
+        """The users' vectors, brought to this process."""
+        return self._whole("users")
+
+    @property
+    def y(self) -> np.ndarray:  # type: ignore[override]
+        """The items' vectors, brought to this process."""
+        return self._whole("items")
+
+    def _whole(self, side: str) -> np.ndarray:
+        if side not in self._here:
+            self._here[side] = joined(*self.engine.get(self.blocks[side]))
+        return self._here[side]
+
+    def put(self, arrays: Any) -> None:
+        """Set both sides' vectors."""
+        from cofactor.kernels.cpu.ials import gram_part
+
+        call, share = self.engine.call, self.engine.share
+        self._here: dict[str, np.ndarray] = {}
+        self.blocks = {
+            side: [share(aligned(arrays[name][a:b])) for a, b in pairwise(self.cuts[side])]
+            for side, name in (("users", "user_factors"), ("items", "item_factors"))
+        }
+        self.grams = {
+            "users": [call(gram_part, block, None) for block in self.blocks["users"]],
+            "items": [
+                call(gram_part, block, shares)
+                for block, shares in zip(self.blocks["items"], self.own_shares, strict=True)
+            ],
+        }
+
+    def run_epoch(self, epoch: Epoch) -> Facts:
+        """Solve both sides once."""
+        from cofactor.kernels.cpu.ials import Solver
+
+        solver = Solver(*self.how(epoch))
+        self._half("users", solver)
+        self._half("items", solver)
+        return {"loss": self.loss()}
+
+    def solve_users(self) -> tuple[np.ndarray, np.ndarray]:
+        """Solve all users against the items as they are; return both sides."""
+        from cofactor.kernels.cpu.ials import Solver
+
+        name, steps, tolerance = self.last_solve
+        self._half("users", Solver(name, steps, tolerance=tolerance))
+        return self.x, self.y
+
+    def _half(self, side: str, solver: Solver) -> None:
+        """Solve one side given the other."""
+        from cofactor.kernels.cpu.ials import eigenbasis
+
+        engine, other = self.engine, _OTHER[side]
+        found = eigenbasis(np.stack(engine.get(self.grams[other])), self.alpha0)
+        basis, diagonal = (engine.share(array) for array in found)
+        rotated = [engine.call(turned, block, basis) for block in self.blocks[other]]
+        fixed = engine.call(joined, *rotated)
+        how = engine.share((self.equations, solver))
+        done = []
+        for shard, block in zip(self.shards[side], self.blocks[side], strict=True):
+            arguments = [how, shard, fixed, diagonal]
+            if solver.name == "subspace":  # the others begin at zero
+                arguments.append(engine.call(turned, block, basis))
+            done.append(engine.call(solved, *arguments, returns=2, spread=True))
+        self._here = {}
+        self.blocks = {other: rotated, side: [block for block, _ in done]}
+        self.grams[side] = [gram for _, gram in done]
+        engine.get(self.grams[side])  # all are done
+
+    def _pair_weights(self, some: np.ndarray, item_rows: np.ndarray) -> np.ndarray:
+        values = np.ones(len(some)) if self.data.values is None else self.data.values[some]
+        weights = self.equations.confidence(values)
+        return weights if self.shares is None else weights * self.shares[item_rows]
+
+
+def cuts(n_rows: int) -> list[int]:
+    """Return where a side of so many rows is cut: its kernels' Gram sums are cut there too."""
+    from cofactor.kernels.cpu.ials import DENSE_PARTS
+
+    return [part * n_rows // DENSE_PARTS for part in range(DENSE_PARTS + 1)]
+
+
+def turned(block: np.ndarray, basis: np.ndarray) -> np.ndarray:
+    """Return a block of vectors in another basis."""
+    from cofactor.kernels.cpu.ials import rotate_part
+
+    found = aligned_empty(block.shape)
+    found[...] = block
+    rotate_part(found, basis)
+    return found
+
+
+def joined(*blocks: np.ndarray) -> np.ndarray:
+    """Return the blocks of a side as one matrix, whose rows kernels gather."""
+    whole = aligned_empty((sum(map(len, blocks)), blocks[0].shape[1]))
+    return np.concatenate(blocks, out=whole)
+
+
+def solved(
+    how: tuple[NormalEquations, Solver],
+    shard: Shard,
+    fixed: np.ndarray,
+    diagonal: np.ndarray,
+    before: np.ndarray | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Solve a shard's rows given the other side.
+
+    Parameters
+    ----------
+    how
+        What pairs weigh, and how rows are solved.
+    shard
+        The rows.
+    fixed, diagonal
+        The other side's vectors, in the basis in which their weighted Gram matrix is diagonal.
+    before
+        What the rows' vectors were, in that basis, for the solver that begins there.
+
+    Returns
+    -------
+    tuple
+        The vectors, and their part of the Gram sum.
+    """
+    from cofactor.kernels.cpu.ials import RowSystems, gram_part, solve_rows
+
+    equations, solver = how
+    weights = _weights(equations, shard)
+    system = RowSystems(shard.indptr, shard.indices, weights, fixed, diagonal, shard.ridge)
+    found = aligned_empty((len(shard.indptr) - 1, fixed.shape[1]))
+    found[...] = 0 if before is None else before
+    solve_rows(system, found, shard.giants, solver, shard.first)
+    return found, gram_part(found, shard.shares)
+
+
+_ones = np.ones(0, np.float32)  # as many as the longest shard so far had interactions
+
+
+def _weights(equations: NormalEquations, shard: Shard) -> np.ndarray:
+    global _ones
+    count = len(shard.indices)
+    if shard.values is None:
+        if len(_ones) < count:
+            _ones = np.ones(count, np.float32)
+        weights = _ones[:count]
+    else:
+        weights = equations.confidence(shard.values)
+    return weights if shard.other_shares is None else weights * shard.other_shares[shard.indices]

@@ -1,0 +1,75 @@
+"""Checkpoints of a training beside the folder that its model is saved to."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from cofactor.base.errors import ArgumentError
+from cofactor.base.run import Run
+from cofactor.models import registry
+from cofactor.models.engine_check import check_engine
+from cofactor.models.iterative import IterativeModel
+from cofactor.models.recommender import Recommender
+from cofactor.runs.auto import AUTO
+
+
+@dataclass(frozen=True)
+class Checkpoints:
+    """Where the checkpoints of a training are.
+
+    Parameters
+    ----------
+    folder
+        The folder, or None: none are kept.
+    """
+
+    folder: Path | None
+
+    def of(self, model: Recommender, name: str) -> Recommender:
+        """Return a model that keeps its checkpoint there while it is fitted."""
+        if self.folder is not None and isinstance(model, IterativeModel):
+            model.checkpoint_to(self.folder / f"{name}.safetensors")
+        return model
+
+    def remove(self) -> None:
+        """Remove them: the model is saved."""
+        if self.folder is not None:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def checkpoints(out: str | os.PathLike[str], model: str, resume: bool, run: Run) -> Checkpoints:
+    """Return where a training's checkpoints are: kept where it may be resumed, or has an engine.
+
+    Raises
+    ------
+    ArgumentError
+        For a model that isn't trained in epochs, if it shall resume.
+    TraitError
+        For a model whose training isn't cut into pieces, if the run has an engine.
+    """
+    if model == AUTO:
+        if resume or run.engine is not None:
+            raise ArgumentError(f"{AUTO} searches in this process; name a model, or use tune.")
+        return Checkpoints(None)
+    kind = registry.get(model)
+    check_engine(kind, run)
+    if not kind.iterative:
+        if resume:
+            raise ArgumentError(
+                f"{model} isn't trained in epochs, so it has no checkpoints to go on from; leave"
+                " resume out."
+            )
+        return Checkpoints(None)
+    target = Path(os.path.abspath(out))
+    folder = target.with_name(f".{target.name}.checkpoints")
+    if folder.is_dir() and not resume:
+        shutil.rmtree(folder)
+    if not resume and run.engine is None:
+        return Checkpoints(None)
+    if resume:
+        found = folder.is_dir() and any(folder.iterdir())
+        run.progress.say(f"{'going on from' if found else 'no checkpoints yet in'} {folder}")
+    return Checkpoints(folder)

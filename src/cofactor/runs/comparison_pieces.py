@@ -1,0 +1,88 @@
+"""The models of a comparison, each fitted and measured: here, or as pieces of an engine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from cofactor.base.engine import in_turn
+from cofactor.base.errors import CofactorError
+from cofactor.base.run import Run
+from cofactor.data.split import Split
+from cofactor.evaluation.evaluate import evaluate
+from cofactor.evaluation.result import Result
+from cofactor.models.recommender import Recommender
+from cofactor.models.shipped import ShippedModel
+from cofactor.retrieval.rerank.rules import Rerank
+from cofactor.runs.rerank_costs import reranked_results
+from cofactor.runs.source import Clock
+
+# A model, the seconds of its fit, and its results: its own first, then those under each set of
+# rules; or why it failed.
+Measured = tuple[Recommender, float, list[Result]] | str
+
+
+def measured(
+    entries: Mapping[str, Recommender],
+    parts: Split,
+    metrics: Sequence[str] | None,
+    rules: Sequence[Rerank],
+    run: Run,
+) -> Iterator[Measured]:
+    """Yield each model fitted and measured; on an engine several at a time."""
+    if run.engine is None:
+        for label, model in entries.items():
+            run.progress.say(f"fitting {label}")
+            yield _measured(label, model, ComparisonBench(parts, metrics, rules, run))
+        return
+    shared = run.engine.share(ComparisonBench(parts, metrics, rules, run.alone()))
+    pieces = ((label, run.engine.share(model), shared) for label, model in entries.items())
+    for found in in_turn(run.engine, shipped, pieces):
+        yield found if isinstance(found, str) else (found[0].model, *found[1:])
+
+
+@dataclass(frozen=True)
+class ComparisonBench:
+    """Where every model is measured, in the same way."""
+
+    parts: Split
+    metrics: Sequence[str] | None
+    rules: Sequence[Rerank]
+    run: Run
+
+
+def shipped(
+    label: str, model: Recommender, bench: ComparisonBench
+) -> tuple[ShippedModel, float, list[Result]] | str:
+    """Return a model fitted and measured, for another process."""
+    found = _measured(label, model.clone(), bench)
+    return found if isinstance(found, str) else (ShippedModel(found[0]), *found[1:])
+
+
+def _measured(label: str, model: Recommender, bench: ComparisonBench) -> Measured:
+    run = bench.run
+    try:
+        model, seconds = _fit(model, bench.parts, run)
+        plain = evaluate(model, bench.parts, bench.metrics, label=label, run=run)
+        return (
+            model,
+            seconds,
+            [plain, *reranked_results(model, plain, bench.parts, bench.rules, run)],
+        )
+    except (CofactorError, MemoryError) as error:
+        return str(error) or "out of memory"
+
+
+def _fit(model: Recommender, parts: Split, run: Run) -> tuple[Recommender, float]:
+    """Fit a model and time it; a fit in which kernels had to be compiled is done again, so that
+    only fitting is timed.
+    """
+    from cofactor.kernels.cpu.jit import compilation_counted
+
+    clock = Clock()
+    with compilation_counted() as compiled:
+        model.fit(parts.train, validation=parts.validation, run=run)
+    if compiled():
+        clock = Clock()
+        model.fit(parts.train, validation=parts.validation, run=run)
+    return model, clock.seconds

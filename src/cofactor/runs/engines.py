@@ -1,0 +1,107 @@
+"""Open an engine by its name, for the time of some work."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from cofactor.base.checks import choice
+from cofactor.base.engine import Engine, Local
+from cofactor.base.errors import ArgumentError
+from cofactor.base.run import Run
+
+ENGINES = ("local", "ray")
+
+
+@contextmanager
+def on_engine(
+    run: Run, name: str | None, address: str | None = None, *, sources: list[Any] | None = None
+) -> Iterator[Run]:
+    """Yield a run whose work goes to an engine, which is closed afterwards.
+
+    Parameters
+    ----------
+    run
+        Its ``threads`` become those of each piece of work; 0 is 1 on a cluster.
+    name
+        ``"ray"``, ``"local"`` (the same pieces, in this process), or None: no engine.
+    address
+        ``HOST:6379`` of a cluster; None starts Ray on this machine.
+    sources
+        What the work reads; folders of shards among it must be seen by every host.
+
+    Raises
+    ------
+    MissingExtraError
+        For Ray without the extra ``cluster``.
+    EngineError
+        If the cluster can't be reached, or its hosts have other versions, clocks or folders.
+    """
+    if name is None:
+        if address is not None:
+            raise ArgumentError("address is of an engine; give --engine ray too.")
+        yield run
+        return
+    engine, run = _opened(run, choice(name, "engine", ENGINES), address, sources or [])
+    try:
+        yield replace(run, engine=engine)
+    finally:
+        engine.close()
+
+
+def _opened(run: Run, name: str, address: str | None, sources: list[Any]) -> tuple[Engine, Run]:
+    if name == "local":
+        if address is not None:
+            raise ArgumentError("address is of a cluster; give --engine ray.")
+        return Local(), run
+    from cofactor.engines.hosts import check_hosts
+    from cofactor.engines.ray import RayEngine
+
+    engine = RayEngine(address, threads=run.threads or 1)
+    try:
+        if address is not None:
+            for remark in check_hosts(engine, _folders(sources)):
+                run.progress.say(remark)
+        cores = engine.workers * engine.threads
+        run.progress.say(f"Ray at {address or 'this machine'}: {cores} cores")
+    except BaseException:
+        engine.close()
+        raise
+    return engine, run
+
+
+class Examined(NamedTuple):
+    """What the hosts of a cluster are."""
+
+    hosts: dict[str, Any]  # `engines.hosts.host_facts` of each, or the exception
+    wrong: list[str]  # sentences; empty if they can work together
+    remarks: list[str]
+
+
+def examine(run: Run, name: str, address: str | None, folders: list[str]) -> Examined:
+    """Return what the hosts of an engine are, and what is wrong with them."""
+    from cofactor.engines import hosts
+    from cofactor.engines.ray import RayEngine
+
+    choice(name, "engine", ENGINES)
+    engine: Engine = Local() if name == "local" else RayEngine(address)
+    try:
+        found = engine.each_host(hosts.host_facts, folders)
+    finally:
+        engine.close()
+    here = hosts.host_facts()
+    for facts in found.values():
+        if isinstance(facts, dict):
+            facts["clock_off"] = facts["clock"] - here["clock"]
+    return Examined(found, hosts.complaints(found, here), hosts.remarks(found, here))
+
+
+def _folders(sources: list[Any]) -> list[str]:
+    """The folders of shards among sources, which workers map themselves."""
+    from cofactor.data.shards import is_shards
+
+    return [os.path.abspath(Path(source).expanduser()) for source in sources if is_shards(source)]

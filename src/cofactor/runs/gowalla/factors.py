@@ -1,0 +1,30 @@
+"""Factorisations of Gowalla."""
+
+from __future__ import annotations
+
+from cofactor.base.run import Run
+from cofactor.models.implicit import bpr
+from cofactor.runs.board import Board, BoardEntry
+from cofactor.runs.gowalla.recipe import board_of
+from cofactor.runs.gowalla.settings import IALS
+
+
+def recipe(run: Run) -> Board:
+    """Fit iALS with 64 and 256 factors and BPR on the training part, and measure them once."""
+    entries = (
+        *(
+            BoardEntry(
+                model="ials",
+                settings={"factors": factors, **settings},
+                label=f"ials, {factors} factors",
+            )
+            for factors, settings in IALS.items()
+        ),
+        BoardEntry(
+            model="bpr",
+            settings=bpr.PRESETS["gowalla"],
+            label="bpr, 64 factors",
+            cost="one to two minutes",
+        ),
+    )
+    return board_of("factors", "factorisations", entries, run)

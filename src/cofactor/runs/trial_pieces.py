@@ -1,0 +1,74 @@
+"""Trials of a search as pieces of work of an engine, some at the same time.
+
+As many are drawn at once whatever the number of workers, so that isn't part of what is found. A
+trial that is on its way isn't given up: it runs elsewhere, and the median of the others isn't known
+yet."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, Protocol
+
+from cofactor.base.engine import Engine
+from cofactor.base.errors import CofactorError
+from cofactor.base.progress import Task
+from cofactor.runs.trials import Bench, Measured
+
+AT_ONCE = 8
+
+
+class Search(Protocol):
+    """A search that is going on; see `tune`."""
+
+    study: Any
+    bench: Bench
+    fixed: Any
+
+    def draw(self, trial: Any) -> dict[str, Any] | None:
+        """Return what the sampler draws for a trial; None for the defaults."""
+
+    def late(self) -> bool:
+        """Return whether no more trials are to be started."""
+
+
+def trials_in_pieces(search: Search, engine: Engine, count: int, task: Task) -> int:
+    """Measure trials until there are ``count`` more, or it is late; return how many there are."""
+    shared = engine.share(replace(search.bench, run=search.bench.run.alone()))
+    done = 0
+    while done < count and not search.late():
+        started = [_started(search, engine, shared) for _ in range(min(count - done, AT_ONCE))]
+        for trial, result in started:
+            _record(search.study, trial, engine.get(result))
+            task.advance()
+        done += len(started)
+    return done
+
+
+def _started(search: Search, engine: Engine, shared: Any) -> tuple[Any, Any]:
+    """A new trial, and what stands for what it finds."""
+    trial = search.study.ask()
+    settings = search.draw(trial)
+    trial.set_user_attr("settings", settings or {})
+    try:
+        config = search.fixed if settings is None else search.fixed.replace(**settings)
+    except CofactorError as error:
+        return trial, engine.share(str(error))
+    return trial, engine.call(measured, shared, config, spread=True)
+
+
+def _record(study: Any, trial: Any, found: Measured | str) -> None:
+    if isinstance(found, str):
+        trial.set_user_attr("why", found)
+        study.tell(trial.number, state=type(study.trials[0].state).FAIL)
+        return
+    trial.set_user_attr("epochs", found.epochs)
+    trial.set_user_attr("seconds", found.seconds)
+    study.tell(trial.number, found.value)
+
+
+def measured(bench: Bench, config: Any) -> Measured | str:
+    """Return what settings reach, or why they fail."""
+    try:
+        return bench.measure(config, lambda *_: None)
+    except (CofactorError, MemoryError) as error:
+        return str(error) or "out of memory"

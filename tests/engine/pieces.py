@@ -1,0 +1,45 @@
+"""Pieces of work that fail, which workers import by name."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cofactor.base.errors import DataError
+from cofactor.models.implicit import ials_sharded
+
+
+def whole(array: np.ndarray) -> np.ndarray:
+    return array * 2
+
+
+def two(array: np.ndarray) -> tuple[np.ndarray, float]:
+    return array[:1], float(array.sum())
+
+
+def refuse(_: object) -> None:
+    raise DataError("it is empty.", source="log.csv")
+
+
+def facts_of(value: dict[str, np.ndarray]) -> tuple[bool, int, float]:
+    array = value["array"]
+    return array.flags.writeable, array.ctypes.data % 64, float(array.sum())
+
+
+def dying(
+    marks: str,
+    how: Any,
+    shard: ials_sharded.Shard,
+    fixed: np.ndarray,
+    *more: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """`ials_sharded.solved`, whose worker is killed in the middle of it, once for each side."""
+    mark = Path(marks) / str(len(fixed))
+    if shard.first and not mark.exists():
+        mark.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return ials_sharded.solved(how, shard, fixed, *more)

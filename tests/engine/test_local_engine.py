@@ -1,0 +1,270 @@
+"""Work in pieces gives what uncut work gives, bit for bit."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from cofactor.base.engine import Local, in_turn
+from cofactor.base.errors import ArgumentError, TraitError
+from cofactor.base.run import Run
+from cofactor.cli.main import main
+from cofactor.data.interactions import Interactions
+from cofactor.data.synthetic.shapes import power_law
+from cofactor.evaluation.evaluate import evaluate
+from cofactor.kernels.cpu import ials as kernels
+from cofactor.models import registry
+from cofactor.models.implicit.ials import IALS
+from cofactor.runs.compare import compare
+from cofactor.runs.recommend import recommend_all
+from cofactor.runs.train import train
+
+RUN = Run(seed=4, threads=1)
+CUT = Run(seed=4, threads=1, engine=Local())
+
+
+@pytest.fixture(scope="module")
+def data() -> Interactions:
+    return power_law(600, 250, 9_000, rated=True, seed=1)
+
+
+def factors_hash(model: Any) -> str:
+    return hashlib.sha256(model.user_factors.tobytes() + model.item_factors.tobytes()).hexdigest()
+
+
+SETTINGS = [
+    {},
+    {"factors": 20, "warmup_epochs": 1},
+    {"solver": "cholesky"},
+    {"solver": "subspace", "block_size": 8},
+    {"confidence": "log", "item_weight_power": 0.3},
+]
+
+
+@pytest.mark.parametrize("settings", SETTINGS)
+def test_ials_in_shards_has_the_bits_of_one_process(
+    data: Interactions, settings: dict[str, Any]
+) -> None:
+    whole, cut = (
+        IALS(**{"factors": 16, "epochs": 3, **settings}).fit(data, run=run) for run in (RUN, CUT)
+    )
+    assert factors_hash(whole) == factors_hash(cut)
+    assert whole.curve.loss == cut.curve.loss
+
+
+def test_rows_that_are_solved_alone_have_the_same_bits(
+    data: Interactions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = factors_hash(IALS(factors=8, epochs=2).fit(data, run=RUN))
+    monkeypatch.setattr(kernels, "GIANT_ROW", 100)
+    monkeypatch.setattr(kernels, "GIANT_SHARE", 0.0)
+    assert len(kernels.giant_rows(data.by_item[0])) > 5
+    whole, cut, threads = (
+        factors_hash(IALS(factors=8, epochs=2).fit(data, run=run))
+        for run in (RUN, CUT, Run(seed=4, threads=2, engine=Local()))
+    )
+    assert whole == cut == threads != plain
+
+
+def test_fewer_rows_than_shards() -> None:
+    few = power_law(5, 6, 14, rated=False, seed=2)
+    whole, cut = (IALS(factors=4, epochs=2).fit(few, run=run) for run in (RUN, CUT))
+    assert factors_hash(whole) == factors_hash(cut)
+
+
+def test_early_stopping_in_shards_ends_where_it_does_in_one_process(data: Interactions) -> None:
+    from cofactor.data.splits import split
+
+    parts = split(data, "per-user", test=0.2, validation=0.2, seed=1)
+    whole, cut = (
+        IALS(factors=8, epochs=12, patience=1, validate_every=1).fit(
+            parts.train, validation=parts.validation, run=run
+        )
+        for run in (RUN, CUT)
+    )
+    assert whole.curve.best_epoch == cut.curve.best_epoch < 11
+    assert factors_hash(whole) == factors_hash(cut)
+
+
+def test_a_row_that_cannot_be_solved_is_named_by_its_place_in_the_side(data: Interactions) -> None:
+    from cofactor.base.errors import TrainingError
+
+    said = []
+    for run in (RUN, CUT):
+        model = IALS(factors=8, epochs=2, unobserved_weight=0, regularization=0, solver="cholesky")
+        with pytest.raises(TrainingError) as raised:
+            model.fit(data, run=run)
+        said.append(str(raised.value))
+    assert said[0] == said[1]
+
+
+def test_models_without_pieces_are_refused_with_the_cure(data: Interactions) -> None:
+    for name in ("svdpp", "popularity", "feature_ials"):
+        with pytest.raises(TraitError, match=f"{name} isn't cut into pieces .* without --engine"):
+            registry.create(name).fit(data, run=CUT)
+
+
+@pytest.mark.parametrize(
+    "metrics", ["ndcg@10,recall@20,coverage@10,novelty@5", "auc,auc_sampled@50,coverage@5", "rmse"]
+)
+def test_evaluation_in_pieces_is_equal(data: Interactions, metrics: str) -> None:
+    from cofactor.data.splits import split
+
+    parts = split(data, "per-user", test=0.2, seed=1)
+    name = "bias" if metrics == "rmse" else "ials"
+    model = registry.create(name).fit(parts.train, run=RUN)
+    whole, cut = (
+        evaluate(model, parts, metrics, run=run, memory_limit=20 * 250 * 8) for run in (RUN, CUT)
+    )
+    assert whole.summary == cut.summary
+    for metric in whole.values:
+        np.testing.assert_array_equal(whole.values[metric], cut.values[metric])
+
+
+def test_recommendations_in_pieces_are_the_same_lines(
+    data: Interactions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cofactor.runs.recommend._BLOCK", 130)
+    model = IALS(factors=8, epochs=1).fit(data, run=RUN)
+    recommend_all(model, tmp_path / "one.parquet", 5, run=RUN)
+    recommend_all(model, tmp_path / "cut.parquet", 5, run=CUT)
+    folder, count = recommend_all(model, f"{tmp_path}/parts/", 5, run=CUT)
+    assert len(list(folder.iterdir())) == 5
+    one, cut, parts = (
+        pq.read_table(tmp_path / name) for name in ("one.parquet", "cut.parquet", "parts")
+    )
+    assert one.equals(cut)
+    assert one.equals(parts)
+    assert count == len(one)
+    with pytest.raises(ArgumentError, match="exists already"):
+        recommend_all(model, f"{tmp_path}/parts/", 5, run=CUT)
+
+
+def test_comparison_in_pieces_is_equal_but_for_seconds(data: Interactions) -> None:
+    whole, cut = (
+        compare(data, ["ials", "svdpp", "ease", "content_knn"], run=run) for run in (RUN, CUT)
+    )
+    for label, result in whole.results.items():
+        assert cut.results[label].summary == result.summary
+    assert cut.tests == whole.tests
+    assert cut.failures == whole.failures
+    assert list(cut.failures) == ["content_knn"]
+    assert (
+        cut.models["ials"].recommend(data.users.ids([0])[0], 3).ids
+        == whole.models["ials"].recommend(data.users.ids([0])[0], 3).ids
+    )
+
+
+def test_training_resumes_after_the_process_died(data: Interactions, tmp_path: Path) -> None:
+    settings = ("factors=8", "epochs=4")
+    train(data, "ials", tmp_path / "whole", settings=settings, run=RUN)
+    died = []
+
+    class Dying(Local):
+        def get(self, results: Any) -> Any:
+            died.append(1)
+            if len(died) == 30:
+                raise KeyboardInterrupt
+            return results
+
+    dying = Run(seed=4, threads=1, engine=Dying())
+    with pytest.raises(KeyboardInterrupt):
+        train(data, "ials", tmp_path / "cut", settings=settings, run=dying)
+    assert (tmp_path / ".cut.checkpoints" / "first.safetensors").is_file()
+    before = len(died)
+    train(data, "ials", tmp_path / "cut", settings=settings, resume=True, run=dying)
+    resumed = len(died) - before
+    died.clear()
+    died.extend([1] * 100)
+    train(data, "ials", tmp_path / "again", settings=settings, run=dying)
+    assert resumed < len(died) - 100
+    assert not list(tmp_path.glob(".*.checkpoints"))
+    from cofactor.artifact.load import load
+
+    whole, cut = load(tmp_path / "whole"), load(tmp_path / "cut")
+    assert factors_hash(whole) == factors_hash(cut)
+
+
+def test_resume_needs_a_model_with_epochs(data: Interactions, tmp_path: Path) -> None:
+    with pytest.raises(ArgumentError, match="ease isn't trained in epochs"):
+        train(data, "ease", tmp_path / "m", resume=True, run=RUN)
+
+
+def test_only_some_pieces_are_computed_ahead() -> None:
+    begun: list[int] = []
+    found = in_turn(Local(), begun.append, ((n,) for n in range(9)))
+    next(found)
+    assert begun == [0, 1]
+    assert len(list(found)) == 8
+    assert begun == list(range(9))
+
+
+def test_the_command_line_names_the_engine(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    log = tmp_path / "log.csv"
+    log.write_text(
+        "user,item\n" + "".join(f"u{u},i{u * k % 7}\n" for u in range(9) for k in (1, 2))
+    )
+    words = [
+        "train",
+        str(log),
+        "--model",
+        "ials",
+        "--set",
+        "factors=4",
+        "--test",
+        "0",
+        "--seed",
+        "3",
+    ]
+    assert main([*words, "--out", str(tmp_path / "whole")]) == 0
+    assert main([*words, "--out", str(tmp_path / "cut"), "--engine", "local"]) == 0
+    from cofactor.artifact.load import load
+
+    assert factors_hash(load(tmp_path / "whole")) == factors_hash(load(tmp_path / "cut"))
+    capsys.readouterr()
+    assert main([*words, "--out", str(tmp_path / "no"), "--engine", "dask"]) == 1
+    assert "unknown engine 'dask'" in capsys.readouterr().err
+    assert main([*words, "--out", str(tmp_path / "no"), "--address", "a:1"]) == 1
+    assert "give --engine ray" in capsys.readouterr().err
+
+
+def test_without_an_engine_neither_ray_nor_duckdb_is_imported(tmp_path: Path) -> None:
+    log, model = tmp_path / "log.csv", tmp_path / "m"
+    lines = (f"u{u},i{u * k % 11}\n" for u in range(20) for k in range(1, 7))
+    log.write_text("user,item\n" + "".join(lines))
+    code = f"""
+import sys
+from cofactor.cli.main import main
+assert main(["train", {str(log)!r}, "--model", "ials", "--out", {str(model)!r}, "--no-refit"]) == 0
+assert main(["evaluate", {str(model)!r}, {str(log)!r}]) == 0
+assert main(["compare", {str(log)!r}, "--models", "ease,ials"]) == 0
+assert main(["recommend", {str(model)!r}, "--all-users", "--out", {str(tmp_path / "l.csv")!r}]) == 0
+print("loaded:", sorted({{"ray", "duckdb"}} & set(sys.modules)))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "loaded: []"
+
+
+def test_trials_on_an_engine_are_the_same_for_any_number_of_workers(data: Interactions) -> None:
+    pytest.importorskip("optuna")
+    from cofactor.runs.tune import tune
+
+    class Three(Local):
+        workers = 3
+
+    settings = ["epochs=2", "factors=4"]
+    one, three = (
+        tune(data, "ials", settings=settings, trials=10, run=replace(CUT, engine=engine))
+        for engine in (Local(), Three())
+    )
+    assert one.counts == three.counts == {"finished": 10, "pruned": 0, "failed": 0}
+    assert (one.value, one.settings, one.curve) == (three.value, three.settings, three.curve)
+    assert one.value >= one.default_value

@@ -1,0 +1,225 @@
+"""Ray: the same bits on any number of workers, after deaths too; and what is refused."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from cofactor.base.engine import EngineError
+from cofactor.base.errors import DataError
+from cofactor.base.run import Run
+from cofactor.data.interactions import Interactions
+from cofactor.data.synthetic.shapes import power_law
+from cofactor.evaluation.evaluate import evaluate
+from cofactor.models.implicit.ials import IALS
+from cofactor.runs.recommend import recommend_all
+from engine import pieces
+from engine.conftest import add_host
+
+pytestmark = pytest.mark.cluster
+
+RUN = Run(seed=4, threads=1)
+MODEL = {"factors": 16, "epochs": 4}
+
+
+def factors_hash(model: Any) -> str:
+    return hashlib.sha256(model.user_factors.tobytes() + model.item_factors.tobytes()).hexdigest()
+
+
+@pytest.fixture(scope="module")
+def data() -> Interactions:
+    return power_law(2_000, 400, 30_000, rated=True, seed=1)
+
+
+@pytest.fixture(scope="module")
+def reference(data: Interactions) -> str:
+    return factors_hash(IALS(**MODEL).fit(data, run=RUN))
+
+
+@pytest.fixture
+def engine(ray_cluster: Any) -> Iterator[Any]:
+    from cofactor.engines.ray import RayEngine
+
+    made = RayEngine(ray_cluster.address)
+    yield made
+    made.close()
+
+
+def test_values_errors_and_shared_memory(engine: Any) -> None:
+    assert engine.workers == 2
+    array = np.arange(300_000, dtype=np.float32)
+    doubled = engine.call(pieces.whole, engine.share(array))
+    np.testing.assert_array_equal(engine.get(doubled), array * 2)
+    first, total = engine.call(pieces.two, doubled, returns=2)
+    assert engine.get([first, total])[1] == float((array * 2).sum())
+    shared = engine.share({"array": array})
+    assert engine.get(engine.call(pieces.facts_of, shared)) == (True, 0, float(array.sum()))
+    with pytest.raises(DataError, match=r"log\.csv: it is empty\.") as raised:
+        engine.get(engine.call(pieces.refuse, 1))
+    assert raised.value.source == "log.csv"
+    assert set(engine.each_host(pieces.whole, 3).values()) == {6}
+    assert len(engine.each_host(pieces.whole, 3)) == 3
+
+
+def test_ials_has_the_bits_of_one_process_on_two_workers_and_three(
+    ray_cluster: Any, engine: Any, data: Interactions, reference: str
+) -> None:
+    from cofactor.engines.ray import RayEngine
+
+    run = replace(RUN, engine=engine)
+    assert factors_hash(IALS(**MODEL).fit(data, run=run)) == reference
+    weighted = {"confidence": "log", "item_weight_power": 0.3, "solver": "subspace", **MODEL}
+    whole, cut = (IALS(**weighted).fit(data, run=one) for one in (RUN, run))
+    assert factors_hash(cut) == factors_hash(whole)
+    engine.close()
+    host = add_host(ray_cluster)
+    try:
+        more = RayEngine(ray_cluster.address)
+        assert more.workers == 3
+        found = IALS(**MODEL).fit(data, run=replace(RUN, engine=more))
+        assert factors_hash(found) == reference
+        more.close()
+    finally:
+        ray_cluster.remove_node(host)
+
+
+def test_workers_killed_in_an_epoch_change_no_bit(
+    engine: Any,
+    data: Interactions,
+    reference: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from cofactor.models.implicit import ials_sharded
+
+    class Deadly:
+        """The engine, some of whose workers die."""
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(engine, name)
+
+        def call(self, function: Callable[..., Any], *arguments: Any, **how: Any) -> Any:
+            if function is ials_sharded.solved:
+                return engine.call(pieces.dying, str(tmp_path), *arguments, **how)
+            return engine.call(function, *arguments, **how)
+
+    found = IALS(**MODEL).fit(data, run=replace(RUN, engine=Deadly()))
+    assert {path.name for path in tmp_path.iterdir()} == {"400", "2000"}
+    assert factors_hash(found) == reference
+
+
+def test_a_host_that_is_lost_in_an_epoch_changes_no_bit(
+    ray_cluster: Any, data: Interactions, reference: str
+) -> None:
+    from cofactor.engines.ray import RayEngine
+
+    host = add_host(ray_cluster)
+    engine = RayEngine(ray_cluster.address)
+    model = IALS(**MODEL).on_epoch_end(
+        lambda epoch, *_: (
+            ray_cluster.remove_node(host, allow_graceful=False) if epoch == 1 else None
+        )
+    )
+    began = time.monotonic()
+    try:
+        found = model.fit(data, run=replace(RUN, engine=engine))
+    finally:
+        engine.close()
+    assert factors_hash(found) == reference
+    assert time.monotonic() - began < 60
+
+
+def test_evaluation_and_lists_equal_those_of_one_process(
+    engine: Any, data: Interactions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from cofactor.data.splits import split
+
+    monkeypatch.setattr("cofactor.runs.recommend._BLOCK", 700)
+    parts, run = split(data, "per-user", test=0.2, seed=1), replace(RUN, engine=engine)
+    model = IALS(**MODEL).fit(parts.train, run=RUN)
+    whole, cut = (evaluate(model, parts, "ndcg@10,auc,coverage@5", run=one) for one in (RUN, run))
+    assert whole.summary == cut.summary
+    recommend_all(model, tmp_path / "whole.parquet", 5, run=RUN)
+    recommend_all(model, tmp_path / "cut.parquet", 5, run=run)
+    recommend_all(model, f"{tmp_path}/parts/", 5, run=run)
+    assert (tmp_path / "whole.parquet").read_bytes() == (tmp_path / "cut.parquet").read_bytes()
+    assert pq.read_table(tmp_path / "parts").equals(pq.read_table(tmp_path / "whole.parquet"))
+
+
+def cofactor(*words: str, **env: str) -> tuple[int, str]:
+    """The exit code of a command, and what it wrote to stderr (stdout, where that was empty)."""
+    done = subprocess.run(
+        [sys.executable, "-m", "cofactor", *words],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={**os.environ, **env},
+    )
+    return done.returncode, done.stderr or done.stdout
+
+
+@pytest.fixture(scope="module")
+def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    draw = np.random.default_rng(3)
+    file = tmp_path_factory.mktemp("log") / "log.parquet"
+    columns = {"user": draw.integers(0, 300, 5000), "item": draw.integers(0, 90, 5000)}
+    pq.write_table(pa.table(columns), file)
+    return file
+
+
+def test_the_command_trains_from_shards_and_doctor_finds_nothing_wrong(
+    ray_cluster: Any, log: Path, tmp_path: Path
+) -> None:
+    from cofactor.artifact.load import load
+
+    cluster = ("--engine", "ray", "--address", ray_cluster.address)
+    code, said = cofactor("shard", str(log), "--out", str(tmp_path / "shards"))
+    assert code == 0, said
+    train = ("train", str(tmp_path / "shards"), "--model", "ials", "--set", "factors=8")
+    code, said = cofactor(*train, "--out", str(tmp_path / "cut"), *cluster)
+    assert code == 0, said
+    code, said = cofactor(*train, "--out", str(tmp_path / "whole"))
+    assert code == 0, said
+    assert factors_hash(load(tmp_path / "cut")) == factors_hash(load(tmp_path / "whole"))
+    code, said = cofactor("doctor", *cluster, "--folder", str(tmp_path))
+    assert "hosts can work together" in said
+    assert code == 0, said
+
+
+def test_a_wrong_token_and_no_cluster_are_one_sentence_each(ray_cluster: Any, log: Path) -> None:
+    train = ("train", str(log), "--model", "ials", "--out", "never", "--engine", "ray")
+    code, said = cofactor(
+        *train,
+        "--address",
+        ray_cluster.address,
+        RAY_AUTH_TOKEN="beef" * 9,
+        RAY_AUTH_TOKEN_PATH="",
+    )
+    assert (code, said.count("\n")) == (1, 1), said
+    assert "refused this token; set RAY_AUTH_MODE=token" in said
+    code, said = cofactor(*train, "--address", "127.0.0.1:9")
+    assert (code, said.count("\n")) == (1, 1), said
+    assert "no Ray cluster at 127.0.0.1:9" in said
+
+
+def test_hosts_that_differ_are_refused(engine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from cofactor.engines import hosts
+
+    with pytest.raises(EngineError, match=r"doesn't see /nowhere/shards; put it in a folder"):
+        hosts.check_hosts(engine, ["/nowhere/shards"])
+    assert hosts.check_hosts(engine, [str(Path(__file__).parent)]) == []
+    monkeypatch.setattr("cofactor.__version__", "9.9")
+    with pytest.raises(EngineError, match=r"has cofactor .*, and this host 9\.9; install the same"):
+        hosts.check_hosts(engine)
