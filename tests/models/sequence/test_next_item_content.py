@@ -12,7 +12,6 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import torch
-from models.sequence.test_next_item_models import cycles
 
 import cofactor
 from cofactor.base.errors import ArtifactError, DataError, TraitError
@@ -21,6 +20,7 @@ from cofactor.data.catalogue import Catalogue
 from cofactor.data.interactions import Interactions
 from cofactor.data.sessions import extended
 from cofactor.models import registry
+from models.sequence.test_next_item_models import cycles
 
 RUN = Run(seed=1, threads=1)
 MODELS = pytest.mark.parametrize("name", ["transformer", "gru4rec"])

@@ -19,6 +19,7 @@ from cofactor.retrieval.filters import matches
 from cofactor.retrieval.rerank.items import ItemSide
 from cofactor.retrieval.topk import OrderedItems
 from cofactor.store import MAX_BATCH, Store, StoredItem
+from cofactor.store.queries import last_change
 
 _FILTERS_KEPT = 64
 _HITS_RANKED = 5_000
@@ -44,6 +45,8 @@ class LiveItems:
         # Item -> title, and the same as searches read it; made at the first search.
         self.folded: dict[str, tuple[str, str]] = {}
         self.views: list[ItemView] = []
+        with store.snapshot() as session:
+            self._looked_at = last_change(session)
         for item in store.all_items():
             self.described[item.item_id] = _without_text(item)
 
@@ -72,6 +75,22 @@ class LiveItems:
                     view.update(item_ids)
                 for item_id in item_ids:
                     del self._owed[item_id]
+
+    def follow_others(self) -> None:
+        """Take over what other replicas of the service have changed, where they share its store.
+
+        Raises
+        ------
+        StoreError
+            If the store can't be read.
+        """
+        if not self._store.database.shared:
+            return
+        while changes := self._store.item_changes(self._looked_at):
+            self.owe(change.item_id for change in changes)
+            self._looked_at = max(self._looked_at, changes[-1].seq)
+        if self.owes:
+            self.catch_up()
 
     def view(self, data: Interactions) -> ItemView:
         """Return the items of a model under what the store says."""

@@ -180,13 +180,14 @@ class Context:
         self._settle(done, both)
 
     def catch_up(self) -> None:
-        """Try again what `_follow` couldn't read."""
-        if self.live.owes and not self.stopping:
+        """Try again what `_follow` couldn't read, and read what other replicas changed."""
+        if (self.live.owes or self.store.database.shared) and not self.stopping:
             self._following.submit(self._tried)
 
     def _tried(self) -> None:
         with contextlib.suppress(StoreError):
             self.live.catch_up()
+            self.live.follow_others()
 
     @staticmethod
     def _settle(done: Future[Ack], both: Future[Ack]) -> None:
