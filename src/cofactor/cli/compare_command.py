@@ -114,6 +114,8 @@ def command(
             run=run,
         )
     _print(output, done, markdown=show.markdown)
+    for sentence in kept.keep_compared("compare", done):
+        output.line(sentence)
     if report is not None:
         from cofactor.runs.shown import command_line
 
@@ -143,17 +145,6 @@ def _print(output: Output, done: Compared, *, markdown: bool) -> None:
         output.line(_cost(cost))
     for label, why in done.failures.items():
         output.line(f"{label} failed: {why}")
-<<<<<<< HEAD
-=======
-    for sentence in kept.keep_compared("compare", done):
-        output.line(sentence)
-    if report is not None:
-        from cofactor.runs.shown import command_line
-
-        done.write_report(report, command_line(sys.argv[1:]))
-        output.line(f"Report: {report}")
-    output.emit(command="compare", **done.to_dict())
->>>>>>> integ
 
 
 def _listed(models: str | None) -> list[str] | None:

@@ -108,6 +108,8 @@ def command(
             run=run,
         )
     _print(output, done)
+    for sentence in kept.keep_compared("tune", done.compared, _found(done)):
+        output.line(sentence)
     command_line = done.command(source, _given(reading))
     output.line(f"Next: {command_line}")
     output.emit(command="tune", **done.to_dict(), next=command_line)
@@ -132,14 +134,6 @@ def _print(output: Output, done: Tuned) -> None:
         output.line(sentence)
     for label, why in done.compared.failures.items():
         output.line(f"{label} failed: {why}")
-<<<<<<< HEAD
-=======
-    for sentence in kept.keep_compared("tune", done.compared, _found(done)):
-        output.line(sentence)
-    command_line = done.command(source, _given(reading))
-    output.line(f"Next: {command_line}")
-    output.emit(command="tune", **done.to_dict(), next=command_line)
->>>>>>> integ
 
 
 def _curve(done: Any) -> list[dict[str, Any]]:
