@@ -310,7 +310,7 @@ model.recommend(0, k=3); model.recommend(history={{2: 5.0}}, k=3)
 model.predict([0, 1], [2, 3]); model.similar_items(4)
 print("torch" in sys.modules)
 """
-    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[2] / "src")])}
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[3] / "src")])}
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=env
     )

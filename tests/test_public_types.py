@@ -18,7 +18,7 @@ pytest.importorskip("torch", reason="the stub names models that need torch")
 
 from tools import public_stub
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 USES = ROOT / "tests" / "typed_uses.py"
 WRONG = {n for n, line in enumerate(USES.read_text().splitlines(), 1) if line.endswith("# wrong")}
 
