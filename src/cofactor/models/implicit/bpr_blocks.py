@@ -3,7 +3,7 @@
 In a round each shard of users has one block of items to itself, so no two pieces write to the same
 vectors and the result doesn't depend on the engine; after as many rounds as there are blocks each
 user has been walked once with every item. A negative comes from the block of its positive, so items
-are dealt into blocks anew in each epoch: over epochs every item is compared with every other."""
+are dealt into blocks again in each epoch: over epochs every item is compared with every other."""
 
 from __future__ import annotations
 

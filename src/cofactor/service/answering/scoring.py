@@ -14,7 +14,6 @@ machine) has a thread."""
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import threading
 import time
@@ -43,7 +42,6 @@ from cofactor.service.errors import RequestError, overloaded
 from cofactor.service.replies import Recommendations
 from cofactor.service.settings import Settings
 from cofactor.service.wire import RecommendRequest
-from cofactor.store import StoreError
 
 log = logging.getLogger("cofactor.service")
 _FEW = 100  # items of a request up to which it may be answered in the event loop
@@ -171,9 +169,6 @@ class Scorer:
 
     def _answer(self, batch: list[ScoringJob], done: list[tuple[ScoringJob, Any]]) -> None:
         groups: dict[tuple[int, bool, int], list[ScoringTask]] = {}
-        with contextlib.suppress(StoreError):  # then by what is known here
-            for live in {id(job.loaded.view.live): job.loaded.view.live for job in batch}.values():
-                live.follow_others()
         for job in batch:
             try:
                 if job.call is not None:
