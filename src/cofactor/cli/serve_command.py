@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
@@ -272,7 +274,9 @@ def _run(output: Output, served: Served, listening: Any, role: WorkerRole | None
     drain_log = log_to(beside=settings.access_log)
     opened = writes = None
     try:
-        with output.waiting(f"loading {served.folder} ..."):
+        # Elsewhere than on a terminal stderr is the log, of JSON lines alone.
+        shown = sys.stderr.isatty()
+        with output.waiting(f"loading {served.folder} ...") if shown else nullcontext():
             opened = open_store(served.url) if role is None else role.open(served.url)
             writes = None if role is None else role.serve_writes(opened)
             app = build(served.folder, opened, settings, served.keys, served.retrain)
