@@ -7,7 +7,7 @@ READY  := $(VENV)/.ready
 TEST_JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all lint types floors wheel bench notebooks docs site lowest soak postgres clean
+.PHONY: help demo test test-all lint types floors wheel bench notebooks docs site lowest newest light migration soak postgres clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -30,8 +30,8 @@ test-all: $(READY)  ## the test suite with the slow tests (accuracy on real data
 	$(BIN)/python -m pytest -q -n $(TEST_JOBS) --dist loadfile
 
 lint: $(READY)  ## ruff: rules and format
-	$(BIN)/ruff check src tests benchmarks
-	$(BIN)/ruff format --check --quiet src tests benchmarks
+	$(BIN)/ruff check src tests benchmarks tools
+	$(BIN)/ruff format --check --quiet src tests benchmarks tools
 
 types: $(READY)  ## mypy, strict
 	$(BIN)/mypy
@@ -61,6 +61,24 @@ lowest: $(READY)  ## the tests without PyTorch, on the lowest versions that pypr
 	$(BIN)/python tools/lowest_versions.py serve plot > $(VENV)-lowest/versions.txt
 	$(VENV)-lowest/bin/python -m pip install --quiet -r $(VENV)-lowest/versions.txt pytest pytest-timeout hypothesis httpx pandas polars duckdb
 	PYTHONPATH=src $(VENV)-lowest/bin/python -m pytest -q -o filterwarnings=default tests/cli tests/unit/test_packaging.py tests/unit/test_readers.py tests/unit/test_ids.py tests/unit/test_artifact.py tests/properties tests/parity
+
+# Spotlight isn't on the package index, so its block isn't run.
+PEERS ?= .venv-peers
+
+migration: $(READY)  ## run the other libraries' code of docs/migrate against the libraries (makes their environments)
+	@for peer in "implicit implicit" "lightfm rectools-lightfm" "surprise scikit-surprise pandas" "rectools rectools" "recbole recbole numpy<2 scipy<1.13 pandas<3"; do \
+	  set -- $$peer; name=$$1; shift; test -x $(PEERS)/peers-$$name/bin/python && continue; \
+	  $(PYTHON) -m venv $(PEERS)/peers-$$name && $(PEERS)/peers-$$name/bin/python -m pip install --quiet "$$@" || rm -rf $(PEERS)/peers-$$name; done
+	COFACTOR_PEERS=$(abspath $(PEERS)) $(BIN)/python -m pytest -q -rs tests/test_migration.py
+
+newest: $(READY)  ## the tests on the newest versions that can be had, pre-releases too
+	@$(PYTHON) -m venv $(VENV)-newest
+	@sh tools/install_torch.sh $(VENV)-newest/bin/python
+	$(VENV)-newest/bin/python -m pip install --quiet --upgrade --pre --editable ".[dev]"
+	$(VENV)-newest/bin/python -m pytest -q -n $(TEST_JOBS) --dist loadfile -m "not slow" -W default
+
+light: ## install without extras, compiler and caches, and measure it: seconds, megabytes, a cold demo
+	@$(PYTHON) tools/light_install.py
 
 # Mutated files that `make soak` reads.
 FUZZ ?= 100000

@@ -1,12 +1,16 @@
-"""Run a Dockerfile's steps in clean root folders, where there is no Docker engine: as root, on Linux.
+"""Run a Dockerfile's steps in clean root folders, without a Docker engine: as root, on Linux.
 
-    python tools/try_dockerfile.py deploy/Dockerfile --base FOLDER --work FOLDER [--bind PATH ...] [--run WORD ...]
+    python tools/try_dockerfile.py deploy/Dockerfile --base FOLDER --work FOLDER
+        [--bind PATH ...] [--run WORD ...]
 
-``--base`` is a root folder with what the FROM lines name (debootstrap --variant=minbase bookworm FOLDER); each stage
-begins with a copy of it. RUN, COPY, ENV, WORKDIR, USER, ENTRYPOINT and CMD are done as they say; the rest is listed.
-``--bind`` shows files and folders of this machine within, read-only (a package index on disk, a certificate). With ``--run`` the entry point
-is started in the last stage: as the image's user, its root folder mounted read-only, with /tmp and its volumes writable.
-What it doesn't show: the engine's own part (layers, networks, health checks, capabilities). An image itself is untested."""
+``--base`` is a root folder with what the FROM lines name (debootstrap --variant=minbase bookworm
+FOLDER); each stage begins with a copy of it. RUN, COPY, ENV, WORKDIR, USER, ENTRYPOINT and CMD are
+done as they say; the rest is listed. ``--bind`` shows files and folders of this machine within,
+read-only (a package index on disk, a certificate). With ``--run`` the entry point is started in the
+last stage: as the image's user, its root folder mounted read-only, with /tmp and its volumes
+writable. What it doesn't show: the engine's own part (layers, networks, health checks,
+capabilities). An image itself is untested.
+"""
 
 from __future__ import annotations
 
@@ -51,8 +55,12 @@ def inside(stage: Stage, words: list[str], binds: list[str], user: str = "0") ->
         mounts += [f"mount --bind {shlex.quote(bind)} {to}", f"mount -o remount,bind,ro {to}"]
     root = shlex.quote(str(stage.root))
     script = " && ".join(
-        [*mounts, f"mount -t proc proc {root}/proc", f"mount --rbind /dev {root}/dev"]
-        + [f"exec chroot --userspec={user}:{user} {root} /usr/bin/env -i " + shlex.join(words)]
+        [
+            *mounts,
+            f"mount -t proc proc {root}/proc",
+            f"mount --rbind /dev {root}/dev",
+            f"exec chroot --userspec={user}:{user} {root} /usr/bin/env -i " + shlex.join(words),
+        ]
     )
     for bind in binds:
         target = Path(str(stage.root) + bind)
@@ -121,7 +129,7 @@ def build(arguments: argparse.Namespace) -> Stage:
             copy(stage, rest, context, stages)
         elif word == "ENV":
             pairs = (one.split("=", 1) for one in shlex.split(rest))
-            stage.environment.update({name: value for name, value in pairs})
+            stage.environment.update(pairs)
         elif word == "WORKDIR":
             stage.folder = rest.strip()
             Path(f"{stage.root}{stage.folder}").mkdir(parents=True, exist_ok=True)

@@ -86,6 +86,7 @@ from cofactor.retrieval.filters import Filters as Filters
 from cofactor.retrieval.rerank.rules import Rerank as Rerank
 from cofactor.runs.auto import auto as auto
 from cofactor.runs.compare import compare as compare
+from cofactor.runs.cross_validate import cross_validate as cross_validate
 from cofactor.runs.logged_lists import LoggedLists as LoggedLists
 from cofactor.runs.ope import OpeSettings as OpeSettings
 from cofactor.runs.ope import ope as ope

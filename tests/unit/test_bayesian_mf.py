@@ -215,3 +215,32 @@ def test_cuts_are_drawn_around_those_that_made_the_levels():
         found.append(cuts[1:-1])
     np.testing.assert_allclose(np.mean(found[5:], axis=0), true[1:-1], atol=0.04)
     assert (np.std(found[5:], axis=0) > 0.004).all()  # they are drawn, not maximised
+
+
+def test_the_mean_over_the_draws_of_a_users_scores_is_the_score() -> None:
+    from cofactor.base.run import Run
+    from cofactor.data.synthetic import shop
+    from cofactor.models import registry
+
+    data = shop(n_users=60, n_items=40, seed=1)
+    model = registry.create("bayesian_mf", factors=4, sweeps=20, burn_in=5, samples=10)
+    model.fit(data, run=Run(threads=1))
+    rows = np.array([3, 17, 30])
+    for batch in (
+        model.user_batch(np.array([5], np.int32)),
+        model.fold_in(data.histories(np.array([5]))),
+    ):
+        draws = model.score_draws(batch, rows)
+        assert draws.shape == (10, 3)
+        assert draws.std(axis=0).min() > 0
+        np.testing.assert_allclose(draws.mean(axis=0), model.score_batch(batch, rows)[0], rtol=1e-4)
+
+
+def test_other_models_say_that_they_have_no_draws() -> None:
+    from cofactor.base.errors import TraitError
+    from cofactor.data.synthetic import shop
+    from cofactor.models import registry
+
+    model = registry.create("popularity").fit(shop(n_users=30, n_items=20, seed=1))
+    with pytest.raises(TraitError, match="no posterior draws"):
+        model.score_draws(model.user_batch(np.array([0], np.int32)), np.array([0]))

@@ -80,13 +80,14 @@ def command(
     held_out: HeldOutOptions,
     reading: ReadingOptions,
     compute: opt.ComputeOptions,
+    keeping: opt.KeepingOptions,
     cluster: EngineOptions,
     show: opt.ShowOptions,
 ) -> None:
     """Tune."""
     from cofactor.runs.tune import tune
 
-    output = show.output()
+    output, kept = show.output(), keeping.prepare()
     with cluster.on(compute.run(output)) as run:
         done = tune(
             opt.one_or_several(source),
@@ -120,6 +121,8 @@ def command(
         output.line(sentence)
     for label, why in done.compared.failures.items():
         output.line(f"{label} failed: {why}")
+    for sentence in kept.keep_compared("tune", done.compared, _found(done)):
+        output.line(sentence)
     command_line = done.command(source, _given(reading))
     output.line(f"Next: {command_line}")
     output.emit(command="tune", **done.to_dict(), next=command_line)
@@ -127,6 +130,12 @@ def command(
 
 def _curve(done: Any) -> list[dict[str, Any]]:
     return [{"trial": str(trial), "value": value} for trial, value in done.curve]
+
+
+def _found(done: Any) -> dict[str, Any]:
+    """What a kept run says of the search."""
+    facts = done.to_dict()
+    return {name: facts[name] for name in ("settings", "validation", "curve", "importances")}
 
 
 def _given(reading: ReadingOptions) -> list[str]:

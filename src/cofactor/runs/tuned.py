@@ -83,13 +83,14 @@ class Tuned:
 
     def rows(self) -> list[dict[str, Any]]:
         """Return a line for each setting that was searched or set: default, best, importance."""
-        defaults = registry.get(self.model).Config.defaults()
+        best = registry.get(self.model).Config(**self.settings)
+        usual = best.reset()
         names = list(dict.fromkeys([*self.importances, *self.searched, *self.settings]))
         return [
             {
                 "setting": name,
-                "default": word(defaults[name]),
-                "best": word(self.settings.get(name, defaults[name])),
+                "default": word(usual.value_of(name)),
+                "best": word(best.value_of(name)),
                 "importance": f"{self.importances[name]:.2f}" if name in self.importances else "",
             }
             for name in names

@@ -69,6 +69,11 @@ def unseen_items(session: Session) -> Iterator[tuple[str, str]]:
         yield item_id, STATES[state]
 
 
+def last_change(session: Session) -> int:
+    """Return the number of the last change of an item; 0 when there is none."""
+    return int(session.rows("SELECT coalesce(max(seq), 0) FROM item_changes")[0][0])
+
+
 def changes_after(session: Session, seq: int, limit: int) -> list[ItemChange]:
     """Return the next changes of items."""
     rows = session.rows(
@@ -202,8 +207,3 @@ def events_before(session: Session, seq: int | None, limit: int) -> list[StoredE
     where, given = ("", ()) if seq is None else ("WHERE seq < ?", (seq,))
     sql = f"SELECT {_EVENT} FROM events {where} ORDER BY seq DESC LIMIT ?"
     return [_event(row) for row in session.rows(sql, (*given, limit))]
-
-
-def last_change(session: Session) -> int:
-    """Return the number of the last change of an item; 0 when there was none."""
-    return int(session.rows("SELECT coalesce(max(seq), 0) FROM item_changes")[0][0])

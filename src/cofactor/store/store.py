@@ -312,11 +312,6 @@ class Store:
             found = queries.event_counts(session, after, since, step)
             return [(int(start), str(kind), int(count)) for start, kind, count in found]
 
-    def last_change(self) -> int:
-        """Return the number of the last change of an item; 0 when there was none."""
-        with self._readers.one() as session:
-            return queries.last_change(session)
-
     def last_seq(self) -> int:
         """Return the place of the last event that is stored; 0 when there is none."""
         with self._readers.one() as session:

@@ -20,6 +20,7 @@ from cofactor.retrieval.topk import OrderedItems
 from cofactor.service.answering.images import CatalogueImages
 from cofactor.service.answering.item_search import ItemSearch
 from cofactor.store import MAX_BATCH, Store, StoredItem
+from cofactor.store.queries import last_change
 
 _FILTERS_KEPT = 64
 _HELD = 200_000  # titles up to which a list in memory is cheaper than asking Arrow at each answer
@@ -34,12 +35,17 @@ class LiveItems:
         Where changes are kept.
     image_hosts
         Hosts whose images may be shown.
+    others
+        Whether other processes may change items in the same store: workers, replicas.
     """
 
-    def __init__(self, store: Store, image_hosts: tuple[str, ...] = ()) -> None:
-        self._store = store
+    def __init__(
+        self, store: Store, image_hosts: tuple[str, ...] = (), *, others: bool = False
+    ) -> None:
+        self._store, self.others = store, others
         self.image_hosts = image_hosts
         self._lock = threading.Lock()
+        self._looking = threading.Lock()
         # Items whose change is on disk, or may be, and not yet here.
         self._owed: dict[str, None] = {}
         # Texts stay in the store; titles and features are needed at every answer.
@@ -47,6 +53,8 @@ class LiveItems:
         # Item -> title, and the same as searches read it; made at the first search.
         self.folded: dict[str, tuple[str, str]] = {}
         self.views: list[ItemView] = []
+        with store.snapshot() as session:
+            self._looked_at = last_change(session)
         for item in store.all_items():
             self.described[item.item_id] = _without_text(item)
 
@@ -75,6 +83,23 @@ class LiveItems:
                     view.update(item_ids)
                 for item_id in item_ids:
                     del self._owed[item_id]
+
+    def follow_others(self) -> bool:
+        """Take over what other processes have changed; return whether items may have come.
+
+        Raises
+        ------
+        StoreError
+            If the store can't be read.
+        """
+        grown = False
+        with self._looking:
+            while changes := self._store.item_changes(self._looked_at):
+                self.owe(change.item_id for change in changes)
+                self.catch_up()
+                self._looked_at = changes[-1].seq
+                grown |= any(change.state == "visible" for change in changes)
+        return grown
 
     def view(self, data: Interactions) -> ItemView:
         """Return the items of a model under what the store says."""

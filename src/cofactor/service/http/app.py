@@ -73,8 +73,8 @@ def build(
             " serve --new-key read --keys FILE`, then --keys FILE. Without keys it listens on"
             " 127.0.0.1 only."
         )
-    known_change = store.last_change() if settings.workers > 1 else 0
-    live = LiveItems(store, settings.image_hosts)
+    others = settings.workers > 1 or store.database.shared
+    live = LiveItems(store, settings.image_hosts, others=others)
     models = Models(Folder(folder), live, store, settings)
     Rerankers(settings.rerank).check(models.current)
     served = table()
@@ -89,7 +89,6 @@ def build(
         Admission(settings),
         document_bytes(served, settings.root_path),
         Traffic(settings, models, store, telemetry.registry),
-        known_change,
     )
     if retrain is not None:
         context.retraining = Retraining(retrain, models, store, telemetry.registry)

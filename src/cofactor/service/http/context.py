@@ -55,8 +55,6 @@ class Context:
         Which version and list a user gets, and the log of what was shown.
     retraining
         What retrains by a schedule, if anything does.
-    known_change
-        The last change of an item that was taken over; where there are several workers.
     stopping
         Whether it takes no new work.
     """
@@ -70,7 +68,6 @@ class Context:
     admission: Admission
     document: bytes
     traffic: Traffic
-    known_change: int = 0
     _scorer: Scorer | None = None
     retraining: Retraining | None = None
     stopping: bool = False
@@ -78,7 +75,6 @@ class Context:
     maps: dict[str, Any] = field(default_factory=dict)
     results: dict[str, tuple[float, Any]] = field(default_factory=dict)
     _trending: TrendingFeed | None = None
-    _catching: threading.Lock = field(default_factory=threading.Lock)
     _slow: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(2, "cofactor-slow")
     )
@@ -98,30 +94,20 @@ class Context:
         return self._scorer
 
     async def follow(self) -> None:
-        """Take over what other workers changed of items; their acknowledgements hold here too."""
-        if self.store.database.embedded:
-            grown = self._take_over()
-        else:
-            grown = await asyncio.to_thread(self._take_over)
+        """Take over what other processes changed of items: what they acknowledged holds here too.
+        Where the store can't be read, what is known here counts.
+        """
+        if not self.live.others:
+            return
+        try:
+            if self.store.database.embedded:
+                grown = self.live.follow_others()
+            else:
+                grown = await asyncio.to_thread(self.live.follow_others)
+        except StoreError:
+            return
         if grown:
             self.models.growing()
-
-    def _take_over(self) -> bool:
-        """Read the changes of items since the last look; return whether items may have come."""
-        last = self.store.last_change()
-        if last == self.known_change:
-            return False
-        grown = False
-        with self._catching:
-            while self.known_change < last:
-                changes = self.store.item_changes(self.known_change)
-                if not changes:
-                    break
-                self.live.owe([change.item_id for change in changes])
-                self.live.catch_up()
-                self.known_change = changes[-1].seq
-                grown |= any(change.state == "visible" for change in changes)
-        return grown
 
     @property
     def trending(self) -> TrendingFeed:
@@ -210,13 +196,15 @@ class Context:
         self._settle(done, both)
 
     def catch_up(self) -> None:
-        """Try again what `_follow` couldn't read."""
-        if self.live.owes and not self.stopping:
+        """Try again what `_follow` couldn't read, and read what other processes changed."""
+        if (self.live.owes or self.live.others) and not self.stopping:
             self._following.submit(self._tried)
 
     def _tried(self) -> None:
         with contextlib.suppress(StoreError):
             self.live.catch_up()
+            if self.live.others:
+                self.live.follow_others()
 
     @staticmethod
     def _settle(done: Future[Ack], both: Future[Ack]) -> None:
