@@ -7,7 +7,7 @@ READY  := $(VENV)/.ready
 TEST_JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all lint types floors wheel bench notebooks docs site lowest newest light migration soak postgres clean
+.PHONY: help demo test test-all lint types floors wheel bench gpu notebooks docs site lowest newest light migration soak postgres clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -47,6 +47,9 @@ bench: $(READY)  ## the benchmarks against peers (makes their environments on de
 
 notebooks: $(READY)  ## run the tutorial notebooks (python -m tools.notebooks writes their outputs again)
 	$(BIN)/python -m pytest -q -m notebooks tests/test_notebooks.py
+
+gpu: $(READY)  ## check and measure implicit ALS on a GPU (without one, the check alone)
+	@PYTHONPATH=src $(BIN)/python benchmarks/gpu.py
 
 docs: $(READY)  ## run every example of the docs
 	$(BIN)/python -m pytest -q tests/test_docs.py

@@ -38,7 +38,7 @@ PLAIN: dict[str, Any] = {
     "learning_rate": 0.05,
     "init_scale": 0.02,
     "gravity": 0.01,
-    "regularization": 0.05,
+    "regularization": 0.03,
     "frequency_exponent": 1.0,
     "patience": 30,
 }
@@ -49,7 +49,7 @@ BIASED: dict[str, Any] = {
     "learning_rate": 0.005,
     "schedule": "cosine",
     "gravity": 0.05,
-    "regularization": 0.8,
+    "regularization": 0.49,
     "frequency_exponent": 0.0,
     "bias_regularization": 0.06,
     "item_bias_regularization": 1.6,
