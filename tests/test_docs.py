@@ -60,3 +60,22 @@ def test_every_command_that_the_pages_show_exists() -> None:
         )
     }
     assert shown <= set(COMMANDS)
+
+
+def test_the_commands_of_the_published_tables_exist() -> None:
+    from benchmarks.cases import CASES
+
+    from cofactor.cli.main import COMMANDS
+
+    text = (ROOT / "docs" / "tables.md").read_text(encoding="utf-8")
+    commands = [one for cell in re.findall(r"`([^`]+)`", text) for one in [cell.split()]]
+    assert len(commands) > 20
+    scripts = [words[1] for words in commands if words[:1] == ["python"] and words[1] != "-m"]
+    modules = [words[2] for words in commands if words[:2] == ["python", "-m"]]
+    assert all((ROOT / script).is_file() for script in scripts)
+    assert all((ROOT / f"{name.replace('.', '/')}.py").is_file() for name in modules if "." in name)
+    named = {word for words in commands if words[1:3] == ["-m", "benchmarks"] for word in words[3:]}
+    assert named <= {"bounds", "startup", "scale", *(c.name.split("-")[0] for c in CASES)}
+    assert {words[1] for words in commands if words[0] == "cofactor"} <= set(COMMANDS)
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    assert all(f"\n{words[1]}:" in makefile for words in commands if words[0] == "make")

@@ -88,6 +88,7 @@ from cofactor.retrieval.filters import Filters as Filters
 from cofactor.retrieval.rerank.rules import Rerank as Rerank
 from cofactor.runs.auto import auto as auto
 from cofactor.runs.compare import compare as compare
+from cofactor.runs.cross_validate import cross_validate as cross_validate
 from cofactor.runs.logged_lists import LoggedLists as LoggedLists
 from cofactor.runs.ope import OpeSettings as OpeSettings
 from cofactor.runs.ope import ope as ope
@@ -1037,9 +1038,9 @@ class SimpleX(_SimpleX):
         Sampling distribution of the negatives.
     negative_power : float >= 0 <= 2, default 0.75
         Power of the item counts in popularity sampling; 1 is popularity itself.
-    margin : float >= -1 <= 1, default 0.4
+    margin : float >= -1 <= 1, default 0.0
         The cosine from which negatives count (cosine_contrastive).
-    negative_weight : float >= 0, default 64.0
+    negative_weight : float >= 0, default 16.0
         The weight of the negatives beside the positive (cosine_contrastive).
     regularization : float >= 0, default 0.1
         L2 on the vectors that a batch touches, per example.
@@ -1098,8 +1099,8 @@ class SimpleX(_SimpleX):
         negatives: int = 64,
         negative_sampling: str = 'uniform',
         negative_power: float = 0.75,
-        margin: float = 0.4,
-        negative_weight: float = 64.0,
+        margin: float = 0.0,
+        negative_weight: float = 16.0,
         regularization: float = 0.1,
         bias_regularization: float = 0.005,
         factors: int = 64,

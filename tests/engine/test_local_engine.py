@@ -268,3 +268,25 @@ def test_trials_on_an_engine_are_the_same_for_any_number_of_workers(data: Intera
     assert one.counts == three.counts == {"finished": 10, "pruned": 0, "failed": 0}
     assert (one.value, one.settings, one.curve) == (three.value, three.settings, three.curve)
     assert one.value >= one.default_value
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("item_knn", {}),
+        ("graph_filter", {}),
+        ("item_knn", {"similarity": "jaccard", "neighbours": 7}),
+        ("item_knn", {"values": "values", "weighting": "bm25", "similarity": "dot"}),
+    ],
+)
+def test_neighbours_in_pieces_are_the_same(
+    data: Interactions, name: str, settings: dict[str, Any]
+) -> None:
+    whole, cut = (
+        registry.create(name, **settings).fit(data, run=run).state() for run in (RUN, CUT)
+    )
+    for array in whole:
+        np.testing.assert_allclose(cut[array], whole[array], rtol=2e-6)
+    if "values" not in settings:
+        for array in whole:
+            np.testing.assert_array_equal(cut[array], whole[array])

@@ -68,6 +68,8 @@ th:first-child { text-align: left; position: sticky; left: 0; background: var(--
 td b { font-weight: 500; } td.best { background: var(--best); }
 td.best b { font-weight: 700; color: var(--accent); } td small { display: block;
   color: var(--soft); font-size: 12px; }
+.dense th, .dense td { padding: 8px 6px; } .dense td small { font-size: 11px;
+  letter-spacing: -0.02em; }
 .win { background: rgba(0,114,178,.24); } .lose { background: rgba(213,94,0,.24); }
 .even { background: rgba(128,136,150,.12); color: var(--soft); }
 .pairs td { text-align: center; border: 2px solid var(--card); border-radius: 8px; }

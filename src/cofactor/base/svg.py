@@ -69,6 +69,8 @@ class Axes:
         Whether x is logarithmic.
     x_names
         Names of x = 0, 1, 2 ... in place of numbers.
+    x_whole
+        The least and the largest of whole numbers on x (epochs); only whole ones are marked.
     width, height
         In pixels; the chart shrinks with the page.
     """
@@ -78,6 +80,7 @@ class Axes:
     y_label: str = ""
     x_log: bool = False
     x_names: Sequence[str] = ()
+    x_whole: tuple[int, int] | None = None
     width: int = 640
     height: int = 260
 
@@ -125,7 +128,7 @@ def intervals(
         For each line its name, the value, and the ends of its interval (both NaN for none).
     """
     left = 16 + 7 * max((min(len(name), 30) for name in names), default=0)
-    height, width = 26 * len(names) + 56, 460 + left
+    height, width = 26 * len(names) + 56, 260 + left
     ends = [v for span in spans for v in span]
     ticks = _ticks(*_range([*values, *ends]), 4)
     x, bottom = _Scale(ticks[0], ticks[-1], left, width - 24), height - 26
@@ -155,7 +158,7 @@ def _x_scale(axes: Axes, values: Sequence[float], left: float) -> _Scale:
     if axes.x_log:
         low, high = _range([math.log10(max(v, 1e-12)) for v in values if math.isfinite(v)])
         return _Scale(math.floor(low * 2) / 2, math.ceil(high * 2) / 2, left, right, log=True)
-    low, high = _range(values)
+    low, high = _range(values if axes.x_whole is None else axes.x_whole)
     return _Scale(low, high, left, right)
 
 
@@ -196,6 +199,8 @@ def _x_marks(axes: Axes, x: _Scale) -> list[tuple[float, str]]:
         return list(enumerate(axes.x_names))
     if not axes.x_log:
         ticks = [v for v in _ticks(x.low, x.high, 6) if x.low <= v <= x.high]
+        if axes.x_whole is not None:
+            ticks = [v for v in ticks if v == round(v)]
         return [(v, _number(v, ticks)) for v in ticks]
     steps = range(math.floor(x.low), math.ceil(x.high) + 1)
     factors = (1, 2, 5) if x.high - x.low <= 2 else (1,)

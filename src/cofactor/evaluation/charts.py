@@ -13,7 +13,10 @@ _NOTHING = Summary(math.nan, None, None, 0)
 
 
 def forest(results: Sequence[Result], metric: str) -> str:
-    """Return one metric of all models: one below the other, each a dot with its interval."""
+    """Return one metric of the models that have it: one below the other, each a dot with its
+    interval.
+    """
+    results = [result for result in results if metric in result.summary]
     known = [result.summary.get(metric, _NOTHING) for result in results]
     spans = [span(one) for one in known]
     return svg.intervals(metric, [r.model for r in results], [one.value for one in known], spans)

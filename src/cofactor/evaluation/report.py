@@ -139,9 +139,11 @@ def _summary(
         )
     level = f"{results[0].how.confidence:.0%}"
     tied = " ≈ marks models not significantly different from the best." if comparisons else ""
+    dense = ' class="dense"' if len(metrics) > 6 else ""
     body = (
-        f'<table><thead><tr><th scope="col">model</th>{heads}<th scope="col">evaluate, s</th></tr>'
-        f"</thead><tbody>{''.join(lines)}</tbody></table>"
+        f'<table{dense}><thead><tr><th scope="col">model</th>{heads}'
+        f'<th scope="col">evaluate, s</th></tr></thead>'
+        f"<tbody>{''.join(lines)}</tbody></table>"
     )
     note = f"Mean over users, {level} bootstrap interval below it; the best is bold.{tied}"
     return section("Summary", note, body)

@@ -60,7 +60,8 @@ def figures(curves: Mapping[str, Any]) -> list[str]:
             columns = {"": curve.loss} if row == "training loss" else _of(curve, row)
             for kind, values in columns.items():
                 series += _series(f"{name}{kind}", values, curve.best_epoch, n, bool(kind))
-        axes = Axes(title=row, x_label="epoch", width=760, height=280)
+        last = max((len(curve) for curve in curves.values()), default=1)
+        axes = Axes(title=row, x_label="epoch", x_whole=(1, max(2, last)), width=760, height=280)
         drawn.append(chart(axes, series))
     return drawn
 
@@ -74,7 +75,7 @@ def draw(
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     best = "; ".join(words for words in map(_best_of, curves, curves.values()) if words)
-    note = "Faint: each epoch; strong: smoothed; ringed: the best epoch; dashed: on training data."
+    note = "Faint: each epoch; strong: smoothed; dot: the best epoch; dashed: on training data."
     body = "".join(f"<div>{one}</div>" for one in figures(curves))
     return write_page(target, page(title, section(title, f"{note} {best}".strip(), body)))
 

@@ -16,7 +16,7 @@ from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.models.content import check as checking
 from cofactor.models.content.base import COMPARISON, ContentFeatures, cold_rows
-from cofactor.models.content.check import CHECK, Check, HeldOutScores
+from cofactor.models.content.check import Check, HeldOutScores
 from cofactor.models.content.feature_map import SPEC_ARRAYS, FeatureMap
 from cofactor.models.content.no_features_baseline import shared
 from cofactor.models.content.profiles import (
@@ -107,7 +107,7 @@ class FeatureIALS(ContentFeatures, IterativeModel, FactorModel):
         "user_map": ArraySpec("float32", ("user_width", "factors"), optional=True),
         "alpha0": ArraySpec("float64", ("1",)),
         "diagonal": ArraySpec("float32", ("factors",)),
-        "check": ArraySpec("float64", (str(len(CHECK)),)),
+        "check": ArraySpec("float64", ("check numbers",)),
     }
 
     alpha0: np.ndarray
@@ -217,6 +217,7 @@ class FeatureIALS(ContentFeatures, IterativeModel, FactorModel):
             cosine=checking.cosine(found, self.item_factors[held]),
             ridge=self.config.ridge,
             calibrate=self.config.calibrate_exposure,
+            features=matrix,
         )
 
     def _levelled(self, vectors: np.ndarray) -> np.ndarray:

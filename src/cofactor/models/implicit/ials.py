@@ -16,6 +16,7 @@ from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.models.factors import FactorModel, vector_bytes
 from cofactor.models.implicit.ials_defaults import n_factors
+from cofactor.models.implicit.ials_device import DeviceIALSLearner, on_gpu
 from cofactor.models.implicit.ials_learner import IALSLearner
 from cofactor.models.implicit.ials_sharded import ShardedIALSLearner
 from cofactor.models.implicit.normal_equations import FixedItems, NormalEquations
@@ -211,11 +212,7 @@ class IALS(IterativeModel, FactorModel):
     def _fit(self, data: Interactions, validation: Part | None, run: Run) -> None:
         self._equations = equations = NormalEquations.of(self.config, data)
         self.alpha0 = np.array([equations.alpha0], np.float64)
-        learner = (
-            IALSLearner(equations, data, run)
-            if run.engine is None
-            else ShardedIALSLearner(equations, data, run, run.engine)
-        )
+        learner = _learner(equations, data, run)
 
         def update() -> None:
             rows = None if validation is None or self._callbacks else validation.user_rows
@@ -243,3 +240,12 @@ class IALS(IterativeModel, FactorModel):
         self, batch: UserBatch, item_rows: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         return self._equations.explain(batch, item_rows, self._items, self._popularity)
+
+
+def _learner(equations: NormalEquations, data: Interactions, run: Run) -> IALSLearner:
+    """What the training loop drives: in this process, on its GPU, or in shards on an engine."""
+    if run.engine is not None:
+        return ShardedIALSLearner(equations, data, run, run.engine)
+    if on_gpu(run.device):
+        return DeviceIALSLearner(equations, data, run)
+    return IALSLearner(equations, data, run)

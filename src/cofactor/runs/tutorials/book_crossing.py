@@ -113,6 +113,12 @@ def recipe(run: Run) -> Reproduced:
             seconds=seconds,
         ),
     ]
+    _show_neighbours(data, run, report)
+    return report
+
+
+def _show_neighbours(data: Interactions, run: Run, report: Reproduced) -> None:
+    """Say whether the books of a series lie together."""
     report.shown = [REALIGNED]
     titled = replace(realigned(data), values=None)
     model = LatentFactor(**NEIGHBOURS).fit(titled, run=run)
@@ -129,7 +135,7 @@ def recipe(run: Run) -> Reproduced:
         report.figures.append(
             Figure(
                 "gravity on rated pairs",
-                name,
+                "book-crossing",
                 f"of the nearest 5, {series}",
                 float(hits),
                 "",
@@ -137,7 +143,6 @@ def recipe(run: Run) -> Reproduced:
                 higher_is_better=True,
             )
         )
-    return report
 
 
 def realigned(data: Interactions) -> Interactions:
