@@ -209,6 +209,34 @@ def test_the_command_trains_from_shards_and_doctor_finds_nothing_wrong(
     assert code == 0, said
 
 
+def test_a_killed_driver_costs_one_epoch(ray_cluster: Any, log: Path, tmp_path: Path) -> None:
+    from cofactor.artifact.load import load
+
+    words = ("train", str(log), "--model", "ials", "--set", "factors=8", "--set", "epochs=40")
+    words = (*words, "--test", "0", "--out")
+    cluster = ("--engine", "ray", "--address", ray_cluster.address)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "cofactor", *words, str(tmp_path / "cut"), *cluster],
+        stderr=subprocess.DEVNULL,
+    )
+    checkpoint = tmp_path / ".cut.checkpoints" / "first.safetensors"
+    deadline = time.monotonic() + 100
+    while not checkpoint.is_file() and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.kill()
+    process.wait()
+    assert checkpoint.is_file()
+    assert not (tmp_path / "cut").exists()
+    code, said = cofactor(*words, str(tmp_path / "cut"), *cluster, "--resume")
+    assert code == 0, said
+    assert f"going on from {checkpoint.parent}" in said
+    assert cofactor(*words, str(tmp_path / "whole"))[0] == 0
+    cut, whole = load(tmp_path / "cut"), load(tmp_path / "whole")
+    assert factors_hash(cut) == factors_hash(whole)
+    assert cut.curve.loss == whole.curve.loss
+    assert not checkpoint.parent.exists()
+
+
 def test_a_wrong_token_and_no_cluster_are_one_sentence_each(ray_cluster: Any, log: Path) -> None:
     train = ("train", str(log), "--model", "ials", "--out", "never", "--engine", "ray")
     code, said = cofactor(
