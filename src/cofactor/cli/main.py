@@ -56,7 +56,7 @@ EXAMPLES: dict[str, str] = {
     "demo": "cofactor demo --out demo-model",
     "datasets": "cofactor datasets show ml-100k",
     "describe": "cofactor describe purchases.csv --items catalogue.csv",
-    "train": "cofactor train purchases.csv --model ials --set factors=128 --out shop-model",
+    "train": "cofactor train purchases.csv --budget 5m --out shop-model",
     "retrain": "cofactor retrain models sqlite:///models-events.db --out models/v2",
     "evaluate": "cofactor evaluate shop-model later.csv --metrics ndcg@10,recall@20",
     "curve": "cofactor curve purchases.csv --model feature_ials --items catalogue.csv",

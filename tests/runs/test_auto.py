@@ -115,6 +115,26 @@ def test_an_interruption_before_any_model_is_one(monkeypatch: pytest.MonkeyPatch
         choose(groups(), parts_of(groups()), budget=30, run=RUN)
 
 
+def test_a_family_that_breaks_is_named_and_costs_the_others_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def broken(*_: Any, **__: Any) -> None:
+        raise ValueError("of all things")
+
+    monkeypatch.setattr(cofactor.EASE, "_fit", broken)
+    data = groups()
+    found = choose(data, parts_of(data), budget=12, run=RUN, now=ticking())
+    assert found.value is not None
+    assert "Left out: ease (failed: of all things)." in found.sentence
+
+
+def test_a_dense_inverse_that_takes_too_long_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(race, "_DENSE_SHARE", 1e-12)
+    data = groups()
+    found = choose(data, parts_of(data), budget=12, run=RUN, now=ticking())
+    assert "ease (a fit takes too long for the budget)" in found.sentence
+
+
 def test_networks_are_left_out_without_pytorch_and_it_says_so(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

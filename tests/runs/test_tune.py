@@ -23,8 +23,7 @@ from cofactor.metrics.table import parse_metric
 from cofactor.models import registry
 from cofactor.runs import trials as trials_module
 from cofactor.runs.source import Cutting
-from cofactor.runs.study import best_of_study
-from cofactor.runs.trials import Bench, search_space
+from cofactor.runs.trials import Bench
 
 pytest.importorskip("optuna")
 DATA = power_law(120, 50, 1500, seed=3)
@@ -39,6 +38,7 @@ COVERED = (
     "biased_mf",
     "svdpp",
     "graph_filter",
+    "simplex",
     "transitions",
 )
 
@@ -361,39 +361,3 @@ def test_what_is_wrong_is_refused(options: Any, error: Any, said: str) -> None:
 def test_a_model_without_a_space_asks_for_one() -> None:
     with pytest.raises(ArgumentError, match=r"nothing to search in popularity"):
         cofactor.tune(DATA, "popularity")
-
-
-def test_a_blend_is_searched_over_its_models_settings_and_keeps_its_weights(
-    tmp_path: Path,
-) -> None:
-    study = tmp_path / "blend.db"
-    settings = ["models=ease,item_knn", "model_settings=2.shrinkage=5"]
-    found = cofactor.tune(DATA, "blend", settings=settings, trials=4, out=study)
-    assert {"1.regularization", "2.neighbours"} <= set(found.searched)
-    assert "2.shrinkage" not in found.searched
-    best = registry.get("blend").Config(**found.settings)
-    assert best.models == ("ease", "item_knn")
-    assert len(best.weights) == 2
-    assert best.value_of("2.shrinkage") == 5
-    tried = {row["setting"]: row["best"] for row in found.rows()}
-    assert float(tried["1.regularization"]) == best.value_of("1.regularization")
-    again = registry.get("blend").Config.from_text(word for word in found.words() if "=" in word)
-    assert again == best
-    assert best_of_study(study) == ("blend", best)
-
-
-def test_a_search_names_settings_of_a_blends_models() -> None:
-    config = registry.get("blend").Config(models=("ease", "item_knn"))
-    space = search_space(
-        registry.get("blend"), config, {"weights"}, {"ease.regularization": log(1.0, 9.0)}
-    )
-    assert space["ease.regularization"] == log(1.0, 9.0)
-    changed = config.with_values({"ease.regularization": 3.0, "choose_at": 5})
-    assert changed.value_of("1.regularization") == 3.0
-    assert changed.choose_at == 5
-    again = changed.with_values({"ease.regularization": 4.0})
-    assert again.model_settings == ("ease.regularization=4.0",)
-    with pytest.raises(UnknownNameError, match="regularisation"):
-        search_space(registry.get("blend"), config, {}, {"1.regularisation": log(1.0, 9.0)})
-    with pytest.raises(ArgumentError, match="regularization must be"):
-        search_space(registry.get("blend"), config, {}, {"1.regularization": between(-1.0, 9.0)})
