@@ -7,7 +7,7 @@ READY  := $(VENV)/.ready
 TEST_JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all lint types floors wheel bench notebooks docs site lowest newest light migration soak postgres clean
+.PHONY: help demo test test-all lint types floors wheel bench gpu notebooks docs site lowest newest light migration soak postgres clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -30,8 +30,8 @@ test-all: $(READY)  ## the test suite with the slow tests (accuracy on real data
 	$(BIN)/python -m pytest -q -n $(TEST_JOBS) --dist loadfile
 
 lint: $(READY)  ## ruff: rules and format
-	$(BIN)/ruff check src tests benchmarks
-	$(BIN)/ruff format --check --quiet src tests benchmarks
+	$(BIN)/ruff check src tests benchmarks tools
+	$(BIN)/ruff format --check --quiet src tests benchmarks tools
 
 types: $(READY)  ## mypy, strict
 	$(BIN)/mypy
@@ -48,6 +48,9 @@ bench: $(READY)  ## the benchmarks against peers (makes their environments on de
 notebooks: $(READY)  ## run the tutorial notebooks (python -m tools.notebooks writes their outputs again)
 	$(BIN)/python -m pytest -q -m notebooks tests/test_notebooks.py
 
+gpu: $(READY)  ## check and measure implicit ALS on a GPU (without one, the check alone)
+	@PYTHONPATH=src $(BIN)/python benchmarks/gpu.py
+
 docs: $(READY)  ## run every example of the docs
 	$(BIN)/python -m pytest -q tests/test_docs.py
 
@@ -57,7 +60,7 @@ site: $(READY)  ## the documentation as a site, in site/; works offline
 	@echo "site/index.html"
 
 # What runs on the lowest versions; `.ci/run` takes a part of it.
-LOWEST_TESTS ?= tests/cli tests/unit/test_packaging.py tests/unit/test_readers.py tests/unit/test_ids.py tests/unit/test_artifact.py tests/properties tests/parity
+LOWEST_TESTS ?= tests/cli tests/test_packaging.py tests/data/test_readers.py tests/data/test_ids.py tests/artifact/test_artifact.py tests/properties tests/parity
 
 lowest: $(READY)  ## the tests without PyTorch, on the lowest versions that pyproject.toml allows
 	@$(PYTHON) -m venv $(VENV)-lowest
@@ -87,7 +90,7 @@ light: ## install without extras, compiler and caches, and measure it: seconds, 
 FUZZ ?= 100000
 
 soak: $(READY)  ## the long form of the service's tests: 1,000 kills, 20,000 power cuts, 1,000,000 mutated models, 100 promotions under load, fuzzing (hours)
-	COFACTOR_SOAK=1 $(BIN)/python -m pytest -q --timeout 36000 tests/unit/test_artifact_mutations.py
+	COFACTOR_SOAK=1 $(BIN)/python -m pytest -q --timeout 36000 tests/artifact/test_artifact_mutations.py
 	COFACTOR_SOAK=1 $(BIN)/python -m pytest -q --timeout 14400 tests/store/test_store_kill.py tests/store/test_store_power.py tests/store/test_store_faults.py -s
 	COFACTOR_SOAK=1 $(BIN)/python -m pytest -q --timeout 3600 tests/service/http/test_http_laws.py tests/service/http/test_http_fuzz.py tests/service/http/test_http_reload.py
 	COFACTOR_SOAK=1 $(BIN)/python -m pytest -q --timeout 3600 -s tests/service/http/test_http_soak.py

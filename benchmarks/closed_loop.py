@@ -5,9 +5,9 @@ test.
 
 A shop with a history serves a model; people come, see a list, click by what they like (and by where
 it stands), sometimes find something themselves; a fifth of the items is new from the third day on.
-The service retrains by schedule (``after N events``), in a process of its own. Three shops see the
-same people with the same chance: one shows the ranking, two explore. In the first, from the middle
-on, an A/B test compares the model with another one. Since the truth is known, each list's expected
+The service retrains by schedule (``after N events``), in a process of its own. Shops see the same
+people with the same chance: one shows the ranking, others explore. In the last, from the middle on,
+an A/B test compares the model with popularity. Since the truth is known, each list's expected
 clicks and the best list's are too: the difference is the regret."""
 
 from __future__ import annotations
@@ -292,9 +292,10 @@ class Shop:
 
 SCENARIOS = (
     Scenario("ranking"),
-    Scenario("new items", "slots=0+new=0.1+budget=150"),
-    Scenario("slots", "slots=0.05+new=0.1+budget=150"),
-    Scenario("test", "slots=0+new=0.1+budget=150", test=True),
+    Scenario("slots", "slots=0.1"),
+    Scenario("softmax", "softmax=0.6"),
+    Scenario("new items", "slots=0+new=0.1+budget=300"),
+    Scenario("test", "softmax=0.6", test=True),
 )
 
 

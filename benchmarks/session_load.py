@@ -37,7 +37,7 @@ else:
 
 LONGEST = 50
 MODELS = ("transitions", "session_knn", "transformer", "gru4rec")
-TRAINING_SESSIONS = 40_000
+TRAINING_SESSIONS = 10_000
 ACTIVE = 2_000  # sessions that are under way at any moment
 
 

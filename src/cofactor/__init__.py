@@ -34,6 +34,7 @@ _PUBLIC: dict[str, str] = {
     "evaluate": "cofactor.evaluation.evaluate",
     "auto": "cofactor.runs.auto",
     "compare": "cofactor.runs.compare",
+    "cross_validate": "cofactor.runs.cross_validate",
     "train": "cofactor.runs.train",
     "tune": "cofactor.runs.tune",
     "ope": "cofactor.runs.ope",

@@ -13,6 +13,7 @@ from typing import TypeVar
 import numpy as np
 
 from cofactor.artifact import format as fmt
+from cofactor.artifact.mapped import mapped_tensors
 from cofactor.base.errors import ArtifactError, CofactorError, MissingExtraError, UnknownNameError
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
@@ -51,13 +52,16 @@ def inspect(path: str | os.PathLike[str]) -> fmt.Manifest:
     return _of_one_moment(folder, lambda: fmt.read_manifest(folder))
 
 
-def load(path: str | os.PathLike[str]) -> Recommender:
+def load(path: str | os.PathLike[str], *, mapped: bool = False) -> Recommender:
     """Load a saved model.
 
     Parameters
     ----------
     path
         The folder that `save` made.
+    mapped
+        Whether arrays are mapped from their file instead of read, so that several processes that
+        load it share its memory. The file must not be changed in place then.
 
     Returns
     -------
@@ -71,7 +75,7 @@ def load(path: str | os.PathLike[str]) -> Recommender:
         number out of its bounds or a NaN; it says which.
     """
     folder = Path(os.path.abspath(path))
-    return _of_one_moment(folder, lambda: _loaded(folder))
+    return _of_one_moment(folder, lambda: _loaded(folder, mapped))
 
 
 def _of_one_moment(folder: Path, read: Callable[[], Result]) -> Result:
@@ -110,7 +114,7 @@ def _refused(what: Path) -> Iterator[None]:
         raise ArtifactError(f"{what} can't be read: {reason}.") from error
 
 
-def _loaded(folder: Path) -> Recommender:
+def _loaded(folder: Path, mapped: bool) -> Recommender:
     manifest = fmt.read_manifest(folder)
     try:
         kind = registry.get(manifest.model)
@@ -127,7 +131,7 @@ def _loaded(folder: Path) -> Recommender:
         with _refused(folder / name):
             fmt.verify_file(folder, name, manifest.files[name])
     with _refused(folder / fmt.TENSORS):
-        arrays = _read_tensors(folder / fmt.TENSORS, manifest)
+        arrays = _read_tensors(folder / fmt.TENSORS, manifest, mapped)
     data = _interactions(folder, manifest, arrays)
     state = {
         n.removeprefix(fmt.MODEL_PREFIX): a
@@ -143,10 +147,10 @@ def _loaded(folder: Path) -> Recommender:
         raise ArtifactError(f"{folder / fmt.TENSORS}: {error}") from None
 
 
-def _read_tensors(path: Path, manifest: fmt.Manifest) -> dict[str, np.ndarray]:
+def _read_tensors(path: Path, manifest: fmt.Manifest, mapped: bool) -> dict[str, np.ndarray]:
     from safetensors.numpy import load_file
 
-    arrays: dict[str, np.ndarray] = load_file(path)
+    arrays: dict[str, np.ndarray] = mapped_tensors(path) if mapped else load_file(path)
     if fmt.array_facts(arrays) != manifest.arrays:
         odd = _differing(arrays, manifest)
         raise ArtifactError(

@@ -206,6 +206,35 @@ class Config:
         """Return the fields as they are, in the order of declaration."""
         return {field.name: getattr(self, field.name) for field in self._fields()}
 
+    # What `cofactor tune` searches; a Config that holds others' settings knows theirs too.
+
+    def searched(self) -> dict[str, Search]:
+        """Return what a search may try, by the names of settings."""
+        return dict(self.search)
+
+    def value_of(self, name: str) -> Any:
+        """Return a setting by its name.
+
+        Raises
+        ------
+        UnknownNameError
+            If there is none.
+        """
+        self._refuse_unknown({name: None})
+        return getattr(self, name)
+
+    def read(self, name: str, text: str) -> Any:
+        """Return a setting's value from its word on the command line."""
+        return getattr(self.from_text([f"{name}={text}"]), name)
+
+    def with_values(self, changes: Mapping[str, Any]) -> Self:
+        """Return a copy with some settings changed, by the names that `value_of` knows."""
+        return self.replace(**changes)
+
+    def reset(self) -> Self:
+        """Return the defaults."""
+        return type(self)()
+
     def replace(self, **changes: Any) -> Self:
         """Return a copy with some fields changed, checked again."""
         return type(self)(**{**self.to_params(), **changes})

@@ -21,6 +21,8 @@ EXTRAS: dict[str, str] = {
     "duckdb": "big",
     "openpyxl": "excel",
     "optuna": "tune",
+    "mlflow": "mlflow",
+    "tensorboardX": "tensorboard",
     "ray": "cluster",
     "ipywidgets": "notebook",
 }

@@ -15,11 +15,12 @@ import typer
 from cofactor.base.errors import ArgumentError
 from cofactor.cli import options as opt
 from cofactor.cli.engine_options import EngineOptions
-from cofactor.cli.output import check_writable
+from cofactor.cli.output import Output, check_writable
 from cofactor.cli.reading import ReadingOptions
 
 if TYPE_CHECKING:
     from cofactor.evaluation.significance import Comparison
+    from cofactor.runs.compare import Compared
 
 
 @dataclass(frozen=True)
@@ -32,14 +33,14 @@ class ModelChoice:
             metavar="NAME,...",
             help=(
                 "Models, also with settings and labels:"
-                " ials,big=ials:factors=9. By default, those that suit the data;"
-                " `all` for all."
+                " ials,big=ials:factors=256,epochs=4; or a study of tune:"
+                " tuned=study.db. By default, those that suit the data; `all` for all."
             ),
         ),
     ] = None
     baselines: Annotated[
         bool,
-        typer.Option(help="Measure popularity (and bias, for ratings) beside the models."),
+        typer.Option(help="Measure popularity (bias for ratings, content_knn) beside the models."),
     ] = True
     set_: Annotated[
         list[str] | None,
@@ -87,6 +88,7 @@ def command(
     held_out: opt.SplitOptions,
     reading: ReadingOptions,
     compute: opt.ComputeOptions,
+    keeping: opt.KeepingOptions,
     cluster: EngineOptions,
     show: Report,
 ) -> None:
@@ -95,9 +97,10 @@ def command(
     from cofactor.runs.compare import compare
 
     output, report = show.output(), show.report
-    names = registry.names() if chosen.models == "all" else opt.names(chosen.models)
+    names = registry.names() if chosen.models == "all" else _listed(chosen.models)
     if report is not None:
         check_writable(report, "--report")
+    kept = keeping.prepare()
     with cluster.on(compute.run(output)) as run:
         done = compare(
             opt.one_or_several(source),
@@ -110,13 +113,25 @@ def command(
             cutting=held_out.cutting(compute.seed),
             run=run,
         )
+    _print(output, done, markdown=show.markdown)
+    for sentence in kept.keep_compared("compare", done):
+        output.line(sentence)
+    if report is not None:
+        from cofactor.runs.shown import command_line
+
+        done.write_report(report, command_line(sys.argv[1:]))
+        output.line(f"Report: {report}")
+    output.emit(command="compare", **done.to_dict())
+
+
+def _print(output: Output, done: Compared, *, markdown: bool) -> None:
     data, rows = done.data, done.rows()
     output.line(
         f"{data.source}: {data.n_users:,} users, {data.n_items:,} items, {len(data):,} interactions"
     )
     output.line(f"Held out: {done.split.sentence}")
     output.line(next(iter(done.results.values())).how.protocol)
-    if show.markdown:
+    if markdown:
         output.line(_markdown(rows))
     else:
         output.table(rows, best=done.order.index(done.best))
@@ -124,16 +139,18 @@ def command(
         f"± is half of the 95 % interval (bootstrap over users); p: paired test on {done.metric}"
         f" against {done.best}, Holm."
     )
+    for sentence in done.sentences():
+        output.line(sentence)
     for cost in done.costs:
         output.line(_cost(cost))
     for label, why in done.failures.items():
         output.line(f"{label} failed: {why}")
-    if report is not None:
-        from cofactor.runs.shown import command_line
 
-        done.write_report(report, command_line(sys.argv[1:]))
-        output.line(f"Report: {report}")
-    output.emit(command="compare", **done.to_dict())
+
+def _listed(models: str | None) -> list[str] | None:
+    from cofactor.runs.entries import split_entries
+
+    return None if models is None else split_entries(models)
 
 
 def _cost(cost: Comparison) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +12,9 @@ from cofactor.base.errors import ArgumentError
 from cofactor.base.run import Run
 from cofactor.cli.output import Output
 from cofactor.runs.source import Cutting
+
+if TYPE_CHECKING:
+    from cofactor.cli.keeping import Keeping
 
 SourceArgument = Annotated[
     list[str],
@@ -193,6 +196,33 @@ class AnyModelOptions(SettingOptions):
             help="The model's name (`cofactor models` lists them); auto tries them and chooses."
         ),
     ] = "auto"
+
+
+@dataclass(frozen=True)
+class KeepingOptions:
+    """Keeping."""
+
+    runs: Annotated[
+        str | None,
+        typer.Option(metavar="DIR", help="Keep what was measured in DIR, for `cofactor runs`."),
+    ] = None
+    track: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="TRACKER", help="Log to mlflow:EXPERIMENT or tensorboard:DIR; may be repeated."
+        ),
+    ] = None
+
+    @property
+    def wanted(self) -> bool:
+        """Whether runs are kept or logged at all."""
+        return self.runs is not None or bool(self.track)
+
+    def prepare(self) -> Keeping:
+        """Return what keeps and logs a run; what would stop it then is raised now."""
+        from cofactor.cli.keeping import Keeping
+
+        return Keeping.prepared(self.runs, self.track or ())
 
 
 def one_or_several(source: list[str]) -> str | list[str]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import contextlib
+import sys
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from cofactor.service.http.keys import Keys
     from cofactor.service.retraining.retraining import RetrainSettings
     from cofactor.service.settings import Settings
+    from cofactor.service.workers import WorkerRole
 
 # Connections that may wait before the first is taken in.
 _BACKLOG = 2048
@@ -40,6 +43,13 @@ class Listening:
         ),
     ] = None
 
+    image_host: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="A host from which the page may load the catalogue's images; may be repeated.",
+        ),
+    ] = None
     root_path: Annotated[
         str,
         typer.Option(
@@ -164,6 +174,9 @@ def command(
         ),
     ] = None,
     threads: Annotated[int, typer.Option(help="Number of threads for scoring.")] = 1,
+    workers: Annotated[
+        int, typer.Option(help="Processes that share the port, the store and the model's memory.")
+    ] = 1,
     rerank: Annotated[
         list[str] | None,
         typer.Option(
@@ -190,12 +203,14 @@ def command(
         port=listening.port,
         hosts=tuple(listening.allow_host or ()),
         origins=tuple(listening.allow_origin or ()),
+        image_hosts=tuple(listening.image_host or ()),
         root_path=listening.root_path.rstrip("/"),
         threads=threads,
         log_impressions=showing.log_impressions,
         explore=showing.explore,
         access_log=show.access_log,
         rerank="; ".join(rerank or ()),
+        workers=workers,
     )
     place = Path(model).absolute()
     url = store if store is not None else f"sqlite:///{place.with_name(place.name + '-events.db')}"
@@ -225,17 +240,45 @@ class Served(NamedTuple):
 
 def _serve(output: Output, served: Served) -> None:
     from cofactor.service.http import server
+    from cofactor.service.workers import supervise
+
+    listening = server.bind(served.settings)
+    if served.settings.workers == 1:
+        _run(output, served, listening)
+        return
+    # The parent holds the address, and never takes a connection.
+    settings = replace(served.settings, port=listening.getsockname()[1])
+
+    def work(role: WorkerRole) -> int:
+        mine = served._replace(
+            settings=settings, retrain=served.retrain if role.index == 0 else None
+        )
+        _run(output, mine, server.bind(settings), role)
+        return 0
+
+    code = supervise(settings.workers, work, output.progress.say)
+    listening.close()
+    output.line("stopped; all acknowledged events are kept")
+    if code:
+        raise typer.Exit(code)
+
+
+def _run(output: Output, served: Served, listening: Any, role: WorkerRole | None = None) -> None:
+    """Serve until a signal, alone or as one of several workers."""
+    from cofactor.service.http import server
     from cofactor.service.http.app import build
     from cofactor.service.telemetry import log_to
     from cofactor.store import open_store
 
     settings = served.settings
-    listening = server.bind(settings)
     drain_log = log_to(beside=settings.access_log)
-    opened = None
+    opened = writes = None
     try:
-        with output.waiting(f"loading {served.folder} ..."):
-            opened = open_store(served.url)
+        # Elsewhere stderr is the log, a JSON object a line, and says when a version is loaded.
+        shown = output.waiting if sys.stderr.isatty() else contextlib.nullcontext
+        with shown(f"loading {served.folder} ..."):
+            opened = open_store(served.url) if role is None else role.open(served.url)
+            writes = None if role is None else role.serve_writes(opened)
             app = build(served.folder, opened, settings, served.keys, served.retrain)
     except BaseException:
         listening.close()
@@ -244,12 +287,18 @@ def _serve(output: Output, served: Served) -> None:
         raise
     # From now on connections wait in the queue: who reads the address may call at once.
     listening.listen(_BACKLOG)
-    _announce(output, app.state.context.models.current.name, listening, opened.database.shown)
+    if role is None or role.index == 0:
+        name = app.state.context.models.current.name
+        _announce(output, name, listening, opened.database.shown)
     try:
         server.run(app, settings, listening, drain_log)
     except KeyboardInterrupt:
-        # The service has ended in order by now; this is only the signal, sent again.
-        output.line("stopped; all acknowledged events are kept")
+        if role is None:
+            # The service has ended in order by now; this is only the signal, sent again.
+            output.line("stopped; all acknowledged events are kept")
+    finally:
+        if writes is not None:
+            writes.close()
 
 
 def _announce(output: Output, name: Any, listening: Any, store: str) -> None:

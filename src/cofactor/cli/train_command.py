@@ -94,11 +94,12 @@ def command(
     held_out: opt.SplitOptions,
     reading: ReadingOptions,
     compute: opt.ComputeOptions,
+    keeping: opt.KeepingOptions,
     cluster: EngineOptions,
     show: opt.ShowOptions,
 ) -> None:
     """Train, measure, save."""
-    output = show.output()
+    output, kept = show.output(), keeping.prepare()
     with cluster.on(compute.run(output), *source) as run:
         done = train(
             opt.one_or_several(source),
@@ -116,6 +117,8 @@ def command(
             run=run,
         )
     tell(output, done, training)
+    for sentence in kept.keep_trained(done) if keeping.wanted else ():
+        output.line(sentence)
     output.emit(command="train", **facts(done))
 
 

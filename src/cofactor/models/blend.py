@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -12,8 +12,10 @@ from cofactor.base.config import Config, setting
 from cofactor.base.errors import ArgumentError
 from cofactor.base.offsets import pick_rows
 from cofactor.base.run import Run
+from cofactor.base.search import Search
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
+from cofactor.models.blend_settings import owner_of, search_of, with_words
 from cofactor.models.blend_weights import ScoredUsers, choose_weights, weighted_sum
 from cofactor.models.recommender import Recommender
 from cofactor.models.traits import ArraySpec, Traits
@@ -73,6 +75,36 @@ class BlendConfig(Config):
                 f" {len(self.weights)}."
             )
         made(self)
+
+    def searched(self) -> dict[str, Search]:
+        """Return what the models declare, each setting after its model's number: ``2.factors``."""
+        given = {word.partition("=")[0].strip() for word in self.model_settings}
+        found = search_of([part.config for part in made(self)])
+        return {name: one for name, one in found.items() if name not in given}
+
+    def value_of(self, name: str) -> Any:
+        """Return a setting by its name, also a model's: ``2.factors`` or ``ials.factors``."""
+        place = owner_of(name, self.models)
+        if place is None:
+            return super().value_of(name)
+        return made(self)[place].config.value_of(name.partition(".")[2])
+
+    def read(self, name: str, text: str) -> Any:
+        """Return a setting's value from its word; see `value_of` for the names."""
+        place = owner_of(name, self.models)
+        if place is None:
+            return super().read(name, text)
+        return made(self)[place].config.read(name.partition(".")[2], text)
+
+    def with_values(self, changes: Mapping[str, Any]) -> Self:
+        """Return a copy with some settings changed; see `value_of` for the names."""
+        theirs = {n: v for n, v in changes.items() if owner_of(n, self.models) is not None}
+        own = {name: value for name, value in changes.items() if name not in theirs}
+        return self.replace(model_settings=with_words(self.model_settings, theirs), **own)
+
+    def reset(self) -> Self:
+        """Return the defaults of a blend of the same models."""
+        return type(self)(models=self.models)
 
 
 def made(config: BlendConfig) -> tuple[Any, ...]:

@@ -181,9 +181,7 @@ class Model(Hooks[ConfigT]):
 
     @property
     def _doubts(self) -> tuple[str, ...]:
-        """Remarks on values that don't say "liked", where every stored interaction counts so, and
-        on an order that isn't that of time.
-        """
+        """Remarks on values that don't say "liked", and on an order that isn't that of time."""
         order = (NO_TIMES,) if self.traits.uses_order and self.data.times is None else ()
         return order if self.traits.predicts_ratings else (*order, *doubts(self.data.values))
 

@@ -63,7 +63,7 @@ class Exploration:
     new_share
         η: the share of positions that are kept for new items, 0 to 1.
     new_budget
-        Impressions after which an item is no longer new.
+        Interactions and impressions, together, from which on an item is no longer new.
     pool
         How many of the model's best are candidates.
 
@@ -94,6 +94,14 @@ class Exploration:
     def draw(self, pool: Pool, k: int, rng: np.random.Generator) -> Drawn:
         """Draw k candidates, or all where there are fewer."""
         n = len(pool.scores)
+        if not self.new_share or pool.new is None or not pool.new.any():
+            # The two usual cases without a distribution over all candidates at each position.
+            if self.kind == "slots":
+                return _slots(n, min(k, n), self.share, rng)
+            if self.kind == "softmax" and not self.share:
+                drawn = _plackett_luce(self._logits(pool), min(k, n), rng)
+                if drawn is not None:
+                    return drawn
         taken = np.zeros(n, bool)
         base = self._base(pool)
         places, probabilities = [], []
@@ -131,11 +139,14 @@ class Exploration:
             mixed = mixed + kept * fresh / n_fresh
         return mixed
 
+    def _logits(self, pool: Pool) -> np.ndarray:
+        scores = np.asarray(pool.scores, np.float64)
+        logits: np.ndarray = scores / (self.temperature * (scores.std() or 1.0))
+        return logits
+
     def _base(self, pool: Pool) -> Callable[[np.ndarray], np.ndarray]:
         if self.kind == "softmax":
-            scores = np.asarray(pool.scores, np.float64)
-            spread = scores.std()
-            logits = scores / (self.temperature * (spread or 1.0))
+            logits = self._logits(pool)
             return lambda taken: _softmax(logits, taken)
         if self.kind == "thompson":
             if pool.draws is None:
@@ -143,6 +154,29 @@ class Exploration:
             draws = np.asarray(pool.draws, np.float64)
             return lambda taken: _votes(draws, taken)
         return lambda taken: _best(taken)
+
+
+def _slots(n: int, k: int, share: float, rng: np.random.Generator) -> Drawn:
+    """The best that is left, but for a share of positions drawn evenly from what is left."""
+    left = list(range(n))
+    places, probabilities = [], []
+    for flip, chance in rng.random((k, 2)).tolist():
+        at = int(chance * len(left)) if flip < share else 0
+        probabilities.append((1 - share) * (at == 0) + share / len(left))
+        places.append(left.pop(at))
+    return Drawn(np.array(places, np.int64), np.array(probabilities))
+
+
+def _plackett_luce(logits: np.ndarray, k: int, rng: np.random.Generator) -> Drawn | None:
+    """A list by the Gumbel-max trick (Kool, van Hoof and Welling 2019), with its probabilities;
+    None where too little is left in the end to divide by.
+    """
+    order = np.argsort(-(logits + rng.gumbel(size=len(logits))), kind="stable")
+    weights = np.exp(logits[order] - logits.max())
+    left = np.cumsum(weights[::-1])[::-1][:k]
+    if left.size and (left[-1] < 1e-200 or weights[:k].min() <= 0):
+        return None
+    return Drawn(order[:k], weights[:k] / left)
 
 
 def _softmax(logits: np.ndarray, taken: np.ndarray) -> np.ndarray:

@@ -23,7 +23,9 @@ from cofactor.models import registry
 from cofactor.models.recommender import Recommender
 from cofactor.retrieval.rerank.rules import Rerank, as_rules
 from cofactor.runs import shown
+from cofactor.runs.baselines import baseline_names
 from cofactor.runs.comparison_pieces import measured
+from cofactor.runs.entries import unfitted
 from cofactor.runs.rerank_costs import costs_of
 from cofactor.runs.source import Cutting, Reading, cut, interactions
 from cofactor.runs.words import p_words
@@ -99,6 +101,36 @@ class Compared:
             rows.append(row)
         return rows
 
+    def sentences(self) -> list[str]:
+        """Say of every metric which model is best and which aren't significantly worse, and which
+        models aren't significantly better than the baseline.
+        """
+        said = []
+        for metric in dict.fromkeys(test.metric for test in self.tests):
+            tests = [test for test in self.tests if test.metric == metric]
+            near = [test.first for test in tests if test.better is None]
+            rest = f"not significantly worse: {', '.join(near)}" if near else "the others are worse"
+            said.append(f"{metric}: {tests[0].second} is best; {rest}.")
+        return said + list(filter(None, [self._beside_the_baseline()]))
+
+    def _beside_the_baseline(self) -> str:
+        """Which models aren't significantly better than the baseline on the first metric."""
+        by_name = {model.name: label for label, model in reversed(list(self.models.items()))}
+        rated = parse_metric(self.metric).family == "rating"
+        ranked = ("content_knn", "bias") if rated else ("content_knn", "popularity")
+        base = next((by_name[name] for name in ranked if name in by_name), None)
+        if base is None or len(self.results) < 2:
+            return ""
+        tests = significance.compare(list(self.results.values()), [self.metric], baseline=base)
+        simple = ("content_knn", "bias", "popularity")
+        lost = [
+            test.first
+            for test in tests
+            if test.better != test.first
+            and (test.first not in self.models or self.models[test.first].name not in simple)
+        ]
+        return f"Not significantly better than {base}: {', '.join(lost)}." if lost else ""
+
     def to_frame(self) -> Any:
         """Return the table as a pandas DataFrame of numbers, with the ends of the intervals."""
         return shown.frame_of(shown.compared_numbers(self))
@@ -112,6 +144,7 @@ class Compared:
         from cofactor.evaluation.report import write_report
 
         origin = {**self.origin, **({} if command is None else {"Command": command})}
+        origin["Tests"] = " ".join(self.sentences())
         return write_report(
             list(self.results.values()),
             Path(path),
@@ -130,6 +163,7 @@ class Compared:
     def to_dict(self) -> dict[str, Any]:
         """Return all of it as plain values for JSON."""
         return {
+            "sentences": self.sentences(),
             "source": self.data.source,
             "split": self.split.sentence,
             "fingerprint": self.split.fingerprint,
@@ -163,14 +197,15 @@ def compare(
     source
         A file, a dataset's name, a database URL, a data frame, or Interactions.
     models
-        What to fit, each ``NAME``, ``NAME:SETTING=VALUE;SETTING=VALUE`` or
-        ``LABEL=NAME:SETTING=VALUE``, so that one model can stand there with several settings.
-        None takes the models that suit the data, see `suitable`.
+        What to fit, each ``NAME``, ``NAME:SETTING=VALUE,SETTING=VALUE``, the file of a study of
+        `tune` (its best settings), or one of these after ``LABEL=``, so that one model can stand
+        there with several settings. None takes the models that suit the data, see `suitable`.
     settings
         Label -> words like ``factors=64``; what isn't given is the default.
     baselines
         Whether the simple model that every other has to beat is measured too where it isn't
-        named: popularity, and bias where a model predicts ratings.
+        named: popularity, bias where a model predicts ratings, content_knn where items without
+        interactions are held out.
     reading, cutting
         How the source is read and cut.
     split
@@ -193,16 +228,16 @@ def compare(
         If no model could be fitted.
     """
     run = run if run is not None else Run()
-    entries = None if models is None else _entries(models, settings or {})
+    entries = None if models is None else unfitted(models, settings or {})
     rules = [one for one in map(as_rules, rerank) if one is not None]
     if metrics is not None:
         metrics = [str(m) for m in parse_metrics(metrics)]
     data = interactions(source, reading, run) if split is None else split.train
     parts = cut(data, cutting if cutting is not None else Cutting()) if split is None else split
     if entries is None:
-        entries = _entries(suitable(data), settings or {})
+        entries = unfitted(suitable(data), settings or {})
     if baselines:
-        entries = _with_baselines(entries, data)
+        entries = _with_baselines(entries, parts)
     if len(entries) < 2:
         raise ArgumentError(f"give at least two different models to compare, not {list(entries)}.")
     fitted: dict[str, Recommender] = {}
@@ -246,37 +281,10 @@ def suitable(data: Interactions) -> list[str]:
     return names
 
 
-def _entries(
-    models: Iterable[str], settings: Mapping[str, Iterable[str]]
-) -> dict[str, Recommender]:
-    """Unfitted models by label, from ``LABEL=NAME:SETTING=VALUE;...``."""
-    made: dict[str, Recommender] = {}
-    for text in models:
-        head, colon, own = text.partition(":")
-        label, equals, name = head.partition("=")
-        label, name = (label, name) if equals else (text, head)
-        words = [*(word for word in own.split(";") if colon and word), *settings.get(label, ())]
-        kind = registry.get(name)
-        if label in made:
-            raise ArgumentError(
-                f"two models are called {label!r}; give one a label: mine={name}:SETTING=VALUE."
-            )
-        made[label] = kind(without_comparison(kind.Config.from_text(words)))
-    unknown = sorted(set(settings) - set(made))
-    if unknown:
-        raise ArgumentError(
-            f"settings are given for {unknown}, which aren't among the models {list(made)}."
-        )
-    return made
-
-
-def _with_baselines(entries: dict[str, Recommender], data: Interactions) -> dict[str, Recommender]:
+def _with_baselines(entries: dict[str, Recommender], parts: Split) -> dict[str, Recommender]:
     """The models, and before them the baselines that aren't named."""
-    named = {model.name for model in entries.values()}
-    rates = any(m.traits.predicts_ratings for m in entries.values()) and data.values is not None
-    wanted = ["popularity", *(["bias"] if rates else [])]
-    added = {name: registry.create(name) for name in wanted if name not in named}
-    return {**added, **entries}
+    names = baseline_names(entries.values(), parts.train, parts.test)
+    return {**{name: registry.create(name) for name in names}, **entries}
 
 
 def _tests(results: Sequence[Result]) -> list[Comparison]:
@@ -290,16 +298,6 @@ def _tests(results: Sequence[Result]) -> list[Comparison]:
         best = _best({result.model: result for result in results}, metric)
         tests += significance.compare(list(results), [metric], baseline=best)
     return tests
-
-
-def without_comparison(config: Any) -> Any:
-    """Return the settings without the comparison with the same model without features.
-
-    What is compared with what is said by name in a comparison, and fits are timed.
-    """
-    if "compare_without_features" in config.defaults():
-        return config.replace(compare_without_features=False)
-    return config
 
 
 def _goodness(result: Result, metric: str) -> float:

@@ -50,7 +50,7 @@ def _started(search: Search, engine: Engine, shared: Any) -> tuple[Any, Any]:
     settings = search.draw(trial)
     trial.set_user_attr("settings", settings or {})
     try:
-        config = search.fixed if settings is None else search.fixed.replace(**settings)
+        config = search.fixed if settings is None else search.fixed.with_values(settings)
     except CofactorError as error:
         return trial, engine.share(str(error))
     return trial, engine.call(measured, shared, config, spread=True)
@@ -62,6 +62,7 @@ def _record(study: Any, trial: Any, found: Measured | str) -> None:
         study.tell(trial.number, state=type(study.trials[0].state).FAIL)
         return
     trial.set_user_attr("epochs", found.epochs)
+    trial.set_user_attr("chosen", found.chosen)
     trial.set_user_attr("seconds", found.seconds)
     study.tell(trial.number, found.value)
 

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 
 from cofactor.base.errors import ArgumentError, TrainingError
-from cofactor.base.names import unknown_name
 from cofactor.base.progress import SILENT
 from cofactor.base.run import Run
 from cofactor.base.search import Choices, Range, Search
@@ -42,12 +41,15 @@ class Measured:
         The metric on the validation part, the mean over seeds.
     epochs
         How many epochs were best, the median over seeds; None in models without epochs.
+    chosen
+        Settings that the fit itself chose, such as a blend's weights; of the first seed.
     seconds
         Of all of it.
     """
 
     value: float
     epochs: int | None
+    chosen: Mapping[str, Any]
     seconds: float
 
 
@@ -84,6 +86,7 @@ class Bench:
             If the metric is undefined; and what fitting, measuring and ``watch`` raise.
         """
         clock, values, epochs = Clock(), [], []
+        chosen: dict[str, Any] = {}
         for n in range(self.seeds):
             run = replace(self.run, seed=self.run.seed + n, progress=SILENT)
             model = self.kind(config)
@@ -93,10 +96,12 @@ class Bench:
             values.append(self._value(model, self._validation, run))
             if isinstance(model, IterativeModel):
                 epochs.append(model.refit_config.epochs)
+            elif n == 0:
+                chosen = _changed(config, model.refit_config)
         value = float(np.mean(values))
         if not math.isfinite(value):
             raise TrainingError(f"{self.metric} is undefined on the validation part.")
-        return Measured(value, round(median(epochs)) if epochs else None, clock.seconds)
+        return Measured(value, round(median(epochs)) if epochs else None, chosen, clock.seconds)
 
     def _follow(self, model: IterativeModel, run: Run, n: int, watch: Watch) -> None:
         """Choose the best epoch by the metric, and show every epoch to ``watch``."""
@@ -122,6 +127,12 @@ class Bench:
         return few_users(self._validation, _USERS_OF_AN_EPOCH)
 
 
+def _changed(config: Any, chosen: Any) -> dict[str, Any]:
+    """What a fit changed in its settings, as JSON holds it."""
+    before = config.to_dict()
+    return {name: value for name, value in chosen.to_dict().items() if value != before[name]}
+
+
 def search_space(
     kind: type[Recommender], fixed: Any, given: Collection[str], more: Mapping[str, Search]
 ) -> dict[str, Search]:
@@ -136,14 +147,12 @@ def search_space(
         For an end of a range or a choice that the setting refuses, a setting that is both given and
         to be searched, or if nothing is left.
     """
-    known = kind.Config.defaults()
     for name in more:
-        if name not in known:
-            raise unknown_name(f"setting of {kind.name}", name, known)
+        fixed.value_of(name)
         if name in given:
             raise ArgumentError(f"{name} is set, and to be searched; leave one of the two out.")
-    space = {name: one for name, one in kind.Config.search.items() if name not in given}
-    space |= {name: _typed(kind, fixed, name, one) for name, one in more.items()}
+    space = {name: one for name, one in fixed.searched().items() if name not in given}
+    space |= {name: _typed(fixed, name, one) for name, one in more.items()}
     if not space:
         raise ArgumentError(
             f"there is nothing to search in {kind.name}: its settings declare no search space, or"
@@ -152,12 +161,12 @@ def search_space(
     return space
 
 
-def _typed(kind: type[Recommender], fixed: Any, name: str, one: Search) -> Search:
+def _typed(fixed: Any, name: str, one: Search) -> Search:
     """The space with values of the setting's type, each checked as the setting itself."""
     if isinstance(one, Choices):
         texts = [value for value in one.values if isinstance(value, str)]
-        read = {text: getattr(kind.Config.from_text([f"{name}={text}"]), name) for text in texts}
+        read = {text: fixed.read(name, text) for text in texts}
         values = [read.get(value, value) if value in texts else value for value in one.values]
-        return Choices(tuple(getattr(fixed.replace(**{name: v}), name) for v in values))
-    low, high = (getattr(fixed.replace(**{name: end}), name) for end in one.ends)
+        return Choices(tuple(fixed.with_values({name: v}).value_of(name) for v in values))
+    low, high = (fixed.with_values({name: end}).value_of(name) for end in one.ends)
     return Range(low, high, one.log)

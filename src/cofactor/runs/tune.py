@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 import time
-import warnings
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -21,15 +17,22 @@ from cofactor.base.search import Choices, Search
 from cofactor.metrics.table import parse_metric
 from cofactor.models import registry
 from cofactor.models.recommender import Recommender
-from cofactor.runs.compare import without_comparison
+from cofactor.runs.entries import without_comparison
 from cofactor.runs.source import Clock, Cutting, Reading, cut, interactions
+from cofactor.runs.study import (
+    DEFAULT,
+    best_trial,
+    config_of,
+    counts,
+    finished,
+    open_study,
+    quiet,
+)
 from cofactor.runs.trial_pieces import trials_in_pieces
 from cofactor.runs.trials import Bench, search_space
 from cofactor.runs.tuned import Tuned, ask_test
 from cofactor.runs.words import word
 
-_STUDY = "cofactor"
-_DEFAULT = "default"  # marks the trial with the default settings
 # Below so many whole trials nothing is said of importances.
 _TRIALS_TO_EXPLAIN = 8
 _DIGITS = 4  # significant digits of the numbers that are tried, so that people can copy them
@@ -118,9 +121,10 @@ def tune(
     if wanted is None:
         rates = kind.traits.predicts_ratings and data.values is not None
         wanted = parse_metric("rmse" if rates else "ndcg@10")
-    with _quiet(optuna):
+    with quiet(optuna):
         bench = Bench(kind, parts, wanted, seeds, run)
-        study = _study(optuna, out, _facts(bench, fixed, space), bench)
+        facts = _facts(bench, fixed, space)
+        study = open_study(optuna, out, facts, lower_is_better=wanted.lower_is_better)
         study.sampler = _sampler(optuna, study, trials, run.seed)
         study.pruner = _pruner(optuna, kind, fixed)
         clock = Clock()
@@ -140,41 +144,6 @@ def _facts(bench: Bench, fixed: Any, space: Mapping[str, Search]) -> dict[str, A
     }
 
 
-def _study(
-    optuna: Any, out: str | os.PathLike[str] | None, facts: dict[str, Any], bench: Bench
-) -> Any:
-    """A new study, or the one in the file."""
-    if out is not None and "?" in str(out):  # it would begin the options of a database URL
-        raise ArgumentError(f"{out}: a study's file can't have a question mark in its path.")
-    there = out is not None and Path(out).exists()
-    if there:
-        _require_study(Path(str(out)))
-    elif out is not None and not Path(out).absolute().parent.is_dir():
-        raise ArgumentError(f"{out}: there is no folder {Path(out).parent}; make it first.")
-    storage = (
-        None if out is None else optuna.storages.RDBStorage(f"sqlite:///{Path(out).absolute()}")
-    )
-    study = optuna.create_study(
-        study_name=_STUDY,
-        storage=storage,
-        load_if_exists=True,
-        direction="minimize" if bench.metric.lower_is_better else "maximize",
-    )
-    if there:
-        kept = study.user_attrs.get("facts", {} if study.trials else facts)
-        others = [name for name, value in facts.items() if kept.get(name) != value]
-        if others:
-            raise ArgumentError(
-                f"{out} holds a study with another {', '.join(others)}; name another file, or"
-                " search as before."
-            )
-    study.set_user_attr("facts", facts)
-    for trial in study.get_trials(deepcopy=False):
-        if trial.state == optuna.trial.TrialState.RUNNING:  # of a search that was killed
-            study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
-    return study
-
-
 def _sampler(optuna: Any, study: Any, trials: int, seed: int) -> Any:
     """The sampler; a search that goes on doesn't draw again what it has drawn."""
     return optuna.samplers.TPESampler(
@@ -186,17 +155,6 @@ def _pruner(optuna: Any, kind: type[Recommender], fixed: Any) -> Any:
     """The pruner; the first epochs say little of the last, so a quarter of them is waited for."""
     warmup = max(2, fixed.epochs // 4) if kind.iterative else 0
     return optuna.pruners.MedianPruner(n_startup_trials=5, n_warmup_steps=warmup)
-
-
-def _require_study(path: Path) -> None:
-    """Refuse a file that isn't a study of ours, before Optuna writes its tables into it."""
-    try:
-        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as file:
-            names = [name for (name,) in file.execute("SELECT study_name FROM studies")]
-    except sqlite3.DatabaseError:
-        names = []
-    if names != [_STUDY]:
-        raise ArgumentError(f"{path} isn't a study of cofactor tune; name another file.")
 
 
 class _OutOfTime(Exception):
@@ -219,13 +177,13 @@ class _Searching:
 
     def go(self, trials: int, run: Run) -> None:
         """Try settings until there are so many trials, or the time is over."""
-        if done := [t for t in self.study.get_trials(deepcopy=False) if _counts(t)]:
+        if done := [t for t in self.study.get_trials(deepcopy=False) if counts(t)]:
             run.progress.say(f"going on from {len(done)} trials")
         waiting = [t for t in self.study.trials if t.state.name == "WAITING"]
-        if not any(_DEFAULT in trial.user_attrs for trial in done + waiting):
-            usual = self.fixed.to_params()
-            start = {n: usual[n] for n, one in self.space.items() if usual[n] in one}
-            self.study.enqueue_trial(start, user_attrs={_DEFAULT: True})
+        if not any(DEFAULT in trial.user_attrs for trial in done + waiting):
+            values = {name: self.fixed.value_of(name) for name in self.space}
+            start = {name: v for name, v in values.items() if v in self.space[name]}
+            self.study.enqueue_trial(start, user_attrs={DEFAULT: True})
         with run.progress.task(f"tuning {self.bench.kind.name}", trials) as task:
             task.advance(len(done))
             if run.engine is not None:
@@ -235,7 +193,7 @@ class _Searching:
                     run.progress.say("the time is over")
                     return
                 self._one()
-                best = _best(self.study)
+                best = best_trial(self.study)
                 task.advance(1, **({} if best is None else {"best": float(best.value)}))
 
     def late(self) -> bool:
@@ -249,11 +207,11 @@ class _Searching:
     def _one(self) -> None:
         state = self.optuna.trial.TrialState
         trial = self.study.ask()
-        is_default = _DEFAULT in trial.user_attrs
+        is_default = DEFAULT in trial.user_attrs
         clock = Clock()
         try:
             settings = self._settings(trial, is_default)
-            config = self.fixed if is_default else self.fixed.replace(**settings)
+            config = self.fixed if is_default else self.fixed.with_values(settings)
             trial.set_user_attr("settings", {} if is_default else settings)
             found = self.bench.measure(config, lambda *at: self._watch(trial, is_default, *at))
         except _OutOfTime:
@@ -269,23 +227,23 @@ class _Searching:
             raise
         else:
             trial.set_user_attr("epochs", found.epochs)
+            trial.set_user_attr("chosen", found.chosen)
             trial.set_user_attr("seconds", found.seconds)
             self.study.tell(trial, found.value)
 
     def draw(self, trial: Any) -> dict[str, Any] | None:
         """Return what the sampler draws for a trial; None for the defaults."""
-        settings = self._settings(trial, default := _DEFAULT in trial.user_attrs)
+        settings = self._settings(trial, default := DEFAULT in trial.user_attrs)
         return None if default else settings
 
     def _settings(self, trial: Any, is_default: bool) -> dict[str, Any]:
         """What the sampler draws; of the default trial, those defaults that lie in the space, so
         that it learns from them.
         """
-        defaults = self.fixed.to_params()
         return {
             name: _suggest(trial, name, one)
             for name, one in self.space.items()
-            if not is_default or defaults[name] in one
+            if not is_default or self.fixed.value_of(name) in one
         }
 
     def _watch(
@@ -308,39 +266,21 @@ def _suggest(trial: Any, name: str, one: Search) -> Any:
     return min(max(value, one.low), one.high)
 
 
-def _counts(trial: Any) -> bool:
-    """Whether a trial of a study is over and says something of its settings."""
-    return trial.state.name in ("COMPLETE", "PRUNED") or "why" in trial.user_attrs
-
-
-def _finished(study: Any) -> list[Any]:
-    return [t for t in study.get_trials(deepcopy=False) if t.state.name == "COMPLETE"]
-
-
-def _best(study: Any) -> Any:
-    """The best whole trial, the earlier one of two alike; None if there is none."""
-    sign = -1 if study.direction.name == "MINIMIZE" else 1
-    return max(_finished(study), key=lambda trial: sign * trial.value, default=None)
-
-
 def _report(
     optuna: Any, study: Any, bench: Bench, fixed: Any, searched: tuple[str, ...], seconds: float
 ) -> Tuned:
-    best, trials = _best(study), [t for t in study.trials if _counts(t)]
+    best, trials = best_trial(study), [t for t in study.trials if counts(t)]
     if best is None:
         reasons = "; ".join(dict.fromkeys(t.user_attrs.get("why", "pruned") for t in trials))
         raise CofactorError(f"no trial could be finished. {reasons}")
-    config, epochs = fixed, best.user_attrs["epochs"]
-    # Defaults stay whole: the epochs that were best of a few hundred users are partly luck.
-    if _DEFAULT not in best.user_attrs:
-        changes = dict(best.user_attrs["settings"])
-        config = fixed.replace(**changes | ({} if epochs is None else {"epochs": epochs}))
+    config = config_of(best, fixed)
     usual = fixed.defaults()
     settings = {n: value for n, value in config.to_params().items() if value != usual[n]}
     looks = int(study.user_attrs.get("test_looks", 0)) + 1
     study.set_user_attr("test_looks", looks)
-    compared, verdicts = ask_test(bench, fixed, config)
-    default = next((t for t in _finished(study) if _DEFAULT in t.user_attrs), None)
+    default = next((t for t in finished(study) if DEFAULT in t.user_attrs), None)
+    start = fixed if default is None else config_of(default, fixed)
+    compared, verdicts = ask_test(bench, start, config)
     states = [trial.state.name for trial in trials]
     return Tuned(
         model=bench.kind.name,
@@ -367,7 +307,7 @@ def _report(
 def _curve(study: Any) -> tuple[tuple[int, float], ...]:
     sign = -1 if study.direction.name == "MINIMIZE" else 1
     curve: list[tuple[int, float]] = []
-    for trial in _finished(study):
+    for trial in finished(study):
         if not curve or sign * trial.value > sign * curve[-1][1]:
             curve.append((trial.number + 1, float(trial.value)))
     return tuple(curve)
@@ -375,7 +315,7 @@ def _curve(study: Any) -> tuple[tuple[int, float], ...]:
 
 def _importances(optuna: Any, study: Any) -> dict[str, float]:
     """By PED-ANOVA (Watanabe et al. 2023, IJCAI), over the trials that have every setting."""
-    drawn = [t for t in _finished(study) if t.params]
+    drawn = [t for t in finished(study) if t.params]
     names = set().union(*(t.params for t in drawn)) if drawn else set()
     whole = [t for t in drawn if set(t.params) == names]
     if len(whole) < _TRIALS_TO_EXPLAIN:
@@ -385,16 +325,3 @@ def _importances(optuna: Any, study: Any) -> dict[str, float]:
     evaluator = optuna.importance.PedAnovaImportanceEvaluator()
     found = optuna.importance.get_param_importances(apart, evaluator=evaluator)
     return {name: float(share) for name, share in found.items()}
-
-
-@contextmanager
-def _quiet(optuna: Any) -> Iterator[None]:
-    """While open, Optuna says nothing: what it found is reported here."""
-    before = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            yield
-    finally:
-        optuna.logging.set_verbosity(before)

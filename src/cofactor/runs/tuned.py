@@ -12,6 +12,7 @@ from cofactor.evaluation import significance
 from cofactor.evaluation.protocol import RANKING_DEFAULTS, RATING_DEFAULTS
 from cofactor.evaluation.significance import Comparison
 from cofactor.models import registry
+from cofactor.runs.baselines import has_new_items
 from cofactor.runs.compare import Compared, compare
 from cofactor.runs.trials import Bench
 from cofactor.runs.words import word
@@ -83,13 +84,14 @@ class Tuned:
 
     def rows(self) -> list[dict[str, Any]]:
         """Return a line for each setting that was searched or set: default, best, importance."""
-        defaults = registry.get(self.model).Config.defaults()
+        best = registry.get(self.model).Config(**self.settings)
+        usual = best.reset()
         names = list(dict.fromkeys([*self.importances, *self.searched, *self.settings]))
         return [
             {
                 "setting": name,
-                "default": word(defaults[name]),
-                "best": word(self.settings.get(name, defaults[name])),
+                "default": word(usual.value_of(name)),
+                "best": word(best.value_of(name)),
                 "importance": f"{self.importances[name]:.2f}" if name in self.importances else "",
             }
             for name in names
@@ -145,7 +147,8 @@ def ask_test(bench: Bench, fixed: Any, tuned: Any) -> tuple[Compared, tuple[Comp
     Returns
     -------
     Compared
-        Tuned settings, default settings, and popularity (of ratings: bias).
+        Tuned settings, default settings, and popularity (of ratings: bias; content_knn where items
+        without interactions are held out).
     tuple of Comparison
         The tuned settings against each other one, on the metric.
     """
@@ -155,6 +158,8 @@ def ask_test(bench: Bench, fixed: Any, tuned: Any) -> tuple[Compared, tuple[Comp
         entries.insert(0, _entry("tuned", name, tuned))
     rated = bench.metric.family == "rating"
     entries += ["bias"] if rated else ["popularity"]
+    if has_new_items(bench.parts.train, bench.parts.test) and name != "content_knn":
+        entries.append("content_knn")
     compared = compare(
         bench.parts.train,
         entries,

@@ -44,6 +44,7 @@ class Recommended(Answer, kw_only=True):
     item_id: Any
     score: float
     title: str | None = None
+    image: str | None = None
     reasons: list[ReasonOut] | None = None
     words: list[WordOut] | None = None
     probability: float | None = None
@@ -112,6 +113,7 @@ class ItemOut(Answer, kw_only=True):
     item_id: Any
     state: str
     title: str | None = None
+    image: str | None = None
     text: str | None = None
     features: dict[str, Any] | None = None
     known_to_model: bool
@@ -123,6 +125,7 @@ class Found(Answer, kw_only=True):
 
     items: list[ItemOut]
     model: ModelName
+    total: int | None = None
 
 
 class AckOut(Answer, kw_only=True):
@@ -155,6 +158,47 @@ class HistoryOut(Answer, kw_only=True):
     events: list[PastOut]
     known_to_model: bool
     model: ModelName
+
+
+class EventOut(Answer, kw_only=True):
+    """One event of the store; ``undone`` is when it was undone."""
+
+    seq: int
+    event_id: str
+    user_id: str
+    item_id: str
+    kind: str
+    time: int
+    received: int
+    value: float | None = None
+    undone: int | None = None
+    title: str | None = None
+    state: str = "visible"
+
+
+class EventsOut(Answer, kw_only=True):
+    """The last events; ``next`` is the ``before`` of those before them."""
+
+    events: list[EventOut]
+    next: int | None = None
+
+
+class SeriesOut(Answer, kw_only=True):
+    """What happened, stretch by stretch of ``step`` seconds, the oldest first.
+
+    Events are counted in the store, all the rest in this process since it started.
+    """
+
+    step: int
+    times: list[int]
+    events: dict[str, list[int]]
+    requests: list[int]
+    failed: list[int]
+    shed: list[int]
+    lists: list[int]
+    fallback: list[int]
+    p50_ms: list[float | None]
+    p99_ms: list[float | None]
 
 
 class ExportOut(Answer, kw_only=True):
@@ -242,6 +286,8 @@ class MapOut(Answer, kw_only=True):
     y: list[float]
     groups: list[int]
     group_names: list[str]
+    columns: list[str]
+    column: str | None = None
     sizes: list[float]
     explained: list[float]
     model: ModelName

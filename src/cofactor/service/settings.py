@@ -15,6 +15,7 @@ from cofactor.retrieval.exploration import parse_exploration
 from cofactor.retrieval.rerank.rules import Rerank
 
 _ROOT = re.compile(r"(/[A-Za-z0-9._~-]+)+")
+_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:\d+)?")
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -33,6 +34,7 @@ _COUNTS = (
     "batch",
     "threads",
     "trending_events",
+    "workers",
     "max_connections",
 )
 _SECONDS = (
@@ -123,8 +125,15 @@ class Settings:
         for the ranking itself.
     access_log
         Whether every request is logged, not only those that failed or changed the service.
+    workers
+        Processes that serve one folder and one store. With several, each looks before an answer
+        whether items were changed by another, and models are mapped from their files.
     trending_events
         The last events of the store from which the trending feed is counted.
+    image_hosts
+        Hosts from which the page may load the catalogue's images (``images.shop.example``);
+        without them only images of this service's own host and such as are written in the catalogue
+        are shown.
     root_path
         The path under which a proxy publishes the service: ``/recs``; empty for the root. Requests
         are taken with it and without it.
@@ -164,7 +173,9 @@ class Settings:
     log_impressions: bool = False
     explore: str | None = None
     access_log: bool = False
+    workers: int = 1
     trending_events: int = 200_000
+    image_hosts: tuple[str, ...] = ()
     root_path: str = ""
     rerank: str = ""
 
@@ -179,6 +190,11 @@ class Settings:
             )
         if self.explore is not None:
             parse_exploration(self.explore)
+        for name in self.image_hosts:
+            if not _HOST.fullmatch(name):
+                raise ArgumentError(
+                    f"image_hosts must be names of hosts such as images.shop.example, not {name!r}."
+                )
         if self.root_path and not _ROOT.fullmatch(self.root_path):
             raise ArgumentError(
                 "root_path must begin with a slash and end without one, of plain characters, such"

@@ -16,6 +16,8 @@ import numpy as np
 from prometheus_client import CollectorRegistry, Gauge, Histogram, generate_latest
 from prometheus_client import Counter as Total
 
+from cofactor.service.series import ServiceHistory
+
 _BUCKETS = (
     0.001,
     0.0025,
@@ -44,6 +46,7 @@ class Telemetry:
     def __init__(self) -> None:
         self.started = time.time()
         self.sources: Counter[str] = Counter()
+        self.history = ServiceHistory()
         self.requests = self.failed = self.shed = 0
         # (moment, seconds) of answers that were recommendations; (moment, events) of acknowledged
         # batches.
@@ -77,6 +80,9 @@ class Telemetry:
             "cofactor_events", "Events acknowledged, without repeats.", registry=self.registry
         )
         self._refused = Total("cofactor_shed", "Requests refused with 503.", registry=self.registry)
+        self._add_gauges()
+
+    def _add_gauges(self) -> None:
         self._version = Gauge(
             "cofactor_model",
             "1 for the version that answers.",
@@ -103,6 +109,7 @@ class Telemetry:
                 self._seconds.labels(route),
                 self._answers.labels(route, str(status)),
             )
+        self.history.answered(status, seconds, timed=timed)
         bound[0].observe(seconds)
         bound[1].inc()
         self.requests += 1
@@ -122,11 +129,13 @@ class Telemetry:
         """Count a request that was refused unread."""
         self.requests += 1
         self.failed += 1
+        self.history.refused()
         self.refused()
 
     def recommended(self, source: str) -> None:
         """Count a list of recommendations."""
         self.sources[source] += 1
+        self.history.listed(source)
         self._from.labels(source).inc()
 
     def ingested(self, events: int) -> None:

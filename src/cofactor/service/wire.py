@@ -4,7 +4,7 @@ OpenAPI document.
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
@@ -230,12 +230,29 @@ class MapQuery(Strict, kw_only=True):
     """How many items of the map, the most popular first."""
 
     limit: Annotated[int, Meta(ge=1, le=20_000)] = 4_000
+    column: Annotated[str, Meta(min_length=1, max_length=200)] | None = None
 
 
 class BrowseQuery(Strict, kw_only=True):
-    """A few items to begin with."""
+    """Items to look through, the most popular first; hidden ones by their ids."""
 
     limit: Annotated[int, Meta(ge=1, le=100)] = 12
+    offset: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
+    state: Literal["visible", "hidden"] = "visible"
+    where: Where | None = None
+
+
+class LatestQuery(Strict, kw_only=True):
+    """The last events, before a place in the order of arrival."""
+
+    limit: Annotated[int, Meta(ge=1, le=200)] = 50
+    before: Annotated[int, Meta(ge=1, le=2**53)] | None = None
+
+
+class SeriesQuery(Strict, kw_only=True):
+    """Over which time: an hour by minutes, a day by hours, or a month by days."""
+
+    span: Literal["hour", "day", "month"] = "day"
 
 
 # Feeds: lists that aren't for one user alone.

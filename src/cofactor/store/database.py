@@ -56,6 +56,8 @@ class Database(abc.ABC):
     # A table ``given`` of one column ``value`` with the texts of a list, for queries about many ids
     # at once.
     listed: str
+    # Whether other processes may write to it while this one does.
+    shared = True
     # Whether a short read is answered from this process, without a wait for another one.
     embedded = False
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
@@ -210,6 +210,11 @@ def experiment_impressions(
     sql = f"""SELECT seq, {_COLUMNS} FROM impressions WHERE experiment = ? AND seq > ?
         ORDER BY seq LIMIT ?"""
     return [_impression(row) for row in session.rows(sql, (name, seq, limit))]
+
+
+def in_experiment(name: str) -> Callable[[Session, int, int], list[StoredImpression]]:
+    """Return the query for the lists of one experiment."""
+    return lambda session, after, count: experiment_impressions(session, name, after, count)
 
 
 def user_impressions(session: Session, user_id: str) -> list[StoredImpression]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from cofactor.store.database import Database, Session
@@ -273,3 +273,13 @@ def _compared(work: Work, rows: Sequence[EventRow], before: int) -> set[str]:
     if wrong:
         raise ConflictError(wrong)
     return {row[1] for row in found.values() if row[6] > before}
+
+
+# What a write is called where it is asked for by name, with its arguments.
+BY_NAME: Mapping[str, Callable[..., Ack]] = {
+    "append": append_events,
+    "undo": undo_events,
+    "erase": erase_user,
+    "put": put_items,
+    "state": set_state,
+}

@@ -69,6 +69,11 @@ def unseen_items(session: Session) -> Iterator[tuple[str, str]]:
         yield item_id, STATES[state]
 
 
+def last_change(session: Session) -> int:
+    """Return the number of the last change of an item; 0 when there is none."""
+    return int(session.rows("SELECT coalesce(max(seq), 0) FROM item_changes")[0][0])
+
+
 def changes_after(session: Session, seq: int, limit: int) -> list[ItemChange]:
     """Return the next changes of items."""
     rows = session.rows(
@@ -176,3 +181,29 @@ def recent_users(
 def last_seq(session: Session) -> int:
     """Return the place of the last event that arrived; 0 when none did."""
     return int(session.rows("SELECT coalesce(max(seq), 0) FROM events")[0][0])
+
+
+def event_counts(session: Session, after: int, since: int, step: int) -> list[Row]:
+    """Return how many events of each kind that count happened when: (start, kind, count).
+
+    Parameters
+    ----------
+    after
+        Events behind this place in the order of arrival.
+    since
+        Seconds since 1970.
+    step
+        Seconds of a stretch.
+    """
+    sql = """SELECT time / ? * ?, kind, count(*) FROM events
+        WHERE seq > ? AND time >= ? AND undone IS NULL GROUP BY 1, 2"""
+    return session.rows(sql, (step, step, after, since))
+
+
+def events_before(session: Session, seq: int | None, limit: int) -> list[StoredEvent]:
+    """Return the last events before a place in the order of arrival, the last one first; undone
+    ones too.
+    """
+    where, given = ("", ()) if seq is None else ("WHERE seq < ?", (seq,))
+    sql = f"SELECT {_EVENT} FROM events {where} ORDER BY seq DESC LIMIT ?"
+    return [_event(row) for row in session.rows(sql, (*given, limit))]

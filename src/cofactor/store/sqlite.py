@@ -90,6 +90,7 @@ class SqliteDatabase(Database):
         "serial": "INTEGER PRIMARY KEY AUTOINCREMENT",
     }
     listed = "json_each(?) AS given"
+    shared = False  # the lock sees to it
     embedded = True
 
     def __init__(self, path: Path, busy_seconds: float = 5.0) -> None:

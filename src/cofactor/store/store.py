@@ -4,7 +4,6 @@ lost.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -19,8 +18,8 @@ from cofactor.store.impressions import (
     Impression,
     StoredImpression,
     checked_impressions,
-    experiment_impressions,
     impressions_after,
+    in_experiment,
     log_impressions,
     user_impressions,
 )
@@ -41,6 +40,8 @@ from cofactor.store.records import (
 )
 from cofactor.store.schema import DELETED, HIDDEN, VISIBLE
 from cofactor.store.writer import WriteJob, Writer
+
+_BY_NAME = {**operations.BY_NAME, "impressions": log_impressions}
 
 
 class Store:
@@ -128,7 +129,7 @@ class Store:
             If too much waits already; nothing was taken.
         """
         rows = checked_events(events, self.settings.now())
-        return self._submit(lambda work: operations.append_events(work, rows), len(rows))
+        return self._write("append", (rows,), len(rows))
 
     def undo(self, event_ids: Sequence[str], user_id: str | int | None = None) -> Future[Ack]:
         """Undo events: they stay in the store, marked, and count no longer; a retry of one doesn't
@@ -149,7 +150,7 @@ class Store:
         """
         ids = checked_ids(event_ids, "event_ids")
         user = None if user_id is None else checked_id(user_id, "user_id")
-        return self._submit(lambda work: operations.undo_events(work, ids, user), len(ids))
+        return self._write("undo", (ids, user), len(ids))
 
     def erase_user(self, user_id: str | int) -> Future[Ack]:
         """Delete all that is stored of a user. It is overwritten in the files soon after, also
@@ -157,7 +158,7 @@ class Store:
         many, not who.
         """
         user = checked_id(user_id, "user_id")
-        return self._submit(lambda work: operations.erase_user(work, user), 1, scrub=True)
+        return self._write("erase", (user,), 1)
 
     def put_items(self, items: Sequence[Item]) -> Future[Ack]:
         """Describe items, all of them or none; each description replaces what was known. Of an id
@@ -169,7 +170,7 @@ class Store:
             If an item is beyond the limits: which one, and why.
         """
         rows = checked_items(items)
-        return self._submit(lambda work: operations.put_items(work, rows), len(rows))
+        return self._write("put", (rows,), len(rows))
 
     def hide_items(self, item_ids: Sequence[str | int]) -> Future[Ack]:
         """Hide items, also such as were never described: they must not be recommended until they
@@ -202,7 +203,7 @@ class Store:
             If an impression is beyond the limits: which one, and why.
         """
         rows = checked_impressions(impressions)
-        return self._submit(functools.partial(log_impressions, rows=rows), len(rows))
+        return self._write("impressions", (rows,), len(rows))
 
     # Reading
 
@@ -243,7 +244,7 @@ class Store:
         """
         query: Any = impressions_after
         if experiment is not None:
-            query = functools.partial(_in_experiment, name=experiment)
+            query = in_experiment(experiment)
         return paged(lambda last, count: self._page(query, last, count), after, limit, "seq")
 
     def user_impressions(self, user_id: str | int) -> list[StoredImpression]:
@@ -296,6 +297,21 @@ class Store:
         with self._readers.one() as session:
             return queries.kinds(session)
 
+    def latest_events(self, limit: int, before: int | None = None) -> list[StoredEvent]:
+        """Return the last events, the last one first, undone ones too; those before a place in
+        the order of arrival if one is given.
+        """
+        with self._readers.one() as session:
+            return queries.events_before(session, before, limit)
+
+    def event_counts(self, after: int, since: int, step: int) -> list[tuple[int, str, int]]:
+        """Return how many events of each kind that count happened when: start of the stretch, kind,
+        count; see `queries.event_counts`.
+        """
+        with self._readers.one() as session:
+            found = queries.event_counts(session, after, since, step)
+            return [(int(start), str(kind), int(count)) for start, kind, count in found]
+
     def last_seq(self) -> int:
         """Return the place of the last event that is stored; 0 when there is none."""
         with self._readers.one() as session:
@@ -304,16 +320,8 @@ class Store:
     def recent_users(
         self, after: int, upto: int, moment: int, kinds: Sequence[str] = ()
     ) -> list[tuple[str, int, int]]:
-        """Return how many users' last event with an item is how old: item, full hours, users.
-
-        Parameters
-        ----------
-        after, upto
-            Events behind the first place in the order of arrival, up to the second.
-        moment
-            Seconds since 1970 from which ages count; what was undone later still counts.
-        kinds
-            Kinds of events that don't count.
+        """Return how many users' last event with an item is how old: item, full hours, users; see
+        `queries.recent_users`.
         """
         with self._readers.one() as session:
             found = queries.recent_users(session, self.database, after, upto, moment, kinds)
@@ -352,6 +360,11 @@ class Store:
             if session is not None:
                 session.close()
 
+    def _write(self, name: str, arguments: tuple[Any, ...], size: int) -> Future[Ack]:
+        """Queue a write by its name."""
+        apply = _BY_NAME[name]
+        return self._submit(lambda work: apply(work, *arguments), size, scrub=name == "erase")
+
     def _submit(self, apply: Any, size: int, *, scrub: bool = False) -> Future[Ack]:
         if self._writer is None:
             raise ReadOnlyError(f"the store {self.database.shown} was opened for reading.")
@@ -359,7 +372,7 @@ class Store:
 
     def _set_state(self, item_ids: Sequence[str | int], state: int) -> Future[Ack]:
         ids = checked_ids(item_ids, "item_ids")
-        return self._submit(functools.partial(_apply_state, ids=ids, state=state), len(ids))
+        return self._write("state", (ids, state), len(ids))
 
     def _page(self, query: Any, last: Any, count: int) -> Any:
         with self._readers.one() as session:
@@ -369,11 +382,3 @@ class Store:
         with self._readers.one() as session:
             if self.database.version(session) == 0:
                 raise StoreFormatError(f"{self.database.shown} holds no event store.")
-
-
-def _in_experiment(session: Session, last: int, count: int, name: str) -> list[StoredImpression]:
-    return experiment_impressions(session, name, last, count)
-
-
-def _apply_state(work: operations.Work, ids: Sequence[str], state: int) -> Ack:
-    return operations.set_state(work, ids, state)

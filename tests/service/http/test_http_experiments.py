@@ -193,3 +193,23 @@ def test_erasing_and_exporting_a_user_covers_what_was_shown(start: Start) -> Non
     assert [list(one["items"]) for one in export["impressions"]] == [shown]
     client.delete(f"/v1/users/{USERS[0]}")
     assert logged(client) == []
+
+
+def test_thompson_sampling_draws_by_the_posterior(
+    start: Start, folder: Path, fitted: dict[str, Recommender]
+) -> None:
+    from cofactor.artifact.save import save
+    from cofactor.base.run import Run
+    from cofactor.models import registry
+
+    model = registry.create("bayesian_mf", factors=3, sweeps=20, burn_in=5, samples=10)
+    save(model.fit(fitted["v1"].data, run=Run(threads=1)), folder / "bayes")
+    Folder(folder).promote("bayes")
+    client = start(Settings(max_waiting=60.0, explore="thompson"))
+    for user in USERS[:8]:
+        assert recommended(client, user)["source"] == "personal"
+    chances = [p for one in logged(client) for p in one.probabilities]
+    # Each is a number of the ten draws.
+    assert all(abs(p * 10 - round(p * 10)) < 1e-9 for p in chances)
+    assert 0 < min(chances) < 1
+    assert len({one.items for one in logged(client)}) == 8

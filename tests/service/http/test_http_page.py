@@ -6,14 +6,7 @@ browser's; and the README's pictures.
 
 from __future__ import annotations
 
-import contextlib
-import os
-import shutil
-import socket
-import threading
-import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,62 +14,35 @@ import pytest
 from cofactor.artifact.save import save
 from cofactor.data.synthetic import shop
 from cofactor.models import registry
-from cofactor.service.http.app import build
-from cofactor.service.settings import Settings
-from cofactor.store import open_store
+from service.http.browsing import chromium, go, kept, opened_browser, served_page, visiting
 
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-VIEWS = ("explore", "compare", "describe", "map", "models", "experiments", "live")
+VIEWS = (
+    "explore",
+    "users",
+    "items",
+    "map",
+    "compare",
+    "describe",
+    "models",
+    "experiments",
+    "live",
+)
 
 
-def _chromium() -> str | None:
-    named = os.environ.get("CHROMIUM")
-    return named or next(
-        (
-            found
-            for name in ("chromium", "chromium-browser", "google-chrome")
-            if (found := shutil.which(name))
-        ),
-        None,
-    )
-
-
-playwright = pytest.importorskip(
+pytest.importorskip(
     "playwright.sync_api",
     reason="the page's test needs Playwright: pip install 'cofactor[browser]'",
 )
 pytestmark = pytest.mark.skipif(
-    _chromium() is None,
+    chromium() is None,
     reason="the page's test needs Chromium (apt-get install chromium, or CHROMIUM=path)",
 )
 
 
-@contextlib.contextmanager
-def _served(models: Path, store: str) -> Iterator[str]:
-    """A service on a port of its own, in a thread."""
-    import uvicorn
-
-    app = build(models, open_store(store), Settings(max_waiting=60.0))
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="on", ws="none"))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
-        thread.start()
-        while not server.started:
-            assert thread.is_alive()
-            time.sleep(0.02)
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-        server.should_exit = True
-        thread.join(20)
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with opened_browser() as started:
+        yield started
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +58,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         measured = {"n_users": 400, "fingerprint": "f", "metrics": metrics}
         save(registry.create(name).fit(data), room / "models" / name, metrics=measured)
     (room / "models" / "current").write_text('{"version": "ease"}')
-    with _served(room / "models", f"sqlite:///{room / 'e.db'}") as url:
+    with served_page(room / "models", f"sqlite:///{room / 'e.db'}") as url:
         yield url
 
 
@@ -104,7 +70,7 @@ def reading_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         registry.create("content_knn").fit(shop(n_users=200, n_items=160, seed=2)),
         room / "content_knn",
     )
-    with _served(room / "content_knn", f"sqlite:///{room / 'e.db'}") as url:
+    with served_page(room / "content_knn", f"sqlite:///{room / 'e.db'}") as url:
         yield url
 
 
@@ -114,87 +80,26 @@ def ordered_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     room = tmp_path_factory.mktemp("ordered")
     data = shop(n_users=200, n_items=160, seed=2)
     save(registry.create("transitions").fit(data), room / "transitions")
-    with _served(room / "transitions", f"sqlite:///{room / 'e.db'}") as url:
+    with served_page(room / "transitions", f"sqlite:///{room / 'e.db'}") as url:
         yield url
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with playwright.sync_playwright() as play:
-        started = play.chromium.launch(executable_path=_chromium(), args=FLAGS)
-        yield started
-        started.close()
-
-
-@contextlib.contextmanager
-def _visiting(browser: Any, site: str) -> Iterator[Any]:
-    """Open a view in a fresh tab; fails afterwards if the browser complained, or asked anybody
-    else for anything.
-    """
-    contexts, complaints = [], []
-
-    def opened(view: str, width: int = 1320, height: int = 860, scheme: str = "light") -> Any:
-        context = browser.new_context(
-            viewport={"width": width, "height": height}, color_scheme=scheme
-        )
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(20_000)
-        page.on(
-            "console",
-            lambda said: (
-                complaints.append(said.text)
-                if said.type in ("error", "warning") and "422" not in said.text
-                else None
-            ),
-        )
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on(
-            "request",
-            lambda asked: (
-                None
-                if asked.url.startswith((site, "data:"))
-                else complaints.append(f"asked {asked.url}")
-            ),
-        )
-        page.goto(f"{site}/#{view}")
-        page.wait_for_selector(f"main[data-ready={view}]")
-        return page
-
-    yield opened
-    for context in contexts:
-        context.close()
-    assert complaints == []
 
 
 @pytest.fixture
 def visit(browser: Any, site: str) -> Iterator[Any]:
-    with _visiting(browser, site) as opened:
+    with visiting(browser, site) as opened:
         yield opened
 
 
 @pytest.fixture
 def visit_reader(browser: Any, reading_site: str) -> Iterator[Any]:
-    with _visiting(browser, reading_site) as opened:
+    with visiting(browser, reading_site) as opened:
         yield opened
 
 
 @pytest.fixture
 def visit_ordered(browser: Any, ordered_site: str) -> Iterator[Any]:
-    with _visiting(browser, ordered_site) as opened:
+    with visiting(browser, ordered_site) as opened:
         yield opened
-
-
-def _go(page: Any, view: str) -> None:
-    page.click(f"nav a[href='#{view}']")
-    page.wait_for_selector(f"main[data-ready={view}]")
-
-
-def _kept(page: Any, name: str) -> None:
-    folder = os.environ.get("COFACTOR_SCREENSHOTS")
-    if folder:
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        page.screenshot(path=str(Path(folder) / f"{name}.png"))
 
 
 def _build_history(page: Any) -> None:
@@ -216,7 +121,7 @@ def test_history_changes_recommendations_and_reasons(visit: Any) -> None:
     assert page.locator("text=because of").count() >= 5
     page.locator("section[aria-labelledby=find-title] [aria-label^='Items like']").first.click()
     page.wait_for_selector("h2:has-text('Like ')")
-    _kept(page, "explore")
+    kept(page, "explore")
     page.locator("[aria-label^='Remove ']").first.click()
     page.wait_for_selector("text=from 2 past items")
     page.fill("#where", "year >=")
@@ -266,15 +171,15 @@ def test_every_view_opens_and_tells_its_call(visit: Any) -> None:
     page = visit("explore")
     _build_history(page)
     for view in VIEWS[1:]:
-        _go(page, view)
+        go(page, view)
         assert page.locator("h1").count() == 1
         page.locator("details.calls summary").click()
         assert "curl" in page.locator("details.calls").inner_text()
-    _go(page, "compare")
+    go(page, "compare")
     page.wait_for_selector("text=items in both lists")
     assert page.locator(".two .items").count() == 2
     page.locator("details.calls").evaluate("d => d.open = false")
-    _kept(page, "compare")
+    kept(page, "compare")
 
 
 def test_map_is_drawn_and_an_item_can_be_picked(visit: Any) -> None:
@@ -287,7 +192,7 @@ def test_map_is_drawn_and_an_item_can_be_picked(visit: Any) -> None:
         page.keyboard.press(key)
     page.wait_for_selector(".map .items li")
     page.wait_for_timeout(300)
-    _kept(page, "map")
+    kept(page, "map")
 
 
 def test_promotion_and_rollback_from_the_page(visit: Any) -> None:
@@ -302,7 +207,7 @@ def test_promotion_and_rollback_from_the_page(visit: Any) -> None:
     page.click("button:has-text('Roll back to ease')")
     page.wait_for_selector("#model-chip:has-text('ease')")
     page.locator("#toast").evaluate("t => t.hidden = true")
-    _kept(page, "models")
+    kept(page, "models")
 
 
 def test_describing_says_why_this_model_cannot(visit: Any, site: str) -> None:
@@ -322,7 +227,7 @@ def test_described_item_stands_among_those_that_share_its_words(
     assert page.locator(".items li").count() == 10
     assert page.locator(".word").count() >= 3
     assert page.evaluate("document.documentElement.scrollWidth") <= width
-    _kept(page, name)
+    kept(page, name)
     page.fill("#description", "zzzz qqqq")
     page.click("button:has-text('Find similar items')")
     page.wait_for_selector("text=No item shares a word with this")
@@ -332,7 +237,7 @@ def test_words_stand_beside_the_recommendations_of_a_reading_model(visit_reader:
     page = visit_reader("explore")
     _build_history(page)
     assert page.locator("section[aria-labelledby=recs-title] .word").count() >= 5
-    _kept(page, "explore-reader")
+    kept(page, "explore-reader")
 
 
 @pytest.mark.parametrize("view", VIEWS)
@@ -340,7 +245,7 @@ def test_views_fit_a_phone(visit: Any, view: str) -> None:
     page = visit(view, width=375, height=740)
     page.wait_for_timeout(150)
     assert page.evaluate("document.documentElement.scrollWidth") <= 375
-    _kept(page, f"phone-{view}")
+    kept(page, f"phone-{view}")
 
 
 def test_everything_can_be_reached_by_keyboard_and_has_a_name(visit: Any) -> None:
@@ -349,6 +254,6 @@ def test_everything_can_be_reached_by_keyboard_and_has_a_name(visit: Any) -> Non
     assert page.evaluate("document.activeElement.className") == "skip"
     nameless = "els => els.filter(e => e.offsetParent && !(e.getAttribute('aria-label') || e.innerText.trim() || (e.labels && e.labels.length))).map(e => e.outerHTML)"  # noqa: E501
     for view in VIEWS:
-        _go(page, view)
+        go(page, view)
         assert page.locator("button, input, select, textarea, a").evaluate_all(nameless) == []
         assert page.locator("main h1, main h2").count() >= 1

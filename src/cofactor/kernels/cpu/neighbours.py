@@ -98,7 +98,7 @@ def top_neighbours(
         mirror_lower(gram, n_threads)
         shared(_neighbours_of_gram, n_threads, gram, *formula, rows, similarity, count)
     elif n_items:
-        shared(_neighbours, n_threads, *by_user, *by_item, *formula, rows, similarity, count)
+        shared(_neighbours, n_threads, *by_user, *by_item, *formula, 0, rows, similarity, count)
     return rows, similarity, count
 
 
@@ -342,15 +342,17 @@ def _neighbours(
     left_add: Any,
     right_add: Any,
     weight: Any,
+    first: Any,
     rows: Any,
     similarity: Any,
     count: Any,
 ) -> Any:
-    n_items = rows.shape[0]
+    n_items = right.shape[0]
     d = np.zeros(n_items, np.float32)
     found = np.empty(n_items + 1, np.int32)
     bits, rooms = np.empty(n_items + 1, np.int32), room(n_items)
-    for i in range(thread, n_items, n_threads):
+    for at in range(thread, rows.shape[0], n_threads):
+        i = first + at
         n = _row_of_products(
             user_indptr,
             user_indices,
@@ -362,7 +364,7 @@ def _neighbours(
         )
         _similarities(d, found, n, i, left, right, left_add, right_add, weight, bits)
         d[i] = np.float32(0.0)
-        count[i] = keep_best(found, bits, n, rooms, rows[i], similarity[i])
+        count[at] = keep_best(found, bits, n, rooms, rows[at], similarity[at])
 
 
 @kernel

@@ -97,7 +97,7 @@ class Bridge(ContentFeatures[BridgeConfig]):
         "map": ArraySpec("float32", ("width", "mapped")),
         "mean": ArraySpec("float32", ("mapped",)),
         "basis": ArraySpec("float32", ("trained items", "mapped"), optional=True),
-        "check": ArraySpec("float64", (str(len(checking.CHECK)),)),
+        "check": ArraySpec("float64", ("check numbers",)),
         "n_trained": ArraySpec("int64", ("1",)),
     }
 
@@ -203,6 +203,7 @@ class Bridge(ContentFeatures[BridgeConfig]):
             cosine=checking.cosine(found, targets[inside]),
             ridge=ridge,
             calibrate=self.config.calibrate_exposure,
+            features=matrix,
         )
         self.mean = targets.mean(axis=0).astype(np.float32)
         self.map = np.asarray(sparse_ridge(matrix[warm], targets - self.mean, ridge), np.float32)

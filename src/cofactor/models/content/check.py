@@ -4,8 +4,9 @@ items stand fairly among warm ones.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from cofactor.data.interactions import Interactions
 
 # A map is checked on so many users and on so many of their best items.
 _USERS, _TOP = 1000, 10
+_ALPHA = 0.05
 _SEED_NAME = "askers"  # glossary: old name, kept since it seeds the draw of users
 CHECK = (
     "cosine",
@@ -24,7 +26,12 @@ CHECK = (
     "scale",
     "ridge",
     "n_held_out",
+    "recall",
+    "recall_nearest",
+    "recall_p",
 )
+# Recall is taken at so many places, or a tenth of the held-out items if these are fewer.
+_PLACES = 20
 
 
 @dataclass(frozen=True)
@@ -49,6 +56,12 @@ class Check:
         λ of the map.
     n_held_out
         Items in the check.
+    recall
+        Recall@20 among the held-out items, by content vectors; NaN in models of older versions.
+    recall_nearest
+        The same by content_knn, the baseline: the mean cosine with what the user had of the others.
+    recall_p
+        Of the paired test of the two over users, two-sided.
     """
 
     cosine: float
@@ -59,33 +72,40 @@ class Check:
     scale: float
     ridge: float
     n_held_out: int
+    recall: float = math.nan
+    recall_nearest: float = math.nan
+    recall_p: float = math.nan
+
+    @property
+    def verdict(self) -> str:
+        """How content vectors stand against content_knn on held-out items."""
+        if math.isnan(self.recall):
+            return "not compared with content_knn"
+        beside = f"Recall@{_PLACES} {self.recall:.3f}, content_knn {self.recall_nearest:.3f}"
+        if not self.recall_p < _ALPHA:
+            return f"{beside}: not significantly better than content_knn, which costs less"
+        if self.recall > self.recall_nearest:
+            return f"{beside}: better than content_knn"
+        return f"{beside}: worse than content_knn, which costs less"
 
     @property
     def sentence(self) -> str:
         """The check in a sentence."""
-        worth = (self.auc - 0.5) / max(self.auc_trained - 0.5, 1e-9)
-        verdict = (
-            "good"
-            if worth > 0.7
-            else "fair"
-            if worth > 0.4
-            else "poor: content says little of who takes what here"
-        )
         return (
-            f"content vectors of {self.n_held_out:,} held-out warm items: cosine {self.cosine:.2f}"
-            f" with the trained ones, AUC {self.auc:.3f} (trained {self.auc_trained:.3f}):"
-            f" {verdict}; scaled by {self.scale:.2f} they take {self.share_content:.1%} of the top"
-            f" 10 (trained {self.share_trained:.1%})"
+            f"content vectors of {self.n_held_out:,} held-out warm items: {self.verdict}; cosine"
+            f" {self.cosine:.2f} with the trained ones, AUC {self.auc:.3f} (trained"
+            f" {self.auc_trained:.3f}); scaled by {self.scale:.2f} they take"
+            f" {self.share_content:.1%} of the top 10 (trained {self.share_trained:.1%})"
         )
 
     def array(self) -> np.ndarray:
-        """Return the numbers, float64 [8]."""
+        """Return the numbers, float64 [11]."""
         return np.array([getattr(self, name) for name in CHECK], np.float64)
 
     @classmethod
     def of_array(cls, array: np.ndarray) -> Check:
-        """Make a check from what `array` gave."""
-        values = dict(zip(CHECK, array.tolist(), strict=True))
+        """Make a check from what `array` gave; older versions saved the first eight numbers."""
+        values = dict(zip(CHECK, array.tolist(), strict=False))
         return cls(**{**values, "n_held_out": int(values["n_held_out"])})
 
 
@@ -110,7 +130,13 @@ class HeldOutScores(NamedTuple):
 
 
 def check_of(
-    data: Interactions, scores: HeldOutScores, *, cosine: float, ridge: float, calibrate: bool
+    data: Interactions,
+    scores: HeldOutScores,
+    *,
+    cosine: float,
+    ridge: float,
+    calibrate: bool,
+    features: Any,
 ) -> Check:
     """Return what the scores say of content vectors; with ``calibrate``, their scale too.
 
@@ -124,10 +150,17 @@ def check_of(
         As of `Check`.
     calibrate
         Whether content vectors are scaled to the held-out items' share of the lists.
+    features
+        Of all items, CSR [n_items, width]: what content_knn reads.
     """
     users, items, content, trained, others = scores
     scale, mine, wanted = exposure_scale(others, trained, content) if calibrate else (1.0, 0.0, 0.0)
+    mine_recall = recalls(content, data, users, items)
+    theirs = recalls(nearest(features, data, users, items), data, users, items)
     return Check(
+        recall=float(mine_recall.mean()) if len(mine_recall) else 0.0,
+        recall_nearest=float(theirs.mean()) if len(theirs) else 0.0,
+        recall_p=paired_p(mine_recall - theirs),
         cosine=cosine,
         auc=auc(content, data, users, items),
         auc_trained=auc(trained, data, users, items),
@@ -167,6 +200,44 @@ def auc(scores: np.ndarray, data: Interactions, users: np.ndarray, items: np.nda
             above = order[own].sum() - len(own) * (len(own) - 1) / 2
             found.append(above / (len(own) * (len(items) - len(own))))
     return float(np.mean(found)) if found else 0.5
+
+
+def nearest(features: Any, data: Interactions, users: np.ndarray, items: np.ndarray) -> np.ndarray:
+    """Return content_knn's scores of held-out items, float32 [n_users, n_items]: a user's profile
+    is made of the user's other items.
+    """
+    from cofactor.models.likeness import unit_rows
+
+    units = unit_rows(features)
+    others = np.ones(data.n_items, np.float32)
+    others[items] = 0.0
+    profiles = data.matrix()[users].sign().multiply(others).tocsr() @ units
+    return np.asarray((profiles @ units[items].T).todense(), np.float32)
+
+
+def recalls(
+    scores: np.ndarray, data: Interactions, users: np.ndarray, items: np.ndarray
+) -> np.ndarray:
+    """Return each user's recall among some items at 20 places (a tenth of the items at the most),
+    float64 [n_users], scores [n_users, n_items].
+    """
+    places = max(1, min(_PLACES, len(items) // 10))
+    own = data.matrix()[users][:, items].toarray() > 0
+    # Equal scores in the order of the rows, as everywhere.
+    best = np.argsort(-scores, axis=1, kind="stable")[:, :places]
+    hits = np.take_along_axis(own, best, 1).sum(1)
+    return np.asarray(hits / np.maximum(own.sum(1), 1), np.float64)
+
+
+def paired_p(difference: np.ndarray) -> float:
+    """Return the two-sided p-value of a paired t-test, 1 where nothing differs."""
+    from scipy.special import stdtr
+
+    n = len(difference)
+    spread = difference.std(ddof=1) if n > 1 else 0.0
+    if spread == 0.0:
+        return 1.0 if n < 2 or not difference.any() else 0.0
+    return float(2 * stdtr(n - 1, -abs(difference.mean()) / (spread / math.sqrt(n))))
 
 
 def share(best_of_others: np.ndarray, scores: np.ndarray) -> float:

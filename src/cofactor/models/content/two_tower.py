@@ -18,7 +18,7 @@ from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.models.content import check as checking
 from cofactor.models.content.base import COMPARISON, ContentFeatures, cold_rows, with_items_only
-from cofactor.models.content.check import CHECK, Check, HeldOutScores
+from cofactor.models.content.check import Check, HeldOutScores
 from cofactor.models.content.feature_map import SPEC_ARRAYS, FeatureMap
 from cofactor.models.content.no_features_baseline import shared
 from cofactor.models.content.profiles import (
@@ -140,7 +140,7 @@ class TwoTower(ContentFeatures, IterativeModel, FactorModel):
         **SPEC_ARRAYS,
         **USER_ARRAYS,
         **COMPARISON,
-        "check": ArraySpec("float64", (str(len(CHECK)),)),
+        "check": ArraySpec("float64", ("check numbers",)),
     }
 
     item_bias: np.ndarray
@@ -291,6 +291,7 @@ class TwoTower(ContentFeatures, IterativeModel, FactorModel):
             cosine=checking.cosine(found[:, :-1], self.item_factors[items]),
             ridge=0.0,
             calibrate=self.config.calibrate_exposure,
+            features=matrix,
         )
 
     @property

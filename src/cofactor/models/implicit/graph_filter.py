@@ -22,6 +22,7 @@ from cofactor.models.implicit.linear import (
     product_threads,
     weighed,
 )
+from cofactor.models.implicit.neighbour_pieces import neighbours_in_pieces
 from cofactor.models.implicit.sparse_weights import SPARSE_ARRAYS, SparseWeights
 from cofactor.models.implicit.truncated_svd import item_vectors
 from cofactor.models.traits import ArraySpec, Traits
@@ -102,6 +103,7 @@ class GraphFilter(LinearItemModel):
 
     name = "graph_filter"
     Config = GraphFilterConfig
+    fits_on_engine = True  # its neighbours; the vectors are computed here
     traits = Traits(explains=True, uses_values=True)
     arrays = {  # noqa: RUF012
         **SPARSE_ARRAYS,
@@ -135,7 +137,7 @@ class GraphFilter(LinearItemModel):
         )
         with run.progress.task("graph_filter", 2) as task, native_threads(run.n_threads):
             orders = by_user_and_item(data, normalised)
-            self.weights = self._linear(orders, item_scale, run.n_threads)
+            self.weights = self._linear(orders, item_scale, run)
             task.advance(1)
             values, vectors = item_vectors(
                 orders,
@@ -163,7 +165,7 @@ class GraphFilter(LinearItemModel):
             scales.append(np.where(degrees > 0, degrees, 1.0) ** -exponent)
         return scales[0], scales[1]
 
-    def _linear(self, orders: BothOrders, item_scale: np.ndarray, n_threads: int) -> SparseWeights:
+    def _linear(self, orders: BothOrders, item_scale: np.ndarray, run: Run) -> SparseWeights:
         from cofactor.kernels.cpu.neighbours import top_neighbours
 
         n_items = len(item_scale)
@@ -173,16 +175,12 @@ class GraphFilter(LinearItemModel):
                 none.astype(np.int32), none, np.zeros(n_items, np.int32)
             )
         one, zero = np.ones(n_items, np.float32), np.zeros(n_items, np.float32)
-        rows, values, count = top_neighbours(
-            *orders,
-            one,
-            (1 / item_scale).astype(np.float32),
-            zero,
-            zero,
-            0.0,
-            min(self.config.neighbours, max(1, n_items - 1)),
-            n_threads,
-        )
+        formula = (one, (1 / item_scale).astype(np.float32), zero, zero, 0.0)
+        keep = min(self.config.neighbours, max(1, n_items - 1))
+        if run.engine is None:
+            rows, values, count = top_neighbours(*orders, *formula, keep, run.n_threads)
+        else:
+            rows, values, count = neighbours_in_pieces(run.engine, orders, formula, keep)
         return SparseWeights.of_recommended(rows, values, count)
 
     def _bytes(self, data: Interactions, factors: int) -> int:

@@ -18,6 +18,7 @@ from cofactor.models.implicit.linear import (
     product_threads,
     weighed,
 )
+from cofactor.models.implicit.neighbour_pieces import neighbours_in_pieces
 from cofactor.models.implicit.sparse_weights import SPARSE_ARRAYS, SparseWeights
 from cofactor.models.traits import Traits
 
@@ -99,6 +100,7 @@ class ItemKNN(LinearItemModel[ItemKNNConfig]):
     Binary Rated Datasets. RecSys."""
 
     name = "item_knn"
+    fits_on_engine = True
     traits = Traits(explains=True, uses_values=True)
     arrays = SPARSE_ARRAYS
 
@@ -115,9 +117,11 @@ class ItemKNN(LinearItemModel[ItemKNNConfig]):
                 data.item_rows, x.astype(np.float64) ** 2, minlength=data.n_items
             ).astype(np.float64)
         neighbours = min(self.config.neighbours, max(1, data.n_items - 1))
-        rows, similarity, count = top_neighbours(
-            *by_user_and_item(data, x), *self._law(square), neighbours, run.n_threads
-        )
+        matrix, formula = by_user_and_item(data, x), self._law(square)
+        if run.engine is None:
+            rows, similarity, count = top_neighbours(*matrix, *formula, neighbours, run.n_threads)
+        else:
+            rows, similarity, count = neighbours_in_pieces(run.engine, matrix, formula, neighbours)
         made = (
             SparseWeights.of_recommended
             if self.config.neighbours_of == "recommended"

@@ -112,10 +112,11 @@ def recommended(
     view = loaded.view
     ids, titles, values = view.ids(rows), view.titles(rows), scores.tolist()
     nothing = [None] * len(ids)
-    parts = zip(ids, values, titles, reasons or nothing, words or nothing, strict=True)
+    images = view.images.of(rows) or nothing
+    parts = zip(ids, values, titles, images, reasons or nothing, words or nothing, strict=True)
     return [
-        Recommended(item_id=i, score=s, title=t, reasons=r, words=w or None)
-        for i, s, t, r, w in parts
+        Recommended(item_id=i, score=s, title=t, image=m, reasons=r, words=w or None)
+        for i, s, t, m, r, w in parts
     ]
 
 

@@ -15,6 +15,7 @@ from cofactor.service.answering.loaded import Loaded
 from cofactor.service.replies import Recommended
 
 _FRESH = 20  # new items among the candidates of one list: those with the fewest impressions
+_LOOKED_AT = 1_000  # little-known items that are looked at each time
 _LOOK = 1.0  # seconds after which it is counted again which items have a budget left
 
 
@@ -107,10 +108,14 @@ class Explorer:
         return rows[~np.isin(rows, known)][:_FRESH]
 
     def _below_budget(self, loaded: Loaded) -> np.ndarray:
-        rows = np.flatnonzero(loaded.model.data.item_counts == 0).astype(np.int32)
+        counts, budget = loaded.model.data.item_counts, self.exploration.new_budget
+        rows = np.flatnonzero(counts < budget).astype(np.int32)
+        if len(rows) > _LOOKED_AT:
+            rows = np.sort(self.rng.choice(rows, _LOOKED_AT, replace=False))
         shown = np.array([self.exposures[str(one)] for one in loaded.view.ids(rows)], np.int64)
-        left = shown < self.exploration.new_budget
-        return rows[left][np.argsort(shown[left], kind="stable")]
+        known = shown + counts[rows]
+        left = known < budget
+        return rows[left][np.argsort(known[left], kind="stable")]
 
 
 def with_probabilities(

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from cofactor.base.errors import TraitError
+from cofactor.base.names import unknown_name
 from cofactor.models.recommender import Recommender
 from cofactor.retrieval.topk import unit_length
 from cofactor.service.answering.loaded import Loaded
@@ -18,6 +19,8 @@ from cofactor.service.replies import MapOut
 _GROUPS = 8
 _ROUNDS = 6
 _DIRECTIONS = 6
+_COVERED = 0.3  # of the items that the groups must hold
+_USUAL = ("genre", "genres", "category", "categories", "kind", "type", "department", "section")
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,8 @@ class ItemMap:
         The most frequent values of the catalogue's most telling column, the last being all others.
     explained
         Which share of the spread each direction holds.
+    column, columns
+        The column of the groups, and those that could be it.
     """
 
     rows: np.ndarray
@@ -43,6 +48,8 @@ class ItemMap:
     groups: np.ndarray
     names: list[str]
     explained: list[float]
+    column: str | None
+    columns: list[str]
 
     def shown(self, loaded: Loaded) -> MapOut:
         """Return the map as it goes out, without what is hidden by now."""
@@ -57,13 +64,15 @@ class ItemMap:
             y=points[:, 1].tolist(),
             groups=self.groups[keep].tolist(),
             group_names=self.names,
+            columns=self.columns,
+            column=self.column,
             sizes=np.round(sizes, 3).tolist(),
             explained=self.explained,
             model=loaded.name,
         )
 
 
-def project(loaded: Loaded, limit: int) -> ItemMap:
+def project(loaded: Loaded, limit: int, column: str | None = None) -> ItemMap:
     """Project the most popular items onto a plane.
 
     The directions are the principal components of the item vectors at length 1; a model without
@@ -75,13 +84,20 @@ def project(loaded: Loaded, limit: int) -> ItemMap:
         The version.
     limit
         How many items.
+    column
+        The column whose values are the groups; None for the most telling one.
+
+    Raises
+    ------
+    UnknownNameError
+        If no such column has values that several items share.
     """
     model = loaded.model
     rows = loaded.popular[loaded.view.visible[loaded.popular]][:limit]
     rows = rows[model.data.item_counts[rows] > 0]
     if len(rows) < 3:  # too few to span a plane
-        groups, names = _grouped(model, rows)
-        return ItemMap(rows, np.zeros((len(rows), 2), np.float32), groups, names, [0.0, 0.0])
+        flat = np.zeros((len(rows), 2), np.float32)
+        return ItemMap(rows, flat, *_grouped(model, rows, column)[:2], [0.0, 0.0], None, [])
     try:
         vectors = unit_length(model.item_vectors()[rows].astype(np.float32))
     except TraitError:
@@ -102,7 +118,7 @@ def project(loaded: Loaded, limit: int) -> ItemMap:
     )
     reach = np.quantile(np.abs(points), 0.995, axis=0)
     points = np.clip(points / np.where(reach > 0, reach, 1.0), -1.05, 1.05)
-    groups, names = _grouped(model, rows)
+    groups, names, column, columns = _grouped(model, rows, column)
     total = float(spread.sum()) or 1.0
     return ItemMap(
         rows,
@@ -110,6 +126,8 @@ def project(loaded: Loaded, limit: int) -> ItemMap:
         groups,
         names,
         [round(float(s) / total, 4) for s in spread[:2]],
+        column,
+        columns,
     )
 
 
@@ -137,32 +155,37 @@ def _by_users(model: Recommender, rows: np.ndarray) -> np.ndarray:
     return np.asarray(unit_length((basis @ turn.T)[:, 1:].astype(np.float32)))
 
 
-def _grouped(model: Recommender, rows: np.ndarray) -> tuple[np.ndarray, list[str]]:
-    """Colours: the catalogue's column whose few values cover most items; the first entry of a
-    list.
-    """
-    best: tuple[float, list[str | None]] = (0.0, [None] * len(rows))
+def _grouped(
+    model: Recommender, rows: np.ndarray, wanted: str | None
+) -> tuple[np.ndarray, list[str], str | None, list[str]]:
+    """Colours: the groups, their names, their column, and the columns that could be it.
+
+    Without a wish it is the column of a usual name for kinds of items, or else the one whose few
+    values cover most items; of a list the first entry counts."""
     catalogue = model.data.catalogue
+    able: dict[str, tuple[float, list[str | None]]] = {}
     for name in catalogue.column_names:
         if name == catalogue.title_column:
             continue
-        values = [
-            _first(v)
-            for v in catalogue.table.column(name).take(pa.array(rows.astype(np.int64))).to_pylist()
-        ]
+        column = catalogue.table.column(name).take(pa.array(rows.astype(np.int64)))
+        values = [_first(v) for v in column.to_pylist()]
         common = Counter(v for v in values if v).most_common(_GROUPS)
-        covered = sum(count for _, count in common) / max(len(rows), 1)
         # One value for all says nothing, and neither do values that each stand once.
-        if len(common) >= 2 and common[1][1] >= 2 and covered > best[0]:
-            best = (covered, values)
-    if best[0] < 0.3:
-        return np.zeros(len(rows), np.int64), ["all items"]
-    names = [name for name, _ in Counter(v for v in best[1] if v).most_common(_GROUPS)]
+        if len(common) >= 2 and common[1][1] >= 2:
+            covered = sum(count for _, count in common) / max(len(rows), 1)
+            able[name] = covered, values
+    if wanted is not None and wanted not in able:
+        raise unknown_name("column with groups", wanted, able)
+    usual = [name for name in able if name.casefold() in _USUAL and able[name][0] >= _COVERED]
+    most = max(able, key=lambda name: able[name][0], default=None)
+    chosen = wanted if wanted is not None else usual[0] if usual else most
+    if chosen is None or (wanted is None and able[chosen][0] < _COVERED):
+        return np.zeros(len(rows), np.int64), ["all items"], None, list(able)
+    values = able[chosen][1]
+    names = [name for name, _ in Counter(v for v in values if v).most_common(_GROUPS)]
     places = {name: n for n, name in enumerate(names)}
-    return np.array([places.get(v or "", len(names)) for v in best[1]], np.int64), [
-        *names,
-        "others",
-    ]
+    groups = np.array([places.get(v or "", len(names)) for v in values], np.int64)
+    return groups, [*names, "others"], chosen, list(able)
 
 
 def _first(value: Any) -> str | None:

@@ -5,23 +5,24 @@ from __future__ import annotations
 import itertools
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from cofactor.data.catalogue import Catalogue, folded
+from cofactor.data.catalogue import Catalogue
 from cofactor.data.ids import EXACT, wire_id
 from cofactor.data.interactions import Interactions
 from cofactor.retrieval.filters import matches
 from cofactor.retrieval.rerank.items import ItemSide
 from cofactor.retrieval.topk import OrderedItems
+from cofactor.service.answering.images import CatalogueImages
+from cofactor.service.answering.item_search import ItemSearch
 from cofactor.store import MAX_BATCH, Store, StoredItem
+from cofactor.store.queries import last_change
 
 _FILTERS_KEPT = 64
-_HITS_RANKED = 5_000
 _HELD = 200_000  # titles up to which a list in memory is cheaper than asking Arrow at each answer
 
 
@@ -32,11 +33,19 @@ class LiveItems:
     ----------
     store
         Where changes are kept.
+    image_hosts
+        Hosts whose images may be shown.
+    others
+        Whether other processes may change items in the same store: workers, replicas.
     """
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(
+        self, store: Store, image_hosts: tuple[str, ...] = (), *, others: bool = False
+    ) -> None:
+        self._store, self.others = store, others
+        self.image_hosts = image_hosts
         self._lock = threading.Lock()
+        self._looking = threading.Lock()
         # Items whose change is on disk, or may be, and not yet here.
         self._owed: dict[str, None] = {}
         # Texts stay in the store; titles and features are needed at every answer.
@@ -44,6 +53,8 @@ class LiveItems:
         # Item -> title, and the same as searches read it; made at the first search.
         self.folded: dict[str, tuple[str, str]] = {}
         self.views: list[ItemView] = []
+        with store.snapshot() as session:
+            self._looked_at = last_change(session)
         for item in store.all_items():
             self.described[item.item_id] = _without_text(item)
 
@@ -72,6 +83,23 @@ class LiveItems:
                     view.update(item_ids)
                 for item_id in item_ids:
                     del self._owed[item_id]
+
+    def follow_others(self) -> bool:
+        """Take over what other processes have changed; return whether items may have come.
+
+        Raises
+        ------
+        StoreError
+            If the store can't be read.
+        """
+        grown = False
+        with self._looking:
+            while changes := self._store.item_changes(self._looked_at):
+                self.owe(change.item_id for change in changes)
+                self.catch_up()
+                self._looked_at = changes[-1].seq
+                grown |= any(change.state == "visible" for change in changes)
+        return grown
 
     def view(self, data: Interactions) -> ItemView:
         """Return the items of a model under what the store says."""
@@ -115,11 +143,11 @@ class ItemView:
         self._masks: OrderedDict[str, np.ndarray] = OrderedDict()
         self._side: tuple[int, ItemSide] | None = None
         self._overlay: tuple[int, Catalogue, np.ndarray] | None = None
-        self._folded: pa.Array | None = None
-        self._folding = threading.Lock()
+        self._search = ItemSearch(self)
         rows = np.arange(data.n_items if data.n_items <= _HELD else 0)
         self._listed = data.catalogue.titles(rows)
         self._numbers = np.asarray(data.items.arrow) if data.items.kind == "int64" else None
+        self.images = CatalogueImages(data.catalogue, live.image_hosts)
         self._exact = (
             self._numbers is None
             or not len(self._numbers)
@@ -215,93 +243,16 @@ class ItemView:
                 result[rows] = matches(condition, catalogue) & self.visible[rows]
         return result
 
-    def _live_hits(self, needles: list[str]) -> Iterator[tuple[str, Any]]:
-        """Yield folded titles and rows (or ids of items that the model doesn't know) of described
-        items.
-        """
-        folded_titles = self.live.folded
-        for item_id, item in list(self.live.described.items()):
-            if item.state != "visible" or item.title is None:
-                continue
-            known = folded_titles.get(item_id)
-            if known is None or known[0] != item.title:
-                known = folded_titles[item_id] = (item.title, " " + folded(item.title))
-            if not all(needle in known[1] for needle in needles):
-                continue
-            row = int(self.data.items.find([item_id])[0])
-            yield known[1][1:], row if row >= 0 else item_id
-
     def search(self, words: str, limit: int) -> list[tuple[Any, str, int]]:
-        """Return ids, titles and rows (-1: the model doesn't know it) of visible items whose
-        titles hold all words, the best first.
+        """Return ids, titles and rows (-1: the model doesn't know it) of visible items; see
+        `ItemSearch`.
         """
-        wanted = folded(words)
-        if not wanted:
-            return []
-        needles = [" " + word for word in wanted.split()]
-        hits: list[tuple[str, Any]] = [(text, row) for row, text in self._base_hits(needles)]
-        hits += self._live_hits(needles)
-        counts = self.data.item_counts
+        return self._search.find(words, limit)
 
-        def rank(hit: tuple[str, Any]) -> tuple[bool, bool, int, int, str]:
-            known = isinstance(hit[1], int)
-            return (
-                hit[0] != wanted,
-                not hit[0].startswith(wanted),
-                -int(counts[hit[1]]) if known else 0,
-                len(hit[0]),
-                str(hit[1]),
-            )
-
-        best = [key for _, key in sorted(hits, key=rank)[:limit]]
-        rows = np.array([key for key in best if isinstance(key, int)], np.int64)
-        shown = {
-            int(r): (i, t or "")
-            for r, i, t in zip(rows, self.ids(rows), self.titles(rows), strict=True)
-        }
-        return [
-            (
-                (*shown[key], key)
-                if isinstance(key, int)
-                else (key, self.live.described[key].title or "", -1)
-            )
-            for key in best
-        ]
-
-    def _base_hits(self, needles: list[str]) -> list[tuple[int, str]]:
-        """Rows and folded titles of the catalogue's own hits, without those that the store
-        renamed.
-        """
-        texts = self._folded_titles()
-        if texts is None:
-            return []
-        found = pc.match_substring(texts, needles[0])
-        for needle in needles[1:]:
-            found = pc.and_(found, pc.match_substring(texts, needle))
-        rows = np.flatnonzero(np.asarray(found.to_numpy(zero_copy_only=False), bool) & self.visible)
-        if len(rows) > _HITS_RANKED:
-            rows = rows[np.argsort(-self.data.item_counts[rows], kind="stable")[:_HITS_RANKED]]
-        kept = [row for row in rows.tolist() if row not in self._titles]
-        return [
-            (row, text[1:])
-            for row, text in zip(
-                kept, texts.take(pa.array(kept, pa.int64())).to_pylist(), strict=True
-            )
-        ]
-
-    def _folded_titles(self) -> pa.Array | None:
-        """All titles without case, accents and punctuation, after a space; made at the first
-        search.
-        """
-        if self.data.catalogue.title_column is None:
-            return None
-        with self._folding:
-            if self._folded is None:
-                titles = self.data.catalogue.titles(np.arange(self.data.n_items))
-                self._folded = pa.array(
-                    [" " + folded(title or "") for title in titles], pa.large_string()
-                )
-        return self._folded
+    @property
+    def renamed(self) -> dict[int, str | None]:
+        """The titles that the store gives, by row."""
+        return self._titles
 
     def _described(self) -> tuple[Catalogue, np.ndarray]:
         """The rows with features of their own in the store, as a catalogue of the same columns."""

@@ -91,15 +91,17 @@ def load_version(
     ArtifactError
         If it is damaged, or gives scores that are no finite numbers.
     """
-    manifest, model = checked_model(folder, version)
+    manifest, model = checked_model(folder, version, mapped=settings.workers > 1)
     model = with_stored_items(model, live, store)
     _warm(model)
     return prepare_version(version, model, manifest, live, store, settings)
 
 
-def checked_model(folder: Path, version: str) -> tuple[Manifest, Recommender]:
+def checked_model(
+    folder: Path, version: str, *, mapped: bool = False
+) -> tuple[Manifest, Recommender]:
     """Load a version's model and check that it answers; see `load_version`."""
-    manifest, model = inspect(folder), load(folder)
+    manifest, model = inspect(folder), load(folder, mapped=mapped)
     _check_answers(model, version)
     return manifest, model
 

@@ -73,7 +73,8 @@ def build(
             " serve --new-key read --keys FILE`, then --keys FILE. Without keys it listens on"
             " 127.0.0.1 only."
         )
-    live = LiveItems(store)
+    others = settings.workers > 1 or store.database.shared
+    live = LiveItems(store, settings.image_hosts, others=others)
     models = Models(Folder(folder), live, store, settings)
     Rerankers(settings.rerank).check(models.current)
     served = table()

@@ -93,6 +93,22 @@ class Context:
             raise RequestError(503, "starting", "the service is starting.", retry_after=1.0)
         return self._scorer
 
+    async def follow(self) -> None:
+        """Take over what other processes changed of items: what they acknowledged holds here too.
+        Where the store can't be read, what is known here counts.
+        """
+        if not self.live.others:
+            return
+        try:
+            if self.store.database.embedded:
+                grown = self.live.follow_others()
+            else:
+                grown = await asyncio.to_thread(self.live.follow_others)
+        except StoreError:
+            return
+        if grown:
+            self.models.growing()
+
     @property
     def trending(self) -> TrendingFeed:
         """The feed of what users did lately."""
@@ -180,13 +196,15 @@ class Context:
         self._settle(done, both)
 
     def catch_up(self) -> None:
-        """Try again what `_follow` couldn't read."""
-        if self.live.owes and not self.stopping:
+        """Try again what `_follow` couldn't read, and read what other processes changed."""
+        if (self.live.owes or self.live.others) and not self.stopping:
             self._following.submit(self._tried)
 
     def _tried(self) -> None:
         with contextlib.suppress(StoreError):
             self.live.catch_up()
+            if self.live.others:
+                self.live.follow_others()
 
     @staticmethod
     def _settle(done: Future[Ack], both: Future[Ack]) -> None:

@@ -127,6 +127,7 @@ class Dispatch:
         if scope["method"] == "DELETE":
             _check_whole(scope)
         path = {name: outside_id(value) for name, value in scope.get("path_params", {}).items()}
+        await context.follow()
         where = getattr(request, "where", None)
         if where is None:
             answer = await route.handler(context, path, request)

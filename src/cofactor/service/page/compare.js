@@ -1,20 +1,29 @@
 // Two versions of the model, side by side, on the same history.
-import { api, calls, curl, fill, h, itemList, name, quote, reasonsOf, say } from "./ui.js";
-import { past, shared } from "./state.js";
+import { api, calls, curl, fill, h, itemList, name, quote, reasonsOf, retry, say } from "./ui.js";
+import { link, params, past, shared } from "./state.js";
 
 const K = 12;
 
 export async function compare(main) {
   const versions = shared.model.versions.filter((v) => !v.problem);
   const current = shared.model.current.version;
-  const other = versions.find((v) => v.version !== current)?.version ?? current;
-  const left = picker("left", "Left", versions, current), right = picker("right", "Right", versions, other);
+  if (versions.length < 2) {
+    fill(main, h("div", { class: "lead" }, h("h1", {}, "Two versions, one history"), h("p", {}, "Where they agree, where they don't, and how far items move.")),
+      h("section", { class: "card" }, h("p", { class: "empty" }, `There is only one version, ${current}. Serve a folder with one saved model per subfolder to see two side by side.`)),
+      calls([["A second version, on the command line", `cofactor retrain ${shared.dir()} --out models/next`], ["The versions, over HTTP", curl("GET", "/v1/model")]]));
+    return null;
+  }
+  const known = (version) => (versions.some((v) => v.version === version) ? version : null);
+  const first = known(params().get("left")) ?? current;
+  const other = known(params().get("right")) ?? versions.find((v) => v.version !== first).version;
+  const left = picker("left", "Left", versions, first), right = picker("right", "Right", versions, other);
   const out = h("div", { class: "two", "aria-busy": "true" }), summary = h("div", { class: "agreement" }), terminal = h("div", {});
   const historyLine = h("p", { class: "hint" });
   let turn = 0;
 
   async function run() {
     const mine = ++turn;
+    link({ left: left.value, right: right.value });
     const history = past.ids();
     fill(historyLine, history.length ? ["History: ", past.all().map(name).join(", ")] : ["No history yet: both show what is popular. Build one under ", h("a", { href: "#explore" }, "Explore"), "."]);
     const ask = (version) => api("POST", "/v1/recommend", { history, k: K, version });
@@ -23,7 +32,7 @@ export async function compare(main) {
     try {
       [a, b] = await Promise.all([ask(left.value), ask(right.value)]);
     } catch (error) {
-      fill(out, h("p", { class: "notice" }, error.message));
+      if (mine === turn) fill(out, retry(error, run));
       return;
     }
     if (mine !== turn) return;
@@ -36,7 +45,7 @@ export async function compare(main) {
       figure(a.items[0] && b.items[0] && String(a.items[0].item_id) === String(b.items[0].item_id) ? "same" : "different", "first place"));
     fill(out, column(a, inB, "left"), column(b, inA, "right"));
     say(`${both.length} items in both lists`);
-    const versionDir = (v) => `models/${v}`;
+    const versionDir = shared.dir;
     const ids = quote(history.join(",") || "ID,ID");
     fill(terminal, calls([
       [`${left.value}, on the command line`, `cofactor recommend ${versionDir(left.value)} --history ${ids} -k ${K}`],
@@ -48,9 +57,9 @@ export async function compare(main) {
   left.addEventListener("change", run);
   right.addEventListener("change", run);
   fill(main,
-    h("div", { class: "lead" }, h("h1", {}, "Two models, one history"), h("p", {}, "Where they agree, where they don't, and how far items move.")),
+    h("div", { class: "lead" }, h("h1", {}, "Two versions, one history"), h("p", {}, "Where they agree, where they don't, and how far items move.")),
     h("section", { class: "card" }, h("div", { class: "controls" }, h("label", {}, "Left", left), h("label", {}, "Right", right)), historyLine, summary,
-      versions.length < 2 && h("p", { class: "notice" }, "There is only one version. Serve a folder with one saved model per subfolder to compare them.")),
+      h("p", { class: "hint legend-line" }, h("span", { class: "delta up" }, "▲ 2"), " stands two places higher here than on the other side, ", h("span", { class: "delta down" }, "▼ 2"), " two lower, = in the same place.")),
     out, terminal);
   await run();
   return past.listen(run);

@@ -8,7 +8,7 @@ export async function describe(main) {
   const out = h("div", { class: "stack" }), terminal = h("div", {});
   const go = h("button", { class: "primary", type: "submit" }, "Find similar items");
   const showCalls = () => fill(terminal, calls([
-    ["On the command line", `cofactor similar models/${shared.model.current.version} --text ${quote(text.value.trim() || "a description")}`],
+    ["On the command line", `cofactor similar ${shared.dir()} --text ${quote(text.value.trim() || "a description")}`],
     ["Over HTTP", curl("POST", "/v1/similar", { text: text.value.trim() || "a description", k: 10 })],
   ]));
 
@@ -26,13 +26,13 @@ export async function describe(main) {
   }
 
   fill(main,
-    h("div", { class: "lead" }, h("h1", {}, "An item that doesn't exist yet"), h("p", {}, "Describe it. A model with content compares it with the items before anybody has seen it.")),
+    h("div", { class: "lead" }, h("h1", {}, "Similar by words"), h("p", {}, "Describe an item that needn't exist. A model with content compares it with the items before anybody has seen it.")),
     !can && h("div", { class: "notice" }, h("b", {}, `This model (${shared.model.current.model}) can't: `),
       "it learns from interactions, and nobody has interacted with an item that doesn't exist. A model with content uses titles, texts and features instead; serve one to use this view."),
-    h("div", { class: "two" },
+    can && h("div", { class: "two" },
       h("form", { class: "card", onsubmit: ask }, h("label", { for: "description" }, "Description"), text, h("div", { class: "row end" }, go)),
       out),
     terminal);
-  fill(out, h("p", { class: "empty" }, can ? "Similar items will appear here." : "Nothing to show with this model; a request gets the same answer as over HTTP."));
+  fill(out, h("p", { class: "empty" }, "Similar items will appear here."));
   showCalls();
 }

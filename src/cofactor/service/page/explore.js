@@ -1,7 +1,7 @@
 // Find items, see neighbours, build a history, watch the recommendations and their reasons change.
-import { actButton, api, calls, curl, debounced, fill, h, itemList, name, number, quote, reasonsOf, say, toast } from "./ui.js";
+import { api, calls, curl, debounced, fill, h, itemList, name, number, quote, reasonsOf, retry, say, skeleton } from "./ui.js";
+import { link, params, past, shared } from "./state.js";
 import { historyList } from "./history.js";
-import { past, shared } from "./state.js";
 
 export async function explore(main) {
   const found = h("div", {}), history = h("div", { class: "stack" }), recs = h("div", {}), near = h("div", { class: "near" }), terminal = h("div", {});
@@ -9,22 +9,41 @@ export async function explore(main) {
   const search = h("input", { type: "search", id: "search", placeholder: "Words of a title …", autocomplete: "off", spellcheck: "false", "aria-describedby": "search-hint" });
   const where = h("input", { id: "where", placeholder: whereExample(), autocomplete: "off", spellcheck: "false" });
   const whereSays = h("p", { class: "hint", role: "status" });
-  let selected = null, before = null, turn = 0;
+  let selected = null, before = null, turn = 0, asked = 0;
+  const given = params();
+  search.value = given.get("q") ?? "";
+  where.value = given.get("where") ?? "";
+  await linked(given.get("items"));
 
   const add = (item) => { past.add(item); say(`${name(item)} added to the history`); };
   const acts = (item) => [
-    actButton("≈", `Items like ${name(item)}`, () => neighbours(item)),
-    actButton(past.has(item.item_id) ? "✓" : "+", `Add ${name(item)} to the history`, () => add(item), { disabled: past.has(item.item_id) }),
+    shared.model.can.similar && h("button", { type: "button", class: "quiet small", "aria-label": `Items like ${name(item)}`, onclick: () => neighbours(item) }, "Similar"),
+    h("button", { type: "button", class: "small", "aria-label": `Add ${name(item)} to the history`, "data-add": String(item.item_id), onclick: () => add(item), disabled: past.has(item.item_id) }, past.has(item.item_id) ? "Added" : "Add"),
   ];
+  // What was pressed is drawn again: the focus stays in its list, on the next thing to add.
+  function keepFocus(list, draw) {
+    const at = [...list.querySelectorAll("[data-add]")].indexOf(document.activeElement);
+    draw();
+    if (at < 0) return;
+    const there = [...list.querySelectorAll("[data-add]")];
+    (there.slice(at).find((b) => !b.disabled) ?? there.findLast((b) => !b.disabled))?.focus();
+  }
 
   async function look() {
     const words = search.value.trim();
     const mine = ++turn;
-    const answer = await api("GET", words ? `/v1/search?limit=10&q=${encodeURIComponent(words)}` : "/v1/items?limit=10");
+    link({ q: words || null });
+    let answer;
+    try {
+      answer = await api("GET", words ? `/v1/search?limit=10&q=${encodeURIComponent(words)}` : "/v1/items?limit=10");
+    } catch (error) {
+      if (mine === turn) fill(found, retry(error, look));
+      return;
+    }
     if (mine !== turn) return;
     const items = answer.items;
-    fill(found, h("p", { class: "hint", id: "search-hint" }, words ? (items.length ? `${items.length === 10 ? "The ten best" : items.length} found` : "No title has these words.") : "The most popular items"),
-      items.length ? itemList(items, { acts, ranks: false, bars: false, meta: (i) => (i.interactions === undefined || i.interactions === null ? "not known to the model yet" : `${number(i.interactions)} users`) }) : null);
+    keepFocus(found, () => fill(found, h("p", { class: "hint", id: "search-hint" }, words ? (items.length ? `${items.length === 10 ? "The ten best" : items.length} found` : "No title has these words, nor is it an id.") : "The most popular items"),
+      items.length ? itemList(items, { acts, ranks: false, bars: false, meta: (i) => (i.interactions === undefined || i.interactions === null ? "not known to the model yet" : `${number(i.interactions)} users`) }) : null));
     if (words) say(`${items.length} items found`);
   }
 
@@ -44,33 +63,51 @@ export async function explore(main) {
   const request = () => ({ history: past.ids(), k: 10, ...(where.value.trim() ? { where: where.value.trim() } : {}) });
 
   async function recommend() {
-    const items = past.all();
-    fill(history, items.length
-      ? historyList(items, shared.model.can.order)
-      : h("p", { class: "empty" }, "Nothing yet. Add an item with + and watch what changes."),
-    items.length ? h("div", { class: "row" }, h("button", { type: "button", class: "quiet", onclick: () => past.clear() }, "Clear the history")) : null);
+    const items = past.all(), mine = ++asked;
+    link({ items: past.ids().join(",") || null, where: where.value.trim() || null });
+    keepHistory(items);
+    recs.setAttribute("aria-busy", "true");
     let answer;
     try {
       answer = await api("POST", "/v1/recommend", request());
-      whereSays.textContent = "";
-      where.removeAttribute("aria-invalid");
     } catch (error) {
-      whereSays.textContent = error.message;
-      if (where.value.trim()) where.setAttribute("aria-invalid", "true");
+      if (mine !== asked) return;
+      recs.setAttribute("aria-busy", "false");
+      // What is wrong with the filter stands beside it; all else where the answer would.
+      const filter = error.status === 422 && where.value.trim() !== "";
+      whereSays.textContent = filter ? error.message : "";
+      if (filter) where.setAttribute("aria-invalid", "true");
+      fill(about);
+      before = null;
+      fill(recs, filter ? h("p", { class: "empty" }, "The filter can't be read.") : retry(error, recommend));
       return;
     }
+    if (mine !== asked) return;
+    recs.setAttribute("aria-busy", "false");
+    whereSays.textContent = "";
+    where.removeAttribute("aria-invalid");
     const now = new Set(answer.items.map((i) => String(i.item_id)));
     const fresh = before ? new Set([...now].filter((id) => !before.has(id))) : new Set();
     before = now;
     fill(about, h("span", { class: answer.source === "personal" ? "tag" : "tag warm" }, answer.source), ` ${answer.note ?? `from ${answer.history_used} past item${answer.history_used === 1 ? "" : "s"}`}`);
-    fill(recs, answer.items.length ? itemList(answer.items, { acts, fresh, meta: reasonsOf }) : h("p", { class: "empty" }, "No item passes this filter."));
+    keepFocus(recs, () => fill(recs, items.length || answer.source !== "popularity" ? null : h("p", { class: "hint" }, "Add an item on the left: this list becomes personal at once."), answer.items.length ? itemList(answer.items, { acts, fresh, meta: reasonsOf }) : h("p", { class: "empty" }, "No item passes this filter.")));
     say(`${answer.items.length} recommendations, ${answer.source}`);
     showCalls();
   }
 
+  function keepHistory(items) {
+    const removers = () => [...history.querySelectorAll(".past button[aria-label^='Remove ']")];
+    const at = removers().indexOf(document.activeElement);
+    fill(history, items.length
+      ? historyList(items, shared.model.can.order)
+      : h("p", { class: "empty" }, "Nothing yet. Add an item and watch what changes."),
+    items.length ? h("div", { class: "row" }, h("button", { type: "button", class: "quiet", onclick: () => past.clear() }, "Clear the history")) : null);
+    if (at >= 0) (removers()[Math.min(at, items.length - 1)] ?? search).focus();
+  }
+
   function showCalls() {
     const body = request();
-    const dir = `models/${shared.model.current.version}`;
+    const dir = shared.dir();
     const filter = body.where ? ` --where ${quote(body.where)}` : "";
     fill(terminal, calls([
       past.ids().length ? ["Recommend, on the command line", `cofactor recommend ${dir} --history ${quote(past.ids().join(","))}${filter} -k 10 --explain`] : null,
@@ -81,7 +118,7 @@ export async function explore(main) {
     ]));
   }
 
-  search.addEventListener("input", debounced(() => look().catch((e) => toast(e.message))));
+  search.addEventListener("input", debounced(look));
   where.addEventListener("input", debounced(recommend, 350));
   fill(main,
     h("div", { class: "lead" }, h("h1", {}, "What would it recommend?"), h("p", {}, "Pick items that somebody liked. Recommendations follow at once, without retraining.")),
@@ -89,10 +126,11 @@ export async function explore(main) {
       card("find-title", "Find items", null, h("div", { class: "searchbox" }, h("label", { class: "visually-hidden", for: "search" }, "Find items by title"), search), found),
       h("div", { class: "stack" },
         card("past-title", "The history", shared.model.can.order ? "oldest first; this model reads the order" : "oldest first", history),
-        card("filter-title", "Filter", "applied before scoring", h("label", { class: "visually-hidden", for: "where" }, "Condition on the items' attributes"), where, whereSays, columnsHint()),
+        card("filter-title", "Filter", "only items for which this holds", h("label", { class: "visually-hidden", for: "where" }, "Condition on the items' attributes"), where, whereSays, columnsHint(where)),
         near),
       h("div", { class: "wide" }, h("section", { class: "card", "aria-labelledby": "recs-title" }, h("header", {}, h("h2", { id: "recs-title" }, "Recommendations"), about), recs))),
     terminal);
+  fill(recs, skeleton(8));
   const stop = past.listen(() => { recommend(); look(); });
   await Promise.all([look(), recommend()]);
   return stop;
@@ -106,9 +144,19 @@ function columns() {
   return shared.model.columns.filter((c) => !/url|image|link/i.test(c));
 }
 
-function columnsHint() {
+// The columns, each of which begins a condition.
+function columnsHint(where) {
   const names = columns();
-  return h("p", { class: "hint" }, names.length ? `Columns: ${names.join(", ")}` : "These items have no attributes to filter by.");
+  if (!names.length) return h("p", { class: "hint" }, "These items have no attributes to filter by.");
+  const begin = (column) => { where.value = where.value.trim() ? `${where.value.trim()} and ${column} ` : `${column} `; where.focus(); };
+  return h("div", { class: "row tight" }, h("span", { class: "hint" }, "Columns:"), names.slice(0, 8).map((column) => h("button", { type: "button", class: "chip-button", "aria-label": `Begin a condition on ${column}`, onclick: () => begin(column) }, column)));
+}
+
+// The history that a link names.
+async function linked(ids) {
+  if (!ids || ids === past.ids().join(",")) return;
+  const items = await Promise.all(ids.split(",").slice(0, 50).map((id) => api("GET", `/v1/items/${encodeURIComponent(id)}`).catch(() => null)));
+  if (items.some(Boolean)) past.replace(items.filter(Boolean));
 }
 
 function whereExample() {

@@ -1,11 +1,33 @@
-// Live numbers: events, latency, where answers come from.
-import { api, calls, curl, fill, h, number } from "./ui.js";
+// Activity: what happened over an hour, a day or a month, and live numbers.
+import { api, calls, curl, fill, h, number, retry, say, skeleton } from "./ui.js";
+import { chart } from "./charts.js";
+import { link, params } from "./state.js";
 
-const KEPT = 60;
+const KEPT = 60, STEPS = { hour: "minute", day: "hour", month: "day" };
 
 export async function live(main) {
   const out = h("div", { class: "stack" }), past = { rate: [], p99: [], events: [] };
-  let timer, gone = false;
+  const series = h("div", { class: "charts" });
+  let timer, slow, gone = false;
+  let span = ["hour", "day", "month"].includes(params().get("span")) ? params().get("span") : "day";
+
+  async function over() {
+    clearTimeout(slow);
+    try {
+      const s = await api("GET", `/v1/series?span=${span}`);
+      const common = { times: s.times, step: s.step };
+      const kinds = Object.entries(s.events).slice(0, 5);
+      fill(series,
+        chart({ ...common, title: "Events", unit: `by kind, each ${STEPS[span]}`, lines: kinds.length ? kinds.map(([label, values]) => ({ label, values, total: true })) : [{ label: "events", values: s.times.map(() => 0) }] }),
+        chart({ ...common, title: "Recommendations", unit: `lists, each ${STEPS[span]}`, lines: [{ label: "all", values: s.lists, total: true }, { label: "by popularity", values: s.fallback, total: true }] }),
+        chart({ ...common, title: "Latency of recommendations", unit: "milliseconds", digits: 1, lines: [{ label: "p99", values: s.p99_ms }, { label: "p50", values: s.p50_ms }] }),
+        chart({ ...common, title: "Requests", unit: `each ${STEPS[span]}`, lines: [{ label: "all", values: s.requests, total: true }, { label: "refused with 503", values: s.shed, total: true }, { label: "failed", values: s.failed, total: true }] }));
+    } catch (error) {
+      fill(series, retry(error, over));
+    }
+    if (!gone) slow = setTimeout(over, 30_000);
+  }
+  const choose = h("select", { id: "span", onchange: (event) => { span = event.target.value; link({ span }); over().then(() => say(`the last ${span}`)); } }, ["hour", "day", "month"].map((s) => h("option", { value: s, selected: s === span }, `the last ${s}`)));
 
   async function tick() {
     try {
@@ -13,7 +35,8 @@ export async function live(main) {
       for (const [k, v] of [["rate", s.rate], ["p99", s.p99_ms ?? 0], ["events", s.event_rate]]) { past[k].push(v); past[k].splice(0, past[k].length - KEPT); }
       draw(s);
     } catch (error) {
-      fill(out, h("p", { class: "notice" }, error.message));
+      fill(out, retry(error, tick));
+      clearTimeout(timer);
     }
     if (!gone) timer = setTimeout(tick, 2000);
   }
@@ -35,10 +58,13 @@ export async function live(main) {
           ["Up for", `${number(s.uptime / 60, 1)} minutes`]].map(([k, v]) => h("tr", {}, h("th", { scope: "row" }, k), h("td", { class: "n" }, v))))))));
   }
 
-  fill(main, h("div", { class: "lead" }, h("h1", {}, "Live numbers"), h("p", {}, "Rates and latencies are those of the last minute, measured inside the service.")), out,
-    calls([["Live numbers, over HTTP", curl("GET", "/v1/stats")], ["For Prometheus", curl("GET", "/metrics")]]));
-  await tick();
-  return () => { gone = true; clearTimeout(timer); };
+  fill(series, skeleton(6));
+  fill(main, h("div", { class: "lead" }, h("h1", {}, "Activity"), h("p", {}, "Events are counted in the store; lists, latencies and requests in this process, since it started.")),
+    h("section", { class: "card", "aria-labelledby": "time-title" }, h("header", {}, h("h2", { id: "time-title" }, "Over time"), h("label", { class: "inline" }, "Span", choose)), series),
+    h("h2", {}, "Now"), out,
+    calls([["Over time, over HTTP", curl("GET", "/v1/series?span=day")], ["Live numbers, over HTTP", curl("GET", "/v1/stats")], ["For Prometheus", curl("GET", "/metrics")]]));
+  await Promise.all([tick(), over()]);
+  return () => { gone = true; clearTimeout(timer); clearTimeout(slow); };
 }
 
 function tile(value, label, line) {

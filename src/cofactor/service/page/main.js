@@ -1,5 +1,5 @@
 // Which view is shown, and the frame around it.
-import { askKey, fill, h, hasKey, toast } from "./ui.js";
+import { askKey, fill, h, hasKey, retry, toast } from "./ui.js";
 import { refreshModel } from "./state.js";
 import { explore } from "./explore.js";
 import { compare } from "./compare.js";
@@ -8,10 +8,12 @@ import { map } from "./map.js";
 import { models } from "./models.js";
 import { experiments } from "./experiments.js";
 import { live } from "./live.js";
+import { users } from "./users.js";
+import { items } from "./items.js";
 
 const VIEWS = {
-  explore: ["Explore", explore], compare: ["Compare", compare], describe: ["Describe", describe],
-  map: ["Map", map], models: ["Models", models], experiments: ["Experiments", experiments], live: ["Live", live],
+  explore: ["Explore", explore], users: ["Users", users], items: ["Items", items], map: ["Map", map],
+  compare: ["Side by side", compare], describe: ["By words", describe], models: ["Versions", models], experiments: ["Experiments", experiments], live: ["Activity", live],
 };
 const main = document.getElementById("main");
 let leave = null;
@@ -19,6 +21,7 @@ let leave = null;
 async function show() {
   const wanted = location.hash.slice(1).split("?")[0];
   const id = Object.hasOwn(VIEWS, wanted) ? wanted : "explore";
+  if (id !== wanted && wanted) location.replace(`#${id}`);
   const [title, view] = VIEWS[id];
   document.title = `${title} · Cofactor`;
   fill(document.getElementById("tabs"), Object.entries(VIEWS).map(([name, [label]]) =>
@@ -32,7 +35,7 @@ async function show() {
     leave = (await view(main)) ?? null;
     main.dataset.ready = id;
   } catch (error) {
-    fill(main, h("p", { class: "notice", role: "alert" }, error.message));
+    fill(main, retry(error, show));
   }
 }
 

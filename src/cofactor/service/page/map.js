@@ -1,11 +1,16 @@
 // The item space as a map: points on a canvas, to zoom, drag and pick, with keys as well as a pointer.
 import { actButton, api, calls, curl, debounced, fill, h, itemList, name, number, say } from "./ui.js";
-import { past, shared } from "./state.js";
+import { link, params, past, shared } from "./state.js";
 
 const COLOURS = { light: ["#2563c9", "#d1571f", "#128474", "#9a3fb5", "#b38600", "#c2335e", "#4c7a12", "#5a64c8", "#9aa3b0"], dark: ["#7fb0ff", "#f39a6d", "#54cdbb", "#d38be8", "#e3bd4e", "#f58aa8", "#a3d45e", "#a3abff", "#6b7685"] };
 
 export async function map(main) {
-  const data = await api("GET", "/v1/map?limit=4000");
+  const wanted = params().get("colour");
+  const data = await api("GET", `/v1/map?limit=4000${wanted ? `&column=${encodeURIComponent(wanted)}` : ""}`).catch((error) => {
+    if (!wanted) throw error;
+    link({ colour: null });
+    return api("GET", "/v1/map?limit=4000");
+  });
   const points = data.item_ids.map((id, n) => ({ item_id: id, title: data.titles[n], x: data.x[n], y: data.y[n], group: data.groups[n], size: data.sizes[n] }));
   const byId = new Map(points.map((p) => [String(p.item_id), p]));
   const canvas = h("canvas", { tabindex: "0", role: "application", "aria-label": "Map of the items. Arrow keys move it, plus and minus zoom, N goes to the next item in view, Enter picks it." });
@@ -65,7 +70,7 @@ export async function map(main) {
       const box = [x + 8, y - 8, x + 12 + g.measureText(text).width, y + 8];
       if (box[2] > w || taken.some((b) => box[0] < b[2] && box[2] > b[0] && box[1] < b[3] && box[3] > b[1])) continue;
       taken.push(box);
-      g.lineWidth = 3; g.strokeStyle = theme() === "dark" ? "#171c23" : "#ffffff"; g.globalAlpha = 0.85;
+      g.lineWidth = 4; g.lineJoin = "round"; g.strokeStyle = theme() === "dark" ? "#171c23" : "#ffffff"; g.globalAlpha = 0.95;
       g.strokeText(text, x + 9, y);
       g.globalAlpha = 1; g.fillStyle = ink;
       g.fillText(text, x + 9, y);
@@ -91,6 +96,7 @@ export async function map(main) {
 
   async function pick(p) {
     picked = p; near = [];
+    link({ item: p ? p.item_id : null });
     redraw();
     if (!p) { showPicked(null, []); return; }
     try {
@@ -134,24 +140,31 @@ export async function map(main) {
     event.preventDefault();
   });
 
-  const find = h("input", { type: "search", id: "map-find", placeholder: "Find on the map …", "aria-label": "Find on the map" });
+  const find = h("input", { type: "search", id: "map-find", placeholder: "Words of a title, or an id …", autocomplete: "off" });
   find.addEventListener("input", debounced(() => {
     const words = find.value.trim().toLowerCase();
-    if (words) go(points.find((p) => name(p).toLowerCase().includes(words)));
+    const found = words && points.find((p) => name(p).toLowerCase().includes(words) || String(p.item_id) === words);
+    missed.textContent = words && !found ? "No item on the map is called so." : "";
+    if (found) go(found);
   }, 300));
+  const missed = h("p", { class: "hint", role: "status" });
+  const colours = data.columns.length > 1 && h("label", {}, "Colour by", h("select", { id: "map-colour", onchange: (event) => { link({ colour: event.target.value }); map(main).then((stop) => { end(); end = stop; }); } }, data.columns.map((c) => h("option", { value: c, selected: c === data.column }, c))));
   const groups = data.group_names.length > 1 && h("ul", { class: "legend" }, data.group_names.map((g, n) => points.some((p) => p.group === n) && h("li", {}, h("i", { style: { background: colour(n) } }), g)));
   fill(main,
     h("div", { class: "lead" }, h("h1", {}, "The item space"), h("p", {}, "Each point is an item, larger the more users interacted with it. Drag to move, scroll or pinch to zoom, click to see similar items.")),
     h("div", { class: "map" },
       h("div", { class: "card canvas" }, h("div", { class: "zoom" }, actButton("+", "Zoom in", () => zoomAt(1.4, ...size().map((v) => v / 2))), actButton("−", "Zoom out", () => zoomAt(1 / 1.4, ...size().map((v) => v / 2))), actButton("⤢", "Show all", () => { Object.assign(view, { x: 0, y: 0, zoom: 1 }); pick(null); })), canvas, tip, groups || null),
-      h("div", { class: "stack" }, find, side)),
-    calls([["The points, over HTTP", curl("GET", "/v1/map?limit=4000")], ["An item's neighbours, on the command line", `cofactor similar models/${shared.model.current.version} --item ID`]]));
+      h("div", { class: "stack" }, h("section", { class: "card" }, h("label", {}, "Find on the map", find), missed, colours), side)),
+    calls([["The points, over HTTP", curl("GET", "/v1/map?limit=4000")], ["An item's neighbours, on the command line", `cofactor similar ${shared.dir()} --item ID`]]));
   showPicked(null, []);
   const watch = new ResizeObserver(redraw);
   watch.observe(canvas);
   addEventListener("themechange", redraw);
+  const named = byId.get(params().get("item") ?? "");
+  if (named) go(named);
   redraw();
-  return () => { watch.disconnect(); removeEventListener("themechange", redraw); };
+  let end = () => { watch.disconnect(); removeEventListener("themechange", redraw); };
+  return () => end();
 }
 
 // One finger or the mouse drags, two fingers or the wheel zoom, a press without movement picks.

@@ -1,9 +1,10 @@
 // The versions of the model: what they measured, with intervals, and which one answers.
 import { agreed, api, calls, curl, fill, h, number, say, toast } from "./ui.js";
-import { refreshModel, shared } from "./state.js";
+import { link, params, refreshModel, shared } from "./state.js";
 
 export async function models(main) {
   const out = h("div", { class: "stack" });
+  let order = ["saved", "version", "best"].includes(params().get("sort")) ? params().get("sort") : "saved";
   const draw = () => fill(out, cardOf(shared.model), aboutOf(shared.model), terminalOf(shared.model));
 
   async function change(path, body, done) {
@@ -32,22 +33,31 @@ export async function models(main) {
     // Figures of other held-out events would stand side by side as if they could be compared.
     const shown = model.versions.filter((v) => alike(v, model.current));
     const names = [...new Set(shown.flatMap((v) => Object.keys(v.metrics?.metrics ?? {})))].slice(0, 4);
+    // The best on the first metric among those that were measured on the same held-out events.
+    const leading = names[0];
+    const value = (v) => v.metrics?.metrics?.[leading]?.value ?? -Infinity;
+    const bests = shown.filter((v) => value(v) > -Infinity && !v.problem);
+    const best = bests.length > 1 ? bests.reduce((a, b) => (value(b) > value(a) ? b : a)) : null;
+    // Intervals that overlap don't tell versions apart.
+    const sure = best && bests.every((v) => v === best || (best.metrics.metrics[leading].low ?? Infinity) > (v.metrics.metrics[leading].high ?? -Infinity));
+    const rows = [...model.versions].sort((a, b) => (order === "saved" ? String(b.created ?? "").localeCompare(String(a.created ?? "")) : order === "version" ? a.version.localeCompare(b.version) : (alike(b, model.current) ? value(b) : -Infinity) - (alike(a, model.current) ? value(a) : -Infinity)) || 0);
+    const sort = h("select", { id: "sort", onchange: (event) => { order = event.target.value; link({ sort: order }); draw(); document.getElementById("sort").focus(); } }, [["saved", "the latest first"], ["version", "by name"], ...(leading ? [["best", `by ${leading}`]] : [])].map(([v, text]) => h("option", { value: v, selected: v === order }, text)));
     const spans = Object.fromEntries(names.map((n) => {
       const all = shown.map((v) => v.metrics?.metrics?.[n]).filter(Boolean).flatMap((m) => [m.low ?? m.value, m.high ?? m.value]);
       return [n, [Math.min(...all), Math.max(...all)]];
     }));
     return h("section", { class: "card", "aria-labelledby": "versions-title" },
-      h("header", {}, h("h2", { id: "versions-title" }, "Versions"),
-        h("button", { type: "button", disabled: !model.can_promote || !model.previous, onclick: () => change("/v1/model/rollback", {}, "Back to") }, model.previous ? `Roll back to ${model.previous}` : "Roll back")),
+      h("header", {}, h("h2", { id: "versions-title" }, `${number(model.versions.length)} version${model.versions.length === 1 ? "" : "s"}`),
+        h("div", { class: "row" }, h("label", { class: "inline" }, "Order", sort), h("button", { type: "button", disabled: !model.can_promote || !model.previous, onclick: () => change("/v1/model/rollback", {}, "Back to") }, model.previous ? `Roll back to ${model.previous}` : "Roll back"))),
       model.current.problem && h("p", { class: "notice" }, model.current.problem),
       !model.can_promote && h("p", { class: "hint" }, "A single saved model is served. Serve a folder of saved models to promote and roll back versions."),
       h("div", { class: "table", tabindex: "0", role: "group", "aria-label": "Versions, to scroll" }, h("table", { class: "versions" },
         h("thead", {}, h("tr", {}, ["Version", "Model", "Saved", "Knows", "Measured on", ...names, ""].map((t) => h("th", { scope: "col" }, t)))),
-        h("tbody", {}, model.versions.map((v) => h("tr", {},
-          h("th", { scope: "row" }, v.version, " ", v.current && h("span", { class: "tag good" }, "answers"), v.problem && h("span", { class: "tag warm" }, "damaged")),
+        h("tbody", {}, rows.map((v) => h("tr", {},
+          h("th", { scope: "row" }, v.version, " ", v.current && h("span", { class: "tag good" }, "answers"), v === best && h("span", { class: "tag", title: sure ? "its interval lies above all others" : "its interval overlaps with another's" }, sure ? `best ${leading}` : `best ${leading}, within the error`), v.problem && h("span", { class: "tag warm" }, "damaged")),
           h("td", { "data-of": "Model" }, v.model ?? v.problem ?? ""),
           h("td", { class: "n", "data-of": "Saved" }, v.created ? new Date(v.created).toISOString().slice(0, 16).replace("T", " ") : ""),
-          h("td", { class: "n", "data-of": "Knows" }, v.data ? amounts(v).split(", ").map((line) => h("div", {}, line)) : ""),
+          h("td", { class: "n", "data-of": "Knows" }, v.data ? h("div", {}, amounts(v).split(", ").map((line) => h("div", {}, line))) : ""),
           h("td", { "data-of": "Measured on" }, people(v), alike(v, model.current) || !v.metrics?.metrics ? null : ", other events"),
           names.map((n) => h("td", { "data-of": n }, whisker(alike(v, model.current) ? v.metrics?.metrics?.[n] : null, spans[n]))),
           h("td", { class: "n" }, model.can_promote && !v.current && !v.problem && h("button", { type: "button", onclick: () => promote(v, model.current) }, "Promote"))))))),
@@ -79,7 +89,7 @@ function aboutOf(model) {
   const rows = [
     ["Data", `${data.source}: ${number(data.users)} users, ${number(data.items)} items, ${number(data.interactions)} interactions`],
     ["Measured", split ?? "not measured"], ["Fitted", run?.fitted_on ? `on ${run.fitted_on}${run.fit_seconds ? `, ${run.fit_seconds} s` : ""}` : "–"],
-    ["Settings", Object.entries(config).map(([k, v]) => `${k} ${v ?? "none"}`).join(", ")],
+    ["Settings", Object.entries(config).filter(([, v]) => v !== "" && !(Array.isArray(v) && !v.length)).map(([k, v]) => `${k} ${v ?? "none"}`).join(", ")],
     ["It can", Object.entries(model.can).filter(([, yes]) => yes).map(([k]) => k.replace("_", " ")).join(", ") || "rank"],
     ["Its limits", h("div", {}, (limits ?? []).map((line) => h("p", {}, line)))],
     ["Licence", licence ?? "not stated"],

@@ -6,7 +6,26 @@ let history = [];
 try { history = JSON.parse(sessionStorage.getItem(KEPT) ?? "[]"); } catch { history = []; }
 const listeners = new Set();
 
-export const shared = { model: null };
+export const shared = {
+  model: null,
+  // The folder of a version, as a command line would name it.
+  dir: (version = shared.model.current.version) => {
+    const { folder, can_promote: several } = shared.model;
+    const path = several ? `${folder}/${version}` : folder;
+    return /^[\w./@%+=:,-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
+  },
+};
+
+// What stands behind the view's name in the address, so that a link leads to what is seen.
+export const params = () => new URLSearchParams(location.hash.split("?")[1] ?? "");
+export function link(given) {
+  const kept = params();
+  for (const [key, value] of Object.entries(given)) {
+    if (value === null || value === undefined || value === "") kept.delete(key); else kept.set(key, value);
+  }
+  const view = location.hash.slice(1).split("?")[0] || "explore";
+  window.history.replaceState(null, "", `#${view}${kept.size ? `?${kept}` : ""}`);
+}
 
 export async function refreshModel() {
   shared.model = await api("GET", "/v1/model");

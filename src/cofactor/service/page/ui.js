@@ -1,7 +1,7 @@
 // Small helpers: elements, calls to the service, messages. Texts always go in as text, never as markup.
 
 export function h(tag, props = {}, ...children) {
-  const svg = ["svg", "path", "line", "circle", "polyline", "rect"].includes(tag);
+  const svg = ["svg", "path", "line", "circle", "polyline", "rect", "text", "title", "g"].includes(tag);
   const made = svg ? document.createElementNS("http://www.w3.org/2000/svg", tag) : document.createElement(tag);
   for (const [name, value] of Object.entries(props ?? {})) {
     if (value === null || value === undefined || value === false) continue;
@@ -113,18 +113,35 @@ export function toast(text) {
   hiding = setTimeout(() => { box.hidden = true; }, 6000);
 }
 
+// What went wrong, and a way to try again.
+export function retry(error, again) {
+  return h("div", { class: "notice", role: "alert" }, h("p", {}, error.message), h("button", { type: "button", onclick: again }, "Try again"));
+}
+
+// Rows in grey while an answer is on its way.
+export function skeleton(rows = 5) {
+  return h("div", { class: "skeleton", "aria-hidden": "true" }, Array.from({ length: rows }, () => h("i", {})));
+}
+
+// An item's image, where the catalogue has one that may be shown; it says nothing that the title doesn't.
+export function picture(item, beside = false) {
+  if (!item.image) return beside ? h("span", { class: "picture" }) : null;
+  const src = item.image.startsWith("/") ? base + item.image : item.image;
+  return h("img", { class: "picture", src, alt: "", loading: "lazy", width: 40, height: 56, onerror: (event) => event.target.remove() });
+}
+
 export const name = (item) => item.title ?? `item ${item.item_id}`;
 export const number = (n, digits = 0) => (n === null || n === undefined ? "–" : n.toLocaleString("en", { maximumFractionDigits: digits, minimumFractionDigits: digits }));
 
 // A list of items, with bars for their scores and whatever can be done with each.
 export function itemList(items, { acts = () => [], meta = () => null, ranks = true, bars = true, fresh = new Set(), side = () => null } = {}) {
-  const most = Math.max(...items.map((i) => Math.abs(i.score ?? 0)), 1e-9);
+  const most = Math.max(...items.map((i) => Math.abs(i.score ?? 0)), 1e-9), pictured = items.some((i) => i.image);
   return h("ol", { class: ranks ? "items" : "items plain" }, items.map((item, n) => h("li", { class: fresh.has(String(item.item_id)) ? "fresh" : null },
     ranks && h("span", { class: "rank", "aria-hidden": "true" }, n + 1),
-    h("div", {},
+    h("div", { class: pictured ? "pictured" : null }, picture(item, pictured), h("div", {},
       h("div", { class: "title" }, name(item)),
       meta(item) && h("div", { class: "meta" }, meta(item)),
-      bars && h("div", { class: "bar", role: "img", "aria-label": `score ${item.score.toPrecision(3)}` }, h("i", { style: { width: `${Math.max(2, (100 * Math.max(item.score, 0)) / most)}%` } }))),
+      bars && h("div", { class: "bar", role: "img", "aria-label": `score ${item.score.toPrecision(3)}` }, h("i", { style: { width: `${Math.max(2, (100 * Math.max(item.score, 0)) / most)}%` } })))),
     h("div", { class: "acts" }, side(item, n), acts(item)))));
 }
 

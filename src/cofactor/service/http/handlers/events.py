@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import msgspec
+import numpy as np
+
 from cofactor.service.errors import invalid
 from cofactor.service.http.context import Context
 from cofactor.service.http.route import Route
-from cofactor.service.replies import AckOut
-from cofactor.service.wire import EventsRequest, UndoRequest
+from cofactor.service.replies import AckOut, EventOut, EventsOut
+from cofactor.service.wire import EventsRequest, LatestQuery, UndoRequest
 from cofactor.store import Ack, made_ids
 
 
@@ -41,6 +44,26 @@ async def undo(context: Context, path: dict[str, str], request: UndoRequest) -> 
     )
 
 
+async def latest(context: Context, path: dict[str, str], request: LatestQuery) -> EventsOut:
+    """Return the last events, of all users."""
+    return await context.slowly(_latest, context, request)
+
+
+def _latest(context: Context, request: LatestQuery) -> EventsOut:
+    found = context.store.latest_events(request.limit, request.before)
+    loaded = context.models.current
+    rows = loaded.model.data.items.find([event.item_id for event in found])
+    titles = loaded.view.titles(np.maximum(rows, 0)) if len(rows) else []
+    events = []
+    for event, row, title in zip(found, rows.tolist(), titles, strict=True):
+        described = context.live.described.get(event.item_id)
+        shown = title if row >= 0 else described.title if described is not None else None
+        state = context.live.state(event.item_id)
+        events.append(EventOut(**msgspec.structs.asdict(event), title=shown, state=state))
+    last = found[-1].seq if len(found) == request.limit else None
+    return EventsOut(events=events, next=last)
+
+
 def acknowledged(ack: Ack, *, with_ids: bool = False) -> AckOut:
     """Return an acknowledgement as it goes out."""
     out = AckOut(outcome="stored", changed=ack.changed, unchanged=ack.unchanged, seq=ack.seq)
@@ -50,6 +73,15 @@ def acknowledged(ack: Ack, *, with_ids: bool = False) -> AckOut:
 
 
 ROUTES = [
+    Route(
+        "GET",
+        "/v1/events",
+        "admin",
+        latest,
+        LatestQuery,
+        EventsOut,
+        "The last events of all users, undone ones too.",
+    ),
     Route(
         "POST",
         "/v1/events",

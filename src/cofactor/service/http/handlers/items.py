@@ -38,17 +38,41 @@ async def search(context: Context, path: dict[str, str], request: SearchQuery) -
 
 
 async def browse(context: Context, path: dict[str, str], request: BrowseQuery) -> Found:
-    """Return the most popular items: somewhere to begin."""
+    """Return items, the most popular first, or those that are hidden."""
     loaded = context.models.current
-    part = loaded.popular[: request.limit + 1_000]
-    rows = part[loaded.view.visible[part]][: request.limit]
+    if request.state == "hidden":
+        return await context.slowly(_hidden, context, loaded, request)
+    mask = loaded.view.visible
+    if request.where is not None:
+        mask = await context.slowly(loaded.view.where, request.where)
+    rows = loaded.popular[mask[loaded.popular]] if request.offset else _first(loaded, mask, request)
+    rows = rows[request.offset : request.offset + request.limit]
     counts = loaded.model.data.item_counts[rows].tolist()
-    listed = zip(loaded.view.ids(rows), loaded.view.titles(rows), counts, strict=True)
+    images = loaded.view.images.of(rows) or [None] * len(rows)
+    listed = zip(loaded.view.ids(rows), loaded.view.titles(rows), images, counts, strict=True)
     items = [
-        ItemOut(item_id=i, state="visible", title=t, known_to_model=True, interactions=n)
-        for i, t, n in listed
+        ItemOut(item_id=i, state="visible", title=t, image=m, known_to_model=True, interactions=n)
+        for i, t, m, n in listed
     ]
-    return Found(items=items, model=loaded.name)
+    return Found(items=items, model=loaded.name, total=int(mask.sum()))
+
+
+def _first(loaded: Loaded, mask: np.ndarray, request: BrowseQuery) -> np.ndarray:
+    """The first rows of a mask, the most popular first, without looking at all where not needed."""
+    part = loaded.popular[: request.limit + 1_000]
+    rows = part[mask[part]]
+    few = len(rows) < request.limit
+    return loaded.popular[mask[loaded.popular]] if few else rows
+
+
+def _hidden(context: Context, loaded: Loaded, request: BrowseQuery) -> Found:
+    ids = sorted(one.item_id for one in context.live.described.values() if one.state == "hidden")
+    chosen = ids[request.offset : request.offset + request.limit]
+    return Found(
+        items=[_item(context, loaded, item_id) for item_id in chosen],
+        model=loaded.name,
+        total=len(ids),
+    )
 
 
 async def show(context: Context, path: dict[str, str], request: Nothing) -> ItemOut:
@@ -73,6 +97,7 @@ def _item(context: Context, loaded: Loaded, item_id: str) -> ItemOut:
         state="visible",
         title=known_title,
         features=features or None,
+        image=(loaded.view.images.of(np.array([row])) or [None])[0] if row >= 0 else None,
         known_to_model=row >= 0,
         interactions=int(data.item_counts[row]) if row >= 0 else None,
     )
@@ -147,7 +172,15 @@ ROUTES = [
         Found,
         "Items whose titles hold the words.",
     ),
-    Route("GET", "/v1/items", "read", browse, BrowseQuery, Found, "The most popular items."),
+    Route(
+        "GET",
+        "/v1/items",
+        "read",
+        browse,
+        BrowseQuery,
+        Found,
+        "Items, the most popular first, or hidden ones.",
+    ),
     Route(
         "POST",
         "/v1/items",

@@ -118,9 +118,9 @@ async def retraining(context: Context, path: dict[str, str], request: Nothing) -
 async def item_map(context: Context, path: dict[str, str], request: MapQuery) -> MapOut:
     """Return the items as points of a plane, the most popular first."""
     loaded = context.models.current
-    key = f"{loaded.version}:{request.limit}"
+    key = f"{loaded.version}:{request.limit}:{request.column}"
     if key not in context.maps:
-        made = await context.slowly(project, loaded, request.limit)
+        made = await context.slowly(project, loaded, request.limit, request.column)
         for stale in [
             old for old in context.maps if not old.startswith(f"{loaded.version}:")
         ] + list(context.maps)[8:]:

@@ -11,8 +11,8 @@ from starlette.responses import Response
 from cofactor.service.errors import RequestError, not_found
 from cofactor.service.http.context import Context
 from cofactor.service.http.route import Route
-from cofactor.service.replies import HealthOut, ReadyOut, StatsOut
-from cofactor.service.wire import Nothing
+from cofactor.service.replies import HealthOut, ReadyOut, SeriesOut, StatsOut
+from cofactor.service.wire import Nothing, SeriesQuery
 
 # The page asks nobody but this service for anything, and nobody may frame it.
 _PAGE_HEADERS = {
@@ -90,6 +90,40 @@ async def stats(context: Context, path: dict[str, str], request: Nothing) -> Sta
     )
 
 
+# Span -> seconds of a stretch, and how many of them.
+_SPANS = {"hour": (60, 60), "day": (3_600, 24), "month": (86_400, 30)}
+_COUNTED = 1_000_000  # the last events that a series looks at
+
+
+async def series(context: Context, path: dict[str, str], request: SeriesQuery) -> SeriesOut:
+    """Return what happened over a time."""
+    return await context.slowly(_series, context, request.span)
+
+
+def _series(context: Context, span: str) -> SeriesOut:
+    step, count = _SPANS[span]
+    buckets = context.telemetry.history.buckets(step, count)
+    times = [one.start for one in buckets]
+    place = {start: n for n, start in enumerate(times)}
+    after = max(0, context.store.last_seq() - _COUNTED)
+    events: dict[str, list[int]] = {}
+    for start, kind, amount in context.store.event_counts(after, times[0], step):
+        if start in place:
+            events.setdefault(kind, [0] * count)[place[start]] = amount
+    return SeriesOut(
+        step=step,
+        times=times,
+        events=dict(sorted(events.items(), key=lambda one: (-sum(one[1]), one[0]))),
+        requests=[one.requests for one in buckets],
+        failed=[one.failed for one in buckets],
+        shed=[one.shed for one in buckets],
+        lists=[one.lists for one in buckets],
+        fallback=[one.fallback for one in buckets],
+        p50_ms=[one.quantile(0.5) for one in buckets],
+        p99_ms=[one.quantile(0.99) for one in buckets],
+    )
+
+
 async def openapi(context: Context, path: dict[str, str], request: Nothing) -> Response:
     """Return the OpenAPI document."""
     return Response(context.document, media_type="application/json")
@@ -97,7 +131,7 @@ async def openapi(context: Context, path: dict[str, str], request: Nothing) -> R
 
 async def page(context: Context, path: dict[str, str], request: Nothing) -> Response:
     """Return the page."""
-    return _file("index.html")
+    return _file("index.html", context.settings.image_hosts)
 
 
 async def explorer(context: Context, path: dict[str, str], request: Nothing) -> Response:
@@ -110,13 +144,18 @@ async def page_file(context: Context, path: dict[str, str], request: Nothing) ->
     return _file(path["name"])
 
 
-def _file(name: str) -> Response:
+def _file(name: str, image_hosts: tuple[str, ...] = ()) -> Response:
     files = page_files()
     if name not in files:
         raise not_found(f"there is no file {name!r}.")
-    return Response(
-        files[name], headers={**_PAGE_HEADERS, "content-type": _TYPES[name.rpartition(".")[2]]}
-    )
+    headers = {**_PAGE_HEADERS, "content-type": _TYPES[name.rpartition(".")[2]]}
+    if image_hosts:
+        allowed = "".join(f" https://{host}" for host in image_hosts)
+        policy = headers["content-security-policy"]
+        headers["content-security-policy"] = policy.replace(
+            "img-src 'self' data:", f"img-src 'self' data:{allowed}"
+        )
+    return Response(files[name], headers=headers)
 
 
 @lru_cache(maxsize=1)
@@ -139,6 +178,7 @@ ROUTES = [
     ),
     Route("GET", "/metrics", "read", metrics, Nothing, "text/plain", "Metrics for Prometheus."),
     Route("GET", "/v1/stats", "read", stats, Nothing, StatsOut, "Live numbers."),
+    Route("GET", "/v1/series", "read", series, SeriesQuery, SeriesOut, "What happened, over time."),
     Route("GET", "/openapi.json", "public", openapi, Nothing, "application/json", "This document."),
     Route("GET", "/", "public", page, Nothing, "text/html", "The page."),
     Route("GET", "/docs", "public", explorer, Nothing, "text/html", "The API, to be tried."),

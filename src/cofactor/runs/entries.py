@@ -1,0 +1,110 @@
+"""What is compared, in words: models with settings and labels, and studies of `cofactor tune`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from cofactor.base.errors import ArgumentError
+from cofactor.models import registry
+from cofactor.models.recommender import Recommender
+from cofactor.runs.study import best_of_study
+
+_STUDIES = (".db", ".sqlite", ".sqlite3")
+# Settings are apart by semicolons, or by commas that stand before another NAME=.
+_BETWEEN = re.compile(r";|,(?=\s*[\w-]+=)")
+
+
+def split_entries(text: str) -> list[str]:
+    """Split ``ials,big=ials:factors=256,epochs=20`` into its models.
+
+    A comma between settings of a model parts them; before a model, or LABEL=MODEL, it parts models.
+    """
+    found: list[str] = []
+    for word in (word.strip() for word in text.split(",")):
+        if found and ":" in found[-1] and not _begins(word):
+            found[-1] += f",{word}"
+        elif word:
+            found.append(word)
+    return found
+
+
+def _begins(word: str) -> bool:
+    """Whether a word begins another model: MODEL, LABEL=MODEL, with settings or without, or a
+    study.
+    """
+    head = word.partition(":")[0]
+    name = head.rpartition("=")[2].strip()
+    return ":" in word or name in registry.MODELS or is_study(name)
+
+
+def is_study(name: str) -> bool:
+    """Whether a name is that of a study's file."""
+    return name.casefold().endswith(_STUDIES)
+
+
+def unfitted(
+    models: Iterable[str], settings: Mapping[str, Iterable[str]]
+) -> dict[str, Recommender]:
+    """Return unfitted models by label.
+
+    Parameters
+    ----------
+    models
+        Each ``NAME``, ``NAME:SETTING=VALUE,SETTING=VALUE``, the file of a study, or one of these
+        after ``LABEL=``.
+    settings
+        Label -> more settings.
+
+    Raises
+    ------
+    ArgumentError
+        For two models of one label, or settings of a label that isn't there.
+    UnknownNameError
+        For a model or setting that doesn't exist.
+    """
+    made: dict[str, Recommender] = {}
+    for text in models:
+        head, colon, own = text.partition(":")
+        label, equals, name = head.partition("=")
+        label, name = (label, name) if equals else (text, head)
+        words = [*(w.strip() for w in _BETWEEN.split(own) if colon and w.strip())]
+        words += settings.get(label, ())
+        if label in made:
+            raise ArgumentError(
+                f"two models are called {label!r}; give one a label: mine={name}:SETTING=VALUE."
+            )
+        made[label] = _of_study(name, words) if is_study(name) else _of_model(name, words)
+    unknown = sorted(set(settings) - set(made))
+    if unknown:
+        raise ArgumentError(
+            f"settings are given for {unknown}, which aren't among the models {list(made)}."
+        )
+    return made
+
+
+def _of_model(name: str, words: list[str]) -> Recommender:
+    kind = registry.get(name)
+    return kind(without_comparison(kind.Config.from_text(words)))
+
+
+def _of_study(name: str, words: list[str]) -> Recommender:
+    if not Path(name).is_file():
+        raise ArgumentError(f"there is no study {name}; cofactor tune --out {name} makes one.")
+    model, config = best_of_study(name)
+    kind = registry.get(model)
+    given = kind.Config.from_text(words).to_params() if words else {}
+    named = {word.partition("=")[0].strip().replace("-", "_") for word in words}
+    return kind(without_comparison(config.replace(**{n: given[n] for n in named})))
+
+
+def without_comparison(config: Any) -> Any:
+    """Return the settings without the comparison with the same model without features.
+
+    What is compared with what is said by name in a comparison, and fits are timed.
+    """
+    if "compare_without_features" in config.defaults():
+        return config.replace(compare_without_features=False)
+    return config

@@ -1,0 +1,129 @@
+"""A study of `tune` as Optuna keeps it: its file, its trials, and the best of them."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import warnings
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+from cofactor.base.errors import ArgumentError
+from cofactor.base.extras import require
+from cofactor.models import registry
+
+_STUDY = "cofactor"
+DEFAULT = "default"  # marks the trial with the default settings
+
+
+def open_study(
+    optuna: Any,
+    out: str | os.PathLike[str] | None,
+    facts: dict[str, Any],
+    *,
+    lower_is_better: bool,
+) -> Any:
+    """A new study, or the one in the file."""
+    if out is not None and "?" in str(out):  # it would begin the options of a database URL
+        raise ArgumentError(f"{out}: a study's file can't have a question mark in its path.")
+    there = out is not None and Path(out).exists()
+    if there:
+        _require_study(Path(str(out)))
+    elif out is not None and not Path(out).absolute().parent.is_dir():
+        raise ArgumentError(f"{out}: there is no folder {Path(out).parent}; make it first.")
+    storage = (
+        None if out is None else optuna.storages.RDBStorage(f"sqlite:///{Path(out).absolute()}")
+    )
+    study = optuna.create_study(
+        study_name=_STUDY,
+        storage=storage,
+        load_if_exists=True,
+        direction="minimize" if lower_is_better else "maximize",
+    )
+    if there:
+        kept = study.user_attrs.get("facts", {} if study.trials else facts)
+        others = [name for name, value in facts.items() if kept.get(name) != value]
+        if others:
+            raise ArgumentError(
+                f"{out} holds a study with another {', '.join(others)}; name another file, or"
+                " search as before."
+            )
+    study.set_user_attr("facts", facts)
+    for trial in study.get_trials(deepcopy=False):
+        if trial.state == optuna.trial.TrialState.RUNNING:  # of a search that was killed
+            study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
+    return study
+
+
+def _require_study(path: Path) -> None:
+    """Refuse a file that isn't a study of ours, before Optuna writes its tables into it."""
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as file:
+            names = [name for (name,) in file.execute("SELECT study_name FROM studies")]
+    except sqlite3.DatabaseError:
+        names = []
+    if names != [_STUDY]:
+        raise ArgumentError(f"{path} isn't a study of cofactor tune; name another file.")
+
+
+def counts(trial: Any) -> bool:
+    """Whether a trial of a study is over and says something of its settings."""
+    return trial.state.name in ("COMPLETE", "PRUNED") or "why" in trial.user_attrs
+
+
+def finished(study: Any) -> list[Any]:
+    """Return the whole trials of a study."""
+    return [t for t in study.get_trials(deepcopy=False) if t.state.name == "COMPLETE"]
+
+
+def best_trial(study: Any) -> Any:
+    """The best whole trial, the earlier one of two alike; None if there is none."""
+    sign = -1 if study.direction.name == "MINIMIZE" else 1
+    return max(finished(study), key=lambda trial: sign * trial.value, default=None)
+
+
+def config_of(best: Any, fixed: Any) -> Any:
+    """The configuration of a trial. Defaults stay whole: the epochs that were best of a few
+    hundred users are partly luck.
+    """
+    chosen = best.user_attrs.get("chosen", {})
+    if DEFAULT in best.user_attrs:
+        return fixed.with_values(chosen) if chosen else fixed
+    changes, epochs = dict(best.user_attrs["settings"]), best.user_attrs["epochs"]
+    lengths = {} if epochs is None else {"epochs": epochs}
+    return fixed.with_values({**changes, **lengths, **chosen})
+
+
+def best_of_study(path: str | os.PathLike[str]) -> tuple[str, Any]:
+    """Return the model and the best configuration of a study's file.
+
+    Raises
+    ------
+    ArgumentError
+        If it is no study, or none of its trials was finished.
+    """
+    optuna = require("optuna", purpose="reading a study")
+    _require_study(Path(path))
+    with quiet(optuna):
+        url = f"sqlite:///{Path(path).absolute()}"
+        study = optuna.load_study(study_name=_STUDY, storage=url)
+        best, facts = best_trial(study), study.user_attrs.get("facts", {})
+    if best is None or not facts:
+        raise ArgumentError(f"{path}: no trial of this study was finished yet.")
+    words = [f"{name}={value}" for name, value in facts["settings"].items()]
+    return facts["model"], config_of(best, registry.get(facts["model"]).Config.from_text(words))
+
+
+@contextmanager
+def quiet(optuna: Any) -> Iterator[None]:
+    """While open, Optuna says nothing: what it found is reported here."""
+    before = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            yield
+    finally:
+        optuna.logging.set_verbosity(before)

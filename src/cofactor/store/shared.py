@@ -1,0 +1,344 @@
+"""A store that several processes of one machine share: one writes, the others have it written.
+
+SQLite has one writer, and group commits want one too. `WriteServer` takes the writes of other
+processes over a Unix socket in a folder of their own, and `SharedStore` is a store whose writes go
+there; it reads the database itself, so that it sees whatever was acknowledged to anybody."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import socket
+import struct
+import threading
+import time
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from cofactor.store.database import Database
+from cofactor.store.errors import (
+    ConflictError,
+    OverloadError,
+    ReadOnlyError,
+    StoreBusyError,
+    StoreClosedError,
+    StoreError,
+    StoreFormatError,
+    StoreUnavailableError,
+    UnknownEventError,
+)
+from cofactor.store.records import Ack, Health, StoreSettings
+from cofactor.store.store import Store
+
+_LENGTH = struct.Struct("<I")
+_MOST = 256 << 20  # bytes of a message
+_HEALTH = 0.25  # seconds between two looks at the writer
+_PATIENCE = 2.0  # seconds for a connection to be made
+_KINDS: dict[str, type[StoreError]] = {
+    kind.__name__: kind
+    for kind in (
+        ConflictError,
+        OverloadError,
+        ReadOnlyError,
+        StoreBusyError,
+        StoreClosedError,
+        StoreFormatError,
+        StoreUnavailableError,
+        UnknownEventError,
+    )
+}
+
+
+class SharedWrite(msgspec.Struct, array_like=True):
+    """A write on its way: its number, its name (``health`` asks for that), what it is of."""
+
+    number: int
+    name: str
+    arguments: tuple[Any, ...] = ()
+    size: int = 0
+
+
+class Written(msgspec.Struct, array_like=True):
+    """What became of a write: an acknowledgement, or an error by the name of its class."""
+
+    number: int
+    ack: Ack | None = None
+    health: Health | None = None
+    error: str = ""
+    message: str = ""
+    event_ids: tuple[str, ...] = ()
+    unknown: bool = False
+
+
+class WriteServer:
+    """Takes writes of other processes of this user.
+
+    Parameters
+    ----------
+    store
+        The store that writes.
+    path
+        The socket to make, in a folder that is its owner's alone.
+    """
+
+    def __init__(self, store: Store, path: Path) -> None:
+        self._store = store
+        self._path = path
+        with contextlib.suppress(FileNotFoundError):
+            path.unlink()
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._socket.bind(str(path))
+        self._socket.listen(64)
+        self._thread = threading.Thread(target=self._accept, name="cofactor-writes", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Take no more writes; those that were taken are answered if they can be."""
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+        self._socket.close()
+        self._thread.join(5)
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                taken, _ = self._socket.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._serve, args=(taken,), daemon=True).start()
+
+    def _serve(self, taken: socket.socket) -> None:
+        lock = threading.Lock()
+        decoder = msgspec.msgpack.Decoder(SharedWrite)
+
+        def answer(written: Written) -> None:
+            # Whoever is gone learns the outcome by sending the same again.
+            with contextlib.suppress(OSError), lock:
+                _send(taken, msgspec.msgpack.encode(written))
+
+        with taken, contextlib.suppress(OSError, EOFError, msgspec.MsgspecError):
+            while True:
+                write = decoder.decode(_receive(taken))
+                if write.name == "health":
+                    answer(Written(write.number, health=self._store.health()))
+                    continue
+                self._queue(write, answer)
+
+    def _queue(self, write: SharedWrite, answer: Any) -> None:
+        try:
+            arguments = tuple(_as_rows(one) for one in write.arguments)
+            future = self._store._write(write.name, arguments, write.size)
+        except StoreError as error:
+            answer(_failed(write.number, error))
+            return
+
+        def done(future: Future[Ack]) -> None:
+            error = future.exception()
+            if error is None:
+                answer(Written(write.number, ack=future.result()))
+            else:
+                answer(_failed(write.number, error))
+
+        future.add_done_callback(done)
+
+
+class SharedStore(Store):
+    """A store that another process of this machine writes.
+
+    Parameters
+    ----------
+    database
+        Where the store lives; it is read here.
+    path
+        The socket of the process that writes.
+    settings
+        Limits.
+    """
+
+    def __init__(
+        self, database: Database, path: Path, settings: StoreSettings | None = None
+    ) -> None:
+        super().__init__(database, read_only=True, settings=settings)
+        self._link = _Link(path)
+
+    def close(self) -> None:
+        """Close all connections; what wasn't answered has an unknown outcome."""
+        self._link.close()
+        super().close()
+
+    def health(self) -> Health:
+        """Return how the writer was a quarter of a second ago."""
+        return self._link.health
+
+    def _write(self, name: str, arguments: tuple[Any, ...], size: int) -> Future[Ack]:
+        return self._link.write(name, arguments, size)
+
+
+class _Link:
+    """The way to the process that writes; found again when that process is started again."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._numbers = itertools.count(1)
+        self._lock = threading.Lock()
+        self._socket: socket.socket | None = None
+        self._waiting: dict[int, Future[Any]] = {}
+        self._closing = threading.Event()
+        self.health = _away("the process that writes hasn't answered yet")
+        self._watch = threading.Thread(target=self._look, name="cofactor-writer", daemon=True)
+        self._watch.start()
+
+    def write(self, name: str, arguments: tuple[Any, ...], size: int) -> Future[Any]:
+        """Send a write; its future is resolved with what became of it."""
+        future: Future[Any] = Future()
+        future.set_running_or_notify_cancel()  # what was sent can't be taken back
+        number = next(self._numbers)
+        raw = msgspec.msgpack.encode(SharedWrite(number, name, arguments, size))
+        with self._lock:
+            if self._closing.is_set():
+                raise StoreClosedError("the store was closed.")
+            if self._socket is None:
+                self._connect()
+            assert self._socket is not None
+            self._waiting[number] = future
+            try:
+                _send(self._socket, raw)
+            except OSError as error:
+                self._waiting.pop(number, None)
+                self._drop(self._socket)
+                raise StoreUnavailableError(
+                    f"the process that writes can't be reached: {error}.", unknown=True
+                ) from None
+        return future
+
+    def close(self) -> None:
+        """Give up."""
+        self._closing.set()
+        with self._lock:
+            if self._socket is not None:
+                self._drop(self._socket)
+        self._watch.join(5)
+
+    def _connect(self) -> None:
+        made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        made.settimeout(_PATIENCE)
+        try:
+            made.connect(str(self._path))
+        except OSError as error:
+            made.close()
+            raise StoreUnavailableError(
+                f"the process that writes isn't there ({error.strerror}); it is started again.",
+                retry_after=1.0,
+            ) from None
+        made.settimeout(None)
+        self._socket = made
+        threading.Thread(target=self._read, args=(made,), daemon=True).start()
+
+    def _read(self, made: socket.socket) -> None:
+        decoder = msgspec.msgpack.Decoder(Written)
+        with contextlib.suppress(OSError, EOFError, msgspec.MsgspecError):
+            while True:
+                self._resolve(decoder.decode(_receive(made)))
+        with self._lock:
+            self._drop(made)
+
+    def _resolve(self, written: Written) -> None:
+        future = self._waiting.pop(written.number, None)
+        if future is None:
+            return
+        if written.error:
+            future.set_exception(_error_of(written))
+        else:
+            future.set_result(written.ack if written.health is None else written.health)
+
+    def _drop(self, made: socket.socket) -> None:
+        """Forget a connection, whose writes have an unknown outcome; the lock is held."""
+        with contextlib.suppress(OSError):
+            made.shutdown(socket.SHUT_RDWR)
+        made.close()
+        if self._socket is not made:
+            return
+        self._socket = None
+        self.health = _away("the process that writes is being started again")
+        waiting, self._waiting = self._waiting, {}
+        for future in waiting.values():
+            future.set_exception(
+                StoreUnavailableError("the process that writes has ended.", unknown=True)
+            )
+
+    def _look(self) -> None:
+        while not self._closing.wait(_HEALTH):
+            try:
+                self.health = self.write("health", (), 0).result(timeout=5)
+            except (StoreError, TimeoutError) as error:
+                self.health = _away(str(error).rstrip("."))
+
+
+def wait_for_writer(path: Path, seconds: float) -> bool:
+    """Wait until the process that writes takes writes; return whether it does."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as tried:
+            tried.connect(str(path))
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def _away(reason: str) -> Health:
+    return Health(
+        writable=False, reason=reason, queued=0, commits=0, mean_group=0.0, commit_seconds=0.0
+    )
+
+
+def _as_rows(argument: Any) -> Any:
+    """An argument with its rows as tuples again, as the operations compare them."""
+    if isinstance(argument, (list, tuple)) and argument and isinstance(argument[0], (list, tuple)):
+        return [tuple(row) for row in argument]
+    return argument
+
+
+def _failed(number: int, error: BaseException) -> Written:
+    return Written(
+        number,
+        error=type(error).__name__,
+        message=str(error),
+        event_ids=tuple(getattr(error, "event_ids", ())),
+        unknown=bool(getattr(error, "unknown", False)),
+    )
+
+
+def _error_of(written: Written) -> StoreError:
+    kind = _KINDS.get(written.error)
+    if kind is ConflictError:
+        return ConflictError(written.event_ids, written.message)
+    if kind is UnknownEventError:
+        return UnknownEventError(written.event_ids)
+    if kind is None or kind is StoreUnavailableError:
+        return StoreUnavailableError(written.message, unknown=kind is None or written.unknown)
+    return kind(written.message)
+
+
+def _send(to: socket.socket, raw: bytes) -> None:
+    to.sendall(_LENGTH.pack(len(raw)) + raw)
+
+
+def _receive(taken: socket.socket) -> bytes:
+    (length,) = _LENGTH.unpack(_exactly(taken, _LENGTH.size))
+    if length > _MOST:
+        raise EOFError
+    return _exactly(taken, length)
+
+
+def _exactly(taken: socket.socket, count: int) -> bytes:
+    parts = []
+    while count:
+        part = taken.recv(min(count, 1 << 20))
+        if not part:
+            raise EOFError
+        parts.append(part)
+        count -= len(part)
+    return b"".join(parts)

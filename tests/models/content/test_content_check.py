@@ -1,0 +1,95 @@
+"""The check of content vectors: beside content_knn, by recall on held-out items."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+import cofactor
+from cofactor.data.interactions import Interactions
+from cofactor.data.synthetic import shop
+from cofactor.models.content.check import CHECK, Check, nearest, paired_p, recalls
+
+N_USERS, N_ITEMS = 60, 40
+
+
+def interactions() -> Interactions:
+    draw = np.random.default_rng(2)
+    users, items = np.nonzero(draw.random((N_USERS, N_ITEMS)) < 0.2)
+    return Interactions.from_rows(users, items, users=N_USERS, items=N_ITEMS)
+
+
+def check(**changes: Any) -> Check:
+    usual = Check(0.5, 0.8, 0.9, 0.1, 0.1, 1.0, 10.0, 40, 0.3, 0.2, 0.001)
+    return replace(usual, **changes)
+
+
+def test_recall_counts_a_users_items_among_the_best_places() -> None:
+    data = interactions()
+    users, items = np.arange(N_USERS), np.arange(20)
+    own = data.matrix()[users][:, items].toarray() > 0
+    assert recalls(own.astype(np.float32), data, users, items) == pytest.approx(
+        np.minimum(2, own.sum(1)) / np.maximum(own.sum(1), 1)
+    )
+    assert (recalls(-own.astype(np.float32), data, users, items)[own.sum(1) < 18] == 0).all()
+
+
+def test_the_baselines_profile_is_made_of_the_other_items() -> None:
+    data = interactions()
+    features = sparse.random(N_ITEMS, 12, 0.4, format="csr", random_state=3, dtype=np.float32)
+    users, items = np.arange(N_USERS), np.array([1, 5, 30])
+    units = features.toarray()
+    units /= np.maximum(np.linalg.norm(units, axis=1, keepdims=True), 1e-12)
+    rest = data.matrix().toarray() > 0
+    rest[:, items] = False
+    expected = (rest @ units) @ units[items].T
+    assert nearest(features, data, users, items) == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({}, "Recall@20 0.300, content_knn 0.200: better than content_knn"),
+        ({"recall": 0.1}, "worse than content_knn, which costs less"),
+        ({"recall_p": 0.3}, "not significantly better than content_knn"),
+        ({"recall": 0.1, "recall_p": 0.3}, "not significantly better than content_knn"),
+        ({"recall": math.nan}, "not compared with content_knn"),
+    ],
+)
+def test_the_verdict_is_by_recall_whatever_the_auc(changes: dict[str, float], said: str) -> None:
+    assert said in check(**changes).sentence
+    assert said in check(**changes, auc=0.51).sentence
+
+
+def test_what_an_older_version_saved_is_read() -> None:
+    older = Check.of_array(check().array()[:8])
+    assert math.isnan(older.recall)
+    assert older.n_held_out == 40
+    assert Check.of_array(check().array()) == check()
+    assert len(check().array()) == len(CHECK)
+
+
+def test_the_paired_test_is_that_of_scipy() -> None:
+    from scipy import stats
+
+    difference = np.random.default_rng(0).normal(0.1, 1, 50)
+    assert paired_p(difference) == pytest.approx(stats.ttest_1samp(difference, 0).pvalue)
+    assert paired_p(np.zeros(9)) == 1.0
+    assert paired_p(np.ones(9)) == 0.0
+
+
+@pytest.mark.parametrize("name", ["bridge", "feature_ials"])
+def test_models_with_content_say_how_they_stand(name: str, tmp_path: Any) -> None:
+    data = shop(n_users=150, n_items=80, seed=1)
+    model = cofactor.models.registry.create(name, compare_without_features=False).fit(data)
+    assert 0 <= model.check.recall <= 1
+    assert 0 < model.check.recall_nearest <= 1
+    (said,) = [note for note in model.notes if "content_knn" in note]
+    assert f"content_knn {model.check.recall_nearest:.3f}" in said
+    cofactor.save(model, tmp_path / "m")
+    assert cofactor.load(tmp_path / "m").check == model.check

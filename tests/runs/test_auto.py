@@ -1,0 +1,290 @@
+"""Auto: families race on the validation part, within a budget, and it says why it chose what."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import count
+from typing import Any
+
+import numpy as np
+import pytest
+
+import cofactor
+from cofactor.artifact.load import inspect
+from cofactor.base.errors import ArgumentError, MissingExtraError
+from cofactor.base.run import Run
+from cofactor.data.interactions import Interactions
+from cofactor.data.split import Split
+from cofactor.data.splits import split
+from cofactor.metrics.table import parse_metric
+from cofactor.models import registry
+from cofactor.runs import auto as auto_module
+from cofactor.runs.auto import auto, choose
+from cofactor.runs.automatic import families, race
+from cofactor.runs.automatic.blending import best_blend
+from cofactor.runs.automatic.race import Race
+from cofactor.runs.automatic.trials import Allowance, FamilyTrial
+from cofactor.runs.source import Cutting
+from cofactor.runs.train import Limits, train
+
+RUN = Run(seed=1, threads=1)
+
+
+def groups(n_users: int = 240, n_items: int = 80, each: int = 20, seed: int = 0) -> Interactions:
+    """Users who choose four times in five among the items of their group."""
+    draw = np.random.default_rng(seed)
+    users = np.repeat(np.arange(n_users), each)
+    own = (users % 4) * (n_items // 4) + draw.integers(0, n_items // 4, len(users))
+    items = np.where(draw.random(len(users)) < 0.8, own, draw.integers(0, n_items, len(users)))
+    return Interactions.from_rows(users, items, users=n_users, items=n_items, source="groups")
+
+
+def parts_of(data: Interactions) -> Split:
+    return split(data, "per-user", test=0.2, validation=0.2, seed=0)
+
+
+def ticking(step: float = 0.1) -> Any:
+    """A clock that goes on by a step whenever it is read."""
+    steps = count()
+    return lambda: step * next(steps)
+
+
+def valued(data: Interactions, values: Any) -> Interactions:
+    return replace(data, values=np.asarray(values, np.float32))
+
+
+def test_it_finds_a_model_that_is_better_than_popularity_and_never_looks_at_the_test_part() -> None:
+    data = groups()
+    unseen = replace(parts_of(data), test=None)  # type: ignore[arg-type]
+    found = choose(data, unseen, budget=6, run=RUN, now=ticking())
+    values = {row["model"]: row["value"] for row in found.rows}
+    assert found.value is not None
+    assert found.value > 2 * values["popularity"]
+    assert found.value == pytest.approx(max(v for v in values.values() if v), abs=0.02)
+    assert "on the validation part" in found.sentence
+    assert "popularity reaches" in found.sentence
+    assert "ndcg@10" in found.sentence
+
+
+def test_losers_are_dropped_and_the_best_are_searched() -> None:
+    one = Race(parts_of(groups()), parse_metric("ndcg@10"), Allowance(25, ticking()), RUN)
+    one.go()
+    tried = {lane.family.name: len(lane.attempts) for lane in one.lanes}
+    best = one.leaders[0].family.name
+    assert tried[best] > 5 > tried["popularity"] == 1
+    assert one.leaders[0].dropped == ""
+    dropped = [lane for lane in one.lanes if lane.dropped == "behind the others"]
+    assert len(dropped) >= 3
+    assert all(lane.best().score <= one.best.score for lane in dropped)  # type: ignore[union-attr]
+
+
+def test_of_each_family_one_fitted_model_is_kept() -> None:
+    one = Race(parts_of(groups()), parse_metric("ndcg@10"), Allowance(6, ticking()), RUN)
+    one.go()
+    for lane in one.lanes:
+        kept = [a for a in lane.attempts if a.model is not None]
+        assert len(kept) == min(1, len(lane.attempts))
+        assert all(a is lane.best() for a in kept)
+
+
+def test_a_search_that_is_interrupted_keeps_the_best_so_far(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    real, calls = Race._try, count()
+
+    def interrupted(self: Race, *given: Any) -> FamilyTrial:
+        if next(calls) == 3:
+            raise KeyboardInterrupt
+        return real(self, *given)
+
+    monkeypatch.setattr(Race, "_try", interrupted)
+    data = groups()
+    found = choose(data, parts_of(data), budget=30, run=RUN, now=ticking())
+    assert found.interrupted
+    assert sum(row["tried"] for row in found.rows) == 3
+    assert "interrupted" in found.sentence
+    assert found.create().fit(data, run=RUN).recommend(0, k=3)
+
+
+def test_an_interruption_before_any_model_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Race, "_try", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        choose(groups(), parts_of(groups()), budget=30, run=RUN)
+
+
+def test_a_family_that_breaks_is_named_and_costs_the_others_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def broken(*_: Any, **__: Any) -> None:
+        raise ValueError("of all things")
+
+    monkeypatch.setattr(cofactor.EASE, "_fit", broken)
+    data = groups()
+    found = choose(data, parts_of(data), budget=12, run=RUN, now=ticking())
+    assert found.value is not None
+    assert "Left out: ease (failed: of all things)." in found.sentence
+
+
+def test_a_dense_inverse_that_takes_too_long_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(race, "_DENSE_SHARE", 1e-12)
+    data = groups()
+    found = choose(data, parts_of(data), budget=12, run=RUN, now=ticking())
+    assert "ease (a fit takes too long for the budget)" in found.sentence
+
+
+def test_networks_are_left_out_without_pytorch_and_it_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    real = registry.get
+
+    def without(name: str) -> Any:
+        if name in ("latent_factor", "transformer", "gru4rec", "two_tower"):
+            raise MissingExtraError(f"the model {name} needs PyTorch: pip install cofactor[torch]")
+        return real(name)
+
+    monkeypatch.setattr(families.registry, "get", without)
+    monkeypatch.setattr(race, "FAMILIES", [f for f in families.FAMILIES if f.name != "warp"])
+    data = groups(60, 40, 8)
+    found = choose(data, parts_of(data), budget=400, run=RUN, now=ticking(4.0))
+    assert "latent_factor (the model latent_factor needs PyTorch" in found.sentence
+
+
+@pytest.mark.parametrize(
+    ("n_users", "n_items", "n"), [(1, 3, 3), (1, 50, 50), (3, 3, 5), (40, 3, 90), (2, 2, 1)]
+)
+def test_the_smallest_data_give_a_model_and_a_sentence(n_users: int, n_items: int, n: int) -> None:
+    draw = np.random.default_rng(0)
+    data = Interactions.from_rows(
+        draw.integers(0, n_users, n), draw.integers(0, n_items, n), users=n_users, items=n_items
+    )
+    found = auto(data, budget=0.5, run=RUN)
+    assert found.chosen.sentence.endswith(".")
+    assert found.model.recommend(history=[0], k=1) is not None
+    assert (found.result is None) == ("too few to hold any out" in found.chosen.sentence)
+
+
+def test_labels_of_zero_and_negative_values_do_not_count_as_liked() -> None:
+    data = groups()
+    labels = np.random.default_rng(0).integers(0, 2, len(data))
+    found = auto(valued(data, labels), budget=1, run=RUN)
+    assert len(found.model.data) == labels.sum()
+    assert "min_value=1" in found.chosen.sentence
+    negative = auto(valued(data, 3 * labels - 1), budget=1, run=RUN)
+    assert len(negative.model.data) == labels.sum()
+    rated = auto(valued(data, labels), budget=1, run=RUN, metrics="rmse")
+    assert len(rated.model.data) == len(data)
+
+
+def test_an_error_as_metric_tries_the_models_of_ratings() -> None:
+    data = valued(groups(), np.random.default_rng(0).integers(1, 6, len(groups())))
+    found = choose(data, parts_of(data), metric="rmse", budget=4, run=RUN, now=ticking())
+    names = {row["model"] for row in found.rows}
+    assert names == {"bias", "biased_mf", "svdpp", "bayesian_mf"}
+    assert found.metric == "rmse"
+    lowest = min(row["value"] for row in found.rows if row["value"] is not None)
+    assert found.value == pytest.approx(lowest, abs=1e-4)
+
+
+def test_a_metric_that_says_nothing_of_being_right_is_refused() -> None:
+    with pytest.raises(ArgumentError, match="coverage@10"):
+        choose(groups(), parts_of(groups()), metric="coverage@10", budget=1)
+
+
+def test_more_data_than_the_budget_allows_is_sampled_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(race, "_INTERACTIONS_A_SECOND", 100)
+    data = groups(400)
+    found = choose(data, parts_of(data), budget=8, run=RUN, now=ticking())
+    assert "on a sample of" in found.sentence
+    assert found.value is not None
+    assert found.value > 0.1
+    assert "on a sample" in {row["note"].partition(";")[0] for row in found.rows}
+
+
+def attempts_of(parts: Split, *given: tuple[str, dict[str, Any]]) -> list[FamilyTrial]:
+    by_name = {family.name: family for family in families.FAMILIES}
+    made = []
+    for name, settings in given:
+        model = by_name[name].kind(by_name[name].config(settings)).fit(parts.train, run=RUN)
+        score = cofactor.evaluate(model, parts.validation, "ndcg@10", resamples=0)["ndcg@10"]
+        made.append(FamilyTrial(by_name[name], settings, score, 0.1, True, model, None))
+    return sorted(made, key=lambda one: -one.score)
+
+
+def test_models_that_know_different_things_are_blended() -> None:
+    """Fame and groups decide together here; a model of each alone is worse than both."""
+    draw = np.random.default_rng(0)
+    n_users, n_items = 800, 80
+    base = groups(n_users, n_items, each=10)
+    famous = np.minimum(draw.geometric(0.3, n_users * 4) - 1, n_items - 1)
+    order = draw.permutation(n_items)
+    users = np.concatenate((base.user_rows, np.repeat(np.arange(n_users), 4)))
+    items = np.concatenate((base.item_rows, order[famous]))
+    data = Interactions.from_rows(users, items, users=n_users, items=n_items)
+    parts = parts_of(data)
+    tried = attempts_of(parts, ("popularity", {}), ("item_knn", {"normalize": True}))
+    tried = [replace(one, score=0.3) for one in tried]
+    assert parts.validation is not None
+    found = best_blend(tried, parts.validation, parse_metric("ndcg@10"), Allowance(60), RUN)
+    assert found is not None
+    assert found.better
+    assert found.p < 0.05
+    assert found.gain > 0
+    alone = max(
+        cofactor.evaluate(a.model, parts.validation, "ndcg@10")["ndcg@10"] for a in tried if a.model
+    )
+    assert found.value > alone
+    again = registry.get("blend")(found.config).fit(parts.train, run=RUN)
+    value = cofactor.evaluate(again, parts.validation, "ndcg@10")["ndcg@10"]
+    assert value == pytest.approx(found.value, abs=1e-6)
+
+
+def test_a_model_and_its_like_are_not_blended() -> None:
+    parts = parts_of(groups())
+    tried = attempts_of(parts, ("ease", {}), ("ease", {"regularization": 201.0}))
+    assert parts.validation is not None
+    found = best_blend(tried, parts.validation, parse_metric("ndcg@10"), Allowance(60), RUN)
+    assert found is not None
+    assert not found.better
+
+
+def test_train_without_a_model_chooses_one_and_the_artifact_says_why(tmp_path: Any) -> None:
+    done = train(
+        groups(), out=tmp_path / "m", limits=Limits(budget=2), cutting=Cutting(seed=3), run=RUN
+    )
+    assert done.chosen is not None
+    assert done.model.name == done.chosen.model
+    assert done.refitted
+    assert len(done.model.data) == len(groups())
+    assert done.baselines is not None
+    assert done.baselines.tests[0].better == done.model.name
+    manifest = inspect(tmp_path / "m")
+    assert manifest.run["chosen"]["sentence"] == done.chosen.sentence
+    assert manifest.metrics["baselines"]["metrics"]["popularity"]["ndcg@10"] > 0
+    assert cofactor.load(tmp_path / "m").config == done.chosen.config
+
+
+def test_settings_belong_to_a_model(tmp_path: Any) -> None:
+    with pytest.raises(ArgumentError, match="factors=3 is a setting of one model"):
+        train(groups(), out=tmp_path / "m", settings=["factors=3"])
+    with pytest.raises(ArgumentError, match="the source has no name"):
+        train(groups())
+
+
+def test_the_test_part_is_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = []
+    real = auto_module.evaluate
+
+    def counted(model: Any, parts: Any, *given: Any, **more: Any) -> Any:
+        looks.append(isinstance(parts, Split))
+        return real(model, parts, *given, **more)
+
+    monkeypatch.setattr(auto_module, "evaluate", counted)
+    found = auto(groups(), budget=1, run=RUN)
+    assert looks == [True]
+    assert found.result is not None
+    assert "significantly better than popularity" in repr(found)

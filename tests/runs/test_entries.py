@@ -1,0 +1,87 @@
+"""Models to compare, in words: settings after commas, labels, studies."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import cofactor
+from cofactor.base.errors import ArgumentError, UnknownNameError
+from cofactor.base.search import log
+from cofactor.data.synthetic import power_law
+from cofactor.runs.entries import split_entries, unfitted
+
+DATA = power_law(120, 50, 1500, seed=3)
+
+
+@pytest.mark.parametrize(
+    ("text", "models"),
+    [
+        ("ials", ["ials"]),
+        ("ials, ease,", ["ials", "ease"]),
+        ("ials,big=ials:factors=256,epochs=20", ["ials", "big=ials:factors=256,epochs=20"]),
+        ("big=ials:factors=256,epochs=20,ease", ["big=ials:factors=256,epochs=20", "ease"]),
+        ("a=ials:factors=2;epochs=3,b=ease", ["a=ials:factors=2;epochs=3", "b=ease"]),
+        (
+            "s=sequence_linear:decays=0.4,0.8,regularization=9,tuned=study.db",
+            ["s=sequence_linear:decays=0.4,0.8,regularization=9", "tuned=study.db"],
+        ),
+        ("ials:factors=4,ials:factors=8", ["ials:factors=4", "ials:factors=8"]),
+    ],
+)
+def test_commas_part_settings_and_models(text: str, models: list[str]) -> None:
+    assert split_entries(text) == models
+
+
+def test_settings_are_read_with_commas_and_lists() -> None:
+    made = unfitted(["big=ials:factors=256,epochs=20", "s=sequence_linear:decays=0.4,0.8"], {})
+    assert (made["big"].config.factors, made["big"].config.epochs) == (256, 20)
+    assert made["s"].config.decays == (0.4, 0.8)
+
+
+def test_more_settings_of_a_label_and_what_is_refused() -> None:
+    assert unfitted(["a=ials:factors=4"], {"a": ["epochs=3"]})["a"].config.epochs == 3
+    with pytest.raises(ArgumentError, match=r"\['b'\], which aren't among"):
+        unfitted(["a=ials"], {"b": ["epochs=3"]})
+    with pytest.raises(UnknownNameError, match="eese"):
+        unfitted(["eese"], {})
+    with pytest.raises(ArgumentError, match=r"there is no study nowhere\.db"):
+        unfitted(["nowhere.db"], {})
+
+
+def test_a_study_stands_for_its_best_settings(tmp_path: Path) -> None:
+    pytest.importorskip("optuna")
+    study = tmp_path / "study.db"
+    found = cofactor.tune(
+        DATA, "ease", search={"regularization": log(1.0, 5000.0)}, trials=4, out=study
+    )
+    best = cofactor.EASE(**found.settings).config
+    assert unfitted([f"tuned={study}"], {})["tuned"].config == best
+    changed = unfitted([f"tuned={study}:dropout=0.25"], {})["tuned"].config
+    assert changed == best.replace(dropout=0.25)
+    done = cofactor.compare(DATA, ["ease", f"tuned={study}"])
+    assert done.models["tuned"].config == best
+    (tmp_path / "other.db").write_bytes(b"no study")
+    with pytest.raises(ArgumentError, match="isn't a study of cofactor tune"):
+        unfitted([str(tmp_path / "other.db")], {})
+
+
+def test_a_comparison_says_what_its_tests_mean() -> None:
+    done = cofactor.compare(DATA, ["ease", "again=ease", "ials:factors=2"], metrics=["ndcg@5"])
+    first, *rest = done.sentences()
+    assert first.startswith(f"ndcg@5: {done.best} is best; not significantly worse: ")
+    same = {"ease": "again", "again": "ease"}
+    assert done.best in same
+    assert same[done.best] in first
+    lost = [t for t in done.tests if t.better is not None]
+    assert all(t.first not in first.partition("worse:")[2] for t in lost)
+    assert done.to_dict()["sentences"] == [first, *rest]
+
+
+def test_a_model_that_is_no_better_than_popularity_is_named() -> None:
+    done = cofactor.compare(
+        DATA, ["ease", "poor=bpr:epochs=1,learning_rate=0.0001"], metrics=["ndcg@5"]
+    )
+    assert done.sentences()[-1].startswith("Not significantly better than popularity: ")
+    assert "poor" in done.sentences()[-1]

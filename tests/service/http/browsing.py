@@ -1,0 +1,122 @@
+"""A browser, services on ports of their own, and tabs that fail when the browser complains."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from cofactor.service.http.app import build
+from cofactor.service.settings import Settings
+from cofactor.store import open_store
+
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+def chromium() -> str | None:
+    named = os.environ.get("CHROMIUM")
+    return named or next(
+        (
+            found
+            for name in ("chromium", "chromium-browser", "google-chrome")
+            if (found := shutil.which(name))
+        ),
+        None,
+    )
+
+
+@contextlib.contextmanager
+def served_page(models: Path, store: str, settings: Settings | None = None) -> Iterator[str]:
+    """A service on a port of its own, in a thread."""
+    import uvicorn
+
+    app = build(models, open_store(store), settings or Settings(max_waiting=60.0))
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="on", ws="none"))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+        thread.start()
+        while not server.started:
+            assert thread.is_alive()
+            time.sleep(0.02)
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        server.should_exit = True
+        thread.join(20)
+
+
+@contextlib.contextmanager
+def visiting(browser: Any, site: str) -> Iterator[Any]:
+    """Open a view in a fresh tab; fails afterwards if the browser complained, or asked anybody
+    else for anything.
+    """
+    contexts, complaints = [], []
+
+    def opened(view: str, width: int = 1320, height: int = 860, scheme: str = "light") -> Any:
+        context = browser.new_context(
+            viewport={"width": width, "height": height}, color_scheme=scheme
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(20_000)
+        page.on(
+            "console",
+            lambda said: (
+                complaints.append(said.text)
+                if said.type in ("error", "warning") and "422" not in said.text
+                else None
+            ),
+        )
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on(
+            "request",
+            lambda asked: (
+                None
+                if asked.url.startswith((site, "data:"))
+                else complaints.append(f"asked {asked.url}")
+            ),
+        )
+        page.goto(f"{site}/#{view}")
+        page.wait_for_selector(f"main[data-ready={view.partition('?')[0]}]")
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+def go(page: Any, view: str) -> None:
+    page.click(f"nav a[href='#{view}']")
+    page.wait_for_selector(f"main[data-ready={view.partition('?')[0]}]")
+
+
+def kept(page: Any, name: str) -> None:
+    folder = os.environ.get("COFACTOR_SCREENSHOTS")
+    if folder:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=str(Path(folder) / f"{name}.png"))
+
+
+@contextlib.contextmanager
+def opened_browser() -> Iterator[Any]:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as play:
+        started = play.chromium.launch(executable_path=chromium(), args=FLAGS)
+        yield started
+        started.close()

@@ -1,0 +1,375 @@
+"""The page's views of users, items, events and time in a real browser; links, images, faults of the
+network.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import struct
+import time
+import urllib.request
+import zlib
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from cofactor.artifact.save import save
+from cofactor.data.catalogue import Catalogue
+from cofactor.data.interactions import Interactions
+from cofactor.data.synthetic import shop
+from cofactor.models import registry
+from service.http.browsing import chromium, go, kept, opened_browser, served_page, visiting
+
+pytest.importorskip(
+    "playwright.sync_api",
+    reason="the page's test needs Playwright: pip install 'cofactor[browser]'",
+)
+pytestmark = pytest.mark.skipif(
+    chromium() is None,
+    reason="the page's test needs Chromium (apt-get install chromium, or CHROMIUM=path)",
+)
+LONG = "The Extraordinarily Long and Unabbreviated Chronicle of Everything That Happened " * 3
+
+
+def picture(n: int) -> str:
+    """A cover of one colour, as the catalogue may hold it."""
+    colour = bytes([60 + 37 * n % 160, 90 + 53 * n % 140, 110 + 71 * n % 120])
+    rows = (b"\0" + colour * 20) * 28
+    parts = [
+        (b"IHDR", struct.pack(">IIBBBBB", 20, 28, 8, 2, 0, 0, 0)),
+        (b"IDAT", zlib.compress(rows)),
+        (b"IEND", b""),
+    ]
+    raw = b"\x89PNG\r\n\x1a\n"
+    for kind, data in parts:
+        raw += struct.pack(">I", len(data)) + kind + data
+        raw += struct.pack(">I", zlib.crc32(kind + data))
+    return f"data:image/png;base64,{base64.b64encode(raw).decode()}"
+
+
+def illustrated() -> Interactions:
+    """The book shop with covers, a title that is far too long, and a Japanese one."""
+    data = shop(n_users=400, n_items=300, seed=2)
+    titles = data.catalogue.table.column("title").to_pylist()
+    popular = np.argsort(-data.item_counts, kind="stable")
+    titles[popular[70]], titles[popular[71]] = LONG, "吾輩は猫である"
+    covers = [picture(n) if n % 13 else "https://images.example/x.png" for n in range(300)]
+    table = data.catalogue.table.set_column(0, "title", pa.array(titles))
+    return replace(data, catalogue=Catalogue(table.append_column("cover", pa.array(covers))))
+
+
+def send(site: str, path: str, body: Any) -> Any:
+    raw = json.dumps(body).encode()
+    asked = urllib.request.Request(site + path, raw, {"content-type": "application/json"})
+    with urllib.request.urlopen(asked, timeout=30) as answer:
+        return json.loads(answer.read())
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with opened_browser() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A shop with covers, three versions, and users who do something."""
+    room = tmp_path_factory.mktemp("views")
+    data = illustrated()
+    for name, at in (("ease", 0.31), ("ials", 0.305), ("item_knn", 0.25)):
+        metrics = {"ndcg@10": {"value": at, "low": at - 0.015, "high": at + 0.016}}
+        measured = {"n_users": 400, "fingerprint": "f", "metrics": metrics}
+        save(registry.create(name).fit(data), room / "models" / name, metrics=measured)
+    (room / "models" / "current").write_text('{"version": "ease"}')
+    with served_page(room / "models", f"sqlite:///{room / 'e.db'}") as url:
+        now, rng = int(time.time()), np.random.default_rng(4)
+        items = data.items.ids(np.argsort(-data.item_counts, kind="stable")[:60])
+        kinds = ["view", "view", "view", "cart", "purchase", "dislike"]
+        events = [
+            {
+                "user_id": f"guest-{rng.integers(0, 14)}",
+                "item_id": items[int(rng.integers(0, 60))],
+                "kind": kinds[int(rng.integers(0, 6))],
+                "time": now - int(rng.integers(0, 40_000)),
+            }
+            for _ in range(240)
+        ]
+        send(url, "/v1/events", {"events": events})
+        for n in range(120):
+            send(url, "/v1/recommend", {"user_id": f"guest-{n % 20}", "k": 5})
+        yield url
+
+
+@pytest.fixture
+def visit(browser: Any, site: str) -> Iterator[Any]:
+    with visiting(browser, site) as opened:
+        yield opened
+
+
+def fits(page: Any, width: int) -> bool:
+    return bool(page.evaluate("document.documentElement.scrollWidth") <= width)
+
+
+def test_a_user_is_looked_up_with_history_reasons_and_rows(visit: Any) -> None:
+    page = visit("users")
+    page.locator(".chip-button").first.wait_for()
+    assert page.locator(".chip-button").count() >= 5
+    page.fill("#user-id", "guest-3")
+    page.click("button:has-text('Look up')")
+    page.wait_for_selector("#user-history")
+    assert page.locator(".events li").count() >= 5
+    assert page.locator("section[aria-labelledby=user-recs] .items li").count() == 10
+    assert page.locator("section[aria-labelledby=user-recs] >> text=because of").count() >= 5
+    page.wait_for_selector("h2:has-text('Because you liked')")
+    assert page.evaluate("location.hash") == "#users?user=guest-3"
+    kept(page, "users")
+    assert "--user 'guest-3'" in page.locator("details.calls").text_content()
+    assert fits(page, 1320)
+
+
+def test_a_user_is_erased_after_a_question(visit: Any) -> None:
+    page = visit("users?user=guest-5")
+    page.wait_for_selector(".events li")
+    page.click("button:has-text('Erase this user')")
+    assert "can't be undone" in page.locator("dialog[open]").inner_text()
+    page.click("dialog[open] button:has-text('Cancel')")
+    assert page.locator(".events li").count() >= 1
+    page.click("button:has-text('Erase this user')")
+    page.click("dialog[open] button:has-text('Erase')")
+    page.wait_for_selector("text=Nothing is known of this user")
+    assert page.locator(".tag.warm:has-text('popularity')").count() == 1
+
+
+def test_items_are_browsed_filtered_hidden_and_shown(visit: Any) -> None:
+    page = visit("items")
+    page.wait_for_selector("text=1 to 25 of 300")
+    assert page.locator("img.picture").count() >= 15
+    kept(page, "items")
+    page.locator("section[aria-label=Items] button:has-text('Next')").click()
+    page.wait_for_selector("text=26 to 50 of 300")
+    assert "from=25" in page.evaluate("location.hash")
+    first = page.locator("section[aria-label=Items] tbody tr").first.locator("code").inner_text()
+    page.locator("section[aria-label=Items] tbody button").first.click()
+    page.wait_for_selector("text=of 299")
+    page.select_option("#items-state", "hidden")
+    page.wait_for_selector(f"section[aria-label=Items] code:has-text('{first}')")
+    page.locator("section[aria-label=Items] tbody button:has-text('Show')").first.click()
+    page.wait_for_selector("text=No item is hidden")
+    page.select_option("#items-state", "visible")
+    page.fill("#items-where", "year >= 2020")
+    page.wait_for_selector("text=/1 to 25 of (?!300)/")
+    page.fill("#items-where", "year >=")
+    page.wait_for_selector("#items-where[aria-invalid=true]")
+
+
+def test_events_are_listed_and_undone(visit: Any) -> None:
+    page = visit("items")
+    events = page.locator("section[aria-labelledby=events-title]")
+    events.locator("tbody tr").first.wait_for()
+    assert events.locator("tbody tr").count() == 20
+    page.locator("[aria-label^='Undo ']").first.click()
+    page.wait_for_selector("tr.undone")
+    events.locator("button:has-text('Earlier')").click()
+    page.wait_for_selector("button:has-text('Newest')")
+    events.locator("tbody a").first.click()
+    page.wait_for_selector("main[data-ready=users]")
+    page.wait_for_selector("#user-history")
+
+
+def test_time_series_have_axes_and_tables(visit: Any) -> None:
+    page = visit("live")
+    page.wait_for_selector("figure.chart svg path.trace, figure.chart svg circle.trace")
+    assert page.locator("figure.chart").count() == 4
+    ticks = page.locator("figure.chart").first.locator(".tick").all_text_contents()
+    assert sum(":" in tick for tick in ticks) >= 6
+    assert "view: " in page.locator("figure.chart").first.inner_text()
+    page.select_option("#span", "month")
+    page.wait_for_selector("figcaption:has-text('each day')")
+    assert page.evaluate("location.hash") == "#live?span=month"
+    page.locator("figure.chart summary").first.click()
+    assert page.locator("figure.chart table").first.locator("tbody tr").count() >= 1
+    page.locator("figure.chart summary").first.click()
+    page.select_option("#span", "hour")
+    page.wait_for_selector("figcaption:has-text('each minute')")
+    page.select_option("#span", "day")
+    page.wait_for_selector("figcaption:has-text('each hour')")
+    kept(page, "activity")
+
+
+def test_the_best_version_is_marked_with_its_error(visit: Any) -> None:
+    page = visit("models")
+    assert page.locator(".tag:has-text('best ndcg@10, within the error')").count() == 1
+    page.select_option("#sort", "best")
+    assert page.locator("tbody th[scope=row]").all_inner_texts()[0].startswith("ease")
+    assert page.locator(".versions tbody tr").count() == 3
+    kept(page, "versions")
+
+
+def test_a_link_leads_to_what_was_seen(visit: Any, site: str) -> None:
+    page = visit("explore")
+    for n in range(2):
+        page.locator("section[aria-labelledby=find-title] [data-add]:enabled").first.click()
+        page.wait_for_function(f"document.querySelectorAll('.past li').length === {n + 1}")
+    page.fill("#where", "year >= 2000")
+    page.wait_for_url("**where=**")
+    titles = page.locator("section[aria-labelledby=recs-title] .title")
+    page.wait_for_selector("text=from 2 past items")
+    shown, link = titles.all_inner_texts(), page.evaluate("location.hash")
+    other = visit(link.removeprefix("#"))
+    other.wait_for_selector("text=from 2 past items")
+    assert other.locator("section[aria-labelledby=recs-title] .title").all_inner_texts() == shown
+    assert other.input_value("#where") == "year >= 2000"
+    map_ = visit("map?colour=author")
+    assert map_.input_value("#map-colour") == "author"
+    pair = visit("compare?left=ials&right=item_knn")
+    assert pair.input_value("#compare-left") == "ials"
+    assert pair.input_value("#compare-right") == "item_knn"
+
+
+def test_long_titles_stay_in_their_cards_and_can_be_removed(visit: Any) -> None:
+    for width in (1320, 640, 375):
+        page = visit("explore", width=width)
+        page.fill("#search", "extraordinarily")
+        page.locator("[aria-label^='Add The Extraordinarily']").first.click()
+        page.wait_for_selector(".past li")
+        assert fits(page, width)
+        card = page.locator("section[aria-labelledby=past-title]").bounding_box()
+        chip = page.locator(".past li").bounding_box()
+        assert chip["x"] + chip["width"] <= card["x"] + card["width"]
+        page.locator("[aria-label^='Remove ']").click(timeout=2_000)
+        page.wait_for_selector("text=Nothing yet")
+
+
+def test_search_finds_within_words_of_other_scripts_misspelled_words_and_ids(
+    visit: Any, site: str
+) -> None:
+    page = visit("explore")
+    found = page.locator("section[aria-labelledby=find-title] .title")
+    page.fill("#search", "猫")
+    page.wait_for_selector("text=1 found")
+    assert found.all_inner_texts() == ["吾輩は猫である"]
+    page.fill("#search", "extraordinarly chronicel")
+    found.filter(has_text="Unabbreviated").wait_for()
+    page.wait_for_selector("text=1 found")
+    assert found.first.inner_text().startswith("The Extraordinarily Long")
+    with urllib.request.urlopen(f"{site}/v1/items?limit=1", timeout=30) as answer:
+        item = json.loads(answer.read())["items"][0]
+    page.fill("#search", str(item["item_id"]))
+    found.filter(has_text=item["title"]).first.wait_for()
+    page.wait_for_selector("text=1 found")
+    assert found.all_inner_texts() == [item["title"]]
+
+
+def test_the_keyboard_stays_where_it_was_after_adding(visit: Any) -> None:
+    page = visit("explore")
+    page.locator("section[aria-labelledby=find-title] [data-add]:enabled").first.focus()
+    for n in range(3):
+        page.keyboard.press("Enter")
+        page.wait_for_function(f"document.querySelectorAll('.past li').length === {n + 1}")
+        page.wait_for_function("document.activeElement.matches('[data-add]:enabled')")
+        inside = "!!document.activeElement.closest('[aria-labelledby=find-title]')"
+        assert page.evaluate(inside)
+
+
+def test_a_service_that_is_gone_is_said_where_the_answer_would_stand(
+    browser: Any, site: str
+) -> None:
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(f"{site}/#explore")
+    page.wait_for_selector("main[data-ready=explore]")
+    context.route("**/v1/**", lambda route: route.abort())
+    page.locator("section[aria-labelledby=find-title] [data-add]:enabled").first.click()
+    recs = page.locator("section[aria-labelledby=recs-title]")
+    recs.locator("text=can't be reached").wait_for()
+    assert recs.locator(".items li").count() == 0
+    assert page.locator("section[aria-labelledby=filter-title] >> text=reached").count() == 0
+    context.unroute("**/v1/**")
+    recs.locator("button:has-text('Try again')").click()
+    page.wait_for_selector("text=from 1 past item")
+    assert recs.locator(".items li").count() == 10
+    context.close()
+
+
+def test_a_busy_service_is_asked_again(browser: Any, site: str) -> None:
+    context, refused = browser.new_context(), []
+
+    def once(route: Any) -> None:
+        if refused:
+            route.continue_()
+        else:
+            refused.append(1)
+            body = '{"error": {"code": "overloaded", "message": "busy"}}'
+            route.fulfill(status=503, body=body, content_type="application/json")
+
+    context.route("**/v1/items?limit=10", once)
+    page = context.new_page()
+    page.goto(f"{site}/#explore")
+    page.wait_for_selector("section[aria-labelledby=find-title] .items li", timeout=10_000)
+    assert refused
+    context.close()
+
+
+def test_the_explorer_shows_and_tries_every_call(visit: Any, site: str) -> None:
+    page = visit("explore")
+    page.goto(f"{site}/docs")
+    page.wait_for_selector("main[data-ready=docs]")
+    assert page.locator(".op").count() >= 25
+    call = page.locator("#get--v1-feeds-trending")
+    call.locator("summary").first.click()
+    call.locator("label:has-text('k') input").first.fill("3")
+    call.locator("button:has-text('Send')").click()
+    call.locator("text=200 in").wait_for()
+    assert '"source": "trending"' in call.locator("pre").inner_text()
+    assert fits(page, 1320)
+    kept(page, "docs")
+    page.set_viewport_size({"width": 375, "height": 740})
+    assert fits(page, 375)
+
+
+def test_foreign_images_are_shown_from_named_hosts_alone(tmp_path: Path) -> None:
+    from cofactor.service.settings import Settings
+
+    save(registry.create("popularity").fit(illustrated()), tmp_path / "m")
+    for hosts in ((), ("images.example",)):
+        settings = Settings(max_waiting=60.0, image_hosts=hosts)
+        with served_page(tmp_path / "m", f"sqlite:///{tmp_path / 'e.db'}", settings) as url:
+            with urllib.request.urlopen(f"{url}/", timeout=30) as answer:
+                policy = answer.headers["content-security-policy"]
+            with urllib.request.urlopen(f"{url}/v1/items?limit=100", timeout=30) as answer:
+                images = {item.get("image") for item in json.loads(answer.read())["items"]}
+        assert ("https://images.example" in policy) == bool(hosts)
+        assert ("https://images.example/x.png" in images) == bool(hosts)
+
+
+def test_the_page_works_under_a_path(tmp_path: Path, browser: Any) -> None:
+    from cofactor.service.settings import Settings
+
+    save(registry.create("ease").fit(illustrated()), tmp_path / "m")
+    settings = Settings(max_waiting=60.0, root_path="/recs")
+    with (
+        served_page(tmp_path / "m", f"sqlite:///{tmp_path / 'e.db'}", settings) as url,
+        visiting(browser, f"{url}/recs") as visit,
+    ):
+        page = visit("explore")
+        page.locator("section[aria-labelledby=find-title] [data-add]:enabled").first.click()
+        page.wait_for_selector("text=from 1 past item")
+        page.locator("details.calls summary").click()
+        assert "/recs/v1/recommend" in page.locator("details.calls").inner_text()
+        assert "cofactor recommend m " in page.locator("details.calls").inner_text()
+        go(page, "items")
+        page.wait_for_selector("text=1 to 25 of 300")
+
+
+@pytest.mark.parametrize("view", ["users?user=guest-3", "items", "live", "models"])
+def test_the_views_fit_a_phone_with_all_that_is_in_them(visit: Any, view: str) -> None:
+    page = visit(view, width=375, height=740)
+    page.wait_for_timeout(700)
+    assert fits(page, 375)
+    kept(page, f"phone-full-{view.partition('?')[0]}")

@@ -1,0 +1,73 @@
+"""docs/add_a_loss.md, followed to the letter: one file, and everything knows the loss."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+FILE = "cofactor/training/losses/squared_hinge.py"
+USE = """
+import numpy as np
+from cofactor.base.run import Run
+from cofactor.data.synthetic import shop
+from cofactor.models import registry
+for name in ("latent_factor", "mlp"):
+    model = registry.get(name)
+    model = model(model.Config.from_text(["loss=squared_hinge", "factors=4", "epochs=2"]))
+    model.fit(shop(n_users=80, n_items=40), run=Run(seed=0, threads=1))
+    assert len(model.recommend(history=model.data.items.ids([1, 2]), k=3).ids) == 3
+"""
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the source with the page's file in it."""
+    page = (ROOT / "docs" / "add_a_loss.md").read_text(encoding="utf-8")
+    assert f"src/{FILE}" in page
+    block = re.search(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    assert block is not None
+    copy = tmp_path_factory.mktemp("added") / "src"
+    shutil.copytree(
+        ROOT / "src", copy, ignore=shutil.ignore_patterns("__pycache__", "static", "*.nbi", "*.nbc")
+    )
+    (copy / FILE).write_text(block[1], encoding="utf-8")
+    return copy
+
+
+def _run(source: Path, *command: str) -> None:
+    env = {**os.environ, "PYTHONPATH": str(source), "MYPYPATH": str(source)}
+    done = subprocess.run(
+        [sys.executable, *command], capture_output=True, text=True, check=False, cwd=ROOT, env=env
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_models_train_and_fold_in_by_the_added_loss(source: Path) -> None:
+    _run(source, "-c", USE)
+
+
+def test_the_suite_of_losses_runs_over_the_added_one(source: Path) -> None:
+    _run(
+        source,
+        *("-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", "-k", "squared_hinge"),
+        *("-o", f"pythonpath={source} tests .", "tests/training/test_losses.py"),
+    )
+
+
+def test_the_added_file_passes_lint_format_and_types(source: Path) -> None:
+    config = str(ROOT / "pyproject.toml")
+    _run(source, "-m", "ruff", "check", "--config", config, str(source / FILE))
+    _run(source, "-m", "ruff", "format", "--check", "--config", config, str(source / FILE))
+    cache = str(source.parent / "mypy")
+    _run(
+        source,
+        *("-m", "mypy", "--config-file", config, "--cache-dir", cache),
+        str(source / FILE),
+    )

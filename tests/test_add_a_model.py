@@ -1,0 +1,71 @@
+"""docs/add_a_model.md, followed to the letter: three files, and everything knows the model."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+FILE = "src/cofactor/models/implicit/together.py"
+LISTS = {
+    "src/cofactor/models/registry.py": "MODELS: dict[str, Entry] = {\n",
+    "tests/contract/cases.py": "CASES: dict[str, dict[str, Any]] = {\n",
+}
+USE = """
+import inspect, cofactor
+from cofactor.data.synthetic import shop
+model = cofactor.Together(shrinkage=3).fit(shop(n_users=60, n_items=40))
+assert "shrinkage" in inspect.signature(cofactor.Together).parameters
+assert model.recommend(history=model.data.items.ids([1, 2]), k=3).ids
+"""
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of source and tests with what the page says in it."""
+    page = (ROOT / "docs" / "add_a_model.md").read_text(encoding="utf-8")
+    assert all(name in page for name in (FILE, *LISTS))
+    code = re.search(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    assert code is not None
+    lines = re.findall(r"^```\n(    .*?\n)```", page, re.MULTILINE)
+    assert len(lines) == len(LISTS)
+    root = tmp_path_factory.mktemp("added")
+    for folder in ("src", "tests"):
+        nothing = shutil.ignore_patterns("__pycache__", "static", "*.nbi", "*.nbc")
+        shutil.copytree(ROOT / folder, root / folder, ignore=nothing)
+    shutil.copy(ROOT / "pyproject.toml", root)
+    (root / FILE).write_text(code[1], encoding="utf-8")
+    for (name, start), line in zip(LISTS.items(), lines, strict=True):
+        text = (root / name).read_text(encoding="utf-8")
+        assert start in text
+        (root / name).write_text(text.replace(start, start + line), encoding="utf-8")
+    return root
+
+
+def _run(copy: Path, *command: str) -> None:
+    source = str(copy / "src")
+    env = {**os.environ, "PYTHONPATH": source, "MYPYPATH": source}
+    done = subprocess.run(
+        [sys.executable, *command], capture_output=True, text=True, check=False, cwd=copy, env=env
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_added_model_is_a_public_name(copy: Path) -> None:
+    _run(copy, "-c", USE)
+
+
+def test_the_contract_suite_runs_over_the_added_model(copy: Path) -> None:
+    _run(copy, "-m", "pytest", "-q", "-n", "0", "-k", "together", "tests/contract")
+
+
+def test_the_added_files_pass_lint_format_and_types(copy: Path) -> None:
+    _run(copy, "-m", "ruff", "check", "--no-cache", FILE, *LISTS)
+    _run(copy, "-m", "ruff", "format", "--no-cache", "--check", FILE, *LISTS)
+    _run(copy, "-m", "mypy", "--cache-dir", str(ROOT / ".mypy_cache"), FILE)
