@@ -59,17 +59,20 @@ site: $(READY)  ## the documentation as a site, in site/; works offline
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 	@echo "site/index.html"
 
+# What runs on the lowest versions; `.ci/run` takes a part of it.
+LOWEST_TESTS ?= tests/cli tests/test_packaging.py tests/data/test_readers.py tests/data/test_ids.py tests/artifact/test_artifact.py tests/properties tests/parity
+
 lowest: $(READY)  ## the tests without PyTorch, on the lowest versions that pyproject.toml allows
 	@$(PYTHON) -m venv $(VENV)-lowest
-	$(BIN)/python tools/lowest_versions.py serve plot > $(VENV)-lowest/versions.txt
-	$(VENV)-lowest/bin/python -m pip install --quiet -r $(VENV)-lowest/versions.txt pytest pytest-timeout hypothesis httpx pandas polars duckdb
-	PYTHONPATH=src $(VENV)-lowest/bin/python -m pytest -q -o filterwarnings=default tests/cli tests/test_packaging.py tests/data/test_readers.py tests/data/test_ids.py tests/artifact/test_artifact.py tests/properties tests/parity
+	$(BIN)/python tools/lowest_versions.py serve > $(VENV)-lowest/wanted.txt
+	cmp -s $(VENV)-lowest/wanted.txt $(VENV)-lowest/versions.txt || { $(VENV)-lowest/bin/python -m pip install --quiet -r $(VENV)-lowest/wanted.txt pytest pytest-timeout hypothesis httpx pandas polars duckdb && cp $(VENV)-lowest/wanted.txt $(VENV)-lowest/versions.txt; }
+	PYTHONPATH=src $(VENV)-lowest/bin/python -m pytest -q -o filterwarnings=default $(LOWEST_TESTS)
 
 # Spotlight isn't on the package index, so its block isn't run.
 PEERS ?= .venv-peers
 
 migration: $(READY)  ## run the other libraries' code of docs/migrate against the libraries (makes their environments)
-	@for peer in "implicit implicit" "lightfm rectools-lightfm" "surprise scikit-surprise pandas" "rectools rectools" "recbole recbole numpy<2 scipy<1.13 pandas<3"; do \
+	@for peer in "implicit implicit" "lightfm rectools-lightfm" "surprise scikit-surprise pandas" "rectools rectools" "recbole recbole setuptools<80 numpy<2 scipy<1.13 pandas<3"; do \
 	  set -- $$peer; name=$$1; shift; test -x $(PEERS)/peers-$$name/bin/python && continue; \
 	  $(PYTHON) -m venv $(PEERS)/peers-$$name && $(PEERS)/peers-$$name/bin/python -m pip install --quiet "$$@" || rm -rf $(PEERS)/peers-$$name; done
 	COFACTOR_PEERS=$(abspath $(PEERS)) $(BIN)/python -m pytest -q -rs tests/test_migration.py

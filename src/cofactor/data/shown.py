@@ -146,7 +146,11 @@ def _plain(value: Any) -> Any:
 
 def _cut(value: Any) -> Any:
     # Whole numbers stay as they are written: they may be ids or years.
-    if isinstance(value, float) or value is None:
+    if value is None:
         return value
+    if isinstance(value, float):
+        return f"{value:g}"
+    if isinstance(value, list):
+        return _cut(", ".join(map(str, value)))
     text = str(value)
     return text if len(text) <= 60 else text[:59] + "…"
