@@ -7,7 +7,7 @@ READY  := $(VENV)/.ready
 TEST_JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all lint types floors wheel bench notebooks docs site lowest newest light migration soak postgres clean
+.PHONY: help demo test test-all lint types floors wheel bench gpu notebooks docs site lowest newest light migration soak postgres clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -48,6 +48,9 @@ bench: $(READY)  ## the benchmarks against peers (makes their environments on de
 notebooks: $(READY)  ## run the tutorial notebooks (python -m tools.notebooks writes their outputs again)
 	$(BIN)/python -m pytest -q -m notebooks tests/test_notebooks.py
 
+gpu: $(READY)  ## check and measure implicit ALS on a GPU (without one, the check alone)
+	@PYTHONPATH=src $(BIN)/python benchmarks/gpu.py
+
 docs: $(READY)  ## run every example of the docs
 	$(BIN)/python -m pytest -q tests/test_docs.py
 
@@ -60,7 +63,7 @@ lowest: $(READY)  ## the tests without PyTorch, on the lowest versions that pypr
 	@$(PYTHON) -m venv $(VENV)-lowest
 	$(BIN)/python tools/lowest_versions.py serve plot > $(VENV)-lowest/versions.txt
 	$(VENV)-lowest/bin/python -m pip install --quiet -r $(VENV)-lowest/versions.txt pytest pytest-timeout hypothesis httpx pandas polars duckdb
-	PYTHONPATH=src $(VENV)-lowest/bin/python -m pytest -q -o filterwarnings=default tests/cli tests/unit/test_packaging.py tests/unit/test_readers.py tests/unit/test_ids.py tests/unit/test_artifact.py tests/properties tests/parity
+	PYTHONPATH=src $(VENV)-lowest/bin/python -m pytest -q -o filterwarnings=default tests/cli tests/test_packaging.py tests/data/test_readers.py tests/data/test_ids.py tests/artifact/test_artifact.py tests/properties tests/parity
 
 # Spotlight isn't on the package index, so its block isn't run.
 PEERS ?= .venv-peers
@@ -84,7 +87,7 @@ light: ## install without extras, compiler and caches, and measure it: seconds, 
 FUZZ ?= 100000
 
 soak: $(READY)  ## the long form of the service's tests: 1,000 kills, 20,000 power cuts, 1,000,000 mutated models, 100 promotions under load, fuzzing (hours)
-	COFACTOR_SOAK=1 $(BIN)/python -m pytest -q --timeout 36000 tests/unit/test_artifact_mutations.py
+	COFACTOR_SOAK=1 $(BIN)/python -m pytest -q --timeout 36000 tests/artifact/test_artifact_mutations.py
 	COFACTOR_SOAK=1 $(BIN)/python -m pytest -q --timeout 14400 tests/store/test_store_kill.py tests/store/test_store_power.py tests/store/test_store_faults.py -s
 	COFACTOR_SOAK=1 $(BIN)/python -m pytest -q --timeout 3600 tests/service/http/test_http_laws.py tests/service/http/test_http_fuzz.py tests/service/http/test_http_reload.py
 	COFACTOR_SOAK=1 $(BIN)/python -m pytest -q --timeout 3600 -s tests/service/http/test_http_soak.py

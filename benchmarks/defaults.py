@@ -66,41 +66,36 @@ RANKING: dict[str, list[Settings]] = {
         {"regularization": 500.0},
         {"regularization": 200.0, "user_exponent": 0.6, "dropout": 0.3},
         {"regularization": 50.0, "user_exponent": 0.8, "dropout": 0.5},
-        {"regularization": 100.0, "frequency_exponent": 0.5},
     ],
     "graph_filter": [
         {"factors": 64, "ideal_weight": 1.0},
         {"factors": 512},
-        {"factors": 128, "ideal_weight": 3.0},
         {"user_exponent": 0.3, "ideal_weight": 1.0, "spectral_power": 1.0},
         {"factors": 0},
     ],
     "ials": [
-        {"regularization": 0.03},
-        {"regularization": 0.03, "factors": 16},
-        {"regularization": 0.03, "factors": 128},
-        {"regularization": 0.06},
-        {"regularization": 0.03, "factors": 256},
-        {"factors": 16},
-        {"regularization": 0.003, "factors": 128},
+        {"regularization": 0.01, "factors": 64},
+        {"regularization": 0.03, "factors": 64},
+        {"regularization": 0.06, "factors": 64},
+        {"regularization": 0.02, "factors": 256},
     ],
     "bpr": [
+        {"regularization": 0.01},
         {"regularization": 0.03},
-        {"regularization": 0.06},
-        {"regularization": 0.03, "learning_rate": 0.1},
         {"regularization": 0.1},
+        {"learning_rate": 0.1},
     ],
     "warp": [
-        {"learning_rate": 0.02},
-        {"learning_rate": 0.02, "epochs": 10},
-        {"learning_rate": 0.01},
-        {"learning_rate": 0.02, "regularization": 0.03},
+        {"learning_rate": 0.01, "epochs": 60},
+        {"learning_rate": 0.02, "epochs": 15},
+        {"learning_rate": 0.02, "regularization": 0.2},
+        {"learning_rate": 0.05},
     ],
     "logistic_mf": [
         {"regularization": 10.0},
+        {"regularization": 20.0},
         {"regularization": 40.0},
-        {"regularization": 20.0, "factors": 32},
-        {"regularization": 20.0, "alpha": 2.0},
+        {"learning_rate": 1.0},
     ],
 }
 RATING: dict[str, list[Settings]] = {
@@ -109,29 +104,22 @@ RATING: dict[str, list[Settings]] = {
         {"factors": 16},
         {"learning_rate": 0.01},
         {"regularization": 0.1},
-        {"regularization": 0.2},
         {"regularization": 0.03},
     ],
     "als": [
-        {"factors": 16, "regularization": 0.1},
-        {"factors": 8, "regularization": 0.15},
-        {"factors": 8, "regularization": 0.3},
-        {"factors": 64, "regularization": 0.15},
-    ],
-    "svdpp": [
-        {"factors": 16},
-        {"learning_rate": 0.007},
+        {"factors": 16, "epochs": 15},
         {"regularization": 0.1},
         {"regularization": 0.2},
+        {"regularization": 0.5},
     ],
-    "bayesian_mf": [{"factors": 8}, {"factors": 32}],
+    "svdpp": [{"factors": 16}, {"learning_rate": 0.007}, {"regularization": 0.1}],
     "latent_factor": [
-        {"regularization": 0.05},
+        {"regularization": 0.1},
         {"regularization": 0.2},
         {"epochs": 40},
         {"batch_size": 512},
-        {"learning_rate": 0.003},
     ],
+    "bayesian_mf": [{"factors": 8}, {"factors": 32}],
     "mlp": [{"regularization": 0.05}, {"epochs": 5}, {"dropout": 0.3}],
     "dense_net": [{"regularization": 0.05}, {"epochs": 5}],
     "collab_fnet": [{"regularization": 0.05}, {"epochs": 5}],
@@ -252,8 +240,10 @@ def regret(ledger: Ledger, data: str, model: str, models: list[str], part: str) 
     default, best = ledger.get(data, model, {}), best_of(model)
     if default is None or best is None:
         return None
+    if "error" in default:
+        return Regret(None, None, False, best["settings"])
     if part not in default or part not in best:
-        return Regret(None, None, "error" in default, best["settings"])
+        return None
     others = [row[part] for row in map(best_of, models) if row is not None and part in row]
     mine, own = default[part], best[part]
     top = min(others) if rating else max(others)

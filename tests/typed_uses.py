@@ -22,7 +22,7 @@ def right(frame: pd.DataFrame, matrix: Any, rows: Sequence[tuple[str, str]]) -> 
     cofactor.IALS().fit(matrix).fit("ml-100k").fit(cofactor.read("a.csv"))
     cofactor.IALS(cofactor.IALS.Config(factors=8), epochs=3).clone().set_params(factors=2)
     config = model.config
-    length: int = config.factors
+    length: int | None = config.factors
     split = cofactor.split(model.data, "per-user", test=0.2)
     result = cofactor.evaluate(model, split, ["ndcg@10"])
     print(length, result.summary, np.asarray(model.score("u")).shape)

@@ -23,6 +23,7 @@ import cofactor.models.neural.latent_factor
 import cofactor.models.neural.mlp
 import cofactor.models.neural.module_fold_in
 import cofactor.models.neural.neumf
+import cofactor.models.neural.simplex
 import cofactor.models.sequence.gru4rec
 import cofactor.models.sequence.lstm_rating
 import cofactor.models.sequence.sequence_linear
@@ -75,6 +76,7 @@ from cofactor.models.neural.mlp import DenseNet as _DenseNet
 from cofactor.models.neural.mlp import MLP as _MLP
 from cofactor.models.neural.neumf import NeuMF as _NeuMF
 from cofactor.models.neural.own_module import OwnModule as _OwnModule
+from cofactor.models.neural.simplex import SimpleX as _SimpleX
 from cofactor.models.recommender import Recommender as Recommender
 from cofactor.models.sequence.gru4rec import GRU4Rec as _GRU4Rec
 from cofactor.models.sequence.lstm_rating import LSTMRating as _LSTMRating
@@ -394,8 +396,9 @@ class IALS(_IALS):
         Epochs between two measurements on the validation part, if there is one.
     patience : int >= 0, default 2
         Early stopping: measurements without improvement before training stops; 0 runs all epochs.
-    factors : int >= 1 <= 4096, default 64
-        Length of the user and item vectors.
+    factors : int | None >= 1 <= 4096, default None
+        Length of the user and item vectors; None: √interactions / 2, from 32 to 256, within 2
+            GiB.
     unobserved_weight : float | None >= 0, default None
         Weight of every pair as unobserved (alpha0), against 1 for an observed one; None: 10 times
             the mean weight of all pairs (the density, where observed ones weigh 1).
@@ -404,8 +407,12 @@ class IALS(_IALS):
             ln(1 + value).
     confidence_scale : float >= 0, default 1.0
         How much a value adds to the weight; with confidence ones, nothing.
-    regularization : float >= 0, default 0.01
-        L2 regularization of a vector per pair that it is part of (see frequency_exponent).
+    regularization : float | None >= 0, default None
+        L2 regularization of a vector per pair that it is part of (see frequency_exponent); None:
+            what noise of the data's sparsity needs.
+    unobserved_regularization : float | None >= 0, default None
+        What every pair counts as unobserved in the L2 (beta0), beside 1 for an observed one;
+            None: the unobserved weight; 0: observed pairs alone.
     frequency_exponent : float >= 0 <= 2, default 1.0
         Frequency scaling of L2: 1 regularizes a vector in proportion to its data, 0 all the same
             (plain L2).
@@ -434,11 +441,12 @@ class IALS(_IALS):
         epochs: int = 8,
         validate_every: int = 1,
         patience: int = 2,
-        factors: int = 64,
+        factors: int | None = None,
         unobserved_weight: float | None = None,
         confidence: str = 'ones',
         confidence_scale: float = 1.0,
-        regularization: float = 0.01,
+        regularization: float | None = None,
+        unobserved_regularization: float | None = None,
         frequency_exponent: float = 1.0,
         solver: str = 'cg',
         cg_steps: int = 3,
@@ -479,8 +487,9 @@ class BPR(_BPR):
         How negatives are drawn from the items a user hasn't interacted with.
     negative_power : float >= 0 <= 4, default 0.5
         Popularity sampling: an item's probability is proportional to its count to this power.
-    regularization : float >= 0, default 0.01
-        L2 on the user vector per draw, times the step size; 0 for none.
+    regularization : float | None >= 0, default None
+        L2 on the user vector per draw, times the step size; 0: none; None: a tenth of the data's
+            relative noise.
     item_regularization : float | None >= 0, default None
         L2 on the positive item's vector; None takes regularization.
     negative_regularization : float | None >= 0, default None
@@ -510,7 +519,7 @@ class BPR(_BPR):
         init_scale: float = 0.1,
         negative_sampling: str = 'uniform',
         negative_power: float = 0.5,
-        regularization: float = 0.01,
+        regularization: float | None = None,
         item_regularization: float | None = None,
         negative_regularization: float | None = None,
         bias_regularization: float | None = None,
@@ -528,7 +537,7 @@ class WARP(_WARP):
         Epochs between two measurements on the validation part, if there is one.
     patience : int >= 0, default 5
         Early stopping: measurements without improvement before training stops; 0 never stops.
-    learning_rate : float > 0, default 0.05
+    learning_rate : float > 0, default 0.02
         Peak learning rate of the schedule.
     schedule : {constant, linear, cosine, step, exponential}, default 'constant'
         The learning rate over time.
@@ -575,7 +584,7 @@ class WARP(_WARP):
         epochs: int = 30,
         validate_every: int = 5,
         patience: int = 5,
-        learning_rate: float = 0.05,
+        learning_rate: float = 0.02,
         schedule: str = 'constant',
         warmup_ratio: float = 0.0,
         drop_every: float = 10,
@@ -625,8 +634,9 @@ class LogisticMF(_LogisticMF):
         Confidence of a positive of value 1, against that of a negative.
     negatives : int >= 0 <= 10000, default 5
         Negatives sampled for each positive at each step; 0 takes all there are (small data).
-    regularization : float >= 0, default 20.0
-        L2 regularization: weight of half the squared vectors and biases in the loss.
+    regularization : float | None >= 0, default None
+        L2 regularization: weight of half the squared vectors and biases in the loss; None: alpha
+            times .4 of the data's noise.
     use_values : bool, default False
         Whether a positive's confidence is alpha times its value, or alpha alone.
     fold_in_steps : int >= 1 <= 10000, default 60
@@ -652,7 +662,7 @@ class LogisticMF(_LogisticMF):
         init_scale: float = 0.1,
         alpha: float = 5.0,
         negatives: int = 5,
-        regularization: float = 20.0,
+        regularization: float | None = None,
         use_values: bool = False,
         fold_in_steps: int = 60,
     ) -> None: ...
@@ -684,10 +694,12 @@ class BiasedMF(_BiasedMF):
         Length of the user and item vectors.
     bias_learning_rate : float > 0, default 0.0075
         Step size of the biases in the first epoch (SGD).
-    regularization : float >= 0, default 0.06
-        Penalty of the vectors for each rating of an average row.
-    bias_regularization : float >= 0, default 0.003
-        Penalty of the biases for each rating of an average row.
+    regularization : float | None >= 0, default None
+        Penalty of the vectors for each rating of an average row; None: .06 for sgd, for als what
+            the ratings' noise needs.
+    bias_regularization : float | None >= 0, default None
+        Penalty of the biases for each rating of an average row; None: .003 for sgd, for als that
+            of damped means.
     frequency_exponent : float >= 0 <= 1, default 0.7
         A row's penalty grows as n^frequency_exponent with its n ratings. 1: the same on each
             rating; 0: the same for all rows.
@@ -720,8 +732,8 @@ class BiasedMF(_BiasedMF):
         decay: float = 0.92,
         factors: int = 128,
         bias_learning_rate: float = 0.0075,
-        regularization: float = 0.06,
-        bias_regularization: float = 0.003,
+        regularization: float | None = None,
+        bias_regularization: float | None = None,
         frequency_exponent: float = 0.7,
         init_scale: float = 0.005,
         clip_predictions: bool = True,
@@ -906,10 +918,12 @@ class LatentFactor(_LatentFactor):
         The margin of hinge, adaptive_hinge, warp and cosine_contrastive.
     negative_weight : float >= 0, default 1.0
         cosine_contrastive: the weight of the negatives beside the positive.
-    regularization : float >= 0, default 0.1
-        L2 on the vectors that a batch touches, per example.
-    bias_regularization : float >= 0, default 0.005
-        L2 on the biases that a batch touches, per example.
+    regularization : float | None >= 0, default None
+        L2 on the vectors that a batch touches, per example; None: on ratings what their noise
+            needs, else .1.
+    bias_regularization : float | None >= 0, default None
+        L2 on the biases that a batch touches, per example; None: on ratings that of damped means,
+            else .005.
     factors : int >= 1 <= 4096, default 32
         Length of the user and item vectors.
     mean : bool, default True
@@ -923,7 +937,7 @@ class LatentFactor(_LatentFactor):
     sparse : {auto, yes, no}, default 'auto'
         Whether gradients hold only the rows of a batch.
     item_bias_regularization : float | None >= 0, default None
-        L2 on item biases; None: as for user biases.
+        L2 on item biases; None: as for user biases, if those are set.
     user_damping : float >= 0, default 10.0
         Shrinkage: pseudo-ratings at the global mean when initialising user biases.
     item_damping : float >= 0, default 5.0
@@ -962,8 +976,8 @@ class LatentFactor(_LatentFactor):
         negative_power: float = 0.75,
         margin: float = 1.0,
         negative_weight: float = 1.0,
-        regularization: float = 0.1,
-        bias_regularization: float = 0.005,
+        regularization: float | None = None,
+        bias_regularization: float | None = None,
         factors: int = 32,
         mean: bool = True,
         biases: bool = True,
@@ -974,6 +988,132 @@ class LatentFactor(_LatentFactor):
         user_damping: float = 10.0,
         item_damping: float = 5.0,
         frequency_exponent: float = 0.5,
+    ) -> None: ...
+
+class SimpleX(_SimpleX):
+    """``s_ui = cos(x_u, q_i)`` with ``x_u = g p_u + (1 - g) M mean_{j in I_u} q_j``.
+
+    Parameters
+    ----------
+    epochs : int >= 1 <= 1e+06, default 30
+        Passes over the data.
+    validate_every : int >= 1, default 1
+        Epochs between two measurements on the validation part, if there is one.
+    patience : int >= 0, default 0
+        Early stopping: measurements without improvement before training stops; 0 runs all epochs.
+    learning_rate : float > 0 <= 1000, default 0.003
+        Peak learning rate of the schedule.
+    schedule : {constant, linear, cosine, step, exponential}, default 'constant'
+        The learning rate over time.
+    warmup_ratio : float >= 0 < 1, default 0.0
+        Warm-up: share of all steps over which the learning rate rises linearly from 0.
+    drop_every : float > 0, default 10
+        Step schedule: epochs between two drops; below 1, a share of all epochs.
+    drop_factor : float > 0 <= 1, default 0.1
+        Step schedule: factor of the learning rate at each drop.
+    decay : float > 0 <= 1, default 0.95
+        Exponential schedule: the factor from epoch to epoch.
+    batch_size : int >= 0 <= 1.07374e+09, default 1024
+        Batch size in examples; 0 takes all at once.
+    optimizer : {adam, adamw, sgd, adagrad}, default 'adam'
+        The optimiser.
+    momentum : float >= 0 < 1, default 0.0
+        Momentum of sgd; the others don't use it.
+    weight_decay : float >= 0, default 0.0
+        Weight decay: L2 on all weights at every step (decoupled in adamw); 0: none.
+    max_grad_norm : float >= 0, default 0.0
+        Gradient clipping: largest norm of the whole gradient; 0 doesn't clip.
+    ema_decay : float >= 0 < 1, default 0.0
+        Decay of an exponential moving average of the weights, used in their place; 0 is off.
+    precision : {float32, bfloat16}, default 'float32'
+        Numeric precision of the forward pass.
+    compile : bool, default False
+        Whether torch.compile compiles the step (needs a C++ compiler).
+    loss : {bpr, cosine_contrastive, hinge, adaptive_hinge, logistic, sampled_softmax,
+        in_batch_softmax, full_softmax, squared, warp}, default 'cosine_contrastive'
+        Training loss, one of cosines. A name or a Loss object.
+    negatives : int >= 1 <= 4096, default 64
+        Negatives sampled per observed item; many are better.
+    negative_sampling : {uniform, popularity}, default 'uniform'
+        Sampling distribution of the negatives.
+    negative_power : float >= 0 <= 2, default 0.75
+        Power of the item counts in popularity sampling; 1 is popularity itself.
+    margin : float >= -1 <= 1, default 0.4
+        The cosine from which negatives count (cosine_contrastive).
+    negative_weight : float >= 0, default 64.0
+        The weight of the negatives beside the positive (cosine_contrastive).
+    regularization : float >= 0, default 0.1
+        L2 on the vectors that a batch touches, per example.
+    bias_regularization : float >= 0, default 0.005
+        L2 on the biases that a batch touches, per example.
+    factors : int >= 1 <= 4096, default 64
+        Length of the user and item vectors.
+    mean : bool, default True
+        Whether ratings are learnt as differences from their mean.
+    biases : bool, default True
+        Whether users and items have a bias (users only where the loss can see it).
+    init_scale : float > 0 <= 10, default 0.1
+        Standard deviation of the initial vectors.
+    gravity : float >= 0, default 0.0
+        Weight of the mean squared score of all pairs (Gramian regulariser).
+    sparse : {no}, default 'no'
+        Gradients hold all rows: a history touches too many of them.
+    item_bias_regularization : float | None >= 0, default None
+        L2 on item biases; None: as for user biases.
+    user_damping : float >= 0, default 10.0
+        Shrinkage: pseudo-ratings at the global mean when initialising user biases.
+    item_damping : float >= 0, default 5.0
+        Shrinkage: pseudo-ratings at the global mean when initialising item biases.
+    frequency_exponent : float >= 0 <= 1, default 0.5
+        On rated data, the L2 of a row with n ratings grows as n to this power: 1: per example; 0:
+            the same for all.
+    own_share : float >= 0 < 1, default 0.0
+        g: weight of a user's own vector beside its history's mean; 0: a user is its history
+            alone.
+    """
+    Config: ClassVar[type[cofactor.models.neural.simplex.SimpleXConfig]]
+    config: cofactor.models.neural.simplex.SimpleXConfig
+
+    def __init__(
+        self,
+        config: cofactor.models.neural.simplex.SimpleXConfig | None = None,
+        *,
+        epochs: int = 30,
+        validate_every: int = 1,
+        patience: int = 0,
+        learning_rate: float = 0.003,
+        schedule: str = 'constant',
+        warmup_ratio: float = 0.0,
+        drop_every: float = 10,
+        drop_factor: float = 0.1,
+        decay: float = 0.95,
+        batch_size: int = 1024,
+        optimizer: str = 'adam',
+        momentum: float = 0.0,
+        weight_decay: float = 0.0,
+        max_grad_norm: float = 0.0,
+        ema_decay: float = 0.0,
+        precision: str = 'float32',
+        compile: bool = False,
+        loss: str | cofactor.training.losses.base.Loss = 'cosine_contrastive',
+        negatives: int = 64,
+        negative_sampling: str = 'uniform',
+        negative_power: float = 0.75,
+        margin: float = 0.4,
+        negative_weight: float = 64.0,
+        regularization: float = 0.1,
+        bias_regularization: float = 0.005,
+        factors: int = 64,
+        mean: bool = True,
+        biases: bool = True,
+        init_scale: float = 0.1,
+        gravity: float = 0.0,
+        sparse: str = 'no',
+        item_bias_regularization: float | None = None,
+        user_damping: float = 10.0,
+        item_damping: float = 5.0,
+        frequency_exponent: float = 0.5,
+        own_share: float = 0.0,
     ) -> None: ...
 
 class MLP(_MLP):
@@ -1581,6 +1721,9 @@ class FeatureIALS(_FeatureIALS):
         How much a value adds to the weight; with confidence ones, nothing.
     regularization : float >= 0, default 0.01
         L2 regularization of a vector per pair that it is part of (see frequency_exponent).
+    unobserved_regularization : float | None >= 0, default None
+        What every pair counts as unobserved in the L2 (beta0), beside 1 for an observed one;
+            None: the unobserved weight; 0: observed pairs alone.
     frequency_exponent : float >= 0 <= 2, default 1.0
         Frequency scaling of L2: 1 regularizes a vector in proportion to its data, 0 all the same
             (plain L2).
@@ -1633,6 +1776,7 @@ class FeatureIALS(_FeatureIALS):
         confidence: str = 'ones',
         confidence_scale: float = 1.0,
         regularization: float = 0.01,
+        unobserved_regularization: float | None = None,
         frequency_exponent: float = 1.0,
         solver: str = 'cg',
         cg_steps: int = 3,

@@ -36,6 +36,14 @@ CASES: dict[str, dict[str, Any]] = {
     },
     "bayesian_mf": {"factors": 4, "sweeps": 60, "burn_in": 20, "samples": 20},
     "latent_factor": {"factors": 4, "epochs": 40, "batch_size": 128, "regularization": 0.02},
+    "simplex": {
+        "factors": 8,
+        "epochs": 60,
+        "batch_size": 128,
+        "negatives": 16,
+        "negative_weight": 4.0,
+        "learning_rate": 0.02,
+    },
     "mlp": {
         "factors": 8,
         "hidden": (16,),

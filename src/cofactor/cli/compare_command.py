@@ -15,11 +15,12 @@ import typer
 from cofactor.base.errors import ArgumentError
 from cofactor.cli import options as opt
 from cofactor.cli.engine_options import EngineOptions
-from cofactor.cli.output import check_writable
+from cofactor.cli.output import Output, check_writable
 from cofactor.cli.reading import ReadingOptions
 
 if TYPE_CHECKING:
     from cofactor.evaluation.significance import Comparison
+    from cofactor.runs.compare import Compared
 
 
 @dataclass(frozen=True)
@@ -112,13 +113,25 @@ def command(
             cutting=held_out.cutting(compute.seed),
             run=run,
         )
+    _print(output, done, markdown=show.markdown)
+    for sentence in kept.keep_compared("compare", done):
+        output.line(sentence)
+    if report is not None:
+        from cofactor.runs.shown import command_line
+
+        done.write_report(report, command_line(sys.argv[1:]))
+        output.line(f"Report: {report}")
+    output.emit(command="compare", **done.to_dict())
+
+
+def _print(output: Output, done: Compared, *, markdown: bool) -> None:
     data, rows = done.data, done.rows()
     output.line(
         f"{data.source}: {data.n_users:,} users, {data.n_items:,} items, {len(data):,} interactions"
     )
     output.line(f"Held out: {done.split.sentence}")
     output.line(next(iter(done.results.values())).how.protocol)
-    if show.markdown:
+    if markdown:
         output.line(_markdown(rows))
     else:
         output.table(rows, best=done.order.index(done.best))
@@ -132,14 +145,6 @@ def command(
         output.line(_cost(cost))
     for label, why in done.failures.items():
         output.line(f"{label} failed: {why}")
-    for sentence in kept.keep_compared("compare", done):
-        output.line(sentence)
-    if report is not None:
-        from cofactor.runs.shown import command_line
-
-        done.write_report(report, command_line(sys.argv[1:]))
-        output.line(f"Report: {report}")
-    output.emit(command="compare", **done.to_dict())
 
 
 def _listed(models: str | None) -> list[str] | None:

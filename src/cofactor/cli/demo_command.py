@@ -6,12 +6,16 @@ synthetic book shop, and says which."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cofactor.cli import options as opt
+from cofactor.cli.output import Output
 from cofactor.cli.show import ranked_rows, reasoned_rows
+
+if TYPE_CHECKING:
+    from cofactor.runs.demo import Demo
 
 
 def command(
@@ -35,6 +39,32 @@ def command(
 
     output = show.output()
     done = demo(out, fetch=fetch, synthetic=synthetic, run=compute.run(output))
+    _print(output, done)
+    _print_next(output, done, out)
+    output.emit(
+        command="demo",
+        origin=done.origin,
+        comparison=done.compared.to_dict(),
+        model=done.model.name,
+        path=str(done.path),
+        known=done.known.recommendations.to_dicts(),
+        stranger=done.unseen.recommendations.to_dicts(),  # glossary: old name of a JSON field
+        similar=done.similar[1].to_dicts(),
+    )
+
+
+def _print_next(output: Output, done: Demo, out: str) -> None:
+    user = done.known.title.removeprefix("user ")
+    output.line("Next:")
+    name = _executable()
+    output.line(f"  {name} recommend {out} --user {user} --explain")
+    output.line(f"  {name} serve {out}      then open http://127.0.0.1:8000")
+    output.line(f'  {name} similar {out} --title "{done.similar[0]}"')
+    output.line(f"  {name} inspect {out}")
+    output.line(f"  {name} train YOUR.csv --model ials --out my-model")
+
+
+def _print(output: Output, done: Demo) -> None:
     data = done.data
     output.heading("1. The data")
     output.line(
@@ -58,24 +88,6 @@ def command(
     output.heading("6. The model is saved")
     output.line(
         f"{done.path}: manifest, arrays, ids and titles in open formats; loading it can't run code."
-    )
-    user = done.known.title.removeprefix("user ")
-    output.line("Next:")
-    name = _executable()
-    output.line(f"  {name} recommend {out} --user {user} --explain")
-    output.line(f"  {name} serve {out}      then open http://127.0.0.1:8000")
-    output.line(f'  {name} similar {out} --title "{done.similar[0]}"')
-    output.line(f"  {name} inspect {out}")
-    output.line(f"  {name} train YOUR.csv --model ials --out my-model")
-    output.emit(
-        command="demo",
-        origin=done.origin,
-        comparison=done.compared.to_dict(),
-        model=done.model.name,
-        path=str(done.path),
-        known=done.known.recommendations.to_dicts(),
-        stranger=done.unseen.recommendations.to_dicts(),  # glossary: old name of a JSON field
-        similar=done.similar[1].to_dicts(),
     )
 
 

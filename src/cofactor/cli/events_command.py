@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -18,6 +18,9 @@ from cofactor.cli import options as opt
 from cofactor.cli.output import Output
 from cofactor.cli.reading import roles
 from cofactor.cli.words import in_options
+
+if TYPE_CHECKING:
+    from cofactor.store import Imported
 
 _ACTIONS = ("stats", "import", "export", "backup", "verify", "restore")
 _ALONE = ("stats", "verify")
@@ -143,18 +146,17 @@ def _import(output: Output, url: str, source: str, given: Transfer) -> None:
             for note in events.notes:
                 output.line(f"  {in_options(note)}")
             done = import_interactions(store, events, kind=given.kind, progress=output.progress)
-    output.line(
-        f"{done.lines:,} lines: {done.changed:,} stored, {done.unchanged:,} there already,"
-        f" {done.rejected:,} refused"
-    )
-    for line, why in done.rejects[:10]:
-        output.line(f"  line {line:,}: {why}")
+    _print_imported(output, done)
     if given.rejects is not None:
         lines = (
             msgspec.json.encode({"line": line, "reason": why}) + b"\n" for line, why in done.rejects
         )
         with Path(given.rejects).open("ab" if read_first else "wb") as stream:
             stream.writelines(lines)
+    _emit_imported(output, done)
+
+
+def _emit_imported(output: Output, done: Imported) -> None:
     output.emit(
         command="events",
         action="import",
@@ -164,6 +166,15 @@ def _import(output: Output, url: str, source: str, given: Transfer) -> None:
         rejected=done.rejected,
         rejects=[{"line": line, "reason": why} for line, why in done.rejects],
     )
+
+
+def _print_imported(output: Output, done: Imported) -> None:
+    output.line(
+        f"{done.lines:,} lines: {done.changed:,} stored, {done.unchanged:,} there already,"
+        f" {done.rejected:,} refused"
+    )
+    for line, why in done.rejects[:10]:
+        output.line(f"  line {line:,}: {why}")
 
 
 def _export(output: Output, url: str, path: str, given: Transfer) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cofactor.cli import options as opt
 from cofactor.cli.output import Output
 from cofactor.cli.words import in_options
+
+if TYPE_CHECKING:
+    from cofactor.artifact.format import Manifest
 
 
 def command(
@@ -48,13 +51,19 @@ def command(
     output.line(f"licence: {known.licence}")
     for limit in known.limits:
         output.line(f"  {limit}")
+    _print_measures(output, facts)
+    _print_files(output, facts)
+    output.emit(command="inspect", card=known.to_dict(), **msgspec.to_builtins(facts))
+
+
+def _print_measures(output: Output, facts: Manifest) -> None:
     chosen = facts.run.get("chosen")
     if isinstance(chosen, dict):
         output.line(in_options(str(chosen.get("sentence", ""))))
     output.table([{"setting": name, "value": str(value)} for name, value in facts.config.items()])
     metrics = facts.metrics.get("metrics", facts.metrics)
     if metrics:
-        output.line(f"Measured: {data.split or 'as its maker says'}")
+        output.line(f"Measured: {facts.data.split or 'as its maker says'}")
         output.table(
             [
                 {"metric": name, "value": _value(value)}
@@ -66,6 +75,9 @@ def command(
     said = baselines.get("sentences", []) if isinstance(baselines, dict) else []
     for sentence in said if isinstance(said, list) else []:
         output.line(str(sentence))
+
+
+def _print_files(output: Output, facts: Manifest) -> None:
     output.table(
         [
             {"array": name, "dtype": dtype, "shape": " × ".join(map(str, shape))}
@@ -78,7 +90,6 @@ def command(
             for name, one in facts.files.items()
         ]
     )
-    output.emit(command="inspect", card=known.to_dict(), **msgspec.to_builtins(facts))
 
 
 def _value(fact: object) -> float | None:

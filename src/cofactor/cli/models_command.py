@@ -32,6 +32,12 @@ def command(
         )
         output.emit(command="models", models=rows)
         return
+    _print_settings(output, model)
+
+
+def _print_settings(output: Output, model: str) -> None:
+    from cofactor.models import registry
+
     kind = registry.get(model)
     defaults = kind.Config.defaults()
     settings = [

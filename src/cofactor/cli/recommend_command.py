@@ -5,7 +5,7 @@ file.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,6 +15,10 @@ from cofactor.cli.ids import history_of, listed_ids
 from cofactor.cli.output import Output
 from cofactor.cli.show import reasoned_rows
 from cofactor.models.answers import Explanation, RankedTable
+
+if TYPE_CHECKING:
+    from cofactor.models.recommender import Recommender
+    from cofactor.retrieval.filters import Filters
 
 
 @dataclass(frozen=True)
@@ -125,7 +129,6 @@ def command(
 ) -> None:
     """Recommend."""
     from cofactor.artifact.load import load
-    from cofactor.retrieval.filters import Filters
     from cofactor.retrieval.rerank.rules import as_rules
     from cofactor.runs.recommend import recommend_all, write_tables
 
@@ -138,12 +141,7 @@ def command(
         before = loaded.data.n_items
         loaded = loaded.with_items(which.items, known="skip")
         output.line(f"{loaded.data.n_items - before:,} new items")
-    blocked, strange = listed_ids(which.block or [], loaded.data.items)
-    if strange:
-        output.progress.say(f"--block: unknown items {', '.join(map(repr, strange[:5]))}")
-    filters = None
-    if which.where or blocked:
-        filters = Filters(block=blocked, where=which.where)
+    filters = _filters(output, loaded, which)
     if who.all_users:
         if out is None:
             raise typer.BadParameter("--all-users needs --out FILE, or DIR/ for parts.")
@@ -172,6 +170,15 @@ def command(
         return
     reasons = [loaded.explain(who.user, item, history=past) for item in table.ids if show.explain]
     _show(output, loaded.name, table, reasons)
+
+
+def _filters(output: Output, loaded: Recommender, which: Which) -> Filters | None:
+    from cofactor.retrieval.filters import Filters
+
+    blocked, strange = listed_ids(which.block or [], loaded.data.items)
+    if strange:
+        output.progress.say(f"--block: unknown items {', '.join(map(repr, strange[:5]))}")
+    return Filters(block=blocked, where=which.where) if which.where or blocked else None
 
 
 def _show(output: Output, name: str, table: RankedTable, reasons: list[Explanation]) -> None:

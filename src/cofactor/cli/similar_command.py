@@ -13,6 +13,7 @@ from cofactor.cli.output import Output
 from cofactor.cli.show import ranked_rows
 
 if TYPE_CHECKING:
+    from cofactor.models.answers import RankedTable
     from cofactor.models.recommender import Recommender
 
 
@@ -52,12 +53,7 @@ def command(
     loaded = load(model)
     filters = Filters(where=where) if where else None
     if text is not None:
-        found = loaded.similar_to(text, k, filters=filters)
-        output.line(
-            "Most like what was described:" if len(found) else "Nothing shares a word with that."
-        )
-        output.table(ranked_rows(found))
-        output.emit(command="similar", model=loaded.name, text=text, similar=found.to_dicts())
+        _print_described(output, loaded.name, text, loaded.similar_to(text, k, filters=filters))
         return
     asked = item if title is None else _titled(title, loaded, output)
     row = loaded.data.items.rows(asked, what="item")
@@ -72,6 +68,14 @@ def command(
         title=name,
         similar=table.to_dicts(),
     )
+
+
+def _print_described(output: Output, model: str, text: str, found: RankedTable) -> None:
+    output.line(
+        "Most like what was described:" if len(found) else "Nothing shares a word with that."
+    )
+    output.table(ranked_rows(found))
+    output.emit(command="similar", model=model, text=text, similar=found.to_dicts())
 
 
 def _titled(words: str, model: Recommender, output: Output) -> Any:

@@ -6,7 +6,7 @@ command goes on from it."""
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,8 +14,12 @@ from cofactor.base.errors import ArgumentError
 from cofactor.base.search import Search, parse_search
 from cofactor.cli import options as opt
 from cofactor.cli.engine_options import EngineOptions
+from cofactor.cli.output import Output
 from cofactor.cli.reading import ReadingOptions
 from cofactor.runs.source import Cutting
+
+if TYPE_CHECKING:
+    from cofactor.runs.tuned import Tuned
 
 INTERRUPTED = "interrupted; with --out, the finished trials are kept: the same command goes on."
 
@@ -103,6 +107,15 @@ def command(
             cutting=held_out.cutting(compute.seed),
             run=run,
         )
+    _print(output, done)
+    for sentence in kept.keep_compared("tune", done.compared, _found(done)):
+        output.line(sentence)
+    command_line = done.command(source, _given(reading))
+    output.line(f"Next: {command_line}")
+    output.emit(command="tune", **done.to_dict(), next=command_line)
+
+
+def _print(output: Output, done: Tuned) -> None:
     data, counts = done.compared.data, done.counts
     output.line(
         f"{done.model} on {data.source}: {data.n_users:,} users, {data.n_items:,} items; "
@@ -121,11 +134,6 @@ def command(
         output.line(sentence)
     for label, why in done.compared.failures.items():
         output.line(f"{label} failed: {why}")
-    for sentence in kept.keep_compared("tune", done.compared, _found(done)):
-        output.line(sentence)
-    command_line = done.command(source, _given(reading))
-    output.line(f"Next: {command_line}")
-    output.emit(command="tune", **done.to_dict(), next=command_line)
 
 
 def _curve(done: Any) -> list[dict[str, Any]]:

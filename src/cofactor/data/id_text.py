@@ -142,3 +142,19 @@ def _folded(words: pa.Array, notes: list[str]) -> pa.Array:
 
 def _ids(count: int) -> str:
     return "1 id" if count == 1 else f"{count:,} ids"
+
+
+def lengths_and_texts(ids: pa.Array) -> bytes:
+    """Return the bytes of texts, before each of them their number in four bytes."""
+    _, offsets, texts = ids.buffers()
+    width = 8 if pa.types.is_large_string(ids.type) else 4
+    begins = np.frombuffer(offsets, f"<i{width}", len(ids) + 1, ids.offset * width).astype(np.int64)
+    first, last = int(begins[0]), int(begins[-1])
+    whole = np.zeros(0, np.uint8) if texts is None else np.frombuffer(texts, np.uint8)
+    made = np.empty(4 * len(ids) + last - first, np.uint8)
+    is_text = np.ones(len(made), bool)
+    heads = (begins[:-1] - first + 4 * np.arange(len(ids)))[:, None] + np.arange(4)
+    made[heads] = np.diff(begins).astype("<u4").view(np.uint8).reshape(-1, 4)
+    is_text[heads] = False
+    made[is_text] = whole[first:last]
+    return made.tobytes()

@@ -15,10 +15,11 @@ import pyarrow.compute as pc
 
 from cofactor.base.errors import ArgumentError, DataError, UnknownIdError
 from cofactor.data import sorting
-from cofactor.data.id_text import clean_one
+from cofactor.data.id_text import clean_one, lengths_and_texts
 
 # From this many ids on, one vectorised hash join beats a Python dictionary look-up per id.
 _BULK = 512
+_HASHED = 1 << 18  # texts hashed at a time
 # Integers up to it are exact in a float of 64 bits, which is what readers of JSON have.
 EXACT = 2**53
 # From this many look-ups on, a table over the whole range of the ids is worth its making.
@@ -102,9 +103,8 @@ class IdMap:
         if self.kind == "int64":
             digest.update(np.ascontiguousarray(self._numbers).tobytes())
         else:
-            for text in self._ids.to_pylist():
-                raw = text.encode("utf-8", "surrogatepass")
-                digest.update(len(raw).to_bytes(4, "little") + raw)
+            for start in range(0, len(self._ids), _HASHED):
+                digest.update(lengths_and_texts(self._ids[start : start + _HASHED]))
         return digest.hexdigest()
 
     def ids(self, rows: Any = None) -> list[Any]:

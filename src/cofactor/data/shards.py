@@ -81,16 +81,7 @@ def open_shards(folder: str | Path, *, verify: bool = False) -> Interactions:
     for name, known in manifest["files"].items():
         _check_file(folder, name, known, verify)
     users, items = _ids(folder, "users"), _ids(folder, "items")
-    n = manifest["n_interactions"]
-    arrays = {name: _mapped(folder, name, manifest) for name in ARRAYS}
-    shapes = {"by_user/indptr": len(users) + 1, "by_item/indptr": len(items) + 1}
-    for name, array in arrays.items():
-        if array is not None and len(array) != shapes.get(name, n):
-            raise _damaged(folder, f"{name} holds {len(array):,} numbers")
-    of_users, of_items = arrays["by_user/indptr"], arrays["by_item/indptr"]
-    _check_rows(folder, "by_user", of_users, arrays["by_user/item_rows"], len(items))
-    _check_rows(folder, "by_item", of_items, arrays["by_item/user_rows"], len(users))
-    _check_bounds(folder, "by_item/positions", arrays["by_item/positions"], n)
+    arrays = _arrays(folder, manifest, len(users), len(items))
     catalogue, profiles = (
         _table(folder, name, count)
         for name, count in zip(TABLES, (len(items), len(users)), strict=True)
@@ -98,7 +89,7 @@ def open_shards(folder: str | Path, *, verify: bool = False) -> Interactions:
     data = Interactions(
         users=users,
         items=items,
-        indptr=of_users,
+        indptr=arrays["by_user/indptr"],
         item_rows=arrays["by_user/item_rows"],
         values=arrays["by_user/values"],
         times=arrays["by_user/times"],
@@ -110,12 +101,27 @@ def open_shards(folder: str | Path, *, verify: bool = False) -> Interactions:
     )
     # What was computed once needn't be again.
     data.__dict__["by_item"] = (
-        of_items,
+        arrays["by_item/indptr"],
         arrays["by_item/user_rows"],
         arrays["by_item/positions"],
     )
     data.__dict__["fingerprint"] = manifest["fingerprint"]
     return data
+
+
+def _arrays(folder: Path, manifest: dict[str, Any], n_users: int, n_items: int) -> dict[str, Any]:
+    """The columns, mapped into memory, with their lengths, bounds and orders checked."""
+    n = manifest["n_interactions"]
+    arrays = {name: _mapped(folder, name, manifest) for name in ARRAYS}
+    shapes = {"by_user/indptr": n_users + 1, "by_item/indptr": n_items + 1}
+    for name, array in arrays.items():
+        if array is not None and len(array) != shapes.get(name, n):
+            raise _damaged(folder, f"{name} holds {len(array):,} numbers")
+    of_users, of_items = arrays["by_user/indptr"], arrays["by_item/indptr"]
+    _check_rows(folder, "by_user", of_users, arrays["by_user/item_rows"], n_items)
+    _check_rows(folder, "by_item", of_items, arrays["by_item/user_rows"], n_users)
+    _check_bounds(folder, "by_item/positions", arrays["by_item/positions"], n)
+    return arrays
 
 
 def write_manifest(folder: Path, data: Mapping[str, Any]) -> None:

@@ -75,6 +75,9 @@ MODELS: dict[str, Entry] = {
     "latent_factor": Entry(
         "neural.latent_factor", "LatentFactor", "matrix factorisation in PyTorch, with any loss"
     ),
+    "simplex": Entry(
+        "neural.simplex", "SimpleX", "cosines with the mean of a history, by contrast to many items"
+    ),
     "mlp": Entry("neural.mlp", "MLP", "a tower of layers on joined embeddings"),
     "dense_net": Entry("neural.mlp", "DenseNet", "one hidden layer on joined embeddings"),
     "collab_fnet": Entry(

@@ -80,6 +80,9 @@ class Telemetry:
             "cofactor_events", "Events acknowledged, without repeats.", registry=self.registry
         )
         self._refused = Total("cofactor_shed", "Requests refused with 503.", registry=self.registry)
+        self._add_gauges()
+
+    def _add_gauges(self) -> None:
         self._version = Gauge(
             "cofactor_model",
             "1 for the version that answers.",

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -109,30 +110,42 @@ def fit(
             if saved is not None and saved.every_steps and learner.step % saved.every_steps == 0:
                 state.save(saved)
 
-        stop = state.stopping.stop
+        stop, late = state.stopping.stop, False
         while state.epoch < epochs and not stop:
             epoch = Epoch(state.epoch, epochs, schedule, step_done)
             at = time.perf_counter()
             facts = dict(learner.run_epoch(epoch))
             rate = epoch.rate(learner.steps - 1, learner.steps)
             state.record(facts, rate, time.perf_counter() - at)
-            last = state.epoch == epochs
-            due = bool(control.monitors) and (last or state.epoch % control.every == 0)
-            if due or control.callbacks:
-                with learner.evaluated(), control.measuring():
-                    facts |= state.measure() if due else {}
-                    stop = state.stopping.stop or _stopped(control.callbacks, epoch, facts, learner)
+            stop = _measured(state, learner, control, epoch, facts)
             task.advance(int(learner.steps == 1), epoch=state.epoch, **facts)
             now = time.perf_counter()
             late = control.max_time is not None and 2 * now - at - began > control.max_time
             stop = stop or late
             if saved is not None and (state.epoch % saved.every_epochs == 0 or stop):
                 state.save(saved)
-            if stop and not last:
-                why = "its time is over" if late else "no better on validation, or a callback's end"
-                run.progress.say(f"{name} stopped after epoch {state.epoch}: {why}")
         state.finish()
+    if stop and state.epoch < epochs:
+        why = "its time is over" if late else "no better on validation, or a callback's end"
+        run.progress.say(f"{name} stopped after epoch {state.epoch}: {why}")
     return state.curve
+
+
+def _measured(
+    state: TrainingState,
+    learner: Learner,
+    control: Control,
+    epoch: Epoch,
+    facts: dict[str, Any],
+) -> bool:
+    """Add the metrics to the facts, if they are due, and call back; whether training is to stop."""
+    last = state.epoch == epoch.epochs
+    due = bool(control.monitors) and (last or state.epoch % control.every == 0)
+    if not (due or control.callbacks):
+        return False
+    with learner.evaluated(), control.measuring():
+        facts |= state.measure() if due else {}
+        return state.stopping.stop or _stopped(control.callbacks, epoch, facts, learner)
 
 
 def _stopped(callbacks: tuple[Callback, ...], epoch: Epoch, facts: Facts, learner: Learner) -> bool:

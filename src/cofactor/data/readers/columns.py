@@ -8,6 +8,7 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from cofactor.base.errors import ArgumentError, DataError
 from cofactor.base.names import nearest, unknown_name
@@ -74,6 +75,20 @@ def folded(name: str) -> str:
     return re.sub(r"[\W_]+", "", "".join(c for c in bare if not unicodedata.combining(c)))
 
 
+def _given_roles(names: Sequence[str], given: Mapping[str, Any], source: str) -> dict[str, str]:
+    """The columns of the roles that the caller named."""
+    # By identity: the positions 0 and 1 equal False and True.
+    named = {
+        role: wanted
+        for role, wanted in given.items()
+        if wanted is not None and not isinstance(wanted, bool)
+    }
+    roles = {role: _given(names, wanted, role, source) for role, wanted in named.items()}
+    if len(set(roles.values())) < len(roles):
+        raise ArgumentError(f"two of user, item, value and time name the same column: {roles}.")
+    return roles
+
+
 def find_roles(
     names: Sequence[str],
     options: Options,
@@ -104,15 +119,7 @@ def find_roles(
         If a column that was given doesn't exist.
     """
     given = {role: getattr(options, role) for role in ROLES}
-    # By identity: the positions 0 and 1 equal False and True.
-    named = {
-        role: wanted
-        for role, wanted in given.items()
-        if wanted is not None and not isinstance(wanted, bool)
-    }
-    roles = {role: _given(names, wanted, role, source) for role, wanted in named.items()}
-    if len(set(roles.values())) < len(roles):
-        raise ArgumentError(f"two of user, item, value and time name the same column: {roles}.")
+    roles = _given_roles(names, given, source)
     free = [role for role in ROLES if role not in roles and given[role] is not False]
     if options.kinds is not None and given["value"] is None:
         # The weights of the kinds are the values.

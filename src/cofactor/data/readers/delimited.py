@@ -314,6 +314,17 @@ class _Unconvertible(DataError):
     column: str | None = None
 
 
+def _one_character(block: bytes, delimiter: str) -> tuple[bytes, str]:
+    """The block with fields separated by a single character, and that."""
+    if delimiter == WHITESPACE:
+        block = re.sub(rb"[ \t]+", _SEPARATOR.encode(), re.sub(rb"(?m)^[ \t]+|[ \t]+$", b"", block))
+        delimiter = _SEPARATOR
+    elif len(delimiter) > 1:
+        block = block.replace(delimiter.encode(), _SEPARATOR.encode())
+        delimiter = _SEPARATOR
+    return block, delimiter
+
+
 def _parsed(
     block: bytes,
     dialect: Dialect,
@@ -322,13 +333,7 @@ def _parsed(
     types: Mapping[str, pa.DataType],
     source: str,
 ) -> pa.Table:
-    delimiter = dialect.delimiter
-    if delimiter == WHITESPACE:
-        block = re.sub(rb"[ \t]+", _SEPARATOR.encode(), re.sub(rb"(?m)^[ \t]+|[ \t]+$", b"", block))
-        delimiter = _SEPARATOR
-    elif len(delimiter) > 1:
-        block = block.replace(delimiter.encode(), _SEPARATOR.encode())
-        delimiter = _SEPARATOR
+    block, delimiter = _one_character(block, dialect.delimiter)
     has_quotes = bool(dialect.quoted) and dialect.quoted.encode() in block
     try:
         return pacsv.read_csv(

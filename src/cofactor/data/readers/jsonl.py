@@ -91,8 +91,7 @@ def _fast(
     schema: pa.Schema,
 ) -> Raw | None:
     """All lines by Arrow on all cores; None if any isn't of the schema."""
-    users: list[pa.Array] = []
-    items: list[pa.Array] = []
+    ids: dict[str, list[pa.Array]] = {"user": [], "item": []}
     values: list[np.ndarray] = []
     times: list[np.ndarray] = []
     all_bare = True
@@ -102,9 +101,9 @@ def _fast(
             table = _table(block, parse)
             if table is None:
                 return None
-            for role, ids in (("user", users), ("item", items)):
+            for role, chunks in ids.items():
                 column = id_column(table.column(roles[role]), entry.shown, role)
-                ids += column.dictionary_encode().chunks
+                chunks += column.dictionary_encode().chunks
             if "value" in roles:
                 numbers, odd = numbers_and_odd(table.column(roles["value"]), options.decimal)
                 if odd is not None:
@@ -117,11 +116,11 @@ def _fast(
                 times.append(found.times)
                 all_bare = all_bare and found.bare
             task.advance(len(block))
-    if not users or sum(map(len, users)) == 0:
+    if sum(map(len, ids["user"])) == 0:
         raise DataError("there are no rows in it.", source=entry.shown)
     return Raw(
-        users=pa.chunked_array(users),
-        items=pa.chunked_array(items),
+        users=pa.chunked_array(ids["user"]),
+        items=pa.chunked_array(ids["item"]),
         values=np.concatenate(values) if "value" in roles else None,
         times=np.concatenate(times) if "time" in roles else None,
         bare_times=all_bare,

@@ -239,15 +239,9 @@ class _Sharding:
             task = stack.enter_context(self.progress.task("sorting shards", len(cuts) - 1))
             for s, (first, end) in enumerate(pairwise(cuts)):
                 part = {name: self._dealt(s, name) for name in (*self.columns, "positions")}
-                own, keep, values = sorting.to_csr(
-                    part["users"] - np.int32(first),
-                    part["items"],
-                    part.get("values"),
-                    part.get("times"),
-                    int(end - first),
-                    n_items,
-                    repeats,
-                )
+                users, shape = part["users"] - np.int32(first), (int(end - first), n_items)
+                events = (users, part["items"], part.get("values"), part.get("times"))
+                own, keep, values = sorting.to_csr(*events, *shape, repeats)
                 kept = slice(None) if keep is None else keep
                 rows, order = part["items"][kept], part["positions"][kept]
                 indptr[first + 1 : end + 1] = done + own[1:]

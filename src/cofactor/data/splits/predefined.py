@@ -67,21 +67,13 @@ def predefined(
         "test": test,
     }
     parts = {name: part for name, part in given.items() if part is not None}
-    for name, part in parts.items():
-        if not len(part):
-            raise ArgumentError(f"the {name} part is empty.")
+    if empty := [name for name, part in parts.items() if not len(part)]:
+        raise ArgumentError(f"the {empty[0]} part is empty.")
     listed = [] if negatives is None else [_negative_ids(negatives, test)]
     users = IdMap.of(*(_ids(part, "users") for part in parts.values()))
-    items = IdMap.of(
-        *(_ids(part, "items") for part in parts.values()), *(ids.reshape(-1) for ids in listed)
-    )
-    made: dict[str, Interactions] = {}
-    start = test_start = 0
-    for name, part in parts.items():
-        # The test part comes last, so what stays in test_start is where it starts.
-        test_start, made[name] = start, _mapped(part, users, items, repeats, start)
-        start = int(made[name].order.max()) + 1
-    made = _sharing_catalogue(made)
+    found = [_ids(part, "items") for part in parts.values()]
+    items = IdMap.of(*found, *(ids.reshape(-1) for ids in listed))
+    made, test_start = _one_map(parts, users, items, repeats)
     notes: list[str] = []
     sides = {
         name: _part(made, name, cold_items, overlap, notes)
@@ -93,6 +85,19 @@ def predefined(
     sources = ", ".join(f"{name} from {part.source}" for name, part in made.items())
     sentence = " ".join([f"Parts as given: {sources}; they share one id map.", *notes])
     return Split(made["train"], sides["test"], sides.get("validation"), sentence)
+
+
+def _one_map(
+    parts: dict[str, Events | Interactions], users: IdMap, items: IdMap, repeats: str
+) -> tuple[dict[str, Interactions], int]:
+    """The parts on common id maps, and where the test part starts in the order of the source."""
+    made: dict[str, Interactions] = {}
+    start = test_start = 0
+    for name, part in parts.items():
+        # The test part comes last, so what stays in test_start is where it starts.
+        test_start, made[name] = start, _mapped(part, users, items, repeats, start)
+        start = int(made[name].order.max()) + 1
+    return _sharing_catalogue(made), test_start
 
 
 def _ids(part: Events | Interactions, side: str) -> pa.Array | pa.ChunkedArray:

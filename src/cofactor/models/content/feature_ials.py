@@ -60,6 +60,12 @@ class FeatureIALSConfig(
 ):
     """Settings of `FeatureIALS`: those of iALS and of the content."""
 
+    factors: int = setting(64, low=1, high=4096, doc="Length of the user and item vectors.")
+    regularization: float = setting(
+        0.01,
+        low=0,
+        doc="L2 regularization of a vector per pair that it is part of (see frequency_exponent).",
+    )
     ridge: float = setting(
         10.0,
         above=0.0,
@@ -105,14 +111,15 @@ class FeatureIALS(ContentFeatures, IterativeModel, FactorModel):
     }
 
     alpha0: np.ndarray
+    _equations: NormalEquations
     map: np.ndarray
     user_map: np.ndarray | None
     user_spec: FeatureSpec | None
     check: Check
 
     def _fit(self, data: Interactions, validation: Part | None, run: Run) -> None:
-        equations = NormalEquations.of(self.config, data)
-        self.alpha0 = np.array([equations.alpha0], np.float64)
+        self._equations = NormalEquations.of(self.config, data)
+        self.alpha0 = np.array([self._equations.alpha0], np.float64)
         self.feature_map = FeatureMap.learn(data, self.config, run)
         matrix = self.features
         self.user_spec, profiles = learn_profiles(data, self.config)
@@ -155,10 +162,6 @@ class FeatureIALS(ContentFeatures, IterativeModel, FactorModel):
         """Keep which items have interactions, and what each weighs in the loss."""
         self._known = np.flatnonzero(data.item_counts)
         self._shares = self._equations.item_shares(data)
-
-    @property
-    def _equations(self) -> NormalEquations:
-        return NormalEquations(self.config, float(self.alpha0[0]))
 
     @property
     def _items(self) -> FixedItems:
@@ -303,6 +306,7 @@ class FeatureIALS(ContentFeatures, IterativeModel, FactorModel):
             arrays["map"],
         )
         self.alpha0 = arrays["alpha0"]
+        self._equations = NormalEquations.of(self.config, self.data, float(self.alpha0[0]))
         self._diagonal, self.check = arrays["diagonal"], Check.of_array(arrays["check"])
         self._count(self.data)
         self.user_map = arrays.get("user_map")

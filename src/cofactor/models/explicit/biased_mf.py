@@ -22,6 +22,7 @@ from cofactor.models.explicit.ratings import (
     shuffled_walks,
 )
 from cofactor.models.iterative import IterativeModel
+from cofactor.models.noise import RatingPenalties, rating_penalties
 from cofactor.models.traits import Traits
 
 if TYPE_CHECKING:
@@ -44,12 +45,31 @@ class BiasedMFConfig(RatingConfig):
         "frequency_exponent": between(0.3, 1.0),
     }
 
+    regularization: float | None = setting(  # type: ignore[assignment]
+        None,
+        low=0,
+        doc=(
+            "Penalty of the vectors for each rating of an average row; None: .06 for sgd, for als"
+            " what the ratings' noise needs."
+        ),
+    )
+    bias_regularization: float | None = setting(  # type: ignore[assignment]
+        None,
+        low=0,
+        doc=(
+            "Penalty of the biases for each rating of an average row; None: .003 for sgd, for als"
+            " that of damped means."
+        ),
+    )
     solver: str = setting(
         "sgd",
         choices=("sgd", "als"),
         doc="Stochastic gradient descent, or alternating least squares.",
     )
 
+
+# They count on the learning rate running out.
+SGD_PENALTIES = RatingPenalties(0.06, 0.003, 0.003)
 
 # Chosen on a tenth of the first fold's training ratings (benchmarks/accuracy_ratings.py --tune);
 # the defaults are good for both sizes, and what ml-100k got.
@@ -77,9 +97,9 @@ class BiasedMF(IterativeModel, RatingHooks):
     -----
     SGD walks users and items in conflict-free blocks: the result is the same on any number of
     threads. Its defaults count on the learning rate running out before the vectors fit the noise.
-    ALS has no such brake and wants fewer factors and a stronger penalty: ``factors=16,
-    regularization=.1, bias_regularization=.05, frequency_exponent=.4, init_scale=.1, epochs=15`` is
-    a start, and ``factors=8, regularization=.15`` for small data.
+    ALS has no such brake: its penalties are by default those that the ratings' noise needs
+    (`cofactor.models.noise.rating_penalties`), with which more factors do no harm; 16 and 15 epochs
+    are enough.
 
     References
     ----------
@@ -94,6 +114,13 @@ class BiasedMF(IterativeModel, RatingHooks):
         predicts_ratings=True, has_vectors=True, explains=True, uses_values=True, answers_empty=True
     )
     arrays = RATING_ARRAYS
+
+    def _penalties_of(self, data: Interactions) -> RatingPenalties:
+        found = SGD_PENALTIES if self.config.solver == "sgd" else rating_penalties(data)
+        vectors, bias = self.config.regularization, self.config.bias_regularization
+        if vectors is not None:
+            found = found._replace(vectors=vectors)
+        return found if bias is None else found._replace(user_bias=bias, item_bias=bias)
 
     def _fit(self, data: Interactions, validation: Part | None, run: Run) -> None:
         als = self.config.solver == "als"

@@ -21,6 +21,7 @@ from cofactor.models.factors import aligned_rows, vector_bytes
 from cofactor.models.hooks import Hooks
 from cofactor.models.iterative import CURVE_ARRAYS
 from cofactor.models.liked import rated_csr, seen_ratings
+from cofactor.models.noise import RatingPenalties
 from cofactor.models.rating_scale import on_scale, rating_scale, spread_of
 from cofactor.models.traits import ArraySpec
 from cofactor.models.user_batch import InnerProduct, States, UserBatch
@@ -109,8 +110,7 @@ RATING_ARRAYS = {
 class RatingHooks(Hooks[Any]):
     """What models ``r_ui ~ mu + b_u + b_i + q_i · x_u`` answer; users are ``[x_u, mu + b_u]``.
 
-    The score is the predicted rating before clipping. Similarity is the cosine of q (or x) without
-    the biases."""
+    The score is the predicted rating before clipping. Similarity is the cosine of q or x alone."""
 
     mean: np.ndarray
     scale: np.ndarray
@@ -121,6 +121,7 @@ class RatingHooks(Hooks[Any]):
     implicit_factors: np.ndarray | None = None
     _typical: float
     _spread: float
+    _penalties: RatingPenalties
 
     def memory_needed(self, data: Interactions) -> int | None:
         """Return the bytes that a fit needs at least."""
@@ -218,8 +219,8 @@ class RatingHooks(Hooks[Any]):
             float(self.mean[0]),
             self.item_bias,
             self.item_factors,
-            self._ridge(counts, self.config.regularization * self._spread),
-            self._ridge(counts, self.config.bias_regularization),
+            self._ridge(counts, self._penalties.vectors * self._spread),
+            self._ridge(counts, self._penalties.user_bias),
             bias,
             x,
         )
@@ -245,21 +246,31 @@ class RatingHooks(Hooks[Any]):
             target = target - q[past] @ z[0]
             added += self.implicit_factors[past] @ q[item_row] / np.sqrt(len(past))
         count = np.array([len(past)])
-        strength = self.config.regularization * self._spread
+        strength = self._penalties.vectors * self._spread
         ridge = np.full(len(asked), self._ridge(count, strength)[0], np.float64)
-        ridge[0] = self._ridge(count, self.config.bias_regularization)[0]
+        ridge[0] = self._ridge(count, self._penalties.user_bias)[0]
         added += (y @ np.linalg.solve(y.T @ y + np.diag(ridge), asked)) * target
         return past, added, score - float(added.sum())
 
     def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
         super()._restore(aligned_rows(arrays))
-        self._typical, self._spread = typical(self.data.user_counts), spread_of(self.data)
+        self._measure(self.data)
+
+    def _measure(self, data: Interactions) -> None:
+        """Keep what fold-in needs to know of the data."""
+        self._typical, self._spread = typical(data.user_counts), spread_of(data)
+        self._penalties = self._penalties_of(data)
+
+    def _penalties_of(self, data: Interactions) -> RatingPenalties:
+        """The penalties in use; a model whose settings may be None says what they are then."""
+        bias = self.config.bias_regularization
+        return RatingPenalties(self.config.regularization, bias, bias)
 
     def _start(self, data: Interactions, run: Run) -> None:
         """Set the arrays to where learning starts."""
         self.scale = rating_scale(self.config, data, type(self).__name__)
         self.mean = np.array([data.weights.mean(dtype=np.float64)])
-        self._typical, self._spread = typical(data.user_counts), spread_of(data)
+        self._measure(data)
         self.user_bias, self.item_bias = (
             np.zeros(data.n_users, np.float32),
             np.zeros(data.n_items, np.float32),
@@ -303,13 +314,13 @@ class RatingLearner(Learner):
         names = ("user_bias", "item_bias", "user_factors", "item_factors")
         self.live: dict[str, np.ndarray] = {name: getattr(model, name) for name in names}
         # Of users' and items' vectors, then of their biases.
+        vectors, user_bias, item_bias = model._penalties
+        strengths = (vectors * self.spread, vectors * self.spread, user_bias, item_bias)
         self.penalties = [
             per_rating(counts, strength, shrinking(self.config))
-            for strength in (
-                self.config.regularization * self.spread,
-                self.config.bias_regularization,
+            for counts, strength in zip(
+                2 * (data.user_counts, data.item_counts), strengths, strict=True
             )
-            for counts in (data.user_counts, data.item_counts)
         ]
 
     @abstractmethod

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from cofactor.models.implicit.pairwise import (
     either,
 )
 from cofactor.models.iterative import CURVE_ARRAYS, IterativeModel
+from cofactor.models.noise import relative_noise
 from cofactor.models.traits import Traits
 from cofactor.models.user_batch import States
 from cofactor.training.learner import Facts
@@ -34,6 +36,9 @@ if TYPE_CHECKING:
 # All folded-in users draw the same numbers, so that a vector depends on the history alone.
 _FOLD_IN_SEED = np.uint64(0xC0FAC70)
 _FOLD_IN_DRAWS = 2_000
+
+
+NOISE_SHARE = 0.1  # chosen on validation parts of the panel (benchmarks/panel.py)
 
 
 class BPRConfig(SampledConfig):
@@ -53,8 +58,13 @@ class BPRConfig(SampledConfig):
     )
     learning_rate: float = setting(0.2, above=0, doc=("Peak learning rate of the schedule."))
     schedule: str = setting("linear", choices=SCHEDULES, doc="The learning rate over time.")
-    regularization: float = setting(
-        0.01, low=0, doc="L2 on the user vector per draw, times the step size; 0 for none."
+    regularization: float | None = setting(
+        None,
+        low=0,
+        doc=(
+            "L2 on the user vector per draw, times the step size; 0: none; None: a tenth of the"
+            " data's relative noise."
+        ),
     )
     item_regularization: float | None = setting(
         None, low=0, doc="L2 on the positive item's vector; None takes regularization."
@@ -125,8 +135,10 @@ class BPR(IterativeModel, FactorModel):
 
     negative_threshold: np.ndarray
     negative_alias: np.ndarray
+    _l2: float  # the regularization in use
 
     def _fit(self, data: Interactions, validation: Part | None, run: Run) -> None:
+        self._l2 = self._default_l2(data)
         table = alias_table(data.item_counts, self.config)
         self.negative_threshold, self.negative_alias = table
         learner = BPRLearner(self, data, run)
@@ -152,13 +164,19 @@ class BPR(IterativeModel, FactorModel):
         )
         return folded
 
+    def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
+        super()._restore(arrays)
+        self._l2 = self._default_l2(self.data)
+
+    def _default_l2(self, data: Interactions) -> float:
+        return either(self.config.regularization, NOISE_SHARE * relative_noise(data))
+
     def _decays(self) -> tuple[float, float, float, float]:
         """L2 of the user, the positive item, the negative item and the biases."""
         c = self.config
-        item = either(c.item_regularization, c.regularization)
+        item = either(c.item_regularization, self._l2)
         negative = either(c.negative_regularization, item)
-        bias = either(c.bias_regularization, c.regularization)
-        return float(c.regularization), item, negative, bias
+        return self._l2, item, negative, either(c.bias_regularization, self._l2)
 
 
 class BPRLearner(WalkLearner):

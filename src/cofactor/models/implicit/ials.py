@@ -14,7 +14,9 @@ from cofactor.base.run import Run
 from cofactor.base.search import between, log
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
-from cofactor.models.factors import FactorModel
+from cofactor.models.factors import FactorModel, vector_bytes
+from cofactor.models.implicit.ials_defaults import n_factors
+from cofactor.models.implicit.ials_device import DeviceIALSLearner, on_gpu
 from cofactor.models.implicit.ials_learner import IALSLearner
 from cofactor.models.implicit.ials_sharded import ShardedIALSLearner
 from cofactor.models.implicit.normal_equations import FixedItems, NormalEquations
@@ -44,7 +46,15 @@ class IALSConfig(IterativeConfig):
         "item_weight_power": between(0.0, 0.4),
     }
 
-    factors: int = setting(64, low=1, high=4096, doc="Length of the user and item vectors.")
+    factors: int | None = setting(
+        None,
+        low=1,
+        high=4096,
+        doc=(
+            "Length of the user and item vectors; None: √interactions / 2, from 32 to 256, within 2"
+            " GiB."
+        ),
+    )
     unobserved_weight: float | None = setting(
         None,
         low=0,
@@ -64,10 +74,21 @@ class IALSConfig(IterativeConfig):
     confidence_scale: float = setting(
         1.0, low=0, doc="How much a value adds to the weight; with confidence ones, nothing."
     )
-    regularization: float = setting(
-        0.01,
+    regularization: float | None = setting(
+        None,
         low=0,
-        doc=("L2 regularization of a vector per pair that it is part of (see frequency_exponent)."),
+        doc=(
+            "L2 regularization of a vector per pair that it is part of (see frequency_exponent);"
+            " None: what noise of the data's sparsity needs."
+        ),
+    )
+    unobserved_regularization: float | None = setting(
+        None,
+        low=0,
+        doc=(
+            "What every pair counts as unobserved in the L2 (beta0), beside 1 for an observed one;"
+            " None: the unobserved weight; 0: observed pairs alone."
+        ),
     )
     frequency_exponent: float = setting(
         1.0,
@@ -129,19 +150,22 @@ class IALS(IterativeModel, FactorModel):
     It minimises, over user vectors x and item vectors y::
 
         sum_i c_i ( sum_{u: (u,i) observed} w_ui (1 - x_u·y_i)^2 + alpha0 sum_{all u} (x_u·y_i)^2 )
-            + reg ( sum_u (|I_u| + alpha0 n_items)^nu |x_u|^2 + sum_i (|U_i| + alpha0 n_users)^nu
+            + reg ( sum_u (|I_u| + beta0 n_items)^nu |x_u|^2 + sum_i (|U_i| + beta0 n_users)^nu
             |y_i|^2 )
 
-    with ``alpha0`` the unobserved weight, ``reg`` the regularization, ``nu`` the frequency
-    exponent, and ``c_i`` proportional to ``|U_i|^-p``, p the item weight power, scaled so that the
-    interactions' mean c is 1. All c are 1 by default.
+    with ``alpha0`` the unobserved weight, ``beta0`` the same unless ``unobserved_regularization``
+    says otherwise, ``reg`` the regularization, ``nu`` the frequency exponent, and ``c_i``
+    proportional to ``|U_i|^-p``, p the item weight power, scaled so that the interactions' mean c
+    is 1. All c are 1 by default.
 
     Notes
     -----
     The best alpha0 follows the density of the data, so by default it is 10 times the sum of the
     observed pairs' weights over the number of all pairs of users and items that have any: then all
     pairs together weigh 10 times what the observed ones do, on data of any size. The number that
-    was used is kept in the state as ``alpha0``; `fold_in` and `explain` take it from there.
+    was used is kept in the state as ``alpha0``; `fold_in` and `explain` take it from there. The
+    regularization and the number of factors follow the data too, where they aren't set; the rules
+    are in `cofactor.models.implicit.ials_defaults`.
 
     Training ends with one solve of all users against the final items, exact or (solver cg) to a
     hundred-thousandth of the residual, so a trained user's vector is what `fold_in` gives for the
@@ -178,16 +202,17 @@ class IALS(IterativeModel, FactorModel):
     }
 
     alpha0: np.ndarray  # float64 [1]: the unobserved weight in use
+    _equations: NormalEquations
     _items: FixedItems
 
+    def memory_needed(self, data: Interactions) -> int | None:
+        """Return the bytes of both sides' vectors, twice; see `FactorModel`."""
+        return vector_bytes(data, self.config.factors or n_factors(data))
+
     def _fit(self, data: Interactions, validation: Part | None, run: Run) -> None:
-        equations = NormalEquations.of(self.config, data)
+        self._equations = equations = NormalEquations.of(self.config, data)
         self.alpha0 = np.array([equations.alpha0], np.float64)
-        learner = (
-            IALSLearner(equations, data, run)
-            if run.engine is None
-            else ShardedIALSLearner(equations, data, run, run.engine)
-        )
+        learner = _learner(equations, data, run)
 
         def update() -> None:
             rows = None if validation is None or self._callbacks else validation.user_rows
@@ -205,11 +230,8 @@ class IALS(IterativeModel, FactorModel):
 
     def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
         super()._restore(arrays)
+        self._equations = NormalEquations.of(self.config, self.data, float(self.alpha0[0]))
         self._take_over(self.user_factors, self.item_factors, self.data)
-
-    @property
-    def _equations(self) -> NormalEquations:
-        return NormalEquations(self.config, float(self.alpha0[0]))
 
     def _fold_in(self, histories: Histories) -> States:
         return self._equations.solve(histories, self._items)
@@ -218,3 +240,12 @@ class IALS(IterativeModel, FactorModel):
         self, batch: UserBatch, item_rows: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         return self._equations.explain(batch, item_rows, self._items, self._popularity)
+
+
+def _learner(equations: NormalEquations, data: Interactions, run: Run) -> IALSLearner:
+    """What the training loop drives: in this process, on its GPU, or in shards on an engine."""
+    if run.engine is not None:
+        return ShardedIALSLearner(equations, data, run, run.engine)
+    if on_gpu(run.device):
+        return DeviceIALSLearner(equations, data, run)
+    return IALSLearner(equations, data, run)

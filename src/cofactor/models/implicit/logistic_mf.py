@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,8 +19,10 @@ from cofactor.models.implicit.pairwise import (
     Walk,
     WalkConfig,
     WalkLearner,
+    either,
 )
 from cofactor.models.iterative import CURVE_ARRAYS, IterativeModel
+from cofactor.models.noise import noise
 from cofactor.models.traits import Traits
 from cofactor.models.user_batch import States
 from cofactor.training.learner import Facts
@@ -29,6 +32,9 @@ if TYPE_CHECKING:
 
 # All folded-in users draw the same numbers, so that a vector depends on the history alone.
 _FOLD_IN_SEED = np.uint64(0xC0FAC72)
+
+
+NOISE_SHARE = 0.4  # chosen on validation parts of the panel (benchmarks/panel.py)
 
 
 class LogisticMFConfig(WalkConfig):
@@ -51,10 +57,13 @@ class LogisticMFConfig(WalkConfig):
         high=10_000,
         doc="Negatives sampled for each positive at each step; 0 takes all there are (small data).",
     )
-    regularization: float = setting(
-        20.0,
+    regularization: float | None = setting(
+        None,
         low=0,
-        doc=("L2 regularization: weight of half the squared vectors and biases in the loss."),
+        doc=(
+            "L2 regularization: weight of half the squared vectors and biases in the loss; None:"
+            " alpha times .4 of the data's noise."
+        ),
     )
     use_values: bool = setting(
         False, doc="Whether a positive's confidence is alpha times its value, or alpha alone."
@@ -87,8 +96,10 @@ class LogisticMF(IterativeModel, FactorModel):
     arrays = {**VECTOR_ARRAYS, **CURVE_ARRAYS}  # noqa: RUF012
 
     item_bias: np.ndarray
+    _l2: float  # the regularization in use
 
     def _fit(self, data: Interactions, validation: Part | None, run: Run) -> None:
+        self._l2 = self._default_l2(data)
         learner = LogisticLearner(self, data, run)
         control = self._control(data, validation, run, lambda: None)
         self._learn(learner, control, run, self.config.rates())
@@ -106,12 +117,19 @@ class LogisticMF(IterativeModel, FactorModel):
             self.item_bias,
             c.learning_rate,
             c.alpha,
-            c.regularization,
+            self._l2,
             c.negatives,
             c.fold_in_steps,
             int(_FOLD_IN_SEED),
         )
         return folded
+
+    def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
+        super()._restore(arrays)
+        self._l2 = self._default_l2(self.data)
+
+    def _default_l2(self, data: Interactions) -> float:
+        return either(self.config.regularization, NOISE_SHARE * self.config.alpha * noise(data))
 
     def _weights(self, values: np.ndarray | None, count: int) -> np.ndarray:
         """The confidence of each interaction before alpha, float32 [n]."""
@@ -158,7 +176,7 @@ class LogisticLearner(WalkLearner):
             self.model.item_factors,
             self.model.item_bias,
         )
-        settings = (walk.rate, c.alpha, c.regularization, c.negatives, int(walk.seed))
+        settings = (walk.rate, c.alpha, self.model._l2, c.negatives, int(walk.seed))
         logistic_half_epoch(*self.by_user, x, b_x, self.user_squares, y, b_y, *settings)
         loss = logistic_half_epoch(*self.by_item, y, b_y, self.item_squares, x, b_x, *settings)
         return {"loss": float(loss) / max(1, len(self.data))}

@@ -14,6 +14,7 @@ from cofactor.base.memory import aligned
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
+from cofactor.models.implicit import ials_defaults
 from cofactor.models.implicit.priors import with_prior
 from cofactor.models.user_batch import UserBatch
 
@@ -36,7 +37,7 @@ class NormalEquations:
     Parameters
     ----------
     config
-        The settings of iALS, an `IALSConfig`.
+        The settings of iALS, an `IALSConfig`, without None where the data decides.
     alpha0
         The unobserved weight in use.
     """
@@ -45,15 +46,24 @@ class NormalEquations:
     alpha0: float
 
     @classmethod
-    def of(cls, config: Any, data: Interactions) -> Self:
-        """Return those of some data, with alpha0 as configured, or by the density of the data."""
-        if config.unobserved_weight is not None:
-            return cls(config, float(config.unobserved_weight))
-        # Users and items without interactions keep zero vectors, and a catalogue may hold any
-        # number of them.
-        pairs = np.count_nonzero(data.user_counts) * np.count_nonzero(data.item_counts)
-        total = cls(config, 0.0).confidence(data.weights).sum(dtype=np.float64)
-        return cls(config, float(10.0 * total / pairs))
+    def of(cls, config: Any, data: Interactions, alpha0: float | None = None) -> Self:
+        """Return those of some data, with settings as configured, or as the data has it; with an
+        alpha0 that is known, it isn't computed again.
+        """
+        weights = cls(config, 0.0).confidence(data.weights)
+        if alpha0 is None:
+            alpha0 = config.unobserved_weight
+        if alpha0 is None:
+            alpha0 = ials_defaults.UNOBSERVED * ials_defaults.mean_pair_weight(data, weights)
+        changes: dict[str, float] = {}
+        if config.factors is None:
+            changes["factors"] = ials_defaults.n_factors(data)
+        if config.regularization is None:
+            beta0 = config.unobserved_regularization
+            changes["regularization"] = ials_defaults.regularization(
+                config, data, weights, alpha0 if beta0 is None else beta0
+            )
+        return cls(config.replace(**changes), float(alpha0))
 
     def confidence(self, values: np.ndarray) -> np.ndarray:
         """Return the weights w of observed pairs from their values, float32 [n]."""
@@ -73,8 +83,9 @@ class NormalEquations:
         """Return the L2 weights of rows, float32 [n_rows], each of ``n_other`` pairs."""
         from cofactor.kernels.cpu.ials import row_ridge
 
-        c = self.config
-        return row_ridge(indptr, n_other, self.alpha0, c.regularization, c.frequency_exponent)
+        c, beta0 = self.config, self.config.unobserved_regularization
+        beta0 = self.alpha0 if beta0 is None else beta0
+        return row_ridge(indptr, n_other, beta0, c.regularization, c.frequency_exponent)
 
     def item_shares(self, data: Interactions) -> np.ndarray | None:
         """Return c, what each item's part of the loss weighs, float32 [items]; None where all

@@ -62,7 +62,7 @@ class WARPConfig(SampledConfig):
         low=1,
         doc=("Passes over the data; each searches for a violation for every interaction."),
     )
-    learning_rate: float = setting(0.05, above=0, doc=("Peak learning rate of the schedule."))
+    learning_rate: float = setting(0.02, above=0, doc=("Peak learning rate of the schedule."))
     adaptive: bool = setting(
         True,
         doc=(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
+from cofactor.base.config import setting
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
@@ -18,6 +19,7 @@ from cofactor.models.iterative import CURVE_ARRAYS, IterativeModel
 from cofactor.models.liked import rated_csr
 from cofactor.models.neural.factor_fold_in import Factors, cold_row, fold_in
 from cofactor.models.neural.factor_settings import FactorConfig
+from cofactor.models.noise import RatingPenalties, rating_penalties
 from cofactor.models.traits import ArraySpec, Traits
 from cofactor.models.user_batch import States
 from cofactor.models.warm_start import KeptRows
@@ -28,6 +30,42 @@ if TYPE_CHECKING:
 
 class LatentFactorConfig(FactorConfig):
     """Settings of `LatentFactor`."""
+
+    regularization: float | None = setting(  # type: ignore[assignment]
+        None,
+        low=0.0,
+        doc=(
+            "L2 on the vectors that a batch touches, per example; None: on ratings what their"
+            " noise needs, else .1."
+        ),
+    )
+    bias_regularization: float | None = setting(  # type: ignore[assignment]
+        None,
+        low=0.0,
+        doc=(
+            "L2 on the biases that a batch touches, per example; None: on ratings that of damped"
+            " means, else .005."
+        ),
+    )
+    item_bias_regularization: float | None = setting(
+        None, low=0.0, doc="L2 on item biases; None: as for user biases, if those are set."
+    )
+
+    def on(self, data: Interactions) -> Self:
+        """Return the settings with the penalties that are None as the data has it."""
+        found = RatingPenalties(0.1, 0.005, 0.005)
+        if self.fits(data):
+            found = rating_penalties(data)
+        if self.bias_regularization is not None:
+            found = found._replace(item_bias=self.bias_regularization)
+        given = (self.regularization, self.bias_regularization, self.item_bias_regularization)
+        names = ("regularization", "bias_regularization", "item_bias_regularization")
+        return self.replace(
+            **{
+                name: default if value is None else value
+                for name, value, default in zip(names, given, found, strict=True)
+            }
+        )
 
 
 class LatentFactor(IterativeModel, FactorModel):
@@ -67,6 +105,7 @@ class LatentFactor(IterativeModel, FactorModel):
     adds_user_bias = True
 
     item_bias: np.ndarray
+    _in_use: FactorConfig  # the settings without None
 
     @classmethod
     def traits_of(cls, config: FactorConfig) -> Traits:
@@ -78,15 +117,16 @@ class LatentFactor(IterativeModel, FactorModel):
         from cofactor.models.neural import factor_training as training
 
         self.scale = training.rating_bounds(data, self.config)
-        module = training.begin(data, self.config, run, self.name)
+        self._in_use = config = self.config.on(data)
+        module = training.begin(data, config, run, self.name)
 
         def publish() -> None:
-            self._put(training.factors_of(module, data, self.config))
+            self._put(training.factors_of(module, data, config))
 
         self.curve = training.train_factors(
             module,
             data,
-            self.config,
+            config,
             run,
             name=self.name,
             control=self._control(data, validation, run, publish),
@@ -116,7 +156,7 @@ class LatentFactor(IterativeModel, FactorModel):
         fits = self.config.fits(self.data)
         csr = rated_csr(self, histories) if fits else histories.csr
         factors = Factors(self.user_factors, self.item_factors, self.user_bias, self.item_bias)
-        return fold_in(*csr, factors, self.global_mean, self.config, self.data)
+        return fold_in(*csr, factors, self.global_mean, self._in_use, self.data)
 
     def _state(self) -> dict[str, np.ndarray]:
         return {name: getattr(self, name) for name in (*Factors._fields, "scale")}
@@ -124,6 +164,7 @@ class LatentFactor(IterativeModel, FactorModel):
     def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
         for name in (*Factors._fields, "scale"):
             setattr(self, name, arrays[name])
+        self._in_use = self.config.on(self.data)
 
     def user_vectors(self) -> np.ndarray:
         """Return the trained users' vectors without their biases, float32 [n_users, factors], in

@@ -173,6 +173,7 @@ class LSTMRating(IterativeModel, FactorModel):
             factors=config.factors,
             epochs=config.pretrain_epochs,
             regularization=config.regularization,
+            bias_regularization=0.005,
             batch_size=2048,
             schedule="cosine",
             init_scale=config.init_scale,

@@ -30,6 +30,7 @@ SETTINGS: dict[str, Any] = {
     "schedule": "cosine",
     "learning_rate": 0.02,
     "regularization": 0.05,
+    "bias_regularization": 0.005,
 }
 
 

@@ -38,7 +38,7 @@ PLAIN: dict[str, Any] = {
     "learning_rate": 0.05,
     "init_scale": 0.02,
     "gravity": 0.01,
-    "regularization": 0.05,
+    "regularization": 0.03,
     "frequency_exponent": 1.0,
     "patience": 30,
 }
@@ -49,7 +49,7 @@ BIASED: dict[str, Any] = {
     "learning_rate": 0.005,
     "schedule": "cosine",
     "gravity": 0.05,
-    "regularization": 0.8,
+    "regularization": 0.49,
     "frequency_exponent": 0.0,
     "bias_regularization": 0.06,
     "item_bias_regularization": 1.6,
@@ -113,6 +113,12 @@ def recipe(run: Run) -> Reproduced:
             seconds=seconds,
         ),
     ]
+    _show_neighbours(data, run, report)
+    return report
+
+
+def _show_neighbours(data: Interactions, run: Run, report: Reproduced) -> None:
+    """Say whether the books of a series lie together."""
     report.shown = [REALIGNED]
     titled = replace(realigned(data), values=None)
     model = LatentFactor(**NEIGHBOURS).fit(titled, run=run)
@@ -129,7 +135,7 @@ def recipe(run: Run) -> Reproduced:
         report.figures.append(
             Figure(
                 "gravity on rated pairs",
-                name,
+                "book-crossing",
                 f"of the nearest 5, {series}",
                 float(hits),
                 "",
@@ -137,7 +143,6 @@ def recipe(run: Run) -> Reproduced:
                 higher_is_better=True,
             )
         )
-    return report
 
 
 def realigned(data: Interactions) -> Interactions:

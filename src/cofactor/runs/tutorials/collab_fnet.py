@@ -12,7 +12,11 @@ from cofactor.models.neural.latent_factor import LatentFactor
 from cofactor.models.neural.mlp import CollabFNet
 from cofactor.runs.tutorials.recipe import Figure, Reproduced, fitted, mse, random_split, ratings
 
-_MF: dict[str, Any] = {"schedule": "cosine", "learning_rate": 0.01}
+_MF: dict[str, Any] = {
+    "schedule": "cosine",
+    "learning_rate": 0.01,
+    "bias_regularization": 0.005,
+}
 # The embeddings begin with a factorisation's vectors, as [p ; −p], since ReLU keeps only half of
 # each; then few epochs are enough.
 _NET: dict[str, Any] = {

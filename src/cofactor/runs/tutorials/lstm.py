@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from cofactor.base.run import Run
-from cofactor.data.split import joined
+from cofactor.data.split import Split, joined
 from cofactor.data.splits import split
 from cofactor.models.baselines.bias import Bias
 from cofactor.models.sequence.lstm_rating import LSTMRating
@@ -43,16 +43,7 @@ def recipe(run: Run) -> Reproduced:
     assert isinstance(model, LSTMRating)
     whole = cut.with_validation_merged()
     bias = Bias().fit(whole.train, run=run)
-    # Walking on: each test rating is predicted from all that came before it, earlier test ratings
-    # among them.
-    everything = joined(whole.train, whole.test.truth)
-    expected, order = model.predict_next(everything), everything.chronological
-    assert everything.values is not None
-    place = np.arange(len(everything)) - np.repeat(everything.indptr[:-1], everything.user_counts)
-    late = place >= np.repeat(whole.train.user_counts, everything.user_counts)
-    walking = float(
-        np.sqrt(np.mean((expected[late].astype(np.float64) - everything.values[order][late]) ** 2))
-    )
+    walking = _walking_rmse(model, whole)
     data, measure = "ml-100k", "test RMSE of (r − 1) / 4"
     report.figures = [
         Figure("bias only", data, measure, rmse(bias, whole.test)),
@@ -75,3 +66,17 @@ def recipe(run: Run) -> Reproduced:
         ),
     ]
     return report
+
+
+def _walking_rmse(model: LSTMRating, whole: Split) -> float:
+    """The RMSE with each rating known before the next."""
+    # Walking on: each test rating is predicted from all that came before it, earlier test ratings
+    # among them.
+    everything = joined(whole.train, whole.test.truth)
+    expected, order = model.predict_next(everything), everything.chronological
+    assert everything.values is not None
+    place = np.arange(len(everything)) - np.repeat(everything.indptr[:-1], everything.user_counts)
+    late = place >= np.repeat(whole.train.user_counts, everything.user_counts)
+    return float(
+        np.sqrt(np.mean((expected[late].astype(np.float64) - everything.values[order][late]) ** 2))
+    )

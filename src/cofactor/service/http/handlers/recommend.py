@@ -113,22 +113,7 @@ async def similar(context: Context, path: dict[str, str], request: SimilarReques
         return Similar(
             items=items, source="text" if request.text else "features", model=loaded.name
         )
-    state = context.live.state(str(request.item_id))
-    if state != "visible":
-        what = "was deleted" if state == "deleted" else "is hidden"
-        raise not_found(f"the item {str(request.item_id)!r} {what}.", "item_id")
-    row = int(loaded.model.data.items.find([request.item_id])[0])
-    if row < 0:
-        raise not_found(
-            f"the model doesn't know the item {str(request.item_id)!r}; it came after the training,"
-            " or never.",
-            "item_id",
-        )
-    if not loaded.model.traits.finds_similar:
-        raise TraitError(
-            f"{loaded.model.name} doesn't support similar items; serve a model with vectors or"
-            " neighbours."
-        )
+    row = _similar_row(context, loaded, request.item_id)
     rows, scores = await context.scorer.call(
         loaded, partial(_neighbours, loaded, row, request, context.settings.threads)
     )
@@ -140,6 +125,27 @@ async def similar(context: Context, path: dict[str, str], request: SimilarReques
         item_id=ids[0],
         title=titles[0],
     )
+
+
+def _similar_row(context: Context, loaded: Loaded, item_id: Any) -> int:
+    """The row of an item that others are to be like."""
+    state = context.live.state(str(item_id))
+    if state != "visible":
+        what = "was deleted" if state == "deleted" else "is hidden"
+        raise not_found(f"the item {str(item_id)!r} {what}.", "item_id")
+    row = int(loaded.model.data.items.find([item_id])[0])
+    if row < 0:
+        raise not_found(
+            f"the model doesn't know the item {str(item_id)!r}; it came after the training,"
+            " or never.",
+            "item_id",
+        )
+    if not loaded.model.traits.finds_similar:
+        raise TraitError(
+            f"{loaded.model.name} doesn't support similar items; serve a model with vectors or"
+            " neighbours."
+        )
+    return row
 
 
 async def similar_to(context: Context, path: dict[str, str], query: SimilarQuery) -> Similar:

@@ -20,7 +20,7 @@ from cofactor.data.catalogue import Catalogue
 from cofactor.data.interactions import Interactions
 from cofactor.data.sessions import extended
 from cofactor.models import registry
-from unit.test_next_item_models import cycles
+from models.sequence.test_next_item_models import cycles
 
 RUN = Run(seed=1, threads=1)
 MODELS = pytest.mark.parametrize("name", ["transformer", "gru4rec"])

@@ -19,7 +19,14 @@ from cofactor.service.answering.profiles import UserProfiles
 from cofactor.service.settings import Settings
 from cofactor.store import open_store
 from cofactor.store.records import Event
-from unit.test_sequence_models import EVERY_SEQUENCE, NETWORKS, ONE, SEQUENCES, events, together
+from models.sequence.test_sequence_models import (
+    EVERY_SEQUENCE,
+    NETWORKS,
+    ONE,
+    SEQUENCES,
+    events,
+    together,
+)
 
 WALKS = [[0, 1, 2, 3, 0, 1], [1, 2, 4], *[[7, 8, 9, 10]] * 3]
 

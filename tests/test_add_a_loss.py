@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 FILE = "cofactor/training/losses/squared_hinge.py"
 USE = """
 import numpy as np
@@ -57,7 +57,7 @@ def test_the_suite_of_losses_runs_over_the_added_one(source: Path) -> None:
     _run(
         source,
         *("-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", "-k", "squared_hinge"),
-        *("-o", f"pythonpath={source} tests .", "tests/unit/test_losses.py"),
+        *("-o", f"pythonpath={source} tests .", "tests/training/test_losses.py"),
     )
 
 

@@ -13,7 +13,7 @@ import pytest
 from cofactor.base.errors import MissingExtraError
 from cofactor.base.extras import EXTRAS, naming_extras, require
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 # Makes torch, the server and plots look as if they weren't installed.
 WITHOUT = """

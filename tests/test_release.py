@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from tools import light_install, release
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 PROJECT = PYPROJECT["project"]
 ADDRESS = "https://forge.example/owner/cofactor"

@@ -38,6 +38,7 @@ COVERED = (
     "biased_mf",
     "svdpp",
     "graph_filter",
+    "simplex",
     "transitions",
 )
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 FILE = "src/cofactor/models/implicit/together.py"
 LISTS = {
     "src/cofactor/models/registry.py": "MODELS: dict[str, Entry] = {\n",

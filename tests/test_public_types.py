@@ -18,7 +18,7 @@ pytest.importorskip("torch", reason="the stub names models that need torch")
 
 from tools import public_stub
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 USES = ROOT / "tests" / "typed_uses.py"
 WRONG = {n for n, line in enumerate(USES.read_text().splitlines(), 1) if line.endswith("# wrong")}
 
@@ -64,7 +64,7 @@ def test_jedi_completes_settings() -> None:
     script = jedi.Script("import cofactor\ncofactor.IALS(fac", project=project)
     assert "factors=" in [c.name_with_symbols for c in script.complete(2, 17)]
     (signature,) = jedi.Script("import cofactor\ncofactor.IALS(", project=project).get_signatures()
-    assert "regularization: float=0.01" in [p.to_string() for p in signature.params]
+    assert "cg_steps: int=3" in [p.to_string() for p in signature.params]
 
 
 @pytest.mark.parametrize("name", registry.names())

@@ -1,0 +1,175 @@
+"""SimpleX: cosines of items with the mean of a history, by the cosine contrastive loss. Its state
+is plain arrays; only `fit` needs torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cofactor.base.config import setting
+from cofactor.base.errors import ArgumentError
+from cofactor.base.run import Run
+from cofactor.base.search import between, log
+from cofactor.data.histories import Histories
+from cofactor.data.interactions import Interactions
+from cofactor.models.factors import FactorModel
+from cofactor.models.iterative import CURVE_ARRAYS, IterativeModel
+from cofactor.models.neural.factor_settings import FactorConfig
+from cofactor.models.traits import ArraySpec, Traits
+from cofactor.models.user_batch import States
+from cofactor.training.losses import LOSSES, Loss, Needs
+
+if TYPE_CHECKING:
+    from cofactor.data.split import Part
+
+
+class SimpleXConfig(FactorConfig):
+    """Settings of `SimpleX`: those of `LatentFactor`, with other defaults."""
+
+    search = {  # noqa: RUF012
+        "factors": log(32, 256),
+        "margin": between(0.0, 0.95),
+        "negative_weight": log(1.0, 500.0),
+        "learning_rate": log(3e-4, 0.02),
+        "own_share": between(0.0, 0.9),
+    }
+
+    factors: int = setting(64, low=1, high=4096, doc="Length of the user and item vectors.")
+    loss: str | Loss = setting(
+        "cosine_contrastive",
+        choices=LOSSES,
+        doc="Training loss, one of cosines. A name or a Loss object.",
+    )
+    negatives: int = setting(
+        64, low=1, high=4096, doc="Negatives sampled per observed item; many are better."
+    )
+    margin: float = setting(
+        0.4, low=-1.0, high=1.0, doc="The cosine from which negatives count (cosine_contrastive)."
+    )
+    negative_weight: float = setting(
+        64.0, low=0.0, doc="The weight of the negatives beside the positive (cosine_contrastive)."
+    )
+    epochs: int = setting(30, low=1, high=1_000_000, doc="Passes over the data.")
+    learning_rate: float = setting(
+        0.003, above=0.0, high=1e3, doc="Peak learning rate of the schedule."
+    )
+    batch_size: int = setting(
+        1024, low=0, high=2**30, doc="Batch size in examples; 0 takes all at once."
+    )
+    init_scale: float = setting(
+        0.1, above=0.0, high=10.0, doc="Standard deviation of the initial vectors."
+    )
+    sparse: str = setting(
+        "no", choices=("no",), doc="Gradients hold all rows: a history touches too many of them."
+    )
+    own_share: float = setting(
+        0.0,
+        low=0.0,
+        below=1.0,
+        doc=(
+            "g: weight of a user's own vector beside its history's mean; 0: a user is its history"
+            " alone."
+        ),
+    )
+
+    def check(self) -> None:
+        """Refuse losses without cosines."""
+        super().check()
+        if not self.objective.uses_cosine or self.objective.needs is not Needs.NEGATIVES:
+            raise ArgumentError(
+                f"{self._label('loss')} must be one of cosines with sampled negatives, such as"
+                f" cosine_contrastive, not {self.objective.name}; use latent_factor for others."
+            )
+
+
+class SimpleX(IterativeModel, FactorModel):
+    """``s_ui = cos(x_u, q_i)`` with ``x_u = g p_u + (1 - g) M mean_{j in I_u} q_j``.
+
+    Trained as `LatentFactor`, by the cosine contrastive loss with many negatives: a positive's
+    cosine is brought to 1, and only negatives above ``margin`` are pushed away. In training, the
+    item that is to be predicted is left out of the mean of its own user's history. An unseen user
+    is the mean of its history alone; with g = 0, which is the default, so is a trained one.
+
+    References
+    ----------
+    K. Mao et al., "SimpleX: A Simple and Strong Baseline for Collaborative Filtering", CIKM 2021
+    (average pooling; there the target isn't left out).
+    """
+
+    name = "simplex"
+    Config = SimpleXConfig
+    traits = Traits(has_vectors=True)
+    arrays = {  # noqa: RUF012
+        "user_factors": ArraySpec("float32", ("users", "factors")),
+        "item_factors": ArraySpec("float32", ("items", "factors")),
+        "item_lengths": ArraySpec("float32", ("items",)),
+        "history_map": ArraySpec("float32", ("factors", "factors")),
+        **CURVE_ARRAYS,
+    }
+
+    item_lengths: np.ndarray  # float32 [items]: of the vectors before they were normalised
+    history_map: np.ndarray  # float32 [factors, factors]: M
+
+    def _fit(self, data: Interactions, validation: Part | None, run: Run) -> None:
+        from cofactor.models.neural import factor_training as training
+        from cofactor.models.neural.simplex_module import Aggregation, HistoryTables
+
+        how = Aggregation.of(data.indptr, data.item_rows, self.config.own_share)
+        module = training.begin(
+            data,
+            self.config,
+            run,
+            self.name,
+            lambda u, i, settings: HistoryTables(u, i, settings, how),
+        )
+        assert isinstance(module, HistoryTables)
+
+        def publish() -> None:
+            self._take_over(module, data)
+
+        self.curve = training.train_factors(
+            module,
+            data,
+            self.config,
+            run,
+            name=self.name,
+            control=self._control(data, validation, run, publish),
+        )
+        publish()
+
+    def _take_over(self, module: object, data: Interactions) -> None:
+        from cofactor.models.neural import factor_training as training
+        from cofactor.models.neural.simplex_module import HistoryTables
+
+        assert isinstance(module, HistoryTables)
+        rows = module.items.weight.detach().cpu().numpy()[:, :-1]
+        self.item_lengths = np.linalg.norm(rows, axis=1).astype(np.float32)
+        self.history_map = module.histories.map.detach().cpu().numpy().copy()
+        found = training.factors_of(module, data, self.config)
+        self.user_factors, self.item_factors = found.user_factors, found.item_factors
+
+    def _fold_in(self, histories: Histories) -> States:
+        from scipy.sparse import csr_array
+
+        indptr, item_rows, _ = histories.csr
+        shape = (len(histories), len(self.item_factors))
+        past = csr_array((self.item_lengths[item_rows], item_rows, indptr), shape)
+        mean = past @ self.item_factors @ self.history_map
+        mean /= np.maximum(np.linalg.norm(mean, axis=1, keepdims=True), 1e-12)
+        return np.asarray(mean, np.float32)
+
+    def _state(self) -> dict[str, np.ndarray]:
+        names = ("user_factors", "item_factors", "item_lengths", "history_map")
+        return {name: getattr(self, name) for name in names}
+
+    def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
+        super()._restore(arrays)
+        self.item_lengths, self.history_map = arrays["item_lengths"], arrays["history_map"]
+
+    def user_vectors(self) -> np.ndarray:
+        """Return the trained users' vectors, float32 [n_users, factors], in row order."""
+        _ = self.data
+        return self.user_factors

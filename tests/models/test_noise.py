@@ -1,0 +1,82 @@
+"""Regularization that follows the data's noise, where it isn't set."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from cofactor.base.run import Run
+from cofactor.data.interactions import Interactions
+from cofactor.models import registry
+from cofactor.models.noise import noise, rating_penalties, relative_noise
+
+RUN = Run(seed=0, threads=1)
+
+
+def random(n_users: int, n_items: int, share: float) -> Interactions:
+    rng = np.random.default_rng(0)
+    users, items = np.nonzero(rng.random((n_users, n_items)) < share)
+    return Interactions.from_rows(users, items, users=n_users, items=n_items)
+
+
+@pytest.mark.parametrize("share", [0.02, 0.1, 0.4])
+def test_noise_is_the_norm_of_interactions_without_structure(share: float) -> None:
+    data = random(400, 250, share)
+    sizes = np.linalg.svd(data.matrix().toarray(), compute_uv=False)
+    # The first direction holds how many there are; the second one is noise, less what full rows
+    # take off.
+    assert sizes[1] == pytest.approx(noise(data) * np.sqrt(1 - share), rel=0.1)
+    assert sizes[1] / sizes[0] == pytest.approx(relative_noise(data), rel=0.25)
+
+
+def sparse_ratings() -> tuple[Interactions, tuple[np.ndarray, np.ndarray], np.ndarray]:
+    """A training part of five ratings a user, and pairs with their ratings."""
+    rng = np.random.default_rng(1)
+    users, items = np.nonzero(rng.random((600, 300)) < 0.02)
+    level = 0.35 * rng.standard_normal(600)[users] + 0.35 * rng.standard_normal(300)[items]
+    ratings = (3 + level + 0.9 * rng.standard_normal(len(users))).astype(np.float32)
+    known = rng.random(len(users)) < 0.8
+    data = Interactions.from_rows(users[known], items[known], ratings[known], users=600, items=300)
+    return data, (users[~known], items[~known]), ratings[~known]
+
+
+def rmse_of(name: str, **settings: Any) -> float:
+    data, pairs, ratings = sparse_ratings()
+    model = registry.create(name, **settings).fit(data, run=RUN)
+    return float(np.sqrt(np.mean((model.predict_rows(*pairs) - ratings) ** 2)))
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "loose"),
+    [
+        ("biased_mf", {"solver": "als"}, {"regularization": 0.06, "bias_regularization": 0.003}),
+        ("latent_factor", {}, {"regularization": 0.1, "bias_regularization": 0.005}),
+    ],
+)
+def test_defaults_on_few_ratings_are_no_worse_than_bias(
+    name: str, settings: dict[str, Any], loose: dict[str, Any]
+) -> None:
+    bias = rmse_of("bias")
+    assert rmse_of(name, **settings) < 1.01 * bias
+    # What was the default before.
+    assert rmse_of(name, **settings, **loose) > 1.02 * bias
+
+
+def test_penalties_are_those_of_damped_means() -> None:
+    data, _, _ = sparse_ratings()
+    found = rating_penalties(data)
+    per_user = len(data) / np.count_nonzero(data.user_counts)
+    assert found.user_bias * per_user == pytest.approx(10.0)
+    assert found.vectors == pytest.approx(relative_noise(data))
+
+
+@pytest.mark.parametrize("name", ["bpr", "logistic_mf"])
+def test_the_regularization_in_use_comes_back_with_a_loaded_model(name: str) -> None:
+    model = registry.create(name, factors=4, epochs=2).fit(random(60, 40, 0.2), run=RUN)
+    loaded = type(model).from_state(model.config, model.state(), model.data)
+    assert loaded._l2 == model._l2 > 0
+    sparse = registry.create(name, factors=4, epochs=2).fit(random(60, 40, 0.05), run=RUN)
+    grows = name == "bpr"  # a share of each draw; logistic MF's is of a whole row
+    assert (sparse._l2 > model._l2) == grows

@@ -1,0 +1,82 @@
+"""The regret of defaults: kept, not measured twice, and the test part decides nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from benchmarks import defaults, panel
+
+from cofactor.models import registry
+
+
+def ledger_of(path: Path) -> defaults.Ledger:
+    ledger = defaults.Ledger(path)
+    for model, settings, validation, test in (
+        ("popularity", {}, 0.10, 0.11),
+        ("ease", {}, 0.18, 0.16),
+        ("ease", {"regularization": 50.0}, 0.20, 0.20),
+        ("ease", {"regularization": 500.0}, 0.19, 0.30),
+        ("ials", {}, 0.09, 0.08),
+        ("ials", {"factors": 16}, 0.25, 0.25),
+    ):
+        row = {"set": "a", "model": model, "settings": settings}
+        ledger.put({**row, "validation": validation, "test": test})
+    return ledger
+
+
+def test_regret_is_against_what_was_best_on_the_validation_part(tmp_path: Path) -> None:
+    ledger = ledger_of(tmp_path / "a.jsonl")
+    models = ["popularity", "ease", "ials"]
+    ease = defaults.regret(ledger, "a", "ease", models, "test")
+    assert ease is not None
+    # .30 on the test part is of a setting that validation didn't choose.
+    assert ease.best == {"regularization": 50.0}
+    assert ease.to_own == pytest.approx(0.2)
+    assert ease.to_any == pytest.approx(1 - 0.16 / 0.25)
+    assert not ease.below
+    ials = defaults.regret(ledger, "a", "ials", models, "test")
+    assert ials is not None
+    assert ials.below
+    (line,) = [x for x in defaults.report(ledger, ["a"], models, "test") if "ials" in x]
+    assert "**below**" in line
+
+
+def test_what_was_measured_is_kept_and_the_last_value_counts(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    ledger_of(path).put({"set": "a", "model": "ease", "settings": {}, "validation": 0.21})
+    again = defaults.Ledger(path)
+    assert again.get("a", "ease", {}) == {
+        "set": "a",
+        "model": "ease",
+        "settings": {},
+        "validation": 0.21,
+        "test": 0.16,
+    }
+    again.compact()
+    assert defaults.Ledger(path).rows == again.rows
+    assert len(path.read_text().splitlines()) == 6
+
+
+def test_draws_lie_within_the_declared_space_and_repeat() -> None:
+    kind = registry.get("ials")
+    first, second = (list(defaults.draws(kind, "ials", 5)) for _ in range(2))
+    assert first == second
+    assert len(first) == 5
+    for settings in first:
+        assert all(value in kind.Config.search[name] for name, value in settings.items())
+        kind(**settings)
+
+
+def test_simulated_data_has_the_shape_that_its_name_says() -> None:
+    dense, counts = panel.simulated(200, 60, 0.2), panel.simulated(150, 80, 0.1, counts=600.0)
+    assert dense.values is None
+    assert 0.1 < dense.density < 0.3
+    assert counts.values is not None
+    assert counts.values.mean() == pytest.approx(600, rel=0.02)
+    timed = panel.simulated(100, 50, 0.1, drift=0.5)
+    assert timed.times is not None
+    assert np.ptp(timed.times) > 5e6
+    scaled = panel.on_scale(counts, 5.0, -15.0)
+    np.testing.assert_allclose(scaled.values, 5 * counts.values - 15)
