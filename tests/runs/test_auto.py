@@ -151,7 +151,7 @@ def test_networks_are_left_out_without_pytorch_and_it_says_so(
     real = registry.get
 
     def without(name: str) -> Any:
-        if name in ("latent_factor", "transformer", "gru4rec", "two_tower"):
+        if name in ("latent_factor", "simplex", "transformer", "gru4rec", "two_tower"):
             raise MissingExtraError(f"the model {name} needs PyTorch: pip install cofactor[torch]")
         return real(name)
 
@@ -160,6 +160,7 @@ def test_networks_are_left_out_without_pytorch_and_it_says_so(
     data = groups(60, 40, 8)
     found = choose(data, parts_of(data), budget=400, run=RUN, now=ticking(4.0))
     assert "latent_factor (the model latent_factor needs PyTorch" in found.sentence
+    assert "simplex (the model simplex needs PyTorch" in found.sentence
 
 
 @pytest.mark.parametrize(
