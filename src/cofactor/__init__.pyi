@@ -1038,9 +1038,9 @@ class SimpleX(_SimpleX):
         Sampling distribution of the negatives.
     negative_power : float >= 0 <= 2, default 0.75
         Power of the item counts in popularity sampling; 1 is popularity itself.
-    margin : float >= -1 <= 1, default 0.4
+    margin : float >= -1 <= 1, default 0.0
         The cosine from which negatives count (cosine_contrastive).
-    negative_weight : float >= 0, default 64.0
+    negative_weight : float >= 0, default 16.0
         The weight of the negatives beside the positive (cosine_contrastive).
     regularization : float >= 0, default 0.1
         L2 on the vectors that a batch touches, per example.
@@ -1099,8 +1099,8 @@ class SimpleX(_SimpleX):
         negatives: int = 64,
         negative_sampling: str = 'uniform',
         negative_power: float = 0.75,
-        margin: float = 0.4,
-        negative_weight: float = 64.0,
+        margin: float = 0.0,
+        negative_weight: float = 16.0,
         regularization: float = 0.1,
         bias_regularization: float = 0.005,
         factors: int = 64,

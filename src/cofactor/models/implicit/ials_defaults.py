@@ -12,6 +12,7 @@ from cofactor.models.noise import relative_noise
 # Chosen on validation parts of the panel (benchmarks/panel.py), where the best shares lie between
 # .3 (sessions) and 1.1 (a few very popular items), most between .6 and .8.
 NOISE_SHARE = 0.7
+MOST_NOISE = 0.7  # beyond it, with three or four interactions a row, too little would be left
 UNOBSERVED = 10.0  # how much more all pairs weigh than the observed ones
 FEWEST, MOST = 32, 256  # factors
 MOST_BYTES = 2**31  # of both sides' vectors
@@ -46,8 +47,8 @@ def regularization(config: Any, data: Interactions, weights: np.ndarray, beta0: 
 
         reg = .7 w e / (1 + beta0 / density)
 
-    with w the mean weight of an observed pair, and e the `relative_noise`: the sparser the data,
-    the more.
+    with w the mean weight of an observed pair, and e the `relative_noise`, .7 at most: the sparser
+    the data, the more.
 
     Notes
     -----
@@ -61,4 +62,10 @@ def regularization(config: Any, data: Interactions, weights: np.ndarray, beta0: 
     pairs = [len(data) / np.count_nonzero(n) * (1 + beta0 / density) for n in sides]
     as_if_one = float(np.prod(pairs)) ** ((1 - config.frequency_exponent) / 2)
     weight = float(weights.mean(dtype=np.float64))
-    return NOISE_SHARE * weight * relative_noise(data) / (1 + beta0 / density) * as_if_one
+    return (
+        NOISE_SHARE
+        * weight
+        * min(relative_noise(data), MOST_NOISE)
+        / (1 + beta0 / density)
+        * as_if_one
+    )

@@ -47,10 +47,10 @@ class SimpleXConfig(FactorConfig):
         64, low=1, high=4096, doc="Negatives sampled per observed item; many are better."
     )
     margin: float = setting(
-        0.4, low=-1.0, high=1.0, doc="The cosine from which negatives count (cosine_contrastive)."
+        0.0, low=-1.0, high=1.0, doc="The cosine from which negatives count (cosine_contrastive)."
     )
     negative_weight: float = setting(
-        64.0, low=0.0, doc="The weight of the negatives beside the positive (cosine_contrastive)."
+        16.0, low=0.0, doc="The weight of the negatives beside the positive (cosine_contrastive)."
     )
     epochs: int = setting(30, low=1, high=1_000_000, doc="Passes over the data.")
     learning_rate: float = setting(
