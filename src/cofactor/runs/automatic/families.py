@@ -220,6 +220,7 @@ FAMILIES: tuple[Family, ...] = (
     Family("bridge", "content"),
     Family("transformer", "order", length="epochs", network=True),
     Family("gru4rec", "order", length="epochs", network=True),
+    Family("simplex", "implicit", length="epochs", network=True),
     Family("latent_factor", "implicit", length="epochs", network=True),
 )
 

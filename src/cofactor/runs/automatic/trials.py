@@ -38,8 +38,10 @@ class Allowance:
 
     @property
     def used(self) -> float:
-        """Seconds since the beginning, without those in which kernels were compiled."""
-        return self.now() - self.began - self.extra
+        """Seconds since the beginning, without those in which kernels were compiled: of these, as
+        many as the budget has at the most.
+        """
+        return self.now() - self.began - min(self.extra, self.seconds)
 
     @property
     def left(self) -> float:
