@@ -32,7 +32,6 @@ MODELS: dict[str, dict[str, Any]] = {
     "bpr": {},
     "warp": {},
     "logistic_mf": {},
-    "latent_factor": {"loss": "bpr", "epochs": 20},
     "transformer": {**_NETWORK, "epochs": 20, "learning_rate": 0.003, "schedule": "cosine"},
     "gru4rec": {**_NETWORK, "epochs": 20, "learning_rate": 0.005, "schedule": "cosine"},
     "biased_mf": {},

@@ -290,3 +290,25 @@ def test_neighbours_in_pieces_are_the_same(
     if "values" not in settings:
         for array in whole:
             np.testing.assert_array_equal(cut[array], whole[array])
+
+
+@pytest.mark.parametrize("sampling", ["uniform", "popularity"])
+def test_bpr_in_blocks_ranks_as_well_and_does_not_depend_on_workers(sampling: str) -> None:
+    from cofactor.data.splits import split
+    from cofactor.data.synthetic import shop
+
+    class Three(Local):
+        workers = 3
+
+    parts = split(shop(n_users=400, n_items=150, seed=3), "per-user", test=0.2, seed=1)
+    settings = {"factors": 16, "epochs": 40, "learning_rate": 0.05, "negative_sampling": sampling}
+    whole, cut, again = (
+        registry.create("bpr", **settings).fit(parts.train, run=run)
+        for run in (RUN, CUT, replace(CUT, engine=Three()))
+    )
+    assert factors_hash(cut) == factors_hash(again) != factors_hash(whole)
+    popular = registry.create("popularity").fit(parts.train)
+    ndcg = [evaluate(model, parts, "ndcg@10")["ndcg@10"] for model in (popular, whole, cut)]
+    assert ndcg[2] > ndcg[0] + 0.5 * (ndcg[1] - ndcg[0]) > ndcg[0]
+    assert abs(ndcg[2] - ndcg[1]) < 0.03
+    assert cut.curve.loss[-1] < 0.8 * cut.curve.loss[0]

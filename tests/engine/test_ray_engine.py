@@ -17,12 +17,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from cofactor.base.engine import EngineError
+from cofactor.base.engine import EngineError, Local
 from cofactor.base.errors import DataError
 from cofactor.base.run import Run
 from cofactor.data.interactions import Interactions
 from cofactor.data.synthetic.shapes import power_law
 from cofactor.evaluation.evaluate import evaluate
+from cofactor.models import registry
 from cofactor.models.implicit.ials import IALS
 from cofactor.runs.recommend import recommend_all
 from engine import pieces
@@ -93,6 +94,16 @@ def test_ials_has_the_bits_of_one_process_on_two_workers_and_three(
         more.close()
     finally:
         ray_cluster.remove_node(host)
+
+
+def test_bpr_and_neighbours_equal_those_of_local_pieces(engine: Any, data: Interactions) -> None:
+    for name, settings in (("bpr", {"factors": 16, "epochs": 2}), ("item_knn", {})):
+        local, ray = (
+            registry.create(name, **settings).fit(data, run=replace(RUN, engine=one)).state()
+            for one in (Local(), engine)
+        )
+        for array in set(local) - {"history_seconds"}:
+            np.testing.assert_array_equal(ray[array], local[array])
 
 
 def test_workers_killed_in_an_epoch_change_no_bit(

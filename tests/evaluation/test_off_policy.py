@@ -154,7 +154,7 @@ def test_what_the_log_does_not_support_is_refused(
     with pytest.raises(DataError, match="doesn't support this policy at position 0"):
         ope(shown_by(old, data, "slots=0.01", 300, 0), new)
     # One position of two may well be supported: then it says so.
-    logs = shown_by(old, data, "slots=0.6", 3_000, 0)
+    logs = shown_by(old, data, "slots=0.6", 1_500, 0)
     with pytest.raises(DataError, match="--positions 1 is supported"):
         ope(logs, new)
     assert ope(logs, new, OpeSettings(positions=1)).positions == 1

@@ -19,6 +19,7 @@ from cofactor.data.synthetic import shop
 from cofactor.evaluation.evaluate import evaluate
 from cofactor.models.baselines.bias import Bias
 from cofactor.runs.board import Board, BoardEntry, Measure, Row, measured
+from cofactor.runs.cold.beauty import new_item_questions
 from cofactor.runs.ratings.folds import rated
 from cofactor.runs.reproduce import SUITES, recipes, reproduce
 from cofactor.runs.tutorials.recipe import Figure, Reproduced
@@ -88,6 +89,24 @@ def test_errors_are_means_over_folds_with_an_interval(monkeypatch: pytest.Monkey
     ]
     assert value == pytest.approx(np.mean(each), rel=1e-6)
     assert low < min(each) < max(each) < high
+
+
+def test_questions_of_new_items_know_only_what_came_before() -> None:
+    data = shop(n_users=60, n_items=40)
+    new = np.array([3, 7, 11, 20])
+    part = new_item_questions(data, new, 1000, seed=0)
+    histories, asked = data.histories(), part.truth.item_rows
+    assert set(asked.tolist()) <= set(new.tolist())
+    assert part.candidates.tolist() == new.tolist()
+    counted = 0
+    for user in range(data.n_users):
+        own = histories.take([user]).item_rows
+        for place in np.flatnonzero(np.isin(own, new) & (np.arange(len(own)) > 0)):
+            prefix = part.histories(np.array([counted])).item_rows
+            assert prefix.tolist() == own[:place].tolist()
+            assert asked[counted] == own[place]
+            counted += 1
+    assert counted == len(asked) > 20
 
 
 def test_the_plot_of_a_recipe_is_one_page(tmp_path: Path) -> None:

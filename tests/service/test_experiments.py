@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -211,6 +212,16 @@ def test_results_find_the_better_arm_and_breached_guardrails(tmp_path: Path) -> 
     by_day = [day for day in found.days if day.arm == "v2 - v1"]
     assert len(by_day) >= 9
     assert [day.users for day in by_day] == sorted(day.users for day in by_day)
+
+
+def test_users_whom_the_end_cut_short_do_not_count(tmp_path: Path) -> None:
+    one = experiment(rules=AttributionRules(window=3_600, horizon=DAY))
+    with open_store(f"sqlite:///{tmp_path / 'e.db'}") as store:
+        simulated(store, one, {"v1": 0.2, "v2": 0.3}, 2_000)
+        ended = msgspec.structs.replace(one, ended=5 * DAY)
+        found = results(ended, store, 30 * DAY)
+    # They came evenly over ten days; those of the first four had their whole day.
+    assert sum(arm.complete for arm in found.arms) == pytest.approx(800, abs=2)
 
 
 def test_too_few_users_are_too_early(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
@@ -272,7 +274,9 @@ def _run(output: Output, served: Served, listening: Any, role: WorkerRole | None
     drain_log = log_to(beside=settings.access_log)
     opened = writes = None
     try:
-        with output.waiting(f"loading {served.folder} ..."):
+        # Elsewhere stderr is the log, a JSON object a line, and says when a version is loaded.
+        shown = output.waiting if sys.stderr.isatty() else contextlib.nullcontext
+        with shown(f"loading {served.folder} ..."):
             opened = open_store(served.url) if role is None else role.open(served.url)
             writes = None if role is None else role.serve_writes(opened)
             app = build(served.folder, opened, settings, served.keys, served.retrain)

@@ -362,11 +362,13 @@ class Store:
 
     def _write(self, name: str, arguments: tuple[Any, ...], size: int) -> Future[Ack]:
         """Queue a write by its name."""
+        apply = _BY_NAME[name]
+        return self._submit(lambda work: apply(work, *arguments), size, scrub=name == "erase")
+
+    def _submit(self, apply: Any, size: int, *, scrub: bool = False) -> Future[Ack]:
         if self._writer is None:
             raise ReadOnlyError(f"the store {self.database.shown} was opened for reading.")
-        apply = _BY_NAME[name]
-        job = WriteJob(lambda work: apply(work, *arguments), size, name == "erase")
-        return self._writer.submit(job)
+        return self._writer.submit(WriteJob(apply, size, scrub))
 
     def _set_state(self, item_ids: Sequence[str | int], state: int) -> Future[Ack]:
         ids = checked_ids(item_ids, "item_ids")

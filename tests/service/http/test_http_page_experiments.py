@@ -15,10 +15,24 @@ from cofactor.models import registry
 from cofactor.service.experiments.experiment import AttributionRules, Experiments, parse_arms
 from cofactor.service.versions.versions import Folder
 from cofactor.store import Event, Impression, open_store
-from service.http import test_http_page as page_test
+from service.http.browsing import chromium, kept, opened_browser, served_page, visiting
 
-pytestmark = page_test.pytestmark
-browser = page_test.browser
+pytest.importorskip(
+    "playwright.sync_api",
+    reason="the page's test needs Playwright: pip install 'cofactor[browser]'",
+)
+pytestmark = pytest.mark.skipif(
+    chromium() is None,
+    reason="the page's test needs Chromium (apt-get install chromium, or CHROMIUM=path)",
+)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with opened_browser() as started:
+        yield started
+
+
 DAY = 86_400
 
 
@@ -59,7 +73,7 @@ def tested_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     experiments = Experiments(Folder(room / "models"))
     arms = parse_arms("v1:50,v2:50")
     fill(url, experiments.start("buttons", "ab", arms, rules, begun), begun)
-    with page_test._served(room / "models", url) as site:
+    with served_page(room / "models", url) as site:
         yield site
 
 
@@ -67,7 +81,7 @@ def tested_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def test_arms_are_shown_day_by_day_with_their_difference(
     browser: Any, tested_site: str, scheme: str
 ) -> None:
-    with page_test._visiting(browser, tested_site) as visit:
+    with visiting(browser, tested_site) as visit:
         page = visit("experiments", scheme=scheme)
         assert page.locator("text=v2 is better than v1").count() == 1
         arms, difference = page.locator("svg.series").all()
@@ -77,8 +91,8 @@ def test_arms_are_shown_day_by_day_with_their_difference(
         points = arms.locator("polyline").first.get_attribute("points").split()
         assert len(points) >= 8
         assert page.locator("main tbody tr").count() == 2
-        page_test._kept(page, f"experiments-{scheme}")
+        kept(page, f"experiments-{scheme}")
         page.set_viewport_size({"width": 375, "height": 740})
         page.wait_for_timeout(100)
         assert page.evaluate("document.documentElement.scrollWidth") <= 375
-        page_test._kept(page, f"phone-experiments-{scheme}")
+        kept(page, f"phone-experiments-{scheme}")

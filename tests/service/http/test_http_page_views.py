@@ -58,8 +58,8 @@ def illustrated() -> Interactions:
     data = shop(n_users=400, n_items=300, seed=2)
     titles = data.catalogue.table.column("title").to_pylist()
     popular = np.argsort(-data.item_counts, kind="stable")
-    titles[popular[1]], titles[popular[2]] = LONG, "吾輩は猫である"
-    covers = [picture(n) if n % 5 else "https://images.example/x.png" for n in range(300)]
+    titles[popular[70]], titles[popular[71]] = LONG, "吾輩は猫である"
+    covers = [picture(n) if n % 13 else "https://images.example/x.png" for n in range(300)]
     table = data.catalogue.table.set_column(0, "title", pa.array(titles))
     return replace(data, catalogue=Catalogue(table.append_column("cover", pa.array(covers))))
 
@@ -235,6 +235,7 @@ def test_a_link_leads_to_what_was_seen(visit: Any, site: str) -> None:
 def test_long_titles_stay_in_their_cards_and_can_be_removed(visit: Any) -> None:
     for width in (1320, 640, 375):
         page = visit("explore", width=width)
+        page.fill("#search", "extraordinarily")
         page.locator("[aria-label^='Add The Extraordinarily']").first.click()
         page.wait_for_selector(".past li")
         assert fits(page, width)

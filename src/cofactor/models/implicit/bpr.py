@@ -13,6 +13,7 @@ from cofactor.base.search import among, between, log
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.models.factors import FactorModel
+from cofactor.models.implicit.bpr_blocks import BlockedBPRLearner
 from cofactor.models.implicit.pairwise import (
     MONITORED_NDCG,
     SAMPLING_ARRAYS,
@@ -127,6 +128,7 @@ class BPR(IterativeModel, FactorModel):
     """
 
     name = "bpr"
+    fits_on_engine = True  # in blocks, with another result than uncut
     Config = BPRConfig
     monitored_ndcg = MONITORED_NDCG
     traits = Traits(has_vectors=True, same_on_any_threads=False)
@@ -141,7 +143,8 @@ class BPR(IterativeModel, FactorModel):
         self._l2 = self._default_l2(data)
         table = alias_table(data.item_counts, self.config)
         self.negative_threshold, self.negative_alias = table
-        learner = BPRLearner(self, data, run)
+        kind = BPRLearner if run.engine is None else BlockedBPRLearner
+        learner = kind(self, data, run)
         control = self._control(data, validation, run, lambda: None)
         self._learn(learner, control, run, self.config.rates())
 

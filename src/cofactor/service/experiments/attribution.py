@@ -7,7 +7,8 @@ The rules, also in docs/guides/experiments.md:
 3. For each list, item and kind the first event counts; undone events don't.
 4. It is worth what the experiment says of its kind.
 5. A user's outcome is the worth of all that counts for the lists of the first ``horizon`` seconds
-   after the user's first list. It is complete when that and one window more have passed."""
+   after the user's first list. It is complete when that and one window more have passed;
+   users whom the end of the experiment cut short aren't counted."""
 
 from __future__ import annotations
 

@@ -116,6 +116,9 @@ def results(experiment: Experiment, store: Store, now: int) -> Results:
         users = dict.fromkeys(one.user_id for one in lists if one.shown)
         events = [event for user in users for event in store.user_events(user)]
         found = outcomes(experiment, attribute(lists, events, experiment.rules))
+        # Whoever came so late that the end cut their time short saw less of their arm.
+        last = (experiment.ended or now) - experiment.rules.horizon
+        found = [one for one in found if experiment.ended is None or one.first <= last]
     ends = _ends_of_days(experiment, now)
     made = Results(
         name=experiment.name,

@@ -57,7 +57,7 @@ export async function models(main) {
           h("th", { scope: "row" }, v.version, " ", v.current && h("span", { class: "tag good" }, "answers"), v === best && h("span", { class: "tag", title: sure ? "its interval lies above all others" : "its interval overlaps with another's" }, sure ? `best ${leading}` : `best ${leading}, within the error`), v.problem && h("span", { class: "tag warm" }, "damaged")),
           h("td", { "data-of": "Model" }, v.model ?? v.problem ?? ""),
           h("td", { class: "n", "data-of": "Saved" }, v.created ? new Date(v.created).toISOString().slice(0, 16).replace("T", " ") : ""),
-          h("td", { class: "n", "data-of": "Knows" }, v.data ? amounts(v).split(", ").map((line) => h("div", {}, line)) : ""),
+          h("td", { class: "n", "data-of": "Knows" }, v.data ? h("div", {}, amounts(v).split(", ").map((line) => h("div", {}, line))) : ""),
           h("td", { "data-of": "Measured on" }, people(v), alike(v, model.current) || !v.metrics?.metrics ? null : ", other events"),
           names.map((n) => h("td", { "data-of": n }, whisker(alike(v, model.current) ? v.metrics?.metrics?.[n] : null, spans[n]))),
           h("td", { class: "n" }, model.can_promote && !v.current && !v.problem && h("button", { type: "button", onclick: () => promote(v, model.current) }, "Promote"))))))),
