@@ -106,7 +106,7 @@ class LatentFactor(IterativeModel, FactorModel):
 
     item_bias: np.ndarray
     _in_use: FactorConfig  # the settings without None
-    _unit: np.float32  # in which ratings are learned
+    _rating_unit: np.float32  # in which ratings are learned
 
     @classmethod
     def traits_of(cls, config: FactorConfig) -> Traits:
@@ -120,7 +120,7 @@ class LatentFactor(IterativeModel, FactorModel):
 
         self.scale = training.rating_bounds(data, self.config)
         self._in_use = config = self.config.on(data)
-        self._unit = np.float32(fitting.unit_of(data, config))
+        self._rating_unit = np.float32(fitting.unit_of(data, config))
         module = training.begin(data, config, run, self.name)
 
         def publish() -> None:
@@ -140,7 +140,7 @@ class LatentFactor(IterativeModel, FactorModel):
         self, before: Self, fresh: Mapping[str, np.ndarray], rows: KeptRows
     ) -> Mapping[str, np.ndarray]:
         # From the data's own scale to the unit of learning.
-        unit = self._unit
+        unit = self._rating_unit
         users = np.column_stack((before.user_factors, before.user_bias)) / unit
         items = np.column_stack((before.item_factors, before.item_bias / unit))
         made = {
