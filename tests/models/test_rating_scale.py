@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from cofactor.base.run import Run
+from cofactor.data.events import Events
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.models import registry
@@ -60,3 +62,19 @@ def test_new_users_follow_the_scale(name: str) -> None:
     same = scaled.fold_in(Histories.of(one, N_ITEMS, [[500.0, 100.0, 400.0]]))
     expected = 100 * plain.predict_batch(known, which, items)
     np.testing.assert_allclose(scaled.predict_batch(same, which, items), expected, atol=2.0)
+
+
+@pytest.mark.parametrize("name", ["biased_mf", "latent_factor", "mlp", "lstm_rating"])
+def test_an_update_follows_the_scale(name: str) -> None:
+    found = []
+    for times in (1.0, 100.0):
+        data = rated(times)
+        model = fitted(name, data)
+        news = Events(
+            pa.chunked_array([data.users.take(np.arange(5))]),
+            pa.chunked_array([data.items.take(np.arange(5))]),
+            values=np.full(5, 5 * times, np.float32),
+        )
+        model.update(news, run=Run(seed=1, threads=1))
+        found.append(model.predict_rows(np.repeat(np.arange(N_USERS), 2), np.tile([0, 1], N_USERS)))
+    np.testing.assert_allclose(found[1], 100 * found[0], atol=2.0)

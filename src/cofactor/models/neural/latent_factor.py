@@ -106,6 +106,7 @@ class LatentFactor(IterativeModel, FactorModel):
 
     item_bias: np.ndarray
     _in_use: FactorConfig  # the settings without None
+    _rating_unit: np.float32  # in which ratings are learned
 
     @classmethod
     def traits_of(cls, config: FactorConfig) -> Traits:
@@ -115,9 +116,11 @@ class LatentFactor(IterativeModel, FactorModel):
 
     def _fit(self, data: Interactions, validation: Part | None, run: Run) -> None:
         from cofactor.models.neural import factor_training as training
+        from cofactor.models.neural import fitting
 
         self.scale = training.rating_bounds(data, self.config)
         self._in_use = config = self.config.on(data)
+        self._rating_unit = np.float32(fitting.unit_of(data, config))
         module = training.begin(data, config, run, self.name)
 
         def publish() -> None:
@@ -136,8 +139,10 @@ class LatentFactor(IterativeModel, FactorModel):
     def _begin_with(
         self, before: Self, fresh: Mapping[str, np.ndarray], rows: KeptRows
     ) -> Mapping[str, np.ndarray]:
-        users = np.column_stack((before.user_factors, before.user_bias))
-        items = np.column_stack((before.item_factors, before.item_bias))
+        # From the data's own scale to the unit of learning.
+        unit = self._rating_unit
+        users = np.column_stack((before.user_factors, before.user_bias)) / unit
+        items = np.column_stack((before.item_factors, before.item_bias / unit))
         made = {
             "users.weight": rows.moved("users", users, fresh["users.weight"]),
             "items.weight": rows.moved("items", items, fresh["items.weight"]),

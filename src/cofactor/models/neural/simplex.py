@@ -5,7 +5,7 @@ is plain arrays; only `fit` needs torch.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from cofactor.models.iterative import CURVE_ARRAYS, IterativeModel
 from cofactor.models.neural.factor_settings import FactorConfig
 from cofactor.models.traits import ArraySpec, Traits
 from cofactor.models.user_batch import States
+from cofactor.models.warm_start import KeptRows
 from cofactor.training.losses import LOSSES, Loss, Needs
 
 if TYPE_CHECKING:
@@ -139,6 +140,21 @@ class SimpleX(IterativeModel, FactorModel):
             control=self._control(data, validation, run, publish),
         )
         publish()
+
+    def _begin_with(
+        self, before: Self, fresh: Mapping[str, np.ndarray], rows: KeptRows
+    ) -> Mapping[str, np.ndarray]:
+        if self.config.own_share:  # users' own vectors aren't kept
+            return super()._begin_with(before, fresh, rows)
+        vectors = before.item_factors * before.item_lengths[:, None]
+        items = np.column_stack((vectors, np.zeros(len(vectors), np.float32)))
+        made = dict(fresh)
+        for name, array in fresh.items():
+            if name.endswith("items.weight"):
+                made[name] = rows.moved("items", items, array)
+            elif name.endswith(".map"):
+                made[name] = before.history_map
+        return made
 
     def _take_over(self, module: object, data: Interactions) -> None:
         from cofactor.models.neural import factor_training as training
