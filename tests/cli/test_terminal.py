@@ -179,9 +179,9 @@ def test_models_that_compute_in_pytorch_take_the_device() -> None:
 
     cpu = {n for n, e in registry.MODELS.items() if not registry.get(n).uses_device}
     used = {n for n, e in registry.MODELS.items() if registry.get(n).uses_device}
-    assert {"ials", "ease", "bpr", "feature_ials", "transitions", "bayesian_mf"} <= cpu
+    assert {"ease", "bpr", "feature_ials", "transitions", "bayesian_mf"} <= cpu
     assert {n for n, e in registry.MODELS.items() if e.family == "neural"} <= used
-    assert {"two_tower", "transformer", "gru4rec", "lstm_rating", "bridge", "blend"} <= used
+    assert {"ials", "two_tower", "transformer", "gru4rec", "lstm_rating", "bridge", "blend"} <= used
 
 
 def test_compilation_is_said_once_in_a_process(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from contract.conftest import N_ITEMS, N_USERS, data_for
 
 RUN = Run(seed=3, threads=1, device="cpu")
 # What these read beside ids has dimensions of its own, learned anew by each fit.
-REFUSING = ("two_tower", "simplex")
+REFUSING = ("two_tower",)
 STARTING = [name for name in CASES if registry.get(name).iterative and name not in REFUSING]
 
 

@@ -24,7 +24,9 @@ def data():
 def test_weights_of_1e18_are_said(data):
     large = replace(data, values=np.full(len(data), 1e18, np.float32))
     with pytest.raises(TrainingError, match="ials learned nothing: every vector is 0"):
-        cofactor.IALS(confidence="linear", unobserved_weight=2.0).fit(large, run=ONE)
+        cofactor.IALS(confidence="linear", unobserved_weight=2.0, regularization=0.01).fit(
+            large, run=ONE
+        )
     # By default the unobserved weight follows that of observed pairs.
     cofactor.IALS(confidence="linear").fit(large, run=ONE)
     cofactor.IALS(confidence="log").fit(large, run=ONE)

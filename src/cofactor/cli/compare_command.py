@@ -33,7 +33,7 @@ class ModelChoice:
             metavar="NAME,...",
             help=(
                 "Models, also with settings and labels:"
-                " ials,big=ials:factors=256,epochs=4; or a study of tune:"
+                " ials, big=ials:factors=256; or a study of tune:"
                 " tuned=study.db. By default, those that suit the data; `all` for all."
             ),
         ),

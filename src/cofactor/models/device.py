@@ -11,5 +11,5 @@ def say_if_unused(name: str, uses_device: bool, run: Run) -> None:
     if not uses_device and run.device not in ("auto", "cpu"):
         say_or_log(
             run.progress,
-            f"{name} is computed on the CPU: only models in PyTorch use the device {run.device!r}.",
+            f"{name} is computed on the CPU: it can't use the device {run.device!r}.",
         )

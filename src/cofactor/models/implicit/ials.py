@@ -190,6 +190,7 @@ class IALS(IterativeModel, FactorModel):
     Matrix Factorization with Subspace Optimization. arXiv:2110.14044 (the subspace solver).
     """
 
+    uses_device = True
     name = "ials"
     fits_on_engine = True
     Config = IALSConfig

@@ -100,6 +100,7 @@ class SimpleX(IterativeModel, FactorModel):
     (average pooling; there the target isn't left out).
     """
 
+    uses_device = True
     name = "simplex"
     Config = SimpleXConfig
     traits = Traits(has_vectors=True)
