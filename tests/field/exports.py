@@ -79,6 +79,24 @@ EXPORTS = (
         notes=("lists of items", "1 empty list"),
     ),
     Case(
+        name="lists as NumPy writes them",
+        origin="a column of arrays, saved as text",
+        files={"a.csv": "user,item\nu1,['a' 'b c']\nu2,['d']\n"},
+        rows=[("u1", "a"), ("u1", "b c"), ("u2", "d")],
+    ),
+    Case(
+        name="numbers in brackets",
+        origin="a column of arrays of numbers, saved as text",
+        files={"a.csv": "user,item\nu1,[1 2]\nu2,[3]\n"},
+        rows=[("u1", 1), ("u1", 2), ("u2", 3)],
+    ),
+    Case(
+        name="brackets around ids that are no lists",
+        origin="codes of a warehouse",
+        files={"a.csv": "user,item\nu1,[A7]\nu2,{b)\n"},
+        rows=[("u1", "[A7]"), ("u2", "{b)")],
+    ),
+    Case(
         name="items between commas in a cell",
         origin="orders, a row each",
         files={"a.csv": 'order,customer,items\n1,c1,"a,b"\n2,c2,"b"\n'},

@@ -7,6 +7,7 @@ itself imports nothing: it answers at once."""
 
 from __future__ import annotations
 
+import errno
 import functools
 import importlib
 import os
@@ -85,13 +86,15 @@ def run() -> None:
     from cofactor.cli.streams import prepare
 
     prepare(json="--json" in sys.argv)
+    code = 0
     try:
         code = main(sys.argv[1:])
         sys.stdout.flush()
     except BrokenPipeError:
         code = _silenced()
     except OSError as error:  # the disk that the output goes to is full
-        print(f"cofactor: the output can't be written: {error.strerror}.", file=sys.stderr)
+        if not code:
+            print(f"cofactor: the output can't be written: {error.strerror}.", file=sys.stderr)
         _silenced()
         code = 1
     sys.exit(code)
@@ -199,6 +202,8 @@ def _sentence(error: BaseException) -> str:
 
     if isinstance(error, MemoryError) and not str(error):
         return "out of memory; use fewer factors, a smaller batch, or a machine with more memory."
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC and error.filename is None:
+        return f"the output can't be written: {error.strerror}."
     from cofactor.cli.streams import printable
 
     return printable(" ".join(sentence_of(error).split())) or type(error).__name__

@@ -21,14 +21,18 @@ _PLURAL = frozenset(
         *("articles", "articleids", "songs", "tracks", "trackids", "skus", "basket", "cart"),
     )
 )
-_BRACKETS = r"^\s*[\[({].*[\])}]\s*$"
+_BRACKETS = r"^\s*\[.*\]\s*$"
+# In at least one of them: texts in quotes, numbers, or a comma and a blank; else it may be an id.
+_LIST = r"""^\s*\[(\s*["'].*["']\s*|[-\d., ]+|.*, .*)\]\s*$"""
 _ENTRY = re.compile(r"""\s*(?:'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)"|([^,]*[^,\s]))\s*(?:,|$)""")
 _SIGNS = (",", ";", "|")
 
 
 def explode_lists(raw: Raw) -> Raw:
-    """Return raw columns with a row for each item where the cells of the items hold lists: all in
-    brackets (``['a', 'b']``), or with commas, semicolons or bars in a column of a plural name.
+    """Return raw columns with a row for each item where the cells of the items hold lists.
+
+    They are lists if all stand in square brackets (``['a', 'b']``), or if they hold commas,
+    semicolons or bars in a column of a plural name.
     """
     items = raw.items
     if pa.types.is_integer(items.type) or not len(items):
@@ -56,8 +60,8 @@ def _splitter(words: pa.Array, name: str) -> Callable[[str], Sequence[str]] | No
     if not len(held):
         return None
     if pc.all(pc.match_substring_regex(held, _BRACKETS)).as_py():
-        opening = str(held[0].as_py()).strip()[0]
-        return None if opening == "{" and ":" in str(held[0].as_py()) else _of_brackets
+        listed = pc.any(pc.match_substring_regex(held, _LIST)).as_py()
+        return _of_brackets if listed else None
     if name not in _PLURAL:
         return None
     counts = {sign: pc.sum(pc.match_substring(held, sign)).as_py() for sign in _SIGNS}
@@ -68,7 +72,10 @@ def _splitter(words: pa.Array, name: str) -> Callable[[str], Sequence[str]] | No
 
 
 def _of_brackets(cell: str) -> list[str]:
-    inner = cell.strip()[1:-1]
+    # NumPy writes no commas: ['a' 'b'], [1 2].
+    inner = re.sub(r"""(['"])\s+(['"])""", r"\1, \2", cell.strip()[1:-1])
+    if re.fullmatch(r"[-\d.\s]+", inner):
+        return inner.split()
     found = (next(text for text in entry if text) for entry in _ENTRY.findall(inner) if any(entry))
     return [re.sub(r"\\(.)", r"\1", text) for text in found]
 
