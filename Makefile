@@ -7,7 +7,7 @@ READY  := $(VENV)/.ready
 TEST_JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all lint types floors wheel bench gpu notebooks docs site lowest newest light migration soak postgres clean
+.PHONY: help demo test test-all lint types cluster floors wheel bench gpu notebooks docs site lowest newest light migration soak postgres clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -24,7 +24,7 @@ demo: $(READY)  ## the whole tour: data, models side by side, recommendations, s
 	@$(BIN)/cofactor demo
 
 test: $(READY)  ## the test suite (a few minutes on two cores)
-	$(BIN)/python -m pytest -q -n $(TEST_JOBS) --dist loadfile -m "not slow and not notebooks"
+	$(BIN)/python -m pytest -q -n $(TEST_JOBS) --dist loadfile -m "not slow and not cluster and not notebooks and not checkers"
 
 test-all: $(READY)  ## the test suite with the slow tests (accuracy on real data)
 	$(BIN)/python -m pytest -q -n $(TEST_JOBS) --dist loadfile
@@ -33,8 +33,12 @@ lint: $(READY)  ## ruff: rules and format
 	$(BIN)/ruff check src tests benchmarks tools
 	$(BIN)/ruff format --check --quiet src tests benchmarks tools
 
-types: $(READY)  ## mypy, strict
+types: $(READY)  ## mypy, strict; then mypy, pyright and ruff over examples of use and of extension
 	$(BIN)/mypy
+	$(BIN)/python -m pytest -q -m checkers tests/test_public_types.py tests/test_add_a_model.py tests/test_add_a_loss.py tests/test_docs_howto.py
+
+cluster: $(READY)  ## the tests on a Ray cluster of this machine (two minutes)
+	$(BIN)/python -m pytest -q -m cluster tests/engine
 
 floors: $(READY)  ## the floors test alone: who may import whom, and what importing costs
 	$(BIN)/python -m pytest -q tests/test_floors.py

@@ -61,6 +61,7 @@ def test_the_suite_of_losses_runs_over_the_added_one(source: Path) -> None:
     )
 
 
+@pytest.mark.checkers
 def test_the_added_file_passes_lint_format_and_types(source: Path) -> None:
     config = str(ROOT / "pyproject.toml")
     _run(source, "-m", "ruff", "check", "--config", config, str(source / FILE))

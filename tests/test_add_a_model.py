@@ -65,6 +65,7 @@ def test_the_contract_suite_runs_over_the_added_model(copy: Path) -> None:
     _run(copy, "-m", "pytest", "-q", "-n", "0", "-k", "together", "tests/contract")
 
 
+@pytest.mark.checkers
 def test_the_added_files_pass_lint_format_and_types(copy: Path) -> None:
     _run(copy, "-m", "ruff", "check", "--no-cache", FILE, *LISTS)
     _run(copy, "-m", "ruff", "format", "--no-cache", "--check", FILE, *LISTS)

@@ -65,6 +65,7 @@ def test_the_added_metric_is_measured(source: Path) -> None:
     _run(source, "-c", USE)
 
 
+@pytest.mark.checkers
 def test_the_added_code_passes_lint_format_and_types(source: Path) -> None:
     config, metrics = str(ROOT / "pyproject.toml"), str(source / "cofactor" / "metrics")
     _run(source, "-m", "ruff", "check", "--config", config, metrics)

@@ -33,6 +33,7 @@ def test_the_stub_has_every_public_name() -> None:
     assert set(cofactor.__all__) - {"__version__"} <= set(found)
 
 
+@pytest.mark.checkers
 def test_mypy_refuses_wrong_uses_and_no_others() -> None:
     pytest.importorskip("mypy")
     command = [sys.executable, "-m", "mypy", "--no-error-summary", "--hide-error-context"]
@@ -43,6 +44,7 @@ def test_mypy_refuses_wrong_uses_and_no_others() -> None:
     assert {int(n) for n in lines} == WRONG, done.stdout + done.stderr
 
 
+@pytest.mark.checkers
 def test_pyright_refuses_wrong_uses_and_no_others(tmp_path: Path) -> None:
     pytest.importorskip("pyright")
     settings = {"extraPaths": [str(ROOT / "src")], "pythonVersion": "3.11"}
