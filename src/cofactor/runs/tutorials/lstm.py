@@ -24,10 +24,10 @@ SETTINGS: dict[str, Any] = {
     "max_length": 100,
     "damping": 25,
     "schedule": "cosine",
-    "learning_rate": 0.001,
+    "learning_rate": 0.002,
     "dropout": 0.4,
-    "regularization": 0.0325,
-    "init_scale": 0.03,
+    "regularization": 0.13,
+    "init_scale": 0.06,
 }
 
 
