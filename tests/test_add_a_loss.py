@@ -41,7 +41,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return copy
 
 
-def _run(source: Path, *command: str) -> None:
+def assert_runs(source: Path, *command: str) -> None:
     env = {**os.environ, "PYTHONPATH": str(source), "MYPYPATH": str(source)}
     done = subprocess.run(
         [sys.executable, *command], capture_output=True, text=True, check=False, cwd=ROOT, env=env
@@ -50,11 +50,11 @@ def _run(source: Path, *command: str) -> None:
 
 
 def test_models_train_and_fold_in_by_the_added_loss(source: Path) -> None:
-    _run(source, "-c", USE)
+    assert_runs(source, "-c", USE)
 
 
 def test_the_suite_of_losses_runs_over_the_added_one(source: Path) -> None:
-    _run(
+    assert_runs(
         source,
         *("-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", "-k", "squared_hinge"),
         *("-o", f"pythonpath={source} tests .", "tests/training/test_losses.py"),
@@ -64,10 +64,10 @@ def test_the_suite_of_losses_runs_over_the_added_one(source: Path) -> None:
 @pytest.mark.checkers
 def test_the_added_file_passes_lint_format_and_types(source: Path) -> None:
     config = str(ROOT / "pyproject.toml")
-    _run(source, "-m", "ruff", "check", "--config", config, str(source / FILE))
-    _run(source, "-m", "ruff", "format", "--check", "--config", config, str(source / FILE))
+    assert_runs(source, "-m", "ruff", "check", "--config", config, str(source / FILE))
+    assert_runs(source, "-m", "ruff", "format", "--check", "--config", config, str(source / FILE))
     cache = str(source.parent / "mypy")
-    _run(
+    assert_runs(
         source,
         *("-m", "mypy", "--config-file", config, "--cache-dir", cache),
         str(source / FILE),

@@ -48,7 +48,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def _run(copy: Path, *command: str) -> None:
+def assert_runs(copy: Path, *command: str) -> None:
     source = str(copy / "src")
     env = {**os.environ, "PYTHONPATH": source, "MYPYPATH": source}
     done = subprocess.run(
@@ -58,15 +58,15 @@ def _run(copy: Path, *command: str) -> None:
 
 
 def test_the_added_model_is_a_public_name(copy: Path) -> None:
-    _run(copy, "-c", USE)
+    assert_runs(copy, "-c", USE)
 
 
 def test_the_contract_suite_runs_over_the_added_model(copy: Path) -> None:
-    _run(copy, "-m", "pytest", "-q", "-n", "0", "-k", "together", "tests/contract")
+    assert_runs(copy, "-m", "pytest", "-q", "-n", "0", "-k", "together", "tests/contract")
 
 
 @pytest.mark.checkers
 def test_the_added_files_pass_lint_format_and_types(copy: Path) -> None:
-    _run(copy, "-m", "ruff", "check", "--no-cache", FILE, *LISTS)
-    _run(copy, "-m", "ruff", "format", "--no-cache", "--check", FILE, *LISTS)
-    _run(copy, "-m", "mypy", "--cache-dir", str(ROOT / ".mypy_cache"), FILE)
+    assert_runs(copy, "-m", "ruff", "check", "--no-cache", FILE, *LISTS)
+    assert_runs(copy, "-m", "ruff", "format", "--no-cache", "--check", FILE, *LISTS)
+    assert_runs(copy, "-m", "mypy", "--cache-dir", str(ROOT / ".mypy_cache"), FILE)

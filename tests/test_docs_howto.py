@@ -53,7 +53,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return copy
 
 
-def _run(source: Path, *command: str) -> None:
+def assert_runs(source: Path, *command: str) -> None:
     env = {**os.environ, "PYTHONPATH": str(source), "MYPYPATH": str(source)}
     done = subprocess.run(
         [sys.executable, *command], capture_output=True, text=True, check=False, cwd=ROOT, env=env
@@ -62,13 +62,13 @@ def _run(source: Path, *command: str) -> None:
 
 
 def test_the_added_metric_is_measured(source: Path) -> None:
-    _run(source, "-c", USE)
+    assert_runs(source, "-c", USE)
 
 
 @pytest.mark.checkers
 def test_the_added_code_passes_lint_format_and_types(source: Path) -> None:
     config, metrics = str(ROOT / "pyproject.toml"), str(source / "cofactor" / "metrics")
-    _run(source, "-m", "ruff", "check", "--config", config, metrics)
-    _run(source, "-m", "ruff", "format", "--check", "--config", config, metrics)
+    assert_runs(source, "-m", "ruff", "check", "--config", config, metrics)
+    assert_runs(source, "-m", "ruff", "format", "--check", "--config", config, metrics)
     cache = str(source.parent / "mypy")
-    _run(source, "-m", "mypy", "--config-file", config, "--cache-dir", cache, metrics)
+    assert_runs(source, "-m", "mypy", "--config-file", config, "--cache-dir", cache, metrics)

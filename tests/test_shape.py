@@ -46,7 +46,6 @@ LONG_FUNCTIONS: set[str] = {
     "src/cofactor/runs/train.py:train",
     "src/cofactor/runs/tune.py:tune",
     "src/cofactor/runs/tutorials/bpr.py:recipe",
-    "src/cofactor/service/http/app.py:build",
     "src/cofactor/training/loop.py:fit",
     "tests/cli/test_content_commands.py:test_train_recommend_new_items_and_describe",
     "tests/postgres.py:_start",

@@ -55,5 +55,7 @@ def test_where_folders_cant_be_opened_they_are_left_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delattr(os, "O_DIRECTORY", raising=False)
-    monkeypatch.setattr(os, "open", lambda *arguments: pytest.fail("a folder was opened"))
+    opened: list[object] = []
+    monkeypatch.setattr(os, "open", lambda *arguments: opened.append(arguments))
     disk.sync(tmp_path)
+    assert opened == []

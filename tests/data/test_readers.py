@@ -27,7 +27,7 @@ from cofactor.data.readers.source_files import SourceFile
 ROWS = [("u1", 7, 3.5, 964_982_703), ("u2", 9, 1.0, 964_982_704), ("u1", 9, 5.0, 964_982_705)]
 
 
-def check(events: object, rows: list[tuple[str, int, float, int]] = ROWS) -> None:
+def assert_rows(events: object, rows: list[tuple[str, int, float, int]] = ROWS) -> None:
     users, items, values, times = (list(column) for column in zip(*rows, strict=True))
     assert events.users.to_pylist() == users  # type: ignore[attr-defined]
     assert events.items.to_pylist() == items  # type: ignore[attr-defined]
@@ -51,14 +51,14 @@ def test_delimiter_header_and_line_ends_are_told_from_the_text(
 ) -> None:
     path = tmp_path / "events.dat"
     path.write_bytes(text(delimiter, header=header, end=end).encode())
-    check(read(path))
+    assert_rows(read(path))
 
 
 @pytest.mark.parametrize("delimiter", ["~", "<>"])
 def test_any_delimiter_can_be_given(tmp_path: Path, delimiter: str) -> None:
     path = tmp_path / "events.txt"
     path.write_text(text(delimiter))
-    check(read(path, delimiter=delimiter))
+    assert_rows(read(path, delimiter=delimiter))
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "latin-1"])
@@ -72,11 +72,11 @@ def test_encodings_are_told_and_latin_1_is_noted(tmp_path: Path, encoding: str) 
 
 def test_gzip_and_zip_are_seen_through(tmp_path: Path) -> None:
     (tmp_path / "a.csv.gz").write_bytes(gzip.compress(text(",").encode()))
-    check(read(tmp_path / "a.csv.gz"))
+    assert_rows(read(tmp_path / "a.csv.gz"))
     with zipfile.ZipFile(tmp_path / "b.zip", "w") as archive:
         archive.writestr("folder/README.txt", "about")
         archive.writestr("folder/events.csv", text(","))
-    check(read(tmp_path / "b.zip"))
+    assert_rows(read(tmp_path / "b.zip"))
 
 
 def test_ids_are_kept_exactly(tmp_path: Path) -> None:
@@ -191,12 +191,12 @@ def test_finer_units_are_told_by_their_size_and_noted(
 def test_json_lines_arrays_and_literals(tmp_path: Path) -> None:
     rows = [dict(zip(("user", "item", "rating", "timestamp"), row, strict=True)) for row in ROWS]
     (tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, rows)))
-    check(read(tmp_path / "a.jsonl"))
+    assert_rows(read(tmp_path / "a.jsonl"))
     (tmp_path / "b.json").write_text(json.dumps(rows))
-    check(read(tmp_path / "b.json"))
+    assert_rows(read(tmp_path / "b.json"))
     (tmp_path / "c.json.gz").write_bytes(gzip.compress("\n".join(map(repr, rows)).encode()))
     events = read(tmp_path / "c.json.gz")
-    check(events)
+    assert_rows(events)
     assert any("Python literals" in note for note in events.notes)
 
 
@@ -284,24 +284,24 @@ def test_sqlite_table_query_and_url(tmp_path: Path) -> None:
         connection.executemany("INSERT INTO ratings VALUES (?, ?, ?, ?)", ROWS)
         connection.commit()
     url = f"sqlite:///{path}"
-    check(read(url))
-    check(read(url + "?table=ratings"))
-    check(read(url, query="SELECT user, item, rating, timestamp FROM ratings"))
+    assert_rows(read(url))
+    assert_rows(read(url + "?table=ratings"))
+    assert_rows(read(url, query="SELECT user, item, rating, timestamp FROM ratings"))
     with pytest.raises(UnknownNameError, match="did you mean ratings"):
         read(url, table="rating")
 
 
 def test_data_frames_of_any_library() -> None:
     frame = pd.DataFrame(ROWS, columns=["user", "item", "rating", "timestamp"])
-    check(read(frame))
-    check(read(frame.astype({"user": "category"})))
-    check(read(pl.from_pandas(frame)))
-    check(read(pl.from_pandas(frame).lazy()))
-    check(read(pa.Table.from_pandas(frame)))
-    check(read(duckdb.sql("SELECT * FROM frame")))
-    check(read(ROWS))
+    assert_rows(read(frame))
+    assert_rows(read(frame.astype({"user": "category"})))
+    assert_rows(read(pl.from_pandas(frame)))
+    assert_rows(read(pl.from_pandas(frame).lazy()))
+    assert_rows(read(pa.Table.from_pandas(frame)))
+    assert_rows(read(duckdb.sql("SELECT * FROM frame")))
+    assert_rows(read(ROWS))
     dated = frame.assign(timestamp=pd.to_datetime(frame["timestamp"], unit="s"))
-    check(read(dated))
+    assert_rows(read(dated))
 
 
 def test_matrix_gives_its_stored_entries() -> None:

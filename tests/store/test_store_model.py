@@ -186,9 +186,12 @@ class Machine(RuleBasedStateMachine):
 def test_the_store_does_what_a_dictionary_does(
     kind: str, request: pytest.FixtureRequest, memory: Path
 ) -> None:
+    folders: list[Path] = []
+
     def place() -> str:
         folder = Path(tempfile.mkdtemp(dir=memory))
         request.addfinalizer(lambda: shutil.rmtree(folder, ignore_errors=True))
+        folders.append(folder)
         return new_place(request, kind, folder)
 
     made = type("Machine", (Machine,), {"place": staticmethod(place)})
@@ -206,3 +209,4 @@ def test_the_store_does_what_a_dictionary_does(
             phases=[Phase.generate],
         ),
     )
+    assert len(folders) >= 6, "each of the machines had a store of its own"

@@ -57,6 +57,19 @@ class Listening:
         ),
     ] = ""
 
+    def settings(self) -> Settings:
+        """The settings of what it listens to."""
+        from cofactor.service.settings import Settings
+
+        return Settings(
+            host=self.host,
+            port=self.port,
+            hosts=tuple(self.allow_host or ()),
+            origins=tuple(self.allow_origin or ()),
+            image_hosts=tuple(self.image_host or ()),
+            root_path=self.root_path.rstrip("/"),
+        )
+
 
 @dataclass(frozen=True)
 class Access:
@@ -139,6 +152,16 @@ class ShowingOptions:
             ),
         ),
     ] = None
+    rerank: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="RULE",
+            help=(
+                'Rules by which lists are chosen where a request names none: "cap=2 by author",'
+                ' "mmr=0.7 by genres" ...; may be repeated.'
+            ),
+        ),
+    ] = None
 
 
 @dataclass(frozen=True)
@@ -177,20 +200,9 @@ def command(
     workers: Annotated[
         int, typer.Option(help="Processes that share the port, the store and the model's memory.")
     ] = 1,
-    rerank: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="RULE",
-            help=(
-                'Rules by which lists are chosen where a request names none: "cap=2 by author",'
-                ' "mmr=0.7 by genres" ...; may be repeated.'
-            ),
-        ),
-    ] = None,
 ) -> None:
     """Serve."""
     from cofactor.service.http.keys import Keys
-    from cofactor.service.settings import Settings
 
     output = show.output()
     if access.new_key is not None:
@@ -198,18 +210,13 @@ def command(
         return
     if model is None:
         raise typer.BadParameter("say which model: cofactor serve DIR.")
-    settings = Settings(
-        host=listening.host,
-        port=listening.port,
-        hosts=tuple(listening.allow_host or ()),
-        origins=tuple(listening.allow_origin or ()),
-        image_hosts=tuple(listening.image_host or ()),
-        root_path=listening.root_path.rstrip("/"),
+    settings = replace(
+        listening.settings(),
         threads=threads,
         log_impressions=showing.log_impressions,
         explore=showing.explore,
         access_log=show.access_log,
-        rerank="; ".join(rerank or ()),
+        rerank="; ".join(showing.rerank or ()),
         workers=workers,
     )
     place = Path(model).absolute()

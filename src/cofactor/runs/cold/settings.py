@@ -29,7 +29,8 @@ CITEULIKE = {
         "weight=2",
         "normalize_scores=0.5",
         "ridge_settings=ridge=5,size=1",
-        "ials_settings=factors=448,unobserved_weight=0.02,regularization=0.02,ridge=2,feature_prior_count=none,item_weight_power=0.3,value_weight=1",
+        "ials_settings=factors=448,unobserved_weight=0.02,regularization=0.02,ridge=2,"
+        "feature_prior_count=none,item_weight_power=0.3,value_weight=1",
     ),
 }
 FILMS = ("text=title,plot,director,actors,writer", "features=genres,year")

@@ -67,60 +67,24 @@ def build(
     """
     settings = settings if settings is not None else Settings()
     keys = keys if keys is not None else Keys()
-    if settings.beyond_loopback and not len(keys):
-        raise ArgumentError(
-            f"host: {settings.host} can be reached by others, so the service needs keys: `cofactor"
-            " serve --new-key read --keys FILE`, then --keys FILE. Without keys it listens on"
-            " 127.0.0.1 only."
-        )
-    others = settings.workers > 1 or store.database.shared
-    live = LiveItems(store, settings.image_hosts, others=others)
-    models = Models(Folder(folder), live, store, settings)
-    Rerankers(settings.rerank).check(models.current)
-    served = table()
-    telemetry = Telemetry()
-    context = Context(
-        settings,
-        keys,
-        store,
-        live,
-        telemetry,
-        models,
-        Admission(settings),
-        document_bytes(served, settings.root_path),
-        Traffic(settings, models, store, telemetry.registry),
-    )
+    _refuse_open_host(settings, keys)
+    served, guard = table(), Guard(settings)
+    document = document_bytes(served, settings.root_path)
+    context = _context(folder, store, settings, keys, document)
     if retrain is not None:
-        context.retraining = Retraining(retrain, models, store, telemetry.registry)
+        registry = context.telemetry.registry
+        context.retraining = Retraining(retrain, context.models, store, registry)
         context.retraining.in_use = context.traffic.versions
-    guard, holder = Guard(settings), {"context": context}
-
-    @contextlib.asynccontextmanager
-    async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        context._scorer = Scorer(settings, context.admission)
-        models.start()
-        await context.traffic.start()
-        if context.retraining is not None:
-            context.retraining.start()
-        ticking = asyncio.get_running_loop().create_task(_measure_lag(context))
-        try:
-            yield
-        finally:
-            context.stopping = True
-            ticking.cancel()
-            if context.retraining is not None:
-                await context.retraining.close()
-            await context.traffic.close()
-            await models.close()
-            await asyncio.to_thread(context.close)
-
+    holder = {"context": context}
     dispatches = {(route.method, route.path): Dispatch(route, holder, guard) for route in served}
     routes = [
         StarletteRoute(_starlette_path(path), dispatch, methods=[method])
         for (method, path), dispatch in dispatches.items()
     ]
     app = Starlette(
-        routes=routes, lifespan=lifespan, exception_handlers={404: _missing, 405: _missing}
+        routes=routes,
+        lifespan=lambda _: _running(context),
+        exception_handlers={404: _missing, 405: _missing},
     )
     # A redirect would repeat whatever name the caller used for this host.
     app.router.redirect_slashes = False
@@ -128,6 +92,59 @@ def build(
     app.state.fast_path = FastPath(context, dispatches)
     app.add_middleware(_Outer, guard=guard, root=settings.root_path)
     return app
+
+
+def _refuse_open_host(settings: Settings, keys: Keys) -> None:
+    """Refuse to listen where others can reach it without keys."""
+    if settings.beyond_loopback and not len(keys):
+        raise ArgumentError(
+            f"host: {settings.host} can be reached by others, so the service needs keys: `cofactor"
+            " serve --new-key read --keys FILE`, then --keys FILE. Without keys it listens on"
+            " 127.0.0.1 only."
+        )
+
+
+def _context(
+    folder: Path, store: Store, settings: Settings, keys: Keys, document: bytes
+) -> Context:
+    """Load the model, read the items, and make what handlers share."""
+    others = settings.workers > 1 or store.database.shared
+    live = LiveItems(store, settings.image_hosts, others=others)
+    models = Models(Folder(folder), live, store, settings)
+    Rerankers(settings.rerank).check(models.current)
+    telemetry = Telemetry()
+    return Context(
+        settings,
+        keys,
+        store,
+        live,
+        telemetry,
+        models,
+        Admission(settings),
+        document,
+        Traffic(settings, models, store, telemetry.registry),
+    )
+
+
+@contextlib.asynccontextmanager
+async def _running(context: Context) -> AsyncIterator[None]:
+    """What runs beside the requests: scoring, experiments, retraining."""
+    context._scorer = Scorer(context.settings, context.admission)
+    context.models.start()
+    await context.traffic.start()
+    if context.retraining is not None:
+        context.retraining.start()
+    ticking = asyncio.get_running_loop().create_task(_measure_lag(context))
+    try:
+        yield
+    finally:
+        context.stopping = True
+        ticking.cancel()
+        if context.retraining is not None:
+            await context.retraining.close()
+        await context.traffic.close()
+        await context.models.close()
+        await asyncio.to_thread(context.close)
 
 
 class _Outer:
