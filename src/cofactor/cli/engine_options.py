@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from cofactor.base.run import Run
+from cofactor.cli import options as opt
 
 
 @dataclass(frozen=True)
@@ -38,3 +39,12 @@ class EngineOptions:
         from cofactor.runs.engines import on_engine
 
         return on_engine(run, self.engine, self.address, sources=list(sources))
+
+
+@dataclass(frozen=True)
+class WorkOptions:
+    """How a command computes, what it keeps of it, and where."""
+
+    compute: opt.ComputeOptions
+    keeping: opt.KeepingOptions
+    cluster: EngineOptions
