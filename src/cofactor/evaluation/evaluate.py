@@ -122,7 +122,15 @@ def evaluate(
             split, question, wanted, exclude_seen, _Resampling(confidence, resamples, run.seed)
         )
         how = how if reranked is None else replace(how, rerank=reranked.reranker.rules.text)
-        answers = _answers(model, question, wanted, how, run, Blocks(memory_limit), reranked)
+        answers = _answers(
+            model,
+            question,
+            wanted,
+            how=how,
+            run=run,
+            blocks=Blocks(memory_limit),
+            reranked=reranked,
+        )
     answers = answers if label is None else answers._replace(model=label)
     inside = tuple(m for m in wanted if m.family != "lists")
     inner = {name: _result(answers, inside, mask) for name, mask in masks.items() if inside}
@@ -283,7 +291,9 @@ def _answers(
     lists = Lists(of_lists, model.data.item_counts, model.data.n_users, question.n_candidates)
     true_ranks, errors, seconds = None, None, 0.0
     if ranking or of_lists:
-        true_ranks = stand_in_pieces(model, question, ranking, lists, run, blocks, reranked)
+        true_ranks = stand_in_pieces(
+            model, question, ranking, lists=lists, run=run, blocks=blocks, reranked=reranked
+        )
         seconds = true_ranks.seconds
     if rating:
         errors, spent = _errors(model, question.part, run)

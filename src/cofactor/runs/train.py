@@ -165,7 +165,7 @@ def train(
     else:
         plan = named(model, settings, given, run)
     with memory.limited(limits.max_memory):
-        done = _carry_out(plan, metrics, refit, limits, run, old, kept)
+        done = _carry_out(plan, metrics, refit, limits=limits, run=run, old=old, kept_at=kept)
     path = _save(plan, done, out, run, overwrite=overwrite)
     kept.remove()
     if plot is not None:

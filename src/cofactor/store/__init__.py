@@ -5,7 +5,7 @@ histories.
 coroutine, await ``asyncio.wrap_future(store.append(events))``; elsewhere call ``.result()``. Reads
 answer at once."""
 
-from cofactor.store.backups import Manifest, backup, restore, verify
+from cofactor.store.backups import BackupManifest, backup, restore, verify
 from cofactor.store.errors import (
     ConflictError,
     OverloadError,
@@ -60,6 +60,7 @@ __all__ = [
     "MAX_TEXT",
     "MAX_TITLE",
     "Ack",
+    "BackupManifest",
     "ConflictError",
     "Counts",
     "Event",
@@ -69,7 +70,6 @@ __all__ = [
     "Impression",
     "Item",
     "ItemChange",
-    "Manifest",
     "OverloadError",
     "ReadOnlyError",
     "ShownItem",

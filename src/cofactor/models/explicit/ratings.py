@@ -216,13 +216,13 @@ class RatingHooks(Hooks[Any]):
             indptr,
             item_rows,
             ratings,
-            float(self.mean[0]),
-            self.item_bias,
-            self.item_factors,
-            self._ridge(counts, self._penalties.vectors * self._spread),
-            self._ridge(counts, self._penalties.user_bias),
-            bias,
-            x,
+            mean=float(self.mean[0]),
+            other_bias=self.item_bias,
+            other_factors=self.item_factors,
+            reg=self._ridge(counts, self._penalties.vectors * self._spread),
+            reg_bias=self._ridge(counts, self._penalties.user_bias),
+            bias=bias,
+            factors=x,
         )
         return np.column_stack(
             [x if z is None else x + z, (self.mean[0] + bias).astype(np.float32)]

@@ -114,15 +114,15 @@ def _context(
     Rerankers(settings.rerank).check(models.current)
     telemetry = Telemetry()
     return Context(
-        settings,
-        keys,
-        store,
-        live,
-        telemetry,
-        models,
-        Admission(settings),
-        document,
-        Traffic(settings, models, store, telemetry.registry),
+        settings=settings,
+        keys=keys,
+        store=store,
+        live=live,
+        telemetry=telemetry,
+        models=models,
+        admission=Admission(settings),
+        document=document,
+        traffic=Traffic(settings, models, store, telemetry.registry),
     )
 
 
