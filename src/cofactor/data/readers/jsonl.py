@@ -21,7 +21,7 @@ from cofactor.data.readers.frames import raw_of_table
 from cofactor.data.readers.id_columns import id_column
 from cofactor.data.readers.json_shapes import has_roles, table_of_json
 from cofactor.data.readers.raw import Raw
-from cofactor.data.readers.source_files import BLOCK, LONGEST, SourceFile
+from cofactor.data.readers.source_files import BLOCK, LONGEST, SMALL, SourceFile
 from cofactor.data.readers.values import numbers_and_odd
 from cofactor.data.records import column_of, names_of, table_of
 
@@ -77,9 +77,8 @@ def _table(block: bytes, parse: pajson.ParseOptions) -> pa.Table | None:
         if not block.isascii():
             # Arrow takes bytes that are no UTF-8 into its texts.
             block.decode()
-        return pajson.read_json(
-            pa.BufferReader(block), pajson.ReadOptions(block_size=max(len(block), 1)), parse
-        )
+        how = pajson.ReadOptions(len(block) > SMALL, block_size=max(len(block), 1))
+        return pajson.read_json(pa.BufferReader(block), how, parse)
     except (pa.ArrowInvalid, UnicodeDecodeError):
         return None
 
