@@ -112,7 +112,7 @@ def _context(
     live = LiveItems(store, settings.image_hosts, others=others)
     models = Models(Folder(folder), live, store, settings)
     Rerankers(settings.rerank).check(models.current)
-    telemetry = Telemetry()
+    telemetry, admission = Telemetry(), Admission(settings)
     return Context(
         settings,
         keys,
@@ -120,9 +120,9 @@ def _context(
         live,
         telemetry,
         models,
-        Admission(settings),
+        admission,
         document,
-        Traffic(settings, models, store, telemetry.registry),
+        Traffic(settings, models, store, admission, telemetry.registry),
     )
 
 
