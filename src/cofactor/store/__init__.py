@@ -36,6 +36,7 @@ from cofactor.store.limits import (
     MAX_ID,
     MAX_TEXT,
     MAX_TITLE,
+    IdMaker,
     made_ids,
 )
 from cofactor.store.opening import open_store
@@ -66,6 +67,7 @@ __all__ = [
     "Event",
     "Health",
     "History",
+    "IdMaker",
     "Imported",
     "Impression",
     "Item",

@@ -112,7 +112,7 @@ def _context(
     live = LiveItems(store, settings.image_hosts, others=others)
     models = Models(Folder(folder), live, store, settings)
     Rerankers(settings.rerank).check(models.current)
-    telemetry = Telemetry()
+    telemetry, admission = Telemetry(), Admission(settings)
     return Context(
         settings=settings,
         keys=keys,
@@ -122,7 +122,7 @@ def _context(
         models=models,
         admission=Admission(settings),
         document=document,
-        traffic=Traffic(settings, models, store, telemetry.registry),
+        traffic=Traffic(settings, models, store, admission, telemetry.registry),
     )
 
 

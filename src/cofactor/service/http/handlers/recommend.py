@@ -48,7 +48,7 @@ async def recommend(
             "history",
         )
     if request.user_id is not None and request.version is None and request.cursor is None:
-        answer = await context.traffic.recommend(context.scorer, request, context.stored)
+        answer = await context.traffic.recommend(context.scorer, request)
     else:
         loaded = await _version(context, request)
         if request.features is not None or request.text is not None:
