@@ -132,11 +132,12 @@ def test_workers_killed_in_an_epoch_change_no_bit(
 
 
 def test_a_host_that_is_lost_in_an_epoch_changes_no_bit(
-    ray_cluster: Any, data: Interactions, reference: str
+    ray_cluster: Any, data: Interactions, reference: str, capsys: pytest.CaptureFixture
 ) -> None:
     from cofactor.engines.ray import RayEngine
 
     host = add_host(ray_cluster)
+    capsys.readouterr()
     engine = RayEngine(ray_cluster.address)
     model = IALS(**MODEL).on_epoch_end(
         lambda epoch, *_: (
@@ -150,6 +151,9 @@ def test_a_host_that_is_lost_in_an_epoch_changes_no_bit(
         engine.close()
     assert factors_hash(found) == reference
     assert time.monotonic() - began < 60
+    said = capsys.readouterr()
+    assert said.out == ""  # where a command's results are
+    assert "marked dead" in said.err
 
 
 def test_evaluation_and_lists_equal_those_of_one_process(

@@ -57,6 +57,7 @@ class RayEngine:
         logging.getLogger("ray").setLevel(logging.ERROR)
         self._ray = require("ray", purpose="--engine ray")
         _check_version(self._ray.__version__)
+        _report_on_stderr()
         self.threads, self.address = max(1, threads), address
         self._connect(workers)
         cores = int(self._ray.cluster_resources().get("CPU", 0))
@@ -195,6 +196,17 @@ def _check_address(address: str) -> None:
             " --head` on its first host, `ray start --address HOST:6379` on every other and on this"
             " one, and give the first host's address."
         ) from error
+
+
+@cache
+def _report_on_stderr() -> None:
+    """Let a thread of Ray's, which prints on stdout what happens to hosts, print it on stderr.
+
+    Results are on stdout, and Ray's ``log_to_driver`` is of workers' output alone."""
+    worker: Any = sys.modules.get("ray._private.worker")
+    shown = getattr(worker, "print_to_stdstream", None)
+    if shown is not None:
+        worker.print_to_stdstream = lambda data, **how: shown({**data, "is_err": True}, **how)
 
 
 @contextmanager
