@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -14,9 +14,9 @@ from cofactor.base import checks
 from cofactor.base.errors import ArgumentError
 from cofactor.base.offsets import offsets
 from cofactor.base.run import Run
-from cofactor.data.interactions import Interactions
 from cofactor.data.split import Part, Split
 from cofactor.evaluation import protocol
+from cofactor.evaluation.groups import Groups, item_groups
 from cofactor.evaluation.intervals import Summary, ratio_summary, summaries
 from cofactor.evaluation.lists import Lists
 from cofactor.evaluation.measure import Blocks, TrueItemRanks, predictions
@@ -31,9 +31,6 @@ from cofactor.metrics.table import Metric, parse_metrics, ranking_values
 from cofactor.models.recommender import Recommender
 from cofactor.models.reranking import RerankedLists
 from cofactor.retrieval.rerank.rules import Rerank
-
-Groups = Mapping[str, Any]
-GROUP_EDGES = (0, 1, 2, 5, 10)
 
 
 def evaluate(
@@ -150,47 +147,6 @@ class _Resampling(NamedTuple):
     confidence: float
     resamples: int
     seed: int
-
-
-def item_groups(groups: str | Groups | None, train: Interactions) -> dict[str, np.ndarray]:
-    """Return groups of items by name, as masks, bool [n_items].
-
-    Parameters
-    ----------
-    groups
-        ``"warm"``, ``"count"``, or names with item rows or masks.
-    train
-        Whose interactions are counted.
-    """
-    counts = train.item_counts
-    if groups is None:
-        return {}
-    if isinstance(groups, str):
-        checks.choice(groups, "groups", ("warm", "count"))
-        if groups == "warm":
-            return {"warm items": counts > 0, "cold items": counts == 0}
-        named = {}
-        for low, above in zip(GROUP_EDGES, (*GROUP_EDGES[1:], None), strict=True):
-            last = None if above is None else above - 1
-            name = f"{low}" if last == low else f"{low}+" if last is None else f"{low}–{last}"
-            named[f"{name} interaction{'' if name == '1' else 's'}"] = (counts >= low) & (
-                True if last is None else counts <= last
-            )
-        return named
-    masks = {}
-    for name, items in groups.items():
-        array = np.asarray(items)
-        if array.dtype == np.bool_:
-            if array.shape != counts.shape:
-                raise ArgumentError(
-                    f"groups[{name!r}] must be a mask of {len(counts)} items, not of shape"
-                    f" {array.shape}."
-                )
-            masks[str(name)] = array
-        else:
-            masks[str(name)] = np.zeros(len(counts), bool)
-            masks[str(name)][checks.rows(array, f"groups[{name!r}]", len(counts))] = True
-    return masks
 
 
 def part_fingerprint(part: Part) -> str:
