@@ -30,7 +30,7 @@ import cofactor.models.sequence.sequence_linear
 import cofactor.models.sequence.session_knn
 import cofactor.models.sequence.transformer
 import cofactor.models.sequence.transitions
-import cofactor.training.losses.base
+import cofactor.training.losses.loss
 import collections.abc
 import torch.nn.modules.module
 from cofactor.artifact.card import model_card as model_card
@@ -140,7 +140,7 @@ class OwnModule(_OwnModule):
         ema_decay: float = 0.0,
         precision: str = 'float32',
         compile: bool = False,
-        loss: str | cofactor.training.losses.base.Loss = 'squared',
+        loss: str | cofactor.training.losses.loss.Loss = 'squared',
         negatives: int = 4,
         negative_sampling: str = 'uniform',
         negative_power: float = 0.75,
@@ -970,7 +970,7 @@ class LatentFactor(_LatentFactor):
         ema_decay: float = 0.0,
         precision: str = 'float32',
         compile: bool = False,
-        loss: str | cofactor.training.losses.base.Loss = 'squared',
+        loss: str | cofactor.training.losses.loss.Loss = 'squared',
         negatives: int = 4,
         negative_sampling: str = 'uniform',
         negative_power: float = 0.75,
@@ -1095,7 +1095,7 @@ class SimpleX(_SimpleX):
         ema_decay: float = 0.0,
         precision: str = 'float32',
         compile: bool = False,
-        loss: str | cofactor.training.losses.base.Loss = 'cosine_contrastive',
+        loss: str | cofactor.training.losses.loss.Loss = 'cosine_contrastive',
         negatives: int = 64,
         negative_sampling: str = 'uniform',
         negative_power: float = 0.75,
@@ -1216,7 +1216,7 @@ class MLP(_MLP):
         ema_decay: float = 0.0,
         precision: str = 'float32',
         compile: bool = False,
-        loss: str | cofactor.training.losses.base.Loss = 'squared',
+        loss: str | cofactor.training.losses.loss.Loss = 'squared',
         negatives: int = 4,
         negative_sampling: str = 'uniform',
         negative_power: float = 0.75,
@@ -1335,7 +1335,7 @@ class DenseNet(_DenseNet):
         ema_decay: float = 0.0,
         precision: str = 'float32',
         compile: bool = False,
-        loss: str | cofactor.training.losses.base.Loss = 'squared',
+        loss: str | cofactor.training.losses.loss.Loss = 'squared',
         negatives: int = 4,
         negative_sampling: str = 'uniform',
         negative_power: float = 0.75,
@@ -1455,7 +1455,7 @@ class CollabFNet(_CollabFNet):
         ema_decay: float = 0.0,
         precision: str = 'float32',
         compile: bool = False,
-        loss: str | cofactor.training.losses.base.Loss = 'squared',
+        loss: str | cofactor.training.losses.loss.Loss = 'squared',
         negatives: int = 4,
         negative_sampling: str = 'uniform',
         negative_power: float = 0.75,
@@ -1567,7 +1567,7 @@ class NeuMF(_NeuMF):
         ema_decay: float = 0.0,
         precision: str = 'float32',
         compile: bool = False,
-        loss: str | cofactor.training.losses.base.Loss = 'logistic',
+        loss: str | cofactor.training.losses.loss.Loss = 'logistic',
         negatives: int = 4,
         negative_sampling: str = 'uniform',
         negative_power: float = 0.75,
@@ -1928,7 +1928,7 @@ class TwoTower(_TwoTower):
         ema_decay: float = 0.0,
         precision: str = 'float32',
         compile: bool = False,
-        loss: str | cofactor.training.losses.base.Loss = 'in_batch_softmax',
+        loss: str | cofactor.training.losses.loss.Loss = 'in_batch_softmax',
         negatives: int = 4,
         negative_sampling: str = 'uniform',
         negative_power: float = 0.75,

@@ -51,7 +51,7 @@ class Part:
             )
 
     def _repr_html_(self) -> str:
-        from cofactor.data.shown import part_html
+        from cofactor.data.data_html import part_html
 
         return part_html(self)
 
@@ -116,7 +116,7 @@ class Split:
         return f"Split({counts}: {self.sentence})"
 
     def _repr_html_(self) -> str:
-        from cofactor.data.shown import split_html
+        from cofactor.data.data_html import split_html
 
         return split_html(self)
 

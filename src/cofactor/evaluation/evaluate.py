@@ -18,7 +18,7 @@ from cofactor.data.interactions import Interactions
 from cofactor.data.split import Part, Split
 from cofactor.evaluation import protocol
 from cofactor.evaluation.intervals import Summary, ratio_summary, summaries
-from cofactor.evaluation.lists import Lists
+from cofactor.evaluation.list_sums import Lists
 from cofactor.evaluation.measure import Blocks, TrueItemRanks, predictions
 from cofactor.evaluation.pieces import stand_in_pieces
 from cofactor.evaluation.question import Question, ask, whole_truth

@@ -13,10 +13,10 @@ from cofactor.base.config import Config, setting
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
-from cofactor.models.content.base import COMPARISON, ContentFeatures
+from cofactor.models.content.content_config import ContentConfig, NormalizationConfig
+from cofactor.models.content.content_features import COMPARISON, ContentFeatures
 from cofactor.models.content.content_ridge import ContentRidge
 from cofactor.models.content.feature_ials import FeatureIALS
-from cofactor.models.content.settings import ContentConfig, NormalizationConfig
 from cofactor.models.content.two_tower import TwoTower
 from cofactor.models.recommender import Recommender
 from cofactor.models.traits import ArraySpec, Traits

@@ -11,9 +11,9 @@ import numpy as np
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
-from cofactor.models.content.base import COMPARISON, ContentFeatures
+from cofactor.models.content.content_config import ContentConfig
+from cofactor.models.content.content_features import COMPARISON, ContentFeatures
 from cofactor.models.content.feature_map import SPEC_ARRAYS, FeatureMap
-from cofactor.models.content.settings import ContentConfig
 from cofactor.models.implicit.item_knn import ItemKNN
 from cofactor.models.recommender import Recommender
 from cofactor.models.traits import Traits

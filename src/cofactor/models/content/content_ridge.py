@@ -15,10 +15,10 @@ from cofactor.base.errors import ArtifactError, TrainingError
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
-from cofactor.models.content.base import COMPARISON, ContentFeatures, cold_rows
+from cofactor.models.content.content_config import ContentConfig, NormalizationConfig
+from cofactor.models.content.content_features import COMPARISON, ContentFeatures, cold_rows
 from cofactor.models.content.feature_map import SPEC_ARRAYS, FeatureMap
 from cofactor.models.content.score_normalisation import levels
-from cofactor.models.content.settings import ContentConfig, NormalizationConfig
 from cofactor.models.implicit.item_knn import ItemKNN
 from cofactor.models.recommender import Recommender
 from cofactor.models.traits import ArraySpec, Traits

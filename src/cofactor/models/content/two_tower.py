@@ -17,8 +17,19 @@ from cofactor.data.features import FeatureSpec
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.models.content import check as checking
-from cofactor.models.content.base import COMPARISON, ContentFeatures, cold_rows, with_items_only
 from cofactor.models.content.check import Check, HeldOutScores
+from cofactor.models.content.content_config import (
+    CalibrationConfig,
+    ContentConfig,
+    PriorConfig,
+    ProfileConfig,
+)
+from cofactor.models.content.content_features import (
+    COMPARISON,
+    ContentFeatures,
+    cold_rows,
+    with_items_only,
+)
 from cofactor.models.content.feature_map import SPEC_ARRAYS, FeatureMap
 from cofactor.models.content.no_features_baseline import shared
 from cofactor.models.content.profiles import (
@@ -27,12 +38,6 @@ from cofactor.models.content.profiles import (
     learn_profiles,
     user_spec_arrays,
     user_spec_of,
-)
-from cofactor.models.content.settings import (
-    CalibrationConfig,
-    ContentConfig,
-    PriorConfig,
-    ProfileConfig,
 )
 from cofactor.models.factors import FactorModel
 from cofactor.models.iterative import (

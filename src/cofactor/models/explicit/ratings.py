@@ -28,7 +28,7 @@ from cofactor.models.user_batch import InnerProduct, States, UserBatch
 from cofactor.retrieval.topk import TopK, nearest
 from cofactor.training.learner import Epoch, Facts, Learner
 from cofactor.training.schedule import SCHEDULES
-from cofactor.training.settings import DescentConfig
+from cofactor.training.training_config import DescentConfig
 
 
 class RatingConfig(DescentConfig):

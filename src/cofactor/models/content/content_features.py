@@ -14,12 +14,12 @@ from cofactor.base.run import Run
 from cofactor.data.features import FeatureSpec
 from cofactor.data.interactions import Interactions
 from cofactor.models.answers import Reason
+from cofactor.models.content.content_config import ContentConfig
 from cofactor.models.content.feature_map import FeatureMap
 from cofactor.models.content.no_features_baseline import (
     FeatureComparison,
     compare_without_features,
 )
-from cofactor.models.content.settings import ContentConfig
 from cofactor.models.recommender import Recommender
 from cofactor.models.traits import ArraySpec
 from cofactor.models.user_batch import UserBatch
