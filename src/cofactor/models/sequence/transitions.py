@@ -153,7 +153,7 @@ class Transitions(SequenceModel[TransitionsConfig]):
 
     def _read_texts(self, data: Interactions, run: Run) -> SparseWeights:
         """The items of the most similar text, of each item."""
-        from cofactor.models.likeness import unit_rows
+        from cofactor.models.similarity import unit_rows
 
         if not data.catalogue.column_names:
             raise DataError(
