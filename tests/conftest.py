@@ -11,8 +11,21 @@ import pytest
 
 from postgres import postgres_server  # noqa: F401  # a fixture
 
+# OpenMP's threads (PyTorch's) wait asleep: two test processes of two threads each would spend most
+# of two cores on spinning. Read when OpenMP is loaded, so set before any import of PyTorch; the
+# processes that tests start inherit it.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+# The files that take longest, in seconds (`pytest --durations=0`): with `--no-loadscope-reorder`
+# they are handed out first, so that both test processes end at the same time.
+LONGEST = {
+    "contract/test_contract.py": 18,
+}
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    root = Path(__file__).parent
+    items.sort(key=lambda item: -LONGEST.get(item.path.relative_to(root).as_posix(), 0))
     for item in items:
         for mark in item.iter_markers("data"):
             reason = _missing(mark.args[0])
