@@ -1,4 +1,4 @@
-"""Copies of the source that tests change: what the pages on extending Cofactor say is done to one."""
+"""Copies of the source for tests that follow the pages on extending Cofactor."""
 
 from __future__ import annotations
 
