@@ -270,3 +270,17 @@ def test_prefix_questions_of_a_ring_are_answered() -> None:
     for name, settings in MODELS.items():
         model = registry.create(name, **settings).fit(data, run=ONE)
         assert evaluate_next(model, part, "hit@3", run=ONE)["hit@3"] == 1.0, name
+
+
+def test_session_knn_reads_one_history_as_it_reads_many() -> None:
+    draw = np.random.default_rng(4)
+    rows = [draw.integers(0, 5, n).tolist() for n in (1, 4, 9, 0, 30)]
+    histories, model = Histories.of(rows, 5), SessionKNN(history_length=20, query_decay=0.5)
+    model.fit(Interactions.from_rows(np.arange(5), np.arange(5), users=5, items=5))
+    indptr, items, weights = model._queries(histories)
+    for n in range(len(rows)):
+        own = model._queries(histories.take(np.array([n])))
+        part = slice(indptr[n], indptr[n + 1])
+        assert own[0].tolist() == [0, part.stop - part.start]
+        np.testing.assert_array_equal(own[1], items[part])
+        np.testing.assert_array_equal(own[2], weights[part])
