@@ -10,6 +10,7 @@ import numpy as np
 from cofactor.base.config import setting
 from cofactor.base.errors import ArgumentError
 from cofactor.base.run import Run
+from cofactor.base.search import log
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.models.factors import FactorModel
@@ -39,6 +40,14 @@ NOISE_SHARE = 0.5  # chosen on validation parts of the panel (benchmarks/panel.p
 
 class LogisticMFConfig(WalkConfig):
     """Settings of `LogisticMF`."""
+
+    search = {  # noqa: RUF012
+        "factors": log(16, 256),
+        "epochs": log(20, 200),
+        "learning_rate": log(0.03, 0.5),
+        "alpha": log(1.0, 50.0),
+        "regularization": log(1.0, 300.0),
+    }
 
     epochs: int = setting(
         60, low=1, doc=("Epochs; each takes one step for all users and one for all items.")
