@@ -531,13 +531,13 @@ class WARP(_WARP):
 
     Parameters
     ----------
-    epochs : int >= 1, default 30
+    epochs : int >= 1, default 60
         Passes over the data; each searches for a violation for every interaction.
     validate_every : int >= 1, default 5
         Epochs between two measurements on the validation part, if there is one.
     patience : int >= 0, default 5
         Early stopping: measurements without improvement before training stops; 0 never stops.
-    learning_rate : float > 0, default 0.02
+    learning_rate : float > 0, default 0.05
         Peak learning rate of the schedule.
     schedule : {constant, linear, cosine, step, exponential}, default 'constant'
         The learning rate over time.
@@ -565,8 +565,9 @@ class WARP(_WARP):
     max_trials : int >= 1 <= 10000, default 10
         Maximal number of negatives sampled per positive in search of a violation; hundreds rank
             better, at more cost per epoch.
-    regularization : float >= 0, default 0.002
-        L2 on the user vector per step, times the step size; 0 for none.
+    regularization : float | None >= 0, default None
+        L2 on the user vector per step, times the step size; 0: none; None: .45 ln n_items times
+            the data's relative noise.
     item_regularization : float | None >= 0, default None
         L2 on the item vectors; None takes regularization.
     bias_regularization : float | None >= 0, default None
@@ -581,10 +582,10 @@ class WARP(_WARP):
         self,
         config: cofactor.models.implicit.warp.WARPConfig | None = None,
         *,
-        epochs: int = 30,
+        epochs: int = 60,
         validate_every: int = 5,
         patience: int = 5,
-        learning_rate: float = 0.02,
+        learning_rate: float = 0.05,
         schedule: str = 'constant',
         warmup_ratio: float = 0.0,
         drop_every: float = 10,
@@ -597,7 +598,7 @@ class WARP(_WARP):
         adaptive: bool = True,
         margin: float = 1.0,
         max_trials: int = 10,
-        regularization: float = 0.002,
+        regularization: float | None = None,
         item_regularization: float | None = None,
         bias_regularization: float | None = None,
         fold_in_epochs: int = 50,
@@ -608,13 +609,13 @@ class LogisticMF(_LogisticMF):
 
     Parameters
     ----------
-    epochs : int >= 1, default 30
+    epochs : int >= 1, default 60
         Epochs; each takes one step for all users and one for all items.
     validate_every : int >= 1, default 5
         Epochs between two measurements on the validation part, if there is one.
     patience : int >= 0, default 5
         Early stopping: measurements without improvement before training stops; 0 never stops.
-    learning_rate : float > 0, default 0.3
+    learning_rate : float > 0, default 0.1
         Learning rate, divided by the root of the sum of squared gradients.
     schedule : {constant, linear, cosine, step, exponential}, default 'constant'
         The learning rate over time.
@@ -635,8 +636,8 @@ class LogisticMF(_LogisticMF):
     negatives : int >= 0 <= 10000, default 5
         Negatives sampled for each positive at each step; 0 takes all there are (small data).
     regularization : float | None >= 0, default None
-        L2 regularization: weight of half the squared vectors and biases in the loss; None: alpha
-            times .4 of the data's noise.
+        L2 regularization: weight of half the squared vectors in the loss; None: half of what the
+            data's noise alone would show.
     use_values : bool, default False
         Whether a positive's confidence is alpha times its value, or alpha alone.
     fold_in_steps : int >= 1 <= 10000, default 60
@@ -649,10 +650,10 @@ class LogisticMF(_LogisticMF):
         self,
         config: cofactor.models.implicit.logistic_mf.LogisticMFConfig | None = None,
         *,
-        epochs: int = 30,
+        epochs: int = 60,
         validate_every: int = 5,
         patience: int = 5,
-        learning_rate: float = 0.3,
+        learning_rate: float = 0.1,
         schedule: str = 'constant',
         warmup_ratio: float = 0.0,
         drop_every: float = 10,

@@ -35,6 +35,7 @@ COVERED = (
     "item_knn",
     "bpr",
     "warp",
+    "logistic_mf",
     "biased_mf",
     "svdpp",
     "graph_filter",
