@@ -94,15 +94,17 @@ def evaluate_next(
     how = _how(model, split, repeats, run.seed, resamples, time.perf_counter() - began)
     values = {str(metric): _values(metric, ranks) for metric in wanted}
     whole = Result(
-        label if label is not None else model.name,
-        model.config.to_dict(),
-        tuple(values),
-        targets.users,
-        part.truth.users.take(targets.users),
-        values,
-        summaries(values, confidence=how.confidence, resamples=how.resamples, seed=how.seed),
-        how,
-        {},
+        model=label if label is not None else model.name,
+        config=model.config.to_dict(),
+        metrics=tuple(values),
+        user_rows=targets.users,
+        user_ids=part.truth.users.take(targets.users),
+        values=values,
+        summary=summaries(
+            values, confidence=how.confidence, resamples=how.resamples, seed=how.seed
+        ),
+        how=how,
+        groups={},
     )
     kinds = (("repeat", targets.repeated), ("explore", ~targets.repeated))
     groups = {name: _part_of(whole, mask) for name, mask in kinds if mask.any()}

@@ -45,7 +45,9 @@ def stand_in_pieces(
     """
     began, engine = time.perf_counter(), run.engine
     if engine is None or reranked is not None:
-        return stand(model, question, metrics, lists, run, blocks, reranked)
+        return stand(
+            model, question, metrics, lists=lists, run=run, blocks=blocks, reranked=reranked
+        )
     count = PIECES * engine.workers
     whole = Measuring(
         ShippedModel(model),

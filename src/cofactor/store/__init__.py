@@ -5,7 +5,7 @@ histories.
 coroutine, await ``asyncio.wrap_future(store.append(events))``; elsewhere call ``.result()``. Reads
 answer at once."""
 
-from cofactor.store.backups import Manifest, backup, restore, verify
+from cofactor.store.backups import BackupManifest, backup, restore, verify
 from cofactor.store.errors import (
     ConflictError,
     OverloadError,
@@ -62,6 +62,7 @@ __all__ = [
     "MAX_TEXT",
     "MAX_TITLE",
     "Ack",
+    "BackupManifest",
     "ConflictError",
     "Counts",
     "Event",
@@ -72,7 +73,6 @@ __all__ = [
     "Impression",
     "Item",
     "ItemChange",
-    "Manifest",
     "OverloadError",
     "ReadOnlyError",
     "Retention",

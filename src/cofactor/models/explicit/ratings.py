@@ -17,7 +17,7 @@ from cofactor.base.offsets import row_offsets
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
-from cofactor.models.factors import aligned_rows, vector_bytes
+from cofactor.models.factors import aligned_rows, solution, vector_bytes
 from cofactor.models.hooks import Hooks
 from cofactor.models.iterative import CURVE_ARRAYS
 from cofactor.models.liked import rated_csr, seen_ratings
@@ -216,13 +216,13 @@ class RatingHooks(Hooks[Any]):
             indptr,
             item_rows,
             ratings,
-            float(self.mean[0]),
-            self.item_bias,
-            self.item_factors,
-            self._ridge(counts, self._penalties.vectors * self._spread),
-            self._ridge(counts, self._penalties.user_bias),
-            bias,
-            x,
+            mean=float(self.mean[0]),
+            other_bias=self.item_bias,
+            other_factors=self.item_factors,
+            reg=self._ridge(counts, self._penalties.vectors * self._spread),
+            reg_bias=self._ridge(counts, self._penalties.user_bias),
+            bias=bias,
+            factors=x,
         )
         return np.column_stack(
             [x if z is None else x + z, (self.mean[0] + bias).astype(np.float32)]
@@ -249,7 +249,7 @@ class RatingHooks(Hooks[Any]):
         strength = self._penalties.vectors * self._spread
         ridge = np.full(len(asked), self._ridge(count, strength)[0], np.float64)
         ridge[0] = self._ridge(count, self._penalties.user_bias)[0]
-        added += (y @ np.linalg.solve(y.T @ y + np.diag(ridge), asked)) * target
+        added += (y @ solution(y.T @ y + np.diag(ridge), asked)) * target
         return past, added, score - float(added.sum())
 
     def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:

@@ -113,14 +113,14 @@ class LogisticMF(IterativeModel, FactorModel):
             indptr,
             item_rows,
             self._weights(values, len(item_rows)),
-            self.item_factors,
-            self.item_bias,
-            c.learning_rate,
-            c.alpha,
-            self._l2,
-            c.negatives,
-            c.fold_in_steps,
-            int(_FOLD_IN_SEED),
+            other_factors=self.item_factors,
+            other_bias=self.item_bias,
+            learning_rate=c.learning_rate,
+            alpha=c.alpha,
+            regularization=self._l2,
+            negatives=c.negatives,
+            steps=c.fold_in_steps,
+            seed=int(_FOLD_IN_SEED),
         )
         return folded
 

@@ -144,10 +144,10 @@ class Transitions(SequenceModel[TransitionsConfig]):
             histories.indptr,
             histories.item_rows,
             n,
-            config.window,
-            config.decay,
-            config.backward,
-            run.n_threads,
+            window=config.window,
+            decay=config.decay,
+            backward=config.backward,
+            n_threads=run.n_threads,
         )
         return csr_matrix((counts, columns, indptr), shape=(n, n))
 

@@ -55,14 +55,14 @@ class Circumstances:
         if validation is not None and validation.candidates is not None:
             new = bool((train.item_counts[validation.truth.item_rows] == 0).any())
         return cls(
-            train.n_users,
-            train.n_items,
-            len(train),
-            metric.family == "rating",
-            train.times is not None,
-            bool(train.catalogue.column_names),
-            new,
-            budget,
+            n_users=train.n_users,
+            n_items=train.n_items,
+            n_interactions=len(train),
+            rates=metric.family == "rating",
+            has_times=train.times is not None,
+            has_content=bool(train.catalogue.column_names),
+            new_items=new,
+            budget=budget,
         )
 
 

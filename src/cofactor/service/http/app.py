@@ -116,16 +116,16 @@ def _context(
     telemetry, admission = Telemetry(), Admission(settings)
     traffic = Traffic(settings, models, store, admission, telemetry.registry)
     return Context(
-        settings,
-        keys,
-        store,
-        live,
-        telemetry,
-        models,
-        admission,
-        document,
-        traffic,
-        Pruning(store, settings.retention, traffic.running, telemetry.registry),
+        settings=settings,
+        keys=keys,
+        store=store,
+        live=live,
+        telemetry=telemetry,
+        models=models,
+        admission=admission,
+        document=document,
+        traffic=traffic,
+        pruning=Pruning(store, settings.retention, traffic.running, telemetry.registry),
     )
 
 
