@@ -16,7 +16,6 @@ import inspect
 import types
 import typing
 from collections.abc import Callable, Collection, Iterable, Mapping
-from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from cofactor.base import checks
@@ -25,11 +24,14 @@ from cofactor.base.names import unknown_name
 from cofactor.base.search import Search
 from cofactor.base.signatures import document
 
+_HINTS: dict[type, dict[str, Any]] = {}
 
-@cache
+
 def _hints(kind: type) -> dict[str, Any]:
     """The types of a class's fields, looked up once: every model that is loaded asks for them."""
-    return typing.get_type_hints(kind)
+    if kind not in _HINTS:
+        _HINTS[kind] = typing.get_type_hints(kind)
+    return _HINTS[kind]
 
 
 @dataclasses.dataclass(frozen=True)

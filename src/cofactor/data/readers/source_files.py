@@ -189,7 +189,7 @@ class Source:
 
 @dataclass(frozen=True)
 class HeldFile(SourceFile):
-    """Bytes in memory as a file of their own: some lines of one, or one written anew.
+    """Bytes in memory as a file of their own: some lines of one, or one put together in memory.
 
     Parameters
     ----------
@@ -248,7 +248,7 @@ def is_debris(name: str) -> bool:
 
 def is_zip(path: Path) -> bool:
     """Return whether a file is a zip (Parquet and others that merely end in its bytes aside)."""
-    return _begin(path, 4) in _ZIP
+    return _first_bytes(path, 4) in _ZIP
 
 
 def is_archive(path: Path) -> bool:
@@ -257,11 +257,11 @@ def is_archive(path: Path) -> bool:
         return False
     name = path.name.lower()
     packed = next((name.removesuffix(end) for end in SUFFIXES if name.endswith(end)), name)
-    begin = _begin(path, 265)
+    begin = _first_bytes(path, 265)
     return begin[:4] in _ZIP or packed.endswith(_TAR) or begin[257:262] == b"ustar"
 
 
-def _begin(path: Path, size: int) -> bytes:
+def _first_bytes(path: Path, size: int) -> bytes:
     with path.open("rb", buffering=0) as stream:
         return stream.read(size)
 
