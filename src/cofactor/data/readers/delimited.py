@@ -154,9 +154,20 @@ class _Kept:
             return block
         start = 0
         while self.lines_due and start < len(block):
+            end = (block.find(b"\n", start) + 1) or len(block)
+            if self.dialect.headed and self.lines_due == 1:
+                end = self._end_of_header(block, start, end)
             self.lines_due -= 1
-            start = (block.find(b"\n", start) + 1) or len(block)
+            start = end
         return block[start:]
+
+    def _end_of_header(self, block: bytes, start: int, end: int) -> int:
+        quote = self.dialect.quoted.encode()
+        line = end
+        while quote and block.count(quote, start, line) % 2 and line < len(block):
+            line = (block.find(b"\n", line) + 1) or len(block)
+        # Quotes that never end are none.
+        return line if not quote or block.count(quote, start, line) % 2 == 0 else end
 
     def on_malformed(self, row: Any) -> str:
         self.n_malformed += 1
