@@ -30,9 +30,12 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from cofactor.data.interactions import Interactions
 
 if __package__:
     from benchmarks.open_loop import OpenLoop, Stream
@@ -47,15 +50,37 @@ def make(n_items: int, folder: Path) -> None:
     """Save an iALS model with made-up item vectors and exactly solved users: how it was learnt
     doesn't matter for speed.
     """
-    import pyarrow as pa
-
     from cofactor.artifact.save import save
-    from cofactor.data.catalogue import Catalogue
-    from cofactor.data.ids import IdMap
-    from cofactor.data.interactions import Interactions
     from cofactor.models import registry
 
     random = np.random.default_rng(0)
+    data = _drawn(n_items, random)
+    counts = data.item_counts
+    fame = np.sqrt(counts / counts.max())
+    spread = np.linspace(1, 0.2, FACTORS) * 0.3
+    items = (random.standard_normal((n_items, FACTORS)) * spread * (0.3 + fame)[:, None]).astype(
+        np.float32
+    )
+    kind = registry.get("ials")
+    config = kind.Config(factors=FACTORS)
+    state = {"item_factors": items, "alpha0": np.array([10 * data.density])}
+    bare = kind.from_state(
+        config, {**state, "user_factors": np.zeros((USERS, FACTORS), np.float32)}, data
+    )
+    blocks = [
+        bare.fold_in(data.histories(np.arange(s, s + 1000))).states for s in range(0, USERS, 1000)
+    ]
+    save(kind.from_state(config, {**state, "user_factors": np.concatenate(blocks)}, data), folder)
+
+
+def _drawn(n_items: int, random: np.random.Generator) -> Interactions:
+    """Users with 5 to 59 items each, drawn by a power law."""
+    import pyarrow as pa
+
+    from cofactor.data.catalogue import Catalogue
+    from cofactor.data.ids import IdMap
+    from cofactor.data.interactions import Interactions
+
     share = random.permutation((np.arange(n_items) + 10.0) ** -0.8)
     edges = np.cumsum(share / share.sum())
     lists = [
@@ -71,7 +96,7 @@ def make(n_items: int, folder: Path) -> None:
             "price": random.integers(1, 100, n_items),
         }
     )
-    data = Interactions(
+    return Interactions(
         users=IdMap(np.arange(USERS)),
         items=IdMap(np.arange(n_items)),
         indptr=indptr,
@@ -83,21 +108,6 @@ def make(n_items: int, folder: Path) -> None:
         profiles=Catalogue.nothing(USERS),
         source="synthetic load",
     )
-    fame = np.sqrt(np.bincount(rows, minlength=n_items) / np.bincount(rows).max())
-    spread = np.linspace(1, 0.2, FACTORS) * 0.3
-    items = (random.standard_normal((n_items, FACTORS)) * spread * (0.3 + fame)[:, None]).astype(
-        np.float32
-    )
-    kind = registry.get("ials")
-    config = kind.Config(factors=FACTORS)
-    state = {"item_factors": items, "alpha0": np.array([10 * data.density])}
-    bare = kind.from_state(
-        config, {**state, "user_factors": np.zeros((USERS, FACTORS), np.float32)}, data
-    )
-    blocks = [
-        bare.fold_in(data.histories(np.arange(s, s + 1000))).states for s in range(0, USERS, 1000)
-    ]
-    save(kind.from_state(config, {**state, "user_factors": np.concatenate(blocks)}, data), folder)
 
 
 def request(method: str, path: str, body: bytes = b"") -> bytes:

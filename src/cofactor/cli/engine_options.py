@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from cofactor.base.run import Run
+from cofactor.cli import options as opt
 
 
 @dataclass(frozen=True)
@@ -49,3 +50,12 @@ class EngineOptions:
 
         where = (run, self.engine, self.address)
         return on_engine(*where, exchange=self.exchange, sources=list(sources))
+
+
+@dataclass(frozen=True)
+class WorkOptions:
+    """How a command computes, what it keeps of it, and where."""
+
+    compute: opt.ComputeOptions
+    keeping: opt.KeepingOptions
+    cluster: EngineOptions

@@ -165,29 +165,12 @@ def train(
     else:
         plan = named(model, settings, given, run)
     with memory.limited(limits.max_memory):
-        done = _carry_out(plan, metrics, refit, limits, run, old, kept)
-    path = save(
-        done.model,
-        out,
-        overwrite=overwrite,
-        metrics=done.kept,
-        run=_run_facts(plan, done, run),
-        split=None if plan.parts is None else plan.parts.sentence,
-        licence=reading.licence,
-    )
+        done = _carry_out(plan, metrics, refit, limits=limits, run=run, old=old, kept_at=kept)
+    path = _save(plan, done, out, run, overwrite=overwrite)
     kept.remove()
     if plot is not None:
         _draw(done.curves, plot, f"{plan.name} on {plan.data.source}")
-    return Trained(
-        done.model,
-        path,
-        done.result,
-        plan.parts,
-        done.refitted,
-        done.seconds,
-        done.baselines,
-        plan.chosen,
-    )
+    return done.trained(plan, path)
 
 
 class _Done(NamedTuple):
@@ -200,6 +183,18 @@ class _Done(NamedTuple):
     curves: dict[str, LearningCurve | None]
     refitted: bool
     seconds: float
+
+    def trained(self, plan: Plan, path: Path) -> Trained:
+        return Trained(
+            model=self.model,
+            path=path,
+            result=self.result,
+            split=plan.parts,
+            refitted=self.refitted,
+            seconds=self.seconds,
+            baselines=self.baselines,
+            chosen=plan.chosen,
+        )
 
 
 def _carry_out(
@@ -228,7 +223,29 @@ def _carry_out(
         seconds = clock.seconds
         curves["saved"] = fitted.curve
         fitted.comparison = comparison
-    return _Done(fitted, result, baselines, kept, curves, refitted, seconds)
+    return _Done(
+        model=fitted,
+        result=result,
+        baselines=baselines,
+        kept=kept,
+        curves=curves,
+        refitted=refitted,
+        seconds=seconds,
+    )
+
+
+def _save(
+    plan: Plan, done: _Done, out: str | os.PathLike[str], run: Run, *, overwrite: bool
+) -> Path:
+    return save(
+        done.model,
+        out,
+        overwrite=overwrite,
+        metrics=done.kept,
+        run=_run_facts(plan, done, run),
+        split=None if plan.parts is None else plan.parts.sentence,
+        licence=plan.reading.licence,
+    )
 
 
 def _run_facts(plan: Plan, done: _Done, run: Run) -> dict[str, Any]:

@@ -5,7 +5,7 @@ histories.
 coroutine, await ``asyncio.wrap_future(store.append(events))``; elsewhere call ``.result()``. Reads
 answer at once."""
 
-from cofactor.store.backups import Manifest, backup, restore, verify
+from cofactor.store.backups import BackupManifest, backup, restore, verify
 from cofactor.store.errors import (
     ConflictError,
     OverloadError,
@@ -36,6 +36,7 @@ from cofactor.store.limits import (
     MAX_ID,
     MAX_TEXT,
     MAX_TITLE,
+    IdMaker,
     made_ids,
 )
 from cofactor.store.opening import open_store
@@ -60,16 +61,17 @@ __all__ = [
     "MAX_TEXT",
     "MAX_TITLE",
     "Ack",
+    "BackupManifest",
     "ConflictError",
     "Counts",
     "Event",
     "Health",
     "History",
+    "IdMaker",
     "Imported",
     "Impression",
     "Item",
     "ItemChange",
-    "Manifest",
     "OverloadError",
     "ReadOnlyError",
     "ShownItem",

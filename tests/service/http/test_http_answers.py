@@ -323,16 +323,9 @@ def test_errors_have_one_shape_and_name_the_field(service: TestClient) -> None:
         ("get", "/v1/search?q=a&q=b", None, 422, "q"),
     ]
     for method, path, body, status, field in cases:
-        answer = (
-            service.request(method, path, json=body)
-            if body is not None
-            else service.request(method, path)
-        )
-        error = answer.json()["error"]
-        assert (answer.status_code, set(error) - {"field"}) == (status, {"code", "message"}), (
-            path,
-            body,
-            answer.text,
-        )
+        given = {} if body is None else {"json": body}
+        answer = service.request(method, path, **given)
+        error, shown = answer.json()["error"], (path, body, answer.text)
+        assert (answer.status_code, set(error) - {"field"}) == (status, {"code", "message"}), shown
         if field is not None:
-            assert error["field"] == field, (path, body, error)
+            assert error["field"] == field, shown

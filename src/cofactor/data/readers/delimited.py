@@ -38,7 +38,7 @@ from cofactor.data.readers.sniff import (
     Dialect,
     sniff,
 )
-from cofactor.data.readers.source_files import SourceFile, ahead
+from cofactor.data.readers.source_files import SMALL, SourceFile, ahead
 from cofactor.data.readers.text_encoding import one_line_end
 from cofactor.data.readers.values import Odd, numbers_and_odd
 
@@ -47,8 +47,9 @@ _NULLS = ("", "NULL", "null", "NA", "N/A", "NaN", "nan", "None", "none", "\\N")
 _ID = pa.dictionary(pa.int32(), pa.string())
 
 
-def read_delimited(entry: SourceFile, options: Options) -> Raw:
-    """Read the four columns of a delimited file.
+def read_delimited(entry: SourceFile, options: Options, dialect: Dialect | None = None) -> Raw:
+    """Read the four columns of a delimited file; ``dialect`` is how it is written, None to tell it
+    from its beginning.
 
     Raises
     ------
@@ -56,7 +57,7 @@ def read_delimited(entry: SourceFile, options: Options) -> Raw:
         For an empty file, a header alone, missing columns, and lines of another shape (unless they
         are to be skipped).
     """
-    dialect = dialect_of(entry, options)
+    dialect = dialect_of(entry, options) if dialect is None else dialect
     roles = find_roles(dialect.names, options, entry.shown, columns=dialect.cells)
     try:
         return explode_lists(_read(entry, options, dialect, roles))
@@ -338,7 +339,11 @@ def _parsed(
     try:
         return pacsv.read_csv(
             pa.BufferReader(block),
-            read_options=pacsv.ReadOptions(column_names=list(dialect.names), block_size=1 << 22),
+            read_options=pacsv.ReadOptions(
+                column_names=list(dialect.names),
+                block_size=1 << 22,
+                use_threads=len(block) > SMALL,
+            ),
             parse_options=pacsv.ParseOptions(
                 delimiter=delimiter,
                 quote_char=dialect.quoted if has_quotes else False,

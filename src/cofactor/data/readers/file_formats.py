@@ -56,6 +56,7 @@ def read_entry(entry: SourceFile, options: Options, format: str | None = None) -
             separators = _SEPARATORS.get(dialect.delimiter, "")
             refuse_baskets(entry, separators)
             return read_lists(entry, options, separators)
+        return assemble(read_delimited(entry, options, dialect), options)
     return assemble(_RAW[chosen](entry, options), options)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 import ast
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from cofactor.data.readers.frames import raw_of_table
 from cofactor.data.readers.id_columns import id_column
 from cofactor.data.readers.json_shapes import has_roles, table_of_json
 from cofactor.data.readers.raw import Raw
-from cofactor.data.readers.source_files import BLOCK, LONGEST, SourceFile
+from cofactor.data.readers.source_files import BLOCK, LONGEST, SMALL, SourceFile
 from cofactor.data.readers.values import numbers_and_odd
 from cofactor.data.records import column_of, names_of, table_of
 
@@ -76,11 +77,39 @@ def _table(block: bytes, parse: pajson.ParseOptions) -> pa.Table | None:
         if not block.isascii():
             # Arrow takes bytes that are no UTF-8 into its texts.
             block.decode()
-        return pajson.read_json(
-            pa.BufferReader(block), pajson.ReadOptions(block_size=max(len(block), 1)), parse
-        )
+        how = pajson.ReadOptions(len(block) > SMALL, block_size=max(len(block), 1))
+        return pajson.read_json(pa.BufferReader(block), how, parse)
     except (pa.ArrowInvalid, UnicodeDecodeError):
         return None
+
+
+@dataclass
+class _Columns:
+    """The columns while they are read, block by block."""
+
+    users: list[pa.Array] = field(default_factory=list)
+    items: list[pa.Array] = field(default_factory=list)
+    values: list[np.ndarray] = field(default_factory=list)
+    times: list[np.ndarray] = field(default_factory=list)
+    bare_times: bool = True
+
+    def add(self, table: pa.Table, roles: Mapping[str, str], options: Options, source: str) -> bool:
+        """Add a block's rows; False if its values or times have to be read by the slow path."""
+        for role, chunks in (("user", self.users), ("item", self.items)):
+            column = id_column(table.column(roles[role]), source, role)
+            chunks += column.dictionary_encode().chunks
+        if "value" in roles:
+            numbers, odd = numbers_and_odd(table.column(roles["value"]), options.decimal)
+            if odd is not None:
+                return False
+            self.values.append(numbers)
+        if "time" in roles:
+            found = clock.seconds(table.column(roles["time"]))
+            if found.day_first is not None:
+                return False
+            self.times.append(found.times)
+            self.bare_times = self.bare_times and found.bare
+        return True
 
 
 def _fast(
@@ -91,39 +120,22 @@ def _fast(
     schema: pa.Schema,
 ) -> Raw | None:
     """All lines by Arrow on all cores; None if any isn't of the schema."""
-    ids: dict[str, list[pa.Array]] = {"user": [], "item": []}
-    values: list[np.ndarray] = []
-    times: list[np.ndarray] = []
-    all_bare = True
+    columns = _Columns()
     parse = pajson.ParseOptions(explicit_schema=schema, unexpected_field_behavior="ignore")
     with options.progress.task(f"reading {entry.name}", None) as task:
         for block in _blocks(entry):
             table = _table(block, parse)
-            if table is None:
+            if table is None or not columns.add(table, roles, options, entry.shown):
                 return None
-            for role, chunks in ids.items():
-                column = id_column(table.column(roles[role]), entry.shown, role)
-                chunks += column.dictionary_encode().chunks
-            if "value" in roles:
-                numbers, odd = numbers_and_odd(table.column(roles["value"]), options.decimal)
-                if odd is not None:
-                    return None
-                values.append(numbers)
-            if "time" in roles:
-                found = clock.seconds(table.column(roles["time"]))
-                if found.day_first is not None:
-                    return None
-                times.append(found.times)
-                all_bare = all_bare and found.bare
             task.advance(len(block))
-    if sum(map(len, ids["user"])) == 0:
+    if sum(map(len, columns.users)) == 0:
         raise DataError("there are no rows in it.", source=entry.shown)
     return Raw(
-        users=pa.chunked_array(ids["user"]),
-        items=pa.chunked_array(ids["item"]),
-        values=np.concatenate(values) if "value" in roles else None,
-        times=np.concatenate(times) if "time" in roles else None,
-        bare_times=all_bare,
+        users=pa.chunked_array(columns.users),
+        items=pa.chunked_array(columns.items),
+        values=np.concatenate(columns.values) if "value" in roles else None,
+        times=np.concatenate(columns.times) if "time" in roles else None,
+        bare_times=columns.bare_times,
         source=entry.shown,
         locate=lambda rows: _locate(entry, rows),
         notes=[roles_note(roles, names)],

@@ -89,7 +89,14 @@ class SparseWeights:
 
         n_items = len(self.indptr) - 1
         return scores_from_sparse(
-            indptr, past, values, self.indptr, self.columns, self.values, n_items, n_threads
+            indptr,
+            past,
+            values,
+            weight_indptr=self.indptr,
+            weight_indices=self.columns,
+            weights=self.values,
+            n_columns=n_items,
+            n_threads=n_threads,
         )
 
     def column(self, past: np.ndarray, item_row: int) -> np.ndarray:

@@ -144,16 +144,16 @@ class Transitions(SequenceModel[TransitionsConfig]):
             histories.indptr,
             histories.item_rows,
             n,
-            config.window,
-            config.decay,
-            config.backward,
-            run.n_threads,
+            window=config.window,
+            decay=config.decay,
+            backward=config.backward,
+            n_threads=run.n_threads,
         )
         return csr_matrix((counts, columns, indptr), shape=(n, n))
 
     def _read_texts(self, data: Interactions, run: Run) -> SparseWeights:
         """The items of the most similar text, of each item."""
-        from cofactor.models.likeness import unit_rows
+        from cofactor.models.similarity import unit_rows
 
         if not data.catalogue.column_names:
             raise DataError(

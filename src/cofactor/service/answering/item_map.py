@@ -121,13 +121,13 @@ def project(loaded: Loaded, limit: int, column: str | None = None) -> ItemMap:
     groups, names, column, columns = _grouped(model, rows, column)
     total = float(spread.sum()) or 1.0
     return ItemMap(
-        rows,
-        points.astype(np.float32),
-        groups,
-        names,
-        [round(float(s) / total, 4) for s in spread[:2]],
-        column,
-        columns,
+        rows=rows,
+        points=points.astype(np.float32),
+        groups=groups,
+        names=names,
+        explained=[round(float(s) / total, 4) for s in spread[:2]],
+        column=column,
+        columns=columns,
     )
 
 

@@ -217,14 +217,14 @@ class Scorer:
             excluded = np.union1d(excluded, page.shown).astype(np.int32)
         reasons = self._settings.reasons if request.reasons is None else request.reasons
         return ScoringTask(
-            job,
-            profile,
-            request.k,
-            excluded,
-            allowed_mask(loaded, request.allow, request.where),
-            reasons,
-            self._rerankers.of(loaded, request.rerank),
-            page,
+            job=job,
+            profile=profile,
+            k=request.k,
+            excluded=excluded,
+            mask=allowed_mask(loaded, request.allow, request.where),
+            reasons=reasons,
+            rules=self._rerankers.of(loaded, request.rerank),
+            page=page,
         )
 
     def _scored(self, group: list[ScoringTask]) -> list[tuple[ScoringJob, Any]]:

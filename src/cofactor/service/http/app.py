@@ -112,17 +112,17 @@ def _context(
     live = LiveItems(store, settings.image_hosts, others=others)
     models = Models(Folder(folder), live, store, settings)
     Rerankers(settings.rerank).check(models.current)
-    telemetry = Telemetry()
+    telemetry, admission = Telemetry(), Admission(settings)
     return Context(
-        settings,
-        keys,
-        store,
-        live,
-        telemetry,
-        models,
-        Admission(settings),
-        document,
-        Traffic(settings, models, store, telemetry.registry),
+        settings=settings,
+        keys=keys,
+        store=store,
+        live=live,
+        telemetry=telemetry,
+        models=models,
+        admission=Admission(settings),
+        document=document,
+        traffic=Traffic(settings, models, store, admission, telemetry.registry),
     )
 
 
