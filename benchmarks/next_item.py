@@ -41,7 +41,8 @@ def main() -> None:
     print(config, flush=True)
     found = []
     for seed in asked.seeds:
-        run, model = Run(seed=seed, threads=1), registry.get(asked.model)(config)
+        run = Run(seed=seed, threads=1)
+        model: Any = registry.get(asked.model)(config)
         watched = Watch(split.validation, asked.sample, asked.every, run)
         if asked.every:
             model.on_epoch_end(watched)
