@@ -10,7 +10,7 @@ from benchmarks.closed_loop import _K, _VIEWED, Scenario, World, simulate
 def test_the_world_knows_the_best_list() -> None:
     world = World(people=20, seed=1)
     world.history()
-    left = np.flatnonzero(~world.seen[3, : world.n_old])
+    left = np.flatnonzero(world.there[0] & ~world.seen[3])
     chances = np.sort(world.chance[3, left])[::-1][:_K]
     assert world.best(3, 0) == pytest.approx(float(chances @ _VIEWED))
     assert world.best(3, 9) >= world.best(3, 0)  # new items have come

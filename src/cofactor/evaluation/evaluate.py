@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Iterable
 from dataclasses import replace
@@ -18,7 +17,7 @@ from cofactor.data.split import Part, Split
 from cofactor.evaluation import protocol
 from cofactor.evaluation.groups import Groups, item_groups
 from cofactor.evaluation.intervals import Summary, ratio_summary, summaries
-from cofactor.evaluation.lists import Lists
+from cofactor.evaluation.list_sums import Lists
 from cofactor.evaluation.measure import Blocks, TrueItemRanks, predictions
 from cofactor.evaluation.pieces import stand_in_pieces
 from cofactor.evaluation.question import Question, ask, whole_truth
@@ -149,16 +148,6 @@ class _Resampling(NamedTuple):
     seed: int
 
 
-def part_fingerprint(part: Part) -> str:
-    """Return a SHA-256 (hex) of a part's truth, history, candidates and negatives."""
-    digest = hashlib.sha256(
-        (part.truth.fingerprint + part.history.fingerprint + str(part.fold_in)).encode()
-    )
-    for rows in (part.candidates, part.negatives):
-        digest.update(b"-" if rows is None else np.ascontiguousarray(rows).tobytes())
-    return digest.hexdigest()
-
-
 def _question(
     part: Part,
     metrics: tuple[Metric, ...],
@@ -200,13 +189,9 @@ def _how(
     exclude_seen: bool,
     drawn: _Resampling,
 ) -> How:
-    if isinstance(split, Split):
-        sentence, fingerprint = split.sentence, split.fingerprint
-    else:
-        sentence, fingerprint = "one part, given by itself", part_fingerprint(split)
     return How(
-        split=sentence,
-        fingerprint=fingerprint,
+        split=split.sentence if isinstance(split, Split) else "one part, given by itself",
+        fingerprint=split.fingerprint,
         protocol=_sentence(question, exclude_seen, metrics),
         sampled=question.sampled,
         exclude_seen=exclude_seen,

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from cofactor.base.errors import DataError
 from cofactor.data.readers.columns import folded
+from cofactor.data.readers.nested_items import expanded, field_of_items
 from cofactor.data.readers.usual_names import USUAL
 from cofactor.data.records import column_of, names_of, table_of
 
@@ -30,7 +31,8 @@ def table_of_json(value: Any, source: str) -> pa.Table:
     """
     if isinstance(value, list) and value:
         if all(isinstance(row, dict) for row in value):
-            return table_of(value)
+            inner = field_of_items(value)
+            return table_of([part for row in value for part in expanded(row, inner)])
         if all(isinstance(row, list) and 2 <= len(row) <= 4 for row in value):
             return _of_rows(value, source)
     if isinstance(value, dict) and value:

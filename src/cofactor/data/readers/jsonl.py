@@ -16,10 +16,11 @@ from pyarrow import json as pajson
 
 from cofactor.base.errors import DataError
 from cofactor.data.readers import times as clock
-from cofactor.data.readers.columns import Options, find_roles, roles_note
+from cofactor.data.readers.columns import Options, find_roles, has_role, roles_note
 from cofactor.data.readers.frames import raw_of_table
 from cofactor.data.readers.id_columns import id_column
 from cofactor.data.readers.json_shapes import has_roles, table_of_json
+from cofactor.data.readers.nested_items import expanded, field_of_items
 from cofactor.data.readers.raw import Raw
 from cofactor.data.readers.source_files import BLOCK, LONGEST, SMALL, SourceFile
 from cofactor.data.readers.values import numbers_and_odd
@@ -45,10 +46,15 @@ def read_jsonl(entry: SourceFile, options: Options) -> Raw:
         roles = find_roles(table.column_names, options, entry.shown)
         return raw_of_table(table, roles, options, entry.shown, names=table.column_names)
     sample, literal = _sample(head, entry)
+    inner = field_of_items(sample)
+    sample = [part for row in sample for part in expanded(row, inner)]
     names = names_of(sample)
-    roles = find_roles(names, options, entry.shown)
-    if literal or options.time_format is not None or "event" in roles:
-        return _slow(entry, options, roles, literal=literal)
+    # A field that is always empty at first is nobody's id where another one has some.
+    filled = [name for name in names if any(row.get(name) is not None for row in sample)]
+    able = all(has_role(role, filled) for role in ("user", "item"))
+    roles = find_roles(filled if able else names, options, entry.shown)
+    if literal or inner is not None or options.time_format is not None or "event" in roles:
+        return _slow(entry, options, roles, literal=literal, inner=inner)
     kinds = {name: _kind([row.get(name) for row in sample]) for name in roles.values()}
     if all(kind is not None for kind in kinds.values()):
         raw = _fast(entry, options, roles, names, pa.schema(list(kinds.items())))
@@ -143,11 +149,18 @@ def _fast(
     )
 
 
-def _slow(entry: SourceFile, options: Options, roles: Mapping[str, str], *, literal: bool) -> Raw:
+def _slow(
+    entry: SourceFile,
+    options: Options,
+    roles: Mapping[str, str],
+    *,
+    literal: bool,
+    inner: str | None = None,
+) -> Raw:
     """Line by line: says which lines are no objects, and takes fields of mixed types."""
     bad: list[tuple[int, str]] = []
     columns: dict[str, list[Any]] = {name: [] for name in roles.values()}
-    for _, row in _objects(entry, literal, bad):
+    for _, row in _objects(entry, literal, bad, inner):
         for name, column in columns.items():
             column.append(row.get(name))
     n_bad = len(bad)
@@ -161,7 +174,9 @@ def _slow(entry: SourceFile, options: Options, roles: Mapping[str, str], *, lite
         )
     table = pa.table({name: column_of(column) for name, column in columns.items()})
     raw = raw_of_table(table, roles, options, entry.shown)
-    raw.locate = lambda rows: _locate(entry, rows, literal)
+    raw.locate = lambda rows: _locate(entry, rows, literal, inner)
+    if inner is not None:
+        raw.notes.append(f"a row for each object in {inner!r}; lines without any left out")
     if literal:
         raw.notes.append("lines are Python literals and no JSON; read as literals, never run")
     if n_bad:
@@ -221,7 +236,10 @@ def _sample(head: bytes, entry: SourceFile) -> tuple[list[dict[str, Any]], bool]
 
 
 def _objects(
-    entry: SourceFile, literal: bool, bad: list[tuple[int, str]] | None = None
+    entry: SourceFile,
+    literal: bool,
+    bad: list[tuple[int, str]] | None = None,
+    inner: str | None = None,
 ) -> Iterator[tuple[int, dict[str, Any]]]:
     line = 0
     for block in _blocks(entry):
@@ -231,7 +249,7 @@ def _objects(
                 continue
             row = (_literal(text) or _json(text)) if literal else _json(text)
             if row is not None:
-                yield line, row
+                yield from ((line, part) for part in expanded(row, inner))
             elif bad is not None:
                 bad.append((line, text.decode("utf-8", "replace").rstrip("\r")))
             else:
@@ -280,10 +298,12 @@ def _blocks(entry: SourceFile) -> Iterator[bytes]:
         yield rest
 
 
-def _locate(entry: SourceFile, rows: np.ndarray, literal: bool = False) -> list[tuple[int, str]]:
+def _locate(
+    entry: SourceFile, rows: np.ndarray, literal: bool = False, inner: str | None = None
+) -> list[tuple[int, str]]:
     wanted, found = {int(row) for row in rows}, []
     skipped: list[tuple[int, str]] = []
-    for row, (line, content) in enumerate(_objects(entry, literal, skipped)):
+    for row, (line, content) in enumerate(_objects(entry, literal, skipped, inner)):
         if row in wanted:
             found.append((line, json.dumps(content, ensure_ascii=False, default=str)))
             if len(found) == len(wanted):

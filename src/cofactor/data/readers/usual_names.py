@@ -177,6 +177,8 @@ USUAL: Mapping[str, tuple[str, ...]] = {
         "lineitemsku",
         "variantsku",
         "sellersku",
+        "spotifytrackuri",
+        "trackname",
     ),
     "value": (
         "rating",
@@ -256,8 +258,8 @@ USUAL: Mapping[str, tuple[str, ...]] = {
         "orderdate",
         "purchasedate",
         "transactiondate",
-        "eventdate",
         "eventtimestamp",
+        "eventdate",
         "createdon",
         "created",
         "createdtime",

@@ -16,6 +16,7 @@ from cofactor.base.threads import current_threads
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.models.recommender import Recommender
+from cofactor.models.similarity import nearest_users
 from cofactor.models.traits import Traits
 from cofactor.models.user_batch import States, UserBatch
 from cofactor.retrieval.topk import TopK, best_scores
@@ -134,22 +135,13 @@ class LinearItemModel(Recommender[WeightedT]):
 
     def _similar_users(self, user_rows: np.ndarray, k: int, n_threads: int) -> TopK:
         """Return the users whose histories have the largest cosine with each user's."""
-        from cofactor.kernels.cpu.history import scores_from_sparse
-
         data = self.data
         values = counted(data.weights, self.config.values, self.name)
         lengths = np.sqrt(
             np.bincount(data.user_rows, values.astype(np.float64) ** 2, minlength=data.n_users)
         )
         units = (values / np.maximum(lengths, 1e-30)[data.user_rows]).astype(np.float32)
-        indptr, users, positions = data.by_item
-        asked = Histories(data.indptr, data.item_rows, units, None, data.n_items).take(user_rows)
-        scores = scores_from_sparse(
-            *asked.csr, indptr, users, units[positions], data.n_users, n_threads
-        )
-        scores[scores <= 0] = -np.inf
-        own = (np.arange(len(user_rows) + 1, dtype=np.int64), np.asarray(user_rows, np.int32))
-        return best_scores(scores, k, excluded=own, n_threads=n_threads)
+        return nearest_users(data, units, user_rows, k, n_threads)
 
     @abstractmethod
     def _product(

@@ -27,7 +27,7 @@ from cofactor.models.warm_start import KeptRows
 from cofactor.retrieval.topk import TopK
 from cofactor.training.curve import LearningCurve
 from cofactor.training.loop import Control
-from cofactor.training.settings import TrainingConfig
+from cofactor.training.training_config import TrainingConfig
 
 if TYPE_CHECKING:
     import torch

@@ -145,6 +145,12 @@ export function itemList(items, { acts = () => [], meta = () => null, ranks = tr
     h("div", { class: "acts" }, side(item, n), acts(item)))));
 }
 
+// Where a list came from: a model may answer somebody without a history, too, but nothing is personal then.
+export function origin(answer) {
+  const own = answer.source === "personal", used = answer.history_used;
+  return [h("span", { class: own && used ? "tag" : "tag warm" }, own && !used ? "for everybody" : answer.source), ` ${answer.note ?? `from ${number(used)} past item${used === 1 ? "" : "s"}`}`];
+}
+
 export function reasonsOf(item) {
   const past = item.reasons?.length ? h("div", {}, "because of ", item.reasons.map((r, n) => [n ? ", " : "", h("b", {}, name(r))])) : null;
   const words = wordsOf(item);
