@@ -415,7 +415,7 @@ def summary(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
     the seeds with its 95 % interval (Student's t), in clicks and as a part of the ranking's.
     """
     total = {
-        (one["name"], one["seed"]): sum(day["regret"] for day in one["days"])
+        (one["name"], one.get("seed", 0)): sum(day["regret"] for day in one["days"])
         for one in found
         if one["test"] is None
     }

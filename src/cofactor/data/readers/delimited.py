@@ -36,7 +36,7 @@ from cofactor.data.readers.sniff import (
     SPOKEN,
     WHITESPACE,
     Dialect,
-    sniff,
+    dialect_of,
 )
 from cofactor.data.readers.source_files import SMALL, SourceFile, ahead
 from cofactor.data.readers.text_encoding import LATIN, latin, one_line_end
@@ -78,13 +78,6 @@ def _read_latin(
         return _read(entry, options, replace(dialect, encoding=LATIN[0]), roles)
     except NotUtf8:
         return _read(entry, options, replace(dialect, encoding=LATIN[1]), roles)
-
-
-def dialect_of(entry: SourceFile, options: Options) -> Dialect:
-    """Tell how a file is written from its beginning."""
-    size = 1 << 18
-    sample = entry.head(size)
-    return sniff(sample, options, entry.shown, whole=len(sample) < size)
 
 
 def read_text_table(
@@ -154,9 +147,20 @@ class _Kept:
             return block
         start = 0
         while self.lines_due and start < len(block):
+            end = (block.find(b"\n", start) + 1) or len(block)
+            if self.dialect.headed and self.lines_due == 1:
+                end = self._end_of_header(block, start, end)
             self.lines_due -= 1
-            start = (block.find(b"\n", start) + 1) or len(block)
+            start = end
         return block[start:]
+
+    def _end_of_header(self, block: bytes, start: int, end: int) -> int:
+        quote = self.dialect.quoted.encode()
+        line = end
+        while quote and block.count(quote, start, line) % 2 and line < len(block):
+            line = (block.find(b"\n", line) + 1) or len(block)
+        # Quotes that never end are none.
+        return line if not quote or block.count(quote, start, line) % 2 == 0 else end
 
     def on_malformed(self, row: Any) -> str:
         self.n_malformed += 1

@@ -327,12 +327,12 @@ PRESETS: dict[str, dict[str, Any]] = {
         "history_decay": 0.7,
     },
     "amazon-beauty-5core": {
-        "window": 50,
+        "window": 20,
         "decay": 0.8,
-        "backward": 0.1,
+        "backward": 0.3,
         "source_power": 0.25,
-        "target_power": 0.1,
-        "history_decay": 0.5,
+        "target_power": 0.05,
+        "history_decay": 0.6,
     },
     "amazon-beauty-5core with text": {
         "window": 50,

@@ -56,7 +56,8 @@ export async function api(method, path, body, tries = 2) {
   const { status, read } = await request(method, path, body);
   if (status < 400) return read;
   if (status === 401) throw new Refused(status, { error: { code: "key", message: "This service needs an API key; use the button at the top to enter one." } });
-  if (status === 503 && tries > 0 && method === "GET") {
+  // What only asks may be asked twice.
+  if (status === 503 && tries > 0 && (method === "GET" || path === "/v1/recommend")) {
     await new Promise((done) => setTimeout(done, 700 + 600 * Math.random()));
     return api(method, path, body, tries - 1);
   }
