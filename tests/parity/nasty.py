@@ -7,6 +7,8 @@ from __future__ import annotations
 import numpy as np
 import scipy.sparse as sp
 
+# An alias table without entries: negatives are drawn uniformly.
+UNIFORM = (np.empty(0, np.uint32), np.empty(0, np.int32))
 KINDS = ["plain", "binary", "empty rows and items", "one giant user", "no entries", "negative"]
 
 
@@ -36,3 +38,33 @@ def nasty(kind, generator, n_users=23, n_items=37):
     elif kind == "negative":
         x = x * generator.choice([-1, 1], x.shape)
     return x.astype(np.float32)
+
+
+def make_rows(rows: list[list[int]]) -> tuple[np.ndarray, np.ndarray]:
+    indptr = np.cumsum([0] + [len(row) for row in rows]).astype(np.int64)
+    return indptr, np.concatenate([np.asarray(sorted(row), np.int32) for row in rows]).astype(
+        np.int32
+    )
+
+
+def nasty_rows(n_items: int) -> list[list[int]]:
+    generator = np.random.default_rng(5)
+    rows: list[list[int]] = [
+        [],
+        list(range(n_items)),
+        list(range(1, n_items)),
+        [0],
+        [n_items - 1],
+        [],
+    ]
+    for size in generator.integers(1, n_items // 2, 15):
+        rows.append(generator.choice(n_items, size, replace=False).tolist())
+    return rows
+
+
+def start(n_users: int, n_items: int, factors: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    generator = np.random.default_rng(factors)
+    users, items = (
+        generator.normal(0, 0.5, (n, factors)).astype(np.float32) for n in (n_users, n_items)
+    )
+    return users, items, generator.normal(0, 0.1, n_items).astype(np.float32)

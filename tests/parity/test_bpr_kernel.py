@@ -6,39 +6,9 @@ import pytest
 from cofactor.kernels.cpu import bpr as fast
 from cofactor.kernels.reference import bpr as slow
 from cofactor.kernels.reference.sampling import alias_table
+from parity.nasty import UNIFORM, make_rows, nasty_rows, start
 
-UNIFORM = (np.empty(0, np.uint32), np.empty(0, np.int32))
 SEED = np.uint64(2**63 + 12345)
-
-
-def make_rows(rows: list[list[int]]) -> tuple[np.ndarray, np.ndarray]:
-    indptr = np.cumsum([0] + [len(row) for row in rows]).astype(np.int64)
-    return indptr, np.concatenate([np.asarray(sorted(row), np.int32) for row in rows]).astype(
-        np.int32
-    )
-
-
-def nasty_rows(n_items: int) -> list[list[int]]:
-    generator = np.random.default_rng(5)
-    rows: list[list[int]] = [
-        [],
-        list(range(n_items)),
-        list(range(1, n_items)),
-        [0],
-        [n_items - 1],
-        [],
-    ]
-    for size in generator.integers(1, n_items // 2, 15):
-        rows.append(generator.choice(n_items, size, replace=False).tolist())
-    return rows
-
-
-def start(n_users: int, n_items: int, factors: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    generator = np.random.default_rng(factors)
-    users, items = (
-        generator.normal(0, 0.5, (n, factors)).astype(np.float32) for n in (n_users, n_items)
-    )
-    return users, items, generator.normal(0, 0.1, n_items).astype(np.float32)
 
 
 @pytest.mark.parametrize(("factors", "law"), [(5, "uniform"), (16, "popular"), (35, "uniform")])

@@ -5,40 +5,15 @@ import pytest
 
 from cofactor.kernels.cpu import warp as fast
 from cofactor.kernels.reference import warp as slow
+from parity.nasty import UNIFORM, make_rows, nasty_rows, start
 
-UNIFORM = (np.empty(0, np.uint32), np.empty(0, np.int32))
 SEED = np.uint64(2**62 + 99)
 
 
-def make_rows(rows: list[list[int]]) -> tuple[np.ndarray, np.ndarray]:
-    indptr = np.cumsum([0] + [len(row) for row in rows]).astype(np.int64)
-    return indptr, np.concatenate([np.asarray(sorted(row), np.int32) for row in rows]).astype(
-        np.int32
-    )
-
-
-def nasty_rows(n_items: int) -> list[list[int]]:
-    generator = np.random.default_rng(5)
-    rows: list[list[int]] = [
-        [],
-        list(range(n_items)),
-        list(range(1, n_items)),
-        [0],
-        [n_items - 1],
-        [],
-    ]
-    for size in generator.integers(1, n_items // 2, 15):
-        rows.append(generator.choice(n_items, size, replace=False).tolist())
-    return rows
-
-
-def start(n_users: int, n_items: int, factors: int) -> list[np.ndarray]:
-    generator = np.random.default_rng(factors)
-    users, items = (
-        generator.normal(0, 0.5, (n, factors)).astype(np.float32) for n in (n_users, n_items)
-    )
-    bias = generator.normal(0, 0.1, n_items).astype(np.float32)
-    return [users, items, bias, *(np.zeros(n, np.float32) for n in (n_users, n_items, n_items))]
+def with_squares(n_users: int, n_items: int, factors: int) -> list[np.ndarray]:
+    """The parameters, and the sums of squares of the adaptive steps."""
+    sizes = (n_users, n_items, n_items)
+    return [*start(n_users, n_items, factors), *(np.zeros(n, np.float32) for n in sizes)]
 
 
 @pytest.mark.parametrize(
@@ -49,7 +24,7 @@ def test_one_thread_equals_the_reference(factors: int, adaptive: bool, trials: i
     indptr, indices = make_rows(nasty_rows(n_items))
     n_users = len(indptr) - 1
     order = np.random.default_rng(1).permutation(n_users).astype(np.int32)
-    ours, theirs = start(n_users, n_items, factors), start(n_users, n_items, factors)
+    ours, theirs = with_squares(n_users, n_items, factors), with_squares(n_users, n_items, factors)
     settings = (0.05, 0.01, 0.02, 0.03, 1.0, trials, adaptive)
     for epoch in range(2):
         seed = SEED + np.uint64(epoch)
@@ -90,7 +65,7 @@ def test_blocks_are_learned_on_two_threads() -> None:
     ]
     indptr, indices = make_rows(rows)
     generator = np.random.default_rng(0)
-    parameters = start(60, 30, 16)
+    parameters = with_squares(60, 30, 16)
     losses = []
     for epoch in range(40):
         order = generator.permutation(60).astype(np.int32)
@@ -111,7 +86,7 @@ def test_fold_in_equals_the_reference_and_depends_on_the_history_alone() -> None
     n_items = 23
     rows = nasty_rows(n_items)[:9]
     indptr, indices = make_rows(rows)
-    _, items, bias, *_ = start(3, n_items, 16)
+    _, items, bias, *_ = with_squares(3, n_items, 16)
     settings = (items, bias, 0.05, 0.01, 1.0, 5, *UNIFORM, 4, 20, SEED)
     ours = fast.warp_fold_in(indptr, indices, *settings)
     np.testing.assert_allclose(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from cofactor.base.run import Run
 from cofactor.data import datasets
 from cofactor.data.split import Split
 from cofactor.evaluation.evaluate import evaluate
+from cofactor.models.explicit import biased_mf, svdpp
 from cofactor.runs.board import Board, BoardEntry, Row, closing, fitted
 
 METRICS = ("rmse", "mae")
@@ -22,6 +24,26 @@ PROTOCOL = (
     " training data, so that they are rather too narrow. Predictions are clipped to the scale."
     " Settings were chosen on a tenth of the first fold's training part."
 )
+
+
+def entries_of(name: str, bayesian: Mapping[str, Any], bar: float) -> tuple[BoardEntry, ...]:
+    """Return the models of a board.
+
+    Parameters
+    ----------
+    name
+        Of the dataset.
+    bayesian
+        Settings of ``bayesian_mf``.
+    bar
+        The RMSE that it has to reach.
+    """
+    return (
+        BoardEntry(model="bias", settings={}, label="bias"),
+        BoardEntry(model="biased_mf", settings=biased_mf.PRESETS.get(name, {}), label="biased_mf"),
+        BoardEntry(model="svdpp", settings=svdpp.PRESETS[name], label="svdpp"),
+        BoardEntry(model="bayesian_mf", settings=bayesian, label="bayesian_mf", bars={"rmse": bar}),
+    )
 
 
 def rated(

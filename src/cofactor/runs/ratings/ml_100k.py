@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from cofactor.base.run import Run
 from cofactor.data.readers.movielens import FOLDS_100K
-from cofactor.models.explicit import biased_mf, svdpp
-from cofactor.runs.board import Board, BoardEntry
-from cofactor.runs.ratings.folds import METRICS, PROTOCOL, rated
+from cofactor.runs.board import Board
+from cofactor.runs.ratings.folds import METRICS, PROTOCOL, entries_of, rated
 
 NAME = "ml-100k"
 
@@ -14,17 +13,7 @@ NAME = "ml-100k"
 def recipe(run: Run) -> Board:
     """Fit four models on the training part of each fold, and measure them on its test part."""
     board = Board("ml_100k", "MovieLens 100K, folds u1 to u5", PROTOCOL)
-    entries = (
-        BoardEntry(model="bias", settings={}, label="bias"),
-        BoardEntry(model="biased_mf", settings=biased_mf.PRESETS.get(NAME, {}), label="biased_mf"),
-        BoardEntry(model="svdpp", settings=svdpp.PRESETS[NAME], label="svdpp"),
-        BoardEntry(
-            model="bayesian_mf",
-            settings={},
-            label="bayesian_mf",
-            bars={"rmse": 0.885},
-        ),
-    )
+    entries = entries_of(NAME, {}, bar=0.885)
     folds = FOLDS_100K[:5]
     rated(board, NAME, folds, entries, run)
     board.published(

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from cofactor.base.run import Run
 from cofactor.data.readers.movielens import FOLDS_1M
-from cofactor.models.explicit import biased_mf, svdpp
-from cofactor.runs.board import Board, BoardEntry
-from cofactor.runs.ratings.folds import METRICS, PROTOCOL, rated
+from cofactor.runs.board import Board
+from cofactor.runs.ratings.folds import METRICS, PROTOCOL, entries_of, rated
 
 NAME = "ml-1m"
 
@@ -14,17 +13,7 @@ NAME = "ml-1m"
 def recipe(run: Run) -> Board:
     """Fit four models on the training part of each fold, and measure them on its test part."""
     board = Board("ml_1m", "MovieLens 1M, five folds", PROTOCOL)
-    entries = (
-        BoardEntry(model="bias", settings={}, label="bias"),
-        BoardEntry(model="biased_mf", settings=biased_mf.PRESETS.get(NAME, {}), label="biased_mf"),
-        BoardEntry(model="svdpp", settings=svdpp.PRESETS[NAME], label="svdpp"),
-        BoardEntry(
-            model="bayesian_mf",
-            settings={"factors": 32, "sweeps": 120, "burn_in": 30},
-            label="bayesian_mf",
-            bars={"rmse": 0.828},
-        ),
-    )
+    entries = entries_of(NAME, {"factors": 32, "sweeps": 120, "burn_in": 30}, bar=0.828)
     folds = FOLDS_1M
     rated(board, NAME, folds, entries, run)
     board.published(
