@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from cofactor.base.disk import replace_file
 from cofactor.base.markup import safe
 
 
@@ -22,9 +23,7 @@ def section(title: str, note: str, body: str) -> str:
 def write_page(path: str | os.PathLike[str], text: str) -> Path:
     """Write a page, and return its path; one that is there is replaced once this is whole."""
     path = Path(path)
-    unfinished = path.with_name(path.name + ".part")
-    unfinished.write_text(text, encoding="utf-8")
-    unfinished.replace(path)
+    replace_file(path, text.encode())
     return path
 
 

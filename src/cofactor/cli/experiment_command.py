@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cofactor.base.durations import SECONDS_OF
 from cofactor.base.errors import ArgumentError
 from cofactor.cli import options as opt
 from cofactor.cli.output import Output
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from cofactor.service.experiments.results import ArmComparison, Results
 
 _ACTIONS = ("start", "status", "stop", "roll-out")
-_UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 
 @dataclass(frozen=True)
@@ -132,9 +132,9 @@ def _start(
 def seconds_of(text: str, name: str) -> int:
     """Read a time such as ``30m``, ``6h`` or ``7d`` in seconds."""
     number, unit = text[:-1], text[-1:]
-    if unit not in _UNITS or not number.isdecimal() or int(number) < 1:
+    if unit not in SECONDS_OF or not number.isdecimal() or int(number) < 1:
         raise ArgumentError(f"--{name} must be like 30m, 6h or 7d, not {text!r}.")
-    return int(number) * _UNITS[unit]
+    return int(number) * SECONDS_OF[unit]
 
 
 def _status(output: Output, experiment: Experiment, folder: Path, url: str | None) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cofactor.base.durations import SECONDS_OF
 from cofactor.base.errors import ArgumentError
 from cofactor.base.run import Run
 from cofactor.cli.output import Output
@@ -247,8 +248,7 @@ def retention(age: str | None, most: int | None) -> Retention:
     """Read which impressions are kept."""
     from cofactor.store import Retention
 
-    units = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
-    seconds = _amount(age, "keep-impressions", units, "90d, 12h or 30m")
+    seconds = _amount(age, "keep-impressions", SECONDS_OF, "90d, 12h or 30m")
     if most is not None and most < 1:
         raise ArgumentError(f"--max-impressions must be at least 1, not {most}.")
     return Retention(seconds=seconds, most=most)

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from cofactor.base import checks
+from cofactor.base.disk import sync
 from cofactor.base.errors import ArtifactError
 
 _VERSION = 2
@@ -74,8 +75,7 @@ def write(path: str | os.PathLike[str], arrays: Mapping[str, np.ndarray], facts:
     head = {"version": str(_VERSION), "facts": json.dumps(facts, allow_nan=False)}
     try:
         save_file({name: np.array(a, order="C") for name, a in arrays.items()}, partial, head)
-        with partial.open("rb+") as file:
-            os.fsync(file.fileno())
+        sync(partial)
         partial.replace(target)
     finally:
         partial.unlink(missing_ok=True)

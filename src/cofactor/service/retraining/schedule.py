@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from cofactor.base.durations import SECONDS_OF
 from cofactor.base.errors import ArgumentError
 
-_UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 _EVERY = re.compile(r"every\s+(\d{1,6})\s*([smhd])\Z")
 _AFTER = re.compile(r"after\s+([\d_,]{1,15})\s+events\Z")
 
@@ -31,8 +31,8 @@ class RetrainSchedule:
         if self.events is not None:
             return f"after {self.events:,} events"
         seconds = self.seconds or 0
-        unit = next(u for u in "dhms" if seconds % _UNITS[u] == 0)
-        return f"every {seconds // _UNITS[unit]}{unit}"
+        unit = next(u for u in "dhms" if seconds % SECONDS_OF[u] == 0)
+        return f"every {seconds // SECONDS_OF[unit]}{unit}"
 
     def is_due(self, seconds: float, events: int) -> bool:
         """Return whether so many seconds and events after the last attempt the next one is due.
@@ -56,7 +56,7 @@ def parse_schedule(text: str) -> RetrainSchedule:
     words = " ".join(text.lower().split())
     every, after = _EVERY.match(words), _AFTER.match(words)
     if every is not None and int(every[1]) > 0:
-        return RetrainSchedule(seconds=int(every[1]) * _UNITS[every[2]])
+        return RetrainSchedule(seconds=int(every[1]) * SECONDS_OF[every[2]])
     if after is not None:
         count = int(re.sub(r"[_,]", "", after[1]) or 0)
         if count > 0:
