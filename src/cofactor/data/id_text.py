@@ -24,7 +24,8 @@ _MONGO = re.compile(r"""^ObjectId\(\s*["']?([0-9a-fA-F]{24})["']?\s*\)$""")
 _WRAPPED = ("$oid", "$numberLong", "$numberInt", "$uuid")
 _FLOAT = r"^-?(?:0|[1-9][0-9]{0,18})\.0+$"
 _FRACTION = r"^-?[0-9]+\.[0-9]*[1-9][0-9]*$"
-_SPREADSHEET = r"^[1-9](?:\.[0-9]+)?E\+[0-9]{2}$"
+# Also numbers beyond 2^53 that were floats, which no longer tell neighbours apart.
+_SPREADSHEET = r"^[1-9](?:\.[0-9]+)?E\+[0-9]{2}$|^-?[1-9][0-9]{15,18}\.0+$"
 # What spreadsheets write to keep a text a text: ="007".
 _FORMULA = r'^="(.*)"$'
 _INVISIBLE = "\u200b\ufeff\u2060"
@@ -130,8 +131,8 @@ def _folded(words: pa.Array, notes: list[str]) -> pa.Array:
     lossy = words.filter(pc.match_substring_regex(words, _SPREADSHEET).fill_null(False))
     if len(lossy):
         notes.append(
-            f"ids such as {lossy[0].as_py()!r} have lost digits in a spreadsheet; export them as"
-            " text"
+            f"ids such as {lossy[0].as_py()!r} have lost digits in a spreadsheet or as floats;"
+            " export them as text"
         )
     if not count or pc.any(pc.match_substring_regex(words, _FRACTION)).as_py():
         return words
