@@ -24,7 +24,7 @@ from cofactor.base.names import unknown_name
 from cofactor.base.search import Search
 from cofactor.base.signatures import document
 
-_HINTS: dict[type, dict[str, Any]] = {}
+_HINTS: dict[Any, dict[str, Any]] = {}
 
 
 def _hints(kind: type) -> dict[str, Any]:

@@ -280,17 +280,19 @@ def _comparison(
     if significant and mean != 0:
         better = first if (mean > 0) != parse_metric(metric).lower_is_better else second
     return Comparison(
-        metric,
-        first,
-        second,
-        mean,
-        *interval,
-        *ps,
-        significant,
-        len(difference),
-        rule.test,
-        rule.correction,
-        better,
+        metric=metric,
+        first=first,
+        second=second,
+        difference=mean,
+        low=interval[0],
+        high=interval[1],
+        p=ps[0],
+        p_adjusted=ps[1],
+        significant=significant,
+        n_users=len(difference),
+        test=rule.test,
+        correction=rule.correction,
+        better=better,
     )
 
 

@@ -12,7 +12,10 @@ from cofactor.data.readers.raw import Fault, Raw
 _DAY = 86400
 # Before this there were hardly any recommenders to log anything: 1 January 1995.
 _EARLIEST = 788918400
-_READABLE = "seconds, ISO 8601 or a dated text; time_format= says how others are written"
+_READABLE = (
+    "seconds, ISO 8601 or a dated text; time_format= says how others are written, time=False leaves"
+    " times out"
+)
 _UNITS = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds"}
 
 

@@ -39,7 +39,7 @@ from cofactor.data.readers.sniff import (
     sniff,
 )
 from cofactor.data.readers.source_files import SMALL, SourceFile, ahead
-from cofactor.data.readers.text_encoding import one_line_end
+from cofactor.data.readers.text_encoding import LATIN, latin, one_line_end
 from cofactor.data.readers.values import Odd, numbers_and_odd
 
 _SEPARATOR = "\x1f"
@@ -66,9 +66,18 @@ def read_delimited(entry: SourceFile, options: Options, dialect: Dialect | None 
             raise DataError(
                 f"the file isn't {options.encoding}: {stop}.", source=entry.shown
             ) from None
-        raw = explode_lists(_read(entry, options, replace(dialect, encoding="iso8859-1"), roles))
+        raw = explode_lists(_read_latin(entry, options, dialect, roles))
         raw.notes.append("not UTF-8, so read as Latin-1; give encoding= if it is another")
         return raw
+
+
+def _read_latin(
+    entry: SourceFile, options: Options, dialect: Dialect, roles: Mapping[str, str]
+) -> Raw:
+    try:
+        return _read(entry, options, replace(dialect, encoding=LATIN[0]), roles)
+    except NotUtf8:
+        return _read(entry, options, replace(dialect, encoding=LATIN[1]), roles)
 
 
 def dialect_of(entry: SourceFile, options: Options) -> Dialect:
@@ -106,7 +115,7 @@ def read_text_table(
             block, codecs.getincrementaldecoder(dialect.encoding)(), dialect.encoding, final=True
         )
     except NotUtf8:
-        block = block.decode("latin-1").encode()
+        block = latin(block).encode()
         notes.append(f"{entry.name}: not UTF-8, so read as Latin-1")
     kept = _Kept(dialect, {})
     block = kept.body(one_line_end(block, quoted=dialect.quoted))

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from cofactor.base.errors import DataError
 from cofactor.data.readers.columns import folded
+from cofactor.data.readers.nested_items import expanded, field_of_items
 from cofactor.data.readers.usual_names import USUAL
 from cofactor.data.records import column_of, names_of, table_of
 
@@ -32,8 +33,10 @@ def table_of_json(value: Any, source: str) -> pa.Table:
     if isinstance(value, list) and value:
         if all(isinstance(row, dict) for row in value):
             # Hits of Elasticsearch hold their record in a field.
-            inner = [row.get("_source") for row in value]
-            return table_of(inner if all(isinstance(row, dict) for row in inner) else value)
+            hits = [row.get("_source") for row in value]
+            rows = hits if all(isinstance(row, dict) for row in hits) else value
+            inner = field_of_items(rows)
+            return table_of([part for row in rows for part in expanded(row, inner)])
         if all(isinstance(row, list) and 2 <= len(row) <= 4 for row in value):
             return _of_rows(value, source)
     if isinstance(value, dict) and value:

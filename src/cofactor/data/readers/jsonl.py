@@ -8,6 +8,7 @@ import ast
 import json
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -16,10 +17,11 @@ from pyarrow import json as pajson
 
 from cofactor.base.errors import DataError
 from cofactor.data.readers import times as clock
-from cofactor.data.readers.columns import Options, find_roles, folded, roles_note
+from cofactor.data.readers.columns import Options, find_roles, folded, has_role, roles_note
 from cofactor.data.readers.frames import raw_of_table
 from cofactor.data.readers.id_columns import id_column
 from cofactor.data.readers.json_shapes import has_roles, table_of_json
+from cofactor.data.readers.nested_items import expanded, field_of_items
 from cofactor.data.readers.raw import Raw
 from cofactor.data.readers.source_files import BLOCK, LONGEST, SMALL, HeldFile, SourceFile
 from cofactor.data.readers.text_encoding import encoding_of
@@ -52,14 +54,19 @@ def read_jsonl(entry: SourceFile, options: Options) -> Raw:
         roles = find_roles(table.column_names, options, entry.shown)
         return raw_of_table(table, roles, options, entry.shown, names=table.column_names)
     sample, literal = _sample(head, entry)
+    inner = field_of_items(sample)
+    sample = [part for row in sample for part in expanded(row, inner)]
     names = names_of(sample)
-    roles = find_roles(names, options, entry.shown)
+    # A field that is always empty at first is nobody's id where another one has some.
+    filled = [name for name in names if any(row.get(name) is not None for row in sample)]
+    able = all(has_role(role, filled) for role in ("user", "item"))
+    roles = find_roles(filled if able else names, options, entry.shown)
     late = _late_names(entry, roles, options)
     if late:
         names += [name for name in late if name not in names]
         roles = find_roles(names, options, entry.shown)
-    if literal or options.time_format is not None or "event" in roles:
-        return _slow(entry, options, roles, literal=literal)
+    if literal or inner is not None or options.time_format is not None or "event" in roles:
+        return _slow(entry, options, roles, literal=literal, inner=inner)
     kinds = {name: _kind([row.get(name) for row in sample]) for name in roles.values()}
     if all(kind is not None for kind in kinds.values()):
         raw = _fast(entry, options, roles, names, pa.schema(list(kinds.items())))
@@ -119,6 +126,35 @@ def _table(block: bytes, parse: pajson.ParseOptions) -> pa.Table | None:
         return None
 
 
+@dataclass
+class _Columns:
+    """The columns while they are read, block by block."""
+
+    users: list[pa.Array] = field(default_factory=list)
+    items: list[pa.Array] = field(default_factory=list)
+    values: list[np.ndarray] = field(default_factory=list)
+    times: list[np.ndarray] = field(default_factory=list)
+    bare_times: bool = True
+
+    def add(self, table: pa.Table, roles: Mapping[str, str], options: Options, source: str) -> bool:
+        """Add a block's rows; False if its values or times have to be read by the slow path."""
+        for role, chunks in (("user", self.users), ("item", self.items)):
+            column = id_column(table.column(roles[role]), source, role)
+            chunks += column.dictionary_encode().chunks
+        if "value" in roles:
+            numbers, odd = numbers_and_odd(table.column(roles["value"]), options.decimal)
+            if odd is not None:
+                return False
+            self.values.append(numbers)
+        if "time" in roles:
+            found = clock.seconds(table.column(roles["time"]))
+            if found.day_first is not None:
+                return False
+            self.times.append(found.times)
+            self.bare_times = self.bare_times and found.bare
+        return True
+
+
 def _fast(
     entry: SourceFile,
     options: Options,
@@ -127,39 +163,22 @@ def _fast(
     schema: pa.Schema,
 ) -> Raw | None:
     """All lines by Arrow on all cores; None if any isn't of the schema."""
-    ids: dict[str, list[pa.Array]] = {"user": [], "item": []}
-    values: list[np.ndarray] = []
-    times: list[np.ndarray] = []
-    all_bare = True
+    columns = _Columns()
     parse = pajson.ParseOptions(explicit_schema=schema, unexpected_field_behavior="ignore")
     with options.progress.task(f"reading {entry.name}", None) as task:
         for block in _blocks(entry):
             table = _table(block, parse)
-            if table is None:
+            if table is None or not columns.add(table, roles, options, entry.shown):
                 return None
-            for role, chunks in ids.items():
-                column = id_column(table.column(roles[role]), entry.shown, role)
-                chunks += column.dictionary_encode().chunks
-            if "value" in roles:
-                numbers, odd = numbers_and_odd(table.column(roles["value"]), options.decimal)
-                if odd is not None:
-                    return None
-                values.append(numbers)
-            if "time" in roles:
-                found = clock.seconds(table.column(roles["time"]))
-                if found.day_first is not None:
-                    return None
-                times.append(found.times)
-                all_bare = all_bare and found.bare
             task.advance(len(block))
-    if sum(map(len, ids["user"])) == 0:
+    if sum(map(len, columns.users)) == 0:
         raise DataError("there are no rows in it.", source=entry.shown)
     return Raw(
-        users=pa.chunked_array(ids["user"]),
-        items=pa.chunked_array(ids["item"]),
-        values=np.concatenate(values) if "value" in roles else None,
-        times=np.concatenate(times) if "time" in roles else None,
-        bare_times=all_bare,
+        users=pa.chunked_array(columns.users),
+        items=pa.chunked_array(columns.items),
+        values=np.concatenate(columns.values) if "value" in roles else None,
+        times=np.concatenate(columns.times) if "time" in roles else None,
+        bare_times=columns.bare_times,
         source=entry.shown,
         locate=lambda rows: _locate(entry, rows),
         notes=[roles_note(roles, names)],
@@ -167,11 +186,18 @@ def _fast(
     )
 
 
-def _slow(entry: SourceFile, options: Options, roles: Mapping[str, str], *, literal: bool) -> Raw:
+def _slow(
+    entry: SourceFile,
+    options: Options,
+    roles: Mapping[str, str],
+    *,
+    literal: bool,
+    inner: str | None = None,
+) -> Raw:
     """Line by line: says which lines are no objects, and takes fields of mixed types."""
     bad: list[tuple[int, str]] = []
     columns: dict[str, list[Any]] = {name: [] for name in roles.values()}
-    for _, row in _objects(entry, literal, bad):
+    for _, row in _objects(entry, literal, bad, inner):
         for name, column in columns.items():
             column.append(row.get(name))
     n_bad = len(bad)
@@ -185,7 +211,9 @@ def _slow(entry: SourceFile, options: Options, roles: Mapping[str, str], *, lite
         )
     table = pa.table({name: column_of(column) for name, column in columns.items()})
     raw = raw_of_table(table, roles, options, entry.shown)
-    raw.locate = lambda rows: _locate(entry, rows, literal)
+    raw.locate = lambda rows: _locate(entry, rows, literal, inner)
+    if inner is not None:
+        raw.notes.append(f"a row for each object in {inner!r}; lines without any left out")
     if literal:
         raw.notes.append("lines are Python literals and no JSON; read as literals, never run")
     if n_bad:
@@ -260,7 +288,10 @@ def _sample(head: bytes, entry: SourceFile) -> tuple[list[dict[str, Any]], bool]
 
 
 def _objects(
-    entry: SourceFile, literal: bool, bad: list[tuple[int, str]] | None = None
+    entry: SourceFile,
+    literal: bool,
+    bad: list[tuple[int, str]] | None = None,
+    inner: str | None = None,
 ) -> Iterator[tuple[int, dict[str, Any]]]:
     line = 0
     for block in _blocks(entry):
@@ -270,7 +301,7 @@ def _objects(
                 continue
             row = (_literal(text) or _json(text)) if literal else _json(text)
             if row is not None:
-                yield line, row
+                yield from ((line, part) for part in expanded(row, inner))
             elif bad is not None:
                 bad.append((line, text.decode("utf-8", "replace").rstrip("\r")))
             else:
@@ -320,10 +351,12 @@ def _blocks(entry: SourceFile) -> Iterator[bytes]:
         yield rest
 
 
-def _locate(entry: SourceFile, rows: np.ndarray, literal: bool = False) -> list[tuple[int, str]]:
+def _locate(
+    entry: SourceFile, rows: np.ndarray, literal: bool = False, inner: str | None = None
+) -> list[tuple[int, str]]:
     wanted, found = {int(row) for row in rows}, []
     skipped: list[tuple[int, str]] = []
-    for row, (line, content) in enumerate(_objects(entry, literal, skipped)):
+    for row, (line, content) in enumerate(_objects(entry, literal, skipped, inner)):
         if row in wanted:
             found.append((line, json.dumps(content, ensure_ascii=False, default=str)))
             if len(found) == len(wanted):

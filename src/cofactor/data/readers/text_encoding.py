@@ -36,6 +36,18 @@ def encoding_of(sample: bytes, given: str | None) -> tuple[str, int]:
     return "utf-8", 0
 
 
+# Of what isn't UTF-8: Windows' Latin-1, and where a byte is none of its characters, the standard's.
+LATIN = ("cp1252", "iso8859-1")
+
+
+def latin(text: bytes) -> str:
+    """Return a text in Latin-1, in which Windows has € and curly quotes."""
+    try:
+        return text.decode(LATIN[0])
+    except UnicodeDecodeError:
+        return text.decode(LATIN[1])
+
+
 def decoded(sample: bytes, encoding: str, given: str | None, source: str) -> str:
     """Return the text of a file's beginning; Latin-1 where it isn't the encoding that was found."""
     decoder = codecs.getincrementaldecoder(encoding)()
@@ -46,7 +58,7 @@ def decoded(sample: bytes, encoding: str, given: str | None, source: str) -> str
             raise DataError(
                 f"the file isn't {given}: {error.reason} at byte {error.start}.", source=source
             ) from None
-        return sample.decode("latin-1")
+        return latin(sample)
 
 
 def lines_of(text: str) -> list[str]:

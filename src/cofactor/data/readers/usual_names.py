@@ -192,6 +192,8 @@ USUAL: Mapping[str, tuple[str, ...]] = {
         "lineitemsku",
         "variantsku",
         "sellersku",
+        "spotifytrackuri",
+        "trackname",
         *(
             "товар",
             "idтовара",
@@ -288,8 +290,8 @@ USUAL: Mapping[str, tuple[str, ...]] = {
         "orderdate",
         "purchasedate",
         "transactiondate",
-        "eventdate",
         "eventtimestamp",
+        "eventdate",
         "createdon",
         "created",
         "createdtime",

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from cofactor.service.errors import RequestError, not_found
 from cofactor.service.http.context import Context
 from cofactor.service.http.route import Route
-from cofactor.service.replies import HealthOut, ReadyOut, SeriesOut, StatsOut
+from cofactor.service.replies import HealthOut, ReadyOut, SeriesOut, StatsOut, VersionLists
 from cofactor.service.wire import Nothing, SeriesQuery
 
 # The page asks nobody but this service for anything, and nobody may frame it.
@@ -74,6 +74,10 @@ async def stats(context: Context, path: dict[str, str], request: Nothing) -> Sta
         shed=telemetry.shed,
         **telemetry.recent(),
         sources=dict(telemetry.sources),
+        versions={
+            version: VersionLists(lists=lists, popularity=telemetry.fallbacks[version])
+            for version, lists in telemetry.lists.items()
+        },
         fallback_share=round(telemetry.sources["popularity"] / total, 4) if total else 0.0,
         waiting=scorer.queued,
         batch_mean=round(scorer.answered / scorer.batches, 2) if scorer.batches else 0.0,
@@ -166,7 +170,9 @@ def page_files() -> dict[str, bytes]:
 
 
 ROUTES = [
-    Route("GET", "/health", "public", health, Nothing, HealthOut, "Whether the process lives."),
+    Route(
+        "GET", "/health", "public", health, Nothing, HealthOut, summary="Whether the process lives."
+    ),
     Route(
         "GET",
         "/ready",
@@ -174,13 +180,41 @@ ROUTES = [
         ready,
         Nothing,
         ReadyOut,
-        "Whether it can answer and take events.",
+        summary="Whether it can answer and take events.",
     ),
-    Route("GET", "/metrics", "read", metrics, Nothing, "text/plain", "Metrics for Prometheus."),
-    Route("GET", "/v1/stats", "read", stats, Nothing, StatsOut, "Live numbers."),
-    Route("GET", "/v1/series", "read", series, SeriesQuery, SeriesOut, "What happened, over time."),
-    Route("GET", "/openapi.json", "public", openapi, Nothing, "application/json", "This document."),
-    Route("GET", "/", "public", page, Nothing, "text/html", "The page."),
-    Route("GET", "/docs", "public", explorer, Nothing, "text/html", "The API, to be tried."),
-    Route("GET", "/page/{name}", "public", page_file, Nothing, "text/plain", "A file of the page."),
+    Route(
+        "GET", "/metrics", "read", metrics, Nothing, "text/plain", summary="Metrics for Prometheus."
+    ),
+    Route("GET", "/v1/stats", "read", stats, Nothing, StatsOut, summary="Live numbers."),
+    Route(
+        "GET",
+        "/v1/series",
+        "read",
+        series,
+        SeriesQuery,
+        SeriesOut,
+        summary="What happened, over time.",
+    ),
+    Route(
+        "GET",
+        "/openapi.json",
+        "public",
+        openapi,
+        Nothing,
+        "application/json",
+        summary="This document.",
+    ),
+    Route("GET", "/", "public", page, Nothing, "text/html", summary="The page."),
+    Route(
+        "GET", "/docs", "public", explorer, Nothing, "text/html", summary="The API, to be tried."
+    ),
+    Route(
+        "GET",
+        "/page/{name}",
+        "public",
+        page_file,
+        Nothing,
+        "text/plain",
+        summary="A file of the page.",
+    ),
 ]
