@@ -71,8 +71,8 @@ def run(names: list[str], settings: Settings, out: Path | None = None) -> dict[s
     return whole()
 
 
-def main() -> None:
-    """Parse, run, write, print."""
+def _parser() -> argparse.ArgumentParser:
+    made = ROOT / ".bench-envs"
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks", description="Cofactor beside its peers, in one run."
     )
@@ -82,12 +82,8 @@ def main() -> None:
         metavar="CASE",
         help=f"of {', '.join(NAMES)}, or a group such as ials; all by default",
     )
-    parser.add_argument(
-        "--rounds",
-        type=int,
-        default=5,
-        help="alternated rounds (fewer for peers that take minutes)",
-    )
+    rounds = "alternated rounds (fewer for peers that take minutes)"
+    parser.add_argument("--rounds", type=int, default=5, help=rounds)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument(
         "--quick", action="store_true", help="tiny synthetic data and one round: does it run?"
@@ -104,17 +100,19 @@ def main() -> None:
     parser.add_argument(
         "--envs",
         type=Path,
-        default=ROOT / ".bench-envs",
+        default=made,
         help="where the peers' environments are or are made",
     )
     parser.add_argument(
-        "--work",
-        type=Path,
-        default=ROOT / ".bench-envs" / "data",
-        help="where prepared data is kept",
+        "--work", type=Path, default=made / "data", help="where prepared data is kept"
     )
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results" / "latest.json")
-    asked = parser.parse_args()
+    return parser
+
+
+def main() -> None:
+    """Parse, run, write, print."""
+    asked = _parser().parse_args()
     settings = Settings(
         rounds=1 if asked.quick else asked.rounds,
         threads=asked.threads,

@@ -21,7 +21,7 @@ from cofactor.data.split import Part, Split
 from cofactor.data.splits import split
 from cofactor.evaluation.evaluate import evaluate
 from cofactor.models import registry
-from cofactor.runs.cold.settings import CITATIONS, CITEULIKE, FILMS, ML1M, TAGS
+from cofactor.runs.cold.chosen_settings import CITATIONS, CITEULIKE, FILMS, ML1M, TAGS
 
 # Chosen alike on ml-100k's validation part: the towers' and the table's regularization among .003,
 # .01, .03, .1.
@@ -185,24 +185,23 @@ def fair(run: Run, models: list[str]) -> None:
                 f"{source}, {label}: {cold[truth.item_rows].mean():.1%} of what is held out is of"
                 " new items"
             )
-            for name, more in (
-                ("ials", ()),
-                ("feature_ials", ("calibrate_exposure=true",)),
-                ("feature_ials", ("calibrate_exposure=false",)),
-            ):
-                model, seconds = fitted(
-                    name, SMALL_IALS + (columns if more else ()) + more, parts.train, run
-                )
-                line(
-                    f"{name} {' '.join(more)}",
-                    evaluate(model, both, ["ndcg@10", "recall@20"], run=run),
-                    seconds,
-                )
-                users = both.test.user_rows[:2000]
-                best = model.topk(
-                    model.user_batch(users), 10, excluded=model.user_batch(users).seen
-                )
-                print(f"    new items take {cold[best.rows].mean():.1%} of the top 10")
+            _fair_models(both, columns, run)
+
+
+def _fair_models(parts: Split, columns: tuple[str, ...], run: Run) -> None:
+    cold = parts.train.item_counts == 0
+    for name, more in (
+        ("ials", ()),
+        ("feature_ials", ("calibrate_exposure=true",)),
+        ("feature_ials", ("calibrate_exposure=false",)),
+    ):
+        settings = SMALL_IALS + (columns if more else ()) + more
+        model, seconds = fitted(name, settings, parts.train, run)
+        result = evaluate(model, parts, ["ndcg@10", "recall@20"], run=run)
+        line(f"{name} {' '.join(more)}", result, seconds)
+        batch = model.user_batch(parts.test.user_rows[:2000])
+        best = model.topk(batch, 10, excluded=batch.seen)
+        print(f"    new items take {cold[best.rows].mean():.1%} of the top 10")
 
 
 def uses_content(name: str) -> bool:

@@ -257,6 +257,14 @@ def _timed(
     return rows
 
 
+def _goal(case: Case, rows: list[dict[str, Any]], sign: int) -> float:
+    """A share of the best quality that any step of the judges reached."""
+    assert case.target is not None
+    judges = [row for row in rows if case.of in ("all", row["name"])] or rows
+    best = sign * max(sign * step["quality"] for row in judges for step in row["steps"])
+    return (1 / case.target if sign < 0 else case.target) * best
+
+
 def _stepwise(
     case: Case,
     sides: list[Process],
@@ -278,21 +286,17 @@ def _stepwise(
                 row["steps"].append(
                     {"step": step, "seconds": seconds, "quality": side.quality(case.metric, data)}
                 )
-    judges = [row for row in rows if case.of in ("all", row["name"])] or rows
     # A lower RMSE is better, so it is compared by its negative.
-    sign, share = (-1, 1 / case.target) if case.metric == "rmse" else (1, case.target)
-    found["goal"] = goal = (
-        share * sign * max(sign * step["quality"] for row in judges for step in row["steps"])
-    )
+    sign = -1 if case.metric == "rmse" else 1
+    found["goal"] = goal = _goal(case, rows, sign)
     reached = [
         next((s["step"] for s in row["steps"] if sign * s["quality"] >= sign * goal), None)
         for row in rows
     ]
     for _ in range(settings.rounds):
         for side, row, enough in zip(sides, rows, reached, strict=True):
-            if enough is not None and len(row["seconds"]) < (
-                side.entrant.rounds or settings.rounds
-            ):
+            rounds = side.entrant.rounds or settings.rounds
+            if enough is not None and len(row["seconds"]) < rounds:
                 _note(row, side.ask(do="run", step=enough))
     for side, row, enough in zip(sides, rows, reached, strict=True):
         row["step"], row["version"] = enough, version_of(side)

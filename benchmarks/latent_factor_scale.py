@@ -45,31 +45,24 @@ def main() -> None:
     fit = time.perf_counter() - began
     epoch = float(np.median(model.curve.seconds))
     path = data_path(data, model, run)
-    print(
-        json.dumps(
-            {
-                "ratings": len(data),
-                "users": N_USERS,
-                "items": N_ITEMS,
-                "factors": FACTORS,
-                "batch": options.batch,
-                "optimizer": options.optimizer,
-                "sparse": options.sparse,
-                "threads": options.threads,
-                "device": options.device,
-                "epoch_s": round(epoch, 1),
-                "fit_s": round(fit, 1),
-                "data_path_s": round(path, 2),
-                "data_path_share": round(path / epoch, 4),
-                "peak_gib_before_fit": round(before, 2),
-                "peak_gib": round(_peak(), 2),
-                "loss": model.curve.loss,
-                "torch": torch.__version__,
-                "numpy": np.__version__,
-                "machine": platform.processor() or platform.machine(),
-            }
-        )
-    )
+    found = {
+        "users": N_USERS,
+        "items": N_ITEMS,
+        "factors": FACTORS,
+        **vars(options),
+        "ratings": len(data),
+        "epoch_s": round(epoch, 1),
+        "fit_s": round(fit, 1),
+        "data_path_s": round(path, 2),
+        "data_path_share": round(path / epoch, 4),
+        "peak_gib_before_fit": round(before, 2),
+        "peak_gib": round(_peak(), 2),
+        "loss": model.curve.loss,
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "machine": platform.processor() or platform.machine(),
+    }
+    print(json.dumps(found))
 
 
 def synthetic(count: int) -> Interactions:

@@ -4,7 +4,6 @@ own, on a socket of its own.
 
 from __future__ import annotations
 
-import itertools
 import os
 import pwd
 import shutil
@@ -66,27 +65,15 @@ def _start(binaries: Path, home: Path) -> subprocess.Popen[bytes]:
     if os.geteuid() == 0 and user is not None:
         os.chown(home, user.pw_uid, user.pw_gid)
         someone = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
-    data = home / "data"
+    data = str(home / "data")
     quiet: dict[str, Any] = {
         "cwd": home,
         "stdout": subprocess.DEVNULL,
         "stderr": subprocess.DEVNULL,
         **someone,
     }
-    command = [
-        binaries / "initdb",
-        "-D",
-        data,
-        "-U",
-        "cofactor",
-        "-A",
-        "trust",
-        "-E",
-        "UTF8",
-        "--no-locale",
-        "-N",
-    ]
-    subprocess.run(command, check=True, **quiet)
+    options = ["-U", "cofactor", "-A", "trust", "-E", "UTF8", "--no-locale", "-N"]
+    subprocess.run([binaries / "initdb", "-D", data, *options], check=True, **quiet)
     settings = [
         "listen_addresses=",
         f"unix_socket_directories={home}",
@@ -94,15 +81,8 @@ def _start(binaries: Path, home: Path) -> subprocess.Popen[bytes]:
         "shared_buffers=16MB",
         "fsync=on",
     ]
-    process = subprocess.Popen(
-        [
-            binaries / "postgres",
-            "-D",
-            data,
-            *itertools.chain.from_iterable(("-c", one) for one in settings),
-        ],
-        **quiet,
-    )
+    flags = [word for one in settings for word in ("-c", one)]
+    process = subprocess.Popen([binaries / "postgres", "-D", data, *flags], **quiet)
     deadline = time.monotonic() + 60
     while not _answers(home):
         if process.poll() is not None or time.monotonic() > deadline:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -23,15 +24,30 @@ def main(data_path: str, settings_path: str) -> None:
     tf.config.threading.set_inter_op_parallelism_threads(1)
     tf.random.set_seed(s["seed"])
     d = {name: tf.constant(array) for name, array in np.load(data_path).items()}
+    users, items = _table(s, d["user_bias"]), _table(s, d["item_bias"])
+    seconds = _trained(s, d, users, items)
     k = s["factors"]
-    n_users, n_items = d["user_bias"].shape[0], d["item_bias"].shape[0]
+    p, q = users.numpy()[d["test_users"].numpy()], items.numpy()[d["test_items"].numpy()]
+    expected = np.clip(
+        (p[:, :k] * q[:, :k]).sum(1) + p[:, k] + q[:, k] + s["mean"], s["low"], s["high"]
+    )
+    mse = float(np.mean((expected - d["test_values"].numpy()) ** 2))
+    # The first epoch traces the graph.
+    found = {"test_mse": mse, "epoch_s": float(np.median(seconds[1:])), "first_epoch_s": seconds[0]}
+    print(json.dumps(found | {"tensorflow": tf.__version__}))
 
-    def table(count: int, bias: tf.Tensor) -> tf.Variable:
-        return tf.Variable(
-            tf.concat([tf.random.normal((count, k), stddev=s["init_scale"]), bias[:, None]], 1)
-        )
 
-    users, items = table(n_users, d["user_bias"]), table(n_items, d["item_bias"])
+def _table(s: dict[str, Any], bias: tf.Tensor) -> tf.Variable:
+    """Factors that are drawn, and the biases beside them."""
+    factors = tf.random.normal((bias.shape[0], s["factors"]), stddev=s["init_scale"])
+    return tf.Variable(tf.concat([factors, bias[:, None]], 1))
+
+
+def _trained(
+    s: dict[str, Any], d: dict[str, tf.Tensor], users: tf.Variable, items: tf.Variable
+) -> list[float]:
+    """Train the tables; the seconds of each epoch."""
+    k = s["factors"]
     n, size = d["users"].shape[0], s["batch_size"]
     steps = -(-n // size)
     rate = tf.keras.optimizers.schedules.CosineDecay(s["learning_rate"], steps * s["epochs"])
@@ -44,15 +60,11 @@ def main(data_path: str, settings_path: str) -> None:
             p, q = tf.gather(users, u), tf.gather(items, i)
             expected = tf.reduce_sum(p[:, :k] * q[:, :k], 1) + p[:, k] + q[:, k]
             penalty = tf.constant(0.0)
-            for rows, weight in (
-                (p, tf.gather(d["user_weight"], u)),
-                (q, tf.gather(d["item_weight"], i)),
-            ):
+            weights = tf.gather(d["user_weight"], u), tf.gather(d["item_weight"], i)
+            for rows, weight in zip((p, q), weights, strict=True):
                 squares = tf.square(rows)
-                each = (
-                    s["regularization"] * tf.reduce_sum(squares[:, :k], 1)
-                    + s["bias_regularization"] * squares[:, k]
-                )
+                each = s["regularization"] * tf.reduce_sum(squares[:, :k], 1)
+                each += s["bias_regularization"] * squares[:, k]
                 penalty += tf.reduce_mean(each * weight)
             loss = tf.reduce_mean(tf.square(expected - y)) + penalty
         adam.apply_gradients(zip(tape.gradient(loss, [users, items]), [users, items], strict=True))
@@ -64,20 +76,9 @@ def main(data_path: str, settings_path: str) -> None:
         order = tf.random.shuffle(tf.range(n))
         for low in range(0, n, size):
             chosen = order[low : low + size]
-            step(
-                tf.gather(d["users"], chosen),
-                tf.gather(d["items"], chosen),
-                tf.gather(d["values"], chosen),
-            )
+            step(*(tf.gather(d[name], chosen) for name in ("users", "items", "values")))
         seconds.append(time.perf_counter() - began)
-    p, q = users.numpy()[d["test_users"].numpy()], items.numpy()[d["test_items"].numpy()]
-    expected = np.clip(
-        (p[:, :k] * q[:, :k]).sum(1) + p[:, k] + q[:, k] + s["mean"], s["low"], s["high"]
-    )
-    mse = float(np.mean((expected - d["test_values"].numpy()) ** 2))
-    # The first epoch traces the graph.
-    found = {"test_mse": mse, "epoch_s": float(np.median(seconds[1:])), "first_epoch_s": seconds[0]}
-    print(json.dumps(found | {"tensorflow": tf.__version__}))
+    return seconds
 
 
 if __name__ == "__main__":

@@ -33,38 +33,15 @@ def files(tmp_path: Path) -> Path:
 def test_train_recommend_new_items_and_describe(
     files: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    model = str(files / "model")
-    words = [
-        "train",
-        str(files / "events.csv"),
-        "--items",
-        str(files / "items.csv"),
-        "--text",
-        "words",
-        "--features",
-        "colour",
-    ]
-    assert (
-        main([*words, "--model", "content_ridge", "--out", model, "--quiet", "--threads", "1"]) == 0
+    model, events, items, new = (
+        str(files / name) for name in ("model", "events.csv", "items.csv", "new.csv")
     )
+    content = f"--items {items} --text words --features colour"
+    train = f"train {events} {content} --model content_ridge --out {model} --quiet --threads 1"
+    assert main(train.split()) == 0
     capsys.readouterr()
-    assert (
-        main(
-            [
-                "recommend",
-                model,
-                "--user",
-                "u2",
-                "-k",
-                "30",
-                "--items",
-                str(files / "new.csv"),
-                "--explain",
-                "--json",
-            ]
-        )
-        == 0
-    )
+    recommend = f"recommend {model} --user u2 -k 30 --items {new} --explain --json"
+    assert main(recommend.split()) == 0
     answer = json.loads(capsys.readouterr().out)
     ids = [line["item_id"] for line in answer["recommendations"]]
     assert 900 in ids

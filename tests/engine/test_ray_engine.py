@@ -24,6 +24,7 @@ from cofactor.data.interactions import Interactions
 from cofactor.data.synthetic.shapes import power_law
 from cofactor.evaluation.evaluate import evaluate
 from cofactor.models import registry
+from cofactor.models.implicit import ials_sums
 from cofactor.models.implicit.ials import IALS
 from cofactor.runs.recommend import recommend_all
 from engine import pieces
@@ -96,6 +97,34 @@ def test_ials_has_the_bits_of_one_process_on_two_workers_and_three(
         ray_cluster.remove_node(host)
 
 
+def test_sums_exchanged_have_the_bits_of_this_process_after_a_death_too(
+    ray_cluster: Any, data: Interactions, tmp_path: Path
+) -> None:
+    from cofactor.engines.ray import RayEngine
+
+    local = IALS(**MODEL).fit(data, run=replace(RUN, engine=Local("reduce")))
+    engine = RayEngine(ray_cluster.address, exchange="reduce")
+    assert len(set(engine.places())) == engine.workers == 2
+
+    class Deadly:
+        """The engine, one of whose workers dies."""
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(engine, name)
+
+        def call(self, function: Callable[..., Any], *arguments: Any, **how: Any) -> Any:
+            if function is ials_sums.summed:
+                return engine.call(pieces.dying_once, str(tmp_path), *arguments, **how)
+            return engine.call(function, *arguments, **how)
+
+    try:
+        found = IALS(**MODEL).fit(data, run=replace(RUN, engine=Deadly()))
+    finally:
+        engine.close()
+    assert list(tmp_path.iterdir())
+    assert factors_hash(found) == factors_hash(local)
+
+
 def test_bpr_and_neighbours_equal_those_of_local_pieces(engine: Any, data: Interactions) -> None:
     for name, settings in (("bpr", {"factors": 16, "epochs": 2}), ("item_knn", {})):
         local, ray = (
@@ -132,11 +161,12 @@ def test_workers_killed_in_an_epoch_change_no_bit(
 
 
 def test_a_host_that_is_lost_in_an_epoch_changes_no_bit(
-    ray_cluster: Any, data: Interactions, reference: str
+    ray_cluster: Any, data: Interactions, reference: str, capsys: pytest.CaptureFixture
 ) -> None:
     from cofactor.engines.ray import RayEngine
 
     host = add_host(ray_cluster)
+    capsys.readouterr()
     engine = RayEngine(ray_cluster.address)
     model = IALS(**MODEL).on_epoch_end(
         lambda epoch, *_: (
@@ -150,6 +180,9 @@ def test_a_host_that_is_lost_in_an_epoch_changes_no_bit(
         engine.close()
     assert factors_hash(found) == reference
     assert time.monotonic() - began < 60
+    said = capsys.readouterr()
+    assert said.out == ""  # where a command's results are
+    assert "marked dead" in said.err
 
 
 def test_evaluation_and_lists_equal_those_of_one_process(

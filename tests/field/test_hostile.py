@@ -86,7 +86,9 @@ def test_mutated_files_give_typed_errors(name: str, tmp_path: Path) -> None:
     for number in range(60):
         draw = np.random.default_rng([7, number])
         (tmp_path / name).write_bytes(mutated(content, draw))
-        outcome = tried(tmp_path / name, draw)  # any error without a type of ours comes through
+        outcome = tried(
+            tmp_path / name, number % 2 == 0
+        )  # any error without a type of ours comes through
         assert outcome == "read" or outcome.endswith("Error")
 
 

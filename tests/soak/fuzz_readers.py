@@ -12,12 +12,14 @@ import io
 import json
 import lzma
 import resource
+import signal
 import sqlite3
 import sys
 import tarfile
 import tempfile
 import time
 import zipfile
+from array import array
 from collections import Counter
 from pathlib import Path
 
@@ -58,6 +60,8 @@ _TOKENS = (
     ),
     *(b"PK\x03\x04", b"PAR1", b"\x1f\x8b", b"BZh9", b"\xfd7zXZ\x00", b"ustar", b"ARROW1"),
 )
+# Seconds that a file may take at most, and the files after which a long run says how far it is.
+LONGEST, EVERY = 30, 50_000
 _COLUMNS = {
     "user": ["u1", "u2", "u3", "u1", "u2", "u3"],
     "item": [7, 8, 9, 10, 11, 12],
@@ -102,33 +106,38 @@ def seeds() -> dict[str, bytes]:
         "plain.csv.xz": lzma.compress(text.encode()),
         "lines.jsonl.gz": gzip.compress(lines, mtime=0),
     }
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+    return found | _archives(text) | _binaries(table)
+
+
+def _archives(text: str) -> dict[str, bytes]:
+    zipped, tarred = io.BytesIO(), io.BytesIO()
+    with zipfile.ZipFile(zipped, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("ratings.csv", text)
-    found["one.zip"] = packed.getvalue()
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w:gz") as tar:
+    with tarfile.open(fileobj=tarred, mode="w:gz") as tar:
         info = tarfile.TarInfo("ratings.csv")
         info.size = len(text)
         tar.addfile(info, io.BytesIO(text.encode()))
-    found["one.tar.gz"] = packed.getvalue()
-    packed = io.BytesIO()
-    pq.write_table(table, packed)
-    found["table.parquet"] = packed.getvalue()
-    packed = io.BytesIO()
-    feather.write_feather(table, packed, compression="uncompressed")
-    found["table.feather"] = packed.getvalue()
+    return {"one.zip": zipped.getvalue(), "one.tar.gz": tarred.getvalue()}
+
+
+def _binaries(table: pa.Table) -> dict[str, bytes]:
+    columns, frame = io.BytesIO(), io.BytesIO()
+    pq.write_table(table, columns)
+    feather.write_feather(table, frame, compression="uncompressed")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "a.db"
         with sqlite3.connect(path) as base:
             base.execute("PRAGMA page_size=512")
             base.execute("CREATE TABLE ratings (user TEXT, item INT, rating REAL, time INT)")
-            base.executemany(
-                "INSERT INTO ratings VALUES (?, ?, ?, ?)", [tuple(r.values()) for r in rows]
-            )
+            rows = [tuple(row.values()) for row in table.to_pylist()]
+            base.executemany("INSERT INTO ratings VALUES (?, ?, ?, ?)", rows)
         base.close()
-        found["base.db"] = path.read_bytes()
-    return found
+        database = path.read_bytes()
+    return {
+        "table.parquet": columns.getvalue(),
+        "table.feather": frame.getvalue(),
+        "base.db": database,
+    }
 
 
 def mutated(content: bytes, draw: np.random.Generator) -> bytes:
@@ -156,16 +165,32 @@ def mutated(content: bytes, draw: np.random.Generator) -> bytes:
     return bytes(data)
 
 
-def tried(path: Path, draw: np.random.Generator) -> str:
+def tried(path: Path, skip: bool) -> str:
     """Read and describe one file; what came of it: ``"read"`` or the name of a typed error."""
     source = f"sqlite:///{path}" if path.suffix == ".db" else str(path)
-    on_bad = "skip" if draw.integers(0, 2) else "error"
+    on_bad = "skip" if skip else "error"
     try:
         events = cofactor.read(source, on_bad=on_bad, now=1.8e9)
         str(describe(Interactions.build(events)))
     except CofactorError as error:
         return type(error).__name__
     return "read"
+
+
+class Slow(BaseException):
+    """A file took longer than `LONGEST` seconds."""
+
+
+def _stop(*_: object) -> None:
+    raise Slow(f"not done after {LONGEST} s")
+
+
+def file_of(number: int, seed: int, known: list[tuple[str, bytes]], folder: Path) -> Path:
+    """Write the mutated file of a number and return its place."""
+    name, content = known[number % len(known)]
+    path = folder / name
+    path.write_bytes(mutated(content, np.random.default_rng([seed, number])))
+    return path
 
 
 def main() -> int:
@@ -177,41 +202,54 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=float("inf"))
     parser.add_argument("--keep", type=Path, default=None, help="where failing files are written")
     asked = parser.parse_args()
+    signal.signal(signal.SIGALRM, _stop)
     known = list(seeds().items())
     outcomes: Counter[str] = Counter()
     failures: Counter[str] = Counter()
-    times: list[float] = []
+    times = array("f")
     began = time.perf_counter()
-    with tempfile.TemporaryDirectory() as folder:
+    # Memory instead of a disk, where there is such a place.
+    memory = "/dev/shm" if Path("/dev/shm").is_dir() else None
+    with tempfile.TemporaryDirectory(dir=memory) as folder:
         for number in range(asked.first, asked.first + asked.count):
             if time.perf_counter() - began > asked.seconds:
                 break
-            draw = np.random.default_rng([asked.seed, number])
-            name, content = known[number % len(known)]
-            path = Path(folder) / name
-            path.write_bytes(mutated(content, draw))
+            path = file_of(number, asked.seed, known, Path(folder))
             start = time.perf_counter()
+            signal.alarm(LONGEST)
             try:
-                outcomes[tried(path, draw)] += 1
+                outcomes[tried(path, number % 3 == 0)] += 1
+            except KeyboardInterrupt:
+                raise
             except BaseException as error:
-                if isinstance(error, KeyboardInterrupt):
-                    raise
-                what = f"{name}: {type(error).__name__}: {str(error)[:90]!r}"
+                what = f"{path.name}: {type(error).__name__}: {str(error)[:90]!r}"
                 if failures[what] == 0:
                     print(f"{number}: {what}", flush=True)
-                    if asked.keep is not None:
-                        asked.keep.mkdir(parents=True, exist_ok=True)
-                        (asked.keep / f"{number}-{name}").write_bytes(path.read_bytes())
+                    _keep(path, number, asked.keep)
                 failures[what] += 1
+            finally:
+                signal.alarm(0)
             times.append(time.perf_counter() - start)
-    spent = np.array(times)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(
+            if len(times) % EVERY == 0:
+                print(_said(times, outcomes, failures), f"next --first {number + 1}", flush=True)
+    print(_said(times, outcomes, failures))
+    return int(bool(failures) or np.median(times) > 0.1)
+
+
+def _keep(path: Path, number: int, folder: Path | None) -> None:
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{number}-{path.name}").write_bytes(path.read_bytes())
+
+
+def _said(times: array[float], outcomes: Counter[str], failures: Counter[str]) -> str:
+    spent, usage = np.array(times), resource.getrusage(resource.RUSAGE_SELF)
+    processor = 1e3 * (usage.ru_utime + usage.ru_stime) / len(times)
+    return (
         f"{len(times):,} files: {dict(outcomes)}; {sum(failures.values())} untyped;"
         f" median {1e3 * np.median(spent):.1f} ms, 99.9 % {1e3 * np.quantile(spent, 0.999):.0f} ms,"
-        f" longest {spent.max():.2f} s; peak {peak:.0f} MiB"
+        f" longest {spent.max():.2f} s; CPU {processor:.2f} ms; peak {usage.ru_maxrss >> 10} MiB"
     )
-    return int(bool(failures) or np.median(spent) > 0.1)
 
 
 if __name__ == "__main__":

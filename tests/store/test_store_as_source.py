@@ -110,26 +110,15 @@ def test_the_items_are_the_catalogue(store: Store, store_url: str) -> None:
     ).result()
     table = read(store_url).item_table
     assert table is not None
-    assert table.to_pylist() == [
-        {
-            "item_id": "1",
-            "title": "One",
-            "text": "A text",
-            "genre": ["a", "b"],
-            "odd": "5",
-            "feature_title": None,
-            "year": 1999,
-        },
-        {
-            "item_id": "sku",
-            "title": "Never seen",
-            "text": None,
-            "genre": None,
-            "odd": "five",
-            "feature_title": "a clash",
-            "year": 2001,
-        },
-    ]
+    assert table.to_pydict() == {
+        "item_id": ["1", "sku"],
+        "title": ["One", "Never seen"],
+        "text": ["A text", None],
+        "genre": [["a", "b"], None],
+        "odd": ["5", "five"],
+        "feature_title": [None, "a clash"],
+        "year": [1999, 2001],
+    }
 
 
 def test_an_empty_store_is_refused_with_the_reason(store: Store, store_url: str) -> None:

@@ -24,6 +24,15 @@ from cofactor.base.names import unknown_name
 from cofactor.base.search import Search
 from cofactor.base.signatures import document
 
+_HINTS: dict[Any, dict[str, Any]] = {}
+
+
+def _hints(kind: type) -> dict[str, Any]:
+    """The types of a class's fields, looked up once: every model that is loaded asks for them."""
+    if kind not in _HINTS:
+        _HINTS[kind] = typing.get_type_hints(kind)
+    return _HINTS[kind]
+
 
 @dataclasses.dataclass(frozen=True)
 class Setting:
@@ -132,7 +141,7 @@ class Config:
         cls.__doc__ = document(cls.__doc__, cls.parameters())
 
     def __post_init__(self) -> None:
-        hints = typing.get_type_hints(type(self))
+        hints = _hints(type(self))
         for field in self._fields():
             spec: Setting = field.metadata["setting"]
             value = _checked(
@@ -170,7 +179,7 @@ class Config:
     @classmethod
     def signature(cls) -> inspect.Signature:
         """Return the settings as keyword-only parameters, with types and defaults."""
-        hints = typing.get_type_hints(cls)
+        hints = _hints(cls)
         kind = inspect.Parameter.KEYWORD_ONLY
         return inspect.Signature(
             [
@@ -278,7 +287,7 @@ class Config:
             For a word without ``=``, an unknown name, or a value that can't be read as the field's
             type.
         """
-        hints = typing.get_type_hints(cls)
+        hints = _hints(cls)
         values: dict[str, Any] = {}
         for word in assignments:
             name, equals, text = word.partition("=")

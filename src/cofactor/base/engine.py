@@ -10,7 +10,12 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol
 
+from cofactor.base.checks import choice
 from cofactor.base.errors import CofactorError
+
+# What moves between hosts in a half-epoch of least squares: all vectors of one side, or sums over
+# those that a host has. auto: as the shape of the data wants it.
+EXCHANGES = ("auto", "gather", "reduce")
 
 
 class EngineError(CofactorError, RuntimeError):
@@ -31,8 +36,20 @@ class Engine(Protocol):
     def workers(self) -> int:
         """How many pieces run at the same time; never a part of the result."""
 
+    @property
+    def exchange(self) -> str:
+        """What moves between hosts where there is a choice, one of `EXCHANGES`."""
+
+    def places(self) -> list[str]:
+        """Return the hosts that run pieces now, each as often as it runs some at the same time."""
+
     def call(
-        self, function: Callable[..., Any], *arguments: Any, returns: int = 1, spread: bool = False
+        self,
+        function: Callable[..., Any],
+        *arguments: Any,
+        returns: int = 1,
+        spread: bool = False,
+        at: str | None = None,
     ) -> Any:
         """Run a function of a module, somewhere.
 
@@ -47,6 +64,8 @@ class Engine(Protocol):
             How many values it returns as a tuple; above 1 a list of so many results comes back.
         spread
             Whether such calls are long ones, which are to run on as many hosts as there are.
+        at
+            One of `places`, where it runs unless that host is lost; None: anywhere.
         """
 
     def get(self, results: Any) -> Any:
@@ -65,13 +84,31 @@ class Engine(Protocol):
 
 
 class Local:
-    """Runs everything at once, in this process: pieces as on a cluster, without one."""
+    """Runs everything at once, in this process: pieces as on a cluster, without one.
+
+    Parameters
+    ----------
+    exchange
+        What would move between hosts, one of `EXCHANGES`.
+    """
 
     name = "local"
     workers = 1
 
+    def __init__(self, exchange: str = "auto") -> None:
+        self.exchange = choice(exchange, "exchange", EXCHANGES)
+
+    def places(self) -> list[str]:
+        """Return one for each worker."""
+        return [f"worker {number}" for number in range(self.workers)]
+
     def call(
-        self, function: Callable[..., Any], *arguments: Any, returns: int = 1, spread: bool = False
+        self,
+        function: Callable[..., Any],
+        *arguments: Any,
+        returns: int = 1,
+        spread: bool = False,
+        at: str | None = None,
     ) -> Any:
         """Call the function."""
         found = function(*arguments)
@@ -91,6 +128,11 @@ class Local:
 
     def close(self) -> None:
         """There is nothing to let go of."""
+
+
+def dealt(places: list[str], count: int) -> list[str]:
+    """Return the place of each of so many parts: those that follow each other are together."""
+    return [places[part * len(places) // count] for part in range(count)]
 
 
 PIECES = 4  # of work for each worker, so that one that finishes early finds more to do

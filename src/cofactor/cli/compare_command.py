@@ -14,7 +14,7 @@ import typer
 
 from cofactor.base.errors import ArgumentError
 from cofactor.cli import options as opt
-from cofactor.cli.engine_options import EngineOptions
+from cofactor.cli.engine_options import WorkOptions
 from cofactor.cli.output import Output, check_writable
 from cofactor.cli.reading import ReadingOptions
 
@@ -87,9 +87,7 @@ def command(
     lists: Reranked,
     held_out: opt.SplitOptions,
     reading: ReadingOptions,
-    compute: opt.ComputeOptions,
-    keeping: opt.KeepingOptions,
-    cluster: EngineOptions,
+    work: WorkOptions,
     show: Report,
 ) -> None:
     """Compare."""
@@ -100,8 +98,8 @@ def command(
     names = registry.names() if chosen.models == "all" else _listed(chosen.models)
     if report is not None:
         check_writable(report, "--report")
-    kept = keeping.prepare()
-    with cluster.on(compute.run(output)) as run:
+    kept = work.keeping.prepare()
+    with work.cluster.on(work.compute.run(output)) as run:
         done = compare(
             opt.one_or_several(source),
             names,
@@ -110,7 +108,7 @@ def command(
             metrics=opt.names(held_out.metrics),
             rerank=lists.rerank or (),
             reading=reading.reading(),
-            cutting=held_out.cutting(compute.seed),
+            cutting=held_out.cutting(work.compute.seed),
             run=run,
         )
     _print(output, done, markdown=show.markdown)

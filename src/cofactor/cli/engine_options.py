@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from cofactor.base.run import Run
+from cofactor.cli import options as opt
 
 
 @dataclass(frozen=True)
@@ -32,9 +33,29 @@ class EngineOptions:
             help="The cluster's first host; by default Ray is started on this machine.",
         ),
     ] = None
+    exchange: Annotated[
+        str,
+        typer.Option(
+            metavar="gather",
+            help=(
+                "What ials sends between hosts: gather (all vectors of a side), reduce (sums over"
+                " users, which stay where they are), or auto: reduce from 7 users an item on."
+            ),
+        ),
+    ] = "auto"
 
     def on(self, run: Run, *sources: str) -> AbstractContextManager[Run]:
         """Return a context that yields the run with its engine."""
         from cofactor.runs.engines import on_engine
 
-        return on_engine(run, self.engine, self.address, sources=list(sources))
+        where = (run, self.engine, self.address)
+        return on_engine(*where, exchange=self.exchange, sources=list(sources))
+
+
+@dataclass(frozen=True)
+class WorkOptions:
+    """How a command computes, what it keeps of it, and where."""
+
+    compute: opt.ComputeOptions
+    keeping: opt.KeepingOptions
+    cluster: EngineOptions

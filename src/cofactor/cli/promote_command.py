@@ -7,6 +7,7 @@ DIR` notices within a quarter of a second and drops no request."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,25 +21,19 @@ if TYPE_CHECKING:
     from cofactor.store import Store
 
 
-def command(
-    folder: Annotated[
-        str,
-        typer.Argument(
-            metavar="DIR", help=("A folder with one saved model per subfolder: the versions.")
-        ),
-    ],
-    version: Annotated[
-        str | None, typer.Argument(metavar="[VERSION]", help=("The subfolder to promote."))
-    ] = None,
+@dataclass(frozen=True)
+class PromoteOptions:
+    """Options."""
+
     rollback: Annotated[
         bool, typer.Option("--rollback", help="Go back to the previous version.")
-    ] = False,
+    ] = False
     force: Annotated[
         bool,
         typer.Option(
             "--force", help=("Skip the comparison on stored events, but not the other checks.")
         ),
-    ] = False,
+    ] = False
     store: Annotated[
         str | None,
         typer.Option(
@@ -48,22 +43,34 @@ def command(
                 " one."
             ),
         ),
+    ] = None
+
+
+def command(
+    folder: Annotated[
+        str,
+        typer.Argument(
+            metavar="DIR", help=("A folder with one saved model per subfolder: the versions.")
+        ),
+    ],
+    options: PromoteOptions,
+    show: opt.ShowOptions,
+    version: Annotated[
+        str | None, typer.Argument(metavar="[VERSION]", help=("The subfolder to promote."))
     ] = None,
-    json: opt.Json = False,
-    quiet: opt.Quiet = False,
 ) -> None:
     """Promote or roll back."""
-    if version is not None and rollback:
+    if version is not None and options.rollback:
         raise typer.BadParameter("give a VERSION or --rollback, not both.")
-    output = Output(json, quiet)
-    if rollback:
+    output = show.output()
+    if options.rollback:
         from cofactor.service.versions.promotion import roll_back
 
         _print_promotion(output, roll_back(Path(folder)), "rolled back")
     elif version is None:
         _list(output, Path(folder))
     else:
-        _promote(output, Path(folder), version, store, force)
+        _promote(output, Path(folder), version, options.store, options.force)
 
 
 def _promote(output: Output, folder: Path, version: str, url: str | None, force: bool) -> None:

@@ -4,6 +4,7 @@ file.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -130,10 +131,9 @@ def command(
     """Recommend."""
     from cofactor.artifact.load import load
     from cofactor.retrieval.rerank.rules import as_rules
-    from cofactor.runs.recommend import recommend_all, write_tables
 
     who.check()
-    output, out = show.output(), show.out
+    output = show.output()
     rules = as_rules(lists.rerank)
     run = compute.run(output)
     loaded = load(model)
@@ -141,35 +141,37 @@ def command(
         before = loaded.data.n_items
         loaded = loaded.with_items(which.items, known="skip")
         output.line(f"{loaded.data.n_items - before:,} new items")
-    filters = _filters(output, loaded, which)
+    how: Any = {"filters": _filters(output, loaded, which), "rerank": rules}
     if who.all_users:
-        if out is None:
+        if show.out is None:
             raise typer.BadParameter("--all-users needs --out FILE, or DIR/ for parts.")
         with cluster.on(run) as run:
-            path, count = recommend_all(
-                loaded, out, which.k, filters=filters, rerank=rules, run=run
-            )
-        output.line(f"{count:,} recommendations for {loaded.data.n_users:,} users in {path}")
-        output.emit(command="recommend", path=str(path), lines=count)
+            _for_all(output, loaded, show.out, which.k, {**how, "run": run})
         return
     past: Any = history_of(who.history, loaded.data.items) if who.history else None
     exclude = not which.keep_seen
-    table = loaded.recommend(
-        who.user,
-        which.k,
-        history=past,
-        exclude_seen=exclude,
-        filters=filters,
-        rerank=rules,
-        run=run,
-    )
-    if out is not None:
-        path, count = write_tables(iter([table.to_arrow()]), out)
-        output.line(f"{count:,} recommendations in {path}")
-        output.emit(command="recommend", path=str(path), lines=count)
+    table = loaded.recommend(who.user, which.k, history=past, exclude_seen=exclude, run=run, **how)
+    if show.out is not None:
+        _write(output, table, show.out)
         return
     reasons = [loaded.explain(who.user, item, history=past) for item in table.ids if show.explain]
     _show(output, loaded.name, table, reasons)
+
+
+def _for_all(output: Output, loaded: Recommender, out: str, k: int, how: Mapping[str, Any]) -> None:
+    from cofactor.runs.recommend import recommend_all
+
+    path, count = recommend_all(loaded, out, k, **how)
+    output.line(f"{count:,} recommendations for {loaded.data.n_users:,} users in {path}")
+    output.emit(command="recommend", path=str(path), lines=count)
+
+
+def _write(output: Output, table: RankedTable, out: str) -> None:
+    from cofactor.runs.recommend import write_tables
+
+    path, count = write_tables(iter([table.to_arrow()]), out)
+    output.line(f"{count:,} recommendations in {path}")
+    output.emit(command="recommend", path=str(path), lines=count)
 
 
 def _filters(output: Output, loaded: Recommender, which: Which) -> Filters | None:

@@ -142,6 +142,8 @@ class ShowingOptions:
             "--log-impressions", help="Log every list for a user: items, version, probabilities."
         ),
     ] = False
+    keep_impressions: opt.KeepImpressions = None
+    max_impressions: opt.MaxImpressions = None
     explore: Annotated[
         str | None,
         typer.Option(
@@ -165,6 +167,31 @@ class ShowingOptions:
 
 
 @dataclass(frozen=True)
+class Hosting:
+    """Options."""
+
+    store: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help=(
+                "Where events are stored: sqlite:///events.db (by default,"
+                " beside DIR), postgresql://..."
+            ),
+        ),
+    ] = None
+    threads: Annotated[int, typer.Option(help="Number of threads for scoring.")] = 1
+    workers: Annotated[
+        int, typer.Option(help="Processes that share the port, the store and the model's memory.")
+    ] = 1
+
+    def store_url(self, place: Path) -> str:
+        """Return where the events of what is served from a folder are stored."""
+        usual = f"sqlite:///{place.with_name(place.name + '-events.db')}"
+        return self.store if self.store is not None else usual
+
+
+@dataclass(frozen=True)
 class Logging(opt.ShowOptions):
     """Output."""
 
@@ -179,6 +206,7 @@ def command(
     retrain: Retrain,
     showing: ShowingOptions,
     show: Logging,
+    hosting: Hosting,
     model: Annotated[
         str | None,
         typer.Argument(
@@ -186,20 +214,6 @@ def command(
             help=("A saved model, or a folder with one saved model per subfolder (versions)."),
         ),
     ] = None,
-    store: Annotated[
-        str | None,
-        typer.Option(
-            metavar="URL",
-            help=(
-                "Where events are stored: sqlite:///events.db (by default,"
-                " beside DIR), postgresql://..."
-            ),
-        ),
-    ] = None,
-    threads: Annotated[int, typer.Option(help="Number of threads for scoring.")] = 1,
-    workers: Annotated[
-        int, typer.Option(help="Processes that share the port, the store and the model's memory.")
-    ] = 1,
 ) -> None:
     """Serve."""
     from cofactor.service.http.keys import Keys
@@ -212,15 +226,16 @@ def command(
         raise typer.BadParameter("say which model: cofactor serve DIR.")
     settings = replace(
         listening.settings(),
-        threads=threads,
+        threads=hosting.threads,
         log_impressions=showing.log_impressions,
+        retention=opt.retention(showing.keep_impressions, showing.max_impressions),
         explore=showing.explore,
         access_log=show.access_log,
         rerank="; ".join(showing.rerank or ()),
-        workers=workers,
+        workers=hosting.workers,
     )
     place = Path(model).absolute()
-    url = store if store is not None else f"sqlite:///{place.with_name(place.name + '-events.db')}"
+    url = hosting.store_url(place)
     known = None if access.keys is None else Keys.read(Path(access.keys))
     _serve(output, Served(place, url, settings, known, retrain.settings(url)))
 
@@ -248,6 +263,7 @@ class Served(NamedTuple):
 def _serve(output: Output, served: Served) -> None:
     from cofactor.service.http import server
     from cofactor.service.workers import supervise
+    from cofactor.store import Retention
 
     listening = server.bind(served.settings)
     if served.settings.workers == 1:
@@ -256,10 +272,11 @@ def _serve(output: Output, served: Served) -> None:
     # The parent holds the address, and never takes a connection.
     settings = replace(served.settings, port=listening.getsockname()[1])
 
+    # What is done once for all workers is done by the first.
+    others = served._replace(settings=replace(settings, retention=Retention()), retrain=None)
+
     def work(role: WorkerRole) -> int:
-        mine = served._replace(
-            settings=settings, retrain=served.retrain if role.index == 0 else None
-        )
+        mine = served._replace(settings=settings) if role.index == 0 else others
         _run(output, mine, server.bind(settings), role)
         return 0
 

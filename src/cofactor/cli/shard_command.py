@@ -6,12 +6,16 @@ same fingerprint. Needs the extra "big" (DuckDB)."""
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cofactor.cli import options as opt
+from cofactor.cli.output import Output
 from cofactor.cli.reading import roles
+
+if TYPE_CHECKING:
+    from cofactor.data.interactions import Interactions
 
 
 @dataclass(frozen=True)
@@ -45,17 +49,20 @@ def command(
     output = show.output()
     limit = opt.n_bytes(memory, "memory")
     assert limit is not None
+    options = Options(**(roles(reads.columns) or {}), on_bad=reads.on_bad, progress=output.progress)
     made = shard(
         list(sources),
         out,
         memory=limit,
         repeats=reads.repeats,
-        options=Options(
-            **(roles(reads.columns) or {}), on_bad=reads.on_bad, progress=output.progress
-        ),
+        options=options,
         items=reads.items,
         run=compute.run(output),
     )
+    _print(output, made, out)
+
+
+def _print(output: Output, made: Interactions, out: str) -> None:
     output.line(f"{out}: {made!r}")
     for note in made.notes:
         output.line(f"  {note}")

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from cofactor.cli import options as opt
-from cofactor.cli.engine_options import EngineOptions
+from cofactor.cli.engine_options import WorkOptions
 from cofactor.cli.output import Output
 from cofactor.cli.reading import ReadingOptions
 from cofactor.cli.show import show_result
@@ -93,14 +93,12 @@ def command(
     training: FirstTraining,
     held_out: opt.SplitOptions,
     reading: ReadingOptions,
-    compute: opt.ComputeOptions,
-    keeping: opt.KeepingOptions,
-    cluster: EngineOptions,
+    work: WorkOptions,
     show: opt.ShowOptions,
 ) -> None:
     """Train, measure, save."""
-    output, kept = show.output(), keeping.prepare()
-    with cluster.on(compute.run(output), *source) as run:
+    output, kept = show.output(), work.keeping.prepare()
+    with work.cluster.on(work.compute.run(output), *source) as run:
         done = train(
             opt.one_or_several(source),
             model.model,
@@ -113,11 +111,11 @@ def command(
             limits=training.limits(),
             resume=training.resume,
             reading=replace(reading.reading(), licence=training.licence),
-            cutting=held_out.cutting(compute.seed),
+            cutting=held_out.cutting(work.compute.seed),
             run=run,
         )
     tell(output, done, training)
-    for sentence in kept.keep_trained(done) if keeping.wanted else ():
+    for sentence in kept.keep_trained(done) if work.keeping.wanted else ():
         output.line(sentence)
     output.emit(command="train", **facts(done))
 

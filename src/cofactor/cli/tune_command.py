@@ -13,7 +13,7 @@ import typer
 from cofactor.base.errors import ArgumentError
 from cofactor.base.search import Search, parse_search
 from cofactor.cli import options as opt
-from cofactor.cli.engine_options import EngineOptions
+from cofactor.cli.engine_options import WorkOptions
 from cofactor.cli.output import Output
 from cofactor.cli.reading import ReadingOptions
 from cofactor.runs.source import Cutting
@@ -83,16 +83,14 @@ def command(
     search: SearchOptions,
     held_out: HeldOutOptions,
     reading: ReadingOptions,
-    compute: opt.ComputeOptions,
-    keeping: opt.KeepingOptions,
-    cluster: EngineOptions,
+    work: WorkOptions,
     show: opt.ShowOptions,
 ) -> None:
     """Tune."""
     from cofactor.runs.tune import tune
 
-    output, kept = show.output(), keeping.prepare()
-    with cluster.on(compute.run(output)) as run:
+    output, kept = show.output(), work.keeping.prepare()
+    with work.cluster.on(work.compute.run(output)) as run:
         done = tune(
             opt.one_or_several(source),
             model.model,
@@ -104,7 +102,7 @@ def command(
             seeds=search.seeds,
             out=search.out,
             reading=reading.reading(),
-            cutting=held_out.cutting(compute.seed),
+            cutting=held_out.cutting(work.compute.seed),
             run=run,
         )
     _print(output, done)

@@ -15,7 +15,8 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
-from cofactor.base.engine import EngineError
+from cofactor.base.checks import choice
+from cofactor.base.engine import EXCHANGES, EngineError
 from cofactor.base.errors import ArgumentError, CofactorError
 from cofactor.base.extras import require
 from cofactor.base.threads import native_threads
@@ -38,6 +39,8 @@ class RayEngine:
         Of each piece of work; it takes so many of a host's cores.
     workers
         Cores that a Ray of this machine may use; None: all.
+    exchange
+        What moves between hosts where there is a choice, one of `cofactor.base.engine.EXCHANGES`.
 
     Raises
     ------
@@ -50,13 +53,20 @@ class RayEngine:
     name = "ray"
 
     def __init__(
-        self, address: str | None = None, *, threads: int = 1, workers: int | None = None
+        self,
+        address: str | None = None,
+        *,
+        threads: int = 1,
+        workers: int | None = None,
+        exchange: str = "auto",
     ) -> None:
+        self.exchange = choice(exchange, "exchange", EXCHANGES)
         os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
         os.environ.setdefault("RAY_AUTH_MODE", "token")
         logging.getLogger("ray").setLevel(logging.ERROR)
         self._ray = require("ray", purpose="--engine ray")
         _check_version(self._ray.__version__)
+        _report_on_stderr()
         self.threads, self.address = max(1, threads), address
         self._connect(workers)
         cores = int(self._ray.cluster_resources().get("CPU", 0))
@@ -85,11 +95,26 @@ class RayEngine:
             self._ray.shutdown()
             raise _refused(error, self.address) from error
 
+    def places(self) -> list[str]:
+        """Return the ids of hosts, sorted; see `Engine.places`."""
+        found = [
+            (node["NodeID"], int(node["Resources"].get("CPU", 0)) // self.threads)
+            for node in self._ray.nodes()
+            if node["Alive"]
+        ]
+        # None for a moment, where the only host with cores is lost: tasks wait for another.
+        return [host for host, slots in sorted(found) for _ in range(slots)] or [""]
+
     def call(
-        self, function: Callable[..., Any], *arguments: Any, returns: int = 1, spread: bool = False
+        self,
+        function: Callable[..., Any],
+        *arguments: Any,
+        returns: int = 1,
+        spread: bool = False,
+        at: str | None = None,
     ) -> Any:
         """Start a task; see `Engine.call`."""
-        return _task(self._ray, self.threads, returns, spread).remote(
+        return _task(self._ray, self.threads, returns, spread, at or None).remote(
             function, self.threads, returns, *arguments
         )
 
@@ -159,13 +184,15 @@ def _run(function: Callable[..., Any], threads: int, returns: int, *arguments: A
 
 
 @cache
-def _task(ray: Any, threads: int, returns: int, spread: bool) -> Any:
+def _task(ray: Any, threads: int, returns: int, spread: bool, at: str | None) -> Any:
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
     # Spread over hosts only what is long: the rest runs best where its arguments are.
+    strategy: Any = "SPREAD" if spread else "DEFAULT"
+    if at is not None:
+        strategy = NodeAffinitySchedulingStrategy(at, soft=True)
     return ray.remote(
-        num_cpus=threads,
-        max_retries=RETRIES,
-        num_returns=returns,
-        scheduling_strategy="SPREAD" if spread else "DEFAULT",
+        num_cpus=threads, max_retries=RETRIES, num_returns=returns, scheduling_strategy=strategy
     )(_run)
 
 
@@ -195,6 +222,17 @@ def _check_address(address: str) -> None:
             " --head` on its first host, `ray start --address HOST:6379` on every other and on this"
             " one, and give the first host's address."
         ) from error
+
+
+@cache
+def _report_on_stderr() -> None:
+    """Let a thread of Ray's, which prints on stdout what happens to hosts, print it on stderr.
+
+    Results are on stdout, and Ray's ``log_to_driver`` is of workers' output alone."""
+    worker: Any = sys.modules.get("ray._private.worker")
+    shown = getattr(worker, "print_to_stdstream", None)
+    if shown is not None:
+        worker.print_to_stdstream = lambda data, **how: shown({**data, "is_err": True}, **how)
 
 
 @contextmanager

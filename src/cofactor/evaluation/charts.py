@@ -66,13 +66,13 @@ def pace(results: Sequence[Result], metric: str, seconds: Mapping[str, float] | 
         x_label=f"seconds for {what}", y_label=metric, x_log=True, width=900, height=380
     )
     dots = svg.Series(
-        "models",
-        [max(float(took), 1e-3) for took in times],
-        [one.value for one in known],
-        [low for low, _ in spans],
-        [high for _, high in spans],
-        tips,
-        [r.model for r in results],
+        name="models",
+        x=[max(float(took), 1e-3) for took in times],
+        y=[one.value for one in known],
+        low=[low for low, _ in spans],
+        high=[high for _, high in spans],
+        tips=tips,
+        labels=[r.model for r in results],
         line=False,
     )
     return svg.chart(axes, [dots])

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -14,11 +13,11 @@ from cofactor.base import checks
 from cofactor.base.errors import ArgumentError
 from cofactor.base.offsets import offsets
 from cofactor.base.run import Run
-from cofactor.data.interactions import Interactions
 from cofactor.data.split import Part, Split
 from cofactor.evaluation import protocol
+from cofactor.evaluation.groups import Groups, item_groups
 from cofactor.evaluation.intervals import Summary, ratio_summary, summaries
-from cofactor.evaluation.lists import Lists
+from cofactor.evaluation.list_sums import Lists
 from cofactor.evaluation.measure import Blocks, TrueItemRanks, predictions
 from cofactor.evaluation.pieces import stand_in_pieces
 from cofactor.evaluation.question import Question, ask, whole_truth
@@ -31,9 +30,6 @@ from cofactor.metrics.table import Metric, parse_metrics, ranking_values
 from cofactor.models.recommender import Recommender
 from cofactor.models.reranking import RerankedLists
 from cofactor.retrieval.rerank.rules import Rerank
-
-Groups = Mapping[str, Any]
-GROUP_EDGES = (0, 1, 2, 5, 10)
 
 
 def evaluate(
@@ -105,100 +101,42 @@ def evaluate(
         If nothing can be measured: no user has a true item that may be recommended, or the items
         are others.
     """
-    part, sentence = (
-        (split.test, split.sentence)
-        if isinstance(split, Split)
-        else (split, "one part, given by itself")
-    )
-    if not isinstance(part, Part):
-        raise ArgumentError(f"split must be a Split or a Part, not {type(split).__name__}.")
+    part = _part_of(split)
     checks.real(confidence, "confidence", above=0, below=1)
     checks.integer(resamples, "resamples", low=0)
     checks.integer(memory_limit, "memory_limit", low=1)
     run = run if run is not None else Run()
     wanted = protocol.default_metrics(model, part) if metrics is None else parse_metrics(metrics)
-    train = split.train if isinstance(split, Split) else model.data
-    by_items = item_groups(groups, train)
+    masks = item_groups(groups, split.train if isinstance(split, Split) else model.data)
     with run_context(run):
         question = _question(part, wanted, exclude_seen, candidates, full)
         protocol.check(model, part, wanted, sampled=question.sampled)
         reranked = RerankedLists.of(model, rerank, len(question.users))
         if reranked is not None:
             protocol.check_reranked(wanted, sampled=question.sampled)
-        how = How(
-            split=sentence,
-            fingerprint=split.fingerprint if isinstance(split, Split) else part_fingerprint(part),
-            protocol=_sentence(question, exclude_seen, wanted),
-            sampled=question.sampled,
-            exclude_seen=exclude_seen,
-            ties=protocol.TIES,
-            n_candidates=question.n_candidates,
-            dropped=question.dropped,
-            confidence=confidence,
-            resamples=resamples,
-            seed=run.seed,
-            seconds=0.0,
-            rerank="" if reranked is None else reranked.reranker.rules.text,
-        )
-        found = _measured(model, question, wanted, how, by_items, run, memory_limit, reranked)
-    return found if label is None else _labelled(found, label)
+        answers = _answers(model, question, wanted, run, Blocks(memory_limit), reranked)
+    drawn = _Resampling(confidence, resamples, run.seed)
+    how = replace(_how(split, question, wanted, exclude_seen, drawn), seconds=answers.seconds)
+    how = how if reranked is None else replace(how, rerank=reranked.reranker.rules.text)
+    answers = answers if label is None else answers._replace(model=label)
+    inside = tuple(m for m in wanted if m.family != "lists")
+    inner = {name: _result(answers, how, inside, mask) for name, mask in masks.items() if inside}
+    return replace(_result(answers, how, wanted, None), groups=inner)
 
 
-def _labelled(result: Result, label: str) -> Result:
-    """The result with another name of the model, in its groups too."""
-    groups = {name: _labelled(group, label) for name, group in result.groups.items()}
-    return replace(result, model=label, groups=groups)
+def _part_of(split: Any) -> Part:
+    part = split.test if isinstance(split, Split) else split
+    if not isinstance(part, Part):
+        raise ArgumentError(f"split must be a Split or a Part, not {type(split).__name__}.")
+    return part
 
 
-def item_groups(groups: str | Groups | None, train: Interactions) -> dict[str, np.ndarray]:
-    """Return groups of items by name, as masks, bool [n_items].
+class _Resampling(NamedTuple):
+    """How intervals are drawn."""
 
-    Parameters
-    ----------
-    groups
-        ``"warm"``, ``"count"``, or names with item rows or masks.
-    train
-        Whose interactions are counted.
-    """
-    counts = train.item_counts
-    if groups is None:
-        return {}
-    if isinstance(groups, str):
-        checks.choice(groups, "groups", ("warm", "count"))
-        if groups == "warm":
-            return {"warm items": counts > 0, "cold items": counts == 0}
-        named = {}
-        for low, above in zip(GROUP_EDGES, (*GROUP_EDGES[1:], None), strict=True):
-            last = None if above is None else above - 1
-            name = f"{low}" if last == low else f"{low}+" if last is None else f"{low}–{last}"
-            named[f"{name} interaction{'' if name == '1' else 's'}"] = (counts >= low) & (
-                True if last is None else counts <= last
-            )
-        return named
-    masks = {}
-    for name, items in groups.items():
-        array = np.asarray(items)
-        if array.dtype == np.bool_:
-            if array.shape != counts.shape:
-                raise ArgumentError(
-                    f"groups[{name!r}] must be a mask of {len(counts)} items, not of shape"
-                    f" {array.shape}."
-                )
-            masks[str(name)] = array
-        else:
-            masks[str(name)] = np.zeros(len(counts), bool)
-            masks[str(name)][checks.rows(array, f"groups[{name!r}]", len(counts))] = True
-    return masks
-
-
-def part_fingerprint(part: Part) -> str:
-    """Return a SHA-256 (hex) of a part's truth, history, candidates and negatives."""
-    digest = hashlib.sha256(
-        (part.truth.fingerprint + part.history.fingerprint + str(part.fold_in)).encode()
-    )
-    for rows in (part.candidates, part.negatives):
-        digest.update(b"-" if rows is None else np.ascontiguousarray(rows).tobytes())
-    return digest.hexdigest()
+    confidence: float
+    resamples: int
+    seed: int
 
 
 def _question(
@@ -235,67 +173,100 @@ def _sentence(question: Question, exclude_seen: bool, metrics: tuple[Metric, ...
     return f"full ranking of {question.n_candidates:,} items, {seen}{dropped}"
 
 
-def _measured(
+def _how(
+    split: Split | Part,
+    question: Question,
+    metrics: tuple[Metric, ...],
+    exclude_seen: bool,
+    drawn: _Resampling,
+) -> How:
+    return How(
+        split=split.sentence if isinstance(split, Split) else "one part, given by itself",
+        fingerprint=split.fingerprint,
+        protocol=_sentence(question, exclude_seen, metrics),
+        sampled=question.sampled,
+        exclude_seen=exclude_seen,
+        ties=protocol.TIES,
+        n_candidates=question.n_candidates,
+        dropped=question.dropped,
+        seconds=0.0,
+        **drawn._asdict(),
+    )
+
+
+class _Answers(NamedTuple):
+    """What a model answered, from which the results over all items and of groups are made."""
+
+    model: str
+    config: dict[str, Any]
+    question: Question
+    ranking: tuple[Metric, ...]
+    rating: tuple[Metric, ...]
+    lists: Lists
+    true_ranks: TrueItemRanks | None
+    errors: Errors | None
+    seconds: float
+
+
+def _answers(
     model: Recommender,
     question: Question,
     metrics: tuple[Metric, ...],
-    how: How,
-    groups: dict[str, np.ndarray],
     run: Run,
-    memory_limit: int,
+    blocks: Blocks,
     reranked: RerankedLists | None,
-) -> Result:
-    """All families of metrics, over all items and over each group."""
+) -> _Answers:
     ranking, of_lists, rating = (
         tuple(m for m in metrics if m.family == f) for f in ("ranking", "lists", "rating")
     )
     lists = Lists(of_lists, model.data.item_counts, model.data.n_users, question.n_candidates)
-    true_ranks = (
-        stand_in_pieces(model, question, ranking, lists, run, Blocks(memory_limit), reranked)
-        if ranking or of_lists
-        else None
-    )
-    errors, seconds = _errors(model, question.part, run) if rating else (None, 0.0)
-    how = replace(how, seconds=seconds + (true_ranks.seconds if true_ranks is not None else 0.0))
-
-    def result(
-        mask: np.ndarray | None, chosen: tuple[Metric, ...], inner: dict[str, Result]
-    ) -> Result:
-        tables = []
-        if true_ranks is not None and (ranking or mask is None):
-            tables.append(_ranking_table(question, true_ranks, ranking, lists, mask))
-        if errors is not None:
-            tables.append(_rating_table(question.part, errors, rating, mask))
-        users, values = _joined(tables)
-        summary = _summarised(values, users, errors, question.part, rating, mask, how)
-        if mask is None:
-            summary.update(
-                {name: Summary(v, None, None, len(users)) for name, v in lists.overall().items()}
-            )
-        names = tuple(str(m) for m in chosen)
-        ids = question.part.truth.users.take(users)
-        values = {name: values[name] for name in names if name in values}
-        return Result(
-            model.name, model.config.to_dict(), names, users, ids, values, summary, how, inner
+    true_ranks, errors, seconds = None, None, 0.0
+    if ranking or of_lists:
+        true_ranks = stand_in_pieces(
+            model, question, ranking, lists=lists, run=run, blocks=blocks, reranked=reranked
         )
+        seconds = true_ranks.seconds
+    if rating:
+        errors, spent = _errors(model, question.part, run)
+        seconds += spent
+    config = model.config.to_dict()
+    families = (question, ranking, rating, lists)
+    return _Answers(model.name, config, *families, true_ranks, errors, seconds)
 
-    inside = tuple(m for m in metrics if m.family != "lists")
-    return result(
-        None, metrics, {name: result(mask, inside, {}) for name, mask in groups.items() if inside}
+
+def _result(
+    answers: _Answers, how: How, metrics: tuple[Metric, ...], mask: np.ndarray | None
+) -> Result:
+    """The metrics over all items, or over the true items of a group."""
+    tables = []
+    if answers.true_ranks is not None and (answers.ranking or mask is None):
+        tables.append(_ranking_table(answers, answers.true_ranks, mask))
+    if answers.errors is not None:
+        tables.append(_rating_table(answers, answers.errors, mask))
+    users, values = _joined(tables)
+    summary = _summarised(answers, how, values, mask)
+    if mask is None:
+        overall = answers.lists.overall().items()
+        summary |= {name: Summary(value, None, None, len(users)) for name, value in overall}
+    names = tuple(str(m) for m in metrics)
+    return Result(
+        model=answers.model,
+        config=answers.config,
+        metrics=names,
+        user_rows=users,
+        user_ids=answers.question.part.truth.users.take(users),
+        values={name: values[name] for name in names if name in values},
+        summary=summary,
+        how=how,
     )
 
 
 Table = tuple[np.ndarray, dict[str, np.ndarray]]
 
 
-def _ranking_table(
-    question: Question,
-    true_ranks: TrueItemRanks,
-    metrics: tuple[Metric, ...],
-    lists: Lists,
-    mask: np.ndarray | None,
-) -> Table:
+def _ranking_table(answers: _Answers, true_ranks: TrueItemRanks, mask: np.ndarray | None) -> Table:
     """The users with true items in the group, and their values."""
+    question, metrics = answers.question, answers.ranking
     keep = np.ones(len(question.items), bool) if mask is None else mask[question.items]
     owners = np.repeat(np.arange(len(question.users)), np.diff(question.indptr))
     sizes = np.bincount(owners[keep], minlength=len(question.users))
@@ -311,7 +282,7 @@ def _ranking_table(
         values = {name: mean_by_user(indptr, column) for name, column in each.items()}
     else:
         values = ranking_values(metrics, Ranks(indptr, ranks, shares))
-    return question.users[kept], {**values, **(lists.per_user() if mask is None else {})}
+    return question.users[kept], {**values, **(answers.lists.per_user() if mask is None else {})}
 
 
 def _errors(model: Recommender, part: Part, run: Run) -> tuple[Errors, float]:
@@ -325,14 +296,17 @@ def _errors(model: Recommender, part: Part, run: Run) -> tuple[Errors, float]:
     )
 
 
-def _rating_table(
-    part: Part, errors: Errors, metrics: tuple[Metric, ...], mask: np.ndarray | None
-) -> Table:
-    chosen = errors if mask is None else errors.where(mask[part.truth.item_rows])
+def _rating_table(answers: _Answers, errors: Errors, mask: np.ndarray | None) -> Table:
+    part, chosen = answers.question.part, _errors_within(answers, errors, mask)
     some = np.diff(chosen.indptr) > 0
     return part.user_rows[some], {
-        name: column[some] for name, column in chosen.per_user(metrics).items()
+        name: column[some] for name, column in chosen.per_user(answers.rating).items()
     }
+
+
+def _errors_within(answers: _Answers, errors: Errors, mask: np.ndarray | None) -> Errors:
+    truth = answers.question.part.truth
+    return errors if mask is None else errors.where(mask[truth.item_rows])
 
 
 def _joined(tables: list[Table]) -> Table:
@@ -348,28 +322,18 @@ def _joined(tables: list[Table]) -> Table:
 
 
 def _summarised(
-    values: dict[str, np.ndarray],
-    users: np.ndarray,
-    errors: Errors | None,
-    part: Part,
-    rating: tuple[Metric, ...],
-    mask: np.ndarray | None,
-    how: How,
+    answers: _Answers, how: How, values: dict[str, np.ndarray], mask: np.ndarray | None
 ) -> dict[str, Summary]:
     """Means over users; for errors the one over all ratings."""
-    draw: dict[str, Any] = {
-        "confidence": how.confidence,
-        "resamples": how.resamples,
-        "seed": how.seed,
-    }
-    pooled = {str(m) for m in rating}
+    draw = _Resampling(how.confidence, how.resamples, how.seed)._asdict()
+    pooled = {str(m) for m in answers.rating}
     summary = summaries(
         {name: column for name, column in values.items() if name not in pooled}, **draw
     )
-    if errors is not None:
-        chosen = errors if mask is None else errors.where(mask[part.truth.item_rows])
+    if answers.errors is not None:
+        chosen = _errors_within(answers, answers.errors, mask)
         sizes = np.diff(chosen.indptr)
-        for metric in rating:
+        for metric in answers.rating:
             sums = chosen.sums(metric)[sizes > 0]
             root = metric.definition.finish is root_of
             summary[str(metric)] = ratio_summary(sums, sizes[sizes > 0], root=root, **draw)

@@ -16,7 +16,7 @@ import numpy as np
 from cofactor.base.rng import state64
 from cofactor.base.run import Run
 from cofactor.evaluation.csr_rows import narrowed, take_rows, united
-from cofactor.evaluation.lists import Lists
+from cofactor.evaluation.list_sums import Lists
 from cofactor.evaluation.protocol import LONGEST_LIST
 from cofactor.evaluation.question import Question
 from cofactor.metrics.table import Metric
@@ -96,7 +96,15 @@ def stand(
     by_lists = not question.sampled and not aucs and longest <= LONGEST_LIST
     true_ranks = TrueItemRanks(np.full(len(question.items), -1, np.int32))
     true_ranks.auc_shares = {str(m): np.full(len(question.items), np.nan) for m in aucs}
-    asker = _Asker(model, question, tuple(aucs), longest, lists, run, reranked)
+    asker = _Asker(
+        model=model,
+        question=question,
+        aucs=tuple(aucs),
+        longest=longest,
+        lists=lists,
+        run=run,
+        reranked=reranked,
+    )
     size = block_size(model, question, by_lists, blocks.memory_limit)
     starts = range(0, len(question.users), size)
     _, number, count = blocks

@@ -15,7 +15,6 @@ from cofactor.base.errors import ArgumentError
 from cofactor.base.run import Run
 from cofactor.data.split import Part, Split
 from cofactor.evaluation import protocol
-from cofactor.evaluation.evaluate import part_fingerprint
 from cofactor.evaluation.intervals import summaries
 from cofactor.evaluation.result import How, Result
 from cofactor.kernels.work import run_context
@@ -94,15 +93,17 @@ def evaluate_next(
     how = _how(model, split, repeats, run.seed, resamples, time.perf_counter() - began)
     values = {str(metric): _values(metric, ranks) for metric in wanted}
     whole = Result(
-        label if label is not None else model.name,
-        model.config.to_dict(),
-        tuple(values),
-        targets.users,
-        part.truth.users.take(targets.users),
-        values,
-        summaries(values, confidence=how.confidence, resamples=how.resamples, seed=how.seed),
-        how,
-        {},
+        model=label if label is not None else model.name,
+        config=model.config.to_dict(),
+        metrics=tuple(values),
+        user_rows=targets.users,
+        user_ids=part.truth.users.take(targets.users),
+        values=values,
+        summary=summaries(
+            values, confidence=how.confidence, resamples=how.resamples, seed=how.seed
+        ),
+        how=how,
+        groups={},
     )
     kinds = (("repeat", targets.repeated), ("explore", ~targets.repeated))
     groups = {name: _part_of(whole, mask) for name, mask in kinds if mask.any()}
@@ -120,7 +121,7 @@ def _how(
     sentence = split.sentence if isinstance(split, Split) else "one part by itself"
     return How(
         split=sentence,
-        fingerprint=split.fingerprint if isinstance(split, Split) else part_fingerprint(split),
+        fingerprint=split.fingerprint,
         protocol=f"next item among all {model.data.n_items:,} items, repeats: {repeats}",
         sampled=False,
         exclude_seen=repeats == "exclude",

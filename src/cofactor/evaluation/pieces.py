@@ -11,7 +11,7 @@ import numpy as np
 
 from cofactor.base.engine import PIECES, in_turn
 from cofactor.base.run import Run
-from cofactor.evaluation.lists import Lists
+from cofactor.evaluation.list_sums import Lists
 from cofactor.evaluation.measure import Blocks, TrueItemRanks, stand
 from cofactor.evaluation.question import Question
 from cofactor.metrics.table import Metric
@@ -45,7 +45,9 @@ def stand_in_pieces(
     """
     began, engine = time.perf_counter(), run.engine
     if engine is None or reranked is not None:
-        return stand(model, question, metrics, lists, run, blocks, reranked)
+        return stand(
+            model, question, metrics, lists=lists, run=run, blocks=blocks, reranked=reranked
+        )
     count = PIECES * engine.workers
     whole = Measuring(
         ShippedModel(model),

@@ -137,3 +137,13 @@ def vector_bytes(data: Interactions, factors: int) -> int:
 def aligned_rows(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Return named arrays with the matrices' rows from cache lines on: gathered faster."""
     return {n: aligned(a) if a.ndim == 2 else a for n, a in arrays.items()}
+
+
+def solution(system: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Return ``x`` of ``system @ x = right``; the smallest of those with the least error where
+    vectors are so large, or all zero, that the system has no single solution.
+    """
+    try:
+        return np.linalg.solve(system, right)
+    except np.linalg.LinAlgError:
+        return np.linalg.lstsq(system, right)[0]

@@ -126,7 +126,16 @@ def best_dots(
     # Every thread of the kernel calls BLAS for blocks of its own.
     with native_threads(n_threads, blas=1):
         return TopK(
-            *topk_dot(users, items, offsets, k, indptr, indices, _mask(allowed, n_items), n_threads)
+            *topk_dot(
+                users,
+                items,
+                offsets,
+                k=k,
+                excluded_indptr=indptr,
+                excluded_indices=indices,
+                allowed=_mask(allowed, n_items),
+                n_threads=n_threads,
+            )
         )
 
 
@@ -230,5 +239,13 @@ class OrderedItems:
         users = np.ascontiguousarray(user_vectors, np.float32)
         with kernel_threads(n_threads):
             return TopK(
-                *topk_prepared(users, self._prepared, k, indptr, indices, allowed, n_threads)
+                *topk_prepared(
+                    users,
+                    self._prepared,
+                    k,
+                    excluded_indptr=indptr,
+                    excluded_indices=indices,
+                    allowed=allowed,
+                    n_threads=n_threads,
+                )
             )

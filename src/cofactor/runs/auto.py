@@ -73,6 +73,10 @@ class Chosen:
         """Return the model with its settings, not fitted."""
         return registry.get(self.model)(self.config)
 
+    def noted(self, note: str) -> Chosen:
+        """Return the same with a sentence on the data behind it."""
+        return replace(self, sentence=f"{self.sentence} {note}") if note else self
+
     def to_dict(self) -> dict[str, Any]:
         """Return all of it as plain values for JSON."""
         return {
@@ -148,8 +152,8 @@ def auto(
     names = metric_names(metrics)
     _, data, whole, note = read_once(source, reading or Reading(), names, run)
     parts = cut_for_choice(data, cutting)
-    chosen = choose(
-        data, parts, metric=names[0] if names else None, budget=budget, note=note, run=run
+    chosen = choose(data, parts, metric=names[0] if names else None, budget=budget, run=run).noted(
+        note
     )
     result, baselines = None, None
     if parts is not None:
@@ -236,7 +240,6 @@ def choose(
     metric: str | None = None,
     budget: float = BUDGET,
     content: Mapping[str, Any] = {},
-    note: str = "",
     run: Run | None = None,
     now: Callable[[], float] = time.monotonic,
 ) -> Chosen:
@@ -255,8 +258,6 @@ def choose(
         Seconds, above 0.
     content
         Settings of all models with content: which columns are read.
-    note
-        What is to be said of the data beside.
     run
         Seed, threads and progress.
     now
@@ -278,7 +279,7 @@ def choose(
     if wanted.family == "lists":
         raise ArgumentError(f"{wanted} says nothing of being right; let another metric decide.")
     if parts is None or parts.validation is None:
-        return _without_choice(wanted, data, note)
+        return _without_choice(wanted, data)
     allowance = Allowance(budget, now)
     race = Race(parts, wanted, allowance, run, dict(content))
     run.progress.say(f"trying {len(race.lanes)} families of models for {budget:g} s")
@@ -289,7 +290,7 @@ def choose(
         reasons = "; ".join(f"{one.family.name} {one.dropped}" for one in race.lanes)
         raise CofactorError(f"no model could be fitted and measured. {reasons}")
     blend = None if race.interrupted else _blend(race, wanted, run)
-    return _chosen(race, blend, wanted, note)
+    return _chosen(race, blend, wanted)
 
 
 def _blend(race: Race, metric: Metric, run: Run) -> Blended | None:
@@ -302,27 +303,26 @@ def _blend(race: Race, metric: Metric, run: Run) -> Blended | None:
         return None
 
 
-def _chosen(race: Race, blend: Blended | None, metric: Metric, note: str) -> Chosen:
+def _chosen(race: Race, blend: Blended | None, metric: Metric) -> Chosen:
     best = race.best
     assert best is not None
     rows = wording.rows(race, blend)
-    sentence = " ".join(filter(None, [wording.paragraph(race, blend, metric), note]))
     name, config, value = best.family.name, best.config, abs(best.score)
     if blend is not None and blend.better:
         name, config, value = "blend", blend.config, blend.value
     return Chosen(
-        name,
-        config,
-        str(metric),
-        value,
-        sentence,
-        tuple(rows),
-        race.allowance.now() - race.allowance.began,
-        race.interrupted,
+        model=name,
+        config=config,
+        metric=str(metric),
+        value=value,
+        sentence=wording.paragraph(race, blend, metric),
+        rows=tuple(rows),
+        seconds=race.allowance.now() - race.allowance.began,
+        interrupted=race.interrupted,
     )
 
 
-def _without_choice(metric: Metric, data: Interactions, note: str) -> Chosen:
+def _without_choice(metric: Metric, data: Interactions) -> Chosen:
     """The baseline, where nothing can be held out."""
     name = "bias" if metric.family == "rating" and data.values is not None else "popularity"
     sentence = (
@@ -330,4 +330,4 @@ def _without_choice(metric: Metric, data: Interactions, note: str) -> Chosen:
         " hold any out, so nothing could be measured."
     )
     config = registry.get(name).Config()
-    return Chosen(name, config, str(metric), None, " ".join(filter(None, [sentence, note])))
+    return Chosen(name, config, str(metric), None, sentence)

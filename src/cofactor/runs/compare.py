@@ -24,7 +24,7 @@ from cofactor.models.recommender import Recommender
 from cofactor.retrieval.rerank.rules import Rerank, as_rules
 from cofactor.runs import shown
 from cofactor.runs.baselines import baseline_names
-from cofactor.runs.comparison_pieces import measured
+from cofactor.runs.comparison_pieces import Fit, measured
 from cofactor.runs.entries import unfitted
 from cofactor.runs.rerank_costs import costs_of
 from cofactor.runs.source import Cutting, Reading, cut, interactions
@@ -240,25 +240,37 @@ def compare(
         entries = _with_baselines(entries, parts)
     if len(entries) < 2:
         raise ArgumentError(f"give at least two different models to compare, not {list(entries)}.")
-    fitted: dict[str, Recommender] = {}
-    results: dict[str, Result] = {}
-    seconds: dict[str, float] = {}
+    fits: dict[str, Fit] = {}
     failures: dict[str, str] = {}
     for label, one in zip(entries, measured(entries, parts, metrics, rules, run), strict=True):
         if isinstance(one, str):
             failures[label] = one
             run.progress.say(f"{label} failed: {one}")
-            continue
-        fitted[label], spent, found = one
-        results |= {result.model: result for result in found}
-        seconds |= {result.model: spent for result in found}
-    if not results:
+        else:
+            fits[label] = one
+    return _compared(data, parts, fits, failures, run)
+
+
+def _compared(
+    data: Interactions, parts: Split, fits: Mapping[str, Fit], failures: dict[str, str], run: Run
+) -> Compared:
+    """The table, with tests of all models and of the lists that were reranked."""
+    if not fits:
         reasons = "; ".join(f"{label}: {why}" for label, why in failures.items())
         raise CofactorError(f"none of the models could be fitted and measured. {reasons}")
+    results = {result.model: result for fit in fits.values() for result in fit.results}
     tests = _tests(list(results.values()))
-    costs = costs_of(results, tests[0].metric) if rules and tests else []
-    origin = shown.origin_of_comparison(data, run)
-    return Compared(data, parts, fitted, results, seconds, tests, failures, costs, origin)
+    return Compared(
+        data=data,
+        split=parts,
+        models={label: fit.model for label, fit in fits.items()},
+        results=results,
+        seconds={result.model: fit.seconds for fit in fits.values() for result in fit.results},
+        tests=tests,
+        failures=failures,
+        costs=costs_of(results, tests[0].metric) if tests else [],
+        origin=shown.origin_of_comparison(data, run),
+    )
 
 
 # Above so many items the dense models of items by items are left out of the default selection.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from cofactor.base.engine import in_turn
 from cofactor.base.errors import CofactorError
@@ -17,9 +18,15 @@ from cofactor.retrieval.rerank.rules import Rerank
 from cofactor.runs.rerank_costs import reranked_results
 from cofactor.runs.source import Clock
 
-# A model, the seconds of its fit, and its results: its own first, then those under each set of
-# rules; or why it failed.
-Measured = tuple[Recommender, float, list[Result]] | str
+
+class Fit(NamedTuple):
+    """A fitted model, the seconds that took, and its results: its own first, then those under each
+    set of rules.
+    """
+
+    model: Recommender
+    seconds: float
+    results: list[Result]
 
 
 def measured(
@@ -28,8 +35,8 @@ def measured(
     metrics: Sequence[str] | None,
     rules: Sequence[Rerank],
     run: Run,
-) -> Iterator[Measured]:
-    """Yield each model fitted and measured; on an engine several at a time."""
+) -> Iterator[Fit | str]:
+    """Yield each model fitted and measured, or why it failed; on an engine several at a time."""
     if run.engine is None:
         for label, model in entries.items():
             run.progress.say(f"fitting {label}")
@@ -38,7 +45,7 @@ def measured(
     shared = run.engine.share(ComparisonBench(parts, metrics, rules, run.alone()))
     pieces = ((label, run.engine.share(model), shared) for label, model in entries.items())
     for found in in_turn(run.engine, shipped, pieces):
-        yield found if isinstance(found, str) else (found[0].model, *found[1:])
+        yield found if isinstance(found, str) else Fit(found[0].model, *found[1:])
 
 
 @dataclass(frozen=True)
@@ -56,19 +63,16 @@ def shipped(
 ) -> tuple[ShippedModel, float, list[Result]] | str:
     """Return a model fitted and measured, for another process."""
     found = _measured(label, model.clone(), bench)
-    return found if isinstance(found, str) else (ShippedModel(found[0]), *found[1:])
+    return found if isinstance(found, str) else (ShippedModel(found.model), *found[1:])
 
 
-def _measured(label: str, model: Recommender, bench: ComparisonBench) -> Measured:
+def _measured(label: str, model: Recommender, bench: ComparisonBench) -> Fit | str:
     run = bench.run
     try:
         model, seconds = _fit(model, bench.parts, run)
         plain = evaluate(model, bench.parts, bench.metrics, label=label, run=run)
-        return (
-            model,
-            seconds,
-            [plain, *reranked_results(model, plain, bench.parts, bench.rules, run)],
-        )
+        reranked = reranked_results(model, plain, bench.parts, bench.rules, run)
+        return Fit(model, seconds, [plain, *reranked])
     except (CofactorError, MemoryError) as error:
         return str(error) or "out of memory"
 

@@ -121,7 +121,14 @@ def demo(
         model, out, overwrite=True, metrics=_kept(compared, best), split=compared.split.sentence
     )
     return Demo(
-        data, origin, compared, model, _known(model), _unseen(model), _neighbours(model), path
+        data=data,
+        origin=origin,
+        compared=compared,
+        model=model,
+        known=_known(model),
+        unseen=_unseen(model),
+        similar=_neighbours(model),
+        path=path,
     )
 
 

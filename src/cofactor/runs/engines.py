@@ -19,7 +19,12 @@ ENGINES = ("local", "ray")
 
 @contextmanager
 def on_engine(
-    run: Run, name: str | None, address: str | None = None, *, sources: list[Any] | None = None
+    run: Run,
+    name: str | None,
+    address: str | None = None,
+    *,
+    exchange: str = "auto",
+    sources: list[Any] | None = None,
 ) -> Iterator[Run]:
     """Yield a run whose work goes to an engine, which is closed afterwards.
 
@@ -31,6 +36,9 @@ def on_engine(
         ``"ray"``, ``"local"`` (the same pieces, in this process), or None: no engine.
     address
         ``HOST:6379`` of a cluster; None starts Ray on this machine.
+    exchange
+        What moves between hosts where there is a choice: ``gather`` (vectors), ``reduce`` (sums),
+        or ``auto`` (as the shape of the data wants it).
     sources
         What the work reads; folders of shards among it must be seen by every host.
 
@@ -44,24 +52,28 @@ def on_engine(
     if name is None:
         if address is not None:
             raise ArgumentError("address is of an engine; give --engine ray too.")
+        if exchange != "auto":
+            raise ArgumentError("exchange is of an engine; give --engine too.")
         yield run
         return
-    engine, run = _opened(run, choice(name, "engine", ENGINES), address, sources or [])
+    choice(name, "engine", ENGINES)
+    if name == "local":
+        if address is not None:
+            raise ArgumentError("address is of a cluster; give --engine ray.")
+        yield replace(run, engine=Local(exchange))
+        return
+    engine = _connected(run, address, exchange, sources or [])
     try:
         yield replace(run, engine=engine)
     finally:
         engine.close()
 
 
-def _opened(run: Run, name: str, address: str | None, sources: list[Any]) -> tuple[Engine, Run]:
-    if name == "local":
-        if address is not None:
-            raise ArgumentError("address is of a cluster; give --engine ray.")
-        return Local(), run
+def _connected(run: Run, address: str | None, exchange: str, sources: list[Any]) -> Engine:
     from cofactor.engines.hosts import check_hosts
     from cofactor.engines.ray import RayEngine
 
-    engine = RayEngine(address, threads=run.threads or 1)
+    engine = RayEngine(address, threads=run.threads or 1, exchange=exchange)
     try:
         if address is not None:
             for remark in check_hosts(engine, _folders(sources)):
@@ -71,7 +83,7 @@ def _opened(run: Run, name: str, address: str | None, sources: list[Any]) -> tup
     except BaseException:
         engine.close()
         raise
-    return engine, run
+    return engine
 
 
 class Examined(NamedTuple):

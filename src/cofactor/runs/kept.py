@@ -126,13 +126,13 @@ def run_of(
     """
     now = datetime.now(UTC)
     return KeptRun(
-        f"{now:%Y%m%d-%H%M%S}-{command}-{secrets.token_hex(2)}",
-        command,
-        now.isoformat(timespec="seconds"),
-        source,
-        results[0].how.split,
-        results[0].how.fingerprint,
-        {
+        id=f"{now:%Y%m%d-%H%M%S}-{command}-{secrets.token_hex(2)}",
+        command=command,
+        created=now.isoformat(timespec="seconds"),
+        source=source,
+        split=results[0].how.split,
+        fingerprint=results[0].how.fingerprint,
+        models={
             one.model: {
                 "model": models[one.model],
                 "config": one.config,
@@ -142,8 +142,8 @@ def run_of(
             }
             for one in results
         },
-        more,
-        cofactor.__version__,
+        more=more,
+        version=cofactor.__version__,
     )
 
 

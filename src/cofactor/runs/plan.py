@@ -85,7 +85,15 @@ def named(model: str, settings: Iterable[str] | Config, given: Sources, run: Run
     reading = replace(reading, stores={**reading.stores, **ends})
     data = interactions(source, reading, run)
     parts = cut(data, given.cutting) if given.cutting.test > 0 else None
-    return Plan(model, config, reading, given.cutting, data, parts, lambda: data)
+    return Plan(
+        name=model,
+        config=config,
+        reading=reading,
+        cutting=given.cutting,
+        data=data,
+        parts=parts,
+        whole=lambda: data,
+    )
 
 
 def automatic(
@@ -104,27 +112,21 @@ def automatic(
     least, data, whole, note = read_once(source, reading, names, run)
     reading = replace(reading, min_value=least)
     parts = cut_for_choice(data, given.cutting)
-    chosen = choose(
-        data,
-        parts,
-        metric=names[0] if names else None,
-        budget=budget,
-        content=content,
-        note=note,
-        run=run,
-    )
+    metric = names[0] if names else None
+    chosen = choose(data, parts, metric=metric, budget=budget, content=content, run=run)
+    chosen = chosen.noted(note)
     reading = replace(reading, keep_items=registry.get(chosen.model).traits.uses_features)
     final = None if parts is None else parts.with_validation_merged()
     cutting = replace(given.cutting, validation=0.0)
     return Plan(
-        chosen.model,
-        chosen.config,
-        reading,
-        cutting,
-        data,
-        final,
-        lambda: whole(chosen.create()),
-        chosen,
+        name=chosen.model,
+        config=chosen.config,
+        reading=reading,
+        cutting=cutting,
+        data=data,
+        parts=final,
+        whole=lambda: whole(chosen.create()),
+        chosen=chosen,
     )
 
 

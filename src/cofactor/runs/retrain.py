@@ -145,12 +145,7 @@ def retrain(
     seed = changes.seed if changes.seed is not None else manifest.run.get("seed", run.seed)
     # The old catalogue is in the model: only one that is given now is read.
     reading = overridden(replace(kept.reading, items=None), changes.reading)
-    places = list(sources) or list(reading.stores)
-    if not places:
-        raise ArgumentError(
-            f"{os.fspath(model)} was trained on no event store: name a SOURCE that holds what is"
-            " new."
-        )
+    places = _new_sources(model, sources, reading)
     before = load(model)
     old = before.data
     places, ends = bounded(places, reading.stores)
@@ -173,6 +168,19 @@ def retrain(
     )
     data = trained.model.data
     return Retrained(trained, shares, _new(old.users, data.users), _new(old.items, data.items))
+
+
+def _new_sources(
+    model: str | os.PathLike[str], sources: Sequence[Any], reading: Reading
+) -> list[Any]:
+    """The sources that are given, else the event stores that the model was trained on."""
+    found = list(sources) or list(reading.stores)
+    if not found:
+        raise ArgumentError(
+            f"{os.fspath(model)} was trained on no event store: name a SOURCE that holds what is"
+            " new."
+        )
+    return found
 
 
 def _new(old: IdMap, new: IdMap) -> tuple[int, int]:

@@ -56,6 +56,9 @@ class Trained:
         was held out.
     chosen
         What ``auto`` chose and why; None if the model was named.
+    against
+        How it did beside the model that it shall replace, see
+        `cofactor.runs.against.measured_against`; None if nothing could be compared.
     """
 
     model: Recommender
@@ -66,6 +69,7 @@ class Trained:
     seconds: float
     baselines: Baselined | None = None
     chosen: Chosen | None = None
+    against: dict[str, Any] | None = None
 
     def __repr__(self) -> str:
         return shown.trained_text(self)
@@ -144,7 +148,8 @@ def train(
         training that was interrupted. Checkpoints are kept beside ``out`` until the model is saved
         where this is set, or the run has an engine.
     old
-        The model that this one shall replace: it is measured on the same held-out events.
+        The model that this one shall replace: both are measured on events that neither was fitted
+        on, for which this one is fitted once more.
 
     Raises
     ------
@@ -165,29 +170,12 @@ def train(
     else:
         plan = named(model, settings, given, run)
     with memory.limited(limits.max_memory):
-        done = _carry_out(plan, metrics, refit, limits, run, old, kept)
-    path = save(
-        done.model,
-        out,
-        overwrite=overwrite,
-        metrics=done.kept,
-        run=_run_facts(plan, done, run),
-        split=None if plan.parts is None else plan.parts.sentence,
-        licence=reading.licence,
-    )
+        done = _carry_out(plan, metrics, refit, limits=limits, run=run, old=old, kept_at=kept)
+    path = _save(plan, done, out, run, overwrite=overwrite)
     kept.remove()
     if plot is not None:
         _draw(done.curves, plot, f"{plan.name} on {plan.data.source}")
-    return Trained(
-        done.model,
-        path,
-        done.result,
-        plan.parts,
-        done.refitted,
-        done.seconds,
-        done.baselines,
-        plan.chosen,
-    )
+    return done.trained(plan, path)
 
 
 class _Done(NamedTuple):
@@ -200,6 +188,19 @@ class _Done(NamedTuple):
     curves: dict[str, LearningCurve | None]
     refitted: bool
     seconds: float
+
+    def trained(self, plan: Plan, path: Path) -> Trained:
+        return Trained(
+            model=self.model,
+            path=path,
+            result=self.result,
+            split=plan.parts,
+            refitted=self.refitted,
+            seconds=self.seconds,
+            baselines=self.baselines,
+            chosen=plan.chosen,
+            against=self.kept.get("against"),
+        )
 
 
 def _carry_out(
@@ -219,7 +220,8 @@ def _carry_out(
         result = evaluate(fitted, parts, metrics, run=run)
         baselines = measure_baselines(fitted, result, parts, plan.train, run)
     comparison = _compared(fitted, parts, run)
-    kept = _kept(result, baselines) | _against(fitted, old, parts, run)
+    against = None if old is None else _against(fitted, old, plan.data, limits, run)
+    kept = _kept(result, baselines) | ({} if against is None else {"against": against})
     curves = {"measured" if result is not None else "saved": fitted.curve}
     refitted = parts is not None and refit
     if refitted:
@@ -228,7 +230,29 @@ def _carry_out(
         seconds = clock.seconds
         curves["saved"] = fitted.curve
         fitted.comparison = comparison
-    return _Done(fitted, result, baselines, kept, curves, refitted, seconds)
+    return _Done(
+        model=fitted,
+        result=result,
+        baselines=baselines,
+        kept=kept,
+        curves=curves,
+        refitted=refitted,
+        seconds=seconds,
+    )
+
+
+def _save(
+    plan: Plan, done: _Done, out: str | os.PathLike[str], run: Run, *, overwrite: bool
+) -> Path:
+    return save(
+        done.model,
+        out,
+        overwrite=overwrite,
+        metrics=done.kept,
+        run=_run_facts(plan, done, run),
+        split=None if plan.parts is None else plan.parts.sentence,
+        licence=plan.reading.licence,
+    )
 
 
 def _run_facts(plan: Plan, done: _Done, run: Run) -> dict[str, Any]:
@@ -315,12 +339,17 @@ def _compared(model: Recommender, parts: Split | None, run: Run) -> Any:
 
 
 def _against(
-    model: Recommender, old: Incumbent | None, parts: Split | None, run: Run
-) -> dict[str, Any]:
-    found = None
-    if old is not None and parts is not None:
-        found = measured_against(model, old, parts.test, run)
-    return {} if found is None else {"against": found}
+    measured: Recommender, old: Incumbent, data: Interactions, limits: Limits, run: Run
+) -> dict[str, Any] | None:
+    """How the model does beside the old one, each on events that it wasn't fitted on."""
+
+    def fit(part: Interactions) -> Recommender:
+        run.progress.say(
+            "fitting once without the latest new events, to compare with the old model on them"
+        )
+        return _fit(type(measured)(measured.refit_config), part, None, limits, run)
+
+    return measured_against(fit, old, data, run)
 
 
 def _fitted_on(parts: Split | None, refitted: bool) -> str:

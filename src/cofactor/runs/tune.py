@@ -102,12 +102,7 @@ def tune(
     run = run if run is not None else Run()
     cutting = cutting if cutting is not None else Cutting(validation=0.1)
     settings = list(settings)
-    checks.integer(trials, "trials", low=1)
-    checks.integer(seeds, "seeds", low=1)
-    if budget is not None:
-        checks.real(budget, "budget", above=0)
-    if cutting.test <= 0 or cutting.validation <= 0:
-        raise ArgumentError("tune needs a test part and a validation part; give both a share.")
+    _check_requests(trials, seeds, budget, cutting)
     kind = registry.get(model)
     fixed = without_comparison(kind.Config.from_text(settings))
     given = {one.partition("=")[0].strip().replace("-", "_") for one in settings}
@@ -125,11 +120,26 @@ def tune(
         bench = Bench(kind, parts, wanted, seeds, run)
         facts = _facts(bench, fixed, space)
         study = open_study(optuna, out, facts, lower_is_better=wanted.lower_is_better)
-        study.sampler = _sampler(optuna, study, trials, run.seed)
-        study.pruner = _pruner(optuna, kind, fixed)
-        clock = Clock()
-        _Searching(optuna, study, bench, fixed, space, budget).go(trials, run)
-        return _report(optuna, study, bench, fixed, tuple(space), clock.seconds)
+        return _search(_Searching(optuna, study, bench, fixed, space, budget), trials)
+
+
+def _search(searching: _Searching, trials: int) -> Tuned:
+    optuna, study, bench = searching.optuna, searching.study, searching.bench
+    study.sampler = _sampler(optuna, study, trials, bench.run.seed)
+    study.pruner = _pruner(optuna, bench.kind, searching.fixed)
+    clock = Clock()
+    searching.go(trials, bench.run)
+    names = tuple(searching.space)
+    return _report(optuna, study, bench, searching.fixed, names, clock.seconds)
+
+
+def _check_requests(trials: int, seeds: int, budget: float | None, cutting: Cutting) -> None:
+    checks.integer(trials, "trials", low=1)
+    checks.integer(seeds, "seeds", low=1)
+    if budget is not None:
+        checks.real(budget, "budget", above=0)
+    if cutting.test <= 0 or cutting.validation <= 0:
+        raise ArgumentError("tune needs a test part and a validation part; give both a share.")
 
 
 def _facts(bench: Bench, fixed: Any, space: Mapping[str, Search]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ histories.
 coroutine, await ``asyncio.wrap_future(store.append(events))``; elsewhere call ``.result()``. Reads
 answer at once."""
 
-from cofactor.store.backups import Manifest, backup, restore, verify
+from cofactor.store.backups import BackupManifest, backup, restore, verify
 from cofactor.store.errors import (
     ConflictError,
     OverloadError,
@@ -36,9 +36,11 @@ from cofactor.store.limits import (
     MAX_ID,
     MAX_TEXT,
     MAX_TITLE,
+    IdMaker,
     made_ids,
 )
 from cofactor.store.opening import open_store
+from cofactor.store.pruning import Retention, prune_impressions
 from cofactor.store.records import (
     Ack,
     Counts,
@@ -60,18 +62,20 @@ __all__ = [
     "MAX_TEXT",
     "MAX_TITLE",
     "Ack",
+    "BackupManifest",
     "ConflictError",
     "Counts",
     "Event",
     "Health",
     "History",
+    "IdMaker",
     "Imported",
     "Impression",
     "Item",
     "ItemChange",
-    "Manifest",
     "OverloadError",
     "ReadOnlyError",
+    "Retention",
     "ShownItem",
     "Store",
     "StoreBusyError",
@@ -94,6 +98,7 @@ __all__ = [
     "json_lines",
     "made_ids",
     "open_store",
+    "prune_impressions",
     "restore",
     "verify",
 ]

@@ -32,7 +32,7 @@ FORMAT = 1
 _PAGE = 20_000
 
 
-class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class BackupManifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What stands beside a backup, in ``<file>.json``.
 
     Parameters
@@ -60,7 +60,9 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     rows: dict[str, int]
 
 
-def backup(store: Store, path: str | os.PathLike[str], *, overwrite: bool = False) -> Manifest:
+def backup(
+    store: Store, path: str | os.PathLike[str], *, overwrite: bool = False
+) -> BackupManifest:
     """Copy a store into a file, as it was at one moment; writes go on meanwhile. The copy is read
     again and checked.
 
@@ -84,7 +86,7 @@ def backup(store: Store, path: str | os.PathLike[str], *, overwrite: bool = Fals
     with _room(target) as room:
         _copy(store, room)
         _checked(room)
-        manifest = Manifest(
+        manifest = BackupManifest(
             format=FORMAT,
             schema=len(schema.MIGRATIONS),
             created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -104,7 +106,7 @@ def backup(store: Store, path: str | os.PathLike[str], *, overwrite: bool = Fals
     return manifest
 
 
-def verify(path: str | os.PathLike[str]) -> Manifest:
+def verify(path: str | os.PathLike[str]) -> BackupManifest:
     """Check a backup: its checksum, SQLite's own check of the whole file, and the rows of each
     table.
 
@@ -119,7 +121,7 @@ def verify(path: str | os.PathLike[str]) -> Manifest:
         if not needed.is_file():
             raise StoreFormatError(f"there is no {needed}; a backup is a file and its manifest.")
     try:
-        manifest = msgspec.json.decode(beside.read_bytes(), type=Manifest)
+        manifest = msgspec.json.decode(beside.read_bytes(), type=BackupManifest)
     except msgspec.DecodeError as error:
         raise StoreFormatError(f"{beside} is no manifest of a backup: {error}.") from None
     if manifest.format != FORMAT or manifest.schema > len(schema.MIGRATIONS):
@@ -143,7 +145,7 @@ def verify(path: str | os.PathLike[str]) -> Manifest:
     return manifest
 
 
-def restore(path: str | os.PathLike[str], url: str, *, overwrite: bool = False) -> Manifest:
+def restore(path: str | os.PathLike[str], url: str, *, overwrite: bool = False) -> BackupManifest:
     """Verify a backup and make a store of it.
 
     Parameters

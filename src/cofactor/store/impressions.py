@@ -10,11 +10,12 @@ from cofactor.base import checks
 from cofactor.base.errors import ArgumentError
 from cofactor.store.database import Row, Session
 from cofactor.store.errors import ConflictError
-from cofactor.store.limits import MAX_BATCH, checked_id
+from cofactor.store.limits import MAX_BATCH, are_ids, checked_id
 from cofactor.store.operations import Work
 from cofactor.store.records import Ack
 
 MAX_LIST = 1_000  # items of one list
+_WORDS = ("request_id", "user_id", "version", "source", "experiment", "arm")
 _COLUMNS = (
     "request_id, user_id, version, experiment, arm, source, shown, items, probabilities,"
     " item_arms, ms, time"
@@ -135,24 +136,25 @@ def checked_impressions(impressions: Sequence[Impression]) -> list[Row]:
 
 
 def _checked(one: Impression) -> Row:
-    for name in ("request_id", "user_id", "version", "source"):
-        checked_id(getattr(one, name), name)
-    for name in ("experiment", "arm"):
-        if getattr(one, name) is not None:
-            checked_id(getattr(one, name), name)
-    if len(one.items) > MAX_LIST:
-        raise ArgumentError(f"items must be at most {MAX_LIST:,}, not {len(one.items):,}.")
-    items = [checked_id(item, "items") for item in one.items]
+    words = (one.request_id, one.user_id, one.version, one.source, one.experiment, one.arm)
+    if not are_ids([word for word in words if word is not None]):
+        for name, word in zip(_WORDS, words, strict=True):
+            if word is not None or name not in ("experiment", "arm"):
+                checked_id(word, name)
+    items: Sequence[str] = one.items
+    if len(items) > MAX_LIST:
+        raise ArgumentError(f"items must be at most {MAX_LIST:,}, not {len(items):,}.")
+    if not are_ids(items):
+        items = [checked_id(item, "items") for item in items]
     for name in ("probabilities", "item_arms"):
         given = getattr(one, name)
         if given is not None and len(given) != len(items):
             raise ArgumentError(f"{name} must have {len(items)} entries, not {len(given)}.")
-    for probability in one.probabilities:
-        checks.real(probability, "probabilities", above=0, high=1)
+    if not _are_shares(one.probabilities):
+        for probability in one.probabilities:
+            checks.real(probability, "probabilities", above=0, high=1)
     return (
-        one.request_id,
-        str(one.user_id),
-        one.version,
+        *(None if word is None else str(word) for word in words[:3]),
         one.experiment,
         one.arm,
         one.source,
@@ -163,6 +165,13 @@ def _checked(one: Impression) -> Row:
         one.ms,
         None if one.time is None else checks.integer(one.time, "time", low=0),
     )
+
+
+def _are_shares(values: Sequence[float]) -> bool:
+    try:
+        return all(0 < value <= 1 for value in values)
+    except TypeError:
+        return False
 
 
 def log_impressions(work: Work, rows: Sequence[Row]) -> Ack:
@@ -180,6 +189,13 @@ def log_impressions(work: Work, rows: Sequence[Row]) -> Ack:
     work.deltas["impressions"] += stored
     ids = tuple(row[0] for row in rows)
     return Ack(changed=stored, unchanged=len(rows) - stored, seq=0, event_ids=ids)
+
+
+def delete_impressions(work: Work, seqs: Sequence[int]) -> Ack:
+    """Delete lists by their places; those that are gone already change nothing."""
+    gone = work.session.run_many("DELETE FROM impressions WHERE seq = ?", [(seq,) for seq in seqs])
+    work.deltas["impressions"] -= gone
+    return Ack(changed=gone, unchanged=len(seqs) - gone, seq=0)
 
 
 def _compare(work: Work, rows: Sequence[Row]) -> None:

@@ -28,6 +28,7 @@ _KIND = re.compile(r"[a-z0-9][a-z0-9_.-]{0,31}\Z")
 _CONTROL = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
 _NO_TEXT = re.compile("[\x00\ud800-\udfff]")
 _DAY = 86_400
+_CHANCES = 256  # ids for which random bits are drawn at once
 _FORMATS = {
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
@@ -50,6 +51,16 @@ def checked_id(value: object, name: str) -> str:
     return value
 
 
+def are_ids(values: Sequence[object]) -> bool:
+    """Return whether all values are texts that `checked_id` takes; far quicker than one by one."""
+    try:
+        joined = "".join(values)  # type: ignore[arg-type]
+        sizes = [len(value) for value in values]  # type: ignore[arg-type]
+    except TypeError:
+        return False
+    return not sizes or (min(sizes) > 0 and max(sizes) <= MAX_ID and not _CONTROL.search(joined))
+
+
 def checked_ids(values: Sequence[object], name: str) -> list[str]:
     """Return ids as text without repeats, in their order; raise ArgumentError for none or too
     many.
@@ -65,6 +76,22 @@ def made_ids(count: int) -> Iterator[str]:
     moment, chance = f"{clock.time_ns() // 1_000_000:012x}", secrets.token_hex(10 * count)
     for n in range(count):
         yield moment + chance[20 * n : 20 * n + 20]
+
+
+class IdMaker:
+    """Makes ids like `made_ids`, one at a time; asks the system for chance once for many of them.
+    Belongs to one thread of one process.
+    """
+
+    def __init__(self) -> None:
+        self._chances: list[str] = []
+
+    def __call__(self) -> str:
+        """Return a new id."""
+        if not self._chances:
+            drawn = secrets.token_hex(10 * _CHANCES)
+            self._chances = [drawn[n : n + 20] for n in range(0, len(drawn), 20)]
+        return f"{clock.time_ns() // 1_000_000:012x}{self._chances.pop()}"
 
 
 EventRow = tuple[str, str, str, str, float | None, int | None]

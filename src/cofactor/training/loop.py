@@ -6,10 +6,12 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from cofactor.base.progress import Task
 from cofactor.base.run import Run
 from cofactor.training.checkpoint import Checkpoint
 from cofactor.training.curve import LearningCurve
@@ -56,7 +58,6 @@ class Control:
     begin: Callable[[Mapping[str, np.ndarray]], Mapping[str, np.ndarray]] | None = None
 
 
-# Over 40 lines on purpose: the loop is to be read from top to bottom.
 def fit(
     learner: Learner,
     *,
@@ -104,12 +105,7 @@ def fit(
         if saved is not None and saved.exists:
             state.restore(saved)
             task.advance(state.epoch * learner.steps + learner.step)
-
-        def step_done() -> None:
-            task.advance()
-            if saved is not None and saved.every_steps and learner.step % saved.every_steps == 0:
-                state.save(saved)
-
+        step_done = partial(_step_done, task, state, learner, saved)
         stop, late = state.stopping.stop, False
         while state.epoch < epochs and not stop:
             epoch = Epoch(state.epoch, epochs, schedule, step_done)
@@ -129,6 +125,14 @@ def fit(
         why = "its time is over" if late else "no better on validation, or a callback's end"
         run.progress.say(f"{name} stopped after epoch {state.epoch}: {why}")
     return state.curve
+
+
+def _step_done(
+    task: Task, state: TrainingState, learner: Learner, saved: Checkpoint | None
+) -> None:
+    task.advance()
+    if saved is not None and saved.every_steps and learner.step % saved.every_steps == 0:
+        state.save(saved)
 
 
 def _measured(

@@ -18,7 +18,7 @@ from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.models import registry
-from cofactor.models.sequence import next_losses
+from cofactor.models.sequence import next_losses, transformer_module
 from cofactor.models.sequence.transformer import PRESETS
 
 RUN = Run(seed=1, threads=1)
@@ -120,6 +120,67 @@ def test_sampled_softmax_over_all_items_is_the_full_one() -> None:
     given = (h, target, items, config, torch.Generator().manual_seed(0))
     full = next_losses.softmax(*given)
     assert float(next_losses.sampled_softmax(*given)) == pytest.approx(float(full), rel=1e-5)
+
+
+@pytest.mark.parametrize("scale", [1.0, 30.0])  # 30: scores that have to be shifted before exp
+def test_sampled_softmax_has_the_gradient_of_its_formula(scale: float) -> None:
+    torch.manual_seed(3)
+    h = (torch.randn(9, 4) * scale).requires_grad_()
+    items, target = torch.randn(N_ITEMS, 4, requires_grad=True), torch.randint(N_ITEMS, (9,))
+    config = registry.get("transformer").Config(negatives=10)
+    loss = next_losses.sampled_softmax(h, target, items, config, torch.Generator().manual_seed(0))
+    loss.backward()
+    found = [float(loss.detach()), h.grad.clone(), items.grad.clone()]
+    h.grad = items.grad = None
+    pool = torch.randperm(N_ITEMS, generator=torch.Generator().manual_seed(0))[:10]
+    own = (h * items[target]).sum(1)
+    others = (h @ items[pool].T + np.log(N_ITEMS / 10)).masked_fill(
+        pool[None, :] == target[:, None], -torch.inf
+    )
+    wanted = (torch.cat((own[:, None], others), 1).logsumexp(1) - own).mean()
+    wanted.backward()
+    assert found[0] == pytest.approx(float(wanted.detach()), rel=1e-5)
+    torch.testing.assert_close(found[1:], [h.grad, items.grad])
+
+
+def test_softmax_in_bfloat16_is_near_the_one_in_float32() -> None:
+    torch.manual_seed(4)
+    h, items = torch.randn(40, 16, requires_grad=True), torch.randn(N_ITEMS, 16, requires_grad=True)
+    target, config = torch.randint(N_ITEMS, (40,)), registry.get("transformer").Config()
+    found = []
+    for low in (False, True):
+        h.grad = items.grad = None
+        with torch.autocast("cpu", torch.bfloat16, enabled=low):
+            loss = next_losses.softmax(h, target, items, config, torch.Generator())
+        loss.backward()
+        found.append((loss.detach(), h.grad.clone(), items.grad.clone()))
+    torch.testing.assert_close(found[1], found[0], rtol=0.02, atol=0.004)
+
+
+def test_attention_in_bfloat16_is_near_the_one_in_float32() -> None:
+    config = registry.get("transformer").Config(factors=16, heads=2)
+    torch.manual_seed(5)
+    attention, x = transformer_module.Attention(config).eval(), torch.randn(3, 7, 16)
+    with torch.no_grad():
+        exact = attention(x)
+        with torch.autocast("cpu", torch.bfloat16):
+            low = attention(x)
+    assert low.dtype == torch.bfloat16
+    torch.testing.assert_close(low.float(), exact, rtol=0.05, atol=0.01)
+
+
+def test_dropout_leaves_out_its_share_and_keeps_the_mean() -> None:
+    torch.manual_seed(6)
+    masks = transformer_module.Masks(0.25)
+    masks.draw(40_000)
+    dropout = transformer_module.Dropout(masks).train()
+    first, second = dropout(torch.ones(200, 200)), dropout(torch.ones(200, 200).bfloat16())
+    assert first.unique().tolist() == pytest.approx([0, 4 / 3])
+    assert float((first == 0).float().mean()) == pytest.approx(0.25, abs=0.01)
+    # Each layer has a stretch of its own, so what one leaves out tells nothing of another.
+    both = ((first == 0) & (second == 0)).float().mean()
+    assert float(both) == pytest.approx(0.0625, abs=0.01)
+    assert dropout.eval()(first) is first
 
 
 def test_gbce_without_calibration_is_binary_cross_entropy() -> None:

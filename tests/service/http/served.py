@@ -47,19 +47,22 @@ def serve_and_play(
                 lambda: protocol(config=config, server_state=state, app_state={}), "127.0.0.1", 0
             )
             try:
-                return await asyncio.wait_for(
-                    play(server.sockets[0].getsockname()[1], app.state.context), 60
-                )
+                port = server.sockets[0].getsockname()[1]
+                return await asyncio.wait_for(play(port, app.state.context), 60)
             finally:
-                for line in Line.opened:
-                    line.writer.close()
-                    await asyncio.gather(line.writer.wait_closed(), return_exceptions=True)
-                Line.opened.clear()
-                server.close()
-                for connection in list(state.connections):
-                    connection.transport.abort()
+                await _close(server, state)
 
     return asyncio.run(scene())
+
+
+async def _close(server: asyncio.Server, state: ServerState) -> None:
+    for line in Line.opened:
+        line.writer.close()
+        await asyncio.gather(line.writer.wait_closed(), return_exceptions=True)
+    Line.opened.clear()
+    server.close()
+    for connection in list(state.connections):
+        connection.transport.abort()
 
 
 class Line:

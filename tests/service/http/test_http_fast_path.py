@@ -133,13 +133,8 @@ def test_requests_sent_without_waiting_are_answered_in_order(
     )
 
     def event(n: int) -> bytes:
-        return raw_request(
-            "POST",
-            "/v1/events",
-            json.dumps(
-                {"events": [{"user_id": "p", "item_id": "i", "event_id": f"p{n}"}]}
-            ).encode(),
-        )
+        one = {"user_id": "p", "item_id": "i", "event_id": f"p{n}"}
+        return raw_request("POST", "/v1/events", json.dumps({"events": [one]}).encode())
 
     async def play(port: int, context: Any) -> None:
         line = await Line.to(port)

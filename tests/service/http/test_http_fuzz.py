@@ -116,51 +116,52 @@ def test_no_request_made_from_the_document_gives_a_5xx(
         pytest.skip(
             "changes the versions that other tests share; fuzzed by hand in test_http_reload"
         )
-    body = (
-        operation.get("requestBody", {})
-        .get("content", {})
-        .get("application/json", {})
-        .get("schema")
-    )
-    queries = {p["name"]: p["schema"] for p in operation["parameters"] if p["in"] == "query"}
 
     @settings(max_examples=12 * EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
     @given(data=st.data())
     def play(data: st.DataObject) -> None:
-        filled = path
-        for name in ("user_id", "item_id", "name"):
-            if f"{{{name}}}" in filled:
-                one = data.draw(
-                    st.text(st.characters(codec="utf-8"), min_size=1, max_size=12)
-                    | st.sampled_from(["book-03", "reader-02", "base.css"])
-                )
-                filled = filled.replace(f"{{{name}}}", quote(one, safe=""))
-        given_queries = {
-            n: data.draw(_from_schema(s)) for n, s in queries.items() if data.draw(st.booleans())
-        }
-        if given_queries:
-            filled += "?" + urlencode(
-                {n: str(v).encode("utf-8", "replace") for n, v in given_queries.items()}
-            )
-        content = None
-        if body is not None:
-            content = json.dumps(data.draw(_from_schema(body))).encode()
-            if data.draw(st.integers(0, 9)) == 0:
-                content = content[: data.draw(st.integers(0, len(content)))] + data.draw(
-                    st.binary(max_size=9)
-                )
+        filled, content = _filled(path, operation, data), _content(operation, data)
         answer = fuzzed.request(method.upper(), filled, content=content)
         assert answer.status_code < 500, (filled, content, answer.text)
         if answer.status_code >= 400:
-            assert set(answer.json()["error"]) <= {
-                "code",
-                "message",
-                "field",
-                "outcome",
-                "event_ids",
-            }
+            fields = {"code", "message", "field", "outcome", "event_ids"}
+            assert set(answer.json()["error"]) <= fields
 
     play()
+
+
+def _filled(path: str, operation: dict[str, Any], data: st.DataObject) -> str:
+    """The path with names and a query that are drawn."""
+    for name in ("user_id", "item_id", "name"):
+        if f"{{{name}}}" in path:
+            one = data.draw(
+                st.text(st.characters(codec="utf-8"), min_size=1, max_size=12)
+                | st.sampled_from(["book-03", "reader-02", "base.css"])
+            )
+            path = path.replace(f"{{{name}}}", quote(one, safe=""))
+    schemas = {p["name"]: p["schema"] for p in operation["parameters"] if p["in"] == "query"}
+    queries = {
+        n: data.draw(_from_schema(s)) for n, s in schemas.items() if data.draw(st.booleans())
+    }
+    if not queries:
+        return path
+    return f"{path}?" + urlencode(
+        {n: str(v).encode("utf-8", "replace") for n, v in queries.items()}
+    )
+
+
+def _content(operation: dict[str, Any], data: st.DataObject) -> bytes | None:
+    """A body that is drawn, one in ten of them cut off and garbled; None where none is taken."""
+    if "requestBody" not in operation:
+        return None
+    schema = operation["requestBody"].get("content", {}).get("application/json", {}).get("schema")
+    if schema is None:
+        return None
+    content = json.dumps(data.draw(_from_schema(schema))).encode()
+    if data.draw(st.integers(0, 9)) == 0:
+        end = data.draw(st.integers(0, len(content)))
+        content = content[:end] + data.draw(st.binary(max_size=9))
+    return content
 
 
 def test_deeply_nested_and_huge_numbers_are_refused_not_fatal(fuzzed: TestClient) -> None:

@@ -38,6 +38,24 @@ change = st.one_of(
 )
 
 
+def _change(
+    service: TestClient, kind: str, chosen: list[str], gone: set[str], deleted: set[str]
+) -> None:
+    """Describe, show, hide or delete items, and keep which are gone by that."""
+    if kind == "describe":
+        items = [{"item_id": i, "title": "New words"} for i in chosen]
+        service.post("/v1/items", json={"items": items})
+        gone -= deleted & set(chosen)
+        deleted -= set(chosen)
+        return
+    service.post(f"/v1/items/{kind}", json={"item_ids": chosen})
+    if kind == "show":
+        gone -= set(chosen) - deleted
+    else:
+        gone |= set(chosen)
+        deleted |= set(chosen) if kind == "delete" else set()
+
+
 @settings(
     max_examples=1500 if SOAK else 15,
     deadline=None,
@@ -70,21 +88,7 @@ def test_hidden_and_deleted_never_returned_and_events_count_at_once(
             service.post("/v1/events", json={"events": [{"user_id": user, "item_id": ids[row]}]})
             had[user].add(ids[row])
         else:
-            chosen = [ids[row] for row in what]
-            if kind == "describe":
-                service.post(
-                    "/v1/items",
-                    json={"items": [{"item_id": i, "title": "New words"} for i in chosen]},
-                )
-                gone -= deleted & set(chosen)
-                deleted -= set(chosen)
-            else:
-                service.post(f"/v1/items/{kind}", json={"item_ids": chosen})
-                if kind == "show":
-                    gone -= set(chosen) - deleted
-                else:
-                    gone |= set(chosen)
-                    deleted |= set(chosen) if kind == "delete" else set()
+            _change(service, kind, [ids[row] for row in what], gone, deleted)
         for user, items in had.items():
             answer = service.post(
                 "/v1/recommend",

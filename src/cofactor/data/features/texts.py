@@ -100,14 +100,23 @@ def tokens_of(text: pa.Array, *, seed: int = 0, characters: bool = False) -> Tok
     characters
         Whether the 4- and 5-grams of each word's letters count too (they have negative hashes).
     """
-    from cofactor.kernels.cpu.words import count_words, counted_tokens, hash_words
+    from cofactor.kernels.cpu.word_hashes import count_words, counted_tokens, hash_words
 
     raw, offsets = _bytes(text)
     shortest, longest = (4, 5) if characters else (1, 0)
     indptr = np.zeros(len(offsets), np.int64)
     np.cumsum(count_words(raw, offsets, seed, shortest, longest), out=indptr[1:])
     hashes, spans = np.empty(indptr[-1], np.int64), np.empty((indptr[-1], 2), np.int64)
-    hash_words(raw, offsets, seed, shortest, longest, indptr, hashes, spans)
+    hash_words(
+        raw,
+        offsets,
+        seed,
+        shortest=shortest,
+        longest=longest,
+        indptr=indptr,
+        hashes=hashes,
+        spans=spans,
+    )
     counts = np.empty(indptr[-1], np.float32)
     distinct = counted_tokens(indptr, hashes, counts)
     packed = np.zeros_like(indptr)
@@ -120,12 +129,21 @@ def words_by_hash(text: str, *, seed: int = 0) -> dict[int, str]:
     """Return the words of one text as they stand in it (cleaned), by their hash; of a repeated
     one the first.
     """
-    from cofactor.kernels.cpu.words import count_words, hash_words
+    from cofactor.kernels.cpu.word_hashes import count_words, hash_words
 
     raw, offsets = _bytes(cleaned(pa.array([text[:LONGEST]], pa.string())))
     count = count_words(raw, offsets, seed, 1, 0)[0]
     hashes, spans = np.empty(count, np.int64), np.empty((count, 2), np.int64)
-    hash_words(raw, offsets, seed, 1, 0, np.array([0, count], np.int64), hashes, spans)
+    hash_words(
+        raw,
+        offsets,
+        seed,
+        shortest=1,
+        longest=0,
+        indptr=np.array([0, count], np.int64),
+        hashes=hashes,
+        spans=spans,
+    )
     found: dict[int, str] = {}
     for token, (low, high) in zip(hashes.tolist(), spans.tolist(), strict=True):
         found.setdefault(token, raw[low:high].tobytes().decode("utf-8", "replace"))

@@ -11,8 +11,7 @@ from cofactor.base.errors import DataError
 from cofactor.data.readers.columns import Options
 from cofactor.data.readers.delimited import read_delimited
 from cofactor.data.readers.raw import Raw
-from cofactor.data.readers.source_files import SourceFile
-from cofactor.data.readers.sources import copied
+from cofactor.data.readers.source_files import HeldFile, SourceFile
 from cofactor.data.readers.text_encoding import one_line_end
 
 _HEAD = re.compile(rb"^[ \t]*([^\s,:]+):[ \t]*\r?$", re.MULTILINE)
@@ -54,10 +53,10 @@ def read_blocks(entry: SourceFile, options: Options) -> Raw:
             rows.write(item + body.replace(b"\n", b"\n" + item) + b"\n")
     if not rows.tell():
         raise DataError("the file has blocks but no rows.", source=entry.shown)
-    rows.seek(0)
     user = 1 if options.user is None else options.user
     item_at = 0 if options.item is None else options.item
+    held = HeldFile(entry.path, label=entry.shown, content=rows.getvalue())
     options = replace(options, delimiter=",", header=False, user=user, item=item_at)
-    raw = read_delimited(copied(rows, entry.shown), options)
+    raw = read_delimited(held, options)
     raw.notes.append("blocks of one item each: the line before a block names it")
     return raw

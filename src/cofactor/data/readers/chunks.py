@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -18,11 +16,12 @@ from cofactor.data.events import Events
 from cofactor.data.readers import parquet
 from cofactor.data.readers.assemble import assemble
 from cofactor.data.readers.columns import Options, find_roles
-from cofactor.data.readers.delimited import dialect_of, read_delimited
+from cofactor.data.readers.delimited import read_delimited
 from cofactor.data.readers.frames import raw_of_table
 from cofactor.data.readers.lines import line_blocks
 from cofactor.data.readers.raw import Raw
-from cofactor.data.readers.source_files import SourceFile, is_zip
+from cofactor.data.readers.sniff import dialect_of
+from cofactor.data.readers.source_files import HeldFile, SourceFile, is_zip
 
 TEXT_BLOCK = 1 << 25  # bytes of text that are read at once
 
@@ -118,32 +117,10 @@ def _of_text(entry: SourceFile, options: Options) -> Iterator[Events]:
             part = header + block
         if dialect.headed and part.count(b"\n") == 1 and part.endswith(b"\n") and part == header:
             continue
-        raw = read_delimited(_Part(entry.path, content=part), fixed)
+        raw = read_delimited(HeldFile(entry.path, content=part), fixed)
         # The header that is put before a later part is no line of the file there.
         yield _assembled(raw, fixed, max(0, lines - int(dialect.headed)))
         lines += block.count(b"\n")
-
-
-@dataclass(frozen=True)
-class _Part(SourceFile):
-    """Some lines of a file, as a file of its own."""
-
-    content: bytes = field(default=b"", repr=False)
-
-    @property
-    def packed_bytes(self) -> int:
-        """Nothing, so that it isn't read as a large file, by its place on disk."""
-        return 0
-
-    @property
-    def plain_bytes(self) -> int | None:
-        """Its size."""
-        return len(self.content)
-
-    @contextmanager
-    def open(self) -> Iterator[IO[bytes]]:
-        """Open it for reading."""
-        yield io.BytesIO(self.content)
 
 
 def _assembled(raw: Raw, options: Options, before: int) -> Events:

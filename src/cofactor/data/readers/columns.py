@@ -8,6 +8,7 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from cofactor.base.errors import ArgumentError, DataError
@@ -68,6 +69,7 @@ class Options:
     progress: Progress = field(default=SILENT, repr=False, compare=False)
 
 
+@lru_cache(4096)
 def folded(name: str) -> str:
     """Return a column's name as letters without accents and digits only; ``user_id:token`` (typed
     headers) loses its type, and ``Item #`` is a number.

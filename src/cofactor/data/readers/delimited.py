@@ -36,9 +36,9 @@ from cofactor.data.readers.sniff import (
     SPOKEN,
     WHITESPACE,
     Dialect,
-    sniff,
+    dialect_of,
 )
-from cofactor.data.readers.source_files import SourceFile, ahead
+from cofactor.data.readers.source_files import SMALL, SourceFile, ahead
 from cofactor.data.readers.text_encoding import LATIN, latin, one_line_end
 from cofactor.data.readers.values import Odd, numbers_and_odd
 
@@ -47,8 +47,9 @@ _NULLS = ("", "NULL", "null", "NA", "N/A", "NaN", "nan", "None", "none", "\\N")
 _ID = pa.dictionary(pa.int32(), pa.string())
 
 
-def read_delimited(entry: SourceFile, options: Options) -> Raw:
-    """Read the four columns of a delimited file.
+def read_delimited(entry: SourceFile, options: Options, dialect: Dialect | None = None) -> Raw:
+    """Read the four columns of a delimited file; ``dialect`` is how it is written, None to tell it
+    from its beginning.
 
     Raises
     ------
@@ -56,7 +57,7 @@ def read_delimited(entry: SourceFile, options: Options) -> Raw:
         For an empty file, a header alone, missing columns, and lines of another shape (unless they
         are to be skipped).
     """
-    dialect = dialect_of(entry, options)
+    dialect = dialect_of(entry, options) if dialect is None else dialect
     roles = find_roles(dialect.names, options, entry.shown, columns=dialect.cells)
     try:
         return explode_lists(_read(entry, options, dialect, roles))
@@ -77,13 +78,6 @@ def _read_latin(
         return _read(entry, options, replace(dialect, encoding=LATIN[0]), roles)
     except NotUtf8:
         return _read(entry, options, replace(dialect, encoding=LATIN[1]), roles)
-
-
-def dialect_of(entry: SourceFile, options: Options) -> Dialect:
-    """Tell how a file is written from its beginning."""
-    size = 1 << 18
-    sample = entry.head(size)
-    return sniff(sample, options, entry.shown, whole=len(sample) < size)
 
 
 def read_text_table(
@@ -153,9 +147,20 @@ class _Kept:
             return block
         start = 0
         while self.lines_due and start < len(block):
+            end = (block.find(b"\n", start) + 1) or len(block)
+            if self.dialect.headed and self.lines_due == 1:
+                end = self._end_of_header(block, start, end)
             self.lines_due -= 1
-            start = (block.find(b"\n", start) + 1) or len(block)
+            start = end
         return block[start:]
+
+    def _end_of_header(self, block: bytes, start: int, end: int) -> int:
+        quote = self.dialect.quoted.encode()
+        line = end
+        while quote and block.count(quote, start, line) % 2 and line < len(block):
+            line = (block.find(b"\n", line) + 1) or len(block)
+        # Quotes that never end are none.
+        return line if not quote or block.count(quote, start, line) % 2 == 0 else end
 
     def on_malformed(self, row: Any) -> str:
         self.n_malformed += 1
@@ -347,7 +352,11 @@ def _parsed(
     try:
         return pacsv.read_csv(
             pa.BufferReader(block),
-            read_options=pacsv.ReadOptions(column_names=list(dialect.names), block_size=1 << 22),
+            read_options=pacsv.ReadOptions(
+                column_names=list(dialect.names),
+                block_size=1 << 22,
+                use_threads=len(block) > SMALL,
+            ),
             parse_options=pacsv.ParseOptions(
                 delimiter=delimiter,
                 quote_char=dialect.quoted if has_quotes else False,

@@ -6,7 +6,9 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -15,17 +17,23 @@ from pyarrow import json as pajson
 
 from cofactor.base.errors import DataError
 from cofactor.data.readers import times as clock
-from cofactor.data.readers.columns import Options, find_roles, has_role, roles_note
+from cofactor.data.readers.columns import Options, find_roles, folded, has_role, roles_note
 from cofactor.data.readers.frames import raw_of_table
 from cofactor.data.readers.id_columns import id_column
 from cofactor.data.readers.json_shapes import has_roles, table_of_json
 from cofactor.data.readers.nested_items import expanded, field_of_items
 from cofactor.data.readers.raw import Raw
-from cofactor.data.readers.source_files import BLOCK, LONGEST, SourceFile
+from cofactor.data.readers.source_files import BLOCK, LONGEST, SMALL, HeldFile, SourceFile
+from cofactor.data.readers.text_encoding import encoding_of
+from cofactor.data.readers.usual_names import USUAL
 from cofactor.data.readers.values import numbers_and_odd
 from cofactor.data.records import column_of, names_of, table_of
 
 _SAMPLE = 200
+# What may stand between the values of a document.
+_BETWEEN = re.compile(r"[\s,]*")
+# What may be a field's name.
+_FIELD = re.compile(rb'"([A-Za-z][\w -]{1,30})"[ \t]*:')
 # A whole JSON document is held in memory, some ten times its size.
 _LARGEST_DOCUMENT = 1 << 30
 
@@ -39,6 +47,7 @@ def read_jsonl(entry: SourceFile, options: Options) -> Raw:
         If a line is no object (with its number), the file is empty, or no field is named like a
         user or an item.
     """
+    entry = _in_utf8(entry)
     head = entry.head()
     if _is_document(head, entry):
         table = table_of_json(_document(entry), entry.shown)
@@ -52,6 +61,10 @@ def read_jsonl(entry: SourceFile, options: Options) -> Raw:
     filled = [name for name in names if any(row.get(name) is not None for row in sample)]
     able = all(has_role(role, filled) for role in ("user", "item"))
     roles = find_roles(filled if able else names, options, entry.shown)
+    late = _late_names(entry, roles, options)
+    if late:
+        names += [name for name in late if name not in names]
+        roles = find_roles(names, options, entry.shown)
     if literal or inner is not None or options.time_format is not None or "event" in roles:
         return _slow(entry, options, roles, literal=literal, inner=inner)
     kinds = {name: _kind([row.get(name) for row in sample]) for name in roles.values()}
@@ -64,6 +77,7 @@ def read_jsonl(entry: SourceFile, options: Options) -> Raw:
 
 def whole_table(entry: SourceFile) -> pa.Table:
     """Read all fields of all lines; fields that aren't of one simple type become texts of JSON."""
+    entry = _in_utf8(entry)
     head = entry.head()
     if _is_document(head, entry):
         return table_of_json(_document(entry), entry.shown)
@@ -73,7 +87,31 @@ def whole_table(entry: SourceFile) -> pa.Table:
 
 def sampled_names(entry: SourceFile) -> list[str]:
     """Return the fields of the first lines."""
-    return names_of(_sample(entry.head(), entry)[0])
+    return names_of(_sample((entry := _in_utf8(entry)).head(), entry)[0])
+
+
+def _in_utf8(entry: SourceFile) -> SourceFile:
+    """The file, or its text in UTF-8 where it is in another encoding, as its mark or zeros say."""
+    encoding, mark = encoding_of(entry.head(4096), None)
+    if encoding == "utf-8":
+        return entry
+    text = entry.read(limit=_LARGEST_DOCUMENT)[mark:].decode(encoding, "replace")
+    return HeldFile(entry.path, entry.member, entry.shown, content=text.encode())
+
+
+def _late_names(entry: SourceFile, roles: Mapping[str, str], options: Options) -> list[str]:
+    """Fields that no line of the sample has, and that may be a value's or a time's."""
+    wanted = [
+        role
+        for role in ("value", "time")
+        if role not in roles and getattr(options, role) is None and "event" not in roles
+    ]
+    known = {name for role in wanted for name in USUAL[role]}
+    late = {name for block in _blocks(entry) for name in _FIELD.findall(block)} if wanted else set()
+    if not any(folded(name.decode()) in known for name in late):
+        return []
+    # Such a name may stand within an object or a text: only whole lines tell.
+    return names_of(row for _, row in _objects(entry, False, []))
 
 
 def _table(block: bytes, parse: pajson.ParseOptions) -> pa.Table | None:
@@ -82,11 +120,39 @@ def _table(block: bytes, parse: pajson.ParseOptions) -> pa.Table | None:
         if not block.isascii():
             # Arrow takes bytes that are no UTF-8 into its texts.
             block.decode()
-        return pajson.read_json(
-            pa.BufferReader(block), pajson.ReadOptions(block_size=max(len(block), 1)), parse
-        )
+        how = pajson.ReadOptions(len(block) > SMALL, block_size=max(len(block), 1))
+        return pajson.read_json(pa.BufferReader(block), how, parse)
     except (pa.ArrowInvalid, UnicodeDecodeError):
         return None
+
+
+@dataclass
+class _Columns:
+    """The columns while they are read, block by block."""
+
+    users: list[pa.Array] = field(default_factory=list)
+    items: list[pa.Array] = field(default_factory=list)
+    values: list[np.ndarray] = field(default_factory=list)
+    times: list[np.ndarray] = field(default_factory=list)
+    bare_times: bool = True
+
+    def add(self, table: pa.Table, roles: Mapping[str, str], options: Options, source: str) -> bool:
+        """Add a block's rows; False if its values or times have to be read by the slow path."""
+        for role, chunks in (("user", self.users), ("item", self.items)):
+            column = id_column(table.column(roles[role]), source, role)
+            chunks += column.dictionary_encode().chunks
+        if "value" in roles:
+            numbers, odd = numbers_and_odd(table.column(roles["value"]), options.decimal)
+            if odd is not None:
+                return False
+            self.values.append(numbers)
+        if "time" in roles:
+            found = clock.seconds(table.column(roles["time"]))
+            if found.day_first is not None:
+                return False
+            self.times.append(found.times)
+            self.bare_times = self.bare_times and found.bare
+        return True
 
 
 def _fast(
@@ -97,39 +163,22 @@ def _fast(
     schema: pa.Schema,
 ) -> Raw | None:
     """All lines by Arrow on all cores; None if any isn't of the schema."""
-    ids: dict[str, list[pa.Array]] = {"user": [], "item": []}
-    values: list[np.ndarray] = []
-    times: list[np.ndarray] = []
-    all_bare = True
+    columns = _Columns()
     parse = pajson.ParseOptions(explicit_schema=schema, unexpected_field_behavior="ignore")
     with options.progress.task(f"reading {entry.name}", None) as task:
         for block in _blocks(entry):
             table = _table(block, parse)
-            if table is None:
+            if table is None or not columns.add(table, roles, options, entry.shown):
                 return None
-            for role, chunks in ids.items():
-                column = id_column(table.column(roles[role]), entry.shown, role)
-                chunks += column.dictionary_encode().chunks
-            if "value" in roles:
-                numbers, odd = numbers_and_odd(table.column(roles["value"]), options.decimal)
-                if odd is not None:
-                    return None
-                values.append(numbers)
-            if "time" in roles:
-                found = clock.seconds(table.column(roles["time"]))
-                if found.day_first is not None:
-                    return None
-                times.append(found.times)
-                all_bare = all_bare and found.bare
             task.advance(len(block))
-    if sum(map(len, ids["user"])) == 0:
+    if sum(map(len, columns.users)) == 0:
         raise DataError("there are no rows in it.", source=entry.shown)
     return Raw(
-        users=pa.chunked_array(ids["user"]),
-        items=pa.chunked_array(ids["item"]),
-        values=np.concatenate(values) if "value" in roles else None,
-        times=np.concatenate(times) if "time" in roles else None,
-        bare_times=all_bare,
+        users=pa.chunked_array(columns.users),
+        items=pa.chunked_array(columns.items),
+        values=np.concatenate(columns.values) if "value" in roles else None,
+        times=np.concatenate(columns.times) if "time" in roles else None,
+        bare_times=columns.bare_times,
         source=entry.shown,
         locate=lambda rows: _locate(entry, rows),
         notes=[roles_note(roles, names)],
@@ -184,19 +233,34 @@ def _is_document(head: bytes, entry: SourceFile) -> bool:
     first, _, rest = start.partition(b"\n")
     row = _json(first)
     if row is None:
-        # A document over several lines begins with a line that is none by itself.
-        return first.strip() == b"{" or (not rest.strip() and len(head) < len(entry.head(1 << 19)))
+        # A document over several lines begins with a line that is none by itself, and objects
+        # without any line end between them are one line.
+        alone = bool(first.strip()) and not rest.strip()
+        return first.strip() == b"{" or b"}{" in first or alone
     nested = [isinstance(value, (list, dict)) for value in row.values()]
     return not rest.strip() and any(nested) and (all(nested) or not has_roles(row))
 
 
 def _document(entry: SourceFile) -> Any:
     try:
-        return json.loads(entry.read(limit=_LARGEST_DOCUMENT))
+        return _values(entry.read(limit=_LARGEST_DOCUMENT))
     except ValueError as error:
         raise DataError(f"this is no JSON: {error}.", source=entry.shown) from None
     except RecursionError:
         raise DataError("this JSON is nested too deeply to be data.", source=entry.shown) from None
+
+
+def _values(raw: bytes) -> Any:
+    """The value of a document; a list where several stand one after another, as jq and some
+    streams write them.
+    """
+    text, found, at = raw.decode("utf-8-sig"), [], 0
+    decoder = json.JSONDecoder()
+    while at < len(text):
+        value, end = decoder.raw_decode(text, at)
+        found.append(value)
+        at = _BETWEEN.match(text, end).end()  # type: ignore[union-attr]  # it matches nothing too
+    return found[0] if len(found) == 1 else found
 
 
 def _sample(head: bytes, entry: SourceFile) -> tuple[list[dict[str, Any]], bool]:
@@ -250,7 +314,8 @@ def _objects(
 
 def _json(text: bytes) -> dict[str, Any] | None:
     try:
-        row = json.loads(text)
+        # An array's lines may have lost its brackets.
+        row = json.loads(text.rstrip().removesuffix(b","))
     except (ValueError, RecursionError):
         return None
     return row if isinstance(row, dict) else None

@@ -19,7 +19,7 @@ from cofactor.base.extras import require
 from cofactor.data.readers.columns import Options, find_roles
 from cofactor.data.readers.frames import raw_of_table
 from cofactor.data.readers.raw import Raw
-from cofactor.data.readers.source_files import SourceFile
+from cofactor.data.readers.source_files import SMALL, SourceFile
 from cofactor.data.records import column_of
 
 # What a row takes in memory at the least, in each column: it may be a few bits in the file.
@@ -45,7 +45,8 @@ def read_parquet(entry: SourceFile, options: Options) -> Raw:
             raise DataError("the file has columns but no rows.", source=entry.shown)
         _check_rows(n_rows, len(roles), entry)
         with options.progress.task(f"reading {entry.name}", n_rows) as task:
-            table = _valid(file.read(columns=list(roles.values())))
+            threads = _BYTES * n_rows > SMALL
+            table = _valid(file.read(columns=list(roles.values()), use_threads=threads))
             task.advance(table.num_rows)
         return raw_of_table(table, roles, options, entry.shown, names=names)
 
@@ -76,7 +77,8 @@ def read_feather(entry: SourceFile, options: Options) -> Raw:
 def feather_table(entry: SourceFile) -> pa.Table:
     """Read all columns of a Feather (Arrow) file."""
     with _damage(entry):
-        return _valid(feather.read_table(io.BytesIO(entry.read(limit=1 << 32))))
+        held = entry.read(limit=1 << 32)
+        return _valid(feather.read_table(io.BytesIO(held), use_threads=len(held) > SMALL))
 
 
 def read_excel(entry: SourceFile, options: Options) -> Raw:

@@ -108,10 +108,12 @@ class _Work:
     kind: type[np.generic]
     limit: int
     n_rows: int = 0
+    room: int = 0
     columns: list[np.ndarray] = field(default_factory=list)
 
     def reserve(self, rows: int) -> None:
         """Make room for so many rows in all; nobody may be writing."""
+        self.room = rows
         if not self.columns:
             kinds = (self.kind, self.kind, np.float32, np.int64)
             self.columns = [
@@ -138,49 +140,57 @@ def _run(
     entry: SourceFile, dialect: Dialect, work: _Work, threads: int, advance: Callable[[int], Any]
 ) -> int:
     """Parse all blocks, several at a time; the first status that isn't PLAIN, or PLAIN."""
-    plain = work.kernels.PLAIN
-    free = [bytearray(BLOCK + _PADDING) for _ in range(2 * threads)]
-    pending: deque[tuple[Future[int], bytearray]] = deque()
-    room, seen = 0, 0
-
-    def finish() -> int:
-        task, buffer = pending.popleft()
-        free.append(buffer)
-        return task.result()
-
+    blocks = _Blocks(work, threads)
+    seen = 0
     with ThreadPoolExecutor(threads, "cofactor-parse") as pool:
-        for buffer, begin, end in _blocks(entry, dialect, free):
+        for buffer, begin, end in _blocks(entry, dialect, blocks.free):
             text = np.frombuffer(buffer, np.uint8)[begin:]
             count = int(np.count_nonzero(text[: end - begin] == 10))
             if not count:
                 # A line as long as a block is no line of plain numbers.
-                status = work.kernels.ODD
+                blocks.status = work.kernels.ODD
                 break
             seen += end - begin
-            if work.n_rows + count > room:
-                while pending:
-                    if (status := finish()) != plain:
-                        return status
-                room = _room(entry, seen, work.n_rows + count)
-                work.reserve(room)
-            pending.append(
-                (
-                    pool.submit(work.parse, text, end - begin, work.n_rows, work.n_rows + count),
-                    buffer,
-                )
-            )
+            if work.n_rows + count > work.room:
+                blocks.finish_all()
+                if blocks.status != work.kernels.PLAIN:
+                    break
+                work.reserve(_room(entry, seen, work.n_rows + count))
+            rows = (work.n_rows, work.n_rows + count)
+            blocks.pending.append((pool.submit(work.parse, text, end - begin, *rows), buffer))
             work.n_rows += count
             advance(end - begin)
-            if not free and (status := finish()) != plain:
+            if not blocks.free:
+                blocks.finish_one()
+            if blocks.status != work.kernels.PLAIN:
                 break
-        else:
-            status = plain
-        while pending:
-            found = finish()
-            status = found if status == plain else status
-    if status == plain and work.n_rows:
+        blocks.finish_all()
+    if blocks.status == work.kernels.PLAIN and work.n_rows:
         work.reserve(work.n_rows)
-    return status
+    return blocks.status
+
+
+class _Blocks:
+    """The buffers that are free, those that are being parsed, and the first status that isn't
+    PLAIN.
+    """
+
+    def __init__(self, work: _Work, threads: int) -> None:
+        self.free = [bytearray(BLOCK + _PADDING) for _ in range(2 * threads)]
+        self.pending: deque[tuple[Future[int], bytearray]] = deque()
+        self.status = self._plain = work.kernels.PLAIN
+
+    def finish_one(self) -> None:
+        """Wait for the oldest block."""
+        task, buffer = self.pending.popleft()
+        self.free.append(buffer)
+        found = task.result()
+        self.status = found if self.status == self._plain else self.status
+
+    def finish_all(self) -> None:
+        """Wait until nobody writes."""
+        while self.pending:
+            self.finish_one()
 
 
 def _room(entry: SourceFile, seen: int, rows: int) -> int:

@@ -4,12 +4,13 @@ bytes.
 
 from __future__ import annotations
 
+import io
 import tarfile
 import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import IO
 
@@ -18,8 +19,11 @@ from cofactor.base.names import nearest
 from cofactor.data.readers.unpack import SUFFIXES, damage, packing, refuse_bomb, unpacked
 
 BLOCK = 1 << 25
+# Bytes up to which starting threads takes longer than they save.
+SMALL = 1 << 20
 # No line of a table is longer.
 LONGEST = 1 << 24
+_ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 _TAR = (".tar", ".tgz", ".tbz2", ".txz")
 
 
@@ -183,10 +187,44 @@ class Source:
         return [entry for entry in self.entries if entry.name.endswith(ending)]
 
 
+@dataclass(frozen=True)
+class HeldFile(SourceFile):
+    """Bytes in memory as a file of their own: some lines of one, or one put together in memory.
+
+    Parameters
+    ----------
+    content
+        The bytes, unpacked.
+    """
+
+    content: bytes = field(default=b"", repr=False)
+
+    @property
+    def packed_bytes(self) -> int:
+        """Nothing, so that it isn't read as a large file, by its place on disk."""
+        return 0
+
+    @property
+    def plain_bytes(self) -> int | None:
+        """Its size."""
+        return len(self.content)
+
+    @contextmanager
+    def open(self) -> Iterator[IO[bytes]]:
+        """Open it for reading."""
+        yield io.BytesIO(self.content)
+
+
 def ahead(blocks: Iterator[bytes]) -> Iterator[bytes]:
     """Yield the same blocks, each made while the one before it is worked on (unpacking and
-    decoding leave the GIL).
+    decoding leave the GIL); a file of one block starts no thread.
     """
+    first = next(blocks, b"")
+    if first:
+        yield first
+    if 2 * len(first) < BLOCK:
+        yield from blocks
+        return
     with ThreadPoolExecutor(1, "cofactor-read") as pool:
         coming = pool.submit(next, blocks, None)
         while (block := coming.result()) is not None:
@@ -210,8 +248,7 @@ def is_debris(name: str) -> bool:
 
 def is_zip(path: Path) -> bool:
     """Return whether a file is a zip (Parquet and others that merely end in its bytes aside)."""
-    with path.open("rb") as stream:
-        return stream.read(4) in (b"PK\x03\x04", b"PK\x05\x06")
+    return _first_bytes(path, 4) in _ZIP
 
 
 def is_archive(path: Path) -> bool:
@@ -220,12 +257,13 @@ def is_archive(path: Path) -> bool:
         return False
     name = path.name.lower()
     packed = next((name.removesuffix(end) for end in SUFFIXES if name.endswith(end)), name)
-    return is_zip(path) or packed.endswith(_TAR) or _begins_as_tar(path)
+    begin = _first_bytes(path, 265)
+    return begin[:4] in _ZIP or packed.endswith(_TAR) or begin[257:262] == b"ustar"
 
 
-def _begins_as_tar(path: Path) -> bool:
-    with path.open("rb") as stream:
-        return stream.read(265)[257:262] == b"ustar"
+def _first_bytes(path: Path, size: int) -> bytes:
+    with path.open("rb", buffering=0) as stream:
+        return stream.read(size)
 
 
 def _members(path: Path) -> list[str]:

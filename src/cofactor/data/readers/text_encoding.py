@@ -7,6 +7,8 @@ import codecs
 from cofactor.base.errors import ArgumentError, DataError
 
 _BOMS = (
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
@@ -26,6 +28,11 @@ def encoding_of(sample: bytes, given: str | None) -> tuple[str, int]:
                 "encoding must be one that Python knows, such as 'utf-8' or 'latin-1', not"
                 f" {given!r}."
             ) from None
+    if not len(sample) % 2 and b"\0" in sample:
+        # Latin letters in UTF-16 without its mark: every other byte is nothing.
+        for name, zeros, letters in (("utf-16-le", 1, 0), ("utf-16-be", 0, 1)):
+            if 4 * sample[zeros::2].count(0) > len(sample) and 0 not in sample[letters::2]:
+                return name, 0
     return "utf-8", 0
 
 

@@ -99,19 +99,19 @@ class Posterior:
         scale = [data.weights.mean(dtype=np.float64), deviation if deviation > 0 else 1.0]
         one = room(1)[0]
         return cls(
-            room(data.n_users),
-            room(data.n_items),
-            room(data.n_items) if implicit else None,
-            one,
-            one.copy(),
-            one.copy(),
-            np.ones(n_draws),
-            np.zeros((n_draws, max(len(levels) - 1, 0))),
-            levels,
-            np.array([0.0, 1.0] if len(levels) else scale),
-            np.zeros((0, len(levels)), np.float32),
-            None if days is None else room(len(days)),
-            days,
+            user_samples=room(data.n_users),
+            item_samples=room(data.n_items),
+            implicit_samples=room(data.n_items) if implicit else None,
+            prior_mean=one,
+            prior_precision=one.copy(),
+            noise=one.copy(),
+            alpha=np.ones(n_draws),
+            inner_cuts=np.zeros((n_draws, max(len(levels) - 1, 0))),
+            levels=levels,
+            scale=np.array([0.0, 1.0] if len(levels) else scale),
+            reference=np.zeros((0, len(levels)), np.float32),
+            date_samples=None if days is None else room(len(days)),
+            days=days,
         )
 
     def keep(self, at: int, sample: Sample, users: FeatureBlock, data: Interactions) -> None:
@@ -193,15 +193,15 @@ class Posterior:
             indptr,
             item_rows,
             self.standardised(ratings).astype(np.float32),
-            vectors,
-            offsets,
-            prior,
-            self.prior_precision,
-            self.alpha,
-            self.cuts,
-            self.noise,
-            EM_ITERATIONS,
-            drawn,
+            item_vectors=vectors,
+            item_offsets=offsets,
+            prior_mean=prior,
+            prior_precision=self.prior_precision,
+            alpha=self.alpha,
+            cuts=self.cuts,
+            noise=self.noise,
+            iterations=EM_ITERATIONS,
+            out=drawn,
         )
         return drawn
 

@@ -156,14 +156,14 @@ class BPR(IterativeModel, FactorModel):
             indptr,
             item_rows,
             self.item_factors,
-            self.item_bias,
-            self.config.learning_rate,
-            self._decays()[0],
-            self.negative_threshold,
-            self.negative_alias,
-            self.config.fold_in_epochs,
-            _FOLD_IN_DRAWS,
-            _FOLD_IN_SEED,
+            item_bias=self.item_bias,
+            learning_rate=self.config.learning_rate,
+            user_regularization=self._decays()[0],
+            threshold=self.negative_threshold,
+            alias=self.negative_alias,
+            epochs=self.config.fold_in_epochs,
+            least_draws=_FOLD_IN_DRAWS,
+            seed=_FOLD_IN_SEED,
         )
         return folded
 

@@ -18,12 +18,13 @@ from cofactor.models.factors import FactorModel, vector_bytes
 from cofactor.models.implicit.ials_defaults import n_factors
 from cofactor.models.implicit.ials_device import DeviceIALSLearner, on_gpu
 from cofactor.models.implicit.ials_learner import IALSLearner
+from cofactor.models.implicit.ials_reduced import ReducedIALSLearner, reduces
 from cofactor.models.implicit.ials_sharded import ShardedIALSLearner
 from cofactor.models.implicit.normal_equations import FixedItems, NormalEquations
 from cofactor.models.iterative import CURVE_ARRAYS, IterativeModel
 from cofactor.models.traits import ArraySpec, Traits
 from cofactor.models.user_batch import States, UserBatch
-from cofactor.training.settings import IterativeConfig
+from cofactor.training.training_config import IterativeConfig
 
 if TYPE_CHECKING:
     from cofactor.data.split import Part
@@ -246,7 +247,9 @@ class IALS(IterativeModel, FactorModel):
 def _learner(equations: NormalEquations, data: Interactions, run: Run) -> IALSLearner:
     """What the training loop drives: in this process, on its GPU, or in shards on an engine."""
     if run.engine is not None:
-        return ShardedIALSLearner(equations, data, run, run.engine)
+        by_sums = reduces(run.engine.exchange, equations, data, run)
+        kind = ReducedIALSLearner if by_sums else ShardedIALSLearner
+        return kind(equations, data, run, run.engine)
     if on_gpu(run.device):
         return DeviceIALSLearner(equations, data, run)
     return IALSLearner(equations, data, run)

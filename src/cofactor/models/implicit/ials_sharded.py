@@ -2,8 +2,9 @@
 
 Sides are cut where the kernels cut their Gram sums, so the vectors are, bit for bit, those of one
 process, whatever the engine and however many workers it has. A half-epoch is three rounds of
-pieces: `turned` rotates each block of the fixed side, `joined` puts them together, `solved` solves
-a block of the other side and begins its Gram sum."""
+pieces: `turned` rotates each block of the fixed side, `joined` puts them together, once on each
+host, and `solved` solves a block of the other side and begins its Gram sum. A block stays where it
+was solved, so what a host is sent in an epoch is what others have of both sides."""
 
 from __future__ import annotations
 
@@ -12,8 +13,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from cofactor.base.engine import Engine
+from cofactor.base.engine import Engine, dealt
 from cofactor.base.memory import aligned, aligned_empty
+from cofactor.base.offsets import offsets
 from cofactor.base.run import Run
 from cofactor.data.interactions import Interactions
 from cofactor.models.implicit.ials_learner import IALSLearner
@@ -59,24 +61,31 @@ class ShardedIALSLearner(IALSLearner):
         self.engine, self.alpha0, self.n_counted = engine, equations.alpha0, data.n_items
         self.shares = equations.item_shares(data)
         self.user_ridge = equations.ridge(data.indptr, data.n_items)
-        self.item_ridge = equations.ridge(data.by_item[0], data.n_users)
-        values = None if self.config.confidence == "ones" else data.weights
-        item_indptr, user_rows, positions = data.by_item
-        of_items = None if values is None else np.ascontiguousarray(values[positions])
-        sides = {
-            "users": (data.indptr, data.item_rows, values, self.user_ridge),
-            "items": (item_indptr, user_rows, of_items, self.solved_ridge),
-        }
-        self.cuts = {side: cuts(len(arrays[0]) - 1) for side, arrays in sides.items()}
+        self.item_ridge = equations.ridge(offsets(data.item_counts), data.n_users)
+        self.cuts = {"users": cuts(data.n_users), "items": cuts(data.n_items)}
         self.own_shares = [
             None if self.shares is None else self.shares[a:b]
             for a, b in pairwise(self.cuts["items"])
         ]
         self.shards = {
             side: [engine.share(shard) for shard in self._shards(side, *arrays)]
-            for side, arrays in sides.items()
+            for side, arrays in self._sides().items()
         }
         self.put(dict(zip(("user_factors", "item_factors"), self._start(run), strict=True)))
+
+    def _sides(self) -> dict[str, tuple[Any, ...]]:
+        """The arguments of `_shards` for both sides."""
+        item_indptr, user_rows, positions = self.data.by_item
+        values = self._values()
+        of_items = None if values is None else np.ascontiguousarray(values[positions])
+        return {
+            "users": (self.data.indptr, self.data.item_rows, values, self.user_ridge),
+            "items": (item_indptr, user_rows, of_items, self.solved_ridge),
+        }
+
+    def _values(self) -> np.ndarray | None:
+        """What weights are computed from; None where all are 1."""
+        return None if self.config.confidence == "ones" else self.data.weights
 
     def _shards(
         self,
@@ -118,26 +127,28 @@ class ShardedIALSLearner(IALSLearner):
 
     def _whole(self, side: str) -> np.ndarray:
         if side not in self._here:
-            self._here[side] = joined(*self.engine.get(self.blocks[side]))
+            whole = self._fixed.get(side)
+            self._here[side] = (
+                joined(*self.engine.get(self.blocks[side]))
+                if whole is None
+                else self.engine.get(whole)
+            )
         return self._here[side]
 
     def put(self, arrays: Any) -> None:
         """Set both sides' vectors."""
-        from cofactor.kernels.cpu.ials import gram_part
-
-        call, share = self.engine.call, self.engine.share
         self._here: dict[str, np.ndarray] = {}
-        self.blocks = {
-            side: [share(aligned(arrays[name][a:b])) for a, b in pairwise(self.cuts[side])]
-            for side, name in (("users", "user_factors"), ("items", "item_factors"))
-        }
-        self.grams = {
-            "users": [call(gram_part, block, None) for block in self.blocks["users"]],
-            "items": [
-                call(gram_part, block, shares)
-                for block, shares in zip(self.blocks["items"], self.own_shares, strict=True)
-            ],
-        }
+        self._fixed: dict[str, Any] = {}  # a side that is put together on some host
+        self.blocks: dict[str, list[Any]] = {}
+        self.grams: dict[str, list[Any]] = {}
+        for side, name in (("users", "user_factors"), ("items", "item_factors")):
+            of_items = side == "items"
+            parts = [arrays[name][a:b] for a, b in pairwise(self.cuts[side])]
+            self.blocks[side] = [self.engine.share(aligned(part)) for part in parts]
+            self.grams[side] = [
+                self.engine.call(gram, block, self.own_shares[part] if of_items else None)
+                for part, block in enumerate(self.blocks[side])
+            ]
 
     def run_epoch(self, epoch: Epoch) -> Facts:
         """Solve both sides once."""
@@ -154,28 +165,44 @@ class ShardedIALSLearner(IALSLearner):
 
         name, steps, tolerance = self.last_solve
         self._half("users", Solver(name, steps, tolerance=tolerance))
-        return self.x, self.y
+        # The engine's own memory is gone when it is closed.
+        return self.x, self.y.copy()
 
     def _half(self, side: str, solver: Solver) -> None:
         """Solve one side given the other."""
-        from cofactor.kernels.cpu.ials import eigenbasis
-
         engine, other = self.engine, _OTHER[side]
-        found = eigenbasis(np.stack(engine.get(self.grams[other])), self.alpha0)
-        basis, diagonal = (engine.share(array) for array in found)
-        rotated = [engine.call(turned, block, basis) for block in self.blocks[other]]
-        fixed = engine.call(joined, *rotated)
+        basis, diagonal = self._basis(other)
+        where = dealt(engine.places(), len(self.shards[side]))
+        rotated = self._turned(other, basis)
+        fixed = {place: engine.call(joined, *rotated, at=place) for place in dict.fromkeys(where)}
         how = engine.share((self.equations, solver))
+        # Other solvers begin at zero, and don't look at what was there.
+        before = self._turned(side, basis) if solver.name == "subspace" else []
         done = []
-        for shard, block in zip(self.shards[side], self.blocks[side], strict=True):
-            arguments = [how, shard, fixed, diagonal]
-            if solver.name == "subspace":  # the others begin at zero
-                arguments.append(engine.call(turned, block, basis))
-            done.append(engine.call(solved, *arguments, returns=2, spread=True))
-        self._here = {}
+        for part, (shard, at) in enumerate(zip(self.shards[side], where, strict=True)):
+            arguments = (how, shard, fixed[at], diagonal, *before[part : part + 1])
+            done.append(engine.call(solved, *arguments, returns=2, spread=True, at=at))
+        self._here, self._fixed = {}, {other: fixed[where[0]]}
         self.blocks = {other: rotated, side: [block for block, _ in done]}
         self.grams[side] = [gram for _, gram in done]
         engine.get(self.grams[side])  # all are done
+
+    def _basis(self, side: str) -> tuple[Any, Any]:
+        """The basis in which a side's weighted Gram matrix is diagonal, and the diagonal."""
+        from cofactor.kernels.cpu.ials import eigenbasis
+
+        parts = np.concatenate(self.engine.get(self.grams[side]))
+        basis, diagonal = eigenbasis(parts, self.alpha0)
+        return self.engine.share(basis), self.engine.share(diagonal)
+
+    def _turned(self, side: str, basis: Any) -> list[Any]:
+        """A side's blocks in a basis, each where it is."""
+        blocks = self.blocks[side]
+        where = dealt(self.engine.places(), len(blocks))
+        return [
+            self.engine.call(turned, block, basis, at=at)
+            for block, at in zip(blocks, where, strict=True)
+        ]
 
     def _pair_weights(self, some: np.ndarray, item_rows: np.ndarray) -> np.ndarray:
         values = np.ones(len(some)) if self.data.values is None else self.data.values[some]
@@ -192,12 +219,16 @@ def cuts(n_rows: int) -> list[int]:
 
 def turned(block: np.ndarray, basis: np.ndarray) -> np.ndarray:
     """Return a block of vectors in another basis."""
-    from cofactor.kernels.cpu.ials import rotate_part
+    from cofactor.kernels.cpu.ials import rotated_part
 
-    found = aligned_empty(block.shape)
-    found[...] = block
-    rotate_part(found, basis)
-    return found
+    return rotated_part(block, basis)
+
+
+def gram(block: np.ndarray, shares: np.ndarray | None) -> np.ndarray:
+    """Return a block's part of its side's Gram matrix, float32 [1, f, f]."""
+    from cofactor.kernels.cpu.ials import gram_part
+
+    return gram_part(block, shares)[None]
 
 
 def joined(*blocks: np.ndarray) -> np.ndarray:
@@ -231,7 +262,7 @@ def solved(
     tuple
         The vectors, and their part of the Gram sum.
     """
-    from cofactor.kernels.cpu.ials import RowSystems, gram_part, solve_rows
+    from cofactor.kernels.cpu.ials import RowSystems, solve_rows
 
     equations, solver = how
     weights = _weights(equations, shard)
@@ -239,19 +270,23 @@ def solved(
     found = aligned_empty((len(shard.indptr) - 1, fixed.shape[1]))
     found[...] = 0 if before is None else before
     solve_rows(system, found, shard.giants, solver, shard.first)
-    return found, gram_part(found, shard.shares)
+    return found, gram(found, shard.shares)
 
 
 _ones = np.ones(0, np.float32)  # as many as the longest shard so far had interactions
 
 
-def _weights(equations: NormalEquations, shard: Shard) -> np.ndarray:
+def pair_weights(equations: NormalEquations, shard: Shard) -> np.ndarray:
+    """Return w of a shard's interactions, float32 [n]; nobody may write to it."""
     global _ones
     count = len(shard.indices)
-    if shard.values is None:
-        if len(_ones) < count:
-            _ones = np.ones(count, np.float32)
-        weights = _ones[:count]
-    else:
-        weights = equations.confidence(shard.values)
+    if shard.values is not None:
+        return equations.confidence(shard.values)
+    if len(_ones) < count:
+        _ones = np.ones(count, np.float32)
+    return _ones[:count]
+
+
+def _weights(equations: NormalEquations, shard: Shard) -> np.ndarray:
+    weights = pair_weights(equations, shard)
     return weights if shard.other_shares is None else weights * shard.other_shares[shard.indices]

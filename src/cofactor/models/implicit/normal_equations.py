@@ -14,6 +14,7 @@ from cofactor.base.memory import aligned
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
+from cofactor.models.factors import solution
 from cofactor.models.implicit import ials_defaults
 from cofactor.models.implicit.priors import with_prior
 from cofactor.models.user_batch import UserBatch
@@ -182,6 +183,6 @@ class NormalEquations:
             scaled = z / diagonal
             system = scaled @ z.T
             system.flat[:: len(past) + 1] += 1.0
-            return past, (root[:, None] * np.linalg.solve(system, scaled @ wanted)).T, rest
+            return past, (root[:, None] * solution(system, scaled @ wanted)).T, rest
         system = np.diag(diagonal) + (y.T * w) @ y
-        return past, (w[:, None] * (y @ np.linalg.solve(system, wanted))).T, rest
+        return past, (w[:, None] * (y @ solution(system, wanted))).T, rest

@@ -17,7 +17,7 @@ from cofactor.base.run import Run
 from cofactor.data.interactions import Interactions
 from cofactor.models.rating_scale import spread_of
 from cofactor.training.losses import Candidates, Needs
-from cofactor.training.losses.settings import LossConfig
+from cofactor.training.losses.loss_config import LossConfig
 from cofactor.training.torch import forking as _forking  # noqa: F401
 from cofactor.training.torch import negatives
 from cofactor.training.torch.batches import Batches

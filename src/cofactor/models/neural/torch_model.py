@@ -21,8 +21,8 @@ from cofactor.models.hooks import Hooks
 from cofactor.models.iterative import CURVE_ARRAYS
 from cofactor.models.liked import rated_csr
 from cofactor.models.neural import fitting
+from cofactor.models.neural.embedding_tables import Replicas, Tables
 from cofactor.models.neural.module_fold_in import FoldIn, ModuleConfig
-from cofactor.models.neural.tables import Replicas, Tables
 from cofactor.models.rating_scale import spread_in
 from cofactor.models.traits import ArraySpec, Traits
 from cofactor.models.user_batch import States

@@ -27,7 +27,7 @@ from cofactor.models.warm_start import KeptRows
 from cofactor.retrieval.topk import TopK
 from cofactor.training.curve import LearningCurve
 from cofactor.training.loop import Control
-from cofactor.training.settings import TrainingConfig
+from cofactor.training.training_config import TrainingConfig
 
 if TYPE_CHECKING:
     import torch
@@ -220,13 +220,13 @@ class NextItemHooks(Hooks[NextItemConfig]):
         def step(batch: tuple[Tensor, ...], generator: torch.Generator) -> Tensor:
             (rows,) = batch
             inputs, target = rows[:, :-1], rows[:, 1:]
-            inside, kept = target >= 0, None
+            inside, kept = (target >= 0).flatten().nonzero().squeeze(1), None
             if share:
                 n_items, device = len(module.embeddings.weight), rows.device
                 kept = torch.rand(n_items, generator=generator, device=device) >= share
             vectors = module.item_vectors(kept)
-            hidden = module(inputs.clamp_min(0), vectors)[inside]
-            return loss(hidden, target[inside], vectors, config, generator)
+            hidden = module(inputs.clamp_min(0), vectors).flatten(0, 1).index_select(0, inside)
+            return loss(hidden, target.flatten()[inside], vectors, config, generator)
 
         return step
 

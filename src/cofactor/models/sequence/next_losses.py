@@ -33,38 +33,75 @@ class NextLossSettings(Protocol):
 
 # loss(h, t, E, config, generator)
 NextLoss = Callable[[Tensor, Tensor, Tensor, NextLossSettings, torch.Generator], Tensor]
-_LOGITS = 2**23  # scores of a chunk: 32 MiB
+_LOGITS = 2**20  # scores of a chunk: few enough to stay in a cache
+_SMALL = 40.0  # e to the power of minus this and of this are far from what float32 can't hold
 
 
 class _ChunkedSoftmax(torch.autograd.Function):
-    """Cross-entropy over all items whose scores never stand in memory at once: chunk by chunk the
-    gradients are computed with the loss, and kept in place of the scores.
+    """Cross-entropy whose scores never stand in memory at once: chunk by chunk the gradients are
+    computed with the loss, and kept in place of the scores.
+
+    The true item's score is taken by itself, so it has no correction and full precision; among the
+    others it is left out. Under autocast the others' scores are bfloat16.
     """
 
     @staticmethod
-    def forward(ctx: Any, h: Tensor, target: Tensor, items: Tensor) -> Tensor:
-        total = h.new_zeros(())
-        grad_h, grad_items = torch.empty_like(h), torch.zeros_like(items)
-        rows = max(1, _LOGITS // len(items))
-        for low in range(0, len(h), rows):
-            part, right = h[low : low + rows], target[low : low + rows]
-            scores = part @ items.T
-            normaliser = scores.logsumexp(1)
-            own = scores.gather(1, right[:, None]).squeeze(1)
-            total += (normaliser - own).sum()
-            # softmax less the true item, over n: the gradient by the scores.
-            slope = scores.sub_(normaliser[:, None]).exp_()
-            slope[torch.arange(len(part), device=h.device), right] -= 1
-            slope /= len(h)
-            grad_h[low : low + rows] = slope @ items
-            grad_items.addmm_(slope.T, part)
+    def forward(
+        ctx: Any, h: Tensor, target: Tensor, items: Tensor, others: Tensor | None, stand_for: float
+    ) -> Tensor:
+        h, items, low = h.float(), items.float(), _half(h)
+        table = (items if others is None else items.index_select(0, others)).to(low)
+        place = target if others is None else _places(others, len(items))[target]
+        true = items.index_select(0, target)
+        own, read = (h * true).sum(1), h.to(low)
+        normaliser, grad_h = torch.empty_like(own), torch.empty_like(h)
+        grad_table = items.new_zeros(table.shape)
+        rows = max(1, _LOGITS // len(table))
+        # Scores that e can be raised to need nothing taken from them first.
+        small = float(h.norm(dim=1).max() * items.norm(dim=1).max()) < _SMALL
+        for low_row in range(0, len(h), rows):
+            part = slice(low_row, low_row + rows)
+            scores = read[part] @ table.T
+            known = (place[part] >= 0).nonzero().squeeze(1)
+            scores[known, place[part][known]] = -math.inf
+            highest = torch.zeros_like(own[part])
+            if not small:
+                highest = torch.maximum(scores.amax(1), (own[part] - stand_for).to(low))
+                scores.sub_(highest[:, None])
+            scores.exp_()
+            highest = highest.float() + stand_for
+            total = (own[part] - highest).exp() + scores.sum(1, dtype=torch.float32)
+            normaliser[part] = highest + total.log()
+            # The gradient by the scores is what they are now, over the total.
+            grad_h[part] = (scores @ table).float() / total[:, None]
+            grad_table += (scores.T @ (h[part] / total[:, None]).to(low)).float()
+        missing = (own - normaliser).exp_().sub_(1)[:, None]
+        grad_h.addcmul_(missing, true)
+        grad_items = grad_table if others is None else torch.zeros_like(items)
+        if others is not None:
+            grad_items.index_copy_(0, others, grad_table)
+        grad_items.index_add_(0, target, missing * h)
         ctx.save_for_backward(grad_h, grad_items)
-        return total / len(h)
+        return (normaliser - own).mean()
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, Tensor]:
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         grad_h, grad_items = ctx.saved_tensors
-        return grad * grad_h, None, grad * grad_items
+        share = grad / len(grad_h)
+        return share * grad_h, None, share * grad_items, None, None
+
+
+def _half(h: Tensor) -> torch.dtype:
+    """The precision of large products: that of autocast where it is on."""
+    kind = h.device.type
+    return torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else torch.float32
+
+
+def _places(rows: Tensor, n_items: int) -> Tensor:
+    """Return where each item stands in distinct rows, int64 [n_items]; -1 where it doesn't."""
+    places = rows.new_full((n_items,), -1)
+    places[rows] = torch.arange(len(rows), device=rows.device)
+    return places
 
 
 def softmax(
@@ -75,7 +112,7 @@ def softmax(
     Memory is bounded whatever the catalogue. Source: Bridle 1990; as the loss of a next-item
     transformer, Klenitskiy and Vasilev, "Turning Dross Into Gold Loss", RecSys 2023.
     """
-    loss: Tensor = _ChunkedSoftmax.apply(h.float(), target, items.float())
+    loss: Tensor = _ChunkedSoftmax.apply(h, target, items, None, 0.0)
     return loss
 
 
@@ -84,13 +121,14 @@ def sampled_softmax(
 ) -> Tensor:
     """Cross-entropy against K uniform draws shared by the batch.
 
-    ``log(e^{s_t} + Σ_k e^{s_k} N/K) − s_t``: each draw stands for N/K of the N items, which is the
-    correction for how it was drawn; the true item isn't drawn, so it has none, and where it is
-    among the draws it doesn't count twice. Source: Bengio and Senécal 2008; Klenitskiy and Vasilev,
-    RecSys 2023 (shared negatives)."""
-    own, others, correction = _scores(h, target, items, config, generator)
-    logits = torch.cat((own[:, None], others + correction), 1)
-    return (logits.logsumexp(1) - own).mean()
+    ``log(e^{s_t} + Σ_k e^{s_k} N/K) − s_t``: each of the K distinct draws stands for N/K of the N
+    items, which is the correction for how it was drawn; the true item isn't drawn, so it has none,
+    and where it is among the draws it doesn't count twice. Source: Bengio and Senécal 2008;
+    Klenitskiy and Vasilev, RecSys 2023 (shared negatives)."""
+    pool = _pool(len(items), config.negatives, h.device, generator).unique()
+    stand_for = math.log(len(items) / len(pool))
+    loss: Tensor = _ChunkedSoftmax.apply(h, target, items, pool, stand_for)
+    return loss
 
 
 def gbce(
@@ -101,7 +139,7 @@ def gbce(
     With the sampling rate ``α = K / (N − 1)`` and the calibration c: ``β = α (c (1 − 1/α) + 1/α)``;
     c = 0 is binary cross-entropy. Source: Petrov and Macdonald, "gSASRec", RecSys 2023, eq. 12, 17.
     """
-    own, others, _ = _scores(h, target, items, config, generator)
+    own, others = _scores(h, target, items, config, generator)
     alpha = min(1.0, config.negatives / max(1, len(items) - 1))
     beta = alpha * (config.calibration * (1 - 1 / alpha) + 1 / alpha)
     return (beta * functional.softplus(-own) + functional.softplus(others).sum(1)).mean()
@@ -114,7 +152,7 @@ def bpr_max(
 
     p is the softmax of the draws' scores, λ ``score_regularization``. Source: Hidasi and
     Karatzoglou, "Recurrent Neural Networks with Top-k Gains", CIKM 2018, eq. 11 and 12."""
-    own, others, _ = _scores(h, target, items, config, generator)
+    own, others = _scores(h, target, items, config, generator)
     weights = others.softmax(1)
     others = others.masked_fill(weights == 0, 0.0)
     gained = (weights * torch.sigmoid(own[:, None] - others)).sum(1)
@@ -124,20 +162,23 @@ def bpr_max(
 
 def _scores(
     h: Tensor, target: Tensor, items: Tensor, config: NextLossSettings, generator: torch.Generator
-) -> tuple[Tensor, Tensor, float]:
-    """Scores of the true items [n] and of the shared draws [n, K] (-inf where a draw is the true
-    item), and the log of how many items each draw stands for.
+) -> tuple[Tensor, Tensor]:
+    """Scores of the true items [n] and of the shared draws [n, K], -inf where a draw is the true
+    item.
     """
-    n_items, size = len(items), min(config.negatives, len(items))
-    # Without replacement where the catalogue is small: every item at most once.
-    if size * 4 > n_items:
-        pool = torch.randperm(n_items, generator=generator, device=h.device)[:size]
-    else:
-        pool = torch.randint(n_items, (size,), generator=generator, device=h.device)
+    pool = _pool(len(items), config.negatives, h.device, generator)
     own = (h * functional.embedding(target, items)).sum(1)
     others = h @ functional.embedding(pool, items).T
     others = others.masked_fill(pool[None, :] == target[:, None], -math.inf)
-    return own, others, math.log(n_items / size)
+    return own, others
+
+
+def _pool(n_items: int, wanted: int, device: torch.device, generator: torch.Generator) -> Tensor:
+    """Draw items uniformly, int64; without replacement where the catalogue is small."""
+    size = min(wanted, n_items)
+    if size * 4 > n_items:
+        return torch.randperm(n_items, generator=generator, device=device)[:size]
+    return torch.randint(n_items, (size,), generator=generator, device=device)
 
 
 LOSSES: dict[str, NextLoss] = {

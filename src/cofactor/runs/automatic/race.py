@@ -229,7 +229,13 @@ class Race:
             raise CofactorError(f"{self.metric} is undefined.")
         score = -value if self.metric.lower_is_better else value
         return FamilyTrial(
-            family, dict(settings), score, seconds, parts is self.parts, model, result
+            family=family,
+            settings=dict(settings),
+            score=score,
+            seconds=seconds,
+            whole=parts is self.parts,
+            model=model,
+            result=result,
         )
 
     # How long fits take.

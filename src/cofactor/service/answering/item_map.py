@@ -112,11 +112,11 @@ def project(loaded: Loaded, limit: int, column: str | None = None) -> ItemMap:
     able = columns(model, rows)
     total = float(spread.sum()) or 1.0
     return ItemMap(
-        rows,
-        points.astype(np.float32),
-        choose(able, model, rows, vectors, column),
-        [round(float(s) / total, 4) for s in spread[:2]],
-        list(dict.fromkeys([*able, SIMILAR])),
+        rows=rows,
+        points=points.astype(np.float32),
+        groups=choose(able, model, rows, vectors, column),
+        explained=[round(float(s) / total, 4) for s in spread[:2]],
+        columns=list(dict.fromkeys([*able, SIMILAR])),
     )
 
 

@@ -123,16 +123,16 @@ def prepare_version(
     lone = _timed(model, view, ordered)
     quick = lone < _QUICK and store.database.embedded
     return Loaded(
-        version,
-        model,
-        manifest,
-        view,
-        profiles,
-        popular,
-        ModelName(name=model.name, version=version),
-        ordered,
-        lone,
-        quick,
+        version=version,
+        model=model,
+        manifest=manifest,
+        view=view,
+        profiles=profiles,
+        popular=popular,
+        name=ModelName(name=model.name, version=version),
+        ordered=ordered,
+        lone=lone,
+        quick=quick,
     )
 
 

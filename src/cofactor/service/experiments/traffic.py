@@ -1,7 +1,4 @@
-"""What a user's request gets while lists are logged: which version, which list, and its log.
-
-A list whose response carries a ``request_id`` is on disk. Where the store doesn't take it in time,
-the response goes out without one: answers never wait for a broken disk."""
+"""What a user's request gets while lists are logged: which version, which list, and its log."""
 
 from __future__ import annotations
 
@@ -10,8 +7,6 @@ import contextlib
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable
-from concurrent.futures import Future
 from typing import Any, NamedTuple
 
 import msgspec
@@ -22,22 +17,21 @@ from prometheus_client import Counter as Total
 from cofactor.base.errors import CofactorError
 from cofactor.retrieval.exploration import parse_exploration
 from cofactor.retrieval.interleaving import team_draft
+from cofactor.service.answering.admission import Admission
 from cofactor.service.answering.exploring import Explorer
 from cofactor.service.answering.loaded import Loaded
 from cofactor.service.answering.scoring import Scorer
 from cofactor.service.experiments.experiment import Arm, Experiment, Experiments
+from cofactor.service.experiments.impression_log import ImpressionLog
 from cofactor.service.replies import Recommendations
 from cofactor.service.settings import Settings
 from cofactor.service.versions.reload import Models
 from cofactor.service.wire import RecommendRequest
-from cofactor.store import Ack, Impression, Store, made_ids
+from cofactor.store import IdMaker, Impression, Store
 
 log = logging.getLogger("cofactor.service")
-_PATIENCE = 0.25  # seconds that a response waits for its impression to be on disk
 _SHADOWS = 32  # shadow lists under way at once
 INTERLEAVED = "interleaved"
-
-Stored = Callable[[Future[Ack]], "asyncio.Future[Ack]"]
 
 
 class _Answer(NamedTuple):
@@ -58,12 +52,19 @@ class Traffic:
         Whether everything is logged, and how lists are drawn outside experiments.
     models, store
         The versions, and where impressions go.
+    admission
+        Who is let in.
     registry
         Where its metrics go.
     """
 
     def __init__(
-        self, settings: Settings, models: Models, store: Store, registry: CollectorRegistry
+        self,
+        settings: Settings,
+        models: Models,
+        store: Store,
+        admission: Admission,
+        registry: CollectorRegistry,
     ) -> None:
         self._settings, self._models, self._store = settings, models, store
         self.experiments = Experiments(models.folder)
@@ -72,19 +73,19 @@ class Traffic:
         self._stamp: Any = ()
         self._explorers: dict[str, Explorer] = {}
         self._exposures: Counter[str] = Counter()
-        self._counted_until = 0
+        self._counted = False
+        self._new_id = IdMaker()
         self._rng = np.random.default_rng()
         self._watch: asyncio.Task[None] | None = None
         self._shadows: set[asyncio.Task[None]] = set()
-        self._logged = Total(
-            "cofactor_impressions",
-            "Lists by what became of their log: stored, or unlogged (the store was too slow).",
-            ["outcome"],
-            registry=registry,
-        )
+        self._log = ImpressionLog(store, admission, registry)
         self._shadow_counts = Total(
             "cofactor_shadow", "Shadow lists by outcome.", ["outcome"], registry=registry
         )
+
+    def running(self) -> set[str]:
+        """Return the names of the experiments that run."""
+        return {one.name for one in (self.live, self.shadow) if one is not None}
 
     def versions(self) -> set[str]:
         """Return the versions that running experiments need."""
@@ -104,9 +105,7 @@ class Traffic:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def recommend(
-        self, scorer: Scorer, request: RecommendRequest, stored: Stored
-    ) -> Recommendations:
+    async def recommend(self, scorer: Scorer, request: RecommendRequest) -> Recommendations:
         """Answer a user's request by the arm that the user is in, and log the list.
 
         Parameters
@@ -115,8 +114,6 @@ class Traffic:
             Makes the lists.
         request
             Of a user by id, for no version in particular.
-        stored
-            Turns the store's future into one of the event loop.
         """
         user = str(request.user_id)
         began = time.perf_counter()
@@ -125,11 +122,11 @@ class Traffic:
         given = answer.given
         given.arm = answer.arm
         if answer.experiment is not None or self._logs:
-            given.request_id = next(made_ids(1))
+            given.request_id = self._new_id()
             impression = _impression(answer, user, given.request_id, ms)
-            if not await self._log(impression, stored):
+            if not await self._log.log(impression):
                 given.request_id = None
-            else:
+            elif self._counted:
                 self._exposures.update(impression.items)
         if self.shadow is not None and self.shadow.includes(user):
             self._begin_shadow(scorer, request, self.shadow, given)
@@ -198,18 +195,6 @@ class Traffic:
             self._explorers[text] = found
         return found
 
-    async def _log(self, impression: Impression, stored: Stored) -> bool:
-        """Log a list; return whether it is on disk."""
-        try:
-            write = stored(self._store.log_impressions([impression]))
-            done, _ = await asyncio.wait({write}, timeout=_PATIENCE)
-            if done:
-                write.result()
-        except CofactorError:
-            done = set()
-        self._logged.labels("stored" if done else "unlogged").inc()
-        return bool(done)
-
     def _begin_shadow(
         self, scorer: Scorer, request: RecommendRequest, shadow: Experiment, shown: Recommendations
     ) -> None:
@@ -237,7 +222,7 @@ class Traffic:
             return
         ms = (time.perf_counter() - began) * 1000
         answer = _Answer(given, shadow, arm.name)
-        request_id = f"{shown_id or next(made_ids(1))}/shadow"
+        request_id = f"{shown_id or self._new_id()}/shadow"
         impression = _impression(answer, str(request.user_id), request_id, ms)
         with contextlib.suppress(CofactorError):
             self._store.log_impressions([msgspec.structs.replace(impression, shown=False)])
@@ -271,13 +256,13 @@ class Traffic:
     async def _count_exposures(self, running: list[Experiment]) -> None:
         """Count how often items were shown so far, where that decides what is new."""
         explored = [self._settings.explore, *(arm.explore for one in running for arm in one.arms)]
-        if self._counted_until or not any(text and "new=" in text for text in explored):
+        if self._counted or not any(text and "new=" in text for text in explored):
             return
-        counts = await asyncio.to_thread(self._counted)
-        self._exposures.update(counts)
-        self._counted_until = 1
+        # From now on lists are counted as they are logged.
+        self._counted = True
+        self._exposures.update(await asyncio.to_thread(self._logged_exposures))
 
-    def _counted(self) -> Counter[str]:
+    def _logged_exposures(self) -> Counter[str]:
         counts: Counter[str] = Counter()
         for one in self._store.impressions():
             if one.shown:

@@ -80,7 +80,7 @@ ROUTES = [
         latest,
         LatestQuery,
         EventsOut,
-        "The last events of all users, undone ones too.",
+        summary="The last events of all users, undone ones too.",
     ),
     Route(
         "POST",
@@ -89,7 +89,7 @@ ROUTES = [
         add,
         EventsRequest,
         AckOut,
-        "Store events; answered once they are on disk.",
+        summary="Store events; answered once they are on disk.",
         ingest=True,
     ),
     Route(
@@ -99,7 +99,7 @@ ROUTES = [
         undo,
         UndoRequest,
         AckOut,
-        "Undo events by their ids.",
+        summary="Undo events by their ids.",
         ingest=True,
     ),
 ]

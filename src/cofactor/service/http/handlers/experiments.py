@@ -56,6 +56,6 @@ ROUTES = [
         show,
         ExperimentQuery,
         ExperimentsOut,
-        "The experiments, and the results of one.",
+        summary="The experiments, and the results of one.",
     ),
 ]

@@ -149,7 +149,7 @@ ROUTES = [
         trending,
         TrendingQuery,
         Feed,
-        "What users did most lately, decayed; pages by cursor.",
+        summary="What users did most lately, decayed; pages by cursor.",
     ),
     Route(
         "GET",
@@ -158,7 +158,7 @@ ROUTES = [
         popular,
         PopularQuery,
         Feed,
-        "The most popular items of a category; pages by cursor.",
+        summary="The most popular items of a category; pages by cursor.",
     ),
     Route(
         "GET",
@@ -167,7 +167,7 @@ ROUTES = [
         by_category,
         CategoriesQuery,
         FeedRows,
-        "A row of popular items for each of the largest categories.",
+        summary="A row of popular items for each of the largest categories.",
     ),
     Route(
         "GET",
@@ -176,6 +176,6 @@ ROUTES = [
         because,
         BecauseQuery,
         FeedRows,
-        "Rows of items like the last ones that a user liked.",
+        summary="Rows of items like the last ones that a user liked.",
     ),
 ]

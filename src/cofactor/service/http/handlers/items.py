@@ -170,7 +170,7 @@ ROUTES = [
         search,
         SearchQuery,
         Found,
-        "Items whose titles hold the words.",
+        summary="Items whose titles hold the words.",
     ),
     Route(
         "GET",
@@ -179,7 +179,7 @@ ROUTES = [
         browse,
         BrowseQuery,
         Found,
-        "Items, the most popular first, or hidden ones.",
+        summary="Items, the most popular first, or hidden ones.",
     ),
     Route(
         "POST",
@@ -188,7 +188,7 @@ ROUTES = [
         describe,
         ItemsRequest,
         AckOut,
-        "Describe items: title, text, features.",
+        summary="Describe items: title, text, features.",
         ingest=True,
     ),
     Route(
@@ -198,7 +198,7 @@ ROUTES = [
         hide,
         ItemIdsRequest,
         AckOut,
-        "Hide items: no answer holds them from then on.",
+        summary="Hide items: no answer holds them from then on.",
         ingest=True,
     ),
     Route(
@@ -208,7 +208,7 @@ ROUTES = [
         unhide,
         ItemIdsRequest,
         AckOut,
-        "Show hidden items again.",
+        summary="Show hidden items again.",
         ingest=True,
     ),
     Route(
@@ -218,10 +218,10 @@ ROUTES = [
         delete,
         ItemIdsRequest,
         AckOut,
-        "Delete items.",
+        summary="Delete items.",
         ingest=True,
     ),
-    Route("GET", "/v1/items/{item_id}", "read", show, Nothing, ItemOut, "One item."),
+    Route("GET", "/v1/items/{item_id}", "read", show, Nothing, ItemOut, summary="One item."),
     Route(
         "DELETE",
         "/v1/items/{item_id}",
@@ -229,7 +229,7 @@ ROUTES = [
         delete_one,
         Nothing,
         AckOut,
-        "Delete one item.",
+        summary="Delete one item.",
         ingest=True,
     ),
 ]

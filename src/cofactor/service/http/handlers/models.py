@@ -137,7 +137,7 @@ ROUTES = [
         show,
         Nothing,
         ModelOut,
-        "The model that answers, its versions, and what it can do.",
+        summary="The model that answers, its versions, and what it can do.",
     ),
     Route(
         "POST",
@@ -146,7 +146,7 @@ ROUTES = [
         promote,
         PromoteRequest,
         PromotedOut,
-        "Let a version answer, after checks.",
+        summary="Let a version answer, after checks.",
         goes_on=True,
     ),
     Route(
@@ -156,7 +156,7 @@ ROUTES = [
         roll_back,
         Nothing,
         PromotedOut,
-        "Let the version before answer again.",
+        summary="Let the version before answer again.",
     ),
     Route(
         "GET",
@@ -165,7 +165,15 @@ ROUTES = [
         retraining,
         Nothing,
         RetrainingOut,
-        "Scheduled retraining, and what the last one came to.",
+        summary="Scheduled retraining, and what the last one came to.",
     ),
-    Route("GET", "/v1/map", "read", item_map, MapQuery, MapOut, "The items as points of a plane."),
+    Route(
+        "GET",
+        "/v1/map",
+        "read",
+        item_map,
+        MapQuery,
+        MapOut,
+        summary="The items as points of a plane.",
+    ),
 ]

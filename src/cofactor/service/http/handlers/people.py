@@ -105,7 +105,7 @@ ROUTES = [
         history,
         HistoryQuery,
         HistoryOut,
-        "What a user did, oldest first.",
+        summary="What a user did, oldest first.",
     ),
     Route(
         "GET",
@@ -114,7 +114,7 @@ ROUTES = [
         export,
         Nothing,
         ExportOut,
-        "All that is stored of a user.",
+        summary="All that is stored of a user.",
     ),
     Route(
         "DELETE",
@@ -123,7 +123,7 @@ ROUTES = [
         erase,
         Nothing,
         AckOut,
-        "Erase all that is stored of a user.",
+        summary="Erase all that is stored of a user.",
         ingest=True,
     ),
 ]

@@ -48,7 +48,7 @@ async def recommend(
             "history",
         )
     if request.user_id is not None and request.version is None and request.cursor is None:
-        answer = await context.traffic.recommend(context.scorer, request, context.stored)
+        answer = await context.traffic.recommend(context.scorer, request)
     else:
         loaded = await _version(context, request)
         if request.features is not None or request.text is not None:
@@ -241,7 +241,7 @@ ROUTES = [
         recommend,
         RecommendRequest,
         Recommendations,
-        "Recommendations for a user, a posted history, or a description.",
+        summary="Recommendations for a user, a posted history, or a description.",
         timed=True,
     ),
     Route(
@@ -251,7 +251,7 @@ ROUTES = [
         for_user,
         UserQuery,
         Recommendations,
-        "Recommendations for a user.",
+        summary="Recommendations for a user.",
         timed=True,
     ),
     Route(
@@ -261,7 +261,7 @@ ROUTES = [
         similar,
         SimilarRequest,
         Similar,
-        "Items like one that is known or described.",
+        summary="Items like one that is known or described.",
     ),
     Route(
         "GET",
@@ -270,6 +270,6 @@ ROUTES = [
         similar_to,
         SimilarQuery,
         Similar,
-        "Items like a known one.",
+        summary="Items like a known one.",
     ),
 ]

@@ -170,7 +170,9 @@ def page_files() -> dict[str, bytes]:
 
 
 ROUTES = [
-    Route("GET", "/health", "public", health, Nothing, HealthOut, "Whether the process lives."),
+    Route(
+        "GET", "/health", "public", health, Nothing, HealthOut, summary="Whether the process lives."
+    ),
     Route(
         "GET",
         "/ready",
@@ -178,13 +180,41 @@ ROUTES = [
         ready,
         Nothing,
         ReadyOut,
-        "Whether it can answer and take events.",
+        summary="Whether it can answer and take events.",
     ),
-    Route("GET", "/metrics", "read", metrics, Nothing, "text/plain", "Metrics for Prometheus."),
-    Route("GET", "/v1/stats", "read", stats, Nothing, StatsOut, "Live numbers."),
-    Route("GET", "/v1/series", "read", series, SeriesQuery, SeriesOut, "What happened, over time."),
-    Route("GET", "/openapi.json", "public", openapi, Nothing, "application/json", "This document."),
-    Route("GET", "/", "public", page, Nothing, "text/html", "The page."),
-    Route("GET", "/docs", "public", explorer, Nothing, "text/html", "The API, to be tried."),
-    Route("GET", "/page/{name}", "public", page_file, Nothing, "text/plain", "A file of the page."),
+    Route(
+        "GET", "/metrics", "read", metrics, Nothing, "text/plain", summary="Metrics for Prometheus."
+    ),
+    Route("GET", "/v1/stats", "read", stats, Nothing, StatsOut, summary="Live numbers."),
+    Route(
+        "GET",
+        "/v1/series",
+        "read",
+        series,
+        SeriesQuery,
+        SeriesOut,
+        summary="What happened, over time.",
+    ),
+    Route(
+        "GET",
+        "/openapi.json",
+        "public",
+        openapi,
+        Nothing,
+        "application/json",
+        summary="This document.",
+    ),
+    Route("GET", "/", "public", page, Nothing, "text/html", summary="The page."),
+    Route(
+        "GET", "/docs", "public", explorer, Nothing, "text/html", summary="The API, to be tried."
+    ),
+    Route(
+        "GET",
+        "/page/{name}",
+        "public",
+        page_file,
+        Nothing,
+        "text/plain",
+        summary="A file of the page.",
+    ),
 ]

@@ -1,0 +1,56 @@
+"""Groups of items that are measured apart: warm and cold ones, by count, or by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from cofactor.base import checks
+from cofactor.base.errors import ArgumentError
+from cofactor.data.interactions import Interactions
+
+Groups = Mapping[str, Any]
+GROUP_EDGES = (0, 1, 2, 5, 10)
+
+
+def item_groups(groups: str | Groups | None, train: Interactions) -> dict[str, np.ndarray]:
+    """Return groups of items by name, as masks, bool [n_items].
+
+    Parameters
+    ----------
+    groups
+        ``"warm"``, ``"count"``, or names with item rows or masks.
+    train
+        Whose interactions are counted.
+    """
+    counts = train.item_counts
+    if groups is None:
+        return {}
+    if isinstance(groups, str):
+        checks.choice(groups, "groups", ("warm", "count"))
+        if groups == "warm":
+            return {"warm items": counts > 0, "cold items": counts == 0}
+        named = {}
+        for low, above in zip(GROUP_EDGES, (*GROUP_EDGES[1:], None), strict=True):
+            last = None if above is None else above - 1
+            name = f"{low}" if last == low else f"{low}+" if last is None else f"{low}–{last}"
+            named[f"{name} interaction{'' if name == '1' else 's'}"] = (counts >= low) & (
+                True if last is None else counts <= last
+            )
+        return named
+    masks = {}
+    for name, items in groups.items():
+        array = np.asarray(items)
+        if array.dtype == np.bool_:
+            if array.shape != counts.shape:
+                raise ArgumentError(
+                    f"groups[{name!r}] must be a mask of {len(counts)} items, not of shape"
+                    f" {array.shape}."
+                )
+            masks[str(name)] = array
+        else:
+            masks[str(name)] = np.zeros(len(counts), bool)
+            masks[str(name)][checks.rows(array, f"groups[{name!r}]", len(counts))] = True
+    return masks
