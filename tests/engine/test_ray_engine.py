@@ -125,8 +125,9 @@ def test_sums_exchanged_have_the_bits_of_this_process_after_a_death_too(
     assert factors_hash(found) == factors_hash(local)
 
 
-def test_bpr_and_neighbours_equal_those_of_local_pieces(engine: Any, data: Interactions) -> None:
-    for name, settings in (("bpr", {"factors": 16, "epochs": 2}), ("item_knn", {})):
+def test_walks_and_neighbours_equal_those_of_local_pieces(engine: Any, data: Interactions) -> None:
+    walk = {"factors": 16, "epochs": 2}
+    for name, settings in (("bpr", walk), ("warp", walk), ("item_knn", {})):
         local, ray = (
             registry.create(name, **settings).fit(data, run=replace(RUN, engine=one)).state()
             for one in (Local(), engine)
