@@ -186,6 +186,27 @@ def test_a_host_that_is_lost_in_an_epoch_changes_no_bit(
     assert "marked dead" in said.err
 
 
+def test_the_only_hosts_lost_and_replaced_change_no_bit(
+    ray_cluster: Any, data: Interactions, reference: str
+) -> None:
+    from cofactor.engines.ray import RayEngine
+
+    def replaced(epoch: int, *_: Any) -> None:
+        if epoch == 1:
+            for host in list(ray_cluster.worker_nodes):
+                ray_cluster.remove_node(host, allow_graceful=False)
+            add_host(ray_cluster)
+
+    engine = RayEngine(ray_cluster.address)
+    model = IALS(**MODEL).on_epoch_end(replaced)
+    try:
+        found = model.fit(data, run=replace(RUN, engine=engine))
+    finally:
+        engine.close()
+        add_host(ray_cluster)
+    assert factors_hash(found) == reference
+
+
 def test_evaluation_and_lists_equal_those_of_one_process(
     engine: Any, data: Interactions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
