@@ -71,11 +71,11 @@ LOWEST_TESTS ?= tests/cli tests/test_packaging.py tests/data/test_readers.py tes
 
 lowest: $(READY)  ## the tests without PyTorch, on the lowest versions that pyproject.toml allows
 	@$(PYTHON) -m venv $(VENV)-lowest
-	$(BIN)/python tools/lowest_versions.py serve > $(VENV)-lowest/wanted.txt
-	cmp -s $(VENV)-lowest/wanted.txt $(VENV)-lowest/versions.txt || { $(VENV)-lowest/bin/python -m pip install --quiet -r $(VENV)-lowest/wanted.txt pytest pytest-timeout hypothesis httpx pandas polars duckdb && cp $(VENV)-lowest/wanted.txt $(VENV)-lowest/versions.txt; }
+	$(BIN)/python tools/lowest_versions.py serve big dev:pandas dev:polars > $(VENV)-lowest/wanted.txt
+	cmp -s $(VENV)-lowest/wanted.txt $(VENV)-lowest/versions.txt || { $(VENV)-lowest/bin/python -m pip install --quiet -r $(VENV)-lowest/wanted.txt pytest pytest-timeout hypothesis httpx && cp $(VENV)-lowest/wanted.txt $(VENV)-lowest/versions.txt; }
 	PYTHONPATH=src $(VENV)-lowest/bin/python -m pytest -q -o filterwarnings=default $(LOWEST_TESTS)
 
-# Spotlight isn't on the package index, so its block isn't run.
+# Spotlight isn't on the package index: its block runs where PEERS has a peers-spotlight that was made by hand from its source.
 PEERS ?= .venv-peers
 
 migration: $(READY)  ## run the other libraries' code of docs/migrate against the libraries (makes their environments)

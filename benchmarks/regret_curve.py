@@ -1,44 +1,72 @@
-"""The regret curves of `benchmarks.closed_loop` as an SVG for the docs.
+"""The regret curves of `benchmarks.closed_loop` as an SVG for the docs, and its table.
 
     python -m benchmarks.regret_curve results.json docs/images/regret.svg
 
-Each line is a shop's cumulative regret less that of the shop that shows the ranking: below zero,
-exploration has paid for itself."""
+Each line is a shop's cumulative regret less that of the shop that shows the ranking, the mean over
+the seeds, with its 95 % interval as a band: below zero, exploration has paid for itself."""
 
 from __future__ import annotations
 
 import json
 import sys
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
+from scipy import stats
+
+from benchmarks.closed_loop import summary
 
 _WIDE, _HIGH, _LEFT, _BOTTOM = 640, 300, 70, 40
 _COLOURS = ("#1f57b8", "#b5471a", "#0e7265", "#6b4fa0")
 
 
-def curves(found: list[dict]) -> dict[str, np.ndarray]:
-    """Return each exploring shop's cumulative regret less the ranking's, by day."""
+class Curve(NamedTuple):
+    """A shop's cumulative regret less the ranking's, by day: mean over the seeds, and half of the
+    95 % interval (zero for a single seed).
+    """
+
+    mean: np.ndarray
+    half: np.ndarray
+
+
+def curves(found: list[dict[str, Any]]) -> dict[str, Curve]:
+    """Return the curve of each exploring shop, over the seeds that it and the ranking have."""
     regret = {
-        one["name"]: np.cumsum([day["regret"] for day in one["days"]])
+        (one["name"], one.get("seed", 0)): np.cumsum([day["regret"] for day in one["days"]])
         for one in found
         if one["test"] is None
     }
-    base = regret.pop("ranking")
-    return {name: line - base for name, line in regret.items()}
+    made = {}
+    for name in dict.fromkeys(name for name, _ in regret if name != "ranking"):
+        lines = np.array(
+            [
+                line - regret["ranking", seed]
+                for (shop, seed), line in regret.items()
+                if shop == name and ("ranking", seed) in regret
+            ]
+        )
+        half, n = np.zeros(lines.shape[1]), len(lines)
+        if n > 1:
+            half = stats.t.ppf(0.975, n - 1) * lines.std(axis=0, ddof=1) / np.sqrt(n)
+        made[name] = Curve(lines.mean(axis=0), half)
+    return made
 
 
-def svg(lines: dict[str, np.ndarray]) -> str:
+def svg(lines: dict[str, Curve]) -> str:
     """Draw the curves."""
-    n = len(next(iter(lines.values())))
-    low = min(0.0, *(float(line.min()) for line in lines.values()))
-    high = max(0.0, *(float(line.max()) for line in lines.values()))
+    n = len(next(iter(lines.values())).mean)
+    low = min(0.0, *(float((line.mean - line.half).min()) for line in lines.values()))
+    high = max(0.0, *(float((line.mean + line.half).max()) for line in lines.values()))
 
     def x(day: float) -> float:
         return _LEFT + (_WIDE - _LEFT - 120) * day / n
 
     def y(value: float) -> float:
         return 20 + (_HIGH - _BOTTOM - 20) * (high - value) / (high - low)
+
+    def path(values: np.ndarray) -> list[str]:
+        return [f"{x(d):.1f},{y(v):.1f}" for d, v in enumerate([0.0, *values.tolist()])]
 
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDE} {_HIGH}" font-size="12"'
@@ -57,19 +85,27 @@ def svg(lines: dict[str, np.ndarray]) -> str:
         parts.append(f'<text x="{x(day):.1f}" y="{_HIGH - 18}" text-anchor="middle">{day}</text>')
     parts.append(f'<text x="{x(n / 2):.1f}" y="{_HIGH - 3}" text-anchor="middle">day</text>')
     for (name, line), colour in zip(lines.items(), _COLOURS, strict=False):
-        points = " ".join(f"{x(d):.1f},{y(v):.1f}" for d, v in enumerate([0.0, *line.tolist()]))
+        band = path(line.mean + line.half) + path(line.mean - line.half)[::-1]
+        end = y(float(line.mean[-1])) + 4
         parts.append(
-            f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2"/>'
-            f'<text x="{x(n) + 6:.1f}" y="{y(float(line[-1])) + 4:.1f}" fill="{colour}">{name}'
+            f'<polygon points="{" ".join(band)}" fill="{colour}" opacity="0.12"/>'
+            f'<polyline points="{" ".join(path(line.mean))}" fill="none" stroke="{colour}"'
+            f' stroke-width="2"/><text x="{x(n) + 6:.1f}" y="{end:.1f}" fill="{colour}">{name}'
             "</text>"
         )
     return "\n".join([*parts, "</svg>", ""])
 
 
 def main() -> None:
-    """Read the results and write the picture."""
+    """Print the table of the results, and draw the picture."""
     source, target = Path(sys.argv[1]), Path(sys.argv[2])
-    target.write_text(svg(curves(json.loads(source.read_text()))))
+    found = json.loads(source.read_text())
+    target.write_text(svg(curves(found)))
+    lines = summary(found)
+    print("| " + " | ".join(lines[0]) + " |")
+    print("| " + " | ".join("---" if name == "shop" else "---:" for name in lines[0]) + " |")
+    for line in lines:
+        print("| " + " | ".join(str(part) for part in line.values()) + " |")
 
 
 if __name__ == "__main__":

@@ -12,6 +12,8 @@ soon full speed is back. Server and generator lie on the same cores, unless ``--
 server; the generator then runs on the others. The generator's own lateness stands beside the
 latencies.
 
+``--serve '--log-impressions'`` and ``--experiment`` show what logging and an A/B test cost.
+
 Nothing but the loopback is called; 2,000 connections at most are opened.
 """
 
@@ -23,12 +25,14 @@ import itertools
 import json
 import os
 import platform
+import shlex
+import shutil
 import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -110,6 +114,19 @@ def _drawn(n_items: int, random: np.random.Generator) -> Interactions:
     )
 
 
+def with_experiment(model: Path, folder: Path) -> Path:
+    """Make a folder of two versions of a model with an A/B test of all users between them."""
+    from cofactor.service.experiments.experiment import Arm, AttributionRules, Experiments
+    from cofactor.service.versions.versions import Folder
+
+    for version in ("v1", "v2"):
+        shutil.copytree(model, folder / version)
+    (folder / "current").write_text('{"version": "v1"}')
+    arms = [Arm(version=version, share=0.5) for version in ("v1", "v2")]
+    Experiments(Folder(folder)).start("load", "ab", arms, AttributionRules())
+    return folder
+
+
 def request(method: str, path: str, body: bytes = b"") -> bytes:
     head = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n"
     return head.encode() + body
@@ -117,7 +134,7 @@ def request(method: str, path: str, body: bytes = b"") -> bytes:
 
 @contextlib.contextmanager
 def served(
-    folder: Path, store: str, cores: set[int] | None
+    folder: Path, store: str, cores: set[int] | None, more: Sequence[str] = ()
 ) -> Iterator[tuple[int, subprocess.Popen[str], float]]:
     words = [
         sys.executable,
@@ -130,6 +147,7 @@ def served(
         "--json",
         "--store",
         store,
+        *more,
     ]
     begun = time.perf_counter()
     pin = (lambda: os.sched_setaffinity(0, cores)) if cores else None
@@ -190,7 +208,8 @@ def requests(options: argparse.Namespace) -> tuple[list[bytes], list[bytes]]:
     return asked, stored
 
 
-def play(options: argparse.Namespace, port: int, pid: int) -> dict[str, Any]:
+def _phases(options: argparse.Namespace, port: int) -> Callable[..., tuple[Stream, Stream]]:
+    """A function that sends both streams for some seconds, and goes on where it last stopped."""
     asked, stored = requests(options)
     load = OpenLoop(port)
     turn = itertools.count()
@@ -207,6 +226,11 @@ def play(options: argparse.Namespace, port: int, pid: int) -> dict[str, Any]:
         load.run([recommendations, events] if options.events else [recommendations], seconds)
         return recommendations, events
 
+    return phase
+
+
+def play(options: argparse.Namespace, port: int, pid: int) -> dict[str, Any]:
+    phase = _phases(options, port)
     phase(3)
     before = cpu(pid)
     recommendations, events = phase(options.seconds)
@@ -215,6 +239,9 @@ def play(options: argparse.Namespace, port: int, pid: int) -> dict[str, Any]:
         "event_requests": events.told(),
         "rss_mb": round(rss(pid), 1),
         "server_cores_used": round((cpu(pid) - before) / options.seconds, 3),
+        "server_ms_a_request": round(
+            (cpu(pid) - before) * 1000 / max(1, len(recommendations.notes)), 3
+        ),
     }
     if options.overload:
         recommendations, events = phase(options.overload_seconds, options.overload)
@@ -273,10 +300,14 @@ def main() -> None:
         folder = Path(options.model or Path(room) / "model")
         if not folder.exists():
             make(options.items, folder)
+        if options.experiment:
+            folder = with_experiment(folder, Path(room) / "versions")
         if cores and (others := os.sched_getaffinity(0) - cores):
             os.sched_setaffinity(0, others)
         early = lateness()
-        with served(folder, f"sqlite:///{room}/load.db", cores or None) as (port, process, ready):
+        with served(
+            folder, f"sqlite:///{room}/load.db", cores or None, shlex.split(options.serve)
+        ) as (port, process, ready):
             result = play(options, port, process.pid)
     machine = {
         "load_average": [round(x, 2) for x in os.getloadavg()],
@@ -332,6 +363,10 @@ def _options() -> argparse.Namespace:
         default=None,
         help="reasons an item; as the service's default if left out",
     )
+    parse.add_argument(
+        "--serve", default="", help="more options of cofactor serve: '--log-impressions'"
+    )
+    parse.add_argument("--experiment", action="store_true", help="an A/B test of two versions runs")
     parse.add_argument(
         "--poisson", action="store_true", help="requests come by chance instead of in even gaps"
     )

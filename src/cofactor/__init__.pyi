@@ -220,7 +220,7 @@ class ItemKNN(_ItemKNN):
     ----------
     values : {ones, values, log}, default 'ones'
         How much an interaction counts: 1, its value, or log(1 + value).
-    weighting : {none, tfidf, bm25}, default 'none'
+    weighting : {none, tfidf, bm25}, default 'tfidf'
         Whether users with many items, and under bm25 items with many users, weigh less in
             training.
     bm25_k1 : float > 0 <= 1e+06, default 1.2
@@ -232,13 +232,13 @@ class ItemKNN(_ItemKNN):
             weigh the same.
     recency_floor : float >= 0 <= 1, default 0.0
         With a half-life: least weight of old interactions.
-    neighbours : int >= 1 <= 100000, default 200
+    neighbours : int >= 1 <= 100000, default 300
         Number of neighbours kept per item.
     similarity : {cosine, asymmetric, jaccard, tversky, dot}, default 'cosine'
         Similarity of two items, from their common users.
-    shrinkage : float >= 0, default 20.0
+    shrinkage : float | None >= 0, default None
         Shrinkage: added to a similarity's denominator, so that pairs with few common users count
-            less.
+            less; None: what the data's noise needs.
     asymmetry : float >= 0 <= 1, default 0.5
         Under asymmetric: the share of the past item's length; 1 favours popular items, 0.5 is
             cosine.
@@ -260,14 +260,14 @@ class ItemKNN(_ItemKNN):
         config: cofactor.models.implicit.item_knn.ItemKNNConfig | None = None,
         *,
         values: str = 'ones',
-        weighting: str = 'none',
+        weighting: str = 'tfidf',
         bm25_k1: float = 1.2,
         bm25_b: float = 0.75,
         recency_half_life: float | None = None,
         recency_floor: float = 0.0,
-        neighbours: int = 200,
+        neighbours: int = 300,
         similarity: str = 'cosine',
-        shrinkage: float = 20.0,
+        shrinkage: float | None = None,
         asymmetry: float = 0.5,
         tversky_past: float = 1.0,
         tversky_new: float = 1.0,

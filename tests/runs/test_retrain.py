@@ -175,16 +175,6 @@ def test_old_and_new_are_measured_on_the_same_held_out_events(tmp_path: Path) ->
     assert max(found["new"] + found["only_old"], found["old"] + found["only_new"]) <= found["n"]
 
 
-def test_only_events_that_the_old_model_has_not_seen_count(tmp_path: Path) -> None:
-    from cofactor.data.split import Part
-    from cofactor.runs.against import Incumbent, measured_against
-
-    train(written(tmp_path / "old.csv", OLD), "item_knn", tmp_path / "v1", run=ONE)
-    model = load(tmp_path / "v1")
-    part = Part(truth=model.data, history=model.data)
-    assert measured_against(model, Incumbent(model), part, ONE) is None
-
-
 def test_somebody_who_asked_for_it_is_forgotten(tmp_path: Path) -> None:
     old, new = written(tmp_path / "old.csv", OLD), written(tmp_path / "new.csv", NEW[:5])
     train(old, "popularity", tmp_path / "v1", run=ONE)
@@ -274,24 +264,3 @@ def test_no_password_of_a_store_is_kept() -> None:
     assert store_name("postgresql://me:secret@host/shop?kinds=view") == "postgresql://me@host/shop"
     url = "postgres:///shop?password=secret&user=me&host=/run&after=7"
     assert store_name(url) == "postgresql:///shop?host=%2Frun&user=me"
-
-
-def test_events_on_what_was_shown_say_nothing_of_which_model_is_better(tmp_path: Path) -> None:
-    from cofactor.data.split import Part
-    from cofactor.runs.against import Incumbent, measured_against
-
-    train(written(tmp_path / "old.csv", OLD), "item_knn", tmp_path / "v1", run=ONE)
-    train(written(tmp_path / "new.csv", NEW), "item_knn", tmp_path / "v2", run=ONE)
-    old, new = load(tmp_path / "v1"), load(tmp_path / "v2")
-    part = Part(truth=new.data, history=new.data)
-    whole = measured_against(new, Incumbent(old), part, ONE)
-    assert whole is not None
-    users = new.data.users.ids(new.data.user_rows)
-    items = new.data.items.ids(new.data.item_rows)
-    first = users[0]
-    some = [n for n, user in enumerate(users) if user == first]
-    shown = ([users[n] for n in some], [items[n] for n in some])
-    fewer = measured_against(new, Incumbent(old, *shown), part, ONE)
-    assert fewer is not None
-    assert fewer["n"] == whole["n"] - 1
-    assert measured_against(new, Incumbent(old, users, items), part, ONE) is None

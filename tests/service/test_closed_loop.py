@@ -2,18 +2,52 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
-from benchmarks.closed_loop import _K, _VIEWED, Scenario, World, simulate
+from benchmarks.closed_loop import Scenario, simulate, summary
+from benchmarks.regret_curve import curves, svg
+from benchmarks.simulated_world import VIEWED, K, World
 
 
 def test_the_world_knows_the_best_list() -> None:
     world = World(people=20, seed=1)
     world.history()
-    left = np.flatnonzero(~world.seen[3, : world.n_old])
-    chances = np.sort(world.chance[3, left])[::-1][:_K]
-    assert world.best(3, 0) == pytest.approx(float(chances @ _VIEWED))
+    left = np.flatnonzero(world.there[0] & ~world.seen[3])
+    chances = np.sort(world.chance[3, left])[::-1][:K]
+    assert world.best(3, 0) == pytest.approx(float(chances @ VIEWED))
     assert world.best(3, 9) >= world.best(3, 0)  # new items have come
+
+
+def test_an_assortment_that_turns_over_keeps_its_size() -> None:
+    world = World(people=2, seed=1, kind="turnover", days=5)
+    assert world.there.sum(axis=1).tolist() == [320] * 5
+    assert world.changes(1) == ([], [])
+    come, go = world.changes(2)
+    assert come == list(range(320, 330))
+    assert len(go) == 10
+    assert world.best(0, 4) <= np.sort(world.chance[0])[::-1][:K] @ VIEWED
+
+
+def test_shops_are_compared_seed_by_seed() -> None:
+    def shop(name: str, seed: int, *regret: float) -> dict[str, Any]:
+        return {
+            "name": name,
+            "seed": seed,
+            "test": None,
+            "days": [{"regret": one} for one in regret],
+        }
+
+    found = [shop("ranking", 0, 50, 50), shop("ranking", 1, 100, 100)]
+    found += [shop("softmax", 0, 55, 35), shop("softmax", 1, 100, 86)]
+    line = summary(found)[1]
+    assert (line["shop"], line["seeds"], line["less than the ranking's"]) == ("softmax", 2, 12.0)
+    # t(0.975, 1) times the deviation of 10 and 14 over the root of 2.
+    assert line["plus or minus"] == pytest.approx(12.706 * 2, abs=0.1)
+    drawn = curves(found)["softmax"]
+    assert drawn.mean.tolist() == [2.5, -12.0]
+    assert "softmax" in svg({"softmax": drawn})
 
 
 @pytest.mark.slow

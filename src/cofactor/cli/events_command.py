@@ -2,8 +2,9 @@
 
 `events stats URL` counts what is in it, `events import URL SOURCE` stores the events of a file (or,
 with --items, describes items), `events export URL FILE` writes all of them, or one user's, `events
-backup URL FILE` copies a store that may be in use, `events verify FILE` checks a backup, `events
-restore FILE URL` makes a store of one. URL is sqlite:///events.db or postgresql://user@host/name.
+prune URL` deletes old impressions, `events backup URL FILE` copies a store that may be in use,
+`events verify FILE` checks a backup, `events restore FILE URL` makes a store of one. URL is
+sqlite:///events.db or postgresql://user@host/name.
 """
 
 from __future__ import annotations
@@ -20,10 +21,10 @@ from cofactor.cli.reading import roles
 from cofactor.cli.words import in_options
 
 if TYPE_CHECKING:
-    from cofactor.store import Imported
+    from cofactor.store import Imported, Retention
 
-_ACTIONS = ("stats", "import", "export", "backup", "verify", "restore")
-_ALONE = ("stats", "verify")
+_ACTIONS = ("stats", "import", "export", "prune", "backup", "verify", "restore")
+_ALONE = ("stats", "prune", "verify")
 INTERRUPTED = (
     "interrupted; what an import had stored by then is kept, and to run it again adds the rest."
 )
@@ -60,21 +61,49 @@ class Transfer:
     overwrite: Annotated[bool, typer.Option(help="Replace an existing file.")] = False
 
 
+@dataclass(frozen=True)
+class Prune:
+    """Prune."""
+
+    keep_impressions: opt.KeepImpressions = None
+    max_impressions: opt.MaxImpressions = None
+
+
 def command(
     action: Annotated[
         str,
-        typer.Argument(metavar="ACTION", help="stats, import, export, backup, verify or restore."),
+        typer.Argument(
+            metavar="ACTION", help="stats, import, export, prune, backup, verify or restore."
+        ),
     ],
     place: Annotated[
         str, typer.Argument(metavar="URL", help=("The store; for verify and restore, the backup."))
     ],
     transfer: Transfer,
+    prune: Prune,
     show: opt.ShowOptions,
     other: Annotated[
         str | None, typer.Argument(metavar="[FILE]", help=("The file; for restore, the store."))
     ] = None,
 ) -> None:
-    """Count, import, export, back up, verify or restore."""
+    """Count, import, export, prune, back up, verify or restore."""
+    retention = opt.retention(prune.keep_impressions, prune.max_impressions)
+    _check(action, other, transfer, retention)
+    output = show.output()
+    if action == "stats":
+        _stats(output, place)
+    elif action == "prune":
+        _prune(output, place, retention)
+    elif action == "import":
+        _import(output, place, str(other), transfer)
+    elif action == "export":
+        _export(output, place, str(other), transfer)
+    else:
+        _backup(output, action, place, str(other), transfer.overwrite)
+
+
+def _check(action: str, other: str | None, transfer: Transfer, retention: Retention) -> None:
+    """Refuse what doesn't go together."""
     if action not in _ACTIONS:
         raise typer.BadParameter(
             f"the action must be one of {', '.join(_ACTIONS)}, not {action!r}."
@@ -90,15 +119,10 @@ def command(
         raise typer.BadParameter("--user belongs to the export of events.")
     if transfer.impressions and (transfer.items or transfer.user or action != "export"):
         raise typer.BadParameter("--impressions belongs to export, without --items and --user.")
-    output = show.output()
-    if action == "stats":
-        _stats(output, place)
-    elif action == "import":
-        _import(output, place, str(other), transfer)
-    elif action == "export":
-        _export(output, place, str(other), transfer)
-    else:
-        _backup(output, action, place, str(other), transfer.overwrite)
+    if bool(retention) != (action == "prune"):
+        raise typer.BadParameter(
+            "events prune needs --keep-impressions or --max-impressions, and only prune takes them."
+        )
 
 
 def _stats(output: Output, url: str) -> None:
@@ -114,6 +138,16 @@ def _stats(output: Output, url: str) -> None:
     if not kinds:
         output.line("No events yet.")
     output.emit(command="events", action="stats", **facts, kinds=kinds)
+
+
+def _prune(output: Output, url: str, retention: Retention) -> None:
+    from cofactor.store import open_store, prune_impressions
+
+    with open_store(url) as store:
+        gone = sum(prune_impressions(store, retention))
+        left = store.counts().impressions
+    output.line(f"{gone:,} impressions deleted, {left:,} kept")
+    output.emit(command="events", action="prune", deleted=gone, kept=left)
 
 
 def _import(output: Output, url: str, source: str, given: Transfer) -> None:

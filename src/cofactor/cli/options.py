@@ -15,6 +15,7 @@ from cofactor.runs.source import Cutting
 
 if TYPE_CHECKING:
     from cofactor.cli.keeping import Keeping
+    from cofactor.store import Retention
 
 SourceArgument = Annotated[
     list[str],
@@ -58,6 +59,13 @@ Core = Annotated[
     int, typer.Option(help="Keep only users and items with at least this many interactions.")
 ]
 OnBad = Annotated[str, typer.Option(help="Lines that can't be read: error, or skip (counted).")]
+KeepImpressions = Annotated[
+    str | None,
+    typer.Option(metavar="90d", help="Delete logged lists that are older (s, m, h, d)."),
+]
+MaxImpressions = Annotated[
+    int | None, typer.Option(help="Delete the oldest logged lists beyond this many.")
+]
 How = Annotated[
     str,
     typer.Option(
@@ -233,6 +241,17 @@ def one_or_several(source: list[str]) -> str | list[str]:
 def seconds(text: str | None, name: str = "max-time") -> float | None:
     """Read a time such as ``90``, ``90s``, ``5m`` or ``2h``; None stays None."""
     return _amount(text, name, {"": 1, "s": 1, "m": 60, "h": 3600}, "90s, 5m or 2h")
+
+
+def retention(age: str | None, most: int | None) -> Retention:
+    """Read which impressions are kept."""
+    from cofactor.store import Retention
+
+    units = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+    seconds = _amount(age, "keep-impressions", units, "90d, 12h or 30m")
+    if most is not None and most < 1:
+        raise ArgumentError(f"--max-impressions must be at least 1, not {most}.")
+    return Retention(seconds=seconds, most=most)
 
 
 def n_bytes(text: str | None, name: str = "max-memory") -> int | None:

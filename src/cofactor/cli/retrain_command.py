@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -126,13 +126,29 @@ def _print(output: Output, model: Path, done: Retrained, training: Training) -> 
     for what, (known, new) in (("users", done.users), ("items", done.items)):
         output.line(f"{what}: {known:,} known to the old model, {new:,} new")
     tell(output, done.trained, training)
+    output.line(_comparison(done.trained.against))
     output.emit(
         command="retrain",
         old=str(model),
         shares=_rows(done),
         users=dict(zip(("known", "new"), done.users, strict=True)),
         items=dict(zip(("known", "new"), done.items, strict=True)),
+        against=done.trained.against,
         **facts(done.trained),
+    )
+
+
+def _comparison(found: dict[str, Any] | None) -> str:
+    """What old and new model were compared on, in a sentence."""
+    if found is None:
+        return (
+            "not compared with the old model: it was fitted on all events, or those that are new"
+            " are of users without a history, or on items that they had been shown"
+        )
+    return (
+        f"on the latest {found['held_out']:,} of {found['fresh']:,} new events, which neither model"
+        f" was fitted on, of {found['n']:,} users: the new model found an item of"
+        f" {found['new']:,} users among its twenty best, the old one of {found['old']:,}"
     )
 
 

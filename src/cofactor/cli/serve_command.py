@@ -142,6 +142,8 @@ class ShowingOptions:
             "--log-impressions", help="Log every list for a user: items, version, probabilities."
         ),
     ] = False
+    keep_impressions: opt.KeepImpressions = None
+    max_impressions: opt.MaxImpressions = None
     explore: Annotated[
         str | None,
         typer.Option(
@@ -226,6 +228,7 @@ def command(
         listening.settings(),
         threads=hosting.threads,
         log_impressions=showing.log_impressions,
+        retention=opt.retention(showing.keep_impressions, showing.max_impressions),
         explore=showing.explore,
         access_log=show.access_log,
         rerank="; ".join(showing.rerank or ()),
@@ -260,6 +263,7 @@ class Served(NamedTuple):
 def _serve(output: Output, served: Served) -> None:
     from cofactor.service.http import server
     from cofactor.service.workers import supervise
+    from cofactor.store import Retention
 
     listening = server.bind(served.settings)
     if served.settings.workers == 1:
@@ -268,10 +272,11 @@ def _serve(output: Output, served: Served) -> None:
     # The parent holds the address, and never takes a connection.
     settings = replace(served.settings, port=listening.getsockname()[1])
 
+    # What is done once for all workers is done by the first.
+    others = served._replace(settings=replace(settings, retention=Retention()), retrain=None)
+
     def work(role: WorkerRole) -> int:
-        mine = served._replace(
-            settings=settings, retrain=served.retrain if role.index == 0 else None
-        )
+        mine = served._replace(settings=settings) if role.index == 0 else others
         _run(output, mine, server.bind(settings), role)
         return 0
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,11 +11,12 @@ import numpy as np
 from cofactor.base.errors import CofactorError
 from cofactor.base.run import Run
 from cofactor.data.interactions import Interactions
-from cofactor.data.split import Part
 from cofactor.models.recommender import Recommender
 
 _K = 20
 _USERS = 1_000
+_SHARES = (0.2, 0.5)  # of the new interactions that are held out
+_ENOUGH = 50  # users in the first share that make the second one unnecessary
 
 
 class Incumbent(NamedTuple):
@@ -34,42 +36,58 @@ class Incumbent(NamedTuple):
 
 
 def measured_against(
-    new: Recommender, incumbent: Incumbent, part: Part, run: Run
+    fit: Callable[[Interactions], Recommender],
+    incumbent: Incumbent,
+    data: Interactions,
+    run: Run,
 ) -> dict[str, Any] | None:
     """Return how many users' held-out items each model has among its twenty best.
 
-    Both are given the same histories, and only events that neither was fitted on count, on items
-    that the service hadn't shown to the user: the model that chose the lists would find those again
-    by construction. Of many users 1,000 are drawn.
+    The old model was fitted on all that was known then, so only what is new can tell them apart.
+    The latest fifth of the new interactions is held out (half of them where fewer than fifty users
+    are in the fifth), and the new model is fitted on everything else: neither has seen them, and
+    neither has seen anything that came later. Both are given the same histories. Interactions with
+    items that the service had shown to the user don't count: the model that chose the lists would
+    find those again by construction. Of many users 1,000 are drawn.
+
+    Parameters
+    ----------
+    fit
+        Fits the new model on a part of ``data``, with the settings of the one that is saved.
+    incumbent
+        The old model.
+    data
+        Everything: what the old model was fitted on, and what is new.
+    run
+        Seed and threads.
 
     Returns
     -------
     dict or None
         ``n`` users; ``new`` and ``old``: for how many of them a held-out item was found;
-        ``only_new``, ``only_old``: found by one alone; ``data``: the fingerprint of the old model's
-        data. None where the models can't be compared.
+        ``only_new``, ``only_old``: found by one alone; ``held_out`` of ``fresh`` new interactions;
+        ``data``: the fingerprint of the old model's data. None where nothing can be compared.
     """
-    truth, history, old = part.truth, part.history, incumbent.model
-    if (truth.users.kind, truth.items.kind) != (old.data.users.kind, old.data.items.kind):
+    old = incumbent.model
+    if (data.users.kind, data.items.kind) != (old.data.users.kind, old.data.items.kind):
         return None
-    unseen = ~(_fitted_on(old.data, truth) | _shown(incumbent, truth))
-    users = np.unique(truth.user_rows[unseen])
-    users = users[history.user_counts[users] > 0]
+    fresh = ~_fitted_on(old.data, data)
+    counting = fresh & ~_shown(incumbent, data)
+    held, users = _latest(data, fresh, counting)
     if len(users) > _USERS:
         rng = np.random.default_rng(run.seed)
         users = np.sort(rng.choice(users, _USERS, replace=False))
     if not len(users):
         return None
-    wanted = truth.where(unseen)
-    items = truth.items.ids()
+    rest, wanted, items = data.where(~held), data.where(held & counting), data.items.ids()
     truths = [
         {items[row] for row in wanted.item_rows[wanted.indptr[user] : wanted.indptr[user + 1]]}
         for user in users
     ]
     try:
-        found = [_hits(model, _pasts(history, users), truths, run) for model in (new, old)]
+        found = [_hits(model, _pasts(rest, users), truths, run) for model in (fit(rest), old)]
     except CofactorError:
-        # A model that doesn't answer from a history alone.
+        # A model that doesn't answer from a history alone, or can't be fitted on a part.
         return None
     return {
         "data": old.data.fingerprint,
@@ -78,7 +96,28 @@ def measured_against(
         "old": int(found[1].sum()),
         "only_new": int((found[0] & ~found[1]).sum()),
         "only_old": int((found[1] & ~found[0]).sum()),
+        "held_out": int(held.sum()),
+        "fresh": int(fresh.sum()),
     }
+
+
+def _latest(
+    data: Interactions, fresh: np.ndarray, counting: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The latest of the new interactions, bool [n], and the users who have some that count among
+    them, and a history before, int64.
+    """
+    places = np.flatnonzero(fresh)
+    order, times = data.order[places], data.times
+    by = np.argsort(order) if times is None else np.lexsort((order, times[places]))
+    held, users = np.zeros(len(data), bool), np.zeros(0, np.int64)
+    for share in _SHARES:
+        held[places[by[len(by) - math.ceil(share * len(by)) :]]] = True
+        users = np.unique(data.user_rows[held & counting])
+        users = users[np.bincount(data.user_rows[~held], minlength=data.n_users)[users] > 0]
+        if len(users) >= _ENOUGH:
+            break
+    return held, users
 
 
 def _fitted_on(data: Interactions, asked: Interactions) -> np.ndarray:

@@ -56,6 +56,9 @@ class Trained:
         was held out.
     chosen
         What ``auto`` chose and why; None if the model was named.
+    against
+        How it did beside the model that it shall replace, see
+        `cofactor.runs.against.measured_against`; None if nothing could be compared.
     """
 
     model: Recommender
@@ -66,6 +69,7 @@ class Trained:
     seconds: float
     baselines: Baselined | None = None
     chosen: Chosen | None = None
+    against: dict[str, Any] | None = None
 
     def __repr__(self) -> str:
         return shown.trained_text(self)
@@ -144,7 +148,8 @@ def train(
         training that was interrupted. Checkpoints are kept beside ``out`` until the model is saved
         where this is set, or the run has an engine.
     old
-        The model that this one shall replace: it is measured on the same held-out events.
+        The model that this one shall replace: both are measured on events that neither was fitted
+        on, for which this one is fitted once more.
 
     Raises
     ------
@@ -194,6 +199,7 @@ class _Done(NamedTuple):
             seconds=self.seconds,
             baselines=self.baselines,
             chosen=plan.chosen,
+            against=self.kept.get("against"),
         )
 
 
@@ -214,7 +220,8 @@ def _carry_out(
         result = evaluate(fitted, parts, metrics, run=run)
         baselines = measure_baselines(fitted, result, parts, plan.train, run)
     comparison = _compared(fitted, parts, run)
-    kept = _kept(result, baselines) | _against(fitted, old, parts, run)
+    against = None if old is None else _against(fitted, old, plan.data, limits, run)
+    kept = _kept(result, baselines) | ({} if against is None else {"against": against})
     curves = {"measured" if result is not None else "saved": fitted.curve}
     refitted = parts is not None and refit
     if refitted:
@@ -332,12 +339,17 @@ def _compared(model: Recommender, parts: Split | None, run: Run) -> Any:
 
 
 def _against(
-    model: Recommender, old: Incumbent | None, parts: Split | None, run: Run
-) -> dict[str, Any]:
-    found = None
-    if old is not None and parts is not None:
-        found = measured_against(model, old, parts.test, run)
-    return {} if found is None else {"against": found}
+    measured: Recommender, old: Incumbent, data: Interactions, limits: Limits, run: Run
+) -> dict[str, Any] | None:
+    """How the model does beside the old one, each on events that it wasn't fitted on."""
+
+    def fit(part: Interactions) -> Recommender:
+        run.progress.say(
+            "fitting once without the latest new events, to compare with the old model on them"
+        )
+        return _fit(type(measured)(measured.refit_config), part, None, limits, run)
+
+    return measured_against(fit, old, data, run)
 
 
 def _fitted_on(parts: Split | None, refitted: bool) -> str:

@@ -13,9 +13,11 @@ from cofactor.base.errors import ArgumentError
 from cofactor.data.readers.event_store import AGAINST, SILENT
 from cofactor.retrieval.exploration import parse_exploration
 from cofactor.retrieval.rerank.rules import Rerank
+from cofactor.store import Retention
 
 _ROOT = re.compile(r"(/[A-Za-z0-9._~-]+)+")
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:\d+)?")
+_EVERYTHING = Retention()
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -120,6 +122,8 @@ class Settings:
     log_impressions
         Whether every list for a user is logged as shown; lists of experiments and of explorations
         always are.
+    retention
+        Which logged lists are kept; all of them by default.
     explore
         How lists are drawn outside experiments, as `cofactor.retrieval.exploration` reads it; None
         for the ranking itself.
@@ -171,6 +175,7 @@ class Settings:
     idle_seconds: float = 30.0
     drain_seconds: float = 10.0
     log_impressions: bool = False
+    retention: Retention = _EVERYTHING
     explore: str | None = None
     access_log: bool = False
     workers: int = 1

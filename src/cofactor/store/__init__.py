@@ -40,6 +40,7 @@ from cofactor.store.limits import (
     made_ids,
 )
 from cofactor.store.opening import open_store
+from cofactor.store.pruning import Retention, prune_impressions
 from cofactor.store.records import (
     Ack,
     Counts,
@@ -74,6 +75,7 @@ __all__ = [
     "ItemChange",
     "OverloadError",
     "ReadOnlyError",
+    "Retention",
     "ShownItem",
     "Store",
     "StoreBusyError",
@@ -96,6 +98,7 @@ __all__ = [
     "json_lines",
     "made_ids",
     "open_store",
+    "prune_impressions",
     "restore",
     "verify",
 ]

@@ -191,6 +191,13 @@ def log_impressions(work: Work, rows: Sequence[Row]) -> Ack:
     return Ack(changed=stored, unchanged=len(rows) - stored, seq=0, event_ids=ids)
 
 
+def delete_impressions(work: Work, seqs: Sequence[int]) -> Ack:
+    """Delete lists by their places; those that are gone already change nothing."""
+    gone = work.session.run_many("DELETE FROM impressions WHERE seq = ?", [(seq,) for seq in seqs])
+    work.deltas["impressions"] -= gone
+    return Ack(changed=gone, unchanged=len(seqs) - gone, seq=0)
+
+
 def _compare(work: Work, rows: Sequence[Row]) -> None:
     sql = (
         f"SELECT {_COLUMNS} FROM impressions WHERE request_id IN (SELECT given.value FROM"

@@ -4,7 +4,7 @@ lost.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from types import TracebackType
@@ -18,6 +18,7 @@ from cofactor.store.impressions import (
     Impression,
     StoredImpression,
     checked_impressions,
+    delete_impressions,
     impressions_after,
     in_experiment,
     log_impressions,
@@ -41,7 +42,11 @@ from cofactor.store.records import (
 from cofactor.store.schema import DELETED, HIDDEN, VISIBLE
 from cofactor.store.writer import WriteJob, Writer
 
-_BY_NAME = {**operations.BY_NAME, "impressions": log_impressions}
+_BY_NAME: Mapping[str, Callable[..., Ack]] = {
+    **operations.BY_NAME,
+    "impressions": log_impressions,
+    "prune": delete_impressions,
+}
 
 
 class Store:

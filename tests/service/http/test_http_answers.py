@@ -4,6 +4,7 @@ moment ago.
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 from cofactor.data.interactions import Interactions
 from cofactor.models.recommender import Recommender
 from cofactor.service.settings import Settings
-from service.http.scenes import TestClient, ids_of, in_loop, some_items
+from service.http.scenes import Start, TestClient, ids_of, in_loop, some_items
 
 
 def test_trained_user_gets_what_the_model_gives(
@@ -329,3 +330,28 @@ def test_errors_have_one_shape_and_name_the_field(service: TestClient) -> None:
         assert (answer.status_code, set(error) - {"field"}) == (status, {"code", "message"}), shown
         if field is not None:
             assert error["field"] == field, shown
+
+
+def test_what_is_scored_in_the_event_loop_uses_the_threads_of_the_settings(
+    start: Start, fitted: dict[str, Recommender], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from cofactor.base import threads
+
+    monkeypatch.setattr(threads, "most_threads", lambda: 4)
+    client = start(Settings(max_waiting=60.0, threads=1))
+    loaded = client.app.state.context.models.current  # type: ignore[attr-defined]
+    if not loaded.quick:
+        pytest.skip("what takes longer has a thread of its own")
+    user = fitted["v1"].data.users.ids([3])[0]
+    used: list[tuple[str, int]] = []
+    explain = loaded.model.explain_rows
+
+    def noted(*given: Any) -> Any:
+        used.append((threading.current_thread().name, threads.current_threads()))
+        return explain(*given)
+
+    monkeypatch.setattr(loaded.model, "explain_rows", noted)
+    assert client.get(f"/v1/users/{user}/recommendations?k=3").status_code == 200
+    ((name, count),) = used
+    assert name != "cofactor-scorer"
+    assert count == 1

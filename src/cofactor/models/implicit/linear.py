@@ -25,6 +25,12 @@ from cofactor.retrieval.topk import TopK, best_scores
 BothOrders = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
 
+WEIGHTINGS = ("none", "tfidf", "bm25")
+WEIGHTING_DOC = (
+    "Whether users with many items, and under bm25 items with many users, weigh less in training."
+)
+
+
 class WeightedConfig(Config):
     """How interactions are weighed: shared by `ItemKNN`, `EASE` and `GraphFilter`."""
 
@@ -35,11 +41,8 @@ class WeightedConfig(Config):
     )
     weighting: str = setting(
         "none",
-        choices=("none", "tfidf", "bm25"),
-        doc=(
-            "Whether users with many items, and under bm25 items with many users, weigh less in"
-            " training."
-        ),
+        choices=WEIGHTINGS,
+        doc=WEIGHTING_DOC,
     )
     bm25_k1: float = setting(
         1.2,
@@ -209,7 +212,7 @@ def weighed(data: Interactions, config: WeightedConfig, name: str) -> np.ndarray
     if v.size and v.min() < 0:
         raise ArgumentError(
             f"{name} weighting={config.weighting!r} needs values of at least 0, and one is"
-            f" {v.min()}."
+            f" {v.min()}; use weighting='none' or values='ones'."
         )
     idf = np.log1p(data.n_items / (1.0 + data.user_counts))[data.user_rows]
     if config.weighting == "tfidf":

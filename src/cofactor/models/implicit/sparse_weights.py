@@ -8,6 +8,7 @@ from typing import Self
 
 import numpy as np
 
+from cofactor.base.offsets import pick_rows
 from cofactor.models.traits import ArraySpec, check_offsets
 
 SPARSE_ARRAYS = {
@@ -99,14 +100,22 @@ class SparseWeights:
             n_threads=n_threads,
         )
 
+    def between(self, past: np.ndarray, item_rows: np.ndarray) -> np.ndarray:
+        """Return w_ij for some items i and some items j, float32 [len(past), len(item_rows)]; zero
+        where there is none.
+        """
+        picked, places = pick_rows(self.indptr, past)
+        if not len(places):
+            return np.zeros((len(past), len(item_rows)), np.float32)
+        n_items, lines = len(self.indptr) - 1, np.arange(len(past))
+        # Columns ascend within a row, so these ascend throughout.
+        keys = np.repeat(lines * n_items, np.diff(picked)) + self.columns[places]
+        wanted = lines[:, None] * n_items + np.asarray(item_rows)
+        at = np.searchsorted(keys, wanted).clip(max=len(keys) - 1)
+        return np.where(keys[at] == wanted, self.values[places[at]], np.float32(0))
+
     def column(self, past: np.ndarray, item_row: int) -> np.ndarray:
         """Return w_ij for some items i and one item j, float32 [len(past)]; zero where there is
         none.
         """
-        found = np.zeros(len(past), np.float32)
-        for n, i in enumerate(past):
-            row = slice(self.indptr[i], self.indptr[i + 1])
-            at = int(np.searchsorted(self.columns[row], item_row))
-            if at < row.stop - row.start and self.columns[row][at] == item_row:
-                found[n] = self.values[row][at]
-        return found
+        return self.between(past, np.array([item_row]))[:, 0]

@@ -155,7 +155,7 @@ class NextItemHooks(Hooks[NextItemConfig]):
     def _fit(self, data: Interactions, validation: Part | None, run: Run) -> None:
         import torch
 
-        from cofactor.models.neural.fitting import device_of
+        from cofactor.training.torch.device import device_of
         from cofactor.training.torch.train import train
 
         self.content = self._content_of(data, run)

@@ -232,15 +232,20 @@ class Transitions(SequenceModel[TransitionsConfig]):
         read = one_history(batch).tail(self.config.history_length)
         age = ages(read)
         past, shares = by_item(read.item_rows, self.config.history_decay**age)
-        _, again = by_item(
-            read.item_rows, self.config.repeat_weight * self.config.repeat_decay**age
-        )
-        one_each = np.arange(len(past) + 1, dtype=np.int64)
-        alone = self._walked(one_each, past, np.ones(len(past), np.float32))
-        added = alone[:, item_rows].T * shares
-        added = added + (past == np.asarray(item_rows)[:, None]) * again
+        added = self._alone(past, item_rows).T * shares
+        if self.config.repeat_weight:
+            decayed = self.config.repeat_weight * self.config.repeat_decay**age
+            again = by_item(read.item_rows, decayed)[1]
+            added = added + (past == np.asarray(item_rows)[:, None]) * again
         rest = self._popularity[item_rows] if batch.empty[0] else np.zeros(len(item_rows))
         return past, added, rest
+
+    def _alone(self, past: np.ndarray, item_rows: np.ndarray) -> np.ndarray:
+        """What each past item alone, with share 1, gives some items, float32 [p, n]."""
+        if not self.config.walk_weight:
+            return self.weights.between(past, item_rows)
+        one_each = np.arange(len(past) + 1, dtype=np.int64)
+        return self._walked(one_each, past, np.ones(len(past), np.float32))[:, item_rows]
 
     def _state(self) -> dict[str, np.ndarray]:
         held = {
@@ -322,12 +327,12 @@ PRESETS: dict[str, dict[str, Any]] = {
         "history_decay": 0.7,
     },
     "amazon-beauty-5core": {
-        "window": 50,
+        "window": 20,
         "decay": 0.8,
-        "backward": 0.1,
+        "backward": 0.3,
         "source_power": 0.25,
-        "target_power": 0.1,
-        "history_decay": 0.5,
+        "target_power": 0.05,
+        "history_decay": 0.6,
     },
     "amazon-beauty-5core with text": {
         "window": 50,

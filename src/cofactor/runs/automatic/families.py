@@ -152,15 +152,9 @@ FAMILIES: tuple[Family, ...] = (
         "item_knn",
         "implicit",
         (
-            {
-                "neighbours": 300,
-                "similarity": "asymmetric",
-                "asymmetry": 0.8,
-                "shrinkage": 40.0,
-                "weighting": "tfidf",
-            },
+            {"similarity": "asymmetric", "asymmetry": 0.6, "neighbours": 400},
             {"weighting": "bm25"},
-            {"weighting": "tfidf", "shrinkage": 10.0},
+            {"weighting": "none", "shrinkage": 20.0},
         ),
     ),
     Family(

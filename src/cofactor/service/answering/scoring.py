@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 
 from cofactor.base.offsets import offsets
+from cofactor.base.threads import kernel_threads, set_kernel_threads
 from cofactor.models.user_batch import UserBatch
 from cofactor.retrieval.topk import Exclusions, TopK
 from cofactor.service.answering.admission import Admission
@@ -147,7 +148,9 @@ class Scorer:
         batch, self._here = self._here[: self._settings.batch], self._here[self._settings.batch :]
         if self._here:
             self._loop.call_soon(self._answer_here)
-        _deliver(self._answered(batch))
+        # Without it kernels would take a pool of threads, which costs more than their work.
+        with kernel_threads(self._settings.threads):
+            _deliver(self._answered(batch))
 
     def _answered(self, batch: list[ScoringJob]) -> list[tuple[ScoringJob, Any]]:
         """The answers of a batch, or what went wrong with them."""
@@ -303,8 +306,6 @@ def _deliver(done: list[tuple[ScoringJob, Any]]) -> None:
 def _set_threads(count: int) -> None:
     """Native threads of this Python thread, and of BLAS in this process."""
     import threadpoolctl
-
-    from cofactor.base.threads import set_kernel_threads
 
     set_kernel_threads(count)
     threadpoolctl.threadpool_limits(1, user_api="blas")

@@ -83,6 +83,10 @@ class Traffic:
             "cofactor_shadow", "Shadow lists by outcome.", ["outcome"], registry=registry
         )
 
+    def running(self) -> set[str]:
+        """Return the names of the experiments that run."""
+        return {one.name for one in (self.live, self.shadow) if one is not None}
+
     def versions(self) -> set[str]:
         """Return the versions that running experiments need."""
         running = (one for one in (self.live, self.shadow) if one is not None)

@@ -18,6 +18,7 @@ from cofactor.service.answering.rerankers import Rerankers
 from cofactor.service.answering.scoring import Scorer
 from cofactor.service.errors import RequestError, of_error
 from cofactor.service.experiments.traffic import Traffic
+from cofactor.service.experiments.upkeep import Pruning
 from cofactor.service.http.context import Context
 from cofactor.service.http.dispatch import Dispatch
 from cofactor.service.http.fast.protocol import FastPath
@@ -113,6 +114,7 @@ def _context(
     models = Models(Folder(folder), live, store, settings)
     Rerankers(settings.rerank).check(models.current)
     telemetry, admission = Telemetry(), Admission(settings)
+    traffic = Traffic(settings, models, store, admission, telemetry.registry)
     return Context(
         settings=settings,
         keys=keys,
@@ -120,9 +122,10 @@ def _context(
         live=live,
         telemetry=telemetry,
         models=models,
-        admission=Admission(settings),
+        admission=admission,
         document=document,
-        traffic=Traffic(settings, models, store, admission, telemetry.registry),
+        traffic=traffic,
+        pruning=Pruning(store, settings.retention, traffic.running, telemetry.registry),
     )
 
 
@@ -132,6 +135,7 @@ async def _running(context: Context) -> AsyncIterator[None]:
     context._scorer = Scorer(context.settings, context.admission)
     context.models.start()
     await context.traffic.start()
+    context.pruning.start()
     if context.retraining is not None:
         context.retraining.start()
     ticking = asyncio.get_running_loop().create_task(_measure_lag(context))
@@ -142,6 +146,7 @@ async def _running(context: Context) -> AsyncIterator[None]:
         ticking.cancel()
         if context.retraining is not None:
             await context.retraining.close()
+        await context.pruning.close()
         await context.traffic.close()
         await context.models.close()
         await asyncio.to_thread(context.close)

@@ -20,6 +20,7 @@ from cofactor.service.answering.items import LiveItems
 from cofactor.service.answering.scoring import Scorer
 from cofactor.service.errors import RequestError, invalid, overloaded, unknown_outcome
 from cofactor.service.experiments.traffic import Traffic
+from cofactor.service.experiments.upkeep import Pruning
 from cofactor.service.http.keys import Key, Keys
 from cofactor.service.retraining.retraining import Retraining
 from cofactor.service.settings import Settings
@@ -53,6 +54,8 @@ class Context:
         The OpenAPI document of its routes, as JSON.
     traffic
         Which version and list a user gets, and the log of what was shown.
+    pruning
+        What keeps the log of what was shown within its bounds.
     retraining
         What retrains by a schedule, if anything does.
     stopping
@@ -68,6 +71,7 @@ class Context:
     admission: Admission
     document: bytes
     traffic: Traffic
+    pruning: Pruning
     _scorer: Scorer | None = None
     retraining: Retraining | None = None
     stopping: bool = False
