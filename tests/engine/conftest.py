@@ -36,6 +36,7 @@ def ray_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         patch.setenv("RAY_AUTH_TOKEN_PATH", str(home / "token"))
         (home / "token").write_text("c0ffee" * 6)
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        patch.setenv("RAY_worker_niceness", "0")  # 15 by default: they would wait for all others
         from ray.cluster_utils import Cluster
 
         head = {"num_cpus": 0, "object_store_memory": 200 << 20, "include_dashboard": False}

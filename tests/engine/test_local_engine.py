@@ -292,8 +292,18 @@ def test_neighbours_in_pieces_are_the_same(
             np.testing.assert_array_equal(cut[array], whole[array])
 
 
-@pytest.mark.parametrize("sampling", ["uniform", "popularity"])
-def test_bpr_in_blocks_ranks_as_well_and_does_not_depend_on_workers(sampling: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("bpr", {}),
+        ("bpr", {"negative_sampling": "popularity"}),
+        ("warp", {}),
+        ("warp", {"negative_sampling": "popularity"}),
+    ],
+)
+def test_walks_in_blocks_rank_as_well_and_do_not_depend_on_workers(
+    name: str, settings: dict[str, Any]
+) -> None:
     from cofactor.data.splits import split
     from cofactor.data.synthetic import shop
 
@@ -301,9 +311,9 @@ def test_bpr_in_blocks_ranks_as_well_and_does_not_depend_on_workers(sampling: st
         workers = 3
 
     parts = split(shop(n_users=400, n_items=150, seed=3), "per-user", test=0.2, seed=1)
-    settings = {"factors": 16, "epochs": 40, "learning_rate": 0.05, "negative_sampling": sampling}
+    settings = {"factors": 16, "epochs": 40, "learning_rate": 0.05, **settings}
     whole, cut, again = (
-        registry.create("bpr", **settings).fit(parts.train, run=run)
+        registry.create(name, **settings).fit(parts.train, run=run)
         for run in (RUN, CUT, replace(CUT, engine=Three()))
     )
     assert factors_hash(cut) == factors_hash(again) != factors_hash(whole)
@@ -312,3 +322,24 @@ def test_bpr_in_blocks_ranks_as_well_and_does_not_depend_on_workers(sampling: st
     assert ndcg[2] > ndcg[0] + 0.5 * (ndcg[1] - ndcg[0]) > ndcg[0]
     assert abs(ndcg[2] - ndcg[1]) < 0.03
     assert cut.curve.loss[-1] < 0.8 * cut.curve.loss[0]
+
+
+def test_warp_in_blocks_resumes_with_its_adaptive_steps(data: Interactions, tmp_path: Path) -> None:
+    class Dying(Local):
+        calls = 0
+
+        def call(self, function: Any, *arguments: Any, **how: Any) -> Any:
+            self.calls += 1
+            if self.calls == 40:  # in the third epoch, of 16 pieces each
+                raise KeyboardInterrupt
+            return super().call(function, *arguments, **how)
+
+    def fitted(engine: Local, file: str) -> Any:
+        model = registry.create("warp", factors=8, epochs=4)
+        return model.checkpoint_to(tmp_path / file).fit(data, run=replace(CUT, engine=engine))
+
+    whole, dying = fitted(Local(), "whole"), Dying()
+    with pytest.raises(KeyboardInterrupt):
+        fitted(dying, "cut")
+    assert factors_hash(fitted(dying, "cut")) == factors_hash(whole)
+    assert dying.calls == 40 + 32

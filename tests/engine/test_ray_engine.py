@@ -125,8 +125,9 @@ def test_sums_exchanged_have_the_bits_of_this_process_after_a_death_too(
     assert factors_hash(found) == factors_hash(local)
 
 
-def test_bpr_and_neighbours_equal_those_of_local_pieces(engine: Any, data: Interactions) -> None:
-    for name, settings in (("bpr", {"factors": 16, "epochs": 2}), ("item_knn", {})):
+def test_walks_and_neighbours_equal_those_of_local_pieces(engine: Any, data: Interactions) -> None:
+    walk = {"factors": 16, "epochs": 2}
+    for name, settings in (("bpr", walk), ("warp", walk), ("item_knn", {})):
         local, ray = (
             registry.create(name, **settings).fit(data, run=replace(RUN, engine=one)).state()
             for one in (Local(), engine)
@@ -183,6 +184,27 @@ def test_a_host_that_is_lost_in_an_epoch_changes_no_bit(
     said = capsys.readouterr()
     assert said.out == ""  # where a command's results are
     assert "marked dead" in said.err
+
+
+def test_the_only_hosts_lost_and_replaced_change_no_bit(
+    ray_cluster: Any, data: Interactions, reference: str
+) -> None:
+    from cofactor.engines.ray import RayEngine
+
+    def replaced(epoch: int, *_: Any) -> None:
+        if epoch == 1:
+            for host in list(ray_cluster.worker_nodes):
+                ray_cluster.remove_node(host, allow_graceful=False)
+            add_host(ray_cluster)
+
+    engine = RayEngine(ray_cluster.address)
+    model = IALS(**MODEL).on_epoch_end(replaced)
+    try:
+        found = model.fit(data, run=replace(RUN, engine=engine))
+    finally:
+        engine.close()
+        add_host(ray_cluster)
+    assert factors_hash(found) == reference
 
 
 def test_evaluation_and_lists_equal_those_of_one_process(

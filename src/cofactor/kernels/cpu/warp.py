@@ -72,11 +72,12 @@ def warp_epoch(
     alias: np.ndarray,
     seed: int | np.uint64,
     n_threads: int,
+    share: int = 1,
 ) -> tuple[float, float]:
     """Run one epoch in place; see `reference.warp.warp_epoch`."""
     n_items = len(item_factors)
     logs = np.zeros(n_items + 1, np.float32)
-    logs[1:] = np.log(np.arange(1, n_items + 1))
+    logs[1:] = np.log(share * np.arange(1, n_items + 1))
     tallies = np.zeros((n_threads, 3))
     shared(
         _walk,

@@ -18,11 +18,11 @@ from cofactor.kernels.reference.sampling import advance, below, draw_negative, m
 LANES = 8
 
 
-def rank_weight(n_negatives: int, trials: int) -> float:
-    """Return ln max(1, ⌊n_negatives / trials⌋): the loss of the rank that a violation after
-    ``trials`` draws suggests.
+def rank_weight(n_negatives: int, trials: int, share: int = 1) -> float:
+    """Return ln max(1, share ⌊n_negatives / trials⌋): the loss of the rank that a violation after
+    ``trials`` draws suggests, where one in ``share`` items could be drawn.
     """
-    return log(max(1, n_negatives // trials))
+    return log(max(1, share * (n_negatives // trials)))
 
 
 def warp_gradient(
@@ -60,11 +60,12 @@ def warp_epoch(
     alias: np.ndarray,
     seed: int,
     n_threads: int,
+    share: int = 1,
 ) -> tuple[float, float]:
     """Run one epoch in place: each positive of each listed user once, against the first violating
     negative drawn.
 
-    θ ← (1 - η_θ λ_θ) θ + η_θ w ∂x_uij/∂θ, with w = ln max(1, ⌊(n_items - |I_u|) / trials⌋). The
+    θ ← (1 - η_θ λ_θ) θ + η_θ w ∂x_uij/∂θ, with w = ln max(1, s ⌊(n_items - |I_u|) / trials⌋). The
     step is η_θ = η, or η / √(1 + G_θ), where G_θ sums, over all steps on a vector, the mean of its
     squared gradient's entries.
 
@@ -90,6 +91,8 @@ def warp_epoch(
         Whether steps shrink by G.
     threshold, alias, seed, n_threads
         As in `bpr.bpr_epoch`.
+    share
+        s, where these are one in s of the items among which an item's rank counts.
 
     Returns
     -------
@@ -127,7 +130,7 @@ def warp_epoch(
             else:
                 tallies[1] += 1.0
                 continue
-            w = rank_weight(n_items - len(row), trial)
+            w = rank_weight(n_items - len(row), trial, share)
             tallies[0] += w * hinge
             rate_u, rate_i, rate_j, rate_b, rate_c = rates.after(u, i, j, w, old_u, old_i, old_j)
             user_factors[u] = (1.0 - rate_u * user_regularization) * old_u + rate_u * w * (

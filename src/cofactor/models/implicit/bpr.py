@@ -13,7 +13,6 @@ from cofactor.base.search import among, between, log
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.models.factors import FactorModel
-from cofactor.models.implicit.bpr_blocks import BlockedBPRLearner
 from cofactor.models.implicit.pairwise import (
     MONITORED_NDCG,
     SAMPLING_ARRAYS,
@@ -24,6 +23,7 @@ from cofactor.models.implicit.pairwise import (
     alias_table,
     either,
 )
+from cofactor.models.implicit.pairwise_blocks import blocks_of, bpr_walked
 from cofactor.models.iterative import CURVE_ARRAYS, IterativeModel
 from cofactor.models.noise import relative_noise
 from cofactor.models.traits import Traits
@@ -143,8 +143,7 @@ class BPR(IterativeModel, FactorModel):
         self._l2 = self._default_l2(data)
         table = alias_table(data.item_counts, self.config)
         self.negative_threshold, self.negative_alias = table
-        kind = BPRLearner if run.engine is None else BlockedBPRLearner
-        learner = kind(self, data, run)
+        learner = BPRLearner(self, data, run)
         control = self._control(data, validation, run, lambda: None)
         self._learn(learner, control, run, self.config.rates())
 
@@ -183,13 +182,22 @@ class BPR(IterativeModel, FactorModel):
 
 
 class BPRLearner(WalkLearner):
-    """One negative for every interaction, users in a random order."""
+    """One negative for every interaction, users in a random order; in blocks where the run has an
+    engine.
+    """
+
+    def __init__(self, model: BPR, data: Interactions, run: Run) -> None:
+        super().__init__(model, data, run)
+        self.blocks = blocks_of(data, run)
 
     def walk(self, walk: Walk) -> Facts:
         """Return the mean loss, and the share of draws that were ranked right."""
         from cofactor.kernels.cpu.bpr import bpr_epoch
 
         model: BPR = self.model
+        if self.blocks is not None:
+            of_items = (model.item_factors, model.item_bias)
+            return self.blocks.walk(bpr_walked, model, walk, (model.user_factors,), of_items)
         loss, correct = bpr_epoch(
             walk.indptr,
             walk.item_rows,

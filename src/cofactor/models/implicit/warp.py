@@ -25,6 +25,7 @@ from cofactor.models.implicit.pairwise import (
     alias_table,
     either,
 )
+from cofactor.models.implicit.pairwise_blocks import blocks_of, warp_walked
 from cofactor.models.iterative import CURVE_ARRAYS, IterativeModel
 from cofactor.models.noise import MOST_NOISE, relative_noise
 from cofactor.models.traits import Traits
@@ -132,6 +133,7 @@ class WARP(IterativeModel, FactorModel):
     """
 
     name = "warp"
+    fits_on_engine = True  # in blocks, with another result than uncut
     Config = WARPConfig
     monitored_ndcg = MONITORED_NDCG
     traits = Traits(has_vectors=True, same_on_any_threads=False)
@@ -188,7 +190,9 @@ class WARP(IterativeModel, FactorModel):
 
 
 class WARPLearner(WalkLearner):
-    """A violation is looked for for every interaction, users in a random order."""
+    """A violation is looked for for every interaction, users in a random order; in blocks where
+    the run has an engine.
+    """
 
     def __init__(self, model: WARP, data: Interactions, run: Run) -> None:
         super().__init__(model, data, run)
@@ -197,6 +201,7 @@ class WARPLearner(WalkLearner):
             "item_squares": np.zeros(data.n_items, np.float32),
             "bias_squares": np.zeros(data.n_items, np.float32),
         }
+        self.blocks = blocks_of(data, run)
 
     def memory(self) -> dict[str, np.ndarray]:
         """Return the sums of squared gradients of the adaptive steps, live."""
@@ -208,6 +213,11 @@ class WARPLearner(WalkLearner):
 
         model: WARP = self.model
         c = model.config
+        if self.blocks is not None:
+            users, items, biases = self.squares.values()
+            of_items = (model.item_factors, model.item_bias, items, biases)
+            of_users = (model.user_factors, users)
+            return self.blocks.walk(warp_walked, model, walk, of_users, of_items)
         loss, correct = warp_epoch(
             walk.indptr,
             walk.item_rows,
