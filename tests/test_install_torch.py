@@ -26,7 +26,7 @@ case "$*" in
   *"uv pip"*) [ -n "$UV_REACHES" ] || exit 1; echo "the CPU build" > build.txt ;;
   *"install --quiet uv") ;;
   *"install --quiet torch=="*) [ -n "$INDEX" ] || exit 1; echo "$INDEX" > build.txt ;;
-  "-c import torch;"*) echo "PyTorch: $(cat build.txt)" ;;
+  "-W ignore -c import torch;"*) echo "PyTorch: $(cat build.txt)" ;;
   *) exit 2 ;;
 esac
 """

@@ -1,12 +1,12 @@
 #!/bin/sh
 # Install the pinned PyTorch: its CPU build where there is no GPU, so that no gigabytes of CUDA libraries come along.
-# What was installed is said at the end, by what PyTorch says of itself.
+# What was installed is said at the end, by what PyTorch says of itself (without NumPy, which it would miss by a warning).
 # Usage: install_torch.sh PYTHON
 set -eu
 python=$1
 version=$(sed -n 's/^torch==//p' constraints.txt)
 said() {
-  "$python" -c 'import torch; print(f"PyTorch {torch.__version__}:", f"built for CUDA {torch.version.cuda}" if torch.version.cuda else "the CPU build")'
+  "$python" -W ignore -c 'import torch; print(f"PyTorch {torch.__version__}:", f"built for CUDA {torch.version.cuda}" if torch.version.cuda else "the CPU build")'
 }
 if command -v nvidia-smi >/dev/null 2>&1 && nvidia-smi >/dev/null 2>&1; then
   echo "An NVIDIA GPU was found; installing PyTorch $version for it ..."

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import os
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
@@ -23,6 +25,7 @@ from cofactor.metrics.table import parse_metric
 from cofactor.models import registry
 from cofactor.runs import trials as trials_module
 from cofactor.runs.source import Cutting
+from cofactor.runs.study import best_of_study
 from cofactor.runs.trials import Bench
 
 pytest.importorskip("optuna")
@@ -365,3 +368,16 @@ def test_what_is_wrong_is_refused(options: Any, error: Any, said: str) -> None:
 def test_a_model_without_a_space_asks_for_one() -> None:
     with pytest.raises(ArgumentError, match=r"nothing to search in popularity"):
         cofactor.tune(DATA, "popularity")
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="open files are seen on Linux")
+def test_a_studys_file_is_closed_when_the_search_is_over(tmp_path: Path) -> None:
+    file = tmp_path / "study.db"
+    cofactor.tune(DATA, "ease", **{**QUICK, "trials": 1}, out=file)
+    gc.disable()
+    try:
+        best_of_study(file)
+        held = [os.path.realpath(one) for one in Path("/proc/self/fd").iterdir()]
+    finally:
+        gc.enable()
+    assert str(file.resolve()) not in held

@@ -33,12 +33,9 @@ def open_study(
         _require_study(Path(str(out)))
     elif out is not None and not Path(out).absolute().parent.is_dir():
         raise ArgumentError(f"{out}: there is no folder {Path(out).parent}; make it first.")
-    storage = (
-        None if out is None else optuna.storages.RDBStorage(f"sqlite:///{Path(out).absolute()}")
-    )
     study = optuna.create_study(
         study_name=_STUDY,
-        storage=storage,
+        storage=None if out is None else _storage(optuna, out),
         load_if_exists=True,
         direction="minimize" if lower_is_better else "maximize",
     )
@@ -55,6 +52,14 @@ def open_study(
         if trial.state == optuna.trial.TrialState.RUNNING:  # of a search that was killed
             study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
     return study
+
+
+def _storage(optuna: Any, path: str | os.PathLike[str]) -> Any:
+    """A study's file, which stays open only while something is read or written."""
+    from sqlalchemy.pool import NullPool
+
+    url = f"sqlite:///{Path(path).absolute()}"
+    return optuna.storages.RDBStorage(url, engine_kwargs={"poolclass": NullPool})
 
 
 def _require_study(path: Path) -> None:
@@ -107,8 +112,7 @@ def best_of_study(path: str | os.PathLike[str]) -> tuple[str, Any]:
     optuna = require("optuna", purpose="reading a study")
     _require_study(Path(path))
     with quiet(optuna):
-        url = f"sqlite:///{Path(path).absolute()}"
-        study = optuna.load_study(study_name=_STUDY, storage=url)
+        study = optuna.load_study(study_name=_STUDY, storage=_storage(optuna, path))
         best, facts = best_trial(study), study.user_attrs.get("facts", {})
     if best is None or not facts:
         raise ArgumentError(f"{path}: no trial of this study was finished yet.")
