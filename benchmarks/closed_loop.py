@@ -29,12 +29,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 from msgspec import structs
 from scipy import stats
 
-from benchmarks.simulated_world import DAY, K, START, VIEWED, WORLDS, World, catalogue_of
+from benchmarks.simulated_world import DAY, START, VIEWED, WORLDS, K, World, catalogue_of
 from cofactor.base.errors import DataError
 from cofactor.base.run import Run
 from cofactor.runs.retrain import Changes, retrain

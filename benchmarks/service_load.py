@@ -232,10 +232,7 @@ def play(options: argparse.Namespace, port: int, pid: int) -> dict[str, Any]:
         "recommendations": recommendations.told(),
         "event_requests": events.told(),
         "rss_mb": round(rss(pid), 1),
-        "server_cores_used": round((cpu(pid) - before) / options.seconds, 3),
-        "server_ms_a_request": round(
-            (cpu(pid) - before) * 1000 / max(1, len(recommendations.notes)), 3
-        ),
+        **_used(cpu(pid) - before, options.seconds, recommendations),
     }
     if options.overload:
         recommendations, events = phase(options.overload_seconds, options.overload)
@@ -250,6 +247,14 @@ def play(options: argparse.Namespace, port: int, pid: int) -> dict[str, Any]:
         result["recovery_s"] = recovery(after.notes, ended, options.p99)
         result["after"] = after.told()
     return result
+
+
+def _used(processor_s: float, seconds: float, asked: Stream) -> dict[str, float]:
+    """Cores that the service used, and its processor time a recommendation, events included."""
+    return {
+        "server_cores_used": round(processor_s / seconds, 3),
+        "server_ms_a_request": round(processor_s * 1000 / max(1, len(asked.notes)), 3),
+    }
 
 
 def _rotated(made: list[bytes], by: int) -> list[bytes]:

@@ -4,7 +4,7 @@
     python -m benchmarks.simulated_people visit http://127.0.0.1:8000 --people 2000 --visits 6000
 
 The people, the items and what is clicked are those of the world ``arrival`` of
-`benchmarks.simulated_world` (docs/results.md defines it), on its first day. ``visit`` tells at the end
+`benchmarks.simulated_world` on its first day (docs/results.md defines it). ``visit`` says in the end
 what was clicked, and how much the best lists would have brought: the truth is known. The guide
 docs/guides/closed_loop.md walks through the whole loop with them."""
 
@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 
-from benchmarks.simulated_world import K, VIEWED, World, catalogue_of
+from benchmarks.simulated_world import VIEWED, K, World, catalogue_of
 from cofactor.client import Client
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from benchmarks.closed_loop import Scenario, simulate, summary
 from benchmarks.regret_curve import curves, svg
-from benchmarks.simulated_world import K, VIEWED, World
+from benchmarks.simulated_world import VIEWED, K, World
 
 
 def test_the_world_knows_the_best_list() -> None:
