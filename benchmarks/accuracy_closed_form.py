@@ -27,7 +27,7 @@ from cofactor.base.threads import native_threads
 from cofactor.data.interactions import Interactions
 from cofactor.models import registry
 from cofactor.models.recommender import Recommender
-from cofactor.runs.gowalla.settings import CLOSED_FORM
+from cofactor.runs.gowalla.published import CLOSED_FORM
 
 K = 20
 BOARDS = {

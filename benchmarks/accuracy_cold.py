@@ -21,7 +21,7 @@ from cofactor.data.split import Part, Split
 from cofactor.data.splits import split
 from cofactor.evaluation.evaluate import evaluate
 from cofactor.models import registry
-from cofactor.runs.cold.settings import CITATIONS, CITEULIKE, FILMS, ML1M, TAGS
+from cofactor.runs.cold.chosen_settings import CITATIONS, CITEULIKE, FILMS, ML1M, TAGS
 
 # Chosen alike on ml-100k's validation part: the towers' and the table's regularization among .003,
 # .01, .03, .1.

@@ -24,7 +24,7 @@ from cofactor.data.split import Part, Split
 from cofactor.data.splits import split
 from cofactor.evaluation.evaluate import evaluate
 from cofactor.models.implicit.ials import IALS
-from cofactor.runs.gowalla.settings import IALS as IALS_SETTINGS
+from cofactor.runs.gowalla.published import IALS as IALS_SETTINGS
 
 METRICS = "recall@20,ndcg@20"
 

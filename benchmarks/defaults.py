@@ -50,9 +50,9 @@ VARIANTS: dict[str, tuple[str, Settings]] = {
 RANKING: dict[str, list[Settings]] = {
     "popularity": [],
     "item_knn": [
-        {"shrinkage": 5.0},
-        {"shrinkage": 10.0, "weighting": "tfidf"},
-        {"shrinkage": 20.0, "weighting": "bm25"},
+        {"similarity": "asymmetric", "asymmetry": 0.6, "neighbours": 400},
+        {"weighting": "bm25"},
+        {"weighting": "none", "shrinkage": 20.0},
         {
             "neighbours": 300,
             "similarity": "asymmetric",
@@ -86,16 +86,16 @@ RANKING: dict[str, list[Settings]] = {
         {"learning_rate": 0.1},
     ],
     "warp": [
-        {"learning_rate": 0.01, "epochs": 60},
-        {"learning_rate": 0.02, "epochs": 15},
-        {"learning_rate": 0.02, "regularization": 0.2},
-        {"learning_rate": 0.05},
+        {"learning_rate": 0.03, "epochs": 100},
+        {"regularization": 1.0},
+        {"regularization": 3.0},
+        {"factors": 16},
     ],
     "logistic_mf": [
         {"regularization": 10.0},
-        {"regularization": 20.0},
-        {"regularization": 40.0},
-        {"learning_rate": 1.0},
+        {"regularization": 30.0},
+        {"factors": 16},
+        {"epochs": 120},
     ],
 }
 RATING: dict[str, list[Settings]] = {

@@ -23,6 +23,7 @@ import tempfile
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -45,13 +46,23 @@ def make(file: Path, events: int, seed: int = 0) -> None:
             users = (n_users * draw.random(n) ** 2).astype(np.int64)
             items = (n_items * draw.random(n) ** 3).astype(np.int64)
             columns = {
-                # hashed, so that neighbours in the order of ids aren't neighbours in the log
-                "user": [f"u{u * 2654435761 % 4294967291:010d}" for u in users.tolist()],
-                "item": [f"i{i * 2654435761 % 4294967291:010d}" for i in items.tolist()],
+                "user": named("u", users),
+                "item": named("i", items),
                 "value": draw.integers(1, 6, n).astype(np.float32),
                 "time": 1_500_000_000 + (start + np.arange(n)) // 4,
             }
             writer.write_table(pa.table(columns, schema=schema))
+
+
+def named(letter: str, numbers: np.ndarray) -> Any:
+    """Ids of a letter and ten digits, which hash the number: neighbours in the order of ids aren't
+    neighbours in the log.
+    """
+    import pyarrow as pa
+    from pyarrow import compute as pc
+
+    digits = pa.array(numbers * 2654435761 % 4294967291).cast(pa.string())
+    return pc.binary_join_element_wise(letter, pc.utf8_lpad(digits, 10, "0"), "")
 
 
 def side_shard(file: str, out: Path, memory: str) -> int:

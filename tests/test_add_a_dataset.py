@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
+from source_copies import ROOT, copy_folder
+
 RATINGS = "userId,movieId,rating\n1,10,4\n1,20,5\n2,10,3\n3,30,5\n3,10,2\n4,20,4\n"
 
 
@@ -17,9 +17,7 @@ def test_an_entry_and_a_line_make_a_dataset(tmp_path: Path) -> None:
     page = (ROOT / "docs" / "add_a_dataset.md").read_text(encoding="utf-8")
     entry, use = re.findall(r"^```py\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
     (members,) = re.findall(r"is made of: `(\(.*?\))`", page)
-    source = tmp_path / "src"
-    ignored = shutil.ignore_patterns("__pycache__", "*.nbi", "*.nbc")
-    shutil.copytree(ROOT / "src", source, ignore=ignored)
+    source = copy_folder("src", tmp_path)
     known = source / "cofactor" / "data" / "datasets" / "known.py"
     text = known.read_text(encoding="utf-8")
     before, after = text.split("KNOWN: Mapping", 1)

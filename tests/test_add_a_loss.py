@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+from source_copies import ROOT, assert_runs, copy_folder
+
 FILE = "cofactor/training/losses/squared_hinge.py"
 USE = """
 import numpy as np
@@ -33,20 +30,9 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert f"src/{FILE}" in page
     block = re.search(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
     assert block is not None
-    copy = tmp_path_factory.mktemp("added") / "src"
-    shutil.copytree(
-        ROOT / "src", copy, ignore=shutil.ignore_patterns("__pycache__", "static", "*.nbi", "*.nbc")
-    )
+    copy = copy_folder("src", tmp_path_factory.mktemp("added"))
     (copy / FILE).write_text(block[1], encoding="utf-8")
     return copy
-
-
-def assert_runs(source: Path, *command: str) -> None:
-    env = {**os.environ, "PYTHONPATH": str(source), "MYPYPATH": str(source)}
-    done = subprocess.run(
-        [sys.executable, *command], capture_output=True, text=True, check=False, cwd=ROOT, env=env
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_models_train_and_fold_in_by_the_added_loss(source: Path) -> None:

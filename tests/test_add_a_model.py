@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+from source_copies import ROOT, assert_runs, copy_folder
+
 FILE = "src/cofactor/models/implicit/together.py"
 LISTS = {
     "src/cofactor/models/registry.py": "MODELS: dict[str, Entry] = {\n",
@@ -37,8 +35,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert len(lines) == len(LISTS)
     root = tmp_path_factory.mktemp("added")
     for folder in ("src", "tests"):
-        nothing = shutil.ignore_patterns("__pycache__", "static", "*.nbi", "*.nbc")
-        shutil.copytree(ROOT / folder, root / folder, ignore=nothing)
+        copy_folder(folder, root)
     shutil.copy(ROOT / "pyproject.toml", root)
     (root / FILE).write_text(code[1], encoding="utf-8")
     for (name, start), line in zip(LISTS.items(), lines, strict=True):
@@ -48,25 +45,22 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def assert_runs(copy: Path, *command: str) -> None:
-    source = str(copy / "src")
-    env = {**os.environ, "PYTHONPATH": source, "MYPYPATH": source}
-    done = subprocess.run(
-        [sys.executable, *command], capture_output=True, text=True, check=False, cwd=copy, env=env
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
 def test_the_added_model_is_a_public_name(copy: Path) -> None:
-    assert_runs(copy, "-c", USE)
+    assert_runs(copy / "src", "-c", USE, cwd=copy)
 
 
 def test_the_contract_suite_runs_over_the_added_model(copy: Path) -> None:
-    assert_runs(copy, "-m", "pytest", "-q", "-n", "0", "-k", "together", "tests/contract")
+    assert_runs(
+        copy / "src", "-m", "pytest", "-q", "-n", "0", "-k", "together", "tests/contract", cwd=copy
+    )
 
 
 @pytest.mark.checkers
 def test_the_added_files_pass_lint_format_and_types(copy: Path) -> None:
-    assert_runs(copy, "-m", "ruff", "check", "--no-cache", FILE, *LISTS)
-    assert_runs(copy, "-m", "ruff", "format", "--no-cache", "--check", FILE, *LISTS)
-    assert_runs(copy, "-m", "mypy", "--cache-dir", str(ROOT / ".mypy_cache"), FILE)
+    assert_runs(copy / "src", "-m", "ruff", "check", "--no-cache", FILE, *LISTS, cwd=copy)
+    assert_runs(
+        copy / "src", "-m", "ruff", "format", "--no-cache", "--check", FILE, *LISTS, cwd=copy
+    )
+    assert_runs(
+        copy / "src", "-m", "mypy", "--cache-dir", str(ROOT / ".mypy_cache"), FILE, cwd=copy
+    )

@@ -4,16 +4,13 @@ metric.
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+from source_copies import ROOT, assert_runs, copy_folder
+
 USE = """
 import numpy as np
 from cofactor.base.run import Run
@@ -40,9 +37,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the source with what the page adds."""
     page = (ROOT / "docs" / "add_a_metric.md").read_text(encoding="utf-8")
     function, line = re.findall(r"^```py\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
-    copy = tmp_path_factory.mktemp("added") / "src"
-    left_out = shutil.ignore_patterns("__pycache__", "static", "*.nbi", "*.nbc")
-    shutil.copytree(ROOT / "src", copy, ignore=left_out)
+    copy = copy_folder("src", tmp_path_factory.mktemp("added"))
     ranking, table = (copy / "cofactor" / "metrics" / n for n in ("ranking.py", "table.py"))
     assert f"src/cofactor/metrics/{ranking.name}" in page
     ranking.write_text(f"{ranking.read_text(encoding='utf-8')}\n\n{function}", encoding="utf-8")
@@ -51,14 +46,6 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     at = next(n for n, text in enumerate(lines) if text.startswith('    "hit":'))
     table.write_text("".join([*lines[: at + 1], line, *lines[at + 1 :]]), encoding="utf-8")
     return copy
-
-
-def assert_runs(source: Path, *command: str) -> None:
-    env = {**os.environ, "PYTHONPATH": str(source), "MYPYPATH": str(source)}
-    done = subprocess.run(
-        [sys.executable, *command], capture_output=True, text=True, check=False, cwd=ROOT, env=env
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_the_added_metric_is_measured(source: Path) -> None:

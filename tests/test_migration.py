@@ -74,7 +74,7 @@ def test_every_page_is_known_here() -> None:
         compile(BEFORE[page.stem] + block(page), page.name, "exec")
 
 
-@pytest.mark.timeout(1800)  # RecBole trains 50 epochs
+@pytest.mark.timeout(1800)  # RecBole fetches its data and trains
 @pytest.mark.parametrize("page", PAGES, ids=by_name)
 def test_the_other_librarys_code_runs(page: Path, tmp_path: Path) -> None:
     home = os.environ.get("COFACTOR_PEERS")

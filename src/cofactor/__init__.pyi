@@ -30,7 +30,7 @@ import cofactor.models.sequence.sequence_linear
 import cofactor.models.sequence.session_knn
 import cofactor.models.sequence.transformer
 import cofactor.models.sequence.transitions
-import cofactor.training.losses.base
+import cofactor.training.losses.loss
 import collections.abc
 import torch.nn.modules.module
 from cofactor.artifact.card import model_card as model_card
@@ -140,7 +140,7 @@ class OwnModule(_OwnModule):
         ema_decay: float = 0.0,
         precision: str = 'float32',
         compile: bool = False,
-        loss: str | cofactor.training.losses.base.Loss = 'squared',
+        loss: str | cofactor.training.losses.loss.Loss = 'squared',
         negatives: int = 4,
         negative_sampling: str = 'uniform',
         negative_power: float = 0.75,
@@ -178,6 +178,12 @@ class Bias(_Bias):
 
     Parameters
     ----------
+    clip_predictions : bool, default True
+        Whether predictions are clipped to the rating scale.
+    lowest : float | None, default None
+        The lowest possible rating; None: the lowest of the data.
+    highest : float | None, default None
+        The highest possible rating; None: the highest of the data.
     method : {joint, damped}, default 'joint'
         Least squares over both biases, or damped means: items first, then users.
     user_damping : float >= 0, default 4.0
@@ -188,12 +194,6 @@ class Bias(_Bias):
         Maximal number of sweeps over both sides (joint).
     tolerance : float > 0, default 0.0001
         Change of a bias at which to stop (joint), in deviations of the ratings.
-    clip_predictions : bool, default True
-        Whether predictions are clipped to the rating scale.
-    lowest : float | None, default None
-        The lowest possible rating; None: the lowest of the data.
-    highest : float | None, default None
-        The highest possible rating; None: the highest of the data.
     """
     Config: ClassVar[type[cofactor.models.baselines.bias.BiasConfig]]
     config: cofactor.models.baselines.bias.BiasConfig
@@ -202,14 +202,14 @@ class Bias(_Bias):
         self,
         config: cofactor.models.baselines.bias.BiasConfig | None = None,
         *,
+        clip_predictions: bool = True,
+        lowest: float | None = None,
+        highest: float | None = None,
         method: str = 'joint',
         user_damping: float = 4.0,
         item_damping: float = 2.0,
         sweeps: int = 100,
         tolerance: float = 0.0001,
-        clip_predictions: bool = True,
-        lowest: float | None = None,
-        highest: float | None = None,
     ) -> None: ...
 
 class ItemKNN(_ItemKNN):
@@ -220,7 +220,7 @@ class ItemKNN(_ItemKNN):
     ----------
     values : {ones, values, log}, default 'ones'
         How much an interaction counts: 1, its value, or log(1 + value).
-    weighting : {none, tfidf, bm25}, default 'none'
+    weighting : {none, tfidf, bm25}, default 'tfidf'
         Whether users with many items, and under bm25 items with many users, weigh less in
             training.
     bm25_k1 : float > 0 <= 1e+06, default 1.2
@@ -232,13 +232,13 @@ class ItemKNN(_ItemKNN):
             weigh the same.
     recency_floor : float >= 0 <= 1, default 0.0
         With a half-life: least weight of old interactions.
-    neighbours : int >= 1 <= 100000, default 200
+    neighbours : int >= 1 <= 100000, default 300
         Number of neighbours kept per item.
     similarity : {cosine, asymmetric, jaccard, tversky, dot}, default 'cosine'
         Similarity of two items, from their common users.
-    shrinkage : float >= 0, default 20.0
+    shrinkage : float | None >= 0, default None
         Shrinkage: added to a similarity's denominator, so that pairs with few common users count
-            less.
+            less; None: what the data's noise needs.
     asymmetry : float >= 0 <= 1, default 0.5
         Under asymmetric: the share of the past item's length; 1 favours popular items, 0.5 is
             cosine.
@@ -260,14 +260,14 @@ class ItemKNN(_ItemKNN):
         config: cofactor.models.implicit.item_knn.ItemKNNConfig | None = None,
         *,
         values: str = 'ones',
-        weighting: str = 'none',
+        weighting: str = 'tfidf',
         bm25_k1: float = 1.2,
         bm25_b: float = 0.75,
         recency_half_life: float | None = None,
         recency_floor: float = 0.0,
-        neighbours: int = 200,
+        neighbours: int = 300,
         similarity: str = 'cosine',
-        shrinkage: float = 20.0,
+        shrinkage: float | None = None,
         asymmetry: float = 0.5,
         tversky_past: float = 1.0,
         tversky_new: float = 1.0,
@@ -531,13 +531,13 @@ class WARP(_WARP):
 
     Parameters
     ----------
-    epochs : int >= 1, default 30
+    epochs : int >= 1, default 60
         Passes over the data; each searches for a violation for every interaction.
     validate_every : int >= 1, default 5
         Epochs between two measurements on the validation part, if there is one.
     patience : int >= 0, default 5
         Early stopping: measurements without improvement before training stops; 0 never stops.
-    learning_rate : float > 0, default 0.02
+    learning_rate : float > 0, default 0.05
         Peak learning rate of the schedule.
     schedule : {constant, linear, cosine, step, exponential}, default 'constant'
         The learning rate over time.
@@ -565,8 +565,9 @@ class WARP(_WARP):
     max_trials : int >= 1 <= 10000, default 10
         Maximal number of negatives sampled per positive in search of a violation; hundreds rank
             better, at more cost per epoch.
-    regularization : float >= 0, default 0.002
-        L2 on the user vector per step, times the step size; 0 for none.
+    regularization : float | None >= 0, default None
+        L2 on the user vector per step, times the step size; 0: none; None: .45 ln n_items times
+            the data's relative noise.
     item_regularization : float | None >= 0, default None
         L2 on the item vectors; None takes regularization.
     bias_regularization : float | None >= 0, default None
@@ -581,10 +582,10 @@ class WARP(_WARP):
         self,
         config: cofactor.models.implicit.warp.WARPConfig | None = None,
         *,
-        epochs: int = 30,
+        epochs: int = 60,
         validate_every: int = 5,
         patience: int = 5,
-        learning_rate: float = 0.02,
+        learning_rate: float = 0.05,
         schedule: str = 'constant',
         warmup_ratio: float = 0.0,
         drop_every: float = 10,
@@ -597,7 +598,7 @@ class WARP(_WARP):
         adaptive: bool = True,
         margin: float = 1.0,
         max_trials: int = 10,
-        regularization: float = 0.002,
+        regularization: float | None = None,
         item_regularization: float | None = None,
         bias_regularization: float | None = None,
         fold_in_epochs: int = 50,
@@ -608,13 +609,13 @@ class LogisticMF(_LogisticMF):
 
     Parameters
     ----------
-    epochs : int >= 1, default 30
+    epochs : int >= 1, default 60
         Epochs; each takes one step for all users and one for all items.
     validate_every : int >= 1, default 5
         Epochs between two measurements on the validation part, if there is one.
     patience : int >= 0, default 5
         Early stopping: measurements without improvement before training stops; 0 never stops.
-    learning_rate : float > 0, default 0.3
+    learning_rate : float > 0, default 0.1
         Learning rate, divided by the root of the sum of squared gradients.
     schedule : {constant, linear, cosine, step, exponential}, default 'constant'
         The learning rate over time.
@@ -635,8 +636,8 @@ class LogisticMF(_LogisticMF):
     negatives : int >= 0 <= 10000, default 5
         Negatives sampled for each positive at each step; 0 takes all there are (small data).
     regularization : float | None >= 0, default None
-        L2 regularization: weight of half the squared vectors and biases in the loss; None: alpha
-            times .4 of the data's noise.
+        L2 regularization: weight of half the squared vectors in the loss; None: half of what the
+            data's noise alone would show.
     use_values : bool, default False
         Whether a positive's confidence is alpha times its value, or alpha alone.
     fold_in_steps : int >= 1 <= 10000, default 60
@@ -649,10 +650,10 @@ class LogisticMF(_LogisticMF):
         self,
         config: cofactor.models.implicit.logistic_mf.LogisticMFConfig | None = None,
         *,
-        epochs: int = 30,
+        epochs: int = 60,
         validate_every: int = 5,
         patience: int = 5,
-        learning_rate: float = 0.3,
+        learning_rate: float = 0.1,
         schedule: str = 'constant',
         warmup_ratio: float = 0.0,
         drop_every: float = 10,
@@ -672,6 +673,29 @@ class BiasedMF(_BiasedMF):
 
     Parameters
     ----------
+    clip_predictions : bool, default True
+        Whether predictions are clipped to the rating scale.
+    lowest : float | None, default None
+        The lowest possible rating; None: the lowest of the data.
+    highest : float | None, default None
+        The highest possible rating; None: the highest of the data.
+    factors : int >= 1 <= 4096, default 128
+        Length of the user and item vectors.
+    bias_learning_rate : float > 0, default 0.0075
+        Step size of the biases in the first epoch (SGD).
+    regularization : float | None >= 0, default None
+        Penalty of the vectors for each rating of an average row; None: .06 for sgd, for als what
+            the ratings' noise needs.
+    bias_regularization : float | None >= 0, default None
+        Penalty of the biases for each rating of an average row; None: .003 for sgd, for als that
+            of damped means.
+    frequency_exponent : float >= 0 <= 1, default 0.7
+        A row's penalty grows as n^frequency_exponent with its n ratings. 1: the same on each
+            rating; 0: the same for all rows.
+    init_scale : float > 0, default 0.005
+        Standard deviation of the initial vectors.
+    solver : {sgd, als}, default 'sgd'
+        Stochastic gradient descent, or alternating least squares.
     epochs : int >= 1 <= 100000, default 40
         Passes over the data.
     validate_every : int >= 1, default 1
@@ -690,29 +714,6 @@ class BiasedMF(_BiasedMF):
         Step schedule: factor of the learning rate at each drop.
     decay : float > 0 <= 1, default 0.92
         Exponential schedule: the factor from epoch to epoch.
-    factors : int >= 1 <= 4096, default 128
-        Length of the user and item vectors.
-    bias_learning_rate : float > 0, default 0.0075
-        Step size of the biases in the first epoch (SGD).
-    regularization : float | None >= 0, default None
-        Penalty of the vectors for each rating of an average row; None: .06 for sgd, for als what
-            the ratings' noise needs.
-    bias_regularization : float | None >= 0, default None
-        Penalty of the biases for each rating of an average row; None: .003 for sgd, for als that
-            of damped means.
-    frequency_exponent : float >= 0 <= 1, default 0.7
-        A row's penalty grows as n^frequency_exponent with its n ratings. 1: the same on each
-            rating; 0: the same for all rows.
-    init_scale : float > 0, default 0.005
-        Standard deviation of the initial vectors.
-    clip_predictions : bool, default True
-        Whether predictions are clipped to the rating scale.
-    lowest : float | None, default None
-        The lowest possible rating; None: the lowest of the data.
-    highest : float | None, default None
-        The highest possible rating; None: the highest of the data.
-    solver : {sgd, als}, default 'sgd'
-        Stochastic gradient descent, or alternating least squares.
     """
     Config: ClassVar[type[cofactor.models.explicit.biased_mf.BiasedMFConfig]]
     config: cofactor.models.explicit.biased_mf.BiasedMFConfig
@@ -721,6 +722,9 @@ class BiasedMF(_BiasedMF):
         self,
         config: cofactor.models.explicit.biased_mf.BiasedMFConfig | None = None,
         *,
+        clip_predictions: bool = True,
+        lowest: float | None = None,
+        highest: float | None = None,
         epochs: int = 40,
         validate_every: int = 1,
         patience: int = 3,
@@ -736,9 +740,6 @@ class BiasedMF(_BiasedMF):
         bias_regularization: float | None = None,
         frequency_exponent: float = 0.7,
         init_scale: float = 0.005,
-        clip_predictions: bool = True,
-        lowest: float | None = None,
-        highest: float | None = None,
         solver: str = 'sgd',
     ) -> None: ...
 
@@ -747,6 +748,27 @@ class SVDpp(_SVDpp):
 
     Parameters
     ----------
+    clip_predictions : bool, default True
+        Whether predictions are clipped to the rating scale.
+    lowest : float | None, default None
+        The lowest possible rating; None: the lowest of the data.
+    highest : float | None, default None
+        The highest possible rating; None: the highest of the data.
+    factors : int >= 1 <= 4096, default 128
+        Length of the user and item vectors.
+    bias_learning_rate : float > 0, default 0.004
+        Learning rate of the biases in the first epoch.
+    regularization : float >= 0, default 0.06
+        Penalty of the vectors for each rating of an average row.
+    bias_regularization : float >= 0, default 0.003
+        Penalty of the biases for each rating of an average row.
+    frequency_exponent : float >= 0 <= 1, default 0.7
+        A row's penalty grows as n^frequency_exponent with its n ratings. 1: the same on each
+            rating; 0: the same for all rows.
+    init_scale : float > 0, default 0.01
+        Standard deviation of the initial vectors; the implicit ones start at 0.
+    implicit_regularization : float >= 0, default 0.003
+        Penalty of the implicit item vectors in each step.
     epochs : int >= 1 <= 100000, default 40
         Passes over the data.
     validate_every : int >= 1, default 1
@@ -765,27 +787,6 @@ class SVDpp(_SVDpp):
         Step schedule: factor of the learning rate at each drop.
     decay : float > 0 <= 1, default 0.945
         Exponential schedule: the factor from epoch to epoch.
-    factors : int >= 1 <= 4096, default 128
-        Length of the user and item vectors.
-    bias_learning_rate : float > 0, default 0.004
-        Learning rate of the biases in the first epoch.
-    regularization : float >= 0, default 0.06
-        Penalty of the vectors for each rating of an average row.
-    bias_regularization : float >= 0, default 0.003
-        Penalty of the biases for each rating of an average row.
-    frequency_exponent : float >= 0 <= 1, default 0.7
-        A row's penalty grows as n^frequency_exponent with its n ratings. 1: the same on each
-            rating; 0: the same for all rows.
-    init_scale : float > 0, default 0.01
-        Standard deviation of the initial vectors; the implicit ones start at 0.
-    clip_predictions : bool, default True
-        Whether predictions are clipped to the rating scale.
-    lowest : float | None, default None
-        The lowest possible rating; None: the lowest of the data.
-    highest : float | None, default None
-        The highest possible rating; None: the highest of the data.
-    implicit_regularization : float >= 0, default 0.003
-        Penalty of the implicit item vectors in each step.
     """
     Config: ClassVar[type[cofactor.models.explicit.svdpp.SVDppConfig]]
     config: cofactor.models.explicit.svdpp.SVDppConfig
@@ -794,6 +795,9 @@ class SVDpp(_SVDpp):
         self,
         config: cofactor.models.explicit.svdpp.SVDppConfig | None = None,
         *,
+        clip_predictions: bool = True,
+        lowest: float | None = None,
+        highest: float | None = None,
         epochs: int = 40,
         validate_every: int = 1,
         patience: int = 3,
@@ -809,9 +813,6 @@ class SVDpp(_SVDpp):
         bias_regularization: float = 0.003,
         frequency_exponent: float = 0.7,
         init_scale: float = 0.01,
-        clip_predictions: bool = True,
-        lowest: float | None = None,
-        highest: float | None = None,
         implicit_regularization: float = 0.003,
     ) -> None: ...
 
@@ -970,7 +971,7 @@ class LatentFactor(_LatentFactor):
         ema_decay: float = 0.0,
         precision: str = 'float32',
         compile: bool = False,
-        loss: str | cofactor.training.losses.base.Loss = 'squared',
+        loss: str | cofactor.training.losses.loss.Loss = 'squared',
         negatives: int = 4,
         negative_sampling: str = 'uniform',
         negative_power: float = 0.75,
@@ -1095,7 +1096,7 @@ class SimpleX(_SimpleX):
         ema_decay: float = 0.0,
         precision: str = 'float32',
         compile: bool = False,
-        loss: str | cofactor.training.losses.base.Loss = 'cosine_contrastive',
+        loss: str | cofactor.training.losses.loss.Loss = 'cosine_contrastive',
         negatives: int = 64,
         negative_sampling: str = 'uniform',
         negative_power: float = 0.75,
@@ -1216,7 +1217,7 @@ class MLP(_MLP):
         ema_decay: float = 0.0,
         precision: str = 'float32',
         compile: bool = False,
-        loss: str | cofactor.training.losses.base.Loss = 'squared',
+        loss: str | cofactor.training.losses.loss.Loss = 'squared',
         negatives: int = 4,
         negative_sampling: str = 'uniform',
         negative_power: float = 0.75,
@@ -1335,7 +1336,7 @@ class DenseNet(_DenseNet):
         ema_decay: float = 0.0,
         precision: str = 'float32',
         compile: bool = False,
-        loss: str | cofactor.training.losses.base.Loss = 'squared',
+        loss: str | cofactor.training.losses.loss.Loss = 'squared',
         negatives: int = 4,
         negative_sampling: str = 'uniform',
         negative_power: float = 0.75,
@@ -1455,7 +1456,7 @@ class CollabFNet(_CollabFNet):
         ema_decay: float = 0.0,
         precision: str = 'float32',
         compile: bool = False,
-        loss: str | cofactor.training.losses.base.Loss = 'squared',
+        loss: str | cofactor.training.losses.loss.Loss = 'squared',
         negatives: int = 4,
         negative_sampling: str = 'uniform',
         negative_power: float = 0.75,
@@ -1567,7 +1568,7 @@ class NeuMF(_NeuMF):
         ema_decay: float = 0.0,
         precision: str = 'float32',
         compile: bool = False,
-        loss: str | cofactor.training.losses.base.Loss = 'logistic',
+        loss: str | cofactor.training.losses.loss.Loss = 'logistic',
         negatives: int = 4,
         negative_sampling: str = 'uniform',
         negative_power: float = 0.75,
@@ -1928,7 +1929,7 @@ class TwoTower(_TwoTower):
         ema_decay: float = 0.0,
         precision: str = 'float32',
         compile: bool = False,
-        loss: str | cofactor.training.losses.base.Loss = 'in_batch_softmax',
+        loss: str | cofactor.training.losses.loss.Loss = 'in_batch_softmax',
         negatives: int = 4,
         negative_sampling: str = 'uniform',
         negative_power: float = 0.75,

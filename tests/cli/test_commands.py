@@ -70,13 +70,13 @@ def test_train_without_a_model_chooses_one_and_names_its_folder(
     cofactor: Run, shop_files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    done = cofactor("train", shop_files / "events.csv", "--budget", "2s")
+    done = cofactor("train", shop_files / "events.csv", "--budget", "1s")
     assert done.code == 0
     assert "was chosen: ndcg@10" in done.out
     assert "better than popularity (ndcg@10" in done.out
     facts = cofactor("inspect", tmp_path / "events-model", "--json").json
     assert facts["run"]["chosen"]["sentence"] in done.out
-    again = cofactor("train", shop_files / "events.csv", "--budget", "2s")
+    again = cofactor("train", shop_files / "events.csv", "--budget", "1s")
     assert "holds a model already" in again.sentence
 
 

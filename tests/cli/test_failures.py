@@ -178,3 +178,12 @@ def test_a_broken_pipe_is_no_failure() -> None:
     )
     assert "Traceback" not in done.stderr
     assert done.returncode == 0
+
+
+def test_a_place_in_a_filter_has_its_caret_below_it(cofactor: Run, trained: Path) -> None:
+    where = "year > 1990 and yaer < 3"
+    done = cofactor("recommend", trained, "--history", "book-01", "--where", where)
+    sentence, text, caret = done.err.splitlines()
+    assert sentence.startswith("cofactor: can't read the filter at character 17:")
+    assert text.strip() == where
+    assert text[caret.index("^") :] == "yaer < 3"

@@ -29,6 +29,8 @@ def data() -> Interactions:
 def test_train_plots_the_measured_and_the_saved_fit(
     data: Interactions, tmp_path: Path, model: str, metric: str
 ) -> None:
+    if model == "latent_factor":
+        pytest.importorskip("torch")
     page, cutting = (
         tmp_path / "curves.html",
         Cutting(how="random", test=0.2, validation=0.1, seed=0),

@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from cli.conftest import Ran
+
 pytest.importorskip("duckdb")
 SOURCE = Path(__file__).parents[2] / "src"
-
-
-def cofactor(*words: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "cofactor", *map(str, words)],
-        capture_output=True,
-        text=True,
-        timeout=240,
-        env={**os.environ, "PYTHONPATH": str(SOURCE)},
-    )
 
 
 @pytest.fixture
@@ -32,30 +24,33 @@ def buys(tmp_path: Path) -> Path:
     return file
 
 
-def test_a_folder_of_shards_gives_the_same_model_as_its_source(buys: Path, tmp_path: Path) -> None:
+def test_a_folder_of_shards_gives_the_same_model_as_its_source(
+    cofactor: Callable[..., Ran], buys: Path, tmp_path: Path
+) -> None:
     folder = tmp_path / "shards"
     made = cofactor("shard", buys, "--out", folder, "--memory", "300MB", "--json")
-    assert made.returncode == 0, made.stderr
-    facts = json.loads(made.stdout)
-    assert facts["n_users"] == 90
+    assert made.code == 0, made.err
+    assert made.json["n_users"] == 90
     saved = []
     for n, source in enumerate((buys, folder)):
         model = tmp_path / f"model-{n}"
         done = cofactor(
             "train", source, "--model", "ials", "--set", "epochs=2", "--out", model, "--threads", 1
         )
-        assert done.returncode == 0, done.stderr
+        assert done.code == 0, done.err
         saved.append((model / "tensors.safetensors").read_bytes())
     assert saved[0] == saved[1]
-    described = [json.loads(cofactor("describe", s, "--json").stdout) for s in (buys, folder)]
+    described = [cofactor("describe", s, "--json").json for s in (buys, folder)]
     assert {k: v for k, v in described[0].items() if k not in ("source", "notes")} == {
         k: v for k, v in described[1].items() if k not in ("source", "notes")
     }
     compared = cofactor("compare", folder, "--models", "popularity,ials", "--quiet")
-    assert compared.returncode == 0, compared.stderr
+    assert compared.code == 0, compared.err
 
 
-def test_failures_are_one_sentence(buys: Path, tmp_path: Path) -> None:
+def test_failures_are_one_sentence(
+    cofactor: Callable[..., Ran], buys: Path, tmp_path: Path
+) -> None:
     cases = [
         (("shard", buys, "--out", tmp_path), "exists already"),
         (("shard", buys, "--out", tmp_path / "s", "--memory", "lots"), "500MB or 2GB"),
@@ -64,13 +59,13 @@ def test_failures_are_one_sentence(buys: Path, tmp_path: Path) -> None:
     ]
     for words, part in cases:
         done = cofactor(*words)
-        assert done.returncode == 1, words
-        assert part in done.stderr
-        assert done.stderr.count("\n") == 1
+        assert done.code == 1, words
+        assert part in done.sentence
+        assert done.err.count("\n") == 1
     folder = tmp_path / "shards"
-    assert cofactor("shard", buys, "--out", folder, "--memory", "300MB").returncode == 0
+    assert cofactor("shard", buys, "--out", folder, "--memory", "300MB").code == 0
     done = cofactor("describe", folder, "--repeats", "sum")
-    assert (done.returncode, "belongs to `cofactor shard`" in done.stderr) == (1, True)
+    assert (done.code, "belongs to `cofactor shard`" in done.sentence) == (1, True)
 
 
 def test_duckdb_is_imported_by_shard_alone(buys: Path) -> None:

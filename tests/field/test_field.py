@@ -14,8 +14,9 @@ from field.layouts import LAYOUTS
 from field.numbers import NUMBERS
 from field.text import TEXT
 from field.times import TIMES
+from field.tools import TOOLS
 
-CASES = (*TEXT, *LAYOUTS, *IDS, *TIMES, *NUMBERS, *FRAMES, *EXPORTS)
+CASES = (*TEXT, *LAYOUTS, *IDS, *TIMES, *NUMBERS, *FRAMES, *EXPORTS, *TOOLS)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

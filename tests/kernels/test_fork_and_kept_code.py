@@ -4,6 +4,7 @@ code can't be kept; each in a process of its own.
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import subprocess
@@ -16,6 +17,13 @@ import pytest
 SOURCE = Path(__file__).parents[2] / "src"
 
 # A kernel of one line, so that compiling costs little.
+TINY_KERNEL = """
+from cofactor.kernels.cpu.jit import kernel
+
+@kernel
+def doubled(x):
+    return 2.0 * x
+"""
 TINY = """
 import sys
 sys.path.insert(0, {folder!r})
@@ -96,10 +104,7 @@ def test_forked_process_uses_a_network_after_the_parent_did() -> None:
 @pytest.fixture
 def tiny(tmp_path: Path) -> Path:
     (tmp_path / "code").mkdir()
-    (tmp_path / "code" / "tiny.py").write_text(
-        "from cofactor.kernels.cpu.jit import kernel\n\n\n"
-        "@kernel\ndef doubled(x):\n    return 2.0 * x\n"
-    )
+    (tmp_path / "code" / "tiny.py").write_text(TINY_KERNEL)
     return tmp_path
 
 
@@ -107,23 +112,36 @@ def kept_in(folder: Path) -> dict[str, str]:
     return {"NUMBA_CACHE_DIR": str(folder), "TMPDIR": str(folder.parent)}
 
 
-@pytest.mark.parametrize("pattern", ["*.nbi", "*.nbc"])
-@pytest.mark.parametrize("content", [b"", b"\x80\x05garbage"])
-def test_damaged_file_of_compiled_code_is_made_again_and_said(
-    tiny: Path, pattern: str, content: bytes
-) -> None:
-    program, kept = TINY.format(folder=str(tiny / "code")), tiny / "kept"
+def test_damaged_files_of_compiled_code_are_made_again_and_said(tmp_path: Path) -> None:
+    """Each damage to a kernel of its own, in a folder of its own, since a folder is named once."""
+    damages = list(itertools.product(["*.nbi", "*.nbc"], [b"", b"\x80\x05garbage"]))
+    folders = [tmp_path / f"code-{n}" for n in range(len(damages))]
+    for n, folder in enumerate(folders):
+        folder.mkdir()
+        (folder / f"tiny_{n}.py").write_text(TINY_KERNEL)
+    kept = tmp_path / "kept"
     kept.mkdir()
-    assert run(program, env=kept_in(kept)).stdout == "[0.0, 2.0, 4.0]\n"
-    (file,) = kept.rglob(f"tiny.doubled{pattern}")
-    sound = file.stat().st_size
-    file.write_bytes(content)
+    program = f"""
+    import importlib, sys
+    import numpy as np
+    sys.path += {[str(folder) for folder in folders]}
+    for n in range({len(folders)}):
+        print(importlib.import_module(f"tiny_{{n}}").doubled(np.arange(3.0)).tolist())
+    """
+    right = "[0.0, 2.0, 4.0]\n" * len(damages)
+    assert run(program, env=kept_in(kept)).stdout == right
+    sound = {}
+    for n, (pattern, content) in enumerate(damages):
+        (file,) = kept.rglob(f"tiny_{n}.doubled{pattern}")
+        sound[file] = file.stat().st_size
+        file.write_bytes(content)
     again = run(program, env=kept_in(kept))
-    assert again.stdout == "[0.0, 2.0, 4.0]\n", again.stderr
-    assert "can't be read" in again.stderr
-    assert file.stat().st_size >= sound // 2
+    assert again.stdout == right, again.stderr
+    for file, size in sound.items():
+        assert f"{file.parent} can't be read" in again.stderr
+        assert file.stat().st_size >= size // 2
     third = run(program, env=kept_in(kept))
-    assert third.stdout == "[0.0, 2.0, 4.0]\n"
+    assert third.stdout == right
     assert "can't be read" not in third.stderr
 
 

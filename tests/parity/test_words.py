@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cofactor.kernels.cpu import words as cpu
-from cofactor.kernels.reference import words as reference
+from cofactor.kernels.cpu import word_hashes as cpu
+from cofactor.kernels.reference import word_hashes as reference
 
 NASTY = [
     "",

@@ -122,16 +122,16 @@ def test_a_family_that_breaks_is_named_and_costs_the_others_nothing(
         raise ValueError("of all things")
 
     monkeypatch.setattr(cofactor.EASE, "_fit", broken)
-    data = groups()
-    found = choose(data, parts_of(data), budget=12, run=RUN, now=ticking())
+    data = groups(80, 40)
+    found = choose(data, parts_of(data), budget=4, run=RUN, now=ticking())
     assert found.value is not None
     assert "Left out: ease (failed: of all things)." in found.sentence
 
 
 def test_a_dense_inverse_that_takes_too_long_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(race, "_DENSE_SHARE", 1e-12)
-    data = groups()
-    found = choose(data, parts_of(data), budget=12, run=RUN, now=ticking())
+    data = groups(80, 40)
+    found = choose(data, parts_of(data), budget=4, run=RUN, now=ticking())
     assert "ease (a fit takes too long for the budget)" in found.sentence
 
 
@@ -180,12 +180,12 @@ def test_the_smallest_data_give_a_model_and_a_sentence(n_users: int, n_items: in
 def test_labels_of_zero_and_negative_values_do_not_count_as_liked() -> None:
     data = groups()
     labels = np.random.default_rng(0).integers(0, 2, len(data))
-    found = auto(valued(data, labels), budget=1, run=RUN)
+    found = auto(valued(data, labels), budget=0.3, run=RUN)
     assert len(found.model.data) == labels.sum()
     assert "min_value=1" in found.chosen.sentence
-    negative = auto(valued(data, 3 * labels - 1), budget=1, run=RUN)
+    negative = auto(valued(data, 3 * labels - 1), budget=0.3, run=RUN)
     assert len(negative.model.data) == labels.sum()
-    rated = auto(valued(data, labels), budget=1, run=RUN, metrics="rmse")
+    rated = auto(valued(data, labels), budget=0.3, run=RUN, metrics="rmse")
     assert len(rated.model.data) == len(data)
 
 
@@ -208,8 +208,8 @@ def test_more_data_than_the_budget_allows_is_sampled_first(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(race, "_INTERACTIONS_A_SECOND", 100)
-    data = groups(400)
-    found = choose(data, parts_of(data), budget=8, run=RUN, now=ticking())
+    data = groups(200)
+    found = choose(data, parts_of(data), budget=4, run=RUN, now=ticking())
     assert "on a sample of" in found.sentence
     assert found.value is not None
     assert found.value > 0.1
@@ -265,7 +265,7 @@ def test_a_model_and_its_like_are_not_blended() -> None:
 
 def test_train_without_a_model_chooses_one_and_the_artifact_says_why(tmp_path: Any) -> None:
     done = train(
-        groups(), out=tmp_path / "m", limits=Limits(budget=2), cutting=Cutting(seed=3), run=RUN
+        groups(), out=tmp_path / "m", limits=Limits(budget=1), cutting=Cutting(seed=3), run=RUN
     )
     assert done.chosen is not None
     assert done.model.name == done.chosen.model

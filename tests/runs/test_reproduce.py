@@ -22,7 +22,7 @@ from cofactor.runs.board import Board, BoardEntry, Measure, Row, measured
 from cofactor.runs.cold.beauty import new_item_questions
 from cofactor.runs.ratings.folds import rated
 from cofactor.runs.reproduce import SUITES, recipes, reproduce
-from cofactor.runs.tutorials.recipe import Figure, Reproduced
+from cofactor.runs.tutorials.figures import Figure, Reproduced
 from cofactor.training.curve import LearningCurve
 
 

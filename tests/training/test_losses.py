@@ -29,7 +29,7 @@ from cofactor.training.losses import (
     Needs,
     Pointwise,
 )
-from cofactor.training.losses.settings import LossConfig
+from cofactor.training.losses.loss_config import LossConfig
 from cofactor.training.torch import penalties
 
 B, N, N_ITEMS, K = 5, 3, 11, 4

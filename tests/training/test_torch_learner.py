@@ -16,9 +16,9 @@ from cofactor.training.curve import LearningCurve
 from cofactor.training.curves import draw, figures, smoothed
 from cofactor.training.loop import Control
 from cofactor.training.monitor import EarlyStopping, Monitor
-from cofactor.training.settings import TrainingConfig
 from cofactor.training.torch.batches import Batches
 from cofactor.training.torch.train import train
+from cofactor.training.training_config import TrainingConfig
 
 RUN = Run(seed=5, threads=1, device="cpu")
 N_USERS, N_ITEMS, N = 17, 11, 150

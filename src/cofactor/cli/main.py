@@ -198,6 +198,8 @@ def _silenced() -> int:
 
 
 def _sentence(error: BaseException) -> str:
+    import re
+
     from cofactor.cli.words import sentence_of
 
     if isinstance(error, MemoryError) and not str(error):
@@ -206,7 +208,13 @@ def _sentence(error: BaseException) -> str:
         return f"the output can't be written: {error.strerror}."
     from cofactor.cli.streams import printable
 
-    return printable(" ".join(sentence_of(error).split())) or type(error).__name__
+    said = sentence_of(error)
+    # A place in a filter keeps its caret below it.
+    place = re.search(r"\n  (.*)\n( *)\^$", said)
+    sentence = printable(" ".join((said[: place.start()] if place else said).split()))
+    if place:
+        return f"{sentence}\n    {printable(place[1])}\n{' ' * (len(place[2]) + 2)}^"
+    return sentence or type(error).__name__
 
 
 def _help() -> str:

@@ -98,7 +98,7 @@ class Catalogue:
         return f"Catalogue({len(self)} rows, columns {self.column_names}{named})"
 
     def _repr_html_(self) -> str:
-        from cofactor.data.shown import catalogue_html
+        from cofactor.data.data_html import catalogue_html
 
         return catalogue_html(self)
 

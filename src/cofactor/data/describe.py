@@ -134,7 +134,7 @@ class Description:
         return str(self)
 
     def _repr_html_(self) -> str:
-        from cofactor.data.shown import description_html
+        from cofactor.data.data_html import description_html
 
         return description_html(self)
 

@@ -74,7 +74,7 @@ class Events:
         return [(kind, table) for kind, table in pairs if table is not None]
 
     def _repr_html_(self) -> str:
-        from cofactor.data.shown import events_html
+        from cofactor.data.data_html import events_html
 
         return events_html(self)
 

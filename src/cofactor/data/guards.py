@@ -140,16 +140,26 @@ def doubts(values: np.ndarray | None) -> tuple[str, ...]:
     if values is None or not len(values):
         return ()
     low, high = float(values.min()), float(values.max())
+    large = _LARGE if max(-low, high) >= 2**24 else ()
+    return (*large, *_unliked(values, low, high))
+
+
+_LARGE = ("values of 16,777,216 and more keep seven digits (float32)",)
+
+
+def _unliked(values: np.ndarray, low: float, high: float) -> tuple[str, ...]:
     if low < 0:
         count = int((values < 0).sum())
         return (
             f"{count:,} of {len(values):,} values are negative; models of implicit feedback count"
             " every stored interaction as liked: keep those from some value on with min_value=",
         )
-    if low == 0.0 and high == 1.0 and bool(((values == 0) | (values == 1)).all()):
+    if low == 0.0 < high:
+        labels = high == 1.0 and bool(((values == 0) | (values == 1)).all())
+        what, least = ("values are labels: ", "1") if labels else ("", "")
         count = int((values == 0).sum())
         return (
-            f"values are labels: {count:,} of {len(values):,} are 0; models of implicit feedback"
-            " count every stored interaction as liked: leave them out with min_value=1",
+            f"{what}{count:,} of {len(values):,} are 0; models of implicit feedback count every"
+            f" stored interaction as liked: leave them out with min_value={least}",
         )
     return ()

@@ -24,10 +24,16 @@ _MONGO = re.compile(r"""^ObjectId\(\s*["']?([0-9a-fA-F]{24})["']?\s*\)$""")
 _WRAPPED = ("$oid", "$numberLong", "$numberInt", "$uuid")
 _FLOAT = r"^-?(?:0|[1-9][0-9]{0,18})\.0+$"
 _FRACTION = r"^-?[0-9]+\.[0-9]*[1-9][0-9]*$"
-_SPREADSHEET = r"^[1-9](?:\.[0-9]+)?E\+[0-9]{2}$"
+# Also numbers beyond 2^53 that were floats, which no longer tell neighbours apart.
+_SPREADSHEET = r"^[1-9](?:\.[0-9]+)?E\+[0-9]{2}$|^-?[1-9][0-9]{15,18}\.0+$"
 # What spreadsheets write to keep a text a text: ="007".
 _FORMULA = r'^="(.*)"$'
-_INVISIBLE = "\u200b\ufeff\u2060"
+# Nothing to be seen around an id: marks of width, of direction and of bytes, soft hyphens.
+_INVISIBLE = "\u00ad\u180e\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e" + (
+    "\u2060\u2066\u2067\u2068\u2069\ufeff"
+)
+_SPACES = "".join(c for c in map(chr, range(0x3001)) if c.isspace())
+_EDGES = _SPACES + _INVISIBLE
 
 
 @dataclass(frozen=True)
@@ -56,21 +62,22 @@ def clean(words: pa.Array) -> Cleaned:
     changed = pc.sum(pc.not_equal(trimmed, words)).as_py() or 0
     if changed:
         notes.append(f"whitespace around {_ids(changed)} was stripped")
-    trimmed = pc.if_else(
-        pc.is_in(trimmed, value_set=pa.array(MISSING_WORDS)), pa.scalar(None, pa.string()), trimmed
-    )
     quoted = pc.sum(pc.match_substring_regex(trimmed, _FORMULA)).as_py() or 0
     if quoted:
         notes.append(f'{_ids(quoted)} taken out of ="..."')
-        trimmed = pc.replace_substring_regex(trimmed, _FORMULA, r"\1")
+        trimmed = _stripped(pc.replace_substring_regex(trimmed, _FORMULA, r"\1"))
+    trimmed = pc.if_else(
+        pc.is_in(trimmed, value_set=pa.array(MISSING_WORDS)), pa.scalar(None, pa.string()), trimmed
+    )
     trimmed, nested = _unwrapped(trimmed, notes)
     return Cleaned(_folded(trimmed, notes), nested, tuple(notes))
 
 
 def _stripped(words: pa.Array) -> pa.Array:
+    # Arrow's own whitespace is the faster one, and what Python calls so besides is rare.
     trimmed = pc.utf8_trim_whitespace(words)
-    if pc.any(pc.match_substring_regex(trimmed, f"[{_INVISIBLE}]")).as_py():
-        trimmed = pc.utf8_trim_whitespace(pc.utf8_trim(trimmed, _INVISIBLE))
+    if pc.any(pc.match_substring_regex(trimmed, f"^[{_EDGES}]|[{_EDGES}]$")).as_py():
+        trimmed = pc.utf8_trim(trimmed, _EDGES)
     return trimmed
 
 
@@ -78,7 +85,9 @@ def clean_one(text: str) -> str | None:
     """Return one id's text after the rule (floats aside, which a whole column decides); None where
     there is no id in it.
     """
-    text = text.strip().strip(_INVISIBLE).strip()
+    text = text.strip(_EDGES)
+    formula = re.fullmatch(_FORMULA, text)
+    text = formula[1].strip(_EDGES) if formula else text
     if text in _MISSING:
         return None
     return _inner(text) if text[:1] == "{" or text.startswith("ObjectId(") else text
@@ -117,7 +126,8 @@ def _inner(text: str) -> str | None:
     if isinstance(value, dict) and len(value) == 1:
         name, held = next(iter(value.items()))
         if name in _WRAPPED and isinstance(held, (str, int)) and not isinstance(held, bool):
-            return str(held)
+            inner = str(held).strip(_EDGES)
+            return None if inner in _MISSING else inner
     return None if isinstance(value, (dict, list)) else text
 
 
@@ -130,8 +140,8 @@ def _folded(words: pa.Array, notes: list[str]) -> pa.Array:
     lossy = words.filter(pc.match_substring_regex(words, _SPREADSHEET).fill_null(False))
     if len(lossy):
         notes.append(
-            f"ids such as {lossy[0].as_py()!r} have lost digits in a spreadsheet; export them as"
-            " text"
+            f"ids such as {lossy[0].as_py()!r} have lost digits in a spreadsheet or as floats;"
+            " export them as text"
         )
     if not count or pc.any(pc.match_substring_regex(words, _FRACTION)).as_py():
         return words

@@ -220,7 +220,7 @@ class Interactions:
         )
 
     def _repr_html_(self) -> str:
-        from cofactor.data.shown import interactions_html
+        from cofactor.data.data_html import interactions_html
 
         return interactions_html(self)
 

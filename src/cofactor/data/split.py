@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -51,7 +52,7 @@ class Part:
             )
 
     def _repr_html_(self) -> str:
-        from cofactor.data.shown import part_html
+        from cofactor.data.data_html import part_html
 
         return part_html(self)
 
@@ -59,6 +60,20 @@ class Part:
     def user_rows(self) -> np.ndarray:
         """The users with any truth, int32 ascending: those over whom metrics are averaged."""
         return np.flatnonzero(self.truth.user_counts).astype(np.int32)
+
+    @property
+    def fingerprint(self) -> str:
+        """A SHA-256 (hex) of the truth, history, candidates and negatives."""
+        digest = hashlib.sha256()
+        self.digest_into(digest)
+        return digest.hexdigest()
+
+    def digest_into(self, digest: Any) -> None:
+        """Update a hash with what makes the fingerprint."""
+        sources = self.truth.fingerprint + self.history.fingerprint + str(self.fold_in)
+        digest.update(sources.encode())
+        for rows in (self.candidates, self.negatives):
+            digest.update(b"-" if rows is None else np.ascontiguousarray(rows).tobytes())
 
     def __repr__(self) -> str:
         how = "folded in" if self.fold_in else "trained"
@@ -101,11 +116,7 @@ class Split:
             if part is None:
                 digest.update(b"-")
                 continue
-            digest.update(
-                (part.truth.fingerprint + part.history.fingerprint + str(part.fold_in)).encode()
-            )
-            for rows in (part.candidates, part.negatives):
-                digest.update(b"-" if rows is None else np.ascontiguousarray(rows).tobytes())
+            part.digest_into(digest)
         return digest.hexdigest()
 
     def __repr__(self) -> str:
@@ -116,7 +127,7 @@ class Split:
         return f"Split({counts}: {self.sentence})"
 
     def _repr_html_(self) -> str:
-        from cofactor.data.shown import split_html
+        from cofactor.data.data_html import split_html
 
         return split_html(self)
 

@@ -16,7 +16,7 @@ import numpy as np
 from cofactor.base.rng import state64
 from cofactor.base.run import Run
 from cofactor.evaluation.csr_rows import narrowed, take_rows, united
-from cofactor.evaluation.lists import Lists
+from cofactor.evaluation.list_sums import Lists
 from cofactor.evaluation.protocol import LONGEST_LIST
 from cofactor.evaluation.question import Question
 from cofactor.metrics.table import Metric

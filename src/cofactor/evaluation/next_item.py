@@ -15,7 +15,6 @@ from cofactor.base.errors import ArgumentError
 from cofactor.base.run import Run
 from cofactor.data.split import Part, Split
 from cofactor.evaluation import protocol
-from cofactor.evaluation.evaluate import part_fingerprint
 from cofactor.evaluation.intervals import summaries
 from cofactor.evaluation.result import How, Result
 from cofactor.kernels.work import run_context
@@ -122,7 +121,7 @@ def _how(
     sentence = split.sentence if isinstance(split, Split) else "one part by itself"
     return How(
         split=sentence,
-        fingerprint=split.fingerprint if isinstance(split, Split) else part_fingerprint(split),
+        fingerprint=split.fingerprint,
         protocol=f"next item among all {model.data.n_items:,} items, repeats: {repeats}",
         sampled=False,
         exclude_seen=repeats == "exclude",

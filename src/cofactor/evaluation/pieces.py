@@ -11,7 +11,7 @@ import numpy as np
 
 from cofactor.base.engine import PIECES, in_turn
 from cofactor.base.run import Run
-from cofactor.evaluation.lists import Lists
+from cofactor.evaluation.list_sums import Lists
 from cofactor.evaluation.measure import Blocks, TrueItemRanks, stand
 from cofactor.evaluation.question import Question
 from cofactor.metrics.table import Metric

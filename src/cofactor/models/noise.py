@@ -8,6 +8,10 @@ import numpy as np
 
 from cofactor.data.interactions import Interactions
 
+# Relative noise that regularization is for at the most: with three or four interactions a row, too
+# little would be left beyond it.
+MOST_NOISE = 0.7
+
 
 def counts_of_interactions(data: Interactions) -> tuple[float, float]:
     """Return m_u and m_i: how many interactions an interaction's user and its item have on

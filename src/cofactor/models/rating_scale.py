@@ -6,10 +6,33 @@ from typing import Any
 
 import numpy as np
 
+from cofactor.base.config import Config, setting
 from cofactor.base.errors import ArgumentError, ArtifactError
 from cofactor.data.interactions import Interactions
 
 USUAL_DEVIATION = 1.12  # of MovieLens's ratings from 1 to 5, on which defaults were first chosen
+
+
+class ScaleConfig(Config):
+    """Settings of models that predict ratings on a scale."""
+
+    clip_predictions: bool = setting(
+        True, doc=("Whether predictions are clipped to the rating scale.")
+    )
+    lowest: float | None = setting(
+        None, doc="The lowest possible rating; None: the lowest of the data."
+    )
+    highest: float | None = setting(
+        None, doc="The highest possible rating; None: the highest of the data."
+    )
+
+    def check(self) -> None:
+        """Check that the scale isn't upside down."""
+        if self.lowest is not None and self.highest is not None and self.lowest >= self.highest:
+            raise ArgumentError(
+                f"{self._label('lowest')} must be below highest, not {self.lowest} and"
+                f" {self.highest}."
+            )
 
 
 def rating_scale(config: Any, data: Interactions, name: str) -> np.ndarray:

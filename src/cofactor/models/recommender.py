@@ -307,7 +307,7 @@ class Recommender(Model[ConfigT]):
         return ModelExplorer(self, k)
 
     def _repr_html_(self) -> str:
-        from cofactor.models.shown import model_html
+        from cofactor.models.model_html import model_html
 
         return model_html(self)
 

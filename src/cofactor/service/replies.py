@@ -286,11 +286,20 @@ class MapOut(Answer, kw_only=True):
     y: list[float]
     groups: list[int]
     group_names: list[str]
+    # Whether the groups are ranges of a number, in order.
+    ordered: bool
     columns: list[str]
-    column: str | None = None
+    column: str
     sizes: list[float]
     explained: list[float]
     model: ModelName
+
+
+class VersionLists(Answer, kw_only=True):
+    """How many lists a version answered with, and how many of them were by popularity."""
+
+    lists: int
+    popularity: int
 
 
 class StatsOut(Answer, kw_only=True):
@@ -309,6 +318,7 @@ class StatsOut(Answer, kw_only=True):
     p50_ms: float | None
     p99_ms: float | None
     sources: dict[str, int]
+    versions: dict[str, VersionLists]
     fallback_share: float
     waiting: int
     batch_mean: float

@@ -46,6 +46,9 @@ class Telemetry:
     def __init__(self) -> None:
         self.started = time.time()
         self.sources: Counter[str] = Counter()
+        # By version: its lists, and those by popularity.
+        self.lists: Counter[str] = Counter()
+        self.fallbacks: Counter[str] = Counter()
         self.history = ServiceHistory()
         self.requests = self.failed = self.shed = 0
         # (moment, seconds) of answers that were recommendations; (moment, events) of acknowledged
@@ -132,9 +135,11 @@ class Telemetry:
         self.history.refused()
         self.refused()
 
-    def recommended(self, source: str) -> None:
-        """Count a list of recommendations."""
+    def recommended(self, source: str, version: str) -> None:
+        """Count a list of recommendations, and by which version."""
         self.sources[source] += 1
+        self.lists[version] += 1
+        self.fallbacks[version] += source == "popularity"
         self.history.listed(source)
         self._from.labels(source).inc()
 

@@ -69,10 +69,13 @@ def test_fit_with_validation_compares_with_the_plain_twin_and_the_file_keeps_it(
 
 
 def test_twin_false_and_no_validation_fit_no_twin(monkeypatch: pytest.MonkeyPatch) -> None:
-    from cofactor.models.content import base
+
+    from cofactor.models.content import content_features
 
     monkeypatch.setattr(
-        base, "compare_without_features", lambda *a, **k: pytest.fail("a twin was fitted")
+        content_features,
+        "compare_without_features",
+        lambda *a, **k: pytest.fail("a twin was fitted"),
     )
     parts = cut_shop()
     assert fitted("content_blend", parts, compare_without_features=False).comparison is None

@@ -13,6 +13,7 @@ from cofactor.data.interactions import Interactions
 from cofactor.models.implicit import ease as ease_module
 from cofactor.models.implicit.ease import EASE
 from cofactor.models.implicit.item_knn import ItemKNN
+from cofactor.models.noise import relative_noise
 
 N_USERS, N_ITEMS = 41, 23
 ONE = Run(threads=1)
@@ -180,9 +181,13 @@ def test_ease_state_of_the_other_kind_is_refused(data):
 
 def similarity(data, settings):
     """sim(i, j), i the past item, from the formulas of the class's docstring."""
-    x = dense(data)
+    weights = np.ones(len(data))
+    if "weighting" not in settings:
+        weights = np.log(1 + N_ITEMS / (1 + data.user_counts))[data.user_rows]
+    x = dense(data, weights)
     d, square = x.T @ x, (x**2).sum(axis=0)
-    h, kind = settings.get("shrinkage", 20.0), settings.get("similarity", "cosine")
+    usual = 200 * relative_noise(data) ** 2 * (weights**2).mean()
+    h, kind = settings.get("shrinkage", usual), settings.get("similarity", "cosine")
     if kind == "cosine":
         below = np.sqrt(np.outer(square, square)) + h
     elif kind == "asymmetric":
@@ -201,9 +206,9 @@ def similarity(data, settings):
 
 
 KNN = [
-    {"similarity": "cosine"},
-    {"similarity": "cosine", "shrinkage": 3.0},
-    {"similarity": "asymmetric", "asymmetry": 0.8, "shrinkage": 2.0},
+    {},
+    {"similarity": "cosine", "weighting": "none", "shrinkage": 3.0},
+    {"similarity": "asymmetric", "asymmetry": 0.8, "weighting": "none"},
     {"similarity": "jaccard", "shrinkage": 1.0},
     {"similarity": "tversky", "tversky_past": 0.2, "tversky_new": 0.7},
     {"similarity": "dot"},
@@ -230,6 +235,17 @@ def test_item_knn_weights_equal_the_formula(data, settings, neighbours_of):
         -np.sort(-whole, axis=axis).take(range(3), axis).sum(axis=axis),
         rtol=1e-5,
     )
+
+
+def test_item_knn_defaults_have_no_scale(data):
+    larger = Interactions.from_rows(
+        data.user_rows, data.item_rows, 600 * data.values, users=N_USERS, items=N_ITEMS
+    )
+    before, after = (
+        all_weights(ItemKNN(values="values", weighting="none").fit(some, run=ONE))
+        for some in (data, larger)
+    )
+    np.testing.assert_allclose(after, before, rtol=1e-5)
 
 
 def test_item_knn_normalized_score_is_a_mean(data):

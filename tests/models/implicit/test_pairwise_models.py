@@ -13,6 +13,7 @@ from cofactor.data.interactions import Interactions
 from cofactor.data.splits import split
 from cofactor.models import registry
 from cofactor.models.implicit.bpr import BPR, BPRConfig
+from cofactor.models.implicit.logistic_mf import biases_at_start
 from cofactor.models.validation import ndcg
 
 RUN = Run(threads=1)
@@ -69,3 +70,14 @@ def test_settings_of_older_models_are_read(name: str) -> None:
 def test_the_older_name_of_negative_sampling_is_read() -> None:
     config = BPRConfig.from_dict({"negative_law": "popularity", "negative_power": 0.7})
     assert (config.negative_sampling, config.negative_power) == ("popularity", 0.7)
+
+
+def test_logistic_biases_start_where_counts_are_explained() -> None:
+    data = blocks()
+    users, items = biases_at_start(data, 5.0)
+    odds = np.exp(users[:, None] + items)
+    # What alpha r = (1 + alpha r) σ says of a row's sum, to first order in the odds.
+    np.testing.assert_allclose(odds.sum(0), 5.0 * data.item_counts, rtol=1e-5)
+    np.testing.assert_allclose(odds.sum(1), 5.0 * data.user_counts, rtol=1e-5)
+    empty = Interactions.from_rows(np.array([0]), np.array([0]), users=3, items=2)
+    assert all(np.isfinite(biases).all() for biases in biases_at_start(empty, 5.0))

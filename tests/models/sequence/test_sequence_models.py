@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from itertools import count, pairwise
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -23,6 +24,7 @@ from cofactor.data.splits import leave_last
 from cofactor.evaluation.next_item import evaluate_next
 from cofactor.models import registry
 from cofactor.models.blend import Blend
+from cofactor.models.recommender import Recommender
 from cofactor.models.sequence.sequence_linear import SequenceLinear
 from cofactor.models.sequence.session_knn import SessionKNN
 from cofactor.models.sequence.transitions import Transitions
@@ -136,24 +138,41 @@ def test_order_matters_and_is_read(name: str) -> None:
     assert not np.allclose(ahead, back)
 
 
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory) -> tuple[Path, dict[str, Recommender]]:
+    """Every model on data with repeats, and the folder that each is saved in by its name."""
+    folder, models = tmp_path_factory.mktemp("kept"), {}
+    for name, settings in SEQUENCES.items():
+        models[name] = registry.create(name, **settings)
+        models[name].fit(Interactions.build(events(300, 5), repeats="keep"), run=ONE)
+        save(models[name], folder / name)
+    return folder, models
+
+
 @EVERY_SEQUENCE
-def test_artifacts_hold_the_repeats_and_answer_without_torch(name: str, tmp_path) -> None:
-    model = registry.create(name, **SEQUENCES[name])
-    model.fit(Interactions.build(events(300, 5), repeats="keep"), run=ONE)
-    save(model, tmp_path / "model")
-    again = load(tmp_path / "model")
+def test_artifacts_hold_the_repeats(name: str, kept) -> None:
+    folder, models = kept
+    model, again = models[name], load(folder / name)
     rows = np.arange(model.data.n_users)
     np.testing.assert_allclose(again.score_rows(rows), model.score_rows(rows), rtol=1e-6)
     np.testing.assert_array_equal(
         again.data.histories().item_rows, model.data.histories().item_rows
     )
+
+
+def test_artifacts_answer_without_torch(kept) -> None:
+    folder, models = kept
     code = (
         "import sys\nsys.modules['torch'] = None\nfrom cofactor.artifact.load import load\n"
-        f"m = load({str(tmp_path / 'model')!r})\n"
-        "print(m.recommend(history=['i03', 'i04'], k=3).ids)"
+        f"for name in {list(models)}:\n"
+        f"    m = load({str(folder)!r} + '/' + name)\n"
+        "    print(name, m.recommend(history=['i03', 'i04'], k=3).ids)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=240)
-    assert done.stdout.strip() == str(model.recommend(history=["i03", "i04"], k=3).ids), done.stderr
+    assert done.stdout.splitlines() == [
+        f"{name} {model.recommend(history=['i03', 'i04'], k=3).ids}"
+        for name, model in models.items()
+    ], done.stderr
 
 
 @EVERY
@@ -251,3 +270,17 @@ def test_prefix_questions_of_a_ring_are_answered() -> None:
     for name, settings in MODELS.items():
         model = registry.create(name, **settings).fit(data, run=ONE)
         assert evaluate_next(model, part, "hit@3", run=ONE)["hit@3"] == 1.0, name
+
+
+def test_session_knn_reads_one_history_as_it_reads_many() -> None:
+    draw = np.random.default_rng(4)
+    rows = [draw.integers(0, 5, n).tolist() for n in (1, 4, 9, 0, 30)]
+    histories, model = Histories.of(rows, 5), SessionKNN(history_length=20, query_decay=0.5)
+    model.fit(Interactions.from_rows(np.arange(5), np.arange(5), users=5, items=5))
+    indptr, items, weights = model._queries(histories)
+    for n in range(len(rows)):
+        own = model._queries(histories.take(np.array([n])))
+        part = slice(indptr[n], indptr[n + 1])
+        assert own[0].tolist() == [0, part.stop - part.start]
+        np.testing.assert_array_equal(own[1], items[part])
+        np.testing.assert_array_equal(own[2], weights[part])

@@ -4,27 +4,20 @@ network.
 
 from __future__ import annotations
 
-import base64
 import json
-import struct
 import time
 import urllib.request
-import zlib
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pytest
 
 from cofactor.artifact.save import save
-from cofactor.data.catalogue import Catalogue
-from cofactor.data.interactions import Interactions
-from cofactor.data.synthetic import shop
 from cofactor.models import registry
 from service.http.browsing import chromium, go, kept, opened_browser, served_page, visiting
+from service.http.illustrated import illustrated
 
 pytest.importorskip(
     "playwright.sync_api",
@@ -34,34 +27,6 @@ pytestmark = pytest.mark.skipif(
     chromium() is None,
     reason="the page's test needs Chromium (apt-get install chromium, or CHROMIUM=path)",
 )
-LONG = "The Extraordinarily Long and Unabbreviated Chronicle of Everything That Happened " * 3
-
-
-def picture(n: int) -> str:
-    """A cover of one colour, as the catalogue may hold it."""
-    colour = bytes([60 + 37 * n % 160, 90 + 53 * n % 140, 110 + 71 * n % 120])
-    rows = (b"\0" + colour * 20) * 28
-    parts = [
-        (b"IHDR", struct.pack(">IIBBBBB", 20, 28, 8, 2, 0, 0, 0)),
-        (b"IDAT", zlib.compress(rows)),
-        (b"IEND", b""),
-    ]
-    raw = b"\x89PNG\r\n\x1a\n"
-    for kind, data in parts:
-        raw += struct.pack(">I", len(data)) + kind + data
-        raw += struct.pack(">I", zlib.crc32(kind + data))
-    return f"data:image/png;base64,{base64.b64encode(raw).decode()}"
-
-
-def illustrated() -> Interactions:
-    """The book shop with covers, a title that is far too long, and a Japanese one."""
-    data = shop(n_users=400, n_items=300, seed=2)
-    titles = data.catalogue.table.column("title").to_pylist()
-    popular = np.argsort(-data.item_counts, kind="stable")
-    titles[popular[70]], titles[popular[71]] = LONG, "吾輩は猫である"
-    covers = [picture(n) if n % 13 else "https://images.example/x.png" for n in range(300)]
-    table = data.catalogue.table.set_column(0, "title", pa.array(titles))
-    return replace(data, catalogue=Catalogue(table.append_column("cover", pa.array(covers))))
 
 
 def send(site: str, path: str, body: Any) -> Any:
@@ -232,6 +197,56 @@ def test_a_link_leads_to_what_was_seen(visit: Any, site: str) -> None:
     assert pair.input_value("#compare-right") == "item_knn"
 
 
+def test_two_versions_stand_item_by_item_with_what_they_measured(visit: Any) -> None:
+    for width in (1320, 375):
+        page = visit("compare?left=ease&right=item_knn", width=width)
+        page.wait_for_selector(".pairs tbody tr")
+        rows = page.locator(".pairs tbody tr")
+        places = [
+            [row.locator("td").nth(side).inner_text().strip() for side in (0, 1)]
+            for row in rows.all()
+        ]
+        # Each row is one item with its place in both lists, and both lists are there whole.
+        for side in (0, 1):
+            assert {str(n) for n in range(1, 13)} <= {place[side] for place in places}
+        titles = page.locator(".pairs th[scope=row]").all_inner_texts()
+        assert len(set(titles)) == rows.count()
+        measured = page.locator(".measured tbody tr").first.inner_text()
+        assert all(text in measured for text in ("0.3100", "0.2500", "(0.2350–0.2660)"))
+        assert fits(page, width)
+        kept(page, f"pair-{width}")
+
+
+def test_a_map_is_coloured_by_a_column_by_ranges_or_by_likeness(visit: Any) -> None:
+    page = visit("map")
+    legend = page.locator(".canvas .legend li")
+    assert page.input_value("#map-colour") == "genres"
+    page.select_option("#map-colour", "year")
+    page.wait_for_selector(".canvas .legend li:has-text(' to ')")
+    assert legend.count() == 6
+    page.select_option("#map-colour", "similar items")
+    page.wait_for_selector(".canvas .legend li:has-text('like ')")
+    assert legend.count() >= 4
+    assert page.evaluate("location.hash").startswith("#map?colour=similar")
+
+
+def test_live_numbers_lead_on_and_outlast_another_view(visit: Any) -> None:
+    page = visit("live")
+    page.wait_for_selector(".tile .axis-line")
+    page.wait_for_function(
+        "() => document.querySelector('.tile path.line').getAttribute('d').length > 30"
+    )
+    go(page, "models")
+    go(page, "live")
+    page.wait_for_selector(".tile path.line")
+    assert len(page.locator(".tile path.line").first.get_attribute("d")) > 30
+    assert page.locator("section[aria-labelledby=did-title] tr:has-text('ease')").count() == 1
+    page.locator(".tile:has-text('p99')").click()
+    assert page.evaluate("document.activeElement.id") == "chart-latency"
+    page.locator(".tile:has-text('on disk')").click()
+    page.wait_for_selector("main[data-ready=items]")
+
+
 def test_long_titles_stay_in_their_cards_and_can_be_removed(visit: Any) -> None:
     for width in (1320, 640, 375):
         page = visit("explore", width=width)
@@ -367,7 +382,7 @@ def test_the_page_works_under_a_path(tmp_path: Path, browser: Any) -> None:
         page.wait_for_selector("text=1 to 25 of 300")
 
 
-@pytest.mark.parametrize("view", ["users?user=guest-3", "items", "live", "models"])
+@pytest.mark.parametrize("view", ["users?user=guest-3", "items", "live", "models", "compare"])
 def test_the_views_fit_a_phone_with_all_that_is_in_them(visit: Any, view: str) -> None:
     page = visit(view, width=375, height=740)
     page.wait_for_timeout(700)

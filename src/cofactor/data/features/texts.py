@@ -100,7 +100,7 @@ def tokens_of(text: pa.Array, *, seed: int = 0, characters: bool = False) -> Tok
     characters
         Whether the 4- and 5-grams of each word's letters count too (they have negative hashes).
     """
-    from cofactor.kernels.cpu.words import count_words, counted_tokens, hash_words
+    from cofactor.kernels.cpu.word_hashes import count_words, counted_tokens, hash_words
 
     raw, offsets = _bytes(text)
     shortest, longest = (4, 5) if characters else (1, 0)
@@ -129,7 +129,7 @@ def words_by_hash(text: str, *, seed: int = 0) -> dict[int, str]:
     """Return the words of one text as they stand in it (cleaned), by their hash; of a repeated
     one the first.
     """
-    from cofactor.kernels.cpu.words import count_words, hash_words
+    from cofactor.kernels.cpu.word_hashes import count_words, hash_words
 
     raw, offsets = _bytes(cleaned(pa.array([text[:LONGEST]], pa.string())))
     count = count_words(raw, offsets, seed, 1, 0)[0]

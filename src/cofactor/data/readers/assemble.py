@@ -21,6 +21,9 @@ from cofactor.data.readers.kinds import weighted
 from cofactor.data.readers.raw import Fault, Raw
 from cofactor.data.readers.values import settle, shape_hint
 
+# What may stand between cells that hold nothing.
+_BETWEEN = " \t,;|:'\""
+
 
 def assemble(raw: Raw, options: Options) -> Events:
     """Check raw columns and make events of them.
@@ -37,13 +40,15 @@ def assemble(raw: Raw, options: Options) -> Events:
     left_out = _repeated_headers(raw)
     if raw.events is not None:
         left_out = left_out | weighted(raw, options)
-    columns = []
+    columns, missing = [], []
     for what, column in (("user", raw.users), ("item", raw.items)):
         found = cleaned(column)
         _fault(faults, f"no {what} id", found.missing)
         _fault(faults, f"an object or a list as {what} id", found.nested)
         raw.notes += [f"{what}s: {note}" for note in found.notes]
         columns.append(found.column)
+        missing.append(found.missing)
+    _leave_out_empty(raw, missing, left_out)
     if raw.values is not None:
         _check_values(raw, options, faults, left_out)
     if raw.times is not None:
@@ -63,6 +68,20 @@ def assemble(raw: Raw, options: Options) -> Events:
         notes=tuple(raw.notes),
     )
     return events.noted(*doubts(events.values))
+
+
+def _leave_out_empty(raw: Raw, missing: Sequence[np.ndarray], left_out: np.ndarray) -> None:
+    """Mark the lines that hold nothing but delimiters: spreadsheets write such below a table."""
+    rows = np.intersect1d(missing[0], missing[1])
+    if not rows.size:
+        return
+    texts = [text for _, text in raw.locate(rows)]
+    if len(texts) == len(rows):
+        rows = rows[[not text.strip(_BETWEEN) for text in texts]]
+        left_out[rows] = True
+        if rows.size:
+            lines = "1 empty line" if len(rows) == 1 else f"{len(rows):,} empty lines"
+            raw.notes.append(f"left out {lines}")
 
 
 def _check_values(raw: Raw, options: Options, faults: list[Fault], left_out: np.ndarray) -> None:

@@ -10,9 +10,12 @@ from cofactor.data.readers.columns import Options
 from cofactor.data.readers.raw import Fault, Raw
 
 _DAY = 86400
-# Before this there were no recommenders to log anything: 1 January 1985.
-_EARLIEST = 473385600
-_READABLE = "seconds, ISO 8601 or a dated text; time_format= says how others are written"
+# Before this there were hardly any recommenders to log anything: 1 January 1995.
+_EARLIEST = 788918400
+_READABLE = (
+    "seconds, ISO 8601 or a dated text; time_format= says how others are written, time=False leaves"
+    " times out"
+)
 _UNITS = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds"}
 
 
@@ -96,6 +99,10 @@ def _of_numbers(
     if unit is None and clock.are_serial_days(times) and "date" in name.lower():
         raw.notes.append("times are a spreadsheet's days (since 30 December 1899); read as dates")
         return clock.of_serial_days(times), np.zeros(0, np.int64)
+    ticks = clock.of_ticks(times) if unit is None else None
+    if ticks is not None:
+        raw.notes.append(f"times are {ticks.unit}; converted to seconds")
+        return ticks.times, np.zeros(0, np.int64)
     unit, odd = clock.unit_of(times, unit)
     if odd.size:
         faults.append(

@@ -14,6 +14,7 @@ from typing import Any
 from cofactor.base.errors import ArgumentError, DataError
 from cofactor.base.names import nearest, unknown_name
 from cofactor.base.progress import SILENT, Progress
+from cofactor.data.readers import name_words
 from cofactor.data.readers.positions import Columns, by_position
 from cofactor.data.readers.rejects import Rejects
 from cofactor.data.readers.usual_names import EVENT, ROLES, USUAL
@@ -71,9 +72,10 @@ class Options:
 @lru_cache(4096)
 def folded(name: str) -> str:
     """Return a column's name as letters without accents and digits only; ``user_id:token`` (typed
-    headers) loses its type.
+    headers) loses its type, and ``Item #`` is a number.
     """
-    bare = unicodedata.normalize("NFKD", re.sub(r":[^\d:]*$", "", name).casefold())
+    counted = re.sub(r"[#№]|\b[Nn][°º]", "no", re.sub(r":[^\d:]*$", "", name))
+    bare = unicodedata.normalize("NFKD", counted.casefold())
     return re.sub(r"[\W_]+", "", "".join(c for c in bare if not unicodedata.combining(c)))
 
 
@@ -150,6 +152,11 @@ def find_roles(
     return roles
 
 
+def has_role(role: str, names: Sequence[str]) -> bool:
+    """Return whether one of some names is a role's."""
+    return bool(_by_name(names, [role], set()))
+
+
 def _by_name(names: Sequence[str], free: Sequence[str], taken: set[str]) -> dict[str, str]:
     by_fold: dict[str, str] = {}
     for name in names:
@@ -159,6 +166,11 @@ def _by_name(names: Sequence[str], free: Sequence[str], taken: set[str]) -> dict
     for role in free:
         found = next((by_fold[usual] for usual in USUAL[role] if usual in by_fold), None)
         if found is not None:
+            roles[role] = by_fold.pop(folded(found))
+    for role in free:
+        said = [name for name in by_fold.values() if name_words.role_of(name) == role]
+        if role not in roles and said:
+            found = next((name for name in said if name_words.is_id(name)), said[0])
             roles[role] = by_fold.pop(folded(found))
     return roles
 
@@ -218,7 +230,9 @@ def _wide(roles: Mapping[str, str], names: Sequence[str]) -> str:
 
 
 def _missing(role: str, names: Sequence[str]) -> str:
-    close = [name for usual in USUAL[role][:6] for name in nearest(usual, names, 1)]
+    close = [name for name in names if name_words.mentions(name, role)]
+    close.sort(key=lambda name: not name_words.is_id(name))
+    close += [name for usual in USUAL[role][:6] for name in nearest(usual, names, 1)]
     hint = f"perhaps {role}={close[0]!r}?" if close else f"give it as {role}=NAME."
     return (
         f"no column is named like {'an' if role == 'item' else 'a'} {role}'s; the columns are"

@@ -36,10 +36,10 @@ from cofactor.data.readers.sniff import (
     SPOKEN,
     WHITESPACE,
     Dialect,
-    sniff,
+    dialect_of,
 )
 from cofactor.data.readers.source_files import SMALL, SourceFile, ahead
-from cofactor.data.readers.text_encoding import one_line_end
+from cofactor.data.readers.text_encoding import LATIN, latin, one_line_end
 from cofactor.data.readers.values import Odd, numbers_and_odd
 
 _SEPARATOR = "\x1f"
@@ -66,16 +66,18 @@ def read_delimited(entry: SourceFile, options: Options, dialect: Dialect | None 
             raise DataError(
                 f"the file isn't {options.encoding}: {stop}.", source=entry.shown
             ) from None
-        raw = explode_lists(_read(entry, options, replace(dialect, encoding="iso8859-1"), roles))
+        raw = explode_lists(_read_latin(entry, options, dialect, roles))
         raw.notes.append("not UTF-8, so read as Latin-1; give encoding= if it is another")
         return raw
 
 
-def dialect_of(entry: SourceFile, options: Options) -> Dialect:
-    """Tell how a file is written from its beginning."""
-    size = 1 << 18
-    sample = entry.head(size)
-    return sniff(sample, options, entry.shown, whole=len(sample) < size)
+def _read_latin(
+    entry: SourceFile, options: Options, dialect: Dialect, roles: Mapping[str, str]
+) -> Raw:
+    try:
+        return _read(entry, options, replace(dialect, encoding=LATIN[0]), roles)
+    except NotUtf8:
+        return _read(entry, options, replace(dialect, encoding=LATIN[1]), roles)
 
 
 def read_text_table(
@@ -106,7 +108,7 @@ def read_text_table(
             block, codecs.getincrementaldecoder(dialect.encoding)(), dialect.encoding, final=True
         )
     except NotUtf8:
-        block = block.decode("latin-1").encode()
+        block = latin(block).encode()
         notes.append(f"{entry.name}: not UTF-8, so read as Latin-1")
     kept = _Kept(dialect, {})
     block = kept.body(one_line_end(block, quoted=dialect.quoted))
@@ -145,9 +147,20 @@ class _Kept:
             return block
         start = 0
         while self.lines_due and start < len(block):
+            end = (block.find(b"\n", start) + 1) or len(block)
+            if self.dialect.headed and self.lines_due == 1:
+                end = self._end_of_header(block, start, end)
             self.lines_due -= 1
-            start = (block.find(b"\n", start) + 1) or len(block)
+            start = end
         return block[start:]
+
+    def _end_of_header(self, block: bytes, start: int, end: int) -> int:
+        quote = self.dialect.quoted.encode()
+        line = end
+        while quote and block.count(quote, start, line) % 2 and line < len(block):
+            line = (block.find(b"\n", line) + 1) or len(block)
+        # Quotes that never end are none.
+        return line if not quote or block.count(quote, start, line) % 2 == 0 else end
 
     def on_malformed(self, row: Any) -> str:
         self.n_malformed += 1

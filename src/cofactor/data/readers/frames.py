@@ -67,6 +67,9 @@ def whole_table(source: Any, columns: Iterable[str] | None = None) -> pa.Table:
 
 def read_frame(source: Any, options: Options, name: str = "data frame") -> Raw:
     """Read the four columns of a data frame."""
+    if hasattr(source, "read_all"):
+        # A stream of Arrow comes once.
+        source = source.read_all()
     if is_pandas(source):
         source = tamed(source)
     names = _names(source)
@@ -96,6 +99,8 @@ def raw_of_table(
     headed: bool = True,
 ) -> Raw:
     """Return the raw columns of an Arrow table, whose types decide how they are read."""
+    table = pa.table({name: _plain(table.column(name)) for name in dict.fromkeys(roles.values())})
+    empty = _empty_lists(table.column(roles["item"]))
     table = _exploded(table, roles)
     columns = {role: table.column(name) for role, name in roles.items()}
     found = clock.seconds(columns["time"], options.time_format) if "time" in columns else None
@@ -117,7 +122,26 @@ def raw_of_table(
         day_first=None if found is None else found.day_first,
         events=columns["event"].cast(pa.string()) if "event" in columns else None,
     )
+    if empty:
+        raw.notes.append(f"{empty:,} {'list is' if empty == 1 else 'lists are'} empty")
     return explode_lists(raw)
+
+
+def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """A column of one of Arrow's newer layouts in its plain one."""
+    kind = column.type
+    if pa.types.is_run_end_encoded(kind):
+        return pa.chunked_array([pc.run_end_decode(chunk) for chunk in column.chunks])
+    if "list_view" in str(kind) or pa.types.is_fixed_size_list(kind):
+        # Arrow's own cast of views makes lists without their offsets.
+        return pa.chunked_array([pa.array(column.to_pylist(), pa.list_(kind.value_type))])
+    return column
+
+
+def _empty_lists(column: pa.ChunkedArray) -> int:
+    if not (pa.types.is_list(column.type) or pa.types.is_large_list(column.type)):
+        return 0
+    return pc.sum(pc.equal(pc.list_value_length(column).fill_null(0), 0)).as_py() or 0
 
 
 def _exploded(table: pa.Table, roles: Mapping[str, str]) -> pa.Table:
@@ -137,8 +161,9 @@ def read_tuples(source: Iterable[Any], options: Options) -> Raw:
     rows = list(source)
     if not rows:
         raise DataError("there are no rows in it.", source="rows")
-    if all(isinstance(row, Mapping) for row in rows):
-        return read_frame(table_of(rows), options, "rows")
+    if all(isinstance(row, Mapping) or _names_of_row(row) for row in rows):
+        records = [r if isinstance(r, Mapping) else _record(r) for r in rows]
+        return read_frame(table_of(records), options, "rows")
     odd = next((row for row in rows if not _is_row(row)), None)
     if odd is not None or len({len(row) for row in rows}) != 1:
         if odd is None:
@@ -151,6 +176,16 @@ def read_tuples(source: Iterable[Any], options: Options) -> Raw:
     columns = zip(names, zip(*rows, strict=True), strict=True)
     table = pa.table({name: column_of([_scalar(v) for v in column]) for name, column in columns})
     return raw_of_table(table, find_roles(names, options, "rows"), options, "rows")
+
+
+def _names_of_row(row: Any) -> list[str]:
+    """The names that a row itself has (named tuples, rows of database drivers); none of a tuple."""
+    keys = getattr(row, "_fields", None) or getattr(row, "keys", None)
+    return [str(name) for name in (keys() if callable(keys) else keys or ())]
+
+
+def _record(row: Any) -> dict[str, Any]:
+    return dict(zip(_names_of_row(row), row, strict=True))
 
 
 def _is_row(row: Any) -> bool:

@@ -31,14 +31,16 @@ def titles_above(rows: Sequence[Sequence[str]], options: Options) -> int:
     return count if rest and headed and 2 * fits > len(rest) else 0
 
 
-def lacks_index(first: Sequence[str], rest: Sequence[Sequence[str]]) -> bool:
-    """Return whether a header names all columns but the first, of row names (R's write.table)."""
-    return (
-        len(first) > 1
-        and len(rest) > 0
-        and all(len(row) == len(first) + 1 for row in rest)
-        and sum(folded(name) in _KNOWN for name in first) > 1
-    )
+def completed(first: Sequence[str], rest: Sequence[Sequence[str]]) -> list[str]:
+    """Return the names of a header that names all columns but one, with "" in its place: the first,
+    of row names (R's write.table), or the last, which a delimiter that ends every row makes.
+    """
+    if not rest or any(len(row) != len(first) + 1 for row in rest):
+        return list(first)
+    if all(not row[-1].strip() for row in rest):
+        return [*first, ""] if is_header(first, rest) else list(first)
+    known = sum(folded(name) in _KNOWN for name in first)
+    return ["", *first] if len(first) > 1 and known > 1 else list(first)
 
 
 def has_numbered_names(first: Sequence[str], rest: Sequence[Sequence[str]]) -> bool:

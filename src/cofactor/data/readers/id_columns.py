@@ -155,9 +155,12 @@ def id_column(column: pa.ChunkedArray | pa.Array, source: str, what: str) -> pa.
         return _of_struct(column, source, what)
     elif pa.types.is_fixed_size_binary(kind) or pa.types.is_binary(kind) or "binary" in str(kind):
         try:
-            return column.cast(pa.binary()).cast(pa.string())
+            texts = column.cast(pa.binary()).cast(pa.string())
+            if not pc.any(pc.match_substring_regex(texts, r"[\x00-\x1f]")).as_py():
+                return texts
         except pa.ArrowInvalid:
-            return pa.chunked_array([[None if b is None else b.hex() for b in column.to_pylist()]])
+            pass
+        return pa.chunked_array([[None if b is None else b.hex() for b in column.to_pylist()]])
     raise DataError(
         f"the {what} column holds {kind}, and ids must be integers or strings; convert it first.",
         source=source,
@@ -179,7 +182,8 @@ def _whole(column: pa.ChunkedArray) -> pa.ChunkedArray | None:
     whole = np.where(absent, 0.0, np.asarray(column.fill_null(0.0), np.float64))
     if not (np.isfinite(whole).all() and (whole == np.floor(whole)).all()):
         return None
-    if np.abs(whole).max(initial=0) > 2**53:
+    # From here on floats no longer tell neighbours apart.
+    if np.abs(whole).max(initial=0) >= 2**53:
         return None
     return pa.chunked_array([pa.array(whole.astype(np.int64), mask=absent)])
 

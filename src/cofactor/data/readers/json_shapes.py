@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from cofactor.base.errors import DataError
 from cofactor.data.readers.columns import folded
+from cofactor.data.readers.nested_items import expanded, field_of_items
 from cofactor.data.readers.usual_names import USUAL
 from cofactor.data.records import column_of, names_of, table_of
 
@@ -30,10 +32,15 @@ def table_of_json(value: Any, source: str) -> pa.Table:
     """
     if isinstance(value, list) and value:
         if all(isinstance(row, dict) for row in value):
-            return table_of(value)
+            # Hits of Elasticsearch hold their record in a field.
+            hits = [row.get("_source") for row in value]
+            rows = hits if all(isinstance(row, dict) for row in hits) else value
+            inner = field_of_items(rows)
+            return table_of([part for row in rows for part in expanded(row, inner)])
         if all(isinstance(row, list) and 2 <= len(row) <= 4 for row in value):
             return _of_rows(value, source)
     if isinstance(value, dict) and value:
+        value = {n: p.tolist() if isinstance(p, np.ndarray) else p for n, p in value.items()}
         table = _of_object(value, source)
         if table is not None:
             return table
@@ -46,6 +53,8 @@ def table_of_json(value: Any, source: str) -> pa.Table:
 def _of_rows(rows: Sequence[Sequence[Any]], source: str) -> pa.Table:
     if len({len(row) for row in rows}) != 1:
         raise DataError("the rows of the JSON array differ in length.", source=source)
+    if len(rows) > 1 and all(isinstance(c, str) for c in rows[0]) and has_roles(rows[0]):
+        return table_of([dict(zip(rows[0], row, strict=True)) for row in rows[1:]])
     names = ("user", "item", "value", "time")
     columns = zip(names, zip(*rows, strict=True), strict=False)
     return pa.table({name: column_of(column) for name, column in columns})
@@ -58,18 +67,27 @@ def _of_object(value: Mapping[str, Any], source: str) -> pa.Table | None:
         rows = [dict(zip(map(str, columns), row, strict=False)) for row in data]
         return table_of(rows) if rows else None
     records = _records(value, _DEPTH)
+    if len(records) > 1:
+        records = [some for some in records if has_roles(some[0])]
     if len(records) == 1:
         return table_of_json(records[0], source)
     if len(parts) == 1 and isinstance(parts[0], (dict, list)) and not _is_lists(value):
         return table_of_json(parts[0], source)
     if _is_lists(value):
-        if has_roles(value) and len({len(part) for part in parts}) == 1:
-            return pa.table({str(name): column_of(part) for name, part in value.items()})
+        if has_roles(value):
+            return _of_columns(value, source)
         users = [user for user, items in value.items() for _ in items]
         return pa.table({"user": users, "item": column_of([i for items in parts for i in items])})
     if all(isinstance(part, dict) for part in parts):
         return _of_objects(value, parts)
     return None
+
+
+def _of_columns(value: Mapping[str, Any], source: str) -> pa.Table:
+    lengths = {str(name): len(part) for name, part in value.items()}
+    if len(set(lengths.values())) != 1:
+        raise DataError(f"its columns must be of one length, not {lengths}.", source=source)
+    return pa.table({str(name): column_of(part) for name, part in value.items()})
 
 
 def _records(value: Mapping[str, Any], depth: int) -> list[list[Any]]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,16 +17,23 @@ from pyarrow import json as pajson
 
 from cofactor.base.errors import DataError
 from cofactor.data.readers import times as clock
-from cofactor.data.readers.columns import Options, find_roles, roles_note
+from cofactor.data.readers.columns import Options, find_roles, folded, has_role, roles_note
 from cofactor.data.readers.frames import raw_of_table
 from cofactor.data.readers.id_columns import id_column
 from cofactor.data.readers.json_shapes import has_roles, table_of_json
+from cofactor.data.readers.nested_items import expanded, field_of_items
 from cofactor.data.readers.raw import Raw
-from cofactor.data.readers.source_files import BLOCK, LONGEST, SMALL, SourceFile
+from cofactor.data.readers.source_files import BLOCK, LONGEST, SMALL, HeldFile, SourceFile
+from cofactor.data.readers.text_encoding import encoding_of
+from cofactor.data.readers.usual_names import USUAL
 from cofactor.data.readers.values import numbers_and_odd
 from cofactor.data.records import column_of, names_of, table_of
 
 _SAMPLE = 200
+# What may stand between the values of a document.
+_BETWEEN = re.compile(r"[\s,]*")
+# What may be a field's name.
+_FIELD = re.compile(rb'"([A-Za-z][\w -]{1,30})"[ \t]*:')
 # A whole JSON document is held in memory, some ten times its size.
 _LARGEST_DOCUMENT = 1 << 30
 
@@ -39,16 +47,26 @@ def read_jsonl(entry: SourceFile, options: Options) -> Raw:
         If a line is no object (with its number), the file is empty, or no field is named like a
         user or an item.
     """
+    entry = _in_utf8(entry)
     head = entry.head()
     if _is_document(head, entry):
         table = table_of_json(_document(entry), entry.shown)
         roles = find_roles(table.column_names, options, entry.shown)
         return raw_of_table(table, roles, options, entry.shown, names=table.column_names)
     sample, literal = _sample(head, entry)
+    inner = field_of_items(sample)
+    sample = [part for row in sample for part in expanded(row, inner)]
     names = names_of(sample)
-    roles = find_roles(names, options, entry.shown)
-    if literal or options.time_format is not None or "event" in roles:
-        return _slow(entry, options, roles, literal=literal)
+    # A field that is always empty at first is nobody's id where another one has some.
+    filled = [name for name in names if any(row.get(name) is not None for row in sample)]
+    able = all(has_role(role, filled) for role in ("user", "item"))
+    roles = find_roles(filled if able else names, options, entry.shown)
+    late = _late_names(entry, roles, options)
+    if late:
+        names += [name for name in late if name not in names]
+        roles = find_roles(names, options, entry.shown)
+    if literal or inner is not None or options.time_format is not None or "event" in roles:
+        return _slow(entry, options, roles, literal=literal, inner=inner)
     kinds = {name: _kind([row.get(name) for row in sample]) for name in roles.values()}
     if all(kind is not None for kind in kinds.values()):
         raw = _fast(entry, options, roles, names, pa.schema(list(kinds.items())))
@@ -59,6 +77,7 @@ def read_jsonl(entry: SourceFile, options: Options) -> Raw:
 
 def whole_table(entry: SourceFile) -> pa.Table:
     """Read all fields of all lines; fields that aren't of one simple type become texts of JSON."""
+    entry = _in_utf8(entry)
     head = entry.head()
     if _is_document(head, entry):
         return table_of_json(_document(entry), entry.shown)
@@ -68,7 +87,31 @@ def whole_table(entry: SourceFile) -> pa.Table:
 
 def sampled_names(entry: SourceFile) -> list[str]:
     """Return the fields of the first lines."""
-    return names_of(_sample(entry.head(), entry)[0])
+    return names_of(_sample((entry := _in_utf8(entry)).head(), entry)[0])
+
+
+def _in_utf8(entry: SourceFile) -> SourceFile:
+    """The file, or its text in UTF-8 where it is in another encoding, as its mark or zeros say."""
+    encoding, mark = encoding_of(entry.head(4096), None)
+    if encoding == "utf-8":
+        return entry
+    text = entry.read(limit=_LARGEST_DOCUMENT)[mark:].decode(encoding, "replace")
+    return HeldFile(entry.path, entry.member, entry.shown, content=text.encode())
+
+
+def _late_names(entry: SourceFile, roles: Mapping[str, str], options: Options) -> list[str]:
+    """Fields that no line of the sample has, and that may be a value's or a time's."""
+    wanted = [
+        role
+        for role in ("value", "time")
+        if role not in roles and getattr(options, role) is None and "event" not in roles
+    ]
+    known = {name for role in wanted for name in USUAL[role]}
+    late = {name for block in _blocks(entry) for name in _FIELD.findall(block)} if wanted else set()
+    if not any(folded(name.decode()) in known for name in late):
+        return []
+    # Such a name may stand within an object or a text: only whole lines tell.
+    return names_of(row for _, row in _objects(entry, False, []))
 
 
 def _table(block: bytes, parse: pajson.ParseOptions) -> pa.Table | None:
@@ -143,11 +186,18 @@ def _fast(
     )
 
 
-def _slow(entry: SourceFile, options: Options, roles: Mapping[str, str], *, literal: bool) -> Raw:
+def _slow(
+    entry: SourceFile,
+    options: Options,
+    roles: Mapping[str, str],
+    *,
+    literal: bool,
+    inner: str | None = None,
+) -> Raw:
     """Line by line: says which lines are no objects, and takes fields of mixed types."""
     bad: list[tuple[int, str]] = []
     columns: dict[str, list[Any]] = {name: [] for name in roles.values()}
-    for _, row in _objects(entry, literal, bad):
+    for _, row in _objects(entry, literal, bad, inner):
         for name, column in columns.items():
             column.append(row.get(name))
     n_bad = len(bad)
@@ -161,7 +211,9 @@ def _slow(entry: SourceFile, options: Options, roles: Mapping[str, str], *, lite
         )
     table = pa.table({name: column_of(column) for name, column in columns.items()})
     raw = raw_of_table(table, roles, options, entry.shown)
-    raw.locate = lambda rows: _locate(entry, rows, literal)
+    raw.locate = lambda rows: _locate(entry, rows, literal, inner)
+    if inner is not None:
+        raw.notes.append(f"a row for each object in {inner!r}; lines without any left out")
     if literal:
         raw.notes.append("lines are Python literals and no JSON; read as literals, never run")
     if n_bad:
@@ -181,19 +233,34 @@ def _is_document(head: bytes, entry: SourceFile) -> bool:
     first, _, rest = start.partition(b"\n")
     row = _json(first)
     if row is None:
-        # A document over several lines begins with a line that is none by itself.
-        return first.strip() == b"{" or (not rest.strip() and len(head) < len(entry.head(1 << 19)))
+        # A document over several lines begins with a line that is none by itself, and objects
+        # without any line end between them are one line.
+        alone = bool(first.strip()) and not rest.strip()
+        return first.strip() == b"{" or b"}{" in first or alone
     nested = [isinstance(value, (list, dict)) for value in row.values()]
     return not rest.strip() and any(nested) and (all(nested) or not has_roles(row))
 
 
 def _document(entry: SourceFile) -> Any:
     try:
-        return json.loads(entry.read(limit=_LARGEST_DOCUMENT))
+        return _values(entry.read(limit=_LARGEST_DOCUMENT))
     except ValueError as error:
         raise DataError(f"this is no JSON: {error}.", source=entry.shown) from None
     except RecursionError:
         raise DataError("this JSON is nested too deeply to be data.", source=entry.shown) from None
+
+
+def _values(raw: bytes) -> Any:
+    """The value of a document; a list where several stand one after another, as jq and some
+    streams write them.
+    """
+    text, found, at = raw.decode("utf-8-sig"), [], 0
+    decoder = json.JSONDecoder()
+    while at < len(text):
+        value, end = decoder.raw_decode(text, at)
+        found.append(value)
+        at = _BETWEEN.match(text, end).end()  # type: ignore[union-attr]  # it matches nothing too
+    return found[0] if len(found) == 1 else found
 
 
 def _sample(head: bytes, entry: SourceFile) -> tuple[list[dict[str, Any]], bool]:
@@ -221,7 +288,10 @@ def _sample(head: bytes, entry: SourceFile) -> tuple[list[dict[str, Any]], bool]
 
 
 def _objects(
-    entry: SourceFile, literal: bool, bad: list[tuple[int, str]] | None = None
+    entry: SourceFile,
+    literal: bool,
+    bad: list[tuple[int, str]] | None = None,
+    inner: str | None = None,
 ) -> Iterator[tuple[int, dict[str, Any]]]:
     line = 0
     for block in _blocks(entry):
@@ -231,7 +301,7 @@ def _objects(
                 continue
             row = (_literal(text) or _json(text)) if literal else _json(text)
             if row is not None:
-                yield line, row
+                yield from ((line, part) for part in expanded(row, inner))
             elif bad is not None:
                 bad.append((line, text.decode("utf-8", "replace").rstrip("\r")))
             else:
@@ -244,7 +314,8 @@ def _objects(
 
 def _json(text: bytes) -> dict[str, Any] | None:
     try:
-        row = json.loads(text)
+        # An array's lines may have lost its brackets.
+        row = json.loads(text.rstrip().removesuffix(b","))
     except (ValueError, RecursionError):
         return None
     return row if isinstance(row, dict) else None
@@ -280,10 +351,12 @@ def _blocks(entry: SourceFile) -> Iterator[bytes]:
         yield rest
 
 
-def _locate(entry: SourceFile, rows: np.ndarray, literal: bool = False) -> list[tuple[int, str]]:
+def _locate(
+    entry: SourceFile, rows: np.ndarray, literal: bool = False, inner: str | None = None
+) -> list[tuple[int, str]]:
     wanted, found = {int(row) for row in rows}, []
     skipped: list[tuple[int, str]] = []
-    for row, (line, content) in enumerate(_objects(entry, literal, skipped)):
+    for row, (line, content) in enumerate(_objects(entry, literal, skipped, inner)):
         if row in wanted:
             found.append((line, json.dumps(content, ensure_ascii=False, default=str)))
             if len(found) == len(wanted):

@@ -33,6 +33,8 @@ def by_position(columns: Columns, free: Sequence[str], taken: set[str]) -> dict[
         at = next((name for name in rest[:2] if len(rest) > 2 and _dated(columns[name])), None)
         if at is None and len(rest) > 2 and _logged(columns[rest[0]]):
             at = rest[0]
+        if at is None and _timed_second([columns[name] for name in rest]):
+            at = rest[1]
         at = at or next((name for name in rest[_ids(free) :] if _timed(columns[name])), None)
         if at is not None:
             roles["time"] = at
@@ -101,6 +103,32 @@ def _logged(cells: Sequence[str]) -> bool:
         and 2 * len(set(numbers)) > len(numbers)
         and all(_LOGS <= number / scale < _LAST for number in numbers)
     )
+
+
+def _timed_second(columns: Sequence[Sequence[str]]) -> bool:
+    """Whether the second column holds the seconds of a log instead of items: all of them since
+    2000, mostly different, before items and perhaps ratings.
+    """
+    if not 3 <= len(columns) <= 4 or len(columns[1]) < _ENOUGH or not whole(columns[1]):
+        return False
+    times = [int(cell) for cell in columns[1] if cell.strip()]
+    return (
+        all(any(_LOGS <= t / 10**power < _LAST for power in (0, 3)) for t in times)
+        and 2 * len(set(times)) > len(times)
+        and not _rates(columns[2])
+        and not any(_timed(cells) for cells in columns[2:])
+        and all(_rates(cells) for cells in columns[3:])
+    )
+
+
+def _rates(cells: Sequence[str]) -> bool:
+    """Whether cells are small numbers, as ratings are."""
+    try:
+        return _all(cells, lambda cell: abs(float(cell.replace(",", "."))) <= 100.0) and (
+            len(set(cells)) <= 21
+        )
+    except ValueError:
+        return False
 
 
 def _dated(cells: Sequence[str]) -> bool:

@@ -12,12 +12,13 @@ from itertools import islice
 from cofactor.base.errors import ArgumentError, DataError
 from cofactor.data.readers.columns import Options
 from cofactor.data.readers.headers import (
+    completed,
     distinct_names,
     has_numbered_names,
     is_header,
-    lacks_index,
     titles_above,
 )
+from cofactor.data.readers.source_files import SourceFile
 from cofactor.data.readers.text_encoding import decoded, encoding_of, lines_of
 
 # The order decides between two that fit equally well.
@@ -30,7 +31,19 @@ _SEPARATED = re.compile(r"^\"?sep=(.)\"?\s*$", re.IGNORECASE)
 _LIST = re.compile(r"^[^\s,]+(,[^\s,]+)*$")
 _MARKUP = re.compile(r"^\s*<(!doctype|html|head|body|\?xml|table)\b", re.IGNORECASE)
 _CLOCK = re.compile(r"^\d{1,2}:\d{2}$")
-_PAIR = re.compile(r"^\d+:-?\d+(\.\d+)?$")
+# Text that isn't a table, by its first line.
+_NO_TABLES = (
+    ("a dump of SQL", re.compile(r"\s*(INSERT INTO|CREATE TABLE|DROP TABLE|-- \w+ dump)\b", re.I)),
+    ("YAML", re.compile(r"\s*- ['\"\w ]+:(\s|$)")),
+    ("an ARFF file", re.compile(r"\s*@relation\b", re.I)),
+    (
+        "a matrix in Matrix Market's format (scipy.io.mmread reads it)",
+        re.compile(r"%%Matrix", re.I),
+    ),
+)
+# A field whose quotes don't end on the line.
+_OPEN = re.compile(r'(^|[,;\t|])"(?:[^"]|"")*$')
+_PAIR = re.compile(r"^(\d+|qid):-?\d+(\.\d+)?$")
 
 
 @dataclass(frozen=True)
@@ -107,8 +120,8 @@ def sniff(sample: bytes, options: Options, source: str, *, whole: bool) -> Diale
     skipped = titles_above(rows, options)
     rows, numbered = rows[skipped:], numbered[skipped:]
     first, rest = rows[0], rows[1:100]
-    if options.header is None and lacks_index(first, rest):
-        first = ["", *first]
+    if options.header is None:
+        first = completed(first, rest)
     if len(first) < 2:
         raise DataError(
             f"the first line {lines[0][:60]!r} has one column, and at least a user and an item are"
@@ -174,12 +187,18 @@ def _first_lines(text: str, source: str, *, whole: bool) -> list[tuple[int, str]
     lines = lines_of(text)
     if not whole and len(lines) > 1:
         lines = lines[:-1]
+    lines = _whole_header(lines)
     numbered = list(islice(((n, line) for n, line in enumerate(lines) if line.strip()), 500))
     if not numbered:
         raise DataError("the file is empty.", source=source)
     if "\0" in numbered[0][1]:
         raise DataError(
             "this is no text file; give format=, or encoding= if it is UTF-16.", source=source
+        )
+    foreign = next((what for what, sign in _NO_TABLES if sign.match(numbered[0][1])), None)
+    if foreign is not None:
+        raise DataError(
+            f"this is {foreign}, not a table; export it as csv, JSON or Parquet.", source=source
         )
     if _MARKUP.match(numbered[0][1]):
         raise DataError(
@@ -188,6 +207,20 @@ def _first_lines(text: str, source: str, *, whole: bool) -> list[tuple[int, str]
             source=source,
         )
     return numbered
+
+
+def _whole_header(lines: list[str]) -> list[str]:
+    """The lines, of which those that a header's quoted names are spread over are one, followed by
+    blanks.
+    """
+    first = next((n for n, line in enumerate(lines[:12]) if _OPEN.search(line)), None)
+    if first is None:
+        return lines
+    for end in range(first + 1, min(first + 20, len(lines))):
+        if sum(line.count('"') for line in lines[first : end + 1]) % 2 == 0:
+            joined = "\n".join(lines[first : end + 1])
+            return [*lines[:first], joined, *[""] * (end - first), *lines[end + 1 :]]
+    return lines
 
 
 def _ragged(rows: Sequence[Sequence[str]], delimiter: str, source: str) -> bool:
@@ -296,3 +329,10 @@ def _quoted(lines: Sequence[str], delimiter: str) -> str:
         for field in line.split(delimiter)
     )
     return '"' if held else ""
+
+
+def dialect_of(entry: SourceFile, options: Options) -> Dialect:
+    """Tell how a file is written from its beginning."""
+    size = 1 << 18
+    sample = entry.head(size)
+    return sniff(sample, options, entry.shown, whole=len(sample) < size)

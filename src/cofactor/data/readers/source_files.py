@@ -189,7 +189,7 @@ class Source:
 
 @dataclass(frozen=True)
 class HeldFile(SourceFile):
-    """Bytes in memory as a file of their own: some lines of one, or one written again.
+    """Bytes in memory as a file of their own: some lines of one, or one put together in memory.
 
     Parameters
     ----------

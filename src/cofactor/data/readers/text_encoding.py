@@ -7,6 +7,8 @@ import codecs
 from cofactor.base.errors import ArgumentError, DataError
 
 _BOMS = (
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
@@ -26,7 +28,24 @@ def encoding_of(sample: bytes, given: str | None) -> tuple[str, int]:
                 "encoding must be one that Python knows, such as 'utf-8' or 'latin-1', not"
                 f" {given!r}."
             ) from None
+    if not len(sample) % 2 and b"\0" in sample:
+        # Latin letters in UTF-16 without its mark: every other byte is nothing.
+        for name, zeros, letters in (("utf-16-le", 1, 0), ("utf-16-be", 0, 1)):
+            if 4 * sample[zeros::2].count(0) > len(sample) and 0 not in sample[letters::2]:
+                return name, 0
     return "utf-8", 0
+
+
+# Of what isn't UTF-8: Windows' Latin-1, and where a byte is none of its characters, the standard's.
+LATIN = ("cp1252", "iso8859-1")
+
+
+def latin(text: bytes) -> str:
+    """Return a text in Latin-1, in which Windows has € and curly quotes."""
+    try:
+        return text.decode(LATIN[0])
+    except UnicodeDecodeError:
+        return text.decode(LATIN[1])
 
 
 def decoded(sample: bytes, encoding: str, given: str | None, source: str) -> str:
@@ -39,7 +58,7 @@ def decoded(sample: bytes, encoding: str, given: str | None, source: str) -> str
             raise DataError(
                 f"the file isn't {given}: {error.reason} at byte {error.start}.", source=source
             ) from None
-        return sample.decode("latin-1")
+        return latin(sample)
 
 
 def lines_of(text: str) -> list[str]:

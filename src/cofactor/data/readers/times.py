@@ -34,13 +34,20 @@ _UNORDERED = (
 _FORMS = (
     rf"^(?P<y>\d{{4}})-(?P<m>\d{{1,2}})-(?P<d>\d{{1,2}})(?:[T ]{_CLOCK} ?{_OFFSET}?)?$",
     rf"^\w{{3}} (?P<b>[A-Za-z]{{3}}) +(?P<d>\d{{1,2}}) {_CLOCK} (?:{_OFFSET} )?(?P<y>\d{{4}})$",
+    # JavaScript's Date, written as text.
+    (
+        rf"^\w{{3}} (?P<b>[A-Za-z]{{3}}) (?P<d>\d{{1,2}}) (?P<y>\d{{4}}) {_CLOCK}"
+        rf" GMT{_OFFSET}(?: \(.*\))?$"
+    ),
+    # Logs of web servers.
+    rf"^\[?(?P<d>\d{{1,2}})/(?P<b>[A-Za-z]{{3}})/(?P<y>\d{{4}}):{_CLOCK} ?{_OFFSET}?\]?$",
     r"^(?P<m>\d{1,2}) (?P<d>\d{1,2}), (?P<y>\d{4})$",
     (
         r"^(?:\w{3}, )?(?P<d>\d{1,2})[ -](?P<b>[A-Za-z]{3})[a-z]*[ -](?P<y>\d{4})(?:"
         rf" {_CLOCK} ?{_OFFSET}?)?$"
     ),
     (
-        rf"^(?P<b>[A-Za-z]{{3}})[a-z]*\.? (?P<d>\d{{1,2}}), (?P<y>\d{{4}})(?:,? {_CLOCK}"
+        rf"^(?P<b>[A-Za-z]{{3}})[a-z]*\.? +(?P<d>\d{{1,2}}),? (?P<y>\d{{4}})(?:,? +{_CLOCK}"
         rf" ?{_OFFSET}?)?$"
     ),
     rf"^(?P<y>\d{{4}})[/.](?P<m>\d{{1,2}})[/.](?P<d>\d{{1,2}})(?: {_CLOCK})?$",
@@ -50,6 +57,20 @@ _FORMS = (
         rf" ?{_OFFSET}?$"
     ),
 )
+
+
+# Seconds between the beginning of such counts and 1970.
+_TICKS = {
+    ".NET's ticks (100 ns since the year 1)": -62_135_596_800,
+    "Windows' file times (100 ns since 1601)": -11_644_473_600,
+}
+
+
+class Ticks(NamedTuple):
+    """Times that were counts of 100 nanoseconds: int64 [n] in seconds, and what they were."""
+
+    times: np.ndarray
+    unit: str
 
 
 class ParsedTimes(NamedTuple):
@@ -163,6 +184,20 @@ def are_serial_days(times: np.ndarray) -> bool:
 def of_serial_days(times: np.ndarray) -> np.ndarray:
     """Return a spreadsheet's days (since 30 December 1899) as seconds since 1970."""
     return np.where(times == MISSING, MISSING, (times - _SERIAL_1970) * 86400)
+
+
+def of_ticks(times: np.ndarray) -> Ticks | None:
+    """Return bare numbers that are all .NET's or Windows' counts of 100 nanoseconds (of 2000 to
+    2100) as seconds; None if they aren't. As nanoseconds since 1970 they would be of 1974 or 1990.
+    """
+    known = times[times != MISSING]
+    if not known.size:
+        return None
+    for unit, since in _TICKS.items():
+        low, high = ((second - since) * 10**7 for second in (946_684_800, 4_102_444_800))
+        if low <= known.min() and known.max() < high:
+            return Ticks(np.where(times == MISSING, MISSING, times // 10**7 + since), unit)
+    return None
 
 
 def unit_of(times: np.ndarray, given: str | None) -> tuple[str, np.ndarray]:

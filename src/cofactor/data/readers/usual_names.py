@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-# Folded names (letters and digits only), the preferred ones first.
+# Folded names (letters and digits only, without accents), the preferred ones first.
 USUAL: Mapping[str, tuple[str, ...]] = {
     "user": (
         "userid",
@@ -77,6 +77,21 @@ USUAL: Mapping[str, tuple[str, ...]] = {
         "customeremail",
         "useremail",
         "buyeremail",
+        *("пользователь", "idпользователя", "покупатель", "клиент", "користувач", "用户", "用户id"),
+        *(
+            "客户",
+            "会员",
+            "ユーサー",
+            "ユーサーid",
+            "会員",
+            "顧客",
+            "사용자",
+            "고객",
+            "kullanıcı",
+            "musteri",
+        ),
+        *("uzytkownik", "klient", "gebruiker", "klant", "anvandare", "kund", "bruger"),
+        *("bruker", "uzivatel", "zakaznik"),
     ),
     "item": (
         "itemid",
@@ -177,6 +192,22 @@ USUAL: Mapping[str, tuple[str, ...]] = {
         "lineitemsku",
         "variantsku",
         "sellersku",
+        "spotifytrackuri",
+        "trackname",
+        *(
+            "товар",
+            "idтовара",
+            "фильм",
+            "книга",
+            "商品",
+            "商品id",
+            "物品",
+            "电影",
+            "アイテム",
+            "アイテムid",
+        ),
+        *("상품", "아이템", "urun", "artykuł", "articolo", "articulo", "vare", "vara"),
+        "vyrobek",
     ),
     "value": (
         "rating",
@@ -235,6 +266,9 @@ USUAL: Mapping[str, tuple[str, ...]] = {
         "units",
         "lineitemquantity",
         "quantitypurchased",
+        *("оценка", "реитинг", "количество", "评分", "数量", "評価", "평점", "puan", "adet"),
+        *("ocena", "ilosc", "nota", "quantita", "quantidade", "avaliacao", "waardering"),
+        *("aantal", "betyg", "antal", "hodnoceni"),
     ),
     "time": (
         "timestamp",
@@ -256,8 +290,8 @@ USUAL: Mapping[str, tuple[str, ...]] = {
         "orderdate",
         "purchasedate",
         "transactiondate",
-        "eventdate",
         "eventtimestamp",
+        "eventdate",
         "createdon",
         "created",
         "createdtime",
@@ -289,6 +323,19 @@ USUAL: Mapping[str, tuple[str, ...]] = {
         "purchasetime",
         "createdatutc",
         "bestelldatum",
+        *(
+            "дата",
+            "время",
+            "时间",
+            "日期",
+            "时间戳",
+            "日時",
+            "日付",
+            "날짜",
+            "tarih",
+            "czas",
+            "dato",
+        ),
     ),
 }
 ROLES = tuple(USUAL)

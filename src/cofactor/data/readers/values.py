@@ -15,15 +15,18 @@ from cofactor.data.id_text import MISSING_WORDS
 
 _NOTHING = frozenset(MISSING_WORDS)
 _AMBIGUOUS = re.compile(r"^[-+]?\d{1,3},\d{3}$")
+_DOTTED = re.compile(r"^[-+]?\d{1,3}(\.\d{3})+$")
+# 1.234,5 and 2,5.
+_GROUPED = re.compile(r"^[-+]?(\d+|\d{1,3}(\.\d{3})+)(,\d+)?$")
 _COMMA = re.compile(r"^[-+]?\d+,\d+$")
 _THOUSANDS = re.compile(r"^[-+]?\d{1,3}(,\d{3})+(\.\d+)?$")
-_OUT_OF = re.compile(r"^(\d+(?:[.,]\d+)?) ?/ ?(\d+)$")
+_OUT_OF = re.compile(r"^(\d+(?:[.,]\d+)?) ?(?:/|out of) ?(\d+)(?: stars?)?$", re.IGNORECASE)
 _SHARE = re.compile(r"^([-+]?\d+(?:\.\d+)?)\s?%$")
 _STARS = re.compile(r"^(?:([★⭐]\ufe0f?)+[☆✩]*|\*+)$")
 _SPACED = re.compile(r"^[-+]?\d{1,3}([ \u00a0\u202f'’]\d{3})+([.,]\d+)?$")
 _TRUTH = {"true": 1.0, "false": 0.0, "yes": 1.0, "no": 0.0, "t": 1.0, "f": 0.0, "y": 1.0, "n": 0.0}
 # {"$numberDouble": "3.5"} of MongoDB, $3.50, 4 stars: the same words around each number.
-_UNITED = re.compile(r"^([^\d+.,-]*)([-+]?\d+(?:\.\d+)?)([^\d+.,-]*)$")
+_UNITED = re.compile(r"^([^\d+.,-]*)([-+]?\d+(?:[.,]\d{1,2}|\.\d+)?)([^\d+.,-]*)$")
 _SPACES = re.compile(r"[\s'’]")
 
 
@@ -102,6 +105,11 @@ def _of_text(
     )
     if not odd.any():
         return found, None
+    if any(odd[n] and _COMMA.match((w or "").strip()) for n, w in enumerate(words)):
+        # Beside decimal commas, 1.000 may be a thousand.
+        dotted = [bool(_DOTTED.match((w or "").strip())) for w in words]
+        odd = odd | np.array([*dotted, False])
+        found[odd[codes]] = np.nan
     rows = np.flatnonzero(odd[codes])
     return found, Odd(rows, coded.take(pa.array(rows)))
 
@@ -185,17 +193,21 @@ def _writing(words: Sequence[str], values: np.ndarray) -> tuple[Callable[[str], 
     if all(ratios) and len({r[2] for r in ratios if r}) == 1:
         return (
             lambda w: float(_OUT_OF.sub(r"\1", w).replace(",", ".")),
-            f"values such as {first!r} read as the number before the stroke",
+            f"values such as {first!r} read as their first number",
         )
     # Only where all cells are so: one "x1" among numbers is a fault.
     united = [_UNITED.match(w) if not np.isfinite(values).any() else None for w in words]
     if all(united) and len({(u[1].strip(), u[3].strip().rstrip("s")) for u in united if u}) == 1:
-        return lambda w: float(_UNITED.sub(r"\2", w)), f"the number in cells such as {first!r} read"
+        return lambda w: float(
+            _UNITED.sub(r"\2", w).replace(",", ".")
+        ), f"the number in cells such as {first!r} read"
     clear = [w for w in words if not _AMBIGUOUS.match(w)]
-    if clear and all(_COMMA.match(w) for w in words):
+    clear = [w for w in clear if "," in w]
+    if clear and all(_GROUPED.match(w) for w in words):
         known = values[np.isfinite(values)]
         if (known == np.floor(known)).all():
             return lambda w: _by_decimal(w, ","), f"decimal commas such as {clear[0]!r} read"
+    clear = [w for w in words if not _AMBIGUOUS.match(w)]
     if clear and all(_THOUSANDS.match(w) for w in words):
         return lambda w: _by_decimal(w, "."), f"thousands with commas such as {clear[0]!r} read"
     return None

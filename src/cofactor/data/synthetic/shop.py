@@ -12,7 +12,7 @@ import pyarrow as pa
 from cofactor.base import checks, rng
 from cofactor.data.events import Events
 from cofactor.data.interactions import Interactions
-from cofactor.data.synthetic.words import (
+from cofactor.data.synthetic.shop_words import (
     FIRST_NAMES,
     GENRES,
     LAST_NAMES,

@@ -15,6 +15,7 @@ import numpy as np
 from threadpoolctl import ThreadpoolController
 
 from cofactor.base.errors import TrainingError
+from cofactor.base.memory import aligned_empty
 from cofactor.kernels.cpu._ials_rows import F, row_blocks
 from cofactor.kernels.cpu.ials_cg import solve_cg
 from cofactor.kernels.cpu.ials_direct import solve_direct
@@ -93,10 +94,12 @@ def _gram(matrix: np.ndarray, first: int, end: int, total: np.ndarray) -> None:
     (_gram_part if matrix.shape[1] % TILE_COLUMNS else _gram_tiles)(matrix, first, end, total)
 
 
-def rotate_part(block: np.ndarray, basis: np.ndarray) -> None:
-    """Multiply each row of a block by the basis, in place, on one thread."""
+def rotated_part(block: np.ndarray, basis: np.ndarray) -> np.ndarray:
+    """Return each row of a block times the basis, computed on one thread."""
+    found = aligned_empty(block.shape)
     with _one_blas_thread():
-        _rotate(block, 0, len(block), basis)
+        _rotate_into(block, basis, found)
+    return found
 
 
 def rotate(matrix: np.ndarray, basis: np.ndarray) -> None:
@@ -151,6 +154,13 @@ def _rotate(matrix: np.ndarray, first: int, end: int, basis: np.ndarray) -> None
         for i in range(rows.shape[0]):
             for j in range(f):
                 rows[i, j] = turned[i, j]
+
+
+@kernel
+def _rotate_into(matrix: np.ndarray, basis: np.ndarray, rotated: np.ndarray) -> None:
+    for start in range(0, matrix.shape[0], DENSE_ROWS):
+        end = min(start + DENSE_ROWS, matrix.shape[0])
+        np.dot(matrix[start:end], basis, rotated[start:end])
 
 
 @kernel

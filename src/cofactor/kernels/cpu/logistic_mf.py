@@ -67,7 +67,7 @@ def _gradient(
     """Fill g [factors + 1] with the row's gradient and return its loss."""
     f, n_others, m = X.shape[1], Y.shape[0], stop - first
     g[:] = np.float32(0.0)
-    loss = 0.5 * decay * np.float64(beta * beta + dot_rows(X, row, X, row))
+    loss = 0.5 * decay * np.float64(dot_rows(X, row, X, row))
     for k in range(tail_start(X), f):
         loss += 0.5 * decay * np.float64(X[row, k] * X[row, k])
     for p in range(first, stop):
@@ -112,7 +112,6 @@ def _gradient(
             left -= size
     for k in range(f):
         g[k] -= np.float32(decay) * X[row, k]
-    g[f] -= np.float32(decay) * beta
     return loss
 
 

@@ -3,7 +3,8 @@
 
 Johnson 2014, "Logistic matrix factorization for implicit feedback data": p(i | u) = σ(s_ui),
 s_ui = x_u · y_i + β_u + β_i, and Σ_ui α r_ui s_ui - (1 + α r_ui) ln(1 + exp s_ui) - λ/2 (|x|² +
-|y|² + β²) is ascended, users and items in turn."""
+|y|²) is ascended, users and items in turn. Unlike there, L2 is on the vectors alone: on biases it
+would raise items that hardly anybody has."""
 
 from __future__ import annotations
 
@@ -52,13 +53,10 @@ def row_gradient(
     s = other_factors[which].astype(np.float64) @ vector + bias + other_bias[which]
     softplus = np.logaddexp(0.0, s)
     share_of = np.concatenate([np.ones(len(items)), np.full(len(negative_items), share)])
-    loss = np.sum(share_of * ((1.0 + weight) * softplus - weight * s)) + regularization / 2 * (
-        vector @ vector + bias * bias
-    )
+    loss = np.sum(share_of * ((1.0 + weight) * softplus - weight * s))
+    loss += regularization / 2 * (vector @ vector)
     pull = share_of * (weight - (1.0 + weight) * np.exp(s - softplus))
-    gradient = np.append(
-        pull @ other_factors[which] - regularization * vector, pull.sum() - regularization * bias
-    )
+    gradient = np.append(pull @ other_factors[which] - regularization * vector, pull.sum())
     return float(loss), gradient
 
 

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cofactor.base.config import Config, setting
-from cofactor.base.errors import ArgumentError
+from cofactor.base.config import setting
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.models.liked import rated_csr, seen_ratings
-from cofactor.models.rating_scale import on_scale, rating_scale, spread_of
+from cofactor.models.rating_scale import ScaleConfig, on_scale, rating_scale, spread_of
 from cofactor.models.recommender import Recommender
 from cofactor.models.traits import ArraySpec, Traits
 from cofactor.models.user_batch import States, UserBatch
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from cofactor.data.split import Part
 
 
-class BiasConfig(Config):
+class BiasConfig(ScaleConfig):
     """Settings of `Bias`."""
 
     renamed = {  # noqa: RUF012
@@ -51,22 +50,6 @@ class BiasConfig(Config):
         above=0,
         doc="Change of a bias at which to stop (joint), in deviations of the ratings.",
     )
-    clip_predictions: bool = setting(
-        True, doc=("Whether predictions are clipped to the rating scale.")
-    )
-    lowest: float | None = setting(
-        None, doc="The lowest possible rating; None: the lowest of the data."
-    )
-    highest: float | None = setting(
-        None, doc="The highest possible rating; None: the highest of the data."
-    )
-
-    def check(self) -> None:
-        """Check that the scale isn't upside down."""
-        if self.lowest is not None and self.highest is not None and self.lowest >= self.highest:
-            raise ArgumentError(
-                f"Bias lowest must be below highest, not {self.lowest} and {self.highest}."
-            )
 
 
 class Bias(Recommender[BiasConfig]):

@@ -17,12 +17,17 @@ from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.models import registry
 from cofactor.models.content import check as checking
-from cofactor.models.content.base import COMPARISON, ContentFeatures, cold_rows, with_items_only
 from cofactor.models.content.check import Check, HeldOutScores
+from cofactor.models.content.content_config import CalibrationConfig, ContentConfig
+from cofactor.models.content.content_features import (
+    COMPARISON,
+    ContentFeatures,
+    cold_rows,
+    with_items_only,
+)
 from cofactor.models.content.feature_map import SPEC_ARRAYS, FeatureMap
 from cofactor.models.content.reduction import main_directions
 from cofactor.models.content.ridge import sparse_ridge
-from cofactor.models.content.settings import CalibrationConfig, ContentConfig
 from cofactor.models.recommender import Recommender
 from cofactor.models.traits import ArraySpec, Traits
 from cofactor.models.user_batch import InnerProduct, States, UserBatch

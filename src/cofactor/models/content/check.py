@@ -206,7 +206,7 @@ def nearest(features: Any, data: Interactions, users: np.ndarray, items: np.ndar
     """Return content_knn's scores of held-out items, float32 [n_users, n_items]: a user's profile
     is made of the user's other items.
     """
-    from cofactor.models.likeness import unit_rows
+    from cofactor.models.similarity import unit_rows
 
     units = unit_rows(features)
     others = np.ones(data.n_items, np.float32)

@@ -13,15 +13,14 @@ from cofactor.base.config import Config, setting
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
-from cofactor.models.content.base import COMPARISON, ContentFeatures
+from cofactor.models.content.content_config import ContentConfig, NormalizationConfig
+from cofactor.models.content.content_features import COMPARISON, ContentFeatures, SimilarByContent
 from cofactor.models.content.content_ridge import ContentRidge
 from cofactor.models.content.feature_ials import FeatureIALS
-from cofactor.models.content.settings import ContentConfig, NormalizationConfig
 from cofactor.models.content.two_tower import TwoTower
 from cofactor.models.recommender import Recommender
 from cofactor.models.traits import ArraySpec, Traits
 from cofactor.models.user_batch import States, UserBatch
-from cofactor.retrieval.topk import TopK
 
 if TYPE_CHECKING:
     from cofactor.data.split import Part
@@ -88,7 +87,7 @@ class ContentBlendConfig(NormalizationConfig, ContentConfig):
         return found
 
 
-class ContentBlend(ContentFeatures[ContentBlendConfig]):
+class ContentBlend(SimilarByContent, ContentFeatures[ContentBlendConfig]):
     """``s_ui = a_ui / σ(a_u) + w b_ui / σ(b_u) + v c_ui / σ(c_u)``, for warm and new items alike.
 
     a is of `ContentRidge`, b of `FeatureIALS`, c of `TwoTower` (left out where ``tower_weight`` v
@@ -203,14 +202,6 @@ class ContentBlend(ContentFeatures[ContentBlendConfig]):
 
     def _extend(self, features: Any) -> None:
         self.parts = tuple(part.with_data(self.data) for part in self.parts)
-
-    def _similar_items(
-        self, item_rows: np.ndarray, k: int, allowed: np.ndarray | None, n_threads: int
-    ) -> TopK:
-        return self.feature_map.similar_items(item_rows, k, allowed)
-
-    def _similar_users(self, user_rows: np.ndarray, k: int, n_threads: int) -> TopK:
-        return self.feature_map.similar_users(self.data.histories(), user_rows, k)
 
     def _state(self) -> dict[str, np.ndarray]:
         theirs = {

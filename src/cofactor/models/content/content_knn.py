@@ -11,14 +11,11 @@ import numpy as np
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
-from cofactor.models.content.base import COMPARISON, ContentFeatures
+from cofactor.models.content.content_config import ContentConfig
+from cofactor.models.content.content_features import COMPARISON, ContentFeatures, SimilarByContent
 from cofactor.models.content.feature_map import SPEC_ARRAYS, FeatureMap
-from cofactor.models.content.settings import ContentConfig
-from cofactor.models.implicit.item_knn import ItemKNN
-from cofactor.models.recommender import Recommender
 from cofactor.models.traits import Traits
 from cofactor.models.user_batch import States, UserBatch
-from cofactor.retrieval.topk import TopK
 
 if TYPE_CHECKING:
     from cofactor.data.split import Part
@@ -31,7 +28,7 @@ class ContentKNNConfig(ContentConfig):
     """Settings of `ContentKNN`: those of the content alone."""
 
 
-class ContentKNN(ContentFeatures[ContentKNNConfig]):
+class ContentKNN(SimilarByContent, ContentFeatures[ContentKNNConfig]):
     """Score an item by its similarity to the mean of a user's items: ``s_ui = 1/|I_u| Σ_(j in I_u)
     cos(f_j, f_i)``.
 
@@ -71,20 +68,6 @@ class ContentKNN(ContentFeatures[ContentKNNConfig]):
         """Return what a unit of each feature adds; see `ContentFeatures.feature_weights`."""
         assert isinstance(batch.states, Histories)
         return self.feature_map.profiles(batch.states).toarray()[0]
-
-    def without_features(self) -> Recommender:
-        """Return `ItemKNN`, which finds by interactions, not by content, what is similar to what a
-        user had.
-        """
-        return ItemKNN()
-
-    def _similar_items(
-        self, item_rows: np.ndarray, k: int, allowed: np.ndarray | None, n_threads: int
-    ) -> TopK:
-        return self.feature_map.similar_items(item_rows, k, allowed)
-
-    def _similar_users(self, user_rows: np.ndarray, k: int, n_threads: int) -> TopK:
-        return self.feature_map.similar_users(self.data.histories(), user_rows, k)
 
     def _state(self) -> dict[str, np.ndarray]:
         return self.spec.arrays()

@@ -15,15 +15,17 @@ from cofactor.base.errors import ArtifactError, TrainingError
 from cofactor.base.run import Run
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
-from cofactor.models.content.base import COMPARISON, ContentFeatures, cold_rows
+from cofactor.models.content.content_config import ContentConfig, NormalizationConfig
+from cofactor.models.content.content_features import (
+    COMPARISON,
+    ContentFeatures,
+    SimilarByContent,
+    cold_rows,
+)
 from cofactor.models.content.feature_map import SPEC_ARRAYS, FeatureMap
 from cofactor.models.content.score_normalisation import levels
-from cofactor.models.content.settings import ContentConfig, NormalizationConfig
-from cofactor.models.implicit.item_knn import ItemKNN
-from cofactor.models.recommender import Recommender
 from cofactor.models.traits import ArraySpec, Traits
 from cofactor.models.user_batch import States, UserBatch
-from cofactor.retrieval.topk import TopK
 
 if TYPE_CHECKING:
     from cofactor.data.split import Part
@@ -70,7 +72,7 @@ class ContentRidgeConfig(NormalizationConfig, ContentConfig):
     )
 
 
-class ContentRidge(ContentFeatures[ContentRidgeConfig]):
+class ContentRidge(SimilarByContent, ContentFeatures[ContentRidgeConfig]):
     """Each user's items, and what goes with them, as a ridge regression on content: ``s_uc = x_u (I
     + β G) (K + λ I)^-1 k_c``.
 
@@ -282,20 +284,6 @@ class ContentRidge(ContentFeatures[ContentRidgeConfig]):
         """Return what a unit of each feature adds; see `ContentFeatures.feature_weights`."""
         assert isinstance(batch.states, Histories)
         return self.levels[item_row] * self._wanted(self._past(batch.states))[:-2, 0]
-
-    def without_features(self) -> Recommender:
-        """Return `ItemKNN`, which finds by interactions, not by content, what is similar to what a
-        user had.
-        """
-        return ItemKNN()
-
-    def _similar_items(
-        self, item_rows: np.ndarray, k: int, allowed: np.ndarray | None, n_threads: int
-    ) -> TopK:
-        return self.feature_map.similar_items(item_rows, k, allowed)
-
-    def _similar_users(self, user_rows: np.ndarray, k: int, n_threads: int) -> TopK:
-        return self.feature_map.similar_users(self.data.histories(), user_rows, k)
 
     def _state(self) -> dict[str, np.ndarray]:
         names = ("warm", "weights", "levels", "scale")

@@ -15,8 +15,15 @@ from cofactor.data.features import FeatureSpec
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.models.content import check as checking
-from cofactor.models.content.base import COMPARISON, ContentFeatures, cold_rows
 from cofactor.models.content.check import Check, HeldOutScores
+from cofactor.models.content.content_config import (
+    CalibrationConfig,
+    ContentConfig,
+    NormalizationConfig,
+    PriorConfig,
+    ProfileConfig,
+)
+from cofactor.models.content.content_features import COMPARISON, ContentFeatures, cold_rows
 from cofactor.models.content.feature_map import SPEC_ARRAYS, FeatureMap
 from cofactor.models.content.no_features_baseline import shared
 from cofactor.models.content.profiles import (
@@ -28,13 +35,6 @@ from cofactor.models.content.profiles import (
 )
 from cofactor.models.content.ridge import sparse_ridge
 from cofactor.models.content.score_normalisation import covariance_of, levels, spreads_of_vectors
-from cofactor.models.content.settings import (
-    CalibrationConfig,
-    ContentConfig,
-    NormalizationConfig,
-    PriorConfig,
-    ProfileConfig,
-)
 from cofactor.models.factors import FactorModel
 from cofactor.models.implicit.ials import IALS, IALSConfig
 from cofactor.models.implicit.ials_learner import IALSLearner

@@ -16,8 +16,8 @@ from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.data.records import table_of
 from cofactor.models.answers import Reason
-from cofactor.models.content.settings import FeatureConfig
-from cofactor.models.likeness import cosines, unit_rows
+from cofactor.models.content.content_config import FeatureConfig
+from cofactor.models.similarity import cosines, unit_rows
 from cofactor.models.traits import ArraySpec
 from cofactor.retrieval.topk import TopK, best_scores
 

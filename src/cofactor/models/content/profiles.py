@@ -10,8 +10,8 @@ import numpy as np
 from cofactor.base.errors import ArgumentError
 from cofactor.data.features import FeatureSpec
 from cofactor.data.interactions import Interactions
+from cofactor.models.content.content_config import ProfileConfig
 from cofactor.models.content.feature_map import SPEC_ARRAYS
-from cofactor.models.content.settings import ProfileConfig
 from cofactor.models.traits import ArraySpec
 
 USER_ARRAYS = {

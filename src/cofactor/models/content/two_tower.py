@@ -5,7 +5,6 @@ arrays, and only `fit` needs torch.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +16,19 @@ from cofactor.data.features import FeatureSpec
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.models.content import check as checking
-from cofactor.models.content.base import COMPARISON, ContentFeatures, cold_rows, with_items_only
 from cofactor.models.content.check import Check, HeldOutScores
+from cofactor.models.content.content_config import (
+    CalibrationConfig,
+    ContentConfig,
+    PriorConfig,
+    ProfileConfig,
+)
+from cofactor.models.content.content_features import (
+    COMPARISON,
+    ContentFeatures,
+    cold_rows,
+    with_items_only,
+)
 from cofactor.models.content.feature_map import SPEC_ARRAYS, FeatureMap
 from cofactor.models.content.no_features_baseline import shared
 from cofactor.models.content.profiles import (
@@ -28,20 +38,14 @@ from cofactor.models.content.profiles import (
     user_spec_arrays,
     user_spec_of,
 )
-from cofactor.models.content.settings import (
-    CalibrationConfig,
-    ContentConfig,
-    PriorConfig,
-    ProfileConfig,
-)
 from cofactor.models.factors import FactorModel
 from cofactor.models.iterative import (
     IterativeModel,
     ValidationMetric,
     warm_ndcg_metric,
 )
-from cofactor.models.liked import rated_csr
-from cofactor.models.neural.factor_fold_in import Factors, cold_row, fold_in
+from cofactor.models.neural.biased_factors import BiasedFactors
+from cofactor.models.neural.factor_fold_in import Factors
 from cofactor.models.neural.factor_settings import FactorConfig
 from cofactor.models.neural.latent_factor import LatentFactor
 from cofactor.models.recommender import Recommender
@@ -101,7 +105,7 @@ class TwoTowerConfig(FactorConfig, PriorConfig, CalibrationConfig, ProfileConfig
     )
 
 
-class TwoTower(ContentFeatures, IterativeModel, FactorModel):
+class TwoTower(BiasedFactors, ContentFeatures, IterativeModel, FactorModel):
     """``s_ui = x_u · y_i + b_i`` with ``[y_i ; b_i] = e_i + t_i h(f_i)`` and ``x_u = e_u + t_u
     g(f_u)``: ids and content side by side.
 
@@ -148,12 +152,6 @@ class TwoTower(ContentFeatures, IterativeModel, FactorModel):
     user_maps: list[np.ndarray]
     user_spec: FeatureSpec | None
     check: Check
-
-    @classmethod
-    def traits_of(cls, config: TwoTowerConfig) -> Traits:
-        """Return the traits under some settings: a loss that fits values predicts them."""
-        fits = config.objective.fits_values
-        return replace(cls.traits, predicts_ratings=fits, uses_values=fits)
 
     @classmethod
     def arrays_of(cls, config: TwoTowerConfig) -> Mapping[str, ArraySpec]:
@@ -317,24 +315,6 @@ class TwoTower(ContentFeatures, IterativeModel, FactorModel):
         vectors = self._content_vectors(features)
         self.item_factors = np.concatenate((self.item_factors, vectors[:, :-1]))
         self.item_bias = np.concatenate((self.item_bias, vectors[:, -1]))
-
-    def unseen_item(self) -> tuple[np.ndarray, np.float32]:
-        """Return what stands for an item that is not known at all; see `FactorModel`."""
-        warm, fits = self.data.item_counts > 0, self.config.fits(self.data)
-        return cold_row(self.item_factors, self.item_bias, warm, self.config, fits)
-
-    def _fold_in(self, histories: Histories) -> States:
-        fits = self.config.fits(self.data)
-        csr = rated_csr(self, histories) if fits else histories.csr
-        factors = Factors(self.user_factors, self.item_factors, self.user_bias, self.item_bias)
-        return fold_in(*csr, factors, self.global_mean, self.config, self.data)
-
-    def user_vectors(self) -> np.ndarray:
-        """Return the trained users' vectors without their biases, float32 [n_users, factors], in
-        row order.
-        """
-        _ = self.data
-        return self.user_factors
 
     def _fold_in_profiles(self, histories: Histories, profiles: Any) -> States:
         """Who has a history is folded in by it; the others get what their profile says."""

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from cofactor.base.config import Renamed, setting
-from cofactor.base.errors import ArgumentError
 from cofactor.base.memory import aligned
 from cofactor.base.offsets import row_offsets
 from cofactor.base.run import Run
@@ -22,16 +21,16 @@ from cofactor.models.hooks import Hooks
 from cofactor.models.iterative import CURVE_ARRAYS
 from cofactor.models.liked import rated_csr, seen_ratings
 from cofactor.models.noise import RatingPenalties
-from cofactor.models.rating_scale import on_scale, rating_scale, spread_of
+from cofactor.models.rating_scale import ScaleConfig, on_scale, rating_scale, spread_of
 from cofactor.models.traits import ArraySpec
 from cofactor.models.user_batch import InnerProduct, States, UserBatch
 from cofactor.retrieval.topk import TopK, nearest
 from cofactor.training.learner import Epoch, Facts, Learner
 from cofactor.training.schedule import SCHEDULES
-from cofactor.training.settings import DescentConfig
+from cofactor.training.training_config import DescentConfig
 
 
-class RatingConfig(DescentConfig):
+class RatingConfig(DescentConfig, ScaleConfig):
     """Settings that the factor models of ratings share."""
 
     renamed = {  # noqa: RUF012
@@ -77,23 +76,6 @@ class RatingConfig(DescentConfig):
             " stops; 0 runs all epochs."
         ),
     )
-    clip_predictions: bool = setting(
-        True, doc=("Whether predictions are clipped to the rating scale.")
-    )
-    lowest: float | None = setting(
-        None, doc="The lowest possible rating; None: the lowest of the data."
-    )
-    highest: float | None = setting(
-        None, doc="The highest possible rating; None: the highest of the data."
-    )
-
-    def check(self) -> None:
-        """Check that the scale isn't upside down."""
-        if self.lowest is not None and self.highest is not None and self.lowest >= self.highest:
-            raise ArgumentError(
-                f"{self._label('lowest')} must be below highest, not {self.lowest} and"
-                f" {self.highest}."
-            )
 
 
 RATING_ARRAYS = {

@@ -24,7 +24,7 @@ from cofactor.models.implicit.normal_equations import FixedItems, NormalEquation
 from cofactor.models.iterative import CURVE_ARRAYS, IterativeModel
 from cofactor.models.traits import ArraySpec, Traits
 from cofactor.models.user_batch import States, UserBatch
-from cofactor.training.settings import IterativeConfig
+from cofactor.training.training_config import IterativeConfig
 
 if TYPE_CHECKING:
     from cofactor.data.split import Part

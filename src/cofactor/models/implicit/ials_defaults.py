@@ -7,12 +7,11 @@ from typing import Any
 import numpy as np
 
 from cofactor.data.interactions import Interactions
-from cofactor.models.noise import relative_noise
+from cofactor.models.noise import MOST_NOISE, relative_noise
 
 # Chosen on validation parts of the panel (benchmarks/panel.py), where the best shares lie between
 # .3 (sessions) and 1.1 (a few very popular items), most between .6 and .8.
 NOISE_SHARE = 0.7
-MOST_NOISE = 0.7  # beyond it, with three or four interactions a row, too little would be left
 UNOBSERVED = 10.0  # how much more all pairs weigh than the observed ones
 FEWEST, MOST = 32, 256  # factors
 MOST_BYTES = 2**31  # of both sides' vectors

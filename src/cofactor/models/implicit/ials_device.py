@@ -40,9 +40,10 @@ class DeviceIALSLearner(IALSLearner):
             )
         require("torch", purpose="implicit ALS on a GPU")
         from cofactor.kernels.gpu.ials import side_on_device
+        from cofactor.training.torch.device import device_of
 
         super().__init__(equations, data, run)
-        self.device = "cpu" if run.device == "auto" else run.device
+        self.device = "cpu" if run.device == "auto" else str(device_of(run))
         self.users = side_on_device(*self.of_users, self.user_ridge, self.device)
         self.items = side_on_device(*self.of_items, self.solved_ridge, self.device)
         self.there = {name: self._sent(array) for name, array in super().arrays().items()}

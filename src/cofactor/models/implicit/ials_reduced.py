@@ -84,7 +84,7 @@ class ReducedIALSLearner(ShardedIALSLearner):
             states = exchange.states(stepped, found, states)
         last = exchange.sums("squares", [state[2] for state in states])
         done = exchange.states(ended, last, states, exchange.giants())
-        self._here = {}
+        self._here, self._fixed = {}, {}
         self.blocks = {"users": rotated, "items": [part for *parts, _ in done for part in parts]}
         self.grams["items"] = [grams for *_, grams in done]
         self.engine.get(self.grams["items"])  # all are done

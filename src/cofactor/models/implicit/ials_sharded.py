@@ -127,12 +127,18 @@ class ShardedIALSLearner(IALSLearner):
 
     def _whole(self, side: str) -> np.ndarray:
         if side not in self._here:
-            self._here[side] = joined(*self.engine.get(self.blocks[side]))
+            whole = self._fixed.get(side)
+            self._here[side] = (
+                joined(*self.engine.get(self.blocks[side]))
+                if whole is None
+                else self.engine.get(whole)
+            )
         return self._here[side]
 
     def put(self, arrays: Any) -> None:
         """Set both sides' vectors."""
         self._here: dict[str, np.ndarray] = {}
+        self._fixed: dict[str, Any] = {}  # a side that is put together on some host
         self.blocks: dict[str, list[Any]] = {}
         self.grams: dict[str, list[Any]] = {}
         for side, name in (("users", "user_factors"), ("items", "item_factors")):
@@ -159,7 +165,8 @@ class ShardedIALSLearner(IALSLearner):
 
         name, steps, tolerance = self.last_solve
         self._half("users", Solver(name, steps, tolerance=tolerance))
-        return self.x, self.y
+        # The engine's own memory is gone when it is closed.
+        return self.x, self.y.copy()
 
     def _half(self, side: str, solver: Solver) -> None:
         """Solve one side given the other."""
@@ -169,13 +176,13 @@ class ShardedIALSLearner(IALSLearner):
         rotated = self._turned(other, basis)
         fixed = {place: engine.call(joined, *rotated, at=place) for place in dict.fromkeys(where)}
         how = engine.share((self.equations, solver))
+        # Other solvers begin at zero, and don't look at what was there.
+        before = self._turned(side, basis) if solver.name == "subspace" else []
         done = []
-        for shard, block, at in zip(self.shards[side], self.blocks[side], where, strict=True):
-            arguments = [how, shard, fixed[at], diagonal]
-            if solver.name == "subspace":  # the others begin at zero
-                arguments.append(engine.call(turned, block, basis, at=at))
+        for part, (shard, at) in enumerate(zip(self.shards[side], where, strict=True)):
+            arguments = (how, shard, fixed[at], diagonal, *before[part : part + 1])
             done.append(engine.call(solved, *arguments, returns=2, spread=True, at=at))
-        self._here = {}
+        self._here, self._fixed = {}, {other: fixed[where[0]]}
         self.blocks = {other: rotated, side: [block for block, _ in done]}
         self.grams[side] = [gram for _, gram in done]
         engine.get(self.grams[side])  # all are done
@@ -212,12 +219,9 @@ def cuts(n_rows: int) -> list[int]:
 
 def turned(block: np.ndarray, basis: np.ndarray) -> np.ndarray:
     """Return a block of vectors in another basis."""
-    from cofactor.kernels.cpu.ials import rotate_part
+    from cofactor.kernels.cpu.ials import rotated_part
 
-    found = aligned_empty(block.shape)
-    found[...] = block
-    rotate_part(found, basis)
-    return found
+    return rotated_part(block, basis)
 
 
 def gram(block: np.ndarray, shares: np.ndarray | None) -> np.ndarray:

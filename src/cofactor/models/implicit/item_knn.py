@@ -12,6 +12,8 @@ from cofactor.base.run import Run
 from cofactor.base.search import among, between, log
 from cofactor.data.interactions import Interactions
 from cofactor.models.implicit.linear import (
+    WEIGHTING_DOC,
+    WEIGHTINGS,
     LinearItemModel,
     WeightedConfig,
     by_user_and_item,
@@ -20,10 +22,15 @@ from cofactor.models.implicit.linear import (
 )
 from cofactor.models.implicit.neighbour_pieces import neighbours_in_pieces
 from cofactor.models.implicit.sparse_weights import SPARSE_ARRAYS, SparseWeights
+from cofactor.models.noise import relative_noise
 from cofactor.models.traits import Traits
 
 if TYPE_CHECKING:
     from cofactor.data.split import Part
+
+
+# Chosen on validation parts of the panel (benchmarks/panel.py); half as much is as good.
+NOISE_SHRINKAGE = 200.0
 
 
 class ItemKNNConfig(WeightedConfig):
@@ -38,18 +45,19 @@ class ItemKNNConfig(WeightedConfig):
         "normalize": among(False, True),
     }
 
-    neighbours: int = setting(200, low=1, high=100_000, doc="Number of neighbours kept per item.")
+    neighbours: int = setting(300, low=1, high=100_000, doc="Number of neighbours kept per item.")
     similarity: str = setting(
         "cosine",
         choices=("cosine", "asymmetric", "jaccard", "tversky", "dot"),
         doc="Similarity of two items, from their common users.",
     )
-    shrinkage: float = setting(
-        20.0,
+    weighting: str = setting("tfidf", choices=WEIGHTINGS, doc=WEIGHTING_DOC)
+    shrinkage: float | None = setting(
+        None,
         low=0,
         doc=(
             "Shrinkage: added to a similarity's denominator, so that pairs with"
-            " few common users count less."
+            " few common users count less; None: what the data's noise needs."
         ),
     )
     asymmetry: float = setting(
@@ -95,6 +103,10 @@ class ItemKNN(LinearItemModel[ItemKNNConfig]):
     - jaccard: d / (|i|² + |j|² - d + h), and tversky: d / (d + α (|i|² - d) + β (|j|² - d) + h)
     - dot: d, which needs a weighting that holds popular items back (bm25)
 
+    By default ``h = 200 e² mean x²``, with e the `relative_noise` of the interactions and the mean
+    over them: e² grows with one over the number of interactions a row, and x² is what one common
+    user adds to d, so that weights on another scale change nothing.
+
     Mukund Deshpande and George Karypis. 2004. Item-Based Top-N Recommendation Algorithms. ACM TOIS;
     the asymmetric cosine: Fabio Aiolli. 2013. Efficient Top-N Recommendation for Very Large Scale
     Binary Rated Datasets. RecSys."""
@@ -117,7 +129,11 @@ class ItemKNN(LinearItemModel[ItemKNNConfig]):
                 data.item_rows, x.astype(np.float64) ** 2, minlength=data.n_items
             ).astype(np.float64)
         neighbours = min(self.config.neighbours, max(1, data.n_items - 1))
-        matrix, formula = by_user_and_item(data, x), self._law(square)
+        shrinkage = self.config.shrinkage
+        if shrinkage is None:
+            mean = float(square.sum()) / max(1, len(data))
+            shrinkage = NOISE_SHRINKAGE * relative_noise(data) ** 2 * mean
+        matrix, formula = by_user_and_item(data, x), self._law(square, shrinkage)
         if run.engine is None:
             rows, similarity, count = top_neighbours(*matrix, *formula, neighbours, run.n_threads)
         else:
@@ -131,13 +147,13 @@ class ItemKNN(LinearItemModel[ItemKNNConfig]):
         self.weights = weights.with_columns_scaled() if self.config.normalize else weights
 
     def _law(
-        self, square: np.ndarray
+        self, square: np.ndarray, shrinkage: float
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, float]:
         """The p, q, a, b, w of d / (p_i q_j + a_i + b_j + w d), i being the item whose
         neighbours are kept.
         """
         config = self.config
-        zero, h = np.zeros_like(square), np.full_like(square, config.shrinkage)
+        zero, h = np.zeros_like(square), np.full_like(square, shrinkage)
         past_first = config.neighbours_of == "past"
         if config.similarity in ("cosine", "asymmetric"):
             a = config.asymmetry if config.similarity == "asymmetric" else 0.5

@@ -16,12 +16,19 @@ from cofactor.base.threads import current_threads
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.models.recommender import Recommender
+from cofactor.models.similarity import nearest_users
 from cofactor.models.traits import Traits
 from cofactor.models.user_batch import States, UserBatch
 from cofactor.retrieval.topk import TopK, best_scores
 
 # indptr, rows and values by user, then by item
 BothOrders = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]
+
+
+WEIGHTINGS = ("none", "tfidf", "bm25")
+WEIGHTING_DOC = (
+    "Whether users with many items, and under bm25 items with many users, weigh less in training."
+)
 
 
 class WeightedConfig(Config):
@@ -34,11 +41,8 @@ class WeightedConfig(Config):
     )
     weighting: str = setting(
         "none",
-        choices=("none", "tfidf", "bm25"),
-        doc=(
-            "Whether users with many items, and under bm25 items with many users, weigh less in"
-            " training."
-        ),
+        choices=WEIGHTINGS,
+        doc=WEIGHTING_DOC,
     )
     bm25_k1: float = setting(
         1.2,
@@ -134,22 +138,13 @@ class LinearItemModel(Recommender[WeightedT]):
 
     def _similar_users(self, user_rows: np.ndarray, k: int, n_threads: int) -> TopK:
         """Return the users whose histories have the largest cosine with each user's."""
-        from cofactor.kernels.cpu.history import scores_from_sparse
-
         data = self.data
         values = counted(data.weights, self.config.values, self.name)
         lengths = np.sqrt(
             np.bincount(data.user_rows, values.astype(np.float64) ** 2, minlength=data.n_users)
         )
         units = (values / np.maximum(lengths, 1e-30)[data.user_rows]).astype(np.float32)
-        indptr, users, positions = data.by_item
-        asked = Histories(data.indptr, data.item_rows, units, None, data.n_items).take(user_rows)
-        scores = scores_from_sparse(
-            *asked.csr, indptr, users, units[positions], data.n_users, n_threads
-        )
-        scores[scores <= 0] = -np.inf
-        own = (np.arange(len(user_rows) + 1, dtype=np.int64), np.asarray(user_rows, np.int32))
-        return best_scores(scores, k, excluded=own, n_threads=n_threads)
+        return nearest_users(data, units, user_rows, k, n_threads)
 
     @abstractmethod
     def _product(
@@ -217,7 +212,7 @@ def weighed(data: Interactions, config: WeightedConfig, name: str) -> np.ndarray
     if v.size and v.min() < 0:
         raise ArgumentError(
             f"{name} weighting={config.weighting!r} needs values of at least 0, and one is"
-            f" {v.min()}."
+            f" {v.min()}; use weighting='none' or values='ones'."
         )
     idf = np.log1p(data.n_items / (1.0 + data.user_counts))[data.user_rows]
     if config.weighting == "tfidf":

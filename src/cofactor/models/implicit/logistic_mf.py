@@ -10,6 +10,7 @@ import numpy as np
 from cofactor.base.config import setting
 from cofactor.base.errors import ArgumentError
 from cofactor.base.run import Run
+from cofactor.base.search import log
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.models.factors import FactorModel
@@ -22,7 +23,7 @@ from cofactor.models.implicit.pairwise import (
     either,
 )
 from cofactor.models.iterative import CURVE_ARRAYS, IterativeModel
-from cofactor.models.noise import noise
+from cofactor.models.noise import counts_of_interactions, noise
 from cofactor.models.traits import Traits
 from cofactor.models.user_batch import States
 from cofactor.training.learner import Facts
@@ -34,17 +35,25 @@ if TYPE_CHECKING:
 _FOLD_IN_SEED = np.uint64(0xC0FAC72)
 
 
-NOISE_SHARE = 0.4  # chosen on validation parts of the panel (benchmarks/panel.py)
+NOISE_SHARE = 0.5  # chosen on validation parts of the panel (benchmarks/panel.py)
 
 
 class LogisticMFConfig(WalkConfig):
     """Settings of `LogisticMF`."""
 
+    search = {  # noqa: RUF012
+        "factors": log(16, 256),
+        "epochs": log(20, 200),
+        "learning_rate": log(0.03, 0.5),
+        "alpha": log(1.0, 50.0),
+        "regularization": log(1.0, 300.0),
+    }
+
     epochs: int = setting(
-        30, low=1, doc=("Epochs; each takes one step for all users and one for all items.")
+        60, low=1, doc=("Epochs; each takes one step for all users and one for all items.")
     )
     learning_rate: float = setting(
-        0.3,
+        0.1,
         above=0,
         doc="Learning rate, divided by the root of the sum of squared gradients.",
     )
@@ -61,8 +70,8 @@ class LogisticMFConfig(WalkConfig):
         None,
         low=0,
         doc=(
-            "L2 regularization: weight of half the squared vectors and biases in the loss; None:"
-            " alpha times .4 of the data's noise."
+            "L2 regularization: weight of half the squared vectors in the loss; None: half of what"
+            " the data's noise alone would show."
         ),
     )
     use_values: bool = setting(
@@ -76,15 +85,20 @@ class LogisticMFConfig(WalkConfig):
 class LogisticMF(IterativeModel, FactorModel):
     """Matrix factorisation of the probability of an interaction, ``σ(x_u · y_i + β_u + β_i)``.
 
-    ``Σ α r_ui s_ui - (1 + α r_ui) ln(1 + exp s_ui) - λ/2 (|x|² + |y|² + β²)`` is ascended by
-    adaptive steps, users and items in turn, over the positives and ``negatives`` drawn for each,
-    which stand for all others (or over all others).
+    ``Σ α r_ui s_ui - (1 + α r_ui) ln(1 + exp s_ui) - λ/2 (|x|² + |y|²)`` is ascended by adaptive
+    steps, users and items in turn, over the positives and ``negatives`` drawn for each, which
+    stand for all others (or over all others). Biases start at what is best without vectors.
 
     Notes
     -----
     The user's bias doesn't change a ranking, so scores and the state leave it out. Results are the
     same for any number of threads. Values of the interactions must not be negative if they are
     used.
+
+    By default λ is ``α (√m_u + √m_i) / 2 / (1 + α m_u m_i / n)``, with m_u and m_i the mean numbers
+    of interactions of an interaction's user and item, and n of all: half of the largest singular
+    value that the gradient of interactions without structure would have (`noise`), where the
+    biases are at their best.
 
     Source: Johnson 2014, "Logistic matrix factorization for implicit feedback data".
     """
@@ -129,7 +143,10 @@ class LogisticMF(IterativeModel, FactorModel):
         self._l2 = self._default_l2(self.data)
 
     def _default_l2(self, data: Interactions) -> float:
-        return either(self.config.regularization, NOISE_SHARE * self.config.alpha * noise(data))
+        alpha, (m_u, m_i) = self.config.alpha, counts_of_interactions(data)
+        # σ / (1 - σ) of an interaction, as its user's and its item's counts let expect
+        odds = alpha * m_u * m_i / max(1, len(data))
+        return either(self.config.regularization, NOISE_SHARE * alpha * noise(data) / (1 + odds))
 
     def _weights(self, values: np.ndarray | None, count: int) -> np.ndarray:
         """The confidence of each interaction before alpha, float32 [n]."""
@@ -149,7 +166,7 @@ class LogisticLearner(WalkLearner):
     def __init__(self, model: LogisticMF, data: Interactions, run: Run) -> None:
         super().__init__(model, data, run)
         width = model.config.factors + 1
-        self.user_bias = np.zeros(data.n_users, np.float32)
+        self.user_bias, model.item_bias = biases_at_start(data, model.config.alpha)
         self.user_squares = np.zeros((data.n_users, width), np.float32)
         self.item_squares = np.zeros((data.n_items, width), np.float32)
         indptr, user_rows, positions = data.by_item
@@ -180,3 +197,22 @@ class LogisticLearner(WalkLearner):
         logistic_half_epoch(*self.by_user, x, b_x, self.user_squares, y, b_y, *settings)
         loss = logistic_half_epoch(*self.by_item, y, b_y, self.item_squares, x, b_x, *settings)
         return {"loss": float(loss) / max(1, len(self.data))}
+
+
+def biases_at_start(data: Interactions, alpha: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return the users' and the items' biases that are best as long as all vectors are 0.
+
+    With n_u and n_i interactions of n in all, ``β_u + β_i = ln(α n_u n_i / n)``, for rows without
+    any as for half an interaction.
+
+    Notes
+    -----
+    Where they start from 0, all pairs are likely at first. The gradients of the first steps are
+    as large as the catalogue then, and adaptive steps never forget them: on sparse data nothing
+    would be learned.
+    """
+    n_users = max(1, int(np.count_nonzero(data.user_counts)))
+    mean = max(1, len(data)) / n_users
+    user_bias = np.log(np.maximum(data.user_counts, 0.5) / mean)
+    item_bias = np.log(alpha * np.maximum(data.item_counts, 0.5) / n_users)
+    return user_bias.astype(np.float32), item_bias.astype(np.float32)

@@ -15,7 +15,7 @@ from cofactor.base.run import Run
 from cofactor.data.interactions import Interactions
 from cofactor.models.traits import ArraySpec
 from cofactor.training.learner import Epoch, Facts, Learner
-from cofactor.training.settings import DescentConfig
+from cofactor.training.training_config import DescentConfig
 
 # What early stopping of these models follows: nDCG at this cutoff, on at most so many users.
 MONITORED_NDCG = (20, 10_000)

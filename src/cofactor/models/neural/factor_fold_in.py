@@ -17,7 +17,7 @@ from cofactor.data.interactions import Interactions
 from cofactor.models.neural.factor_settings import FactorConfig
 from cofactor.models.rating_scale import spread_of
 from cofactor.training.losses import Needs, Pointwise
-from cofactor.training.losses.settings import LossConfig
+from cofactor.training.losses.loss_config import LossConfig
 
 # So many draws stand for the sampling distribution while folding in; the same for everybody.
 _DRAWS = 2048

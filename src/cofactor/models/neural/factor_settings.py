@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cofactor.base.config import setting
-from cofactor.training.losses.settings import LossConfig
+from cofactor.training.losses.loss_config import LossConfig
 
 
 class FactorConfig(LossConfig):

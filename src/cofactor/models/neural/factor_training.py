@@ -16,6 +16,7 @@ from cofactor.models.neural.factor_fold_in import Factors, cold_row, l2_weights
 from cofactor.models.neural.factor_settings import FactorConfig
 from cofactor.models.neural.latent_factor_module import FactorTables, TableSettings, initial_rows
 from cofactor.training.loop import Control
+from cofactor.training.torch.device import device_of
 from cofactor.training.torch.learner import Step
 from cofactor.training.torch.train import train
 
@@ -85,7 +86,7 @@ def begin(
         user_weight=weights[0],
         item_weight=weights[1],
     )
-    return make(users, items, settings).to(fitting.device_of(run))
+    return make(users, items, settings).to(device_of(run))
 
 
 def _is_sparse(data: Interactions, config: FactorConfig) -> bool:
@@ -123,7 +124,7 @@ def train_factors(
     control
         Monitors, checkpoint, callbacks and the time budget.
     """
-    device = fitting.device_of(run)
+    device = device_of(run)
     step = fitting.step_of(
         data,
         config,

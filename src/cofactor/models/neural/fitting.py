@@ -17,7 +17,7 @@ from cofactor.base.run import Run
 from cofactor.data.interactions import Interactions
 from cofactor.models.rating_scale import spread_of
 from cofactor.training.losses import Candidates, Needs
-from cofactor.training.losses.settings import LossConfig
+from cofactor.training.losses.loss_config import LossConfig
 from cofactor.training.torch import forking as _forking  # noqa: F401
 from cofactor.training.torch import negatives
 from cofactor.training.torch.batches import Batches
@@ -46,28 +46,6 @@ class PairScorer:
     pairs: Pairs
     penalty: Callable[[Tensor, Tensor], Tensor | None]
     whole: Pairs
-
-
-def device_of(run: Run) -> torch.device:
-    """Return the device that a run means: a GPU if PyTorch sees one and the run leaves it open,
-    else what it names.
-
-    Raises
-    ------
-    ArgumentError
-        If the named device isn't there.
-    """
-    if run.device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(run.device)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise ArgumentError(
-            f"device {run.device!r} can't be used here ({str(error).splitlines()[0]}); use"
-            " device='cpu'."
-        ) from None
-    return device
 
 
 def unit_of(data: Interactions, config: LossConfig) -> float:

@@ -5,23 +5,20 @@ arrays; only `fit` needs torch.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
 from cofactor.base.config import setting
 from cofactor.base.run import Run
-from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
 from cofactor.models.factors import FactorModel
 from cofactor.models.iterative import CURVE_ARRAYS, IterativeModel
-from cofactor.models.liked import rated_csr
-from cofactor.models.neural.factor_fold_in import Factors, cold_row, fold_in
+from cofactor.models.neural.biased_factors import BiasedFactors
+from cofactor.models.neural.factor_fold_in import Factors
 from cofactor.models.neural.factor_settings import FactorConfig
 from cofactor.models.noise import RatingPenalties, rating_penalties
 from cofactor.models.traits import ArraySpec, Traits
-from cofactor.models.user_batch import States
 from cofactor.models.warm_start import KeptRows
 
 if TYPE_CHECKING:
@@ -68,7 +65,7 @@ class LatentFactorConfig(FactorConfig):
         )
 
 
-class LatentFactor(IterativeModel, FactorModel):
+class LatentFactor(BiasedFactors, IterativeModel, FactorModel):
     """A vector and a bias for each user and item: ``r̂_ui = μ + b_u + b_i + p_u · q_i``.
 
     ``L = 1/B Σ_(u,i) [loss + λ (‖p_u‖² + ‖q_i‖²) + λ_b (b_u² + b_i²)] + g · gravity``
@@ -108,12 +105,6 @@ class LatentFactor(IterativeModel, FactorModel):
     _in_use: FactorConfig  # the settings without None
     _rating_unit: np.float32  # in which ratings are learned
 
-    @classmethod
-    def traits_of(cls, config: FactorConfig) -> Traits:
-        """Return the traits under some settings: a loss that fits values predicts them."""
-        fits = config.objective.fits_values
-        return replace(cls.traits, predicts_ratings=fits, uses_values=fits)
-
     def _fit(self, data: Interactions, validation: Part | None, run: Run) -> None:
         from cofactor.models.neural import factor_training as training
         from cofactor.models.neural import fitting
@@ -152,16 +143,8 @@ class LatentFactor(IterativeModel, FactorModel):
     def _put(self, factors: Factors) -> None:
         self.user_factors, self.item_factors, self.user_bias, self.item_bias = factors
 
-    def unseen_item(self) -> tuple[np.ndarray, np.float32]:
-        """Return what stands for an item that is not known at all; see `FactorModel`."""
-        warm, fits = self.data.item_counts > 0, self.config.fits(self.data)
-        return cold_row(self.item_factors, self.item_bias, warm, self.config, fits)
-
-    def _fold_in(self, histories: Histories) -> States:
-        fits = self.config.fits(self.data)
-        csr = rated_csr(self, histories) if fits else histories.csr
-        factors = Factors(self.user_factors, self.item_factors, self.user_bias, self.item_bias)
-        return fold_in(*csr, factors, self.global_mean, self._in_use, self.data)
+    def _learnt_with(self) -> FactorConfig:
+        return self._in_use
 
     def _state(self) -> dict[str, np.ndarray]:
         return {name: getattr(self, name) for name in (*Factors._fields, "scale")}
@@ -170,10 +153,3 @@ class LatentFactor(IterativeModel, FactorModel):
         for name in (*Factors._fields, "scale"):
             setattr(self, name, arrays[name])
         self._in_use = self.config.on(self.data)
-
-    def user_vectors(self) -> np.ndarray:
-        """Return the trained users' vectors without their biases, float32 [n_users, factors], in
-        row order.
-        """
-        _ = self.data
-        return self.user_factors

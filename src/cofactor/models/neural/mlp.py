@@ -11,10 +11,10 @@ from cofactor.base.errors import ArgumentError
 from cofactor.base.run import Run
 from cofactor.data.interactions import Interactions
 from cofactor.models.iterative import IterativeModel
+from cofactor.models.neural.embedding_tables import Tables
 from cofactor.models.neural.fitting import unit_of
 from cofactor.models.neural.latent_factor import LatentFactor
 from cofactor.models.neural.module_fold_in import ModuleConfig
-from cofactor.models.neural.tables import Tables
 from cofactor.models.neural.torch_model import Builder, ModuleHooks, begin_at_biases
 
 

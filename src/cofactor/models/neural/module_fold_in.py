@@ -15,9 +15,9 @@ from torch import Tensor, nn
 from cofactor.base import rng
 from cofactor.base.config import setting
 from cofactor.base.errors import ArgumentError
-from cofactor.models.neural.tables import Tables
+from cofactor.models.neural.embedding_tables import Tables
 from cofactor.training.losses import LOSSES, Candidates, Loss, Needs
-from cofactor.training.losses.settings import LossConfig
+from cofactor.training.losses.loss_config import LossConfig
 
 # Histories are descended on together up to so many scores: their hidden layers stay in the cache.
 _SCORES = 2048

@@ -9,9 +9,9 @@ from cofactor.base.config import setting
 from cofactor.base.run import Run
 from cofactor.data.interactions import Interactions
 from cofactor.models.iterative import IterativeModel
+from cofactor.models.neural.embedding_tables import Tables
 from cofactor.models.neural.mlp import DenseTower
 from cofactor.models.neural.module_fold_in import ModuleConfig
-from cofactor.models.neural.tables import Tables
 from cofactor.models.neural.torch_model import Builder, ModuleHooks, train_module
 from cofactor.models.traits import Traits
 from cofactor.training.losses import LOSSES, Loss

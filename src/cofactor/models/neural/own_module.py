@@ -12,8 +12,8 @@ from cofactor.base.config import Config
 from cofactor.base.errors import TraitError
 from cofactor.data.interactions import Interactions
 from cofactor.models.iterative import IterativeModel
+from cofactor.models.neural.embedding_tables import Tables
 from cofactor.models.neural.module_fold_in import ModuleConfig
-from cofactor.models.neural.tables import Tables
 from cofactor.models.neural.torch_model import Builder, ModuleHooks
 
 

@@ -21,14 +21,15 @@ from cofactor.models.hooks import Hooks
 from cofactor.models.iterative import CURVE_ARRAYS
 from cofactor.models.liked import rated_csr
 from cofactor.models.neural import fitting
+from cofactor.models.neural.embedding_tables import Replicas, Tables
 from cofactor.models.neural.module_fold_in import FoldIn, ModuleConfig
-from cofactor.models.neural.tables import Replicas, Tables
 from cofactor.models.rating_scale import spread_in
 from cofactor.models.traits import ArraySpec, Traits
 from cofactor.models.user_batch import States
 from cofactor.models.warm_start import KeptRows
 from cofactor.training.curve import LearningCurve
 from cofactor.training.loop import Control
+from cofactor.training.torch.device import device_of
 from cofactor.training.torch.train import train
 
 if TYPE_CHECKING:
@@ -336,7 +337,7 @@ def train_module(
     def whole(users: Tensor, items: Tensor) -> Tensor:
         return pairs(users, items[None, :].expand(len(users), -1))
 
-    device = fitting.device_of(run)
+    device = device_of(run)
     module.to(device)
     mean = data.weights.mean(dtype=np.float64) if config.fits(data) else 0.0
     return train(

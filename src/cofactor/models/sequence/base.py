@@ -15,6 +15,7 @@ from cofactor.data.interactions import Interactions
 from cofactor.kernels.work import run_context
 from cofactor.models.hooks import ConfigT
 from cofactor.models.recommender import Recommender
+from cofactor.models.similarity import nearest_users
 from cofactor.models.user_batch import States, UserBatch
 from cofactor.retrieval.topk import TopK, best_scores
 
@@ -92,18 +93,9 @@ class SequenceModel(Recommender[ConfigT]):
 
     def _similar_users(self, user_rows: np.ndarray, k: int, n_threads: int) -> TopK:
         """Return the users who share the most items with each user, by cosine."""
-        from cofactor.kernels.cpu.history import scores_from_sparse
-
         data = self.data
         units = (1 / np.sqrt(np.maximum(data.user_counts, 1)))[data.user_rows].astype(np.float32)
-        indptr, users, positions = data.by_item
-        asked = Histories(data.indptr, data.item_rows, units, None, data.n_items).take(user_rows)
-        scores = scores_from_sparse(
-            *asked.csr, indptr, users, units[positions], data.n_users, n_threads
-        )
-        scores[scores <= 0] = -np.inf
-        own = (np.arange(len(user_rows) + 1, dtype=np.int64), np.asarray(user_rows, np.int32))
-        return best_scores(scores, k, excluded=own, n_threads=n_threads)
+        return nearest_users(data, units, user_rows, k, n_threads)
 
     def _similar_items(
         self, item_rows: np.ndarray, k: int, allowed: np.ndarray | None, n_threads: int

@@ -16,9 +16,9 @@ from cofactor.data.catalogue import Catalogue
 from cofactor.data.features import FeatureSpec
 from cofactor.data.histories import Histories
 from cofactor.data.interactions import Interactions
+from cofactor.models.content.content_config import FeatureConfig
 from cofactor.models.content.feature_map import SPEC_ARRAYS, FeatureMap
 from cofactor.models.content.reduction import main_directions
-from cofactor.models.content.settings import FeatureConfig
 from cofactor.models.traits import ArraySpec
 from cofactor.models.warm_start import KeptRows
 

@@ -19,19 +19,20 @@ from cofactor.models.damped_biases import damped_biases
 from cofactor.models.factors import FactorModel
 from cofactor.models.iterative import CURVE_ARRAYS, IterativeModel
 from cofactor.models.liked import ratings_of
-from cofactor.models.neural.fitting import device_of, weights_of
+from cofactor.models.neural.embedding_tables import Tables
+from cofactor.models.neural.fitting import weights_of
 from cofactor.models.neural.latent_factor import LatentFactor
-from cofactor.models.neural.tables import Tables
 from cofactor.models.rating_scale import spread_in, spread_of
 from cofactor.models.sequence.encoder import last_windows, padded, training_windows
 from cofactor.models.sequence.rating_lstm import RatingLSTM
 from cofactor.models.traits import ArraySpec, Traits
 from cofactor.models.user_batch import States
 from cofactor.models.warm_start import KeptRows
-from cofactor.training.settings import TrainingConfig
 from cofactor.training.torch.batches import Batches
+from cofactor.training.torch.device import device_of
 from cofactor.training.torch.penalties import l2_of_batch
 from cofactor.training.torch.train import train
+from cofactor.training.training_config import TrainingConfig
 
 if TYPE_CHECKING:
     from cofactor.data.split import Part

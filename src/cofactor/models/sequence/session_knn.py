@@ -146,14 +146,8 @@ class SessionKNN(SequenceModel[SessionKNNConfig]):
     def _queries(self, histories: Histories) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Each history's distinct items, the latest first, and their weights, as CSR."""
         read = histories.tail(self.config.history_length)
-        age, owners = ages(read), read.owners
-        newest = np.lexsort((age, owners))
-        keys = owners[newest] * read.n_items + read.item_rows[newest]
-        _, first = np.unique(keys, return_index=True)
-        chosen = newest[np.sort(first)]
-        indptr = row_offsets(owners[chosen], len(read))
-        items = read.item_rows[chosen]
-        weights = self.config.query_decay ** age[chosen] * self._idf(self.config.query_idf)[items]
+        indptr, items, age = _distinct_of_one(read) if len(read) == 1 else _distinct(read)
+        weights = self.config.query_decay**age * self._idf(self.config.query_idf)[items]
         return indptr, items, weights.astype(np.float64)
 
     def _score(self, states: States, item_rows: np.ndarray | None) -> np.ndarray:
@@ -219,6 +213,26 @@ def _latest(histories: Histories, count: int) -> Histories:
     if histories.times is not None:
         some = some[np.argsort(histories.times[histories.indptr[some + 1] - 1], kind="stable")]
     return histories.take(some[-count:])
+
+
+def _distinct(histories: Histories) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Each history's distinct items, the latest first, as CSR, and how many events came after."""
+    age, owners = ages(histories), histories.owners
+    newest = np.lexsort((age, owners))
+    keys = owners[newest] * histories.n_items + histories.item_rows[newest]
+    _, first = np.unique(keys, return_index=True)
+    chosen = newest[np.sort(first)]
+    offsets = row_offsets(owners[chosen], len(histories))
+    return offsets, histories.item_rows[chosen], age[chosen]
+
+
+def _distinct_of_one(history: Histories) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The same of one history, where sorting would take longer than finding its neighbours."""
+    youngest: dict[int, int] = {}
+    for age, item in enumerate(history.item_rows[::-1].tolist()):
+        youngest.setdefault(item, age)
+    items, found = np.array([*youngest], np.int32), np.array([*youngest.values()], np.int64)
+    return np.array([0, len(items)]), items, found
 
 
 def _check(index: Index, n_items: int) -> None:

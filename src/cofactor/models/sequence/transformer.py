@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 _EPSILON, _ROTARY_BASE = 1e-6, 10_000.0
 
-# The names that people look for, as settings of one model.
+# The names that people look for, as settings of one model; and the settings of the boards in
+# `cofactor reproduce sequences`, chosen on validation data.
 PRESETS: dict[str, dict[str, Any]] = {
     "SASRec": {"gated": False, "positions": "learned", "expansion": 1, "loss": "softmax"},
     "gSASRec": {
@@ -37,6 +38,35 @@ PRESETS: dict[str, dict[str, Any]] = {
         "expansion": 4,
         "loss": "sampled_softmax",
         "negatives": 256,
+    },
+    "sasrec-ml-1m": {
+        "factors": 128,
+        "expansion": 1,
+        "loss": "sampled_softmax",
+        "negatives": 1024,
+        "batch_tokens": 3200,
+        "dropout": 0.2,
+        "learning_rate": 0.0015,
+        "schedule": "cosine",
+        "warmup_ratio": 0.05,
+        "epochs": 26,
+        "precision": "bfloat16",
+    },
+    "amazon-beauty-5core": {
+        "heads": 1,
+        "expansion": 1,
+        "low_pass": 0.5,
+        "loss": "sampled_softmax",
+        "negatives": 2048,
+        "max_length": 50,
+        "history_length": 50,
+        "batch_tokens": 1600,
+        "dropout": 0.5,
+        "learning_rate": 0.0015,
+        "schedule": "cosine",
+        "warmup_ratio": 0.05,
+        "epochs": 40,
+        "precision": "bfloat16",
     },
 }
 

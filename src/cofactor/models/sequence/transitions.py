@@ -153,7 +153,7 @@ class Transitions(SequenceModel[TransitionsConfig]):
 
     def _read_texts(self, data: Interactions, run: Run) -> SparseWeights:
         """The items of the most similar text, of each item."""
-        from cofactor.models.likeness import unit_rows
+        from cofactor.models.similarity import unit_rows
 
         if not data.catalogue.column_names:
             raise DataError(
@@ -327,12 +327,12 @@ PRESETS: dict[str, dict[str, Any]] = {
         "history_decay": 0.7,
     },
     "amazon-beauty-5core": {
-        "window": 50,
+        "window": 20,
         "decay": 0.8,
-        "backward": 0.1,
+        "backward": 0.3,
         "source_power": 0.25,
-        "target_power": 0.1,
-        "history_decay": 0.5,
+        "target_power": 0.05,
+        "history_decay": 0.6,
     },
     "amazon-beauty-5core with text": {
         "window": 50,

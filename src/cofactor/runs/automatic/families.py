@@ -152,15 +152,9 @@ FAMILIES: tuple[Family, ...] = (
         "item_knn",
         "implicit",
         (
-            {
-                "neighbours": 300,
-                "similarity": "asymmetric",
-                "asymmetry": 0.8,
-                "shrinkage": 40.0,
-                "weighting": "tfidf",
-            },
+            {"similarity": "asymmetric", "asymmetry": 0.6, "neighbours": 400},
             {"weighting": "bm25"},
-            {"weighting": "tfidf", "shrinkage": 10.0},
+            {"weighting": "none", "shrinkage": 20.0},
         ),
     ),
     Family(
@@ -211,8 +205,8 @@ FAMILIES: tuple[Family, ...] = (
         ({"learning_rate": 0.08, "epochs": 100}, {"regularization": 0.01}),
         length="epochs",
     ),
-    Family("warp", "implicit", ({"regularization": 0.01},), length="epochs"),
-    Family("logistic_mf", "implicit", ({"regularization": 40.0},), length="epochs"),
+    Family("warp", "implicit", ({"learning_rate": 0.03},), length="epochs"),
+    Family("logistic_mf", "implicit", ({"factors": 16},), length="epochs"),
     Family("biased_mf", "ratings", ({"factors": 16}, {"regularization": 0.1}), length="epochs"),
     Family("svdpp", "ratings", ({"factors": 16}, {"learning_rate": 0.007}), length="epochs"),
     Family("bayesian_mf", "ratings", ({"factors": 8}, {"factors": 32}), length="sweeps"),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from cofactor.base.run import Run
 from cofactor.runs.board import Board
+from cofactor.runs.cold.chosen_settings import CITATIONS
 from cofactor.runs.cold.citeulike import board_of
-from cofactor.runs.cold.settings import CITATIONS
 
 
 def recipe(run: Run) -> Board:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from cofactor.base.run import Run
 from cofactor.data import datasets
 from cofactor.runs.board import Board, closing, measured
-from cofactor.runs.cold.recipe import MEASURE, METRICS, PROTOCOL, entries_of
-from cofactor.runs.cold.settings import CITEULIKE, TAGS
+from cofactor.runs.cold.chosen_settings import CITEULIKE, TAGS
+from cofactor.runs.cold.cold_boards import MEASURE, METRICS, PROTOCOL, entries_of
 
 NAME = "citeulike-a"
 BARS = {"content_blend": {"recall@100": 0.62, "ndcg@100": 0.41}}

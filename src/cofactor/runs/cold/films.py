@@ -7,8 +7,8 @@ from dataclasses import replace
 from cofactor.base.run import Run
 from cofactor.data.splits import split as cut
 from cofactor.runs.board import Board, closing, measured
-from cofactor.runs.cold.recipe import MEASURE, PROTOCOL, entries_of
-from cofactor.runs.cold.settings import FILMS, ML1M
+from cofactor.runs.cold.chosen_settings import FILMS, ML1M
+from cofactor.runs.cold.cold_boards import MEASURE, PROTOCOL, entries_of
 from cofactor.runs.source import interactions
 
 NAME = "ml-1m"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from cofactor.base.run import Run
 from cofactor.runs.board import Board, BoardEntry
-from cofactor.runs.gowalla.recipe import board_of
-from cofactor.runs.gowalla.settings import CLOSED_FORM
+from cofactor.runs.gowalla.gowalla_board import board_of
+from cofactor.runs.gowalla.published import CLOSED_FORM
 
 
 def recipe(run: Run) -> Board:

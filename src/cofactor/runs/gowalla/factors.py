@@ -5,8 +5,8 @@ from __future__ import annotations
 from cofactor.base.run import Run
 from cofactor.models.implicit import bpr
 from cofactor.runs.board import Board, BoardEntry
-from cofactor.runs.gowalla.recipe import board_of
-from cofactor.runs.gowalla.settings import IALS
+from cofactor.runs.gowalla.gowalla_board import board_of
+from cofactor.runs.gowalla.published import IALS
 
 
 def recipe(run: Run) -> Board:

@@ -13,7 +13,7 @@ from cofactor.data.split import Part
 from cofactor.models.baselines.bias import Bias
 from cofactor.models.neural.latent_factor import LatentFactor
 from cofactor.models.recommender import Recommender
-from cofactor.runs.tutorials.recipe import (
+from cofactor.runs.tutorials.figures import (
     Figure,
     Reproduced,
     fitted,

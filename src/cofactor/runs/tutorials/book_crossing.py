@@ -16,7 +16,7 @@ from cofactor.data.catalogue import Catalogue
 from cofactor.data.interactions import Interactions
 from cofactor.models.baselines.bias import Bias
 from cofactor.models.neural.latent_factor import LatentFactor
-from cofactor.runs.tutorials.recipe import (
+from cofactor.runs.tutorials.figures import (
     Figure,
     Reproduced,
     fitted,

@@ -17,7 +17,7 @@ from cofactor.models.baselines.popularity import Popularity
 from cofactor.models.implicit.bpr import BPR
 from cofactor.models.neural.latent_factor import LatentFactor
 from cofactor.models.recommender import Recommender
-from cofactor.runs.tutorials.recipe import Figure, Reproduced
+from cofactor.runs.tutorials.figures import Figure, Reproduced
 
 SETTINGS: dict[str, Any] = {
     "loss": "bpr",

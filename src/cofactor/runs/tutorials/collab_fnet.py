@@ -10,7 +10,7 @@ from cofactor.base.run import Run
 from cofactor.models.baselines.bias import Bias
 from cofactor.models.neural.latent_factor import LatentFactor
 from cofactor.models.neural.mlp import CollabFNet
-from cofactor.runs.tutorials.recipe import Figure, Reproduced, fitted, mse, random_split, ratings
+from cofactor.runs.tutorials.figures import Figure, Reproduced, fitted, mse, random_split, ratings
 
 _MF: dict[str, Any] = {
     "schedule": "cosine",

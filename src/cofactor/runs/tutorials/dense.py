@@ -7,7 +7,7 @@ from typing import Any
 from cofactor.base.run import Run
 from cofactor.models.baselines.bias import Bias
 from cofactor.models.neural.mlp import DenseNet
-from cofactor.runs.tutorials.recipe import Figure, Reproduced, fitted, random_split, ratings, rmse
+from cofactor.runs.tutorials.figures import Figure, Reproduced, fitted, random_split, ratings, rmse
 
 SETTINGS: dict[str, Any] = {
     "factors": 64,

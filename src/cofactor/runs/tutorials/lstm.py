@@ -13,7 +13,7 @@ from cofactor.data.split import Split, joined
 from cofactor.data.splits import split
 from cofactor.models.baselines.bias import Bias
 from cofactor.models.sequence.lstm_rating import LSTMRating
-from cofactor.runs.tutorials.recipe import Figure, Reproduced, fitted, ratings, rmse
+from cofactor.runs.tutorials.figures import Figure, Reproduced, fitted, ratings, rmse
 
 SETTINGS: dict[str, Any] = {
     "factors": 48,

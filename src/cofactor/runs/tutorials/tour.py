@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from cofactor.base.run import Run
 from cofactor.models.neural.latent_factor import LatentFactor
-from cofactor.runs.tutorials.recipe import Reproduced, ratings
+from cofactor.runs.tutorials.figures import Reproduced, ratings
 
 
 def recipe(run: Run) -> Reproduced:

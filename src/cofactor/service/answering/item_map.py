@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
 from cofactor.base.errors import TraitError
-from cofactor.base.names import unknown_name
 from cofactor.models.recommender import Recommender
 from cofactor.retrieval.topk import unit_length
+from cofactor.service.answering.item_groups import SIMILAR, Groups, choose, columns
 from cofactor.service.answering.loaded import Loaded
 from cofactor.service.replies import MapOut
 
-_GROUPS = 8
 _ROUNDS = 6
 _DIRECTIONS = 6
-_COVERED = 0.3  # of the items that the groups must hold
-_USUAL = ("genre", "genres", "category", "categories", "kind", "type", "department", "section")
 
 
 @dataclass(frozen=True)
@@ -34,21 +28,17 @@ class ItemMap:
     points
         float32 [n, 2], within -1..1.
     groups
-        int [n]: which of ``names`` an item belongs to.
-    names
-        The most frequent values of the catalogue's most telling column, the last being all others.
+        What each item is coloured by.
     explained
         Which share of the spread each direction holds.
-    column, columns
-        The column of the groups, and those that could be it.
+    columns
+        The columns that could be the groups', and likeness.
     """
 
     rows: np.ndarray
     points: np.ndarray
-    groups: np.ndarray
-    names: list[str]
+    groups: Groups
     explained: list[float]
-    column: str | None
     columns: list[str]
 
     def shown(self, loaded: Loaded) -> MapOut:
@@ -62,10 +52,11 @@ class ItemMap:
             titles=loaded.view.titles(rows),
             x=points[:, 0].tolist(),
             y=points[:, 1].tolist(),
-            groups=self.groups[keep].tolist(),
-            group_names=self.names,
+            groups=self.groups.of[keep].tolist(),
+            group_names=self.groups.names,
+            ordered=self.groups.ordered,
             columns=self.columns,
-            column=self.column,
+            column=self.groups.column,
             sizes=np.round(sizes, 3).tolist(),
             explained=self.explained,
             model=loaded.name,
@@ -85,7 +76,7 @@ def project(loaded: Loaded, limit: int, column: str | None = None) -> ItemMap:
     limit
         How many items.
     column
-        The column whose values are the groups; None for the most telling one.
+        The column whose values are the groups, or "similar items"; None for the most telling one.
 
     Raises
     ------
@@ -97,7 +88,7 @@ def project(loaded: Loaded, limit: int, column: str | None = None) -> ItemMap:
     rows = rows[model.data.item_counts[rows] > 0]
     if len(rows) < 3:  # too few to span a plane
         flat = np.zeros((len(rows), 2), np.float32)
-        return ItemMap(rows, flat, *_grouped(model, rows, column)[:2], [0.0, 0.0], None, [])
+        return ItemMap(rows, flat, choose({}, model, rows, flat, SIMILAR), [0.0, 0.0], [SIMILAR])
     try:
         vectors = unit_length(model.item_vectors()[rows].astype(np.float32))
     except TraitError:
@@ -118,16 +109,14 @@ def project(loaded: Loaded, limit: int, column: str | None = None) -> ItemMap:
     )
     reach = np.quantile(np.abs(points), 0.995, axis=0)
     points = np.clip(points / np.where(reach > 0, reach, 1.0), -1.05, 1.05)
-    groups, names, column, columns = _grouped(model, rows, column)
+    able = columns(model, rows)
     total = float(spread.sum()) or 1.0
     return ItemMap(
         rows=rows,
         points=points.astype(np.float32),
-        groups=groups,
-        names=names,
+        groups=choose(able, model, rows, vectors, column),
         explained=[round(float(s) / total, 4) for s in spread[:2]],
-        column=column,
-        columns=columns,
+        columns=list(dict.fromkeys([*able, SIMILAR])),
     )
 
 
@@ -153,44 +142,3 @@ def _by_users(model: Recommender, rows: np.ndarray) -> np.ndarray:
     # The first direction only says how popular an item is.
     _, _, turn = np.linalg.svd(normal @ basis, full_matrices=False)
     return np.asarray(unit_length((basis @ turn.T)[:, 1:].astype(np.float32)))
-
-
-def _grouped(
-    model: Recommender, rows: np.ndarray, wanted: str | None
-) -> tuple[np.ndarray, list[str], str | None, list[str]]:
-    """Colours: the groups, their names, their column, and the columns that could be it.
-
-    Without a wish it is the column of a usual name for kinds of items, or else the one whose few
-    values cover most items; of a list the first entry counts."""
-    catalogue = model.data.catalogue
-    able: dict[str, tuple[float, list[str | None]]] = {}
-    for name in catalogue.column_names:
-        if name == catalogue.title_column:
-            continue
-        column = catalogue.table.column(name).take(pa.array(rows.astype(np.int64)))
-        values = [_first(v) for v in column.to_pylist()]
-        common = Counter(v for v in values if v).most_common(_GROUPS)
-        # One value for all says nothing, and neither do values that each stand once.
-        if len(common) >= 2 and common[1][1] >= 2:
-            covered = sum(count for _, count in common) / max(len(rows), 1)
-            able[name] = covered, values
-    if wanted is not None and wanted not in able:
-        raise unknown_name("column with groups", wanted, able)
-    usual = [name for name in able if name.casefold() in _USUAL and able[name][0] >= _COVERED]
-    most = max(able, key=lambda name: able[name][0], default=None)
-    chosen = wanted if wanted is not None else usual[0] if usual else most
-    if chosen is None or (wanted is None and able[chosen][0] < _COVERED):
-        return np.zeros(len(rows), np.int64), ["all items"], None, list(able)
-    values = able[chosen][1]
-    names = [name for name, _ in Counter(v for v in values if v).most_common(_GROUPS)]
-    places = {name: n for n, name in enumerate(names)}
-    groups = np.array([places.get(v or "", len(names)) for v in values], np.int64)
-    return groups, [*names, "others"], chosen, list(able)
-
-
-def _first(value: Any) -> str | None:
-    if isinstance(value, list):
-        value = value[0] if value else None
-    if isinstance(value, bool) or not isinstance(value, str) or not 0 < len(value) <= 200:
-        return None
-    return value.split("|")[0].split(",")[0].strip()[:40] or None

@@ -20,7 +20,7 @@ function roundUp(value) {
 const H = 190, LEFT = 46, BOTTOM = 24, TOP = 10;
 
 // One or several lines over time: {times, step, lines: [{label, values, kind}], unit}.
-export function chart({ title, times, step, lines, unit = "", digits = 0 }) {
+export function chart({ id, title, times, step, lines, unit = "", digits = 0 }) {
   // Drawn as wide as it is shown, so that its writing has the page's size.
   const narrow = matchMedia("(max-width: 720px)").matches, W = narrow ? 340 : 640;
   const most = roundUp(Math.max(...lines.flatMap((line) => line.values.map((v) => v ?? 0)), 0));
@@ -31,7 +31,7 @@ export function chart({ title, times, step, lines, unit = "", digits = 0 }) {
   const marks = [0, 0.5, 1].map((share) => share * most).filter((v) => digits || Number.isInteger(v));
   const total = (line) => line.values.reduce((a, v) => a + (v ?? 0), 0);
   const known = lines.filter((line) => line.values.some((v) => v));
-  return h("figure", { class: "chart" }, h("figcaption", {}, title, unit && h("small", {}, ` ${unit}`)),
+  return h("figure", { class: "chart", id: id && `chart-${id}`, tabindex: id ? "-1" : null }, h("figcaption", {}, title, unit && h("small", {}, ` ${unit}`)),
     h("svg", { viewBox: `0 0 ${W} ${H}`, role: "img", "aria-label": `${title}: ${known.length ? known.map((line) => `${line.label}, at most ${number(Math.max(...line.values.map((v) => v ?? 0)), digits)}`).join("; ") : "nothing in this time"}` },
       marks.map((v) => [h("line", { class: "grid", x1: LEFT, x2: W - 8, y1: y(v), y2: y(v) }), h("text", { class: "tick", x: LEFT - 7, y: y(v) + 4, "text-anchor": "end" }, number(v, most < 3 ? 1 : 0))]),
       times.map((t, n) => (times.length - 1 - n) % every === 0 && h("text", { class: "tick", x: x(n), y: H - 6, "text-anchor": "middle" }, label(t))),

@@ -1,5 +1,5 @@
 // Find items, see neighbours, build a history, watch the recommendations and their reasons change.
-import { api, calls, curl, debounced, fill, h, itemList, name, number, quote, reasonsOf, retry, say, skeleton } from "./ui.js";
+import { api, calls, curl, debounced, fill, h, itemList, name, number, origin, quote, reasonsOf, retry, say, skeleton } from "./ui.js";
 import { link, params, past, shared } from "./state.js";
 import { historyList } from "./history.js";
 
@@ -89,7 +89,7 @@ export async function explore(main) {
     const now = new Set(answer.items.map((i) => String(i.item_id)));
     const fresh = before ? new Set([...now].filter((id) => !before.has(id))) : new Set();
     before = now;
-    fill(about, h("span", { class: answer.source === "personal" ? "tag" : "tag warm" }, answer.source), ` ${answer.note ?? `from ${answer.history_used} past item${answer.history_used === 1 ? "" : "s"}`}`);
+    fill(about, origin(answer));
     keepFocus(recs, () => fill(recs, items.length || answer.source !== "popularity" ? null : h("p", { class: "hint" }, "Add an item on the left: this list becomes personal at once."), answer.items.length ? itemList(answer.items, { acts, fresh, meta: reasonsOf }) : h("p", { class: "empty" }, "No item passes this filter.")));
     say(`${answer.items.length} recommendations, ${answer.source}`);
     showCalls();

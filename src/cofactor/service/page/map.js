@@ -3,6 +3,8 @@ import { actButton, api, calls, curl, debounced, fill, h, itemList, name, number
 import { link, params, past, shared } from "./state.js";
 
 const COLOURS = { light: ["#2563c9", "#d1571f", "#128474", "#9a3fb5", "#b38600", "#c2335e", "#4c7a12", "#5a64c8", "#9aa3b0"], dark: ["#7fb0ff", "#f39a6d", "#54cdbb", "#d38be8", "#e3bd4e", "#f58aa8", "#a3d45e", "#a3abff", "#6b7685"] };
+// Ranges of a number, from low to high.
+const RANGES = { light: ["#46327e", "#365c8d", "#277f8e", "#1fa187", "#63b23f", "#c9a800"], dark: ["#8f7be0", "#6f9ae8", "#45b4c2", "#4fd08f", "#a5dd4f", "#fde725"] };
 
 export async function map(main) {
   const wanted = params().get("colour");
@@ -18,7 +20,7 @@ export async function map(main) {
   const view = { x: 0, y: 0, zoom: 1 };
   let picked = null, near = [], hover = null, pending = false;
   const theme = () => (document.documentElement.dataset.theme ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light"));
-  const colour = (group) => COLOURS[theme()][data.group_names[group] === "others" ? 8 : group % 8];
+  const colour = (group) => (group === data.group_names.length - 1 ? COLOURS[theme()][8] : data.ordered ? RANGES[theme()][Math.round((5 * group) / Math.max(1, data.group_names.length - 2))] : COLOURS[theme()][group % 8]);
 
   const size = () => [canvas.clientWidth, canvas.clientHeight];
   const scale = () => (Math.min(...size()) / 2.25) * view.zoom;
@@ -55,26 +57,32 @@ export async function map(main) {
     labels(g, w, t, ink);
   }
 
-  // Titles where there is room: the picked one and its neighbours first, then the most popular in view.
+  // Titles where there is room: the picked one and its neighbours first, then the most popular in view. A title stands on
+  // that side of its point where it covers the fewest others; only the first five may cover many.
   function labels(g, w, t, ink) {
     g.font = "12px system-ui, sans-serif";
     g.textBaseline = "middle";
+    const shown = points.map((p) => [...place(p), p]).filter(([x, y]) => x > 0 && y > 0 && x < w && y < t);
     // Nothing is written under the buttons at the top right.
     const taken = [[w - 60, 0, w, 150]];
-    const wanted = picked ? [picked, ...near] : points;
+    const wanted = picked ? [picked, ...near] : points, most = (w < 500 ? 6 : 16) + 6 * view.zoom;
+    const covered = (box, mine) => shown.reduce((sum, [x, y, p]) => sum + (p !== mine && x > box[0] - 3 && x < box[2] + 3 && y > box[1] - 2 && y < box[3] + 2 ? 1 + 20 * p.size ** 3 : 0), 0);
     let drawn = 0;
     for (const p of wanted) {
       const [x, y] = place(p);
-      if (x < 0 || y < 8 || x > w - 30 || y > t - 8) continue;
-      const text = name(p).length > 34 ? name(p).slice(0, 33) + "…" : name(p);
-      const box = [x + 8, y - 8, x + 12 + g.measureText(text).width, y + 8];
-      if (box[2] > w || taken.some((b) => box[0] < b[2] && box[2] > b[0] && box[1] < b[3] && box[3] > b[1])) continue;
+      if (x < 0 || y < 8 || x > w || y > t - 8) continue;
+      const text = name(p).length > 34 ? name(p).slice(0, 33) + "…" : name(p), wide = g.measureText(text).width + 8;
+      const boxes = [[x + 7, y - 9], [x - 7 - wide, y - 9], [x - wide / 2, y - 25], [x - wide / 2, y + 7]].map(([a, b]) => [a, b, a + wide, b + 18])
+        .filter((box) => box[0] >= 0 && box[2] <= w && box[1] >= 0 && box[3] <= t && !taken.some((b) => box[0] < b[2] && box[2] > b[0] && box[1] < b[3] && box[3] > b[1]));
+      if (!boxes.length) continue;
+      const costs = boxes.map((box) => covered(box, p)), least = Math.min(...costs), box = boxes[costs.indexOf(least)];
+      if (!picked && drawn >= 5 && least > 14) continue;
       taken.push(box);
-      g.lineWidth = 4; g.lineJoin = "round"; g.strokeStyle = theme() === "dark" ? "#171c23" : "#ffffff"; g.globalAlpha = 0.95;
-      g.strokeText(text, x + 9, y);
+      g.fillStyle = theme() === "dark" ? "#171c23" : "#ffffff"; g.globalAlpha = 0.88;
+      g.beginPath(); g.roundRect(box[0], box[1], wide, 18, 5); g.fill();
       g.globalAlpha = 1; g.fillStyle = ink;
-      g.fillText(text, x + 9, y);
-      if (++drawn >= (w < 500 ? 6 : 16) + 6 * view.zoom) break;
+      g.fillText(text, box[0] + 4, box[1] + 9);
+      if (++drawn >= most) break;
     }
   }
 
@@ -112,7 +120,7 @@ export async function map(main) {
 
   function showPicked(p, items, problem) {
     fill(side, h("section", { class: "card" }, h("header", {}, h("h2", {}, p ? name(p) : "Pick a point")),
-      !p && h("p", { class: "hint" }, `The ${number(points.length)} most popular items. Near points are similar to the model; the plane shows ${number(100 * (data.explained[0] + data.explained[1]), 0)} % of the variance.`),
+      !p && h("p", { class: "hint" }, `The ${number(points.length)} most popular items. Near points are similar to the model; the plane shows ${number(100 * (data.explained[0] + data.explained[1]), 0)} % of the variance${data.explained[0] + data.explained[1] < 0.2 ? ", so that far points may be similar, too; colours by similar items use all of it" : ""}.`),
       p && h("div", { class: "row" }, h("button", { type: "button", onclick: () => { past.add(p); say(`${name(p)} added`); } }, "+ to the history")),
       problem && h("p", { class: "notice" }, problem),
       items.length > 0 && itemList(items, { acts: (i) => actButton("→", `Show ${name(i)} on the map`, () => go(byId.get(String(i.item_id))), { disabled: !byId.has(String(i.item_id)) }) })));
@@ -149,11 +157,11 @@ export async function map(main) {
   }, 300));
   const missed = h("p", { class: "hint", role: "status" });
   const colours = data.columns.length > 1 && h("label", {}, "Colour by", h("select", { id: "map-colour", onchange: (event) => { link({ colour: event.target.value }); map(main).then((stop) => { end(); end = stop; }); } }, data.columns.map((c) => h("option", { value: c, selected: c === data.column }, c))));
-  const groups = data.group_names.length > 1 && h("ul", { class: "legend" }, data.group_names.map((g, n) => points.some((p) => p.group === n) && h("li", {}, h("i", { style: { background: colour(n) } }), g)));
+  const groups = h("ul", { class: "legend" }, data.group_names.map((g, n) => points.some((p) => p.group === n) && h("li", {}, h("i", { style: { background: colour(n) } }), g)));
   fill(main,
     h("div", { class: "lead" }, h("h1", {}, "The item space"), h("p", {}, "Each point is an item, larger the more users interacted with it. Drag to move, scroll or pinch to zoom, click to see similar items.")),
     h("div", { class: "map" },
-      h("div", { class: "card canvas" }, h("div", { class: "zoom" }, actButton("+", "Zoom in", () => zoomAt(1.4, ...size().map((v) => v / 2))), actButton("−", "Zoom out", () => zoomAt(1 / 1.4, ...size().map((v) => v / 2))), actButton("⤢", "Show all", () => { Object.assign(view, { x: 0, y: 0, zoom: 1 }); pick(null); })), canvas, tip, groups || null),
+      h("div", { class: "card canvas" }, h("div", { class: "zoom" }, actButton("+", "Zoom in", () => zoomAt(1.4, ...size().map((v) => v / 2))), actButton("−", "Zoom out", () => zoomAt(1 / 1.4, ...size().map((v) => v / 2))), actButton("⤢", "Show all", () => { Object.assign(view, { x: 0, y: 0, zoom: 1 }); pick(null); })), canvas, tip, groups),
       h("div", { class: "stack" }, h("section", { class: "card" }, h("label", {}, "Find on the map", find), missed, colours), side)),
     calls([["The points, over HTTP", curl("GET", "/v1/map?limit=4000")], ["An item's neighbours, on the command line", `cofactor similar ${shared.dir()} --item ID`]]));
   showPicked(null, []);

@@ -1,6 +1,10 @@
 // The versions of the model: what they measured, with intervals, and which one answers.
 import { agreed, api, calls, curl, fill, h, number, say, toast } from "./ui.js";
 import { link, params, refreshModel, shared } from "./state.js";
+import { alike, axisOf, better, interval, metricNames, metricOf, people, whisker } from "./measured.js";
+
+// Metrics for which there is room; the model card has all of them.
+const SHOWN = 3;
 
 export async function models(main) {
   const out = h("div", { class: "stack" });
@@ -32,36 +36,34 @@ export async function models(main) {
   function cardOf(model) {
     // Figures of other held-out events would stand side by side as if they could be compared.
     const shown = model.versions.filter((v) => alike(v, model.current));
-    const names = [...new Set(shown.flatMap((v) => Object.keys(v.metrics?.metrics ?? {})))].slice(0, 4);
+    const names = metricNames(shown).slice(0, SHOWN);
     // The best on the first metric among those that were measured on the same held-out events.
     const leading = names[0];
-    const value = (v) => v.metrics?.metrics?.[leading]?.value ?? -Infinity;
-    const bests = shown.filter((v) => value(v) > -Infinity && !v.problem);
-    const best = bests.length > 1 ? bests.reduce((a, b) => (value(b) > value(a) ? b : a)) : null;
+    const bests = shown.filter((v) => metricOf(v, leading) && !v.problem);
+    const ahead = (a, b) => better(leading, metricOf(a, leading).value, metricOf(b, leading).value);
+    const best = bests.length > 1 ? bests.reduce((a, b) => (ahead(b, a) ? b : a)) : null;
     // Intervals that overlap don't tell versions apart.
-    const sure = best && bests.every((v) => v === best || (best.metrics.metrics[leading].low ?? Infinity) > (v.metrics.metrics[leading].high ?? -Infinity));
-    const rows = [...model.versions].sort((a, b) => (order === "saved" ? String(b.created ?? "").localeCompare(String(a.created ?? "")) : order === "version" ? a.version.localeCompare(b.version) : (alike(b, model.current) ? value(b) : -Infinity) - (alike(a, model.current) ? value(a) : -Infinity)) || 0);
+    const apart = (a, b) => (a.low ?? Infinity) > (b.high ?? -Infinity) || (b.low ?? Infinity) > (a.high ?? -Infinity);
+    const sure = best && bests.every((v) => v === best || apart(metricOf(best, leading), metricOf(v, leading)));
+    const place = (v) => (bests.includes(v) ? bests.filter((other) => ahead(other, v)).length : Infinity);
+    const rows = [...model.versions].sort((a, b) => (order === "saved" ? String(b.created ?? "").localeCompare(String(a.created ?? "")) : order === "version" ? a.version.localeCompare(b.version) : place(a) - place(b)) || 0);
     const sort = h("select", { id: "sort", onchange: (event) => { order = event.target.value; link({ sort: order }); draw(); document.getElementById("sort").focus(); } }, [["saved", "the latest first"], ["version", "by name"], ...(leading ? [["best", `by ${leading}`]] : [])].map(([v, text]) => h("option", { value: v, selected: v === order }, text)));
-    const spans = Object.fromEntries(names.map((n) => {
-      const all = shown.map((v) => v.metrics?.metrics?.[n]).filter(Boolean).flatMap((m) => [m.low ?? m.value, m.high ?? m.value]);
-      return [n, [Math.min(...all), Math.max(...all)]];
-    }));
+    const axes = Object.fromEntries(names.map((n) => [n, axisOf(n, shown.map((v) => metricOf(v, n)))]));
     return h("section", { class: "card", "aria-labelledby": "versions-title" },
       h("header", {}, h("h2", { id: "versions-title" }, `${number(model.versions.length)} version${model.versions.length === 1 ? "" : "s"}`),
         h("div", { class: "row" }, h("label", { class: "inline" }, "Order", sort), h("button", { type: "button", disabled: !model.can_promote || !model.previous, onclick: () => change("/v1/model/rollback", {}, "Back to") }, model.previous ? `Roll back to ${model.previous}` : "Roll back"))),
       model.current.problem && h("p", { class: "notice" }, model.current.problem),
       !model.can_promote && h("p", { class: "hint" }, "A single saved model is served. Serve a folder of saved models to promote and roll back versions."),
       h("div", { class: "table", tabindex: "0", role: "group", "aria-label": "Versions, to scroll" }, h("table", { class: "versions" },
-        h("thead", {}, h("tr", {}, ["Version", "Model", "Saved", "Knows", "Measured on", ...names, ""].map((t) => h("th", { scope: "col" }, t)))),
+        h("thead", {}, h("tr", {}, ["Version", "Saved", "Knows", "Measured on", ...names, ""].map((t) => h("th", { scope: "col" }, t)))),
         h("tbody", {}, rows.map((v) => h("tr", {},
-          h("th", { scope: "row" }, v.version, " ", v.current && h("span", { class: "tag good" }, "answers"), v === best && h("span", { class: "tag", title: sure ? "its interval lies above all others" : "its interval overlaps with another's" }, sure ? `best ${leading}` : `best ${leading}, within the error`), v.problem && h("span", { class: "tag warm" }, "damaged")),
-          h("td", { "data-of": "Model" }, v.model ?? v.problem ?? ""),
+          h("th", { scope: "row" }, v.version, " ", v.model && v.model !== v.version && h("small", {}, v.model, " "), v.current && h("span", { class: "tag good" }, "answers"), v === best && h("span", { class: "tag", title: sure ? "its interval lies above all others" : "its interval overlaps with another's" }, sure ? `best ${leading}` : `best ${leading}, within the error`), v.problem && [h("span", { class: "tag warm" }, "damaged"), h("p", { class: "hint" }, v.problem)]),
           h("td", { class: "n", "data-of": "Saved" }, v.created ? new Date(v.created).toISOString().slice(0, 16).replace("T", " ") : ""),
           h("td", { class: "n", "data-of": "Knows" }, v.data ? h("div", {}, amounts(v).split(", ").map((line) => h("div", {}, line))) : ""),
           h("td", { "data-of": "Measured on" }, people(v), alike(v, model.current) || !v.metrics?.metrics ? null : ", other events"),
-          names.map((n) => h("td", { "data-of": n }, whisker(alike(v, model.current) ? v.metrics?.metrics?.[n] : null, spans[n]))),
+          names.map((n) => h("td", { class: "drawn", "data-of": n }, shown.includes(v) && metricOf(v, n) ? h("div", {}, whisker([metricOf(v, n)], axes[n]), h("small", {}, `${metricOf(v, n).value.toFixed(4)} ${interval(metricOf(v, n))}`)) : h("span", { class: "hint" }, "–"))),
           h("td", { class: "n" }, model.can_promote && !v.current && !v.problem && h("button", { type: "button", onclick: () => promote(v, model.current) }, "Promote"))))))),
-      h("p", { class: "hint" }, "Dots are metrics on held-out data, bars their 95 % intervals, of versions that were measured on the same held-out events as the one that answers. Promotion checks the files, the scores and, once there are enough of them, the stored events."));
+      h("p", { class: "hint" }, "Dots are metrics on held-out data, bars their 95 % intervals, of versions that were measured on the same held-out events as the one that answers; an arrow stands where one is beyond the axis. Promotion checks the files, the scores and, once there are enough of them, the stored events."));
   }
 
   fill(main, h("div", { class: "lead" }, h("h1", {}, "Which model answers"), h("p", {}, "Promotion and rollback switch the model between two requests; no request waits.")), out);
@@ -69,21 +71,6 @@ export async function models(main) {
 }
 
 const amounts = (version) => `${number(version.data?.users)} users, ${number(version.data?.items)} items, ${number(version.data?.interactions)} events`;
-const people = (version) => (version.metrics?.n_users ? `${number(version.metrics.n_users)} people` : version.metrics?.metrics ? "an unknown number of people" : "nobody");
-// Versions of before the fingerprint was kept: the same data, cut in the same way.
-const heldOut = (version) => version.metrics?.fingerprint ?? `${version.data?.fingerprint} ${version.split}`;
-const alike = (one, other) => heldOut(one) === heldOut(other);
-
-function whisker(metric, [low, high]) {
-  if (!metric) return h("span", { class: "hint" }, "–");
-  const span = high - low || 1;
-  const at = (x) => `${4 + (92 * (x - low)) / span}%`;
-  const from = metric.low ?? metric.value, to = metric.high ?? metric.value;
-  return h("div", { class: "whisker", role: "img", "aria-label": `${metric.value.toFixed(4)}, from ${from.toFixed(4)} to ${to.toFixed(4)}` },
-    h("svg", { "aria-hidden": "true" }, h("line", { class: "axis", x1: "0%", x2: "100%", y1: 6, y2: 6 }), h("line", { x1: at(from), x2: at(to), y1: 6, y2: 6 }), h("circle", { cx: at(metric.value), cy: 6, r: 4 })),
-    h("small", {}, `${metric.value.toFixed(4)}  (${from.toFixed(4)}–${to.toFixed(4)})`));
-}
-
 function aboutOf(model) {
   const { data, config, split, run, licence, limits, card } = model.current;
   const rows = [

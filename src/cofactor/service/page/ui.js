@@ -56,7 +56,8 @@ export async function api(method, path, body, tries = 2) {
   const { status, read } = await request(method, path, body);
   if (status < 400) return read;
   if (status === 401) throw new Refused(status, { error: { code: "key", message: "This service needs an API key; use the button at the top to enter one." } });
-  if (status === 503 && tries > 0 && method === "GET") {
+  // What only asks may be asked twice.
+  if (status === 503 && tries > 0 && (method === "GET" || path === "/v1/recommend")) {
     await new Promise((done) => setTimeout(done, 700 + 600 * Math.random()));
     return api(method, path, body, tries - 1);
   }
@@ -143,6 +144,12 @@ export function itemList(items, { acts = () => [], meta = () => null, ranks = tr
       meta(item) && h("div", { class: "meta" }, meta(item)),
       bars && h("div", { class: "bar", role: "img", "aria-label": `score ${item.score.toPrecision(3)}` }, h("i", { style: { width: `${Math.max(2, (100 * Math.max(item.score, 0)) / most)}%` } })))),
     h("div", { class: "acts" }, side(item, n), acts(item)))));
+}
+
+// Where a list came from: a model may answer somebody without a history, too, but nothing is personal then.
+export function origin(answer) {
+  const own = answer.source === "personal", used = answer.history_used;
+  return [h("span", { class: own && used ? "tag" : "tag warm" }, own && !used ? "for everybody" : answer.source), ` ${answer.note ?? `from ${number(used)} past item${used === 1 ? "" : "s"}`}`];
 }
 
 export function reasonsOf(item) {

@@ -1,5 +1,5 @@
 // Look up a user: what they did, what is recommended and why, rows because of what they liked, and erasure.
-import { agreed, api, calls, curl, fill, h, itemList, number, quote, reasonsOf, retry, say, toast } from "./ui.js";
+import { agreed, api, calls, curl, fill, h, itemList, number, origin, quote, reasonsOf, retry, say, toast } from "./ui.js";
 import { link, params, shared } from "./state.js";
 import { ago, when } from "./charts.js";
 
@@ -11,7 +11,7 @@ export async function users(main) {
   async function look() {
     const user = id.value.trim();
     link({ user: user || null });
-    if (!user) { fill(out, h("p", { class: "empty" }, "Enter an id, or choose one of the users below.")); fill(terminal, calls([["Recommend to a user, over HTTP", curl("GET", "/v1/users/ID/recommendations?k=10")], ["Who was active lately, over HTTP", curl("GET", "/v1/events?limit=100")]])); return; }
+    if (!user) { fill(out, h("p", { class: "empty" }, "Enter the id of somebody in the training data or in the events; whoever was active lately is named below.")); fill(terminal, calls([["Recommend to a user, over HTTP", curl("GET", "/v1/users/ID/recommendations?k=10")], ["Who was active lately, over HTTP", curl("GET", "/v1/events?limit=100")]])); return; }
     const at = `/v1/users/${encodeURIComponent(user)}`;
     fill(out, h("p", { class: "empty", "aria-busy": "true" }, "Looking …"));
     try {
@@ -45,7 +45,7 @@ export async function users(main) {
 
   function recsCard(recs) {
     return h("section", { class: "card", "aria-labelledby": "user-recs" },
-      h("header", {}, h("h2", { id: "user-recs" }, "Recommendations"), h("p", {}, h("span", { class: recs.source === "personal" ? "tag" : "tag warm" }, recs.source), ` ${recs.note ?? `from ${number(recs.history_used)} past items`}`)),
+      h("header", {}, h("h2", { id: "user-recs" }, "Recommendations"), h("p", {}, origin(recs))),
       recs.rerank && h("p", { class: "hint" }, `Rules: ${recs.rerank}`),
       recs.items.length ? itemList(recs.items, { meta: reasonsOf }) : h("p", { class: "empty" }, "Nothing is left to recommend."));
   }

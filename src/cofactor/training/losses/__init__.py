@@ -12,7 +12,7 @@ import pkgutil
 
 from cofactor.base.errors import ArgumentError, UnknownNameError
 from cofactor.base.names import unknown_name
-from cofactor.training.losses.base import Candidates, Loss, LossSettings, Needs, Pointwise, Slopes
+from cofactor.training.losses.loss import Candidates, Loss, LossSettings, Needs, Pointwise, Slopes
 
 __all__ = [
     "LOSSES",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cofactor.training.losses.base import (
+from cofactor.training.losses.loss import (
     Candidates,
     Loss,
     LossSettings,

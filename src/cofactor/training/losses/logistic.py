@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cofactor.training.losses.base import Pointwise, sigmoid, softplus
+from cofactor.training.losses.loss import Pointwise, sigmoid, softplus
 
 if TYPE_CHECKING:
     from torch import Tensor

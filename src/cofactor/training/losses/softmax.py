@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cofactor.base.errors import ArgumentError
-from cofactor.training.losses.base import Candidates, Loss, LossSettings, Needs, Slopes
+from cofactor.training.losses.loss import Candidates, Loss, LossSettings, Needs, Slopes
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cofactor.training.losses.base import Pointwise
+from cofactor.training.losses.loss import Pointwise
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cofactor.training.losses.base import Candidates, Loss, LossSettings, Needs, Slopes
 from cofactor.training.losses.hinge import check_margin, hardest_slopes
+from cofactor.training.losses.loss import Candidates, Loss, LossSettings, Needs, Slopes
 
 if TYPE_CHECKING:
     from torch import Tensor

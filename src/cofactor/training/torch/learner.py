@@ -13,10 +13,10 @@ from torch import Tensor, nn
 from cofactor.base import rng
 from cofactor.base.run import Run
 from cofactor.training.learner import Epoch, Facts, Learner
-from cofactor.training.settings import TrainingConfig
 from cofactor.training.state import diverged
 from cofactor.training.torch.optimizers import clip_gradient, optimizers, put_state, state_of
 from cofactor.training.torch.source import Batch, BatchSource
+from cofactor.training.training_config import TrainingConfig
 
 Step = Callable[[Batch, torch.Generator], Tensor]
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from cofactor.base.errors import ArgumentError
-from cofactor.training.settings import TrainingConfig
+from cofactor.training.training_config import TrainingConfig
 
 
 def optimizers(module: nn.Module, config: TrainingConfig) -> list[torch.optim.Optimizer]:

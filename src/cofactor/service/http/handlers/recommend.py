@@ -55,7 +55,7 @@ async def recommend(
             answer = await described(context, loaded, request)
         else:
             answer = await context.scorer.recommend(loaded, request)
-    context.telemetry.recommended(answer.source)
+    context.telemetry.recommended(answer.source, answer.model.version)
     return answer
 
 

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from cofactor.service.errors import RequestError, not_found
 from cofactor.service.http.context import Context
 from cofactor.service.http.route import Route
-from cofactor.service.replies import HealthOut, ReadyOut, SeriesOut, StatsOut
+from cofactor.service.replies import HealthOut, ReadyOut, SeriesOut, StatsOut, VersionLists
 from cofactor.service.wire import Nothing, SeriesQuery
 
 # The page asks nobody but this service for anything, and nobody may frame it.
@@ -74,6 +74,10 @@ async def stats(context: Context, path: dict[str, str], request: Nothing) -> Sta
         shed=telemetry.shed,
         **telemetry.recent(),
         sources=dict(telemetry.sources),
+        versions={
+            version: VersionLists(lists=lists, popularity=telemetry.fallbacks[version])
+            for version, lists in telemetry.lists.items()
+        },
         fallback_share=round(telemetry.sources["popularity"] / total, 4) if total else 0.0,
         waiting=scorer.queued,
         batch_mean=round(scorer.answered / scorer.batches, 2) if scorer.batches else 0.0,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from cofactor.base.config import setting
 from cofactor.data.interactions import Interactions
 from cofactor.training import losses
-from cofactor.training.losses.base import Loss, Needs
-from cofactor.training.settings import TrainingConfig
+from cofactor.training.losses.loss import Loss, Needs
+from cofactor.training.training_config import TrainingConfig
 
 SAMPLING = ("uniform", "popularity")
 

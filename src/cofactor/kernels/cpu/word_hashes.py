@@ -1,5 +1,5 @@
 """Words of UTF-8 text as 64-bit hashes: one pass over the bytes, in parallel over texts; the
-fast implementation of `reference.words`.
+fast implementation of `reference.word_hashes`.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def _decode(text, q, end):  # type: ignore[no-untyped-def]
 
 @helper
 def _kind(c):  # type: ignore[no-untyped-def]
-    """What a code point is: see `reference.words.kind`."""
+    """What a code point is: see `reference.word_hashes.kind`."""
     kind = _LETTER
     if c < 0x80:
         if not (48 <= c <= 57 or 97 <= c <= 122 or 65 <= c <= 90):

@@ -14,12 +14,14 @@ from cofactor.base.run import Run
 from cofactor.data.features import FeatureSpec
 from cofactor.data.interactions import Interactions
 from cofactor.models.answers import Reason
+from cofactor.models.content.content_config import ContentConfig
 from cofactor.models.content.feature_map import FeatureMap
 from cofactor.models.content.no_features_baseline import (
     FeatureComparison,
     compare_without_features,
 )
-from cofactor.models.content.settings import ContentConfig
+from cofactor.models.hooks import Hooks
+from cofactor.models.implicit.item_knn import ItemKNN
 from cofactor.models.recommender import Recommender
 from cofactor.models.traits import ArraySpec
 from cofactor.models.user_batch import UserBatch
@@ -181,6 +183,26 @@ class ContentFeatures(Recommender[ContentT]):
     def _explain_features(self, batch: UserBatch, item_row: int) -> tuple[Reason, ...]:
         weights = self.feature_weights(batch, item_row)
         return () if weights is None else self.feature_map.reasons(item_row, weights)
+
+
+class SimilarByContent(Hooks[Any]):
+    """A role: users and items are similar by content alone, and the no-features baseline is
+    `ItemKNN`, which finds by interactions what is similar to what a user had.
+    """
+
+    feature_map: FeatureMap
+
+    def without_features(self) -> Recommender | None:
+        """Return `ItemKNN`."""
+        return ItemKNN()
+
+    def _similar_items(
+        self, item_rows: np.ndarray, k: int, allowed: np.ndarray | None, n_threads: int
+    ) -> TopK:
+        return self.feature_map.similar_items(item_rows, k, allowed)
+
+    def _similar_users(self, user_rows: np.ndarray, k: int, n_threads: int) -> TopK:
+        return self.feature_map.similar_users(self.data.histories(), user_rows, k)
 
 
 def cold_rows(data: Interactions) -> np.ndarray:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from cofactor.base.run import Run
 from cofactor.data import datasets
 from cofactor.runs.board import Board, BoardEntry, Measure, closing, measured
-from cofactor.runs.gowalla.settings import METRICS, NAME, PROTOCOL, PUBLISHED
+from cofactor.runs.gowalla.published import METRICS, NAME, PROTOCOL, PUBLISHED
 
 
 def board_of(name: str, what: str, entries: Iterable[BoardEntry], run: Run) -> Board:

@@ -1,0 +1,68 @@
+"""The role of a column by the words of its name, where the whole name is no usual one: a word for
+who, what or when, and beside it nothing but words for ids, numbers and "of".
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+_USER = """user users customer client kunde kunden benutzer nutzer utilisateur usuario cliente
+    utente patron borrower member membership reader subscriber listener visitor buyer
+    shopper guest account adherent emprunteur abonne lecteur leser mitglied consumer contact
+    email mail"""
+_ITEM = """item items product produit produkt artikel article articulo prodotto produto sku asin
+    isbn ean book livre buch bib biblio movie film song track video podcast game course
+    offer material goods"""
+_VALUE = "rating ratings quantity quantite menge anzahl cantidad qty quantita quantidade note stars"
+_ACT = """order purchase commande achat bestellung bestell kauf checkout loan borrow borrowed
+    issue issued pret emprunt ausleihe transaction event invoice facture rechnung visit play
+    played view viewed listen rated review reviewed created creation sale sold paid added
+    pedido compra ordine acquisto"""
+_ID = """id ids no nr num number numero nummer nbr code key barcode uri ref reference referenz
+    identifiant identifier identificador codigo codice pseudo record hash uuid guid"""
+_TIME = "date datetime time timestamp ts datum uhrzeit zeit fecha data heure at on utc"
+_FILL = "de du d la le les des der the of per par per and"
+
+USER, ITEM, VALUE, ACT, ID, TIME, FILL = (
+    frozenset(words.split()) for words in (_USER, _ITEM, _VALUE, _ACT, _ID, _TIME, _FILL)
+)
+# Words for who, what, when and how much; and the words that may stand beside them.
+_ROLES = {
+    "user": (USER, ID),
+    "item": (ITEM, ID),
+    "value": (VALUE, frozenset()),
+    "time": (TIME, ACT),
+}
+
+
+def words(name: str) -> list[str]:
+    """Return a name's words in lower case without accents, without what stands in brackets."""
+    bare = re.sub(r"\(.*?\)|\[.*?\]", " ", name)
+    bare = re.sub(r"#|№|\b[Nn][°º]", " no ", bare)
+    bare = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", bare)
+    plain = unicodedata.normalize("NFKD", bare.casefold())
+    return re.findall(r"[^\W_]+", "".join(c for c in plain if not unicodedata.combining(c)))
+
+
+def role_of(name: str) -> str | None:
+    """Return the one role that a name's words say, or None."""
+    said = set(words(name)) - FILL
+    found = [
+        role
+        for role, (nouns, beside) in _ROLES.items()
+        # A day alone has its usual names; "order date" says which day.
+        if said & nouns and said <= nouns | beside and (role != "time" or said & beside)
+    ]
+    return found[0] if len(found) == 1 else None
+
+
+def mentions(name: str, role: str) -> bool:
+    """Return whether a word of a name says a role, whatever stands beside it."""
+    nouns, _ = _ROLES[role]
+    return bool(set(words(name)) & nouns)
+
+
+def is_id(name: str) -> bool:
+    """Return whether a word of a name says that it holds ids."""
+    return bool(set(words(name)) & ID)
