@@ -12,7 +12,7 @@ soon full speed is back. Server and generator lie on the same cores, unless ``--
 server; the generator then runs on the others. The generator's own lateness stands beside the
 latencies.
 
-``--serve '--log-impressions'`` and ``--experiment`` show what logging and an A/B test cost.
+``--serve=--log-impressions`` and ``--experiment`` show what logging and an A/B test cost.
 
 Nothing but the loopback is called; 2,000 connections at most are opened.
 """
@@ -369,7 +369,7 @@ def _options() -> argparse.Namespace:
         help="reasons an item; as the service's default if left out",
     )
     parse.add_argument(
-        "--serve", default="", help="more options of cofactor serve: '--log-impressions'"
+        "--serve", default="", help="more options of cofactor serve: --serve=--log-impressions"
     )
     parse.add_argument("--experiment", action="store_true", help="an A/B test of two versions runs")
     parse.add_argument(
