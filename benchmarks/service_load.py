@@ -12,7 +12,7 @@ soon full speed is back. Server and generator lie on the same cores, unless ``--
 server; the generator then runs on the others. The generator's own lateness stands beside the
 latencies.
 
-``--serve '--log-impressions'`` and ``--experiment`` show what logging and an A/B test cost.
+``--serve=--log-impressions`` and ``--experiment`` show what logging and an A/B test cost.
 
 Nothing but the loopback is called; 2,000 connections at most are opened.
 """
@@ -238,10 +238,7 @@ def play(options: argparse.Namespace, port: int, pid: int) -> dict[str, Any]:
         "recommendations": recommendations.told(),
         "event_requests": events.told(),
         "rss_mb": round(rss(pid), 1),
-        "server_cores_used": round((cpu(pid) - before) / options.seconds, 3),
-        "server_ms_a_request": round(
-            (cpu(pid) - before) * 1000 / max(1, len(recommendations.notes)), 3
-        ),
+        **_used(cpu(pid) - before, options.seconds, recommendations),
     }
     if options.overload:
         recommendations, events = phase(options.overload_seconds, options.overload)
@@ -256,6 +253,14 @@ def play(options: argparse.Namespace, port: int, pid: int) -> dict[str, Any]:
         result["recovery_s"] = recovery(after.notes, ended, options.p99)
         result["after"] = after.told()
     return result
+
+
+def _used(processor_s: float, seconds: float, asked: Stream) -> dict[str, float]:
+    """Cores that the service used, and its processor time a recommendation, events included."""
+    return {
+        "server_cores_used": round(processor_s / seconds, 3),
+        "server_ms_a_request": round(processor_s * 1000 / max(1, len(asked.notes)), 3),
+    }
 
 
 def _rotated(made: list[bytes], by: int) -> list[bytes]:
@@ -364,7 +369,7 @@ def _options() -> argparse.Namespace:
         help="reasons an item; as the service's default if left out",
     )
     parse.add_argument(
-        "--serve", default="", help="more options of cofactor serve: '--log-impressions'"
+        "--serve", default="", help="more options of cofactor serve: --serve=--log-impressions"
     )
     parse.add_argument("--experiment", action="store_true", help="an A/B test of two versions runs")
     parse.add_argument(

@@ -3,10 +3,10 @@
     python -m benchmarks.simulated_people write shop --people 2000
     python -m benchmarks.simulated_people visit http://127.0.0.1:8000 --people 2000 --visits 6000
 
-The people, the items and what is clicked are those of the world ``arrival`` of
-`benchmarks.simulated_world` (docs/results.md defines it), on its first day. ``visit`` reports at
-the end what was clicked, and how much the best lists would have brought: the truth is known. The
-guide docs/guides/closed_loop.md walks through the whole loop with them."""
+People, items and what is clicked are those of the world ``arrival`` of `benchmarks.simulated_world`
+on its first day (docs/results.md defines it). ``visit`` says in the end what was clicked, and how
+much the best lists would have brought: the truth is known. The guide docs/guides/closed_loop.md
+walks through the whole loop with them."""
 
 from __future__ import annotations
 

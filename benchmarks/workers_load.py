@@ -56,11 +56,11 @@ def measure(options: argparse.Namespace, workers: int, model: Path, room: Path) 
             before = _cpu(process.pid)
             asked = _phase(load, options, rate, options.seconds)
             cores = (_cpu(process.pid) - before) / options.seconds
-            told = asked.told()
-            answers += told["sent"]
-            if set(told["statuses"]) != {"200"} or told["ms"]["p99"] > options.p99:
+            found = asked.told()
+            answers += found["sent"]
+            if set(found["statuses"]) != {"200"} or found["ms"]["p99"] > options.p99:
                 break
-            best = (rate, told["ms"]["p50"], told["ms"]["p99"], cores)
+            best = (rate, found["ms"]["p50"], found["ms"]["p99"], cores)
         seen = _versions_under_promotion(port, folder, options)
         late = sum(_late_read(port, n) for n in range(options.reads))
         memory = _memory(process.pid)

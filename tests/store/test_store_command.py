@@ -108,3 +108,29 @@ def test_failures_are_one_sentence(
     assert (found, out) == (code, "")
     assert sentence in " ".join(err.replace("│", " ").split())
     assert not list(tmp_path.iterdir())
+
+
+def test_events_are_imported_beside_the_process_that_has_the_store_open(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from cofactor.store.shared import serve_beside
+
+    url = f"sqlite:///{tmp_path}/e.db"
+    (tmp_path / "e.csv").write_text("user,item\nu1,i1\nu2,i2\n")
+    with open_store(url) as store:
+        assert run(capsys, "import", url, tmp_path / "e.csv", "-q")[0] == 1  # nobody takes writes
+        writes = serve_beside(store)
+        assert writes is not None
+        place = tmp_path / "e.db.writes"
+        assert place.stat().st_mode & 0o777 == 0o600
+        assert "2 stored" in run(capsys, "import", url, tmp_path / "e.csv", "-q")[1]
+        assert store.history("u1").item_ids == ("i1",)
+        assert "2 there already" in run(capsys, "import", url, tmp_path / "e.csv", "-q")[1]
+        assert "0 kept" in run(capsys, "prune", url, "--max-impressions", 5)[1]
+        # Items belong to the service's own copy, too.
+        (tmp_path / "i.jsonl").write_text('{"item_id": "i1", "title": "One"}\n')
+        assert run(capsys, "import", url, tmp_path / "i.jsonl", "--items", "-q")[0] == 1
+        writes.close()
+        assert not place.exists()
+        code, _, said = run(capsys, "import", url, tmp_path / "e.csv", "-q")
+        assert (code, "is open for writing elsewhere" in said) == (1, True)

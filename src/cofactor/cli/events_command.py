@@ -141,9 +141,10 @@ def _stats(output: Output, url: str) -> None:
 
 
 def _prune(output: Output, url: str, retention: Retention) -> None:
-    from cofactor.store import open_store, prune_impressions
+    from cofactor.store import prune_impressions
+    from cofactor.store.shared import open_beside
 
-    with open_store(url) as store:
+    with open_beside(url) as store:
         gone = sum(prune_impressions(store, retention))
         left = store.counts().impressions
     output.line(f"{gone:,} impressions deleted, {left:,} kept")
@@ -154,6 +155,7 @@ def _import(output: Output, url: str, source: str, given: Transfer) -> None:
     import msgspec
 
     from cofactor.store import import_events, import_interactions, import_items, open_store
+    from cofactor.store.shared import open_beside
 
     own_format = (
         source.lower()
@@ -162,7 +164,8 @@ def _import(output: Output, url: str, source: str, given: Transfer) -> None:
     )
     # Then the reader has listed there already what it skipped.
     read_first = not (given.items or (own_format and given.kind is None))
-    with open_store(url) as store:
+    # A service in use keeps a copy of the items, which it changes itself: those come by its API.
+    with (open_store if given.items else open_beside)(url) as store:
         if not read_first:
             done = (import_items if given.items else import_events)(
                 store, source, on_bad=given.on_bad, progress=output.progress

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from cofactor.service.retraining.retraining import RetrainSettings
     from cofactor.service.settings import Settings
     from cofactor.service.workers import WorkerRole
+    from cofactor.store.shared import WriteServer
 
 # Connections that may wait before the first is taken in.
 _BACKLOG = 2048
@@ -293,16 +294,21 @@ def _run(output: Output, served: Served, listening: Any, role: WorkerRole | None
     from cofactor.service.http.app import build
     from cofactor.service.telemetry import log_to
     from cofactor.store import open_store
+    from cofactor.store.shared import serve_beside
 
     settings = served.settings
     drain_log = log_to(beside=settings.access_log)
-    opened = writes = None
+    opened = None
+    writes: list[WriteServer | None] = []
     try:
         # Elsewhere stderr is the log, a JSON object a line, and says when a version is loaded.
         shown = output.waiting if sys.stderr.isatty() else contextlib.nullcontext
         with shown(f"loading {served.folder} ..."):
             opened = open_store(served.url) if role is None else role.open(served.url)
-            writes = None if role is None else role.serve_writes(opened)
+            if role is not None:
+                writes.append(role.serve_writes(opened))
+            if role is None or role.index == 0:
+                writes.append(serve_beside(opened))
             app = build(served.folder, opened, settings, served.keys, served.retrain)
     except BaseException:
         listening.close()
@@ -321,8 +327,8 @@ def _run(output: Output, served: Served, listening: Any, role: WorkerRole | None
             # The service has ended in order by now; this is only the signal, sent again.
             output.line("stopped; all acknowledged events are kept")
     finally:
-        if writes is not None:
-            writes.close()
+        for one in filter(None, writes):
+            one.close()
 
 
 def _announce(output: Output, name: Any, listening: Any, store: str) -> None:

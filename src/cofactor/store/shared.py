@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import os
 import socket
 import struct
 import threading
@@ -30,12 +31,15 @@ from cofactor.store.errors import (
     StoreUnavailableError,
     UnknownEventError,
 )
+from cofactor.store.opening import database_of, open_store
 from cofactor.store.records import Ack, Health, StoreSettings
+from cofactor.store.sqlite import SqliteDatabase
 from cofactor.store.store import Store
 
 _LENGTH = struct.Struct("<I")
 _MOST = 256 << 20  # bytes of a message
 _HEALTH = 0.25  # seconds between two looks at the writer
+_LONGEST = 100  # bytes of a socket's path, which systems limit
 _PATIENCE = 2.0  # seconds for a connection to be made
 _KINDS: dict[str, type[StoreError]] = {
     kind.__name__: kind
@@ -81,7 +85,7 @@ class WriteServer:
     store
         The store that writes.
     path
-        The socket to make, in a folder that is its owner's alone.
+        The socket to make; only its owner can connect to it.
     """
 
     def __init__(self, store: Store, path: Path) -> None:
@@ -90,7 +94,12 @@ class WriteServer:
         with contextlib.suppress(FileNotFoundError):
             path.unlink()
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._socket.bind(str(path))
+        before = os.umask(0o177)
+        try:
+            self._socket.bind(str(path))
+        finally:
+            os.umask(before)
+        self._made = path.stat().st_ino
         self._socket.listen(64)
         self._thread = threading.Thread(target=self._accept, name="cofactor-writes", daemon=True)
         self._thread.start()
@@ -100,6 +109,9 @@ class WriteServer:
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
+        with contextlib.suppress(OSError):
+            if self._path.stat().st_ino == self._made:  # and not that of who came after
+                self._path.unlink()
         self._thread.join(5)
 
     def _accept(self) -> None:
@@ -275,6 +287,47 @@ class _Link:
                 self.health = self.write("health", (), 0).result(timeout=5)
             except (StoreError, TimeoutError) as error:
                 self.health = _away(str(error).rstrip("."))
+
+
+def serve_beside(store: Store) -> WriteServer | None:
+    """Take the writes of other processes at a socket beside a store's file, so that imports can be
+    made while it is in use; None where it has no file, or a socket can't be made there.
+    """
+    path = _beside(store.database)
+    if path is None:
+        return None
+    try:
+        return WriteServer(store, path)
+    except OSError:
+        return None
+
+
+def open_beside(url: str) -> Store:
+    """Open a store to write; by way of the process that has it open, if there is one that takes
+    writes.
+
+    Raises
+    ------
+    StoreBusyError
+        If another process has it open, and takes none.
+    """
+    try:
+        return open_store(url)
+    except StoreBusyError:
+        settings = StoreSettings()
+        database = database_of(url, settings)
+        path = _beside(database)
+        if path is None or not wait_for_writer(path, 0.1):
+            raise
+        return SharedStore(database, path, settings)
+
+
+def _beside(database: Database) -> Path | None:
+    """Where the process that has a store open takes writes."""
+    if not isinstance(database, SqliteDatabase) or not hasattr(socket, "AF_UNIX"):
+        return None
+    path = database.path.with_name(database.path.name + ".writes")
+    return path if len(os.fsencode(path)) < _LONGEST else None
 
 
 def wait_for_writer(path: Path, seconds: float) -> bool:
